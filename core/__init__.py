@@ -1,0 +1,1 @@
+"""What Easel is: it knows no platform."""

@@ -1,0 +1,1 @@
+"""Companies whose API makes pictures, one folder each."""

@@ -1,0 +1,1 @@
+"""Alibaba Cloud Model Studio (DashScope): Qwen-Image, Qwen-Image-Edit, Wanx."""

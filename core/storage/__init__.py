@@ -1,0 +1,1 @@
+"""What Easel remembers: rows in SQLite or PostgreSQL, picture bytes in blobs."""

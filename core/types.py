@@ -1,0 +1,366 @@
+"""The nouns of Easel (glossary: README). Values only: no I/O, no platform, no clock."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from decimal import Decimal
+from enum import StrEnum
+
+
+class Action(StrEnum):
+    """A verb a person can use. The ten Wanx functions are verbs too (product.md §5)."""
+
+    DRAW = "draw"
+    EDIT = "edit"
+    STYLE = "wanx.style"
+    RESTYLE = "wanx.restyle"
+    WANX_EDIT = "wanx.edit"
+    INPAINT = "wanx.inpaint"
+    UNWATERMARK = "wanx.unwatermark"
+    EXPAND = "wanx.expand"
+    UPSCALE = "wanx.upscale"
+    COLORIZE = "wanx.colorize"
+    SKETCH = "wanx.sketch"
+    CARTOON = "wanx.cartoon"
+    AGAIN = "again"
+    RERUN = "rerun"
+    UNDO = "undo"
+    REDO = "redo"
+    PICK = "pick"
+    CANCEL = "cancel"
+    DELETE = "delete"
+    COMPARE = "compare"
+    HISTORY = "history"
+    SHOW = "show"
+    INFO = "info"
+    SEND_ME = "send_me"
+    USAGE = "usage"
+    BUDGET = "budget"
+    SETTINGS = "settings"
+    FORGET_ME = "forget_me"
+    HELP = "help"
+
+    @property
+    def is_wanx(self) -> bool:
+        """Is it one of the ten Wanx functions?"""
+        return self.value.startswith("wanx.")
+
+    @property
+    def makes_pictures(self) -> bool:
+        """Does the image service have to work for it?"""
+        return self.is_wanx or self in {Action.DRAW, Action.EDIT, Action.AGAIN, Action.RERUN}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, order=True)
+class Size:
+    """Width × height in pixels."""
+
+    width: int
+    height: int
+
+    @property
+    def area(self) -> int:
+        """Pixels."""
+        return self.width * self.height
+
+    def __str__(self) -> str:
+        return f"{self.width}*{self.height}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Place:
+    """Where something is said. ``thread`` is "" outside threads. Only here do platform ids enter the core."""
+
+    platform: str
+    workspace: str
+    channel: str
+    thread: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Person:
+    """Who speaks: the platform's id, the name shown."""
+
+    id: str
+    name: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Options:
+    """What a person chose, checked for form by the grammar; a model's own ranges are the catalogue's matter.
+
+    ``strength`` 0–1; ``scale`` 1–4; the four sides are factors 1.0–2.0; ``ratio`` is width : height;
+    ``mask`` is a quick region (left, right, top, bottom, center).
+    """
+
+    n: int | None = None
+    size: Size | None = None
+    ratio: tuple[int, int] | None = None
+    seed: int | None = None
+    negative: str | None = None
+    model: str | None = None
+    raw: bool = False
+    watermark: bool = False
+    private: bool = False
+    strength: float | None = None
+    scale: int | None = None
+    top: float | None = None
+    bottom: float | None = None
+    left: float | None = None
+    right: float | None = None
+    sketch: bool = False
+    mask: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Attachment:
+    """A file a person gave: ``ref`` is whatever the platform's Chat needs to fetch it; size in bytes if told."""
+
+    ref: str
+    name: str = ""
+    size: int | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Request:
+    """What a person asked, free of any platform.
+
+    ``key`` is the platform's own event id, so a redelivery changes nothing. ``text`` may still hold options;
+    ``given`` are options a platform asked for in typed fields. ``target`` is the step replied to or pressed,
+    ``index`` which of its pictures (from 0). ``reply`` is what the platform's Chat needs to answer.
+    """
+
+    key: str
+    place: Place
+    person: Person
+    locale: str
+    action: Action
+    text: str = ""
+    given: Mapping[str, str] = field(default_factory=dict)
+    attachments: tuple[Attachment, ...] = ()
+    mask: Attachment | None = None
+    target: str | None = None
+    index: int | None = None
+    reply: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Picture:
+    """An image we hold, by SHA-256 of its bytes. ``media_type`` such as image/png; ``length`` in bytes.
+
+    ``url`` is the service's own link to these same bytes, alive until ``url_expires``.
+    """
+
+    key: str
+    width: int
+    height: int
+    media_type: str
+    length: int
+    url: str | None = None
+    url_expires: datetime | None = None
+
+    @property
+    def size(self) -> Size:
+        """Width × height in pixels."""
+        return Size(width=self.width, height=self.height)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Money:
+    """An amount in a currency (ISO code), never a float."""
+
+    amount: Decimal
+    currency: str
+
+
+class StepState(StrEnum):
+    """How far a step has come. The last four are final."""
+
+    QUEUED = "queued"
+    SUBMITTING = "submitting"
+    RUNNING = "running"
+    MADE = "made"
+    DONE = "done"
+    FAILED = "failed"
+    CANCELLED = "cancelled"
+    UNKNOWN = "unknown"
+
+    @property
+    def is_final(self) -> bool:
+        """Will it never change again?"""
+        return self in {StepState.DONE, StepState.FAILED, StepState.CANCELLED, StepState.UNKNOWN}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Step:
+    """One turn of history. ``number`` is its version within the session: v1, v2 …
+
+    ``parent`` is the step whose picture ``parent_index`` was edited; ``inputs`` are all pictures sent, in order.
+    ``error`` is a message key with its parameters once the step has failed.
+    """
+
+    id: str
+    place: Place
+    session: str
+    number: int
+    person: Person
+    locale: str
+    action: Action
+    prompt: str
+    options: Options
+    model: str
+    account: str
+    seed: int
+    n: int
+    size: Size | None
+    state: StepState
+    created: datetime
+    parent: str | None = None
+    parent_index: int = 0
+    inputs: tuple[Picture, ...] = ()
+    mask: Picture | None = None
+    outputs: tuple[Picture, ...] = ()
+    price: Money | None = None
+    cost: Money | None = None
+    task_id: str | None = None
+    request_id: str | None = None
+    seconds: float | None = None
+    depth: int = 0
+    error: str | None = None
+    error_params: Mapping[str, object] = field(default_factory=dict)
+    charged: str = "no"
+    reply: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Head:
+    """The picture the next edit starts from: a step and which of its outputs."""
+
+    step: str
+    index: int = 0
+
+
+class ButtonKind(StrEnum):
+    """The buttons of product.md §3.4; the value stands in the button's id for ever."""
+
+    EDIT = "edit"
+    UNDO = "undo"
+    AGAIN = "again"
+    MORE = "more"
+    DELETE = "delete"
+    PICK = "pick"
+    CANCEL = "cancel"
+    RERUN = "rerun"
+    RETRY = "retry"
+    DROP = "drop"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Button:
+    """A button: what it does, to which step, which picture; the label is a message in the reader's language."""
+
+    kind: ButtonKind
+    step: str
+    label: str
+    index: int = 0
+
+
+class Tone(StrEnum):
+    """What kind of post it is, so that a platform can choose colour or sign."""
+
+    STATUS = "status"
+    RESULT = "result"
+    REFUSAL = "refusal"
+    NOTE = "note"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Shown:
+    """A picture in a post: the blob's key, a file name, alternative text."""
+
+    picture: Picture
+    name: str
+    alt: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Post:
+    """What we say, before a platform renders it. ``text`` is plain: a renderer escapes it.
+
+    ``title`` is set bold. ``job`` is the step it belongs to: a read-back finds it by this.
+    ``progress`` 0–1 while working. ``private``: only the person who asked may see it.
+    """
+
+    tone: Tone
+    text: str
+    title: str = ""
+    job: str = ""
+    progress: float | None = None
+    pictures: tuple[Shown, ...] = ()
+    buttons: tuple[Button, ...] = ()
+    private: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Sent:
+    """A message of ours on a platform: its id there."""
+
+    place: Place
+    message: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Work:
+    """What a provider is asked to make. ``size`` None where the function decides; ``params`` in Easel's names.
+
+    ``price`` is for the whole of it; ``step`` identifies it in our log, never to the vendor.
+    """
+
+    step: str
+    model: str
+    account: str
+    action: Action
+    prompt: str
+    negative: str | None
+    n: int
+    size: Size | None
+    seed: int
+    prompt_extend: bool
+    watermark: bool
+    inputs: tuple[Picture, ...] = ()
+    mask: Picture | None = None
+    strength: float | None = None
+    scale: int | None = None
+    top: float | None = None
+    bottom: float | None = None
+    left: float | None = None
+    right: float | None = None
+    sketch: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Made:
+    """One picture the service says it made, or why it did not: ``url`` or ``error`` (a message key)."""
+
+    url: str | None = None
+    error: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Outcome:
+    """What the service made. ``billed`` pictures; ``expires`` when the links die; ``seconds`` it worked."""
+
+    made: tuple[Made, ...]
+    request_id: str
+    billed: int
+    expires: datetime
+    actual_prompt: str | None = None
+    seconds: float | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Task:
+    """The service took the work and will do it: only DashScope's own task."""
+
+    id: str
+    request_id: str
