@@ -1,10 +1,32 @@
 """The nouns of Easel (glossary: README). Values only: no I/O, no platform, no clock."""
 
-from collections.abc import Mapping
+from collections.abc import Hashable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from decimal import Decimal
 from enum import StrEnum
+from functools import cache
+from typing import Any, TypeVar, cast
+
+from pydantic import TypeAdapter
+
+T = TypeVar("T")
+
+
+@cache
+def _adapter(kind: Hashable) -> TypeAdapter[Any]:
+    return TypeAdapter(cast("Any", kind))
+
+
+def to_json(value: object) -> Any:
+    """Plain JSON values of one of the nouns below, for a database column or a job's arguments."""
+    return _adapter(cast("Hashable", type(value))).dump_python(value, mode="json")
+
+
+def from_json(kind: type[T], value: object) -> T:
+    """The noun back from its JSON values. Raises pydantic's ValidationError on anything else."""
+    noun: T = _adapter(cast("Hashable", kind)).validate_python(value)
+    return noun
 
 
 class Action(StrEnum):
@@ -75,6 +97,11 @@ class Place:
     workspace: str
     channel: str
     thread: str = ""
+
+    @property
+    def tenant(self) -> str:
+        """Platform and workspace together: nothing crosses it."""
+        return f"{self.platform}:{self.workspace}"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -196,7 +223,8 @@ class Step:
     """One turn of history. ``number`` is its version within the session: v1, v2 …
 
     ``parent`` is the step whose picture ``parent_index`` was edited; ``inputs`` are all pictures sent, in order.
-    ``error`` is a message key with its parameters once the step has failed.
+    ``error`` is a message key with its parameters once the step has failed. ``priority`` 1 is served first;
+    ``intended`` is set before the submit leaves, ``submitted`` once the service's task id is recorded.
     """
 
     id: str
@@ -230,6 +258,16 @@ class Step:
     error_params: Mapping[str, object] = field(default_factory=dict)
     charged: str = "no"
     reply: Mapping[str, str] = field(default_factory=dict)
+    priority: int = 1
+    cancel_requested: bool = False
+    intended: datetime | None = None
+    submitted: datetime | None = None
+    attempts: int = 0
+
+    @property
+    def tenant(self) -> str:
+        """Whose it is: nothing crosses it."""
+        return self.place.tenant
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

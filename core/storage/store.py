@@ -1,0 +1,416 @@
+"""Everything Easel remembers but picture bytes, in SQLite or PostgreSQL through one SQLAlchemy Core code."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import Select, and_, func, insert, select, text, update
+from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
+
+from core import budgets
+from core.errors import NotFound
+from core.storage import ledger, rows
+from core.storage.tables import messages, pictures, sessions, step_pictures, steps, workspaces
+from core.types import Head, Money, Picture, Place, Sent, Step, StepState
+
+FINAL = [state.value for state in StepState if state.is_final]
+
+
+class Store:
+    """One database. Each method is one transaction."""
+
+    def __init__(self, engine: AsyncEngine) -> None:
+        self._engine = engine
+        self._insert = postgresql.insert if engine.dialect.name == "postgresql" else sqlite.insert
+
+    async def check(self) -> None:
+        """Answer, or raise."""
+        async with self._engine.begin() as connection:
+            await connection.execute(text("SELECT 1"))
+
+    # Steps and sessions
+
+    async def begin(self, step: Step, caps: budgets.Caps, now: datetime) -> Step:
+        """Write a new step with its number and priority, and hold its price. A step already there is returned as it is.
+
+        Raises Rejected when a budget would be broken; then nothing is written.
+        """
+        async with self._engine.begin() as connection:
+            if step_there := await self._find(connection, step.tenant, step.id):
+                return step_there
+            spent = await ledger.spent(connection, step, now)
+            budgets.check(caps, spent, step.price, now)
+            number = await self._next_number(connection, step.tenant, step.session)
+            waiting = await self._unfinished(connection, step.tenant, step.person.id)
+            await connection.execute(
+                insert(steps).values({**rows.step_row(step), "number": number, "priority": 1 + waiting})
+            )
+            await self._hold_pictures(connection, step, "input", step.inputs)
+            await self._hold_pictures(connection, step, "mask", [step.mask] if step.mask else [])
+            await ledger.hold(connection, step, now)
+            return await self._get(connection, step.tenant, step.id)
+
+    async def step(self, tenant: str, step: str) -> Step:
+        """Raises NotFound, also for another tenant's step."""
+        async with self._engine.begin() as connection:
+            return await self._get(connection, tenant, step)
+
+    async def history(self, tenant: str, session: str, limit: int = 200) -> list[Step]:
+        """The session's newest steps, oldest first."""
+        query = (
+            select(steps)
+            .where(steps.c.tenant == tenant, steps.c.session == session)
+            .order_by(steps.c.number.desc())
+            .limit(limit)
+        )
+        return list(reversed(await self._steps(query)))
+
+    async def unfinished(self) -> list[Step]:
+        """Every step still to be brought to its end, oldest first."""
+        return await self._steps(select(steps).where(steps.c.state.not_in(FINAL)).order_by(steps.c.created))
+
+    async def in_line(self, account: str, model: str) -> list[Step]:
+        """The steps of one queue not yet made, in the order they are served."""
+        waiting = [StepState.QUEUED, StepState.SUBMITTING, StepState.RUNNING]
+        query = (
+            select(steps)
+            .where(steps.c.account == account, steps.c.model == model, steps.c.state.in_(waiting))
+            .order_by(steps.c.submitted.is_(None), steps.c.priority, steps.c.created)
+        )
+        return await self._steps(query)
+
+    async def session_of_thread(self, place: Place) -> str | None:
+        """The session of a thread we post in, else None."""
+        query = (
+            select(steps.c.session)
+            .join(messages, and_(messages.c.tenant == steps.c.tenant, messages.c.step == steps.c.id))
+            .where(
+                messages.c.tenant == place.tenant,
+                messages.c.channel == place.channel,
+                messages.c.thread == place.thread,
+            )
+            .limit(1)
+        )
+        async with self._engine.begin() as connection:
+            return (await connection.execute(query)).scalar() if place.thread else None
+
+    async def head(self, tenant: str, session: str) -> Head | None:
+        """Where the session's next edit starts from."""
+        query = select(sessions).where(sessions.c.tenant == tenant, sessions.c.id == session)
+        async with self._engine.begin() as connection:
+            row = (await connection.execute(query)).mappings().first()
+        return Head(step=row["head_step"], index=row["head_index"]) if row and row["head_step"] else None
+
+    async def move_head(self, tenant: str, session: str, head: Head | None) -> None:
+        """Undo, redo and pick: costs nothing, forgets nothing."""
+        async with self._engine.begin() as connection:
+            await self._move_head(connection, tenant, session, head)
+
+    # A job's progress: each is a compare-and-set, so that a zombie or a replay changes nothing
+
+    async def intend(self, tenant: str, step: str, now: datetime) -> Step | None:
+        """Before the submit leaves: QUEUED → SUBMITTING. None when the step has ended meanwhile."""
+        change = (
+            update(steps)
+            .where(*_is(tenant, step), steps.c.state.in_([StepState.QUEUED, StepState.SUBMITTING]))
+            .values(
+                state=StepState.SUBMITTING,
+                intended=func.coalesce(steps.c.intended, now),
+                attempts=steps.c.attempts + 1,
+            )
+        )
+        return await self._changed(change, tenant, step)
+
+    async def forget_intent(self, tenant: str, step: str) -> Step | None:
+        """The service certainly did not take it: SUBMITTING → QUEUED."""
+        change = (
+            update(steps)
+            .where(*_is(tenant, step), steps.c.state == StepState.SUBMITTING, steps.c.task_id.is_(None))
+            .values(state=StepState.QUEUED, intended=None)
+        )
+        return await self._changed(change, tenant, step)
+
+    async def record_task(
+        self, tenant: str, step: str, task_id: str | None, request_id: str, now: datetime
+    ) -> Step | None:
+        """The service took it: SUBMITTING → RUNNING."""
+        change = (
+            update(steps)
+            .where(*_is(tenant, step), steps.c.state == StepState.SUBMITTING)
+            .values(state=StepState.RUNNING, task_id=task_id, request_id=request_id, submitted=now)
+        )
+        return await self._changed(change, tenant, step)
+
+    async def keep(
+        self, step: Step, outputs: Sequence[Picture], cost: Money | None, seconds: float | None, now: datetime
+    ) -> Step | None:
+        """The pictures are ours: RUNNING → MADE, the money settled, the session's heads moved here."""
+        async with self._engine.begin() as connection:
+            change = (
+                update(steps)
+                .where(*_is(step.tenant, step.id), steps.c.state == StepState.RUNNING)
+                .values(
+                    state=StepState.MADE,
+                    seconds=seconds,
+                    finished=now,
+                    charged="yes",
+                    cost_micros=rows.micros(cost),
+                    currency=func.coalesce(steps.c.currency, cost.currency if cost else None),
+                )
+            )
+            if not (await connection.execute(change)).rowcount:
+                return None
+            await self._hold_pictures(connection, step, "output", outputs)
+            await ledger.settle(connection, step, cost, now)
+            for session in {step.session, own_session(step)}:
+                await self._ensure_session(connection, step.tenant, session)
+                await self._move_head(connection, step.tenant, session, Head(step=step.id))
+            return await self._get(connection, step.tenant, step.id)
+
+    async def finish(self, tenant: str, step: str) -> Step | None:
+        """The result has been posted: MADE → DONE."""
+        change = update(steps).where(*_is(tenant, step), steps.c.state == StepState.MADE).values(state=StepState.DONE)
+        return await self._changed(change, tenant, step)
+
+    async def end(
+        self,
+        step: Step,
+        state: StepState,
+        now: datetime,
+        *,
+        error: str,
+        params: Mapping[str, Any] | None = None,
+        charged: str = "no",
+        request_id: str = "",
+    ) -> Step | None:
+        """FAILED, CANCELLED or UNKNOWN, with the hold given back unless it may have been charged.
+
+        None when the step had ended already.
+        """
+        async with self._engine.begin() as connection:
+            change = (
+                update(steps)
+                .where(*_is(step.tenant, step.id), steps.c.state.not_in(FINAL))
+                .values(
+                    state=state,
+                    finished=now,
+                    error=error,
+                    error_params=dict(params or {}),
+                    charged=charged,
+                    request_id=func.coalesce(steps.c.request_id, request_id or None),
+                )
+            )
+            if not (await connection.execute(change)).rowcount:
+                return None
+            if charged == "no":
+                await ledger.settle(connection, step, None, now)
+            return await self._get(connection, step.tenant, step.id)
+
+    async def drop_charge(self, step: Step, now: datetime) -> None:
+        """An UNKNOWN step's person gave it up, or it is known now that nothing was billed: the hold goes back."""
+        async with self._engine.begin() as connection:
+            await ledger.settle(connection, step, None, now)
+
+    async def request_cancel(self, tenant: str, step: str, now: datetime) -> Step:
+        """Cancel at once and free while QUEUED; otherwise mark it, and the flow drops the result."""
+        async with self._engine.begin() as connection:
+            queued = (
+                update(steps)
+                .where(*_is(tenant, step), steps.c.state == StepState.QUEUED)
+                .values(state=StepState.CANCELLED, finished=now, error="status.cancelled", error_params={})
+            )
+            if (await connection.execute(queued)).rowcount:
+                await ledger.settle(connection, await self._get(connection, tenant, step), None, now)
+            marked = update(steps).where(*_is(tenant, step)).values(cancel_requested=True)
+            await connection.execute(marked)
+            return await self._get(connection, tenant, step)
+
+    async def known_tasks(self, account: str, model: str, since: datetime) -> list[str]:
+        """Task ids recorded since then, for any tenant: a lost submit's task is none of these."""
+        query = select(steps.c.task_id).where(
+            steps.c.account == account,
+            steps.c.model == model,
+            steps.c.submitted >= since,
+            steps.c.task_id.is_not(None),
+        )
+        async with self._engine.begin() as connection:
+            return [str(task) for task in (await connection.execute(query)).scalars()]
+
+    async def durations(self, account: str, model: str, limit: int = 20) -> list[float]:
+        """Seconds the service worked on the newest steps of a model."""
+        query = (
+            select(steps.c.seconds)
+            .where(steps.c.account == account, steps.c.model == model, steps.c.seconds.is_not(None))
+            .order_by(steps.c.finished.desc())
+            .limit(limit)
+        )
+        async with self._engine.begin() as connection:
+            return [float(seconds) for seconds in (await connection.execute(query)).scalars()]
+
+    # Messages
+
+    async def remember(self, sent: Sent, tenant: str, step: str) -> None:
+        """Which message of ours shows which step: how a reply or a reaction finds its picture."""
+        row = {
+            "tenant": tenant,
+            "channel": sent.place.channel,
+            "thread": sent.place.thread,
+            "message": sent.message,
+            "step": step,
+            "delivered": False,
+        }
+        async with self._engine.begin() as connection:
+            await connection.execute(self._insert(messages).values(row).on_conflict_do_nothing())
+
+    async def message_of(self, step: Step) -> Sent | None:
+        """The status message of a step."""
+        query = select(messages).where(messages.c.tenant == step.tenant, messages.c.step == step.id)
+        async with self._engine.begin() as connection:
+            row = (await connection.execute(query)).mappings().first()
+        if row is None:
+            return None
+        place = Place(
+            platform=step.place.platform,
+            workspace=step.place.workspace,
+            channel=row["channel"],
+            thread=row["thread"],
+        )
+        return Sent(place=place, message=row["message"])
+
+    async def step_of_message(self, place: Place, message: str) -> str:
+        """The step a message of ours shows. Raises NotFound."""
+        query = select(messages.c.step).where(
+            messages.c.tenant == place.tenant,
+            messages.c.channel == place.channel,
+            messages.c.message == message,
+        )
+        async with self._engine.begin() as connection:
+            step: str | None = (await connection.execute(query)).scalar()
+        if step is None:
+            raise NotFound("refuse.not_found", id=message)
+        return step
+
+    # Workspaces and money
+
+    async def settings(self, tenant: str) -> dict[str, Any]:
+        """The workspace's settings; empty when never set."""
+        query = select(workspaces.c.settings).where(workspaces.c.tenant == tenant)
+        async with self._engine.begin() as connection:
+            return dict((await connection.execute(query)).scalar() or {})
+
+    async def save_settings(self, tenant: str, settings: Mapping[str, Any]) -> None:
+        """Replace the workspace's settings."""
+        row = {"tenant": tenant, "settings": dict(settings)}
+        statement = self._insert(workspaces).values(row)
+        changed = statement.on_conflict_do_update(index_elements=["tenant"], set_={"settings": dict(settings)})
+        async with self._engine.begin() as connection:
+            await connection.execute(changed)
+
+    async def usage(self, tenant: str, since: datetime) -> list[ledger.Spending]:
+        """Who spent what since then, holds included."""
+        async with self._engine.begin() as connection:
+            return await ledger.usage(connection, tenant, since)
+
+    # Inside a transaction
+
+    async def _get(self, connection: AsyncConnection, tenant: str, step: str) -> Step:
+        found = await self._find(connection, tenant, step)
+        if found is None:
+            raise NotFound("refuse.not_found", id=step)
+        return found
+
+    async def _find(self, connection: AsyncConnection, tenant: str, step: str) -> Step | None:
+        found = await self._read(connection, select(steps).where(*_is(tenant, step)))
+        return found[0] if found else None
+
+    async def _steps(self, query: Select[Any]) -> list[Step]:
+        async with self._engine.begin() as connection:
+            return await self._read(connection, query)
+
+    async def _read(self, connection: AsyncConnection, query: Select[Any]) -> list[Step]:
+        found = (await connection.execute(query)).mappings().all()
+        joined = and_(pictures.c.tenant == step_pictures.c.tenant, pictures.c.key == step_pictures.c.key)
+        columns = [step_pictures.c.step, step_pictures.c.role, step_pictures.c.position]
+        held_query = (
+            select(*columns, *[column for column in pictures.c if column.name != "tenant"], step_pictures.c.tenant)
+            .join(pictures, joined)
+            .where(step_pictures.c.step.in_([row["id"] for row in found]))
+        )
+        held = (await connection.execute(held_query)).mappings().all() if found else []
+        return [
+            rows.step(
+                dict(row), [dict(one) for one in held if (one["tenant"], one["step"]) == (row["tenant"], row["id"])]
+            )
+            for row in found
+        ]
+
+    async def _changed(self, change: Any, tenant: str, step: str) -> Step | None:
+        async with self._engine.begin() as connection:
+            if not (await connection.execute(change)).rowcount:
+                return None
+            return await self._get(connection, tenant, step)
+
+    async def _unfinished(self, connection: AsyncConnection, tenant: str, person: str) -> int:
+        query = select(func.count()).where(
+            steps.c.tenant == tenant, steps.c.person == person, steps.c.state.not_in(FINAL)
+        )
+        return int((await connection.execute(query)).scalar() or 0)
+
+    async def _ensure_session(self, connection: AsyncConnection, tenant: str, session: str) -> None:
+        row = {"tenant": tenant, "id": session, "head_index": 0, "last_number": 0}
+        await connection.execute(self._insert(sessions).values(row).on_conflict_do_nothing())
+
+    async def _next_number(self, connection: AsyncConnection, tenant: str, session: str) -> int:
+        await self._ensure_session(connection, tenant, session)
+        change = (
+            update(sessions)
+            .where(sessions.c.tenant == tenant, sessions.c.id == session)
+            .values(last_number=sessions.c.last_number + 1)
+            .returning(sessions.c.last_number)
+        )
+        return int((await connection.execute(change)).scalar_one())
+
+    async def _move_head(self, connection: AsyncConnection, tenant: str, session: str, head: Head | None) -> None:
+        change = (
+            update(sessions)
+            .where(sessions.c.tenant == tenant, sessions.c.id == session)
+            .values(head_step=head.step if head else None, head_index=head.index if head else 0)
+        )
+        await connection.execute(change)
+
+    async def _hold_pictures(self, connection: AsyncConnection, step: Step, role: str, held: Iterable[Picture]) -> None:
+        for position, picture in enumerate(held):
+            fresh = self._insert(pictures).values(rows.picture_row(step.tenant, picture))
+            links = {"url": picture.url, "url_expires": picture.url_expires}
+            known = fresh.on_conflict_do_update(
+                index_elements=["tenant", "key"], set_=links if picture.url else {"length": picture.length}
+            )
+            await connection.execute(known)
+            row = {
+                "tenant": step.tenant,
+                "step": step.id,
+                "role": role,
+                "position": position,
+                "key": picture.key,
+            }
+            await connection.execute(self._insert(step_pictures).values(row).on_conflict_do_nothing())
+
+
+def own_session(step: Step) -> str:
+    """The person's own session in the channel, also for a step made in a thread (product.md §4)."""
+    return person_session(step.place, step.person.id)
+
+
+def person_session(place: Place, person: str) -> str:
+    """One person's editing context in one channel."""
+    return f"{place.channel}/@{person}"
+
+
+def thread_session(place: Place) -> str:
+    """What everybody in a thread of ours shares."""
+    return f"{place.channel}/#{place.thread}"
+
+
+def _is(tenant: str, step: str) -> tuple[Any, Any]:
+    return steps.c.tenant == tenant, steps.c.id == step
