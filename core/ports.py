@@ -1,10 +1,10 @@
 """What the core needs from the world, as Protocols: nothing inherits from them, mypy checks them in wiring."""
 
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from datetime import datetime
 from typing import Protocol
 
-from core.types import Attachment, Outcome, Place, Post, Request, Sent, Task, Work
+from core.types import Attachment, Outcome, Person, Place, Post, Sent, Task, Work
 
 
 class Blobs(Protocol):
@@ -59,9 +59,11 @@ class Provider(Protocol):
 
 
 class Chat(Protocol):
-    """One platform's voice."""
+    """One platform's voice. ``pace``: seconds that must pass between two updates of one message."""
 
-    async def post(self, place: Place, post: Post, reply: Request | None = None) -> Sent:
+    pace: float
+
+    async def post(self, place: Place, post: Post, *, to: Person, reply: Mapping[str, str]) -> Sent:
         """Say something new. May raise DeliveryError; afterwards ``find`` tells whether it went through."""
         ...
 

@@ -224,7 +224,8 @@ class Step:
 
     ``parent`` is the step whose picture ``parent_index`` was edited; ``inputs`` are all pictures sent, in order.
     ``error`` is a message key with its parameters once the step has failed. ``priority`` 1 is served first;
-    ``intended`` is set before the submit leaves, ``submitted`` once the service's task id is recorded.
+    ``intended`` is set before the submit leaves, ``submitted`` once the service's task id is recorded,
+    ``outcome`` is a synchronous answer as JSON; ``partial`` tells why fewer pictures came than asked for.
     """
 
     id: str
@@ -263,6 +264,8 @@ class Step:
     intended: datetime | None = None
     submitted: datetime | None = None
     attempts: int = 0
+    outcome: Mapping[str, Any] | None = None
+    partial: str | None = None
 
     @property
     def tenant(self) -> str:
@@ -314,11 +317,12 @@ class Tone(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Shown:
-    """A picture in a post: the blob's key, a file name, alternative text."""
+    """A picture in a post: one we hold, or the bytes of one ``drawn`` for this post; file name, alternative text."""
 
-    picture: Picture
     name: str
     alt: str
+    picture: Picture | None = None
+    drawn: bytes | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -351,10 +355,11 @@ class Sent:
 class Work:
     """What a provider is asked to make. ``size`` None where the function decides; ``params`` in Easel's names.
 
-    ``price`` is for the whole of it; ``step`` identifies it in our log, never to the vendor.
+    ``step`` identifies it in our log, never to the vendor; ``tenant`` is whose blobs the inputs are.
     """
 
     step: str
+    tenant: str
     model: str
     account: str
     action: Action

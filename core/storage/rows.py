@@ -122,4 +122,7 @@ def _place(row: Mapping[str, Any]) -> Place:
 
 
 def _progress(row: Mapping[str, Any]) -> dict[str, Any]:
-    return {name: row[name] for name in ("priority", "cancel_requested", "intended", "submitted", "attempts")}
+    return {
+        name: row[name]
+        for name in ("priority", "cancel_requested", "intended", "submitted", "attempts", "outcome", "partial")
+    }

@@ -131,19 +131,41 @@ class Store:
         )
         return await self._changed(change, tenant, step)
 
+    async def requeue(self, tenant: str, step: str) -> Step | None:
+        """Its task failed and cost nothing: RUNNING → QUEUED for one more."""
+        change = (
+            update(steps)
+            .where(*_is(tenant, step), steps.c.state == StepState.RUNNING)
+            .values(state=StepState.QUEUED, intended=None, submitted=None, task_id=None)
+        )
+        return await self._changed(change, tenant, step)
+
     async def record_task(
-        self, tenant: str, step: str, task_id: str | None, request_id: str, now: datetime
+        self,
+        tenant: str,
+        step: str,
+        task_id: str | None,
+        request_id: str,
+        outcome: Mapping[str, Any] | None,
+        now: datetime,
     ) -> Step | None:
-        """The service took it: SUBMITTING → RUNNING."""
+        """The service took it (a task id) or has done it (an outcome): SUBMITTING → RUNNING."""
         change = (
             update(steps)
             .where(*_is(tenant, step), steps.c.state == StepState.SUBMITTING)
-            .values(state=StepState.RUNNING, task_id=task_id, request_id=request_id, submitted=now)
+            .values(state=StepState.RUNNING, task_id=task_id, request_id=request_id, outcome=outcome, submitted=now)
         )
         return await self._changed(change, tenant, step)
 
     async def keep(
-        self, step: Step, outputs: Sequence[Picture], cost: Money | None, seconds: float | None, now: datetime
+        self,
+        step: Step,
+        outputs: Sequence[Picture],
+        cost: Money | None,
+        seconds: float | None,
+        now: datetime,
+        *,
+        partial: str | None = None,
     ) -> Step | None:
         """The pictures are ours: RUNNING → MADE, the money settled, the session's heads moved here."""
         async with self._engine.begin() as connection:
@@ -155,6 +177,7 @@ class Store:
                     seconds=seconds,
                     finished=now,
                     charged="yes",
+                    partial=partial,
                     cost_micros=rows.micros(cost),
                     currency=func.coalesce(steps.c.currency, cost.currency if cost else None),
                 )
@@ -183,8 +206,9 @@ class Store:
         params: Mapping[str, Any] | None = None,
         charged: str = "no",
         request_id: str = "",
+        cost: Money | None = None,
     ) -> Step | None:
-        """FAILED, CANCELLED or UNKNOWN, with the hold given back unless it may have been charged.
+        """FAILED, CANCELLED or UNKNOWN: ``charged`` "no" gives the hold back, "yes" settles ``cost``, "maybe" keeps it.
 
         None when the step had ended already.
         """
@@ -198,13 +222,14 @@ class Store:
                     error=error,
                     error_params=dict(params or {}),
                     charged=charged,
+                    cost_micros=rows.micros(cost) if charged == "yes" else None,
                     request_id=func.coalesce(steps.c.request_id, request_id or None),
                 )
             )
             if not (await connection.execute(change)).rowcount:
                 return None
-            if charged == "no":
-                await ledger.settle(connection, step, None, now)
+            if charged != "maybe":
+                await ledger.settle(connection, step, cost if charged == "yes" else None, now)
             return await self._get(connection, step.tenant, step.id)
 
     async def drop_charge(self, step: Step, now: datetime) -> None:
@@ -258,7 +283,6 @@ class Store:
             "thread": sent.place.thread,
             "message": sent.message,
             "step": step,
-            "delivered": False,
         }
         async with self._engine.begin() as connection:
             await connection.execute(self._insert(messages).values(row).on_conflict_do_nothing())

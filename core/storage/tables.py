@@ -114,6 +114,8 @@ steps = Table(
     Column("price_micros", BigInteger),
     Column("cost_micros", BigInteger),
     Column("currency", String(3)),
+    Column("outcome", JSON),
+    Column("partial", String(100)),
     ForeignKeyConstraint(["tenant", "session"], ["sessions.tenant", "sessions.id"]),
     Index(None, "tenant", "session", "number", unique=True),
     Index(None, "state", "model"),
@@ -168,7 +170,6 @@ messages = Table(
     Column("message", String(200), primary_key=True),
     Column("thread", String(150), nullable=False),
     Column("step", String(40), nullable=False),
-    Column("delivered", Boolean, nullable=False, default=False),
     ForeignKeyConstraint(["tenant", "step"], ["steps.tenant", "steps.id"]),
     Index(None, "tenant", "step"),
 )

@@ -95,6 +95,8 @@ def upgrade() -> None:
         sa.Column("price_micros", sa.BigInteger(), nullable=True),
         sa.Column("cost_micros", sa.BigInteger(), nullable=True),
         sa.Column("currency", sa.String(length=3), nullable=True),
+        sa.Column("outcome", sa.JSON(), nullable=True),
+        sa.Column("partial", sa.String(length=100), nullable=True),
         sa.ForeignKeyConstraint(
             ["tenant", "session"], ["sessions.tenant", "sessions.id"], name=op.f("fk_steps_tenant_session")
         ),
@@ -117,7 +119,6 @@ def upgrade() -> None:
         sa.Column("message", sa.String(length=200), nullable=False),
         sa.Column("thread", sa.String(length=150), nullable=False),
         sa.Column("step", sa.String(length=40), nullable=False),
-        sa.Column("delivered", sa.Boolean(), nullable=False),
         sa.ForeignKeyConstraint(["tenant", "step"], ["steps.tenant", "steps.id"], name=op.f("fk_messages_tenant_step")),
         sa.PrimaryKeyConstraint("tenant", "channel", "message", name=op.f("pk_messages")),
     )

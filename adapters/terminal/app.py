@@ -1,0 +1,111 @@
+"""One command of the terminal from request to end: hand it to the service, wait for its last post, report."""
+
+import time
+from dataclasses import dataclass
+from typing import Any
+
+from adapters.terminal.chat import TerminalChat
+from adapters.terminal.decode import PLACE
+from core import posts
+from core.errors import EaselError
+from core.messages import say
+from core.service import Service
+from core.storage.store import Store
+from core.types import Request, Sent, Step, StepState
+
+OK, FAILED, REFUSED = 0, 1, 2
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Report:
+    """How it went: an exit code, and the object ``--json`` prints."""
+
+    code: int
+    data: dict[str, Any]
+
+
+class Terminal:
+    """The terminal's side of Easel, for one person in front of it."""
+
+    def __init__(self, service: Service, store: Store, chat: TerminalChat) -> None:
+        self._service = service
+        self._store = store
+        self._chat = chat
+
+    async def run(self, request: Request) -> Report:
+        """Do what was asked and say how it went."""
+        started = time.monotonic()
+        try:
+            answer = await self._service.handle(request)
+        except EaselError as error:
+            return await self.refuse(error, request)
+        if answer.accepted is None:
+            await self._chat.update(_sent(request, answer.post.job), answer.post)
+            return await self._answered(request, answer.post.job)
+        last = await self._chat.end_of(answer.accepted)
+        return await self._ended(request, answer.accepted, last.text, time.monotonic() - started)
+
+    async def refuse(self, error: EaselError, request: Request) -> Report:
+        """Say no, and why."""
+        await self._chat.update(_sent(request, ""), posts.refusal(error, request.locale))
+        message = say(error.key, request.locale, **error.params)
+        return Report(code=REFUSED, data=_error(error.key, message, "no"))
+
+    async def unfinished(self) -> list[str]:
+        """Jobs of this terminal that an earlier process left."""
+        return [step.id for step in await self._store.unfinished() if step.tenant == PLACE.tenant]
+
+    async def _answered(self, request: Request, job: str) -> Report:
+        files = [str(path) for path in self._chat.files.get(job, [])]
+        head = await self._store.head(PLACE.tenant, f"{PLACE.channel}/@{request.person.id}")
+        return Report(
+            code=OK,
+            data={"action": request.action.value, "step": head.step if head else None, "files": files},
+        )
+
+    async def _ended(self, request: Request, job: str, text: str, seconds: float) -> Report:
+        try:
+            step = await self._store.step(PLACE.tenant, job)
+        except EaselError:
+            # Refused after it was taken: no step was begun, and the refusal has been said.
+            return Report(code=REFUSED, data=_error("refused", text, "no"))
+        if step.state in {StepState.MADE, StepState.DONE}:
+            return Report(code=OK, data=self._result(request, step, seconds))
+        key = step.error or "status.broken"
+        message = say(key, step.locale, **{"reference": step.id, **step.error_params})
+        return Report(code=FAILED, data=_error(key, message, step.charged))
+
+    def _result(self, request: Request, step: Step, seconds: float) -> dict[str, Any]:
+        files = self._chat.files.get(step.id, [])
+        return {
+            "request": request.key,
+            "step": step.id,
+            "parent": step.parent,
+            "action": step.action.value,
+            "model": step.model,
+            "seed": step.seed,
+            "version": step.number,
+            "pictures": [
+                {
+                    "path": str(path),
+                    "width": picture.width,
+                    "height": picture.height,
+                    "format": picture.media_type.rpartition("/")[2],
+                    "sha256": picture.key,
+                    "bytes": picture.length,
+                }
+                for path, picture in zip(files, step.outputs, strict=True)
+            ],
+            "cost": {"amount": str(step.cost.amount), "currency": step.cost.currency} if step.cost else None,
+            "task_id": step.task_id,
+            "request_id": step.request_id,
+            "seconds": round(seconds, 3),
+        }
+
+
+def _sent(request: Request, job: str) -> Sent:
+    return Sent(place=request.place, message=f"{job}|{request.reply.get('out', '.')}")
+
+
+def _error(key: str, message: str, charged: str) -> dict[str, Any]:
+    return {"error": {"key": key, "message": message, "charged": charged}}

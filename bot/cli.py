@@ -1,0 +1,239 @@
+"""The command line (contract.md). Heavy modules are imported by the command that needs them: --help must be instant."""
+
+import json
+import sys
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+import click
+
+OK, FAILED, USAGE, CONFIGURATION = 0, 1, 2, 78
+VALUES = {
+    "n": "How many pictures.",
+    "size": "Exact size, such as 1328*1328.",
+    "ar": "Ratio, such as 16:9 or square.",
+    "seed": "Fixed seed, 0 to 2147483647.",
+    "no": "What must not be in it.",
+    "model": "A model of `easel models`.",
+    "strength": "0 to 1 (style, edit).",
+    "scale": "1 to 4 (upscale).",
+    "top": "1.0 to 2.0 (expand).",
+    "bottom": "1.0 to 2.0 (expand).",
+    "left": "1.0 to 2.0 (expand).",
+    "right": "1.0 to 2.0 (expand).",
+}
+FLAGS = {
+    "raw": "Do not let the service extend the prompt.",
+    "watermark": "Add the service's watermark.",
+    "sketch": "The picture is a line drawing (sketch).",
+}
+FUNCTIONS = ("style", "restyle", "edit", "inpaint", "unwatermark", "expand", "upscale", "colorize", "sketch", "cartoon")
+
+Command = Callable[..., Any]
+
+
+def _with(command: Command, options: Sequence[Command]) -> Command:
+    for option in reversed(options):
+        command = option(command)
+    return command
+
+
+def shows_pictures(command: Command) -> Command:
+    """Options of every command whose answer may hold pictures."""
+    return _with(
+        command,
+        [
+            click.option("--out", type=click.Path(path_type=Path), default=Path(), help="Folder for pictures."),
+            click.option("--json", "as_json", is_flag=True, help="Print one JSON object and nothing else."),
+            click.option("--time-scale", type=float, help="Pace of the simulator; 1 is the real one."),
+        ],
+    )
+
+
+def makes_pictures(command: Command) -> Command:
+    """The options of product.md §2, handed to the grammar as they were typed."""
+    values = [
+        click.option(
+            f"--{name}", *(["-n"] if name == "n" else []), *(["--negative"] if name == "no" else []), name, help=text
+        )
+        for name, text in VALUES.items()
+    ]
+    flags = [click.option(f"--{name}", is_flag=True, help=text) for name, text in FLAGS.items()]
+    mask = click.option("--mask", help="A mask picture, or left, right, top, bottom, center (inpaint).")
+    source = click.option("--from", "source", metavar="STEP", help="Continue from this step instead of the last.")
+    return shows_pictures(_with(command, [*values, *flags, mask, source]))
+
+
+@click.group(context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(package_name="easel")
+def cli() -> None:
+    """Draw and keep editing pictures together, in team chat."""
+
+
+@cli.command()
+@makes_pictures
+@click.argument("words", nargs=-1, required=True)
+def draw(words: tuple[str, ...], **options: Any) -> None:
+    """Draw a picture from words."""
+    from bot.terminal import run_words  # noqa: PLC0415
+
+    sys.exit(run_words("draw", words, options))
+
+
+@cli.command()
+@makes_pictures
+@click.argument("words", nargs=-1, required=True)
+def edit(words: tuple[str, ...], **options: Any) -> None:
+    """Edit the pictures named after the instruction, or the last result."""
+    from bot.terminal import run_words  # noqa: PLC0415
+
+    sys.exit(run_words("edit", words, options))
+
+
+@cli.command()
+@makes_pictures
+@click.argument("function", type=click.Choice(FUNCTIONS))
+@click.argument("words", nargs=-1)
+def wanx(function: str, words: tuple[str, ...], **options: Any) -> None:
+    """One of the ten Wanx functions."""
+    from bot.terminal import run_words  # noqa: PLC0415
+
+    sys.exit(run_words(f"wanx.{function}", words, options))
+
+
+def _answered(name: str, text: str, argument: str | None = None) -> None:
+    """A command that is answered at once."""
+
+    @shows_pictures
+    def command(what: str = "", **options: Any) -> None:
+        from bot.terminal import run_answered  # noqa: PLC0415
+
+        sys.exit(run_answered(name, what or "", options))
+
+    if argument:
+        command = click.argument("what", metavar=argument, required=argument.isupper())(command)
+    cli.command(name, help=text)(command)
+
+
+_answered("undo", "Go back to the picture before; free.")
+_answered("redo", "Go forward again; free.")
+_answered("pick", "Choose which of several pictures the next edit starts from.", "NUMBER")
+_answered("again", "The same once more with a new seed.", "[step]")
+_answered("rerun", "All instructions since the original, merged, run once on it.", "[step]")
+_answered("history", "A picture of the edit tree.")
+_answered("compare", "Before and after, side by side.")
+_answered("show", "Show a step again.", "STEP")
+_answered("info", "What made a picture.", "[step]")
+_answered("cancel", "Cancel a waiting job; free.", "[step]")
+_answered("usage", "What this month cost.")
+
+
+@cli.command()
+@shows_pictures
+@click.option("--person-day", help="Most a person may spend a day; - removes it.")
+@click.option("--channel-month", help="Most a channel may spend a month; - removes it.")
+@click.option("--workspace-month", help="Most the workspace may spend a month; - removes it.")
+def budget(**options: Any) -> None:
+    """Show the budgets, or set them."""
+    from bot.terminal import run_answered  # noqa: PLC0415
+
+    names = ("person_day", "channel_month", "workspace_month")
+    given = {name: value for name in names if (value := options.pop(name)) is not None}
+    sys.exit(run_answered("budget", "", options, given))
+
+
+@cli.command()
+@click.option("--data", type=click.Path(path_type=Path), help="Data folder.")
+@click.option("--time-scale", type=float, help="Pace of the simulator; 1 is the real one.")
+@click.option("--out", type=click.Path(path_type=Path), default=Path("out"), help="Folder for pictures.")
+def demo(data: Path | None, time_scale: float | None, out: Path) -> None:
+    """Draw, edit, edit, undo and expand a real photo on the simulator."""
+    from bot.demo import run  # noqa: PLC0415
+
+    sys.exit(run(data, time_scale, out))
+
+
+@cli.command()
+@click.option("--port", type=click.IntRange(0, 65535), default=8090, show_default=True)
+@click.option("--time-scale", type=float, default=1.0, show_default=True, help="1 is the real pace.")
+@click.option("--key", default="sk-simulator", show_default=True, help="The API key it accepts.")
+@click.option("--overflow", type=click.Choice(["queue", "refuse"]), default="queue", show_default=True)
+@click.option("--seed", type=int, help="Fixes the durations.")
+@click.option("--strict/--lenient", default=True, show_default=True, help="Enforce the vendor's limits, or not.")
+def simulate(**options: Any) -> None:
+    """The DashScope simulator alone."""
+    from bot.simulator.__main__ import run  # noqa: PLC0415
+
+    sys.exit(run(**options))
+
+
+@cli.command()
+@click.option("--json", "as_json", is_flag=True, help="Everything the catalogue knows, as JSON.")
+def models(as_json: bool) -> None:
+    """The models in the catalogue."""
+    from bot.models import listing  # noqa: PLC0415
+
+    click.echo(listing(as_json=as_json))
+
+
+@cli.command()
+@click.option("--role", type=click.Choice(["all", "gateway", "worker"]), default="all", show_default=True)
+def run(role: str) -> None:
+    """The bot: every platform whose settings are present."""
+    from bot.run import run_bot  # noqa: PLC0415
+
+    sys.exit(run_bot(role))
+
+
+@cli.command()
+def migrate() -> None:
+    """Bring the database up to date."""
+    from bot.run import run_migrate  # noqa: PLC0415
+
+    sys.exit(run_migrate())
+
+
+@cli.command()
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
+def doctor(as_json: bool) -> None:
+    """Check settings, database, blobs and the service."""
+    from bot.doctor import run as examine  # noqa: PLC0415
+
+    sys.exit(examine(as_json=as_json))
+
+
+def main() -> None:
+    """Entry point. Wrong usage and wrong settings are one line, also with --json."""
+    from core.errors import ConfigurationError  # noqa: PLC0415
+
+    try:
+        code = cli.main(standalone_mode=False)
+    except click.ClickException as error:
+        code = _complain("usage", error.format_message(), USAGE)
+        if not _wants_json():
+            click.echo(_hint(error), err=True)
+    except click.Abort:
+        code = 130
+    except ConfigurationError as error:
+        from core.messages import say  # noqa: PLC0415
+
+        code = _complain(error.key, say(error.key, "en", **error.params), CONFIGURATION)
+    sys.exit(code if isinstance(code, int) else OK)
+
+
+def _wants_json() -> bool:
+    return "--json" in sys.argv
+
+
+def _complain(key: str, message: str, code: int) -> int:
+    if _wants_json():
+        click.echo(json.dumps({"error": {"key": key, "message": message, "charged": "no"}}, ensure_ascii=False))
+    else:
+        click.echo(f"easel: {message}", err=True)
+    return code
+
+
+def _hint(error: click.ClickException) -> str:
+    context = getattr(error, "ctx", None)
+    return f"Try: {context.command_path} --help" if context else "Try: easel --help"

@@ -1,0 +1,66 @@
+"""Logs: JSON lines in a container, readable on a terminal; no secret passes, whatever holds it."""
+
+import logging
+import re
+import sys
+from collections.abc import Iterable
+from typing import Any
+
+import structlog
+
+SHAPES = re.compile(r"(?:Bearer\s+)?\b(?:sk|xox[abprs]|xapp|st)-[A-Za-z0-9_-]{6,}|(?<=://)[^/\s:@]+:[^/\s@]+(?=@)")
+STARS = "***"
+
+
+class Redaction:
+    """Replaces known secrets by value, and anything shaped like one, in every part of a log line."""
+
+    def __init__(self, secrets: Iterable[str]) -> None:
+        self._secrets = sorted((one for one in secrets if len(one) >= 4), key=len, reverse=True)
+
+    def text(self, value: str) -> str:
+        """The text without secrets."""
+        for secret in self._secrets:
+            value = value.replace(secret, STARS)
+        return SHAPES.sub(STARS, value)
+
+    def __call__(self, _logger: Any, _method: str, event: Any) -> Any:
+        """A structlog processor."""
+        return self._clean(event)
+
+    def _clean(self, value: Any) -> Any:
+        if isinstance(value, str):
+            return self.text(value)
+        if isinstance(value, dict):
+            return {name: self._clean(one) for name, one in value.items()}
+        if isinstance(value, list | tuple):
+            return [self._clean(one) for one in value]
+        return value if isinstance(value, int | float | bool | None) else self.text(str(value))
+
+
+def set_up(kind: str, level: str, secrets: Iterable[str]) -> None:
+    """Send our log and the libraries' to standard error. ``kind``: json, console or auto (a terminal or not)."""
+    as_json = kind == "json" or (kind == "auto" and not sys.stderr.isatty())
+    redaction = Redaction(secrets)
+    shared: list[Any] = [
+        structlog.contextvars.merge_contextvars,
+        structlog.processors.add_log_level,
+        structlog.processors.TimeStamper(fmt="iso", utc=True),
+        structlog.processors.format_exc_info,
+        redaction,
+    ]
+    last: Any = structlog.processors.JSONRenderer() if as_json else structlog.dev.ConsoleRenderer(colors=False)
+    number = getattr(logging, level.upper())
+    structlog.configure(
+        processors=[*shared, last],
+        wrapper_class=structlog.make_filtering_bound_logger(number),
+        logger_factory=structlog.PrintLoggerFactory(sys.stderr),
+    )
+    formatter = structlog.stdlib.ProcessorFormatter(
+        processors=[structlog.stdlib.ProcessorFormatter.remove_processors_meta, last], foreign_pre_chain=shared
+    )
+    handler = logging.StreamHandler(sys.stderr)
+    handler.setFormatter(formatter)
+    root = logging.getLogger()
+    root.handlers = [handler]
+    root.setLevel(max(number, logging.WARNING))

@@ -1,0 +1,174 @@
+"""Settings: environment, ``.env``, or ``NAME_FILE`` for a secret in a file (contract.md). Mistakes name the setting."""
+
+import difflib
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Annotated, Any
+
+from dotenv import dotenv_values
+from pydantic import AliasChoices, Field, SecretStr, ValidationError, field_validator
+from pydantic.fields import FieldInfo
+from pydantic_settings import BaseSettings, NoDecode, PydanticBaseSettingsSource, SettingsConfigDict
+
+from core.errors import ConfigurationError
+
+LOCALES = ("en", "zh-CN", "zh-TW", "id")
+REGION_KEY = "DASHSCOPE_API_KEY_"
+
+
+class FileSource(PydanticBaseSettingsSource):
+    """``NAME_FILE`` points at a file whose content is the value of NAME, as container images do it."""
+
+    def get_field_value(self, field: FieldInfo, field_name: str) -> tuple[Any, str, bool]:
+        """The content of the file, without its last line break."""
+        name = _variable(field, field_name)
+        path = os.environ.get(f"{name}_FILE")
+        return (None if path is None else _read(f"{name}_FILE", path)), field_name, False
+
+    def __call__(self) -> dict[str, Any]:
+        """Every setting that has such a file."""
+        found: dict[str, Any] = {}
+        for field_name, field in self.settings_cls.model_fields.items():
+            value, _, _ = self.get_field_value(field, field_name)
+            if value is not None:
+                found[_variable(field, field_name)] = value
+        return found
+
+
+def _read(name: str, path: str) -> str:
+    try:
+        return Path(path).read_text(encoding="utf-8").strip()
+    except (OSError, UnicodeDecodeError):
+        raise ConfigurationError("config.file", setting=name) from None
+
+
+def _variable(field: FieldInfo, field_name: str) -> str:
+    alias = field.validation_alias
+    return str(alias.choices[0]) if isinstance(alias, AliasChoices) else str(alias or field_name.upper())
+
+
+def _named(name: str, default: Any = None) -> Any:
+    return Field(default=default, validation_alias=AliasChoices(name))
+
+
+class Settings(BaseSettings):
+    """What the operator set. Secrets print as stars."""
+
+    model_config = SettingsConfigDict(env_file=".env", env_file_encoding="utf-8", extra="ignore", frozen=True)
+
+    dashscope_api_key: SecretStr | None = _named("DASHSCOPE_API_KEY")
+    region: str = _named("EASEL_REGION", "beijing")
+    dashscope_url: str | None = _named("EASEL_DASHSCOPE_URL")
+    database_url: str | None = _named("EASEL_DATABASE_URL")
+    data_dir: Path = _named("EASEL_DATA_DIR", Path("~/.local/share/easel"))
+    blob_url: str | None = _named("EASEL_BLOB_URL")
+    public_url: str | None = _named("EASEL_PUBLIC_URL")
+    http_host: str = _named("EASEL_HTTP_HOST", "127.0.0.1")
+    http_port: int = Field(default=8080, validation_alias=AliasChoices("EASEL_HTTP_PORT"), ge=0, le=65535)
+    locale: str = _named("EASEL_LOCALE", "en")
+    log_format: str = _named("EASEL_LOG_FORMAT", "auto")
+    log_level: str = _named("EASEL_LOG_LEVEL", "info")
+    result_hosts: Annotated[tuple[str, ...], NoDecode] = _named("EASEL_RESULT_HOSTS", ("*.aliyuncs.com",))
+    region_keys: dict[str, SecretStr] = Field(default_factory=dict)
+
+    @field_validator("result_hosts", mode="before")
+    @classmethod
+    def _split(cls, value: Any) -> Any:
+        return tuple(filter(None, (one.strip() for one in value.split(",")))) if isinstance(value, str) else value
+
+    @field_validator("data_dir")
+    @classmethod
+    def _expand(cls, value: Path) -> Path:
+        return value.expanduser().absolute()
+
+    @field_validator("locale")
+    @classmethod
+    def _known_locale(cls, value: str) -> str:
+        return _one_of(value, LOCALES)
+
+    @field_validator("log_format")
+    @classmethod
+    def _known_format(cls, value: str) -> str:
+        return _one_of(value, ("auto", "json", "console"))
+
+    @field_validator("log_level")
+    @classmethod
+    def _known_level(cls, value: str) -> str:
+        return _one_of(value.lower(), ("debug", "info", "warning", "error"))
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,
+        file_secret_settings: PydanticBaseSettingsSource,  # noqa: ARG003  # ours reads NAME_FILE
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """Environment before secret files before ``.env``."""
+        return init_settings, env_settings, FileSource(settings_cls), dotenv_settings
+
+    @property
+    def keys(self) -> Mapping[str, SecretStr]:
+        """The API key of each region that has one, the chosen region first."""
+        first = {self.region: self.dashscope_api_key} if self.dashscope_api_key else {}
+        return {**first, **{name: key for name, key in self.region_keys.items() if name not in first}}
+
+    @property
+    def database(self) -> str:
+        """The database address, in the data folder unless set."""
+        return self.database_url or f"sqlite:///{self.data_dir / 'easel.db'}"
+
+    @property
+    def blobs(self) -> str:
+        """Where picture bytes are kept."""
+        return self.blob_url or (self.data_dir / "blobs").as_uri()
+
+
+def _one_of(value: str, allowed: tuple[str, ...]) -> str:
+    if value not in allowed:
+        raise ValueError(", ".join(allowed))
+    return value
+
+
+def load(**overrides: Any) -> Settings:
+    """Read the settings; ``overrides`` by variable name come from command-line options.
+
+    Raises ConfigurationError naming the setting, never its value when it is a secret.
+    """
+    try:
+        return Settings(**overrides, region_keys=_region_keys())
+    except ValidationError as error:
+        first = error.errors()[0]
+        setting = str(first["loc"][0]) if first["loc"] else "?"
+        reason = str(first.get("ctx", {}).get("error", first["msg"]))
+        raise ConfigurationError("config.value", setting=setting, allowed=reason) from None
+
+
+def _region_keys() -> dict[str, SecretStr]:
+    """``DASHSCOPE_API_KEY_SINGAPORE`` and so on, or their ``_FILE``."""
+    found: dict[str, SecretStr] = {}
+    for name, value in {**dotenv_values(".env"), **os.environ}.items():
+        region = name.removeprefix(REGION_KEY)
+        if region in {name, "FILE"} or not value:
+            continue
+        secret = _read(name, value) if region.endswith("_FILE") else value
+        found[region.removesuffix("_FILE").lower()] = SecretStr(secret)
+    return found
+
+
+def unknown_variables() -> list[tuple[str, str]]:
+    """Each ``EASEL_*`` variable we do not know, with the nearest name we do."""
+    known = [_variable(field, name) for name, field in Settings.model_fields.items()]
+    known += [f"{name}_FILE" for name in known]
+    # Settings of the platforms, read by their own adapters.
+    known += ["EASEL_SLACK_API_URL", "EASEL_SLACK_FILE_HOSTS", "EASEL_DISCORD_API_URL", "EASEL_DISCORD_CDN_HOSTS"]
+    known += ["EASEL_METRICS_PORT"]
+    strangers = sorted(name for name in os.environ if name.startswith("EASEL_") and name not in known)
+    return [(name, difflib.get_close_matches(name, known, n=1, cutoff=0)[0]) for name in strangers]
+
+
+def secrets(settings: Settings) -> list[str]:
+    """Every secret value set, for the log's redaction."""
+    return [key.get_secret_value() for key in settings.keys.values()]

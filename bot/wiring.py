@@ -1,0 +1,167 @@
+"""Puts Easel together: the only place that names concrete classes. Read it top to bottom."""
+
+import asyncio
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+import httpx
+from filelock import FileLock, Timeout
+
+from bot.settings import Settings
+from bot.simulator.server import SimulatorConfig, serve
+from core.catalog import Catalog
+from core.engine import Engine
+from core.errors import ConfigurationError
+from core.flow.tools import Tools
+from core.pictures.pool import Pool
+from core.ports import Blobs, Chat, Clock, Provider
+from core.providers.dashscope import catalog_text
+from core.providers.dashscope.client import DashScope
+from core.service import Service
+from core.storage import database
+from core.storage.blobs import open_blobs
+from core.storage.store import Store
+
+SIMULATOR_KEY = "sk-simulator"
+
+
+class WallClock:
+    """The real time."""
+
+    def now(self) -> datetime:
+        """Aware, UTC."""
+        return datetime.now(UTC)
+
+    async def sleep(self, seconds: float) -> None:
+        """Sleep; cancellable."""
+        await asyncio.sleep(seconds)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Account:
+    """Where one account's service is reached. ``hosts`` its results may come from."""
+
+    url: str
+    key: str
+    hosts: Sequence[str]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Easel:
+    """Everything put together, started. ``simulated`` when no key was set."""
+
+    service: Service
+    tools: Tools
+    engine: Engine
+    simulated: bool
+
+
+ChatFactory = Callable[[Blobs], Mapping[str, Chat]]
+
+
+@asynccontextmanager
+async def open_easel(
+    settings: Settings, chats: ChatFactory, *, simulator: SimulatorConfig, waiting: Callable[[], None] | None = None
+) -> AsyncIterator[Easel]:
+    """Start everything and stop it again. ``waiting`` is called when another process has the data folder.
+
+    Raises ConfigurationError naming the setting.
+    """
+    async with AsyncExitStack() as stack:
+        await lock_folder(stack, settings, waiting)
+        await database.migrate(settings.database)
+        ours = database.open_async(settings.database)
+        stack.push_async_callback(ours.dispose)
+        theirs = database.open_sync(settings.database)
+        stack.callback(theirs.dispose)
+        blobs: Blobs = open_blobs(settings.blobs)
+        catalog = Catalog.load(catalog_text())
+        accounts = await find_accounts(stack, settings, catalog, simulator)
+        clock: Clock = WallClock()
+        client = await stack.enter_async_context(http_client())
+        providers: dict[str, Provider] = {}
+        for name, account in accounts.items():
+            provider = DashScope(
+                client=client,
+                base_url=account.url,
+                api_key=account.key,
+                catalog=catalog,
+                read=blobs.read,
+                result_hosts=account.hosts,
+                clock=clock,
+            )
+            stack.push_async_callback(provider.close)
+            providers[name] = provider
+        pool = Pool(workers=2)
+        stack.callback(pool.close)
+        tools = Tools(
+            store=Store(ours),
+            blobs=blobs,
+            catalog=catalog,
+            providers=providers,
+            chats=chats(blobs),
+            clock=clock,
+            pool=pool,
+        )
+        engine = Engine(tools, database.sync_url(settings.database), theirs)
+        await engine.start()
+        stack.push_async_callback(engine.stop)
+        yield Easel(service=Service(tools, engine), tools=tools, engine=engine, simulated=is_simulated(settings))
+
+
+async def lock_folder(stack: AsyncExitStack, settings: Settings, waiting: Callable[[], None] | None) -> None:
+    """One worker a data folder: SQLite's limits hold for one process only. Waits a minute for another to end."""
+    folder = settings.data_dir
+    try:
+        folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+        lock = FileLock(folder / "easel.lock")
+        try:
+            lock.acquire(blocking=False)
+        except Timeout:
+            if waiting is not None:
+                waiting()
+            await asyncio.to_thread(lock.acquire, timeout=60 if waiting else 0)
+    except Timeout:
+        raise ConfigurationError("config.locked", setting="EASEL_DATA_DIR", folder=str(folder)) from None
+    except OSError as error:
+        raise ConfigurationError(
+            "config.data_dir", setting="EASEL_DATA_DIR", folder=str(folder), reason=error.strerror or "error"
+        ) from None
+    stack.callback(lock.release)
+
+
+def is_simulated(settings: Settings) -> bool:
+    """No key and no server of one's own: the simulator stands in."""
+    return not settings.keys and not settings.dashscope_url
+
+
+async def find_accounts(
+    stack: AsyncExitStack, settings: Settings, catalog: Catalog, simulator: SimulatorConfig
+) -> dict[str, Account]:
+    """The account of each region that has a key, the chosen region first; or the simulator's."""
+    for region in (settings.region, *settings.keys):
+        if region not in catalog.regions:
+            known = ", ".join(catalog.regions)
+            raise ConfigurationError("config.region", setting="EASEL_REGION", value=region, known=known)
+    if is_simulated(settings):
+        stood_in = await stack.enter_async_context(serve(simulator))
+        return {settings.region: Account(url=stood_in.url, key=SIMULATOR_KEY, hosts=(stood_in.host,))}
+    if not settings.keys:
+        raise ConfigurationError("config.key_missing", setting="DASHSCOPE_API_KEY")
+    return {
+        region: Account(url=_url(settings, catalog, region), key=key.get_secret_value(), hosts=settings.result_hosts)
+        for region, key in settings.keys.items()
+    }
+
+
+def _url(settings: Settings, catalog: Catalog, region: str) -> str:
+    if settings.dashscope_url and region == settings.region:
+        return settings.dashscope_url.rstrip("/")
+    return catalog.regions[region].url
+
+
+def http_client() -> httpx.AsyncClient:
+    """The one client for the service and its results: no redirects, nothing from the environment, HTTP/1.1."""
+    return httpx.AsyncClient(follow_redirects=False, trust_env=False, http2=False)

@@ -1,0 +1,182 @@
+"""The only module that knows DBOS: queues, workflows, recovery (architecture.md §3).
+
+Three short workflows a job, so that a model's slots are held only while the service works:
+take (fetch the pictures, begin the step) → generate (submit, wait) → finish (keep, deliver).
+Their arguments are ids and small JSON values, never bytes.
+"""
+
+import asyncio
+import logging
+from collections.abc import Awaitable, Callable, Coroutine
+from dataclasses import replace
+from typing import Any
+
+import structlog
+from dbos import DBOS, DBOSClient, DBOSConfig, DBOSPortableJSONSerializer, SetEnqueueOptions, SetWorkflowID
+from sqlalchemy import Engine as Database
+
+from core.catalog import Model
+from core.errors import EaselError
+from core.failpoints import failpoint
+from core.flow import finish, generate, status, take
+from core.flow.tools import Tools, fail
+from core.types import Request, to_json
+
+NAME = "easel"
+# A new version would strand running work (reference/ecosystem.md §1.1.3): change flows with DBOS.patch() instead.
+VERSION = "1"
+INTAKE, DELIVERY = "easel.intake", "easel.delivery"
+AT_ONCE = {INTAKE: 8, DELIVERY: 4}
+AHEAD = 2
+"""Tasks submitted beyond the running limit: the service starts them the moment a slot frees."""
+UNLIMITED = 8
+"""Calls at once for a model whose vendor names no limit."""
+POLL = 0.1
+"""Seconds between two looks at a queue."""
+MAX_RECOVERIES = 1000
+"""DBOS gives a workflow up after so many; a poison job is ended by ours long before (flow.generate)."""
+
+log = structlog.get_logger()
+Workflow = Callable[..., Coroutine[Any, Any, None]]
+
+
+class Engine:
+    """Runs jobs durably. One a process; start it inside the running loop, after our own migrations."""
+
+    def __init__(self, tools: Tools, url: str, database: Database, executor: str = "local") -> None:
+        self._tools = replace(tools, on_throttled=self._fall_back)
+        self._url = url
+        self._database = database
+        self._executor = executor
+        self._queues: set[str] = set()
+        self._at_work: set[asyncio.Task[Any]] = set()
+
+    async def start(self) -> None:
+        """Bring DBOS's tables up to date, register the queues, go on with what was running."""
+        logging.getLogger("dbos").setLevel(logging.ERROR)
+        await asyncio.to_thread(self._prepare)
+        DBOS(config=self._config())
+        self._finish = self._workflow("finish", self._run_finish)
+        self._generate = self._workflow("generate", self._run_generate)
+        self._take = self._workflow("take", self._run_take)
+        DBOS.launch()
+        self._status = asyncio.create_task(status.keep_current(self._tools), name="status")
+
+    async def stop(self) -> None:
+        """Let go of everything; what is not done goes on at the next start."""
+        tasks = [self._status, *self._at_work]
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+        await asyncio.to_thread(DBOS.destroy, destroy_registry=True)
+
+    async def take(self, request: Request) -> None:
+        """One durable commit. The same request again changes nothing."""
+        failpoint("take.before_commit")
+        with SetWorkflowID(f"{request.place.tenant}:{request.key}"):
+            await DBOS.enqueue_workflow_async(INTAKE, self._take, to_json(request))
+        failpoint("take.after_commit")
+
+    def _config(self) -> DBOSConfig:
+        return {
+            "name": NAME,
+            "system_database_url": self._url,
+            "system_database_engine": self._database,
+            "run_migrations": False,
+            "application_version": VERSION,
+            "executor_id": self._executor,
+            "serializer": DBOSPortableJSONSerializer(),
+            "log_level": "ERROR",
+        }
+
+    def _prepare(self) -> None:
+        DBOS.migrate(self._url)
+        client = DBOSClient(
+            system_database_engine=self._database, serializer=DBOSPortableJSONSerializer(), application_name=NAME
+        )
+        for name, at_once in AT_ONCE.items():
+            client.register_queue(name, worker_concurrency=at_once, polling_interval_sec=POLL)
+        client.destroy()
+
+    def _workflow(self, name: str, body: Workflow) -> Workflow:
+        @DBOS.workflow(name=name, max_recovery_attempts=MAX_RECOVERIES)
+        async def run(*arguments: Any) -> None:
+            task = asyncio.current_task()
+            assert task is not None  # noqa: S101  # DBOS runs async workflows as tasks of our loop
+            self._at_work.add(task)
+            try:
+                await body(*arguments)
+            finally:
+                self._at_work.discard(task)
+
+        return run
+
+    async def _run_take(self, given: dict[str, Any]) -> None:
+        collected = await _step(take.collect, self._tools, given)
+        begun = await _step(take.begin, self._tools, given, collected)
+        if begun is None:
+            return
+        await _step(take.announce, self._tools, begun["tenant"], begun["step"])
+        queue = await self._queue(begun["account"], self._tools.catalog.model(begun["model"]))
+        with (
+            SetWorkflowID(f"{begun['tenant']}:{begun['step']}:generate"),
+            SetEnqueueOptions(priority=begun["priority"]),
+        ):
+            await DBOS.enqueue_workflow_async(queue, self._generate, begun["tenant"], begun["step"])
+
+    async def _run_generate(self, tenant: str, step: str) -> None:
+        outcome: Any = "again"
+        while outcome == "again":
+            if await _step(self._or_fail(generate.submit), tenant, step) == "ended":
+                return
+            outcome = await _step(self._or_fail(generate.wait), tenant, step)
+        if outcome == "ended":
+            return
+        with SetWorkflowID(f"{tenant}:{step}:finish"):
+            await DBOS.enqueue_workflow_async(DELIVERY, self._finish, tenant, step, outcome)
+
+    async def _run_finish(self, tenant: str, step: str, outcome: dict[str, Any]) -> None:
+        await _step(self._or_fail(finish.keep), tenant, step, outcome)
+        await _step(self._or_fail(finish.deliver), tenant, step)
+
+    def _or_fail(self, function: Callable[..., Awaitable[Any]]) -> Callable[..., Awaitable[Any]]:
+        """A mistake of ours ends the job with words and a reference, never in silence."""
+
+        async def guarded(tenant: str, step: str, *rest: Any) -> Any:
+            try:
+                return await function(self._tools, tenant, step, *rest)
+            except Exception:
+                log.exception("job_broke", step=step, at=function.__name__)
+                broken = EaselError("status.broken", charged="maybe", reference=step)
+                await fail(self._tools, await self._tools.store.step(tenant, step), broken)
+                return "ended"
+
+        guarded.__name__ = function.__name__
+        return guarded
+
+    async def _queue(self, account: str, model: Model) -> str:
+        """The queue of one account and model, made when first needed."""
+        name = f"easel.{account}.{model.id}"
+        if name not in self._queues:
+            running = model.running_limit
+            limit = model.submit_limit
+            await DBOS.register_queue_async(
+                name,
+                global_concurrency=UNLIMITED if running is None else running + AHEAD,
+                limiter={"limit": limit.count, "period": limit.seconds} if limit else None,
+                polling_interval_sec=POLL,
+            )
+            self._queues.add(name)
+        return name
+
+    async def _fall_back(self, account: str, model_id: str) -> None:
+        """The service refused for load: submit no further ahead than it runs."""
+        model = self._tools.catalog.model(model_id)
+        queue = await DBOS.retrieve_queue_async(await self._queue(account, model))
+        if queue is not None and model.running_limit is not None:
+            await queue.set_global_concurrency_async(model.running_limit)
+
+
+async def _step(function: Callable[..., Awaitable[Any]], *arguments: Any) -> Any:
+    """Run a function of the flow as a checkpointed step of the workflow."""
+    return await DBOS.run_step_async({"name": function.__name__}, function, *arguments)  # type: ignore[arg-type]

@@ -1,0 +1,161 @@
+"""generate: intent row → submit → record the task, then wait. The one window that could pay twice is guarded here."""
+
+from datetime import timedelta
+from typing import Any
+
+from core.errors import Misconfigured, ProviderError, Refused, Retryable, Uncertain
+from core.failpoints import failpoint
+from core.flow.tools import Tools, fail, log, tell_end
+from core.types import Outcome, Step, StepState, Task, Work, to_json
+
+CLOCK_SKEW = timedelta(minutes=2)
+PATIENCE = timedelta(hours=2)
+"""How long a submit refused for load is tried again before its person is told."""
+MAX_BACK_OFF = 60.0
+MAX_TASKS = 2
+"""Tasks made for one step: a FAILED task cost nothing, so one more may be tried."""
+
+
+def work_of(step: Step) -> Work:
+    """What the provider is asked to make for a step."""
+    options = step.options
+    return Work(
+        step=step.id,
+        tenant=step.tenant,
+        model=step.model,
+        account=step.account,
+        action=step.action,
+        prompt=step.prompt,
+        negative=options.negative,
+        n=step.n,
+        size=step.size,
+        seed=step.seed,
+        prompt_extend=not options.raw,
+        watermark=options.watermark,
+        inputs=step.inputs,
+        mask=step.mask,
+        strength=options.strength,
+        scale=options.scale,
+        top=options.top,
+        bottom=options.bottom,
+        left=options.left,
+        right=options.right,
+        sketch=options.sketch,
+    )
+
+
+async def submit(tools: Tools, tenant: str, step_id: str) -> str:
+    """Bring the step to RUNNING, whatever happened before: "submitted", or "ended" when there is nothing to wait for."""
+    failpoint("submit.before_intent")
+    started = tools.clock.now()
+    delay = tools.back_off
+    while True:
+        step = await tools.store.step(tenant, step_id)
+        try:
+            async with tools.submit_lock(step):
+                return await _submit_once(tools, step)
+        except Retryable as error:
+            log.info("submit_refused", step=step_id, code=error.code, wait=delay)
+            await tools.store.forget_intent(tenant, step_id)
+            if tools.clock.now() - started > PATIENCE:
+                await fail(tools, step, error)
+                return "ended"
+            if tools.on_throttled is not None:
+                await tools.on_throttled(step.account, step.model)
+            await tools.clock.sleep(error.retry_after or delay)
+            delay = min(delay * 2, MAX_BACK_OFF)
+        except (Refused, Misconfigured) as error:
+            await fail(tools, step, error)
+            return "ended"
+
+
+async def _submit_once(tools: Tools, step: Step) -> str:
+    if step.state is StepState.RUNNING:
+        return "submitted" if step.task_id or step.outcome else await _lost(tools, step)
+    lost_before = step.state is StepState.SUBMITTING
+    intended = await tools.store.intend(step.tenant, step.id, tools.clock.now())
+    if intended is None:
+        await _tell_if_cancelled(tools, step)
+        return "ended"
+    failpoint("submit.after_intent")
+    if lost_before:
+        return await _resolve(tools, intended)
+    return await _send(tools, intended)
+
+
+async def _send(tools: Tools, step: Step) -> str:
+    try:
+        sent = await tools.providers[step.account].submit(work_of(step))
+    except Uncertain as error:
+        log.warning("submit_uncertain", step=step.id, code=error.code)
+        return await _resolve(tools, step)
+    failpoint("submit.after_send")
+    return await _record(tools, step, sent)
+
+
+async def _resolve(tools: Tools, step: Step) -> str:
+    """The service may or may not have it: adopt the task it made, or send again only if there is none.
+
+    A synchronous model's lost call leaves no task to adopt, so its person decides.
+    """
+    if tools.catalog.model(step.model).sync:
+        return await _lost(tools, step)
+    await tools.clock.sleep(tools.settle)
+    since = (step.intended or tools.clock.now()) - CLOCK_SKEW
+    known = await tools.store.known_tasks(step.account, step.model, since)
+    found = await tools.providers[step.account].find(work_of(step), since, known)
+    if found is not None:
+        log.info("task_adopted", step=step.id, task=found.id)
+        return await _record(tools, step, found)
+    return await _send(tools, step)
+
+
+async def _record(tools: Tools, step: Step, sent: Task | Outcome) -> str:
+    task_id = sent.id if isinstance(sent, Task) else None
+    outcome = to_json(sent) if isinstance(sent, Outcome) else None
+    await tools.store.record_task(step.tenant, step.id, task_id, sent.request_id, outcome, tools.clock.now())
+    failpoint("submit.after_record")
+    return "submitted"
+
+
+async def _lost(tools: Tools, step: Step) -> str:
+    error = Uncertain("status.lost_call", charged="maybe")
+    await fail(tools, step, error, state=StepState.UNKNOWN)
+    return "ended"
+
+
+async def _tell_if_cancelled(tools: Tools, step: Step) -> None:
+    step = await tools.store.step(step.tenant, step.id)
+    if step.state is StepState.CANCELLED:
+        await tell_end(tools, step)
+
+
+async def wait(tools: Tools, tenant: str, step_id: str) -> dict[str, Any] | str:
+    """Until the service has done it: the outcome as JSON, "again" for one more task, or "ended"."""
+    failpoint("wait.before")
+    step = await tools.store.step(tenant, step_id)
+    if step.outcome is not None:
+        return dict(step.outcome)
+    if step.task_id is None or step.state is not StepState.RUNNING:
+        return "ended"
+    task = Task(id=step.task_id, request_id=step.request_id or "")
+    try:
+        outcome = await tools.providers[step.account].wait(work_of(step), task)
+    except ProviderError as error:
+        return await _failed_task(tools, step, error)
+    failpoint("wait.after")
+    return dict(to_json(outcome))
+
+
+async def _failed_task(tools: Tools, step: Step, error: ProviderError) -> str:
+    fresh = await tools.store.step(step.tenant, step.id)
+    if fresh.cancel_requested:
+        cancelled = Refused("status.cancelled", code=error.code, request_id=error.request_id)
+        await fail(tools, step, cancelled, state=StepState.CANCELLED)
+        return "ended"
+    if isinstance(error, Retryable) and step.attempts < MAX_TASKS:
+        await tools.store.requeue(step.tenant, step.id)
+        return "again"
+    unknown = isinstance(error, Uncertain)
+    await fail(tools, step, error, state=StepState.UNKNOWN if unknown else StepState.FAILED)
+    return "ended"

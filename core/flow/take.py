@@ -1,0 +1,278 @@
+"""take: fetch the attached pictures and make them ours, begin the step, say what will happen."""
+
+from collections.abc import AsyncIterator, Sequence
+from typing import Any
+
+from core import budgets, grammar, posts, sessions
+from core.catalog import Model
+from core.errors import DeliveryError, EaselError, Rejected
+from core.failpoints import failpoint
+from core.flow import status
+from core.flow.tools import Tools, log, say
+from core.pictures import intake, masks
+from core.storage.store import person_session, thread_session
+from core.types import (
+    Action,
+    Attachment,
+    Options,
+    Picture,
+    Request,
+    Size,
+    Step,
+    StepState,
+    from_json,
+    to_json,
+)
+
+
+async def collect(tools: Tools, given: dict[str, Any]) -> dict[str, Any]:
+    """Fetch, check, turn upright, strip and keep what was attached: its pictures as JSON, or why not."""
+    request = from_json(Request, given)
+    failpoint("collect.before")
+    try:
+        pictures = [await _take(tools, request, one) for one in request.attachments]
+        mask = await _keep_raw(tools, request, request.mask) if request.mask else None
+    except EaselError as error:
+        return {"refused": {"key": error.key, "params": posts.plain(error.params)}}
+    failpoint("collect.after_blob")
+    return {"pictures": [to_json(one) for one in pictures], "mask": mask}
+
+
+async def _take(tools: Tools, request: Request, attachment: Attachment) -> Picture:
+    data = await _fetch(tools, request, attachment)
+    taken = await tools.pool.run(intake.take, data)
+    return await _keep(tools, request.place.tenant, taken)
+
+
+async def _keep(tools: Tools, tenant: str, taken: intake.Taken) -> Picture:
+    key = await tools.blobs.keep(tenant, taken.data)
+    return Picture(
+        key=key,
+        width=taken.width,
+        height=taken.height,
+        media_type=taken.media_type,
+        length=len(taken.data),
+    )
+
+
+async def _keep_raw(tools: Tools, request: Request, attachment: Attachment) -> str:
+    data = await _fetch(tools, request, attachment)
+    await tools.pool.run(intake.inspect, data)
+    return await tools.blobs.keep(request.place.tenant, data)
+
+
+async def _fetch(tools: Tools, request: Request, attachment: Attachment) -> bytes:
+    if attachment.size is not None and attachment.size > intake.MAX_BYTES:
+        raise Rejected("picture.too_many_bytes", limit=intake.MAX_BYTES)
+    chunks: AsyncIterator[bytes] = tools.chats[request.place.platform].fetch(attachment, intake.MAX_BYTES)
+    return b"".join([chunk async for chunk in chunks])
+
+
+async def begin(tools: Tools, given: dict[str, Any], collected: dict[str, Any]) -> dict[str, Any] | None:
+    """Session, step and held money in one transaction; None when it was refused, and its person told why."""
+    request = from_json(Request, given)
+    try:
+        if "refused" in collected:
+            raise Rejected(collected["refused"]["key"], **collected["refused"]["params"])
+        step = await _plan(tools, request, collected)
+        caps = budgets.caps(await tools.store.settings(request.place.tenant))
+        failpoint("begin.before_commit")
+        begun = await tools.store.begin(step, caps, tools.clock.now())
+    except EaselError as error:
+        await refuse(tools, request, error)
+        return None
+    failpoint("begin.after_commit")
+    return {
+        "tenant": begun.tenant,
+        "step": begun.id,
+        "model": begun.model,
+        "account": begun.account,
+        "priority": begun.priority,
+    }
+
+
+async def refuse(tools: Tools, request: Request, error: EaselError) -> None:
+    """Say no, privately, once."""
+    chat = tools.chats[request.place.platform]
+    job = sessions.step_id(request)
+    log.info("refused", step=job, error=error.key)
+    if await chat.find(request.place, job) is None:
+        post = posts.refusal(error, request.locale, job)
+        try:
+            await chat.post(request.place, post, to=request.person, reply=request.reply)
+        except DeliveryError as undelivered:
+            log.warning("undeliverable", step=job, error=undelivered.key)
+
+
+async def announce(tools: Tools, tenant: str, step_id: str) -> None:
+    """The one status message of the job."""
+    step = await tools.store.step(tenant, step_id)
+    if step.state.is_final:
+        return
+    failpoint("announce.before_post")
+    try:
+        await say(tools, step, await status.working(tools, step))
+    except DeliveryError as error:
+        log.warning("undeliverable", step=step.id, error=error.key)
+    failpoint("announce.after_post")
+
+
+async def session_of(tools: Tools, request: Request) -> str:
+    """The thread's session inside a thread of ours, else the person's own in this channel (product.md §4)."""
+    if request.place.thread and await tools.store.session_of_thread(request.place):
+        return thread_session(request.place)
+    return person_session(request.place, request.person.id)
+
+
+async def _plan(tools: Tools, request: Request, collected: dict[str, Any]) -> Step:
+    parsed = grammar.parse(request.text, request.given)
+    attached = [from_json(Picture, one) for one in collected["pictures"]]
+    target = await tools.store.step(request.place.tenant, request.target) if request.target else None
+    if sessions.same_again(request.action):
+        return await _plan_again(tools, request, target)
+    session = await session_of(tools, request)
+    parent, index = await _source(tools, request, target, session, attached)
+    inputs = attached or ([sessions.picture_at(parent, index)] if parent else [])
+    return await _draft(
+        tools,
+        request,
+        action=request.action,
+        prompt=parsed.prompt,
+        options=parsed.options,
+        session=session,
+        parent=parent,
+        index=index,
+        inputs=inputs,
+        mask=collected["mask"],
+    )
+
+
+async def _source(
+    tools: Tools, request: Request, target: Step | None, session: str, attached: Sequence[Picture]
+) -> tuple[Step | None, int]:
+    """Attached, replied to, head, or refuse: the order of product.md §2. An edit never becomes text to image."""
+    if request.action is Action.DRAW or attached:
+        return None, 0
+    if target is not None:
+        return target, request.index or 0
+    head = await tools.store.head(request.place.tenant, session)
+    if head is None:
+        raise Rejected("refuse.no_picture")
+    return await tools.store.step(request.place.tenant, head.step), head.index
+
+
+async def _plan_again(tools: Tools, request: Request, target: Step | None) -> Step:
+    """Again: the same inputs and words with a new seed. Rerun: the chain's instructions merged, run on the root."""
+    session = await session_of(tools, request)
+    if target is None:
+        head = await tools.store.head(request.place.tenant, session)
+        if head is None:
+            raise Rejected("refuse.no_picture")
+        target = await tools.store.step(request.place.tenant, head.step)
+    if request.action is Action.RERUN:
+        return await _plan_rerun(tools, request, target, session)
+    parent = await status.parent_of(tools, target)
+    return await _draft(
+        tools,
+        request,
+        action=target.action,
+        prompt=target.prompt,
+        options=target.options,
+        session=session,
+        parent=parent,
+        index=target.parent_index,
+        inputs=list(target.inputs),
+        mask=target.mask.key if target.mask else None,
+    )
+
+
+async def _plan_rerun(tools: Tools, request: Request, target: Step, session: str) -> Step:
+    chain = [target]
+    while chain[0].parent is not None:
+        chain.insert(0, await tools.store.step(request.place.tenant, chain[0].parent))
+    root = chain[0]
+    edits = chain if root.inputs else chain[1:]
+    index = 0 if root.inputs or not edits else edits[0].parent_index
+    parsed = grammar.parse(request.text, request.given)
+    return await _draft(
+        tools,
+        request,
+        action=Action.EDIT,
+        prompt=parsed.prompt or sessions.merged_instructions(edits),
+        options=parsed.options,
+        session=session,
+        parent=None if root.inputs else root,
+        index=index,
+        inputs=list(root.inputs) or [sessions.picture_at(root, index)],
+        mask=None,
+    )
+
+
+async def _draft(
+    tools: Tools,
+    request: Request,
+    *,
+    action: Action,
+    prompt: str,
+    options: Options,
+    session: str,
+    parent: Step | None,
+    index: int,
+    inputs: Sequence[Picture],
+    mask: str | None,
+) -> Step:
+    tenant = request.place.tenant
+    choice = tools.catalog.choose(action, len(inputs), options, tuple(tools.providers))
+    tools.catalog.check(choice.model, action, prompt, options)
+    fitted = [await fit(tools, tenant, one, choice.model) for one in inputs]
+    step_id = sessions.step_id(request)
+    n = options.n or 1
+    size = tools.catalog.size_for(choice.model, action, options, fitted[-1].size if fitted else None)
+    return Step(
+        id=step_id,
+        place=request.place,
+        session=session,
+        number=0,
+        person=request.person,
+        locale=request.locale,
+        action=action,
+        prompt=prompt,
+        options=options,
+        model=choice.model.id,
+        account=choice.region,
+        seed=options.seed if options.seed is not None else sessions.seed_for(step_id),
+        n=n,
+        size=size,
+        state=StepState.QUEUED,
+        created=tools.clock.now(),
+        parent=parent.id if parent else None,
+        parent_index=index,
+        depth=parent.depth + 1 if parent else 0,
+        inputs=tuple(fitted),
+        mask=await _mask(tools, tenant, action, options, mask, fitted),
+        price=tools.catalog.price(choice, n, size, options),
+        reply=request.reply,
+    )
+
+
+async def fit(tools: Tools, tenant: str, picture: Picture, model: Model) -> Picture:
+    """The picture inside the model's ranges: itself (its living link included) or a faithful resize."""
+    data = await tools.blobs.read(tenant, picture.key)
+    fitted = await tools.pool.run(intake.fit, data, model.pictures)
+    return picture if fitted.data == data else await _keep(tools, tenant, fitted)
+
+
+async def _mask(
+    tools: Tools, tenant: str, action: Action, options: Options, raw: str | None, inputs: Sequence[Picture]
+) -> Picture | None:
+    if action is not Action.INPAINT:
+        return None
+    size: Size = inputs[0].size
+    if raw is not None:
+        data = await tools.pool.run(masks.mask, await tools.blobs.read(tenant, raw), size)
+    elif options.mask is not None:
+        data = await tools.pool.run(masks.region, options.mask, size)
+    else:
+        raise Rejected("refuse.no_mask")
+    taken = intake.Taken(data=data, width=size.width, height=size.height, media_type="image/png", notes=())
+    return await _keep(tools, tenant, taken)

@@ -1,0 +1,105 @@
+"""What the steps of a job work with, and how a job ends other than well."""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass, field
+from weakref import WeakValueDictionary
+
+import structlog
+
+from core import posts
+from core.catalog import Catalog
+from core.errors import DeliveryError, EaselError, NotFound
+from core.failpoints import failpoint
+from core.pictures.pool import Pool
+from core.ports import Blobs, Chat, Clock, Provider
+from core.storage.store import Store
+from core.types import Money, Post, Sent, Step, StepState
+
+log = structlog.get_logger()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Tools:
+    """Everything a step of a job needs. ``providers`` by account, ``chats`` by platform.
+
+    ``settle`` seconds pass before a lost submit is looked for, as the service may list it late.
+    ``back_off`` seconds before the first repetition of a refused submit. ``public`` is what links start with, or "".
+    """
+
+    store: Store
+    blobs: Blobs
+    catalog: Catalog
+    providers: Mapping[str, Provider]
+    chats: Mapping[str, Chat]
+    clock: Clock
+    pool: Pool
+    settle: float = 2.0
+    back_off: float = 1.0
+    on_throttled: Callable[[str, str], Awaitable[None]] | None = None
+    submitting: dict[tuple[str, str], asyncio.Lock] = field(default_factory=dict)
+    telling: "WeakValueDictionary[str, asyncio.Lock]" = field(default_factory=WeakValueDictionary)
+
+    def chat(self, step: Step) -> Chat:
+        """The voice of the step's platform."""
+        return self.chats[step.place.platform]
+
+    def submit_lock(self, step: Step) -> asyncio.Lock:
+        """One submit at a time for a model, so that at most one can be lost and found again."""
+        return self.submitting.setdefault((step.account, step.model), asyncio.Lock())
+
+    def telling_lock(self, step: Step) -> asyncio.Lock:
+        """One at a time changes a step's message, so that a late progress line never covers the result."""
+        return self.telling.setdefault(f"{step.tenant}:{step.id}", asyncio.Lock())
+
+
+async def status_message(tools: Tools, step: Step) -> Sent | None:
+    """The step's message: remembered, or read back from the platform after a crash."""
+    return await tools.store.message_of(step) or await tools.chat(step).find(step.place, step.id)
+
+
+async def say(tools: Tools, step: Step, post: Post) -> None:
+    """Turn the status message into this; post it if there is none. Never twice."""
+    chat = tools.chat(step)
+    async with tools.telling_lock(step):
+        sent = await status_message(tools, step)
+        if sent is None:
+            sent = await chat.post(step.place, post, to=step.person, reply=step.reply)
+            failpoint("say.after_post")
+            await tools.store.remember(sent, step.tenant, step.id)
+            return
+        await tools.store.remember(sent, step.tenant, step.id)
+        await chat.update(sent, post)
+
+
+async def fail(
+    tools: Tools,
+    step: Step,
+    error: EaselError,
+    *,
+    state: StepState = StepState.FAILED,
+    cost: Money | None = None,
+    charged: str | None = None,
+) -> None:
+    """End the step and tell its person what happened, whether it was charged, and the one next step."""
+    ended = await tools.store.end(
+        step,
+        state,
+        tools.clock.now(),
+        error=error.key,
+        params=posts.plain(error.params),
+        charged=charged or error.charged,
+        request_id=getattr(error, "request_id", ""),
+        cost=cost,
+    )
+    log.info("step_ended", step=step.id, state=state.value, error=error.key, code=getattr(error, "code", ""))
+    if ended is not None:
+        await tell_end(tools, ended)
+
+
+async def tell_end(tools: Tools, step: Step) -> None:
+    """Show how a step ended. A platform that refuses for good cannot make the job fail again: history has it."""
+    try:
+        await say(tools, step, posts.ended(step))
+    except (DeliveryError, NotFound) as error:
+        log.warning("undeliverable", step=step.id, error=error.key)

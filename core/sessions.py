@@ -1,0 +1,77 @@
+"""Rules of the edit tree: ids, undo, redo, depth, and the instructions of a chain merged. History is append-only."""
+
+import base64
+import hashlib
+from collections.abc import Sequence
+
+from core.errors import Rejected
+from core.types import Action, Head, Picture, Request, Step, StepState
+
+WEAR_DEPTH = 4
+MAX_SEED = 2_147_483_647
+
+
+def step_id(request: Request) -> str:
+    """Ten letters made from the request's key, so that a redelivery is the same step."""
+    digest = hashlib.sha256(f"{request.place.tenant}\n{request.key}".encode()).digest()
+    return base64.b32encode(digest).decode().lower()[:10]
+
+
+def seed_for(step: str) -> int:
+    """A seed in 0..2147483647 fixed by the step, so that a replay asks for the same picture."""
+    return int.from_bytes(hashlib.sha256(f"seed {step}".encode()).digest()[:4], "big") % (MAX_SEED + 1)
+
+
+def picture_at(step: Step, index: int) -> Picture:
+    """One of a step's pictures. Raises Rejected when it made none, or not as many."""
+    if not step.outputs:
+        raise Rejected("refuse.no_result", version=step.number)
+    if not 0 <= index < len(step.outputs):
+        raise Rejected("refuse.no_such_picture", allowed=len(step.outputs))
+    return step.outputs[index]
+
+
+def undo(current: Step) -> Head:
+    """The parent's picture. Raises Rejected at the root."""
+    if current.parent is None:
+        raise Rejected("refuse.nothing_to_undo")
+    return Head(step=current.parent, index=current.parent_index)
+
+
+def redo(current: Step | None, history: Sequence[Step]) -> Head:
+    """The newest child with pictures; from nowhere, the newest root. Raises Rejected when there is none."""
+    wanted = current.id if current else None
+    made = [step for step in history if step.parent == wanted and step.outputs]
+    if not made:
+        raise Rejected("refuse.nothing_to_redo")
+    return Head(step=made[-1].id)
+
+
+def is_ready(step: Step) -> bool:
+    """Has it pictures to work on?"""
+    return step.state in {StepState.MADE, StepState.DONE}
+
+
+def merged_instructions(edits: Sequence[Step]) -> str:
+    """The instructions of a chain, one after another, to be run once on its root."""
+    return "; ".join(prompt for step in edits if (prompt := step.prompt.strip().rstrip(".。")))
+
+
+def recipe(step: Step, index: int) -> dict[str, str]:
+    """What made a picture, for its PNG metadata: any re-uploaded file can tell."""
+    lines = {
+        "step": step.id,
+        "action": step.action.value,
+        "prompt": step.prompt,
+        "model": step.model,
+        "seed": str(step.seed),
+        "picture": str(index + 1),
+        "parent": step.parent or "",
+        "parents": ",".join(one.key for one in step.inputs),
+    }
+    return {name: value for name, value in lines.items() if value}
+
+
+def same_again(action: Action) -> bool:
+    """Does it repeat a step rather than continue from it?"""
+    return action in {Action.AGAIN, Action.RERUN}
