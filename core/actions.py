@@ -1,0 +1,97 @@
+"""Buttons and reactions: their ids and emoji ↔ what they mean. A button's id says all, so it works for ever."""
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+
+from core.errors import Rejected
+from core.types import ButtonKind
+
+VERSION = "e1"
+LONGEST_ID = 100
+ID = re.compile(rf"{VERSION}:([a-z]+):([a-z0-9]{{1,40}}):([0-9])")
+SKIN_TONES = re.compile("[\U0001f3fb-\U0001f3ff\ufe0e\ufe0f]|::skin-tone-[2-6]")
+
+
+class ReactionKind(StrEnum):
+    """What a reaction asks for (product.md §6)."""
+
+    AGAIN = "again"
+    UPSCALE = "upscale"
+    UNDO = "undo"
+    VOTE = "vote"
+    CHOOSE = "choose"
+    FAVOURITE = "favourite"
+    SEND_ME = "send_me"
+    INFO = "info"
+    REMOVE = "remove"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Reaction:
+    """A reaction understood; ``index`` is the picture voted for, from 0."""
+
+    kind: ReactionKind
+    index: int = 0
+
+
+ALIASES = {
+    "repeat": "🔁",
+    "arrows_counterclockwise": "🔄",
+    "arrow_up": "⬆",
+    "leftwards_arrow_with_hook": "↩",
+    "one": "1⃣",
+    "two": "2⃣",
+    "three": "3⃣",
+    "four": "4⃣",
+    "five": "5⃣",
+    "six": "6⃣",
+    "star": "⭐",
+    "heart": "❤",
+    "envelope": "✉",
+    "information_source": "ℹ",  # the emoji's own code point
+    "x": "❌",
+    "wastebasket": "🗑",
+    "white_check_mark": "✅",
+}
+MEANINGS = {
+    "🔁": ReactionKind.AGAIN,
+    "🔄": ReactionKind.AGAIN,
+    "⬆": ReactionKind.UPSCALE,
+    "↩": ReactionKind.UNDO,
+    "✅": ReactionKind.CHOOSE,
+    "⭐": ReactionKind.FAVOURITE,
+    "❤": ReactionKind.FAVOURITE,
+    "✉": ReactionKind.SEND_ME,
+    "ℹ": ReactionKind.INFO,
+    "❌": ReactionKind.REMOVE,
+    "🗑": ReactionKind.REMOVE,
+}
+
+
+def encode(kind: ButtonKind, step: str, index: int = 0) -> str:
+    """A button's id: at most 100 characters (Discord's limit)."""
+    return f"{VERSION}:{kind.value}:{step}:{index}"
+
+
+def decode(text: str) -> tuple[ButtonKind, str, int]:
+    """Kind, step and picture. Raises Rejected for anything we never made."""
+    found = ID.fullmatch(text) if len(text) <= LONGEST_ID else None
+    try:
+        if found:
+            return ButtonKind(found[1]), found[2], int(found[3])
+    except ValueError:
+        pass
+    raise Rejected("button.unknown")
+
+
+def reaction(emoji: str, custom: Mapping[str, str] | None = None) -> Reaction | None:
+    """What a reaction means, None for one that means nothing to us. ``custom`` is the workspace's own map."""
+    base = SKIN_TONES.sub("", emoji.strip(":"))
+    base = ALIASES.get(base, base)
+    if custom and base in custom:
+        return Reaction(kind=ReactionKind(custom[base]))
+    if len(base) == 2 and base[1] == "\u20e3" and base[0] in "123456":
+        return Reaction(kind=ReactionKind.VOTE, index=int(base[0]) - 1)
+    return Reaction(kind=MEANINGS[base]) if base in MEANINGS else None

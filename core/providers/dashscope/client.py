@@ -1,0 +1,227 @@
+"""DashScope over httpx: the thin half that does the I/O. One object an account (key and region)."""
+
+import base64
+import time
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from datetime import datetime
+
+import httpx
+import structlog
+from pyrate_limiter import InMemoryBucket, Limiter, Rate
+
+from core.catalog import Catalog, Model
+from core.errors import ProviderError, Refused, Retryable, Uncertain
+from core.links import is_allowed
+from core.ports import Clock
+from core.providers.dashscope import protocol
+from core.providers.dashscope.protocol import Call, Listed, Reply
+from core.providers.dashscope.watcher import Watcher
+from core.types import Outcome, Picture, Task, Work
+
+CONNECT, SYNC_READ, READ, POOL = 5.0, 320.0, 30.0, 60.0
+"""Seconds. The server gives a synchronous call up after 300 (sheet §5.3)."""
+MAX_DOWNLOAD = 64 * 1024 * 1024
+DOWNLOAD_SECONDS = 120.0
+CHUNK = 3 * 65536
+"""Bytes of a picture at a time: a multiple of three, so that base64 pieces join."""
+LIVE_MARGIN = 600
+"""Seconds a result link must still live to be sent as an input."""
+CAUTIOUS = Rate(2, 1100)
+"""Submits (in milliseconds) to a model whose vendor names no limit: our own pace, not a fact."""
+LIST_WINDOW_PAGES = 20
+FIND_DETAILS = 20
+
+log = structlog.get_logger()
+Read = Callable[[str, str], Awaitable[bytes]]
+
+
+class DashScope:
+    """Provider port. ``read`` gives a picture's bytes by tenant and key; ``result_hosts`` may be downloaded from."""
+
+    def __init__(
+        self,
+        *,
+        client: httpx.AsyncClient,
+        base_url: str,
+        api_key: str,
+        catalog: Catalog,
+        read: Read,
+        result_hosts: Sequence[str],
+        clock: Clock,
+    ) -> None:
+        self._client = client
+        self._base_url = base_url
+        self._authorization = f"Bearer {api_key}"
+        self._catalog = catalog
+        self._read = read
+        self._result_hosts = tuple(result_hosts)
+        self._clock = clock
+        self._paces: dict[str, Limiter] = {}
+        self._watcher = Watcher(self._ask, self._list_recent)
+
+    async def close(self) -> None:
+        """Stop watching; the HTTP client belongs to the wiring."""
+        await self._watcher.close()
+
+    async def submit(self, work: Work) -> Task | Outcome:
+        """Send the work. Raises Retryable (certainly not taken), Uncertain, Refused or Misconfigured."""
+        model = self._catalog.model(work.model)
+        live = {one.key: one.url for one in (*work.inputs, work.mask) if one and self._is_live(one) and one.url}
+        call = protocol.submit_call(work, model, live)
+        await self._pace(model).try_acquire_async("submit")
+        reply = await self._send(call, SYNC_READ if model.sync else READ, work.tenant)
+        return protocol.parse_submit(reply, model, self._clock.now())
+
+    async def wait(self, work: Work, task: Task) -> Outcome:
+        """Until the task ends: the account's one watcher asks for everybody."""
+        model = self._catalog.model(work.model)
+        reply = await self._watcher.wait(task.id, work.model, model.running_limit)
+        return protocol.task_outcome(reply, self._clock.now())
+
+    async def find(self, work: Work, since: datetime, known: Sequence[str]) -> Task | None:
+        """The task a lost submit made: this model's oldest one since then that nobody has recorded.
+
+        Where the service tells the prompt, it must be this one's. Identical work is interchangeable, so any match
+        is right. Raises Retryable when the list cannot be had.
+        """
+        candidates = [one for one in await self._list(since, work.model) if one.id not in known]
+        for one in sorted(candidates, key=lambda listed: listed.created)[:FIND_DETAILS]:
+            reply = await self._ask(one.id)
+            prompt = protocol.original_prompt(reply)
+            if prompt is None or prompt == work.prompt:
+                return Task(id=one.id, request_id=reply.request_id)
+        return None
+
+    async def cancel(self, task: Task) -> bool:
+        """True when it had not started and now never will."""
+        await self._watcher.pace.try_acquire_async("query")
+        cancelled = protocol.parse_cancel(await self._send(protocol.cancel_call(task.id), READ))
+        self._watcher.nudge(task.id)
+        return cancelled
+
+    async def download(self, url: str) -> bytes:
+        """The bytes behind a result link, at most 64 MiB, whole.
+
+        Raises Refused for a host that is not allowed or too large a body, Uncertain for a dead link, Retryable else.
+        """
+        if not is_allowed(url, self._result_hosts):
+            log.error("result_host_refused", host=httpx.URL(url).host if url.isascii() else "?")
+            raise Refused("provider.result_host", charged="yes")
+        started = time.monotonic()
+        timeout = httpx.Timeout(READ, connect=CONNECT, pool=POOL)
+        try:
+            async with self._client.stream("GET", url, timeout=timeout) as answer:
+                _check_download(answer)
+                data = bytearray()
+                async for chunk in answer.aiter_bytes():
+                    data += chunk
+                    if len(data) > MAX_DOWNLOAD:
+                        raise Refused("provider.not_a_picture", charged="yes")
+                    if time.monotonic() - started > DOWNLOAD_SECONDS:
+                        raise Retryable("provider.download", code="slow")
+        except httpx.HTTPError as error:
+            raise Retryable("provider.download", code=type(error).__name__) from None
+        return bytes(data)
+
+    async def _ask(self, task_id: str) -> protocol.TaskReply:
+        await self._watcher.pace.try_acquire_async("query")
+        return protocol.parse_task(await self._send(protocol.task_call(task_id), READ), task_id)
+
+    async def _list_recent(self, since: datetime) -> list[Listed]:
+        return await self._list(since, None)
+
+    async def _list(self, since: datetime, model: str | None) -> list[Listed]:
+        """Every row of the window, oldest pages included."""
+        found: list[Listed] = []
+        page, pages = 1, 1
+        while page <= min(pages, LIST_WINDOW_PAGES):
+            await self._watcher.pace.try_acquire_async("query")
+            call = protocol.list_call(since, self._clock.now().replace(microsecond=0), page, model)
+            rows, pages = protocol.parse_list(await self._send(call, READ))
+            found += [row for row in rows if model is None or row.model == model]
+            page += 1
+        return found
+
+    def _is_live(self, picture: Picture) -> bool:
+        if picture.url is None or picture.url_expires is None:
+            return False
+        left = (picture.url_expires - self._clock.now()).total_seconds()
+        return left > LIVE_MARGIN and is_allowed(picture.url, self._result_hosts)
+
+    def _pace(self, model: Model) -> Limiter:
+        if model.id not in self._paces:
+            limit = model.submit_limit
+            rate = Rate(limit.count, int(limit.seconds * 1000)) if limit else CAUTIOUS
+            self._paces[model.id] = Limiter(InMemoryBucket([rate]))
+        return self._paces[model.id]
+
+    async def _send(self, call: Call, read: float, tenant: str = "") -> Reply:
+        """Send, and read at most MAX_BODY + 1 bytes. Nothing is repeated here: the flow decides."""
+        headers = {"Authorization": self._authorization, "Accept": "application/json", **call.headers}
+        if call.body:
+            headers["Content-Length"] = str(sum(_length(piece) for piece in call.body))
+        timeout = httpx.Timeout(read, connect=CONNECT, pool=POOL)
+        request = self._client.build_request(
+            call.method,
+            self._base_url + call.path,
+            headers=headers,
+            content=self._stream(call, tenant) if call.body else None,
+            timeout=timeout,
+        )
+        try:
+            answer = await self._client.send(request, stream=True)
+            try:
+                body = await _capped(answer)
+            finally:
+                await answer.aclose()
+        except (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout) as error:
+            raise Retryable("provider.unreachable", code=type(error).__name__) from None
+        except httpx.HTTPError as error:
+            raise _interrupted(call, error) from None
+        return Reply(status=answer.status_code, headers=dict(answer.headers), body=body)
+
+    async def _stream(self, call: Call, tenant: str) -> AsyncIterator[bytes]:
+        for piece in call.body:
+            if isinstance(piece, bytes):
+                yield piece
+                continue
+            data = await self._read(tenant, piece.key)
+            yield _data_prefix(piece)
+            for start in range(0, len(data), CHUNK):
+                yield base64.b64encode(data[start : start + CHUNK])
+
+
+def _interrupted(call: Call, error: httpx.HTTPError) -> ProviderError:
+    """Bytes were on their way: a submit may have been taken, a question is simply asked again (F34)."""
+    if call.body:
+        return Uncertain("provider.lost", charged="maybe", code=type(error).__name__)
+    return Retryable("provider.unreachable", code=type(error).__name__)
+
+
+async def _capped(answer: httpx.Response) -> bytes:
+    body = bytearray()
+    async for chunk in answer.aiter_bytes():
+        body += chunk
+        if len(body) > protocol.MAX_BODY:
+            break
+    return bytes(body[: protocol.MAX_BODY + 1])
+
+
+def _check_download(answer: httpx.Response) -> None:
+    """Raises Uncertain for a link that is dead, Retryable for a hiccup; a redirect is never followed."""
+    if answer.status_code in {403, 404, 410}:
+        raise Uncertain("provider.expired", charged="yes", code=str(answer.status_code))
+    if answer.is_redirect:
+        raise Refused("provider.result_host", charged="yes", code="redirect")
+    if answer.status_code != 200:
+        raise Retryable("provider.download", code=str(answer.status_code))
+
+
+def _data_prefix(picture: Picture) -> bytes:
+    return f"data:{picture.media_type};base64,".encode()
+
+
+def _length(piece: bytes | Picture) -> int:
+    if isinstance(piece, bytes):
+        return len(piece)
+    return len(_data_prefix(piece)) + 4 * ((piece.length + 2) // 3)
