@@ -148,8 +148,7 @@ def _place(canvas: Image.Image, draw: ImageDraw.ImageDraw, spot: _Spot) -> None:
     canvas.paste(square, (x, y), rounded)
     colour, breadth = (ACCENT, 6) if node.is_head else (LINE, 2)
     draw.rounded_rectangle((x - 3, y - 3, x + THUMB + 2, y + THUMB + 2), 20, outline=colour, width=breadth)
-    label = f"● {node.label}" if node.is_head else node.label
-    draw.text((x + 2, y + THUMB + 8), label, fill=ACCENT if node.is_head else INK, font=_font(18, label))
+    draw.text((x + 2, y + THUMB + 8), node.label, fill=ACCENT if node.is_head else INK, font=_font(18, node.label))
     caption = node.caption if len(node.caption) <= CAPTION else f"{node.caption[: CAPTION - 1]}…"
     draw.text((x + 2, y + THUMB + 31), caption, fill=FAINT, font=_font(13, caption))
 
@@ -172,7 +171,7 @@ def _plain_font(size: int) -> Font:
 
 def _font(size: int, text: str) -> Font:
     """The bundled font; one of the system's for letters it lacks, where there is one."""
-    is_plain = all(ord(letter) < 0x250 or letter in "…●–—×" for letter in text)
+    is_plain = all(ord(letter) < 0x250 or letter in "…–—×‘’“”" for letter in text)
     return _plain_font(size) if is_plain else _cjk_font(size) or _plain_font(size)
 
 

@@ -1,0 +1,72 @@
+"""Faults on request: what the service, or the network before it, answers instead of the truth."""
+
+import asyncio
+import gzip
+from collections.abc import AsyncIterator
+from typing import Any
+
+from starlette.responses import JSONResponse, Response, StreamingResponse
+
+KINDS = (
+    "status", "html", "drop_before", "drop_after", "status_after", "slow", "endless", "empty", "truncated_json",
+    "json_array", "huge", "gzip_bomb", "redirect", "not_image", "short", "task_failed", "partial", "unknown",
+)  # fmt: skip
+AFTER = {"drop_after", "status_after"}
+DURING = {"task_failed", "partial", "unknown"}
+ENDLESS_CHUNKS = 4000
+
+
+def is_before(fault: dict[str, Any]) -> bool:
+    """Is the call answered wrongly without having taken effect?"""
+    return fault["kind"] not in AFTER | DURING
+
+
+def is_after(fault: dict[str, Any]) -> bool:
+    """Does the call take effect, and its answer get lost?"""
+    return fault["kind"] in AFTER
+
+
+async def response(fault: dict[str, Any]) -> Response:
+    """The answer a fault makes of it."""
+    kind = fault["kind"]
+    if kind in {"status", "status_after"}:
+        return _status(fault)
+    if kind == "slow":
+        await asyncio.sleep(float(fault.get("seconds", 30)))
+        return _status({"status": 503, "code": "ModelUnavailable"})
+    simple = {
+        "html": Response("<!doctype html><title>Welcome to the hotel</title>", media_type="text/html"),
+        "empty": Response(b"", media_type="application/json"),
+        "truncated_json": Response(b'{"output": {"task_id": "ab', media_type="application/json"),
+        "json_array": Response(b"[1, 2]", media_type="application/json"),
+        "huge": Response(b'{"a": "' + b"x" * 20_000_000 + b'"}', media_type="application/json"),
+        "gzip_bomb": Response(
+            gzip.compress(b"0" * 50_000_000), media_type="application/json", headers={"content-encoding": "gzip"}
+        ),
+        "redirect": Response(b"", 302, headers={"location": "http://169.254.169.254/latest"}),
+        "not_image": Response(b"<html>not a picture</html>", media_type="image/png"),
+    }
+    return simple[kind] if kind in simple else _broken(kind)
+
+
+def _status(fault: dict[str, Any]) -> Response:
+    body = {
+        "code": fault.get("code", "InternalError"),
+        "message": fault.get("message", "Internal server error!"),
+        "request_id": "fault",
+    }
+    return JSONResponse(body, int(fault.get("status", 500)))
+
+
+def _broken(kind: str) -> Response:
+    async def pieces() -> AsyncIterator[bytes]:
+        yield b"{"
+        if kind == "endless":
+            for _ in range(ENDLESS_CHUNKS):
+                yield b" " * 65536
+                await asyncio.sleep(0)
+        raise ConnectionResetError
+
+    # A length that never comes: the server breaks the connection off, the client sees its reply lost.
+    headers = {} if kind == "endless" else {"content-length": "1000"}
+    return StreamingResponse(pieces(), media_type="application/json", headers=headers)
