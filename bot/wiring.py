@@ -141,13 +141,18 @@ async def find_accounts(
     stack: AsyncExitStack, settings: Settings, catalog: Catalog, simulator: SimulatorConfig
 ) -> dict[str, Account]:
     """The account of each region that has a key, the chosen region first; or the simulator's."""
+    if not is_simulated(settings):
+        return accounts_of(settings, catalog)
+    stood_in = await stack.enter_async_context(serve(simulator))
+    return {settings.region: Account(url=stood_in.url, key=SIMULATOR_KEY, hosts=(stood_in.host,))}
+
+
+def accounts_of(settings: Settings, catalog: Catalog) -> dict[str, Account]:
+    """Raises ConfigurationError for an unknown region, or a missing key or address."""
     for region in (settings.region, *settings.keys):
         if region not in catalog.regions:
             known = ", ".join(catalog.regions)
             raise ConfigurationError("config.region", setting="EASEL_REGION", value=region, known=known)
-    if is_simulated(settings):
-        stood_in = await stack.enter_async_context(serve(simulator))
-        return {settings.region: Account(url=stood_in.url, key=SIMULATOR_KEY, hosts=(stood_in.host,))}
     if not settings.keys:
         raise ConfigurationError("config.key_missing", setting="DASHSCOPE_API_KEY")
     return {
@@ -159,6 +164,8 @@ async def find_accounts(
 def _url(settings: Settings, catalog: Catalog, region: str) -> str:
     if settings.dashscope_url and region == settings.region:
         return settings.dashscope_url.rstrip("/")
+    if not catalog.regions[region].url:
+        raise ConfigurationError("config.region_url", setting="EASEL_DASHSCOPE_URL", region=region)
     return catalog.regions[region].url
 
 

@@ -30,6 +30,16 @@ class Spent:
     workspace_month: Decimal = Decimal(0)
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Spending:
+    """What one person spent on one day (ISO date), holds included, and on how many steps."""
+
+    person: str
+    day: str
+    total: Money
+    steps: int
+
+
 def caps(settings: Mapping[str, object]) -> Caps:
     """The caps in a workspace's settings (``budgets``: amounts as text)."""
     given = settings.get("budgets")

@@ -179,4 +179,4 @@ class Engine:
 
 async def _step(function: Callable[..., Awaitable[Any]], *arguments: Any) -> Any:
     """Run a function of the flow as a checkpointed step of the workflow."""
-    return await DBOS.run_step_async({"name": function.__name__}, function, *arguments)  # type: ignore[arg-type]
+    return await DBOS.run_step_async({"name": function.__name__}, function, *arguments)

@@ -1,11 +1,11 @@
-"""What we say: a step, an error or an answer as a Post in its reader's language. Renderers escape; nothing here does."""
+"""What we say: a step, an error or an answer as a Post in its reader's language. Renderers escape, not we."""
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime
-from typing import Any, Protocol
+from typing import Any
 
 from core import sessions
-from core.budgets import Caps
+from core.budgets import Caps, Spending
 from core.errors import EaselError
 from core.messages import say
 from core.types import Action, Button, ButtonKind, Money, Picture, Post, Request, Shown, Step, StepState, Tone
@@ -14,15 +14,6 @@ SHORT = 40
 """Characters of a prompt where it only names a picture."""
 LONG_FACTOR = 3
 """How many times its usual time a job may take before we say that it takes long."""
-
-
-class Spending(Protocol):
-    """One person's spending on one day (core.storage.ledger)."""
-
-    person: str
-    day: str
-    total: Money
-    steps: int
 
 
 def plain(params: Mapping[str, Any]) -> dict[str, Any]:

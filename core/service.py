@@ -1,4 +1,4 @@
-"""Use cases: what happens when a request comes in. Work for the image service is enqueued; all else is answered at once."""
+"""Use cases: what happens when a request comes in. Work for the service is enqueued; all else is answered at once."""
 
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
@@ -53,7 +53,7 @@ class Service:
         }
 
     async def handle(self, request: Request) -> Answer:
-        """Accept after one durable commit, or answer. Raises Rejected or NotFound: say it privately, nothing was done."""
+        """Accept after one durable commit, or answer. Raises Rejected or NotFound: say so privately."""
         if request.action.makes_pictures:
             self.check(request)
             await self._jobs.take(request)
@@ -64,7 +64,7 @@ class Service:
         return Answer(post=await self._at_once[request.action](request))
 
     def check(self, request: Request) -> None:
-        """Refuse at once what is wrong in itself: options, model, prompt, number of pictures. Pure: no I/O before the commit."""
+        """Refuse what is wrong in itself: options, model, prompt, number of pictures. No I/O before the commit."""
         parsed = grammar.parse(request.text, request.given)
         if sessions.same_again(request.action):
             return
@@ -154,10 +154,11 @@ class Service:
         if not current.inputs:
             raise Rejected("refuse.nothing_to_compare")
         tenant = request.place.tenant
-        pair = [await self._tools.blobs.read(tenant, key) for key in (current.inputs[0].key, after.key)]
+        before_data = await self._tools.blobs.read(tenant, current.inputs[0].key)
+        after_data = await self._tools.blobs.read(tenant, after.key)
         labels = posts.compare_labels(current, await self._parent(current), request.locale)
-        side = await self._tools.pool.run(drawn.compare, *pair, labels)
-        flicker = await self._tools.pool.run(drawn.flicker, *pair)
+        side = await self._tools.pool.run(drawn.compare, before_data, after_data, labels)
+        flicker = await self._tools.pool.run(drawn.flicker, before_data, after_data)
         return posts.compare(current, side, flicker, request.locale)
 
     async def _parent(self, step: Step) -> Step | None:
@@ -211,7 +212,7 @@ class Service:
         return posts.usage(spending, caps, now, request.locale)
 
     async def _budget(self, request: Request) -> Post:
-        """Show the budgets, or set those given (``person_day``, ``channel_month``, ``workspace_month``; "-" removes)."""
+        """Show the budgets, or set those given (by the names of Caps; "-" removes one)."""
         settings = await self._tools.store.settings(request.place.tenant)
         known = budgets.Caps.__dataclass_fields__
         given = {name: value for name, value in request.given.items() if name in known}

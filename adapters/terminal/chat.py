@@ -19,7 +19,7 @@ CHUNK = 1 << 18
 
 
 class TerminalChat:
-    """Chat port. ``quiet`` says nothing (--json); ``ended`` holds the last post of each job that has come to its end."""
+    """Chat port. ``quiet`` says nothing (--json); ``files`` are the pictures of each job's last post."""
 
     pace = 0.2
 

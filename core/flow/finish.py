@@ -102,7 +102,7 @@ async def _fetch(tools: Tools, step: Step, outcome: Outcome, position: int) -> b
             if last or step.task_id is None:
                 raise
             task = Task(id=step.task_id, request_id=step.request_id or "")
-            outcome = await tools.providers[step.account].wait(work_of(step), task)
+            outcome = await tools.providers[step.account].wait(work_of(step, tools.catalog.model(step.model)), task)
     raise AssertionError("the last try returns or raises")
 
 

@@ -3,6 +3,7 @@
 from datetime import timedelta
 from typing import Any
 
+from core.catalog import Model
 from core.errors import Misconfigured, ProviderError, Refused, Retryable, Uncertain
 from core.failpoints import failpoint
 from core.flow.tools import Tools, fail, log, tell_end
@@ -16,7 +17,7 @@ MAX_TASKS = 2
 """Tasks made for one step: a FAILED task cost nothing, so one more may be tried."""
 
 
-def work_of(step: Step) -> Work:
+def work_of(step: Step, model: Model) -> Work:
     """What the provider is asked to make for a step."""
     options = step.options
     return Work(
@@ -30,7 +31,7 @@ def work_of(step: Step) -> Work:
         n=step.n,
         size=step.size,
         seed=step.seed,
-        prompt_extend=not options.raw,
+        prompt_extend=bool(model.prompt_extend) and not options.raw,
         watermark=options.watermark,
         inputs=step.inputs,
         mask=step.mask,
@@ -45,7 +46,7 @@ def work_of(step: Step) -> Work:
 
 
 async def submit(tools: Tools, tenant: str, step_id: str) -> str:
-    """Bring the step to RUNNING, whatever happened before: "submitted", or "ended" when there is nothing to wait for."""
+    """Bring the step to RUNNING, whatever happened before: "submitted", or "ended" when it has come to its end."""
     failpoint("submit.before_intent")
     started = tools.clock.now()
     delay = tools.back_off
@@ -85,7 +86,7 @@ async def _submit_once(tools: Tools, step: Step) -> str:
 
 async def _send(tools: Tools, step: Step) -> str:
     try:
-        sent = await tools.providers[step.account].submit(work_of(step))
+        sent = await tools.providers[step.account].submit(work_of(step, tools.catalog.model(step.model)))
     except Uncertain as error:
         log.warning("submit_uncertain", step=step.id, code=error.code)
         return await _resolve(tools, step)
@@ -103,7 +104,7 @@ async def _resolve(tools: Tools, step: Step) -> str:
     await tools.clock.sleep(tools.settle)
     since = (step.intended or tools.clock.now()) - CLOCK_SKEW
     known = await tools.store.known_tasks(step.account, step.model, since)
-    found = await tools.providers[step.account].find(work_of(step), since, known)
+    found = await tools.providers[step.account].find(work_of(step, tools.catalog.model(step.model)), since, known)
     if found is not None:
         log.info("task_adopted", step=step.id, task=found.id)
         return await _record(tools, step, found)
@@ -140,7 +141,7 @@ async def wait(tools: Tools, tenant: str, step_id: str) -> dict[str, Any] | str:
         return "ended"
     task = Task(id=step.task_id, request_id=step.request_id or "")
     try:
-        outcome = await tools.providers[step.account].wait(work_of(step), task)
+        outcome = await tools.providers[step.account].wait(work_of(step, tools.catalog.model(step.model)), task)
     except ProviderError as error:
         return await _failed_task(tools, step, error)
     failpoint("wait.after")

@@ -4,7 +4,7 @@ from collections.abc import AsyncIterator, Sequence
 from typing import Any
 
 from core import budgets, grammar, posts, sessions
-from core.catalog import Model
+from core.catalog import Model, sides_for
 from core.errors import DeliveryError, EaselError, Rejected
 from core.failpoints import failpoint
 from core.flow import status
@@ -225,6 +225,8 @@ async def _draft(
     choice = tools.catalog.choose(action, len(inputs), options, tuple(tools.providers))
     tools.catalog.check(choice.model, action, prompt, options)
     fitted = [await fit(tools, tenant, one, choice.model) for one in inputs]
+    if action is Action.EXPAND:
+        options = sides_for(options, fitted[0].size)
     step_id = sessions.step_id(request)
     n = options.n or 1
     size = tools.catalog.size_for(choice.model, action, options, fitted[-1].size if fitted else None)

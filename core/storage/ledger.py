@@ -3,27 +3,16 @@
 hold +price before the submit · release −price and charge +cost when it is settled.
 """
 
-from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
 
 from sqlalchemy import ColumnElement, func, insert, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from core.budgets import Spent, day_start, month_start
+from core.budgets import Spending, Spent, day_start, month_start
 from core.storage import rows
 from core.storage.tables import ledger
 from core.types import Money, Step
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Spending:
-    """What one person spent on one day; pictures is not counted, steps are."""
-
-    person: str
-    day: str
-    total: Money
-    steps: int
 
 
 async def hold(connection: AsyncConnection, step: Step, now: datetime) -> None:

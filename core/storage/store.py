@@ -331,7 +331,7 @@ class Store:
         async with self._engine.begin() as connection:
             await connection.execute(changed)
 
-    async def usage(self, tenant: str, since: datetime) -> list[ledger.Spending]:
+    async def usage(self, tenant: str, since: datetime) -> list[budgets.Spending]:
         """Who spent what since then, holds included."""
         async with self._engine.begin() as connection:
             return await ledger.usage(connection, tenant, since)

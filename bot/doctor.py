@@ -1,0 +1,99 @@
+"""``easel doctor``: looks at settings, database, blobs and the service, and says what to do. Exit code 0 or 1."""
+
+import asyncio
+import json
+from collections.abc import Awaitable, Callable
+from datetime import UTC, datetime, timedelta
+from email.utils import parsedate_to_datetime
+from typing import Any
+
+import click
+import httpx
+
+from bot import settings, wiring
+from core.catalog import Catalog
+from core.errors import EaselError
+from core.messages import say
+from core.providers.dashscope import catalog_text
+from core.storage import database
+from core.storage.blobs import open_blobs
+from core.storage.store import Store
+
+MAX_SKEW = timedelta(minutes=5)
+
+
+def run(*, as_json: bool) -> int:
+    """Check everything and report."""
+    chosen = settings.load()
+    checks = asyncio.run(_examine(chosen))
+    ok = all(check["ok"] for check in checks)
+    if as_json:
+        click.echo(json.dumps({"ok": ok, "checks": checks}, ensure_ascii=False))
+    else:
+        for check in checks:
+            click.echo(f"{'✔' if check['ok'] else '✘'} {check['name']}: {check['detail']}")
+    return 0 if ok else 1
+
+
+async def _examine(chosen: settings.Settings) -> list[dict[str, Any]]:
+    checks: dict[str, Callable[[settings.Settings], Awaitable[str]]] = {
+        "settings": _settings,
+        "database": _database,
+        "blobs": _blobs,
+        "service": _service,
+    }
+    return [await _checked(name, check, chosen) for name, check in checks.items()]
+
+
+async def _checked(
+    name: str, check: Callable[[settings.Settings], Awaitable[str]], chosen: settings.Settings
+) -> dict[str, Any]:
+    try:
+        return {"name": name, "ok": True, "detail": await check(chosen)}
+    except EaselError as error:
+        return {"name": name, "ok": False, "detail": say(error.key, "en", **error.params)}
+    except (httpx.HTTPError, OSError) as error:
+        return {"name": name, "ok": False, "detail": type(error).__name__}
+
+
+async def _settings(chosen: settings.Settings) -> str:
+    strangers = [f"{name} (did you mean {nearest}?)" for name, nearest in settings.unknown_variables()]
+    return f"unknown: {', '.join(strangers)}" if strangers else f"data folder {chosen.data_dir}"
+
+
+async def _database(chosen: settings.Settings) -> str:
+    chosen.data_dir.mkdir(parents=True, exist_ok=True)
+    await database.migrate(chosen.database)
+    engine = database.open_async(chosen.database)
+    try:
+        await Store(engine).check()
+    finally:
+        await engine.dispose()
+    return "migrated and answering"
+
+
+async def _blobs(chosen: settings.Settings) -> str:
+    await open_blobs(chosen.blobs).check()
+    return "writable"
+
+
+async def _service(chosen: settings.Settings) -> str:
+    """A free question (an unknown task) tells whether address and key fit, and how far our clock is off."""
+    if wiring.is_simulated(chosen):
+        return "no DASHSCOPE_API_KEY: the simulator stands in"
+    catalog = Catalog.load(catalog_text())
+    found: list[str] = []
+    async with wiring.http_client() as client:
+        for region, account in wiring.accounts_of(chosen, catalog).items():
+            headers = {"Authorization": f"Bearer {account.key}"}
+            answer = await client.get(f"{account.url}/tasks/easel-doctor", headers=headers, timeout=10)
+            found.append(f"{region} answers {answer.status_code}{_skew(answer)}")
+            if answer.status_code in {401, 403}:
+                raise EaselError("provider.key")
+    return ", ".join(found)
+
+
+def _skew(answer: httpx.Response) -> str:
+    date = answer.headers.get("date")
+    off = datetime.now(UTC) - parsedate_to_datetime(date) if date else timedelta()
+    return f", this clock is off by {off}" if abs(off) > MAX_SKEW else ""
