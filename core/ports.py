@@ -2,9 +2,10 @@
 
 from collections.abc import AsyncIterator, Mapping, Sequence
 from datetime import datetime
-from typing import Protocol
+from typing import Any, Protocol
 
-from core.types import Attachment, Outcome, Person, Place, Post, Sent, Task, Work
+from core.budgets import Caps, Spending
+from core.types import Attachment, Head, Money, Outcome, Person, Picture, Place, Post, Sent, Step, StepState, Task, Work
 
 
 class Blobs(Protocol):
@@ -77,6 +78,148 @@ class Chat(Protocol):
 
     def fetch(self, attachment: Attachment, limit: int) -> AsyncIterator[bytes]:
         """The bytes of a person's file, at most ``limit``. Raises Rejected (gone, too large) or DeliveryError."""
+        ...
+
+
+class Store(Protocol):
+    """Everything Easel remembers but picture bytes. Each method is one transaction; every query takes its tenant."""
+
+    async def check(self) -> None:
+        """Answer, or raise."""
+        ...
+
+    async def begin(self, step: Step, caps: Caps, now: datetime) -> Step:
+        """Write a new step with its number and priority, and hold its price. A step already there is returned as it is.
+
+        Raises Rejected when a budget would be broken; then nothing is written.
+        """
+        ...
+
+    async def step(self, tenant: str, step: str) -> Step:
+        """Raises NotFound, also for another tenant's step."""
+        ...
+
+    async def history(self, tenant: str, session: str, limit: int = 200) -> list[Step]:
+        """The session's newest steps, oldest first."""
+        ...
+
+    async def unfinished(self) -> list[Step]:
+        """Every step still to be brought to its end, oldest first."""
+        ...
+
+    async def in_line(self, account: str, model: str) -> list[Step]:
+        """The steps of one queue not yet made, in the order they are served."""
+        ...
+
+    async def session_of_thread(self, place: Place) -> str | None:
+        """The session of a thread we post in, else None."""
+        ...
+
+    async def head(self, tenant: str, session: str) -> Head | None:
+        """Where the session's next edit starts from."""
+        ...
+
+    async def move_head(self, tenant: str, session: str, head: Head | None) -> None:
+        """Undo, redo and pick: costs nothing, forgets nothing."""
+        ...
+
+    async def intend(self, tenant: str, step: str, now: datetime) -> Step | None:
+        """Before the submit leaves: QUEUED → SUBMITTING. None when the step has ended meanwhile."""
+        ...
+
+    async def forget_intent(self, tenant: str, step: str) -> Step | None:
+        """The service certainly did not take it: SUBMITTING → QUEUED."""
+        ...
+
+    async def requeue(self, tenant: str, step: str) -> Step | None:
+        """Its task failed and cost nothing: RUNNING → QUEUED for one more."""
+        ...
+
+    async def record_task(
+        self,
+        tenant: str,
+        step: str,
+        task_id: str | None,
+        request_id: str,
+        outcome: Mapping[str, Any] | None,
+        now: datetime,
+    ) -> Step | None:
+        """The service took it (a task id) or has done it (an outcome): SUBMITTING → RUNNING."""
+        ...
+
+    async def keep(
+        self,
+        step: Step,
+        outputs: Sequence[Picture],
+        cost: Money | None,
+        seconds: float | None,
+        now: datetime,
+        *,
+        partial: str | None = None,
+    ) -> Step | None:
+        """The pictures are ours: RUNNING → MADE, the money settled, the session's heads moved here."""
+        ...
+
+    async def finish(self, tenant: str, step: str) -> Step | None:
+        """The result has been posted: MADE → DONE."""
+        ...
+
+    async def end(
+        self,
+        step: Step,
+        state: StepState,
+        now: datetime,
+        *,
+        error: str,
+        params: Mapping[str, Any] | None = None,
+        charged: str = "no",
+        request_id: str = "",
+        cost: Money | None = None,
+    ) -> Step | None:
+        """FAILED, CANCELLED or UNKNOWN: ``charged`` "no" gives the hold back, "yes" settles ``cost``, "maybe" keeps it.
+
+        None when the step had ended already.
+        """
+        ...
+
+    async def drop_charge(self, step: Step, now: datetime) -> None:
+        """An UNKNOWN step's person gave it up, or it is known now that nothing was billed: the hold goes back."""
+        ...
+
+    async def request_cancel(self, tenant: str, step: str, now: datetime) -> Step:
+        """Cancel at once and free while QUEUED; otherwise mark it, and the flow drops the result."""
+        ...
+
+    async def known_tasks(self, account: str, model: str, since: datetime) -> list[str]:
+        """Task ids recorded since then, for any tenant: a lost submit's task is none of these."""
+        ...
+
+    async def durations(self, account: str, model: str, limit: int = 20) -> list[float]:
+        """Seconds the service worked on the newest steps of a model."""
+        ...
+
+    async def remember(self, sent: Sent, tenant: str, step: str) -> None:
+        """Which message of ours shows which step: how a reply or a reaction finds its picture."""
+        ...
+
+    async def message_of(self, step: Step) -> Sent | None:
+        """The status message of a step."""
+        ...
+
+    async def step_of_message(self, place: Place, message: str) -> str:
+        """The step a message of ours shows. Raises NotFound."""
+        ...
+
+    async def settings(self, tenant: str) -> dict[str, Any]:
+        """The workspace's settings; empty when never set."""
+        ...
+
+    async def save_settings(self, tenant: str, settings: Mapping[str, Any]) -> None:
+        """Replace the workspace's settings."""
+        ...
+
+    async def usage(self, tenant: str, since: datetime) -> list[Spending]:
+        """Who spent what since then, holds included."""
         ...
 
 

@@ -9,7 +9,6 @@ from core.errors import NotFound, Rejected
 from core.flow import take
 from core.flow.tools import Tools, tell_end
 from core.pictures import drawn
-from core.storage.store import person_session
 from core.types import Action, Head, Post, Request, Step, StepState, Task
 
 TREE_THUMBNAIL = 256
@@ -99,7 +98,7 @@ class Service:
         tenant = request.place.tenant
         step = await self._tools.store.step(tenant, head.step)
         picture = sessions.picture_at(step, head.index)
-        for one in {session, person_session(request.place, request.person.id)}:
+        for one in {session, sessions.person_session(request.place, request.person.id)}:
             await self._tools.store.move_head(tenant, one, head)
         return posts.moved(step, picture, head.index, request.locale)
 

@@ -5,7 +5,7 @@ import hashlib
 from collections.abc import Sequence
 
 from core.errors import Rejected
-from core.types import Action, Head, Picture, Request, Step, StepState
+from core.types import Action, Head, Picture, Place, Request, Step, StepState
 
 WEAR_DEPTH = 4
 MAX_SEED = 2_147_483_647
@@ -20,6 +20,21 @@ def step_id(request: Request) -> str:
 def seed_for(step: str) -> int:
     """A seed in 0..2147483647 fixed by the step, so that a replay asks for the same picture."""
     return int.from_bytes(hashlib.sha256(f"seed {step}".encode()).digest()[:4], "big") % (MAX_SEED + 1)
+
+
+def own_session(step: Step) -> str:
+    """The person's own session in the channel, also for a step made in a thread (product.md §4)."""
+    return person_session(step.place, step.person.id)
+
+
+def person_session(place: Place, person: str) -> str:
+    """One person's editing context in one channel."""
+    return f"{place.channel}/@{person}"
+
+
+def thread_session(place: Place) -> str:
+    """What everybody in a thread of ours shares."""
+    return f"{place.channel}/#{place.thread}"
 
 
 def picture_at(step: Step, index: int) -> Picture:

@@ -9,8 +9,8 @@ from adapters.terminal.decode import PLACE
 from core import posts
 from core.errors import EaselError
 from core.messages import say
+from core.ports import Store
 from core.service import Service
-from core.storage.store import Store
 from core.types import Request, Sent, Step, StepState
 
 OK, FAILED, REFUSED = 0, 1, 2

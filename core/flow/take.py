@@ -10,7 +10,6 @@ from core.failpoints import failpoint
 from core.flow import status
 from core.flow.tools import Tools, log, say
 from core.pictures import intake, masks
-from core.storage.store import person_session, thread_session
 from core.types import (
     Action,
     Attachment,
@@ -120,8 +119,8 @@ async def announce(tools: Tools, tenant: str, step_id: str) -> None:
 async def session_of(tools: Tools, request: Request) -> str:
     """The thread's session inside a thread of ours, else the person's own in this channel (product.md §4)."""
     if request.place.thread and await tools.store.session_of_thread(request.place):
-        return thread_session(request.place)
-    return person_session(request.place, request.person.id)
+        return sessions.thread_session(request.place)
+    return sessions.person_session(request.place, request.person.id)
 
 
 async def _plan(tools: Tools, request: Request, collected: dict[str, Any]) -> Step:

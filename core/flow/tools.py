@@ -12,8 +12,7 @@ from core.catalog import Catalog
 from core.errors import DeliveryError, EaselError, NotFound
 from core.failpoints import failpoint
 from core.pictures.pool import Pool
-from core.ports import Blobs, Chat, Clock, Provider
-from core.storage.store import Store
+from core.ports import Blobs, Chat, Clock, Provider, Store
 from core.types import Money, Post, Sent, Step, StepState
 
 log = structlog.get_logger()

@@ -10,6 +10,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from core import budgets
 from core.errors import NotFound
+from core.sessions import own_session
 from core.storage import ledger, rows
 from core.storage.tables import messages, pictures, sessions, step_pictures, steps, workspaces
 from core.types import Head, Money, Picture, Place, Sent, Step, StepState
@@ -419,21 +420,6 @@ class Store:
                 "key": picture.key,
             }
             await connection.execute(self._insert(step_pictures).values(row).on_conflict_do_nothing())
-
-
-def own_session(step: Step) -> str:
-    """The person's own session in the channel, also for a step made in a thread (product.md §4)."""
-    return person_session(step.place, step.person.id)
-
-
-def person_session(place: Place, person: str) -> str:
-    """One person's editing context in one channel."""
-    return f"{place.channel}/@{person}"
-
-
-def thread_session(place: Place) -> str:
-    """What everybody in a thread of ours shares."""
-    return f"{place.channel}/#{place.thread}"
 
 
 def _is(tenant: str, step: str) -> tuple[Any, Any]:
