@@ -95,7 +95,7 @@ class Settings(BaseSettings):
     @field_validator("log_level")
     @classmethod
     def _known_level(cls, value: str) -> str:
-        return _one_of(value.lower(), ("debug", "info", "warning", "error"))
+        return _one_of(value.lower(), ("debug", "info", "warning", "error", "critical"))
 
     @classmethod
     def settings_customise_sources(

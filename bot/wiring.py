@@ -25,6 +25,8 @@ from core.storage.blobs import open_blobs
 from core.storage.store import Store
 
 SIMULATOR_KEY = "sk-simulator"
+SETTLE = 2.0
+"""Seconds before a lost submit is looked for, as the service may list it late."""
 
 
 class WallClock:
@@ -63,7 +65,12 @@ ChatFactory = Callable[[Blobs], Mapping[str, Chat]]
 
 @asynccontextmanager
 async def open_easel(
-    settings: Settings, chats: ChatFactory, *, simulator: SimulatorConfig, waiting: Callable[[], None] | None = None
+    settings: Settings,
+    chats: ChatFactory,
+    *,
+    simulator: SimulatorConfig,
+    waiting: Callable[[], None] | None = None,
+    settle: float = SETTLE,
 ) -> AsyncIterator[Easel]:
     """Start everything and stop it again. ``waiting`` is called when another process has the data folder.
 
@@ -104,6 +111,7 @@ async def open_easel(
             chats=chats(blobs),
             clock=clock,
             pool=pool,
+            settle=settle,
         )
         engine = Engine(tools, database.sync_url(settings.database), theirs)
         await engine.start()

@@ -49,7 +49,17 @@ def _parse(text: str) -> dict[str, tuple[str, int]]:
     return wanted
 
 
-_wanted = _parse(os.environ.get("FAILPOINTS", ""))
+_wanted: dict[str, tuple[str, int]] = {}
+
+
+def arm(text: str) -> None:
+    """Set the failpoints, as the variable does at the start. Raises ValueError for an unknown name."""
+    _wanted.clear()
+    _hits.clear()
+    _wanted.update(_parse(text))
+
+
+arm(os.environ.get("FAILPOINTS", ""))
 
 
 def failpoint(name: str) -> None:

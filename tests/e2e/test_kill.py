@@ -1,0 +1,91 @@
+"""The real process is killed with SIGKILL at every named place and at random moments; nothing is lost or doubled."""
+
+import asyncio
+import random
+import signal
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+import pytest_asyncio
+
+from bot.simulator.account import SimulatorConfig
+from core import failpoints
+from core.types import Action
+from tests.fakes.killing import KilledBot, check_corpse, check_end, forking_parent, killed_bot, wish
+
+RANDOM_KILLS = 200 - len(failpoints.NAMES)
+KILLS_A_LAP = 40
+SEED = 20261120
+
+pytestmark = pytest.mark.asyncio(loop_scope="module")
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def parent() -> AsyncIterator[asyncio.subprocess.Process]:
+    async with forking_parent() as started:
+        yield started
+
+
+@pytest_asyncio.fixture(loop_scope="module")
+async def bot(parent: asyncio.subprocess.Process) -> AsyncIterator[KilledBot]:
+    async with killed_bot(parent, SimulatorConfig(time_scale=0.02, seed=SEED)) as started:
+        yield started
+
+
+@pytest.mark.parametrize("place", failpoints.NAMES)
+async def test_a_job_killed_at_any_named_place_reaches_its_end_once(bot: KilledBot, place: str, tmp_path: Path) -> None:
+    wishes = [wish(1, Action.DRAW, "a fox"), wish(2, Action.EXPAND, "a meadow", "rocket.jpg")]
+    assert await bot.live(tmp_path, wishes, failpoints=f"{place}=kill") == -signal.SIGKILL
+    check_corpse(tmp_path)
+    assert await bot.live(tmp_path, wishes) == 0
+    check_end(tmp_path, wishes, bot.simulator)
+
+
+async def test_a_job_killed_at_one_place_after_another_reaches_its_end_once(bot: KilledBot, tmp_path: Path) -> None:
+    wishes = [wish(1, Action.DRAW, "a fox"), wish(2, Action.EDIT, "make it night", "coffee.png")]
+    for place in ("submit.after_send", "submit.after_intent", "keep.after_blob", "deliver.after_post"):
+        await bot.live(tmp_path, wishes, failpoints=f"{place}=kill")
+        check_corpse(tmp_path)
+    assert await bot.live(tmp_path, wishes) == 0
+    check_end(tmp_path, wishes, bot.simulator)
+
+
+async def test_two_hundred_kills_in_all_lose_and_double_nothing(
+    parent: asyncio.subprocess.Process, tmp_path: Path
+) -> None:
+    luck = random.Random(SEED)
+    killed, lap = 0, 0
+    while killed < RANDOM_KILLS:
+        async with killed_bot(parent, SimulatorConfig(time_scale=0.02, seed=SEED + lap)) as bot:
+            await _one_lap(bot, tmp_path / str(lap), luck)
+            killed += bot.kills
+        lap += 1
+    assert killed >= RANDOM_KILLS
+
+
+async def _one_lap(bot: KilledBot, folder: Path, luck: random.Random) -> None:
+    """Four jobs, the bot killed at random moments until they are done all the same."""
+    folder.mkdir()
+    wishes = [
+        wish(1, Action.DRAW, "a fox"),
+        wish(2, Action.DRAW, "a heron"),
+        wish(3, Action.EXPAND, "a meadow", "rocket.jpg"),
+        wish(4, Action.COLORIZE, "autumn", "chelsea.png"),
+    ]
+    status = -1
+    while status != 0:
+        status = await bot.live(folder, wishes, after=luck.uniform(0.05, 1.2) if bot.kills < KILLS_A_LAP else None)
+        check_corpse(folder)
+    check_end(folder, wishes, bot.simulator)
+
+
+@pytest.mark.parametrize(("mutant", "place"), [("resubmit", "submit.after_send"), ("no_read_back", "say.after_post")])
+async def test_the_same_checks_catch_a_bot_broken_on_purpose(
+    bot: KilledBot, mutant: str, place: str, tmp_path: Path
+) -> None:
+    wishes = [wish(1, Action.DRAW, "a fox")]
+    assert await bot.live(tmp_path, wishes, failpoints=f"{place}=kill", mutant=mutant) == -signal.SIGKILL
+    assert await bot.live(tmp_path, wishes, mutant=mutant) == 0
+    with pytest.raises(AssertionError, match=r"times|more than once"):
+        check_end(tmp_path, wishes, bot.simulator)

@@ -1,0 +1,56 @@
+"""A chat platform that writes what is said to it into a journal on disk, which outlives the process under test.
+
+Posting is not idempotent: posting twice makes two messages, as on a real platform. ``find`` reads the journal back,
+as a platform's history would be read. Each line: {"op", "message", "job", "tone", "pictures"}.
+"""
+
+import json
+import os
+from collections.abc import AsyncIterator, Mapping
+from pathlib import Path
+from typing import Any
+
+from core.types import Attachment, Person, Place, Post, Sent
+
+
+class JournalChat:
+    """Chat port over a journal file."""
+
+    pace = 0.5
+
+    def __init__(self, journal: Path) -> None:
+        self._journal = journal
+
+    def lines(self) -> list[dict[str, Any]]:
+        """Everything said so far; a line cut off by a kill was never said."""
+        if not self._journal.exists():
+            return []
+        whole = [line for line in self._journal.read_text().split("\n") if line.endswith("}")]
+        return [json.loads(line) for line in whole]
+
+    async def post(self, place: Place, post: Post, *, to: Person, reply: Mapping[str, str]) -> Sent:
+        """A new message, whatever was said before."""
+        message = f"m{len([line for line in self.lines() if line['op'] == 'post']) + 1}"
+        self._write("post", message, post)
+        return Sent(place=place, message=message)
+
+    async def update(self, sent: Sent, post: Post) -> None:
+        """Change a message."""
+        self._write("update", sent.message, post)
+
+    async def find(self, place: Place, job: str) -> Sent | None:
+        """The message of this job, read back."""
+        found = [line["message"] for line in self.lines() if line["op"] == "post" and line["job"] == job]
+        return Sent(place=place, message=found[0]) if found else None
+
+    async def fetch(self, attachment: Attachment, limit: int) -> AsyncIterator[bytes]:
+        """The file the attachment names."""
+        yield Path(attachment.ref).read_bytes()
+
+    def _write(self, op: str, message: str, post: Post) -> None:
+        pictures = [shown.picture.key for shown in post.pictures if shown.picture]
+        line = {"op": op, "message": message, "job": post.job, "tone": post.tone.value, "pictures": pictures}
+        with self._journal.open("a") as file:
+            file.write(json.dumps(line) + "\n")
+            file.flush()
+            os.fsync(file.fileno())

@@ -1,0 +1,164 @@
+"""Starts, kills and examines the bot of tests/fakes/killed_bot.py against a simulator that outlives it."""
+
+import asyncio
+import hashlib
+import json
+import os
+import re
+import signal
+import sqlite3
+import sys
+from collections import Counter
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from bot.simulator.server import Running, SimulatorConfig, serve
+from core.types import Action, Attachment, Person, Place, Request, to_json
+
+ROOT = Path(__file__).parents[2]
+PHOTOS = ROOT / "tests" / "samples" / "photos"
+PLACE = Place(platform="journal", workspace="w", channel="c")
+LIFE_SECONDS = 60
+PRICES = {"qwen-image-plus": 200_000, "wanx2.1-imageedit": 140_000, "qwen-image-edit-plus": 200_000}
+
+
+def wish(number: int, action: Action, text: str, photo: str = "") -> Request:
+    """A request as a platform would deliver it, again and again until it is told ok."""
+    attachments = (Attachment(ref=str(PHOTOS / photo)),) if photo else ()
+    return Request(
+        key=f"event-{number}",
+        place=PLACE,
+        person=Person(id=f"p{number % 3}", name="Ana"),
+        locale="en",
+        action=action,
+        text=text,
+        attachments=attachments,
+    )
+
+
+@dataclass(kw_only=True)
+class KilledBot:
+    """The forking parent, the simulator of the test at hand, and how often the bot was killed."""
+
+    parent: asyncio.subprocess.Process
+    simulator: Running
+    kills: int = 0
+
+    async def live(
+        self,
+        folder: Path,
+        wishes: Sequence[Request],
+        *,
+        failpoints: str = "",
+        mutant: str = "",
+        after: float | None = None,
+    ) -> int:
+        """One life; killed from outside ``after`` so many seconds. Its exit status, negative: the signal."""
+        life = {
+            "folder": str(folder),
+            "url": self.simulator.url,
+            "host": self.simulator.host,
+            "failpoints": failpoints,
+            "mutant": mutant,
+            "requests": [to_json(one) for one in wishes],
+        }
+        assert self.parent.stdin
+        assert self.parent.stdout
+        self.parent.stdin.write(json.dumps(life).encode() + b"\n")
+        await self.parent.stdin.drain()
+        pid = json.loads(await self.parent.stdout.readline())["pid"]
+        if after is not None:
+            await asyncio.sleep(after)
+            os.kill(pid, signal.SIGKILL)
+        async with asyncio.timeout(LIFE_SECONDS):
+            status: int = json.loads(await self.parent.stdout.readline())["status"]
+        self.kills += status == -signal.SIGKILL
+        return status
+
+
+@asynccontextmanager
+async def forking_parent() -> AsyncIterator[asyncio.subprocess.Process]:
+    """The process that forks the lives."""
+    parent = await asyncio.create_subprocess_exec(
+        sys.executable,
+        "-m",
+        "tests.fakes.killed_bot",
+        stdin=asyncio.subprocess.PIPE,
+        stdout=asyncio.subprocess.PIPE,
+        cwd=ROOT,
+        limit=1 << 22,
+    )
+    try:
+        yield parent
+    finally:
+        assert parent.stdin
+        parent.stdin.close()
+        await parent.wait()
+
+
+@asynccontextmanager
+async def killed_bot(parent: asyncio.subprocess.Process, config: SimulatorConfig) -> AsyncIterator[KilledBot]:
+    """A simulator of its own in this process: the account belongs to one deployment, as the README asks."""
+    async with serve(config) as simulator:
+        yield KilledBot(parent=parent, simulator=simulator)
+
+
+def check_corpse(folder: Path) -> None:
+    """What must hold at the very moment of death: no half-written picture under its name, no damaged database."""
+    for path in (folder / "data" / "blobs").rglob("*"):
+        if path.is_file() and re.fullmatch(r"[0-9a-f]{64}", path.name):
+            assert hashlib.sha256(path.read_bytes()).hexdigest() == path.name
+    if (folder / "data" / "easel.db").exists():
+        assert rows(folder, "PRAGMA integrity_check") == [("ok",)]
+
+
+def check_end(folder: Path, wishes: Sequence[Request], simulator: Running) -> None:
+    """Every request at its end: one submit, one delivery, the money right, no blob too many or too few."""
+    prompts = {one.text for one in wishes}
+    submits = Counter(task.wanted.prompt for task in simulator.account.tasks.values() if task.wanted.prompt in prompts)
+    steps = rows(folder, "SELECT id, state, prompt, model, cost_micros FROM steps")
+    assert sorted(step[2] for step in steps) == sorted(one.text for one in wishes)
+    lines = [json.loads(line) for line in (folder / "journal").read_text().split("\n") if line.endswith("}")]
+    for step, state, prompt, model, cost in steps:
+        said = [line for line in lines if line["job"] == step]
+        assert len([line for line in said if line["op"] == "post"]) == 1, f"{prompt}: posted more than once"
+        assert submits[prompt] == 1, f"{prompt}: submitted {submits[prompt]} times"
+        if state == "unknown":
+            # A synchronous call lost in the middle: nobody can know, and its person was told so.
+            assert model == "qwen-image-edit-plus"
+            assert said[-1]["tone"] == "refusal"
+            continue
+        assert state == "done", f"{prompt}: {state}"
+        assert said[-1]["tone"] == "result"
+        assert len(said[-1]["pictures"]) == 1
+        assert cost == PRICES[model]
+    check_money(folder, steps)
+    check_blobs(folder)
+
+
+def check_money(folder: Path, steps: Sequence[tuple[Any, ...]]) -> None:
+    """What the ledger sums up to is what was billed; a lost synchronous call stays held as a possible charge."""
+    expected = sum(PRICES[model] for _, _, _, model, _ in steps)
+    assert rows(folder, "SELECT SUM(micros) FROM ledger") == [(expected,)]
+
+
+def check_blobs(folder: Path) -> None:
+    """No blob without a row, no row without a blob."""
+    kept = {path.name for path in (folder / "data" / "blobs").rglob("*") if re.fullmatch(r"[0-9a-f]{64}", path.name)}
+    known = {key for (key,) in rows(folder, "SELECT key FROM pictures")}
+    # What was attached is kept as it came and as the model takes it; only the latter stands in a step.
+    uploads = kept - known
+    assert known <= kept
+    assert len(uploads) <= 2
+
+
+def rows(folder: Path, query: str) -> list[tuple[Any, ...]]:
+    """Read the database of a dead bot."""
+    connection = sqlite3.connect(folder / "data" / "easel.db")
+    try:
+        return connection.execute(query).fetchall()
+    finally:
+        connection.close()

@@ -1,0 +1,106 @@
+"""Every sentence exists in every language, with the same placeholders; parameters are data."""
+
+import ast
+import re
+from datetime import UTC, datetime
+from decimal import Decimal
+from pathlib import Path
+
+import pytest
+
+from core.messages import LOCALES, LONGEST, PLACEHOLDER, money, nearest, say, sentences
+from core.types import Action, ButtonKind, Money
+
+ROOT = Path(__file__).parents[2]
+KEY = re.compile(r"[a-z_]+(\.[a-z_]+){1,3}")
+
+
+def _keys_in_code() -> set[str]:
+    """Every string literal in the code that begins like a message key and has dots, no spaces."""
+    areas = set(sentences("en"))
+    prefixes = {key.split(".")[0] for key in areas}
+    found: set[str] = set()
+    for path in [*ROOT.glob("core/**/*.py"), *ROOT.glob("bot/*.py"), *ROOT.glob("adapters/**/*.py")]:
+        for node in ast.walk(ast.parse(path.read_text())):
+            if isinstance(node, ast.Constant) and isinstance(node.value, str) and KEY.fullmatch(node.value):
+                found |= {node.value} if node.value.split(".")[0] in prefixes else set()
+    not_messages = {"submit.after_send"}
+    return {key for key in found - not_messages if not key.endswith((".py", ".db", ".lock", ".png", ".toml"))}
+
+
+@pytest.mark.parametrize("language", LOCALES)
+def test_every_language_has_the_same_keys(language: str) -> None:
+    assert set(sentences(language)) == set(sentences("en"))
+
+
+@pytest.mark.parametrize("language", LOCALES)
+def test_every_language_uses_the_same_placeholders(language: str) -> None:
+    for key, text in sentences(language).items():
+        assert set(PLACEHOLDER.findall(text)) == set(PLACEHOLDER.findall(sentences("en")[key])), key
+
+
+def test_every_key_the_code_names_exists() -> None:
+    missing = {key for key in _keys_in_code() if key not in sentences("en")}
+    assert not missing
+
+
+def test_every_action_and_button_has_a_name() -> None:
+    for action in Action:
+        assert say(f"action.{action.value}", "en")
+    for kind in set(ButtonKind) - {ButtonKind.PICK}:
+        assert say(f"button.{kind.value}", "en")
+
+
+def test_no_language_is_left_in_english() -> None:
+    same_everywhere = {"result.cost", "history.line", "info.line", "compare.text", "result.alt", "usage.line"}
+    for language in ("zh-CN", "zh-TW"):
+        for key in set(sentences("en")) - same_everywhere:
+            assert re.search(r"[\u4e00-\u9fff]", sentences(language)[key]), (language, key)
+
+
+def test_txt_10_and_11_braces_and_formats_in_a_parameter_stay_as_they_are() -> None:
+    for nasty in ("{ $secret } { -brand }", "{0.__class__}", "%s%s%n", "{{7*7}}", "{person}", "${jndi:ldap://x}"):
+        assert nasty in say("refuse.not_yours", "en", owner=nasty)
+
+
+def test_txt_15_a_very_long_parameter_is_cut_with_an_ellipsis_not_the_message_lost() -> None:
+    text = say("refuse.not_yours", "en", owner="x" * 1_000_000)
+    assert len(text) < LONGEST + 100
+    assert "…" in text
+
+
+def test_a_missing_parameter_is_a_mistake_of_ours_and_shows() -> None:
+    with pytest.raises(KeyError):
+        say("refuse.not_yours", "en")
+
+
+@pytest.mark.parametrize(
+    ("locale", "language"),
+    [
+        ("en-GB", "en"),
+        ("zh", "zh-CN"),
+        ("zh_TW", "zh-TW"),
+        ("zh-Hant-HK", "zh-TW"),
+        ("in", "id"),
+        ("de", "en"),
+        ("", "en"),
+    ],
+)
+def test_a_platforms_locale_finds_the_nearest_language(locale: str, language: str) -> None:
+    assert nearest(locale) == language
+
+
+@pytest.mark.parametrize(
+    ("amount", "currency", "shown"),
+    [("0.2", "CNY", "¥0.20"), ("0.035", "USD", "$0.035"), ("12", "EUR", "EUR 12.00"), ("0", "CNY", "¥0.00")],
+)
+def test_money_has_at_least_two_decimals_and_no_needless_zeros(amount: str, currency: str, shown: str) -> None:
+    assert money(Money(amount=Decimal(amount), currency=currency)) == shown
+
+
+def test_lists_and_times_are_shown_as_people_write_them() -> None:
+    assert "16:9, 4:3" in say("grammar.value_missing", "en", option="--ar", allowed=["16:9", "4:3"])
+    assert "16:9、4:3" in say("grammar.value_missing", "zh-CN", option="--ar", allowed=["16:9", "4:3"])
+    at = datetime(2026, 11, 21, tzinfo=UTC)
+    values = {name: Money(amount=Decimal(1), currency="CNY") for name in ("spent", "limit", "price")}
+    assert "2026-11-21 00:00 UTC" in say("budget.person_day", "en", resets=at, **values)
