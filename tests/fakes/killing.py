@@ -10,7 +10,7 @@ import sqlite3
 import sys
 from collections import Counter
 from collections.abc import AsyncIterator, Sequence
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -72,7 +72,8 @@ class KilledBot:
         pid = json.loads(await self.parent.stdout.readline())["pid"]
         if after is not None:
             await asyncio.sleep(after)
-            os.kill(pid, signal.SIGKILL)
+            with suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGKILL)
         async with asyncio.timeout(LIFE_SECONDS):
             status: int = json.loads(await self.parent.stdout.readline())["status"]
         self.kills += status == -signal.SIGKILL

@@ -1,0 +1,181 @@
+"""Models are data: complete, sourced, legal by their own rules; the choice among them is a pure function."""
+
+from dataclasses import replace
+from decimal import Decimal
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from core.catalog import Catalog, Choice, is_legal, nearest_size, prompt_length, sides_for
+from core.errors import Rejected
+from core.providers.dashscope import catalog_text
+from core.types import Action, Money, Options, Size
+
+CATALOG = Catalog.load(catalog_text())
+MODELS = list(CATALOG.models.values())
+BEIJING = ("beijing",)
+WANTED = {
+    "qwen-image", "qwen-image-plus", "qwen-image-plus-2026-01-09", "qwen-image-max", "qwen-image-max-2025-12-30",
+    "qwen-image-2.0", "qwen-image-2.0-2026-03-03", "qwen-image-2.0-pro", "qwen-image-2.0-pro-2026-03-03",
+    "qwen-image-2.0-pro-2026-04-22", "qwen-image-2.0-pro-2026-06-22", "qwen-image-edit", "qwen-image-edit-plus",
+    "qwen-image-edit-plus-2025-10-30", "qwen-image-edit-plus-2025-12-15", "qwen-image-edit-max",
+    "qwen-image-edit-max-2026-01-16", "wanx2.1-imageedit", "qwen-image-3.0", "qwen-image-3.0-pro", "wan2.6-t2i",
+    "wan2.6-image", "wan2.7-image", "wan2.7-image-pro", "wan2.5-t2i-preview", "wan2.5-i2i-preview",
+    "wan2.2-t2i-plus", "wan2.2-t2i-flash", "z-image-turbo",
+}  # fmt: skip
+
+
+def choose(action: Action, pictures: int = 0, regions: tuple[str, ...] = BEIJING, **options: object) -> str:
+    return CATALOG.choose(action, pictures, Options(**options), regions).model.id  # type: ignore[arg-type]
+
+
+def test_every_model_of_the_issue_is_there() -> None:
+    assert set(CATALOG.models) == WANTED
+
+
+@pytest.mark.parametrize("model", MODELS, ids=lambda model: model.id)
+def test_every_model_is_sourced_and_sane(model: object) -> None:
+    assert model in MODELS
+    one = CATALOG.model(str(getattr(model, "id", "")))
+    assert one.source
+    assert one.endpoint in {"multimodal", "image", "text2image", "image2image"}
+    assert set(one.regions) <= set(CATALOG.regions)
+    assert set(one.prices) <= set(one.regions)
+    assert one.prices or "price" in one.unconfirmed
+    assert one.submit_limit or "submit" in one.unconfirmed
+    assert one.n_range[0] == 1 <= one.n_range[1] <= 6
+    assert one.picture_range[0] >= (1 if Action.DRAW not in one.actions else 0)
+    assert one.size.default is None or is_legal(one.size, one.size.default)
+    assert one.size.default is not None or Action.DRAW not in one.actions
+    assert one.typical_seconds > 0
+
+
+@given(
+    st.sampled_from([model for model in MODELS if model.size.kind != "none"]), st.floats(0.05, 20), st.floats(1e3, 1e8)
+)
+def test_the_nearest_size_is_always_legal(model: object, ratio: float, area: float) -> None:
+    rule = CATALOG.model(str(getattr(model, "id", ""))).size
+    assert is_legal(rule, nearest_size(rule, ratio, area))
+
+
+def test_the_usual_choices() -> None:
+    assert choose(Action.DRAW) == "qwen-image-plus"
+    assert choose(Action.DRAW, n=2) == "qwen-image-2.0"
+    assert choose(Action.EDIT, 1) == "qwen-image-edit-plus"
+    assert choose(Action.EDIT, 3) == "qwen-image-edit-plus"
+    assert choose(Action.EXPAND, 1) == "wanx2.1-imageedit"
+    assert choose(Action.DRAW, size=Size(width=1000, height=1000)) == "qwen-image-2.0"
+
+
+def test_a_named_model_is_taken_or_refused_with_those_that_can() -> None:
+    assert choose(Action.DRAW, model="wan2.6-t2i") == "wan2.6-t2i"
+    with pytest.raises(Rejected) as caught:
+        choose(Action.EDIT, 1, model="wan2.6-t2i")
+    assert "qwen-image-edit" in caught.value.params["allowed"]
+
+
+@pytest.mark.parametrize("name", ["qwen-imge", "../x", "dall-e-3", "x" * 5000])
+def test_opt_04_an_unknown_model_is_refused_with_the_list(name: str) -> None:
+    with pytest.raises(Rejected) as caught:
+        choose(Action.DRAW, model=name)
+    assert caught.value.key == "catalog.model_unknown"
+    assert set(caught.value.params["allowed"]) == WANTED
+
+
+def test_a_region_without_the_function_says_where_it_works() -> None:
+    with pytest.raises(Rejected) as caught:
+        choose(Action.EXPAND, 1, ("singapore",))
+    assert caught.value.params["allowed"] == ["beijing"]
+    assert CATALOG.choose(Action.EXPAND, 1, Options(), ("singapore", "beijing")).region == "beijing"
+    assert CATALOG.choose(Action.DRAW, 0, Options(), ("singapore", "beijing")).region == "singapore"
+
+
+def test_too_many_pictures_or_results_are_refused_with_the_range() -> None:
+    for action, pictures, options in [(Action.EDIT, 10, Options()), (Action.STYLE, 1, Options(n=5))]:
+        with pytest.raises(Rejected) as caught:
+            CATALOG.choose(action, pictures, options, BEIJING)
+        assert {"low", "high", "given"} <= set(caught.value.params)
+
+
+@pytest.mark.parametrize("size", ["1*1", "4000*4000", "1328*1329"])
+def test_opt_02_a_size_the_model_cannot_make_is_refused_with_the_nearest(size: str) -> None:
+    width, height = (int(side) for side in size.split("*"))
+    options = Options(size=Size(width=width, height=height), model="qwen-image")
+    model = CATALOG.model("qwen-image")
+    with pytest.raises(Rejected) as caught:
+        CATALOG.size_for(model, Action.DRAW, options, None)
+    assert caught.value.params["nearest"] in {str(one) for one in model.size.sizes}
+
+
+def test_an_edit_keeps_its_inputs_ratio_and_says_its_size() -> None:
+    model = CATALOG.model("qwen-image-edit-plus")
+    size = CATALOG.size_for(model, Action.EDIT, Options(), Size(width=600, height=400))
+    assert size is not None
+    assert abs(size.width / size.height - 1.5) < 0.03
+    assert CATALOG.size_for(CATALOG.model("qwen-image-edit"), Action.EDIT, Options(), Size(width=9, height=9)) is None
+
+
+def test_a_ratio_becomes_the_nearest_size_the_model_allows() -> None:
+    model = CATALOG.model("qwen-image-plus")
+    assert CATALOG.size_for(model, Action.DRAW, Options(ratio=(16, 9)), None) == Size(width=1664, height=928)
+
+
+def test_a_prompt_over_the_limit_is_refused_with_the_count_never_cut() -> None:
+    model = CATALOG.model("qwen-image-plus")
+    with pytest.raises(Rejected) as caught:
+        CATALOG.check(model, Action.DRAW, "x" * 801, Options())
+    assert caught.value.params["length"] == 801
+    CATALOG.check(model, Action.DRAW, "x" * 800, Options())
+    with pytest.raises(Rejected):
+        CATALOG.check(model, Action.DRAW, "fox", Options(negative="x" * 501))
+
+
+@pytest.mark.parametrize("prompt", ["", "   ", "🦊🦊", "!!!"])
+def test_txt_14_a_prompt_without_words_is_refused(prompt: str) -> None:
+    with pytest.raises(Rejected, match="prompt_empty"):
+        CATALOG.check(CATALOG.model("qwen-image"), Action.DRAW, prompt, Options())
+    CATALOG.check(CATALOG.model("wanx2.1-imageedit"), Action.UPSCALE, "", Options())
+
+
+def test_options_that_mean_nothing_here_are_refused() -> None:
+    wanx, z = CATALOG.model("wanx2.1-imageedit"), CATALOG.model("z-image-turbo")
+    for model, action, options in [
+        (wanx, Action.UPSCALE, Options(strength=0.5)),
+        (wanx, Action.STYLE, Options(left=1.5)),
+        (wanx, Action.STYLE, Options(size=Size(width=512, height=512))),
+        (wanx, Action.EDIT, Options(negative="x")),
+        (z, Action.DRAW, Options(watermark=True)),
+    ]:
+        with pytest.raises(Rejected):
+            CATALOG.check(model, action, "a fox", options)
+
+
+def test_tokens_are_over_estimated_not_under() -> None:
+    assert prompt_length("红狐狸", "tokens") == 3
+    assert prompt_length("abcdef", "tokens") == 2
+
+
+def test_money_is_known_exactly_or_said_to_be_unknown() -> None:
+    plus = Choice(model=CATALOG.model("qwen-image-plus"), region="beijing")
+    assert CATALOG.price(plus, 3, None, Options()) == Money(amount=Decimal("0.6"), currency="CNY")
+    three = Choice(model=CATALOG.model("qwen-image-3.0"), region="beijing")
+    assert CATALOG.price(three, 1, None, Options()) is None
+
+
+def test_expanding_to_a_ratio_stretches_only_the_side_that_must() -> None:
+    size = Size(width=1000, height=1000)
+    wide = sides_for(Options(ratio=(16, 9)), size)
+    assert wide.left is not None
+    assert wide.left == wide.right == pytest.approx(16 / 9)
+    assert wide.top == wide.bottom == 1.0
+    assert sides_for(Options(left=1.5), size) == replace(Options(), left=1.5, right=1.0, top=1.0, bottom=1.0)
+    assert sides_for(Options(), size).top == 1.5
+    with pytest.raises(Rejected, match="expand_ratio"):
+        sides_for(Options(ratio=(3, 1)), size)
+
+
+def test_a_new_model_is_one_table() -> None:
+    table = '[models."qwen-image-4.0"]\nlike = "qwen-image-2.0"\nrank = 1\n'
+    grown = Catalog.load(catalog_text() + table)
+    assert grown.choose(Action.EDIT, 2, Options(), BEIJING).model.id == "qwen-image-4.0"
