@@ -38,6 +38,7 @@ class Store:
         Raises Rejected when a budget would be broken; then nothing is written.
         """
         async with self._engine.begin() as connection:
+            await self._one_at_a_time(connection, step.tenant)
             if step_there := await self._find(connection, step.tenant, step.id):
                 return step_there
             spent = await ledger.spent(connection, step, now)
@@ -338,6 +339,11 @@ class Store:
             return await ledger.usage(connection, tenant, since)
 
     # Inside a transaction
+
+    async def _one_at_a_time(self, connection: AsyncConnection, tenant: str) -> None:
+        """Two who spend at once must not both see the old sum. SQLite has one writer anyway."""
+        if self._engine.dialect.name == "postgresql":
+            await connection.execute(select(func.pg_advisory_xact_lock(func.hashtext(tenant))))
 
     async def _get(self, connection: AsyncConnection, tenant: str, step: str) -> Step:
         found = await self._find(connection, tenant, step)

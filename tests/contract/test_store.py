@@ -1,0 +1,208 @@
+"""What every database must do: idempotent, append-only, tenant by tenant, money to the millionth."""
+
+import asyncio
+from dataclasses import replace
+from datetime import timedelta
+
+import pytest
+from sqlalchemy.ext.asyncio import AsyncEngine
+
+from core.budgets import Caps, amount
+from core.errors import NotFound, Rejected
+from core.storage.store import Store
+from core.types import Head, Person, Place, Sent, Step, StepState
+from tests.fakes.steps import NOW, PLACE, picture, step, yuan
+
+TENANT = PLACE.tenant
+
+
+async def made(store: Store, one: Step, letter: str = "a", cost: str = "0.2") -> Step:
+    """Bring a step to its pictures."""
+    begun = await store.begin(one, Caps(), NOW)
+    await store.intend(TENANT, begun.id, NOW)
+    await store.record_task(TENANT, begun.id, f"task-{begun.id}", "req", None, NOW)
+    kept = await store.keep(begun, [picture(letter)], yuan(cost), 3.0, NOW)
+    assert kept
+    return kept
+
+
+async def test_a_step_is_begun_once_with_the_next_number(store: Store) -> None:
+    first = await store.begin(step("one"), Caps(), NOW)
+    assert (first.number, first.priority) == (1, 1)
+    assert await store.begin(step("one", prompt="other"), Caps(), NOW) == first
+    second = await store.begin(step("two"), Caps(), NOW)
+    assert (second.number, second.priority) == (2, 2)
+
+
+async def test_a_step_comes_back_as_it_went_in(store: Store) -> None:
+    whole = step(inputs=(picture("a"), picture("b")), mask=picture("c"), parent=None, depth=2)
+    begun = await store.begin(whole, Caps(), NOW)
+    assert begun == replace(whole, number=1)
+
+
+async def test_another_tenant_finds_nothing(store: Store) -> None:
+    await store.begin(step(), Caps(), NOW)
+    with pytest.raises(NotFound):
+        await store.step("test:other", "one")
+    assert await store.history("test:other", "c/@ana") == []
+
+
+async def test_steps_of_one_id_in_two_tenants_do_not_touch(store: Store) -> None:
+    other = Place(platform="test", workspace="other", channel="c")
+    await made(store, step())
+    foreign = await store.begin(step(place=other), Caps(), NOW)
+    assert foreign.state is StepState.QUEUED
+    assert foreign.outputs == ()
+
+
+async def test_the_road_of_a_job_is_walked_once(store: Store) -> None:
+    kept = await made(store, step())
+    assert (kept.state, kept.cost, kept.task_id) == (StepState.MADE, yuan("0.2"), "task-one")
+    assert await store.keep(kept, [picture("b")], yuan("0.2"), 1.0, NOW) is None
+    assert await store.intend(TENANT, "one", NOW) is None
+    done = await store.finish(TENANT, "one")
+    assert done
+    assert done.state is StepState.DONE
+    assert await store.finish(TENANT, "one") is None
+
+
+async def test_the_first_intent_stays_for_the_search_of_a_lost_submit(store: Store) -> None:
+    await store.begin(step(), Caps(), NOW)
+    await store.intend(TENANT, "one", NOW)
+    again = await store.intend(TENANT, "one", NOW + timedelta(minutes=5))
+    assert again
+    assert (again.intended, again.attempts) == (NOW, 2)
+    fresh = await store.forget_intent(TENANT, "one")
+    assert fresh
+    assert (fresh.state, fresh.intended) == (StepState.QUEUED, None)
+
+
+async def test_the_result_becomes_the_head_and_heads_move_freely(store: Store) -> None:
+    await made(store, step("one"))
+    await made(store, step("two", parent="one"), "b")
+    assert await store.head(TENANT, "c/@ana") == Head(step="two")
+    await store.move_head(TENANT, "c/@ana", Head(step="one", index=0))
+    assert await store.head(TENANT, "c/@ana") == Head(step="one")
+    assert [one.id for one in await store.history(TENANT, "c/@ana")] == ["one", "two"]
+
+
+async def test_a_result_in_a_thread_is_its_persons_last_output_in_the_channel_too(store: Store) -> None:
+    inside = Place(platform="test", workspace="w", channel="c", thread="t1")
+    await made(store, step("one", place=inside, session="c/#t1"))
+    assert await store.head(TENANT, "c/#t1") == Head(step="one")
+    assert await store.head(TENANT, "c/@ana") == Head(step="one")
+
+
+async def test_messages_lead_to_their_step_and_threads_to_their_session(store: Store) -> None:
+    begun = await store.begin(step(), Caps(), NOW)
+    inside = Place(platform="test", workspace="w", channel="c", thread="t1")
+    sent = Sent(place=inside, message="m1")
+    await store.remember(sent, TENANT, "one")
+    await store.remember(sent, TENANT, "one")
+    assert await store.message_of(begun) == sent
+    assert await store.step_of_message(inside, "m1") == "one"
+    assert await store.session_of_thread(inside) == "c/@ana"
+    with pytest.raises(NotFound):
+        await store.step_of_message(inside, "m2")
+
+
+async def test_money_is_held_settled_and_given_back(store: Store) -> None:
+    await store.begin(step("one"), Caps(), NOW)
+    assert [one.total for one in await store.usage(TENANT, NOW - timedelta(days=1))] == [yuan("0.2")]
+    await made(store, step("two"), cost="0.14")
+    assert [one.total for one in await store.usage(TENANT, NOW - timedelta(days=1))] == [yuan("0.34")]
+    failed = await store.end(await store.step(TENANT, "one"), StepState.FAILED, NOW, error="provider.hiccup")
+    assert failed
+    assert [one.total for one in await store.usage(TENANT, NOW - timedelta(days=1))] == [yuan("0.14")]
+    assert await store.end(failed, StepState.FAILED, NOW, error="provider.hiccup") is None
+
+
+async def test_what_may_have_been_charged_stays_held_until_it_is_dropped(store: Store) -> None:
+    begun = await store.begin(step(), Caps(), NOW)
+    ended = await store.end(begun, StepState.UNKNOWN, NOW, error="status.lost_call", charged="maybe")
+    assert ended
+    assert [one.total for one in await store.usage(TENANT, NOW - timedelta(days=1))] == [yuan("0.2")]
+    await store.drop_charge(ended, NOW)
+    assert [one.total for one in await store.usage(TENANT, NOW - timedelta(days=1))] == [yuan("0")]
+
+
+async def test_a_budget_refuses_and_writes_nothing(store: Store) -> None:
+    caps = Caps(person_day=amount("0.3"))
+    await store.begin(step("one"), caps, NOW)
+    with pytest.raises(Rejected, match=r"budget\.person_day"):
+        await store.begin(step("two"), caps, NOW)
+    with pytest.raises(NotFound):
+        await store.step(TENANT, "two")
+    assert (await store.begin(step("three"), caps, NOW + timedelta(days=1))).number == 2
+
+
+async def test_t16_sixty_four_racing_requests_never_break_a_budget(store: Store) -> None:
+    caps = Caps(workspace_month=amount("2"))
+
+    async def one(number: int) -> bool:
+        person = Person(id=f"p{number}", name="x")
+        try:
+            await store.begin(step(f"s{number}", person=person, session=f"c/@p{number}"), caps, NOW)
+        except Rejected:
+            return False
+        return True
+
+    taken = await asyncio.gather(*(one(number) for number in range(64)))
+    assert sum(taken) == 10
+
+
+async def test_a_queued_step_is_cancelled_at_once_and_free(store: Store) -> None:
+    await store.begin(step(), Caps(), NOW)
+    cancelled = await store.request_cancel(TENANT, "one", NOW)
+    assert cancelled.state is StepState.CANCELLED
+    assert [one.total for one in await store.usage(TENANT, NOW - timedelta(days=1))] == [yuan("0")]
+    assert await store.intend(TENANT, "one", NOW) is None
+
+
+async def test_a_running_step_is_only_marked(store: Store) -> None:
+    await store.begin(step(), Caps(), NOW)
+    await store.intend(TENANT, "one", NOW)
+    await store.record_task(TENANT, "one", "t1", "r1", None, NOW)
+    marked = await store.request_cancel(TENANT, "one", NOW)
+    assert (marked.state, marked.cancel_requested) == (StepState.RUNNING, True)
+
+
+async def test_the_line_is_in_the_order_of_service(store: Store) -> None:
+    for name in ("one", "two"):
+        await store.begin(step(name), Caps(), NOW)
+    bo = Person(id="bo", name="Bo")
+    await store.begin(step("three", person=bo, session="c/@bo", created=NOW + timedelta(seconds=1)), Caps(), NOW)
+    line = [one.id for one in await store.in_line("beijing", "qwen-image-plus")]
+    assert line == ["one", "three", "two"]
+
+
+async def test_known_tasks_and_durations_are_remembered(store: Store) -> None:
+    await made(store, step())
+    assert await store.known_tasks("beijing", "qwen-image-plus", NOW - timedelta(hours=1)) == ["task-one"]
+    assert await store.known_tasks("beijing", "qwen-image-plus", NOW + timedelta(hours=1)) == []
+    assert await store.durations("beijing", "qwen-image-plus") == [3.0]
+
+
+async def test_a_failed_task_may_be_made_once_more(store: Store) -> None:
+    await store.begin(step(), Caps(), NOW)
+    await store.intend(TENANT, "one", NOW)
+    await store.record_task(TENANT, "one", "t1", "r1", None, NOW)
+    again = await store.requeue(TENANT, "one")
+    assert again
+    assert (again.state, again.task_id, again.intended) == (StepState.QUEUED, None, None)
+
+
+async def test_settings_are_kept_for_each_workspace(store: Store) -> None:
+    assert await store.settings(TENANT) == {}
+    await store.save_settings(TENANT, {"budgets": {"person_day": "1"}})
+    await store.save_settings(TENANT, {"budgets": {"person_day": "2"}})
+    assert await store.settings(TENANT) == {"budgets": {"person_day": "2"}}
+    assert await store.settings("test:other") == {}
+
+
+async def test_unfinished_steps_of_everybody_are_found(store: Store, engine: AsyncEngine) -> None:
+    await made(store, step("one"))
+    await store.begin(step("two"), Caps(), NOW)
+    await store.finish(TENANT, "one")
+    assert [one.id for one in await store.unfinished()] == ["two"]
+    await Store(engine).check()
