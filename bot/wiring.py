@@ -149,6 +149,10 @@ async def find_accounts(
     stack: AsyncExitStack, settings: Settings, catalog: Catalog, simulator: SimulatorConfig
 ) -> dict[str, Account]:
     """The account of each region that has a key, the chosen region first; or the simulator's."""
+    for region in (settings.region, *settings.keys):
+        if region not in catalog.regions:
+            known = ", ".join(catalog.regions)
+            raise ConfigurationError("config.region", setting="EASEL_REGION", value=region, known=known)
     if not is_simulated(settings):
         return accounts_of(settings, catalog)
     stood_in = await stack.enter_async_context(serve(simulator))
@@ -156,11 +160,7 @@ async def find_accounts(
 
 
 def accounts_of(settings: Settings, catalog: Catalog) -> dict[str, Account]:
-    """Raises ConfigurationError for an unknown region, or a missing key or address."""
-    for region in (settings.region, *settings.keys):
-        if region not in catalog.regions:
-            known = ", ".join(catalog.regions)
-            raise ConfigurationError("config.region", setting="EASEL_REGION", value=region, known=known)
+    """Raises ConfigurationError for a missing key or address."""
     if not settings.keys:
         raise ConfigurationError("config.key_missing", setting="DASHSCOPE_API_KEY")
     return {

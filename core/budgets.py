@@ -9,7 +9,7 @@ from datetime import datetime, timedelta
 from decimal import Decimal, InvalidOperation
 
 from core.errors import Rejected
-from core.types import Money
+from core.types import CURRENCY, Money
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -80,7 +80,7 @@ def check(limits: Caps, spent: Spent, price: Money | None, now: datetime) -> Non
     for name, reset in resets.items():
         limit, already = getattr(limits, name), getattr(spent, name)
         if limit is not None and already + wanted > limit:
-            currency = price.currency if price else "CNY"
+            currency = price.currency if price else CURRENCY
             raise Rejected(
                 f"budget.{name}",
                 spent=Money(amount=already, currency=currency),

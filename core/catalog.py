@@ -9,9 +9,8 @@ from decimal import Decimal
 from typing import Any
 
 from core.errors import Rejected
-from core.types import Action, Money, Options, PictureLimits, Size
+from core.types import CURRENCY, Action, Money, Options, PictureLimits, Size
 
-CURRENCY = "CNY"
 EDIT_AREA = 1024 * 1024
 """A smaller input is brought up to this area in pixels: what the service itself would choose (sheet §2.2)."""
 EXPAND_FACTOR = 1.5

@@ -87,6 +87,8 @@ class Engine:
             "executor_id": self._executor,
             "serializer": DBOSPortableJSONSerializer(),
             "log_level": "ERROR",
+            # We send no notifications; stopping waits for the listener's sleep to end.
+            "notification_listener_polling_interval_sec": 0.2,
         }
 
     def _prepare(self) -> None:

@@ -8,7 +8,7 @@ from core import sessions
 from core.budgets import Caps, Spending
 from core.errors import EaselError
 from core.messages import say
-from core.types import Action, Button, ButtonKind, Money, Picture, Post, Request, Shown, Step, StepState, Tone
+from core.types import CURRENCY, Action, Button, ButtonKind, Money, Picture, Post, Request, Shown, Step, StepState, Tone
 
 SHORT = 40
 """Characters of a prompt where it only names a picture."""
@@ -34,7 +34,8 @@ def accepted(request: Request, step: str) -> Post:
 
 def refusal(error: EaselError, locale: str, job: str = "") -> Post:
     """No, and why, and that nothing was charged: for its person only."""
-    return Post(tone=Tone.REFUSAL, text=explain(error.key, error.params, locale, "no"), job=job, private=True)
+    text = explain(error.key, error.params, locale, "no")
+    return Post(tone=Tone.REFUSAL, text=text, job=job, private=True, reason=error.key)
 
 
 def explain(key: str, params: Mapping[str, Any], locale: str, charged: str) -> str:
@@ -246,7 +247,8 @@ def budget(caps: Caps, locale: str) -> Post:
 
 def _caps(caps: Caps, locale: str) -> str:
     known = {name: getattr(caps, name) for name in Caps.__dataclass_fields__}
-    lines = [say(f"budget.cap.{name}", locale, limit=limit) for name, limit in known.items() if limit is not None]
+    limits = {name: Money(amount=limit, currency=CURRENCY) for name, limit in known.items() if limit is not None}
+    lines = [say(f"budget.cap.{name}", locale, limit=limit) for name, limit in limits.items()]
     return "\n".join(lines) or say("budget.no_caps", locale)
 
 

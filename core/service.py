@@ -72,6 +72,7 @@ class Service:
         assumed = given if given or request.action is Action.DRAW else 1
         choice = catalog.choose(request.action, assumed, parsed.options, tuple(self._tools.providers))
         catalog.check(choice.model, request.action, parsed.prompt, parsed.options)
+        catalog.size_for(choice.model, request.action, parsed.options, None)
         if request.action is Action.DRAW and given:
             raise Rejected("refuse.draw_with_picture")
         if request.action is Action.INPAINT and request.mask is None and parsed.options.mask is None:

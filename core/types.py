@@ -11,6 +11,8 @@ from typing import Any, TypeVar, cast
 from pydantic import TypeAdapter
 
 T = TypeVar("T")
+CURRENCY = "CNY"
+"""Of prices and budgets: the vendor quotes every price in it."""
 
 
 @cache
@@ -342,7 +344,8 @@ class Post:
     """What we say, before a platform renders it. ``text`` is plain: a renderer escapes it.
 
     ``title`` is set bold. ``job`` is the step it belongs to: a read-back finds it by this.
-    ``progress`` 0–1 while working. ``private``: only the person who asked may see it.
+    ``progress`` 0–1 while working. ``private``: only the person who asked may see it. ``reason``: the message key
+    of a refusal, for programs.
     """
 
     tone: Tone
@@ -353,6 +356,7 @@ class Post:
     pictures: tuple[Shown, ...] = ()
     buttons: tuple[Button, ...] = ()
     private: bool = False
+    reason: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -11,7 +11,7 @@ from core.errors import EaselError
 from core.messages import say
 from core.ports import Store
 from core.service import Service
-from core.types import Request, Sent, Step, StepState
+from core.types import Post, Request, Sent, Step, StepState
 
 OK, FAILED, REFUSED = 0, 1, 2
 
@@ -43,7 +43,7 @@ class Terminal:
             await self._chat.update(_sent(request, answer.post.job), answer.post)
             return await self._answered(request, answer.post.job)
         last = await self._chat.end_of(answer.accepted)
-        return await self._ended(request, answer.accepted, last.text, time.monotonic() - started)
+        return await self._ended(request, answer.accepted, last, time.monotonic() - started)
 
     async def refuse(self, error: EaselError, request: Request) -> Report:
         """Say no, and why."""
@@ -63,12 +63,12 @@ class Terminal:
             data={"action": request.action.value, "step": head.step if head else None, "files": files},
         )
 
-    async def _ended(self, request: Request, job: str, text: str, seconds: float) -> Report:
+    async def _ended(self, request: Request, job: str, last: Post, seconds: float) -> Report:
         try:
             step = await self._store.step(PLACE.tenant, job)
         except EaselError:
             # Refused after it was taken: no step was begun, and the refusal has been said.
-            return Report(code=REFUSED, data=_error("refused", text, "no"))
+            return Report(code=REFUSED, data=_error(last.reason, last.text, "no"))
         if step.state in {StepState.MADE, StepState.DONE}:
             return Report(code=OK, data=self._result(request, step, seconds))
         key = step.error or "status.broken"

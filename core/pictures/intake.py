@@ -244,7 +244,10 @@ def _decode(data: bytes, facts: Facts) -> "pyvips.Image":
 
 def upright(data: bytes, facts: Facts) -> "pyvips.Image":
     """Turned as its EXIF says, in sRGB, eight bits; the profile has done its work and goes. Raises pyvips.Error."""
-    image = _decode(data, facts).autorot()
+    image = _decode(data, facts)
+    if _field(image, "orientation", 1) > 1:
+        # Turning reads the rows out of their order, which a picture read as it comes does not allow.
+        image = image.copy_memory().autorot()
     if image.get_typeof("icc-profile-data"):
         try:
             image = image.icc_transform("srgb", embedded=True, intent="perceptual")

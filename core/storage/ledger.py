@@ -12,7 +12,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from core.budgets import Spending, Spent, day_start, month_start
 from core.storage import rows
 from core.storage.tables import ledger
-from core.types import Money, Step
+from core.types import CURRENCY, Money, Step
 
 
 async def hold(connection: AsyncConnection, step: Step, now: datetime) -> None:
@@ -33,7 +33,7 @@ async def settle(connection: AsyncConnection, step: Step, cost: Money | None, no
 
 async def spent(connection: AsyncConnection, step: Step, now: datetime) -> Spent:
     """What counts against the budgets of this step, in its currency."""
-    currency = step.price.currency if step.price else "CNY"
+    currency = step.price.currency if step.price else CURRENCY
 
     async def total(since: datetime, *conditions: ColumnElement[bool]) -> Decimal:
         query = select(func.sum(ledger.c.micros)).where(

@@ -1,0 +1,264 @@
+"""Stories in plain words, run with the real program as a newcomer would type them."""
+
+import hashlib
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+from PIL import Image
+
+from tests.conftest import PHOTOS
+
+EASEL = [sys.executable, "-c", "from bot.cli import main; main()"]
+ROOT = Path(__file__).parents[2]
+
+
+class Newcomer:
+    """Somebody at a prompt, with a folder of their own and no key."""
+
+    def __init__(self, home: Path) -> None:
+        self.home = home
+        self.environment = {
+            **os.environ,
+            "PYTHONPATH": str(ROOT),
+            "PYTHONWARNINGS": "error",
+            "EASEL_DATA_DIR": str(home / "data"),
+        }
+
+    def types(self, *words: str) -> subprocess.CompletedProcess[str]:
+        return subprocess.run(
+            [*EASEL, *words],
+            cwd=self.home,
+            env=self.environment,
+            capture_output=True,
+            text=True,
+            timeout=90,
+            check=False,
+        )
+
+    def makes(self, *words: str) -> dict[str, Any]:
+        """A command that succeeds; what --json says."""
+        done = self.types(*words, "--json", "--out", "out", "--time-scale", "0.01")
+        assert done.returncode == 0, done.stderr + done.stdout
+        assert done.stderr == ""
+        answer: dict[str, Any] = json.loads(done.stdout)
+        return answer
+
+    def is_refused(self, *words: str) -> dict[str, str]:
+        """A command that is refused: exit code 1 or 2 and an error object."""
+        done = self.types(*words, "--json")
+        assert done.returncode in {1, 2}, done.stderr + done.stdout
+        error: dict[str, str] = json.loads(done.stdout)["error"]
+        assert set(error) == {"key", "message", "charged"}
+        assert "Traceback" not in done.stderr
+        return error
+
+
+@pytest.fixture
+def newcomer(tmp_path: Path) -> Newcomer:
+    return Newcomer(tmp_path)
+
+
+def opened(answer: dict[str, Any]) -> Image.Image:
+    """The picture of an answer, which must be what the answer says it is."""
+    told = answer["pictures"][0]
+    data = Path(told["path"]).read_bytes()
+    assert hashlib.sha256(data).hexdigest() == told["sha256"]
+    assert len(data) == told["bytes"]
+    picture = Image.open(told["path"])
+    picture.load()
+    assert picture.size == (told["width"], told["height"])
+    return picture.convert("RGB")
+
+
+def test_draw_edit_three_times_undo_twice_branch_and_look_back(newcomer: Newcomer) -> None:
+    drawn = newcomer.makes("draw", "a red fox in the snow, watercolour", "--n", "2", "--ar", "16:9")
+    assert set(drawn) >= {
+        "request",
+        "step",
+        "parent",
+        "action",
+        "model",
+        "seed",
+        "pictures",
+        "cost",
+        "task_id",
+        "request_id",
+        "seconds",
+    }
+    assert len(drawn["pictures"]) == 2
+    assert drawn["cost"] == {"amount": "0.4", "currency": "CNY"}
+    fox = opened(drawn)
+    assert abs(fox.width / fox.height - 16 / 9) < 0.05
+
+    night = newcomer.makes("edit", "make it night")
+    assert night["parent"] == drawn["step"]
+    assert sum(opened(night).resize((1, 1)).getpixel((0, 0))) < sum(fox.resize((1, 1)).getpixel((0, 0)))  # type: ignore[arg-type]
+    hat = newcomer.makes("edit", "give it a hat")
+    snow = newcomer.makes("edit", "more snow")
+    assert (hat["parent"], snow["parent"]) == (night["step"], hat["step"])
+
+    assert newcomer.makes("undo")["step"] == hat["step"]
+    assert newcomer.makes("undo")["step"] == night["step"]
+    branch = newcomer.makes("edit", "make it gold")
+    assert branch["parent"] == night["step"]
+    assert newcomer.makes("undo")["step"] == night["step"]
+    assert newcomer.makes("redo")["step"] == branch["step"]
+
+    tree = Image.open(newcomer.makes("history")["files"][0])
+    assert tree.width > tree.height > 200
+    side, flicker = newcomer.makes("compare")["files"]
+    assert Image.open(side).width > Image.open(side).height
+    assert getattr(Image.open(flicker), "n_frames", 1) == 2
+    assert "¥" in newcomer.types("usage").stderr
+
+
+def test_all_ten_functions_on_a_real_photo(newcomer: Newcomer) -> None:
+    photos = {name: str(PHOTOS / name) for name in ("coffee.png", "chelsea.png", "rocket.jpg")}
+    runs: dict[str, list[str]] = {
+        "style": ["转换成法国绘本风格", photos["chelsea.png"], "--strength", "0.9"],
+        "restyle": ["把猫变成毛线风格", photos["chelsea.png"]],
+        "edit": ["add a lemon", photos["coffee.png"]],
+        "inpaint": ["a green meadow", photos["coffee.png"], "--mask", "left"],
+        "unwatermark": [photos["rocket.jpg"]],
+        "expand": ["a wide meadow", photos["rocket.jpg"], "--left", "1.5", "--right", "1.5"],
+        "upscale": [photos["coffee.png"], "--scale", "2"],
+        "colorize": ["blue sky", photos["rocket.jpg"]],
+        "sketch": ["a cat in a forest", photos["chelsea.png"], "--sketch"],
+        "cartoon": ["卡通形象在雪地里跳舞", photos["chelsea.png"]],
+    }
+    for function, words in runs.items():
+        answer = newcomer.makes("wanx", function, *words)
+        picture = opened(answer)
+        assert answer["action"] == f"wanx.{function}"
+        assert answer["cost"] == {"amount": "0.14", "currency": "CNY"}
+        if function == "expand":
+            assert abs(picture.width / picture.height - 640 * 1.5 / 427) < 0.02
+        if function == "upscale":
+            assert picture.width >= 1200
+
+
+def test_three_pictures_go_into_one_in_their_order(newcomer: Newcomer) -> None:
+    names = ("coffee.png", "chelsea.png", "rocket.jpg")
+    photos = [str(PHOTOS / name) for name in names]
+    answer = newcomer.makes("edit", "put the cat of picture 2 beside the cup of picture 1", *photos)
+    picture = opened(answer)
+    assert abs(picture.width / picture.height - 640 / 427) < 0.03
+    assert newcomer.makes("edit", "make it night")["parent"] == answer["step"]
+
+
+def test_a_phone_photo_of_twelve_megapixels_just_works(newcomer: Newcomer) -> None:
+    photo = newcomer.home / "IMG_0001.jpg"
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    Image.open(PHOTOS / "rocket.jpg").resize((4032, 3024)).save(photo, quality=92, exif=exif)
+    picture = opened(newcomer.makes("edit", "make it night", str(photo)))
+    assert picture.height > picture.width
+
+
+@pytest.mark.parametrize(
+    ("words", "key"),
+    [
+        (("draw", "a fox", "--n", "9"), "grammar.value"),
+        (("draw", "a fox", "--seed", "-1"), "grammar.value"),
+        (("draw", "a fox", "--model", "dall-e"), "catalog.model_unknown"),
+        (("draw", "a fox", "--size", "9x9"), "catalog.size"),
+        (("draw", "a fox --n 2 --n 3"), "grammar.duplicate"),
+        (("draw", "   "), "catalog.prompt_empty"),
+        (("draw", "🦊"), "catalog.prompt_empty"),
+        (("draw", "x" * 5000), "catalog.prompt_long"),
+        (("draw", "x" * 100_000), "grammar.too_long"),
+        (("draw", "a fox", "photo.jpg"), "refuse.draw_with_picture"),
+        (("edit", "make it night"), "refuse.no_picture"),
+        (("edit", "x", "../../../../etc/passwd.png"), "terminal.file_missing"),
+        (("edit", "x", "nul\x00.png".replace("\x00", "")), "terminal.file_missing"),
+        (("edit", "x", "a" * 300 + ".png"), "terminal.file_missing"),
+        (("edit", "x", "--from", "nosuchstep"), "refuse.not_found"),
+        (("wanx", "inpaint", "x", str(PHOTOS / "coffee.png")), "refuse.no_mask"),
+        (("wanx", "upscale", str(PHOTOS / "coffee.png"), "--scale", "9"), "grammar.value"),
+        (("wanx", "style", "x", str(PHOTOS / "coffee.png"), "--left", "2"), "catalog.option_for"),
+        (("undo",), "refuse.no_session"),
+        (("history",), "refuse.no_session"),
+        (("cancel",), "refuse.nothing_to_cancel"),
+        (("show", "nosuchstep"), "refuse.not_found"),
+        (("budget", "--person-day", "NaN"), "budget.amount"),
+        (("drawx", "a fox"), "usage"),
+        (("wanx", "explode", "a fox"), "usage"),
+        (("draw", "a fox", "--nope"), "usage"),
+    ],
+)
+def test_bad_input_gets_one_kind_sentence_and_costs_nothing(
+    newcomer: Newcomer, words: tuple[str, ...], key: str
+) -> None:
+    error = newcomer.is_refused(*words)
+    assert error["key"] == key, error
+    assert error["charged"] == "no"
+    assert error["message"]
+    assert len(error["message"]) < 2000
+
+
+def test_bad_pictures_are_refused_before_anything_is_queued(newcomer: Newcomer) -> None:
+    bad = {
+        "empty.png": (b"", "picture.empty"),
+        "page.png": (b"<!doctype html><script>", "picture.not_an_image"),
+        "cut.jpg": ((PHOTOS / "rocket.jpg").read_bytes()[:9000], "picture.damaged"),
+        "eps.png": (b"%!PS-Adobe-3.0 EPSF" + b"x" * 100, "picture.not_an_image"),
+    }
+    for name, (data, key) in bad.items():
+        (newcomer.home / name).write_bytes(data)
+        assert newcomer.is_refused("edit", "make it night", name)["key"] == key
+
+
+def test_a_refusal_by_the_service_is_said_kindly_and_not_charged(newcomer: Newcomer) -> None:
+    assert newcomer.is_refused("draw", "[moderation] a fox")["key"] == "provider.moderation_input"
+    error = newcomer.is_refused("draw", "[moderation-output] a fox", "--time-scale", "0.01")
+    assert (error["key"], error["charged"]) == ("provider.moderation_output", "no")
+
+
+def test_a_budget_is_a_wall(newcomer: Newcomer) -> None:
+    newcomer.makes("budget", "--person-day", "0.3")
+    newcomer.makes("draw", "a fox")
+    error = newcomer.is_refused("draw", "another fox")
+    assert error["key"] == "budget.person_day"
+    assert "¥0.20 of ¥0.30" in error["message"]
+
+
+def test_every_configuration_mistake_is_one_line_and_exit_78(newcomer: Newcomer) -> None:
+    mistakes = {
+        "EASEL_REGION": "mars",
+        "EASEL_LOCALE": "klingon",
+        "EASEL_HTTP_PORT": "x",
+        "EASEL_DATABASE_URL": "mysql://x/y",
+        "EASEL_BLOB_URL": "ftp://x/y",
+        "EASEL_DATA_DIR": "/dev/null/x",
+        "EASEL_DASHSCOPE_URL": "http://127.0.0.1:1/api/v1",
+        "DASHSCOPE_API_KEY_FILE": "/no/such/file",
+    }
+    for name, value in mistakes.items():
+        newcomer.environment[name] = value
+        done = newcomer.types("undo")
+        assert done.returncode == 78, (name, done.stderr)
+        assert done.stderr.count("\n") == 1
+        assert "API_KEY" in done.stderr if name == "EASEL_DASHSCOPE_URL" else name in done.stderr
+        del newcomer.environment[name]
+        newcomer.environment["EASEL_DATA_DIR"] = str(newcomer.home / "data")
+    assert newcomer.types("run").returncode == 78
+
+
+def test_models_and_doctor_speak_json(newcomer: Newcomer) -> None:
+    models = json.loads(newcomer.types("models", "--json").stdout)
+    assert models["models"]["wanx2.1-imageedit"]["prices"] == {"beijing": "0.14"}
+    report = json.loads(newcomer.types("doctor", "--json").stdout)
+    assert report["ok"] is True
+    assert {check["name"] for check in report["checks"]} == {"settings", "database", "blobs", "service"}
+
+
+def test_the_demo_walks_from_a_drawing_to_a_history(newcomer: Newcomer) -> None:
+    done = newcomer.types("demo", "--time-scale", "0.01", "--out", "out")
+    assert done.returncode == 0, done.stderr
+    assert done.stderr.count("$ easel") == 6
+    assert len(list((newcomer.home / "out").glob("v*.png"))) == 4

@@ -1,0 +1,70 @@
+"""A chat platform in memory: keeps every message and its states in order; posting twice makes two messages."""
+
+import asyncio
+from collections.abc import AsyncIterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from core.errors import DeliveryError, Rejected
+from core.types import Attachment, Person, Place, Post, Sent, Tone
+
+
+@dataclass(slots=True)
+class Message:
+    """One message and everything it has said, the newest last."""
+
+    id: str
+    to: Person
+    posts: list[Post] = field(default_factory=list)
+
+
+class MemoryChat:
+    """Chat port. ``fail_posts`` posts fail after having gone through, as a lost reply does."""
+
+    pace = 0.05
+
+    def __init__(self) -> None:
+        self.messages: dict[str, Message] = {}
+        self.fail_posts = 0
+        self._changed = asyncio.Event()
+
+    async def post(self, place: Place, post: Post, *, to: Person, reply: Mapping[str, str]) -> Sent:
+        """A new message."""
+        message = Message(f"m{len(self.messages) + 1}", to, [post])
+        self.messages[message.id] = message
+        self._changed.set()
+        if self.fail_posts:
+            self.fail_posts -= 1
+            raise DeliveryError("status.broken", reference="lost reply")
+        return Sent(place=place, message=message.id)
+
+    async def update(self, sent: Sent, post: Post) -> None:
+        """Change a message."""
+        self.messages[sent.message].posts.append(post)
+        self._changed.set()
+
+    async def find(self, place: Place, job: str) -> Sent | None:
+        """Read back."""
+        found = [one.id for one in self.messages.values() if one.posts[0].job == job]
+        return Sent(place=place, message=found[0]) if found else None
+
+    async def fetch(self, attachment: Attachment, limit: int) -> AsyncIterator[bytes]:
+        """The file the attachment names."""
+        try:
+            data = Path(attachment.ref).read_bytes()
+        except OSError:
+            raise Rejected("terminal.file_missing", name=attachment.name) from None
+        if len(data) > limit:
+            raise Rejected("picture.too_many_bytes", limit=limit)
+        yield data
+
+    async def end_of(self, job: str, seconds: float = 60) -> Post:
+        """The job's last word: a result, a refusal, a note."""
+        async with asyncio.timeout(seconds):
+            while True:
+                self._changed.clear()
+                for message in self.messages.values():
+                    last = message.posts[-1]
+                    if last.job == job and last.tone is not Tone.STATUS:
+                        return last
+                await self._changed.wait()

@@ -1,0 +1,390 @@
+"""The whole of Easel in one process: service, jobs on DBOS, the client, the simulator, a chat in memory."""
+
+import asyncio
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from itertools import count
+from pathlib import Path
+from typing import Any
+
+import pytest
+import pytest_asyncio
+
+from bot import settings, wiring
+from bot.simulator.server import Running, SimulatorConfig, serve
+from core.errors import EaselError, Rejected
+from core.service import Answer
+from core.types import Action, Attachment, ButtonKind, Person, Place, Post, Request, Step, StepState, Tone
+from tests.conftest import PHOTOS
+from tests.fakes.memory_chat import MemoryChat
+
+PLACE = Place(platform="memory", workspace="w", channel="c")
+numbers = count(1)
+
+
+@dataclass(kw_only=True)
+class Team:
+    """A team in a channel with a bot."""
+
+    easel: wiring.Easel
+    chat: MemoryChat
+    simulator: Running
+
+    async def asks(self, action: Action, text: str = "", person: str = "ana", **changes: Any) -> Answer:
+        photos = tuple(Attachment(ref=str(PHOTOS / name), name=name) for name in changes.pop("photos", ()))
+        request = Request(
+            key=changes.pop("key", f"e{next(numbers)}"),
+            place=changes.pop("place", PLACE),
+            person=Person(id=person, name=person.title()),
+            locale=changes.pop("locale", "en"),
+            action=action,
+            text=text,
+            attachments=photos,
+            **changes,
+        )
+        return await self.easel.service.handle(request)
+
+    async def gets(self, action: Action, text: str = "", person: str = "ana", **changes: Any) -> tuple[Step, Post]:
+        """Ask, and wait for the end: the step and the last word."""
+        answer = await self.asks(action, text, person, **changes)
+        assert answer.accepted
+        post = await self.chat.end_of(answer.accepted)
+        while not (step := await self.step(answer.accepted)).state.is_final:
+            await asyncio.sleep(0.01)
+        return step, post
+
+    async def step(self, step: str, place: Place = PLACE) -> Step:
+        return await self.easel.tools.store.step(place.tenant, step)
+
+    async def is_refused(self, action: Action, text: str = "", **changes: Any) -> str:
+        """The key of a refusal, at once or after it was taken."""
+        try:
+            answer = await self.asks(action, text, **changes)
+        except EaselError as error:
+            return error.key
+        assert answer.accepted
+        post = await self.chat.end_of(answer.accepted)
+        assert post.tone is Tone.REFUSAL
+        return post.text
+
+
+@asynccontextmanager
+async def team_on(config: SimulatorConfig, folder: Path, **changes: Any) -> AsyncIterator[Team]:
+    async with serve(config) as simulator:
+        chosen = settings.load(
+            EASEL_DATA_DIR=folder,
+            DASHSCOPE_API_KEY="sk-simulator",
+            EASEL_DASHSCOPE_URL=simulator.url,
+            EASEL_RESULT_HOSTS=simulator.host,
+            **changes,
+        )
+        chat = MemoryChat()
+        async with wiring.open_easel(chosen, lambda _: {"memory": chat}, simulator=config, settle=0.2) as easel:
+            yield Team(easel=easel, chat=chat, simulator=simulator)
+
+
+@pytest_asyncio.fixture
+async def team(tmp_path: Path) -> AsyncIterator[Team]:
+    async with team_on(SimulatorConfig(time_scale=0.01, seed=3), tmp_path / "team") as started:
+        yield started
+
+
+def kinds(post: Post) -> list[ButtonKind]:
+    return [button.kind for button in post.buttons]
+
+
+async def test_a_request_delivered_four_times_is_one_job(team: Team) -> None:
+    answers = [await team.asks(Action.DRAW, "a fox", key="same") for _ in range(4)]
+    assert len({answer.accepted for answer in answers}) == 1
+    await team.chat.end_of(answers[0].accepted or "")
+    assert len(team.simulator.account.tasks) == 1
+    assert len(team.chat.messages) == 1
+
+
+async def test_one_message_goes_from_status_to_result_with_its_buttons(team: Team) -> None:
+    step, post = await team.gets(Action.DRAW, "a red fox")
+    assert step.state is StepState.DONE
+    message = next(iter(team.chat.messages.values()))
+    assert message.posts[0].tone is Tone.STATUS
+    assert "Drawing · qwen-image-plus" in message.posts[0].text
+    assert kinds(message.posts[0]) == [ButtonKind.CANCEL]
+    assert post.title == "a red fox"
+    assert "¥0.20" in post.text
+    assert "v1" in post.text
+    assert kinds(post) == [ButtonKind.EDIT, ButtonKind.UNDO, ButtonKind.AGAIN, ButtonKind.MORE, ButtonKind.DELETE]
+
+
+async def test_several_results_can_be_picked_and_the_pick_is_edited(team: Team) -> None:
+    two, post = await team.gets(Action.DRAW, "two foxes --n 2 --size 512*512")
+    assert kinds(post).count(ButtonKind.PICK) == 2
+    await team.asks(Action.PICK, target=two.id, index=1)
+    edited, _ = await team.gets(Action.EDIT, "make it night")
+    assert (edited.parent, edited.parent_index) == (two.id, 1)
+    assert edited.inputs[0].key == two.outputs[1].key
+
+
+async def test_a_fresh_result_is_sent_by_its_link_and_an_old_one_as_data(team: Team) -> None:
+    drawn, _ = await team.gets(Action.DRAW, "a fox")
+    assert drawn.outputs[0].url
+    edited, _ = await team.gets(Action.EDIT, "make it night")
+    assert edited.inputs[0].url == drawn.outputs[0].url
+    assert edited.state is StepState.DONE
+
+
+async def test_editing_names_the_picture_it_edits(team: Team) -> None:
+    await team.gets(Action.DRAW, "a fox")
+    await team.gets(Action.EDIT, "make it night", "ana")
+    first_words = list(team.chat.messages.values())[1].posts[0].text
+    assert "v1 (Ana’s “a fox”)" in first_words
+
+
+async def test_replying_to_somebody_elses_picture_branches_into_ones_own_session(team: Team) -> None:
+    anas, _ = await team.gets(Action.DRAW, "a fox", "ana")
+    bos, _ = await team.gets(Action.EDIT, "make it gold", "bo", target=anas.id)
+    assert bos.parent == anas.id
+    assert bos.session != anas.session
+    again, _ = await team.gets(Action.EDIT, "make it night", "ana")
+    assert again.parent == anas.id
+
+
+async def test_without_a_picture_an_edit_is_refused_and_never_drawn(team: Team) -> None:
+    assert "no picture to edit" in await team.is_refused(Action.EDIT, "make it night")
+    assert team.simulator.account.tasks == {}
+
+
+async def test_again_repeats_with_a_new_seed(team: Team) -> None:
+    first, _ = await team.gets(Action.DRAW, "a fox")
+    second, _ = await team.gets(Action.AGAIN, target=first.id)
+    assert (second.prompt, second.model, second.parent) == (first.prompt, first.model, None)
+    assert second.seed != first.seed
+
+
+async def test_a_long_chain_is_offered_and_run_again_from_the_original(team: Team) -> None:
+    original, _ = await team.gets(Action.EDIT, "add a hat", photos=("coffee.png",))
+    post = None
+    for words in ("make it red.", "add snow", "make it night", "add stars"):
+        step, post = await team.gets(Action.EDIT, words)
+    assert post
+    assert ButtonKind.RERUN in kinds(post)
+    assert step.depth == 4
+    rerun, _ = await team.gets(Action.RERUN, target=step.id)
+    assert rerun.prompt == "add a hat; make it red; add snow; make it night; add stars"
+    assert rerun.inputs[0].key == original.inputs[0].key
+    assert rerun.depth == 0
+
+
+async def test_a_private_refusal_reaches_only_who_asked(team: Team) -> None:
+    await team.is_refused(Action.EDIT, "x", photos=("README.md",))
+    message = list(team.chat.messages.values())[-1]
+    assert message.posts[-1].private
+    assert message.to.id == "ana"
+
+
+async def test_a_failure_says_whether_it_was_charged_and_gives_the_money_back(team: Team) -> None:
+    step, post = await team.gets(Action.DRAW, "[moderation-output] a fox")
+    assert (step.state, step.charged) == (StepState.FAILED, "no")
+    assert "Nothing was charged." in post.text
+    assert kinds(post) == [ButtonKind.RETRY]
+    spent = await team.easel.tools.store.usage(PLACE.tenant, step.created.replace(hour=0, minute=0))
+    assert [one.total.amount for one in spent] == [0]
+
+
+async def test_f38_partial_success_shows_what_came_and_charges_that(team: Team) -> None:
+    step, post = await team.gets(Action.COLORIZE, "[partial] blue --n 3", photos=("chelsea.png",))
+    assert len(step.outputs) == 2
+    assert "2 of 3 pictures came" in post.text
+    assert step.cost
+    assert str(step.cost.amount) == "0.28"
+
+
+async def test_a_failed_task_is_tried_once_more_and_then_told(team: Team) -> None:
+    step, _ = await team.gets(Action.DRAW, "[fail] a fox")
+    assert step.state is StepState.FAILED
+    assert len(team.simulator.account.tasks) == 2
+
+
+@pytest.mark.parametrize("kind", ["drop_before", "drop_after", "status_after", "html", "truncated_json", "empty"])
+async def test_f31_f34_f35_a_lost_answer_never_makes_a_second_task(team: Team, kind: str) -> None:
+    team.simulator.account.faults.append({"where": "submit", "kind": kind, "status": 502})
+    step, _ = await team.gets(Action.DRAW, "a fox")
+    assert step.state is StepState.DONE
+    assert len(team.simulator.account.tasks) == 1
+
+
+async def test_f30_a_busy_service_is_waited_for(team: Team) -> None:
+    throttled = {"where": "submit", "kind": "status", "status": 429, "code": "Throttling.RateQuota", "times": 2}
+    team.simulator.account.faults.append(throttled)
+    step, _ = await team.gets(Action.DRAW, "a fox")
+    assert step.state is StepState.DONE
+
+
+async def test_f06_a_synchronous_calls_lost_answer_is_told_not_repeated(team: Team) -> None:
+    team.simulator.account.faults.append({"where": "sync", "kind": "drop_after"})
+    step, post = await team.gets(Action.EDIT, "make it night", photos=("coffee.png",))
+    assert (step.state, step.charged) == (StepState.UNKNOWN, "maybe")
+    assert kinds(post) == [ButtonKind.RETRY, ButtonKind.DROP]
+    assert len(team.simulator.account.tasks) == 1
+
+
+async def test_f32_trouble_while_asking_changes_nothing(team: Team) -> None:
+    team.simulator.account.faults += [
+        {"where": "query", "kind": kind, "status": 500}
+        for kind in ("status", "html", "drop_before", "huge", "gzip_bomb")
+    ]
+    step, _ = await team.gets(Action.DRAW, "a fox")
+    assert step.state is StepState.DONE
+    assert len(team.simulator.account.tasks) == 1
+
+
+async def test_f41_a_task_the_service_forgot_is_told_not_repeated(team: Team) -> None:
+    team.simulator.account.faults.append({"where": "query", "kind": "unknown"})
+    step, post = await team.gets(Action.DRAW, "a fox")
+    assert step.state is StepState.UNKNOWN
+    assert "expired" in post.text
+
+
+@pytest.mark.parametrize("kind", ["status", "drop_before", "short"])
+async def test_f22_a_failed_download_is_repeated_never_the_submit(team: Team, kind: str) -> None:
+    team.simulator.account.faults.append({"where": "result", "kind": kind, "status": 503})
+    step, _ = await team.gets(Action.DRAW, "a fox")
+    assert step.state is StepState.DONE
+    assert len(team.simulator.account.tasks) == 1
+
+
+@pytest.mark.parametrize("kind", ["not_image", "redirect"])
+async def test_f46_f42_something_that_is_no_picture_is_never_posted(team: Team, kind: str) -> None:
+    team.simulator.account.faults.append({"where": "result", "kind": kind})
+    step, _ = await team.gets(Action.DRAW, "a fox")
+    assert step.state is StepState.FAILED
+    assert step.charged == "yes"
+
+
+async def test_f42_an_expired_link_is_asked_for_afresh(team: Team) -> None:
+    team.simulator.account.faults.append({"where": "result", "kind": "status", "status": 403})
+    step, _ = await team.gets(Action.DRAW, "a fox")
+    assert step.state is StepState.DONE
+
+
+async def test_f40_a_wrong_key_ends_the_job_with_words_for_the_admin(team: Team) -> None:
+    fault = {"where": "submit", "kind": "status", "status": 401, "code": "InvalidApiKey"}
+    team.simulator.account.faults.append(fault)
+    step, post = await team.gets(Action.DRAW, "a fox")
+    assert (step.state, step.error) == (StepState.FAILED, "provider.key")
+    assert "admin" in post.text
+
+
+async def test_f56_a_post_whose_reply_got_lost_is_read_back_not_repeated(team: Team) -> None:
+    team.chat.fail_posts = 1
+    step, _ = await team.gets(Action.DRAW, "a fox")
+    assert step.state is StepState.DONE
+    assert len(team.chat.messages) == 1
+
+
+async def test_a_mistake_of_ours_is_told_with_a_reference(team: Team, monkeypatch: pytest.MonkeyPatch) -> None:
+    from core.flow import generate  # noqa: PLC0415
+
+    def broken(*_: object) -> None:
+        raise ZeroDivisionError
+
+    monkeypatch.setattr(generate, "work_of", broken)
+    step, post = await team.gets(Action.DRAW, "a fox")
+    assert step.state is StepState.FAILED
+    assert step.id in post.text
+
+
+async def test_people_read_their_own_language(team: Team) -> None:
+    _, post = await team.gets(Action.DRAW, "红狐狸", locale="zh-TW")
+    assert "種子" in post.text
+    assert "還沒有可以編輯的圖片" in await team.is_refused(Action.EDIT, "改", person="bo", locale="zh-TW")
+
+
+async def test_a_thread_of_ours_has_one_head_for_everybody(team: Team) -> None:
+    await team.gets(Action.DRAW, "a fox", "ana")
+    message = next(iter(team.chat.messages.values()))
+    inside = Place(platform="memory", workspace="w", channel="c", thread=message.id)
+    # A platform that answers in threads remembers its messages there.
+    from core.types import Sent  # noqa: PLC0415
+
+    store = team.easel.tools.store
+    fox = (await store.history(PLACE.tenant, "c/@ana"))[0]
+    await store.remember(Sent(place=inside, message="in-thread"), PLACE.tenant, fox.id)
+    first, _ = await team.gets(Action.EDIT, "make it gold", "ana", place=inside, target=fox.id)
+    second, _ = await team.gets(Action.EDIT, "make it night", "bo", place=inside)
+    assert second.parent == first.id
+    assert second.session == first.session
+
+
+async def test_a_foreign_job_cannot_be_cancelled_or_found(team: Team) -> None:
+    mine, _ = await team.gets(Action.DRAW, "a fox", "ana")
+    with pytest.raises(Rejected, match="not_yours"):
+        await team.asks(Action.CANCEL, "", "bo", target=mine.id)
+    elsewhere = Place(platform="memory", workspace="other", channel="c")
+    with pytest.raises(EaselError, match="not_found"):
+        await team.asks(Action.SHOW, mine.id, "eve", place=elsewhere)
+    assert "called" in await team.is_refused(Action.EDIT, "x", person="eve", place=elsewhere, target=mine.id)
+
+
+async def test_a_waiting_job_is_cancelled_free_and_a_started_one_dropped(tmp_path: Path) -> None:
+    async with team_on(SimulatorConfig(time_scale=0.25, seed=1), tmp_path / "slow") as team:
+        jobs = [(await team.asks(Action.DRAW, f"fox {number}")).accepted or "" for number in range(6)]
+        await _until(team, jobs[0], StepState.RUNNING)
+        await _until(team, jobs[5], StepState.QUEUED)
+        await team.asks(Action.CANCEL, target=jobs[5])
+        assert (await team.step(jobs[5])).state is StepState.CANCELLED
+        await team.asks(Action.CANCEL, target=jobs[0])
+        post = await team.chat.end_of(jobs[0])
+        assert "Cancelled" in post.text
+        assert post.pictures == ()
+        for job in jobs[1:5]:
+            assert (await team.chat.end_of(job)).tone is Tone.RESULT
+        assert len(team.simulator.account.tasks) == 5
+
+
+async def _until(team: Team, job: str, state: StepState) -> None:
+    async with asyncio.timeout(10):
+        while True:
+            try:
+                if (await team.step(job)).state is state:
+                    return
+            except EaselError:
+                pass
+            await asyncio.sleep(0.02)
+
+
+async def test_forty_jobs_of_four_people_keep_the_accounts_limits_and_take_turns(tmp_path: Path) -> None:
+    async with team_on(SimulatorConfig(time_scale=0.1, seed=5), tmp_path / "busy") as team:
+        owners: dict[str, str] = {}
+        for person, jobs in [("ana", 22), ("bo", 6), ("cy", 6), ("di", 6)]:
+            for number in range(jobs):
+                answer = await team.asks(Action.DRAW, f"fox {number} of {person}", person)
+                owners[answer.accepted or ""] = person
+        for job in owners:
+            assert (await team.chat.end_of(job, 120)).tone is Tone.RESULT
+        account = team.simulator.account
+        assert account.refused_submits == 0
+        assert account.refused_queries == 0
+        assert account.max_running == {"qwen-image-plus": 2}
+        order = [
+            task.wanted.prompt.split()[-1] for task in sorted(account.tasks.values(), key=lambda one: one.accepted)
+        ]
+        assert len(order) == 40
+        # Nobody waits behind one person's twenty-two: the others are all served before Ana's last ten.
+        assert set(order[-10:]) == {"ana"}
+        assert all(person in order[:12] for person in ("bo", "cy", "di"))
+
+
+def test_the_place_in_line_is_shown(tmp_path: Path) -> None:
+    async def story() -> Mapping[str, str]:
+        async with team_on(SimulatorConfig(time_scale=0.1, seed=1), tmp_path / "line") as team:
+            jobs = [(await team.asks(Action.DRAW, f"fox {number}")).accepted or "" for number in range(8)]
+            for job in jobs:
+                await team.chat.end_of(job)
+            return {
+                message.posts[0].job: "\n".join(post.text for post in message.posts)
+                for message in team.chat.messages.values()
+            }
+
+    texts = asyncio.run(story())
+    assert any("In line: number 7" in text or "In line: number 8" in text for text in texts.values())
+    assert any("Working" in text for text in texts.values())
