@@ -11,7 +11,8 @@ from core.types import ButtonKind
 VERSION = "e1"
 LONGEST_ID = 100
 ID = re.compile(rf"{VERSION}:([a-z]+):([a-z0-9]{{1,40}}):([0-9])")
-SKIN_TONES = re.compile("[\U0001f3fb-\U0001f3ff\ufe0e\ufe0f]|::skin-tone-[2-6]")
+DECORATION = re.compile("[\U0001f3fb-\U0001f3ff\ufe0e\ufe0f]|::skin-tone-[2-6]")
+"""Skin tones and variation selectors: the emoji means the same without them."""
 
 
 class ReactionKind(StrEnum):
@@ -54,7 +55,25 @@ ALIASES = {
     "x": "❌",
     "wastebasket": "🗑",
     "white_check_mark": "✅",
+    "heavy_check_mark": "✅",
+    "ballot_box_with_check": "✅",
+    "arrow_up_small": "⬆",
+    "star2": "⭐",
+    "hearts": "❤",
+    "email": "✉",
+    "e-mail": "✉",
+    "incoming_envelope": "✉",
+    "heavy_multiplication_x": "❌",
+    "🔼": "⬆",
+    "🌟": "⭐",
+    "♥": "❤",
+    "📧": "✉",
+    "📨": "✉",
+    "✖": "❌",
+    "✔": "✅",
+    "☑": "✅",
 }
+"""Slack's names, and emoji people take for the same thing."""
 MEANINGS = {
     "🔁": ReactionKind.AGAIN,
     "🔄": ReactionKind.AGAIN,
@@ -87,11 +106,21 @@ def decode(text: str) -> tuple[ButtonKind, str, int]:
 
 
 def reaction(emoji: str, custom: Mapping[str, str] | None = None) -> Reaction | None:
-    """What a reaction means, None for one that means nothing to us. ``custom`` is the workspace's own map."""
-    base = SKIN_TONES.sub("", emoji.strip(":"))
-    base = ALIASES.get(base, base)
-    if custom and base in custom:
-        return Reaction(kind=ReactionKind(custom[base]))
+    """What a reaction means, None for one that means nothing to us.
+
+    ``custom`` is the workspace's own map, emoji → ReactionKind; any other word there, such as "none", switches an
+    emoji off.
+    """
+    base = _base(emoji)
+    chosen = {_base(own): kind for own, kind in (custom or {}).items()}
+    if base in chosen:
+        return Reaction(kind=ReactionKind(chosen[base])) if chosen[base] in set(ReactionKind) else None
     if len(base) == 2 and base[1] == "\u20e3" and base[0] in "123456":
         return Reaction(kind=ReactionKind.VOTE, index=int(base[0]) - 1)
     return Reaction(kind=MEANINGS[base]) if base in MEANINGS else None
+
+
+def _base(emoji: str) -> str:
+    """Without decoration, and the emoji that an alias stands for."""
+    plain = DECORATION.sub("", emoji.strip(":"))
+    return ALIASES.get(plain, plain)

@@ -1,0 +1,372 @@
+"""Pictures of strangers: IMG-01 … IMG-33 of reliability.md, orientation, metadata, fitting, masks, recipes, trees."""
+
+import io
+import struct
+import time
+import zlib
+from contextlib import suppress
+from pathlib import Path
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from PIL import Image, ImageChops, ImageCms, PngImagePlugin
+
+from core.errors import Rejected
+from core.pictures import drawn, intake, masks, recipes
+from core.pictures.pool import Pool
+from core.types import PictureLimits, Size
+
+PHOTOS = Path(__file__).parents[1] / "samples" / "photos"
+WANX = PictureLimits(min_side=512, max_side=4096, alpha=False)
+
+
+def encoded(image: Image.Image, kind: str = "PNG", **options: object) -> bytes:
+    buffer = io.BytesIO()
+    image.save(buffer, kind, **options)
+    return buffer.getvalue()
+
+
+def noise(width: int, height: int) -> Image.Image:
+    return Image.effect_noise((width, height), 80).convert("RGB")
+
+
+def chunk(kind: bytes, body: bytes) -> bytes:
+    return struct.pack(">I", len(body)) + kind + body + struct.pack(">I", zlib.crc32(kind + body))
+
+
+def png_claiming(width: int, height: int) -> bytes:
+    header = chunk(b"IHDR", struct.pack(">IIBBBBB", width, height, 8, 2, 0, 0, 0))
+    return b"\x89PNG\r\n\x1a\n" + header + chunk(b"IDAT", zlib.compress(b"")) + chunk(b"IEND", b"")
+
+
+def refusal(data: bytes) -> str:
+    with pytest.raises(Rejected) as caught:
+        intake.take(data)
+    return caught.value.key
+
+
+def flipped(data: bytes, at: int) -> bytes:
+    return data[:at] + bytes([data[at] ^ 0xFF]) + data[at + 1 :]
+
+
+JPEG = encoded(noise(300, 200), "JPEG")
+PNG = encoded(noise(300, 200))
+
+
+@pytest.mark.parametrize(
+    ("name", "data", "key"),
+    [
+        ("IMG-01 empty", b"", "picture.empty"),
+        ("IMG-02 one byte", b"\x89", "picture.not_an_image"),
+        ("IMG-03 truncated jpeg", JPEG[: len(JPEG) // 2], "picture.damaged"),
+        ("IMG-04 bad crc", flipped(PNG, 18), "picture.damaged"),
+        ("IMG-05 html", b"<!doctype html><script>alert(1)</script>", "picture.not_an_image"),
+        (
+            "IMG-06 svg",
+            b'<svg xmlns="http://www.w3.org/2000/svg"><image href="file:///etc/passwd"/></svg>',
+            "picture.not_an_image",
+        ),
+        ("IMG-07 eps", b"%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 10 10\n", "picture.not_an_image"),
+        ("IMG-08 psd", b"8BPS\x00\x01" + bytes(40), "picture.format"),
+        ("IMG-09 fits", b"SIMPLE  =" + b" " * 20 + bytes(60), "picture.format"),
+        ("IMG-10 jp2", b"\x00\x00\x00\x0cjP  \r\n\x87\n" + bytes(40), "picture.format"),
+        ("IMG-12 ico", b"\x00\x00\x01\x00\x01\x00" + bytes(40), "picture.format"),
+        ("IMG-12 dds", b"DDS " + bytes(60), "picture.format"),
+        ("IMG-12 pcx", b"\x0a\x05\x01\x08" + bytes(60), "picture.format"),
+        ("IMG-13 zero size", png_claiming(0, 0), "picture.damaged"),
+        ("IMG-14 header bomb", png_claiming(20_000, 20_000), "picture.too_large"),
+        ("IMG-14 header bomb 2", png_claiming(2**31 - 1, 2**31 - 1), "picture"),
+        ("IMG-18 polyglot", b"GIF89a/*" + bytes(30), "picture.damaged"),
+        ("IMG-18 bmp and script", b"BM/*alert(1)*/" + bytes(30), "picture.damaged"),
+        ("IMG-28 ratio", encoded(Image.new("RGB", (8192, 1))), "picture.aspect"),
+        ("IMG-33 avif", b"\x00\x00\x00\x1cftypavif" + bytes(40), "picture.format"),
+    ],
+)
+def test_a_bad_file_is_refused_with_its_reason(name: str, data: bytes, key: str) -> None:
+    assert refusal(data).startswith(key), name
+
+
+def test_img_11_a_tiff_whose_directory_points_to_itself_is_refused() -> None:
+    assert (
+        refusal(b"II*\x00\x08\x00\x00\x00" + struct.pack("<H", 0) + struct.pack("<I", 8) + bytes(30))
+        == "picture.damaged"
+    )
+
+
+def test_img_15_a_legal_bomb_of_81_megapixels_is_refused_without_decoding() -> None:
+    data = encoded(Image.new("RGB", (9000, 9000)))
+    started = time.perf_counter()
+    assert refusal(data) == "picture.too_large"
+    assert time.perf_counter() - started < 0.5
+
+
+def test_img_16_and_17_what_is_hung_on_behind_a_picture_is_gone() -> None:
+    for data in (JPEG + b"PK\x03\x04 SECRETTEXT", PNG + b"<script>SECRETTEXT</script>"):
+        assert b"SECRETTEXT" not in intake.take(data).data
+
+
+def test_img_19_to_22_no_metadata_survives() -> None:
+    exif = Image.Exif()
+    exif[0x8825] = {1: "N", 2: (52.0, 31.0, 0.0)}
+    exif[0x010E] = "SECRETEXIF"
+    profile = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
+    text = PngImagePlugin.PngInfo()
+    text.add_text("Comment", "SECRETTEXT")
+    xmp = b"<x:xmpmeta>SECRETXMP</x:xmpmeta>"
+    for data in (
+        encoded(noise(300, 200), "JPEG", exif=exif, comment=b"SECRETCOMMENT", icc_profile=profile, xmp=xmp),
+        encoded(noise(300, 200), "PNG", exif=exif, pnginfo=text, icc_profile=profile),
+        encoded(noise(300, 200), "WEBP", exif=exif, xmp=xmp, icc_profile=profile),
+        encoded(noise(300, 200), "TIFF", description="SECRETTIFF", icc_profile=profile),
+    ):
+        clean = intake.take(data).data
+        assert b"SECRET" not in clean
+        with Image.open(io.BytesIO(clean)) as opened:
+            assert not opened.getexif()
+            assert "icc_profile" not in opened.info
+
+
+def test_img_22_an_evil_profile_is_no_matter() -> None:
+    data = encoded(noise(300, 200), "JPEG", icc_profile=b"evil" * 100_000)
+    assert len(intake.take(data).data) < 200_000
+
+
+def test_img_23_a_text_chunk_that_unpacks_to_50_megabytes_is_harmless() -> None:
+    bomb = chunk(b"zTXt", b"Comment\0\0" + zlib.compress(b"0" * 50_000_000, 9))
+    data = PNG[:33] + bomb + PNG[33:]
+    started = time.perf_counter()
+    with suppress(Rejected):
+        assert len(intake.take(data).data) < 500_000
+    assert time.perf_counter() - started < 1
+
+
+def test_img_24_a_flood_of_text_chunks_is_refused_quickly() -> None:
+    started = time.perf_counter()
+    assert refusal(PNG[:33] + chunk(b"tEXt", b"a\0b") * 100_000 + PNG[33:]) == "picture.damaged"
+    assert time.perf_counter() - started < 1
+
+
+@pytest.mark.parametrize("kind", ["GIF", "WEBP", "PNG"])
+def test_img_25_of_a_moving_picture_the_first_frame_is_taken_and_said(kind: str) -> None:
+    frames = [Image.new("RGB", (64, 64), colour) for colour in ("red", "blue", "green")]
+    data = encoded(frames[0], kind, save_all=True, append_images=frames[1:])
+    taken = intake.take(data)
+    assert taken.notes == ("picture.note.first_frame",)
+    red, _, blue = Image.open(io.BytesIO(taken.data)).convert("RGB").getpixel((5, 5))  # type: ignore[misc]
+    assert red > 200
+    assert blue < 60
+
+
+@pytest.mark.parametrize("mode", ["CMYK", "I;16", "P", "1", "L", "LA", "RGBA"])
+def test_img_26_odd_modes_become_plain_colour(mode: str) -> None:
+    image = noise(300, 200).convert("L").convert("I;16") if mode == "I;16" else noise(300, 200).convert(mode)
+    kind = "JPEG" if mode == "CMYK" else "PNG"
+    taken = intake.take(encoded(image, kind))
+    assert Image.open(io.BytesIO(taken.data)).mode in {"RGB", "RGBA", "L", "LA"}
+    assert (taken.width, taken.height) == (300, 200)
+
+
+@pytest.mark.parametrize("orientation", range(1, 9))
+def test_img_27_every_orientation_is_turned_upright(orientation: int) -> None:
+    image = Image.new("RGB", (300, 200), "white")
+    image.paste("red", (0, 0, 100, 60))
+    exif = Image.Exif()
+    exif[0x0112] = orientation
+    data = encoded(image, "JPEG", exif=exif, quality=95)
+    with Image.open(io.BytesIO(data)) as opened:
+        from PIL import ImageOps  # noqa: PLC0415
+
+        upright = ImageOps.exif_transpose(opened).convert("RGB")
+    taken = intake.take(data)
+    mine = Image.open(io.BytesIO(taken.data)).convert("RGB")
+    assert mine.size == upright.size == (taken.width, taken.height)
+    assert max(high for _, high in ImageChops.difference(mine, upright).getextrema()) < 40  # type: ignore[misc]
+    facts = intake.inspect(data)
+    assert (facts.width, facts.height) == mine.size
+
+
+def test_img_29_a_file_over_the_limit_is_refused_before_it_is_read() -> None:
+    assert refusal(b"\xff\xd8\xff" + bytes(intake.MAX_BYTES)) == "picture.too_many_bytes"
+
+
+def test_img_33_a_phones_heic_is_read_where_the_extra_is_installed() -> None:
+    pytest.importorskip("pi_heif")
+    with pytest.raises(Rejected, match=r"picture\.damaged"):
+        intake.take(b"\x00\x00\x00\x1cftypheic" + bytes(60))
+
+
+@pytest.mark.parametrize("kind", ["JPEG", "PNG", "WEBP", "BMP", "TIFF", "GIF"])
+def test_every_format_we_promise_is_read(kind: str) -> None:
+    with Image.open(PHOTOS / "coffee.png") as photo:
+        taken = intake.take(encoded(photo.convert("RGB"), kind))
+    assert (taken.width, taken.height) == (600, 400)
+
+
+def test_a_phone_photo_becomes_what_we_keep_and_what_a_model_takes() -> None:
+    photo = encoded(noise(403, 302).resize((4032, 3024)), "JPEG", quality=92)
+    taken = intake.take(photo)
+    assert max(taken.width, taken.height) == 4032
+    fitted = intake.fit(taken.data, PictureLimits(min_side=384, max_side=3072))
+    assert (fitted.width, fitted.height) == (3072, 2304)
+    assert len(fitted.data) <= 7_000_000
+
+
+def test_the_same_file_gives_the_same_bytes() -> None:
+    for data in (JPEG, PNG):
+        assert intake.take(data) == intake.take(data)
+        assert intake.fit(data, WANX) == intake.fit(data, WANX)
+
+
+def test_what_is_inside_already_is_not_touched() -> None:
+    data = encoded(noise(600, 520))
+    assert intake.fit(data, WANX).data is data
+
+
+def test_transparency_goes_where_the_model_takes_none() -> None:
+    image = noise(600, 520).convert("RGBA")
+    image.putalpha(128)
+    fitted = intake.fit(encoded(image), WANX)
+    assert Image.open(io.BytesIO(fitted.data)).mode == "RGB"
+
+
+def test_too_many_bytes_are_brought_down_by_encoding() -> None:
+    fitted = intake.fit(encoded(noise(1600, 1600)), PictureLimits(max_bytes=300_000))
+    assert len(fitted.data) <= 300_000
+
+
+@given(
+    st.integers(20, 900),
+    st.integers(20, 900),
+    st.sampled_from([WANX, PictureLimits(min_side=384, max_side=700), PictureLimits()]),
+)
+@settings(max_examples=40, deadline=None)
+def test_fitting_lands_inside_the_limits_or_refuses(width: int, height: int, limits: PictureLimits) -> None:
+    data = encoded(Image.new("RGB", (width, height), "teal"))
+    try:
+        fitted = intake.fit(data, limits)
+    except Rejected:
+        assert max(width, height) / min(width, height) > min(limits.max_ratio, limits.max_side / limits.min_side)
+        return
+    assert limits.min_side <= min(fitted.width, fitted.height)
+    assert max(fitted.width, fitted.height) <= limits.max_side
+    assert len(fitted.data) <= limits.max_bytes
+    scale = max(fitted.width / width, fitted.height / height)
+    assert abs(fitted.width - width * scale) <= scale + 1
+    assert abs(fitted.height - height * scale) <= scale + 1
+
+
+# Masks
+
+SIZE = Size(width=600, height=400)
+
+
+def colours(data: bytes) -> set[tuple[int, ...]]:
+    with Image.open(io.BytesIO(data)) as image:
+        assert image.size == (600, 400)
+        return set(image.convert("RGB").get_flattened_data())
+
+
+def painted(mode: str) -> bytes:
+    """A mask whose left third is to change, painted in one of the ways people do."""
+    if mode == "white":
+        image = Image.new("RGB", (600, 400))
+        image.paste("white", (0, 0, 200, 400))
+    elif mode == "small":
+        image = Image.new("L", (300, 200))
+        image.paste(255, (0, 0, 100, 200))
+    elif mode == "transparent":
+        image = noise(600, 400).convert("RGBA")
+        image.paste((0, 0, 0, 0), (0, 0, 200, 400))
+    else:
+        image = Image.new("RGB", (600, 400), (90, 140, 120))
+        image.paste((230, 30, 30), (0, 0, 200, 400))
+    return encoded(image)
+
+
+@pytest.mark.parametrize("mode", ["white", "small", "transparent", "red"])
+def test_masks_painted_in_any_way_become_pure_black_and_white_at_the_exact_size(mode: str) -> None:
+    mask = masks.mask(painted(mode), SIZE)
+    assert colours(mask) == {(0, 0, 0), (255, 255, 255)}
+    with Image.open(io.BytesIO(mask)) as image:
+        assert image.getpixel((50, 200)) == (255, 255, 255)
+        assert image.getpixel((400, 200)) == (0, 0, 0)
+
+
+def test_img_31_a_mask_of_another_shape_is_refused() -> None:
+    with pytest.raises(Rejected, match="mask_size"):
+        masks.mask(encoded(Image.new("L", (512, 512))), SIZE)
+
+
+@pytest.mark.parametrize(("colour", "key"), [("black", "mask_empty"), ("white", "mask_full")])
+def test_img_32_a_mask_of_nothing_or_everything_is_refused(colour: str, key: str) -> None:
+    with pytest.raises(Rejected, match=key):
+        masks.mask(encoded(Image.new("RGB", (600, 400), colour)), SIZE)
+
+
+@pytest.mark.parametrize(
+    ("name", "inside", "outside"),
+    [
+        ("left", (10, 200), (590, 200)),
+        ("right", (590, 200), (10, 200)),
+        ("top", (300, 10), (300, 390)),
+        ("bottom", (300, 390), (300, 10)),
+        ("center", (300, 200), (10, 10)),
+    ],
+)
+def test_quick_regions_are_halves_and_the_middle(name: str, inside: tuple[int, int], outside: tuple[int, int]) -> None:
+    mask = masks.region(name, SIZE)
+    assert colours(mask) == {(0, 0, 0), (255, 255, 255)}
+    with Image.open(io.BytesIO(mask)) as image:
+        assert image.getpixel(inside) == (255, 255, 255)
+        assert image.getpixel(outside) == (0, 0, 0)
+
+
+# Recipes, trees, the pool
+
+
+def test_a_recipe_is_written_and_read_without_touching_a_pixel() -> None:
+    data = (PHOTOS / "coffee.png").read_bytes()
+    written = recipes.write_recipe(data, {"prompt": "狐狸 🦊", "seed": "7"})
+    assert recipes.read_recipe(written) == {"prompt": "狐狸 🦊", "seed": "7"}
+    assert Image.open(io.BytesIO(written)).tobytes() == Image.open(io.BytesIO(data)).tobytes()
+    assert recipes.read_recipe(data) is None
+    assert recipes.write_recipe(JPEG, {"a": "b"}) == JPEG
+
+
+@given(st.binary(max_size=200))
+def test_no_file_whatever_breaks_the_reading_of_recipes(data: bytes) -> None:
+    for one in (data, b"\x89PNG\r\n\x1a\n" + data, b"\x89PNG\r\n\x1a\n" + chunk(b"iTXt", b"easel\0\0\0\0\0" + data)):
+        recipes.read_recipe(one)
+
+
+def test_the_tree_is_bounded_however_long_the_history() -> None:
+    thumb = drawn.thumbnail(PNG, 64)
+    nodes = [
+        drawn.Node(
+            id=f"s{n}",
+            label=f"v{n}",
+            caption="很长的提示词 " * 5,
+            parent=f"s{n // 2}" if n > 1 else None,
+            thumbnail=thumb,
+            is_head=n == 9,
+        )
+        for n in range(1, 120)
+    ]
+    with Image.open(io.BytesIO(drawn.tree(nodes))) as tree:
+        assert max(tree.size) <= drawn.MAX_SIDE
+
+
+def test_a_comparison_shows_both_and_flickers_between_them() -> None:
+    side = Image.open(io.BytesIO(drawn.compare(PNG, JPEG, ("v1", "v2"))))
+    assert side.width > side.height
+    moving = Image.open(io.BytesIO(drawn.flicker(PNG, JPEG)))
+    assert getattr(moving, "n_frames", 1) == 2
+
+
+async def test_the_pool_works_off_the_loop_and_closes() -> None:
+    import threading  # noqa: PLC0415
+
+    pool = Pool(2)
+    assert await pool.run(threading.current_thread) is not threading.current_thread()
+    pool.close()
