@@ -1,6 +1,7 @@
 """Puts Easel together: the only place that names concrete classes. Read it top to bottom."""
 
 import asyncio
+import signal
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
@@ -113,17 +114,24 @@ async def open_easel(
             pool=pool,
             settle=settle,
         )
-        engine = Engine(tools, database.sync_url(settings.database), theirs)
+        engine = Engine(tools, database.sync_url(settings.database), theirs, lost=stop_this_process)
         await engine.start()
         stack.push_async_callback(engine.stop)
         yield Easel(service=Service(tools, engine), tools=tools, engine=engine, simulated=is_simulated(settings))
 
 
+def stop_this_process() -> None:
+    """As an operator would: the running command lets go of everything and ends."""
+    signal.raise_signal(signal.SIGTERM)
+
+
 async def lock_folder(stack: AsyncExitStack, settings: Settings, waiting: Callable[[], None] | None) -> None:
-    """One worker a data folder: SQLite's limits hold for one process only. Waits a minute for another to end."""
+    """One worker a data folder on SQLite: its limits hold for one process only. Waits a minute for another to end."""
     folder = settings.data_dir
     try:
         folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+        if not database.is_sqlite(settings.database):
+            return
         lock = FileLock(folder / "easel.lock")
         try:
             lock.acquire(blocking=False)

@@ -10,6 +10,7 @@ import logging
 from collections.abc import Awaitable, Callable, Coroutine
 from dataclasses import replace
 from typing import Any
+from uuid import uuid4
 
 import structlog
 from dbos import DBOS, DBOSClient, DBOSConfig, DBOSPortableJSONSerializer, SetEnqueueOptions, SetWorkflowID
@@ -20,6 +21,8 @@ from core.errors import EaselError
 from core.failpoints import failpoint
 from core.flow import finish, generate, status, take
 from core.flow.tools import Tools, fail
+from core.storage.database import is_sqlite
+from core.storage.workers import Workers
 from core.types import Request, to_json
 
 NAME = "easel"
@@ -43,11 +46,16 @@ Workflow = Callable[..., Coroutine[Any, Any, None]]
 class Engine:
     """Runs jobs durably. One a process; start it inside the running loop, after our own migrations."""
 
-    def __init__(self, tools: Tools, url: str, database: Database, executor: str = "local") -> None:
+    def __init__(self, tools: Tools, url: str, database: Database, *, lost: Callable[[], None]) -> None:
+        """``lost`` is called when, on PostgreSQL, others may believe us dead: stop the process."""
         self._tools = replace(tools, on_throttled=self._fall_back)
         self._url = url
         self._database = database
-        self._executor = executor
+        # On SQLite there is one worker, and it recovers its own work; elsewhere each is somebody new.
+        self._executor = "local" if is_sqlite(url) else uuid4().hex
+        self._workers = None if is_sqlite(url) else Workers(url, self._executor)
+        self._lost = lost
+        self._watches: list[asyncio.Task[None]] = []
         self._queues: set[str] = set()
         self._at_work: set[asyncio.Task[Any]] = set()
 
@@ -55,20 +63,27 @@ class Engine:
         """Bring DBOS's tables up to date, register the queues, go on with what was running."""
         logging.getLogger("dbos").setLevel(logging.ERROR)
         await asyncio.to_thread(self._prepare)
+        if self._workers is not None:
+            await self._workers.live()
         DBOS(config=self._config())
         self._finish = self._workflow("finish", self._run_finish)
         self._generate = self._workflow("generate", self._run_generate)
         self._take = self._workflow("take", self._run_take)
         DBOS.launch()
-        self._status = asyncio.create_task(status.keep_current(self._tools), name="status")
+        self._watches.append(asyncio.create_task(status.keep_current(self._tools), name="status"))
+        if self._workers is not None:
+            watch = self._workers.watch(self._take_over, self._lost)
+            self._watches.append(asyncio.create_task(watch, name="workers"))
 
     async def stop(self) -> None:
         """Let go of everything; what is not done goes on at the next start."""
-        tasks = [self._status, *self._at_work]
+        tasks = [*self._watches, *self._at_work]
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
         await asyncio.to_thread(DBOS.destroy, destroy_registry=True)
+        if self._workers is not None:
+            await self._workers.close()
 
     async def take(self, request: Request) -> None:
         """One durable commit. The same request again changes nothing."""
@@ -76,6 +91,10 @@ class Engine:
         with SetWorkflowID(f"{request.place.tenant}:{request.key}"):
             await DBOS.enqueue_workflow_async(INTAKE, self._take, to_json(request))
         failpoint("take.after_commit")
+
+    async def _take_over(self, dead: str) -> None:
+        """A dead worker's pending work goes back into its queues (a private method: pinned, and tested)."""
+        await asyncio.to_thread(DBOS._recover_pending_workflows, [dead])
 
     def _config(self) -> DBOSConfig:
         return {

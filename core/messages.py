@@ -30,10 +30,10 @@ def say(key: str, locale: str, /, **params: object) -> str:
 
 def nearest(locale: str) -> str:
     """The language we have for a platform's locale: zh-Hant and zh-HK read Traditional, other zh Simplified."""
-    wanted = locale.replace("_", "-").lower()
-    if wanted.startswith("zh"):
-        return "zh-TW" if any(part in {"tw", "hk", "mo", "hant"} for part in wanted.split("-")) else "zh-CN"
-    language = wanted.split("-")[0]
+    language, *details = locale.replace("_", "-").lower().split("-")
+    if language == "zh":
+        is_traditional = "hans" not in details and not {"tw", "hk", "mo", "hant"}.isdisjoint(details)
+        return "zh-TW" if is_traditional else "zh-CN"
     return {"in": "id", "id": "id"}.get(language, "en")
 
 

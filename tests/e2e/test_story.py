@@ -69,10 +69,9 @@ def opened(answer: dict[str, Any]) -> Image.Image:
     data = Path(told["path"]).read_bytes()
     assert hashlib.sha256(data).hexdigest() == told["sha256"]
     assert len(data) == told["bytes"]
-    picture = Image.open(told["path"])
-    picture.load()
-    assert picture.size == (told["width"], told["height"])
-    return picture.convert("RGB")
+    with Image.open(told["path"]) as picture:
+        assert picture.size == (told["width"], told["height"])
+        return picture.convert("RGB")
 
 
 def test_draw_edit_three_times_undo_twice_branch_and_look_back(newcomer: Newcomer) -> None:
@@ -109,11 +108,12 @@ def test_draw_edit_three_times_undo_twice_branch_and_look_back(newcomer: Newcome
     assert newcomer.makes("undo")["step"] == night["step"]
     assert newcomer.makes("redo")["step"] == branch["step"]
 
-    tree = Image.open(newcomer.makes("history")["files"][0])
-    assert tree.width > tree.height > 200
+    with Image.open(newcomer.makes("history")["files"][0]) as tree:
+        assert tree.width > tree.height > 200
     side, flicker = newcomer.makes("compare")["files"]
-    assert Image.open(side).width > Image.open(side).height
-    assert getattr(Image.open(flicker), "n_frames", 1) == 2
+    with Image.open(side) as both, Image.open(flicker) as moving:
+        assert both.width > both.height
+        assert getattr(moving, "n_frames", 1) == 2
     assert "¥" in newcomer.types("usage").stderr
 
 
@@ -155,7 +155,8 @@ def test_a_phone_photo_of_twelve_megapixels_just_works(newcomer: Newcomer) -> No
     photo = newcomer.home / "IMG_0001.jpg"
     exif = Image.Exif()
     exif[0x0112] = 6
-    Image.open(PHOTOS / "rocket.jpg").resize((4032, 3024)).save(photo, quality=92, exif=exif)
+    with Image.open(PHOTOS / "rocket.jpg") as rocket:
+        rocket.resize((4032, 3024)).save(photo, quality=92, exif=exif)
     picture = opened(newcomer.makes("edit", "make it night", str(photo)))
     assert picture.height > picture.width
 

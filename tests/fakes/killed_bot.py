@@ -29,6 +29,8 @@ async def live(life: dict[str, Any]) -> None:
         EASEL_DASHSCOPE_URL=life["url"],
         EASEL_RESULT_HOSTS=life["host"],
     )
+    if "database" in life:
+        chosen = chosen.model_copy(update={"database_url": life["database"], "blob_url": life["blobs"]})
     chat = JournalChat(folder / "journal")
     wishes = [from_json(Request, one) for one in life["requests"]]
     async with wiring.open_easel(

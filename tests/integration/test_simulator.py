@@ -487,7 +487,7 @@ async def test_the_mask_must_be_there_and_of_the_pictures_size(http: httpx.Async
 async def test_a_function_parameter_out_of_range_is_refused(
     http: httpx.AsyncClient, function: str, parameters: dict[str, float]
 ) -> None:
-    answer = await http.post(I2I, json=wanx(function, **parameters), headers=ASYNC)
+    answer = await http.post(I2I, json={**wanx(function), "parameters": parameters}, headers=ASYNC)
     await refused(answer, 400, "InvalidParameter", "the parameters must conform to the specification")
 
 

@@ -110,13 +110,13 @@ async def test_async_call_fetch_wait_and_list() -> None:
     assert fetched.output.task_id == created.output.task_id
     waited = await called(ImageSynthesis.wait, task=created)
     assert waited.output.task_status == "SUCCEEDED"
-    listed = await called(ImageSynthesis.list)
+    listed = await called(ImageSynthesis.list)  # type: ignore[attr-defined]
     assert listed.status_code == HTTPStatus.OK
 
 
 async def test_a_finished_task_cannot_be_cancelled() -> None:
     created = await called(ImageSynthesis.call, model="qwen-image", prompt="a fox", size="1328*1328")
-    cancelled = await called(ImageSynthesis.cancel, task=created)
+    cancelled = await called(ImageSynthesis.cancel, task=created)  # type: ignore[attr-defined]
     assert (cancelled.status_code, cancelled.code) == (HTTPStatus.BAD_REQUEST, "UnsupportedOperation")
 
 

@@ -1,5 +1,7 @@
 """Button ids say all and last for ever; reactions are understood with skin tones and aliases."""
 
+from contextlib import suppress
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -16,10 +18,22 @@ def test_a_button_says_what_it_does_and_to_which_picture(kind: ButtonKind, step:
     assert decode(text) == (kind, step, index)
 
 
-@given(st.text(max_size=200))
+odd_ids = st.from_regex(r"e[12]:[a-z]{0,6}:[a-z2-7]{0,45}:[0-9٣]{0,3}\n?", fullmatch=True)
+
+
+@given(st.text(max_size=200) | odd_ids)
 def test_a_button_we_never_made_is_refused_and_nothing_else_happens(text: str) -> None:
-    with pytest.raises(Rejected):
+    with suppress(Rejected):
+        assert encode(*decode(text)) == text
+
+
+@pytest.mark.parametrize(
+    "text", ["", "e1", "e2:edit:abc:0", "e1:edit:abc:10", "e1:edit::0", "e1:edit:abc:٣", "x" * 10**6]
+)
+def test_odd_button_ids_are_refused_by_name(text: str) -> None:
+    with pytest.raises(Rejected) as caught:
         decode(text)
+    assert caught.value.key == "button.unknown"
 
 
 def test_a_button_of_an_unknown_kind_is_refused() -> None:
@@ -38,6 +52,10 @@ def test_a_button_of_an_unknown_kind_is_refused() -> None:
         ("six", Reaction(kind=ReactionKind.VOTE, index=5)),
         ("❤️", Reaction(kind=ReactionKind.FAVOURITE)),
         ("star::skin-tone-3", Reaction(kind=ReactionKind.FAVOURITE)),
+        ("♥️", Reaction(kind=ReactionKind.FAVOURITE)),
+        ("email", Reaction(kind=ReactionKind.SEND_ME)),
+        ("✔️", Reaction(kind=ReactionKind.CHOOSE)),
+        ("", None),
         ("🗑️", Reaction(kind=ReactionKind.REMOVE)),
         ("ℹ️", Reaction(kind=ReactionKind.INFO)),
         ("👍🏽", None),
@@ -50,3 +68,15 @@ def test_reactions_mean_the_same_in_every_spelling(emoji: str, meaning: Reaction
 
 def test_a_workspace_may_have_reactions_of_its_own() -> None:
     assert reaction("👍", {"👍": "favourite"}) == Reaction(kind=ReactionKind.FAVOURITE)
+    assert reaction("👍🏽", {"👍🏿": "again"}) == Reaction(kind=ReactionKind.AGAIN)
+    assert reaction("arrow_up", {"⬆️": "undo"}) == Reaction(kind=ReactionKind.UNDO)
+
+
+def test_a_workspace_may_switch_a_reaction_off_and_its_mistakes_break_nothing() -> None:
+    assert reaction("🗑️", {"wastebasket": "none"}) is None
+    assert reaction("🔁", {"🔁": "explode"}) is None
+
+
+@given(st.text(max_size=40), st.dictionaries(st.text(max_size=5), st.text(max_size=10), max_size=3))
+def test_no_reaction_whatever_raises(emoji: str, custom: dict[str, str]) -> None:
+    reaction(emoji, custom)

@@ -72,7 +72,7 @@ def test_a_named_model_is_taken_or_refused_with_those_that_can() -> None:
     assert choose(Action.DRAW, model="wan2.6-t2i") == "wan2.6-t2i"
     with pytest.raises(Rejected) as caught:
         choose(Action.EDIT, 1, model="wan2.6-t2i")
-    assert "qwen-image-edit" in caught.value.params["allowed"]
+    assert "qwen-image-edit" in str(caught.value.params["allowed"])
 
 
 @pytest.mark.parametrize("name", ["qwen-imge", "../x", "dall-e-3", "x" * 5000])
@@ -80,7 +80,7 @@ def test_opt_04_an_unknown_model_is_refused_with_the_list(name: str) -> None:
     with pytest.raises(Rejected) as caught:
         choose(Action.DRAW, model=name)
     assert caught.value.key == "catalog.model_unknown"
-    assert set(caught.value.params["allowed"]) == WANTED
+    assert caught.value.params["allowed"] == sorted(WANTED)
 
 
 def test_a_region_without_the_function_says_where_it_works() -> None:

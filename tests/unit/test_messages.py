@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from core.grammar import RULES
 from core.messages import LOCALES, LONGEST, PLACEHOLDER, money, nearest, say, sentences
 from core.types import Action, ButtonKind, Money
 
@@ -51,8 +52,43 @@ def test_every_action_and_button_has_a_name() -> None:
         assert say(f"button.{kind.value}", "en")
 
 
+@pytest.mark.parametrize("language", LOCALES)
+def test_commands_functions_and_options_have_names_discord_takes_and_descriptions_that_fit(language: str) -> None:
+    commands = ["wanx", "easel", *Action]
+    options = ["prompt", "instruction", "function", "picture", "mask_picture", "id", *RULES]
+    for key in [*(f"command.{one}" for one in commands), *(f"option.{one}" for one in options)]:
+        name, text = say(f"{key}.name", language), say(f"{key}.text", language)
+        assert re.fullmatch(r"[-_\w]{1,32}", name), key
+        assert name == name.lower()
+        assert 1 <= len(text) <= 100, key
+
+
+@pytest.mark.parametrize("language", LOCALES)
+def test_no_two_commands_or_options_share_a_name(language: str) -> None:
+    words = sentences(language)
+    for group in (r"command\.\w+\.name", r"command\.wanx\.\w+\.name", r"option\.\w+\.name"):
+        names = [text for key, text in words.items() if re.fullmatch(group, key)]
+        assert len(names) == len(set(names))
+
+
+@pytest.mark.parametrize("language", LOCALES)
+def test_the_help_names_every_option(language: str) -> None:
+    for option in RULES:
+        assert f"--{option}" in say("help.text", language)
+
+
+@pytest.mark.parametrize(
+    ("language", "foreign"),
+    [("zh-TW", "图|词|设|选项|视频|默认|软件|文件|服务器|撤销"), ("zh-CN", "圖|詞|設|選|復原|預設|檔案|資訊")],
+)
+def test_the_two_chinese_are_not_mixed(language: str, foreign: str) -> None:
+    for key, text in sentences(language).items():
+        assert not re.search(foreign, text), key
+
+
 def test_no_language_is_left_in_english() -> None:
     same_everywhere = {"result.cost", "history.line", "info.line", "compare.text", "result.alt", "usage.line"}
+    same_everywhere |= {"command.easel.name"}
     for language in ("zh-CN", "zh-TW"):
         for key in set(sentences("en")) - same_everywhere:
             assert re.search(r"[\u4e00-\u9fff]", sentences(language)[key]), (language, key)
@@ -81,6 +117,10 @@ def test_a_missing_parameter_is_a_mistake_of_ours_and_shows() -> None:
         ("zh", "zh-CN"),
         ("zh_TW", "zh-TW"),
         ("zh-Hant-HK", "zh-TW"),
+        ("zh-hk", "zh-TW"),
+        ("zh-Hans-HK", "zh-CN"),
+        ("zh-SG", "zh-CN"),
+        ("id-ID", "id"),
         ("in", "id"),
         ("de", "en"),
         ("", "en"),

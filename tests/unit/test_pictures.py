@@ -264,7 +264,7 @@ SIZE = Size(width=600, height=400)
 def colours(data: bytes) -> set[tuple[int, ...]]:
     with Image.open(io.BytesIO(data)) as image:
         assert image.size == (600, 400)
-        return set(image.convert("RGB").get_flattened_data())
+        return {tuple(one) for one in image.convert("RGB").get_flattened_data()}  # type: ignore[arg-type]
 
 
 def painted(mode: str) -> bytes:

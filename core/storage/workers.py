@@ -1,0 +1,73 @@
+"""Which workers live, on PostgreSQL: each holds an advisory lock on a connection of its own, which dies with it.
+
+DBOS recovers a worker's jobs only when that same worker starts again; here the survivors take them over.
+"""
+
+import asyncio
+import hashlib
+from collections.abc import Awaitable, Callable
+
+import structlog
+from sqlalchemy import text
+from sqlalchemy.exc import SQLAlchemyError
+from sqlalchemy.ext.asyncio import AsyncConnection, create_async_engine
+from sqlalchemy.pool import NullPool
+
+from core.storage.database import sync_url
+
+EVERY = 2.0
+"""Seconds between two looks."""
+
+log = structlog.get_logger()
+
+
+class Workers:
+    """This worker's sign of life, and the watch over the others'. Needs a direct connection, not a pooler's."""
+
+    def __init__(self, url: str, name: str) -> None:
+        self._engine = create_async_engine(sync_url(url), poolclass=NullPool, isolation_level="AUTOCOMMIT")
+        self._name = name
+        self._held: AsyncConnection | None = None
+
+    async def live(self) -> None:
+        """Take our own lock; it is ours until the connection ends."""
+        self._held = await self._engine.connect()
+        await self._held.execute(text("SELECT pg_advisory_lock(:key)"), {"key": key_of(self._name)})
+
+    async def watch(self, take_over: Callable[[str], Awaitable[None]], lost: Callable[[], None]) -> None:
+        """For ever: take over from the dead. ``lost`` is called when our own sign of life is gone: then stop."""
+        while True:
+            await asyncio.sleep(EVERY)
+            try:
+                await self._look(take_over)
+            except SQLAlchemyError as error:
+                log.error("worker_lock_lost", error=type(error).__name__)
+                lost()
+                return
+
+    async def close(self) -> None:
+        """Let go of the lock."""
+        if self._held is not None:
+            await self._held.close()
+        await self._engine.dispose()
+
+    async def _look(self, take_over: Callable[[str], Awaitable[None]]) -> None:
+        assert self._held is not None  # noqa: S101  # live() comes first
+        query = text("SELECT DISTINCT executor_id FROM dbos.workflow_status WHERE status = 'PENDING'")
+        owners = (await self._held.execute(query)).scalars().all()
+        for owner in owners:
+            if owner and owner != self._name:
+                await self._take_over_if_dead(owner, take_over)
+
+    async def _take_over_if_dead(self, owner: str, take_over: Callable[[str], Awaitable[None]]) -> None:
+        """On a connection of its own: who gets the lock of a worker knows that it is dead, and is the only one."""
+        async with self._engine.connect() as connection:
+            key = {"key": key_of(owner)}
+            if (await connection.execute(text("SELECT pg_try_advisory_lock(:key)"), key)).scalar():
+                log.warning("worker_died", worker=owner)
+                await take_over(owner)
+
+
+def key_of(name: str) -> int:
+    """A lock's number: 63 bits of the worker's name."""
+    return int.from_bytes(hashlib.sha256(f"easel worker {name}".encode()).digest()[:8], "big") >> 1
