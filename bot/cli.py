@@ -126,6 +126,7 @@ _answered("compare", "Before and after, side by side.")
 _answered("show", "Show a step again.", "STEP")
 _answered("info", "What made a picture.", "[step]")
 _answered("cancel", "Cancel a waiting job; free.", "[step]")
+_answered("drop", "Forget a job whose end nobody knows; its reserved money comes back.", "STEP")
 _answered("usage", "What this month cost.")
 
 

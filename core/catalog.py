@@ -161,8 +161,11 @@ class Catalog:
 def check_options(model: Model, action: Action, options: Options) -> None:
     """Raises Rejected for an option this action or model has no use for."""
     for name, actions in ONLY_FOR.items():
-        if getattr(options, name) not in {None, False} and action not in actions:
+        value = getattr(options, name)
+        if value is not None and value is not False and action not in actions:
             raise Rejected("catalog.option_for", option=f"--{name}", allowed=sorted(one.value for one in actions))
+    if options.size is not None and options.ratio is not None:
+        raise Rejected("catalog.size_and_ratio")
     unsupported = {
         "no": options.negative is not None and model.negative_limit is None,
         "watermark": options.watermark and not model.watermark,

@@ -8,6 +8,7 @@ Their arguments are ids and small JSON values, never bytes.
 import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Coroutine
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from typing import Any
 from uuid import uuid4
@@ -36,8 +37,9 @@ UNLIMITED = 8
 """Calls at once for a model whose vendor names no limit."""
 POLL = 0.1
 """Seconds between two looks at a queue."""
-MAX_RECOVERIES = 1000
-"""DBOS gives a workflow up after so many; a poison job is ended by ours long before (flow.generate)."""
+MAX_RECOVERIES = 50
+"""A job that kills its worker each time is given up after so many, and told at the next start."""
+GIVEN_UP = frozenset({"ERROR", "MAX_RECOVERY_ATTEMPTS_EXCEEDED", "CANCELLED"})
 
 log = structlog.get_logger()
 Workflow = Callable[..., Coroutine[Any, Any, None]]
@@ -71,6 +73,7 @@ class Engine:
         self._take = self._workflow("take", self._run_take)
         DBOS.launch()
         self._watches.append(asyncio.create_task(status.keep_current(self._tools), name="status"))
+        await self._tell_the_given_up()
         if self._workers is not None:
             watch = self._workers.watch(self._take_over, self._lost)
             self._watches.append(asyncio.create_task(watch, name="workers"))
@@ -82,6 +85,8 @@ class Engine:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
         await asyncio.to_thread(DBOS.destroy, destroy_registry=True)
+        # DBOS made its own threads the loop's, and has just closed them.
+        asyncio.get_running_loop().set_default_executor(ThreadPoolExecutor(thread_name_prefix="asyncio"))
         if self._workers is not None:
             await self._workers.close()
 
@@ -133,6 +138,13 @@ class Engine:
         return run
 
     async def _run_take(self, given: dict[str, Any]) -> None:
+        try:
+            await self._take_in(given)
+        except Exception:
+            log.exception("job_broke", at="take")
+            await _step(take.give_up, self._tools, given)
+
+    async def _take_in(self, given: dict[str, Any]) -> None:
         collected = await _step(take.collect, self._tools, given)
         begun = await _step(take.begin, self._tools, given, collected)
         if begun is None:
@@ -159,6 +171,14 @@ class Engine:
     async def _run_finish(self, tenant: str, step: str, outcome: dict[str, Any]) -> None:
         await _step(self._or_fail(finish.keep), tenant, step, outcome)
         await _step(self._or_fail(finish.deliver), tenant, step)
+
+    async def _tell_the_given_up(self) -> None:
+        """Steps whose workflow will never run again end with words: nothing is left in silence."""
+        for step in await self._tools.store.unfinished():
+            names = [f"{step.tenant}:{step.id}:{name}" for name in ("generate", "finish")]
+            found = {one.workflow_id: one.status for one in await DBOS.list_workflows_async(workflow_ids=names)}
+            if found.get(names[1], found.get(names[0])) in GIVEN_UP:
+                await fail(self._tools, step, EaselError("status.broken", charged="maybe", reference=step.id))
 
     def _or_fail(self, function: Callable[..., Awaitable[Any]]) -> Callable[..., Awaitable[Any]]:
         """A mistake of ours ends the job with words and a reference, never in silence."""

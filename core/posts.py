@@ -73,11 +73,15 @@ def _working(step: Step, parent: Step | None, line: str, progress: float) -> Pos
     return Post(
         tone=Tone.STATUS,
         title=title(step),
-        text=f"{what(step, parent)} · {step.model}\n{line}",
+        text="\n".join([f"{what(step, parent)} · {step.model}", *_notes(step, step.locale), line]),
         job=step.id,
         progress=progress,
         buttons=(_button(ButtonKind.CANCEL, step),),
     )
+
+
+def _notes(step: Step, locale: str) -> list[str]:
+    return [say(note, locale) for note in step.notes]
 
 
 def title(step: Step) -> str:
@@ -125,7 +129,7 @@ def ended(step: Step, locale: str | None = None) -> Post:
 
 
 def _result(step: Step, locale: str) -> Post:
-    lines = [caption(step, locale)]
+    lines = [caption(step, locale), *_notes(step, locale)]
     if step.partial:
         lines.append(say("result.partial", locale, made=len(step.outputs), asked=step.n, why=say(step.partial, locale)))
     if step.depth >= sessions.WEAR_DEPTH:

@@ -42,6 +42,7 @@ class Service:
             Action.REDO: self._redo,
             Action.PICK: self._pick,
             Action.CANCEL: self._cancel,
+            Action.DROP: self._drop,
             Action.COMPARE: self._compare,
             Action.HISTORY: self._history,
             Action.SHOW: self._show,
@@ -72,6 +73,8 @@ class Service:
         assumed = given if given or request.action is Action.DRAW else 1
         choice = catalog.choose(request.action, assumed, parsed.options, tuple(self._tools.providers))
         catalog.check(choice.model, request.action, parsed.prompt, parsed.options)
+        if parsed.prompt and not grammar.has_words(parsed.prompt):
+            raise Rejected("catalog.prompt_empty")
         catalog.size_for(choice.model, request.action, parsed.options, None)
         if request.action is Action.DRAW and given:
             raise Rejected("refuse.draw_with_picture")
@@ -91,7 +94,8 @@ class Service:
 
     async def _pick(self, request: Request) -> Post:
         session, current = await self._current(request)
-        index = request.index or 0
+        typed = request.text.strip()
+        index = int(typed[:2]) - 1 if typed.isascii() and typed.isdecimal() else request.index or 0
         sessions.picture_at(current, index)
         return await self._move(request, session, Head(step=current.id, index=index))
 
@@ -191,6 +195,16 @@ class Service:
         if step.task_id is not None:
             await self._tools.providers[step.account].cancel(Task(id=step.task_id, request_id=step.request_id or ""))
         return posts.note("status.cancelling", request.locale)
+
+    async def _drop(self, request: Request) -> Post:
+        """Give up a job whose end nobody knows: its hold goes back."""
+        step = await self._named(request)
+        if step.person.id != request.person.id:
+            raise Rejected("refuse.not_yours", owner=step.person.name)
+        if step.state is not StepState.UNKNOWN:
+            raise Rejected("refuse.nothing_to_drop")
+        await self._tools.store.drop_charge(step, self._tools.clock.now())
+        return posts.note("status.dropped", request.locale)
 
     async def _waiting(self, request: Request) -> Step:
         """The job named, else the person's newest one not yet at its end."""

@@ -52,6 +52,7 @@ class Action(StrEnum):
     REDO = "redo"
     PICK = "pick"
     CANCEL = "cancel"
+    DROP = "drop"
     DELETE = "delete"
     COMPARE = "compare"
     HISTORY = "history"
@@ -239,7 +240,8 @@ class Step:
     ``parent`` is the step whose picture ``parent_index`` was edited; ``inputs`` are all pictures sent, in order.
     ``error`` is a message key with its parameters once the step has failed. ``priority`` 1 is served first;
     ``intended`` is set before the submit leaves, ``submitted`` once the service's task id is recorded,
-    ``outcome`` is a synchronous answer as JSON; ``partial`` tells why fewer pictures came than asked for.
+    ``outcome`` is a synchronous answer as JSON; ``partial`` tells why fewer pictures came than asked for;
+    ``notes`` are message keys about the pictures given, such as "the first frame was taken".
     """
 
     id: str
@@ -280,6 +282,7 @@ class Step:
     attempts: int = 0
     outcome: Mapping[str, Any] | None = None
     partial: str | None = None
+    notes: tuple[str, ...] = ()
 
     @property
     def tenant(self) -> str:

@@ -2,9 +2,10 @@
 
 import unicodedata
 
-from core.types import Post, Tone
+from core.types import ButtonKind, Post, Tone
 
 BAR = 24
+COMMANDS = {ButtonKind.RETRY: "again", ButtonKind.DROP: "drop", ButtonKind.RERUN: "rerun"}
 SIGNS = {Tone.STATUS: "…", Tone.RESULT: "✔", Tone.REFUSAL: "✘", Tone.NOTE: "·"}
 
 
@@ -15,9 +16,12 @@ def clean(text: str) -> str:
 
 
 def lines(post: Post) -> list[str]:
-    """The whole post, its sign before the first line."""
+    """The whole post, its sign before the first line; buttons that ask for a decision as commands."""
     text = [clean(post.title)] if post.title else []
     text += clean(post.text).split("\n")
+    text += [
+        f"{clean(one.label)}: easel {COMMANDS[one.kind]} {one.step}" for one in post.buttons if one.kind in COMMANDS
+    ]
     return [f"{SIGNS[post.tone] if at == 0 else ' '} {line}" for at, line in enumerate(text)]
 
 

@@ -5,10 +5,10 @@ from typing import Any
 
 from core import budgets, grammar, posts, sessions
 from core.catalog import Model, sides_for
-from core.errors import DeliveryError, EaselError, Rejected
+from core.errors import DeliveryError, EaselError, NotFound, Rejected
 from core.failpoints import failpoint
 from core.flow import status
-from core.flow.tools import Tools, log, say
+from core.flow.tools import Tools, fail, log, say
 from core.pictures import intake, masks
 from core.types import (
     Action,
@@ -29,18 +29,19 @@ async def collect(tools: Tools, given: dict[str, Any]) -> dict[str, Any]:
     request = from_json(Request, given)
     failpoint("collect.before")
     try:
-        pictures = [await _take(tools, request, one) for one in request.attachments]
+        taken = [await _take(tools, request, one) for one in request.attachments]
         mask = await _keep_raw(tools, request, request.mask) if request.mask else None
     except EaselError as error:
         return {"refused": {"key": error.key, "params": posts.plain(error.params)}}
     failpoint("collect.after_blob")
-    return {"pictures": [to_json(one) for one in pictures], "mask": mask}
+    notes = sorted({note for _, notes in taken for note in notes})
+    return {"pictures": [to_json(picture) for picture, _ in taken], "mask": mask, "notes": notes}
 
 
-async def _take(tools: Tools, request: Request, attachment: Attachment) -> Picture:
+async def _take(tools: Tools, request: Request, attachment: Attachment) -> tuple[Picture, tuple[str, ...]]:
     data = await _fetch(tools, request, attachment)
     taken = await tools.pool.run(intake.take, data)
-    return await _keep(tools, request.place.tenant, taken)
+    return await _keep(tools, request.place.tenant, taken), taken.notes
 
 
 async def _keep(tools: Tools, tenant: str, taken: intake.Taken) -> Picture:
@@ -103,6 +104,19 @@ async def refuse(tools: Tools, request: Request, error: EaselError) -> None:
             log.warning("undeliverable", step=job, error=undelivered.key)
 
 
+async def give_up(tools: Tools, given: dict[str, Any]) -> None:
+    """A mistake of ours on the way in: say so with a reference, whether the step was begun or not."""
+    request = from_json(Request, given)
+    job = sessions.step_id(request)
+    broken = EaselError("status.broken", reference=job)
+    try:
+        step = await tools.store.step(request.place.tenant, job)
+    except NotFound:
+        await refuse(tools, request, broken)
+        return
+    await fail(tools, step, broken)
+
+
 async def announce(tools: Tools, tenant: str, step_id: str) -> None:
     """The one status message of the job."""
     step = await tools.store.step(tenant, step_id)
@@ -143,6 +157,7 @@ async def _plan(tools: Tools, request: Request, collected: dict[str, Any]) -> St
         index=index,
         inputs=inputs,
         mask=collected["mask"],
+        notes=tuple(collected["notes"]),
     )
 
 
@@ -219,6 +234,7 @@ async def _draft(
     index: int,
     inputs: Sequence[Picture],
     mask: str | None,
+    notes: tuple[str, ...] = (),
 ) -> Step:
     tenant = request.place.tenant
     choice = tools.catalog.choose(action, len(inputs), options, tuple(tools.providers))
@@ -253,6 +269,7 @@ async def _draft(
         mask=await _mask(tools, tenant, action, options, mask, fitted),
         price=tools.catalog.price(choice, n, size, options),
         reply=request.reply,
+        notes=notes,
     )
 
 

@@ -58,6 +58,7 @@ def step_row(step: Step) -> dict[str, Any]:
         "parent_index": step.parent_index,
         "depth": step.depth,
         "reply": dict(step.reply),
+        "notes": list(step.notes),
         "created": step.created,
         "state": step.state.value,
         "charged": step.charged,
@@ -113,6 +114,7 @@ def step(row: Mapping[str, Any], held: Iterable[Mapping[str, Any]]) -> Step:
         error_params=row["error_params"] or {},
         charged=row["charged"],
         reply=row["reply"],
+        notes=tuple(row["notes"]),
         **_progress(row),
     )
 

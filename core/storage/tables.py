@@ -96,6 +96,7 @@ steps = Table(
     Column("parent_index", Integer, nullable=False),
     Column("depth", Integer, nullable=False),
     Column("reply", JSON, nullable=False),
+    Column("notes", JSON, nullable=False),
     Column("created", Utc, nullable=False),
     # What happens to it afterwards; everything above never changes.
     Column("state", String(20), nullable=False),

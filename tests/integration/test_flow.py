@@ -386,3 +386,52 @@ def test_the_place_in_line_is_shown(tmp_path: Path) -> None:
     texts = asyncio.run(story())
     assert any("In line: number 7" in text or "In line: number 8" in text for text in texts.values())
     assert any("Working" in text for text in texts.values())
+
+
+async def test_a_lost_synchronous_call_can_be_dropped_and_its_money_comes_back(team: Team) -> None:
+    team.simulator.account.faults.append({"where": "sync", "kind": "drop_after"})
+    step, _ = await team.gets(Action.EDIT, "make it night", photos=("coffee.png",))
+    store, today = team.easel.tools.store, step.created.replace(hour=0, minute=0)
+    assert [str(one.total.amount) for one in await store.usage(PLACE.tenant, today)] == ["0.2"]
+    with pytest.raises(Rejected, match="not_yours"):
+        await team.asks(Action.DROP, person="bo", target=step.id)
+    await team.asks(Action.DROP, target=step.id)
+    assert [one.total.amount for one in await store.usage(PLACE.tenant, today)] == [0]
+
+
+async def test_of_a_moving_picture_it_is_said_that_the_first_frame_was_taken(team: Team, tmp_path: Path) -> None:
+    from PIL import Image  # noqa: PLC0415
+
+    frames = [Image.new("RGB", (600, 520), colour) for colour in ("red", "blue")]
+    frames[0].save(tmp_path / "moving.gif", save_all=True, append_images=frames[1:])
+    _, post = await team.gets(Action.EDIT, "make it night", photos=(str(tmp_path / "moving.gif"),))
+    assert "first frame" in post.text
+
+
+async def test_a_mistake_of_ours_on_the_way_in_is_told_too(team: Team, monkeypatch: pytest.MonkeyPatch) -> None:
+    from core.flow import take  # noqa: PLC0415
+
+    def broken(*_: object) -> None:
+        raise ZeroDivisionError
+
+    monkeypatch.setattr(take.grammar, "parse", broken)
+    monkeypatch.setattr(team.easel.service, "check", lambda _: None)
+    answer = await team.asks(Action.DRAW, "a fox")
+    post = await team.chat.end_of(answer.accepted or "")
+    assert (answer.accepted or "-") in post.text
+
+
+async def test_a_job_given_up_by_the_engine_is_told_at_the_next_start(tmp_path: Path) -> None:
+    import sqlite3  # noqa: PLC0415
+
+    folder = tmp_path / "given-up"
+    async with team_on(SimulatorConfig(time_scale=1), folder) as team:
+        answer = await team.asks(Action.DRAW, "a fox")
+        await _first_in(team, [answer.accepted or ""], StepState.RUNNING)
+    with sqlite3.connect(folder / "easel.db") as database:
+        database.execute("UPDATE workflow_status SET status = 'MAX_RECOVERY_ATTEMPTS_EXCEEDED' WHERE name = 'generate'")
+    database.close()
+    async with team_on(SimulatorConfig(time_scale=0.01), folder) as team:
+        step = await team.step(answer.accepted or "")
+        assert (step.state, step.charged) == (StepState.FAILED, "maybe")
+        assert step.id in (await team.chat.end_of(step.id)).text

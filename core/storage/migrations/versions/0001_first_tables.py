@@ -78,6 +78,7 @@ def upgrade() -> None:
         sa.Column("parent_index", sa.Integer(), nullable=False),
         sa.Column("depth", sa.Integer(), nullable=False),
         sa.Column("reply", sa.JSON(), nullable=False),
+        sa.Column("notes", sa.JSON(), nullable=False),
         sa.Column("created", sa.DateTime(timezone=True), nullable=False),
         sa.Column("state", sa.String(length=20), nullable=False),
         sa.Column("priority", sa.Integer(), nullable=False),
