@@ -19,9 +19,8 @@ def lines(post: Post) -> list[str]:
     """The whole post, its sign before the first line; buttons that ask for a decision as commands."""
     text = [clean(post.title)] if post.title else []
     text += clean(post.text).split("\n")
-    text += [
-        f"{clean(one.label)}: easel {COMMANDS[one.kind]} {one.step}" for one in post.buttons if one.kind in COMMANDS
-    ]
+    asked = [one for one in post.buttons if one.kind in COMMANDS]
+    text += [f"{clean(one.label)}: easel {COMMANDS[one.kind]} {one.step}" for one in asked]
     return [f"{SIGNS[post.tone] if at == 0 else ' '} {line}" for at, line in enumerate(text)]
 
 

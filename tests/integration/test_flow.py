@@ -70,7 +70,9 @@ class Team:
 
 
 @asynccontextmanager
-async def team_on(config: SimulatorConfig, folder: Path, **changes: Any) -> AsyncIterator[Team]:
+async def team_on(
+    config: SimulatorConfig, folder: Path, *, chat: MemoryChat | None = None, **changes: Any
+) -> AsyncIterator[Team]:
     async with serve(config) as simulator:
         chosen = settings.load(
             EASEL_DATA_DIR=folder,
@@ -79,7 +81,7 @@ async def team_on(config: SimulatorConfig, folder: Path, **changes: Any) -> Asyn
             EASEL_RESULT_HOSTS=simulator.host,
             **changes,
         )
-        chat = MemoryChat()
+        chat = chat or MemoryChat()
         async with wiring.open_easel(chosen, lambda _: {"memory": chat}, simulator=config, settle=0.2) as easel:
             yield Team(easel=easel, chat=chat, simulator=simulator)
 
@@ -414,7 +416,7 @@ async def test_a_mistake_of_ours_on_the_way_in_is_told_too(team: Team, monkeypat
     def broken(*_: object) -> None:
         raise ZeroDivisionError
 
-    monkeypatch.setattr(take.grammar, "parse", broken)
+    monkeypatch.setattr(take, "_plan", broken)
     monkeypatch.setattr(team.easel.service, "check", lambda _: None)
     answer = await team.asks(Action.DRAW, "a fox")
     post = await team.chat.end_of(answer.accepted or "")
@@ -424,14 +426,14 @@ async def test_a_mistake_of_ours_on_the_way_in_is_told_too(team: Team, monkeypat
 async def test_a_job_given_up_by_the_engine_is_told_at_the_next_start(tmp_path: Path) -> None:
     import sqlite3  # noqa: PLC0415
 
-    folder = tmp_path / "given-up"
-    async with team_on(SimulatorConfig(time_scale=1), folder) as team:
+    folder, chat = tmp_path / "given-up", MemoryChat()
+    async with team_on(SimulatorConfig(time_scale=1), folder, chat=chat) as team:
         answer = await team.asks(Action.DRAW, "a fox")
         await _first_in(team, [answer.accepted or ""], StepState.RUNNING)
     with sqlite3.connect(folder / "easel.db") as database:
         database.execute("UPDATE workflow_status SET status = 'MAX_RECOVERY_ATTEMPTS_EXCEEDED' WHERE name = 'generate'")
     database.close()
-    async with team_on(SimulatorConfig(time_scale=0.01), folder) as team:
+    async with team_on(SimulatorConfig(time_scale=0.01), folder, chat=chat) as team:
         step = await team.step(answer.accepted or "")
         assert (step.state, step.charged) == (StepState.FAILED, "maybe")
         assert step.id in (await team.chat.end_of(step.id)).text

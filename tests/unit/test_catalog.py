@@ -142,6 +142,8 @@ def test_options_that_mean_nothing_here_are_refused() -> None:
     wanx, z = CATALOG.model("wanx2.1-imageedit"), CATALOG.model("z-image-turbo")
     for model, action, options in [
         (wanx, Action.UPSCALE, Options(strength=0.5)),
+        (wanx, Action.UPSCALE, Options(strength=0.0)),
+        (CATALOG.model("qwen-image-2.0"), Action.DRAW, Options(ratio=(1, 1), size=Size(width=512, height=512))),
         (wanx, Action.STYLE, Options(left=1.5)),
         (wanx, Action.STYLE, Options(size=Size(width=512, height=512))),
         (wanx, Action.EDIT, Options(negative="x")),
