@@ -4,7 +4,8 @@ import logging
 import re
 import sys
 from collections.abc import Iterable
-from typing import Any
+from contextlib import suppress
+from typing import Any, TextIO, cast
 
 import structlog
 
@@ -38,6 +39,21 @@ class Redaction:
         return value if isinstance(value, int | float | bool | None) else self.text(str(value))
 
 
+class StandardError:
+    """Standard error as it is at the moment of writing. A job never breaks because its log cannot be written."""
+
+    def write(self, text: str) -> int:
+        """Write, or let it be."""
+        with suppress(OSError, ValueError):
+            sys.stderr.write(text)
+        return len(text)
+
+    def flush(self) -> None:
+        """Flush, or let it be."""
+        with suppress(OSError, ValueError):
+            sys.stderr.flush()
+
+
 def set_up(kind: str, level: str, secrets: Iterable[str]) -> None:
     """Send our log and the libraries' to standard error. ``kind``: json, console or auto (a terminal or not)."""
     as_json = kind == "json" or (kind == "auto" and not sys.stderr.isatty())
@@ -54,12 +70,12 @@ def set_up(kind: str, level: str, secrets: Iterable[str]) -> None:
     structlog.configure(
         processors=[*shared, last],
         wrapper_class=structlog.make_filtering_bound_logger(number),
-        logger_factory=structlog.PrintLoggerFactory(sys.stderr),
+        logger_factory=structlog.PrintLoggerFactory(cast("TextIO", StandardError())),
     )
     formatter = structlog.stdlib.ProcessorFormatter(
         processors=[structlog.stdlib.ProcessorFormatter.remove_processors_meta, last], foreign_pre_chain=shared
     )
-    handler = logging.StreamHandler(sys.stderr)
+    handler = logging.StreamHandler(StandardError())
     handler.setFormatter(formatter)
     root = logging.getLogger()
     root.handlers = [handler]

@@ -437,3 +437,65 @@ async def test_a_job_given_up_by_the_engine_is_told_at_the_next_start(tmp_path: 
         step = await team.step(answer.accepted or "")
         assert (step.state, step.charged) == (StepState.FAILED, "maybe")
         assert step.id in (await team.chat.end_of(step.id)).text
+
+
+async def test_the_head_moves_back_and_forth_and_the_history_is_drawn(team: Team) -> None:
+    first, _ = await team.gets(Action.DRAW, "a fox")
+    second, _ = await team.gets(Action.EDIT, "make it night")
+    back = (await team.asks(Action.UNDO)).post
+    assert "v1" in back.text
+    assert back.pictures[0].picture == first.outputs[0]
+    assert "v2" in (await team.asks(Action.REDO)).post.text
+    with pytest.raises(Rejected, match="nothing_to_redo"):
+        await team.asks(Action.REDO)
+    branch, _ = await team.gets(Action.EDIT, "make it gold", "bo", target=first.id)
+    tree = (await team.asks(Action.HISTORY, person="bo")).post
+    assert tree.pictures[0].drawn
+    assert "a fox" in tree.text
+    assert branch.parent == first.id
+    shown = (await team.asks(Action.COMPARE)).post
+    assert [one.name.rsplit(".")[-1] for one in shown.pictures] == ["png", "webp"]
+    with pytest.raises(Rejected, match="nothing_to_compare"):
+        await team.asks(Action.COMPARE, target=first.id)
+    assert (await team.asks(Action.SHOW, second.id)).post.tone is Tone.RESULT
+    assert (await team.asks(Action.SHOW)).post.tone is Tone.RESULT
+
+
+async def test_info_tells_all_usage_and_budgets_what_it_cost_and_help_what_one_can_do(team: Team) -> None:
+    step, _ = await team.gets(Action.DRAW, "a fox --no blur")
+    told = (await team.asks(Action.INFO)).post.text
+    for fact in (step.model, str(step.seed), step.task_id or "-", "blur"):
+        assert fact in told
+    assert (
+        "Nothing has been spent"
+        in (await team.asks(Action.USAGE, place=Place(platform="memory", workspace="x", channel="c"))).post.text
+    )
+    assert "¥0.20" in (await team.asks(Action.USAGE)).post.text
+    assert "No budgets" in (await team.asks(Action.BUDGET)).post.text
+    assert "¥5.00" in (await team.asks(Action.BUDGET, given={"person_day": "5"})).post.text
+    assert "No budgets" in (await team.asks(Action.BUDGET, given={"person_day": "-"})).post.text
+    assert "--ar" in (await team.asks(Action.HELP)).post.text
+    with pytest.raises(Rejected, match="not_here"):
+        await team.asks(Action.SETTINGS)
+
+
+async def test_what_has_ended_cannot_be_cancelled(team: Team) -> None:
+    step, _ = await team.gets(Action.DRAW, "a fox")
+    with pytest.raises(Rejected, match="already_ended"):
+        await team.asks(Action.CANCEL, step.id)
+    with pytest.raises(EaselError, match="nothing_to_cancel"):
+        await team.asks(Action.CANCEL)
+    with pytest.raises(Rejected, match="nothing_to_drop"):
+        await team.asks(Action.DROP, step.id)
+
+
+async def test_a_mask_of_ones_own_is_brought_to_the_pictures_size(team: Team, tmp_path: Path) -> None:
+    from PIL import Image  # noqa: PLC0415
+
+    mask = Image.new("L", (300, 200))
+    mask.paste(255, (0, 0, 150, 200))
+    mask.save(tmp_path / "mask.png")
+    given = Attachment(ref=str(tmp_path / "mask.png"), name="mask.png")
+    step, _ = await team.gets(Action.INPAINT, "a green meadow", photos=("coffee.png",), mask=given)
+    assert step.mask
+    assert step.mask.size == step.inputs[0].size

@@ -1,0 +1,50 @@
+"""What may still be spent."""
+
+from datetime import UTC, datetime
+from decimal import Decimal
+
+import pytest
+
+from core import budgets
+from core.budgets import Caps, Spent
+from core.errors import Rejected
+from tests.fakes.steps import NOW, yuan
+
+
+def test_without_caps_everything_may_be_spent() -> None:
+    budgets.check(Caps(), Spent(person_day=Decimal(10**6)), yuan("1"), NOW)
+
+
+@pytest.mark.parametrize("name", ["person_day", "channel_month", "workspace_month"])
+def test_each_cap_refuses_what_would_break_it_and_says_when_it_resets(name: str) -> None:
+    caps, spent = Caps(**{name: Decimal(1)}), Spent(**{name: Decimal("0.9")})
+    budgets.check(caps, spent, yuan("0.1"), NOW)
+    with pytest.raises(Rejected) as caught:
+        budgets.check(caps, spent, yuan("0.11"), NOW)
+    assert caught.value.key == f"budget.{name}"
+    resets = datetime(2026, 11, 21, tzinfo=UTC) if name == "person_day" else datetime(2026, 12, 1, tzinfo=UTC)
+    assert caught.value.params["resets"] == resets
+
+
+def test_a_price_nobody_knows_breaks_a_budget_only_once_it_is_overdrawn() -> None:
+    budgets.check(Caps(person_day=Decimal(1)), Spent(person_day=Decimal(1)), None, NOW)
+    with pytest.raises(Rejected):
+        budgets.check(Caps(person_day=Decimal(1)), Spent(person_day=Decimal("1.01")), None, NOW)
+
+
+def test_december_is_followed_by_january() -> None:
+    with pytest.raises(Rejected) as caught:
+        budgets.check(Caps(channel_month=Decimal(0)), Spent(), yuan("1"), datetime(2026, 12, 31, 23, 59, tzinfo=UTC))
+    assert caught.value.params["resets"] == datetime(2027, 1, 1, tzinfo=UTC)
+
+
+@pytest.mark.parametrize("text", ["", "x", "NaN", "Infinity", "-1", "1e12", "1,5"])
+def test_an_amount_that_is_none_is_refused(text: str) -> None:
+    with pytest.raises(Rejected, match=r"budget\.amount"):
+        budgets.amount(text)
+
+
+def test_caps_are_read_from_settings_whatever_stands_there() -> None:
+    assert budgets.caps({}) == Caps()
+    assert budgets.caps({"budgets": "odd"}) == Caps()
+    assert budgets.caps({"budgets": {"person_day": "1.50", "other": "x"}}) == Caps(person_day=Decimal("1.50"))

@@ -1,0 +1,91 @@
+"""No secret reaches a log, an error or a representation; settings name their mistakes."""
+
+import io
+import json
+import logging
+from pathlib import Path
+
+import pytest
+import structlog
+
+from bot import logs, settings
+from core.errors import ConfigurationError
+
+CANARY = "sk-canary0123456789"
+
+
+def test_t17_a_secret_is_starred_wherever_it_hides(capsys: pytest.CaptureFixture[str]) -> None:
+    logs.set_up("json", "debug", ["odd secret value"])
+    log = structlog.get_logger()
+    try:
+        raise ValueError(f"call with Bearer {CANARY} failed")
+    except ValueError:
+        log.exception("broke", header={"authorization": [f"Bearer {CANARY}"]}, other="odd secret value", n=5)
+    logging.getLogger("library").warning("postgresql://ana:%s@host/db", "hunter2hunter2")
+    lines = capsys.readouterr().err.strip().split("\n")
+    assert all(json.loads(line) for line in lines)
+    for secret in (CANARY, "odd secret value", "hunter2hunter2"):
+        assert secret not in "".join(lines)
+    assert json.loads(lines[0])["n"] == 5
+
+
+def test_txt_18_a_line_break_in_a_prompt_forges_no_log_line(capsys: pytest.CaptureFixture[str]) -> None:
+    logs.set_up("json", "info", [])
+    structlog.get_logger().info("asked", prompt="x\nINFO admin login")
+    assert capsys.readouterr().err.count("\n") == 1
+
+
+def test_a_log_that_cannot_be_written_breaks_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    logs.set_up("console", "info", [])
+    closed = io.StringIO()
+    closed.close()
+    monkeypatch.setattr("sys.stderr", closed)
+    structlog.get_logger().info("nobody reads this")
+    logging.getLogger("library").error("nor this")
+
+
+def test_settings_do_not_print_their_secrets(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("DASHSCOPE_API_KEY", CANARY)
+    monkeypatch.setenv("DASHSCOPE_API_KEY_SINGAPORE", CANARY + "2")
+    chosen = settings.load()
+    assert CANARY not in repr(chosen) + str(chosen)
+    assert settings.secrets(chosen) == [CANARY, CANARY + "2"]
+    assert list(chosen.keys) == ["beijing", "singapore"]
+
+
+def test_a_secret_may_stand_in_a_file(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    (tmp_path / "key").write_text(CANARY + "\n")
+    monkeypatch.setenv("DASHSCOPE_API_KEY_FILE", str(tmp_path / "key"))
+    monkeypatch.setenv("DASHSCOPE_API_KEY_SINGAPORE_FILE", str(tmp_path / "key"))
+    keys = settings.load().keys
+    assert [keys[name].get_secret_value() for name in ("beijing", "singapore")] == [CANARY, CANARY]
+
+
+def test_a_dotenv_file_is_read_and_the_environment_wins(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    (tmp_path / ".env").write_text(f"DASHSCOPE_API_KEY={CANARY}\nEASEL_LOCALE=id\nDASHSCOPE_API_KEY_TOKYO={CANARY}\n")
+    monkeypatch.setenv("EASEL_LOCALE", "zh-TW")
+    chosen = settings.load()
+    assert chosen.locale == "zh-TW"
+    assert set(chosen.keys) == {"beijing", "tokyo"}
+
+
+def test_defaults_lie_in_the_data_folder(tmp_path: Path) -> None:
+    chosen = settings.load()
+    assert chosen.database == f"sqlite:///{tmp_path / 'data' / 'easel.db'}"
+    assert chosen.blobs == (tmp_path / "data" / "blobs").as_uri()
+    assert chosen.result_hosts == ("*.aliyuncs.com",)
+
+
+@pytest.mark.parametrize(
+    ("name", "value"), [("EASEL_LOG_LEVEL", "loud"), ("EASEL_LOG_FORMAT", "xml"), ("EASEL_HTTP_PORT", "70000")]
+)
+def test_a_wrong_value_names_its_setting(monkeypatch: pytest.MonkeyPatch, name: str, value: str) -> None:
+    monkeypatch.setenv(name, value)
+    with pytest.raises(ConfigurationError) as caught:
+        settings.load()
+    assert caught.value.params["setting"] == name
+
+
+def test_an_unknown_variable_is_named_with_the_nearest(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("EASEL_REGIN", "beijing")
+    assert settings.unknown_variables() == [("EASEL_REGIN", "EASEL_REGION")]
