@@ -1,6 +1,8 @@
 """One command of the terminal from request to end: hand it to the service, wait for its last post, report."""
 
+import asyncio
 import time
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
@@ -42,7 +44,7 @@ class Terminal:
         if answer.accepted is None:
             await self._chat.update(_sent(request, answer.post.job), answer.post)
             return await self._answered(request, answer.post.job)
-        last = await self._chat.end_of(answer.accepted)
+        last = await self.end(answer.accepted)
         return await self._ended(request, answer.accepted, last, time.monotonic() - started)
 
     async def refuse(self, error: EaselError, request: Request) -> Report:
@@ -54,6 +56,14 @@ class Terminal:
     async def unfinished(self) -> list[str]:
         """Jobs of this terminal that an earlier process left."""
         return [step.id for step in await self._store.unfinished() if step.tenant == PLACE.tenant]
+
+    async def end(self, job: str) -> Post:
+        """The job's last word, once all of it is written down: leaving earlier would have it said again next time."""
+        last = await self._chat.end_of(job)
+        with suppress(EaselError):
+            while not (await self._store.step(PLACE.tenant, job)).state.is_final:
+                await asyncio.sleep(0.01)
+        return last
 
     async def _answered(self, request: Request, job: str) -> Report:
         files = [str(path) for path in self._chat.files.get(job, [])]

@@ -263,3 +263,17 @@ def test_the_demo_walks_from_a_drawing_to_a_history(newcomer: Newcomer) -> None:
     assert done.returncode == 0, done.stderr
     assert done.stderr.count("$ easel") == 6
     assert len(list((newcomer.home / "out").glob("v*.png"))) == 4
+
+
+def test_what_was_finished_is_not_done_again_and_what_was_interrupted_goes_on(newcomer: Newcomer) -> None:
+    for _ in range(4):
+        newcomer.makes("draw", "a fox")
+        assert "unfinished" not in newcomer.types("history", "--out", "out").stderr
+    newcomer.environment["FAILPOINTS"] = "begin.after_commit=kill"
+    assert newcomer.types("draw", "a heron", "--out", "out", "--time-scale", "0.01").returncode == -9
+    del newcomer.environment["FAILPOINTS"]
+    picked_up = newcomer.types("usage", "--time-scale", "0.01")
+    assert "unfinished: 1" in picked_up.stderr
+    assert "a heron" in picked_up.stderr
+    assert len(list((newcomer.home / "out").glob("v5-*.png"))) == 1
+    assert "unfinished" not in newcomer.types("usage").stderr
