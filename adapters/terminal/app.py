@@ -61,7 +61,8 @@ class Terminal:
         """The job's last word, once all of it is written down: leaving earlier would have it said again next time."""
         last = await self._chat.end_of(job)
         with suppress(EaselError):
-            while not (await self._store.step(PLACE.tenant, job)).state.is_final:
+            # What ends it is another task's transaction, which tells nobody.
+            while not (await self._store.step(PLACE.tenant, job)).state.is_final:  # noqa: ASYNC110
                 await asyncio.sleep(0.01)
         return last
 

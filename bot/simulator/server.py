@@ -5,11 +5,9 @@ Words in a prompt bring the vendor's refusals about: [moderation] [moderation-ou
 
 import asyncio
 import base64
-import binascii
 import contextlib
 import hashlib
 import hmac
-import io
 import json
 import math
 import secrets
@@ -19,17 +17,15 @@ from dataclasses import dataclass
 from typing import Any
 from urllib.parse import quote
 
-import httpx
 import uvicorn
-from PIL import Image
 from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
-from bot.simulator import faults
+from bot.simulator import faults, intake, shapes
 from bot.simulator.account import Account, SimulatorConfig, Task, beijing
-from bot.simulator.paint import output_size, paint
+from bot.simulator.paint import paint
 from bot.simulator.rules import MODELS, Refusal, Wanted, check, invalid
 
 __all__ = ["Running", "SimulatorConfig", "create_app", "serve"]
@@ -40,8 +36,6 @@ ENDPOINTS = {
     "/services/aigc/text2image/image-synthesis": "T2I",
     "/services/aigc/image2image/image-synthesis": "I2I",
 }
-MAX_REQUEST = 96 * 1024 * 1024
-MAX_DATA_URI = 10_485_760
 POLICY_SECONDS, UPLOAD_SECONDS = 300, 48 * 3600
 TRIGGERS = {
     "[moderation]": Refusal(400, "DataInspectionFailed", "Input data may contain inappropriate content."),
@@ -52,7 +46,6 @@ FAILING = {
     "[moderation-output]": ("DataInspectionFailed", "Output data may contain inappropriate content."),
     "[fail]": ("InternalError", "Internal server error!"),
 }
-FORMATS = {"JPEG", "PNG", "BMP", "TIFF", "WEBP", "GIF", "MPO"}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -102,12 +95,12 @@ class Server:
         try:
             answer = await self._submitted(request, endpoint, fault)
         except Refusal as refusal:
-            return _refused(refusal)
+            return shapes.refused(refusal)
         return await faults.response(fault) if fault and faults.is_after(fault) else answer
 
     async def _submitted(self, request: Request, endpoint: str, fault: dict[str, Any] | None) -> Response:
         self._check_key(request)
-        wanted = check(await _body(request), endpoint, request.headers.get("x-dashscope-async") == "enable")
+        wanted = check(await intake.body(request), endpoint, request.headers.get("x-dashscope-async") == "enable")
         for word, refusal in TRIGGERS.items():
             if word in wanted.prompt:
                 raise refusal
@@ -116,11 +109,13 @@ class Server:
         task = self.account.accept(wanted, inputs, mask, is_sync=endpoint == "MM")
         self._spoil(task, failure, fault)
         if endpoint != "MM":
-            return _answer({"output": {"task_status": "PENDING", "task_id": task.id}, "request_id": task.request_id})
+            return shapes.answer(
+                {"output": {"task_status": "PENDING", "task_id": task.id}, "request_id": task.request_id}
+            )
         await task.done.wait()
         if task.code:
             raise Refusal(500 if task.code.startswith("Internal") else 400, task.code, task.message)
-        return _answer(await self._sync_body(request, task))
+        return shapes.answer(await self._sync_body(request, task))
 
     def _spoil(self, task: Task, failure: tuple[str, str] | None, fault: dict[str, Any] | None) -> None:
         """Decide now how the task will end, if not well."""
@@ -151,7 +146,7 @@ class Server:
         try:
             inputs = tuple([await self._fetch(request, one, wanted) for one in wanted.images])
             mask = await self._fetch(request, wanted.mask, wanted) if wanted.mask else None
-            await asyncio.to_thread(_check_pictures, wanted, inputs, mask)
+            await asyncio.to_thread(intake.check_pictures, wanted, inputs, mask)
         except Refusal as refusal:
             if is_sync:
                 raise
@@ -160,7 +155,7 @@ class Server:
 
     async def _fetch(self, request: Request, value: str, wanted: Wanted) -> bytes:
         if value.startswith("data:"):
-            return _from_data_uri(value)
+            return intake.from_data_uri(value)
         if value.startswith("oss://"):
             return self._from_upload(request, value, wanted)
         if not value.startswith(("http://", "https://")):
@@ -168,7 +163,7 @@ class Server:
         own = f"{request.base_url}results/"
         if value.startswith(own):
             return await self._own_result(value.removeprefix(own))
-        return await _download(value, MODELS[wanted.model].max_bytes)
+        return await intake.download(value, MODELS[wanted.model].max_bytes)
 
     async def _own_result(self, rest: str) -> bytes:
         path, _, query = rest.partition("?")
@@ -203,10 +198,10 @@ class Server:
                 if where != "upload":
                     self.account.check_query()
                 if fault and fault["kind"] == "unknown":
-                    return _answer(_unknown(request.path_params.get("task_id", "")))
+                    return shapes.answer(shapes.unknown(request.path_params.get("task_id", "")))
                 answer = await handler(request)
             except Refusal as refusal:
-                return _refused(refusal)
+                return shapes.refused(refusal)
             return await faults.response(fault) if fault and faults.is_after(fault) else answer
 
         return guarded
@@ -214,20 +209,20 @@ class Server:
     async def _query(self, request: Request) -> Response:
         task_id = request.path_params["task_id"]
         task = self.account.find(task_id)
-        return _answer(_unknown(task_id) if task is None else self._task_body(request, task))
+        return shapes.answer(shapes.unknown(task_id) if task is None else self._task_body(request, task))
 
     async def _cancel(self, request: Request) -> Response:
         self.account.cancel(request.path_params["task_id"])
-        return _answer({"request_id": _request_id()})
+        return shapes.answer({"request_id": shapes.request_id()})
 
     async def _list(self, request: Request) -> Response:
-        page = max(1, _whole(request.query_params.get("page_no"), 1))
-        size = min(100, max(1, _whole(request.query_params.get("page_size"), 10)))
+        page = max(1, intake.whole(request.query_params.get("page_no"), 1))
+        size = min(100, max(1, intake.whole(request.query_params.get("page_size"), 10)))
         found = self.account.listed(request.query_params)
-        rows = [_row(task) for task in found[(page - 1) * size : page * size]]
+        rows = [shapes.row(task) for task in found[(page - 1) * size : page * size]]
         pages = math.ceil(len(found) / size)
         body = {"total": len(found), "data": rows, "total_page": pages, "page_no": page, "page_size": size}
-        return _answer({**body, "request_id": _request_id()})
+        return shapes.answer({**body, "request_id": shapes.request_id()})
 
     def _task_body(self, request: Request, task: Task) -> dict[str, Any]:
         n = task.wanted.n
@@ -242,10 +237,10 @@ class Server:
             output["task_metrics"] = {"TOTAL": n, "SUCCEEDED": good, "FAILED": bad}
         if task.state == "FAILED":
             output |= {"code": task.code, "message": task.message}
-        body: dict[str, Any] = {"request_id": _request_id(), "output": output}
+        body: dict[str, Any] = {"request_id": shapes.request_id(), "output": output}
         if task.state == "SUCCEEDED":
             output |= self._results(request, task)
-            body["usage"] = _usage(task)
+            body["usage"] = shapes.usage(task)
         return body
 
     def _results(self, request: Request, task: Task) -> dict[str, Any]:
@@ -282,7 +277,7 @@ class Server:
         if family.startswith(("qwen-image-plus", "qwen-image-max")) or family == "qwen-image":
             output["task_metric"] = {"TOTAL": 1, "FAILED": 0, "SUCCEEDED": 1}
         await self._picture(task.id, 0)
-        return {"output": output, "usage": _usage(task), "request_id": task.request_id}
+        return {"output": output, "usage": shapes.usage(task), "request_id": task.request_id}
 
     # Results
 
@@ -296,7 +291,7 @@ class Server:
         return hmac.new(self._secret, text, hashlib.sha256).hexdigest()[:32]
 
     def _is_signed(self, task_id: str, index: int, given: Any) -> bool:
-        expires = _whole(given.get("Expires"), 0)
+        expires = intake.whole(given.get("Expires"), 0)
         right = hmac.compare_digest(given.get("Signature", ""), self._signature(task_id, index, expires))
         return right and self.account.now() < expires
 
@@ -327,7 +322,7 @@ class Server:
         model = request.query_params.get("model", "")
         if request.query_params.get("action") != "getPolicy" or model not in MODELS:
             raise invalid("Required parameter(model) missing or invalid, please check the request parameters.")
-        request_id = _request_id()
+        request_id = shapes.request_id()
         policy = {
             "expires": self.account.now() + POLICY_SECONDS,
             "dir": f"dashscope-instant/{request_id}",
@@ -346,10 +341,10 @@ class Server:
             "x_oss_object_acl": "private",
             "x_oss_forbid_overwrite": "true",
         }
-        return _answer({"data": data, "request_id": request_id})
+        return shapes.answer({"data": data, "request_id": request_id})
 
     async def _store_upload(self, request: Request) -> Response:
-        fields = _form(await request.body(), request.headers.get("content-type", ""))
+        fields = intake.form(await request.body(), request.headers.get("content-type", ""))
         text = fields.get("policy", b"").decode()
         signature = hmac.new(self._secret, text.encode(), hashlib.sha256).hexdigest()
         if not hmac.compare_digest(signature, fields.get("Signature", b"").decode()):
@@ -418,153 +413,3 @@ async def serve(config: SimulatorConfig, host: str = "127.0.0.1", port: int = 0)
         server.should_exit = True
         await running
         listener.close()
-
-
-def _answer(body: dict[str, Any]) -> Response:
-    headers = {"x-request-id": body.get("request_id", ""), "x-dashscope-call-gateway": "true"}
-    return JSONResponse(body, headers=headers)
-
-
-def _refused(refusal: Refusal) -> Response:
-    body = {"code": refusal.code, "message": refusal.message, "request_id": _request_id()}
-    return JSONResponse(body, refusal.status, headers={"x-request-id": body["request_id"]})
-
-
-def _request_id() -> str:
-    return f"{secrets.token_hex(4)}-{secrets.token_hex(2)}-9{secrets.token_hex(1)}0-{secrets.token_hex(6)}"
-
-
-def _unknown(task_id: str) -> dict[str, Any]:
-    return {"request_id": _request_id(), "output": {"task_id": task_id, "task_status": "UNKNOWN"}}
-
-
-def _row(task: Task) -> dict[str, Any]:
-    return {
-        "task_id": task.id,
-        "api_key_id": "1",
-        "caller_parent_id": "1",
-        "caller_uid": "1",
-        "gmt_create": int(task.accepted * 1000),
-        "start_time": int((task.started or task.accepted) * 1000),
-        "end_time": int(task.ended * 1000) if task.ended else None,
-        "model_name": task.wanted.model,
-        "region": "cn-beijing",
-        "request_id": task.request_id,
-        "status": task.state,
-        "user_api_unique_key": f"apikey:v1:image:{task.wanted.endpoint}::{task.wanted.model}",
-    }
-
-
-def _usage(task: Task) -> dict[str, Any]:
-    wanted, kind = task.wanted, MODELS[task.wanted.model].usage
-    width, height = _size_of(task)
-    if kind == "count":
-        return {"image_count": task.billed}
-    if kind == "size":
-        return {
-            "image_count": task.billed,
-            "size": f"{width}*{height}",
-            "total_tokens": 0,
-            "input_tokens": 0,
-            "output_tokens": 0,
-        }
-    if kind == "tiered":
-        tier = "1k" if width * height <= 2_250_000 else "2k"
-        return {
-            "output_width": width,
-            "output_height": height,
-            "input_image_count": len(wanted.images),
-            "input_image_type": f"qima_input_{tier}",
-            "output_image_count": task.billed,
-            "output_image_type": f"qima_output_{tier}",
-        }
-    tokens = {"input_tokens": 0, "output_tokens": 0, "total_tokens": 0} if kind == "tokens" else {}
-    return {"width": width, "height": height, "image_count": task.billed, **tokens}
-
-
-def _size_of(task: Task) -> tuple[int, int]:
-    if not task.inputs:
-        return task.wanted.size or (1024, 1024)
-    with Image.open(io.BytesIO(task.inputs[-1])) as image:
-        return output_size(task.wanted, image.size)
-
-
-def _check_pictures(wanted: Wanted, inputs: tuple[bytes, ...], mask: bytes | None) -> None:
-    sizes = [_check_picture(one, wanted) for one in inputs]
-    if mask is not None and _check_picture(mask, wanted) != sizes[0]:
-        raise invalid("the parameters must conform to the specification: mask and base image must have the same size.")
-
-
-def _check_picture(data: bytes, wanted: Wanted) -> tuple[int, int]:
-    rule = MODELS[wanted.model]
-    if len(data) > rule.max_bytes:
-        raise invalid("Multimodal file size is too large")
-    try:
-        with Image.open(io.BytesIO(data)) as image:
-            image.load()
-            kind, size, bands = image.format, image.size, image.getbands()
-    except (OSError, ValueError, SyntaxError, Image.DecompressionBombError):
-        raise invalid("Invalid image format or corrupted file") from None
-    allowed = FORMATS - ({"GIF"} if wanted.function else set())
-    if kind not in allowed or ("A" in bands and not rule.alpha):
-        raise invalid("image format error")
-    if rule.sides and not (rule.sides[0] <= min(size) and max(size) <= rule.sides[1]):
-        raise invalid("the size of input image is too small or too large.")
-    return size
-
-
-def _from_data_uri(value: str) -> bytes:
-    if len(value) > MAX_DATA_URI:
-        raise invalid(f"Exceeded limit on max bytes per data-uri item : {MAX_DATA_URI}'.")
-    head, _, text = value.partition(",")
-    if not head.endswith(";base64"):
-        raise invalid("The provided URL does not appear to be valid. Ensure it is correctly formatted.")
-    try:
-        return base64.b64decode(text, validate=True)
-    except binascii.Error:
-        raise invalid("Invalid image format or corrupted file") from None
-
-
-async def _download(url: str, limit: int) -> bytes:
-    """As the vendor fetches: type and length are looked at. Only loopback can be reached from here."""
-    if not url.startswith(("http://127.0.0.1:", "http://localhost:")):
-        raise invalid("download image failed")
-    try:
-        async with httpx.AsyncClient(trust_env=False, timeout=5) as client:
-            answer = await client.get(url)
-    except httpx.HTTPError:
-        raise invalid("download image failed") from None
-    if answer.status_code != 200:
-        raise invalid("download image failed")
-    if not answer.headers.get("content-type", "").startswith("image/"):
-        raise invalid("Wrong Content-Type of multimodal url")
-    if len(answer.content) > limit:
-        raise invalid("Multimodal file size is too large")
-    return answer.content
-
-
-async def _body(request: Request) -> Any:
-    body = bytearray()
-    async for chunk in request.stream():
-        body += chunk
-        if len(body) > MAX_REQUEST:
-            raise Refusal(400, "BadRequest.TooLarge", "Payload Too Large.")
-    try:
-        return json.loads(body)
-    except ValueError:
-        raise invalid("Required body invalid, please check the request body format.") from None
-
-
-def _form(body: bytes, content_type: str) -> dict[str, bytes]:
-    """The fields of a multipart form, enough for the upload's flat one."""
-    boundary = content_type.partition("boundary=")[2].strip('"').encode()
-    fields: dict[str, bytes] = {}
-    for part in body.split(b"--" + boundary)[1:-1]:
-        head, _, value = part.strip(b"\r\n").partition(b"\r\n\r\n") if part.count(b"\r\n\r\n") else (b"", b"", b"")
-        name = head.partition(b'name="')[2].partition(b'"')[0].decode()
-        fields[name] = part.partition(b"\r\n\r\n")[2].removesuffix(b"\r\n") if name else value
-    return fields
-
-
-def _whole(text: str | None, default: int) -> int:
-    return int(text) if text and text.isascii() and text.isdecimal() and len(text) < 12 else default
