@@ -206,7 +206,7 @@ def test_every_format_we_promise_is_read(kind: str) -> None:
 def test_a_phone_photo_becomes_what_we_keep_and_what_a_model_takes() -> None:
     photo = encoded(noise(403, 302).resize((4032, 3024)), "JPEG", quality=92)
     taken = intake.take(photo)
-    assert max(taken.width, taken.height) == 4032
+    assert (taken.width, taken.height) == (3072, 2304)
     fitted = intake.fit(taken.data, PictureLimits(min_side=384, max_side=3072))
     assert (fitted.width, fitted.height) == (3072, 2304)
     assert len(fitted.data) <= 7_000_000
@@ -370,3 +370,19 @@ async def test_the_pool_works_off_the_loop_and_closes() -> None:
     pool = Pool(2)
     assert await pool.run(threading.current_thread) is not threading.current_thread()
     pool.close()
+
+
+@pytest.mark.parametrize("orientation", [3, 6])
+def test_a_large_photo_with_a_profile_is_turned_and_brought_to_srgb_while_it_shrinks(orientation: int) -> None:
+    exif = Image.Exif()
+    exif[0x0112] = orientation
+    profile = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
+    image = Image.new("RGB", (4000, 1000), "white")
+    image.paste("red", (0, 0, 2000, 1000))
+    taken = intake.take(encoded(image, "JPEG", exif=exif, icc_profile=profile, quality=95))
+    assert (taken.width, taken.height) == ((3072, 768) if orientation == 3 else (768, 3072))
+    with Image.open(io.BytesIO(taken.data)) as mine:
+        assert "icc_profile" not in mine.info
+        red, _, blue = mine.convert("RGB").getpixel((taken.width - 50, 50))  # type: ignore[misc]
+        assert red > 200
+        assert blue < 60
