@@ -46,7 +46,9 @@ def shows_pictures(command: Command) -> Command:
         [
             click.option("--out", type=click.Path(path_type=Path), default=Path(), help="Folder for pictures."),
             click.option("--json", "as_json", is_flag=True, help="Print one JSON object and nothing else."),
-            click.option("--time-scale", type=float, help="Pace of the simulator; 1 is the real one."),
+            click.option(
+                "--time-scale", type=click.FloatRange(min=0), help="Pace of the simulator; 1 is the real one."
+            ),
         ],
     )
 
@@ -146,7 +148,7 @@ def budget(**options: Any) -> None:
 
 @cli.command()
 @click.option("--data", type=click.Path(path_type=Path), help="Data folder.")
-@click.option("--time-scale", type=float, help="Pace of the simulator; 1 is the real one.")
+@click.option("--time-scale", type=click.FloatRange(min=0), help="Pace of the simulator; 1 is the real one.")
 @click.option("--out", type=click.Path(path_type=Path), default=Path("out"), help="Folder for pictures.")
 def demo(data: Path | None, time_scale: float | None, out: Path) -> None:
     """Draw, edit, edit, undo and expand a real photo on the simulator."""
@@ -157,7 +159,7 @@ def demo(data: Path | None, time_scale: float | None, out: Path) -> None:
 
 @cli.command()
 @click.option("--port", type=click.IntRange(0, 65535), default=8090, show_default=True)
-@click.option("--time-scale", type=float, default=1.0, show_default=True, help="1 is the real pace.")
+@click.option("--time-scale", type=click.FloatRange(min=0), default=1.0, show_default=True, help="1 is the real pace.")
 @click.option("--key", default="sk-simulator", show_default=True, help="The API key it accepts.")
 @click.option("--overflow", type=click.Choice(["queue", "refuse"]), default="queue", show_default=True)
 @click.option("--seed", type=int, help="Fixes the durations.")

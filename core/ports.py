@@ -103,12 +103,12 @@ class Store(Protocol):
         """The session's newest steps, oldest first."""
         ...
 
-    async def unfinished(self) -> list[Step]:
-        """Every step still to be brought to its end, oldest first."""
+    async def unfinished(self, limit: int | None = None) -> list[Step]:
+        """Steps still to be brought to their end, in the order they are served; all, or the first ``limit``."""
         ...
 
-    async def in_line(self, account: str, model: str) -> list[Step]:
-        """The steps of one queue not yet made, in the order they are served."""
+    async def in_line(self, account: str, model: str) -> list[tuple[str, str]]:
+        """Tenant and id of one queue's steps not yet made, in the order they are served."""
         ...
 
     async def session_of_thread(self, place: Place) -> str | None:

@@ -217,7 +217,7 @@ class Service:
         ]
         if not mine:
             raise NotFound("refuse.nothing_to_cancel")
-        return mine[-1]
+        return max(mine, key=lambda step: step.created)
 
     async def _usage(self, request: Request) -> Post:
         now = self._tools.clock.now()

@@ -15,6 +15,8 @@ from core.storage import ledger, rows
 from core.storage.tables import messages, pictures, sessions, step_pictures, steps, workspaces
 from core.types import Head, Money, Picture, Place, Sent, Step, StepState
 
+SERVED = (steps.c.submitted.is_(None), steps.c.priority, steps.c.created)
+"""The order of service: what runs, then by priority, then by age."""
 FINAL = [state.value for state in StepState if state.is_final]
 
 
@@ -68,19 +70,21 @@ class Store:
         )
         return list(reversed(await self._steps(query)))
 
-    async def unfinished(self) -> list[Step]:
-        """Every step still to be brought to its end, oldest first."""
-        return await self._steps(select(steps).where(steps.c.state.not_in(FINAL)).order_by(steps.c.created))
+    async def unfinished(self, limit: int | None = None) -> list[Step]:
+        """Steps still to be brought to their end, in the order they are served; all, or the first ``limit``."""
+        query = select(steps).where(steps.c.state.not_in(FINAL)).order_by(*SERVED).limit(limit)
+        return await self._steps(query)
 
-    async def in_line(self, account: str, model: str) -> list[Step]:
-        """The steps of one queue not yet made, in the order they are served."""
+    async def in_line(self, account: str, model: str) -> list[tuple[str, str]]:
+        """Tenant and id of one queue's steps not yet made, in the order they are served."""
         waiting = [StepState.QUEUED, StepState.SUBMITTING, StepState.RUNNING]
         query = (
-            select(steps)
+            select(steps.c.tenant, steps.c.id)
             .where(steps.c.account == account, steps.c.model == model, steps.c.state.in_(waiting))
-            .order_by(steps.c.submitted.is_(None), steps.c.priority, steps.c.created)
+            .order_by(*SERVED)
         )
-        return await self._steps(query)
+        async with self._engine.begin() as connection:
+            return [(row.tenant, row.id) for row in await connection.execute(query)]
 
     async def session_of_thread(self, place: Place) -> str | None:
         """The session of a thread we post in, else None."""
