@@ -16,6 +16,8 @@ VALUES = {
     "seed": "Fixed seed, 0 to 2147483647.",
     "no": "What must not be in it.",
     "model": "A model of `easel models`.",
+}
+WANX_VALUES = {
     "strength": "0 to 1 (style, edit).",
     "scale": "1 to 4 (upscale).",
     "top": "1.0 to 2.0 (expand).",
@@ -26,6 +28,8 @@ VALUES = {
 FLAGS = {
     "raw": "Do not let the service extend the prompt.",
     "watermark": "Add the service's watermark.",
+}
+WANX_FLAGS = {
     "sketch": "The picture is a line drawing (sketch).",
 }
 FUNCTIONS = ("style", "restyle", "edit", "inpaint", "unwatermark", "expand", "upscale", "colorize", "sketch", "cartoon")
@@ -55,16 +59,25 @@ def shows_pictures(command: Command) -> Command:
 
 def makes_pictures(command: Command) -> Command:
     """The options of product.md §2, handed to the grammar as they were typed."""
-    values = [
-        click.option(
-            f"--{name}", *(["-n"] if name == "n" else []), *(["--negative"] if name == "no" else []), name, help=text
-        )
-        for name, text in VALUES.items()
-    ]
+    short = {"n": "-n", "no": "--negative"}
+    values = [click.option(f"--{name}", *filter(None, [short.get(name)]), name, help=VALUES[name]) for name in VALUES]
     flags = [click.option(f"--{name}", is_flag=True, help=text) for name, text in FLAGS.items()]
+    return shows_pictures(_with(command, [*values, *flags]))
+
+
+def continues(command: Command) -> Command:
+    """The option of commands that work on a picture."""
+    return click.option("--from", "source", metavar="STEP", help="Continue from this step instead of the last.")(
+        command
+    )
+
+
+def wanx_options(command: Command) -> Command:
+    """What only the Wanx functions know."""
+    values = [click.option(f"--{name}", help=text) for name, text in WANX_VALUES.items()]
+    flags = [click.option(f"--{name}", is_flag=True, help=text) for name, text in WANX_FLAGS.items()]
     mask = click.option("--mask", help="A mask picture, or left, right, top, bottom, center (inpaint).")
-    source = click.option("--from", "source", metavar="STEP", help="Continue from this step instead of the last.")
-    return shows_pictures(_with(command, [*values, *flags, mask, source]))
+    return _with(command, [*values, *flags, mask])
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})
@@ -85,6 +98,7 @@ def draw(words: tuple[str, ...], **options: Any) -> None:
 
 @cli.command()
 @makes_pictures
+@continues
 @click.argument("words", nargs=-1, required=True)
 def edit(words: tuple[str, ...], **options: Any) -> None:
     """Edit the pictures named after the instruction, or the last result."""
@@ -95,6 +109,8 @@ def edit(words: tuple[str, ...], **options: Any) -> None:
 
 @cli.command()
 @makes_pictures
+@continues
+@wanx_options
 @click.argument("function", type=click.Choice(FUNCTIONS))
 @click.argument("words", nargs=-1)
 def wanx(function: str, words: tuple[str, ...], **options: Any) -> None:

@@ -28,7 +28,7 @@ INTERRUPTED = 130
 def run_words(action: str, words: Sequence[str], options: Mapping[str, Any]) -> int:
     """draw, edit, wanx: words and pictures, options as typed."""
     text, pictures = split_words(words)
-    mask = options["mask"]
+    mask = options.get("mask")
     is_file = mask is not None and Path(mask).suffix != ""
     given = {name: _typed(value) for name, value in options.items() if name not in OWN and value not in {None, False}}
     if mask is not None and not is_file:
@@ -39,7 +39,7 @@ def run_words(action: str, words: Sequence[str], options: Mapping[str, Any]) -> 
         pictures=pictures,
         mask=Path(mask).absolute() if is_file else None,
         given=given,
-        target=options["source"],
+        target=options.get("source"),
         out=options["out"],
     )
     return run(line, options)
