@@ -67,9 +67,8 @@ def makes_pictures(command: Command) -> Command:
 
 def continues(command: Command) -> Command:
     """The option of commands that work on a picture."""
-    return click.option("--from", "source", metavar="STEP", help="Continue from this step instead of the last.")(
-        command
-    )
+    option = click.option("--from", "source", metavar="STEP", help="Continue from this step instead of the last.")
+    return _with(command, [option])
 
 
 def wanx_options(command: Command) -> Command:

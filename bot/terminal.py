@@ -29,7 +29,7 @@ def run_words(action: str, words: Sequence[str], options: Mapping[str, Any]) -> 
     """draw, edit, wanx: words and pictures, options as typed."""
     text, pictures = split_words(words)
     mask = options.get("mask")
-    is_file = mask is not None and Path(mask).suffix != ""
+    is_file = isinstance(mask, str) and Path(mask).suffix != ""
     given = {name: _typed(value) for name, value in options.items() if name not in OWN and value not in {None, False}}
     if mask is not None and not is_file:
         given["mask"] = mask
@@ -37,7 +37,7 @@ def run_words(action: str, words: Sequence[str], options: Mapping[str, Any]) -> 
         action=Action(action),
         text=text,
         pictures=pictures,
-        mask=Path(mask).absolute() if is_file else None,
+        mask=Path(str(mask)).absolute() if is_file else None,
         given=given,
         target=options.get("source"),
         out=options["out"],

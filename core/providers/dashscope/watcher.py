@@ -23,8 +23,8 @@ FEW = 4
 """Tasks likely at work up to which each is asked about by itself."""
 AT_ONCE = 4
 LIST_EVERY = 0.125
-BEHIND = 5.0
-"""Seconds between two questions about a task that waits behind a full house: it may have been cancelled."""
+BEHIND = 1.0
+"""Seconds between two questions about tasks that wait behind a full house, one of them at a time."""
 EARLY = 1.0
 """Seconds between two questions about a task younger than any of its model has been when it ended."""
 REMEMBERED = 20
@@ -47,6 +47,7 @@ class Watched:
     due: float = 0.0
     failures: int = 0
     is_asking: bool = False
+    is_behind: bool = False
     asked_at: datetime = field(default_factory=lambda: datetime.now(UTC))
 
 
@@ -60,6 +61,7 @@ class Watcher:
         self._tasks: dict[str, Watched] = {}
         self._ages: dict[str, deque[float]] = {}
         self._wake = asyncio.Event()
+        self._behind_due = 0.0
         self._loop: asyncio.Task[None] | None = None
         self._asking: set[asyncio.Task[None]] = set()
 
@@ -83,7 +85,7 @@ class Watcher:
     def nudge(self, task_id: str) -> None:
         """Something happened to it: ask at once."""
         if task_id in self._tasks:
-            self._tasks[task_id].due = self._tasks[task_id].since = -BEHIND
+            self._tasks[task_id].due = self._tasks[task_id].since = 0.0
             self._wake.set()
 
     async def close(self) -> None:
@@ -103,7 +105,7 @@ class Watcher:
                 await self._look_at_list(hot)
                 await asyncio.sleep(LIST_EVERY)
                 continue
-            for one in self._due(likely):
+            for one in self._due([*likely, *self._one_behind()]):
                 one.is_asking = True
                 task = asyncio.create_task(self._query(one, max(len(hot), 1)))
                 self._asking.add(task)
@@ -111,16 +113,24 @@ class Watcher:
             await self._sleep_until_due()
 
     def _likely(self) -> list[Watched]:
-        """Those that may be at work: of each model the oldest, as many as it runs at once. The rest, now and then."""
+        """Those that may be at work: of each model the oldest, as many as it runs at once."""
         found: list[Watched] = []
         places: dict[str, int] = {}
-        now = time.monotonic()
         for one in sorted(self._tasks.values(), key=lambda watched: watched.since):
             places[one.model] = places.get(one.model, 0) + 1
-            in_house = one.running_limit is None or places[one.model] <= one.running_limit
-            if in_house or max(one.due, one.since) + BEHIND <= now:
+            one.is_behind = one.running_limit is not None and places[one.model] > one.running_limit
+            if not one.is_behind:
                 found.append(one)
         return found
+
+    def _one_behind(self) -> list[Watched]:
+        """Now and then one of those that wait: it may have been cancelled, or the house be emptier than we think."""
+        now = time.monotonic()
+        if now < self._behind_due:
+            return []
+        self._behind_due = now + BEHIND
+        behind = [one for one in self._tasks.values() if one.is_behind and not one.is_asking]
+        return [min(behind, key=lambda one: one.due)] if behind else []
 
     def _is_young(self, one: Watched) -> bool:
         """Younger than any of its model was at its end: hardly finished."""
