@@ -13,6 +13,8 @@ CLOCK_SKEW = timedelta(minutes=2)
 PATIENCE = timedelta(hours=2)
 """How long a submit refused for load is tried again before its person is told."""
 MAX_BACK_OFF = 60.0
+MAX_SENDS = 4
+"""Times a submit whose answer got lost is sent, each time after no task of it was found."""
 MAX_TASKS = 2
 """Tasks made for one step: a FAILED task cost nothing, so one more may be tried."""
 
@@ -65,6 +67,9 @@ async def submit(tools: Tools, tenant: str, step_id: str) -> str:
                 await tools.on_throttled(step.account, step.model)
             await tools.clock.sleep(error.retry_after or delay)
             delay = min(delay * 2, MAX_BACK_OFF)
+        except Uncertain as error:
+            await fail(tools, step, error, state=StepState.UNKNOWN)
+            return "ended"
         except (Refused, Misconfigured) as error:
             await fail(tools, step, error)
             return "ended"
@@ -79,36 +84,53 @@ async def _submit_once(tools: Tools, step: Step) -> str:
         await _tell_if_cancelled(tools, step)
         return "ended"
     failpoint("submit.after_intent")
-    if lost_before:
-        return await _resolve(tools, intended)
-    return await _send(tools, intended)
+    return await _send(tools, intended, lost=lost_before)
 
 
-async def _send(tools: Tools, step: Step) -> str:
-    try:
-        sent = await tools.providers[step.account].submit(work_of(step, tools.catalog.model(step.model)))
-    except Uncertain as error:
-        log.warning("submit_uncertain", step=step.id, code=error.code)
-        return await _resolve(tools, step)
-    failpoint("submit.after_send")
-    return await _record(tools, step, sent)
+async def _send(tools: Tools, step: Step, *, lost: bool) -> str:
+    """Send the work. Whenever the service may or may not have it, its task is looked for before anything is sent again.
 
-
-async def _resolve(tools: Tools, step: Step) -> str:
-    """The service may or may not have it: adopt the task it made, or send again only if there is none.
-
-    A synchronous model's lost call leaves no task to adopt, so its person decides.
+    A synchronous model's lost call leaves no task to find, so its person decides.
     """
-    if tools.catalog.model(step.model).sync:
-        return await _lost(tools, step)
-    await tools.clock.sleep(tools.settle)
-    since = (step.intended or tools.clock.now()) - CLOCK_SKEW
-    known = await tools.store.known_tasks(step.account, step.model, since)
-    found = await tools.providers[step.account].find(work_of(step, tools.catalog.model(step.model)), since, known)
-    if found is not None:
-        log.info("task_adopted", step=step.id, task=found.id)
-        return await _record(tools, step, found)
-    return await _send(tools, step)
+    model = tools.catalog.model(step.model)
+    for _ in range(MAX_SENDS):
+        if lost and model.sync:
+            break
+        found = await _find_lost(tools, step) if lost else None
+        if found is not None:
+            log.info("task_adopted", step=step.id, task=found.id)
+            return await _record(tools, step, found)
+        try:
+            sent = await tools.providers[step.account].submit(work_of(step, model))
+        except Uncertain as error:
+            log.warning("submit_uncertain", step=step.id, code=error.code)
+            lost = True
+            continue
+        failpoint("submit.after_send")
+        return await _record(tools, step, sent)
+    return await _lost(tools, step)
+
+
+async def _find_lost(tools: Tools, step: Step) -> Task | None:
+    """The task a lost submit made, None when there is none. Raises Uncertain when the service will not tell.
+
+    That the list cannot be had just now says nothing of the submit: it must never pass for "not taken".
+    """
+    started, delay = tools.clock.now(), tools.settle
+    work = work_of(step, tools.catalog.model(step.model))
+    since = (step.intended or started) - CLOCK_SKEW
+    while True:
+        await tools.clock.sleep(delay)
+        known = await tools.store.known_tasks(step.account, step.model, since)
+        try:
+            return await tools.providers[step.account].find(work, since, known)
+        except Retryable as error:
+            log.warning("list_failed", step=step.id, code=error.code, wait=delay)
+            if tools.clock.now() - started > PATIENCE:
+                raise Uncertain("status.lost_call", charged="maybe", code=error.code) from error
+            delay = min(delay * 2, MAX_BACK_OFF)
+        except (Refused, Misconfigured) as error:
+            raise Uncertain("status.lost_call", charged="maybe", code=error.code) from error
 
 
 async def _record(tools: Tools, step: Step, sent: Task | Outcome) -> str:

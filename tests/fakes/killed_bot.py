@@ -52,7 +52,11 @@ async def _all_ended(easel: wiring.Easel, wishes: list[Request]) -> bool:
 def break_it(mutant: str) -> None:
     """The deliberately broken variants the same test must catch."""
     if mutant == "resubmit":
-        generate._resolve = generate._send
+
+        async def nothing_found(*_: object) -> None:
+            return None
+
+        generate._find_lost = nothing_found  # type: ignore[assignment]
     elif mutant == "no_read_back":
 
         async def find_nothing(*_: object) -> None:

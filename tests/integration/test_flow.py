@@ -499,3 +499,22 @@ async def test_a_mask_of_ones_own_is_brought_to_the_pictures_size(team: Team, tm
     step, _ = await team.gets(Action.INPAINT, "a green meadow", photos=("coffee.png",), mask=given)
     assert step.mask
     assert step.mask.size == step.inputs[0].size
+
+
+@pytest.mark.parametrize("kind", ["status", "html", "drop_before"])
+async def test_f05_when_the_list_cannot_be_had_a_lost_submit_is_never_taken_for_refused(team: Team, kind: str) -> None:
+    team.simulator.account.faults += [
+        {"where": "submit", "kind": "drop_after"},
+        {"where": "list", "kind": kind, "status": 500, "times": 2},
+    ]
+    step, _ = await team.gets(Action.DRAW, "a fox")
+    assert step.state is StepState.DONE
+    assert len(team.simulator.account.tasks) == 1
+
+
+async def test_a_service_that_loses_every_answer_is_left_alone_after_a_few_tries(team: Team) -> None:
+    team.simulator.account.faults.append({"where": "submit", "kind": "status", "status": 502, "times": 0})
+    step, post = await team.gets(Action.DRAW, "a fox")
+    assert (step.state, step.charged) == (StepState.UNKNOWN, "maybe")
+    assert kinds(post) == [ButtonKind.RETRY, ButtonKind.DROP]
+    assert team.simulator.account.tasks == {}
