@@ -102,7 +102,7 @@ async def _run(line: Line, options: Mapping[str, Any]) -> int:
             tell("terminal.recovered", count=len(left))
         wish = request(line, key=uuid.uuid4().hex, user=getpass.getuser(), locale=chosen.locale)
         report = await terminal.run(wish)
-        await asyncio.gather(*(terminal.end(job) for job in left))
+        await asyncio.gather(*(terminal.end(job) for job in left), return_exceptions=True)
         return _print(report, as_json=as_json)
 
 

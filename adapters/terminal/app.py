@@ -9,7 +9,7 @@ from typing import Any
 from adapters.terminal.chat import TerminalChat
 from adapters.terminal.decode import PLACE
 from core import posts
-from core.errors import EaselError
+from core.errors import DeliveryError, EaselError
 from core.messages import say
 from core.ports import Store
 from core.service import Service
@@ -42,10 +42,19 @@ class Terminal:
         except EaselError as error:
             return await self.refuse(error, request)
         if answer.accepted is None:
-            await self._chat.update(_sent(request, answer.post.job), answer.post)
-            return await self._answered(request, answer.post.job)
-        last = await self.end(answer.accepted)
+            return await self._say_at_once(request, answer.post)
+        try:
+            last = await self.end(answer.accepted)
+        except DeliveryError as error:
+            return Report(code=FAILED, data=_error(error.key, say(error.key, request.locale, **error.params), "yes"))
         return await self._ended(request, answer.accepted, last, time.monotonic() - started)
+
+    async def _say_at_once(self, request: Request, post: Post) -> Report:
+        try:
+            await self._chat.update(_sent(request, post.job), post)
+        except DeliveryError as error:
+            return Report(code=FAILED, data=_error(error.key, say(error.key, request.locale, **error.params), "no"))
+        return await self._answered(request, post.job)
 
     async def refuse(self, error: EaselError, request: Request) -> Report:
         """Say no, and why."""
@@ -58,13 +67,20 @@ class Terminal:
         return [step.id for step in await self._store.unfinished() if step.tenant == PLACE.tenant]
 
     async def end(self, job: str) -> Post:
-        """The job's last word, once all of it is written down: leaving earlier would have it said again next time."""
-        last = await self._chat.end_of(job)
+        """The job's last word, once all of it is written down: leaving earlier would have it said again next time.
+
+        Raises DeliveryError when its pictures could not be written.
+        """
+        try:
+            return await self._chat.end_of(job)
+        finally:
+            await self._settled(job)
+
+    async def _settled(self, job: str) -> None:
         with suppress(EaselError):
             # What ends it is another task's transaction, which tells nobody.
             while not (await self._store.step(PLACE.tenant, job)).state.is_final:  # noqa: ASYNC110
                 await asyncio.sleep(0.01)
-        return last
 
     async def _answered(self, request: Request, job: str) -> Report:
         files = [str(path) for path in self._chat.files.get(job, [])]

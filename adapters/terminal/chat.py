@@ -67,7 +67,13 @@ class TerminalChat:
         return self._ended.setdefault(job, asyncio.get_running_loop().create_future())
 
     async def _say(self, post: Post, out: Path) -> None:
-        written = [await self._write(one, out) for one in post.pictures]
+        try:
+            written = [await self._write(one, out) for one in post.pictures]
+        except DeliveryError as error:
+            self._print("✘ " + say(error.key, self._locale, **error.params))
+            if post.job and not self.end_of(post.job).done():
+                self.end_of(post.job).set_exception(error)
+            raise
         if post.tone is Tone.STATUS:
             self._show_progress(post)
             return

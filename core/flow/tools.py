@@ -15,6 +15,9 @@ from core.pictures.pool import Pool
 from core.ports import Blobs, Chat, Clock, Provider, Store
 from core.types import Money, Post, Sent, Step, StepState
 
+DELIVERY_TRIES = 6
+"""Times a result is shown before a platform that will not take it is left alone."""
+
 log = structlog.get_logger()
 
 
@@ -98,7 +101,15 @@ async def fail(
 
 async def tell_end(tools: Tools, step: Step) -> None:
     """Show how a step ended. A platform that refuses for good cannot make the job fail again: history has it."""
-    try:
-        await say(tools, step, posts.ended(step))
-    except (DeliveryError, NotFound) as error:
-        log.warning("undeliverable", step=step.id, error=error.key)
+    delay = tools.back_off
+    for is_last in [False] * (DELIVERY_TRIES - 1) + [True]:
+        try:
+            await say(tools, step, posts.ended(step))
+        except (DeliveryError, NotFound) as error:
+            log.warning("undeliverable", step=step.id, error=error.key)
+            if is_last or not isinstance(error, DeliveryError) or error.permanent:
+                return
+            await tools.clock.sleep(delay)
+            delay *= 2
+        else:
+            return

@@ -277,3 +277,13 @@ def test_what_was_finished_is_not_done_again_and_what_was_interrupted_goes_on(ne
     assert "a heron" in picked_up.stderr
     assert len(list((newcomer.home / "out").glob("v5-*.png"))) == 1
     assert "unfinished" not in newcomer.types("usage").stderr
+
+
+def test_a_folder_that_cannot_be_written_to_is_said_and_the_picture_stays_in_the_history(newcomer: Newcomer) -> None:
+    (newcomer.home / "taken").write_text("not a folder")
+    for words in (("draw", "a fox", "--time-scale", "0.01"), ("history",)):
+        done = newcomer.types(*words, "--json", "--out", "taken")
+        assert done.returncode == 1, done.stderr
+        assert json.loads(done.stdout)["error"]["key"] == "terminal.out"
+    assert newcomer.types("show", "--out", "out", newcomer.makes("info")["step"]).returncode == 0
+    assert len(list((newcomer.home / "out").glob("v1-*.png"))) == 1
