@@ -162,14 +162,15 @@ def budget(**options: Any) -> None:
 
 
 @cli.command()
+@click.option("--port", type=click.IntRange(0, 65535), help="Port of the web room.")
 @click.option("--data", type=click.Path(path_type=Path), help="Data folder.")
 @click.option("--time-scale", type=click.FloatRange(min=0), help="Pace of the simulator; 1 is the real one.")
-@click.option("--out", type=click.Path(path_type=Path), default=Path("out"), help="Folder for pictures.")
-def demo(data: Path | None, time_scale: float | None, out: Path) -> None:
-    """Draw, edit, edit, undo and expand a real photo on the simulator."""
+@click.option("--open", "open_browser", is_flag=True, help="Open it in the browser.")
+def demo(port: int | None, data: Path | None, time_scale: float | None, open_browser: bool) -> None:
+    """The whole product in a web room on this machine; needs no account."""
     from bot.demo import run  # noqa: PLC0415
 
-    sys.exit(run(data, time_scale, out))
+    sys.exit(run(port, data, time_scale, open_browser=open_browser))
 
 
 @cli.command()

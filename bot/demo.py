@@ -1,74 +1,90 @@
-"""``easel demo``: draw → edit → edit → undo → wanx on a real photo, in the terminal, on the simulator or with a key."""
+"""``easel demo``: the bot, its database, a simulator of the service and the web room, on this machine, until Ctrl-C."""
 
 import asyncio
-import getpass
-import uuid
-from collections.abc import Iterator
-from importlib.resources import as_file, files
+import signal
+import socket
+import webbrowser
+from importlib.resources import files
 from pathlib import Path
 
 import click
 
-from adapters.terminal.app import Terminal
-from adapters.terminal.chat import TerminalChat
-from adapters.terminal.decode import Line, request
+from adapters.web import render
+from adapters.web.app import bind
+from adapters.web.chat import PLATFORM, TENANT, WebChat
+from adapters.web.store import Room
 from bot import logs, settings, wiring
 from bot.simulator.server import SimulatorConfig
+from core.errors import ConfigurationError
 from core.messages import say
-from core.ports import Blobs, Chat
-from core.types import Action
+from core.pictures import intake
+from core.types import Post, Tone
 
 TIME_SCALE = 0.3
+PHOTOS = ("coffee.png", "chelsea.png", "rocket.jpg")
 
 
-def run(data: Path | None, time_scale: float | None, out: Path) -> int:
-    """The walk; exit code 0 when every step went well."""
-    overrides = {"EASEL_DATA_DIR": data} if data else {}
-    chosen = settings.load(**overrides)
-    try:
-        return asyncio.run(_walk(chosen, TIME_SCALE if time_scale is None else time_scale, out.absolute()))
-    except KeyboardInterrupt:
-        click.echo(say("terminal.interrupted", chosen.locale), err=True)
-        return 130
-
-
-def steps(photo: Path, out: Path) -> Iterator[tuple[str, Line]]:
-    """Each step as the command one would type, and what it means."""
-    yield (
-        "easel draw 'a red fox in the snow, watercolour'",
-        Line(action=Action.DRAW, text="a red fox in the snow, watercolour", out=out),
+def run(port: int | None, data: Path | None, time_scale: float | None, *, open_browser: bool) -> int:
+    """Run until told to stop. Raises ConfigurationError naming the setting."""
+    chosen = settings.load(**({"EASEL_DATA_DIR": data} if data else {}))
+    logs.set_up(
+        chosen.log_format, "error" if chosen.log_level == "info" else chosen.log_level, settings.secrets(chosen)
     )
-    yield (
-        f"easel edit 'add a lemon on the saucer' {photo.name}",
-        Line(action=Action.EDIT, text="add a lemon on the saucer", pictures=(photo,), out=out),
-    )
-    yield "easel edit 'make it night'", Line(action=Action.EDIT, text="make it night", out=out)
-    yield "easel undo", Line(action=Action.UNDO, out=out)
-    yield (
-        "easel wanx expand 'a long wooden table' --left 1.5 --right 1.5",
-        Line(action=Action.EXPAND, text="a long wooden table", given={"left": "1.5", "right": "1.5"}, out=out),
-    )
-    yield "easel history", Line(action=Action.HISTORY, out=out)
-
-
-async def _walk(chosen: settings.Settings, time_scale: float, out: Path) -> int:
-    logs.set_up(chosen.log_format, "error", settings.secrets(chosen))
-    chats: list[TerminalChat] = []
-
-    def make_chat(blobs: Blobs) -> dict[str, Chat]:
-        chats.append(TerminalChat(blobs, chosen.locale))
-        return {"terminal": chats[0]}
-
-    click.echo(say("demo.hello", chosen.locale) if wiring.is_simulated(chosen) else "", err=True)
-    simulator = SimulatorConfig(time_scale=time_scale)
-    with as_file(files("bot") / "photos" / "coffee.png") as photo:
-        async with wiring.open_easel(chosen, make_chat, simulator=simulator) as easel:
-            terminal = Terminal(easel.service, easel.tools.store, chats[0])
-            for command, line in steps(photo, out):
-                click.echo(f"\n$ {command}", err=True)
-                wish = request(line, key=uuid.uuid4().hex, user=getpass.getuser(), locale=chosen.locale)
-                report = await terminal.run(wish)
-                if report.code:
-                    return report.code
-    click.echo("\n" + say("demo.done", chosen.locale, folder=str(out)), err=True)
+    simulator = SimulatorConfig(time_scale=TIME_SCALE if time_scale is None else time_scale)
+    asyncio.run(_serve(chosen, listen(chosen, port), simulator, open_browser=open_browser))
     return 0
+
+
+def listen(chosen: settings.Settings, port: int | None) -> socket.socket:
+    """The port asked for; when nobody asked and the usual one is taken, any free one."""
+    wanted = chosen.http_port if port is None else port
+    try:
+        return bind(chosen.http_host, wanted)
+    except OSError as error:
+        if port is not None or "http_port" in chosen.model_fields_set:
+            setting = "EASEL_HTTP_PORT" if port is None else "--port"
+            reason = error.strerror or "error"
+            raise ConfigurationError("config.port", setting=setting, port=wanted, reason=reason) from None
+        return bind(chosen.http_host, 0)
+
+
+async def _serve(
+    chosen: settings.Settings, listening: socket.socket, simulator: SimulatorConfig, *, open_browser: bool
+) -> None:
+    stop = asyncio.Event()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        asyncio.get_running_loop().add_signal_handler(number, stop.set)
+    address = wiring.address_of(chosen, listening)
+    chosen = chosen.model_copy(update={"public_url": address})
+    room = Room.at(chosen.data_dir)
+    async with wiring.open_easel(
+        chosen, lambda blobs: {PLATFORM: WebChat(room, blobs, address)}, simulator=simulator
+    ) as easel:
+        if await room.prepare():
+            await furnish(room, easel, chosen.locale)
+        async with wiring.open_web(chosen, easel, listening, room):
+            hello = "demo.simulated" if easel.simulated else "demo.real"
+            click.echo(
+                say(hello, chosen.locale) + "\n\n    " + f"{address}/room" + "\n\n" + say("demo.stop", chosen.locale)
+            )
+            if open_browser:
+                await asyncio.to_thread(webbrowser.open, f"{address}/room")
+            await stop.wait()
+    click.echo(say("demo.stopped", chosen.locale))
+
+
+async def furnish(room: Room, easel: wiring.Easel, locale: str) -> None:
+    """A word of welcome, three photos to play with, and a gallery that two stars lead to."""
+    tools = easel.tools
+    await tools.store.save_settings(TENANT, {"channels": {"*": {"gallery": "gallery"}}})
+    hello = Post(tone=Tone.NOTE, title=say("room.welcome_title", locale), text=say("room.welcome", locale))
+    await room.say("general", "", render.body(hello, []))
+    shown = []
+    for name in PHOTOS:
+        data = (files("bot") / "photos" / name).read_bytes()
+        taken = await tools.pool.run(intake.take, data)
+        ref = await tools.blobs.keep(TENANT, taken.data)
+        await room.keep_upload(ref, name, taken.width, taken.height, taken.media_type)
+        shown.append(render.upload(await room.upload(ref)))
+    body = {**render.body(Post(tone=Tone.NOTE, text=say("room.photos", locale)), []), "pictures": shown}
+    await room.say("general", "", body)

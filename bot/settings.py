@@ -66,6 +66,8 @@ class Settings(BaseSettings):
     public_url: str | None = _named("EASEL_PUBLIC_URL")
     http_host: str = _named("EASEL_HTTP_HOST", "127.0.0.1")
     http_port: int = Field(default=8080, validation_alias=AliasChoices("EASEL_HTTP_PORT"), ge=0, le=65535)
+    metrics_port: int | None = Field(default=None, validation_alias=AliasChoices("EASEL_METRICS_PORT"), ge=0, le=65535)
+    link_keys: SecretStr | None = _named("EASEL_LINK_KEYS")
     locale: str = _named("EASEL_LOCALE", "en")
     log_format: str = _named("EASEL_LOG_FORMAT", "auto")
     log_level: str = _named("EASEL_LOG_LEVEL", "info")
@@ -164,11 +166,11 @@ def unknown_variables() -> list[tuple[str, str]]:
     known += [f"{name}_FILE" for name in known]
     # Settings of the platforms, read by their own adapters.
     known += ["EASEL_SLACK_API_URL", "EASEL_SLACK_FILE_HOSTS", "EASEL_DISCORD_API_URL", "EASEL_DISCORD_CDN_HOSTS"]
-    known += ["EASEL_METRICS_PORT"]
     strangers = sorted(name for name in os.environ if name.startswith("EASEL_") and name not in known)
     return [(name, difflib.get_close_matches(name, known, n=1, cutoff=0)[0]) for name in strangers]
 
 
 def secrets(settings: Settings) -> list[str]:
     """Every secret value set, for the log's redaction."""
-    return [key.get_secret_value() for key in settings.keys.values()]
+    ours = settings.link_keys.get_secret_value().split(",") if settings.link_keys else []
+    return [*(key.get_secret_value() for key in settings.keys.values()), *ours]

@@ -1,15 +1,25 @@
 """Puts Easel together: the only place that names concrete classes. Read it top to bottom."""
 
 import asyncio
+import os
+import secrets
 import signal
+import socket
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
-from contextlib import AsyncExitStack, asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from urllib.parse import urlsplit
 
 import httpx
 from filelock import FileLock, Timeout
 
+from adapters.web.app import bind, create_app, room_pages, serving
+from adapters.web.health import Health
+from adapters.web.pages import Pages
+from adapters.web.painter import Painter
+from adapters.web.room import RoomApi
+from adapters.web.store import Room
 from bot.settings import Settings
 from bot.simulator.server import SimulatorConfig, serve
 from core.catalog import Catalog
@@ -21,9 +31,11 @@ from core.ports import Blobs, Chat, Clock, Provider
 from core.providers.dashscope import catalog_text
 from core.providers.dashscope.client import DashScope
 from core.service import Service
+from core.signed_links import Links
 from core.storage import database
 from core.storage.blobs import open_blobs
 from core.storage.store import Store
+from core.storage.together import Together
 
 SIMULATOR_KEY = "sk-simulator"
 SETTLE = 2.0
@@ -106,6 +118,8 @@ async def open_easel(
         stack.callback(pool.close)
         tools = Tools(
             store=Store(ours),
+            together=Together(ours),
+            links=Links(link_keys(settings), settings.public_url or ""),
             blobs=blobs,
             catalog=catalog,
             providers=providers,
@@ -118,6 +132,53 @@ async def open_easel(
         await engine.start()
         stack.push_async_callback(engine.stop)
         yield Easel(service=Service(tools, engine), tools=tools, engine=engine, simulated=is_simulated(settings))
+
+
+def address_of(settings: Settings, listening: socket.socket) -> str:
+    """Where people reach the web server: as set, else on this machine."""
+    host = "127.0.0.1" if settings.http_host in {"0.0.0.0", "::"} else settings.http_host  # noqa: S104
+    return (settings.public_url or f"http://{host}:{listening.getsockname()[1]}").rstrip("/")
+
+
+def hosts_of(settings: Settings, listening: socket.socket) -> list[str]:
+    """The names a browser may know us by."""
+    port = listening.getsockname()[1]
+    names = {"127.0.0.1", "localhost", "[::1]", settings.http_host}
+    public = urlsplit(settings.public_url or "").netloc.lower()
+    return [*(f"{name}:{port}" for name in sorted(names)), *filter(None, [public])]
+
+
+@asynccontextmanager
+async def open_web(
+    settings: Settings, easel: Easel, listening: socket.socket, room: Room | None = None
+) -> AsyncIterator[None]:
+    """Painter, picture pages and health; the room where there is one; metrics on their own port if so set."""
+    checks = {"room": room.last_change} if room else {}
+    health = Health(easel.tools, checks)
+    routes = [*health.routes(), *Painter(easel.service, easel.tools).routes(), *Pages(easel.tools).routes()]
+    if room is not None:
+        routes += [*room_pages(), *RoomApi(room, easel.service, easel.tools).routes()]
+    async with AsyncExitStack() as stack:
+        if settings.metrics_port is not None:
+            routes = [one for one in routes if one.path != "/metrics"]
+            private = bind(settings.http_host, settings.metrics_port)
+            await stack.enter_async_context(serving(create_app(health.metrics_routes(), []), private))
+        await stack.enter_async_context(serving(create_app(routes, hosts_of(settings, listening)), listening))
+        if room is not None:
+            stack.push_async_callback(room.close)
+        yield
+
+
+def link_keys(settings: Settings) -> list[str]:
+    """What links are signed with: the operator's own (several workers need the same), or one made at first start."""
+    if settings.link_keys:
+        return list(settings.link_keys.get_secret_value().split(","))
+    path = settings.data_dir / "link.key"
+    with suppress(FileExistsError):
+        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+        with os.fdopen(descriptor, "w") as file:
+            file.write(secrets.token_urlsafe(32))
+    return [path.read_text()]
 
 
 def stop_this_process() -> None:

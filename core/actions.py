@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from core.errors import Rejected
-from core.types import ButtonKind
+from core.types import Action, ButtonKind
 
 VERSION = "e1"
 LONGEST_ID = 100
@@ -87,6 +87,52 @@ MEANINGS = {
     "❌": ReactionKind.REMOVE,
     "🗑": ReactionKind.REMOVE,
 }
+
+
+BUTTONS: Mapping[ButtonKind, Action] = {
+    ButtonKind.EDIT: Action.EDIT,
+    ButtonKind.UNDO: Action.UNDO,
+    ButtonKind.AGAIN: Action.AGAIN,
+    ButtonKind.RETRY: Action.AGAIN,
+    ButtonKind.MORE: Action.MORE,
+    ButtonKind.DELETE: Action.DELETE,
+    ButtonKind.PICK: Action.PICK,
+    ButtonKind.CANCEL: Action.CANCEL,
+    ButtonKind.RERUN: Action.RERUN,
+    ButtonKind.DROP: Action.DROP,
+    ButtonKind.MASK: Action.MASK,
+    ButtonKind.REGION: Action.REGION,
+    ButtonKind.EXPAND: Action.EXPAND,
+    ButtonKind.UPSCALE: Action.UPSCALE,
+    ButtonKind.COLORIZE: Action.COLORIZE,
+    ButtonKind.STYLE: Action.STYLE,
+    ButtonKind.SKETCH: Action.SKETCH,
+    ButtonKind.COMPARE: Action.COMPARE,
+    ButtonKind.HISTORY: Action.HISTORY,
+    ButtonKind.INFO: Action.INFO,
+    ButtonKind.SEND_ME: Action.SEND_ME,
+}
+"""What each button asks for."""
+ADDED: Mapping[ReactionKind, Action] = {
+    ReactionKind.AGAIN: Action.AGAIN,
+    ReactionKind.UPSCALE: Action.UPSCALE,
+    ReactionKind.UNDO: Action.UNDO,
+    ReactionKind.VOTE: Action.VOTE,
+    ReactionKind.CHOOSE: Action.CHOOSE,
+    ReactionKind.FAVOURITE: Action.FAVOURITE,
+    ReactionKind.SEND_ME: Action.SEND_ME,
+    ReactionKind.INFO: Action.INFO,
+    ReactionKind.REMOVE: Action.REMOVE,
+}
+TAKEN_AWAY: Mapping[ReactionKind, Action] = {
+    ReactionKind.VOTE: Action.UNVOTE,
+    ReactionKind.FAVOURITE: Action.UNFAVOURITE,
+}
+
+
+def asked_by(reaction: Reaction, *, added: bool) -> Action | None:
+    """What adding a reaction, or taking it away, asks for."""
+    return (ADDED if added else TAKEN_AWAY).get(reaction.kind)
 
 
 def encode(kind: ButtonKind, step: str, index: int = 0) -> str:

@@ -155,7 +155,7 @@ def _words(name: str) -> dict[str, Action]:
     if name == "wanx":
         return {action.value.removeprefix("wanx."): action for action in Action if action.is_wanx}
     made = {Action.DRAW, Action.EDIT}
-    return {a.value.replace("_", "-"): a for a in Action if not a.is_wanx and a not in made}
+    return {a.value.replace("_", "-"): a for a in Action if a.is_typed and not a.is_wanx and a not in made}
 
 
 def _check_length(*texts: str) -> None:

@@ -5,7 +5,22 @@ from datetime import datetime
 from typing import Any, Protocol
 
 from core.budgets import Caps, Spending
-from core.types import Attachment, Head, Money, Outcome, Person, Picture, Place, Post, Sent, Step, StepState, Task, Work
+from core.types import (
+    Attachment,
+    Head,
+    Money,
+    Outcome,
+    Person,
+    Picture,
+    Place,
+    Post,
+    Sent,
+    Step,
+    StepState,
+    Tally,
+    Task,
+    Work,
+)
 
 
 class Blobs(Protocol):
@@ -76,6 +91,14 @@ class Chat(Protocol):
         """Our message for this job, read back from the platform: the way to know whether a post went through."""
         ...
 
+    async def private_place(self, place: Place, person: Person) -> Place:
+        """Where only this person and we speak, in the same workspace. May raise DeliveryError."""
+        ...
+
+    async def link(self, sent: Sent) -> str:
+        """An address that leads to the message, "" where there is none."""
+        ...
+
     def fetch(self, attachment: Attachment, limit: int) -> AsyncIterator[bytes]:
         """The bytes of a person's file, at most ``limit``. Raises Rejected (gone, too large) or DeliveryError."""
         ...
@@ -111,8 +134,8 @@ class Store(Protocol):
         """Tenant and id of one queue's steps not yet made, in the order they are served."""
         ...
 
-    async def session_of_thread(self, place: Place) -> str | None:
-        """The session of a thread we post in, else None."""
+    async def is_ours(self, place: Place) -> bool:
+        """Is it a thread that hangs from a message of ours, or that we post in?"""
         ...
 
     async def head(self, tenant: str, session: str) -> Head | None:
@@ -198,12 +221,19 @@ class Store(Protocol):
         """Seconds the service worked on the newest steps of a model."""
         ...
 
-    async def remember(self, sent: Sent, tenant: str, step: str) -> None:
-        """Which message of ours shows which step: how a reply or a reaction finds its picture."""
+    async def counts(self) -> dict[tuple[str, str, str], int]:
+        """How many steps there are of each action, model and state, of all tenants together."""
         ...
 
-    async def message_of(self, step: Step) -> Sent | None:
-        """The status message of a step."""
+    async def remember(self, sent: Sent, tenant: str, step: str, role: str = "status") -> None:
+        """Which message of ours shows which step: how a reply or a reaction finds its picture.
+
+        ``role``: the "status" message that becomes the result, or a copy, such as "gallery".
+        """
+        ...
+
+    async def message_of(self, step: Step, role: str = "status") -> Sent | None:
+        """The message of a step in that role."""
         ...
 
     async def step_of_message(self, place: Place, message: str) -> str:
@@ -220,6 +250,42 @@ class Store(Protocol):
 
     async def usage(self, tenant: str, since: datetime) -> list[Spending]:
         """Who spent what since then, holds included."""
+        ...
+
+
+class Together(Protocol):
+    """What a team thinks of its pictures and has begun to ask for. Each method is one transaction."""
+
+    async def react(self, tenant: str, step: str, person: str, kind: str, index: int = 0) -> Tally:
+        """Vote for a picture, or mark a favourite: once a person, however often it is delivered."""
+        ...
+
+    async def unreact(self, tenant: str, step: str, person: str, kind: str, index: int = 0) -> Tally:
+        """Take it back."""
+        ...
+
+    async def tally(self, tenant: str, step: str) -> Tally:
+        """The counts."""
+        ...
+
+    async def choose(self, tenant: str, step: str, index: int) -> None:
+        """The picture of a step that was settled on."""
+        ...
+
+    async def draft(self, tenant: str, draft: str, request: Mapping[str, Any], now: datetime) -> None:
+        """Keep a request that waits for something. The same again changes nothing; old ones are swept."""
+        ...
+
+    async def read_draft(self, tenant: str, draft: str) -> tuple[dict[str, Any], bool]:
+        """The request, and whether it was used already. Raises NotFound."""
+        ...
+
+    async def use_draft(self, tenant: str, draft: str) -> bool:
+        """True for the first who uses it, and only for them."""
+        ...
+
+    async def delete(self, tenant: str, step: str, now: datetime) -> list[str]:
+        """Take a step's pictures away and move heads off it; the keys nothing else needs any more."""
         ...
 
 

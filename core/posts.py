@@ -1,17 +1,44 @@
 """What we say: a step, an error or an answer as a Post in its reader's language. Renderers escape, not we."""
 
-from collections.abc import Mapping, Sequence
-from datetime import datetime
+from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 from core import sessions
-from core.budgets import Caps, Spending
 from core.errors import EaselError
 from core.messages import say
-from core.types import CURRENCY, Action, Button, ButtonKind, Money, Picture, Post, Request, Shown, Step, StepState, Tone
+from core.types import (
+    Action,
+    Button,
+    ButtonKind,
+    Person,
+    Picture,
+    Post,
+    Request,
+    Shown,
+    Step,
+    StepState,
+    Tally,
+    Tone,
+)
 
 SHORT = 40
 """Characters of a prompt where it only names a picture."""
+REGIONS = ("left", "right", "top", "bottom", "center")
+"""The quick regions of a mask, in the order of their buttons' index."""
+MORE = (
+    ButtonKind.MASK,
+    ButtonKind.EXPAND,
+    ButtonKind.UPSCALE,
+    ButtonKind.COLORIZE,
+    ButtonKind.STYLE,
+    ButtonKind.SKETCH,
+    ButtonKind.COMPARE,
+    ButtonKind.HISTORY,
+    ButtonKind.INFO,
+    ButtonKind.SEND_ME,
+    ButtonKind.RERUN,
+)
 LONG_FACTOR = 3
 """How many times its usual time a job may take before we say that it takes long."""
 
@@ -77,6 +104,7 @@ def _working(step: Step, parent: Step | None, line: str, progress: float) -> Pos
         job=step.id,
         progress=progress,
         buttons=(_button(ButtonKind.CANCEL, step),),
+        private=step.options.private,
     )
 
 
@@ -107,11 +135,14 @@ def short(step: Step) -> str:
     return text if len(text) <= SHORT else f"{text[: SHORT - 1].rstrip()}…"
 
 
-def ended(step: Step, locale: str | None = None) -> Post:
-    """The result, or how the step ended without one."""
+def ended(step: Step, locale: str | None = None, tally: Tally | None = None) -> Post:
+    """The result with what people think of it, or how the step ended without one."""
     locale = locale or step.locale
+    if step.deleted:
+        text = say("status.deleted", locale, version=step.number)
+        return Post(tone=Tone.NOTE, text=text, job=step.id, private=step.options.private)
     if step.outputs:
-        return _result(step, locale)
+        return _result(step, locale, tally)
     if not step.state.is_final:
         return Post(tone=Tone.STATUS, title=title(step), text=say("status.still_working", locale), job=step.id)
     kinds = {
@@ -125,11 +156,12 @@ def ended(step: Step, locale: str | None = None) -> Post:
         text=explain(step.error or "status.broken", {"reference": step.id, **step.error_params}, locale, step.charged),
         job=step.id,
         buttons=tuple(_button(kind, step) for kind in kinds),
+        private=step.options.private,
     )
 
 
-def _result(step: Step, locale: str) -> Post:
-    lines = [caption(step, locale), *_notes(step, locale)]
+def _result(step: Step, locale: str, tally: Tally | None) -> Post:
+    lines = [caption(step, locale), *_notes(step, locale), *_opinions(step, locale, tally)]
     if step.partial:
         lines.append(say("result.partial", locale, made=len(step.outputs), asked=step.n, why=say(step.partial, locale)))
     if step.depth >= sessions.WEAR_DEPTH:
@@ -145,7 +177,55 @@ def _result(step: Step, locale: str) -> Post:
         job=step.id,
         pictures=tuple(shown(step, index, locale) for index in range(len(step.outputs))),
         buttons=(*(_button(kind, step) for kind in kinds), *(_button(ButtonKind.PICK, step, at) for at in picks)),
+        private=step.options.private,
     )
+
+
+def _opinions(step: Step, locale: str, tally: Tally | None) -> list[str]:
+    lines: list[str] = []
+    if tally and tally.votes:
+        votes = " · ".join(f"{index + 1} × {count}" for index, count in tally.votes.items())
+        lines.append(say("result.votes", locale, votes=votes))
+    if step.chosen is not None:
+        lines.append(say("result.chosen", locale, picture=step.chosen + 1))
+    if tally and tally.favourites:
+        lines.append(say("result.favourites", locale, count=tally.favourites))
+    return lines
+
+
+def more(step: Step, index: int, locale: str) -> Post:
+    """Everything else one can do with a picture, for whoever asked."""
+    kinds = [kind for kind in MORE if kind is not ButtonKind.RERUN or step.depth]
+    kinds = [kind for kind in kinds if kind is not ButtonKind.COMPARE or step.inputs]
+    text = say("more.text", locale, version=step.number, name=short(step))
+    buttons = tuple(Button(kind=kind, step=step.id, label=_label(kind, locale), index=index) for kind in kinds)
+    return Post(tone=Tone.NOTE, text=text, buttons=buttons, private=True)
+
+
+def offer_mask(draft: str, url: str, locale: str, job: str = "") -> Post:
+    """Which part should change? The painter where it can be reached, and quick regions."""
+    regions = tuple(
+        Button(kind=ButtonKind.REGION, step=draft, label=say(f"region.{name}", locale), index=at)
+        for at, name in enumerate(REGIONS)
+    )
+    painter = (Button(kind=ButtonKind.LINK, step=draft, label=say("mask.paint", locale), url=url),) if url else ()
+    text = say("mask.offer" if url else "refuse.no_mask", locale)
+    return Post(tone=Tone.NOTE, text=text, job=job, buttons=painter + regions, private=True, reason="refuse.no_mask")
+
+
+def gallery(step: Step, tally: Tally, link: str, locale: str) -> Post:
+    """A favourite's copy: its picture, whose it is, and the way back."""
+    index = step.chosen or 0
+    text = say("gallery.text", locale, person=step.person.name, count=tally.favourites, version=step.number)
+    back = (Button(kind=ButtonKind.LINK, step=step.id, label=say("gallery.back", locale), url=link),) if link else ()
+    pictures = (shown(step, index, locale),)
+    return Post(tone=Tone.RESULT, title=title(step), text=text, job=f"{step.id}g", pictures=pictures, buttons=back)
+
+
+def copied(step: Step, person: Person, locale: str) -> Post:
+    """A result sent to somebody in private."""
+    result = ended(step, locale)
+    return replace(result, job=f"{step.id}c{len(person.id)}", private=False)
 
 
 def caption(step: Step, locale: str) -> str:
@@ -183,84 +263,10 @@ def moved(step: Step, picture: Picture, index: int, locale: str) -> Post:
     return Post(tone=Tone.NOTE, text=text, job=step.id, pictures=(shown(step, index, locale),))
 
 
-def history(steps: Sequence[Step], tree: bytes, locale: str) -> Post:
-    """The picture of the tree and a line for each version."""
-    lines = [say("history.line", locale, version=step.number, name=short(step), id=step.id) for step in steps]
-    alt = say("history.alt", locale, count=len(steps))
-    drawn = Shown(drawn=tree, name="history.png", alt=alt)
-    return Post(tone=Tone.NOTE, title=say("history.title", locale), text="\n".join(lines), pictures=(drawn,))
-
-
-def node(step: Step, *, foreign: bool, locale: str) -> tuple[str, str]:
-    """Label and caption of a step in the tree."""
-    if foreign:
-        return say("history.foreign", locale, owner=step.person.name, version=step.number), short(step)
-    return f"v{step.number}", short(step)
-
-
-def compare_labels(step: Step, parent: Step | None, locale: str) -> tuple[str, str]:
-    """What to write over the two halves."""
-    before = f"v{parent.number}" if parent else say("compare.upload", locale)
-    return before, f"v{step.number}"
-
-
-def compare(step: Step, side: bytes, flicker: bytes, locale: str) -> Post:
-    """Before and after, side by side and as a two-frame animation."""
-    text = say("compare.text", locale, version=step.number, name=short(step))
-    alt = say("compare.alt", locale, name=short(step))
-    pictures = (
-        Shown(drawn=side, name=f"compare-{step.id}.png", alt=alt),
-        Shown(drawn=flicker, name=f"compare-{step.id}.webp", alt=alt),
-    )
-    return Post(tone=Tone.NOTE, title=say("compare.title", locale), text=text, pictures=pictures)
-
-
-def info(step: Step, locale: str) -> Post:
-    """Everything that made a step's picture."""
-    facts = {
-        **sessions.recipe(step, 0),
-        "task": step.task_id or "",
-        "request": step.request_id or "",
-        "negative": step.options.negative or "",
-    }
-    lines = [say("info.line", locale, name=name, value=value) for name, value in facts.items() if value]
-    return Post(tone=Tone.NOTE, title=title(step), text="\n".join(lines), job=step.id, private=True)
-
-
-def usage(spending: Sequence[Spending], caps: Caps, now: datetime, locale: str) -> Post:
-    """What this month cost, by day and person."""
-    title_line = say("usage.title", locale, month=f"{now:%Y-%m}")
-    if not spending:
-        return Post(tone=Tone.NOTE, title=title_line, text=say("usage.none", locale), private=True)
-    lines = [
-        say("usage.line", locale, day=one.day, person=one.person, count=one.steps, cost=one.total) for one in spending
-    ]
-    totals: dict[str, Money] = {}
-    for one in spending:
-        known = totals.get(one.total.currency)
-        amount = one.total.amount + (known.amount if known else 0)
-        totals[one.total.currency] = Money(amount=amount, currency=one.total.currency)
-    lines += [say("usage.total", locale, cost=total) for total in totals.values()]
-    return Post(tone=Tone.NOTE, title=title_line, text="\n".join([*lines, _caps(caps, locale)]), private=True)
-
-
-def budget(caps: Caps, locale: str) -> Post:
-    """The budgets as they stand."""
-    return Post(tone=Tone.NOTE, title=say("budget.title", locale), text=_caps(caps, locale), private=True)
-
-
-def _caps(caps: Caps, locale: str) -> str:
-    known = {name: getattr(caps, name) for name in Caps.__dataclass_fields__}
-    limits = {name: Money(amount=limit, currency=CURRENCY) for name, limit in known.items() if limit is not None}
-    lines = [say(f"budget.cap.{name}", locale, limit=limit) for name, limit in limits.items()]
-    return "\n".join(lines) or say("budget.no_caps", locale)
-
-
-def help_text(locale: str) -> Post:
-    """What one can do here."""
-    return Post(tone=Tone.NOTE, title=say("help.title", locale), text=say("help.text", locale), private=True)
-
-
 def _button(kind: ButtonKind, step: Step, index: int = 0) -> Button:
-    label = str(index + 1) if kind is ButtonKind.PICK else say(f"button.{kind.value}", step.locale)
+    label = str(index + 1) if kind is ButtonKind.PICK else _label(kind, step.locale)
     return Button(kind=kind, step=step.id, label=label, index=index)
+
+
+def _label(kind: ButtonKind, locale: str) -> str:
+    return say(f"button.{kind.value}", locale)

@@ -38,7 +38,9 @@ def thread_session(place: Place) -> str:
 
 
 def picture_at(step: Step, index: int) -> Picture:
-    """One of a step's pictures. Raises Rejected when it made none, or not as many."""
+    """One of a step's pictures. Raises Rejected when it made none, not as many, or they were deleted."""
+    if step.deleted:
+        raise Rejected("refuse.picture_gone")
     if not step.outputs:
         raise Rejected("refuse.no_result", version=step.number)
     if not 0 <= index < len(step.outputs):

@@ -6,7 +6,7 @@ from datetime import datetime
 from decimal import Decimal
 from enum import StrEnum
 from functools import cache
-from typing import Any, TypeVar, cast
+from typing import Any, NamedTuple, TypeVar, cast
 
 from pydantic import TypeAdapter
 
@@ -64,6 +64,15 @@ class Action(StrEnum):
     SETTINGS = "settings"
     FORGET_ME = "forget_me"
     HELP = "help"
+    MORE = "more"
+    MASK = "mask"
+    REGION = "region"
+    VOTE = "vote"
+    UNVOTE = "unvote"
+    CHOOSE = "choose"
+    FAVOURITE = "favourite"
+    UNFAVOURITE = "unfavourite"
+    REMOVE = "remove"
 
     @property
     def is_wanx(self) -> bool:
@@ -74,6 +83,26 @@ class Action(StrEnum):
     def makes_pictures(self) -> bool:
         """Does the image service have to work for it?"""
         return self.is_wanx or self in {Action.DRAW, Action.EDIT, Action.AGAIN, Action.RERUN}
+
+    @property
+    def is_typed(self) -> bool:
+        """Can it be typed? The rest are asked for by buttons and reactions only."""
+        return self not in NEVER_TYPED
+
+
+NEVER_TYPED = frozenset(
+    {
+        Action.MORE,
+        Action.MASK,
+        Action.REGION,
+        Action.VOTE,
+        Action.UNVOTE,
+        Action.CHOOSE,
+        Action.FAVOURITE,
+        Action.UNFAVOURITE,
+        Action.REMOVE,
+    }
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, order=True)
@@ -144,11 +173,15 @@ class Options:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Attachment:
-    """A file a person gave: ``ref`` is whatever the platform's Chat needs to fetch it; size in bytes if told."""
+    """A file a person gave: ``ref`` is whatever the platform's Chat needs to fetch it; size in bytes if told.
 
-    ref: str
+    ``key`` is set instead when its bytes are a blob of ours already, such as a mask from the painter.
+    """
+
+    ref: str = ""
     name: str = ""
     size: int | None = None
+    key: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -158,6 +191,7 @@ class Request:
     ``key`` is the platform's own event id, so a redelivery changes nothing. ``text`` may still hold options;
     ``given`` are options a platform asked for in typed fields. ``target`` is the step replied to or pressed,
     ``index`` which of its pictures (from 0). ``reply`` is what the platform's Chat needs to answer.
+    ``is_admin``: the platform vouches, now, that this person runs the channel or workspace.
     """
 
     key: str
@@ -172,6 +206,7 @@ class Request:
     target: str | None = None
     index: int | None = None
     reply: Mapping[str, str] = field(default_factory=dict)
+    is_admin: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -242,6 +277,7 @@ class Step:
     ``intended`` is set before the submit leaves, ``submitted`` once the service's task id is recorded,
     ``outcome`` is a synchronous answer as JSON; ``partial`` tells why fewer pictures came than asked for;
     ``notes`` are message keys about the pictures given, such as "the first frame was taken".
+    ``chosen`` is the picture a vote or its person settled on; a ``deleted`` step has lost its pictures.
     """
 
     id: str
@@ -283,6 +319,8 @@ class Step:
     outcome: Mapping[str, Any] | None = None
     partial: str | None = None
     notes: tuple[str, ...] = ()
+    chosen: int | None = None
+    deleted: datetime | None = None
 
     @property
     def tenant(self) -> str:
@@ -298,8 +336,15 @@ class Head:
     index: int = 0
 
 
+class Tally(NamedTuple):
+    """What people think of a step: votes by picture (from 0), and how many like it."""
+
+    votes: Mapping[int, int]
+    favourites: int
+
+
 class ButtonKind(StrEnum):
-    """The buttons of product.md §3.4; the value stands in the button's id for ever."""
+    """The buttons of product.md §3.4 and §5; the value stands in the button's id for ever."""
 
     EDIT = "edit"
     UNDO = "undo"
@@ -311,16 +356,32 @@ class ButtonKind(StrEnum):
     RERUN = "rerun"
     RETRY = "retry"
     DROP = "drop"
+    MASK = "mask"
+    REGION = "region"
+    EXPAND = "expand"
+    UPSCALE = "upscale"
+    COLORIZE = "colorize"
+    STYLE = "style"
+    SKETCH = "sketch"
+    COMPARE = "compare"
+    HISTORY = "history"
+    INFO = "info"
+    SEND_ME = "sendme"
+    LINK = "link"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Button:
-    """A button: what it does, to which step, which picture; the label is a message in the reader's language."""
+    """A button: what it does, to which step, which picture; the label is a message in the reader's language.
+
+    ``url`` is where a LINK leads; such a button asks nothing of us.
+    """
 
     kind: ButtonKind
     step: str
     label: str
     index: int = 0
+    url: str = ""
 
 
 class Tone(StrEnum):
@@ -348,7 +409,7 @@ class Post:
 
     ``title`` is set bold. ``job`` is the step it belongs to: a read-back finds it by this.
     ``progress`` 0–1 while working. ``private``: only the person who asked may see it. ``reason``: the message key
-    of a refusal, for programs.
+    of a refusal, for programs. ``menu`` are buttons to choose one of, when they are too many to stand in a row.
     """
 
     tone: Tone
@@ -358,6 +419,7 @@ class Post:
     progress: float | None = None
     pictures: tuple[Shown, ...] = ()
     buttons: tuple[Button, ...] = ()
+    menu: tuple[Button, ...] = ()
     private: bool = False
     reason: str = ""
 

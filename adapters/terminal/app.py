@@ -42,7 +42,7 @@ class Terminal:
         except EaselError as error:
             return await self.refuse(error, request)
         if answer.accepted is None:
-            return await self._say_at_once(request, answer.post)
+            return await self._say_at_once(request, answer.post or posts.note("status.nothing", request.locale))
         try:
             last = await self.end(answer.accepted)
         except DeliveryError as error:
@@ -54,6 +54,8 @@ class Terminal:
             await self._chat.update(_sent(request, post.job), post)
         except DeliveryError as error:
             return Report(code=FAILED, data=_error(error.key, say(error.key, request.locale, **error.params), "no"))
+        if post.reason:
+            return Report(code=REFUSED, data=_error(post.reason, post.text, "no"))
         return await self._answered(request, post.job)
 
     async def refuse(self, error: EaselError, request: Request) -> Report:

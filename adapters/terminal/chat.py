@@ -49,6 +49,14 @@ class TerminalChat:
         """Nothing can be read back from a terminal, and repeating a line harms nobody."""
         return None
 
+    async def private_place(self, place: Place, person: Person) -> Place:
+        """There is one person at a terminal."""
+        return place
+
+    async def link(self, sent: Sent) -> str:
+        """A terminal has no addresses."""
+        return ""
+
     async def fetch(self, attachment: Attachment, limit: int) -> AsyncIterator[bytes]:
         """The file in pieces, at most ``limit`` bytes. Raises Rejected."""
         try:

@@ -39,6 +39,7 @@ def request(line: Line, *, key: str, user: str, locale: str) -> Request:
         target=line.target,
         index=line.index,
         reply={"out": str(line.out.absolute())},
+        is_admin=True,
     )
 
 

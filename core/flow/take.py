@@ -1,20 +1,26 @@
 """take: fetch the attached pictures and make them ours, begin the step, say what will happen."""
 
 from collections.abc import AsyncIterator, Sequence
+from dataclasses import replace
+from datetime import timedelta
 from typing import Any
 
-from core import budgets, grammar, posts, sessions
+from core import budgets, grammar, posts, preferences, sessions
 from core.catalog import Model, sides_for
 from core.errors import DeliveryError, EaselError, NotFound, Rejected
 from core.failpoints import failpoint
 from core.flow import status
 from core.flow.tools import Tools, fail, log, say
 from core.pictures import intake, masks
+from core.signed_links import Purpose
 from core.types import (
     Action,
     Attachment,
+    Head,
     Options,
     Picture,
+    Place,
+    Post,
     Request,
     Size,
     Step,
@@ -22,6 +28,8 @@ from core.types import (
     from_json,
     to_json,
 )
+
+PAINTER_LIFE = timedelta(minutes=15)
 
 
 async def collect(tools: Tools, given: dict[str, Any]) -> dict[str, Any]:
@@ -39,7 +47,9 @@ async def collect(tools: Tools, given: dict[str, Any]) -> dict[str, Any]:
 
 
 async def _take(tools: Tools, request: Request, attachment: Attachment) -> tuple[Picture, tuple[str, ...]]:
-    data = await _fetch(tools, request, attachment)
+    if attachment.key:
+        return await kept(tools, request, attachment), ()
+    data = await fetch(tools, request, attachment)
     taken = await tools.pool.run(intake.take, data)
     return await _keep(tools, request.place.tenant, taken), taken.notes
 
@@ -55,13 +65,29 @@ async def _keep(tools: Tools, tenant: str, taken: intake.Taken) -> Picture:
     )
 
 
+async def kept(tools: Tools, request: Request, attachment: Attachment) -> Picture:
+    """A picture that is a blob of ours already. Raises NotFound when it is gone."""
+    data = await tools.blobs.read(request.place.tenant, attachment.key)
+    facts = await tools.pool.run(intake.inspect, data)
+    return Picture(
+        key=attachment.key,
+        width=facts.width,
+        height=facts.height,
+        media_type=facts.media_type,
+        length=len(data),
+    )
+
+
 async def _keep_raw(tools: Tools, request: Request, attachment: Attachment) -> str:
-    data = await _fetch(tools, request, attachment)
+    data = await fetch(tools, request, attachment)
     await tools.pool.run(intake.inspect, data)
     return await tools.blobs.keep(request.place.tenant, data)
 
 
-async def _fetch(tools: Tools, request: Request, attachment: Attachment) -> bytes:
+async def fetch(tools: Tools, request: Request, attachment: Attachment) -> bytes:
+    """The bytes of what a person gave, capped. Raises Rejected."""
+    if attachment.key:
+        return await tools.blobs.read(request.place.tenant, attachment.key)
     if attachment.size is not None and attachment.size > intake.MAX_BYTES:
         raise Rejected("picture.too_many_bytes", limit=intake.MAX_BYTES)
     chunks: AsyncIterator[bytes] = tools.chats[request.place.platform].fetch(attachment, intake.MAX_BYTES)
@@ -74,8 +100,12 @@ async def begin(tools: Tools, given: dict[str, Any], collected: dict[str, Any]) 
     try:
         if "refused" in collected:
             raise Rejected(collected["refused"]["key"], **collected["refused"]["params"])
-        step = await _plan(tools, request, collected)
-        caps = budgets.caps(await tools.store.settings(request.place.tenant))
+        if _lacks_mask(request, collected):
+            await _ask_for_mask(tools, request, collected)
+            return None
+        settings = await tools.store.settings(request.place.tenant)
+        step = await _plan(tools, request, collected, preferences.of(settings, request.place.channel))
+        caps = budgets.caps(settings)
         failpoint("begin.before_commit")
         begun = await tools.store.begin(step, caps, tools.clock.now())
     except EaselError as error:
@@ -93,11 +123,37 @@ async def begin(tools: Tools, given: dict[str, Any], collected: dict[str, Any]) 
 
 async def refuse(tools: Tools, request: Request, error: EaselError) -> None:
     """Say no, privately, once."""
-    chat = tools.chats[request.place.platform]
     job = sessions.step_id(request)
     log.info("refused", step=job, error=error.key)
+    await _say_privately(tools, request, posts.refusal(error, request.locale, job))
+
+
+def _lacks_mask(request: Request, collected: dict[str, Any]) -> bool:
+    if request.action is not Action.INPAINT or collected["mask"] is not None:
+        return False
+    return grammar.parse(request.text, request.given).options.mask is None
+
+
+async def _ask_for_mask(tools: Tools, request: Request, collected: dict[str, Any]) -> None:
+    """The picture came along, so the painter and the regions work on what we keep of it."""
+    pictures = tuple(Attachment(key=one["key"]) for one in collected["pictures"])
+    await _say_privately(tools, request, await offer_mask(tools, replace(request, attachments=pictures)))
+
+
+async def offer_mask(tools: Tools, request: Request) -> Post:
+    """Keep the request as a draft, and ask which part should change."""
+    draft = sessions.step_id(request)
+    now = tools.clock.now()
+    await tools.together.draft(request.place.tenant, draft, to_json(request), now)
+    claims = {"t": request.place.tenant, "d": draft}
+    url = tools.links.url(Purpose.MASK, claims, now + PAINTER_LIFE)
+    return posts.offer_mask(draft, url, request.locale, draft)
+
+
+async def _say_privately(tools: Tools, request: Request, post: Post) -> None:
+    chat = tools.chats[request.place.platform]
+    job = post.job
     if await chat.find(request.place, job) is None:
-        post = posts.refusal(error, request.locale, job)
         try:
             await chat.post(request.place, post, to=request.person, reply=request.reply)
         except DeliveryError as undelivered:
@@ -132,13 +188,33 @@ async def announce(tools: Tools, tenant: str, step_id: str) -> None:
 
 async def session_of(tools: Tools, request: Request) -> str:
     """The thread's session inside a thread of ours, else the person's own in this channel (product.md §4)."""
-    if request.place.thread and await tools.store.session_of_thread(request.place):
-        return sessions.thread_session(request.place)
+    if request.place.thread and await tools.store.is_ours(request.place):
+        settings = await tools.store.settings(request.place.tenant)
+        if not preferences.of(settings, request.place.channel).threads_are_personal:
+            return sessions.thread_session(request.place)
     return sessions.person_session(request.place, request.person.id)
 
 
-async def _plan(tools: Tools, request: Request, collected: dict[str, Any]) -> Step:
+async def head_of(tools: Tools, request: Request, session: str) -> Head | None:
+    """Where the session's next edit starts; in a thread still without results, at the result it hangs from."""
+    head = await tools.store.head(request.place.tenant, session)
+    if head is not None or session != sessions.thread_session(request.place):
+        return head
+    try:
+        root = await _root_of(tools, request.place)
+    except NotFound:
+        return None
+    return Head(step=root.id, index=root.chosen or 0) if root.outputs else None
+
+
+async def _root_of(tools: Tools, place: Place) -> Step:
+    step = await tools.store.step_of_message(replace(place, thread=""), place.thread)
+    return await tools.store.step(place.tenant, step)
+
+
+async def _plan(tools: Tools, request: Request, collected: dict[str, Any], wanted: preferences.Preferences) -> Step:
     parsed = grammar.parse(request.text, request.given)
+    preferences.check(wanted, request.action, request.person.id)
     attached = [from_json(Picture, one) for one in collected["pictures"]]
     target = await tools.store.step(request.place.tenant, request.target) if request.target else None
     if sessions.same_again(request.action):
@@ -146,12 +222,13 @@ async def _plan(tools: Tools, request: Request, collected: dict[str, Any]) -> St
     session = await session_of(tools, request)
     parent, index = await _source(tools, request, target, session, attached)
     inputs = attached or ([sessions.picture_at(parent, index)] if parent else [])
+    prompt, options = preferences.applied(wanted, request.action, parsed.prompt, parsed.options, tools.catalog)
     return await _draft(
         tools,
         request,
         action=request.action,
-        prompt=parsed.prompt,
-        options=parsed.options,
+        prompt=prompt,
+        options=options,
         session=session,
         parent=parent,
         index=index,
@@ -169,7 +246,7 @@ async def _source(
         return None, 0
     if target is not None:
         return target, request.index or 0
-    head = await tools.store.head(request.place.tenant, session)
+    head = await head_of(tools, request, session)
     if head is None:
         raise Rejected("refuse.no_picture")
     return await tools.store.step(request.place.tenant, head.step), head.index
@@ -179,7 +256,7 @@ async def _plan_again(tools: Tools, request: Request, target: Step | None) -> St
     """Again: the same inputs and words with a new seed. Rerun: the chain's instructions merged, run on the root."""
     session = await session_of(tools, request)
     if target is None:
-        head = await tools.store.head(request.place.tenant, session)
+        head = await head_of(tools, request, session)
         if head is None:
             raise Rejected("refuse.no_picture")
         target = await tools.store.step(request.place.tenant, head.step)
@@ -200,12 +277,16 @@ async def _plan_again(tools: Tools, request: Request, target: Step | None) -> St
     )
 
 
-async def _plan_rerun(tools: Tools, request: Request, target: Step, session: str) -> Step:
+async def chain_of(tools: Tools, target: Step) -> tuple[Step, list[Step]]:
+    """The root a step descends from, and the edits since, oldest first (the root's own when it edited an upload)."""
     chain = [target]
     while chain[0].parent is not None:
-        chain.insert(0, await tools.store.step(request.place.tenant, chain[0].parent))
-    root = chain[0]
-    edits = chain if root.inputs else chain[1:]
+        chain.insert(0, await tools.store.step(target.tenant, chain[0].parent))
+    return chain[0], chain if chain[0].inputs else chain[1:]
+
+
+async def _plan_rerun(tools: Tools, request: Request, target: Step, session: str) -> Step:
+    root, edits = await chain_of(tools, target)
     index = 0 if root.inputs or not edits else edits[0].parent_index
     parsed = grammar.parse(request.text, request.given)
     return await _draft(
@@ -291,6 +372,6 @@ async def _mask(
     elif options.mask is not None:
         data = await tools.pool.run(masks.region, options.mask, size)
     else:
-        raise Rejected("refuse.no_mask")
+        return None
     taken = intake.Taken(data=data, width=size.width, height=size.height, media_type="image/png", notes=())
     return await _keep(tools, tenant, taken)

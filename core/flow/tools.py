@@ -12,7 +12,8 @@ from core.catalog import Catalog
 from core.errors import DeliveryError, EaselError, NotFound
 from core.failpoints import failpoint
 from core.pictures.pool import Pool
-from core.ports import Blobs, Chat, Clock, Provider, Store
+from core.ports import Blobs, Chat, Clock, Provider, Store, Together
+from core.signed_links import Links
 from core.types import Money, Post, Sent, Step, StepState
 
 DELIVERY_TRIES = 6
@@ -26,7 +27,7 @@ class Tools:
     """Everything a step of a job needs. ``providers`` by account, ``chats`` by platform.
 
     ``settle`` seconds pass before a lost submit is looked for, as the service may list it late.
-    ``back_off`` seconds before the first repetition of a refused submit. ``public`` is what links start with, or "".
+    ``back_off`` seconds before the first repetition of a refused submit.
     """
 
     store: Store
@@ -36,6 +37,8 @@ class Tools:
     chats: Mapping[str, Chat]
     clock: Clock
     pool: Pool
+    together: Together
+    links: Links
     settle: float = 2.0
     back_off: float = 1.0
     on_throttled: Callable[[str, str], Awaitable[None]] | None = None

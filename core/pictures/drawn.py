@@ -90,6 +90,29 @@ def compare(before: bytes, after: bytes, labels: tuple[str, str]) -> bytes:
     return _png(canvas)
 
 
+def plot(days: Sequence[tuple[str, float]], heading: str) -> bytes:
+    """PNG of a bar a day, 960 × 420: what was spent on it; the highest is labelled."""
+    width, height, left, bottom, top = 960, 420, 72, 56, 72
+    canvas = Image.new("RGB", (width, height), PAPER)
+    draw = ImageDraw.Draw(canvas)
+    draw.text((24, 20), heading, fill=INK, font=_font(22, heading))
+    most = max((amount for _, amount in days), default=0.0) or 1.0
+    step = (width - left - 24) / max(len(days), 1)
+    floor = height - bottom
+    for part in (0.0, 0.5, 1.0):
+        y = round(floor - part * (floor - top))
+        draw.line([(left, y), (width - 24, y)], fill=LINE, width=1)
+        label = f"{most * part:.2f}"
+        draw.text((16, y - 8), label, fill=FAINT, font=_font(14, label))
+    for at, (day, amount) in enumerate(days):
+        x = left + at * step
+        bar = [x + step * 0.15, floor - amount / most * (floor - top), x + step * 0.85, floor]
+        if amount > 0:
+            draw.rounded_rectangle(bar, 4, fill=ACCENT)
+        draw.text((x + step / 2 - 8, floor + 10), day, fill=FAINT, font=_font(13, day))
+    return _png(canvas)
+
+
 def flicker(before: bytes, after: bytes) -> bytes:
     """Animated WebP of the two, a second each, no side over 1024 pixels, both at the size of ``after``."""
     last = _opened(after).convert("RGB")

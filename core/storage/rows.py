@@ -115,6 +115,7 @@ def step(row: Mapping[str, Any], held: Iterable[Mapping[str, Any]]) -> Step:
         charged=row["charged"],
         reply=row["reply"],
         notes=tuple(row["notes"]),
+        deleted=row["deleted"],
         **_progress(row),
     )
 
@@ -126,5 +127,14 @@ def _place(row: Mapping[str, Any]) -> Place:
 def _progress(row: Mapping[str, Any]) -> dict[str, Any]:
     return {
         name: row[name]
-        for name in ("priority", "cancel_requested", "intended", "submitted", "attempts", "outcome", "partial")
+        for name in (
+            "priority",
+            "cancel_requested",
+            "intended",
+            "submitted",
+            "attempts",
+            "outcome",
+            "partial",
+            "chosen",
+        )
     }

@@ -4,7 +4,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Select, and_, func, insert, select, text, update
+from sqlalchemy import Select, and_, func, insert, or_, select, text, update
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
@@ -86,20 +86,15 @@ class Store:
         async with self._engine.begin() as connection:
             return [(row.tenant, row.id) for row in await connection.execute(query)]
 
-    async def session_of_thread(self, place: Place) -> str | None:
-        """The session of a thread we post in, else None."""
-        query = (
-            select(steps.c.session)
-            .join(messages, and_(messages.c.tenant == steps.c.tenant, messages.c.step == steps.c.id))
-            .where(
-                messages.c.tenant == place.tenant,
-                messages.c.channel == place.channel,
-                messages.c.thread == place.thread,
-            )
-            .limit(1)
+    async def is_ours(self, place: Place) -> bool:
+        """Is it a thread that hangs from a message of ours, or that we post in?"""
+        query = select(messages.c.step).where(
+            messages.c.tenant == place.tenant,
+            messages.c.channel == place.channel,
+            or_(messages.c.thread == place.thread, messages.c.message == place.thread),
         )
         async with self._engine.begin() as connection:
-            return (await connection.execute(query)).scalar() if place.thread else None
+            return bool(place.thread and (await connection.execute(query.limit(1))).first())
 
     async def head(self, tenant: str, session: str) -> Head | None:
         """Where the session's next edit starts from."""
@@ -279,23 +274,36 @@ class Store:
         async with self._engine.begin() as connection:
             return [float(seconds) for seconds in (await connection.execute(query)).scalars()]
 
+    async def counts(self) -> dict[tuple[str, str, str], int]:
+        """How many steps there are of each action, model and state, of all tenants together."""
+        kind = (steps.c.action, steps.c.model, steps.c.state)
+        query = select(*kind, func.count()).group_by(*kind)
+        async with self._engine.begin() as connection:
+            return {(action, model, state): count for action, model, state, count in await connection.execute(query)}
+
     # Messages
 
-    async def remember(self, sent: Sent, tenant: str, step: str) -> None:
-        """Which message of ours shows which step: how a reply or a reaction finds its picture."""
+    async def remember(self, sent: Sent, tenant: str, step: str, role: str = "status") -> None:
+        """Which message of ours shows which step: how a reply or a reaction finds its picture.
+
+        ``role``: the "status" message that becomes the result, or a copy, such as "gallery".
+        """
         row = {
             "tenant": tenant,
             "channel": sent.place.channel,
             "thread": sent.place.thread,
             "message": sent.message,
             "step": step,
+            "role": role,
         }
         async with self._engine.begin() as connection:
             await connection.execute(self._insert(messages).values(row).on_conflict_do_nothing())
 
-    async def message_of(self, step: Step) -> Sent | None:
-        """The status message of a step."""
-        query = select(messages).where(messages.c.tenant == step.tenant, messages.c.step == step.id)
+    async def message_of(self, step: Step, role: str = "status") -> Sent | None:
+        """The message of a step in that role."""
+        query = select(messages).where(
+            messages.c.tenant == step.tenant, messages.c.step == step.id, messages.c.role == role
+        )
         async with self._engine.begin() as connection:
             row = (await connection.execute(query)).mappings().first()
         if row is None:

@@ -117,6 +117,8 @@ steps = Table(
     Column("currency", String(3)),
     Column("outcome", JSON),
     Column("partial", String(100)),
+    Column("chosen", Integer),
+    Column("deleted", Utc),
     ForeignKeyConstraint(["tenant", "session"], ["sessions.tenant", "sessions.id"]),
     Index(None, "tenant", "session", "number", unique=True),
     Index(None, "state", "model"),
@@ -171,6 +173,30 @@ messages = Table(
     Column("message", String(200), primary_key=True),
     Column("thread", String(150), nullable=False),
     Column("step", String(40), nullable=False),
+    # "status" is the one that becomes the result; copies stand in the gallery or in a direct message.
+    Column("role", String(10), nullable=False, server_default="status"),
     ForeignKeyConstraint(["tenant", "step"], ["steps.tenant", "steps.id"]),
     Index(None, "tenant", "step"),
+)
+
+reactions = Table(
+    "reactions",
+    metadata,
+    Column("tenant", String(200), primary_key=True),
+    Column("step", String(40), primary_key=True),
+    Column("person", String(150), primary_key=True),
+    Column("kind", String(20), primary_key=True),
+    Column("position", Integer, primary_key=True),
+    ForeignKeyConstraint(["tenant", "step"], ["steps.tenant", "steps.id"]),
+)
+
+drafts = Table(
+    "drafts",
+    metadata,
+    Column("tenant", String(200), primary_key=True),
+    Column("id", String(40), primary_key=True),
+    Column("request", JSON, nullable=False),
+    Column("created", Utc, nullable=False),
+    Column("used", Boolean, nullable=False, default=False),
+    Index(None, "created"),
 )

@@ -101,7 +101,13 @@ async def test_messages_lead_to_their_step_and_threads_to_their_session(store: S
     await store.remember(sent, TENANT, "one")
     assert await store.message_of(begun) == sent
     assert await store.step_of_message(inside, "m1") == "one"
-    assert await store.session_of_thread(inside) == "c/@ana"
+    assert await store.is_ours(inside)
+    assert await store.is_ours(replace(inside, thread="m1"))
+    assert not await store.is_ours(replace(inside, thread="t2"))
+    assert not await store.is_ours(replace(inside, thread=""))
+    await store.remember(replace(sent, message="g1"), TENANT, "one", "gallery")
+    assert await store.message_of(begun) == sent
+    assert await store.message_of(begun, "gallery") == replace(sent, message="g1")
     with pytest.raises(NotFound):
         await store.step_of_message(inside, "m2")
 

@@ -258,13 +258,6 @@ def test_models_and_doctor_speak_json(newcomer: Newcomer) -> None:
     assert {check["name"] for check in report["checks"]} == {"settings", "database", "blobs", "service"}
 
 
-def test_the_demo_walks_from_a_drawing_to_a_history(newcomer: Newcomer) -> None:
-    done = newcomer.types("demo", "--time-scale", "0.01", "--out", "out")
-    assert done.returncode == 0, done.stderr
-    assert done.stderr.count("$ easel") == 6
-    assert len(list((newcomer.home / "out").glob("v*.png"))) == 4
-
-
 def test_what_was_finished_is_not_done_again_and_what_was_interrupted_goes_on(newcomer: Newcomer) -> None:
     for _ in range(4):
         newcomer.makes("draw", "a fox")

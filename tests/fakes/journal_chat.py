@@ -7,6 +7,7 @@ as a platform's history would be read. Each line: {"op", "message", "job", "tone
 import json
 import os
 from collections.abc import AsyncIterator, Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -42,6 +43,14 @@ class JournalChat:
         """The message of this job, read back."""
         found = [line["message"] for line in self.lines() if line["op"] == "post" and line["job"] == job]
         return Sent(place=place, message=found[0]) if found else None
+
+    async def private_place(self, place: Place, person: Person) -> Place:
+        """A channel of their own."""
+        return replace(place, channel=f"dm-{person.id}", thread="")
+
+    async def link(self, sent: Sent) -> str:
+        """An address that names the message."""
+        return f"chat:{sent.place.channel}/{sent.message}"
 
     async def fetch(self, attachment: Attachment, limit: int) -> AsyncIterator[bytes]:
         """The file the attachment names."""

@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from core.errors import DeliveryError, Rejected
@@ -47,6 +47,14 @@ class MemoryChat:
         """Read back."""
         found = [one.id for one in self.messages.values() if one.posts[0].job == job]
         return Sent(place=place, message=found[0]) if found else None
+
+    async def private_place(self, place: Place, person: Person) -> Place:
+        """A channel of their own."""
+        return replace(place, channel=f"dm-{person.id}", thread="")
+
+    async def link(self, sent: Sent) -> str:
+        """An address that names the message."""
+        return f"chat:{sent.place.channel}/{sent.message}"
 
     async def fetch(self, attachment: Attachment, limit: int) -> AsyncIterator[bytes]:
         """The file the attachment names."""

@@ -1,0 +1,86 @@
+"""The web server: the room, the painter, picture pages and health on one port, behind one guard."""
+
+import asyncio
+import socket
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager, nullcontext
+
+import uvicorn
+from starlette.applications import Starlette
+from starlette.requests import Request
+from starlette.responses import HTMLResponse, RedirectResponse, Response
+from starlette.routing import BaseRoute, Mount, Route
+from starlette.staticfiles import StaticFiles
+from starlette.types import ASGIApp
+
+from adapters.web.guard import Guard
+from adapters.web.pages import locale_of, page
+
+GRACE = 2
+"""Seconds open connections are given at the end."""
+
+
+def create_app(routes: Sequence[BaseRoute], hosts: Sequence[str]) -> ASGIApp:
+    """The routes and our static files, guarded."""
+    static = Mount("/static", StaticFiles(packages=[("adapters.web", "static")]))
+    app = Starlette(routes=[*routes, static])
+    app.router.redirect_slashes = False
+    return Guard(app, hosts=hosts)
+
+
+def room_pages() -> list[Route]:
+    """The room's own page, which asks for everything else."""
+    return [Route("/", _to_room, methods=["GET"]), Route("/room", _room, methods=["GET"])]
+
+
+async def _to_room(_request: Request) -> Response:
+    return RedirectResponse("/room")
+
+
+async def _room(request: Request) -> Response:
+    return HTMLResponse(page("room", locale_of(request), words="room"))
+
+
+def bind(host: str, port: int) -> socket.socket:
+    """A listening socket, so that its port is known before anything is served. Raises OSError."""
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    listening = socket.socket(family, socket.SOCK_STREAM)
+    listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    try:
+        listening.bind((host, port))
+    except OSError:
+        listening.close()
+        raise
+    return listening
+
+
+@asynccontextmanager
+async def serving(app: ASGIApp, listening: socket.socket) -> AsyncIterator[None]:
+    """Serve until left. No access log: an address may hold a token."""
+    config = uvicorn.Config(
+        app,
+        log_config=None,
+        access_log=False,
+        server_header=False,
+        proxy_headers=False,
+        lifespan="off",
+        ws="none",
+        h11_max_incomplete_event_size=16 * 1024,
+        timeout_keep_alive=15,
+        timeout_graceful_shutdown=GRACE,
+        limit_concurrency=1000,
+    )
+    server = uvicorn.Server(config)
+    # Signals are for whoever runs this loop.
+    server.capture_signals = nullcontext  # type: ignore[method-assign, assignment]
+    task = asyncio.create_task(server.serve(sockets=[listening]), name="web")
+    try:
+        while not server.started and not task.done():  # noqa: ASYNC110  # uvicorn tells in no other way
+            await asyncio.sleep(0.01)
+        if task.done():
+            await task
+        yield
+    finally:
+        server.should_exit = True
+        await task
+        listening.close()

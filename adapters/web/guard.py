@@ -1,0 +1,116 @@
+"""What every request to the web server must pass, and every reply carry. An ASGI middleware that knows no page."""
+
+from collections.abc import Collection, MutableMapping
+from typing import Any
+
+from starlette.datastructures import Headers, MutableHeaders
+from starlette.responses import PlainTextResponse
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+MIB = 1 << 20
+BODY_LIMITS = {"/room/upload": 30 * MIB, "/mask/submit": 8 * MIB}
+"""Bytes of a body; 1 MiB elsewhere."""
+ANY_HOST = frozenset({"/healthz", "/readyz", "/metrics"})
+"""Asked by machines, under whatever name they know us."""
+POLICY = "; ".join(
+    [
+        "default-src 'none'",
+        "script-src 'self'",
+        "style-src 'self'",
+        "img-src 'self' blob:",
+        "connect-src 'self'",
+        "base-uri 'none'",
+        "form-action 'none'",
+        "frame-ancestors 'none'",
+        "object-src 'none'",
+    ]
+)
+HEADERS = {
+    "content-security-policy": POLICY,
+    "referrer-policy": "no-referrer",
+    "x-content-type-options": "nosniff",
+    "cross-origin-opener-policy": "same-origin",
+    "cross-origin-resource-policy": "same-origin",
+    "permissions-policy": "camera=(), geolocation=(), microphone=(), payment=(), usb=()",
+    "x-robots-tag": "noindex, nofollow",
+    "cache-control": "no-store",
+}
+
+
+class TooLarge(Exception):
+    """The body goes on beyond its limit."""
+
+
+class Guard:
+    """Refuses foreign hosts, methods, origins and too large bodies; adds the headers of ``HEADERS`` where not set."""
+
+    def __init__(self, app: ASGIApp, *, hosts: Collection[str]) -> None:
+        self._app = app
+        self._hosts = frozenset(hosts)
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Serve, or refuse."""
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+
+        async def careful(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                _add(message)
+            await send(message)
+
+        refused = self._refusal(scope)
+        if refused:
+            await PlainTextResponse("", refused)(scope, receive, careful)
+            return
+        try:
+            await self._app(scope, _capped(scope, receive), careful)
+        except TooLarge:
+            await PlainTextResponse("", 413)(scope, receive, careful)
+
+    def _refusal(self, scope: Scope) -> int | None:
+        headers = Headers(scope=scope)
+        if scope["method"] not in {"GET", "POST"}:
+            return 405
+        if scope["path"] not in ANY_HOST and headers.get("host", "").lower() not in self._hosts:
+            return 421
+        if scope["method"] == "POST" and not self._is_ours(headers):
+            return 403
+        declared = headers.get("content-length", "0")
+        if not (declared.isascii() and declared.isdecimal()):
+            return 400
+        if int(declared[:12]) > _limit(scope):
+            return 413
+        return 415 if headers.get("content-encoding") else None
+
+    def _is_ours(self, headers: Headers) -> bool:
+        """Sent by a page of ours, or by a program that is no browser."""
+        site = headers.get("sec-fetch-site")
+        if site is not None:
+            return site == "same-origin"
+        origin = headers.get("origin")
+        return origin is None or origin.partition("://")[2].lower() == headers.get("host", "").lower()
+
+
+def _limit(scope: Scope) -> int:
+    return BODY_LIMITS.get(scope["path"], MIB)
+
+
+def _capped(scope: Scope, receive: Receive) -> Receive:
+    left = _limit(scope)
+
+    async def counted() -> MutableMapping[str, Any]:
+        nonlocal left
+        message = await receive()
+        left -= len(message.get("body", b""))
+        if left < 0:
+            raise TooLarge
+        return message
+
+    return counted
+
+
+def _add(message: Message) -> None:
+    headers = MutableHeaders(scope=message)
+    for name, value in HEADERS.items():
+        headers.setdefault(name, value)

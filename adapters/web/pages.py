@@ -1,0 +1,165 @@
+"""Pages opened by a signed link: a picture at full size, a history, before and after; and how pages are made."""
+
+import html
+import json
+import re
+from collections.abc import Awaitable, Callable, Mapping
+from functools import cache
+from importlib.resources import files
+
+from starlette.requests import Request
+from starlette.responses import HTMLResponse, Response
+from starlette.routing import Route
+
+from core import reports, sessions
+from core.answers import looking
+from core.errors import EaselError, NotFound
+from core.flow import status
+from core.flow.tools import Tools
+from core.messages import nearest, say, sentences
+from core.signed_links import Purpose
+from core.types import Picture, Step
+
+PLACEHOLDER = re.compile(r"\{\{([a-z_.]+)\}\}")
+SHOWN = frozenset({"image/png", "image/jpeg", "image/webp"})
+
+
+def page(
+    name: str, locale: str, values: Mapping[str, str] | None = None, *, words: str = "", data: object = None
+) -> str:
+    """The template with its sentences and values, all escaped.
+
+    ``words``: the table of sentences its script needs; ``data``: what else its script needs. Both stand as JSON.
+    """
+    language = nearest(locale)
+    plain = {"lang": language, **(values or {})}
+    raw = {"words": script_words(words, language) if words else "", "data": in_script(data)}
+
+    def filled(found: re.Match[str]) -> str:
+        key = found[1]
+        return raw[key] if key in raw else html.escape(plain[key] if key in plain else say(key, language))
+
+    return PLACEHOLDER.sub(filled, _template(name))
+
+
+@cache
+def _template(name: str) -> str:
+    return (files("adapters.web") / "templates" / f"{name}.html").read_text(encoding="utf-8")
+
+
+@cache
+def script_words(table: str, language: str) -> str:
+    """A table of sentences as JSON that may stand in a script element."""
+    found = {
+        key.removeprefix(f"{table}."): text for key, text in sentences(language).items() if key.startswith(f"{table}.")
+    }
+    return in_script(found)
+
+
+def in_script(value: object) -> str:
+    """JSON that cannot end the script element it stands in."""
+    return json.dumps(value, ensure_ascii=False).replace("<", "\\u003c")
+
+
+def locale_of(request: Request) -> str:
+    """``?lang=`` or the browser's first language."""
+    asked = request.query_params.get("lang") or request.headers.get("accept-language", "en")
+    return re.split(r"[,;]", asked)[0].strip()[:20] or "en"
+
+
+def sorry(error: EaselError, locale: str) -> Response:
+    """A page that says why there is nothing to see, without detail: what is missing and what was deleted read alike."""
+    key = "refuse.picture_gone" if isinstance(error, NotFound) else error.key
+    code = 403 if key == "link.invalid" else 410
+    return HTMLResponse(page("sorry", locale, {"text": say(key, locale, **error.params)}), code)
+
+
+class Pages:
+    """Everything a signed link can show. GET only, and no effect."""
+
+    def __init__(self, tools: Tools) -> None:
+        self._tools = tools
+
+    def routes(self) -> list[Route]:
+        """Paths and handlers."""
+        shown = {
+            Purpose.PICTURE: self._picture,
+            Purpose.VIEW: self._view,
+            Purpose.HISTORY: self._history,
+            Purpose.COMPARE: self._compare,
+        }
+        return [
+            Route(f"/{purpose.value}/{{token}}", self._opened(purpose, handler), methods=["GET"])
+            for purpose, handler in shown.items()
+        ]
+
+    def _opened(
+        self, purpose: Purpose, handler: Callable[[Request, dict[str, str]], Awaitable[Response]]
+    ) -> Callable[[Request], Awaitable[Response]]:
+        async def opened(request: Request) -> Response:
+            try:
+                claims = self._tools.links.read(purpose, request.path_params["token"], self._tools.clock.now())
+                return await handler(request, claims)
+            except EaselError as error:
+                return sorry(error, locale_of(request))
+
+        return opened
+
+    async def _picture(self, request: Request, claims: dict[str, str]) -> Response:
+        data = await self._tools.blobs.read(claims["t"], claims["k"])
+        kind = claims["m"] if claims["m"] in SHOWN else "application/octet-stream"
+        how = "attachment" if "download" in request.query_params else "inline"
+        name = re.sub(r"[^A-Za-z0-9._-]+", "-", claims["n"])[:80]
+        headers = {
+            "content-disposition": f'{how}; filename="{name}"',
+            "cache-control": "private, max-age=86400, immutable",
+            "content-security-policy": "default-src 'none'; style-src 'unsafe-inline'; sandbox",
+        }
+        return Response(data, media_type=kind, headers=headers)
+
+    async def _view(self, request: Request, claims: dict[str, str]) -> Response:
+        await self._tools.blobs.read(claims["t"], claims["k"])
+        src = self._tools.links.path(Purpose.PICTURE, _plain(claims), self._tools.clock.now() + looking.LINK_LIFE)
+        return HTMLResponse(page("view", locale_of(request), {"src": src, "name": claims["n"]}, words="page"))
+
+    async def _history(self, request: Request, claims: dict[str, str]) -> Response:
+        locale = locale_of(request)
+        made = await looking.made_in(self._tools, claims["t"], claims["s"])
+        head = await self._tools.store.head(claims["t"], claims["s"])
+        known = {step.id for step in made}
+        nodes = [
+            {
+                "id": step.id,
+                "parent": step.parent if step.parent in known else None,
+                "label": reports.node(step, foreign=step.session != claims["s"], locale=locale)[0],
+                "text": step.prompt or say(f"action.{step.action.value}", locale),
+                "head": head is not None and head.step == step.id,
+                "pictures": [self._src(step.tenant, one, step, at) for at, one in enumerate(step.outputs)],
+            }
+            for step in made
+        ]
+        return HTMLResponse(page("history", locale, words="page", data=nodes))
+
+    async def _compare(self, request: Request, claims: dict[str, str]) -> Response:
+        locale = locale_of(request)
+        step = await self._tools.store.step(claims["t"], claims["s"])
+        index = int(claims["i"])
+        after = sessions.picture_at(step, index)
+        labels = reports.compare_labels(step, await status.parent_of(self._tools, step), locale)
+        values = {
+            "before": self._src(step.tenant, step.inputs[0], step, 0),
+            "after": self._src(step.tenant, after, step, index),
+            "before_label": labels[0],
+            "after_label": labels[1],
+            "title": step.prompt or say(f"action.{step.action.value}", locale),
+        }
+        return HTMLResponse(page("compare", locale, values, words="page"))
+
+    def _src(self, tenant: str, picture: Picture, step: Step, index: int) -> str:
+        name = f"v{step.number}-{step.id}-{index + 1}.{picture.media_type.rpartition('/')[2]}"
+        claims = {"t": tenant, "k": picture.key, "n": name, "m": picture.media_type}
+        return self._tools.links.path(Purpose.PICTURE, claims, self._tools.clock.now() + looking.LINK_LIFE)
+
+
+def _plain(claims: Mapping[str, str]) -> dict[str, str | int]:
+    return dict(claims)

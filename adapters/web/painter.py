@@ -1,0 +1,97 @@
+"""The mask painter: a page by signed link, which takes its picture and gives its mask with the token in a header.
+
+The token stands in the address only until the page has read it; looking never uses it up, handing in the mask does.
+"""
+
+from collections.abc import Awaitable, Callable
+from urllib.parse import unquote
+
+from starlette.requests import Request as WebRequest
+from starlette.responses import HTMLResponse, JSONResponse, Response
+from starlette.routing import Route
+
+from adapters.web.pages import locale_of, page, sorry
+from adapters.web.room import refusal
+from core.answers import painting
+from core.catalog import PROMPT_OPTIONAL
+from core.errors import EaselError, Rejected
+from core.flow.tools import Tools
+from core.messages import say
+from core.service import Service
+from core.signed_links import Purpose
+from core.types import Action, Request
+
+PNG = b"\x89PNG\r\n\x1a\n"
+GONE = {"link.invalid": 403, "link.expired": 410, "link.used": 409}
+
+
+class Painter:
+    """The page and its three calls."""
+
+    def __init__(self, service: Service, tools: Tools) -> None:
+        self._service = service
+        self._tools = tools
+
+    def routes(self) -> list[Route]:
+        """Paths and handlers."""
+        return [
+            Route("/mask/about", self._told(self._about), methods=["GET"]),
+            Route("/mask/picture", self._told(self._picture), methods=["GET"]),
+            Route("/mask/submit", self._told(self._submit), methods=["POST"]),
+            Route("/mask/", self._page, methods=["GET"]),
+            Route("/mask/{token}", self._page, methods=["GET"]),
+        ]
+
+    async def _page(self, request: WebRequest) -> Response:
+        """The same page for whoever opens it: a preview robot finds nothing, and uses nothing up."""
+        locale = locale_of(request)
+        token = request.path_params.get("token")
+        if token:
+            try:
+                await self._draft(token)
+            except EaselError as error:
+                return sorry(error, locale)
+        return HTMLResponse(page("painter", locale, words="painter"))
+
+    def _told(
+        self, handler: Callable[[WebRequest, str, Request], Awaitable[Response]]
+    ) -> Callable[[WebRequest], Awaitable[Response]]:
+        async def told(request: WebRequest) -> Response:
+            _, _, token = request.headers.get("authorization", "").partition("Bearer ")
+            locale = locale_of(request)
+            try:
+                tenant, draft = await self._draft(token)
+                locale = draft.locale
+                return await handler(request, tenant, draft)
+            except EaselError as error:
+                return refusal(error, locale, GONE.get(error.key))
+
+        return told
+
+    async def _draft(self, token: str) -> tuple[str, Request]:
+        claims = self._tools.links.read(Purpose.MASK, token, self._tools.clock.now())
+        return claims["t"], await painting.read(self._tools, claims["t"], claims["d"])
+
+    async def _about(self, _request: WebRequest, _tenant: str, draft: Request) -> Response:
+        picture = await painting.picture_of(self._tools, draft)
+        limit = max(one.prompt_limit for one in self._tools.catalog.models.values() if draft.action in one.actions)
+        required = Action.INPAINT not in PROMPT_OPTIONAL
+        about = {"prompt": draft.text, "width": picture.width, "height": picture.height, "limit": limit}
+        return JSONResponse({**about, "required": required})
+
+    async def _picture(self, _request: WebRequest, tenant: str, draft: Request) -> Response:
+        picture = await painting.picture_of(self._tools, draft)
+        return Response(await self._tools.blobs.read(tenant, picture.key), media_type=picture.media_type)
+
+    async def _submit(self, request: WebRequest, tenant: str, draft: Request) -> Response:
+        if request.headers.get("content-type") != "image/png":
+            raise Rejected("picture.format", allowed="PNG")
+        mask = await request.body()
+        if not mask.startswith(PNG):
+            raise Rejected("picture.format", allowed="PNG")
+        claims = self._tools.links.read(
+            Purpose.MASK, request.headers["authorization"].removeprefix("Bearer "), self._tools.clock.now()
+        )
+        prompt = unquote(request.headers.get("easel-prompt", ""))
+        await self._service.paint(tenant, claims["d"], mask, prompt)
+        return JSONResponse({"text": say("mask.painted", draft.locale)}, 202)

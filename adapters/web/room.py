@@ -1,0 +1,370 @@
+"""The room's requests: enter, stream, say, press, fill in, react, upload. One handler each, behind the person's key."""
+
+import asyncio
+import json
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from contextlib import suppress
+from dataclasses import replace
+from datetime import UTC, datetime, time, timedelta
+from typing import Any
+
+from starlette.requests import Request as WebRequest
+from starlette.responses import JSONResponse, Response, StreamingResponse
+from starlette.routing import Route
+
+from adapters.web import decode, render
+from adapters.web.chat import TENANT, place
+from adapters.web.store import DIRECT, Member, Message, Room
+from core import actions, commands, grammar
+from core.catalog import PROMPT_OPTIONAL
+from core.errors import EaselError, NotFound, Rejected
+from core.flow.tools import Tools
+from core.messages import say
+from core.pictures import intake, recipes
+from core.service import Answer, Service
+from core.signed_links import Purpose
+from core.types import Action, Attachment, Request
+
+HEARTBEAT = 15.0
+"""Seconds of silence after which a page is told that we are still there."""
+LINK_DAYS = 2
+Handler = Callable[[WebRequest, Member], Awaitable[Response]]
+
+
+class RoomApi:
+    """Everything a page of the room can ask."""
+
+    def __init__(self, room: Room, service: Service, tools: Tools) -> None:
+        self._room = room
+        self._service = service
+        self._tools = tools
+
+    def routes(self) -> list[Route]:
+        """Paths and handlers."""
+        behind_key: dict[str, Handler] = {
+            "/room/say": self._say,
+            "/room/press": self._press,
+            "/room/fill": self._fill,
+            "/room/react": self._react,
+            "/room/upload": self._upload,
+            "/room/channel": self._channel,
+            "/room/older": self._older,
+        }
+        posted = [Route(path, self._for_members(handler), methods=["POST"]) for path, handler in behind_key.items()]
+        return [
+            Route("/room/enter", self._told(self._enter), methods=["POST"]),
+            Route("/room/commands", self._told(self._commands), methods=["GET"]),
+            Route("/room/stream", self._for_members(self._stream), methods=["GET"]),
+            *posted,
+        ]
+
+    # Who asks, and what happens to errors
+
+    def _told(
+        self, handler: Callable[[WebRequest], Awaitable[Response]]
+    ) -> Callable[[WebRequest], Awaitable[Response]]:
+        """Errors become a sentence in the person's language."""
+
+        async def told(request: WebRequest) -> Response:
+            try:
+                return await handler(request)
+            except EaselError as error:
+                return refusal(error, request.headers.get("easel-locale", "en"))
+
+        return told
+
+    def _for_members(self, handler: Handler) -> Callable[[WebRequest], Awaitable[Response]]:
+        async def known(request: WebRequest) -> Response:
+            kind, _, key = request.headers.get("authorization", "").partition(" ")
+            member = await self._room.whose(key) if kind == "Bearer" and key else None
+            if member is None:
+                error = Rejected("room.enter_first")
+                return refusal(error, request.headers.get("easel-locale", "en"), 401)
+            return await handler(request, member)
+
+        return self._told(known)
+
+    # Coming in, and seeing
+
+    async def _enter(self, request: WebRequest) -> Response:
+        given = await read_json(request)
+        person, name = decode.person(given.get("name"))
+        member, key = await self._room.enter(person, name)
+        return JSONResponse({"key": key, "me": _shown(member)})
+
+    async def _commands(self, request: WebRequest) -> Response:
+        """The registry, in the reader's language, for completion and help."""
+        locale = request.query_params.get("locale", "en")
+        models = {action: [one.id for one in self._models_for(action)] for action in Action if action.makes_pictures}
+
+        def option(name: str, action: Action) -> dict[str, Any]:
+            choices = models.get(action, []) if name == "model" else []
+            return {
+                "name": name,
+                "text": say(f"option.{name}.text", locale),
+                "allowed": grammar.RULES[name].allowed,
+                "flag": grammar.RULES[name].is_flag,
+                "choices": choices,
+            }
+
+        listed = [
+            {
+                "written": f"/{one.written}",
+                "text": say(one.text_key, locale),
+                "takes": one.takes.value,
+                "options": [option(name, one.action) for name in one.options],
+            }
+            for one in commands.commands()
+        ]
+        return JSONResponse(listed)
+
+    def _models_for(self, action: Action) -> list[Any]:
+        regions = set(self._tools.providers)
+        able = [one for one in self._tools.catalog.models.values() if action in one.actions]
+        return sorted((one for one in able if regions & set(one.regions)), key=lambda one: one.rank)
+
+    async def _stream(self, request: WebRequest, member: Member) -> Response:
+        since = request.query_params.get("since", "")
+        after = int(since) if since.isascii() and since.isdecimal() and len(since) < 12 else None
+        headers = {"x-accel-buffering": "no", "cache-control": "no-store"}
+        return StreamingResponse(self._events(member, after), media_type="text/event-stream", headers=headers)
+
+    async def _events(self, member: Member, after: int | None) -> AsyncIterator[str]:
+        """First what is there, or what was missed since; then every change as it is committed."""
+        known: dict[str, Any] = {}
+        last = await self._room.last_change()
+        change = last if after is None else min(after, last)
+        found = await self._room.newest(member.id) if after is None else []
+        with self._room.listening() as changed:
+            while not self._room.closed:
+                changed.clear()
+                around = {
+                    "channels": await self._room.channels_of(member.id),
+                    "people": [_shown(one) for one in await self._room.members()],
+                }
+                if around != known:
+                    known = around
+                    yield _event({"kind": "around", **around, "me": _shown(member)})
+                found = found or await self._room.since(member.id, change)
+                change = max([change, *(one.change for one in found)])
+                shown = [self._view(one) for one in found]
+                yield _event({"kind": "messages", "messages": shown, "change": change})
+                found = []
+                with suppress(TimeoutError):
+                    async with asyncio.timeout(HEARTBEAT):
+                        await changed.wait()
+
+    async def _older(self, request: WebRequest, member: Member) -> Response:
+        given = await read_json(request)
+        before = given.get("before")
+        channel = given.get("channel")
+        if not isinstance(before, int) or not isinstance(channel, str):
+            raise Rejected("room.bad_request")
+        found = await self._room.older(member.id, channel, before)
+        return JSONResponse({"messages": [self._view(one) for one in found]})
+
+    def _view(self, one: Message) -> dict[str, Any]:
+        return render.message(one, self.link)
+
+    def link(self, key: str, name: str, media_type: str) -> dict[str, str]:
+        """Where a picture is seen. The end is a midnight, so that a page finds it in the browser's cache."""
+        today = datetime.combine(datetime.now(UTC).date(), time(), UTC)
+        until = today + timedelta(days=LINK_DAYS)
+        claims = {"t": TENANT, "k": key, "n": name, "m": media_type}
+        src = self._tools.links.path(Purpose.PICTURE, claims, until)
+        return {
+            "src": src,
+            "view": self._tools.links.path(Purpose.VIEW, claims, until),
+            "download": f"{src}?download=1",
+        }
+
+    # Speaking
+
+    async def _say(self, request: WebRequest, member: Member) -> Response:
+        given = await read_json(request)
+        text = given.get("text", "")
+        if not isinstance(text, str):
+            raise Rejected("room.bad_request")
+        text = grammar.clean(text)
+        said = decode.request(Action.HELP, text, member, given, target=None, index=_index(given))
+        await self._room.must_see(said.place.channel, member.id)
+        replied = await self._replied_to(said, given)
+        aimed = await self._aimed(said, replied)
+        command = decode.command(text)
+        if command is not None:
+            wish = replace(aimed, action=command[0], text=command[1])
+            if _needs_words(wish):
+                return JSONResponse({"form": render.form(self._service.form(wish.action, wish.locale))})
+            return await self._do(wish, said, replied)
+        words = await self._meant(said, aimed, replied, member)
+        if words is None:
+            await self._write_down(said, replied)
+            return JSONResponse({})
+        return await self._do(replace(aimed, action=Action.EDIT, text=words), said, replied)
+
+    async def _do(self, wish: Request, said: Request, replied: Message | None) -> Response:
+        """What was said is written down before the job can speak, and never when it is refused at once."""
+        if wish.action.makes_pictures:
+            self._service.check(wish)
+            await self._write_down(said, replied)
+            return await self._answer(wish, await self._service.handle(wish))
+        answer = await self._service.handle(wish)
+        if answer.form is None:
+            await self._write_down(said, replied)
+        return await self._answer(wish, answer)
+
+    async def _meant(self, said: Request, aimed: Request, replied: Message | None, member: Member) -> str | None:
+        """The instruction in plain words, None when they are not for us (product.md §2)."""
+        spoken = decode.spoken_to(said.text)
+        if spoken is not None:
+            return spoken
+        others = [one.name for one in await self._room.members() if one.id != member.id]
+        if not decode.is_for_us(said.text, others):
+            return None
+        is_ours = aimed.target is not None or (replied is not None and not replied.author)
+        if is_ours or said.place.channel.startswith(DIRECT):
+            return said.text
+        if replied is not None:
+            return None
+        return said.text if await self._tools.store.is_ours(said.place) else None
+
+    async def _replied_to(self, said: Request, given: Mapping[str, Any]) -> Message | None:
+        number = given.get("reply_to")
+        return await self._room.message(number, said.person.id) if isinstance(number, int) else None
+
+    async def _aimed(self, said: Request, replied: Message | None) -> Request:
+        """At the picture replied to: a step of ours, or what somebody dropped here. What is attached goes first."""
+        if replied is None or said.attachments:
+            return said
+        step = await self._step_of(replied)
+        if step is not None:
+            return replace(said, target=step)
+        refs = [one["ref"] for one in replied.body["pictures"] if one.get("ref")]
+        return replace(said, attachments=tuple(Attachment(ref=ref) for ref in refs[:3]))
+
+    async def _step_of(self, message: Message) -> str | None:
+        """The step a message of ours shows."""
+        try:
+            return await self._tools.store.step_of_message(place(message.channel, message.thread), str(message.id))
+        except NotFound:
+            return None
+
+    async def _write_down(self, said: Request, replied: Message | None) -> None:
+        """What the person said, for all to see."""
+        given = [*said.attachments, *([said.mask] if said.mask else [])]
+        pictures = [render.upload(await self._room.upload(one.ref)) for one in given]
+        if not said.text and not pictures:
+            return
+        body = render.said(said.text, pictures, replied)
+        where = said.place
+        await self._room.say(where.channel, where.thread, body, author=said.person.id, key=f"said:{said.key}")
+
+    # Pressing, filling in, reacting
+
+    async def _press(self, request: WebRequest, member: Member) -> Response:
+        given = await read_json(request)
+        kind, step, index = actions.decode(str(given.get("button", "")))
+        wish = decode.request(Action.HELP, "", member, given, target=step, index=index)
+        await self._room.must_see(wish.place.channel, member.id)
+        return await self._answer(wish, await self._service.press(kind, wish))
+
+    async def _fill(self, request: WebRequest, member: Member) -> Response:
+        given = await read_json(request)
+        try:
+            action = Action(str(given.get("action")))
+        except ValueError:
+            raise Rejected("room.bad_request") from None
+        text = given.get("text", "")
+        target = given.get("target")
+        if not isinstance(text, str) or not isinstance(target, str | None):
+            raise Rejected("room.bad_request")
+        wish = decode.request(action, text, member, given, target=target, index=_index(given))
+        await self._room.must_see(wish.place.channel, member.id)
+        written = f"/{commands.command_of(action).written} {text}".strip()
+        return await self._do(wish, replace(wish, text=written), None)
+
+    async def _react(self, request: WebRequest, member: Member) -> Response:
+        given = await read_json(request)
+        number, emoji, added = given.get("message"), given.get("emoji"), given.get("on")
+        if not isinstance(number, int) or not isinstance(emoji, str) or not emoji or len(emoji) > 16:
+            raise Rejected("room.bad_request")
+        message = await self._room.message(number, member.id)
+        where = {**given, "channel": message.channel, "thread": message.thread}
+        wish = decode.request(Action.HELP, "", member, where, target=None, index=None)
+        if not await self._room.mark(number, emoji, member.id, on=bool(added)):
+            return JSONResponse({})
+        step = await self._step_of(message)
+        if step is None:
+            return JSONResponse({})
+        answer = await self._service.react(emoji, replace(wish, target=step), added=bool(added))
+        return await self._answer(wish, answer)
+
+    async def _answer(self, wish: Request, answer: Answer) -> Response:
+        """Show what is answered at once where it was asked; a form goes back to the page."""
+        if answer.form is not None:
+            return JSONResponse({"form": render.form(answer.form)})
+        if answer.accepted is not None or answer.post is None:
+            return JSONResponse({"accepted": answer.accepted})
+        chat = self._tools.chats[wish.place.platform]
+        step = answer.post.job
+        sent = await chat.post(wish.place, replace(answer.post, job=""), to=wish.person, reply={})
+        if step and answer.post.pictures:
+            await self._tools.store.remember(sent, wish.place.tenant, step, "answer")
+        return JSONResponse({})
+
+    # Pictures and channels
+
+    async def _upload(self, request: WebRequest, _member: Member) -> Response:
+        """A file dropped, pasted or picked: cleaned before anybody sees it. A recipe of ours in it is kept."""
+        data = await request.body()
+        name = decode.file_name(request.headers.get("easel-name", ""))
+        taken = await self._tools.pool.run(intake.take, data)
+        recipe = recipes.read_recipe(data)
+        clean = recipes.write_recipe(taken.data, recipe) if recipe else taken.data
+        ref = await self._tools.blobs.keep(TENANT, clean)
+        await self._room.keep_upload(ref, name, taken.width, taken.height, taken.media_type)
+        link = self.link(ref, name, taken.media_type)
+        return JSONResponse({"ref": ref, "name": name, "width": taken.width, "height": taken.height, **link})
+
+    async def _channel(self, request: WebRequest, _member: Member) -> Response:
+        given = await read_json(request)
+        channel = decode.channel(given.get("name"))
+        await self._room.add_channel(channel, channel)
+        return JSONResponse({"channel": channel})
+
+
+def refusal(error: EaselError, locale: str, status: int | None = None) -> JSONResponse:
+    """A kind sentence, and its key for programs."""
+    kinds = {"picture.too_many_bytes": 413, "picture.not_an_image": 415, "picture.format": 415}
+    code = status or kinds.get(error.key) or (404 if isinstance(error, NotFound) else 422)
+    return JSONResponse({"error": say(error.key, locale, **error.params), "reason": error.key}, code)
+
+
+async def read_json(request: WebRequest) -> Mapping[str, Any]:
+    """The body. Raises Rejected for anything but one JSON object."""
+    try:
+        found = json.loads(await request.body())
+    except (ValueError, RecursionError):
+        raise Rejected("room.bad_request") from None
+    if not isinstance(found, dict):
+        raise Rejected("room.bad_request")
+    return found
+
+
+def _needs_words(wish: Request) -> bool:
+    """A command that came without the words it cannot do without."""
+    can_do_without = {*PROMPT_OPTIONAL, Action.AGAIN, Action.RERUN}
+    return wish.action.makes_pictures and not wish.text and wish.action not in can_do_without
+
+
+def _index(given: Mapping[str, Any]) -> int | None:
+    value = given.get("index")
+    return value if isinstance(value, int) and 0 <= value < 10 else None
+
+
+def _shown(member: Member) -> dict[str, Any]:
+    return {"id": member.id, "name": member.name, "admin": member.admin}
+
+
+def _event(data: Mapping[str, Any]) -> str:
+    return f"data: {json.dumps(data, ensure_ascii=False)}\n\n"

@@ -1,0 +1,183 @@
+// Where one writes: words, pictures dropped, pasted or picked, a picture replied to, commands with completion and help.
+import { Refused, newKey, tell, upload } from "./api.js";
+import { openForm } from "./forms.js";
+import { element, say } from "./page.js";
+
+const MOST = 3;
+let count = 0;
+
+export class Composer {
+  // `where()` gives channel and thread; `around()` channels for forms; `commands` may arrive later.
+  constructor(form, { where, around, commands, area }) {
+    Object.assign(this, { form, where, around, commands, pictures: [], reply: null, key: newKey(), id: `composer-${++count}` });
+    this.text = element("textarea", { id: count === 1 ? "text" : `${this.id}-text`, rows: 1, "aria-label": say("write"), placeholder: say("placeholder"), role: "combobox", "aria-autocomplete": "list", "aria-expanded": "false", "aria-controls": `${this.id}-options`, autocomplete: "off" });
+    this.file = element("input", { type: "file", accept: "image/*", multiple: true, hidden: true, "aria-label": say("attach"), tabindex: -1 });
+    this.options = element("ul", { class: "options", id: `${this.id}-options`, role: "listbox", "aria-label": say("commands"), hidden: true });
+    this.notice = element("p", { class: "notice", role: "alert" });
+    this.chips = element("div", { class: "chips" });
+    this.send = element("button", { class: "primary icon", "aria-label": say("send") }, "➤");
+    const attach = element("button", { type: "button", class: "icon", "aria-label": say("attach"), onclick: () => this.file.click() }, "📎");
+    form.append(this.options, this.notice, this.chips, element("div", { class: "bar" }, attach, this.file, this.text, this.send));
+    this.listen(area);
+  }
+
+  listen(area) {
+    this.form.addEventListener("submit", (event) => (event.preventDefault(), this.submit()));
+    this.text.addEventListener("input", () => (this.grow(), this.complete()));
+    this.text.addEventListener("keydown", (event) => this.pressed(event));
+    this.text.addEventListener("blur", () => setTimeout(() => this.close(), 150));
+    this.file.addEventListener("change", () => (this.take(this.file.files), (this.file.value = "")));
+    this.text.addEventListener("paste", (event) => {
+      if (event.clipboardData.files.length) (event.preventDefault(), this.take(event.clipboardData.files));
+    });
+    for (const target of [this.form, area]) {
+      target.addEventListener("dragover", (event) => (event.preventDefault(), this.form.classList.add("over")));
+      target.addEventListener("dragleave", () => this.form.classList.remove("over"));
+      target.addEventListener("drop", (event) => {
+        event.preventDefault();
+        this.form.classList.remove("over");
+        this.take(event.dataTransfer.files);
+      });
+    }
+  }
+
+  async take(files) {
+    this.notice.textContent = "";
+    for (const file of files) {
+      if (this.pictures.length >= MOST) return void (this.notice.textContent = say("too_many", { count: MOST }));
+      try {
+        this.pictures.push(await upload(file));
+      } catch (error) {
+        this.notice.textContent = `${file.name}: ${error.message}`;
+      }
+      this.showChips();
+    }
+    this.text.focus();
+  }
+
+  replyTo(message, name) {
+    this.reply = { id: message.id, label: `↪ ${name}: ${message.title || message.text || say("picture")}`, src: message.pictures[0]?.src };
+    this.showChips();
+    this.text.focus();
+  }
+
+  showChips() {
+    const chip = (src, label, drop) => element("div", { class: "chip" }, src ? element("img", { src, alt: "" }) : null, element("span", {}, label), element("button", { type: "button", class: "quiet", "aria-label": say("take_away", { name: label }), onclick: drop }, "✕"));
+    const reply = this.reply ? [chip(this.reply.src, this.reply.label, () => ((this.reply = null), this.showChips()))] : [];
+    const pictures = this.pictures.map((one) => chip(one.src, one.name, () => ((this.pictures = this.pictures.filter((other) => other !== one)), this.showChips())));
+    this.chips.replaceChildren(...reply, ...pictures);
+  }
+
+  // What was written stays until it was taken; a lost reply is asked for again under the same key.
+  async submit() {
+    const text = this.text.value.trim();
+    if (this.send.disabled || (!text && !this.pictures.length)) return;
+    this.close();
+    this.notice.textContent = "";
+    this.send.disabled = true;
+    try {
+      const refs = this.pictures.map((one) => one.ref);
+      const answer = await tell("/room/say", { ...this.where(), key: this.key, text, pictures: refs, reply_to: this.reply?.id ?? null });
+      if (answer.form && !(await openForm(answer.form, this.where(), refs, this.around()))) return;
+      this.clear();
+    } catch (error) {
+      this.notice.textContent = error instanceof Refused ? error.message : say("broken");
+      if (error.status) this.key = newKey();
+    } finally {
+      this.send.disabled = false;
+      this.text.focus();
+    }
+  }
+
+  clear() {
+    Object.assign(this, { pictures: [], reply: null, key: newKey() });
+    this.text.value = "";
+    this.grow();
+    this.showChips();
+  }
+
+  grow() {
+    this.text.style.height = "auto";
+    this.text.style.height = `${this.text.scrollHeight + 2}px`;
+  }
+
+  pressed(event) {
+    const open = !this.options.hidden;
+    if (open && (event.key === "ArrowDown" || event.key === "ArrowUp")) return (event.preventDefault(), this.move(event.key === "ArrowDown" ? 1 : -1));
+    if (open && (event.key === "Tab" || event.key === "Enter") && this.chosen >= 0) return (event.preventDefault(), this.accept(this.offered[this.chosen]));
+    if (event.key === "Escape") return open ? this.close() : ((this.reply = null), this.showChips());
+    if (event.key === "Enter" && !event.shiftKey && !event.isComposing) (event.preventDefault(), this.submit());
+  }
+
+  // Completion: commands while the first words are typed, then the options of that command, then an option's values.
+  complete() {
+    this.offered = suggestions(this.text.value.slice(0, this.text.selectionStart), this.commands());
+    this.chosen = -1;
+    if (!this.offered.length) return this.close();
+    this.options.replaceChildren(...this.offered.map((one, at) => this.optionView(one, at)));
+    this.options.hidden = false;
+    this.text.setAttribute("aria-expanded", "true");
+    if (this.offered[0].inserted) this.move(1);
+  }
+
+  optionView(one, at) {
+    const row = element("li", { role: "option", id: `${this.id}-option-${at}`, "aria-selected": "false" }, element("code", {}, one.label), element("span", {}, one.text));
+    row.addEventListener("pointerdown", (event) => (event.preventDefault(), this.accept(one)));
+    return row;
+  }
+
+  move(by) {
+    const rows = [...this.options.children];
+    this.chosen = (this.chosen + by + rows.length) % rows.length;
+    rows.forEach((row, at) => row.setAttribute("aria-selected", String(at === this.chosen)));
+    rows[this.chosen].scrollIntoView({ block: "nearest" });
+    this.text.setAttribute("aria-activedescendant", rows[this.chosen].id);
+  }
+
+  accept(one) {
+    if (!one.inserted) return this.close();
+    const before = this.text.value.slice(0, this.text.selectionStart);
+    const after = this.text.value.slice(this.text.selectionStart);
+    const start = before.length - one.typed.length;
+    this.text.value = `${before.slice(0, start)}${one.inserted} ${after}`;
+    const caret = start + one.inserted.length + 1;
+    this.text.setSelectionRange(caret, caret);
+    this.close();
+    this.complete();
+  }
+
+  close() {
+    this.options.hidden = true;
+    this.text.setAttribute("aria-expanded", "false");
+    this.text.removeAttribute("aria-activedescendant");
+    this.chosen = -1;
+  }
+}
+
+function suggestions(text, commands) {
+  if (!text.startsWith("/")) return [];
+  const lower = text.toLowerCase();
+  const command = [...commands].sort((a, b) => b.written.length - a.written.length).find((one) => lower.startsWith(`${one.written} `));
+  if (!command) return commands.filter((one) => one.written.startsWith(lower.trimEnd())).map((one) => ({ label: usage(one), text: one.text, typed: text, inserted: one.written }));
+  return optionsOf(command, text);
+}
+
+const usage = (command) => (command.takes ? `${command.written} ${say(`takes_${command.takes}`)}` : command.written);
+
+function optionsOf(command, text) {
+  const last = text.split(/\s/).at(-1);
+  const previous = text.trimEnd().split(/\s/).at(last ? -2 : -1) ?? "";
+  const valued = command.options.find((one) => previous === `--${one.name}` && !one.flag);
+  if (valued) {
+    const values = valued.choices.filter((one) => one.startsWith(last) && one !== last);
+    if (values.length) return values.map((one) => ({ label: one, text: "", typed: last, inserted: one }));
+    return [{ label: `--${valued.name} ${valued.allowed}`, text: valued.text }];
+  }
+  if (last.startsWith("-")) {
+    const used = (one) => text.slice(0, -last.length).includes(`--${one.name} `);
+    const found = command.options.filter((one) => `--${one.name}`.startsWith(last) && !used(one));
+    return found.map((one) => ({ label: `--${one.name} ${one.allowed}`.trim(), text: one.text, typed: last, inserted: `--${one.name}` }));
+  }
+  const empty = text.trim() === command.written;
+  return empty && command.options.length ? [{ label: usage(command), text: say("more_options") }] : [];
+}

@@ -1,0 +1,143 @@
+// One message as elements. What it can do is given as `acts`; it keeps no state of its own.
+import { element, say } from "./page.js";
+
+const PALETTE = ["1️⃣", "2️⃣", "3️⃣", "4️⃣", "5️⃣", "6️⃣", "⭐", "❤️", "✅", "🔁", "⬆️", "↩️", "✉️", "ℹ️", "❌"];
+const time = new Intl.DateTimeFormat(document.documentElement.lang, { hour: "2-digit", minute: "2-digit" });
+
+export function messageView(message, { me, nameOf, replies, inThread }, acts) {
+  const mine = message.author === me;
+  const name = message.author ? nameOf(message.author) : "Easel";
+  return element(
+    "li",
+    { class: "message", "data-message": message.id, "data-tone": message.tone },
+    avatar(message.author, name),
+    element(
+      "div",
+      { class: "body" },
+      head(message, name, mine),
+      quoted(message, nameOf, acts),
+      message.title ? element("div", { class: "title" }, message.title) : null,
+      message.text ? element("div", { class: message.tone === "refusal" ? "text refusal" : "text" }, message.text) : null,
+      progress(message),
+      pictures(message, acts),
+      buttons(message, acts),
+      menu(message, acts),
+      marks(message, me, nameOf, acts),
+      tools(message, replies, inThread, acts),
+    ),
+  );
+}
+
+function avatar(author, name) {
+  if (!author) return element("div", { class: "avatar", "aria-hidden": "true" }, element("img", { src: "/static/icon.svg", alt: "" }));
+  const made = element("div", { class: "avatar", "aria-hidden": "true" }, [...name][0].toUpperCase());
+  const hue = [...author].reduce((sum, letter) => (sum * 31 + letter.codePointAt(0)) % 360, 7);
+  made.style.background = `hsl(${hue} 45% 36%)`;
+  return made;
+}
+
+function head(message, name) {
+  const when = new Date(message.created);
+  return element(
+    "div",
+    { class: "who" },
+    element("b", {}, name),
+    element("time", { datetime: message.created, title: when.toLocaleString() }, time.format(when)),
+    message.private ? element("span", { class: "only-you" }, say("only_you")) : null,
+  );
+}
+
+function quoted(message, nameOf, acts) {
+  if (!message.quoted) return null;
+  const who = message.quoted.author ? nameOf(message.quoted.author) : "Easel";
+  return element("button", { class: "quoted", type: "button", onclick: () => acts.jump(message.quoted.id) }, `↪ ${who}: ${message.quoted.text}`);
+}
+
+function progress(message) {
+  if (message.tone !== "status" || message.progress === null) return null;
+  return element("progress", { max: 1, value: message.progress, "aria-label": say("progress") });
+}
+
+function pictures(message, acts) {
+  if (!message.pictures.length) return null;
+  const many = message.pictures.length > 1;
+  return element("div", { class: many ? "pictures" : "pictures single" }, ...message.pictures.map((one, at) => shot(one, many ? at + 1 : 0, acts)));
+}
+
+function shot(picture, number, acts) {
+  return element(
+    "button",
+    { class: "shot", type: "button", onclick: () => acts.look(picture), "aria-label": say("look", { name: picture.alt || picture.name }) },
+    element("img", { src: picture.src, alt: "", width: picture.width, height: picture.height, loading: "lazy", decoding: "async" }),
+    number ? element("span", { class: "number" }, String(number)) : null,
+  );
+}
+
+function buttons(message, acts) {
+  if (!message.buttons.length) return null;
+  return element("div", { class: "row" }, ...message.buttons.map((one) => button(one, message, acts)));
+}
+
+function button(one, message, acts) {
+  if (one.url) return element("a", { class: "button", href: one.url, target: "_blank", rel: "noopener" }, one.label);
+  const label = one.kind === "pick" ? say("pick", { number: one.label }) : null;
+  const properties = { type: "button", "data-button": one.id, "data-kind": one.kind, "aria-label": label };
+  return element("button", { ...properties, class: one.kind === "delete" ? "danger" : "", onclick: (event) => acts.press(one, message, event.currentTarget) }, one.label);
+}
+
+function menu(message, acts) {
+  if (!message.menu?.length) return null;
+  const choices = message.menu.map((one) => element("option", { value: one.id }, one.label));
+  const select = element("select", { "aria-label": say("jump") }, element("option", { value: "" }, say("jump")), ...choices);
+  select.addEventListener("change", () => {
+    const chosen = message.menu.find((one) => one.id === select.value);
+    select.value = "";
+    if (chosen) acts.press(chosen, message, select);
+  });
+  return element("div", { class: "row" }, select);
+}
+
+function marks(message, me, nameOf, acts) {
+  const given = Object.entries(message.marks);
+  if (!given.length) return null;
+  return element(
+    "div",
+    { class: "row marks" },
+    ...given.map(([emoji, people]) => {
+      const on = people.includes(me);
+      const names = people.map(nameOf).join(", ");
+      const properties = { type: "button", "aria-pressed": String(on), title: names, "aria-label": `${emoji} ${people.length}: ${names}` };
+      return element("button", { ...properties, "data-mark": emoji, onclick: () => acts.mark(message, emoji, !on) }, `${emoji} ${people.length}`);
+    }),
+  );
+}
+
+function tools(message, replies, inThread, acts) {
+  const row = element("div", { class: "tools" });
+  const add = (label, act, more = {}) => row.append(element("button", { type: "button", class: "quiet", onclick: act, ...more }, label));
+  add(say("reply"), () => acts.reply(message), { "data-tool": "reply" });
+  if (!inThread && !message.private) add(replies ? say("replies", { count: replies }) : say("open_thread"), () => acts.thread(message), { "data-tool": "thread" });
+  if (!message.private) add(say("react"), (event) => palette(event.currentTarget, message, acts), { "data-tool": "react", "aria-expanded": "false" });
+  if (message.pictures.some((one) => one.ref)) add(say("edit_image"), () => acts.edit(message), { "data-tool": "edit" });
+  return row;
+}
+
+function palette(opener, message, acts) {
+  const open = opener.parentElement.querySelector(".palette");
+  opener.setAttribute("aria-expanded", String(!open));
+  if (open) return open.remove();
+  const choose = (emoji) => {
+    opener.parentElement.querySelector(".palette")?.remove();
+    opener.setAttribute("aria-expanded", "false");
+    opener.focus();
+    acts.mark(message, emoji, true);
+  };
+  const offered = PALETTE.filter((emoji) => !/^[1-6]/.test(emoji) || Number(emoji[0]) <= Math.max(message.pictures.length, 1));
+  const made = element("div", { class: "palette", role: "group", "aria-label": say("react") }, ...offered.map((emoji) => element("button", { type: "button", "data-emoji": emoji, "aria-label": say(`emoji.${emoji[0].match(/[1-6]/) ? "vote" : nameOf(emoji)}`, { number: emoji[0] }), onclick: () => choose(emoji) }, emoji)));
+  made.addEventListener("keydown", (event) => event.key === "Escape" && (made.remove(), opener.focus()));
+  opener.after(made);
+  made.querySelector("button").focus();
+}
+
+const NAMES = { "⭐": "favourite", "❤️": "favourite", "✅": "choose", "🔁": "again", "⬆️": "upscale", "↩️": "undo", "✉️": "send_me", "ℹ️": "info", "❌": "remove" };
+const nameOf = (emoji) => NAMES[emoji];

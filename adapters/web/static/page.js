@@ -1,0 +1,20 @@
+// Small things every page needs: sentences, elements.
+const words = JSON.parse(document.getElementById("words").textContent || "{}");
+
+export function say(key, values = {}) {
+  return (words[key] ?? key).replace(/\{([a-z_]+)\}/g, (all, name) => values[name] ?? all);
+}
+
+// element("button", {class: "quiet", onclick: f}, "text", child): properties that hold functions are listeners.
+export function element(tag, properties = {}, ...children) {
+  const made = document.createElement(tag);
+  for (const [name, value] of Object.entries(properties)) {
+    if (value === null || value === undefined || value === false) continue;
+    if (typeof value === "function") made.addEventListener(name.slice(2), value);
+    else made.setAttribute(name, value === true ? "" : value);
+  }
+  made.append(...children.filter((child) => child !== null && child !== undefined));
+  return made;
+}
+
+export const byId = (id) => document.getElementById(id);

@@ -1,0 +1,1 @@
+"""What is answered at once: moving the head, looking, cancelling, voting, choosing a mask, settings."""

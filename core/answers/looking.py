@@ -1,0 +1,127 @@
+"""Looking: history, compare, show, info, usage, budget, help."""
+
+from datetime import timedelta
+
+from core import budgets, posts, reports, sessions
+from core.answers.common import current, named
+from core.errors import Rejected
+from core.flow import status, take
+from core.flow.tools import Tools
+from core.pictures import drawn, intake, recipes
+from core.signed_links import Purpose
+from core.types import Head, Post, Request, Step
+
+TREE_THUMBNAIL = 256
+LINK_LIFE = timedelta(days=7)
+
+
+async def history(tools: Tools, request: Request) -> Post:
+    """The session's edit tree as a picture."""
+    session = await take.session_of(tools, request)
+    made = await made_in(tools, request.place.tenant, session)
+    if not made:
+        raise Rejected("refuse.no_session")
+    head = await take.head_of(tools, request, session)
+    nodes = [await _node(tools, step, head, session, request.locale) for step in made]
+    picture = await tools.pool.run(drawn.tree, nodes)
+    claims = {"t": request.place.tenant, "s": session}
+    url = tools.links.url(Purpose.HISTORY, claims, tools.clock.now() + LINK_LIFE)
+    return reports.history(made, picture, url, request.locale)
+
+
+async def made_in(tools: Tools, tenant: str, session: str) -> list[Step]:
+    """The session's steps with pictures, oldest first; a branch from somebody else's shows that as its root."""
+    steps = await tools.store.history(tenant, session)
+    known = {step.id for step in steps}
+    foreign = {step.parent for step in steps if step.parent and step.parent not in known}
+    above = [await tools.store.step(tenant, one) for one in sorted(foreign)]
+    return [step for step in above + steps if step.outputs]
+
+
+async def _node(tools: Tools, step: Step, head: Head | None, session: str, locale: str) -> drawn.Node:
+    index = head.index if head and head.step == step.id else 0
+    data = await tools.blobs.read(step.tenant, step.outputs[index].key)
+    thumbnail = await tools.pool.run(drawn.thumbnail, data, TREE_THUMBNAIL)
+    label, caption = reports.node(step, foreign=step.session != session, locale=locale)
+    return drawn.Node(
+        id=step.id,
+        label=label,
+        caption=caption,
+        parent=step.parent,
+        thumbnail=thumbnail,
+        is_head=head is not None and head.step == step.id,
+    )
+
+
+async def compare(tools: Tools, request: Request) -> Post:
+    """Before and after of the current picture."""
+    session, step = await current(tools, request)
+    head = await take.head_of(tools, request, session)
+    index = head.index if head and head.step == step.id else request.index or 0
+    after = sessions.picture_at(step, index)
+    if not step.inputs:
+        raise Rejected("refuse.nothing_to_compare")
+    tenant = request.place.tenant
+    before_data = await tools.blobs.read(tenant, step.inputs[0].key)
+    after_data = await tools.blobs.read(tenant, after.key)
+    labels = reports.compare_labels(step, await status.parent_of(tools, step), request.locale)
+    side = await tools.pool.run(drawn.compare, before_data, after_data, labels)
+    flicker = await tools.pool.run(drawn.flicker, before_data, after_data)
+    claims: dict[str, str | int] = {"t": tenant, "s": step.id, "i": index}
+    url = tools.links.url(Purpose.COMPARE, claims, tools.clock.now() + LINK_LIFE)
+    return reports.compare(step, side, flicker, url, request.locale)
+
+
+async def show(tools: Tools, request: Request) -> Post:
+    """A step again, by its id."""
+    step = await named(tools, request)
+    return posts.ended(step, request.locale, await tools.together.tally(step.tenant, step.id))
+
+
+async def info(tools: Tools, request: Request) -> Post:
+    """What made a picture: one of ours, or the recipe in a file given."""
+    if not request.attachments:
+        return reports.info((await current(tools, request))[1], request.locale)
+    data = await take.fetch(tools, request, request.attachments[0])
+    await tools.pool.run(intake.inspect, data)
+    return reports.recipe(recipes.read_recipe(data) or {}, request.locale)
+
+
+async def usage(tools: Tools, request: Request) -> Post:
+    """What this month cost, with a plot."""
+    now = tools.clock.now()
+    spending = await tools.store.usage(request.place.tenant, budgets.month_start(now))
+    caps = budgets.caps(await tools.store.settings(request.place.tenant))
+    days = reports.by_day(spending, now)
+    plot = await tools.pool.run(drawn.plot, days, reports.plot_title(now, request.locale)) if spending else None
+    return reports.usage(spending, caps, now, plot, request.locale)
+
+
+async def budget(tools: Tools, request: Request) -> Post:
+    """Show the budgets, or set those given (by the names of Caps; "-" removes one)."""
+    settings = await tools.store.settings(request.place.tenant)
+    known = budgets.Caps.__dataclass_fields__
+    given = {name: value for name, value in request.given.items() if name in known}
+    for value in given.values():
+        if value != "-":
+            budgets.amount(value)
+    if given:
+        if not request.is_admin:
+            raise Rejected("refuse.admins_only")
+        kept = {**settings.get("budgets", {}), **given}
+        settings["budgets"] = {name: value for name, value in kept.items() if value != "-"}
+        await tools.store.save_settings(request.place.tenant, settings)
+    return reports.budget(budgets.caps(settings), request.locale)
+
+
+async def help_text(_tools: Tools, request: Request) -> Post:
+    """What one can do here."""
+    return reports.help_text(request.locale)
+
+
+async def more(tools: Tools, request: Request) -> Post:
+    """Everything else one can do with a picture."""
+    _, step = await current(tools, request)
+    index = request.index or 0
+    sessions.picture_at(step, index)
+    return posts.more(step, index, request.locale)

@@ -1,0 +1,40 @@
+"""Moving the head: undo, redo, pick. Free, and nothing is forgotten."""
+
+from core import posts, sessions
+from core.answers.common import current
+from core.flow import take
+from core.flow.tools import Tools
+from core.types import Head, Post, Request
+
+
+async def undo(tools: Tools, request: Request) -> Post:
+    """To the picture before."""
+    session, step = await current(tools, request)
+    return await _move(tools, request, session, sessions.undo(step))
+
+
+async def redo(tools: Tools, request: Request) -> Post:
+    """To the newest picture made from this one."""
+    session = await take.session_of(tools, request)
+    head = await take.head_of(tools, request, session)
+    step = await tools.store.step(request.place.tenant, head.step) if head else None
+    history = await tools.store.history(request.place.tenant, session)
+    return await _move(tools, request, session, sessions.redo(step, history))
+
+
+async def pick(tools: Tools, request: Request) -> Post:
+    """To one of a step's pictures; its own person's pick is what the step settled on."""
+    session, step = await current(tools, request)
+    typed = request.text.strip()
+    index = int(typed[:2]) - 1 if typed.isascii() and typed.isdecimal() else request.index or 0
+    sessions.picture_at(step, index)
+    return await _move(tools, request, session, Head(step=step.id, index=index))
+
+
+async def _move(tools: Tools, request: Request, session: str, head: Head) -> Post:
+    tenant = request.place.tenant
+    step = await tools.store.step(tenant, head.step)
+    picture = sessions.picture_at(step, head.index)
+    for one in {session, sessions.person_session(request.place, request.person.id)}:
+        await tools.store.move_head(tenant, one, head)
+    return posts.moved(step, picture, head.index, request.locale)

@@ -1,0 +1,128 @@
+"""What a team thinks of its pictures and has begun to ask for: reactions, what was chosen, drafts, and deleting."""
+
+from collections.abc import Mapping
+from datetime import datetime, timedelta
+from typing import Any
+
+from sqlalchemy import and_, delete, exists, func, select, update
+from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
+
+from core.errors import NotFound
+from core.storage.tables import drafts, pictures, reactions, sessions, step_pictures, steps
+from core.types import Tally
+
+DRAFT_LIFE = timedelta(days=1)
+VOTE, FAVOURITE = "vote", "favourite"
+
+
+class Together:
+    """Reactions, drafts and deletions in one database. Each method is one transaction."""
+
+    def __init__(self, engine: AsyncEngine) -> None:
+        self._engine = engine
+        self._insert = postgresql.insert if engine.dialect.name == "postgresql" else sqlite.insert
+
+    async def react(self, tenant: str, step: str, person: str, kind: str, index: int = 0) -> Tally:
+        """Vote for a picture, or mark a favourite: once a person, however often it is delivered."""
+        row = {"tenant": tenant, "step": step, "person": person, "kind": kind, "position": index}
+        async with self._engine.begin() as connection:
+            await connection.execute(self._insert(reactions).values(row).on_conflict_do_nothing())
+            return await _tally(connection, tenant, step)
+
+    async def unreact(self, tenant: str, step: str, person: str, kind: str, index: int = 0) -> Tally:
+        """Take it back."""
+        gone = delete(reactions).where(
+            reactions.c.tenant == tenant,
+            reactions.c.step == step,
+            reactions.c.person == person,
+            reactions.c.kind == kind,
+            reactions.c.position == index,
+        )
+        async with self._engine.begin() as connection:
+            await connection.execute(gone)
+            return await _tally(connection, tenant, step)
+
+    async def tally(self, tenant: str, step: str) -> Tally:
+        """The counts."""
+        async with self._engine.begin() as connection:
+            return await _tally(connection, tenant, step)
+
+    async def choose(self, tenant: str, step: str, index: int) -> None:
+        """The picture of a step that was settled on."""
+        change = update(steps).where(steps.c.tenant == tenant, steps.c.id == step).values(chosen=index)
+        async with self._engine.begin() as connection:
+            await connection.execute(change)
+
+    async def draft(self, tenant: str, draft: str, request: Mapping[str, Any], now: datetime) -> None:
+        """Keep a request that waits for something. The same again changes nothing; old ones are swept."""
+        row = {"tenant": tenant, "id": draft, "request": dict(request), "created": now, "used": False}
+        async with self._engine.begin() as connection:
+            await connection.execute(delete(drafts).where(drafts.c.created < now - DRAFT_LIFE))
+            await connection.execute(self._insert(drafts).values(row).on_conflict_do_nothing())
+
+    async def read_draft(self, tenant: str, draft: str) -> tuple[dict[str, Any], bool]:
+        """The request, and whether it was used already. Raises NotFound."""
+        query = select(drafts.c.request, drafts.c.used).where(drafts.c.tenant == tenant, drafts.c.id == draft)
+        async with self._engine.begin() as connection:
+            row = (await connection.execute(query)).first()
+        if row is None:
+            raise NotFound("refuse.draft_gone")
+        return dict(row.request), bool(row.used)
+
+    async def use_draft(self, tenant: str, draft: str) -> bool:
+        """True for the first who uses it, and only for them."""
+        change = update(drafts).where(drafts.c.tenant == tenant, drafts.c.id == draft, drafts.c.used.is_(False))
+        async with self._engine.begin() as connection:
+            return bool((await connection.execute(change.values(used=True))).rowcount)
+
+    async def delete(self, tenant: str, step: str, now: datetime) -> list[str]:
+        """Take a step's pictures away and move heads off it; the keys nothing else needs any more.
+
+        What others made from them keeps its own inputs.
+        """
+        async with self._engine.begin() as connection:
+            is_it = and_(steps.c.tenant == tenant, steps.c.id == step)
+            marked = update(steps).where(is_it, steps.c.deleted.is_(None)).values(deleted=now, chosen=None)
+            if not (await connection.execute(marked)).rowcount:
+                return []
+            keys = await _drop_outputs(connection, tenant, step)
+            parent, index = await _living_parent(connection, tenant, step)
+            moved = update(sessions).where(sessions.c.tenant == tenant, sessions.c.head_step == step)
+            await connection.execute(moved.values(head_step=parent, head_index=index))
+            return keys
+
+
+async def _tally(connection: AsyncConnection, tenant: str, step: str) -> Tally:
+    query = (
+        select(reactions.c.kind, reactions.c.position, func.count())
+        .where(reactions.c.tenant == tenant, reactions.c.step == step)
+        .group_by(reactions.c.kind, reactions.c.position)
+    )
+    counts = {(kind, position): count for kind, position, count in await connection.execute(query)}
+    votes = {position: count for (kind, position), count in sorted(counts.items()) if kind == VOTE}
+    return Tally(votes=votes, favourites=counts.get((FAVOURITE, 0), 0))
+
+
+async def _living_parent(connection: AsyncConnection, tenant: str, step: str) -> tuple[str | None, int]:
+    """The nearest step above that still has its pictures."""
+    columns = (steps.c.parent, steps.c.parent_index, steps.c.deleted)
+    row = (await connection.execute(select(*columns).where(steps.c.tenant == tenant, steps.c.id == step))).one()
+    while row.parent is not None:
+        query = select(*columns).where(steps.c.tenant == tenant, steps.c.id == row.parent)
+        above = (await connection.execute(query)).one()
+        if above.deleted is None:
+            return row.parent, row.parent_index
+        row = above
+    return None, 0
+
+
+async def _drop_outputs(connection: AsyncConnection, tenant: str, step: str) -> list[str]:
+    held = and_(step_pictures.c.tenant == tenant, step_pictures.c.step == step, step_pictures.c.role == "output")
+    keys = [str(key) for key in (await connection.execute(select(step_pictures.c.key).where(held))).scalars()]
+    await connection.execute(delete(step_pictures).where(held))
+    needed = exists().where(step_pictures.c.tenant == pictures.c.tenant, step_pictures.c.key == pictures.c.key)
+    unneeded = and_(pictures.c.tenant == tenant, pictures.c.key.in_(keys), ~needed)
+    gone = [str(key) for key in (await connection.execute(select(pictures.c.key).where(unneeded))).scalars()]
+    await connection.execute(delete(pictures).where(pictures.c.tenant == tenant, pictures.c.key.in_(gone)))
+    return gone

@@ -1,0 +1,276 @@
+"""What a team does with its results: threads, votes, favourites, private results, deleting, masks, settings."""
+
+import asyncio
+import io
+from collections.abc import AsyncIterator
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+import pytest_asyncio
+from PIL import Image
+
+from bot.simulator.server import SimulatorConfig
+from core.errors import NotFound, Rejected
+from core.pictures import recipes
+from core.service import Answer
+from core.signed_links import Purpose
+from core.types import Action, Attachment, ButtonKind, Person, Post, Request, Step, Tone
+from tests.conftest import PHOTOS
+from tests.integration.test_flow import PLACE, Team, kinds, numbers, team_on
+
+
+@pytest_asyncio.fixture
+async def team(tmp_path: Path) -> AsyncIterator[Team]:
+    config = SimulatorConfig(time_scale=0.01, seed=3)
+    async with team_on(config, tmp_path / "team", EASEL_PUBLIC_URL="https://easel.example") as started:
+        yield started
+
+
+def press(step: str, person: str = "bo", **changes: Any) -> Request:
+    return Request(
+        key=f"p{next(numbers)}",
+        place=changes.pop("place", PLACE),
+        person=Person(id=person, name=person.title()),
+        locale="en",
+        action=Action.SHOW,
+        target=step,
+        **changes,
+    )
+
+
+async def reacts(team: Team, step: Step, emoji: str, person: str, *, added: bool = True, **changes: Any) -> Answer:
+    return await team.easel.service.react(emoji, press(step.id, person, **changes), added=added)
+
+
+def status_of(team: Team, step: Step) -> Post:
+    """What the step's message says now."""
+    found = [one.posts[-1] for one in team.chat.messages.values() if one.posts[0].job == step.id]
+    assert len(found) == 1
+    return found[0]
+
+
+async def test_a_thread_under_a_result_works_on_that_result_and_then_on_its_own_head(team: Team) -> None:
+    root, _ = await team.gets(Action.DRAW, "a fox", "ana")
+    await team.gets(Action.DRAW, "a heron", "ana")
+    sent = await team.easel.tools.store.message_of(root)
+    assert sent
+    thread = replace(PLACE, thread=sent.message)
+    first, _ = await team.gets(Action.EDIT, "make it night", "bo", place=thread)
+    assert first.parent == root.id
+    second, _ = await team.gets(Action.EDIT, "add snow", "cy", place=thread)
+    assert second.parent == first.id
+    back = await team.says(Action.UNDO, person="ana", place=thread)
+    assert back.job == first.id
+
+
+async def test_a_channel_may_keep_threads_personal(team: Team) -> None:
+    root, _ = await team.gets(Action.DRAW, "a fox", "ana")
+    sent = await team.easel.tools.store.message_of(root)
+    assert sent
+    thread = replace(PLACE, thread=sent.message)
+    await team.says(Action.SETTINGS, given={"personal_threads": "yes"}, is_admin=True)
+    assert "no picture to edit" in await team.is_refused(Action.EDIT, "make it night", person="bo", place=thread)
+
+
+async def test_votes_are_counted_once_a_person_and_a_quorum_settles(team: Team) -> None:
+    two, _ = await team.gets(Action.DRAW, "two foxes --n 2 --size 512*512")
+    for person in ("ana", "bo", "bo", "cy"):
+        await reacts(team, two, "2️⃣", person)
+    text = status_of(team, two).text
+    assert "Votes: 2 × 3" in text
+    assert "Chosen: picture 2" in text
+    edited, _ = await team.gets(Action.EDIT, "make it night")
+    assert (edited.parent, edited.parent_index) == (two.id, 1)
+    await reacts(team, two, "2️⃣", "bo", added=False)
+    assert "Votes: 2 × 2" in status_of(team, two).text
+
+
+async def test_only_its_person_or_an_admin_may_choose(team: Team) -> None:
+    two, _ = await team.gets(Action.DRAW, "two foxes --n 2 --size 512*512")
+    await reacts(team, two, "two", "cy")
+    with pytest.raises(Rejected, match="not_yours"):
+        await reacts(team, two, "✅", "bo")
+    await reacts(team, two, "✅", "ana")
+    assert "Chosen: picture 2" in status_of(team, two).text
+    with pytest.raises(Rejected, match="no_such_picture"):
+        await reacts(team, two, "3️⃣", "bo")
+
+
+async def test_favourites_copy_a_picture_to_the_gallery_once(team: Team) -> None:
+    await team.says(Action.SETTINGS, given={"gallery": "gallery", "favourites": "2"}, is_admin=True)
+    fox, _ = await team.gets(Action.DRAW, "a fox")
+    await reacts(team, fox, "⭐", "bo")
+    copies = [one for one in team.chat.messages.values() if one.posts[0].job == f"{fox.id}g"]
+    assert not copies
+    await asyncio.gather(*(reacts(team, fox, "❤️", person) for person in ("cy", "ana", "di")))
+    copies = [one for one in team.chat.messages.values() if one.posts[0].job == f"{fox.id}g"]
+    assert len(copies) == 1
+    post = copies[0].posts[0]
+    assert post.pictures[0].picture == fox.outputs[0]
+    assert "Ana" in post.text
+    assert [one.url for one in post.buttons] == [f"chat:c/{'m1'}"]
+    assert "⭐ 4" in status_of(team, fox).text
+    await reacts(team, fox, "⭐", "bo", added=False)
+    assert "⭐ 3" in status_of(team, fox).text
+
+
+async def test_reactions_ask_for_the_same_as_buttons(team: Team) -> None:
+    fox, _ = await team.gets(Action.DRAW, "a fox --size 512*512")
+    for emoji, action in (("🔁", Action.DRAW), ("⬆️", Action.UPSCALE)):
+        answer = await reacts(team, fox, emoji, "bo")
+        assert answer.accepted
+        await team.chat.end_of(answer.accepted)
+        assert (await team.step(answer.accepted)).action is action
+    told = await reacts(team, fox, "ℹ️", "bo")
+    assert told.post
+    assert "qwen" in told.post.text
+    assert (await reacts(team, fox, "🍕", "bo")) == Answer()
+    sent = await reacts(team, fox, "✉️", "bo")
+    assert sent.post
+    assert "Sent v1" in sent.post.text
+    assert list(team.chat.messages.values())[-1].posts[0].title == "a fox"
+
+
+async def test_deleting_takes_the_picture_away_and_leaves_what_was_made_from_it(team: Team) -> None:
+    fox, _ = await team.gets(Action.DRAW, "a fox")
+    night, _ = await team.gets(Action.EDIT, "make it night")
+    with pytest.raises(Rejected, match="not_yours"):
+        await reacts(team, night, "❌", "bo")
+    await reacts(team, night, "🗑️", "ana")
+    assert status_of(team, night).text == "v2 was deleted."
+    with pytest.raises(NotFound):
+        await team.easel.tools.blobs.read(PLACE.tenant, night.outputs[0].key)
+    with pytest.raises(Rejected, match="picture_gone"):
+        await reacts(team, night, "1️⃣", "bo")
+    again, _ = await team.gets(Action.EDIT, "make it snow")
+    assert again.parent == fox.id
+    await reacts(team, fox, "❌", "bo", is_admin=True)
+    assert (await team.easel.tools.blobs.read(PLACE.tenant, again.inputs[0].key)) is not None
+    tree = await team.says(Action.HISTORY)
+    assert [line.split(" · ")[0] for line in tree.text.split("\n")] == ["v3"]
+
+
+async def test_a_private_result_is_private_from_first_word_to_last(team: Team) -> None:
+    fox, post = await team.gets(Action.DRAW, "a fox --private")
+    assert post.private
+    said = next(one for one in team.chat.messages.values() if one.posts[0].job == fox.id)
+    assert all(one.private for one in said.posts)
+    await team.says(Action.SETTINGS, given={"gallery": "gallery", "favourites": "1"}, is_admin=True)
+    await reacts(team, fox, "⭐", "ana")
+    assert len(team.chat.messages) == 1
+
+
+async def test_buttons_that_need_words_ask_for_them_with_the_picture_settled(team: Team) -> None:
+    fox, _ = await team.gets(Action.DRAW, "a fox")
+    night, _ = await team.gets(Action.EDIT, "make it night")
+    service = team.easel.service
+    form = (await service.press(ButtonKind.EXPAND, press(night.id))).form
+    assert form
+    assert (form.action, form.target, form.index) == (Action.EXPAND, night.id, 0)
+    assert {"prompt", "ar", "left"} <= {one.name for one in form.fields}
+    rerun = (await service.press(ButtonKind.RERUN, press(night.id))).form
+    assert rerun
+    assert rerun.fields[0].value == "make it night"
+    more = (await service.press(ButtonKind.MORE, press(night.id))).post
+    assert more
+    assert more.private
+    assert {ButtonKind.MASK, ButtonKind.COMPARE, ButtonKind.RERUN} <= set(kinds(more))
+    first = (await service.press(ButtonKind.MORE, press(fox.id))).post
+    assert first
+    assert ButtonKind.COMPARE not in kinds(first)
+    with pytest.raises(Rejected, match=r"button\.unknown"):
+        await service.press(ButtonKind.LINK, press(fox.id))
+
+
+def mask_png(size: tuple[int, int], box: tuple[int, int, int, int]) -> bytes:
+    mask = Image.new("RGB", size)
+    mask.paste((255, 255, 255), box)
+    buffer = io.BytesIO()
+    mask.save(buffer, "PNG")
+    return buffer.getvalue()
+
+
+def draft_of(team: Team, post: Post) -> str:
+    link = next(one for one in post.buttons if one.kind is ButtonKind.LINK)
+    token = link.url.removeprefix("https://easel.example/mask/")
+    claims = team.easel.tools.links.read(Purpose.MASK, token, team.easel.tools.clock.now())
+    assert claims["t"] == PLACE.tenant
+    return claims["d"]
+
+
+async def test_inpaint_without_a_mask_offers_the_painter_and_goes_on_with_what_was_painted_once(team: Team) -> None:
+    fox, _ = await team.gets(Action.DRAW, "a fox --size 512*512")
+    offer = await team.says(Action.INPAINT, "a red hat", target=fox.id)
+    draft = draft_of(team, offer)
+    mask = mask_png((512, 512), (0, 0, 200, 200))
+    answer = await team.easel.service.paint(PLACE.tenant, draft, mask, "a blue hat")
+    assert answer.accepted
+    await team.chat.end_of(answer.accepted)
+    step = await team.step(answer.accepted)
+    assert (step.prompt, step.parent, step.person.id) == ("a blue hat", fox.id, "ana")
+    assert step.mask
+    assert step.mask.size == fox.outputs[0].size
+    with pytest.raises(Rejected, match=r"link\.used"):
+        await team.easel.service.paint(PLACE.tenant, draft, mask, "once more")
+
+
+async def test_inpaint_of_an_attached_picture_keeps_it_until_the_region_is_known(team: Team) -> None:
+    answer = await team.asks(Action.INPAINT, "a green meadow", photos=("coffee.png",))
+    assert answer.accepted
+    offer = await team.chat.end_of(answer.accepted)
+    assert offer.private
+    region = next(one for one in offer.buttons if one.kind is ButtonKind.REGION and one.label == "Top half")
+    with pytest.raises(Rejected, match="not_yours"):
+        await team.easel.service.press(ButtonKind.REGION, press(region.step, "bo", index=region.index))
+    going = await team.easel.service.press(ButtonKind.REGION, press(region.step, "ana", index=region.index))
+    assert going.accepted
+    await team.chat.end_of(going.accepted)
+    step = await team.step(going.accepted)
+    assert (step.prompt, step.options.mask) == ("a green meadow", "top")
+    with pytest.raises(Rejected, match=r"link\.used"):
+        await team.easel.service.press(ButtonKind.REGION, press(region.step, "ana", index=0))
+
+
+async def test_settings_change_defaults_and_who_may_ask(team: Team) -> None:
+    with pytest.raises(Rejected, match="admins_only"):
+        await team.asks(Action.SETTINGS)
+    form = (await team.asks(Action.SETTINGS, is_admin=True)).form
+    assert form
+    assert {"style", "gallery", "quorum"} <= {one.name for one in form.fields}
+    given = {"style": "flat colours", "n": "2", "shape": "512*512"}
+    await team.says(Action.SETTINGS, given=given, is_admin=True)
+    step, _ = await team.gets(Action.DRAW, "a fox")
+    assert (step.prompt, step.n, str(step.size)) == ("a fox, flat colours", 2, "512*512")
+    for name, value in (("quorum", "0"), ("model", "midjourney"), ("functions", "sing"), ("colour", "red")):
+        with pytest.raises(Rejected):
+            await team.says(Action.SETTINGS, given={name: value}, is_admin=True)
+    await team.says(Action.SETTINGS, given={"people": "bo", "functions": "draw"}, is_admin=True)
+    assert "only some people" in await team.is_refused(Action.DRAW, "a fox")
+    assert "switched off" in await team.is_refused(Action.EDIT, "a fox", person="bo", target=step.id)
+
+
+async def test_a_file_tells_its_own_recipe(team: Team, tmp_path: Path) -> None:
+    fox, _ = await team.gets(Action.DRAW, "a fox")
+    data = await team.easel.tools.blobs.read(PLACE.tenant, fox.outputs[0].key)
+    assert recipes.read_recipe(data)
+    (tmp_path / "fox.png").write_bytes(data)
+    request = replace(press(""), target=None, action=Action.INFO)
+    request = replace(request, attachments=(Attachment(ref=str(tmp_path / "fox.png")),))
+    answer = await team.easel.service.handle(request)
+    assert answer.post
+    assert "a fox" in answer.post.text
+    plain = replace(request, attachments=(Attachment(ref=str(PHOTOS / "coffee.png")),))
+    answer = await team.easel.service.handle(plain)
+    assert answer.post
+    assert "no recipe" in answer.post.text
+
+
+async def test_usage_is_plotted(team: Team) -> None:
+    await team.gets(Action.DRAW, "a fox")
+    told = await team.says(Action.USAGE)
+    assert told.tone is Tone.NOTE
+    assert told.pictures[0].drawn
+    with Image.open(io.BytesIO(told.pictures[0].drawn)) as plot:
+        assert plot.size == (960, 420)

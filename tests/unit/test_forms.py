@@ -1,0 +1,94 @@
+"""Forms, the registry of commands, and a channel's preferences."""
+
+import pytest
+
+from core import commands, forms, grammar, preferences
+from core.catalog import Catalog
+from core.errors import Rejected
+from core.forms import FieldKind
+from core.messages import LOCALES, say
+from core.providers.dashscope import catalog_text
+from core.types import Action, Options
+
+CATALOG = Catalog.load(catalog_text())
+MADE = [action for action in Action if action.makes_pictures and action is not Action.AGAIN]
+
+
+@pytest.mark.parametrize("action", MADE)
+@pytest.mark.parametrize("locale", LOCALES)
+def test_every_form_asks_only_for_what_its_action_understands(action: Action, locale: str) -> None:
+    made = forms.form(action, CATALOG, ("beijing",), locale, prompt="as before")
+    names = [field.name for field in made.fields]
+    assert len(names) == len(set(names))
+    assert made.fields[0].value == "as before"
+    for field in made.fields:
+        assert field.label
+        if field.kind is FieldKind.CHOICE:
+            for choice in field.choices:
+                grammar.parse("", {field.name: choice.value})
+    own = commands.OWN.get(Action.EDIT if action is Action.RERUN else action, ())
+    assert set(own) <= set(names)
+
+
+def test_a_form_about_a_settled_picture_asks_for_no_other() -> None:
+    free = forms.form(Action.EDIT, CATALOG, ("beijing",), "en")
+    settled = forms.form(Action.EDIT, CATALOG, ("beijing",), "en", target="abc", index=1)
+    assert "pictures" in [field.name for field in free.fields]
+    assert "pictures" not in [field.name for field in settled.fields]
+
+
+def test_a_region_without_a_model_does_not_offer_it() -> None:
+    offered = forms.form(Action.DRAW, CATALOG, ("singapore",), "en").fields
+    model = next(field for field in offered if field.name == "model")
+    assert all("singapore" in CATALOG.models[one.value].regions for one in model.choices)
+
+
+def test_every_command_is_understood_as_it_is_written() -> None:
+    for one in commands.commands():
+        rest = one.written.removeprefix(one.name).strip()
+        assert grammar.command(one.name, rest)[0] is one.action
+        assert say(one.text_key, "en")
+        for option in one.options:
+            assert option in grammar.RULES
+    assert commands.command_of(Action.EXPAND).written == "wanx expand"
+    with pytest.raises(KeyError):
+        commands.command_of(Action.VOTE)
+
+
+def test_preferences_fall_back_from_channel_to_workspace_to_defaults() -> None:
+    settings = {"channels": {"*": {"gallery": "g", "quorum": "5"}, "c": {"quorum": "2", "unheard": "of"}}}
+    assert preferences.of(settings, "c").gallery == "g"
+    assert preferences.of(settings, "c").number("quorum") == 2
+    assert preferences.of(settings, "d").number("quorum") == 5
+    assert preferences.of({}, "d").number("favourites") == 2
+
+
+def test_an_empty_value_goes_back_to_the_default() -> None:
+    first = preferences.changed({}, "c", {"style": "flat", "n": "2"}, CATALOG)
+    second = preferences.changed(first, "c", {"style": ""}, CATALOG)
+    assert second["channels"]["c"] == {"n": "2"}
+
+
+def test_defaults_never_overrule_what_a_person_said_or_reach_where_they_make_no_sense() -> None:
+    wanted = preferences.Preferences(model="qwen-image-plus", n="2", shape="16:9", style="flat")
+    said = Options(n=1, model="qwen-image-2.0", ratio=(1, 1))
+    assert preferences.applied(wanted, Action.DRAW, "a fox", said, CATALOG) == ("a fox, flat", said)
+    assert preferences.applied(wanted, Action.EDIT, "night", Options(), CATALOG) == ("night", Options())
+    _, drawn = preferences.applied(wanted, Action.DRAW, "a fox", Options(), CATALOG)
+    assert (drawn.model, drawn.n, drawn.ratio) == ("qwen-image-plus", 2, (16, 9))
+
+
+def test_people_and_functions_can_be_limited() -> None:
+    wanted = preferences.Preferences(people="ana, bo", functions="draw wanx.style")
+    preferences.check(wanted, Action.STYLE, "bo")
+    with pytest.raises(Rejected, match="not_these_people"):
+        preferences.check(wanted, Action.DRAW, "cy")
+    with pytest.raises(Rejected, match="not_this_function"):
+        preferences.check(wanted, Action.EDIT, "ana")
+
+
+def test_the_settings_form_shows_what_stands() -> None:
+    shown = preferences.form(preferences.Preferences(style="flat", personal_threads="yes"), CATALOG, "en")
+    values = {field.name: field.value for field in shown.fields}
+    assert values["style"] == "flat"
+    assert values["personal_threads"] == "yes"
