@@ -159,13 +159,15 @@ async def open_web(
     if room is not None:
         routes += [*room_pages(), *RoomApi(room, easel.service, easel.tools).routes()]
     async with AsyncExitStack() as stack:
+        if room is not None:
+            stack.push_async_callback(room.close)
         if settings.metrics_port is not None:
             routes = [one for one in routes if one.path != "/metrics"]
             private = bind(settings.http_host, settings.metrics_port)
             await stack.enter_async_context(serving(create_app(health.metrics_routes(), []), private))
         await stack.enter_async_context(serving(create_app(routes, hosts_of(settings, listening)), listening))
         if room is not None:
-            stack.push_async_callback(room.close)
+            stack.callback(room.let_go)
         yield
 
 

@@ -64,6 +64,7 @@ async def serving(app: ASGIApp, listening: socket.socket) -> AsyncIterator[None]
         server_header=False,
         proxy_headers=False,
         lifespan="off",
+        http="h11",
         ws="none",
         h11_max_incomplete_event_size=16 * 1024,
         timeout_keep_alive=15,

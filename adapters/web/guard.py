@@ -10,6 +10,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 MIB = 1 << 20
 BODY_LIMITS = {"/room/upload": 30 * MIB, "/mask/submit": 8 * MIB}
 """Bytes of a body; 1 MiB elsewhere."""
+HEADER_BYTES, MOST_HEADERS = 16 * 1024, 64
 ANY_HOST = frozenset({"/healthz", "/readyz", "/metrics"})
 """Asked by machines, under whatever name they know us."""
 POLICY = "; ".join(
@@ -69,19 +70,21 @@ class Guard:
             await PlainTextResponse("", 413)(scope, receive, careful)
 
     def _refusal(self, scope: Scope) -> int | None:
+        """The status of a refusal, None when all is well."""
         headers = Headers(scope=scope)
-        if scope["method"] not in {"GET", "POST"}:
-            return 405
-        if scope["path"] not in ANY_HOST and headers.get("host", "").lower() not in self._hosts:
-            return 421
-        if scope["method"] == "POST" and not self._is_ours(headers):
-            return 403
         declared = headers.get("content-length", "0")
-        if not (declared.isascii() and declared.isdecimal()):
-            return 400
-        if int(declared[:12]) > _limit(scope):
-            return 413
-        return 415 if headers.get("content-encoding") else None
+        is_number = declared.isascii() and declared.isdecimal()
+        reasons = {
+            405: scope["method"] not in {"GET", "POST"},
+            431: len(headers.raw) > MOST_HEADERS
+            or sum(len(name) + len(one) for name, one in headers.raw) > HEADER_BYTES,
+            421: scope["path"] not in ANY_HOST and headers.get("host", "").lower() not in self._hosts,
+            403: scope["method"] == "POST" and not self._is_ours(headers),
+            400: not is_number,
+            413: is_number and int(declared[:12]) > _limit(scope),
+            415: "content-encoding" in headers,
+        }
+        return next((status for status, is_so in reasons.items() if is_so), None)
 
     def _is_ours(self, headers: Headers) -> bool:
         """Sent by a page of ours, or by a program that is no browser."""

@@ -49,6 +49,7 @@ class RoomApi:
             "/room/upload": self._upload,
             "/room/channel": self._channel,
             "/room/older": self._older,
+            "/room/dismiss": self._dismiss,
         }
         posted = [Route(path, self._for_members(handler), methods=["POST"]) for path, handler in behind_key.items()]
         return [
@@ -132,24 +133,18 @@ class RoomApi:
     async def _events(self, member: Member, after: int | None) -> AsyncIterator[str]:
         """First what is there, or what was missed since; then every change as it is committed."""
         known: dict[str, Any] = {}
-        last = await self._room.last_change()
-        change = last if after is None else min(after, last)
-        found = await self._room.newest(member.id) if after is None else []
+        change = after
         with self._room.listening() as changed:
             while not self._room.closed:
                 changed.clear()
-                around = {
-                    "channels": await self._room.channels_of(member.id),
-                    "people": [_shown(one) for one in await self._room.members()],
-                }
+                news = await self._room.news(member.id, change)
+                change = news.change
+                around = {"channels": news.channels, "people": [_shown(one) for one in news.members]}
                 if around != known:
                     known = around
                     yield _event({"kind": "around", **around, "me": _shown(member)})
-                found = found or await self._room.since(member.id, change)
-                change = max([change, *(one.change for one in found)])
-                shown = [self._view(one) for one in found]
+                shown = [self._view(one) for one in news.messages]
                 yield _event({"kind": "messages", "messages": shown, "change": change})
-                found = []
                 with suppress(TimeoutError):
                     async with asyncio.timeout(HEARTBEAT):
                         await changed.wait()
@@ -221,8 +216,8 @@ class RoomApi:
         others = [one.name for one in await self._room.members() if one.id != member.id]
         if not decode.is_for_us(said.text, others):
             return None
-        is_ours = aimed.target is not None or (replied is not None and not replied.author)
-        if is_ours or said.place.channel.startswith(DIRECT):
+        to_picture = replied is not None and bool(aimed.attachments) and replied.author in {"", member.id}
+        if aimed.target is not None or to_picture or said.place.channel.startswith(DIRECT):
             return said.text
         if replied is not None:
             return None
@@ -310,6 +305,13 @@ class RoomApi:
         sent = await chat.post(wish.place, replace(answer.post, job=""), to=wish.person, reply={})
         if step and answer.post.pictures:
             await self._tools.store.remember(sent, wish.place.tenant, step, "answer")
+        return JSONResponse({})
+
+    async def _dismiss(self, request: WebRequest, member: Member) -> Response:
+        number = (await read_json(request)).get("message")
+        if not isinstance(number, int):
+            raise Rejected("room.bad_request")
+        await self._room.dismiss(number, member.id)
         return JSONResponse({})
 
     # Pictures and channels

@@ -19,6 +19,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from core.errors import NotFound, Rejected
 from core.storage import database
+from core.storage.whole import whole
 
 FIRST = 200
 """Messages a page is given at first."""
@@ -100,6 +101,17 @@ class Message:
     marks: Mapping[str, Sequence[str]] = field(default_factory=dict)
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class News:
+    """What a page is told: where the counter stands, who and what is around, the messages that changed."""
+
+    change: int
+    channels: Sequence[Mapping[str, str]]
+    members: Sequence[Member]
+    messages: Sequence[Message]
+
+
+@whole
 class Room:
     """The room in one SQLite file. Whoever waits for changes is woken the moment one is committed."""
 
@@ -121,10 +133,14 @@ class Room:
             await self.add_channel(channel, channel)
         return not await self.members() and not await self.last_change()
 
-    async def close(self) -> None:
-        """Let every page go."""
+    def let_go(self) -> None:
+        """Every page's stream ends."""
         self.closed = True
         self._wake()
+
+    async def close(self) -> None:
+        """Give the file back; nobody may be asking any more."""
+        self.let_go()
         await self._engine.dispose()
 
     # People
@@ -218,6 +234,17 @@ class Room:
                 raise NotFound("room.no_message")
         self._wake()
 
+    async def dismiss(self, number: int, person: str) -> None:
+        """Take away what only this person saw. Raises NotFound for anything else."""
+        gone = {"tone": "gone", "title": "", "text": "", "pictures": [], "buttons": [], "menu": []}
+        async with self._engine.begin() as connection:
+            change = await _next_change(connection)
+            theirs = (messages.c.id == number, messages.c.only_for == person)
+            done = await connection.execute(update(messages).where(*theirs).values(body=gone, change=change))
+            if not done.rowcount:
+                raise NotFound("room.no_message")
+        self._wake()
+
     async def mark(self, message: int, emoji: str, person: str, *, on: bool) -> bool:
         """Add or take away a reaction; False when that was so already."""
         row = {"message": message, "emoji": emoji, "person": person}
@@ -247,6 +274,18 @@ class Room:
             raise NotFound("room.no_message")
         await self.must_see(found[0].channel, person)
         return found[0]
+
+    async def news(self, person: str, after: int | None) -> News:
+        """What changed since then; at first, what is there."""
+        last = await self.last_change()
+        found = await self.newest(person) if after is None else await self.since(person, min(after, last))
+        start = last if after is None else min(after, last)
+        return News(
+            change=max([start, *(one.change for one in found)]),
+            channels=await self.channels_of(person),
+            members=await self.members(),
+            messages=found,
+        )
 
     async def newest(self, person: str) -> list[Message]:
         """What a page shows at first."""

@@ -137,6 +137,7 @@ async def _record(tools: Tools, step: Step, sent: Task | Outcome) -> str:
     task_id = sent.id if isinstance(sent, Task) else None
     outcome = to_json(sent) if isinstance(sent, Outcome) else None
     await tools.store.record_task(step.tenant, step.id, task_id, sent.request_id, outcome, tools.clock.now())
+    tools.moved.set()
     failpoint("submit.after_record")
     return "submitted"
 

@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import datetime
 from statistics import median
 
 from core import posts
@@ -57,38 +58,71 @@ async def _post(tools: Tools, step: Step, queue: Queue) -> Post:
     return posts.queued(step, parent, position + 1, queue.typical * (position // queue.slots + 1))
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Told:
+    """What a job's message was last made to say, in which state, and when."""
+
+    post: Post
+    state: StepState
+    at: datetime
+
+
 async def keep_current(tools: Tools) -> None:
-    """Update the messages of the jobs at work, each at its platform's pace, for ever. Cancel it to stop."""
-    shown: dict[str, Post] = {}
+    """Update the messages of the jobs at work, for ever: each when its state changes, else at its platform's pace.
+
+    Cancel it to stop.
+    """
+    told: dict[str, Told] = {}
     while True:
+        tools.moved.clear()
         try:
-            await _round(tools, shown)
+            await _round(tools, told)
         except Exception:
             # Progress is a courtesy: whatever is wrong with it, the next round tries again.
             log.exception("status_broke")
-        await tools.clock.sleep(min((chat.pace for chat in tools.chats.values()), default=3.0))
+        await _pause(tools)
 
 
-async def _round(tools: Tools, shown: dict[str, Post]) -> None:
+async def _pause(tools: Tools) -> None:
+    """Until a job has moved on, at most as long as the quickest platform's pace."""
+    pace = min((chat.pace for chat in tools.chats.values()), default=3.0)
+    waiting = [asyncio.ensure_future(tools.moved.wait()), asyncio.ensure_future(tools.clock.sleep(pace))]
+    try:
+        await asyncio.wait(waiting, return_when=asyncio.FIRST_COMPLETED)
+    finally:
+        for one in waiting:
+            one.cancel()
+
+
+async def _round(tools: Tools, told: dict[str, Told]) -> None:
     """Those served next; who waits far behind hears of it when the line has moved on."""
     at_work = [step for step in await tools.store.unfinished(SHOWN) if step.state is not StepState.MADE]
     names = {(step.account, step.model) for step in at_work}
     queues = {name: await look_at(tools, *name) for name in names}
     for step in at_work:
+        if not _is_due(tools, step, told.get(step.id)):
+            continue
         post = await _post(tools, step, queues[step.account, step.model])
-        if shown.get(step.id) != post:
-            await _refresh(tools, step, post, shown)
-    for gone in set(shown) - {step.id for step in at_work}:
-        del shown[gone]
+        if step.id not in told or told[step.id].post != post:
+            await _refresh(tools, step, post, told)
+    for gone in set(told) - {step.id for step in at_work}:
+        del told[gone]
 
 
-async def _refresh(tools: Tools, step: Step, post: Post, shown: dict[str, Post]) -> None:
+def _is_due(tools: Tools, step: Step, last: Told | None) -> bool:
+    """A new state is told at once, anything else no sooner than the platform likes."""
+    if last is None or last.state is not step.state:
+        return True
+    return (tools.clock.now() - last.at).total_seconds() >= tools.chat(step).pace * 0.9
+
+
+async def _refresh(tools: Tools, step: Step, post: Post, told: dict[str, Told]) -> None:
     async with tools.telling_lock(step):
         sent = await tools.store.message_of(step)
         fresh = await tools.store.step(step.tenant, step.id)
         if sent is None or fresh.state is StepState.MADE or fresh.state.is_final:
             return
-        shown[step.id] = post
+        told[step.id] = Told(post=post, state=step.state, at=tools.clock.now())
         try:
             async with asyncio.timeout(10):
                 await tools.chat(step).update(sent, post)

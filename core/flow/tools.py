@@ -27,7 +27,7 @@ class Tools:
     """Everything a step of a job needs. ``providers`` by account, ``chats`` by platform.
 
     ``settle`` seconds pass before a lost submit is looked for, as the service may list it late.
-    ``back_off`` seconds before the first repetition of a refused submit.
+    ``back_off`` seconds before the first repetition of a refused submit. ``moved`` is set when a job goes a step on.
     """
 
     store: Store
@@ -42,6 +42,7 @@ class Tools:
     settle: float = 2.0
     back_off: float = 1.0
     on_throttled: Callable[[str, str], Awaitable[None]] | None = None
+    moved: asyncio.Event = field(default_factory=asyncio.Event)
     submitting: dict[tuple[str, str], asyncio.Lock] = field(default_factory=dict)
     telling: "WeakValueDictionary[str, asyncio.Lock]" = field(default_factory=WeakValueDictionary)
 

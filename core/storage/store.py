@@ -13,6 +13,7 @@ from core.errors import NotFound
 from core.sessions import own_session
 from core.storage import ledger, rows
 from core.storage.tables import messages, pictures, sessions, step_pictures, steps, workspaces
+from core.storage.whole import whole
 from core.types import Head, Money, Picture, Place, Sent, Step, StepState
 
 SERVED = (steps.c.submitted.is_(None), steps.c.priority, steps.c.created)
@@ -20,6 +21,7 @@ SERVED = (steps.c.submitted.is_(None), steps.c.priority, steps.c.created)
 FINAL = [state.value for state in StepState if state.is_final]
 
 
+@whole
 class Store:
     """One database. Each method is one transaction."""
 

@@ -10,12 +10,14 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from core.errors import NotFound
 from core.storage.tables import drafts, pictures, reactions, sessions, step_pictures, steps
+from core.storage.whole import whole
 from core.types import Tally
 
 DRAFT_LIFE = timedelta(days=1)
 VOTE, FAVOURITE = "vote", "favourite"
 
 
+@whole
 class Together:
     """Reactions, drafts and deletions in one database. Each method is one transaction."""
 

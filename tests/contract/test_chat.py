@@ -1,10 +1,15 @@
-"""What every chat must do; Slack, Discord and the room will be added to the list."""
+"""What every chat must do; Slack and Discord will be added to the list."""
 
+from collections.abc import AsyncIterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
+import pytest_asyncio
 
 from adapters.terminal.chat import TerminalChat
+from adapters.web.chat import TENANT, WebChat
+from adapters.web.store import Room
 from core.errors import Rejected
 from core.ports import Chat
 from core.storage.blobs import open_blobs
@@ -17,12 +22,30 @@ from tests.fakes.steps import PLACE
 ANA = Person(id="ana", name="Ana")
 
 
-@pytest.fixture(params=["terminal", "memory", "journal"])
-def chat(request: pytest.FixtureRequest, tmp_path: Path) -> Chat:
+@pytest_asyncio.fixture(params=["terminal", "memory", "journal", "web"])
+async def chat(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[Chat]:
     blobs = open_blobs((tmp_path / "blobs").as_uri())
-    if request.param == "terminal":
-        return TerminalChat(blobs, "en", quiet=True)
-    return MemoryChat() if request.param == "memory" else JournalChat(tmp_path / "journal")
+    if request.param == "web":
+        room = Room.at(tmp_path)
+        await room.prepare()
+        yield WebChat(room, blobs, "http://127.0.0.1:1")
+        await room.close()
+        return
+    made: dict[str, Chat] = {
+        "terminal": TerminalChat(blobs, "en", quiet=True),
+        "memory": MemoryChat(),
+        "journal": JournalChat(tmp_path / "journal"),
+    }
+    yield made[request.param]
+
+
+async def given(chat: Chat, photo: Path) -> Attachment:
+    """What a person gave, as the platform names it: the room by what was uploaded to it, the rest by path."""
+    if not isinstance(chat, WebChat):
+        return Attachment(ref=str(photo), name=photo.name)
+    ref = await chat._blobs.keep(TENANT, photo.read_bytes())
+    await chat._room.keep_upload(ref, photo.name, 640, 427, "image/jpeg")
+    return Attachment(ref=ref, name=photo.name)
 
 
 def status(text: str = "working") -> Post:
@@ -46,8 +69,25 @@ async def test_a_message_that_went_through_is_found_or_harmless_to_repeat(chat: 
 
 async def test_a_persons_file_is_fetched(chat: Chat) -> None:
     photo = PHOTOS / "rocket.jpg"
-    chunks = [chunk async for chunk in chat.fetch(Attachment(ref=str(photo), name="rocket.jpg"), 10**7)]
+    attachment = await given(chat, photo)
+    chunks = [chunk async for chunk in chat.fetch(attachment, 10**7)]
     assert b"".join(chunks) == photo.read_bytes()
+
+
+async def test_a_missing_or_too_large_file_is_refused_by_every_chat(chat: Chat) -> None:
+    attachment = await given(chat, PHOTOS / "coffee.png")
+    if isinstance(chat, JournalChat):
+        pytest.skip("the journal only stands in where files are whole")
+    for one, limit in ((replace(attachment, ref="no"), 10**7), (attachment, 1000)):
+        with pytest.raises(Rejected):
+            [chunk async for chunk in chat.fetch(one, limit)]
+
+
+async def test_a_person_can_be_spoken_to_alone(chat: Chat, tmp_path: Path) -> None:
+    alone = await chat.private_place(PLACE, ANA)
+    sent = await chat.post(alone, status(), to=ANA, reply={"out": str(tmp_path)})
+    assert sent.place == alone
+    assert isinstance(await chat.link(sent), str)
 
 
 async def test_results_are_whole_files_and_writing_them_again_changes_nothing(tmp_path: Path) -> None:

@@ -115,7 +115,8 @@ function marks(message, me, nameOf, acts) {
 function tools(message, replies, inThread, acts) {
   const row = element("div", { class: "tools" });
   const add = (label, act, more = {}) => row.append(element("button", { type: "button", class: "quiet", onclick: act, ...more }, label));
-  add(say("reply"), () => acts.reply(message), { "data-tool": "reply" });
+  if (!message.private || message.pictures.length) add(say("reply"), () => acts.reply(message), { "data-tool": "reply" });
+  if (message.private) add(say("dismiss"), () => acts.dismiss(message), { "data-tool": "dismiss" });
   if (!inThread && !message.private) add(replies ? say("replies", { count: replies }) : say("open_thread"), () => acts.thread(message), { "data-tool": "thread" });
   if (!message.private) add(say("react"), (event) => palette(event.currentTarget, message, acts), { "data-tool": "react", "aria-expanded": "false" });
   if (message.pictures.some((one) => one.ref)) add(say("edit_image"), () => acts.edit(message), { "data-tool": "edit" });

@@ -69,6 +69,7 @@ function onEvent(event) {
 }
 
 function receive(message, isFirst) {
+  if (message.tone === "gone") return remove(message);
   const isNew = !state.messages.has(message.id);
   state.messages.set(message.id, message);
   if (isFirst) return;
@@ -80,6 +81,11 @@ function receive(message, isFirst) {
   place(message, message.thread ? byId("thread-messages") : byId("messages"), isNew);
   if (message.thread) refresh(state.messages.get(Number(root)), byId("messages"));
   if (!message.thread && root === state.thread) place(message, byId("thread-messages"), isNew);
+}
+
+function remove(message) {
+  state.messages.delete(message.id);
+  for (const shown of document.querySelectorAll(`[data-message="${message.id}"]`)) shown.remove();
 }
 
 // Put a message where it belongs, replacing an older state of it; the reader stays where they read.
@@ -94,6 +100,7 @@ function place(message, list, isNew) {
     else list.prepend(view(message, isThread));
   }
   if (atEnd || (isNew && message.author === state.me)) toEnd(scroll);
+  else if (isNew && !isThread) byId("newer").hidden = false;
 }
 
 function refresh(message, list) {
@@ -151,6 +158,7 @@ function actsIn(inThread) {
     reply: (message) => (inThread ? threadComposer : composer).replyTo(message, message.author ? nameOf(message.author) : "Easel"),
     thread: (message) => openThread(String(message.id)),
     mark: (message, emoji, on) => attempt(() => tell("/room/react", { message: message.id, emoji, on })),
+    dismiss: (message) => attempt(() => tell("/room/dismiss", { message: message.id })),
     edit: (message) => attempt(async () => {
       const answer = await tell("/room/say", { ...where(message), text: "/edit", reply_to: message.id });
       await openForm(answer.form, where(message), message.pictures.filter((one) => one.ref).map((one) => one.ref), state);
@@ -248,6 +256,10 @@ function openSide(isOpen) {
 }
 
 byId("open-side").addEventListener("click", () => openSide(!byId("side").classList.contains("open")));
+byId("newer").addEventListener("click", () => toEnd(byId("scroll")));
+byId("scroll").addEventListener("scroll", ({ target }) => {
+  if (target.scrollHeight - target.scrollTop - target.clientHeight < 120) byId("newer").hidden = true;
+});
 byId("older").addEventListener("click", () => older().catch((error) => notice(error, false)));
 byId("close-thread").addEventListener("click", () => ((state.thread = ""), showAll(), composer.text.focus()));
 byId("leave").addEventListener("click", () => (keep(null), location.reload()));

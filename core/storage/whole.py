@@ -1,0 +1,32 @@
+"""A transaction runs to its end, even when whoever waits for it is cancelled: torn, it would leave a connection."""
+
+import asyncio
+import inspect
+from collections.abc import Callable, Coroutine
+from functools import wraps
+from typing import Any, TypeVar
+
+T = TypeVar("T")
+MAY_BE_TORN = frozenset({"check"})
+"""A question whether the database answers must not wait for a database that does not."""
+
+
+def whole(store: type[T]) -> type[T]:
+    """Make every public coroutine method of a class uninterruptible; its caller is still cancelled, a moment later."""
+    for name, method in list(vars(store).items()):
+        if inspect.iscoroutinefunction(method) and not name.startswith("_") and name not in MAY_BE_TORN:
+            setattr(store, name, _to_its_end(method))
+    return store
+
+
+def _to_its_end(method: Callable[..., Coroutine[Any, Any, Any]]) -> Callable[..., Coroutine[Any, Any, Any]]:
+    @wraps(method)
+    async def run(*arguments: Any, **named: Any) -> Any:
+        task = asyncio.ensure_future(method(*arguments, **named))
+        try:
+            return await asyncio.shield(task)
+        except asyncio.CancelledError:
+            await asyncio.wait([task])
+            raise
+
+    return run

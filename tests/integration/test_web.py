@@ -1,0 +1,522 @@
+"""The web server over HTTP: the room's rules, and the WEB, SIG, FN and TXT rows that concern it (reliability.md)."""
+
+import asyncio
+import io
+import json
+import re
+import socket
+from collections.abc import AsyncIterator
+from contextlib import aclosing, suppress
+from datetime import timedelta
+from pathlib import Path
+from urllib.parse import urlsplit
+
+import httpx
+import pytest
+import pytest_asyncio
+from PIL import Image
+
+from adapters.web.app import create_app
+from adapters.web.guard import HEADERS
+from adapters.web.health import Health
+from bot.simulator.server import SimulatorConfig
+from core.signed_links import Purpose
+from core.types import ButtonKind
+from tests.conftest import PHOTOS
+from tests.fakes.house import House, Visitor, open_house
+from tests.integration.test_together import mask_png
+
+
+@pytest_asyncio.fixture
+async def house(tmp_path: Path) -> AsyncIterator[House]:
+    async with open_house(tmp_path / "house", SimulatorConfig(time_scale=0.01, seed=3)) as opened:
+        yield opened
+
+
+@pytest_asyncio.fixture
+async def ana(house: House) -> Visitor:
+    return await house.enters("Ana")
+
+
+async def painter_token(ana: Visitor) -> str:
+    """A fresh painter link, asked for as a person would."""
+    await ana.says("/draw a fox --size 512*512")
+    fox = await ana.waits_for("result")
+    await ana.says("/wanx inpaint a red hat", reply_to=fox["id"])
+    offer = await ana.waits_for("note", "Which part")
+    link = next(one for one in offer["buttons"] if one["kind"] == "link")
+    return str(link["url"].rpartition("/")[2])
+
+
+async def submit(house: House, token: str, body: bytes, kind: str = "image/png", **headers: str) -> int:
+    sent = {"Authorization": f"Bearer {token}", "Content-Type": kind, **headers}
+    return (await house.http.post("/mask/submit", content=body, headers=sent)).status_code
+
+
+# The room
+
+
+async def test_a_drawing_is_told_from_line_to_result_and_its_picture_is_there(house: House, ana: Visitor) -> None:
+    assert (await ana.says("/draw a red fox --size 512*512"))["accepted"]
+    result = await ana.waits_for("result", "a red fox")
+    picture = result["pictures"][0]
+    answer = await house.http.get(picture["src"])
+    assert answer.headers["content-type"] == "image/png"
+    assert answer.headers["content-security-policy"].endswith("sandbox")
+    with Image.open(io.BytesIO(answer.content)) as opened:
+        assert opened.size == (512, 512) == (picture["width"], picture["height"])
+    saved = await house.http.get(picture["download"])
+    assert saved.headers["content-disposition"].startswith("attachment;")
+    assert (await house.http.get(picture["view"])).status_code == 200
+
+
+async def test_the_same_message_sent_twice_is_said_and_done_once(house: House, ana: Visitor) -> None:
+    for _ in range(3):
+        await ana.says("/draw a fox", key="sent-again-1")
+    await ana.waits_for("result")
+    said = [one for one in await house.room.newest(ana.id) if one.author == ana.id]
+    assert len(said) == 1
+    assert len(await house.easel.tools.store.history("web:room", "general/@ana")) == 1
+
+
+async def test_plain_words_are_an_edit_only_when_they_talk_to_easel(house: House, ana: Visitor) -> None:
+    bo = await house.enters("Bo")
+    await ana.says("/draw a fox --size 512*512")
+    fox = await ana.waits_for("result")
+    assert "accepted" not in await bo.says("what a nice morning")
+    thread = {"thread": str(fox["id"])}
+    assert "accepted" not in await bo.says("👍😍", **thread)
+    assert "accepted" not in await bo.says("@Ana do you like it?", **thread)
+    chatter = (await house.room.newest(bo.id))[-1]
+    assert "accepted" not in await ana.says("yes I do", reply_to=chatter.id, **thread)
+    assert (await bo.says("make it night", **thread))["accepted"]
+    assert (await bo.says("add some snow", reply_to=fox["id"]))["accepted"]
+    assert (await bo.says("@Easel make it gold", thread=str(fox["id"])))["accepted"]
+
+
+async def test_a_photo_somebody_dropped_can_be_edited_by_replying_to_it(house: House, ana: Visitor) -> None:
+    ref = await ana.gives(PHOTOS / "coffee.png")
+    await ana.says("my coffee", pictures=[ref])
+    bo = await house.enters("Bo")
+    said = next(one for one in await house.room.newest(bo.id) if one.author == "ana")
+    assert "accepted" not in await bo.says("nice one, Ana", reply_to=said.id)
+    assert (await bo.says("@Easel make it night", reply_to=said.id))["accepted"]
+    assert (await bo.waits_for("result", "make it night"))["pictures"][0]["width"]
+    assert (await ana.says("add a lemon", reply_to=said.id))["accepted"]
+    assert (await bo.says("/edit make it gold", reply_to=said.id))["accepted"]
+
+
+async def test_private_words_are_seen_by_their_person_only(house: House, ana: Visitor) -> None:
+    bo = await house.enters("Bo")
+    await ana.says("/draw a secret fox --private --size 512*512")
+    await ana.waits_for("result", "a secret fox")
+    await ana.says("/easel help")
+    note = await ana.waits_for("note", "draw PROMPT")
+    assert note["private"]
+    seen = json.dumps([one.body for one in await house.room.newest(bo.id) if not one.author])
+    assert "secret" not in seen
+    assert "draw PROMPT" not in seen
+    refused = await bo.asks("/room/react", message=note["id"], emoji="⭐", on=True)
+    assert refused.status_code == 404
+    assert (await bo.asks("/room/dismiss", message=note["id"])).status_code == 404
+    assert (await ana.asks("/room/dismiss", message=note["id"])).status_code == 200
+    for other in ("dm-ana", "nowhere"):
+        assert (await bo.asks("/room/say", text="hello", channel=other)).status_code == 404
+
+
+async def test_a_page_that_was_away_is_given_what_it_missed_and_nothing_twice(house: House, ana: Visitor) -> None:
+    last = await house.room.last_change()
+    for at in range(5):
+        await ana.says(f"word {at}")
+    seen: list[str] = []
+    async with aclosing(ana.sees(since=last)) as events:
+        async for event in events:
+            seen += [message["text"] for message in event.get("messages", [])]
+            if len(seen) >= 5:
+                break
+    assert seen == [f"word {at}" for at in range(5)]
+
+
+async def test_a_command_without_its_words_asks_for_them_and_the_form_is_taken(house: House, ana: Visitor) -> None:
+    form = (await ana.says("/draw"))["form"]
+    assert form["action"] == "draw"
+    assert form["fields"][0]["required"]
+    sent = {"action": "draw", "text": "a heron", "given": {"n": "1", "ar": "1:1"}}
+    assert (await ana.asks("/room/fill", **sent)).json()["accepted"]
+    await ana.waits_for("result", "a heron")
+    bad = await ana.asks("/room/fill", action="draw", text="a heron", given={"n": "99"})
+    assert bad.status_code == 422
+    assert "1–6" in bad.json()["error"]
+
+
+async def test_reactions_are_shown_and_mean_what_they_say(house: House, ana: Visitor) -> None:
+    await ana.says("/draw two foxes --n 2 --size 512*512")
+    fox = await ana.waits_for("result")
+    for _ in range(2):
+        await ana.asks("/room/react", message=fox["id"], emoji="2️⃣", on=True)
+    voted = await ana.waits_for("result", "Votes: 2 × 1")
+    assert voted["marks"] == {"2️⃣": ["ana"]}
+    await ana.asks("/room/react", message=fox["id"], emoji="2️⃣", on=False)
+    assert "Votes" not in (await house.room.message(fox["id"], ana.id)).body["text"]
+    plain = await ana.says("hello")
+    assert plain == {}
+    said = (await house.room.newest(ana.id))[-1]
+    assert (await ana.asks("/room/react", message=said.id, emoji="👍", on=True)).json() == {}
+
+
+async def test_undo_answers_with_the_picture_and_a_reply_to_that_answer_edits_it(house: House, ana: Visitor) -> None:
+    await ana.says("/draw a fox --size 512*512")
+    await ana.waits_for("result", "a fox")
+    await ana.says("/edit make it night")
+    await ana.waits_for("result", "make it night")
+    await ana.says("/easel undo")
+    moved = await ana.waits_for("note", "Now at v1")
+    again = await ana.says("make it gold", reply_to=moved["id"])
+    await ana.waits_for("result", "make it gold")
+    gold = await house.easel.tools.store.step("web:room", again["accepted"])
+    assert gold.parent
+
+
+async def test_buttons_are_never_dead_and_never_anybody_elses(house: House, ana: Visitor) -> None:
+    bo = await house.enters("Bo")
+    await ana.says("/draw a fox --size 512*512")
+    fox = await ana.waits_for("result")
+    by_kind = {one["kind"]: one["id"] for one in fox["buttons"]}
+    assert (await bo.asks("/room/press", button=by_kind["edit"])).json()["form"]["target"]
+    refused = await bo.asks("/room/press", button=by_kind["delete"])
+    assert refused.status_code == 422
+    assert "Only Ana" in refused.json()["error"]
+    for nonsense in ("", "e1:delete:nothere:0", "e9:edit:abc:0", "<script>", "e1:link:abc:0"):
+        assert (await bo.asks("/room/press", button=nonsense)).status_code in {404, 422}
+
+
+@pytest.mark.parametrize("name", ["", "   ", "a" * 31, "👍", "Easel", "\x00", 7, None])
+async def test_a_name_that_is_none_is_refused_kindly(house: House, name: object) -> None:
+    answer = await house.http.post("/room/enter", json={"name": name})
+    assert answer.status_code == 422
+    assert answer.json()["error"]
+
+
+async def test_the_same_name_is_the_same_person_and_the_first_one_runs_the_room(house: House, ana: Visitor) -> None:
+    again = await house.enters("  ANA ")
+    assert again.id == ana.id
+    assert again.key != ana.key
+    assert (await ana.says("/easel settings"))["form"]["action"] == "settings"
+    bo = await house.enters("Bo")
+    assert (await bo.asks("/room/say", text="/easel settings")).status_code == 422
+
+
+# What is given
+
+
+@pytest.mark.parametrize(
+    ("data", "status"),
+    [
+        (b"", 422),
+        (b"%PDF-1.7 not a picture", 415),
+        (b"<svg xmlns='http://www.w3.org/2000/svg' onload='alert(1)'/>", 415),
+        (b"data:image/png;base64,AAAA", 415),
+        ((PHOTOS / "coffee.png").read_bytes()[:4000], 422),
+        (b"x" * (31 << 20), 413),
+    ],
+)
+async def test_a_wrong_file_is_refused_with_words_and_nothing_is_kept(
+    house: House, ana: Visitor, data: bytes, status: int
+) -> None:
+    answer = await house.http.post("/room/upload", content=data, headers={"Authorization": f"Bearer {ana.key}"})
+    assert answer.status_code == status
+    if status != 413:
+        assert answer.json()["error"]
+    assert await house.easel.tools.blobs.keys("web:room") == []
+
+
+async def test_img_19_what_is_dropped_loses_its_position_before_anybody_sees_it(house: House, ana: Visitor) -> None:
+    photo = Image.new("RGB", (64, 64), "red")
+    exif = Image.Exif()
+    exif[0x010E] = "SECRETTEXT"
+    buffer = io.BytesIO()
+    photo.save(buffer, "JPEG", exif=exif, comment=b"SECRETTEXT")
+    sent = {"Authorization": f"Bearer {ana.key}"}
+    kept = (await house.http.post("/room/upload", content=buffer.getvalue(), headers=sent)).json()
+    assert b"SECRETTEXT" not in (await house.http.get(kept["src"])).content
+
+
+@pytest.mark.parametrize(
+    "name", ["..%2F..%2Fetc%2Fpasswd.png", "a%0D%0AX-Evil%3A%201.png", "%22%3E%3Cimg%20onerror%3D1%3E", "x" * 3000]
+)
+async def test_fn_a_files_name_is_only_ever_shown(house: House, ana: Visitor, name: str) -> None:
+    headers = {"Authorization": f"Bearer {ana.key}", "Easel-Name": name}
+    data = (PHOTOS / "rocket.jpg").read_bytes()
+    kept = (await house.http.post("/room/upload", content=data, headers=headers)).json()
+    assert len(kept["name"]) <= 80
+    assert "\n" not in kept["name"]
+    saved = await house.http.get(kept["download"])
+    assert "x-evil" not in saved.headers
+    assert not set('"<>\r\n/') & set(saved.headers["content-disposition"].partition('filename="')[2][:-1])
+
+
+async def test_web_09_txt_words_come_back_as_words(house: House, ana: Visitor) -> None:
+    nasty = '"><img src=x onerror=alert(1)> <!channel> @everyone {{painter.title}} </script>'
+    await ana.says(f'/draw "{nasty.replace(chr(34), chr(39))}" --size 512*512')
+    result = await ana.waits_for("result")
+    page = (await house.http.get(result["pictures"][0]["view"])).text
+    assert "<img src=x" not in page
+    await ana.says("/easel history")
+    history = await ana.waits_for("note", "History")
+    page = (await house.http.get(urlsplit(history["buttons"][0]["url"]).path)).text
+    assert "<img src=x" not in page
+    assert "</script> " not in page
+
+
+@pytest.mark.parametrize(
+    "body",
+    [b"", b"[]", b"null", b'"x"', b"{", b"[" * 100_000, b"\xff\xfe", b'{"text": 7}', b'{"text":"x","key":"../../x"}'],
+)
+async def test_a_body_no_page_of_ours_sends_is_refused_and_never_breaks(
+    house: House, ana: Visitor, body: bytes
+) -> None:
+    for path in (
+        "/room/say",
+        "/room/press",
+        "/room/fill",
+        "/room/react",
+        "/room/channel",
+        "/room/older",
+        "/room/dismiss",
+    ):
+        answer = await house.http.post(path, content=body, headers={"Authorization": f"Bearer {ana.key}"})
+        assert answer.status_code in {404, 422}, path
+        assert answer.json()["error"]
+
+
+# The guard
+
+
+async def test_every_reply_carries_the_headers_that_keep_a_browser_safe(house: House) -> None:
+    for path in ("/room", "/healthz", "/static/room.js", "/mask/x", "/nothing"):
+        answer = await house.http.get(path)
+        for name, value in HEADERS.items():
+            assert answer.headers[name] == value, (path, name)
+        assert "server" not in answer.headers
+
+
+async def test_web_07_a_foreign_page_can_ask_for_nothing(house: House, ana: Visitor) -> None:
+    own = {"Authorization": f"Bearer {ana.key}"}
+    for foreign in (
+        {"Sec-Fetch-Site": "cross-site"},
+        {"Sec-Fetch-Site": "same-site"},
+        {"Origin": "https://evil.example"},
+        {"Origin": "null"},
+    ):
+        answer = await house.http.post("/room/say", json={}, headers={**own, **foreign})
+        assert answer.status_code == 403
+        assert (await house.http.post("/mask/submit", content=b"", headers=foreign)).status_code == 403
+
+
+async def test_web_16_a_foreign_host_is_no_host_of_ours(house: House) -> None:
+    assert (await house.http.get("/room", headers={"Host": "evil.example"})).status_code == 421
+    assert (await house.http.get("/healthz", headers={"Host": "10.0.0.7"})).status_code == 200
+
+
+@pytest.mark.parametrize(
+    "path", ["//evil.tld", "/%2e%2e/", "/static/..%2f..%2fguard.py", "/static/%2e%2e/guard.py", "/room/", "/static/"]
+)
+async def test_web_15_paths_lead_nowhere_else(house: House, path: str) -> None:
+    host, port = house.address.removeprefix("http://").split(":")
+    reader, writer = await asyncio.open_connection(host, int(port))
+    writer.write(f"GET {path} HTTP/1.1\r\nHost: {host}:{port}\r\nConnection: close\r\n\r\n".encode())
+    answer = await reader.read()
+    writer.close()
+    assert b" 404 " in answer.split(b"\r\n")[0]
+    assert b"\r\nlocation:" not in answer.lower()
+
+
+@pytest.mark.parametrize("method", ["TRACE", "PUT", "HEAD", "DELETE", "OPTIONS", "PATCH"])
+async def test_web_17_other_methods_are_refused(house: House, method: str) -> None:
+    for path in ("/", "/room", "/room/say"):
+        assert (await house.http.request(method, path)).status_code == 405
+
+
+async def test_web_18_and_sig_22_too_much_is_cut_off(house: House, ana: Visitor) -> None:
+    host, port = house.address.removeprefix("http://").split(":")
+    reader, writer = await asyncio.open_connection(host, int(port))
+    writer.write(f"GET /room HTTP/1.1\r\nHost: {host}:{port}\r\nX-Long: {'x' * 100_000}\r\n\r\n".encode())
+    assert b" 200 " not in (await reader.read(200))
+    writer.close()
+    big = await house.http.post(
+        "/room/say", content=b"x" * ((1 << 20) + 1), headers={"Authorization": f"Bearer {ana.key}"}
+    )
+    assert big.status_code == 413
+
+    async def endless() -> AsyncIterator[bytes]:
+        for _ in range(40):
+            yield b"x" * (1 << 16)
+
+    # The answer may come while the body is still being sent, and then the connection is gone.
+    with suppress(httpx.ReadError, httpx.WriteError):
+        cut = await house.http.post("/room/say", content=endless(), headers={"Authorization": f"Bearer {ana.key}"})
+        assert cut.status_code == 413
+    packed = await house.http.post("/room/say", content=b"x", headers={"Content-Encoding": "gzip"})
+    assert packed.status_code == 415
+
+
+async def test_without_a_key_of_the_room_nothing_is_told(house: House) -> None:
+    for headers in ({}, {"Authorization": "Bearer nonsense"}, {"Authorization": "Basic x"}):
+        assert (await house.http.get("/room/stream", headers=headers)).status_code == 401
+        assert (await house.http.post("/room/say", json={}, headers=headers)).status_code == 401
+
+
+# Signed links
+
+
+async def test_web_05_looking_at_a_painter_link_uses_nothing_up(house: House, ana: Visitor) -> None:
+    token = await painter_token(ana)
+    for agent in ("Slackbot-LinkExpanding 1.0", "Mozilla/5.0 (compatible; Discordbot/2.0)"):
+        for _ in range(10):
+            page = await house.http.get(f"/mask/{token}", headers={"User-Agent": agent})
+            assert page.status_code == 200
+            assert "red hat" not in page.text
+            assert token not in page.text
+    assert await submit(house, token, mask_png((512, 512), (0, 0, 100, 100))) == 202
+
+
+async def test_web_06_a_mask_is_handed_in_once(house: House, ana: Visitor) -> None:
+    token = await painter_token(ana)
+    mask = mask_png((512, 512), (0, 0, 100, 100))
+    answers = await asyncio.gather(*(submit(house, token, mask) for _ in range(6)))
+    assert sorted(answers) == [202, 409, 409, 409, 409, 409]
+    await ana.waits_for("result", "a red hat")
+    steps = await house.easel.tools.store.history("web:room", "general/@ana")
+    assert [step.action.value for step in steps] == ["draw", "wanx.inpaint"]
+    assert (await house.http.get(f"/mask/{token}")).status_code == 410
+    assert await submit(house, token, mask) == 409
+
+
+async def test_web_01_02_03_painter_links_forged_moved_or_late_open_nothing(house: House, ana: Visitor) -> None:
+    token = await painter_token(ana)
+    links = house.easel.tools.links
+    now = house.easel.tools.clock.now()
+    claims = links.read(Purpose.MASK, token, now)
+    late = links.token(Purpose.MASK, dict(claims), now - timedelta(seconds=2))
+    moved = links.token(Purpose.VIEW, dict(claims), now + timedelta(minutes=5))
+    elsewhere = links.token(Purpose.MASK, {**claims, "t": "slack:T1"}, now + timedelta(minutes=5))
+    mask = mask_png((512, 512), (0, 0, 100, 100))
+    for wrong, status in ((token[:-4] + "AAAA", 403), (moved, 403), ("x", 403), ("x" * 5000, 403), (late, 410)):
+        assert (await house.http.get("/mask/about", headers={"Authorization": f"Bearer {wrong}"})).status_code == status
+        assert (
+            await house.http.get("/mask/picture", headers={"Authorization": f"Bearer {wrong}"})
+        ).status_code == status
+        assert await submit(house, wrong, mask) == status
+        page = await house.http.get(f"/mask/{wrong}")
+        assert page.status_code == status
+        assert "Traceback" not in page.text
+    assert await submit(house, elsewhere, mask) == 404
+    assert await submit(house, token, mask) == 202
+
+
+@pytest.mark.parametrize(
+    ("body", "kind", "status"),
+    [
+        (b"<svg/>", "image/svg+xml", 415),
+        (b"<svg/>", "image/png", 415),
+        (b"data:image/png;base64,AAAA", "image/png", 415),
+        (b"\x89PNG\r\n\x1a\n" + b"\0" * (50 << 20), "image/png", 413),
+    ],
+)
+async def test_web_10_what_is_no_mask_is_refused(
+    house: House, ana: Visitor, body: bytes, kind: str, status: int
+) -> None:
+    token = await painter_token(ana)
+    assert await submit(house, token, body, kind) == status
+    assert await submit(house, token, mask_png((512, 512), (0, 0, 9, 9))) == 202
+
+
+async def test_a_mask_of_another_shape_or_with_nothing_in_it_is_told_where_it_was_asked(
+    house: House, ana: Visitor
+) -> None:
+    for mask, words in (
+        (mask_png((300, 900), (0, 0, 9, 9)), "same shape"),
+        (mask_png((512, 512), (0, 0, 0, 0)), "Nothing is marked"),
+    ):
+        token = await painter_token(ana)
+        assert await submit(house, token, mask) == 202
+        assert (await ana.waits_for("refusal", words))["private"]
+
+
+async def test_the_painter_shows_its_picture_and_prompt_to_the_holder_of_the_link(house: House, ana: Visitor) -> None:
+    token = await painter_token(ana)
+    headers = {"Authorization": f"Bearer {token}"}
+    about = (await house.http.get("/mask/about", headers=headers)).json()
+    assert about == {"prompt": "a red hat", "width": 512, "height": 512, "limit": 800, "required": False}
+    picture = await house.http.get("/mask/picture", headers=headers)
+    with Image.open(io.BytesIO(picture.content)) as opened:
+        assert opened.size == (512, 512)
+
+
+async def test_picture_history_and_compare_links_open_their_own_page_only(house: House, ana: Visitor) -> None:
+    await ana.says("/draw a fox --size 512*512")
+    fox = await ana.waits_for("result")
+    await ana.says("/edit make it night")
+    night = await ana.waits_for("result", "make it night")
+    await ana.says("/easel history")
+    await ana.says("/easel compare")
+    history = (await ana.waits_for("note", "History"))["buttons"][0]["url"]
+    compare = (await ana.waits_for("note", "Before and after"))["buttons"][0]["url"]
+    paths = [fox["pictures"][0]["src"], fox["pictures"][0]["view"], urlsplit(history).path, urlsplit(compare).path]
+    for path in paths:
+        assert (await house.http.get(path)).status_code == 200
+        purpose, token = path.strip("/").split("/")
+        assert (await house.http.get(f"/{purpose}/{token[:-3]}AAA")).status_code == 403
+        for other in {"picture", "view", "history", "compare", "mask"} - {purpose}:
+            assert (await house.http.get(f"/{other}/{token}")).status_code == 403
+    await ana.asks("/room/press", button=next(one["id"] for one in night["buttons"] if one["kind"] == "delete"))
+    assert (await house.http.get(night["pictures"][0]["src"])).status_code == 410
+    assert (await house.http.get(urlsplit(compare).path)).status_code == 410
+    assert (await house.http.get(urlsplit(history).path)).status_code == 200
+
+
+# Health
+
+
+async def test_health_readiness_and_metrics_say_no_word_of_anybodys(house: House, ana: Visitor) -> None:
+    accepted = (await ana.says("/draw a secret fox --size 512*512"))["accepted"]
+    await ana.waits_for("result")
+    while not (await house.easel.tools.store.step("web:room", accepted)).state.is_final:
+        await asyncio.sleep(0.01)
+    assert (await house.http.get("/healthz")).text == "ok\n"
+    assert (await house.http.get("/readyz")).json() == {"database": "ok", "blobs": "ok", "room": "ok"}
+    metrics = (await house.http.get("/metrics")).text
+    assert re.search(r'easel_steps\{action="draw",model="[\w.-]+",state="done"\} 1.0', metrics)
+    assert "secret" not in metrics
+    assert "ana" not in metrics.lower().replace("dynamic", "")
+    for forwarded in ("X-Forwarded-For", "Forwarded"):
+        assert (await house.http.get("/metrics", headers={forwarded: "8.8.8.8"})).status_code == 403
+
+
+async def test_a_part_that_is_not_well_is_named_and_nothing_else(house: House) -> None:
+    async def broken() -> None:
+        raise RuntimeError("postgresql://user:secret@host is down")
+
+    health = Health(house.easel.tools, {"slack": broken})
+    async with httpx.AsyncClient(
+        transport=httpx.ASGITransport(create_app(health.routes(), [])), base_url="http://t"
+    ) as http:
+        answer = await http.get("/readyz")
+    assert answer.status_code == 503
+    assert answer.json() == {"database": "ok", "blobs": "ok", "slack": "failing"}
+
+
+async def test_metrics_can_have_a_port_of_their_own(tmp_path: Path) -> None:
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    async with open_house(tmp_path / "h", SimulatorConfig(time_scale=0.01), EASEL_METRICS_PORT=port) as house:
+        assert (await house.http.get("/metrics")).status_code == 404
+        assert (await house.http.get(f"http://127.0.0.1:{port}/metrics")).status_code == 200
+        assert (await house.http.get(f"http://127.0.0.1:{port}/room")).status_code in {404, 421}
+
+
+def test_every_button_kind_has_a_meaning_for_the_room() -> None:
+    from core import actions  # noqa: PLC0415
+
+    assert set(ButtonKind) - set(actions.BUTTONS) == {ButtonKind.LINK}
