@@ -26,9 +26,9 @@ export class Composer {
     this.text.addEventListener("input", () => (this.grow(), this.complete()));
     this.text.addEventListener("keydown", (event) => this.pressed(event));
     this.text.addEventListener("blur", () => setTimeout(() => this.close(), 150));
-    this.file.addEventListener("change", () => (this.take(this.file.files), (this.file.value = "")));
+    this.file.addEventListener("change", () => (this.take([...this.file.files]), (this.file.value = "")));
     this.text.addEventListener("paste", (event) => {
-      if (event.clipboardData.files.length) (event.preventDefault(), this.take(event.clipboardData.files));
+      if (event.clipboardData.files.length) (event.preventDefault(), this.take([...event.clipboardData.files]));
     });
     for (const target of [this.form, area]) {
       target.addEventListener("dragover", (event) => (event.preventDefault(), this.form.classList.add("over")));
@@ -36,7 +36,7 @@ export class Composer {
       target.addEventListener("drop", (event) => {
         event.preventDefault();
         this.form.classList.remove("over");
-        this.take(event.dataTransfer.files);
+        this.take([...event.dataTransfer.files]);
       });
     }
   }
@@ -68,30 +68,33 @@ export class Composer {
     this.chips.replaceChildren(...reply, ...pictures);
   }
 
-  // What was written stays until it was taken; a lost reply is asked for again under the same key.
+  // One can write on at once; what was not taken comes back, and after a lost reply is asked for under the same key.
   async submit() {
-    const text = this.text.value.trim();
-    if (this.send.disabled || (!text && !this.pictures.length)) return;
+    const taken = { text: this.text.value.trim(), pictures: this.pictures, reply: this.reply, key: this.key };
+    if (!taken.text && !taken.pictures.length) return;
     this.close();
     this.notice.textContent = "";
-    this.send.disabled = true;
+    this.fill({ text: "", pictures: [], reply: null, key: newKey() });
     try {
-      const refs = this.pictures.map((one) => one.ref);
-      const answer = await tell("/room/say", { ...this.where(), key: this.key, text, pictures: refs, reply_to: this.reply?.id ?? null });
-      if (answer.form && !(await openForm(answer.form, this.where(), refs, this.around()))) return;
-      this.clear();
+      const refs = taken.pictures.map((one) => one.ref);
+      const answer = await tell("/room/say", { ...this.where(), key: taken.key, text: taken.text, pictures: refs, reply_to: taken.reply?.id ?? null });
+      if (answer.form && !(await openForm(answer.form, this.where(), refs, this.around()))) this.giveBack({ ...taken, key: newKey() });
     } catch (error) {
       this.notice.textContent = error instanceof Refused ? error.message : say("broken");
-      if (error.status) this.key = newKey();
-    } finally {
-      this.send.disabled = false;
-      this.text.focus();
+      this.giveBack(error.status ? { ...taken, key: newKey() } : taken);
     }
+    this.text.focus();
   }
 
-  clear() {
-    Object.assign(this, { pictures: [], reply: null, key: newKey() });
-    this.text.value = "";
+  giveBack(taken) {
+    const isFree = !this.text.value && !this.pictures.length && !this.reply;
+    if (isFree) this.fill(taken);
+    else this.fill({ text: `${taken.text}\n${this.text.value}`, pictures: [...taken.pictures, ...this.pictures].slice(0, MOST), reply: this.reply ?? taken.reply, key: newKey() });
+  }
+
+  fill({ text, pictures, reply, key }) {
+    Object.assign(this, { pictures, reply, key });
+    this.text.value = text;
     this.grow();
     this.showChips();
   }

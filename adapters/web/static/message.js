@@ -67,7 +67,7 @@ function pictures(message, acts) {
 function shot(picture, number, acts) {
   return element(
     "button",
-    { class: "shot", type: "button", onclick: () => acts.look(picture), "aria-label": say("look", { name: picture.alt || picture.name }) },
+    { class: "shot", type: "button", onclick: () => acts.look(picture), "aria-label": `${number || ""} ${say("look", { name: picture.alt || picture.name })}`.trim() },
     element("img", { src: picture.src, alt: "", width: picture.width, height: picture.height, loading: "lazy", decoding: "async" }),
     number ? element("span", { class: "number" }, String(number)) : null,
   );
@@ -125,20 +125,34 @@ function tools(message, replies, inThread, acts) {
 
 function palette(opener, message, acts) {
   const open = opener.parentElement.querySelector(".palette");
-  opener.setAttribute("aria-expanded", String(!open));
-  if (open) return open.remove();
-  const choose = (emoji) => {
-    opener.parentElement.querySelector(".palette")?.remove();
-    opener.setAttribute("aria-expanded", "false");
-    opener.focus();
-    acts.mark(message, emoji, true);
-  };
-  const offered = PALETTE.filter((emoji) => !/^[1-6]/.test(emoji) || Number(emoji[0]) <= Math.max(message.pictures.length, 1));
-  const made = element("div", { class: "palette", role: "group", "aria-label": say("react") }, ...offered.map((emoji) => element("button", { type: "button", "data-emoji": emoji, "aria-label": say(`emoji.${emoji[0].match(/[1-6]/) ? "vote" : nameOf(emoji)}`, { number: emoji[0] }), onclick: () => choose(emoji) }, emoji)));
-  made.addEventListener("keydown", (event) => event.key === "Escape" && (made.remove(), opener.focus()));
+  if (open) return closePalette(open);
+  opener.setAttribute("aria-expanded", "true");
+  const most = Math.max(message.pictures.length, 1);
+  const offered = PALETTE.filter((emoji) => !isVote(emoji) || Number(emoji[0]) <= most);
+  const made = element("div", { class: "palette", role: "group", "aria-label": say("react") });
+  const choose = (emoji) => (closePalette(made), acts.mark(message, emoji, true));
+  made.append(...offered.map((emoji) => element("button", { type: "button", "data-emoji": emoji, "aria-label": labelOf(emoji), onclick: () => choose(emoji) }, emoji)));
+  made.addEventListener("keydown", (event) => event.key === "Escape" && closePalette(made));
   opener.after(made);
   made.querySelector("button").focus();
 }
 
+function closePalette(open) {
+  const opener = open.parentElement.querySelector("[data-tool=react]");
+  open.remove();
+  opener.setAttribute("aria-expanded", "false");
+  opener.focus();
+}
+
+// A message drawn anew keeps the palette somebody has open.
+export function keepPalette(old, fresh) {
+  const open = old.querySelector(".palette");
+  const opener = fresh.querySelector("[data-tool=react]");
+  if (!open || !opener) return;
+  opener.setAttribute("aria-expanded", "true");
+  opener.after(open);
+}
+
 const NAMES = { "⭐": "favourite", "❤️": "favourite", "✅": "choose", "🔁": "again", "⬆️": "upscale", "↩️": "undo", "✉️": "send_me", "ℹ️": "info", "❌": "remove" };
-const nameOf = (emoji) => NAMES[emoji];
+const isVote = (emoji) => /^[1-6]/.test(emoji);
+const labelOf = (emoji) => say(`emoji.${isVote(emoji) ? "vote" : NAMES[emoji]}`, { number: emoji[0] });

@@ -2,7 +2,7 @@
 import { Refused, ask, follow, keep, key, locale, tell } from "./api.js";
 import { Composer } from "./composer.js";
 import { openForm, openPicture } from "./forms.js";
-import { messageView } from "./message.js";
+import { keepPalette, messageView } from "./message.js";
 import { byId, element, say } from "./page.js";
 
 const NAME = "easel.name";
@@ -108,8 +108,10 @@ function refresh(message, list) {
   if (!old) return false;
   const focused = old.contains(document.activeElement) ? document.activeElement : null;
   const fresh = view(message, list.id === "thread-messages");
+  keepPalette(old, fresh);
   old.replaceWith(fresh);
-  if (focused) again(fresh, focused)?.focus();
+  if (focused?.isConnected) focused.focus();
+  else if (focused) again(fresh, focused)?.focus();
   return true;
 }
 

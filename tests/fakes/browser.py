@@ -1,0 +1,101 @@
+"""A real browser (Debian's Chromium) where nothing goes wrong unseen: errors, foreign requests, violations."""
+
+import json
+import os
+import re
+import shutil
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+import pytest
+from playwright.async_api import Browser, BrowserContext, ConsoleMessage, Page, async_playwright
+
+AXE = Path(__file__).parents[1] / "samples" / "axe" / "axe.min.js"
+CHROMIUM = os.environ.get("CHROMIUM") or shutil.which("chromium") or ""
+NEEDS_CHROMIUM = pytest.mark.skipif(
+    not CHROMIUM, reason="needs Chromium: apt-get install chromium, or name it in the variable CHROMIUM"
+)
+QUIET = [
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+    "--no-first-run",
+]
+STATUS = re.compile(r"Failed to load resource: the server responded with a status of (\d+)")
+LOST = "net::ERR_"
+
+
+@dataclass(kw_only=True)
+class Watched:
+    """A window and everything in it that should not be. ``expected``: statuses the test itself provokes."""
+
+    context: BrowserContext
+    page: Page
+    origin: str
+    wrong: list[str] = field(default_factory=list)
+    expected: set[int] = field(default_factory=set)
+    may_lose_server: bool = False
+
+    def watch(self, page: Page) -> None:
+        """Listen to a page from its first request on."""
+        page.on("console", self._said)
+        page.on("pageerror", lambda error: self.wrong.append(f"error: {error}"))
+        page.on("request", lambda request: self._asked(request.url))
+
+    def _said(self, message: ConsoleMessage) -> None:
+        if message.type not in {"error", "warning"}:
+            return
+        found = STATUS.match(message.text)
+        if (found and int(found[1]) in self.expected) or (self.may_lose_server and LOST in message.text):
+            return
+        self.wrong.append(f"{message.type}: {message.text}")
+
+    def _asked(self, url: str) -> None:
+        parts = urlsplit(url)
+        if f"{parts.scheme}://{parts.netloc}" != self.origin and parts.scheme not in {"blob", "about"}:
+            self.wrong.append(f"request outside: {url}")
+
+    async def violations(self, page: Page | None = None) -> list[str]:
+        """What axe finds serious or critical on the page as it stands."""
+        session = await self.context.new_cdp_session(page or self.page)
+        await session.send("Runtime.evaluate", {"expression": AXE.read_text()})
+        answer = await session.send(
+            "Runtime.evaluate",
+            {"expression": "axe.run().then(JSON.stringify)", "awaitPromise": True, "returnByValue": True},
+        )
+        await session.detach()
+        found: list[dict[str, Any]] = json.loads(answer["result"]["value"])["violations"]
+        grave = [one for one in found if one["impact"] in {"serious", "critical"}]
+        return [f"{one['id']}: {node['html'][:200]}" for one in grave for node in one["nodes"]]
+
+
+@asynccontextmanager
+async def chromium() -> AsyncIterator[Browser]:
+    """One browser; each window is a context of its own."""
+    async with async_playwright() as playwright:
+        browser = await playwright.chromium.launch(executable_path=CHROMIUM, args=QUIET)
+        yield browser
+        await browser.close()
+
+
+@asynccontextmanager
+async def window(browser: Browser, address: str, **options: Any) -> AsyncIterator[Watched]:
+    """A window that must end with nothing wrong in it. ``options`` as Playwright's new_context takes them."""
+    context = await browser.new_context(**{"viewport": {"width": 1280, "height": 860}, **options})
+    context.set_default_timeout(20_000)
+    page = await context.new_page()
+    watched = Watched(context=context, page=page, origin=address)
+    watched.watch(page)
+    context.on("page", watched.watch)
+    try:
+        yield watched
+    finally:
+        await context.close()
+    assert watched.wrong == []
