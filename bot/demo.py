@@ -10,12 +10,10 @@ from pathlib import Path
 import click
 
 from adapters.web import render
-from adapters.web.app import bind
 from adapters.web.chat import PLATFORM, TENANT, WebChat
 from adapters.web.store import Room
 from bot import logs, settings, wiring
 from bot.simulator.server import SimulatorConfig
-from core.errors import ConfigurationError
 from core.messages import say
 from core.pictures import intake
 from core.types import Post, Tone
@@ -30,22 +28,10 @@ def run(port: int | None, data: Path | None, time_scale: float | None, *, open_b
     logs.set_up(
         chosen.log_format, "error" if chosen.log_level == "info" else chosen.log_level, settings.secrets(chosen)
     )
-    simulator = SimulatorConfig(time_scale=TIME_SCALE if time_scale is None else time_scale)
-    asyncio.run(_serve(chosen, listen(chosen, port), simulator, open_browser=open_browser))
+    scale = TIME_SCALE if time_scale is None else time_scale
+    simulator = SimulatorConfig(time_scale=scale, folder=chosen.data_dir / "simulator")
+    asyncio.run(_serve(chosen, wiring.listen(chosen, port), simulator, open_browser=open_browser))
     return 0
-
-
-def listen(chosen: settings.Settings, port: int | None) -> socket.socket:
-    """The port asked for; when nobody asked and the usual one is taken, any free one."""
-    wanted = chosen.http_port if port is None else port
-    try:
-        return bind(chosen.http_host, wanted)
-    except OSError as error:
-        if port is not None or "http_port" in chosen.model_fields_set:
-            setting = "EASEL_HTTP_PORT" if port is None else "--port"
-            reason = error.strerror or "error"
-            raise ConfigurationError("config.port", setting=setting, port=wanted, reason=reason) from None
-        return bind(chosen.http_host, 0)
 
 
 async def _serve(

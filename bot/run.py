@@ -27,12 +27,16 @@ def run_bot(role: str) -> int:
 
 
 async def _work(chosen: settings.Settings) -> None:
-    """Finish what was left, and go on taking work until told to stop."""
+    """Finish what was left, and go on taking work until told to stop; say over HTTP how one is."""
     stop = asyncio.Event()
     for number in (signal.SIGINT, signal.SIGTERM):
         asyncio.get_running_loop().add_signal_handler(number, stop.set)
-    async with wiring.open_easel(chosen, lambda blobs: _chats(blobs, chosen.locale), simulator=SimulatorConfig()):
-        log.info("ready")
+    listening = wiring.listen(chosen)
+    async with (
+        wiring.open_easel(chosen, lambda blobs: _chats(blobs, chosen.locale), simulator=SimulatorConfig()) as easel,
+        wiring.open_web(chosen, easel, listening),
+    ):
+        log.info("ready", address=wiring.address_of(chosen, listening))
         await stop.wait()
 
 

@@ -93,7 +93,7 @@ async def _run(line: Line, options: Mapping[str, Any]) -> int:
     async with wiring.open_easel(
         chosen,
         make_chat,
-        simulator=SimulatorConfig(time_scale=scale),
+        simulator=SimulatorConfig(time_scale=scale, folder=chosen.data_dir / "simulator"),
         waiting=lambda: tell("terminal.waiting"),
     ) as easel:
         terminal = Terminal(easel.service, easel.tools.store, chats[0])

@@ -134,6 +134,19 @@ async def open_easel(
         yield Easel(service=Service(tools, engine), tools=tools, engine=engine, simulated=is_simulated(settings))
 
 
+def listen(settings: Settings, port: int | None = None) -> socket.socket:
+    """The port asked for; when nobody asked and the usual one is taken, any free one. Raises ConfigurationError."""
+    wanted = settings.http_port if port is None else port
+    try:
+        return bind(settings.http_host, wanted)
+    except OSError as error:
+        if port is None and "http_port" not in settings.model_fields_set:
+            return bind(settings.http_host, 0)
+        setting = "EASEL_HTTP_PORT" if port is None else "--port"
+        reason = error.strerror or "error"
+        raise ConfigurationError("config.port", setting=setting, port=wanted, reason=reason) from None
+
+
 def address_of(settings: Settings, listening: socket.socket) -> str:
     """Where people reach the web server: as set, else on this machine."""
     host = "127.0.0.1" if settings.http_host in {"0.0.0.0", "::"} else settings.http_host  # noqa: S104

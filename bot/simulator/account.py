@@ -8,8 +8,10 @@ from collections import deque
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta, timezone
+from pathlib import Path
 from typing import Any
 
+from bot.simulator.kept import Kept
 from bot.simulator.rules import MODELS, Refusal, Wanted
 
 BEIJING = timezone(timedelta(hours=8))
@@ -22,7 +24,7 @@ MAX_FINISHED = 5000
 class SimulatorConfig:
     """``durations``: least and most seconds of a task, times ``time_scale``. ``overflow``: beyond a model's running
     limit, "queue" keeps tasks PENDING, "refuse" answers 429. ``rate_limits`` False is the lenient mode.
-    ``sync_running``: synchronous calls at once for a model, None for no limit."""
+    ``sync_running``: synchronous calls at once for a model, None for no limit. ``folder``: where tasks outlive us."""
 
     api_key: str = "sk-simulator"
     time_scale: float = 1.0
@@ -33,6 +35,7 @@ class SimulatorConfig:
     sync_running: int | None = None
     result_ttl: float = RETENTION
     list_lag: float = 0.0
+    folder: Path | None = None
 
 
 @dataclass(slots=True, kw_only=True)
@@ -81,6 +84,18 @@ class Account:
         self._asked: deque[float] = deque()
         self._running: dict[str, int] = {}
         self._alarms: set[asyncio.Task[None]] = set()
+        self._kept = Kept(config.folder) if config.folder else None
+
+    def remember(self) -> None:
+        """Go on with what an earlier simulator on the same folder accepted; needs the running loop."""
+        for fields in self._kept.tasks(RETENTION) if self._kept else []:
+            task = Task(**fields)
+            self.tasks[task.id] = task
+            if task.accepted + task.duration <= self.now():
+                task.state, task.started, task.ended = "SUCCEEDED", task.accepted, task.accepted + task.duration
+                task.done.set()
+        for model in {task.wanted.model for task in self.tasks.values()}:
+            self._start_next(model)
 
     def now(self) -> float:
         """The simulator's clock, in epoch seconds."""
@@ -146,6 +161,9 @@ class Account:
             seed=wanted.seed if wanted.seed is not None else self._luck.randrange(2**31),
             is_sync=is_sync,
         )
+        if self._kept and not is_sync:
+            kept = ("id", "request_id", "wanted", "inputs", "mask", "duration", "accepted", "seed")
+            self._kept.keep(task.id, {name: getattr(task, name) for name in kept})
         self.tasks[task.id] = task
         self._start_next(wanted.model)
         return task

@@ -25,6 +25,7 @@ from starlette.routing import Route
 
 from bot.simulator import faults, intake, shapes
 from bot.simulator.account import Account, SimulatorConfig, Task, beijing
+from bot.simulator.kept import Kept
 from bot.simulator.paint import paint
 from bot.simulator.rules import MODELS, Refusal, Wanted, check, invalid
 
@@ -388,7 +389,14 @@ async def serve(config: SimulatorConfig, host: str = "127.0.0.1", port: int = 0)
     simulator = Server(config)
     listener = socket.socket()
     listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-    listener.bind((host, port))
+    kept = Kept(config.folder) if config.folder else None
+    try:
+        listener.bind((host, port or (kept.port() if kept else 0)))
+    except OSError:
+        listener.bind((host, port))
+    if kept:
+        kept.keep_port(listener.getsockname()[1])
+    simulator.account.remember()
     server = uvicorn.Server(
         uvicorn.Config(
             simulator.app(),

@@ -366,6 +366,24 @@ async def test_a_server_killed_in_the_middle_of_a_job_comes_back_with_its_result
         assert await demo.stop() == 0
 
 
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGKILL])
+async def test_the_demo_stopped_or_killed_in_the_middle_of_a_job_finishes_it_at_the_next_start(
+    browser: Browser, tmp_path: Path, number: int
+) -> None:
+    demo = Demo(data=tmp_path / "demo", time_scale=0.4)
+    await demo.start()
+    async with window(browser, demo.address) as watched:
+        watched.may_lose_server = True
+        page = watched.page
+        await enter(page, demo, "Ana")
+        await say(page, "/draw a patient fox --size 1328*1328")
+        await expect(message(page, "status", "left")).to_be_visible()
+        assert await demo.stop(number) == (0 if number == signal.SIGINT else -number)
+        await demo.start()
+        await result(page, "a patient fox")
+    assert await demo.stop() == 0
+
+
 async def test_the_next_start_shows_the_same_room_and_old_buttons_work(browser: Browser, demo: Demo) -> None:
     async with window(browser, demo.address) as watched:
         watched.may_lose_server = True

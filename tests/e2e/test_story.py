@@ -3,8 +3,11 @@
 import hashlib
 import json
 import os
+import socket
 import subprocess
 import sys
+import urllib.error
+import urllib.request
 from pathlib import Path
 from typing import Any
 
@@ -256,6 +259,34 @@ def test_models_and_doctor_speak_json(newcomer: Newcomer) -> None:
     report = json.loads(newcomer.types("doctor", "--json").stdout)
     assert report["ok"] is True
     assert {check["name"] for check in report["checks"]} == {"settings", "database", "blobs", "service"}
+
+
+def test_a_worker_says_over_http_how_it_is_and_stops_when_told(newcomer: Newcomer) -> None:
+    words = ["run", "--role", "worker"]
+    environment = {**newcomer.environment, "EASEL_LOG_FORMAT": "json"}
+    with subprocess.Popen(
+        [*EASEL, *words], cwd=newcomer.home, env=environment, stderr=subprocess.PIPE, text=True
+    ) as worker:
+        assert worker.stderr
+        address = json.loads(worker.stderr.readline())["address"]
+        for path, said in (("/healthz", b"ok"), ("/readyz", b'"database":"ok"'), ("/metrics", b"easel_ready")):
+            with urllib.request.urlopen(address + path, timeout=10) as answer:  # noqa: S310  # our own, on loopback
+                assert said in answer.read()
+        with pytest.raises(urllib.error.HTTPError, match="404"):
+            urllib.request.urlopen(f"{address}/room", timeout=10)  # noqa: S310
+        worker.terminate()
+        assert worker.wait(15) == 0
+
+
+def test_a_port_that_is_taken_is_one_line_that_says_which_setting(newcomer: Newcomer) -> None:
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        port = str(taken.getsockname()[1])
+        done = newcomer.types("demo", "--port", port)
+        assert done.returncode == 78
+        assert done.stderr.count("\n") == 1
+        assert f"--port: port {port} cannot be used" in done.stderr
 
 
 def test_what_was_finished_is_not_done_again_and_what_was_interrupted_goes_on(newcomer: Newcomer) -> None:

@@ -10,7 +10,7 @@ export class Composer {
   // `where()` gives channel and thread; `around()` channels for forms; `commands` may arrive later.
   constructor(form, { where, around, commands, area }) {
     Object.assign(this, { form, where, around, commands, pictures: [], reply: null, key: newKey(), id: `composer-${++count}` });
-    this.text = element("textarea", { id: count === 1 ? "text" : `${this.id}-text`, rows: 1, "aria-label": say("write"), placeholder: say("placeholder"), role: "combobox", "aria-autocomplete": "list", "aria-expanded": "false", "aria-controls": `${this.id}-options`, autocomplete: "off" });
+    this.text = element("textarea", { id: count === 1 ? "text" : `${this.id}-text`, rows: 1, "aria-label": say("write"), placeholder: say(count === 1 ? "placeholder" : "thread_placeholder"), role: "combobox", "aria-autocomplete": "list", "aria-expanded": "false", "aria-controls": `${this.id}-options`, autocomplete: "off" });
     this.file = element("input", { type: "file", accept: "image/*", multiple: true, hidden: true, "aria-label": say("attach"), tabindex: -1 });
     this.options = element("ul", { class: "options", id: `${this.id}-options`, role: "listbox", "aria-label": say("commands"), hidden: true });
     this.notice = element("p", { class: "notice", role: "alert" });
