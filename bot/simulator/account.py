@@ -90,8 +90,11 @@ class Account:
         """Go on with what an earlier simulator on the same folder accepted; needs the running loop."""
         for fields in self._kept.tasks(RETENTION) if self._kept else []:
             task = Task(**fields)
+            is_over = task.accepted + task.duration <= self.now()
+            if task.is_sync and not is_over:
+                continue  # Who waited for the answer is gone.
             self.tasks[task.id] = task
-            if task.accepted + task.duration <= self.now():
+            if is_over:
                 task.state, task.started, task.ended = "SUCCEEDED", task.accepted, task.accepted + task.duration
                 task.done.set()
         for model in {task.wanted.model for task in self.tasks.values()}:
@@ -161,8 +164,8 @@ class Account:
             seed=wanted.seed if wanted.seed is not None else self._luck.randrange(2**31),
             is_sync=is_sync,
         )
-        if self._kept and not is_sync:
-            kept = ("id", "request_id", "wanted", "inputs", "mask", "duration", "accepted", "seed")
+        if self._kept:
+            kept = ("id", "request_id", "wanted", "inputs", "mask", "duration", "accepted", "seed", "is_sync")
             self._kept.keep(task.id, {name: getattr(task, name) for name in kept})
         self.tasks[task.id] = task
         self._start_next(wanted.model)

@@ -1,6 +1,7 @@
 """Tasks on disk, so that a simulator started again on the same folder knows what it accepted, as the service would."""
 
 import pickle
+import secrets
 import time
 from pathlib import Path
 from typing import Any
@@ -30,6 +31,13 @@ class Kept:
             else:
                 found.append(pickle.loads(path.read_bytes()))  # noqa: S301  # a file of our own, in our own folder
         return found
+
+    def secret(self) -> bytes:
+        """What links to results are signed with, made at the first start."""
+        path = self._folder / "secret"
+        if not path.exists():
+            path.write_bytes(secrets.token_bytes(16))
+        return path.read_bytes()
 
     def port(self) -> int:
         """The port of last time, 0 at first."""

@@ -64,7 +64,7 @@ class Server:
     def __init__(self, config: SimulatorConfig) -> None:
         self.config = config
         self.account = Account(config)
-        self._secret = secrets.token_bytes(16)
+        self._secret = Kept(config.folder).secret() if config.folder else secrets.token_bytes(16)
         self._pictures: dict[tuple[str, int], bytes] = {}
         self._painting: dict[tuple[str, int], asyncio.Lock] = {}
 

@@ -1,5 +1,6 @@
 """generate: intent row → submit → record the task, then wait. The one window that could pay twice is guarded here."""
 
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
@@ -93,6 +94,7 @@ async def _send(tools: Tools, step: Step, *, lost: bool) -> str:
     A synchronous model's lost call leaves no task to find, so its person decides.
     """
     model = tools.catalog.model(step.model)
+    work = work_of(step, model)
     for _ in range(MAX_SENDS):
         if lost and model.sync:
             break
@@ -101,7 +103,14 @@ async def _send(tools: Tools, step: Step, *, lost: bool) -> str:
             log.info("task_adopted", step=step.id, task=found.id)
             return await _record(tools, step, found)
         try:
-            sent = await tools.providers[step.account].submit(work_of(step, model))
+            sent = await tools.providers[step.account].submit(work)
+        except Refused as error:
+            # A link may die before its time: then the bytes themselves are sent.
+            if error.key != "provider.picture_unreachable" or not any(one.url for one in work.inputs):
+                raise
+            log.info("link_died", step=step.id, code=error.code)
+            work = replace(work, inputs=tuple(replace(one, url=None) for one in work.inputs))
+            continue
         except Uncertain as error:
             log.warning("submit_uncertain", step=step.id, code=error.code)
             lost = True

@@ -140,6 +140,14 @@ async def test_a_fresh_result_is_sent_by_its_link_and_an_old_one_as_data(team: T
     assert edited.state is StepState.DONE
 
 
+async def test_a_link_that_died_before_its_time_is_replaced_by_the_bytes(team: Team) -> None:
+    drawn, _ = await team.gets(Action.DRAW, "a fox --n 2 --size 512*512")
+    team.simulator.account.advance(25 * 3600)
+    edited, _ = await team.gets(Action.EDIT, "make it night")
+    assert edited.inputs[0].url == drawn.outputs[0].url
+    assert edited.state is StepState.DONE
+
+
 async def test_editing_names_the_picture_it_edits(team: Team) -> None:
     await team.gets(Action.DRAW, "a fox")
     await team.gets(Action.EDIT, "make it night", "ana")

@@ -87,7 +87,10 @@ export class Board {
     const on = (name, act, options) => this.canvas.addEventListener(name, act, options);
     on("pointerdown", (event) => this.down(event));
     on("pointermove", (event) => this.moved(event));
-    for (const name of ["pointerup", "pointercancel"]) on(name, (event) => this.up(event));
+    on("pointerup", (event) => this.up(event));
+    on("pointercancel", (event) => (this.dropStep(), this.up(event)));
+    // Else Chromium may swallow the tap that follows a quick stroke.
+    on("touchstart", (event) => event.preventDefault(), { passive: false });
     on("pointerleave", () => ((this.at = null), this.show()));
     on("contextmenu", (event) => event.preventDefault());
     on("wheel", (event) => {
@@ -151,9 +154,15 @@ export class Board {
     this.y += y;
   }
 
-  beginPinch() {
+  // What was begun by a touch that turned out to be something else was never meant.
+  dropStep() {
     if (this.stepping) this.mask.takeBack();
-    Object.assign(this, { stepping: false, panning: false });
+    this.stepping = false;
+  }
+
+  beginPinch() {
+    this.dropStep();
+    this.panning = false;
     this.span = this.fingers();
     this.show();
   }

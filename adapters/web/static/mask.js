@@ -27,7 +27,6 @@ export class Mask {
     }
   }
 
-  // A touch that became a pinch was never meant to paint.
   takeBack() {
     this.done.pop();
     this.replay();

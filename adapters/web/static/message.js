@@ -74,8 +74,10 @@ function shot(picture, number, acts) {
 }
 
 function buttons(message, acts) {
-  if (!message.buttons.length) return null;
-  return element("div", { class: "row" }, ...message.buttons.map((one) => button(one, message, acts)));
+  const made = message.buttons.map((one) => button(one, message, acts));
+  const isPhoto = message.pictures.some((one) => one.ref);
+  if (isPhoto) made.push(element("button", { type: "button", "data-tool": "edit", onclick: () => acts.edit(message) }, `✏️ ${say("edit_image")}`));
+  return made.length ? element("div", { class: "row" }, ...made) : null;
 }
 
 function button(one, message, acts) {
@@ -119,7 +121,6 @@ function tools(message, replies, inThread, acts) {
   if (message.private) add(say("dismiss"), () => acts.dismiss(message), { "data-tool": "dismiss" });
   if (!inThread && !message.private) add(replies ? say("replies", { count: replies }) : say("open_thread"), () => acts.thread(message), { "data-tool": "thread" });
   if (!message.private) add(say("react"), (event) => palette(event.currentTarget, message, acts), { "data-tool": "react", "aria-expanded": "false" });
-  if (message.pictures.some((one) => one.ref)) add(say("edit_image"), () => acts.edit(message), { "data-tool": "edit" });
   return row;
 }
 
