@@ -236,6 +236,10 @@ class Store(Protocol):
         """The message of a step in that role."""
         ...
 
+    async def messages_of(self, step: Step) -> list[Sent]:
+        """Every message that shows a step, copies and answers included."""
+        ...
+
     async def step_of_message(self, place: Place, message: str) -> str:
         """The step a message of ours shows. Raises NotFound."""
         ...

@@ -59,6 +59,7 @@ def compare(step: Step, side: bytes, flicker: bytes, url: str, locale: str) -> P
         tone=Tone.NOTE,
         title=say("compare.title", locale),
         text=text,
+        job=step.id,
         pictures=pictures,
         buttons=_opens(url, "compare.open", locale),
     )

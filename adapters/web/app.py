@@ -15,6 +15,7 @@ from starlette.types import ASGIApp
 
 from adapters.web.guard import Guard
 from adapters.web.pages import locale_of, page
+from core.messages import say
 
 GRACE = 2
 """Seconds open connections are given at the end."""
@@ -38,7 +39,8 @@ async def _to_room(_request: Request) -> Response:
 
 
 async def _room(request: Request) -> Response:
-    return HTMLResponse(page("room", locale_of(request), words="room"))
+    locale = locale_of(request)
+    return HTMLResponse(page("room", locale, say("room.title", locale)))
 
 
 def bind(host: str, port: int) -> socket.socket:

@@ -21,25 +21,30 @@ from core.signed_links import Purpose
 from core.types import Picture, Step
 
 PLACEHOLDER = re.compile(r"\{\{([a-z_.]+)\}\}")
+PAGES = {
+    "room": ("room", "room", "room"),
+    "painter": ("painter", "painter", "painter"),
+    "view": ("pages", "view", "page"),
+    "compare": ("pages", "compare", "page"),
+    "history": ("pages", "history", "page"),
+    "sorry": ("pages", "page", "page"),
+}
+"""Style sheet, script and table of sentences of each page."""
 SHOWN = frozenset({"image/png", "image/jpeg", "image/webp"})
 
 
-def page(
-    name: str, locale: str, values: Mapping[str, str] | None = None, *, words: str = "", data: object = None
-) -> str:
-    """The template with its sentences and values, all escaped.
-
-    ``words``: the table of sentences its script needs; ``data``: what else its script needs. Both stand as JSON.
-    """
+def page(name: str, locale: str, title: str, values: Mapping[str, str] | None = None, *, data: object = None) -> str:
+    """The page, its sentences and values escaped; its script is given the sentences of its table, and ``data``."""
     language = nearest(locale)
-    plain = {"lang": language, **(values or {})}
-    raw = {"words": script_words(words, language) if words else "", "data": in_script(data)}
+    style, script, table = PAGES[name]
+    plain = {"lang": language, "title": title, "style": style, "script": script, **(values or {})}
+    raw = {"words": script_words(table, language), "data": in_script(data)}
 
     def filled(found: re.Match[str]) -> str:
         key = found[1]
         return raw[key] if key in raw else html.escape(plain[key] if key in plain else say(key, language))
 
-    return PLACEHOLDER.sub(filled, _template(name))
+    return PLACEHOLDER.sub(filled, _template("frame").replace("{{content}}", _template(name)))
 
 
 @cache
@@ -71,7 +76,7 @@ def sorry(error: EaselError, locale: str) -> Response:
     """A page that says why there is nothing to see, without detail: what is missing and what was deleted read alike."""
     key = "refuse.picture_gone" if isinstance(error, NotFound) else error.key
     code = 403 if key == "link.invalid" else 410
-    return HTMLResponse(page("sorry", locale, {"text": say(key, locale, **error.params)}), code)
+    return HTMLResponse(page("sorry", locale, "Easel", {"text": say(key, locale, **error.params)}), code)
 
 
 class Pages:
@@ -120,7 +125,7 @@ class Pages:
     async def _view(self, request: Request, claims: dict[str, str]) -> Response:
         await self._tools.blobs.read(claims["t"], claims["k"])
         src = self._tools.links.path(Purpose.PICTURE, _plain(claims), self._tools.clock.now() + looking.LINK_LIFE)
-        return HTMLResponse(page("view", locale_of(request), {"src": src, "name": claims["n"]}, words="page"))
+        return HTMLResponse(page("view", locale_of(request), claims["n"], {"src": src}))
 
     async def _history(self, request: Request, claims: dict[str, str]) -> Response:
         locale = locale_of(request)
@@ -138,7 +143,7 @@ class Pages:
             }
             for step in made
         ]
-        return HTMLResponse(page("history", locale, words="page", data=nodes))
+        return HTMLResponse(page("history", locale, say("page.history", locale), data=nodes))
 
     async def _compare(self, request: Request, claims: dict[str, str]) -> Response:
         locale = locale_of(request)
@@ -151,9 +156,9 @@ class Pages:
             "after": self._src(step.tenant, after, step, index),
             "before_label": labels[0],
             "after_label": labels[1],
-            "title": step.prompt or say(f"action.{step.action.value}", locale),
         }
-        return HTMLResponse(page("compare", locale, values, words="page"))
+        title = step.prompt or say(f"action.{step.action.value}", locale)
+        return HTMLResponse(page("compare", locale, title, values))
 
     def _src(self, tenant: str, picture: Picture, step: Step, index: int) -> str:
         name = f"v{step.number}-{step.id}-{index + 1}.{picture.media_type.rpartition('/')[2]}"

@@ -51,7 +51,7 @@ class Painter:
                 await self._draft(token)
             except EaselError as error:
                 return sorry(error, locale)
-        return HTMLResponse(page("painter", locale, words="painter"))
+        return HTMLResponse(page("painter", locale, say("painter.title", locale)))
 
     def _told(
         self, handler: Callable[[WebRequest, str, Request], Awaitable[Response]]

@@ -10,7 +10,7 @@ async def current(tools: Tools, request: Request) -> tuple[str, Step]:
     """The session and the step meant: the one pressed or replied to, else the session's head."""
     session = await take.session_of(tools, request)
     if request.target:
-        return session, await tools.store.step(request.place.tenant, request.target)
+        return session, await take.seen(tools, request, request.target)
     head = await take.head_of(tools, request, session)
     if head is None:
         raise Rejected("refuse.no_session")
@@ -22,7 +22,7 @@ async def named(tools: Tools, request: Request) -> Step:
     wanted = request.target or request.text.strip()
     if not wanted:
         return (await current(tools, request))[1]
-    return await tools.store.step(request.place.tenant, wanted)
+    return await take.seen(tools, request, wanted)
 
 
 def must_own(request: Request, step: Step) -> None:

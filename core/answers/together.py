@@ -7,7 +7,7 @@ from core.answers.common import must_own, named
 from core.answers.jobs import cancel
 from core.errors import DeliveryError, NotFound, Rejected
 from core.flow.tools import Tools, log
-from core.types import Head, Post, Request, Step, Tally
+from core.types import Head, Post, Request, Sent, Step, Tally
 
 VOTE, FAVOURITE = "vote", "favourite"
 GALLERY = "gallery"
@@ -84,18 +84,22 @@ async def delete(tools: Tools, request: Request) -> Post:
         raise Rejected("refuse.still_running", version=step.number)
     for key in await tools.together.delete(step.tenant, step.id, tools.clock.now()):
         await tools.blobs.delete(step.tenant, key)
-    for role in ("status", GALLERY, "copy"):
-        await show_again(tools, step.tenant, step.id, role)
+    for sent in await tools.store.messages_of(step):
+        await _show(tools, step.tenant, step.id, sent)
     return posts.note("status.you_deleted", request.locale, version=step.number)
 
 
-async def show_again(tools: Tools, tenant: str, step_id: str, role: str = "status") -> None:
-    """The step's message as things stand now. A platform that will not take it keeps the old one."""
+async def show_again(tools: Tools, tenant: str, step_id: str) -> None:
+    """The step's own message as things stand now."""
+    sent = await tools.store.message_of(await tools.store.step(tenant, step_id))
+    if sent is not None:
+        await _show(tools, tenant, step_id, sent)
+
+
+async def _show(tools: Tools, tenant: str, step_id: str, sent: Sent) -> None:
+    """A platform that will not take it keeps the old one."""
     step = await tools.store.step(tenant, step_id)
     async with tools.telling_lock(step):
-        sent = await tools.store.message_of(step, role)
-        if sent is None:
-            return
         post = posts.ended(step, None, await tools.together.tally(tenant, step_id))
         try:
             await tools.chat(step).update(sent, post)

@@ -195,6 +195,20 @@ async def session_of(tools: Tools, request: Request) -> str:
     return sessions.person_session(request.place, request.person.id)
 
 
+async def seen(tools: Tools, request: Request, step: str) -> Step:
+    """A step as this person may see it here: their own, or one shown in this channel and not to somebody else alone.
+
+    Raises NotFound, in the same words for what is not there and what is not theirs.
+    """
+    found = await tools.store.step(request.place.tenant, step)
+    if found.person.id == request.person.id:
+        return found
+    places = {found.place.channel, *(sent.place.channel for sent in await tools.store.messages_of(found))}
+    if found.options.private or request.place.channel not in places:
+        raise NotFound("refuse.not_found", id=step)
+    return found
+
+
 async def head_of(tools: Tools, request: Request, session: str) -> Head | None:
     """Where the session's next edit starts; in a thread still without results, at the result it hangs from."""
     head = await tools.store.head(request.place.tenant, session)
@@ -216,7 +230,7 @@ async def _plan(tools: Tools, request: Request, collected: dict[str, Any], wante
     parsed = grammar.parse(request.text, request.given)
     preferences.check(wanted, request.action, request.person.id)
     attached = [from_json(Picture, one) for one in collected["pictures"]]
-    target = await tools.store.step(request.place.tenant, request.target) if request.target else None
+    target = await seen(tools, request, request.target) if request.target else None
     if sessions.same_again(request.action):
         return await _plan_again(tools, request, target)
     session = await session_of(tools, request)

@@ -1,10 +1,11 @@
 """Everything Easel remembers but picture bytes, in SQLite or PostgreSQL through one SQLAlchemy Core code."""
 
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Select, and_, func, insert, or_, select, text, update
+from sqlalchemy import RowMapping, Select, and_, func, insert, or_, select, text, update
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
@@ -308,15 +309,14 @@ class Store:
         )
         async with self._engine.begin() as connection:
             row = (await connection.execute(query)).mappings().first()
-        if row is None:
-            return None
-        place = Place(
-            platform=step.place.platform,
-            workspace=step.place.workspace,
-            channel=row["channel"],
-            thread=row["thread"],
-        )
-        return Sent(place=place, message=row["message"])
+        return None if row is None else _sent(step, row)
+
+    async def messages_of(self, step: Step) -> list[Sent]:
+        """Every message that shows a step, copies and answers included."""
+        query = select(messages).where(messages.c.tenant == step.tenant, messages.c.step == step.id)
+        async with self._engine.begin() as connection:
+            found = (await connection.execute(query)).mappings().all()
+        return [_sent(step, row) for row in found]
 
     async def step_of_message(self, place: Place, message: str) -> str:
         """The step a message of ours shows. Raises NotFound."""
@@ -440,6 +440,11 @@ class Store:
                 "key": picture.key,
             }
             await connection.execute(self._insert(step_pictures).values(row).on_conflict_do_nothing())
+
+
+def _sent(step: Step, row: RowMapping) -> Sent:
+    place = replace(step.place, channel=row["channel"], thread=row["thread"])
+    return Sent(place=place, message=row["message"])
 
 
 def _is(tenant: str, step: str) -> tuple[Any, Any]:

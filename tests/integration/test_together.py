@@ -162,6 +162,21 @@ async def test_a_private_result_is_private_from_first_word_to_last(team: Team) -
     assert len(team.chat.messages) == 1
 
 
+async def test_what_was_said_elsewhere_or_in_private_is_not_found_by_others(team: Team) -> None:
+    elsewhere = replace(PLACE, channel="board-room")
+    secret, _ = await team.gets(Action.DRAW, "a fox --private", "ana")
+    away, _ = await team.gets(Action.DRAW, "a heron", "ana", place=elsewhere)
+    for step in (secret, away):
+        for action in (Action.SHOW, Action.INFO, Action.SEND_ME, Action.MORE, Action.DELETE, Action.COMPARE):
+            with pytest.raises(NotFound, match="not_found"):
+                await team.asks(action, person="bo", target=step.id)
+            with pytest.raises(NotFound, match="not_found"):
+                await reacts(team, step, "⭐", "bo")
+        assert "There is no picture or job" in await team.is_refused(Action.EDIT, "night", person="bo", target=step.id)
+        assert (await team.says(Action.SHOW, step.id, "ana")).title
+    assert (await team.gets(Action.EDIT, "night", "bo", target=away.id, place=elsewhere))[0].parent == away.id
+
+
 async def test_buttons_that_need_words_ask_for_them_with_the_picture_settled(team: Team) -> None:
     fox, _ = await team.gets(Action.DRAW, "a fox")
     night, _ = await team.gets(Action.EDIT, "make it night")

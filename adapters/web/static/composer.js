@@ -9,7 +9,7 @@ let count = 0;
 export class Composer {
   // `where()` gives channel and thread; `around()` channels for forms; `commands` may arrive later.
   constructor(form, { where, around, commands, area }) {
-    Object.assign(this, { form, where, around, commands, pictures: [], reply: null, key: newKey(), id: `composer-${++count}` });
+    Object.assign(this, { form, where, around, commands, pictures: [], reply: null, key: newKey(), sending: Promise.resolve(), id: `composer-${++count}` });
     this.text = element("textarea", { id: count === 1 ? "text" : `${this.id}-text`, rows: 1, "aria-label": say("write"), placeholder: say(count === 1 ? "placeholder" : "thread_placeholder"), role: "combobox", "aria-autocomplete": "list", "aria-expanded": "false", "aria-controls": `${this.id}-options`, autocomplete: "off" });
     this.file = element("input", { type: "file", accept: "image/*", multiple: true, hidden: true, "aria-label": say("attach"), tabindex: -1 });
     this.options = element("ul", { class: "options", id: `${this.id}-options`, role: "listbox", "aria-label": say("commands"), hidden: true });
@@ -75,6 +75,12 @@ export class Composer {
     this.close();
     this.notice.textContent = "";
     this.fill({ text: "", pictures: [], reply: null, key: newKey() });
+    // One after another, in the order they were written.
+    this.sending = this.sending.then(() => this.deliver(taken));
+    await this.sending;
+  }
+
+  async deliver(taken) {
     try {
       const refs = taken.pictures.map((one) => one.ref);
       const answer = await tell("/room/say", { ...this.where(), key: taken.key, text: taken.text, pictures: refs, reply_to: taken.reply?.id ?? null });

@@ -1,7 +1,7 @@
 // The edit tree as nested lists; each version shows its pictures.
 import { byId, element, say } from "./page.js";
 
-const steps = JSON.parse(byId("steps").textContent);
+const steps = JSON.parse(byId("data").textContent);
 
 function branch(parent) {
   return steps.filter((one) => one.parent === parent).map(stepView);

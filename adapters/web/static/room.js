@@ -33,7 +33,6 @@ function atTheDoor() {
 async function inside() {
   byId("door").hidden = true;
   byId("house").hidden = false;
-  document.body.classList.remove("outside");
   fromAddress();
   composer ??= makeComposer("composer", "scroll", () => ({ channel: state.channel, thread: "" }));
   threadComposer ??= makeComposer("thread-composer", "thread-scroll", () => ({ channel: state.channel, thread: state.thread }));
