@@ -70,7 +70,7 @@ export class Composer {
 
   // One can write on at once; what was not taken comes back, and after a lost reply is asked for under the same key.
   async submit() {
-    const taken = { text: this.text.value.trim(), pictures: this.pictures, reply: this.reply, key: this.key };
+    const taken = { text: this.text.value.trim(), pictures: this.pictures, reply: this.reply, key: this.key, where: this.where() };
     if (!taken.text && !taken.pictures.length) return;
     this.close();
     this.notice.textContent = "";
@@ -83,8 +83,8 @@ export class Composer {
   async deliver(taken) {
     try {
       const refs = taken.pictures.map((one) => one.ref);
-      const answer = await tell("/room/say", { ...this.where(), key: taken.key, text: taken.text, pictures: refs, reply_to: taken.reply?.id ?? null });
-      if (answer.form && !(await openForm(answer.form, this.where(), refs, this.around()))) this.giveBack({ ...taken, key: newKey() });
+      const answer = await tell("/room/say", { ...taken.where, key: taken.key, text: taken.text, pictures: refs, reply_to: taken.reply?.id ?? null });
+      if (answer.form && !(await openForm(answer.form, taken.where, refs, this.around()))) this.giveBack({ ...taken, key: newKey() });
     } catch (error) {
       this.notice.textContent = error instanceof Refused ? error.message : say("broken");
       this.giveBack(error.status ? { ...taken, key: newKey() } : taken);
