@@ -16,7 +16,7 @@ from bot import logs, settings, wiring
 from bot.simulator.server import SimulatorConfig
 from core.messages import say
 from core.pictures import intake
-from core.types import Post, Tone
+from core.speech import Post, Tone
 
 TIME_SCALE = 0.3
 PHOTOS = ("coffee.png", "chelsea.png", "rocket.jpg")

@@ -6,7 +6,8 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from core.errors import Rejected
-from core.types import Action, ButtonKind
+from core.speech import ButtonKind
+from core.types import Action
 
 VERSION = "e1"
 LONGEST_ID = 100

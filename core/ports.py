@@ -5,22 +5,8 @@ from datetime import datetime
 from typing import Any, Protocol
 
 from core.budgets import Caps, Spending
-from core.types import (
-    Attachment,
-    Head,
-    Money,
-    Outcome,
-    Person,
-    Picture,
-    Place,
-    Post,
-    Sent,
-    Step,
-    StepState,
-    Tally,
-    Task,
-    Work,
-)
+from core.speech import Post, Sent, Tally
+from core.types import Attachment, Head, Money, Outcome, Person, Picture, Place, Step, StepState, Task, Work
 
 
 class Blobs(Protocol):

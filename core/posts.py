@@ -7,20 +7,8 @@ from typing import Any
 from core import sessions
 from core.errors import EaselError
 from core.messages import say
-from core.types import (
-    Action,
-    Button,
-    ButtonKind,
-    Person,
-    Picture,
-    Post,
-    Request,
-    Shown,
-    Step,
-    StepState,
-    Tally,
-    Tone,
-)
+from core.speech import Button, ButtonKind, Post, Shown, Tally, Tone
+from core.types import Action, Person, Picture, Request, Step, StepState
 
 SHORT = 40
 """Characters of a prompt where it only names a picture."""

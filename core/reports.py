@@ -6,7 +6,8 @@ from datetime import datetime
 from core import posts, sessions
 from core.budgets import Caps, Spending
 from core.messages import say
-from core.types import CURRENCY, Button, ButtonKind, Money, Post, Shown, Step, Tone
+from core.speech import Button, ButtonKind, Post, Shown, Tone
+from core.types import CURRENCY, Money, Step
 
 MENU = 25
 """Most entries of a menu: Discord's limit."""

@@ -11,7 +11,8 @@ from core.errors import Rejected
 from core.flow import take
 from core.flow.tools import Tools
 from core.forms import Form
-from core.types import Action, ButtonKind, Post, Request
+from core.speech import ButtonKind, Post
+from core.types import Action, Request
 
 Answering = Callable[[Tools, Request], Awaitable[Post | None]]
 AT_ONCE: Mapping[Action, Answering] = {

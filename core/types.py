@@ -6,7 +6,7 @@ from datetime import datetime
 from decimal import Decimal
 from enum import StrEnum
 from functools import cache
-from typing import Any, NamedTuple, TypeVar, cast
+from typing import Any, TypeVar, cast
 
 from pydantic import TypeAdapter
 
@@ -334,102 +334,6 @@ class Head:
 
     step: str
     index: int = 0
-
-
-class Tally(NamedTuple):
-    """What people think of a step: votes by picture (from 0), and how many like it."""
-
-    votes: Mapping[int, int]
-    favourites: int
-
-
-class ButtonKind(StrEnum):
-    """The buttons of product.md §3.4 and §5; the value stands in the button's id for ever."""
-
-    EDIT = "edit"
-    UNDO = "undo"
-    AGAIN = "again"
-    MORE = "more"
-    DELETE = "delete"
-    PICK = "pick"
-    CANCEL = "cancel"
-    RERUN = "rerun"
-    RETRY = "retry"
-    DROP = "drop"
-    MASK = "mask"
-    REGION = "region"
-    EXPAND = "expand"
-    UPSCALE = "upscale"
-    COLORIZE = "colorize"
-    STYLE = "style"
-    SKETCH = "sketch"
-    COMPARE = "compare"
-    HISTORY = "history"
-    INFO = "info"
-    SEND_ME = "sendme"
-    LINK = "link"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Button:
-    """A button: what it does, to which step, which picture; the label is a message in the reader's language.
-
-    ``url`` is where a LINK leads; such a button asks nothing of us.
-    """
-
-    kind: ButtonKind
-    step: str
-    label: str
-    index: int = 0
-    url: str = ""
-
-
-class Tone(StrEnum):
-    """What kind of post it is, so that a platform can choose colour or sign."""
-
-    STATUS = "status"
-    RESULT = "result"
-    REFUSAL = "refusal"
-    NOTE = "note"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Shown:
-    """A picture in a post: one we hold, or the bytes of one ``drawn`` for this post; file name, alternative text."""
-
-    name: str
-    alt: str
-    picture: Picture | None = None
-    drawn: bytes | None = None
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Post:
-    """What we say, before a platform renders it. ``text`` is plain: a renderer escapes it.
-
-    ``title`` is set bold. ``job`` is the step it belongs to: a read-back finds it by this.
-    ``progress`` 0–1 while working. ``private``: only the person who asked may see it. ``reason``: the message key
-    of a refusal, for programs. ``menu`` are buttons to choose one of, when they are too many to stand in a row.
-    """
-
-    tone: Tone
-    text: str
-    title: str = ""
-    job: str = ""
-    progress: float | None = None
-    pictures: tuple[Shown, ...] = ()
-    buttons: tuple[Button, ...] = ()
-    menu: tuple[Button, ...] = ()
-    private: bool = False
-    reason: str = ""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Sent:
-    """A message of ours on a platform: its id there."""
-
-    place: Place
-    message: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

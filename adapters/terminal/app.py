@@ -13,7 +13,8 @@ from core.errors import DeliveryError, EaselError
 from core.messages import say
 from core.ports import Store
 from core.service import Service
-from core.types import Post, Request, Sent, Step, StepState
+from core.speech import Post, Sent
+from core.types import Request, Step, StepState
 
 OK, FAILED, REFUSED = 0, 1, 2
 

@@ -13,7 +13,8 @@ from adapters.terminal import render
 from core.errors import DeliveryError, Rejected
 from core.messages import say
 from core.ports import Blobs
-from core.types import Attachment, Person, Place, Post, Sent, Shown, Tone
+from core.speech import Post, Sent, Shown, Tone
+from core.types import Attachment, Person, Place
 
 CHUNK = 1 << 18
 

@@ -2,7 +2,7 @@
 
 import unicodedata
 
-from core.types import ButtonKind, Post, Tone
+from core.speech import ButtonKind, Post, Tone
 
 BAR = 24
 COMMANDS = {ButtonKind.RETRY: "again", ButtonKind.DROP: "drop", ButtonKind.RERUN: "rerun"}

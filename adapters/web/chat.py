@@ -6,7 +6,8 @@ from adapters.web import render
 from adapters.web.store import DIRECT, Room
 from core.errors import DeliveryError, NotFound, Rejected
 from core.ports import Blobs
-from core.types import Attachment, Person, Place, Post, Sent
+from core.speech import Post, Sent
+from core.types import Attachment, Person, Place
 
 PLATFORM, WORKSPACE = "web", "room"
 TENANT = f"{PLATFORM}:{WORKSPACE}"

@@ -6,7 +6,8 @@ from typing import Any
 from adapters.web.store import Message
 from core.actions import encode
 from core.forms import Form
-from core.types import Button, ButtonKind, Post, Shown, to_json
+from core.speech import Button, ButtonKind, Post, Shown
+from core.types import to_json
 
 QUOTED = 80
 """Characters of the message replied to that are repeated."""

@@ -4,7 +4,8 @@ from core import posts
 from core.answers.common import must_own, named
 from core.errors import NotFound, Rejected
 from core.flow.tools import Tools, tell_end
-from core.types import Post, Request, Step, StepState, Task
+from core.speech import Post
+from core.types import Request, Step, StepState, Task
 
 
 async def cancel(tools: Tools, request: Request) -> Post:

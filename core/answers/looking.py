@@ -9,7 +9,8 @@ from core.flow import status, take
 from core.flow.tools import Tools
 from core.pictures import drawn, intake, recipes
 from core.signed_links import Purpose
-from core.types import Head, Post, Request, Step
+from core.speech import Post
+from core.types import Head, Request, Step
 
 TREE_THUMBNAIL = 256
 LINK_LIFE = timedelta(days=7)

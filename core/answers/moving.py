@@ -4,7 +4,8 @@ from core import posts, sessions
 from core.answers.common import current
 from core.flow import take
 from core.flow.tools import Tools
-from core.types import Head, Post, Request
+from core.speech import Post
+from core.types import Head, Request
 
 
 async def undo(tools: Tools, request: Request) -> Post:

@@ -7,7 +7,8 @@ from core.answers.common import current
 from core.errors import Rejected
 from core.flow import take
 from core.flow.tools import Tools
-from core.types import Action, Attachment, Picture, Post, Request, from_json
+from core.speech import Post
+from core.types import Action, Attachment, Picture, Request, from_json
 
 
 async def offer(tools: Tools, request: Request) -> Post:

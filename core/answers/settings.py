@@ -4,7 +4,8 @@ from core import posts, preferences
 from core.errors import Rejected
 from core.flow.tools import Tools
 from core.forms import Form
-from core.types import Post, Request
+from core.speech import Post
+from core.types import Request
 
 
 async def form(tools: Tools, request: Request) -> Form:

@@ -7,7 +7,8 @@ from core.answers.common import must_own, named
 from core.answers.jobs import cancel
 from core.errors import DeliveryError, NotFound, Rejected
 from core.flow.tools import Tools, log
-from core.types import Head, Post, Request, Sent, Step, Tally
+from core.speech import Post, Sent, Tally
+from core.types import Head, Request, Step
 
 VOTE, FAVOURITE = "vote", "favourite"
 GALLERY = "gallery"

@@ -9,7 +9,8 @@ from statistics import median
 from core import posts
 from core.errors import DeliveryError, NotFound
 from core.flow.tools import Tools, log
-from core.types import Post, Step, StepState
+from core.speech import Post
+from core.types import Step, StepState
 
 SHOWN = 200
 """Jobs whose line is kept current at a time."""

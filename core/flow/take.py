@@ -13,6 +13,7 @@ from core.flow import status
 from core.flow.tools import Tools, fail, log, say
 from core.pictures import intake, masks
 from core.signed_links import Purpose
+from core.speech import Post
 from core.types import (
     Action,
     Attachment,
@@ -20,7 +21,6 @@ from core.types import (
     Options,
     Picture,
     Place,
-    Post,
     Request,
     Size,
     Step,

@@ -14,7 +14,8 @@ from core.failpoints import failpoint
 from core.pictures.pool import Pool
 from core.ports import Blobs, Chat, Clock, Provider, Store, Together
 from core.signed_links import Links
-from core.types import Money, Post, Sent, Step, StepState
+from core.speech import Post, Sent
+from core.types import Money, Step, StepState
 
 DELIVERY_TRIES = 6
 """Times a result is shown before a platform that will not take it is left alone."""

@@ -4,19 +4,7 @@ from collections.abc import Iterable, Mapping
 from decimal import Decimal
 from typing import Any
 
-from core.types import (
-    Action,
-    Money,
-    Options,
-    Person,
-    Picture,
-    Place,
-    Size,
-    Step,
-    StepState,
-    from_json,
-    to_json,
-)
+from core.types import Action, Money, Options, Person, Picture, Place, Size, Step, StepState, from_json, to_json
 
 MICRO = Decimal(1_000_000)
 

@@ -12,10 +12,11 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 from core import budgets
 from core.errors import NotFound
 from core.sessions import own_session
+from core.speech import Sent
 from core.storage import ledger, rows
 from core.storage.tables import messages, pictures, sessions, step_pictures, steps, workspaces
 from core.storage.whole import whole
-from core.types import Head, Money, Picture, Place, Sent, Step, StepState
+from core.types import Head, Money, Picture, Place, Step, StepState
 
 SERVED = (steps.c.submitted.is_(None), steps.c.priority, steps.c.created)
 """The order of service: what runs, then by priority, then by age."""

@@ -9,9 +9,9 @@ from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from core.errors import NotFound
+from core.speech import Tally
 from core.storage.tables import drafts, pictures, reactions, sessions, step_pictures, steps
 from core.storage.whole import whole
-from core.types import Tally
 
 DRAFT_LIFE = timedelta(days=1)
 VOTE, FAVOURITE = "vote", "favourite"

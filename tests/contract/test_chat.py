@@ -12,8 +12,9 @@ from adapters.web.chat import TENANT, WebChat
 from adapters.web.store import Room
 from core.errors import Rejected
 from core.ports import Chat
+from core.speech import Post, Shown, Tone
 from core.storage.blobs import open_blobs
-from core.types import Attachment, Person, Picture, Post, Shown, Tone
+from core.types import Attachment, Person, Picture
 from tests.conftest import PHOTOS
 from tests.fakes.journal_chat import JournalChat
 from tests.fakes.memory_chat import MemoryChat

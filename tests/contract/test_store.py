@@ -9,8 +9,9 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 
 from core.budgets import Caps, amount
 from core.errors import NotFound, Rejected
+from core.speech import Sent
 from core.storage.store import Store
-from core.types import Head, Person, Place, Sent, Step, StepState
+from core.types import Head, Person, Place, Step, StepState
 from tests.fakes.steps import NOW, PLACE, picture, step, yuan
 
 TENANT = PLACE.tenant

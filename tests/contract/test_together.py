@@ -9,9 +9,10 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 
 from core.budgets import Caps
 from core.errors import NotFound
+from core.speech import Tally
 from core.storage.store import Store
 from core.storage.together import FAVOURITE, VOTE, Together
-from core.types import Head, StepState, Tally
+from core.types import Head, StepState
 from tests.fakes.steps import NOW, PLACE, picture, step, yuan
 
 TENANT = PLACE.tenant

@@ -11,7 +11,8 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from core.types import Attachment, Person, Place, Post, Sent
+from core.speech import Post, Sent
+from core.types import Attachment, Person, Place
 
 
 class JournalChat:

@@ -6,7 +6,8 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from core.errors import DeliveryError, Rejected
-from core.types import Attachment, Person, Place, Post, Sent, Tone
+from core.speech import Post, Sent, Tone
+from core.types import Attachment, Person, Place
 
 
 @dataclass(slots=True)

@@ -15,7 +15,8 @@ from bot import settings, wiring
 from bot.simulator.server import Running, SimulatorConfig, serve
 from core.errors import EaselError, Rejected
 from core.service import Answer
-from core.types import Action, Attachment, ButtonKind, Person, Place, Post, Request, Step, StepState, Tone
+from core.speech import ButtonKind, Post, Tone
+from core.types import Action, Attachment, Person, Place, Request, Step, StepState
 from tests.conftest import PHOTOS
 from tests.fakes.memory_chat import MemoryChat
 
@@ -319,7 +320,7 @@ async def test_a_thread_of_ours_has_one_head_for_everybody(team: Team) -> None:
     message = next(iter(team.chat.messages.values()))
     inside = Place(platform="memory", workspace="w", channel="c", thread=message.id)
     # A platform that answers in threads remembers its messages there.
-    from core.types import Sent  # noqa: PLC0415
+    from core.speech import Sent  # noqa: PLC0415
 
     store = team.easel.tools.store
     fox = (await store.history(PLACE.tenant, "c/@ana"))[0]

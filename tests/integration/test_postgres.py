@@ -11,7 +11,8 @@ from dbos import DBOS
 
 from bot import settings, wiring
 from bot.simulator.server import SimulatorConfig, serve
-from core.types import Action, StepState, Tone, to_json
+from core.speech import Tone
+from core.types import Action, StepState, to_json
 from tests.contract.conftest import fresh_database
 from tests.contract.conftest import postgres as postgres  # noqa: PLC0414  # the fixture
 from tests.fakes.journal_chat import JournalChat

@@ -16,7 +16,8 @@ from core.errors import NotFound, Rejected
 from core.pictures import recipes
 from core.service import Answer
 from core.signed_links import Purpose
-from core.types import Action, Attachment, ButtonKind, Person, Post, Request, Step, Tone
+from core.speech import ButtonKind, Post, Tone
+from core.types import Action, Attachment, Person, Request, Step
 from tests.conftest import PHOTOS
 from tests.integration.test_flow import PLACE, Team, kinds, numbers, team_on
 

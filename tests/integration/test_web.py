@@ -21,7 +21,7 @@ from adapters.web.guard import HEADERS
 from adapters.web.health import Health
 from bot.simulator.server import SimulatorConfig
 from core.signed_links import Purpose
-from core.types import ButtonKind
+from core.speech import ButtonKind
 from tests.conftest import PHOTOS
 from tests.fakes.house import House, Visitor, open_house
 from tests.integration.test_together import mask_png

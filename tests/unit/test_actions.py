@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from core.actions import LONGEST_ID, Reaction, ReactionKind, decode, encode, reaction
 from core.errors import Rejected
-from core.types import ButtonKind
+from core.speech import ButtonKind
 
 
 @given(st.sampled_from(list(ButtonKind)), st.from_regex(r"[a-z2-7]{10}", fullmatch=True), st.integers(0, 5))

@@ -10,7 +10,8 @@ import pytest
 
 from core.grammar import RULES
 from core.messages import LOCALES, LONGEST, PLACEHOLDER, money, nearest, say, sentences
-from core.types import Action, ButtonKind, Money
+from core.speech import ButtonKind
+from core.types import Action, Money
 
 ROOT = Path(__file__).parents[2]
 KEY = re.compile(r"[a-z_]+(\.[a-z_]+){1,3}")
