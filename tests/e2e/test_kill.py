@@ -1,14 +1,18 @@
 """The real process is killed with SIGKILL at every named place and at random moments; nothing is lost or doubled."""
 
 import asyncio
+import json
 import random
 import signal
+import sqlite3
 from collections.abc import AsyncIterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 import pytest_asyncio
 
+from adapters.web.chat import place as room_place
 from bot.simulator.account import SimulatorConfig
 from core import failpoints
 from core.types import Action
@@ -40,6 +44,20 @@ async def test_a_job_killed_at_any_named_place_reaches_its_end_once(bot: KilledB
     check_corpse(tmp_path)
     assert await bot.live(tmp_path, wishes) == 0
     check_end(tmp_path, wishes, bot.simulator)
+
+
+POSTING = [name for name in failpoints.NAMES if name.startswith(("announce", "say", "keep.after_c", "deliver"))]
+
+
+@pytest.mark.parametrize("place", POSTING)
+async def test_the_room_shows_a_job_killed_around_its_posts_once(bot: KilledBot, place: str, tmp_path: Path) -> None:
+    asked = replace(wish(1, Action.DRAW, "a fox"), place=room_place("general"))
+    assert await bot.live(tmp_path, [asked], failpoints=f"{place}=kill") == -signal.SIGKILL
+    assert await bot.live(tmp_path, [asked]) == 0
+    connection = sqlite3.connect(tmp_path / "data" / "room.db")
+    bodies = [json.loads(body) for (body,) in connection.execute("SELECT body FROM messages")]
+    connection.close()
+    assert [(body["tone"], len(body["pictures"])) for body in bodies] == [("result", 1)]
 
 
 async def test_a_job_killed_at_one_place_after_another_reaches_its_end_once(bot: KilledBot, tmp_path: Path) -> None:

@@ -47,7 +47,7 @@ class Watched:
         """Listen to a page from its first request on."""
         page.on("console", self._said)
         page.on("pageerror", lambda error: self.wrong.append(f"error: {error}"))
-        page.on("request", lambda request: self._asked(request.url))
+        page.on("request", lambda request: self._asked(request.url, request.headers.get("referer", "")))
 
     def _said(self, message: ConsoleMessage) -> None:
         if message.type not in {"error", "warning"}:
@@ -57,7 +57,9 @@ class Watched:
             return
         self.wrong.append(f"{message.type}: {message.text}")
 
-    def _asked(self, url: str) -> None:
+    def _asked(self, url: str, referer: str) -> None:
+        if referer:
+            self.wrong.append(f"referer: {referer}")
         parts = urlsplit(url)
         if f"{parts.scheme}://{parts.netloc}" != self.origin and parts.scheme not in {"blob", "about"}:
             self.wrong.append(f"request outside: {url}")

@@ -12,6 +12,8 @@ import sys
 from pathlib import Path
 from typing import Any
 
+from adapters.web.chat import WebChat
+from adapters.web.store import Room
 from bot import logs, settings, wiring
 from bot.simulator.account import SimulatorConfig
 from core import failpoints
@@ -31,15 +33,22 @@ async def live(life: dict[str, Any]) -> None:
     )
     if "database" in life:
         chosen = chosen.model_copy(update={"database_url": life["database"], "blob_url": life["blobs"]})
-    chat = JournalChat(folder / "journal")
+    journal = JournalChat(folder / "journal")
+    (folder / "data").mkdir(exist_ok=True)
+    room = Room.at(folder / "data")
+    await room.prepare()
     wishes = [from_json(Request, one) for one in life["requests"]]
     async with wiring.open_easel(
-        chosen, lambda _blobs: {"journal": chat}, simulator=SimulatorConfig(), settle=0.3
+        chosen,
+        lambda blobs: {"journal": journal, "web": WebChat(room, blobs)},
+        simulator=SimulatorConfig(),
+        settle=0.3,
     ) as easel:
         for wish in wishes:
             await easel.service.handle(wish)
         while not await _all_ended(easel, wishes):
             await asyncio.sleep(0.05)
+    await room.close()
 
 
 async def _all_ended(easel: wiring.Easel, wishes: list[Request]) -> bool:

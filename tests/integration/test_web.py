@@ -380,6 +380,19 @@ async def test_web_05_looking_at_a_painter_link_uses_nothing_up(house: House, an
     assert await submit(house, token, mask_png((512, 512), (0, 0, 100, 100))) == 202
 
 
+async def test_t12_no_token_reaches_a_log(house: House, ana: Visitor, capfd: pytest.CaptureFixture[str]) -> None:
+    token = await painter_token(ana)
+    await house.http.get(f"/mask/{token}")
+    await house.http.get(f"/mask/{token[:-4]}AAAA")
+    await house.http.get("/mask/about", headers={"Authorization": f"Bearer {token}"})
+    assert await submit(house, token, mask_png((512, 512), (0, 0, 100, 100))) == 202
+    await ana.waits_for("result", "a red hat")
+    said = "".join(capfd.readouterr())
+    assert "delivered" in said
+    for secret in (token, token[:-4], ana.key):
+        assert secret not in said
+
+
 async def test_web_06_a_mask_is_handed_in_once(house: House, ana: Visitor) -> None:
     token = await painter_token(ana)
     mask = mask_png((512, 512), (0, 0, 100, 100))
