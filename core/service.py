@@ -11,6 +11,7 @@ from core.errors import Rejected
 from core.flow import take
 from core.flow.tools import Tools
 from core.forms import Form
+from core.messages import say
 from core.speech import ButtonKind, Post
 from core.types import Action, Request
 
@@ -81,7 +82,7 @@ class Service:
         if request.action is Action.SETTINGS:
             return await self._settings(request)
         if request.action not in AT_ONCE:
-            raise Rejected("refuse.not_here", action=request.action.value)
+            raise Rejected("refuse.not_here", action=say(f"action.{request.action.value}", request.locale))
         return Answer(post=await AT_ONCE[request.action](self._tools, request))
 
     async def press(self, kind: ButtonKind, request: Request) -> Answer:

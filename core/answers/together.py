@@ -61,13 +61,15 @@ async def unfavourite(tools: Tools, request: Request) -> None:
 
 
 async def send_me(tools: Tools, request: Request) -> Post:
-    """The result once more, where only this person sees it."""
+    """The result once more, where only this person sees it, and where their next edit starts from it."""
     step = await named(tools, request)
     sessions.picture_at(step, 0)
     chat = tools.chat(step)
     place = await chat.private_place(request.place, request.person)
     sent = await chat.post(place, posts.copied(step, request.person, request.locale), to=request.person, reply={})
     await tools.store.remember(sent, step.tenant, step.id, "copy")
+    head = Head(step=step.id, index=step.chosen or 0)
+    await tools.store.move_head(step.tenant, sessions.person_session(place, request.person.id), head)
     return posts.note("status.sent_to_you", request.locale, version=step.number)
 
 

@@ -110,6 +110,7 @@ class Store:
     async def move_head(self, tenant: str, session: str, head: Head | None) -> None:
         """Undo, redo and pick: costs nothing, forgets nothing."""
         async with self._engine.begin() as connection:
+            await self._ensure_session(connection, tenant, session)
             await self._move_head(connection, tenant, session, head)
 
     # A job's progress: each is a compare-and-set, so that a zombie or a replay changes nothing

@@ -132,6 +132,8 @@ async def test_reactions_ask_for_the_same_as_buttons(team: Team) -> None:
     assert sent.post
     assert "Sent v1" in sent.post.text
     assert list(team.chat.messages.values())[-1].posts[0].title == "a fox"
+    alone = replace(PLACE, channel="dm-bo")
+    assert (await team.gets(Action.EDIT, "make it night", "bo", place=alone))[0].parent == fox.id
 
 
 async def test_deleting_takes_the_picture_away_and_leaves_what_was_made_from_it(team: Team) -> None:
