@@ -9,6 +9,7 @@ from adapters.web.chat import place
 from adapters.web.store import Member
 from core import grammar
 from core.errors import Rejected
+from core.messages import nearest
 from core.types import Action, Attachment, Person, Request
 
 LONGEST_NAME = 30
@@ -77,7 +78,7 @@ def request(
         key=f"{member.id}:{key}",
         place=place(_text(given, "channel"), _text(given, "thread")),
         person=Person(id=member.id, name=member.name),
-        locale=_text(given, "locale") or "en",
+        locale=nearest(_text(given, "locale")),
         action=action,
         text=text,
         given={name: str(value) for name, value in _mapping(given.get("given")).items()},

@@ -28,6 +28,8 @@ from core.types import Action, Attachment, Request
 HEARTBEAT = 15.0
 """Seconds of silence after which a page is told that we are still there."""
 LINK_DAYS = 2
+UPLOADS = 4
+"""Files taken in at a time: each is held in memory whole."""
 Handler = Callable[[WebRequest, Member], Awaitable[Response]]
 
 
@@ -38,6 +40,7 @@ class RoomApi:
         self._room = room
         self._service = service
         self._tools = tools
+        self._uploading = asyncio.Semaphore(UPLOADS)
 
     def routes(self) -> list[Route]:
         """Paths and handlers."""
@@ -151,9 +154,9 @@ class RoomApi:
 
     async def _older(self, request: WebRequest, member: Member) -> Response:
         given = await read_json(request)
-        before = given.get("before")
+        before = _number(given, "before")
         channel = given.get("channel")
-        if not isinstance(before, int) or not isinstance(channel, str):
+        if before is None or not isinstance(channel, str):
             raise Rejected("room.bad_request")
         found = await self._room.older(member.id, channel, before)
         return JSONResponse({"messages": [self._view(one) for one in found]})
@@ -180,6 +183,8 @@ class RoomApi:
         text = given.get("text", "")
         if not isinstance(text, str):
             raise Rejected("room.bad_request")
+        if len(text) > grammar.LONGEST:
+            raise Rejected("grammar.too_long", length=len(text), limit=grammar.LONGEST)
         text = grammar.clean(text)
         said = decode.request(Action.HELP, text, member, given, target=None, index=_index(given))
         await self._room.must_see(said.place.channel, member.id)
@@ -224,8 +229,8 @@ class RoomApi:
         return said.text if await self._tools.store.is_ours(said.place) else None
 
     async def _replied_to(self, said: Request, given: Mapping[str, Any]) -> Message | None:
-        number = given.get("reply_to")
-        return await self._room.message(number, said.person.id) if isinstance(number, int) else None
+        number = _number(given, "reply_to")
+        return None if number is None else await self._room.message(number, said.person.id)
 
     async def _aimed(self, said: Request, replied: Message | None) -> Request:
         """At the picture replied to: a step of ours, or what somebody dropped here. What is attached goes first."""
@@ -267,7 +272,8 @@ class RoomApi:
         given = await read_json(request)
         try:
             action = Action(str(given.get("action")))
-        except ValueError:
+            command = commands.command_of(action)
+        except (ValueError, KeyError):
             raise Rejected("room.bad_request") from None
         text = given.get("text", "")
         target = given.get("target")
@@ -275,13 +281,13 @@ class RoomApi:
             raise Rejected("room.bad_request")
         wish = decode.request(action, text, member, given, target=target, index=_index(given))
         await self._room.must_see(wish.place.channel, member.id)
-        written = f"/{commands.command_of(action).written} {text}".strip()
+        written = f"/{command.written} {text}".strip()
         return await self._do(wish, replace(wish, text=written), None)
 
     async def _react(self, request: WebRequest, member: Member) -> Response:
         given = await read_json(request)
-        number, emoji, added = given.get("message"), given.get("emoji"), given.get("on")
-        if not isinstance(number, int) or not isinstance(emoji, str) or not emoji or len(emoji) > 16:
+        number, emoji, added = _number(given, "message"), given.get("emoji"), given.get("on")
+        if number is None or not isinstance(emoji, str) or not emoji or len(emoji) > 16:
             raise Rejected("room.bad_request")
         message = await self._room.message(number, member.id)
         where = {**given, "channel": message.channel, "thread": message.thread}
@@ -308,8 +314,8 @@ class RoomApi:
         return JSONResponse({})
 
     async def _dismiss(self, request: WebRequest, member: Member) -> Response:
-        number = (await read_json(request)).get("message")
-        if not isinstance(number, int):
+        number = _number(await read_json(request), "message")
+        if number is None:
             raise Rejected("room.bad_request")
         await self._room.dismiss(number, member.id)
         return JSONResponse({})
@@ -318,9 +324,10 @@ class RoomApi:
 
     async def _upload(self, request: WebRequest, _member: Member) -> Response:
         """A file dropped, pasted or picked: cleaned before anybody sees it. A recipe of ours in it is kept."""
-        data = await request.body()
         name = decode.file_name(request.headers.get("easel-name", ""))
-        taken = await self._tools.pool.run(intake.take, data)
+        async with self._uploading:
+            data = await request.body()
+            taken = await self._tools.pool.run(intake.take, data)
         recipe = recipes.read_recipe(data)
         clean = recipes.write_recipe(taken.data, recipe) if recipe else taken.data
         ref = await self._tools.blobs.keep(TENANT, clean)
@@ -357,6 +364,12 @@ def _needs_words(wish: Request) -> bool:
     """A command that came without the words it cannot do without."""
     can_do_without = {*PROMPT_OPTIONAL, Action.AGAIN, Action.RERUN}
     return wish.action.makes_pictures and not wish.text and wish.action not in can_do_without
+
+
+def _number(given: Mapping[str, Any], name: str) -> int | None:
+    """A message's number, None for anything else."""
+    value = given.get(name)
+    return value if isinstance(value, int) and 0 < value < 1 << 53 else None
 
 
 def _index(given: Mapping[str, Any]) -> int | None:

@@ -47,7 +47,7 @@ async def painted(tools: Tools, tenant: str, draft: str, mask: bytes, prompt: st
     return replace(
         request,
         key=f"painted:{draft}",
-        text=prompt or request.text,
+        text=prompt,
         mask=Attachment(key=key, name="mask.png"),
         reply={},
     )

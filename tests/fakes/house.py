@@ -1,5 +1,6 @@
 """The web server with everything behind it, in this loop: a simulator, a room, a painter; members who ask over HTTP."""
 
+import asyncio
 import json
 from collections.abc import AsyncGenerator, AsyncIterator
 from contextlib import aclosing, asynccontextmanager
@@ -57,7 +58,7 @@ class Visitor:
 
     async def waits_for(self, tone: str, text: str = "") -> dict[str, Any]:
         """The newest message of that tone holding the text."""
-        async with aclosing(self.sees()) as events:
+        async with asyncio.timeout(30), aclosing(self.sees()) as events:
             async for event in events:
                 for message in reversed(event.get("messages", [])):
                     if message["tone"] == tone and text in f"{message['title']} {message['text']}":

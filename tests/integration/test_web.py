@@ -49,7 +49,7 @@ async def painter_token(ana: Visitor) -> str:
 
 
 async def submit(house: House, token: str, body: bytes, kind: str = "image/png", **headers: str) -> int:
-    sent = {"Authorization": f"Bearer {token}", "Content-Type": kind, **headers}
+    sent = {"Authorization": f"Bearer {token}", "Content-Type": kind, "Easel-Prompt": "a%20red%20hat", **headers}
     return (await house.http.post("/mask/submit", content=body, headers=sent)).status_code
 
 
@@ -287,6 +287,17 @@ async def test_a_body_no_page_of_ours_sends_is_refused_and_never_breaks(
         answer = await house.http.post(path, content=body, headers={"Authorization": f"Bearer {ana.key}"})
         assert answer.status_code in {404, 422}, path
         assert answer.json()["error"]
+
+
+async def test_numbers_and_actions_no_page_of_ours_sends_are_refused(house: House, ana: Visitor) -> None:
+    for number in (10**30, -1, 0, 1.5, "1", None):
+        assert (await ana.asks("/room/dismiss", message=number)).status_code == 422
+        assert (await ana.asks("/room/react", message=number, emoji="⭐", on=True)).status_code == 422
+    assert (await ana.asks("/room/say", text="hello", reply_to=10**30)).status_code == 200
+    for action in ("vote", "region", "forget_me", "sing", None, 7):
+        assert (await ana.asks("/room/fill", action=action, text="x")).status_code == 422
+    assert (await ana.asks("/room/say", text="x" * 20_001)).status_code == 422
+    assert (await ana.asks("/room/say", text="/draw a fox", locale="x" * 90)).status_code == 200
 
 
 # The guard
