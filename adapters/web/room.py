@@ -198,19 +198,23 @@ class RoomApi:
             return await self._do(wish, said, replied)
         words = await self._meant(said, aimed, replied, member)
         if words is None:
-            await self._write_down(said, replied)
+            await self._write_down(said, replied, alone=False)
             return JSONResponse({})
         return await self._do(replace(aimed, action=Action.EDIT, text=words), said, replied)
 
     async def _do(self, wish: Request, said: Request, replied: Message | None) -> Response:
-        """What was said is written down before the job can speak, and never when it is refused at once."""
+        """What was said is written down before the job can speak, and never when it is refused at once.
+
+        A wish whose answer only its person sees is seen by them alone, too.
+        """
         if wish.action.makes_pictures:
             self._service.check(wish)
-            await self._write_down(said, replied)
+            alone = grammar.parse(wish.text, wish.given).options.private
+            await self._write_down(said, replied, alone=alone)
             return await self._answer(wish, await self._service.handle(wish))
         answer = await self._service.handle(wish)
         if answer.form is None:
-            await self._write_down(said, replied)
+            await self._write_down(said, replied, alone=answer.post is not None and answer.post.private)
         return await self._answer(wish, answer)
 
     async def _meant(self, said: Request, aimed: Request, replied: Message | None, member: Member) -> str | None:
@@ -249,15 +253,17 @@ class RoomApi:
         except NotFound:
             return None
 
-    async def _write_down(self, said: Request, replied: Message | None) -> None:
-        """What the person said, for all to see."""
+    async def _write_down(self, said: Request, replied: Message | None, *, alone: bool) -> None:
+        """What the person said, for all to see or ``alone``."""
         given = [*said.attachments, *([said.mask] if said.mask else [])]
         pictures = [render.upload(await self._room.upload(one.ref)) for one in given]
         if not said.text and not pictures:
             return
         body = render.said(said.text, pictures, replied)
+        who = said.person.id
+        only_for = who if alone else ""
         where = said.place
-        await self._room.say(where.channel, where.thread, body, author=said.person.id, key=f"said:{said.key}")
+        await self._room.say(where.channel, where.thread, body, author=who, only_for=only_for, key=f"said:{said.key}")
 
     # Pressing, filling in, reacting
 

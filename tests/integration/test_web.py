@@ -113,7 +113,9 @@ async def test_private_words_are_seen_by_their_person_only(house: House, ana: Vi
     await ana.says("/easel help")
     note = await ana.waits_for("note", "draw PROMPT")
     assert note["private"]
-    seen = json.dumps([one.body for one in await house.room.newest(bo.id) if not one.author])
+    await ana.asks("/room/fill", action="draw", text="a secret heron", given={"private": "yes"})
+    await ana.waits_for("result", "a secret heron")
+    seen = json.dumps([one.body for one in await house.room.newest(bo.id)])
     assert "secret" not in seen
     assert "draw PROMPT" not in seen
     refused = await bo.asks("/room/react", message=note["id"], emoji="⭐", on=True)
