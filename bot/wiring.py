@@ -36,6 +36,7 @@ from core.storage import database
 from core.storage.blobs import open_blobs
 from core.storage.store import Store
 from core.storage.together import Together
+from core.storage.whole import all_ended
 
 SIMULATOR_KEY = "sk-simulator"
 SETTLE = 2.0
@@ -94,6 +95,7 @@ async def open_easel(
         await database.migrate(settings.database)
         ours = database.open_async(settings.database)
         stack.push_async_callback(ours.dispose)
+        stack.push_async_callback(all_ended)
         theirs = database.open_sync(settings.database)
         stack.callback(theirs.dispose)
         blobs: Blobs = open_blobs(settings.blobs)

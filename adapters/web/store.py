@@ -19,7 +19,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from core.errors import NotFound, Rejected
 from core.storage import database
-from core.storage.whole import whole
+from core.storage.whole import all_ended, whole
 
 FIRST = 200
 """Messages a page is given at first."""
@@ -141,6 +141,7 @@ class Room:
     async def close(self) -> None:
         """Give the file back; nobody may be asking any more."""
         self.let_go()
+        await all_ended()
         await self._engine.dispose()
 
     # People

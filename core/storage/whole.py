@@ -11,6 +11,16 @@ MAY_BE_TORN = frozenset({"check"})
 """A question whether the database answers must not wait for a database that does not."""
 
 
+_running: set[asyncio.Future[Any]] = set()
+
+
+async def all_ended() -> None:
+    """Until every transaction of this loop has ended, also of callers who were cancelled twice: then it may close."""
+    loop = asyncio.get_running_loop()
+    while mine := [task for task in _running if task.get_loop() is loop]:
+        await asyncio.wait(mine)
+
+
 def whole(store: type[T]) -> type[T]:
     """Make every public coroutine method of a class uninterruptible; its caller is still cancelled, a moment later."""
     for name, method in list(vars(store).items()):
@@ -23,6 +33,8 @@ def _to_its_end(method: Callable[..., Coroutine[Any, Any, Any]]) -> Callable[...
     @wraps(method)
     async def run(*arguments: Any, **named: Any) -> Any:
         task = asyncio.ensure_future(method(*arguments, **named))
+        _running.add(task)
+        task.add_done_callback(_running.discard)
         try:
             return await asyncio.shield(task)
         except asyncio.CancelledError:

@@ -299,6 +299,12 @@ async def test_numbers_and_actions_no_page_of_ours_sends_are_refused(house: Hous
     for action in ("vote", "region", "forget_me", "sing", None, 7):
         assert (await ana.asks("/room/fill", action=action, text="x")).status_code == 422
     assert (await ana.asks("/room/say", text="x" * 20_001)).status_code == 422
+    half = (
+        b'{"key": "half-a-char", "channel": "general", "text": "hi \\ud800", "message": 1, "emoji": "\\ud800", "on": 1}'
+    )
+    for path in ("/room/say", "/room/react", "/room/press", "/room/fill", "/room/channel"):
+        answer = await house.http.post(path, content=half, headers={"Authorization": f"Bearer {ana.key}"})
+        assert answer.status_code < 500, path
     assert (await ana.asks("/room/say", text="/draw a fox", locale="x" * 90)).status_code == 200
 
 
