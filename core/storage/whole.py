@@ -7,8 +7,8 @@ from functools import wraps
 from typing import Any, TypeVar
 
 T = TypeVar("T")
-MAY_BE_TORN = frozenset({"check"})
-"""A question whether the database answers must not wait for a database that does not."""
+MAY_BE_TORN = frozenset({"check", "close"})
+"""A question whether the database answers must not wait for one that does not; closing waits for all others."""
 
 
 _running: set[asyncio.Future[Any]] = set()
@@ -17,7 +17,7 @@ _running: set[asyncio.Future[Any]] = set()
 async def all_ended() -> None:
     """Until every transaction of this loop has ended, also of callers who were cancelled twice: then it may close."""
     loop = asyncio.get_running_loop()
-    while mine := [task for task in _running if task.get_loop() is loop]:
+    while mine := [task for task in _running if task.get_loop() is loop and not task.done()]:
         await asyncio.wait(mine)
 
 
