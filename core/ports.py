@@ -275,7 +275,11 @@ class Together(Protocol):
         ...
 
     async def delete(self, tenant: str, step: str, now: datetime) -> list[str]:
-        """Take a step's pictures away and move heads off it; the keys nothing else needs any more."""
+        """Mark a step deleted and move heads off it; the keys of its pictures that nothing else needs."""
+        ...
+
+    async def forget_outputs(self, tenant: str, step: str) -> None:
+        """The bytes are gone: what pointed to them goes, too."""
         ...
 
 

@@ -248,7 +248,9 @@ def moved(step: Step, picture: Picture, index: int, locale: str) -> Post:
     """The head is elsewhere now; here is its picture."""
     assert picture is step.outputs[index]  # noqa: S101  # the caller took it from there
     text = say("session.moved", locale, version=step.number, name=short(step), picture=index + 1)
-    return Post(tone=Tone.NOTE, text=text, job=step.id, pictures=(shown(step, index, locale),))
+    return Post(
+        tone=Tone.NOTE, text=text, job=step.id, pictures=(shown(step, index, locale),), private=step.options.private
+    )
 
 
 def _button(kind: ButtonKind, step: Step, index: int = 0) -> Button:

@@ -24,6 +24,7 @@ def history(steps: Sequence[Step], tree: bytes, url: str, locale: str) -> Post:
         text="\n".join(lines),
         pictures=(drawn,),
         buttons=_opens(url, "history.open", locale),
+        private=any(step.options.private for step in steps),
         menu=tuple(
             Button(kind=ButtonKind.PICK, step=step.id, label=f"v{step.number} · {posts.short(step)}")
             for step in steps[-MENU:]
@@ -61,6 +62,7 @@ def compare(step: Step, side: bytes, flicker: bytes, url: str, locale: str) -> P
         title=say("compare.title", locale),
         text=text,
         job=step.id,
+        private=step.options.private,
         pictures=pictures,
         buttons=_opens(url, "compare.open", locale),
     )

@@ -109,11 +109,11 @@ class Service:
 
     async def paint(self, tenant: str, draft: str, mask: bytes, prompt: str) -> Answer:
         """A mask came from the painter: the draft goes on, once. Raises Rejected when it was used."""
-        request = await painting.painted(self._tools, tenant, draft, mask, prompt)
-        self.check(request)
-        answer = await self._take(request)
-        if not await self._tools.together.use_draft(tenant, draft):
-            raise Rejected("link.used")
+        async with self._tools.draft_lock(tenant, draft):
+            request = await painting.painted(self._tools, tenant, draft, mask, prompt)
+            self.check(request)
+            answer = await self._take(request)
+            await self._tools.together.use_draft(tenant, draft)
         return answer
 
     def check(self, request: Request) -> None:
@@ -144,10 +144,12 @@ class Service:
         return grammar.parse(request.text, request.given).options.mask is None
 
     async def _with_region(self, request: Request) -> Answer:
-        whole = await painting.with_region(self._tools, request)
-        self.check(whole)
-        answer = await self._take(whole)
-        await self._tools.together.use_draft(request.place.tenant, request.target or "")
+        tenant, draft = request.place.tenant, request.target or ""
+        async with self._tools.draft_lock(tenant, draft):
+            whole = await painting.with_region(self._tools, request)
+            self.check(whole)
+            answer = await self._take(whole)
+            await self._tools.together.use_draft(tenant, draft)
         return answer
 
     async def _settings(self, request: Request) -> Answer:

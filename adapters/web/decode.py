@@ -1,6 +1,7 @@
 """What came from a page → Request; pure. Names, commands, and which plain words are meant for Easel."""
 
 import re
+import unicodedata
 from collections.abc import Mapping, Sequence
 from typing import Any
 from urllib.parse import unquote
@@ -16,12 +17,14 @@ LONGEST_NAME = 30
 NAMES = ("draw", "edit", "wanx", "easel")
 KEY = re.compile(r"[A-Za-z0-9-]{8,64}")
 OURS = "@easel"
+MOST_VALUE = 2000
+"""Characters of an option's value: beyond every limit the grammar knows."""
 
 
 def person(name: object) -> tuple[str, str]:
     """Id and name of somebody who enters: a name in other letter case is the same person. Raises Rejected."""
     cleaned = " ".join(grammar.clean(name).split()) if isinstance(name, str) else ""
-    known = re.sub(r"\W+", "-", cleaned.casefold()).strip("-")
+    known = _id(cleaned)
     if not known or len(cleaned) > LONGEST_NAME or not grammar.has_words(cleaned):
         raise Rejected("room.name", limit=LONGEST_NAME)
     if known == "easel":
@@ -29,10 +32,15 @@ def person(name: object) -> tuple[str, str]:
     return known, cleaned
 
 
+def _id(name: str) -> str:
+    """Letters with their marks and digits of any script, in one letter case; dashes between."""
+    kept = "".join(letter if unicodedata.category(letter)[0] in "LMN" else " " for letter in name.casefold())
+    return "-".join(kept.split())
+
+
 def channel(name: object) -> str:
     """The id of a new channel: small letters, digits and dashes of any script. Raises Rejected."""
-    cleaned = grammar.clean(name).casefold() if isinstance(name, str) else ""
-    known = re.sub(r"\W+", "-", cleaned).strip("-")
+    known = _id(grammar.clean(name)) if isinstance(name, str) else ""
     if not known or len(known) > LONGEST_NAME or known.startswith("dm-"):
         raise Rejected("room.name", limit=LONGEST_NAME)
     return known
@@ -81,7 +89,7 @@ def request(
         locale=nearest(_text(given, "locale")),
         action=action,
         text=text,
-        given={name: str(value) for name, value in _mapping(given.get("given")).items()},
+        given={name: str(value)[:MOST_VALUE] for name, value in _mapping(given.get("given")).items()},
         attachments=tuple(Attachment(ref=ref) for ref in _texts(given.get("pictures"))),
         mask=Attachment(ref=mask) if isinstance(mask, str) and mask else None,
         target=target,

@@ -18,6 +18,7 @@ from adapters.web.store import DIRECT, Member, Message, Room
 from core import actions, commands, grammar
 from core.catalog import PROMPT_OPTIONAL
 from core.errors import EaselError, NotFound, Rejected
+from core.flow import take
 from core.flow.tools import Tools
 from core.messages import say
 from core.pictures import intake, recipes
@@ -209,8 +210,7 @@ class RoomApi:
         """
         if wish.action.makes_pictures:
             self._service.check(wish)
-            alone = grammar.parse(wish.text, wish.given).options.private
-            await self._write_down(said, replied, alone=alone)
+            await self._write_down(said, replied, alone=await take.is_secret(self._tools, wish))
             return await self._answer(wish, await self._service.handle(wish))
         answer = await self._service.handle(wish)
         if answer.form is None:
@@ -259,7 +259,8 @@ class RoomApi:
         pictures = [render.upload(await self._room.upload(one.ref)) for one in given]
         if not said.text and not pictures:
             return
-        body = render.said(said.text, pictures, replied)
+        is_secret = replied is not None and replied.only_for and not alone
+        body = render.said(said.text, pictures, None if is_secret else replied)
         who = said.person.id
         only_for = who if alone else ""
         where = said.place
@@ -283,7 +284,11 @@ class RoomApi:
             raise Rejected("room.bad_request") from None
         text = given.get("text", "")
         target = given.get("target")
-        if not isinstance(text, str) or not isinstance(target, str | None):
+        if (
+            not isinstance(text, str)
+            or not isinstance(target, str | None)
+            or len(text) + len(target or "") > grammar.LONGEST
+        ):
             raise Rejected("room.bad_request")
         wish = decode.request(action, text, member, given, target=target, index=_index(given))
         await self._room.must_see(wish.place.channel, member.id)

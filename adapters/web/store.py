@@ -26,6 +26,8 @@ FIRST = 200
 OLDER = 50
 CATCH_UP = 1000
 DIRECT = "dm-"
+GONE = "gone"
+"""The tone of a message that its only reader has dismissed."""
 
 metadata = MetaData()
 people = Table(
@@ -229,6 +231,9 @@ class Room:
     async def change(self, message: int, body: Mapping[str, Any]) -> None:
         """Say something else in its place. Raises NotFound."""
         async with self._engine.begin() as connection:
+            old = (await connection.execute(select(messages.c.body).where(messages.c.id == message))).scalar()
+            if old is not None and old["tone"] == GONE:
+                return
             number = await _next_change(connection)
             changed = update(messages).where(messages.c.id == message).values(body=dict(body), change=number)
             if not (await connection.execute(changed)).rowcount:
@@ -237,7 +242,7 @@ class Room:
 
     async def dismiss(self, number: int, person: str) -> None:
         """Take away what only this person saw. Raises NotFound for anything else."""
-        gone = {"tone": "gone", "title": "", "text": "", "pictures": [], "buttons": [], "menu": []}
+        gone = {"tone": GONE, "title": "", "text": "", "pictures": [], "buttons": [], "menu": []}
         async with self._engine.begin() as connection:
             change = await _next_change(connection)
             theirs = (messages.c.id == number, messages.c.only_for == person)

@@ -400,7 +400,6 @@ async def serve(config: SimulatorConfig, host: str = "127.0.0.1", port: int = 0)
     server = uvicorn.Server(
         uvicorn.Config(
             simulator.app(),
-            log_level="critical",
             log_config=None,
             access_log=False,
             lifespan="off",

@@ -36,7 +36,7 @@ async def made_in(tools: Tools, tenant: str, session: str) -> list[Step]:
     known = {step.id for step in steps}
     foreign = {step.parent for step in steps if step.parent and step.parent not in known}
     above = [await tools.store.step(tenant, one) for one in sorted(foreign)]
-    return [step for step in above + steps if step.outputs]
+    return [step for step in above + steps if step.outputs and not step.deleted]
 
 
 async def _node(tools: Tools, step: Step, head: Head | None, session: str, locale: str) -> drawn.Node:

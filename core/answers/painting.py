@@ -29,7 +29,7 @@ async def with_region(tools: Tools, request: Request) -> Request:
         raise Rejected("refuse.not_yours", owner=draft.person.name)
     region = posts.REGIONS[min(request.index or 0, len(posts.REGIONS) - 1)]
     given = {**draft.given, "mask": region}
-    return replace(draft, key=request.key, given=given, locale=request.locale, reply=request.reply)
+    return replace(draft, key=f"painted:{request.target}", given=given, locale=request.locale, reply=request.reply)
 
 
 async def read(tools: Tools, tenant: str, draft: str) -> Request:

@@ -20,7 +20,6 @@ from core.types import (
     Head,
     Options,
     Picture,
-    Place,
     Request,
     Size,
     Step,
@@ -209,21 +208,28 @@ async def seen(tools: Tools, request: Request, step: str) -> Step:
     return found
 
 
+async def is_secret(tools: Tools, request: Request) -> bool:
+    """Will the result be private: asked for so, or made of a private picture?"""
+    if grammar.parse(request.text, request.given).options.private:
+        return True
+    if request.action is Action.DRAW or request.attachments:
+        return False
+    head = await head_of(tools, request, await session_of(tools, request))
+    source = request.target or (head.step if head else None)
+    return source is not None and (await tools.store.step(request.place.tenant, source)).options.private
+
+
 async def head_of(tools: Tools, request: Request, session: str) -> Head | None:
     """Where the session's next edit starts; in a thread still without results, at the result it hangs from."""
     head = await tools.store.head(request.place.tenant, session)
     if head is not None or session != sessions.thread_session(request.place):
         return head
     try:
-        root = await _root_of(tools, request.place)
+        place = request.place
+        root = await seen(tools, request, await tools.store.step_of_message(replace(place, thread=""), place.thread))
     except NotFound:
         return None
     return Head(step=root.id, index=root.chosen or 0) if root.outputs else None
-
-
-async def _root_of(tools: Tools, place: Place) -> Step:
-    step = await tools.store.step_of_message(replace(place, thread=""), place.thread)
-    return await tools.store.step(place.tenant, step)
 
 
 async def _plan(tools: Tools, request: Request, collected: dict[str, Any], wanted: preferences.Preferences) -> Step:
@@ -250,6 +256,11 @@ async def _plan(tools: Tools, request: Request, collected: dict[str, Any], wante
         mask=collected["mask"],
         notes=tuple(collected["notes"]),
     )
+
+
+def _kept_in(request: Request, session: str, options: Options) -> str:
+    """A private result never enters what a thread shares."""
+    return sessions.person_session(request.place, request.person.id) if options.private else session
 
 
 async def _source(
@@ -337,13 +348,15 @@ async def _draft(
     fitted = [await fit(tools, tenant, one, choice.model) for one in inputs]
     if action is Action.EXPAND:
         options = sides_for(options, fitted[0].size)
+    if parent is not None and parent.options.private:
+        options = replace(options, private=True)  # What is made of a secret stays one.
     step_id = sessions.step_id(request)
     n = options.n or 1
     size = tools.catalog.size_for(choice.model, action, options, fitted[-1].size if fitted else None)
     return Step(
         id=step_id,
         place=request.place,
-        session=session,
+        session=_kept_in(request, session, options),
         number=0,
         person=request.person,
         locale=request.locale,

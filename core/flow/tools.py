@@ -55,6 +55,10 @@ class Tools:
         """One submit at a time for a model, so that at most one can be lost and found again."""
         return self.submitting.setdefault((step.account, step.model), asyncio.Lock())
 
+    def draft_lock(self, tenant: str, draft: str) -> asyncio.Lock:
+        """One at a time uses a draft, so that whoever is told "yes" is the one whose mask it was."""
+        return self.telling.setdefault(f"draft:{tenant}:{draft}", asyncio.Lock())
+
     def telling_lock(self, step: Step) -> asyncio.Lock:
         """One at a time changes a step's message, so that a late progress line never covers the result."""
         return self.telling.setdefault(f"{step.tenant}:{step.id}", asyncio.Lock())

@@ -4,6 +4,7 @@ import asyncio
 import hashlib
 import os
 import re
+import secrets
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
@@ -58,7 +59,7 @@ class BlobStore:
     async def check(self) -> None:
         """Write, read and delete a probe. Raises ConfigurationError."""
         try:
-            key = await self.keep("probe", b"probe")
+            key = await self.keep("probe", secrets.token_bytes(16))
             await self.read("probe", key)
             await self.delete("probe", key)
         except (BaseError, OSError, NotFound) as error:

@@ -53,7 +53,7 @@ def is_sqlite(url: str) -> bool:
 
 def open_sync(url: str) -> Engine:
     """A blocking engine for DBOS, with the same durability as ours."""
-    engine = create_engine(sync_url(url), pool_pre_ping=not is_sqlite(url))
+    engine = create_engine(sync_url(url), pool_pre_ping=not is_sqlite(url), hide_parameters=True)
     if is_sqlite(url):
         _durable(engine)
     return engine
@@ -62,10 +62,10 @@ def open_sync(url: str) -> Engine:
 def open_async(url: str) -> AsyncEngine:
     """Our own engine: aiosqlite or psycopg."""
     if is_sqlite(url):
-        engine = create_async_engine(make_url(sync_url(url)).set(drivername="sqlite+aiosqlite"))
+        engine = create_async_engine(make_url(sync_url(url)).set(drivername="sqlite+aiosqlite"), hide_parameters=True)
         _durable(engine.sync_engine)
         return engine
-    return create_async_engine(sync_url(url), pool_pre_ping=True)
+    return create_async_engine(sync_url(url), pool_pre_ping=True, hide_parameters=True)
 
 
 def _migrate(url: str) -> None:

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import and_, delete, exists, func, select, update
+from sqlalchemy import ColumnElement, and_, delete, func, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
@@ -79,20 +79,28 @@ class Together:
             return bool((await connection.execute(change.values(used=True))).rowcount)
 
     async def delete(self, tenant: str, step: str, now: datetime) -> list[str]:
-        """Take a step's pictures away and move heads off it; the keys nothing else needs any more.
+        """Mark a step deleted and move heads off it; the keys of its pictures that nothing else needs.
 
-        What others made from them keeps its own inputs.
+        What others made from them keeps its own inputs. Until ``forget_outputs`` it says the same again.
         """
         async with self._engine.begin() as connection:
             is_it = and_(steps.c.tenant == tenant, steps.c.id == step)
-            marked = update(steps).where(is_it, steps.c.deleted.is_(None)).values(deleted=now, chosen=None)
-            if not (await connection.execute(marked)).rowcount:
-                return []
-            keys = await _drop_outputs(connection, tenant, step)
+            await connection.execute(
+                update(steps).where(is_it).values(deleted=func.coalesce(steps.c.deleted, now), chosen=None)
+            )
+            keys = await _only_its_own(connection, tenant, step)
             parent, index = await _living_parent(connection, tenant, step)
             moved = update(sessions).where(sessions.c.tenant == tenant, sessions.c.head_step == step)
             await connection.execute(moved.values(head_step=parent, head_index=index))
             return keys
+
+    async def forget_outputs(self, tenant: str, step: str) -> None:
+        """The bytes are gone: what pointed to them goes, too."""
+        held = _outputs(tenant, step)
+        async with self._engine.begin() as connection:
+            keys = await _only_its_own(connection, tenant, step)
+            await connection.execute(delete(step_pictures).where(held))
+            await connection.execute(delete(pictures).where(pictures.c.tenant == tenant, pictures.c.key.in_(keys)))
 
 
 async def _tally(connection: AsyncConnection, tenant: str, step: str) -> Tally:
@@ -119,12 +127,18 @@ async def _living_parent(connection: AsyncConnection, tenant: str, step: str) ->
     return None, 0
 
 
-async def _drop_outputs(connection: AsyncConnection, tenant: str, step: str) -> list[str]:
-    held = and_(step_pictures.c.tenant == tenant, step_pictures.c.step == step, step_pictures.c.role == "output")
-    keys = [str(key) for key in (await connection.execute(select(step_pictures.c.key).where(held))).scalars()]
-    await connection.execute(delete(step_pictures).where(held))
-    needed = exists().where(step_pictures.c.tenant == pictures.c.tenant, step_pictures.c.key == pictures.c.key)
-    unneeded = and_(pictures.c.tenant == tenant, pictures.c.key.in_(keys), ~needed)
-    gone = [str(key) for key in (await connection.execute(select(pictures.c.key).where(unneeded))).scalars()]
-    await connection.execute(delete(pictures).where(pictures.c.tenant == tenant, pictures.c.key.in_(gone)))
-    return gone
+def _outputs(tenant: str, step: str) -> ColumnElement[bool]:
+    return and_(step_pictures.c.tenant == tenant, step_pictures.c.step == step, step_pictures.c.role == "output")
+
+
+async def _only_its_own(connection: AsyncConnection, tenant: str, step: str) -> list[str]:
+    """Keys of a step's outputs that no other row holds."""
+    keys = [
+        str(one)
+        for one in (await connection.execute(select(step_pictures.c.key).where(_outputs(tenant, step)))).scalars()
+    ]
+    others = select(step_pictures.c.key).where(
+        step_pictures.c.tenant == tenant, step_pictures.c.key.in_(keys), ~_outputs(tenant, step)
+    )
+    needed = set((await connection.execute(others)).scalars())
+    return [key for key in keys if key not in needed]

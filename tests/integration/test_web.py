@@ -126,6 +126,31 @@ async def test_private_words_are_seen_by_their_person_only(house: House, ana: Vi
         assert (await bo.asks("/room/say", text="hello", channel=other)).status_code == 404
 
 
+async def test_a_private_message_opens_no_thread_and_is_quoted_to_nobody(house: House, ana: Visitor) -> None:
+    bo = await house.enters("Bo")
+    await ana.says("/draw a secret fox --private --size 512*512")
+    fox = await ana.waits_for("result", "a secret fox")
+    for text in ("/easel pick 1", "/easel info", "/easel history", "/easel undo"):
+        answer = await bo.asks("/room/say", text=text, thread=str(fox["id"]))
+        assert answer.status_code in {404, 422}, text
+    assert "accepted" in await bo.says("@easel make it blue", thread=str(fox["id"]))
+    assert "no picture to edit" in (await bo.waits_for("refusal"))["text"]
+    await ana.says("@Bo look at this", reply_to=fox["id"])
+    await ana.says("make it secret and green", reply_to=fox["id"])
+    assert (await ana.waits_for("result", "secret and green"))["private"]
+    await ana.says("/easel history")
+    assert (await ana.waits_for("note", "History"))["private"]
+    assert "secret" not in json.dumps([one.body for one in await house.room.newest(bo.id)])
+    await ana.asks("/room/dismiss", message=fox["id"])
+    await ana.asks("/room/react", message=fox["id"], emoji="⭐", on=True)
+    assert (await house.room.message(fox["id"], ana.id)).body["tone"] == "gone"
+
+
+async def test_names_of_every_script_stay_apart(house: House) -> None:
+    for one, other in (("กิ่ง", "กุ้ง"), ("राम", "रोमी")):
+        assert (await house.enters(one)).id != (await house.enters(other)).id
+
+
 async def test_a_page_that_was_away_is_given_what_it_missed_and_nothing_twice(house: House, ana: Visitor) -> None:
     last = await house.room.last_change()
     for at in range(5):
