@@ -32,7 +32,7 @@ class ReactionKind(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Reaction:
-    """A reaction understood; ``index`` is the picture voted for, from 0."""
+    """A reaction understood; ``index`` is the picture voted for, from 0, or tells two emoji of one meaning apart."""
 
     kind: ReactionKind
     index: int = 0
@@ -75,6 +75,7 @@ ALIASES = {
     "☑": "✅",
 }
 """Slack's names, and emoji people take for the same thing."""
+HEART = "❤"
 MEANINGS = {
     "🔁": ReactionKind.AGAIN,
     "🔄": ReactionKind.AGAIN,
@@ -164,7 +165,7 @@ def reaction(emoji: str, custom: Mapping[str, str] | None = None) -> Reaction | 
         return Reaction(kind=ReactionKind(chosen[base])) if chosen[base] in set(ReactionKind) else None
     if len(base) == 2 and base[1] == "\u20e3" and base[0] in "123456":
         return Reaction(kind=ReactionKind.VOTE, index=int(base[0]) - 1)
-    return Reaction(kind=MEANINGS[base]) if base in MEANINGS else None
+    return Reaction(kind=MEANINGS[base], index=int(base == HEART)) if base in MEANINGS else None
 
 
 def _base(emoji: str) -> str:

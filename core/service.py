@@ -40,6 +40,7 @@ AT_ONCE: Mapping[Action, Answering] = {
     Action.MORE: looking.more,
     Action.MASK: painting.offer,
 }
+COUNTED = frozenset({Action.VOTE, Action.UNVOTE, Action.FAVOURITE, Action.UNFAVOURITE})
 ASKS_FIRST = frozenset(
     {ButtonKind.EDIT, ButtonKind.EXPAND, ButtonKind.COLORIZE, ButtonKind.STYLE, ButtonKind.SKETCH, ButtonKind.RERUN}
 )
@@ -100,8 +101,7 @@ class Service:
         action = actions.asked_by(meant, added=added) if meant else None
         if meant is None or action is None:
             return Answer()
-        index = meant.index if action in {Action.VOTE, Action.UNVOTE} else None
-        return await self.handle(replace(request, action=action, index=index))
+        return await self.handle(replace(request, action=action, index=meant.index if action in COUNTED else None))
 
     def form(self, action: Action, locale: str, prompt: str = "") -> Form:
         """What a platform asks when a command came without words."""

@@ -212,6 +212,8 @@ class RoomApi:
             self._service.check(wish)
             await self._write_down(said, replied, alone=await take.is_secret(self._tools, wish))
             return await self._answer(wish, await self._service.handle(wish))
+        if await self._room.was_said(f"said:{said.key}"):
+            return JSONResponse({})  # Sent again after a lost reply: done already.
         answer = await self._service.handle(wish)
         if answer.form is None:
             await self._write_down(said, replied, alone=answer.post is not None and answer.post.private)

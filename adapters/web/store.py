@@ -228,6 +228,11 @@ class Room:
         self._wake()
         return int(number)
 
+    async def was_said(self, key: str) -> bool:
+        """Was something said under this key before?"""
+        async with self._engine.begin() as connection:
+            return (await connection.execute(select(messages.c.id).where(messages.c.key == key))).first() is not None
+
     async def change(self, message: int, body: Mapping[str, Any]) -> None:
         """Say something else in its place. Raises NotFound."""
         async with self._engine.begin() as connection:

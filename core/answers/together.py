@@ -46,7 +46,7 @@ async def favourite(tools: Tools, request: Request) -> None:
     """Like a result; enough of them copy it to the gallery, once."""
     step = await named(tools, request)
     sessions.picture_at(step, 0)
-    tally = await tools.together.react(step.tenant, step.id, request.person.id, FAVOURITE)
+    tally = await tools.together.react(step.tenant, step.id, request.person.id, FAVOURITE, request.index or 0)
     wanted = await _preferences(tools, step)
     if wanted.gallery and tally.favourites >= wanted.number("favourites") and not step.options.private:
         await _to_gallery(tools, step, tally, wanted.gallery)
@@ -56,7 +56,7 @@ async def favourite(tools: Tools, request: Request) -> None:
 async def unfavourite(tools: Tools, request: Request) -> None:
     """Like it no more; the gallery keeps its copy."""
     step = await named(tools, request)
-    await tools.together.unreact(step.tenant, step.id, request.person.id, FAVOURITE)
+    await tools.together.unreact(step.tenant, step.id, request.person.id, FAVOURITE, request.index or 0)
     await show_again(tools, step.tenant, step.id)
 
 

@@ -104,14 +104,13 @@ class Together:
 
 
 async def _tally(connection: AsyncConnection, tenant: str, step: str) -> Tally:
-    query = (
-        select(reactions.c.kind, reactions.c.position, func.count())
-        .where(reactions.c.tenant == tenant, reactions.c.step == step)
-        .group_by(reactions.c.kind, reactions.c.position)
-    )
-    counts = {(kind, position): count for kind, position, count in await connection.execute(query)}
-    votes = {position: count for (kind, position), count in sorted(counts.items()) if kind == VOTE}
-    return Tally(votes=votes, favourites=counts.get((FAVOURITE, 0), 0))
+    """Votes by picture; favourites by person, whatever emoji they like it with, and with how many."""
+    is_about = and_(reactions.c.tenant == tenant, reactions.c.step == step)
+    voted = select(reactions.c.position, func.count()).where(is_about, reactions.c.kind == VOTE)
+    votes = (await connection.execute(voted.group_by(reactions.c.position).order_by(reactions.c.position))).all()
+    liked = select(func.count(reactions.c.person.distinct())).where(is_about, reactions.c.kind == FAVOURITE)
+    favourites = (await connection.execute(liked)).scalar_one()
+    return Tally(votes={position: count for position, count in votes}, favourites=favourites)
 
 
 async def _living_parent(connection: AsyncConnection, tenant: str, step: str) -> tuple[str | None, int]:

@@ -113,6 +113,10 @@ async def test_favourites_copy_a_picture_to_the_gallery_once(team: Team) -> None
     assert "Ana" in post.text
     assert [one.url for one in post.buttons] == [f"chat:c/{'m1'}"]
     assert "⭐ 4" in status_of(team, fox).text
+    await reacts(team, fox, "❤️", "bo")
+    assert "⭐ 4" in status_of(team, fox).text
+    await reacts(team, fox, "❤️", "bo", added=False)
+    assert "⭐ 4" in status_of(team, fox).text
     await reacts(team, fox, "⭐", "bo", added=False)
     assert "⭐ 3" in status_of(team, fox).text
 
