@@ -205,6 +205,20 @@ def run(role: str) -> None:
     sys.exit(run_bot(role))
 
 
+@cli.command("slack-manifest")
+@click.option("--socket", "by_socket", is_flag=True, help="For Socket Mode (the default).")
+@click.option("--http", "url", metavar="URL", help="For HTTP at this address, which Slack must reach.")
+@click.option("--many", is_flag=True, help="With --http: to be installed in many workspaces.")
+@click.option("--locale", type=click.Choice(["en", "zh-CN", "zh-TW", "id"]), help="Language of the descriptions.")
+def slack_manifest(by_socket: bool, url: str | None, many: bool, locale: str | None) -> None:
+    """What to paste at api.slack.com/apps to make the app."""
+    from bot.manifests import slack  # noqa: PLC0415
+
+    if by_socket and url:
+        raise click.UsageError("Give --socket or --http URL, not both.")
+    click.echo(slack(url, many=many, locale=locale))
+
+
 @cli.command()
 def migrate() -> None:
     """Bring the database up to date."""

@@ -10,7 +10,9 @@ from typing import Any
 import click
 import httpx
 
-from bot import settings, wiring
+from adapters.slack import checkup
+from adapters.slack.api import session
+from bot import settings, slack, wiring
 from core.catalog import Catalog
 from core.errors import EaselError
 from core.messages import say
@@ -42,7 +44,8 @@ async def _examine(chosen: settings.Settings) -> list[dict[str, Any]]:
         "blobs": _blobs,
         "service": _service,
     }
-    return [await _checked(name, check, chosen) for name, check in checks.items()]
+    found = [await _checked(name, check, chosen) for name, check in checks.items()]
+    return [*found, *(await _slack(chosen) if chosen.has_slack else [])]
 
 
 async def _checked(
@@ -70,6 +73,23 @@ async def _database(chosen: settings.Settings) -> str:
     finally:
         await engine.dispose()
     return "migrated and answering"
+
+
+async def _slack(chosen: settings.Settings) -> list[dict[str, Any]]:
+    """What Slack says of us."""
+    try:
+        slack.check(chosen)
+    except EaselError as error:
+        return [{"name": "slack", "ok": False, "detail": say(error.key, chosen.locale, **error.params)}]
+    found: list[checkup.Finding] = []
+    async with session() as http:
+        if chosen.slack_bot_token:
+            client = slack.web_client(chosen, http, chosen.slack_bot_token.get_secret_value())
+            found += await checkup.bot(client, chosen.locale)
+        if chosen.slack_app_token:
+            client = slack.web_client(chosen, http)
+            found.append(await checkup.app(client, chosen.slack_app_token.get_secret_value(), chosen.locale))
+    return [{"name": name, "ok": ok, "detail": detail} for name, ok, detail in found]
 
 
 async def _blobs(chosen: settings.Settings) -> str:

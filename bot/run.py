@@ -2,10 +2,12 @@
 
 import asyncio
 import signal
+from contextlib import AsyncExitStack
 
 import structlog
 
-from bot import logs, settings, wiring
+from adapters.terminal.chat import TerminalChat
+from bot import logs, settings, slack, wiring
 from bot.simulator.server import SimulatorConfig
 from core.errors import ConfigurationError
 from core.ports import Blobs, Chat
@@ -20,30 +22,35 @@ def run_bot(role: str) -> int:
     logs.set_up(chosen.log_format, chosen.log_level, settings.secrets(chosen))
     for name, nearest in settings.unknown_variables():
         log.warning("unknown_setting", setting=name, nearest=nearest)
-    if role != "worker":
+    if role != "worker" and not chosen.has_slack:
         raise ConfigurationError("config.no_platform")
-    asyncio.run(_work(chosen))
-    return 0
+    return asyncio.run(_run(chosen, listens=role != "worker"))
 
 
-async def _work(chosen: settings.Settings) -> None:
-    """Finish what was left, and go on taking work until told to stop; say over HTTP how one is."""
-    stop = asyncio.Event()
+async def _run(chosen: settings.Settings, *, listens: bool) -> int:
+    """Finish what was left, and go on taking work until told to stop. 1 when a platform was lost for good."""
+    stop, lost = asyncio.Event(), asyncio.Event()
     for number in (signal.SIGINT, signal.SIGTERM):
         asyncio.get_running_loop().add_signal_handler(number, stop.set)
-    listening = wiring.listen(chosen)
-    async with (
-        wiring.open_easel(chosen, lambda blobs: _chats(blobs, chosen.locale), simulator=SimulatorConfig()) as easel,
-        wiring.open_web(chosen, easel, listening),
-    ):
-        log.info("ready", address=wiring.address_of(chosen, listening))
-        await stop.wait()
+    port = wiring.listen(chosen)
+    async with AsyncExitStack() as stack:
+        there = await stack.enter_async_context(slack.open_slack(chosen)) if chosen.has_slack else None
 
+        def chats(blobs: Blobs) -> dict[str, Chat]:
+            found: dict[str, Chat] = {"terminal": TerminalChat(blobs, chosen.locale, quiet=True)}
+            return {**found, "slack": there.chat(blobs)} if there else found
 
-def _chats(blobs: Blobs, locale: str) -> dict[str, Chat]:
-    from adapters.terminal.chat import TerminalChat  # noqa: PLC0415
-
-    return {"terminal": TerminalChat(blobs, locale, quiet=True)}
+        easel = await stack.enter_async_context(wiring.open_easel(chosen, chats, simulator=SimulatorConfig()))
+        ears = slack.Ears(routes=[], checks={})
+        if there is not None and listens:
+            ears = await stack.enter_async_context(slack.listening(there, easel, lost))
+        web = wiring.open_web(chosen, easel, port, platforms=ears.routes, checks=ears.checks)
+        await stack.enter_async_context(web)
+        log.info("ready", address=wiring.address_of(chosen, port))
+        await asyncio.wait(
+            [asyncio.ensure_future(one.wait()) for one in (stop, lost)], return_when=asyncio.FIRST_COMPLETED
+        )
+    return int(lost.is_set())
 
 
 def run_migrate() -> int:

@@ -72,9 +72,16 @@ class Settings(BaseSettings):
     log_format: str = _named("EASEL_LOG_FORMAT", "auto")
     log_level: str = _named("EASEL_LOG_LEVEL", "info")
     result_hosts: Annotated[tuple[str, ...], NoDecode] = _named("EASEL_RESULT_HOSTS", ("*.aliyuncs.com",))
+    slack_bot_token: SecretStr | None = _named("SLACK_BOT_TOKEN")
+    slack_app_token: SecretStr | None = _named("SLACK_APP_TOKEN")
+    slack_signing_secret: SecretStr | None = _named("SLACK_SIGNING_SECRET")
+    slack_client_id: str | None = _named("SLACK_CLIENT_ID")
+    slack_client_secret: SecretStr | None = _named("SLACK_CLIENT_SECRET")
+    slack_api_url: str = _named("EASEL_SLACK_API_URL", "https://slack.com/api/")
+    slack_file_hosts: Annotated[tuple[str, ...], NoDecode] = _named("EASEL_SLACK_FILE_HOSTS", ("files.slack.com",))
     region_keys: dict[str, SecretStr] = Field(default_factory=dict)
 
-    @field_validator("result_hosts", mode="before")
+    @field_validator("result_hosts", "slack_file_hosts", mode="before")
     @classmethod
     def _split(cls, value: Any) -> Any:
         return tuple(filter(None, (one.strip() for one in value.split(",")))) if isinstance(value, str) else value
@@ -116,6 +123,11 @@ class Settings(BaseSettings):
         """The API key of each region that has one, the chosen region first."""
         first = {self.region: self.dashscope_api_key} if self.dashscope_api_key else {}
         return {**first, **{name: key for name, key in self.region_keys.items() if name not in first}}
+
+    @property
+    def has_slack(self) -> bool:
+        """Is anything of Slack set?"""
+        return any((self.slack_bot_token, self.slack_app_token, self.slack_signing_secret, self.slack_client_id))
 
     @property
     def database(self) -> str:
@@ -164,8 +176,8 @@ def unknown_variables() -> list[tuple[str, str]]:
     """Each ``EASEL_*`` variable we do not know, with the nearest name we do."""
     known = [_variable(field, name) for name, field in Settings.model_fields.items()]
     known += [f"{name}_FILE" for name in known]
-    # Settings of the platforms, read by their own adapters.
-    known += ["EASEL_SLACK_API_URL", "EASEL_SLACK_FILE_HOSTS", "EASEL_DISCORD_API_URL", "EASEL_DISCORD_CDN_HOSTS"]
+    # Settings of a platform that is still to come.
+    known += ["EASEL_DISCORD_API_URL", "EASEL_DISCORD_CDN_HOSTS"]
     strangers = sorted(name for name in os.environ if name.startswith("EASEL_") and name not in known)
     return [(name, difflib.get_close_matches(name, known, n=1, cutoff=0)[0]) for name in strangers]
 
@@ -173,4 +185,10 @@ def unknown_variables() -> list[tuple[str, str]]:
 def secrets(settings: Settings) -> list[str]:
     """Every secret value set, for the log's redaction."""
     ours = settings.link_keys.get_secret_value().split(",") if settings.link_keys else []
-    return [*(key.get_secret_value() for key in settings.keys.values()), *ours]
+    slack = (
+        settings.slack_bot_token,
+        settings.slack_app_token,
+        settings.slack_signing_secret,
+        settings.slack_client_secret,
+    )
+    return [*(key.get_secret_value() for key in (*settings.keys.values(), *filter(None, slack))), *ours]

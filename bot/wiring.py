@@ -13,9 +13,10 @@ from urllib.parse import urlsplit
 
 import httpx
 from filelock import FileLock, Timeout
+from starlette.routing import Route
 
 from adapters.web.app import bind, create_app, room_pages, serving
-from adapters.web.health import Health
+from adapters.web.health import Check, Health
 from adapters.web.pages import Pages
 from adapters.web.painter import Painter
 from adapters.web.room import RoomApi
@@ -34,6 +35,7 @@ from core.service import Service
 from core.signed_links import Links
 from core.storage import database
 from core.storage.blobs import open_blobs
+from core.storage.inbox import Inbox
 from core.storage.store import Store
 from core.storage.together import Together
 from core.storage.whole import all_ended
@@ -130,10 +132,19 @@ async def open_easel(
             pool=pool,
             settle=settle,
         )
-        engine = Engine(tools, database.sync_url(settings.database), theirs, lost=stop_this_process)
+        inbox = Inbox(database.open_async(inbox_url(settings)))
+        stack.push_async_callback(inbox.close)
+        await inbox.prepare()
+        engine = Engine(tools, database.sync_url(settings.database), theirs, inbox, lost=stop_this_process)
         await engine.start()
         stack.push_async_callback(engine.stop)
         yield Easel(service=Service(tools, engine), tools=tools, engine=engine, simulated=is_simulated(settings))
+
+
+def inbox_url(settings: Settings) -> str:
+    """On SQLite a file of its own; on PostgreSQL the database."""
+    is_sqlite = database.is_sqlite(settings.database)
+    return f"sqlite:///{settings.data_dir / 'inbox.db'}" if is_sqlite else settings.database
 
 
 def listen(settings: Settings, port: int | None = None) -> socket.socket:
@@ -166,12 +177,21 @@ def hosts_of(settings: Settings, listening: socket.socket) -> list[str]:
 
 @asynccontextmanager
 async def open_web(
-    settings: Settings, easel: Easel, listening: socket.socket, room: Room | None = None
+    settings: Settings,
+    easel: Easel,
+    listening: socket.socket,
+    room: Room | None = None,
+    *,
+    platforms: Sequence[Route] = (),
+    checks: Mapping[str, Check] | None = None,
 ) -> AsyncIterator[None]:
-    """Painter, picture pages and health; the room where there is one; metrics on their own port if so set."""
-    checks = {"room": room.last_change} if room else {}
+    """Painter, picture pages and health; the room where there is one; metrics on their own port if so set.
+
+    ``platforms``: paths at which chat platforms deliver; ``checks``: whether they can.
+    """
+    checks = {**(checks or {}), **({"room": room.last_change} if room else {})}
     health = Health(easel.tools, checks)
-    routes = [*health.routes(), *Painter(easel.service, easel.tools).routes(), *Pages(easel.tools).routes()]
+    routes = [*health.routes(), *Painter(easel.service, easel.tools).routes(), *Pages(easel.tools).routes(), *platforms]
     if room is not None:
         routes += [*room_pages(), *RoomApi(room, easel.service, easel.tools).routes()]
     async with AsyncExitStack() as stack:

@@ -1,6 +1,7 @@
 """The only module that knows DBOS: queues, workflows, recovery (architecture.md §3).
 
-Three short workflows a job, so that a model's slots are held only while the service works:
+What a platform must acknowledge waits in the inbox, then in hear (understand it, answer what can be answered at once).
+Three short workflows a job follow, so that a model's slots are held only while the service works:
 take (fetch the pictures, begin the step) → generate (submit, wait) → finish (keep, deliver).
 Their arguments are ids and small JSON values, never bytes.
 """
@@ -9,7 +10,9 @@ import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Coroutine
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import uuid4
 
@@ -17,14 +20,16 @@ import structlog
 from dbos import DBOS, DBOSClient, DBOSConfig, DBOSPortableJSONSerializer, SetEnqueueOptions, SetWorkflowID
 from sqlalchemy import Engine as Database
 
+from core.answers import asked
 from core.catalog import Model
 from core.errors import EaselError
 from core.failpoints import failpoint
-from core.flow import finish, generate, status, take
+from core.flow import finish, generate, hear, status, take
 from core.flow.tools import Tools, fail
 from core.storage.database import is_sqlite
+from core.storage.inbox import Inbox
 from core.storage.workers import Workers
-from core.types import Request, to_json
+from core.types import Action, Request, from_json, to_json
 
 NAME = "easel"
 # A new version would strand running work (reference/ecosystem.md §1.1.3): change flows with DBOS.patch() instead.
@@ -37,6 +42,8 @@ UNLIMITED = 8
 """Calls at once for a model whose vendor names no limit."""
 POLL = 0.1
 """Seconds between two looks at a queue."""
+HEARD_LIFE = timedelta(days=1)
+SWEEP_SECONDS = 3600
 MAX_RECOVERIES = 50
 """A job that kills its worker each time is given up after so many, and told at the next start."""
 GIVEN_UP = frozenset({"ERROR", "MAX_RECOVERY_ATTEMPTS_EXCEEDED", "CANCELLED"})
@@ -48,11 +55,13 @@ Workflow = Callable[..., Coroutine[Any, Any, None]]
 class Engine:
     """Runs jobs durably. One a process; start it inside the running loop, after our own migrations."""
 
-    def __init__(self, tools: Tools, url: str, database: Database, *, lost: Callable[[], None]) -> None:
+    def __init__(self, tools: Tools, url: str, database: Database, inbox: Inbox, *, lost: Callable[[], None]) -> None:
         """``lost`` is called when, on PostgreSQL, others may believe us dead: stop the process."""
         self._tools = replace(tools, on_throttled=self._fall_back)
         self._url = url
         self._database = database
+        self._inbox = inbox
+        self._heard = asyncio.Event()
         # On SQLite there is one worker, and it recovers its own work; elsewhere each is somebody new.
         self._executor = "local" if is_sqlite(url) else uuid4().hex
         self._workers = None if is_sqlite(url) else Workers(url, self._executor)
@@ -71,8 +80,11 @@ class Engine:
         self._finish = self._workflow("finish", self._run_finish)
         self._generate = self._workflow("generate", self._run_generate)
         self._take = self._workflow("take", self._run_take)
+        self._hear = self._workflow("hear", self._run_hear)
         DBOS.launch()
         self._watches.append(asyncio.create_task(status.keep_current(self._tools), name="status"))
+        self._watches.append(asyncio.create_task(self._empty_inbox(), name="inbox out"))
+        self._watches.append(asyncio.create_task(self._sweep(), name="sweep"))
         await self._tell_the_given_up()
         if self._workers is not None:
             watch = self._workers.watch(self._take_over, self._lost)
@@ -96,6 +108,42 @@ class Engine:
         with SetWorkflowID(f"{request.place.tenant}:{request.key}"):
             await DBOS.enqueue_workflow_async(INTAKE, self._take, to_json(request))
         failpoint("take.after_commit")
+
+    async def hear(self, request: Request) -> None:
+        """One durable commit. The same request again changes nothing."""
+        failpoint("hear.before_commit")
+        await self._inbox.add(request)
+        failpoint("hear.after_commit")
+        self._heard.set()
+
+    async def _empty_inbox(self) -> None:
+        """Hand over what was kept, also by an earlier process; each is known by its id, so twice is once."""
+        self._heard.set()
+        while True:
+            await self._heard.wait()
+            self._heard.clear()
+            try:
+                while waiting := await self._inbox.waiting():
+                    for name, request in waiting:
+                        with SetWorkflowID(f"{name}:heard"):
+                            await DBOS.enqueue_workflow_async(INTAKE, self._hear, to_json(request))
+                        failpoint("hear.after_enqueue")
+                    await self._inbox.forget([name for name, _ in waiting])
+            except Exception:
+                log.exception("inbox_broke")
+                await asyncio.sleep(POLL)
+                self._heard.set()
+
+    async def _sweep(self) -> None:
+        """What was said around us and asked nothing is forgotten after a day: no redelivery comes later."""
+        while True:
+            with suppress(Exception):  # a courtesy: the next round tries again
+                await self._forget_heard((datetime.now(UTC) - HEARD_LIFE).isoformat())
+            await asyncio.sleep(SWEEP_SECONDS)
+
+    async def _forget_heard(self, before: str) -> None:
+        while old := await DBOS.list_workflows_async(name="hear", end_time=before, status="SUCCESS", limit=100):
+            await DBOS.delete_workflows_async([one.workflow_id for one in old])
 
     async def _take_over(self, dead: str) -> None:
         """A dead worker's pending work goes back into its queues (a private method: pinned, and tested)."""
@@ -136,6 +184,38 @@ class Engine:
                 self._at_work.discard(task)
 
         return run
+
+    async def _run_hear(self, given: dict[str, Any]) -> None:
+        try:
+            await self._hear_out(given)
+        except Exception:
+            log.exception("job_broke", at="hear")
+            await _step(take.give_up, self._tools, given)
+
+    async def _hear_out(self, given: dict[str, Any]) -> None:
+        if given["action"] == Action.LEFT:
+            await _step(self._forget_workspace, given)
+            return
+        understood = await _step(hear.understand, self._tools, given)
+        if understood is None:
+            return
+        wish = await _step(asked.fixed, self._tools, understood)
+        job = await _step(asked.answer, self._tools, wish)
+        if job is None:
+            return
+        await self.take(from_json(Request, job))
+        await _step(asked.taken, self._tools, wish)
+
+    async def _forget_workspace(self, given: dict[str, Any]) -> None:
+        """Jobs, rows, pictures and what the platform's own adapter keeps."""
+        place = from_json(Request, given).place
+        while names := await _jobs_of(place.tenant):
+            await DBOS.cancel_workflows_async(names)
+            await DBOS.delete_workflows_async(names)
+        for key in await self._tools.blobs.keys(place.tenant):
+            await self._tools.blobs.delete(place.tenant, key)
+        await self._tools.store.forget_workspace(place.tenant)
+        await self._tools.chats[place.platform].forget(place)
 
     async def _run_take(self, given: dict[str, Any]) -> None:
         try:
@@ -216,6 +296,12 @@ class Engine:
         queue = await DBOS.retrieve_queue_async(await self._queue(account, model))
         if queue is not None and model.running_limit is not None:
             await queue.set_global_concurrency_async(model.running_limit)
+
+
+async def _jobs_of(tenant: str) -> list[str]:
+    """Workflows of a workspace, but the one that asks."""
+    found = await DBOS.list_workflows_async(workflow_id_prefix=f"{tenant}:", limit=200)
+    return [one.workflow_id for one in found if one.workflow_id != DBOS.workflow_id]
 
 
 async def _step(function: Callable[..., Awaitable[Any]], *arguments: Any) -> Any:

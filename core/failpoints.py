@@ -9,6 +9,9 @@ import signal
 import time
 
 NAMES = (
+    "hear.before_commit",
+    "hear.after_commit",
+    "hear.after_enqueue",
     "take.before_commit",
     "take.after_commit",
     "collect.before",
@@ -17,6 +20,8 @@ NAMES = (
     "begin.after_commit",
     "announce.before_post",
     "announce.after_post",
+    "answer.before_post",
+    "answer.after_post",
     "say.after_post",
     "submit.before_intent",
     "submit.after_intent",

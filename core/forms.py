@@ -8,6 +8,7 @@ from core.catalog import ONLY_FOR, PROMPT_OPTIONAL, Catalog, Model
 from core.messages import say
 from core.types import Action
 
+FUNCTION = "function"
 RATIOS = ("1:1", "4:3", "3:4", "16:9", "9:16")
 REGIONS = ("left", "right", "top", "bottom", "center")
 SIDES = ("1.0", "1.25", "1.5", "1.75", "2.0")
@@ -91,6 +92,29 @@ def form(
         fields=tuple(one for one in fields if one.kind is not FieldKind.CHOICE or one.choices),
         target=target,
         index=index,
+    )
+
+
+def functions(locale: str) -> Form:
+    """Which of the ten Wanx functions? What each alone knows stays at its default."""
+    names = [action.value.removeprefix("wanx.") for action in Action if action.is_wanx]
+    choices = tuple(Choice(value=name, label=say(f"action.wanx.{name}", locale)) for name in names)
+    which = Field(
+        name=FUNCTION,
+        kind=FieldKind.CHOICE,
+        label=say("option.function.text", locale),
+        required=True,
+        choices=choices,
+    )
+    fields = (
+        which,
+        _plain("prompt", FieldKind.TEXT, "option.instruction.text", locale),
+        _plain("pictures", FieldKind.PICTURES, "option.picture.text", locale),
+        _plain("mask_picture", FieldKind.MASK, "option.mask_picture.text", locale),
+        _flag("private", locale),
+    )
+    return Form(
+        action=Action.STYLE, title=say("form.functions", locale), submit=say("form.submit", locale), fields=fields
     )
 
 

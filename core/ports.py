@@ -5,8 +5,9 @@ from datetime import datetime
 from typing import Any, Protocol
 
 from core.budgets import Caps, Spending
+from core.forms import Form
 from core.speech import Post, Sent, Tally
-from core.types import Attachment, Head, Money, Outcome, Person, Picture, Place, Step, StepState, Task, Work
+from core.types import Attachment, Head, Money, Outcome, Person, Picture, Place, Request, Step, StepState, Task, Work
 
 
 class Blobs(Protocol):
@@ -65,11 +66,22 @@ class Chat(Protocol):
 
     pace: float
 
+    async def complete(self, request: Request) -> Request | None:
+        """What only the platform can tell: the person's name and language, whether they run the place, their files.
+
+        None when it comes from nobody we listen to, such as another bot. What cannot be learned stays as it was.
+        """
+        ...
+
+    async def ask(self, form: Form, request: Request) -> bool:
+        """Show the person a form, if the platform still lets us. False when it does not."""
+        ...
+
     async def post(self, place: Place, post: Post, *, to: Person, reply: Mapping[str, str]) -> Sent:
         """Say something new. May raise DeliveryError; afterwards ``find`` tells whether it went through."""
         ...
 
-    async def update(self, sent: Sent, post: Post) -> None:
+    async def update(self, sent: Sent, post: Post) -> Sent:
         """Change what we said, pictures included. Repeating it changes nothing more."""
         ...
 
@@ -83,6 +95,10 @@ class Chat(Protocol):
 
     async def link(self, sent: Sent) -> str:
         """An address that leads to the message, "" where there is none."""
+        ...
+
+    async def forget(self, place: Place) -> None:
+        """We were removed from the workspace: what the platform's side keeps of it goes, too."""
         ...
 
     def fetch(self, attachment: Attachment, limit: int) -> AsyncIterator[bytes]:
@@ -216,6 +232,18 @@ class Store(Protocol):
 
         ``role``: the "status" message that becomes the result, or a copy, such as "gallery".
         """
+        ...
+
+    async def intend_post(self, tenant: str, job: str, role: str) -> bool:
+        """Before something is posted: True the first time. Else it may have gone through, and is read back first."""
+        ...
+
+    async def recent(self, tenant: str, person: str, limit: int) -> list[Step]:
+        """The newest steps with pictures of one person, newest first."""
+        ...
+
+    async def forget_workspace(self, tenant: str) -> None:
+        """Everything of a workspace goes, settings and money included."""
         ...
 
     async def message_of(self, step: Step, role: str = "status") -> Sent | None:

@@ -133,6 +133,15 @@ def _caps(caps: Caps, locale: str) -> str:
     return "\n".join(lines) or say("budget.no_caps", locale)
 
 
+def recent(step: Step, link: str, locale: str) -> Post:
+    """One of a person's newest pictures, and the way to its message."""
+    pictures = (posts.shown(step, step.chosen or 0, locale),)
+    text = posts.caption(step, locale)
+    return Post(
+        tone=Tone.NOTE, title=posts.title(step), text=text, pictures=pictures, buttons=_opens(link, "home.open", locale)
+    )
+
+
 def help_text(locale: str) -> Post:
     """What one can do here."""
     return Post(tone=Tone.NOTE, title=say("help.title", locale), text=say("help.text", locale), private=True)

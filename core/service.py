@@ -1,46 +1,19 @@
 """Use cases: what happens when a request comes in. Work for the service is enqueued; all else is answered at once."""
 
-from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, replace
 from typing import Protocol
 
-from core import actions, forms, grammar, posts, sessions
-from core.answers import jobs, looking, moving, painting, settings, together
+from core import actions, forms, posts, sessions
+from core.answers import painting, settings
+from core.answers.asked import asked
 from core.answers.common import current
 from core.errors import Rejected
-from core.flow import take
+from core.flow import hear, take
 from core.flow.tools import Tools
-from core.forms import Form
-from core.messages import say
+from core.forms import FUNCTION, Form
 from core.speech import ButtonKind, Post
 from core.types import Action, Request
 
-Answering = Callable[[Tools, Request], Awaitable[Post | None]]
-AT_ONCE: Mapping[Action, Answering] = {
-    Action.UNDO: moving.undo,
-    Action.REDO: moving.redo,
-    Action.PICK: moving.pick,
-    Action.CANCEL: jobs.cancel,
-    Action.DROP: jobs.drop,
-    Action.DELETE: together.delete,
-    Action.REMOVE: together.remove,
-    Action.SEND_ME: together.send_me,
-    Action.VOTE: together.vote,
-    Action.UNVOTE: together.unvote,
-    Action.CHOOSE: together.choose,
-    Action.FAVOURITE: together.favourite,
-    Action.UNFAVOURITE: together.unfavourite,
-    Action.COMPARE: looking.compare,
-    Action.HISTORY: looking.history,
-    Action.SHOW: looking.show,
-    Action.INFO: looking.info,
-    Action.USAGE: looking.usage,
-    Action.BUDGET: looking.budget,
-    Action.HELP: looking.help_text,
-    Action.MORE: looking.more,
-    Action.MASK: painting.offer,
-}
-COUNTED = frozenset({Action.VOTE, Action.UNVOTE, Action.FAVOURITE, Action.UNFAVOURITE})
 ASKS_FIRST = frozenset(
     {ButtonKind.EDIT, ButtonKind.EXPAND, ButtonKind.COLORIZE, ButtonKind.STYLE, ButtonKind.SKETCH, ButtonKind.RERUN}
 )
@@ -52,6 +25,10 @@ class Jobs(Protocol):
 
     async def take(self, request: Request) -> None:
         """One durable commit."""
+        ...
+
+    async def hear(self, request: Request) -> None:
+        """One durable commit; the request is understood and answered later."""
         ...
 
 
@@ -71,41 +48,46 @@ class Service:
         self._tools = tools
         self._jobs = jobs
 
+    async def hear(self, request: Request) -> None:
+        """Accept anything after one durable commit and nothing else; the answer comes in the chat."""
+        await self._jobs.hear(request)
+
     async def handle(self, request: Request) -> Answer:
-        """Accept after one durable commit, or answer. Raises Rejected or NotFound: say so privately."""
+        """Accept after one durable commit, or answer now. Raises Rejected or NotFound: say so privately."""
         if request.action is Action.REGION:
             return await self._with_region(request)
-        if self._lacks_mask(request):
-            return Answer(post=await painting.offer(self._tools, request))
-        if request.action.makes_pictures:
-            self.check(request)
-            return await self._take(request)
-        if request.action is Action.SETTINGS:
-            return await self._settings(request)
-        if request.action not in AT_ONCE:
-            raise Rejected("refuse.not_here", action=say(f"action.{request.action.value}", request.locale))
-        return Answer(post=await AT_ONCE[request.action](self._tools, request))
+        found = await asked(self._tools, request)
+        if isinstance(found, Request):
+            return await self._take(found)
+        return Answer(form=found) if isinstance(found, Form) else Answer(post=found)
 
     async def press(self, kind: ButtonKind, request: Request) -> Answer:
         """A button was pressed; ``target`` and ``index`` are what stood in its id. A form for those that need words."""
-        if kind in ASKS_FIRST:
-            return Answer(form=await self._form_of(kind, request))
         if kind not in actions.BUTTONS:
             raise Rejected("button.unknown")
-        return await self.handle(replace(request, action=actions.BUTTONS[kind]))
+        request = replace(request, action=actions.BUTTONS[kind])
+        return Answer(form=await self.ask(request)) if kind in ASKS_FIRST else await self.handle(request)
 
     async def react(self, emoji: str, request: Request, *, added: bool) -> Answer:
         """A reaction to a message of ours was added or taken away. One that means nothing gets no answer."""
-        custom = (await self._tools.store.settings(request.place.tenant)).get("reactions")
-        meant = actions.reaction(emoji, custom)
-        action = actions.asked_by(meant, added=added) if meant else None
-        if meant is None or action is None:
-            return Answer()
-        return await self.handle(replace(request, action=action, index=meant.index if action in COUNTED else None))
+        wish = await hear.reacted(self._tools, replace(request, text=emoji, added=added))
+        return Answer() if wish is None else await self.handle(wish)
 
-    def form(self, action: Action, locale: str, prompt: str = "") -> Form:
-        """What a platform asks when a command came without words."""
-        return forms.form(action, self._tools.catalog, tuple(self._tools.providers), locale, prompt=prompt)
+    async def ask(self, request: Request) -> Form:
+        """What to ask before a request can be handled: words, pictures, options, settings. Raises Rejected."""
+        if request.action is Action.SETTINGS:
+            return await settings.form(self._tools, request)
+        if FUNCTION in request.given:
+            return forms.functions(request.locale)
+        if request.target is None:
+            return take.form_for(self._tools, request)
+        _, step = await current(self._tools, request)
+        index = request.index if request.index is not None else step.chosen or 0
+        sessions.picture_at(step, index)
+        if request.action is Action.RERUN:
+            edits = (await take.chain_of(self._tools, step))[1]
+            request = replace(request, text=sessions.merged_instructions(edits))
+        return take.form_for(self._tools, replace(request, index=index))
 
     async def paint(self, tenant: str, draft: str, mask: bytes, prompt: str) -> Answer:
         """A mask came from the painter: the draft goes on, once. Raises Rejected when it was used."""
@@ -117,31 +99,13 @@ class Service:
         return answer
 
     def check(self, request: Request) -> None:
-        """Refuse what is wrong in itself: options, model, prompt, number of pictures. No I/O before the commit."""
-        parsed = grammar.parse(request.text, request.given)
-        if sessions.same_again(request.action):
-            return
-        catalog = self._tools.catalog
-        given = len(request.attachments)
-        assumed = given if given or request.action is Action.DRAW else 1
-        choice = catalog.choose(request.action, assumed, parsed.options, tuple(self._tools.providers))
-        catalog.check(choice.model, request.action, parsed.prompt, parsed.options)
-        if parsed.prompt and not grammar.has_words(parsed.prompt):
-            raise Rejected("catalog.prompt_empty")
-        catalog.size_for(choice.model, request.action, parsed.options, None)
-        if request.action is Action.DRAW and given:
-            raise Rejected("refuse.draw_with_picture")
+        """Refuse what is wrong in itself. No I/O before the commit."""
+        take.check(self._tools, request)
 
     async def _take(self, request: Request) -> Answer:
         await self._jobs.take(request)
         step = sessions.step_id(request)
         return Answer(post=posts.accepted(request, step), accepted=step)
-
-    def _lacks_mask(self, request: Request) -> bool:
-        """Of a picture that came along we know nothing yet: that is asked when it has been fetched."""
-        if request.action is not Action.INPAINT or request.mask or request.attachments:
-            return False
-        return grammar.parse(request.text, request.given).options.mask is None
 
     async def _with_region(self, request: Request) -> Answer:
         tenant, draft = request.place.tenant, request.target or ""
@@ -151,26 +115,3 @@ class Service:
             answer = await self._take(whole)
             await self._tools.together.use_draft(tenant, draft)
         return answer
-
-    async def _settings(self, request: Request) -> Answer:
-        if request.given:
-            return Answer(post=await settings.save(self._tools, request))
-        return Answer(form=await settings.form(self._tools, request))
-
-    async def _form_of(self, kind: ButtonKind, request: Request) -> Form:
-        _, step = await current(self._tools, request)
-        index = request.index or 0
-        sessions.picture_at(step, index)
-        action = actions.BUTTONS[kind]
-        prompt = ""
-        if kind is ButtonKind.RERUN:
-            prompt = sessions.merged_instructions((await take.chain_of(self._tools, step))[1])
-        return forms.form(
-            action,
-            self._tools.catalog,
-            tuple(self._tools.providers),
-            request.locale,
-            prompt=prompt,
-            target=step.id,
-            index=index,
-        )

@@ -27,6 +27,12 @@ def own_session(step: Step) -> str:
     return person_session(step.place, step.person.id)
 
 
+def heads_of(step: Step) -> set[str]:
+    """The sessions whose next edit starts from a step once it is made: a private one never enters a thread."""
+    shared = {thread_session(step.place)} if step.place.thread and not step.options.private else set()
+    return {step.session, own_session(step)} | shared
+
+
 def person_session(place: Place, person: str) -> str:
     """One person's editing context in one channel."""
     return f"{place.channel}/@{person}"

@@ -98,7 +98,8 @@ class Post:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Sent:
-    """A message of ours on a platform: its id there."""
+    """A message of ours on a platform: its id there. ``pictures``: messages of their own that its pictures became."""
 
     place: Place
     message: str
+    pictures: tuple["Sent", ...] = ()

@@ -73,6 +73,9 @@ class Action(StrEnum):
     FAVOURITE = "favourite"
     UNFAVOURITE = "unfavourite"
     REMOVE = "remove"
+    SAID = "said"
+    REACTED = "reacted"
+    LEFT = "left"
 
     @property
     def is_wanx(self) -> bool:
@@ -101,6 +104,9 @@ NEVER_TYPED = frozenset(
         Action.FAVOURITE,
         Action.UNFAVOURITE,
         Action.REMOVE,
+        Action.SAID,
+        Action.REACTED,
+        Action.LEFT,
     }
 )
 
@@ -192,6 +198,10 @@ class Request:
     ``given`` are options a platform asked for in typed fields. ``target`` is the step replied to or pressed,
     ``index`` which of its pictures (from 0). ``reply`` is what the platform's Chat needs to answer.
     ``is_admin``: the platform vouches, now, that this person runs the channel or workspace.
+
+    What a platform delivers may have to be understood first (core.flow.hear): ``message`` is the message of the
+    platform it is about, instead of ``target``; SAID are plain words, ``to_us`` when they mention Easel or are said to
+    it alone; REACTED has the emoji in ``text`` and ``added``; LEFT tells that Easel was removed from the workspace.
     """
 
     key: str
@@ -207,6 +217,9 @@ class Request:
     index: int | None = None
     reply: Mapping[str, str] = field(default_factory=dict)
     is_admin: bool = False
+    message: str = ""
+    to_us: bool = False
+    added: bool = True
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -11,10 +11,11 @@ from typing import TextIO
 
 from adapters.terminal import render
 from core.errors import DeliveryError, Rejected
+from core.forms import Form
 from core.messages import say
 from core.ports import Blobs
 from core.speech import Post, Sent, Shown, Tone
-from core.types import Attachment, Person, Place
+from core.types import Attachment, Person, Place, Request
 
 CHUNK = 1 << 18
 
@@ -35,6 +36,17 @@ class TerminalChat:
         self._ended: dict[str, asyncio.Future[Post]] = {}
         self.files: dict[str, list[Path]] = {}
 
+    async def complete(self, request: Request) -> Request | None:
+        """Who types is known."""
+        return request
+
+    async def ask(self, form: Form, request: Request) -> bool:
+        """There are no forms in a terminal."""
+        return False
+
+    async def forget(self, place: Place) -> None:
+        """Nothing is kept here."""
+
     async def post(self, place: Place, post: Post, *, to: Person, reply: Mapping[str, str]) -> Sent:
         """Say it. A terminal's message is known by its job, so that saying it again is the same message."""
         out = reply.get("out", ".")
@@ -42,9 +54,10 @@ class TerminalChat:
         await self._say(post, Path(out))
         return sent
 
-    async def update(self, sent: Sent, post: Post) -> None:
+    async def update(self, sent: Sent, post: Post) -> Sent:
         """Say the new state; files already there with the same bytes are written again as they are."""
         await self._say(post, Path(sent.message.partition("|")[2]))
+        return sent
 
     async def find(self, place: Place, job: str) -> Sent | None:
         """Nothing can be read back from a terminal, and repeating a line harms nobody."""

@@ -5,9 +5,10 @@ from collections.abc import AsyncIterator, Mapping
 from adapters.web import render
 from adapters.web.store import DIRECT, Room
 from core.errors import DeliveryError, NotFound, Rejected
+from core.forms import Form
 from core.ports import Blobs
 from core.speech import Post, Sent
-from core.types import Attachment, Person, Place
+from core.types import Attachment, Person, Place, Request
 
 PLATFORM, WORKSPACE = "web", "room"
 TENANT = f"{PLATFORM}:{WORKSPACE}"
@@ -28,6 +29,17 @@ class WebChat:
         self._blobs = blobs
         self._base = base
 
+    async def complete(self, request: Request) -> Request | None:
+        """The page has told all."""
+        return request
+
+    async def ask(self, form: Form, request: Request) -> bool:
+        """A page asks for its forms itself."""
+        return False
+
+    async def forget(self, place: Place) -> None:
+        """Nothing is kept here."""
+
     async def post(self, place: Place, post: Post, *, to: Person, reply: Mapping[str, str]) -> Sent:
         """A new message; a private one only ``to`` sees."""
         body = await self._body(post)
@@ -35,12 +47,13 @@ class WebChat:
         number = await self._room.say(place.channel, place.thread, body, only_for=only_for, job=post.job)
         return Sent(place=place, message=str(number))
 
-    async def update(self, sent: Sent, post: Post) -> None:
+    async def update(self, sent: Sent, post: Post) -> Sent:
         """Change it."""
         try:
             await self._room.change(int(sent.message), await self._body(post))
         except NotFound:
             raise DeliveryError("room.no_message", permanent=True) from None
+        return sent
 
     async def find(self, place: Place, job: str) -> Sent | None:
         """Our message of this job."""

@@ -16,9 +16,8 @@ from adapters.web import decode, render
 from adapters.web.chat import TENANT, place
 from adapters.web.store import DIRECT, Member, Message, Room
 from core import actions, commands, grammar
-from core.catalog import PROMPT_OPTIONAL
 from core.errors import EaselError, NotFound, Rejected
-from core.flow import take
+from core.flow import hear, take
 from core.flow.tools import Tools
 from core.messages import say
 from core.pictures import intake, recipes
@@ -194,8 +193,8 @@ class RoomApi:
         command = decode.command(text)
         if command is not None:
             wish = replace(aimed, action=command[0], text=command[1])
-            if _needs_words(wish):
-                return JSONResponse({"form": render.form(self._service.form(wish.action, wish.locale))})
+            if hear.needs_words(wish):
+                return JSONResponse({"form": render.form(await self._service.ask(wish))})
             return await self._do(wish, said, replied)
         words = await self._meant(said, aimed, replied, member)
         if words is None:
@@ -372,12 +371,6 @@ async def read_json(request: WebRequest) -> Mapping[str, Any]:
     if not isinstance(found, dict):
         raise Rejected("room.bad_request")
     return found
-
-
-def _needs_words(wish: Request) -> bool:
-    """A command that came without the words it cannot do without."""
-    can_do_without = {*PROMPT_OPTIONAL, Action.AGAIN, Action.RERUN}
-    return wish.action.makes_pictures and not wish.text and wish.action not in can_do_without
 
 
 def _number(given: Mapping[str, Any], name: str) -> int | None:

@@ -14,6 +14,8 @@ from core.types import Head, Request, Step
 
 TREE_THUMBNAIL = 256
 LINK_LIFE = timedelta(days=7)
+RECENT = 6
+"""Pictures on a home tab."""
 
 
 async def history(tools: Tools, request: Request) -> Post:
@@ -118,6 +120,19 @@ async def budget(tools: Tools, request: Request) -> Post:
 async def help_text(_tools: Tools, request: Request) -> Post:
     """What one can do here."""
     return reports.help_text(request.locale)
+
+
+async def home(tools: Tools, request: Request) -> list[Post]:
+    """For one person alone: what one can do, what is left to spend, and their newest pictures with the way back."""
+    caps = budgets.caps(await tools.store.settings(request.place.tenant))
+    newest = await tools.store.recent(request.place.tenant, request.person.id, RECENT)
+    shown = [reports.recent(step, await _link_to(tools, step), request.locale) for step in newest]
+    return [reports.help_text(request.locale), reports.budget(caps, request.locale), *shown]
+
+
+async def _link_to(tools: Tools, step: Step) -> str:
+    sent = await tools.store.message_of(step)
+    return await tools.chat(step).link(sent) if sent else ""
 
 
 async def more(tools: Tools, request: Request) -> Post:

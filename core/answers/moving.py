@@ -15,10 +15,11 @@ async def undo(tools: Tools, request: Request) -> Post:
 
 
 async def redo(tools: Tools, request: Request) -> Post:
-    """To the newest picture made from this one."""
+    """To the newest picture made from the one named, else from the head."""
     session = await take.session_of(tools, request)
     head = await take.head_of(tools, request, session)
-    step = await tools.store.step(request.place.tenant, head.step) if head else None
+    source = request.target or (head.step if head else None)
+    step = await take.seen(tools, request, source) if source else None
     history = await tools.store.history(request.place.tenant, session)
     return await _move(tools, request, session, sessions.redo(step, history))
 

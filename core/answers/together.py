@@ -106,7 +106,7 @@ async def _show(tools: Tools, tenant: str, step_id: str, sent: Sent) -> None:
     async with tools.telling_lock(step):
         post = posts.ended(step, None, await tools.together.tally(tenant, step_id))
         try:
-            await tools.chat(step).update(sent, post)
+            await tools.store.remember(await tools.chat(step).update(sent, post), tenant, step_id)
         except (DeliveryError, NotFound) as error:
             log.warning("undeliverable", step=step.id, error=error.key)
 
@@ -141,7 +141,10 @@ async def _to_gallery(tools: Tools, step: Step, tally: Tally, channel: str) -> N
     chat = tools.chat(step)
     place = replace(step.place, channel=channel, thread="")
     async with tools.telling_lock(step):
-        if await tools.store.message_of(step, GALLERY) or await chat.find(place, f"{step.id}g"):
+        if await tools.store.message_of(step, GALLERY):
+            return
+        is_first = await tools.store.intend_post(step.tenant, step.id, GALLERY)
+        if not is_first and await chat.find(place, f"{step.id}g"):
             return
         original = await tools.store.message_of(step)
         link = await chat.link(original) if original else ""

@@ -10,7 +10,8 @@ from core.catalog import Model, sides_for
 from core.errors import DeliveryError, EaselError, NotFound, Rejected
 from core.failpoints import failpoint
 from core.flow import status
-from core.flow.tools import Tools, fail, log, say
+from core.flow.tools import Tools, fail, insist, log, say
+from core.forms import Form, form
 from core.pictures import intake, masks
 from core.signed_links import Purpose
 from core.speech import Post
@@ -108,7 +109,8 @@ async def begin(tools: Tools, given: dict[str, Any], collected: dict[str, Any]) 
         failpoint("begin.before_commit")
         begun = await tools.store.begin(step, caps, tools.clock.now())
     except EaselError as error:
-        await refuse(tools, request, error)
+        if error.key != "refuse.no_picture" or not await _asked_for_picture(tools, request):
+            await refuse(tools, request, error)
         return None
     failpoint("begin.after_commit")
     return {
@@ -124,7 +126,48 @@ async def refuse(tools: Tools, request: Request, error: EaselError) -> None:
     """Say no, privately, once."""
     job = sessions.step_id(request)
     log.info("refused", step=job, error=error.key)
-    await _say_privately(tools, request, posts.refusal(error, request.locale, job))
+    await say_once(tools, request, posts.refusal(error, request.locale, job))
+
+
+def check(tools: Tools, request: Request) -> None:
+    """Refuse what is wrong in itself: options, model, prompt, number of pictures. No I/O: it may precede the commit."""
+    parsed = grammar.parse(request.text, request.given)
+    if sessions.same_again(request.action):
+        return
+    given = len(request.attachments)
+    assumed = given if given or request.action is Action.DRAW else 1
+    choice = tools.catalog.choose(request.action, assumed, parsed.options, tuple(tools.providers))
+    tools.catalog.check(choice.model, request.action, parsed.prompt, parsed.options)
+    if parsed.prompt and not grammar.has_words(parsed.prompt):
+        raise Rejected("catalog.prompt_empty")
+    tools.catalog.size_for(choice.model, request.action, parsed.options, None)
+    if request.action is Action.DRAW and given:
+        raise Rejected("refuse.draw_with_picture")
+
+
+def form_for(tools: Tools, request: Request) -> Form:
+    """What to ask for an action that makes pictures: its words as they stand, and pictures unless one is settled."""
+    return form(
+        request.action,
+        tools.catalog,
+        tuple(tools.providers),
+        request.locale,
+        prompt=request.text,
+        target=request.target,
+        index=request.index,
+        pictures=not request.attachments,
+    )
+
+
+async def ask(tools: Tools, request: Request, asked: Form) -> None:
+    """Show a form, where the platform still lets us; else say that it came too late."""
+    if not await tools.chats[request.place.platform].ask(asked, request):
+        await refuse(tools, request, Rejected("refuse.too_late"))
+
+
+async def _asked_for_picture(tools: Tools, request: Request) -> bool:
+    """The form to attach one, where the platform still lets us show it."""
+    return await tools.chats[request.place.platform].ask(form_for(tools, request), request)
 
 
 def _lacks_mask(request: Request, collected: dict[str, Any]) -> bool:
@@ -136,7 +179,7 @@ def _lacks_mask(request: Request, collected: dict[str, Any]) -> bool:
 async def _ask_for_mask(tools: Tools, request: Request, collected: dict[str, Any]) -> None:
     """The picture came along, so the painter and the regions work on what we keep of it."""
     pictures = tuple(Attachment(key=one["key"]) for one in collected["pictures"])
-    await _say_privately(tools, request, await offer_mask(tools, replace(request, attachments=pictures)))
+    await say_once(tools, request, await offer_mask(tools, replace(request, attachments=pictures)))
 
 
 async def offer_mask(tools: Tools, request: Request) -> Post:
@@ -149,14 +192,21 @@ async def offer_mask(tools: Tools, request: Request) -> Post:
     return posts.offer_mask(draft, url, request.locale, draft)
 
 
-async def _say_privately(tools: Tools, request: Request, post: Post) -> None:
-    chat = tools.chats[request.place.platform]
-    job = post.job
-    if await chat.find(request.place, job) is None:
-        try:
-            await chat.post(request.place, post, to=request.person, reply=request.reply)
-        except DeliveryError as undelivered:
-            log.warning("undeliverable", step=job, error=undelivered.key)
+async def say_once(tools: Tools, request: Request, post: Post) -> None:
+    """Answer a request, once: the answer is known by the request's own id. A step it shows is remembered."""
+    chat, tenant, job = tools.chats[request.place.platform], request.place.tenant, sessions.step_id(request)
+
+    async def attempt() -> None:
+        is_first = await tools.store.intend_post(tenant, job, "answer")
+        sent = None if is_first else await chat.find(request.place, job)
+        if sent is None:
+            failpoint("answer.before_post")
+            sent = await chat.post(request.place, replace(post, job=job), to=request.person, reply=request.reply)
+            failpoint("answer.after_post")
+        if post.pictures and post.job not in {"", job}:
+            await tools.store.remember(sent, tenant, post.job, "answer")
+
+    await insist(tools, job, attempt)
 
 
 async def give_up(tools: Tools, given: dict[str, Any]) -> None:

@@ -65,8 +65,11 @@ class Tools:
 
 
 async def status_message(tools: Tools, step: Step) -> Sent | None:
-    """The step's message: remembered, or read back from the platform after a crash."""
-    return await tools.store.message_of(step) or await tools.chat(step).find(step.place, step.id)
+    """The step's message: remembered, or read back from the platform when a post may have gone through."""
+    known = await tools.store.message_of(step)
+    if known is not None or await tools.store.intend_post(step.tenant, step.id, "status"):
+        return known
+    return await tools.chat(step).find(step.place, step.id)
 
 
 async def say(tools: Tools, step: Step, post: Post) -> None:
@@ -80,7 +83,7 @@ async def say(tools: Tools, step: Step, post: Post) -> None:
             await tools.store.remember(sent, step.tenant, step.id)
             return
         await tools.store.remember(sent, step.tenant, step.id)
-        await chat.update(sent, post)
+        await tools.store.remember(await chat.update(sent, post), step.tenant, step.id)
 
 
 async def fail(
@@ -109,16 +112,36 @@ async def fail(
 
 
 async def tell_end(tools: Tools, step: Step) -> None:
-    """Show how a step ended. A platform that refuses for good cannot make the job fail again: history has it."""
+    """Show how a step ended, in its place, else to its person alone. History has it where neither is possible."""
+    if not await insist(tools, step.id, lambda: say(tools, step, posts.ended(step))):
+        await insist(tools, step.id, lambda: _say_alone(tools, step))
+
+
+async def insist(tools: Tools, job: str, attempt: Callable[[], Awaitable[None]]) -> bool:
+    """Try as long as the platform may still take it. False when it will not: that cannot make a job fail again."""
     delay = tools.back_off
     for is_last in [False] * (DELIVERY_TRIES - 1) + [True]:
         try:
-            await say(tools, step, posts.ended(step))
+            await attempt()
         except (DeliveryError, NotFound) as error:
-            log.warning("undeliverable", step=step.id, error=error.key)
+            log.warning("undeliverable", step=job, error=error.key)
             if is_last or not isinstance(error, DeliveryError) or error.permanent:
-                return
+                return False
             await tools.clock.sleep(delay)
             delay *= 2
         else:
-            return
+            return True
+    raise AssertionError("the last try returns")
+
+
+async def _say_alone(tools: Tools, step: Step) -> None:
+    """The place is closed to us, so its person hears of it where only they do."""
+    chat = tools.chat(step)
+    place = await chat.private_place(step.place, step.person)
+    if place == step.place or await tools.store.message_of(step, "alone"):
+        return
+    is_first = await tools.store.intend_post(step.tenant, step.id, "alone")
+    sent = None if is_first else await chat.find(place, step.id)
+    if sent is None:
+        sent = await chat.post(place, posts.ended(step), to=step.person, reply={})
+    await tools.store.remember(sent, step.tenant, step.id, "alone")

@@ -11,10 +11,10 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from core import budgets
 from core.errors import NotFound
-from core.sessions import own_session
+from core.sessions import heads_of
 from core.speech import Sent
 from core.storage import ledger, rows
-from core.storage.tables import messages, pictures, sessions, step_pictures, steps, workspaces
+from core.storage.tables import messages, metadata, pictures, posting, sessions, step_pictures, steps, workspaces
 from core.storage.whole import whole
 from core.types import Head, Money, Picture, Place, Step, StepState
 
@@ -192,7 +192,7 @@ class Store:
                 return None
             await self._hold_pictures(connection, step, "output", outputs)
             await ledger.settle(connection, step, cost, now)
-            for session in {step.session, own_session(step)}:
+            for session in heads_of(step):
                 await self._ensure_session(connection, step.tenant, session)
                 await self._move_head(connection, step.tenant, session, Head(step=step.id))
             return await self._get(connection, step.tenant, step.id)
@@ -301,8 +301,19 @@ class Store:
             "step": step,
             "role": role,
         }
+        pictures = [
+            {**row, "thread": one.place.thread, "message": one.message, "role": "picture"} for one in sent.pictures
+        ]
         async with self._engine.begin() as connection:
-            await connection.execute(self._insert(messages).values(row).on_conflict_do_nothing())
+            for each in (row, *pictures):
+                await connection.execute(self._insert(messages).values(each).on_conflict_do_nothing())
+
+    async def intend_post(self, tenant: str, job: str, role: str) -> bool:
+        """Before something is posted: True the first time. Else it may have gone through, and is read back first."""
+        row = {"tenant": tenant, "job": job, "role": role}
+        async with self._engine.begin() as connection:
+            done = await connection.execute(self._insert(posting).values(row).on_conflict_do_nothing())
+            return bool(done.rowcount)
 
     async def message_of(self, step: Step, role: str = "status") -> Sent | None:
         """The message of a step in that role."""
@@ -333,7 +344,21 @@ class Store:
             raise NotFound("refuse.not_found", id=message)
         return step
 
+    async def recent(self, tenant: str, person: str, limit: int) -> list[Step]:
+        """The newest steps with pictures of one person, newest first."""
+        made = [StepState.MADE, StepState.DONE]
+        query = select(steps).where(
+            steps.c.tenant == tenant, steps.c.person == person, steps.c.state.in_(made), steps.c.deleted.is_(None)
+        )
+        return await self._steps(query.order_by(steps.c.created.desc()).limit(limit))
+
     # Workspaces and money
+
+    async def forget_workspace(self, tenant: str) -> None:
+        """Everything of a workspace goes, settings and money included."""
+        async with self._engine.begin() as connection:
+            for table in reversed(metadata.sorted_tables):
+                await connection.execute(table.delete().where(table.c.tenant == tenant))
 
     async def settings(self, tenant: str) -> dict[str, Any]:
         """The workspace's settings; empty when never set."""

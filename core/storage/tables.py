@@ -179,6 +179,14 @@ messages = Table(
     Index(None, "tenant", "step"),
 )
 
+posting = Table(
+    "posting",
+    metadata,
+    Column("tenant", String(200), primary_key=True),
+    Column("job", String(60), primary_key=True),
+    Column("role", String(10), primary_key=True),
+)
+
 reactions = Table(
     "reactions",
     metadata,

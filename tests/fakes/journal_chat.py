@@ -11,8 +11,9 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from core.forms import Form
 from core.speech import Post, Sent
-from core.types import Attachment, Person, Place
+from core.types import Attachment, Person, Place, Request
 
 
 class JournalChat:
@@ -30,15 +31,27 @@ class JournalChat:
         whole = [line for line in self._journal.read_text().split("\n") if line.endswith("}")]
         return [json.loads(line) for line in whole]
 
+    async def complete(self, request: Request) -> Request | None:
+        """All is known."""
+        return request
+
+    async def ask(self, form: Form, request: Request) -> bool:
+        """No forms."""
+        return False
+
+    async def forget(self, place: Place) -> None:
+        """Nothing is kept here."""
+
     async def post(self, place: Place, post: Post, *, to: Person, reply: Mapping[str, str]) -> Sent:
         """A new message, whatever was said before."""
         message = f"m{len([line for line in self.lines() if line['op'] == 'post']) + 1}"
         self._write("post", message, post)
         return Sent(place=place, message=message)
 
-    async def update(self, sent: Sent, post: Post) -> None:
+    async def update(self, sent: Sent, post: Post) -> Sent:
         """Change a message."""
         self._write("update", sent.message, post)
+        return sent
 
     async def find(self, place: Place, job: str) -> Sent | None:
         """The message of this job, read back."""

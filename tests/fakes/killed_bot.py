@@ -45,7 +45,7 @@ async def live(life: dict[str, Any]) -> None:
         settle=0.3,
     ) as easel:
         for wish in wishes:
-            await easel.service.handle(wish)
+            await easel.service.hear(wish)
         while not await _all_ended(easel, wishes):
             await asyncio.sleep(0.05)
     await room.close()

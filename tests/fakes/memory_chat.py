@@ -6,8 +6,9 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from core.errors import DeliveryError, Rejected
+from core.forms import Form
 from core.speech import Post, Sent, Tone
-from core.types import Attachment, Person, Place
+from core.types import Attachment, Person, Place, Request
 
 
 @dataclass(slots=True)
@@ -29,6 +30,17 @@ class MemoryChat:
         self.fail_posts = 0
         self._changed = asyncio.Event()
 
+    async def complete(self, request: Request) -> Request | None:
+        """All is known."""
+        return request
+
+    async def ask(self, form: Form, request: Request) -> bool:
+        """No forms."""
+        return False
+
+    async def forget(self, place: Place) -> None:
+        """Nothing is kept here."""
+
     async def post(self, place: Place, post: Post, *, to: Person, reply: Mapping[str, str]) -> Sent:
         """A new message."""
         message = Message(f"m{len(self.messages) + 1}", to, [post])
@@ -39,10 +51,11 @@ class MemoryChat:
             raise DeliveryError("status.broken", reference="lost reply")
         return Sent(place=place, message=message.id)
 
-    async def update(self, sent: Sent, post: Post) -> None:
+    async def update(self, sent: Sent, post: Post) -> Sent:
         """Change a message."""
         self.messages[sent.message].posts.append(post)
         self._changed.set()
+        return sent
 
     async def find(self, place: Place, job: str) -> Sent | None:
         """Read back."""

@@ -1,0 +1,377 @@
+"""Slack's voice. A job's words are one message, edited; its pictures one more, in the thread of the first."""
+
+import time
+import uuid
+from collections import deque
+from collections.abc import AsyncIterator, Mapping, Sequence
+from dataclasses import replace
+from typing import Any
+
+import aiohttp
+import structlog
+
+from adapters.slack import decode, render
+from adapters.slack.api import SlackApi, SlackError
+from adapters.slack.files import Files, Spot, Upload
+from adapters.slack.people import Known, People
+from adapters.slack.store import SlackStore
+from adapters.slack.tokens import Installed, OneToken, split
+from core.errors import DeliveryError
+from core.forms import Form
+from core.links import is_allowed
+from core.messages import nearest, say
+from core.ports import Blobs
+from core.speech import Post, Sent, Shown, Tone
+from core.types import Action, Attachment, Person, Place, Request
+
+EVENT = "easel_job"
+"""The kind of metadata by which a message of ours is known again."""
+OURS = uuid.UUID("6f1f0d6e-5a37-4b53-9d2c-7a7c9b1f4e10")
+DIRECT = "D"
+"""What ids of direct messages begin with."""
+PROGRESS_A_MINUTE = 30
+"""Progress lines a workspace may be shown a minute; Slack takes 50 updates, and results go first."""
+READ_BACK = 200
+SIGN_SECONDS = 60.0
+"""How often "is drawing …" is said again: Slack takes it away after two minutes."""
+RESPONSE_SECONDS = aiohttp.ClientTimeout(total=10)
+
+log = structlog.get_logger()
+
+
+class SlackChat:
+    """Chat port. ``hooks``: hosts that a response_url may name; ``locale``: of words to nobody in particular."""
+
+    pace = 3.0
+
+    def __init__(
+        self,
+        *,
+        api: SlackApi,
+        store: SlackStore,
+        files: Files,
+        people: People,
+        tokens: OneToken | Installed,
+        blobs: Blobs,
+        http: aiohttp.ClientSession,
+        hooks: tuple[str, ...],
+        locale: str,
+    ) -> None:
+        self._api = api
+        self._store = store
+        self._files = files
+        self._people = people
+        self._tokens = tokens
+        self._blobs = blobs
+        self._http = http
+        self._hooks = hooks
+        self._locale = locale
+        self._told: dict[str, deque[float]] = {}
+        self._signed: dict[tuple[str, str], float] = {}
+
+    async def complete(self, request: Request) -> Request | None:
+        """Name, language and rights of the person, and the files a mention was delivered without."""
+        workspace = request.place.workspace
+        try:
+            await self._tokens.us(workspace)
+        except DeliveryError:
+            await self._respond(request.reply, {"text": say("slack.not_installed", self._locale)})
+            return None
+        known = await self._people.find(workspace, request.person.id)
+        if known is not None and known.is_bot:
+            return None
+        request = self._introduced(request, known)
+        if request.action is Action.SAID and request.to_us and "ts" in request.reply and not request.attachments:
+            request = replace(request, attachments=await self._files_of(request))
+        return request
+
+    def _introduced(self, request: Request, known: Known | None) -> Request:
+        name = known.name if known else request.person.name or request.person.id
+        locale = request.locale or (nearest(known.locale) if known and known.locale else self._locale)
+        person = Person(id=request.person.id, name=name)
+        return replace(request, person=person, locale=locale, is_admin=known is not None and known.is_admin)
+
+    async def _files_of(self, request: Request) -> tuple[Attachment, ...]:
+        """Slack tells of a mention now and then before it tells of its files: look at the message once more."""
+        ts = request.reply["ts"]
+        thread = request.place.thread or ts
+        try:
+            found = await self._api.look(
+                request.place.workspace,
+                "conversations.replies",
+                channel=request.place.channel,
+                ts=thread,
+                oldest=ts,
+                inclusive="true",
+                limit=1 if thread == ts else 2,
+            )
+        except SlackError:
+            return ()
+        for message in found.get("messages", []):
+            if message.get("ts") == ts:
+                return decode.files(message.get("files"), request.place.workspace)
+        return ()
+
+    async def ask(self, form: Form, request: Request) -> bool:
+        """A modal, while the trigger lives: three seconds, once."""
+        trigger = request.reply.get("trigger")
+        if not trigger:
+            return False
+        view = render.modal(form, decode.meta(replace(request, target=form.target, index=form.index), form.action))
+        try:
+            await self._api.say(request.place.workspace, "views.open", trigger_id=trigger, view=view)
+        except SlackError as error:
+            log.info("no_form", code=error.code)
+            return False
+        return True
+
+    async def post(self, place: Place, post: Post, *, to: Person, reply: Mapping[str, str]) -> Sent:
+        """A message; of private ones, words stand in the channel for ``to`` alone, pictures in a direct message."""
+        if post.private and not place.channel.startswith(DIRECT):
+            if not post.pictures and post.tone in {Tone.NOTE, Tone.REFUSAL}:
+                return await self._whisper(place, post, to, reply)
+            return await self._say(await self.private_place(place, to), post)
+        try:
+            return await self._say(place, post)
+        except SlackError as error:
+            if not error.permanent or place.channel.startswith(DIRECT):
+                raise
+            known = await self._people.find(place.workspace, to.id)
+            locale = nearest(known.locale) if known and known.locale else self._locale
+            why = say("slack.closed_channel", locale)
+            return await self._say(await self.private_place(place, to), replace(post, text=f"{post.text}\n{why}"))
+
+    async def update(self, sent: Sent, post: Post) -> Sent:
+        """Change it; pictures not yet shown are shown in its thread, those it no longer has are taken away."""
+        place = sent.place
+        shown = await self._store.files_in(place.tenant, place.channel, sent.message)
+        if shown:
+            if not post.pictures:
+                await self._files.delete(place.workspace, shown)
+            return sent
+        if post.tone is Tone.STATUS:
+            await self._show_sign(sent, post)
+            if not self._may_tell(place.workspace):
+                return sent
+        pictures: tuple[Sent, ...] = ()
+        if post.pictures:
+            thread = place.thread or sent.message
+            pictures = await self._show(replace(place, thread=thread), post)
+            if not pictures:
+                post = replace(post, text=f"{post.text}\n{say('slack.not_attached', self._locale, id=post.job)}")
+        await self._change(sent, post)
+        return replace(sent, pictures=pictures)
+
+    async def find(self, place: Place, job: str) -> Sent | None:
+        """Our message of this job, by its metadata."""
+        how = {"channel": place.channel, "include_all_metadata": "true", "limit": READ_BACK}
+        method = "conversations.replies" if place.thread else "conversations.history"
+        try:
+            us = await self._tokens.us(place.workspace)
+            found = await self._api.look(place.workspace, method, ts=place.thread or None, **how)
+        except DeliveryError as error:
+            if error.permanent:
+                return None
+            raise
+        for message in found.get("messages", []):
+            metadata = message.get("metadata") or {}
+            is_it = metadata.get("event_type") == EVENT and (metadata.get("event_payload") or {}).get("job") == job
+            if is_it and (not us.user or message.get("user") in {None, us.user}):
+                return Sent(place=place, message=str(message["ts"]))
+        return None
+
+    async def private_place(self, place: Place, person: Person) -> Place:
+        """The direct message with the person."""
+        opened = await self._api.say(place.workspace, "conversations.open", users=person.id)
+        return replace(place, channel=str(opened["channel"]["id"]), thread="")
+
+    async def link(self, sent: Sent) -> str:
+        """Its permalink."""
+        try:
+            found = await self._api.look(
+                sent.place.workspace, "chat.getPermalink", channel=sent.place.channel, message_ts=sent.message
+            )
+        except SlackError:
+            return ""
+        return str(found.get("permalink", ""))
+
+    async def forget(self, place: Place) -> None:
+        """The workspace has removed us."""
+        enterprise, team = split(place.workspace)
+        await self._store.forget(place.tenant, enterprise, team)
+        if isinstance(self._tokens, Installed):
+            self._tokens.forget(place.workspace)
+
+    async def fetch(self, attachment: Attachment, limit: int) -> AsyncIterator[bytes]:
+        """A person's file, with the token of its own workspace."""
+        us = await self._tokens.us(attachment.ref.partition(" ")[0])
+        async for chunk in self._files.fetch(attachment, limit, us.token):
+            yield chunk
+
+    async def publish_home(self, request: Request, posts: list[Post]) -> None:
+        """The home tab of one person, with the pictures Slack has files of; without them if it will not show them."""
+        tenant = request.place.tenant
+        keys = [one.picture.key for post in posts for one in post.pictures if one.picture]
+        found = {key: await self._store.file_of(tenant, key) for key in keys}
+        files = {key: file.file for key, file in found.items() if file}
+        for shown in (files, {}):
+            try:
+                await self._api.say(
+                    request.place.workspace, "views.publish", user_id=request.person.id, view=render.home(posts, shown)
+                )
+            except SlackError as error:
+                log.info("no_home", code=error.code)
+            else:
+                return
+
+    # How things are said
+
+    async def _say(self, place: Place, post: Post) -> Sent:
+        inside = await self._inside(place, post)
+        if inside:
+            try:
+                return await self._send(place, post, inside)
+            except SlackError as error:
+                if error.code != "invalid_blocks":
+                    raise
+        pictures = await self._show(place, post) if post.pictures else ()
+        if post.pictures and not pictures:
+            post = replace(post, text=f"{post.text}\n{say('slack.not_attached', self._locale, id=post.job)}")
+        return replace(await self._send(place, post), pictures=pictures)
+
+    async def _inside(self, place: Place, post: Post) -> list[tuple[str, str]]:
+        """Pictures this channel has been shown already can stand in a message: nothing is uploaded again."""
+        found = []
+        for one in post.pictures if post.tone is Tone.NOTE else ():
+            file = await self._store.file_of(place.tenant, one.picture.key, place.channel) if one.picture else None
+            if file is None:
+                return []
+            found.append((file.file, one.alt))
+        return found
+
+    async def _send(self, place: Place, post: Post, inside: Sequence[tuple[str, str]] = ()) -> Sent:
+        message = render.message(post, inside, sure=say("room.delete_sure", self._locale))
+        known = {"metadata": _metadata(post.job), "client_msg_id": _message_id(place, post.job)} if post.job else {}
+        said = await self._api.say(
+            place.workspace,
+            "chat.postMessage",
+            channel=place.channel,
+            thread_ts=place.thread or None,
+            unfurl_links=False,
+            unfurl_media=False,
+            link_names=False,
+            parse="none",
+            **message,
+            **known,
+        )
+        return Sent(place=place, message=str(said["ts"]))
+
+    async def _change(self, sent: Sent, post: Post) -> None:
+        message = render.message(post, sure=say("room.delete_sure", self._locale))
+        known = {"metadata": _metadata(post.job)} if post.job else {}
+        place = sent.place
+        await self._api.say(
+            place.workspace,
+            "chat.update",
+            channel=place.channel,
+            ts=sent.message,
+            link_names=False,
+            parse="none",
+            **message,
+            **known,
+        )
+
+    async def _show(self, place: Place, post: Post) -> tuple[Sent, ...]:
+        """The message its pictures became; none when Slack would not show them."""
+        uploads = [await self._upload(place.tenant, one) for one in post.pictures]
+        spot = Spot(
+            tenant=place.tenant,
+            workspace=place.workspace,
+            channel=place.channel,
+            thread=place.thread,
+            job=f"{post.job}@{place.channel}",
+        )
+        ts = await self._files.share(spot, uploads)
+        return (Sent(place=place, message=ts),) if ts else ()
+
+    async def _upload(self, tenant: str, one: Shown) -> Upload:
+        if one.picture is None:
+            return Upload(name=one.name, alt=one.alt, data=one.drawn or b"")
+        data = await self._blobs.read(tenant, one.picture.key)
+        return Upload(name=one.name, alt=one.alt, data=data, key=one.picture.key)
+
+    async def _whisper(self, place: Place, post: Post, to: Person, reply: Mapping[str, str]) -> Sent:
+        """For one person only: in the channel, else through what they pressed or typed, else in a direct message."""
+        message = render.message(post)
+        try:
+            said = await self._api.say(
+                place.workspace,
+                "chat.postEphemeral",
+                channel=place.channel,
+                user=to.id,
+                thread_ts=place.thread or None,
+                link_names=False,
+                parse="none",
+                **message,
+            )
+            return Sent(place=place, message=str(said.get("message_ts", "")))
+        except SlackError as error:
+            if not error.permanent:
+                raise
+        if await self._respond(reply, message):
+            return Sent(place=place, message="")
+        return await self._say(await self.private_place(place, to), replace(post, private=False))
+
+    async def _respond(self, reply: Mapping[str, str], message: Mapping[str, Any]) -> bool:
+        """Through the address that came with what was pressed or typed: five times within half an hour."""
+        url = reply.get("response_url", "")
+        if not is_allowed(url, self._hooks):
+            return False
+        body = {"response_type": "ephemeral", "replace_original": False, **message}
+        try:
+            async with self._http.post(url, json=body, allow_redirects=False, timeout=RESPONSE_SECONDS) as answer:
+                return answer.status == 200
+        except (aiohttp.ClientError, TimeoutError, OSError):
+            return False
+
+    def _may_tell(self, workspace: str) -> bool:
+        """Is there room for one more progress line this minute?"""
+        told = self._told.setdefault(workspace, deque())
+        now = time.monotonic()
+        while told and now - told[0] > 60:
+            told.popleft()
+        if len(told) >= PROGRESS_A_MINUTE:
+            return False
+        told.append(now)
+        return True
+
+    async def _show_sign(self, sent: Sent, post: Post) -> None:
+        """ "Easel is drawing …" under a thread. A courtesy: a workspace that will not have it does without."""
+        place, now = sent.place, time.monotonic()
+        spot = (place.workspace, place.thread)
+        if not place.thread or now - self._signed.get(spot, -SIGN_SECONDS) < SIGN_SECONDS:
+            return
+        if len(self._signed) > READ_BACK:
+            self._signed.clear()
+        self._signed[spot] = now
+        words = render.clip(post.text.partition("\n")[0], 50)
+        try:
+            await self._api.say(
+                place.workspace,
+                "assistant.threads.setStatus",
+                channel_id=place.channel,
+                thread_ts=place.thread,
+                status=words,
+            )
+        except SlackError as error:
+            self._signed[spot] = now + 3600
+            log.debug("no_sign", code=error.code)
+
+
+def _metadata(job: str) -> dict[str, Any]:
+    return {"event_type": EVENT, "event_payload": {"job": job}}
+
+
+def _message_id(place: Place, job: str) -> str:
+    """The same for the same job: some say that Slack then takes the message once."""
+    return str(uuid.uuid5(OURS, f"{place.tenant}/{place.channel}/{job}"))

@@ -1,0 +1,88 @@
+"""The app's manifest, from the command registry: what to paste at api.slack.com/apps. Pure."""
+
+from typing import Any
+
+from adapters.slack.app import SHORTCUT
+from core import commands
+from core.messages import say
+
+SCOPES = (
+    "app_mentions:read",
+    "channels:history",
+    "chat:write",
+    "commands",
+    "files:read",
+    "files:write",
+    "groups:history",
+    "im:history",
+    "im:write",
+    "mpim:history",
+    "reactions:read",
+    "users:read",
+)
+"""The least that everything needs (reference/slack.md §8)."""
+EVENTS = (
+    "app_home_opened",
+    "app_mention",
+    "app_uninstalled",
+    "message.channels",
+    "message.groups",
+    "message.im",
+    "message.mpim",
+    "reaction_added",
+    "reaction_removed",
+    "tokens_revoked",
+)
+NAME, COLOUR = "Easel", "#1f2937"
+HINTS = {"draw": "PROMPT --n 2 --ar 16:9", "edit": "INSTRUCTION", "wanx": "FUNCTION PROMPT", "easel": "help"}
+
+
+def manifest(locale: str, url: str = "", *, installable: bool = False) -> dict[str, Any]:
+    """For Socket Mode, or for HTTP at ``url``; ``installable`` in many workspaces, through our own pages."""
+    events = {"request_url": f"{url}/slack/events"} if url else {}
+    oauth: dict[str, Any] = {"scopes": {"bot": list(SCOPES)}}
+    if url and installable:
+        oauth["redirect_urls"] = [f"{url}/slack/oauth_redirect"]
+    return {
+        "_metadata": {"major_version": 1, "minor_version": 1},
+        "display_information": {
+            "name": NAME,
+            "description": say("slack.manifest.description", locale),
+            "background_color": COLOUR,
+        },
+        "features": {
+            "app_home": {
+                "home_tab_enabled": True,
+                "messages_tab_enabled": True,
+                "messages_tab_read_only_enabled": False,
+            },
+            "bot_user": {"display_name": NAME, "always_online": True},
+            "shortcuts": [
+                {
+                    "name": say("slack.manifest.shortcut", locale),
+                    "type": "message",
+                    "callback_id": SHORTCUT,
+                    "description": say("slack.manifest.shortcut_text", locale),
+                }
+            ],
+            "slash_commands": [_command(name, locale, url) for name in _names()],
+        },
+        "oauth_config": oauth,
+        "settings": {
+            "event_subscriptions": {**events, "bot_events": list(EVENTS)},
+            "interactivity": {"is_enabled": True, **events},
+            "org_deploy_enabled": installable,
+            "socket_mode_enabled": not url,
+            "token_rotation_enabled": installable,
+        },
+    }
+
+
+def _names() -> list[str]:
+    return list(dict.fromkeys(one.name for one in commands.commands()))
+
+
+def _command(name: str, locale: str, url: str) -> dict[str, Any]:
+    where = {"url": f"{url}/slack/events"} if url else {}
+    text = say(f"command.{name}.text", locale)
+    return {"command": f"/{name}", **where, "description": text, "usage_hint": HINTS[name], "should_escape": False}

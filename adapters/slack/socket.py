@@ -1,0 +1,92 @@
+"""Socket Mode: one connection, and a watchdog that ends the process when it has been silent too long.
+
+The SDK reconnects by itself; where that fails, a fresh process is the only cure known (reference/slack.md §3).
+"""
+
+import asyncio
+import logging
+import time
+from collections.abc import Callable
+from contextlib import suppress
+
+import aiohttp
+import structlog
+from slack_bolt.adapter.socket_mode.aiohttp import AsyncSocketModeHandler
+from slack_bolt.async_app import AsyncApp
+from slack_sdk.errors import SlackApiError
+from slack_sdk.web.async_client import AsyncWebClient
+
+from core.errors import ConfigurationError, DeliveryError
+
+PING_SECONDS = 5.0
+SILENCE = 120.0
+"""Seconds without a living connection after which the process is given up."""
+
+log = structlog.get_logger()
+
+
+class Socket:
+    """``lost`` ends the process; ``client`` speaks with the app's own token."""
+
+    def __init__(
+        self,
+        app: AsyncApp,
+        token: str,
+        client: AsyncWebClient,
+        lost: Callable[[], None],
+        *,
+        ping: float = PING_SECONDS,
+        silence: float = SILENCE,
+    ) -> None:
+        self._client = client
+        self._lost = lost
+        self._ping = ping
+        self._silence = silence
+        self._tasks: list[asyncio.Task[None]] = []
+        # The SDK's complaints may hold the address of a connection, which is as good as a token.
+        quiet = logging.getLogger("slack.socket")
+        quiet.setLevel(logging.CRITICAL + 1)
+        self._handler = AsyncSocketModeHandler(
+            app, app_token=token, web_client=client, logger=quiet, ping_interval=ping
+        )
+
+    async def open(self) -> None:
+        """Connect, now or as soon as Slack can be reached. Raises ConfigurationError for a token Slack refuses."""
+        with suppress(aiohttp.ClientError, TimeoutError):
+            try:
+                opened = await self._client.apps_connections_open(app_token=self._handler.app_token)
+                self._handler.client.wss_uri = str(opened["url"])
+            except SlackApiError as error:
+                code = error.response.get("error", "")
+                if code not in {"ratelimited", "internal_error", "service_unavailable"}:
+                    raise ConfigurationError("config.slack_app_token", setting="SLACK_APP_TOKEN", reason=code) from None
+        self._tasks = [
+            asyncio.create_task(self._connect(), name="slack connects"),
+            asyncio.create_task(self._watch(), name="slack watchdog"),
+        ]
+
+    async def check(self) -> None:
+        """Raise DeliveryError while there is no living connection."""
+        if not await self._handler.client.is_connected():
+            raise DeliveryError("slack.refused", code="not connected")
+
+    async def close(self) -> None:
+        """Take nothing more in."""
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+        await self._handler.client.close()  # type: ignore[no-untyped-call]
+
+    async def _connect(self) -> None:
+        await self._handler.client.connect()  # type: ignore[no-untyped-call]
+
+    async def _watch(self) -> None:
+        alive = time.monotonic()
+        while True:
+            await asyncio.sleep(self._ping)
+            if await self._handler.client.is_connected():
+                alive = time.monotonic()
+            elif time.monotonic() - alive > self._silence:
+                log.error("slack_silent", seconds=round(time.monotonic() - alive))
+                self._lost()
+                return

@@ -1,0 +1,99 @@
+"""What of Slack must outlive this process: installations, one-time states, and which file shows which picture."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from slack_sdk.oauth.installation_store.sqlalchemy import AsyncSQLAlchemyInstallationStore
+from slack_sdk.oauth.state_store.sqlalchemy import AsyncSQLAlchemyOAuthStateStore
+from sqlalchemy import Column, Index, MetaData, String, Table, delete, insert, select, update
+from sqlalchemy.ext.asyncio import AsyncEngine
+
+from core.storage.whole import whole
+
+STATE_SECONDS = 600
+metadata = MetaData()
+files = Table(
+    "slack_files",
+    metadata,
+    Column("tenant", String(200), primary_key=True),
+    Column("job", String(60), primary_key=True),
+    Column("name", String(200), primary_key=True),
+    Column("file", String(40), nullable=False),
+    Column("key", String(64), nullable=False),
+    Column("channel", String(40), nullable=False),
+    Column("ts", String(40), nullable=False),
+    Index(None, "tenant", "channel", "ts"),
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class File:
+    """A file of ours at Slack: ``ts`` is the message it stands in, "" while that is not known."""
+
+    job: str
+    name: str
+    file: str
+    key: str
+    channel: str
+    ts: str = ""
+
+
+@whole
+class SlackStore:
+    """Slack's tables in our database. ``installations`` and ``states`` are the SDK's own stores."""
+
+    def __init__(self, engine: AsyncEngine, client_id: str = "") -> None:
+        self._engine = engine
+        self.installations = AsyncSQLAlchemyInstallationStore(client_id, engine)
+        self.states = AsyncSQLAlchemyOAuthStateStore(expiration_seconds=STATE_SECONDS, engine=engine)
+
+    async def prepare(self) -> None:
+        """Make what is missing."""
+        async with self._engine.begin() as connection:
+            for one in (metadata, self.installations.metadata, self.states.metadata):
+                await connection.run_sync(one.create_all)
+
+    async def close(self) -> None:
+        """Let go of the database."""
+        await self._engine.dispose()
+
+    async def uploaded(self, tenant: str, found: Sequence[File]) -> None:
+        """Files that Slack has and will show; instead of earlier ones of the same names."""
+        async with self._engine.begin() as connection:
+            for one in found:
+                is_it = (files.c.tenant == tenant, files.c.job == one.job, files.c.name == one.name)
+                await connection.execute(delete(files).where(*is_it))
+                row = {name: getattr(one, name) for name in File.__dataclass_fields__}
+                await connection.execute(insert(files).values(tenant=tenant, **row))
+
+    async def shown(self, tenant: str, job: str, channel: str, ts: str) -> None:
+        """The message that shows a job's files."""
+        is_it = (files.c.tenant == tenant, files.c.job == job, files.c.channel == channel)
+        async with self._engine.begin() as connection:
+            await connection.execute(update(files).where(*is_it).values(ts=ts))
+
+    async def files_of(self, tenant: str, job: str) -> Mapping[str, File]:
+        """A job's files by name."""
+        found = await self._files(files.c.tenant == tenant, files.c.job == job)
+        return {one.name: one for one in found}
+
+    async def files_in(self, tenant: str, channel: str, ts: str) -> Sequence[File]:
+        """The files a message shows."""
+        return await self._files(files.c.tenant == tenant, files.c.channel == channel, files.c.ts == ts)
+
+    async def file_of(self, tenant: str, key: str, channel: str = "") -> File | None:
+        """A file that shows the picture of that key, in the channel if one is named."""
+        there = files.c.channel == channel if channel else files.c.channel != ""
+        found = await self._files(files.c.tenant == tenant, files.c.key == key, files.c.ts != "", there)
+        return found[-1] if found else None
+
+    async def forget(self, tenant: str, enterprise: str | None, team: str | None) -> None:
+        """The workspace has removed us."""
+        async with self._engine.begin() as connection:
+            await connection.execute(delete(files).where(files.c.tenant == tenant))
+        await self.installations.async_delete_all(enterprise_id=enterprise, team_id=team)
+
+    async def _files(self, *which: object) -> list[File]:
+        async with self._engine.begin() as connection:
+            rows = (await connection.execute(select(files).where(*which))).mappings()  # type: ignore[arg-type]
+            return [File(**{name: row[name] for name in File.__dataclass_fields__}) for row in rows]

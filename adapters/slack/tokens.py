@@ -1,0 +1,110 @@
+"""Which bot token speaks for which workspace: the one set, or those of installations, renewed before they end."""
+
+import asyncio
+import time
+from collections import defaultdict
+from dataclasses import dataclass
+
+import aiohttp
+from slack_sdk.errors import SlackClientError
+from slack_sdk.oauth.installation_store import Bot
+from slack_sdk.oauth.token_rotation.async_rotator import AsyncTokenRotator
+from slack_sdk.web.async_client import AsyncWebClient
+
+from adapters.slack.store import SlackStore
+from core.errors import DeliveryError
+
+RENEW_MINUTES = 120
+"""A token lives twelve hours; a job may take minutes, never hours."""
+KNOWN_SECONDS = 60.0
+"""How long a token read from the database is used without looking again."""
+
+
+def split(workspace: str) -> tuple[str | None, str | None]:
+    """Enterprise and team of a workspace: "E1.T1", "T1", or "E1." for an organisation as a whole."""
+    enterprise, dot, team = workspace.rpartition(".")
+    return (enterprise or None if dot else None), team or None
+
+
+def workspace_of(enterprise: str | None, team: str | None) -> str:
+    """A workspace's id, the enterprise before it where there is one."""
+    return f"{enterprise}.{team or ''}" if enterprise else (team or "")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Us:
+    """The bot as one workspace knows it."""
+
+    workspace: str
+    token: str
+    user: str = ""
+    bot: str = ""
+
+
+class OneToken:
+    """SLACK_BOT_TOKEN: one workspace, which auth.test named at the start."""
+
+    def __init__(self, us: Us) -> None:
+        self._us = us
+
+    async def us(self, workspace: str, *, anew: bool = False) -> Us:  # noqa: ARG002  # it never changes
+        """Raises DeliveryError for any other workspace."""
+        if workspace != self._us.workspace:
+            raise not_installed()
+        return self._us
+
+
+class Installed:
+    """Installations of many workspaces. ``rotator`` needs the app's own id and secret."""
+
+    def __init__(self, store: SlackStore, client: AsyncWebClient, client_id: str, client_secret: str) -> None:
+        self._store = store
+        self._rotator = AsyncTokenRotator(client_id=client_id, client_secret=client_secret, client=client)
+        self._locks: defaultdict[str, asyncio.Lock] = defaultdict(asyncio.Lock)
+        self._known: dict[str, tuple[Us, float]] = {}
+
+    async def us(self, workspace: str, *, anew: bool = False) -> Us:
+        """Read, and renewed by one at a time, as a refresh token works once. Raises DeliveryError."""
+        known = self._known.get(workspace)
+        if known and not anew and time.monotonic() - known[1] < KNOWN_SECONDS:
+            return known[0]
+        async with self._locks[workspace]:
+            bot = await self._find(workspace)
+            if bot is None:
+                self._known.pop(workspace, None)
+                raise not_installed()
+            bot = await self._renewed(bot)
+            us = Us(workspace=workspace, token=bot.bot_token, user=bot.bot_user_id or "", bot=bot.bot_id or "")
+            self._known[workspace] = (us, time.monotonic())
+            return us
+
+    def forget(self, workspace: str) -> None:
+        """Do not use what is remembered."""
+        self._known.pop(workspace, None)
+
+    async def _find(self, workspace: str) -> Bot | None:
+        enterprise, team = split(workspace)
+        find = self._store.installations.async_find_bot
+        found = await find(enterprise_id=enterprise, team_id=team) if team else None
+        if found is None and enterprise:
+            found = await find(enterprise_id=enterprise, team_id=None, is_enterprise_install=True)
+        return found
+
+    async def _renewed(self, bot: Bot) -> Bot:
+        """Another process may have been quicker: then its token is in the database."""
+        if bot.bot_refresh_token is None:
+            return bot
+        try:
+            fresh = await self._rotator.perform_bot_token_rotation(bot=bot, minutes_before_expiration=RENEW_MINUTES)
+        except (SlackClientError, aiohttp.ClientError, TimeoutError):
+            workspace = workspace_of(bot.enterprise_id, bot.team_id)
+            return await self._find(workspace) or bot
+        if fresh is None:
+            return bot
+        await self._store.installations.async_save_bot(fresh)
+        return fresh
+
+
+def not_installed() -> DeliveryError:
+    """Nobody installed us there, or they removed us."""
+    return DeliveryError("slack.not_installed", permanent=True)

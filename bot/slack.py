@@ -1,0 +1,178 @@
+"""Puts Slack together from its settings: the voice first, which jobs need, then the ears."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass
+from urllib.parse import urljoin, urlsplit
+
+import aiohttp
+from slack_bolt.oauth.async_oauth_flow import AsyncOAuthFlow
+from slack_bolt.oauth.async_oauth_settings import AsyncOAuthSettings
+from slack_sdk.errors import SlackApiError
+from slack_sdk.web.async_client import AsyncWebClient
+from starlette.routing import Route
+
+from adapters.slack.api import SlackApi, session
+from adapters.slack.app import SlackApp
+from adapters.slack.chat import SlackChat
+from adapters.slack.decode import PLATFORM
+from adapters.slack.files import Files
+from adapters.slack.guard import SlackGuard, install_routes
+from adapters.slack.manifest import SCOPES
+from adapters.slack.people import People
+from adapters.slack.socket import Socket
+from adapters.slack.store import SlackStore
+from adapters.slack.tokens import Installed, OneToken, Us, workspace_of
+from adapters.web.health import Check
+from bot.settings import Settings
+from bot.wiring import Easel
+from core.errors import ConfigurationError
+from core.ports import Blobs
+from core.storage import database
+
+HOOKS = "hooks.slack.com"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Slack:
+    """Everything of Slack that jobs need, before there is anything to listen for."""
+
+    settings: Settings
+    http: aiohttp.ClientSession
+    store: SlackStore
+    tokens: OneToken | Installed
+    api: SlackApi
+
+    def chat(self, blobs: Blobs) -> SlackChat:
+        """Slack's voice."""
+        hooks = (HOOKS, *(one for one in (urlsplit(self.settings.slack_api_url).netloc,) if ":" in one))
+        return SlackChat(
+            api=self.api,
+            store=self.store,
+            files=Files(self.api, self.store, self.http, self.settings.slack_file_hosts),
+            people=People(self.api),
+            tokens=self.tokens,
+            blobs=blobs,
+            http=self.http,
+            hooks=hooks,
+            locale=self.settings.locale,
+        )
+
+
+@asynccontextmanager
+async def open_slack(settings: Settings) -> AsyncIterator[Slack]:
+    """Raises ConfigurationError naming the setting that is missing or refused."""
+    check(settings)
+    async with AsyncExitStack() as stack:
+        http = await stack.enter_async_context(session())
+        settings.data_dir.mkdir(parents=True, exist_ok=True, mode=0o700)
+        store = SlackStore(database.open_async(settings.database), settings.slack_client_id or "")
+        stack.push_async_callback(store.close)
+        await store.prepare()
+        client = web_client(settings, http)
+        tokens: OneToken | Installed
+        if settings.slack_bot_token:
+            tokens = OneToken(await _who_we_are(client, settings.slack_bot_token.get_secret_value()))
+        else:
+            assert settings.slack_client_id is not None  # noqa: S101  # check() saw to it
+            assert settings.slack_client_secret is not None  # noqa: S101
+            secret = settings.slack_client_secret.get_secret_value()
+            tokens = Installed(store, client, settings.slack_client_id, secret)
+
+        async def token(workspace: str, *, anew: bool = False) -> str:
+            return (await tokens.us(workspace, anew=anew)).token
+
+        api = SlackApi(settings.slack_api_url, http, token)
+        yield Slack(settings=settings, http=http, store=store, tokens=tokens, api=api)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Ears:
+    """What listens to Slack: paths for the web server, and how readiness asks whether it does."""
+
+    routes: list[Route]
+    checks: dict[str, Check]
+
+
+@asynccontextmanager
+async def listening(slack: Slack, easel: Easel, lost: asyncio.Event) -> AsyncIterator[Ears]:
+    """Socket Mode, HTTP, or both. ``lost`` is set when the socket is lost for good."""
+    settings = slack.settings
+    chat = easel.tools.chats[PLATFORM]
+    assert isinstance(chat, SlackChat)  # noqa: S101  # made above
+    app = SlackApp(easel.service, easel.tools, chat, web_client(settings, slack.http), settings.locale)
+    routes: list[Route] = []
+    checks: dict[str, Check] = {}
+    async with AsyncExitStack() as stack:
+        stack.push_async_callback(app.close)
+        if settings.slack_signing_secret:
+            routes += SlackGuard(app.bolt, settings.slack_signing_secret.get_secret_value()).routes()
+        if settings.slack_client_id:
+            routes += install_routes(_flow(slack))
+        if settings.slack_app_token:
+            client = web_client(settings, slack.http)
+            socket = Socket(app.bolt, settings.slack_app_token.get_secret_value(), client, lost.set)
+            await socket.open()
+            stack.push_async_callback(socket.close)
+            checks["slack"] = socket.check
+        yield Ears(routes=routes, checks=checks)
+
+
+def web_client(settings: Settings, http: aiohttp.ClientSession, token: str | None = None) -> AsyncWebClient:
+    """A client that repeats nothing by itself."""
+    return AsyncWebClient(token=token, base_url=settings.slack_api_url, session=http, timeout=15, retry_handlers=[])
+
+
+def check(settings: Settings) -> None:
+    """Every way in needs a way out, and the other way round. Raises ConfigurationError."""
+    pair = {"SLACK_CLIENT_ID": settings.slack_client_id, "SLACK_CLIENT_SECRET": settings.slack_client_secret}
+    if any(pair.values()):
+        needed = {**pair, "EASEL_PUBLIC_URL": settings.public_url}
+        missing = next((name for name, value in needed.items() if not value), None)
+        if missing:
+            raise ConfigurationError("config.slack_pair", setting=missing)
+    if not (settings.slack_bot_token or settings.slack_client_id):
+        setting = "SLACK_APP_TOKEN" if settings.slack_app_token else "SLACK_SIGNING_SECRET"
+        raise ConfigurationError("config.slack_way_out", setting=setting)
+    if not (settings.slack_app_token or settings.slack_signing_secret):
+        setting = "SLACK_BOT_TOKEN" if settings.slack_bot_token else "SLACK_CLIENT_ID"
+        raise ConfigurationError("config.slack_way_in", setting=setting)
+
+
+async def _who_we_are(client: AsyncWebClient, token: str) -> Us:
+    try:
+        us = await client.auth_test(token=token)
+    except SlackApiError as error:
+        reason = str(error.response.get("error", "?"))
+        raise ConfigurationError("config.slack_bot_token", setting="SLACK_BOT_TOKEN", reason=reason) from None
+    except (aiohttp.ClientError, TimeoutError, OSError) as error:
+        reason = type(error).__name__
+        raise ConfigurationError("config.slack_unreachable", setting="EASEL_SLACK_API_URL", reason=reason) from None
+    return Us(
+        workspace=workspace_of(us.get("enterprise_id"), us.get("team_id")),
+        token=token,
+        user=str(us.get("user_id") or ""),
+        bot=str(us.get("bot_id") or ""),
+    )
+
+
+def _flow(slack: Slack) -> AsyncOAuthFlow:
+    """The SDK's own pages: one-time states in our database, bound to a cookie."""
+    settings = slack.settings
+    assert settings.slack_client_secret is not None  # noqa: S101  # check() saw to it
+    base = (settings.public_url or "").rstrip("/")
+    return AsyncOAuthFlow(
+        client=web_client(settings, slack.http),
+        settings=AsyncOAuthSettings(
+            client_id=settings.slack_client_id,
+            client_secret=settings.slack_client_secret.get_secret_value(),
+            scopes=list(SCOPES),
+            redirect_uri=f"{base}/slack/oauth_redirect",
+            install_path="/slack/install",
+            redirect_uri_path="/slack/oauth_redirect",
+            authorization_url=urljoin(settings.slack_api_url, "/oauth/v2/authorize"),
+            installation_store=slack.store.installations,
+            state_store=slack.store.states,
+        ),
+    )

@@ -1,0 +1,98 @@
+"""hear: what a platform delivered, understood: who said it, in which language, of which picture, and what it asks."""
+
+from dataclasses import replace
+from typing import Any
+
+from core import actions, grammar
+from core.catalog import PROMPT_OPTIONAL
+from core.errors import EaselError, NotFound, Rejected
+from core.flow import take
+from core.flow.tools import Tools
+from core.types import Action, Request, from_json, to_json
+
+COMMANDS = ("draw", "edit", "wanx", "easel")
+COUNTED = frozenset({Action.VOTE, Action.UNVOTE, Action.FAVOURITE, Action.UNFAVOURITE})
+
+
+async def understand(tools: Tools, given: dict[str, Any]) -> dict[str, Any] | None:
+    """The request with everything its answer needs, as JSON; None when it asks nothing of us, or was refused."""
+    told = await tools.chats[given["place"]["platform"]].complete(from_json(Request, given))
+    if told is None:
+        return None
+    try:
+        meant = await _meant(tools, await aimed(tools, told))
+    except EaselError as error:
+        await take.refuse(tools, told, error)
+        return None
+    return None if meant is None else to_json(meant)
+
+
+async def aimed(tools: Tools, request: Request) -> Request:
+    """At the step that the message it is about shows. What is attached goes first."""
+    if request.message and not request.attachments:
+        try:
+            return replace(request, target=await tools.store.step_of_message(request.place, request.message))
+        except NotFound:
+            return request
+    return request
+
+
+async def _meant(tools: Tools, request: Request) -> Request | None:
+    if request.action is Action.REACTED:
+        return await reacted(tools, request)
+    if request.action is not Action.SAID:
+        return request
+    is_ours = await tools.store.is_ours(request.place)
+    if request.to_us:
+        return spoken(request, in_our_thread=is_ours)
+    if not is_ours and request.target is None:
+        return None
+    return replace(request, action=Action.EDIT)
+
+
+async def reacted(tools: Tools, request: Request) -> Request | None:
+    """What an emoji on a message of ours asks for, by the workspace's own map."""
+    if request.target is None:
+        return None
+    custom = (await tools.store.settings(request.place.tenant)).get("reactions")
+    reaction = actions.reaction(request.text, custom)
+    action = actions.asked_by(reaction, added=request.added) if reaction else None
+    if reaction is None or action is None:
+        return None
+    return replace(request, action=action, text="", index=reaction.index if action in COUNTED else None)
+
+
+def spoken(request: Request, *, in_our_thread: bool) -> Request:
+    """Words said to Easel: a command, with or without its slash, else an instruction. Raises Rejected.
+
+    In a thread of ours "draw a hat on her" is an instruction; elsewhere, without a picture, it asks for a drawing.
+    """
+    first, _, rest = request.text.partition(" ")
+    name = first.lower().removeprefix("/")
+    is_command = first.startswith("/") or name in {"wanx", "easel"}
+    if name == "draw" and not (in_our_thread or request.attachments or request.target):
+        is_command = True
+    if name in COMMANDS and is_command:
+        action, text = grammar.command(name, rest.strip())
+        return replace(request, action=action, text=text)
+    alone = _alone(request.text)
+    if alone is not None:
+        return replace(request, action=alone, text="")
+    if not request.text and not request.attachments:
+        return replace(request, action=Action.HELP)
+    return replace(request, action=Action.EDIT)
+
+
+def needs_words(request: Request) -> bool:
+    """Came a command without the words it cannot do without?"""
+    can_do_without = {*PROMPT_OPTIONAL, Action.AGAIN, Action.RERUN}
+    return request.action.makes_pictures and not request.text and request.action not in can_do_without
+
+
+def _alone(text: str) -> Action | None:
+    """A word of /easel that is all there is: "@Easel undo"."""
+    word = text.lower().removeprefix("/")
+    try:
+        return grammar.command("easel", word)[0] if word and " " not in word else None
+    except Rejected:
+        return None
