@@ -2,7 +2,9 @@
 
 import asyncio
 import signal
-from contextlib import AsyncExitStack
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass
 
 import structlog
 
@@ -29,28 +31,50 @@ def run_bot(role: str) -> int:
 
 async def _run(chosen: settings.Settings, *, listens: bool) -> int:
     """Finish what was left, and go on taking work until told to stop. 1 when a platform was lost for good."""
-    stop, lost = asyncio.Event(), asyncio.Event()
+    stop = asyncio.Event()
     for number in (signal.SIGINT, signal.SIGTERM):
         asyncio.get_running_loop().add_signal_handler(number, stop.set)
+    async with running(chosen, listens=listens) as bot:
+        log.info("ready", address=bot.address)
+        waiting = [asyncio.create_task(one.wait()) for one in (stop, bot.lost)]
+        await asyncio.wait(waiting, return_when=asyncio.FIRST_COMPLETED)
+        for one in waiting:
+            one.cancel()
+    return int(bot.lost.is_set())
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Running:
+    """The bot at work; ``lost`` is set when a platform cannot be reached any more."""
+
+    easel: wiring.Easel
+    address: str
+    lost: asyncio.Event
+
+
+@asynccontextmanager
+async def running(
+    chosen: settings.Settings, *, listens: bool = True, simulator: SimulatorConfig | None = None
+) -> AsyncIterator[Running]:
+    """Every platform whose settings are present. Raises ConfigurationError naming the setting."""
     port = wiring.listen(chosen)
+    lost = asyncio.Event()
     async with AsyncExitStack() as stack:
+        stack.callback(port.close)
         there = await stack.enter_async_context(slack.open_slack(chosen)) if chosen.has_slack else None
 
         def chats(blobs: Blobs) -> dict[str, Chat]:
             found: dict[str, Chat] = {"terminal": TerminalChat(blobs, chosen.locale, quiet=True)}
             return {**found, "slack": there.chat(blobs)} if there else found
 
-        easel = await stack.enter_async_context(wiring.open_easel(chosen, chats, simulator=SimulatorConfig()))
+        opened = wiring.open_easel(chosen, chats, simulator=simulator or SimulatorConfig())
+        easel = await stack.enter_async_context(opened)
         ears = slack.Ears(routes=[], checks={})
         if there is not None and listens:
             ears = await stack.enter_async_context(slack.listening(there, easel, lost))
         web = wiring.open_web(chosen, easel, port, platforms=ears.routes, checks=ears.checks)
         await stack.enter_async_context(web)
-        log.info("ready", address=wiring.address_of(chosen, port))
-        await asyncio.wait(
-            [asyncio.ensure_future(one.wait()) for one in (stop, lost)], return_when=asyncio.FIRST_COMPLETED
-        )
-    return int(lost.is_set())
+        yield Running(easel=easel, address=wiring.address_of(chosen, port), lost=lost)
 
 
 def run_migrate() -> int:

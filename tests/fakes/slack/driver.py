@@ -1,0 +1,389 @@
+"""People in the Slack on loopback: they type, upload, press, react; what they do is delivered as Slack delivers it."""
+
+import asyncio
+import copy
+import hashlib
+import hmac
+import json
+import time
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlencode
+
+import aiohttp
+from aiohttp import web
+
+from tests.fakes.slack.socket import SocketServer
+from tests.fakes.slack.web_api import WebApi
+from tests.fakes.slack.world import Channel, File, Message, User, Workspace, World
+
+Json = dict[str, Any]
+SAMPLES = Path(__file__).parents[2] / "samples" / "slack"
+SECRET = "slack-signing-secret"
+RETRIES = (0.0, 0.2, 0.5)
+"""Seconds before a failed event is delivered again; in the real Slack at once, a minute, five minutes."""
+
+
+def sample(name: str) -> Json:
+    """A payload as Slack documents it."""
+    found: Json = json.loads((SAMPLES / f"{name}.json").read_text())
+    return found
+
+
+class Slack:
+    """One Slack with one workspace and two channels, to begin with."""
+
+    def __init__(self, world: World, api: WebApi, socket: SocketServer, http: aiohttp.ClientSession) -> None:
+        self.world = world
+        self.api = api
+        self.socket = socket
+        self.url = ""
+        self._http = http
+        self.workspace = world.workspace()
+        self.general = self.channel("general")
+        self.acknowledged: list[float] = []
+        self.event_copies = 1
+
+    def settings(self, *, socket: bool = False) -> dict[str, str]:
+        """The variables that lead an Easel here."""
+        host = self.world.base.removeprefix("http://")
+        found = {
+            "SLACK_BOT_TOKEN": self.workspace.token,
+            "EASEL_SLACK_API_URL": f"{self.world.base}/api/",
+            "EASEL_SLACK_FILE_HOSTS": host,
+        }
+        return {**found, **({"SLACK_APP_TOKEN": self.api.app_token} if socket else {"SLACK_SIGNING_SECRET": SECRET})}
+
+    def channel(self, name: str, *, invited: bool = True, workspace: Workspace | None = None) -> str:
+        """A new channel; everybody is in it, the bot if invited."""
+        there = workspace or self.workspace
+        made = Channel(id=self.world.number("C"), name=name, members=set(there.users))
+        if not invited:
+            made.members.discard(there.bot_user)
+        there.channels[made.id] = made
+        return made.id
+
+    def person(self, name: str, *, workspace: Workspace | None = None, **more: Any) -> "Somebody":
+        """Somebody new, a member of every channel."""
+        there = workspace or self.workspace
+        user = User(id=self.world.number("U"), name=name, **more)
+        there.users[user.id] = user
+        for channel in there.channels.values():
+            if not channel.is_im:
+                channel.members.add(user.id)
+        return Somebody(slack=self, workspace=there, user=user)
+
+    # Deliveries
+
+    async def event(self, name: str, workspace: Workspace | None = None, **changes: Any) -> None:
+        """An event, once or ``event_copies`` times, again while it is not acknowledged."""
+        there = workspace or self.workspace
+        body = sample(name)
+        body["event"] |= changes
+        await self.deliver_event(self.addressed(body, there))
+
+    def addressed(self, body: Json, there: Workspace) -> Json:
+        """As sent to our installation in that workspace."""
+        body |= {"team_id": there.id, "event_id": self.world.number("Ev")}
+        if there.enterprise:
+            body["enterprise_id"] = there.enterprise
+        body["authorizations"][0] |= {
+            "team_id": there.id,
+            "user_id": there.bot_user,
+            "enterprise_id": there.enterprise,
+        }
+        return body
+
+    async def deliver_event(self, body: Json) -> None:
+        """Deliver until acknowledged, as Slack does."""
+        await asyncio.gather(*(self._deliver_event(copy.deepcopy(body)) for _ in range(self.event_copies)))
+
+    async def _deliver_event(self, body: Json) -> None:
+        if not self.url:
+            await self.socket.deliver("events_api", body)
+            return
+        for attempt, seconds in enumerate((0.0, *RETRIES)):
+            await asyncio.sleep(seconds)
+            headers = {"X-Slack-Retry-Num": str(attempt), "X-Slack-Retry-Reason": "http_error"} if attempt else {}
+            status, _ = await self.post(json.dumps(body).encode(), "application/json", headers)
+            if status == 200:
+                return
+
+    async def command(self, there: Workspace, user: User, channel: str, text: str) -> Json:
+        """A slash command; what the acknowledgement said."""
+        name, _, rest = text.partition(" ")
+        body = sample("slash_command") | {
+            "team_id": there.id,
+            "channel_id": channel,
+            "user_id": user.id,
+            "user_name": user.name,
+            "command": name,
+            "text": rest,
+            "trigger_id": self.world.trigger(),
+            "response_url": self.hook(),
+        }
+        if there.enterprise:
+            body["enterprise_id"] = there.enterprise
+        if not self.url:
+            return await self.socket.deliver("slash_commands", body) or {}
+        _, answer = await self.post(urlencode(body).encode(), "application/x-www-form-urlencoded")
+        return _json(answer)
+
+    def hook(self) -> str:
+        """A response address."""
+        name = self.world.number("hook")
+        self.world.hooks[name] = []
+        return f"{self.world.base}/commands/{name}"
+
+    async def interact(self, body: Json) -> Json:
+        """A press, a shortcut, a modal; what the acknowledgement said."""
+        if not self.url:
+            return await self.socket.deliver("interactive", body) or {}
+        data = urlencode({"payload": json.dumps(body)}).encode()
+        _, answer = await self.post(data, "application/x-www-form-urlencoded")
+        return _json(answer)
+
+    async def post(self, data: bytes, kind: str, headers: Mapping[str, str] | None = None) -> tuple[int, str]:
+        """Signed, to the request address; the time until the answer is kept."""
+        signed = {**sign(data), "Content-Type": kind, **(headers or {})}
+        began = time.perf_counter()
+        try:
+            async with self._http.post(f"{self.url}/slack/events", data=data, headers=signed) as answer:
+                text = await answer.text()
+                self.acknowledged.append(time.perf_counter() - began)
+                return answer.status, text
+        except aiohttp.ClientError:
+            return 0, ""
+
+    async def until(self, found: Callable[[], Any], seconds: float = 30) -> Any:
+        """Wait for something to be so."""
+        async with asyncio.timeout(seconds):
+            while not (value := found()):
+                await asyncio.sleep(0.02)
+            return value
+
+
+class Somebody:
+    """A person in a workspace."""
+
+    def __init__(self, *, slack: Slack, workspace: Workspace, user: User) -> None:
+        self.slack = slack
+        self.workspace = workspace
+        self.user = user
+        self.id = user.id
+
+    @property
+    def direct(self) -> str:
+        """The direct message with the bot."""
+        return self.slack.api.direct(self.workspace, self.id)
+
+    @property
+    def easel(self) -> str:
+        """How the bot is mentioned."""
+        return f"<@{self.workspace.bot_user}>"
+
+    async def types(self, text: str, channel: str = "") -> Json:
+        """A slash command."""
+        return await self.slack.command(self.workspace, self.user, channel or self.slack.general, text)
+
+    def uploads(self, photo: Path | bytes, name: str = "photo.png", **more: Any) -> File:
+        """A file of theirs."""
+        data = photo if isinstance(photo, bytes) else photo.read_bytes()
+        name = name if isinstance(photo, bytes) else photo.name
+        kind = "image/jpeg" if name.endswith("jpg") else "image/png"
+        file = File(id=self.slack.world.number("F"), name=name, data=data, owner=self.id, mimetype=kind, **more)
+        self.slack.world.files[file.id] = file
+        return file
+
+    async def says(
+        self,
+        text: str,
+        channel: str = "",
+        *,
+        thread: str = "",
+        files: Sequence[File] = (),
+        as_events: Sequence[str] = ("message", "app_mention"),
+        bare: bool = False,
+    ) -> str:
+        """A message; its ts. A mention is told of twice, by message and by app_mention, in the order of ``as_events``.
+
+        ``bare``: app_mention without its files.
+        """
+        world = self.slack.world
+        channel = channel or self.slack.general
+        said = Message(
+            channel=channel,
+            ts=world.stamp(),
+            user=self.id,
+            text=text,
+            thread_ts=thread,
+            files=[one.id for one in files],
+        )
+        world.messages.append(said)
+        told = [world.file_json(one, full=False) for one in files]
+        common: Json = {"user": self.id, "channel": channel, "text": text, "ts": said.ts, "event_ts": said.ts}
+        if thread:
+            common["thread_ts"] = thread
+        is_direct = self.workspace.channels[channel].is_im
+        for kind in as_events:
+            if kind == "app_mention" and (self.easel not in text or is_direct):
+                continue
+            with_files = {"files": told} if told and not (bare and kind == "app_mention") else {}
+            share = {"subtype": "file_share"} if told and kind == "message" else {}
+            where = {"channel_type": "im" if is_direct else "channel"} if kind == "message" else {}
+            await self.slack.event(kind, self.workspace, **common, **with_files, **share, **where)
+        return said.ts
+
+    async def reacts(self, message: Message, emoji: str, *, added: bool = True) -> None:
+        """Add a reaction, or take it away."""
+        item = {"type": "message", "channel": message.channel, "ts": message.ts}
+        name = "reaction_added" if added else "reaction_removed"
+        await self.slack.event(name, self.workspace, user=self.id, reaction=emoji, item=item)
+
+    async def presses(self, message: Message, label: str) -> Json:
+        """A button, or an entry of a menu, by its label."""
+        action = next(one for name, one in message.buttons.items() if label in name)
+        return await self.slack.interact(self.press(message, action))
+
+    def press(self, message: Message, action: Json) -> Json:
+        """The payload of a press."""
+        body = sample("block_actions_button")
+        body["actions"] = [{**action, "action_ts": "1.0", "block_id": "b"}]
+        body["container"] |= {"message_ts": message.ts, "channel_id": message.channel}
+        if message.thread_ts:
+            body["container"]["thread_ts"] = message.thread_ts
+        if message.only_for:
+            body.pop("message")
+            body["container"]["is_ephemeral"] = True
+        else:
+            body["message"] = self.slack.world.message_json(message)
+        body["channel"] = {"id": message.channel, "name": "general"}
+        return self.by_me(body)
+
+    def by_me(self, body: Json) -> Json:
+        """With my name on it, and a fresh trigger."""
+        body |= {"trigger_id": self.slack.world.trigger()}
+        if "response_url" in body:
+            body["response_url"] = self.slack.hook()
+        body["user"] = {"id": self.id, "username": self.user.name, "name": self.user.name, "team_id": self.workspace.id}
+        body["team"] = {"id": self.workspace.id, "domain": "test"}
+        if self.workspace.enterprise:
+            body["enterprise"] = {"id": self.workspace.enterprise, "name": "Org"}
+        return body
+
+    async def chooses_edit(self, message: Message) -> None:
+        """ "Edit this image" on a message."""
+        body = sample("message_action")
+        body["message"] = self.slack.world.message_json(message)
+        body["channel"] = {"id": message.channel, "name": "general"}
+        await self.slack.interact(self.by_me(body))
+
+    async def opens_home(self) -> Json:
+        """The home tab, once it is there."""
+        self.slack.world.homes.pop(self.id, None)
+        await self.slack.event("app_home_opened", self.workspace, user=self.id, channel=self.direct)
+        found: Json = await self.slack.until(lambda: self.slack.world.homes.get(self.id))
+        return found
+
+    async def view(self) -> Json:
+        """The modal that opened."""
+        found: Json = await self.slack.until(lambda: self.slack.world.views)
+        return found.pop(next(iter(found)))  # type: ignore[no-any-return]
+
+    async def fills(self, view: Json, **fields: Any) -> Json:
+        """Send a modal back: text, a choice, True, or files, by field; what the acknowledgement said."""
+        values = {}
+        for block in view["blocks"]:
+            if block["type"] == "input":
+                element, name = block["element"], block["block_id"]
+                values[name] = {element["action_id"]: _filled(element, fields.get(name), self.slack.world)}
+        body = sample("view_submission")
+        body["view"] |= {name: view[name] for name in ("id", "callback_id", "private_metadata")}
+        body["view"]["state"] = {"values": values}
+        return await self.slack.interact(self.by_me(body))
+
+    def sees(self, channel: str = "") -> list[Message]:
+        """What is there for their eyes."""
+        return self.slack.world.seen_by(self.id, channel or self.slack.general)
+
+    async def reads(self, words: str, channel: str = "", *, button: str = "", after: int = 0) -> Message:
+        """The newest message of the bot's that holds the words (and the button), when it is there."""
+
+        def found() -> Message | None:
+            for one in reversed(self.sees(channel)[after:]):
+                is_it = one.user == self.workspace.bot_user and words in one.words
+                if is_it and (not button or any(button in name for name in one.buttons)):
+                    return one
+            return None
+
+        message: Message = await self.slack.until(found)
+        return message
+
+    async def result(self, prompt: str, channel: str = "") -> tuple[Message, Message]:
+        """The caption of a result, and the message with its pictures."""
+        caption = await self.reads(prompt, channel, button="Again")
+        thread = caption.thread_ts or caption.ts
+
+        def shown() -> Message | None:
+            for one in reversed(self.sees(caption.channel)):
+                if one.files and one.thread_ts == thread and one.user == self.workspace.bot_user:
+                    return one
+            return None
+
+        return caption, await self.slack.until(shown)
+
+
+def _filled(element: Json, value: Any, world: World) -> Json:
+    kind = element["type"]
+    if kind == "plain_text_input":
+        return {"type": kind, "value": element.get("initial_value") if value is None else value}
+    if kind == "static_select":
+        chosen = {"value": value} if value else element.get("initial_option")
+        return {"type": kind, "selected_option": chosen}
+    if kind == "checkboxes":
+        return {"type": kind, "selected_options": element["options"] if value else element.get("initial_options", [])}
+    if kind == "file_input":
+        return {"type": kind, "files": [world.file_json(one, full=False) for one in value or ()]}
+    if kind == "conversations_select":
+        return {"type": kind, "selected_conversation": value or element.get("initial_conversation")}
+    return {"type": kind, "selected_users": value or element.get("initial_users", [])}
+
+
+def _json(text: str) -> Json:
+    try:
+        found = json.loads(text or "{}")
+    except ValueError:
+        return {"text": text}
+    return found if isinstance(found, dict) else {}
+
+
+def sign(data: bytes, at: float | None = None, secret: str = SECRET) -> dict[str, str]:
+    """Slack's two headers."""
+    stamp = str(int(time.time() if at is None else at))
+    made = hmac.new(secret.encode(), f"v0:{stamp}:".encode() + data, hashlib.sha256).hexdigest()
+    return {"X-Slack-Request-Timestamp": stamp, "X-Slack-Signature": f"v0={made}"}
+
+
+@asynccontextmanager
+async def slack(world: World | None = None) -> AsyncIterator[Slack]:
+    """Everything on a free port of loopback; at the end no payload may have broken a limit."""
+    world = world or World()
+    api, socket = WebApi(world), SocketServer()
+    app = web.Application(client_max_size=1 << 26)
+    api.routes(app)
+    socket.routes(app)
+    runner = web.AppRunner(app, access_log=None)
+    await runner.setup()
+    site = web.TCPSite(runner, "127.0.0.1", 0)
+    await site.start()
+    port = runner.addresses[0][1]
+    world.base = f"http://127.0.0.1:{port}"
+    api.socket_url = f"ws://127.0.0.1:{port}/link"
+    async with aiohttp.ClientSession() as http:
+        try:
+            yield Slack(world, api, socket, http)
+        finally:
+            await runner.cleanup()
+    assert not world.violations, world.violations

@@ -1,0 +1,80 @@
+"""Slack's side of Socket Mode: hello, envelopes until acknowledged, disconnects on demand."""
+
+import asyncio
+import itertools
+import json
+from contextlib import suppress
+from typing import Any
+
+from aiohttp import WSMsgType, web
+
+Json = dict[str, Any]
+
+
+class SocketServer:
+    """Every connection gets its share of envelopes; one not acknowledged in ``patience`` seconds is sent again."""
+
+    def __init__(self, patience: float = 3.0) -> None:
+        self.connections: list[web.WebSocketResponse] = []
+        self.opened = 0
+        self.patience = patience
+        self._waiting: dict[str, asyncio.Future[Json]] = {}
+        self._ids = itertools.count(1)
+        self._connected = asyncio.Event()
+
+    def routes(self, app: web.Application) -> None:
+        """Where the address of apps.connections.open leads."""
+        app.router.add_get("/link", self._link)
+
+    async def _link(self, request: web.Request) -> web.WebSocketResponse:
+        socket = web.WebSocketResponse(heartbeat=None)
+        await socket.prepare(request)
+        self.opened += 1
+        await socket.send_json({"type": "hello", "num_connections": 1, "connection_info": {"app_id": "A00000001"}})
+        self.connections.append(socket)
+        self._connected.set()
+        try:
+            async for message in socket:
+                if message.type is WSMsgType.TEXT:
+                    answer = json.loads(message.data)
+                    waiting = self._waiting.pop(answer.get("envelope_id", ""), None)
+                    if waiting is not None and not waiting.done():
+                        waiting.set_result(answer.get("payload") or {})
+        finally:
+            self.connections.remove(socket)
+            if not self.connections:
+                self._connected.clear()
+        return socket
+
+    async def deliver(self, kind: str, payload: Json, tries: int = 4) -> Json | None:
+        """Until acknowledged: what the acknowledgement held; None when nobody did."""
+        for attempt in range(tries):
+            await asyncio.wait_for(self._connected.wait(), 30)
+            name = f"envelope-{next(self._ids)}"
+            self._waiting[name] = asyncio.get_running_loop().create_future()
+            envelope: Json = {
+                "envelope_id": name,
+                "type": kind,
+                "payload": payload,
+                "accepts_response_payload": kind != "events_api",
+            }
+            if attempt:
+                envelope |= {"retry_attempt": attempt, "retry_reason": "timeout"}
+            waiting = self._waiting[name]
+            with suppress(ConnectionError, IndexError):
+                await self.connections[-1].send_json(envelope)
+            with suppress(TimeoutError):
+                return await asyncio.wait_for(waiting, self.patience)
+            if kind != "events_api":
+                return None
+        return None
+
+    async def disconnect(self, reason: str = "refresh_requested") -> None:
+        """Ask every connection to go, as Slack does now and then."""
+        for socket in list(self.connections):
+            await socket.send_json({"type": "disconnect", "reason": reason, "debug_info": {}})
+
+    async def cut(self) -> None:
+        """Close every connection without a word."""
+        for socket in list(self.connections):
+            await socket.close()

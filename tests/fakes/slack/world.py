@@ -1,0 +1,263 @@
+"""A Slack in memory: workspaces, people, channels, messages, files, and the faults a test asks for."""
+
+import itertools
+import json
+import time
+from collections import Counter, defaultdict, deque
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from tests.fakes.slack import limits
+
+Json = dict[str, Any]
+ALL_SCOPES = (
+    "app_mentions:read,channels:history,chat:write,commands,files:read,files:write,groups:history,im:history,"
+    "im:write,mpim:history,reactions:read,users:read"
+)
+FIRST_TOKEN = "xoxb-test-1"
+TIERS = {"1": 1, "2": 20, "3": 50, "4": 100}
+"""Calls a minute a method may be made in a workspace; we grant no more than the least Slack promises."""
+
+
+@dataclass(kw_only=True)
+class User:
+    """Somebody."""
+
+    id: str
+    name: str
+    locale: str = "en-US"
+    is_admin: bool = False
+    is_bot: bool = False
+
+
+@dataclass(kw_only=True)
+class Channel:
+    """A channel, or a direct message of ``members``."""
+
+    id: str
+    name: str
+    members: set[str]
+    archived: bool = False
+    is_im: bool = False
+
+
+@dataclass(kw_only=True)
+class File:
+    """A file: seen by Slack after ``ready``; ``shares`` by channel."""
+
+    id: str
+    name: str
+    data: bytes
+    owner: str
+    mimetype: str = "image/png"
+    alt: str = ""
+    ready: float = 0.0
+    shares: dict[str, str] = field(default_factory=dict)
+    deleted: bool = False
+    external: bool = False
+    connect: bool = False
+
+
+@dataclass(kw_only=True)
+class Message:
+    """A message; ``only_for`` somebody when it is ephemeral."""
+
+    channel: str
+    ts: str
+    user: str
+    text: str = ""
+    thread_ts: str = ""
+    blocks: list[Json] = field(default_factory=list)
+    files: list[str] = field(default_factory=list)
+    metadata: Json | None = None
+    only_for: str = ""
+    edits: int = 0
+    deleted: bool = False
+    client_msg_id: str = ""
+
+    @property
+    def words(self) -> str:
+        """What is read in its blocks, else its text."""
+        found = "\n".join(
+            one["text"]
+            for block in self.blocks
+            if block["type"] == "rich_text"
+            for part in block["elements"]
+            for one in part["elements"]
+            if one["type"] == "text"
+        )
+        return found or self.text
+
+    @property
+    def buttons(self) -> dict[str, Json]:
+        """Its buttons by label, the entries of its menus too."""
+        found: dict[str, Json] = {}
+        for block in self.blocks:
+            for one in block.get("elements", []) if block["type"] == "actions" else []:
+                if one["type"] == "button":
+                    found[one["text"]["text"]] = one
+                else:
+                    for option in one["options"]:
+                        found[option["text"]["text"]] = {**one, "selected_option": option}
+        return found
+
+
+@dataclass(kw_only=True)
+class Workspace:
+    """One team with our bot in it."""
+
+    id: str
+    token: str
+    bot_user: str
+    bot: str
+    enterprise: str | None = None
+    scopes: str = ALL_SCOPES
+    users: dict[str, User] = field(default_factory=dict)
+    channels: dict[str, Channel] = field(default_factory=dict)
+    expires: float | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Fault:
+    """What goes wrong once with a method: an ``error`` or ``status``, before or after its ``effect``; or silence."""
+
+    error: str = ""
+    status: int = 200
+    retry_after: int | None = None
+    effect: bool = False
+    drop: bool = False
+    seconds: float = 0.0
+
+
+class World:
+    """Everything Slack knows. ``ready_after``: seconds until a file is looked at; ``strict_rates``: tiers hold."""
+
+    def __init__(self, *, ready_after: float = 0.0, share_after: float = 0.0, strict_rates: bool = False) -> None:
+        self.workspaces: dict[str, Workspace] = {}
+        self.messages: list[Message] = []
+        self.files: dict[str, File] = {}
+        self.views: dict[str, Json] = {}
+        self.homes: dict[str, Json] = {}
+        self.calls: list[tuple[str, Json]] = []
+        self.violations: list[str] = []
+        self.faults: defaultdict[str, deque[Fault]] = defaultdict(deque)
+        self.dropped_shares = 0
+        self.drop_shares_with_alt = False
+        self.triggers: dict[str, float] = {}
+        self.hooks: dict[str, list[Any]] = {}
+        self.ready_after = ready_after
+        self.share_after = share_after
+        self.strict_rates = strict_rates
+        self.statuses: list[Json] = []
+        self.limited: Counter[str] = Counter()
+        self._used: defaultdict[tuple[str, str], deque[float]] = defaultdict(deque)
+        self._numbers = itertools.count(1)
+        self._stamps = itertools.count(int(time.time()))
+
+    def number(self, prefix: str) -> str:
+        """A new id."""
+        return f"{prefix}{next(self._numbers):09d}"
+
+    def stamp(self) -> str:
+        """A new message's ts."""
+        return f"{next(self._stamps)}.{next(self._numbers):06d}"
+
+    def workspace(self, id: str = "T00000001", token: str = FIRST_TOKEN, **more: Any) -> Workspace:
+        """A new one, with its bot."""
+        made = Workspace(id=id, token=token, bot_user=f"UBOT{id[1:]}", bot=f"B{id[1:]}", **more)
+        made.users[made.bot_user] = User(id=made.bot_user, name="easel", is_bot=True)
+        self.workspaces[id] = made
+        return made
+
+    def by_token(self, token: str) -> Workspace | None:
+        """Whose token it is."""
+        return next((one for one in self.workspaces.values() if one.token == token), None)
+
+    def use(self, workspace: str, method: str, tier: str) -> float | None:
+        """Count a call; seconds to wait when it is one too many."""
+        if not self.strict_rates or tier not in TIERS:
+            return None
+        now, used = time.monotonic(), self._used[workspace, method]
+        while used and now - used[0] > 60:
+            used.popleft()
+        if len(used) >= TIERS[tier]:
+            self.limited[method] += 1
+            return 60 - (now - used[0])
+        used.append(now)
+        return None
+
+    def trigger(self) -> str:
+        """A trigger for one view, alive three seconds."""
+        made = self.number("trigger.")
+        self.triggers[made] = time.monotonic() + 3
+        return made
+
+    def file_type(self, file: str) -> str | None:
+        """What Slack found a file to be, None before it has looked."""
+        found = self.files.get(file)
+        return found.mimetype if found and time.monotonic() >= found.ready and not found.deleted else None
+
+    def find(self, channel: str, ts: str) -> Message | None:
+        """A message that is still there."""
+        for one in self.messages:
+            if one.channel == channel and one.ts == ts and not one.deleted and not one.only_for:
+                return one
+        return None
+
+    def seen_by(self, user: str, channel: str) -> list[Message]:
+        """What somebody sees in a channel, threads included."""
+        return [
+            one for one in self.messages if one.channel == channel and not one.deleted and one.only_for in {"", user}
+        ]
+
+    def file_json(self, file: File, *, full: bool) -> Json:
+        """A file as Slack tells of it."""
+        if file.connect and not full:
+            return {"id": file.id, "mode": "file_access", "file_access": "check_file_info"}
+        looked = time.monotonic() >= file.ready
+        address = f"{self.base}/files-pri/T1-{file.id}/{file.name}"
+        if file.external:
+            address = "https://elsewhere.example/picture.png"
+        return {
+            "id": file.id,
+            "name": file.name,
+            "mimetype": file.mimetype if looked else "",
+            "size": len(file.data),
+            "mode": "external" if file.external else "hosted",
+            "is_external": file.external,
+            "url_private": address,
+            "url_private_download": address,
+            "shares": {"public": {name: [{"ts": ts}] for name, ts in file.shares.items()}} if file.shares else {},
+        }
+
+    base: str = ""
+
+    def message_json(self, one: Message) -> Json:
+        """A message as conversations.history tells it."""
+        found: Json = {"type": "message", "user": one.user, "text": one.text, "ts": one.ts}
+        if one.thread_ts:
+            found["thread_ts"] = one.thread_ts
+        if one.files:
+            found["files"] = [self.file_json(self.files[name], full=False) for name in one.files]
+        if one.metadata:
+            found["metadata"] = one.metadata
+        if one.user.startswith("UBOT"):
+            found["bot_id"] = "B" + one.user[4:]
+        return found
+
+    def check(self, what: str, check: Any, *arguments: Any, **named: Any) -> None:
+        """Note a broken limit; tests assert that there is none."""
+        try:
+            check(*arguments, **named)
+        except limits.Wrong as wrong:
+            self.violations.append(f"{what}: {wrong} in {json.dumps(arguments[0], ensure_ascii=False)[:600]}")
+            raise
+
+
+def given(found: Mapping[str, Any], name: str) -> Any:
+    """An argument that may have come as JSON in a form."""
+    value = found.get(name)
+    if isinstance(value, str) and value[:1] in "[{":
+        return json.loads(value)
+    return value
