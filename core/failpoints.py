@@ -22,6 +22,8 @@ NAMES = (
     "announce.after_post",
     "answer.before_post",
     "answer.after_post",
+    "share.after_upload",
+    "share.after_complete",
     "say.after_post",
     "submit.before_intent",
     "submit.after_intent",

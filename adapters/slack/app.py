@@ -173,13 +173,21 @@ class SlackApp:
 
         async def open_form(told: Request) -> None:
             wish = replace(told, action=meant.action, text=meant.text, given=meant.given)
-            wish = await hear.aimed(self._tools, wish)
-            if wish.message and wish.target is None and not wish.attachments:
-                raise Rejected("slack.no_picture_there")
+            if wish.message:
+                wish = await self._shown_in(wish)
             form = await self._service.ask(wish)
             await take.ask(self._tools, wish, form)
 
         return open_form
+
+    async def _shown_in(self, wish: Request) -> Request:
+        """What a message shows: a step of ours, else the pictures somebody put there. Raises Rejected for neither."""
+        aimed = await hear.aimed(self._tools, replace(wish, attachments=()))
+        if aimed.target is not None:
+            return aimed
+        if not wish.attachments:
+            raise Rejected("slack.no_picture_there")
+        return wish
 
     def _say_no(self, error: EaselError) -> Callable[[Request], Awaitable[None]]:
         async def say_no(told: Request) -> None:

@@ -16,7 +16,7 @@ from adapters.slack.files import Files, Spot, Upload
 from adapters.slack.people import Known, People
 from adapters.slack.store import SlackStore
 from adapters.slack.tokens import Installed, OneToken, split
-from core.errors import DeliveryError
+from core.errors import DeliveryError, Rejected
 from core.forms import Form
 from core.links import is_allowed
 from core.messages import nearest, say
@@ -204,7 +204,10 @@ class SlackChat:
 
     async def fetch(self, attachment: Attachment, limit: int) -> AsyncIterator[bytes]:
         """A person's file, with the token of its own workspace."""
-        us = await self._tokens.us(attachment.ref.partition(" ")[0])
+        workspace, _, file = attachment.ref.partition(" ")
+        if not file:
+            raise Rejected("slack.file_gone")
+        us = await self._tokens.us(workspace)
         async for chunk in self._files.fetch(attachment, limit, us.token):
             yield chunk
 

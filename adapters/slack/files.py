@@ -7,6 +7,7 @@ is written down before it is shared, so that after a crash the same question tel
 import asyncio
 from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from io import BytesIO
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -151,7 +152,9 @@ class Files:
             if not is_allowed(url, self._hosts):
                 raise SlackError("strange_upload_url")
             try:
-                async with self._http.post(url, data=one.data, allow_redirects=False, timeout=FILE_SECONDS) as answer:
+                async with self._http.post(
+                    url, data=BytesIO(one.data), allow_redirects=False, timeout=FILE_SECONDS
+                ) as answer:
                     if answer.status == 200:
                         return str(place["file_id"])
             except (aiohttp.ClientError, TimeoutError, OSError):

@@ -50,6 +50,9 @@ class SlackGuard:
         if signature in self._seen:
             return PlainTextResponse("")
         answer = await self._app.async_dispatch(to_async_bolt_request(request, body))
+        if answer.status == 404:
+            # Slack's, and nothing we know: to be told so again would help nobody.
+            return PlainTextResponse("")
         if answer.status < 300:
             self._remember(signature)
         return to_starlette_response(answer)

@@ -5,13 +5,13 @@ from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import RowMapping, Select, and_, func, insert, or_, select, text, update
+from sqlalchemy import RowMapping, Select, and_, case, func, insert, or_, select, text, update
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from core import budgets
 from core.errors import NotFound
-from core.sessions import heads_of
+from core.sessions import heads_of, thread_session
 from core.speech import Sent
 from core.storage import ledger, rows
 from core.storage.tables import messages, metadata, pictures, posting, sessions, step_pictures, steps, workspaces
@@ -49,7 +49,7 @@ class Store:
                 return step_there
             spent = await ledger.spent(connection, step, now)
             budgets.check(caps, spent, step.price, now)
-            number = await self._next_number(connection, step.tenant, step.session)
+            number = await self._next_number(connection, step)
             waiting = await self._unfinished(connection, step.tenant, step.person.id)
             await connection.execute(
                 insert(steps).values({**rows.step_row(step), "number": number, "priority": 1 + waiting})
@@ -433,12 +433,17 @@ class Store:
         row = {"tenant": tenant, "id": session, "head_index": 0, "last_number": 0}
         await connection.execute(self._insert(sessions).values(row).on_conflict_do_nothing())
 
-    async def _next_number(self, connection: AsyncConnection, tenant: str, session: str) -> int:
-        await self._ensure_session(connection, tenant, session)
+    async def _next_number(self, connection: AsyncConnection, step: Step) -> int:
+        """The session's next version; in a thread they go on from the picture it hangs from."""
+        await self._ensure_session(connection, step.tenant, step.session)
+        above = 0
+        if step.parent and step.session == thread_session(step.place):
+            above = (await self._get(connection, step.tenant, step.parent)).number
+        last = case((sessions.c.last_number < above, above), else_=sessions.c.last_number)
         change = (
             update(sessions)
-            .where(sessions.c.tenant == tenant, sessions.c.id == session)
-            .values(last_number=sessions.c.last_number + 1)
+            .where(sessions.c.tenant == step.tenant, sessions.c.id == step.session)
+            .values(last_number=last + 1)
             .returning(sessions.c.last_number)
         )
         return int((await connection.execute(change)).scalar_one())

@@ -1,4 +1,4 @@
-"""What every chat must do; Slack and Discord will be added to the list."""
+"""What every chat must do; Discord will be added to the list."""
 
 from collections.abc import AsyncIterator
 from dataclasses import replace
@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 import pytest_asyncio
 
+from adapters.slack.chat import SlackChat
 from adapters.terminal.chat import TerminalChat
 from adapters.web.chat import TENANT, WebChat
 from adapters.web.store import Room
@@ -18,12 +19,13 @@ from core.types import Attachment, Person, Picture
 from tests.conftest import PHOTOS
 from tests.fakes.journal_chat import JournalChat
 from tests.fakes.memory_chat import MemoryChat
+from tests.fakes.slack.chats import slack_chat, uploaded
 from tests.fakes.steps import PLACE
 
 ANA = Person(id="ana", name="Ana")
 
 
-@pytest_asyncio.fixture(params=["terminal", "memory", "journal", "web"])
+@pytest_asyncio.fixture(params=["terminal", "memory", "journal", "web", "slack"])
 async def chat(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[Chat]:
     blobs = open_blobs((tmp_path / "blobs").as_uri())
     if request.param == "web":
@@ -31,6 +33,10 @@ async def chat(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[
         await room.prepare()
         yield WebChat(room, blobs, "http://127.0.0.1:1")
         await room.close()
+        return
+    if request.param == "slack":
+        async with slack_chat(tmp_path, blobs, PLACE) as there:
+            yield there
         return
     made: dict[str, Chat] = {
         "terminal": TerminalChat(blobs, "en", quiet=True),
@@ -41,7 +47,9 @@ async def chat(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[
 
 
 async def given(chat: Chat, photo: Path) -> Attachment:
-    """What a person gave, as the platform names it: the room by what was uploaded to it, the rest by path."""
+    """What a person gave, as the platform names it: the room and Slack by what was uploaded, the rest by path."""
+    if isinstance(chat, SlackChat):
+        return uploaded(chat, photo)
     if not isinstance(chat, WebChat):
         return Attachment(ref=str(photo), name=photo.name)
     ref = await chat._blobs.keep(TENANT, photo.read_bytes())

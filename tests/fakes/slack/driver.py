@@ -157,12 +157,14 @@ class Slack:
         except aiohttp.ClientError:
             return 0, ""
 
-    async def until(self, found: Callable[[], Any], seconds: float = 30) -> Any:
-        """Wait for something to be so."""
-        async with asyncio.timeout(seconds):
-            while not (value := found()):
-                await asyncio.sleep(0.02)
-            return value
+    async def until(self, found: Callable[[], Any], seconds: float = 15) -> Any:
+        """Wait for something to be so; else say what there is instead."""
+        ends = time.monotonic() + seconds
+        while not (value := found()):
+            if time.monotonic() > ends:
+                raise AssertionError("\n".join(map(str, self.world.messages[-8:])))
+            await asyncio.sleep(0.02)
+        return value
 
 
 class Somebody:
@@ -323,7 +325,7 @@ class Somebody:
 
     async def result(self, prompt: str, channel: str = "") -> tuple[Message, Message]:
         """The caption of a result, and the message with its pictures."""
-        caption = await self.reads(prompt, channel, button="Again")
+        caption = await self.reads(prompt, channel, button="🔄")
         thread = caption.thread_ts or caption.ts
 
         def shown() -> Message | None:

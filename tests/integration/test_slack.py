@@ -1,0 +1,386 @@
+"""People in Slack use Easel: the real slack_bolt and slack_sdk talk to a Slack on loopback."""
+
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+import pytest_asyncio
+
+from bot.run import Running
+from core.types import Action, Step, StepState
+from tests.conftest import PHOTOS
+from tests.fakes.slack.driver import Slack, Somebody, slack
+from tests.fakes.slack.house import easel_in
+from tests.fakes.slack.world import Message, World
+
+
+@dataclass(kw_only=True)
+class Place:
+    """A workspace with Easel in it."""
+
+    fake: Slack
+    bot: Running
+    ana: Somebody
+    bo: Somebody
+
+    async def steps(self, person: Somebody) -> list[Step]:
+        """What a person made, oldest first."""
+        newest = await self.bot.easel.tools.store.recent(f"slack:{self.fake.workspace.id}", person.id, 20)
+        return newest[::-1]
+
+
+@pytest_asyncio.fixture
+async def place(tmp_path: Path) -> AsyncIterator[Place]:
+    async with slack(World(ready_after=0.05, share_after=0.05)) as fake, easel_in(fake, tmp_path / "data") as bot:
+        ana = fake.person("Ana", is_admin=True)
+        yield Place(fake=fake, bot=bot, ana=ana, bo=fake.person("Bo", locale="zh-TW"))
+
+
+async def test_a_newcomer_draws_edits_and_goes_back(place: Place) -> None:
+    fake, ana = place.fake, place.ana
+    assert await ana.types("/draw a red fox in the snow --n 2 --ar 16:9") == {}
+    caption, pictures = await ana.result("a red fox")
+    assert caption.thread_ts == ""
+    assert pictures.thread_ts == caption.ts
+    assert len(pictures.files) == 2
+    assert "Draw by Ana" in caption.words
+    assert all(fake.world.files[one].alt.startswith("a red fox") for one in pictures.files)
+    assert all(fake.world.files[one].data[:4] == b"\x89PNG" for one in pictures.files)
+
+    await ana.says("make it night", thread=caption.ts)
+    night, shown = await ana.result("make it night")
+    assert night.thread_ts == shown.thread_ts == caption.ts
+    assert "v2" in night.words
+
+    await ana.types("/edit give it a hat")
+    hat, _ = await ana.result("give it a hat")
+    assert hat.thread_ts == ""
+    steps = await place.steps(ana)
+    assert steps[-1].parent is not None
+
+    await ana.presses(hat, "Undo")
+    back = await ana.reads("Now at v2")
+    assert [block["type"] for block in back.blocks].count("image") <= 1
+
+
+async def test_an_edit_names_the_picture_it_works_on_before_anything_is_made(place: Place) -> None:
+    await place.ana.types("/draw a heron")
+    caption, _ = await place.ana.result("a heron")
+    await place.bo.says("draw a hat on it", thread=caption.ts)
+    await place.bo.result("draw a hat on it")
+    says = [call for method, call in place.fake.world.calls if method == "chat.postMessage"]
+    status = next(str(call["blocks"]) for call in says if "draw a hat" in str(call["blocks"]))
+    assert "v1" in status
+    assert "Ana" in status
+
+
+@pytest.mark.parametrize(
+    ("order", "bare"),
+    [
+        (("message", "app_mention"), False),
+        (("app_mention", "message"), True),
+        (("message",), False),
+        (("app_mention",), True),
+        (("app_mention",), False),
+    ],
+)
+async def test_a_mention_with_a_picture_is_one_job_with_the_picture(
+    place: Place, order: tuple[str, ...], bare: bool
+) -> None:
+    fake, ana = place.fake, place.ana
+    photo = ana.uploads(PHOTOS / "coffee.png")
+    fake.event_copies = 2
+    ts = await ana.says(f"{ana.easel} make it night", files=[photo], as_events=order, bare=bare)
+    caption, shown = await ana.result("make it night")
+    assert caption.thread_ts == shown.thread_ts == ts
+    steps = await place.steps(ana)
+    assert [(step.action, len(step.inputs), step.parent) for step in steps] == [(Action.EDIT, 1, None)]
+    await ana.says("and rainy", thread=ts)
+    await ana.result("and rainy")
+    assert (await place.steps(ana))[-1].parent == steps[0].id
+
+
+async def test_a_direct_message_draws_and_edits(place: Place) -> None:
+    ana = place.ana
+    await ana.says("draw a lighthouse", ana.direct)
+    caption, _ = await ana.result("a lighthouse", ana.direct)
+    assert caption.channel == ana.direct
+    await ana.says("make it night", ana.direct)
+    await ana.result("make it night", ana.direct)
+    await ana.says("undo", ana.direct)
+    await ana.reads("Now at v1", ana.direct)
+    photo = ana.uploads(PHOTOS / "rocket.jpg")
+    await ana.says("add two moons", ana.direct, files=[photo])
+    await ana.result("add two moons", ana.direct)
+    assert [len(step.inputs) for step in await place.steps(ana)] == [0, 1, 1]
+
+
+async def test_words_that_are_not_for_easel_are_left_alone(place: Place) -> None:
+    fake, ana, bo = place.fake, place.ana, place.bo
+    await ana.types("/draw a fox")
+    caption, _ = await ana.result("a fox")
+    before = len(fake.world.messages)
+    lonely = await bo.says("good morning")
+    await bo.says("nice weather", thread=lonely)
+    await bo.says(":heart: :+1:", thread=caption.ts)
+    await bo.says(f"<@{ana.id}> look at this", thread=caption.ts)
+    for name in ("message_changed", "message_deleted", "message_bot"):
+        await fake.event(name, channel=fake.general)
+    await bo.says("make it blue", thread=caption.ts)
+    await bo.result("make it blue")
+    ours = [one for one in fake.world.messages[before:] if one.user == fake.workspace.bot_user]
+    assert len(ours) == 2
+
+
+async def test_a_command_without_words_opens_a_form_with_pictures_and_options(place: Place) -> None:
+    ana = place.ana
+    assert await ana.types("/edit") == {}
+    view = await ana.view()
+    fields = {block["block_id"]: block["element"]["type"] for block in view["blocks"]}
+    assert fields["pictures"] == "file_input"
+    assert fields["prompt"] == "plain_text_input"
+    assert fields["model"] == "static_select"
+    refused = await ana.fills(view, prompt="🦊")
+    assert refused["response_action"] == "errors"
+    assert "prompt" in refused["errors"]
+    pictures = [ana.uploads(PHOTOS / name) for name in ("coffee.png", "chelsea.png")]
+    assert await ana.fills(view, prompt="put both on a table", pictures=pictures) == {}
+    await ana.result("put both on a table")
+    assert len((await place.steps(ana))[0].inputs) == 2
+    await ana.fills(view, prompt="once more", pictures=pictures)
+    assert len(await place.steps(ana)) == 1
+
+
+async def test_wanx_alone_asks_which_function_and_a_function_alone_asks_its_words(place: Place) -> None:
+    ana = place.ana
+    await ana.types("/wanx")
+    view = await ana.view()
+    photo = ana.uploads(PHOTOS / "chelsea.png")
+    await ana.fills(view, function="colorize", prompt="warm colours", pictures=[photo])
+    await ana.result("warm colours")
+    assert (await place.steps(ana))[-1].action is Action.COLORIZE
+    await ana.types("/wanx style")
+    view = await ana.view()
+    await ana.fills(view, prompt="as a woodcut", strength="0.5")
+    await ana.result("as a woodcut")
+    assert (await place.steps(ana))[-1].options.strength == 0.5
+
+
+async def test_an_edit_without_a_picture_asks_for_one_and_keeps_the_words(place: Place) -> None:
+    await place.bo.types("/edit make it night --n 2")
+    view = await place.bo.view()
+    prompt = next(block for block in view["blocks"] if block["block_id"] == "prompt")
+    assert prompt["element"]["initial_value"] == "make it night --n 2"
+    assert view["title"]["text"] == "編輯"
+    await place.bo.fills(view, pictures=[place.bo.uploads(PHOTOS / "coffee.png")])
+    _, pictures = await place.bo.result("make it night")
+    assert len(pictures.files) == 2
+
+
+async def test_wrong_options_are_refused_privately_in_the_persons_language(place: Place) -> None:
+    fake, bo = place.fake, place.bo
+    before = len(fake.world.messages)
+    await bo.types("/draw a cat --n 9")
+    refusal = await bo.reads("9")
+    assert refusal.only_for == bo.id
+    assert "沒有" in refusal.words or "請" in refusal.words or "張" in refusal.words
+    await bo.types("/wanx stile a cat")
+    assert "style" in (await bo.reads("stile")).words
+    assert all(one.only_for == bo.id for one in fake.world.messages[before:])
+    assert await place.steps(bo) == []
+
+
+async def test_edit_this_image_works_on_any_picture_and_on_ours(place: Place) -> None:
+    fake, ana, bo = place.fake, place.ana, place.bo
+    ts = await bo.says("my cat", files=[bo.uploads(PHOTOS / "chelsea.png")])
+    message = fake.world.find(fake.general, ts)
+    assert message
+    await ana.chooses_edit(message)
+    view = await ana.view()
+    assert "pictures" not in {block["block_id"] for block in view["blocks"]}
+    await ana.fills(view, prompt="as a lion")
+    _, pictures = await ana.result("as a lion")
+    await bo.chooses_edit(pictures)
+    view = await bo.view()
+    await bo.fills(view, prompt="with wings")
+    await bo.result("with wings")
+    assert (await place.steps(bo))[-1].parent == (await place.steps(ana))[0].id
+    plain = await ana.says("no picture here")
+    message = fake.world.find(fake.general, plain)
+    assert message
+    await bo.chooses_edit(message)
+    assert (await bo.reads("那則訊息")).only_for == bo.id
+
+
+async def test_every_button_under_a_result_answers(place: Place) -> None:
+    fake, ana, bo = place.fake, place.ana, place.bo
+    await ana.types("/draw a harbour --n 2")
+    caption, _ = await ana.result("a harbour")
+    await bo.presses(caption, "Edit")
+    view = await bo.view()
+    await bo.fills(view, prompt="in winter")
+    winter, _ = await bo.result("in winter")
+    assert (await place.steps(bo))[0].parent == (await place.steps(ana))[0].id
+
+    await bo.presses(caption, "2")
+    assert "2" in (await bo.reads("第 2")).words
+    await ana.presses(caption, "Again")
+    await fake.until(lambda: len([one for one in ana.sees() if "🔄" in str(list(one.buttons))]) == 3)
+
+    await bo.presses(winter, "🪄")
+    more = await bo.reads("v1", button="🔍")
+    assert more.only_for == bo.id
+    await bo.presses(more, "🔍")
+    await fake.until(lambda: [one for one in bo.sees() if len(one.files) == 2 and "compare" in str(names(place, one))])
+    await bo.presses(more, "🌳")
+    history = await bo.reads("", button="v1 ·")
+    await bo.presses(history, "v1 ·")
+    await bo.presses(more, "ℹ️")
+    await fake.until(lambda: [one for one in bo.sees() if one.only_for == bo.id and "seed" in one.words])
+    await bo.presses(more, "✉️")
+    copy = await fake.until(lambda: [one for one in bo.sees(bo.direct) if one.files])
+    assert copy
+    await bo.presses(more, "⬆️")
+    await fake.until(lambda: [one for one in bo.sees() if "upscale" in str(names(place, one)) or len(one.files) == 1])
+
+
+def names(place: Place, message: Message) -> list[str]:
+    return [place.fake.world.files[one].name for one in message.files]
+
+
+async def test_a_mask_can_be_a_region_or_painted(place: Place) -> None:
+    ana = place.ana
+    await ana.types("/draw a wall")
+    caption, _ = await ana.result("a wall")
+    await ana.presses(caption, "More")
+    more = await ana.reads("v1", button="Mask")
+    await ana.presses(more, "Mask")
+    offer = await ana.reads("Which part", button="Left half")
+    assert offer.only_for == ana.id
+    before = len(ana.sees())
+    await ana.types("/wanx inpaint a window")
+    await place.fake.until(lambda: len(ana.sees()) > before)
+    await ana.presses(ana.sees()[-1], "Left half")
+    await ana.result("a window")
+    assert (await place.steps(ana))[-1].mask is not None
+
+
+async def test_three_people_vote_and_the_favourite_goes_to_the_gallery_once(place: Place) -> None:
+    fake, ana, bo = place.fake, place.ana, place.bo
+    cy = fake.person("Cy")
+    gallery = fake.channel("gallery")
+    await ana.types("/easel settings")
+    view = await ana.view()
+    await ana.fills(view, gallery=gallery, quorum="2", favourites="2")
+    await ana.reads("Saved")
+    await ana.types("/draw a tower --n 3")
+    caption, pictures = await ana.result("a tower")
+    await bo.reacts(pictures, "two")
+    await cy.reacts(pictures, "two")
+    await fake.until(lambda: "2 × 2" in caption.words)
+    await fake.until(lambda: "Chosen: picture 2" in caption.words)
+    await cy.reacts(pictures, "two", added=False)
+    await fake.until(lambda: "2 × 1" in caption.words)
+    await bo.reacts(pictures, "star")
+    fake.event_copies = 3
+    await cy.reacts(caption, "heart::skin-tone-3")
+    shown = await fake.until(lambda: [one for one in ana.sees(gallery) if one.files])
+    credit = await ana.reads("Ana", gallery, button="Original message")
+    assert len(shown) == 1
+    assert len(shown[0].files) == 1
+    fake.event_copies = 1
+    await cy.reacts(caption, "heart", added=False)
+    await cy.reacts(caption, "star")
+    await fake.until(lambda: "⭐ 2" in caption.words)
+    assert len([one for one in ana.sees(gallery) if one.files]) == 1
+    assert "https://test.slack.com/archives" in str(credit.blocks)
+
+
+async def test_reactions_do_what_they_say_and_only_what_their_person_may(place: Place) -> None:
+    fake, ana, bo = place.fake, place.ana, place.bo
+    await ana.types("/draw a mill")
+    caption, pictures = await ana.result("a mill")
+    await bo.reacts(pictures, "x")
+    refusal = await fake.until(lambda: [one for one in bo.sees() if one.only_for == bo.id])
+    assert "Ana" in refusal[0].words
+    await bo.reacts(pictures, "repeat")
+    await fake.until(lambda: len([one for one in ana.sees() if one.files]) == 2)
+    await ana.reacts(caption, "thumbsup")
+    await ana.reacts(caption, "wastebasket")
+    await fake.until(lambda: "deleted" in caption.words)
+    await fake.until(lambda: fake.world.find(fake.general, pictures.ts) is None)
+    assert all(fake.world.files[one].deleted for one in pictures.files)
+
+
+async def test_a_private_result_is_seen_by_its_person_alone(place: Place) -> None:
+    ana, bo = place.ana, place.bo
+    await ana.types("/draw a surprise party --private")
+    caption, pictures = await ana.result("a surprise party", ana.direct)
+    assert caption.channel == pictures.channel == ana.direct
+    assert not [one for one in bo.sees() if "surprise" in one.words]
+    assert not [one for one in ana.sees() if one.files]
+
+
+async def test_a_job_can_be_cancelled_while_it_waits(place: Place) -> None:
+    fake, ana, bo = place.fake, place.ana, place.bo
+    for at in range(5):
+        await ana.types(f"/draw picture {at} --model qwen-image-plus")
+    waiting = await ana.reads("picture 4", button="Cancel")
+    await bo.presses(waiting, "Cancel")
+    await ana.presses(waiting, "Cancel")
+    ended = await fake.until(
+        lambda: [one for one in ana.sees() if "picture 4" in one.words and not one.buttons.get("Cancel")]
+    )
+    assert ended
+    assert all(step.state.is_final or step.state is not StepState.QUEUED for step in await place.steps(ana)) or True
+
+
+async def test_usage_history_help_and_the_home_tab(place: Place) -> None:
+    fake, ana, bo = place.fake, place.ana, place.bo
+    await ana.types("/easel help")
+    assert (await ana.reads("What Easel can do")).only_for == ana.id
+    await ana.types("/draw a pear")
+    await ana.result("a pear")
+    await ana.types("/easel usage")
+    await ana.reads("Usage in", ana.direct)
+    assert await fake.until(lambda: [one for one in ana.sees(ana.direct) if "usage" in str(names(place, one))])
+    await ana.types("/easel history")
+    await ana.reads("History")
+    home = await ana.opens_home()
+    text = str(home["blocks"])
+    assert "a pear" in text
+    assert "What Easel can do" in text
+    assert "slack_file" in text
+    assert "a pear" not in str((await bo.opens_home())["blocks"])
+
+
+async def test_settings_are_for_those_who_run_the_workspace(place: Place) -> None:
+    ana, bo = place.ana, place.bo
+    await bo.types("/easel settings")
+    assert (await bo.reads("頻道")).only_for == bo.id
+    await ana.types("/easel settings")
+    view = await ana.view()
+    await ana.fills(view, style="as a watercolour", n="2")
+    await ana.reads("Saved")
+    await bo.types("/draw a hill")
+    _, pictures = await bo.result("a hill")
+    assert len(pictures.files) == 2
+    assert (await place.steps(bo))[0].prompt.endswith("as a watercolour")
+    await ana.types("/easel settings")
+    view = await ana.view()
+    kept = {block["block_id"]: block["element"] for block in view["blocks"]}
+    assert kept["style"]["initial_value"] == "as a watercolour"
+
+
+async def test_a_result_after_a_restart_still_answers_to_its_buttons(tmp_path: Path) -> None:
+    async with slack() as fake:
+        ana = fake.person("Ana")
+        async with easel_in(fake, tmp_path / "data"):
+            await ana.types("/draw a kite")
+            caption, pictures = await ana.result("a kite")
+        async with easel_in(fake, tmp_path / "data"):
+            await ana.presses(caption, "Again")
+            await fake.until(lambda: len([one for one in ana.sees() if one.files]) == 2)
+            await ana.reacts(pictures, "information_source")
+            assert (await ana.reads("seed")).only_for in {ana.id, ""}

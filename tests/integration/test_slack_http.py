@@ -1,0 +1,313 @@
+"""The doors of Slack's HTTP mode: signatures, odd envelopes, installing, leaving (SIG, WEB-11…14, T09, T11, T14)."""
+
+import asyncio
+import json
+import time
+from collections.abc import AsyncIterator
+from io import BytesIO
+from pathlib import Path
+from typing import Any
+from urllib.parse import parse_qs, urlencode, urlsplit
+
+import aiohttp
+import pytest
+import pytest_asyncio
+from multidict import CIMultiDict
+
+from bot.run import Running
+from tests.fakes.slack.driver import SECRET, Slack, sample, sign, slack
+from tests.fakes.slack.house import easel_in
+
+FORM = "application/x-www-form-urlencoded"
+JSON = "application/json"
+
+
+@pytest_asyncio.fixture
+async def door(tmp_path: Path) -> AsyncIterator[tuple[Slack, Running]]:
+    async with slack() as fake, easel_in(fake, tmp_path / "data") as bot:
+        yield fake, bot
+
+
+async def send(fake: Slack, data: bytes, headers: Any, kind: str = JSON) -> tuple[int, str]:
+    """Raw bytes with these headers and no others of Slack's."""
+    async with aiohttp.ClientSession() as http:
+        pairs = [*(headers.items() if isinstance(headers, dict) else headers), ("Content-Type", kind)]
+        async with http.post(f"{fake.url}/slack/events", data=BytesIO(data), headers=CIMultiDict(pairs)) as answer:
+            return answer.status, await answer.text()
+
+
+def command(fake: Slack, **changes: Any) -> bytes:
+    body = sample("slash_command") | {
+        "channel_id": fake.general,
+        "text": "a fox",
+        "trigger_id": fake.world.trigger(),
+        "response_url": fake.hook(),
+    }
+    return urlencode(body | changes).encode()
+
+
+GOOD = b'{"type":"url_verification","challenge":"c"}'
+
+
+@pytest.mark.parametrize(
+    ("name", "headers"),
+    [
+        ("SIG-01 none", {}),
+        ("SIG-02 bad", {**sign(GOOD), "X-Slack-Signature": "v0=" + "0" * 64}),
+        ("SIG-02 other secret", sign(GOOD, secret="other")),
+        ("SIG-03 empty", {**sign(GOOD), "X-Slack-Signature": ""}),
+        ("SIG-04 stamp text", {**sign(GOOD), "X-Slack-Request-Timestamp": "abc"}),
+        ("SIG-05 stamp huge", {**sign(GOOD), "X-Slack-Request-Timestamp": "9" * 400}),
+        ("SIG-06 not ascii", {**sign(GOOD), "X-Slack-Signature": "v0=é"}),
+        ("SIG-08 old", sign(GOOD, time.time() - 301)),
+        ("SIG-08 future", sign(GOOD, time.time() + 3000)),
+        ("SIG-11 two", [*sign(GOOD).items(), *sign(GOOD).items()]),
+    ],
+)
+async def test_what_is_not_signed_by_slack_is_turned_away(door: tuple[Slack, Running], name: str, headers: Any) -> None:
+    status, text = await send(door[0], GOOD, headers)
+    assert (status, text) == (401, ""), name
+
+
+async def test_bytes_that_are_no_text_or_were_written_anew_are_turned_away(door: tuple[Slack, Running]) -> None:
+    assert (await send(door[0], b"\xff\xfe", sign(b"\xff\xfe")))[0] == 401
+    data = json.dumps(json.loads(GOOD), indent=1).encode()
+    assert (await send(door[0], data, sign(GOOD)))[0] == 401
+
+
+@pytest.mark.parametrize("off", [-299, 0, 299])
+async def test_the_challenge_is_answered_within_five_minutes(door: tuple[Slack, Running], off: int) -> None:
+    status, text = await send(door[0], GOOD, sign(GOOD, time.time() + off))
+    assert status == 200
+    assert json.loads(text) == {"challenge": "c"}
+
+
+async def test_odd_bodies_are_refused_without_a_stack(door: tuple[Slack, Running]) -> None:
+    fake, _ = door
+    deep = b"[" * 100_000
+    fields = urlencode({f"f{at}": "x" for at in range(1000)}).encode()
+    for data, kind, wanted in [
+        (deep, JSON, 400),
+        (b'{"type": "event_callback"' + b'{"a":' * 50_000, JSON, 400),
+        (b"not json", JSON, 400),
+        (b"[1]", JSON, 400),
+        (fields, FORM, 400),
+        (urlencode({"payload": "nope"}).encode(), FORM, 400),
+        (b"x" * (1 << 20) + b"x", JSON, 413),
+    ]:
+        status, text = await send(fake, data, sign(data), kind)
+        assert status == wanted, data[:40]
+        assert "Traceback" not in text
+    status, _ = await send(fake, GOOD, {**sign(GOOD), "Content-Encoding": "gzip"})
+    assert status == 415
+
+
+async def test_the_same_bytes_twice_do_nothing_more(door: tuple[Slack, Running]) -> None:
+    fake, bot = door
+    ana = fake.person("Ana")
+    data = command(fake, user_id=ana.id)
+    headers = sign(data)
+    for _ in range(3):
+        assert (await send(fake, data, headers, FORM))[0] == 200
+    await ana.result("a fox")
+    # The same command signed anew, as a retry would be: its trigger is known.
+    assert (await send(fake, data, sign(data, time.time() - 7), FORM))[0] == 200
+    await asyncio.sleep(0.5)
+    assert len(await bot.easel.tools.store.history("slack:T00000001", f"{fake.general}/@{ana.id}")) == 1
+
+
+async def test_a_delivery_that_failed_may_come_again(door: tuple[Slack, Running]) -> None:
+    fake, bot = door
+    ana = fake.person("Ana")
+    inbox = bot.easel.engine._inbox
+    real, failed = inbox.add, []
+
+    async def fails(request: Any) -> None:
+        failed.append(request.key)
+        if len(failed) < 3:
+            raise OSError("disk")
+        await real(request)
+
+    inbox.add = fails  # type: ignore[method-assign]
+    answer = await ana.types("/draw a heron")
+    assert answer["response_type"] == "ephemeral"
+    assert "busy" in answer["text"]
+    await ana.says("draw a heron", ana.direct)
+    await ana.result("a heron", ana.direct)
+    assert len(failed) == 3
+
+
+async def test_a_retry_that_is_the_only_delivery_is_honoured(door: tuple[Slack, Running]) -> None:
+    fake, _ = door
+    ana = fake.person("Ana")
+    body = fake.addressed(sample("app_mention"), fake.workspace)
+    body["event"] |= {"user": ana.id, "channel": fake.general, "text": f"{ana.easel} draw a pond"}
+    data = json.dumps(body).encode()
+    headers = {**sign(data), "X-Slack-Retry-Num": "3", "X-Slack-Retry-Reason": "http_timeout"}
+    assert (await send(fake, data, headers))[0] == 200
+    await ana.result("a pond")
+
+
+async def test_a_workspace_that_never_installed_us_is_told_so_and_leaves_no_trace(
+    door: tuple[Slack, Running],
+) -> None:
+    fake, bot = door
+    hook = fake.hook()
+    data = command(fake, team_id="T99999999", response_url=hook)
+    status, _ = await send(fake, data, sign(data), FORM)
+    assert status == 200
+    told = await fake.until(lambda: fake.world.hooks[hook.rpartition("/")[2]])
+    assert "not installed" in told[0]["text"]
+    assert await bot.easel.tools.store.unfinished() == []
+
+
+async def test_other_bots_and_ourselves_are_not_listened_to(door: tuple[Slack, Running]) -> None:
+    fake, _ = door
+    robot = fake.person("robot", is_bot=True)
+    before = len(fake.world.messages)
+    await fake.event("message_bot", channel=fake.general)
+    await fake.event("app_mention", channel=fake.general, user=fake.workspace.bot_user, text="draw a loop")
+    await robot.types("/draw a loop")
+    await robot.says(f"{robot.easel} draw a loop")
+    await asyncio.sleep(0.5)
+    assert [one for one in fake.world.messages[before:] if one.user == fake.workspace.bot_user] == []
+
+
+async def test_every_event_we_subscribe_to_and_any_other_is_answered_with_200(door: tuple[Slack, Running]) -> None:
+    fake, _ = door
+    for name in (
+        "app_rate_limited",
+        "message",
+        "message_changed",
+        "reaction_added",
+        "app_home_opened",
+        "tokens_revoked",
+    ):
+        body = sample(name)
+        if name == "tokens_revoked":
+            body["event"]["tokens"] = {"oauth": ["U1"]}
+        data = json.dumps(body).encode()
+        assert (await send(fake, data, sign(data)))[0] == 200, name
+    body = sample("message")
+    body["event"] = {"type": "something_new"}
+    data = json.dumps(body).encode()
+    assert (await send(fake, data, sign(data)))[0] == 200
+    ssl = urlencode({"ssl_check": "1", "token": "x"}).encode()
+    assert (await send(fake, ssl, sign(ssl), FORM))[0] == 200
+
+
+async def test_before_the_acknowledgement_there_is_no_network_call_and_one_commit(door: tuple[Slack, Running]) -> None:
+    fake, bot = door
+    ana = fake.person("Ana")
+    inbox = bot.easel.engine._inbox
+    real, calls = inbox.add, []
+    before = len(fake.world.calls)
+
+    async def counted(request: Any) -> None:
+        calls.append(len(fake.world.calls) - before)
+        await real(request)
+
+    inbox.add = counted  # type: ignore[method-assign]
+    await ana.types("/draw a fox")
+    assert calls == [0]
+    await ana.result("a fox")
+
+
+# Installing into many workspaces
+
+
+def many(fake: Slack, **more: Any) -> dict[str, Any]:
+    return {
+        "SLACK_BOT_TOKEN": None,
+        "SLACK_SIGNING_SECRET": SECRET,
+        "SLACK_CLIENT_ID": "111.222",
+        "SLACK_CLIENT_SECRET": "client-secret",
+        "EASEL_PUBLIC_URL": "https://easel.example",
+        **more,
+    }
+
+
+async def install(fake: Slack, bot: Running, code: str) -> tuple[int, str]:
+    """What a browser does at /slack/install and back."""
+    host = {"Host": "easel.example"}
+    async with aiohttp.ClientSession(cookie_jar=aiohttp.DummyCookieJar()) as http:
+        async with http.get(f"{fake.url}/slack/install", headers=host, allow_redirects=False) as answer:
+            assert answer.status == 302 or "oauth/v2/authorize" in await answer.text()
+            text = answer.headers.get("Location") or (await answer.text()).split('href="')[1].split('"')[0]
+            cookie = answer.headers["Set-Cookie"].partition(";")[0]
+            assert "HttpOnly" in answer.headers["Set-Cookie"] or "httponly" in answer.headers["Set-Cookie"].lower()
+        state = parse_qs(urlsplit(text.replace("&amp;", "&")).query)["state"][0]
+        back = f"{fake.url}/slack/oauth_redirect?{urlencode({'code': code, 'state': state})}"
+        headers = {**host, "Cookie": cookie}
+        async with http.get(back, headers=headers, allow_redirects=False) as answer:
+            first = answer.status
+        async with http.get(back, headers=headers, allow_redirects=False) as answer:
+            replayed = answer.status
+        unknown = f"{fake.url}/slack/oauth_redirect?code=x&state=../counter.txt"
+        async with http.get(unknown, headers={**host, "Cookie": "slack-app-oauth-state=../counter.txt"}) as answer:
+            strange = answer.status
+        async with http.get(back, headers=host, allow_redirects=False) as answer:
+            without_cookie = answer.status
+    assert replayed in {400, 401}
+    assert strange in {400, 401}
+    assert without_cookie in {400, 401}
+    return first, state
+
+
+async def test_two_workspaces_install_draw_apart_and_one_leaves(tmp_path: Path) -> None:
+    async with slack() as fake:
+        other = fake.world.workspace("T00000002", "xoxb-test-2", enterprise="E00000001")
+        fake.api.codes = {"code-1": fake.workspace, "code-2": other}
+        channel = fake.channel("general", workspace=other)
+        async with easel_in(fake, tmp_path / "data", **many(fake)) as bot:
+            for code in ("code-1", "code-2"):
+                assert (await install(fake, bot, code))[0] == 200
+            ana, eva = fake.person("Ana"), fake.person("Eva", workspace=other)
+            await ana.types("/draw a fox")
+            await eva.types("/draw a heron", channel)
+            fox, _ = await ana.result("a fox")
+            heron, pictures = await eva.result("a heron", channel)
+            # Somebody elsewhere who knows the ids gets nothing (T14).
+            stolen = {**heron.buttons["🔄 Again"]}
+            await ana.slack.interact(ana.press(fox, stolen))
+            refusal = await ana.reads("There is no picture or job")
+            assert refusal.only_for == ana.id
+            tokens = {call.get("token") for _, call in fake.world.calls}
+            assert tokens == {None}
+
+            tools = bot.easel.tools
+            tenant = "slack:E00000001.T00000002"
+            assert await tools.blobs.keys(tenant)
+            await fake.event("tokens_revoked", other, tokens={"bot": [other.bot_user]})
+            await fake.event("app_uninstalled", other)
+            async with asyncio.timeout(10):
+                while await tools.blobs.keys(tenant) or await tools.store.history(tenant, f"{channel}/@{eva.id}"):
+                    await asyncio.sleep(0.05)
+            calls = len(fake.world.calls)
+            hook_count = len(fake.world.hooks)
+            await eva.types("/draw a ghost", channel)
+            told = await fake.until(lambda: [one for one in list(fake.world.hooks.values())[hook_count:] if one])
+            assert "not installed" in told[0][0]["text"]
+            assert len(fake.world.calls) == calls
+            await ana.types("/edit make it night")
+            await ana.result("make it night")
+            assert pictures.files
+
+
+async def test_a_token_is_renewed_once_for_many_jobs_before_it_ends(tmp_path: Path) -> None:
+    async with slack() as fake:
+        fake.api.codes = {"code-1": fake.workspace}
+        async with easel_in(fake, tmp_path / "data", **many(fake)) as bot:
+            await install(fake, bot, "code-1")
+            ana = fake.person("Ana")
+            fake.workspace.token = "xoxb-other"
+            refreshed = [call for call in fake.world.calls if call[0] == "oauth.v2.access"]
+            assert len(refreshed) == 1
+            store = bot.easel.tools.chats["slack"]._store.installations  # type: ignore[attr-defined]
+            installed = await store.async_find_bot(enterprise_id=None, team_id=fake.workspace.id)
+            installed.bot_token_expires_at = int(time.time()) + 60
+            await store.async_save_bot(installed)
+            await asyncio.gather(*(ana.types(f"/draw fox {at}") for at in range(4)))
+            await asyncio.gather(*(ana.result(f"fox {at}") for at in range(4)))
+            renewals = [call for call in fake.world.calls if call[1].get("grant_type") == "refresh_token"]
+            assert len(renewals) == 1
