@@ -49,6 +49,7 @@ class Running:
 
     easel: wiring.Easel
     address: str
+    port: int
     lost: asyncio.Event
 
 
@@ -74,7 +75,8 @@ async def running(
             ears = await stack.enter_async_context(slack.listening(there, easel, lost))
         web = wiring.open_web(chosen, easel, port, platforms=ears.routes, checks=ears.checks)
         await stack.enter_async_context(web)
-        yield Running(easel=easel, address=wiring.address_of(chosen, port), lost=lost)
+        number = port.getsockname()[1]
+        yield Running(easel=easel, address=wiring.address_of(chosen, port), port=number, lost=lost)
 
 
 def run_migrate() -> int:

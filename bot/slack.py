@@ -109,7 +109,7 @@ async def listening(slack: Slack, easel: Easel, lost: asyncio.Event) -> AsyncIte
         if settings.slack_signing_secret:
             routes += SlackGuard(app.bolt, settings.slack_signing_secret.get_secret_value()).routes()
         if settings.slack_client_id:
-            routes += install_routes(_flow(slack))
+            routes += install_routes(_flow(slack), settings.locale)
         if settings.slack_app_token:
             client = web_client(settings, slack.http)
             socket = Socket(app.bolt, settings.slack_app_token.get_secret_value(), client, lost.set)

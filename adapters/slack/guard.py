@@ -11,13 +11,18 @@ from collections import OrderedDict
 from collections.abc import Awaitable, Callable
 from urllib.parse import parse_qsl
 
+import aiohttp
+from slack_bolt import BoltResponse
 from slack_bolt.adapter.starlette.async_handler import to_async_bolt_request, to_starlette_response
 from slack_bolt.async_app import AsyncApp
 from slack_bolt.oauth.async_oauth_flow import AsyncOAuthFlow
+from slack_sdk.errors import SlackClientError
 from slack_sdk.signature import SignatureVerifier
 from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response
 from starlette.routing import Route
+
+from core.messages import say
 
 SIGNATURE = re.compile(r"v0=[0-9a-f]{64}")
 STAMP = re.compile(r"[0-9]{1,12}")
@@ -92,12 +97,16 @@ def _is_readable(request: Request, body: bytes) -> bool:
         return False
 
 
-def install_routes(flow: AsyncOAuthFlow) -> list[Route]:
+def install_routes(flow: AsyncOAuthFlow, locale: str) -> list[Route]:
     """The page that leads to Slack, and where Slack leads back to."""
 
-    def through(step: Callable[..., Awaitable[object]]) -> Callable[[Request], Awaitable[Response]]:
+    def through(step: Callable[..., Awaitable[BoltResponse]]) -> Callable[[Request], Awaitable[Response]]:
         async def handled(request: Request) -> Response:
-            return to_starlette_response(await step(to_async_bolt_request(request, b"")))  # type: ignore[arg-type]
+            try:
+                found = await step(to_async_bolt_request(request, b""))
+            except (SlackClientError, aiohttp.ClientError, TimeoutError):
+                return PlainTextResponse(say("doctor.slack_unreachable", locale), 502)
+            return to_starlette_response(found)
 
         return handled
 

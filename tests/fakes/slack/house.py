@@ -19,5 +19,5 @@ async def easel_in(
     wanted = {"EASEL_DATA_DIR": folder, "EASEL_HTTP_PORT": 0, **fake.settings(socket=socket), **changes}
     chosen = settings.load(**{name: value for name, value in wanted.items() if value is not None})
     async with run.running(chosen, simulator=config or SimulatorConfig(time_scale=0.01, seed=7)) as bot:
-        fake.url = "" if socket else bot.address
+        fake.url = "" if socket else f"http://127.0.0.1:{bot.port}"
         yield bot
