@@ -132,7 +132,7 @@ async def open_easel(
             pool=pool,
             settle=settle,
         )
-        inbox = Inbox(database.open_async(inbox_url(settings)))
+        inbox = Inbox(database.open_sync(inbox_url(settings)))
         stack.push_async_callback(inbox.close)
         await inbox.prepare()
         engine = Engine(tools, database.sync_url(settings.database), theirs, inbox, lost=stop_this_process)

@@ -8,6 +8,8 @@ Their arguments are ids and small JSON values, never bytes.
 
 import asyncio
 import logging
+import time
+from collections import deque
 from collections.abc import Awaitable, Callable, Coroutine
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
@@ -42,6 +44,10 @@ UNLIMITED = 8
 """Calls at once for a model whose vendor names no limit."""
 POLL = 0.1
 """Seconds between two looks at a queue."""
+THICK = 0.03
+"""Seconds between deliveries that come thick and fast: then acknowledging goes before handing over …"""
+BREATH = 0.5
+"""… for so many seconds a request at most."""
 HEARD_LIFE = timedelta(days=1)
 SWEEP_SECONDS = 3600
 MAX_RECOVERIES = 50
@@ -62,6 +68,7 @@ class Engine:
         self._database = database
         self._inbox = inbox
         self._heard = asyncio.Event()
+        self._arrivals: deque[float] = deque(maxlen=2)
         # On SQLite there is one worker, and it recovers its own work; elsewhere each is somebody new.
         self._executor = "local" if is_sqlite(url) else uuid4().hex
         self._workers = None if is_sqlite(url) else Workers(url, self._executor)
@@ -114,7 +121,13 @@ class Engine:
         failpoint("hear.before_commit")
         await self._inbox.add(request)
         failpoint("hear.after_commit")
+        self._arrivals.append(time.monotonic())
         self._heard.set()
+
+    async def _let_others_in(self) -> None:
+        ends = time.monotonic() + BREATH
+        while time.monotonic() < min(ends, self._arrivals[0] + THICK if self._arrivals else ends):  # noqa: ASYNC110
+            await asyncio.sleep(THICK)
 
     async def _empty_inbox(self) -> None:
         """Hand over what was kept, also by an earlier process; each is known by its id, so twice is once."""
@@ -128,7 +141,8 @@ class Engine:
                         with SetWorkflowID(f"{name}:heard"):
                             await DBOS.enqueue_workflow_async(INTAKE, self._hear, to_json(request))
                         failpoint("hear.after_enqueue")
-                    await self._inbox.forget([name for name, _ in waiting])
+                        await self._inbox.forget([name])
+                        await self._let_others_in()
             except Exception:
                 log.exception("inbox_broke")
                 await asyncio.sleep(POLL)

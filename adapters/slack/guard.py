@@ -89,10 +89,13 @@ class SlackGuard:
 def _is_readable(request: Request, body: bytes) -> bool:
     """JSON or a form that can be taken apart: neither too deep nor of too many fields."""
     try:
-        if request.headers.get("content-type", "").startswith("application/x-www-form-urlencoded"):
-            fields = dict(parse_qsl(body.decode(), keep_blank_values=True, max_num_fields=MOST_FIELDS))
-            return isinstance(json.loads(fields["payload"]), dict) if "payload" in fields else True
-        return isinstance(json.loads(body), dict)
+        if not request.headers.get("content-type", "").startswith("application/x-www-form-urlencoded"):
+            return isinstance(json.loads(body), dict)
+        if body.count(b"&") >= MOST_FIELDS:
+            return False
+        if not body.startswith(b"payload="):
+            return True
+        return isinstance(json.loads(dict(parse_qsl(body.decode()))["payload"]), dict)
     except (ValueError, RecursionError):
         return False
 

@@ -7,9 +7,8 @@ from functools import wraps
 from typing import Any, TypeVar
 
 T = TypeVar("T")
-MAY_BE_TORN = frozenset({"add", "check", "close"})
-"""A question whether the database answers must not wait for one that does not; closing waits for all others; what is
-added to the inbox another task writes."""
+MAY_BE_TORN = frozenset({"check", "close"})
+"""A question whether the database answers must not wait for one that does not; closing waits for all others."""
 
 
 _running: set[asyncio.Future[Any]] = set()
