@@ -113,8 +113,8 @@ async def listening(slack: Slack, easel: Easel, lost: asyncio.Event) -> AsyncIte
         if settings.slack_app_token:
             client = web_client(settings, slack.http)
             socket = Socket(app.bolt, settings.slack_app_token.get_secret_value(), client, lost.set)
-            await socket.open()
             stack.push_async_callback(socket.close)
+            await socket.open()
             checks["slack"] = socket.check
         yield Ears(routes=routes, checks=checks)
 

@@ -153,13 +153,13 @@ class SlackChat:
             await self._show_sign(sent, post)
             if not self._may_tell(place.workspace):
                 return sent
-        pictures: tuple[Sent, ...] = ()
-        if post.pictures:
-            thread = place.thread or sent.message
-            pictures = await self._show(replace(place, thread=thread), post)
-            if not pictures:
-                post = replace(post, text=f"{post.text}\n{say('slack.not_attached', self._locale, id=post.job)}")
+        # The words first: where the message is gone, no pictures are left behind.
         await self._change(sent, post)
+        if not post.pictures:
+            return sent
+        pictures = await self._show(replace(place, thread=place.thread or sent.message), post)
+        if not pictures:
+            await self._change(sent, self._not_attached(post))
         return replace(sent, pictures=pictures)
 
     async def find(self, place: Place, job: str) -> Sent | None:
@@ -239,8 +239,11 @@ class SlackChat:
                     raise
         pictures = await self._show(place, post) if post.pictures else ()
         if post.pictures and not pictures:
-            post = replace(post, text=f"{post.text}\n{say('slack.not_attached', self._locale, id=post.job)}")
+            post = self._not_attached(post)
         return replace(await self._send(place, post), pictures=pictures)
+
+    def _not_attached(self, post: Post) -> Post:
+        return replace(post, text=f"{post.text}\n{say('slack.not_attached', self._locale, id=post.job)}")
 
     async def _inside(self, place: Place, post: Post) -> list[tuple[str, str]]:
         """Pictures this channel has been shown already can stand in a message: nothing is uploaded again."""

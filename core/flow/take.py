@@ -7,7 +7,7 @@ from typing import Any
 
 from core import budgets, grammar, posts, preferences, sessions
 from core.catalog import Model, sides_for
-from core.errors import DeliveryError, EaselError, NotFound, Rejected
+from core.errors import EaselError, NotFound, Rejected
 from core.failpoints import failpoint
 from core.flow import status
 from core.flow.tools import Tools, fail, insist, log, say
@@ -228,10 +228,8 @@ async def announce(tools: Tools, tenant: str, step_id: str) -> None:
     if step.state.is_final:
         return
     failpoint("announce.before_post")
-    try:
-        await say(tools, step, await status.working(tools, step))
-    except DeliveryError as error:
-        log.warning("undeliverable", step=step.id, error=error.key)
+    working = await status.working(tools, step)
+    await insist(tools, step.id, lambda: say(tools, step, working))
     failpoint("announce.after_post")
 
 

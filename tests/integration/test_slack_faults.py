@@ -1,0 +1,312 @@
+"""What goes wrong with Slack: lost answers, dropped shares, closed channels, strange files (F50–F63, T01, T07)."""
+
+import asyncio
+import json
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+import pytest_asyncio
+from aiohttp import web
+
+from adapters.slack import chat as chats
+from adapters.slack import files as slack_files
+from bot.run import Running
+from core.types import Step
+from tests.conftest import PHOTOS
+from tests.fakes.slack.driver import Slack, Somebody, slack
+from tests.fakes.slack.house import easel_in
+from tests.fakes.slack.world import Fault, World
+
+HOSTILE = [
+    "@everyone @here <@U000000002> <!channel> <!here> <!subteam^S1> <#C000000001>",
+    "<https://evil.example|https://bank.example> [bank](https://evil.example)",
+    "&lt;!channel&gt; &amp;lt;",
+    "``` fence ``` `tick` *bold* _under_ ~gone~",
+    "\u202egnp.exe\u202c \u2066x\u2069",
+    "{0.__class__} %s%n ${jndi:ldap://x} {{7*7}} { $secret }",
+    "'); DROP TABLE steps;--",
+    "line\nINFO admin login",
+]
+
+
+@pytest_asyncio.fixture
+async def there(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[tuple[Slack, Running, Somebody]]:
+    monkeypatch.setattr(slack_files.Files.__init__, "__defaults__", ((0.0, 0.05, 0.1, 0.2),))
+    async with slack(World(share_after=0.02)) as fake, easel_in(fake, tmp_path / "data") as bot:
+        yield fake, bot, fake.person("Ana")
+
+
+Place = tuple[Slack, Running, Somebody]
+
+
+async def made(bot: Running, person: Somebody) -> list[Step]:
+    return await bot.easel.tools.store.recent("slack:T00000001", person.id, 20)
+
+
+def results(fake: Slack) -> list[int]:
+    """How many pictures each message of ours shows."""
+    return [len(one.files) for one in fake.world.messages if one.user == fake.workspace.bot_user and one.files]
+
+
+@pytest.mark.parametrize(
+    ("method", "fault"),
+    [
+        ("chat.postMessage", Fault(retry_after=1)),
+        ("chat.postMessage", Fault(status=503)),
+        ("chat.postMessage", Fault(status=502, effect=True)),
+        ("chat.postMessage", Fault(effect=True, drop=True)),
+        ("chat.postMessage", Fault(drop=True, error="x")),
+        ("chat.update", Fault(retry_after=1)),
+        ("chat.update", Fault(effect=True, drop=True)),
+        ("files.getUploadURLExternal", Fault(status=503)),
+        ("files.getUploadURLExternal", Fault(retry_after=1)),
+        ("files.completeUploadExternal", Fault(effect=True, drop=True)),
+        ("files.completeUploadExternal", Fault(status=504, effect=True)),
+        ("files.completeUploadExternal", Fault(error="internal_error")),
+        ("files.info", Fault(status=500)),
+        ("users.info", Fault(error="internal_error")),
+    ],
+)
+async def test_one_result_whatever_answer_is_lost(there: Place, method: str, fault: Fault) -> None:
+    fake, bot, ana = there
+    fake.world.faults[method].append(fault)
+    await ana.types("/draw a fox")
+    caption, _ = await ana.result("a fox")
+    await asyncio.sleep(0.3)
+    assert results(fake) == [1]
+    said = [
+        one for one in fake.world.messages if one.user == fake.workspace.bot_user and one.blocks and not one.only_for
+    ]
+    assert [one.ts for one in said] == [caption.ts]
+    assert len(await made(bot, ana)) == 1
+
+
+async def test_a_share_that_slack_dropped_in_silence_is_repaired(there: Place) -> None:
+    fake, _, ana = there
+    fake.world.dropped_shares = 1
+    await ana.types("/draw a fox --n 2")
+    await ana.result("a fox")
+    assert results(fake) == [2]
+    assert len([one for one in fake.world.files.values() if one.deleted]) == 2
+
+
+async def test_pictures_with_alternative_text_that_slack_will_not_share_go_without(there: Place) -> None:
+    fake, _, ana = there
+    fake.world.drop_shares_with_alt = True
+    await ana.types("/draw a fox")
+    await ana.result("a fox")
+    shown = [one for one in fake.world.files.values() if one.shares]
+    assert [one.alt for one in shown] == [""]
+
+
+async def test_a_share_that_never_happens_is_said_with_the_way_to_try_again(there: Place) -> None:
+    fake, bot, ana = there
+    fake.world.dropped_shares = 2
+    await ana.types("/draw a fox")
+    caption = await ana.reads("would not attach")
+    assert "🔄 Again" in caption.buttons
+    assert results(fake) == []
+    step = (await made(bot, ana))[0]
+    await ana.types(f"/easel show {step.id}")
+    await fake.until(lambda: results(fake) == [1])
+
+
+async def test_an_upload_that_failed_is_made_again(there: Place) -> None:
+    fake, _, ana = there
+    fake.api.upload_faults = [504, 504]
+    await ana.types("/draw a fox")
+    await ana.result("a fox")
+    assert results(fake) == [1]
+
+
+@pytest.mark.parametrize("trouble", ["uninvited", "archived"])
+async def test_a_channel_closed_to_us_sends_the_result_to_its_person(there: Place, trouble: str) -> None:
+    fake, _, ana = there
+    closed = fake.channel("closed", invited=trouble != "uninvited")
+    fake.workspace.channels[closed].archived = trouble == "archived"
+    await ana.types("/draw a fox", closed)
+    caption, _ = await ana.result("a fox", ana.direct)
+    assert caption.channel == ana.direct
+    told = [call for method, call in fake.world.calls if method == "chat.postMessage"]
+    assert "/invite @Easel" in str(told[-1]["blocks"])
+    # A refusal needs no channel: it comes through what was typed.
+    await ana.types("/draw a fox --n 99", closed)
+    hook = await fake.until(lambda: [used for used in fake.world.hooks.values() if used])
+    assert "99" in hook[0][0]["text"]
+
+
+async def test_a_message_or_channel_gone_in_the_middle_sends_the_result_to_its_person(there: Place) -> None:
+    fake, _, ana = there
+    await ana.types("/draw a fox --model qwen-image-plus")
+    status = await ana.reads("a fox")
+    status.deleted = True
+    caption = await ana.reads("a fox", ana.direct, button="🔄")
+    assert caption.channel == ana.direct
+    await fake.until(lambda: [one for one in ana.sees(ana.direct) if one.files])
+    assert results(fake) == [1]
+
+
+async def test_a_form_that_comes_too_late_is_said(there: Place) -> None:
+    fake, _, ana = there
+    fake.world.faults["views.open"].append(Fault(error="expired_trigger_id"))
+    await ana.types("/draw")
+    assert (await ana.reads("took too long")).only_for == ana.id
+
+
+async def test_long_and_hostile_words_ping_nobody_and_break_no_caption(there: Place) -> None:
+    fake, _, ana = there
+    texts = [*HOSTILE, "畫一隻狐狸" * 150, "🦊 fox " * 90]
+    for text in texts:
+        await ana.says(f"{ana.easel} draw {text}")
+        await fake.until(lambda: fake.world.messages[-1].user == fake.workspace.bot_user)
+    await fake.until(lambda: len(results(fake)) >= 8, 40)
+    for method, call in fake.world.calls:
+        if method in {"chat.postMessage", "chat.update", "chat.postEphemeral"}:
+            text = str(call["text"])
+            assert "<" not in text.replace("&lt;", "")
+            assert call["parse"] == "none"
+            assert not call["link_names"]
+            kinds = {
+                one["type"]
+                for block in call["blocks"]
+                if block["type"] == "rich_text"
+                for part in block["elements"]
+                for one in part["elements"]
+            }
+            assert kinds <= {"text"}
+            assert not any(sign in json.dumps(call, ensure_ascii=False) for sign in "\u202e\u2066")
+
+
+@pytest.mark.parametrize("text", ["", "   ", "🦊", "a" * 10_001, "cat --n 99 --model x", 'say "cat'])
+async def test_words_nothing_can_be_drawn_from_are_refused_and_nothing_is_begun(there: Place, text: str) -> None:
+    fake, bot, ana = there
+    await ana.says(f"{ana.easel} draw {text}" if text.strip() else ana.easel)
+    await fake.until(lambda: [one for one in ana.sees() if one.only_for == ana.id])
+    assert await bot.easel.tools.store.unfinished() == []
+    assert results(fake) == []
+
+
+# Files
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "https://files.slack.com@evil.example/files-pri/x",
+        "https://evil.example\\@files.slack.com/files-pri/x",
+        "https://files.slack.com.evil.example/files-pri/x",
+        "https://files.slack.com%2eevil.example/files-pri/x",
+        "https://files.slack.com\t.evil.example/files-pri/x",
+        "\x0bhttps://files.slack.com/files-pri/x",
+        "https://ﬁles.slack.com/files-pri/x",
+        "https://files。slack。com/files-pri/x",
+        "http://files.slack.com/files-pri/x",
+        "https://files.slack.com:8443/files-pri/x",
+        "https://slack.com/api/api.test",
+        "https://127.0.0.1/files-pri/x",
+        "https://2130706433/files-pri/x",
+        "https://0x7f.0.0.1/files-pri/x",
+        "https://[::ffff:127.0.0.1]/files-pri/x",
+        "https://169.254.169.254/files-pri/x",
+        "file:///etc/passwd",
+        "data:image/png;base64,AAAA",
+    ],
+)
+async def test_the_token_goes_to_no_strange_address(there: Place, url: str) -> None:
+    fake, _, ana = there
+    file = {"id": "F00000001", "name": "x.png", "mimetype": "image/png", "mode": "hosted", "url_private": url}
+    await fake.event(
+        "app_mention", channel=fake.general, user=ana.id, text=f"{ana.easel} make it night", files=[file], ts="1.2"
+    )
+    assert (await ana.reads("must not fetch")).only_for == ana.id
+
+
+async def test_a_stranger_behind_an_allowed_host_sees_no_token_and_no_redirect_is_followed(
+    tmp_path: Path,
+) -> None:
+    seen: list[str] = []
+
+    async def steal(request: web.Request) -> web.Response:
+        seen.append(request.headers.get("Authorization", ""))
+        return web.Response()
+
+    app = web.Application()
+    app.router.add_get("/{tail:.*}", steal)
+    runner = web.AppRunner(app)
+    await runner.setup()
+    site = web.TCPSite(runner, "127.0.0.1", 0)
+    await site.start()
+    port = runner.addresses[0][1]
+    async with slack() as fake, easel_in(fake, tmp_path / "data"):
+        ana = fake.person("Ana")
+        url = f"http://127.0.0.1:{port}/files-pri/T1-F1/x.png"
+        file = {"id": "F00000001", "mimetype": "image/png", "mode": "hosted", "url_private": url}
+        mention = f"{ana.easel} make it night"
+        await fake.event("app_mention", channel=fake.general, user=ana.id, text=mention, files=[file], ts="1.2")
+        await ana.reads("must not fetch")
+    await runner.cleanup()
+    assert seen == []
+
+
+async def test_odd_files_get_a_sentence_each(there: Place) -> None:
+    fake, bot, ana = there
+    photo = PHOTOS / "coffee.png"
+    remote = ana.uploads(photo, external=True)
+    await ana.says(f"{ana.easel} make it night", files=[remote])
+    await ana.reads("only lives elsewhere")
+    gone = ana.uploads(photo)
+    gone.deleted = True
+    await ana.says(f"{ana.easel} make it day", files=[gone])
+    await ana.reads("has been deleted")
+    text = ana.uploads(b"<!doctype html><script>alert(1)</script>", "x.png")
+    await ana.says(f"{ana.easel} make it odd", files=[text])
+    await ana.reads("not a picture")
+    fake.workspace.scopes = fake.workspace.scopes.replace("files:read,", "")
+    await ana.says(f"{ana.easel} make it dark", files=[ana.uploads(photo)])
+    await ana.reads("not allowed to read")
+    assert await made(bot, ana) == []
+
+
+async def test_a_file_of_another_organisation_is_looked_up(there: Place) -> None:
+    _, bot, ana = there
+    foreign = ana.uploads(PHOTOS / "coffee.png", connect=True)
+    await ana.says(f"{ana.easel} make it night", files=[foreign])
+    await ana.result("make it night")
+    assert len((await made(bot, ana))[0].inputs) == 1
+
+
+async def test_progress_keeps_within_what_slack_allows(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(chats.SlackChat, "pace", 0.05)
+    monkeypatch.setattr(chats, "PROGRESS_A_MINUTE", 10)
+    async with slack(World(strict_rates=True)) as fake, easel_in(fake, tmp_path / "data"):
+        ana = fake.person("Ana")
+        for at in range(6):
+            await ana.types(f"/draw fox {at} --model qwen-image-plus")
+        for at in range(6):
+            await ana.result(f"fox {at}")
+        updates = [call for method, call in fake.world.calls if method == "chat.update"]
+        assert len(updates) <= 10 + 6
+        assert fake.world.limited["chat.update"] == 0
+
+
+async def test_no_secret_of_slacks_is_ever_logged(
+    tmp_path: Path, capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from bot import logs, settings  # noqa: PLC0415
+
+    async with slack() as fake:
+        fake.world.faults["chat.postMessage"].append(Fault(drop=True, error="x"))
+        fake.world.faults["files.info"].append(Fault(status=500))
+        chosen = settings.load(**fake.settings(socket=True))
+        logs.set_up("json", "debug", settings.secrets(chosen))
+        async with easel_in(fake, tmp_path / "data", socket=True):
+            ana = fake.person("Ana")
+            await ana.types("/draw a fox")
+            await ana.result("a fox")
+            await fake.socket.cut()
+            await ana.says(f"{ana.easel} make it night", files=[ana.uploads(PHOTOS / "coffee.png", external=True)])
+            await ana.reads("only lives elsewhere")
+    written = "".join(capfd.readouterr())
+    for secret in (fake.workspace.token, fake.api.app_token, "hook0000"):
+        assert secret not in written

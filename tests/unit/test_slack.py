@@ -1,0 +1,207 @@
+"""Slack's payloads read and written, without a Slack: every documented shape in, nothing over a limit out."""
+
+import copy
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from slack_sdk.models.blocks import Block
+
+from adapters.slack import decode, render
+from adapters.slack.manifest import EVENTS, SCOPES, manifest
+from adapters.slack.tokens import split, workspace_of
+from core import forms, posts
+from core.catalog import Catalog
+from core.errors import Rejected
+from core.messages import LOCALES, say
+from core.providers.dashscope import catalog_text
+from core.speech import Button, ButtonKind, Post, Tone
+from core.types import Action, Picture
+from tests.fakes.slack import limits
+from tests.fakes.slack.driver import SAMPLES, sample
+from tests.fakes.steps import step
+
+SCHEMAS = Path(__file__).parents[3] / "shared" / "schemas"
+ASKED = [action for action in Action if action.makes_pictures and action is not Action.AGAIN]
+CATALOG = Catalog.load(catalog_text())
+
+
+def event(name: str, **changes: Any) -> Mapping[str, Any]:
+    body = sample(name)
+    body["event"] |= changes
+    return body
+
+
+def picture(_file: str) -> str:
+    return "image/png"
+
+
+def test_a_mention_is_read_without_the_mention_and_with_its_picture() -> None:
+    wish = decode.said(event("message_file_share"))
+    assert wish is not None
+    assert wish.text == "make it night & rainy"
+    assert wish.to_us
+    assert wish.key == "message:C00000001:1766217602.000300"
+    assert wish.place.thread == "1766217602.000300"
+    assert wish.attachments[0].ref.startswith("T00000001 F00000001 https://files.slack.com/files-pri/")
+    mention = decode.said(event("app_mention", ts="1766217602.000300"))
+    assert mention is not None
+    assert mention.key == wish.key
+
+
+@pytest.mark.parametrize("name", ["message", "message_changed", "message_deleted", "message_bot"])
+def test_what_nobody_said_to_us_is_nothing(name: str) -> None:
+    assert decode.said(event(name)) is None
+
+
+@pytest.mark.parametrize("text", ["<@UBOMM00001> look", ":heart: :+1::skin-tone-3:", "🦊🦊", "…"])
+def test_in_a_thread_emoji_and_words_to_others_are_not_for_us(text: str) -> None:
+    assert decode.said(event("message_thread_reply", text=text)) is None
+    assert decode.said(event("message_thread_reply", text="make it night")) is not None
+
+
+def test_our_own_words_are_not_for_us() -> None:
+    assert decode.said(event("message_im", user="UBOT00000001")) is None
+    assert decode.reacted(event("reaction_added", user="UBOT00000001")) is None
+
+
+@pytest.mark.parametrize(
+    ("typed", "read"),
+    [
+        ("a &lt;b&gt; &amp; c", "a <b> & c"),
+        ("&amp;lt;!channel&amp;gt;", "&lt;!channel&gt;"),
+        ("<#C1|general> <!here> <https://a.example|a> <https://b.example>", "general here a https://b.example"),
+        ("a\u202eb\u0000c", "abc"),
+    ],
+)
+def test_text_is_read_as_it_was_typed(typed: str, read: str) -> None:
+    wish = decode.said(event("message_im", text=typed))
+    assert wish is not None
+    assert wish.text == read
+
+
+def test_a_reaction_names_its_message_and_whether_it_was_added() -> None:
+    wish = decode.reacted(event("reaction_added"))
+    assert wish is not None
+    assert (wish.text, wish.message, wish.added) == ("thumbsup", "1766217600.000100", True)
+    wish = decode.reacted(event("reaction_removed"))
+    assert wish is not None
+    assert not wish.added
+    assert decode.reacted(event("reaction_added", item={"type": "file", "file": "F1"})) is None
+
+
+def test_a_command_a_press_a_shortcut_and_a_modal_are_read() -> None:
+    wish = decode.command(sample("slash_command"))
+    assert wish.text == "/draw a red fox --n 2"
+    assert wish.key.startswith("command:")
+    pressed = decode.pressed(sample("block_actions_button"))
+    assert pressed is not None
+    assert (pressed.kind, pressed.request.target) == (ButtonKind.UNDO, "abcdefghij")
+    chosen = decode.pressed(sample("block_actions_select"))
+    assert chosen is not None
+    assert chosen.kind is ButtonKind.PICK
+    assert chosen.request.place.thread == "1766217600.000100"
+    hidden = decode.pressed(sample("block_actions_ephemeral"))
+    assert hidden is not None
+    assert hidden.request.place.thread == "1766217600.000100"
+    assert decode.shortcut(sample("message_action")).attachments
+    filled = decode.filled(sample("view_submission"))
+    assert filled.text == "make it night"
+    assert len(filled.attachments) == 1
+    assert filled.given == {}
+
+
+def test_what_we_never_made_is_refused() -> None:
+    body = sample("block_actions_button")
+    body["actions"][0]["value"] = "e1:undo:../../etc:0"
+    with pytest.raises(Rejected):
+        decode.pressed(body)
+    view = sample("view_submission")
+    view["view"]["private_metadata"] = "{}"
+    with pytest.raises(Rejected):
+        decode.filled(view)
+
+
+def test_only_our_own_token_taken_away_means_that_we_left() -> None:
+    assert decode.left(event("app_uninstalled")) is not None
+    assert decode.left(event("tokens_revoked")) is not None
+    assert decode.left(event("tokens_revoked", tokens={"oauth": ["U1"]})) is None
+
+
+@pytest.mark.parametrize(("enterprise", "team"), [(None, "T1"), ("E1", "T1"), ("E1", None)])
+def test_a_workspace_is_its_team_and_enterprise(enterprise: str | None, team: str | None) -> None:
+    assert split(workspace_of(enterprise, team)) == (enterprise, team)
+
+
+@given(st.text(max_size=12_000), st.text(max_size=9_000), st.integers(0, 30), st.floats(0, 1))
+def test_whatever_is_said_stays_within_slacks_limits_and_inert(title: str, text: str, many: int, done: float) -> None:
+    buttons = tuple(
+        Button(kind=ButtonKind.PICK, step="abcdefghij", label=title[:200] or "x", index=at % 10) for at in range(many)
+    )[:10]
+    post = Post(tone=Tone.STATUS, title=title, text=text, job="j", progress=done, buttons=buttons, menu=buttons)
+    made = render.message(post, [("F00000001", title)], sure="Sure?")
+    said = {**made, "channel": "C1"}
+    limits.message(said, picture, update=True)
+    assert "<" not in made["text"].replace("&lt;", "")
+    parsed = Block.parse_all(copy.deepcopy(made["blocks"]))
+    assert all(parsed)
+
+
+@pytest.mark.parametrize("locale", LOCALES)
+@pytest.mark.parametrize(
+    "action", [action for action in Action if action.makes_pictures and action is not Action.AGAIN]
+)
+def test_every_form_is_a_modal_slack_takes(action: Action, locale: str) -> None:
+    asked = forms.form(action, CATALOG, ("beijing",), locale, prompt="x" * 5000)
+    wish = decode.shortcut(sample("message_action"))
+    limits.view(render.modal(asked, decode.meta(wish, action)), picture)
+
+
+@pytest.mark.parametrize("locale", LOCALES)
+def test_the_form_of_functions_and_every_button_label_fit(locale: str) -> None:
+    limits.view(render.modal(forms.functions(locale), "{}"), picture)
+    for kind in ButtonKind:
+        if kind not in {ButtonKind.PICK, ButtonKind.REGION, ButtonKind.LINK}:
+            assert len(say(f"button.{kind.value}", locale)) <= render.BUTTON_TEXT
+
+
+def test_a_result_asks_before_it_is_deleted() -> None:
+    made = step(outputs=(Picture(key="k" * 64, width=1, height=1, media_type="image/png", length=1),))
+    message = render.message(posts.ended(made), sure="Really?")
+    asked = [
+        one["confirm"]["text"]["text"] for row in message["blocks"][1:] for one in row["elements"] if "confirm" in one
+    ]
+    assert asked == ["Really?"]
+
+
+@pytest.mark.parametrize("locale", LOCALES)
+@pytest.mark.parametrize("url", ["", "https://easel.example"])
+def test_the_manifest_is_one_slack_takes(locale: str, url: str) -> None:
+    found = manifest(locale, url, installable=bool(url))
+    commands = {one["command"]: one for one in found["features"]["slash_commands"]}
+    assert list(commands) == ["/draw", "/edit", "/wanx", "/easel"]
+    assert all(len(one["description"]) <= 2000 for one in commands.values())
+    shortcut = found["features"]["shortcuts"][0]
+    assert len(shortcut["name"]) <= 24
+    assert len(shortcut["description"]) <= 150
+    assert len(found["display_information"]["description"]) <= 140
+    assert found["settings"]["socket_mode_enabled"] is not bool(url)
+    assert ("url" in commands["/draw"]) is bool(url)
+    if not SCHEMAS.is_dir():
+        pytest.skip("the vendor's schemas do not stand beside the project")
+    import jsonschema  # noqa: PLC0415
+
+    for version in ("1.0.0", "2.0.0"):
+        schema = json.loads((SCHEMAS / f"slack-manifest.{version}.json").read_text())
+        jsonschema.validate(found, schema)
+
+
+def test_scopes_and_events_are_the_least_that_is_needed() -> None:
+    assert "channels:read" not in SCOPES
+    assert "reactions:write" not in SCOPES
+    for name in EVENTS:
+        assert (SAMPLES / f"{name.partition('.')[0]}.json").exists()
