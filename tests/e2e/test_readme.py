@@ -1,19 +1,26 @@
 """The README stays true: every command in it is run, every path in it is there."""
 
+import asyncio
+import json
 import os
 import re
 import shlex
+import signal
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
 
+from tests.fakes.slack.driver import slack
+
 ROOT = Path(__file__).parents[2]
 README = (ROOT / "README.md").read_text()
-COMMANDS = [line for block in re.findall(r"```sh\n(.*?)```", README, re.DOTALL) for line in block.splitlines()]
+COMMANDS = [line.strip() for block in re.findall(r"```sh\n(.*?)```", README, re.DOTALL) for line in block.splitlines() if line.strip()]
 EASEL = [sys.executable, "-c", "from bot.cli import main; main()"]
 PICTURES = {"draw", "edit", "wanx"}
+SLACK = re.findall(r"^   (\.venv/bin/easel [^\n]+)", README, re.MULTILINE)
+"""The commands of the set-up for Slack, in their order."""
 
 
 @pytest.mark.parametrize("command", [line for line in COMMANDS if line.startswith("make ")])
@@ -25,7 +32,7 @@ def test_every_make_target_of_the_readme_is_one(command: str) -> None:
 def test_the_commands_at_the_prompt_work_one_after_another(tmp_path: Path) -> None:
     (tmp_path / "bot").symlink_to(ROOT / "bot")
     environment = {**os.environ, "PYTHONPATH": str(ROOT), "EASEL_DATA_DIR": str(tmp_path / "data")}
-    commands = [line for line in COMMANDS if not line.startswith("make ")]
+    commands = [line for line in COMMANDS if not line.startswith("make ") and line not in SLACK]
     assert len(commands) >= 10
     for line in commands:
         program, *words = shlex.split(line)
@@ -41,6 +48,36 @@ def test_the_commands_at_the_prompt_work_one_after_another(tmp_path: Path) -> No
             check=False,
         )
         assert done.returncode == 0, (line, done.stderr)
+
+
+async def test_the_set_up_for_slack_leads_to_the_first_picture(tmp_path: Path) -> None:
+    async with slack() as fake:
+        names = re.findall(r"^   ([A-Z_]+)=", README, re.MULTILINE)
+        assert names == ["SLACK_APP_TOKEN", "SLACK_BOT_TOKEN", "DASHSCOPE_API_KEY"]
+        given = fake.settings(socket=True)
+        (tmp_path / ".env").write_text("\n".join(f"{name}={value}" for name, value in given.items()))
+        environment = {"PATH": os.environ["PATH"], "PYTHONPATH": str(ROOT), "EASEL_DATA_DIR": str(tmp_path / "data")}
+        assert [line.split()[1] for line in SLACK] == ["slack-manifest", "doctor", "run"]
+        *before, run = [[*EASEL, *shlex.split(line)[1:]] for line in SLACK]
+        printed = []
+        for words in before:
+            done = await asyncio.create_subprocess_exec(
+                *words, cwd=tmp_path, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE
+            )
+            out, error = await asyncio.wait_for(done.communicate(), 60)
+            assert done.returncode == 0, (out, error)
+            printed.append(out.decode())
+        assert json.loads(printed[0])["settings"]["socket_mode_enabled"]
+        assert "speaks as easel in Test" in printed[1]
+        bot = await asyncio.create_subprocess_exec(*run, cwd=tmp_path, env={**environment, "EASEL_HTTP_PORT": "0"})
+        try:
+            await fake.until(lambda: fake.socket.opened)
+            ana = fake.person("Ana")
+            await ana.types("/draw a red fox in the snow")
+            await ana.reads("a red fox in the snow")
+        finally:
+            bot.send_signal(signal.SIGTERM)
+        assert await asyncio.wait_for(bot.wait(), 30) == 0
 
 
 def test_every_path_the_readme_names_is_there() -> None:
