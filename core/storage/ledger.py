@@ -6,12 +6,12 @@ hold +price before the submit · release −price and charge +cost when it is se
 from datetime import datetime
 from decimal import Decimal
 
-from sqlalchemy import ColumnElement, func, insert, select
+from sqlalchemy import ColumnElement, and_, func, insert, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from core.budgets import Spending, Spent, day_start, month_start
 from core.storage import rows
-from core.storage.tables import ledger
+from core.storage.tables import ledger, steps
 from core.types import CURRENCY, Money, Step
 
 
@@ -51,16 +51,23 @@ async def spent(connection: AsyncConnection, step: Step, now: datetime) -> Spent
 
 async def usage(connection: AsyncConnection, tenant: str, since: datetime) -> list[Spending]:
     """Per person, day and currency since then, oldest first."""
-    query = select(ledger).where(ledger.c.tenant == tenant, ledger.c.at >= since).order_by(ledger.c.at)
+    query = (
+        select(ledger, steps.c.person_name)
+        .join(steps, and_(steps.c.tenant == ledger.c.tenant, steps.c.id == ledger.c.step))
+        .where(ledger.c.tenant == tenant, ledger.c.at >= since)
+        .order_by(ledger.c.at)
+    )
+    names: dict[str, str] = {}
     totals: dict[tuple[str, str, str], int] = {}
     made: dict[tuple[str, str, str], set[str]] = {}
     for row in (await connection.execute(query)).mappings():
         key = (row["at"].date().isoformat(), row["person"], row["currency"])
         totals[key] = totals.get(key, 0) + row["micros"]
         made.setdefault(key, set()).add(row["step"])
+        names[row["person"]] = row["person_name"]
     return [
         Spending(
-            person=person,
+            person=names[person],
             day=day,
             total=Money(amount=Decimal(micros) / rows.MICRO, currency=currency),
             steps=len(made[day, person, currency]),

@@ -16,7 +16,12 @@ from tests.fakes.slack.driver import slack
 
 ROOT = Path(__file__).parents[2]
 README = (ROOT / "README.md").read_text()
-COMMANDS = [line.strip() for block in re.findall(r"```sh\n(.*?)```", README, re.DOTALL) for line in block.splitlines() if line.strip()]
+COMMANDS = [
+    line.strip()
+    for block in re.findall(r"```sh\n(.*?)```", README, re.DOTALL)
+    for line in block.splitlines()
+    if line.strip()
+]
 EASEL = [sys.executable, "-c", "from bot.cli import main; main()"]
 PICTURES = {"draw", "edit", "wanx"}
 SLACK = re.findall(r"^   (\.venv/bin/easel [^\n]+)", README, re.MULTILINE)

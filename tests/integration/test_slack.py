@@ -343,7 +343,7 @@ async def test_usage_history_help_and_the_home_tab(place: Place) -> None:
     await ana.types("/draw a pear")
     await ana.result("a pear")
     await ana.types("/easel usage")
-    await ana.reads("Usage in", ana.direct)
+    assert "· Ana ·" in (await ana.reads("Usage in", ana.direct)).words
     assert await fake.until(lambda: [one for one in ana.sees(ana.direct) if "usage" in str(names(place, one))])
     await ana.types("/easel history")
     await ana.reads("History")
