@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import random
 from collections.abc import AsyncIterator
 from pathlib import Path
 
@@ -310,3 +311,65 @@ async def test_no_secret_of_slacks_is_ever_logged(
     written = "".join(capfd.readouterr())
     for secret in (fake.workspace.token, fake.api.app_token, "hook0000"):
         assert secret not in written
+
+
+async def test_after_a_day_of_faults_everybody_has_their_picture_once(tmp_path: Path) -> None:
+    """Every kind of fault, at random moments, while three people work in channels, threads and direct messages."""
+    luck = random.Random(20261121)
+    kinds = [
+        Fault(retry_after=1),
+        Fault(status=503),
+        Fault(status=502, effect=True),
+        Fault(effect=True, drop=True),
+        Fault(drop=True, error="x"),
+        Fault(seconds=0.5),
+        Fault(error="internal_error"),
+    ]
+    methods = [
+        "chat.postMessage",
+        "chat.update",
+        "chat.postEphemeral",
+        "files.getUploadURLExternal",
+        "files.completeUploadExternal",
+        "files.info",
+        "users.info",
+        "conversations.replies",
+    ]
+    async with slack(World(ready_after=0.1, share_after=0.1)) as fake:
+        fake.event_copies = 2
+        people = [fake.person(name) for name in ("Ana", "Bo", "Cy")]
+        for life in range(2):
+            async with easel_in(fake, tmp_path / "data", socket=life == 1) as bot:
+                for method in methods * 2:
+                    fake.world.faults[method].append(luck.choice(kinds))
+                fake.world.dropped_shares += 1
+                fake.api.upload_faults = [504]
+                for at, person in enumerate(people):
+                    await person.types(f"/draw fox {life} of {person.user.name}")
+                    photo = person.uploads(PHOTOS / "rocket.jpg")
+                    await person.says(f"{person.easel} moon {life} of {person.user.name}", files=[photo])
+                    await person.says(f"draw heron {life} of {person.user.name}", person.direct)
+                    if life and at == 1:
+                        await fake.socket.disconnect()
+                for person in people:
+                    for what, where in (("fox", ""), ("moon", ""), ("heron", person.direct)):
+                        await shown_once(fake, person, f"{what} {life} of {person.user.name}", where)
+                async with asyncio.timeout(60):
+                    while await bot.easel.tools.store.unfinished():
+                        await asyncio.sleep(0.1)
+                store = bot.easel.tools.store
+                made = [await store.recent("slack:T00000001", person.id, 20) for person in people]
+                assert [len(one) for one in made] == [3 + 3 * life] * 3
+
+
+async def shown_once(fake: Slack, person: Somebody, prompt: str, where: str) -> None:
+    """One caption, and one message with its picture, wherever the faults have driven them."""
+
+    def captions() -> list[str]:
+        seen = [*person.sees(where), *(person.sees(person.direct) if not where else [])]
+        return [one.ts for one in seen if one.words.startswith(prompt) and "🔄 Again" in one.buttons]
+
+    await fake.until(captions, 90)
+    names = [file.name for file in fake.world.files.values() if file.shares and not file.deleted]
+    assert len(captions()) == 1, prompt
+    assert len(names) == len(set(names))
