@@ -2,7 +2,9 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: demo test check format lock bench clean
+.PHONY: install demo test check format lock bench clean
+
+install: .venv/runtime
 
 demo: .venv/runtime
 	$(BIN)/easel demo

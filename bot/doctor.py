@@ -11,7 +11,7 @@ import click
 import httpx
 
 from adapters.slack import checkup
-from adapters.slack.api import session
+from adapters.slack.api import session, web_client
 from bot import settings, slack, wiring
 from core.catalog import Catalog
 from core.errors import EaselError
@@ -84,11 +84,14 @@ async def _slack(chosen: settings.Settings) -> list[dict[str, Any]]:
     found: list[checkup.Finding] = []
     async with session() as http:
         if chosen.slack_bot_token:
-            client = slack.web_client(chosen, http, chosen.slack_bot_token.get_secret_value())
+            client = web_client(chosen.slack_api_url, http, chosen.slack_bot_token.get_secret_value())
             found += await checkup.bot(client, chosen.locale)
         if chosen.slack_app_token:
-            client = slack.web_client(chosen, http)
+            client = web_client(chosen.slack_api_url, http)
             found.append(await checkup.app(client, chosen.slack_app_token.get_secret_value(), chosen.locale))
+    if chosen.slack_client_id:
+        address = f"{(chosen.public_url or '').rstrip('/')}/slack/install"
+        found.append(("slack install", True, say("doctor.slack_install", chosen.locale, url=address)))
     return [{"name": name, "ok": ok, "detail": detail} for name, ok, detail in found]
 
 

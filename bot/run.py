@@ -12,6 +12,7 @@ from adapters.terminal.chat import TerminalChat
 from bot import logs, settings, slack, wiring
 from bot.simulator.server import SimulatorConfig
 from core.errors import ConfigurationError
+from core.messages import say
 from core.ports import Blobs, Chat
 from core.storage import database
 
@@ -35,7 +36,9 @@ async def _run(chosen: settings.Settings, *, listens: bool) -> int:
     for number in (signal.SIGINT, signal.SIGTERM):
         asyncio.get_running_loop().add_signal_handler(number, stop.set)
     async with running(chosen, listens=listens) as bot:
-        log.info("ready", address=bot.address)
+        if bot.easel.simulated:
+            log.warning("simulator", meaning=say("terminal.simulator", chosen.locale))
+        log.info("ready", platforms=[name for name in bot.easel.tools.chats if name != "terminal"], web=bot.address)
         waiting = [asyncio.create_task(one.wait()) for one in (stop, bot.lost)]
         await asyncio.wait(waiting, return_when=asyncio.FIRST_COMPLETED)
         for one in waiting:
@@ -58,7 +61,8 @@ async def running(
     chosen: settings.Settings, *, listens: bool = True, simulator: SimulatorConfig | None = None
 ) -> AsyncIterator[Running]:
     """Every platform whose settings are present. Raises ConfigurationError naming the setting."""
-    port = wiring.listen(chosen)
+    # Slack delivers to this very port; any other would be silence.
+    port = wiring.listen(chosen, chosen.http_port if chosen.slack_signing_secret else None)
     lost = asyncio.Event()
     async with AsyncExitStack() as stack:
         stack.callback(port.close)
@@ -68,7 +72,8 @@ async def running(
             found: dict[str, Chat] = {"terminal": TerminalChat(blobs, chosen.locale, quiet=True)}
             return {**found, "slack": there.chat(blobs)} if there else found
 
-        opened = wiring.open_easel(chosen, chats, simulator=simulator or SimulatorConfig())
+        stand_in = simulator or SimulatorConfig(folder=chosen.data_dir / "simulator")
+        opened = wiring.open_easel(chosen, chats, simulator=stand_in, prepare=there.prepare if there else None)
         easel = await stack.enter_async_context(opened)
         ears = slack.Ears(routes=[], checks={})
         if there is not None and listens:

@@ -7,12 +7,14 @@ from pathlib import Path
 from typing import Annotated, Any
 
 from dotenv import dotenv_values
-from pydantic import AliasChoices, Field, SecretStr, ValidationError, field_validator
+from pydantic import AliasChoices, Field, SecretStr, ValidationError, ValidationInfo, field_validator
 from pydantic.fields import FieldInfo
 from pydantic_settings import BaseSettings, NoDecode, PydanticBaseSettingsSource, SettingsConfigDict
 
 from core.errors import ConfigurationError
 
+BEGINS = {"slack_bot_token": ("xoxb-", "xoxe.xoxb-"), "slack_app_token": ("xapp-",)}
+"""What a token begins with, where that is known."""
 LOCALES = ("en", "zh-CN", "zh-TW", "id")
 REGION_KEY = "DASHSCOPE_API_KEY_"
 
@@ -85,6 +87,25 @@ class Settings(BaseSettings):
     @classmethod
     def _split(cls, value: Any) -> Any:
         return tuple(filter(None, (one.strip() for one in value.split(",")))) if isinstance(value, str) else value
+
+    @field_validator(
+        "dashscope_api_key",
+        "slack_bot_token",
+        "slack_app_token",
+        "slack_signing_secret",
+        "slack_client_secret",
+        mode="after",
+    )
+    @classmethod
+    def _copied_whole(cls, value: SecretStr | None, info: ValidationInfo) -> SecretStr | None:
+        """A placeholder left standing, or a token in the wrong place, is told before anybody is asked with it."""
+        if value is None:
+            return None
+        text = value.get_secret_value()
+        begins = BEGINS.get(info.field_name or "", ("",))
+        if not text.isascii() or not text.isprintable() or " " in text or not text.startswith(begins):
+            raise ValueError(f"{' / '.join(begins)}…".lstrip("…") or "ASCII")
+        return value
 
     @field_validator("data_dir")
     @classmethod

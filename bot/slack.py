@@ -1,29 +1,32 @@
 """Puts Slack together from its settings: the voice first, which jobs need, then the ears."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
+from typing import Any
 from urllib.parse import urljoin, urlsplit
 
 import aiohttp
+import structlog
 from slack_bolt.oauth.async_oauth_flow import AsyncOAuthFlow
 from slack_bolt.oauth.async_oauth_settings import AsyncOAuthSettings
 from slack_sdk.errors import SlackApiError
 from slack_sdk.web.async_client import AsyncWebClient
+from slack_sdk.web.async_slack_response import AsyncSlackResponse
 from starlette.routing import Route
 
-from adapters.slack.api import SlackApi, session
+from adapters.slack.api import PASSING, SlackApi, reason_of, session, web_client
 from adapters.slack.app import SlackApp
 from adapters.slack.chat import SlackChat
-from adapters.slack.decode import PLATFORM
+from adapters.slack.decode import PLATFORM, workspace_of
 from adapters.slack.files import Files
-from adapters.slack.guard import SlackGuard, install_routes
+from adapters.slack.guard import SlackGuard, callbacks, install_routes
 from adapters.slack.manifest import SCOPES
 from adapters.slack.people import People
 from adapters.slack.socket import Socket
 from adapters.slack.store import SlackStore
-from adapters.slack.tokens import Installed, OneToken, Us, workspace_of
+from adapters.slack.tokens import Installed, OneToken, Us
 from adapters.web.health import Check
 from bot.settings import Settings
 from bot.wiring import Easel
@@ -32,6 +35,8 @@ from core.ports import Blobs
 from core.storage import database
 
 HOOKS = "hooks.slack.com"
+
+log = structlog.get_logger()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -44,9 +49,14 @@ class Slack:
     tokens: OneToken | Installed
     api: SlackApi
 
+    async def prepare(self) -> None:
+        """Make Slack's tables, once the database is ours."""
+        await self.store.prepare()
+
     def chat(self, blobs: Blobs) -> SlackChat:
         """Slack's voice."""
-        hooks = (HOOKS, *(one for one in (urlsplit(self.settings.slack_api_url).netloc,) if ":" in one))
+        server = urlsplit(self.settings.slack_api_url).netloc
+        hooks = (HOOKS, server) if ":" in server else (HOOKS,)
         return SlackChat(
             api=self.api,
             store=self.store,
@@ -66,11 +76,9 @@ async def open_slack(settings: Settings) -> AsyncIterator[Slack]:
     check(settings)
     async with AsyncExitStack() as stack:
         http = await stack.enter_async_context(session())
-        settings.data_dir.mkdir(parents=True, exist_ok=True, mode=0o700)
         store = SlackStore(database.open_async(settings.database), settings.slack_client_id or "")
         stack.push_async_callback(store.close)
-        await store.prepare()
-        client = web_client(settings, http)
+        client = web_client(settings.slack_api_url, http)
         tokens: OneToken | Installed
         if settings.slack_bot_token:
             tokens = OneToken(await _who_we_are(client, settings.slack_bot_token.get_secret_value()))
@@ -101,7 +109,7 @@ async def listening(slack: Slack, easel: Easel, lost: asyncio.Event) -> AsyncIte
     settings = slack.settings
     chat = easel.tools.chats[PLATFORM]
     assert isinstance(chat, SlackChat)  # noqa: S101  # made above
-    app = SlackApp(easel.service, easel.tools, chat, web_client(settings, slack.http), settings.locale)
+    app = SlackApp(easel.service, easel.tools, chat, web_client(settings.slack_api_url, slack.http), settings.locale)
     routes: list[Route] = []
     checks: dict[str, Check] = {}
     async with AsyncExitStack() as stack:
@@ -111,7 +119,7 @@ async def listening(slack: Slack, easel: Easel, lost: asyncio.Event) -> AsyncIte
         if settings.slack_client_id:
             routes += install_routes(_flow(slack), settings.locale)
         if settings.slack_app_token:
-            client = web_client(settings, slack.http)
+            client = web_client(settings.slack_api_url, slack.http)
             socket = Socket(app.bolt, settings.slack_app_token.get_secret_value(), client, lost.set)
             stack.push_async_callback(socket.close)
             await socket.open()
@@ -119,15 +127,12 @@ async def listening(slack: Slack, easel: Easel, lost: asyncio.Event) -> AsyncIte
         yield Ears(routes=routes, checks=checks)
 
 
-def web_client(settings: Settings, http: aiohttp.ClientSession, token: str | None = None) -> AsyncWebClient:
-    """A client that repeats nothing by itself."""
-    return AsyncWebClient(token=token, base_url=settings.slack_api_url, session=http, timeout=15, retry_handlers=[])
-
-
 def check(settings: Settings) -> None:
     """Every way in needs a way out, and the other way round. Raises ConfigurationError."""
     pair = {"SLACK_CLIENT_ID": settings.slack_client_id, "SLACK_CLIENT_SECRET": settings.slack_client_secret}
     if any(pair.values()):
+        if settings.slack_bot_token:
+            raise ConfigurationError("config.slack_either", setting="SLACK_BOT_TOKEN")
         needed = {**pair, "EASEL_PUBLIC_URL": settings.public_url}
         missing = next((name for name, value in needed.items() if not value), None)
         if missing:
@@ -141,14 +146,23 @@ def check(settings: Settings) -> None:
 
 
 async def _who_we_are(client: AsyncWebClient, token: str) -> Us:
-    try:
-        us = await client.auth_test(token=token)
-    except SlackApiError as error:
-        reason = str(error.response.get("error", "?"))
-        raise ConfigurationError("config.slack_bot_token", setting="SLACK_BOT_TOKEN", reason=reason) from None
-    except (aiohttp.ClientError, TimeoutError, OSError) as error:
-        reason = type(error).__name__
-        raise ConfigurationError("config.slack_unreachable", setting="EASEL_SLACK_API_URL", reason=reason) from None
+    """Asked until Slack answers: an outage is no mistake of the operator's."""
+    delay = 1.0
+    while True:
+        try:
+            return _us(await client.auth_test(token=token), token)
+        except SlackApiError as error:
+            reason = reason_of(error)[0]
+            if reason not in PASSING:
+                raise ConfigurationError("config.slack_bot_token", setting="SLACK_BOT_TOKEN", reason=reason) from None
+        except (aiohttp.ClientError, TimeoutError, OSError) as error:
+            reason = type(error).__name__
+        log.warning("slack_unreachable", reason=reason, next_try_seconds=delay)
+        await asyncio.sleep(delay)
+        delay = min(delay * 2, 60.0)
+
+
+def _us(us: Mapping[str, Any] | AsyncSlackResponse, token: str) -> Us:
     return Us(
         workspace=workspace_of(us.get("enterprise_id"), us.get("team_id")),
         token=token,
@@ -163,13 +177,15 @@ def _flow(slack: Slack) -> AsyncOAuthFlow:
     assert settings.slack_client_secret is not None  # noqa: S101  # check() saw to it
     base = (settings.public_url or "").rstrip("/")
     return AsyncOAuthFlow(
-        client=web_client(settings, slack.http),
+        client=web_client(settings.slack_api_url, slack.http),
         settings=AsyncOAuthSettings(
             client_id=settings.slack_client_id,
             client_secret=settings.slack_client_secret.get_secret_value(),
             scopes=list(SCOPES),
             redirect_uri=f"{base}/slack/oauth_redirect",
             install_path="/slack/install",
+            install_page_rendering_enabled=False,
+            callback_options=callbacks(settings.locale),
             redirect_uri_path="/slack/oauth_redirect",
             authorization_url=urljoin(settings.slack_api_url, "/oauth/v2/authorize"),
             installation_store=slack.store.installations,

@@ -1,11 +1,11 @@
-"""Puts Easel together: the only place that names concrete classes. Read it top to bottom."""
+"""Puts Easel together: with bot/slack.py, the only place that names concrete classes. Read it top to bottom."""
 
 import asyncio
 import os
 import secrets
 import signal
 import socket
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -87,14 +87,19 @@ async def open_easel(
     simulator: SimulatorConfig,
     waiting: Callable[[], None] | None = None,
     settle: float = SETTLE,
+    prepare: Callable[[], Awaitable[None]] | None = None,
 ) -> AsyncIterator[Easel]:
     """Start everything and stop it again. ``waiting`` is called when another process has the data folder.
+
+    ``prepare`` is awaited once the folder is ours and the database up to date, before any job goes on.
 
     Raises ConfigurationError naming the setting.
     """
     async with AsyncExitStack() as stack:
         await lock_folder(stack, settings, waiting)
         await database.migrate(settings.database)
+        if prepare is not None:
+            await prepare()
         ours = database.open_async(settings.database)
         stack.push_async_callback(ours.dispose)
         stack.push_async_callback(all_ended)

@@ -4,9 +4,10 @@ Amounts are Decimals in the budget's currency; days and months are UTC.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from datetime import datetime, timedelta
 from decimal import Decimal, InvalidOperation
+from typing import Any
 
 from core.errors import Rejected
 from core.types import CURRENCY, Money
@@ -19,6 +20,11 @@ class Caps:
     person_day: Decimal | None = None
     channel_month: Decimal | None = None
     workspace_month: Decimal | None = None
+
+
+NAMES = tuple(one.name for one in fields(Caps))
+NONE = frozenset({"", "-"})
+"""What takes a limit away."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -46,6 +52,16 @@ def caps(settings: Mapping[str, object]) -> Caps:
     if not isinstance(given, Mapping):
         return Caps()
     return Caps(**{name: amount(str(given[name])) for name in Caps.__dataclass_fields__ if given.get(name)})
+
+
+def changed(settings: Mapping[str, Any], given: Mapping[str, str]) -> dict[str, Any]:
+    """The settings with the limits given, by the names of Caps; an empty one or "-" is taken away. Raises Rejected."""
+    wanted = {name: value.strip() for name, value in given.items() if name in NAMES}
+    for value in wanted.values():
+        if value not in NONE:
+            amount(value)
+    kept = {**settings.get("budgets", {}), **wanted}
+    return {**settings, "budgets": {name: value for name, value in kept.items() if value not in NONE}}
 
 
 def amount(text: str) -> Decimal:

@@ -213,17 +213,17 @@ class Engine:
         understood = await _step(hear.understand, self._tools, given)
         if understood is None:
             return
-        wish = await _step(asked.fixed, self._tools, understood)
-        job = await _step(asked.answer, self._tools, wish)
+        job = await _step(asked.answer, self._tools, understood)
         if job is None:
             return
         await self.take(from_json(Request, job))
-        await _step(asked.taken, self._tools, wish)
+        if understood["action"] == Action.REGION:
+            await _step(asked.taken, self._tools, understood)
 
     async def _forget_workspace(self, given: dict[str, Any]) -> None:
         """Jobs, rows, pictures and what the platform's own adapter keeps."""
         place = from_json(Request, given).place
-        while names := await _jobs_of(place.tenant):
+        while names := await _jobs_before(place.tenant):
             await DBOS.cancel_workflows_async(names)
             await DBOS.delete_workflows_async(names)
         for key in await self._tools.blobs.keys(place.tenant):
@@ -312,10 +312,13 @@ class Engine:
             await queue.set_global_concurrency_async(model.running_limit)
 
 
-async def _jobs_of(tenant: str) -> list[str]:
-    """Workflows of a workspace, but the one that asks."""
-    found = await DBOS.list_workflows_async(workflow_id_prefix=f"{tenant}:", limit=200)
-    return [one.workflow_id for one in found if one.workflow_id != DBOS.workflow_id]
+async def _jobs_before(tenant: str) -> list[str]:
+    """Workflows of a workspace older than the one that asks: whoever comes back at once is not forgotten with them."""
+    me = str(DBOS.workflow_id)
+    mine = await DBOS.list_workflows_async(workflow_ids=[me])
+    ends = datetime.fromtimestamp((mine[0].created_at or 0) / 1000, UTC).isoformat()
+    found = await DBOS.list_workflows_async(workflow_id_prefix=f"{tenant}:", end_time=ends, limit=200)
+    return [one.workflow_id for one in found if one.workflow_id != me]
 
 
 async def _step(function: Callable[..., Awaitable[Any]], *arguments: Any) -> Any:

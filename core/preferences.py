@@ -7,7 +7,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, fields, replace
 from typing import Any
 
-from core import grammar
+from core import budgets, grammar
+from core.budgets import Caps
 from core.catalog import Catalog
 from core.errors import Rejected
 from core.forms import Choice, Field, FieldKind, Form
@@ -125,8 +126,8 @@ def applied(
     return prompt, options
 
 
-def form(preferences: Preferences, catalog: Catalog, locale: str) -> Form:
-    """The form that shows and changes them."""
+def form(preferences: Preferences, caps: Caps, catalog: Catalog, locale: str) -> Form:
+    """The form that shows and changes them, and the workspace's budgets."""
     kinds = {"gallery": FieldKind.CHANNEL, "people": FieldKind.PEOPLE, "personal_threads": FieldKind.FLAG}
     choices = {
         "model": sorted(catalog.models),
@@ -144,5 +145,9 @@ def form(preferences: Preferences, catalog: Catalog, locale: str) -> Form:
         )
         for name in NAMES
     ]
+    for name in budgets.NAMES:
+        limit = getattr(caps, name)
+        value = "" if limit is None else str(limit)
+        shown.append(Field(name=name, kind=FieldKind.LINE, label=say(f"setting.{name}", locale), value=value))
     title = say("action.settings", locale)
     return Form(action=Action.SETTINGS, title=title, submit=say("form.save", locale), fields=tuple(shown))

@@ -32,8 +32,8 @@ def history(steps: Sequence[Step], tree: bytes, url: str, locale: str) -> Post:
     )
 
 
-def _opens(url: str, key: str, locale: str) -> tuple[Button, ...]:
-    return (Button(kind=ButtonKind.LINK, step="", label=say(key, locale), url=url),) if url else ()
+def _opens(url: str, key: str, locale: str, step: str = "") -> tuple[Button, ...]:
+    return (Button(kind=ButtonKind.LINK, step=step, label=say(key, locale), url=url),) if url else ()
 
 
 def node(step: Step, *, foreign: bool, locale: str) -> tuple[str, str]:
@@ -138,7 +138,11 @@ def recent(step: Step, link: str, locale: str) -> Post:
     pictures = (posts.shown(step, step.chosen or 0, locale),)
     text = posts.caption(step, locale)
     return Post(
-        tone=Tone.NOTE, title=posts.title(step), text=text, pictures=pictures, buttons=_opens(link, "home.open", locale)
+        tone=Tone.NOTE,
+        title=posts.title(step),
+        text=text,
+        pictures=pictures,
+        buttons=_opens(link, "home.open", locale, step.id),
     )
 
 

@@ -8,7 +8,7 @@ from core.answers import painting, settings
 from core.answers.asked import asked
 from core.answers.common import current
 from core.errors import Rejected
-from core.flow import hear, take
+from core.flow import asking, hear, take
 from core.flow.tools import Tools
 from core.forms import FUNCTION, Form
 from core.speech import ButtonKind, Post
@@ -80,14 +80,14 @@ class Service:
         if FUNCTION in request.given:
             return forms.functions(request.locale)
         if request.target is None:
-            return take.form_for(self._tools, request)
+            return asking.form_for(self._tools, request)
         _, step = await current(self._tools, request)
         index = request.index if request.index is not None else step.chosen or 0
         sessions.picture_at(step, index)
         if request.action is Action.RERUN:
             edits = (await take.chain_of(self._tools, step))[1]
             request = replace(request, text=sessions.merged_instructions(edits))
-        return take.form_for(self._tools, replace(request, index=index))
+        return asking.form_for(self._tools, replace(request, index=index))
 
     async def paint(self, tenant: str, draft: str, mask: bytes, prompt: str) -> Answer:
         """A mask came from the painter: the draft goes on, once. Raises Rejected when it was used."""
@@ -100,7 +100,7 @@ class Service:
 
     def check(self, request: Request) -> None:
         """Refuse what is wrong in itself. No I/O before the commit."""
-        take.check(self._tools, request)
+        asking.check(self._tools, request)
 
     async def _take(self, request: Request) -> Answer:
         await self._jobs.take(request)

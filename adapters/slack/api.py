@@ -37,6 +37,11 @@ def session() -> aiohttp.ClientSession:
     return aiohttp.ClientSession(trust_env=False, cookie_jar=aiohttp.DummyCookieJar())
 
 
+def web_client(url: str, http: aiohttp.ClientSession, token: str | None = None) -> AsyncWebClient:
+    """The SDK's client, which repeats nothing by itself."""
+    return AsyncWebClient(token=token, base_url=url, session=http, timeout=TIMEOUT, retry_handlers=[])
+
+
 class SlackApi:
     """Web API of every workspace. ``url`` ends in ``/api/``."""
 
@@ -57,25 +62,14 @@ class SlackApi:
         """A method that takes a form, which the SDK would put into the address. Raises SlackError."""
         return await self._call(workspace, method, data=_given(arguments))
 
-    def client(self, token: str | None = None) -> AsyncWebClient:
-        """A client that repeats nothing by itself."""
-        return AsyncWebClient(
-            token=token,
-            base_url=self._url,
-            session=self._http,
-            timeout=TIMEOUT,
-            retry_handlers=[],
-            trust_env_in_session=False,
-        )
-
     async def _call(self, workspace: str, method: str, **how: Any) -> dict[str, Any]:
         waited, refused = 0.0, False
         while True:
             token = await self._tokens(workspace, anew=refused)
             try:
-                answer = await self.client(token).api_call(method, **how)
+                answer = await web_client(self._url, self._http, token).api_call(method, **how)
             except SlackApiError as error:
-                code, wait = _reason(error)
+                code, wait = reason_of(error)
                 if code in STALE_TOKEN and not refused:
                     refused = True
                     continue
@@ -95,7 +89,7 @@ def _given(arguments: Mapping[str, Any]) -> dict[str, Any]:
     return {name: value for name, value in arguments.items() if value is not None}
 
 
-def _reason(error: SlackApiError) -> tuple[str, float | None]:
+def reason_of(error: SlackApiError) -> tuple[str, float | None]:
     """Slack's own word, and after how many seconds to try again if it was not taken."""
     answer = error.response
     data = getattr(answer, "data", None)

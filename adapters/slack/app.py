@@ -18,7 +18,7 @@ from adapters.slack import decode, render
 from adapters.slack.chat import SlackChat
 from core.answers import looking
 from core.errors import EaselError, Rejected
-from core.flow import hear, take
+from core.flow import asking, hear
 from core.flow.tools import Tools
 from core.forms import FUNCTION
 from core.messages import say
@@ -26,7 +26,6 @@ from core.service import ASKS_FIRST, Service
 from core.types import Action, Request
 
 COMMANDS = re.compile(r"/(draw|edit|wanx|easel)")
-SHORTCUT = "edit_image"
 PATIENCE = 2.0
 """Seconds the commit may take; Slack waits three for the acknowledgement."""
 ASKING = 500
@@ -60,11 +59,11 @@ class SlackApp:
         self.bolt.command(COMMANDS)(self._command)
         self.bolt.action(re.compile(""))(self._pressed)
         self.bolt.view(decode.MODAL)(self._filled)
-        self.bolt.shortcut(SHORTCUT)(self._shortcut)
+        self.bolt.shortcut(decode.SHORTCUT)(self._shortcut)
         self.bolt.event(re.compile(""))(self._event)
 
     async def close(self) -> None:
-        """Let what is being asked end."""
+        """Give up what is being asked; nothing durable is."""
         for task in self._soon:
             task.cancel()
         await asyncio.gather(*self._soon, return_exceptions=True)
@@ -98,15 +97,19 @@ class SlackApp:
 
     async def _filled(self, ack: AsyncAck, body: Payload) -> None:
         """A modal: what is wrong in itself is said in it; else it closes."""
-        wish = decode.filled(body)
+        locale = self._locale
         try:
+            wish = decode.filled(body)
+            locale = wish.locale
             if wish.action.makes_pictures:
                 self._service.check(wish)
+            if not await self._kept(wish):
+                raise Rejected("slack.busy")
         except EaselError as error:
-            words = say(error.key, wish.locale, **error.params)
+            words = say(error.key, locale, **error.params)
             await ack(response_action="errors", errors={_field(body, error): words})
-            return
-        await self._hear(wish, ack)
+        else:
+            await ack()
 
     async def _shortcut(self, ack: AsyncAck, body: Payload) -> None:
         await ack()
@@ -134,15 +137,23 @@ class SlackApp:
         await ack()
 
     async def _hear(self, wish: Request, ack: AsyncAck) -> None:
-        """Slack delivers this only once, so that a slow disk is told to the person."""
+        """Slack delivers this only once, so that a slow disk is told to the person: commands in the very answer."""
+        if await self._kept(wish):
+            await ack()
+        elif wish.action is Action.SAID:
+            await ack(response_type="ephemeral", text=render.escape(say("slack.busy", wish.locale or self._locale)))
+        else:
+            await ack()
+            self._begin(wish, self._say_no(Rejected("slack.busy")))
+
+    async def _kept(self, wish: Request) -> bool:
         try:
             async with asyncio.timeout(PATIENCE):
                 await self._service.hear(wish)
         except (TimeoutError, SQLAlchemyError, OSError):
             log.exception("not_kept")
-            await ack(response_type="ephemeral", text=render.escape(say("slack.busy", wish.locale or self._locale)))
-        else:
-            await ack()
+            return False
+        return True
 
     # What cannot wait for a job: a modal's trigger lives three seconds
 
@@ -163,10 +174,10 @@ class SlackApp:
             told = found
             await what(told)
         except EaselError as error:
-            await take.refuse(self._tools, told, error)
+            await asking.refuse(self._tools, told, error)
         except Exception:
             log.exception("asking_broke")
-            await take.refuse(self._tools, told, EaselError("status.broken", reference=told.key[-12:]))
+            await asking.refuse(self._tools, told, EaselError("status.broken", reference=told.key[-12:]))
 
     def _open(self, meant: Request) -> Callable[[Request], Awaitable[None]]:
         """Show the form of a button, a shortcut or a command without words."""
@@ -176,7 +187,7 @@ class SlackApp:
             if wish.message:
                 wish = await self._shown_in(wish)
             form = await self._service.ask(wish)
-            await take.ask(self._tools, wish, form)
+            await asking.ask(self._tools, wish, form)
 
         return open_form
 
@@ -191,7 +202,7 @@ class SlackApp:
 
     def _say_no(self, error: EaselError) -> Callable[[Request], Awaitable[None]]:
         async def say_no(told: Request) -> None:
-            await take.refuse(self._tools, told, error)
+            await asking.refuse(self._tools, told, error)
 
         return say_no
 

@@ -15,7 +15,7 @@ from adapters.slack.api import SlackApi, SlackError
 from adapters.slack.files import Files, Spot, Upload
 from adapters.slack.people import Known, People
 from adapters.slack.store import SlackStore
-from adapters.slack.tokens import Installed, OneToken, split
+from adapters.slack.tokens import Installed, OneToken
 from core.errors import DeliveryError, Rejected
 from core.forms import Form
 from core.links import is_allowed
@@ -136,10 +136,7 @@ class SlackChat:
         except SlackError as error:
             if not error.permanent or place.channel.startswith(DIRECT):
                 raise
-            known = await self._people.find(place.workspace, to.id)
-            locale = nearest(known.locale) if known and known.locale else self._locale
-            why = say("slack.closed_channel", locale)
-            return await self._say(await self.private_place(place, to), replace(post, text=f"{post.text}\n{why}"))
+            return await self._say_alone(place, post, to, reply)
 
     async def update(self, sent: Sent, post: Post) -> Sent:
         """Change it; pictures not yet shown are shown in its thread, those it no longer has are taken away."""
@@ -153,13 +150,17 @@ class SlackChat:
             await self._show_sign(sent, post)
             if not self._may_tell(place.workspace):
                 return sent
-        # The words first: where the message is gone, no pictures are left behind.
-        await self._change(sent, post)
-        if not post.pictures:
-            return sent
-        pictures = await self._show(replace(place, thread=place.thread or sent.message), post)
-        if not pictures:
-            await self._change(sent, self._not_attached(post))
+        pictures: tuple[Sent, ...] = ()
+        if post.pictures:
+            pictures = await self._show(replace(place, thread=place.thread or sent.message), post)
+            post = post if pictures else self._not_attached(post)
+        try:
+            await self._change(sent, post)
+        except SlackError as error:
+            if error.permanent:
+                # The message is gone: its pictures must not stay behind, as they will be shown elsewhere.
+                await self._take_back(pictures)
+            raise
         return replace(sent, pictures=pictures)
 
     async def find(self, place: Place, job: str) -> Sent | None:
@@ -197,7 +198,7 @@ class SlackChat:
 
     async def forget(self, place: Place) -> None:
         """The workspace has removed us."""
-        enterprise, team = split(place.workspace)
+        enterprise, team = decode.split(place.workspace)
         await self._store.forget(place.tenant, enterprise, team)
         if isinstance(self._tokens, Installed):
             self._tokens.forget(place.workspace)
@@ -229,6 +230,16 @@ class SlackChat:
 
     # How things are said
 
+    async def _say_alone(self, place: Place, post: Post, to: Person, reply: Mapping[str, str]) -> Sent:
+        """The channel is closed to us: say it to its person, and tell them where they asked that we did."""
+        known = await self._people.find(place.workspace, to.id)
+        locale = nearest(known.locale) if known and known.locale else self._locale
+        why = Post(tone=Tone.NOTE, text=say("slack.closed_channel", locale))
+        direct = await self.private_place(place, to)
+        if not await self._respond(reply, render.message(why)):
+            await self._send(direct, why)
+        return await self._say(direct, post)
+
     async def _say(self, place: Place, post: Post) -> Sent:
         inside = await self._inside(place, post)
         if inside:
@@ -241,6 +252,11 @@ class SlackChat:
         if post.pictures and not pictures:
             post = self._not_attached(post)
         return replace(await self._send(place, post), pictures=pictures)
+
+    async def _take_back(self, pictures: Sequence[Sent]) -> None:
+        for one in pictures:
+            shown = await self._store.files_in(one.place.tenant, one.place.channel, one.message)
+            await self._files.delete(one.place.workspace, shown)
 
     def _not_attached(self, post: Post) -> Post:
         return replace(post, text=f"{post.text}\n{say('slack.not_attached', self._locale, id=post.job)}")
@@ -315,7 +331,8 @@ class SlackChat:
                 "chat.postEphemeral",
                 channel=place.channel,
                 user=to.id,
-                thread_ts=place.thread or None,
+                # Under a message that nobody has answered yet an ephemeral one would stay unseen.
+                thread_ts=place.thread if place.thread != reply.get("ts") else None,
                 link_names=False,
                 parse="none",
                 **message,

@@ -7,7 +7,6 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from adapters.slack.tokens import workspace_of
 from core import actions, grammar
 from core.errors import Rejected
 from core.speech import ButtonKind
@@ -21,7 +20,7 @@ EMOJI_NAME = re.compile(r":[a-z0-9_+'-]+(?:::skin-tone-[2-6])?:")
 SPOKEN = frozenset({None, "file_share", "thread_broadcast"})
 """Kinds of message that are a person's words; the rest are edits, deletions, other bots, channel news."""
 MOST_PICTURES = 10
-MODAL, FIELD = "easel", "value"
+MODAL, FIELD, SHORTCUT = "easel", "value", "edit_image"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -123,10 +122,10 @@ def where_pressed(body: Payload, action: Action, step: str | None = None, index:
     container = body.get("container") or {}
     message = body.get("message") or {}
     channel = (body.get("channel") or {}).get("id") or container.get("channel_id")
-    thread = message.get("thread_ts") or container.get("thread_ts") or ""
+    thread = _thread(message, container)
     return _request(
         f"press:{body['trigger_id']}",
-        _place(_workspace_of_press(body), channel, str(thread)),
+        _place(_workspace_of_press(body), channel, thread),
         _presser(body),
         action,
         target=step,
@@ -138,10 +137,9 @@ def where_pressed(body: Payload, action: Action, step: str | None = None, index:
 def shortcut(body: Payload) -> Request:
     """ "Edit this image" on a message: its pictures, or the step it shows."""
     message = body["message"]
-    thread = str(message.get("thread_ts") or "")
     return _request(
         f"press:{body['trigger_id']}",
-        _place(_workspace_of_press(body), body["channel"]["id"], thread),
+        _place(_workspace_of_press(body), body["channel"]["id"], _thread(message, {})),
         _presser(body),
         Action.EDIT,
         message=str(message["ts"]),
@@ -213,6 +211,12 @@ def files(found: Sequence[Payload] | None, workspace: str) -> tuple[Attachment, 
     kept = [one for one in found or () if one.get("id") and one.get("mode") != "tombstone"][:MOST_PICTURES]
     pictures = [one for one in kept if str(one.get("mimetype") or "image/").startswith("image/")]
     return tuple(_attachment(one, workspace) for one in pictures or kept)
+
+
+def _thread(message: Payload, container: Payload) -> str:
+    """The thread a message stands in; the first message of one names itself, and stands in the channel."""
+    thread = str(message.get("thread_ts") or container.get("thread_ts") or "")
+    return "" if thread == str(message.get("ts") or container.get("message_ts")) else thread
 
 
 def _attachment(file: Payload, workspace: str) -> Attachment:
@@ -293,3 +297,14 @@ def _us(body: Payload) -> str:
     """Our own user there."""
     first = (body.get("authorizations") or [{}])[0]
     return str(first.get("user_id") or "")
+
+
+def split(workspace: str) -> tuple[str | None, str | None]:
+    """Enterprise and team of a workspace: "E1.T1", "T1", or "E1." for an organisation as a whole."""
+    enterprise, dot, team = workspace.rpartition(".")
+    return (enterprise or None if dot else None), team or None
+
+
+def workspace_of(enterprise: str | None, team: str | None) -> str:
+    """A workspace's id, the enterprise before it where there is one."""
+    return f"{enterprise}.{team or ''}" if enterprise else (team or "")

@@ -143,7 +143,7 @@ class Files:
         return found
 
     async def _bytes(self, workspace: str, one: Upload, *, has_alt: bool) -> str:
-        for is_last in [False] * (TRIES - 1) + [True]:
+        for _ in range(TRIES):
             alt = one.alt[:ALT] if has_alt and one.alt else None
             place = await self._api.form(
                 workspace, "files.getUploadURLExternal", filename=one.name, length=len(one.data), alt_txt=alt
@@ -157,11 +157,10 @@ class Files:
                 ) as answer:
                     if answer.status == 200:
                         return str(place["file_id"])
-            except (aiohttp.ClientError, TimeoutError, OSError):
-                log.warning("upload_failed", job=one.name)
-            if is_last:
-                raise SlackError("")
-        raise AssertionError("the last try returns or raises")
+                    log.warning("upload_failed", name=one.name, status=answer.status)
+            except (aiohttp.ClientError, TimeoutError, OSError) as error:
+                log.warning("upload_failed", name=one.name, error=type(error).__name__)
+        raise SlackError("")
 
     async def _complete(self, spot: Spot, files: Sequence[File]) -> str:
         """Share them and wait until they are: the message's ts, "" when they never were."""

@@ -12,9 +12,11 @@ from collections.abc import Awaitable, Callable
 from urllib.parse import parse_qsl
 
 import aiohttp
+import structlog
 from slack_bolt import BoltResponse
 from slack_bolt.adapter.starlette.async_handler import to_async_bolt_request, to_starlette_response
 from slack_bolt.async_app import AsyncApp
+from slack_bolt.oauth.async_callback_options import AsyncCallbackOptions, AsyncFailureArgs, AsyncSuccessArgs
 from slack_bolt.oauth.async_oauth_flow import AsyncOAuthFlow
 from slack_sdk.errors import SlackClientError
 from slack_sdk.signature import SignatureVerifier
@@ -30,6 +32,8 @@ WINDOW = 300
 """Seconds a signature is worth something, before and after its time."""
 REMEMBERED = 50_000
 MOST_FIELDS = 64
+
+log = structlog.get_logger()
 
 
 class SlackGuard:
@@ -100,6 +104,24 @@ def _is_readable(request: Request, body: bytes) -> bool:
         return False
 
 
+def callbacks(locale: str) -> AsyncCallbackOptions:
+    """What somebody reads who has installed us, or could not."""
+
+    async def success(arguments: AsyncSuccessArgs) -> BoltResponse:
+        del arguments
+        return _plain(200, say("slack.installed", locale))
+
+    async def failure(arguments: AsyncFailureArgs) -> BoltResponse:
+        log.warning("not_installed", reason=arguments.reason)
+        return _plain(arguments.suggested_status_code, say("slack.install_failed", locale))
+
+    return AsyncCallbackOptions(success=success, failure=failure)
+
+
+def _plain(status: int, text: str) -> BoltResponse:
+    return BoltResponse(status=status, body=text, headers={"Content-Type": "text/plain; charset=utf-8"})
+
+
 def install_routes(flow: AsyncOAuthFlow, locale: str) -> list[Route]:
     """The page that leads to Slack, and where Slack leads back to."""
 
@@ -108,7 +130,7 @@ def install_routes(flow: AsyncOAuthFlow, locale: str) -> list[Route]:
             try:
                 found = await step(to_async_bolt_request(request, b""))
             except (SlackClientError, aiohttp.ClientError, TimeoutError):
-                return PlainTextResponse(say("doctor.slack_unreachable", locale), 502)
+                return PlainTextResponse(say("slack.install_failed", locale), 502)
             return to_starlette_response(found)
 
         return handled

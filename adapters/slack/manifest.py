@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from adapters.slack.app import SHORTCUT
+from adapters.slack.decode import SHORTCUT
 from core import commands
 from core.messages import say
 

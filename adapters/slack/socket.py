@@ -44,7 +44,7 @@ class Socket:
         self._silence = silence
         self._tasks: list[asyncio.Task[None]] = []
         # The SDK's complaints may hold the address of a connection, which is as good as a token.
-        quiet = logging.getLogger("slack.socket")
+        quiet = logging.getLogger("slack-socket")
         quiet.setLevel(logging.CRITICAL + 1)
         self._handler = AsyncSocketModeHandler(
             app, app_token=token, web_client=client, logger=quiet, ping_interval=ping

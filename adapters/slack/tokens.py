@@ -11,6 +11,7 @@ from slack_sdk.oauth.installation_store import Bot
 from slack_sdk.oauth.token_rotation.async_rotator import AsyncTokenRotator
 from slack_sdk.web.async_client import AsyncWebClient
 
+from adapters.slack.decode import split, workspace_of
 from adapters.slack.store import SlackStore
 from core.errors import DeliveryError
 
@@ -18,17 +19,6 @@ RENEW_MINUTES = 120
 """A token lives twelve hours; a job may take minutes, never hours."""
 KNOWN_SECONDS = 60.0
 """How long a token read from the database is used without looking again."""
-
-
-def split(workspace: str) -> tuple[str | None, str | None]:
-    """Enterprise and team of a workspace: "E1.T1", "T1", or "E1." for an organisation as a whole."""
-    enterprise, dot, team = workspace.rpartition(".")
-    return (enterprise or None if dot else None), team or None
-
-
-def workspace_of(enterprise: str | None, team: str | None) -> str:
-    """A workspace's id, the enterprise before it where there is one."""
-    return f"{enterprise}.{team or ''}" if enterprise else (team or "")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

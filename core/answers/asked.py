@@ -1,13 +1,12 @@
 """A request that is understood: answered at once, or ready to be taken as a job."""
 
 from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import replace
 from typing import Any
 
 from core import grammar
 from core.answers import jobs, looking, moving, painting, settings, together
 from core.errors import EaselError, Rejected
-from core.flow import take
+from core.flow import asking
 from core.flow.tools import Tools
 from core.forms import Form
 from core.messages import say
@@ -48,7 +47,7 @@ async def asked(tools: Tools, request: Request) -> Post | Form | Request | None:
     if lacks_mask(request):
         return await painting.offer(tools, request)
     if request.action.makes_pictures:
-        take.check(tools, request)
+        asking.check(tools, request)
         return request
     if request.action is Action.SETTINGS:
         return await (settings.save(tools, request) if request.given else settings.form(tools, request))
@@ -64,34 +63,25 @@ def lacks_mask(request: Request) -> bool:
     return grammar.parse(request.text, request.given).options.mask is None
 
 
-async def fixed(tools: Tools, given: dict[str, Any]) -> dict[str, Any]:
-    """Undo and redo with the step they start from, so that being killed in the middle does not move twice."""
-    request = from_json(Request, given)
-    if request.action in {Action.UNDO, Action.REDO} and request.target is None:
-        head = await take.head_of(tools, request, await take.session_of(tools, request))
-        request = replace(request, target=head.step if head else None)
-    return to_json(request)  # type: ignore[no-any-return]
-
-
 async def answer(tools: Tools, given: dict[str, Any]) -> dict[str, Any] | None:
     """Answer in the chat what can be answered at once; else the request to take as a job, as JSON."""
     request = from_json(Request, given)
     try:
         found = await asked(tools, request)
     except EaselError as error:
-        await take.refuse(tools, request, error)
+        await asking.refuse(tools, request, error)
         return None
     if isinstance(found, Request):
         return to_json(found)  # type: ignore[no-any-return]
     if isinstance(found, Form):
-        await take.ask(tools, request, found)
+        await asking.ask(tools, request, found)
     elif found is not None:
-        await take.say_once(tools, request, found)
+        await asking.say_once(tools, request, found)
     return None
 
 
 async def taken(tools: Tools, given: dict[str, Any]) -> None:
     """A region's draft is used once its job is taken."""
     request = from_json(Request, given)
-    if request.action is Action.REGION and request.target:
+    if request.target:
         await tools.together.use_draft(request.place.tenant, request.target)

@@ -103,16 +103,10 @@ async def usage(tools: Tools, request: Request) -> Post:
 async def budget(tools: Tools, request: Request) -> Post:
     """Show the budgets, or set those given (by the names of Caps; "-" removes one)."""
     settings = await tools.store.settings(request.place.tenant)
-    known = budgets.Caps.__dataclass_fields__
-    given = {name: value for name, value in request.given.items() if name in known}
-    for value in given.values():
-        if value != "-":
-            budgets.amount(value)
-    if given:
+    if set(request.given) & set(budgets.NAMES):
         if not request.is_admin:
             raise Rejected("refuse.admins_only")
-        kept = {**settings.get("budgets", {}), **given}
-        settings["budgets"] = {name: value for name, value in kept.items() if value != "-"}
+        settings = budgets.changed(settings, request.given)
         await tools.store.save_settings(request.place.tenant, settings)
     return reports.budget(budgets.caps(settings), request.locale)
 

@@ -5,7 +5,7 @@ from dataclasses import replace
 from core import posts, sessions
 from core.answers.common import current
 from core.errors import Rejected
-from core.flow import take
+from core.flow import asking, take
 from core.flow.tools import Tools
 from core.speech import Post
 from core.types import Action, Attachment, Picture, Request, from_json
@@ -19,7 +19,7 @@ async def offer(tools: Tools, request: Request) -> Post:
         index = request.index if request.target else head.index if head else 0
         sessions.picture_at(step, index or 0)
         request = replace(request, target=step.id, index=index or 0)
-    return await take.offer_mask(tools, replace(request, action=Action.INPAINT))
+    return await asking.offer_mask(tools, replace(request, action=Action.INPAINT))
 
 
 async def with_region(tools: Tools, request: Request) -> Request:

@@ -1,6 +1,6 @@
 """Settings of a channel: shown as a form, changed by those who run it."""
 
-from core import posts, preferences
+from core import budgets, posts, preferences
 from core.errors import Rejected
 from core.flow.tools import Tools
 from core.forms import Form
@@ -12,14 +12,17 @@ async def form(tools: Tools, request: Request) -> Form:
     """As they stand. Raises Rejected for anybody who may not change them."""
     _must_run_it(request)
     settings = await tools.store.settings(request.place.tenant)
-    return preferences.form(preferences.of(settings, request.place.channel), tools.catalog, request.locale)
+    wanted = preferences.of(settings, request.place.channel)
+    return preferences.form(wanted, budgets.caps(settings), tools.catalog, request.locale)
 
 
 async def save(tools: Tools, request: Request) -> Post:
     """What the form held."""
     _must_run_it(request)
     settings = await tools.store.settings(request.place.tenant)
-    changed = preferences.changed(settings, request.place.channel, request.given, tools.catalog)
+    settings = budgets.changed(settings, request.given)
+    given = {name: value for name, value in request.given.items() if name not in budgets.NAMES}
+    changed = preferences.changed(settings, request.place.channel, given, tools.catalog)
     await tools.store.save_settings(request.place.tenant, changed)
     return posts.note("status.saved", request.locale)
 

@@ -6,7 +6,7 @@ from typing import Any
 from core import actions, grammar
 from core.catalog import PROMPT_OPTIONAL
 from core.errors import EaselError, NotFound, Rejected
-from core.flow import take
+from core.flow import asking, take
 from core.flow.tools import Tools
 from core.types import Action, Request, from_json, to_json
 
@@ -22,9 +22,17 @@ async def understand(tools: Tools, given: dict[str, Any]) -> dict[str, Any] | No
     try:
         meant = await _meant(tools, await aimed(tools, told))
     except EaselError as error:
-        await take.refuse(tools, told, error)
+        await asking.refuse(tools, told, error)
         return None
-    return None if meant is None else to_json(meant)
+    return None if meant is None else to_json(await _fixed(tools, meant))
+
+
+async def _fixed(tools: Tools, request: Request) -> Request:
+    """Undo and redo with the step they start from, so that being killed in the middle does not move twice."""
+    if request.action not in {Action.UNDO, Action.REDO} or request.target is not None:
+        return request
+    head = await take.head_of(tools, request, await take.session_of(tools, request))
+    return replace(request, target=head.step if head else None)
 
 
 async def aimed(tools: Tools, request: Request) -> Request:

@@ -2,19 +2,15 @@
 
 from collections.abc import AsyncIterator, Sequence
 from dataclasses import replace
-from datetime import timedelta
 from typing import Any
 
 from core import budgets, grammar, posts, preferences, sessions
 from core.catalog import Model, sides_for
 from core.errors import EaselError, NotFound, Rejected
 from core.failpoints import failpoint
-from core.flow import status
-from core.flow.tools import Tools, fail, insist, log, say
-from core.forms import Form, form
+from core.flow import asking, status
+from core.flow.tools import Tools, fail, insist, say
 from core.pictures import intake, masks
-from core.signed_links import Purpose
-from core.speech import Post
 from core.types import (
     Action,
     Attachment,
@@ -28,8 +24,6 @@ from core.types import (
     from_json,
     to_json,
 )
-
-PAINTER_LIFE = timedelta(minutes=15)
 
 
 async def collect(tools: Tools, given: dict[str, Any]) -> dict[str, Any]:
@@ -110,7 +104,7 @@ async def begin(tools: Tools, given: dict[str, Any], collected: dict[str, Any]) 
         begun = await tools.store.begin(step, caps, tools.clock.now())
     except EaselError as error:
         if error.key != "refuse.no_picture" or not await _asked_for_picture(tools, request):
-            await refuse(tools, request, error)
+            await asking.refuse(tools, request, error)
         return None
     failpoint("begin.after_commit")
     return {
@@ -122,52 +116,9 @@ async def begin(tools: Tools, given: dict[str, Any], collected: dict[str, Any]) 
     }
 
 
-async def refuse(tools: Tools, request: Request, error: EaselError) -> None:
-    """Say no, privately, once."""
-    job = sessions.step_id(request)
-    log.info("refused", step=job, error=error.key)
-    await say_once(tools, request, posts.refusal(error, request.locale, job))
-
-
-def check(tools: Tools, request: Request) -> None:
-    """Refuse what is wrong in itself: options, model, prompt, number of pictures. No I/O: it may precede the commit."""
-    parsed = grammar.parse(request.text, request.given)
-    if sessions.same_again(request.action):
-        return
-    given = len(request.attachments)
-    assumed = given if given or request.action is Action.DRAW else 1
-    choice = tools.catalog.choose(request.action, assumed, parsed.options, tuple(tools.providers))
-    tools.catalog.check(choice.model, request.action, parsed.prompt, parsed.options)
-    if parsed.prompt and not grammar.has_words(parsed.prompt):
-        raise Rejected("catalog.prompt_empty")
-    tools.catalog.size_for(choice.model, request.action, parsed.options, None)
-    if request.action is Action.DRAW and given:
-        raise Rejected("refuse.draw_with_picture")
-
-
-def form_for(tools: Tools, request: Request) -> Form:
-    """What to ask for an action that makes pictures: its words as they stand, and pictures unless one is settled."""
-    return form(
-        request.action,
-        tools.catalog,
-        tuple(tools.providers),
-        request.locale,
-        prompt=request.text,
-        target=request.target,
-        index=request.index,
-        pictures=not request.attachments,
-    )
-
-
-async def ask(tools: Tools, request: Request, asked: Form) -> None:
-    """Show a form, where the platform still lets us; else say that it came too late."""
-    if not await tools.chats[request.place.platform].ask(asked, request):
-        await refuse(tools, request, Rejected("refuse.too_late"))
-
-
 async def _asked_for_picture(tools: Tools, request: Request) -> bool:
     """The form to attach one, where the platform still lets us show it."""
-    return await tools.chats[request.place.platform].ask(form_for(tools, request), request)
+    return await tools.chats[request.place.platform].ask(asking.form_for(tools, request), request)
 
 
 def _lacks_mask(request: Request, collected: dict[str, Any]) -> bool:
@@ -179,34 +130,7 @@ def _lacks_mask(request: Request, collected: dict[str, Any]) -> bool:
 async def _ask_for_mask(tools: Tools, request: Request, collected: dict[str, Any]) -> None:
     """The picture came along, so the painter and the regions work on what we keep of it."""
     pictures = tuple(Attachment(key=one["key"]) for one in collected["pictures"])
-    await say_once(tools, request, await offer_mask(tools, replace(request, attachments=pictures)))
-
-
-async def offer_mask(tools: Tools, request: Request) -> Post:
-    """Keep the request as a draft, and ask which part should change."""
-    draft = sessions.step_id(request)
-    now = tools.clock.now()
-    await tools.together.draft(request.place.tenant, draft, to_json(request), now)
-    claims = {"t": request.place.tenant, "d": draft}
-    url = tools.links.url(Purpose.MASK, claims, now + PAINTER_LIFE)
-    return posts.offer_mask(draft, url, request.locale, draft)
-
-
-async def say_once(tools: Tools, request: Request, post: Post) -> None:
-    """Answer a request, once: the answer is known by the request's own id. A step it shows is remembered."""
-    chat, tenant, job = tools.chats[request.place.platform], request.place.tenant, sessions.step_id(request)
-
-    async def attempt() -> None:
-        is_first = await tools.store.intend_post(tenant, job, "answer")
-        sent = None if is_first else await chat.find(request.place, job)
-        if sent is None:
-            failpoint("answer.before_post")
-            sent = await chat.post(request.place, replace(post, job=job), to=request.person, reply=request.reply)
-            failpoint("answer.after_post")
-        if post.pictures and post.job not in {"", job}:
-            await tools.store.remember(sent, tenant, post.job, "answer")
-
-    await insist(tools, job, attempt)
+    await asking.say_once(tools, request, await asking.offer_mask(tools, replace(request, attachments=pictures)))
 
 
 async def give_up(tools: Tools, given: dict[str, Any]) -> None:
@@ -217,7 +141,7 @@ async def give_up(tools: Tools, given: dict[str, Any]) -> None:
     try:
         step = await tools.store.step(request.place.tenant, job)
     except NotFound:
-        await refuse(tools, request, broken)
+        await asking.refuse(tools, request, broken)
         return
     await fail(tools, step, broken)
 

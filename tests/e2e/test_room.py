@@ -188,7 +188,7 @@ async def test_two_people_work_in_one_thread_and_fill_the_gallery(browser: Brows
         await expect(message(bo.page, "said", "lovely", within="#thread-messages")).to_be_visible()
         await say(ana.page, "add snow", form="#thread-composer")
         snow = await result(bo.page, "add snow", within="#thread-messages")
-        await expect(snow).to_contain_text("v2")
+        await expect(snow).to_contain_text("v3")
         await shot(bo, "7-thread")
         await react(snow, "⭐")
         await react(await result(ana.page, "add snow", within="#thread-messages"), "❤️")

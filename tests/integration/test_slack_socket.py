@@ -2,6 +2,7 @@
 
 import asyncio
 from pathlib import Path
+from typing import Any
 
 import httpx
 import pytest
@@ -12,6 +13,7 @@ from core.errors import ConfigurationError
 from tests.conftest import PHOTOS
 from tests.fakes.slack.driver import slack
 from tests.fakes.slack.house import easel_in
+from tests.fakes.slack.world import Fault
 
 
 async def test_everything_works_without_a_public_address(tmp_path: Path) -> None:
@@ -85,6 +87,14 @@ async def test_readiness_tells_whether_slack_is_connected(tmp_path: Path) -> Non
         assert answer.json()["slack"] == "ok"
 
 
+async def started(given: dict[str, Any]) -> None:
+    async with run.running(settings.load(**given)):
+        pass
+
+
+MANY = {"SLACK_CLIENT_ID": "1.2", "SLACK_CLIENT_SECRET": "s"}
+
+
 @pytest.mark.parametrize(
     ("given", "setting"),
     [
@@ -92,9 +102,12 @@ async def test_readiness_tells_whether_slack_is_connected(tmp_path: Path) -> Non
         ({"SLACK_BOT_TOKEN": "xoxb-wrong"}, "SLACK_BOT_TOKEN"),
         ({"SLACK_APP_TOKEN": None}, "SLACK_BOT_TOKEN"),
         ({"SLACK_BOT_TOKEN": None}, "SLACK_APP_TOKEN"),
-        ({"SLACK_CLIENT_ID": "1.2"}, "SLACK_CLIENT_SECRET"),
-        ({"SLACK_CLIENT_ID": "1.2", "SLACK_CLIENT_SECRET": "s"}, "EASEL_PUBLIC_URL"),
-        ({"EASEL_SLACK_API_URL": "http://127.0.0.1:9/api/"}, "EASEL_SLACK_API_URL"),
+        ({"SLACK_BOT_TOKEN": None, "SLACK_CLIENT_ID": "1.2"}, "SLACK_CLIENT_SECRET"),
+        ({"SLACK_BOT_TOKEN": None, **MANY}, "EASEL_PUBLIC_URL"),
+        ({"SLACK_BOT_TOKEN": "xapp-swapped"}, "SLACK_BOT_TOKEN"),
+        ({"SLACK_APP_TOKEN": "xapp-…"}, "SLACK_APP_TOKEN"),
+        ({"DASHSCOPE_API_KEY": "sk-…"}, "DASHSCOPE_API_KEY"),
+        ({"SLACK_CLIENT_ID": "1.2", "SLACK_CLIENT_SECRET": "s"}, "SLACK_BOT_TOKEN"),
     ],
 )
 async def test_an_operators_mistake_is_one_line_that_names_the_setting(
@@ -102,8 +115,15 @@ async def test_an_operators_mistake_is_one_line_that_names_the_setting(
 ) -> None:
     async with slack() as fake:
         wanted = {"EASEL_DATA_DIR": tmp_path / "d", "EASEL_HTTP_PORT": 0, **fake.settings(socket=True), **given}
-        chosen = settings.load(**{name: value for name, value in wanted.items() if value is not None})
         with pytest.raises(ConfigurationError) as refused:
-            async with run.running(chosen):
-                pass
+            await started({name: value for name, value in wanted.items() if value is not None})
         assert refused.value.params["setting"] == setting
+
+
+async def test_a_slack_that_cannot_be_reached_at_the_start_is_waited_for(tmp_path: Path) -> None:
+    async with slack() as fake:
+        fake.world.faults["auth.test"].extend([Fault(status=503), Fault(drop=True, error="x")])
+        async with easel_in(fake, tmp_path / "data", socket=True):
+            ana = fake.person("Ana")
+            await ana.types("/draw a fox")
+            await ana.result("a fox")

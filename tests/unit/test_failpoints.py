@@ -41,6 +41,7 @@ def test_every_failpoint_of_the_list_stands_in_the_code_and_the_other_way_round(
     import re  # noqa: PLC0415
     from pathlib import Path  # noqa: PLC0415
 
-    core = Path(failpoints.__file__).parent
-    used = {name for path in core.rglob("*.py") for name in re.findall(r'failpoint\("([a-z_.]+)"\)', path.read_text())}
+    root = Path(failpoints.__file__).parents[1]
+    files = [path for folder in ("core", "adapters") for path in (root / folder).rglob("*.py")]
+    used = {name for path in files for name in re.findall(r'failpoint\("([a-z_.]+)"\)', path.read_text())}
     assert used == set(failpoints.NAMES)

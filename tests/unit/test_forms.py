@@ -3,6 +3,7 @@
 import pytest
 
 from core import commands, forms, grammar, preferences
+from core.budgets import Caps
 from core.catalog import Catalog
 from core.errors import Rejected
 from core.forms import FieldKind
@@ -88,7 +89,7 @@ def test_people_and_functions_can_be_limited() -> None:
 
 
 def test_the_settings_form_shows_what_stands() -> None:
-    shown = preferences.form(preferences.Preferences(style="flat", personal_threads="yes"), CATALOG, "en")
+    shown = preferences.form(preferences.Preferences(style="flat", personal_threads="yes"), Caps(), CATALOG, "en")
     values = {field.name: field.value for field in shown.fields}
     assert values["style"] == "flat"
     assert values["personal_threads"] == "yes"

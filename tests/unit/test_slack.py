@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+import jsonschema
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -13,7 +14,6 @@ from slack_sdk.models.blocks import Block
 
 from adapters.slack import decode, render
 from adapters.slack.manifest import EVENTS, SCOPES, manifest
-from adapters.slack.tokens import split, workspace_of
 from core import forms, posts
 from core.catalog import Catalog
 from core.errors import Rejected
@@ -26,7 +26,6 @@ from tests.fakes.slack.driver import SAMPLES, sample
 from tests.fakes.steps import step
 
 SCHEMAS = Path(__file__).parents[3] / "shared" / "schemas"
-ASKED = [action for action in Action if action.makes_pictures and action is not Action.AGAIN]
 CATALOG = Catalog.load(catalog_text())
 
 
@@ -134,7 +133,7 @@ def test_only_our_own_token_taken_away_means_that_we_left() -> None:
 
 @pytest.mark.parametrize(("enterprise", "team"), [(None, "T1"), ("E1", "T1"), ("E1", None)])
 def test_a_workspace_is_its_team_and_enterprise(enterprise: str | None, team: str | None) -> None:
-    assert split(workspace_of(enterprise, team)) == (enterprise, team)
+    assert decode.split(decode.workspace_of(enterprise, team)) == (enterprise, team)
 
 
 @given(st.text(max_size=12_000), st.text(max_size=9_000), st.integers(0, 30), st.floats(0, 1))
@@ -191,10 +190,12 @@ def test_the_manifest_is_one_slack_takes(locale: str, url: str) -> None:
     assert len(found["display_information"]["description"]) <= 140
     assert found["settings"]["socket_mode_enabled"] is not bool(url)
     assert ("url" in commands["/draw"]) is bool(url)
-    if not SCHEMAS.is_dir():
-        pytest.skip("the vendor's schemas do not stand beside the project")
-    import jsonschema  # noqa: PLC0415
 
+
+@pytest.mark.skipif(not SCHEMAS.is_dir(), reason="the vendor's schemas do not stand beside the project")
+@pytest.mark.parametrize("url", ["", "https://easel.example"])
+def test_the_manifest_fits_the_vendors_schemas(url: str) -> None:
+    found = manifest("id", url, installable=bool(url))
     for version in ("1.0.0", "2.0.0"):
         schema = json.loads((SCHEMAS / f"slack-manifest.{version}.json").read_text())
         jsonschema.validate(found, schema)

@@ -254,13 +254,14 @@ class Somebody:
         body = sample("block_actions_button")
         body["actions"] = [{**action, "action_ts": "1.0", "block_id": "b"}]
         body["container"] |= {"message_ts": message.ts, "channel_id": message.channel}
-        if message.thread_ts:
-            body["container"]["thread_ts"] = message.thread_ts
+        told = self.slack.world.message_json(message)
+        if "thread_ts" in told:
+            body["container"]["thread_ts"] = told["thread_ts"]
         if message.only_for:
             body.pop("message")
             body["container"]["is_ephemeral"] = True
         else:
-            body["message"] = self.slack.world.message_json(message)
+            body["message"] = told
         body["channel"] = {"id": message.channel, "name": "general"}
         return self.by_me(body)
 

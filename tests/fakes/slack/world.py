@@ -207,9 +207,14 @@ class World:
 
     def seen_by(self, user: str, channel: str) -> list[Message]:
         """What somebody sees in a channel, threads included."""
-        return [
-            one for one in self.messages if one.channel == channel and not one.deleted and one.only_for in {"", user}
-        ]
+        there = [one for one in self.messages if one.channel == channel and not one.deleted]
+        return [one for one in there if one.only_for in {"", user} and not self._is_unseen(one)]
+
+    def _is_unseen(self, one: Message) -> bool:
+        """Ephemeral messages in a thread are only shown if there is an active thread already."""
+        if not one.only_for or not one.thread_ts:
+            return False
+        return not any(other.thread_ts == one.thread_ts and not other.only_for for other in self.messages)
 
     def file_json(self, file: File, *, full: bool) -> Json:
         """A file as Slack tells of it."""
@@ -236,8 +241,10 @@ class World:
     def message_json(self, one: Message) -> Json:
         """A message as conversations.history tells it."""
         found: Json = {"type": "message", "user": one.user, "text": one.text, "ts": one.ts}
-        if one.thread_ts:
-            found["thread_ts"] = one.thread_ts
+        is_answered = any(other.thread_ts == one.ts and other.channel == one.channel for other in self.messages)
+        if one.thread_ts or is_answered:
+            # The first message of a thread names itself once somebody has answered it.
+            found["thread_ts"] = one.thread_ts or one.ts
         if one.files:
             found["files"] = [self.file_json(self.files[name], full=False) for name in one.files]
         if one.metadata:
