@@ -200,7 +200,10 @@ class RoomApi:
         if words is None:
             await self._write_down(said, replied, alone=False)
             return JSONResponse({})
-        return await self._do(replace(aimed, action=Action.EDIT, text=words), said, replied)
+        wish = replace(aimed, action=Action.EDIT, text=words)
+        if decode.spoken_to(said.text) is not None or said.place.channel.startswith(DIRECT):
+            wish = hear.spoken(wish, in_our_thread=await self._tools.store.is_ours(said.place))
+        return await self._do(wish, said, replied)
 
     async def _do(self, wish: Request, said: Request, replied: Message | None) -> Response:
         """What was said is written down before the job can speak, and never when it is refused at once.

@@ -94,6 +94,13 @@ async def test_plain_words_are_an_edit_only_when_they_talk_to_easel(house: House
     assert (await bo.says("@Easel make it gold", thread=str(fox["id"])))["accepted"]
 
 
+async def test_words_said_to_easel_may_be_a_command(house: House, ana: Visitor) -> None:
+    await ana.says("@Easel draw a lighthouse --size 512*512")
+    assert "Draw by Ana" in (await ana.waits_for("result", "a lighthouse"))["text"]
+    await ana.says("make it night", channel="dm-ana")
+    assert (await ana.asks("/room/say", text="undo", channel="dm-ana")).json()["reason"] == "refuse.no_session"
+
+
 async def test_a_photo_somebody_dropped_can_be_edited_by_replying_to_it(house: House, ana: Visitor) -> None:
     ref = await ana.gives(PHOTOS / "coffee.png")
     await ana.says("my coffee", pictures=[ref])
