@@ -31,7 +31,7 @@ DIRECT = "D"
 """What ids of direct messages begin with."""
 PROGRESS_A_MINUTE = 30
 """Progress lines a workspace may be shown a minute; Slack takes 50 updates, and results go first."""
-READ_BACK = 200
+READ_BACK, READ_BACK_SECONDS = 200, 86_400
 SIGN_SECONDS = 60.0
 """How often "is drawing …" is said again: Slack takes it away after two minutes."""
 RESPONSE_SECONDS = aiohttp.ClientTimeout(total=10)
@@ -81,9 +81,14 @@ class SlackChat:
         if known is not None and known.is_bot:
             return None
         request = self._introduced(request, known)
-        if request.action is Action.SAID and request.to_us and "ts" in request.reply and not request.attachments:
+        if self._may_lack_files(request):
             request = replace(request, attachments=await self._files_of(request))
         return request
+
+    def _may_lack_files(self, request: Request) -> bool:
+        """Was it a mention in a channel, told without files? Direct messages are told whole."""
+        is_mention = request.action is Action.SAID and request.to_us and "ts" in request.reply
+        return is_mention and not request.attachments and not request.place.channel.startswith(DIRECT)
 
     def _introduced(self, request: Request, known: Known | None) -> Request:
         name = known.name if known else request.person.name or request.person.id
@@ -165,7 +170,9 @@ class SlackChat:
 
     async def find(self, place: Place, job: str) -> Sent | None:
         """Our message of this job, by its metadata."""
-        how = {"channel": place.channel, "include_all_metadata": "true", "limit": READ_BACK}
+        # Replies come oldest first: those of a long thread's first years are no matter.
+        since = f"{time.time() - READ_BACK_SECONDS:.0f}"
+        how = {"channel": place.channel, "include_all_metadata": "true", "limit": READ_BACK, "oldest": since}
         method = "conversations.replies" if place.thread else "conversations.history"
         try:
             us = await self._tokens.us(place.workspace)

@@ -100,6 +100,9 @@ async def test_a_mention_with_a_picture_is_one_job_with_the_picture(
     assert caption.thread_ts == shown.thread_ts == ts
     steps = await place.steps(ana)
     assert [(step.action, len(step.inputs), step.parent) for step in steps] == [(Action.EDIT, 1, None)]
+    signs = [one for one in fake.world.statuses if one["thread_ts"] == ts]
+    assert signs[0]["status"].startswith("Edit")
+    assert len(signs[0]["status"]) <= 50
     await ana.says("and rainy", thread=ts)
     await ana.result("and rainy")
     assert (await place.steps(ana))[-1].parent == steps[0].id

@@ -137,6 +137,14 @@ async def test_a_channel_closed_to_us_sends_the_result_to_its_person(there: Plac
     assert len(hooks) == 1
 
 
+async def test_a_refusal_that_has_no_way_back_any_more_comes_directly(there: Place) -> None:
+    fake, _, ana = there
+    closed = fake.channel("closed", invited=False)
+    fake.hook_uses = 5
+    await ana.types("/draw a fox --n 99", closed)
+    await ana.reads("99", ana.direct)
+
+
 async def test_a_message_or_channel_gone_in_the_middle_sends_the_result_to_its_person(there: Place) -> None:
     fake, _, ana = there
     await ana.types("/draw a fox --model qwen-image-plus")

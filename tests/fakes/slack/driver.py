@@ -45,6 +45,7 @@ class Slack:
         self.general = self.channel("general")
         self.acknowledged: list[float] = []
         self.event_copies = 1
+        self.hook_uses = 0
 
     def settings(self, *, socket: bool = False) -> dict[str, str]:
         """The variables that lead an Easel here."""
@@ -134,7 +135,7 @@ class Slack:
     def hook(self) -> str:
         """A response address."""
         name = self.world.number("hook")
-        self.world.hooks[name] = []
+        self.world.hooks[name] = [{}] * self.hook_uses
         return f"{self.world.base}/commands/{name}"
 
     async def interact(self, body: Json) -> Json:
