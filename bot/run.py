@@ -38,7 +38,7 @@ async def _run(chosen: settings.Settings, *, listens: bool) -> int:
     async with running(chosen, listens=listens) as bot:
         if bot.easel.simulated:
             log.warning("simulator", meaning=say("terminal.simulator", chosen.locale))
-        log.info("ready", platforms=[name for name in bot.easel.tools.chats if name != "terminal"], web=bot.address)
+        log.info("ready", platforms=[name for name in bot.easel.tools.chats if name != "terminal"], address=bot.address)
         waiting = [asyncio.create_task(one.wait()) for one in (stop, bot.lost)]
         await asyncio.wait(waiting, return_when=asyncio.FIRST_COMPLETED)
         for one in waiting:

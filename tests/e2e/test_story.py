@@ -8,6 +8,8 @@ import subprocess
 import sys
 import urllib.error
 import urllib.request
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -261,14 +263,27 @@ def test_models_and_doctor_speak_json(newcomer: Newcomer) -> None:
     assert {check["name"] for check in report["checks"]} == {"settings", "database", "blobs", "service"}
 
 
+@contextmanager
+def _ended(process: subprocess.Popen[str]) -> Iterator[None]:
+    """However a test ends, its process is not waited for."""
+    try:
+        yield
+    finally:
+        process.kill()
+
+
 def test_a_worker_says_over_http_how_it_is_and_stops_when_told(newcomer: Newcomer) -> None:
     words = ["run", "--role", "worker"]
     environment = {**newcomer.environment, "EASEL_LOG_FORMAT": "json"}
-    with subprocess.Popen(
-        [*EASEL, *words], cwd=newcomer.home, env=environment, stderr=subprocess.PIPE, text=True
-    ) as worker:
+    with (
+        subprocess.Popen(
+            [*EASEL, *words], cwd=newcomer.home, env=environment, stderr=subprocess.PIPE, text=True
+        ) as worker,
+        _ended(worker),
+    ):
         assert worker.stderr
-        address = json.loads(worker.stderr.readline())["address"]
+        said = next(line for line in map(json.loads, worker.stderr) if line["event"] == "ready")
+        address = said["address"]
         for path, said in (("/healthz", b"ok"), ("/readyz", b'"database":"ok"'), ("/metrics", b"easel_ready")):
             with urllib.request.urlopen(address + path, timeout=10) as answer:  # noqa: S310  # our own, on loopback
                 assert said in answer.read()
