@@ -7,9 +7,11 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 
 import structlog
+from starlette.routing import Route
 
 from adapters.terminal.chat import TerminalChat
-from bot import logs, settings, slack, wiring
+from adapters.web.health import Check
+from bot import discord, logs, settings, slack, wiring
 from bot.simulator.server import SimulatorConfig
 from core.errors import ConfigurationError
 from core.messages import say
@@ -25,7 +27,7 @@ def run_bot(role: str) -> int:
     logs.set_up(chosen.log_format, chosen.log_level, settings.secrets(chosen))
     for name, nearest in settings.unknown_variables():
         log.warning("unknown_setting", setting=name, nearest=nearest)
-    if role != "worker" and not chosen.has_slack:
+    if role != "worker" and not (chosen.has_slack or chosen.has_discord):
         raise ConfigurationError("config.no_platform")
     return asyncio.run(_run(chosen, listens=role != "worker"))
 
@@ -66,19 +68,29 @@ async def running(
     lost = asyncio.Event()
     async with AsyncExitStack() as stack:
         stack.callback(port.close)
-        there = await stack.enter_async_context(slack.open_slack(chosen)) if chosen.has_slack else None
+        at_slack = await stack.enter_async_context(slack.open_slack(chosen)) if chosen.has_slack else None
+        at_discord = await stack.enter_async_context(discord.open_discord(chosen)) if chosen.has_discord else None
+        there = {name: one for name, one in (("slack", at_slack), ("discord", at_discord)) if one is not None}
 
         def chats(blobs: Blobs) -> dict[str, Chat]:
-            found: dict[str, Chat] = {"terminal": TerminalChat(blobs, chosen.locale, quiet=True)}
-            return {**found, "slack": there.chat(blobs)} if there else found
+            terminal = TerminalChat(blobs, chosen.locale, quiet=True)
+            return {"terminal": terminal, **{name: one.chat(blobs) for name, one in there.items()}}
+
+        async def prepare() -> None:
+            for one in there.values():
+                await one.prepare()
 
         stand_in = simulator or SimulatorConfig(folder=chosen.data_dir / "simulator")
-        opened = wiring.open_easel(chosen, chats, simulator=stand_in, prepare=there.prepare if there else None)
+        opened = wiring.open_easel(chosen, chats, simulator=stand_in, prepare=prepare)
         easel = await stack.enter_async_context(opened)
-        ears = slack.Ears(routes=[], checks={})
-        if there is not None and listens:
-            ears = await stack.enter_async_context(slack.listening(there, easel, lost))
-        web = wiring.open_web(chosen, easel, port, platforms=ears.routes, checks=ears.checks)
+        routes: list[Route] = []
+        checks: dict[str, Check] = {}
+        if at_slack is not None and listens:
+            ears = await stack.enter_async_context(slack.listening(at_slack, easel, lost))
+            routes, checks = ears.routes, dict(ears.checks)
+        if at_discord is not None and listens:
+            checks |= await stack.enter_async_context(discord.listening(at_discord, easel, lost))
+        web = wiring.open_web(chosen, easel, port, platforms=routes, checks=checks)
         await stack.enter_async_context(web)
         number = port.getsockname()[1]
         yield Running(easel=easel, address=wiring.address_of(chosen, port), port=number, lost=lost)

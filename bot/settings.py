@@ -81,9 +81,14 @@ class Settings(BaseSettings):
     slack_client_secret: SecretStr | None = _named("SLACK_CLIENT_SECRET")
     slack_api_url: str = _named("EASEL_SLACK_API_URL", "https://slack.com/api/")
     slack_file_hosts: Annotated[tuple[str, ...], NoDecode] = _named("EASEL_SLACK_FILE_HOSTS", ("files.slack.com",))
+    discord_bot_token: SecretStr | None = _named("DISCORD_BOT_TOKEN")
+    discord_api_url: str = _named("EASEL_DISCORD_API_URL", "https://discord.com/api/v10")
+    discord_cdn_hosts: Annotated[tuple[str, ...], NoDecode] = _named(
+        "EASEL_DISCORD_CDN_HOSTS", ("cdn.discordapp.com", "media.discordapp.net")
+    )
     region_keys: dict[str, SecretStr] = Field(default_factory=dict)
 
-    @field_validator("result_hosts", "slack_file_hosts", mode="before")
+    @field_validator("result_hosts", "slack_file_hosts", "discord_cdn_hosts", mode="before")
     @classmethod
     def _split(cls, value: Any) -> Any:
         return tuple(filter(None, (one.strip() for one in value.split(",")))) if isinstance(value, str) else value
@@ -94,6 +99,7 @@ class Settings(BaseSettings):
         "slack_app_token",
         "slack_signing_secret",
         "slack_client_secret",
+        "discord_bot_token",
         mode="after",
     )
     @classmethod
@@ -151,6 +157,11 @@ class Settings(BaseSettings):
         return any((self.slack_bot_token, self.slack_app_token, self.slack_signing_secret, self.slack_client_id))
 
     @property
+    def has_discord(self) -> bool:
+        """Is Discord set?"""
+        return self.discord_bot_token is not None
+
+    @property
     def database(self) -> str:
         """The database address, in the data folder unless set."""
         return self.database_url or f"sqlite:///{self.data_dir / 'easel.db'}"
@@ -197,8 +208,6 @@ def unknown_variables() -> list[tuple[str, str]]:
     """Each ``EASEL_*`` variable we do not know, with the nearest name we do."""
     known = [_variable(field, name) for name, field in Settings.model_fields.items()]
     known += [f"{name}_FILE" for name in known]
-    # Settings of a platform that is still to come.
-    known += ["EASEL_DISCORD_API_URL", "EASEL_DISCORD_CDN_HOSTS"]
     strangers = sorted(name for name in os.environ if name.startswith("EASEL_") and name not in known)
     return [(name, difflib.get_close_matches(name, known, n=1, cutoff=0)[0]) for name in strangers]
 
@@ -206,10 +215,11 @@ def unknown_variables() -> list[tuple[str, str]]:
 def secrets(settings: Settings) -> list[str]:
     """Every secret value set, for the log's redaction."""
     ours = settings.link_keys.get_secret_value().split(",") if settings.link_keys else []
-    slack = (
+    platforms = (
+        settings.discord_bot_token,
         settings.slack_bot_token,
         settings.slack_app_token,
         settings.slack_signing_secret,
         settings.slack_client_secret,
     )
-    return [*(key.get_secret_value() for key in (*settings.keys.values(), *filter(None, slack))), *ours]
+    return [*(key.get_secret_value() for key in (*settings.keys.values(), *filter(None, platforms))), *ours]

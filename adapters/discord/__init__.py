@@ -1,0 +1,1 @@
+"""Discord: acknowledge, decode, render, send. All rules are the core's."""

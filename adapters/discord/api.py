@@ -1,0 +1,170 @@
+"""The one way to call Discord: discord.py's client (buckets, 429, 5xx), a time limit, errors as ours, and a breaker.
+
+A connection lost in the middle is not tried again here: the call may have had its effect (a message's nonce tells).
+"""
+
+import asyncio
+import json
+import time
+from collections import deque
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from io import BytesIO
+from types import SimpleNamespace
+from typing import Any
+
+import aiohttp
+import discord
+from discord.http import Route
+
+from core.errors import DeliveryError
+
+SECONDS = 60.0
+"""Of one call, waiting for its turn included."""
+ANSWER_SECONDS = 2.5
+"""Of an answer to an interaction, which Discord takes for three."""
+WINDOW, MOST_INVALID = 600.0, 1000
+"""Discord bans an address after 10,000 answers of 401, 403 or 429 in ten minutes; we stop long before."""
+INVALID = frozenset({401, 403, 429})
+CLOSED_SECONDS = 60.0
+NO_ACCESS = frozenset({50001, 50013})
+ANSWERED = 40060
+"""The interaction was answered already, by us before a lost reply or by a second copy of us."""
+PASSING = frozenset({40062, 130000})
+"""Codes of errors that may be gone in a moment."""
+
+
+class DiscordError(DeliveryError):
+    """Discord said no: ``code`` and ``status`` are its own; 0 when there was no answer."""
+
+    def __init__(self, code: int, status: int = 0) -> None:
+        permanent = 400 <= status < 500 and status != 429 and code not in PASSING
+        super().__init__("discord.refused", permanent=permanent, code=code or status or "no answer")
+        self.code = code
+        self.status = status
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Upload:
+    """A picture to send: its bytes, file name and alternative text."""
+
+    name: str
+    alt: str
+    data: bytes
+
+
+class Api:
+    """``url`` ends in ``/api/v10``. ``open`` it inside the running loop."""
+
+    def __init__(self, url: str, token: str) -> None:
+        Route.BASE = url.rstrip("/")
+        trace = aiohttp.TraceConfig()
+        trace.on_request_end.append(self._watch)
+        self._token = token
+        self._client = discord.Client(
+            intents=discord.Intents.none(),
+            max_messages=None,
+            max_ratelimit_timeout=60.0,
+            http_trace=trace,
+        )
+        self._invalid: deque[float] = deque()
+        self._closed: dict[str, float] = {}
+
+    @property
+    def us(self) -> int:
+        """Our own user's id."""
+        return self._client.user.id if self._client.user else 0
+
+    @property
+    def app(self) -> str:
+        """Our application's id."""
+        return str(self._client.application_id or "")
+
+    @property
+    def reads_content(self) -> bool:
+        """Is the Message Content intent switched on for us?"""
+        flags = self._client.application_flags
+        return flags.gateway_message_content or flags.gateway_message_content_limited
+
+    async def open(self) -> None:
+        """Raises discord.LoginFailure for a token Discord refuses, and whatever the network raises."""
+        await self._client.login(self._token)
+
+    async def close(self) -> None:
+        """Let go of the connections."""
+        await self._client.close()
+
+    async def call(
+        self,
+        method: str,
+        path: str,
+        ids: Mapping[str, str] | None = None,
+        payload: Any = None,
+        uploads: Sequence[Upload] = (),
+        seconds: float = SECONDS,
+    ) -> Any:
+        """The answer as JSON. ``ids`` fill the path. Raises DiscordError."""
+        ids = ids or {}
+        channel = ids.get("channel_id", "")
+        self._must_be_open(channel)
+        body = _body(payload, uploads)
+        try:
+            async with asyncio.timeout(seconds):
+                return await self._client.http.request(_route(method, path, ids), **body)
+        except discord.HTTPException as error:
+            if error.code in NO_ACCESS and channel:
+                self._closed[channel] = time.monotonic() + CLOSED_SECONDS
+            raise DiscordError(error.code, error.status) from None
+        except discord.RateLimited:
+            raise DiscordError(0, 429) from None
+        except (TimeoutError, aiohttp.ClientError, OSError, RuntimeError):
+            # Their texts may hold the address, and with it an interaction's token.
+            raise DiscordError(0) from None
+
+    async def answer(self, reply: Mapping[str, str], kind: int, data: Mapping[str, Any] | None = None) -> None:
+        """The one first answer to an interaction. Raises DiscordError; one given already is as good."""
+        payload = {"type": kind} if data is None else {"type": kind, "data": data}
+        ids = {"webhook_id": reply["interaction"], "webhook_token": reply["token"]}
+        try:
+            path = "/interactions/{webhook_id}/{webhook_token}/callback"
+            await self.call("POST", path, ids, payload, seconds=ANSWER_SECONDS)
+        except DiscordError as error:
+            if error.code != ANSWERED:
+                raise
+
+    def _must_be_open(self, channel: str) -> None:
+        now = time.monotonic()
+        while self._invalid and now - self._invalid[0] > WINDOW:
+            self._invalid.popleft()
+        if len(self._invalid) >= MOST_INVALID:
+            raise DiscordError(0, 429)
+        if channel and self._closed.get(channel, now) > now:
+            raise DiscordError(50001, 403)
+        self._closed.pop(channel, None)
+
+    async def _watch(
+        self, _session: aiohttp.ClientSession, _context: SimpleNamespace, end: aiohttp.TraceRequestEndParams
+    ) -> None:
+        if end.response.status in INVALID and end.response.headers.get("X-RateLimit-Scope") != "shared":
+            self._invalid.append(time.monotonic())
+
+
+def _route(method: str, path: str, ids: Mapping[str, Any]) -> Route:
+    return Route(method, path, **ids)
+
+
+def _body(payload: Any, uploads: Sequence[Upload]) -> dict[str, Any]:
+    if not uploads:
+        return {} if payload is None else {"json": payload}
+    files = [discord.File(BytesIO(one.data), filename=one.name) for one in uploads]
+    parts: list[dict[str, Any]] = [{"name": "payload_json", "value": json.dumps(payload)}]
+    parts += [
+        {
+            "name": f"files[{at}]",
+            "value": file.fp,
+            "filename": file.filename,
+            "content_type": "application/octet-stream",
+        }
+        for at, file in enumerate(files)
+    ]
+    return {"form": parts, "files": files}

@@ -1,0 +1,183 @@
+"""Listens to Discord: acknowledges after one durable commit, opens modals at once. Nothing else.
+
+Everything pressed or chosen carries its meaning in its id and is understood from the event alone, so that it works
+after any restart, and also when its message has changed since: discord.py's views drop such a press without a word.
+"""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from dataclasses import replace
+from typing import Any
+
+import discord
+import structlog
+from sqlalchemy.exc import SQLAlchemyError
+
+from adapters.discord import decode, render
+from adapters.discord.api import Api, DiscordError
+from adapters.discord.chat import DiscordChat
+from adapters.discord.suggest import suggested
+from core.errors import EaselError, Rejected
+from core.flow import asking, hear
+from core.flow.tools import Tools
+from core.messages import say
+from core.service import ASKS_FIRST, Service
+from core.types import Action, Request
+
+PATIENCE = 2.0
+"""Seconds the commit may take; Discord waits three for the acknowledgement."""
+AGAIN = (0.0, 1.0, 5.0, 20.0)
+"""Seconds before each try to keep a message or reaction: the gateway tells of it only once."""
+MESSAGE, THINKING, CHOICES, MODAL = 4, 5, 8, 9
+
+log = structlog.get_logger()
+
+
+class DiscordApp:
+    """What Discord tells, for every guild."""
+
+    def __init__(self, service: Service, tools: Tools, chat: DiscordChat, api: Api, locale: str) -> None:
+        self._service = service
+        self._tools = tools
+        self._chat = chat
+        self._api = api
+        self._locale = locale
+
+    async def interaction(self, interaction: discord.Interaction) -> None:
+        """A command, a press, a filled modal, or an option being typed."""
+        handler = {
+            discord.InteractionType.application_command: self._command,
+            discord.InteractionType.autocomplete: self._typing,
+            discord.InteractionType.component: self._pressed,
+            discord.InteractionType.modal_submit: self._filled,
+        }.get(interaction.type)
+        if handler is not None:
+            await self._careful(handler, interaction)
+
+    async def message(self, message: discord.Message) -> None:
+        """Something was said."""
+        wish = decode.said(message, self._api.us)
+        if wish is not None:
+            await self._keep(wish)
+
+    async def reaction(self, event: discord.RawReactionActionEvent, channel: Any) -> None:
+        """A reaction was added or taken away."""
+        wish = decode.reacted(event, channel, self._api.us)
+        if wish is not None:
+            await self._keep(wish)
+
+    async def left(self, guild: int) -> None:
+        """We were removed from a guild."""
+        await self._keep(decode.left(guild))
+
+    # Interactions
+
+    async def _command(self, interaction: discord.Interaction) -> None:
+        is_menu = decode.data_of(interaction).get("type") == discord.AppCommandType.message.value
+        wish = decode.shortcut(interaction) if is_menu else decode.command(interaction)
+        if not decode.may_post(interaction, wish):
+            raise Rejected("discord.may_not_post")
+        if is_menu or hear.needs_words(wish) or (wish.action is Action.SETTINGS and not wish.given):
+            await self._open(wish)
+        else:
+            await self._hear(wish)
+
+    async def _pressed(self, interaction: discord.Interaction) -> None:
+        if decode.PAGE.fullmatch(decode.chosen(interaction)):
+            await self._turn_to(*decode.opened(interaction))
+            return
+        pressed = decode.pressed(interaction)
+        if pressed.kind in ASKS_FIRST:
+            await self._open(pressed.request)
+        else:
+            await self._hear(pressed.request)
+
+    async def _filled(self, interaction: discord.Interaction) -> None:
+        await self._hear(decode.filled(interaction))
+
+    async def _typing(self, interaction: discord.Interaction) -> None:
+        choices = await suggested(self._tools, interaction)
+        await self._api.answer(decode.reply_of(interaction), CHOICES, {"choices": choices})
+
+    async def _hear(self, wish: Request) -> None:
+        """Kept, then acknowledged: the person sees that we think, until the first words come."""
+        try:
+            async with asyncio.timeout(PATIENCE):
+                await self._service.hear(wish)
+        except (TimeoutError, SQLAlchemyError, OSError):
+            log.exception("not_kept")
+            raise Rejected("refuse.busy") from None
+        await self._think(wish)
+
+    async def _think(self, wish: Request) -> None:
+        """For all to see only where the answer is our one voice, and the result is for all."""
+        is_open = "only" in wish.reply and "private" not in wish.given and wish.action.makes_pictures
+        try:
+            await self._api.answer(wish.reply, THINKING, {"flags": 0 if is_open else render.EPHEMERAL})
+        except DiscordError as error:
+            log.warning("not_acknowledged", code=error.code, status=error.status)
+
+    async def _open(self, meant: Request) -> None:
+        """Show the form of a button, a menu or a command without words."""
+        wish = await self._complete(meant)
+        if wish.message:
+            wish = await self._shown_in(wish)
+        form = await self._service.ask(wish)
+        await asking.ask(self._tools, wish, form)
+
+    async def _turn_to(self, wish: Request, page: int) -> None:
+        """A page of a form that was offered before."""
+        asked = await self._chat.asked(replace(wish, locale=wish.locale or self._locale))
+        pages = render.pages(await self._service.ask(asked))
+        if page >= len(pages):
+            raise Rejected("button.unknown")
+        await self._api.answer(wish.reply, MODAL, render.modal(pages[page], wish.reply["asked"]))
+
+    async def _complete(self, meant: Request) -> Request:
+        told = await self._chat.complete(meant)
+        return replace(told or meant, reply={**meant.reply, "first": "yes"})
+
+    async def _shown_in(self, wish: Request) -> Request:
+        """What a message shows: a step of ours, else the pictures somebody put there. Raises Rejected for neither."""
+        aimed = await hear.aimed(self._tools, replace(wish, attachments=()))
+        if aimed.target is not None:
+            return aimed
+        if not wish.attachments:
+            raise Rejected("refuse.no_picture_there")
+        return replace(wish, message="")
+
+    async def _careful(
+        self, handler: Callable[[discord.Interaction], Awaitable[None]], interaction: discord.Interaction
+    ) -> None:
+        """Whatever goes wrong before the commit is said at once, to the person alone."""
+        try:
+            await handler(interaction)
+        except EaselError as error:
+            await self._say_no(interaction, error)
+        except Exception:
+            log.exception("asking_broke")
+            await self._say_no(interaction, EaselError("status.broken", reference=str(interaction.id)[-8:]))
+
+    async def _say_no(self, interaction: discord.Interaction, error: EaselError) -> None:
+        if interaction.type is discord.InteractionType.autocomplete:
+            return
+        words = say(error.key, str(interaction.locale), **error.params)
+        content = render.clip(render.escape(words), render.CONTENT)
+        data = {"content": content, "flags": render.EPHEMERAL, "allowed_mentions": render.NO_MENTIONS}
+        try:
+            await self._api.answer(decode.reply_of(interaction), MESSAGE, data)
+        except DiscordError as failed:
+            log.warning("not_acknowledged", code=failed.code, status=failed.status)
+
+    # Messages and reactions
+
+    async def _keep(self, wish: Request) -> None:
+        for seconds in AGAIN:
+            await asyncio.sleep(seconds)
+            try:
+                async with asyncio.timeout(PATIENCE):
+                    await self._service.hear(wish)
+            except (TimeoutError, SQLAlchemyError, OSError):
+                log.exception("not_kept")
+            else:
+                return

@@ -1,0 +1,390 @@
+"""Discord's voice. A job is one message, edited until it shows the result; a private word goes where it was asked for.
+
+What is asked by an interaction has an answer of its own for fifteen minutes. Only private words stand in it; all else
+are messages like any other, which can be changed for ever.
+"""
+
+import time
+import uuid
+from collections.abc import AsyncIterator, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, replace
+from datetime import timedelta
+from typing import Any
+
+import discord
+import structlog
+
+from adapters.discord import decode, render
+from adapters.discord.api import Api, DiscordError, Upload
+from adapters.discord.files import Files
+from adapters.discord.pictures import Pictures, Prepared, same_pictures
+from adapters.discord.places import Places, channel_id, is_direct
+from adapters.discord.store import DiscordStore
+from core.errors import DeliveryError, Rejected
+from core.flow import hear
+from core.forms import Form
+from core.messages import nearest, say
+from core.speech import Post, Sent, Tone
+from core.types import Action, Attachment, Person, Place, Request
+
+OURS = uuid.UUID("b0f5e0e2-6d4c-4a39-8f53-0a3b7d2f6c11")
+ANSWERABLE = timedelta(minutes=14)
+"""Discord takes changes of an answer for fifteen minutes."""
+PROGRESS_SECONDS = 2.0
+"""Between two progress lines in one channel; Discord takes about five in five seconds, and results go first."""
+READ_BACK = 100
+MOST_LOCALES = 10_000
+CHANNEL = "/channels/{channel_id}"
+MESSAGES, MESSAGE = "/channels/{channel_id}/messages", "/channels/{channel_id}/messages/{message_id}"
+ORIGINAL = "/webhooks/{webhook_id}/{webhook_token}/messages/@original"
+FOLLOW_UP = "/webhooks/{webhook_id}/{webhook_token}"
+FORM, ANSWER = 9, 4
+TOO_LARGE, NO_HISTORY, ARCHIVED = frozenset({40005}), 160002, 50083
+NO_DIRECT = frozenset({50007, 50278})
+
+log = structlog.get_logger()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Answer:
+    """The answer an interaction waits for; ``only``: we have no other voice there."""
+
+    interaction: str
+    app: str
+    token: str
+    only: bool = False
+
+    @property
+    def ids(self) -> dict[str, str]:
+        """Where it is."""
+        return {"webhook_id": self.app, "webhook_token": self.token}
+
+
+class DiscordChat:
+    """Chat port. ``locale``: of words to nobody in particular."""
+
+    pace = 3.0
+
+    def __init__(
+        self,
+        *,
+        api: Api,
+        store: DiscordStore,
+        files: Files,
+        places: Places,
+        pictures: Pictures,
+        locale: str,
+    ) -> None:
+        self._api = api
+        self._store = store
+        self._files = files
+        self._places = places
+        self._pictures = pictures
+        self._locale = locale
+        self._locales: dict[str, str] = {}
+        self._told: dict[str, float] = {}
+        self._direct: dict[str, str] = {}
+
+    # What only Discord can tell
+
+    async def complete(self, request: Request) -> Request | None:
+        """What a form was asked for, the language, the thread, the workspace of a direct message, files replied to."""
+        request = replace(request, locale=await self._locale_of(request))
+        if "asked" in request.reply:
+            return decode.merged(request, await self.asked(request))
+        if request.reply.get("where") == "unknown":
+            request = replace(request, place=await self._places.find_thread(request.place))
+        if is_direct(request.place):
+            request = await self._spoken_for(request)
+        if request.action is Action.REACTED:
+            return replace(request, key=await self._reaction_key(request))
+        return await self._looked_at(request) if "look" in request.reply else request
+
+    async def asked(self, request: Request) -> Request:
+        """What a form was asked for. Raises Rejected when it is too long ago, or somebody else's."""
+        found = await self._store.asked(request.reply["asked"])
+        if found is None or found.person.id != request.person.id:
+            raise Rejected("refuse.too_late")
+        return replace(found, locale=request.locale)
+
+    async def _locale_of(self, request: Request) -> str:
+        """Interactions tell the person's own; what they write afterwards is answered in the same."""
+        person = request.person.id
+        if request.locale:
+            if len(self._locales) >= MOST_LOCALES:
+                self._locales.clear()
+            self._locales[person] = nearest(request.locale)
+        elif person not in self._locales:
+            found = await self._places.locale(request.place)
+            return nearest(found) if found else self._locale
+        return self._locales[person]
+
+    async def _spoken_for(self, request: Request) -> Request:
+        """A direct message of ours belongs to the workspace it was sent for; so do plain words behind it."""
+        channel = channel_id(request.place)
+        message = request.message or request.reply.get("pressed")
+        is_plain = request.action is Action.SAID and not request.attachments and not request.text.startswith("/")
+        if not message and not is_plain:
+            return request
+        found = await self._store.speaks_for(channel, int(message) if message else None)
+        return replace(request, place=replace(request.place, workspace=found)) if found else request
+
+    async def _reaction_key(self, request: Request) -> str:
+        """The same emoji again after it was taken away is a new wish; told twice by Discord it is one."""
+        name = request.key[:-1]
+        times = await self._store.times_taken_away(name)
+        if not request.added:
+            await self._store.taken_away(name, times)
+        return f"{request.key}{times}"
+
+    async def _looked_at(self, request: Request) -> Request:
+        """What the message replied to shows: a step of ours, or somebody's pictures. Raises Rejected for neither."""
+        ids = {"channel_id": channel_id(request.place), "message_id": request.reply["look"]}
+        found: Mapping[str, Any] = {}
+        with suppress(DiscordError):
+            found = await self._api.call("GET", MESSAGE, ids)
+        if str((found.get("author") or {}).get("id", "")) == str(self._api.us):
+            return replace(request, message=ids["message_id"])
+        pictures = decode.shown_in(found, ids["channel_id"])
+        if pictures:
+            return replace(request, attachments=pictures)
+        if hear.spoken(request, in_our_thread=False).action is Action.EDIT:
+            raise Rejected("discord.no_picture_there")
+        return request
+
+    # The Chat port
+
+    async def ask(self, form: Form, request: Request) -> bool:
+        """A modal as the first answer; behind one, a message with a button that opens it."""
+        answer = self._answer_of(request.reply)
+        if answer is None:
+            return False
+        request = replace(request, target=form.target, index=form.index, action=form.action)
+        await self._store.ask(answer.interaction, request)
+        is_first = request.reply.get("first") == "yes"
+        pages = render.pages(form)
+        try:
+            if is_first and len(pages) == 1:
+                await self._api.answer(request.reply, FORM, render.modal(pages[0], answer.interaction))
+                return True
+            text = say("discord.open_form", request.locale, form=form.title)
+            message = render.chooser(form, answer.interaction, text)
+            if is_first:
+                await self._api.answer(request.reply, ANSWER, {**message, "flags": render.EPHEMERAL})
+            else:
+                await self._api.call("PATCH", ORIGINAL, answer.ids, message)
+        except DiscordError as error:
+            log.info("no_form", code=error.code)
+            return False
+        return True
+
+    async def post(self, place: Place, post: Post, *, to: Person, reply: Mapping[str, str]) -> Sent:
+        """A message; private words in the answer to what was asked, private pictures in a direct message."""
+        answer = self._answer_of(reply)
+        is_word = post.private and post.tone in {Tone.NOTE, Tone.REFUSAL}
+        if answer and (answer.only or is_word):
+            try:
+                return await self._respond(answer, place, post)
+            except DiscordError as error:
+                if not error.permanent:
+                    raise
+                answer = None
+        if post.private and not is_direct(place):
+            return await self._post_alone(place, post, to, answer, reply)
+        try:
+            sent = await self._say(place, post, reply.get("message", ""))
+        except DiscordError as error:
+            if not error.permanent or is_direct(place):
+                raise
+            sent = await self._say(await self.private_place(place, to), post)
+            await self._settle(answer, say("discord.closed_channel", await self._told_in(to)))
+            return sent
+        await self._settle(answer)
+        return sent
+
+    async def update(self, sent: Sent, post: Post) -> Sent:
+        """Change it; pictures not yet shown are shown in it, those it no longer has are taken away."""
+        if sent.message.startswith(decode.DIRECT):
+            return await self._respond_again(sent, post)
+        if post.tone is Tone.STATUS and not self._may_tell(channel_id(sent.place)):
+            return sent
+        ids = {"channel_id": channel_id(sent.place), "message_id": sent.message}
+        prepared = Prepared()
+        attachments: Sequence[dict[str, Any]] | None = None
+        if post.pictures:
+            shown = await self._api.call("GET", MESSAGE, ids)
+            if not same_pictures(shown.get("attachments") or (), post.pictures):
+                prepared = await self._pictures.prepare(sent.place, post)
+                attachments = prepared.attachments
+        elif post.tone is not Tone.STATUS:
+            attachments = ()
+        await self._change(sent, render.message(prepared.on(post), attachments), prepared.uploads)
+        return sent
+
+    async def find(self, place: Place, job: str) -> Sent | None:
+        """Our message of this job, by the ids of its buttons or the names of its files."""
+        try:
+            found = await self._api.call("GET", f"{MESSAGES}?limit={READ_BACK}", {"channel_id": channel_id(place)})
+        except DiscordError as error:
+            if error.permanent:
+                return None
+            raise
+        for message in found:
+            if str(message["author"]["id"]) == str(self._api.us) and job in _jobs_of(message):
+                return Sent(place=place, message=str(message["id"]))
+        return None
+
+    async def private_place(self, place: Place, person: Person) -> Place:
+        """The direct message with the person, still in the workspace it speaks for."""
+        if person.id not in self._direct:
+            opened = await self._api.call("POST", "/users/@me/channels", {}, {"recipient_id": person.id})
+            self._direct[person.id] = str(opened["id"])
+        return replace(place, channel=f"{decode.DIRECT}{self._direct[person.id]}", thread="")
+
+    async def link(self, sent: Sent) -> str:
+        """Where the message is."""
+        if sent.message.startswith(decode.DIRECT) or not sent.message:
+            return ""
+        guild = "@me" if is_direct(sent.place) else sent.place.workspace
+        return f"https://discord.com/channels/{guild}/{channel_id(sent.place)}/{sent.message}"
+
+    async def forget(self, place: Place) -> None:
+        """The guild has removed us."""
+        await self._store.forget(place.tenant, place.workspace)
+
+    async def fetch(self, attachment: Attachment, limit: int) -> AsyncIterator[bytes]:
+        """A person's file."""
+        async for chunk in self._files.fetch(attachment, limit):
+            yield chunk
+
+    # Messages like any other
+
+    async def _say(self, place: Place, post: Post, replies_to: str = "") -> Sent:
+        limit = await self._places.largest(place)
+        try:
+            return await self._send(place, post, replies_to, limit)
+        except DiscordError as error:
+            if error.code in TOO_LARGE or error.status == 413:
+                return await self._send(place, post, replies_to, limit // 4)
+            if error.code == NO_HISTORY:
+                return await self._send(place, post, "", limit)
+            raise
+
+    async def _send(self, place: Place, post: Post, replies_to: str, limit: int) -> Sent:
+        prepared = await self._pictures.prepare(place, post, limit)
+        message = render.message(prepared.on(post), prepared.attachments or None)
+        if post.job:
+            message |= {"nonce": _nonce(place, post.job), "enforce_nonce": True}
+        if replies_to:
+            message["message_reference"] = {"message_id": replies_to, "fail_if_not_exists": False}
+        said = await self._api.call("POST", MESSAGES, {"channel_id": channel_id(place)}, message, prepared.uploads)
+        if is_direct(place):
+            await self._store.sent_directly(channel_id(place), int(said["id"]), place.workspace)
+        return Sent(place=place, message=str(said["id"]))
+
+    async def _change(self, sent: Sent, message: Mapping[str, Any], uploads: Sequence[Upload]) -> None:
+        ids = {"channel_id": channel_id(sent.place), "message_id": sent.message}
+        try:
+            await self._api.call("PATCH", MESSAGE, ids, message, uploads)
+        except DiscordError as error:
+            if error.code != ARCHIVED or not sent.place.thread:
+                raise
+            await self._api.call("PATCH", CHANNEL, {"channel_id": sent.place.thread}, {"archived": False})
+            await self._api.call("PATCH", MESSAGE, ids, message, uploads)
+
+    async def _post_alone(
+        self, place: Place, post: Post, to: Person, answer: Answer | None, reply: Mapping[str, str]
+    ) -> Sent:
+        """In a direct message; where those are closed, in the answer, and words as a reply rather than nowhere."""
+        locale = await self._told_in(to)
+        try:
+            sent = await self._say(await self.private_place(place, to), post)
+        except DiscordError as error:
+            if error.code not in NO_DIRECT:
+                raise
+            if answer:
+                return await self._respond(answer, place, post)
+            if post.tone not in {Tone.NOTE, Tone.REFUSAL}:
+                post = replace(post, text=say("discord.direct_closed", locale), pictures=(), buttons=(), menu=())
+            return await self._say(place, replace(post, private=False), reply.get("message", ""))
+        await self._settle(answer, say("discord.sent_directly", locale, link=await self.link(sent)))
+        return sent
+
+    async def _told_in(self, person: Person) -> str:
+        return self._locales.get(person.id, self._locale)
+
+    def _may_tell(self, channel: str) -> bool:
+        """Is it time for one more progress line in this channel?"""
+        now = time.monotonic()
+        if now - self._told.get(channel, -PROGRESS_SECONDS) < PROGRESS_SECONDS:
+            return False
+        if len(self._told) >= MOST_LOCALES:
+            self._told.clear()
+        self._told[channel] = now
+        return True
+
+    # The answer to an interaction
+
+    def _answer_of(self, reply: Mapping[str, str]) -> Answer | None:
+        """The answer that may still be given."""
+        if not reply.get("token") or not _is_alive(reply["interaction"]):
+            return None
+        only = reply.get("only") == "yes"
+        return Answer(interaction=reply["interaction"], app=reply["app"], token=reply["token"], only=only)
+
+    async def _respond(self, answer: Answer, place: Place, post: Post) -> Sent:
+        prepared = await self._pictures.prepare(place, post)
+        message = render.message(prepared.on(post), prepared.attachments)
+        if answer.only and post.private:
+            # The answer itself may be for all to see; what follows it need not be.
+            message["flags"] |= render.EPHEMERAL
+            await self._api.call("POST", FOLLOW_UP, answer.ids, message, prepared.uploads)
+            await self._settle(answer)
+            return Sent(place=place, message="")
+        await self._api.call("PATCH", ORIGINAL, answer.ids, message, prepared.uploads)
+        await self._store.keep_answer(answer.interaction, answer.app, answer.token)
+        return Sent(place=place, message=f"{decode.DIRECT}{answer.interaction}")
+
+    async def _respond_again(self, sent: Sent, post: Post) -> Sent:
+        interaction = sent.message.removeprefix(decode.DIRECT)
+        known = await self._store.answer(interaction)
+        if known is None or not _is_alive(interaction):
+            raise DeliveryError("discord.refused", permanent=True, code="too late")
+        if post.tone is Tone.STATUS and not self._may_tell(interaction):
+            return sent
+        answer = Answer(interaction=interaction, app=known[0], token=known[1])
+        prepared = await self._pictures.prepare(sent.place, post)
+        message = render.message(prepared.on(post), prepared.attachments)
+        await self._api.call("PATCH", ORIGINAL, answer.ids, message, prepared.uploads)
+        return sent
+
+    async def _settle(self, answer: Answer | None, text: str = "") -> None:
+        """Nobody must think that we still think: say where it went, or take the answer away."""
+        if answer is None:
+            return
+        try:
+            if text:
+                message = render.message(Post(tone=Tone.NOTE, text=""))
+                await self._api.call("PATCH", ORIGINAL, answer.ids, {**message, "content": render.escape(text)})
+            else:
+                await self._api.call("DELETE", ORIGINAL, answer.ids)
+        except DiscordError as error:
+            log.debug("not_settled", code=error.code)
+
+
+def _is_alive(interaction: str) -> bool:
+    asked = discord.utils.snowflake_time(int(interaction))
+    return discord.utils.utcnow() - asked < ANSWERABLE
+
+
+def _nonce(place: Place, job: str) -> str:
+    """The same for the same job in the same place: Discord then takes the message once."""
+    return uuid.uuid5(OURS, f"{place.tenant}/{channel_id(place)}/{job}").hex[:25]
+
+
+def _jobs_of(message: Mapping[str, Any]) -> set[str]:
+    """Steps that a message of ours names, in its buttons and its files."""
+    ids = [one.get("custom_id", "") for row in message.get("components") or () for one in row.get("components") or ()]
+    names = [str(one.get("filename", "")) for one in message.get("attachments") or ()]
+    return {part for one in ids for part in one.split(":")} | {part for one in names for part in one.split("-")}

@@ -1,0 +1,137 @@
+"""What Discord is told of our commands, from the command registry, in every language we speak.
+
+Whatever one types at Slack is a typed option here: with its range, its choices, or completed from what we know.
+"""
+
+import asyncio
+import hashlib
+import json
+from collections.abc import Mapping
+from typing import Any
+
+import structlog
+
+from adapters.discord.api import Api, DiscordError
+from adapters.discord.store import DiscordStore
+from core.commands import Command, Takes, commands
+from core.forms import REGIONS
+from core.messages import LOCALES, say
+from core.types import Action
+
+Payload = dict[str, Any]
+SUBCOMMAND, STRING, INTEGER, BOOLEAN, NUMBER, ATTACHMENT = 1, 3, 4, 5, 10, 11
+SLASH, MESSAGE = 1, 3
+DISCORD_LOCALES = {"en": ("en-US", "en-GB"), "zh-CN": ("zh-CN",), "zh-TW": ("zh-TW",), "id": ("id",)}
+"""Ours as Discord names them; the default's own too, or people who read it would see another one's."""
+WORDS = 6000
+"""Characters Discord takes of a text; a prompt's own limit is the model's."""
+RANGES: Mapping[str, Payload] = {
+    "n": {"type": INTEGER, "min_value": 1, "max_value": 6},
+    "seed": {"type": INTEGER, "min_value": 0, "max_value": 2_147_483_647},
+    "scale": {"type": INTEGER, "min_value": 1, "max_value": 4},
+    "strength": {"type": NUMBER, "min_value": 0, "max_value": 1},
+    **{side: {"type": NUMBER, "min_value": 1, "max_value": 2} for side in ("top", "bottom", "left", "right")},
+    **{flag: {"type": BOOLEAN} for flag in ("raw", "watermark", "private", "sketch")},
+}
+COMPLETED = frozenset({"model", "size", "ar", "id"})
+"""Options whose values we suggest while they are typed."""
+COMMANDS = "commands"
+SHORTCUT = "room.edit_image"
+
+log = structlog.get_logger()
+
+
+def registered() -> list[Payload]:
+    """Every command, as Discord's bulk overwrite takes them."""
+    found = commands()
+    alone = [one for one in found if not one.word]
+    groups = {name: [one for one in found if one.name == name and one.word] for name in ("wanx", "easel")}
+    return [
+        *(_command(one) for one in alone),
+        *(_group(name, inside) for name, inside in groups.items()),
+        {"type": MESSAGE, **_named("name", SHORTCUT), **_where()},
+    ]
+
+
+async def sync(api: Api, store: DiscordStore, payload: list[Payload]) -> None:
+    """Tell Discord, when it was last told anything else; now or as soon as it listens."""
+    told = hashlib.sha256(json.dumps([api.app, payload], sort_keys=True).encode()).hexdigest()
+    delay = 5.0
+    while await store.value(COMMANDS) != told:
+        try:
+            await api.call("PUT", "/applications/{app}/commands", {"app": api.app}, payload)
+            await store.keep(COMMANDS, told)
+            log.info("discord_commands", count=len(payload))
+        except DiscordError as error:
+            log.error("discord_commands_refused", code=error.code, status=error.status)
+            if error.permanent:
+                return
+            await asyncio.sleep(delay)
+            delay = min(delay * 2, 300.0)
+
+
+def _command(command: Command) -> Payload:
+    return {"type": SLASH, **_described(f"command.{command.action.value}"), **_where(), "options": _options(command)}
+
+
+def _group(name: str, inside: list[Command]) -> Payload:
+    options = [
+        {"type": SUBCOMMAND, **_described(f"command.{_key(one.action)}", one.word), "options": _options(one)}
+        for one in inside
+    ]
+    return {"type": SLASH, **_described(f"command.{name}", name), **_where(), "options": options}
+
+
+def _key(action: Action) -> str:
+    return action.value
+
+
+def _where() -> Payload:
+    """Guilds, direct messages and wherever a person brings us along; for guilds and for people."""
+    return {"contexts": [0, 1, 2], "integration_types": [0, 1]}
+
+
+def _options(command: Command) -> list[Payload]:
+    """Words first, then files, then everything else: none is required, as a form asks for what is missing."""
+    words = {
+        Takes.PROMPT: {"type": STRING, "max_length": WORDS},
+        Takes.INSTRUCTION: {"type": STRING, "max_length": WORDS},
+        Takes.ID: {"type": STRING, "max_length": 40, "autocomplete": True},
+        Takes.NUMBER: {"type": INTEGER, "min_value": 1, "max_value": 6},
+    }.get(command.takes)
+    found = [{**_described(f"option.{command.takes.value}"), **words}] if words else []
+    for at in range(command.pictures):
+        name = f"picture{at + 1}"
+        found.append({**_described("option.picture", name, number=at + 1), "type": ATTACHMENT})
+    if command.mask or command.action is Action.EDIT:
+        found.append({**_described("option.mask_picture"), "type": ATTACHMENT})
+    return found + [_option(name) for name in command.options]
+
+
+def _option(name: str) -> Payload:
+    described = _described(f"option.{name}")
+    if name in RANGES:
+        return {**described, **RANGES[name]}
+    if name == "mask":
+        return {**described, "type": STRING, "choices": [_choice(one) for one in REGIONS]}
+    return {**described, "type": STRING, **({"autocomplete": True} if name in COMPLETED else {"max_length": 800})}
+
+
+def _choice(region: str) -> Payload:
+    return {**_named("name", f"region.{region}"), "value": region}
+
+
+def _described(key: str, name: str = "", number: int = 0) -> Payload:
+    """Name and description; ``name`` where it is not the text's own, ``number`` behind the name in every language."""
+    names = _named("name", f"{key}.name")
+    if number:
+        suffixed = {locale: f"{text}{number}" for locale, text in names["name_localizations"].items()}
+        names = {"name": name, "name_localizations": suffixed}
+    return {**names, **({"name": name} if name else {}), **_named("description", f"{key}.text")}
+
+
+def _named(field: str, key: str) -> Payload:
+    return {
+        field: say(key, "en"),
+        f"{field}_localizations": {theirs: say(key, ours) for ours in LOCALES for theirs in DISCORD_LOCALES[ours]},
+    }

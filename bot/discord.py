@@ -1,0 +1,112 @@
+"""Puts Discord together from its settings: the voice first, which jobs need, then the ears."""
+
+import asyncio
+from collections.abc import AsyncIterator, Mapping
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass
+
+import aiohttp
+import discord
+import structlog
+
+from adapters.discord.api import Api
+from adapters.discord.app import DiscordApp
+from adapters.discord.chat import DiscordChat
+from adapters.discord.commands import registered, sync
+from adapters.discord.decode import PLATFORM
+from adapters.discord.files import Files, session
+from adapters.discord.gateway import Gateway
+from adapters.discord.pictures import Pictures
+from adapters.discord.places import Places
+from adapters.discord.store import DiscordStore
+from adapters.web.health import Check
+from bot.settings import Settings
+from bot.wiring import Easel, link_keys
+from core.errors import ConfigurationError
+from core.pictures.pool import Pool
+from core.ports import Blobs
+from core.signed_links import Links
+from core.storage import database
+
+log = structlog.get_logger()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Discord:
+    """Everything of Discord that jobs need, before there is anything to listen for."""
+
+    settings: Settings
+    http: aiohttp.ClientSession
+    store: DiscordStore
+    api: Api
+    pool: Pool
+
+    async def prepare(self) -> None:
+        """Make Discord's tables, once the database is ours."""
+        await self.store.prepare()
+
+    def chat(self, blobs: Blobs) -> DiscordChat:
+        """Discord's voice."""
+        chosen = self.settings
+        places = Places(self.api)
+        links = Links(link_keys(chosen), chosen.public_url or "")
+        return DiscordChat(
+            api=self.api,
+            store=self.store,
+            files=Files(self.api, self.http, chosen.discord_cdn_hosts),
+            places=places,
+            pictures=Pictures(blobs, self.pool, places, self.store, links, chosen.locale),
+            locale=chosen.locale,
+        )
+
+
+@asynccontextmanager
+async def open_discord(settings: Settings) -> AsyncIterator[Discord]:
+    """Raises ConfigurationError for a token that Discord refuses."""
+    assert settings.discord_bot_token is not None  # noqa: S101  # the caller has looked
+    async with AsyncExitStack() as stack:
+        http = await stack.enter_async_context(session())
+        store = DiscordStore(database.open_async(settings.database))
+        stack.push_async_callback(store.close)
+        api = Api(settings.discord_api_url, settings.discord_bot_token.get_secret_value())
+        stack.push_async_callback(api.close)
+        await _log_in(api)
+        pool = Pool(workers=1)
+        stack.callback(pool.close)
+        yield Discord(settings=settings, http=http, store=store, api=api, pool=pool)
+
+
+@asynccontextmanager
+async def listening(there: Discord, easel: Easel, lost: asyncio.Event) -> AsyncIterator[Mapping[str, Check]]:
+    """The gateway. ``lost`` is set when Discord will not have us any more. How readiness asks whether we hear."""
+    chat = easel.tools.chats[PLATFORM]
+    assert isinstance(chat, DiscordChat)  # noqa: S101  # made above
+    assert there.settings.discord_bot_token is not None  # noqa: S101
+    app = DiscordApp(easel.service, easel.tools, chat, there.api, there.settings.locale)
+    token = there.settings.discord_bot_token.get_secret_value()
+    gateway = Gateway(app, token, lost.set, content=there.api.reads_content)
+    telling = asyncio.create_task(sync(there.api, there.store, registered()), name="discord commands")
+    gateway.open()
+    try:
+        yield {PLATFORM: gateway.check}
+    finally:
+        telling.cancel()
+        await asyncio.gather(telling, return_exceptions=True)
+        await gateway.close()
+
+
+async def _log_in(api: Api) -> None:
+    """Asked until Discord answers: an outage is no mistake of the operator's."""
+    delay = 1.0
+    while True:
+        try:
+            await api.open()
+        except discord.LoginFailure:
+            setting = "DISCORD_BOT_TOKEN"
+            raise ConfigurationError("config.discord_bot_token", setting=setting, reason="401") from None
+        except (discord.DiscordException, aiohttp.ClientError, TimeoutError, OSError) as error:
+            log.warning("discord_unreachable", reason=type(error).__name__, next_try_seconds=delay)
+        else:
+            return
+        await asyncio.sleep(delay)
+        delay = min(delay * 2, 60.0)

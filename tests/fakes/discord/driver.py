@@ -1,0 +1,346 @@
+"""People in the Discord on loopback: they type, upload, press, react; what they do is told as Discord tells it."""
+
+import asyncio
+import time
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any
+
+from aiohttp import web
+
+from tests.fakes.discord import payloads
+from tests.fakes.discord.app_api import AppApi
+from tests.fakes.discord.cdn import Cdn
+from tests.fakes.discord.channels_api import ChannelsApi
+from tests.fakes.discord.gateway import Gateway
+from tests.fakes.discord.interacting import Interacting
+from tests.fakes.discord.interactions_api import InteractionsApi
+from tests.fakes.discord.posting import Posting
+from tests.fakes.discord.rest import Rest
+from tests.fakes.discord.things import (
+    DM,
+    ORDINARY,
+    PUBLIC_THREAD,
+    Channel,
+    Event,
+    Guild,
+    Interaction,
+    Json,
+    Message,
+    No,
+    User,
+    walk,
+)
+from tests.fakes.discord.world import World
+
+
+class Discord:
+    """One Discord with one guild, its owner and one channel, to begin with."""
+
+    def __init__(self, world: World) -> None:
+        self.world = world
+        self.posting = Posting(world)
+        self.gateway = Gateway(world)
+        self.app = AppApi(world)
+        self.channels = ChannelsApi(world, self.posting)
+        self.interactions = InteractionsApi(world, self.posting)
+        self.interacting = Interacting(world)
+        self.cdn = Cdn(world)
+        self.owner = world.user("owner")
+        self.guild = world.guild("Test", self.owner)
+        self.general = world.channel("general", self.guild)
+
+    def routes(self, app: web.Application) -> None:
+        """All that is served."""
+        known = [*self.app.routes(), *self.channels.routes(), *self.interactions.routes()]
+        Rest(self.world, known).routes(app)
+        self.gateway.routes(app)
+        self.cdn.routes(app)
+
+    def settings(self) -> dict[str, str]:
+        """The variables that lead an Easel here."""
+        return {
+            "DISCORD_BOT_TOKEN": self.world.token,
+            "EASEL_DISCORD_API_URL": f"{self.world.base}/api/v10",
+            "EASEL_DISCORD_CDN_HOSTS": self.world.base.removeprefix("http://"),
+        }
+
+    @property
+    def mention(self) -> str:
+        """How the bot is mentioned."""
+        return f"<@{self.world.bot.id}>"
+
+    @property
+    def duplicate_events(self) -> bool:
+        """Whether every event comes twice."""
+        return self.gateway.duplicates
+
+    @duplicate_events.setter
+    def duplicate_events(self, value: bool) -> None:
+        self.gateway.duplicates = value
+
+    # Places and people
+
+    def person(self, name: str, *, guild: Guild | None = None, permissions: int = ORDINARY, **more: Any) -> User:
+        """Somebody new, a member of the guild."""
+        made = self.world.user(name, **more)
+        self.world.join(made, guild or self.guild, permissions)
+        return made
+
+    def channel(self, name: str, *, guild: Guild | None = None, **more: Any) -> Channel:
+        """A new channel; the gateway hears of it."""
+        made = self.world.channel(name, guild or self.guild, **more)
+        self.posting.told_of_channel("CHANNEL_CREATE", made)
+        return made
+
+    def direct(self, user: User) -> Channel:
+        """The direct message of a person and the bot."""
+        return self.world.direct(user)
+
+    def join(self, name: str = "Another", *, owner: User | None = None, **more: Any) -> tuple[Guild, Channel]:
+        """The bot is invited to a new guild with one channel."""
+        guild = self.world.guild(name, owner or self.owner, **more)
+        channel = self.world.channel("general", guild)
+        if guild.installed:
+            self.world.publish(Event(name="GUILD_CREATE", data=payloads.guild(self.world, guild), guild=guild.id))
+        return guild, channel
+
+    def kick(self, guild: Guild | None = None) -> None:
+        """The bot is removed from a guild."""
+        guild = guild or self.guild
+        guild.installed = False
+        self.world.publish(Event(name="GUILD_DELETE", data={"id": guild.id, "unavailable": False}, guild=guild.id))
+
+    def outage(self, guild: Guild | None = None, *, over: bool = False) -> None:
+        """A guild is unavailable for a while, or back."""
+        guild = guild or self.guild
+        guild.unavailable = not over
+        data = payloads.guild(self.world, guild) if over else {"id": guild.id, "unavailable": True}
+        self.world.publish(Event(name="GUILD_CREATE" if over else "GUILD_DELETE", data=data, guild=guild.id))
+
+    def thread(self, user: User, message: Message, name: str = "thread") -> Channel:
+        """Somebody opens a thread from a message."""
+        parent = self.world.channels[message.channel]
+        guild = self.world.guilds[parent.guild]
+        more: Json = {"parent": parent.id, "owner": user.id, "members": {user.id}}
+        made = self.world.channel(name, guild, id=message.id, kind=PUBLIC_THREAD, **more)
+        self.posting.told_of_channel("THREAD_CREATE", made, newly_created=True)
+        return made
+
+    def archive(self, thread: Channel, *, locked: bool = False) -> None:
+        """A thread is archived, perhaps locked."""
+        thread.archived, thread.locked = True, locked
+        self.posting.told_of_channel("THREAD_UPDATE", thread)
+
+    def deletes_channel(self, channel: Channel) -> None:
+        """A channel or thread is deleted, and all in it."""
+        self.channels.removed(channel)
+
+    def deletes(self, message: Message) -> None:
+        """Somebody deletes a message."""
+        self.posting.remove(message)
+
+    # Talk
+
+    def says(
+        self,
+        user: User,
+        text: str,
+        channel: Channel | None = None,
+        *,
+        files: Mapping[str, Path | bytes] | Sequence[Path] = (),
+        reply_to: Message | None = None,
+        ping: bool = True,
+        embeds: Sequence[Json] = (),
+        snapshots: Sequence[Json] = (),
+        spoilers: bool = False,
+    ) -> Message:
+        """A message, told to the bot as far as its intents allow. ``ping``: with "ping on reply"."""
+        where = channel or (self.world.channels[reply_to.channel] if reply_to else self.general)
+        said = Message(
+            id=self.world.number(),
+            channel=where.id,
+            guild=where.guild,
+            author=user.id,
+            created=self.world.now(),
+            kind=19 if reply_to else 0,
+            content=text,
+            embeds=list(embeds),
+            snapshots=list(snapshots),
+        )
+        named = files if isinstance(files, Mapping) else {one.name: one for one in files}
+        for name, data in named.items():
+            content = data if isinstance(data, bytes) else data.read_bytes()
+            said.attachments.append(self.world.attach(name, content, where.id, spoiler=spoilers))
+        said.mentions = [one for one in self.world.users if f"<@{one}>" in text or f"<@!{one}>" in text]
+        if reply_to is not None:
+            said.reference = {"type": 0, "channel_id": reply_to.channel, "message_id": reply_to.id}
+            said.reference |= {"guild_id": where.guild} if where.guild else {}
+            if ping and reply_to.author not in said.mentions:
+                said.mentions.append(reply_to.author)
+        where.archived = where.archived and where.locked
+        self.world.messages.append(said)
+        self.posting.told("MESSAGE_CREATE", said)
+        return said
+
+    def forwards(self, user: User, message: Message, channel: Channel | None = None) -> Message:
+        """A message forwarded: its pictures stand in a snapshot, its author does not."""
+        told = payloads.message(self.world, message)
+        kept = ("type", "content", "embeds", "attachments", "timestamp", "edited_timestamp", "flags", "mentions")
+        snapshot = {"message": {name: told[name] for name in (*kept, "mention_roles", "components")}}
+        return self.says(user, "", channel, snapshots=[snapshot])
+
+    def edits(self, message: Message, text: str) -> None:
+        """Somebody changes what they said."""
+        message.content, message.edited = text, self.world.now()
+        self.posting.told("MESSAGE_UPDATE", message)
+
+    def reacts(self, user: User, message: Message, emoji: str, *, added: bool = True) -> None:
+        """A reaction comes, or goes."""
+        self.channels.react(message, emoji, user.id, added=added)
+
+    # Interactions
+
+    async def command(
+        self,
+        user: User,
+        words: str,
+        options: Mapping[str, Any] | None = None,
+        *,
+        channel: Channel | None = None,
+        files: Mapping[str, Path | bytes] | None = None,
+    ) -> Interaction:
+        """A slash command ("draw", "easel undo"), as soon as it is acknowledged or has failed."""
+        where = channel or self.general
+        return await self._answered(self.interacting.command(user, words, options or {}, channel=where, files=files))
+
+    async def autocomplete(
+        self,
+        user: User,
+        words: str,
+        options: Mapping[str, Any] | None = None,
+        *,
+        focused: str,
+        channel: Channel | None = None,
+    ) -> list[Json]:
+        """What is offered while somebody types."""
+        given = {focused: "", **(options or {})}
+        made = self.interacting.command(user, words, given, channel=channel or self.general, focused=focused)
+        return (await self._answered(made)).choices or []
+
+    async def context_menu(
+        self, user: User, name: str, target: Message | User, *, channel: Channel | None = None
+    ) -> Interaction:
+        """A command from the menu of a message or a person."""
+        where = channel or (self.general if isinstance(target, User) else self.world.channels[target.channel])
+        return await self._answered(self.interacting.context_menu(user, name, target, where))
+
+    async def presses(self, user: User, message: Message, label: str, values: Sequence[Any] = ()) -> Interaction:
+        """A button, or an option of a menu, by label or custom_id; ``values`` for menus of people or channels."""
+        if message.only_for not in {"", user.id}:
+            raise AssertionError(f"{user.name} does not see this message")
+        what = _component(message, label)
+        if what.get("disabled"):
+            raise AssertionError(f"{label} is disabled")
+        chosen = [what["chosen"]["value"]] if "chosen" in what else values
+        where = self.world.channels[message.channel]
+        return await self._answered(self.interacting.press(user, message, what, chosen, where))
+
+    async def submits(self, user: User, opened: Interaction, fields: Mapping[str, Any] | None = None) -> Interaction:
+        """The modal an interaction opened, sent back."""
+        assert opened.modal is not None, "no modal was opened"
+        return await self._answered(self.interacting.submit(opened, user, opened.modal, fields or {}))
+
+    async def _answered(self, made: Interaction) -> Interaction:
+        """As the person sees it: answered, or failed after 3 s."""
+        made.began = asyncio.get_running_loop().time()
+        while made.ack_type is None and self.world.now() - made.created < self.world.patience:
+            await asyncio.sleep(0.005)
+        made.refused = made.ack_type is None
+        return made
+
+    # Waiting
+
+    async def until(self, found: Callable[[], Any], seconds: float = 15) -> Any:
+        """Wait for something to be so; else say what there is instead."""
+        ends = time.monotonic() + seconds
+        while not (value := found()):
+            if time.monotonic() > ends:
+                raise AssertionError("\n".join(_shown(one) for one in self.world.messages[-8:]))
+            await asyncio.sleep(0.01)
+        return value
+
+    async def connected(self, seconds: float = 15) -> None:
+        """A client is there and ready to hear."""
+        await self.until(lambda: self.gateway.is_connected, seconds)
+
+    async def sees(
+        self,
+        text: str = "",
+        *,
+        channel: Channel | None = None,
+        user: User | None = None,
+        button: str = "",
+        files: int = 0,
+        after: Message | None = None,
+        seconds: float = 15,
+    ) -> Message:
+        """The newest message of the bot's that holds the words, a button and so many files, when it is there."""
+
+        def found() -> Message | None:
+            for one in reversed(self.world.seen_by(user, channel)):
+                is_newer = after is None or int(one.id) > int(after.id)
+                is_it = one.author == self.world.bot.id and is_newer and text in one.words
+                if is_it and len(one.files) >= files and (not button or any(button in name for name in one.buttons)):
+                    return one
+            return None
+
+        message: Message = await self.until(found, seconds)
+        return message
+
+    async def reply(self, made: Interaction, seconds: float = 15) -> Message:
+        """What an interaction was answered with, once the app is no longer thinking."""
+        message: Message = await self.until(
+            lambda: made.original if made.original and not made.original.is_loading else None, seconds
+        )
+        return message
+
+
+def _component(message: Message, label: str) -> Json:
+    for name, one in message.buttons.items():
+        if label == name or label == one.get("custom_id"):
+            return one
+    for one in walk(message.components):
+        if one.get("custom_id") == label:
+            return one
+    found = [one for name, one in message.buttons.items() if label in name]
+    if not found:
+        raise AssertionError(f"no {label!r} among {list(message.buttons)}")
+    return found[0]
+
+
+def _shown(one: Message) -> str:
+    return f"{one.author} in {one.channel} for {one.only_for or 'all'}: {one.words!r} {list(one.buttons)}"
+
+
+@asynccontextmanager
+async def discord(world: World | None = None, *, port: int = 0) -> AsyncIterator[Discord]:
+    """Everything on a free port of loopback; at the end no payload may have broken a limit."""
+    fake = Discord(world or World())
+    app = web.Application(client_max_size=1 << 30)
+    fake.routes(app)
+    runner = web.AppRunner(app, access_log=None, shutdown_timeout=0.1)
+    await runner.setup()
+    site = web.TCPSite(runner, "127.0.0.1", port)
+    await site.start()
+    fake.world.base = f"http://127.0.0.1:{runner.addresses[0][1]}"
+    try:
+        yield fake
+    finally:
+        await fake.gateway.close(1001)
+        await runner.cleanup()
+    assert not fake.world.violations, fake.world.violations
+
+
+__all__ = ["DM", "Discord", "No", "discord"]

@@ -1,0 +1,271 @@
+"""Interactions as Discord sends them: commands with resolved options, presses, filled modals, context menus."""
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from tests.fakes.discord import payloads
+from tests.fakes.discord.things import (
+    AUTOCOMPLETE,
+    COMMAND,
+    COMPONENT,
+    DM,
+    MODAL,
+    ORDINARY,
+    Channel,
+    Event,
+    Interaction,
+    Json,
+    Message,
+    User,
+    walk,
+)
+from tests.fakes.discord.world import World
+
+SUBCOMMAND, GROUP = 1, 2
+USER, CHANNEL, ROLE, MENTIONABLE, ATTACHMENT = 6, 7, 8, 9, 11
+RESOLVED = {5: "users", 6: "roles", 7: "users", 8: "channels"}
+Files = Mapping[str, Path | bytes]
+
+
+class Resolved:
+    """The things an interaction names by id."""
+
+    def __init__(self, world: World, channel: Channel) -> None:
+        self.world = world
+        self.channel = channel
+        self.found: dict[str, Json] = {}
+
+    def file(self, name: str, data: Path | bytes) -> str:
+        """A picture somebody uploads; it is there for a while only."""
+        name = data.name if isinstance(data, Path) else name
+        content = data.read_bytes() if isinstance(data, Path) else data
+        gone = self.world.now() + self.world.ephemeral_life
+        made = self.world.attach(name, content, self.channel.id, gone=gone)
+        self.found.setdefault("attachments", {})[made.id] = payloads.attachment(self.world, made)
+        return made.id
+
+    def user(self, one: User) -> str:
+        """A person, and the member they are."""
+        self.found.setdefault("users", {})[one.id] = payloads.user(one)
+        guild = self.world.guilds.get(self.channel.guild)
+        if guild and (one.id in guild.permissions or one is self.world.bot):
+            told = payloads.member(self.world, guild, one, full=False)
+            permissions = guild.permissions.get(one.id, guild.bot_permissions)
+            self.found.setdefault("members", {})[one.id] = {**told, "permissions": str(permissions)}
+        return one.id
+
+    def place(self, one: Channel) -> str:
+        """A channel."""
+        self.found.setdefault("channels", {})[one.id] = payloads.partial_channel(self.world, one, ORDINARY)
+        return one.id
+
+    def any(self, value: Any, name: str) -> Any:
+        """A value as it stands in a payload."""
+        if isinstance(value, User):
+            return self.user(value)
+        if isinstance(value, Channel):
+            return self.place(value)
+        return self.file(f"{name}.png", value) if isinstance(value, Path | bytes) else value
+
+
+class Interacting:
+    """Makes interactions and tells the gateway."""
+
+    def __init__(self, world: World) -> None:
+        self.world = world
+
+    def begin(self, kind: int, user: User, channel: Channel, data: Json, message: Message | None = None) -> Interaction:
+        """A new interaction is sent to the app."""
+        guild = self.world.guilds.get(channel.guild)
+        # A user install stands in for a guild that has not installed the app.
+        is_guild = guild is not None and guild.installed
+        owners = {"0": guild.id} if guild is not None and is_guild else {"1": user.id}
+        if guild is None and channel.kind == DM:
+            owners = {"0": "0", "1": user.id}
+        number = self.world.number()
+        made = Interaction(
+            id=number,
+            token=f"interaction-token-{number}",
+            kind=kind,
+            user=user.id,
+            channel=channel.id,
+            guild=channel.guild,
+            created=self.world.now(),
+            name=str(data.get("name") or ""),
+            owners=owners,
+            message=message,
+        )
+        self.world.interactions[number] = made
+        told = self._told(made, user, channel, data)
+        self.world.publish(Event(name="INTERACTION_CREATE", data=told, guild=channel.guild, channel=channel.id))
+        return made
+
+    def _told(self, made: Interaction, user: User, channel: Channel, data: Json) -> Json:
+        guild = self.world.guilds.get(channel.guild)
+        limit = guild.upload_limit if guild else self.world.upload_limit(channel)
+        found: Json = {
+            "id": made.id,
+            "application_id": self.world.app,
+            "type": made.kind,
+            "token": made.token,
+            "version": 1,
+            "data": data,
+            "channel_id": channel.id,
+            "channel": payloads.partial_channel(self.world, channel, ORDINARY),
+            "locale": user.locale,
+            "app_permissions": str(payloads.app_permissions(self.world, channel)),
+            "entitlements": [],
+            "authorizing_integration_owners": made.owners,
+            "context": 0 if guild else 1,
+            "attachment_size_limit": max(limit, user.upload_limit),
+        }
+        if made.message is not None:
+            found["message"] = payloads.message(self.world, made.message)
+        if guild is None:
+            return {**found, "user": payloads.user(user)}
+        member = payloads.member(self.world, guild, user)
+        return {
+            **found,
+            "guild_id": guild.id,
+            "guild": {"id": guild.id, "locale": guild.locale, "features": []},
+            "guild_locale": guild.locale,
+            "member": {**member, "permissions": str(guild.permissions.get(user.id, ORDINARY))},
+        }
+
+    # Commands
+
+    def command(
+        self,
+        user: User,
+        words: str,
+        options: Mapping[str, Any],
+        *,
+        channel: Channel,
+        files: Files | None = None,
+        focused: str = "",
+    ) -> Interaction:
+        """A slash command, subcommands after spaces; an autocomplete when an option has the focus."""
+        resolved = Resolved(self.world, channel)
+        name, *sub = words.split()
+        registered = self._registered(name, 1, channel)
+        told = dict(registered or {"id": self.world.number(), "options": []})
+        level, group = told.get("options") or [], []
+        for part in sub:
+            found = next((one for one in level if one["name"] == part), {"type": SUBCOMMAND, "options": []})
+            level = found.get("options") or []
+            group.append((part, found["type"]))
+        known = {one["name"]: one["type"] for one in level}
+        given = [self._option(resolved, known, key, value, focused) for key, value in options.items()]
+        given += [
+            {"name": key, "type": ATTACHMENT, "value": resolved.file(key, value)}
+            for key, value in (files or {}).items()
+        ]
+        for part, kind in reversed(group):
+            given = [{"name": part, "type": kind, "options": given}]
+        data: Json = {"id": told["id"], "name": name, "type": 1, "options": given}
+        if resolved.found:
+            data["resolved"] = resolved.found
+        if registered and registered.get("guild_id"):
+            data["guild_id"] = registered["guild_id"]
+        return self.begin(AUTOCOMPLETE if focused else COMMAND, user, channel, data)
+
+    def _option(self, resolved: Resolved, known: Mapping[str, int], name: str, value: Any, focused: str) -> Json:
+        """An option's payload; of an unregistered one the type is guessed from its value."""
+        told = resolved.any(value, name)
+        kind = known.get(name) or _kind(value)
+        found = {"name": name, "type": kind, "value": told}
+        return {**found, "focused": True} if name == focused else found
+
+    def _registered(self, name: str, kind: int, channel: Channel) -> Json | None:
+        for scope in (channel.guild, ""):
+            for one in self.world.commands.get(scope, []):
+                if one["name"] == name and one["type"] == kind:
+                    return one
+        return None
+
+    def context_menu(self, user: User, name: str, target: Message | User, channel: Channel) -> Interaction:
+        """A command of a message's or a person's menu; the message comes in full, whatever the intents."""
+        resolved = Resolved(self.world, channel)
+        if isinstance(target, User):
+            kind = 2
+            resolved.user(target)
+        else:
+            kind = 3
+            resolved.found["messages"] = {target.id: payloads.message(self.world, target)}
+        told = self._registered(name, kind, channel) or {"id": self.world.number()}
+        data = {"id": told["id"], "name": name, "type": kind, "target_id": target.id, "resolved": resolved.found}
+        return self.begin(COMMAND, user, channel, data)
+
+    # Components and modals
+
+    def press(self, user: User, message: Message, what: Json, values: Sequence[Any], channel: Channel) -> Interaction:
+        """A button, or what is chosen in a menu."""
+        data: Json = {"custom_id": what["custom_id"], "component_type": what["type"], "id": what.get("id", 1)}
+        if what["type"] != 2:
+            resolved = Resolved(self.world, channel)
+            data["values"] = [resolved.any(one, "") for one in values]
+            if what["type"] in RESOLVED:
+                data["resolved"] = resolved.found
+        return self.begin(COMPONENT, user, channel, data, message)
+
+    def submit(self, opened: Interaction, user: User, modal: Json, fields: Mapping[str, Any]) -> Interaction:
+        """A modal sent back: text, a choice or choices, True, files, people, channels, by custom_id."""
+        channel = self.world.channels[opened.channel]
+        resolved = Resolved(self.world, channel)
+        unknown = set(fields) - {one["custom_id"] for one in walk(modal["components"]) if "custom_id" in one}
+        assert not unknown, f"the modal has no {unknown}"
+        components = [_filled_label(one, number, fields, resolved) for number, one in enumerate(modal["components"], 1)]
+        data = {"custom_id": modal["custom_id"], "components": components, "resolved": resolved.found}
+        return self.begin(MODAL, user, channel, data, opened.message)
+
+
+def _filled_label(one: Json, number: int, fields: Mapping[str, Any], resolved: Resolved) -> Json:
+    told: Json = {"type": one["type"], "id": one.get("id", number)}
+    if one["type"] == 18:
+        told["component"] = _filled(one["component"], number + 100, fields, resolved)
+    return told
+
+
+def _filled(one: Json, number: int, fields: Mapping[str, Any], resolved: Resolved) -> Json:
+    """A field with what the person gave, or what stood there already."""
+    kind, name = one["type"], one["custom_id"]
+    told: Json = {"type": kind, "id": one.get("id", number), "custom_id": name}
+    value = fields.get(name)
+    chosen = [option["value"] for option in one.get("options", []) if option.get("default")]
+    if kind == 4:
+        return {**told, "value": one.get("value") or "" if value is None else value}
+    if kind == 23:
+        return {**told, "value": bool(one.get("default")) if value is None else value}
+    if kind == 21:
+        return {**told, "value": (chosen or [None])[0] if value is None else _chosen(one, [value])[0]}
+    if kind == 19:
+        return {**told, "values": [resolved.file(f"{name}.png", one) for one in _many(value)]}
+    if kind in {3, 22}:
+        return {**told, "values": chosen if value is None else _chosen(one, _many(value))}
+    preset = [str(default["id"]) for default in one.get("default_values", [])]
+    return {**told, "values": preset if value is None else [resolved.any(each, name) for each in _many(value)]}
+
+
+def _chosen(one: Json, wanted: Sequence[str]) -> list[str]:
+    """Values of options, each named by its label or its value."""
+    by_name = {option["label"]: option["value"] for option in one["options"]}
+    values = [by_name.get(each, each) for each in wanted]
+    assert set(values) <= set(by_name.values()), f"{wanted} is not offered: {by_name}"
+    return values
+
+
+def _many(value: Any) -> Sequence[Any]:
+    if value is None:
+        return []
+    return value if isinstance(value, list | tuple) else [value]
+
+
+def _kind(value: Any) -> int:
+    if isinstance(value, User):
+        return USER
+    if isinstance(value, Channel):
+        return CHANNEL
+    if isinstance(value, Path | bytes):
+        return ATTACHMENT
+    return {bool: 5, int: 4, float: 10}.get(type(value), 3)

@@ -1,0 +1,197 @@
+"""REST of interactions: the one acknowledgement within 3 s, and what the token allows for 15 minutes."""
+
+import asyncio
+from collections.abc import Callable
+
+from tests.fakes.discord import limits
+from tests.fakes.discord.posting import Posting
+from tests.fakes.discord.rest import Asked, Route
+from tests.fakes.discord.things import (
+    AUTOCOMPLETE,
+    COMMAND,
+    COMPONENT,
+    EPHEMERAL,
+    LOADING,
+    MODAL,
+    Interaction,
+    Json,
+    Message,
+    No,
+)
+from tests.fakes.discord.world import TOKEN_LIFE, World
+
+HOOK = "/webhooks/{webhook_id}/{webhook_token}"
+ALLOWED = {COMMAND: {4, 5, 9}, COMPONENT: {4, 5, 6, 7, 9}, AUTOCOMPLETE: {8}, MODAL: {4, 5, 6, 7}}
+"""Answers to each kind of interaction."""
+
+
+class InteractionsApi:
+    """Answers to interactions."""
+
+    def __init__(self, world: World, posting: Posting) -> None:
+        self.world = world
+        self.posting = posting
+
+    def routes(self) -> list[Route]:
+        """Where everything is."""
+        original, other = f"{HOOK}/messages/@original", f"{HOOK}/messages/{{message_id}}"
+        return [
+            ("POST", "/interactions/{interaction_id}/{interaction_token}/callback", self.create_interaction_response),
+            ("GET", original, self.get_original_webhook_message),
+            ("PATCH", original, self.update_original_webhook_message),
+            ("DELETE", original, self.delete_original_webhook_message),
+            ("POST", HOOK, self.execute_webhook),
+            ("GET", other, self.get_webhook_message),
+            ("PATCH", other, self.update_webhook_message),
+            ("DELETE", other, self.delete_webhook_message),
+        ]
+
+    # The acknowledgement
+
+    def create_interaction_response(self, asked: Asked) -> Json | None:
+        one = self.world.interactions.get(asked.where["interaction_id"])
+        if one is None or one.token != asked.where["interaction_token"]:
+            raise No(404, 10062, "Unknown interaction")
+        if one.ack_type is not None:
+            raise No(400, 40060, "Interaction has already been acknowledged.")
+        if one.refused or self.world.now() - one.created > self.world.patience:
+            one.refused = True
+            raise No(404, 10062, "Unknown interaction")
+        kind = int(asked.json["type"])
+        self.world.check("interaction response", _fits, asked.json, one)
+        acts: dict[int, Callable[[Interaction, Asked, Json], None]] = {
+            4: self._answer,
+            5: self._defer,
+            6: self._defer_update,
+            7: self._update,
+            8: self._complete,
+            9: self._open,
+        }
+        acts[kind](one, asked, asked.json.get("data") or {})
+        one.ack_type = kind
+        one.ack_seconds = asyncio.get_running_loop().time() - one.began
+        return self._told(one, kind) if asked.query.get("with_response") in {"1", "true"} else None
+
+    def _told(self, one: Interaction, kind: int) -> Json:
+        """The body with_response asks for."""
+        about: Json = {"id": one.id, "type": one.kind}
+        resource: Json = {"type": kind}
+        if one.original is not None:
+            about |= {
+                "response_message_id": one.original.id,
+                "response_message_loading": one.original.is_loading,
+                "response_message_ephemeral": bool(one.original.only_for),
+            }
+            if kind in {4, 7}:
+                resource["message"] = self.posting.shown(one.original)
+        return {"interaction": about, "resource": resource}
+
+    def _answer(self, one: Interaction, asked: Asked, data: Json) -> None:
+        one.original = self._posted(one, asked, data)
+
+    def _defer(self, one: Interaction, asked: Asked, data: Json) -> None:
+        flags = int(data.get("flags") or 0)
+        self.world.check("deferral", lambda found: limits.need(not flags & ~EPHEMERAL, "only EPHEMERAL"), data)
+        message = self._blank(one)
+        message.flags = LOADING | flags
+        message.only_for = one.user if flags & EPHEMERAL else ""
+        one.original = message
+        one.messages.append(message)
+        self.world.messages.append(message)
+        self.posting.told("MESSAGE_CREATE", message)
+
+    def _defer_update(self, one: Interaction, asked: Asked, data: Json) -> None:
+        one.original = one.message
+
+    def _update(self, one: Interaction, asked: Asked, data: Json) -> None:
+        assert one.message is not None
+        one.original = self.posting.revise(one.message, asked, data)
+
+    def _complete(self, one: Interaction, asked: Asked, data: Json) -> None:
+        found = data.get("choices") or []
+        self.world.check("autocomplete", limits.autocomplete, found)
+        one.choices = found
+
+    def _open(self, one: Interaction, asked: Asked, data: Json) -> None:
+        self.world.check("modal", limits.modal, data)
+        one.modal = data
+
+    def _blank(self, one: Interaction) -> Message:
+        return Message(
+            id=self.world.number(),
+            channel=one.channel,
+            guild=one.guild,
+            author=self.world.bot.id,
+            created=self.world.now(),
+            kind=20,
+            interaction=one,
+        )
+
+    def _posted(self, one: Interaction, asked: Asked, data: Json) -> Message:
+        message = self.posting.make(asked, self.world.channels[one.channel], interaction=one, body=data)
+        message.kind = 20 if one.message is None else 19
+        if one.message is not None:
+            message.reference = {"type": 0, "channel_id": one.channel, "message_id": one.message.id}
+            message.reference |= {"guild_id": one.guild} if one.guild else {}
+        one.messages.append(message)
+        return self.posting.post(message, data)
+
+    # What the token allows
+
+    def _interaction(self, asked: Asked) -> Interaction:
+        token = asked.where["webhook_token"]
+        one = next((found for found in self.world.interactions.values() if found.token == token), None)
+        if one is None or asked.where["webhook_id"] != self.world.app:
+            raise No(404, 10015, "Unknown Webhook")
+        if self.world.now() - one.created > TOKEN_LIFE:
+            raise No(401, 50027, "Invalid Webhook Token")
+        if one.ack_type is None:
+            raise No(404, 10015, "Unknown Webhook")
+        return one
+
+    def _original(self, asked: Asked) -> Message:
+        found = self._interaction(asked).original
+        if found is None or found.deleted:
+            raise No(404, 10008, "Unknown Message")
+        return found
+
+    def _other(self, asked: Asked) -> Message:
+        for one in self._interaction(asked).messages:
+            if one.id == asked.where["message_id"] and not one.deleted:
+                return one
+        raise No(404, 10008, "Unknown Message")
+
+    def get_original_webhook_message(self, asked: Asked) -> Json:
+        return self.posting.shown(self._original(asked))
+
+    def update_original_webhook_message(self, asked: Asked) -> Json:
+        return self.posting.shown(self.posting.revise(self._original(asked), asked))
+
+    def delete_original_webhook_message(self, asked: Asked) -> None:
+        self.posting.remove(self._original(asked))
+
+    def get_webhook_message(self, asked: Asked) -> Json:
+        return self.posting.shown(self._other(asked))
+
+    def update_webhook_message(self, asked: Asked) -> Json:
+        return self.posting.shown(self.posting.revise(self._other(asked), asked))
+
+    def delete_webhook_message(self, asked: Asked) -> None:
+        self.posting.remove(self._other(asked))
+
+    def execute_webhook(self, asked: Asked) -> Json:
+        one = self._interaction(asked)
+        if one.ack_type == 5 and one.original is not None and one.original.is_loading and not one.original.deleted:
+            self.world.deprecated.append("a followup right after a deferral edits the loading message")
+            return self.posting.shown(self.posting.revise(one.original, asked))
+        one.followups += 1
+        if "0" not in one.owners and one.followups > 5:
+            raise No(400, 40094, "This interaction has reached the maximum number of follow up messages")
+        return self.posting.shown(self._posted(one, asked, asked.json))
+
+
+def _fits(body: Json, one: Interaction) -> None:
+    """Whether this kind of interaction may be answered so."""
+    kind = body["type"]
+    limits.need(kind in ALLOWED[one.kind], f"answer {kind} to an interaction of type {one.kind}")
+    limits.need(kind not in {6, 7} or one.message is not None, f"answer {kind} without a message")

@@ -1,0 +1,43 @@
+"""Requests checked against Discord's own OpenAPI, where ../shared/schemas stands beside the project."""
+
+import json
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+from jsonschema import Draft202012Validator
+from jsonschema.exceptions import best_match
+
+Json = dict[str, Any]
+ROOT = Path(__file__).parents[3]
+FILE = ROOT.parent / "shared" / "schemas" / "discord-openapi.json"
+
+
+@cache
+def _document() -> Json | None:
+    if not FILE.exists():
+        return None
+    found: Json = json.loads(FILE.read_text())
+    schemas = found["components"]["schemas"]
+    # Discord takes snowflakes as integers too, and discord.py sends some so.
+    schemas["SnowflakeType"] = {"anyOf": [schemas["SnowflakeType"], {"type": "integer", "minimum": 0}]}
+    return found
+
+
+@cache
+def _validator(method: str, template: str) -> Draft202012Validator | None:
+    document = _document()
+    operation = document["paths"].get(template, {}).get(method.lower()) if document else None
+    if document is None or operation is None or "requestBody" not in operation:
+        return None
+    schema = operation["requestBody"]["content"]["application/json"]["schema"]
+    return Draft202012Validator({**schema, "components": document["components"]})
+
+
+def wrong(method: str, template: str, body: Any) -> str:
+    """What Discord's schema says against a body; nothing when it agrees or is not at hand."""
+    validator = _validator(method, template)
+    if validator is None or body is None:
+        return ""
+    error = best_match(validator.iter_errors(body))
+    return f"{error.json_path}: {error.message[:300]}" if error else ""
