@@ -70,6 +70,7 @@ class Chat(Protocol):
         """What only the platform can tell: the person's name and language, whether they run the place, their files.
 
         None when it comes from nobody we listen to, such as another bot. What cannot be learned stays as it was.
+        Raises Rejected for what the platform no longer knows.
         """
         ...
 

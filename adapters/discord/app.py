@@ -16,6 +16,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from adapters.discord import decode, render
 from adapters.discord.api import Api, DiscordError
 from adapters.discord.chat import DiscordChat
+from adapters.discord.store import DiscordStore
 from adapters.discord.suggest import suggested
 from core.errors import EaselError, Rejected
 from core.flow import asking, hear
@@ -36,11 +37,15 @@ log = structlog.get_logger()
 class DiscordApp:
     """What Discord tells, for every guild."""
 
-    def __init__(self, service: Service, tools: Tools, chat: DiscordChat, api: Api, locale: str) -> None:
+    def __init__(
+        self, service: Service, tools: Tools, chat: DiscordChat, api: Api, store: DiscordStore, locale: str
+    ) -> None:
         self._service = service
         self._tools = tools
         self._chat = chat
         self._api = api
+        self._store = store
+        self._reactions = asyncio.Lock()
         self._locale = locale
 
     async def interaction(self, interaction: discord.Interaction) -> None:
@@ -61,10 +66,19 @@ class DiscordApp:
             await self._keep(wish)
 
     async def reaction(self, event: discord.RawReactionActionEvent, channel: Any) -> None:
-        """A reaction was added or taken away."""
+        """A reaction was added or taken away. Told twice it is one; added again after it was taken away it is another.
+
+        Discord gives them no ids: they are counted, one after another.
+        """
         wish = decode.reacted(event, channel, self._api.us)
-        if wish is not None:
-            await self._keep(wish)
+        if wish is None:
+            return
+        async with self._reactions:
+            times = await self._store.times_taken_away(wish.key)
+            if not wish.added:
+                await self._store.taken_away(wish.key, times)
+            sign = "+" if wish.added else "-"
+            await self._keep(replace(wish, key=f"{wish.key}{sign}{times}"))
 
     async def left(self, guild: int) -> None:
         """We were removed from a guild."""

@@ -23,7 +23,7 @@ from adapters.discord.places import Places, channel_id, is_direct
 from adapters.discord.store import DiscordStore
 from core.errors import DeliveryError, Rejected
 from core.flow import hear
-from core.forms import Form
+from core.forms import FieldKind, Form
 from core.messages import nearest, say
 from core.speech import Post, Sent, Tone
 from core.types import Action, Attachment, Person, Place, Request
@@ -34,6 +34,8 @@ ANSWERABLE = timedelta(minutes=14)
 PROGRESS_SECONDS = 2.0
 """Between two progress lines in one channel; Discord takes about five in five seconds, and results go first."""
 READ_BACK = 100
+NOTHING = "nothing"
+"""Instead of a file where a message was pointed at that shows none."""
 MOST_LOCALES = 10_000
 CHANNEL = "/channels/{channel_id}"
 MESSAGES, MESSAGE = "/channels/{channel_id}/messages", "/channels/{channel_id}/messages/{message_id}"
@@ -97,8 +99,6 @@ class DiscordChat:
             request = replace(request, place=await self._places.find_thread(request.place))
         if is_direct(request.place):
             request = await self._spoken_for(request)
-        if request.action is Action.REACTED:
-            return replace(request, key=await self._reaction_key(request))
         return await self._looked_at(request) if "look" in request.reply else request
 
     async def asked(self, request: Request) -> Request:
@@ -111,13 +111,22 @@ class DiscordChat:
     async def _locale_of(self, request: Request) -> str:
         """Interactions tell the person's own; what they write afterwards is answered in the same."""
         person = request.person.id
+        known = await self._told_in(person)
         if request.locale:
+            wanted = nearest(request.locale)
+            if wanted != known:
+                await self._store.speaks(person, wanted)
+                self._locales[person] = wanted
+            return wanted
+        found = known or await self._places.locale(request.place)
+        return nearest(found) if found else self._locale
+
+    async def _told_in(self, person: str) -> str:
+        """The language somebody last used Discord in, "" while they never pressed or typed a command."""
+        if person not in self._locales:
             if len(self._locales) >= MOST_LOCALES:
                 self._locales.clear()
-            self._locales[person] = nearest(request.locale)
-        elif person not in self._locales:
-            found = await self._places.locale(request.place)
-            return nearest(found) if found else self._locale
+            self._locales[person] = await self._store.spoken_by(person)
         return self._locales[person]
 
     async def _spoken_for(self, request: Request) -> Request:
@@ -130,16 +139,8 @@ class DiscordChat:
         found = await self._store.speaks_for(channel, int(message) if message else None)
         return replace(request, place=replace(request.place, workspace=found)) if found else request
 
-    async def _reaction_key(self, request: Request) -> str:
-        """The same emoji again after it was taken away is a new wish; told twice by Discord it is one."""
-        name = request.key[:-1]
-        times = await self._store.times_taken_away(name)
-        if not request.added:
-            await self._store.taken_away(name, times)
-        return f"{request.key}{times}"
-
     async def _looked_at(self, request: Request) -> Request:
-        """What the message replied to shows: a step of ours, or somebody's pictures. Raises Rejected for neither."""
+        """What the message replied to shows: a step of ours, or somebody's pictures."""
         ids = {"channel_id": channel_id(request.place), "message_id": request.reply["look"]}
         found: Mapping[str, Any] = {}
         with suppress(DiscordError):
@@ -149,9 +150,10 @@ class DiscordChat:
         pictures = decode.shown_in(found, ids["channel_id"])
         if pictures:
             return replace(request, attachments=pictures)
-        if hear.spoken(request, in_our_thread=False).action is Action.EDIT:
-            raise Rejected("discord.no_picture_there")
-        return request
+        if hear.spoken(request, in_our_thread=False).action is not Action.EDIT:
+            return request
+        # Not the head's picture, as that is not what was pointed at: fetching this one says why.
+        return replace(request, attachments=(Attachment(ref=NOTHING),))
 
     # The Chat port
 
@@ -168,7 +170,8 @@ class DiscordChat:
             if is_first and len(pages) == 1:
                 await self._api.answer(request.reply, FORM, render.modal(pages[0], answer.interaction))
                 return True
-            text = say("discord.open_form", request.locale, form=form.title)
+            lacks_picture = any(one.kind is FieldKind.PICTURES for one in form.fields)
+            text = say("refuse.no_picture" if lacks_picture else "discord.open_form", request.locale)
             message = render.chooser(form, answer.interaction, text)
             if is_first:
                 await self._api.answer(request.reply, ANSWER, {**message, "flags": render.EPHEMERAL})
@@ -182,8 +185,7 @@ class DiscordChat:
     async def post(self, place: Place, post: Post, *, to: Person, reply: Mapping[str, str]) -> Sent:
         """A message; private words in the answer to what was asked, private pictures in a direct message."""
         answer = self._answer_of(reply)
-        is_word = post.private and post.tone in {Tone.NOTE, Tone.REFUSAL}
-        if answer and (answer.only or is_word):
+        if answer and (answer.only or _is_word(post)):
             try:
                 return await self._respond(answer, place, post)
             except DiscordError as error:
@@ -198,7 +200,7 @@ class DiscordChat:
             if not error.permanent or is_direct(place):
                 raise
             sent = await self._say(await self.private_place(place, to), post)
-            await self._settle(answer, say("discord.closed_channel", await self._told_in(to)))
+            await self._settle(answer, say("discord.closed_channel", await self._told_in(to.id) or self._locale))
             return sent
         await self._settle(answer)
         return sent
@@ -255,6 +257,8 @@ class DiscordChat:
 
     async def fetch(self, attachment: Attachment, limit: int) -> AsyncIterator[bytes]:
         """A person's file."""
+        if attachment.ref == NOTHING:
+            raise Rejected("discord.no_picture_there")
         async for chunk in self._files.fetch(attachment, limit):
             yield chunk
 
@@ -297,7 +301,7 @@ class DiscordChat:
         self, place: Place, post: Post, to: Person, answer: Answer | None, reply: Mapping[str, str]
     ) -> Sent:
         """In a direct message; where those are closed, in the answer, and words as a reply rather than nowhere."""
-        locale = await self._told_in(to)
+        locale = await self._told_in(to.id) or self._locale
         try:
             sent = await self._say(await self.private_place(place, to), post)
         except DiscordError as error:
@@ -310,9 +314,6 @@ class DiscordChat:
             return await self._say(place, replace(post, private=False), reply.get("message", ""))
         await self._settle(answer, say("discord.sent_directly", locale, link=await self.link(sent)))
         return sent
-
-    async def _told_in(self, person: Person) -> str:
-        return self._locales.get(person.id, self._locale)
 
     def _may_tell(self, channel: str) -> bool:
         """Is it time for one more progress line in this channel?"""
@@ -336,11 +337,11 @@ class DiscordChat:
     async def _respond(self, answer: Answer, place: Place, post: Post) -> Sent:
         prepared = await self._pictures.prepare(place, post)
         message = render.message(prepared.on(post), prepared.attachments)
-        if answer.only and post.private:
-            # The answer itself may be for all to see; what follows it need not be.
+        if answer.only and _is_word(post):
+            # The answer itself may be for all to see; what follows it need not be, once it is gone.
+            await self._settle(answer)
             message["flags"] |= render.EPHEMERAL
             await self._api.call("POST", FOLLOW_UP, answer.ids, message, prepared.uploads)
-            await self._settle(answer)
             return Sent(place=place, message="")
         await self._api.call("PATCH", ORIGINAL, answer.ids, message, prepared.uploads)
         await self._store.keep_answer(answer.interaction, answer.app, answer.token)
@@ -371,6 +372,11 @@ class DiscordChat:
                 await self._api.call("DELETE", ORIGINAL, answer.ids)
         except DiscordError as error:
             log.debug("not_settled", code=error.code)
+
+
+def _is_word(post: Post) -> bool:
+    """Is it said to one person alone, and done with?"""
+    return post.private and post.tone in {Tone.NOTE, Tone.REFUSAL}
 
 
 def _is_alive(interaction: str) -> bool:

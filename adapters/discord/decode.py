@@ -120,14 +120,14 @@ def opened(interaction: discord.Interaction) -> tuple[Request, int]:
 
 def merged(request: Request, asked: Request) -> Request:
     """What was filled in, on top of what it was asked for."""
-    given = {**asked.given, **request.given}
+    given = {**asked.given, **settled(request.given, asked.action)}
     function = given.pop(FUNCTION, "")
     named = f"wanx.{function}"
     return replace(
         request,
         place=asked.place,
         action=Action(named) if named in set(Action) else asked.action,
-        given=settled(given, asked.action),
+        given=given,
         attachments=asked.attachments + request.attachments,
         mask=request.mask or asked.mask,
         target=asked.target,
@@ -252,7 +252,7 @@ def reacted(event: discord.RawReactionActionEvent, channel: Channel, us: int) ->
     emoji = event.emoji.name or ""
     added = event.event_type == "REACTION_ADD"
     return Request(
-        key=f"reaction:{event.channel_id}:{event.message_id}:{event.user_id}:{emoji[:40]}:{'+' if added else '-'}",
+        key=f"reaction:{event.message_id}:{event.user_id}:{emoji[:40]}:",
         place=place(channel, event.channel_id, event.guild_id),
         person=_person(member) if member else Person(id=str(event.user_id), name=""),
         locale="",

@@ -12,7 +12,9 @@ from contextlib import suppress
 
 import discord
 import structlog
+from yarl import URL
 
+from adapters.discord.api import Api
 from adapters.discord.app import DiscordApp
 from core.errors import DeliveryError
 
@@ -27,44 +29,47 @@ FIRST_PAUSE, LONGEST_PAUSE, STEADY = 5.0, 300.0, 600.0
 log = structlog.get_logger()
 
 
-class Client(discord.AutoShardedClient):
+class Ears(discord.Client):
     """Hands on what it hears. Lean: no messages, no members, nothing asked for at start."""
 
-    def __init__(self, app: DiscordApp, intents: discord.Intents) -> None:
-        super().__init__(
-            intents=intents,
-            max_messages=None,
-            member_cache_flags=discord.MemberCacheFlags.none(),
-            chunk_guilds_at_startup=False,
-            max_ratelimit_timeout=60.0,
-            guild_ready_timeout=READY,
-            allowed_mentions=discord.AllowedMentions.none(),
-        )
-        self._app = app
+    app: DiscordApp
 
     async def on_interaction(self, interaction: discord.Interaction) -> None:
         """A command, a press, a filled modal."""
-        await _safely(self._app.interaction(interaction))
+        await _safely(self.app.interaction(interaction))
 
     async def on_message(self, message: discord.Message) -> None:
         """Something was said."""
-        await _safely(self._app.message(message))
+        await _safely(self.app.message(message))
 
     async def on_raw_reaction_add(self, event: discord.RawReactionActionEvent) -> None:
         """A reaction came."""
-        await _safely(self._app.reaction(event, self.get_channel(event.channel_id)))
+        await _safely(self.app.reaction(event, self.get_channel(event.channel_id)))
 
     async def on_raw_reaction_remove(self, event: discord.RawReactionActionEvent) -> None:
         """A reaction went."""
-        await _safely(self._app.reaction(event, self.get_channel(event.channel_id)))
+        await _safely(self.app.reaction(event, self.get_channel(event.channel_id)))
 
     async def on_guild_remove(self, guild: discord.Guild) -> None:
         """We were removed; a guild that is only unavailable does not come here."""
-        await _safely(self._app.left(guild.id))
+        await _safely(self.app.left(guild.id))
+
+
+class One(Ears):
+    """One connection: it goes on with its session as long as Discord remembers it, so that nothing is lost."""
 
     @property
     def is_alive(self) -> bool:
-        """Is every shard connected?"""
+        """Is it connected?"""
+        return self.is_ready() and self.ws.open
+
+
+class Many(Ears, discord.AutoShardedClient):
+    """As many connections as Discord asks for, once there are thousands of guilds."""
+
+    @property
+    def is_alive(self) -> bool:
+        """Is every one connected?"""
         return self.is_ready() and not any(one.is_closed() for one in self.shards.values())
 
 
@@ -82,6 +87,7 @@ class Gateway:
     def __init__(
         self,
         app: DiscordApp,
+        api: Api,
         token: str,
         lost: Callable[[], None],
         *,
@@ -90,12 +96,13 @@ class Gateway:
         silence: float = SILENCE,
     ) -> None:
         self._app = app
+        self._api = api
         self._token = token
         self._lost = lost
         self._intents = discord.Intents(**{**dict(LEAST), "message_content": content})
         self._pause = pause
         self._silence = silence
-        self._client: Client | None = None
+        self._client: One | Many | None = None
         self._tasks: list[asyncio.Task[None]] = []
         logging.getLogger("discord").setLevel(logging.CRITICAL)
         discord.VoiceClient.warn_nacl = False
@@ -135,8 +142,8 @@ class Gateway:
 
     async def _live(self) -> int:
         """One client's whole life; the close code it ended with, 0 for none."""
-        self._client = client = Client(self._app, self._intents)
         try:
+            self._client = client = await self._made()
             async with client:
                 await client.start(self._token)
         except discord.PrivilegedIntentsRequired:
@@ -149,6 +156,22 @@ class Gateway:
             # One event that discord.py cannot read ends its client (reference/discord.md §0).
             log.warning("discord_client_broke", error=type(error).__name__)
         return 0
+
+    async def _made(self) -> One | Many:
+        """Where to connect, and how often, is asked each time."""
+        found = await self._api.call("GET", "/gateway/bot")
+        discord.gateway.DiscordWebSocket.DEFAULT_GATEWAY = URL(str(found["url"]))
+        made = (One if found.get("shards", 1) == 1 else Many)(
+            intents=self._intents,
+            max_messages=None,
+            member_cache_flags=discord.MemberCacheFlags.none(),
+            chunk_guilds_at_startup=False,
+            max_ratelimit_timeout=60.0,
+            guild_ready_timeout=READY,
+            allowed_mentions=discord.AllowedMentions.none(),
+        )
+        made.app = self._app
+        return made
 
     async def _watch(self) -> None:
         alive = time.monotonic()

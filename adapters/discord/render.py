@@ -18,8 +18,10 @@ TITLE, LABEL, INPUT, FIELDS = 45, 45, 4000, 5
 FILLED, EMPTY, CELLS = "▰", "▱", 10
 SUPPRESS_EMBEDS, EPHEMERAL = 1 << 2, 1 << 6
 NO_MENTIONS: Payload = {"parse": [], "replied_user": False}
-MARKUP = re.compile(r"([\\*_~`|\[<]|:(?=//)|^[ \t]*[>#+-]|(?<=\d)[.)](?=\s))", re.MULTILINE)
+MARKUP = re.compile(r"([\\*_~`|\[<]|:(?=//)|^[ \t]*[>#+-]|^[ \t]*\d+[.)](?=\s))", re.MULTILINE)
 """What Discord's Markdown gives a meaning, some of it at the beginning of a line; a backslash takes it away."""
+ASIDE = re.compile(r"[,;:(，；：（]")
+"""Where a label begins to explain itself."""
 PLAIN, PRIMARY, DANGER, LINK = 2, 1, 4, 5
 ROW, BUTTON, STRING, TEXT, USERS, CHANNELS, LABELLED, FILES, TICK = 1, 2, 3, 4, 5, 8, 18, 19, 23
 CHANNEL_KINDS = [0, 5]
@@ -161,7 +163,7 @@ def chooser(form: Form, asked: str, text: str) -> Payload:
         rows = [_row([button])]
     else:
         options = [
-            _option(f"p1:{asked}:{at}", " · ".join(field.label for field in page.fields))
+            _option(f"p1:{asked}:{at}", " · ".join(ASIDE.split(field.label)[0].strip() for field in page.fields))
             for at, page in enumerate(found)
         ]
         placeholder = clip(form.title, ROW_TEXT)

@@ -38,6 +38,12 @@ direct = Table(
     Column("workspace", String(30), nullable=False),
     Index(None, "channel", "message"),
 )
+people = Table(
+    "discord_people",
+    metadata,
+    Column("person", String(20), primary_key=True),
+    Column("locale", String(10), nullable=False),
+)
 taken_away = Table(
     "discord_taken_away",
     metadata,
@@ -112,6 +118,16 @@ class DiscordStore:
         async with self._engine.begin() as connection:
             found: str | None = (await connection.execute(query)).scalar_one_or_none()
         return found
+
+    async def spoken_by(self, person: str) -> str:
+        """The language of a person, "" while we do not know."""
+        query = select(people.c.locale).where(people.c.person == person)
+        async with self._engine.begin() as connection:
+            return (await connection.execute(query)).scalar_one_or_none() or ""
+
+    async def speaks(self, person: str, locale: str) -> None:
+        """A person uses Discord in this language."""
+        await self._put(people, person=person, locale=locale)
 
     async def times_taken_away(self, reaction: str) -> int:
         """How often this person has taken this reaction back."""

@@ -104,7 +104,7 @@ class SlackApp:
             if wish.action.makes_pictures:
                 self._service.check(wish)
             if not await self._kept(wish):
-                raise Rejected("slack.busy")
+                raise Rejected("refuse.busy")
         except EaselError as error:
             words = say(error.key, locale, **error.params)
             await ack(response_action="errors", errors={_field(body, error): words})
@@ -141,10 +141,10 @@ class SlackApp:
         if await self._kept(wish):
             await ack()
         elif wish.action is Action.SAID:
-            await ack(response_type="ephemeral", text=render.escape(say("slack.busy", wish.locale or self._locale)))
+            await ack(response_type="ephemeral", text=render.escape(say("refuse.busy", wish.locale or self._locale)))
         else:
             await ack()
-            self._begin(wish, self._say_no(Rejected("slack.busy")))
+            self._begin(wish, self._say_no(Rejected("refuse.busy")))
 
     async def _kept(self, wish: Request) -> bool:
         try:
@@ -197,7 +197,7 @@ class SlackApp:
         if aimed.target is not None:
             return aimed
         if not wish.attachments:
-            raise Rejected("slack.no_picture_there")
+            raise Rejected("refuse.no_picture_there")
         return wish
 
     def _say_no(self, error: EaselError) -> Callable[[Request], Awaitable[None]]:

@@ -16,10 +16,12 @@ COUNTED = frozenset({Action.VOTE, Action.UNVOTE, Action.FAVOURITE, Action.UNFAVO
 
 async def understand(tools: Tools, given: dict[str, Any]) -> dict[str, Any] | None:
     """The request with everything its answer needs, as JSON; None when it asks nothing of us, or was refused."""
-    told = await tools.chats[given["place"]["platform"]].complete(from_json(Request, given))
-    if told is None:
-        return None
+    told = from_json(Request, given)
     try:
+        found = await tools.chats[told.place.platform].complete(told)
+        if found is None:
+            return None
+        told = found
         meant = await _meant(tools, await aimed(tools, told))
     except EaselError as error:
         await asking.refuse(tools, told, error)

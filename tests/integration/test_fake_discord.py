@@ -1,104 +1,17 @@
-"""The real discord.py speaks to the Discord on loopback."""
+"""The real discord.py speaks to the Discord on loopback: commands, presses, modals."""
 
 import asyncio
 import io
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
-from contextlib import asynccontextmanager, suppress
 from typing import Any
 
-import aiohttp
 import discord
 import pytest
-import yarl
 from discord import app_commands
-from discord.gateway import DiscordWebSocket
 from discord.http import Route
-from PIL import Image
 
 from tests.fakes.discord import driver
-from tests.fakes.discord.things import EPHEMERAL, SEND_MESSAGES, Fault, User
-
-Handler = Callable[[Any], Any]
-MINIMAL = discord.Intents(guilds=True, guild_messages=True, dm_messages=True, guild_reactions=True, dm_reactions=True)
-
-
-class Bot(discord.AutoShardedClient):
-    """A client with one command, whose behaviour each test hangs in."""
-
-    def __init__(self) -> None:
-        super().__init__(
-            intents=MINIMAL,
-            max_messages=None,
-            chunk_guilds_at_startup=False,
-            member_cache_flags=discord.MemberCacheFlags.none(),
-            allowed_mentions=discord.AllowedMentions.none(),
-        )
-        self.heard: list[discord.Message] = []
-        self.reactions: list[discord.RawReactionActionEvent] = []
-        self.acts: Handler | None = None
-        self.tasks: list[asyncio.Task[None]] = []
-        self.tree = app_commands.CommandTree(self)
-
-    async def before_identify_hook(self, shard_id: int | None, *, initial: bool = False) -> None:
-        """Without the five seconds discord.py waits."""
-
-    async def on_message(self, message: discord.Message) -> None:
-        self.heard.append(message)
-
-    async def on_raw_reaction_add(self, payload: discord.RawReactionActionEvent) -> None:
-        self.reactions.append(payload)
-
-    async def on_interaction(self, interaction: discord.Interaction) -> None:
-        if self.acts:
-            await self.acts(interaction)
-
-
-@pytest.fixture(autouse=True)
-def _routes() -> Iterator[None]:
-    """discord.py keeps its addresses in classes."""
-    base, gateway = Route.BASE, DiscordWebSocket.DEFAULT_GATEWAY
-    yield
-    Route.BASE, DiscordWebSocket.DEFAULT_GATEWAY = base, gateway
-
-
-@asynccontextmanager
-async def connected(fake: driver.Discord) -> AsyncIterator[Bot]:
-    """A client that has logged in."""
-    Route.BASE = fake.settings()["EASEL_DISCORD_API_URL"]
-    DiscordWebSocket.DEFAULT_GATEWAY = yarl.URL(fake.app.gateway_url)
-    bot = Bot()
-    bot._connection.guild_ready_timeout = 0.05
-    running = asyncio.create_task(bot.start(fake.world.token))
-    try:
-        await asyncio.wait({running, asyncio.create_task(fake.connected())}, return_when=asyncio.FIRST_COMPLETED)
-        await bot.wait_until_ready()
-        yield bot
-    finally:
-        await bot.close()
-        with suppress(discord.DiscordException):
-            await running
-
-
-def png() -> bytes:
-    """A small picture."""
-    made = io.BytesIO()
-    Image.new("RGB", (8, 6), "red").save(made, "PNG")
-    return made.getvalue()
-
-
-def view(*labels: str) -> discord.ui.View:
-    """Some buttons."""
-    made = discord.ui.View(timeout=None)
-    for label in labels:
-        made.add_item(discord.ui.Button(label=label, custom_id=label.lower()))
-    return made
-
-
-def text_channel(bot: Bot, fake: driver.Discord) -> discord.TextChannel:
-    """The channel as the client knows it."""
-    found = bot.get_channel(int(fake.general.id))
-    assert isinstance(found, discord.TextChannel)
-    return found
+from tests.fakes.discord.client import connected, fox, png, text_channel, view
+from tests.fakes.discord.things import EPHEMERAL
 
 
 async def test_a_message_is_answered_with_a_file_and_buttons_and_a_press_is_deferred() -> None:
@@ -127,22 +40,6 @@ async def test_a_message_is_answered_with_a_file_and_buttons_and_a_press_is_defe
         pressed = await fake.presses(ana, shown, "Redo")
         assert pressed.ack_type == 6
         await fake.until(lambda: shown.content == "again" and not shown.files)
-
-
-async def test_replies_are_read_only_when_they_ping_a_regular_message() -> None:
-    async with driver.discord() as fake, connected(fake) as bot:
-        ana = fake.person("Ana")
-        await text_channel(bot, fake).send("result")
-        result = await fake.sees("result")
-        fake.says(ana, "bluer", reply_to=result)
-        fake.says(ana, "redder", reply_to=result, ping=False)
-        direct = fake.direct(ana)
-        fake.says(ana, "in private", direct)
-        await fake.until(lambda: len(bot.heard) == 4)
-        assert [one.content for one in bot.heard[1:]] == ["bluer", "", "in private"]
-        fake.reacts(ana, result, "🔁")
-        await fake.until(lambda: bot.reactions)
-        assert bot.reactions[0].message_author_id == int(fake.world.bot.id)
 
 
 async def test_a_command_opens_a_modal_and_its_fields_come_back() -> None:
@@ -216,93 +113,6 @@ async def test_commands_are_synced_and_complete_themselves() -> None:
         assert got == [("a fox", 2, png())]
 
 
-async def test_what_happened_while_it_was_away_is_told_after_resuming() -> None:
-    async with driver.discord() as fake, connected(fake) as bot:
-        ana = fake.person("Ana")
-        cuts: list[Callable[[], Awaitable[None]]] = [
-            fake.gateway.drop,
-            fake.gateway.reconnect,
-            lambda: fake.gateway.close(4000),
-        ]
-        for cut in cuts:
-            bot.heard.clear()
-            fake.gateway.resumes = 0
-            await cut()
-            fake.says(ana, f"{fake.mention} hello")
-            await fake.until(lambda: bot.heard and fake.gateway.resumes == 1)
-        assert fake.gateway.identifies == 1
-
-
-async def test_sharded_clients_lose_what_happens_after_a_refused_connection() -> None:
-    """discord.py's own: AutoShardedClient identifies anew instead of resuming."""
-    async with driver.discord() as fake, connected(fake) as bot:
-        ana = fake.person("Ana")
-        await fake.gateway.drop(0.1)
-        fake.says(ana, f"{fake.mention} lost")
-        await fake.until(lambda: fake.gateway.identifies == 2 and fake.gateway.is_connected)
-        fake.says(ana, f"{fake.mention} heard")
-        await fake.until(lambda: bot.heard)
-        assert [one.content for one in bot.heard] == [f"{fake.mention} heard"]
-
-
-async def test_an_invalid_session_is_identified_anew() -> None:
-    async with driver.discord() as fake, connected(fake) as bot:
-        ana = fake.person("Ana")
-        await fake.gateway.invalidate()
-        await fake.until(lambda: fake.gateway.identifies == 2 and fake.gateway.is_connected)
-        fake.duplicate_events = True
-        fake.says(ana, f"{fake.mention} hello")
-        await fake.until(lambda: len(bot.heard) == 2)
-        assert bot.heard[0].id == bot.heard[1].id
-
-
-async def test_faults_are_as_discord_makes_them() -> None:
-    async with driver.discord() as fake, connected(fake) as bot:
-        channel = text_channel(bot, fake)
-        faults = fake.world.faults["create_message"]
-        faults.append(Fault(status=429, retry_after=0.2))
-        await channel.send("after a wait")
-        faults.append(Fault(status=429, retry_after=0.2, via=False))
-        with pytest.raises(discord.HTTPException, match="429"):
-            await channel.send("never")
-        faults.append(Fault(reset=True))
-        with pytest.raises(aiohttp.ClientOSError):
-            await channel.send("never")
-        faults.append(Fault(drop=True, effect=True))
-        with pytest.raises(aiohttp.ServerDisconnectedError):
-            await channel.send("once", nonce="n1")
-        again = await channel.send("once", nonce="n1")
-        assert [one.id for one in fake.world.seen_by(None, None) if one.content == "once"] == [str(again.id)]
-        fake.world.forward(301)
-        assert (await channel.send("once", nonce="n1")).id != again.id
-        assert fake.world.invalid_requests == ["429 create_message"] * 2
-
-
-async def test_permissions_are_kept() -> None:
-    async with driver.discord() as fake, connected(fake) as bot:
-        channel = text_channel(bot, fake)
-        fake.general.denied = SEND_MESSAGES
-        with pytest.raises(discord.Forbidden) as refused:
-            await channel.send("no")
-        assert refused.value.code == 50013
-        fake.general.denied = 0
-        thread = await (await channel.send("start")).create_thread(name="thread")
-        inside = await thread.send("inside")
-        fake.archive(fake.world.channels[str(thread.id)])
-        with pytest.raises(discord.HTTPException) as archived:
-            await inside.edit(content="changed")
-        assert archived.value.code == 50083
-        fake.archive(fake.world.channels[str(thread.id)], locked=True)
-        with pytest.raises(discord.HTTPException) as locked:
-            await thread.send("no")
-        assert locked.value.code == 160005
-        with pytest.raises(discord.HTTPException) as long:
-            await channel.send("x" * 2001)
-        assert long.value.code == 50035
-        assert len(fake.world.violations) == 1
-        fake.world.violations.clear()
-
-
 async def test_interactions_are_acknowledged_once_and_in_time() -> None:
     async with driver.discord() as fake, connected(fake) as bot:
         ana = fake.person("Ana")
@@ -338,30 +148,93 @@ async def test_interactions_are_acknowledged_once_and_in_time() -> None:
         assert fake.world.invalid_requests[-1] == "401 update_original_webhook_message"
 
 
-async def test_links_end_and_a_fresh_one_comes_with_the_message() -> None:
+async def test_where_only_a_person_installed_the_app_five_followups_are_all() -> None:
     async with driver.discord() as fake, connected(fake) as bot:
-        ana: User = fake.person("Ana")
-        fake.says(ana, fake.mention, files={"photo.png": png()})
-        await fake.until(lambda: bot.heard)
-        fake.world.forward(86_401)
-        with pytest.raises(discord.NotFound):
-            await bot.heard[0].attachments[0].read()
-        fresh = await bot.heard[0].fetch()
-        assert await fresh.attachments[0].read() == png()
+        ana = fake.person("Ana")
+        guild, channel = fake.join("Elsewhere", installed=False)
+        fake.world.join(ana, guild)
+        codes: list[int] = []
+
+        async def act(interaction: discord.Interaction) -> None:
+            assert interaction.is_user_integration()
+            assert not interaction.is_guild_integration()
+            await interaction.response.send_message("first")
+            for _ in range(5):
+                await interaction.followup.send("more")
+            with pytest.raises(discord.HTTPException) as over:
+                await interaction.followup.send("too much")
+            codes.append(over.value.code)
+
+        bot.acts = act
+        made = await fake.command(ana, "draw", channel=channel)
+        await fake.until(lambda: codes)
+        assert codes == [40094]
+        assert len(made.messages) == 6
 
 
-async def test_a_wrong_token_is_refused() -> None:
-    async with driver.discord() as fake:
-        Route.BASE = fake.settings()["EASEL_DISCORD_API_URL"]
-        async with Bot() as bot:
-            with pytest.raises(discord.LoginFailure):
-                await bot.start("wrong")
+async def test_menus_archives_guilds_and_context_menus_are_told() -> None:
+    async with driver.discord() as fake, connected(fake) as bot:
+        ana = fake.person("Ana")
+        said = fake.says(ana, "look", files={"photo.png": png()})
+        targets: list[Any] = []
+
+        async def act(interaction: discord.Interaction) -> None:
+            targets.append(interaction.data)
+            await interaction.response.send_message("chosen", ephemeral=True)
+
+        bot.acts = act
+        await fake.context_menu(ana, "Edit this image", said)
+        resolved = targets[0]["resolved"]["messages"][said.id]
+        assert resolved["attachments"][0]["filename"] == "photo.png"
+        menu = discord.ui.View(timeout=None)
+        options = [discord.SelectOption(label="Blue", value="b")]
+        menu.add_item(discord.ui.Select(custom_id="colour", options=options))
+        await text_channel(bot, fake).send("choose", view=menu)
+        await fake.presses(ana, await fake.sees("choose"), "Blue")
+        assert targets[1]["values"] == ["b"]
+        guild, _ = fake.join("New")
+        await fake.until(lambda: bot.get_guild(int(guild.id)))
+        fake.kick(guild)
+        await fake.until(lambda: bot.get_guild(int(guild.id)) is None)
+        fake.archive(fake.thread(ana, said))
+        await fake.until(lambda: not fake.general.archived)
 
 
-async def test_intents_that_were_not_granted_end_the_session() -> None:
-    async with driver.discord() as fake:
-        Route.BASE = fake.settings()["EASEL_DISCORD_API_URL"]
-        DiscordWebSocket.DEFAULT_GATEWAY = yarl.URL(fake.app.gateway_url)
-        async with discord.Client(intents=discord.Intents.all()) as bot:
-            with pytest.raises(discord.PrivilegedIntentsRequired):
-                await bot.start(fake.world.token)
+async def test_an_ephemeral_answer_is_followed_edited_and_deleted() -> None:
+    async with driver.discord() as fake, connected(fake) as bot:
+        ana, bob = fake.person("Ana"), fake.person("Bob")
+        steps: list[str] = []
+
+        async def act(interaction: discord.Interaction) -> None:
+            await interaction.response.defer(ephemeral=True, thinking=True)
+            await interaction.edit_original_response(content="first", view=view("Keep"))
+            more = await interaction.followup.send("second", ephemeral=True, wait=True, file=fox())
+            await more.edit(content="second, changed")
+            assert (await interaction.original_response()).content == "first"
+            await interaction.delete_original_response()
+            with pytest.raises(discord.NotFound, match="10008"):
+                await interaction.edit_original_response(content="gone")
+            steps.append("done")
+
+        bot.acts = act
+        made = await fake.command(ana, "easel help", channel=fake.direct(ana))
+        await fake.until(lambda: steps)
+        assert [one.content for one in made.ephemeral] == ["second, changed"]
+        assert made.ephemeral[0].attachments[0].is_ephemeral
+        assert not fake.world.seen_by(bob, None)
+        assert not fake.world.deprecated
+
+
+async def test_a_group_of_people_is_a_context_of_its_own() -> None:
+    async with driver.discord() as fake, connected(fake) as bot:
+        ana, bob = fake.person("Ana"), fake.person("Bob")
+        contexts: list[bool] = []
+
+        async def act(interaction: discord.Interaction) -> None:
+            contexts.append(interaction.context.private_channel)
+            await interaction.response.send_message("here")
+
+        bot.acts = act
+        made = await fake.command(ana, "draw", {"prompt": "a fox"}, channel=fake.group(ana, bob))
+        assert contexts == [True]
+        assert made.messages[0].content == "here"

@@ -15,7 +15,7 @@ class AppApi:
     def __init__(self, world: World) -> None:
         self.world = world
         self.shards = 1
-        self.identifies_left = 1000
+        self.identifies = 0
 
     def routes(self) -> list[Route]:
         """Where everything is."""
@@ -75,7 +75,7 @@ class AppApi:
         return {"url": self.gateway_url}
 
     def get_bot_gateway(self, _: Asked) -> Json:
-        limit = {"total": 1000, "remaining": self.identifies_left, "reset_after": 86_400_000, "max_concurrency": 1}
+        limit = {"total": 1000, "remaining": 1000 - self.identifies, "reset_after": 86_400_000, "max_concurrency": 1}
         return {"url": self.gateway_url, "shards": self.shards, "session_start_limit": limit}
 
     # Commands

@@ -1,6 +1,8 @@
 """The CDN: signed links that end, ephemeral files that vanish."""
 
+import asyncio
 import hmac
+import time
 
 from aiohttp import web
 
@@ -25,6 +27,9 @@ class Cdn:
             self.world.violations.append("a token was sent to the CDN")
         waiting = self.world.faults["cdn"]
         fault = waiting.popleft() if waiting else Fault()
+        await asyncio.sleep(fault.seconds)
+        if time.monotonic() < self.world.down_until:
+            fault = Fault(drop=True)
         if fault.drop or fault.reset:
             hang_up(request, reset=fault.reset)
             return web.Response()

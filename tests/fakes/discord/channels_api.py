@@ -76,7 +76,9 @@ class ChannelsApi:
         if channel.archived and body.get("archived") is not False:
             raise No(400, 50083, "Thread is archived")
         is_mine = channel.owner == self.world.bot.id and not channel.locked
-        if "locked" in body or not is_mine:
+        # "When setting archived to false, when locked is also false, only SEND_MESSAGES is required."
+        only_opens = body == {"archived": False} and not channel.locked
+        if "locked" in body or not (is_mine or only_opens):
             self.posting.permit(channel, MANAGE_THREADS)
         self.world.check("thread", limits.thread_name, {"name": channel.name, **body})
         channel.name = body.get("name", channel.name)
@@ -258,8 +260,9 @@ class ChannelsApi:
 
     def list_message_reactions_by_emoji(self, asked: Asked) -> list[Json]:
         self._channel(asked)
-        who = self._message(asked).reactions.get(_emoji(asked), [])
-        return [payloads.user(self.world.users[one]) for one in who]
+        after, limit = int(asked.query.get("after", 0)), int(asked.query.get("limit", 25))
+        who = sorted(self._message(asked).reactions.get(_emoji(asked), []), key=int)
+        return [payloads.user(self.world.users[one]) for one in who if int(one) > after][:limit]
 
     def react(self, message: Message, emoji: str, user: str, *, added: bool) -> None:
         """Somebody's reaction comes or goes; told only when it changes something."""

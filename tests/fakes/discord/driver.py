@@ -1,6 +1,7 @@
 """People in the Discord on loopback: they type, upload, press, react; what they do is told as Discord tells it."""
 
 import asyncio
+import re
 import time
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
@@ -19,7 +20,7 @@ from tests.fakes.discord.interactions_api import InteractionsApi
 from tests.fakes.discord.posting import Posting
 from tests.fakes.discord.rest import Rest
 from tests.fakes.discord.things import (
-    DM,
+    GROUP,
     ORDINARY,
     PUBLIC_THREAD,
     Channel,
@@ -28,7 +29,6 @@ from tests.fakes.discord.things import (
     Interaction,
     Json,
     Message,
-    No,
     User,
     walk,
 )
@@ -47,6 +47,7 @@ class Discord:
         self.interactions = InteractionsApi(world, self.posting)
         self.interacting = Interacting(world)
         self.cdn = Cdn(world)
+        self.gateway.on_identify = lambda count: setattr(self.app, "identifies", count)
         self.owner = world.user("owner")
         self.guild = world.guild("Test", self.owner)
         self.general = world.channel("general", self.guild)
@@ -80,6 +81,11 @@ class Discord:
     def duplicate_events(self, value: bool) -> None:
         self.gateway.duplicates = value
 
+    async def down(self, seconds: float) -> None:
+        """All of Discord is unreachable for a while: REST, CDN and gateway."""
+        self.world.down_until = time.monotonic() + seconds
+        await self.gateway.drop(seconds)
+
     # Places and people
 
     def person(self, name: str, *, guild: Guild | None = None, permissions: int = ORDINARY, **more: Any) -> User:
@@ -97,6 +103,10 @@ class Discord:
     def direct(self, user: User) -> Channel:
         """The direct message of a person and the bot."""
         return self.world.direct(user)
+
+    def group(self, *users: User) -> Channel:
+        """A direct message among people, where the app is only because one of them installed it."""
+        return self.world.channel(kind=GROUP, owner=users[0].id, members={one.id for one in users})
 
     def join(self, name: str = "Another", *, owner: User | None = None, **more: Any) -> tuple[Guild, Channel]:
         """The bot is invited to a new guild with one channel."""
@@ -155,8 +165,12 @@ class Discord:
         embeds: Sequence[Json] = (),
         snapshots: Sequence[Json] = (),
         spoilers: bool = False,
+        kind: int | None = None,
     ) -> Message:
-        """A message, told to the bot as far as its intents allow. ``ping``: with "ping on reply"."""
+        """A message, told to the bot as far as its intents allow.
+
+        ``ping``: with "ping on reply"; ``kind``: of a system message (7: somebody joined, 18: a thread was opened).
+        """
         where = channel or (self.world.channels[reply_to.channel] if reply_to else self.general)
         said = Message(
             id=self.world.number(),
@@ -164,7 +178,7 @@ class Discord:
             guild=where.guild,
             author=user.id,
             created=self.world.now(),
-            kind=19 if reply_to else 0,
+            kind=(19 if reply_to else 0) if kind is None else kind,
             content=text,
             embeds=list(embeds),
             snapshots=list(snapshots),
@@ -174,6 +188,8 @@ class Discord:
             content = data if isinstance(data, bytes) else data.read_bytes()
             said.attachments.append(self.world.attach(name, content, where.id, spoiler=spoilers))
         said.mentions = [one for one in self.world.users if f"<@{one}>" in text or f"<@!{one}>" in text]
+        said.mention_everyone = "@everyone" in text or "@here" in text
+        said.mention_roles = re.findall(r"<@&(\d+)>", text)
         if reply_to is not None:
             said.reference = {"type": 0, "channel_id": reply_to.channel, "message_id": reply_to.id}
             said.reference |= {"guild_id": where.guild} if where.guild else {}
@@ -227,7 +243,9 @@ class Discord:
         """What is offered while somebody types."""
         given = {focused: "", **(options or {})}
         made = self.interacting.command(user, words, given, channel=channel or self.general, focused=focused)
-        return (await self._answered(made)).choices or []
+        offered = (await self._answered(made)).choices
+        assert offered is not None, "Loading options failed"
+        return offered
 
     async def context_menu(
         self, user: User, name: str, target: Message | User, *, channel: Channel | None = None
@@ -267,9 +285,19 @@ class Discord:
         ends = time.monotonic() + seconds
         while not (value := found()):
             if time.monotonic() > ends:
-                raise AssertionError("\n".join(_shown(one) for one in self.world.messages[-8:]))
+                raise AssertionError("\n".join(self._there()))
             await asyncio.sleep(0.01)
         return value
+
+    def _there(self) -> list[str]:
+        """The last messages, refused requests and broken limits."""
+        calls = [f"{one.status} {one.route} {one.parameters}" for one in self.world.calls if one.status >= 400]
+        return [*(self._line(one) for one in self.world.messages[-8:]), *calls[-5:], *self.world.violations]
+
+    def _line(self, one: Message) -> str:
+        names = {user.id: user.name for user in self.world.users.values()}
+        seen = f" for {names[one.only_for]}" if one.only_for else ""
+        return f"{names[one.author]}{seen}: {one.words!r} {list(one.buttons)} {len(one.files)} files"
 
     async def connected(self, seconds: float = 15) -> None:
         """A client is there and ready to hear."""
@@ -320,10 +348,6 @@ def _component(message: Message, label: str) -> Json:
     return found[0]
 
 
-def _shown(one: Message) -> str:
-    return f"{one.author} in {one.channel} for {one.only_for or 'all'}: {one.words!r} {list(one.buttons)}"
-
-
 @asynccontextmanager
 async def discord(world: World | None = None, *, port: int = 0) -> AsyncIterator[Discord]:
     """Everything on a free port of loopback; at the end no payload may have broken a limit."""
@@ -341,6 +365,3 @@ async def discord(world: World | None = None, *, port: int = 0) -> AsyncIterator
         await fake.gateway.close(1001)
         await runner.cleanup()
     assert not fake.world.violations, fake.world.violations
-
-
-__all__ = ["DM", "Discord", "No", "discord"]

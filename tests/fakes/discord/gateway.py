@@ -3,7 +3,7 @@
 import asyncio
 import json
 import zlib
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from contextlib import suppress
 from dataclasses import dataclass, field
 from itertools import count
@@ -34,6 +34,8 @@ INTENTS: dict[str, tuple[int, int]] = {
     "THREAD_DELETE": (GUILDS, 0),
 }
 """The intent each event needs, in guilds and in direct messages; others need none."""
+ENDS_SESSION = frozenset({4003, 4004, 4007, 4009})
+"""Codes after which a client must identify anew."""
 ALWAYS = frozenset({"GUILD_CREATE", "GUILD_UPDATE", "GUILD_DELETE", "INTERACTION_CREATE"})
 """Told wherever the bot may look."""
 
@@ -84,7 +86,8 @@ class Connection:
 class Gateway:
     """All sessions of one app. ``duplicates``: events come twice; ``reorders``: every other event waits for the next.
 
-    ``delay``: seconds before an event is told; ``acknowledges``: heartbeats are answered.
+    ``delay``: seconds before an event is told; ``acknowledges``: heartbeats are answered; ``identify_gap``: seconds
+    between two IDENTIFYs (5 in the real Discord).
     """
 
     def __init__(self, world: World, *, heartbeat: float = 41.25) -> None:
@@ -98,6 +101,9 @@ class Gateway:
         self.duplicates = False
         self.reorders = False
         self.acknowledges = True
+        self.identify_gap = 0.0
+        self.on_identify: Callable[[int], None] = lambda _: None
+        self._identified = float("-inf")
         self.delay = 0.0
         self._refusing_until = 0.0
         self._refusal = 0
@@ -123,8 +129,10 @@ class Gateway:
                 transport.abort()
 
     async def close(self, code: int) -> None:
-        """Close every connection with a code."""
+        """Close every connection with a code; some of them end the session too."""
         for one in list(self.connections):
+            if one.session is not None and code in ENDS_SESSION:
+                one.session.resumable = False
             await one.close(code)
 
     async def reconnect(self) -> None:
@@ -262,6 +270,12 @@ class Gateway:
 
     async def _identify(self, one: Connection, data: Json) -> None:
         self.identifies += 1
+        self.on_identify(self.identifies)
+        now = asyncio.get_running_loop().time()
+        if now - self._identified < self.identify_gap:
+            await one.send({"op": 9, "d": False})
+            return
+        self._identified = now
         intents = int(data["intents"])
         allowed = CONTENT if self.world.content_granted else 0
         wrong = {

@@ -6,6 +6,7 @@ from typing import Any
 
 from tests.fakes.discord import payloads
 from tests.fakes.discord.things import (
+    ADMINISTRATOR,
     AUTOCOMPLETE,
     COMMAND,
     COMPONENT,
@@ -82,7 +83,7 @@ class Interacting:
         is_guild = guild is not None and guild.installed
         owners = {"0": guild.id} if guild is not None and is_guild else {"1": user.id}
         if guild is None and channel.kind == DM:
-            owners = {"0": "0", "1": user.id}
+            owners = {"0": "0"}
         number = self.world.number()
         made = Interaction(
             id=number,
@@ -93,6 +94,7 @@ class Interacting:
             guild=channel.guild,
             created=self.world.now(),
             name=str(data.get("name") or ""),
+            command_type=data.get("type", 1),
             owners=owners,
             message=message,
         )
@@ -117,7 +119,7 @@ class Interacting:
             "app_permissions": str(payloads.app_permissions(self.world, channel)),
             "entitlements": [],
             "authorizing_integration_owners": made.owners,
-            "context": 0 if guild else 1,
+            "context": _context(channel),
             "attachment_size_limit": max(limit, user.upload_limit),
         }
         if made.message is not None:
@@ -145,10 +147,14 @@ class Interacting:
         files: Files | None = None,
         focused: str = "",
     ) -> Interaction:
-        """A slash command, subcommands after spaces; an autocomplete when an option has the focus."""
+        """A slash command, subcommands after spaces; an autocomplete when an option has the focus.
+
+        Options the app has not registered are sent as they are, as an old client would.
+        """
         resolved = Resolved(self.world, channel)
         name, *sub = words.split()
         registered = self._registered(name, 1, channel)
+        self._may_use(user, registered, channel)
         told = dict(registered or {"id": self.world.number(), "options": []})
         level, group = told.get("options") or [], []
         for part in sub:
@@ -184,6 +190,19 @@ class Interacting:
                     return one
         return None
 
+    def _may_use(self, user: User, command: Json | None, channel: Channel) -> None:
+        """Nobody can send a command they are not shown."""
+        guild = self.world.guilds.get(channel.guild)
+        assert not channel.archived, "nobody can use commands in an archived thread"
+        if command is None:
+            return
+        contexts, needed = command.get("contexts"), int(command.get("default_member_permissions") or 0)
+        assert contexts is None or _context(channel) in contexts, f"{command['name']} is not offered here"
+        if guild and command.get("default_member_permissions") is not None:
+            has = guild.permissions.get(user.id, 0)
+            is_shown = has & ADMINISTRATOR or (needed and has & needed == needed)
+            assert is_shown, f"{user.name} is not shown {command['name']}"
+
     def context_menu(self, user: User, name: str, target: Message | User, channel: Channel) -> Interaction:
         """A command of a message's or a person's menu; the message comes in full, whatever the intents."""
         resolved = Resolved(self.world, channel)
@@ -194,6 +213,7 @@ class Interacting:
             kind = 3
             resolved.found["messages"] = {target.id: payloads.message(self.world, target)}
         told = self._registered(name, kind, channel) or {"id": self.world.number()}
+        self._may_use(user, told, channel)
         data = {"id": told["id"], "name": name, "type": kind, "target_id": target.id, "resolved": resolved.found}
         return self.begin(COMMAND, user, channel, data)
 
@@ -218,6 +238,11 @@ class Interacting:
         components = [_filled_label(one, number, fields, resolved) for number, one in enumerate(modal["components"], 1)]
         data = {"custom_id": modal["custom_id"], "components": components, "resolved": resolved.found}
         return self.begin(MODAL, user, channel, data, opened.message)
+
+
+def _context(channel: Channel) -> int:
+    """A guild, a direct message with the bot, or one among people."""
+    return 0 if channel.guild else {DM: 1}.get(channel.kind, 2)
 
 
 def _filled_label(one: Json, number: int, fields: Mapping[str, Any], resolved: Resolved) -> Json:

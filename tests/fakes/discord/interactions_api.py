@@ -13,6 +13,7 @@ from tests.fakes.discord.things import (
     EPHEMERAL,
     LOADING,
     MODAL,
+    USE_EXTERNAL_APPS,
     Interaction,
     Json,
     Message,
@@ -90,7 +91,7 @@ class InteractionsApi:
         one.original = self._posted(one, asked, data)
 
     def _defer(self, one: Interaction, asked: Asked, data: Json) -> None:
-        flags = int(data.get("flags") or 0)
+        flags = int(data.get("flags") or 0) | self._forced(one)
         self.world.check("deferral", lambda found: limits.need(not flags & ~EPHEMERAL, "only EPHEMERAL"), data)
         message = self._blank(one)
         message.flags = LOADING | flags
@@ -116,6 +117,12 @@ class InteractionsApi:
         self.world.check("modal", limits.modal, data)
         one.modal = data
 
+    def _forced(self, one: Interaction) -> int:
+        """Where people may not use apps that are not of the place, only they see the answers."""
+        guild = self.world.guilds.get(one.guild)
+        is_free = guild is None or guild.installed or guild.permissions.get(one.user, 0) & USE_EXTERNAL_APPS
+        return 0 if is_free else EPHEMERAL
+
     def _blank(self, one: Interaction) -> Message:
         return Message(
             id=self.world.number(),
@@ -123,13 +130,16 @@ class InteractionsApi:
             guild=one.guild,
             author=self.world.bot.id,
             created=self.world.now(),
-            kind=20,
+            kind=_message_kind(one),
             interaction=one,
         )
 
     def _posted(self, one: Interaction, asked: Asked, data: Json) -> Message:
         message = self.posting.make(asked, self.world.channels[one.channel], interaction=one, body=data)
-        message.kind = 20 if one.message is None else 19
+        if self._forced(one):
+            message.flags |= EPHEMERAL
+            message.only_for = one.user
+        message.kind = _message_kind(one)
         if one.message is not None:
             message.reference = {"type": 0, "channel_id": one.channel, "message_id": one.message.id}
             message.reference |= {"guild_id": one.guild} if one.guild else {}
@@ -188,6 +198,13 @@ class InteractionsApi:
         if "0" not in one.owners and one.followups > 5:
             raise No(400, 40094, "This interaction has reached the maximum number of follow up messages")
         return self.posting.shown(self._posted(one, asked, asked.json))
+
+
+def _message_kind(one: Interaction) -> int:
+    """A reply to the message of a press; else of a slash command or of a menu's."""
+    if one.message is not None:
+        return 19
+    return 20 if one.command_type == 1 else 23
 
 
 def _fits(body: Json, one: Interaction) -> None:

@@ -6,7 +6,7 @@ from typing import Any
 from tests.fakes.discord.things import (
     DM,
     FORUM,
-    LOADING,
+    GROUP,
     MODAL,
     USE_EXTERNAL_APPS,
     Attachment,
@@ -145,6 +145,10 @@ def channel(world: World, one: Channel) -> Json:
     if one.kind == DM:
         recipients = [user(world.users[one.recipient])]
         return {"id": one.id, "type": DM, "recipients": recipients, "last_message_id": last, "flags": 0}
+    if one.kind == GROUP:
+        people = [user(world.users[who]) for who in sorted(one.members)]
+        found: Json = {"id": one.id, "type": GROUP, "recipients": people, "last_message_id": last, "flags": 0}
+        return {**found, "name": one.name or None, "icon": None, "owner_id": one.owner}
     common: Json = {
         "id": one.id,
         "type": one.kind,
@@ -169,7 +173,9 @@ def _room(world: World, one: Channel) -> Json:
 
 
 def _thread(world: World, one: Channel, said: list[Message]) -> Json:
+    me = {"id": one.id, "user_id": world.bot.id, "join_timestamp": stamp(world.now()), "flags": 0}
     return {
+        **({"member": me} if world.bot.id in one.members else {}),
         "owner_id": one.owner,
         "message_count": len(said),
         "member_count": len(one.members),
@@ -189,7 +195,7 @@ def partial_channel(world: World, one: Channel, permissions: int) -> Json:
     """A channel as an interaction tells of it."""
     found = channel(world, one)
     found.pop("permission_overwrites", None)
-    return found if one.kind == DM else {**found, "permissions": str(permissions)}
+    return found if one.kind in {DM, GROUP} else {**found, "permissions": str(permissions)}
 
 
 def attachment(world: World, one: Attachment) -> Json:
@@ -347,16 +353,12 @@ def readable(world: World, one: Message, told: Json, *, intent: bool = False) ->
         found |= {"content": "", "embeds": [], "attachments": [], "components": []}
         found.pop("message_snapshots", None)
     quoted = found.get("referenced_message")
-    if quoted:
-        there = world.find(quoted["channel_id"], quoted["id"])
-        found["referenced_message"] = readable(world, there, quoted, intent=intent)
+    for there in world.messages:
+        if quoted and there.id == quoted["id"]:
+            found["referenced_message"] = readable(world, there, quoted, intent=intent)
     return found
 
 
 def app_permissions(world: World, one: Channel) -> int:
     """What an interaction says the app may do there."""
     return world.bot_permissions(one) or USE_EXTERNAL_APPS
-
-
-def loading(one: Message) -> bool:
-    return bool(one.flags & LOADING)

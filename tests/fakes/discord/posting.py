@@ -69,6 +69,8 @@ class Posting:
         self.permit(channel, *([ATTACH_FILES] if files else []), *([EMBED_LINKS] if asked.get("embeds") else []))
         if channel.locked and not self.world.bot_permissions(channel) & MANAGE_THREADS:
             raise No(400, 160005, "Thread is locked")
+        if channel.is_thread:
+            channel.members.add(self.world.bot.id)
         if channel.archived:
             channel.archived = False
             self.told_of_channel("THREAD_UPDATE", channel)
@@ -108,6 +110,7 @@ class Posting:
     def post(self, message: Message, body: Json) -> Message:
         """It stands there; people are pinged, the gateway is told."""
         self._mention(message, body)
+        self._ping(message)
         self.world.messages.append(message)
         self.told("MESSAGE_CREATE", message)
         return message
@@ -130,6 +133,8 @@ class Posting:
         message.attachments = [*kept, *new]
         if not (message.content or message.embeds or message.components or message.attachments):
             raise No(400, 50006, "Cannot send an empty message")
+        if "content" in body or "components" in body:
+            self._mention(message, body)
         message.flags = flags & ~LOADING
         message.edits += 1
         message.edited = self.world.now()
@@ -195,7 +200,7 @@ class Posting:
     # Mentions
 
     def _mention(self, message: Message, body: Json) -> None:
-        """Who is mentioned, by Discord's defaults where nothing is said; each is a ping unless it is silent."""
+        """Who is mentioned, by Discord's defaults where nothing is said."""
         allowed = body.get("allowed_mentions")
         if allowed is None:
             is_hook = message.interaction is not None
@@ -207,6 +212,9 @@ class Posting:
         replied = self._replied(message)
         if replied and allowed.get("replied_user") and replied not in message.mentions:
             message.mentions.append(replied)
+
+    def _ping(self, message: Message) -> None:
+        """Each mention in a new message makes a sound, unless it is silent."""
         if not message.only_for and not message.flags & SILENT:
             users = [("user", one) for one in message.mentions if one != self.world.bot.id]
             roles = [("role", one) for one in message.mention_roles]

@@ -68,8 +68,10 @@ class Rest:
         name = handler.__name__
 
         async def serve(request: web.Request) -> web.StreamResponse:
-            waiting = self.world.faults[name]
+            waiting = self.world.faults[name] or self.world.faults["*"]
             fault = waiting.popleft() if waiting else Fault()
+            if time.monotonic() < self.world.down_until:
+                fault = Fault(drop=True)
             asked = Asked(where=dict(request.match_info), query=dict(request.query))
             try:
                 too_large = await self._read(request, asked)
@@ -140,7 +142,7 @@ class Rest:
         # Without strict rates there is plenty, as discord.py waits by itself when little remains.
         limit = 5 if self.world.strict_rates and name in MESSAGE_ROUTES else 1000
         bucket = "messages" if name in MESSAGE_ROUTES else f"{method} {template}"
-        left, reset = self._spend(f"{bucket} {major}", limit, 5.0)
+        left, reset = self._spend(f"{bucket} {major}", limit, self.world.rate_window)
         headers = {
             "X-RateLimit-Limit": str(limit),
             "X-RateLimit-Remaining": str(max(0, left)),
@@ -195,11 +197,14 @@ def refused(no: No, headers: Mapping[str, str] | None = None) -> web.Response:
     return answer(body, no.status, headers)
 
 
-def limited(wait: float, headers: Mapping[str, str], *, is_global: bool = False, via: bool = True) -> web.Response:
+def limited(
+    wait: float, headers: Mapping[str, str], *, is_global: bool = False, via: bool = True, code: int = 0
+) -> web.Response:
     """429."""
     whole = {**headers, "Retry-After": str(int(wait) + 1)}
     is_global = is_global or "X-RateLimit-Global" in headers
     body = {"message": "You are being rate limited.", "retry_after": round(wait, 3), "global": is_global}
+    body |= {"code": code} if code else {}
     response = answer(body, 429, whole)
     if not via:
         del response.headers["Via"]
@@ -210,7 +215,7 @@ def faulty(fault: Fault) -> web.Response:
     """The answer a test asked for."""
     if fault.retry_after is not None:
         scope = {"X-RateLimit-Scope": "global" if fault.is_global else fault.scope}
-        return limited(fault.retry_after, scope, is_global=fault.is_global, via=fault.via)
+        return limited(fault.retry_after, scope, is_global=fault.is_global, via=fault.via, code=fault.code)
     if fault.status >= 500 and not fault.code:
         return web.Response(status=fault.status, text="<html>bad gateway</html>", content_type="text/html")
     return refused(No(fault.status, fault.code, fault.message))

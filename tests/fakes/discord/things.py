@@ -6,7 +6,7 @@ from typing import Any
 
 Json = dict[str, Any]
 
-TEXT, DM, PUBLIC_THREAD, PRIVATE_THREAD, FORUM = 0, 1, 11, 12, 15
+TEXT, DM, GROUP, PUBLIC_THREAD, PRIVATE_THREAD, FORUM = 0, 1, 3, 11, 12, 15
 THREADS = frozenset({10, PUBLIC_THREAD, PRIVATE_THREAD})
 COMMAND, COMPONENT, AUTOCOMPLETE, MODAL = 2, 3, 4, 5
 EPHEMERAL, LOADING, V2 = 1 << 6, 1 << 7, 1 << 15
@@ -127,6 +127,7 @@ class Interaction:
     guild: str
     created: float
     name: str = ""
+    command_type: int = 1
     owners: dict[str, str] = field(default_factory=dict)
     message: "Message | None" = None
     began: float = 0.0

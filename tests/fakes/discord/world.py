@@ -15,8 +15,11 @@ from PIL import Image
 from tests.fakes.discord import limits
 from tests.fakes.discord.things import (
     DM,
+    GROUP,
+    MANAGE_THREADS,
     MIB,
     ORDINARY,
+    PRIVATE_THREAD,
     Attachment,
     Call,
     Channel,
@@ -38,7 +41,7 @@ TOKEN_LIFE = 900
 
 
 class World:
-    """Everything Discord knows. ``strict_rates``: 5 messages in 5 s and 50 requests a second hold.
+    """Everything Discord knows. ``strict_rates``: 5 messages in ``rate_window`` and 50 requests a second hold.
 
     ``content_granted``: the app has the message-content intent. ``galleries_by_edit``: a new upload may be shown by a
     gallery in an edit (discord-api-docs#7529 says no).
@@ -50,6 +53,8 @@ class World:
         self.content_granted = content_granted
         self.galleries_by_edit = False
         self.patience = 3.0
+        self.rate_window = 5.0
+        self.down_until = 0.0
         self.request_limit = 25 * MIB
         self.ephemeral_life = 3600.0
         self.base = ""
@@ -154,9 +159,13 @@ class World:
         """What the bot may do in a channel; in its thread it is the same."""
         if channel.kind == DM:
             return ORDINARY
+        if channel.kind == GROUP:
+            return 0
         guild = self.guilds[channel.guild]
         parent = self.channels.get(channel.parent, channel)
-        return guild.bot_permissions & ~channel.denied & ~parent.denied if guild.installed else 0
+        has = guild.bot_permissions & ~channel.denied & ~parent.denied if guild.installed else 0
+        is_shut_out = channel.kind == PRIVATE_THREAD and self.bot.id not in channel.members
+        return 0 if is_shut_out and not has & MANAGE_THREADS else has
 
     def upload_limit(self, channel: Channel) -> int:
         """Bytes a bot's file may have in a channel."""
