@@ -364,7 +364,7 @@ async def test_reactions_vote_favour_choose_and_repeat(place: Place) -> None:
     await fake.until(lambda: "⭐ 1" in result.words or "1" in result.words.split("⭐")[-1])
     for count in (2, 3):
         fake.reacts(ana, result, "🔁")
-        await fake.until(lambda count=count: len([one for one in place.ours() if one.files]) == count)
+        await fake.until(lambda: len([one for one in place.ours() if one.files]) == count)  # noqa: B023
         fake.reacts(ana, result, "🔁", added=False)
     fake.reacts(bo, result, "❌")
     await fake.sees("Ana", channel=fake.direct(bo))
