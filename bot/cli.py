@@ -219,6 +219,14 @@ def slack_manifest(by_socket: bool, url: str | None, many: bool, locale: str | N
     click.echo(slack(url, many=many, locale=locale))
 
 
+@cli.command("discord-invite")
+def discord_invite() -> None:
+    """The link that invites the bot of DISCORD_BOT_TOKEN to a server."""
+    from bot.manifests import discord  # noqa: PLC0415
+
+    click.echo(discord())
+
+
 @cli.command()
 def migrate() -> None:
     """Bring the database up to date."""

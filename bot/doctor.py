@@ -10,6 +10,8 @@ from typing import Any
 import click
 import httpx
 
+from adapters.discord import checkup as discord_checkup
+from adapters.discord.api import Api
 from adapters.slack import checkup
 from adapters.slack.api import session, web_client
 from bot import settings, slack, wiring
@@ -45,7 +47,8 @@ async def _examine(chosen: settings.Settings) -> list[dict[str, Any]]:
         "service": _service,
     }
     found = [await _checked(name, check, chosen) for name, check in checks.items()]
-    return [*found, *(await _slack(chosen) if chosen.has_slack else [])]
+    found += await _slack(chosen) if chosen.has_slack else []
+    return [*found, *(await _discord(chosen) if chosen.has_discord else [])]
 
 
 async def _checked(
@@ -92,6 +95,17 @@ async def _slack(chosen: settings.Settings) -> list[dict[str, Any]]:
     if chosen.slack_client_id:
         address = f"{(chosen.public_url or '').rstrip('/')}/slack/install"
         found.append(("slack install", True, say("doctor.slack_install", chosen.locale, url=address)))
+    return [{"name": name, "ok": ok, "detail": detail} for name, ok, detail in found]
+
+
+async def _discord(chosen: settings.Settings) -> list[dict[str, Any]]:
+    """What Discord says of us."""
+    assert chosen.discord_bot_token is not None  # noqa: S101  # has_discord looked
+    api = Api(chosen.discord_api_url, chosen.discord_bot_token.get_secret_value())
+    try:
+        found = await discord_checkup.findings(api, chosen.locale)
+    finally:
+        await api.close()
     return [{"name": name, "ok": ok, "detail": detail} for name, ok, detail in found]
 
 

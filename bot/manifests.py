@@ -1,12 +1,14 @@
-"""``easel slack-manifest``: what a platform wants to be told of the app before it exists."""
+"""``easel slack-manifest``, ``easel discord-invite``: how the app comes to exist on a platform, and to a server."""
 
 import json
 import re
 
 import click
 
+from adapters.discord.checkup import app_of, invite
 from adapters.slack.manifest import manifest
 from bot import settings
+from core.errors import ConfigurationError
 
 ADDRESS = re.compile(r"https://[^\s/?#@]+")
 
@@ -20,3 +22,12 @@ def slack(url: str | None, *, many: bool, locale: str | None) -> str:
         raise click.UsageError("--many needs --http URL: people are sent there to install.")
     found = manifest(locale or settings.load().locale, base, installable=many)
     return json.dumps(found, ensure_ascii=False, indent=2)
+
+
+def discord() -> str:
+    """The address that invites us. Raises ConfigurationError for a missing token, or one that is none."""
+    token = settings.load().discord_bot_token
+    app = app_of(token.get_secret_value()) if token else ""
+    if not app:
+        raise ConfigurationError("config.discord_bot_token", setting="DISCORD_BOT_TOKEN", reason="–")
+    return invite(app)

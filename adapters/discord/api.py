@@ -62,11 +62,13 @@ class Api:
         trace.on_request_end.append(self._watch)
         self._token = token
         self._client = discord.Client(
-            intents=discord.Intents.none(),
+            intents=discord.Intents(guilds=True),
             max_messages=None,
             max_ratelimit_timeout=60.0,
             http_trace=trace,
         )
+        self.date = ""
+        """Discord's own time of its last answer, as HTTP writes it."""
         self._invalid: deque[float] = deque()
         self._closed: dict[str, float] = {}
 
@@ -74,6 +76,11 @@ class Api:
     def us(self) -> int:
         """Our own user's id."""
         return self._client.user.id if self._client.user else 0
+
+    @property
+    def name(self) -> str:
+        """What we are called."""
+        return self._client.user.name if self._client.user else ""
 
     @property
     def app(self) -> str:
@@ -145,6 +152,7 @@ class Api:
     async def _watch(
         self, _session: aiohttp.ClientSession, _context: SimpleNamespace, end: aiohttp.TraceRequestEndParams
     ) -> None:
+        self.date = end.response.headers.get("Date", "")
         if end.response.status in INVALID and end.response.headers.get("X-RateLimit-Scope") != "shared":
             self._invalid.append(time.monotonic())
 

@@ -1,4 +1,4 @@
-"""What every chat must do; Discord will be added to the list."""
+"""What every chat must do."""
 
 from collections.abc import AsyncIterator
 from dataclasses import replace
@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 import pytest_asyncio
 
+from adapters.discord.chat import DiscordChat
 from adapters.slack.chat import SlackChat
 from adapters.terminal.chat import TerminalChat
 from adapters.web.chat import TENANT, WebChat
@@ -17,15 +18,16 @@ from core.speech import Post, Shown, Tone
 from core.storage.blobs import open_blobs
 from core.types import Attachment, Person, Picture
 from tests.conftest import PHOTOS
+from tests.fakes.discord import chats as discord_chats
 from tests.fakes.journal_chat import JournalChat
 from tests.fakes.memory_chat import MemoryChat
-from tests.fakes.slack.chats import slack_chat, uploaded
+from tests.fakes.slack import chats as slack_chats
 from tests.fakes.steps import PLACE
 
 ANA = Person(id="ana", name="Ana")
 
 
-@pytest_asyncio.fixture(params=["terminal", "memory", "journal", "web", "slack"])
+@pytest_asyncio.fixture(params=["terminal", "memory", "journal", "web", "slack", "discord"])
 async def chat(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[Chat]:
     blobs = open_blobs((tmp_path / "blobs").as_uri())
     if request.param == "web":
@@ -35,7 +37,11 @@ async def chat(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[
         await room.close()
         return
     if request.param == "slack":
-        async with slack_chat(tmp_path, blobs, PLACE) as there:
+        async with slack_chats.slack_chat(tmp_path, blobs, PLACE) as there:
+            yield there
+        return
+    if request.param == "discord":
+        async with discord_chats.discord_chat(tmp_path, blobs, PLACE) as there:
             yield there
         return
     made: dict[str, Chat] = {
@@ -47,9 +53,11 @@ async def chat(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[
 
 
 async def given(chat: Chat, photo: Path) -> Attachment:
-    """What a person gave, as the platform names it: the room and Slack by what was uploaded, the rest by path."""
+    """What a person gave, as the platform names it: by what was uploaded, the terminal and the fakes by path."""
     if isinstance(chat, SlackChat):
-        return uploaded(chat, photo)
+        return slack_chats.uploaded(chat, photo)
+    if isinstance(chat, DiscordChat):
+        return discord_chats.uploaded(chat, photo)
     if not isinstance(chat, WebChat):
         return Attachment(ref=str(photo), name=photo.name)
     ref = await chat._blobs.keep(TENANT, photo.read_bytes())

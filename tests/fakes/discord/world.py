@@ -1,5 +1,6 @@
 """A Discord in memory: what there is, its virtual clock, and the faults a test asks for."""
 
+import base64
 import hashlib
 import hmac
 import json
@@ -48,7 +49,6 @@ class World:
     """
 
     def __init__(self, *, strict_rates: bool = False, content_granted: bool = False) -> None:
-        self.token = "bot-token.for.tests"
         self.strict_rates = strict_rates
         self.content_granted = content_granted
         self.galleries_by_edit = False
@@ -79,6 +79,7 @@ class World:
         self.publish: Callable[[Event], None] = lambda _: None
         self.bot = self.user("easel", is_bot=True)
         self.app = self.bot.id
+        self.token = f"{base64.b64encode(self.app.encode()).decode().rstrip('=')}.for.tests"
 
     # Clock and names
 
