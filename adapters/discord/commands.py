@@ -71,19 +71,15 @@ async def sync(api: Api, store: DiscordStore, payload: list[Payload]) -> None:
 
 
 def _command(command: Command) -> Payload:
-    return {"type": SLASH, **_described(f"command.{command.action.value}"), **_where(), "options": _options(command)}
+    return {"type": SLASH, **_described("command", command.action.value), **_where(), "options": _options(command)}
 
 
 def _group(name: str, inside: list[Command]) -> Payload:
     options = [
-        {"type": SUBCOMMAND, **_described(f"command.{_key(one.action)}", one.word), "options": _options(one)}
+        {"type": SUBCOMMAND, **_described("command", one.action.value, one.word), "options": _options(one)}
         for one in inside
     ]
-    return {"type": SLASH, **_described(f"command.{name}", name), **_where(), "options": options}
-
-
-def _key(action: Action) -> str:
-    return action.value
+    return {"type": SLASH, **_described("command", name, name), **_where(), "options": options}
 
 
 def _where() -> Payload:
@@ -99,17 +95,17 @@ def _options(command: Command) -> list[Payload]:
         Takes.ID: {"type": STRING, "max_length": 40, "autocomplete": True},
         Takes.NUMBER: {"type": INTEGER, "min_value": 1, "max_value": 6},
     }.get(command.takes)
-    found = [{**_described(f"option.{command.takes.value}"), **words}] if words else []
+    found = [{**_described("option", command.takes.value), **words}] if words else []
     for at in range(command.pictures):
         name = f"picture{at + 1}"
-        found.append({**_described("option.picture", name, number=at + 1), "type": ATTACHMENT})
+        found.append({**_described("option", "picture", name, number=at + 1), "type": ATTACHMENT})
     if command.mask or command.action is Action.EDIT:
-        found.append({**_described("option.mask_picture"), "type": ATTACHMENT})
+        found.append({**_described("option", "mask_picture"), "type": ATTACHMENT})
     return found + [_option(name) for name in command.options]
 
 
 def _option(name: str) -> Payload:
-    described = _described(f"option.{name}")
+    described = _described("option", name)
     if name in RANGES:
         return {**described, **RANGES[name]}
     if name == "mask":
@@ -121,13 +117,14 @@ def _choice(region: str) -> Payload:
     return {**_named("name", f"region.{region}"), "value": region}
 
 
-def _described(key: str, name: str = "", number: int = 0) -> Payload:
+def _described(table: str, word: str, name: str = "", number: int = 0) -> Payload:
     """Name and description; ``name`` where it is not the text's own, ``number`` behind the name in every language."""
-    names = _named("name", f"{key}.name")
+    names = _named("name", f"{table}.{word}.name")
     if number:
-        suffixed = {locale: f"{text}{number}" for locale, text in names["name_localizations"].items()}
-        names = {"name": name, "name_localizations": suffixed}
-    return {**names, **({"name": name} if name else {}), **_named("description", f"{key}.text")}
+        names["name_localizations"] = {
+            locale: f"{text}{number}" for locale, text in names["name_localizations"].items()
+        }
+    return {**names, **({"name": name} if name else {}), **_named("description", f"{table}.{word}.text")}
 
 
 def _named(field: str, key: str) -> Payload:

@@ -48,7 +48,7 @@ def test_nothing_in_what_is_said_means_anything_to_discord(text: str, written: s
 
 
 def test_a_result_with_every_button_and_menu_fits() -> None:
-    buttons = tuple(Button(kind=ButtonKind.PICK, step="a" * 40, label="x" * 200, index=at % 10) for at in range(12))
+    buttons = tuple(Button(kind=ButtonKind.PICK, step=f"{at:040}", label="x" * 200) for at in range(12))
     menu = tuple(Button(kind=ButtonKind.HISTORY, step=f"s{at}", label="y" * 300) for at in range(200))
     message = render.message(Post(tone=Tone.RESULT, text="x", buttons=buttons, menu=menu))
     limits.message(message, [], message["flags"])
