@@ -12,7 +12,7 @@ import structlog
 from adapters.discord.api import Api
 from adapters.discord.app import DiscordApp
 from adapters.discord.chat import DiscordChat
-from adapters.discord.commands import registered, sync
+from adapters.discord.commands import sync
 from adapters.discord.decode import PLATFORM
 from adapters.discord.files import Files, session
 from adapters.discord.gateway import Gateway
@@ -85,7 +85,7 @@ async def listening(there: Discord, easel: Easel, lost: asyncio.Event) -> AsyncI
     app = DiscordApp(easel.service, easel.tools, chat, there.api, there.store, there.settings.locale)
     token = there.settings.discord_bot_token.get_secret_value()
     gateway = Gateway(app, there.api, token, lost.set, content=there.api.reads_content)
-    telling = asyncio.create_task(sync(there.api, there.store, registered()), name="discord commands")
+    telling = asyncio.create_task(sync(there.api, there.store), name="discord commands")
     gateway.open()
     try:
         yield {PLATFORM: gateway.check}

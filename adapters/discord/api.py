@@ -93,6 +93,12 @@ class Api:
         flags = self._client.application_flags
         return flags.gateway_message_content or flags.gateway_message_content_limited
 
+    @property
+    def serves_people(self) -> bool:
+        """May people add us to their own account?"""
+        found = self._client.application
+        return found is not None and found.user_integration_config is not None
+
     async def open(self) -> None:
         """Raises discord.LoginFailure for a token Discord refuses, and whatever the network raises."""
         await self._client.login(self._token)

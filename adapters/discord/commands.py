@@ -36,25 +36,31 @@ RANGES: Mapping[str, Payload] = {
 COMPLETED = frozenset({"model", "size", "ar", "id"})
 """Options whose values we suggest while they are typed."""
 COMMANDS = "commands"
+IN_GUILDS: Payload = {"contexts": [0, 1], "integration_types": [0]}
+EVERYWHERE: Payload = {"contexts": [0, 1, 2], "integration_types": [0, 1]}
+"""Guilds and direct messages; and wherever a person brings us along, where the app allows that."""
 SHORTCUT = "room.edit_image"
 
 log = structlog.get_logger()
 
 
-def registered() -> list[Payload]:
-    """Every command, as Discord's bulk overwrite takes them."""
-    found = commands()
-    alone = [one for one in found if not one.word]
-    groups = {name: [one for one in found if one.name == name and one.word] for name in ("wanx", "easel")}
-    return [
-        *(_command(one) for one in alone),
+def registered(*, for_people: bool = True) -> list[Payload]:
+    """Every command, as Discord's bulk overwrite takes them; ``for_people``: who adds us to their account, too."""
+    ours = commands()
+    alone = [one for one in ours if not one.word]
+    groups = {name: [one for one in ours if one.name == name and one.word] for name in ("wanx", "easel")}
+    found = [
+        *({"type": SLASH, **_described("command", one.action.value), "options": _options(one)} for one in alone),
         *(_group(name, inside) for name, inside in groups.items()),
-        {"type": MESSAGE, **_named("name", SHORTCUT), **_where()},
+        {"type": MESSAGE, **_named("name", SHORTCUT)},
     ]
+    where = EVERYWHERE if for_people else IN_GUILDS
+    return [{**one, **where} for one in found]
 
 
-async def sync(api: Api, store: DiscordStore, payload: list[Payload]) -> None:
+async def sync(api: Api, store: DiscordStore) -> None:
     """Tell Discord, when it was last told anything else; now or as soon as it listens."""
+    payload = registered(for_people=api.serves_people)
     told = hashlib.sha256(json.dumps([api.app, payload], sort_keys=True).encode()).hexdigest()
     delay = 5.0
     while await store.value(COMMANDS) != told:
@@ -70,21 +76,12 @@ async def sync(api: Api, store: DiscordStore, payload: list[Payload]) -> None:
             delay = min(delay * 2, 300.0)
 
 
-def _command(command: Command) -> Payload:
-    return {"type": SLASH, **_described("command", command.action.value), **_where(), "options": _options(command)}
-
-
 def _group(name: str, inside: list[Command]) -> Payload:
     options = [
         {"type": SUBCOMMAND, **_described("command", one.action.value, one.word), "options": _options(one)}
         for one in inside
     ]
-    return {"type": SLASH, **_described("command", name, name), **_where(), "options": options}
-
-
-def _where() -> Payload:
-    """Guilds, direct messages and wherever a person brings us along; for guilds and for people."""
-    return {"contexts": [0, 1, 2], "integration_types": [0, 1]}
+    return {"type": SLASH, **_described("command", name, name), "options": options}
 
 
 def _options(command: Command) -> list[Payload]:

@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.fakes.discord.driver import discord
 from tests.fakes.slack.driver import slack
 
 ROOT = Path(__file__).parents[2]
@@ -24,8 +25,19 @@ COMMANDS = [
 ]
 EASEL = [sys.executable, "-c", "from bot.cli import main; main()"]
 PICTURES = {"draw", "edit", "wanx"}
-SLACK = re.findall(r"^   (\.venv/bin/easel [^\n]+)", README, re.MULTILINE)
-"""The commands of the set-up for Slack, in their order."""
+
+
+def part(heading: str) -> str:
+    """What stands under a heading."""
+    return README.partition(f"## {heading}")[2].partition("\n## ")[0]
+
+
+def steps(text: str) -> list[str]:
+    """The commands of a set-up, in their order."""
+    return re.findall(r"^   (\.venv/bin/easel [^\n]+)", text, re.MULTILINE)
+
+
+SLACK, DISCORD = steps(part("In Slack")), steps(part("In Discord"))
 
 
 @pytest.mark.parametrize("command", [line for line in COMMANDS if line.startswith("make ")])
@@ -37,7 +49,7 @@ def test_every_make_target_of_the_readme_is_one(command: str) -> None:
 def test_the_commands_at_the_prompt_work_one_after_another(tmp_path: Path) -> None:
     (tmp_path / "bot").symlink_to(ROOT / "bot")
     environment = {**os.environ, "PYTHONPATH": str(ROOT), "EASEL_DATA_DIR": str(tmp_path / "data")}
-    commands = [line for line in COMMANDS if not line.startswith("make ") and line not in SLACK]
+    commands = [line for line in COMMANDS if not line.startswith("make ") and line not in SLACK + DISCORD]
     assert len(commands) >= 10
     for line in commands:
         program, *words = shlex.split(line)
@@ -55,23 +67,49 @@ def test_the_commands_at_the_prompt_work_one_after_another(tmp_path: Path) -> No
         assert done.returncode == 0, (line, done.stderr)
 
 
+async def _printed(words: list[str], folder: Path, environment: dict[str, str]) -> str:
+    """What a command that must succeed prints."""
+    done = await asyncio.create_subprocess_exec(
+        *words, cwd=folder, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE
+    )
+    out, error = await asyncio.wait_for(done.communicate(), 60)
+    assert done.returncode == 0, (out, error)
+    return out.decode()
+
+
+async def test_the_set_up_for_discord_leads_to_the_first_picture(tmp_path: Path) -> None:
+    async with discord() as fake:
+        names = re.findall(r"^   ([A-Z_]+)=", part("In Discord"), re.MULTILINE)
+        assert names == ["DISCORD_BOT_TOKEN", "DASHSCOPE_API_KEY"]
+        (tmp_path / ".env").write_text("\n".join(f"{name}={value}" for name, value in fake.settings().items()))
+        environment = {"PATH": os.environ["PATH"], "PYTHONPATH": str(ROOT), "EASEL_DATA_DIR": str(tmp_path / "data")}
+        assert [line.split()[1] for line in DISCORD] == ["discord-invite", "doctor", "run"]
+        *before, run = [[*EASEL, *shlex.split(line)[1:]] for line in DISCORD]
+        printed = [await _printed(words, tmp_path, environment) for words in before]
+        assert f"client_id={fake.world.app}" in printed[0]
+        assert "speaks as easel" in printed[1]
+        bot = await asyncio.create_subprocess_exec(*run, cwd=tmp_path, env={**environment, "EASEL_HTTP_PORT": "0"})
+        try:
+            await fake.connected(30)
+            ana = fake.person("Ana")
+            await fake.command(ana, "draw", {"prompt": "a red fox in the snow"})
+            status = await fake.sees("a red fox in the snow")
+            assert status.buttons
+        finally:
+            bot.send_signal(signal.SIGTERM)
+        assert await asyncio.wait_for(bot.wait(), 30) == 0
+
+
 async def test_the_set_up_for_slack_leads_to_the_first_picture(tmp_path: Path) -> None:
     async with slack() as fake:
-        names = re.findall(r"^   ([A-Z_]+)=", README, re.MULTILINE)
+        names = re.findall(r"^   ([A-Z_]+)=", part("In Slack"), re.MULTILINE)
         assert names == ["SLACK_APP_TOKEN", "SLACK_BOT_TOKEN", "DASHSCOPE_API_KEY"]
         given = fake.settings(socket=True)
         (tmp_path / ".env").write_text("\n".join(f"{name}={value}" for name, value in given.items()))
         environment = {"PATH": os.environ["PATH"], "PYTHONPATH": str(ROOT), "EASEL_DATA_DIR": str(tmp_path / "data")}
         assert [line.split()[1] for line in SLACK] == ["slack-manifest", "doctor", "run"]
         *before, run = [[*EASEL, *shlex.split(line)[1:]] for line in SLACK]
-        printed = []
-        for words in before:
-            done = await asyncio.create_subprocess_exec(
-                *words, cwd=tmp_path, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE
-            )
-            out, error = await asyncio.wait_for(done.communicate(), 60)
-            assert done.returncode == 0, (out, error)
-            printed.append(out.decode())
+        printed = [await _printed(words, tmp_path, environment) for words in before]
         assert json.loads(printed[0])["settings"]["socket_mode_enabled"]
         assert "speaks as easel in Test" in printed[1]
         bot = await asyncio.create_subprocess_exec(*run, cwd=tmp_path, env={**environment, "EASEL_HTTP_PORT": "0"})
