@@ -135,7 +135,8 @@ class SlackChat:
         if post.private and not place.channel.startswith(DIRECT):
             if not post.pictures and post.tone in {Tone.NOTE, Tone.REFUSAL}:
                 return await self._whisper(place, post, to, reply)
-            return await self._say(await self.private_place(place, to), post)
+            direct = await self.private_place(place, to)
+            return await self._said_before(direct, post) or await self._say(direct, post)
         try:
             return await self._say(place, post)
         except SlackError as error:
@@ -239,13 +240,21 @@ class SlackChat:
 
     async def _say_alone(self, place: Place, post: Post, to: Person, reply: Mapping[str, str]) -> Sent:
         """The channel is closed to us: say it to its person, and tell them where they asked that we did."""
+        direct = await self.private_place(place, to)
+        said = await self._said_before(direct, post)
+        if said is not None:
+            return said
         known = await self._people.find(place.workspace, to.id)
         locale = nearest(known.locale) if known and known.locale else self._locale
         why = Post(tone=Tone.NOTE, text=say("slack.closed_channel", locale))
-        direct = await self.private_place(place, to)
         if not await self._respond(reply, render.message(why)):
             await self._send(direct, why)
         return await self._say(direct, post)
+
+    async def _said_before(self, direct: Place, post: Post) -> Sent | None:
+        """The message an earlier try left in a direct message, up to date: whoever asks find() knows no such place."""
+        sent = await self.find(direct, post.job) if post.job else None
+        return await self.update(sent, post) if sent else None
 
     async def _say(self, place: Place, post: Post) -> Sent:
         inside = await self._inside(place, post)
@@ -320,7 +329,14 @@ class SlackChat:
             thread=place.thread,
             job=f"{post.job}@{place.channel}",
         )
-        ts = await self._files.share(spot, uploads)
+        try:
+            ts = await self._files.share(spot, uploads)
+        except SlackError as error:
+            if not error.permanent:
+                raise
+            # Uploads are forbidden, or the storage is full: whether words may stand here is asked with them.
+            log.warning("not_shown", job=post.job, code=error.code)
+            ts = ""
         return (Sent(place=place, message=ts),) if ts else ()
 
     async def _upload(self, tenant: str, one: Shown) -> Upload:

@@ -47,7 +47,8 @@ async def made(bot: Running, person: Somebody) -> list[Step]:
 
 def results(fake: Slack) -> list[int]:
     """How many pictures each message of ours shows."""
-    return [len(one.files) for one in fake.world.messages if one.user == fake.workspace.bot_user and one.files]
+    ours = [one for one in fake.world.messages if one.user == fake.workspace.bot_user and not one.deleted]
+    return [len(one.files) for one in ours if one.files]
 
 
 @pytest.mark.parametrize(
@@ -81,6 +82,36 @@ async def test_one_result_whatever_answer_is_lost(there: Place, method: str, fau
     ]
     assert [one.ts for one in said] == [caption.ts]
     assert len(await made(bot, ana)) == 1
+
+
+@pytest.mark.parametrize("fault", [Fault(status=502, effect=True), Fault(effect=True, drop=True)])
+@pytest.mark.parametrize("command", ["/draw a fox --private", "/draw a fox", "/easel usage"])
+async def test_what_is_said_in_private_is_said_once_whatever_answer_is_lost(
+    there: Place, command: str, fault: Fault
+) -> None:
+    fake, _, ana = there
+    closed = fake.channel("closed", invited=False)
+    await ana.types("/draw a hen --private")
+    await ana.result("a hen", ana.direct)
+    before = len(ana.sees(ana.direct))
+    # In the closed channel the first post is refused, and the second is the one whose answer is lost.
+    fake.world.faults["chat.postMessage"].extend([Fault(error="not_in_channel")] * (command == "/draw a fox"))
+    fake.world.faults["chat.postMessage"].append(fault)
+    await ana.types(command, closed if command == "/draw a fox" else "")
+    await fake.until(lambda: [one for one in ana.sees(ana.direct)[before:] if one.files])
+    await asyncio.sleep(1.5)
+    said = ana.sees(ana.direct)[before:]
+    assert sorted(len(one.files) for one in said) == [0, 1]
+    assert not [one for one in said if "Cancel" in one.buttons]
+
+
+async def test_where_uploads_are_forbidden_the_result_says_so(there: Place) -> None:
+    fake, _, ana = there
+    fake.world.faults["files.getUploadURLExternal"].extend([Fault(error="file_uploads_disabled")] * 9)
+    await ana.types("/draw a fox")
+    caption = await ana.reads("would not attach")
+    assert "🔄 Again" in caption.buttons
+    assert len(ana.sees()) == 1
 
 
 async def test_a_share_that_slack_dropped_in_silence_is_repaired(there: Place) -> None:
