@@ -35,7 +35,7 @@ def command(body: Payload) -> Request:
     """A slash command, as words said to us: "/draw a fox --n 2"."""
     return _request(
         f"command:{body['trigger_id']}",
-        _place(_workspace(body.get("enterprise_id"), body.get("team_id")), body.get("channel_id"), ""),
+        _place(_workspace(body, body.get("enterprise_id"), body.get("team_id")), body.get("channel_id"), ""),
         Person(id=str(body["user_id"]), name=str(body.get("user_name", ""))),
         Action.SAID,
         text=f"{body['command']} {_plain(str(body.get('text', '')))}".strip(),
@@ -272,20 +272,24 @@ def _reply(body: Payload) -> dict[str, str]:
     return {name: str(value) for name, value in found.items() if value}
 
 
-def _workspace(enterprise: object, team: object) -> str:
-    return workspace_of(str(enterprise) if enterprise else None, str(team) if team else None)
+def _workspace(installed: Payload, enterprise: object, team: object) -> str:
+    """The whole organisation where we are installed in all of it: its payloads may name any team of it, or none."""
+    is_of_all = installed.get("is_enterprise_install") in {True, "true"}
+    return workspace_of(str(enterprise) if enterprise else None, None if is_of_all or not team else str(team))
 
 
 def _workspace_of_event(body: Payload) -> str:
     """The installation an event was sent to: Slack names it first, also in channels shared with others."""
-    first = (body.get("authorizations") or [{}])[0]
+    first = (body.get("authorizations") or [body])[0]
     team = first.get("team_id") or body.get("team_id")
-    return _workspace(first.get("enterprise_id") or body.get("enterprise_id"), team)
+    return _workspace(first, first.get("enterprise_id") or body.get("enterprise_id"), team)
 
 
 def _workspace_of_press(body: Payload) -> str:
+    """The installation that was pressed: a modal tells of it apart when somebody of elsewhere sends it back."""
     team, enterprise = body.get("team") or {}, body.get("enterprise") or {}
-    return _workspace(enterprise.get("id") or team.get("enterprise_id"), team.get("id"))
+    installed = (body.get("view") or {}).get("app_installed_team_id") or team.get("id")
+    return _workspace(body, enterprise.get("id") or team.get("enterprise_id"), installed)
 
 
 def _presser(body: Payload) -> Person:

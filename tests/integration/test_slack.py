@@ -385,6 +385,18 @@ async def test_settings_are_for_those_who_run_the_workspace(place: Place) -> Non
     assert (await bo.reads("預算")).only_for == bo.id
 
 
+async def test_who_runs_a_workspace_elsewhere_runs_nothing_here(place: Place) -> None:
+    ana, eve = place.ana, place.fake.person("Eve", is_admin=True, home="T00000009")
+    await ana.types("/draw a mill")
+    caption, _ = await ana.result("a mill")
+    await eve.presses(caption, "Delete")
+    assert "Ana" in (await eve.reads("Only")).words
+    await eve.types("/easel settings")
+    assert (await eve.reads("who run")).only_for == eve.id
+    assert not caption.deleted
+    assert "deleted" not in caption.words
+
+
 async def test_a_result_after_a_restart_still_answers_to_its_buttons(tmp_path: Path) -> None:
     async with slack() as fake:
         ana = fake.person("Ana")

@@ -294,6 +294,30 @@ async def test_two_workspaces_install_draw_apart_and_one_leaves(tmp_path: Path) 
             await ana.result("make it night")
 
 
+async def test_an_organisation_that_installs_us_in_all_its_teams_is_one_workspace(tmp_path: Path) -> None:
+    async with slack() as fake:
+        fake.workspace.enterprise, fake.workspace.is_all = "E00000001", True
+        fake.api.codes = {"code-1": fake.workspace}
+        async with easel_in(fake, tmp_path / "data", **many(fake)) as bot:
+            assert (await install(fake, bot, "code-1"))[0] == 200
+            ana = fake.person("Ana")
+            await ana.types("/draw a fox")
+            fox, pictures = await ana.result("a fox")
+            await ana.presses(fox, "Edit")
+            await ana.fills(await ana.view(), prompt="make it night")
+            night, _ = await ana.result("make it night")
+            await ana.says("add a hat", thread=night.ts)
+            await ana.result("add a hat")
+            await ana.reacts(pictures, "star")
+            await fake.until(lambda: "⭐ 1" in fox.words)
+            blobs = bot.easel.tools.blobs
+            assert await blobs.keys("slack:E00000001.")
+            await fake.event("app_uninstalled", fake.workspace)
+            async with asyncio.timeout(10):
+                while await blobs.keys("slack:E00000001."):
+                    await asyncio.sleep(0.05)
+
+
 async def test_a_token_is_renewed_once_for_many_jobs_before_it_ends(tmp_path: Path) -> None:
     async with slack() as fake:
         fake.api.codes = {"code-1": fake.workspace}

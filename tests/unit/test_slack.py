@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from slack_sdk.models.blocks import Block
 
-from adapters.slack import decode, render
+from adapters.slack import decode, people, render
 from adapters.slack.manifest import EVENTS, SCOPES, manifest
 from core import forms, posts
 from core.catalog import Catalog
@@ -134,6 +134,33 @@ def test_only_our_own_token_taken_away_means_that_we_left() -> None:
 @pytest.mark.parametrize(("enterprise", "team"), [(None, "T1"), ("E1", "T1"), ("E1", None)])
 def test_a_workspace_is_its_team_and_enterprise(enterprise: str | None, team: str | None) -> None:
     assert decode.split(decode.workspace_of(enterprise, team)) == (enterprise, team)
+
+
+def test_a_modal_sent_back_from_elsewhere_belongs_to_where_we_are_installed() -> None:
+    body = sample("view_submission")
+    body["team"]["id"] = "T00000009"
+    body["view"]["app_installed_team_id"] = "T00000001"
+    assert decode.filled(body).place.workspace == "T00000001"
+
+
+@pytest.mark.parametrize(
+    ("workspace", "user", "runs"),
+    [
+        ("T1", {"team_id": "T1", "is_admin": True}, True),
+        ("T1", {"team_id": "T1", "is_owner": True}, True),
+        ("T1", {"team_id": "T1"}, False),
+        ("T1", {"team_id": "T9", "is_admin": True}, False),
+        ("T1", {"team_id": "T1", "is_admin": True, "is_stranger": True}, False),
+        ("E1.T1", {"team_id": "T2", "is_admin": True, "enterprise_user": {"teams": ["T1", "T2"]}}, True),
+        ("E1.", {"team_id": "T1", "is_admin": True, "enterprise_user": {"teams": ["T1"]}}, False),
+        ("E1.", {"team_id": "T1", "enterprise_user": {"enterprise_id": "E1", "is_admin": True}}, True),
+        ("E1.", {"team_id": "T9", "enterprise_user": {"enterprise_id": "E9", "is_owner": True}}, False),
+    ],
+)
+def test_whoever_runs_this_workspace_is_told_from_whoever_runs_another(
+    workspace: str, user: Mapping[str, Any], runs: bool
+) -> None:
+    assert people.runs(user, workspace) is runs
 
 
 @given(st.text(max_size=12_000), st.text(max_size=9_000), st.integers(0, 30), st.floats(0, 1))

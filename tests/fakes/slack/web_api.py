@@ -152,6 +152,7 @@ class WebApi:
             "user_id": workspace.bot_user,
             "bot_id": workspace.bot,
             "enterprise_id": workspace.enterprise,
+            "is_enterprise_install": workspace.is_all,
         }
 
     def _channel(self, workspace: Workspace, name: object) -> str:
@@ -303,6 +304,8 @@ class WebApi:
             raise No("user_not_found")
         found = {
             "id": user.id,
+            "team_id": user.home or workspace.id,
+            "is_stranger": bool(user.home),
             "name": user.name,
             "real_name": user.name,
             "is_admin": user.is_admin,
@@ -405,9 +408,9 @@ class WebApi:
             "bot_user_id": workspace.bot_user,
             "refresh_token": refresh,
             "expires_in": 43_200,
-            "team": {"id": workspace.id, "name": "Test"},
+            "team": None if workspace.is_all else {"id": workspace.id, "name": "Test"},
             "enterprise": {"id": workspace.enterprise, "name": "Org"} if workspace.enterprise else None,
-            "is_enterprise_install": False,
+            "is_enterprise_install": workspace.is_all,
         }
 
     # Files and response addresses

@@ -22,12 +22,13 @@ TIERS = {"1": 1, "2": 20, "3": 50, "4": 100}
 
 @dataclass(kw_only=True)
 class User:
-    """Somebody."""
+    """Somebody; ``home`` is their team when it is another one (Slack Connect)."""
 
     id: str
     name: str
     locale: str = "en-US"
     is_admin: bool = False
+    home: str = ""
     is_bot: bool = False
 
 
@@ -105,13 +106,14 @@ class Message:
 
 @dataclass(kw_only=True)
 class Workspace:
-    """One team with our bot in it."""
+    """One team with our bot in it; ``is_all``: the bot is installed in all teams of its enterprise at once."""
 
     id: str
     token: str
     bot_user: str
     bot: str
     enterprise: str | None = None
+    is_all: bool = False
     scopes: str = ALL_SCOPES
     users: dict[str, User] = field(default_factory=dict)
     channels: dict[str, Channel] = field(default_factory=dict)
