@@ -3,8 +3,10 @@
 import html
 import json
 import re
+import unicodedata
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import Any
 
 from core import actions, grammar
@@ -16,7 +18,9 @@ PLATFORM = "slack"
 Payload = Mapping[str, Any]
 MENTION = re.compile(r"<@([A-Z0-9]{2,40})(?:\|[^>]*)?>")
 OTHER_TOKEN = re.compile(r"<(?:[#!][^>|]*\|([^>]*)|[#!]([^>|]*)|([^>|]+)(?:\|([^>]*))?)>")
-EMOJI_NAME = re.compile(r":[a-z0-9_+'-]+(?:::skin-tone-[2-6])?:")
+EMOJI_NAME = re.compile(r":([a-z0-9_+'-]+)(?:::skin-tone-[2-6])?:")
+FIRST_EMOJI = "\U0001f300"
+"""Older signs bear names of other things: SMILE is ⌣."""
 SPOKEN = frozenset({None, "file_share", "thread_broadcast"})
 """Kinds of message that are a person's words; the rest are edits, deletions, other bots, channel news."""
 MOST_PICTURES = 10
@@ -59,7 +63,7 @@ def said(body: Payload) -> Request | None:
     mentioned = MENTION.findall(text)
     is_direct = event.get("channel_type") == "im"
     to_us = is_direct or event["type"] == "app_mention" or us in mentioned
-    words = _plain(text)
+    words = _plain(text, _emoji_of(event.get("blocks")))
     thread = str(event.get("thread_ts") or "")
     if not to_us and (not thread or set(mentioned) or not grammar.has_words(EMOJI_NAME.sub("", words))):
         return None
@@ -245,13 +249,38 @@ def _value(value: Payload, action: Action) -> str | None:
         "conversations_select": value.get("selected_conversation"),
         "multi_users_select": " ".join(value.get("selected_users") or ()),
     }.get(str(kind), value.get("value"))
-    return grammar.clean(str(found)) or empty if found else empty
+    return grammar.clean(_with_emoji(str(found), {})) or empty if found else empty
 
 
-def _plain(text: str) -> str:
-    """Slack's escaped text as it was typed: mentions fall away, links and channels read as they are shown."""
-    text = OTHER_TOKEN.sub(_shown_token, MENTION.sub("", text))
+def _plain(text: str, emoji: Mapping[str, str] = MappingProxyType({})) -> str:
+    """Slack's escaped text as it was typed: mentions fall away, links, channels and emoji read as they are shown."""
+    text = _with_emoji(OTHER_TOKEN.sub(_shown_token, MENTION.sub("", text)), emoji)
     return grammar.clean(html.unescape(text)) if "&" in text else grammar.clean(text)
+
+
+def _with_emoji(text: str, known: Mapping[str, str]) -> str:
+    """Slack writes 🦊 as ":fox_face:": by what it told of them, else by Unicode's own names; others stay as they are."""
+
+    def shown(found: re.Match[str]) -> str:
+        try:
+            sign = known.get(found[1]) or unicodedata.lookup(found[1].replace("_", " "))
+        except KeyError:
+            return found[0]
+        return sign if found[1] in known or sign >= FIRST_EMOJI else found[0]
+
+    return EMOJI_NAME.sub(shown, text)
+
+
+def _emoji_of(found: object) -> dict[str, str]:
+    """The emoji in a message's blocks, by name; the workspace's own ones have no sign."""
+    if isinstance(found, list):
+        return {name: sign for one in found for name, sign in _emoji_of(one).items()}
+    if not isinstance(found, dict):
+        return {}
+    if found.get("type") == "emoji" and re.fullmatch(r"[0-9a-f]{2,6}(-[0-9a-f]{2,6})*", str(found.get("unicode"))):
+        codes = [int(code, 16) for code in found["unicode"].split("-")]
+        return {str(found.get("name")): "".join(map(chr, codes))} if max(codes) < 0x110000 else {}
+    return _emoji_of(found.get("elements"))
 
 
 def _shown_token(found: re.Match[str]) -> str:

@@ -218,7 +218,7 @@ async def test_long_and_hostile_words_ping_nobody_and_break_no_caption(there: Pl
             assert not any(sign in json.dumps(call, ensure_ascii=False) for sign in "\u202e\u2066")
 
 
-@pytest.mark.parametrize("text", ["", "   ", "🦊", "a" * 10_001, "cat --n 99 --model x", 'say "cat'])
+@pytest.mark.parametrize("text", ["", "   ", "🦊", ":fox_face:", "a" * 10_001, "cat --n 99 --model x", 'say "cat'])
 async def test_words_nothing_can_be_drawn_from_are_refused_and_nothing_is_begun(there: Place, text: str) -> None:
     fake, bot, ana = there
     await ana.says(f"{ana.easel} draw {text}" if text.strip() else ana.easel)

@@ -75,12 +75,32 @@ def test_our_own_words_are_not_for_us() -> None:
         ("&amp;lt;!channel&amp;gt;", "&lt;!channel&gt;"),
         ("<#C1|general> <!here> <https://a.example|a> <https://b.example>", "general here a https://b.example"),
         ("a\u202eb\u0000c", "abc"),
+        (
+            ":fox_face: and :rose::skin-tone-2: at 12:30:45 :smile: :our_logo:",
+            "🦊 and 🌹 at 12:30:45 :smile: :our_logo:",
+        ),
     ],
 )
 def test_text_is_read_as_it_was_typed(typed: str, read: str) -> None:
     wish = decode.said(event("message_im", text=typed))
     assert wish is not None
     assert wish.text == read
+
+
+def test_emoji_are_read_as_slack_tells_of_them() -> None:
+    told = [
+        {"type": "emoji", "name": "heart", "unicode": "2764-fe0f"},
+        {"type": "emoji", "name": "our_logo"},
+        {"type": "emoji", "name": "odd", "unicode": "ffffff"},
+    ]
+    blocks = [{"type": "rich_text", "elements": [{"type": "rich_text_section", "elements": told}]}]
+    text = "a :heart: with :our_logo: and :odd:"
+    wish = decode.said(event("message_im", text=text, blocks=blocks))
+    assert wish is not None
+    assert wish.text == "a ❤️ with :our_logo: and :odd:"
+    filled = sample("view_submission")
+    filled["view"]["state"]["values"]["prompt"]["value"]["value"] = "a :fox_face:"
+    assert decode.filled(filled).text == "a 🦊"
 
 
 def test_a_reaction_names_its_message_and_whether_it_was_added() -> None:
