@@ -179,13 +179,15 @@ def meta(request: Request, action: Action) -> str:
 
 def filled(body: Payload) -> Request:
     """A modal sent back. Raises Rejected for one we never made."""
-    view = body["view"]
+    view, workspace = body["view"], _workspace_of_press(body)
     try:
         known = json.loads(view["private_metadata"])
-        action = Action(known["a"])
+        action, place = Action(known["a"]), _place(workspace, known["c"], known["h"])
+        locale, target, index, refs = str(known["l"]), known["t"], known["i"], [str(one) for one in known["p"]]
     except (ValueError, KeyError, TypeError):
         raise Rejected("button.unknown") from None
-    workspace = _workspace_of_press(body)
+    if not all(one.startswith(f"{workspace} ") for one in refs):
+        raise Rejected("button.unknown")
     values = {name: block.get(FIELD) or {} for name, block in view["state"]["values"].items()}
     pictures = [*(values.pop("pictures", {}).get("files") or [])]
     mask = values.pop("mask_picture", {}).get("files") or []
@@ -193,19 +195,18 @@ def filled(body: Payload) -> Request:
     function = given.pop("function", "")
     if function:
         action = Action(f"wanx.{function}") if f"wanx.{function}" in set(Action) else action
-    kept = tuple(Attachment(ref=str(ref)) for ref in known.get("p") or [])
     return _request(
         f"view:{view['id']}",
-        _place(workspace, known["c"], known["h"]),
+        place,
         _presser(body),
         action,
-        locale=str(known["l"]),
+        locale=locale,
         text=given.pop("prompt", ""),
         given=given,
-        attachments=kept + files(pictures, workspace),
+        attachments=tuple(Attachment(ref=one) for one in refs) + files(pictures, workspace),
         mask=next(iter(files(mask, workspace)), None),
-        target=known["t"],
-        index=known["i"],
+        target=target,
+        index=index,
         reply={"trigger": str(body.get("trigger_id", ""))},
     )
 
@@ -259,7 +260,7 @@ def _plain(text: str, emoji: Mapping[str, str] = MappingProxyType({})) -> str:
 
 
 def _with_emoji(text: str, known: Mapping[str, str]) -> str:
-    """Slack writes 🦊 as ":fox_face:": by what it told of them, else by Unicode's own names; others stay as they are."""
+    """Slack writes 🦊 as ":fox_face:": as it told of them, else by Unicode's own names; others stay as they are."""
 
     def shown(found: re.Match[str]) -> str:
         try:

@@ -140,9 +140,12 @@ def test_what_we_never_made_is_refused() -> None:
     with pytest.raises(Rejected):
         decode.pressed(body)
     view = sample("view_submission")
-    view["view"]["private_metadata"] = "{}"
-    with pytest.raises(Rejected):
-        decode.filled(view)
+    made = json.loads(view["view"]["private_metadata"])
+    another = {**made, "p": ["T00000002 F00000001 https://files.slack.com/files-pri/T2-F1/x.png"]}
+    for odd in ("{}", "", "[]", "7", '{"a":"edit"}', json.dumps(made | {"a": "sing"}), json.dumps(another)):
+        view["view"]["private_metadata"] = odd
+        with pytest.raises(Rejected):
+            decode.filled(view)
 
 
 def test_only_our_own_token_taken_away_means_that_we_left() -> None:
