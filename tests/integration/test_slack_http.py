@@ -93,6 +93,8 @@ async def test_odd_bodies_are_refused_without_a_stack(door: tuple[Slack, Running
         (b"[1]", JSON, 400),
         (fields, FORM, 400),
         (urlencode({"payload": "nope"}).encode(), FORM, 400),
+        (urlencode({"a": "b", "payload": "[" * 100_000}).encode(), FORM, 400),
+        (urlencode({"payload": "7"}).encode(), FORM, 400),
         (b"x" * (1 << 20) + b"x", JSON, 413),
     ]:
         status, text = await send(fake, data, sign(data), kind)
@@ -114,6 +116,12 @@ async def test_the_same_bytes_twice_do_nothing_more(door: tuple[Slack, Running])
     assert (await send(fake, data, sign(data, time.time() - 7), FORM))[0] == 200
     await asyncio.sleep(0.5)
     assert len(await bot.easel.tools.store.history("slack:T00000001", f"{fake.general}/@{ana.id}")) == 1
+
+
+async def test_no_word_of_a_prompt_is_mistaken_for_an_envelope(door: tuple[Slack, Running]) -> None:
+    ana = door[0].person("Ana")
+    await ana.types("/draw a rocket & its payload={} in space")
+    await ana.result("a rocket & its payload={} in space")
 
 
 async def test_a_delivery_that_failed_may_come_again(door: tuple[Slack, Running]) -> None:
