@@ -16,7 +16,10 @@ COUNTED = frozenset({Action.VOTE, Action.UNVOTE, Action.FAVOURITE, Action.UNFAVO
 
 async def understand(tools: Tools, given: dict[str, Any]) -> dict[str, Any] | None:
     """The request with everything its answer needs, as JSON; None when it asks nothing of us, or was refused."""
-    told = await tools.chats[given["place"]["platform"]].complete(from_json(Request, given))
+    request = from_json(Request, given)
+    if not await _may_be_for_us(tools, request):
+        return None
+    told = await tools.chats[request.place.platform].complete(request)
     if told is None:
         return None
     try:
@@ -25,6 +28,15 @@ async def understand(tools: Tools, given: dict[str, Any]) -> dict[str, Any] | No
         await asking.refuse(tools, told, error)
         return None
     return None if meant is None else to_json(await _fixed(tools, meant))
+
+
+async def _may_be_for_us(tools: Tools, request: Request) -> bool:
+    """Most of what is said and liked around us is not: then nobody need be asked who it was."""
+    if request.action is not Action.REACTED and (request.action is not Action.SAID or request.to_us):
+        return True
+    if (await aimed(tools, request)).target is not None:
+        return True
+    return request.action is Action.SAID and await tools.store.is_ours(request.place)
 
 
 async def _fixed(tools: Tools, request: Request) -> Request:
@@ -50,12 +62,9 @@ async def _meant(tools: Tools, request: Request) -> Request | None:
         return await reacted(tools, request)
     if request.action is not Action.SAID:
         return request
-    is_ours = await tools.store.is_ours(request.place)
-    if request.to_us:
-        return spoken(request, in_our_thread=is_ours)
-    if not is_ours and request.target is None:
-        return None
-    return replace(request, action=Action.EDIT)
+    if not request.to_us:
+        return replace(request, action=Action.EDIT)
+    return spoken(request, in_our_thread=await tools.store.is_ours(request.place))
 
 
 async def reacted(tools: Tools, request: Request) -> Request | None:

@@ -128,8 +128,12 @@ async def test_words_that_are_not_for_easel_are_left_alone(place: Place) -> None
     await ana.types("/draw a fox")
     caption, _ = await ana.result("a fox")
     before = len(fake.world.messages)
-    lonely = await bo.says("good morning")
-    await bo.says("nice weather", thread=lonely)
+    cy = fake.person("Cy")
+    lonely = await cy.says("good morning")
+    await cy.says("nice weather", thread=lonely)
+    message = fake.world.find(fake.general, lonely)
+    assert message
+    await cy.reacts(message, "repeat")
     await bo.says(":heart: :+1:", thread=caption.ts)
     await bo.says(f"<@{ana.id}> look at this", thread=caption.ts)
     for name in ("message_changed", "message_deleted", "message_bot"):
@@ -138,6 +142,8 @@ async def test_words_that_are_not_for_easel_are_left_alone(place: Place) -> None
     await bo.result("make it blue")
     ours = [one for one in fake.world.messages[before:] if one.user == fake.workspace.bot_user]
     assert len(ours) == 2
+    asked_for = {call["user"] for method, call in fake.world.calls if method == "users.info"}
+    assert asked_for == {ana.id, bo.id}
 
 
 async def test_a_command_without_words_opens_a_form_with_pictures_and_options(place: Place) -> None:
