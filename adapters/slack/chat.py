@@ -70,7 +70,7 @@ class SlackChat:
         self._signed: dict[tuple[str, str], float] = {}
 
     async def complete(self, request: Request) -> Request | None:
-        """Name, language and rights of the person, and the files a mention was delivered without."""
+        """Name, language and rights of the person, and files: a mention's own, those of the message it answers."""
         workspace = request.place.workspace
         try:
             await self._tokens.us(workspace)
@@ -81,14 +81,13 @@ class SlackChat:
         if known is not None and known.is_bot:
             return None
         request = self._introduced(request, known)
-        if self._may_lack_files(request):
-            request = replace(request, attachments=await self._files_of(request))
-        return request
+        return await self._with_files(request) if self._may_lack_files(request) else request
 
     def _may_lack_files(self, request: Request) -> bool:
-        """Was it a mention in a channel, told without files? Direct messages are told whole."""
-        is_mention = request.action is Action.SAID and request.to_us and "ts" in request.reply
-        return is_mention and not request.attachments and not request.place.channel.startswith(DIRECT)
+        """Was it said to us without files, in a thread or a channel? Direct messages are told whole."""
+        is_message = request.action is Action.SAID and request.to_us and "ts" in request.reply
+        is_told_whole = request.place.channel.startswith(DIRECT) and not request.place.thread
+        return is_message and not request.attachments and not is_told_whole
 
     def _introduced(self, request: Request, known: Known | None) -> Request:
         name = known.name if known else request.person.name or request.person.id
@@ -96,13 +95,14 @@ class SlackChat:
         person = Person(id=request.person.id, name=name)
         return replace(request, person=person, locale=locale, is_admin=known is not None and known.is_admin)
 
-    async def _files_of(self, request: Request) -> tuple[Attachment, ...]:
-        """Slack tells of a mention now and then before it tells of its files: look at the message once more."""
-        ts = request.reply["ts"]
+    async def _with_files(self, request: Request) -> Request:
+        """Slack tells of a mention now and then before it tells of its files: look once more, at its thread's too."""
+        workspace, ts = request.place.workspace, request.reply["ts"]
         thread = request.place.thread or ts
         try:
+            us = await self._tokens.us(workspace)
             found = await self._api.look(
-                request.place.workspace,
+                workspace,
                 "conversations.replies",
                 channel=request.place.channel,
                 ts=thread,
@@ -110,12 +110,14 @@ class SlackChat:
                 inclusive="true",
                 limit=1 if thread == ts else 2,
             )
-        except SlackError:
-            return ()
-        for message in found.get("messages", []):
-            if message.get("ts") == ts:
-                return decode.files(message.get("files"), request.place.workspace)
-        return ()
+        except DeliveryError:
+            return request
+        theirs = {one.get("ts"): one.get("files") for one in found.get("messages", []) if one.get("user") != us.user}
+        return replace(
+            request,
+            attachments=decode.files(theirs.get(ts), workspace),
+            replied=decode.files(theirs.get(thread), workspace),
+        )
 
     async def ask(self, form: Form, request: Request) -> bool:
         """A modal, while the trigger lives: three seconds, once."""

@@ -64,7 +64,16 @@ async def _meant(tools: Tools, request: Request) -> Request | None:
         return request
     if not request.to_us:
         return replace(request, action=Action.EDIT)
-    return spoken(request, in_our_thread=await tools.store.is_ours(request.place))
+    is_ours = await tools.store.is_ours(request.place)
+    if is_ours or request.attachments or not request.replied:
+        return spoken(request, in_our_thread=is_ours)
+    return _about_replied(request)
+
+
+def _about_replied(request: Request) -> Request:
+    """Words under somebody's picture are about it, unless they ask for a drawing."""
+    meant = spoken(replace(request, attachments=request.replied), in_our_thread=False)
+    return replace(meant, attachments=()) if meant.action is Action.DRAW else meant
 
 
 async def reacted(tools: Tools, request: Request) -> Request | None:
@@ -103,7 +112,12 @@ def spoken(request: Request, *, in_our_thread: bool) -> Request:
 def needs_words(request: Request) -> bool:
     """Came a command without the words it cannot do without?"""
     can_do_without = {*PROMPT_OPTIONAL, Action.AGAIN, Action.RERUN}
-    return request.action.makes_pictures and not request.text and request.action not in can_do_without
+    if not request.action.makes_pictures or request.action in can_do_without:
+        return False
+    try:
+        return not grammar.parse(request.text, request.given).prompt
+    except Rejected:
+        return False
 
 
 def _alone(text: str) -> Action | None:

@@ -108,6 +108,27 @@ async def test_a_mention_with_a_picture_is_one_job_with_the_picture(
     assert (await place.steps(ana))[-1].parent == steps[0].id
 
 
+@pytest.mark.parametrize("direct", [False, True])
+async def test_words_under_somebodys_picture_are_about_that_picture(place: Place, direct: bool) -> None:
+    ana, bo = place.ana, place.bo
+    where = ana.direct if direct else ""
+    await ana.says(f"{ana.easel} draw a heron", where)
+    await ana.result("a heron", where)
+    ts = await ana.says("" if direct else "my coffee", where, files=[ana.uploads(PHOTOS / "coffee.png")])
+    await ana.says(f"{ana.easel} make it night", where, thread=ts)
+    await ana.result("make it night", where)
+    await ana.says("and rainy", where, thread=ts)
+    await ana.result("and rainy", where)
+    await ana.says(f"{ana.easel} and windy", where, thread=ts)
+    await ana.result("and windy", where)
+    _, night, rainy, windy = await place.steps(ana)
+    assert (night.parent, rainy.parent, windy.parent) == (None, night.id, rainy.id)
+    ts = await bo.says("my cat", files=[bo.uploads(PHOTOS / "chelsea.png")])
+    await ana.says(f"{ana.easel} /draw a boat", thread=ts)
+    await ana.result("a boat")
+    assert (await place.steps(ana))[-1].action is Action.DRAW
+
+
 async def test_a_direct_message_draws_and_edits(place: Place) -> None:
     ana = place.ana
     await ana.says("draw a lighthouse", ana.direct)
@@ -163,6 +184,15 @@ async def test_a_command_without_words_opens_a_form_with_pictures_and_options(pl
     assert len((await place.steps(ana))[0].inputs) == 2
     await ana.fills(view, prompt="once more", pictures=pictures)
     assert len(await place.steps(ana)) == 1
+
+
+@pytest.mark.parametrize("text", ["/edit --n 2", "/wanx expand --ar 16:9", "/draw --raw"])
+async def test_a_command_of_options_alone_asks_its_words_and_keeps_the_options(place: Place, text: str) -> None:
+    await place.ana.types(text)
+    view = await place.ana.view()
+    prompt = next(block for block in view["blocks"] if block["block_id"] == "prompt")
+    assert prompt["element"]["initial_value"] in text
+    assert prompt["element"]["initial_value"].startswith("--")
 
 
 async def test_wanx_alone_asks_which_function_and_a_function_alone_asks_its_words(place: Place) -> None:
