@@ -121,7 +121,8 @@ class WebApi:
         wait = self.world.use(workspace.id, method, tier)
         if wait is not None:
             return 429, {"ok": False, "error": "ratelimited"}, {"Retry-After": str(int(wait) + 1)}
-        return 200, self._done(method, workspace, arguments), {"x-oauth-scopes": workspace.scopes}
+        dated = {"Date": self.world.date} if self.world.date else {}
+        return 200, self._done(method, workspace, arguments), {"x-oauth-scopes": workspace.scopes, **dated}
 
     def _without_bot(self, scope: str, token: str, arguments: Json) -> Json:
         """Methods that take no bot token."""

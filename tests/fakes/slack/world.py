@@ -133,7 +133,10 @@ class Fault:
 
 
 class World:
-    """Everything Slack knows. ``ready_after``: seconds until a file is looked at; ``strict_rates``: tiers hold."""
+    """Everything Slack knows. ``ready_after``: seconds until a file is looked at; ``strict_rates``: tiers hold.
+
+    ``date``: what its clock says, where it is not ours.
+    """
 
     def __init__(self, *, ready_after: float = 0.0, share_after: float = 0.0, strict_rates: bool = False) -> None:
         self.workspaces: dict[str, Workspace] = {}
@@ -153,6 +156,7 @@ class World:
         self.strict_rates = strict_rates
         self.statuses: list[Json] = []
         self.limited: Counter[str] = Counter()
+        self.date = ""
         self._used: defaultdict[tuple[str, str], deque[float]] = defaultdict(deque)
         self._numbers = itertools.count(1)
         self._stamps = itertools.count(int(time.time()))
