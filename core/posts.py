@@ -166,6 +166,7 @@ def _result(step: Step, locale: str, tally: Tally | None) -> Post:
         pictures=tuple(shown(step, index, locale) for index in range(len(step.outputs))),
         buttons=(*(_button(kind, step) for kind in kinds), *(_button(ButtonKind.PICK, step, at) for at in picks)),
         private=step.options.private,
+        locale=locale,
     )
 
 
@@ -207,7 +208,15 @@ def gallery(step: Step, tally: Tally, link: str, locale: str) -> Post:
     text = say("gallery.text", locale, person=step.person.name, count=tally.favourites, version=step.number)
     back = (Button(kind=ButtonKind.LINK, step=step.id, label=say("gallery.back", locale), url=link),) if link else ()
     pictures = (shown(step, index, locale),)
-    return Post(tone=Tone.RESULT, title=title(step), text=text, job=f"{step.id}g", pictures=pictures, buttons=back)
+    return Post(
+        tone=Tone.RESULT,
+        title=title(step),
+        text=text,
+        job=f"{step.id}g",
+        pictures=pictures,
+        buttons=back,
+        locale=locale,
+    )
 
 
 def copied(step: Step, person: Person, locale: str) -> Post:
@@ -249,7 +258,12 @@ def moved(step: Step, picture: Picture, index: int, locale: str) -> Post:
     assert picture is step.outputs[index]  # noqa: S101  # the caller took it from there
     text = say("session.moved", locale, version=step.number, name=short(step), picture=index + 1)
     return Post(
-        tone=Tone.NOTE, text=text, job=step.id, pictures=(shown(step, index, locale),), private=step.options.private
+        tone=Tone.NOTE,
+        text=text,
+        job=step.id,
+        pictures=(shown(step, index, locale),),
+        private=step.options.private,
+        locale=locale,
     )
 
 

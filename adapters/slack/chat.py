@@ -277,7 +277,7 @@ class SlackChat:
             await self._files.delete(one.place.workspace, shown)
 
     def _not_attached(self, post: Post) -> Post:
-        return replace(post, text=f"{post.text}\n{say('slack.not_attached', self._locale, id=post.job)}")
+        return replace(post, text=f"{post.text}\n{say('slack.not_attached', post.locale or self._locale, id=post.job)}")
 
     async def _inside(self, place: Place, post: Post) -> list[tuple[str, str]]:
         """Pictures this channel has been shown already can stand in a message: nothing is uploaded again."""
@@ -290,7 +290,7 @@ class SlackChat:
         return found
 
     async def _send(self, place: Place, post: Post, inside: Sequence[tuple[str, str]] = ()) -> Sent:
-        message = render.message(post, inside, sure=say("room.delete_sure", self._locale))
+        message = render.message(post, inside, sure=say("room.delete_sure", post.locale or self._locale))
         known = {"metadata": _metadata(post.job), "client_msg_id": _message_id(place, post.job)} if post.job else {}
         said = await self._api.say(
             place.workspace,
@@ -307,7 +307,7 @@ class SlackChat:
         return Sent(place=place, message=str(said["ts"]))
 
     async def _change(self, sent: Sent, post: Post) -> None:
-        message = render.message(post, sure=say("room.delete_sure", self._locale))
+        message = render.message(post, sure=say("room.delete_sure", post.locale or self._locale))
         known = {"metadata": _metadata(post.job)} if post.job else {}
         place = sent.place
         await self._api.say(

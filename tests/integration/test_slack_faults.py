@@ -108,10 +108,14 @@ async def test_what_is_said_in_private_is_said_once_whatever_answer_is_lost(
 async def test_where_uploads_are_forbidden_the_result_says_so(there: Place) -> None:
     fake, _, ana = there
     fake.world.faults["files.getUploadURLExternal"].extend([Fault(error="file_uploads_disabled")] * 9)
+    bo = fake.person("Bo", locale="zh-CN")
     await ana.types("/draw a fox")
     caption = await ana.reads("would not attach")
     assert "🔄 Again" in caption.buttons
     assert len(ana.sees()) == 1
+    await bo.types("/draw a hen")
+    caption = await bo.reads("没能附上图片")
+    assert "要为所有人删除" in caption.buttons["🗑️ 删除"]["confirm"]["text"]["text"]
 
 
 async def test_a_share_that_slack_dropped_in_silence_is_repaired(there: Place) -> None:
