@@ -8,7 +8,7 @@ from core import sessions
 from core.errors import EaselError
 from core.messages import say
 from core.speech import Button, ButtonKind, Post, Shown, Tally, Tone
-from core.types import Action, Person, Picture, Request, Step, StepState
+from core.types import Action, Picture, Request, Step, StepState
 
 SHORT = 40
 """Characters of a prompt where it only names a picture."""
@@ -219,10 +219,9 @@ def gallery(step: Step, tally: Tally, link: str, locale: str) -> Post:
     )
 
 
-def copied(step: Step, person: Person, locale: str) -> Post:
-    """A result sent to somebody in private."""
-    result = ended(step, locale)
-    return replace(result, job=f"{step.id}c{len(person.id)}", private=False)
+def copied(step: Step, request: str, locale: str) -> Post:
+    """A result sent to somebody in private, as often as they ask."""
+    return replace(ended(step, locale), job=f"{request}c", private=False)
 
 
 def caption(step: Step, locale: str) -> str:

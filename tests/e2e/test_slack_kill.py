@@ -113,3 +113,21 @@ async def test_an_answer_killed_around_its_post_is_given_once(point: str, tmp_pa
             hat, _ = await ana.result("add a hat")
         assert len([one for one in ana.sees() if "Now at v1" in one.words]) == 1
         assert "v3" in hat.words
+
+
+async def test_a_copy_killed_after_its_post_is_sent_once_and_as_often_as_asked(tmp_path: Path) -> None:
+    async with a_bot(tmp_path) as (fake, bot):
+        ana = fake.person("Ana")
+        async with bot.living():
+            await ana.types("/draw a fox")
+            fox, _ = await ana.result("a fox")
+        # The copy stands in the direct message; the word that it does is not said yet.
+        async with bot.living("answer.before_post") as process:
+            reacted = asyncio.create_task(ana.reacts(fox, "email"))
+            assert await asyncio.wait_for(process.wait(), LIFE_SECONDS) == -signal.SIGKILL
+        async with bot.living():
+            await reacted
+            await ana.reads("Sent v1 to you")
+            assert sorted(len(one.files) for one in ana.sees(ana.direct)) == [0, 1]
+            await ana.reacts(fox, "email")
+            await fake.until(lambda: sorted(len(one.files) for one in ana.sees(ana.direct)) == [0, 0, 1, 1])
