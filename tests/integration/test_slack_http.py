@@ -13,8 +13,11 @@ import aiohttp
 import pytest
 import pytest_asyncio
 from multidict import CIMultiDict
+from sqlalchemy import select
 
+from adapters.slack.store import SlackStore
 from bot.run import Running
+from core.storage import database
 from tests.fakes.slack.driver import SECRET, Slack, sample, sign, slack
 from tests.fakes.slack.house import easel_in
 
@@ -263,7 +266,25 @@ async def install(fake: Slack, bot: Running, code: str) -> tuple[int, str]:
     return first, state
 
 
-async def test_two_workspaces_install_draw_apart_and_one_leaves(tmp_path: Path) -> None:
+async def test_a_state_lets_one_in_once_and_those_that_ran_out_are_forgotten(tmp_path: Path) -> None:
+    store = SlackStore(database.open_async(f"sqlite:///{tmp_path}/easel.db"))
+    await store.prepare()
+    state = await store.states.async_issue()
+    tried = await asyncio.gather(*(store.states.async_consume(state) for _ in range(8)))
+    assert sorted(tried) == [False] * 7 + [True]
+    assert not await store.states.async_consume("../x")
+    store.states.expiration_seconds = -1
+    late = await store.states.async_issue()
+    assert not await store.states.async_consume(late)
+    await store.states.async_issue()
+    async with store.states.engine.begin() as connection:
+        kept = (await connection.execute(select(store.states.oauth_states))).all()
+    assert len(kept) == 1
+    await store.close()
+
+
+@pytest.mark.parametrize("goodbye", [("tokens_revoked", "app_uninstalled"), ("app_uninstalled", "tokens_revoked")])
+async def test_two_workspaces_install_draw_apart_and_one_leaves(tmp_path: Path, goodbye: tuple[str, str]) -> None:
     async with slack() as fake:
         other = fake.world.workspace("T00000002", "xoxb-test-2", enterprise="E00000001")
         fake.api.codes = {"code-1": fake.workspace, "code-2": other}
@@ -287,8 +308,8 @@ async def test_two_workspaces_install_draw_apart_and_one_leaves(tmp_path: Path) 
             tools = bot.easel.tools
             tenant = "slack:E00000001.T00000002"
             assert await tools.blobs.keys(tenant)
-            await fake.event("tokens_revoked", other, tokens={"bot": [other.bot_user]})
-            await fake.event("app_uninstalled", other)
+            for name in goodbye:
+                await fake.event(name, other, tokens={"bot": [other.bot_user]})
             async with asyncio.timeout(10):
                 while await tools.blobs.keys(tenant) or await tools.store.history(tenant, f"{channel}/@{eva.id}"):
                     await asyncio.sleep(0.05)
