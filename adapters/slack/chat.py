@@ -2,7 +2,6 @@
 
 import time
 import uuid
-from collections import deque
 from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
@@ -14,6 +13,7 @@ from adapters.slack import decode, render
 from adapters.slack.api import SlackApi, SlackError
 from adapters.slack.files import Files, Spot, Upload
 from adapters.slack.people import Known, People
+from adapters.slack.progress import Progress
 from adapters.slack.store import SlackStore
 from adapters.slack.tokens import Installed, OneToken
 from core.errors import DeliveryError, Rejected
@@ -29,11 +29,7 @@ EVENT = "easel_job"
 OURS = uuid.UUID("6f1f0d6e-5a37-4b53-9d2c-7a7c9b1f4e10")
 DIRECT = "D"
 """What ids of direct messages begin with."""
-PROGRESS_A_MINUTE = 30
-"""Progress lines a workspace may be shown a minute; Slack takes 50 updates, and results go first."""
 READ_BACK, READ_BACK_SECONDS = 200, 86_400
-SIGN_SECONDS = 60.0
-"""How often "is drawing …" is said again: Slack takes it away after two minutes."""
 RESPONSE_SECONDS = aiohttp.ClientTimeout(total=10)
 
 log = structlog.get_logger()
@@ -66,8 +62,7 @@ class SlackChat:
         self._http = http
         self._hooks = hooks
         self._locale = locale
-        self._told: dict[str, deque[float]] = {}
-        self._signed: dict[tuple[str, str], float] = {}
+        self._progress = Progress(api)
 
     async def complete(self, request: Request) -> Request | None:
         """Name, language and rights of the person, and files: a mention's own, those of the message it answers."""
@@ -155,8 +150,8 @@ class SlackChat:
                 await self._files.delete(place.workspace, shown)
             return sent
         if post.tone is Tone.STATUS:
-            await self._show_sign(sent, post)
-            if not self._may_tell(place.workspace):
+            await self._progress.show_sign(place, post)
+            if not self._progress.has_room(place.workspace):
                 return sent
         pictures: tuple[Sent, ...] = ()
         if post.pictures:
@@ -381,39 +376,6 @@ class SlackChat:
                 return answer.status == 200
         except (aiohttp.ClientError, TimeoutError, OSError):
             return False
-
-    def _may_tell(self, workspace: str) -> bool:
-        """Is there room for one more progress line this minute?"""
-        told = self._told.setdefault(workspace, deque())
-        now = time.monotonic()
-        while told and now - told[0] > 60:
-            told.popleft()
-        if len(told) >= PROGRESS_A_MINUTE:
-            return False
-        told.append(now)
-        return True
-
-    async def _show_sign(self, sent: Sent, post: Post) -> None:
-        """ "Easel is drawing …" under a thread. A courtesy: a workspace that will not have it does without."""
-        place, now = sent.place, time.monotonic()
-        spot = (place.workspace, place.thread)
-        if not place.thread or now - self._signed.get(spot, -SIGN_SECONDS) < SIGN_SECONDS:
-            return
-        if len(self._signed) > READ_BACK:
-            self._signed.clear()
-        self._signed[spot] = now
-        words = render.clip(post.text.partition("\n")[0], 50)
-        try:
-            await self._api.say(
-                place.workspace,
-                "assistant.threads.setStatus",
-                channel_id=place.channel,
-                thread_ts=place.thread,
-                status=words,
-            )
-        except SlackError as error:
-            self._signed[spot] = now + 3600
-            log.debug("no_sign", code=error.code)
 
 
 def _metadata(job: str) -> dict[str, Any]:

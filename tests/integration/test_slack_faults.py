@@ -12,6 +12,7 @@ from aiohttp import web
 
 from adapters.slack import chat as chats
 from adapters.slack import files as slack_files
+from adapters.slack import progress
 from bot.run import Running
 from core.types import Step
 from tests.conftest import PHOTOS
@@ -322,7 +323,7 @@ async def test_a_file_of_another_organisation_is_looked_up(there: Place) -> None
 
 async def test_progress_keeps_within_what_slack_allows(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(chats.SlackChat, "pace", 0.05)
-    monkeypatch.setattr(chats, "PROGRESS_A_MINUTE", 10)
+    monkeypatch.setattr(progress, "PROGRESS_A_MINUTE", 10)
     async with slack(World(strict_rates=True)) as fake, easel_in(fake, tmp_path / "data"):
         ana = fake.person("Ana")
         for at in range(6):
