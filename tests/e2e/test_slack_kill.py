@@ -81,6 +81,21 @@ async def test_a_command_killed_anywhere_shows_one_result(point: str, tmp_path: 
         assert sorted(len(one.files) for one in said if not one.only_for) == [0, 1]
 
 
+@pytest.mark.parametrize("point", ["say.after_post", "share.after_complete"])
+async def test_a_private_command_killed_after_it_was_said_shows_one_result(point: str, tmp_path: Path) -> None:
+    async with a_bot(tmp_path) as (fake, bot):
+        ana = fake.person("Ana")
+        async with bot.living(point) as process:
+            typed = asyncio.create_task(ana.types("/draw a fox --private"))
+            assert await asyncio.wait_for(process.wait(), LIFE_SECONDS) == -signal.SIGKILL
+            await typed
+        async with bot.living():
+            await ana.result("a fox", ana.direct)
+            await asyncio.sleep(0.3)
+        assert sorted(len(one.files) for one in ana.sees(ana.direct)) == [0, 1]
+        assert ana.sees() == []
+
+
 async def test_an_event_killed_before_its_commit_is_delivered_again(tmp_path: Path) -> None:
     async with a_bot(tmp_path) as (fake, bot):
         ana = fake.person("Ana")
