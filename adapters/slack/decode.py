@@ -172,7 +172,8 @@ def meta(request: Request, action: Action) -> str:
         "l": request.locale,
         "t": request.target,
         "i": request.index,
-        "p": [one.ref for one in request.attachments[:3]],
+        # Without their addresses, which may be long: they are asked for again.
+        "p": [" ".join(one.ref.split(" ")[:2]) for one in request.attachments],
     }
     return json.dumps(known, separators=(",", ":"))
 

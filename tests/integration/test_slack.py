@@ -249,6 +249,13 @@ async def test_edit_this_image_works_on_any_picture_and_on_ours(place: Place) ->
     await bo.fills(view, prompt="with wings")
     await bo.result("with wings")
     assert (await place.steps(bo))[-1].parent == (await place.steps(ana))[0].id
+    many = await ana.says("all my cats", files=[ana.uploads(PHOTOS / "chelsea.png") for _ in range(4)])
+    message = fake.world.find(fake.general, many)
+    assert message
+    await ana.chooses_edit(message)
+    await ana.fills(await ana.view(), prompt="as lions")
+    await ana.result("as lions")
+    assert len((await place.steps(ana))[-1].inputs) == 4
     plain = await ana.says("no picture here")
     message = fake.world.find(fake.general, plain)
     assert message

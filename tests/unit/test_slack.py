@@ -159,6 +159,19 @@ def test_a_workspace_is_its_team_and_enterprise(enterprise: str | None, team: st
     assert decode.split(decode.workspace_of(enterprise, team)) == (enterprise, team)
 
 
+def test_a_modal_keeps_all_pictures_of_a_message_however_long_their_addresses() -> None:
+    body = sample("message_action")
+    file = body["message"]["files"][0]
+    url = f"https://files.slack.com/files-pri/{'x' * 900}.png"
+    body["message"]["files"] = [{**file, "id": f"F{at:010}", "url_private_download": url} for at in range(10)]
+    known = decode.meta(decode.shortcut(body), Action.EDIT)
+    assert len(known) <= 3000
+    view = sample("view_submission")
+    view["view"]["private_metadata"] = known
+    view["view"]["state"]["values"].pop("pictures")
+    assert len(decode.filled(view).attachments) == 10
+
+
 def test_a_modal_sent_back_from_elsewhere_belongs_to_where_we_are_installed() -> None:
     body = sample("view_submission")
     body["team"]["id"] = "T00000009"
