@@ -163,12 +163,9 @@ async def _who_we_are(client: AsyncWebClient, token: str) -> Us:
 
 
 def _us(us: Mapping[str, Any] | AsyncSlackResponse, token: str) -> Us:
-    return Us(
-        workspace=workspace_of(us.get("enterprise_id"), us.get("team_id")),
-        token=token,
-        user=str(us.get("user_id") or ""),
-        bot=str(us.get("bot_id") or ""),
-    )
+    team = None if us.get("is_enterprise_install") else us.get("team_id")
+    workspace = workspace_of(us.get("enterprise_id"), team)
+    return Us(workspace=workspace, token=token, user=str(us.get("user_id") or ""))
 
 
 def _flow(slack: Slack) -> AsyncOAuthFlow:

@@ -8,7 +8,7 @@ from core import sessions
 from core.errors import EaselError
 from core.messages import say
 from core.speech import Button, ButtonKind, Post, Shown, Tally, Tone
-from core.types import Action, Person, Picture, Request, Step, StepState
+from core.types import Action, Picture, Request, Step, StepState
 
 SHORT = 40
 """Characters of a prompt where it only names a picture."""
@@ -166,6 +166,7 @@ def _result(step: Step, locale: str, tally: Tally | None) -> Post:
         pictures=tuple(shown(step, index, locale) for index in range(len(step.outputs))),
         buttons=(*(_button(kind, step) for kind in kinds), *(_button(ButtonKind.PICK, step, at) for at in picks)),
         private=step.options.private,
+        locale=locale,
     )
 
 
@@ -207,13 +208,20 @@ def gallery(step: Step, tally: Tally, link: str, locale: str) -> Post:
     text = say("gallery.text", locale, person=step.person.name, count=tally.favourites, version=step.number)
     back = (Button(kind=ButtonKind.LINK, step=step.id, label=say("gallery.back", locale), url=link),) if link else ()
     pictures = (shown(step, index, locale),)
-    return Post(tone=Tone.RESULT, title=title(step), text=text, job=f"{step.id}g", pictures=pictures, buttons=back)
+    return Post(
+        tone=Tone.RESULT,
+        title=title(step),
+        text=text,
+        job=f"{step.id}g",
+        pictures=pictures,
+        buttons=back,
+        locale=locale,
+    )
 
 
-def copied(step: Step, person: Person, locale: str) -> Post:
-    """A result sent to somebody in private."""
-    result = ended(step, locale)
-    return replace(result, job=f"{step.id}c{len(person.id)}", private=False)
+def copied(step: Step, request: str, locale: str) -> Post:
+    """A result sent to somebody in private, as often as they ask."""
+    return replace(ended(step, locale), job=f"{request}c", private=False)
 
 
 def caption(step: Step, locale: str) -> str:
@@ -249,7 +257,12 @@ def moved(step: Step, picture: Picture, index: int, locale: str) -> Post:
     assert picture is step.outputs[index]  # noqa: S101  # the caller took it from there
     text = say("session.moved", locale, version=step.number, name=short(step), picture=index + 1)
     return Post(
-        tone=Tone.NOTE, text=text, job=step.id, pictures=(shown(step, index, locale),), private=step.options.private
+        tone=Tone.NOTE,
+        text=text,
+        job=step.id,
+        pictures=(shown(step, index, locale),),
+        private=step.options.private,
+        locale=locale,
     )
 
 

@@ -23,6 +23,7 @@ def history(steps: Sequence[Step], tree: bytes, url: str, locale: str) -> Post:
         title=say("history.title", locale),
         text="\n".join(lines),
         pictures=(drawn,),
+        locale=locale,
         buttons=_opens(url, "history.open", locale),
         private=any(step.options.private for step in steps),
         menu=tuple(
@@ -64,6 +65,7 @@ def compare(step: Step, side: bytes, flicker: bytes, url: str, locale: str) -> P
         job=step.id,
         private=step.options.private,
         pictures=pictures,
+        locale=locale,
         buttons=_opens(url, "compare.open", locale),
     )
 
@@ -118,7 +120,7 @@ def usage(spending: Sequence[Spending], caps: Caps, now: datetime, plot: bytes |
     alt = say("usage.alt", locale, month=f"{now:%Y-%m}")
     pictures = (Shown(drawn=plot, name=f"usage-{now:%Y-%m}.png", alt=alt),) if plot else ()
     text = "\n".join([*lines, _caps(caps, locale)])
-    return Post(tone=Tone.NOTE, title=title_line, text=text, pictures=pictures, private=True)
+    return Post(tone=Tone.NOTE, title=title_line, text=text, pictures=pictures, private=True, locale=locale)
 
 
 def budget(caps: Caps, locale: str) -> Post:
@@ -142,6 +144,7 @@ def recent(step: Step, link: str, locale: str) -> Post:
         title=posts.title(step),
         text=text,
         pictures=pictures,
+        locale=locale,
         buttons=_opens(link, "home.open", locale, step.id),
     )
 

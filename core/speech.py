@@ -82,6 +82,7 @@ class Post:
     ``title`` is set bold. ``job`` is the step it belongs to: a read-back finds it by this.
     ``progress`` 0–1 while working. ``private``: only the person who asked may see it. ``reason``: the message key
     of a refusal, for programs. ``menu`` are buttons to choose one of, when they are too many to stand in a row.
+    ``locale``: the language its pictures and buttons are spoken of in, where a platform has to add words.
     """
 
     tone: Tone
@@ -94,6 +95,7 @@ class Post:
     menu: tuple[Button, ...] = ()
     private: bool = False
     reason: str = ""
+    locale: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -201,7 +201,8 @@ class Request:
 
     What a platform delivers may have to be understood first (core.flow.hear): ``message`` is the message of the
     platform it is about, instead of ``target``; SAID are plain words, ``to_us`` when they mention Easel or are said to
-    it alone; REACTED has the emoji in ``text`` and ``added``; LEFT tells that Easel was removed from the workspace.
+    it alone, ``replied`` the pictures of the message they answer when it is none of ours; REACTED has the emoji in
+    ``text`` and ``added``; LEFT tells that Easel was removed from the workspace.
     """
 
     key: str
@@ -219,6 +220,7 @@ class Request:
     is_admin: bool = False
     message: str = ""
     to_us: bool = False
+    replied: tuple[Attachment, ...] = ()
     added: bool = True
 
 

@@ -190,7 +190,7 @@ class DiscordApp:
             await asyncio.sleep(seconds)
             try:
                 async with asyncio.timeout(PATIENCE):
-                    await self._service.hear(wish)
+                    await self._service.hear(await self._chat.placed(wish))
             except (TimeoutError, SQLAlchemyError, OSError):
                 log.exception("not_kept")
             else:

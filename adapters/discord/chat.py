@@ -91,15 +91,19 @@ class DiscordChat:
     # What only Discord can tell
 
     async def complete(self, request: Request) -> Request | None:
-        """What a form was asked for, the language, the thread, the workspace of a direct message, files replied to."""
+        """What a form was asked for, the language, the workspace of a direct message, pictures replied to."""
         request = replace(request, locale=await self._locale_of(request))
         if "asked" in request.reply:
             return decode.merged(request, await self.asked(request))
+        if "interaction" in request.reply:
+            request = await self.placed(request)
+        return await self._looked_at(request) if "look" in request.reply else request
+
+    async def placed(self, request: Request) -> Request:
+        """Where it really is: a thread stands in its parent, a direct message speaks for a workspace."""
         if request.reply.get("where") == "unknown":
             request = replace(request, place=await self._places.find_thread(request.place))
-        if is_direct(request.place):
-            request = await self._spoken_for(request)
-        return await self._looked_at(request) if "look" in request.reply else request
+        return await self._spoken_for(request) if is_direct(request.place) else request
 
     async def asked(self, request: Request) -> Request:
         """What a form was asked for. Raises Rejected when it is too long ago, or somebody else's."""

@@ -220,7 +220,11 @@ def said(message: discord.Message, us: int) -> Request | None:
         if others or not (where.thread or answered) or not (grammar.has_words(words) or pictures):
             return None
     looks = answered is not None and author != us and not (pictures or shown)
-    reply = {"message": str(message.id), "look": str(answered) if looks else ""}
+    reply = {
+        "message": str(message.id),
+        "look": str(answered) if looks else "",
+        "where": "unknown" if isinstance(message.channel, discord.PartialMessageable) and guild else "",
+    }
     return Request(
         key=f"message:{message.channel.id}:{message.id}",
         place=where,

@@ -88,7 +88,7 @@ class Pictures:
             return None
         claims = {"t": place.tenant, "k": one.picture.key, "m": one.picture.media_type, "n": one.name}
         url = self._links.url(Purpose.PICTURE, claims, datetime.now(UTC) + LINK_LIFE)
-        label = say("room.full_size", self._locale)
+        label = say("room.full_size", post.locale or self._locale)
         return Button(kind=ButtonKind.LINK, step=post.job, label=label, url=url) if url else None
 
     async def _hidden(self, place: Place, shown: Sequence[Shown]) -> set[str]:

@@ -2,7 +2,6 @@
 
 import time
 import uuid
-from collections import deque
 from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
@@ -14,6 +13,7 @@ from adapters.slack import decode, render
 from adapters.slack.api import SlackApi, SlackError
 from adapters.slack.files import Files, Spot, Upload
 from adapters.slack.people import Known, People
+from adapters.slack.progress import Progress
 from adapters.slack.store import SlackStore
 from adapters.slack.tokens import Installed, OneToken
 from core.errors import DeliveryError, Rejected
@@ -29,11 +29,7 @@ EVENT = "easel_job"
 OURS = uuid.UUID("6f1f0d6e-5a37-4b53-9d2c-7a7c9b1f4e10")
 DIRECT = "D"
 """What ids of direct messages begin with."""
-PROGRESS_A_MINUTE = 30
-"""Progress lines a workspace may be shown a minute; Slack takes 50 updates, and results go first."""
 READ_BACK, READ_BACK_SECONDS = 200, 86_400
-SIGN_SECONDS = 60.0
-"""How often "is drawing …" is said again: Slack takes it away after two minutes."""
 RESPONSE_SECONDS = aiohttp.ClientTimeout(total=10)
 
 log = structlog.get_logger()
@@ -66,11 +62,10 @@ class SlackChat:
         self._http = http
         self._hooks = hooks
         self._locale = locale
-        self._told: dict[str, deque[float]] = {}
-        self._signed: dict[tuple[str, str], float] = {}
+        self._progress = Progress(api)
 
     async def complete(self, request: Request) -> Request | None:
-        """Name, language and rights of the person, and the files a mention was delivered without."""
+        """Name, language and rights of the person, and files: a mention's own, those of the message it answers."""
         workspace = request.place.workspace
         try:
             await self._tokens.us(workspace)
@@ -81,14 +76,13 @@ class SlackChat:
         if known is not None and known.is_bot:
             return None
         request = self._introduced(request, known)
-        if self._may_lack_files(request):
-            request = replace(request, attachments=await self._files_of(request))
-        return request
+        return await self._with_files(request) if self._may_lack_files(request) else request
 
     def _may_lack_files(self, request: Request) -> bool:
-        """Was it a mention in a channel, told without files? Direct messages are told whole."""
-        is_mention = request.action is Action.SAID and request.to_us and "ts" in request.reply
-        return is_mention and not request.attachments and not request.place.channel.startswith(DIRECT)
+        """Was it said to us without files, in a thread or a channel? Direct messages are told whole."""
+        is_message = request.action is Action.SAID and request.to_us and "ts" in request.reply
+        is_told_whole = request.place.channel.startswith(DIRECT) and not request.place.thread
+        return is_message and not request.attachments and not is_told_whole
 
     def _introduced(self, request: Request, known: Known | None) -> Request:
         name = known.name if known else request.person.name or request.person.id
@@ -96,13 +90,14 @@ class SlackChat:
         person = Person(id=request.person.id, name=name)
         return replace(request, person=person, locale=locale, is_admin=known is not None and known.is_admin)
 
-    async def _files_of(self, request: Request) -> tuple[Attachment, ...]:
-        """Slack tells of a mention now and then before it tells of its files: look at the message once more."""
-        ts = request.reply["ts"]
+    async def _with_files(self, request: Request) -> Request:
+        """Slack tells of a mention now and then before it tells of its files: look once more, at its thread's too."""
+        workspace, ts = request.place.workspace, request.reply["ts"]
         thread = request.place.thread or ts
         try:
+            us = await self._tokens.us(workspace)
             found = await self._api.look(
-                request.place.workspace,
+                workspace,
                 "conversations.replies",
                 channel=request.place.channel,
                 ts=thread,
@@ -110,12 +105,14 @@ class SlackChat:
                 inclusive="true",
                 limit=1 if thread == ts else 2,
             )
-        except SlackError:
-            return ()
-        for message in found.get("messages", []):
-            if message.get("ts") == ts:
-                return decode.files(message.get("files"), request.place.workspace)
-        return ()
+        except DeliveryError:
+            return request
+        theirs = {one.get("ts"): one.get("files") for one in found.get("messages", []) if one.get("user") != us.user}
+        return replace(
+            request,
+            attachments=decode.files(theirs.get(ts), workspace),
+            replied=decode.files(theirs.get(thread), workspace),
+        )
 
     async def ask(self, form: Form, request: Request) -> bool:
         """A modal, while the trigger lives: three seconds, once."""
@@ -135,7 +132,8 @@ class SlackChat:
         if post.private and not place.channel.startswith(DIRECT):
             if not post.pictures and post.tone in {Tone.NOTE, Tone.REFUSAL}:
                 return await self._whisper(place, post, to, reply)
-            return await self._say(await self.private_place(place, to), post)
+            direct = await self.private_place(place, to)
+            return await self._said_before(direct, post) or await self._say(direct, post)
         try:
             return await self._say(place, post)
         except SlackError as error:
@@ -152,8 +150,8 @@ class SlackChat:
                 await self._files.delete(place.workspace, shown)
             return sent
         if post.tone is Tone.STATUS:
-            await self._show_sign(sent, post)
-            if not self._may_tell(place.workspace):
+            await self._progress.show_sign(place, post)
+            if not self._progress.has_room(place.workspace):
                 return sent
         pictures: tuple[Sent, ...] = ()
         if post.pictures:
@@ -239,13 +237,21 @@ class SlackChat:
 
     async def _say_alone(self, place: Place, post: Post, to: Person, reply: Mapping[str, str]) -> Sent:
         """The channel is closed to us: say it to its person, and tell them where they asked that we did."""
+        direct = await self.private_place(place, to)
+        said = await self._said_before(direct, post)
+        if said is not None:
+            return said
         known = await self._people.find(place.workspace, to.id)
         locale = nearest(known.locale) if known and known.locale else self._locale
         why = Post(tone=Tone.NOTE, text=say("slack.closed_channel", locale))
-        direct = await self.private_place(place, to)
         if not await self._respond(reply, render.message(why)):
             await self._send(direct, why)
         return await self._say(direct, post)
+
+    async def _said_before(self, direct: Place, post: Post) -> Sent | None:
+        """The message an earlier try left in a direct message, up to date: whoever asks find() knows no such place."""
+        sent = await self.find(direct, post.job) if post.job else None
+        return await self.update(sent, post) if sent else None
 
     async def _say(self, place: Place, post: Post) -> Sent:
         inside = await self._inside(place, post)
@@ -266,7 +272,7 @@ class SlackChat:
             await self._files.delete(one.place.workspace, shown)
 
     def _not_attached(self, post: Post) -> Post:
-        return replace(post, text=f"{post.text}\n{say('slack.not_attached', self._locale, id=post.job)}")
+        return replace(post, text=f"{post.text}\n{say('slack.not_attached', post.locale or self._locale, id=post.job)}")
 
     async def _inside(self, place: Place, post: Post) -> list[tuple[str, str]]:
         """Pictures this channel has been shown already can stand in a message: nothing is uploaded again."""
@@ -279,7 +285,7 @@ class SlackChat:
         return found
 
     async def _send(self, place: Place, post: Post, inside: Sequence[tuple[str, str]] = ()) -> Sent:
-        message = render.message(post, inside, sure=say("room.delete_sure", self._locale))
+        message = render.message(post, inside, sure=say("room.delete_sure", post.locale or self._locale))
         known = {"metadata": _metadata(post.job), "client_msg_id": _message_id(place, post.job)} if post.job else {}
         said = await self._api.say(
             place.workspace,
@@ -296,7 +302,7 @@ class SlackChat:
         return Sent(place=place, message=str(said["ts"]))
 
     async def _change(self, sent: Sent, post: Post) -> None:
-        message = render.message(post, sure=say("room.delete_sure", self._locale))
+        message = render.message(post, sure=say("room.delete_sure", post.locale or self._locale))
         known = {"metadata": _metadata(post.job)} if post.job else {}
         place = sent.place
         await self._api.say(
@@ -320,7 +326,14 @@ class SlackChat:
             thread=place.thread,
             job=f"{post.job}@{place.channel}",
         )
-        ts = await self._files.share(spot, uploads)
+        try:
+            ts = await self._files.share(spot, uploads)
+        except SlackError as error:
+            if not error.permanent:
+                raise
+            # Uploads are forbidden, or the storage is full: whether words may stand here is asked with them.
+            log.warning("not_shown", job=post.job, code=error.code)
+            ts = ""
         return (Sent(place=place, message=ts),) if ts else ()
 
     async def _upload(self, tenant: str, one: Shown) -> Upload:
@@ -363,39 +376,6 @@ class SlackChat:
                 return answer.status == 200
         except (aiohttp.ClientError, TimeoutError, OSError):
             return False
-
-    def _may_tell(self, workspace: str) -> bool:
-        """Is there room for one more progress line this minute?"""
-        told = self._told.setdefault(workspace, deque())
-        now = time.monotonic()
-        while told and now - told[0] > 60:
-            told.popleft()
-        if len(told) >= PROGRESS_A_MINUTE:
-            return False
-        told.append(now)
-        return True
-
-    async def _show_sign(self, sent: Sent, post: Post) -> None:
-        """ "Easel is drawing …" under a thread. A courtesy: a workspace that will not have it does without."""
-        place, now = sent.place, time.monotonic()
-        spot = (place.workspace, place.thread)
-        if not place.thread or now - self._signed.get(spot, -SIGN_SECONDS) < SIGN_SECONDS:
-            return
-        if len(self._signed) > READ_BACK:
-            self._signed.clear()
-        self._signed[spot] = now
-        words = render.clip(post.text.partition("\n")[0], 50)
-        try:
-            await self._api.say(
-                place.workspace,
-                "assistant.threads.setStatus",
-                channel_id=place.channel,
-                thread_ts=place.thread,
-                status=words,
-            )
-        except SlackError as error:
-            self._signed[spot] = now + 3600
-            log.debug("no_sign", code=error.code)
 
 
 def _metadata(job: str) -> dict[str, Any]:

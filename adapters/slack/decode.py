@@ -3,8 +3,10 @@
 import html
 import json
 import re
+import unicodedata
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import Any
 
 from core import actions, grammar
@@ -16,7 +18,9 @@ PLATFORM = "slack"
 Payload = Mapping[str, Any]
 MENTION = re.compile(r"<@([A-Z0-9]{2,40})(?:\|[^>]*)?>")
 OTHER_TOKEN = re.compile(r"<(?:[#!][^>|]*\|([^>]*)|[#!]([^>|]*)|([^>|]+)(?:\|([^>]*))?)>")
-EMOJI_NAME = re.compile(r":[a-z0-9_+'-]+(?:::skin-tone-[2-6])?:")
+EMOJI_NAME = re.compile(r":([a-z0-9_+'-]+)(?:::skin-tone-[2-6])?:")
+FIRST_EMOJI = "\U0001f300"
+"""Older signs bear names of other things: SMILE is ⌣."""
 SPOKEN = frozenset({None, "file_share", "thread_broadcast"})
 """Kinds of message that are a person's words; the rest are edits, deletions, other bots, channel news."""
 MOST_PICTURES = 10
@@ -35,7 +39,7 @@ def command(body: Payload) -> Request:
     """A slash command, as words said to us: "/draw a fox --n 2"."""
     return _request(
         f"command:{body['trigger_id']}",
-        _place(_workspace(body.get("enterprise_id"), body.get("team_id")), body.get("channel_id"), ""),
+        _place(_workspace(body, body.get("enterprise_id"), body.get("team_id")), body.get("channel_id"), ""),
         Person(id=str(body["user_id"]), name=str(body.get("user_name", ""))),
         Action.SAID,
         text=f"{body['command']} {_plain(str(body.get('text', '')))}".strip(),
@@ -59,7 +63,7 @@ def said(body: Payload) -> Request | None:
     mentioned = MENTION.findall(text)
     is_direct = event.get("channel_type") == "im"
     to_us = is_direct or event["type"] == "app_mention" or us in mentioned
-    words = _plain(text)
+    words = _plain(text, _emoji_of(event.get("blocks")))
     thread = str(event.get("thread_ts") or "")
     if not to_us and (not thread or set(mentioned) or not grammar.has_words(EMOJI_NAME.sub("", words))):
         return None
@@ -168,20 +172,23 @@ def meta(request: Request, action: Action) -> str:
         "l": request.locale,
         "t": request.target,
         "i": request.index,
-        "p": [one.ref for one in request.attachments[:3]],
+        # Without their addresses, which may be long: they are asked for again.
+        "p": [" ".join(one.ref.split(" ")[:2]) for one in request.attachments],
     }
     return json.dumps(known, separators=(",", ":"))
 
 
 def filled(body: Payload) -> Request:
     """A modal sent back. Raises Rejected for one we never made."""
-    view = body["view"]
+    view, workspace = body["view"], _workspace_of_press(body)
     try:
         known = json.loads(view["private_metadata"])
-        action = Action(known["a"])
+        action, place = Action(known["a"]), _place(workspace, known["c"], known["h"])
+        locale, target, index, refs = str(known["l"]), known["t"], known["i"], [str(one) for one in known["p"]]
     except (ValueError, KeyError, TypeError):
         raise Rejected("button.unknown") from None
-    workspace = _workspace_of_press(body)
+    if not all(one.startswith(f"{workspace} ") for one in refs):
+        raise Rejected("button.unknown")
     values = {name: block.get(FIELD) or {} for name, block in view["state"]["values"].items()}
     pictures = [*(values.pop("pictures", {}).get("files") or [])]
     mask = values.pop("mask_picture", {}).get("files") or []
@@ -189,19 +196,18 @@ def filled(body: Payload) -> Request:
     function = given.pop("function", "")
     if function:
         action = Action(f"wanx.{function}") if f"wanx.{function}" in set(Action) else action
-    kept = tuple(Attachment(ref=str(ref)) for ref in known.get("p") or [])
     return _request(
         f"view:{view['id']}",
-        _place(workspace, known["c"], known["h"]),
+        place,
         _presser(body),
         action,
-        locale=str(known["l"]),
+        locale=locale,
         text=given.pop("prompt", ""),
         given=given,
-        attachments=kept + files(pictures, workspace),
+        attachments=tuple(Attachment(ref=one) for one in refs) + files(pictures, workspace),
         mask=next(iter(files(mask, workspace)), None),
-        target=known["t"],
-        index=known["i"],
+        target=target,
+        index=index,
         reply={"trigger": str(body.get("trigger_id", ""))},
     )
 
@@ -245,13 +251,38 @@ def _value(value: Payload, action: Action) -> str | None:
         "conversations_select": value.get("selected_conversation"),
         "multi_users_select": " ".join(value.get("selected_users") or ()),
     }.get(str(kind), value.get("value"))
-    return grammar.clean(str(found)) or empty if found else empty
+    return grammar.clean(_with_emoji(str(found), {})) or empty if found else empty
 
 
-def _plain(text: str) -> str:
-    """Slack's escaped text as it was typed: mentions fall away, links and channels read as they are shown."""
-    text = OTHER_TOKEN.sub(_shown_token, MENTION.sub("", text))
+def _plain(text: str, emoji: Mapping[str, str] = MappingProxyType({})) -> str:
+    """Slack's escaped text as it was typed: mentions fall away, links, channels and emoji read as they are shown."""
+    text = _with_emoji(OTHER_TOKEN.sub(_shown_token, MENTION.sub("", text)), emoji)
     return grammar.clean(html.unescape(text)) if "&" in text else grammar.clean(text)
+
+
+def _with_emoji(text: str, known: Mapping[str, str]) -> str:
+    """Slack writes 🦊 as ":fox_face:": as it told of them, else by Unicode's own names; others stay as they are."""
+
+    def shown(found: re.Match[str]) -> str:
+        try:
+            sign = known.get(found[1]) or unicodedata.lookup(found[1].replace("_", " "))
+        except KeyError:
+            return found[0]
+        return sign if found[1] in known or sign >= FIRST_EMOJI else found[0]
+
+    return EMOJI_NAME.sub(shown, text)
+
+
+def _emoji_of(found: object) -> dict[str, str]:
+    """The emoji in a message's blocks, by name; the workspace's own ones have no sign."""
+    if isinstance(found, list):
+        return {name: sign for one in found for name, sign in _emoji_of(one).items()}
+    if not isinstance(found, dict):
+        return {}
+    if found.get("type") == "emoji" and re.fullmatch(r"[0-9a-f]{2,6}(-[0-9a-f]{2,6})*", str(found.get("unicode"))):
+        codes = [int(code, 16) for code in found["unicode"].split("-")]
+        return {str(found.get("name")): "".join(map(chr, codes))} if max(codes) < 0x110000 else {}
+    return _emoji_of(found.get("elements"))
 
 
 def _shown_token(found: re.Match[str]) -> str:
@@ -272,20 +303,24 @@ def _reply(body: Payload) -> dict[str, str]:
     return {name: str(value) for name, value in found.items() if value}
 
 
-def _workspace(enterprise: object, team: object) -> str:
-    return workspace_of(str(enterprise) if enterprise else None, str(team) if team else None)
+def _workspace(installed: Payload, enterprise: object, team: object) -> str:
+    """The whole organisation where we are installed in all of it: its payloads may name any team of it, or none."""
+    is_of_all = installed.get("is_enterprise_install") in {True, "true"}
+    return workspace_of(str(enterprise) if enterprise else None, None if is_of_all or not team else str(team))
 
 
 def _workspace_of_event(body: Payload) -> str:
     """The installation an event was sent to: Slack names it first, also in channels shared with others."""
-    first = (body.get("authorizations") or [{}])[0]
+    first = (body.get("authorizations") or [body])[0]
     team = first.get("team_id") or body.get("team_id")
-    return _workspace(first.get("enterprise_id") or body.get("enterprise_id"), team)
+    return _workspace(first, first.get("enterprise_id") or body.get("enterprise_id"), team)
 
 
 def _workspace_of_press(body: Payload) -> str:
+    """The installation that was pressed: a modal tells of it apart when somebody of elsewhere sends it back."""
     team, enterprise = body.get("team") or {}, body.get("enterprise") or {}
-    return _workspace(enterprise.get("id") or team.get("enterprise_id"), team.get("id"))
+    installed = (body.get("view") or {}).get("app_installed_team_id") or team.get("id")
+    return _workspace(body, enterprise.get("id") or team.get("enterprise_id"), installed)
 
 
 def _presser(body: Payload) -> Person:

@@ -9,6 +9,7 @@ import re
 import time
 from collections import OrderedDict
 from collections.abc import Awaitable, Callable
+from typing import Any
 from urllib.parse import parse_qsl
 
 import aiohttp
@@ -54,11 +55,12 @@ class SlackGuard:
         signature = self._signature(request, body)
         if signature is None:
             return PlainTextResponse("", 401)
-        if not _is_readable(request, body):
+        told = _told(request, body)
+        if told is None:
             return PlainTextResponse("", 400)
         if signature in self._seen:
             return PlainTextResponse("")
-        answer = await self._app.async_dispatch(to_async_bolt_request(request, body))
+        answer = await self._app.async_dispatch(to_async_bolt_request(request, told))
         if answer.status == 404:
             # Slack's, and nothing we know: to be told so again would help nobody.
             return PlainTextResponse("")
@@ -90,18 +92,21 @@ class SlackGuard:
             self._seen.popitem(last=False)
 
 
-def _is_readable(request: Request, body: bytes) -> bool:
-    """JSON or a form that can be taken apart: neither too deep nor of too many fields."""
+def _told(request: Request, body: bytes) -> bytes | None:
+    """What a delivery says, as JSON; None when it is neither JSON nor a form, too deep, or of too many fields.
+
+    In a form Bolt would take the word "payload" in somebody's prompt for an envelope.
+    """
     try:
+        found: Any
         if not request.headers.get("content-type", "").startswith("application/x-www-form-urlencoded"):
-            return isinstance(json.loads(body), dict)
-        if body.count(b"&") >= MOST_FIELDS:
-            return False
-        if not body.startswith(b"payload="):
-            return True
-        return isinstance(json.loads(dict(parse_qsl(body.decode()))["payload"]), dict)
+            found = json.loads(body)
+        else:
+            found = dict(parse_qsl(body.decode(), keep_blank_values=True, max_num_fields=MOST_FIELDS))
+            found = json.loads(found["payload"]) if "payload" in found else found
+        return json.dumps(found).encode() if isinstance(found, dict) else None
     except (ValueError, RecursionError):
-        return False
+        return None
 
 
 def callbacks(locale: str) -> AsyncCallbackOptions:

@@ -1,9 +1,12 @@
 """Who somebody is at Slack: name, language, whether they run the workspace. Known for a minute, no longer."""
 
 import time
+from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 from adapters.slack.api import SlackApi
+from adapters.slack.decode import split
 from core import grammar
 from core.errors import DeliveryError
 
@@ -46,8 +49,19 @@ class People:
         found = Known(
             name=grammar.clean(str(name)).replace("\n", " ")[:NAME] or person,
             locale=str(user.get("locale") or ""),
-            is_admin=bool(user.get("is_admin") or user.get("is_owner")),
+            is_admin=runs(user, workspace),
             is_bot=bool(user.get("is_bot")) or person == "USLACKBOT",
         )
         self._known[workspace, person] = (found, time.monotonic())
         return found
+
+
+def runs(user: Mapping[str, Any], workspace: str) -> bool:
+    """Whoever comes in through Slack Connect runs a workspace elsewhere, not this one."""
+    enterprise, team = split(workspace)
+    there = user.get("enterprise_user") or {}
+    if enterprise and there.get("enterprise_id") == enterprise and (there.get("is_admin") or there.get("is_owner")):
+        return True
+    is_of_team = user.get("team_id") == team or team in there.get("teams", ())
+    is_ours = team is not None and is_of_team and not user.get("is_stranger")
+    return is_ours and bool(user.get("is_admin") or user.get("is_owner"))

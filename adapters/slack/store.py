@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from datetime import UTC, datetime
 
 from slack_sdk.oauth.installation_store.sqlalchemy import AsyncSQLAlchemyInstallationStore
 from slack_sdk.oauth.state_store.sqlalchemy import AsyncSQLAlchemyOAuthStateStore
@@ -38,14 +39,36 @@ class File:
     ts: str = ""
 
 
+class States(AsyncSQLAlchemyOAuthStateStore):
+    """The SDK's, but of two that bring one state at once only one is let in, and what has run out is forgotten."""
+
+    async def async_issue(self, *_: object, **__: object) -> str:
+        """A new one."""
+        async with self.engine.begin() as connection:
+            await connection.execute(delete(self.oauth_states).where(self.oauth_states.c.expire_at <= _now()))
+        return await super().async_issue()
+
+    async def async_consume(self, state: str) -> bool:
+        """Was it one of ours, alive, and not used yet?"""
+        one = self.oauth_states.c
+        async with self.engine.begin() as connection:
+            used = await connection.execute(delete(self.oauth_states).where(one.state == state, one.expire_at > _now()))
+            return used.rowcount == 1
+
+
+def _now() -> datetime:
+    """As the SDK writes it down."""
+    return datetime.now(UTC).replace(tzinfo=None)
+
+
 @whole
 class SlackStore:
-    """Slack's tables in our database. ``installations`` and ``states`` are the SDK's own stores."""
+    """Slack's tables in our database. ``installations`` is the SDK's own store."""
 
     def __init__(self, engine: AsyncEngine, client_id: str = "") -> None:
         self._engine = engine
         self.installations = AsyncSQLAlchemyInstallationStore(client_id, engine)
-        self.states = AsyncSQLAlchemyOAuthStateStore(expiration_seconds=STATE_SECONDS, engine=engine)
+        self.states = States(expiration_seconds=STATE_SECONDS, engine=engine)
 
     async def prepare(self) -> None:
         """Make what is missing."""

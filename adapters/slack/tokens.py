@@ -28,7 +28,6 @@ class Us:
     workspace: str
     token: str
     user: str = ""
-    bot: str = ""
 
 
 class OneToken:
@@ -64,7 +63,7 @@ class Installed:
                 self._known.pop(workspace, None)
                 raise not_installed()
             bot = await self._renewed(bot)
-            us = Us(workspace=workspace, token=bot.bot_token, user=bot.bot_user_id or "", bot=bot.bot_id or "")
+            us = Us(workspace=workspace, token=bot.bot_token, user=bot.bot_user_id or "")
             self._known[workspace] = (us, time.monotonic())
             return us
 

@@ -66,7 +66,11 @@ async def send_me(tools: Tools, request: Request) -> Post:
     sessions.picture_at(step, 0)
     chat = tools.chat(step)
     place = await chat.private_place(request.place, request.person)
-    sent = await chat.post(place, posts.copied(step, request.person, request.locale), to=request.person, reply={})
+    post = posts.copied(step, sessions.step_id(request), request.locale)
+    is_first = await tools.store.intend_post(step.tenant, post.job, "copy")
+    sent = None if is_first else await chat.find(place, post.job)
+    if sent is None:
+        sent = await chat.post(place, post, to=request.person, reply={})
     await tools.store.remember(sent, step.tenant, step.id, "copy")
     head = Head(step=step.id, index=step.chosen or 0)
     await tools.store.move_head(step.tenant, sessions.person_session(place, request.person.id), head)

@@ -17,6 +17,8 @@ COUNTED = frozenset({Action.VOTE, Action.UNVOTE, Action.FAVOURITE, Action.UNFAVO
 async def understand(tools: Tools, given: dict[str, Any]) -> dict[str, Any] | None:
     """The request with everything its answer needs, as JSON; None when it asks nothing of us, or was refused."""
     told = from_json(Request, given)
+    if not await _may_be_for_us(tools, told):
+        return None
     try:
         found = await tools.chats[told.place.platform].complete(told)
         if found is None:
@@ -27,6 +29,15 @@ async def understand(tools: Tools, given: dict[str, Any]) -> dict[str, Any] | No
         await asking.refuse(tools, told, error)
         return None
     return None if meant is None else to_json(await _fixed(tools, meant))
+
+
+async def _may_be_for_us(tools: Tools, request: Request) -> bool:
+    """Most of what is said and liked around us is not: then nobody need be asked who it was."""
+    if request.action is not Action.REACTED and (request.action is not Action.SAID or request.to_us):
+        return True
+    if (await aimed(tools, request)).target is not None:
+        return True
+    return request.action is Action.SAID and await tools.store.is_ours(request.place)
 
 
 async def _fixed(tools: Tools, request: Request) -> Request:
@@ -52,12 +63,18 @@ async def _meant(tools: Tools, request: Request) -> Request | None:
         return await reacted(tools, request)
     if request.action is not Action.SAID:
         return request
+    if not request.to_us:
+        return replace(request, action=Action.EDIT)
     is_ours = await tools.store.is_ours(request.place)
-    if request.to_us:
+    if is_ours or request.attachments or not request.replied:
         return spoken(request, in_our_thread=is_ours)
-    if not is_ours and request.target is None:
-        return None
-    return replace(request, action=Action.EDIT)
+    return _about_replied(request)
+
+
+def _about_replied(request: Request) -> Request:
+    """Words under somebody's picture are about it, unless they ask for a drawing."""
+    meant = spoken(replace(request, attachments=request.replied), in_our_thread=False)
+    return replace(meant, attachments=()) if meant.action is Action.DRAW else meant
 
 
 async def reacted(tools: Tools, request: Request) -> Request | None:
@@ -96,7 +113,12 @@ def spoken(request: Request, *, in_our_thread: bool) -> Request:
 def needs_words(request: Request) -> bool:
     """Came a command without the words it cannot do without?"""
     can_do_without = {*PROMPT_OPTIONAL, Action.AGAIN, Action.RERUN}
-    return request.action.makes_pictures and not request.text and request.action not in can_do_without
+    if not request.action.makes_pictures or request.action in can_do_without:
+        return False
+    try:
+        return not grammar.parse(request.text, request.given).prompt
+    except Rejected:
+        return False
 
 
 def _alone(text: str) -> Action | None:

@@ -81,6 +81,21 @@ async def test_a_command_killed_anywhere_shows_one_result(point: str, tmp_path: 
         assert sorted(len(one.files) for one in said if not one.only_for) == [0, 1]
 
 
+@pytest.mark.parametrize("point", ["say.after_post", "share.after_complete"])
+async def test_a_private_command_killed_after_it_was_said_shows_one_result(point: str, tmp_path: Path) -> None:
+    async with a_bot(tmp_path) as (fake, bot):
+        ana = fake.person("Ana")
+        async with bot.living(point) as process:
+            typed = asyncio.create_task(ana.types("/draw a fox --private"))
+            assert await asyncio.wait_for(process.wait(), LIFE_SECONDS) == -signal.SIGKILL
+            await typed
+        async with bot.living():
+            await ana.result("a fox", ana.direct)
+            await asyncio.sleep(0.3)
+        assert sorted(len(one.files) for one in ana.sees(ana.direct)) == [0, 1]
+        assert ana.sees() == []
+
+
 async def test_an_event_killed_before_its_commit_is_delivered_again(tmp_path: Path) -> None:
     async with a_bot(tmp_path) as (fake, bot):
         ana = fake.person("Ana")
@@ -113,3 +128,21 @@ async def test_an_answer_killed_around_its_post_is_given_once(point: str, tmp_pa
             hat, _ = await ana.result("add a hat")
         assert len([one for one in ana.sees() if "Now at v1" in one.words]) == 1
         assert "v3" in hat.words
+
+
+async def test_a_copy_killed_after_its_post_is_sent_once_and_as_often_as_asked(tmp_path: Path) -> None:
+    async with a_bot(tmp_path) as (fake, bot):
+        ana = fake.person("Ana")
+        async with bot.living():
+            await ana.types("/draw a fox")
+            fox, _ = await ana.result("a fox")
+        # The copy stands in the direct message; the word that it does is not said yet.
+        async with bot.living("answer.before_post") as process:
+            reacted = asyncio.create_task(ana.reacts(fox, "email"))
+            assert await asyncio.wait_for(process.wait(), LIFE_SECONDS) == -signal.SIGKILL
+        async with bot.living():
+            await reacted
+            await ana.reads("Sent v1 to you")
+            assert sorted(len(one.files) for one in ana.sees(ana.direct)) == [0, 1]
+            await ana.reacts(fox, "email")
+            await fake.until(lambda: sorted(len(one.files) for one in ana.sees(ana.direct)) == [0, 0, 1, 1])

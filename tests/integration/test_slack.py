@@ -108,6 +108,27 @@ async def test_a_mention_with_a_picture_is_one_job_with_the_picture(
     assert (await place.steps(ana))[-1].parent == steps[0].id
 
 
+@pytest.mark.parametrize("direct", [False, True])
+async def test_words_under_somebodys_picture_are_about_that_picture(place: Place, direct: bool) -> None:
+    ana, bo = place.ana, place.bo
+    where = ana.direct if direct else ""
+    await ana.says(f"{ana.easel} draw a heron", where)
+    await ana.result("a heron", where)
+    ts = await ana.says("" if direct else "my coffee", where, files=[ana.uploads(PHOTOS / "coffee.png")])
+    await ana.says(f"{ana.easel} make it night", where, thread=ts)
+    await ana.result("make it night", where)
+    await ana.says("and rainy", where, thread=ts)
+    await ana.result("and rainy", where)
+    await ana.says(f"{ana.easel} and windy", where, thread=ts)
+    await ana.result("and windy", where)
+    _, night, rainy, windy = await place.steps(ana)
+    assert (night.parent, rainy.parent, windy.parent) == (None, night.id, rainy.id)
+    ts = await bo.says("my cat", files=[bo.uploads(PHOTOS / "chelsea.png")])
+    await ana.says(f"{ana.easel} /draw a boat", thread=ts)
+    await ana.result("a boat")
+    assert (await place.steps(ana))[-1].action is Action.DRAW
+
+
 async def test_a_direct_message_draws_and_edits(place: Place) -> None:
     ana = place.ana
     await ana.says("draw a lighthouse", ana.direct)
@@ -128,8 +149,12 @@ async def test_words_that_are_not_for_easel_are_left_alone(place: Place) -> None
     await ana.types("/draw a fox")
     caption, _ = await ana.result("a fox")
     before = len(fake.world.messages)
-    lonely = await bo.says("good morning")
-    await bo.says("nice weather", thread=lonely)
+    cy = fake.person("Cy")
+    lonely = await cy.says("good morning")
+    await cy.says("nice weather", thread=lonely)
+    message = fake.world.find(fake.general, lonely)
+    assert message
+    await cy.reacts(message, "repeat")
     await bo.says(":heart: :+1:", thread=caption.ts)
     await bo.says(f"<@{ana.id}> look at this", thread=caption.ts)
     for name in ("message_changed", "message_deleted", "message_bot"):
@@ -138,6 +163,8 @@ async def test_words_that_are_not_for_easel_are_left_alone(place: Place) -> None
     await bo.result("make it blue")
     ours = [one for one in fake.world.messages[before:] if one.user == fake.workspace.bot_user]
     assert len(ours) == 2
+    asked_for = {call["user"] for method, call in fake.world.calls if method == "users.info"}
+    assert asked_for == {ana.id, bo.id}
 
 
 async def test_a_command_without_words_opens_a_form_with_pictures_and_options(place: Place) -> None:
@@ -157,6 +184,15 @@ async def test_a_command_without_words_opens_a_form_with_pictures_and_options(pl
     assert len((await place.steps(ana))[0].inputs) == 2
     await ana.fills(view, prompt="once more", pictures=pictures)
     assert len(await place.steps(ana)) == 1
+
+
+@pytest.mark.parametrize("text", ["/edit --n 2", "/wanx expand --ar 16:9", "/draw --raw"])
+async def test_a_command_of_options_alone_asks_its_words_and_keeps_the_options(place: Place, text: str) -> None:
+    await place.ana.types(text)
+    view = await place.ana.view()
+    prompt = next(block for block in view["blocks"] if block["block_id"] == "prompt")
+    assert prompt["element"]["initial_value"] in text
+    assert prompt["element"]["initial_value"].startswith("--")
 
 
 async def test_wanx_alone_asks_which_function_and_a_function_alone_asks_its_words(place: Place) -> None:
@@ -213,6 +249,13 @@ async def test_edit_this_image_works_on_any_picture_and_on_ours(place: Place) ->
     await bo.fills(view, prompt="with wings")
     await bo.result("with wings")
     assert (await place.steps(bo))[-1].parent == (await place.steps(ana))[0].id
+    many = await ana.says("all my cats", files=[ana.uploads(PHOTOS / "chelsea.png") for _ in range(4)])
+    message = fake.world.find(fake.general, many)
+    assert message
+    await ana.chooses_edit(message)
+    await ana.fills(await ana.view(), prompt="as lions")
+    await ana.result("as lions")
+    assert len((await place.steps(ana))[-1].inputs) == 4
     plain = await ana.says("no picture here")
     message = fake.world.find(fake.general, plain)
     assert message
@@ -383,6 +426,18 @@ async def test_settings_are_for_those_who_run_the_workspace(place: Place) -> Non
     assert kept["person_day"]["initial_value"] == "1.00"
     await bo.types("/draw a hill --n 6")
     assert (await bo.reads("預算")).only_for == bo.id
+
+
+async def test_who_runs_a_workspace_elsewhere_runs_nothing_here(place: Place) -> None:
+    ana, eve = place.ana, place.fake.person("Eve", is_admin=True, home="T00000009")
+    await ana.types("/draw a mill")
+    caption, _ = await ana.result("a mill")
+    await eve.presses(caption, "Delete")
+    assert "Ana" in (await eve.reads("Only")).words
+    await eve.types("/easel settings")
+    assert (await eve.reads("who run")).only_for == eve.id
+    assert not caption.deleted
+    assert "deleted" not in caption.words
 
 
 async def test_a_result_after_a_restart_still_answers_to_its_buttons(tmp_path: Path) -> None:

@@ -12,6 +12,7 @@ from aiohttp import web
 
 from adapters.slack import chat as chats
 from adapters.slack import files as slack_files
+from adapters.slack import progress
 from bot.run import Running
 from core.types import Step
 from tests.conftest import PHOTOS
@@ -47,7 +48,8 @@ async def made(bot: Running, person: Somebody) -> list[Step]:
 
 def results(fake: Slack) -> list[int]:
     """How many pictures each message of ours shows."""
-    return [len(one.files) for one in fake.world.messages if one.user == fake.workspace.bot_user and one.files]
+    ours = [one for one in fake.world.messages if one.user == fake.workspace.bot_user and not one.deleted]
+    return [len(one.files) for one in ours if one.files]
 
 
 @pytest.mark.parametrize(
@@ -81,6 +83,40 @@ async def test_one_result_whatever_answer_is_lost(there: Place, method: str, fau
     ]
     assert [one.ts for one in said] == [caption.ts]
     assert len(await made(bot, ana)) == 1
+
+
+@pytest.mark.parametrize("fault", [Fault(status=502, effect=True), Fault(effect=True, drop=True)])
+@pytest.mark.parametrize("command", ["/draw a fox --private", "/draw a fox", "/easel usage"])
+async def test_what_is_said_in_private_is_said_once_whatever_answer_is_lost(
+    there: Place, command: str, fault: Fault
+) -> None:
+    fake, _, ana = there
+    closed = fake.channel("closed", invited=False)
+    await ana.types("/draw a hen --private")
+    await ana.result("a hen", ana.direct)
+    before = len(ana.sees(ana.direct))
+    # In the closed channel the first post is refused, and the second is the one whose answer is lost.
+    fake.world.faults["chat.postMessage"].extend([Fault(error="not_in_channel")] * (command == "/draw a fox"))
+    fake.world.faults["chat.postMessage"].append(fault)
+    await ana.types(command, closed if command == "/draw a fox" else "")
+    await fake.until(lambda: [one for one in ana.sees(ana.direct)[before:] if one.files])
+    await asyncio.sleep(1.5)
+    said = ana.sees(ana.direct)[before:]
+    assert sorted(len(one.files) for one in said) == [0, 1]
+    assert not [one for one in said if "Cancel" in one.buttons]
+
+
+async def test_where_uploads_are_forbidden_the_result_says_so(there: Place) -> None:
+    fake, _, ana = there
+    fake.world.faults["files.getUploadURLExternal"].extend([Fault(error="file_uploads_disabled")] * 9)
+    bo = fake.person("Bo", locale="zh-CN")
+    await ana.types("/draw a fox")
+    caption = await ana.reads("would not attach")
+    assert "🔄 Again" in caption.buttons
+    assert len(ana.sees()) == 1
+    await bo.types("/draw a hen")
+    caption = await bo.reads("没能附上图片")
+    assert "要为所有人删除" in caption.buttons["🗑️ 删除"]["confirm"]["text"]["text"]
 
 
 async def test_a_share_that_slack_dropped_in_silence_is_repaired(there: Place) -> None:
@@ -187,7 +223,7 @@ async def test_long_and_hostile_words_ping_nobody_and_break_no_caption(there: Pl
             assert not any(sign in json.dumps(call, ensure_ascii=False) for sign in "\u202e\u2066")
 
 
-@pytest.mark.parametrize("text", ["", "   ", "🦊", "a" * 10_001, "cat --n 99 --model x", 'say "cat'])
+@pytest.mark.parametrize("text", ["", "   ", "🦊", ":fox_face:", "a" * 10_001, "cat --n 99 --model x", 'say "cat'])
 async def test_words_nothing_can_be_drawn_from_are_refused_and_nothing_is_begun(there: Place, text: str) -> None:
     fake, bot, ana = there
     await ana.says(f"{ana.easel} draw {text}" if text.strip() else ana.easel)
@@ -287,7 +323,7 @@ async def test_a_file_of_another_organisation_is_looked_up(there: Place) -> None
 
 async def test_progress_keeps_within_what_slack_allows(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(chats.SlackChat, "pace", 0.05)
-    monkeypatch.setattr(chats, "PROGRESS_A_MINUTE", 10)
+    monkeypatch.setattr(progress, "PROGRESS_A_MINUTE", 10)
     async with slack(World(strict_rates=True)) as fake, easel_in(fake, tmp_path / "data"):
         ana = fake.person("Ana")
         for at in range(6):

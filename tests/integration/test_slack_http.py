@@ -13,8 +13,11 @@ import aiohttp
 import pytest
 import pytest_asyncio
 from multidict import CIMultiDict
+from sqlalchemy import select
 
+from adapters.slack.store import SlackStore
 from bot.run import Running
+from core.storage import database
 from tests.fakes.slack.driver import SECRET, Slack, sample, sign, slack
 from tests.fakes.slack.house import easel_in
 
@@ -93,6 +96,8 @@ async def test_odd_bodies_are_refused_without_a_stack(door: tuple[Slack, Running
         (b"[1]", JSON, 400),
         (fields, FORM, 400),
         (urlencode({"payload": "nope"}).encode(), FORM, 400),
+        (urlencode({"a": "b", "payload": "[" * 100_000}).encode(), FORM, 400),
+        (urlencode({"payload": "7"}).encode(), FORM, 400),
         (b"x" * (1 << 20) + b"x", JSON, 413),
     ]:
         status, text = await send(fake, data, sign(data), kind)
@@ -114,6 +119,12 @@ async def test_the_same_bytes_twice_do_nothing_more(door: tuple[Slack, Running])
     assert (await send(fake, data, sign(data, time.time() - 7), FORM))[0] == 200
     await asyncio.sleep(0.5)
     assert len(await bot.easel.tools.store.history("slack:T00000001", f"{fake.general}/@{ana.id}")) == 1
+
+
+async def test_no_word_of_a_prompt_is_mistaken_for_an_envelope(door: tuple[Slack, Running]) -> None:
+    ana = door[0].person("Ana")
+    await ana.types("/draw a rocket & its payload={} in space")
+    await ana.result("a rocket & its payload={} in space")
 
 
 async def test_a_delivery_that_failed_may_come_again(door: tuple[Slack, Running]) -> None:
@@ -255,7 +266,25 @@ async def install(fake: Slack, bot: Running, code: str) -> tuple[int, str]:
     return first, state
 
 
-async def test_two_workspaces_install_draw_apart_and_one_leaves(tmp_path: Path) -> None:
+async def test_a_state_lets_one_in_once_and_those_that_ran_out_are_forgotten(tmp_path: Path) -> None:
+    store = SlackStore(database.open_async(f"sqlite:///{tmp_path}/easel.db"))
+    await store.prepare()
+    state = await store.states.async_issue()
+    tried = await asyncio.gather(*(store.states.async_consume(state) for _ in range(8)))
+    assert sorted(tried) == [False] * 7 + [True]
+    assert not await store.states.async_consume("../x")
+    store.states.expiration_seconds = -1
+    late = await store.states.async_issue()
+    assert not await store.states.async_consume(late)
+    await store.states.async_issue()
+    async with store.states.engine.begin() as connection:
+        kept = (await connection.execute(select(store.states.oauth_states))).all()
+    assert len(kept) == 1
+    await store.close()
+
+
+@pytest.mark.parametrize("goodbye", [("tokens_revoked", "app_uninstalled"), ("app_uninstalled", "tokens_revoked")])
+async def test_two_workspaces_install_draw_apart_and_one_leaves(tmp_path: Path, goodbye: tuple[str, str]) -> None:
     async with slack() as fake:
         other = fake.world.workspace("T00000002", "xoxb-test-2", enterprise="E00000001")
         fake.api.codes = {"code-1": fake.workspace, "code-2": other}
@@ -279,8 +308,8 @@ async def test_two_workspaces_install_draw_apart_and_one_leaves(tmp_path: Path) 
             tools = bot.easel.tools
             tenant = "slack:E00000001.T00000002"
             assert await tools.blobs.keys(tenant)
-            await fake.event("tokens_revoked", other, tokens={"bot": [other.bot_user]})
-            await fake.event("app_uninstalled", other)
+            for name in goodbye:
+                await fake.event(name, other, tokens={"bot": [other.bot_user]})
             async with asyncio.timeout(10):
                 while await tools.blobs.keys(tenant) or await tools.store.history(tenant, f"{channel}/@{eva.id}"):
                     await asyncio.sleep(0.05)
@@ -292,6 +321,30 @@ async def test_two_workspaces_install_draw_apart_and_one_leaves(tmp_path: Path) 
             assert len(fake.world.calls) == calls
             await ana.types("/edit make it night")
             await ana.result("make it night")
+
+
+async def test_an_organisation_that_installs_us_in_all_its_teams_is_one_workspace(tmp_path: Path) -> None:
+    async with slack() as fake:
+        fake.workspace.enterprise, fake.workspace.is_all = "E00000001", True
+        fake.api.codes = {"code-1": fake.workspace}
+        async with easel_in(fake, tmp_path / "data", **many(fake)) as bot:
+            assert (await install(fake, bot, "code-1"))[0] == 200
+            ana = fake.person("Ana")
+            await ana.types("/draw a fox")
+            fox, pictures = await ana.result("a fox")
+            await ana.presses(fox, "Edit")
+            await ana.fills(await ana.view(), prompt="make it night")
+            night, _ = await ana.result("make it night")
+            await ana.says("add a hat", thread=night.ts)
+            await ana.result("add a hat")
+            await ana.reacts(pictures, "star")
+            await fake.until(lambda: "⭐ 1" in fox.words)
+            blobs = bot.easel.tools.blobs
+            assert await blobs.keys("slack:E00000001.")
+            await fake.event("app_uninstalled", fake.workspace)
+            async with asyncio.timeout(10):
+                while await blobs.keys("slack:E00000001."):
+                    await asyncio.sleep(0.05)
 
 
 async def test_a_token_is_renewed_once_for_many_jobs_before_it_ends(tmp_path: Path) -> None:

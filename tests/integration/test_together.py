@@ -159,6 +159,15 @@ async def test_deleting_takes_the_picture_away_and_leaves_what_was_made_from_it(
     assert [line.split(" · ")[0] for line in tree.text.split("\n")] == ["v3"]
 
 
+async def test_a_copy_is_sent_each_time_it_is_asked_and_once_each_time(team: Team) -> None:
+    fox, _ = await team.gets(Action.DRAW, "a fox")
+    wish = replace(press(fox.id), action=Action.SEND_ME)
+    for same in (wish, wish, replace(wish, key="another")):
+        await team.easel.service.handle(same)
+    copies = [one for one in team.chat.messages.values() if one.posts[0].pictures and one.posts[0].job != fox.id]
+    assert len(copies) == 2
+
+
 async def test_a_private_result_is_private_from_first_word_to_last(team: Team) -> None:
     fox, post = await team.gets(Action.DRAW, "a fox --private")
     assert post.private

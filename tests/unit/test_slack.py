@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from slack_sdk.models.blocks import Block
 
-from adapters.slack import decode, render
+from adapters.slack import decode, people, render
 from adapters.slack.manifest import EVENTS, SCOPES, manifest
 from core import forms, posts
 from core.catalog import Catalog
@@ -75,12 +75,32 @@ def test_our_own_words_are_not_for_us() -> None:
         ("&amp;lt;!channel&amp;gt;", "&lt;!channel&gt;"),
         ("<#C1|general> <!here> <https://a.example|a> <https://b.example>", "general here a https://b.example"),
         ("a\u202eb\u0000c", "abc"),
+        (
+            ":fox_face: and :rose::skin-tone-2: at 12:30:45 :smile: :our_logo:",
+            "🦊 and 🌹 at 12:30:45 :smile: :our_logo:",
+        ),
     ],
 )
 def test_text_is_read_as_it_was_typed(typed: str, read: str) -> None:
     wish = decode.said(event("message_im", text=typed))
     assert wish is not None
     assert wish.text == read
+
+
+def test_emoji_are_read_as_slack_tells_of_them() -> None:
+    told = [
+        {"type": "emoji", "name": "heart", "unicode": "2764-fe0f"},
+        {"type": "emoji", "name": "our_logo"},
+        {"type": "emoji", "name": "odd", "unicode": "ffffff"},
+    ]
+    blocks = [{"type": "rich_text", "elements": [{"type": "rich_text_section", "elements": told}]}]
+    text = "a :heart: with :our_logo: and :odd:"
+    wish = decode.said(event("message_im", text=text, blocks=blocks))
+    assert wish is not None
+    assert wish.text == "a ❤️ with :our_logo: and :odd:"
+    filled = sample("view_submission")
+    filled["view"]["state"]["values"]["prompt"]["value"]["value"] = "a :fox_face:"
+    assert decode.filled(filled).text == "a 🦊"
 
 
 def test_a_reaction_names_its_message_and_whether_it_was_added() -> None:
@@ -120,9 +140,12 @@ def test_what_we_never_made_is_refused() -> None:
     with pytest.raises(Rejected):
         decode.pressed(body)
     view = sample("view_submission")
-    view["view"]["private_metadata"] = "{}"
-    with pytest.raises(Rejected):
-        decode.filled(view)
+    made = json.loads(view["view"]["private_metadata"])
+    another = {**made, "p": ["T00000002 F00000001 https://files.slack.com/files-pri/T2-F1/x.png"]}
+    for odd in ("{}", "", "[]", "7", '{"a":"edit"}', json.dumps(made | {"a": "sing"}), json.dumps(another)):
+        view["view"]["private_metadata"] = odd
+        with pytest.raises(Rejected):
+            decode.filled(view)
 
 
 def test_only_our_own_token_taken_away_means_that_we_left() -> None:
@@ -134,6 +157,46 @@ def test_only_our_own_token_taken_away_means_that_we_left() -> None:
 @pytest.mark.parametrize(("enterprise", "team"), [(None, "T1"), ("E1", "T1"), ("E1", None)])
 def test_a_workspace_is_its_team_and_enterprise(enterprise: str | None, team: str | None) -> None:
     assert decode.split(decode.workspace_of(enterprise, team)) == (enterprise, team)
+
+
+def test_a_modal_keeps_all_pictures_of_a_message_however_long_their_addresses() -> None:
+    body = sample("message_action")
+    file = body["message"]["files"][0]
+    url = f"https://files.slack.com/files-pri/{'x' * 900}.png"
+    body["message"]["files"] = [{**file, "id": f"F{at:010}", "url_private_download": url} for at in range(10)]
+    known = decode.meta(decode.shortcut(body), Action.EDIT)
+    assert len(known) <= 3000
+    view = sample("view_submission")
+    view["view"]["private_metadata"] = known
+    view["view"]["state"]["values"].pop("pictures")
+    assert len(decode.filled(view).attachments) == 10
+
+
+def test_a_modal_sent_back_from_elsewhere_belongs_to_where_we_are_installed() -> None:
+    body = sample("view_submission")
+    body["team"]["id"] = "T00000009"
+    body["view"]["app_installed_team_id"] = "T00000001"
+    assert decode.filled(body).place.workspace == "T00000001"
+
+
+@pytest.mark.parametrize(
+    ("workspace", "user", "runs"),
+    [
+        ("T1", {"team_id": "T1", "is_admin": True}, True),
+        ("T1", {"team_id": "T1", "is_owner": True}, True),
+        ("T1", {"team_id": "T1"}, False),
+        ("T1", {"team_id": "T9", "is_admin": True}, False),
+        ("T1", {"team_id": "T1", "is_admin": True, "is_stranger": True}, False),
+        ("E1.T1", {"team_id": "T2", "is_admin": True, "enterprise_user": {"teams": ["T1", "T2"]}}, True),
+        ("E1.", {"team_id": "T1", "is_admin": True, "enterprise_user": {"teams": ["T1"]}}, False),
+        ("E1.", {"team_id": "T1", "enterprise_user": {"enterprise_id": "E1", "is_admin": True}}, True),
+        ("E1.", {"team_id": "T9", "enterprise_user": {"enterprise_id": "E9", "is_owner": True}}, False),
+    ],
+)
+def test_whoever_runs_this_workspace_is_told_from_whoever_runs_another(
+    workspace: str, user: Mapping[str, Any], runs: bool
+) -> None:
+    assert people.runs(user, workspace) is runs
 
 
 @given(st.text(max_size=12_000), st.text(max_size=9_000), st.integers(0, 30), st.floats(0, 1))

@@ -26,7 +26,9 @@ async def slack_chat(folder: Path, blobs: Blobs, place: Place) -> AsyncIterator[
         members = {"ana", workspace.bot_user}
         workspace.channels[place.channel] = Channel(id=place.channel, name="general", members=members)
         chosen = settings.load(EASEL_DATA_DIR=folder / "slack", **fake.settings())
+        chosen.data_dir.mkdir(parents=True)
         async with open_slack(chosen) as there:
+            await there.prepare()
             chat = there.chat(blobs)
             _there[id(chat)] = fake
             yield chat

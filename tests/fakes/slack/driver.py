@@ -91,9 +91,10 @@ class Slack:
         if there.enterprise:
             body["enterprise_id"] = there.enterprise
         body["authorizations"][0] |= {
-            "team_id": there.id,
+            "team_id": None if there.is_all else there.id,
             "user_id": there.bot_user,
             "enterprise_id": there.enterprise,
+            "is_enterprise_install": there.is_all,
         }
         return body
 
@@ -124,6 +125,7 @@ class Slack:
             "text": rest,
             "trigger_id": self.world.trigger(),
             "response_url": self.hook(),
+            "is_enterprise_install": "true" if there.is_all else "false",
         }
         if there.enterprise:
             body["enterprise_id"] = there.enterprise
@@ -272,7 +274,8 @@ class Somebody:
         if "response_url" in body:
             body["response_url"] = self.slack.hook()
         body["user"] = {"id": self.id, "username": self.user.name, "name": self.user.name, "team_id": self.workspace.id}
-        body["team"] = {"id": self.workspace.id, "domain": "test"}
+        body["team"] = None if self.workspace.is_all else {"id": self.workspace.id, "domain": "test"}
+        body["is_enterprise_install"] = self.workspace.is_all
         if self.workspace.enterprise:
             body["enterprise"] = {"id": self.workspace.enterprise, "name": "Org"}
         return body

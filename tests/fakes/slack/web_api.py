@@ -121,7 +121,8 @@ class WebApi:
         wait = self.world.use(workspace.id, method, tier)
         if wait is not None:
             return 429, {"ok": False, "error": "ratelimited"}, {"Retry-After": str(int(wait) + 1)}
-        return 200, self._done(method, workspace, arguments), {"x-oauth-scopes": workspace.scopes}
+        dated = {"Date": self.world.date} if self.world.date else {}
+        return 200, self._done(method, workspace, arguments), {"x-oauth-scopes": workspace.scopes, **dated}
 
     def _without_bot(self, scope: str, token: str, arguments: Json) -> Json:
         """Methods that take no bot token."""
@@ -152,6 +153,7 @@ class WebApi:
             "user_id": workspace.bot_user,
             "bot_id": workspace.bot,
             "enterprise_id": workspace.enterprise,
+            "is_enterprise_install": workspace.is_all,
         }
 
     def _channel(self, workspace: Workspace, name: object) -> str:
@@ -303,6 +305,8 @@ class WebApi:
             raise No("user_not_found")
         found = {
             "id": user.id,
+            "team_id": user.home or workspace.id,
+            "is_stranger": bool(user.home),
             "name": user.name,
             "real_name": user.name,
             "is_admin": user.is_admin,
@@ -405,9 +409,9 @@ class WebApi:
             "bot_user_id": workspace.bot_user,
             "refresh_token": refresh,
             "expires_in": 43_200,
-            "team": {"id": workspace.id, "name": "Test"},
+            "team": None if workspace.is_all else {"id": workspace.id, "name": "Test"},
             "enterprise": {"id": workspace.enterprise, "name": "Org"} if workspace.enterprise else None,
-            "is_enterprise_install": False,
+            "is_enterprise_install": workspace.is_all,
         }
 
     # Files and response addresses

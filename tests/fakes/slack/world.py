@@ -22,12 +22,13 @@ TIERS = {"1": 1, "2": 20, "3": 50, "4": 100}
 
 @dataclass(kw_only=True)
 class User:
-    """Somebody."""
+    """Somebody; ``home`` is their team when it is another one (Slack Connect)."""
 
     id: str
     name: str
     locale: str = "en-US"
     is_admin: bool = False
+    home: str = ""
     is_bot: bool = False
 
 
@@ -105,13 +106,14 @@ class Message:
 
 @dataclass(kw_only=True)
 class Workspace:
-    """One team with our bot in it."""
+    """One team with our bot in it; ``is_all``: the bot is installed in all teams of its enterprise at once."""
 
     id: str
     token: str
     bot_user: str
     bot: str
     enterprise: str | None = None
+    is_all: bool = False
     scopes: str = ALL_SCOPES
     users: dict[str, User] = field(default_factory=dict)
     channels: dict[str, Channel] = field(default_factory=dict)
@@ -131,7 +133,10 @@ class Fault:
 
 
 class World:
-    """Everything Slack knows. ``ready_after``: seconds until a file is looked at; ``strict_rates``: tiers hold."""
+    """Everything Slack knows. ``ready_after``: seconds until a file is looked at; ``strict_rates``: tiers hold.
+
+    ``date``: what its clock says, where it is not ours.
+    """
 
     def __init__(self, *, ready_after: float = 0.0, share_after: float = 0.0, strict_rates: bool = False) -> None:
         self.workspaces: dict[str, Workspace] = {}
@@ -151,6 +156,7 @@ class World:
         self.strict_rates = strict_rates
         self.statuses: list[Json] = []
         self.limited: Counter[str] = Counter()
+        self.date = ""
         self._used: defaultdict[tuple[str, str], deque[float]] = defaultdict(deque)
         self._numbers = itertools.count(1)
         self._stamps = itertools.count(int(time.time()))
