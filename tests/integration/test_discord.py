@@ -322,6 +322,7 @@ async def test_a_direct_copy_goes_on_in_the_guild_it_came_from(place: Place) -> 
     direct = fake.direct(ana)
     fake.reacts(ana, result, "✉️")
     copy = await fake.sees("a fox", channel=direct, files=1)
+    await fake.sees("Sent v1", channel=direct)
     fake.says(ana, "make it night", direct)
     night = await fake.sees("make it night", channel=direct, button="Edit", files=1)
     assert (await place.steps(ana))[-1].parent == (await place.steps(ana))[0].id
