@@ -112,7 +112,8 @@ class Api:
             async with asyncio.timeout(seconds):
                 return await self._client.http.request(_route(method, path, ids), **body)
         except discord.HTTPException as error:
-            if error.code in NO_ACCESS and channel:
+            # What may not be read may still be written to: without its history, say.
+            if error.code in NO_ACCESS and channel and method != "GET":
                 self._closed[channel] = time.monotonic() + CLOSED_SECONDS
             raise DiscordError(error.code, error.status) from None
         except discord.RateLimited:

@@ -16,9 +16,9 @@ import discord
 import structlog
 
 from adapters.discord import decode, render
-from adapters.discord.api import Api, DiscordError, Upload
+from adapters.discord.api import NO_ACCESS, Api, DiscordError, Upload
 from adapters.discord.files import Files
-from adapters.discord.pictures import Pictures, Prepared, same_pictures
+from adapters.discord.pictures import Pictures, same_pictures
 from adapters.discord.places import Places, channel_id, is_direct
 from adapters.discord.store import DiscordStore
 from core.errors import DeliveryError, Rejected
@@ -212,16 +212,11 @@ class DiscordChat:
         if post.tone is Tone.STATUS and not self._may_tell(channel_id(sent.place)):
             return sent
         ids = {"channel_id": channel_id(sent.place), "message_id": sent.message}
-        prepared = Prepared()
-        attachments: Sequence[dict[str, Any]] | None = None
-        if post.pictures:
-            shown = await self._api.call("GET", MESSAGE, ids)
-            if not same_pictures(shown.get("attachments") or (), post.pictures):
-                prepared = await self._pictures.prepare(sent.place, post)
-                attachments = prepared.attachments
-        elif post.tone is not Tone.STATUS:
-            attachments = ()
-        await self._change(sent, render.message(prepared.on(post), attachments), prepared.uploads)
+        if post.pictures and not same_pictures(await self._files_of(ids), post.pictures):
+            await self._show(sent, post)
+        else:
+            keeps = post.pictures or post.tone is Tone.STATUS
+            await self._change(sent, render.message(post, None if keeps else ()))
         return sent
 
     async def find(self, place: Place, job: str) -> Sent | None:
@@ -269,7 +264,7 @@ class DiscordChat:
         try:
             return await self._send(place, post, replies_to, limit)
         except DiscordError as error:
-            if error.code in TOO_LARGE or error.status == 413:
+            if _is_too_large(error):
                 return await self._send(place, post, replies_to, limit // 4)
             if error.code == NO_HISTORY:
                 return await self._send(place, post, "", limit)
@@ -287,7 +282,31 @@ class DiscordChat:
             await self._store.sent_directly(channel_id(place), int(said["id"]), place.workspace)
         return Sent(place=place, message=str(said["id"]))
 
-    async def _change(self, sent: Sent, message: Mapping[str, Any], uploads: Sequence[Upload]) -> None:
+    async def _files_of(self, ids: Mapping[str, str]) -> Sequence[Mapping[str, Any]]:
+        """What a message of ours shows; as nothing where we may write but not read."""
+        try:
+            shown = await self._api.call("GET", MESSAGE, ids)
+        except DiscordError as error:
+            if error.code not in NO_ACCESS:
+                raise
+            return ()
+        return shown.get("attachments") or ()
+
+    async def _show(self, sent: Sent, post: Post) -> None:
+        """Change it to one with pictures."""
+        limit = await self._places.largest(sent.place)
+        try:
+            await self._show_within(sent, post, limit)
+        except DiscordError as error:
+            if not _is_too_large(error):
+                raise
+            await self._show_within(sent, post, limit // 4)
+
+    async def _show_within(self, sent: Sent, post: Post, limit: int) -> None:
+        prepared = await self._pictures.prepare(sent.place, post, limit)
+        await self._change(sent, render.message(prepared.on(post), prepared.attachments), prepared.uploads)
+
+    async def _change(self, sent: Sent, message: Mapping[str, Any], uploads: Sequence[Upload] = ()) -> None:
         ids = {"channel_id": channel_id(sent.place), "message_id": sent.message}
         try:
             await self._api.call("PATCH", MESSAGE, ids, message, uploads)
@@ -372,6 +391,10 @@ class DiscordChat:
                 await self._api.call("DELETE", ORIGINAL, answer.ids)
         except DiscordError as error:
             log.debug("not_settled", code=error.code)
+
+
+def _is_too_large(error: DiscordError) -> bool:
+    return error.code in TOO_LARGE or error.status == 413
 
 
 def _is_word(post: Post) -> bool:
