@@ -75,7 +75,7 @@ class Many(Ears, discord.AutoShardedClient):
 
 
 def _guard(client: discord.Client) -> None:
-    """One event that discord.py cannot read must not end its client, and with it the session (a private name: tested)."""
+    """One event that discord.py cannot read must not end its client and its session (a private name: tested)."""
     parsers = client._connection.parsers
     parsers.update({event: _guarded(event, read) for event, read in parsers.items()})
 
