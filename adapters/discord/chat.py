@@ -216,7 +216,9 @@ class DiscordChat:
             await self._show(sent, post)
         else:
             keeps = post.pictures or post.tone is Tone.STATUS
-            await self._change(sent, render.message(post, None if keeps else ()))
+            await self._change(
+                sent, render.message(await self._pictures.linked(sent.place, post), None if keeps else ())
+            )
         return sent
 
     async def find(self, place: Place, job: str) -> Sent | None:
