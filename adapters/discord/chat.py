@@ -199,9 +199,7 @@ class DiscordChat:
         except DiscordError as error:
             if not error.permanent or is_direct(place):
                 raise
-            sent = await self._say(await self.private_place(place, to), post)
-            await self._settle(answer, say("discord.closed_channel", await self._told_in(to.id) or self._locale))
-            return sent
+            return await self._post_elsewhere(place, post, to, answer)
         await self._settle(answer)
         return sent
 
@@ -334,6 +332,17 @@ class DiscordChat:
                 post = replace(post, text=say("discord.direct_closed", locale), pictures=(), buttons=(), menu=())
             return await self._say(place, replace(post, private=False), reply.get("message", ""))
         await self._settle(answer, say("discord.sent_directly", locale, link=await self.link(sent)))
+        return sent
+
+    async def _post_elsewhere(self, place: Place, post: Post, to: Person, answer: Answer | None) -> Sent:
+        """The channel is closed to us: in a direct message; where those are closed as well, in the answer."""
+        try:
+            sent = await self._say(await self.private_place(place, to), post)
+        except DiscordError as error:
+            if answer is None or not error.permanent:
+                raise
+            return await self._respond(answer, place, post)
+        await self._settle(answer, say("discord.closed_channel", await self._told_in(to.id) or self._locale))
         return sent
 
     def _may_tell(self, channel: str) -> bool:
