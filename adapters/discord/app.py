@@ -80,9 +80,9 @@ class DiscordApp:
             sign = "+" if wish.added else "-"
             await self._keep(replace(wish, key=f"{wish.key}{sign}{times}"))
 
-    async def left(self, guild: int) -> None:
+    async def left(self, guild: int, member_since: int = 0) -> None:
         """We were removed from a guild."""
-        await self._keep(decode.left(guild))
+        await self._keep(decode.left(guild, member_since))
 
     # Interactions
 

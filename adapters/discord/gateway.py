@@ -53,7 +53,8 @@ class Ears(discord.Client):
 
     async def on_guild_remove(self, guild: discord.Guild) -> None:
         """We were removed; a guild that is only unavailable does not come here."""
-        await _safely(self.app.left(guild.id))
+        joined = guild.me.joined_at if guild.me else None  # type: ignore[truthy-bool]  # not in every cache
+        await _safely(self.app.left(guild.id, int(joined.timestamp()) if joined else 0))
 
 
 class One(Ears):
