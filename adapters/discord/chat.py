@@ -22,6 +22,7 @@ from adapters.discord.pictures import Pictures, same_pictures
 from adapters.discord.places import Places, channel_id, is_direct
 from adapters.discord.store import DiscordStore
 from core.errors import DeliveryError, Rejected
+from core.failpoints import failpoint
 from core.flow import hear
 from core.forms import FieldKind, Form
 from core.messages import nearest, say
@@ -194,13 +195,15 @@ class DiscordChat:
                 answer = None
         if post.private and not is_direct(place):
             return await self._post_alone(place, post, to, answer, reply)
+        if answer and post.job:
+            await self._store.thinks(post.job, answer.interaction, answer.app, answer.token)
         try:
             sent = await self._say(place, post, reply.get("message", ""))
         except DiscordError as error:
             if not error.permanent or is_direct(place):
                 raise
             return await self._post_elsewhere(place, post, to, answer)
-        await self._settle(answer)
+        await self._settle(answer, job=post.job)
         return sent
 
     async def update(self, sent: Sent, post: Post) -> Sent:
@@ -229,6 +232,7 @@ class DiscordChat:
             raise
         for message in found:
             if str(message["author"]["id"]) == str(self._api.us) and job in _jobs_of(message):
+                await self._settle_left(job)
                 return Sent(place=place, message=str(message["id"]))
         return None
 
@@ -390,10 +394,26 @@ class DiscordChat:
         await self._api.call("PATCH", ORIGINAL, answer.ids, message, prepared.uploads)
         return sent
 
-    async def _settle(self, answer: Answer | None, text: str = "") -> None:
+    async def _settle_left(self, job: str) -> None:
+        """What an earlier process posted without coming to settle the answer."""
+        known = await self._store.thinking(job)
+        if known is not None and _is_alive(known[0]):
+            await self._settle(Answer(interaction=known[0], app=known[1], token=known[2]), job=job)
+
+    async def _settle(self, answer: Answer | None, text: str = "", job: str = "") -> None:
         """Nobody must think that we still think: say where it went, or take the answer away."""
         if answer is None:
             return
+        failpoint("settle.before")
+        for is_last in (False, True):
+            if await self._settle_once(answer, text) or is_last:
+                break
+        if job:
+            await self._store.settled(job)
+        failpoint("settle.after")
+
+    async def _settle_once(self, answer: Answer, text: str) -> bool:
+        """False when it may succeed another time."""
         try:
             if text:
                 message = render.message(Post(tone=Tone.NOTE, text=""))
@@ -402,6 +422,8 @@ class DiscordChat:
                 await self._api.call("DELETE", ORIGINAL, answer.ids)
         except DiscordError as error:
             log.debug("not_settled", code=error.code)
+            return error.permanent
+        return True
 
 
 def _is_too_large(error: DiscordError) -> bool:
