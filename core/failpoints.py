@@ -24,6 +24,8 @@ NAMES = (
     "answer.after_post",
     "share.after_upload",
     "share.after_complete",
+    "settle.before",
+    "settle.after",
     "say.after_post",
     "submit.before_intent",
     "submit.after_intent",

@@ -125,7 +125,8 @@ class Api:
             async with asyncio.timeout(seconds):
                 return await self._client.http.request(_route(method, path, ids), **body)
         except discord.HTTPException as error:
-            if error.code in NO_ACCESS and channel:
+            # What may not be read may still be written to: without its history, say.
+            if error.code in NO_ACCESS and channel and method != "GET":
                 self._closed[channel] = time.monotonic() + CLOSED_SECONDS
             raise DiscordError(error.code, error.status) from None
         except discord.RateLimited:
@@ -135,15 +136,24 @@ class Api:
             raise DiscordError(0) from None
 
     async def answer(self, reply: Mapping[str, str], kind: int, data: Mapping[str, Any] | None = None) -> None:
-        """The one first answer to an interaction. Raises DiscordError; one given already is as good."""
+        """The one first answer to an interaction. Raises DiscordError; one given already is as good.
+
+        One that gets lost is given once more: whatever became of the first, there is one answer then.
+        """
         payload = {"type": kind} if data is None else {"type": kind, "data": data}
         ids = {"webhook_id": reply["interaction"], "webhook_token": reply["token"]}
-        try:
-            path = "/interactions/{webhook_id}/{webhook_token}/callback"
-            await self.call("POST", path, ids, payload, seconds=ANSWER_SECONDS)
-        except DiscordError as error:
-            if error.code != ANSWERED:
-                raise
+        path = "/interactions/{webhook_id}/{webhook_token}/callback"
+        ends = time.monotonic() + ANSWER_SECONDS
+        for is_last in (False, True):
+            try:
+                await self.call("POST", path, ids, payload, seconds=ends - time.monotonic())
+            except DiscordError as error:
+                if error.code == ANSWERED:
+                    return
+                if error.permanent or is_last or time.monotonic() > ends:
+                    raise
+            else:
+                return
 
     def _must_be_open(self, channel: str) -> None:
         now = time.monotonic()

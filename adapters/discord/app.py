@@ -5,7 +5,8 @@ after any restart, and also when its message has changed since: discord.py's vie
 """
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
 from dataclasses import replace
 from typing import Any
 
@@ -26,7 +27,7 @@ from core.service import ASKS_FIRST, Service
 from core.types import Action, Request
 
 PATIENCE = 2.0
-"""Seconds the commit may take; Discord waits three for the acknowledgement."""
+"""Seconds our database may take; Discord waits three for the acknowledgement."""
 AGAIN = (0.0, 1.0, 5.0, 20.0)
 """Seconds before each try to keep a message or reaction: the gateway tells of it only once."""
 MESSAGE, THINKING, CHOICES, MODAL = 4, 5, 8, 9
@@ -80,9 +81,9 @@ class DiscordApp:
             sign = "+" if wish.added else "-"
             await self._keep(replace(wish, key=f"{wish.key}{sign}{times}"))
 
-    async def left(self, guild: int) -> None:
+    async def left(self, guild: int, member_since: int = 0) -> None:
         """We were removed from a guild."""
-        await self._keep(decode.left(guild))
+        await self._keep(decode.left(guild, member_since))
 
     # Interactions
 
@@ -115,12 +116,8 @@ class DiscordApp:
 
     async def _hear(self, wish: Request) -> None:
         """Kept, then acknowledged: the person sees that we think, until the first words come."""
-        try:
-            async with asyncio.timeout(PATIENCE):
-                await self._service.hear(wish)
-        except (TimeoutError, SQLAlchemyError, OSError):
-            log.exception("not_kept")
-            raise Rejected("refuse.busy") from None
+        async with _in_time():
+            await self._service.hear(wish)
         await self._think(wish)
 
     async def _think(self, wish: Request) -> None:
@@ -133,16 +130,18 @@ class DiscordApp:
 
     async def _open(self, meant: Request) -> None:
         """Show the form of a button, a menu or a command without words."""
-        wish = await self._complete(meant)
-        if wish.message:
-            wish = await self._shown_in(wish)
-        form = await self._service.ask(wish)
-        await asking.ask(self._tools, wish, form)
+        async with _in_time():
+            wish = await self._complete(meant)
+            if wish.message:
+                wish = await self._shown_in(wish)
+            form = await self._service.ask(wish)
+            await asking.ask(self._tools, wish, form)
 
     async def _turn_to(self, wish: Request, page: int) -> None:
         """A page of a form that was offered before."""
-        asked = await self._chat.asked(replace(wish, locale=wish.locale or self._locale))
-        pages = render.pages(await self._service.ask(asked))
+        async with _in_time():
+            asked = await self._chat.asked(replace(wish, locale=wish.locale or self._locale))
+            pages = render.pages(await self._service.ask(asked))
         if page >= len(pages):
             raise Rejected("button.unknown")
         await self._api.answer(wish.reply, MODAL, render.modal(pages[page], wish.reply["asked"]))
@@ -195,3 +194,14 @@ class DiscordApp:
                 log.exception("not_kept")
             else:
                 return
+
+
+@asynccontextmanager
+async def _in_time() -> AsyncIterator[None]:
+    """Raises Rejected when our database takes longer than Discord waits."""
+    try:
+        async with asyncio.timeout(PATIENCE):
+            yield
+    except (TimeoutError, SQLAlchemyError, OSError):
+        log.exception("not_kept")
+        raise Rejected("refuse.busy") from None

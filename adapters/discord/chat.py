@@ -16,12 +16,13 @@ import discord
 import structlog
 
 from adapters.discord import decode, render
-from adapters.discord.api import Api, DiscordError, Upload
+from adapters.discord.api import NO_ACCESS, Api, DiscordError, Upload
 from adapters.discord.files import Files
-from adapters.discord.pictures import Pictures, Prepared, same_pictures
+from adapters.discord.pictures import Pictures, same_pictures
 from adapters.discord.places import Places, channel_id, is_direct
 from adapters.discord.store import DiscordStore
 from core.errors import DeliveryError, Rejected
+from core.failpoints import failpoint
 from core.flow import hear
 from core.forms import FieldKind, Form
 from core.messages import nearest, say
@@ -198,15 +199,15 @@ class DiscordChat:
                 answer = None
         if post.private and not is_direct(place):
             return await self._post_alone(place, post, to, answer, reply)
+        if answer and post.job:
+            await self._store.thinks(post.job, answer.interaction, answer.app, answer.token)
         try:
             sent = await self._say(place, post, reply.get("message", ""))
         except DiscordError as error:
             if not error.permanent or is_direct(place):
                 raise
-            sent = await self._say(await self.private_place(place, to), post)
-            await self._settle(answer, say("discord.closed_channel", await self._told_in(to.id) or self._locale))
-            return sent
-        await self._settle(answer)
+            return await self._post_elsewhere(place, post, to, answer)
+        await self._settle(answer, job=post.job)
         return sent
 
     async def update(self, sent: Sent, post: Post) -> Sent:
@@ -216,16 +217,13 @@ class DiscordChat:
         if post.tone is Tone.STATUS and not self._may_tell(channel_id(sent.place)):
             return sent
         ids = {"channel_id": channel_id(sent.place), "message_id": sent.message}
-        prepared = Prepared()
-        attachments: Sequence[dict[str, Any]] | None = None
-        if post.pictures:
-            shown = await self._api.call("GET", MESSAGE, ids)
-            if not same_pictures(shown.get("attachments") or (), post.pictures):
-                prepared = await self._pictures.prepare(sent.place, post)
-                attachments = prepared.attachments
-        elif post.tone is not Tone.STATUS:
-            attachments = ()
-        await self._change(sent, render.message(prepared.on(post), attachments), prepared.uploads)
+        if post.pictures and not same_pictures(await self._files_of(ids), post.pictures):
+            await self._show(sent, post)
+        else:
+            keeps = post.pictures or post.tone is Tone.STATUS
+            await self._change(
+                sent, render.message(await self._pictures.linked(sent.place, post), None if keeps else ())
+            )
         return sent
 
     async def find(self, place: Place, job: str) -> Sent | None:
@@ -238,6 +236,7 @@ class DiscordChat:
             raise
         for message in found:
             if str(message["author"]["id"]) == str(self._api.us) and job in _jobs_of(message):
+                await self._settle_left(job)
                 return Sent(place=place, message=str(message["id"]))
         return None
 
@@ -273,7 +272,7 @@ class DiscordChat:
         try:
             return await self._send(place, post, replies_to, limit)
         except DiscordError as error:
-            if error.code in TOO_LARGE or error.status == 413:
+            if _is_too_large(error):
                 return await self._send(place, post, replies_to, limit // 4)
             if error.code == NO_HISTORY:
                 return await self._send(place, post, "", limit)
@@ -291,7 +290,31 @@ class DiscordChat:
             await self._store.sent_directly(channel_id(place), int(said["id"]), place.workspace)
         return Sent(place=place, message=str(said["id"]))
 
-    async def _change(self, sent: Sent, message: Mapping[str, Any], uploads: Sequence[Upload]) -> None:
+    async def _files_of(self, ids: Mapping[str, str]) -> Sequence[Mapping[str, Any]]:
+        """What a message of ours shows; as nothing where we may write but not read."""
+        try:
+            shown = await self._api.call("GET", MESSAGE, ids)
+        except DiscordError as error:
+            if error.code not in NO_ACCESS:
+                raise
+            return ()
+        return shown.get("attachments") or ()
+
+    async def _show(self, sent: Sent, post: Post) -> None:
+        """Change it to one with pictures."""
+        limit = await self._places.largest(sent.place)
+        try:
+            await self._show_within(sent, post, limit)
+        except DiscordError as error:
+            if not _is_too_large(error):
+                raise
+            await self._show_within(sent, post, limit // 4)
+
+    async def _show_within(self, sent: Sent, post: Post, limit: int) -> None:
+        prepared = await self._pictures.prepare(sent.place, post, limit)
+        await self._change(sent, render.message(prepared.on(post), prepared.attachments), prepared.uploads)
+
+    async def _change(self, sent: Sent, message: Mapping[str, Any], uploads: Sequence[Upload] = ()) -> None:
         ids = {"channel_id": channel_id(sent.place), "message_id": sent.message}
         try:
             await self._api.call("PATCH", MESSAGE, ids, message, uploads)
@@ -317,6 +340,17 @@ class DiscordChat:
                 post = replace(post, text=say("discord.direct_closed", locale), pictures=(), buttons=(), menu=())
             return await self._say(place, replace(post, private=False), reply.get("message", ""))
         await self._settle(answer, say("discord.sent_directly", locale, link=await self.link(sent)))
+        return sent
+
+    async def _post_elsewhere(self, place: Place, post: Post, to: Person, answer: Answer | None) -> Sent:
+        """The channel is closed to us: in a direct message; where those are closed as well, in the answer."""
+        try:
+            sent = await self._say(await self.private_place(place, to), post)
+        except DiscordError as error:
+            if answer is None or not error.permanent:
+                raise
+            return await self._respond(answer, place, post)
+        await self._settle(answer, say("discord.closed_channel", await self._told_in(to.id) or self._locale))
         return sent
 
     def _may_tell(self, channel: str) -> bool:
@@ -364,10 +398,26 @@ class DiscordChat:
         await self._api.call("PATCH", ORIGINAL, answer.ids, message, prepared.uploads)
         return sent
 
-    async def _settle(self, answer: Answer | None, text: str = "") -> None:
+    async def _settle_left(self, job: str) -> None:
+        """What an earlier process posted without coming to settle the answer."""
+        known = await self._store.thinking(job)
+        if known is not None and _is_alive(known[0]):
+            await self._settle(Answer(interaction=known[0], app=known[1], token=known[2]), job=job)
+
+    async def _settle(self, answer: Answer | None, text: str = "", job: str = "") -> None:
         """Nobody must think that we still think: say where it went, or take the answer away."""
         if answer is None:
             return
+        failpoint("settle.before")
+        for is_last in (False, True):
+            if await self._settle_once(answer, text) or is_last:
+                break
+        if job:
+            await self._store.settled(job)
+        failpoint("settle.after")
+
+    async def _settle_once(self, answer: Answer, text: str) -> bool:
+        """False when it may succeed another time."""
         try:
             if text:
                 message = render.message(Post(tone=Tone.NOTE, text=""))
@@ -376,6 +426,12 @@ class DiscordChat:
                 await self._api.call("DELETE", ORIGINAL, answer.ids)
         except DiscordError as error:
             log.debug("not_settled", code=error.code)
+            return error.permanent
+        return True
+
+
+def _is_too_large(error: DiscordError) -> bool:
+    return error.code in TOO_LARGE or error.status == 413
 
 
 def _is_word(post: Post) -> bool:

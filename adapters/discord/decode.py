@@ -119,7 +119,7 @@ def opened(interaction: discord.Interaction) -> tuple[Request, int]:
 
 
 def merged(request: Request, asked: Request) -> Request:
-    """What was filled in, on top of what it was asked for."""
+    """What was filled in, on top of what it was asked for; who runs one guild does not thereby run another."""
     given = {**asked.given, **settled(request.given, asked.action)}
     function = given.pop(FUNCTION, "")
     named = f"wanx.{function}"
@@ -133,6 +133,7 @@ def merged(request: Request, asked: Request) -> Request:
         target=asked.target,
         index=asked.index,
         reply={name: value for name, value in request.reply.items() if name != "asked"},
+        is_admin=request.is_admin and request.place.workspace == asked.place.workspace,
     )
 
 
@@ -269,10 +270,10 @@ def reacted(event: discord.RawReactionActionEvent, channel: Channel, us: int) ->
     )
 
 
-def left(guild: int) -> Request:
-    """We were removed from a guild."""
+def left(guild: int, member_since: int = 0) -> Request:
+    """We were removed from a guild; whoever is invited again and leaves again is forgotten again."""
     return Request(
-        key=f"left:{guild}",
+        key=f"left:{guild}:{member_since}",
         place=Place(platform=PLATFORM, workspace=str(guild), channel=""),
         person=Person(id="", name=""),
         locale="",

@@ -9,6 +9,7 @@ import logging
 import time
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
+from typing import Any
 
 import discord
 import structlog
@@ -52,7 +53,8 @@ class Ears(discord.Client):
 
     async def on_guild_remove(self, guild: discord.Guild) -> None:
         """We were removed; a guild that is only unavailable does not come here."""
-        await _safely(self.app.left(guild.id))
+        joined = guild.me.joined_at if guild.me else None  # type: ignore[truthy-bool]  # not in every cache
+        await _safely(self.app.left(guild.id, int(joined.timestamp()) if joined else 0))
 
 
 class One(Ears):
@@ -71,6 +73,23 @@ class Many(Ears, discord.AutoShardedClient):
     def is_alive(self) -> bool:
         """Is every one connected?"""
         return self.is_ready() and not any(one.is_closed() for one in self.shards.values())
+
+
+def _guard(client: discord.Client) -> None:
+    """One event that discord.py cannot read must not end its client and its session (a private name: tested)."""
+    parsers = client._connection.parsers
+    parsers.update({event: _guarded(event, read) for event, read in parsers.items()})
+
+
+def _guarded(event: str, read: Callable[[Any], Any]) -> Callable[[Any], Any]:
+    def carefully(data: Any) -> Any:
+        try:
+            return read(data)
+        except Exception as error:
+            log.error("event_unreadable", event_name=event, error=type(error).__name__)
+            return None
+
+    return carefully
 
 
 async def _safely(what: Awaitable[None]) -> None:
@@ -153,7 +172,6 @@ class Gateway:
         except discord.ConnectionClosed as error:
             return error.code
         except Exception as error:
-            # One event that discord.py cannot read ends its client (reference/discord.md §0).
             log.warning("discord_client_broke", error=type(error).__name__)
         return 0
 
@@ -171,6 +189,7 @@ class Gateway:
             allowed_mentions=discord.AllowedMentions.none(),
         )
         made.app = self._app
+        _guard(made)
         return made
 
     async def _watch(self) -> None:

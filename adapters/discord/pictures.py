@@ -65,6 +65,12 @@ class Pictures:
         made = [await self._one(place, post, one, limit, hidden) for one in post.pictures]
         return Prepared(uploads=tuple(one for one, _ in made), links=tuple(link for _, link in made if link))
 
+    async def linked(self, place: Place, post: Post) -> Post:
+        """The post with the links it has had since its pictures were shown, where they stay as they are."""
+        limit = min(await self._places.largest(place), WHOLE // max(1, len(post.pictures)))
+        smaller = [one for one in post.pictures if one.picture and one.picture.length > limit]
+        return Prepared(links=tuple(link for one in smaller if (link := self._link(place, post, one)))).on(post)
+
     async def _one(
         self, place: Place, post: Post, one: Shown, limit: int, hidden: set[str]
     ) -> tuple[Upload, Button | None]:

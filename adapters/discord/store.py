@@ -30,6 +30,15 @@ answers = Table(
     Column("token", Text, nullable=False),
     Column("created", String(40), nullable=False, index=True),
 )
+thinking = Table(
+    "discord_thinking",
+    metadata,
+    Column("job", String(64), primary_key=True),
+    Column("interaction", String(20), nullable=False),
+    Column("app", String(20), nullable=False),
+    Column("token", Text, nullable=False),
+    Column("created", String(40), nullable=False, index=True),
+)
 direct = Table(
     "discord_direct",
     metadata,
@@ -77,7 +86,7 @@ class DiscordStore:
         before = (datetime.now(UTC) - ASKED_LIFE).isoformat()
         async with self._engine.begin() as connection:
             await connection.run_sync(metadata.create_all)
-            for table in (asked, answers):
+            for table in (asked, answers, thinking):
                 await connection.execute(delete(table).where(table.c.created < before))
 
     async def close(self) -> None:
@@ -105,6 +114,22 @@ class DiscordStore:
         async with self._engine.begin() as connection:
             row = (await connection.execute(query)).first()
         return (row.app, row.token) if row else None
+
+    async def thinks(self, job: str, interaction: str, app: str, token: str) -> None:
+        """A message of the job is about to be posted, and the answer must be settled then."""
+        await self._put(thinking, job=job, interaction=interaction, app=app, token=token, created=_now())
+
+    async def thinking(self, job: str) -> tuple[str, str, str] | None:
+        """Interaction, app and token of the answer that nobody has settled yet."""
+        query = select(thinking.c.interaction, thinking.c.app, thinking.c.token).where(thinking.c.job == job)
+        async with self._engine.begin() as connection:
+            row = (await connection.execute(query)).first()
+        return (row.interaction, row.app, row.token) if row else None
+
+    async def settled(self, job: str) -> None:
+        """Nobody thinks that we still think."""
+        async with self._engine.begin() as connection:
+            await connection.execute(delete(thinking).where(thinking.c.job == job))
 
     async def sent_directly(self, channel: str, message: int, workspace: str) -> None:
         """A message of ours in a direct channel, and the workspace it belongs to."""

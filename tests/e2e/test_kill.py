@@ -18,8 +18,8 @@ from core import failpoints
 from core.types import Action
 from tests.fakes.killing import KilledBot, check_corpse, check_end, forking_parent, killed_bot, wish
 
-IN_A_JOB = [name for name in failpoints.NAMES if not name.startswith(("answer", "share"))]
-"""The others are reached on a platform only: tests/e2e/test_slack_kill.py."""
+IN_A_JOB = [name for name in failpoints.NAMES if not name.startswith(("answer", "share", "settle"))]
+"""The others are reached on a platform only: tests/e2e/test_slack_kill.py, test_discord_kill.py."""
 RANDOM_KILLS = 200 - len(IN_A_JOB)
 KILLS_A_LAP = 40
 SEED = 20261120
