@@ -141,7 +141,8 @@ class DiscordApp:
         """A page of a form that was offered before."""
         async with _in_time():
             asked = await self._chat.asked(replace(wish, locale=wish.locale or self._locale))
-            pages = render.pages(await self._service.ask(asked))
+            form = await self._service.ask(asked)
+        pages = render.pages(render.filled(form, asked.given))
         if page >= len(pages):
             raise Rejected("button.unknown")
         await self._api.answer(wish.reply, MODAL, render.modal(pages[page], wish.reply["asked"]))

@@ -95,9 +95,12 @@ class DiscordChat:
         """What a form was asked for, the language, the workspace of a direct message, pictures replied to."""
         request = replace(request, locale=await self._locale_of(request))
         if "asked" in request.reply:
-            return decode.merged(request, await self.asked(request))
-        if "interaction" in request.reply:
+            request = decode.merged(request, await self.asked(request))
+        elif "interaction" in request.reply:
             request = await self.placed(request)
+        if "interaction" in request.reply and request.action.makes_pictures:
+            # Should it be refused, what was written is not lost: a form brings it back.
+            await self._store.ask(request.reply["interaction"], request)
         return await self._looked_at(request) if "look" in request.reply else request
 
     async def placed(self, request: Request) -> Request:
@@ -160,6 +163,9 @@ class DiscordChat:
         # Not the head's picture, as that is not what was pointed at: fetching this one says why.
         return replace(request, attachments=(Attachment(ref=NOTHING),))
 
+    async def _language(self, person: Person) -> str:
+        return await self._told_in(person.id) or self._locale
+
     # The Chat port
 
     async def ask(self, form: Form, request: Request) -> bool:
@@ -170,6 +176,7 @@ class DiscordChat:
         request = replace(request, target=form.target, index=form.index, action=form.action)
         await self._store.ask(answer.interaction, request)
         is_first = request.reply.get("first") == "yes"
+        form = render.filled(form, request.given)
         pages = render.pages(form)
         try:
             if is_first and len(pages) == 1:
@@ -192,7 +199,7 @@ class DiscordChat:
         answer = self._answer_of(reply)
         if answer and (answer.only or _is_word(post)):
             try:
-                return await self._respond(answer, place, post)
+                return await self._respond(answer, place, post, to)
             except DiscordError as error:
                 if not error.permanent:
                     raise
@@ -328,14 +335,14 @@ class DiscordChat:
         self, place: Place, post: Post, to: Person, answer: Answer | None, reply: Mapping[str, str]
     ) -> Sent:
         """In a direct message; where those are closed, in the answer, and words as a reply rather than nowhere."""
-        locale = await self._told_in(to.id) or self._locale
+        locale = await self._language(to)
         try:
             sent = await self._say(await self.private_place(place, to), post)
         except DiscordError as error:
             if error.code not in NO_DIRECT:
                 raise
             if answer:
-                return await self._respond(answer, place, post)
+                return await self._respond(answer, place, post, to)
             if post.tone not in {Tone.NOTE, Tone.REFUSAL}:
                 post = replace(post, text=say("discord.direct_closed", locale), pictures=(), buttons=(), menu=())
             return await self._say(place, replace(post, private=False), reply.get("message", ""))
@@ -349,8 +356,8 @@ class DiscordChat:
         except DiscordError as error:
             if answer is None or not error.permanent:
                 raise
-            return await self._respond(answer, place, post)
-        await self._settle(answer, say("discord.closed_channel", await self._told_in(to.id) or self._locale))
+            return await self._respond(answer, place, post, to)
+        await self._settle(answer, say("discord.closed_channel", await self._language(to)))
         return sent
 
     def _may_tell(self, channel: str) -> bool:
@@ -372,9 +379,11 @@ class DiscordChat:
         only = reply.get("only") == "yes"
         return Answer(interaction=reply["interaction"], app=reply["app"], token=reply["token"], only=only)
 
-    async def _respond(self, answer: Answer, place: Place, post: Post) -> Sent:
+    async def _respond(self, answer: Answer, place: Place, post: Post, to: Person) -> Sent:
         prepared = await self._pictures.prepare(place, post)
         message = render.message(prepared.on(post), prepared.attachments)
+        if post.tone is Tone.REFUSAL and await self._store.asked(answer.interaction):
+            message["components"].append(render.again(answer.interaction, await self._language(to)))
         if answer.only and _is_word(post):
             # The answer itself may be for all to see; what follows it need not be, once it is gone.
             await self._settle(answer)

@@ -120,7 +120,8 @@ def opened(interaction: discord.Interaction) -> tuple[Request, int]:
 
 def merged(request: Request, asked: Request) -> Request:
     """What was filled in, on top of what it was asked for; who runs one guild does not thereby run another."""
-    given = {**asked.given, **settled(request.given, asked.action)}
+    kept = {name: value for name, value in asked.given.items() if name not in request.given}
+    given = {**kept, **settled(request.given, asked.action)}
     function = given.pop(FUNCTION, "")
     named = f"wanx.{function}"
     return replace(

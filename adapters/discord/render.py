@@ -4,11 +4,13 @@ Every word is escaped: nothing in it is read as a mention, a link or a format.
 """
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 from core.actions import encode
-from core.forms import Field, FieldKind, Form
+from core.forms import Choice, Field, FieldKind, Form
+from core.messages import say
 from core.speech import Button, ButtonKind, Post
 
 Payload = dict[str, Any]
@@ -126,15 +128,13 @@ def pages(form: Form) -> list[Form]:
     return [_with(form, form.fields[at : at + FIELDS]) for at in range(0, len(form.fields), FIELDS)]
 
 
+def filled(form: Form, given: Mapping[str, str]) -> Form:
+    """The form with the options that were typed before it: what is empty in it then is left out on purpose."""
+    return _with(form, [one if one.value else replace(one, value=given.get(one.name, "")) for one in form.fields])
+
+
 def _with(form: Form, fields: Sequence[Field]) -> Form:
-    return Form(
-        action=form.action,
-        title=form.title,
-        submit=form.submit,
-        fields=tuple(fields),
-        target=form.target,
-        index=form.index,
-    )
+    return replace(form, fields=tuple(fields))
 
 
 def _rank(field: Field) -> int:
@@ -148,6 +148,13 @@ def modal(form: Form, asked: str) -> Payload:
         "custom_id": f"m1:{asked}",
         "components": [_labelled(one) for one in form.fields],
     }
+
+
+def again(asked: str, locale: str) -> Payload:
+    """The button that brings back what was written, to be changed."""
+    return _row(
+        [{"type": BUTTON, "style": PRIMARY, "label": say("discord.change", locale), "custom_id": f"p1:{asked}:0"}]
+    )
 
 
 def chooser(form: Form, asked: str, text: str) -> Payload:
@@ -187,13 +194,16 @@ def _element(field: Field) -> Payload:
     if field.kind is FieldKind.FLAG:
         return {"type": TICK, "default": bool(value)}
     if field.kind is FieldKind.CHANNEL:
-        known = [{"id": value, "type": "channel"}] if value else []
-        return _select(CHANNELS, 1, known, channel_types=CHANNEL_KINDS)
+        chosen = [{"id": value, "type": "channel"}] if value else []
+        return _select(CHANNELS, 1, chosen, channel_types=CHANNEL_KINDS)
     if field.kind is FieldKind.PEOPLE:
         people = value.replace(",", " ").split()[:OPTIONS]
         return _select(USERS, OPTIONS, [{"id": one, "type": "user"} for one in people])
     if field.kind is FieldKind.CHOICE:
-        options = [{**_option(one.value, one.label), "default": one.value == value} for one in field.choices[:OPTIONS]]
+        known = field.choices[: OPTIONS - 1]
+        # What was typed may be none of those we offer: it stands among them, to be seen and changed.
+        more = () if not value or value in {one.value for one in known} else (Choice(value=value, label=value),)
+        options = [{**_option(one.value, one.label), "default": one.value == value} for one in (*known, *more)]
         return {"type": STRING, "options": options, "required": required, "min_values": int(required), "max_values": 1}
     most = 1 if field.kind is FieldKind.MASK else 3
     return {"type": FILES, "min_values": int(required), "max_values": most, "required": required}

@@ -82,19 +82,20 @@ class DiscordStore:
         self._insert = postgresql.insert if engine.dialect.name == "postgresql" else sqlite.insert
 
     async def prepare(self) -> None:
-        """Make what is missing, forget what is old."""
-        before = (datetime.now(UTC) - ASKED_LIFE).isoformat()
+        """Make what is missing."""
         async with self._engine.begin() as connection:
             await connection.run_sync(metadata.create_all)
-            for table in (asked, answers, thinking):
-                await connection.execute(delete(table).where(table.c.created < before))
 
     async def close(self) -> None:
         """Let go of the database."""
         await self._engine.dispose()
 
     async def ask(self, interaction: str, request: Request) -> None:
-        """Keep what a form is asked for."""
+        """Keep what a form is asked for; forget what is old."""
+        before = (datetime.now(UTC) - ASKED_LIFE).isoformat()
+        async with self._engine.begin() as connection:
+            for table in (asked, answers, thinking):
+                await connection.execute(delete(table).where(table.c.created < before))
         await self._put(asked, interaction=interaction, request=to_json(request), created=_now())
 
     async def asked(self, interaction: str) -> Request | None:

@@ -186,8 +186,10 @@ async def test_a_command_without_words_opens_a_form_with_pictures_and_options(pl
     assert opened.ack_type == MODAL
     assert field(opened, "pictures")["type"] == 19
     assert field(opened, "prompt")["type"] == 4
-    refused = await fake.submits(ana, opened, {"prompt": "🦊"})
-    assert (await fake.reply(refused)).only_for == ana.id
+    refused = await fake.reply(await fake.submits(ana, opened, {"prompt": "🦊"}))
+    assert refused.only_for == ana.id
+    brought_back = await fake.presses(ana, refused, "Change it")
+    assert field(brought_back, "prompt")["value"] == "🦊"
     pictures = [PHOTOS / "coffee.png", PHOTOS / "chelsea.png"]
     await fake.submits(ana, opened, {"prompt": "put both on a table", "pictures": pictures})
     await fake.sees("put both on a table", button="Edit", files=1)
@@ -201,6 +203,17 @@ async def test_options_given_with_a_command_without_words_are_kept_by_its_form(p
     await fake.sees("a kite", button="Edit", files=2)
     step = (await place.steps(ana))[0]
     assert (step.seed, step.n) == (7, 2)
+
+
+async def test_what_was_refused_comes_back_to_be_changed(place: Place) -> None:
+    fake, ana = place.fake, place.ana
+    refusal = await fake.reply(await fake.command(ana, "draw", {"prompt": "a long story", "ar": "99:1", "seed": 5}))
+    opened = await fake.presses(ana, refusal, "Change it")
+    assert field(opened, "prompt")["value"] == "a long story"
+    await fake.submits(ana, opened, {"ar": "16:9"})
+    await fake.sees("a long story", button="Edit", files=1)
+    step = (await place.steps(ana))[0]
+    assert (step.seed, step.options.ratio) == (5, (16, 9))
 
 
 async def test_every_wanx_function_has_its_own_typed_options(place: Place) -> None:
