@@ -210,6 +210,8 @@ def said(message: discord.Message, us: int) -> Request | None:
     """
     if message.author.bot or message.webhook_id or message.type not in SPOKEN:
         return None
+    if message.guild is None and getattr(message.channel, "guild_id", None) is not None:
+        return None  # A guild that we are not in any more: its words are no direct message.
     guild = message.guild.id if message.guild else None
     where = place(message.channel, message.channel.id, guild)
     mentioned = {one.id for one in message.mentions}

@@ -1,0 +1,253 @@
+"""``easel run`` is killed with SIGKILL while it speaks to Discord: never two results, never none, no dead words.
+
+The process that is killed is forked from one that has imported everything, as a life must begin quickly here.
+"""
+
+import asyncio
+import json
+import os
+import signal
+import sys
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager, suppress
+from pathlib import Path
+
+import pytest
+import pytest_asyncio
+
+from bot.simulator.server import SimulatorConfig, serve
+from core import failpoints
+from tests.conftest import PHOTOS
+from tests.fakes.discord.driver import Discord, discord
+from tests.fakes.discord.things import Fault, Message, User
+
+ROOT = Path(__file__).parents[2]
+PARENT = """
+import json, os, sys
+from bot import cli, run, wiring
+from core import failpoints
+for line in sys.stdin:
+    life = json.loads(line)
+    child = os.fork()
+    if child == 0:
+        os.environ.update(life)
+        failpoints.arm(life.get("FAILPOINTS", ""))
+        sys.argv = ["easel", "run"]
+        cli.main()
+        os._exit(0)
+    print(json.dumps(child), flush=True)
+    print(json.dumps(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])), flush=True)
+"""
+LIFE_SECONDS = 40
+IN_A_COMMAND = [
+    name
+    for name in failpoints.NAMES
+    if name.startswith(("hear.after", "take.after", "announce", "say", "settle", "submit.after_send", "deliver"))
+]
+"""Where something is heard or said; all others are reached on every platform alike: tests/e2e/test_kill.py."""
+
+pytestmark = pytest.mark.asyncio(loop_scope="module")
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def parent() -> AsyncIterator[asyncio.subprocess.Process]:
+    """The process that forks the lives."""
+    environment = {"PATH": os.environ["PATH"], "PYTHONPATH": str(ROOT)}
+    process = await asyncio.create_subprocess_exec(
+        sys.executable,
+        "-c",
+        PARENT,
+        stdin=asyncio.subprocess.PIPE,
+        stdout=asyncio.subprocess.PIPE,
+        env=environment,
+        cwd=ROOT,
+    )
+    try:
+        yield process
+    finally:
+        assert process.stdin
+        process.stdin.close()
+        await process.wait()
+
+
+class Life:
+    """One process of the bot."""
+
+    def __init__(self, pid: int, ended: asyncio.Task[int]) -> None:
+        self.pid = pid
+        self.ended = ended
+
+    async def is_killed(self) -> bool:
+        """Wait for its end: was it SIGKILL?"""
+        async with asyncio.timeout(LIFE_SECONDS):
+            return await asyncio.shield(self.ended) == -signal.SIGKILL
+
+    def kill(self, number: int = signal.SIGKILL) -> None:
+        with suppress(ProcessLookupError):
+            os.kill(self.pid, number)
+
+
+class Bot:
+    """What leads the process to the two servers of the test."""
+
+    def __init__(self, parent: asyncio.subprocess.Process, fake: Discord, folder: Path, url: str, host: str) -> None:
+        self._parent = parent
+        self._fake = fake
+        self._environment = {
+            "EASEL_DATA_DIR": str(folder),
+            "EASEL_HTTP_PORT": "0",
+            "DASHSCOPE_API_KEY": "sk-simulator",
+            "EASEL_DASHSCOPE_URL": url,
+            "EASEL_RESULT_HOSTS": host,
+            "EASEL_LOG_LEVEL": "error",
+            **fake.settings(),
+        }
+
+    @asynccontextmanager
+    async def living(self, point: str = "") -> AsyncIterator[Life]:
+        """Connected to Discord; killed at the named place, or at the end."""
+        identified = self._fake.gateway.identifies
+        assert self._parent.stdin
+        assert self._parent.stdout
+        armed = {"FAILPOINTS": f"{point}=kill" if point else ""}
+        self._parent.stdin.write(json.dumps(self._environment | armed).encode() + b"\n")
+        await self._parent.stdin.drain()
+        pid = int(await self._parent.stdout.readline())
+        life = Life(pid, asyncio.create_task(self._end()))
+        try:
+            await self._fake.until(lambda: self._fake.gateway.identifies > identified or life.ended.done(), 30)
+            yield life
+        finally:
+            life.kill(signal.SIGTERM)
+            await asyncio.wait_for(life.ended, LIFE_SECONDS)
+
+    async def _end(self) -> int:
+        assert self._parent.stdout
+        return int(await self._parent.stdout.readline())
+
+
+Begun = tuple[Discord, Bot, User]
+
+
+@pytest_asyncio.fixture(loop_scope="module")
+async def begun(parent: asyncio.subprocess.Process, tmp_path: Path) -> AsyncIterator[Begun]:
+    async with serve(SimulatorConfig(time_scale=0.02, seed=3)) as simulator, discord() as fake:
+        bot = Bot(parent, fake, tmp_path / "data", simulator.url, simulator.host)
+        yield fake, bot, fake.person("Ana")
+
+
+def shown(fake: Discord) -> list[Message]:
+    """What stands there of ours, for whomever."""
+    return [one for one in fake.world.messages if one.author == fake.world.bot.id and not one.deleted]
+
+
+async def once(fake: Discord, words: str, user: User) -> Message:
+    """One message shows the result, and nobody is left to think that we still think."""
+    result = await fake.sees(words, user=user, button="Edit", files=1)
+    await fake.until(lambda: not [one for one in shown(fake) if one.is_loading])
+    await asyncio.sleep(0.2)
+    assert [one.id for one in shown(fake) if words in one.words] == [result.id]
+    return result
+
+
+@pytest.mark.parametrize("point", IN_A_COMMAND)
+async def test_a_command_killed_anywhere_shows_one_result_and_its_buttons_work(begun: Begun, point: str) -> None:
+    fake, bot, ana = begun
+    async with bot.living(point) as life:
+        typed = asyncio.create_task(fake.command(ana, "draw", {"prompt": "a fox"}))
+        assert await life.is_killed()
+    async with bot.living():
+        result = await once(fake, "a fox", ana)
+        asked = await typed
+        assert asked.refused == (point == "hear.after_commit")
+        opened = await fake.presses(ana, result, "Edit")
+        assert opened.modal
+        assert len(shown(fake)) == 1
+
+
+async def test_killed_before_its_commit_a_command_fails_for_its_person_and_for_nobody_later(begun: Begun) -> None:
+    fake, bot, ana = begun
+    async with bot.living("hear.before_commit") as life:
+        asked = await fake.command(ana, "draw", {"prompt": "a fox"})
+        assert await life.is_killed()
+    assert asked.error
+    async with bot.living():
+        await fake.command(ana, "draw", {"prompt": "a heron"})
+        await once(fake, "a heron", ana)
+    assert len([one for one in shown(fake) if one.files]) == 1
+
+
+@pytest.mark.parametrize("point", ["settle.before", "say.after_post"])
+async def test_a_private_result_killed_anywhere_is_sent_once(begun: Begun, point: str) -> None:
+    fake, bot, ana = begun
+    async with bot.living(point) as life:
+        typed = asyncio.create_task(fake.command(ana, "draw", {"prompt": "a secret", "private": True}))
+        assert await life.is_killed()
+    async with bot.living():
+        await once(fake, "a secret", ana)
+        told = await fake.reply(await typed)
+        assert "direct messages" in told.words
+
+
+@pytest.mark.parametrize("point", ["hear.after_commit", "say.after_post"])
+async def test_words_with_a_picture_killed_anywhere_show_one_result(begun: Begun, point: str) -> None:
+    fake, bot, ana = begun
+    async with bot.living(point) as life:
+        fake.says(ana, f"{fake.mention} make it night", files=[PHOTOS / "coffee.png"])
+        assert await life.is_killed()
+    async with bot.living():
+        await once(fake, "make it night", ana)
+
+
+@pytest.mark.parametrize("route", ["create_message", "update_message"])
+async def test_killed_in_the_middle_of_a_post_there_is_one_message(begun: Begun, route: str) -> None:
+    fake, bot, ana = begun
+
+    async with bot.living() as life:
+        # The message stands there, but the bot dies before it hears so.
+        fake.world.faults[route].append(Fault(effect=True, drop=True))
+        await _kill_when(
+            fake, life, lambda: bool(shown_by(fake, route)), fake.command(ana, "draw", {"prompt": "a fox"})
+        )
+    async with bot.living():
+        await once(fake, "a fox", ana)
+
+
+def shown_by(fake: Discord, route: str) -> list[Message]:
+    """Messages for all that were posted, or changed."""
+    open_to_all = [one for one in shown(fake) if not one.only_for]
+    return [one for one in open_to_all if route == "create_message" or one.edits]
+
+
+async def _kill_when(fake: Discord, life: Life, happened: Callable[[], bool], doing: Awaitable[object]) -> None:
+    done = asyncio.ensure_future(doing)
+    while not happened():
+        await asyncio.sleep(0)
+    life.kill()
+    assert await life.is_killed()
+    await done
+
+
+async def test_an_answer_killed_around_its_post_is_given_once(begun: Begun) -> None:
+    fake, bot, ana = begun
+    async with bot.living():
+        await fake.command(ana, "draw", {"prompt": "a fox"})
+        await once(fake, "a fox", ana)
+    for at, point in enumerate(("answer.before_post", "settle.before", "answer.after_post"), 1):
+        async with bot.living():
+            await fake.command(ana, "edit", {"instruction": f"add hat {at}"})
+            hat = await once(fake, f"add hat {at}", ana)
+            assert f"v{at + 1}" in hat.words
+        async with bot.living(point) as life:
+            pressed = asyncio.create_task(fake.presses(ana, hat, "Undo"))
+            assert await life.is_killed()
+            await pressed
+        async with bot.living():
+            await fake.until(lambda: len(_answers(fake)) == at and not _answers(fake)[-1].is_loading)  # noqa: B023
+            await asyncio.sleep(0.2)
+            assert len(_answers(fake)) == at
+            assert not [one for one in shown(fake) if one.is_loading]
+
+
+def _answers(fake: Discord) -> list[Message]:
+    return [one for one in shown(fake) if "Now at v1" in one.words]
