@@ -9,6 +9,7 @@ import aiohttp
 import discord
 import structlog
 
+from adapters.discord.answers import Answers
 from adapters.discord.api import Api
 from adapters.discord.app import DiscordApp
 from adapters.discord.chat import DiscordChat
@@ -16,6 +17,8 @@ from adapters.discord.commands import sync
 from adapters.discord.decode import PLATFORM
 from adapters.discord.files import Files, session
 from adapters.discord.gateway import Gateway
+from adapters.discord.messages import Messages
+from adapters.discord.people import People
 from adapters.discord.pictures import Pictures
 from adapters.discord.places import Places
 from adapters.discord.store import DiscordStore
@@ -47,16 +50,18 @@ class Discord:
 
     def chat(self, blobs: Blobs) -> DiscordChat:
         """Discord's voice."""
-        chosen = self.settings
-        places = Places(self.api)
+        chosen, api, store = self.settings, self.api, self.store
+        places = Places(api)
         links = Links(link_keys(chosen), chosen.public_url or "")
+        pictures = Pictures(blobs, self.pool, places, store, links, chosen.locale)
         return DiscordChat(
-            api=self.api,
-            store=self.store,
-            files=Files(self.api, self.http, chosen.discord_cdn_hosts),
+            api=api,
+            store=store,
+            files=Files(api, self.http, chosen.discord_cdn_hosts),
             places=places,
-            pictures=Pictures(blobs, self.pool, places, self.store, links, chosen.locale),
-            locale=chosen.locale,
+            people=People(api, store, places, chosen.locale),
+            messages=Messages(api, store, places, pictures),
+            answers=Answers(api, store, pictures),
         )
 
 

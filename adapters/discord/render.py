@@ -37,7 +37,6 @@ def message(post: Post, attachments: Sequence[Payload] | None = None) -> Payload
         "content": content(post),
         "components": [*_rows(post.buttons), *_menus(post)][:ROWS],
         "allowed_mentions": NO_MENTIONS,
-        "flags": SUPPRESS_EMBEDS,
     }
     return made if attachments is None else {**made, "attachments": list(attachments)}
 
