@@ -32,7 +32,7 @@ from tests.fakes.pages.seen import Framed, Read, Seen, read
 from tests.fakes.slack.driver import Slack, Somebody, slack
 from tests.fakes.slack.world import Message, World
 
-PATIENCE = 20.0
+PATIENCE = 40.0
 NAME = "Ana"
 OF_A_STEP = re.compile(r"v\d+-")
 """How files of results are named; those drawn for an answer are not."""
@@ -301,7 +301,7 @@ class Stages:
         def for_long(wanted: Wanted, inputs: tuple[bytes, ...], mask: bytes | None, *, is_sync: bool) -> Task:
             task = accept(wanted, inputs, mask, is_sync=is_sync)
             if wanted.model == model:
-                task.duration = 60.0
+                task.duration = 300.0
                 busy.append(task)
             return task
 
