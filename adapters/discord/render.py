@@ -20,7 +20,7 @@ TITLE, LABEL, INPUT, FIELDS = 45, 45, 4000, 5
 FILLED, EMPTY, CELLS = "▰", "▱", 10
 SUPPRESS_EMBEDS, EPHEMERAL = 1 << 2, 1 << 6
 NO_MENTIONS: Payload = {"parse": [], "replied_user": False}
-MARKUP = re.compile(r"([\\*_~`|\[<]|:(?=//)|^[ \t]*[>#+-]|^[ \t]*\d+[.)](?=\s))", re.MULTILINE)
+MARKUP = re.compile(r"([\\*_~`|\[<]|:(?=//|[\w+-]+:)|^[ \t]*[>#+-]|^[ \t]*\d+[.)](?=\s))", re.MULTILINE)
 """What Discord's Markdown gives a meaning, some of it at the beginning of a line; a backslash takes it away."""
 ASIDE = re.compile(r"[,;:(，；：（]")
 """Where a label begins to explain itself."""

@@ -21,6 +21,7 @@ from core.flow import hear, take
 from core.flow.tools import Tools
 from core.messages import say
 from core.pictures import intake, recipes
+from core.posts import explain
 from core.service import Answer, Service
 from core.signed_links import Purpose
 from core.types import Action, Attachment, Request
@@ -358,10 +359,12 @@ class RoomApi:
 
 
 def refusal(error: EaselError, locale: str, status: int | None = None) -> JSONResponse:
-    """A kind sentence, and its key for programs."""
+    """A kind sentence, and its key for programs. What is no matter of the room alone cost nothing, and says so."""
     kinds = {"picture.too_many_bytes": 413, "picture.not_an_image": 415, "picture.format": 415}
     code = status or kinds.get(error.key) or (404 if isinstance(error, NotFound) else 422)
-    return JSONResponse({"error": say(error.key, locale, **error.params), "reason": error.key}, code)
+    is_ours = error.key.startswith("room.")
+    words = say(error.key, locale, **error.params) if is_ours else explain(error.key, error.params, locale, "no")
+    return JSONResponse({"error": words, "reason": error.key}, code)
 
 
 async def read_json(request: WebRequest) -> Mapping[str, Any]:

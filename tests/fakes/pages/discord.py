@@ -1,0 +1,116 @@
+"""A message of the fake Discord as Discord would show it: its Markdown truly interpreted, attachments, components."""
+
+import re
+from collections.abc import Iterator
+from functools import cache
+
+from tests.fakes.discord.things import EPHEMERAL, Message, No, walk
+from tests.fakes.discord.world import World
+from tests.fakes.pages.seen import Framed, Pressable, Seen, Span
+
+INSIDE = r"((?:\\.|[^\\])+?)"
+RULES = [
+    ("escaped", re.compile(r"\\([^0-9A-Za-z\s])")),
+    ("code", re.compile(r"(`+)([^`]|[^`].*?[^`])\1(?!`)", re.DOTALL)),
+    ("mention", re.compile(r"(<(?:@[!&]?|#)\d+>|@everyone|@here|</[^:>]+:\d+>)")),
+    ("time", re.compile(r"(<t:-?\d+(?::\w)?>)")),
+    ("emoji", re.compile(r"(<a?:\w+:\d+>|:[a-z][a-z0-9_+-]+:)")),
+    ("link", re.compile(r"<?((?:https?|steam)://[^\s<]+[^<.,:;\"'\]\s>])>?")),
+    ("masked link", re.compile(r"\[((?:\\.|[^\\\]])+)\]\(\s*<?[^\s)]+>?\s*\)")),
+    ("bold", re.compile(rf"\*\*{INSIDE}\*\*(?!\*)", re.DOTALL)),
+    ("underline", re.compile(rf"__{INSIDE}__(?!_)", re.DOTALL)),
+    ("italic", re.compile(rf"\*(?=\S){INSIDE}(?<!\s)\*(?!\*)|\b_{INSIDE}_\b", re.DOTALL)),
+    ("strike", re.compile(rf"~~{INSIDE}~~(?!_)", re.DOTALL)),
+    ("spoiler", re.compile(rf"\|\|{INSIDE}\|\|", re.DOTALL)),
+]
+"""Discord's rules in their order; the first that fits where the reader stands holds."""
+LINE = re.compile(r"(#{1,3}|-#|>{1}|>>>|[-*]|\d+\.) (?=\S)")
+"""At the beginning of a line: heading, subtext, quote, list."""
+WHOLE = frozenset({"code", "mention", "time", "emoji", "link"})
+LOOKS = {2: "", 1: "primary", 3: "success", 4: "danger", 5: "link"}
+
+
+def seen(world: World, one: Message) -> Seen:
+    """The message; what it answers is quoted above it."""
+    author = world.users[one.author]
+    components = list(walk(one.components))
+    assert {found["type"] for found in components} <= {1, 2, 3}, components
+    rows = [[found for found in row["components"] if found["type"] == 2] for row in one.components]
+    return Seen(
+        author=author.name.capitalize(),
+        is_app=author.is_bot,
+        spans=tuple(spans(one.content, world)),
+        rows=tuple(
+            tuple(Pressable(label=found["label"], look=LOOKS[found["style"]]) for found in row) for row in rows if row
+        ),
+        menus=tuple(
+            tuple(option["label"] for option in found["options"]) for found in components if found["type"] == 3
+        ),
+        pictures=tuple(Framed(data=file.data, alt=file.description, hidden=file.spoiler) for file in one.attachments),
+        only_you=bool(one.flags & EPHEMERAL),
+        quoted=_quoted(world, one),
+    )
+
+
+def _quoted(world: World, one: Message) -> tuple[str, str] | None:
+    if one.reference is None:
+        return None
+    try:
+        there = world.find(str(one.reference["channel_id"]), str(one.reference["message_id"]))
+    except No:
+        return None
+    words = "".join(span.text for span in spans(there.content, world)).replace("\n", " ")
+    return world.users[there.author].name.capitalize(), words or "Click to see attachment"
+
+
+def spans(content: str, world: World | None = None) -> list[Span]:
+    """Its words with their looks, neighbours of one look joined. The breaks put behind at-signs are not seen."""
+    joined: list[Span] = []
+    for one in _whole(content):
+        text = _named(one.text, world) if "mention" in one.looks else one.text.replace("\u200b", "")
+        if joined and joined[-1].looks == one.looks:
+            joined[-1] = Span(text=joined[-1].text + text, looks=one.looks)
+        else:
+            joined.append(Span(text=text, looks=one.looks))
+    return joined
+
+
+@cache
+def _whole(content: str) -> tuple[Span, ...]:
+    return tuple(_parsed(content, frozenset(), is_start=True))
+
+
+def _named(text: str, world: World | None) -> str:
+    known = world.users.get(text.strip("<@!>")) if world else None
+    return f"@{known.name.capitalize()}" if known else text
+
+
+def _parsed(text: str, looks: frozenset[str], *, is_start: bool = False) -> Iterator[Span]:
+    at = 0
+    while at < len(text):
+        is_line = (at == 0 and is_start) or (at > 0 and text[at - 1] == "\n")
+        block = LINE.match(text, at) if is_line else None
+        if block:
+            end = text.find("\n", at)
+            end = len(text) if end < 0 else end
+            yield from _parsed(text[block.end() : end], looks | {f"line {block[1]}"})
+            at = end
+            continue
+        for name, rule in RULES:
+            if found := rule.match(text, at):
+                inside = next(group for group in reversed(found.groups()) if group is not None)
+                yield from _spans(name, inside, looks)
+                at = found.end()
+                break
+        else:
+            yield Span(text=text[at], looks=looks)
+            at += 1
+
+
+def _spans(name: str, inside: str, looks: frozenset[str]) -> Iterator[Span]:
+    if name == "escaped":
+        yield Span(text=inside, looks=looks)
+    elif name in WHOLE:
+        yield Span(text=inside, looks=looks | {name})
+    else:
+        yield from _parsed(inside, looks | {name})

@@ -1,0 +1,73 @@
+"""A message of the fake Slack as Slack would show it: blocks interpreted, files below, the thread behind."""
+
+import html
+import re
+from collections.abc import Iterator
+from typing import Any
+
+from tests.fakes.pages.seen import Framed, Pressable, Seen, Span
+from tests.fakes.slack.world import File, Message, World
+
+Json = dict[str, Any]
+TOKEN = re.compile(r"<([@#!]?)([^>|]+)(?:\|([^>]*))?>")
+
+
+def seen(world: World, one: Message) -> Seen:
+    """The message itself. An unknown block is an error: Slack would refuse it, or show what we cannot draw."""
+    user = next(found for there in world.workspaces.values() for found in there.users.values() if found.id == one.user)
+    shown = [world.files[block["slack_file"]["id"]] for block in one.blocks if block["type"] == "image"]
+    alts = [block["alt_text"] for block in one.blocks if block["type"] == "image"]
+    files = [world.files[name] for name in one.files if not world.files[name].deleted]
+    return Seen(
+        author=user.name.capitalize(),
+        is_app=user.is_bot,
+        spans=tuple(_blocks(one.blocks)) if one.blocks else tuple(_mrkdwn(one.text)),
+        rows=tuple(row for block in one.blocks if (row := _row(block))),
+        menus=tuple(menu for block in one.blocks if (menu := _menu(block))),
+        pictures=(*(_framed(file, alt) for file, alt in zip(shown, alts, strict=True)), *(_framed(f) for f in files)),
+        only_you=bool(one.only_for),
+    )
+
+
+def _framed(file: File, alt: str = "") -> Framed:
+    return Framed(data=file.data, alt=alt or file.alt)
+
+
+def _blocks(blocks: list[Json]) -> Iterator[Span]:
+    for block in blocks:
+        assert block["type"] in {"rich_text", "image", "actions"}, block
+        for part in block["elements"] if block["type"] == "rich_text" else []:
+            assert part["type"] == "rich_text_section", part
+            yield from map(_element, part["elements"])
+
+
+def _element(one: Json) -> Span:
+    """In rich text only what says so is special; a text is shown as it is."""
+    looks = {name for name, on in one.get("style", {}).items() if on}
+    if one["type"] == "text":
+        return Span(text=one["text"], looks=frozenset(looks))
+    return Span(text=str(one.get("text") or one.get("url") or one), looks=frozenset({*looks, one["type"]}))
+
+
+def _mrkdwn(text: str) -> Iterator[Span]:
+    """What a person typed: Slack has put their mentions and links into angle brackets, and escaped the rest."""
+    at = 0
+    for found in TOKEN.finditer(text):
+        yield Span(text=html.unescape(text[at : found.start()]))
+        name = "Easel" if found[2].startswith("UBOT") else found[2]
+        yield Span(text=found[3] or f"{found[1]}{name}", looks=frozenset({"mention" if found[1] else "link"}))
+        at = found.end()
+    if text[at:]:
+        yield Span(text=html.unescape(text[at:]))
+
+
+def _row(block: Json) -> tuple[Pressable, ...]:
+    found = [one for one in block.get("elements", []) if block["type"] == "actions" and one["type"] == "button"]
+    return tuple(
+        Pressable(label=one["text"]["text"], look="link" if "url" in one else one.get("style", "")) for one in found
+    )
+
+
+def _menu(block: Json) -> tuple[str, ...]:
+    found = [one for one in block.get("elements", []) if one["type"] == "static_select"]
+    return tuple(option["text"]["text"] for one in found for option in one["options"])
