@@ -165,8 +165,11 @@ def same(moment: str, reads: Sequence[Read]) -> None:
 def _general(moment: str, read: Read) -> Read:
     """Without ids, which the history names and draws; without the version that comes after an edit.
 
-    In Slack an answer stands in a thread, which counts its own versions (product.md §4).
+    In Slack an answer stands in a thread, which counts its own versions (product.md §4). What was refused still stands
+    in the room's composer; Discord, which has thrown it away, offers it back with a button.
     """
+    if moment == "refused":
+        return read._replace(buttons=())
     if moment == "history":
         lines = tuple(STEP_ID.sub("ID", one) for one in read.lines)
         return read._replace(lines=lines, pictures=tuple(((size, ""), alt) for (size, _), alt in read.pictures))
