@@ -4,7 +4,6 @@ Where somebody brought us along and we are no member, it is our one voice.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from datetime import timedelta
 
 import discord
@@ -14,7 +13,7 @@ from adapters.discord import render
 from adapters.discord.api import Api, DiscordError
 from adapters.discord.decode import DIRECT
 from adapters.discord.pictures import Pictures
-from adapters.discord.store import DiscordStore
+from adapters.discord.store import Answer, DiscordStore
 from core.errors import DeliveryError
 from core.failpoints import failpoint
 from core.messages import say
@@ -27,21 +26,6 @@ ORIGINAL = "/webhooks/{webhook_id}/{webhook_token}/messages/@original"
 FOLLOW_UP = "/webhooks/{webhook_id}/{webhook_token}"
 
 log = structlog.get_logger()
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Answer:
-    """The answer an interaction waits for; ``only``: we have no other voice there."""
-
-    interaction: str
-    app: str
-    token: str
-    only: bool = False
-
-    @property
-    def ids(self) -> dict[str, str]:
-        """Where it is."""
-        return {"webhook_id": self.app, "webhook_token": self.token}
 
 
 def answer_of(reply: Mapping[str, str]) -> Answer | None:
@@ -83,16 +67,15 @@ class Answers:
             await self._api.call("POST", FOLLOW_UP, answer.ids, message, prepared.uploads)
             return Sent(place=place, message="")
         await self._api.call("PATCH", ORIGINAL, answer.ids, message, prepared.uploads)
-        await self._store.keep_answer(answer.interaction, answer.app, answer.token)
+        await self._store.keep_answer(answer)
         return Sent(place=place, message=f"{DIRECT}{answer.interaction}")
 
     async def change(self, sent: Sent, post: Post) -> None:
         """Say this instead. Raises DeliveryError, for good once Discord takes no more changes."""
         interaction = sent.message.removeprefix(DIRECT)
-        known = await self._store.answer(interaction)
-        if known is None or not _is_alive(interaction):
+        answer = await self._store.answer(interaction)
+        if answer is None or not _is_alive(interaction):
             raise DeliveryError("discord.refused", permanent=True, code="too late")
-        answer = Answer(interaction=interaction, app=known[0], token=known[1])
         prepared = await self._pictures.prepare(sent.place, post)
         message = render.message(prepared.on(post), prepared.attachments)
         await self._api.call("PATCH", ORIGINAL, answer.ids, message, prepared.uploads)
@@ -103,13 +86,13 @@ class Answers:
 
     async def begin(self, answer: Answer, job: str) -> None:
         """A message of the job is about to be posted, and the answer must be settled then, by whoever lives."""
-        await self._store.thinks(job, answer.interaction, answer.app, answer.token)
+        await self._store.keep_answer(answer, job)
 
     async def settle_left(self, job: str) -> None:
         """What an earlier process posted without coming to settle the answer."""
-        known = await self._store.thinking(job)
-        if known is not None and _is_alive(known[0]):
-            await self.settle(Answer(interaction=known[0], app=known[1], token=known[2]), job=job)
+        answer = await self._store.unsettled(job)
+        if answer is not None and _is_alive(answer.interaction):
+            await self.settle(answer, job=job)
 
     async def settle(self, answer: Answer | None, note: Post | None = None, job: str = "") -> None:
         """Nobody must think that we still think: say where it went, or take the answer away."""

@@ -11,13 +11,13 @@ from dataclasses import replace
 import structlog
 
 from adapters.discord import decode, render
-from adapters.discord.answers import Answer, Answers, answer_of, is_answer, is_word, note
+from adapters.discord.answers import Answers, answer_of, is_answer, is_word, note
 from adapters.discord.api import Api, DiscordError
 from adapters.discord.files import Files
 from adapters.discord.messages import Messages
 from adapters.discord.people import People
 from adapters.discord.places import Places, channel_id, is_direct
-from adapters.discord.store import DiscordStore
+from adapters.discord.store import Answer, DiscordStore
 from core.errors import Rejected
 from core.flow import hear
 from core.forms import FieldKind, Form

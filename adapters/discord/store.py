@@ -2,10 +2,25 @@
 workspace a direct message speaks for, how often a reaction was taken away, restricted pictures, the commands' hash."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from sqlalchemy import JSON, BigInteger, Column, Index, Integer, MetaData, String, Table, Text, delete, insert, select
+from sqlalchemy import (
+    JSON,
+    BigInteger,
+    Column,
+    ColumnElement,
+    Index,
+    Integer,
+    MetaData,
+    Select,
+    String,
+    Table,
+    Text,
+    delete,
+    select,
+)
 from sqlalchemy import update as change
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.ext.asyncio import AsyncEngine
@@ -28,15 +43,7 @@ answers = Table(
     Column("interaction", String(20), primary_key=True),
     Column("app", String(20), nullable=False),
     Column("token", Text, nullable=False),
-    Column("created", String(40), nullable=False, index=True),
-)
-thinking = Table(
-    "discord_thinking",
-    metadata,
-    Column("job", String(64), primary_key=True),
-    Column("interaction", String(20), nullable=False),
-    Column("app", String(20), nullable=False),
-    Column("token", Text, nullable=False),
+    Column("job", String(64), nullable=False, index=True),
     Column("created", String(40), nullable=False, index=True),
 )
 direct = Table(
@@ -73,6 +80,21 @@ kept = Table(
 )
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Answer:
+    """The answer an interaction waits for; ``only``: we have no other voice there."""
+
+    interaction: str
+    app: str
+    token: str
+    only: bool = False
+
+    @property
+    def ids(self) -> dict[str, str]:
+        """Where it is."""
+        return {"webhook_id": self.app, "webhook_token": self.token}
+
+
 @whole
 class DiscordStore:
     """Discord's tables in our database."""
@@ -94,43 +116,32 @@ class DiscordStore:
         """Keep what a form is asked for; forget what is old."""
         before = (datetime.now(UTC) - ASKED_LIFE).isoformat()
         async with self._engine.begin() as connection:
-            for table in (asked, answers, thinking):
+            for table in (asked, answers):
                 await connection.execute(delete(table).where(table.c.created < before))
         await self._put(asked, interaction=interaction, request=to_json(request), created=_now())
 
     async def asked(self, interaction: str) -> Request | None:
         """What a form was asked for; None when it is too long ago."""
-        query = select(asked.c.request).where(asked.c.interaction == interaction)
-        async with self._engine.begin() as connection:
-            found = (await connection.execute(query)).scalar_one_or_none()
+        found = await self._one(select(asked.c.request).where(asked.c.interaction == interaction))
         return from_json(Request, found) if found is not None else None
 
-    async def keep_answer(self, interaction: str, app: str, token: str) -> None:
-        """An answer that will be changed: a place where we have no other voice."""
-        await self._put(answers, interaction=interaction, app=app, token=token, created=_now())
+    async def keep_answer(self, answer: Answer, job: str = "") -> None:
+        """An answer to be changed later; with a ``job``, to be taken away once that job's message is posted."""
+        known = {"interaction": answer.interaction, "app": answer.app, "token": answer.token}
+        await self._put(answers, **known, job=job, created=_now())
 
-    async def answer(self, interaction: str) -> tuple[str, str] | None:
-        """App and token."""
-        query = select(answers.c.app, answers.c.token).where(answers.c.interaction == interaction)
-        async with self._engine.begin() as connection:
-            row = (await connection.execute(query)).first()
-        return (row.app, row.token) if row else None
+    async def answer(self, interaction: str) -> Answer | None:
+        """An answer that was kept."""
+        return await self._answer(answers.c.interaction == interaction)
 
-    async def thinks(self, job: str, interaction: str, app: str, token: str) -> None:
-        """A message of the job is about to be posted, and the answer must be settled then."""
-        await self._put(thinking, job=job, interaction=interaction, app=app, token=token, created=_now())
-
-    async def thinking(self, job: str) -> tuple[str, str, str] | None:
-        """Interaction, app and token of the answer that nobody has settled yet."""
-        query = select(thinking.c.interaction, thinking.c.app, thinking.c.token).where(thinking.c.job == job)
-        async with self._engine.begin() as connection:
-            row = (await connection.execute(query)).first()
-        return (row.interaction, row.app, row.token) if row else None
+    async def unsettled(self, job: str) -> Answer | None:
+        """The answer that nobody has settled since the job's message was posted."""
+        return await self._answer(answers.c.job == job)
 
     async def settled(self, job: str) -> None:
         """Nobody thinks that we still think."""
         async with self._engine.begin() as connection:
-            await connection.execute(delete(thinking).where(thinking.c.job == job))
+            await connection.execute(delete(answers).where(answers.c.job == job))
 
     async def sent_directly(self, channel: str, message: int, workspace: str) -> None:
         """A message of ours in a direct channel, and the workspace it belongs to."""
@@ -141,15 +152,12 @@ class DiscordStore:
         query = select(direct.c.workspace).where(direct.c.channel == channel).order_by(direct.c.message.desc()).limit(1)
         if message is not None:
             query = query.where(direct.c.message == message)
-        async with self._engine.begin() as connection:
-            found: str | None = (await connection.execute(query)).scalar_one_or_none()
+        found: str | None = await self._one(query)
         return found
 
     async def spoken_by(self, person: str) -> str:
         """The language of a person, "" while we do not know."""
-        query = select(people.c.locale).where(people.c.person == person)
-        async with self._engine.begin() as connection:
-            return (await connection.execute(query)).scalar_one_or_none() or ""
+        return await self._one(select(people.c.locale).where(people.c.person == person)) or ""
 
     async def speaks(self, person: str, locale: str) -> None:
         """A person uses Discord in this language."""
@@ -157,9 +165,7 @@ class DiscordStore:
 
     async def times_taken_away(self, reaction: str) -> int:
         """How often this person has taken this reaction back."""
-        query = select(taken_away.c.times).where(taken_away.c.reaction == reaction)
-        async with self._engine.begin() as connection:
-            return (await connection.execute(query)).scalar_one_or_none() or 0
+        return await self._one(select(taken_away.c.times).where(taken_away.c.reaction == reaction)) or 0
 
     async def taken_away(self, reaction: str, times: int) -> None:
         """Once more than ``times``. The same again changes nothing."""
@@ -185,9 +191,7 @@ class DiscordStore:
 
     async def value(self, name: str) -> str:
         """Something kept under a name, "" if nothing is."""
-        query = select(kept.c.value).where(kept.c.name == name)
-        async with self._engine.begin() as connection:
-            return (await connection.execute(query)).scalar_one_or_none() or ""
+        return await self._one(select(kept.c.value).where(kept.c.name == name)) or ""
 
     async def keep(self, name: str, value: str) -> None:
         """Keep it under the name."""
@@ -199,11 +203,22 @@ class DiscordStore:
             await connection.execute(delete(direct).where(direct.c.workspace == workspace))
             await connection.execute(delete(restricted).where(restricted.c.tenant == tenant))
 
-    async def _put(self, table: Table, **values: Any) -> None:
-        key = next(iter(table.primary_key.columns))
+    async def _one(self, query: Select[tuple[Any]]) -> Any:
         async with self._engine.begin() as connection:
-            await connection.execute(delete(table).where(key == values[key.name]))
-            await connection.execute(insert(table).values(**values))
+            return (await connection.execute(query)).scalar_one_or_none()
+
+    async def _answer(self, is_it: ColumnElement[bool]) -> Answer | None:
+        query = select(answers.c.interaction, answers.c.app, answers.c.token).where(is_it)
+        async with self._engine.begin() as connection:
+            row = (await connection.execute(query)).mappings().first()
+        return Answer(**row) if row else None
+
+    async def _put(self, table: Table, **values: Any) -> None:
+        """Instead of what was there. In one statement: two workers may do so at once."""
+        key = next(iter(table.primary_key.columns))
+        put = self._insert(table).values(**values)
+        async with self._engine.begin() as connection:
+            await connection.execute(put.on_conflict_do_update(index_elements=[key], set_=values))
 
 
 def _now() -> str:
