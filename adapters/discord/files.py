@@ -10,6 +10,7 @@ import aiohttp
 from adapters.discord.api import Api, DiscordError
 from core.errors import DeliveryError, Rejected
 from core.links import is_allowed
+from core.pictures.intake import too_many_bytes
 from core.types import Attachment
 
 SECONDS = aiohttp.ClientTimeout(total=60, connect=10, sock_read=20)
@@ -42,7 +43,7 @@ class Files:
                 async for chunk in answer.content.iter_chunked(CHUNK):
                     read += len(chunk)
                     if read > limit:
-                        raise Rejected("picture.too_many_bytes", limit=limit)
+                        raise too_many_bytes(limit)
                     yield chunk
         except (aiohttp.ClientError, TimeoutError, OSError):
             raise DeliveryError("discord.file_failed") from None

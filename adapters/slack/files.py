@@ -19,6 +19,7 @@ from adapters.slack.store import File, SlackStore
 from core.errors import DeliveryError, Rejected
 from core.failpoints import failpoint
 from core.links import is_allowed
+from core.pictures.intake import too_many_bytes
 from core.types import Attachment
 
 ALT = 1000
@@ -116,7 +117,7 @@ class Files:
                 async for chunk in answer.content.iter_chunked(CHUNK):
                     read += len(chunk)
                     if read > limit:
-                        raise Rejected("picture.too_many_bytes", limit=limit)
+                        raise too_many_bytes(limit)
                     yield chunk
         except (aiohttp.ClientError, TimeoutError, OSError):
             # Their texts may hold the request, and with it the token.

@@ -13,6 +13,7 @@ from adapters.terminal import render
 from core.errors import DeliveryError, Rejected
 from core.forms import Form
 from core.messages import say
+from core.pictures.intake import too_many_bytes
 from core.ports import Blobs
 from core.speech import Post, Sent, Shown, Tone
 from core.types import Attachment, Person, Place, Request
@@ -79,7 +80,7 @@ class TerminalChat:
                 while chunk := await asyncio.to_thread(file.read, CHUNK):
                     read += len(chunk)
                     if read > limit:
-                        raise Rejected("picture.too_many_bytes", limit=limit)
+                        raise too_many_bytes(limit)
                     yield chunk
         except (OSError, ValueError):
             raise Rejected("terminal.file_missing", name=render.clean(attachment.name)) from None

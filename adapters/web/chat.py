@@ -6,6 +6,7 @@ from adapters.web import render
 from adapters.web.store import DIRECT, Room
 from core.errors import DeliveryError, NotFound, Rejected
 from core.forms import Form
+from core.pictures.intake import too_many_bytes
 from core.ports import Blobs
 from core.speech import Post, Sent
 from core.types import Attachment, Person, Place, Request
@@ -76,7 +77,7 @@ class WebChat:
         except NotFound:
             raise Rejected("room.no_upload") from None
         if len(data) > limit:
-            raise Rejected("picture.too_many_bytes", limit=limit)
+            raise too_many_bytes(limit)
         yield data
 
     async def _body(self, post: Post) -> dict[str, object]:

@@ -83,7 +83,7 @@ async def fetch(tools: Tools, request: Request, attachment: Attachment) -> bytes
     if attachment.key:
         return await tools.blobs.read(request.place.tenant, attachment.key)
     if attachment.size is not None and attachment.size > intake.MAX_BYTES:
-        raise Rejected("picture.too_many_bytes", limit=intake.MAX_BYTES)
+        raise intake.too_many_bytes(intake.MAX_BYTES)
     chunks: AsyncIterator[bytes] = tools.chats[request.place.platform].fetch(attachment, intake.MAX_BYTES)
     return b"".join([chunk async for chunk in chunks])
 

@@ -96,10 +96,15 @@ def kind_of(data: bytes) -> str:
     )
 
 
+def too_many_bytes(limit: int) -> Rejected:
+    """The refusal of a file with more bytes than ``limit``."""
+    return Rejected("picture.too_many_bytes", limit=limit >> 20)
+
+
 def inspect(data: bytes) -> Facts:
     """Look at the header alone. Raises Rejected: empty, not a picture, a format we refuse, too large, damaged."""
     if len(data) > MAX_BYTES:
-        raise Rejected("picture.too_many_bytes", limit=MAX_BYTES // (1024 * 1024))
+        raise too_many_bytes(MAX_BYTES)
     kind = kind_of(data)
     if kind == "png":
         _check_png(data)

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from core.errors import DeliveryError, Rejected
 from core.forms import Form
+from core.pictures.intake import too_many_bytes
 from core.speech import Post, Sent, Tone
 from core.types import Attachment, Person, Place, Request
 
@@ -77,7 +78,7 @@ class MemoryChat:
         except OSError:
             raise Rejected("terminal.file_missing", name=attachment.name) from None
         if len(data) > limit:
-            raise Rejected("picture.too_many_bytes", limit=limit)
+            raise too_many_bytes(limit)
         yield data
 
     async def end_of(self, job: str, seconds: float = 60) -> Post:

@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from PIL import Image, ImageChops, ImageCms, PngImagePlugin
 
 from core.errors import Rejected
+from core.messages import say
 from core.pictures import drawn, intake, masks, recipes
 from core.pictures.pool import Pool
 from core.types import PictureLimits, Size
@@ -188,6 +189,11 @@ def test_img_27_every_orientation_is_turned_upright(orientation: int) -> None:
 
 def test_img_29_a_file_over_the_limit_is_refused_before_it_is_read() -> None:
     assert refusal(b"\xff\xd8\xff" + bytes(intake.MAX_BYTES)) == "picture.too_many_bytes"
+
+
+def test_the_refusal_of_a_file_that_is_too_large_counts_in_megabytes() -> None:
+    error = intake.too_many_bytes(intake.MAX_BYTES)
+    assert say(error.key, "en", **error.params) == "That file is too large; at most 30 MB are possible."
 
 
 def test_img_33_a_phones_heic_is_read_where_the_extra_is_installed() -> None:
