@@ -28,6 +28,8 @@ WINDOW, MOST_INVALID = 600.0, 1000
 INVALID = frozenset({401, 403, 429})
 CLOSED_SECONDS = 60.0
 NO_ACCESS = frozenset({50001, 50013})
+MESSAGE, THINKING, CHOICES, MODAL = 4, 5, 8, 9
+"""Kinds of first answer to an interaction."""
 ANSWERED = 40060
 """The interaction was answered already, by us before a lost reply or by a second copy of us."""
 PASSING = frozenset({40062, 130000})
@@ -123,7 +125,7 @@ class Api:
         body = _body(payload, uploads)
         try:
             async with asyncio.timeout(seconds):
-                return await self._client.http.request(_route(method, path, ids), **body)
+                return await self._client.http.request(Route(method, path, **ids), **body)
         except discord.HTTPException as error:
             # What may not be read may still be written to: without its history, say.
             if error.code in NO_ACCESS and channel and method != "GET":
@@ -135,12 +137,12 @@ class Api:
             # Their texts may hold the address, and with it an interaction's token.
             raise DiscordError(0) from None
 
-    async def answer(self, reply: Mapping[str, str], kind: int, data: Mapping[str, Any] | None = None) -> None:
+    async def answer(self, reply: Mapping[str, str], kind: int, data: Mapping[str, Any]) -> None:
         """The one first answer to an interaction. Raises DiscordError; one given already is as good.
 
         One that gets lost is given once more: whatever became of the first, there is one answer then.
         """
-        payload = {"type": kind} if data is None else {"type": kind, "data": data}
+        payload = {"type": kind, "data": data}
         ids = {"webhook_id": reply["interaction"], "webhook_token": reply["token"]}
         path = "/interactions/{webhook_id}/{webhook_token}/callback"
         ends = time.monotonic() + ANSWER_SECONDS
@@ -171,10 +173,6 @@ class Api:
         self.date = end.response.headers.get("Date", "")
         if end.response.status in INVALID and end.response.headers.get("X-RateLimit-Scope") != "shared":
             self._invalid.append(time.monotonic())
-
-
-def _route(method: str, path: str, ids: Mapping[str, Any]) -> Route:
-    return Route(method, path, **ids)
 
 
 def _body(payload: Any, uploads: Sequence[Upload]) -> dict[str, Any]:

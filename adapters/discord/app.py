@@ -15,7 +15,7 @@ import structlog
 from sqlalchemy.exc import SQLAlchemyError
 
 from adapters.discord import decode, render
-from adapters.discord.api import Api, DiscordError
+from adapters.discord.api import CHOICES, MESSAGE, MODAL, THINKING, Api, DiscordError
 from adapters.discord.chat import DiscordChat
 from adapters.discord.store import DiscordStore
 from adapters.discord.suggest import suggested
@@ -30,7 +30,6 @@ PATIENCE = 2.0
 """Seconds our database may take; Discord waits three for the acknowledgement."""
 AGAIN = (0.0, 1.0, 5.0, 20.0)
 """Seconds before each try to keep a message or reaction: the gateway tells of it only once."""
-MESSAGE, THINKING, CHOICES, MODAL = 4, 5, 8, 9
 
 log = structlog.get_logger()
 

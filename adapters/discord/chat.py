@@ -12,7 +12,7 @@ import structlog
 
 from adapters.discord import decode, render
 from adapters.discord.answers import Answers, answer_of, is_answer, is_word, note
-from adapters.discord.api import Api, DiscordError
+from adapters.discord.api import MESSAGE, MODAL, Api, DiscordError
 from adapters.discord.files import Files
 from adapters.discord.messages import Messages
 from adapters.discord.people import People
@@ -28,7 +28,6 @@ from core.types import Action, Attachment, Person, Place, Request
 PROGRESS_SECONDS = 2.0
 """Between two progress lines in one channel; Discord takes about five in five seconds, and results go first."""
 MOST_CHANNELS = 10_000
-FORM, ANSWER = 9, 4
 NO_DIRECT = frozenset({50007, 50278})
 NOTHING = "nothing"
 """Instead of a file where a message was pointed at that shows none."""
@@ -126,13 +125,13 @@ class DiscordChat:
         pages = render.pages(form)
         try:
             if is_first and len(pages) == 1:
-                await self._api.answer(request.reply, FORM, render.modal(pages[0], answer.interaction))
+                await self._api.answer(request.reply, MODAL, render.modal(pages[0], answer.interaction))
                 return True
             lacks_picture = any(one.kind is FieldKind.PICTURES for one in form.fields)
             text = say("refuse.no_picture" if lacks_picture else "discord.open_form", request.locale)
             message = render.chooser(form, answer.interaction, text)
             if is_first:
-                await self._api.answer(request.reply, ANSWER, {**message, "flags": render.EPHEMERAL})
+                await self._api.answer(request.reply, MESSAGE, {**message, "flags": render.EPHEMERAL})
             else:
                 await self._answers.offer(answer, message)
         except DiscordError as error:
