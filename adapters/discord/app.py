@@ -132,7 +132,7 @@ class DiscordApp:
         async with _in_time():
             wish = await self._complete(meant)
             if wish.message:
-                wish = await self._shown_in(wish)
+                wish = await hear.shown(self._tools, wish)
             form = await self._service.ask(wish)
             await asking.ask(self._tools, wish, form)
 
@@ -149,15 +149,6 @@ class DiscordApp:
     async def _complete(self, meant: Request) -> Request:
         told = await self._chat.complete(meant)
         return replace(told or meant, reply={**meant.reply, "first": "yes"})
-
-    async def _shown_in(self, wish: Request) -> Request:
-        """What a message shows: a step of ours, else the pictures somebody put there. Raises Rejected for neither."""
-        aimed = await hear.aimed(self._tools, replace(wish, attachments=()))
-        if aimed.target is not None:
-            return aimed
-        if not wish.attachments:
-            raise Rejected("refuse.no_picture_there")
-        return replace(wish, message="")
 
     async def _careful(
         self, handler: Callable[[discord.Interaction], Awaitable[None]], interaction: discord.Interaction

@@ -185,20 +185,11 @@ class SlackApp:
         async def open_form(told: Request) -> None:
             wish = replace(told, action=meant.action, text=meant.text, given=meant.given)
             if wish.message:
-                wish = await self._shown_in(wish)
+                wish = await hear.shown(self._tools, wish)
             form = await self._service.ask(wish)
             await asking.ask(self._tools, wish, form)
 
         return open_form
-
-    async def _shown_in(self, wish: Request) -> Request:
-        """What a message shows: a step of ours, else the pictures somebody put there. Raises Rejected for neither."""
-        aimed = await hear.aimed(self._tools, replace(wish, attachments=()))
-        if aimed.target is not None:
-            return aimed
-        if not wish.attachments:
-            raise Rejected("refuse.no_picture_there")
-        return wish
 
     def _say_no(self, error: EaselError) -> Callable[[Request], Awaitable[None]]:
         async def say_no(told: Request) -> None:

@@ -58,6 +58,16 @@ async def aimed(tools: Tools, request: Request) -> Request:
     return request
 
 
+async def shown(tools: Tools, request: Request) -> Request:
+    """What the message it is about shows: a step of ours, else somebody's pictures. Raises Rejected for neither."""
+    found = await aimed(tools, replace(request, attachments=()))
+    if found.target is not None:
+        return found
+    if not request.attachments:
+        raise Rejected("refuse.no_picture_there")
+    return request
+
+
 async def _meant(tools: Tools, request: Request) -> Request | None:
     if request.action is Action.REACTED:
         return await reacted(tools, request)
