@@ -87,7 +87,7 @@ async def listening(there: Discord, easel: Easel, lost: asyncio.Event) -> AsyncI
     chat = easel.tools.chats[PLATFORM]
     assert isinstance(chat, DiscordChat)  # noqa: S101  # made above
     assert there.settings.discord_bot_token is not None  # noqa: S101
-    app = DiscordApp(easel.service, easel.tools, chat, there.api, there.store, there.settings.locale)
+    app = DiscordApp(easel.service, easel.tools, chat, there.api, there.store)
     token = there.settings.discord_bot_token.get_secret_value()
     gateway = Gateway(app, there.api, token, lost.set, content=there.api.reads_content)
     telling = asyncio.create_task(sync(there.api, there.store), name="discord commands")

@@ -37,16 +37,13 @@ log = structlog.get_logger()
 class DiscordApp:
     """What Discord tells, for every guild."""
 
-    def __init__(
-        self, service: Service, tools: Tools, chat: DiscordChat, api: Api, store: DiscordStore, locale: str
-    ) -> None:
+    def __init__(self, service: Service, tools: Tools, chat: DiscordChat, api: Api, store: DiscordStore) -> None:
         self._service = service
         self._tools = tools
         self._chat = chat
         self._api = api
         self._store = store
         self._reactions = asyncio.Lock()
-        self._locale = locale
 
     async def interaction(self, interaction: discord.Interaction) -> None:
         """A command, a press, a filled modal, or an option being typed."""
@@ -97,8 +94,9 @@ class DiscordApp:
             await self._hear(wish)
 
     async def _pressed(self, interaction: discord.Interaction) -> None:
-        if decode.PAGE.fullmatch(decode.chosen(interaction)):
-            await self._turn_to(*decode.opened(interaction))
+        opened = decode.opened(interaction)
+        if opened is not None:
+            await self._turn_to(*opened)
             return
         pressed = decode.pressed(interaction)
         if pressed.kind in ASKS_FIRST:
@@ -139,7 +137,7 @@ class DiscordApp:
     async def _turn_to(self, wish: Request, page: int) -> None:
         """A page of a form that was offered before."""
         async with _in_time():
-            asked = await self._chat.asked(replace(wish, locale=wish.locale or self._locale))
+            asked = await self._chat.asked(wish)
             form = await self._service.ask(asked)
         pages = render.pages(render.filled(form, asked.given))
         if page >= len(pages):

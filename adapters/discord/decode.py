@@ -110,12 +110,10 @@ def filled(interaction: discord.Interaction) -> Request:
     )
 
 
-def opened(interaction: discord.Interaction) -> tuple[Request, int]:
-    """The button that opens a page of a form: whose it is, and which page. Raises Rejected for an unknown one."""
+def opened(interaction: discord.Interaction) -> tuple[Request, int] | None:
+    """The button that opens a page of a form: whose it is, and which page; None for any other button."""
     found = PAGE.fullmatch(chosen(interaction))
-    if found is None:
-        raise Rejected("button.unknown")
-    return _asked(interaction, Action.EDIT, asked=found[1]), int(found[2])
+    return (_asked(interaction, Action.EDIT, asked=found[1]), int(found[2])) if found else None
 
 
 def merged(request: Request, asked: Request) -> Request:
