@@ -24,7 +24,7 @@ MARKUP = re.compile(r"([\\*_~`|\[<]|:(?=//|[\w+-]+:)|^[ \t]*[>#+-]|^[ \t]*\d+[.)
 """What Discord's Markdown gives a meaning, some of it at the beginning of a line; a backslash takes it away."""
 ASIDE = re.compile(r"[,;:(，；：（]")
 """Where a label begins to explain itself."""
-PLAIN, PRIMARY, DANGER, LINK = 2, 1, 4, 5
+PRIMARY, SECONDARY, DANGER, LINK = 1, 2, 4, 5
 ROW, BUTTON, STRING, TEXT, USERS, CHANNELS, LABELLED, FILES, TICK = 1, 2, 3, 4, 5, 8, 18, 19, 23
 CHANNEL_KINDS = [0, 5]
 RANKS = {"pictures": 1, "mask_picture": 1, "n": 3, "ar": 3, "private": 4, "model": 5}
@@ -89,7 +89,7 @@ def _button(button: Button) -> Payload:
     label = clip(button.label, BUTTON_TEXT) or "…"
     if button.kind is ButtonKind.LINK:
         return {"type": BUTTON, "style": LINK, "label": label, "url": button.url}
-    style = DANGER if button.kind is ButtonKind.DELETE else PLAIN
+    style = DANGER if button.kind is ButtonKind.DELETE else SECONDARY
     return {
         "type": BUTTON,
         "style": style,
@@ -151,22 +151,14 @@ def modal(form: Form, asked: str) -> Payload:
 
 def again(asked: str, locale: str) -> Payload:
     """The button that brings back what was written, to be changed."""
-    return _row(
-        [{"type": BUTTON, "style": PRIMARY, "label": say("discord.change", locale), "custom_id": f"p1:{asked}:0"}]
-    )
+    return _row([_opener(asked, say("discord.change", locale))])
 
 
 def chooser(form: Form, asked: str, text: str) -> Payload:
     """A private message that opens a form: a button, or a menu of its pages."""
     found = pages(form)
     if len(found) == 1:
-        button = {
-            "type": BUTTON,
-            "style": PRIMARY,
-            "label": clip(form.title, BUTTON_TEXT),
-            "custom_id": f"p1:{asked}:0",
-        }
-        rows = [_row([button])]
+        rows = [_row([_opener(asked, form.title)])]
     else:
         options = [
             _option(f"p1:{asked}:{at}", " · ".join(ASIDE.split(field.label)[0].strip() for field in page.fields))
@@ -175,6 +167,10 @@ def chooser(form: Form, asked: str, text: str) -> Payload:
         placeholder = clip(form.title, ROW_TEXT)
         rows = [_row([{"type": STRING, "custom_id": "pages", "options": options, "placeholder": placeholder}])]
     return {"content": clip(escape(text), CONTENT), "components": rows, "allowed_mentions": NO_MENTIONS}
+
+
+def _opener(asked: str, label: str) -> Payload:
+    return {"type": BUTTON, "style": PRIMARY, "label": clip(label, BUTTON_TEXT), "custom_id": f"p1:{asked}:0"}
 
 
 def _labelled(field: Field) -> Payload:
