@@ -54,13 +54,14 @@ class Discord:
         places = Places(api)
         links = Links(link_keys(chosen), chosen.public_url or "")
         pictures = Pictures(blobs, self.pool, places, store, links, chosen.locale)
+        messages = Messages(api, store, places, pictures)
         return DiscordChat(
             api=api,
             store=store,
-            files=Files(api, self.http, chosen.discord_cdn_hosts),
+            files=Files(messages, self.http, chosen.discord_cdn_hosts),
             places=places,
             people=People(api, store, places, chosen.locale),
-            messages=Messages(api, store, places, pictures),
+            messages=messages,
             answers=Answers(api, store, pictures),
         )
 

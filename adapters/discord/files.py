@@ -2,12 +2,12 @@
 
 import time
 from collections.abc import AsyncIterator, Sequence
-from contextlib import suppress
 from urllib.parse import parse_qs, urlsplit
 
 import aiohttp
 
-from adapters.discord.api import Api, DiscordError
+from adapters.discord.api import DiscordError
+from adapters.discord.messages import Messages
 from core.errors import DeliveryError, Rejected
 from core.links import is_allowed
 from core.pictures.intake import too_many_bytes
@@ -27,8 +27,8 @@ def session() -> aiohttp.ClientSession:
 class Files:
     """``hosts`` may be fetched from; none other ever is."""
 
-    def __init__(self, api: Api, http: aiohttp.ClientSession, hosts: Sequence[str]) -> None:
-        self._api = api
+    def __init__(self, messages: Messages, http: aiohttp.ClientSession, hosts: Sequence[str]) -> None:
+        self._messages = messages
         self._http = http
         self._hosts = hosts
 
@@ -45,7 +45,7 @@ class Files:
                     if read > limit:
                         raise too_many_bytes(limit)
                     yield chunk
-        except (aiohttp.ClientError, TimeoutError, OSError):
+        except (DiscordError, aiohttp.ClientError, TimeoutError, OSError):
             raise DeliveryError("discord.file_failed") from None
 
     async def _open(self, channel: str, message: str, file: str, url: str) -> aiohttp.ClientResponse:
@@ -70,13 +70,9 @@ class Files:
         raise DeliveryError("discord.file_failed") if answer.status >= 429 else Rejected("discord.strange_file")
 
     async def _asked_for_afresh(self, channel: str, message: str, file: str) -> str:
-        with suppress(DiscordError):
-            path = "/channels/{channel_id}/messages/{message_id}"
-            found = await self._api.call("GET", path, {"channel_id": channel, "message_id": message})
-            for one in found.get("attachments") or ():
-                if str(one.get("id")) == file:
-                    return str(one.get("url", ""))
-        return ""
+        """Discord signs its links anew whenever it tells of a message. "" where the file is in it no longer."""
+        found = await self._messages.read(channel, message)
+        return next((str(one["url"]) for one in found.get("attachments") or () if str(one["id"]) == file), "")
 
 
 def has_expired(url: str) -> bool:
