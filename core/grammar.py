@@ -13,6 +13,7 @@ from dataclasses import dataclass, fields, replace
 from typing import Any
 
 from core.errors import Rejected
+from core.messages import clip
 from core.types import Action, Options, Size
 
 LONGEST = 20_000
@@ -260,7 +261,7 @@ def _plain(value: str) -> str:
 
 
 def _short(value: str) -> str:
-    return value if len(value) <= LONGEST_SHOWN else f"{value[: LONGEST_SHOWN - 1]}…"
+    return clip(value, LONGEST_SHOWN)
 
 
 def _whole(low: int, high: int) -> Callable[[str, str], int]:

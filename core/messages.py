@@ -58,8 +58,12 @@ def _shown(value: object, language: str) -> str:
         return f"{value:%Y-%m-%d %H:%M} UTC"
     if isinstance(value, Sequence) and not isinstance(value, str):
         return BETWEEN.get(language, ", ").join(_shown(one, language) for one in value)
-    text = str(value)
-    return text if len(text) <= LONGEST else f"{text[: LONGEST - 1]}…"
+    return clip(str(value), LONGEST)
+
+
+def clip(text: str, limit: int) -> str:
+    """At most so many characters, with an ellipsis where it was cut."""
+    return text if len(text) <= limit else f"{text[: max(limit - 1, 0)].rstrip()}…"
 
 
 def money(value: Money) -> str:

@@ -6,7 +6,7 @@ from typing import Any
 
 from core import sessions
 from core.errors import EaselError
-from core.messages import say
+from core.messages import clip, say
 from core.speech import Button, ButtonKind, Post, Shown, Tally, Tone
 from core.types import Action, Picture, Request, Step, StepState
 
@@ -119,8 +119,7 @@ def what(step: Step, parent: Step | None) -> str:
 
 def short(step: Step) -> str:
     """A few words that name a step's picture."""
-    text = title(step)
-    return text if len(text) <= SHORT else f"{text[: SHORT - 1].rstrip()}…"
+    return clip(title(step), SHORT)
 
 
 def ended(step: Step, locale: str | None = None, tally: Tally | None = None) -> Post:

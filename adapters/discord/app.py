@@ -22,7 +22,7 @@ from adapters.discord.suggest import suggested
 from core.errors import EaselError, Rejected
 from core.flow import asking, hear
 from core.flow.tools import Tools
-from core.messages import say
+from core.messages import clip, say
 from core.service import ASKS_FIRST, Service
 from core.types import Action, Request
 
@@ -164,7 +164,7 @@ class DiscordApp:
         if interaction.type is discord.InteractionType.autocomplete:
             return
         words = say(error.key, str(interaction.locale), **error.params)
-        content = render.clip(render.escape(words), render.CONTENT)
+        content = clip(render.escape(words), render.CONTENT)
         data = {"content": content, "flags": render.EPHEMERAL, "allowed_mentions": render.NO_MENTIONS}
         try:
             await self._api.answer(decode.reply_of(interaction), MESSAGE, data)

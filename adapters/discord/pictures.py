@@ -8,9 +8,9 @@ from typing import Any
 
 from adapters.discord.api import Upload
 from adapters.discord.places import Places
-from adapters.discord.render import ALT, clip
+from adapters.discord.render import ALT
 from adapters.discord.store import DiscordStore
-from core.messages import say
+from core.messages import clip, say
 from core.pictures import intake
 from core.pictures.pool import Pool
 from core.ports import Blobs

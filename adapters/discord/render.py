@@ -10,7 +10,7 @@ from typing import Any
 
 from core.actions import encode
 from core.forms import Choice, Field, FieldKind, Form
-from core.messages import say
+from core.messages import clip, say
 from core.speech import Button, ButtonKind, Post
 
 Payload = dict[str, Any]
@@ -64,11 +64,6 @@ def _written(title: str, text: str, bar: str) -> str:
 def escape(text: str) -> str:
     """What Discord reads as markup or mentions, made inert. An at-sign is cut off from the word behind it."""
     return MARKUP.sub(lambda found: f"{found[1][:-1]}\\{found[1][-1]}", text).replace("@", "@\u200b")
-
-
-def clip(text: str, limit: int) -> str:
-    """At most so many characters."""
-    return text if len(text) <= limit else f"{text[: max(limit - 1, 0)].rstrip()}…"
 
 
 def _bar(progress: float) -> str:

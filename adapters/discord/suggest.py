@@ -9,6 +9,7 @@ from adapters.discord import decode, render
 from core import grammar, posts
 from core.flow.tools import Tools
 from core.forms import RATIOS
+from core.messages import clip
 from core.types import Action, Request
 
 MOST = 25
@@ -30,7 +31,7 @@ async def suggested(tools: Tools, interaction: discord.Interaction) -> list[Choi
         found = await _own(tools, request)
     wanted = typed.lower().strip()
     kept = [(label, value) for label, value in found if wanted in label.lower() or wanted in value.lower()]
-    return [{"name": render.clip(label, render.OPTION_TEXT), "value": value[:100]} for label, value in kept[:MOST]]
+    return [{"name": clip(label, render.OPTION_TEXT), "value": value[:100]} for label, value in kept[:MOST]]
 
 
 def _models(tools: Tools, action: Action) -> list[str]:

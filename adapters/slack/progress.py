@@ -5,8 +5,8 @@ from collections import deque
 
 import structlog
 
-from adapters.slack import render
 from adapters.slack.api import SlackApi, SlackError
+from core.messages import clip
 from core.speech import Post
 from core.types import Place
 
@@ -48,7 +48,7 @@ class Progress:
         if len(self._signed) > MOST_SIGNS:
             self._signed.clear()
         self._signed[spot] = now
-        words = render.clip(post.text.partition("\n")[0], SIGN_TEXT)
+        words = clip(post.text.partition("\n")[0], SIGN_TEXT)
         how = {"channel_id": place.channel, "thread_ts": place.thread, "status": words}
         try:
             await self._api.say(place.workspace, "assistant.threads.setStatus", **how)

@@ -9,6 +9,7 @@ from typing import Any
 from adapters.slack.decode import FIELD, MODAL
 from core.actions import encode
 from core.forms import Choice, Field, FieldKind, Form
+from core.messages import clip
 from core.speech import Button, ButtonKind, Post
 
 Block = dict[str, Any]
@@ -40,11 +41,6 @@ def fallback(post: Post) -> str:
 def escape(text: str) -> str:
     """What Slack reads as markup, made inert."""
     return text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
-
-
-def clip(text: str, limit: int) -> str:
-    """At most so many characters."""
-    return text if len(text) <= limit else f"{text[: max(limit - 1, 0)].rstrip()}…"
 
 
 def _words(post: Post) -> list[Block]:

@@ -9,6 +9,8 @@ from pathlib import Path
 import pyvips
 from PIL import Image, ImageDraw, ImageFont
 
+from core.messages import clip
+
 PAPER, INK, FAINT, LINE, ACCENT = "#faf8f4", "#2b2a28", "#8a857c", "#cfc9bd", "#d9622b"
 THUMB, GAP_X, GAP_Y, TEXT, MARGIN = 176, 40, 62, 44, 40
 MAX_SIDE = 4096
@@ -172,7 +174,7 @@ def _place(canvas: Image.Image, draw: ImageDraw.ImageDraw, spot: _Spot) -> None:
     colour, breadth = (ACCENT, 6) if node.is_head else (LINE, 2)
     draw.rounded_rectangle((x - 3, y - 3, x + THUMB + 2, y + THUMB + 2), 20, outline=colour, width=breadth)
     draw.text((x + 2, y + THUMB + 8), node.label, fill=ACCENT if node.is_head else INK, font=_font(18, node.label))
-    caption = node.caption if len(node.caption) <= CAPTION else f"{node.caption[: CAPTION - 1]}…"
+    caption = clip(node.caption, CAPTION)
     draw.text((x + 2, y + THUMB + 31), caption, fill=FAINT, font=_font(13, caption))
 
 
