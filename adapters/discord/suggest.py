@@ -18,13 +18,13 @@ Choice = dict[str, str]
 
 async def suggested(tools: Tools, interaction: discord.Interaction) -> list[Choice]:
     """At most 25 values that hold what was typed, the likeliest first."""
-    name, typed, given = _focused(decode.data_of(interaction))
+    name, typed = _focused(decode.data_of(interaction))
     request = decode.command(interaction)
     found: Iterable[tuple[str, str]] = ()
     if name == "model":
         found = [(one, one) for one in _models(tools, request.action)]
     elif name == "size":
-        found = [(one, one) for one in _sizes(tools, request.action, given.get("model", ""))]
+        found = [(one, one) for one in _sizes(tools, request.action, request.given.get("model", ""))]
     elif name == "ar":
         found = [*((one, one) for one in RATIOS), *((one, one) for one in grammar.RATIOS)]
     elif name == "id":
@@ -54,11 +54,10 @@ async def _own(tools: Tools, request: Request) -> list[tuple[str, str]]:
     return [(f"v{one.number} · {posts.short(one)}", one.id) for one in mine]
 
 
-def _focused(data: Mapping[str, Any]) -> tuple[str, str, dict[str, str]]:
-    """The option being typed, what of it is there, and the others."""
+def _focused(data: Mapping[str, Any]) -> tuple[str, str]:
+    """The option being typed, and what of it is there."""
     options = list(data.get("options") or ())
     while options and options[0].get("options") is not None:
         options = list(options[0]["options"])
     typed: Mapping[str, Any] = next((one for one in options if one.get("focused")), {})
-    others = {str(one["name"]): str(one.get("value", "")) for one in options if not one.get("focused")}
-    return str(typed.get("name", "")), str(typed.get("value", "")), others
+    return str(typed.get("name", "")), str(typed.get("value", ""))
