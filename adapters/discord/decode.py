@@ -206,10 +206,8 @@ def said(message: discord.Message, us: int) -> Request | None:
 
     ``reply["look"]`` names the message replied to, where what it shows is still to be looked up.
     """
-    if message.author.bot or message.webhook_id or message.type not in SPOKEN:
+    if not _is_said(message):
         return None
-    if message.guild is None and getattr(message.channel, "guild_id", None) is not None:
-        return None  # A guild that we are not in any more: its words are no direct message.
     guild = message.guild.id if message.guild else None
     where = place(message.channel, message.channel.id, guild)
     mentioned = {one.id for one in message.mentions}
@@ -240,6 +238,13 @@ def said(message: discord.Message, us: int) -> Request | None:
         is_admin=_runs_it(getattr(message.author, "guild_permissions", None)),
         to_us=to_us,
     )
+
+
+def _is_said(message: discord.Message) -> bool:
+    """Are these a person's words, said where we are?"""
+    # Words from a guild that we have left are no direct message.
+    is_elsewhere = message.guild is None and getattr(message.channel, "guild_id", None) is not None
+    return not (message.author.bot or message.webhook_id or is_elsewhere) and message.type in SPOKEN
 
 
 def _answered(message: discord.Message) -> tuple[int | None, tuple[Attachment, ...]]:
