@@ -1,0 +1,477 @@
+"""What goes wrong with Discord: lost answers, closed places, a gateway that comes and goes (F50–F63, T02–T15, TXT)."""
+
+import asyncio
+import itertools
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+import pytest_asyncio
+
+from adapters.discord import api as apis
+from adapters.discord import chat as chats
+from bot.run import Running
+from core.flow.tools import Tools
+from core.types import Step
+from tests.conftest import PHOTOS
+from tests.fakes.discord.driver import Discord, discord
+from tests.fakes.discord.house import easel_in
+from tests.fakes.discord.things import (
+    ATTACH_FILES,
+    MANAGE_GUILD,
+    ORDINARY,
+    READ_MESSAGE_HISTORY,
+    SEND_MESSAGES,
+    Channel,
+    Event,
+    Fault,
+    Guild,
+    Message,
+    User,
+)
+from tests.fakes.discord.world import World
+
+pytestmark = pytest.mark.asyncio(loop_scope="module")
+
+
+@dataclass(kw_only=True)
+class Place:
+    """A guild and a channel of the test's own, in a house that many tests share."""
+
+    fake: Discord
+    bot: Running
+    guild: Guild
+    channel: Channel
+    ana: User
+    bo: User
+
+    async def draws(self, person: User, words: str, **options: object) -> Message:
+        """Draw, and wait for the result."""
+        await self.fake.command(person, "draw", {"prompt": words, **options}, channel=self.channel)
+        return await self.result(words)
+
+    async def result(self, words: str, channel: Channel | None = None) -> Message:
+        """The message that shows it."""
+        return await self.fake.sees(words, channel=channel or self.channel, button="Edit", files=1)
+
+    async def steps(self, person: User, workspace: str = "") -> list[Step]:
+        """What a person made, oldest first."""
+        tenant = f"discord:{workspace or self.guild.id}"
+        return (await self.bot.easel.tools.store.recent(tenant, person.id, 50))[::-1]
+
+    def ours(self, channel: Channel | None = None) -> list[Message]:
+        """Everything of ours that stands in a channel, whoever may see it."""
+        where, us = (channel or self.channel).id, self.fake.world.bot.id
+        return [
+            one for one in self.fake.world.messages if one.author == us and one.channel == where and not one.deleted
+        ]
+
+    async def rest(self) -> None:
+        """Until no job is at work and nobody thinks that we think."""
+        async with asyncio.timeout(60):
+            while await self.bot.easel.tools.store.unfinished():
+                await asyncio.sleep(0.02)
+        await self.fake.until(lambda: not [one for one in self.ours() if one.is_loading])
+
+    def calls(self, route: str) -> int:
+        """How often a route was called."""
+        return len([call for call in self.fake.world.calls if call.route == route])
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def house(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[tuple[Discord, Running]]:
+    folder = tmp_path_factory.mktemp("discord")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setitem(Tools.__init__.__kwdefaults__, "back_off", 0.05)
+        async with discord(World(content_granted=True)) as fake, easel_in(fake, folder / "data") as bot:
+            yield fake, bot
+
+
+@pytest_asyncio.fixture(loop_scope="module")
+async def place(house: tuple[Discord, Running]) -> AsyncIterator[Place]:
+    fake, bot = house
+    guild, channel = fake.join()
+    ana = fake.person("Ana", guild=guild, permissions=ORDINARY | MANAGE_GUILD)
+    yield Place(fake=fake, bot=bot, guild=guild, channel=channel, ana=ana, bo=fake.person("Bo", guild=guild))
+    left = [f"{name}: {len(some)}" for name, some in fake.world.faults.items() if some]
+    for one in (fake.world.faults, fake.world.calls, fake.world.invalid_requests):
+        one.clear()
+    assert not left, left
+    assert not fake.world.violations, fake.world.violations
+    assert fake.world.pings == []
+
+
+# Answers that get lost (F55, F56)
+
+LOST = [
+    ("create_message", Fault(retry_after=0.1)),
+    ("create_message", Fault(retry_after=0.1, via=False)),
+    ("create_message", Fault(retry_after=0.1, is_global=True)),
+    ("create_message", Fault(retry_after=0.1, scope="shared")),
+    ("create_message", Fault(retry_after=120)),
+    ("create_message", Fault(status=500)),
+    ("create_message", Fault(status=503)),
+    ("create_message", Fault(status=503, code=130000)),
+    ("create_message", Fault(status=502, effect=True)),
+    ("create_message", Fault(status=503, effect=True)),
+    ("create_message", Fault(drop=True)),
+    ("create_message", Fault(effect=True, drop=True)),
+    ("create_message", Fault(reset=True)),
+    ("create_message", Fault(effect=True, reset=True)),
+    ("update_message", Fault(retry_after=0.1)),
+    ("update_message", Fault(retry_after=0.1, code=30046)),
+    ("update_message", Fault(status=503)),
+    ("update_message", Fault(effect=True, drop=True)),
+    ("update_message", Fault(effect=True, reset=True)),
+    ("get_message", Fault(status=503)),
+    ("get_message", Fault(drop=True)),
+    ("create_interaction_response", Fault(status=503)),
+    ("create_interaction_response", Fault(drop=True)),
+    ("create_interaction_response", Fault(reset=True)),
+    ("create_interaction_response", Fault(effect=True, reset=True)),
+    ("create_interaction_response", Fault(status=400, code=40060, effect=True)),
+    ("delete_original_webhook_message", Fault(status=503)),
+    ("delete_original_webhook_message", Fault(effect=True, drop=True)),
+    ("get_channel", Fault(drop=True)),
+    ("get_guild", Fault(status=503)),
+]
+
+
+@pytest.mark.parametrize(("route", "fault"), LOST)
+async def test_one_result_whatever_answer_is_lost(place: Place, route: str, fault: Fault) -> None:
+    fake, ana = place.fake, place.ana
+    fake.world.faults[route].append(fault)
+    asked = await fake.command(ana, "draw", {"prompt": "a fox"}, channel=place.channel)
+    assert not asked.refused
+    await place.result("a fox")
+    await place.rest()
+    assert [len(one.files) for one in place.ours()] == [1]
+    assert len(await place.steps(ana)) == 1
+    assert len(fake.world.invalid_requests) <= 1
+
+
+@pytest.mark.parametrize("fault", [Fault(drop=True), Fault(status=503), Fault(retry_after=1)])
+async def test_a_file_that_does_not_come_is_said_and_nothing_is_made(place: Place, fault: Fault) -> None:
+    fake, ana = place.fake, place.ana
+    fake.world.faults["cdn"].append(fault)
+    fake.says(ana, f"{fake.mention} make it night", place.channel, files=[PHOTOS / "coffee.png"])
+    await fake.sees("Try again in a moment", channel=fake.direct(ana))
+    assert await place.steps(ana) == []
+
+
+async def test_progress_and_results_keep_within_what_discord_allows(tmp_path: Path) -> None:
+    async with discord(World(strict_rates=True)) as fake, easel_in(fake, tmp_path / "data"):
+        fake.world.rate_window = 1.0
+        ana = fake.person("Ana")
+        for at in range(6):
+            await fake.command(ana, "draw", {"prompt": f"fox {at}"})
+        for at in range(6):
+            await fake.sees(f"fox {at}", button="Edit", files=1)
+        assert fake.world.limited["global"] == 0
+        assert len([one for one in fake.world.invalid_requests if one.startswith("429")]) <= 3
+
+
+# Acknowledgements that come too late (10062), tokens that have ended (F59)
+
+
+async def test_an_acknowledgement_that_came_too_late_still_leads_to_the_result(place: Place) -> None:
+    fake, ana = place.fake, place.ana
+    fake.world.faults["create_interaction_response"].append(Fault(status=404, code=10062))
+    fake.world.patience = 0.5
+    try:
+        asked = await fake.command(ana, "draw", {"prompt": "a fox"}, channel=place.channel)
+    finally:
+        fake.world.patience = 3.0
+    assert asked.error
+    await place.result("a fox")
+    await place.rest()
+    assert [len(one.files) for one in place.ours()] == [1]
+
+
+async def test_an_answer_whose_token_has_ended_comes_as_a_direct_message(place: Place) -> None:
+    fake, ana = place.fake, place.ana
+    fake.world.faults["update_original_webhook_message"].append(Fault(status=401, code=50027))
+    await fake.command(ana, "easel show", {"id": "nothing"}, channel=place.channel)
+    await fake.sees("nothing", channel=fake.direct(ana))
+    assert len(fake.world.invalid_requests) <= 2
+
+
+async def test_after_fifteen_minutes_no_token_is_used(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
+    fake, ana = place.fake, place.ana
+    monkeypatch.setattr(chats, "ANSWERABLE", timedelta(0))
+    await fake.command(ana, "draw", {"prompt": "a fox"}, channel=place.channel)
+    await place.result("a fox")
+    await fake.command(ana, "easel show", {"id": "nothing"}, channel=place.channel)
+    await fake.sees("nothing", channel=fake.direct(ana))
+    assert place.calls("update_original_webhook_message") == place.calls("delete_original_webhook_message") == 0
+    assert fake.world.invalid_requests == []
+
+
+async def test_a_job_of_more_than_fifteen_minutes_is_shown_all_the_same(place: Place) -> None:
+    fake, ana = place.fake, place.ana
+    fake.world.faults["create_message"].append(Fault(seconds=0.3))
+    await fake.command(ana, "draw", {"prompt": "a fox"}, channel=place.channel)
+    fake.world.forward(901)
+    await place.result("a fox")
+    assert len(fake.world.invalid_requests) <= 1
+
+
+async def test_where_the_answer_is_the_one_voice_and_ends_the_result_comes_directly(place: Place) -> None:
+    fake, ana = place.fake, place.ana
+    guild, elsewhere = fake.join("Elsewhere", installed=False)
+    fake.world.join(ana, guild)
+    fake.world.faults["update_original_webhook_message"].append(Fault(seconds=0.3))
+    await fake.command(ana, "draw", {"prompt": "a fox"}, channel=elsewhere)
+    fake.world.forward(901)
+    await place.result("a fox", fake.direct(ana))
+    assert len(fake.world.invalid_requests) <= 8
+
+
+# Closed places (F60, F63)
+
+CLOSED = [
+    (403, 50001),
+    (403, 50013),
+    (404, 10003),
+    (400, 160005),
+    (400, 50083),
+    (400, 200000),
+    (400, 50035),
+    (403, 20016),
+    (403, 110000),
+    (400, 99999),
+]
+
+
+@pytest.mark.parametrize(("status", "code"), CLOSED)
+async def test_a_place_that_takes_no_message_sends_the_result_to_its_person(
+    place: Place, status: int, code: int
+) -> None:
+    fake, ana = place.fake, place.ana
+    fake.world.faults["create_message"].append(Fault(status=status, code=code))
+    asked = await fake.command(ana, "draw", {"prompt": "a fox"}, channel=place.channel)
+    await place.result("a fox", fake.direct(ana))
+    await place.rest()
+    assert "may not post in that channel" in (await fake.reply(asked)).words
+    assert not [one for one in place.ours() if one.files]
+    assert place.calls("create_message") == 2
+    assert len(fake.world.invalid_requests) <= 1
+
+
+@pytest.mark.parametrize(("status", "code"), [*CLOSED, (404, 10008), (403, 50005)])
+async def test_a_message_that_takes_no_change_sends_the_result_to_its_person(
+    place: Place, status: int, code: int
+) -> None:
+    fake, ana = place.fake, place.ana
+    fake.world.faults["update_message"].extend([Fault(status=status, code=code)] * 3)
+    await fake.command(ana, "draw", {"prompt": "a fox"}, channel=place.channel)
+    await place.result("a fox", fake.direct(ana))
+    await place.rest()
+    fake.world.faults.clear()
+    assert place.calls("update_message") <= 3
+    assert len(fake.world.invalid_requests) <= 3
+
+
+async def test_a_channel_closed_to_us_costs_few_requests_however_many_ask(place: Place) -> None:
+    fake, ana = place.fake, place.ana
+    place.channel.denied = SEND_MESSAGES
+    for at in range(5):
+        await fake.command(ana, "draw", {"prompt": f"fox {at}"}, channel=place.channel)
+    for at in range(5):
+        await place.result(f"fox {at}", fake.direct(ana))
+    await place.rest()
+    assert len(fake.world.invalid_requests) <= 5
+    assert not [one for one in place.ours() if not one.only_for]
+
+
+async def test_where_channel_and_direct_messages_are_closed_the_answer_shows_the_result(place: Place) -> None:
+    fake, ana = place.fake, place.ana
+    place.channel.denied, ana.closed = SEND_MESSAGES, True
+    asked = await fake.command(ana, "draw", {"prompt": "a fox"}, channel=place.channel)
+    await fake.until(lambda: asked.original and asked.original.files and "a fox" in asked.original.words)
+    assert asked.original
+    assert asked.original.only_for == ana.id
+    assert len(fake.world.invalid_requests) <= 4
+
+
+@pytest.mark.parametrize("code", [50007, 50278])
+async def test_where_nothing_can_be_said_the_result_is_kept(place: Place, code: int) -> None:
+    fake, ana = place.fake, place.ana
+    fake.world.faults["create_message"].extend([Fault(status=403, code=50013), Fault(status=403, code=code)])
+    place.channel.denied, ana.closed = SEND_MESSAGES, True
+    fake.says(ana, f"{fake.mention} draw a fox", place.channel)
+    await fake.until(lambda: place.calls("create_message") >= 2)
+    await place.rest()
+    assert len(fake.world.invalid_requests) <= 8
+    assert not place.ours()
+    place.channel.denied, ana.closed = 0, False
+    shown = await fake.command(ana, "easel history", channel=fake.channel("other", guild=place.guild))
+    await fake.until(lambda: [one for one in fake.world.messages if one.channel == shown.channel and one.files])
+    assert [step.prompt for step in await place.steps(ana)] == ["a fox"]
+
+
+async def test_pictures_that_may_not_be_attached_go_to_their_person(place: Place) -> None:
+    fake, ana = place.fake, place.ana
+    place.channel.denied = ATTACH_FILES
+    await fake.command(ana, "draw", {"prompt": "a fox"}, channel=place.channel)
+    await place.result("a fox", fake.direct(ana))
+
+
+async def test_without_the_channels_history_results_are_shown_without_a_reply(place: Place) -> None:
+    fake, ana = place.fake, place.ana
+    place.channel.denied = READ_MESSAGE_HISTORY
+    fake.says(ana, f"{fake.mention} make it night", place.channel, files=[PHOTOS / "coffee.png"])
+    result = await place.result("make it night")
+    assert result.reference is None
+    await place.draws(ana, "a fox")
+    assert not [one for one in place.ours(fake.direct(ana)) if one.files]
+
+
+async def test_many_refusals_close_the_way_to_discord_for_a_while(
+    place: Place, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    fake, ana = place.fake, place.ana
+    with monkeypatch.context() as patch:
+        patch.setattr(apis, "MOST_INVALID", 0)
+        fake.says(ana, f"{fake.mention} draw a fox", place.channel)
+        await asyncio.sleep(0.3)
+        assert fake.world.calls == []
+    await place.result("a fox")
+
+
+@pytest.mark.parametrize("gone", ["message", "channel", "thread", "locked thread"])
+async def test_what_is_gone_in_the_middle_sends_the_result_to_its_person(place: Place, gone: str) -> None:
+    fake, ana = place.fake, place.ana
+    where = place.channel
+    if "thread" in gone:
+        where = fake.thread(ana, await place.draws(ana, "a harbour"))
+    fake.world.faults["update_message"].append(Fault(seconds=0.4))
+    fake.says(ana, f"{fake.mention} make it night", where, files=[PHOTOS / "coffee.png"])
+    status = await fake.sees("make it night", channel=where)
+    if gone == "message":
+        fake.deletes(status)
+    elif gone == "locked thread":
+        fake.archive(where, locked=True)
+    else:
+        fake.deletes_channel(where)
+    await place.result("make it night", fake.direct(ana))
+    async with asyncio.timeout(30):
+        while await place.bot.easel.tools.store.unfinished():
+            await asyncio.sleep(0.02)
+    assert len([one for one in place.ours(fake.direct(ana)) if one.files]) == 1
+
+
+async def test_words_in_an_archived_thread_open_it_and_a_locked_one_stays_shut(place: Place) -> None:
+    fake, ana = place.fake, place.ana
+    thread = fake.thread(ana, await place.draws(ana, "a harbour"))
+    fake.archive(thread)
+    fake.says(ana, "in winter", thread)
+    winter = await place.result("in winter", thread)
+    fake.archive(thread, locked=True)
+    fake.says(ana, "with ships", thread, reply_to=winter)
+    await place.result("with ships", fake.direct(ana))
+
+
+# Removed from a guild (F61)
+
+
+async def test_a_guild_that_removed_us_is_forgotten_and_nothing_comes_back(place: Place) -> None:
+    fake, ana = place.fake, place.ana
+    tools, tenant = place.bot.easel.tools, f"discord:{place.guild.id}"
+    for _ in range(2):
+        await place.draws(ana, "a fox")
+        assert await tools.blobs.keys(tenant)
+        await fake.command(ana, "draw", {"prompt": "a heron"}, channel=place.channel)
+        fake.kick(place.guild)
+        late = Event(name="MESSAGE_CREATE", data={}, guild=place.guild.id, channel=place.channel.id)
+        assert late
+        said = fake.says(ana, f"{fake.mention} draw a late fox", place.channel)
+        async with asyncio.timeout(20):
+            while await tools.blobs.keys(tenant) or await place.steps(ana):
+                await asyncio.sleep(0.05)
+        await asyncio.sleep(0.3)
+        assert await place.steps(ana) == []
+        assert await tools.blobs.keys(tenant) == []
+        assert not [one for one in place.ours(fake.direct(ana)) if "late" in one.words]
+        fake.deletes(said)
+        for one in place.ours():
+            one.deleted = True
+        # Invited again, it begins anew, and is forgotten anew.
+        fake.world.forward(10)
+        _invite(fake, place.guild)
+
+
+def _invite(fake: Discord, guild: Guild) -> None:
+    guild.installed = True
+    fake.outage(guild, over=True)
+
+
+async def test_removed_in_the_middle_of_a_job_nothing_is_posted_and_nothing_kept(place: Place) -> None:
+    fake, ana = place.fake, place.ana
+    fake.world.faults["create_message"].append(Fault(seconds=0.2))
+    asked = asyncio.create_task(fake.command(ana, "draw", {"prompt": "a fox"}, channel=place.channel))
+    await asyncio.sleep(0.05)
+    fake.kick(place.guild)
+    await asked
+    async with asyncio.timeout(20):
+        while await place.bot.easel.tools.blobs.keys(f"discord:{place.guild.id}") or await place.steps(ana):
+            await asyncio.sleep(0.05)
+    assert len(fake.world.invalid_requests) <= 6
+
+
+# Duplicates and order (F50, F53)
+
+
+async def test_events_told_four_times_are_done_once(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
+    fake, ana, bo = place.fake, place.ana, place.bo
+    publish = fake.world.publish
+    monkeypatch.setattr(fake.world, "publish", lambda event: [publish(event) for _ in range(4)])
+    result = await place.draws(ana, "a fox")
+    fake.says(bo, f"{fake.mention} make it night", place.channel, files=[PHOTOS / "coffee.png"])
+    night = await place.result("make it night")
+    fake.says(bo, "add a hat", place.channel, reply_to=night)
+    await place.result("add a hat")
+    opened = await fake.presses(ana, result, "Edit")
+    await fake.submits(ana, opened, {"prompt": "in winter"})
+    winter = await place.result("in winter")
+    fake.reacts(bo, winter, "⭐")
+    await fake.until(lambda: "⭐ 1" in winter.words)
+    await fake.presses(ana, winter, "Undo")
+    await fake.sees("Now at v1", channel=place.channel)
+    fake.reacts(bo, result, "🔁")
+    await fake.until(lambda: len([one for one in place.ours() if "a fox" in one.words and one.files]) == 3)
+    await asyncio.sleep(0.3)
+    await place.rest()
+    assert len(await place.steps(ana)) == 2
+    assert len(await place.steps(bo)) == 3
+    assert len([one for one in place.ours() if "Now at v1" in one.words]) == 1
+
+
+async def test_events_in_any_order_end_the_same_way(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
+    fake, ana, bo = place.fake, place.ana, place.bo
+    broken: list[str] = []
+    from adapters.discord import gateway  # noqa: PLC0415
+
+    monkeypatch.setattr(gateway.log, "exception", broken.append, raising=False)
+    for at, order in enumerate(itertools.permutations(range(4))):
+        if at % 4:
+            continue
+        result = await place.draws(ana, f"fox {at}", n=2)
+        held: list[Event] = []
+        with monkeypatch.context() as patch:
+            patch.setattr(fake.world, "publish", held.append)
+            fake.reacts(bo, result, "2️⃣")
+            fake.reacts(bo, result, "⭐")
+            fake.says(bo, f"night {at}", place.channel, reply_to=result)
+            fake.interacting.press(ana, result, result.buttons["2"], [], place.channel)
+        assert len(held) == 4
+        for number in order:
+            fake.world.publish(held[number])
+        await place.result(f"night {at}")
+        await fake.until(lambda: "2 × 1" in result.words and "⭐ 1" in result.words)  # noqa: B023
+        await fake.until(lambda: fake.world.interactions[held[3].data["id"]].ack_type)  # noqa: B023
+    await place.rest()
+    assert broken == []
+    assert len(await place.steps(bo)) == 6
