@@ -2,16 +2,23 @@
 
 import asyncio
 import itertools
+import random
+import re
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from datetime import timedelta
+from io import BytesIO
+from pathlib import Path
 
 import pytest
 import pytest_asyncio
+from aiohttp import web
+from PIL import Image
 
 from adapters.discord import api as apis
 from adapters.discord import chat as chats
 from bot.run import Running
+from core.flow import finish
 from core.flow.tools import Tools
 from core.types import Step
 from tests.conftest import PHOTOS
@@ -20,6 +27,7 @@ from tests.fakes.discord.house import easel_in
 from tests.fakes.discord.things import (
     ATTACH_FILES,
     MANAGE_GUILD,
+    MIB,
     ORDINARY,
     READ_MESSAGE_HISTORY,
     SEND_MESSAGES,
@@ -297,9 +305,11 @@ async def test_where_nothing_can_be_said_the_result_is_kept(place: Place, code: 
     assert len(fake.world.invalid_requests) <= 8
     assert not place.ours()
     place.channel.denied, ana.closed = 0, False
-    shown = await fake.command(ana, "easel history", channel=fake.channel("other", guild=place.guild))
-    await fake.until(lambda: [one for one in fake.world.messages if one.channel == shown.channel and one.files])
-    assert [step.prompt for step in await place.steps(ana)] == ["a fox"]
+    made = await place.steps(ana)
+    assert [step.prompt for step in made] == ["a fox"]
+    other = fake.channel("other", guild=place.guild)
+    await fake.command(ana, "easel show", {"id": made[0].id}, channel=other)
+    await fake.sees("a fox", channel=other, files=1)
 
 
 async def test_pictures_that_may_not_be_attached_go_to_their_person(place: Place) -> None:
@@ -406,7 +416,9 @@ async def test_removed_in_the_middle_of_a_job_nothing_is_posted_and_nothing_kept
     async with asyncio.timeout(20):
         while await place.bot.easel.tools.blobs.keys(f"discord:{place.guild.id}") or await place.steps(ana):
             await asyncio.sleep(0.05)
+    assert not [one for one in place.ours() if one.files]
     assert len(fake.world.invalid_requests) <= 6
+    fake.world.faults.clear()
 
 
 # Duplicates and order (F50, F53)
@@ -444,7 +456,7 @@ async def test_events_in_any_order_end_the_same_way(place: Place, monkeypatch: p
 
     monkeypatch.setattr(gateway.log, "exception", broken.append, raising=False)
     for at, order in enumerate(itertools.permutations(range(4))):
-        if at % 4:
+        if at % 8 != 5:
             continue
         result = await place.draws(ana, f"fox {at}", n=2)
         held: list[Event] = []
@@ -462,4 +474,352 @@ async def test_events_in_any_order_end_the_same_way(place: Place, monkeypatch: p
         await fake.until(lambda: fake.world.interactions[held[3].data["id"]].ack_type)  # noqa: B023
     await place.rest()
     assert broken == []
-    assert len(await place.steps(bo)) == 6
+    assert len(await place.steps(bo)) == 3
+
+
+# Files too large (F62)
+
+
+@pytest.fixture
+def noise(monkeypatch: pytest.MonkeyPatch) -> int:
+    """Every result is a picture of more than 11 MiB; its bytes."""
+    luck = random.Random(1)
+    image = Image.frombytes("RGB", (1900, 2050), luck.randbytes(1900 * 2050 * 3))
+    made = BytesIO()
+    image.save(made, "PNG", compress_level=0)
+
+    async def fetched(*_: object) -> bytes:
+        return made.getvalue()
+
+    monkeypatch.setattr(finish, "_fetch", fetched)
+    assert 11 * MIB < len(made.getvalue()) < 12 * MIB
+    return len(made.getvalue())
+
+
+@pytest.mark.parametrize(
+    ("tier", "request_mib", "most"), [(0, 25, 10 * MIB), (2, 25, 50 * MIB), (2, 11, 50 * MIB // 4)]
+)
+@pytest.mark.usefixtures("noise")
+async def test_a_result_too_large_is_made_smaller_for_the_chat(
+    place: Place, tier: int, request_mib: int, most: int
+) -> None:
+    fake = place.fake
+    place.guild.premium_tier = tier
+    fake.world.request_limit = request_mib * MIB
+    try:
+        result = await place.draws(place.ana, "a fox")
+    finally:
+        fake.world.request_limit = 25 * MIB
+    await place.rest()
+    is_whole = tier == 2 and request_mib == 25
+    assert (len(result.files[0]) > 11 * MIB) == is_whole
+    assert len(result.files[0]) <= most
+    assert result.attachments[0].filename.endswith(".png" if is_whole else ".jpg")
+    assert len([one for one in place.ours() if one.files]) == 1
+
+
+# Files from strange places, links that have ended (T02, T06, URL-23)
+
+STRANGE = [
+    "http://127.0.0.1:9/attachments/1/2/x.png",
+    "https://cdn.discordapp.com@evil.example/attachments/1/2/x.png",
+    "https://evil.example\\@cdn.discordapp.com/attachments/1/2/x.png",
+    "https://cdn.discordapp.com.evil.example/x.png",
+    "https://cdn.discordapp.com%2eevil.example/x.png",
+    "https://cdn。discordapp。com/x.png",
+    "http://cdn.discordapp.com/x.png",
+    "https://cdn.discordapp.com:8443/x.png",
+    "https://2130706433/x.png",
+    "https://0x7f.0.0.1/x.png",
+    "https://[::ffff:127.0.0.1]/x.png",
+    "http://169.254.169.254/latest/meta-data",
+    "file:///etc/passwd",
+    "data:image/png;base64,AAAA",
+]
+
+
+@pytest_asyncio.fixture(loop_scope="module")
+async def honeypot() -> AsyncIterator[tuple[str, list[str]]]:
+    """A stranger's server: where it is, and what was asked of it."""
+    seen: list[str] = []
+
+    async def asked(request: web.Request) -> web.Response:
+        seen.append(request.path)
+        return web.Response(body=(PHOTOS / "coffee.png").read_bytes(), content_type="image/png")
+
+    app = web.Application()
+    app.router.add_get("/{tail:.*}", asked)
+    runner = web.AppRunner(app)
+    await runner.setup()
+    await web.TCPSite(runner, "127.0.0.1", 0).start()
+    yield f"http://127.0.0.1:{runner.addresses[0][1]}", seen
+    await runner.cleanup()
+
+
+async def test_strange_addresses_are_never_fetched(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
+    fake, ana = place.fake, place.ana
+    direct = fake.direct(ana)
+    for at, url in enumerate(STRANGE, 1):
+        with monkeypatch.context() as patch:
+            patch.setattr(fake.world, "link", lambda _: url)  # noqa: B023
+            fake.says(ana, f"{fake.mention} make it night", place.channel, files=[PHOTOS / "coffee.png"])
+        await fake.until(lambda: len([one for one in place.ours(direct) if "must not fetch" in one.words]) == at)  # noqa: B023
+    assert await place.steps(ana) == []
+
+
+async def test_a_strangers_server_is_asked_for_nothing(place: Place, honeypot: tuple[str, list[str]]) -> None:
+    fake, ana = place.fake, place.ana
+    url, seen = honeypot
+    embed = {"type": "image", "image": {"url": url, "proxy_url": f"{url}/x.png", "width": 8, "height": 8}}
+    fake.says(ana, f"{fake.mention} make it night", place.channel, embeds=[embed])
+    await fake.sees("must not fetch", channel=fake.direct(ana))
+    pointed = fake.says(place.bo, "look", place.channel, embeds=[embed])
+    opened = await fake.context_menu(ana, "Edit this image", pointed)
+    submitted = await fake.submits(ana, opened, {"prompt": "as a lion"})
+    assert "must not fetch" in (await fake.reply(submitted)).words
+    assert seen == []
+
+
+async def test_a_link_that_has_ended_is_renewed_once(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
+    fake, ana = place.fake, place.ana
+    held: list[Event] = []
+    with monkeypatch.context() as patch:
+        patch.setattr(fake.world, "publish", held.append)
+        fake.world.forward(-2 * 86_400)
+        fake.says(ana, f"{fake.mention} make it night", place.channel, files=[PHOTOS / "coffee.png"])
+        fake.world.forward(2 * 86_400)
+    fake.world.publish(held[0])
+    await place.result("make it night")
+    asked = [call.parameters["message_id"] for call in fake.world.calls if call.route == "get_message"]
+    assert asked.count(held[0].data["id"]) == 1
+
+
+async def test_a_file_that_is_gone_is_said(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
+    fake, ana = place.fake, place.ana
+    monkeypatch.setattr(fake.world, "ephemeral_life", -1.0)
+    files: dict[str, Path | bytes] = {"picture1": PHOTOS / "coffee.png"}
+    asked = await fake.command(ana, "edit", {"instruction": "make it night"}, channel=place.channel, files=files)
+    assert "no longer has that file" in (await fake.reply(asked)).words
+    said = fake.says(ana, "my cat", place.channel, files=[PHOTOS / "chelsea.png"])
+    opened = await fake.context_menu(ana, "Edit this image", said)
+    fake.world.attachments.clear()
+    submitted = await fake.submits(ana, opened, {"prompt": "as a lion"})
+    assert "no longer has that file" in (await fake.reply(submitted)).words
+    assert await place.steps(ana) == []
+
+
+async def test_where_a_photo_was_taken_is_in_nothing_we_keep_or_post(place: Place) -> None:
+    fake, ana = place.fake, place.ana
+    made = BytesIO()
+    exif = Image.Exif()
+    exif[0x010E] = "CANARY-DESCRIPTION"
+    exif.get_ifd(0x8825)[29] = "CANARY-GPS"
+    with Image.open(PHOTOS / "rocket.jpg") as photo:
+        photo.save(made, "JPEG", exif=exif, comment=b"CANARY-COMMENT")
+    assert made.getvalue().count(b"CANARY") == 3
+    fake.says(ana, f"{fake.mention} make it night", place.channel, files={"CANARY.jpg": made.getvalue()})
+    result = await place.result("make it night")
+    tools, tenant = place.bot.easel.tools, f"discord:{place.guild.id}"
+    kept = [await tools.blobs.read(tenant, key) for key in await tools.blobs.keys(tenant)]
+    assert len(kept) >= 2
+    assert not [data for data in (*kept, *result.files) if b"CANARY" in data]
+
+
+# Words (T07, T08, TXT-01 to 18)
+
+HOSTILE = [
+    "fox @everyone @here <@&1> <@1> <#1> </draw:1> <:x:1> <t:1>",
+    "fox [bank](https://evil.example) <https://evil.example|https://bank.example> https://evil.example",
+    "fox &lt;!channel&gt;",
+    "fox ``` fence ``` `tick` *bold* _under_ ~~gone~~ ||spoiler|| \\",
+    "fox \u202egnp.exe\u202c \u2066x\u2069 @\u200beveryone",
+    "fox {0.__class__} %s%n ${jndi:ldap://x} {{7*7}} { $secret }",
+    "fox '); DROP TABLE steps;-- %_% \"a* NEAR(",
+    "fox\n# heading\n> quote\n- list\n1. one\n-# small\nINFO admin login",
+    "fox z" + "\u0301" * 5000 + "algo",
+    "fox \x1b[2J\x00\x07",
+    "fox " + "*" * 2000,
+    "fox " + "[](<>)`_~|" * 70,
+    "畫一隻狐狸" * 120,
+    "fox " + "🦊👩‍👩‍👧‍👦" * 100,
+]
+
+
+async def test_words_ping_nobody_lead_nowhere_and_break_nothing(place: Place) -> None:
+    fake, ana, bo = place.fake, place.ana, place.bo
+    tricky = f"<@{bo.id}> @everyone"
+    for text in [*HOSTILE, f"fox {tricky}"]:
+        fake.says(ana, f"{fake.mention} draw {text}", place.channel)
+        await fake.command(bo, "draw", {"prompt": text}, channel=place.channel)
+    fake.world.pings.clear()
+    fake.guild.nicks[ana.id] = "@everyone [x](https://evil.example)"
+    await fake.until(lambda: len([one for one in place.ours() if one.files]) >= 20, 60)
+    await place.rest()
+    written = [call.body for call in fake.world.calls if isinstance(call.body, dict) and "content" in call.body]
+    assert len(written) > 40
+    for body in written:
+        _is_inert(str(body["content"]))
+        assert body["allowed_mentions"] == {"parse": [], "replied_user": False}
+        for one in body.get("attachments") or ():
+            assert len(one["description"]) <= 1024
+    assert [step for step in await place.steps(ana) if "DROP TABLE" in step.prompt]
+    bold = [one.content.partition("\n")[0] for one in place.ours() if one.files]
+    assert all(one.startswith("**") for one in bold)
+
+
+def _is_inert(content: str) -> None:
+    assert 0 < len(content) <= 2000
+    assert not re.search(r"(?<!\\)(?:\\\\)*[<\[`|~]", content), content
+    assert not re.search(r"(?<!\\)://|@(?!\u200b)", content), content
+    assert not re.search(r"^\s*(?:[#>]|-|\d+\.\s)", content, re.MULTILINE), content
+    assert not set(content) & set("\u202e\u202c\u2066\u2069\x1b\x00\x07"), content
+    assert len(re.findall("\u0301", content)) <= 6
+
+
+@pytest.mark.parametrize(
+    "text", ["   ", "🦊", "a" * 6000, "cat --n 99", "cat --model dall-e", 'cat "', "cat —n 2 --nope 1"]
+)
+async def test_words_nothing_can_be_drawn_from_are_refused_and_nothing_is_begun(place: Place, text: str) -> None:
+    fake, bo = place.fake, place.bo
+    asked = await fake.command(bo, "draw", {"prompt": text}, channel=place.channel)
+    if asked.modal is None:
+        refusal = await fake.reply(asked)
+        assert refusal.only_for == bo.id
+        assert refusal.words
+        assert "{???}" not in refusal.words
+    assert await place.steps(bo) == []
+
+
+# Options that no choice offers (OPT-10)
+
+
+@pytest.mark.parametrize(
+    ("words", "options"),
+    [
+        ("draw", {"prompt": "a fox", "n": 7}),
+        ("draw", {"prompt": "a fox", "n": -1}),
+        ("draw", {"prompt": "a fox", "n": "1e9"}),
+        ("draw", {"prompt": "a fox", "n": 10**40}),
+        ("draw", {"prompt": "a fox", "seed": 2**31}),
+        ("draw", {"prompt": "a fox", "ar": "17:0"}),
+        ("draw", {"prompt": "a fox", "size": "99999*99999"}),
+        ("draw", {"prompt": "a fox", "model": "../x"}),
+        ("draw", {"prompt": "a fox", "id": "x"}),
+        ("draw", {"prompt": ["a", "fox"], "private": "perhaps"}),
+        ("wanx inpaint", {"prompt": "tea", "mask": "everything"}),
+        ("wanx upscale", {"scale": 9}),
+        ("wanx expand", {"top": 99.5}),
+        ("wanx style", {"prompt": "x", "strength": "NaN"}),
+        ("wanx explode", {"prompt": "x"}),
+        ("easel show", {"id": "../../x"}),
+        ("easel pick", {"number": 99}),
+        ("nothing", {}),
+    ],
+)
+async def test_options_that_no_choice_offers_are_refused(place: Place, words: str, options: dict[str, object]) -> None:
+    fake, bo = place.fake, place.bo
+    asked = await fake.command(bo, words, options, channel=place.channel)
+    assert not asked.refused
+    if asked.modal is None:
+        refusal = await fake.reply(asked)
+        assert refusal.only_for == bo.id
+        assert not refusal.files
+        assert "reference" not in refusal.words
+    assert await place.steps(bo) == []
+
+
+# Other people, other guilds (T14, T15)
+
+
+async def test_ids_of_another_guild_lead_nowhere(place: Place) -> None:
+    fake, ana = place.fake, place.ana
+    result = await place.draws(ana, "a secret fox", n=2)
+    step = (await place.steps(ana))[0]
+    guild, elsewhere = fake.join("Elsewhere")
+    cy = fake.person("Cy", guild=guild, permissions=ORDINARY | MANAGE_GUILD)
+    fake.world.join(ana, guild)
+    there = fake.says(cy, "hello", elsewhere)
+    for person in (cy, ana):
+        for name in ("Edit", "Undo", "Again", "More", "Delete", "2"):
+            what = next(one for label, one in result.buttons.items() if name in label)
+            made = fake.interacting.press(person, there, what, [], elsewhere)
+            await fake.until(lambda: made.original and not made.original.is_loading)  # noqa: B023
+            assert made.original
+            assert made.modal is None
+            assert made.original.only_for == person.id
+            assert not made.original.files
+            assert "secret" not in made.original.words
+        shown = await fake.reply(await fake.command(person, "easel show", {"id": step.id}, channel=elsewhere))
+        assert not shown.files
+        assert await place.steps(person, guild.id) == []
+    assert result.files
+    assert not [one for one in place.ours(elsewhere) if one.files]
+
+
+async def test_a_direct_message_speaks_for_its_own_person_and_guild_only(place: Place) -> None:
+    fake, ana, bo = place.fake, place.ana, place.bo
+    result = await place.draws(ana, "a fox")
+    fake.reacts(ana, result, "✉️")
+    copy = await fake.sees("a fox", channel=fake.direct(ana), files=1)
+    what = next(one for label, one in copy.buttons.items() if "Again" in label)
+    said = fake.says(bo, "help", fake.direct(bo))
+    # The same button, in the direct messages of somebody else.
+    made = fake.interacting.press(bo, said, what, [], fake.direct(bo))
+    await fake.until(lambda: made.original and not made.original.is_loading)
+    assert made.original
+    assert not made.original.files
+    # A reply to a message of another's direct channel.
+    forged = fake.says(bo, "make it night", fake.direct(bo), reply_to=said)
+    assert forged.reference
+    await fake.sees("", channel=fake.direct(bo), after=forged)
+    assert await place.steps(bo) == []
+    assert len(await place.steps(ana)) == 1
+
+
+async def test_a_form_asked_for_by_somebody_else_is_of_no_use(place: Place) -> None:
+    fake, ana, bo = place.fake, place.ana, place.bo
+    opened = await fake.command(ana, "draw", {"n": 2}, channel=place.channel)
+    assert opened.modal
+    stolen = await fake.submits(bo, opened, {"prompt": "a fox"})
+    assert (await fake.reply(stolen)).only_for == bo.id
+    settings = await fake.command(ana, "easel settings", channel=place.channel)
+    page = next(name for name in settings.ephemeral[0].buttons if name)
+    modal = await fake.presses(ana, settings.ephemeral[0], page)
+    await fake.submits(bo, modal, {"n": "4"})
+    # Whoever runs another guild, and no longer this one, changes nothing here.
+    guild, elsewhere = fake.join("Elsewhere")
+    fake.world.join(ana, guild, ORDINARY | MANAGE_GUILD)
+    place.guild.permissions[ana.id] = ORDINARY
+    modal.channel, modal.guild = elsewhere.id, guild.id
+    refused = await fake.submits(ana, modal, {"n": "4"})
+    assert (await fake.reply(refused)).only_for == ana.id
+    assert "n" not in await place.bot.easel.tools.store.settings(f"discord:{place.guild.id}")
+    assert await place.steps(ana) == await place.steps(bo) == []
+
+
+async def test_what_is_another_members_is_not_touched(place: Place) -> None:
+    fake, ana, bo = place.fake, place.ana, place.bo
+    fake.world.faults["update_message"].append(Fault(seconds=0.3))
+    await fake.command(ana, "draw", {"prompt": "a fox", "model": "qwen-image-plus"}, channel=place.channel)
+    status = await fake.sees("a fox", channel=place.channel)
+    cancel = next((one for label, one in status.buttons.items() if "Cancel" in label), None)
+    if cancel is not None:
+        refused = fake.interacting.press(bo, status, cancel, [], place.channel)
+        await fake.until(lambda: refused.original and not refused.original.is_loading)
+    result = await place.result("a fox")
+    for name in ("Delete", "🗑️"):
+        refused = await fake.presses(bo, result, name)
+        assert (await fake.reply(refused)).only_for == bo.id
+    fake.reacts(bo, result, "❌")
+    await fake.sees("Ana", channel=fake.direct(bo))
+    secret = await fake.command(ana, "draw", {"prompt": "quiet", "private": True}, channel=place.channel)
+    await place.result("quiet", fake.direct(ana))
+    hidden = (await place.steps(ana))[-1]
+    made = fake.interacting.press(
+        bo, result, {**result.buttons["✏️ Edit"], "custom_id": f"e1:more:{hidden.id}:0"}, [], place.channel
+    )
+    await fake.until(lambda: made.original and not made.original.is_loading)
+    assert made.original
+    assert "quiet" not in made.original.words
+    assert secret.original
+    assert result.files
