@@ -19,7 +19,7 @@ from adapters.discord import decode, render
 from adapters.discord.api import NO_ACCESS, Api, DiscordError, Upload
 from adapters.discord.files import Files
 from adapters.discord.pictures import Pictures, same_pictures
-from adapters.discord.places import Places, channel_id, is_direct
+from adapters.discord.places import LEAST, Places, channel_id, is_direct
 from adapters.discord.store import DiscordStore
 from core.errors import DeliveryError, Rejected
 from core.failpoints import failpoint
@@ -45,6 +45,8 @@ FOLLOW_UP = "/webhooks/{webhook_id}/{webhook_token}"
 FORM, ANSWER = 9, 4
 TOO_LARGE, NO_HISTORY, ARCHIVED = frozenset({40005}), 160002, 50083
 NO_DIRECT = frozenset({50007, 50278})
+SMALL = LEAST // 4
+"""Bytes of a picture where Discord calls too large what should not be: the whole request counts as well."""
 
 log = structlog.get_logger()
 
@@ -269,7 +271,7 @@ class DiscordChat:
             return await self._send(place, post, replies_to, limit)
         except DiscordError as error:
             if _is_too_large(error):
-                return await self._send(place, post, replies_to, limit // 4)
+                return await self._send(place, post, replies_to, SMALL)
             if error.code == NO_HISTORY:
                 return await self._send(place, post, "", limit)
             raise
@@ -304,7 +306,7 @@ class DiscordChat:
         except DiscordError as error:
             if not _is_too_large(error):
                 raise
-            await self._show_within(sent, post, limit // 4)
+            await self._show_within(sent, post, SMALL)
 
     async def _show_within(self, sent: Sent, post: Post, limit: int) -> None:
         prepared = await self._pictures.prepare(sent.place, post, limit)

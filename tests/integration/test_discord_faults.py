@@ -497,7 +497,7 @@ def noise(monkeypatch: pytest.MonkeyPatch) -> int:
 
 
 @pytest.mark.parametrize(
-    ("tier", "request_mib", "most"), [(0, 25, 10 * MIB), (2, 25, 50 * MIB), (2, 11, 50 * MIB // 4)]
+    ("tier", "request_mib", "most"), [(0, 25, 10 * MIB), (2, 25, 50 * MIB), (2, 11, 10 * MIB // 4)]
 )
 @pytest.mark.usefixtures("noise")
 async def test_a_result_too_large_is_made_smaller_for_the_chat(
@@ -634,7 +634,8 @@ HOSTILE = [
     "fox ``` fence ``` `tick` *bold* _under_ ~~gone~~ ||spoiler|| \\",
     "fox \u202egnp.exe\u202c \u2066x\u2069 @\u200beveryone",
     "fox {0.__class__} %s%n ${jndi:ldap://x} {{7*7}} { $secret }",
-    "fox '); DROP TABLE steps;-- %_% \"a* NEAR(",
+    "fox '); DROP TABLE steps;--",
+    'fox %_% "a* NEAR( $.x',
     "fox\n# heading\n> quote\n- list\n1. one\n-# small\nINFO admin login",
     "fox z" + "\u0301" * 5000 + "algo",
     "fox \x1b[2J\x00\x07",
@@ -647,12 +648,11 @@ HOSTILE = [
 
 async def test_words_ping_nobody_lead_nowhere_and_break_nothing(place: Place) -> None:
     fake, ana, bo = place.fake, place.ana, place.bo
+    place.guild.nicks[ana.id] = "@everyone [x](https://evil.example)"
     tricky = f"<@{bo.id}> @everyone"
     for text in [*HOSTILE, f"fox {tricky}"]:
         fake.says(ana, f"{fake.mention} draw {text}", place.channel)
         await fake.command(bo, "draw", {"prompt": text}, channel=place.channel)
-    fake.world.pings.clear()
-    fake.guild.nicks[ana.id] = "@everyone [x](https://evil.example)"
     await fake.until(lambda: len([one for one in place.ours() if one.files]) >= 20, 60)
     await place.rest()
     written = [call.body for call in fake.world.calls if isinstance(call.body, dict) and "content" in call.body]
@@ -662,7 +662,7 @@ async def test_words_ping_nobody_lead_nowhere_and_break_nothing(place: Place) ->
         assert body["allowed_mentions"] == {"parse": [], "replied_user": False}
         for one in body.get("attachments") or ():
             assert len(one["description"]) <= 1024
-    assert [step for step in await place.steps(ana) if "DROP TABLE" in step.prompt]
+    assert [step for step in await place.steps(bo) if "DROP TABLE" in step.prompt]
     bold = [one.content.partition("\n")[0] for one in place.ours() if one.files]
     assert all(one.startswith("**") for one in bold)
 
@@ -676,9 +676,7 @@ def _is_inert(content: str) -> None:
     assert len(re.findall("\u0301", content)) <= 6
 
 
-@pytest.mark.parametrize(
-    "text", ["   ", "🦊", "a" * 6000, "cat --n 99", "cat --model dall-e", 'cat "', "cat —n 2 --nope 1"]
-)
+@pytest.mark.parametrize("text", ["   ", "🦊", "a" * 6000, "cat --n 99", "cat --model dall-e", "cat —n 2 --nope 1"])
 async def test_words_nothing_can_be_drawn_from_are_refused_and_nothing_is_begun(place: Place, text: str) -> None:
     fake, bo = place.fake, place.bo
     asked = await fake.command(bo, "draw", {"prompt": text}, channel=place.channel)
