@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from adapters.discord import gateway
+from adapters.discord import gateway, places
 from adapters.discord.gateway import Gateway, One
 from tests.conftest import PHOTOS
 from tests.fakes.discord.driver import Discord, discord
@@ -185,6 +185,25 @@ async def test_while_the_database_does_not_answer_people_hear_busy_in_time(fake:
             assert "sibuk" in opened.ephemeral[0].words
             other.execute("ROLLBACK")
         assert (await fake.command(bo, "draw")).modal
+
+
+# Pages of our own (F62)
+
+
+async def test_a_picture_shown_smaller_has_a_link_to_the_whole_that_a_vote_does_not_take_away(
+    fake: Discord, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(places, "LEAST", 60_000)
+    async with easel_in(fake, tmp_path / "data", EASEL_PUBLIC_URL="https://easel.example"):
+        ana = fake.person("Ana")
+        await draws(fake, ana, "a fox")
+        result = await fake.sees("a fox", files=1)
+        assert len(result.files[0]) <= 60_000
+        assert "Full size" in result.buttons
+        assert result.buttons["Full size"]["url"].startswith("https://easel.example/")
+        fake.reacts(fake.person("Bo"), result, "⭐")
+        await fake.until(lambda: "⭐ 1" in result.words)
+        assert "Full size" in result.buttons
 
 
 # Everything at once
