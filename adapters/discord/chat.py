@@ -348,7 +348,8 @@ class DiscordChat:
             if answer is None or not error.permanent:
                 raise
             return await self._respond(answer, place, post)
-        await self._settle(answer, say("discord.closed_channel", await self._told_in(to.id) or self._locale))
+        text = say("discord.closed_channel", await self._told_in(to.id) or self._locale)
+        await self._settle(answer, text, job=post.job)
         return sent
 
     def _may_tell(self, channel: str) -> bool:
