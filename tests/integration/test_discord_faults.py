@@ -650,19 +650,22 @@ async def test_words_ping_nobody_lead_nowhere_and_break_nothing(place: Place) ->
     fake, ana, bo = place.fake, place.ana, place.bo
     place.guild.nicks[ana.id] = "@everyone [x](https://evil.example)"
     tricky = f"<@{bo.id}> @everyone"
-    for text in [*HOSTILE, f"fox {tricky}"]:
-        fake.says(ana, f"{fake.mention} draw {text}", place.channel)
-        await fake.command(bo, "draw", {"prompt": text}, channel=place.channel)
-    await fake.until(lambda: len([one for one in place.ours() if one.files]) >= 20, 60)
+    for at, text in enumerate([*HOSTILE, f"fox {tricky}"]):
+        if at % 2:
+            fake.says(ana, f"{fake.mention} draw {text}", place.channel)
+        else:
+            await fake.command(bo, "draw", {"prompt": text}, channel=place.channel)
+    await fake.until(lambda: len([one for one in place.ours() if one.files]) >= 10, 60)
     await place.rest()
     written = [call.body for call in fake.world.calls if isinstance(call.body, dict) and "content" in call.body]
-    assert len(written) > 40
+    assert len(written) >= 20
     for body in written:
         _is_inert(str(body["content"]))
         assert body["allowed_mentions"] == {"parse": [], "replied_user": False}
         for one in body.get("attachments") or ():
             assert len(one["description"]) <= 1024
-    assert [step for step in await place.steps(bo) if "DROP TABLE" in step.prompt]
+    made = [*await place.steps(ana), *await place.steps(bo)]
+    assert [step for step in made if "DROP TABLE" in step.prompt]
     bold = [one.content.partition("\n")[0] for one in place.ours() if one.files]
     assert all(one.startswith("**") for one in bold)
 
