@@ -89,6 +89,7 @@ async def _forgotten(fake: Discord) -> None:
 async def test_a_gateway_away_for_a_while_is_waited_for(fake: Discord, quick: Log, tmp_path: Path, status: int) -> None:
     async with easel_in(fake, tmp_path / "data"):
         ana = fake.person("Ana")
+        await draws(fake, ana, "the first")
         await fake.gateway.drop(1.0, status=status)
         fake.says(ana, f"{fake.mention} draw a fox")
         made = fake.interacting.command(ana, "draw", {"prompt": "a heron"}, channel=fake.general)
