@@ -5,10 +5,9 @@ after any restart, and also when its message has changed since: discord.py's vie
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager
+from collections.abc import Awaitable, Callable
 from dataclasses import replace
-from typing import Any
+from typing import Any, TypeVar
 
 import discord
 import structlog
@@ -22,6 +21,7 @@ from adapters.discord.suggest import suggested
 from core.errors import EaselError, Rejected
 from core.flow import asking, hear
 from core.flow.tools import Tools
+from core.forms import Form
 from core.messages import clip, say
 from core.service import ASKS_FIRST, Service
 from core.types import Action, Request
@@ -32,6 +32,7 @@ AGAIN = (0.0, 1.0, 5.0, 20.0)
 """Seconds before each try to keep a message or reaction: the gateway tells of it only once."""
 
 log = structlog.get_logger()
+T = TypeVar("T")
 
 
 class DiscordApp:
@@ -113,8 +114,7 @@ class DiscordApp:
 
     async def _hear(self, wish: Request) -> None:
         """Kept, then acknowledged: the person sees that we think, until the first words come."""
-        async with _in_time():
-            await self._service.hear(wish)
+        await _in_time(self._service.hear(wish))
         await self._think(wish)
 
     async def _think(self, wish: Request) -> None:
@@ -127,22 +127,26 @@ class DiscordApp:
 
     async def _open(self, meant: Request) -> None:
         """Show the form of a button, a menu or a command without words."""
-        async with _in_time():
-            wish = await self._complete(meant)
-            if wish.message:
-                wish = await hear.shown(self._tools, wish)
-            form = await self._service.ask(wish)
-            await asking.ask(self._tools, wish, form)
+        await _in_time(self._show_form(meant))
+
+    async def _show_form(self, meant: Request) -> None:
+        wish = await self._complete(meant)
+        if wish.message:
+            wish = await hear.shown(self._tools, wish)
+        form = await self._service.ask(wish)
+        await asking.ask(self._tools, wish, form)
 
     async def _turn_to(self, wish: Request, page: int) -> None:
         """A page of a form that was offered before."""
-        async with _in_time():
-            asked = await self._chat.asked(wish)
-            form = await self._service.ask(asked)
-        pages = render.pages(render.filled(form, asked.given))
+        pages = await _in_time(self._pages(wish))
         if page >= len(pages):
             raise Rejected("button.unknown")
         await self._api.answer(wish.reply, MODAL, render.modal(pages[page], wish.reply["asked"]))
+
+    async def _pages(self, wish: Request) -> list[Form]:
+        asked = await self._chat.asked(wish)
+        form = await self._service.ask(asked)
+        return render.pages(render.filled(form, asked.given))
 
     async def _complete(self, meant: Request) -> Request:
         told = await self._chat.complete(meant)
@@ -185,12 +189,18 @@ class DiscordApp:
                 return
 
 
-@asynccontextmanager
-async def _in_time() -> AsyncIterator[None]:
-    """Raises Rejected when our database takes longer than Discord waits."""
+async def _in_time(what: Awaitable[T]) -> T:
+    """Raises Rejected when our database takes longer than Discord waits. It may lock up those who wait for it, so we
+    do not wait for the end of the attempt."""
+    attempt = asyncio.ensure_future(what)
     try:
-        async with asyncio.timeout(PATIENCE):
-            yield
+        done, _ = await asyncio.wait({attempt}, timeout=PATIENCE)
+        if done:
+            return attempt.result()
     except (TimeoutError, SQLAlchemyError, OSError):
         log.exception("not_kept")
         raise Rejected("refuse.busy") from None
+    log.error("not_kept", seconds=PATIENCE)
+    attempt.add_done_callback(lambda ended: ended.cancelled() or ended.exception())
+    attempt.cancel()
+    raise Rejected("refuse.busy")

@@ -204,12 +204,14 @@ def _is_member(interaction: discord.Interaction) -> bool:
 def said(message: discord.Message, us: int) -> Request | None:
     """A message that may be meant for us: in a direct message, mentioning us, replying, or in a thread; else None.
 
-    ``reply["look"]`` names the message replied to, where what it shows is still to be looked up.
+    ``reply["look"]`` names the message replied to, where what it shows is still to be looked up; ``reply["where"]`` is
+    "unknown" for a thread we have not heard of since we connected: one that was archived.
     """
     if not _is_said(message):
         return None
     guild = message.guild.id if message.guild else None
     where = place(message.channel, message.channel.id, guild)
+    is_unknown = guild is not None and isinstance(message.channel, discord.PartialMessageable)
     mentioned = {one.id for one in message.mentions}
     to_us = guild is None or us in mentioned
     answered = message.reference.message_id if message.reference and message.type is discord.MessageType.reply else None
@@ -217,13 +219,13 @@ def said(message: discord.Message, us: int) -> Request | None:
     words, pictures = plain(message.content), _attached(message)
     if not to_us:
         others = mentioned or (answered and author != us)
-        if others or not (where.thread or answered) or not (grammar.has_words(words) or pictures):
+        if others or not (where.thread or answered or is_unknown) or not (grammar.has_words(words) or pictures):
             return None
     looks = answered is not None and author != us and not (pictures or shown)
     reply = {
         "message": str(message.id),
         "look": str(answered) if looks else "",
-        "where": "unknown" if isinstance(message.channel, discord.PartialMessageable) and guild else "",
+        "where": "unknown" if is_unknown else "",
     }
     return Request(
         key=f"message:{message.channel.id}:{message.id}",

@@ -7,7 +7,7 @@ from typing import Any
 from adapters.discord import render
 from adapters.discord.api import NO_ACCESS, Api, DiscordError, Upload
 from adapters.discord.pictures import Pictures, same_pictures
-from adapters.discord.places import Places, channel_id, is_direct
+from adapters.discord.places import LEAST, Places, channel_id, is_direct
 from adapters.discord.store import DiscordStore
 from core.speech import Post, Sent, Tone
 from core.types import Place
@@ -17,6 +17,8 @@ READ_BACK = 100
 CHANNEL = "/channels/{channel_id}"
 MESSAGES, MESSAGE = "/channels/{channel_id}/messages", "/channels/{channel_id}/messages/{message_id}"
 TOO_LARGE, NO_HISTORY, ARCHIVED = 40005, 160002, 50083
+SMALL = LEAST // 4
+"""Bytes of a picture where Discord calls too large what should not be: the whole request counts as well."""
 
 
 class Messages:
@@ -35,7 +37,7 @@ class Messages:
             return await self._send(place, post, replies_to, limit)
         except DiscordError as error:
             if _is_too_large(error):
-                return await self._send(place, post, replies_to, limit // 4)
+                return await self._send(place, post, replies_to, SMALL)
             if error.code == NO_HISTORY:
                 return await self._send(place, post, "", limit)
             raise
@@ -99,7 +101,7 @@ class Messages:
         except DiscordError as error:
             if not _is_too_large(error):
                 raise
-            await self._show_within(sent, post, limit // 4)
+            await self._show_within(sent, post, SMALL)
 
     async def _show_within(self, sent: Sent, post: Post, limit: int) -> None:
         prepared = await self._pictures.prepare(sent.place, post, limit)

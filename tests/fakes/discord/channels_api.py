@@ -8,6 +8,7 @@ from tests.fakes.discord.posting import Posting
 from tests.fakes.discord.rest import Asked, Route
 from tests.fakes.discord.things import (
     ADD_REACTIONS,
+    ATTACH_FILES,
     CREATE_PUBLIC_THREADS,
     DM,
     FORUM,
@@ -162,6 +163,8 @@ class ChannelsApi:
             raise No(400, 50083, "Thread is archived")
         if message.author != self.world.bot.id:
             raise No(403, 50005, "Cannot edit a message authored by another user")
+        if asked.files and channel.kind != DM:
+            self.posting.permit(channel, ATTACH_FILES)
         return self.posting.shown(self.posting.revise(message, asked))
 
     def delete_message(self, asked: Asked) -> None:
