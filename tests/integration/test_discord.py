@@ -10,11 +10,12 @@ import pytest_asyncio
 from PIL import Image
 
 from bot.run import Running
-from core.types import Action, Step
+from core.errors import DeliveryError, Rejected
+from core.types import Action, Attachment, Step
 from tests.conftest import PHOTOS
 from tests.fakes.discord.driver import Discord, discord
 from tests.fakes.discord.house import easel_in
-from tests.fakes.discord.things import ATTACH_FILES, MANAGE_GUILD, ORDINARY, Interaction, Message, User
+from tests.fakes.discord.things import ATTACH_FILES, MANAGE_GUILD, ORDINARY, Fault, Interaction, Message, User
 from tests.fakes.discord.world import World
 
 EPHEMERAL, THINKING, MODAL = 64, 5, 9
@@ -130,6 +131,21 @@ async def test_a_forwarded_picture_is_edited(place: Place) -> None:
     await fake.submits(ana, opened, {"prompt": "as a lion"})
     await fake.sees("as a lion", button="Edit", files=1)
     assert len((await place.steps(ana))[0].inputs) == 1
+
+
+async def test_a_link_that_has_run_out_is_renewed_and_a_hiccup_is_no_lost_file(place: Place) -> None:
+    fake, chat = place.fake, place.bot.easel.tools.chats["discord"]
+    cat = fake.says(place.ana, "my cat", files=[PHOTOS / "chelsea.png"])
+    file = cat.attachments[0]
+    old = fake.world.link(file).replace("?ex=", "?ex=1&was=")
+    attachment = Attachment(ref=f"{cat.channel} {cat.id} {file.id} {old}", name=file.filename)
+    assert b"".join([chunk async for chunk in chat.fetch(attachment, 10**7)]) == file.data
+    fake.world.faults["get_message"].extend([Fault(drop=True)] * 2)
+    with pytest.raises(DeliveryError, match=r"discord\.file_failed"):
+        [chunk async for chunk in chat.fetch(attachment, 10**7)]
+    fake.world.messages.remove(cat)
+    with pytest.raises(Rejected, match=r"discord\.file_gone"):
+        [chunk async for chunk in chat.fetch(attachment, 10**7)]
 
 
 async def test_a_direct_message_draws_and_edits(place: Place) -> None:
