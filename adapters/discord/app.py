@@ -72,11 +72,14 @@ class DiscordApp:
         if wish is None:
             return
         async with self._reactions:
-            times = await self._store.times_taken_away(wish.key)
-            if not wish.added:
-                await self._store.taken_away(wish.key, times)
-            sign = "+" if wish.added else "-"
-            await self._keep(replace(wish, key=f"{wish.key}{sign}{times}"))
+            wish = await self._counted(wish)
+        await self._keep(wish)
+
+    async def _counted(self, wish: Request) -> Request:
+        times = await self._store.times_taken_away(wish.key)
+        if not wish.added:
+            await self._store.taken_away(wish.key, times)
+        return replace(wish, key=f"{wish.key}{'+' if wish.added else '-'}{times}")
 
     async def left(self, guild: int, member_since: int = 0) -> None:
         """We were removed from a guild."""

@@ -16,7 +16,7 @@ from aiohttp import web
 from PIL import Image
 
 from adapters.discord import api as apis
-from adapters.discord import chat as chats
+from adapters.discord import answers
 from bot.run import Running
 from core.flow import finish
 from core.flow.tools import Tools
@@ -208,7 +208,7 @@ async def test_an_answer_whose_token_has_ended_comes_as_a_direct_message(place: 
 
 async def test_after_fifteen_minutes_no_token_is_used(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
     fake, ana = place.fake, place.ana
-    monkeypatch.setattr(chats, "ANSWERABLE", timedelta(0))
+    monkeypatch.setattr(answers, "ALIVE", timedelta(0))
     await fake.command(ana, "draw", {"prompt": "a fox"}, channel=place.channel)
     await place.result("a fox")
     await fake.command(ana, "easel show", {"id": "nothing"}, channel=place.channel)
