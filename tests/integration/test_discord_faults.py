@@ -15,8 +15,8 @@ import pytest_asyncio
 from aiohttp import web
 from PIL import Image
 
-from adapters.discord import api as apis
 from adapters.discord import answers
+from adapters.discord import api as apis
 from bot.run import Running
 from core.flow import finish
 from core.flow.tools import Tools
