@@ -127,8 +127,8 @@ class Api:
             async with asyncio.timeout(seconds):
                 return await self._client.http.request(Route(method, path, **ids), **body)
         except discord.HTTPException as error:
-            # What may not be read may still be written to: without its history, say.
-            if error.code in NO_ACCESS and channel and method != "GET":
+            # What may not be read may still be written to, and what takes no files may take words.
+            if error.code in NO_ACCESS and channel and method != "GET" and not uploads:
                 self._closed[channel] = time.monotonic() + CLOSED_SECONDS
             raise DiscordError(error.code, error.status) from None
         except discord.RateLimited:

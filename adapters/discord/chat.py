@@ -6,6 +6,7 @@ are messages like any other, which can be changed for ever.
 
 import time
 from collections.abc import AsyncIterator, Mapping
+from contextlib import suppress
 from dataclasses import replace
 
 import structlog
@@ -167,7 +168,15 @@ class DiscordChat:
         spot = sent.message if is_answer(sent) else channel_id(sent.place)
         if post.tone is Tone.STATUS and not self._may_tell(spot):
             return sent
-        await (self._answers if is_answer(sent) else self._messages).change(sent, post)
+        if is_answer(sent):
+            await self._answers.change(sent, post)
+            return sent
+        try:
+            await self._messages.change(sent, post)
+        except DiscordError as error:
+            if error.permanent and post.pictures:
+                await self._give_up(sent, post)
+            raise
         return sent
 
     async def find(self, place: Place, job: str) -> Sent | None:
@@ -237,6 +246,12 @@ class DiscordChat:
         note_there = note("discord.closed_channel", locale, await self.link(sent))
         await self._answers.settle(answer, note_there, post.job)
         return sent
+
+    async def _give_up(self, sent: Sent, post: Post) -> None:
+        """The result goes elsewhere: what stands here must not say for ever that it is on its way."""
+        words = replace(note("discord.no_pictures", post.locale), title=post.title, private=False)
+        with suppress(DiscordError):
+            await self._messages.change(sent, words)
 
     def _may_tell(self, spot: str) -> bool:
         """Is it time for one more progress line there?"""

@@ -317,6 +317,9 @@ async def test_pictures_that_may_not_be_attached_go_to_their_person(place: Place
     place.channel.denied = ATTACH_FILES
     await fake.command(ana, "draw", {"prompt": "a fox"}, channel=place.channel)
     await place.result("a fox", fake.direct(ana))
+    status = await fake.sees("I may not attach pictures here", channel=place.channel)
+    assert "a fox" in status.words
+    assert not status.buttons
 
 
 async def test_without_the_channels_history_results_are_shown_without_a_reply(place: Place) -> None:
