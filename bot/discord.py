@@ -6,11 +6,10 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 
 import aiohttp
-import discord
 import structlog
 
 from adapters.discord.answers import Answers
-from adapters.discord.api import Api
+from adapters.discord.api import Api, DiscordError
 from adapters.discord.app import DiscordApp
 from adapters.discord.chat import DiscordChat
 from adapters.discord.commands import sync
@@ -107,11 +106,11 @@ async def _log_in(api: Api) -> None:
     while True:
         try:
             await api.open()
-        except discord.LoginFailure:
-            setting = "DISCORD_BOT_TOKEN"
-            raise ConfigurationError("config.discord_bot_token", setting=setting, reason="401") from None
-        except (discord.DiscordException, aiohttp.ClientError, TimeoutError, OSError) as error:
-            log.warning("discord_unreachable", reason=type(error).__name__, next_try_seconds=delay)
+        except DiscordError as error:
+            if error.status == 401:
+                setting = "DISCORD_BOT_TOKEN"
+                raise ConfigurationError("config.discord_bot_token", setting=setting, reason="401") from None
+            log.warning("discord_unreachable", next_try_seconds=delay)
         else:
             return
         await asyncio.sleep(delay)

@@ -1,1 +1,8 @@
-"""Discord: acknowledge, decode, render, send. All rules are the core's."""
+"""Discord: one gateway, every server; commands, mentions, replies, buttons and reactions."""
+
+import warnings
+
+with warnings.catch_warnings():
+    # It asks for audioop, which newer Pythons drop, for the sake of voices; we have none.
+    warnings.filterwarnings("ignore", "'audioop' is deprecated", DeprecationWarning)
+    import discord  # noqa: F401

@@ -102,8 +102,13 @@ class Api:
         return found is not None and found.user_integration_config is not None
 
     async def open(self) -> None:
-        """Raises discord.LoginFailure for a token Discord refuses, and whatever the network raises."""
-        await self._client.login(self._token)
+        """Log in. Raises DiscordError, with status 401 for a token Discord refuses."""
+        try:
+            await self._client.login(self._token)
+        except discord.LoginFailure:
+            raise DiscordError(0, 401) from None
+        except (discord.DiscordException, aiohttp.ClientError, TimeoutError, OSError):
+            raise DiscordError(0) from None
 
     async def close(self) -> None:
         """Let go of the connections."""

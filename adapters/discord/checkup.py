@@ -10,7 +10,6 @@ from email.utils import parsedate_to_datetime
 from typing import Any
 from urllib.parse import urlencode
 
-import aiohttp
 import discord
 
 from adapters.discord.api import Api, DiscordError
@@ -52,10 +51,9 @@ async def findings(api: Api, locale: str) -> list[Finding]:
     try:
         await api.open()
         guilds = await api.call("GET", "/users/@me/guilds")
-    except discord.LoginFailure:
-        return [("discord token", False, say("doctor.discord_token", locale, reason="401"))]
-    except (DiscordError, discord.DiscordException, aiohttp.ClientError, TimeoutError, OSError):
-        return [("discord token", False, say("doctor.discord_unreachable", locale))]
+    except DiscordError as error:
+        key = "doctor.discord_token" if error.status == 401 else "doctor.discord_unreachable"
+        return [("discord token", False, say(key, locale, reason=error.status))]
     content = "doctor.discord_content" if api.reads_content else "doctor.discord_no_content"
     return [
         ("discord token", True, say("doctor.discord_us", locale, name=api.name)),
