@@ -10,8 +10,7 @@ demo: .venv/runtime
 	$(BIN)/easel demo
 
 test: .venv/dev
-	$(BIN)/coverage run -m pytest
-	$(BIN)/coverage report
+	$(BIN)/pytest --numprocesses auto --maxprocesses 4 --dist worksteal --cov
 
 check: .venv/dev
 	$(BIN)/ruff format --check .
