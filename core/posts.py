@@ -131,7 +131,8 @@ def ended(step: Step, locale: str | None = None, tally: Tally | None = None) -> 
     if step.outputs:
         return _result(step, locale, tally)
     if not step.state.is_final:
-        return Post(tone=Tone.STATUS, title=title(step), text=say("status.still_working", locale), job=step.id)
+        text = say("status.still_working", locale)
+        return Post(tone=Tone.STATUS, title=title(step), text=text, job=step.id, private=step.options.private)
     kinds = {
         StepState.UNKNOWN: (ButtonKind.RETRY, ButtonKind.DROP),
         StepState.FAILED: (ButtonKind.RETRY,),

@@ -1,5 +1,6 @@
 """People in Discord use Easel: the real discord.py talks to a Discord on loopback."""
 
+import asyncio
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from io import BytesIO
@@ -378,6 +379,17 @@ async def test_a_private_result_is_for_its_person_alone(place: Place) -> None:
     await fake.until(lambda: hidden.original and hidden.original.files)
     assert hidden.original
     assert hidden.original.only_for == bo.id
+
+
+async def test_a_private_job_that_still_runs_is_shown_to_its_person_alone(place: Place) -> None:
+    fake, ana = place.fake, place.ana
+    await fake.command(ana, "draw", {"prompt": "a secret", "private": True})
+    async with asyncio.timeout(15):
+        while not (running := await place.bot.easel.tools.store.unfinished()):
+            await asyncio.sleep(0.005)
+    await fake.reply(await fake.command(ana, "easel show", {"id": running[0].id}))
+    await fake.sees("Still working", channel=fake.direct(ana))
+    assert not [one for one in place.ours() if one.channel == fake.general.id and "secret" in one.words]
 
 
 async def test_reactions_vote_favour_choose_and_repeat(place: Place) -> None:
