@@ -145,6 +145,7 @@ def ended(step: Step, locale: str | None = None, tally: Tally | None = None) -> 
         job=step.id,
         buttons=tuple(_button(kind, step) for kind in kinds),
         private=step.options.private,
+        secret=step.options.private,
     )
 
 
@@ -188,7 +189,7 @@ def more(step: Step, index: int, locale: str) -> Post:
     kinds = [kind for kind in kinds if kind is not ButtonKind.COMPARE or step.inputs]
     text = say("more.text", locale, version=step.number, name=short(step))
     buttons = tuple(Button(kind=kind, step=step.id, label=_label(kind, locale), index=index) for kind in kinds)
-    return Post(tone=Tone.NOTE, text=text, buttons=buttons, private=True)
+    return Post(tone=Tone.NOTE, text=text, buttons=buttons, private=True, secret=step.options.private)
 
 
 def offer_mask(draft: str, url: str, locale: str, job: str = "") -> Post:

@@ -19,7 +19,7 @@ from adapters.discord.messages import Messages
 from adapters.discord.people import People
 from adapters.discord.places import Places, channel_id, is_direct
 from adapters.discord.store import Answer, DiscordStore
-from core.errors import Rejected
+from core.errors import DeliveryError, Rejected
 from core.flow import hear
 from core.forms import FieldKind, Form
 from core.messages import say
@@ -171,6 +171,9 @@ class DiscordChat:
         if is_answer(sent):
             await self._answers.change(sent, post)
             return sent
+        if post.private and not is_direct(sent.place):
+            # All can read what stands there: that their direct messages were closed.
+            raise DeliveryError("discord.refused", permanent=True, code="for all to see")
         try:
             await self._messages.change(sent, post)
         except DiscordError as error:
@@ -228,8 +231,9 @@ class DiscordChat:
                 raise
             if answer:
                 return await self._answers.give(answer, place, post, locale)
-            if not is_word(post):
-                post = replace(post, text=say("discord.direct_closed", locale), pictures=(), buttons=(), menu=())
+            if post.secret or not is_word(post):
+                closed = say("discord.direct_closed", locale)
+                post = replace(post, title="", text=closed, pictures=(), buttons=(), menu=())
             return await self._messages.say(place, replace(post, private=False), reply.get("message", ""))
         await self._answers.settle(answer, note("discord.sent_directly", locale, await self.link(sent)))
         return sent

@@ -392,6 +392,22 @@ async def test_a_private_job_that_still_runs_is_shown_to_its_person_alone(place:
     assert not [one for one in place.ours() if one.channel == fake.general.id and "secret" in one.words]
 
 
+async def test_where_direct_messages_are_closed_a_secret_is_not_said_for_all_instead(place: Place) -> None:
+    fake, ana = place.fake, place.ana
+    ana.closed = True
+    hidden = await fake.command(ana, "draw", {"prompt": "a secret", "private": True})
+    await fake.until(lambda: hidden.original and hidden.original.files)
+    for words in ("info", "again"):
+        said = fake.says(ana, f"{fake.mention} {words}")
+        await fake.sees("a direct message", channel=fake.general, after=said)
+    fake.says(ana, f"{fake.mention} help")
+    await fake.sees("/draw", channel=fake.general)
+    async with asyncio.timeout(15):
+        while len(await place.steps(ana)) < 2 or await place.bot.easel.tools.store.unfinished():
+            await asyncio.sleep(0.02)
+    assert not [one for one in place.ours() if one.files or "secret" in one.words]
+
+
 async def test_reactions_vote_favour_choose_and_repeat(place: Place) -> None:
     fake, ana, bo = place.fake, place.ana, place.bo
     result = await place.draws(ana, "a lighthouse", n=3)
