@@ -19,7 +19,7 @@ from adapters.discord.chat import DiscordChat
 from adapters.discord.store import DiscordStore
 from adapters.discord.suggest import suggested
 from core.errors import EaselError, Rejected
-from core.flow import asking, hear
+from core.flow import asking, hear, take
 from core.flow.tools import Tools
 from core.forms import Form
 from core.messages import clip, say
@@ -117,14 +117,29 @@ class DiscordApp:
 
     async def _hear(self, wish: Request) -> None:
         """Kept, then acknowledged: the person sees that we think, until the first words come."""
-        await _in_time(self._service.hear(wish))
-        await self._think(wish)
+        await self._think(await _in_time(self._taken(wish)))
+
+    async def _taken(self, wish: Request) -> Request:
+        """Kept, with whether all will see the answer."""
+        if await self._is_open(wish):
+            wish = replace(wish, reply={**wish.reply, "open": "yes"})
+        await self._service.hear(wish)
+        return wish
+
+    async def _is_open(self, wish: Request) -> bool:
+        """Only where the answer is our one voice, and the result is for all."""
+        if "only" not in wish.reply or not wish.action.makes_pictures:
+            return False
+        try:
+            if "asked" in wish.reply:
+                wish = decode.merged(wish, await self._chat.asked(wish))
+            return wish.action.makes_pictures and not await take.is_secret(self._tools, wish)
+        except EaselError:
+            return False
 
     async def _think(self, wish: Request) -> None:
-        """For all to see only where the answer is our one voice, and the result is for all."""
-        is_open = "only" in wish.reply and "private" not in wish.given and wish.action.makes_pictures
         try:
-            await self._api.answer(wish.reply, THINKING, {"flags": 0 if is_open else render.EPHEMERAL})
+            await self._api.answer(wish.reply, THINKING, {"flags": 0 if "open" in wish.reply else render.EPHEMERAL})
         except DiscordError as error:
             log.warning("not_acknowledged", code=error.code, status=error.status)
 

@@ -12,7 +12,7 @@ from dataclasses import replace
 import structlog
 
 from adapters.discord import decode, render
-from adapters.discord.answers import Answers, answer_of, is_answer, is_word, note
+from adapters.discord.answers import Answers, answer_of, is_answer, is_word, note, stands_in
 from adapters.discord.api import MESSAGE, MODAL, Api, DiscordError
 from adapters.discord.files import Files
 from adapters.discord.messages import Messages
@@ -143,7 +143,7 @@ class DiscordChat:
     async def post(self, place: Place, post: Post, *, to: Person, reply: Mapping[str, str]) -> Sent:
         """A message; private words in the answer to what was asked, private pictures in a direct message."""
         answer = answer_of(reply)
-        if answer and (answer.only or is_word(post)):
+        if answer and stands_in(answer, post):
             try:
                 return await self._answers.give(answer, place, post, await self._people.language(to))
             except DiscordError as error:
@@ -229,7 +229,7 @@ class DiscordChat:
         except DiscordError as error:
             if error.code not in NO_DIRECT:
                 raise
-            if answer:
+            if answer and not answer.is_open:
                 return await self._answers.give(answer, place, post, locale)
             if post.secret or not is_word(post):
                 closed = say("discord.direct_closed", locale)

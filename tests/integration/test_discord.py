@@ -526,6 +526,46 @@ async def test_where_a_person_brought_us_along_the_answer_is_the_one_voice(place
     assert secret.original.only_for == ana.id
 
 
+async def test_where_we_are_no_member_what_is_made_of_a_secret_stays_one(place: Place) -> None:
+    fake, ana = place.fake, place.ana
+    guild, elsewhere = fake.join("Elsewhere", installed=False)
+    fake.world.join(ana, guild)
+    secret = await fake.command(ana, "draw", {"prompt": "quiet", "private": True}, channel=elsewhere)
+    await fake.until(lambda: secret.original and secret.original.files)
+    assert secret.original
+    again = await fake.presses(ana, secret.original, "Again")
+    edited = await fake.command(ana, "edit", {"instruction": "make it night"}, channel=elsewhere)
+    for one in (again, edited):
+        await fake.until(lambda: one.original and one.original.files)  # noqa: B023
+        assert one.original
+        assert one.original.only_for == ana.id
+    open_to_all = await fake.command(ana, "draw", {"prompt": "a fox"}, channel=elsewhere)
+    await fake.until(lambda: open_to_all.original and open_to_all.original.files)
+    assert open_to_all.original
+    assert not open_to_all.original.only_for
+
+
+async def test_a_secret_that_comes_to_an_open_answer_goes_to_its_person(
+    place: Place, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    fake, ana = place.fake, place.ana
+    guild, elsewhere = fake.join("Elsewhere", installed=False)
+    fake.world.join(ana, guild)
+    secret = await fake.command(ana, "draw", {"prompt": "quiet", "private": True}, channel=elsewhere)
+    await fake.until(lambda: secret.original and secret.original.files)
+    assert secret.original
+
+    async def not_yet(*_: object) -> bool:
+        return False
+
+    monkeypatch.setattr("core.flow.take.is_secret", not_yet)
+    again = await fake.presses(ana, secret.original, "Again")
+    await fake.sees("quiet", channel=fake.direct(ana), files=1)
+    assert again.original
+    assert not again.original.files
+    assert "quiet" not in again.original.words
+
+
 async def test_without_the_content_intent_what_is_said_to_us_still_works(tmp_path: Path) -> None:
     async with discord(World(content_granted=False)) as fake, easel_in(fake, tmp_path / "data") as bot:
         ana = fake.person("Ana")
