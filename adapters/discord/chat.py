@@ -86,17 +86,25 @@ class DiscordChat:
         found = await self._store.asked(request.reply["asked"])
         if found is None or found.person.id != request.person.id:
             raise Rejected("refuse.too_late")
-        return replace(found, locale=request.locale)
+        if is_direct(found.place) and not await self._places.has_member(found.place.workspace, found.person.id):
+            raise Rejected("refuse.too_late")
+        is_admin = request.is_admin and request.place.workspace == found.place.workspace
+        return replace(found, locale=request.locale, is_admin=is_admin)
 
     async def _spoken_for(self, request: Request) -> Request:
-        """A direct message of ours belongs to the workspace it was sent for; so do plain words behind it."""
+        """A direct message of ours belongs to the workspace it was sent for; so do plain words behind it.
+
+        Whoever has left that guild speaks for it no longer.
+        """
         channel = channel_id(request.place)
         message = request.message or request.reply.get("pressed")
         is_plain = request.action is Action.SAID and not request.attachments and not request.text.startswith("/")
         if not message and not is_plain:
             return request
         found = await self._store.speaks_for(channel, int(message) if message else None)
-        return replace(request, place=replace(request.place, workspace=found)) if found else request
+        if not found or not await self._places.has_member(found, request.person.id):
+            return request
+        return replace(request, place=replace(request.place, workspace=found))
 
     async def _looked_at(self, request: Request) -> Request:
         """What the message replied to shows: a step of ours, or somebody's pictures."""

@@ -363,6 +363,24 @@ async def test_a_direct_copy_goes_on_in_the_guild_it_came_from(place: Place) -> 
     assert len(await place.steps(ana)) == 3
 
 
+async def test_whoever_has_left_the_guild_speaks_for_it_no_longer(place: Place) -> None:
+    fake, ana = place.fake, place.ana
+    result = await place.draws(ana, "a fox")
+    direct = fake.direct(ana)
+    fake.reacts(ana, result, "✉️")
+    copy = await fake.sees("a fox", channel=direct, files=1)
+    form = await fake.presses(ana, copy, "Edit")
+    del fake.guild.permissions[ana.id]
+    place.bot.easel.tools.chats["discord"]._places._known.clear()  # type: ignore[attr-defined]  # ten minutes later
+    said = fake.says(ana, "make it night", direct)
+    await fake.sees("picture", channel=direct, after=said)
+    pressed = await fake.presses(ana, copy, "Again")
+    await fake.reply(pressed)
+    sent = await fake.submits(ana, form, {"prompt": "make it night"})
+    await fake.reply(sent)
+    assert len(await place.steps(ana)) == 1
+
+
 async def test_a_private_result_is_for_its_person_alone(place: Place) -> None:
     fake, ana, bo = place.fake, place.ana, place.bo
     asked = await fake.command(ana, "draw", {"prompt": "a secret", "private": True})
@@ -466,6 +484,14 @@ async def test_settings_are_for_those_who_run_the_guild(place: Place) -> None:
     assert "in watercolour" in boat.words
     again = await fake.presses(ana, opened.ephemeral[0], pages[0])
     assert field(again, "style")["value"] == "in watercolour"
+
+
+async def test_whoever_no_longer_runs_the_guild_is_shown_no_settings(place: Place) -> None:
+    fake, ana = place.fake, place.ana
+    opened = await fake.command(ana, "easel settings")
+    page = next(name for name in opened.ephemeral[0].buttons if name)
+    fake.world.join(ana, fake.guild, ORDINARY)
+    assert (await fake.presses(ana, opened.ephemeral[0], page)).modal is None
 
 
 async def test_what_is_typed_is_completed_from_what_we_know(place: Place) -> None:
