@@ -12,7 +12,7 @@ from PIL import Image
 
 from bot.run import Running
 from core.errors import DeliveryError, Rejected
-from core.types import Action, Attachment, Step
+from core.types import Action, Attachment, Request, Step
 from tests.conftest import PHOTOS
 from tests.fakes.discord.driver import Discord, discord
 from tests.fakes.discord.house import easel_in
@@ -445,6 +445,25 @@ async def test_reactions_vote_favour_choose_and_repeat(place: Place) -> None:
     fake.reacts(bo, result, "❌")
     await fake.sees("Ana", channel=fake.direct(bo))
     assert result.files
+
+
+async def test_reactions_taken_away_from_other_peoples_messages_leave_nothing_behind(place: Place) -> None:
+    fake, ana = place.fake, place.ana
+    kept: list[str] = []
+    hear = place.bot.easel.service.hear
+
+    async def counted(request: Request) -> None:
+        kept.append(request.key)
+        await hear(request)
+
+    place.bot.easel.service.hear = counted  # type: ignore[method-assign]
+    result = await place.draws(ana, "a fox")
+    said = fake.says(place.bo, "hello")
+    for message in (said, result):
+        fake.reacts(ana, message, "🎉")
+        fake.reacts(ana, message, "🎉", added=False)
+    await fake.until(lambda: any(one.startswith(f"reaction:{result.id}:") and "-" in one for one in kept))
+    assert not [one for one in kept if one.startswith(f"reaction:{said.id}:")]
 
 
 async def test_a_favourite_goes_to_the_gallery_once_and_hidden_where_it_must_be(place: Place) -> None:
