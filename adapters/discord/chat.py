@@ -13,7 +13,7 @@ import structlog
 
 from adapters.discord import decode, render
 from adapters.discord.answers import Answers, answer_of, is_answer, is_word, note, stands_in
-from adapters.discord.api import MESSAGE, MODAL, Api, DiscordError
+from adapters.discord.api import MESSAGE, MODAL, NO_DIRECT, Api, DiscordError
 from adapters.discord.files import Files
 from adapters.discord.messages import Messages
 from adapters.discord.people import People
@@ -29,7 +29,6 @@ from core.types import Action, Attachment, Person, Place, Request
 PROGRESS_SECONDS = 2.0
 """Between two progress lines in one channel; Discord takes about five in five seconds, and results go first."""
 MOST_CHANNELS = 10_000
-NO_DIRECT = frozenset({50007, 50278})
 NOTHING = "nothing"
 """Instead of a file where a message was pointed at that shows none."""
 
