@@ -426,6 +426,16 @@ async def test_where_direct_messages_are_closed_a_secret_is_not_said_for_all_ins
     assert not [one for one in place.ours() if one.files or "secret" in one.words]
 
 
+async def test_a_secret_run_again_from_its_root_stays_one(place: Place) -> None:
+    fake, ana = place.fake, place.ana
+    await place.draws(ana, "a fox")
+    await fake.command(ana, "edit", {"instruction": "with our new logo", "private": True})
+    await fake.sees("with our new logo", channel=fake.direct(ana), button="Edit", files=1)
+    await fake.command(ana, "easel rerun")
+    await fake.until(lambda: len([one for one in fake.world.seen_by(ana, fake.direct(ana)) if one.files]) == 2)
+    assert not [one for one in place.ours() if one.channel == fake.general.id and "logo" in one.words]
+
+
 async def test_reactions_vote_favour_choose_and_repeat(place: Place) -> None:
     fake, ana, bo = place.fake, place.ana, place.bo
     result = await place.draws(ana, "a lighthouse", n=3)
