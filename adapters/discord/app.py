@@ -97,12 +97,13 @@ class DiscordApp:
     async def _command(self, interaction: discord.Interaction) -> None:
         is_menu = decode.data_of(interaction).get("type") == discord.AppCommandType.message.value
         wish = decode.shortcut(interaction) if is_menu else decode.command(interaction)
-        if not decode.may_post(interaction, wish):
+        is_for_all = wish.action.makes_pictures and "private" not in wish.given
+        if is_for_all and not decode.may_post(interaction, wish):
             raise Rejected("discord.may_not_post")
         if is_menu or hear.needs_words(wish) or (wish.action is Action.SETTINGS and not wish.given):
             await self._open(wish)
         else:
-            await self._hear(wish)
+            await self._hear(interaction, wish)
 
     async def _pressed(self, interaction: discord.Interaction) -> None:
         opened = decode.opened(interaction)
@@ -113,29 +114,32 @@ class DiscordApp:
         if pressed.kind in ASKS_FIRST:
             await self._open(pressed.request)
         else:
-            await self._hear(pressed.request)
+            await self._hear(interaction, pressed.request)
 
     async def _filled(self, interaction: discord.Interaction) -> None:
-        await self._hear(decode.filled(interaction))
+        await self._hear(interaction, decode.filled(interaction))
 
     async def _typing(self, interaction: discord.Interaction) -> None:
         choices = await suggested(self._tools, interaction)
         await self._api.answer(decode.reply_of(interaction), CHOICES, {"choices": choices})
 
-    async def _hear(self, wish: Request) -> None:
+    async def _hear(self, interaction: discord.Interaction, wish: Request) -> None:
         """Kept, then acknowledged: the person sees that we think, until the first words come."""
-        await self._think(await _in_time(self._taken(wish)))
+        await self._think(await _in_time(self._taken(wish, may_post=decode.may_post(interaction, wish))))
 
-    async def _taken(self, wish: Request) -> Request:
-        """Kept, with whether all will see the answer."""
-        if await self._is_open(wish):
+    async def _taken(self, wish: Request, *, may_post: bool) -> Request:
+        """Kept, with whether all will see the answer: where it is our one voice, and the result is for all."""
+        is_for_all = ("only" in wish.reply or not may_post) and await self._is_for_all(wish)
+        if is_for_all and not may_post:
+            raise Rejected("discord.may_not_post")
+        if is_for_all:
             wish = replace(wish, reply={**wish.reply, "open": "yes"})
         await self._service.hear(wish)
         return wish
 
-    async def _is_open(self, wish: Request) -> bool:
-        """Only where the answer is our one voice, and the result is for all."""
-        if "only" not in wish.reply or not wish.action.makes_pictures:
+    async def _is_for_all(self, wish: Request) -> bool:
+        """Will it make pictures that all can see? No when it will be refused."""
+        if not wish.action.makes_pictures:
             return False
         try:
             if "asked" in wish.reply:

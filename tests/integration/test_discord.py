@@ -560,6 +560,14 @@ async def test_a_member_who_may_not_post_pictures_gets_none_posted(place: Place)
     assert "may not post pictures" in refused.ephemeral[0].words
     await fake.command(muted, "draw", {"prompt": "a fox", "private": True})
     await fake.sees("a fox", channel=fake.direct(muted), files=1)
+    result = await place.draws(place.ana, "a hare")
+    assert "may not post pictures" in (await fake.presses(muted, result, "Again")).ephemeral[0].words
+    opened = await fake.command(muted, "draw", {"private": True})
+    refused = await fake.submits(muted, opened, {"prompt": "a bear", "private": False})
+    assert "may not post pictures" in refused.ephemeral[0].words
+    opened = await fake.command(muted, "draw", {"private": True})
+    await fake.submits(muted, opened, {"prompt": "an owl", "private": True})
+    await fake.sees("an owl", channel=fake.direct(muted), files=1)
 
 
 async def test_where_a_person_brought_us_along_the_answer_is_the_one_voice(place: Place) -> None:
