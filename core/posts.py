@@ -131,7 +131,8 @@ def ended(step: Step, locale: str | None = None, tally: Tally | None = None) -> 
     if step.outputs:
         return _result(step, locale, tally)
     if not step.state.is_final:
-        return Post(tone=Tone.STATUS, title=title(step), text=say("status.still_working", locale), job=step.id)
+        text = say("status.still_working", locale)
+        return Post(tone=Tone.STATUS, title=title(step), text=text, job=step.id, private=step.options.private)
     kinds = {
         StepState.UNKNOWN: (ButtonKind.RETRY, ButtonKind.DROP),
         StepState.FAILED: (ButtonKind.RETRY,),
@@ -144,6 +145,7 @@ def ended(step: Step, locale: str | None = None, tally: Tally | None = None) -> 
         job=step.id,
         buttons=tuple(_button(kind, step) for kind in kinds),
         private=step.options.private,
+        secret=step.options.private,
     )
 
 
@@ -187,7 +189,7 @@ def more(step: Step, index: int, locale: str) -> Post:
     kinds = [kind for kind in kinds if kind is not ButtonKind.COMPARE or step.inputs]
     text = say("more.text", locale, version=step.number, name=short(step))
     buttons = tuple(Button(kind=kind, step=step.id, label=_label(kind, locale), index=index) for kind in kinds)
-    return Post(tone=Tone.NOTE, text=text, buttons=buttons, private=True)
+    return Post(tone=Tone.NOTE, text=text, buttons=buttons, private=True, secret=step.options.private)
 
 
 def offer_mask(draft: str, url: str, locale: str, job: str = "") -> Post:

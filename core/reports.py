@@ -79,7 +79,14 @@ def info(step: Step, locale: str) -> Post:
         "negative": step.options.negative or "",
     }
     lines = [say("info.line", locale, name=name, value=value) for name, value in facts.items() if value]
-    return Post(tone=Tone.NOTE, title=posts.title(step), text="\n".join(lines), job=step.id, private=True)
+    return Post(
+        tone=Tone.NOTE,
+        title=posts.title(step),
+        text="\n".join(lines),
+        job=step.id,
+        private=True,
+        secret=step.options.private,
+    )
 
 
 def recipe(facts: Mapping[str, str], locale: str) -> Post:

@@ -80,8 +80,9 @@ class Post:
     """What we say, before a platform renders it. ``text`` is plain: a renderer escapes it.
 
     ``title`` is set bold. ``job`` is the step it belongs to: a read-back finds it by this.
-    ``progress`` 0–1 while working. ``private``: only the person who asked may see it. ``reason``: the message key
-    of a refusal, for programs. ``menu`` are buttons to choose one of, when they are too many to stand in a row.
+    ``progress`` 0–1 while working. ``private``: only the person who asked may see it; ``secret``: its words tell of a
+    private picture, so that they may not even be said for want of a better place. ``reason``: the message key of a
+    refusal, for programs. ``menu`` are buttons to choose one of, when they are too many to stand in a row.
     ``locale``: the language its pictures and buttons are spoken of in, where a platform has to add words.
     """
 
@@ -94,6 +95,7 @@ class Post:
     buttons: tuple[Button, ...] = ()
     menu: tuple[Button, ...] = ()
     private: bool = False
+    secret: bool = False
     reason: str = ""
     locale: str = ""
 

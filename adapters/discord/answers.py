@@ -32,13 +32,23 @@ def answer_of(reply: Mapping[str, str]) -> Answer | None:
     """The answer that may still be given."""
     if not reply.get("token") or not _is_alive(reply["interaction"]):
         return None
-    only = reply.get("only") == "yes"
-    return Answer(interaction=reply["interaction"], app=reply["app"], token=reply["token"], only=only)
+    return Answer(
+        interaction=reply["interaction"],
+        app=reply["app"],
+        token=reply["token"],
+        only=reply.get("only") == "yes",
+        is_open=reply.get("open") == "yes",
+    )
 
 
 def is_word(post: Post) -> bool:
     """Is it said to one person alone, and done with?"""
     return post.private and post.tone in {Tone.NOTE, Tone.REFUSAL}
+
+
+def stands_in(answer: Answer, post: Post) -> bool:
+    """Is it said in the answer? What is for one person alone is never shown where all can read."""
+    return is_word(post) or (answer.only and not (answer.is_open and post.private))
 
 
 def is_answer(sent: Sent) -> bool:

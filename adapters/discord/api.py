@@ -28,6 +28,9 @@ WINDOW, MOST_INVALID = 600.0, 1000
 INVALID = frozenset({401, 403, 429})
 CLOSED_SECONDS = 60.0
 NO_ACCESS = frozenset({50001, 50013})
+NO_DIRECT = frozenset({50007, 50278})
+"""Their direct messages are closed to us."""
+MOST_CLOSED = 10_000
 MESSAGE, THINKING, CHOICES, MODAL = 4, 5, 8, 9
 """Kinds of first answer to an interaction."""
 ANSWERED = 40060
@@ -72,7 +75,7 @@ class Api:
         self.date = ""
         """Discord's own time of its last answer, as HTTP writes it."""
         self._invalid: deque[float] = deque()
-        self._closed: dict[str, float] = {}
+        self._closed: dict[str, tuple[float, int]] = {}
 
     @property
     def us(self) -> int:
@@ -125,16 +128,16 @@ class Api:
     ) -> Any:
         """The answer as JSON. ``ids`` fill the path. Raises DiscordError."""
         ids = ids or {}
-        channel = ids.get("channel_id", "")
-        self._must_be_open(channel)
+        # What may not be read may still be written to, and what takes no files may take words.
+        door = f"{'read' if method == 'GET' else 'write'} {ids['channel_id']}" if "channel_id" in ids else ""
+        self._must_be_open(door)
         body = _body(payload, uploads)
         try:
             async with asyncio.timeout(seconds):
                 return await self._client.http.request(Route(method, path, **ids), **body)
         except discord.HTTPException as error:
-            # What may not be read may still be written to, and what takes no files may take words.
-            if error.code in NO_ACCESS and channel and method != "GET" and not uploads:
-                self._closed[channel] = time.monotonic() + CLOSED_SECONDS
+            if door and (error.code in NO_DIRECT or (error.code in NO_ACCESS and not uploads)):
+                self._close(door, error.code)
             raise DiscordError(error.code, error.status) from None
         except discord.RateLimited:
             raise DiscordError(0, 429) from None
@@ -162,15 +165,21 @@ class Api:
             else:
                 return
 
-    def _must_be_open(self, channel: str) -> None:
+    def _close(self, door: str, code: int) -> None:
+        if len(self._closed) >= MOST_CLOSED:
+            self._closed.clear()
+        self._closed[door] = (time.monotonic() + CLOSED_SECONDS, code)
+
+    def _must_be_open(self, door: str) -> None:
         now = time.monotonic()
         while self._invalid and now - self._invalid[0] > WINDOW:
             self._invalid.popleft()
         if len(self._invalid) >= MOST_INVALID:
             raise DiscordError(0, 429)
-        if channel and self._closed.get(channel, now) > now:
-            raise DiscordError(50001, 403)
-        self._closed.pop(channel, None)
+        until, code = self._closed.get(door, (now, 0))
+        if until > now:
+            raise DiscordError(code, 403)
+        self._closed.pop(door, None)
 
     async def _watch(
         self, _session: aiohttp.ClientSession, _context: SimpleNamespace, end: aiohttp.TraceRequestEndParams

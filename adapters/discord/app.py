@@ -8,6 +8,7 @@ import asyncio
 from collections.abc import Awaitable, Callable
 from dataclasses import replace
 from typing import Any, TypeVar
+from weakref import WeakValueDictionary
 
 import discord
 import structlog
@@ -19,7 +20,7 @@ from adapters.discord.chat import DiscordChat
 from adapters.discord.store import DiscordStore
 from adapters.discord.suggest import suggested
 from core.errors import EaselError, Rejected
-from core.flow import asking, hear
+from core.flow import asking, hear, take
 from core.flow.tools import Tools
 from core.forms import Form
 from core.messages import clip, say
@@ -44,7 +45,7 @@ class DiscordApp:
         self._chat = chat
         self._api = api
         self._store = store
-        self._reactions = asyncio.Lock()
+        self._reactions: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
 
     async def interaction(self, interaction: discord.Interaction) -> None:
         """A command, a press, a filled modal, or an option being typed."""
@@ -66,14 +67,20 @@ class DiscordApp:
     async def reaction(self, event: discord.RawReactionActionEvent, channel: Any) -> None:
         """A reaction was added or taken away. Told twice it is one; added again after it was taken away it is another.
 
-        Discord gives them no ids: they are counted, one after another.
+        Discord gives them no ids: they are counted, one after another. Whose message it was is told of those added
+        alone.
         """
         wish = decode.reacted(event, channel, self._api.us)
         if wish is None:
             return
-        async with self._reactions:
+        async with self._reactions.setdefault(wish.key, asyncio.Lock()):
+            if not (wish.added or await self._is_about_ours(wish)):
+                return
             wish = await self._counted(wish)
         await self._keep(wish)
+
+    async def _is_about_ours(self, wish: Request) -> bool:
+        return (await hear.aimed(self._tools, await self._chat.placed(wish))).target is not None
 
     async def _counted(self, wish: Request) -> Request:
         times = await self._store.times_taken_away(wish.key)
@@ -90,12 +97,13 @@ class DiscordApp:
     async def _command(self, interaction: discord.Interaction) -> None:
         is_menu = decode.data_of(interaction).get("type") == discord.AppCommandType.message.value
         wish = decode.shortcut(interaction) if is_menu else decode.command(interaction)
-        if not decode.may_post(interaction, wish):
+        is_for_all = wish.action.makes_pictures and "private" not in wish.given
+        if is_for_all and not decode.may_post(interaction, wish):
             raise Rejected("discord.may_not_post")
         if is_menu or hear.needs_words(wish) or (wish.action is Action.SETTINGS and not wish.given):
             await self._open(wish)
         else:
-            await self._hear(wish)
+            await self._hear(interaction, wish)
 
     async def _pressed(self, interaction: discord.Interaction) -> None:
         opened = decode.opened(interaction)
@@ -106,25 +114,43 @@ class DiscordApp:
         if pressed.kind in ASKS_FIRST:
             await self._open(pressed.request)
         else:
-            await self._hear(pressed.request)
+            await self._hear(interaction, pressed.request)
 
     async def _filled(self, interaction: discord.Interaction) -> None:
-        await self._hear(decode.filled(interaction))
+        await self._hear(interaction, decode.filled(interaction))
 
     async def _typing(self, interaction: discord.Interaction) -> None:
         choices = await suggested(self._tools, interaction)
         await self._api.answer(decode.reply_of(interaction), CHOICES, {"choices": choices})
 
-    async def _hear(self, wish: Request) -> None:
+    async def _hear(self, interaction: discord.Interaction, wish: Request) -> None:
         """Kept, then acknowledged: the person sees that we think, until the first words come."""
-        await _in_time(self._service.hear(wish))
-        await self._think(wish)
+        await self._think(await _in_time(self._taken(wish, may_post=decode.may_post(interaction, wish))))
+
+    async def _taken(self, wish: Request, *, may_post: bool) -> Request:
+        """Kept, with whether all will see the answer: where it is our one voice, and the result is for all."""
+        is_for_all = ("only" in wish.reply or not may_post) and await self._is_for_all(wish)
+        if is_for_all and not may_post:
+            raise Rejected("discord.may_not_post")
+        if is_for_all:
+            wish = replace(wish, reply={**wish.reply, "open": "yes"})
+        await self._service.hear(wish)
+        return wish
+
+    async def _is_for_all(self, wish: Request) -> bool:
+        """Will it make pictures that all can see? No when it will be refused."""
+        if not wish.action.makes_pictures:
+            return False
+        try:
+            if "asked" in wish.reply:
+                wish = decode.merged(wish, await self._chat.asked(wish))
+            return wish.action.makes_pictures and not await take.is_secret(self._tools, wish)
+        except EaselError:
+            return False
 
     async def _think(self, wish: Request) -> None:
-        """For all to see only where the answer is our one voice, and the result is for all."""
-        is_open = "only" in wish.reply and "private" not in wish.given and wish.action.makes_pictures
         try:
-            await self._api.answer(wish.reply, THINKING, {"flags": 0 if is_open else render.EPHEMERAL})
+            await self._api.answer(wish.reply, THINKING, {"flags": 0 if "open" in wish.reply else render.EPHEMERAL})
         except DiscordError as error:
             log.warning("not_acknowledged", code=error.code, status=error.status)
 

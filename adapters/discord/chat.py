@@ -12,14 +12,14 @@ from dataclasses import replace
 import structlog
 
 from adapters.discord import decode, render
-from adapters.discord.answers import Answers, answer_of, is_answer, is_word, note
-from adapters.discord.api import MESSAGE, MODAL, Api, DiscordError
+from adapters.discord.answers import Answers, answer_of, is_answer, is_word, note, stands_in
+from adapters.discord.api import MESSAGE, MODAL, NO_DIRECT, Api, DiscordError
 from adapters.discord.files import Files
 from adapters.discord.messages import Messages
 from adapters.discord.people import People
 from adapters.discord.places import Places, channel_id, is_direct
 from adapters.discord.store import Answer, DiscordStore
-from core.errors import Rejected
+from core.errors import DeliveryError, Rejected
 from core.flow import hear
 from core.forms import FieldKind, Form
 from core.messages import say
@@ -29,7 +29,6 @@ from core.types import Action, Attachment, Person, Place, Request
 PROGRESS_SECONDS = 2.0
 """Between two progress lines in one channel; Discord takes about five in five seconds, and results go first."""
 MOST_CHANNELS = 10_000
-NO_DIRECT = frozenset({50007, 50278})
 NOTHING = "nothing"
 """Instead of a file where a message was pointed at that shows none."""
 
@@ -86,17 +85,25 @@ class DiscordChat:
         found = await self._store.asked(request.reply["asked"])
         if found is None or found.person.id != request.person.id:
             raise Rejected("refuse.too_late")
-        return replace(found, locale=request.locale)
+        if is_direct(found.place) and not await self._places.has_member(found.place.workspace, found.person.id):
+            raise Rejected("refuse.too_late")
+        is_admin = request.is_admin and request.place.workspace == found.place.workspace
+        return replace(found, locale=request.locale, is_admin=is_admin)
 
     async def _spoken_for(self, request: Request) -> Request:
-        """A direct message of ours belongs to the workspace it was sent for; so do plain words behind it."""
+        """A direct message of ours belongs to the workspace it was sent for; so do plain words behind it.
+
+        Whoever has left that guild speaks for it no longer.
+        """
         channel = channel_id(request.place)
         message = request.message or request.reply.get("pressed")
         is_plain = request.action is Action.SAID and not request.attachments and not request.text.startswith("/")
         if not message and not is_plain:
             return request
         found = await self._store.speaks_for(channel, int(message) if message else None)
-        return replace(request, place=replace(request.place, workspace=found)) if found else request
+        if not found or not await self._places.has_member(found, request.person.id):
+            return request
+        return replace(request, place=replace(request.place, workspace=found))
 
     async def _looked_at(self, request: Request) -> Request:
         """What the message replied to shows: a step of ours, or somebody's pictures."""
@@ -143,7 +150,7 @@ class DiscordChat:
     async def post(self, place: Place, post: Post, *, to: Person, reply: Mapping[str, str]) -> Sent:
         """A message; private words in the answer to what was asked, private pictures in a direct message."""
         answer = answer_of(reply)
-        if answer and (answer.only or is_word(post)):
+        if answer and stands_in(answer, post):
             try:
                 return await self._answers.give(answer, place, post, await self._people.language(to))
             except DiscordError as error:
@@ -171,6 +178,9 @@ class DiscordChat:
         if is_answer(sent):
             await self._answers.change(sent, post)
             return sent
+        if post.private and not is_direct(sent.place):
+            # All can read what stands there: that their direct messages were closed.
+            raise DeliveryError("discord.refused", permanent=True, code="for all to see")
         try:
             await self._messages.change(sent, post)
         except DiscordError as error:
@@ -226,10 +236,11 @@ class DiscordChat:
         except DiscordError as error:
             if error.code not in NO_DIRECT:
                 raise
-            if answer:
+            if answer and not answer.is_open:
                 return await self._answers.give(answer, place, post, locale)
-            if not is_word(post):
-                post = replace(post, text=say("discord.direct_closed", locale), pictures=(), buttons=(), menu=())
+            if post.secret or not is_word(post):
+                closed = say("discord.direct_closed", locale)
+                post = replace(post, title="", text=closed, pictures=(), buttons=(), menu=())
             return await self._messages.say(place, replace(post, private=False), reply.get("message", ""))
         await self._answers.settle(answer, note("discord.sent_directly", locale, await self.link(sent)))
         return sent

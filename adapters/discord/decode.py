@@ -145,7 +145,7 @@ def settled(given: Mapping[str, str], action: Action) -> dict[str, str]:
 
 def may_post(interaction: discord.Interaction, request: Request) -> bool:
     """May this person post pictures where they ask? Where they may not, we do not for them."""
-    if interaction.guild_id is None or not request.action.makes_pictures or "private" in request.given:
+    if interaction.guild_id is None:
         return True
     needed = ("send_messages_in_threads" if request.place.thread else "send_messages", "attach_files")
     return all(getattr(interaction.permissions, one) for one in needed)

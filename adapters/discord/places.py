@@ -13,6 +13,7 @@ MOST = 10_000
 SIZES = {2: 50 << 20, 3: 100 << 20}
 LEAST = 10 << 20
 """Bytes of a file everybody may send; more in guilds that are boosted."""
+NO_MEMBER = 10007
 THREADS = frozenset({10, 11, 12})
 
 
@@ -62,6 +63,13 @@ class Places:
         guild = await self._guild(place.workspace)
         return str(guild.get("preferred_locale") or "") if "COMMUNITY" in guild.get("features", ()) else ""
 
+    async def has_member(self, workspace: str, person: str) -> bool:
+        """Is the person still in the guild? Yes where Discord does not tell, as where we are no member ourselves."""
+        if workspace.startswith(DIRECT):
+            return True
+        found = await self._look("/guilds/{guild_id}/members/{user_id}", {"guild_id": workspace, "user_id": person})
+        return found.get("code") != NO_MEMBER
+
     async def _channel(self, channel: str) -> Mapping[str, Any]:
         return await self._look("/channels/{channel_id}", {"channel_id": channel})
 
@@ -78,7 +86,7 @@ class Places:
         except DiscordError as error:
             if not error.permanent:
                 return {}
-            found = {}
+            found = {"code": error.code}
         if len(self._known) >= MOST:
             self._known.clear()
         self._known[name] = (found, time.monotonic())

@@ -82,12 +82,13 @@ kept = Table(
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Answer:
-    """The answer an interaction waits for; ``only``: we have no other voice there."""
+    """The answer an interaction waits for; ``only``: we have no other voice there; ``is_open``: all can read it."""
 
     interaction: str
     app: str
     token: str
     only: bool = False
+    is_open: bool = False
 
     @property
     def ids(self) -> dict[str, str]:

@@ -286,12 +286,14 @@ async def _plan_rerun(tools: Tools, request: Request, target: Step, session: str
     root, edits = await chain_of(tools, target)
     index = 0 if root.inputs or not edits else edits[0].parent_index
     parsed = grammar.parse(request.text, request.given)
+    # The root may be for all; the instructions since are not, when one of them was a secret.
+    is_secret = parsed.options.private or target.options.private
     return await _draft(
         tools,
         request,
         action=Action.EDIT,
         prompt=parsed.prompt or sessions.merged_instructions(edits),
-        options=parsed.options,
+        options=replace(parsed.options, private=is_secret),
         session=session,
         parent=None if root.inputs else root,
         index=index,

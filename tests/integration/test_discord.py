@@ -1,5 +1,6 @@
 """People in Discord use Easel: the real discord.py talks to a Discord on loopback."""
 
+import asyncio
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from io import BytesIO
@@ -11,7 +12,7 @@ from PIL import Image
 
 from bot.run import Running
 from core.errors import DeliveryError, Rejected
-from core.types import Action, Attachment, Step
+from core.types import Action, Attachment, Request, Step
 from tests.conftest import PHOTOS
 from tests.fakes.discord.driver import Discord, discord
 from tests.fakes.discord.house import easel_in
@@ -362,6 +363,24 @@ async def test_a_direct_copy_goes_on_in_the_guild_it_came_from(place: Place) -> 
     assert len(await place.steps(ana)) == 3
 
 
+async def test_whoever_has_left_the_guild_speaks_for_it_no_longer(place: Place) -> None:
+    fake, ana = place.fake, place.ana
+    result = await place.draws(ana, "a fox")
+    direct = fake.direct(ana)
+    fake.reacts(ana, result, "✉️")
+    copy = await fake.sees("a fox", channel=direct, files=1)
+    form = await fake.presses(ana, copy, "Edit")
+    del fake.guild.permissions[ana.id]
+    place.bot.easel.tools.chats["discord"]._places._known.clear()  # type: ignore[attr-defined]  # ten minutes later
+    said = fake.says(ana, "make it night", direct)
+    await fake.sees("picture", channel=direct, after=said)
+    pressed = await fake.presses(ana, copy, "Again")
+    await fake.reply(pressed)
+    sent = await fake.submits(ana, form, {"prompt": "make it night"})
+    await fake.reply(sent)
+    assert len(await place.steps(ana)) == 1
+
+
 async def test_a_private_result_is_for_its_person_alone(place: Place) -> None:
     fake, ana, bo = place.fake, place.ana, place.bo
     asked = await fake.command(ana, "draw", {"prompt": "a secret", "private": True})
@@ -378,6 +397,43 @@ async def test_a_private_result_is_for_its_person_alone(place: Place) -> None:
     await fake.until(lambda: hidden.original and hidden.original.files)
     assert hidden.original
     assert hidden.original.only_for == bo.id
+
+
+async def test_a_private_job_that_still_runs_is_shown_to_its_person_alone(place: Place) -> None:
+    fake, ana = place.fake, place.ana
+    await fake.command(ana, "draw", {"prompt": "a secret", "private": True})
+    async with asyncio.timeout(15):
+        while not (running := await place.bot.easel.tools.store.unfinished()):
+            await asyncio.sleep(0.005)
+    await fake.reply(await fake.command(ana, "easel show", {"id": running[0].id}))
+    await fake.sees("Still working", channel=fake.direct(ana))
+    assert not [one for one in place.ours() if one.channel == fake.general.id and "secret" in one.words]
+
+
+async def test_where_direct_messages_are_closed_a_secret_is_not_said_for_all_instead(place: Place) -> None:
+    fake, ana = place.fake, place.ana
+    ana.closed = True
+    hidden = await fake.command(ana, "draw", {"prompt": "a secret", "private": True})
+    await fake.until(lambda: hidden.original and hidden.original.files)
+    for words in ("info", "again"):
+        said = fake.says(ana, f"{fake.mention} {words}")
+        await fake.sees("a direct message", channel=fake.general, after=said)
+    fake.says(ana, f"{fake.mention} help")
+    await fake.sees("/draw", channel=fake.general)
+    async with asyncio.timeout(15):
+        while len(await place.steps(ana)) < 2 or await place.bot.easel.tools.store.unfinished():
+            await asyncio.sleep(0.02)
+    assert not [one for one in place.ours() if one.files or "secret" in one.words]
+
+
+async def test_a_secret_run_again_from_its_root_stays_one(place: Place) -> None:
+    fake, ana = place.fake, place.ana
+    await place.draws(ana, "a fox")
+    await fake.command(ana, "edit", {"instruction": "with our new logo", "private": True})
+    await fake.sees("with our new logo", channel=fake.direct(ana), button="Edit", files=1)
+    await fake.command(ana, "easel rerun")
+    await fake.until(lambda: len([one for one in fake.world.seen_by(ana, fake.direct(ana)) if one.files]) == 2)
+    assert not [one for one in place.ours() if one.channel == fake.general.id and "logo" in one.words]
 
 
 async def test_reactions_vote_favour_choose_and_repeat(place: Place) -> None:
@@ -399,6 +455,25 @@ async def test_reactions_vote_favour_choose_and_repeat(place: Place) -> None:
     fake.reacts(bo, result, "❌")
     await fake.sees("Ana", channel=fake.direct(bo))
     assert result.files
+
+
+async def test_reactions_taken_away_from_other_peoples_messages_leave_nothing_behind(place: Place) -> None:
+    fake, ana = place.fake, place.ana
+    kept: list[str] = []
+    hear = place.bot.easel.service.hear
+
+    async def counted(request: Request) -> None:
+        kept.append(request.key)
+        await hear(request)
+
+    place.bot.easel.service.hear = counted  # type: ignore[method-assign]
+    result = await place.draws(ana, "a fox")
+    said = fake.says(place.bo, "hello")
+    for message in (said, result):
+        fake.reacts(ana, message, "🎉")
+        fake.reacts(ana, message, "🎉", added=False)
+    await fake.until(lambda: any(one.startswith(f"reaction:{result.id}:") and "-" in one for one in kept))
+    assert not [one for one in kept if one.startswith(f"reaction:{said.id}:")]
 
 
 async def test_a_favourite_goes_to_the_gallery_once_and_hidden_where_it_must_be(place: Place) -> None:
@@ -440,6 +515,14 @@ async def test_settings_are_for_those_who_run_the_guild(place: Place) -> None:
     assert field(again, "style")["value"] == "in watercolour"
 
 
+async def test_whoever_no_longer_runs_the_guild_is_shown_no_settings(place: Place) -> None:
+    fake, ana = place.fake, place.ana
+    opened = await fake.command(ana, "easel settings")
+    page = next(name for name in opened.ephemeral[0].buttons if name)
+    fake.world.join(ana, fake.guild, ORDINARY)
+    assert (await fake.presses(ana, opened.ephemeral[0], page)).modal is None
+
+
 async def test_what_is_typed_is_completed_from_what_we_know(place: Place) -> None:
     fake, ana, bo = place.fake, place.ana, place.bo
     models = await fake.autocomplete(ana, "draw", {"model": "plus"}, focused="model")
@@ -477,6 +560,14 @@ async def test_a_member_who_may_not_post_pictures_gets_none_posted(place: Place)
     assert "may not post pictures" in refused.ephemeral[0].words
     await fake.command(muted, "draw", {"prompt": "a fox", "private": True})
     await fake.sees("a fox", channel=fake.direct(muted), files=1)
+    result = await place.draws(place.ana, "a hare")
+    assert "may not post pictures" in (await fake.presses(muted, result, "Again")).ephemeral[0].words
+    opened = await fake.command(muted, "draw", {"private": True})
+    refused = await fake.submits(muted, opened, {"prompt": "a bear", "private": False})
+    assert "may not post pictures" in refused.ephemeral[0].words
+    opened = await fake.command(muted, "draw", {"private": True})
+    await fake.submits(muted, opened, {"prompt": "an owl", "private": True})
+    await fake.sees("an owl", channel=fake.direct(muted), files=1)
 
 
 async def test_where_a_person_brought_us_along_the_answer_is_the_one_voice(place: Place) -> None:
@@ -496,6 +587,46 @@ async def test_where_a_person_brought_us_along_the_answer_is_the_one_voice(place
     await fake.until(lambda: secret.original and secret.original.files)
     assert secret.original
     assert secret.original.only_for == ana.id
+
+
+async def test_where_we_are_no_member_what_is_made_of_a_secret_stays_one(place: Place) -> None:
+    fake, ana = place.fake, place.ana
+    guild, elsewhere = fake.join("Elsewhere", installed=False)
+    fake.world.join(ana, guild)
+    secret = await fake.command(ana, "draw", {"prompt": "quiet", "private": True}, channel=elsewhere)
+    await fake.until(lambda: secret.original and secret.original.files)
+    assert secret.original
+    again = await fake.presses(ana, secret.original, "Again")
+    edited = await fake.command(ana, "edit", {"instruction": "make it night"}, channel=elsewhere)
+    for one in (again, edited):
+        await fake.until(lambda: one.original and one.original.files)  # noqa: B023
+        assert one.original
+        assert one.original.only_for == ana.id
+    open_to_all = await fake.command(ana, "draw", {"prompt": "a fox"}, channel=elsewhere)
+    await fake.until(lambda: open_to_all.original and open_to_all.original.files)
+    assert open_to_all.original
+    assert not open_to_all.original.only_for
+
+
+async def test_a_secret_that_comes_to_an_open_answer_goes_to_its_person(
+    place: Place, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    fake, ana = place.fake, place.ana
+    guild, elsewhere = fake.join("Elsewhere", installed=False)
+    fake.world.join(ana, guild)
+    secret = await fake.command(ana, "draw", {"prompt": "quiet", "private": True}, channel=elsewhere)
+    await fake.until(lambda: secret.original and secret.original.files)
+    assert secret.original
+
+    async def not_yet(*_: object) -> bool:
+        return False
+
+    monkeypatch.setattr("core.flow.take.is_secret", not_yet)
+    again = await fake.presses(ana, secret.original, "Again")
+    await fake.sees("quiet", channel=fake.direct(ana), files=1)
+    assert again.original
+    assert not again.original.files
+    assert "quiet" not in again.original.words
 
 
 async def test_without_the_content_intent_what_is_said_to_us_still_works(tmp_path: Path) -> None:

@@ -7,7 +7,7 @@ import discord
 import pytest
 
 from adapters.discord import api as apis
-from adapters.discord.api import Api, DiscordError
+from adapters.discord.api import Api, DiscordError, Upload
 
 FOR_GOOD = {
     400: (20028, 40005, 40060, 40094, 50035, 50083, 160002, 160005, 200000),
@@ -52,6 +52,31 @@ async def test_a_closed_channel_is_left_alone_for_a_while_and_many_refusals_stop
     with pytest.raises(DiscordError) as stopped:
         await api.call("GET", "/users/@me")
     assert not stopped.value.permanent
+
+
+@pytest.mark.parametrize(
+    ("code", "method", "files"), [(50007, "POST", True), (50278, "POST", False), (50001, "GET", False)]
+)
+async def test_nobody_makes_us_ask_again_and_again_for_what_is_closed(
+    monkeypatch: pytest.MonkeyPatch, code: int, method: str, files: bool
+) -> None:
+    api = Api("http://127.0.0.1:9/api/v10", "token")
+    asked: list[str] = []
+
+    async def refuse(route: Any, **_: Any) -> None:
+        asked.append(route.method)
+        raise discord.Forbidden(_Answer(), {"code": code, "message": ""})  # type: ignore[arg-type]
+
+    monkeypatch.setattr(api._client.http, "request", refuse)
+    uploads = [Upload(name="a.png", alt="", data=b"")] if files else []
+    for _ in range(5):
+        with pytest.raises(DiscordError) as refused:
+            await api.call(method, "/channels/{channel_id}/messages", {"channel_id": "1"}, {}, uploads)
+        assert (refused.value.code, refused.value.permanent) == (code, True)
+    assert asked == [method]
+    with pytest.raises(DiscordError):
+        await api.call("PATCH" if method == "GET" else "GET", "/channels/{channel_id}", {"channel_id": "1"})
+    assert len(asked) == 2
 
 
 class _Answer:
