@@ -109,11 +109,12 @@ class Catalog:
         regions = {name: Region(name=name, url=table["url"]) for name, table in data["regions"].items()}
         return cls(models={name: _model(name, data["models"]) for name in data["models"]}, regions=regions)
 
-    def model(self, name: str) -> Model:
-        """Raises Rejected with the nearest name and all of them."""
+    def model(self, name: str, action: Action | None = None) -> Model:
+        """Raises Rejected with the nearest name and all that there are, for the action if one is given."""
         if name not in self.models:
-            nearest = difflib.get_close_matches(name, self.models, n=1, cutoff=0)[0]
-            raise Rejected("catalog.model_unknown", model=name[:60], nearest=nearest, allowed=sorted(self.models))
+            allowed = sorted(one.id for one in self.models.values() if action is None or action in one.actions)
+            nearest = difflib.get_close_matches(name, allowed, n=1, cutoff=0)[0]
+            raise Rejected("catalog.model_unknown", model=name[:60], nearest=nearest, allowed=allowed)
         return self.models[name]
 
     def choose(self, action: Action, pictures: int, options: Options, regions: Sequence[str]) -> Choice:
@@ -123,7 +124,7 @@ class Catalog:
         """
         able = [one for one in self.models.values() if action in one.actions]
         if options.model is not None:
-            named = self.model(options.model)
+            named = self.model(options.model, action)
             if action not in named.actions:
                 raise Rejected("catalog.model_cannot", model=named.id, allowed=sorted(one.id for one in able))
             able = [named]

@@ -55,7 +55,7 @@ def refusal(error: EaselError, locale: str, job: str = "") -> Post:
 
 def explain(key: str, params: Mapping[str, Any], locale: str, charged: str) -> str:
     """What happened and what it cost, in one or two sentences."""
-    return f"{say(key, locale, **params)} {say(f'status.charged.{charged}', locale)}"
+    return joined(locale, say(key, locale, **params), say(f"status.charged.{charged}", locale))
 
 
 def note(key: str, locale: str, **params: object) -> Post:
@@ -111,7 +111,8 @@ def what(step: Step, parent: Step | None) -> str:
         return say("status.drawing", step.locale)
     verb = say(f"action.{step.action.value}", step.locale)
     if parent is None:
-        return say("status.editing_upload", step.locale, action=verb, count=len(step.inputs))
+        key = "status.editing_upload" if len(step.inputs) == 1 else "status.editing_uploads"
+        return say(key, step.locale, action=verb, count=len(step.inputs))
     return say(
         "status.editing", step.locale, action=verb, version=parent.number, owner=parent.person.name, name=short(parent)
     )
