@@ -6,7 +6,7 @@ from typing import Any
 
 from core import sessions
 from core.errors import EaselError
-from core.messages import clip, say
+from core.messages import clip, joined, say
 from core.speech import Button, ButtonKind, Post, Shown, Tally, Tone
 from core.types import Action, Picture, Request, Step, StepState
 
@@ -143,7 +143,7 @@ def ended(step: Step, locale: str | None = None, tally: Tally | None = None) -> 
         title=title(step),
         text=explain(step.error or "status.broken", {"reference": step.id, **step.error_params}, locale, step.charged),
         job=step.id,
-        buttons=tuple(_button(kind, step) for kind in kinds),
+        buttons=tuple(_button(kind, step, locale=locale) for kind in kinds),
         private=step.options.private,
     )
 
@@ -164,7 +164,10 @@ def _result(step: Step, locale: str, tally: Tally | None) -> Post:
         text="\n".join(lines),
         job=step.id,
         pictures=tuple(shown(step, index, locale) for index in range(len(step.outputs))),
-        buttons=(*(_button(kind, step) for kind in kinds), *(_button(ButtonKind.PICK, step, at) for at in picks)),
+        buttons=(
+            *(_button(kind, step, locale=locale) for kind in kinds),
+            *(_button(ButtonKind.PICK, step, at) for at in picks),
+        ),
         private=step.options.private,
         locale=locale,
     )
@@ -266,8 +269,8 @@ def moved(step: Step, picture: Picture, index: int, locale: str) -> Post:
     )
 
 
-def _button(kind: ButtonKind, step: Step, index: int = 0) -> Button:
-    label = str(index + 1) if kind is ButtonKind.PICK else _label(kind, step.locale)
+def _button(kind: ButtonKind, step: Step, index: int = 0, locale: str = "") -> Button:
+    label = str(index + 1) if kind is ButtonKind.PICK else _label(kind, locale or step.locale)
     return Button(kind=kind, step=step.id, label=label, index=index)
 
 
