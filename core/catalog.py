@@ -181,12 +181,17 @@ def check_options(model: Model, action: Action, options: Options) -> None:
 def check_prompt(model: Model, action: Action, prompt: str, negative: str | None) -> None:
     """Raises Rejected with the count and the limit."""
     if not any(letter.isalnum() for letter in prompt) and action not in PROMPT_OPTIONAL:
-        raise Rejected("catalog.prompt_empty")
+        raise wordless(action)
     length = prompt_length(prompt, model.prompt_unit)
     if length > model.prompt_limit:
         raise Rejected("catalog.prompt_long", length=length, limit=model.prompt_limit, model=model.id)
     if negative and model.negative_limit is not None and len(negative) > model.negative_limit:
         raise Rejected("catalog.negative_long", length=len(negative), limit=model.negative_limit)
+
+
+def wordless(action: Action) -> Rejected:
+    """What to draw, or what to change, was not said."""
+    return Rejected("catalog.prompt_empty" if action is Action.DRAW else "catalog.instruction_empty")
 
 
 def prompt_length(prompt: str, unit: str) -> int:

@@ -140,6 +140,8 @@ def test_a_prompt_over_the_limit_is_refused_with_the_count_never_cut() -> None:
 def test_txt_14_a_prompt_without_words_is_refused(prompt: str) -> None:
     with pytest.raises(Rejected, match="prompt_empty"):
         CATALOG.check(CATALOG.model("qwen-image"), Action.DRAW, prompt, Options())
+    with pytest.raises(Rejected, match="instruction_empty"):
+        CATALOG.check(CATALOG.model("qwen-image-edit"), Action.EDIT, prompt, Options())
     CATALOG.check(CATALOG.model("wanx2.1-imageedit"), Action.UPSCALE, "", Options())
 
 
