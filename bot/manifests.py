@@ -27,7 +27,9 @@ def slack(url: str | None, *, many: bool, locale: str | None) -> str:
 def discord() -> str:
     """The address that invites us. Raises ConfigurationError for a missing token, or one that is none."""
     token = settings.load().discord_bot_token
-    app = app_of(token.get_secret_value()) if token else ""
+    if token is None:
+        raise ConfigurationError("config.discord_no_token", setting="DISCORD_BOT_TOKEN")
+    app = app_of(token.get_secret_value())
     if not app:
-        raise ConfigurationError("config.discord_bot_token", setting="DISCORD_BOT_TOKEN", reason="–")
+        raise ConfigurationError("config.discord_strange_token", setting="DISCORD_BOT_TOKEN")
     return invite(app)

@@ -109,11 +109,12 @@ class Catalog:
         regions = {name: Region(name=name, url=table["url"]) for name, table in data["regions"].items()}
         return cls(models={name: _model(name, data["models"]) for name in data["models"]}, regions=regions)
 
-    def model(self, name: str) -> Model:
-        """Raises Rejected with the nearest name and all of them."""
+    def model(self, name: str, action: Action | None = None) -> Model:
+        """Raises Rejected with the nearest name and all that there are, for the action if one is given."""
         if name not in self.models:
-            nearest = difflib.get_close_matches(name, self.models, n=1, cutoff=0)[0]
-            raise Rejected("catalog.model_unknown", model=name[:60], nearest=nearest, allowed=sorted(self.models))
+            allowed = sorted(one.id for one in self.models.values() if action is None or action in one.actions)
+            nearest = difflib.get_close_matches(name, allowed, n=1, cutoff=0)[0]
+            raise Rejected("catalog.model_unknown", model=name[:60], nearest=nearest, allowed=allowed)
         return self.models[name]
 
     def choose(self, action: Action, pictures: int, options: Options, regions: Sequence[str]) -> Choice:
@@ -123,7 +124,7 @@ class Catalog:
         """
         able = [one for one in self.models.values() if action in one.actions]
         if options.model is not None:
-            named = self.model(options.model)
+            named = self.model(options.model, action)
             if action not in named.actions:
                 raise Rejected("catalog.model_cannot", model=named.id, allowed=sorted(one.id for one in able))
             able = [named]
@@ -180,12 +181,17 @@ def check_options(model: Model, action: Action, options: Options) -> None:
 def check_prompt(model: Model, action: Action, prompt: str, negative: str | None) -> None:
     """Raises Rejected with the count and the limit."""
     if not any(letter.isalnum() for letter in prompt) and action not in PROMPT_OPTIONAL:
-        raise Rejected("catalog.prompt_empty")
+        raise wordless(action)
     length = prompt_length(prompt, model.prompt_unit)
     if length > model.prompt_limit:
         raise Rejected("catalog.prompt_long", length=length, limit=model.prompt_limit, model=model.id)
     if negative and model.negative_limit is not None and len(negative) > model.negative_limit:
         raise Rejected("catalog.negative_long", length=len(negative), limit=model.negative_limit)
+
+
+def wordless(action: Action) -> Rejected:
+    """What to draw, or what to change, was not said."""
+    return Rejected("catalog.prompt_empty" if action is Action.DRAW else "catalog.instruction_empty")
 
 
 def prompt_length(prompt: str, unit: str) -> int:

@@ -380,7 +380,7 @@ def _side(name: str) -> Rule:
 
 RULES: dict[str, Rule] = {
     "n": Rule(field="n", read=_whole(1, 6), allowed="1–6"),
-    "size": Rule(field="size", read=_read_size, allowed="W*H, 1328*1328", bare=PAIR),
+    "size": Rule(field="size", read=_read_size, allowed=f"W*H ≤ {MAX_SIDE}*{MAX_SIDE}", bare=PAIR),
     "ar": Rule(
         field="ratio",
         read=_read_ratio,

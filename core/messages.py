@@ -16,6 +16,8 @@ LONGEST = 2000
 PLACEHOLDER = re.compile(r"\{([a-z_]+)\}")
 SIGNS = {"CNY": "¥", "USD": "$"}
 BETWEEN = {"zh-CN": "、", "zh-TW": "、"}
+SPACELESS = frozenset({"zh-CN", "zh-TW"})
+"""Languages whose full stop brings its own room."""
 
 
 def say(key: str, locale: str, /, **params: object) -> str:
@@ -26,6 +28,11 @@ def say(key: str, locale: str, /, **params: object) -> str:
     language = nearest(locale)
     text = sentences(language).get(key) or sentences("en")[key]
     return PLACEHOLDER.sub(lambda found: _shown(params[found[1]], language), text)
+
+
+def joined(locale: str, *sentences: str) -> str:
+    """Sentences one after another, as the language writes them."""
+    return ("" if nearest(locale) in SPACELESS else " ").join(sentences)
 
 
 def nearest(locale: str) -> str:

@@ -6,7 +6,7 @@ from typing import Any
 
 from core import sessions
 from core.errors import EaselError
-from core.messages import clip, say
+from core.messages import clip, joined, say
 from core.speech import Button, ButtonKind, Post, Shown, Tally, Tone
 from core.types import Action, Picture, Request, Step, StepState
 
@@ -55,7 +55,7 @@ def refusal(error: EaselError, locale: str, job: str = "") -> Post:
 
 def explain(key: str, params: Mapping[str, Any], locale: str, charged: str) -> str:
     """What happened and what it cost, in one or two sentences."""
-    return f"{say(key, locale, **params)} {say(f'status.charged.{charged}', locale)}"
+    return joined(locale, say(key, locale, **params), say(f"status.charged.{charged}", locale))
 
 
 def note(key: str, locale: str, **params: object) -> Post:
@@ -111,7 +111,8 @@ def what(step: Step, parent: Step | None) -> str:
         return say("status.drawing", step.locale)
     verb = say(f"action.{step.action.value}", step.locale)
     if parent is None:
-        return say("status.editing_upload", step.locale, action=verb, count=len(step.inputs))
+        key = "status.editing_upload" if len(step.inputs) == 1 else "status.editing_uploads"
+        return say(key, step.locale, action=verb, count=len(step.inputs))
     return say(
         "status.editing", step.locale, action=verb, version=parent.number, owner=parent.person.name, name=short(parent)
     )
@@ -143,7 +144,7 @@ def ended(step: Step, locale: str | None = None, tally: Tally | None = None) -> 
         title=title(step),
         text=explain(step.error or "status.broken", {"reference": step.id, **step.error_params}, locale, step.charged),
         job=step.id,
-        buttons=tuple(_button(kind, step) for kind in kinds),
+        buttons=tuple(_button(kind, step, locale=locale) for kind in kinds),
         private=step.options.private,
         secret=step.options.private,
     )
@@ -165,7 +166,10 @@ def _result(step: Step, locale: str, tally: Tally | None) -> Post:
         text="\n".join(lines),
         job=step.id,
         pictures=tuple(shown(step, index, locale) for index in range(len(step.outputs))),
-        buttons=(*(_button(kind, step) for kind in kinds), *(_button(ButtonKind.PICK, step, at) for at in picks)),
+        buttons=(
+            *(_button(kind, step, locale=locale) for kind in kinds),
+            *(_button(ButtonKind.PICK, step, at) for at in picks),
+        ),
         private=step.options.private,
         locale=locale,
     )
@@ -267,8 +271,8 @@ def moved(step: Step, picture: Picture, index: int, locale: str) -> Post:
     )
 
 
-def _button(kind: ButtonKind, step: Step, index: int = 0) -> Button:
-    label = str(index + 1) if kind is ButtonKind.PICK else _label(kind, step.locale)
+def _button(kind: ButtonKind, step: Step, index: int = 0, locale: str = "") -> Button:
+    label = str(index + 1) if kind is ButtonKind.PICK else _label(kind, locale or step.locale)
     return Button(kind=kind, step=step.id, label=label, index=index)
 
 

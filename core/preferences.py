@@ -130,7 +130,8 @@ def form(preferences: Preferences, caps: Caps, catalog: Catalog, locale: str) ->
     """The form that shows and changes them, and the workspace's budgets."""
     kinds = {"gallery": FieldKind.CHANNEL, "people": FieldKind.PEOPLE, "personal_threads": FieldKind.FLAG}
     choices = {
-        "model": sorted(catalog.models),
+        # A menu that cannot show all then lacks the dated editions, which come last.
+        "model": [one.id for one in sorted(catalog.models.values(), key=lambda one: (one.rank, one.id))],
         "n": [str(n) for n in range(1, 7)],
         "quorum": [str(n) for n in range(2, 11)],
         "favourites": [str(n) for n in range(1, 11)],

@@ -5,4 +5,7 @@ import warnings
 with warnings.catch_warnings():
     # It asks for audioop, which newer Pythons drop, for the sake of voices; we have none.
     warnings.filterwarnings("ignore", "'audioop' is deprecated", DeprecationWarning)
-    import discord  # noqa: F401
+    import discord
+
+# Nor is it worth a warning at every start that what only voices need is not installed.
+discord.VoiceClient.warn_nacl = discord.VoiceClient.warn_dave = False

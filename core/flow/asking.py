@@ -4,6 +4,7 @@ from dataclasses import replace
 from datetime import timedelta
 
 from core import grammar, posts, sessions
+from core.catalog import wordless
 from core.errors import EaselError, Rejected
 from core.failpoints import failpoint
 from core.flow.tools import Tools, insist, log
@@ -25,7 +26,7 @@ def check(tools: Tools, request: Request) -> None:
     choice = tools.catalog.choose(request.action, assumed, parsed.options, tuple(tools.providers))
     tools.catalog.check(choice.model, request.action, parsed.prompt, parsed.options)
     if parsed.prompt and not grammar.has_words(parsed.prompt):
-        raise Rejected("catalog.prompt_empty")
+        raise wordless(request.action)
     tools.catalog.size_for(choice.model, request.action, parsed.options, None)
     if request.action is Action.DRAW and given:
         raise Rejected("refuse.draw_with_picture")

@@ -86,7 +86,7 @@ def compare(before: bytes, after: bytes, labels: tuple[str, str]) -> bytes:
     x = 24
     for one, label in zip(pair, labels, strict=True):
         canvas.paste(one, (x, top), one)
-        draw.text((x, 18), label, fill=INK, font=_font(28, label))
+        _write(draw, (x, 18), label, INK, 28)
         x += one.width + 24
     canvas.thumbnail((MAX_SIDE, MAX_SIDE), Image.Resampling.LANCZOS)
     return _png(canvas)
@@ -97,7 +97,7 @@ def plot(days: Sequence[tuple[str, float]], heading: str) -> bytes:
     width, height, left, bottom, top = 960, 420, 72, 56, 72
     canvas = Image.new("RGB", (width, height), PAPER)
     draw = ImageDraw.Draw(canvas)
-    draw.text((24, 20), heading, fill=INK, font=_font(22, heading))
+    _write(draw, (24, 20), heading, INK, 22)
     most = max((amount for _, amount in days), default=0.0) or 1.0
     step = (width - left - 24) / max(len(days), 1)
     floor = height - bottom
@@ -105,13 +105,13 @@ def plot(days: Sequence[tuple[str, float]], heading: str) -> bytes:
         y = round(floor - part * (floor - top))
         draw.line([(left, y), (width - 24, y)], fill=LINE, width=1)
         label = f"{most * part:.2f}"
-        draw.text((16, y - 8), label, fill=FAINT, font=_font(14, label))
+        _write(draw, (16, y - 8), label, FAINT, 14)
     for at, (day, amount) in enumerate(days):
         x = left + at * step
         bar = [x + step * 0.15, floor - amount / most * (floor - top), x + step * 0.85, floor]
         if amount > 0:
             draw.rounded_rectangle(bar, 4, fill=ACCENT)
-        draw.text((x + step / 2 - 8, floor + 10), day, fill=FAINT, font=_font(13, day))
+        _write(draw, (x + step / 2 - 8, floor + 10), day, FAINT, 13)
     return _png(canvas)
 
 
@@ -173,9 +173,9 @@ def _place(canvas: Image.Image, draw: ImageDraw.ImageDraw, spot: _Spot) -> None:
     canvas.paste(square, (x, y), rounded)
     colour, breadth = (ACCENT, 6) if node.is_head else (LINE, 2)
     draw.rounded_rectangle((x - 3, y - 3, x + THUMB + 2, y + THUMB + 2), 20, outline=colour, width=breadth)
-    draw.text((x + 2, y + THUMB + 8), node.label, fill=ACCENT if node.is_head else INK, font=_font(18, node.label))
+    _write(draw, (x + 2, y + THUMB + 8), node.label, ACCENT if node.is_head else INK, 18)
     caption = clip(node.caption, CAPTION)
-    draw.text((x + 2, y + THUMB + 31), caption, fill=FAINT, font=_font(13, caption))
+    _write(draw, (x + 2, y + THUMB + 31), caption, FAINT, 13)
 
 
 def _opened(data: bytes) -> Image.Image:
@@ -194,10 +194,18 @@ def _plain_font(size: int) -> Font:
     return ImageFont.load_default(size)
 
 
-def _font(size: int, text: str) -> Font:
-    """The bundled font; one of the system's for letters it lacks, where there is one."""
-    is_plain = all(ord(letter) < 0x250 or letter in "…–—×‘’“”" for letter in text)
-    return _plain_font(size) if is_plain else _cjk_font(size) or _plain_font(size)
+def _write(draw: ImageDraw.ImageDraw, at: tuple[float, float], text: str, fill: str, size: int) -> None:
+    """In the bundled font; in one of the system's for letters it lacks. Without one they are left out: no boxes."""
+    font: Font | None = _plain_font(size)
+    if not all(map(_is_plain, text)):
+        font = _cjk_font(size)
+    if font is None:
+        font, text = _plain_font(size), "".join(filter(_is_plain, text)).strip()
+    draw.text(at, text, fill=fill, font=font)
+
+
+def _is_plain(letter: str) -> bool:
+    return ord(letter) < 0x250 or letter in "…–—×‘’“”"
 
 
 def _png(canvas: Image.Image) -> bytes:

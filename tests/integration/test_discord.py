@@ -356,6 +356,12 @@ async def test_a_direct_copy_goes_on_in_the_guild_it_came_from(place: Place) -> 
     fake.says(ana, "make it night", direct)
     night = await fake.sees("make it night", channel=direct, button="Edit", files=1)
     assert (await place.steps(ana))[-1].parent == (await place.steps(ana))[0].id
+    await fake.presses(place.bo, result, "More")
+    more = await fake.sees("v1", user=place.bo, button="✉️")
+    await fake.presses(place.bo, more, "✉️")
+    theirs = await fake.sees("a fox", channel=fake.direct(place.bo), files=1)
+    assert {"✏️ 編輯", "↩️ 復原"} & set(theirs.buttons)
+    assert not any("Edit" in one for one in theirs.buttons)
     await fake.presses(ana, night, "Undo")
     await fake.sees("Now at v1", channel=direct)
     await fake.presses(ana, copy, "Again")

@@ -66,6 +66,10 @@ def test_the_invitation_asks_for_the_least_and_wants_a_token(monkeypatch: pytest
     with pytest.raises(ConfigurationError) as refused:
         manifests.discord()
     assert "changeme" not in str(refused.value)
+    assert refused.value.key == "config.discord_strange_token"
+    monkeypatch.delenv("DISCORD_BOT_TOKEN")
+    with pytest.raises(ConfigurationError, match=r"config\.discord_no_token"):
+        manifests.discord()
 
 
 async def test_a_token_discord_refuses_ends_the_start_with_the_setting(tmp_path: Path) -> None:

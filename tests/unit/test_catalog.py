@@ -76,10 +76,15 @@ def test_a_named_model_is_taken_or_refused_with_those_that_can() -> None:
 
 
 @pytest.mark.parametrize("name", ["qwen-imge", "../x", "dall-e-3", "x" * 5000])
-def test_opt_04_an_unknown_model_is_refused_with_the_list(name: str) -> None:
+def test_opt_04_an_unknown_model_is_refused_with_those_that_can(name: str) -> None:
     with pytest.raises(Rejected) as caught:
         choose(Action.DRAW, model=name)
     assert caught.value.key == "catalog.model_unknown"
+    drawing = sorted(one for one in WANTED if Action.DRAW in CATALOG.models[one].actions)
+    assert caught.value.params["allowed"] == drawing
+    assert caught.value.params["nearest"] in drawing
+    with pytest.raises(Rejected) as caught:
+        CATALOG.model(name)
     assert caught.value.params["allowed"] == sorted(WANTED)
 
 
@@ -135,6 +140,8 @@ def test_a_prompt_over_the_limit_is_refused_with_the_count_never_cut() -> None:
 def test_txt_14_a_prompt_without_words_is_refused(prompt: str) -> None:
     with pytest.raises(Rejected, match="prompt_empty"):
         CATALOG.check(CATALOG.model("qwen-image"), Action.DRAW, prompt, Options())
+    with pytest.raises(Rejected, match="instruction_empty"):
+        CATALOG.check(CATALOG.model("qwen-image-edit"), Action.EDIT, prompt, Options())
     CATALOG.check(CATALOG.model("wanx2.1-imageedit"), Action.UPSCALE, "", Options())
 
 

@@ -93,3 +93,17 @@ def test_the_settings_form_shows_what_stands() -> None:
     values = {field.name: field.value for field in shown.fields}
     assert values["style"] == "flat"
     assert values["personal_threads"] == "yes"
+
+
+@pytest.mark.parametrize("locale", LOCALES)
+def test_what_settings_ask_is_read_whole_where_a_label_has_45_characters(locale: str) -> None:
+    shown = preferences.form(preferences.Preferences(), Caps(), CATALOG, locale)
+    assert [one.label for one in shown.fields if len(one.label) > 45] == []
+
+
+def test_of_a_menu_with_25_models_only_dated_editions_fall_out() -> None:
+    field = next(one for one in preferences.form(preferences.Preferences(), Caps(), CATALOG, "en").fields)
+    assert field.name == "model"
+    left_out = [one.value for one in field.choices[24:]]
+    assert left_out
+    assert all(one[-3:-2] == "-" and one[-2:].isdecimal() for one in left_out)

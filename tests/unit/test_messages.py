@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from core.grammar import RULES
-from core.messages import LOCALES, LONGEST, PLACEHOLDER, money, nearest, say, sentences
+from core.messages import LOCALES, LONGEST, PLACEHOLDER, joined, money, nearest, say, sentences
 from core.speech import ButtonKind
 from core.types import Action, Money
 
@@ -32,6 +32,18 @@ def _keys_in_code() -> set[str]:
         for key in found - not_messages
         if not key.endswith((".py", ".db", ".lock", ".png", ".toml", ".key", ".name"))
     }
+
+
+def test_sentences_follow_each_other_as_the_language_writes_them() -> None:
+    assert joined("en", "No.", "Nothing.") == "No. Nothing."
+    assert joined("zh_HK", "不行。", "沒有。") == "不行。沒有。"
+
+
+@pytest.mark.parametrize("language", LOCALES)
+def test_every_refusal_and_failure_is_a_sentence_that_another_may_follow(language: str) -> None:
+    areas = ("refuse.", "grammar.", "catalog.", "picture.", "provider.", "slack.file", "discord.file")
+    ends = (".", "?", "。", "？", "）", ")")
+    assert [key for key, text in sentences(language).items() if key.startswith(areas) and not text.endswith(ends)] == []
 
 
 @pytest.mark.parametrize("language", LOCALES)

@@ -392,3 +392,14 @@ def test_a_large_photo_with_a_profile_is_turned_and_brought_to_srgb_while_it_shr
         red, _, blue = mine.convert("RGB").getpixel((taken.width - 50, 50))  # type: ignore[misc]
         assert red > 200
         assert blue < 60
+
+
+def test_letters_no_font_here_has_are_left_out_and_never_boxes(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(drawn, "_cjk_font", lambda _size: None)
+    thumb = drawn.thumbnail(PNG, 64)
+
+    def planted(caption: str) -> bytes:
+        return drawn.tree([drawn.Node(id="a", label="v1", caption=caption, parent=None, thumbnail=thumb)])
+
+    assert planted("一只红狐狸") == planted("")
+    assert planted("改成 night") == planted("night") != planted("")
