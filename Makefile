@@ -27,7 +27,7 @@ bench: .venv/dev
 	$(BIN)/python tests/bench/makespan.py
 
 # Resolving needs uv (any version, from anywhere); the lock files name no index.
-LOCK := uv pip compile --universal --python-version 3.11 --generate-hashes --no-header --no-emit-index-url --no-emit-find-links -q
+LOCK := uv pip compile --universal --python-version 3.11 --generate-hashes --no-header --no-emit-index-url --no-emit-find-links --no-strip-extras -q
 lock:
 	$(LOCK) --extra heif --group dev pyproject.toml -o deploy/requirements-dev.txt
 	$(LOCK) --extra heif --group build pyproject.toml -c deploy/requirements-dev.txt -o deploy/requirements.txt
