@@ -144,10 +144,10 @@ def test_opt_07_a_quotation_mark_that_is_never_closed_is_refused(text: str) -> N
 
 
 def test_opt_08_ten_thousand_flags_are_refused_fast() -> None:
-    started = time.perf_counter()
+    started = time.process_time()
     assert refusal("fox " + "--n 1 " * 10_000).key == "grammar.too_long"
     assert refusal("fox " + "--n 1 " * 3000).key == "grammar.duplicate"
-    assert time.perf_counter() - started < 1
+    assert time.process_time() - started < 1
 
 
 @pytest.mark.parametrize(
@@ -155,10 +155,10 @@ def test_opt_08_ten_thousand_flags_are_refused_fast() -> None:
     ['"a" ', '"\\', "„", "“", "«", '("', "—ab 1 ", "—sid ", "--no —x ", "e\u0301", "a\u200d", "--", "- ", "ａ－－"],
 )
 def test_no_text_takes_long_to_read(text: str) -> None:
-    started = time.perf_counter()
+    started = time.process_time()
     with suppress(Rejected):
         parse((text * LONGEST)[:LONGEST])
-    assert time.perf_counter() - started < 1
+    assert time.process_time() - started < 1
 
 
 def test_opt_09_and_txt_15_a_megabyte_of_text_is_refused() -> None:

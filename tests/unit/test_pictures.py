@@ -97,9 +97,9 @@ def test_img_11_a_tiff_whose_directory_points_to_itself_is_refused() -> None:
 
 def test_img_15_a_legal_bomb_of_81_megapixels_is_refused_without_decoding() -> None:
     data = encoded(Image.new("RGB", (9000, 9000)))
-    started = time.perf_counter()
+    started = time.process_time()
     assert refusal(data) == "picture.too_large"
-    assert time.perf_counter() - started < 0.5
+    assert time.process_time() - started < 0.5
 
 
 def test_img_16_and_17_what_is_hung_on_behind_a_picture_is_gone() -> None:
@@ -136,16 +136,16 @@ def test_img_22_an_evil_profile_is_no_matter() -> None:
 def test_img_23_a_text_chunk_that_unpacks_to_50_megabytes_is_harmless() -> None:
     bomb = chunk(b"zTXt", b"Comment\0\0" + zlib.compress(b"0" * 50_000_000, 9))
     data = PNG[:33] + bomb + PNG[33:]
-    started = time.perf_counter()
+    started = time.process_time()
     with suppress(Rejected):
         assert len(intake.take(data).data) < 500_000
-    assert time.perf_counter() - started < 1
+    assert time.process_time() - started < 1
 
 
 def test_img_24_a_flood_of_text_chunks_is_refused_quickly() -> None:
-    started = time.perf_counter()
+    started = time.process_time()
     assert refusal(PNG[:33] + chunk(b"tEXt", b"a\0b") * 100_000 + PNG[33:]) == "picture.damaged"
-    assert time.perf_counter() - started < 1
+    assert time.process_time() - started < 1
 
 
 @pytest.mark.parametrize("kind", ["GIF", "WEBP", "PNG"])
