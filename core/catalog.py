@@ -15,6 +15,8 @@ EDIT_AREA = 1024 * 1024
 """A smaller input is brought up to this area in pixels: what the service itself would choose (sheet §2.2)."""
 EXPAND_FACTOR = 1.5
 """All four sides, when a person names none."""
+UPSCALE_FACTOR = 2
+"""Times, when a person names none: the service's own default, 1, would enlarge nothing and still be billed."""
 PROMPT_OPTIONAL = frozenset({Action.UNWATERMARK, Action.UPSCALE, Action.COLORIZE, Action.INPAINT})
 SIDES = ("top", "bottom", "left", "right")
 ONLY_FOR: Mapping[str, frozenset[Action]] = {

@@ -5,7 +5,7 @@ from dataclasses import replace
 from typing import Any
 
 from core import budgets, grammar, posts, preferences, sessions
-from core.catalog import Model, sides_for
+from core.catalog import UPSCALE_FACTOR, Model, sides_for
 from core.errors import EaselError, NotFound, Rejected
 from core.failpoints import failpoint
 from core.flow import asking, status
@@ -322,6 +322,8 @@ async def _draft(
     fitted = [await fit(tools, tenant, one, choice.model) for one in inputs]
     if action is Action.EXPAND:
         options = sides_for(options, fitted[0].size)
+    if action is Action.UPSCALE and options.scale is None:
+        options = replace(options, scale=UPSCALE_FACTOR)
     if parent is not None and parent.options.private:
         options = replace(options, private=True)  # What is made of a secret stays one.
     step_id = sessions.step_id(request)

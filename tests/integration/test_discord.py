@@ -238,8 +238,9 @@ async def test_every_wanx_function_has_its_own_typed_options(place: Place) -> No
     photo: dict[str, Path | bytes] = {"picture1": PHOTOS / "chelsea.png"}
     await fake.command(ana, "wanx style", {"prompt": "as a woodcut", "strength": 0.5}, files=photo)
     await fake.sees("as a woodcut", button="Edit", files=1)
-    await fake.command(ana, "wanx upscale", {"scale": 2})
-    await fake.sees("Upscale by Ana", button="Edit", files=1)
+    await fake.command(ana, "wanx upscale")
+    larger = await fake.sees("Upscale by Ana", button="Edit", files=1)
+    assert "1540×1024" in larger.words
     await fake.command(ana, "wanx inpaint", {"prompt": "a hat", "mask": "top"}, files=photo)
     await fake.sees("a hat", button="Edit", files=1)
     painted = Image.new("L", (451, 300), 0)
