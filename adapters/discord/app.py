@@ -178,8 +178,8 @@ class DiscordApp:
         return render.pages(render.filled(form, asked.given))
 
     async def _complete(self, meant: Request) -> Request:
-        told = await self._chat.complete(meant)
-        return replace(told or meant, reply={**meant.reply, "first": "yes"})
+        first = replace(meant, reply={**meant.reply, "first": "yes"})
+        return await self._chat.complete(first) or first
 
     async def _careful(
         self, handler: Callable[[discord.Interaction], Awaitable[None]], interaction: discord.Interaction

@@ -69,7 +69,7 @@ class DiscordChat:
             request = decode.merged(request, await self.asked(request))
         elif "interaction" in request.reply:
             request = await self.placed(request)
-        if "interaction" in request.reply and request.action.makes_pictures:
+        if "interaction" in request.reply and "first" not in request.reply and request.action.makes_pictures:
             # Should it be refused, what was written is not lost: a form brings it back.
             await self._store.ask(request.reply["interaction"], request)
         return await self._looked_at(request) if "look" in request.reply else request
@@ -81,7 +81,10 @@ class DiscordChat:
         return await self._spoken_for(request) if is_direct(request.place) else request
 
     async def asked(self, request: Request) -> Request:
-        """What a form was asked for. Raises Rejected when it is too long ago, or somebody else's."""
+        """What a form was asked for; who runs one guild does not thereby run another.
+
+        Raises Rejected when it is too long ago, or somebody else's.
+        """
         found = await self._store.asked(request.reply["asked"])
         if found is None or found.person.id != request.person.id:
             raise Rejected("refuse.too_late")

@@ -117,7 +117,7 @@ def opened(interaction: discord.Interaction) -> tuple[Request, int] | None:
 
 
 def merged(request: Request, asked: Request) -> Request:
-    """What was filled in, on top of what it was asked for; who runs one guild does not thereby run another."""
+    """What was filled in, on top of what it was asked for."""
     kept = {name: value for name, value in asked.given.items() if name not in request.given}
     given = {**kept, **settled(request.given, asked.action)}
     function = given.pop(FUNCTION, "")
@@ -132,7 +132,7 @@ def merged(request: Request, asked: Request) -> Request:
         target=asked.target,
         index=asked.index,
         reply={name: value for name, value in request.reply.items() if name != "asked"},
-        is_admin=request.is_admin and request.place.workspace == asked.place.workspace,
+        is_admin=asked.is_admin,
     )
 
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from pathlib import PurePath
 from typing import Any
 
@@ -10,6 +10,7 @@ from adapters.discord.api import Upload
 from adapters.discord.places import Places
 from adapters.discord.render import ALT
 from adapters.discord.store import DiscordStore
+from core.answers.looking import LINK_LIFE
 from core.messages import clip, say
 from core.pictures import intake
 from core.pictures.pool import Pool
@@ -20,7 +21,6 @@ from core.types import PictureLimits, Place
 
 WHOLE = 24 << 20
 """Bytes of all files together: a request may have 25 MiB."""
-LINK_LIFE = timedelta(days=7)
 SPOILER = "SPOILER_"
 
 
