@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from adapters.discord import render
-from adapters.discord.api import NO_ACCESS, Api, DiscordError, Upload
+from adapters.discord.api import Api, DiscordError, Upload
 from adapters.discord.pictures import Pictures, same_pictures
 from adapters.discord.places import LEAST, Places, channel_id, is_direct
 from adapters.discord.store import DiscordStore
@@ -85,12 +85,7 @@ class Messages:
 
     async def _files_of(self, sent: Sent) -> Sequence[Mapping[str, Any]]:
         """What a message of ours shows; as nothing where we may write but not read."""
-        try:
-            shown = await self._api.call("GET", MESSAGE, _ids(sent))
-        except DiscordError as error:
-            if error.code not in NO_ACCESS:
-                raise
-            return ()
+        shown = await self.read(channel_id(sent.place), sent.message)
         return shown.get("attachments") or ()
 
     async def _show(self, sent: Sent, post: Post) -> None:
