@@ -10,6 +10,7 @@ from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from urllib.parse import urlsplit
+from uuid import uuid4
 
 import httpx
 from filelock import FileLock, Timeout
@@ -35,10 +36,12 @@ from core.service import Service
 from core.signed_links import Links
 from core.storage import database
 from core.storage.blobs import open_blobs
+from core.storage.claims import Claims
 from core.storage.inbox import Inbox
 from core.storage.store import Store
 from core.storage.together import Together
 from core.storage.whole import all_ended
+from core.storage.workers import Workers
 
 SIMULATOR_KEY = "sk-simulator"
 SETTLE = 2.0
@@ -103,8 +106,6 @@ async def open_easel(
         ours = database.open_async(settings.database)
         stack.push_async_callback(ours.dispose)
         stack.push_async_callback(all_ended)
-        theirs = database.open_sync(settings.database)
-        stack.callback(theirs.dispose)
         blobs: Blobs = open_blobs(settings.blobs)
         catalog = Catalog.load(catalog_text())
         accounts = await find_accounts(stack, settings, catalog, simulator)
@@ -137,13 +138,20 @@ async def open_easel(
             pool=pool,
             settle=settle,
         )
-        inbox = Inbox(database.open_sync(inbox_url(settings)))
+        worker = worker_name(settings)
+        inbox = Inbox(database.open_sync(inbox_url(settings)), worker)
         stack.push_async_callback(inbox.close)
         await inbox.prepare()
-        engine = Engine(tools, database.sync_url(settings.database), theirs, inbox, lost=stop_this_process)
+        workers = None if database.is_sqlite(settings.database) else Workers(settings.database, worker)
+        engine = Engine(tools, Claims(ours, worker), inbox, worker, workers, lost=stop_this_process)
         await engine.start()
         stack.push_async_callback(engine.stop)
         yield Easel(service=Service(tools, engine), tools=tools, engine=engine, simulated=is_simulated(settings))
+
+
+def worker_name(settings: Settings) -> str:
+    """On SQLite there is one worker, which goes on with its own work; elsewhere each process is a new one."""
+    return "local" if database.is_sqlite(settings.database) else uuid4().hex
 
 
 def inbox_url(settings: Settings) -> str:

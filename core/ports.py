@@ -5,9 +5,24 @@ from datetime import datetime
 from typing import Any, Protocol
 
 from core.budgets import Caps, Spending
+from core.catalog import SubmitLimit
 from core.forms import Form
 from core.speech import Post, Sent, Tally
-from core.types import Attachment, Head, Money, Outcome, Person, Picture, Place, Request, Step, StepState, Task, Work
+from core.types import (
+    Attachment,
+    Claim,
+    Head,
+    Money,
+    Outcome,
+    Person,
+    Picture,
+    Place,
+    Request,
+    Step,
+    StepState,
+    Task,
+    Work,
+)
 
 
 class Blobs(Protocol):
@@ -190,6 +205,10 @@ class Store(Protocol):
         """The result has been posted: MADE → DONE."""
         ...
 
+    async def mark_told(self, tenant: str, step: str) -> None:
+        """Its person has been told how it ended: nobody works on it any more."""
+        ...
+
     async def end(
         self,
         step: Step,
@@ -269,6 +288,28 @@ class Store(Protocol):
 
     async def usage(self, tenant: str, since: datetime) -> list[Spending]:
         """Who spent what since then, holds included."""
+        ...
+
+
+class Claims(Protocol):
+    """Who works on which step. Each method is one transaction."""
+
+    async def lines(self) -> list[tuple[str, str]]:
+        """Account and model of every line in which a step waits to be claimed."""
+        ...
+
+    async def claim(
+        self, account: str, model: str, size: int, limit: SubmitLimit | None, now: datetime
+    ) -> tuple[list[Claim], float | None]:
+        """The next steps of a line, and the seconds until the limit lets the next one go."""
+        ...
+
+    async def release(self, claim: Claim, now: datetime) -> None:
+        """The service would not have it now: back into the line."""
+        ...
+
+    async def free(self, claim: Claim) -> None:
+        """The service has finished with it."""
         ...
 
 

@@ -265,6 +265,18 @@ class Money:
     currency: str
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Claim:
+    """A step that a worker works on. ``claims``: how often it was taken up; ``refused``: since when for load."""
+
+    tenant: str
+    step: str
+    account: str
+    model: str
+    claims: int = 1
+    refused: datetime | None = None
+
+
 class StepState(StrEnum):
     """How far a step has come. The last four are final."""
 

@@ -77,11 +77,12 @@ async def keep_current(tools: Tools) -> None:
     while True:
         tools.moved.clear()
         try:
-            await _round(tools, told)
+            is_idle = not await _round(tools, told)
         except Exception:
             # Progress is a courtesy: whatever is wrong with it, the next round tries again.
             log.exception("status_broke")
-        await _pause(tools)
+            is_idle = False
+        await (tools.moved.wait() if is_idle else _pause(tools))
 
 
 async def _pause(tools: Tools) -> None:
@@ -95,8 +96,8 @@ async def _pause(tools: Tools) -> None:
             one.cancel()
 
 
-async def _round(tools: Tools, told: dict[str, Told]) -> None:
-    """Those served next; who waits far behind hears of it when the line has moved on."""
+async def _round(tools: Tools, told: dict[str, Told]) -> bool:
+    """Those served next; who waits far behind hears of it when the line has moved on. Was there any?"""
     at_work = [step for step in await tools.store.unfinished(SHOWN) if step.state is not StepState.MADE]
     names = {(step.account, step.model) for step in at_work}
     queues = {name: await look_at(tools, *name) for name in names}
@@ -108,6 +109,7 @@ async def _round(tools: Tools, told: dict[str, Told]) -> None:
             await _refresh(tools, step, post, told)
     for gone in set(told) - {step.id for step in at_work}:
         del told[gone]
+    return bool(at_work)
 
 
 def _is_due(tools: Tools, step: Step, last: Told | None) -> bool:

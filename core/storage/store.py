@@ -199,8 +199,17 @@ class Store:
 
     async def finish(self, tenant: str, step: str) -> Step | None:
         """The result has been posted: MADE → DONE."""
-        change = update(steps).where(*_is(tenant, step), steps.c.state == StepState.MADE).values(state=StepState.DONE)
+        change = (
+            update(steps)
+            .where(*_is(tenant, step), steps.c.state == StepState.MADE)
+            .values(state=StepState.DONE, told=True, slot=False)
+        )
         return await self._changed(change, tenant, step)
+
+    async def mark_told(self, tenant: str, step: str) -> None:
+        """Its person has been told how it ended: nobody works on it any more."""
+        async with self._engine.begin() as connection:
+            await connection.execute(update(steps).where(*_is(tenant, step)).values(told=True, slot=False))
 
     async def end(
         self,

@@ -11,6 +11,7 @@ from sqlalchemy import (
     BigInteger,
     Boolean,
     Column,
+    ColumnElement,
     DateTime,
     Float,
     ForeignKeyConstraint,
@@ -21,6 +22,9 @@ from sqlalchemy import (
     Table,
     Text,
     TypeDecorator,
+    false,
+    literal_column,
+    true,
 )
 
 
@@ -119,12 +123,36 @@ steps = Table(
     Column("partial", String(100)),
     Column("chosen", Integer),
     Column("deleted", Utc),
+    # Who works on it (core.storage.claims): its worker, and whether it holds a place at the service.
+    Column("announced", Boolean, nullable=False, default=False, server_default=true()),
+    Column("told", Boolean, nullable=False, default=False, server_default=false()),
+    Column("worker", String(40)),
+    Column("slot", Boolean, nullable=False, default=False, server_default=false()),
+    Column("claimed", Utc),
+    Column("claims", Integer, nullable=False, default=0, server_default="0"),
+    Column("refused", Utc),
     ForeignKeyConstraint(["tenant", "session"], ["sessions.tenant", "sessions.id"]),
     Index(None, "tenant", "session", "number", unique=True),
     Index(None, "state", "model"),
     Index(None, "tenant", "person", "state"),
     Index(None, "account", "model", "intended"),
 )
+
+
+def _partial(condition: ColumnElement[bool]) -> dict[str, Any]:
+    return {"sqlite_where": condition, "postgresql_where": condition}
+
+
+UNTOLD = steps.c.told.is_(False)
+"""Not yet at its end, or at an end its person has not heard of."""
+HOLDS_SLOT = steps.c.slot.is_(True)
+"""The service works on it, or is about to."""
+IN_LINE = steps.c.state == literal_column("'queued'")
+"""Waits for the service. A literal: with a parameter no database would use the index."""
+Index("ix_steps_untold", steps.c.worker, **_partial(UNTOLD))
+Index("ix_steps_slot", steps.c.account, steps.c.model, **_partial(HOLDS_SLOT))
+Index("ix_steps_queued", steps.c.account, steps.c.model, steps.c.priority, steps.c.created, **_partial(IN_LINE))
+Index("ix_steps_claimed", steps.c.account, steps.c.model, steps.c.claimed)
 
 pictures = Table(
     "pictures",
