@@ -12,7 +12,7 @@ import click
 from adapters.web import render
 from adapters.web.chat import PLATFORM, TENANT, WebChat
 from adapters.web.store import Room
-from bot import logs, settings, wiring
+from bot import logs, settings, web, wiring
 from bot.simulator.server import SimulatorConfig
 from core.messages import say
 from core.pictures import intake
@@ -30,7 +30,7 @@ def run(port: int | None, data: Path | None, time_scale: float | None, *, open_b
     )
     scale = TIME_SCALE if time_scale is None else time_scale
     simulator = SimulatorConfig(time_scale=scale, folder=chosen.data_dir / "simulator")
-    asyncio.run(_serve(chosen, wiring.listen(chosen, port), simulator, open_browser=open_browser))
+    asyncio.run(_serve(chosen, web.listen(chosen, port), simulator, open_browser=open_browser))
     return 0
 
 
@@ -40,7 +40,7 @@ async def _serve(
     stop = asyncio.Event()
     for number in (signal.SIGINT, signal.SIGTERM):
         asyncio.get_running_loop().add_signal_handler(number, stop.set)
-    address = wiring.address_of(chosen, listening)
+    address = web.address_of(chosen, listening)
     chosen = chosen.model_copy(update={"public_url": address})
     room = Room.at(chosen.data_dir)
     async with wiring.open_easel(
@@ -48,7 +48,7 @@ async def _serve(
     ) as easel:
         if await room.prepare():
             await furnish(room, easel, chosen.locale)
-        async with wiring.open_web(chosen, easel, listening, room):
+        async with web.open_web(chosen, easel, listening, room):
             hello = "demo.simulated" if easel.simulated else "demo.real"
             click.echo(
                 say(hello, chosen.locale) + "\n\n    " + f"{address}/room" + "\n\n" + say("demo.stop", chosen.locale)

@@ -22,8 +22,9 @@ from adapters.discord.pictures import Pictures
 from adapters.discord.places import Places
 from adapters.discord.store import DiscordStore
 from adapters.web.health import Check
+from bot.folder import link_keys
 from bot.settings import Settings
-from bot.wiring import Easel, link_keys
+from bot.wiring import Easel
 from core.errors import ConfigurationError
 from core.pictures.pool import Pool
 from core.ports import Blobs

@@ -14,7 +14,7 @@ from adapters.discord import checkup as discord_checkup
 from adapters.discord.api import Api
 from adapters.slack import checkup
 from adapters.slack.api import session, web_client
-from bot import settings, slack, wiring
+from bot import accounts, settings, slack
 from core.catalog import Catalog
 from core.errors import EaselError
 from core.messages import say
@@ -116,12 +116,12 @@ async def _blobs(chosen: settings.Settings) -> str:
 
 async def _service(chosen: settings.Settings) -> str:
     """A free question (an unknown task) tells whether address and key fit, and how far our clock is off."""
-    if wiring.is_simulated(chosen):
+    if accounts.is_simulated(chosen):
         return "no DASHSCOPE_API_KEY: the simulator stands in"
     catalog = Catalog.load(catalog_text())
     found: list[str] = []
-    async with wiring.http_client() as client:
-        for region, account in wiring.accounts_of(chosen, catalog).items():
+    async with accounts.http_client() as client:
+        for region, account in accounts.accounts_of(chosen, catalog).items():
             headers = {"Authorization": f"Bearer {account.key}"}
             answer = await client.get(f"{account.url}/tasks/easel-doctor", headers=headers, timeout=10)
             found.append(f"{region} answers {answer.status_code}{_skew(answer)}")

@@ -11,7 +11,7 @@ from starlette.routing import Route
 
 from adapters.terminal.chat import TerminalChat
 from adapters.web.health import Check
-from bot import discord, logs, settings, slack, wiring
+from bot import discord, logs, settings, slack, web, wiring
 from bot.simulator.server import SimulatorConfig
 from core.errors import ConfigurationError
 from core.messages import say
@@ -64,7 +64,7 @@ async def running(
 ) -> AsyncIterator[Running]:
     """Every platform whose settings are present. Raises ConfigurationError naming the setting."""
     # Slack delivers to this very port; any other would be silence.
-    port = wiring.listen(chosen, chosen.http_port if chosen.slack_signing_secret else None)
+    port = web.listen(chosen, chosen.http_port if chosen.slack_signing_secret else None)
     lost = asyncio.Event()
     async with AsyncExitStack() as stack:
         stack.callback(port.close)
@@ -90,10 +90,10 @@ async def running(
             routes, checks = ears.routes, dict(ears.checks)
         if at_discord is not None and listens:
             checks |= await stack.enter_async_context(discord.listening(at_discord, easel, lost))
-        web = wiring.open_web(chosen, easel, port, platforms=routes, checks=checks)
-        await stack.enter_async_context(web)
+        pages = web.open_web(chosen, easel, port, platforms=routes, checks=checks)
+        await stack.enter_async_context(pages)
         number = port.getsockname()[1]
-        yield Running(easel=easel, address=wiring.address_of(chosen, port), port=number, lost=lost)
+        yield Running(easel=easel, address=web.address_of(chosen, port), port=number, lost=lost)
 
 
 def run_migrate() -> int:

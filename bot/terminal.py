@@ -15,7 +15,8 @@ from adapters.terminal.app import Report, Terminal
 from adapters.terminal.chat import TerminalChat
 from adapters.terminal.decode import Line, request, split_words
 from bot import logs, settings, wiring
-from bot.simulator.server import SimulatorConfig
+from bot.accounts import is_simulated
+from bot.simulator.account import SimulatorConfig
 from core.messages import say
 from core.types import Action
 
@@ -87,7 +88,7 @@ async def _run(line: Line, options: Mapping[str, Any]) -> int:
 
     for name, nearest in settings.unknown_variables():
         tell("config.unknown", setting=name, nearest=nearest)
-    if wiring.is_simulated(chosen) and line.action.makes_pictures:
+    if is_simulated(chosen) and line.action.makes_pictures:
         tell("terminal.simulator")
     scale = options["time_scale"] if options["time_scale"] is not None else TIME_SCALE
     async with wiring.open_easel(

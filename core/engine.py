@@ -119,7 +119,7 @@ class Engine:
     async def take(self, request: Request) -> None:
         """One durable commit. The same request again changes nothing."""
         failpoint("take.before_commit")
-        await self._inbox.add(request, Stage.ACCEPTED)
+        await self._inbox.accept(request)
         failpoint("take.after_commit")
         self._arrived.set()
 

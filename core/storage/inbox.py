@@ -104,8 +104,15 @@ class Inbox:
         await asyncio.to_thread(self._thread.shutdown)
         self._engine.dispose()
 
-    async def add(self, request: Request, stage: Stage = Stage.HEARD) -> None:
+    async def add(self, request: Request) -> None:
         """Return once it is durable. The same again changes nothing."""
+        await self._add(request, Stage.HEARD)
+
+    async def accept(self, request: Request) -> None:
+        """The same for one that is understood and has been answered: a job."""
+        await self._add(request, Stage.ACCEPTED)
+
+    async def _add(self, request: Request, stage: Stage) -> None:
         done: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self._arriving.append((_row(request, stage), done))
         self._arrived.set()

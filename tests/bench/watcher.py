@@ -17,8 +17,8 @@ sys.path.insert(0, str(Path(__file__).parents[2]))
 import httpx
 
 from bot import logs
+from bot.clock import WallClock
 from bot.simulator.server import Running, SimulatorConfig, serve
-from bot.wiring import WallClock
 from core.catalog import Catalog
 from core.providers.dashscope import catalog_text
 from core.providers.dashscope.client import DashScope

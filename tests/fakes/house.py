@@ -14,7 +14,7 @@ import httpx
 from adapters.web.app import bind
 from adapters.web.chat import WebChat
 from adapters.web.store import Room
-from bot import settings, wiring
+from bot import settings, web, wiring
 from bot.simulator.server import SimulatorConfig
 
 numbers = count(1)
@@ -88,7 +88,7 @@ async def open_house(folder: Path, config: SimulatorConfig, **changes: Any) -> A
     """Everything started on a free port of loopback."""
     chosen = settings.load(EASEL_DATA_DIR=folder, **changes)
     listening = bind(chosen.http_host, 0)
-    address = wiring.address_of(chosen, listening)
+    address = web.address_of(chosen, listening)
     chosen = chosen.model_copy(update={"public_url": address})
     folder.mkdir(parents=True, exist_ok=True)
     room = Room.at(folder)
@@ -97,7 +97,7 @@ async def open_house(folder: Path, config: SimulatorConfig, **changes: Any) -> A
     ) as easel:
         await room.prepare()
         async with (
-            wiring.open_web(chosen, easel, listening, room),
+            web.open_web(chosen, easel, listening, room),
             httpx.AsyncClient(base_url=address, timeout=30) as http,
         ):
             yield House(easel=easel, room=room, http=http, address=address)

@@ -17,7 +17,7 @@ import bot.discord
 import bot.slack
 from adapters.web.chat import WebChat
 from adapters.web.store import Room
-from bot import settings, wiring
+from bot import settings, web, wiring
 from bot.simulator.account import Account, Task
 from bot.simulator.rules import Wanted
 from bot.simulator.server import SimulatorConfig, serve
@@ -339,8 +339,8 @@ async def stages(folder: Path, locale: str) -> AsyncIterator[Stages]:
 
 
 async def _at_work(stack: AsyncExitStack, chosen: settings.Settings, in_slack: Slack) -> House:
-    listening = wiring.listen(chosen, 0)
-    address = wiring.address_of(chosen, listening)
+    listening = web.listen(chosen, 0)
+    address = web.address_of(chosen, listening)
     chosen = chosen.model_copy(update={"public_url": address})
     room, lost = Room.at(chosen.data_dir), asyncio.Event()
     to_slack = await stack.enter_async_context(bot.slack.open_slack(chosen))
@@ -358,7 +358,7 @@ async def _at_work(stack: AsyncExitStack, chosen: settings.Settings, in_slack: S
     await room.prepare()
     ears = await stack.enter_async_context(bot.slack.listening(to_slack, easel, lost))
     await stack.enter_async_context(bot.discord.listening(to_discord, easel, lost))
-    await stack.enter_async_context(wiring.open_web(chosen, easel, listening, room, platforms=ears.routes))
+    await stack.enter_async_context(web.open_web(chosen, easel, listening, room, platforms=ears.routes))
     in_slack.url = address
     http = await stack.enter_async_context(httpx.AsyncClient(base_url=address, timeout=30))
     return House(easel=easel, room=room, http=http, address=address)

@@ -1,0 +1,48 @@
+"""The data folder: who may work in it, and the keys made there."""
+
+import asyncio
+import os
+import secrets
+from collections.abc import Callable
+from contextlib import AsyncExitStack, suppress
+
+from filelock import FileLock, Timeout
+
+from bot.settings import Settings
+from core.errors import ConfigurationError
+from core.storage import database
+
+
+def link_keys(settings: Settings) -> list[str]:
+    """What links are signed with: the operator's own (several workers need the same), or one made at first start."""
+    if settings.link_keys:
+        return list(settings.link_keys.get_secret_value().split(","))
+    path = settings.data_dir / "link.key"
+    with suppress(FileExistsError):
+        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+        with os.fdopen(descriptor, "w") as file:
+            file.write(secrets.token_urlsafe(32))
+    return [path.read_text()]
+
+
+async def lock_folder(stack: AsyncExitStack, settings: Settings, waiting: Callable[[], None] | None) -> None:
+    """One worker a data folder on SQLite: its limits hold for one process only. Waits a minute for another to end."""
+    folder = settings.data_dir
+    try:
+        folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+        if not database.is_sqlite(settings.database):
+            return
+        lock = FileLock(folder / "easel.lock")
+        try:
+            lock.acquire(blocking=False)
+        except Timeout:
+            if waiting is not None:
+                waiting()
+            await asyncio.to_thread(lock.acquire, timeout=60 if waiting else 0)
+    except Timeout:
+        raise ConfigurationError("config.locked", setting="EASEL_DATA_DIR", folder=str(folder)) from None
+    except OSError as error:
+        raise ConfigurationError(
+            "config.data_dir", setting="EASEL_DATA_DIR", folder=str(folder), reason=error.strerror or "error"
+        ) from None
+    stack.callback(lock.release)
