@@ -12,7 +12,6 @@ from contextlib import suppress
 from datetime import timedelta
 from typing import Any
 
-import obstore.exceptions
 import structlog
 from sqlalchemy.exc import InterfaceError, OperationalError, SQLAlchemyError
 
@@ -42,7 +41,7 @@ THICK = 0.03
 BREATH = 0.5
 """… for so many seconds a delivery at most."""
 
-WORLD = (OperationalError, InterfaceError, OSError, obstore.exceptions.BaseError)
+WORLD = (OperationalError, InterfaceError, OSError)
 """Errors of the database, the disk, the network and the blob store: they pass (architecture.md §3)."""
 
 log = structlog.get_logger()

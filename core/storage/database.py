@@ -11,10 +11,13 @@ from alembic.script import ScriptDirectory
 from sqlalchemy import Connection, Engine, create_engine, event, make_url
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
+from sqlalchemy.pool import AsyncAdaptedQueuePool
 
 from core.errors import ConfigurationError
 
 BUSY_TIMEOUT_MS = 30_000
+POOL = 3
+"""Connections to the database, shared by all that one process does."""
 
 
 def _durable(engine: Engine) -> None:
@@ -59,13 +62,15 @@ def open_sync(url: str) -> Engine:
     return engine
 
 
-def open_async(url: str) -> AsyncEngine:
-    """Our own engine: aiosqlite or psycopg."""
+def open_async(url: str, pool: int = POOL) -> AsyncEngine:
+    """Our own engine, with at most ``pool`` connections: aiosqlite, where each has a thread of its own, or psycopg."""
+    limits: dict[str, Any] = {"pool_size": pool, "max_overflow": 0, "hide_parameters": True}
     if is_sqlite(url):
-        engine = create_async_engine(make_url(sync_url(url)).set(drivername="sqlite+aiosqlite"), hide_parameters=True)
+        address = make_url(sync_url(url)).set(drivername="sqlite+aiosqlite")
+        engine = create_async_engine(address, poolclass=AsyncAdaptedQueuePool, **limits)
         _durable(engine.sync_engine)
         return engine
-    return create_async_engine(sync_url(url), pool_pre_ping=True, hide_parameters=True)
+    return create_async_engine(sync_url(url), pool_pre_ping=True, **limits)
 
 
 def _migrate(url: str) -> None:

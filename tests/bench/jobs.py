@@ -218,9 +218,7 @@ def main() -> None:
     parser.add_argument("--model", default="qwen-image-plus")
     parser.add_argument("--strict-running", action="store_true")
     chosen = parser.parse_args()
-    figures = asyncio.run(
-        measure(chosen.jobs, chosen.scale, chosen.model, strict_running=chosen.strict_running)
-    )
+    figures = asyncio.run(measure(chosen.jobs, chosen.scale, chosen.model, strict_running=chosen.strict_running))
     for name, row in zip(("easel", "bare loop"), figures, strict=True):
         print(f"{name:10} {row}")  # noqa: T201
 

@@ -93,7 +93,9 @@ class Service:
         await self._work(task)
         content = [{"image": self._url(request, task["id"])}]
         choices = [{"finish_reason": "stop", "message": {"role": "assistant", "content": content}}]
-        return web.json_response({"output": {"choices": choices}, "usage": {"image_count": 1}, "request_id": task["id"]})
+        return web.json_response(
+            {"output": {"choices": choices}, "usage": {"image_count": 1}, "request_id": task["id"]}
+        )
 
     async def task(self, request: web.Request) -> web.Response:
         """Where a task stands."""
@@ -148,7 +150,7 @@ class Service:
         return web.json_response(answer)
 
     def _accept(self, model: str, prompt: str) -> dict[str, Any]:
-        task = {
+        task: dict[str, Any] = {
             "id": str(uuid.uuid4()),
             "model": model,
             "prompt": prompt,

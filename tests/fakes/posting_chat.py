@@ -1,4 +1,4 @@
-"""A chat platform at an address: each result's pictures are uploaded to it over HTTP, as Slack and Discord want them."""
+"""A chat platform at an address: the pictures of a result are uploaded to it over HTTP, as Slack wants them."""
 
 from urllib.parse import quote
 
