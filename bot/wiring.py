@@ -96,11 +96,11 @@ async def open_easel(
             settle=settle,
         )
         worker = worker_name(settings)
-        inbox = Inbox(database.open_sync(inbox_url(settings)), worker)
+        inbox = Inbox(database.open_sync(inbox_url(settings)), worker, tools.chats)
         stack.push_async_callback(inbox.close)
         await inbox.prepare()
         workers = None if database.is_sqlite(settings.database) else Workers(settings.database, worker)
-        jobs = Engine(tools, Claims(engine, worker), inbox, worker, workers, lost=stop_this_process)
+        jobs = Engine(tools, Claims(engine, worker, tools.chats), inbox, worker, workers, lost=stop_this_process)
         await jobs.start()
         stack.push_async_callback(jobs.stop)
         yield Easel(service=Service(tools, jobs), tools=tools, engine=jobs, simulated=is_simulated(settings))

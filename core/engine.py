@@ -16,7 +16,7 @@ import structlog
 from sqlalchemy.exc import InterfaceError, OperationalError, SQLAlchemyError
 
 from core.answers import asked
-from core.errors import EaselError, NotFound, Retryable
+from core.errors import EaselError, Retryable
 from core.failpoints import failpoint
 from core.flow import finish, generate, hear, status, take
 from core.flow.tools import Tools, fail, tell_end
@@ -232,21 +232,26 @@ class Engine:
         task.add_done_callback(self._jobs.pop)
 
     async def _work(self, claim: Claim) -> None:
-        """Bring a step to its end, from wherever it stands. The world's trouble is waited out."""
+        """Bring a step to its end, from wherever it stands.
+
+        The world's trouble is waited out. A mistake of ours ends the job with words and a reference, never in silence.
+        """
         pause = self._tools.back_off
+        is_broken = False
         while True:
             try:
-                await self._go_on(claim)
+                await (self._give_up(claim) if is_broken else self._go_on(claim))
             except WORLD as error:
                 log.warning("job_waits", step=claim.step, error=type(error).__name__, seconds=pause)
+                await self._tools.clock.sleep(pause)
+                pause = min(pause * 2, MAX_PAUSE)
             except Exception:
                 log.exception("job_broke", step=claim.step)
-                await self._give_up(claim)
-                return
+                if is_broken:
+                    return
+                is_broken = True
             else:
                 return
-            await self._tools.clock.sleep(pause)
-            pause = min(pause * 2, MAX_PAUSE)
 
     async def _go_on(self, claim: Claim) -> None:
         step = await self._tools.store.step(claim.tenant, claim.step)
@@ -287,12 +292,9 @@ class Engine:
             await finish.deliver(self._tools, step)
 
     async def _give_up(self, claim: Claim) -> None:
-        """A mistake of ours ends the job with words and a reference, never in silence."""
-        broken = EaselError("status.broken", charged="maybe", reference=claim.step)
-        with suppress(NotFound):  # its workspace was forgotten meanwhile
-            step = await self._tools.store.step(claim.tenant, claim.step)
-            await fail(self._tools, step, broken)
-            await self._slots.freed(claim)
+        step = await self._tools.store.step(claim.tenant, claim.step)
+        await fail(self._tools, step, EaselError("status.broken", charged="maybe", reference=claim.step))
+        await self._slots.freed(claim)
 
     # What others, or an earlier life, have left
 

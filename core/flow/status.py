@@ -9,7 +9,7 @@ from statistics import median
 from core import posts
 from core.errors import DeliveryError, NotFound
 from core.flow.tools import Tools, log
-from core.speech import Post
+from core.speech import Post, Sent
 from core.types import Step, StepState
 
 SHOWN = 200
@@ -63,6 +63,7 @@ async def _post(tools: Tools, step: Step, queue: Queue) -> Post:
 class Told:
     """What a job's message was last made to say, in which state, and when."""
 
+    sent: Sent
     post: Post
     state: StepState
     at: datetime
@@ -120,12 +121,13 @@ def _is_due(tools: Tools, step: Step, last: Told | None) -> bool:
 
 
 async def _refresh(tools: Tools, step: Step, post: Post, told: dict[str, Told]) -> None:
+    last = told.get(step.id)
     async with tools.telling_lock(step):
-        sent = await tools.store.message_of(step)
+        sent = last.sent if last else await tools.store.message_of(step)
         fresh = await tools.store.step(step.tenant, step.id)
         if sent is None or fresh.state is StepState.MADE or fresh.state.is_final:
             return
-        told[step.id] = Told(post=post, state=step.state, at=tools.clock.now())
+        told[step.id] = Told(sent=sent, post=post, state=step.state, at=tools.clock.now())
         try:
             async with asyncio.timeout(10):
                 await tools.chat(step).update(sent, post)

@@ -4,6 +4,7 @@ A step is claimed when the service may have it now, so that an account's limits 
 gives its place back when the service has finished with it; its worker goes on until its person has been told.
 """
 
+from collections.abc import Iterable
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -30,9 +31,11 @@ CLAIM = (
 class Claims:
     """One worker's claims. Each method is one transaction."""
 
-    def __init__(self, engine: AsyncEngine, worker: str) -> None:
+    def __init__(self, engine: AsyncEngine, worker: str, platforms: Iterable[str]) -> None:
+        """``platforms``: those this worker speaks to; the steps of others are left to others."""
         self._engine = engine
         self._worker = worker
+        self._is_served = steps.c.platform.in_(sorted(platforms))
 
     async def announce(self, tenant: str, step: str) -> None:
         """Its person has read that it waits: from now on it can be claimed."""
@@ -42,7 +45,7 @@ class Claims:
 
     async def lines(self) -> list[tuple[str, str]]:
         """Account and model of every line in which a step waits to be claimed."""
-        query = select(steps.c.account, steps.c.model).where(IN_LINE, *_claimable()).distinct()
+        query = select(steps.c.account, steps.c.model).where(IN_LINE, *self._claimable()).distinct()
         async with self._engine.begin() as connection:
             return [(row.account, row.model) for row in await connection.execute(query)]
 
@@ -80,7 +83,7 @@ class Claims:
             left = steps.c.worker.is_(None) & (steps.c.state != StepState.QUEUED)
         change = (
             update(steps)
-            .where(UNTOLD, left)
+            .where(UNTOLD, left, self._is_served)
             .values(
                 worker=self._worker,
                 slot=steps.c.state.in_(AT_SERVICE) | steps.c.slot,
@@ -96,7 +99,7 @@ class Claims:
     ) -> list[Claim]:
         following = (
             select(steps.c.tenant, steps.c.id)
-            .where(IN_LINE, *is_line, *_claimable())
+            .where(IN_LINE, *is_line, *self._claimable())
             .order_by(steps.c.priority, steps.c.created, steps.c.id)
             .limit(count)
         )
@@ -111,6 +114,9 @@ class Claims:
             claims.append(_claim((await connection.execute(change)).one()))
         return claims
 
+    def _claimable(self) -> tuple[ColumnElement[bool], ...]:
+        return steps.c.slot.is_(False), steps.c.announced.is_(True), self._is_served
+
     async def _one_at_a_time(self, connection: AsyncConnection, name: str) -> None:
         """Two workers must not both see the same free place. SQLite has one writer anyway."""
         if self._engine.dialect.name == "postgresql":
@@ -119,10 +125,6 @@ class Claims:
     async def _execute(self, change: Update) -> None:
         async with self._engine.begin() as connection:
             await connection.execute(change)
-
-
-def _claimable() -> tuple[ColumnElement[bool], ...]:
-    return steps.c.slot.is_(False), steps.c.announced.is_(True)
 
 
 async def _within(

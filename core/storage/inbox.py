@@ -7,7 +7,7 @@ costs more than the commit.
 """
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass
@@ -66,6 +66,7 @@ deliveries = Table(
     # The order of arrival; SQLite counts up by itself only in an INTEGER.
     Column("number", BigInteger().with_variant(Integer, "sqlite"), primary_key=True, autoincrement=True),
     Column("id", String(400), unique=True, nullable=False),
+    Column("platform", String(40), nullable=False),
     Column("tenant", String(200), nullable=False),
     Column("stage", String(10), nullable=False),
     Column("worker", String(40)),
@@ -81,9 +82,11 @@ Index("ix_deliveries_done", deliveries.c.done)
 class Inbox:
     """One worker's view of the table. ``prepare`` it first, inside the running loop, and ``close`` it last."""
 
-    def __init__(self, engine: Engine, worker: str) -> None:
+    def __init__(self, engine: Engine, worker: str, platforms: Iterable[str]) -> None:
+        """``platforms``: those this worker speaks to; what others delivered is left to others."""
         self._engine = engine
         self._worker = worker
+        self._is_served = deliveries.c.platform.in_(sorted(platforms))
         self._insert = postgresql.insert if engine.dialect.name == "postgresql" else sqlite.insert
         self._arriving: list[tuple[dict[str, Any], asyncio.Future[None]]] = []
         self._arrived = asyncio.Event()
@@ -120,7 +123,7 @@ class Inbox:
 
     async def claim(self, limit: int) -> list[Delivery]:
         """The oldest nobody works on: from now on this worker does."""
-        free = select(deliveries.c.number).where(OPEN, deliveries.c.worker.is_(None))
+        free = select(deliveries.c.number).where(OPEN, deliveries.c.worker.is_(None), self._is_served)
         oldest = free.order_by(deliveries.c.number).limit(limit)
         if self._engine.dialect.name == "postgresql":
             oldest = oldest.with_for_update(skip_locked=True)
@@ -216,6 +219,7 @@ def _row(request: Request, stage: Stage) -> dict[str, Any]:
     tenant = request.place.tenant
     return {
         "id": f"{tenant}:{request.key}",
+        "platform": request.place.platform,
         "tenant": tenant,
         "stage": stage.value,
         "tries": 0,

@@ -56,7 +56,8 @@ class Service:
         """The vendor's paths, and ours."""
         app = web.Application(client_max_size=64 << 20)
         api = "/api/v1/services/aigc"
-        app.router.add_post(f"{api}/text2image/image-synthesis", self.submit)
+        for path in ("text2image/image-synthesis", "image2image/image-synthesis", "image-generation/generation"):
+            app.router.add_post(f"{api}/{path}", self.submit)
         app.router.add_post(f"{api}/multimodal-generation/generation", self.call)
         app.router.add_get("/api/v1/tasks/{id}", self.task)
         app.router.add_get("/api/v1/tasks", self.listed)
@@ -73,7 +74,7 @@ class Service:
         if full or not within(self._submits[model], 2, 1.0):
             self.refused["submit"] += 1
             return refusal()
-        task = self._accept(model, body["input"]["prompt"])
+        task = self._accept(model, prompt_of(body["input"]))
         work = asyncio.create_task(self._work(task))
         self._running.add(work)
         work.add_done_callback(self._running.discard)
@@ -88,8 +89,7 @@ class Service:
         if self._at_work[model] >= RUNNING or not within(self._submits[model], 2, 1.0):
             self.refused["submit"] += 1
             return refusal()
-        prompt = body["input"]["messages"][0]["content"][-1]["text"]
-        task = self._accept(model, prompt)
+        task = self._accept(model, prompt_of(body["input"]))
         await self._work(task)
         content = [{"image": self._url(request, task["id"])}]
         choices = [{"finish_reason": "stop", "message": {"role": "assistant", "content": content}}]
@@ -177,6 +177,13 @@ class Service:
 
     def _url(self, request: web.Request, task: str) -> str:
         return f"http://{request.host}/result/{task}"
+
+
+def prompt_of(given: dict[str, Any]) -> str:
+    """The words, whichever way the model takes them."""
+    if "messages" in given:
+        return str(given["messages"][0]["content"][-1]["text"])
+    return str(given["prompt"])
 
 
 def within(times: deque[float], count: int, seconds: float) -> bool:
