@@ -79,7 +79,7 @@ def looking(engine: AsyncEngine) -> AsyncEngine:
     return engine.execution_options(**{LOOKS_ONLY: True, "postgresql_readonly": True})
 
 
-def _migrate(url: str) -> None:
+def _migrate(url: str, to: str) -> None:
     with as_file(files("core.storage") / "migrations") as folder:
         config = Config()
         config.set_main_option("script_location", str(folder))
@@ -88,7 +88,7 @@ def _migrate(url: str) -> None:
             with engine.connect() as connection:
                 _refuse_newer(connection, ScriptDirectory.from_config(config))
                 config.attributes["connection"] = connection
-                command.upgrade(config, "head")
+                command.upgrade(config, to)
         except SQLAlchemyError as error:
             raise ConfigurationError(
                 "config.database.unusable", setting="EASEL_DATABASE_URL", reason=type(error).__name__
@@ -104,6 +104,9 @@ def _refuse_newer(connection: Connection, scripts: ScriptDirectory) -> None:
         raise ConfigurationError("config.database.newer", setting="EASEL_DATABASE_URL", version=current)
 
 
-async def migrate(url: str) -> None:
-    """Bring the schema up to date. Raises ConfigurationError if it is newer than this program, or unusable."""
-    await asyncio.to_thread(_migrate, url)
+async def migrate(url: str, to: str = "head") -> None:
+    """Bring the schema up to date, or to a certain revision.
+
+    Raises ConfigurationError if it is newer than this program, or unusable.
+    """
+    await asyncio.to_thread(_migrate, url, to)

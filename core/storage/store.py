@@ -18,7 +18,6 @@ from sqlalchemy import (
     literal,
     or_,
     select,
-    tuple_,
     update,
 )
 from sqlalchemy.dialects import postgresql, sqlite
@@ -167,14 +166,15 @@ class Store:
             steps.c.model == step.model,
             IN_LINE,
         )
-        its_turn = zip(order, (step.priority, step.created, step.id, step.tenant), strict=True)
-        is_earlier = tuple_(*order) < tuple_(*(literal(value, part.type) for part, value in its_turn))
-        is_alike = waits == literal(step.submitted is None)
-        before = queue.where(is_alike, is_earlier).scalar_subquery()
-        running = queue.where(waits == literal(False)).scalar_subquery()
-        query = select(before + running if step.submitted is None else before)
+        before = [] if step.submitted else [queue.where(waits == literal(False))]
+        # One by one: a database counts a plain range in half the time it takes to compare all four at once.
+        alike = queue.where(waits == literal(step.submitted is None))
+        for part, its_own in zip(order, (step.priority, step.created, step.id, step.tenant), strict=True):
+            before.append(alike.where(part < its_own))
+            alike = alike.where(part == its_own)
+        query = select(*(those.scalar_subquery() for those in before))
         async with self._looking.begin() as connection:
-            return int((await connection.execute(query)).scalar_one())
+            return sum((await connection.execute(query)).one())
 
     async def is_ours(self, place: Place) -> bool:
         """Is it a thread that hangs from a message of ours, or that we post in?"""

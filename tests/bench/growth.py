@@ -10,8 +10,9 @@ import asyncio
 import sys
 import tempfile
 import time
-from collections.abc import Awaitable, Callable, Mapping, Sequence
-from contextlib import AsyncExitStack
+from collections import defaultdict
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
@@ -20,7 +21,7 @@ from typing import Any
 
 sys.path.insert(0, str(Path(__file__).parents[2]))
 
-from sqlalchemy import Connection, Table, insert, text
+from sqlalchemy import Connection, Table, event, insert, text
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from core.budgets import Caps
@@ -201,16 +202,46 @@ def questions(store: Store, queued: int) -> dict[str, Ask]:
 
 
 async def compare(cases: Mapping[str, tuple[int, int]], rounds: int) -> dict[str, dict[str, list[float]]]:
-    """Processor milliseconds by question and case, each case in a SQLite of its own; a round asks each in turn."""
+    """Processor milliseconds by question and case; a round asks each case in turn."""
+    async with _stores(cases) as engines:
+        asks = {case: questions(Store(engine), cases[case][0]) for case, engine in engines.items()}
+        names = list(next(iter(asks.values())))
+        return {name: await _rounds({case: asks[case][name] for case in asks}, rounds) for name in names}
+
+
+async def instructions(cases: Mapping[str, tuple[int, int]]) -> dict[str, dict[str, int]]:
+    """What SQLite's machine does for each question and case, counted: always the same, however busy the machine."""
+    done = 0
+
+    def count() -> None:
+        nonlocal done
+        done += 1
+
+    counted: dict[str, dict[str, int]] = defaultdict(dict)
+    async with _stores(cases) as engines:
+        for case, engine in engines.items():
+
+            @event.listens_for(engine.sync_engine, "connect")
+            def on_connect(connection: Any, _record: Any) -> None:
+                connection.run_async(lambda driver: driver.set_progress_handler(count, 1))
+
+            for name, ask in questions(Store(engine), cases[case][0]).items():
+                done = 0
+                await ask()
+                counted[name][case] = done
+    return counted
+
+
+@asynccontextmanager
+async def _stores(cases: Mapping[str, tuple[int, int]]) -> AsyncIterator[dict[str, AsyncEngine]]:
+    """A SQLite for each case."""
     with tempfile.TemporaryDirectory() as folder:
         async with AsyncExitStack() as opened:
-            asks = {}
+            engines = {}
             for number, (case, (queued, done)) in enumerate(cases.items()):
-                engine = await _filled(f"sqlite:///{folder}/{number}.db", queued, done)
-                opened.push_async_callback(engine.dispose)
-                asks[case] = questions(Store(engine), queued)
-            names = list(next(iter(asks.values())))
-            return {name: await _rounds({case: asks[case][name] for case in asks}, rounds) for name in names}
+                engines[case] = await _filled(f"sqlite:///{folder}/{number}.db", queued, done)
+                opened.push_async_callback(engines[case].dispose)
+            yield engines
 
 
 def ratio(much: Sequence[float], little: Sequence[float]) -> float:

@@ -19,6 +19,7 @@ from core import budgets
 from core.budgets import Caps
 from core.errors import NotFound
 from core.speech import Sent
+from core.storage import database
 from core.storage import ledger as entries
 from core.storage.database import looking
 from core.storage.store import Store
@@ -26,6 +27,7 @@ from core.storage.tables import ledger, posting, steps
 from core.storage.together import Together
 from core.types import Head, Money, Person, Place, Step, StepState
 from tests.bench import growth
+from tests.contract.conftest import fresh_database
 from tests.fakes.steps import NOW, PLACE, picture, step, yuan
 
 TENANT = PLACE.tenant
@@ -351,3 +353,30 @@ async def plan_of(engine: AsyncEngine, statement: str, parameters: Any) -> str:
             await connection.execute(text("SET LOCAL enable_sort = off"))
         rows = await connection.exec_driver_sql(f"{explain} {statement}", parameters)
         return "\n".join(str(row[-1]) for row in rows)
+
+
+@pytest.mark.parametrize("kind", ["sqlite", "postgresql"])
+async def test_what_was_there_before_there_were_totals_is_summed_up(
+    kind: str, tmp_path: Path, request: pytest.FixtureRequest
+) -> None:
+    url = f"sqlite:///{tmp_path / 'old.db'}"
+    if kind == "postgresql":
+        url = fresh_database(request.getfixturevalue("postgres"), request.node.name)
+    await database.migrate(url, "0005-1")
+    await asyncio.to_thread(growth.build, url, queued=30, done=70)
+    await database.migrate(url)
+    engine = database.open_async(url)
+    store = Store(engine)
+    assert await store.counts() == {
+        ("draw", growth.MODEL, "queued"): 30,
+        ("draw", growth.MODEL, "done"): 70,
+    }
+    tenant, long_ago = growth.PLACE.tenant, growth.NOW - timedelta(days=800)
+    usage = await told(store, tenant, long_ago)
+    assert len(usage) > 70
+    assert usage == await usage_by_entries(engine, tenant, long_ago)
+    begun = await store.unfinished(5)
+    await must_agree(store, engine, begun, growth.NOW)
+    await store.request_cancel(tenant, begun[0].id, growth.NOW)
+    await must_agree(store, engine, begun, growth.NOW)
+    await engine.dispose()
