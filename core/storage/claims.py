@@ -12,7 +12,8 @@ from sqlalchemy import ColumnElement, Update, func, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from core.catalog import SubmitLimit
-from core.storage.tables import HOLDS_SLOT, IN_LINE, UNTOLD, steps
+from core.storage.database import reading
+from core.storage.tables import HOLDS_SLOT, QUEUED, UNTOLD, steps
 from core.storage.whole import whole
 from core.types import Claim, StepState
 
@@ -34,6 +35,7 @@ class Claims:
     def __init__(self, engine: AsyncEngine, worker: str, platforms: Iterable[str]) -> None:
         """``platforms``: those this worker speaks to; the steps of others are left to others."""
         self._engine = engine
+        self._reading = reading(engine)
         self._worker = worker
         self._is_served = steps.c.platform.in_(sorted(platforms))
 
@@ -45,8 +47,8 @@ class Claims:
 
     async def lines(self) -> list[tuple[str, str]]:
         """Account and model of every line in which a step waits to be claimed."""
-        query = select(steps.c.account, steps.c.model).where(IN_LINE, *self._claimable()).distinct()
-        async with self._engine.begin() as connection:
+        query = select(steps.c.account, steps.c.model).where(QUEUED, *self._claimable()).distinct()
+        async with self._reading.begin() as connection:
             return [(row.account, row.model) for row in await connection.execute(query)]
 
     async def claim(
@@ -99,7 +101,7 @@ class Claims:
     ) -> list[Claim]:
         following = (
             select(steps.c.tenant, steps.c.id)
-            .where(IN_LINE, *is_line, *self._claimable())
+            .where(QUEUED, *is_line, *self._claimable())
             .order_by(steps.c.priority, steps.c.created, steps.c.id)
             .limit(count)
         )

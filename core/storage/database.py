@@ -18,10 +18,15 @@ from core.errors import ConfigurationError
 BUSY_TIMEOUT_MS = 30_000
 POOL = 3
 """Connections to the database, shared by all that one process does."""
+ONLY_READS = "easel_only_reads"
+"""The mark of a connection whose transactions write nothing."""
 
 
 def _durable(engine: Engine) -> None:
-    """WAL with FULL survives a power cut; BEGIN IMMEDIATE because a read that turns into a write fails at once."""
+    """WAL with FULL survives a power cut. Who only looks sees the last commit and waits for no writer.
+
+    Who writes says so at once (IMMEDIATE): a look that turns into a write would fail.
+    """
 
     @event.listens_for(engine, "connect")
     def on_connect(connection: Any, _record: Any) -> None:
@@ -36,7 +41,8 @@ def _durable(engine: Engine) -> None:
 
     @event.listens_for(engine, "begin")
     def on_begin(connection: Connection) -> None:
-        connection.exec_driver_sql("BEGIN IMMEDIATE")
+        only_reads = connection.get_execution_options().get(ONLY_READS, False)
+        connection.exec_driver_sql("BEGIN" if only_reads else "BEGIN IMMEDIATE")
 
 
 def sync_url(url: str) -> str:
@@ -73,7 +79,12 @@ def open_async(url: str, pool: int = POOL) -> AsyncEngine:
     return create_async_engine(sync_url(url), pool_pre_ping=True, **limits)
 
 
-def _migrate(url: str) -> None:
+def reading(engine: AsyncEngine) -> AsyncEngine:
+    """The same engine, for transactions that write nothing: PostgreSQL refuses them a write, SQLite lets them pass."""
+    return engine.execution_options(**{ONLY_READS: True, "postgresql_readonly": True})
+
+
+def _migrate(url: str, to: str) -> None:
     with as_file(files("core.storage") / "migrations") as folder:
         config = Config()
         config.set_main_option("script_location", str(folder))
@@ -82,7 +93,7 @@ def _migrate(url: str) -> None:
             with engine.connect() as connection:
                 _refuse_newer(connection, ScriptDirectory.from_config(config))
                 config.attributes["connection"] = connection
-                command.upgrade(config, "head")
+                command.upgrade(config, to)
         except SQLAlchemyError as error:
             raise ConfigurationError(
                 "config.database.unusable", setting="EASEL_DATABASE_URL", reason=type(error).__name__
@@ -98,6 +109,9 @@ def _refuse_newer(connection: Connection, scripts: ScriptDirectory) -> None:
         raise ConfigurationError("config.database.newer", setting="EASEL_DATABASE_URL", version=current)
 
 
-async def migrate(url: str) -> None:
-    """Bring the schema up to date. Raises ConfigurationError if it is newer than this program, or unusable."""
-    await asyncio.to_thread(_migrate, url)
+async def migrate(url: str, to: str = "head") -> None:
+    """Bring the schema up to date, or to a certain revision.
+
+    Raises ConfigurationError if it is newer than this program, or unusable.
+    """
+    await asyncio.to_thread(_migrate, url, to)

@@ -30,7 +30,7 @@ def upgrade() -> None:
     op.create_index("ix_steps_untold", "steps", ["worker"], **untold)
     held = partial("slot IS 1", "slot IS true")
     op.create_index("ix_steps_slot", "steps", ["account", "model"], **held)
-    queued = partial("state = 'queued'", "state = 'queued'")
+    queued = partial("state IN ('queued')", "state IN ('queued')")
     op.create_index("ix_steps_queued", "steps", ["account", "model", "priority", "created"], **queued)
     op.create_index("ix_steps_claimed", "steps", ["account", "model", "claimed"])
 

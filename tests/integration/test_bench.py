@@ -1,0 +1,18 @@
+"""Every benchmark runs, in a tiny size, and those with a goal reach it."""
+
+from tests.bench import growth
+
+
+async def test_what_is_often_asked_costs_the_same_however_much_there_is() -> None:
+    cases = {"little": (300, 100), "much waits": (3000, 100), "much was done": (300, 5000)}
+    # A place and a turn are counted: that is five instructions for each who waits before, 0.05 µs or so.
+    waiting_before = {"place in line": 3000, "announce": 3000, "begin": 3000 // growth.PEOPLE}
+    for question, counted in (await growth.instructions(cases)).items():
+        most = 1.5 * counted["little"]
+        assert counted["much was done"] <= most, (question, counted)
+        assert counted["much waits"] <= most + 5 * waiting_before.get(question, 0), (question, counted)
+
+
+async def test_growth_is_measured() -> None:
+    spent = await growth.compare({"little": (5, 5), "more": (10, 10)}, rounds=1)
+    assert all(growth.ratio(of["more"], of["little"]) > 0 for of in spent.values())
