@@ -20,6 +20,7 @@ from core.types import Head, Money, Picture, Place, Step, StepState
 
 SERVED = (steps.c.submitted.is_(None), steps.c.priority, steps.c.created)
 """The order of service: what runs, then by priority, then by age."""
+MADE = [StepState.MADE, StepState.DONE]
 FINAL = [state.value for state in StepState if state.is_final]
 
 
@@ -346,11 +347,24 @@ class Store:
 
     async def recent(self, tenant: str, person: str, limit: int) -> list[Step]:
         """The newest steps with pictures of one person, newest first."""
-        made = [StepState.MADE, StepState.DONE]
         query = select(steps).where(
-            steps.c.tenant == tenant, steps.c.person == person, steps.c.state.in_(made), steps.c.deleted.is_(None)
+            steps.c.tenant == tenant, steps.c.person == person, steps.c.state.in_(MADE), steps.c.deleted.is_(None)
         )
         return await self._steps(query.order_by(steps.c.created.desc()).limit(limit))
+
+    async def keep_thumbnail(self, tenant: str, picture: str, thumbnail: str) -> bool:
+        """Which blob is a picture's thumbnail. False when the picture is no longer there."""
+        change = update(pictures).where(pictures.c.tenant == tenant, pictures.c.key == picture)
+        async with self._engine.begin() as connection:
+            return bool((await connection.execute(change.values(thumbnail=thumbnail))).rowcount)
+
+    async def count_made(self, tenant: str, session: str) -> int:
+        """How many steps of a session still have their pictures."""
+        query = select(func.count()).where(
+            steps.c.tenant == tenant, steps.c.session == session, steps.c.state.in_(MADE), steps.c.deleted.is_(None)
+        )
+        async with self._engine.begin() as connection:
+            return int((await connection.execute(query)).scalar_one())
 
     # Workspaces and money
 
