@@ -312,11 +312,11 @@ class Together(Protocol):
         ...
 
     async def delete(self, tenant: str, step: str, now: datetime) -> list[str]:
-        """Mark a step deleted and move heads off it; the keys of its blobs that nothing else needs."""
+        """Mark a step deleted and move heads off it; its blobs that nothing else needs."""
         ...
 
     async def forget_outputs(self, tenant: str, step: str) -> list[str]:
-        """The bytes are gone: what pointed to them goes, too. The keys of thumbnails that nothing else needs."""
+        """The bytes are gone: what pointed to them goes, too. Thumbnails nothing else needs."""
         ...
 
 

@@ -18,10 +18,17 @@ def newest(shown: int, count: int, locale: str) -> str:
     return "" if shown == count else say("history.newest", locale, shown=shown, count=count)
 
 
-def history(steps: Sequence[Step], tree: bytes, shown: int, note: str, url: str, locale: str) -> Post:
-    """The picture of the tree, a line for each version, a menu to jump, and a link to the page of it.
+def history(
+    steps: Sequence[Step],
+    tree: bytes,
+    shown: int,
+    note: str,
+    url: str,
+    locale: str,
+) -> Post:
+    """The picture of the tree, a line for each version, a menu to jump, and a link to its page.
 
-    ``note`` says that the tree shows only so many.
+    ``shown`` pictures stand in the tree; the note says so when there are more.
     """
     lines = [say("history.line", locale, version=step.number, name=posts.short(step), id=step.id) for step in steps]
     alt = " · ".join(filter(None, [say("history.alt", locale, count=shown), note]))

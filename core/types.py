@@ -228,8 +228,8 @@ class Request:
 class Picture:
     """An image we hold, by SHA-256 of its bytes. ``media_type`` such as image/png; ``length`` in bytes.
 
-    ``url`` is the service's own link to these same bytes, alive until ``url_expires``. ``thumbnail`` is the key of
-    a small one, once it was needed.
+    ``url`` is the service's own link to these same bytes, alive until ``url_expires``.
+    ``thumbnail`` is the key of a small one, once it was needed.
     """
 
     key: str

@@ -61,7 +61,8 @@ def _node(step: Step, head: Head | None, session: str, locale: str) -> layout.No
 async def _thumbnail(tools: Tools, step: Step, head: Head | None) -> bytes:
     """Of the step's picture: the one kept, else a new one, which is kept.
 
-    It is made here and not when the picture comes, as that would slow every delivery for the few that are looked at.
+    It is made here and not when the picture comes: that would slow every delivery for the few
+    histories that are looked at.
     """
     index = head.index if head and head.step == step.id else 0
     picture = step.outputs[index]

@@ -36,9 +36,9 @@ def thumbnail(data: bytes) -> bytes:
 
 
 def tree(page: Page, thumbnails: Mapping[str, bytes], note: str = "") -> bytes:
-    """PNG of the history: each picture joined to the one it came from, the head marked, the note above.
+    """PNG of the history: each picture joined to the one it came from, the head marked.
 
-    ``thumbnails`` by the ids of the nodes, encoded.
+    The note stands above. ``thumbnails`` by the ids of the nodes, encoded.
     """
     canvas = Image.new("RGB", page.size, PAPER)
     draw = ImageDraw.Draw(canvas)
@@ -122,7 +122,14 @@ def _join(draw: ImageDraw.ImageDraw, page: Page, spot: Spot) -> None:
         draw.line(bends, fill=LINE, width=width, joint="curve")
 
 
-def _place(canvas: Image.Image, page: Page, spot: Spot, thumbnail: bytes, mask: Image.Image) -> None:
+def _place(
+    canvas: Image.Image,
+    page: Page,
+    spot: Spot,
+    thumbnail: bytes,
+    mask: Image.Image,
+) -> None:
+    """The picture, its frame, and the words below it."""
     side, node = page.side, spot.node
     x, y = page.corner(column=spot.column, row=spot.row)
     canvas.paste(_opened(thumbnail).resize((side, side)), (x, y), mask)
@@ -186,9 +193,9 @@ def _write(
     size: int,
     room: float = math.inf,
 ) -> None:
-    """In the bundled font; in one of the system's for letters it lacks. Without one they are left out: no boxes.
+    """In the bundled font; in one of the system's for letters it lacks. No boxes.
 
-    What is longer than ``room`` pixels is cut.
+    Letters that no font here has are left out. What is longer than ``room`` pixels is cut.
     """
     font: Font | None = _plain_font(size)
     if not all(map(_is_plain, text)):

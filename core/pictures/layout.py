@@ -1,7 +1,8 @@
 """Where the pictures of a history stand on one page: decided before anything is drawn. Values only.
 
-A tree grows from left to right. What is too wide or too high for the page goes on at another place of it, and says
-what it comes from. When the pictures would become too small to be recognised, the oldest are left out.
+A tree grows from left to right. What is too wide or too high for the page goes on at another
+place of it, and says what it comes from. When the pictures would become too small to be
+recognised, the oldest are left out.
 """
 
 import math
@@ -12,9 +13,9 @@ from dataclasses import dataclass, field
 PAGE = 2048
 """Most pixels of a side of the page."""
 SIDE, READABLE, SMALLEST = 176, 96, 64
-"""Pixels of a picture's side: at most; where the words below it are still read; where it is still recognised."""
+"""Pixels of a picture's side: at most; with words that are still read; when just recognised."""
 GAP, LINES, MARGIN = 40, 62, 40
-"""Pixels between two of the largest pictures in a row, below one for its words, and around everything."""
+"""Pixels between two of the largest pictures, below one for its words, and around everything."""
 LOW = 3
 """Rows of a part of the tree, where whole trees do not fit."""
 
@@ -40,7 +41,7 @@ class Node:
 
 @dataclass(slots=True)
 class Spot:
-    """A node's place: column and row of the page. ``children`` stand beside it, and are joined to it.
+    """A node's place: column and row of the page. ``children`` are joined to it.
 
     ``origin`` is the node it comes from when that stands elsewhere; ``goes_on`` when a child does.
     """
@@ -65,18 +66,20 @@ class Page:
     @property
     def size(self) -> tuple[int, int]:
         """Width and height in pixels."""
-        right, bottom = self.corner(
-            column=max(spot.column for spot in self.spots), row=max(spot.row for spot in self.spots)
-        )
+        columns = [spot.column for spot in self.spots]
+        rows = [spot.row for spot in self.spots]
+        right, bottom = self.corner(column=max(columns), row=max(rows))
         return right + self.side + MARGIN, bottom + self.side + self.lines + MARGIN
 
     def corner(self, *, column: int, row: float) -> tuple[int, int]:
         """The upper left pixel of the picture at a place."""
-        return MARGIN + column * (self.side + self.gap), round(MARGIN + row * (self.side + self.lines))
+        left = column * (self.side + self.gap)
+        top = round(row * (self.side + self.lines))
+        return MARGIN + left, MARGIN + top
 
 
 def lay_out(nodes: Sequence[Node]) -> Page:
-    """The page with the largest pictures that holds all; with the smallest, only the newest that it holds.
+    """The page with the largest pictures that holds all; else the newest, as small as can be.
 
     As long as the words can be read, trees are not cut lower than the page is high.
     """
@@ -91,7 +94,7 @@ def lay_out(nodes: Sequence[Node]) -> Page:
 
 
 def _page(nodes: Sequence[Node], columns: int, highest: int) -> Page | None:
-    """The nodes on a page of so many columns, in blocks of at most so many rows, if it holds them."""
+    """The nodes on a page of so many columns, in blocks of at most so many rows, if they fit."""
     scale = min(1.0, (PAGE - 2 * MARGIN) / (columns * (SIDE + GAP)))
     side, gap = int(SIDE * scale), int(GAP * scale)
     # Letters do not shrink as far as pictures.
@@ -118,7 +121,12 @@ def _way_to_head(nodes: Sequence[Node]) -> set[str]:
     return way
 
 
-def _folded(nodes: Sequence[Node], columns: int, rows: int, highest: int) -> tuple[Spot, ...] | None:
+def _folded(
+    nodes: Sequence[Node],
+    columns: int,
+    rows: int,
+    highest: int,
+) -> tuple[Spot, ...] | None:
     """Block by block, each where the page is filled least. None when it is full."""
     blocks = deque(_planted(nodes))
     filled = [0] * columns
@@ -149,7 +157,10 @@ def _planted(nodes: Sequence[Node]) -> list[Spot]:
 
 
 class _Block:
-    """As much of a tree as so many columns and rows hold. ``left_out`` are the roots of blocks to come."""
+    """As much of a tree as so many columns and rows hold.
+
+    ``left_out`` are the roots of the blocks to come.
+    """
 
     def __init__(self, root: Spot, columns: int, rows: int) -> None:
         self._columns = columns
@@ -161,7 +172,7 @@ class _Block:
 
     @property
     def depths(self) -> list[int]:
-        """Rows it takes from each of its columns on: below a long row that hangs from its top is room."""
+        """Rows it takes from each of its columns on: below a long row at its top is room."""
         lowest = [0] * self.width
         for spot in self.spots:
             lowest[spot.column] = max(lowest[spot.column], math.ceil(spot.row) + 1)

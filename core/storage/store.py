@@ -361,7 +361,10 @@ class Store:
     async def count_made(self, tenant: str, session: str) -> int:
         """How many steps of a session still have their pictures."""
         query = select(func.count()).where(
-            steps.c.tenant == tenant, steps.c.session == session, steps.c.state.in_(MADE), steps.c.deleted.is_(None)
+            steps.c.tenant == tenant,
+            steps.c.session == session,
+            steps.c.state.in_(MADE),
+            steps.c.deleted.is_(None),
         )
         async with self._engine.begin() as connection:
             return int((await connection.execute(query)).scalar_one())

@@ -79,7 +79,7 @@ class Together:
             return bool((await connection.execute(change.values(used=True))).rowcount)
 
     async def delete(self, tenant: str, step: str, now: datetime) -> list[str]:
-        """Mark a step deleted and move heads off it; the keys of its blobs that nothing else needs.
+        """Mark a step deleted and move heads off it; its blobs that nothing else needs.
 
         What others made from them keeps its own inputs. Until ``forget_outputs`` it says the same again.
         """
@@ -95,16 +95,16 @@ class Together:
             return keys + await _only_their_thumbnails(connection, tenant, keys)
 
     async def forget_outputs(self, tenant: str, step: str) -> list[str]:
-        """The bytes are gone: what pointed to them goes, too. The keys of thumbnails that nothing else needs.
+        """The bytes are gone: what pointed to them goes, too. Thumbnails nothing else needs.
 
-        One of these may have been made since ``delete`` named them; none is made afterwards.
+        One may have been made since ``delete`` named them; none is made afterwards.
         """
         held = _outputs(tenant, step)
         async with self._engine.begin() as connection:
             keys = await _only_its_own(connection, tenant, step)
             await connection.execute(delete(step_pictures).where(held))
             gone = pictures.c.tenant == tenant, pictures.c.key.in_(keys)
-            # A thumbnail may be recorded meanwhile: once the rows are locked it is known, or refused.
+            # A thumbnail may be recorded now: once the rows are locked it is known, or refused.
             await connection.execute(select(pictures.c.key).where(*gone).with_for_update())
             thumbnails = await _only_their_thumbnails(connection, tenant, keys)
             await connection.execute(delete(pictures).where(*gone))
@@ -151,12 +151,16 @@ async def _only_its_own(connection: AsyncConnection, tenant: str, step: str) -> 
     return [key for key in keys if key not in needed]
 
 
-async def _only_their_thumbnails(connection: AsyncConnection, tenant: str, keys: Collection[str]) -> list[str]:
+async def _only_their_thumbnails(
+    connection: AsyncConnection,
+    tenant: str,
+    keys: Collection[str],
+) -> list[str]:
     """Keys of these pictures' thumbnails that no other picture has, or is."""
     here = pictures.c.tenant == tenant
     theirs = pictures.c.key.in_(keys)
-    query = select(pictures.c.thumbnail).distinct().where(here, theirs, pictures.c.thumbnail.is_not(None))
-    thumbnails = sorted((await connection.execute(query)).scalars())
+    query = select(pictures.c.thumbnail).distinct().where(here, theirs)
+    thumbnails = sorted(filter(None, (await connection.execute(query)).scalars()))
     others = select(pictures.c.key, pictures.c.thumbnail).where(
         here, ~theirs, or_(pictures.c.key.in_(thumbnails), pictures.c.thumbnail.in_(thumbnails))
     )

@@ -1,4 +1,6 @@
-"""The picture of a history: processor time and peak memory, by the shape of its tree, with thumbnails and without.
+"""The pictures of histories, and before and after: processor time and peak memory.
+
+Of a history by the shape of its tree, first without thumbnails, then with those kept.
 
 .venv/bin/python tests/bench/history.py [STEPS SIDE]
 """
@@ -12,8 +14,9 @@ import tempfile
 import time
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import Any
 
 sys.path.insert(0, str(Path(__file__).parents[2]))
 
@@ -25,7 +28,7 @@ from bot.wiring import WallClock
 from core.answers import looking
 from core.catalog import Catalog
 from core.flow.tools import Tools
-from core.pictures import recipes
+from core.pictures import drawn, recipes
 from core.pictures.pool import Pool
 from core.providers.dashscope import catalog_text
 from core.signed_links import Links
@@ -47,6 +50,9 @@ class Cost:
 
     seconds: float
     megabytes: float
+
+    def __str__(self) -> str:
+        return f"{self.seconds:.2f} s, +{self.megabytes:.0f} MB"
 
 
 @asynccontextmanager
@@ -85,26 +91,31 @@ async def fill(folder: Path, parents: Parents, side: int) -> None:
         for at, parent in enumerate(parents):
             data = recipes.write_recipe(pixels[at % len(pixels)], {"prompt": f"picture {at}"})
             key = await blobs.keep(PLACE.tenant, data)
-            picture = Picture(key=key, width=side, height=side, media_type="image/png", length=len(data))
-            await add(connection, at, parent, picture)
+            await add(connection, at, parent, Picture(key=key, length=len(data), **square(side)))
     await engine.dispose()
 
 
 async def add(connection: AsyncConnection, at: int, parent: int | None, picture: Picture) -> None:
     """A step that is done."""
-    drawn = step(
+    done = step(
         f"s{at}",
         session=SESSION,
         parent=None if parent is None else f"s{parent}",
         prompt=f"step {at}, a fox in the snow",
         state=StepState.DONE,
     )
-    held = {"tenant": PLACE.tenant, "step": drawn.id, "role": "output", "position": 0, "key": picture.key}
     picture_row = rows.picture_row(PLACE.tenant, picture)
+    step_row = {**rows.step_row(done), "number": at + 1, "priority": 1}
+    held = {"tenant": PLACE.tenant, "step": done.id, "key": picture.key}
+    output = {**held, "role": "output", "position": 0}
     await connection.execute(insert(tables.pictures).values(picture_row))
-    step_row = {**rows.step_row(drawn), "number": at + 1, "priority": 1}
     await connection.execute(insert(tables.steps).values(step_row))
-    await connection.execute(insert(tables.step_pictures).values(held))
+    await connection.execute(insert(tables.step_pictures).values(output))
+
+
+def square(side: int) -> dict[str, Any]:
+    """What a picture is besides its bytes."""
+    return {"width": side, "height": side, "media_type": "image/png"}
 
 
 def photographs(side: int) -> list[bytes]:
@@ -128,48 +139,87 @@ async def draw(folder: Path) -> tuple[Cost, bytes]:
     """The history, once, in this process, and what it cost."""
     async with opened(folder) as tools:
         await tools.store.check()
-        Path("/proc/self/clear_refs").write_text("5")
-        before, started = megabytes("VmRSS"), time.process_time()
+        begin = Start()
         post = await looking.history(tools, request())
-        seconds = time.process_time() - started
         picture = post.pictures[0].drawn
         assert picture
-        return Cost(seconds=seconds, megabytes=megabytes("VmHWM") - before), picture
+        return begin.cost(), picture
+
+
+def compare(before: Path, after: Path) -> tuple[Cost, bytes]:
+    """Before and after, once, in this process, and what it cost."""
+    pair = before.read_bytes(), after.read_bytes()
+    begin = Start()
+    side = drawn.compare(*pair, ("v1", "v2"))
+    drawn.flicker(*pair)
+    return begin.cost(), side
+
+
+class Start:
+    """The time and memory used until now."""
+
+    def __init__(self) -> None:
+        # Sets the peak back to what is held now.
+        Path("/proc/self/clear_refs").write_text("5")
+        self._megabytes = megabytes("VmRSS")
+        self._seconds = time.process_time()
+
+    def cost(self) -> Cost:
+        """What was used since."""
+        seconds = time.process_time() - self._seconds
+        return Cost(seconds=seconds, megabytes=megabytes("VmHWM") - self._megabytes)
 
 
 def megabytes(name: str) -> float:
-    """A figure of this process; 5 in clear_refs sets its peak back to what it has now."""
+    """What this process holds, or held at its peak."""
     lines = Path("/proc/self/status").read_text().splitlines()
     return next(int(line.split()[1]) / 1024 for line in lines if line.startswith(f"{name}:"))
 
 
-def in_its_own_process(folder: Path, picture: Path) -> Cost:
-    """Draw it where nothing else has been done yet."""
-    command = [sys.executable, __file__, "draw", str(folder), str(picture)]
+def in_its_own_process(*words: str | Path) -> Cost:
+    """Draw where nothing else has been done yet."""
+    command = [sys.executable, __file__, *map(str, words)]
     answer = subprocess.run(command, check=True, capture_output=True, text=True, timeout=300)
     return Cost(**json.loads(answer.stdout.splitlines()[-1]))
 
 
-def measured(shape: Callable[[int], Parents], count: int, side: int, out: Path | None = None) -> tuple[Cost, Cost]:
+def measured(
+    shape: Callable[[int], Parents],
+    count: int,
+    side: int,
+    out: Path | None = None,
+) -> tuple[Cost, Cost]:
     """The first history of a session, whose thumbnails are still to be made, and the second."""
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         asyncio.run(fill(folder, shape(count), side))
         picture = (out or folder) / f"{shape.__name__}-{count}.png"
-        return in_its_own_process(folder, picture), in_its_own_process(folder, picture)
+        words = "draw", picture, folder
+        return in_its_own_process(*words), in_its_own_process(*words)
+
+
+def compared(side: int) -> Cost:
+    """Before and after of two pictures, ``side`` pixels square."""
+    with tempfile.TemporaryDirectory() as name:
+        pair = [Path(name) / part for part in ("before.png", "after.png")]
+        for path, data in zip(pair, photographs(side), strict=False):
+            path.write_bytes(data)
+        return in_its_own_process("compare", Path(name) / "side.png", *pair)
 
 
 def main() -> None:
-    """Print the figures, or those of one history in a process of its own."""
-    if sys.argv[1:2] == ["draw"]:
-        cost, picture = asyncio.run(draw(Path(sys.argv[2])))
-        Path(sys.argv[3]).write_bytes(picture)
-        print(json.dumps({"seconds": cost.seconds, "megabytes": cost.megabytes}))  # noqa: T201
+    """Print the figures, or those of one picture in a process of its own."""
+    if sys.argv[1:2] in (["draw"], ["compare"]):
+        picture, *rest = map(Path, sys.argv[2:])
+        cost, data = asyncio.run(draw(*rest)) if sys.argv[1] == "draw" else compare(*rest)
+        picture.write_bytes(data)
+        print(json.dumps(asdict(cost)))  # noqa: T201
         return
     count, side = map(int, sys.argv[1:] or ("200", "1328"))
     for name, shape in SHAPES.items():
-        for state, cost in zip(("cold", "warm"), measured(shape, count, side), strict=True):
-            print(f"{name} {count}, {state}: {cost.seconds:.2f} s, +{cost.megabytes:.0f} MB")  # noqa: T201
+        cold, warm = measured(shape, count, side)
+        print(f"{name} {count}, first: {cold}; then: {warm}")  # noqa: T201
+    print(f"compare 4096: {compared(4096)}")  # noqa: T201
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""Shapes a history can have: for each picture, the place in the list of the one it was made from."""
+"""Shapes a history can have: for each picture, the number of the one it was made from."""
 
 from collections.abc import Callable, Sequence
 

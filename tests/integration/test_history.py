@@ -29,12 +29,16 @@ async def picture_of(tools: Tools, name: str) -> Picture:
     return (await tools.store.step(TENANT, name)).outputs[0]
 
 
-def test_eighty_deep_and_eighty_wide_cost_little_memory_and_time() -> None:
-    """Sixteen times the steps on a page of twice the height: drawing them one by one would cost as many times more."""
-    few = history.measured(trees.deep_and_wide, 10, 64)
-    many = history.measured(trees.deep_and_wide, 160, 64)
+def test_ten_times_the_pictures_cost_far_less_than_ten_times_as_much() -> None:
+    """However deep and wide: the page is as large, and every picture on it smaller."""
+    few = history.measured(trees.deep_and_wide, 20, 64)
+    many = history.measured(trees.deep_and_wide, 200, 64)
     assert max(cost.megabytes for cost in many) < 100
-    assert many[1].seconds < 12 * few[1].seconds
+    assert many[1].seconds < 4 * few[1].seconds
+
+
+def test_two_large_pictures_are_compared_without_holding_them_whole() -> None:
+    assert history.compared(4096).megabytes < 2 * 4096**2 * 4 / 2**20
 
 
 async def test_thumbnails_are_made_once(tools: Tools, tmp_path: Path) -> None:

@@ -1,4 +1,4 @@
-"""Where the pictures of a history stand: inside the page, apart, and as many as there is room for."""
+"""Where the pictures of a history stand: inside the page, apart, as many as have room."""
 
 from collections import defaultdict
 from collections.abc import Sequence
