@@ -278,6 +278,14 @@ class Store(Protocol):
         """The newest steps with pictures of one person, newest first."""
         ...
 
+    async def keep_thumbnail(self, tenant: str, picture: str, thumbnail: str) -> bool:
+        """Which blob is a picture's thumbnail. False when the picture is no longer there."""
+        ...
+
+    async def count_made(self, tenant: str, session: str) -> int:
+        """How many steps of a session still have their pictures."""
+        ...
+
     async def forget_workspace(self, tenant: str) -> None:
         """Everything of a workspace goes, settings and money included."""
         ...
@@ -361,11 +369,11 @@ class Together(Protocol):
         ...
 
     async def delete(self, tenant: str, step: str, now: datetime) -> list[str]:
-        """Mark a step deleted and move heads off it; the keys of its pictures that nothing else needs."""
+        """Mark a step deleted and move heads off it; its blobs that nothing else needs."""
         ...
 
-    async def forget_outputs(self, tenant: str, step: str) -> None:
-        """The bytes are gone: what pointed to them goes, too."""
+    async def forget_outputs(self, tenant: str, step: str) -> list[str]:
+        """The bytes are gone: what pointed to them goes, too. Thumbnails nothing else needs."""
         ...
 
 

@@ -446,6 +446,18 @@ class Store:
         query = select(steps).where(steps.c.tenant == tenant, steps.c.person == person, PICTURED)
         return await self._steps(query.order_by(steps.c.created.desc()).limit(limit))
 
+    async def keep_thumbnail(self, tenant: str, picture: str, thumbnail: str) -> bool:
+        """Which blob is a picture's thumbnail. False when the picture is no longer there."""
+        change = update(pictures).where(pictures.c.tenant == tenant, pictures.c.key == picture)
+        async with self._writing.begin() as connection:
+            return bool((await connection.execute(change.values(thumbnail=thumbnail))).rowcount)
+
+    async def count_made(self, tenant: str, session: str) -> int:
+        """How many steps of a session still have their pictures."""
+        query = select(func.count()).where(steps.c.tenant == tenant, steps.c.session == session, PICTURED)
+        async with self._reading.begin() as connection:
+            return int((await connection.execute(query)).scalar_one())
+
     # Workspaces and money
 
     async def forget_workspace(self, tenant: str) -> None:

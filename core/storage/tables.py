@@ -201,6 +201,7 @@ pictures = Table(
     Column("length", Integer, nullable=False),
     Column("url", Text),
     Column("url_expires", Utc),
+    Column("thumbnail", String(64)),
 )
 
 step_pictures = Table(

@@ -1,10 +1,10 @@
 """What a team thinks of its pictures and has begun to ask for: reactions, what was chosen, drafts, and deleting."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import ColumnElement, and_, delete, func, select, update
+from sqlalchemy import ColumnElement, and_, delete, func, or_, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
@@ -81,7 +81,7 @@ class Together:
             return bool((await connection.execute(change.values(used=True))).rowcount)
 
     async def delete(self, tenant: str, step: str, now: datetime) -> list[str]:
-        """Mark a step deleted and move heads off it; the keys of its pictures that nothing else needs.
+        """Mark a step deleted and move heads off it; its blobs that nothing else needs.
 
         What others made from them keeps its own inputs. Until ``forget_outputs`` it says the same again.
         """
@@ -94,15 +94,23 @@ class Together:
             parent, index = await _living_parent(connection, tenant, step)
             moved = update(sessions).where(sessions.c.tenant == tenant, sessions.c.head_step == step)
             await connection.execute(moved.values(head_step=parent, head_index=index))
-            return keys
+            return keys + await _only_their_thumbnails(connection, tenant, keys)
 
-    async def forget_outputs(self, tenant: str, step: str) -> None:
-        """The bytes are gone: what pointed to them goes, too."""
+    async def forget_outputs(self, tenant: str, step: str) -> list[str]:
+        """The bytes are gone: what pointed to them goes, too. Thumbnails nothing else needs.
+
+        One may have been made since ``delete`` named them; none is made afterwards.
+        """
         held = _outputs(tenant, step)
         async with self._writing.begin() as connection:
             keys = await _only_its_own(connection, tenant, step)
             await connection.execute(delete(step_pictures).where(held))
-            await connection.execute(delete(pictures).where(pictures.c.tenant == tenant, pictures.c.key.in_(keys)))
+            gone = pictures.c.tenant == tenant, pictures.c.key.in_(keys)
+            # A thumbnail may be recorded now: once the rows are locked it is known, or refused.
+            await connection.execute(select(pictures.c.key).where(*gone).with_for_update())
+            thumbnails = await _only_their_thumbnails(connection, tenant, keys)
+            await connection.execute(delete(pictures).where(*gone))
+            return thumbnails
 
 
 async def _tally(connection: AsyncConnection, tenant: str, step: str) -> Tally:
@@ -143,3 +151,20 @@ async def _only_its_own(connection: AsyncConnection, tenant: str, step: str) -> 
     )
     needed = set((await connection.execute(others)).scalars())
     return [key for key in keys if key not in needed]
+
+
+async def _only_their_thumbnails(
+    connection: AsyncConnection,
+    tenant: str,
+    keys: Collection[str],
+) -> list[str]:
+    """Keys of these pictures' thumbnails that no other picture has, or is."""
+    here = pictures.c.tenant == tenant
+    theirs = pictures.c.key.in_(keys)
+    query = select(pictures.c.thumbnail).distinct().where(here, theirs)
+    thumbnails = sorted(filter(None, (await connection.execute(query)).scalars()))
+    others = select(pictures.c.key, pictures.c.thumbnail).where(
+        here, ~theirs, or_(pictures.c.key.in_(thumbnails), pictures.c.thumbnail.in_(thumbnails))
+    )
+    needed = {key for row in await connection.execute(others) for key in row}
+    return [key for key in thumbnails if key not in needed]
