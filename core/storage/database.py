@@ -15,10 +15,14 @@ from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 from core.errors import ConfigurationError
 
 BUSY_TIMEOUT_MS = 30_000
+ONLY_READS = "easel_only_reads"
 
 
 def _durable(engine: Engine) -> None:
-    """WAL with FULL survives a power cut; BEGIN IMMEDIATE because a read that turns into a write fails at once."""
+    """WAL with FULL survives a power cut; BEGIN IMMEDIATE because a read that turns into a write fails at once.
+
+    What only reads takes no lock: see ``reading``.
+    """
 
     @event.listens_for(engine, "connect")
     def on_connect(connection: Any, _record: Any) -> None:
@@ -33,7 +37,13 @@ def _durable(engine: Engine) -> None:
 
     @event.listens_for(engine, "begin")
     def on_begin(connection: Connection) -> None:
-        connection.exec_driver_sql("BEGIN IMMEDIATE")
+        only_reads = connection.get_execution_options().get(ONLY_READS, False)
+        connection.exec_driver_sql("BEGIN" if only_reads else "BEGIN IMMEDIATE")
+
+
+def reading(engine: AsyncEngine) -> AsyncEngine:
+    """The same engine for transactions that only read: on SQLite they wait for no writer."""
+    return engine.execution_options(**{ONLY_READS: True})
 
 
 def sync_url(url: str) -> str:
@@ -59,13 +69,15 @@ def open_sync(url: str) -> Engine:
     return engine
 
 
-def open_async(url: str) -> AsyncEngine:
-    """Our own engine: aiosqlite or psycopg."""
+def open_async(url: str, *, pool_size: int = 5, max_overflow: int = 10) -> AsyncEngine:
+    """Our own engine: aiosqlite, where each connection is a thread, or psycopg."""
+    pool = {"pool_size": pool_size, "max_overflow": max_overflow}
     if is_sqlite(url):
-        engine = create_async_engine(make_url(sync_url(url)).set(drivername="sqlite+aiosqlite"), hide_parameters=True)
+        file = make_url(sync_url(url)).set(drivername="sqlite+aiosqlite")
+        engine = create_async_engine(file, **pool, hide_parameters=True)
         _durable(engine.sync_engine)
         return engine
-    return create_async_engine(sync_url(url), pool_pre_ping=True, hide_parameters=True)
+    return create_async_engine(sync_url(url), **pool, pool_pre_ping=True, hide_parameters=True)
 
 
 def _migrate(url: str) -> None:
