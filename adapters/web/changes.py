@@ -83,7 +83,7 @@ class Changes:
             around: Surroundings | None = None
             beats = self._beats
             is_first = True
-            while not watch.done():
+            while not watch.done() and not self._room.closed:
                 turn = self._turn
                 if around is not self._surroundings:
                     around = self._surroundings
@@ -136,8 +136,9 @@ class Changes:
     async def _watch(self) -> None:
         """Look whenever something was committed; now and then wake every page all the same."""
         clock = asyncio.get_running_loop().time
-        last = await self._room.last_change()
-        self._forget(last)
+        if self._room.closed:
+            return
+        self._forget(await self._room.last_change())
         beat = clock() + HEARTBEAT
         while not self._room.closed:
             self._room.changed.clear()
@@ -152,9 +153,7 @@ class Changes:
     async def _look(self) -> None:
         """Read what changed, write it down for the pages, and wake them."""
         commits = self._room.commits
-        news = await self._room.changes(self._change)
-        # Read after them: a message is told to whoever sees the channel it came with.
-        around = await self._room.around()
+        news, around = await self._room.look(self._change)
         if around != self._surroundings.around:
             self._surroundings = Surroundings(around)
         if self._day != _today():

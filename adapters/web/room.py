@@ -4,7 +4,8 @@ import asyncio
 import json
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import replace
-from datetime import UTC, datetime, time, timedelta
+from datetime import UTC, date, datetime, time, timedelta
+from functools import lru_cache
 from typing import Any
 
 from starlette.requests import Request as WebRequest
@@ -27,6 +28,8 @@ from core.signed_links import Purpose
 from core.types import Action, Attachment, Request
 
 LINK_DAYS = 2
+LINKS = 1000
+"""Pictures whose links are remembered for the day: every page that opens asks for the same."""
 UPLOADS = 4
 """Files taken in at a time: each is held in memory whole."""
 Handler = Callable[[WebRequest, Member], Awaitable[Response]]
@@ -40,6 +43,7 @@ class RoomApi:
         self._service = service
         self._tools = tools
         self._changes = Changes(room, self._view)
+        self._links = lru_cache(LINKS)(self._signed)
         self._uploading = asyncio.Semaphore(UPLOADS)
 
     def routes(self) -> list[Route]:
@@ -147,8 +151,10 @@ class RoomApi:
 
     def link(self, key: str, name: str, media_type: str) -> dict[str, str]:
         """Where a picture is seen. The end is a midnight, so that a page finds it in the browser's cache."""
-        today = datetime.combine(datetime.now(UTC).date(), time(), UTC)
-        until = today + timedelta(days=LINK_DAYS)
+        return self._links(key, name, media_type, datetime.now(UTC).date())
+
+    def _signed(self, key: str, name: str, media_type: str, today: date) -> dict[str, str]:
+        until = datetime.combine(today, time(), UTC) + timedelta(days=LINK_DAYS)
         claims = {"t": TENANT, "k": key, "n": name, "m": media_type}
         src = self._tools.links.path(Purpose.PICTURE, claims, until)
         return {

@@ -143,12 +143,6 @@ class Room:
         async with self._reads.begin() as connection:
             return await _members(connection)
 
-    async def around(self) -> Around:
-        """Everybody and every channel."""
-        async with self._reads.begin() as connection:
-            rows = (await connection.execute(select(channels).order_by(channels.c.only_for))).mappings()
-            return Around(channels=[Channel(**row) for row in rows], members=await _members(connection))
-
     # Channels
 
     async def add_channel(self, channel: str, name: str) -> None:
@@ -268,10 +262,13 @@ class Room:
             start = min(after, last)
             return await _since(connection, start, last, *_visible(person))
 
-    async def changes(self, after: int) -> News:
-        """What changed since then, whoever may see it, as much as goes at a time."""
+    async def look(self, after: int) -> tuple[News, Around]:
+        """What changed since then, whoever may see it, as much as goes at a time; everybody and every channel."""
         async with self._reads.begin() as connection:
-            return await _since(connection, after, await _last_change(connection))
+            news = await _since(connection, after, await _last_change(connection))
+            rows = (await connection.execute(select(channels).order_by(channels.c.only_for))).mappings()
+            around = Around(channels=[Channel(**row) for row in rows], members=await _members(connection))
+            return news, around
 
     async def newest(self, person: str) -> list[Message]:
         """What a page shows at first."""

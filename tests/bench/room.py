@@ -50,7 +50,7 @@ async def first_paint(page: Page, address: str) -> tuple[int, float]:
 
 
 async def changes(page: Page, house: House, count: int) -> list[float]:
-    """Seconds from commit to DOM of ``count`` changes of one message."""
+    """Seconds from commit to DOM of ``count`` changes of one message; one may be seen only with the next."""
     body: dict[str, Any] = {"tone": "status", "title": "", "progress": 0, "pictures": [], "buttons": [], "menu": []}
     number = await house.room.say("general", "", {**body, "text": "bench 0"})
     committed: dict[str, float] = {}
@@ -61,7 +61,12 @@ async def changes(page: Page, house: House, count: int) -> list[float]:
     await house.room.change(number, {**body, "tone": "note", "text": "done"})
     await asyncio.sleep(0.5)
     seen = await page.evaluate("() => window.seen")
-    return [max(0.0, seen[text] / 1000 - at) for text, at in committed.items()]
+    shown = float(seen["done"])
+    waited = []
+    for text, at in reversed(committed.items()):
+        shown = min(shown, seen.get(text, shown))
+        waited.append(max(0.0, shown / 1000 - at))
+    return waited
 
 
 async def states(page: Page, house: House, count: int) -> list[float]:
