@@ -63,9 +63,9 @@ async def changes(page: Page, house: House, count: int) -> list[float]:
     seen = await page.evaluate("() => window.seen")
     shown = float(seen["done"])
     waited = []
-    for text, at in reversed(committed.items()):
+    for text, moment in reversed(committed.items()):
         shown = min(shown, seen.get(text, shown))
-        waited.append(max(0.0, shown / 1000 - at))
+        waited.append(max(0.0, shown / 1000 - moment))
     return waited
 
 
