@@ -23,9 +23,9 @@ ONLY_READS = "easel_only_reads"
 
 
 def _durable(engine: Engine) -> None:
-    """WAL with FULL survives a power cut. Who only looks sees the last commit and waits for no writer.
+    """WAL with FULL survives a power cut. What only reads sees the last commit and waits for no writer.
 
-    Who writes says so at once (IMMEDIATE): a look that turns into a write would fail.
+    What writes says so at once (IMMEDIATE): a read that turns into a write would fail.
     """
 
     @event.listens_for(engine, "connect")

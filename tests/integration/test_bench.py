@@ -1,6 +1,10 @@
 """Every benchmark runs, in a tiny size, and those with a goal reach it."""
 
-from tests.bench import growth
+from pathlib import Path
+
+from bot.simulator.server import SimulatorConfig
+from tests.bench import growth, room
+from tests.fakes.house import open_house
 
 
 async def test_what_is_often_asked_costs_the_same_however_much_there_is() -> None:
@@ -16,3 +20,11 @@ async def test_what_is_often_asked_costs_the_same_however_much_there_is() -> Non
 async def test_growth_is_measured() -> None:
     spent = await growth.compare({"little": (5, 5), "more": (10, 10)}, rounds=1)
     assert all(growth.ratio(of["more"], of["little"]) > 0 for of in spent.values())
+
+
+async def test_a_word_costs_each_open_page_of_the_room_less_than_a_millisecond(tmp_path: Path) -> None:
+    pages = 40
+    async with open_house(tmp_path, SimulatorConfig(time_scale=0.01, seed=3)) as house:
+        alone = await room.spread(house, 1)
+        many = await room.spread(house, pages)
+    assert (many.processor - alone.processor) / (pages - 1) < 0.001
