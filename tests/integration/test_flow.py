@@ -449,9 +449,10 @@ async def test_a_job_given_up_by_the_engine_is_told_at_the_next_start(tmp_path: 
         database.execute("UPDATE steps SET claims = 50")
     database.close()
     async with team_on(SimulatorConfig(time_scale=0.01), folder, chat=chat) as team:
+        told = await team.chat.end_of(answer.accepted or "")
         step = await team.step(answer.accepted or "")
         assert (step.state, step.charged) == (StepState.FAILED, "maybe")
-        assert step.id in (await team.chat.end_of(step.id)).text
+        assert step.id in told.text
 
 
 async def test_the_head_moves_back_and_forth_and_the_history_is_drawn(team: Team) -> None:

@@ -68,8 +68,10 @@ class DashScope:
         model = self._catalog.model(work.model)
         live = {one.key: one.url for one in (*work.inputs, work.mask) if one and self._is_live(one) and one.url}
         call = protocol.submit_call(work, model, live)
-        await self._pace(model).turn()
+        turn = await self._pace(model).turn()
         reply = await self._send(call, SYNC_READ if model.sync else READ, work.tenant)
+        if not model.sync:
+            turn.arrived()
         return protocol.parse_submit(reply, model, self._clock.now())
 
     async def wait(self, work: Work, task: Task) -> Outcome:

@@ -3,6 +3,18 @@
 import asyncio
 import time
 from collections import deque
+from dataclasses import dataclass
+
+
+@dataclass(slots=True)
+class Turn:
+    """A call that may be made now. ``at``: when it can have arrived at the latest, in monotonic seconds."""
+
+    at: float
+
+    def arrived(self) -> None:
+        """It has been answered: however long it was on its way, it counts from now at the latest."""
+        self.at = time.monotonic()
 
 
 class Pace:
@@ -11,12 +23,19 @@ class Pace:
     def __init__(self, count: int, seconds: float) -> None:
         self._count = count
         self._seconds = seconds
-        self._turns: deque[float] = deque(maxlen=count)
+        self._turns: deque[Turn] = deque(maxlen=count)
         self._order = asyncio.Lock()
 
-    async def turn(self) -> None:
+    async def turn(self) -> Turn:
         """Wait for a turn, and take it."""
         async with self._order:
-            if len(self._turns) == self._count:
-                await asyncio.sleep(self._turns[0] + self._seconds - time.monotonic())
-            self._turns.append(time.monotonic())
+            while (wait := self._wait()) > 0:
+                await asyncio.sleep(wait)
+            turn = Turn(time.monotonic())
+            self._turns.append(turn)
+            return turn
+
+    def _wait(self) -> float:
+        if len(self._turns) < self._count:
+            return 0.0
+        return self._turns[0].at + self._seconds - time.monotonic()
