@@ -25,7 +25,7 @@ format: .venv/dev
 	$(BIN)/ruff format .
 
 bench: .venv/dev
-	$(BIN)/python tests/bench/makespan.py
+	$(BIN)/python -P tests/bench/jobs.py
 
 # Resolving needs uv (any version, from anywhere); the lock files name no index.
 LOCK := uv pip compile --universal --python-version 3.11 --generate-hashes --no-header --no-emit-index-url --no-emit-find-links --no-strip-extras -q

@@ -46,7 +46,7 @@ def _durable(engine: Engine) -> None:
 
 
 def sync_url(url: str) -> str:
-    """The address with the driver for blocking use (DBOS, migrations): ``postgresql://…`` or ``sqlite:///…``."""
+    """The address with the driver for blocking use (inbox, migrations): ``postgresql://…`` or ``sqlite:///…``."""
     parsed = make_url(url)
     if parsed.get_backend_name() == "sqlite":
         return parsed.set(drivername="sqlite").render_as_string(hide_password=False)
@@ -61,7 +61,7 @@ def is_sqlite(url: str) -> bool:
 
 
 def open_sync(url: str) -> Engine:
-    """A blocking engine for DBOS, with the same durability as ours."""
+    """A blocking engine, for a thread of one's own, with the same durability."""
     engine = create_engine(sync_url(url), pool_pre_ping=not is_sqlite(url), hide_parameters=True)
     if is_sqlite(url):
         _durable(engine)
