@@ -5,9 +5,10 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 
-from bot.accounts import is_simulated, open_providers
+from bot.accounts import is_simulated
 from bot.clock import WallClock
 from bot.folder import link_keys, lock_folder
+from bot.providers import open_providers
 from bot.settings import Settings
 from bot.simulator.account import SimulatorConfig
 from core.catalog import Catalog

@@ -7,7 +7,8 @@ from typing import Any
 from core.catalog import Model
 from core.errors import Misconfigured, ProviderError, Refused, Retryable, Uncertain
 from core.failpoints import failpoint
-from core.flow.tools import Tools, fail, log, tell_end
+from core.flow.tools import Tools, fail, tell_end
+from core.log import log
 from core.types import Outcome, Step, StepState, Task, Work, to_json
 
 CLOCK_SKEW = timedelta(minutes=2)

@@ -3,16 +3,21 @@
 hold +price before the submit · release −price and charge +cost when it is settled.
 """
 
+from __future__ import annotations
+
 from datetime import datetime
 from decimal import Decimal
+from typing import TYPE_CHECKING
 
 from sqlalchemy import ColumnElement, and_, func, insert, select
-from sqlalchemy.ext.asyncio import AsyncConnection
 
 from core.budgets import Spending, Spent, day_start, month_start
 from core.storage import rows
 from core.storage.tables import ledger, steps
 from core.types import CURRENCY, Money, Step
+
+if TYPE_CHECKING:
+    from sqlalchemy.ext.asyncio import AsyncConnection
 
 
 async def hold(connection: AsyncConnection, step: Step, now: datetime) -> None:

@@ -1,22 +1,26 @@
 """Everything Easel remembers but picture bytes, in SQLite or PostgreSQL through one SQLAlchemy Core code."""
 
+from __future__ import annotations
+
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import RowMapping, Select, and_, case, func, insert, or_, select, text, update
-from sqlalchemy.dialects import postgresql, sqlite
-from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from core import budgets
 from core.errors import NotFound
 from core.sessions import heads_of, thread_session
 from core.speech import Sent
 from core.storage import ledger, rows
+from core.storage.database import inserting
 from core.storage.tables import messages, metadata, pictures, posting, sessions, step_pictures, steps, workspaces
 from core.storage.whole import whole
 from core.types import Head, Money, Picture, Place, Step, StepState
+
+if TYPE_CHECKING:
+    from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 SERVED = (steps.c.submitted.is_(None), steps.c.priority, steps.c.created)
 """The order of service: what runs, then by priority, then by age."""
@@ -29,7 +33,7 @@ class Store:
 
     def __init__(self, engine: AsyncEngine) -> None:
         self._engine = engine
-        self._insert = postgresql.insert if engine.dialect.name == "postgresql" else sqlite.insert
+        self._insert = inserting(engine)
 
     async def check(self) -> None:
         """Answer, or raise."""
