@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 import aiohttp
 import structlog
+from sqlalchemy.ext.asyncio import AsyncEngine
 
 from adapters.discord.answers import Answers
 from adapters.discord.api import Api, DiscordError
@@ -29,7 +30,6 @@ from core.errors import ConfigurationError
 from core.pictures.pool import Pool
 from core.ports import Blobs
 from core.signed_links import Links
-from core.storage import database
 
 log = structlog.get_logger()
 
@@ -67,13 +67,12 @@ class Discord:
 
 
 @asynccontextmanager
-async def open_discord(settings: Settings) -> AsyncIterator[Discord]:
+async def open_discord(settings: Settings, engine: AsyncEngine) -> AsyncIterator[Discord]:
     """Raises ConfigurationError for a token that Discord refuses."""
     assert settings.discord_bot_token is not None  # noqa: S101  # the caller has looked
     async with AsyncExitStack() as stack:
         http = await stack.enter_async_context(session())
-        store = DiscordStore(database.open_async(settings.database))
-        stack.push_async_callback(store.close)
+        store = DiscordStore(engine)
         api = Api(settings.discord_api_url, settings.discord_bot_token.get_secret_value())
         stack.push_async_callback(api.close)
         await _log_in(api)

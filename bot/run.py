@@ -68,8 +68,11 @@ async def running(
     lost = asyncio.Event()
     async with AsyncExitStack() as stack:
         stack.callback(port.close)
-        at_slack = await stack.enter_async_context(slack.open_slack(chosen)) if chosen.has_slack else None
-        at_discord = await stack.enter_async_context(discord.open_discord(chosen)) if chosen.has_discord else None
+        engine = await stack.enter_async_context(wiring.open_database(chosen))
+        at_slack = await stack.enter_async_context(slack.open_slack(chosen, engine)) if chosen.has_slack else None
+        at_discord = (
+            await stack.enter_async_context(discord.open_discord(chosen, engine)) if chosen.has_discord else None
+        )
         there = {name: one for name, one in (("slack", at_slack), ("discord", at_discord)) if one is not None}
 
         def chats(blobs: Blobs) -> dict[str, Chat]:
@@ -81,7 +84,7 @@ async def running(
                 await one.prepare()
 
         stand_in = simulator or SimulatorConfig(folder=chosen.data_dir / "simulator")
-        opened = wiring.open_easel(chosen, chats, simulator=stand_in, prepare=prepare)
+        opened = wiring.open_easel(chosen, chats, simulator=stand_in, prepare=prepare, engine=engine)
         easel = await stack.enter_async_context(opened)
         routes: list[Route] = []
         checks: dict[str, Check] = {}

@@ -14,6 +14,7 @@ from slack_bolt.oauth.async_oauth_settings import AsyncOAuthSettings
 from slack_sdk.errors import SlackApiError
 from slack_sdk.web.async_client import AsyncWebClient
 from slack_sdk.web.async_slack_response import AsyncSlackResponse
+from sqlalchemy.ext.asyncio import AsyncEngine
 from starlette.routing import Route
 
 from adapters.slack.api import PASSING, SlackApi, reason_of, session, web_client
@@ -32,7 +33,6 @@ from bot.settings import Settings
 from bot.wiring import Easel
 from core.errors import ConfigurationError
 from core.ports import Blobs
-from core.storage import database
 
 HOOKS = "hooks.slack.com"
 
@@ -71,13 +71,12 @@ class Slack:
 
 
 @asynccontextmanager
-async def open_slack(settings: Settings) -> AsyncIterator[Slack]:
+async def open_slack(settings: Settings, engine: AsyncEngine) -> AsyncIterator[Slack]:
     """Raises ConfigurationError naming the setting that is missing or refused."""
     check(settings)
     async with AsyncExitStack() as stack:
         http = await stack.enter_async_context(session())
-        store = SlackStore(database.open_async(settings.database), settings.slack_client_id or "")
-        stack.push_async_callback(store.close)
+        store = SlackStore(engine, settings.slack_client_id or "")
         client = web_client(settings.slack_api_url, http)
         tokens: OneToken | Installed
         if settings.slack_bot_token:

@@ -1,9 +1,14 @@
 """Puts the core together. What is built beside it: accounts, web, slack, discord. Read it top to bottom."""
 
+import asyncio
 import signal
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
+from uuid import uuid4
+
+from sqlalchemy.ext.asyncio import AsyncEngine
 
 from bot.accounts import is_simulated
 from bot.clock import WallClock
@@ -21,11 +26,15 @@ from core.service import Service
 from core.signed_links import Links
 from core.storage import database
 from core.storage.blobs import open_blobs
+from core.storage.claims import Claims
 from core.storage.inbox import Inbox
 from core.storage.store import Store
 from core.storage.together import Together
 from core.storage.whole import all_ended
+from core.storage.workers import Workers
 
+THREADS = 4
+"""For files, and for names to be looked up."""
 SETTLE = 2.0
 """Seconds before a lost submit is looked for, as the service may list it late."""
 
@@ -52,23 +61,23 @@ async def open_easel(
     waiting: Callable[[], None] | None = None,
     settle: float = SETTLE,
     prepare: Callable[[], Awaitable[None]] | None = None,
+    engine: AsyncEngine | None = None,
 ) -> AsyncIterator[Easel]:
     """Start everything and stop it again. ``waiting`` is called when another process has the data folder.
 
-    ``prepare`` is awaited once the folder is ours and the database up to date, before any job goes on.
+    ``prepare`` is awaited once the folder is ours and the database up to date, before any job goes on. ``engine``: a
+    pool of connections others share.
 
     Raises ConfigurationError naming the setting.
     """
     async with AsyncExitStack() as stack:
+        asyncio.get_running_loop().set_default_executor(ThreadPoolExecutor(THREADS, "easel"))
         await lock_folder(stack, settings, waiting)
         await database.migrate(settings.database)
         if prepare is not None:
             await prepare()
-        ours = database.open_async(settings.database)
-        stack.push_async_callback(ours.dispose)
-        stack.push_async_callback(all_ended)
-        theirs = database.open_sync(settings.database)
-        stack.callback(theirs.dispose)
+        if engine is None:
+            engine = await stack.enter_async_context(open_database(settings))
         blobs: Blobs = open_blobs(settings.blobs)
         catalog = Catalog.load(catalog_text())
         clock: Clock = WallClock()
@@ -76,8 +85,8 @@ async def open_easel(
         pool = Pool(workers=2)
         stack.callback(pool.close)
         tools = Tools(
-            store=Store(ours),
-            together=Together(ours),
+            store=Store(engine),
+            together=Together(engine),
             links=Links(link_keys(settings), settings.public_url or ""),
             blobs=blobs,
             catalog=catalog,
@@ -87,13 +96,31 @@ async def open_easel(
             pool=pool,
             settle=settle,
         )
-        inbox = Inbox(database.open_sync(inbox_url(settings)))
+        worker = worker_name(settings)
+        inbox = Inbox(database.open_sync(inbox_url(settings)), worker, tools.chats)
         stack.push_async_callback(inbox.close)
         await inbox.prepare()
-        engine = Engine(tools, database.sync_url(settings.database), theirs, inbox, lost=stop_this_process)
-        await engine.start()
-        stack.push_async_callback(engine.stop)
-        yield Easel(service=Service(tools, engine), tools=tools, engine=engine, simulated=is_simulated(settings))
+        workers = None if database.is_sqlite(settings.database) else Workers(settings.database, worker)
+        jobs = Engine(tools, Claims(engine, worker, tools.chats), inbox, worker, workers, lost=stop_this_process)
+        await jobs.start()
+        stack.push_async_callback(jobs.stop)
+        yield Easel(service=Service(tools, jobs), tools=tools, engine=jobs, simulated=is_simulated(settings))
+
+
+@asynccontextmanager
+async def open_database(settings: Settings) -> AsyncIterator[AsyncEngine]:
+    """The one pool of connections that everything in this process shares."""
+    engine = database.open_async(settings.database)
+    try:
+        yield engine
+    finally:
+        await all_ended()
+        await engine.dispose()
+
+
+def worker_name(settings: Settings) -> str:
+    """On SQLite there is one worker, which goes on with its own work; elsewhere each process is a new one."""
+    return "local" if database.is_sqlite(settings.database) else uuid4().hex
 
 
 def inbox_url(settings: Settings) -> str:

@@ -5,9 +5,24 @@ from datetime import datetime
 from typing import Any, Protocol
 
 from core.budgets import Caps, Spending
+from core.catalog import SubmitLimit
 from core.forms import Form
 from core.speech import Post, Sent, Tally
-from core.types import Attachment, Head, Money, Outcome, Person, Picture, Place, Request, Step, StepState, Task, Work
+from core.types import (
+    Attachment,
+    Claim,
+    Head,
+    Money,
+    Outcome,
+    Person,
+    Picture,
+    Place,
+    Request,
+    Step,
+    StepState,
+    Task,
+    Work,
+)
 
 
 class Blobs(Protocol):
@@ -129,12 +144,28 @@ class Store(Protocol):
         """The session's newest steps, oldest first."""
         ...
 
+    async def chain(self, tenant: str, step: str) -> list[Step]:
+        """A step with all it descends from, the root first. Raises NotFound."""
+        ...
+
+    async def newest_from(self, tenant: str, session: str, parent: str | None) -> Step | None:
+        """The session's newest step with pictures made from this one; with None, its newest root."""
+        ...
+
     async def unfinished(self, limit: int | None = None) -> list[Step]:
         """Steps still to be brought to their end, in the order they are served; all, or the first ``limit``."""
         ...
 
-    async def in_line(self, account: str, model: str) -> list[tuple[str, str]]:
-        """Tenant and id of one queue's steps not yet made, in the order they are served."""
+    async def newest_unfinished(self, tenant: str, person: str) -> Step | None:
+        """The person's newest step not yet at its end."""
+        ...
+
+    async def line(self, account: str, model: str, limit: int = 200) -> list[tuple[str, str]]:
+        """Tenant and id of those of one queue who are not yet made and served next, in their order."""
+        ...
+
+    async def place_in_line(self, step: Step) -> int:
+        """How many of its queue are served before it."""
         ...
 
     async def is_ours(self, place: Place) -> bool:
@@ -190,6 +221,10 @@ class Store(Protocol):
         """The result has been posted: MADE → DONE."""
         ...
 
+    async def mark_told(self, tenant: str, step: str) -> None:
+        """Its person has been told how it ended: nobody works on it any more."""
+        ...
+
     async def end(
         self,
         step: Step,
@@ -243,6 +278,14 @@ class Store(Protocol):
         """The newest steps with pictures of one person, newest first."""
         ...
 
+    async def keep_thumbnail(self, tenant: str, picture: str, thumbnail: str) -> bool:
+        """Which blob is a picture's thumbnail. False when the picture is no longer there."""
+        ...
+
+    async def count_made(self, tenant: str, session: str) -> int:
+        """How many steps of a session still have their pictures."""
+        ...
+
     async def forget_workspace(self, tenant: str) -> None:
         """Everything of a workspace goes, settings and money included."""
         ...
@@ -268,7 +311,29 @@ class Store(Protocol):
         ...
 
     async def usage(self, tenant: str, since: datetime) -> list[Spending]:
-        """Who spent what since then, holds included."""
+        """Who spent what from that day on, holds included."""
+        ...
+
+
+class Claims(Protocol):
+    """Who works on which step. Each method is one transaction."""
+
+    async def lines(self) -> list[tuple[str, str]]:
+        """Account and model of every line in which a step waits to be claimed."""
+        ...
+
+    async def claim(
+        self, account: str, model: str, size: int, limit: SubmitLimit | None, now: datetime
+    ) -> tuple[list[Claim], float | None]:
+        """The next steps of a line, and the seconds until the limit lets the next one go."""
+        ...
+
+    async def release(self, claim: Claim, now: datetime) -> None:
+        """The service would not have it now: back into the line."""
+        ...
+
+    async def free(self, claim: Claim) -> None:
+        """The service has finished with it."""
         ...
 
 
@@ -304,11 +369,11 @@ class Together(Protocol):
         ...
 
     async def delete(self, tenant: str, step: str, now: datetime) -> list[str]:
-        """Mark a step deleted and move heads off it; the keys of its pictures that nothing else needs."""
+        """Mark a step deleted and move heads off it; its blobs that nothing else needs."""
         ...
 
-    async def forget_outputs(self, tenant: str, step: str) -> None:
-        """The bytes are gone: what pointed to them goes, too."""
+    async def forget_outputs(self, tenant: str, step: str) -> list[str]:
+        """The bytes are gone: what pointed to them goes, too. Thumbnails nothing else needs."""
         ...
 
 

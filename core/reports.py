@@ -13,14 +13,29 @@ MENU = 25
 """Most entries of a menu: Discord's limit."""
 
 
-def history(steps: Sequence[Step], tree: bytes, url: str, locale: str) -> Post:
-    """The picture of the tree, a line for each version, a menu to jump, and a link to the page of it."""
+def newest(shown: int, count: int, locale: str) -> str:
+    """That the tree does not show all; nothing when it does."""
+    return "" if shown == count else say("history.newest", locale, shown=shown, count=count)
+
+
+def history(
+    steps: Sequence[Step],
+    tree: bytes,
+    shown: int,
+    note: str,
+    url: str,
+    locale: str,
+) -> Post:
+    """The picture of the tree, a line for each version, a menu to jump, and a link to its page.
+
+    ``shown`` pictures stand in the tree; the note says so when there are more.
+    """
     lines = [say("history.line", locale, version=step.number, name=posts.short(step), id=step.id) for step in steps]
-    alt = say("history.alt", locale, count=len(steps))
+    alt = " · ".join(filter(None, [say("history.alt", locale, count=shown), note]))
     drawn = Shown(drawn=tree, name="history.png", alt=alt)
     return Post(
         tone=Tone.NOTE,
-        title=say("history.title", locale),
+        title=" · ".join(filter(None, [say("history.title", locale), note])),
         text="\n".join(lines),
         pictures=(drawn,),
         locale=locale,

@@ -229,6 +229,7 @@ class Picture:
     """An image we hold, by SHA-256 of its bytes. ``media_type`` such as image/png; ``length`` in bytes.
 
     ``url`` is the service's own link to these same bytes, alive until ``url_expires``.
+    ``thumbnail`` is the key of a small one, once it was needed.
     """
 
     key: str
@@ -238,6 +239,7 @@ class Picture:
     length: int
     url: str | None = None
     url_expires: datetime | None = None
+    thumbnail: str | None = None
 
     @property
     def size(self) -> Size:
@@ -263,6 +265,18 @@ class Money:
 
     amount: Decimal
     currency: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Claim:
+    """A step that a worker works on. ``claims``: how often it was taken up; ``refused``: since when for load."""
+
+    tenant: str
+    step: str
+    account: str
+    model: str
+    claims: int = 1
+    refused: datetime | None = None
 
 
 class StepState(StrEnum):

@@ -109,10 +109,6 @@ class DiscordStore:
         async with self._engine.begin() as connection:
             await connection.run_sync(metadata.create_all)
 
-    async def close(self) -> None:
-        """Let go of the database."""
-        await self._engine.dispose()
-
     async def ask(self, interaction: str, request: Request) -> None:
         """Keep what a form is asked for; forget what is old."""
         before = (datetime.now(UTC) - ASKED_LIFE).isoformat()

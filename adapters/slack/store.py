@@ -76,10 +76,6 @@ class SlackStore:
             for one in (metadata, self.installations.metadata, self.states.metadata):
                 await connection.run_sync(one.create_all)
 
-    async def close(self) -> None:
-        """Let go of the database."""
-        await self._engine.dispose()
-
     async def uploaded(self, tenant: str, found: Sequence[File]) -> None:
         """Files that Slack has and will show; instead of earlier ones of the same names."""
         async with self._engine.begin() as connection:

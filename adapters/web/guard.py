@@ -14,6 +14,8 @@ BODY_LIMITS = {"/room/upload": 30 * MIB, "/mask/submit": 8 * MIB}
 HEADER_BYTES, MOST_HEADERS = 16 * 1024, 64
 ANY_HOST = frozenset({"/healthz", "/readyz", "/metrics", "/slack/events"})
 """Asked by machines, under whatever name they know us; Slack signs what it sends."""
+PROBED = frozenset({"/healthz", "/readyz"})
+"""Load balancers look at these with HEAD; every other page is read whole, or not at all."""
 POLICY = "; ".join(
     [
         "default-src 'none'",
@@ -79,7 +81,7 @@ class Guard:
         declared = headers.get("content-length", "0")
         is_number = declared.isascii() and declared.isdecimal()
         reasons = {
-            405: scope["method"] not in {"GET", "POST"},
+            405: not _is_allowed(scope["method"], scope["path"]),
             431: len(headers.raw) > MOST_HEADERS
             or sum(len(name) + len(one) for name, one in headers.raw) > HEADER_BYTES,
             421: scope["path"] not in ANY_HOST and headers.get("host", "").lower() not in self._hosts,
@@ -97,6 +99,10 @@ class Guard:
             return site == "same-origin"
         origin = headers.get("origin")
         return origin is None or origin.partition("://")[2].lower() == headers.get("host", "").lower()
+
+
+def _is_allowed(method: str, path: str) -> bool:
+    return method in {"GET", "POST"} or (method == "HEAD" and path in PROBED)
 
 
 def _limit(scope: Scope) -> int:

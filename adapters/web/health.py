@@ -1,7 +1,9 @@
 """Is it alive, is it ready, how is it doing: for supervisors and Prometheus. No word of a person's in any of it."""
 
 import asyncio
+import time
 from collections.abc import Awaitable, Callable, Mapping
+from typing import Generic, TypeVar
 
 from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, Gauge, PlatformCollector, ProcessCollector
 from prometheus_client.exposition import generate_latest
@@ -9,18 +11,66 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, PlainTextResponse, Response
 from starlette.routing import Route
 
+from core.errors import NotFound
 from core.flow.tools import Tools
+from core.ports import Blobs
 
+T = TypeVar("T")
 Check = Callable[[], Awaitable[object]]
+FRESH = 3.0
+"""Seconds for which a look is good."""
+PROBE = b"Easel writes this to see whether it can."
 LOOPBACK = frozenset({"127.0.0.1", "::1"})
+
+
+class Look(Generic[T]):
+    """What a look found: one look, and only when somebody asks, serves all who ask within a few seconds."""
+
+    def __init__(self, look: Callable[[], Awaitable[T]]) -> None:
+        self._look = look
+        self._looking = asyncio.Lock()
+        self._found: T | None = None
+        self._good_until = float("-inf")
+
+    async def found(self) -> T:
+        """What was found a moment ago, or what is found now."""
+        async with self._looking:
+            if self._found is None or time.monotonic() >= self._good_until:
+                self._found = await self._look()
+                self._good_until = time.monotonic() + FRESH
+            return self._found
+
+
+class BlobCheck:
+    """Raises when blobs are not well. Written at the start and after trouble; else only read, so that idle is idle."""
+
+    def __init__(self, blobs: Blobs) -> None:
+        self._blobs = blobs
+        self._key: str | None = None
+
+    async def __call__(self) -> None:
+        """Read the probe, written anew when it is not there."""
+        key, self._key = self._key, None
+        if key is None or not await self._is_there(key):
+            key = await self._blobs.keep("probe", PROBE)
+            await self._blobs.read("probe", key)
+        self._key = key
+
+    async def _is_there(self, key: str) -> bool:
+        try:
+            await self._blobs.read("probe", key)
+        except NotFound:
+            return False
+        return True
 
 
 class Health:
     """The three questions. ``checks`` raise when a part is not well; a part that hangs is not well either."""
 
     def __init__(self, tools: Tools, checks: Mapping[str, Check]) -> None:
-        self._tools = tools
-        self._checks = {"database": tools.store.check, "blobs": tools.blobs.check, **checks}
+        self._checks: dict[str, Check] = {"database": tools.store.check, "blobs": BlobCheck(tools.blobs), **checks}
+        self._parts = Look(self._look_at_parts)
+        self._steps = Look(tools.store.counts)
 
     def routes(self) -> list[Route]:
         """For the public port: metrics answer only who sits on this machine, and no proxy."""
@@ -38,7 +88,7 @@ class Health:
         return PlainTextResponse("ok\n")
 
     async def _ready(self, _request: Request) -> Response:
-        parts = {name: await _is_well(check) for name, check in self._checks.items()}
+        parts = await self._parts.found()
         shown = {name: "ok" if well else "failing" for name, well in parts.items()}
         return JSONResponse(shown, 200 if all(parts.values()) else 503)
 
@@ -55,12 +105,17 @@ class Health:
         steps = Gauge(
             "easel_steps", "Steps by action, model and state", ["action", "model", "state"], registry=registry
         )
-        for (action, model, state), count in (await self._tools.store.counts()).items():
+        for (action, model, state), count in (await self._steps.found()).items():
             steps.labels(action, model, state).set(count)
         ready = Gauge("easel_ready", "Whether a part is well", ["part"], registry=registry)
-        for name, check in self._checks.items():
-            ready.labels(name).set(await _is_well(check))
+        for name, is_well in (await self._parts.found()).items():
+            ready.labels(name).set(is_well)
         return Response(generate_latest(registry), media_type=CONTENT_TYPE_LATEST)
+
+    async def _look_at_parts(self) -> Mapping[str, bool]:
+        """All at once: one that hangs holds up no other."""
+        well = await asyncio.gather(*(_is_well(check) for check in self._checks.values()))
+        return dict(zip(self._checks, well, strict=True))
 
 
 async def _is_well(check: Check) -> bool:

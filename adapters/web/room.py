@@ -2,10 +2,10 @@
 
 import asyncio
 import json
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
-from contextlib import suppress
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import replace
-from datetime import UTC, datetime, time, timedelta
+from datetime import UTC, date, datetime, time, timedelta
+from functools import lru_cache
 from typing import Any
 
 from starlette.requests import Request as WebRequest
@@ -13,6 +13,7 @@ from starlette.responses import JSONResponse, Response, StreamingResponse
 from starlette.routing import Route
 
 from adapters.web import decode, render
+from adapters.web.changes import Changes, shown
 from adapters.web.chat import TENANT, place
 from adapters.web.store import DIRECT, Member, Message, Room
 from core import actions, commands, grammar
@@ -26,9 +27,9 @@ from core.service import Answer, Service
 from core.signed_links import Purpose
 from core.types import Action, Attachment, Request
 
-HEARTBEAT = 15.0
-"""Seconds of silence after which a page is told that we are still there."""
 LINK_DAYS = 2
+LINKS = 1000
+"""Pictures whose links are remembered for the day: every page that opens asks for the same."""
 UPLOADS = 4
 """Files taken in at a time: each is held in memory whole."""
 Handler = Callable[[WebRequest, Member], Awaitable[Response]]
@@ -41,6 +42,8 @@ class RoomApi:
         self._room = room
         self._service = service
         self._tools = tools
+        self._changes = Changes(room, self._view)
+        self._links = lru_cache(LINKS)(self._signed)
         self._uploading = asyncio.Semaphore(UPLOADS)
 
     def routes(self) -> list[Route]:
@@ -95,7 +98,7 @@ class RoomApi:
         given = await read_json(request)
         person, name = decode.person(given.get("name"))
         member, key = await self._room.enter(person, name)
-        return JSONResponse({"key": key, "me": _shown(member)})
+        return JSONResponse({"key": key, "me": shown(member)})
 
     async def _commands(self, request: WebRequest) -> Response:
         """The registry, in the reader's language, for completion and help."""
@@ -132,26 +135,7 @@ class RoomApi:
         since = request.query_params.get("since", "")
         after = int(since) if since.isascii() and since.isdecimal() and len(since) < 12 else None
         headers = {"x-accel-buffering": "no", "cache-control": "no-store"}
-        return StreamingResponse(self._events(member, after), media_type="text/event-stream", headers=headers)
-
-    async def _events(self, member: Member, after: int | None) -> AsyncIterator[str]:
-        """First what is there, or what was missed since; then every change as it is committed."""
-        known: dict[str, Any] = {}
-        change = after
-        with self._room.listening() as changed:
-            while not self._room.closed:
-                changed.clear()
-                news = await self._room.news(member.id, change)
-                change = news.change
-                around = {"channels": news.channels, "people": [_shown(one) for one in news.members]}
-                if around != known:
-                    known = around
-                    yield _event({"kind": "around", **around, "me": _shown(member)})
-                shown = [self._view(one) for one in news.messages]
-                yield _event({"kind": "messages", "messages": shown, "change": change})
-                with suppress(TimeoutError):
-                    async with asyncio.timeout(HEARTBEAT):
-                        await changed.wait()
+        return StreamingResponse(self._changes.follow(member, after), media_type="text/event-stream", headers=headers)
 
     async def _older(self, request: WebRequest, member: Member) -> Response:
         given = await read_json(request)
@@ -167,8 +151,10 @@ class RoomApi:
 
     def link(self, key: str, name: str, media_type: str) -> dict[str, str]:
         """Where a picture is seen. The end is a midnight, so that a page finds it in the browser's cache."""
-        today = datetime.combine(datetime.now(UTC).date(), time(), UTC)
-        until = today + timedelta(days=LINK_DAYS)
+        return self._links(key, name, media_type, datetime.now(UTC).date())
+
+    def _signed(self, key: str, name: str, media_type: str, today: date) -> dict[str, str]:
+        until = datetime.combine(today, time(), UTC) + timedelta(days=LINK_DAYS)
         claims = {"t": TENANT, "k": key, "n": name, "m": media_type}
         src = self._tools.links.path(Purpose.PICTURE, claims, until)
         return {
@@ -388,11 +374,3 @@ def _number(given: Mapping[str, Any], name: str) -> int | None:
 def _index(given: Mapping[str, Any]) -> int | None:
     value = given.get("index")
     return value if isinstance(value, int) and 0 <= value < 10 else None
-
-
-def _shown(member: Member) -> dict[str, Any]:
-    return {"id": member.id, "name": member.name, "admin": member.admin}
-
-
-def _event(data: Mapping[str, Any]) -> str:
-    return f"data: {json.dumps(data, ensure_ascii=False)}\n\n"

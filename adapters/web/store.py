@@ -6,17 +6,17 @@ Every change to a message gives it the next number of one counter, so that a pag
 import asyncio
 import hashlib
 import secrets
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import JSON, Boolean, Column, Integer, MetaData, String, Table, Text, func, insert, or_, select, update
+from sqlalchemy import ColumnElement, Select, func, insert, or_, select, update
 from sqlalchemy.dialects.sqlite import insert as upsert
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
+from adapters.web.tables import channels, keys, marks, messages, metadata, people, uploads
 from core.errors import NotFound, Rejected
 from core.storage import database
 from core.storage.whole import all_ended, whole
@@ -24,58 +24,11 @@ from core.storage.whole import all_ended, whole
 FIRST = 200
 """Messages a page is given at first."""
 OLDER = 50
-CATCH_UP = 1000
+AT_A_TIME = 200
+"""Messages that changed and are read together: a page that was away long is told in portions."""
 DIRECT = "dm-"
 GONE = "gone"
 """The tone of a message that its only reader has dismissed."""
-
-metadata = MetaData()
-people = Table(
-    "people",
-    metadata,
-    Column("id", String(80), primary_key=True),
-    Column("name", String(80), nullable=False),
-    Column("admin", Boolean, nullable=False),
-)
-keys = Table("keys", metadata, Column("hash", String(64), primary_key=True), Column("person", String(80)))
-channels = Table(
-    "channels",
-    metadata,
-    Column("id", String(80), primary_key=True),
-    Column("name", String(80), nullable=False),
-    Column("only_for", String(80), nullable=False),
-)
-messages = Table(
-    "messages",
-    metadata,
-    Column("id", Integer, primary_key=True, autoincrement=True),
-    Column("change", Integer, nullable=False, index=True),
-    Column("key", String(200), unique=True),
-    Column("channel", String(80), nullable=False),
-    Column("thread", String(20), nullable=False),
-    Column("author", String(80), nullable=False),
-    Column("only_for", String(80), nullable=False),
-    Column("job", String(60), nullable=False, index=True),
-    Column("body", JSON, nullable=False),
-    Column("created", String(40), nullable=False),
-    sqlite_autoincrement=True,
-)
-marks = Table(
-    "marks",
-    metadata,
-    Column("message", Integer, primary_key=True),
-    Column("emoji", String(20), primary_key=True),
-    Column("person", String(80), primary_key=True),
-)
-uploads = Table(
-    "uploads",
-    metadata,
-    Column("ref", String(64), primary_key=True),
-    Column("name", Text, nullable=False),
-    Column("width", Integer, nullable=False),
-    Column("height", Integer, nullable=False),
-    Column("media_type", String(40), nullable=False),
-)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -104,28 +57,45 @@ class Message:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Channel:
+    """One channel; ``only_for`` "" is everybody's."""
+
+    id: str
+    name: str
+    only_for: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Around:
+    """Who and what is in the room."""
+
+    channels: Sequence[Channel]
+    members: Sequence[Member]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class News:
-    """What a page is told: where the counter stands, who and what is around, the messages that changed."""
+    """The messages that changed, and where the counter stands with them."""
 
     change: int
-    channels: Sequence[Mapping[str, str]]
-    members: Sequence[Member]
     messages: Sequence[Message]
 
 
 @whole
 class Room:
-    """The room in one SQLite file. Whoever waits for changes is woken the moment one is committed."""
+    """The room in one SQLite file, asked in one thread. ``changed`` is set the moment something is committed."""
 
     def __init__(self, engine: AsyncEngine) -> None:
         self._engine = engine
-        self._waiting: set[asyncio.Event] = set()
+        self._reads = database.reading(engine)
+        self.changed = asyncio.Event()
+        self.commits = 0
         self.closed = False
 
     @classmethod
     def at(cls, folder: Path) -> "Room":
         """The room of a data folder."""
-        return cls(database.open_async(f"sqlite:///{folder / 'room.db'}"))
+        return cls(database.open_async(f"sqlite:///{folder / 'room.db'}", pool=1))
 
     async def prepare(self) -> bool:
         """Make what is missing: tables, one channel and a gallery. True when nobody was ever here."""
@@ -164,15 +134,14 @@ class Room:
 
     async def whose(self, key: str) -> Member | None:
         """Who holds this key."""
-        async with self._engine.begin() as connection:
+        async with self._reads.begin() as connection:
             person = (await connection.execute(select(keys.c.person).where(keys.c.hash == _hash(key)))).scalar()
             return await _member(connection, person) if person else None
 
     async def members(self) -> list[Member]:
         """Everybody who was ever here."""
-        async with self._engine.begin() as connection:
-            rows = (await connection.execute(select(people).order_by(people.c.name))).mappings()
-            return [Member(id=row["id"], name=row["name"], admin=row["admin"]) for row in rows]
+        async with self._reads.begin() as connection:
+            return await _members(connection)
 
     # Channels
 
@@ -183,17 +152,12 @@ class Room:
             await connection.execute(upsert(channels).values(row).on_conflict_do_nothing())
         self._wake()
 
-    async def channels_of(self, person: str) -> list[dict[str, str]]:
-        """What this person sees: the open channels, and where they speak with Easel alone."""
-        query = select(channels).where(channels.c.only_for.in_(["", person])).order_by(channels.c.only_for)
-        async with self._engine.begin() as connection:
-            rows = (await connection.execute(query)).mappings()
-            return [{"id": row["id"], "name": row["name"]} for row in rows]
-
     async def must_see(self, channel: str, person: str) -> None:
         """Raises NotFound for a channel that is not there, or somebody else's: the same words."""
-        if channel not in {one["id"] for one in await self.channels_of(person)}:
-            raise NotFound("room.no_channel")
+        query = _channels_of(person).where(channels.c.id == channel)
+        async with self._reads.begin() as connection:
+            if (await connection.execute(query)).first() is None:
+                raise NotFound("room.no_channel")
 
     # Messages
 
@@ -230,7 +194,7 @@ class Room:
 
     async def was_said(self, key: str) -> bool:
         """Was something said under this key before?"""
-        async with self._engine.begin() as connection:
+        async with self._reads.begin() as connection:
             return (await connection.execute(select(messages.c.id).where(messages.c.key == key))).first() is not None
 
     async def change(self, message: int, body: Mapping[str, Any]) -> None:
@@ -275,68 +239,56 @@ class Room:
     async def find(self, channel: str, job: str) -> int | None:
         """The message of a job of ours in a channel."""
         query = select(messages.c.id).where(messages.c.channel == channel, messages.c.job == job)
-        async with self._engine.begin() as connection:
+        async with self._reads.begin() as connection:
             return (await connection.execute(query.limit(1))).scalar()
 
     async def message(self, number: int, person: str) -> Message:
         """Raises NotFound, also for what this person may not see."""
-        found = await self._read(select(messages).where(messages.c.id == number, *_seen_by(person)))
-        if not found:
+        query = select(messages).where(messages.c.id == number, _seen_by(person))
+        async with self._reads.begin() as connection:
+            seen = await _messages(connection, query)
+        if not seen:
             raise NotFound("room.no_message")
-        await self.must_see(found[0].channel, person)
-        return found[0]
+        await self.must_see(seen[0].channel, person)
+        return seen[0]
 
     async def news(self, person: str, after: int | None) -> News:
-        """What changed since then; at first, what is there."""
-        last = await self.last_change()
-        found = await self.newest(person) if after is None else await self.since(person, min(after, last))
-        start = last if after is None else min(after, last)
-        return News(
-            change=max([start, *(one.change for one in found)]),
-            channels=await self.channels_of(person),
-            members=await self.members(),
-            messages=found,
-        )
+        """What changed since then, as much as goes at a time; at first, what is there."""
+        async with self._reads.begin() as connection:
+            last = await _last_change(connection)
+            if after is None:
+                query = select(messages).where(*_visible(person)).order_by(messages.c.id.desc()).limit(FIRST)
+                return News(change=last, messages=(await _messages(connection, query))[::-1])
+            start = min(after, last)
+            return await _since(connection, start, last, *_visible(person))
+
+    async def look(self, after: int) -> tuple[News, Around]:
+        """What changed since then, whoever may see it, as much as goes at a time; everybody and every channel."""
+        async with self._reads.begin() as connection:
+            news = await _since(connection, after, await _last_change(connection))
+            rows = (await connection.execute(select(channels).order_by(channels.c.only_for))).mappings()
+            around = Around(channels=[Channel(**row) for row in rows], members=await _members(connection))
+            return news, around
 
     async def newest(self, person: str) -> list[Message]:
         """What a page shows at first."""
-        query = select(messages).where(*await self._visible(person)).order_by(messages.c.id.desc()).limit(FIRST)
-        return list(reversed(await self._read(query)))
+        return list((await self.news(person, None)).messages)
 
     async def older(self, person: str, channel: str, before: int) -> list[Message]:
         """What was said before."""
         query = (
             select(messages)
-            .where(*await self._visible(person), messages.c.channel == channel, messages.c.id < before)
+            .where(*_visible(person), messages.c.channel == channel, messages.c.id < before)
             .order_by(messages.c.id.desc())
             .limit(OLDER)
         )
-        return list(reversed(await self._read(query)))
-
-    async def since(self, person: str, change: int) -> list[Message]:
-        """What changed since then, oldest change first."""
-        query = (
-            select(messages)
-            .where(*await self._visible(person), messages.c.change > change)
-            .order_by(messages.c.change)
-            .limit(CATCH_UP)
-        )
-        return await self._read(query)
+        async with self._reads.begin() as connection:
+            return (await _messages(connection, query))[::-1]
 
     async def last_change(self) -> int:
         """The counter."""
-        async with self._engine.begin() as connection:
-            return int((await connection.execute(select(func.max(messages.c.change)))).scalar() or 0)
-
-    @contextmanager
-    def listening(self) -> Iterator[asyncio.Event]:
-        """An event set at every commit; clear it before looking, and nothing is missed."""
-        event = asyncio.Event()
-        self._waiting.add(event)
-        try:
-            yield event
-        finally:
-            self._waiting.discard(event)
+        async with self._reads.begin() as connection:
+            return await _last_change(connection)
 
     # Uploads
 
@@ -348,38 +300,61 @@ class Room:
 
     async def upload(self, ref: str) -> dict[str, Any]:
         """Raises Rejected for one we do not know."""
-        async with self._engine.begin() as connection:
+        async with self._reads.begin() as connection:
             row = (await connection.execute(select(uploads).where(uploads.c.ref == ref))).mappings().first()
         if row is None:
             raise Rejected("room.no_upload")
         return dict(row)
 
     def _wake(self) -> None:
-        for event in self._waiting:
-            event.set()
-
-    async def _visible(self, person: str) -> list[Any]:
-        seen = [one["id"] for one in await self.channels_of(person)]
-        return [messages.c.channel.in_(seen), *_seen_by(person)]
-
-    async def _read(self, query: Any) -> list[Message]:
-        async with self._engine.begin() as connection:
-            rows = (await connection.execute(query)).mappings().all()
-            marked = select(marks).where(marks.c.message.in_([row["id"] for row in rows]))
-            found = (await connection.execute(marked)).mappings().all() if rows else []
-        by_message: dict[int, dict[str, list[str]]] = {}
-        for one in found:
-            by_message.setdefault(one["message"], {}).setdefault(one["emoji"], []).append(one["person"])
-        names = [name for name in Message.__dataclass_fields__ if name != "marks"]
-        return [Message(**{name: row[name] for name in names}, marks=by_message.get(row["id"], {})) for row in rows]
+        self.commits += 1
+        self.changed.set()
 
 
-def _seen_by(person: str) -> tuple[Any]:
-    return (or_(messages.c.only_for.in_(["", person]), messages.c.author == person),)
+def _seen_by(person: str) -> ColumnElement[bool]:
+    return or_(messages.c.only_for.in_(["", person]), messages.c.author == person)
+
+
+def _channels_of(person: str) -> Select[Any]:
+    """The open channels, and where they speak with Easel alone."""
+    return select(channels.c.id).where(channels.c.only_for.in_(["", person]))
+
+
+def _visible(person: str) -> tuple[ColumnElement[bool], ...]:
+    return messages.c.channel.in_(_channels_of(person)), _seen_by(person)
+
+
+async def _since(connection: AsyncConnection, after: int, last: int, *conditions: ColumnElement[bool]) -> News:
+    """What changed since then, oldest change first; all up to ``last`` when it goes at a time."""
+    query = select(messages).where(messages.c.change > after, *conditions).order_by(messages.c.change)
+    changed = await _messages(connection, query.limit(AT_A_TIME))
+    return News(change=changed[-1].change if len(changed) == AT_A_TIME else last, messages=changed)
+
+
+async def _messages(connection: AsyncConnection, query: Select[Any]) -> list[Message]:
+    """The messages with their marks."""
+    rows = (await connection.execute(query)).mappings().all()
+    numbers = [row["id"] for row in rows]
+    marked = select(marks).where(marks.c.message.in_(numbers))
+    signs = (await connection.execute(marked)).mappings().all() if rows else []
+    by_message: dict[int, dict[str, list[str]]] = {number: {} for number in numbers}
+    for sign in signs:
+        by_message[sign["message"]].setdefault(sign["emoji"], []).append(sign["person"])
+    names = [name for name in Message.__dataclass_fields__ if name != "marks"]
+    return [Message(**{name: row[name] for name in names}, marks=by_message[row["id"]]) for row in rows]
+
+
+async def _last_change(connection: AsyncConnection) -> int:
+    return int((await connection.execute(select(func.max(messages.c.change)))).scalar() or 0)
 
 
 async def _next_change(connection: AsyncConnection) -> int:
-    return int((await connection.execute(select(func.max(messages.c.change)))).scalar() or 0) + 1
+    return await _last_change(connection) + 1
+
+
+async def _members(connection: AsyncConnection) -> list[Member]:
+    rows = (await connection.execute(select(people).order_by(people.c.name))).mappings()
+    return [Member(id=row["id"], name=row["name"], admin=row["admin"]) for row in rows]
 
 
 async def _member(connection: AsyncConnection, person: str) -> Member:

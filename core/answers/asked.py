@@ -1,7 +1,6 @@
 """A request that is understood: answered at once, or ready to be taken as a job."""
 
 from collections.abc import Awaitable, Callable, Mapping
-from typing import Any
 
 from core import grammar
 from core.answers import jobs, looking, moving, painting, settings, together
@@ -11,7 +10,7 @@ from core.flow.tools import Tools
 from core.forms import Form
 from core.messages import say
 from core.speech import Post
-from core.types import Action, Request, from_json, to_json
+from core.types import Action, Request
 
 Answering = Callable[[Tools, Request], Awaitable[Post | None]]
 AT_ONCE: Mapping[Action, Answering] = {
@@ -63,16 +62,15 @@ def lacks_mask(request: Request) -> bool:
     return grammar.parse(request.text, request.given).options.mask is None
 
 
-async def answer(tools: Tools, given: dict[str, Any]) -> dict[str, Any] | None:
-    """Answer in the chat what can be answered at once; else the request to take as a job, as JSON."""
-    request = from_json(Request, given)
+async def answer(tools: Tools, request: Request) -> Request | None:
+    """Answer in the chat what can be answered at once; else the request to take as a job."""
     try:
         found = await asked(tools, request)
     except EaselError as error:
         await asking.refuse(tools, request, error)
         return None
     if isinstance(found, Request):
-        return to_json(found)  # type: ignore[no-any-return]
+        return found
     if isinstance(found, Form):
         await asking.ask(tools, request, found)
     elif found is not None:
@@ -80,8 +78,7 @@ async def answer(tools: Tools, given: dict[str, Any]) -> dict[str, Any] | None:
     return None
 
 
-async def taken(tools: Tools, given: dict[str, Any]) -> None:
+async def taken(tools: Tools, request: Request) -> None:
     """A region's draft is used once its job is taken."""
-    request = from_json(Request, given)
     if request.target:
         await tools.together.use_draft(request.place.tenant, request.target)

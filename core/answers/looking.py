@@ -1,18 +1,18 @@
 """Looking: history, compare, show, info, usage, budget, help."""
 
+from contextlib import suppress
 from datetime import timedelta
 
 from core import budgets, posts, reports, sessions
 from core.answers.common import current, named
-from core.errors import Rejected
+from core.errors import NotFound, Rejected
 from core.flow import status, take
 from core.flow.tools import Tools
-from core.pictures import drawn, intake, recipes
+from core.pictures import drawn, intake, layout, recipes
 from core.signed_links import Purpose
 from core.speech import Post
 from core.types import Head, Request, Step
 
-TREE_THUMBNAIL = 256
 LINK_LIFE = timedelta(days=7)
 RECENT = 6
 """Pictures on a home tab."""
@@ -25,11 +25,17 @@ async def history(tools: Tools, request: Request) -> Post:
     if not made:
         raise Rejected("refuse.no_session")
     head = await take.head_of(tools, request, session)
-    nodes = [await _node(tools, step, head, session, request.locale) for step in made]
-    picture = await tools.pool.run(drawn.tree, nodes)
+    nodes = [_node(step, head, session, request.locale) for step in made]
+    page = await tools.pool.run(layout.lay_out, nodes)
+    shown = {spot.node.id for spot in page.spots}
+    thumbnails = {step.id: await _thumbnail(tools, step, head) for step in made if step.id in shown}
+    foreign = sum(step.session != session for step in made)
+    count = foreign + await tools.store.count_made(request.place.tenant, session)
+    note = reports.newest(len(shown), count, request.locale)
+    picture = await tools.pool.run(drawn.tree, page, thumbnails, note)
     claims = {"t": request.place.tenant, "s": session}
     url = tools.links.url(Purpose.HISTORY, claims, tools.clock.now() + LINK_LIFE)
-    return reports.history(made, picture, url, request.locale)
+    return reports.history(made, picture, len(shown), note, url, request.locale)
 
 
 async def made_in(tools: Tools, tenant: str, session: str) -> list[Step]:
@@ -41,19 +47,34 @@ async def made_in(tools: Tools, tenant: str, session: str) -> list[Step]:
     return [step for step in above + steps if step.outputs and not step.deleted]
 
 
-async def _node(tools: Tools, step: Step, head: Head | None, session: str, locale: str) -> drawn.Node:
-    index = head.index if head and head.step == step.id else 0
-    data = await tools.blobs.read(step.tenant, step.outputs[index].key)
-    thumbnail = await tools.pool.run(drawn.thumbnail, data, TREE_THUMBNAIL)
+def _node(step: Step, head: Head | None, session: str, locale: str) -> layout.Node:
     label, caption = reports.node(step, foreign=step.session != session, locale=locale)
-    return drawn.Node(
+    return layout.Node(
         id=step.id,
         label=label,
         caption=caption,
         parent=step.parent,
-        thumbnail=thumbnail,
         is_head=head is not None and head.step == step.id,
     )
+
+
+async def _thumbnail(tools: Tools, step: Step, head: Head | None) -> bytes:
+    """Of the step's picture: the one kept, else a new one, which is kept.
+
+    It is made here and not when the picture comes: that would slow every delivery for the few
+    histories that are looked at.
+    """
+    index = head.index if head and head.step == step.id else 0
+    picture = step.outputs[index]
+    if picture.thumbnail:
+        with suppress(NotFound):
+            return await tools.blobs.read(step.tenant, picture.thumbnail)
+    data = await tools.blobs.read(step.tenant, picture.key)
+    thumbnail = await tools.pool.run(drawn.thumbnail, data)
+    key = await tools.blobs.keep(step.tenant, thumbnail)
+    if not await tools.store.keep_thumbnail(step.tenant, picture.key, key):
+        await tools.blobs.delete(step.tenant, key)
+    return thumbnail
 
 
 async def compare(tools: Tools, request: Request) -> Post:

@@ -92,7 +92,8 @@ async def delete(tools: Tools, request: Request) -> Post:
         raise Rejected("refuse.still_running", version=step.number)
     for key in await tools.together.delete(step.tenant, step.id, tools.clock.now()):
         await tools.blobs.delete(step.tenant, key)
-    await tools.together.forget_outputs(step.tenant, step.id)
+    for key in await tools.together.forget_outputs(step.tenant, step.id):
+        await tools.blobs.delete(step.tenant, key)
     for sent in await tools.store.messages_of(step):
         await _show(tools, step.tenant, step.id, sent)
     return posts.note("status.you_deleted", request.locale, version=step.number)

@@ -1,6 +1,6 @@
 """finish: download, verify and keep the pictures by hash, settle the money, post the result."""
 
-from typing import Any
+from collections.abc import Mapping
 
 from core import sessions
 from core.catalog import Choice
@@ -10,42 +10,42 @@ from core.flow.generate import work_of
 from core.flow.tools import Tools, fail, tell_end
 from core.log import log
 from core.pictures import intake, recipes
-from core.types import Money, Outcome, Picture, Step, StepState, Task, from_json
+from core.types import Money, Outcome, Picture, Step, StepState, Task
 
 DOWNLOAD_TRIES = 6
 
 
-async def keep(tools: Tools, tenant: str, step_id: str, given: dict[str, Any]) -> None:
-    """Make the pictures ours and settle the money; a failed download never makes a new, billed, submit."""
+async def keep(tools: Tools, tenant: str, step_id: str, outcome: Outcome) -> Step | None:
+    """Make the pictures ours and settle the money; a failed download never makes a new, billed, submit.
+
+    The step with its pictures, None when it has ended without.
+    """
     step = await tools.store.step(tenant, step_id)
     if step.state is not StepState.RUNNING:
-        return
-    outcome = from_json(Outcome, given)
+        return step if step.state is StepState.MADE else None
     try:
         outputs = await _download_all(tools, step, outcome)
     except ProviderError as error:
         charged = "yes" if outcome.billed else "no"
         await fail(tools, step, error, charged=charged, cost=_cost(tools, step, outcome))
-        return
+        return None
     cost = _cost(tools, step, outcome)
     if (await tools.store.step(tenant, step_id)).cancel_requested:
         await _drop(tools, step, outputs, cost, outcome)
-        return
+        return None
     failpoint("keep.before_commit")
-    await tools.store.keep(step, outputs, cost, outcome.seconds, tools.clock.now(), partial=_missing(outcome))
+    made = await tools.store.keep(step, outputs, cost, outcome.seconds, tools.clock.now(), partial=_missing(outcome))
     failpoint("keep.after_commit")
+    return made
 
 
-async def deliver(tools: Tools, tenant: str, step_id: str) -> None:
+async def deliver(tools: Tools, step: Step) -> None:
     """The status message becomes the result."""
-    step = await tools.store.step(tenant, step_id)
-    if step.state is not StepState.MADE:
-        return
     failpoint("deliver.before_post")
     await tell_end(tools, step)
     failpoint("deliver.after_post")
-    await tools.store.finish(tenant, step_id)
-    log.info("delivered", step=step_id, seconds=step.seconds)
+    await tools.store.finish(step.tenant, step.id)
+    log.info("delivered", step=step.id, seconds=step.seconds)
     failpoint("deliver.after_commit")
 
 
@@ -70,10 +70,9 @@ async def _download(tools: Tools, step: Step, outcome: Outcome, position: int) -
     data = await _fetch(tools, step, outcome, position)
     failpoint("keep.after_download")
     try:
-        facts = await tools.pool.run(intake.check_result, data)
+        data, facts = await tools.pool.run(_checked, data, sessions.recipe(step, position))
     except Rejected as error:
         raise Refused("provider.not_a_picture", request_id=outcome.request_id) from error
-    data = await tools.pool.run(recipes.write_recipe, data, sessions.recipe(step, position))
     key = await tools.blobs.keep(step.tenant, data)
     failpoint("keep.after_blob")
     return Picture(
@@ -85,6 +84,12 @@ async def _download(tools: Tools, step: Step, outcome: Outcome, position: int) -
         url=[one.url for one in outcome.made if one.url][position],
         url_expires=outcome.expires,
     )
+
+
+def _checked(data: bytes, recipe: Mapping[str, str]) -> tuple[bytes, intake.Facts]:
+    """A whole picture, with its recipe. Raises Rejected."""
+    facts = intake.check_result(data)
+    return recipes.write_recipe(data, recipe), facts
 
 
 async def _fetch(tools: Tools, step: Step, outcome: Outcome, position: int) -> bytes:

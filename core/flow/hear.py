@@ -1,22 +1,20 @@
 """hear: what a platform delivered, understood: who said it, in which language, of which picture, and what it asks."""
 
 from dataclasses import replace
-from typing import Any
 
 from core import actions, grammar
 from core.catalog import PROMPT_OPTIONAL
 from core.errors import EaselError, NotFound, Rejected
 from core.flow import asking, take
 from core.flow.tools import Tools
-from core.types import Action, Request, from_json, to_json
+from core.types import Action, Request
 
 COMMANDS = ("draw", "edit", "wanx", "easel")
 COUNTED = frozenset({Action.VOTE, Action.UNVOTE, Action.FAVOURITE, Action.UNFAVOURITE})
 
 
-async def understand(tools: Tools, given: dict[str, Any]) -> dict[str, Any] | None:
-    """The request with everything its answer needs, as JSON; None when it asks nothing of us, or was refused."""
-    told = from_json(Request, given)
+async def understand(tools: Tools, told: Request) -> Request | None:
+    """The request with everything its answer needs; None when it asks nothing of us, or was refused."""
     if not await _may_be_for_us(tools, told):
         return None
     try:
@@ -28,7 +26,7 @@ async def understand(tools: Tools, given: dict[str, Any]) -> dict[str, Any] | No
     except EaselError as error:
         await asking.refuse(tools, told, error)
         return None
-    return None if meant is None else to_json(await _fixed(tools, meant))
+    return None if meant is None else await _fixed(tools, meant)
 
 
 async def _may_be_for_us(tools: Tools, request: Request) -> bool:

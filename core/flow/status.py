@@ -1,7 +1,6 @@
 """The status line of every job at work: place in line, an honest estimate, progress. Never over a result."""
 
 import asyncio
-from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from statistics import median
@@ -10,7 +9,7 @@ from core import posts
 from core.errors import DeliveryError, NotFound
 from core.flow.tools import Tools
 from core.log import log
-from core.speech import Post
+from core.speech import Post, Sent
 from core.types import Step, StepState
 
 SHOWN = 200
@@ -26,44 +25,42 @@ async def parent_of(tools: Tools, step: Step) -> Step | None:
 
 async def working(tools: Tools, step: Step) -> Post:
     """What to say of a step not yet made."""
-    queue = await look_at(tools, step.account, step.model)
-    return await _post(tools, step, queue)
+    pace = await pace_of(tools, step.account, step.model)
+    return await _post(tools, step, await tools.store.place_in_line(step), pace)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Queue:
-    """A model's line at one moment: position from 0 by tenant and id, seconds a step takes, how many at a time."""
+class Pace:
+    """How long a model takes for a step, and for how many at a time; None: for all at once."""
 
-    positions: Mapping[tuple[str, str], int]
     typical: float
-    slots: int
+    slots: int | None
 
 
-async def look_at(tools: Tools, account: str, model: str) -> Queue:
-    """The line now; the seconds are the median of what was measured lately, else what the catalogue expects."""
+async def pace_of(tools: Tools, account: str, model: str) -> Pace:
+    """The seconds are the median of what was measured lately, else what the catalogue expects."""
     known = tools.catalog.model(model)
-    line = await tools.store.in_line(account, model)
     measured = await tools.store.durations(account, model, MANY)
-    return Queue(
-        positions={one: at for at, one in enumerate(line)},
+    return Pace(
         typical=median(measured) if measured else known.typical_seconds,
-        slots=known.running_limit or len(line) + 1,
+        slots=known.running_limit,
     )
 
 
-async def _post(tools: Tools, step: Step, queue: Queue) -> Post:
+async def _post(tools: Tools, step: Step, position: int, pace: Pace) -> Post:
     parent = await parent_of(tools, step)
     if step.state is StepState.RUNNING and step.submitted:
         elapsed = (tools.clock.now() - step.submitted).total_seconds()
-        return posts.running(step, parent, elapsed, queue.typical)
-    position = queue.positions.get((step.tenant, step.id), len(queue.positions))
-    return posts.queued(step, parent, position + 1, queue.typical * (position // queue.slots + 1))
+        return posts.running(step, parent, elapsed, pace.typical)
+    rounds = position // pace.slots + 1 if pace.slots else 1
+    return posts.queued(step, parent, position + 1, pace.typical * rounds)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Told:
     """What a job's message was last made to say, in which state, and when."""
 
+    sent: Sent
     post: Post
     state: StepState
     at: datetime
@@ -78,11 +75,12 @@ async def keep_current(tools: Tools) -> None:
     while True:
         tools.moved.clear()
         try:
-            await _round(tools, told)
+            is_idle = not await _round(tools, told)
         except Exception:
             # Progress is a courtesy: whatever is wrong with it, the next round tries again.
             log.exception("status_broke")
-        await _pause(tools)
+            is_idle = False
+        await (tools.moved.wait() if is_idle else _pause(tools))
 
 
 async def _pause(tools: Tools) -> None:
@@ -96,19 +94,24 @@ async def _pause(tools: Tools) -> None:
             one.cancel()
 
 
-async def _round(tools: Tools, told: dict[str, Told]) -> None:
-    """Those served next; who waits far behind hears of it when the line has moved on."""
+async def _round(tools: Tools, told: dict[str, Told]) -> bool:
+    """Those served next; who waits far behind hears of it when the line has moved on. Was there any?"""
     at_work = [step for step in await tools.store.unfinished(SHOWN) if step.state is not StepState.MADE]
-    names = {(step.account, step.model) for step in at_work}
-    queues = {name: await look_at(tools, *name) for name in names}
+    queues = {(step.account, step.model) for step in at_work}
+    paces = {queue: await pace_of(tools, *queue) for queue in queues}
+    lines = {queue: await tools.store.line(*queue, SHOWN) for queue in queues}
+    positions = {job: at for line in lines.values() for at, job in enumerate(line)}
     for step in at_work:
         if not _is_due(tools, step, told.get(step.id)):
             continue
-        post = await _post(tools, step, queues[step.account, step.model])
+        queue = (step.account, step.model)
+        position = positions.get((step.tenant, step.id), len(lines[queue]))
+        post = await _post(tools, step, position, paces[queue])
         if step.id not in told or told[step.id].post != post:
             await _refresh(tools, step, post, told)
     for gone in set(told) - {step.id for step in at_work}:
         del told[gone]
+    return bool(at_work)
 
 
 def _is_due(tools: Tools, step: Step, last: Told | None) -> bool:
@@ -119,12 +122,13 @@ def _is_due(tools: Tools, step: Step, last: Told | None) -> bool:
 
 
 async def _refresh(tools: Tools, step: Step, post: Post, told: dict[str, Told]) -> None:
+    last = told.get(step.id)
     async with tools.telling_lock(step):
-        sent = await tools.store.message_of(step)
+        sent = last.sent if last else await tools.store.message_of(step)
         fresh = await tools.store.step(step.tenant, step.id)
         if sent is None or fresh.state is StepState.MADE or fresh.state.is_final:
             return
-        told[step.id] = Told(post=post, state=step.state, at=tools.clock.now())
+        told[step.id] = Told(sent=sent, post=post, state=step.state, at=tools.clock.now())
         try:
             async with asyncio.timeout(10):
                 await tools.chat(step).update(sent, post)

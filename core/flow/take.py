@@ -1,10 +1,9 @@
 """take: fetch the attached pictures and make them ours, begin the step, say what will happen."""
 
 from collections.abc import AsyncIterator, Sequence
-from dataclasses import replace
-from typing import Any
+from dataclasses import dataclass, replace
 
-from core import budgets, grammar, posts, preferences, sessions
+from core import budgets, grammar, preferences, sessions
 from core.catalog import UPSCALE_FACTOR, Model, sides_for
 from core.errors import EaselError, NotFound, Rejected
 from core.failpoints import failpoint
@@ -21,23 +20,51 @@ from core.types import (
     Size,
     Step,
     StepState,
-    from_json,
-    to_json,
 )
 
 
-async def collect(tools: Tools, given: dict[str, Any]) -> dict[str, Any]:
-    """Fetch, check, turn upright, strip and keep what was attached: its pictures as JSON, or why not."""
-    request = from_json(Request, given)
-    failpoint("collect.before")
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Collected:
+    """What was attached, as we keep it: pictures, the mask's blob as it came, and notes about the pictures."""
+
+    pictures: tuple[Picture, ...] = ()
+    mask: str | None = None
+    notes: tuple[str, ...] = ()
+
+
+async def prepare(tools: Tools, request: Request) -> Step | None:
+    """The step of a request, begun and announced; None when it was refused, and its person told why."""
+    step = await _begun(tools, request)
+    if step is None:
+        try:
+            step = await _begin(tools, request, await _collect(tools, request))
+        except EaselError as error:
+            if error.key != "refuse.no_picture" or not await _asked_for_picture(tools, request):
+                await asking.refuse(tools, request, error)
+    if step is not None:
+        await announce(tools, step)
+    return step
+
+
+async def _begun(tools: Tools, request: Request) -> Step | None:
+    """The step, when an earlier try has begun it already."""
     try:
-        taken = [await _take(tools, request, one) for one in request.attachments]
-        mask = await _keep_raw(tools, request, request.mask) if request.mask else None
-    except EaselError as error:
-        return {"refused": {"key": error.key, "params": posts.plain(error.params)}}
+        return await tools.store.step(request.place.tenant, sessions.step_id(request))
+    except NotFound:
+        return None
+
+
+async def _collect(tools: Tools, request: Request) -> Collected:
+    """Fetch, check, turn upright, strip and keep what was attached. Raises Rejected, NotFound or DeliveryError."""
+    failpoint("collect.before")
+    taken = [await _take(tools, request, attachment) for attachment in request.attachments]
+    mask = await _keep_raw(tools, request, request.mask) if request.mask else None
     failpoint("collect.after_blob")
-    notes = sorted({note for _, notes in taken for note in notes})
-    return {"pictures": [to_json(picture) for picture, _ in taken], "mask": mask, "notes": notes}
+    return Collected(
+        pictures=tuple(picture for picture, _ in taken),
+        mask=mask,
+        notes=tuple(sorted({note for _, notes in taken for note in notes})),
+    )
 
 
 async def _take(tools: Tools, request: Request, attachment: Attachment) -> tuple[Picture, tuple[str, ...]]:
@@ -88,32 +115,17 @@ async def fetch(tools: Tools, request: Request, attachment: Attachment) -> bytes
     return b"".join([chunk async for chunk in chunks])
 
 
-async def begin(tools: Tools, given: dict[str, Any], collected: dict[str, Any]) -> dict[str, Any] | None:
-    """Session, step and held money in one transaction; None when it was refused, and its person told why."""
-    request = from_json(Request, given)
-    try:
-        if "refused" in collected:
-            raise Rejected(collected["refused"]["key"], **collected["refused"]["params"])
-        if _lacks_mask(request, collected):
-            await _ask_for_mask(tools, request, collected)
-            return None
-        settings = await tools.store.settings(request.place.tenant)
-        step = await _plan(tools, request, collected, preferences.of(settings, request.place.channel))
-        caps = budgets.caps(settings)
-        failpoint("begin.before_commit")
-        begun = await tools.store.begin(step, caps, tools.clock.now())
-    except EaselError as error:
-        if error.key != "refuse.no_picture" or not await _asked_for_picture(tools, request):
-            await asking.refuse(tools, request, error)
+async def _begin(tools: Tools, request: Request, collected: Collected) -> Step | None:
+    """Session, step and held money in one transaction; None when the mask must be asked for first."""
+    if _lacks_mask(request, collected):
+        await _ask_for_mask(tools, request, collected)
         return None
+    settings = await tools.store.settings(request.place.tenant)
+    step = await _plan(tools, request, collected, preferences.of(settings, request.place.channel))
+    failpoint("begin.before_commit")
+    begun = await tools.store.begin(step, budgets.caps(settings), tools.clock.now())
     failpoint("begin.after_commit")
-    return {
-        "tenant": begun.tenant,
-        "step": begun.id,
-        "model": begun.model,
-        "account": begun.account,
-        "priority": begun.priority,
-    }
+    return begun
 
 
 async def _asked_for_picture(tools: Tools, request: Request) -> bool:
@@ -121,21 +133,20 @@ async def _asked_for_picture(tools: Tools, request: Request) -> bool:
     return await tools.chats[request.place.platform].ask(asking.form_for(tools, request), request)
 
 
-def _lacks_mask(request: Request, collected: dict[str, Any]) -> bool:
-    if request.action is not Action.INPAINT or collected["mask"] is not None:
+def _lacks_mask(request: Request, collected: Collected) -> bool:
+    if request.action is not Action.INPAINT or collected.mask is not None:
         return False
     return grammar.parse(request.text, request.given).options.mask is None
 
 
-async def _ask_for_mask(tools: Tools, request: Request, collected: dict[str, Any]) -> None:
+async def _ask_for_mask(tools: Tools, request: Request, collected: Collected) -> None:
     """The picture came along, so the painter and the regions work on what we keep of it."""
-    pictures = tuple(Attachment(key=one["key"]) for one in collected["pictures"])
+    pictures = tuple(Attachment(key=picture.key) for picture in collected.pictures)
     await asking.say_once(tools, request, await asking.offer_mask(tools, replace(request, attachments=pictures)))
 
 
-async def give_up(tools: Tools, given: dict[str, Any]) -> None:
+async def give_up(tools: Tools, request: Request) -> None:
     """A mistake of ours on the way in: say so with a reference, whether the step was begun or not."""
-    request = from_json(Request, given)
     job = sessions.step_id(request)
     broken = EaselError("status.broken", reference=job)
     try:
@@ -146,14 +157,13 @@ async def give_up(tools: Tools, given: dict[str, Any]) -> None:
     await fail(tools, step, broken)
 
 
-async def announce(tools: Tools, tenant: str, step_id: str) -> None:
+async def announce(tools: Tools, step: Step) -> None:
     """The one status message of the job."""
-    step = await tools.store.step(tenant, step_id)
-    if step.state.is_final:
+    if step.state is not StepState.QUEUED or await tools.store.message_of(step) is not None:
         return
     failpoint("announce.before_post")
     working = await status.working(tools, step)
-    await insist(tools, step.id, lambda: say(tools, step, working))
+    await insist(tools, step.id, lambda: say(tools, step, working, only_while=StepState.QUEUED))
     failpoint("announce.after_post")
 
 
@@ -204,10 +214,10 @@ async def head_of(tools: Tools, request: Request, session: str) -> Head | None:
     return Head(step=root.id, index=root.chosen or 0) if root.outputs else None
 
 
-async def _plan(tools: Tools, request: Request, collected: dict[str, Any], wanted: preferences.Preferences) -> Step:
+async def _plan(tools: Tools, request: Request, collected: Collected, wanted: preferences.Preferences) -> Step:
     parsed = grammar.parse(request.text, request.given)
     preferences.check(wanted, request.action, request.person.id)
-    attached = [from_json(Picture, one) for one in collected["pictures"]]
+    attached = list(collected.pictures)
     target = await seen(tools, request, request.target) if request.target else None
     if sessions.same_again(request.action):
         return await _plan_again(tools, request, target)
@@ -225,8 +235,8 @@ async def _plan(tools: Tools, request: Request, collected: dict[str, Any], wante
         parent=parent,
         index=index,
         inputs=inputs,
-        mask=collected["mask"],
-        notes=tuple(collected["notes"]),
+        mask=collected.mask,
+        notes=collected.notes,
     )
 
 
@@ -276,9 +286,7 @@ async def _plan_again(tools: Tools, request: Request, target: Step | None) -> St
 
 async def chain_of(tools: Tools, target: Step) -> tuple[Step, list[Step]]:
     """The root a step descends from, and the edits since, oldest first (the root's own when it edited an upload)."""
-    chain = [target]
-    while chain[0].parent is not None:
-        chain.insert(0, await tools.store.step(target.tenant, chain[0].parent))
+    chain = await tools.store.chain(target.tenant, target.id)
     return chain[0], chain if chain[0].inputs else chain[1:]
 
 

@@ -39,7 +39,6 @@ class Tools:
     links: Links
     settle: float = 2.0
     back_off: float = 1.0
-    on_throttled: Callable[[str, str], Awaitable[None]] | None = None
     moved: asyncio.Event = field(default_factory=asyncio.Event)
     submitting: dict[tuple[str, str], asyncio.Lock] = field(default_factory=dict)
     telling: "WeakValueDictionary[str, asyncio.Lock]" = field(default_factory=WeakValueDictionary)
@@ -69,10 +68,15 @@ async def status_message(tools: Tools, step: Step) -> Sent | None:
     return await tools.chat(step).find(step.place, step.id)
 
 
-async def say(tools: Tools, step: Step, post: Post) -> None:
-    """Turn the status message into this; post it if there is none. Never twice."""
+async def say(tools: Tools, step: Step, post: Post, *, only_while: StepState | None = None) -> None:
+    """Turn the status message into this; post it if there is none. Never twice.
+
+    ``only_while`` the step is in that state: what became of it meanwhile has been said already.
+    """
     chat = tools.chat(step)
     async with tools.telling_lock(step):
+        if only_while is not None and (await tools.store.step(step.tenant, step.id)).state is not only_while:
+            return
         sent = await status_message(tools, step)
         if sent is None:
             sent = await chat.post(step.place, post, to=step.person, reply=step.reply)
@@ -112,6 +116,8 @@ async def tell_end(tools: Tools, step: Step) -> None:
     """Show how a step ended, in its place, else to its person alone. History has it where neither is possible."""
     if not await insist(tools, step.id, lambda: say(tools, step, posts.ended(step))):
         await insist(tools, step.id, lambda: _say_alone(tools, step))
+    if step.state.is_final:
+        await tools.store.mark_told(step.tenant, step.id)
 
 
 async def insist(tools: Tools, job: str, attempt: Callable[[], Awaitable[None]]) -> bool:

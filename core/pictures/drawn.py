@@ -1,23 +1,20 @@
 """Pictures we draw ourselves, with Pillow: the tree of a history, before and after, thumbnails."""
 
 import io
-from collections.abc import Sequence
-from dataclasses import dataclass, field
+import math
+from collections.abc import Mapping, Sequence
 from functools import cache
 from pathlib import Path
 
 import pyvips
-from PIL import Image, ImageDraw, ImageFont
+from PIL import Image, ImageColor, ImageDraw, ImageFont
 
 from core.messages import clip
+from core.pictures import layout
+from core.pictures.layout import Page, Spot
 
 PAPER, INK, FAINT, LINE, ACCENT = "#faf8f4", "#2b2a28", "#8a857c", "#cfc9bd", "#d9622b"
-THUMB, GAP_X, GAP_Y, TEXT, MARGIN = 176, 40, 62, 44, 40
 MAX_SIDE = 4096
-MAX_WIDTH = 100_000
-"""Of a picture made so high: none."""
-CAPTION = 26
-"""Characters under a thumbnail."""
 FONTS = (
     "/usr/share/fonts/opentype/noto/NotoSansCJK-Regular.ttc",
     "/usr/share/fonts/truetype/wqy/wqy-microhei.ttc",
@@ -28,68 +25,49 @@ FONTS = (
 Font = ImageFont.FreeTypeFont | ImageFont.ImageFont
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Node:
-    """A picture in the tree: ``thumbnail`` encoded, any size."""
-
-    id: str
-    label: str
-    caption: str
-    parent: str | None
-    thumbnail: bytes
-    is_head: bool = False
-
-
-@dataclass(slots=True)
-class _Spot:
-    """Where a node goes: column (depth) and row."""
-
-    node: Node
-    column: int
-    row: float = 0.0
-    children: list["_Spot"] = field(default_factory=list)
-
-
-def thumbnail(data: bytes, side: int) -> bytes:
-    """PNG, no side longer than ``side`` pixels."""
-    encoded: bytes = pyvips.Image.thumbnail_buffer(data, side, height=side, size="down").pngsave_buffer(keep="none")
+def thumbnail(data: bytes) -> bytes:
+    """JPEG of the middle of a picture, as large as it ever stands in a tree."""
+    side = layout.SIDE
+    small = pyvips.Image.thumbnail_buffer(data, side, height=side, crop="centre", no_rotate=True)
+    if small.hasalpha():
+        small = small.flatten(background=ImageColor.getrgb(PAPER)[: small.bands - 1])
+    encoded: bytes = small.jpegsave_buffer(Q=88, keep="none")
     return encoded
 
 
-def tree(nodes: Sequence[Node]) -> bytes:
-    """PNG of the history from left to right: each picture joined to the one it came from, the head marked."""
-    roots = _planted(nodes)
-    rows = 0.0
-    for root in roots:
-        rows = _laid_out(root, rows)
-    spots = [spot for root in roots for spot in _walk(root)]
-    columns = max(spot.column for spot in spots) + 1
-    width = 2 * MARGIN + columns * (THUMB + GAP_X) - GAP_X
-    height = round(2 * MARGIN + rows * (THUMB + GAP_Y) - GAP_Y + TEXT)
-    canvas = Image.new("RGB", (width, height), PAPER)
+def tree(page: Page, thumbnails: Mapping[str, bytes], note: str = "") -> bytes:
+    """PNG of the history: each picture joined to the one it came from, the head marked.
+
+    The note stands above. ``thumbnails`` by the ids of the nodes, encoded.
+    """
+    canvas = Image.new("RGB", page.size, PAPER)
     draw = ImageDraw.Draw(canvas)
-    for spot in spots:
-        for child in spot.children:
-            _join(draw, _corner(spot), _corner(child))
-    for spot in spots:
-        _place(canvas, draw, spot)
-    canvas.thumbnail((MAX_SIDE, MAX_SIDE), Image.Resampling.LANCZOS)
+    for spot in page.spots:
+        _join(draw, page, spot)
+    mask = _rounded(page.side)
+    for spot in page.spots:
+        _place(canvas, page, spot, thumbnails[spot.node.id], mask)
+    _write(draw, (layout.MARGIN, 12), note, FAINT, 16)
     return _png(canvas)
 
 
 def compare(before: bytes, after: bytes, labels: tuple[str, str]) -> bytes:
     """PNG of both at equal height side by side, the labels above."""
-    height = 768
-    pair = [_scaled(data, MAX_WIDTH, height, "both") for data in (before, after)]
+    ratios = [width / height for width, height in map(_size, (before, after))]
+    height = min(768, int((MAX_SIDE - 3 * 24) / sum(ratios)))
+    pair = [
+        _shrunk(data, max(1, round(ratio * height)), height)
+        for data, ratio in zip((before, after), ratios, strict=True)
+    ]
     top = 64
-    canvas = Image.new("RGB", (sum(one.width for one in pair) + 3 * 24, height + top + 24), PAPER)
+    size = (sum(picture.width for picture in pair) + 3 * 24, height + top + 24)
+    canvas = Image.new("RGB", size, PAPER)
     draw = ImageDraw.Draw(canvas)
     x = 24
-    for one, label in zip(pair, labels, strict=True):
-        canvas.paste(one, (x, top), one if one.mode == "RGBA" else None)
+    for picture, label in zip(pair, labels, strict=True):
+        canvas.paste(picture, (x, top), picture)
         _write(draw, (x, 18), label, INK, 28)
-        x += one.width + 24
-    canvas.thumbnail((MAX_SIDE, MAX_SIDE), Image.Resampling.LANCZOS)
+        x += picture.width + 24
     return _png(canvas)
 
 
@@ -118,77 +96,82 @@ def plot(days: Sequence[tuple[str, float]], heading: str) -> bytes:
 
 def flicker(before: bytes, after: bytes) -> bytes:
     """Animated WebP of the two, a second each, no side over 1024 pixels, both at the size of ``after``."""
-    last = _scaled(after, 1024, 1024, "down").convert("RGB")
-    first = _scaled(before, *last.size, "force").convert("RGB")
+    width, height = _size(after)
+    scale = min(1.0, 1024 / max(width, height))
+    size = max(1, round(width * scale)), max(1, round(height * scale))
+    first, last = (_shrunk(data, *size).convert("RGB") for data in (before, after))
     buffer = io.BytesIO()
     first.save(buffer, "WEBP", save_all=True, append_images=[last], duration=1000, loop=0, quality=85, method=0)
     return buffer.getvalue()
 
 
-def _planted(nodes: Sequence[Node]) -> list[_Spot]:
-    known = {node.id: _Spot(node, 0) for node in nodes}
-    roots: list[_Spot] = []
-    for spot in known.values():
-        parent = known.get(spot.node.parent or "")
-        (parent.children if parent else roots).append(spot)
-    return roots
-
-
-def _laid_out(spot: _Spot, row: float, column: int = 0) -> float:
-    """Give every spot of this tree a place from ``row`` down; the next free row."""
-    spot.column = column
-    if not spot.children:
-        spot.row = row
-        return row + 1
+def _join(draw: ImageDraw.ImageDraw, page: Page, spot: Spot) -> None:
+    """Lines to its children; the end of one where it comes from elsewhere, or goes on there."""
+    width = max(2, round(page.side / 44))
+    x, y = page.corner(column=spot.column, row=spot.row)
+    end, middle = page.gap // 3, y + page.side // 2
+    right = x + page.side
+    if spot.origin:
+        draw.line([(x - end, middle), (x, middle)], fill=LINE, width=width)
+    if spot.goes_on:
+        draw.line([(right, middle), (right + end, middle)], fill=LINE, width=width)
     for child in spot.children:
-        row = _laid_out(child, row, column + 1)
-    spot.row = (spot.children[0].row + spot.children[-1].row) / 2
-    return row
+        left, top = page.corner(column=child.column, row=child.row)
+        turn, level = right + page.gap // 2, top + page.side // 2
+        bends = [(right, middle), (turn, middle), (turn, level), (left, level)]
+        draw.line(bends, fill=LINE, width=width, joint="curve")
 
 
-def _walk(spot: _Spot) -> list[_Spot]:
-    return [spot, *(one for child in spot.children for one in _walk(child))]
+def _place(
+    canvas: Image.Image,
+    page: Page,
+    spot: Spot,
+    thumbnail: bytes,
+    mask: Image.Image,
+) -> None:
+    """The picture, its frame, and the words below it."""
+    side, node = page.side, spot.node
+    x, y = page.corner(column=spot.column, row=spot.row)
+    canvas.paste(_opened(thumbnail).resize((side, side)), (x, y), mask)
+    draw = ImageDraw.Draw(canvas)
+    colour, breadth = (ACCENT, max(4, side // 30)) if node.is_head else (LINE, 2)
+    frame = (x - 3, y - 3, x + side + 2, y + side + 2)
+    draw.rounded_rectangle(frame, side // 9, outline=colour, width=breadth)
+    room = side + page.gap - 4
+    label = f"{node.label} ‹ {spot.origin.label}" if spot.origin else node.label
+    size = max(12, side // 10)
+    below = y + side + page.lines // 8
+    _write(draw, (x + 2, below), label, ACCENT if node.is_head else INK, size, room)
+    if side >= layout.READABLE:
+        under = below + round(size * 1.28)
+        _write(draw, (x + 2, under), node.caption, FAINT, max(11, side // 13), room)
 
 
-def _corner(spot: _Spot) -> tuple[int, int]:
-    return MARGIN + spot.column * (THUMB + GAP_X), round(MARGIN + spot.row * (THUMB + GAP_Y))
+def _rounded(side: int) -> Image.Image:
+    mask = Image.new("L", (side, side), 0)
+    draw = ImageDraw.Draw(mask)
+    draw.rounded_rectangle((0, 0, side - 1, side - 1), side // 10, fill=255)
+    return mask
 
 
-def _join(draw: ImageDraw.ImageDraw, parent: tuple[int, int], child: tuple[int, int]) -> None:
-    start = (parent[0] + THUMB, parent[1] + THUMB // 2)
-    end = (child[0], child[1] + THUMB // 2)
-    middle = (start[0] + end[0]) // 2
-    draw.line([start, (middle, start[1]), (middle, end[1]), end], fill=LINE, width=4, joint="curve")
+def _size(data: bytes) -> tuple[int, int]:
+    """Width and height as its header says."""
+    header = pyvips.Image.new_from_buffer(data, "")
+    return header.width, header.height
 
 
-def _place(canvas: Image.Image, draw: ImageDraw.ImageDraw, spot: _Spot) -> None:
-    x, y = _corner(spot)
-    node = spot.node
-    picture = _opened(node.thumbnail)
-    side = min(picture.size)
-    left, top = (picture.width - side) // 2, (picture.height - side) // 2
-    square = picture.crop((left, top, left + side, top + side)).resize((THUMB, THUMB))
-    rounded = Image.new("L", (THUMB, THUMB), 0)
-    ImageDraw.Draw(rounded).rounded_rectangle((0, 0, THUMB - 1, THUMB - 1), 18, fill=255)
-    canvas.paste(square, (x, y), rounded)
-    colour, breadth = (ACCENT, 6) if node.is_head else (LINE, 2)
-    draw.rounded_rectangle((x - 3, y - 3, x + THUMB + 2, y + THUMB + 2), 20, outline=colour, width=breadth)
-    _write(draw, (x + 2, y + THUMB + 8), node.label, ACCENT if node.is_head else INK, 18)
-    caption = clip(node.caption, CAPTION)
-    _write(draw, (x + 2, y + THUMB + 31), caption, FAINT, 13)
+def _shrunk(data: bytes, width: int, height: int) -> Image.Image:
+    """The picture at that size, never held at its own: it shrinks while it is read."""
+    small = pyvips.Image.thumbnail_buffer(data, width, height=height, size="force", no_rotate=True)
+    small = small.colourspace("srgb").cast("uchar")
+    if not small.hasalpha():
+        small = small.addalpha()
+    return Image.frombytes("RGBA", (width, height), small.write_to_memory())
 
 
-def _scaled(data: bytes, width: int, height: int, size: str) -> Image.Image:
-    """Read and scaled in one go by libvips: half the work of opening it whole."""
-    options = {"height": height, "size": size, "no_rotate": True}
-    picture = pyvips.Image.thumbnail_buffer(data, width, **options).colourspace("srgb")
-    mode = "RGBA" if picture.hasalpha() else "RGB"
-    return Image.frombytes(mode, (picture.width, picture.height), picture.write_to_memory())
-
-
-def _opened(data: bytes) -> Image.Image:
-    with Image.open(io.BytesIO(data), formats=("PNG", "JPEG", "WEBP")) as image:
-        return image.convert("RGBA")
+def _opened(thumbnail: bytes) -> Image.Image:
+    with Image.open(io.BytesIO(thumbnail), formats=("JPEG",)) as image:
+        return image.convert("RGB")
 
 
 @cache
@@ -202,18 +185,37 @@ def _plain_font(size: int) -> Font:
     return ImageFont.load_default(size)
 
 
-def _write(draw: ImageDraw.ImageDraw, at: tuple[float, float], text: str, fill: str, size: int) -> None:
-    """In the bundled font; in one of the system's for letters it lacks. Without one they are left out: no boxes."""
+def _write(
+    draw: ImageDraw.ImageDraw,
+    at: tuple[float, float],
+    text: str,
+    fill: str,
+    size: int,
+    room: float = math.inf,
+) -> None:
+    """In the bundled font; in one of the system's for letters it lacks. No boxes.
+
+    Letters that no font here has are left out. What is longer than ``room`` pixels is cut.
+    """
     font: Font | None = _plain_font(size)
     if not all(map(_is_plain, text)):
         font = _cjk_font(size)
     if font is None:
         font, text = _plain_font(size), "".join(filter(_is_plain, text)).strip()
-    draw.text(at, text, fill=fill, font=font)
+    draw.text(at, _cut(text, font, room), fill=fill, font=font)
+
+
+def _cut(text: str, font: Font, room: float) -> str:
+    """As much of it as the room holds, with an ellipsis where it was cut."""
+    shown, limit = text, len(text)
+    while limit and (length := font.getlength(shown)) > room:
+        limit = min(limit - 1, int(limit * room / length))
+        shown = clip(text, limit)
+    return shown
 
 
 def _is_plain(letter: str) -> bool:
-    return ord(letter) < 0x250 or letter in "…–—×‘’“”"
+    return ord(letter) < 0x250 or letter in "…–—×‘’“”‹"
 
 
 def _png(canvas: Image.Image) -> bytes:

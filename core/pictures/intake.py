@@ -28,6 +28,8 @@ JPEG_QUALITY = 95
 ASKED_FORMATS = "PNG, JPEG, WebP"
 
 pyvips.cache_set_max(0)
+# Two pictures are worked on at a time (core.pictures.pool); a picture needs no threads of its own beside.
+pyvips.concurrency_set(1)
 # No loader but those of the formats we take, whatever a file pretends to be.
 pyvips.operation_block_set("VipsForeignLoad", True)
 for _name in ("Jpeg", "Png", "Webp", "Nsgif", "Tiff"):

@@ -17,6 +17,10 @@ class BlockingEngine:
         self._engine = engine
         self.dialect = engine.dialect
 
+    def execution_options(self, **options: Any) -> "BlockingEngine":
+        """The same, with other options."""
+        return BlockingEngine(self._engine.execution_options(**options))
+
     @asynccontextmanager
     async def begin(self) -> AsyncIterator["BlockingConnection"]:
         """A transaction."""

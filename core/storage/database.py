@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, cast
 from sqlalchemy import Connection, Engine, Table, create_engine, event, make_url, text
 from sqlalchemy.dialects import sqlite
 from sqlalchemy.exc import OperationalError, ProgrammingError, SQLAlchemyError
+from sqlalchemy.pool import AsyncAdaptedQueuePool
 
 from core.errors import ConfigurationError
 
@@ -16,12 +17,19 @@ if TYPE_CHECKING:
     from sqlalchemy.ext.asyncio import AsyncEngine
 
 BUSY_TIMEOUT_MS = 30_000
-HEAD = "0003"
+HEAD = "0006"
 """The newest revision, so that a start with nothing to upgrade loads no Alembic; a test compares the two."""
+POOL = 3
+"""Connections to the database, shared by all that one process does."""
+ONLY_READS = "easel_only_reads"
+"""The mark of a connection whose transactions write nothing."""
 
 
 def _durable(engine: Engine) -> None:
-    """WAL with FULL survives a power cut; BEGIN IMMEDIATE because a read that turns into a write fails at once."""
+    """WAL with FULL survives a power cut. What only reads sees the last commit and waits for no writer.
+
+    What writes says so at once (IMMEDIATE): a read that turns into a write would fail.
+    """
 
     @event.listens_for(engine, "connect")
     def on_connect(connection: Any, _record: Any) -> None:
@@ -36,7 +44,8 @@ def _durable(engine: Engine) -> None:
 
     @event.listens_for(engine, "begin")
     def on_begin(connection: Connection) -> None:
-        connection.exec_driver_sql("BEGIN IMMEDIATE")
+        only_reads = connection.get_execution_options().get(ONLY_READS, False)
+        connection.exec_driver_sql("BEGIN" if only_reads else "BEGIN IMMEDIATE")
 
 
 def sync_url(url: str) -> str:
@@ -62,15 +71,22 @@ def open_sync(url: str) -> Engine:
     return engine
 
 
-def open_async(url: str) -> AsyncEngine:
-    """Our own engine: aiosqlite or psycopg."""
+def open_async(url: str, pool: int = POOL) -> AsyncEngine:
+    """Our own engine, with at most ``pool`` connections: aiosqlite, where each has a thread of its own, or psycopg."""
     from sqlalchemy.ext.asyncio import create_async_engine  # noqa: PLC0415  # slow to load: it brings the ORM
 
+    limits: dict[str, Any] = {"pool_size": pool, "max_overflow": 0, "hide_parameters": True}
     if is_sqlite(url):
-        engine = create_async_engine(make_url(sync_url(url)).set(drivername="sqlite+aiosqlite"), hide_parameters=True)
+        address = make_url(sync_url(url)).set(drivername="sqlite+aiosqlite")
+        engine = create_async_engine(address, poolclass=AsyncAdaptedQueuePool, **limits)
         _durable(engine.sync_engine)
         return engine
-    return create_async_engine(sync_url(url), pool_pre_ping=True, hide_parameters=True)
+    return create_async_engine(sync_url(url), pool_pre_ping=True, **limits)
+
+
+def reading(engine: AsyncEngine) -> AsyncEngine:
+    """The same engine, for transactions that write nothing: PostgreSQL refuses them a write, SQLite lets them pass."""
+    return engine.execution_options(**{ONLY_READS: True, "postgresql_readonly": True})
 
 
 def inserting(engine: AsyncEngine) -> Callable[[Table], Any]:
@@ -82,14 +98,14 @@ def inserting(engine: AsyncEngine) -> Callable[[Table], Any]:
     return sqlite.insert
 
 
-def _migrate(url: str) -> None:
+def _migrate(url: str, to: str) -> None:
     engine = open_sync(url)
     try:
         with engine.connect() as connection:
-            if _revision(connection) != HEAD:
+            if to != "head" or _revision(connection) != HEAD:
                 from core.storage.upgrade import upgrade  # noqa: PLC0415  # Alembic
 
-                upgrade(connection)
+                upgrade(connection, to)
     except SQLAlchemyError as error:
         raise ConfigurationError(
             "config.database.unusable", setting="EASEL_DATABASE_URL", reason=type(error).__name__
@@ -115,6 +131,9 @@ def is_current(engine: Engine) -> bool:
         return False
 
 
-async def migrate(url: str) -> None:
-    """Bring the schema up to date. Raises ConfigurationError if it is newer than this program, or unusable."""
-    await asyncio.to_thread(_migrate, url)
+async def migrate(url: str, to: str = "head") -> None:
+    """Bring the schema up to date, or to a certain revision.
+
+    Raises ConfigurationError if it is newer than this program, or unusable.
+    """
+    await asyncio.to_thread(_migrate, url, to)

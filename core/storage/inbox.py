@@ -1,40 +1,92 @@
-"""What platforms delivered and nobody has worked on yet: one durable commit, shared by all that arrive together.
+"""What platforms delivered, from its acknowledgement until it is answered or begun as a step.
 
-On SQLite it has a file of its own, so that an acknowledgement never waits for the jobs' transactions; and a thread of
-its own, which a transaction enters once: under load each change of threads costs more than the commit.
+A delivery is one durable commit, shared by all that arrive together. What is done stays known for a day, so that
+delivering it again changes nothing. On SQLite the inbox has a file of its own, so that an acknowledgement never waits
+for the jobs' transactions; and a thread of its own, which a transaction enters once: under load each change of threads
+costs more than the commit.
 """
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
 from typing import Any, TypeVar
 
-from sqlalchemy import JSON, BigInteger, Column, Engine, Integer, MetaData, String, Table, delete, select
+from sqlalchemy import (
+    JSON,
+    BigInteger,
+    Column,
+    DateTime,
+    Engine,
+    Index,
+    Integer,
+    MetaData,
+    String,
+    Table,
+    delete,
+    inspect,
+    literal_column,
+    select,
+    update,
+)
 from sqlalchemy.dialects import postgresql, sqlite
 
 from core.types import Request, from_json, to_json
 
 T = TypeVar("T")
-BATCH = 8
-"""Requests taken out at a time."""
+
+
+class Stage(StrEnum):
+    """How far a delivered request has come."""
+
+    HEARD = "heard"
+    UNDERSTOOD = "understood"
+    ACCEPTED = "accepted"
+    DONE = "done"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Delivery:
+    """A request to be worked on. ``number``: its place in the order of arrival; ``tries``: how often it was begun."""
+
+    number: int
+    id: str
+    stage: Stage
+    tries: int
+    request: Request
+
 
 metadata = MetaData()
-inbox = Table(
-    "inbox",
+deliveries = Table(
+    "deliveries",
     metadata,
     # The order of arrival; SQLite counts up by itself only in an INTEGER.
     Column("number", BigInteger().with_variant(Integer, "sqlite"), primary_key=True, autoincrement=True),
     Column("id", String(400), unique=True, nullable=False),
+    Column("platform", String(40), nullable=False),
+    Column("tenant", String(200), nullable=False),
+    Column("stage", String(10), nullable=False),
+    Column("worker", String(40)),
+    Column("tries", Integer, nullable=False),
+    Column("done", DateTime(timezone=True)),
     Column("request", JSON, nullable=False),
 )
+OPEN = deliveries.c.stage != literal_column("'done'")
+Index("ix_deliveries_open", deliveries.c.number, sqlite_where=OPEN, postgresql_where=OPEN)
+Index("ix_deliveries_done", deliveries.c.done)
 
 
 class Inbox:
-    """One table. ``prepare`` it first, inside the running loop, and ``close`` it last."""
+    """One worker's view of the table. ``prepare`` it first, inside the running loop, and ``close`` it last."""
 
-    def __init__(self, engine: Engine) -> None:
+    def __init__(self, engine: Engine, worker: str, platforms: Iterable[str]) -> None:
+        """``platforms``: those this worker speaks to; what others delivered is left to others."""
         self._engine = engine
+        self._worker = worker
+        self._is_served = deliveries.c.platform.in_(sorted(platforms))
         self._insert = postgresql.insert if engine.dialect.name == "postgresql" else sqlite.insert
         self._arriving: list[tuple[dict[str, Any], asyncio.Future[None]]] = []
         self._arrived = asyncio.Event()
@@ -43,7 +95,7 @@ class Inbox:
 
     async def prepare(self) -> None:
         """Make the table if there is none, and begin to write."""
-        await self._run(lambda: metadata.create_all(self._engine))
+        await self._run(self._make_tables)
         self._writer = asyncio.create_task(self._write(), name="inbox")
 
     async def close(self) -> None:
@@ -57,30 +109,86 @@ class Inbox:
 
     async def add(self, request: Request) -> None:
         """Return once it is durable. The same again changes nothing."""
+        await self._add(request, Stage.HEARD)
+
+    async def accept(self, request: Request) -> None:
+        """The same for one that is understood and has been answered: a job."""
+        await self._add(request, Stage.ACCEPTED)
+
+    async def _add(self, request: Request, stage: Stage) -> None:
         done: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-        row = {"id": f"{request.place.tenant}:{request.key}", "request": to_json(request)}
-        self._arriving.append((row, done))
+        self._arriving.append((_row(request, stage), done))
         self._arrived.set()
         await done
 
-    async def waiting(self) -> list[tuple[str, Request]]:
-        """The oldest, with their ids."""
-        query = select(inbox.c.id, inbox.c.request).order_by(inbox.c.number).limit(BATCH)
+    async def claim(self, limit: int) -> list[Delivery]:
+        """The oldest nobody works on: from now on this worker does."""
+        free = select(deliveries.c.number).where(OPEN, deliveries.c.worker.is_(None), self._is_served)
+        oldest = free.order_by(deliveries.c.number).limit(limit)
+        if self._engine.dialect.name == "postgresql":
+            oldest = oldest.with_for_update(skip_locked=True)
+        change = (
+            update(deliveries)
+            .where(deliveries.c.number.in_(oldest))
+            .values(worker=self._worker, tries=deliveries.c.tries + 1)
+            .returning(*deliveries.c)
+        )
 
-        def read() -> list[tuple[str, Any]]:
+        def take() -> list[Any]:
             with self._engine.begin() as connection:
-                return [(row.id, row.request) for row in connection.execute(query)]
+                return list(connection.execute(change))
 
-        return [(name, from_json(Request, request)) for name, request in await self._run(read)]
+        rows = await self._run(take)
+        return [_delivery(row) for row in sorted(rows, key=lambda row: int(row.number))]
 
-    async def forget(self, ids: Sequence[str]) -> None:
-        """They are somebody else's to remember now."""
+    async def advance(self, delivery: Delivery, stage: Stage, request: Request) -> None:
+        """What it has become: when its worker dies, the next one goes on from here."""
+        await self._change(delivery, stage=stage.value, request=to_json(request))
 
-        def change() -> None:
-            with self._engine.begin() as connection:
-                connection.execute(delete(inbox).where(inbox.c.id.in_(ids)))
+    async def done(self, delivery: Delivery, now: datetime) -> None:
+        """Nothing is left to do; only its id stays known, so that the same again changes nothing."""
+        await self._change(delivery, stage=Stage.DONE.value, done=now, request={})
 
-        await self._run(change)
+    async def give_back(self, delivery: Delivery) -> None:
+        """For whoever claims next."""
+        await self._change(delivery, worker=None)
+
+    async def adopt(self, dead: str) -> None:
+        """What a dead worker left waits to be claimed again."""
+        change = update(deliveries).where(OPEN, deliveries.c.worker == dead).values(worker=None)
+        await self._run(lambda: self._execute(change))
+
+    async def forget(self, before: datetime) -> None:
+        """Whatever was done before then: no redelivery comes later."""
+        await self._run(lambda: self._execute(delete(deliveries).where(deliveries.c.done < before)))
+
+    async def forget_tenant(self, delivery: Delivery) -> None:
+        """All that its workspace said before it; what comes after belongs to who comes back."""
+        mine = (deliveries.c.tenant == delivery.request.place.tenant, deliveries.c.number < delivery.number)
+        await self._run(lambda: self._execute(delete(deliveries).where(*mine)))
+
+    async def _change(self, delivery: Delivery, **values: Any) -> None:
+        change = update(deliveries).where(deliveries.c.number == delivery.number).values(**values)
+        await self._run(lambda: self._execute(change))
+
+    def _execute(self, statement: Any) -> None:
+        with self._engine.begin() as connection:
+            connection.execute(statement)
+
+    def _make_tables(self) -> None:
+        metadata.create_all(self._engine)
+        if inspect(self._engine).has_table("inbox"):
+            self._move_old_inbox()
+
+    def _move_old_inbox(self) -> None:
+        """What an earlier version acknowledged and had not begun."""
+        old = Table("inbox", MetaData(), autoload_with=self._engine)
+        with self._engine.begin() as connection:
+            requests = connection.execute(select(old.c.request).order_by(old.c.number)).scalars().all()
+            rows = [_row(from_json(Request, request), Stage.HEARD) for request in requests]
+            if rows:
+                connection.execute(self._insert(deliveries).on_conflict_do_nothing(), rows)
+            old.drop(connection)
 
     async def _write(self) -> None:
         while True:
@@ -101,7 +209,29 @@ class Inbox:
 
     def _commit(self, rows: list[dict[str, Any]]) -> None:
         with self._engine.begin() as connection:
-            connection.execute(self._insert(inbox).on_conflict_do_nothing(), rows)
+            connection.execute(self._insert(deliveries).on_conflict_do_nothing(), rows)
 
     async def _run(self, what: Callable[[], T]) -> T:
         return await asyncio.get_running_loop().run_in_executor(self._thread, what)
+
+
+def _row(request: Request, stage: Stage) -> dict[str, Any]:
+    tenant = request.place.tenant
+    return {
+        "id": f"{tenant}:{request.key}",
+        "platform": request.place.platform,
+        "tenant": tenant,
+        "stage": stage.value,
+        "tries": 0,
+        "request": to_json(request),
+    }
+
+
+def _delivery(row: Any) -> Delivery:
+    return Delivery(
+        number=row.number,
+        id=row.id,
+        stage=Stage(row.stage),
+        tries=row.tries,
+        request=from_json(Request, row.request),
+    )

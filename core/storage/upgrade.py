@@ -11,14 +11,14 @@ from sqlalchemy import Connection
 from core.errors import ConfigurationError
 
 
-def upgrade(connection: Connection) -> None:
-    """Run what is missing. Raises ConfigurationError for a schema newer than this program."""
+def upgrade(connection: Connection, to: str) -> None:
+    """Run what is missing, up to a revision or "head". Raises ConfigurationError for a schema newer than ours."""
     with as_file(files("core.storage") / "migrations") as folder:
         config = Config()
         config.set_main_option("script_location", str(folder))
         _refuse_newer(connection, ScriptDirectory.from_config(config))
         config.attributes["connection"] = connection
-        command.upgrade(config, "head")
+        command.upgrade(config, to)
 
 
 def _refuse_newer(connection: Connection, scripts: ScriptDirectory) -> None:

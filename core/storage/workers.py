@@ -1,6 +1,6 @@
 """Which workers live, on PostgreSQL: each holds an advisory lock on a connection of its own, which dies with it.
 
-DBOS recovers a worker's jobs only when that same worker starts again; here the survivors take them over.
+The survivors take over the jobs of a worker that died.
 """
 
 import asyncio
@@ -17,6 +17,12 @@ from core.storage.database import sync_url
 
 EVERY = 2.0
 """Seconds between two looks."""
+
+AT_WORK = """
+SELECT worker FROM steps WHERE told IS false AND worker IS NOT NULL
+UNION
+SELECT worker FROM deliveries WHERE stage != 'done' AND worker IS NOT NULL
+"""
 
 log = structlog.get_logger()
 
@@ -53,8 +59,7 @@ class Workers:
 
     async def _look(self, take_over: Callable[[str], Awaitable[None]]) -> None:
         assert self._held is not None  # noqa: S101  # live() comes first
-        query = text("SELECT DISTINCT executor_id FROM dbos.workflow_status WHERE status = 'PENDING'")
-        owners = (await self._held.execute(query)).scalars().all()
+        owners = (await self._held.execute(text(AT_WORK))).scalars().all()
         for owner in owners:
             if owner and owner != self._name:
                 await self._take_over_if_dead(owner, take_over)

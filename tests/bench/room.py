@@ -1,17 +1,24 @@
-"""The room's two figures: bytes until its first paint, and how soon a change is seen after its commit.
+"""The room's figures: bytes until its first paint, how soon a change is seen, what a word costs with many pages open.
 
-    python tests/bench/room.py [changes]
+    python tests/bench/room.py [--changes 200] [--pages 400]
 
 Change: from the commit in the room's database to the page's DOM. State: from the moment the bot writes down that the
-service works on a job (taken just before that commit, so the commit is inside) to the DOM saying so. All on loopback.
+service works on a job (taken just before that commit, so the commit is inside) to the DOM saying so. Pages: from the
+POST of one word to the last stream that brought it, beside one page alone, and the processor time of the server's own
+process (the pages are another process). All on loopback.
 """
 
+import argparse
 import asyncio
 import sys
 import tempfile
 import time
+from asyncio.subprocess import PIPE, Process
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
 from pathlib import Path
-from statistics import mean, quantiles
+from statistics import mean, median, quantiles
 from typing import Any
 
 sys.path.insert(0, str(Path(__file__).parents[2]))
@@ -43,7 +50,7 @@ async def first_paint(page: Page, address: str) -> tuple[int, float]:
 
 
 async def changes(page: Page, house: House, count: int) -> list[float]:
-    """Seconds from commit to DOM of ``count`` changes of one message."""
+    """Seconds from commit to DOM of ``count`` changes of one message; one may be seen only with the next."""
     body: dict[str, Any] = {"tone": "status", "title": "", "progress": 0, "pictures": [], "buttons": [], "menu": []}
     number = await house.room.say("general", "", {**body, "text": "bench 0"})
     committed: dict[str, float] = {}
@@ -54,7 +61,12 @@ async def changes(page: Page, house: House, count: int) -> list[float]:
     await house.room.change(number, {**body, "tone": "note", "text": "done"})
     await asyncio.sleep(0.5)
     seen = await page.evaluate("() => window.seen")
-    return [max(0.0, seen[text] / 1000 - at) for text, at in committed.items()]
+    shown = float(seen["done"])
+    waited = []
+    for text, moment in reversed(committed.items()):
+        shown = min(shown, seen.get(text, shown))
+        waited.append(max(0.0, shown / 1000 - moment))
+    return waited
 
 
 async def states(page: Page, house: House, count: int) -> list[float]:
@@ -81,21 +93,105 @@ def told(name: str, seconds: list[float]) -> str:
     return f"{name}: mean {mean(seconds) * 1000:.1f} ms, p95 {last * 1000:.1f} ms, max {max(seconds) * 1000:.1f} ms"
 
 
-async def main(count: int) -> None:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Spread:
+    """What it took until every open page had a word: seconds, and seconds of the server's processor."""
+
+    wall: float
+    processor: float
+
+
+@asynccontextmanager
+async def open_pages(house: House, count: int) -> AsyncIterator[Process]:
+    """So many people, each with a page open, in a process of their own."""
+    keys = [(await house.room.enter(f"p{at}", f"P{at}"))[1] for at in range(count)]
+    script = str(Path(__file__).with_name("open_pages.py"))
+    host, port = house.address.removeprefix("http://").split(":")
+    pages = await asyncio.create_subprocess_exec(sys.executable, script, host, port, stdin=PIPE, stdout=PIPE)
+    try:
+        assert await told_pages(pages, " ".join(keys)) == "open"
+        yield pages
+    finally:
+        pages.kill()
+        await pages.communicate()
+
+
+async def told_pages(pages: Process, line: str) -> str:
+    """Tell the process of the pages something, and what it answers."""
+    assert pages.stdin
+    pages.stdin.write(f"{line}\n".encode())
+    return await heard_from(pages)
+
+
+async def heard_from(pages: Process) -> str:
+    """The next line of the process of the pages."""
+    assert pages.stdout
+    return (await pages.stdout.readline()).decode().strip()
+
+
+async def spread(house: House, count: int, words: int = 5) -> Spread:
+    """The median of some words said with ``count`` pages open."""
+    ana = await house.enters("Ana")
+    costs = []
+    async with open_pages(house, count) as pages:
+        for at in range(words):
+            word = f"bench-{count}-{at}-word"
+            assert await told_pages(pages, word) == "expecting"
+            wall, processor = time.monotonic(), time.process_time()
+            await ana.says(word)
+            last = float(await heard_from(pages))
+            costs.append(Spread(wall=last - wall, processor=time.process_time() - processor))
+    return Spread(wall=median(one.wall for one in costs), processor=median(one.processor for one in costs))
+
+
+async def idle(house: House, count: int, seconds: float) -> float:
+    """Share of one core that the server takes while ``count`` pages are open and nothing happens."""
+    async with open_pages(house, count):
+        await asyncio.sleep(1)
+        processor = time.process_time()
+        await asyncio.sleep(seconds)
+        return (time.process_time() - processor) / seconds
+
+
+async def with_pages(house: House, count: int) -> None:
+    """Measure and print what many open pages cost."""
+    alone = await spread(house, 1)
+    many = await spread(house, count)
+    print(f"one word, 1 page: {alone.wall:.3f} s, processor {alone.processor:.3f} s")  # noqa: T201
+    print(f"one word, {count} pages (goal 0.3 s): {many.wall:.3f} s, processor {many.processor:.3f} s")  # noqa: T201
+    print(f"ratio: {many.wall / alone.wall:.1f}, processor {many.processor / alone.processor:.1f}")  # noqa: T201
+    print(f"idle, no page: {await idle(house, 0, 30):.2%} of a core")  # noqa: T201
+    print(f"idle, {count} pages: {await idle(house, count, 30):.2%} of a core")  # noqa: T201
+
+
+async def in_browser(house: House, count: int) -> None:
+    """Measure and print what a page sees."""
+    async with chromium() as browser:
+        page = await browser.new_page()
+        loaded, painted = await first_paint(page, house.address)
+        print(f"first paint: {loaded / 1000:.1f} kB over the wire (goal 100), {painted:.0f} ms")  # noqa: T201
+        await page.fill("#name", "Ana")
+        await page.click("#enter button.primary")
+        await page.locator("#channel-title", has_text="general").wait_for()
+        await page.evaluate(WATCH)
+        print(told(f"change seen, {count} changes (goal 100)", await changes(page, house, count)))  # noqa: T201
+        print(told("state seen, 10 jobs (goal 100)", await states(page, house, 10)))  # noqa: T201
+
+
+async def main(count: int, pages: int) -> None:
     """Measure and print."""
     config = SimulatorConfig(time_scale=0.1, seed=3)
     with tempfile.TemporaryDirectory() as folder:
-        async with open_house(Path(folder), config) as house, chromium() as browser:
-            page = await browser.new_page()
-            loaded, painted = await first_paint(page, house.address)
-            print(f"first paint: {loaded / 1000:.1f} kB over the wire (goal 100), {painted:.0f} ms")  # noqa: T201
-            await page.fill("#name", "Ana")
-            await page.click("#enter button.primary")
-            await page.locator("#channel-title", has_text="general").wait_for()
-            await page.evaluate(WATCH)
-            print(told(f"change seen, {count} changes (goal 100)", await changes(page, house, count)))  # noqa: T201
-            print(told("state seen, 10 jobs (goal 100)", await states(page, house, 10)))  # noqa: T201
+        async with open_house(Path(folder), config) as house:
+            if pages:
+                await with_pages(house, pages)
+            if count:
+                await in_browser(house, count)
 
 
 if __name__ == "__main__":
-    asyncio.run(main(int(sys.argv[1]) if len(sys.argv) > 1 else 200))
+    asked = argparse.ArgumentParser()
+    asked.add_argument("--changes", type=int, default=200)
+    asked.add_argument("--pages", type=int, default=400)
+    chosen = asked.parse_args()
+    asyncio.run(main(chosen.changes, chosen.pages))

@@ -10,8 +10,10 @@ import pytest
 import pytest_asyncio
 from sqlalchemy.ext.asyncio import AsyncEngine
 
+from core.ports import Blobs
 from core.storage import database
-from core.storage.blobs import BlobStore, open_blobs
+from core.storage.blobs import open_blobs
+from core.storage.bucket import BucketBlobs
 from core.storage.store import Store
 
 
@@ -88,7 +90,7 @@ def bucket() -> Iterator[obstore.store.S3Store]:
 
 
 @pytest.fixture(params=["folder", "s3"])
-def blobs(request: pytest.FixtureRequest, tmp_path: Path) -> BlobStore:
+def blobs(request: pytest.FixtureRequest, tmp_path: Path) -> Blobs:
     if request.param == "folder":
         return open_blobs((tmp_path / "blobs").as_uri())
-    return BlobStore(request.getfixturevalue("bucket"))
+    return BucketBlobs(request.getfixturevalue("bucket"))

@@ -6,28 +6,29 @@ from pathlib import Path
 import pytest
 
 from core.errors import ConfigurationError, NotFound
-from core.storage.blobs import BlobStore, open_blobs
+from core.ports import Blobs
+from core.storage.blobs import open_blobs
 
 
-async def test_bytes_are_kept_under_their_hash_and_read_back(blobs: BlobStore) -> None:
+async def test_bytes_are_kept_under_their_hash_and_read_back(blobs: Blobs) -> None:
     key = await blobs.keep("w1", b"picture")
     assert key == hashlib.sha256(b"picture").hexdigest()
     assert await blobs.read("w1", key) == b"picture"
 
 
-async def test_the_same_bytes_twice_are_one_blob(blobs: BlobStore) -> None:
+async def test_the_same_bytes_twice_are_one_blob(blobs: Blobs) -> None:
     assert await blobs.keep("w2", b"a") == await blobs.keep("w2", b"a")
     assert len(await blobs.keys("w2")) == 1
 
 
-async def test_another_workspace_sees_nothing(blobs: BlobStore) -> None:
+async def test_another_workspace_sees_nothing(blobs: Blobs) -> None:
     key = await blobs.keep("w3", b"secret")
     assert await blobs.keys("w4") == []
     with pytest.raises(NotFound):
         await blobs.read("w4", key)
 
 
-async def test_deleting_twice_is_no_matter(blobs: BlobStore) -> None:
+async def test_deleting_twice_is_no_matter(blobs: Blobs) -> None:
     key = await blobs.keep("w5", b"x")
     await blobs.delete("w5", key)
     await blobs.delete("w5", key)
@@ -35,12 +36,12 @@ async def test_deleting_twice_is_no_matter(blobs: BlobStore) -> None:
 
 
 @pytest.mark.parametrize("key", ["../../etc/passwd", "a" * 63, "A" * 64, "", "/" + "a" * 63])
-async def test_fn_10_a_key_that_is_none_finds_nothing(blobs: BlobStore, key: str) -> None:
+async def test_fn_10_a_key_that_is_none_finds_nothing(blobs: Blobs, key: str) -> None:
     with pytest.raises(NotFound):
         await blobs.read("w6", key)
 
 
-async def test_a_probe_is_written_and_leaves_nothing(blobs: BlobStore) -> None:
+async def test_a_probe_is_written_and_leaves_nothing(blobs: Blobs) -> None:
     await blobs.check()
     assert await blobs.keys("probe") == []
 

@@ -75,6 +75,41 @@ async def test_deleting_gives_up_only_what_nothing_else_needs(store: Store, toge
     assert (await store.step(TENANT, "three")).state is StepState.DONE
 
 
+async def test_a_deleted_picture_takes_its_thumbnail_along(store: Store, together: Together) -> None:
+    await made(store, "one", "ab")
+    await made(store, "two", "c")
+    for letter, thumbnail in ("a1", "b2", "c2"):
+        assert await store.keep_thumbnail(TENANT, letter * 64, thumbnail * 64)
+    assert [one.thumbnail for one in (await store.step(TENANT, "one")).outputs] == ["1" * 64, "2" * 64]
+    assert await store.count_made(TENANT, "c/@ana") == 2
+    # The third picture looks the same as the second.
+    for _ in range(2):
+        assert await together.delete(TENANT, "one", NOW) == ["a" * 64, "b" * 64, "1" * 64]
+    assert await store.count_made(TENANT, "c/@ana") == 1
+    assert await together.forget_outputs(TENANT, "one") == ["1" * 64]
+    assert await together.delete(TENANT, "one", NOW) == []
+    assert not await store.keep_thumbnail(TENANT, "a" * 64, "1" * 64)
+    assert not await store.keep_thumbnail("test:other", "c" * 64, "2" * 64)
+    assert await together.delete(TENANT, "two", NOW) == ["c" * 64, "2" * 64]
+
+
+async def test_a_thumbnail_made_while_its_picture_is_deleted_goes_too(store: Store, together: Together) -> None:
+    await made(store, "one", "a")
+    assert await together.delete(TENANT, "one", NOW) == ["a" * 64]
+    recorded, late = await asyncio.gather(
+        store.keep_thumbnail(TENANT, "a" * 64, "1" * 64), together.forget_outputs(TENANT, "one")
+    )
+    assert late == (["1" * 64] if recorded else [])
+
+
+async def test_no_thumbnail_takes_a_picture_along(store: Store, together: Together) -> None:
+    await made(store, "one", "a")
+    await made(store, "two", "b")
+    await store.keep_thumbnail(TENANT, "a" * 64, "b" * 64)
+    assert await together.delete(TENANT, "one", NOW) == ["a" * 64]
+    assert await together.forget_outputs(TENANT, "one") == []
+
+
 async def test_what_was_chosen_is_kept(store: Store, together: Together) -> None:
     await made(store, "one", "ab")
     await together.choose(TENANT, "one", 1)

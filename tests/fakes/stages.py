@@ -343,8 +343,9 @@ async def _at_work(stack: AsyncExitStack, chosen: settings.Settings, in_slack: S
     address = web.address_of(chosen, listening)
     chosen = chosen.model_copy(update={"public_url": address})
     room, lost = Room.at(chosen.data_dir), asyncio.Event()
-    to_slack = await stack.enter_async_context(bot.slack.open_slack(chosen))
-    to_discord = await stack.enter_async_context(bot.discord.open_discord(chosen))
+    engine = await stack.enter_async_context(wiring.open_database(chosen))
+    to_slack = await stack.enter_async_context(bot.slack.open_slack(chosen, engine))
+    to_discord = await stack.enter_async_context(bot.discord.open_discord(chosen, engine))
 
     def chats(blobs: Blobs) -> dict[str, Chat]:
         return {"web": WebChat(room, blobs, address), "slack": to_slack.chat(blobs), "discord": to_discord.chat(blobs)}
@@ -353,7 +354,7 @@ async def _at_work(stack: AsyncExitStack, chosen: settings.Settings, in_slack: S
         await to_slack.prepare()
         await to_discord.prepare()
 
-    opened = wiring.open_easel(chosen, chats, simulator=SimulatorConfig(), prepare=prepare)
+    opened = wiring.open_easel(chosen, chats, simulator=SimulatorConfig(), prepare=prepare, engine=engine)
     easel = await stack.enter_async_context(opened)
     await room.prepare()
     ears = await stack.enter_async_context(bot.slack.listening(to_slack, easel, lost))

@@ -1,10 +1,35 @@
-"""Every benchmark runs, small; and what it must not cost any more stays so."""
+"""Every benchmark runs, in a tiny size, and those with a goal reach it."""
 
 from pathlib import Path
 
-from tests.bench import cli
+from bot.simulator.server import SimulatorConfig
+from tests.bench import cli, growth, room
+from tests.fakes.house import open_house
 
 NO_ENGINE = ("undo", "redo", "pick 1", "info", "usage", "budget", "show {step}", "models")
+
+
+async def test_what_is_often_asked_costs_the_same_however_much_there_is() -> None:
+    cases = {"little": (300, 100), "much waits": (3000, 100), "much was done": (300, 5000)}
+    # A place and a turn are counted: that is five instructions for each who waits before, 0.05 µs or so.
+    waiting_before = {"place in line": 3000, "announce": 3000, "begin": 3000 // growth.PEOPLE}
+    for question, counted in (await growth.instructions(cases)).items():
+        most = 1.5 * counted["little"]
+        assert counted["much was done"] <= most, (question, counted)
+        assert counted["much waits"] <= most + 5 * waiting_before.get(question, 0), (question, counted)
+
+
+async def test_growth_is_measured() -> None:
+    spent = await growth.compare({"little": (5, 5), "more": (10, 10)}, rounds=1)
+    assert all(growth.ratio(of["more"], of["little"]) > 0 for of in spent.values())
+
+
+async def test_a_word_costs_each_open_page_of_the_room_less_than_a_millisecond(tmp_path: Path) -> None:
+    pages = 40
+    async with open_house(tmp_path, SimulatorConfig(time_scale=0.01, seed=3)) as house:
+        alone = await room.spread(house, 1)
+        many = await room.spread(house, pages)
+    assert (many.processor - alone.processor) / (pages - 1) < 0.001
 
 
 def test_a_command_that_needs_no_engine_is_cheap(tmp_path: Path) -> None:

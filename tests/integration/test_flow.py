@@ -1,4 +1,4 @@
-"""The whole of Easel in one process: service, jobs on DBOS, the client, the simulator, a chat in memory."""
+"""The whole of Easel in one process: service, durable jobs, the client, the simulator, a chat in memory."""
 
 import asyncio
 from collections.abc import AsyncIterator, Mapping
@@ -446,12 +446,13 @@ async def test_a_job_given_up_by_the_engine_is_told_at_the_next_start(tmp_path: 
         answer = await team.asks(Action.DRAW, "a fox")
         await _first_in(team, [answer.accepted or ""], StepState.RUNNING)
     with sqlite3.connect(folder / "easel.db") as database:
-        database.execute("UPDATE workflow_status SET status = 'MAX_RECOVERY_ATTEMPTS_EXCEEDED' WHERE name = 'generate'")
+        database.execute("UPDATE steps SET claims = 50")
     database.close()
     async with team_on(SimulatorConfig(time_scale=0.01), folder, chat=chat) as team:
+        told = await team.chat.end_of(answer.accepted or "")
         step = await team.step(answer.accepted or "")
         assert (step.state, step.charged) == (StepState.FAILED, "maybe")
-        assert step.id in (await team.chat.end_of(step.id)).text
+        assert step.id in told.text
 
 
 async def test_the_head_moves_back_and_forth_and_the_history_is_drawn(team: Team) -> None:

@@ -7,7 +7,6 @@ import sys
 from pathlib import Path
 
 import pytest
-from dbos import DBOS
 
 from bot import settings, wiring
 from bot.simulator.server import SimulatorConfig, serve
@@ -18,10 +17,6 @@ from tests.contract.conftest import postgres as postgres  # noqa: PLC0414  # the
 from tests.fakes.journal_chat import JournalChat
 from tests.fakes.killing import PLACE, ROOT, wish
 from tests.integration.test_flow import team_on
-
-
-def test_the_private_method_the_takeover_needs_is_there() -> None:
-    assert callable(DBOS._recover_pending_workflows)
 
 
 async def test_a_job_runs_on_postgresql(postgres: str, tmp_path: Path) -> None:

@@ -267,7 +267,8 @@ async def install(fake: Slack, bot: Running, code: str) -> tuple[int, str]:
 
 
 async def test_a_state_lets_one_in_once_and_those_that_ran_out_are_forgotten(tmp_path: Path) -> None:
-    store = SlackStore(database.open_async(f"sqlite:///{tmp_path}/easel.db"))
+    engine = database.open_async(f"sqlite:///{tmp_path}/easel.db")
+    store = SlackStore(engine)
     await store.prepare()
     state = await store.states.async_issue()
     tried = await asyncio.gather(*(store.states.async_consume(state) for _ in range(8)))
@@ -280,7 +281,7 @@ async def test_a_state_lets_one_in_once_and_those_that_ran_out_are_forgotten(tmp
     async with store.states.engine.begin() as connection:
         kept = (await connection.execute(select(store.states.oauth_states))).all()
     assert len(kept) == 1
-    await store.close()
+    await engine.dispose()
 
 
 @pytest.mark.parametrize("goodbye", [("tokens_revoked", "app_uninstalled"), ("app_uninstalled", "tokens_revoked")])

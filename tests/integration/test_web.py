@@ -16,6 +16,7 @@ import pytest
 import pytest_asyncio
 from PIL import Image
 
+import adapters.web.health as health_module
 from adapters.web.app import create_app
 from adapters.web.guard import HEADERS
 from adapters.web.health import Health
@@ -569,6 +570,55 @@ async def test_a_part_that_is_not_well_is_named_and_nothing_else(house: House) -
         answer = await http.get("/readyz")
     assert answer.status_code == 503
     assert answer.json() == {"database": "ok", "blobs": "ok", "slack": "failing"}
+
+
+async def test_however_many_ask_there_is_one_look(house: House) -> None:
+    looks = 0
+
+    async def counted() -> None:
+        nonlocal looks
+        looks += 1
+        await asyncio.sleep(0.05)
+
+    health = Health(house.easel.tools, {"slack": counted})
+    transport = httpx.ASGITransport(create_app(health.routes(), []))
+    async with httpx.AsyncClient(transport=transport, base_url="http://t") as http:
+        answers = await asyncio.gather(*(http.get(path) for path in ["/readyz", "/metrics"] * 20))
+    assert {answer.status_code for answer in answers} == {200}
+    assert looks == 1
+
+
+async def test_asking_whether_it_is_ready_writes_once_and_again_after_trouble(
+    house: House, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(health_module, "FRESH", 0.0)
+    blobs = tmp_path / "house" / "blobs"
+
+    def written() -> dict[Path, int]:
+        return {path: path.stat().st_mtime_ns for path in blobs.rglob("*")}
+
+    async def ready() -> int:
+        return (await house.http.get("/readyz")).status_code
+
+    assert await ready() == 200
+    at_first = written()
+    for _ in range(5):
+        assert await ready() == 200
+    assert written() == at_first
+    blobs.rename(tmp_path / "away")
+    blobs.write_bytes(b"no folder")
+    assert await ready() == 503
+    assert (await house.http.get("/readyz")).json() == {"database": "ok", "blobs": "failing", "room": "ok"}
+    blobs.unlink()
+    assert await ready() == 200
+    assert len(written()) == len(at_first)
+
+
+@pytest.mark.parametrize("path", ["/healthz", "/readyz"])
+async def test_a_load_balancer_may_look_with_head(house: House, path: str) -> None:
+    answer = await house.http.head(path)
+    assert answer.status_code == 200
+    assert answer.content == b""
 
 
 async def test_metrics_can_have_a_port_of_their_own(tmp_path: Path) -> None:

@@ -14,7 +14,7 @@ from PIL import Image, ImageChops, ImageCms, PngImagePlugin
 
 from core.errors import Rejected
 from core.messages import say
-from core.pictures import drawn, intake, masks, recipes
+from core.pictures import drawn, intake, layout, masks, recipes
 from core.pictures.pool import Pool
 from core.types import PictureLimits, Size
 
@@ -346,28 +346,29 @@ def test_no_file_whatever_breaks_the_reading_of_recipes(data: bytes) -> None:
         recipes.read_recipe(one)
 
 
-def test_the_tree_is_bounded_however_long_the_history() -> None:
-    thumb = drawn.thumbnail(PNG, 64)
-    nodes = [
-        drawn.Node(
-            id=f"s{n}",
-            label=f"v{n}",
-            caption="很长的提示词 " * 5,
-            parent=f"s{n // 2}" if n > 1 else None,
-            thumbnail=thumb,
-            is_head=n == 9,
-        )
-        for n in range(1, 120)
-    ]
-    with Image.open(io.BytesIO(drawn.tree(nodes))) as tree:
-        assert max(tree.size) <= drawn.MAX_SIDE
-
-
 def test_a_comparison_shows_both_and_flickers_between_them() -> None:
     side = Image.open(io.BytesIO(drawn.compare(PNG, JPEG, ("v1", "v2"))))
     assert side.width > side.height
     moving = Image.open(io.BytesIO(drawn.flicker(PNG, JPEG)))
     assert getattr(moving, "n_frames", 1) == 2
+
+
+def test_a_comparison_stays_inside_its_bounds_however_long_the_pictures() -> None:
+    strip = encoded(Image.new("RGB", (2000, 100), "red"), "PNG")
+    pole = encoded(Image.new("L", (20, 400), 90), "PNG")
+    for pair in ((strip, strip), (strip, pole), (pole, PNG)):
+        with Image.open(io.BytesIO(drawn.compare(*pair, ("v1", "v2")))) as side:
+            assert max(side.size) <= drawn.MAX_SIDE
+        with Image.open(io.BytesIO(drawn.flicker(*pair))) as moving:
+            assert max(moving.size) <= 1024
+
+
+@pytest.mark.parametrize("mode", ["RGB", "RGBA", "L", "LA", "P", "I;16"])
+def test_a_thumbnail_is_a_square_of_any_picture(mode: str) -> None:
+    plain = Image.new("L", (30, 60), 200)
+    made = drawn.thumbnail(encoded(plain.convert(mode), "PNG"))
+    with Image.open(io.BytesIO(made)) as thumb:
+        assert (thumb.format, thumb.size) == ("JPEG", (layout.SIDE, layout.SIDE))
 
 
 async def test_the_pool_works_off_the_loop_and_closes() -> None:
@@ -396,10 +397,11 @@ def test_a_large_photo_with_a_profile_is_turned_and_brought_to_srgb_while_it_shr
 
 def test_letters_no_font_here_has_are_left_out_and_never_boxes(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(drawn, "_cjk_font", lambda _size: None)
-    thumb = drawn.thumbnail(PNG, 64)
+    thumb = drawn.thumbnail(PNG)
 
     def planted(caption: str) -> bytes:
-        return drawn.tree([drawn.Node(id="a", label="v1", caption=caption, parent=None, thumbnail=thumb)])
+        page = layout.lay_out([layout.Node(id="a", label="v1", caption=caption, parent=None)])
+        return drawn.tree(page, {"a": thumb})
 
     assert planted("一只红狐狸") == planted("")
     assert planted("改成 night") == planted("night") != planted("")

@@ -88,7 +88,8 @@ async function read(change, onEvent) {
       timer = setTimeout(() => dead.abort(), PATIENCE);
       const events = (text + value).split("\n\n");
       text = events.pop();
-      for (const event of events) onEvent(JSON.parse(event.slice("data: ".length)));
+      // Anything else is a heartbeat.
+      for (const event of events) if (event.startsWith("data: ")) onEvent(JSON.parse(event.slice("data: ".length)));
     }
   } finally {
     clearTimeout(timer);

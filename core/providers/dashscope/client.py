@@ -7,13 +7,13 @@ from datetime import datetime
 
 import httpx
 import structlog
-from pyrate_limiter import InMemoryBucket, Limiter, Rate
 
-from core.catalog import Catalog, Model
+from core.catalog import Catalog, Model, SubmitLimit
 from core.errors import ProviderError, Refused, Retryable, Uncertain
 from core.links import is_allowed
 from core.ports import Clock
 from core.providers.dashscope import protocol
+from core.providers.dashscope.pace import Pace
 from core.providers.dashscope.protocol import Call, Listed, Reply
 from core.providers.dashscope.watcher import Watcher
 from core.types import Outcome, Picture, Task, Work
@@ -26,8 +26,8 @@ CHUNK = 3 * 65536
 """Bytes of a picture at a time: a multiple of three, so that base64 pieces join."""
 LIVE_MARGIN = 600
 """Seconds a result link must still live to be sent as an input."""
-CAUTIOUS = Rate(2, 1100)
-"""Submits (in milliseconds) to a model whose vendor names no limit: our own pace, not a fact."""
+CAUTIOUS = SubmitLimit(count=2, seconds=1.1)
+"""Submits to a model whose vendor names no limit: our own pace, not a fact."""
 LIST_WINDOW_PAGES = 20
 FIND_DETAILS = 20
 
@@ -56,7 +56,7 @@ class DashScope:
         self._read = read
         self._result_hosts = tuple(result_hosts)
         self._clock = clock
-        self._paces: dict[str, Limiter] = {}
+        self._paces: dict[str, Pace] = {}
         self._watcher = Watcher(self._ask, self._list_recent)
 
     async def close(self) -> None:
@@ -68,8 +68,10 @@ class DashScope:
         model = self._catalog.model(work.model)
         live = {one.key: one.url for one in (*work.inputs, work.mask) if one and self._is_live(one) and one.url}
         call = protocol.submit_call(work, model, live)
-        await self._pace(model).try_acquire_async("submit")
+        turn = await self._pace(model).turn()
         reply = await self._send(call, SYNC_READ if model.sync else READ, work.tenant)
+        if not model.sync:
+            turn.arrived()
         return protocol.parse_submit(reply, model, self._clock.now())
 
     async def wait(self, work: Work, task: Task) -> Outcome:
@@ -94,7 +96,7 @@ class DashScope:
 
     async def cancel(self, task: Task) -> bool:
         """True when it had not started and now never will."""
-        await self._watcher.pace.try_acquire_async("query")
+        await self._watcher.pace.turn()
         cancelled = protocol.parse_cancel(await self._send(protocol.cancel_call(task.id), READ))
         self._watcher.nudge(task.id)
         return cancelled
@@ -124,7 +126,7 @@ class DashScope:
         return bytes(data)
 
     async def _ask(self, task_id: str) -> protocol.TaskReply:
-        await self._watcher.pace.try_acquire_async("query")
+        await self._watcher.pace.turn()
         return protocol.parse_task(await self._send(protocol.task_call(task_id), READ), task_id)
 
     async def _list_recent(self, since: datetime) -> list[Listed]:
@@ -135,7 +137,7 @@ class DashScope:
         found: list[Listed] = []
         page, pages = 1, 1
         while page <= min(pages, LIST_WINDOW_PAGES):
-            await self._watcher.pace.try_acquire_async("query")
+            await self._watcher.pace.turn()
             call = protocol.list_call(since, self._clock.now().replace(microsecond=0), page, model)
             rows, pages = protocol.parse_list(await self._send(call, READ))
             found += [row for row in rows if model is None or row.model == model]
@@ -148,11 +150,10 @@ class DashScope:
         left = (picture.url_expires - self._clock.now()).total_seconds()
         return left > LIVE_MARGIN and is_allowed(picture.url, self._result_hosts)
 
-    def _pace(self, model: Model) -> Limiter:
+    def _pace(self, model: Model) -> Pace:
         if model.id not in self._paces:
-            limit = model.submit_limit
-            rate = Rate(limit.count, int(limit.seconds * 1000)) if limit else CAUTIOUS
-            self._paces[model.id] = Limiter(InMemoryBucket([rate]))
+            limit = model.submit_limit or CAUTIOUS
+            self._paces[model.id] = Pace(limit.count, limit.seconds)
         return self._paces[model.id]
 
     async def _send(self, call: Call, read: float, tenant: str = "") -> Reply:

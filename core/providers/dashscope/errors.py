@@ -7,9 +7,6 @@ from typing import Any
 
 from core.errors import Misconfigured, ProviderError, Refused, Retryable, Uncertain
 
-QUOTA_WAIT = 60.0
-"""Seconds before an allocation quota is worth another try."""
-
 REFUSED = {
     "DataInspectionFailed": "provider.moderation_input",
     "data_inspection_failed": "provider.moderation_input",
@@ -117,8 +114,7 @@ def error_for(code: str, message: str, status: int, request_id: str) -> Provider
 
 def _by_family(code: str, status: int, about: dict[str, Any]) -> ProviderError:
     if code.startswith("Throttling") or code in THROTTLED or status == 429:
-        wait = QUOTA_WAIT if code in {"Throttling.AllocationQuota", "insufficient_quota"} else None
-        return Retryable("provider.busy", retry_after=wait, **about)
+        return Retryable("provider.busy", **about)
     if code.startswith("InternalError") or code in HICCUPS or status >= 500:
         return Retryable("provider.hiccup", **about)
     if status in {401, 403}:

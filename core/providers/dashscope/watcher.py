@@ -12,12 +12,12 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 
 import structlog
-from pyrate_limiter import InMemoryBucket, Limiter, Rate
 
 from core.errors import Misconfigured, ProviderError
+from core.providers.dashscope.pace import Pace
 from core.providers.dashscope.protocol import Listed, TaskReply
 
-QUERIES, PERIOD_MS = 18, 1000
+QUERIES, PERIOD = 18, 1.0
 """Of the 20 a second the vendor allows."""
 ASKS = 13
 """Questions a second about running tasks: who fills the budget waits a second for it when it matters."""
@@ -57,7 +57,7 @@ class Watcher:
     """Waits for tasks. ``pace`` is the account's budget of queries, for everything that asks."""
 
     def __init__(self, ask: Ask, list_recent: List) -> None:
-        self.pace = Limiter(InMemoryBucket([Rate(QUERIES, PERIOD_MS)]))
+        self.pace = Pace(QUERIES, PERIOD)
         self._ask = ask
         self._list_recent = list_recent
         self._tasks: dict[str, Watched] = {}
@@ -96,7 +96,6 @@ class Watcher:
         for task in running:
             task.cancel()
         await asyncio.gather(*running, return_exceptions=True)
-        self.pace.close()
 
     async def _watch(self) -> None:
         while self._tasks:

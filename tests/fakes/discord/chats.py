@@ -9,7 +9,7 @@ import pytest
 
 from adapters.discord.api import Api
 from adapters.discord.chat import DiscordChat
-from bot import settings
+from bot import settings, wiring
 from bot.discord import open_discord
 from core.ports import Blobs
 from core.types import Attachment, Place
@@ -25,7 +25,7 @@ async def discord_chat(folder: Path, blobs: Blobs, place: Place) -> AsyncIterato
         names = {place.workspace: fake.guild.id, place.channel: fake.general.id, "ana": fake.person("Ana").id}
         chosen = settings.load(EASEL_DATA_DIR=folder / "discord", **fake.settings())
         chosen.data_dir.mkdir(parents=True)
-        async with open_discord(chosen) as there:
+        async with wiring.open_database(chosen) as engine, open_discord(chosen, engine) as there:
             await there.prepare()
             chat = there.chat(blobs)
             monkey = pytest.MonkeyPatch()

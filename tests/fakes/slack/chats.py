@@ -5,7 +5,7 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 
 from adapters.slack.chat import SlackChat
-from bot import settings
+from bot import settings, wiring
 from bot.slack import open_slack
 from core.ports import Blobs
 from core.types import Attachment, Place
@@ -27,7 +27,7 @@ async def slack_chat(folder: Path, blobs: Blobs, place: Place) -> AsyncIterator[
         workspace.channels[place.channel] = Channel(id=place.channel, name="general", members=members)
         chosen = settings.load(EASEL_DATA_DIR=folder / "slack", **fake.settings())
         chosen.data_dir.mkdir(parents=True)
-        async with open_slack(chosen) as there:
+        async with wiring.open_database(chosen) as engine, open_slack(chosen, engine) as there:
             await there.prepare()
             chat = there.chat(blobs)
             _there[id(chat)] = fake

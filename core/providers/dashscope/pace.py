@@ -1,0 +1,41 @@
+"""So many calls in any so many seconds: the vendor counts over a sliding window."""
+
+import asyncio
+import time
+from collections import deque
+from dataclasses import dataclass
+
+
+@dataclass(slots=True)
+class Turn:
+    """A call that may be made now. ``at``: when it can have arrived at the latest, in monotonic seconds."""
+
+    at: float
+
+    def arrived(self) -> None:
+        """It has been answered: however long it was on its way, it counts from now at the latest."""
+        self.at = time.monotonic()
+
+
+class Pace:
+    """At most ``count`` turns in any ``seconds``, first come first served."""
+
+    def __init__(self, count: int, seconds: float) -> None:
+        self._count = count
+        self._seconds = seconds
+        self._turns: deque[Turn] = deque(maxlen=count)
+        self._order = asyncio.Lock()
+
+    async def turn(self) -> Turn:
+        """Wait for a turn, and take it."""
+        async with self._order:
+            while (wait := self._wait()) > 0:
+                await asyncio.sleep(wait)
+            turn = Turn(time.monotonic())
+            self._turns.append(turn)
+            return turn
+
+    def _wait(self) -> float:
+        if len(self._turns) < self._count:
+            return 0.0
+        return self._turns[0].at + self._seconds - time.monotonic()

@@ -1,0 +1,78 @@
+"""Picture bytes by content hash in a folder of this machine, durable before a row says so."""
+
+import asyncio
+import hashlib
+import os
+import secrets
+from pathlib import Path
+
+from core.errors import NotFound
+from core.storage.keys import KEY, folder_of, probe
+
+
+class FolderBlobs:
+    """Blobs in files. Each call enters a thread once."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+
+    async def keep(self, workspace: str, data: bytes) -> str:
+        """Store durably and return the SHA-256 key."""
+        return await asyncio.to_thread(self._keep, workspace, data)
+
+    async def read(self, workspace: str, key: str) -> bytes:
+        """Raise NotFound if it is missing or damaged: a wrong picture is never shown."""
+        return await asyncio.to_thread(self._read, workspace, key)
+
+    async def delete(self, workspace: str, key: str) -> None:
+        """Forget it; no matter if it was not there."""
+        path = self._path(workspace, key)
+        await asyncio.to_thread(path.unlink, missing_ok=True)
+
+    async def keys(self, workspace: str) -> list[str]:
+        """Every key held for the workspace, sorted."""
+        return await asyncio.to_thread(self._keys, workspace)
+
+    async def check(self) -> None:
+        """Raises ConfigurationError when nothing can be kept."""
+        await probe(self)
+
+    def _keep(self, workspace: str, data: bytes) -> str:
+        key = hashlib.sha256(data).hexdigest()
+        path = self._path(workspace, key)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        aside = path.with_name(f".{key}.{secrets.token_hex(4)}")
+        with aside.open("xb") as file:
+            file.write(data)
+            file.flush()
+            os.fsync(file.fileno())
+        aside.replace(path)
+        _sync_folder(path.parent)
+        return key
+
+    def _read(self, workspace: str, key: str) -> bytes:
+        try:
+            data = self._path(workspace, key).read_bytes()
+        except FileNotFoundError:
+            raise NotFound("refuse.picture_gone") from None
+        if hashlib.sha256(data).hexdigest() != key:
+            raise NotFound("refuse.picture_gone")
+        return data
+
+    def _keys(self, workspace: str) -> list[str]:
+        paths = (self._folder / folder_of(workspace)).glob("*/*")
+        return sorted(path.name for path in paths if KEY.fullmatch(path.name))
+
+    def _path(self, workspace: str, key: str) -> Path:
+        if not KEY.fullmatch(key):
+            raise NotFound("refuse.picture_gone")
+        return self._folder / folder_of(workspace) / key[:2] / key
+
+
+def _sync_folder(folder: Path) -> None:
+    """The new name must reach the disk, too."""
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)

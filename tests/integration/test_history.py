@@ -1,0 +1,91 @@
+"""The picture of a history: what it costs, what it says, and its thumbnails."""
+
+from collections.abc import AsyncIterator
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+import pytest_asyncio
+
+from core.answers import looking, together
+from core.errors import NotFound
+from core.flow.tools import Tools
+from core.messages import LOCALES
+from core.types import Action, Picture
+from tests.bench import history
+from tests.fakes import trees
+from tests.fakes.steps import PLACE
+
+TENANT = PLACE.tenant
+
+
+@pytest_asyncio.fixture
+async def tools(tmp_path: Path) -> AsyncIterator[Tools]:
+    async with history.opened(tmp_path) as opened:
+        yield opened
+
+
+async def picture_of(tools: Tools, name: str) -> Picture:
+    return (await tools.store.step(TENANT, name)).outputs[0]
+
+
+def test_ten_times_the_pictures_cost_far_less_than_ten_times_as_much() -> None:
+    """However deep and wide: the page is as large, and every picture on it smaller."""
+    few = history.measured(trees.deep_and_wide, 20, 64)
+    many = history.measured(trees.deep_and_wide, 200, 64)
+    assert max(cost.megabytes for cost in many) < 100
+    assert many[1].seconds < 4 * few[1].seconds
+
+
+def test_two_large_pictures_are_compared_without_holding_them_whole() -> None:
+    assert history.compared(4096).megabytes < 2 * 4096**2 * 4 / 2**20
+
+
+async def test_thumbnails_are_made_once(tools: Tools, tmp_path: Path) -> None:
+    await history.fill(tmp_path, trees.branchy(3), 64)
+    before = await tools.blobs.keys(TENANT)
+    first = await looking.history(tools, history.request())
+    kept = await tools.blobs.keys(TENANT)
+    assert len(kept) == len(before) + 3
+    second = await looking.history(tools, history.request())
+    assert await tools.blobs.keys(TENANT) == kept
+    assert second.pictures == first.pictures
+
+
+async def test_a_thumbnail_that_is_missing_is_made_again(tools: Tools, tmp_path: Path) -> None:
+    await history.fill(tmp_path, trees.chain(2), 64)
+    first = await looking.history(tools, history.request())
+    lost = (await picture_of(tools, "s0")).thumbnail
+    assert lost
+    await tools.blobs.delete(TENANT, lost)
+    assert (await looking.history(tools, history.request())).pictures == first.pictures
+    assert await tools.blobs.read(TENANT, lost)
+
+
+async def test_a_deleted_picture_leaves_no_thumbnail_and_is_not_drawn(tools: Tools, tmp_path: Path) -> None:
+    await history.fill(tmp_path, trees.chain(3), 64)
+    await looking.history(tools, history.request())
+    gone = await picture_of(tools, "s1")
+    await together.delete(tools, replace(history.request(), action=Action.DELETE, target="s1"))
+    for key in (gone.key, gone.thumbnail):
+        assert key
+        with pytest.raises(NotFound):
+            await tools.blobs.read(TENANT, key)
+    post = await looking.history(tools, history.request())
+    assert [line.split(" ")[0] for line in post.text.split("\n")] == ["v1", "v3"]
+    assert len(await tools.blobs.keys(TENANT)) == 4
+
+
+async def test_what_the_picture_leaves_out_is_said_in_every_language(tools: Tools, tmp_path: Path) -> None:
+    await history.fill(tmp_path, trees.drawings(203), 16)
+    said = {}
+    for locale in LOCALES:
+        post = await looking.history(tools, replace(history.request(), locale=locale))
+        said[locale] = post.title
+        assert post.title.split(" · ")[1] in post.pictures[0].alt
+    assert said == {
+        "en": "History · 200 newest of 203",
+        "zh-CN": "历史版本 · 203 张中最新的 200 张",
+        "zh-TW": "版本紀錄 · 203 張中最新的 200 張",
+        "id": "Riwayat · 200 terbaru dari 203",
+    }
