@@ -1,5 +1,6 @@
 """The command line (contract.md). Heavy modules are imported by the command that needs them: --help must be instant."""
 
+import gc
 import json
 import sys
 from collections.abc import Callable, Sequence
@@ -248,6 +249,8 @@ def main() -> None:
     """Entry point. Wrong usage and wrong settings are one line, also with --json."""
     from core.errors import ConfigurationError  # noqa: PLC0415
 
+    # What is loaded stays: looking through it again and again finds no garbage.
+    gc.set_threshold(100_000)
     try:
         code = cli.main(standalone_mode=False)
     except click.ClickException as error:

@@ -15,6 +15,7 @@ from adapters.discord.api import Api
 from adapters.slack import checkup
 from adapters.slack.api import session, web_client
 from bot import accounts, settings, slack
+from bot.providers import http_client
 from core.catalog import Catalog
 from core.errors import EaselError
 from core.messages import say
@@ -120,7 +121,7 @@ async def _service(chosen: settings.Settings) -> str:
         return "no DASHSCOPE_API_KEY: the simulator stands in"
     catalog = Catalog.load(catalog_text())
     found: list[str] = []
-    async with accounts.http_client() as client:
+    async with http_client() as client:
         for region, account in accounts.accounts_of(chosen, catalog).items():
             headers = {"Authorization": f"Bearer {account.key}"}
             answer = await client.get(f"{account.url}/tasks/easel-doctor", headers=headers, timeout=10)

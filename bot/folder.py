@@ -46,3 +46,14 @@ async def lock_folder(stack: AsyncExitStack, settings: Settings, waiting: Callab
             "config.data_dir", setting="EASEL_DATA_DIR", folder=str(folder), reason=error.strerror or "error"
         ) from None
     stack.callback(lock.release)
+
+
+def is_taken(settings: Settings) -> bool:
+    """Is another at work in the folder? Never on PostgreSQL, where there may be many."""
+    if not database.is_sqlite(settings.database):
+        return False
+    try:
+        with FileLock(settings.data_dir / "easel.lock").acquire(blocking=False):
+            return False
+    except Timeout:
+        return True

@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from contextlib import suppress
 from typing import Any, TextIO, cast
 
-import structlog
+from core.log import log
 
 SHAPES = re.compile(r"(?:Bearer\s+)?\b(?:sk|xox[abprs]|xapp|st)-[A-Za-z0-9_-]{6,}|(?<=://)[^/\s:@]+:[^/\s@]+(?=@)")
 STARS = "***"
@@ -56,6 +56,8 @@ class StandardError:
 
 def set_up(kind: str, level: str, secrets: Iterable[str]) -> None:
     """Send our log and the libraries' to standard error. ``kind``: json, console or auto (a terminal or not)."""
+    import structlog  # noqa: PLC0415  # slow to load
+
     as_json = kind == "json" or (kind == "auto" and not sys.stderr.isatty())
     redaction = Redaction(secrets)
     shared: list[Any] = [
@@ -80,3 +82,20 @@ def set_up(kind: str, level: str, secrets: Iterable[str]) -> None:
     root = logging.getLogger()
     root.handlers = [handler]
     root.setLevel(max(number, logging.WARNING))
+
+
+def set_up_late(kind: str, level: str, secrets: Iterable[str]) -> None:
+    """The same, but not before the first line is written: most commands at a prompt write none."""
+    log.set_up_by(lambda: set_up(kind, level, secrets))
+    logging.getLogger().handlers = [_FirstLine()]
+
+
+class _FirstLine(logging.Handler):
+    """A library writes: set up, which puts another in our place, and hand it over."""
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """To standard error, if it is grave enough."""
+        log.set_up()
+        root = logging.getLogger()
+        if record.levelno >= root.level:
+            root.handle(record)

@@ -4,12 +4,11 @@ import difflib
 import os
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Any
 
 from dotenv import dotenv_values
-from pydantic import AliasChoices, Field, SecretStr, ValidationError, ValidationInfo, field_validator
+from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, ValidationInfo, field_validator
 from pydantic.fields import FieldInfo
-from pydantic_settings import BaseSettings, NoDecode, PydanticBaseSettingsSource, SettingsConfigDict
 
 from core.errors import ConfigurationError
 
@@ -17,25 +16,6 @@ BEGINS = {"slack_bot_token": ("xoxb-", "xoxe.xoxb-"), "slack_app_token": ("xapp-
 """What a token begins with, where that is known."""
 LOCALES = ("en", "zh-CN", "zh-TW", "id")
 REGION_KEY = "DASHSCOPE_API_KEY_"
-
-
-class FileSource(PydanticBaseSettingsSource):
-    """``NAME_FILE`` points at a file whose content is the value of NAME, as container images do it."""
-
-    def get_field_value(self, field: FieldInfo, field_name: str) -> tuple[Any, str, bool]:
-        """The content of the file, without its last line break."""
-        name = _variable(field, field_name)
-        path = os.environ.get(f"{name}_FILE")
-        return (None if path is None else _read(f"{name}_FILE", path)), field_name, False
-
-    def __call__(self) -> dict[str, Any]:
-        """Every setting that has such a file."""
-        found: dict[str, Any] = {}
-        for field_name, field in self.settings_cls.model_fields.items():
-            value, _, _ = self.get_field_value(field, field_name)
-            if value is not None:
-                found[_variable(field, field_name)] = value
-        return found
 
 
 def _read(name: str, path: str) -> str:
@@ -46,18 +26,17 @@ def _read(name: str, path: str) -> str:
 
 
 def _variable(field: FieldInfo, field_name: str) -> str:
-    alias = field.validation_alias
-    return str(alias.choices[0]) if isinstance(alias, AliasChoices) else str(alias or field_name.upper())
+    return str(field.validation_alias or field_name.upper())
 
 
 def _named(name: str, default: Any = None) -> Any:
-    return Field(default=default, validation_alias=AliasChoices(name))
+    return Field(default=default, validation_alias=name)
 
 
-class Settings(BaseSettings):
+class Settings(BaseModel):
     """What the operator set. Secrets print as stars."""
 
-    model_config = SettingsConfigDict(env_file=".env", env_file_encoding="utf-8", extra="ignore", frozen=True)
+    model_config = ConfigDict(frozen=True, validate_default=True)
 
     dashscope_api_key: SecretStr | None = _named("DASHSCOPE_API_KEY")
     region: str = _named("EASEL_REGION", "beijing")
@@ -67,23 +46,23 @@ class Settings(BaseSettings):
     blob_url: str | None = _named("EASEL_BLOB_URL")
     public_url: str | None = _named("EASEL_PUBLIC_URL")
     http_host: str = _named("EASEL_HTTP_HOST", "127.0.0.1")
-    http_port: int = Field(default=8080, validation_alias=AliasChoices("EASEL_HTTP_PORT"), ge=0, le=65535)
-    metrics_port: int | None = Field(default=None, validation_alias=AliasChoices("EASEL_METRICS_PORT"), ge=0, le=65535)
+    http_port: int = Field(default=8080, validation_alias="EASEL_HTTP_PORT", ge=0, le=65535)
+    metrics_port: int | None = Field(default=None, validation_alias="EASEL_METRICS_PORT", ge=0, le=65535)
     link_keys: SecretStr | None = _named("EASEL_LINK_KEYS")
     locale: str = _named("EASEL_LOCALE", "en")
     log_format: str = _named("EASEL_LOG_FORMAT", "auto")
     log_level: str = _named("EASEL_LOG_LEVEL", "info")
-    result_hosts: Annotated[tuple[str, ...], NoDecode] = _named("EASEL_RESULT_HOSTS", ("*.aliyuncs.com",))
+    result_hosts: tuple[str, ...] = _named("EASEL_RESULT_HOSTS", ("*.aliyuncs.com",))
     slack_bot_token: SecretStr | None = _named("SLACK_BOT_TOKEN")
     slack_app_token: SecretStr | None = _named("SLACK_APP_TOKEN")
     slack_signing_secret: SecretStr | None = _named("SLACK_SIGNING_SECRET")
     slack_client_id: str | None = _named("SLACK_CLIENT_ID")
     slack_client_secret: SecretStr | None = _named("SLACK_CLIENT_SECRET")
     slack_api_url: str = _named("EASEL_SLACK_API_URL", "https://slack.com/api/")
-    slack_file_hosts: Annotated[tuple[str, ...], NoDecode] = _named("EASEL_SLACK_FILE_HOSTS", ("files.slack.com",))
+    slack_file_hosts: tuple[str, ...] = _named("EASEL_SLACK_FILE_HOSTS", ("files.slack.com",))
     discord_bot_token: SecretStr | None = _named("DISCORD_BOT_TOKEN")
     discord_api_url: str = _named("EASEL_DISCORD_API_URL", "https://discord.com/api/v10")
-    discord_cdn_hosts: Annotated[tuple[str, ...], NoDecode] = _named(
+    discord_cdn_hosts: tuple[str, ...] = _named(
         "EASEL_DISCORD_CDN_HOSTS", ("cdn.discordapp.com", "media.discordapp.net")
     )
     region_keys: dict[str, SecretStr] = Field(default_factory=dict)
@@ -133,18 +112,6 @@ class Settings(BaseSettings):
     def _known_level(cls, value: str) -> str:
         return _one_of(value.lower(), ("debug", "info", "warning", "error", "critical"))
 
-    @classmethod
-    def settings_customise_sources(
-        cls,
-        settings_cls: type[BaseSettings],
-        init_settings: PydanticBaseSettingsSource,
-        env_settings: PydanticBaseSettingsSource,
-        dotenv_settings: PydanticBaseSettingsSource,
-        file_secret_settings: PydanticBaseSettingsSource,  # noqa: ARG003  # ours reads NAME_FILE
-    ) -> tuple[PydanticBaseSettingsSource, ...]:
-        """Environment before secret files before ``.env``."""
-        return init_settings, env_settings, FileSource(settings_cls), dotenv_settings
-
     @property
     def keys(self) -> Mapping[str, SecretStr]:
         """The API key of each region that has one, the chosen region first."""
@@ -183,13 +150,21 @@ def load(**overrides: Any) -> Settings:
 
     Raises ConfigurationError naming the setting, never its value when it is a secret.
     """
+    in_file = {name: value for name, value in dotenv_values(".env").items() if value is not None}
+    values = {**in_file, **_secret_files(), **os.environ, **overrides}
     try:
-        return Settings(**overrides, region_keys=_region_keys())
+        return Settings.model_validate({**values, "region_keys": _region_keys()})
     except ValidationError as error:
         first = error.errors()[0]
         setting = str(first["loc"][0]) if first["loc"] else "?"
         reason = str(first.get("ctx", {}).get("error", first["msg"]))
         raise ConfigurationError("config.value", setting=setting, allowed=reason) from None
+
+
+def _secret_files() -> dict[str, str]:
+    """``NAME_FILE`` points at a file whose content is the value of NAME, as container images do it."""
+    names = [_variable(field, name) for name, field in Settings.model_fields.items()]
+    return {name: _read(f"{name}_FILE", os.environ[f"{name}_FILE"]) for name in names if f"{name}_FILE" in os.environ}
 
 
 def _region_keys() -> dict[str, SecretStr]:

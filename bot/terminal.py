@@ -1,11 +1,13 @@
-"""Runs one terminal command: settings, wiring, the request, the exit code."""
+"""Runs one terminal command: settings, the request, the exit code. Only what makes pictures starts the engine."""
 
 import asyncio
+import gc
 import getpass
 import json
 import sys
 import uuid
 from collections.abc import Mapping, Sequence
+from contextlib import AsyncExitStack
 from pathlib import Path
 from typing import Any
 
@@ -14,15 +16,22 @@ import click
 from adapters.terminal.app import Report, Terminal
 from adapters.terminal.chat import TerminalChat
 from adapters.terminal.decode import Line, request, split_words
-from bot import logs, settings, wiring
+from bot import logs, settings
 from bot.accounts import is_simulated
-from bot.simulator.account import SimulatorConfig
+from bot.folder import is_taken, lock_folder
+from bot.offline import NoJobs, open_tools
+from core.flow.tools import Tools
+from core.log import log
 from core.messages import say
-from core.types import Action
+from core.ports import Blobs
+from core.service import Service
+from core.types import Action, Request
 
 TIME_SCALE = 0.2
 """Of the simulator, for somebody who waits at a prompt."""
 OWN = ("out", "as_json", "time_scale", "source", "mask")
+READING = frozenset({Action.HISTORY, Action.COMPARE, Action.SHOW, Action.INFO, Action.USAGE})
+WRITING = frozenset({Action.UNDO, Action.REDO, Action.PICK, Action.BUDGET, Action.CANCEL, Action.DROP})
 INTERRUPTED = 130
 
 
@@ -68,43 +77,88 @@ def run(line: Line, options: Mapping[str, Any]) -> int:
     except KeyboardInterrupt:
         click.echo(say("terminal.interrupted", settings.load().locale), err=True)
         return INTERRUPTED
+    finally:
+        gc.freeze()  # the process ends: what it loaded need not be looked through once more
+
+
+class Prompt:
+    """The person at the prompt: what is said to them, and how they want it."""
+
+    def __init__(self, chosen: settings.Settings, *, as_json: bool) -> None:
+        self.settings = chosen
+        self._as_json = as_json
+        self._chats: list[TerminalChat] = []
+
+    def tell(self, key: str, **params: object) -> None:
+        """A line beside the answer."""
+        if not self._as_json:
+            click.echo(say(key, self.settings.locale, **params), err=True)
+
+    def tell_of_waiting(self) -> None:
+        """Another command has the folder."""
+        self.tell("terminal.waiting")
+
+    def chats(self, blobs: Blobs) -> dict[str, TerminalChat]:
+        """The terminal's voice."""
+        self._chats = [TerminalChat(blobs, self.settings.locale, quiet=self._as_json)]
+        return {"terminal": self._chats[0]}
+
+    def terminal(self, service: Service, tools: Tools) -> Terminal:
+        """The terminal's side, with that voice."""
+        return Terminal(service, tools.store, self._chats[0])
 
 
 async def _run(line: Line, options: Mapping[str, Any]) -> int:
     chosen = settings.load()
     as_json = bool(options["as_json"])
-    logs.set_up(
-        chosen.log_format, "error" if chosen.log_level == "info" else chosen.log_level, settings.secrets(chosen)
-    )
-    chats: list[TerminalChat] = []
-
-    def make_chat(blobs: Any) -> dict[str, TerminalChat]:
-        chats.append(TerminalChat(blobs, chosen.locale, quiet=as_json))
-        return {"terminal": chats[0]}
-
-    def tell(key: str, **params: object) -> None:
-        if not as_json:
-            click.echo(say(key, chosen.locale, **params), err=True)
-
+    level = "error" if chosen.log_level == "info" else chosen.log_level
+    logs.set_up_late(chosen.log_format, level, settings.secrets(chosen))
+    prompt = Prompt(chosen, as_json=as_json)
     for name, nearest in settings.unknown_variables():
-        tell("config.unknown", setting=name, nearest=nearest)
-    if is_simulated(chosen) and line.action.makes_pictures:
-        tell("terminal.simulator")
-    scale = options["time_scale"] if options["time_scale"] is not None else TIME_SCALE
+        prompt.tell("config.unknown", setting=name, nearest=nearest)
+    wish = request(line, key=uuid.uuid4().hex, user=getpass.getuser(), locale=chosen.locale)
+    report = await _at_once(prompt, wish) if line.action in READING | WRITING else None
+    if report is None:
+        report = await _with_engine(prompt, wish, options["time_scale"])
+    return _print(report, as_json=as_json)
+
+
+async def _at_once(prompt: Prompt, wish: Request) -> Report | None:
+    """The answer; None when the engine is needed: for jobs of an earlier command, or a database not up to date."""
+    reads = wish.action in READING or (wish.action is Action.BUDGET and not wish.given)
+    async with AsyncExitStack() as stack:
+        if not reads:
+            await lock_folder(stack, prompt.settings, prompt.tell_of_waiting)
+        tools = await stack.enter_async_context(open_tools(prompt.settings, prompt.chats))
+        if tools is None:
+            return None
+        terminal = prompt.terminal(Service(tools, NoJobs()), tools)
+        if await terminal.unfinished() and not (reads and is_taken(prompt.settings)):
+            return None
+        return await terminal.run(wish)
+
+
+async def _with_engine(prompt: Prompt, wish: Request, time_scale: float | None) -> Report:
+    """Jobs of an earlier command go on beside it, and are waited for."""
+    # A second of processor time, which most commands need not spend.
+    from bot import wiring  # noqa: PLC0415
+    from bot.simulator.account import SimulatorConfig  # noqa: PLC0415
+
+    log.set_up()
+    if is_simulated(prompt.settings) and wish.action.makes_pictures:
+        prompt.tell("terminal.simulator")
+    scale = TIME_SCALE if time_scale is None else time_scale
+    simulator = SimulatorConfig(time_scale=scale, folder=prompt.settings.data_dir / "simulator")
     async with wiring.open_easel(
-        chosen,
-        make_chat,
-        simulator=SimulatorConfig(time_scale=scale, folder=chosen.data_dir / "simulator"),
-        waiting=lambda: tell("terminal.waiting"),
+        prompt.settings, prompt.chats, simulator=simulator, waiting=prompt.tell_of_waiting
     ) as easel:
-        terminal = Terminal(easel.service, easel.tools.store, chats[0])
+        terminal = prompt.terminal(easel.service, easel.tools)
         left = await terminal.unfinished()
         if left:
-            tell("terminal.recovered", count=len(left))
-        wish = request(line, key=uuid.uuid4().hex, user=getpass.getuser(), locale=chosen.locale)
+            prompt.tell("terminal.recovered", count=len(left))
         report = await terminal.run(wish)
         await asyncio.gather(*(terminal.end(job) for job in left), return_exceptions=True)
-        return _print(report, as_json=as_json)
+        return report
 
 
 def _print(report: Report, *, as_json: bool) -> int:

@@ -10,9 +10,10 @@ from uuid import uuid4
 
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from bot.accounts import is_simulated, open_providers
+from bot.accounts import is_simulated
 from bot.clock import WallClock
 from bot.folder import link_keys, lock_folder
+from bot.providers import open_providers
 from bot.settings import Settings
 from bot.simulator.account import SimulatorConfig
 from core.catalog import Catalog

@@ -6,7 +6,8 @@ from core import posts, preferences, sessions
 from core.answers.common import must_own, named
 from core.answers.jobs import cancel
 from core.errors import DeliveryError, NotFound, Rejected
-from core.flow.tools import Tools, log
+from core.flow.tools import Tools
+from core.log import log
 from core.speech import Post, Sent, Tally
 from core.types import Head, Request, Step
 

@@ -7,8 +7,9 @@ from core import grammar, posts, sessions
 from core.catalog import wordless
 from core.errors import EaselError, Rejected
 from core.failpoints import failpoint
-from core.flow.tools import Tools, insist, log
+from core.flow.tools import Tools, insist
 from core.forms import Form, form
+from core.log import log
 from core.signed_links import Purpose
 from core.speech import Post
 from core.types import Action, Request, to_json

@@ -7,7 +7,8 @@ from core.catalog import Choice
 from core.errors import ProviderError, Refused, Rejected, Retryable, Uncertain
 from core.failpoints import failpoint
 from core.flow.generate import work_of
-from core.flow.tools import Tools, fail, log, tell_end
+from core.flow.tools import Tools, fail, tell_end
+from core.log import log
 from core.pictures import intake, recipes
 from core.types import Money, Outcome, Picture, Step, StepState, Task
 

@@ -8,7 +8,8 @@ from enum import StrEnum
 from core.catalog import Model
 from core.errors import Misconfigured, ProviderError, Refused, Retryable, Uncertain
 from core.failpoints import failpoint
-from core.flow.tools import Tools, fail, log, tell_end
+from core.flow.tools import Tools, fail, tell_end
+from core.log import log
 from core.types import Claim, Outcome, Step, StepState, Task, Work, from_json, to_json
 
 CLOCK_SKEW = timedelta(minutes=2)

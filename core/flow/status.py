@@ -7,7 +7,8 @@ from statistics import median
 
 from core import posts
 from core.errors import DeliveryError, NotFound
-from core.flow.tools import Tools, log
+from core.flow.tools import Tools
+from core.log import log
 from core.speech import Post, Sent
 from core.types import Step, StepState
 

@@ -5,12 +5,11 @@ from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from weakref import WeakValueDictionary
 
-import structlog
-
 from core import posts
 from core.catalog import Catalog
 from core.errors import DeliveryError, EaselError, NotFound
 from core.failpoints import failpoint
+from core.log import log
 from core.pictures.pool import Pool
 from core.ports import Blobs, Chat, Clock, Provider, Store, Together
 from core.signed_links import Links
@@ -19,8 +18,6 @@ from core.types import Money, Step, StepState
 
 DELIVERY_TRIES = 6
 """Times a result is shown before a platform that will not take it is left alone."""
-
-log = structlog.get_logger()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

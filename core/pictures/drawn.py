@@ -101,7 +101,7 @@ def flicker(before: bytes, after: bytes) -> bytes:
     size = max(1, round(width * scale)), max(1, round(height * scale))
     first, last = (_shrunk(data, *size).convert("RGB") for data in (before, after))
     buffer = io.BytesIO()
-    first.save(buffer, "WEBP", save_all=True, append_images=[last], duration=1000, loop=0, quality=85)
+    first.save(buffer, "WEBP", save_all=True, append_images=[last], duration=1000, loop=0, quality=85, method=0)
     return buffer.getvalue()
 
 
@@ -220,5 +220,6 @@ def _is_plain(letter: str) -> bool:
 
 def _png(canvas: Image.Image) -> bytes:
     buffer = io.BytesIO()
-    canvas.save(buffer, "PNG")
+    # An eighth more bytes than the usual level, in a fifth of the time.
+    canvas.save(buffer, "PNG", compress_level=2)
     return buffer.getvalue()

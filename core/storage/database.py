@@ -1,21 +1,24 @@
 """The database itself: engines set up so that what is committed is durable, and the schema brought up to date."""
 
-import asyncio
-from importlib.resources import as_file, files
-from typing import Any
+from __future__ import annotations
 
-from alembic import command
-from alembic.config import Config
-from alembic.runtime.migration import MigrationContext
-from alembic.script import ScriptDirectory
-from sqlalchemy import Connection, Engine, create_engine, event, make_url
-from sqlalchemy.exc import SQLAlchemyError
-from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
+import asyncio
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any, cast
+
+from sqlalchemy import Connection, Engine, Table, create_engine, event, make_url, text
+from sqlalchemy.dialects import sqlite
+from sqlalchemy.exc import OperationalError, ProgrammingError, SQLAlchemyError
 from sqlalchemy.pool import AsyncAdaptedQueuePool
 
 from core.errors import ConfigurationError
 
+if TYPE_CHECKING:
+    from sqlalchemy.ext.asyncio import AsyncEngine
+
 BUSY_TIMEOUT_MS = 30_000
+HEAD = "0006"
+"""The newest revision, so that a start with nothing to upgrade loads no Alembic; a test compares the two."""
 POOL = 3
 """Connections to the database, shared by all that one process does."""
 ONLY_READS = "easel_only_reads"
@@ -70,6 +73,8 @@ def open_sync(url: str) -> Engine:
 
 def open_async(url: str, pool: int = POOL) -> AsyncEngine:
     """Our own engine, with at most ``pool`` connections: aiosqlite, where each has a thread of its own, or psycopg."""
+    from sqlalchemy.ext.asyncio import create_async_engine  # noqa: PLC0415  # slow to load: it brings the ORM
+
     limits: dict[str, Any] = {"pool_size": pool, "max_overflow": 0, "hide_parameters": True}
     if is_sqlite(url):
         address = make_url(sync_url(url)).set(drivername="sqlite+aiosqlite")
@@ -84,29 +89,46 @@ def reading(engine: AsyncEngine) -> AsyncEngine:
     return engine.execution_options(**{ONLY_READS: True, "postgresql_readonly": True})
 
 
+def inserting(engine: AsyncEngine) -> Callable[[Table], Any]:
+    """The dialect's INSERT, which knows what to do about rows already there. PostgreSQL's is slow to load."""
+    if engine.dialect.name == "postgresql":
+        from sqlalchemy.dialects import postgresql  # noqa: PLC0415
+
+        return postgresql.insert
+    return sqlite.insert
+
+
 def _migrate(url: str, to: str) -> None:
-    with as_file(files("core.storage") / "migrations") as folder:
-        config = Config()
-        config.set_main_option("script_location", str(folder))
-        engine = open_sync(url)
-        try:
-            with engine.connect() as connection:
-                _refuse_newer(connection, ScriptDirectory.from_config(config))
-                config.attributes["connection"] = connection
-                command.upgrade(config, to)
-        except SQLAlchemyError as error:
-            raise ConfigurationError(
-                "config.database.unusable", setting="EASEL_DATABASE_URL", reason=type(error).__name__
-            ) from error
-        finally:
-            engine.dispose()
+    engine = open_sync(url)
+    try:
+        with engine.connect() as connection:
+            if to != "head" or _revision(connection) != HEAD:
+                from core.storage.upgrade import upgrade  # noqa: PLC0415  # Alembic
+
+                upgrade(connection, to)
+    except SQLAlchemyError as error:
+        raise ConfigurationError(
+            "config.database.unusable", setting="EASEL_DATABASE_URL", reason=type(error).__name__
+        ) from error
+    finally:
+        engine.dispose()
 
 
-def _refuse_newer(connection: Connection, scripts: ScriptDirectory) -> None:
-    with connection.begin():
-        current = MigrationContext.configure(connection).get_current_revision()
-    if current is not None and current not in {script.revision for script in scripts.walk_revisions()}:
-        raise ConfigurationError("config.database.newer", setting="EASEL_DATABASE_URL", version=current)
+def _revision(connection: Connection) -> str | None:
+    try:
+        with connection.begin():
+            return cast("str | None", connection.scalar(text("SELECT version_num FROM alembic_version")))
+    except (OperationalError, ProgrammingError):
+        return None  # a new database: there is no such table
+
+
+def is_current(engine: Engine) -> bool:
+    """Is the schema there and up to date? Changes nothing."""
+    try:
+        with engine.connect() as connection:
+            return _revision(connection) == HEAD
+    except SQLAlchemyError:
+        return False
 
 
 async def migrate(url: str, to: str = "head") -> None:

@@ -4,18 +4,22 @@ hold +price before the submit · release −price and charge +cost when it is se
 channel and month, are kept by the database itself, entry by entry (migration 0005).
 """
 
+from __future__ import annotations
+
 from dataclasses import replace
 from datetime import UTC, datetime
 from decimal import Decimal
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import ColumnElement, ScalarSelect, Table, func, insert, select
-from sqlalchemy.ext.asyncio import AsyncConnection
 
 from core.budgets import Spending, Spent
 from core.storage import rows
 from core.storage.tables import channel_spending, ledger, spending
 from core.types import CURRENCY, Money, Step
+
+if TYPE_CHECKING:
+    from sqlalchemy.ext.asyncio import AsyncConnection
 
 
 async def hold(connection: AsyncConnection, step: Step, now: datetime) -> None:

@@ -1,10 +1,12 @@
 """Everything Easel remembers but picture bytes, in SQLite or PostgreSQL through one SQLAlchemy Core code."""
 
+from __future__ import annotations
+
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import (
     ColumnElement,
@@ -20,15 +22,13 @@ from sqlalchemy import (
     select,
     update,
 )
-from sqlalchemy.dialects import postgresql, sqlite
-from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from core import budgets
 from core.errors import NotFound
 from core.sessions import heads_of, thread_session
 from core.speech import Sent
 from core.storage import ledger, rows
-from core.storage.database import reading
+from core.storage.database import inserting, reading
 from core.storage.tables import (
     HAS_TASK,
     IN_LINE,
@@ -49,6 +49,9 @@ from core.storage.tables import (
 from core.storage.whole import whole
 from core.types import Head, Money, Picture, Place, Step, StepState
 
+if TYPE_CHECKING:
+    from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
+
 MANY = 500
 """Steps whose pictures are read at a time: a statement takes only so many values."""
 
@@ -60,7 +63,7 @@ class Store:
     def __init__(self, engine: AsyncEngine) -> None:
         self._reading = reading(engine)
         self._writing = engine
-        self._insert = postgresql.insert if engine.dialect.name == "postgresql" else sqlite.insert
+        self._insert = inserting(engine)
 
     async def check(self) -> None:
         """Answer, or raise."""

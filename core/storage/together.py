@@ -1,18 +1,21 @@
 """What a team thinks of its pictures and has begun to ask for: reactions, what was chosen, drafts, and deleting."""
 
+from __future__ import annotations
+
 from collections.abc import Collection, Mapping
 from datetime import datetime, timedelta
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import ColumnElement, and_, delete, func, or_, select, update
-from sqlalchemy.dialects import postgresql, sqlite
-from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from core.errors import NotFound
 from core.speech import Tally
-from core.storage.database import reading
+from core.storage.database import inserting, reading
 from core.storage.tables import drafts, pictures, reactions, sessions, step_pictures, steps
 from core.storage.whole import whole
+
+if TYPE_CHECKING:
+    from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 DRAFT_LIFE = timedelta(days=1)
 VOTE, FAVOURITE = "vote", "favourite"
@@ -25,7 +28,7 @@ class Together:
     def __init__(self, engine: AsyncEngine) -> None:
         self._reading = reading(engine)
         self._writing = engine
-        self._insert = postgresql.insert if engine.dialect.name == "postgresql" else sqlite.insert
+        self._insert = inserting(engine)
 
     async def react(self, tenant: str, step: str, person: str, kind: str, index: int = 0) -> Tally:
         """Vote for a picture, or mark a favourite: once a person, however often it is delivered."""

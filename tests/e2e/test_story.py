@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from filelock import FileLock
 from PIL import Image
 
 from tests.conftest import PHOTOS
@@ -253,6 +254,28 @@ def test_every_configuration_mistake_is_one_line_and_exit_78(newcomer: Newcomer)
         del newcomer.environment[name]
         newcomer.environment["EASEL_DATA_DIR"] = str(newcomer.home / "data")
     assert newcomer.types("run").returncode == 78
+
+
+def test_a_configuration_mistake_is_told_also_by_what_needs_no_engine(newcomer: Newcomer) -> None:
+    newcomer.makes("draw", "a fox")
+    mistakes = {"EASEL_REGION": "mars", "EASEL_BLOB_URL": "ftp://x/y", "EASEL_DASHSCOPE_URL": "http://127.0.0.1:1"}
+    for name, value in mistakes.items():
+        newcomer.environment[name] = value
+        done = newcomer.types("info")
+        assert done.returncode == 78, (name, done.stderr)
+        assert done.stderr.count("\n") == 1
+        del newcomer.environment[name]
+
+
+def test_who_only_looks_does_not_wait_for_a_command_at_work(newcomer: Newcomer) -> None:
+    newcomer.makes("draw", "a fox")
+    newcomer.environment["FAILPOINTS"] = "begin.after_commit=kill"
+    assert newcomer.types("draw", "a heron", "--out", "out", "--time-scale", "0.01").returncode == -9
+    del newcomer.environment["FAILPOINTS"]
+    with FileLock(newcomer.home / "data" / "easel.lock"):
+        for words in (("history",), ("usage",), ("info",), ("budget",)):
+            newcomer.makes(*words)
+    assert "unfinished: 1" in newcomer.types("undo", "--out", "out", "--time-scale", "0.01").stderr
 
 
 def test_models_and_doctor_speak_json(newcomer: Newcomer) -> None:

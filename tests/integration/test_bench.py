@@ -3,8 +3,10 @@
 from pathlib import Path
 
 from bot.simulator.server import SimulatorConfig
-from tests.bench import growth, room
+from tests.bench import cli, growth, room
 from tests.fakes.house import open_house
+
+NO_ENGINE = ("undo", "redo", "pick 1", "info", "usage", "budget", "show {step}", "models")
 
 
 async def test_what_is_often_asked_costs_the_same_however_much_there_is() -> None:
@@ -28,3 +30,11 @@ async def test_a_word_costs_each_open_page_of_the_room_less_than_a_millisecond(t
         alone = await room.spread(house, 1)
         many = await room.spread(house, pages)
     assert (many.processor - alone.processor) / (pages - 1) < 0.001
+
+
+def test_a_command_that_needs_no_engine_is_cheap(tmp_path: Path) -> None:
+    """The least of two runs: a busy machine adds to both, and takes nothing away."""
+    figures = cli.measure(tmp_path, (*NO_ENGINE, "--help"), runs=2)
+    for command in NO_ENGINE:
+        assert min(figures[command]) <= 0.4, figures
+    assert min(figures["--help"]) <= 0.1, figures

@@ -4,12 +4,14 @@ import io
 import json
 import logging
 from pathlib import Path
+from typing import Any
 
 import pytest
 import structlog
 
 from bot import logs, settings
 from core.errors import ConfigurationError
+from core.log import log
 
 CANARY = "sk-canary0123456789"
 
@@ -42,6 +44,30 @@ def test_a_log_that_cannot_be_written_breaks_nothing(monkeypatch: pytest.MonkeyP
     monkeypatch.setattr("sys.stderr", closed)
     structlog.get_logger().info("nobody reads this")
     logging.getLogger("library").error("nor this")
+
+
+@pytest.mark.parametrize("who", ["we", "a library"])
+def test_a_log_set_up_late_is_set_up_by_its_first_line(who: str, capsys: pytest.CaptureFixture[str]) -> None:
+    logs.set_up_late("json", "error", [CANARY])
+    writer: Any = log if who == "we" else logging.getLogger("library")
+    writer.warning("too little to be written")
+    writer.error(f"call with {CANARY} failed")
+    (line,) = capsys.readouterr().err.splitlines()
+    assert json.loads(line)["event"] == "call with *** failed"
+
+
+def test_the_environment_goes_before_a_secret_file_and_that_before_dotenv(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / ".env").write_text("EASEL_REGION=singapore\nEASEL_PUBLIC_URL=https://in.dotenv\nEASEL_LOCALE=id\n")
+    (tmp_path / "url").write_text("https://in.file\n")
+    (tmp_path / "region").write_text("virginia\n")
+    monkeypatch.setenv("EASEL_PUBLIC_URL_FILE", str(tmp_path / "url"))
+    monkeypatch.setenv("EASEL_REGION_FILE", str(tmp_path / "region"))
+    monkeypatch.setenv("EASEL_REGION", "beijing")
+    chosen = settings.load()
+    assert (chosen.region, chosen.public_url, chosen.locale) == ("beijing", "https://in.file", "id")
 
 
 def test_settings_do_not_print_their_secrets(monkeypatch: pytest.MonkeyPatch) -> None:

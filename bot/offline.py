@@ -1,0 +1,65 @@
+"""What needs no engine: the store and the pictures as they lie, for a command that is answered at once."""
+
+from collections.abc import AsyncIterator, Callable, Mapping
+from contextlib import AsyncExitStack, asynccontextmanager
+from typing import TYPE_CHECKING, Never, cast
+
+from bot import accounts
+from bot.clock import WallClock
+from bot.folder import link_keys
+from bot.settings import Settings
+from core.catalog import Catalog
+from core.flow.tools import Tools
+from core.pictures.pool import Pool
+from core.ports import Blobs, Chat
+from core.providers.dashscope import catalog_text
+from core.signed_links import Links
+from core.storage import database
+from core.storage.blobs import open_blobs
+from core.storage.blocking import BlockingEngine
+from core.storage.store import Store
+from core.storage.together import Together
+from core.types import Request
+
+if TYPE_CHECKING:
+    from sqlalchemy.ext.asyncio import AsyncEngine
+
+
+class NoJobs:
+    """Runs none: who is answered at once asks for none."""
+
+    async def take(self, request: Request) -> Never:
+        """A mistake of ours."""
+        raise AssertionError(request.action)
+
+    async def hear(self, request: Request) -> Never:
+        """A mistake of ours."""
+        raise AssertionError(request.action)
+
+
+@asynccontextmanager
+async def open_tools(settings: Settings, chats: Callable[[Blobs], Mapping[str, Chat]]) -> AsyncIterator[Tools | None]:
+    """Tools without providers; None when the database is not up to date. Raises ConfigurationError."""
+    catalog = Catalog.load(catalog_text())
+    accounts.check(settings, catalog)
+    async with AsyncExitStack() as stack:
+        engine = database.open_sync(settings.database)
+        stack.callback(engine.dispose)
+        if not database.is_current(engine):
+            yield None
+            return
+        ours = cast("AsyncEngine", BlockingEngine(engine))
+        blobs = open_blobs(settings.blobs)
+        pool = Pool(workers=2)
+        stack.callback(pool.close)
+        yield Tools(
+            store=Store(ours),
+            together=Together(ours),
+            links=Links(link_keys(settings), settings.public_url or ""),
+            blobs=blobs,
+            catalog=catalog,
+            providers={},
+            chats=chats(blobs),
+            clock=WallClock(),
+            pool=pool,
+        )

@@ -1,0 +1,30 @@
+"""The log. structlog is slow to load, so it is loaded for the first line: most commands at a prompt write none."""
+
+from collections.abc import Callable
+from typing import Any
+
+
+class Log:
+    """structlog's logger, once somebody writes."""
+
+    def __init__(self) -> None:
+        self._set_up: Callable[[], None] | None = None
+
+    def set_up_by(self, set_up: Callable[[], None]) -> None:
+        """What to do before the first line."""
+        self._set_up = set_up
+
+    def set_up(self) -> None:
+        """Do it, once."""
+        set_up, self._set_up = self._set_up, None
+        if set_up is not None:
+            set_up()
+
+    def __getattr__(self, level: str) -> Any:
+        import structlog  # noqa: PLC0415
+
+        self.set_up()
+        return getattr(structlog.get_logger(), level)
+
+
+log = Log()
