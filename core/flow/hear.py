@@ -31,8 +31,15 @@ async def understand(tools: Tools, given: dict[str, Any]) -> dict[str, Any] | No
     return None if meant is None else to_json(await _fixed(tools, meant))
 
 
+def is_to_us(request: Request) -> bool:
+    """Is it asked of us, said to us, or an answer to a message of ours, as the platform itself tells?"""
+    if request.action is Action.REACTED:
+        return False
+    return request.action is not Action.SAID or request.to_us or bool(request.message)
+
+
 async def _may_be_for_us(tools: Tools, request: Request) -> bool:
-    """Most of what is said and liked around us is not: then nobody need be asked who it was."""
+    """Of what was only perhaps for us most is not: then nobody need be asked who it was."""
     if request.action is not Action.REACTED and (request.action is not Action.SAID or request.to_us):
         return True
     if (await aimed(tools, request)).target is not None:

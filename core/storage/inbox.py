@@ -5,9 +5,9 @@ its own, which a transaction enters once: under load each change of threads cost
 """
 
 import asyncio
+from collections import deque
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import suppress
 from typing import Any, TypeVar
 
 from sqlalchemy import JSON, BigInteger, Column, Engine, Integer, MetaData, String, Table, delete, select
@@ -16,6 +16,7 @@ from sqlalchemy.dialects import postgresql, sqlite
 from core.types import Request, from_json, to_json
 
 T = TypeVar("T")
+Arrival = tuple[dict[str, Any], asyncio.Future[None]]
 BATCH = 8
 """Requests taken out at a time."""
 
@@ -31,36 +32,33 @@ inbox = Table(
 
 
 class Inbox:
-    """One table. ``prepare`` it first, inside the running loop, and ``close`` it last."""
+    """One table. ``prepare`` it first and ``close`` it last."""
 
     def __init__(self, engine: Engine) -> None:
         self._engine = engine
         self._insert = postgresql.insert if engine.dialect.name == "postgresql" else sqlite.insert
-        self._arriving: list[tuple[dict[str, Any], asyncio.Future[None]]] = []
-        self._arrived = asyncio.Event()
-        self._writer: asyncio.Task[None] | None = None
+        self._arriving: deque[Arrival] = deque()
+        self._is_called = False
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="inbox")
 
     async def prepare(self) -> None:
-        """Make the table if there is none, and begin to write."""
+        """Make the table if there is none."""
         await self._run(lambda: metadata.create_all(self._engine))
-        self._writer = asyncio.create_task(self._write(), name="inbox")
 
     async def close(self) -> None:
-        """Write no more; what was not committed was not acknowledged either."""
-        if self._writer is not None:
-            self._writer.cancel()
-            with suppress(asyncio.CancelledError):
-                await self._writer
+        """Write no more."""
         await asyncio.to_thread(self._thread.shutdown)
         self._engine.dispose()
 
     async def add(self, request: Request) -> None:
         """Return once it is durable. The same again changes nothing."""
-        done: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        loop = asyncio.get_running_loop()
+        done: asyncio.Future[None] = loop.create_future()
         row = {"id": f"{request.place.tenant}:{request.key}", "request": to_json(request)}
         self._arriving.append((row, done))
-        self._arrived.set()
+        if not self._is_called:
+            self._is_called = True
+            self._thread.submit(self._write, loop)
         await done
 
     async def waiting(self) -> list[tuple[str, Request]]:
@@ -82,22 +80,20 @@ class Inbox:
 
         await self._run(change)
 
-    async def _write(self) -> None:
-        while True:
-            await self._arrived.wait()
-            self._arrived.clear()
-            batch, self._arriving = self._arriving, []
-            rows = [row for row, _ in batch]
-            try:
-                await self._run(lambda rows=rows: self._commit(rows))  # type: ignore[misc]
-            except Exception as error:  # whoever waits must hear of it, whatever it is
-                for _, done in batch:
-                    if not done.done():
-                        done.set_exception(error)
-            else:
-                for _, done in batch:
-                    if not done.done():
-                        done.set_result(None)
+    def _write(self, loop: asyncio.AbstractEventLoop) -> None:
+        """In the thread: everything that has arrived, in one commit. Whoever comes later calls again."""
+        self._is_called = False
+        batch: list[Arrival] = []
+        while self._arriving:
+            batch.append(self._arriving.popleft())
+        if not batch:
+            return
+        try:
+            self._commit([row for row, _ in batch])
+        except Exception as error:  # whoever waits must hear of it, whatever it is
+            loop.call_soon_threadsafe(_tell, batch, error)
+        else:
+            loop.call_soon_threadsafe(_tell, batch, None)
 
     def _commit(self, rows: list[dict[str, Any]]) -> None:
         with self._engine.begin() as connection:
@@ -105,3 +101,13 @@ class Inbox:
 
     async def _run(self, what: Callable[[], T]) -> T:
         return await asyncio.get_running_loop().run_in_executor(self._thread, what)
+
+
+def _tell(batch: Sequence[Arrival], error: Exception | None) -> None:
+    for _, done in batch:
+        if done.done():
+            continue
+        if error is None:
+            done.set_result(None)
+        else:
+            done.set_exception(error)

@@ -1,5 +1,6 @@
 """Everything Easel remembers but picture bytes, in SQLite or PostgreSQL through one SQLAlchemy Core code."""
 
+import time
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
@@ -14,12 +15,15 @@ from core.errors import NotFound
 from core.sessions import heads_of, thread_session
 from core.speech import Sent
 from core.storage import ledger, rows
+from core.storage.not_ours import NotOurs
 from core.storage.tables import messages, metadata, pictures, posting, sessions, step_pictures, steps, workspaces
 from core.storage.whole import whole
 from core.types import Head, Money, Picture, Place, Step, StepState
 
 SERVED = (steps.c.submitted.is_(None), steps.c.priority, steps.c.created)
 """The order of service: what runs, then by priority, then by age."""
+ANSWERING_SECONDS, MOST_ANSWERING = 2.0, 1000
+"""Within which a message other than a step's first is posted and remembered; workspaces before the past is dropped."""
 FINAL = [state.value for state in StepState if state.is_final]
 
 
@@ -30,6 +34,8 @@ class Store:
     def __init__(self, engine: AsyncEngine) -> None:
         self._engine = engine
         self._insert = postgresql.insert if engine.dialect.name == "postgresql" else sqlite.insert
+        self._not_ours = NotOurs(is_alone=engine.dialect.name == "sqlite")
+        self._answering: dict[str, float] = {}
 
     async def check(self) -> None:
         """Answer, or raise."""
@@ -57,7 +63,9 @@ class Store:
             await self._hold_pictures(connection, step, "input", step.inputs)
             await self._hold_pictures(connection, step, "mask", [step.mask] if step.mask else [])
             await ledger.hold(connection, step, now)
-            return await self._get(connection, step.tenant, step.id)
+            begun = await self._get(connection, step.tenant, step.id)
+        self._not_ours.discard((step.tenant, step.place.channel, step.place.thread, ""))
+        return begun
 
     async def step(self, tenant: str, step: str) -> Step:
         """Raises NotFound, also for another tenant's step."""
@@ -99,6 +107,39 @@ class Store:
         )
         async with self._engine.begin() as connection:
             return bool(place.thread and (await connection.execute(query.limit(1))).first())
+
+    async def may_be_ours(self, place: Place, message: str = "") -> bool:
+        """May a thread, or a message, be ours now, or be about to become so? One look, or none.
+
+        Whoever sees what we post may answer before we have remembered it. So it may also be ours while a post may be
+        on its way into that channel, from whatever process: a step's first message until it is remembered, a result
+        until it is DONE; and for a moment after this process has begun to post anything else.
+        """
+        thread = "" if message else place.thread
+        name = (place.tenant, place.channel, thread, message)
+        if self._answering.get(place.tenant, 0.0) > time.monotonic():
+            return True
+        if not (thread or message) or name in self._not_ours:
+            return False
+        changes = self._not_ours.changes
+        is_it = messages.c.message == (message or thread)
+        if thread:
+            is_it = or_(is_it, messages.c.thread == thread)
+        ours = select(messages.c.step).where(
+            messages.c.tenant == place.tenant, messages.c.channel == place.channel, is_it
+        )
+        shown = select(messages.c.step).where(messages.c.tenant == steps.c.tenant, messages.c.step == steps.c.id)
+        coming = select(steps.c.id).where(
+            steps.c.state.not_in(FINAL),
+            steps.c.tenant == place.tenant,
+            steps.c.channel == place.channel,
+            or_(steps.c.state == StepState.MADE, ~shown.exists()),
+        )
+        async with self._engine.begin() as connection:
+            may_be = bool(await connection.scalar(select(or_(ours.exists(), coming.exists()))))
+        if not may_be:
+            self._not_ours.add(name, changes)
+        return may_be
 
     async def head(self, tenant: str, session: str) -> Head | None:
         """Where the session's next edit starts from."""
@@ -307,10 +348,16 @@ class Store:
         async with self._engine.begin() as connection:
             for each in (row, *pictures):
                 await connection.execute(self._insert(messages).values(each).on_conflict_do_nothing())
+        for shown in (sent, *sent.pictures):
+            channel, thread = sent.place.channel, shown.place.thread
+            threads = [(tenant, channel, name, "") for name in (thread, shown.message)]
+            self._not_ours.discard(*threads, (tenant, channel, "", shown.message))
 
     async def intend_post(self, tenant: str, job: str, role: str) -> bool:
         """Before something is posted: True the first time. Else it may have gone through, and is read back first."""
         row = {"tenant": tenant, "job": job, "role": role}
+        if role != "status":
+            self._note_answer(tenant)
         async with self._engine.begin() as connection:
             done = await connection.execute(self._insert(posting).values(row).on_conflict_do_nothing())
             return bool(done.rowcount)
@@ -378,6 +425,12 @@ class Store:
         """Who spent what since then, holds included."""
         async with self._engine.begin() as connection:
             return await ledger.usage(connection, tenant, since)
+
+    def _note_answer(self, tenant: str) -> None:
+        now = time.monotonic()
+        if len(self._answering) >= MOST_ANSWERING:
+            self._answering = {name: ends for name, ends in self._answering.items() if ends > now}
+        self._answering[tenant] = now + ANSWERING_SECONDS
 
     # Inside a transaction
 

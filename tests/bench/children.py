@@ -3,6 +3,7 @@
 import asyncio
 import gc
 import json
+import logging
 import os
 import sqlite3
 import subprocess
@@ -10,28 +11,65 @@ import sys
 import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
 from pathlib import Path
 from statistics import quantiles
 from typing import Any
 
 ROOT = Path(__file__).parents[2]
 START_SECONDS = 60.0
+# What stands in for the image service is stopped with calls in it.
+logging.getLogger("uvicorn.error").setLevel(logging.CRITICAL)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Cost:
+    """Transactions begun, bytes written to files and to the log, seconds of the processor."""
+
+    transactions: float
+    written: float
+    log: float
+    seconds: float
+
+    def __sub__(self, other: "Cost") -> "Cost":
+        return Cost(
+            transactions=self.transactions - other.transactions,
+            written=self.written - other.written,
+            log=self.log - other.log,
+            seconds=self.seconds - other.seconds,
+        )
+
+    def __mul__(self, times: float) -> "Cost":
+        return Cost(
+            transactions=self.transactions * times,
+            written=self.written * times,
+            log=self.log * times,
+            seconds=self.seconds * times,
+        )
+
+    def __str__(self) -> str:
+        return (
+            f"{self.transactions:.2f} transactions, {self.written:.0f} bytes of files, "
+            f"{self.log:.0f} of log, {self.seconds * 1000:.2f} ms of processor"
+        )
+
+
+EASEL = Path(__file__).with_name("easel_child.py")
 
 
 class Child:
     """A Python program of ours; it says that it is ready by writing a file."""
 
-    def __init__(self, program: str, *arguments: str, folder: Path, nice: int = 0) -> None:
+    def __init__(self, program: str | Path, *arguments: str, folder: Path) -> None:
         folder.mkdir(parents=True, exist_ok=True)
         self.folder = folder
         self._ready = folder / "ready"
         self._errors = folder / "errors"
-        environment = {**os.environ, "EASEL_LOG_LEVEL": "error", "PYTHONPATH": str(ROOT)}
-        command = [sys.executable, "-P", program, *arguments]
-        with self._errors.open("wb") as errors:
-            self.process = subprocess.Popen(command, env=environment, stdout=subprocess.DEVNULL, stderr=errors)
-        if nice:
-            os.setpriority(os.PRIO_PROCESS, self.process.pid, nice)
+        self._log = folder / "log"
+        environment = {**os.environ, "PYTHONPATH": str(ROOT)}
+        command = [sys.executable, "-P", str(program), *arguments]
+        with self._errors.open("wb") as errors, self._log.open("wb") as log:
+            self.process = subprocess.Popen(command, env=environment, stdout=log, stderr=errors)
 
     async def ready(self) -> str:
         """What it wrote when it was ready. Raises RuntimeError with its last words when it ended instead."""
@@ -56,6 +94,14 @@ class Child:
         """Its resident memory, in MiB."""
         pages = int(Path(f"/proc/{self.process.pid}/statm").read_text().split()[1])
         return pages * os.sysconf("SC_PAGE_SIZE") / (1 << 20)
+
+    def cost(self) -> "Cost":
+        """What it has used up so far."""
+        lines = Path(f"/proc/{self.process.pid}/io").read_text().splitlines()
+        written = {name: int(number) for name, number in (line.split(": ") for line in lines)}["wchar"]
+        transactions = int((self.folder / "transactions").read_text() or 0)
+        log = self._log.stat().st_size + self._errors.stat().st_size
+        return Cost(transactions=transactions, written=written - log, log=log, seconds=self.seconds())
 
     def collections(self, since: float) -> list[float]:
         """Milliseconds of each full garbage collection since a moment of ``time.monotonic``."""

@@ -22,7 +22,7 @@ from urllib.parse import urlencode
 import aiohttp
 
 sys.path.insert(0, str(Path(__file__).parents[2]))
-from tests.bench.children import ROOT, Child, OneCommit, percentile, summary, tell_ready, watch_collections
+from tests.bench.children import EASEL, ROOT, Child, OneCommit, percentile, summary, tell_ready
 
 COUNT, PACE, CALM = 500, 0.002, 0.01
 """Commands, and seconds between two: 500 a second, more than one commit each may bear, and 100 a second."""
@@ -81,7 +81,7 @@ async def _one_pass(folder: Path, found: Acknowledged, count: int, photos: int, 
         }
         easel, bare = folder / "easel", folder / "bare"
         children = [
-            Child(__file__, "easel", str(easel), json.dumps(settings), folder=easel),
+            Child(EASEL, str(easel), json.dumps(settings), folder=easel),
             Child(__file__, "bare", str(bare), folder=bare),
         ]
         try:
@@ -166,20 +166,6 @@ async def send(url: str, bodies: list[bytes], pace: float) -> list[float]:
         return await asyncio.gather(*(deliver(at, data) for at, data in enumerate(bodies)))
 
 
-async def easel(folder: Path, settings: dict[str, str]) -> None:
-    """The bot under test, in this process."""
-    from bot import run  # noqa: PLC0415
-    from bot.memory import settle_memory  # noqa: PLC0415
-    from bot.settings import load  # noqa: PLC0415
-
-    chosen = load(EASEL_DATA_DIR=folder / "data", EASEL_HTTP_PORT=0, **settings)
-    async with run.running(chosen) as running:
-        settle_memory()
-        watch_collections(folder)
-        tell_ready(folder, f"http://127.0.0.1:{running.port}")
-        await asyncio.Event().wait()
-
-
 async def bare(folder: Path) -> None:
     """The smallest app that is as safe: slack-bolt, and one durable commit before the acknowledgement."""
     from slack_bolt.adapter.starlette.async_handler import AsyncSlackRequestHandler  # noqa: PLC0415
@@ -226,8 +212,6 @@ if __name__ == "__main__":
         case ["send", pace]:
             where, *what = sys.stdin.buffer.read().split(b"\n")
             print(json.dumps(asyncio.run(send(where.decode(), what, float(pace)))))  # noqa: T201
-        case ["easel", place, chosen]:
-            asyncio.run(easel(Path(place), json.loads(chosen)))
         case ["bare", place]:
             asyncio.run(bare(Path(place)))
         case arguments:
