@@ -142,8 +142,8 @@ class SlackApp:
         try:
             async with asyncio.timeout(PATIENCE):
                 await self._service.hear(wish)
-        except (TimeoutError, SQLAlchemyError, OSError):
-            log.exception("not_kept")
+        except (TimeoutError, SQLAlchemyError, OSError) as error:
+            log.error("not_kept", error=repr(error)[:200])
             return False
         return True
 
