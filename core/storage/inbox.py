@@ -81,11 +81,16 @@ class Inbox:
         await self._run(change)
 
     def _write(self, loop: asyncio.AbstractEventLoop) -> None:
-        """In the thread: everything that has arrived, in one commit. Whoever comes later calls again."""
+        """In the thread: everything that has arrived, in one commit. Whoever comes later calls again.
+
+        Whoever does not wait any more has said that it was not kept.
+        """
         self._is_called = False
         batch: list[Arrival] = []
         while self._arriving:
-            batch.append(self._arriving.popleft())
+            row, done = self._arriving.popleft()
+            if not done.cancelled():
+                batch.append((row, done))
         if not batch:
             return
         try:
