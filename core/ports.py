@@ -129,12 +129,28 @@ class Store(Protocol):
         """The session's newest steps, oldest first."""
         ...
 
+    async def chain(self, tenant: str, step: str) -> list[Step]:
+        """A step with all it descends from, the root first. Raises NotFound."""
+        ...
+
+    async def newest_from(self, tenant: str, session: str, parent: str | None) -> Step | None:
+        """The session's newest step with pictures made from this one; with None, its newest root."""
+        ...
+
     async def unfinished(self, limit: int | None = None) -> list[Step]:
         """Steps still to be brought to their end, in the order they are served; all, or the first ``limit``."""
         ...
 
-    async def in_line(self, account: str, model: str) -> list[tuple[str, str]]:
-        """Tenant and id of one queue's steps not yet made, in the order they are served."""
+    async def newest_unfinished(self, tenant: str, person: str) -> Step | None:
+        """The person's newest step not yet at its end."""
+        ...
+
+    async def line(self, account: str, model: str, limit: int = 200) -> list[tuple[str, str]]:
+        """Tenant and id of those of one queue who are not yet made and served next, in their order."""
+        ...
+
+    async def place_in_line(self, step: Step) -> int:
+        """How many of its queue are served before it."""
         ...
 
     async def is_ours(self, place: Place) -> bool:
@@ -272,7 +288,7 @@ class Store(Protocol):
         ...
 
     async def usage(self, tenant: str, since: datetime) -> list[Spending]:
-        """Who spent what since then, holds included."""
+        """Who spent what from that day on, holds included."""
         ...
 
 

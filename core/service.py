@@ -22,7 +22,7 @@ ASKS_FIRST = frozenset(
 )
 """Buttons that need words, or a look at the words, before anything is done."""
 
-LOOK_SECONDS, MOST_LOOKS = 0.5, 50
+LOOK_SECONDS, MOST_LOOKS = 1.5, 200
 """How long, and how many at a time, we look whether something is for us before it is rather kept."""
 
 log = structlog.get_logger()

@@ -1,4 +1,4 @@
-"""Rules of the edit tree: ids, undo, redo, depth, and the instructions of a chain merged. History is append-only."""
+"""Rules of the edit tree: ids, undo, depth, and the instructions of a chain merged. History is append-only."""
 
 import base64
 import hashlib
@@ -59,15 +59,6 @@ def undo(current: Step) -> Head:
     if current.parent is None:
         raise Rejected("refuse.nothing_to_undo")
     return Head(step=current.parent, index=current.parent_index)
-
-
-def redo(current: Step | None, history: Sequence[Step]) -> Head:
-    """The newest child with pictures; from nowhere, the newest root. Raises Rejected when there is none."""
-    wanted = current.id if current else None
-    made = [step for step in history if step.parent == wanted and step.outputs]
-    if not made:
-        raise Rejected("refuse.nothing_to_redo")
-    return Head(step=made[-1].id)
 
 
 def is_ready(step: Step) -> bool:

@@ -37,11 +37,7 @@ async def _waiting(tools: Tools, request: Request) -> Step:
     """The job named, else the person's newest one not yet at its end."""
     if request.target or request.text.strip():
         return await named(tools, request)
-    mine = [
-        step
-        for step in await tools.store.unfinished()
-        if step.tenant == request.place.tenant and step.person.id == request.person.id
-    ]
-    if not mine:
+    newest = await tools.store.newest_unfinished(request.place.tenant, request.person.id)
+    if newest is None:
         raise NotFound("refuse.nothing_to_cancel")
-    return max(mine, key=lambda step: step.created)
+    return newest

@@ -2,6 +2,7 @@
 
 from core import posts, sessions
 from core.answers.common import current
+from core.errors import Rejected
 from core.flow import take
 from core.flow.tools import Tools
 from core.speech import Post
@@ -19,9 +20,12 @@ async def redo(tools: Tools, request: Request) -> Post:
     session = await take.session_of(tools, request)
     head = await take.head_of(tools, request, session)
     source = request.target or (head.step if head else None)
-    step = await take.seen(tools, request, source) if source else None
-    history = await tools.store.history(request.place.tenant, session)
-    return await _move(tools, request, session, sessions.redo(step, history))
+    if source:
+        await take.seen(tools, request, source)
+    newest = await tools.store.newest_from(request.place.tenant, session, source)
+    if newest is None:
+        raise Rejected("refuse.nothing_to_redo")
+    return await _move(tools, request, session, Head(step=newest.id))
 
 
 async def pick(tools: Tools, request: Request) -> Post:

@@ -1,7 +1,6 @@
 """The status line of every job at work: place in line, an honest estimate, progress. Never over a result."""
 
 import asyncio
-from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from statistics import median
@@ -25,38 +24,35 @@ async def parent_of(tools: Tools, step: Step) -> Step | None:
 
 async def working(tools: Tools, step: Step) -> Post:
     """What to say of a step not yet made."""
-    queue = await look_at(tools, step.account, step.model)
-    return await _post(tools, step, queue)
+    pace = await pace_of(tools, step.account, step.model)
+    return await _post(tools, step, await tools.store.place_in_line(step), pace)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Queue:
-    """A model's line at one moment: position from 0 by tenant and id, seconds a step takes, how many at a time."""
+class Pace:
+    """How long a model takes for a step, and for how many at a time; None: for all at once."""
 
-    positions: Mapping[tuple[str, str], int]
     typical: float
-    slots: int
+    slots: int | None
 
 
-async def look_at(tools: Tools, account: str, model: str) -> Queue:
-    """The line now; the seconds are the median of what was measured lately, else what the catalogue expects."""
+async def pace_of(tools: Tools, account: str, model: str) -> Pace:
+    """The seconds are the median of what was measured lately, else what the catalogue expects."""
     known = tools.catalog.model(model)
-    line = await tools.store.in_line(account, model)
     measured = await tools.store.durations(account, model, MANY)
-    return Queue(
-        positions={one: at for at, one in enumerate(line)},
+    return Pace(
         typical=median(measured) if measured else known.typical_seconds,
-        slots=known.running_limit or len(line) + 1,
+        slots=known.running_limit,
     )
 
 
-async def _post(tools: Tools, step: Step, queue: Queue) -> Post:
+async def _post(tools: Tools, step: Step, position: int, pace: Pace) -> Post:
     parent = await parent_of(tools, step)
     if step.state is StepState.RUNNING and step.submitted:
         elapsed = (tools.clock.now() - step.submitted).total_seconds()
-        return posts.running(step, parent, elapsed, queue.typical)
-    position = queue.positions.get((step.tenant, step.id), len(queue.positions))
-    return posts.queued(step, parent, position + 1, queue.typical * (position // queue.slots + 1))
+        return posts.running(step, parent, elapsed, pace.typical)
+    rounds = position // pace.slots + 1 if pace.slots else 1
+    return posts.queued(step, parent, position + 1, pace.typical * rounds)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -98,12 +94,16 @@ async def _pause(tools: Tools) -> None:
 async def _round(tools: Tools, told: dict[str, Told]) -> None:
     """Those served next; who waits far behind hears of it when the line has moved on."""
     at_work = [step for step in await tools.store.unfinished(SHOWN) if step.state is not StepState.MADE]
-    names = {(step.account, step.model) for step in at_work}
-    queues = {name: await look_at(tools, *name) for name in names}
+    queues = {(step.account, step.model) for step in at_work}
+    paces = {queue: await pace_of(tools, *queue) for queue in queues}
+    lines = {queue: await tools.store.line(*queue, SHOWN) for queue in queues}
+    positions = {job: at for line in lines.values() for at, job in enumerate(line)}
     for step in at_work:
         if not _is_due(tools, step, told.get(step.id)):
             continue
-        post = await _post(tools, step, queues[step.account, step.model])
+        queue = (step.account, step.model)
+        position = positions.get((step.tenant, step.id), len(lines[queue]))
+        post = await _post(tools, step, position, paces[queue])
         if step.id not in told or told[step.id].post != post:
             await _refresh(tools, step, post, told)
     for gone in set(told) - {step.id for step in at_work}:

@@ -276,9 +276,7 @@ async def _plan_again(tools: Tools, request: Request, target: Step | None) -> St
 
 async def chain_of(tools: Tools, target: Step) -> tuple[Step, list[Step]]:
     """The root a step descends from, and the edits since, oldest first (the root's own when it edited an upload)."""
-    chain = [target]
-    while chain[0].parent is not None:
-        chain.insert(0, await tools.store.step(target.tenant, chain[0].parent))
+    chain = await tools.store.chain(target.tenant, target.id)
     return chain[0], chain if chain[0].inputs else chain[1:]
 
 

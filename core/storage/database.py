@@ -15,10 +15,15 @@ from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 from core.errors import ConfigurationError
 
 BUSY_TIMEOUT_MS = 30_000
+LOOKS_ONLY = "easel_looks_only"
+"""The mark of a connection whose transactions write nothing."""
 
 
 def _durable(engine: Engine) -> None:
-    """WAL with FULL survives a power cut; BEGIN IMMEDIATE because a read that turns into a write fails at once."""
+    """WAL with FULL survives a power cut. Who only looks sees the last commit and waits for no writer.
+
+    Who writes says so at once (IMMEDIATE): a look that turns into a write would fail.
+    """
 
     @event.listens_for(engine, "connect")
     def on_connect(connection: Any, _record: Any) -> None:
@@ -33,7 +38,8 @@ def _durable(engine: Engine) -> None:
 
     @event.listens_for(engine, "begin")
     def on_begin(connection: Connection) -> None:
-        connection.exec_driver_sql("BEGIN IMMEDIATE")
+        looks_only = connection.get_execution_options().get(LOOKS_ONLY, False)
+        connection.exec_driver_sql("BEGIN" if looks_only else "BEGIN IMMEDIATE")
 
 
 def sync_url(url: str) -> str:
@@ -66,6 +72,11 @@ def open_async(url: str) -> AsyncEngine:
         _durable(engine.sync_engine)
         return engine
     return create_async_engine(sync_url(url), pool_pre_ping=True, hide_parameters=True)
+
+
+def looking(engine: AsyncEngine) -> AsyncEngine:
+    """The same engine, for transactions that write nothing: PostgreSQL refuses them a write, SQLite lets them pass."""
+    return engine.execution_options(**{LOOKS_ONLY: True, "postgresql_readonly": True})
 
 
 def _migrate(url: str) -> None:

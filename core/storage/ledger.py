@@ -1,84 +1,106 @@
 """The ledger: append-only entries whose sum is what has been spent or is held.
 
-hold +price before the submit · release −price and charge +cost when it is settled.
+hold +price before the submit · release −price and charge +cost when it is settled. The sums by person and day, and by
+channel and month, are kept by the database itself, entry by entry (migration 0005).
 """
 
-from datetime import datetime
+from dataclasses import replace
+from datetime import UTC, datetime
 from decimal import Decimal
+from typing import Any
 
-from sqlalchemy import ColumnElement, and_, func, insert, select
+from sqlalchemy import ColumnElement, ScalarSelect, Table, func, insert, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from core.budgets import Spending, Spent, day_start, month_start
+from core.budgets import Spending, Spent
 from core.storage import rows
-from core.storage.tables import ledger, steps
+from core.storage.tables import channel_spending, ledger, spending
 from core.types import CURRENCY, Money, Step
 
 
 async def hold(connection: AsyncConnection, step: Step, now: datetime) -> None:
     """Reserve the price. A model of unknown price holds nothing."""
-    await _enter(connection, step, "hold", step.price, now)
+    if step.price:
+        await _enter(connection, step, "hold", step.price, now)
 
 
 async def settle(connection: AsyncConnection, step: Step, cost: Money | None, now: datetime) -> None:
     """Give the hold back and charge the true cost (None: nothing). Doing it twice changes nothing."""
-    done = select(func.count()).where(ledger.c.tenant == step.tenant, ledger.c.step == step.id, ledger.c.kind != "hold")
+    done = select(func.count()).where(
+        ledger.c.tenant == step.tenant,
+        ledger.c.step == step.id,
+        ledger.c.kind != "hold",
+    )
     if (await connection.execute(done)).scalar():
         return
+    entries = [] if cost is None else [("charge", cost)]
     if step.price:
-        back = Money(amount=-step.price.amount, currency=step.price.currency)
-        await _enter(connection, step, "release", back, now)
-    await _enter(connection, step, "charge", cost, now)
+        entries.append(("release", replace(step.price, amount=-step.price.amount)))
+    # In the currencies' order: two who add to the same sums never wait for each other.
+    for kind, money in sorted(entries, key=lambda entry: entry[1].currency):
+        await _enter(connection, step, kind, money, now)
 
 
 async def spent(connection: AsyncConnection, step: Step, now: datetime) -> Spent:
     """What counts against the budgets of this step, in its currency."""
     currency = step.price.currency if step.price else CURRENCY
-
-    async def total(since: datetime, *conditions: ColumnElement[bool]) -> Decimal:
-        query = select(func.sum(ledger.c.micros)).where(
-            ledger.c.tenant == step.tenant, ledger.c.currency == currency, ledger.c.at >= since, *conditions
-        )
-        return Decimal((await connection.execute(query)).scalar() or 0) / rows.MICRO
-
-    month = month_start(now)
+    today = (spending.c.tenant == step.tenant, spending.c.day == _day(now))
+    month = (channel_spending.c.tenant == step.tenant, channel_spending.c.month == _month(now))
+    query = select(
+        _sum(spending, *today, spending.c.person == step.person.id, spending.c.currency == currency),
+        _sum(
+            channel_spending,
+            *month,
+            channel_spending.c.channel == step.place.channel,
+            channel_spending.c.currency == currency,
+        ),
+        _sum(channel_spending, *month, channel_spending.c.currency == currency),
+    )
+    sums = (await connection.execute(query)).one()
+    person_day, channel_month, workspace_month = (Decimal(micros or 0) / rows.MICRO for micros in sums)
     return Spent(
-        person_day=await total(day_start(now), ledger.c.person == step.person.id),
-        channel_month=await total(month, ledger.c.channel == step.place.channel),
-        workspace_month=await total(month),
+        person_day=person_day,
+        channel_month=channel_month,
+        workspace_month=workspace_month,
     )
 
 
 async def usage(connection: AsyncConnection, tenant: str, since: datetime) -> list[Spending]:
-    """Per person, day and currency since then, oldest first."""
+    """Per person, day and currency from that day on, oldest first."""
     query = (
-        select(ledger, steps.c.person_name)
-        .join(steps, and_(steps.c.tenant == ledger.c.tenant, steps.c.id == ledger.c.step))
-        .where(ledger.c.tenant == tenant, ledger.c.at >= since)
-        .order_by(ledger.c.at)
+        select(spending)
+        .where(spending.c.tenant == tenant, spending.c.day >= _day(since))
+        .order_by(spending.c.day, spending.c.first)
     )
-    names: dict[str, str] = {}
-    totals: dict[tuple[str, str, str], int] = {}
-    made: dict[tuple[str, str, str], set[str]] = {}
-    for row in (await connection.execute(query)).mappings():
-        key = (row["at"].date().isoformat(), row["person"], row["currency"])
-        totals[key] = totals.get(key, 0) + row["micros"]
-        made.setdefault(key, set()).add(row["step"])
-        names[row["person"]] = row["person_name"]
+    totals = (await connection.execute(query)).mappings().all()
+    newest_last = sorted(totals, key=lambda row: row["last"])
+    names = {row["person"]: row["person_name"] for row in newest_last}
     return [
         Spending(
-            person=names[person],
-            day=day,
-            total=Money(amount=Decimal(micros) / rows.MICRO, currency=currency),
-            steps=len(made[day, person, currency]),
+            person=names[row["person"]],
+            day=row["day"],
+            total=Money(amount=Decimal(row["micros"]) / rows.MICRO, currency=row["currency"]),
+            steps=row["steps"],
         )
-        for (day, person, currency), micros in totals.items()
+        for row in totals
     ]
 
 
-async def _enter(connection: AsyncConnection, step: Step, kind: str, money: Money | None, now: datetime) -> None:
-    if money is None:
-        return
+def _day(moment: datetime) -> str:
+    """As the sums name it: 2026-11-20."""
+    return moment.astimezone(UTC).date().isoformat()
+
+
+def _month(moment: datetime) -> str:
+    """As the sums name it: 2026-11."""
+    return _day(moment)[:7]
+
+
+def _sum(table: Table, *conditions: ColumnElement[bool]) -> ScalarSelect[Any]:
+    return select(func.sum(table.c.micros)).where(*conditions).scalar_subquery()
+
+
+async def _enter(connection: AsyncConnection, step: Step, kind: str, money: Money, now: datetime) -> None:
     entry = {
         "tenant": step.tenant,
         "step": step.id,

@@ -4,9 +4,12 @@ from collections.abc import Iterable, Mapping
 from decimal import Decimal
 from typing import Any
 
+from sqlalchemy import RowMapping
+
 from core.types import Action, Money, Options, Person, Picture, Place, Size, Step, StepState, from_json, to_json
 
 MICRO = Decimal(1_000_000)
+Row = Mapping[str, Any] | RowMapping
 
 
 def micros(money: Money | None) -> int | None:
@@ -60,16 +63,16 @@ def picture_row(tenant: str, picture: Picture) -> dict[str, Any]:
     return {"tenant": tenant, **{name: getattr(picture, name) for name in Picture.__dataclass_fields__}}
 
 
-def picture(row: Mapping[str, Any]) -> Picture:
+def picture(row: Row) -> Picture:
     """A picture from its columns."""
     return Picture(**{name: row[name] for name in Picture.__dataclass_fields__})
 
 
-def step(row: Mapping[str, Any], held: Iterable[Mapping[str, Any]]) -> Step:
+def step(row: Row, held: Iterable[Row]) -> Step:
     """A step from its columns and the rows of step_pictures joined with pictures."""
     by_role: dict[str, list[Picture]] = {"input": [], "mask": [], "output": []}
-    for one in sorted(held, key=lambda held_row: int(held_row["position"])):
-        by_role[one["role"]].append(picture(one))
+    for held_row in sorted(held, key=lambda held_row: int(held_row["position"])):
+        by_role[held_row["role"]].append(picture(held_row))
     return Step(
         id=row["id"],
         place=_place(row),
@@ -108,11 +111,11 @@ def step(row: Mapping[str, Any], held: Iterable[Mapping[str, Any]]) -> Step:
     )
 
 
-def _place(row: Mapping[str, Any]) -> Place:
+def _place(row: Row) -> Place:
     return Place(platform=row["platform"], workspace=row["workspace"], channel=row["channel"], thread=row["thread"])
 
 
-def _progress(row: Mapping[str, Any]) -> dict[str, Any]:
+def _progress(row: Row) -> dict[str, Any]:
     return {
         name: row[name]
         for name in (

@@ -1,12 +1,27 @@
 """Everything Easel remembers but picture bytes, in SQLite or PostgreSQL through one SQLAlchemy Core code."""
 
 import time
+from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import RowMapping, Select, and_, case, func, insert, or_, select, text, update
+from sqlalchemy import (
+    ColumnElement,
+    RowMapping,
+    Select,
+    and_,
+    case,
+    exists,
+    func,
+    insert,
+    literal,
+    or_,
+    select,
+    tuple_,
+    update,
+)
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
@@ -15,16 +30,32 @@ from core.errors import NotFound
 from core.sessions import heads_of, thread_session
 from core.speech import Sent
 from core.storage import ledger, rows
+from core.storage.database import looking
 from core.storage.not_ours import NotOurs
-from core.storage.tables import messages, metadata, pictures, posting, sessions, step_pictures, steps, workspaces
+from core.storage.tables import (
+    HAS_TASK,
+    IN_LINE,
+    IS_MEASURED,
+    PICTURED,
+    SERVED,
+    UNFINISHED,
+    messages,
+    metadata,
+    pictures,
+    posting,
+    sessions,
+    step_counts,
+    step_pictures,
+    steps,
+    workspaces,
+)
 from core.storage.whole import whole
 from core.types import Head, Money, Picture, Place, Step, StepState
 
-SERVED = (steps.c.submitted.is_(None), steps.c.priority, steps.c.created)
-"""The order of service: what runs, then by priority, then by age."""
+MANY = 500
+"""Steps whose pictures are read at a time: a statement takes only so many values."""
 ANSWERING_SECONDS, MOST_ANSWERING = 2.0, 1000
 """Within which a message other than a step's first is posted and remembered; workspaces before the past is dropped."""
-FINAL = [state.value for state in StepState if state.is_final]
 
 
 @whole
@@ -32,15 +63,16 @@ class Store:
     """One database. Each method is one transaction."""
 
     def __init__(self, engine: AsyncEngine) -> None:
-        self._engine = engine
+        self._looking = looking(engine)
+        self._changing = engine
         self._insert = postgresql.insert if engine.dialect.name == "postgresql" else sqlite.insert
         self._not_ours = NotOurs(is_alone=engine.dialect.name == "sqlite")
         self._answering: dict[str, float] = {}
 
     async def check(self) -> None:
         """Answer, or raise."""
-        async with self._engine.begin() as connection:
-            await connection.execute(text("SELECT 1"))
+        async with self._looking.begin() as connection:
+            await connection.execute(select(workspaces.c.tenant).limit(1))
 
     # Steps and sessions
 
@@ -49,7 +81,7 @@ class Store:
 
         Raises Rejected when a budget would be broken; then nothing is written.
         """
-        async with self._engine.begin() as connection:
+        async with self._changing.begin() as connection:
             await self._one_at_a_time(connection, step.tenant)
             if step_there := await self._find(connection, step.tenant, step.id):
                 return step_there
@@ -69,7 +101,7 @@ class Store:
 
     async def step(self, tenant: str, step: str) -> Step:
         """Raises NotFound, also for another tenant's step."""
-        async with self._engine.begin() as connection:
+        async with self._looking.begin() as connection:
             return await self._get(connection, tenant, step)
 
     async def history(self, tenant: str, session: str, limit: int = 200) -> list[Step]:
@@ -82,31 +114,85 @@ class Store:
         )
         return list(reversed(await self._steps(query)))
 
+    async def chain(self, tenant: str, step: str) -> list[Step]:
+        """A step with all it descends from, the root first. Raises NotFound."""
+        start = select(steps.c.id, steps.c.parent, literal(0).label("up")).where(*_is(tenant, step))
+        above = start.cte("above", recursive=True)
+        parents = select(steps.c.id, steps.c.parent, above.c.up + 1).where(*_is(tenant, above.c.parent))
+        above = above.union_all(parents)
+        query = select(steps).join(above, and_(*_is(tenant, above.c.id))).order_by(above.c.up.desc())
+        chain = await self._steps(query)
+        if not chain:
+            raise NotFound("refuse.not_found", id=step)
+        return chain
+
+    async def newest_from(self, tenant: str, session: str, parent: str | None) -> Step | None:
+        """The session's newest step with pictures made from this one; with None, its newest root."""
+        has_pictures = exists().where(
+            step_pictures.c.tenant == steps.c.tenant,
+            step_pictures.c.step == steps.c.id,
+            step_pictures.c.role == "output",
+        )
+        query = (
+            select(steps)
+            .where(steps.c.tenant == tenant, steps.c.session == session, steps.c.parent == parent)
+            .where(has_pictures)
+            .order_by(steps.c.number.desc())
+            .limit(1)
+        )
+        return next(iter(await self._steps(query)), None)
+
     async def unfinished(self, limit: int | None = None) -> list[Step]:
         """Steps still to be brought to their end, in the order they are served; all, or the first ``limit``."""
-        query = select(steps).where(steps.c.state.not_in(FINAL)).order_by(*SERVED).limit(limit)
-        return await self._steps(query)
+        return await self._steps(select(steps).where(UNFINISHED).order_by(*SERVED).limit(limit))
 
-    async def in_line(self, account: str, model: str) -> list[tuple[str, str]]:
-        """Tenant and id of one queue's steps not yet made, in the order they are served."""
-        waiting = [StepState.QUEUED, StepState.SUBMITTING, StepState.RUNNING]
+    async def newest_unfinished(self, tenant: str, person: str) -> Step | None:
+        """The person's newest step not yet at its end."""
+        query = (
+            select(steps)
+            .where(steps.c.tenant == tenant, steps.c.person == person, UNFINISHED)
+            .order_by(steps.c.created.desc())
+            .limit(1)
+        )
+        return next(iter(await self._steps(query)), None)
+
+    async def line(self, account: str, model: str, limit: int = 200) -> list[tuple[str, str]]:
+        """Tenant and id of those of one queue who are not yet made and served next, in their order."""
         query = (
             select(steps.c.tenant, steps.c.id)
-            .where(steps.c.account == account, steps.c.model == model, steps.c.state.in_(waiting))
+            .where(steps.c.account == account, steps.c.model == model, IN_LINE)
             .order_by(*SERVED)
+            .limit(limit)
         )
-        async with self._engine.begin() as connection:
+        async with self._looking.begin() as connection:
             return [(row.tenant, row.id) for row in await connection.execute(query)]
+
+    async def place_in_line(self, step: Step) -> int:
+        """How many of its queue are served before it."""
+        waits, *order = SERVED
+        queue = select(func.count()).where(
+            steps.c.account == step.account,
+            steps.c.model == step.model,
+            IN_LINE,
+        )
+        its_turn = zip(order, (step.priority, step.created, step.id, step.tenant), strict=True)
+        is_earlier = tuple_(*order) < tuple_(*(literal(value, part.type) for part, value in its_turn))
+        is_alike = waits == literal(step.submitted is None)
+        before = queue.where(is_alike, is_earlier).scalar_subquery()
+        running = queue.where(waits == literal(False)).scalar_subquery()
+        query = select(before + running if step.submitted is None else before)
+        async with self._looking.begin() as connection:
+            return int((await connection.execute(query)).scalar_one())
 
     async def is_ours(self, place: Place) -> bool:
         """Is it a thread that hangs from a message of ours, or that we post in?"""
-        query = select(messages.c.step).where(
-            messages.c.tenant == place.tenant,
-            messages.c.channel == place.channel,
-            or_(messages.c.thread == place.thread, messages.c.message == place.thread),
-        )
-        async with self._engine.begin() as connection:
-            return bool(place.thread and (await connection.execute(query.limit(1))).first())
+        if not place.thread:
+            return False
+        here = exists().where(messages.c.tenant == place.tenant, messages.c.channel == place.channel)
+        is_posted_in = here.where(messages.c.thread == place.thread)
+        hangs_from_ours = here.where(messages.c.message == place.thread)
+        async with self._looking.begin() as connection:
+            return bool((await connection.execute(select(or_(is_posted_in, hangs_from_ours)))).scalar())
 
     async def may_be_ours(self, place: Place, message: str = "") -> bool:
         """May a thread, or a message, be ours now, or be about to become so? One look, or none.
@@ -122,21 +208,19 @@ class Store:
         if not (thread or message) or name in self._not_ours:
             return False
         changes = self._not_ours.changes
-        is_it = messages.c.message == (message or thread)
+        here = exists().where(messages.c.tenant == place.tenant, messages.c.channel == place.channel)
+        is_ours = [here.where(messages.c.message == (message or thread))]
         if thread:
-            is_it = or_(is_it, messages.c.thread == thread)
-        ours = select(messages.c.step).where(
-            messages.c.tenant == place.tenant, messages.c.channel == place.channel, is_it
-        )
-        shown = select(messages.c.step).where(messages.c.tenant == steps.c.tenant, messages.c.step == steps.c.id)
-        coming = select(steps.c.id).where(
-            steps.c.state.not_in(FINAL),
+            is_ours.append(here.where(messages.c.thread == thread))
+        is_shown = exists().where(messages.c.tenant == steps.c.tenant, messages.c.step == steps.c.id)
+        is_coming = exists().where(
+            UNFINISHED,
             steps.c.tenant == place.tenant,
             steps.c.channel == place.channel,
-            or_(steps.c.state == StepState.MADE, ~shown.exists()),
+            or_(steps.c.state == StepState.MADE, ~is_shown),
         )
-        async with self._engine.begin() as connection:
-            may_be = bool(await connection.scalar(select(or_(ours.exists(), coming.exists()))))
+        async with self._looking.begin() as connection:
+            may_be = bool(await connection.scalar(select(or_(*is_ours, is_coming))))
         if not may_be:
             self._not_ours.add(name, changes)
         return may_be
@@ -144,13 +228,13 @@ class Store:
     async def head(self, tenant: str, session: str) -> Head | None:
         """Where the session's next edit starts from."""
         query = select(sessions).where(sessions.c.tenant == tenant, sessions.c.id == session)
-        async with self._engine.begin() as connection:
+        async with self._looking.begin() as connection:
             row = (await connection.execute(query)).mappings().first()
         return Head(step=row["head_step"], index=row["head_index"]) if row and row["head_step"] else None
 
     async def move_head(self, tenant: str, session: str, head: Head | None) -> None:
         """Undo, redo and pick: costs nothing, forgets nothing."""
-        async with self._engine.begin() as connection:
+        async with self._changing.begin() as connection:
             await self._ensure_session(connection, tenant, session)
             await self._move_head(connection, tenant, session, head)
 
@@ -215,7 +299,7 @@ class Store:
         partial: str | None = None,
     ) -> Step | None:
         """The pictures are ours: RUNNING → MADE, the money settled, the session's heads moved here."""
-        async with self._engine.begin() as connection:
+        async with self._changing.begin() as connection:
             change = (
                 update(steps)
                 .where(*_is(step.tenant, step.id), steps.c.state == StepState.RUNNING)
@@ -231,11 +315,12 @@ class Store:
             )
             if not (await connection.execute(change)).rowcount:
                 return None
-            await self._hold_pictures(connection, step, "output", outputs)
-            await ledger.settle(connection, step, cost, now)
-            for session in heads_of(step):
+            # The sums last, as in ``begin``: on PostgreSQL nobody waits for a session while holding a sum.
+            for session in sorted(heads_of(step)):
                 await self._ensure_session(connection, step.tenant, session)
                 await self._move_head(connection, step.tenant, session, Head(step=step.id))
+            await self._hold_pictures(connection, step, "output", outputs)
+            await ledger.settle(connection, step, cost, now)
             return await self._get(connection, step.tenant, step.id)
 
     async def finish(self, tenant: str, step: str) -> Step | None:
@@ -259,10 +344,10 @@ class Store:
 
         None when the step had ended already.
         """
-        async with self._engine.begin() as connection:
+        async with self._changing.begin() as connection:
             change = (
                 update(steps)
-                .where(*_is(step.tenant, step.id), steps.c.state.not_in(FINAL))
+                .where(*_is(step.tenant, step.id), UNFINISHED)
                 .values(
                     state=state,
                     finished=now,
@@ -281,12 +366,12 @@ class Store:
 
     async def drop_charge(self, step: Step, now: datetime) -> None:
         """An UNKNOWN step's person gave it up, or it is known now that nothing was billed: the hold goes back."""
-        async with self._engine.begin() as connection:
+        async with self._changing.begin() as connection:
             await ledger.settle(connection, step, None, now)
 
     async def request_cancel(self, tenant: str, step: str, now: datetime) -> Step:
         """Cancel at once and free while QUEUED; otherwise mark it, and the flow drops the result."""
-        async with self._engine.begin() as connection:
+        async with self._changing.begin() as connection:
             queued = (
                 update(steps)
                 .where(*_is(tenant, step), steps.c.state == StepState.QUEUED)
@@ -304,28 +389,28 @@ class Store:
             steps.c.account == account,
             steps.c.model == model,
             steps.c.submitted >= since,
-            steps.c.task_id.is_not(None),
+            HAS_TASK,
         )
-        async with self._engine.begin() as connection:
+        async with self._looking.begin() as connection:
             return [str(task) for task in (await connection.execute(query)).scalars()]
 
     async def durations(self, account: str, model: str, limit: int = 20) -> list[float]:
         """Seconds the service worked on the newest steps of a model."""
         query = (
             select(steps.c.seconds)
-            .where(steps.c.account == account, steps.c.model == model, steps.c.seconds.is_not(None))
+            .where(steps.c.account == account, steps.c.model == model, IS_MEASURED)
             .order_by(steps.c.finished.desc())
             .limit(limit)
         )
-        async with self._engine.begin() as connection:
+        async with self._looking.begin() as connection:
             return [float(seconds) for seconds in (await connection.execute(query)).scalars()]
 
     async def counts(self) -> dict[tuple[str, str, str], int]:
         """How many steps there are of each action, model and state, of all tenants together."""
-        kind = (steps.c.action, steps.c.model, steps.c.state)
-        query = select(*kind, func.count()).group_by(*kind)
-        async with self._engine.begin() as connection:
-            return {(action, model, state): count for action, model, state, count in await connection.execute(query)}
+        query = select(step_counts).where(step_counts.c.count > 0)
+        async with self._looking.begin() as connection:
+            counts = (await connection.execute(query)).all()
+        return {(action, model, state): count for action, model, state, count in counts}
 
     # Messages
 
@@ -345,7 +430,7 @@ class Store:
         pictures = [
             {**row, "thread": one.place.thread, "message": one.message, "role": "picture"} for one in sent.pictures
         ]
-        async with self._engine.begin() as connection:
+        async with self._changing.begin() as connection:
             for each in (row, *pictures):
                 await connection.execute(self._insert(messages).values(each).on_conflict_do_nothing())
         for shown in (sent, *sent.pictures):
@@ -358,23 +443,24 @@ class Store:
         row = {"tenant": tenant, "job": job, "role": role}
         if role != "status":
             self._note_answer(tenant)
-        async with self._engine.begin() as connection:
-            done = await connection.execute(self._insert(posting).values(row).on_conflict_do_nothing())
-            return bool(done.rowcount)
+        async with self._changing.begin() as connection:
+            # Not its rowcount: PostgreSQL's driver tells none for such a statement.
+            fresh = self._insert(posting).values(row).on_conflict_do_nothing().returning(posting.c.job)
+            return (await connection.execute(fresh)).first() is not None
 
     async def message_of(self, step: Step, role: str = "status") -> Sent | None:
         """The message of a step in that role."""
         query = select(messages).where(
             messages.c.tenant == step.tenant, messages.c.step == step.id, messages.c.role == role
         )
-        async with self._engine.begin() as connection:
+        async with self._looking.begin() as connection:
             row = (await connection.execute(query)).mappings().first()
         return None if row is None else _sent(step, row)
 
     async def messages_of(self, step: Step) -> list[Sent]:
         """Every message that shows a step, copies and answers included."""
         query = select(messages).where(messages.c.tenant == step.tenant, messages.c.step == step.id)
-        async with self._engine.begin() as connection:
+        async with self._looking.begin() as connection:
             found = (await connection.execute(query)).mappings().all()
         return [_sent(step, row) for row in found]
 
@@ -385,7 +471,7 @@ class Store:
             messages.c.channel == place.channel,
             messages.c.message == message,
         )
-        async with self._engine.begin() as connection:
+        async with self._looking.begin() as connection:
             step: str | None = (await connection.execute(query)).scalar()
         if step is None:
             raise NotFound("refuse.not_found", id=message)
@@ -393,24 +479,22 @@ class Store:
 
     async def recent(self, tenant: str, person: str, limit: int) -> list[Step]:
         """The newest steps with pictures of one person, newest first."""
-        made = [StepState.MADE, StepState.DONE]
-        query = select(steps).where(
-            steps.c.tenant == tenant, steps.c.person == person, steps.c.state.in_(made), steps.c.deleted.is_(None)
-        )
+        query = select(steps).where(steps.c.tenant == tenant, steps.c.person == person, PICTURED)
         return await self._steps(query.order_by(steps.c.created.desc()).limit(limit))
 
     # Workspaces and money
 
     async def forget_workspace(self, tenant: str) -> None:
         """Everything of a workspace goes, settings and money included."""
-        async with self._engine.begin() as connection:
+        async with self._changing.begin() as connection:
             for table in reversed(metadata.sorted_tables):
-                await connection.execute(table.delete().where(table.c.tenant == tenant))
+                if "tenant" in table.c:
+                    await connection.execute(table.delete().where(table.c.tenant == tenant))
 
     async def settings(self, tenant: str) -> dict[str, Any]:
         """The workspace's settings; empty when never set."""
         query = select(workspaces.c.settings).where(workspaces.c.tenant == tenant)
-        async with self._engine.begin() as connection:
+        async with self._looking.begin() as connection:
             return dict((await connection.execute(query)).scalar() or {})
 
     async def save_settings(self, tenant: str, settings: Mapping[str, Any]) -> None:
@@ -418,12 +502,12 @@ class Store:
         row = {"tenant": tenant, "settings": dict(settings)}
         statement = self._insert(workspaces).values(row)
         changed = statement.on_conflict_do_update(index_elements=["tenant"], set_={"settings": dict(settings)})
-        async with self._engine.begin() as connection:
+        async with self._changing.begin() as connection:
             await connection.execute(changed)
 
     async def usage(self, tenant: str, since: datetime) -> list[budgets.Spending]:
-        """Who spent what since then, holds included."""
-        async with self._engine.begin() as connection:
+        """Who spent what from that day on, holds included."""
+        async with self._looking.begin() as connection:
             return await ledger.usage(connection, tenant, since)
 
     def _note_answer(self, tenant: str) -> None:
@@ -436,7 +520,7 @@ class Store:
 
     async def _one_at_a_time(self, connection: AsyncConnection, tenant: str) -> None:
         """Two who spend at once must not both see the old sum. SQLite has one writer anyway."""
-        if self._engine.dialect.name == "postgresql":
+        if self._changing.dialect.name == "postgresql":
             await connection.execute(select(func.pg_advisory_xact_lock(func.hashtext(tenant))))
 
     async def _get(self, connection: AsyncConnection, tenant: str, step: str) -> Step:
@@ -450,36 +534,25 @@ class Store:
         return found[0] if found else None
 
     async def _steps(self, query: Select[Any]) -> list[Step]:
-        async with self._engine.begin() as connection:
+        async with self._looking.begin() as connection:
             return await self._read(connection, query)
 
     async def _read(self, connection: AsyncConnection, query: Select[Any]) -> list[Step]:
-        found = (await connection.execute(query)).mappings().all()
-        joined = and_(pictures.c.tenant == step_pictures.c.tenant, pictures.c.key == step_pictures.c.key)
-        columns = [step_pictures.c.step, step_pictures.c.role, step_pictures.c.position]
-        held_query = (
-            select(*columns, *[column for column in pictures.c if column.name != "tenant"], step_pictures.c.tenant)
-            .join(pictures, joined)
-            .where(step_pictures.c.step.in_([row["id"] for row in found]))
-        )
-        held = (await connection.execute(held_query)).mappings().all() if found else []
-        return [
-            rows.step(
-                dict(row), [dict(one) for one in held if (one["tenant"], one["step"]) == (row["tenant"], row["id"])]
-            )
-            for row in found
-        ]
+        there = (await connection.execute(query)).mappings().all()
+        held: dict[tuple[str, str], list[RowMapping]] = defaultdict(list)
+        for start in range(0, len(there), MANY):
+            for row in await _pictures_of(connection, there[start : start + MANY]):
+                held[row["tenant"], row["step"]].append(row)
+        return [rows.step(row, held[row["tenant"], row["id"]]) for row in there]
 
     async def _changed(self, change: Any, tenant: str, step: str) -> Step | None:
-        async with self._engine.begin() as connection:
+        async with self._changing.begin() as connection:
             if not (await connection.execute(change)).rowcount:
                 return None
             return await self._get(connection, tenant, step)
 
     async def _unfinished(self, connection: AsyncConnection, tenant: str, person: str) -> int:
-        query = select(func.count()).where(
-            steps.c.tenant == tenant, steps.c.person == person, steps.c.state.not_in(FINAL)
-        )
+        query = select(func.count()).where(steps.c.tenant == tenant, steps.c.person == person, UNFINISHED)
         return int((await connection.execute(query)).scalar() or 0)
 
     async def _ensure_session(self, connection: AsyncConnection, tenant: str, session: str) -> None:
@@ -527,10 +600,24 @@ class Store:
             await connection.execute(self._insert(step_pictures).values(row).on_conflict_do_nothing())
 
 
+async def _pictures_of(connection: AsyncConnection, there: Sequence[RowMapping]) -> Sequence[RowMapping]:
+    """The pictures some steps hold, each with its step, role and position."""
+    is_the_picture = and_(pictures.c.tenant == step_pictures.c.tenant, pictures.c.key == step_pictures.c.key)
+    query = (
+        select(step_pictures, *(column for column in pictures.c if column.name not in step_pictures.c))
+        .join(pictures, is_the_picture)
+        .where(
+            step_pictures.c.tenant.in_({row["tenant"] for row in there}),
+            step_pictures.c.step.in_([row["id"] for row in there]),
+        )
+    )
+    return (await connection.execute(query)).mappings().all()
+
+
 def _sent(step: Step, row: RowMapping) -> Sent:
     place = replace(step.place, channel=row["channel"], thread=row["thread"])
     return Sent(place=place, message=row["message"])
 
 
-def _is(tenant: str, step: str) -> tuple[Any, Any]:
+def _is(tenant: str, step: str | ColumnElement[str]) -> tuple[Any, Any]:
     return steps.c.tenant == tenant, steps.c.id == step

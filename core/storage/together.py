@@ -10,6 +10,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from core.errors import NotFound
 from core.speech import Tally
+from core.storage.database import looking
 from core.storage.tables import drafts, pictures, reactions, sessions, step_pictures, steps
 from core.storage.whole import whole
 
@@ -22,13 +23,14 @@ class Together:
     """Reactions, drafts and deletions in one database. Each method is one transaction."""
 
     def __init__(self, engine: AsyncEngine) -> None:
-        self._engine = engine
+        self._looking = looking(engine)
+        self._changing = engine
         self._insert = postgresql.insert if engine.dialect.name == "postgresql" else sqlite.insert
 
     async def react(self, tenant: str, step: str, person: str, kind: str, index: int = 0) -> Tally:
         """Vote for a picture, or mark a favourite: once a person, however often it is delivered."""
         row = {"tenant": tenant, "step": step, "person": person, "kind": kind, "position": index}
-        async with self._engine.begin() as connection:
+        async with self._changing.begin() as connection:
             await connection.execute(self._insert(reactions).values(row).on_conflict_do_nothing())
             return await _tally(connection, tenant, step)
 
@@ -41,32 +43,32 @@ class Together:
             reactions.c.kind == kind,
             reactions.c.position == index,
         )
-        async with self._engine.begin() as connection:
+        async with self._changing.begin() as connection:
             await connection.execute(gone)
             return await _tally(connection, tenant, step)
 
     async def tally(self, tenant: str, step: str) -> Tally:
         """The counts."""
-        async with self._engine.begin() as connection:
+        async with self._looking.begin() as connection:
             return await _tally(connection, tenant, step)
 
     async def choose(self, tenant: str, step: str, index: int) -> None:
         """The picture of a step that was settled on."""
         change = update(steps).where(steps.c.tenant == tenant, steps.c.id == step).values(chosen=index)
-        async with self._engine.begin() as connection:
+        async with self._changing.begin() as connection:
             await connection.execute(change)
 
     async def draft(self, tenant: str, draft: str, request: Mapping[str, Any], now: datetime) -> None:
         """Keep a request that waits for something. The same again changes nothing; old ones are swept."""
         row = {"tenant": tenant, "id": draft, "request": dict(request), "created": now, "used": False}
-        async with self._engine.begin() as connection:
+        async with self._changing.begin() as connection:
             await connection.execute(delete(drafts).where(drafts.c.created < now - DRAFT_LIFE))
             await connection.execute(self._insert(drafts).values(row).on_conflict_do_nothing())
 
     async def read_draft(self, tenant: str, draft: str) -> tuple[dict[str, Any], bool]:
         """The request, and whether it was used already. Raises NotFound."""
         query = select(drafts.c.request, drafts.c.used).where(drafts.c.tenant == tenant, drafts.c.id == draft)
-        async with self._engine.begin() as connection:
+        async with self._looking.begin() as connection:
             row = (await connection.execute(query)).first()
         if row is None:
             raise NotFound("refuse.draft_gone")
@@ -75,7 +77,7 @@ class Together:
     async def use_draft(self, tenant: str, draft: str) -> bool:
         """True for the first who uses it, and only for them."""
         change = update(drafts).where(drafts.c.tenant == tenant, drafts.c.id == draft, drafts.c.used.is_(False))
-        async with self._engine.begin() as connection:
+        async with self._changing.begin() as connection:
             return bool((await connection.execute(change.values(used=True))).rowcount)
 
     async def delete(self, tenant: str, step: str, now: datetime) -> list[str]:
@@ -83,7 +85,7 @@ class Together:
 
         What others made from them keeps its own inputs. Until ``forget_outputs`` it says the same again.
         """
-        async with self._engine.begin() as connection:
+        async with self._changing.begin() as connection:
             is_it = and_(steps.c.tenant == tenant, steps.c.id == step)
             await connection.execute(
                 update(steps).where(is_it).values(deleted=func.coalesce(steps.c.deleted, now), chosen=None)
@@ -97,7 +99,7 @@ class Together:
     async def forget_outputs(self, tenant: str, step: str) -> None:
         """The bytes are gone: what pointed to them goes, too."""
         held = _outputs(tenant, step)
-        async with self._engine.begin() as connection:
+        async with self._changing.begin() as connection:
             keys = await _only_its_own(connection, tenant, step)
             await connection.execute(delete(step_pictures).where(held))
             await connection.execute(delete(pictures).where(pictures.c.tenant == tenant, pictures.c.key.in_(keys)))

@@ -239,7 +239,7 @@ async def test_the_line_is_in_the_order_of_service(store: Store) -> None:
         await store.begin(step(name), Caps(), NOW)
     bo = Person(id="bo", name="Bo")
     await store.begin(step("three", person=bo, session="c/@bo", created=NOW + timedelta(seconds=1)), Caps(), NOW)
-    line = await store.in_line("beijing", "qwen-image-plus")
+    line = await store.line("beijing", "qwen-image-plus")
     assert line == [(TENANT, "one"), (TENANT, "three"), (TENANT, "two")]
     assert [one.id for one in await store.unfinished(2)] == ["one", "three"]
 

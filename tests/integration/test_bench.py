@@ -1,6 +1,14 @@
-"""Every benchmark with a tiny size: none is broken unseen, and what it counts stays so."""
+"""Every benchmark runs, in a tiny size, and those with a goal reach it."""
 
-from tests.bench import chatter, discord_ack, slack_ack
+from tests.bench import chatter, discord_ack, growth, slack_ack
+
+
+async def test_growth_costs_nothing() -> None:
+    cases = {"little": (100, 100), "much waits": (2000, 100), "much was done": (100, 4000)}
+    for question, spent in (await growth.compare(cases, rounds=31)).items():
+        little = spent.pop("little")
+        ratios = {case: round(growth.ratio(much, little), 2) for case, much in spent.items()}
+        assert max(ratios.values()) <= 1.5, (question, ratios)
 
 
 async def test_slack_is_answered_beside_photos() -> None:

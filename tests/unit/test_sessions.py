@@ -4,7 +4,7 @@ import pytest
 
 from core import sessions
 from core.errors import Rejected
-from core.types import Action, Head, Person, Place, Request, StepState
+from core.types import Action, Head, Person, Place, Request
 from tests.fakes.steps import PLACE, picture, step
 
 
@@ -27,15 +27,6 @@ def test_undo_goes_to_the_parents_very_picture_and_stops_at_the_root() -> None:
     assert sessions.undo(step("two", parent="one", parent_index=1)) == Head(step="one", index=1)
     with pytest.raises(Rejected, match="nothing_to_undo"):
         sessions.undo(step("one"))
-
-
-def test_redo_goes_to_the_newest_child_with_pictures() -> None:
-    root = step("one", outputs=(picture(),))
-    old, new = (step(name, parent="one", outputs=(picture(),)) for name in ("two", "three"))
-    failed = step("four", parent="one", state=StepState.FAILED)
-    assert sessions.redo(root, [root, old, new, failed]) == Head(step="three")
-    with pytest.raises(Rejected, match="nothing_to_redo"):
-        sessions.redo(new, [root, old, new, failed])
 
 
 def test_only_pictures_that_are_there_can_be_taken() -> None:
