@@ -62,10 +62,10 @@ class Service:
 
         What is not for us is let go by, after one look at most.
         """
-        if hear.is_to_us(request) or await self.concerns_us(request):
+        if hear.is_to_us(request) or await self._may_be_for_us(request):
             await self._jobs.hear(request)
 
-    async def concerns_us(self, request: Request) -> bool:
+    async def _may_be_for_us(self, request: Request) -> bool:
         """May it be for us? Yes when that cannot be told in time: then it is kept, and looked at later."""
         if len(self._looks) >= MOST_LOOKS:
             return True

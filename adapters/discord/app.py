@@ -67,16 +67,20 @@ class DiscordApp:
     async def reaction(self, event: discord.RawReactionActionEvent, channel: Any) -> None:
         """A reaction was added or taken away. Told twice it is one; added again after it was taken away it is another.
 
-        Discord gives them no ids: those of ours are counted, one after another.
+        Discord gives them no ids: they are counted, one after another. Whose message it was is told of those added
+        alone.
         """
         wish = decode.reacted(event, channel, self._api.us)
         if wish is None:
             return
         async with self._reactions.setdefault(wish.key, asyncio.Lock()):
-            if not await self._service.concerns_us(await self._chat.placed(wish)):
+            if not (wish.added or await self._is_about_ours(wish)):
                 return
             wish = await self._counted(wish)
         await self._keep(wish)
+
+    async def _is_about_ours(self, wish: Request) -> bool:
+        return (await hear.aimed(self._tools, await self._chat.placed(wish))).target is not None
 
     async def _counted(self, wish: Request) -> Request:
         times = await self._store.times_taken_away(wish.key)
