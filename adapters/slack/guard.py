@@ -55,13 +55,13 @@ class SlackGuard:
         signature = self._signature(request, body)
         if signature is None:
             return PlainTextResponse("", 401)
-        told = _told(request, body)
-        if told is None:
+        delivery = _read(request, body)
+        if delivery is None:
             return PlainTextResponse("", 400)
         if signature in self._seen:
             return PlainTextResponse("")
         try:
-            answer = await self._app.deliver(told)
+            answer = await self._app.deliver(delivery)
         except Exception:
             log.exception("not_taken")
             return PlainTextResponse("", 500)
@@ -92,18 +92,18 @@ class SlackGuard:
             self._seen.popitem(last=False)
 
 
-def _told(request: Request, body: bytes) -> Payload | None:
+def _read(request: Request, body: bytes) -> Payload | None:
     """What a delivery says; None when it is neither JSON nor a form, too deep, or of too many fields."""
     try:
-        told: Any
-        if not request.headers.get("content-type", "").startswith("application/x-www-form-urlencoded"):
-            told = json.loads(body)
+        delivery: Any
+        if request.headers.get("content-type", "").startswith("application/x-www-form-urlencoded"):
+            delivery = dict(parse_qsl(body.decode(), keep_blank_values=True, max_num_fields=MOST_FIELDS))
+            delivery = json.loads(delivery["payload"]) if "payload" in delivery else delivery
         else:
-            told = dict(parse_qsl(body.decode(), keep_blank_values=True, max_num_fields=MOST_FIELDS))
-            told = json.loads(told["payload"]) if "payload" in told else told
+            delivery = json.loads(body)
     except (ValueError, RecursionError):
         return None
-    return told if isinstance(told, dict) else None
+    return delivery if isinstance(delivery, dict) else None
 
 
 def callbacks(locale: str) -> AsyncCallbackOptions:

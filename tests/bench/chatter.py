@@ -70,17 +70,17 @@ async def measure(count: int = COUNT, draws: int = DRAWS) -> Chatter:
 
 
 async def _measured(fake: "Slack", easel: Child, count: int, draws: int) -> Chatter:
-    found = Chatter()
+    chatter = Chatter()
     people = Talkers(fake)
     await people.draws()
-    found.costs["in one thread"] = await _cost(easel, count, people.talk_in_one_thread)
-    found.costs["each in another thread"] = await _cost(easel, count, people.talk_in_another_thread)
-    found.costs["reactions to people's messages"] = await _cost(easel, count, people.react)
+    chatter.costs["in one thread"] = await _cost(easel, count, people.talk_in_one_thread)
+    chatter.costs["each in another thread"] = await _cost(easel, count, people.talk_in_another_thread)
+    chatter.costs["reactions to people's messages"] = await _cost(easel, count, people.react)
     for _ in range(draws):
-        found.quiet.append(await people.draws())
+        chatter.quiet.append(await people.draws())
         await _together(count, people.talk_in_another_thread)
-        found.behind.append(await people.draws())
-    return found
+        chatter.behind.append(await people.draws())
+    return chatter
 
 
 class Talkers:

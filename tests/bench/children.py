@@ -107,8 +107,8 @@ class Child:
         """Milliseconds of each full garbage collection since a moment of ``time.monotonic``."""
         path = self.folder / "collections"
         lines = path.read_text().split("\n")[:-1] if path.exists() else []
-        told = [json.loads(line) for line in lines]
-        return [length for at, length in told if at >= since]
+        collections = [json.loads(line) for line in lines]
+        return [length for at, length in collections if at >= since]
 
 
 def tell_ready(folder: Path, word: str = "ready") -> None:

@@ -52,15 +52,15 @@ class Acknowledged:
 
 async def measure(count: int = COUNT, photos: int = PHOTOS, passes: int = PASSES, events: int = EVENTS) -> Acknowledged:
     """Start everything, edit some photos, command; in the last pass tell of events, too."""
-    found = Acknowledged()
+    measured = Acknowledged()
     for at in range(passes):
         with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as folder:
             is_last = at == passes - 1
-            await _one_pass(Path(folder), found, count, photos, events if is_last else 0)
-    return found
+            await _one_pass(Path(folder), measured, count, photos, events if is_last else 0)
+    return measured
 
 
-async def _one_pass(folder: Path, found: Acknowledged, count: int, photos: int, events: int) -> None:
+async def _one_pass(folder: Path, measured: Acknowledged, count: int, photos: int, events: int) -> None:
     from bot.simulator.server import SimulatorConfig, serve  # noqa: PLC0415
     from tests.fakes.discord.driver import discord  # noqa: PLC0415
     from tests.fakes.discord.world import World  # noqa: PLC0415
@@ -84,13 +84,13 @@ async def _one_pass(folder: Path, found: Acknowledged, count: int, photos: int, 
             other.world.commands = fake.world.commands
             await asyncio.sleep(SETTLE)
             _edit(fake, photos)
-            found.bare += await _acknowledged(other, count)
+            measured.bare += await _acknowledged(other, count)
             _edit(fake, photos)
             began = time.monotonic()
-            found.ours += await _acknowledged(fake, count)
-            found.collections += easel.collections(began)
+            measured.ours += await _acknowledged(fake, count)
+            measured.collections += easel.collections(began)
             if events:
-                found.memory = await _remembered(fake, easel, events)
+                measured.memory = await _remembered(fake, easel, events)
         finally:
             easel.kill()
             bare.kill()
@@ -170,9 +170,9 @@ async def bare(folder: Path, way: dict[str, str]) -> None:
 
 async def main(passes: int) -> None:
     """Print it."""
-    found = await measure(passes=passes)
+    measured = await measure(passes=passes)
     commands = f"{COUNT} commands, one each {PACE * 1000:.0f} ms, beside {PHOTOS} edits, {passes} passes"
-    print(f"{commands}; then {EVENTS} events:\n{found}")  # noqa: T201
+    print(f"{commands}; then {EVENTS} events:\n{measured}")  # noqa: T201
 
 
 if __name__ == "__main__":

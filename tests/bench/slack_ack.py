@@ -61,14 +61,14 @@ class Acknowledged:
 
 async def measure(count: int = COUNT, photos: int = PHOTOS, passes: int = PASSES, pace: float = PACE) -> Acknowledged:
     """Start everything, edit some photos, send the commands."""
-    found = Acknowledged()
+    measured = Acknowledged()
     for _ in range(passes):
         with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as folder:
-            await _one_pass(Path(folder), found, count, photos, pace)
-    return found
+            await _one_pass(Path(folder), measured, count, photos, pace)
+    return measured
 
 
-async def _one_pass(folder: Path, found: Acknowledged, count: int, photos: int, pace: float) -> None:
+async def _one_pass(folder: Path, measured: Acknowledged, count: int, photos: int, pace: float) -> None:
     from bot.simulator.server import SimulatorConfig, serve  # noqa: PLC0415
     from tests.fakes.slack.driver import slack  # noqa: PLC0415
 
@@ -91,14 +91,14 @@ async def _one_pass(folder: Path, found: Acknowledged, count: int, photos: int, 
             bodies = _commands(fake, count)
             await _edit(fake, photos)
             before = children[1].seconds()
-            found.bare += await _sent(other, bodies, pace)
-            found_bare = children[1].seconds() - before
+            measured.bare += await _sent(other, bodies, pace)
+            spent_by_bare = children[1].seconds() - before
             await _edit(fake, photos)
             before, began = children[0].seconds(), time.monotonic()
-            found.ours += await _sent(fake.url, bodies, pace)
+            measured.ours += await _sent(fake.url, bodies, pace)
             spent = children[0].seconds() - before
-            found.processor += [spent * 1000 / count, found_bare * 1000 / count]
-            found.collections += children[0].collections(began)
+            measured.processor += [spent * 1000 / count, spent_by_bare * 1000 / count]
+            measured.collections += children[0].collections(began)
         finally:
             for child in children:
                 child.kill()
@@ -141,9 +141,9 @@ async def _sent(url: str, bodies: list[bytes], pace: float) -> list[float]:
         stdout=subprocess.PIPE,
         env={**os.environ, "PYTHONPATH": str(ROOT)},
     )
-    told, _ = await sender.communicate(b"\n".join([url.encode(), *bodies]))
+    times, _ = await sender.communicate(b"\n".join([url.encode(), *bodies]))
     assert sender.returncode == 0
-    return list(json.loads(told))
+    return list(json.loads(times))
 
 
 async def send(url: str, bodies: list[bytes], pace: float) -> list[float]:
@@ -201,9 +201,9 @@ async def main(passes: int) -> None:
     """Print both."""
     for pace in (CALM, PACE):
         for photos in (0, PHOTOS):
-            found = await measure(photos=photos, passes=passes, pace=pace)
+            measured = await measure(photos=photos, passes=passes, pace=pace)
             print(  # noqa: T201
-                f"{COUNT} commands, one each {pace * 1000:.0f} ms, beside {photos} edits, {passes} passes:\n{found}"
+                f"{COUNT} commands, one each {pace * 1000:.0f} ms, beside {photos} edits, {passes} passes:\n{measured}"
             )
 
 
