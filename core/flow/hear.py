@@ -13,6 +13,9 @@ from core.types import Action, Request, from_json, to_json
 COMMANDS = ("draw", "edit", "wanx", "easel")
 COUNTED = frozenset({Action.VOTE, Action.UNVOTE, Action.FAVOURITE, Action.UNFAVOURITE})
 
+REMEMBERING = (0.0, 0.05, 0.1, 0.2, 0.4)
+"""Seconds before each look for what a message shows, while one of ours may be on its way."""
+
 
 async def understand(tools: Tools, given: dict[str, Any]) -> dict[str, Any] | None:
     """The request with everything its answer needs, as JSON; None when it asks nothing of us, or was refused."""
@@ -66,10 +69,17 @@ async def aimed(tools: Tools, request: Request) -> Request:
 
 
 async def shown(tools: Tools, request: Request) -> Request:
-    """What the message it is about shows: a step of ours, else somebody's pictures. Raises Rejected for neither."""
-    found = await aimed(tools, replace(request, attachments=()))
-    if found.target is not None:
-        return found
+    """What the message it is about shows: a step of ours, else somebody's pictures. Raises Rejected for neither.
+
+    A result of ours can be seen, and chosen, a moment before it is remembered.
+    """
+    for seconds in REMEMBERING:
+        await tools.clock.sleep(seconds)
+        aimed_at = await aimed(tools, replace(request, attachments=()))
+        if aimed_at.target is not None:
+            return aimed_at
+        if not await tools.store.may_be_ours(request.place, request.message):
+            break
     if not request.attachments:
         raise Rejected("refuse.no_picture_there")
     return request
