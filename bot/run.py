@@ -12,6 +12,7 @@ from starlette.routing import Route
 from adapters.terminal.chat import TerminalChat
 from adapters.web.health import Check
 from bot import discord, logs, settings, slack, web, wiring
+from bot.memory import settle_memory
 from bot.simulator.server import SimulatorConfig
 from core.errors import ConfigurationError
 from core.messages import say
@@ -40,6 +41,7 @@ async def _run(chosen: settings.Settings, *, listens: bool) -> int:
     async with running(chosen, listens=listens) as bot:
         if bot.easel.simulated:
             log.warning("simulator", meaning=say("terminal.simulator", chosen.locale))
+        settle_memory()
         log.info("ready", platforms=[name for name in bot.easel.tools.chats if name != "terminal"], address=bot.address)
         waiting = [asyncio.create_task(one.wait()) for one in (stop, bot.lost)]
         await asyncio.wait(waiting, return_when=asyncio.FIRST_COMPLETED)

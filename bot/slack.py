@@ -108,18 +108,18 @@ async def listening(slack: Slack, easel: Easel, lost: asyncio.Event) -> AsyncIte
     settings = slack.settings
     chat = easel.tools.chats[PLATFORM]
     assert isinstance(chat, SlackChat)  # noqa: S101  # made above
-    app = SlackApp(easel.service, easel.tools, chat, web_client(settings.slack_api_url, slack.http), settings.locale)
+    app = SlackApp(easel.service, easel.tools, chat, settings.locale)
     routes: list[Route] = []
     checks: dict[str, Check] = {}
     async with AsyncExitStack() as stack:
         stack.push_async_callback(app.close)
         if settings.slack_signing_secret:
-            routes += SlackGuard(app.bolt, settings.slack_signing_secret.get_secret_value()).routes()
+            routes += SlackGuard(app, settings.slack_signing_secret.get_secret_value()).routes()
         if settings.slack_client_id:
             routes += install_routes(_flow(slack), settings.locale)
         if settings.slack_app_token:
             client = web_client(settings.slack_api_url, slack.http)
-            socket = Socket(app.bolt, settings.slack_app_token.get_secret_value(), client, lost.set)
+            socket = Socket(app, settings.slack_app_token.get_secret_value(), client, lost.set)
             stack.push_async_callback(socket.close)
             await socket.open()
             checks["slack"] = socket.check

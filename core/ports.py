@@ -172,6 +172,10 @@ class Store(Protocol):
         """Is it a thread that hangs from a message of ours, or that we post in?"""
         ...
 
+    async def may_be_ours(self, place: Place, message: str = "") -> bool:
+        """May a thread, or a message, be ours now, or be about to become so? One look, or none."""
+        ...
+
     async def head(self, tenant: str, session: str) -> Head | None:
         """Where the session's next edit starts from."""
         ...

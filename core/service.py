@@ -1,7 +1,10 @@
 """Use cases: what happens when a request comes in. Work for the service is enqueued; all else is answered at once."""
 
+import asyncio
 from dataclasses import dataclass, replace
 from typing import Protocol
+
+import structlog
 
 from core import actions, forms, posts, sessions
 from core.answers import painting, settings
@@ -18,6 +21,11 @@ ASKS_FIRST = frozenset(
     {ButtonKind.EDIT, ButtonKind.EXPAND, ButtonKind.COLORIZE, ButtonKind.STYLE, ButtonKind.SKETCH, ButtonKind.RERUN}
 )
 """Buttons that need words, or a look at the words, before anything is done."""
+
+LOOK_SECONDS, MOST_LOOKS = 1.5, 200
+"""How long, and how many at a time, we look whether something is for us before it is rather kept."""
+
+log = structlog.get_logger()
 
 
 class Jobs(Protocol):
@@ -47,10 +55,30 @@ class Service:
     def __init__(self, tools: Tools, jobs: Jobs) -> None:
         self._tools = tools
         self._jobs = jobs
+        self._looks: set[asyncio.Task[bool]] = set()
 
     async def hear(self, request: Request) -> None:
-        """Accept anything after one durable commit and nothing else; the answer comes in the chat."""
-        await self._jobs.hear(request)
+        """Accept after one durable commit and nothing else; the answer comes in the chat.
+
+        What is not for us is let go by, after one look at most.
+        """
+        if hear.is_to_us(request) or await self._may_be_for_us(request):
+            await self._jobs.hear(request)
+
+    async def _may_be_for_us(self, request: Request) -> bool:
+        """May it be for us? Yes when that cannot be told in time: then it is kept, and looked at later."""
+        if len(self._looks) >= MOST_LOOKS:
+            return True
+        look = asyncio.create_task(self._tools.store.may_be_ours(request.place, request.message), name="look")
+        self._looks.add(look)
+        look.add_done_callback(self._looked)
+        await asyncio.wait({look}, timeout=LOOK_SECONDS)
+        return not look.done() or look.exception() is not None or look.result()
+
+    def _looked(self, look: asyncio.Task[bool]) -> None:
+        self._looks.discard(look)
+        if not look.cancelled() and look.exception() is not None:
+            log.warning("not_looked", error=type(look.exception()).__name__)
 
     async def handle(self, request: Request) -> Answer:
         """Accept after one durable commit, or answer now. Raises Rejected or NotFound: say so privately."""

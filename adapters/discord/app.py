@@ -212,8 +212,8 @@ class DiscordApp:
             try:
                 async with asyncio.timeout(PATIENCE):
                     await self._service.hear(await self._chat.placed(wish))
-            except (TimeoutError, SQLAlchemyError, OSError):
-                log.exception("not_kept")
+            except (TimeoutError, SQLAlchemyError, OSError) as error:
+                log.error("not_kept", error=repr(error)[:200])
             else:
                 return
 
@@ -226,8 +226,8 @@ async def _in_time(what: Awaitable[T]) -> T:
         done, _ = await asyncio.wait({attempt}, timeout=PATIENCE)
         if done:
             return attempt.result()
-    except (TimeoutError, SQLAlchemyError, OSError):
-        log.exception("not_kept")
+    except (TimeoutError, SQLAlchemyError, OSError) as error:
+        log.error("not_kept", error=repr(error)[:200])
         raise Rejected("refuse.busy") from None
     log.error("not_kept", seconds=PATIENCE)
     attempt.add_done_callback(lambda ended: ended.cancelled() or ended.exception())

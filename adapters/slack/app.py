@@ -1,17 +1,12 @@
 """Listens to Slack: acknowledges after one durable commit, opens modals and the home tab at once. Nothing else."""
 
 import asyncio
-import logging
 import re
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import replace
 from typing import Any
 
 import structlog
-from slack_bolt.async_app import AsyncApp
-from slack_bolt.authorization import AuthorizeResult
-from slack_bolt.context.ack.async_ack import AsyncAck
-from slack_sdk.web.async_client import AsyncWebClient
 from sqlalchemy.exc import SQLAlchemyError
 
 from adapters.slack import decode, render
@@ -26,6 +21,7 @@ from core.service import ASKS_FIRST, Service
 from core.types import Action, Request
 
 COMMANDS = re.compile(r"/(draw|edit|wanx|easel)")
+SHORTCUTS = frozenset({"message_action", "shortcut"})
 PATIENCE = 2.0
 """Seconds the commit may take; Slack waits three for the acknowledgement."""
 ASKING = 500
@@ -36,31 +32,34 @@ log = structlog.get_logger()
 
 
 class SlackApp:
-    """One Bolt app for every workspace."""
+    """One for every workspace, however Slack reaches us."""
 
-    def __init__(self, service: Service, tools: Tools, chat: SlackChat, client: AsyncWebClient, locale: str) -> None:
+    def __init__(self, service: Service, tools: Tools, chat: SlackChat, locale: str) -> None:
         self._service = service
         self._tools = tools
         self._chat = chat
         self._locale = locale
         self._soon: set[asyncio.Task[None]] = set()
-        quiet = logging.getLogger("slack")
-        quiet.setLevel(logging.ERROR)
-        # Tokens are looked up when something is said, never before the acknowledgement; our guard has checked
-        # signatures; decode tells our own events apart. A listener ends before Slack is answered: it only commits.
-        self.bolt = AsyncApp(
-            logger=quiet,
-            client=client,
-            authorize=_nobody_yet,
-            request_verification_enabled=False,
-            ignoring_self_events_enabled=False,
-            process_before_response=True,
-        )
-        self.bolt.command(COMMANDS)(self._command)
-        self.bolt.action(re.compile(""))(self._pressed)
-        self.bolt.view(decode.MODAL)(self._filled)
-        self.bolt.shortcut(decode.SHORTCUT)(self._shortcut)
-        self.bolt.event(re.compile(""))(self._event)
+
+    async def deliver(self, body: Payload) -> Payload | None:
+        """What Slack is answered, None for nothing but yes; also to what we know nothing of.
+
+        Raises whatever broke before the commit: then it is not acknowledged, and Slack may deliver it again.
+        """
+        if "command" in body:
+            return await self._command(body) if COMMANDS.search(str(body["command"])) else None
+        kind = body.get("type")
+        if kind == "url_verification":
+            return {"challenge": body.get("challenge")}
+        if kind == "block_actions":
+            return await self._pressed(body)
+        if kind == "view_submission" and body["view"].get("callback_id") == decode.MODAL:
+            return await self._filled(body)
+        if kind == "event_callback":
+            await self._event(body)
+        elif kind in SHORTCUTS and body.get("callback_id") == decode.SHORTCUT:
+            self._shortcut(body)
+        return None
 
     async def close(self) -> None:
         """Give up what is being asked; nothing durable is."""
@@ -70,32 +69,29 @@ class SlackApp:
 
     # What Slack delivers
 
-    async def _command(self, ack: AsyncAck, body: Payload) -> None:
+    async def _command(self, body: Payload) -> Payload | None:
         wish = decode.command(body)
         asked = _asked(wish)
         if asked is None:
-            await self._hear(wish, ack)
-            return
-        await ack()
+            return await self._hear(wish)
         self._begin(wish, self._open(asked))
+        return None
 
-    async def _pressed(self, ack: AsyncAck, body: Payload) -> None:
+    async def _pressed(self, body: Payload) -> Payload | None:
         try:
             pressed = decode.pressed(body)
         except Rejected as error:
-            await ack()
             wish = decode.where_pressed(body, Action.HELP)
             self._begin(wish, self._say_no(error))
-            return
+            return None
         if pressed is None:
-            await ack()
-        elif pressed.kind in ASKS_FIRST:
-            await ack()
+            return None
+        if pressed.kind in ASKS_FIRST:
             self._begin(pressed.request, self._open(pressed.request))
-        else:
-            await self._hear(pressed.request, ack)
+            return None
+        return await self._hear(pressed.request)
 
-    async def _filled(self, ack: AsyncAck, body: Payload) -> None:
+    async def _filled(self, body: Payload) -> Payload | None:
         """A modal: what is wrong in itself is said in it; else it closes."""
         locale = self._locale
         try:
@@ -107,17 +103,14 @@ class SlackApp:
                 raise Rejected("refuse.busy")
         except EaselError as error:
             words = say(error.key, locale, **error.params)
-            await ack(response_action="errors", errors={_field(body, error): words})
-        else:
-            await ack()
+            return {"response_action": "errors", "errors": {_field(body, error): words}}
+        return None
 
-    async def _shortcut(self, ack: AsyncAck, body: Payload) -> None:
-        await ack()
+    def _shortcut(self, body: Payload) -> None:
         wish = decode.shortcut(body)
         self._begin(wish, self._open(wish))
 
-    async def _event(self, ack: AsyncAck, body: Payload) -> None:
-        """A failure is answered with 500, or not at all: then Slack delivers the event again."""
+    async def _event(self, body: Payload) -> None:
         kind = body["event"]["type"]
         if kind == "app_home_opened":
             self._begin(decode.opened_home(body), self._home)
@@ -134,24 +127,23 @@ class SlackApp:
         if wish is not None:
             async with asyncio.timeout(PATIENCE):
                 await self._service.hear(wish)
-        await ack()
 
-    async def _hear(self, wish: Request, ack: AsyncAck) -> None:
+    async def _hear(self, wish: Request) -> Payload | None:
         """Slack delivers this only once, so that a slow disk is told to the person: commands in the very answer."""
         if await self._kept(wish):
-            await ack()
-        elif wish.action is Action.SAID:
-            await ack(response_type="ephemeral", text=render.escape(say("refuse.busy", wish.locale or self._locale)))
-        else:
-            await ack()
-            self._begin(wish, self._say_no(Rejected("refuse.busy")))
+            return None
+        if wish.action is Action.SAID:
+            words = render.escape(say("refuse.busy", wish.locale or self._locale))
+            return {"response_type": "ephemeral", "text": words}
+        self._begin(wish, self._say_no(Rejected("refuse.busy")))
+        return None
 
     async def _kept(self, wish: Request) -> bool:
         try:
             async with asyncio.timeout(PATIENCE):
                 await self._service.hear(wish)
-        except (TimeoutError, SQLAlchemyError, OSError):
-            log.exception("not_kept")
+        except (TimeoutError, SQLAlchemyError, OSError) as error:
+            log.error("not_kept", error=repr(error)[:200])
             return False
         return True
 
@@ -199,11 +191,6 @@ class SlackApp:
 
     async def _home(self, told: Request) -> None:
         await self._chat.publish_home(told, await looking.home(self._tools, told))
-
-
-async def _nobody_yet(enterprise_id: str | None, team_id: str | None, **_: Any) -> AuthorizeResult:
-    """Whose token it takes is asked when something is said."""
-    return AuthorizeResult(enterprise_id=enterprise_id, team_id=team_id, bot_token="")
 
 
 def _asked(wish: Request) -> Request | None:

@@ -16,15 +16,15 @@ import aiohttp
 import structlog
 from slack_bolt import BoltResponse
 from slack_bolt.adapter.starlette.async_handler import to_async_bolt_request, to_starlette_response
-from slack_bolt.async_app import AsyncApp
 from slack_bolt.oauth.async_callback_options import AsyncCallbackOptions, AsyncFailureArgs, AsyncSuccessArgs
 from slack_bolt.oauth.async_oauth_flow import AsyncOAuthFlow
 from slack_sdk.errors import SlackClientError
 from slack_sdk.signature import SignatureVerifier
 from starlette.requests import Request
-from starlette.responses import PlainTextResponse, Response
+from starlette.responses import JSONResponse, PlainTextResponse, Response
 from starlette.routing import Route
 
+from adapters.slack.app import Payload, SlackApp
 from core.messages import say
 
 SIGNATURE = re.compile(r"v0=[0-9a-f]{64}")
@@ -38,9 +38,9 @@ log = structlog.get_logger()
 
 
 class SlackGuard:
-    """Lets signed, fresh, well-formed deliveries through to Bolt, each once."""
+    """Lets signed, fresh, well-formed deliveries through, each once."""
 
-    def __init__(self, app: AsyncApp, secret: str, now: Callable[[], float] = time.time) -> None:
+    def __init__(self, app: SlackApp, secret: str, now: Callable[[], float] = time.time) -> None:
         self._app = app
         self._verifier = SignatureVerifier(secret)
         self._now = now
@@ -55,18 +55,18 @@ class SlackGuard:
         signature = self._signature(request, body)
         if signature is None:
             return PlainTextResponse("", 401)
-        told = _told(request, body)
-        if told is None:
+        delivery = _read(request, body)
+        if delivery is None:
             return PlainTextResponse("", 400)
         if signature in self._seen:
             return PlainTextResponse("")
-        answer = await self._app.async_dispatch(to_async_bolt_request(request, told))
-        if answer.status == 404:
-            # Slack's, and nothing we know: to be told so again would help nobody.
-            return PlainTextResponse("")
-        if answer.status < 300:
-            self._remember(signature)
-        return to_starlette_response(answer)
+        try:
+            answer = await self._app.deliver(delivery)
+        except Exception:
+            log.exception("not_taken")
+            return PlainTextResponse("", 500)
+        self._remember(signature)
+        return PlainTextResponse("") if answer is None else JSONResponse(answer)
 
     def _signature(self, request: Request, body: bytes) -> str | None:
         """The signature, if it is one of Slack's over these very bytes, and fresh."""
@@ -92,21 +92,18 @@ class SlackGuard:
             self._seen.popitem(last=False)
 
 
-def _told(request: Request, body: bytes) -> bytes | None:
-    """What a delivery says, as JSON; None when it is neither JSON nor a form, too deep, or of too many fields.
-
-    In a form Bolt would take the word "payload" in somebody's prompt for an envelope.
-    """
+def _read(request: Request, body: bytes) -> Payload | None:
+    """What a delivery says; None when it is neither JSON nor a form, too deep, or of too many fields."""
     try:
-        found: Any
-        if not request.headers.get("content-type", "").startswith("application/x-www-form-urlencoded"):
-            found = json.loads(body)
+        delivery: Any
+        if request.headers.get("content-type", "").startswith("application/x-www-form-urlencoded"):
+            delivery = dict(parse_qsl(body.decode(), keep_blank_values=True, max_num_fields=MOST_FIELDS))
+            delivery = json.loads(delivery["payload"]) if "payload" in delivery else delivery
         else:
-            found = dict(parse_qsl(body.decode(), keep_blank_values=True, max_num_fields=MOST_FIELDS))
-            found = json.loads(found["payload"]) if "payload" in found else found
-        return json.dumps(found).encode() if isinstance(found, dict) else None
+            delivery = json.loads(body)
     except (ValueError, RecursionError):
         return None
+    return delivery if isinstance(delivery, dict) else None
 
 
 def callbacks(locale: str) -> AsyncCallbackOptions:

@@ -11,11 +11,14 @@ from contextlib import suppress
 
 import aiohttp
 import structlog
-from slack_bolt.adapter.socket_mode.aiohttp import AsyncSocketModeHandler
-from slack_bolt.async_app import AsyncApp
 from slack_sdk.errors import SlackApiError
+from slack_sdk.socket_mode.aiohttp import SocketModeClient
+from slack_sdk.socket_mode.async_client import AsyncBaseSocketModeClient
+from slack_sdk.socket_mode.request import SocketModeRequest
+from slack_sdk.socket_mode.response import SocketModeResponse
 from slack_sdk.web.async_client import AsyncWebClient
 
+from adapters.slack.app import SlackApp
 from core.errors import ConfigurationError, DeliveryError
 
 PING_SECONDS = 5.0
@@ -30,7 +33,7 @@ class Socket:
 
     def __init__(
         self,
-        app: AsyncApp,
+        app: SlackApp,
         token: str,
         client: AsyncWebClient,
         lost: Callable[[], None],
@@ -38,7 +41,9 @@ class Socket:
         ping: float = PING_SECONDS,
         silence: float = SILENCE,
     ) -> None:
+        self._app = app
         self._client = client
+        self._token = token
         self._lost = lost
         self._ping = ping
         self._silence = silence
@@ -46,16 +51,15 @@ class Socket:
         # The SDK's complaints may hold the address of a connection, which is as good as a token.
         quiet = logging.getLogger("slack-socket")
         quiet.setLevel(logging.CRITICAL + 1)
-        self._handler = AsyncSocketModeHandler(
-            app, app_token=token, web_client=client, logger=quiet, ping_interval=ping
-        )
+        self._socket = SocketModeClient(app_token=token, web_client=client, logger=quiet, ping_interval=ping)
+        self._socket.socket_mode_request_listeners.append(self._deliver)
 
     async def open(self) -> None:
         """Connect, now or as soon as Slack can be reached. Raises ConfigurationError for a token Slack refuses."""
         with suppress(aiohttp.ClientError, TimeoutError):
             try:
-                opened = await self._client.apps_connections_open(app_token=self._handler.app_token)
-                self._handler.client.wss_uri = str(opened["url"])
+                opened = await self._client.apps_connections_open(app_token=self._token)
+                self._socket.wss_uri = str(opened["url"])
             except SlackApiError as error:
                 code = error.response.get("error", "")
                 if code not in {"ratelimited", "internal_error", "service_unavailable"}:
@@ -67,7 +71,7 @@ class Socket:
 
     async def check(self) -> None:
         """Raise DeliveryError while there is no living connection."""
-        if not await self._handler.client.is_connected():
+        if not await self._socket.is_connected():
             raise DeliveryError("slack.refused", code="not connected")
 
     async def close(self) -> None:
@@ -75,16 +79,26 @@ class Socket:
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
-        await self._handler.client.close()  # type: ignore[no-untyped-call]
+        await self._socket.close()  # type: ignore[no-untyped-call]
+
+    async def _deliver(self, socket: AsyncBaseSocketModeClient, delivery: SocketModeRequest) -> None:
+        """Acknowledged once it is taken; what broke is not, so that Slack may deliver it again."""
+        try:
+            answer = await self._app.deliver(delivery.payload)
+        except Exception:
+            log.exception("not_taken")
+            return
+        payload = None if answer is None else dict(answer)
+        await socket.send_socket_mode_response(SocketModeResponse(delivery.envelope_id, payload))
 
     async def _connect(self) -> None:
-        await self._handler.client.connect()  # type: ignore[no-untyped-call]
+        await self._socket.connect()  # type: ignore[no-untyped-call]
 
     async def _watch(self) -> None:
         alive = time.monotonic()
         while True:
             await asyncio.sleep(self._ping)
-            if await self._handler.client.is_connected():
+            if await self._socket.is_connected():
                 alive = time.monotonic()
             elif time.monotonic() - alive > self._silence:
                 log.error("slack_silent", seconds=round(time.monotonic() - alive))

@@ -12,6 +12,9 @@ from core.types import Action, Request
 COMMANDS = ("draw", "edit", "wanx", "easel")
 COUNTED = frozenset({Action.VOTE, Action.UNVOTE, Action.FAVOURITE, Action.UNFAVOURITE})
 
+REMEMBERING = (0.0, 0.05, 0.1, 0.2, 0.4)
+"""Seconds before each look for what a message shows, while one of ours may be on its way."""
+
 
 async def understand(tools: Tools, told: Request) -> Request | None:
     """The request with everything its answer needs; None when it asks nothing of us, or was refused."""
@@ -29,8 +32,15 @@ async def understand(tools: Tools, told: Request) -> Request | None:
     return None if meant is None else await _fixed(tools, meant)
 
 
+def is_to_us(request: Request) -> bool:
+    """Is it asked of us, said to us, or an answer to a message of ours, as the platform itself tells?"""
+    if request.action is Action.REACTED:
+        return False
+    return request.action is not Action.SAID or request.to_us or bool(request.message)
+
+
 async def _may_be_for_us(tools: Tools, request: Request) -> bool:
-    """Most of what is said and liked around us is not: then nobody need be asked who it was."""
+    """Of what was only perhaps for us most is not: then nobody need be asked who it was."""
     if request.action is not Action.REACTED and (request.action is not Action.SAID or request.to_us):
         return True
     if (await aimed(tools, request)).target is not None:
@@ -57,10 +67,17 @@ async def aimed(tools: Tools, request: Request) -> Request:
 
 
 async def shown(tools: Tools, request: Request) -> Request:
-    """What the message it is about shows: a step of ours, else somebody's pictures. Raises Rejected for neither."""
-    found = await aimed(tools, replace(request, attachments=()))
-    if found.target is not None:
-        return found
+    """What the message it is about shows: a step of ours, else somebody's pictures. Raises Rejected for neither.
+
+    A result of ours can be seen, and chosen, a moment before it is remembered.
+    """
+    for seconds in REMEMBERING:
+        await tools.clock.sleep(seconds)
+        aimed_at = await aimed(tools, replace(request, attachments=()))
+        if aimed_at.target is not None:
+            return aimed_at
+        if not await tools.store.may_be_ours(request.place, request.message):
+            break
     if not request.attachments:
         raise Rejected("refuse.no_picture_there")
     return request

@@ -7,9 +7,9 @@ costs more than the commit.
 """
 
 import asyncio
-from collections.abc import Callable, Iterable
+from collections import deque
+from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
@@ -37,6 +37,7 @@ from sqlalchemy.dialects import postgresql, sqlite
 from core.types import Request, from_json, to_json
 
 T = TypeVar("T")
+Arrival = tuple[dict[str, Any], asyncio.Future[None]]
 
 
 class Stage(StrEnum):
@@ -80,7 +81,7 @@ Index("ix_deliveries_done", deliveries.c.done)
 
 
 class Inbox:
-    """One worker's view of the table. ``prepare`` it first, inside the running loop, and ``close`` it last."""
+    """One worker's view of the table. ``prepare`` it first and ``close`` it last."""
 
     def __init__(self, engine: Engine, worker: str, platforms: Iterable[str]) -> None:
         """``platforms``: those this worker speaks to; what others delivered is left to others."""
@@ -88,22 +89,16 @@ class Inbox:
         self._worker = worker
         self._is_served = deliveries.c.platform.in_(sorted(platforms))
         self._insert = postgresql.insert if engine.dialect.name == "postgresql" else sqlite.insert
-        self._arriving: list[tuple[dict[str, Any], asyncio.Future[None]]] = []
-        self._arrived = asyncio.Event()
-        self._writer: asyncio.Task[None] | None = None
+        self._arriving: deque[Arrival] = deque()
+        self._is_called = False
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="inbox")
 
     async def prepare(self) -> None:
-        """Make the table if there is none, and begin to write."""
+        """Make the table if there is none."""
         await self._run(self._make_tables)
-        self._writer = asyncio.create_task(self._write(), name="inbox")
 
     async def close(self) -> None:
-        """Write no more; what was not committed was not acknowledged either."""
-        if self._writer is not None:
-            self._writer.cancel()
-            with suppress(asyncio.CancelledError):
-                await self._writer
+        """Write no more."""
         await asyncio.to_thread(self._thread.shutdown)
         self._engine.dispose()
 
@@ -116,9 +111,12 @@ class Inbox:
         await self._add(request, Stage.ACCEPTED)
 
     async def _add(self, request: Request, stage: Stage) -> None:
-        done: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        loop = asyncio.get_running_loop()
+        done: asyncio.Future[None] = loop.create_future()
         self._arriving.append((_row(request, stage), done))
-        self._arrived.set()
+        if not self._is_called:
+            self._is_called = True
+            self._thread.submit(self._write, loop)
         await done
 
     async def claim(self, limit: int) -> list[Delivery]:
@@ -190,22 +188,25 @@ class Inbox:
                 connection.execute(self._insert(deliveries).on_conflict_do_nothing(), rows)
             old.drop(connection)
 
-    async def _write(self) -> None:
-        while True:
-            await self._arrived.wait()
-            self._arrived.clear()
-            batch, self._arriving = self._arriving, []
-            rows = [row for row, _ in batch]
-            try:
-                await self._run(lambda rows=rows: self._commit(rows))  # type: ignore[misc]
-            except Exception as error:  # whoever waits must hear of it, whatever it is
-                for _, done in batch:
-                    if not done.done():
-                        done.set_exception(error)
-            else:
-                for _, done in batch:
-                    if not done.done():
-                        done.set_result(None)
+    def _write(self, loop: asyncio.AbstractEventLoop) -> None:
+        """In the thread: everything that has arrived, in one commit. Whoever comes later calls again.
+
+        Whoever does not wait any more has said that it was not kept.
+        """
+        self._is_called = False
+        batch: list[Arrival] = []
+        while self._arriving:
+            row, done = self._arriving.popleft()
+            if not done.cancelled():
+                batch.append((row, done))
+        if not batch:
+            return
+        try:
+            self._commit([row for row, _ in batch])
+        except Exception as error:  # whoever waits must hear of it, whatever it is
+            loop.call_soon_threadsafe(_tell, batch, error)
+        else:
+            loop.call_soon_threadsafe(_tell, batch, None)
 
     def _commit(self, rows: list[dict[str, Any]]) -> None:
         with self._engine.begin() as connection:
@@ -235,3 +236,13 @@ def _delivery(row: Any) -> Delivery:
         tries=row.tries,
         request=from_json(Request, row.request),
     )
+
+
+def _tell(batch: Sequence[Arrival], error: Exception | None) -> None:
+    for _, done in batch:
+        if done.done():
+            continue
+        if error is None:
+            done.set_result(None)
+        else:
+            done.set_exception(error)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
@@ -29,6 +30,7 @@ from core.sessions import heads_of, thread_session
 from core.speech import Sent
 from core.storage import ledger, rows
 from core.storage.database import inserting, reading
+from core.storage.not_ours import NotOurs
 from core.storage.tables import (
     HAS_TASK,
     IN_LINE,
@@ -54,6 +56,8 @@ if TYPE_CHECKING:
 
 MANY = 500
 """Steps whose pictures are read at a time: a statement takes only so many values."""
+ANSWERING_SECONDS, MOST_ANSWERING = 2.0, 1000
+"""Within which a message other than a step's first is posted and remembered; workspaces before the past is dropped."""
 
 
 @whole
@@ -64,6 +68,8 @@ class Store:
         self._reading = reading(engine)
         self._writing = engine
         self._insert = inserting(engine)
+        self._not_ours = NotOurs(is_alone=engine.dialect.name == "sqlite")
+        self._answering: dict[str, float] = {}
 
     async def check(self) -> None:
         """Answer, or raise."""
@@ -91,7 +97,9 @@ class Store:
             await self._hold_pictures(connection, step, "input", step.inputs)
             await self._hold_pictures(connection, step, "mask", [step.mask] if step.mask else [])
             await ledger.hold(connection, step, now)
-            return await self._get(connection, step.tenant, step.id)
+            begun = await self._get(connection, step.tenant, step.id)
+        self._not_ours.discard((step.tenant, step.place.channel, step.place.thread, ""))
+        return begun
 
     async def step(self, tenant: str, step: str) -> Step:
         """Raises NotFound, also for another tenant's step."""
@@ -188,6 +196,37 @@ class Store:
         hangs_from_ours = here.where(messages.c.message == place.thread)
         async with self._reading.begin() as connection:
             return bool((await connection.execute(select(or_(is_posted_in, hangs_from_ours)))).scalar())
+
+    async def may_be_ours(self, place: Place, message: str = "") -> bool:
+        """May a thread, or a message, be ours now, or be about to become so? One look, or none.
+
+        Whoever sees what we post may answer before we have remembered it. So it may also be ours while a post may be
+        on its way into that channel, from whatever process: a step's first message until it is remembered, a result
+        until it is DONE; and for a moment after this process has begun to post anything else.
+        """
+        thread = "" if message else place.thread
+        name = (place.tenant, place.channel, thread, message)
+        if self._answering.get(place.tenant, 0.0) > time.monotonic():
+            return True
+        if not (thread or message) or name in self._not_ours:
+            return False
+        changes = self._not_ours.changes
+        here = exists().where(messages.c.tenant == place.tenant, messages.c.channel == place.channel)
+        is_ours = [here.where(messages.c.message == (message or thread))]
+        if thread:
+            is_ours.append(here.where(messages.c.thread == thread))
+        is_shown = exists().where(messages.c.tenant == steps.c.tenant, messages.c.step == steps.c.id)
+        is_coming = exists().where(
+            UNFINISHED,
+            steps.c.tenant == place.tenant,
+            steps.c.channel == place.channel,
+            or_(steps.c.state == StepState.MADE, ~is_shown),
+        )
+        async with self._reading.begin() as connection:
+            may_be = bool(await connection.scalar(select(or_(*is_ours, is_coming))))
+        if not may_be:
+            self._not_ours.add(name, changes)
+        return may_be
 
     async def head(self, tenant: str, session: str) -> Head | None:
         """Where the session's next edit starts from."""
@@ -406,10 +445,16 @@ class Store:
         async with self._writing.begin() as connection:
             for each in (row, *pictures):
                 await connection.execute(self._insert(messages).values(each).on_conflict_do_nothing())
+        for shown in (sent, *sent.pictures):
+            channel, thread = sent.place.channel, shown.place.thread
+            threads = [(tenant, channel, name, "") for name in (thread, shown.message)]
+            self._not_ours.discard(*threads, (tenant, channel, "", shown.message))
 
     async def intend_post(self, tenant: str, job: str, role: str) -> bool:
         """Before something is posted: True the first time. Else it may have gone through, and is read back first."""
         row = {"tenant": tenant, "job": job, "role": role}
+        if role != "status":
+            self._note_answer(tenant)
         async with self._writing.begin() as connection:
             # Not its rowcount: PostgreSQL's driver tells none for such a statement.
             fresh = self._insert(posting).values(row).on_conflict_do_nothing().returning(posting.c.job)
@@ -488,6 +533,12 @@ class Store:
         """Who spent what from that day on, holds included."""
         async with self._reading.begin() as connection:
             return await ledger.usage(connection, tenant, since)
+
+    def _note_answer(self, tenant: str) -> None:
+        now = time.monotonic()
+        if len(self._answering) >= MOST_ANSWERING:
+            self._answering = {name: ends for name, ends in self._answering.items() if ends > now}
+        self._answering[tenant] = now + ANSWERING_SECONDS
 
     # Inside a transaction
 

@@ -5,6 +5,7 @@ from dataclasses import replace
 from datetime import timedelta
 
 import pytest
+from sqlalchemy import Connection, event
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from core.budgets import Caps, amount
@@ -111,6 +112,65 @@ async def test_messages_lead_to_their_step_and_threads_to_their_session(store: S
     assert await store.message_of(begun, "gallery") == replace(sent, message="g1")
     with pytest.raises(NotFound):
         await store.step_of_message(inside, "m2")
+
+
+async def test_what_is_not_ours_costs_one_look_and_nothing_once_it_is_known(engine: AsyncEngine, store: Store) -> None:
+    begun = 0
+
+    def count(_connection: Connection) -> None:
+        nonlocal begun
+        begun += 1
+
+    event.listen(engine.sync_engine, "begin", count)
+    theirs = replace(PLACE, thread="theirs")
+    for _ in range(3):
+        assert not await store.may_be_ours(theirs)
+        assert not await store.may_be_ours(PLACE, "theirs")
+    assert not await store.may_be_ours(PLACE)
+    # Where others write to the same database, nothing is known without looking.
+    assert begun == (2 if engine.dialect.name == "sqlite" else 6)
+
+
+async def test_an_answer_is_heard_whoever_posted_and_however_soon_it_comes(engine: AsyncEngine, store: Store) -> None:
+    """From the moment a post may be seen, what is said behind it may be ours: long before it is remembered."""
+    worker = store if engine.dialect.name == "sqlite" else Store(engine)
+    inside, root = replace(PLACE, thread="t1"), replace(PLACE, thread="m1")
+    elsewhere = replace(PLACE, channel="other", thread="t9")
+    for place in (inside, elsewhere):
+        assert not await store.may_be_ours(place)
+    begun = await worker.begin(step(place=inside), Caps(), NOW)
+    assert await store.may_be_ours(inside)
+    assert await store.may_be_ours(root)
+    assert not await store.may_be_ours(elsewhere)
+    await worker.remember(Sent(place=inside, message="m1"), TENANT, begun.id)
+    for _ in range(2):
+        assert await store.may_be_ours(inside)
+        assert await store.may_be_ours(root)
+        assert await store.may_be_ours(PLACE, "m1")
+        assert not await store.may_be_ours(replace(PLACE, thread="theirs"))
+        assert not await store.may_be_ours(PLACE, "m2")
+    await worker.intend(TENANT, begun.id, NOW)
+    await worker.record_task(TENANT, begun.id, "task", "req", None, NOW)
+    await worker.keep(begun, [picture("a")], yuan("0.2"), 3.0, NOW)
+    # The pictures are on their way into the channel: messages of their own, which somebody may like at once.
+    assert await store.may_be_ours(PLACE, "m3")
+    pictures = (Sent(place=inside, message="m2"),)
+    await worker.remember(Sent(place=inside, message="m1", pictures=pictures), TENANT, begun.id)
+    await worker.finish(TENANT, begun.id)
+    assert await store.may_be_ours(PLACE, "m2")
+    assert not await store.may_be_ours(PLACE, "m3")
+
+
+async def test_a_look_that_began_before_a_post_does_not_make_its_thread_a_strangers(store: Store) -> None:
+    inside = replace(PLACE, thread="t1")
+    for at in range(20):
+        place = replace(inside, thread=f"t{at}")
+        begun = step(f"s{at}", place=place, session=f"c/#t{at}")
+        await asyncio.gather(store.may_be_ours(place), store.begin(begun, Caps(), NOW))
+        assert await store.may_be_ours(place)
+        sent = Sent(place=place, message=f"m{at}")
+        await asyncio.gather(store.may_be_ours(PLACE, f"m{at}"), store.remember(sent, TENANT, f"s{at}"))
+        assert await store.may_be_ours(PLACE, f"m{at}")
 
 
 async def test_money_is_held_settled_and_given_back(store: Store) -> None:

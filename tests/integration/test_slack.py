@@ -1,5 +1,6 @@
 """People in Slack use Easel: the real slack_bolt and slack_sdk talk to a Slack on loopback."""
 
+import asyncio
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -451,3 +452,35 @@ async def test_a_result_after_a_restart_still_answers_to_its_buttons(tmp_path: P
             await fake.until(lambda: len([one for one in ana.sees() if one.files]) == 2)
             await ana.reacts(pictures, "information_source")
             await fake.until(lambda: [one for one in ana.sees() if one.only_for == ana.id and "seed:" in one.words])
+
+
+async def test_words_in_a_thread_of_ours_are_heard_however_soon_they_come(place: Place) -> None:
+    """Typed the moment our message stands there: before we have remembered that it is ours."""
+    fake, ana = place.fake, place.ana
+    cy = fake.person("Cy")
+
+    async def posted(words: str) -> Message:
+        async with asyncio.timeout(30):
+            while True:
+                for message in reversed(fake.world.messages):
+                    if words in message.words and message.user == fake.workspace.bot_user:
+                        return message
+                await asyncio.sleep(0.001)
+
+    for at in range(3):
+        theirs = await cy.says("my coffee", files=[cy.uploads(PHOTOS / "coffee.png")])
+        await cy.says("hot", thread=theirs)
+        await ana.says(f"{ana.easel} add kite {at}", thread=theirs)
+        await posted(f"kite {at}")
+        await cy.says("and rainy", thread=theirs)
+        await ana.types(f"/draw a heron {at}")
+        heron = await posted(f"a heron {at}")
+        await cy.says("and snowy", thread=heron.ts)
+
+    def answers() -> list[Message]:
+        """There is nothing to edit yet, or there is by now: either way they were heard."""
+        words = ("no picture to edit yet", "and rainy", "and snowy")
+        ours = [message for message in fake.world.messages if message.user == fake.workspace.bot_user]
+        return [message for message in ours if any(part in message.words for part in words)]
+
+    await fake.until(lambda: len({message.ts for message in answers() if not message.files}) == 6, 30)
