@@ -15,6 +15,8 @@ from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 from core.errors import ConfigurationError
 
 BUSY_TIMEOUT_MS = 30_000
+LARGEST_LOG = 16 * 2**20
+"""Bytes of SQLite's write-ahead log that stay after a rush, when readers overlapped and it could not begin anew."""
 LOOKS_ONLY = "easel_looks_only"
 """The mark of a connection whose transactions write nothing."""
 
@@ -32,6 +34,7 @@ def _durable(engine: Engine) -> None:
         cursor.execute(f"PRAGMA busy_timeout={BUSY_TIMEOUT_MS}")
         cursor.execute("PRAGMA journal_mode=WAL")
         cursor.execute("PRAGMA synchronous=FULL")
+        cursor.execute(f"PRAGMA journal_size_limit={LARGEST_LOG}")
         cursor.execute("PRAGMA foreign_keys=ON")
         cursor.execute("PRAGMA trusted_schema=OFF")
         cursor.close()
