@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 BUSY_TIMEOUT_MS = 30_000
 HEAD = "0006"
 """The newest revision, so that a start with nothing to upgrade loads no Alembic; a test compares the two."""
+LARGEST_LOG = 16 * 2**20
+"""Bytes of SQLite's write-ahead log that stay after a rush, when readers overlapped and it could not begin anew."""
 POOL = 3
 """Connections to the database, shared by all that one process does."""
 ONLY_READS = "easel_only_reads"
@@ -38,6 +40,7 @@ def _durable(engine: Engine) -> None:
         cursor.execute(f"PRAGMA busy_timeout={BUSY_TIMEOUT_MS}")
         cursor.execute("PRAGMA journal_mode=WAL")
         cursor.execute("PRAGMA synchronous=FULL")
+        cursor.execute(f"PRAGMA journal_size_limit={LARGEST_LOG}")
         cursor.execute("PRAGMA foreign_keys=ON")
         cursor.execute("PRAGMA trusted_schema=OFF")
         cursor.close()

@@ -19,7 +19,7 @@ from core import budgets
 from core.budgets import Caps
 from core.errors import NotFound
 from core.speech import Sent
-from core.storage import database
+from core.storage import database, rows
 from core.storage import ledger as entries
 from core.storage.database import reading
 from core.storage.store import Store
@@ -127,14 +127,15 @@ async def test_a_chain_is_read_at_once_root_first(store: Store) -> None:
         await store.chain("test:other", "s59")
 
 
-async def test_the_newest_made_from_a_step_is_found_however_long_ago(store: Store) -> None:
+async def test_the_newest_made_from_a_step_is_found_however_long_ago(store: Store, engine: AsyncEngine) -> None:
     await made(store, step("one"))
     await made(store, step("two", parent="one"), "b")
     await made(store, step("three", parent="one"), "c")
     failed = await store.begin(step("four", parent="one"), Caps(), NOW)
     await store.end(failed, StepState.FAILED, NOW, error="provider.hiccup")
-    for number in range(205):
-        await store.begin(step(f"later{number}", parent="three"), Caps(), NOW)
+    later = [step(f"later{number}", parent="three", number=10 + number) for number in range(205)]
+    async with engine.begin() as connection:
+        await connection.execute(insert(steps), [{**rows.step_row(turn), "priority": 1} for turn in later])
     newest = await store.newest_from(TENANT, "c/@ana", "one")
     assert newest
     assert newest.id == "three"

@@ -169,7 +169,7 @@ def _keep_totals_in_postgresql() -> None:
     op.execute(f"""
         CREATE FUNCTION easel_count() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN
             IF TG_OP = 'UPDATE' AND OLD.state = NEW.state THEN RETURN NULL; END IF;
-            PERFORM pg_advisory_xact_lock(hashtext('easel step_counts'));
+            PERFORM pg_advisory_xact_lock(hashtext('easel'), hashtext('step_counts'));
             IF TG_OP <> 'INSERT' THEN {fewer} END IF;
             IF TG_OP <> 'DELETE' THEN {more} END IF;
             RETURN NULL;
