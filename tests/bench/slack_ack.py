@@ -1,7 +1,8 @@
 """How soon Slack is answered: 500 signed commands in a second, each durably kept, while pictures are being processed.
 
-Run: ``python tests/bench/slack.py``. The load comes from a process of its own; so do the Slack and the image service.
-Prints the time from the request's first byte to the acknowledgement, as the sender sees it (goal: p99 at most 20 ms).
+Run: ``python tests/bench/slack_ack.py``. The load comes from a process of its own; so do the Slack and the image
+service. Prints the time from the request's first byte to the acknowledgement, as the sender sees it (goal: p99 at most
+20 ms).
 """
 
 import asyncio
