@@ -5,7 +5,7 @@ import itertools
 import random
 import sqlite3
 from collections.abc import AsyncIterator
-from contextlib import closing
+from contextlib import asynccontextmanager, closing
 from pathlib import Path
 from typing import Any
 
@@ -167,24 +167,42 @@ async def test_events_nobody_can_read_end_nothing(fake: Discord, quick: Log, tmp
 # Our own database
 
 
+@asynccontextmanager
+async def held(path: Path) -> AsyncIterator[None]:
+    """Another process has the database to itself.
+
+    The loop goes on while we wait for the lock: Easel may hold it, and needs the loop to let go of it.
+    """
+    with closing(sqlite3.connect(path, isolation_level=None, timeout=0)) as other:
+        async with asyncio.timeout(15):
+            while not _takes_lock(other):
+                await asyncio.sleep(0.001)
+        yield
+        other.execute("ROLLBACK")
+
+
+def _takes_lock(other: sqlite3.Connection) -> bool:
+    try:
+        other.execute("BEGIN IMMEDIATE")
+    except sqlite3.OperationalError:
+        return False
+    return True
+
+
 async def test_while_the_database_does_not_answer_people_hear_busy_in_time(fake: Discord, tmp_path: Path) -> None:
     async with easel_in(fake, tmp_path / "data"):
         ana, bo = fake.person("Ana"), fake.person("Bo", locale="id")
         await draws(fake, ana, "a fox")
-        with closing(sqlite3.connect(tmp_path / "data" / "inbox.db", isolation_level=None)) as other:
-            other.execute("BEGIN IMMEDIATE")
+        async with held(tmp_path / "data" / "inbox.db"):
             fake.says(ana, f"{fake.mention} draw a heron")
             asked = await fake.command(ana, "draw", {"prompt": "a crane"})
             assert "busy" in asked.ephemeral[0].words
-            other.execute("ROLLBACK")
         await fake.sees("a heron", button="Edit", files=1)
-        with closing(sqlite3.connect(tmp_path / "data" / "easel.db", isolation_level=None)) as other:
-            other.execute("BEGIN IMMEDIATE")
+        async with held(tmp_path / "data" / "easel.db"):
             opened = await fake.command(bo, "draw")
             assert not opened.refused
             assert opened.modal is None
             assert "sibuk" in opened.ephemeral[0].words
-            other.execute("ROLLBACK")
         assert (await fake.command(bo, "draw")).modal
 
 
