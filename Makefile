@@ -2,16 +2,25 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: install demo test check format lock bench clean
+.PHONY: install demo test unit nightly check format lock bench clean
 
 install: .venv/runtime
 
 demo: .venv/runtime
 	$(BIN)/easel demo
 
-# What failed while others ran beside it is run once more alone: a busy machine is no defect, anything else fails again.
+# Two processes a core: one waits where the other works. The long versions are left to the night (tests/README.md).
+PARALLEL := --numprocesses auto --maxprocesses 4 --dist worksteal
+
 test: .venv/dev
-	$(BIN)/pytest --numprocesses auto --maxprocesses 4 --dist worksteal --cov || $(BIN)/pytest --last-failed --lfnf none
+	$(BIN)/pytest $(PARALLEL) --cov --durations 20
+
+# One process: two would spend more on starting than they save.
+unit: .venv/dev
+	$(BIN)/pytest -q -p no:xdist tests/unit
+
+nightly: .venv/dev
+	$(BIN)/pytest $(PARALLEL) --nightly --cov --durations 20
 
 check: .venv/dev
 	$(BIN)/ruff format --check .

@@ -20,7 +20,7 @@ from tests.fakes.killing import KilledBot, check_corpse, check_end, forking_pare
 
 IN_A_JOB = [name for name in failpoints.NAMES if not name.startswith(("answer", "share", "settle"))]
 """The others are reached on a platform only: tests/e2e/test_slack_kill.py, test_discord_kill.py."""
-RANDOM_KILLS = 200 - len(IN_A_JOB)
+KILLS, KILLS_AT_NIGHT = 40, 200
 KILLS_A_LAP = 40
 SEED = 20261120
 
@@ -71,17 +71,18 @@ async def test_a_job_killed_at_one_place_after_another_reaches_its_end_once(bot:
     check_end(tmp_path, wishes, bot.simulator)
 
 
-async def test_two_hundred_kills_in_all_lose_and_double_nothing(
-    parent: asyncio.subprocess.Process, tmp_path: Path
+@pytest.mark.timeout(1800)
+async def test_kills_at_random_moments_lose_and_double_nothing(
+    parent: asyncio.subprocess.Process, tmp_path: Path, is_nightly: bool
 ) -> None:
     luck = random.Random(SEED)
-    killed, lap = 0, 0
-    while killed < RANDOM_KILLS:
+    killed, lap, wanted = 0, 0, KILLS_AT_NIGHT if is_nightly else KILLS
+    while killed < wanted:
         async with killed_bot(parent, SimulatorConfig(time_scale=0.02, seed=SEED + lap)) as bot:
             await _one_lap(bot, tmp_path / str(lap), luck)
             killed += bot.kills
         lap += 1
-    assert killed >= RANDOM_KILLS
+    assert killed >= wanted
 
 
 async def _one_lap(bot: KilledBot, folder: Path, luck: random.Random) -> None:
