@@ -11,8 +11,8 @@ import pytest_asyncio
 from bot.simulator.server import Running, SimulatorConfig, serve
 
 PHOTOS = Path(__file__).parent / "samples" / "photos"
-LONGEST_FIRST = ("e2e", "integration", "contract", "unit")
-"""Folders by how long their tests take: what is begun last must not keep one process busy alone."""
+LONGEST_FIRST = ("e2e/test_kill.py", "e2e/test_same.py", "e2e", "integration", "contract", "unit")
+"""Files and folders by how long their tests take: what is begun last must not keep one process busy alone."""
 
 hypothesis.settings.register_profile("quick", max_examples=25, deadline=None)
 hypothesis.settings.register_profile("nightly", max_examples=500, deadline=None)
@@ -32,12 +32,12 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
         tonight = [item for item in items if item.get_closest_marker("nightly")]
         config.hook.pytest_deselected(items=tonight)
         items[:] = [item for item in items if item not in tonight]
-    items.sort(key=_place_of_folder)
+    items.sort(key=_place)
 
 
-def _place_of_folder(item: pytest.Item) -> int:
-    folder = item.path.relative_to(Path(__file__).parent).parts[0]
-    return LONGEST_FIRST.index(folder) if folder in LONGEST_FIRST else len(LONGEST_FIRST)
+def _place(item: pytest.Item) -> int:
+    path = item.path.relative_to(Path(__file__).parent).as_posix()
+    return next((at for at, start in enumerate(LONGEST_FIRST) if path.startswith(start)), len(LONGEST_FIRST))
 
 
 @pytest.fixture(scope="session")
