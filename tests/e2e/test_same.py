@@ -21,7 +21,7 @@ from playwright.async_api import Browser, Locator, Page, expect
 from core.messages import say
 from tests.conftest import PHOTOS
 from tests.fakes.browser import CHROMIUM, NEEDS_CHROMIUM, chromium, window
-from tests.fakes.demo import ROOT
+from tests.fakes.forking import ROOT
 from tests.fakes.pages import discord as discord_page
 from tests.fakes.pages import draw
 from tests.fakes.pages import slack as slack_page

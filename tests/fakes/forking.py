@@ -41,7 +41,7 @@ def easel(life: Mapping[str, Any]) -> None:
     _send(0, os.devnull, os.O_RDONLY)
     for number, name in ((1, "out"), (2, "error")):
         if life.get(name):
-            _send(number, life[name], os.O_WRONLY | os.O_CREAT | os.O_TRUNC)
+            _send(number, life[name], os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_TRUNC)
     failpoints.arm(os.environ.get("FAILPOINTS", ""))
     sys.argv = ["easel", *life["words"]]
     cli.main()

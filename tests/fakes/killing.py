@@ -56,14 +56,23 @@ class Life:
             os.kill(self.pid, number)
 
 
+_latest: dict[int, Life] = {}
+"""The child of each parent, which has one at a time."""
+
+
 async def begin(parent: asyncio.subprocess.Process, life: Mapping[str, Any]) -> Life:
     """Fork a child that lives this life."""
+    if (left := _latest.get(parent.pid)) and not left.ended.done():
+        # Its test failed before it was over.
+        left.kill()
+        await left.ended
     assert parent.stdin
     assert parent.stdout
     parent.stdin.write(json.dumps(life).encode() + b"\n")
     await parent.stdin.drain()
     pid = int(await parent.stdout.readline())
-    return Life(pid, asyncio.create_task(_status(parent.stdout)))
+    _latest[parent.pid] = Life(pid, asyncio.create_task(_status(parent.stdout)))
+    return _latest[parent.pid]
 
 
 async def _status(answers: asyncio.StreamReader) -> int:
