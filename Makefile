@@ -9,8 +9,10 @@ install: .venv/runtime
 demo: .venv/runtime
 	$(BIN)/easel demo
 
-# Two processes a core: one waits where the other works. The long versions are left to the night (tests/README.md).
-PARALLEL := --numprocesses auto --maxprocesses 4 --dist worksteal
+# Half as many processes again as there are cores: some wait while others work. The night has the long versions
+# (tests/README.md).
+WORKERS ?= $(shell echo $$(($$(getconf _NPROCESSORS_ONLN) * 3 / 2)))
+PARALLEL := --numprocesses $(WORKERS) --dist worksteal
 
 test: .venv/dev
 	$(BIN)/pytest $(PARALLEL) --cov --durations 20
