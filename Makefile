@@ -2,16 +2,27 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: install demo test check format lock bench clean
+.PHONY: install demo test unit nightly check format lock bench clean
 
 install: .venv/runtime
 
 demo: .venv/runtime
 	$(BIN)/easel demo
 
-# What failed while others ran beside it is run once more alone: a busy machine is no defect, anything else fails again.
+# Half as many processes again as there are cores: some wait while others work. The night has the long versions
+# (tests/README.md).
+WORKERS ?= $(shell echo $$(($$(getconf _NPROCESSORS_ONLN) * 3 / 2)))
+PARALLEL := --numprocesses $(WORKERS) --dist worksteal
+
 test: .venv/dev
-	$(BIN)/pytest --numprocesses auto --maxprocesses 4 --dist worksteal --cov || $(BIN)/pytest --last-failed --lfnf none
+	$(BIN)/pytest $(PARALLEL) --cov --durations 20
+
+# One process: two would spend more on starting than they save.
+unit: .venv/dev
+	$(BIN)/pytest -q -p no:xdist tests/unit
+
+nightly: .venv/dev
+	$(BIN)/pytest $(PARALLEL) --nightly --cov --durations 20
 
 check: .venv/dev
 	$(BIN)/ruff format --check .
@@ -42,8 +53,9 @@ lock:
 	$(BIN)/pip install --quiet --disable-pip-version-check --no-build-isolation --no-deps -e .
 	touch $@
 
+# Compiling everything takes pip a sixth of its time, and most of it is never imported.
 .venv/dev: deploy/requirements-dev.txt pyproject.toml | .venv/bin/pip
-	$(BIN)/pip install --quiet --disable-pip-version-check --require-hashes -r deploy/requirements-dev.txt
+	$(BIN)/pip install --quiet --disable-pip-version-check --no-compile --require-hashes -r deploy/requirements-dev.txt
 	$(BIN)/pip install --quiet --disable-pip-version-check --no-build-isolation --no-deps -e .
 	touch $@ .venv/runtime
 

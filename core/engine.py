@@ -219,10 +219,11 @@ class Engine:
             task.cancel()
         await asyncio.gather(*jobs, return_exceptions=True)
         await self._inbox.forget_tenant(delivery)
+        # First the installation: nothing new is accepted while the rest goes.
+        await self._tools.chats[place.platform].forget(place)
         for key in await self._tools.blobs.keys(place.tenant):
             await self._tools.blobs.delete(place.tenant, key)
         await self._tools.store.forget_workspace(place.tenant)
-        await self._tools.chats[place.platform].forget(place)
 
     # From a claimed step to its end
 

@@ -4,12 +4,46 @@ import os
 from collections.abc import AsyncIterator
 from pathlib import Path
 
+import hypothesis
 import pytest
 import pytest_asyncio
 
 from bot.simulator.server import Running, SimulatorConfig, serve
 
 PHOTOS = Path(__file__).parent / "samples" / "photos"
+LONGEST_FIRST = ("e2e/test_kill.py", "e2e/test_same.py", "e2e", "integration", "contract", "unit")
+"""Files and folders by how long their tests take: what is begun last must not keep one process busy alone."""
+
+hypothesis.settings.register_profile("quick", max_examples=25, deadline=None)
+hypothesis.settings.register_profile("nightly", max_examples=500, deadline=None)
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--nightly", action="store_true", help="run the long versions too (tests/README.md)")
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    hypothesis.settings.load_profile("nightly" if config.getoption("--nightly") else "quick")
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Leave out what is only for the night; put the longest first, modules as they are."""
+    if not config.getoption("--nightly"):
+        tonight = [item for item in items if item.get_closest_marker("nightly")]
+        config.hook.pytest_deselected(items=tonight)
+        items[:] = [item for item in items if item not in tonight]
+    items.sort(key=_place)
+
+
+def _place(item: pytest.Item) -> int:
+    path = item.path.relative_to(Path(__file__).parent).as_posix()
+    return next((at for at, start in enumerate(LONGEST_FIRST) if path.startswith(start)), len(LONGEST_FIRST))
+
+
+@pytest.fixture(scope="session")
+def is_nightly(request: pytest.FixtureRequest) -> bool:
+    """Whether there is time for the long version of a test."""
+    return bool(request.config.getoption("--nightly"))
 
 
 @pytest.fixture(autouse=True)

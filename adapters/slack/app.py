@@ -124,8 +124,10 @@ class SlackApp:
             "tokens_revoked": decode.left,
         }.get(kind)
         wish = read(body) if read else None
-        if wish is not None:
-            async with asyncio.timeout(PATIENCE):
+        async with asyncio.timeout(PATIENCE):
+            if wish is not None and wish.action is Action.LEFT:
+                wish = await self._chat.leaving(wish)
+            if wish is not None:
                 await self._service.hear(wish)
 
     async def _hear(self, wish: Request) -> Payload | None:

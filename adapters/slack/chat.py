@@ -201,6 +201,14 @@ class SlackChat:
             return ""
         return str(found.get("permalink", ""))
 
+    async def leaving(self, goodbye: Request) -> Request | None:
+        """One goodbye an installation: Slack sends two events. None when an earlier one was heard to its end."""
+        try:
+            installation = await self._tokens.installation(goodbye.place.workspace)
+        except DeliveryError:
+            return None
+        return replace(goodbye, key=f"left:{installation}") if installation else goodbye
+
     async def forget(self, place: Place) -> None:
         """The workspace has removed us."""
         enterprise, team = decode.split(place.workspace)

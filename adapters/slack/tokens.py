@@ -42,6 +42,10 @@ class OneToken:
             raise not_installed()
         return self._us
 
+    async def installation(self, workspace: str) -> str | None:  # noqa: ARG002  # there is one workspace
+        """Nothing tells one installation from the next."""
+        return None
+
 
 class Installed:
     """Installations of many workspaces. ``rotator`` needs the app's own id and secret."""
@@ -66,6 +70,13 @@ class Installed:
             us = Us(workspace=workspace, token=bot.bot_token, user=bot.bot_user_id or "")
             self._known[workspace] = (us, time.monotonic())
             return us
+
+    async def installation(self, workspace: str) -> str | None:
+        """What tells this installation from the next one. Raises DeliveryError when there is none."""
+        bot = await self._find(workspace)
+        if bot is None:
+            raise not_installed()
+        return f"{bot.installed_at:.3f}"
 
     def forget(self, workspace: str) -> None:
         """Do not use what is remembered."""

@@ -40,9 +40,9 @@ LONGEST = 100.0
 """Seconds of a case: with 200 in flight the first forty or so tell enough."""
 
 
-async def measure(name: str, batches: Sequence[tuple[str, int]], catalog: Catalog) -> None:
+async def measure(name: str, batches: Sequence[tuple[str, int]], catalog: Catalog, scale: float = 1.0) -> None:
     """Submit everything at once, wait for each, print lag and queries."""
-    config = SimulatorConfig(rate_limits=False, seed=11)
+    config = SimulatorConfig(time_scale=scale, rate_limits=False, seed=11)
     async with serve(config) as simulator, httpx.AsyncClient(trust_env=False) as http:
         client = DashScope(
             client=http,

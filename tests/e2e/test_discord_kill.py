@@ -4,12 +4,9 @@ The process that is killed is forked from one that has imported everything, as a
 """
 
 import asyncio
-import json
 import os
-import signal
-import sys
 from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager, suppress
+from contextlib import asynccontextmanager
 from pathlib import Path
 
 import pytest
@@ -20,25 +17,8 @@ from core import failpoints
 from tests.conftest import PHOTOS
 from tests.fakes.discord.driver import Discord, discord
 from tests.fakes.discord.things import Fault, Message, User
+from tests.fakes.killing import Life, forking_parent, running
 
-ROOT = Path(__file__).parents[2]
-PARENT = """
-import json, os, sys
-from bot import cli, run, wiring
-from core import failpoints
-for line in sys.stdin:
-    life = json.loads(line)
-    child = os.fork()
-    if child == 0:
-        os.environ.update(life)
-        failpoints.arm(life.get("FAILPOINTS", ""))
-        sys.argv = ["easel", "run"]
-        cli.main()
-        os._exit(0)
-    print(json.dumps(child), flush=True)
-    print(json.dumps(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])), flush=True)
-"""
-LIFE_SECONDS = 40
 IN_A_COMMAND = [
     name
     for name in failpoints.NAMES
@@ -51,40 +31,8 @@ pytestmark = pytest.mark.asyncio(loop_scope="module")
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
 async def parent() -> AsyncIterator[asyncio.subprocess.Process]:
-    """The process that forks the lives."""
-    environment = {"PATH": os.environ["PATH"], "PYTHONPATH": str(ROOT)}
-    process = await asyncio.create_subprocess_exec(
-        sys.executable,
-        "-c",
-        PARENT,
-        stdin=asyncio.subprocess.PIPE,
-        stdout=asyncio.subprocess.PIPE,
-        env=environment,
-        cwd=ROOT,
-    )
-    try:
-        yield process
-    finally:
-        assert process.stdin
-        process.stdin.close()
-        await process.wait()
-
-
-class Life:
-    """One process of the bot."""
-
-    def __init__(self, pid: int, ended: asyncio.Task[int]) -> None:
-        self.pid = pid
-        self.ended = ended
-
-    async def is_killed(self) -> bool:
-        """Wait for its end: was it SIGKILL?"""
-        async with asyncio.timeout(LIFE_SECONDS):
-            return await asyncio.shield(self.ended) == -signal.SIGKILL
-
-    def kill(self, number: int = signal.SIGKILL) -> None:
-        with suppress(ProcessLookupError):
-            os.kill(self.pid, number)
+    async with forking_parent("tests.fakes.forking") as started:
+        yield started
 
 
 class Bot:
@@ -94,6 +42,7 @@ class Bot:
         self._parent = parent
         self._fake = fake
         self._environment = {
+            "PATH": os.environ["PATH"],
             "EASEL_DATA_DIR": str(folder),
             "EASEL_HTTP_PORT": "0",
             "DASHSCOPE_API_KEY": "sk-simulator",
@@ -107,23 +56,9 @@ class Bot:
     async def living(self, point: str = "") -> AsyncIterator[Life]:
         """Connected to Discord; killed at the named place, or at the end."""
         identified = self._fake.gateway.identifies
-        assert self._parent.stdin
-        assert self._parent.stdout
-        armed = {"FAILPOINTS": f"{point}=kill" if point else ""}
-        self._parent.stdin.write(json.dumps(self._environment | armed).encode() + b"\n")
-        await self._parent.stdin.drain()
-        pid = int(await self._parent.stdout.readline())
-        life = Life(pid, asyncio.create_task(self._end()))
-        try:
-            await self._fake.until(lambda: self._fake.gateway.identifies > identified or life.ended.done(), 30)
+        connected = lambda: self._fake.gateway.identifies > identified  # noqa: E731
+        async with running(self._parent, self._environment, point, connected) as life:
             yield life
-        finally:
-            life.kill(signal.SIGTERM)
-            await asyncio.wait_for(life.ended, LIFE_SECONDS)
-
-    async def _end(self) -> int:
-        assert self._parent.stdout
-        return int(await self._parent.stdout.readline())
 
 
 Begun = tuple[Discord, Bot, User]

@@ -20,7 +20,8 @@ from tests.fakes.killing import KilledBot, check_corpse, check_end, forking_pare
 
 IN_A_JOB = [name for name in failpoints.NAMES if not name.startswith(("answer", "share", "settle"))]
 """The others are reached on a platform only: tests/e2e/test_slack_kill.py, test_discord_kill.py."""
-RANDOM_KILLS = 200 - len(IN_A_JOB)
+LAPS = [0, *(pytest.param(lap, marks=pytest.mark.nightly) for lap in range(1, 5))]
+"""Of forty kills at random moments: one by day, two hundred kills at night."""
 KILLS_A_LAP = 40
 SEED = 20261120
 
@@ -71,20 +72,22 @@ async def test_a_job_killed_at_one_place_after_another_reaches_its_end_once(bot:
     check_end(tmp_path, wishes, bot.simulator)
 
 
-async def test_two_hundred_kills_in_all_lose_and_double_nothing(
-    parent: asyncio.subprocess.Process, tmp_path: Path
+@pytest.mark.timeout(900)
+@pytest.mark.parametrize("lap", LAPS)
+async def test_forty_kills_at_random_moments_lose_and_double_nothing(
+    parent: asyncio.subprocess.Process, tmp_path: Path, lap: int
 ) -> None:
-    luck = random.Random(SEED)
-    killed, lap = 0, 0
-    while killed < RANDOM_KILLS:
-        async with killed_bot(parent, SimulatorConfig(time_scale=0.02, seed=SEED + lap)) as bot:
-            await _one_lap(bot, tmp_path / str(lap), luck)
+    luck = random.Random(SEED + lap)
+    killed, rounds = 0, 0
+    while killed < KILLS_A_LAP:
+        config = SimulatorConfig(time_scale=0.02, seed=SEED + lap * KILLS_A_LAP + rounds)
+        async with killed_bot(parent, config) as bot:
+            await _one_round(bot, tmp_path / str(rounds), luck)
             killed += bot.kills
-        lap += 1
-    assert killed >= RANDOM_KILLS
+        rounds += 1
 
 
-async def _one_lap(bot: KilledBot, folder: Path, luck: random.Random) -> None:
+async def _one_round(bot: KilledBot, folder: Path, luck: random.Random) -> None:
     """Four jobs, the bot killed at random moments until they are done all the same."""
     folder.mkdir()
     wishes = [

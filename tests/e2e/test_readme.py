@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 
 from tests.fakes.discord.driver import discord
+from tests.fakes.forking import Prompt
 from tests.fakes.slack.driver import slack
 
 ROOT = Path(__file__).parents[2]
@@ -46,7 +47,7 @@ def test_every_make_target_of_the_readme_is_one(command: str) -> None:
     assert done.returncode == 0, done.stderr
 
 
-def test_the_commands_at_the_prompt_work_one_after_another(tmp_path: Path) -> None:
+def test_the_commands_at_the_prompt_work_one_after_another(tmp_path: Path, prompt: Prompt) -> None:
     (tmp_path / "bot").symlink_to(ROOT / "bot")
     environment = {**os.environ, "PYTHONPATH": str(ROOT), "EASEL_DATA_DIR": str(tmp_path / "data")}
     commands = [line for line in COMMANDS if not line.startswith("make ") and line not in SLACK + DISCORD]
@@ -55,15 +56,7 @@ def test_the_commands_at_the_prompt_work_one_after_another(tmp_path: Path) -> No
         program, *words = shlex.split(line)
         assert program == ".venv/bin/easel"
         pace = ["--time-scale", "0.01"] if words[0] in PICTURES else []
-        done = subprocess.run(
-            [*EASEL, *words, *pace],
-            cwd=tmp_path,
-            env=environment,
-            capture_output=True,
-            text=True,
-            timeout=60,
-            check=False,
-        )
+        done = prompt.runs([*words, *pace], tmp_path, environment)
         assert done.returncode == 0, (line, done.stderr)
 
 

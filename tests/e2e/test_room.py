@@ -5,6 +5,7 @@ import io
 import re
 import signal
 import sqlite3
+from asyncio.subprocess import Process
 from collections.abc import AsyncIterator
 from pathlib import Path
 
@@ -17,7 +18,8 @@ from bot.simulator.server import SimulatorConfig, serve
 from core.messages import LOCALES
 from tests.conftest import PHOTOS
 from tests.fakes.browser import NEEDS_CHROMIUM, Watched, chromium, window
-from tests.fakes.demo import ROOT, Demo
+from tests.fakes.demo import Demo
+from tests.fakes.killing import ROOT, forking_parent
 
 pytestmark = [NEEDS_CHROMIUM, pytest.mark.asyncio(loop_scope="module")]
 SHOTS = ROOT / "out" / "screenshots"
@@ -29,12 +31,18 @@ async def browser() -> AsyncIterator[Browser]:
         yield opened
 
 
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def parent() -> AsyncIterator[Process]:
+    async with forking_parent("tests.fakes.forking") as started:
+        yield started
+
+
 @pytest_asyncio.fixture(loop_scope="module")
-async def demo(tmp_path: Path) -> AsyncIterator[Demo]:
-    started = Demo(data=tmp_path / "demo")
+async def demo(parent: Process, tmp_path: Path) -> AsyncIterator[Demo]:
+    started = Demo(parent=parent, data=tmp_path / "demo")
     await started.start()
     yield started
-    if started.process and started.process.returncode is None:
+    if started.is_running:
         assert await started.stop() == 0
 
 
@@ -322,8 +330,10 @@ async def test_what_is_painted_by_touch_is_what_changes_and_two_fingers_only_mov
         assert difference.getbbox()
 
 
-async def test_a_job_goes_on_when_the_page_is_reloaded_in_its_middle(browser: Browser, tmp_path: Path) -> None:
-    demo = Demo(data=tmp_path / "demo", time_scale=0.4)
+async def test_a_job_goes_on_when_the_page_is_reloaded_in_its_middle(
+    browser: Browser, parent: Process, tmp_path: Path
+) -> None:
+    demo = Demo(parent=parent, data=tmp_path / "demo", time_scale=0.4)
     await demo.start()
     async with window(browser, demo.address) as watched:
         page = watched.page
@@ -338,11 +348,11 @@ async def test_a_job_goes_on_when_the_page_is_reloaded_in_its_middle(browser: Br
 
 
 async def test_a_server_killed_in_the_middle_of_a_job_comes_back_with_its_result(
-    browser: Browser, tmp_path: Path
+    browser: Browser, parent: Process, tmp_path: Path
 ) -> None:
     async with serve(SimulatorConfig(time_scale=0.4, seed=5)) as simulator:
         service = {"EASEL_DASHSCOPE_URL": simulator.url, "EASEL_RESULT_HOSTS": simulator.host}
-        demo = Demo(data=tmp_path / "demo", settings={"DASHSCOPE_API_KEY": "sk-simulator", **service})
+        demo = Demo(parent=parent, data=tmp_path / "demo", settings={"DASHSCOPE_API_KEY": "sk-simulator", **service})
         await demo.start()
         async with window(browser, demo.address) as watched:
             watched.may_lose_server = True
@@ -368,9 +378,9 @@ async def test_a_server_killed_in_the_middle_of_a_job_comes_back_with_its_result
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGKILL])
 async def test_the_demo_stopped_or_killed_in_the_middle_of_a_job_finishes_it_at_the_next_start(
-    browser: Browser, tmp_path: Path, number: int
+    browser: Browser, parent: Process, tmp_path: Path, number: int
 ) -> None:
-    demo = Demo(data=tmp_path / "demo", time_scale=0.4)
+    demo = Demo(parent=parent, data=tmp_path / "demo", time_scale=0.4)
     await demo.start()
     async with window(browser, demo.address) as watched:
         watched.may_lose_server = True

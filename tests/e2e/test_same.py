@@ -21,7 +21,7 @@ from playwright.async_api import Browser, Locator, Page, expect
 from core.messages import say
 from tests.conftest import PHOTOS
 from tests.fakes.browser import CHROMIUM, NEEDS_CHROMIUM, chromium, window
-from tests.fakes.demo import ROOT
+from tests.fakes.forking import ROOT
 from tests.fakes.pages import discord as discord_page
 from tests.fakes.pages import draw
 from tests.fakes.pages import slack as slack_page
@@ -125,15 +125,19 @@ def _begin(key: str, locale: str, version: int = 1) -> str:
 
 @in_one_loop
 @pytest.mark.parametrize("locale", PROMPTS)
-async def test_the_same_request_is_the_same_everywhere(tmp_path: Path, browser: Browser | None, locale: str) -> None:
+async def test_the_same_request_is_the_same_everywhere(
+    tmp_path: Path, browser: Browser | None, locale: str, is_nightly: bool
+) -> None:
+    # By day one language is looked at in a browser; what is read is compared in each.
+    is_seen = is_nightly or locale == "en"
     async with stages(tmp_path / "data", locale) as there:
-        filling = asyncio.create_task(there.fill_the_line(BUSY, AT_SERVICE))
+        # First, and not meanwhile: what somebody else's jobs say may come between a picture and its words in Slack.
+        await there.fill_the_line(BUSY, AT_SERVICE)
         all_told = await asyncio.gather(*(story(stage, locale) for stage in there))
-        await filling
         shots: dict[str, Image.Image] = {}
         for stage, told in zip(there, all_told, strict=True):
             message, told["waiting"] = await waits(stage, locale)
-            if stage is there.room and browser:
+            if stage is there.room and browser and is_seen:
                 shots = await photograph(browser, all_told, there.room)
             told["cancelled"] = await gives_up(stage, message, locale)
         for moment in all_told[0]:
@@ -142,6 +146,8 @@ async def test_the_same_request_is_the_same_everywhere(tmp_path: Path, browser: 
         only_where_it_is_shown_differs(*(told["edited"].shown for told in all_told[:2]))
     if not browser:
         pytest.skip("they read the same; to see them it " + NEEDS_CHROMIUM.kwargs["reason"])
+    if not is_seen:
+        return
     KEPT.mkdir(parents=True, exist_ok=True)
     joined(shots, [*MOMENTS, "refused", "waiting"]).save(KEPT / f"{locale}.png")
 
@@ -323,6 +329,7 @@ def joined(shots: Mapping[str, Image.Image], moments: Sequence[str]) -> Image.Im
     return whole
 
 
+@pytest.mark.nightly
 @in_one_loop
 @NEEDS_CHROMIUM
 async def test_one_photo_edited_on_all_three_for_the_readme(tmp_path: Path, browser: Browser) -> None:

@@ -2,22 +2,20 @@
 
 import asyncio
 import os
-import signal
-import sys
+from asyncio.subprocess import Process
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 
 import pytest
+import pytest_asyncio
 
 from bot.simulator.server import SimulatorConfig, serve
 from core import failpoints
 from tests.conftest import PHOTOS
+from tests.fakes.killing import Life, forking_parent, running
 from tests.fakes.slack.driver import Slack, slack
 
-ROOT = Path(__file__).parents[2]
-PROGRAM = "from bot.cli import main; import sys; sys.argv = ['easel', 'run']; main()"
-LIFE_SECONDS = 40
 IN_A_COMMAND = [
     name
     for name in failpoints.NAMES
@@ -25,13 +23,24 @@ IN_A_COMMAND = [
 ]
 
 
-class Bot:
-    """The process and what leads it to the two servers of the test."""
+pytestmark = pytest.mark.asyncio(loop_scope="module")
 
-    def __init__(self, fake: Slack, folder: Path, url: str, host: str) -> None:
+
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def parent() -> AsyncIterator[Process]:
+    """The process that forks the lives."""
+    async with forking_parent("tests.fakes.forking") as started:
+        yield started
+
+
+class Bot:
+    """What leads the process to the two servers of the test."""
+
+    def __init__(self, parent: Process, fake: Slack, folder: Path, url: str, host: str) -> None:
+        self._parent = parent
+        self._fake = fake
         self._environment = {
             "PATH": os.environ["PATH"],
-            "PYTHONPATH": str(ROOT),
             "EASEL_DATA_DIR": str(folder),
             "EASEL_HTTP_PORT": "0",
             "DASHSCOPE_API_KEY": "sk-simulator",
@@ -40,39 +49,30 @@ class Bot:
             "EASEL_LOG_LEVEL": "error",
             **fake.settings(socket=True),
         }
-        self._fake = fake
 
     @asynccontextmanager
-    async def living(self, point: str = "") -> AsyncIterator[asyncio.subprocess.Process]:
+    async def living(self, point: str = "") -> AsyncIterator[Life]:
         """Connected to Slack; killed at the named place, or at the end."""
-        armed = {"FAILPOINTS": f"{point}=kill"} if point else {}
         opened = self._fake.socket.opened
-        process = await asyncio.create_subprocess_exec(
-            sys.executable, "-c", PROGRAM, env={**self._environment, **armed}, cwd=ROOT
-        )
-        try:
-            await self._fake.until(lambda: self._fake.socket.opened > opened or process.returncode is not None, 30)
-            yield process
-        finally:
-            if process.returncode is None:
-                process.send_signal(signal.SIGTERM)
-            await asyncio.wait_for(process.wait(), LIFE_SECONDS)
+        connected = lambda: self._fake.socket.opened > opened  # noqa: E731
+        async with running(self._parent, self._environment, point, connected) as life:
+            yield life
 
 
 @asynccontextmanager
-async def a_bot(folder: Path) -> AsyncIterator[tuple[Slack, Bot]]:
+async def a_bot(parent: Process, folder: Path) -> AsyncIterator[tuple[Slack, Bot]]:
     async with serve(SimulatorConfig(time_scale=0.02, seed=3)) as simulator, slack() as fake:
         fake.socket.patience = 1.0
-        yield fake, Bot(fake, folder / "data", simulator.url, simulator.host)
+        yield fake, Bot(parent, fake, folder / "data", simulator.url, simulator.host)
 
 
 @pytest.mark.parametrize("point", IN_A_COMMAND)
-async def test_a_command_killed_anywhere_shows_one_result(point: str, tmp_path: Path) -> None:
-    async with a_bot(tmp_path) as (fake, bot):
+async def test_a_command_killed_anywhere_shows_one_result(parent: Process, point: str, tmp_path: Path) -> None:
+    async with a_bot(parent, tmp_path) as (fake, bot):
         ana = fake.person("Ana")
-        async with bot.living(point) as process:
+        async with bot.living(point) as life:
             typed = asyncio.create_task(ana.types("/draw a fox"))
-            assert await asyncio.wait_for(process.wait(), LIFE_SECONDS) == -signal.SIGKILL
+            assert await life.is_killed()
             await typed
         async with bot.living():
             await ana.result("a fox")
@@ -82,12 +82,14 @@ async def test_a_command_killed_anywhere_shows_one_result(point: str, tmp_path: 
 
 
 @pytest.mark.parametrize("point", ["say.after_post", "share.after_complete"])
-async def test_a_private_command_killed_after_it_was_said_shows_one_result(point: str, tmp_path: Path) -> None:
-    async with a_bot(tmp_path) as (fake, bot):
+async def test_a_private_command_killed_after_it_was_said_shows_one_result(
+    parent: Process, point: str, tmp_path: Path
+) -> None:
+    async with a_bot(parent, tmp_path) as (fake, bot):
         ana = fake.person("Ana")
-        async with bot.living(point) as process:
+        async with bot.living(point) as life:
             typed = asyncio.create_task(ana.types("/draw a fox --private"))
-            assert await asyncio.wait_for(process.wait(), LIFE_SECONDS) == -signal.SIGKILL
+            assert await life.is_killed()
             await typed
         async with bot.living():
             await ana.result("a fox", ana.direct)
@@ -96,13 +98,13 @@ async def test_a_private_command_killed_after_it_was_said_shows_one_result(point
         assert ana.sees() == []
 
 
-async def test_an_event_killed_before_its_commit_is_delivered_again(tmp_path: Path) -> None:
-    async with a_bot(tmp_path) as (fake, bot):
+async def test_an_event_killed_before_its_commit_is_delivered_again(parent: Process, tmp_path: Path) -> None:
+    async with a_bot(parent, tmp_path) as (fake, bot):
         ana = fake.person("Ana")
-        async with bot.living("hear.before_commit") as process:
+        async with bot.living("hear.before_commit") as life:
             photo = ana.uploads(PHOTOS / "coffee.png")
             said = asyncio.create_task(ana.says(f"{ana.easel} make it night", files=[photo], as_events=("message",)))
-            assert await asyncio.wait_for(process.wait(), LIFE_SECONDS) == -signal.SIGKILL
+            assert await life.is_killed()
         async with bot.living():
             await said
             await ana.result("make it night")
@@ -110,17 +112,17 @@ async def test_an_event_killed_before_its_commit_is_delivered_again(tmp_path: Pa
 
 
 @pytest.mark.parametrize("point", ["answer.before_post", "answer.after_post"])
-async def test_an_answer_killed_around_its_post_is_given_once(point: str, tmp_path: Path) -> None:
-    async with a_bot(tmp_path) as (fake, bot):
+async def test_an_answer_killed_around_its_post_is_given_once(parent: Process, point: str, tmp_path: Path) -> None:
+    async with a_bot(parent, tmp_path) as (fake, bot):
         ana = fake.person("Ana")
         async with bot.living():
             await ana.types("/draw a fox")
             await ana.result("a fox")
             await ana.types("/edit make it night")
             night, _ = await ana.result("make it night")
-        async with bot.living(point) as process:
+        async with bot.living(point) as life:
             pressed = asyncio.create_task(ana.presses(night, "Undo"))
-            assert await asyncio.wait_for(process.wait(), LIFE_SECONDS) == -signal.SIGKILL
+            assert await life.is_killed()
             await pressed
         async with bot.living():
             await ana.reads("Now at v1")
@@ -130,16 +132,16 @@ async def test_an_answer_killed_around_its_post_is_given_once(point: str, tmp_pa
         assert "v3" in hat.words
 
 
-async def test_a_copy_killed_after_its_post_is_sent_once_and_as_often_as_asked(tmp_path: Path) -> None:
-    async with a_bot(tmp_path) as (fake, bot):
+async def test_a_copy_killed_after_its_post_is_sent_once_and_as_often_as_asked(parent: Process, tmp_path: Path) -> None:
+    async with a_bot(parent, tmp_path) as (fake, bot):
         ana = fake.person("Ana")
         async with bot.living():
             await ana.types("/draw a fox")
             fox, _ = await ana.result("a fox")
         # The copy stands in the direct message; the word that it does is not said yet.
-        async with bot.living("answer.before_post") as process:
+        async with bot.living("answer.before_post") as life:
             reacted = asyncio.create_task(ana.reacts(fox, "email"))
-            assert await asyncio.wait_for(process.wait(), LIFE_SECONDS) == -signal.SIGKILL
+            assert await life.is_killed()
         async with bot.living():
             await reacted
             await ana.reads("Sent v1 to you")

@@ -18,6 +18,7 @@ from filelock import FileLock
 from PIL import Image
 
 from tests.conftest import PHOTOS
+from tests.fakes.forking import Prompt
 
 EASEL = [sys.executable, "-c", "from bot.cli import main; main()"]
 ROOT = Path(__file__).parents[2]
@@ -26,8 +27,9 @@ ROOT = Path(__file__).parents[2]
 class Newcomer:
     """Somebody at a prompt, with a folder of their own and no key."""
 
-    def __init__(self, home: Path) -> None:
+    def __init__(self, home: Path, prompt: Prompt) -> None:
         self.home = home
+        self.prompt = prompt
         self.environment = {
             **os.environ,
             "PYTHONPATH": str(ROOT),
@@ -36,15 +38,7 @@ class Newcomer:
         }
 
     def types(self, *words: str) -> subprocess.CompletedProcess[str]:
-        return subprocess.run(
-            [*EASEL, *words],
-            cwd=self.home,
-            env=self.environment,
-            capture_output=True,
-            text=True,
-            timeout=90,
-            check=False,
-        )
+        return self.prompt.runs(list(words), self.home, self.environment)
 
     def makes(self, *words: str) -> dict[str, Any]:
         """A command that succeeds; what --json says."""
@@ -65,8 +59,8 @@ class Newcomer:
 
 
 @pytest.fixture
-def newcomer(tmp_path: Path) -> Newcomer:
-    return Newcomer(tmp_path)
+def newcomer(tmp_path: Path, prompt: Prompt) -> Newcomer:
+    return Newcomer(tmp_path, prompt)
 
 
 def opened(answer: dict[str, Any]) -> Image.Image:

@@ -4,50 +4,56 @@ import asyncio
 import os
 import re
 import signal
-import sys
+from asyncio.subprocess import Process
 from dataclasses import dataclass, field
 from pathlib import Path
 
-ROOT = Path(__file__).parents[2]
-COMMAND = [sys.executable, "-c", "from bot.cli import main; main()", "demo"]
+from tests.fakes.killing import ROOT, Life, begin
+
+ADDRESS = re.compile(r"(http://[\d.:]+)/room")
 
 
 @dataclass(kw_only=True)
 class Demo:
-    """One data folder and one port; ``settings`` are variables of its environment."""
+    """One data folder and one port; ``settings`` are variables of its environment. ``parent`` forks it."""
 
+    parent: Process
     data: Path
     time_scale: float = 0.05
     settings: dict[str, str] = field(default_factory=dict)
     address: str = ""
-    process: asyncio.subprocess.Process | None = None
+    life: Life | None = None
+
+    @property
+    def is_running(self) -> bool:
+        """Started, and not over."""
+        return self.life is not None and not self.life.ended.done()
 
     async def start(self) -> None:
         """Until its address is printed; after the first time at the same port."""
         port = self.address.rpartition(":")[2] or "0"
-        words = ["--data", str(self.data), "--port", port, "--time-scale", str(self.time_scale)]
+        words = ["demo", "--data", str(self.data), "--port", port, "--time-scale", str(self.time_scale)]
         kept = {name: value for name, value in os.environ.items() if not name.startswith(("EASEL_", "DASHSCOPE_"))}
-        self.process = await asyncio.create_subprocess_exec(
-            *COMMAND,
-            *words,
-            env={**kept, "PYTHONPATH": str(ROOT), **self.settings},
-            cwd=ROOT,
-            stdout=asyncio.subprocess.PIPE,
-            stderr=asyncio.subprocess.STDOUT,
+        printed = self.data.with_suffix(".printed")
+        printed.unlink(missing_ok=True)
+        self.life = await begin(
+            self.parent,
+            {
+                "words": words,
+                "folder": str(ROOT),
+                "environment": {**kept, **self.settings},
+                "out": str(printed),
+                "error": str(printed),
+            },
         )
-        assert self.process.stdout
-        said = ""
-        async with asyncio.timeout(30):
-            while not (found := re.search(r"(http://[\d.:]+)/room", said)):
-                line = await self.process.stdout.readline()
-                assert line, said
-                said += line.decode()
+        async with asyncio.timeout(60):
+            while not (found := ADDRESS.search(printed.read_text() if printed.exists() else "")):
+                assert self.is_running, printed.read_text()
+                await asyncio.sleep(0.02)
         self.address = found[1]
 
     async def stop(self, number: int = signal.SIGINT) -> int:
         """Ctrl-C, or another signal; its exit code, negative for a signal that ended it."""
-        assert self.process
-        self.process.send_signal(number)
-        await self.process.communicate()
-        assert self.process.returncode is not None
-        return self.process.returncode
+        assert self.life
+        self.life.kill(number)
+        return await self.life.ended

@@ -1,14 +1,12 @@
 """A bot to be killed: a parent that has imported everything forks a child for each life, so that a life costs little.
 
-Reads one JSON object a line from standard input: {"folder", "url", "host", "failpoints", "mutant", "requests"} and
-starts a child; writes {"pid"} at once and {"status"} (negative: the signal that ended it) when it is gone. The child
-redelivers every request, as a platform does until it is told "ok", works until all are at their end, and exits 0.
+A line is {"folder", "url", "host", "failpoints", "mutant", "requests"} (tests/fakes/forking.py). The child redelivers
+every request, as a platform does until it is told "ok", works until all are at their end, and exits 0.
 """
 
 import asyncio
-import json
 import os
-import sys
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -19,10 +17,11 @@ from bot.simulator.account import SimulatorConfig
 from core import failpoints
 from core.flow import generate
 from core.types import Request, from_json
+from tests.fakes.forking import fork_for_each_line
 from tests.fakes.journal_chat import JournalChat
 
 
-async def live(life: dict[str, Any]) -> None:
+async def live(life: Mapping[str, Any]) -> None:
     """One life, until everything asked is at its end."""
     folder = Path(life["folder"])
     chosen = settings.load(
@@ -74,21 +73,14 @@ def break_it(mutant: str) -> None:
         JournalChat.find = find_nothing  # type: ignore[method-assign, assignment]
 
 
-def main() -> None:
-    """Fork a child for each line."""
-    for line in sys.stdin:
-        life = json.loads(line)
-        child = os.fork()
-        if child == 0:
-            failpoints.arm(life.get("failpoints", ""))
-            logs.set_up("json", life.get("log", "critical"), [])
-            break_it(life.get("mutant", ""))
-            asyncio.run(live(life))
-            os._exit(0)
-        print(json.dumps({"pid": child}), flush=True)  # noqa: T201
-        _, status = os.waitpid(child, 0)
-        print(json.dumps({"status": os.waitstatus_to_exitcode(status)}), flush=True)  # noqa: T201
+def live_and_end(life: Mapping[str, Any]) -> None:
+    """A life, and its end without any tidying up."""
+    failpoints.arm(life.get("failpoints", ""))
+    logs.set_up("json", life.get("log", "critical"), [])
+    break_it(life.get("mutant", ""))
+    asyncio.run(live(life))
+    os._exit(0)
 
 
 if __name__ == "__main__":
-    main()
+    fork_for_each_line(live_and_end)

@@ -9,7 +9,7 @@ import signal
 import sqlite3
 import sys
 from collections import Counter
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -39,6 +39,63 @@ def wish(number: int, action: Action, text: str, photo: str = "") -> Request:
     )
 
 
+class Life:
+    """A child of a forking parent."""
+
+    def __init__(self, pid: int, ended: asyncio.Task[int]) -> None:
+        self.pid = pid
+        self.ended = ended
+
+    async def is_killed(self) -> bool:
+        """Wait for its end: was it SIGKILL?"""
+        async with asyncio.timeout(LIFE_SECONDS):
+            return await asyncio.shield(self.ended) == -signal.SIGKILL
+
+    def kill(self, number: int = signal.SIGKILL) -> None:
+        with suppress(ProcessLookupError):
+            os.kill(self.pid, number)
+
+
+_latest: dict[int, Life] = {}
+"""The child of each parent, which has one at a time."""
+
+
+async def begin(parent: asyncio.subprocess.Process, life: Mapping[str, Any]) -> Life:
+    """Fork a child that lives this life."""
+    if (left := _latest.get(parent.pid)) and not left.ended.done():
+        # Its test failed before it was over.
+        left.kill()
+        await left.ended
+    assert parent.stdin
+    assert parent.stdout
+    parent.stdin.write(json.dumps(life).encode() + b"\n")
+    await parent.stdin.drain()
+    pid = int(await parent.stdout.readline())
+    _latest[parent.pid] = Life(pid, asyncio.create_task(_status(parent.stdout)))
+    return _latest[parent.pid]
+
+
+async def _status(answers: asyncio.StreamReader) -> int:
+    return int(await answers.readline())
+
+
+@asynccontextmanager
+async def running(
+    parent: asyncio.subprocess.Process, environment: Mapping[str, str], point: str, is_connected: Callable[[], bool]
+) -> AsyncIterator[Life]:
+    """``easel run``, connected; killed at the named place, or told to stop in the end."""
+    armed = {"FAILPOINTS": f"{point}=kill"} if point else {}
+    life = await begin(parent, {"words": ["run"], "folder": str(ROOT), "environment": {**environment, **armed}})
+    try:
+        async with asyncio.timeout(30):
+            while not is_connected() and not life.ended.done():
+                await asyncio.sleep(0.01)
+        yield life
+    finally:
+        life.kill(signal.SIGTERM)
+        await asyncio.wait_for(life.ended, LIFE_SECONDS)
+
+
 @dataclass(kw_only=True)
 class KilledBot:
     """The forking parent, the simulator of the test at hand, and how often the bot was killed."""
@@ -65,28 +122,23 @@ class KilledBot:
             "mutant": mutant,
             "requests": [to_json(one) for one in wishes],
         }
-        assert self.parent.stdin
-        assert self.parent.stdout
-        self.parent.stdin.write(json.dumps(life).encode() + b"\n")
-        await self.parent.stdin.drain()
-        pid = json.loads(await self.parent.stdout.readline())["pid"]
+        begun = await begin(self.parent, life)
         if after is not None:
             await asyncio.sleep(after)
-            with suppress(ProcessLookupError):
-                os.kill(pid, signal.SIGKILL)
+            begun.kill()
         async with asyncio.timeout(LIFE_SECONDS):
-            status: int = json.loads(await self.parent.stdout.readline())["status"]
+            status = await begun.ended
         self.kills += status == -signal.SIGKILL
         return status
 
 
 @asynccontextmanager
-async def forking_parent() -> AsyncIterator[asyncio.subprocess.Process]:
+async def forking_parent(module: str = "tests.fakes.killed_bot") -> AsyncIterator[asyncio.subprocess.Process]:
     """The process that forks the lives."""
     parent = await asyncio.create_subprocess_exec(
         sys.executable,
         "-m",
-        "tests.fakes.killed_bot",
+        module,
         stdin=asyncio.subprocess.PIPE,
         stdout=asyncio.subprocess.PIPE,
         cwd=ROOT,

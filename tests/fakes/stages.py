@@ -309,7 +309,7 @@ class Stages:
         bo = self.slack.fake.person("Bo")
         for at in range(most):
             await bo.types(f"/draw {at} --model {model}")
-        await self.slack.until(lambda _: len(busy) == most or None)
+        await self.slack.until(lambda told: (len(busy) == most and len(told) == most) or None)
 
 
 @asynccontextmanager

@@ -3,7 +3,9 @@
 from pathlib import Path
 
 from bot.simulator.server import SimulatorConfig
-from tests.bench import chatter, cli, discord_ack, growth, room, slack_ack
+from core.catalog import Catalog
+from core.providers.dashscope import catalog_text
+from tests.bench import chatter, cli, discord_ack, growth, idle, jobs, pictures, room, slack_ack, watcher
 from tests.fakes.house import open_house
 
 NO_ENGINE = ("undo", "redo", "pick 1", "info", "usage", "budget", "show {step}", "models")
@@ -59,3 +61,25 @@ async def test_talk_that_is_not_for_us_costs_one_look_at_most() -> None:
     assert others < 1.5
     assert reactions < 1.5
     assert all(cost.log < 1 for cost in found.costs.values())
+
+
+async def test_a_job_costs_little_and_is_delivered_as_soon_as_by_a_bare_loop() -> None:
+    ours, bare = await jobs.measure(jobs=4, scale=0.02, model="qwen-image-plus")
+    assert ours.jobs == bare.jobs == 4
+    assert ours.threads <= 16
+
+
+async def test_who_waits_does_nothing() -> None:
+    waiting = await idle.measure(seconds=2, models=3)
+    assert waiting.transactions == 0
+    assert waiting.written == 0
+    assert waiting.threads <= 16
+    assert waiting.processor <= 2
+
+
+async def test_a_tasks_end_is_timed() -> None:
+    await watcher.measure("2 running", [("qwen-image-plus", 2)], Catalog.load(catalog_text()), scale=0.02)
+
+
+def test_a_small_photo_is_timed() -> None:
+    pictures.main(side=400, runs=2)

@@ -5,7 +5,7 @@ import itertools
 import random
 import sqlite3
 from collections.abc import AsyncIterator
-from contextlib import closing
+from contextlib import asynccontextmanager, closing
 from pathlib import Path
 from typing import Any
 
@@ -123,9 +123,9 @@ async def test_what_breaks_again_and_again_is_begun_more_and_more_seldom(
 
     monkeypatch.setattr(Gateway, "_made", broken)
     never: Any = None
-    opened = Gateway(never, never, "token", lambda: None, pause=0.02)
+    opened = Gateway(never, never, "token", lambda: None, pause=0.1)
     opened.open()
-    await asyncio.sleep(1.0)
+    await asyncio.sleep(3.5)
     await opened.close()
     assert 3 <= len(tries) <= 7
     gaps = [later - sooner for sooner, later in itertools.pairwise(tries)]
@@ -167,24 +167,42 @@ async def test_events_nobody_can_read_end_nothing(fake: Discord, quick: Log, tmp
 # Our own database
 
 
+@asynccontextmanager
+async def held(path: Path) -> AsyncIterator[None]:
+    """Another process has the database to itself.
+
+    The loop goes on while we wait for the lock: Easel may hold it, and needs the loop to let go of it.
+    """
+    with closing(sqlite3.connect(path, isolation_level=None, timeout=0)) as other:
+        async with asyncio.timeout(15):
+            while not _takes_lock(other):
+                await asyncio.sleep(0.001)
+        yield
+        other.execute("ROLLBACK")
+
+
+def _takes_lock(other: sqlite3.Connection) -> bool:
+    try:
+        other.execute("BEGIN IMMEDIATE")
+    except sqlite3.OperationalError:
+        return False
+    return True
+
+
 async def test_while_the_database_does_not_answer_people_hear_busy_in_time(fake: Discord, tmp_path: Path) -> None:
     async with easel_in(fake, tmp_path / "data"):
         ana, bo = fake.person("Ana"), fake.person("Bo", locale="id")
         await draws(fake, ana, "a fox")
-        with closing(sqlite3.connect(tmp_path / "data" / "inbox.db", isolation_level=None)) as other:
-            other.execute("BEGIN IMMEDIATE")
+        async with held(tmp_path / "data" / "inbox.db"):
             fake.says(ana, f"{fake.mention} draw a heron")
             asked = await fake.command(ana, "draw", {"prompt": "a crane"})
             assert "busy" in asked.ephemeral[0].words
-            other.execute("ROLLBACK")
         await fake.sees("a heron", button="Edit", files=1)
-        with closing(sqlite3.connect(tmp_path / "data" / "easel.db", isolation_level=None)) as other:
-            other.execute("BEGIN IMMEDIATE")
+        async with held(tmp_path / "data" / "easel.db"):
             opened = await fake.command(bo, "draw")
             assert not opened.refused
             assert opened.modal is None
             assert "sibuk" in opened.ephemeral[0].words
-            other.execute("ROLLBACK")
         assert (await fake.command(bo, "draw")).modal
 
 
@@ -246,8 +264,10 @@ async def test_no_secret_of_discords_is_ever_logged(
         assert secret not in written
 
 
-async def test_after_a_day_of_faults_everybody_has_their_picture_once(tmp_path: Path) -> None:
-    """Every kind of fault, at random moments, while three people work in channels, threads and direct messages."""
+@pytest.mark.timeout(1800)
+async def test_after_a_day_of_faults_everybody_has_their_picture_once(tmp_path: Path, is_nightly: bool) -> None:
+    """Every kind of fault, at random moments, while people work in channels, threads and direct messages."""
+    names, lives = (("Ana", "Bo", "Cy"), 4) if is_nightly else (("Ana", "Bo"), 2)
     luck = random.Random(20261121)
     kinds = [
         Fault(retry_after=0.3),
@@ -269,8 +289,8 @@ async def test_after_a_day_of_faults_everybody_has_their_picture_once(tmp_path: 
     ]
     async with discord(World(content_granted=True)) as fake:
         fake.duplicate_events = True
-        people = [fake.person(name) for name in ("Ana", "Bo", "Cy")]
-        for life in range(2):
+        people = [fake.person(name) for name in names]
+        for life in range(lives):
             async with easel_in(fake, tmp_path / "data") as bot:
                 for route in routes * 2:
                     fake.world.faults[route].append(luck.choice(kinds))
@@ -280,7 +300,7 @@ async def test_after_a_day_of_faults_everybody_has_their_picture_once(tmp_path: 
                     fake.says(person, f"{fake.mention} moon {who}", files=[PHOTOS / "rocket.jpg"])
                     fake.says(person, f"draw heron {who}", fake.direct(person))
                     if at == 1:
-                        await (fake.gateway.drop(0.3) if life else fake.gateway.close(4000))
+                        await (fake.gateway.drop(0.3) if life % 2 else fake.gateway.close(4000))
                 for person in people:
                     who = f"{life} of {person.name}"
                     for words, where in (
@@ -294,10 +314,10 @@ async def test_after_a_day_of_faults_everybody_has_their_picture_once(tmp_path: 
                         await asyncio.sleep(0.1)
                 store, guild = bot.easel.tools.store, fake.guild.id
                 made = [await store.recent(f"discord:{guild}", person.id, 20) for person in people]
-                assert [len(one) for one in made] == [2 + 2 * life] * 3
+                assert [len(one) for one in made] == [2 + 2 * life] * len(people)
                 fake.world.faults.clear()
-        assert len(fake.world.invalid_requests) <= 12
-        assert fake.gateway.identifies == 2
+        assert len(fake.world.invalid_requests) <= 6 * lives
+        assert fake.gateway.identifies == lives
 
 
 async def _shown_once(fake: Discord, person: User, words: str, where: Channel | None) -> None:

@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import count
 from pathlib import Path
 from typing import Any
@@ -534,3 +534,28 @@ async def test_a_service_that_loses_every_answer_is_left_alone_after_a_few_tries
     assert (step.state, step.charged) == (StepState.UNKNOWN, "maybe")
     assert kinds(post) == [ButtonKind.RETRY, ButtonKind.DROP]
     assert team.simulator.account.tasks == {}
+
+
+async def test_a_workspace_that_says_goodbye_twice_in_a_second_is_forgotten(
+    team: Team, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Slack sends tokens_revoked and app_uninstalled together."""
+    tools = team.easel.tools
+    await team.gets(Action.DRAW, "a fox")
+    asked, keys = [], tools.blobs.keys
+    both_asked = asyncio.Event()
+
+    async def both_at_once(workspace: str) -> list[str]:
+        asked.append(workspace)
+        if len(asked) == 2:
+            both_asked.set()
+        await both_asked.wait()
+        return await keys(workspace)
+
+    monkeypatch.setattr(tools.blobs, "keys", both_at_once)
+    goodbye = Request(key="", place=PLACE, person=Person(id="", name=""), locale="", action=Action.LEFT)
+    for key in ("tokens-revoked", "uninstalled"):
+        await team.easel.service.hear(replace(goodbye, key=key))
+    async with asyncio.timeout(10):
+        while await keys(PLACE.tenant) or await tools.store.recent(PLACE.tenant, "ana", 1):
+            await asyncio.sleep(0.02)

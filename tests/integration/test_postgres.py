@@ -6,8 +6,6 @@ import signal
 import sys
 from pathlib import Path
 
-import pytest
-
 from bot import settings, wiring
 from bot.simulator.server import SimulatorConfig, serve
 from core.speech import Tone
@@ -27,7 +25,6 @@ async def test_a_job_runs_on_postgresql(postgres: str, tmp_path: Path) -> None:
         assert post.tone is Tone.RESULT
 
 
-@pytest.mark.slow
 async def test_a_dead_workers_job_is_finished_by_another(postgres: str, tmp_path: Path) -> None:
     """The first worker is killed while the service works; the second, already running, takes over."""
     url = fresh_database(postgres, "takeover")

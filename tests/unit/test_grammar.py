@@ -5,7 +5,7 @@ from contextlib import suppress
 from dataclasses import replace
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from core.errors import Rejected
@@ -243,7 +243,6 @@ texts = st.lists(pieces, max_size=25).map("".join) | st.text(max_size=60)
 
 
 @given(texts, texts, options)
-@settings(max_examples=500, deadline=None)
 def test_what_is_printed_is_read_back_the_same(prompt: str, negative: str, chosen: Options) -> None:
     chosen = replace(chosen, negative=clean(negative) or None)
     whole = Parsed(prompt=clean(prompt), options=chosen)
@@ -261,7 +260,6 @@ def test_what_needs_no_quotes_is_printed_without() -> None:
 
 
 @given(texts)
-@settings(max_examples=300, deadline=None)
 def test_no_text_whatever_raises_anything_but_a_refusal(text: str) -> None:
     with suppress(Rejected):
         parse(text)

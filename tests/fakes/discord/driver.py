@@ -34,6 +34,9 @@ from tests.fakes.discord.things import (
 )
 from tests.fakes.discord.world import World
 
+PATIENCE = 60.0
+"""Seconds until a wait is given up. What comes sooner is not waited for, however busy the machine."""
+
 
 class Discord:
     """One Discord with one guild, its owner and one channel, to begin with."""
@@ -280,7 +283,7 @@ class Discord:
 
     # Waiting
 
-    async def until(self, found: Callable[[], Any], seconds: float = 15) -> Any:
+    async def until(self, found: Callable[[], Any], seconds: float = PATIENCE) -> Any:
         """Wait for something to be so; else say what there is instead."""
         ends = time.monotonic() + seconds
         while not (value := found()):
@@ -299,7 +302,7 @@ class Discord:
         seen = f" for {names[one.only_for]}" if one.only_for else ""
         return f"{names[one.author]}{seen}: {one.words!r} {list(one.buttons)} {len(one.files)} files"
 
-    async def connected(self, seconds: float = 15) -> None:
+    async def connected(self, seconds: float = PATIENCE) -> None:
         """A client is there and ready to hear."""
         await self.until(lambda: self.gateway.is_connected, seconds)
 
@@ -312,7 +315,7 @@ class Discord:
         button: str = "",
         files: int = 0,
         after: Message | None = None,
-        seconds: float = 15,
+        seconds: float = PATIENCE,
     ) -> Message:
         """The newest message of the bot's that holds the words, a button and so many files, when it is there."""
 
@@ -327,7 +330,7 @@ class Discord:
         message: Message = await self.until(found, seconds)
         return message
 
-    async def reply(self, made: Interaction, seconds: float = 15) -> Message:
+    async def reply(self, made: Interaction, seconds: float = PATIENCE) -> Message:
         """What an interaction was answered with, once the app is no longer thinking."""
         message: Message = await self.until(
             lambda: made.original if made.original and not made.original.is_loading else None, seconds

@@ -32,6 +32,10 @@ def sample(name: str) -> Json:
     return found
 
 
+PATIENCE = 60.0
+"""Seconds until a wait is given up. What comes sooner is not waited for, however busy the machine."""
+
+
 class Slack:
     """One Slack with one workspace and two channels, to begin with."""
 
@@ -160,7 +164,7 @@ class Slack:
         except aiohttp.ClientError:
             return 0, ""
 
-    async def until(self, found: Callable[[], Any], seconds: float = 15) -> Any:
+    async def until(self, found: Callable[[], Any], seconds: float = PATIENCE) -> Any:
         """Wait for something to be so; else say what there is instead."""
         ends = time.monotonic() + seconds
         while not (value := found()):

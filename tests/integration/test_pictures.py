@@ -8,7 +8,7 @@ from contextlib import suppress
 from pathlib import Path
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image, ImageChops, ImageCms, PngImagePlugin
 
@@ -246,7 +246,6 @@ def test_too_many_bytes_are_brought_down_by_encoding() -> None:
     st.integers(20, 900),
     st.sampled_from([WANX, PictureLimits(min_side=384, max_side=700), PictureLimits()]),
 )
-@settings(max_examples=40, deadline=None)
 def test_fitting_lands_inside_the_limits_or_refuses(width: int, height: int, limits: PictureLimits) -> None:
     data = encoded(Image.new("RGB", (width, height), "teal"))
     try:

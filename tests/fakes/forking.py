@@ -1,0 +1,111 @@
+"""A process that has imported everything forks a child for each line it reads: a child begins without importing.
+
+Reads one JSON object a line from standard input. Writes the child's process id at once, and its exit status when it is
+gone; negative: the signal that ended it. Run as a program it forks ``easel`` itself, for what ``Prompt`` asks.
+"""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Callable, Mapping
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+ROOT = Path(__file__).parents[2]
+
+
+def fork_for_each_line(live: Callable[[Mapping[str, Any]], None]) -> None:
+    """Let a child live each line's life, one after another. In a child it returns when that life is over."""
+    for line in sys.stdin:
+        child = os.fork()
+        if child == 0:
+            live(json.loads(line))
+            return
+        print(json.dumps(child), flush=True)  # noqa: T201
+        _, status = os.waitpid(child, 0)
+        print(json.dumps(os.waitstatus_to_exitcode(status)), flush=True)  # noqa: T201
+
+
+def easel(life: Mapping[str, Any]) -> None:
+    """The program, as if it had been started with these words, environment and folder."""
+    from bot import cli  # noqa: PLC0415
+    from core import failpoints  # noqa: PLC0415
+
+    os.environ.clear()
+    os.environ.update(life["environment"])
+    os.chdir(life["folder"])
+    _send(0, os.devnull, os.O_RDONLY)
+    for number, name in ((1, "out"), (2, "error")):
+        if life.get(name):
+            _send(number, life[name], os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_TRUNC)
+    failpoints.arm(os.environ.get("FAILPOINTS", ""))
+    sys.argv = ["easel", *life["words"]]
+    cli.main()
+
+
+def _send(number: int, path: str, flags: int) -> None:
+    opened = os.open(path, flags, 0o600)
+    os.dup2(opened, number)
+    os.close(opened)
+
+
+@dataclass(kw_only=True)
+class Prompt:
+    """Where ``easel`` is typed. It runs as its own process, with an environment and a folder of its own."""
+
+    parent: subprocess.Popen[str]
+    folder: Path
+
+    def runs(self, words: list[str], folder: Path, environment: Mapping[str, str]) -> subprocess.CompletedProcess[str]:
+        """One command until its end; what it wrote."""
+        written = {"out": str(self.folder / "out"), "error": str(self.folder / "error")}
+        self._ask({"words": words, "folder": str(folder), "environment": dict(environment), **written})
+        child = self._answer()
+        try:
+            status = self._answer()
+        except BaseException:
+            with suppress(ProcessLookupError):
+                os.kill(child, signal.SIGKILL)
+            raise
+        return subprocess.CompletedProcess(
+            words, status, Path(written["out"]).read_text(), Path(written["error"]).read_text()
+        )
+
+    def _ask(self, life: Mapping[str, Any]) -> None:
+        assert self.parent.stdin
+        self.parent.stdin.write(json.dumps(life) + "\n")
+        self.parent.stdin.flush()
+
+    def _answer(self) -> int:
+        assert self.parent.stdout
+        return int(self.parent.stdout.readline())
+
+    def close(self) -> None:
+        """No command is asked for any more."""
+        assert self.parent.stdin
+        assert self.parent.stdout
+        self.parent.stdin.close()
+        self.parent.wait(10)
+        self.parent.stdout.close()
+
+
+def open_prompt(folder: Path) -> Prompt:
+    """Start the parent; a warning while it imports is an error, as in every command it forks."""
+    parent = subprocess.Popen(
+        [sys.executable, "-W", "error", "-m", "tests.fakes.forking"],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        cwd=ROOT,
+        text=True,
+    )
+    return Prompt(parent=parent, folder=folder)
+
+
+if __name__ == "__main__":
+    from bot import demo, doctor, manifests, models, run, terminal  # noqa: F401
+
+    fork_for_each_line(easel)
