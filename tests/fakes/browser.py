@@ -30,6 +30,8 @@ QUIET = [
 ]
 STATUS = re.compile(r"Failed to load resource: the server responded with a status of (\d+)")
 LOST = "net::ERR_"
+PATIENCE_MS = 60_000
+"""Until a wait is given up. What comes sooner is not waited for, however busy the machine."""
 
 
 @dataclass(kw_only=True)
@@ -81,7 +83,7 @@ class Watched:
 @asynccontextmanager
 async def chromium() -> AsyncIterator[Browser]:
     """One browser; each window is a context of its own."""
-    expect.set_options(timeout=20_000)
+    expect.set_options(timeout=PATIENCE_MS)
     async with async_playwright() as playwright:
         browser = await playwright.chromium.launch(executable_path=CHROMIUM, args=QUIET)
         yield browser
@@ -92,7 +94,7 @@ async def chromium() -> AsyncIterator[Browser]:
 async def window(browser: Browser, address: str, **options: Any) -> AsyncIterator[Watched]:
     """A window that must end with nothing wrong in it. ``options`` as Playwright's new_context takes them."""
     context = await browser.new_context(**{"viewport": {"width": 1280, "height": 860}, **options})
-    context.set_default_timeout(20_000)
+    context.set_default_timeout(PATIENCE_MS)
     page = await context.new_page()
     watched = Watched(context=context, page=page, origin=address)
     watched.watch(page)
