@@ -1,5 +1,6 @@
 """The picture of a history: what it costs, what it says, and its thumbnails."""
 
+import asyncio
 from collections.abc import AsyncIterator
 from dataclasses import replace
 from pathlib import Path
@@ -7,6 +8,7 @@ from pathlib import Path
 import pytest
 import pytest_asyncio
 
+from bot.simulator.server import SimulatorConfig
 from core.answers import looking, together
 from core.errors import NotFound
 from core.flow.tools import Tools
@@ -15,6 +17,7 @@ from core.types import Action, Picture
 from tests.bench import history
 from tests.fakes import trees
 from tests.fakes.steps import PLACE
+from tests.integration.test_flow import team_on
 
 TENANT = PLACE.tenant
 
@@ -74,6 +77,19 @@ async def test_a_deleted_picture_leaves_no_thumbnail_and_is_not_drawn(tools: Too
     post = await looking.history(tools, history.request())
     assert [line.split(" ")[0] for line in post.text.split("\n")] == ["v1", "v3"]
     assert len(await tools.blobs.keys(TENANT)) == 4
+
+
+async def test_a_workspace_that_leaves_takes_its_thumbnails_along(tmp_path: Path) -> None:
+    async with team_on(SimulatorConfig(time_scale=0.01), tmp_path) as team:
+        blobs = team.easel.tools.blobs
+        fox, _ = await team.gets(Action.DRAW, "a fox")
+        await team.says(Action.HISTORY)
+        assert len(await blobs.keys(fox.tenant)) == 2
+        request = replace(history.request(), place=fox.place, action=Action.LEFT)
+        await team.easel.service.hear(request)
+        async with asyncio.timeout(20):
+            while await blobs.keys(fox.tenant):
+                await asyncio.sleep(0.05)
 
 
 async def test_what_the_picture_leaves_out_is_said_in_every_language(tools: Tools, tmp_path: Path) -> None:
