@@ -214,16 +214,24 @@ class Engine:
     async def _forget_workspace(self, delivery: Delivery) -> None:
         """Jobs, rows, pictures and what the platform's own adapter keeps."""
         place = delivery.request.place
-        jobs = [task for task, claim in self._jobs.items() if claim.tenant == place.tenant]
-        for task in jobs:
-            task.cancel()
-        await asyncio.gather(*jobs, return_exceptions=True)
+        await self._cancel_before(delivery)
         await self._inbox.forget_tenant(delivery)
         # First the installation: nothing new is accepted while the rest goes.
         await self._tools.chats[place.platform].forget(place)
         for key in await self._tools.blobs.keys(place.tenant):
             await self._tools.blobs.delete(place.tenant, key)
         await self._tools.store.forget_workspace(place.tenant)
+
+    async def _cancel_before(self, goodbye: Delivery) -> None:
+        """Stop what its workspace has in work; what it said after it belongs to who comes back."""
+        tenant = goodbye.request.place.tenant
+        stopped = [task for task, claim in self._jobs.items() if claim.tenant == tenant]
+        for task, delivery in self._answering.items():
+            if delivery.request.place.tenant == tenant and delivery.number < goodbye.number:
+                stopped.append(task)
+        for task in stopped:
+            task.cancel()
+        await asyncio.gather(*stopped, return_exceptions=True)
 
     # From a claimed step to its end
 

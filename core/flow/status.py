@@ -125,7 +125,10 @@ async def _refresh(tools: Tools, step: Step, post: Post, told: dict[str, Told]) 
     last = told.get(step.id)
     async with tools.telling_lock(step):
         sent = last.sent if last else await tools.store.message_of(step)
-        fresh = await tools.store.step(step.tenant, step.id)
+        try:
+            fresh = await tools.store.step(step.tenant, step.id)
+        except NotFound:  # its workspace was forgotten meanwhile
+            return
         if sent is None or fresh.state is StepState.MADE or fresh.state.is_final:
             return
         told[step.id] = Told(sent=sent, post=post, state=step.state, at=tools.clock.now())

@@ -123,8 +123,15 @@ def _fill(connection: Connection, filled: list[dict[str, Any]]) -> None:
     for kind, money in (("release", back), ("charge", PRICE)):
         _insert(connection, ledger, [_entry(row, kind, money, row["finished"]) for row in done])
     _insert(connection, messages, [_message(row) for row in filled])
-    _insert(connection, pictures, [rows.picture_row(row["tenant"], _picture(row)) for row in done])
+    _insert(connection, pictures, [_picture_row(row) for row in done])
     _insert(connection, step_pictures, [_held(row) for row in done])
+
+
+def _picture_row(row: Mapping[str, Any]) -> dict[str, Any]:
+    """Without what later migrations have added."""
+    filled = rows.picture_row(row["tenant"], _picture(row))
+    del filled["thumbnail"]
+    return filled
 
 
 def _insert(connection: Connection, table: Table, filled: list[dict[str, Any]]) -> None:

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from adapters.web import health
 from bot import doctor, manifests, run, settings
 from core.errors import ConfigurationError
 from tests.fakes.discord.driver import discord
@@ -82,7 +83,8 @@ async def test_a_token_discord_refuses_ends_the_start_with_the_setting(tmp_path:
         assert "not.the.token" not in str(refused.value)
 
 
-async def test_readiness_tells_whether_the_gateway_lives(tmp_path: Path) -> None:
+async def test_readiness_tells_whether_the_gateway_lives(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(health, "FRESH", 0.0)
     async with discord() as fake, easel_in(fake, tmp_path / "data") as bot:
 
         def ready() -> dict[str, str]:

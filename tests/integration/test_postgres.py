@@ -54,7 +54,7 @@ async def test_a_dead_workers_job_is_finished_by_another(postgres: str, tmp_path
         assert dying.stdout
         dying.stdin.write(json.dumps(life).encode() + b"\n")
         await dying.stdout.readline()
-        assert json.loads(await dying.stdout.readline())["status"] == -signal.SIGKILL
+        assert json.loads(await dying.stdout.readline()) == -signal.SIGKILL
         chat = JournalChat(tmp_path / "journal")
         async with wiring.open_easel(chosen, lambda _: {"journal": chat}, simulator=SimulatorConfig()) as easel:
             async with asyncio.timeout(30):

@@ -163,8 +163,8 @@ class Rest:
     def _spend(self, name: str, limit: int, window: float) -> tuple[int, float]:
         """How many are left after this one, and when the window ends."""
         now, used = time.monotonic(), self.world.uses[name]
-        while used and now - used[0] > window:
-            used.popleft()
+        if used and now - used[0] > window:
+            used.clear()  # a bucket resets as a whole: that is what X-RateLimit-Reset says
         left = limit - len(used) - 1
         if left >= 0:
             used.append(now)
