@@ -229,6 +229,15 @@ def discord_invite() -> None:
 
 
 @cli.command()
+@click.option("--dry-run", is_flag=True, help="Only say how many there are.")
+def prune(dry_run: bool) -> None:
+    """Remove the records of jobs that finished a month ago; pictures and history stay."""
+    from bot.prune import run as remove  # noqa: PLC0415
+
+    sys.exit(remove(dry_run=dry_run))
+
+
+@cli.command()
 def migrate() -> None:
     """Bring the database up to date."""
     from bot.run import run_migrate  # noqa: PLC0415

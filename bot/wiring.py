@@ -28,6 +28,7 @@ from core.storage import database
 from core.storage.blobs import open_blobs
 from core.storage.claims import Claims
 from core.storage.inbox import Inbox
+from core.storage.retention import Retention
 from core.storage.store import Store
 from core.storage.together import Together
 from core.storage.whole import all_ended
@@ -101,7 +102,8 @@ async def open_easel(
         stack.push_async_callback(inbox.close)
         await inbox.prepare()
         workers = None if database.is_sqlite(settings.database) else Workers(settings.database, worker)
-        jobs = Engine(tools, Claims(engine, worker, tools.chats), inbox, worker, workers, lost=stop_this_process)
+        claims = Claims(engine, worker, tools.chats)
+        jobs = Engine(tools, claims, inbox, Retention(engine), worker, workers, lost=stop_this_process)
         await jobs.start()
         stack.push_async_callback(jobs.stop)
         yield Easel(service=Service(tools, jobs), tools=tools, engine=jobs, simulated=is_simulated(settings))

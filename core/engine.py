@@ -23,6 +23,7 @@ from core.flow.tools import Tools, fail, tell_end
 from core.slots import Slots
 from core.storage.claims import Claims
 from core.storage.inbox import Delivery, Inbox, Stage
+from core.storage.retention import RECORDS_LIFE, Retention
 from core.storage.workers import Workers
 from core.types import Action, Claim, Outcome, Request, Step, StepState
 
@@ -55,6 +56,7 @@ class Engine:
         tools: Tools,
         claims: Claims,
         inbox: Inbox,
+        retention: Retention,
         worker: str,
         workers: Workers | None,
         *,
@@ -64,6 +66,7 @@ class Engine:
         self._tools = tools
         self._claims = claims
         self._inbox = inbox
+        self._retention = retention
         self._worker = worker
         self._workers = workers
         self._lost = lost
@@ -327,9 +330,11 @@ class Engine:
 
     async def _sweep(self) -> None:
         while True:
-            with suppress(SQLAlchemyError):  # a courtesy: the next round tries again
-                await self._inbox.forget(self._tools.clock.now() - DELIVERY_LIFE)
             await asyncio.sleep(SWEEP_SECONDS)
+            with suppress(SQLAlchemyError):  # a courtesy: the next round tries again
+                now = self._tools.clock.now()
+                await self._inbox.forget(now - DELIVERY_LIFE)
+                await self._retention.prune(now - RECORDS_LIFE)
 
     def _loop(self, work: Coroutine[Any, Any, None], name: str) -> None:
         self._loops.append(asyncio.create_task(work, name=name))

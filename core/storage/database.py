@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from sqlalchemy.ext.asyncio import AsyncEngine
 
 BUSY_TIMEOUT_MS = 30_000
-HEAD = "0006"
+HEAD = "0007"
 """The newest revision, so that a start with nothing to upgrade loads no Alembic; a test compares the two."""
 LARGEST_LOG = 16 * 2**20
 """Bytes of SQLite's write-ahead log that stay after a rush, when readers overlapped and it could not begin anew."""

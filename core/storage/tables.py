@@ -278,6 +278,8 @@ posting = Table(
     Column("tenant", String(200), primary_key=True),
     Column("job", String(60), primary_key=True),
     Column("role", String(10), primary_key=True),
+    Column("at", Utc, default=lambda: datetime.now(UTC)),
+    Index("ix_posting_at", "at"),
 )
 
 reactions = Table(

@@ -1,0 +1,176 @@
+"""What claims must hold on every database: an account's limits for all workers together, and nothing left behind."""
+
+import asyncio
+from datetime import timedelta
+
+import pytest
+from sqlalchemy import select, update
+from sqlalchemy.ext.asyncio import AsyncEngine
+
+from core.budgets import Caps
+from core.catalog import SubmitLimit
+from core.speech import Sent
+from core.storage.claims import Claims
+from core.storage.store import Store
+from core.storage.tables import steps
+from core.types import Person, Place, StepState
+from tests.fakes.steps import NOW, PLACE, step
+
+TENANT = PLACE.tenant
+LINE = ("beijing", "qwen-image-plus")
+SECOND = timedelta(seconds=1)
+
+
+@pytest.fixture
+def claims(engine: AsyncEngine) -> Claims:
+    return Claims(engine, "one", ["test"])
+
+
+async def waiting(store: Store, claims: Claims, *names: str) -> None:
+    """Steps that wait in the line, begun a second apart."""
+    for number, name in enumerate(names):
+        await store.begin(step(name, created=NOW + number * SECOND), Caps(), NOW)
+        await claims.announce(TENANT, name)
+
+
+async def claimed(claims: Claims, size: int, limit: SubmitLimit | None = None, after: float = 0) -> list[str]:
+    taken, _ = await claims.claim(*LINE, size, limit, NOW + after * SECOND)
+    return [claim.step for claim in taken]
+
+
+async def test_the_next_in_line_are_claimed_and_no_more_than_there_are_places(store: Store, claims: Claims) -> None:
+    await waiting(store, claims, "a", "b", "c")
+    assert await claimed(claims, 2) == ["a", "b"]
+    assert await claimed(claims, 2) == []
+    assert await claims.lines() == [LINE]
+    assert await claimed(claims, 3) == ["c"]
+    assert await claims.lines() == []
+
+
+async def test_people_take_turns(store: Store, claims: Claims) -> None:
+    await waiting(store, claims, "a", "b")
+    late = step("late", person=Person(id="bo", name="Bo"), session="c/@bo", created=NOW + 9 * SECOND)
+    await store.begin(late, Caps(), NOW)
+    await claims.announce(TENANT, "late")
+    assert await claimed(claims, 2) == ["a", "late"]
+
+
+async def test_nobody_is_claimed_before_having_read_that_they_wait(store: Store, claims: Claims) -> None:
+    await store.begin(step("a"), Caps(), NOW)
+    assert await claims.lines() == []
+    assert await claimed(claims, 2) == []
+
+
+async def test_a_place_is_free_once_the_service_has_finished(store: Store, claims: Claims) -> None:
+    await waiting(store, claims, "a", "b")
+    [claim], _ = await claims.claim(*LINE, 1, None, NOW)
+    await store.intend(TENANT, "a", NOW)
+    await claims.free(claim)
+    assert await claimed(claims, 1) == ["b"]
+
+
+async def test_who_is_refused_goes_back_to_the_same_place_in_line(store: Store, claims: Claims) -> None:
+    await waiting(store, claims, "a", "b")
+    [claim], _ = await claims.claim(*LINE, 1, None, NOW)
+    await claims.release(claim, NOW)
+    [again], _ = await claims.claim(*LINE, 1, None, NOW + SECOND)
+    assert (again.step, again.claims, again.refused) == ("a", 2, NOW)
+    await claims.release(again, NOW + SECOND)
+    [third], _ = await claims.claim(*LINE, 1, None, NOW + 2 * SECOND)
+    assert third.refused == NOW
+
+
+async def test_a_cancelled_step_is_never_claimed(store: Store, claims: Claims) -> None:
+    await waiting(store, claims, "a", "b")
+    await store.request_cancel(TENANT, "a", NOW)
+    assert await claimed(claims, 2) == ["b"]
+
+
+async def test_the_limit_of_a_period_holds_and_tells_when_the_next_may_go(store: Store, claims: Claims) -> None:
+    limit = SubmitLimit(count=2, seconds=60)
+    await waiting(store, claims, "a", "b", "c")
+    assert await claimed(claims, 9, limit) == ["a", "b"]
+    taken, wait = await claims.claim(*LINE, 9, limit, NOW + 20 * SECOND)
+    assert (taken, wait) == ([], 40)
+    assert await claimed(claims, 9, limit, after=60.1) == ["c"]
+
+
+async def test_the_limit_of_a_period_leaves_room_for_some(store: Store, claims: Claims) -> None:
+    limit = SubmitLimit(count=2, seconds=60)
+    await waiting(store, claims, "a", "b", "c")
+    assert await claimed(claims, 1, limit) == ["a"]
+    taken, wait = await claims.claim(*LINE, 9, limit, NOW + 10 * SECOND)
+    assert ([claim.step for claim in taken], wait) == (["b"], 50)
+
+
+async def test_workers_at_once_never_claim_more_than_there_are_places(engine: AsyncEngine, store: Store) -> None:
+    workers = [Claims(engine, f"w{number}", ["test"]) for number in range(6)]
+    await waiting(store, workers[0], *(f"s{number}" for number in range(20)))
+    taken = await asyncio.gather(*(claimed(worker, 4) for worker in workers))
+    names = [name for some in taken for name in some]
+    assert sorted(names) == sorted(set(names)) == ["s0", "s1", "s2", "s3"]
+
+
+async def test_a_dead_workers_steps_are_adopted_once(engine: AsyncEngine, store: Store, claims: Claims) -> None:
+    await waiting(store, claims, "a", "b", "c")
+    await claimed(claims, 2)
+    await store.intend(TENANT, "a", NOW)
+    survivors = [Claims(engine, name, ["test"]) for name in ("two", "three")]
+    adopted = await asyncio.gather(*(survivor.adopt("one") for survivor in survivors))
+    assert sorted(claim.step for some in adopted for claim in some) == ["a", "b"]
+    assert {claim.claims for some in adopted for claim in some} == {2}
+    assert await claimed(survivors[0], 2) == []
+
+
+async def test_what_was_told_is_left_alone_and_what_was_not_is_adopted(
+    engine: AsyncEngine, store: Store, claims: Claims
+) -> None:
+    await waiting(store, claims, "told", "untold")
+    await claimed(claims, 2)
+    for name in ("told", "untold"):
+        found = await store.step(TENANT, name)
+        await store.end(found, StepState.FAILED, NOW, error="status.broken")
+    await store.mark_told(TENANT, "told")
+    assert [claim.step for claim in await Claims(engine, "two", ["test"]).adopt("one")] == ["untold"]
+    async with engine.connect() as connection:
+        slots = (await connection.execute(select(steps.c.slot).where(steps.c.id == "told"))).scalars().all()
+    assert slots == [False]
+
+
+async def test_steps_from_before_there_were_claims_are_adopted_but_for_those_in_line(
+    engine: AsyncEngine, store: Store, claims: Claims
+) -> None:
+    await waiting(store, claims, "queued", "running")
+    async with engine.begin() as connection:
+        running = update(steps).where(steps.c.id == "running")
+        await connection.execute(running.values(state=StepState.RUNNING, task_id="t", submitted=NOW))
+    assert [claim.step for claim in await claims.adopt(None)] == ["running"]
+    assert await claimed(claims, 1) == []
+    assert await claimed(claims, 2) == ["queued"]
+
+
+async def test_the_steps_of_other_platforms_are_left_to_others(
+    engine: AsyncEngine, store: Store, claims: Claims
+) -> None:
+    elsewhere = Place(platform="elsewhere", workspace="w", channel="c")
+    await store.begin(step("a", place=elsewhere), Caps(), NOW)
+    await claims.announce(elsewhere.tenant, "a")
+    assert await claims.lines() == []
+    assert await claimed(claims, 2) == []
+    there = Claims(engine, "there", ["elsewhere"])
+    assert await claimed(there, 2) == ["a"]
+    assert await claims.adopt("there") == []
+    assert len(await there.adopt("there")) == 1
+
+
+async def test_a_finished_step_is_nobodys(engine: AsyncEngine, store: Store, claims: Claims) -> None:
+    await waiting(store, claims, "a")
+    [claim], _ = await claims.claim(*LINE, 1, None, NOW)
+    await store.intend(TENANT, "a", NOW)
+    await store.record_task(TENANT, "a", "task", "req", None, NOW)
+    await claims.free(claim)
+    kept = await store.keep(await store.step(TENANT, "a"), [], None, 3.0, NOW)
+    assert kept
+    await store.remember(Sent(place=PLACE, message="m"), TENANT, "a")
+    await store.finish(TENANT, "a")
+    assert await claims.adopt("one") == []

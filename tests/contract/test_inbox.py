@@ -1,0 +1,170 @@
+"""What the inbox must hold on every database: a delivery is worked on once, from its commit to its end."""
+
+import asyncio
+import json
+from collections.abc import AsyncIterator
+from dataclasses import replace
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+import pytest_asyncio
+from sqlalchemy import text
+
+from core.storage import database
+from core.storage.inbox import Inbox, Stage
+from core.types import Action, Person, Place, Request, to_json
+from tests.contract.conftest import fresh_database
+from tests.fakes.steps import NOW, PLACE
+
+
+def said(key: str, place: Place = PLACE, prompt: str = "a fox") -> Request:
+    return Request(
+        key=key, place=place, person=Person(id="ana", name="Ana"), locale="en", action=Action.DRAW, text=prompt
+    )
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
+    if request.param == "sqlite":
+        return f"sqlite:///{tmp_path / 'inbox.db'}"
+    return fresh_database(request.getfixturevalue("postgres"), request.node.name)
+
+
+async def opened(url: str, worker: str) -> Inbox:
+    inbox = Inbox(database.open_sync(url), worker, ["test"])
+    await inbox.prepare()
+    return inbox
+
+
+@pytest_asyncio.fixture
+async def inbox(url: str) -> AsyncIterator[Inbox]:
+    first = await opened(url, "one")
+    yield first
+    await first.close()
+
+
+@pytest_asyncio.fixture
+async def second(url: str, inbox: Inbox) -> AsyncIterator[Inbox]:
+    """The same table, as another worker sees it."""
+    other = await opened(url, "two")
+    yield other
+    await other.close()
+
+
+async def test_what_arrives_is_claimed_once_in_its_order(inbox: Inbox) -> None:
+    for key in ("a", "b", "c"):
+        await inbox.add(said(key))
+    first = await inbox.claim(2)
+    assert [delivery.request.key for delivery in first] == ["a", "b"]
+    assert {(delivery.stage, delivery.tries) for delivery in first} == {(Stage.HEARD, 1)}
+    assert [delivery.request.key for delivery in await inbox.claim(8)] == ["c"]
+    assert await inbox.claim(8) == []
+
+
+async def test_a_crowd_is_kept_whole(inbox: Inbox) -> None:
+    await asyncio.gather(*(inbox.add(said(f"e{number}")) for number in range(50)))
+    assert len(await inbox.claim(100)) == 50
+
+
+async def test_the_same_again_changes_nothing_at_any_stage(inbox: Inbox) -> None:
+    await inbox.add(said("a"))
+    await inbox.add(said("a", prompt="other"))
+    [delivery] = await inbox.claim(8)
+    assert delivery.request.text == "a fox"
+    await inbox.add(said("a"))
+    assert await inbox.claim(8) == []
+    await inbox.done(delivery, NOW)
+    await inbox.add(said("a"))
+    assert await inbox.claim(8) == []
+
+
+async def test_what_was_done_is_known_for_as_long_as_it_may_come_again(inbox: Inbox) -> None:
+    await inbox.add(said("a"))
+    [delivery] = await inbox.claim(8)
+    await inbox.done(delivery, NOW)
+    await inbox.forget(NOW)
+    await inbox.add(said("a"))
+    assert await inbox.claim(8) == []
+    await inbox.forget(NOW + timedelta(seconds=1))
+    await inbox.add(said("a"))
+    assert len(await inbox.claim(8)) == 1
+
+
+async def test_of_what_is_done_no_word_stays(inbox: Inbox, url: str) -> None:
+    await inbox.add(said("a", prompt="a secret"))
+    [delivery] = await inbox.claim(8)
+    await inbox.done(delivery, NOW)
+    engine = database.open_sync(url)
+    with engine.connect() as connection:
+        rows = connection.execute(text("SELECT * FROM deliveries")).all()
+    engine.dispose()
+    assert len(rows) == 1
+    assert "secret" not in str(rows)
+
+
+async def test_the_next_worker_goes_on_from_the_stage_that_was_reached(inbox: Inbox, second: Inbox) -> None:
+    await inbox.add(said("a"))
+    [delivery] = await inbox.claim(8)
+    understood = replace(delivery.request, target="step")
+    await inbox.advance(delivery, Stage.UNDERSTOOD, understood)
+    assert await second.claim(8) == []
+    await second.adopt("one")
+    [again] = await second.claim(8)
+    assert (again.stage, again.tries, again.request) == (Stage.UNDERSTOOD, 2, understood)
+
+
+async def test_a_job_is_accepted_without_being_understood_again(inbox: Inbox) -> None:
+    await inbox.accept(said("a"))
+    [delivery] = await inbox.claim(8)
+    assert delivery.stage is Stage.ACCEPTED
+
+
+async def test_what_is_given_back_is_claimed_again(inbox: Inbox) -> None:
+    await inbox.add(said("a"))
+    [delivery] = await inbox.claim(8)
+    await inbox.give_back(delivery)
+    assert [again.tries for again in await inbox.claim(8)] == [2]
+
+
+async def test_workers_at_once_share_what_there_is(inbox: Inbox, second: Inbox) -> None:
+    for number in range(20):
+        await inbox.add(said(f"e{number}"))
+    both = [taken for some in await asyncio.gather(inbox.claim(20), second.claim(20)) for taken in some]
+    both += await inbox.claim(20)
+    keys = [delivery.request.key for delivery in both]
+    assert sorted(keys) == sorted(f"e{number}" for number in range(20))
+
+
+async def test_a_workspace_is_forgotten_up_to_its_goodbye(inbox: Inbox) -> None:
+    elsewhere = replace(PLACE, workspace="other")
+    await inbox.add(said("before"))
+    await inbox.add(said("other", elsewhere))
+    await inbox.add(said("goodbye"))
+    await inbox.add(said("after"))
+    deliveries = {delivery.request.key: delivery for delivery in await inbox.claim(8)}
+    await inbox.forget_tenant(deliveries["goodbye"])
+    await inbox.adopt("one")
+    assert [delivery.request.key for delivery in await inbox.claim(8)] == ["other", "goodbye", "after"]
+
+
+async def test_what_other_platforms_delivered_is_left_to_others(inbox: Inbox) -> None:
+    await inbox.add(said("a", replace(PLACE, platform="elsewhere")))
+    assert await inbox.claim(8) == []
+
+
+async def test_what_an_earlier_version_acknowledged_is_not_lost(url: str) -> None:
+    engine = database.open_sync(url)
+    with engine.begin() as connection:
+        connection.execute(text("CREATE TABLE inbox (number INTEGER PRIMARY KEY, id VARCHAR(400), request JSON)"))
+        for number, key in enumerate("ab"):
+            row = {"number": number, "id": f"test:w:{key}", "request": json.dumps(to_json(said(key)))}
+            connection.execute(text("INSERT INTO inbox VALUES (:number, :id, :request)"), row)
+    engine.dispose()
+    inbox = await opened(url, "one")
+    assert [delivery.request.key for delivery in await inbox.claim(8)] == ["a", "b"]
+    await inbox.close()
+    again = await opened(url, "one")
+    await again.adopt("one")
+    assert len(await again.claim(8)) == 2
+    await again.close()
