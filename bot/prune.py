@@ -14,6 +14,7 @@ from core.storage.retention import RECORDS_LIFE, Retention
 def run(*, dry_run: bool) -> int:
     """Say how many there were. Raises ConfigurationError for a database that cannot be used."""
     chosen = settings.load()
+    chosen.data_dir.mkdir(parents=True, exist_ok=True)
     count = asyncio.run(_prune(chosen.database, dry_run=dry_run))
     key = "terminal.would_prune" if dry_run else "terminal.pruned"
     click.echo(say(key, chosen.locale, count=count, days=RECORDS_LIFE.days))
