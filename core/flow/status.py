@@ -96,7 +96,7 @@ async def _pause(tools: Tools) -> None:
 
 async def _round(tools: Tools, told: dict[str, Told]) -> bool:
     """Those served next; who waits far behind hears of it when the line has moved on. Was there any?"""
-    at_work = [step for step in await tools.store.unfinished(SHOWN) if step.state is not StepState.MADE]
+    at_work = [step for step in await tools.store.unfinished(SHOWN) if _is_shown(tools, step)]
     queues = {(step.account, step.model) for step in at_work}
     paces = {queue: await pace_of(tools, *queue) for queue in queues}
     lines = {queue: await tools.store.line(*queue, SHOWN) for queue in queues}
@@ -112,6 +112,11 @@ async def _round(tools: Tools, told: dict[str, Told]) -> bool:
     for gone in set(told) - {step.id for step in at_work}:
         del told[gone]
     return bool(at_work)
+
+
+def _is_shown(tools: Tools, step: Step) -> bool:
+    """Of what is made the result is on its way; to other platforms this process does not speak."""
+    return step.state is not StepState.MADE and step.place.platform in tools.chats
 
 
 def _is_due(tools: Tools, step: Step, last: Told | None) -> bool:

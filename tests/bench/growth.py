@@ -96,7 +96,7 @@ def _step(name: str, number: int, created: datetime, **changes: Any) -> Step:
 def _queued(number: int) -> dict[str, Any]:
     created = NOW + timedelta(milliseconds=number)
     waiting = _step(f"q{number:07}", 500_000 + number, created, state=StepState.QUEUED)
-    return {**rows.step_row(waiting), "priority": 1 + number // PEOPLE}
+    return {**rows.step_row(waiting), "priority": 1 + number // PEOPLE, "announced": True}
 
 
 def _done(number: int, count: int) -> dict[str, Any]:

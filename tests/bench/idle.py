@@ -12,6 +12,7 @@ import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Callable, Coroutine
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -44,9 +45,9 @@ async def measure(seconds: float, models: int | None = None, database: str | Non
             return Idle(**await in_child("wait", folder, address, database, seconds))
 
 
-async def in_child(work: str, *arguments: Any) -> dict[str, Any]:
-    """Run one of the functions below in a process of its own."""
-    call = f"from tests.bench import idle; idle.child({work!r}, {arguments!r})"
+async def in_child(work: str, *arguments: Any, module: str = "idle") -> dict[str, Any]:
+    """Run a function of a bench in a process of its own."""
+    call = f"from tests.bench import idle, {module}; idle.child({module}.{work}, {arguments!r})"
     process = await asyncio.create_subprocess_exec(
         sys.executable, "-P", "-c", call, stdout=subprocess.PIPE, cwd=ROOT, env=environment()
     )
@@ -56,10 +57,9 @@ async def in_child(work: str, *arguments: Any) -> dict[str, Any]:
     return answer
 
 
-def child(work: str, arguments: tuple[Any, ...]) -> None:
+def child(work: Callable[..., Coroutine[Any, Any, dict[str, Any]]], arguments: tuple[Any, ...]) -> None:
     """The process."""
-    functions = {"use_models": use_models, "wait": wait}
-    print(json.dumps(asyncio.run(functions[work](*arguments))))  # noqa: T201
+    print(json.dumps(asyncio.run(work(*arguments))))  # noqa: T201
 
 
 def chosen_settings(folder: str, address: str, database: str | None) -> Any:

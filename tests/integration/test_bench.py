@@ -5,7 +5,7 @@ from pathlib import Path
 from bot.simulator.server import SimulatorConfig
 from core.catalog import Catalog
 from core.providers.dashscope import catalog_text
-from tests.bench import chatter, cli, discord_ack, growth, idle, jobs, pictures, room, slack_ack, watcher
+from tests.bench import chatter, cli, discord_ack, growth, idle, jobs, pictures, room, slack_ack, start, watcher
 from tests.fakes.house import open_house
 
 NO_ENGINE = ("undo", "redo", "pick 1", "info", "usage", "budget", "show {step}", "models")
@@ -83,3 +83,8 @@ async def test_a_tasks_end_is_timed() -> None:
 
 def test_a_small_photo_is_timed() -> None:
     pictures.main(side=400, runs=2)
+
+
+async def test_a_start_costs_the_same_however_many_wait() -> None:
+    none, many = (await start.measure(queued=2000)).values()
+    assert many <= 1.5 * none
