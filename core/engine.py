@@ -161,50 +161,54 @@ class Engine:
             await asyncio.sleep(THICK)
 
     async def _work_on(self, delivery: Delivery) -> None:
-        try:
-            if delivery.tries > MAX_TRIES:
-                await take.give_up(self._tools, delivery.request)
-            else:
-                await self._answer(delivery)
-            await self._inbox.done(delivery, self._tools.clock.now())
-        except Exception:
-            log.exception("delivery_broke", delivery=delivery.id)
-            await asyncio.sleep(self._tools.back_off)
-            await self._inbox.give_back(delivery)
+        """Bring a delivery to its end, stage by stage; each stage is durable before the next is begun.
 
-    async def _answer(self, delivery: Delivery) -> None:
-        """Understand it, answer it, or bring its step into the line. A mistake of ours is told with a reference."""
-        try:
-            if delivery.request.action is Action.LEFT:
-                await self._forget_workspace(delivery)
-                return
-            job = await self._job_of(delivery)
-            if job is not None:
-                await self._prepare(job)
-        except Exception:
-            log.exception("job_broke", delivery=delivery.id)
-            await take.give_up(self._tools, delivery.request)
+        The world's trouble is waited out. A mistake of ours is told with a reference.
+        """
+        pause = self._tools.back_off
+        is_broken = delivery.tries > MAX_TRIES
+        while delivery.stage is not Stage.DONE:
+            try:
+                delivery = await (self._refuse(delivery) if is_broken else self._advance(delivery))
+            except WORLD as error:
+                log.warning("delivery_waits", delivery=delivery.id, error=type(error).__name__, seconds=pause)
+                await self._tools.clock.sleep(pause)
+                pause = min(pause * 2, MAX_PAUSE)
+            except Exception:
+                log.exception("delivery_broke", delivery=delivery.id)
+                if is_broken:
+                    return
+                is_broken = True
 
-    async def _job_of(self, delivery: Delivery) -> Request | None:
-        """The job it asks for, None when it was answered. Each stage is durable before the next is begun."""
+    async def _advance(self, delivery: Delivery) -> Delivery:
+        """One stage on: understand it, answer it, bring its step into the line."""
         request = delivery.request
-        if delivery.stage is Stage.ACCEPTED:
-            return request
+        if request.action is Action.LEFT:
+            await self._forget_workspace(delivery)
+            return await self._done(delivery)
         if delivery.stage is Stage.HEARD:
             understood = await hear.understand(self._tools, request)
             if understood is None:
-                return None
-            request = understood
-            await self._inbox.advance(delivery, Stage.UNDERSTOOD, request)
-        job = await asked.answer(self._tools, request)
-        if job is None:
-            return None
-        failpoint("take.before_commit")
-        await self._inbox.advance(delivery, Stage.ACCEPTED, job)
-        failpoint("take.after_commit")
-        if request.action is Action.REGION:
-            await asked.taken(self._tools, request)
-        return job
+                return await self._done(delivery)
+            return await self._inbox.advance(delivery, Stage.UNDERSTOOD, understood)
+        if delivery.stage is Stage.UNDERSTOOD:
+            job = await asked.answer(self._tools, request)
+            if job is None:
+                return await self._done(delivery)
+            failpoint("take.before_commit")
+            delivery = await self._inbox.advance(delivery, Stage.ACCEPTED, job)
+            failpoint("take.after_commit")
+            return delivery
+        await asked.taken(self._tools, request)
+        await self._prepare(request)
+        return await self._done(delivery)
+
+    async def _refuse(self, delivery: Delivery) -> Delivery:
+        await take.give_up(self._tools, delivery.request)
+        return await self._done(delivery)
+
+    async def _done(self, delivery: Delivery) -> Delivery:
+        return await self._inbox.done(delivery, self._tools.clock.now())
 
     async def _prepare(self, request: Request) -> None:
         step = await take.prepare(self._tools, request)

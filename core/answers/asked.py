@@ -78,7 +78,8 @@ async def answer(tools: Tools, request: Request) -> Request | None:
     return None
 
 
-async def taken(tools: Tools, request: Request) -> None:
-    """A region's draft is used once its job is taken."""
-    if request.target:
-        await tools.together.use_draft(request.place.tenant, request.target)
+async def taken(tools: Tools, job: Request) -> None:
+    """The draft a job was made of is used once the job is taken."""
+    draft = painting.draft_of(job)
+    if draft is not None:
+        await tools.together.use_draft(job.place.tenant, draft)

@@ -10,6 +10,14 @@ from core.flow.tools import Tools
 from core.speech import Post
 from core.types import Action, Attachment, Picture, Request, from_json
 
+PAINTED = "painted:"
+"""What the key of a job made of a draft begins with: the same draft is the same job."""
+
+
+def draft_of(job: Request) -> str | None:
+    """The draft a job was made of."""
+    return job.key.removeprefix(PAINTED) if job.key.startswith(PAINTED) else None
+
 
 async def offer(tools: Tools, request: Request) -> Post:
     """Which part? The request waits, with the very picture it means, for a mask."""
@@ -29,7 +37,7 @@ async def with_region(tools: Tools, request: Request) -> Request:
         raise Rejected("refuse.not_yours", owner=draft.person.name)
     region = posts.REGIONS[min(request.index or 0, len(posts.REGIONS) - 1)]
     given = {**draft.given, "mask": region}
-    return replace(draft, key=f"painted:{request.target}", given=given, locale=request.locale, reply=request.reply)
+    return replace(draft, key=f"{PAINTED}{request.target}", given=given, locale=request.locale, reply=request.reply)
 
 
 async def read(tools: Tools, tenant: str, draft: str) -> Request:
@@ -46,7 +54,7 @@ async def painted(tools: Tools, tenant: str, draft: str, mask: bytes, prompt: st
     key = await tools.blobs.keep(tenant, mask)
     return replace(
         request,
-        key=f"painted:{draft}",
+        key=f"{PAINTED}{draft}",
         text=prompt,
         mask=Attachment(key=key, name="mask.png"),
         reply={},

@@ -10,7 +10,7 @@ import asyncio
 from collections import deque
 from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from enum import StrEnum
 from typing import Any, TypeVar
@@ -139,17 +139,15 @@ class Inbox:
         rows = await self._run(take)
         return [_delivery(row) for row in sorted(rows, key=lambda row: int(row.number))]
 
-    async def advance(self, delivery: Delivery, stage: Stage, request: Request) -> None:
+    async def advance(self, delivery: Delivery, stage: Stage, request: Request) -> Delivery:
         """What it has become: when its worker dies, the next one goes on from here."""
         await self._change(delivery, stage=stage.value, request=to_json(request))
+        return replace(delivery, stage=stage, request=request)
 
-    async def done(self, delivery: Delivery, now: datetime) -> None:
+    async def done(self, delivery: Delivery, now: datetime) -> Delivery:
         """Nothing is left to do; only its id stays known, so that the same again changes nothing."""
         await self._change(delivery, stage=Stage.DONE.value, done=now, request={})
-
-    async def give_back(self, delivery: Delivery) -> None:
-        """For whoever claims next."""
-        await self._change(delivery, worker=None)
+        return replace(delivery, stage=Stage.DONE)
 
     async def adopt(self, dead: str) -> None:
         """What a dead worker left waits to be claimed again."""

@@ -120,13 +120,6 @@ async def test_a_job_is_accepted_without_being_understood_again(inbox: Inbox) ->
     assert delivery.stage is Stage.ACCEPTED
 
 
-async def test_what_is_given_back_is_claimed_again(inbox: Inbox) -> None:
-    await inbox.add(said("a"))
-    [delivery] = await inbox.claim(8)
-    await inbox.give_back(delivery)
-    assert [again.tries for again in await inbox.claim(8)] == [2]
-
-
 async def test_workers_at_once_share_what_there_is(inbox: Inbox, second: Inbox) -> None:
     for number in range(20):
         await inbox.add(said(f"e{number}"))
