@@ -230,11 +230,13 @@ class Engine:
         await self._tools.store.forget_workspace(place.tenant)
 
     async def _cancel_before(self, goodbye: Delivery) -> None:
-        """Stop what its workspace has in work; what it said after it belongs to who comes back."""
+        """Stop what its workspace has in work, but for another goodbye; what is said later belongs to who comes back."""
         tenant = goodbye.request.place.tenant
         stopped = [task for task, claim in self._jobs.items() if claim.tenant == tenant]
         for task, delivery in self._answering.items():
-            if delivery.request.place.tenant == tenant and delivery.number < goodbye.number:
+            request = delivery.request
+            is_earlier = request.place.tenant == tenant and delivery.number < goodbye.number
+            if is_earlier and request.action is not Action.LEFT:
                 stopped.append(task)
         for task in stopped:
             task.cancel()

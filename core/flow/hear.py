@@ -1,6 +1,8 @@
 """hear: what a platform delivered, understood: who said it, in which language, of which picture, and what it asks."""
 
+from collections.abc import Awaitable, Callable
 from dataclasses import replace
+from typing import TypeVar
 
 from core import actions, grammar
 from core.catalog import PROMPT_OPTIONAL
@@ -12,8 +14,9 @@ from core.types import Action, Request
 COMMANDS = ("draw", "edit", "wanx", "easel")
 COUNTED = frozenset({Action.VOTE, Action.UNVOTE, Action.FAVOURITE, Action.UNFAVOURITE})
 
-REMEMBERING = (0.0, 0.05, 0.1, 0.2, 0.4)
-"""Seconds before each look for what a message shows, while one of ours may be on its way."""
+REMEMBERING = (0.05, 0.1, 0.2, 0.4)
+"""Seconds before each further look for what a message shows, while one of ours may be on its way."""
+T = TypeVar("T")
 
 
 async def understand(tools: Tools, told: Request) -> Request | None:
@@ -43,9 +46,25 @@ async def _may_be_for_us(tools: Tools, request: Request) -> bool:
     """Of what was only perhaps for us most is not: then nobody need be asked who it was."""
     if request.action is not Action.REACTED and (request.action is not Action.SAID or request.to_us):
         return True
+    return bool(await _look_again(tools, request, lambda: _is_about_ours(tools, request)))
+
+
+async def _is_about_ours(tools: Tools, request: Request) -> bool:
+    """Is it about a message of ours, or said in a thread of ours?"""
     if (await aimed(tools, request)).target is not None:
         return True
     return request.action is Action.SAID and await tools.store.is_ours(request.place)
+
+
+async def _look_again(tools: Tools, request: Request, look: Callable[[], Awaitable[T]]) -> T:
+    """What a look says, asked again for a moment while a message of ours is posted and not yet remembered."""
+    answer = await look()
+    for seconds in REMEMBERING:
+        if answer or not await tools.store.may_be_ours(request.place, request.message):
+            break
+        await tools.clock.sleep(seconds)
+        answer = await look()
+    return answer
 
 
 async def _fixed(tools: Tools, request: Request) -> Request:
@@ -71,13 +90,14 @@ async def shown(tools: Tools, request: Request) -> Request:
 
     A result of ours can be seen, and chosen, a moment before it is remembered.
     """
-    for seconds in REMEMBERING:
-        await tools.clock.sleep(seconds)
-        aimed_at = await aimed(tools, replace(request, attachments=()))
-        if aimed_at.target is not None:
-            return aimed_at
-        if not await tools.store.may_be_ours(request.place, request.message):
-            break
+    bare = replace(request, attachments=())
+
+    async def step_there() -> str | None:
+        return (await aimed(tools, bare)).target
+
+    step = await _look_again(tools, request, step_there)
+    if step is not None:
+        return replace(bare, target=step)
     if not request.attachments:
         raise Rejected("refuse.no_picture_there")
     return request

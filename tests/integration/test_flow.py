@@ -344,7 +344,8 @@ async def test_a_foreign_job_cannot_be_cancelled_or_found(team: Team) -> None:
 async def test_a_waiting_job_is_cancelled_free_and_a_started_one_dropped(tmp_path: Path) -> None:
     async with team_on(SimulatorConfig(time_scale=0.25, seed=1), tmp_path / "slow") as team:
         jobs = [(await team.asks(Action.DRAW, f"fox {number}")).accepted or "" for number in range(6)]
-        waiting = await _first_in(team, jobs, StepState.QUEUED, all_begun=True)
+        # The last of them: the service has room for four.
+        waiting = await _first_in(team, jobs[::-1], StepState.QUEUED, all_begun=True)
         await team.asks(Action.CANCEL, target=waiting)
         assert (await team.step(waiting)).state is StepState.CANCELLED
         started = await _first_in(team, jobs, StepState.RUNNING)
