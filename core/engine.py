@@ -230,7 +230,7 @@ class Engine:
         await self._tools.store.forget_workspace(place.tenant)
 
     async def _cancel_before(self, goodbye: Delivery) -> None:
-        """Stop what its workspace has in work, but for another goodbye; what is said later belongs to who comes back."""
+        """Stop what its workspace has in work, but for another goodbye. What comes later is not touched."""
         tenant = goodbye.request.place.tenant
         stopped = [task for task, claim in self._jobs.items() if claim.tenant == tenant]
         for task, delivery in self._answering.items():
@@ -294,10 +294,12 @@ class Engine:
         except Exception:
             await self._slots.freed(claim)
             raise
-        async with asyncio.TaskGroup() as tasks:
-            tasks.create_task(self._slots.freed(claim))
+        freeing = asyncio.create_task(self._slots.freed(claim), name="free")
+        try:
             if outcome is not None:
-                tasks.create_task(self._finish(claim, outcome))
+                await self._finish(claim, outcome)
+        finally:
+            await freeing
 
     async def _finish(self, claim: Claim, outcome: Outcome) -> None:
         async with self._keeping:

@@ -1,0 +1,127 @@
+"""Trouble of the world on the way of a job: it waits and goes on, and everything happens once."""
+
+import asyncio
+import sqlite3
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from sqlalchemy.exc import OperationalError
+
+from bot.simulator.server import SimulatorConfig
+from core.errors import ConfigurationError
+from core.flow import finish
+from core.speech import Tone
+from core.storage.blobs import open_blobs
+from core.storage.bucket import BucketBlobs
+from core.types import Action, StepState
+from tests.fakes.memory_chat import MemoryChat
+from tests.integration.test_flow import Team, team_on
+from tests.integration.test_flow import team as team  # noqa: PLC0414  # the fixture
+
+
+def fails_first(work: Callable[..., Awaitable[Any]], error: Exception, times: int) -> Callable[..., Awaitable[Any]]:
+    """The same, after so many failures."""
+    left = times
+
+    async def try_it(*arguments: Any, **named: Any) -> Any:
+        nonlocal left
+        if left:
+            left -= 1
+            raise error
+        return await work(*arguments, **named)
+
+    return try_it
+
+
+def database_away() -> OperationalError:
+    return OperationalError("SELECT", {}, Exception("gone"))
+
+
+async def test_a_picture_made_while_the_blobs_are_away_is_kept_when_they_are_back(
+    team: Team, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    blobs = team.easel.tools.blobs
+    monkeypatch.setattr(blobs, "keep", fails_first(blobs.keep, ConnectionError("away"), 2))
+    step, post = await team.gets(Action.DRAW, "a fox")
+    assert (step.state, post.tone) == (StepState.DONE, Tone.RESULT)
+    assert len(team.simulator.account.tasks) == 1
+    assert len(team.chat.messages) == 1
+
+
+async def test_a_result_is_settled_once_when_the_database_is_back(team: Team, monkeypatch: pytest.MonkeyPatch) -> None:
+    store = team.easel.tools.store
+    monkeypatch.setattr(store, "keep", fails_first(store.keep, database_away(), 2))
+    step, _ = await team.gets(Action.DRAW, "a fox")
+    assert step.state is StepState.DONE
+    assert len(team.simulator.account.tasks) == 1
+
+
+async def test_a_request_waits_for_the_database_and_is_begun_once(team: Team, monkeypatch: pytest.MonkeyPatch) -> None:
+    store = team.easel.tools.store
+    monkeypatch.setattr(store, "begin", fails_first(store.begin, database_away(), 2))
+    step, _ = await team.gets(Action.DRAW, "a fox")
+    assert step.number == 1
+    assert len(team.simulator.account.tasks) == 1
+
+
+async def test_a_line_is_looked_at_again_when_the_database_is_back(team: Team, monkeypatch: pytest.MonkeyPatch) -> None:
+    claims = team.easel.engine._claims
+    monkeypatch.setattr(claims, "claim", fails_first(claims.claim, database_away(), 1))
+    step, _ = await team.gets(Action.DRAW, "a fox")
+    assert step.state is StepState.DONE
+
+
+async def test_a_mistake_of_ours_ends_a_job_with_words_and_frees_its_place(
+    team: Team, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def broken(*_: object) -> None:
+        raise ZeroDivisionError
+
+    with monkeypatch.context() as patch:
+        patch.setattr(finish, "keep", broken)
+        step, post = await team.gets(Action.DRAW, "a fox")
+        assert (step.state, step.charged) == (StepState.FAILED, "maybe")
+        assert step.id in post.text
+    step, _ = await team.gets(Action.DRAW, "a heron")
+    assert step.state is StepState.DONE
+
+
+async def test_a_request_that_kills_its_worker_each_time_is_given_up_with_words(tmp_path: Path) -> None:
+    chat = MemoryChat()
+    async with team_on(SimulatorConfig(time_scale=0.01), tmp_path, chat=chat) as team:
+        engine = team.easel.engine
+        for loop in engine._loops:
+            loop.cancel()
+        await asyncio.gather(*engine._loops, return_exceptions=True)
+        answer = await team.asks(Action.DRAW, "a fox")
+    with sqlite3.connect(tmp_path / "inbox.db") as database:
+        database.execute("UPDATE deliveries SET tries = 50")
+    database.close()
+    async with team_on(SimulatorConfig(time_scale=0.01), tmp_path, chat=chat) as team:
+        post = await team.chat.end_of(answer.accepted or "")
+        assert post.tone is Tone.REFUSAL
+        assert (answer.accepted or "-") in post.text
+        assert team.simulator.account.tasks == {}
+
+
+def test_a_bucket_is_named_by_its_address(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("AWS_REGION", "eu-central-1")
+    assert isinstance(open_blobs("s3://easel/pictures"), BucketBlobs)
+
+
+async def test_blobs_that_cannot_be_kept_are_told_by_their_setting(tmp_path: Path) -> None:
+    blobs = open_blobs((tmp_path / "blobs").as_uri())
+    (tmp_path / "blobs").rmdir()
+    (tmp_path / "blobs").write_text("a file where the folder was")
+    with pytest.raises(ConfigurationError) as caught:
+        await blobs.check()
+    assert caught.value.params["setting"] == "EASEL_BLOB_URL"
+
+
+def test_a_folder_that_cannot_be_made_is_told_by_its_setting(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    with pytest.raises(ConfigurationError) as caught:
+        open_blobs((tmp_path / "file" / "blobs").as_uri())
+    assert caught.value.params["setting"] == "EASEL_BLOB_URL"
