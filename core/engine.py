@@ -13,7 +13,7 @@ from datetime import timedelta
 from typing import Any
 
 import structlog
-from sqlalchemy.exc import InterfaceError, OperationalError, SQLAlchemyError
+from sqlalchemy.exc import InterfaceError, OperationalError
 
 from core.answers import asked
 from core.errors import EaselError, Retryable
@@ -134,7 +134,7 @@ class Engine:
             self._arrived.clear()
             try:
                 await self._claim_deliveries()
-            except SQLAlchemyError:
+            except Exception:  # whatever it is, the bot must not go deaf
                 log.exception("inbox_broke")
                 await asyncio.sleep(self._tools.back_off)
                 self._arrived.set()
@@ -274,8 +274,10 @@ class Engine:
     async def _go_on(self, claim: Claim) -> None:
         step = await self._tools.store.step(claim.tenant, claim.step)
         if step.state.is_final:
+            await self._slots.freed(claim)
             await tell_end(self._tools, step)
         elif step.state is StepState.MADE:
+            await self._slots.freed(claim)
             await self._deliver(step)
         elif claim.claims > MAX_TRIES:
             await self._give_up(claim)
@@ -333,13 +335,13 @@ class Engine:
         while True:
             await asyncio.sleep(LOOK_SECONDS)
             self._arrived.set()
-            with suppress(SQLAlchemyError):  # the next look tries again
+            with suppress(*WORLD):  # the next look tries again
                 await self._slots.wake_all()
 
     async def _sweep(self) -> None:
         while True:
             await asyncio.sleep(SWEEP_SECONDS)
-            with suppress(SQLAlchemyError):  # a courtesy: the next round tries again
+            with suppress(*WORLD):  # the next round tries again
                 now = self._tools.clock.now()
                 await self._inbox.forget(now - DELIVERY_LIFE)
                 await self._retention.prune(now - RECORDS_LIFE)

@@ -4,6 +4,7 @@ What is asked by an interaction has an answer of its own for fifteen minutes. On
 are messages like any other, which can be changed for ever.
 """
 
+import asyncio
 import time
 from collections.abc import AsyncIterator, Mapping
 from contextlib import suppress
@@ -29,6 +30,9 @@ from core.types import Action, Attachment, Person, Place, Request
 PROGRESS_SECONDS = 2.0
 """Between two progress lines in one channel; Discord takes about five in five seconds, and results go first."""
 MOST_CHANNELS = 10_000
+REMEMBERING = (0.05, 0.1, 0.2, 0.4)
+"""Seconds before each further look for a message that has just been posted."""
+FRESH_MS = 5000
 NOTHING = "nothing"
 """Instead of a file where a message was pointed at that shows none."""
 
@@ -104,9 +108,19 @@ class DiscordChat:
         if not message and not is_plain:
             return request
         found = await self._store.speaks_for(channel, int(message) if message else None)
+        if not found and _is_fresh(request.reply):
+            found = await self._look_again(channel, int(request.reply["pressed"]))
         if not found or not await self._places.has_member(found, request.person.id):
             return request
         return replace(request, place=replace(request.place, workspace=found))
+
+    async def _look_again(self, channel: str, message: int) -> str | None:
+        """A message of ours is seen, and its buttons pressed, a moment before we know its number."""
+        for seconds in REMEMBERING:
+            await asyncio.sleep(seconds)
+            if workspace := await self._store.speaks_for(channel, message):
+                return workspace
+        return None
 
     async def _looked_at(self, request: Request) -> Request:
         """What the message replied to shows: a step of ours, or somebody's pictures."""
@@ -276,3 +290,11 @@ class DiscordChat:
             self._told.clear()
         self._told[spot] = now
         return True
+
+
+def _is_fresh(reply: Mapping[str, str]) -> bool:
+    """Was the message a moment old when its button was pressed? The first 42 bits of Discord's ids are milliseconds."""
+    pressed, interaction = reply.get("pressed"), reply.get("interaction")
+    if not pressed or not interaction:
+        return False
+    return (int(interaction) >> 22) - (int(pressed) >> 22) < FRESH_MS
