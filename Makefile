@@ -1,6 +1,8 @@
 # What a developer can do. Needs only Python >= 3.11 and make; everything else comes from the hash-locked files.
 PYTHON ?= python3
 BIN := .venv/bin
+# The tests start many processes: what one has compiled the next should find.
+unexport PYTHONDONTWRITEBYTECODE
 
 .PHONY: install demo test unit nightly check format lock bench clean
 
