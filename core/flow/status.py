@@ -1,6 +1,7 @@
 """The status line of every job at work: place in line, an honest estimate, progress. Never over a result."""
 
 import asyncio
+import time
 from dataclasses import dataclass
 from datetime import datetime
 from statistics import median
@@ -14,6 +15,10 @@ from core.types import Step, StepState
 
 SHOWN = 200
 """Jobs whose line is kept current at a time."""
+NEAR = 10
+"""So many more before somebody, and each round of news is one platform's pace later."""
+REST = 4.0
+"""Seconds of rest for each second of processor a round took: progress may cost a fifth of a core at most."""
 MANY = 20
 """Measured durations the estimate is the median of."""
 
@@ -74,12 +79,14 @@ async def keep_current(tools: Tools) -> None:
     told: dict[str, Told] = {}
     while True:
         tools.moved.clear()
+        began = time.thread_time()
         try:
             is_idle = not await _round(tools, told)
         except Exception:
             # Progress is a courtesy: whatever is wrong with it, the next round tries again.
             log.exception("status_broke")
             is_idle = False
+        await asyncio.sleep(REST * (time.thread_time() - began))
         await (tools.moved.wait() if is_idle else _pause(tools))
 
 
@@ -102,10 +109,10 @@ async def _round(tools: Tools, told: dict[str, Told]) -> bool:
     lines = {queue: await tools.store.line(*queue, SHOWN) for queue in queues}
     positions = {job: at for line in lines.values() for at, job in enumerate(line)}
     for step in at_work:
-        if not _is_due(tools, step, told.get(step.id)):
-            continue
         queue = (step.account, step.model)
         position = positions.get((step.tenant, step.id), len(lines[queue]))
+        if not _is_due(tools, step, position, told.get(step.id)):
+            continue
         post = await _post(tools, step, position, paces[queue])
         if step.id not in told or told[step.id].post != post:
             await _refresh(tools, step, post, told)
@@ -119,11 +126,12 @@ def _is_shown(tools: Tools, step: Step) -> bool:
     return step.state is not StepState.MADE and step.place.platform in tools.chats
 
 
-def _is_due(tools: Tools, step: Step, last: Told | None) -> bool:
-    """A new state is told at once, anything else no sooner than the platform likes."""
+def _is_due(tools: Tools, step: Step, position: int, last: Told | None) -> bool:
+    """A new state is told at once, anything else no sooner than the platform likes; far behind in line, more seldom."""
     if last is None or last.state is not step.state:
         return True
-    return (tools.clock.now() - last.at).total_seconds() >= tools.chat(step).pace * 0.9
+    seconds = (tools.clock.now() - last.at).total_seconds()
+    return seconds >= tools.chat(step).pace * 0.9 * (1 + position // NEAR)
 
 
 async def _refresh(tools: Tools, step: Step, post: Post, told: dict[str, Told]) -> None:
