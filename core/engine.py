@@ -141,6 +141,7 @@ class Engine:
 
     async def _claim_deliveries(self) -> None:
         while free := ANSWERED_AT_ONCE - len(self._answering):
+            await self._let_others_in()
             deliveries = await self._inbox.claim(free)
             if not deliveries:
                 return
@@ -149,7 +150,6 @@ class Engine:
                 task = asyncio.create_task(self._work_on(delivery), name="delivery")
                 self._answering[task] = delivery
                 task.add_done_callback(self._answered)
-            await self._let_others_in()
 
     def _answered(self, task: asyncio.Task[None]) -> None:
         del self._answering[task]
