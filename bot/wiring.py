@@ -101,7 +101,7 @@ async def open_easel(
         inbox = Inbox(database.open_sync(inbox_url(settings)), worker, tools.chats)
         stack.push_async_callback(inbox.close)
         await inbox.prepare()
-        workers = None if database.is_sqlite(settings.database) else Workers(settings.database, worker)
+        workers = None if database.is_sqlite(settings.database) else Workers(settings.database, worker, tools.chats)
         claims = Claims(engine, worker, tools.chats)
         jobs = Engine(tools, claims, inbox, Retention(engine), worker, workers, lost=stop_this_process)
         await jobs.start()

@@ -5,10 +5,10 @@ The survivors take over the jobs of a worker that died.
 
 import asyncio
 import hashlib
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterable
 
 import structlog
-from sqlalchemy import text
+from sqlalchemy import bindparam, text
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncConnection, create_async_engine
 from sqlalchemy.pool import NullPool
@@ -18,11 +18,13 @@ from core.storage.database import sync_url
 EVERY = 2.0
 """Seconds between two looks."""
 
-AT_WORK = """
-SELECT worker FROM steps WHERE told IS false AND worker IS NOT NULL
-UNION
-SELECT worker FROM deliveries WHERE stage != 'done' AND worker IS NOT NULL
-"""
+AT_WORK = text(
+    """
+    SELECT worker FROM steps WHERE told IS false AND worker IS NOT NULL AND platform IN :platforms
+    UNION
+    SELECT worker FROM deliveries WHERE stage != 'done' AND worker IS NOT NULL AND platform IN :platforms
+    """
+).bindparams(bindparam("platforms", expanding=True))
 
 log = structlog.get_logger()
 
@@ -30,9 +32,11 @@ log = structlog.get_logger()
 class Workers:
     """This worker's sign of life, and the watch over the others'. Needs a direct connection, not a pooler's."""
 
-    def __init__(self, url: str, name: str) -> None:
+    def __init__(self, url: str, name: str, platforms: Iterable[str]) -> None:
+        """``platforms``: those this worker speaks to; it takes over nothing else."""
         self._engine = create_async_engine(sync_url(url), poolclass=NullPool, isolation_level="AUTOCOMMIT")
         self._name = name
+        self._platforms = sorted(platforms)
         self._held: AsyncConnection | None = None
 
     async def live(self) -> None:
@@ -59,7 +63,7 @@ class Workers:
 
     async def _look(self, take_over: Callable[[str], Awaitable[None]]) -> None:
         assert self._held is not None  # noqa: S101  # live() comes first
-        owners = (await self._held.execute(text(AT_WORK))).scalars().all()
+        owners = (await self._held.execute(AT_WORK, {"platforms": self._platforms})).scalars().all()
         for owner in owners:
             if owner and owner != self._name:
                 await self._take_over_if_dead(owner, take_over)
