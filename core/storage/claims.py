@@ -71,7 +71,12 @@ class Claims:
 
     async def release(self, claim: Claim, now: datetime) -> None:
         """The service would not have it now: back into the line, at its old place."""
-        change = _change(claim).values(slot=False, refused=func.coalesce(steps.c.refused, now), worker=None)
+        change = _change(claim).values(
+            slot=False,
+            refused=func.coalesce(steps.c.refused, now),
+            worker=None,
+            claims=steps.c.claims - 1,  # a refusal has killed no worker
+        )
         await self._execute(change.where(steps.c.state == StepState.QUEUED))
 
     async def free(self, claim: Claim) -> None:
@@ -142,7 +147,8 @@ async def _within(
     period = timedelta(seconds=limit.seconds)
     recent = (
         select(steps.c.claimed)
-        .where(*is_line, steps.c.claimed > now - period)
+        # A clock that was set back must not hold the line up for as long as it was ahead.
+        .where(*is_line, steps.c.claimed > now - period, steps.c.claimed <= now + period)
         .order_by(steps.c.claimed.desc())
         .limit(limit.count)
     )
