@@ -94,6 +94,10 @@ class Slots:
         await self.claims.release(claim, self.clock.now())
         self._wake_later(claim.account, claim.model, delay)
 
+    def let_go(self, claim: Claim) -> None:
+        """Nobody here works on it any more, however that came."""
+        self._line(claim.account, claim.model).at_service.discard((claim.tenant, claim.step))
+
     async def freed(self, claim: Claim) -> None:
         """The service has finished with it."""
         line = self._line(claim.account, claim.model)
@@ -107,7 +111,8 @@ class Slots:
         line = self._line(account, model)
         if time.monotonic() < line.paused_until:
             return
-        limit = self.catalog.model(model).submit_limit
+        known = self.catalog.models.get(model)
+        limit = known.submit_limit if known else None
         claims, wait = await self.claims.claim(account, model, line.window.size, limit, self.clock.now())
         for claim in claims:
             self.hold(claim)
@@ -118,7 +123,8 @@ class Slots:
     def _line(self, account: str, model: str) -> Line:
         name = (account, model)
         if name not in self._lines:
-            self._lines[name] = Line(window=Window.of(self.catalog.model(model)))
+            # A step of a model that has left the catalogue is claimed, too: its job ends with words.
+            self._lines[name] = Line(window=Window.of(self.catalog.models.get(model)))
         return self._lines[name]
 
     def _wake_later(self, account: str, model: str, seconds: float) -> None:
