@@ -70,6 +70,7 @@ class Engine:
             catalog=tools.catalog,
             clock=tools.clock,
             begin=self._begin,
+            is_begun=self._is_begun,
             first_pause=tools.back_off,
         )
         self._arrived = asyncio.Event()
@@ -124,13 +125,18 @@ class Engine:
 
     async def _empty_inbox(self) -> None:
         self._arrived.set()
+        is_unsure = False
         while True:
             await self._arrived.wait()
             self._arrived.clear()
             try:
+                if is_unsure:  # the claim that broke may have been committed
+                    await self._inbox.let_go(delivery.number for delivery in self._answering.values())
+                    is_unsure = False
                 await self._claim_deliveries()
             except Exception:  # whatever it is, the bot must not go deaf
                 log.exception("inbox_broke")
+                is_unsure = True
                 await asyncio.sleep(self._tools.back_off)
                 self._arrived.set()
 
@@ -246,6 +252,9 @@ class Engine:
         task = asyncio.create_task(self._work(claim), name=f"job {claim.step}")
         self._jobs[task] = claim
         task.add_done_callback(self._worked)
+
+    def _is_begun(self, claim: Claim) -> bool:
+        return any((job.tenant, job.step) == (claim.tenant, claim.step) for job in self._jobs.values())
 
     def _worked(self, task: asyncio.Task[None]) -> None:
         claim = self._jobs.pop(task)

@@ -36,16 +36,21 @@ class Line:
 
 @dataclass(kw_only=True)
 class Slots:
-    """Claims steps and begins them; ``run`` it as a task. ``begin`` is called with each claim."""
+    """Claims steps and begins them; ``run`` it as a task.
+
+    ``begin`` is called with each claim; ``is_begun`` says whether somebody works on its step.
+    """
 
     claims: Claims
     catalog: Catalog
     clock: Clock
     begin: Callable[[Claim], None]
+    is_begun: Callable[[Claim], bool]
     first_pause: float
     _lines: dict[tuple[str, str], Line] = field(default_factory=dict)
     _due: set[tuple[str, str]] = field(default_factory=set)
     _woken: asyncio.Event = field(default_factory=asyncio.Event)
+    _is_unsure: bool = False
 
     def wake(self, account: str, model: str) -> None:
         """Look at a line soon."""
@@ -65,9 +70,11 @@ class Slots:
             due, self._due = self._due, set()
             for account, model in due:
                 try:
+                    await self._begin_unheard()
                     await self._fill(account, model)
                 except Exception:
                     log.exception("claim_broke", account=account, model=model)
+                    self._is_unsure = True
                     self._wake_later(account, model, self.first_pause)
 
     def hold(self, claim: Claim) -> None:
@@ -106,6 +113,16 @@ class Slots:
             line.paused_until = 0.0
         await self.claims.free(claim)
         self.wake(claim.account, claim.model)
+
+    async def _begin_unheard(self) -> None:
+        """A claim that broke may have been committed: then nobody works on what it took."""
+        if not self._is_unsure:
+            return
+        for claim in await self.claims.held():
+            if not self.is_begun(claim):
+                self.hold(claim)
+                self.begin(claim)
+        self._is_unsure = False
 
     async def _fill(self, account: str, model: str) -> None:
         line = self._line(account, model)

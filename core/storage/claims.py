@@ -83,6 +83,12 @@ class Claims:
         """The service has finished with it: its place is free, its worker goes on with it."""
         await self._execute(_change(claim).values(slot=False))
 
+    async def held(self) -> list[Claim]:
+        """Whatever of ours has a place at the service."""
+        query = select(*CLAIM).where(HOLDS_SLOT, UNTOLD, steps.c.worker == self._worker)
+        async with self._reading.begin() as connection:
+            return [_claim(row) for row in await connection.execute(query)]
+
     async def adopt(self, dead: str | None) -> list[Claim]:
         """What a worker left in work is ours now; None: what no worker holds, from before there were claims."""
         left = steps.c.worker == dead
@@ -109,6 +115,7 @@ class Claims:
             .where(QUEUED, *is_line, *self._claimable())
             .order_by(steps.c.priority, steps.c.created, steps.c.id)
             .limit(count)
+            .with_for_update()  # who is cancelled just now is no longer waiting
         )
         claims = []
         for row in (await connection.execute(following)).all():

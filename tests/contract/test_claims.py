@@ -181,3 +181,20 @@ async def test_a_clock_set_back_holds_a_line_up_for_two_periods_at_most(store: S
     await waiting(store, claims, "a", "b", "c", "d")
     assert await claimed(claims, 2, limit, after=3600) == ["a", "b"]
     assert await claimed(claims, 4, limit) == ["c", "d"]
+
+
+async def test_who_is_being_cancelled_is_not_claimed_and_the_next_one_is(
+    engine: AsyncEngine, store: Store, claims: Claims
+) -> None:
+    """Only PostgreSQL lets anybody write beside another."""
+    if engine.dialect.name != "postgresql":
+        return
+    await waiting(store, claims, "a", "b")
+    ended = {"state": StepState.CANCELLED, "told": True, "slot": False, "finished": NOW}
+    async with engine.begin() as connection:
+        await connection.execute(update(steps).where(steps.c.id == "a").values(ended))
+        claiming = asyncio.create_task(claimed(claims, 1))
+        await asyncio.sleep(0.5)
+    assert await claiming == ["b"]
+    async with engine.connect() as connection:
+        assert (await connection.execute(select(steps.c.slot).where(steps.c.id == "a"))).scalars().all() == [False]

@@ -12,6 +12,7 @@ from sqlalchemy.exc import TimeoutError as PoolTimeout
 import core.slots
 from bot.simulator.server import SimulatorConfig
 from core.errors import Retryable
+from core.speech import Tone
 from core.storage.tables import steps
 from core.types import Action, Person, Place, Request, StepState
 from tests.fakes.memory_chat import MemoryChat
@@ -23,7 +24,7 @@ SYNC = "qwen-image-2.0"
 
 
 async def row_of(team: Team, step: str) -> Any:
-    async with team.easel.tools.store._reading.begin() as connection:
+    async with team.easel.engine._claims._reading.begin() as connection:
         return (await connection.execute(select(steps).where(steps.c.id == step))).one()
 
 
@@ -127,13 +128,13 @@ async def test_a_model_no_longer_in_the_catalogue(tmp_path: Path) -> None:
         while not chat.messages:
             await asyncio.sleep(0.05)
         await asyncio.sleep(0.3)
-        async with team.easel.tools.store._writing.begin() as connection:
+        async with team.easel.engine._claims._engine.begin() as connection:
             await connection.execute(steps.update().values(model="gone"))
     config = SimulatorConfig(time_scale=0.01, seed=3, rate_limits=False)
     async with team_on(config, tmp_path, chat=chat) as team:
-        await asyncio.sleep(4)
-        row = await row_of(team, waits.accepted or "")
-        assert row.told, row.state
+        async with asyncio.timeout(30):
+            while not (await row_of(team, waits.accepted or "")).told:
+                await asyncio.sleep(0.1)
 
 
 async def test_cancel_without_a_name_cancels_one_job_whatever_happens(
@@ -166,3 +167,37 @@ async def test_delete_without_a_name_deletes_one_result_whatever_happens(
     await asyncio.sleep(3)
     assert (await team.step(edit.id)).deleted
     assert not (await team.step(root.id)).deleted
+
+
+async def test_a_claim_whose_commit_was_not_heard_of_is_worked_on(team: Team, monkeypatch: pytest.MonkeyPatch) -> None:
+    claims = team.easel.engine._claims
+    really, left = claims.claim, [1]
+
+    async def claim(*arguments: Any) -> Any:
+        answer = await really(*arguments)
+        if answer[0] and left:
+            left.pop()
+            raise database_away()
+        return answer
+
+    monkeypatch.setattr(claims, "claim", claim)
+    asked = await team.asks(Action.DRAW, "a fox")
+    assert (await team.chat.end_of(asked.accepted or "")).tone is Tone.RESULT
+
+
+async def test_deliveries_whose_commit_was_not_heard_of_are_worked_on(
+    team: Team, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    inbox = team.easel.engine._inbox
+    really, left = inbox.claim, [1]
+
+    async def claim(*arguments: Any) -> Any:
+        answer = await really(*arguments)
+        if answer and left:
+            left.pop()
+            raise database_away()
+        return answer
+
+    monkeypatch.setattr(inbox, "claim", claim)
+    asked = await team.asks(Action.DRAW, "a fox")
+    assert (await team.chat.end_of(asked.accepted or "")).tone is Tone.RESULT
