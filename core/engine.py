@@ -13,13 +13,12 @@ from datetime import timedelta
 from typing import Any
 
 import structlog
-from sqlalchemy.exc import InterfaceError, OperationalError
 
 from core.answers import asked
 from core.errors import EaselError, Retryable
 from core.failpoints import failpoint
 from core.flow import finish, generate, hear, status, take
-from core.flow.tools import Tools, fail, tell_end
+from core.flow.tools import MAX_PAUSE, WORLD, Tools, fail, tell_end
 from core.slots import Slots
 from core.storage.claims import Claims
 from core.storage.inbox import Delivery, Inbox, Stage
@@ -36,14 +35,10 @@ DELIVERY_LIFE = timedelta(days=1)
 SWEEP_SECONDS = 3600
 MAX_TRIES = 50
 """Work that kills its worker each time is given up after so many, with words."""
-MAX_PAUSE = 60.0
 THICK = 0.03
 """Seconds between deliveries that come thick and fast: then acknowledging goes before working …"""
 BREATH = 0.5
 """… for so many seconds a delivery at most."""
-
-WORLD = (OperationalError, InterfaceError, OSError)
-"""Errors of the database, the disk, the network and the blob store: they pass (architecture.md §3)."""
 
 log = structlog.get_logger()
 
@@ -75,6 +70,7 @@ class Engine:
             catalog=tools.catalog,
             clock=tools.clock,
             begin=self._begin,
+            is_begun=self._is_begun,
             first_pause=tools.back_off,
         )
         self._arrived = asyncio.Event()
@@ -129,13 +125,18 @@ class Engine:
 
     async def _empty_inbox(self) -> None:
         self._arrived.set()
+        is_unsure = False
         while True:
             await self._arrived.wait()
             self._arrived.clear()
             try:
+                if is_unsure:  # the claim that broke may have been committed
+                    await self._inbox.let_go(delivery.number for delivery in self._answering.values())
+                    is_unsure = False
                 await self._claim_deliveries()
             except Exception:  # whatever it is, the bot must not go deaf
                 log.exception("inbox_broke")
+                is_unsure = True
                 await asyncio.sleep(self._tools.back_off)
                 self._arrived.set()
 
@@ -228,6 +229,9 @@ class Engine:
         for key in await self._tools.blobs.keys(place.tenant):
             await self._tools.blobs.delete(place.tenant, key)
         await self._tools.store.forget_workspace(place.tenant)
+        # What was claimed meanwhile is of nobody; and the places of all that went are free for others.
+        await self._cancel_before(delivery)
+        await self._slots.wake_all()
 
     async def _cancel_before(self, goodbye: Delivery) -> None:
         """Stop what its workspace has in work, but for another goodbye. What comes later is not touched."""
@@ -247,7 +251,15 @@ class Engine:
     def _begin(self, claim: Claim) -> None:
         task = asyncio.create_task(self._work(claim), name=f"job {claim.step}")
         self._jobs[task] = claim
-        task.add_done_callback(self._jobs.pop)
+        task.add_done_callback(self._worked)
+
+    def _is_begun(self, claim: Claim) -> bool:
+        return any((job.tenant, job.step) == (claim.tenant, claim.step) for job in self._jobs.values())
+
+    def _worked(self, task: asyncio.Task[None]) -> None:
+        claim = self._jobs.pop(task)
+        if task.cancelled():
+            self._slots.let_go(claim)
 
     async def _work(self, claim: Claim) -> None:
         """Bring a step to its end, from wherever it stands.
@@ -266,6 +278,7 @@ class Engine:
             except Exception:
                 log.exception("job_broke", step=claim.step)
                 if is_broken:
+                    self._slots.let_go(claim)
                     return
                 is_broken = True
             else:
@@ -291,11 +304,6 @@ class Engine:
         except Retryable as error:
             await self._slots.refused(claim, error)
             return
-        except WORLD:
-            raise
-        except Exception:
-            await self._slots.freed(claim)
-            raise
         freeing = asyncio.create_task(self._slots.freed(claim), name="free")
         try:
             if outcome is not None:

@@ -336,6 +336,10 @@ class Claims(Protocol):
         """The service would not have it now: back into the line."""
         ...
 
+    async def held(self) -> list[Claim]:
+        """Whatever of ours has a place at the service."""
+        ...
+
     async def free(self, claim: Claim) -> None:
         """The service has finished with it."""
         ...

@@ -36,16 +36,21 @@ class Line:
 
 @dataclass(kw_only=True)
 class Slots:
-    """Claims steps and begins them; ``run`` it as a task. ``begin`` is called with each claim."""
+    """Claims steps and begins them; ``run`` it as a task.
+
+    ``begin`` is called with each claim; ``is_begun`` says whether somebody works on its step.
+    """
 
     claims: Claims
     catalog: Catalog
     clock: Clock
     begin: Callable[[Claim], None]
+    is_begun: Callable[[Claim], bool]
     first_pause: float
     _lines: dict[tuple[str, str], Line] = field(default_factory=dict)
     _due: set[tuple[str, str]] = field(default_factory=set)
     _woken: asyncio.Event = field(default_factory=asyncio.Event)
+    _is_unsure: bool = False
 
     def wake(self, account: str, model: str) -> None:
         """Look at a line soon."""
@@ -65,9 +70,11 @@ class Slots:
             due, self._due = self._due, set()
             for account, model in due:
                 try:
+                    await self._begin_unheard()
                     await self._fill(account, model)
                 except Exception:
                     log.exception("claim_broke", account=account, model=model)
+                    self._is_unsure = True
                     self._wake_later(account, model, self.first_pause)
 
     def hold(self, claim: Claim) -> None:
@@ -94,6 +101,10 @@ class Slots:
         await self.claims.release(claim, self.clock.now())
         self._wake_later(claim.account, claim.model, delay)
 
+    def let_go(self, claim: Claim) -> None:
+        """Nobody here works on it any more, however that came."""
+        self._line(claim.account, claim.model).at_service.discard((claim.tenant, claim.step))
+
     async def freed(self, claim: Claim) -> None:
         """The service has finished with it."""
         line = self._line(claim.account, claim.model)
@@ -103,11 +114,22 @@ class Slots:
         await self.claims.free(claim)
         self.wake(claim.account, claim.model)
 
+    async def _begin_unheard(self) -> None:
+        """A claim that broke may have been committed: then nobody works on what it took."""
+        if not self._is_unsure:
+            return
+        for claim in await self.claims.held():
+            if not self.is_begun(claim):
+                self.hold(claim)
+                self.begin(claim)
+        self._is_unsure = False
+
     async def _fill(self, account: str, model: str) -> None:
         line = self._line(account, model)
         if time.monotonic() < line.paused_until:
             return
-        limit = self.catalog.model(model).submit_limit
+        known = self.catalog.models.get(model)
+        limit = known.submit_limit if known else None
         claims, wait = await self.claims.claim(account, model, line.window.size, limit, self.clock.now())
         for claim in claims:
             self.hold(claim)
@@ -118,7 +140,8 @@ class Slots:
     def _line(self, account: str, model: str) -> Line:
         name = (account, model)
         if name not in self._lines:
-            self._lines[name] = Line(window=Window.of(self.catalog.model(model)))
+            # A step of a model that has left the catalogue is claimed, too: its job ends with words.
+            self._lines[name] = Line(window=Window.of(self.catalog.models.get(model)))
         return self._lines[name]
 
     def _wake_later(self, account: str, model: str, seconds: float) -> None:

@@ -28,9 +28,9 @@ class Window:
     taken: int = 0
 
     @classmethod
-    def of(cls, model: Model) -> "Window":
-        """As wide as the vendor says; else narrow, to find out."""
-        if model.running_limit is None:
+    def of(cls, model: Model | None) -> "Window":
+        """As wide as the vendor says; else narrow, to find out. None: a model the catalogue no longer has."""
+        if model is None or model.running_limit is None:
             return cls(size=FIRST, most=MOST)
         most = model.running_limit + AHEAD
         return cls(size=most, most=most)

@@ -12,6 +12,9 @@ async def cancel(tools: Tools, request: Request) -> Post:
     """At once and free while it waits; otherwise as soon as it can be."""
     step = await _waiting(tools, request)
     must_own(request, step)
+    if step.state is StepState.CANCELLED:  # perhaps by this very request, before a worker's death
+        await tell_end(tools, step)
+        return posts.note("status.cancelled", request.locale)
     if step.state.is_final or step.state is StepState.MADE:
         raise Rejected("refuse.already_ended", version=step.number)
     step = await tools.store.request_cancel(step.tenant, step.id, tools.clock.now())

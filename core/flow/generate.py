@@ -8,7 +8,7 @@ from enum import StrEnum
 from core.catalog import Model
 from core.errors import Misconfigured, ProviderError, Refused, Retryable, Uncertain
 from core.failpoints import failpoint
-from core.flow.tools import Tools, fail, tell_end
+from core.flow.tools import Tools, fail, outlast, tell_end
 from core.log import log
 from core.types import Claim, Outcome, Step, StepState, Task, Work, from_json, to_json
 
@@ -85,7 +85,10 @@ async def submit(tools: Tools, claim: Claim) -> bool:
             return await _submit_once(tools, step)
     except Retryable as error:
         log.info("submit_refused", step=step.id, code=error.code)
-        await tools.store.forget_intent(step.tenant, step.id)
+        waiting = await tools.store.forget_intent(step.tenant, step.id)
+        if waiting is not None and waiting.cancel_requested:
+            await fail(tools, waiting, Refused("status.cancelled"), state=StepState.CANCELLED)
+            return False
         if claim.refused is None or tools.clock.now() - claim.refused <= PATIENCE:
             raise
         await fail(tools, step, error)
@@ -165,7 +168,13 @@ async def _find_lost(tools: Tools, step: Step) -> Task | None:
 async def _record(tools: Tools, step: Step, sent: Task | Outcome) -> bool:
     task_id = sent.id if isinstance(sent, Task) else None
     outcome = to_json(sent) if isinstance(sent, Outcome) else None
-    await tools.store.record_task(step.tenant, step.id, task_id, sent.request_id, outcome, tools.clock.now())
+    now = tools.clock.now()
+
+    async def record() -> None:
+        await tools.store.record_task(step.tenant, step.id, task_id, sent.request_id, outcome, now)
+
+    # A synchronous call's pictures are known here and nowhere else.
+    await outlast(tools, step.id, record)
     tools.moved.set()
     failpoint("submit.after_record")
     return True

@@ -12,6 +12,10 @@ from core.flow.tools import Tools
 from core.types import Action, Request
 
 COMMANDS = ("draw", "edit", "wanx", "easel")
+NAMING = frozenset({Action.CANCEL, Action.DELETE, Action.REMOVE})
+"""May name their step in words."""
+MOVING = frozenset({Action.UNDO, Action.REDO, Action.DELETE, Action.REMOVE})
+"""After these the head is another."""
 COUNTED = frozenset({Action.VOTE, Action.UNVOTE, Action.FAVOURITE, Action.UNFAVOURITE})
 
 REMEMBERING = (0.05, 0.1, 0.2, 0.4)
@@ -68,8 +72,13 @@ async def _look_again(tools: Tools, request: Request, look: Callable[[], Awaitab
 
 
 async def _fixed(tools: Tools, request: Request) -> Request:
-    """Undo and redo with the step they start from, so that being killed in the middle does not move twice."""
-    if request.action not in {Action.UNDO, Action.REDO} or request.target is not None:
+    """What would mean another step the second time, with its step: being killed in the middle does it once."""
+    if request.target is not None or (request.action in NAMING and request.text.strip()):
+        return request
+    if request.action is Action.CANCEL:
+        newest = await tools.store.newest_unfinished(request.place.tenant, request.person.id)
+        return replace(request, target=newest.id if newest else None)
+    if request.action not in MOVING:
         return request
     head = await take.head_of(tools, request, await take.session_of(tools, request))
     return replace(request, target=head.step if head else None)

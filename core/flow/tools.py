@@ -5,6 +5,9 @@ from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from weakref import WeakValueDictionary
 
+from sqlalchemy.exc import InterfaceError, OperationalError
+from sqlalchemy.exc import TimeoutError as NoConnection
+
 from core import posts
 from core.catalog import Catalog
 from core.errors import DeliveryError, EaselError, NotFound
@@ -18,6 +21,10 @@ from core.types import Money, Step, StepState
 
 DELIVERY_TRIES = 6
 """Times a result is shown before a platform that will not take it is left alone."""
+
+WORLD = (OperationalError, InterfaceError, NoConnection, OSError)
+"""Errors of the database, the disk, the network and the blob store: they pass (architecture.md §3)."""
+MAX_PAUSE = 60.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -58,6 +65,20 @@ class Tools:
     def telling_lock(self, step: Step) -> asyncio.Lock:
         """One at a time changes a step's message, so that a late progress line never covers the result."""
         return self.telling.setdefault(f"{step.tenant}:{step.id}", asyncio.Lock())
+
+
+async def outlast(tools: Tools, job: str, attempt: Callable[[], Awaitable[object]]) -> None:
+    """Try until the world lets it through: for what only this process knows, and would be lost with a new start."""
+    pause = tools.back_off
+    while True:
+        try:
+            await attempt()
+        except WORLD as error:
+            log.warning("outlasting", step=job, error=type(error).__name__, seconds=pause)
+            await tools.clock.sleep(pause)
+            pause = min(pause * 2, MAX_PAUSE)
+        else:
+            return
 
 
 async def status_message(tools: Tools, step: Step) -> Sent | None:

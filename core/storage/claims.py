@@ -71,12 +71,23 @@ class Claims:
 
     async def release(self, claim: Claim, now: datetime) -> None:
         """The service would not have it now: back into the line, at its old place."""
-        change = _change(claim).values(slot=False, refused=func.coalesce(steps.c.refused, now), worker=None)
+        change = _change(claim).values(
+            slot=False,
+            refused=func.coalesce(steps.c.refused, now),
+            worker=None,
+            claims=steps.c.claims - 1,  # a refusal has killed no worker
+        )
         await self._execute(change.where(steps.c.state == StepState.QUEUED))
 
     async def free(self, claim: Claim) -> None:
         """The service has finished with it: its place is free, its worker goes on with it."""
         await self._execute(_change(claim).values(slot=False))
+
+    async def held(self) -> list[Claim]:
+        """Whatever of ours has a place at the service."""
+        query = select(*CLAIM).where(HOLDS_SLOT, UNTOLD, steps.c.worker == self._worker)
+        async with self._reading.begin() as connection:
+            return [_claim(row) for row in await connection.execute(query)]
 
     async def adopt(self, dead: str | None) -> list[Claim]:
         """What a worker left in work is ours now; None: what no worker holds, from before there were claims."""
@@ -104,6 +115,7 @@ class Claims:
             .where(QUEUED, *is_line, *self._claimable())
             .order_by(steps.c.priority, steps.c.created, steps.c.id)
             .limit(count)
+            .with_for_update()  # who is cancelled just now is no longer waiting
         )
         claims = []
         for row in (await connection.execute(following)).all():
@@ -142,7 +154,8 @@ async def _within(
     period = timedelta(seconds=limit.seconds)
     recent = (
         select(steps.c.claimed)
-        .where(*is_line, steps.c.claimed > now - period)
+        # A clock that was set back must not hold the line up for as long as it was ahead.
+        .where(*is_line, steps.c.claimed > now - period, steps.c.claimed <= now + period)
         .order_by(steps.c.claimed.desc())
         .limit(limit.count)
     )

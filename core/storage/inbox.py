@@ -154,6 +154,11 @@ class Inbox:
         change = update(deliveries).where(OPEN, deliveries.c.worker == dead).values(worker=None)
         await self._run(lambda: self._execute(change))
 
+    async def let_go(self, begun: Iterable[int]) -> None:
+        """What is ours, but is none of those begun, waits to be claimed again."""
+        unheard = (OPEN, deliveries.c.worker == self._worker, deliveries.c.number.not_in(list(begun)))
+        await self._run(lambda: self._execute(update(deliveries).where(*unheard).values(worker=None)))
+
     async def forget(self, before: datetime) -> None:
         """Whatever was done before then: no redelivery comes later."""
         await self._run(lambda: self._execute(delete(deliveries).where(deliveries.c.done < before)))

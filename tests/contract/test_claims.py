@@ -74,7 +74,7 @@ async def test_who_is_refused_goes_back_to_the_same_place_in_line(store: Store, 
     [claim], _ = await claims.claim(*LINE, 1, None, NOW)
     await claims.release(claim, NOW)
     [again], _ = await claims.claim(*LINE, 1, None, NOW + SECOND)
-    assert (again.step, again.claims, again.refused) == ("a", 2, NOW)
+    assert (again.step, again.claims, again.refused) == ("a", 1, NOW)
     await claims.release(again, NOW + SECOND)
     [third], _ = await claims.claim(*LINE, 1, None, NOW + 2 * SECOND)
     assert third.refused == NOW
@@ -174,3 +174,27 @@ async def test_a_finished_step_is_nobodys(engine: AsyncEngine, store: Store, cla
     await store.remember(Sent(place=PLACE, message="m"), TENANT, "a")
     await store.finish(TENANT, "a")
     assert await claims.adopt("one") == []
+
+
+async def test_a_clock_set_back_holds_a_line_up_for_two_periods_at_most(store: Store, claims: Claims) -> None:
+    limit = SubmitLimit(count=2, seconds=60)
+    await waiting(store, claims, "a", "b", "c", "d")
+    assert await claimed(claims, 2, limit, after=3600) == ["a", "b"]
+    assert await claimed(claims, 4, limit) == ["c", "d"]
+
+
+async def test_who_is_being_cancelled_is_not_claimed_and_the_next_one_is(
+    engine: AsyncEngine, store: Store, claims: Claims
+) -> None:
+    """Only PostgreSQL lets anybody write beside another."""
+    if engine.dialect.name != "postgresql":
+        return
+    await waiting(store, claims, "a", "b")
+    ended = {"state": StepState.CANCELLED, "told": True, "slot": False, "finished": NOW}
+    async with engine.begin() as connection:
+        await connection.execute(update(steps).where(steps.c.id == "a").values(ended))
+        claiming = asyncio.create_task(claimed(claims, 1))
+        await asyncio.sleep(0.5)
+    assert await claiming == ["b"]
+    async with engine.connect() as connection:
+        assert (await connection.execute(select(steps.c.slot).where(steps.c.id == "a"))).scalars().all() == [False]
