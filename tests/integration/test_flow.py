@@ -406,6 +406,13 @@ def test_the_place_in_line_is_shown(tmp_path: Path) -> None:
     assert any("Working" in text for text in texts.values())
 
 
+async def test_a_synchronous_call_is_shown_at_work_not_in_line(tmp_path: Path) -> None:
+    async with team_on(SimulatorConfig(time_scale=0.1, seed=1), tmp_path / "sync") as team:
+        step, _ = await team.gets(Action.DRAW, "a castle --model qwen-image-2.0-pro")
+        (message,) = (one for one in team.chat.messages.values() if one.posts[0].job == step.id)
+        assert len([post for post in message.posts if "Working" in post.text]) > 3
+
+
 async def test_a_lost_synchronous_call_can_be_dropped_and_its_money_comes_back(team: Team) -> None:
     team.simulator.account.faults.append({"where": "sync", "kind": "drop_after"})
     step, _ = await team.gets(Action.EDIT, "make it night", photos=("coffee.png",))
