@@ -157,7 +157,7 @@ class Engine:
 
     async def _let_others_in(self) -> None:
         ends = time.monotonic() + BREATH
-        while time.monotonic() < min(ends, self._arrivals[0] + THICK if self._arrivals else ends):  # noqa: ASYNC110
+        while self._arrivals and time.monotonic() < min(ends, self._arrivals[0] + THICK):  # noqa: ASYNC110
             await asyncio.sleep(THICK)
 
     async def _work_on(self, delivery: Delivery) -> None:

@@ -390,6 +390,15 @@ async def test_forty_jobs_of_four_people_keep_the_accounts_limits_and_take_turns
         assert all(person in order[:12] for person in ("bo", "cy", "di"))
 
 
+async def test_what_is_asked_for_by_hand_waits_for_no_burst_of_deliveries(
+    team: Team, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("core.engine.BREATH", 40.0)
+    async with asyncio.timeout(20):
+        for number in range(3):
+            await team.gets(Action.DRAW, f"fox {number}")
+
+
 def test_the_place_in_line_is_shown(tmp_path: Path) -> None:
     async def story() -> Mapping[str, str]:
         async with team_on(SimulatorConfig(time_scale=0.1, seed=1), tmp_path / "line") as team:
