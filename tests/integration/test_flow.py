@@ -393,7 +393,7 @@ async def test_forty_jobs_of_four_people_keep_the_accounts_limits_and_take_turns
 async def test_what_is_asked_for_by_hand_waits_for_no_burst_of_deliveries(
     team: Team, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("core.engine.BREATH", 40.0)
+    monkeypatch.setattr("core.engine.MAX_BURST", 40.0)
     async with asyncio.timeout(20):
         for number in range(3):
             await team.gets(Action.DRAW, f"fox {number}")
