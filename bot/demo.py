@@ -13,7 +13,7 @@ from adapters.web import render
 from adapters.web.chat import PLATFORM, TENANT, WebChat
 from adapters.web.store import Room
 from bot import logs, settings, web, wiring
-from bot.memory import settle_memory
+from bot.memory import tune_garbage_collection
 from bot.simulator.server import SimulatorConfig
 from core.messages import say
 from core.pictures import intake
@@ -50,7 +50,7 @@ async def _serve(
         if await room.prepare():
             await furnish(room, easel, chosen.locale)
         async with web.open_web(chosen, easel, listening, room):
-            settle_memory()
+            tune_garbage_collection()
             hello = "demo.simulated" if easel.simulated else "demo.real"
             click.echo(
                 say(hello, chosen.locale) + "\n\n    " + f"{address}/room" + "\n\n" + say("demo.stop", chosen.locale)

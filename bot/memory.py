@@ -6,7 +6,7 @@ THRESHOLD = 20_000
 """New objects before the youngest are looked through: a request makes thousands that go again by themselves."""
 
 
-def settle_memory() -> None:
+def tune_garbage_collection() -> None:
     """Leave what was made while starting out of all later collections: it lives as long as the process does.
 
     Looking through it takes a tenth of a second, again and again, in which nobody is acknowledged.

@@ -26,14 +26,14 @@ if TYPE_CHECKING:
 
 
 class NoJobs:
-    """Runs none: who is answered at once asks for none."""
+    """No engine: a command that is answered at once begins no job."""
 
     async def take(self, request: Request) -> Never:
-        """A mistake of ours."""
+        """Never called: such a command is answered without it."""
         raise AssertionError(request.action)
 
     async def hear(self, request: Request) -> Never:
-        """A mistake of ours."""
+        """Never called: such a command is answered without it."""
         raise AssertionError(request.action)
 
 

@@ -12,7 +12,7 @@ from starlette.routing import Route
 from adapters.terminal.chat import TerminalChat
 from adapters.web.health import Check
 from bot import discord, logs, settings, slack, web, wiring
-from bot.memory import settle_memory
+from bot.memory import tune_garbage_collection
 from bot.simulator.server import SimulatorConfig
 from core.errors import ConfigurationError
 from core.messages import say
@@ -41,12 +41,12 @@ async def _run(chosen: settings.Settings, *, listens: bool) -> int:
     async with running(chosen, listens=listens) as bot:
         if bot.easel.simulated:
             log.warning("simulator", meaning=say("terminal.simulator", chosen.locale))
-        settle_memory()
+        tune_garbage_collection()
         log.info("ready", platforms=[name for name in bot.easel.tools.chats if name != "terminal"], address=bot.address)
-        waiting = [asyncio.create_task(one.wait()) for one in (stop, bot.lost)]
+        waiting = [asyncio.create_task(event.wait()) for event in (stop, bot.lost)]
         await asyncio.wait(waiting, return_when=asyncio.FIRST_COMPLETED)
-        for one in waiting:
-            one.cancel()
+        for task in waiting:
+            task.cancel()
     return int(bot.lost.is_set())
 
 
@@ -75,24 +75,26 @@ async def running(
         at_discord = (
             await stack.enter_async_context(discord.open_discord(chosen, engine)) if chosen.has_discord else None
         )
-        there = {name: one for name, one in (("slack", at_slack), ("discord", at_discord)) if one is not None}
+        platforms = {"slack": at_slack, "discord": at_discord}
+        opened = {name: platform for name, platform in platforms.items() if platform is not None}
 
         def chats(blobs: Blobs) -> dict[str, Chat]:
             terminal = TerminalChat(blobs, chosen.locale, quiet=True)
-            return {"terminal": terminal, **{name: one.chat(blobs) for name, one in there.items()}}
+            return {"terminal": terminal, **{name: platform.chat(blobs) for name, platform in opened.items()}}
 
         async def prepare() -> None:
-            for one in there.values():
-                await one.prepare()
+            for platform in opened.values():
+                await platform.prepare()
 
-        stand_in = simulator or SimulatorConfig(folder=chosen.data_dir / "simulator")
-        opened = wiring.open_easel(chosen, chats, simulator=stand_in, prepare=prepare, engine=engine)
-        easel = await stack.enter_async_context(opened)
+        simulator = simulator or SimulatorConfig(folder=chosen.data_dir / "simulator")
+        easel = await stack.enter_async_context(
+            wiring.open_easel(chosen, chats, simulator=simulator, prepare=prepare, engine=engine)
+        )
         routes: list[Route] = []
         checks: dict[str, Check] = {}
         if at_slack is not None and listens:
-            ears = await stack.enter_async_context(slack.listening(at_slack, easel, lost))
-            routes, checks = ears.routes, dict(ears.checks)
+            listening = await stack.enter_async_context(slack.listening(at_slack, easel, lost))
+            routes, checks = listening.routes, dict(listening.checks)
         if at_discord is not None and listens:
             checks |= await stack.enter_async_context(discord.listening(at_discord, easel, lost))
         pages = web.open_web(chosen, easel, port, platforms=routes, checks=checks)

@@ -13,9 +13,10 @@ from typing import Any
 
 import click
 
+from adapters.terminal import decode
 from adapters.terminal.app import Report, Terminal
 from adapters.terminal.chat import TerminalChat
-from adapters.terminal.decode import Line, request, split_words
+from adapters.terminal.decode import Line, split_words
 from bot import logs, settings
 from bot.accounts import is_simulated
 from bot.folder import is_taken, lock_folder
@@ -116,16 +117,16 @@ async def _run(line: Line, options: Mapping[str, Any]) -> int:
     prompt = Prompt(chosen, as_json=as_json)
     for name, nearest in settings.unknown_variables():
         prompt.tell("config.unknown", setting=name, nearest=nearest)
-    wish = request(line, key=uuid.uuid4().hex, user=getpass.getuser(), locale=chosen.locale)
-    report = await _at_once(prompt, wish) if line.action in READING | WRITING else None
+    request = decode.request(line, key=uuid.uuid4().hex, user=getpass.getuser(), locale=chosen.locale)
+    report = await _at_once(prompt, request) if line.action in READING | WRITING else None
     if report is None:
-        report = await _with_engine(prompt, wish, options["time_scale"])
+        report = await _with_engine(prompt, request, options["time_scale"])
     return _print(report, as_json=as_json)
 
 
-async def _at_once(prompt: Prompt, wish: Request) -> Report | None:
+async def _at_once(prompt: Prompt, request: Request) -> Report | None:
     """The answer; None when the engine is needed: for jobs of an earlier command, or a database not up to date."""
-    reads = wish.action in READING or (wish.action is Action.BUDGET and not wish.given)
+    reads = request.action in READING or (request.action is Action.BUDGET and not request.given)
     async with AsyncExitStack() as stack:
         if not reads:
             await lock_folder(stack, prompt.settings, prompt.tell_of_waiting)
@@ -135,17 +136,17 @@ async def _at_once(prompt: Prompt, wish: Request) -> Report | None:
         terminal = prompt.terminal(Service(tools, NoJobs()), tools)
         if await terminal.unfinished() and not (reads and is_taken(prompt.settings)):
             return None
-        return await terminal.run(wish)
+        return await terminal.run(request)
 
 
-async def _with_engine(prompt: Prompt, wish: Request, time_scale: float | None) -> Report:
+async def _with_engine(prompt: Prompt, request: Request, time_scale: float | None) -> Report:
     """Jobs of an earlier command go on beside it, and are waited for."""
     # A second of processor time, which most commands need not spend.
     from bot import wiring  # noqa: PLC0415
     from bot.simulator.account import SimulatorConfig  # noqa: PLC0415
 
     log.set_up()
-    if is_simulated(prompt.settings) and wish.action.makes_pictures:
+    if is_simulated(prompt.settings) and request.action.makes_pictures:
         prompt.tell("terminal.simulator")
     scale = TIME_SCALE if time_scale is None else time_scale
     simulator = SimulatorConfig(time_scale=scale, folder=prompt.settings.data_dir / "simulator")
@@ -156,7 +157,7 @@ async def _with_engine(prompt: Prompt, wish: Request, time_scale: float | None) 
         left = await terminal.unfinished()
         if left:
             prompt.tell("terminal.recovered", count=len(left))
-        report = await terminal.run(wish)
+        report = await terminal.run(request)
         await asyncio.gather(*(terminal.end(job) for job in left), return_exceptions=True)
         return report
 

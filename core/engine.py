@@ -18,7 +18,7 @@ from core.answers import asked
 from core.errors import EaselError, Retryable
 from core.failpoints import failpoint
 from core.flow import finish, generate, hear, status, take
-from core.flow.tools import MAX_PAUSE, WORLD, Tools, fail, tell_end
+from core.flow.tools import MAX_PAUSE, TRANSIENT, Tools, fail, tell_end
 from core.slots import Slots
 from core.storage.claims import Claims
 from core.storage.inbox import Delivery, Inbox, Stage
@@ -35,10 +35,10 @@ DELIVERY_LIFE = timedelta(days=1)
 SWEEP_SECONDS = 3600
 MAX_TRIES = 50
 """Work that kills its worker each time is given up after so many, with words."""
-THICK = 0.03
-"""Seconds between deliveries that come thick and fast: then acknowledging goes before working …"""
-BREATH = 0.5
-"""… for so many seconds a delivery at most."""
+BURST_GAP = 0.03
+"""Deliveries closer together than so many seconds are a burst: acknowledging them goes before work …"""
+MAX_BURST = 0.5
+"""… for so many seconds at most, after each claim of deliveries."""
 
 log = structlog.get_logger()
 
@@ -77,8 +77,8 @@ class Engine:
         self._arrivals: deque[float] = deque(maxlen=2)
         self._answering: dict[asyncio.Task[None], Delivery] = {}
         self._jobs: dict[asyncio.Task[None], Claim] = {}
-        self._keeping = asyncio.Semaphore(DELIVERED_AT_ONCE)
-        self._posting: defaultdict[str, asyncio.Semaphore] = defaultdict(lambda: asyncio.Semaphore(DELIVERED_AT_ONCE))
+        self._downloads = asyncio.Semaphore(DELIVERED_AT_ONCE)
+        self._posts: defaultdict[str, asyncio.Semaphore] = defaultdict(lambda: asyncio.Semaphore(DELIVERED_AT_ONCE))
         self._loops: list[asyncio.Task[None]] = []
 
     async def start(self) -> None:
@@ -142,7 +142,7 @@ class Engine:
 
     async def _claim_deliveries(self) -> None:
         while free := ANSWERED_AT_ONCE - len(self._answering):
-            await self._let_others_in()
+            await self._wait_out_burst()
             deliveries = await self._inbox.claim(free)
             if not deliveries:
                 return
@@ -156,22 +156,22 @@ class Engine:
         del self._answering[task]
         self._arrived.set()
 
-    async def _let_others_in(self) -> None:
-        ends = time.monotonic() + BREATH
-        while time.monotonic() < min(ends, self._arrivals[0] + THICK if self._arrivals else ends):  # noqa: ASYNC110
-            await asyncio.sleep(THICK)
+    async def _wait_out_burst(self) -> None:
+        ends = time.monotonic() + MAX_BURST
+        while self._arrivals and time.monotonic() < min(ends, self._arrivals[0] + BURST_GAP):  # noqa: ASYNC110
+            await asyncio.sleep(BURST_GAP)
 
     async def _work_on(self, delivery: Delivery) -> None:
         """Bring a delivery to its end, stage by stage; each stage is durable before the next is begun.
 
-        The world's trouble is waited out. A mistake of ours is told with a reference.
+        Transient errors are waited out. A bug is reported to its person with a reference.
         """
         pause = self._tools.back_off
         is_broken = delivery.tries > MAX_TRIES
         while delivery.stage is not Stage.DONE:
             try:
                 delivery = await (self._refuse(delivery) if is_broken else self._advance(delivery))
-            except WORLD as error:
+            except TRANSIENT as error:
                 log.warning("delivery_waits", delivery=delivery.id, error=type(error).__name__, seconds=pause)
                 await self._tools.clock.sleep(pause)
                 pause = min(pause * 2, MAX_PAUSE)
@@ -264,14 +264,14 @@ class Engine:
     async def _work(self, claim: Claim) -> None:
         """Bring a step to its end, from wherever it stands.
 
-        The world's trouble is waited out. A mistake of ours ends the job with words and a reference, never in silence.
+        Transient errors are waited out. A bug ends the job with words and a reference, never in silence.
         """
         pause = self._tools.back_off
         is_broken = False
         while True:
             try:
                 await (self._give_up(claim) if is_broken else self._go_on(claim))
-            except WORLD as error:
+            except TRANSIENT as error:
                 log.warning("job_waits", step=claim.step, error=type(error).__name__, seconds=pause)
                 await self._tools.clock.sleep(pause)
                 pause = min(pause * 2, MAX_PAUSE)
@@ -312,13 +312,13 @@ class Engine:
             await freeing
 
     async def _finish(self, claim: Claim, outcome: Outcome) -> None:
-        async with self._keeping:
+        async with self._downloads:
             step = await finish.keep(self._tools, claim.tenant, claim.step, outcome)
         if step is not None:
             await self._deliver(step)
 
     async def _deliver(self, step: Step) -> None:
-        async with self._posting[step.place.platform]:
+        async with self._posts[step.place.platform]:
             await finish.deliver(self._tools, step)
 
     async def _give_up(self, claim: Claim) -> None:
@@ -343,13 +343,13 @@ class Engine:
         while True:
             await asyncio.sleep(LOOK_SECONDS)
             self._arrived.set()
-            with suppress(*WORLD):  # the next look tries again
+            with suppress(*TRANSIENT):  # the next look tries again
                 await self._slots.wake_all()
 
     async def _sweep(self) -> None:
         while True:
             await asyncio.sleep(SWEEP_SECONDS)
-            with suppress(*WORLD):  # the next round tries again
+            with suppress(*TRANSIENT):  # the next round tries again
                 now = self._tools.clock.now()
                 await self._inbox.forget(now - DELIVERY_LIFE)
                 await self._retention.prune(now - RECORDS_LIFE)

@@ -43,8 +43,8 @@ class Window:
         self.size += 1
         self.taken = 0
 
-    def refuse(self, beside: int) -> None:
-        """The service refused a call for load, ``beside`` so many others of ours."""
-        self.size = max(1, min(self.size, beside))
+    def refuse(self, running: int) -> None:
+        """The service refused a call for load, while so many of our others were running."""
+        self.size = max(1, min(self.size, running))
         self.patience = min(max(2 * self.patience, PROBE), SELDOM)
         self.taken = 0

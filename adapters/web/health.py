@@ -18,27 +18,27 @@ from core.ports import Blobs
 T = TypeVar("T")
 Check = Callable[[], Awaitable[object]]
 FRESH = 3.0
-"""Seconds for which a look is good."""
+"""Seconds for which a value is good."""
 PROBE = b"Easel writes this to see whether it can."
 LOOPBACK = frozenset({"127.0.0.1", "::1"})
 
 
-class Look(Generic[T]):
-    """What a look found: one look, and only when somebody asks, serves all who ask within a few seconds."""
+class Cached(Generic[T]):
+    """A value that is looked up only when somebody asks, once for all who ask within a few seconds."""
 
-    def __init__(self, look: Callable[[], Awaitable[T]]) -> None:
-        self._look = look
-        self._looking = asyncio.Lock()
-        self._found: T | None = None
+    def __init__(self, look_up: Callable[[], Awaitable[T]]) -> None:
+        self._look_up = look_up
+        self._lock = asyncio.Lock()
+        self._value: T | None = None
         self._good_until = float("-inf")
 
-    async def found(self) -> T:
-        """What was found a moment ago, or what is found now."""
-        async with self._looking:
-            if self._found is None or time.monotonic() >= self._good_until:
-                self._found = await self._look()
+    async def get(self) -> T:
+        """The value of a moment ago, else looked up now."""
+        async with self._lock:
+            if self._value is None or time.monotonic() >= self._good_until:
+                self._value = await self._look_up()
                 self._good_until = time.monotonic() + FRESH
-            return self._found
+            return self._value
 
 
 class BlobCheck:
@@ -49,7 +49,7 @@ class BlobCheck:
         self._key: str | None = None
 
     async def __call__(self) -> None:
-        """Read the probe, written anew when it is not there."""
+        """Read the probe; write it again when it is not there."""
         key, self._key = self._key, None
         if key is None or not await self._is_there(key):
             key = await self._blobs.keep("probe", PROBE)
@@ -69,8 +69,8 @@ class Health:
 
     def __init__(self, tools: Tools, checks: Mapping[str, Check]) -> None:
         self._checks: dict[str, Check] = {"database": tools.store.check, "blobs": BlobCheck(tools.blobs), **checks}
-        self._parts = Look(self._look_at_parts)
-        self._steps = Look(tools.store.counts)
+        self._parts = Cached(self._check_parts)
+        self._steps = Cached(tools.store.counts)
 
     def routes(self) -> list[Route]:
         """For the public port: metrics answer only who sits on this machine, and no proxy."""
@@ -88,7 +88,7 @@ class Health:
         return PlainTextResponse("ok\n")
 
     async def _ready(self, _request: Request) -> Response:
-        parts = await self._parts.found()
+        parts = await self._parts.get()
         shown = {name: "ok" if well else "failing" for name, well in parts.items()}
         return JSONResponse(shown, 200 if all(parts.values()) else 503)
 
@@ -105,14 +105,14 @@ class Health:
         steps = Gauge(
             "easel_steps", "Steps by action, model and state", ["action", "model", "state"], registry=registry
         )
-        for (action, model, state), count in (await self._steps.found()).items():
+        for (action, model, state), count in (await self._steps.get()).items():
             steps.labels(action, model, state).set(count)
         ready = Gauge("easel_ready", "Whether a part is well", ["part"], registry=registry)
-        for name, is_well in (await self._parts.found()).items():
+        for name, is_well in (await self._parts.get()).items():
             ready.labels(name).set(is_well)
         return Response(generate_latest(registry), media_type=CONTENT_TYPE_LATEST)
 
-    async def _look_at_parts(self) -> Mapping[str, bool]:
+    async def _check_parts(self) -> Mapping[str, bool]:
         """All at once: one that hangs holds up no other."""
         well = await asyncio.gather(*(_is_well(check) for check in self._checks.values()))
         return dict(zip(self._checks, well, strict=True))

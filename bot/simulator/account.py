@@ -109,10 +109,14 @@ class Account:
         self._offset += seconds
 
     async def close(self) -> None:
-        """Forget what still runs."""
+        """Forget what still runs. Who waits for an answer gets an error, so that nothing holds the server up."""
         for alarm in self._alarms:
             alarm.cancel()
         await asyncio.gather(*self._alarms, return_exceptions=True)
+        for task in self.tasks.values():
+            if task.is_sync and not task.done.is_set():
+                task.state, task.code, task.message = "FAILED", "InternalError", "Internal server error!"
+                task.done.set()
 
     # Limits
 

@@ -64,6 +64,6 @@ async def painted(tools: Tools, tenant: str, draft: str, mask: bytes, prompt: st
 async def picture_of(tools: Tools, request: Request) -> Picture:
     """The picture a draft is about."""
     if request.attachments:
-        return await take.kept(tools, request, request.attachments[0])
+        return await take.stored_picture(tools, request, request.attachments[0])
     step = await tools.store.step(request.place.tenant, request.target or "")
     return sessions.picture_at(step, request.index or 0)

@@ -23,20 +23,20 @@ REMEMBERING = (0.05, 0.1, 0.2, 0.4)
 T = TypeVar("T")
 
 
-async def understand(tools: Tools, told: Request) -> Request | None:
+async def understand(tools: Tools, request: Request) -> Request | None:
     """The request with everything its answer needs; None when it asks nothing of us, or was refused."""
-    if not await _may_be_for_us(tools, told):
+    if not await _may_be_for_us(tools, request):
         return None
     try:
-        found = await tools.chats[told.place.platform].complete(told)
-        if found is None:
+        completed = await tools.chats[request.place.platform].complete(request)
+        if completed is None:
             return None
-        told = found
-        meant = await _meant(tools, await aimed(tools, told))
+        request = completed
+        interpreted = await _interpreted(tools, await aimed(tools, request))
     except EaselError as error:
-        await asking.refuse(tools, told, error)
+        await asking.refuse(tools, request, error)
         return None
-    return None if meant is None else await _fixed(tools, meant)
+    return None if interpreted is None else await _with_step(tools, interpreted)
 
 
 def is_to_us(request: Request) -> bool:
@@ -71,7 +71,7 @@ async def _look_again(tools: Tools, request: Request, look: Callable[[], Awaitab
     return answer
 
 
-async def _fixed(tools: Tools, request: Request) -> Request:
+async def _with_step(tools: Tools, request: Request) -> Request:
     """What would mean another step the second time, with its step: being killed in the middle does it once."""
     if request.target is not None or (request.action in NAMING and request.text.strip()):
         return request
@@ -112,7 +112,7 @@ async def shown(tools: Tools, request: Request) -> Request:
     return request
 
 
-async def _meant(tools: Tools, request: Request) -> Request | None:
+async def _interpreted(tools: Tools, request: Request) -> Request | None:
     if request.action is Action.REACTED:
         return await reacted(tools, request)
     if request.action is not Action.SAID:
@@ -127,8 +127,10 @@ async def _meant(tools: Tools, request: Request) -> Request | None:
 
 def _about_replied(request: Request) -> Request:
     """Words under somebody's picture are about it, unless they ask for a drawing."""
-    meant = spoken(replace(request, attachments=request.replied), in_our_thread=False)
-    return replace(meant, attachments=()) if meant.action is Action.DRAW else meant
+    interpreted = spoken(replace(request, attachments=request.replied), in_our_thread=False)
+    if interpreted.action is Action.DRAW:
+        return replace(interpreted, attachments=())
+    return interpreted
 
 
 async def reacted(tools: Tools, request: Request) -> Request | None:

@@ -54,8 +54,10 @@ async def pace_of(tools: Tools, account: str, model: str) -> Pace:
 
 async def _post(tools: Tools, step: Step, position: int, pace: Pace) -> Post:
     parent = await parent_of(tools, step)
-    if step.state is StepState.RUNNING and step.submitted:
-        elapsed = (tools.clock.now() - step.submitted).total_seconds()
+    # A synchronous call is answered when it is done: all the while its step is SUBMITTING.
+    began = step.submitted or step.intended
+    if step.state in {StepState.RUNNING, StepState.SUBMITTING} and began:
+        elapsed = (tools.clock.now() - began).total_seconds()
         return posts.running(step, parent, elapsed, pace.typical)
     rounds = position // pace.slots + 1 if pace.slots else 1
     return posts.queued(step, parent, position + 1, pace.typical * rounds)

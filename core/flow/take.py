@@ -69,7 +69,7 @@ async def _collect(tools: Tools, request: Request) -> Collected:
 
 async def _take(tools: Tools, request: Request, attachment: Attachment) -> tuple[Picture, tuple[str, ...]]:
     if attachment.key:
-        return await kept(tools, request, attachment), ()
+        return await stored_picture(tools, request, attachment), ()
     data = await fetch(tools, request, attachment)
     taken = await tools.pool.run(intake.take, data)
     return await _keep(tools, request.place.tenant, taken), taken.notes
@@ -86,8 +86,8 @@ async def _keep(tools: Tools, tenant: str, taken: intake.Taken) -> Picture:
     )
 
 
-async def kept(tools: Tools, request: Request, attachment: Attachment) -> Picture:
-    """A picture that is a blob of ours already. Raises NotFound when it is gone."""
+async def stored_picture(tools: Tools, request: Request, attachment: Attachment) -> Picture:
+    """A picture that is stored already. Raises NotFound when it is gone."""
     data = await tools.blobs.read(request.place.tenant, attachment.key)
     facts = await tools.pool.run(intake.inspect, data)
     return Picture(
@@ -146,7 +146,7 @@ async def _ask_for_mask(tools: Tools, request: Request, collected: Collected) ->
 
 
 async def give_up(tools: Tools, request: Request) -> None:
-    """A mistake of ours on the way in: say so with a reference, whether the step was begun or not."""
+    """End a request that a bug has stopped: say so with a reference, whether its step was begun or not."""
     job = sessions.step_id(request)
     broken = EaselError("status.broken", reference=job)
     try:

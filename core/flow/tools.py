@@ -22,8 +22,8 @@ from core.types import Money, Step, StepState
 DELIVERY_TRIES = 6
 """Times a result is shown before a platform that will not take it is left alone."""
 
-WORLD = (OperationalError, InterfaceError, NoConnection, OSError)
-"""Errors of the database, the disk, the network and the blob store: they pass (architecture.md §3)."""
+TRANSIENT = (OperationalError, InterfaceError, NoConnection, OSError)
+"""Errors of the database, the disk, the network and the blob store: tried again (architecture.md §3)."""
 MAX_PAUSE = 60.0
 
 
@@ -73,7 +73,7 @@ async def outlast(tools: Tools, job: str, attempt: Callable[[], Awaitable[object
     while True:
         try:
             await attempt()
-        except WORLD as error:
+        except TRANSIENT as error:
             log.warning("outlasting", step=job, error=type(error).__name__, seconds=pause)
             await tools.clock.sleep(pause)
             pause = min(pause * 2, MAX_PAUSE)

@@ -41,12 +41,12 @@ class FolderBlobs:
         key = hashlib.sha256(data).hexdigest()
         path = self._path(workspace, key)
         path.parent.mkdir(parents=True, exist_ok=True)
-        aside = path.with_name(f".{key}.{secrets.token_hex(4)}")
-        with aside.open("xb") as file:
+        temporary = path.with_name(f".{key}.{secrets.token_hex(4)}")
+        with temporary.open("xb") as file:
             file.write(data)
             file.flush()
             os.fsync(file.fileno())
-        aside.replace(path)
+        temporary.replace(path)
         _sync_folder(path.parent)
         return key
 

@@ -90,7 +90,7 @@ class Inbox:
         self._is_served = deliveries.c.platform.in_(sorted(platforms))
         self._insert = postgresql.insert if engine.dialect.name == "postgresql" else sqlite.insert
         self._arriving: deque[Arrival] = deque()
-        self._is_called = False
+        self._is_write_due = False
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="inbox")
 
     async def prepare(self) -> None:
@@ -114,8 +114,8 @@ class Inbox:
         loop = asyncio.get_running_loop()
         done: asyncio.Future[None] = loop.create_future()
         self._arriving.append((_row(request, stage), done))
-        if not self._is_called:
-            self._is_called = True
+        if not self._is_write_due:
+            self._is_write_due = True
             self._thread.submit(self._write, loop)
         await done
 
@@ -160,11 +160,11 @@ class Inbox:
         await self._run(lambda: self._execute(update(deliveries).where(*unheard).values(worker=None)))
 
     async def forget(self, before: datetime) -> None:
-        """Whatever was done before then: no redelivery comes later."""
+        """Delete what was done before then: no redelivery comes later."""
         await self._run(lambda: self._execute(delete(deliveries).where(deliveries.c.done < before)))
 
     async def forget_tenant(self, delivery: Delivery) -> None:
-        """All that its workspace said before it; what comes after belongs to who comes back."""
+        """All deliveries of its workspace before it; those after it belong to a new installation."""
         mine = (deliveries.c.tenant == delivery.request.place.tenant, deliveries.c.number < delivery.number)
         await self._run(lambda: self._execute(delete(deliveries).where(*mine)))
 
@@ -192,11 +192,11 @@ class Inbox:
             old.drop(connection)
 
     def _write(self, loop: asyncio.AbstractEventLoop) -> None:
-        """In the thread: everything that has arrived, in one commit. Whoever comes later calls again.
+        """In the thread: everything that has arrived, in one commit. A later arrival submits this again.
 
-        Whoever does not wait any more has said that it was not kept.
+        A cancelled arrival is left out: the platform has been told that it was not taken.
         """
-        self._is_called = False
+        self._is_write_due = False
         batch: list[Arrival] = []
         while self._arriving:
             row, done = self._arriving.popleft()
@@ -206,7 +206,7 @@ class Inbox:
             return
         try:
             self._commit([row for row, _ in batch])
-        except Exception as error:  # whoever waits must hear of it, whatever it is
+        except Exception as error:  # every waiting caller must hear of it, whatever it is
             loop.call_soon_threadsafe(_tell, batch, error)
         else:
             loop.call_soon_threadsafe(_tell, batch, None)

@@ -11,7 +11,7 @@ from pathlib import Path
 from sqlalchemy import Connection, Engine, event
 
 from bot import run
-from bot.memory import settle_memory
+from bot.memory import tune_garbage_collection
 from bot.settings import load
 from tests.bench.children import tell_ready, watch_collections
 
@@ -41,7 +41,7 @@ async def main(folder: Path, settings: dict[str, str]) -> None:
     transactions = Transactions(folder)
     chosen = load(EASEL_DATA_DIR=folder / "data", EASEL_HTTP_PORT=0, **settings)
     async with run.running(chosen) as running:
-        settle_memory()
+        tune_garbage_collection()
         watch_collections(folder)
         telling = asyncio.create_task(transactions.tell())
         tell_ready(folder, f"http://127.0.0.1:{running.port}")

@@ -390,6 +390,15 @@ async def test_forty_jobs_of_four_people_keep_the_accounts_limits_and_take_turns
         assert all(person in order[:12] for person in ("bo", "cy", "di"))
 
 
+async def test_what_is_asked_for_by_hand_waits_for_no_burst_of_deliveries(
+    team: Team, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("core.engine.MAX_BURST", 40.0)
+    async with asyncio.timeout(20):
+        for number in range(3):
+            await team.gets(Action.DRAW, f"fox {number}")
+
+
 def test_the_place_in_line_is_shown(tmp_path: Path) -> None:
     async def story() -> Mapping[str, str]:
         async with team_on(SimulatorConfig(time_scale=0.1, seed=1), tmp_path / "line") as team:
@@ -404,6 +413,13 @@ def test_the_place_in_line_is_shown(tmp_path: Path) -> None:
     texts = asyncio.run(story())
     assert any("In line: number 7" in text or "In line: number 8" in text for text in texts.values())
     assert any("Working" in text for text in texts.values())
+
+
+async def test_a_synchronous_call_is_shown_at_work_not_in_line(tmp_path: Path) -> None:
+    async with team_on(SimulatorConfig(time_scale=0.1, seed=1), tmp_path / "sync") as team:
+        step, _ = await team.gets(Action.DRAW, "a castle --model qwen-image-2.0-pro")
+        (message,) = (one for one in team.chat.messages.values() if one.posts[0].job == step.id)
+        assert len([post for post in message.posts if "Working" in post.text]) > 3
 
 
 async def test_a_lost_synchronous_call_can_be_dropped_and_its_money_comes_back(team: Team) -> None:

@@ -645,3 +645,13 @@ async def test_a_connection_is_dropped_before_or_after_the_effect(http: httpx.As
         with pytest.raises(httpx.RemoteProtocolError):
             await http.post(T2I, json=t2i(), headers=ASYNC)
         assert len(simulator.account.tasks) == accepted
+
+
+async def test_it_stops_in_the_middle_of_a_synchronous_call(caplog: pytest.LogCaptureFixture) -> None:
+    async with serve(SimulatorConfig()) as running, httpx.AsyncClient(base_url=running.url, trust_env=False) as http:
+        waiting = asyncio.create_task(http.post(MM, json=mm("qwen-image-2.0"), headers=KEY))
+        while not running.account.tasks:
+            await asyncio.sleep(0.01)
+        await running.account.close()
+        await refused(await waiting, 500, "InternalError", "Internal server error!")
+    assert not [record for record in caplog.records if record.levelname == "ERROR"]

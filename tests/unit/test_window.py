@@ -40,27 +40,27 @@ def test_a_refusal_leaves_as_many_as_were_taken_beside_it() -> None:
     window = unnamed()
     for _ in range(4):
         window.accept()
-    window.refuse(beside=3)
+    window.refuse(running=3)
     assert window.size == 3
-    window.refuse(beside=0)
+    window.refuse(running=0)
     assert window.size == 1
 
 
 def test_a_refusal_beside_more_than_the_window_does_not_widen_it() -> None:
     window = unnamed()
-    window.refuse(beside=9)
+    window.refuse(running=9)
     assert window.size == FIRST
 
 
 def test_after_a_refusal_one_more_is_tried_now_and_then_and_ever_more_seldom() -> None:
     window = unnamed()
-    window.refuse(beside=2)
+    window.refuse(running=2)
     for _ in range(PROBE - 1):
         window.accept()
     assert window.size == 2
     window.accept()
     assert window.size == 3
-    window.refuse(beside=2)
+    window.refuse(running=2)
     for _ in range(2 * PROBE - 1):
         window.accept()
     assert window.size == 2
@@ -70,7 +70,7 @@ def test_after_a_refusal_one_more_is_tried_now_and_then_and_ever_more_seldom() -
 
 def test_what_was_named_comes_back_after_a_refusal() -> None:
     window = Window.of(replace(MODEL, running_limit=2))
-    window.refuse(beside=2)
+    window.refuse(running=2)
     assert window.size == 2
     for _ in range(10 * PROBE):
         window.accept()

@@ -66,8 +66,7 @@ class DashScope:
     async def submit(self, work: Work) -> Task | Outcome:
         """Send the work. Raises Retryable (certainly not taken), Uncertain, Refused or Misconfigured."""
         model = self._catalog.model(work.model)
-        live = {one.key: one.url for one in (*work.inputs, work.mask) if one and self._is_live(one) and one.url}
-        call = protocol.submit_call(work, model, live)
+        call = protocol.submit_call(work, model, self._live_links(work))
         turn = await self._pace(model).turn()
         reply = await self._send(call, SYNC_READ if model.sync else READ, work.tenant)
         if not model.sync:
@@ -86,12 +85,12 @@ class DashScope:
         Where the service tells the prompt, it must be this one's. Identical work is interchangeable, so any match
         is right. Raises Retryable when the list cannot be had.
         """
-        candidates = [one for one in await self._list(since, work.model) if one.id not in known]
-        for one in sorted(candidates, key=lambda listed: listed.created)[:FIND_DETAILS]:
-            reply = await self._ask(one.id)
+        candidates = [listed for listed in await self._list(since, work.model) if listed.id not in known]
+        for candidate in sorted(candidates, key=lambda listed: listed.created)[:FIND_DETAILS]:
+            reply = await self._ask(candidate.id)
             prompt = protocol.original_prompt(reply)
             if prompt is None or prompt == work.prompt:
-                return Task(id=one.id, request_id=reply.request_id)
+                return Task(id=candidate.id, request_id=reply.request_id)
         return None
 
     async def cancel(self, task: Task) -> bool:
@@ -134,15 +133,20 @@ class DashScope:
 
     async def _list(self, since: datetime, model: str | None) -> list[Listed]:
         """Every row of the window, oldest pages included."""
-        found: list[Listed] = []
+        listed: list[Listed] = []
         page, pages = 1, 1
         while page <= min(pages, LIST_WINDOW_PAGES):
             await self._watcher.pace.turn()
             call = protocol.list_call(since, self._clock.now().replace(microsecond=0), page, model)
             rows, pages = protocol.parse_list(await self._send(call, READ))
-            found += [row for row in rows if model is None or row.model == model]
+            listed += [row for row in rows if model is None or row.model == model]
             page += 1
-        return found
+        return listed
+
+    def _live_links(self, work: Work) -> dict[str, str]:
+        """Links to pictures of the work that the service can still fetch, by key."""
+        pictures = [*work.inputs, *filter(None, [work.mask])]
+        return {picture.key: picture.url for picture in pictures if picture.url and self._is_live(picture)}
 
     def _is_live(self, picture: Picture) -> bool:
         if picture.url is None or picture.url_expires is None:

@@ -5,7 +5,7 @@ Failed calls are never billed, says every vendor page; so an error here is charg
 
 from typing import Any
 
-from core.errors import Misconfigured, ProviderError, Refused, Retryable, Uncertain
+from core.errors import Misconfigured, ProviderError, Refused, Retryable
 
 REFUSED = {
     "DataInspectionFailed": "provider.moderation_input",
@@ -120,10 +120,3 @@ def _by_family(code: str, status: int, about: dict[str, Any]) -> ProviderError:
     if status in {401, 403}:
         return Misconfigured("provider.key", **about)
     return Refused("provider.parameter", **about)
-
-
-def unsure(error: ProviderError, status: int) -> ProviderError:
-    """A 5xx answer to a submit: the work may have been taken all the same, so it is not sent again blindly (F31)."""
-    if status >= 500 and isinstance(error, Retryable):
-        return Uncertain("provider.lost", charged="maybe", code=error.code, request_id=error.request_id)
-    return error
