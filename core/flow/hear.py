@@ -50,14 +50,21 @@ async def _may_be_for_us(tools: Tools, request: Request) -> bool:
     """Of what was only perhaps for us most is not: then nobody need be asked who it was."""
     if request.action is not Action.REACTED and (request.action is not Action.SAID or request.to_us):
         return True
-    return bool(await _look_again(tools, request, lambda: _is_about_ours(tools, request)))
+    if request.action is Action.SAID and await tools.store.is_ours(request.place):
+        return True
+    # Only what hangs from a message is certainly later than it: other words in a thread may be older than ours there.
+    return bool(await _look_again(tools, request, lambda: _answers_ours(tools, request)))
 
 
-async def _is_about_ours(tools: Tools, request: Request) -> bool:
-    """Is it about a message of ours, or said in a thread of ours?"""
+async def _answers_ours(tools: Tools, request: Request) -> bool:
+    """Is it about a message of ours, or does its thread hang from one?"""
     if (await aimed(tools, request)).target is not None:
         return True
-    return request.action is Action.SAID and await tools.store.is_ours(request.place)
+    place = request.place
+    if request.action is not Action.SAID or not place.thread:
+        return False
+    root = replace(request, message=place.thread, place=replace(place, thread=""), attachments=())
+    return (await aimed(tools, root)).target is not None
 
 
 async def _look_again(tools: Tools, request: Request, look: Callable[[], Awaitable[T]]) -> T:
