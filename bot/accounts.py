@@ -27,7 +27,9 @@ def check(settings: Settings, catalog: Catalog) -> None:
     for region in (settings.region, *settings.keys):
         if region not in catalog.regions:
             known = ", ".join(catalog.regions)
-            raise ConfigurationError("config.region", setting="EASEL_REGION", value=region, known=known)
+            raise ConfigurationError(
+                "config.region", setting="EASEL_REGION", value=region, known=known
+            )
     if not is_simulated(settings):
         accounts_of(settings, catalog)
 
@@ -37,7 +39,11 @@ def accounts_of(settings: Settings, catalog: Catalog) -> dict[str, Account]:
     if not settings.keys:
         raise ConfigurationError("config.key_missing", setting="DASHSCOPE_API_KEY")
     return {
-        region: Account(url=_url(settings, catalog, region), key=key.get_secret_value(), hosts=settings.result_hosts)
+        region: Account(
+            url=_url(settings, catalog, region),
+            key=key.get_secret_value(),
+            hosts=settings.result_hosts,
+        )
         for region, key in settings.keys.items()
     }
 

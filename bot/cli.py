@@ -1,4 +1,7 @@
-"""The command line (contract.md). Heavy modules are imported by the command that needs them: --help must be instant."""
+"""The command line (contract.md).
+
+Heavy modules are imported by the command that needs them: --help must be instant.
+"""
 
 import gc
 import json
@@ -33,7 +36,18 @@ FLAGS = {
 WANX_FLAGS = {
     "sketch": "The picture is a line drawing (sketch).",
 }
-FUNCTIONS = ("style", "restyle", "edit", "inpaint", "unwatermark", "expand", "upscale", "colorize", "sketch", "cartoon")
+FUNCTIONS = (
+    "style",
+    "restyle",
+    "edit",
+    "inpaint",
+    "unwatermark",
+    "expand",
+    "upscale",
+    "colorize",
+    "sketch",
+    "cartoon",
+)
 
 Command = Callable[..., Any]
 
@@ -49,10 +63,19 @@ def shows_pictures(command: Command) -> Command:
     return _with(
         command,
         [
-            click.option("--out", type=click.Path(path_type=Path), default=Path(), help="Folder for pictures."),
-            click.option("--json", "as_json", is_flag=True, help="Print one JSON object and nothing else."),
             click.option(
-                "--time-scale", type=click.FloatRange(min=0), help="Pace of the simulator; 1 is the real one."
+                "--out",
+                type=click.Path(path_type=Path),
+                default=Path(),
+                help="Folder for pictures.",
+            ),
+            click.option(
+                "--json", "as_json", is_flag=True, help="Print one JSON object and nothing else."
+            ),
+            click.option(
+                "--time-scale",
+                type=click.FloatRange(min=0),
+                help="Pace of the simulator; 1 is the real one.",
             ),
         ],
     )
@@ -61,22 +84,31 @@ def shows_pictures(command: Command) -> Command:
 def makes_pictures(command: Command) -> Command:
     """The options of product.md §2, handed to the grammar as they were typed."""
     short = {"n": "-n", "no": "--negative"}
-    values = [click.option(f"--{name}", *filter(None, [short.get(name)]), name, help=VALUES[name]) for name in VALUES]
+    values = [
+        click.option(f"--{name}", *filter(None, [short.get(name)]), name, help=VALUES[name])
+        for name in VALUES
+    ]
     flags = [click.option(f"--{name}", is_flag=True, help=text) for name, text in FLAGS.items()]
     return shows_pictures(_with(command, [*values, *flags]))
 
 
 def continues(command: Command) -> Command:
     """The option of commands that work on a picture."""
-    option = click.option("--from", "source", metavar="STEP", help="Continue from this step instead of the last.")
+    option = click.option(
+        "--from", "source", metavar="STEP", help="Continue from this step instead of the last."
+    )
     return _with(command, [option])
 
 
 def wanx_options(command: Command) -> Command:
     """What only the Wanx functions know."""
     values = [click.option(f"--{name}", help=text) for name, text in WANX_VALUES.items()]
-    flags = [click.option(f"--{name}", is_flag=True, help=text) for name, text in WANX_FLAGS.items()]
-    mask = click.option("--mask", help="A mask picture, or left, right, top, bottom, center (inpaint).")
+    flags = [
+        click.option(f"--{name}", is_flag=True, help=text) for name, text in WANX_FLAGS.items()
+    ]
+    mask = click.option(
+        "--mask", help="A mask picture, or left, right, top, bottom, center (inpaint)."
+    )
     return _with(command, [*values, *flags, mask])
 
 
@@ -165,7 +197,9 @@ def budget(**options: Any) -> None:
 @cli.command()
 @click.option("--port", type=click.IntRange(0, 65535), help="Port of the web room.")
 @click.option("--data", type=click.Path(path_type=Path), help="Data folder.")
-@click.option("--time-scale", type=click.FloatRange(min=0), help="Pace of the simulator; 1 is the real one.")
+@click.option(
+    "--time-scale", type=click.FloatRange(min=0), help="Pace of the simulator; 1 is the real one."
+)
 @click.option("--open", "open_browser", is_flag=True, help="Open it in the browser.")
 def demo(port: int | None, data: Path | None, time_scale: float | None, open_browser: bool) -> None:
     """The whole product in a web room on this machine; needs no account."""
@@ -176,11 +210,24 @@ def demo(port: int | None, data: Path | None, time_scale: float | None, open_bro
 
 @cli.command()
 @click.option("--port", type=click.IntRange(0, 65535), default=8090, show_default=True)
-@click.option("--time-scale", type=click.FloatRange(min=0), default=1.0, show_default=True, help="1 is the real pace.")
+@click.option(
+    "--time-scale",
+    type=click.FloatRange(min=0),
+    default=1.0,
+    show_default=True,
+    help="1 is the real pace.",
+)
 @click.option("--key", default="sk-simulator", show_default=True, help="The API key it accepts.")
-@click.option("--overflow", type=click.Choice(["queue", "refuse"]), default="queue", show_default=True)
+@click.option(
+    "--overflow", type=click.Choice(["queue", "refuse"]), default="queue", show_default=True
+)
 @click.option("--seed", type=int, help="Fixes the durations.")
-@click.option("--strict/--lenient", default=True, show_default=True, help="Enforce the vendor's limits, or not.")
+@click.option(
+    "--strict/--lenient",
+    default=True,
+    show_default=True,
+    help="Enforce the vendor's limits, or not.",
+)
 def simulate(**options: Any) -> None:
     """The DashScope simulator alone."""
     from bot.simulator.__main__ import run  # noqa: PLC0415
@@ -198,7 +245,9 @@ def models(as_json: bool) -> None:
 
 
 @cli.command()
-@click.option("--role", type=click.Choice(["all", "gateway", "worker"]), default="all", show_default=True)
+@click.option(
+    "--role", type=click.Choice(["all", "gateway", "worker"]), default="all", show_default=True
+)
 def run(role: str) -> None:
     """The bot: every platform whose settings are present."""
     from bot.run import run_bot  # noqa: PLC0415
@@ -208,9 +257,15 @@ def run(role: str) -> None:
 
 @cli.command("slack-manifest")
 @click.option("--socket", "by_socket", is_flag=True, help="For Socket Mode (the default).")
-@click.option("--http", "url", metavar="URL", help="For HTTP at this address, which Slack must reach.")
+@click.option(
+    "--http", "url", metavar="URL", help="For HTTP at this address, which Slack must reach."
+)
 @click.option("--many", is_flag=True, help="With --http: to be installed in many workspaces.")
-@click.option("--locale", type=click.Choice(["en", "zh-CN", "zh-TW", "id"]), help="Language of the descriptions.")
+@click.option(
+    "--locale",
+    type=click.Choice(["en", "zh-CN", "zh-TW", "id"]),
+    help="Language of the descriptions.",
+)
 def slack_manifest(by_socket: bool, url: str | None, many: bool, locale: str | None) -> None:
     """What to paste at api.slack.com/apps to make the app."""
     from bot.manifests import slack  # noqa: PLC0415
@@ -269,7 +324,7 @@ def main() -> None:
     except click.Abort:
         code = 130
     except ConfigurationError as error:
-        from core.messages import say  # noqa: PLC0415
+        from core.i18n import say  # noqa: PLC0415
 
         code = _complain(error.key, say(error.key, "en", **error.params), CONFIGURATION)
     sys.exit(code if isinstance(code, int) else OK)
@@ -281,7 +336,11 @@ def _wants_json() -> bool:
 
 def _complain(key: str, message: str, code: int) -> int:
     if _wants_json():
-        click.echo(json.dumps({"error": {"key": key, "message": message, "charged": "no"}}, ensure_ascii=False))
+        click.echo(
+            json.dumps(
+                {"error": {"key": key, "message": message, "charged": "no"}}, ensure_ascii=False
+            )
+        )
     else:
         click.echo(f"easel: {message}", err=True)
     return code

@@ -1,4 +1,7 @@
-"""``easel demo``: the bot, its database, a simulator of the service and the web room, on this machine, until Ctrl-C."""
+"""``easel demo``.
+
+The bot, its database, a simulator of the service and the web room, on this machine, until Ctrl-C.
+"""
 
 import asyncio
 import signal
@@ -15,19 +18,23 @@ from adapters.web.store import Room
 from bot import logs, settings, web, wiring
 from bot.memory import tune_garbage_collection
 from bot.simulator.server import SimulatorConfig
-from core.messages import say
-from core.pictures import intake
-from core.speech import Post, Tone
+from core.i18n import say
+from core.pictures import normalize
+from core.post import Post, Tone
 
 TIME_SCALE = 0.3
 PHOTOS = ("coffee.png", "chelsea.png", "rocket.jpg")
 
 
-def run(port: int | None, data: Path | None, time_scale: float | None, *, open_browser: bool) -> int:
+def run(
+    port: int | None, data: Path | None, time_scale: float | None, *, open_browser: bool
+) -> int:
     """Run until told to stop. Raises ConfigurationError naming the setting."""
     chosen = settings.load(**({"EASEL_DATA_DIR": data} if data else {}))
     logs.set_up(
-        chosen.log_format, "error" if chosen.log_level == "info" else chosen.log_level, settings.secrets(chosen)
+        chosen.log_format,
+        "error" if chosen.log_level == "info" else chosen.log_level,
+        settings.secrets(chosen),
     )
     scale = TIME_SCALE if time_scale is None else time_scale
     simulator = SimulatorConfig(time_scale=scale, folder=chosen.data_dir / "simulator")
@@ -36,7 +43,11 @@ def run(port: int | None, data: Path | None, time_scale: float | None, *, open_b
 
 
 async def _serve(
-    chosen: settings.Settings, listening: socket.socket, simulator: SimulatorConfig, *, open_browser: bool
+    chosen: settings.Settings,
+    listening: socket.socket,
+    simulator: SimulatorConfig,
+    *,
+    open_browser: bool,
 ) -> None:
     stop = asyncio.Event()
     for number in (signal.SIGINT, signal.SIGTERM):
@@ -53,7 +64,11 @@ async def _serve(
             tune_garbage_collection()
             hello = "demo.simulated" if easel.simulated else "demo.real"
             click.echo(
-                say(hello, chosen.locale) + "\n\n    " + f"{address}/room" + "\n\n" + say("demo.stop", chosen.locale)
+                say(hello, chosen.locale)
+                + "\n\n    "
+                + f"{address}/room"
+                + "\n\n"
+                + say("demo.stop", chosen.locale)
             )
             if open_browser:
                 await asyncio.to_thread(webbrowser.open, f"{address}/room")
@@ -65,14 +80,19 @@ async def furnish(room: Room, easel: wiring.Easel, locale: str) -> None:
     """A word of welcome, three photos to play with, and a gallery that two stars lead to."""
     tools = easel.tools
     await tools.store.save_settings(TENANT, {"channels": {"*": {"gallery": "gallery"}}})
-    hello = Post(tone=Tone.NOTE, title=say("room.welcome_title", locale), text=say("room.welcome", locale))
+    hello = Post(
+        tone=Tone.NOTE, title=say("room.welcome_title", locale), text=say("room.welcome", locale)
+    )
     await room.say("general", "", render.body(hello, []))
     shown = []
     for name in PHOTOS:
         data = (files("bot") / "photos" / name).read_bytes()
-        taken = await tools.pool.run(intake.take, data)
+        taken = await tools.pool.run(normalize.take, data)
         ref = await tools.blobs.keep(TENANT, taken.data)
         await room.keep_upload(ref, name, taken.width, taken.height, taken.media_type)
         shown.append(render.upload(await room.upload(ref)))
-    body = {**render.body(Post(tone=Tone.NOTE, text=say("room.photos", locale)), []), "pictures": shown}
+    body = {
+        **render.body(Post(tone=Tone.NOTE, text=say("room.photos", locale)), []),
+        "pictures": shown,
+    }
     await room.say("general", "", body)

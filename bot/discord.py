@@ -9,19 +9,19 @@ import aiohttp
 import structlog
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from adapters.discord.answers import Answers
 from adapters.discord.api import Api, DiscordError
 from adapters.discord.app import DiscordApp
+from adapters.discord.channels import Places
 from adapters.discord.chat import DiscordChat
 from adapters.discord.commands import sync
 from adapters.discord.decode import PLATFORM
 from adapters.discord.files import Files, session
 from adapters.discord.gateway import Gateway
 from adapters.discord.messages import Messages
-from adapters.discord.people import People
-from adapters.discord.pictures import Pictures
-from adapters.discord.places import Places
+from adapters.discord.responses import Answers
 from adapters.discord.store import DiscordStore
+from adapters.discord.uploads import Pictures
+from adapters.discord.users import People
 from adapters.web.health import Check
 from bot.folder import link_keys
 from bot.settings import Settings
@@ -82,8 +82,13 @@ async def open_discord(settings: Settings, engine: AsyncEngine) -> AsyncIterator
 
 
 @asynccontextmanager
-async def listening(there: Discord, easel: Easel, lost: asyncio.Event) -> AsyncIterator[Mapping[str, Check]]:
-    """The gateway. ``lost`` is set when Discord will not have us any more. How readiness asks whether we hear."""
+async def listening(
+    there: Discord, easel: Easel, lost: asyncio.Event
+) -> AsyncIterator[Mapping[str, Check]]:
+    """The gateway.
+
+    ``lost`` is set when Discord will not have us any more. How readiness asks whether we hear.
+    """
     chat = easel.tools.chats[PLATFORM]
     assert isinstance(chat, DiscordChat)  # noqa: S101  # made above
     assert there.settings.discord_bot_token is not None  # noqa: S101
@@ -109,7 +114,9 @@ async def _log_in(api: Api) -> None:
         except DiscordError as error:
             if error.status == 401:
                 setting = "DISCORD_BOT_TOKEN"
-                raise ConfigurationError("config.discord_bot_token", setting=setting, reason="401") from None
+                raise ConfigurationError(
+                    "config.discord_bot_token", setting=setting, reason="401"
+                ) from None
             log.warning("discord_unreachable", next_try_seconds=delay)
         else:
             return

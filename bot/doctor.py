@@ -1,4 +1,7 @@
-"""``easel doctor``: looks at settings, database, blobs and the service, and says what to do. Exit code 0 or 1."""
+"""``easel doctor``: looks at settings, database, blobs and the service, and says what to do.
+
+Exit code 0 or 1.
+"""
 
 import asyncio
 import json
@@ -18,7 +21,7 @@ from bot import accounts, settings, slack
 from bot.providers import http_client
 from core.catalog import Catalog
 from core.errors import EaselError
-from core.messages import say
+from core.i18n import say
 from core.providers.dashscope import catalog_text
 from core.storage import database
 from core.storage.blobs import open_blobs
@@ -64,7 +67,9 @@ async def _checked(
 
 
 async def _settings(chosen: settings.Settings) -> str:
-    strangers = [f"{name} (did you mean {nearest}?)" for name, nearest in settings.unknown_variables()]
+    strangers = [
+        f"{name} (did you mean {nearest}?)" for name, nearest in settings.unknown_variables()
+    ]
     return f"unknown: {', '.join(strangers)}" if strangers else f"data folder {chosen.data_dir}"
 
 
@@ -84,18 +89,26 @@ async def _slack(chosen: settings.Settings) -> list[dict[str, Any]]:
     try:
         slack.check(chosen)
     except EaselError as error:
-        return [{"name": "slack", "ok": False, "detail": say(error.key, chosen.locale, **error.params)}]
+        return [
+            {"name": "slack", "ok": False, "detail": say(error.key, chosen.locale, **error.params)}
+        ]
     found: list[checkup.Finding] = []
     async with session() as http:
         if chosen.slack_bot_token:
-            client = web_client(chosen.slack_api_url, http, chosen.slack_bot_token.get_secret_value())
+            client = web_client(
+                chosen.slack_api_url, http, chosen.slack_bot_token.get_secret_value()
+            )
             found += await checkup.bot(client, chosen.locale)
         if chosen.slack_app_token:
             client = web_client(chosen.slack_api_url, http)
-            found.append(await checkup.app(client, chosen.slack_app_token.get_secret_value(), chosen.locale))
+            found.append(
+                await checkup.app(client, chosen.slack_app_token.get_secret_value(), chosen.locale)
+            )
     if chosen.slack_client_id:
         address = f"{(chosen.public_url or '').rstrip('/')}/slack/install"
-        found.append(("slack install", True, say("doctor.slack_install", chosen.locale, url=address)))
+        found.append(
+            ("slack install", True, say("doctor.slack_install", chosen.locale, url=address))
+        )
     return [{"name": name, "ok": ok, "detail": detail} for name, ok, detail in found]
 
 
@@ -124,7 +137,9 @@ async def _service(chosen: settings.Settings) -> str:
     async with http_client() as client:
         for region, account in accounts.accounts_of(chosen, catalog).items():
             headers = {"Authorization": f"Bearer {account.key}"}
-            answer = await client.get(f"{account.url}/tasks/easel-doctor", headers=headers, timeout=10)
+            answer = await client.get(
+                f"{account.url}/tasks/easel-doctor", headers=headers, timeout=10
+            )
             found.append(f"{region} answers {answer.status_code}{_skew(answer)}")
             if answer.status_code in {401, 403}:
                 raise EaselError("provider.key")

@@ -14,7 +14,10 @@ from core.storage import database
 
 
 def link_keys(settings: Settings) -> list[str]:
-    """What links are signed with: the operator's own (several workers need the same), or one made at first start."""
+    """What links are signed with.
+
+    The operator's own (several workers need the same), or one made at first start.
+    """
     if settings.link_keys:
         return list(settings.link_keys.get_secret_value().split(","))
     path = settings.data_dir / "link.key"
@@ -25,8 +28,13 @@ def link_keys(settings: Settings) -> list[str]:
     return [path.read_text()]
 
 
-async def lock_folder(stack: AsyncExitStack, settings: Settings, waiting: Callable[[], None] | None) -> None:
-    """One worker a data folder on SQLite: its limits hold for one process only. Waits a minute for another to end."""
+async def lock_folder(
+    stack: AsyncExitStack, settings: Settings, waiting: Callable[[], None] | None
+) -> None:
+    """One worker a data folder on SQLite: its limits hold for one process only.
+
+    Waits a minute for another to end.
+    """
     folder = settings.data_dir
     try:
         folder.mkdir(parents=True, exist_ok=True, mode=0o700)
@@ -40,10 +48,15 @@ async def lock_folder(stack: AsyncExitStack, settings: Settings, waiting: Callab
                 waiting()
             await asyncio.to_thread(lock.acquire, timeout=60 if waiting else 0)
     except Timeout:
-        raise ConfigurationError("config.locked", setting="EASEL_DATA_DIR", folder=str(folder)) from None
+        raise ConfigurationError(
+            "config.locked", setting="EASEL_DATA_DIR", folder=str(folder)
+        ) from None
     except OSError as error:
         raise ConfigurationError(
-            "config.data_dir", setting="EASEL_DATA_DIR", folder=str(folder), reason=error.strerror or "error"
+            "config.data_dir",
+            setting="EASEL_DATA_DIR",
+            folder=str(folder),
+            reason=error.strerror or "error",
         ) from None
     stack.callback(lock.release)
 

@@ -9,7 +9,9 @@ from typing import Any, TextIO, cast
 
 from core.log import log
 
-SHAPES = re.compile(r"(?:Bearer\s+)?\b(?:sk|xox[abprs]|xapp|st)-[A-Za-z0-9_-]{6,}|(?<=://)[^/\s:@]+:[^/\s@]+(?=@)")
+SHAPES = re.compile(
+    r"(?:Bearer\s+)?\b(?:sk|xox[abprs]|xapp|st)-[A-Za-z0-9_-]{6,}|(?<=://)[^/\s:@]+:[^/\s@]+(?=@)"
+)
 STARS = "***"
 
 
@@ -40,7 +42,10 @@ class Redaction:
 
 
 class StandardError:
-    """Standard error as it is at the moment of writing. A job never breaks because its log cannot be written."""
+    """Standard error as it is at the moment of writing.
+
+    A job never breaks because its log cannot be written.
+    """
 
     def write(self, text: str) -> int:
         """Write, or let it be."""
@@ -55,7 +60,10 @@ class StandardError:
 
 
 def set_up(kind: str, level: str, secrets: Iterable[str]) -> None:
-    """Send our log and the libraries' to standard error. ``kind``: json, console or auto (a terminal or not)."""
+    """Send our log and the libraries' to standard error.
+
+    ``kind``: json, console or auto (a terminal or not).
+    """
     import structlog  # noqa: PLC0415  # slow to load
 
     as_json = kind == "json" or (kind == "auto" and not sys.stderr.isatty())
@@ -67,7 +75,11 @@ def set_up(kind: str, level: str, secrets: Iterable[str]) -> None:
         structlog.processors.format_exc_info,
         redaction,
     ]
-    last: Any = structlog.processors.JSONRenderer() if as_json else structlog.dev.ConsoleRenderer(colors=False)
+    last: Any = (
+        structlog.processors.JSONRenderer()
+        if as_json
+        else structlog.dev.ConsoleRenderer(colors=False)
+    )
     number = getattr(logging, level.upper())
     structlog.configure(
         processors=[*shared, last],
@@ -75,7 +87,8 @@ def set_up(kind: str, level: str, secrets: Iterable[str]) -> None:
         logger_factory=structlog.PrintLoggerFactory(cast("TextIO", StandardError())),
     )
     formatter = structlog.stdlib.ProcessorFormatter(
-        processors=[structlog.stdlib.ProcessorFormatter.remove_processors_meta, last], foreign_pre_chain=shared
+        processors=[structlog.stdlib.ProcessorFormatter.remove_processors_meta, last],
+        foreign_pre_chain=shared,
     )
     handler = logging.StreamHandler(StandardError())
     handler.setFormatter(formatter)

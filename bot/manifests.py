@@ -1,4 +1,7 @@
-"""``easel slack-manifest``, ``easel discord-invite``: how the app comes to exist on a platform, and to a server."""
+"""``easel slack-manifest``, ``easel discord-invite``.
+
+How the app comes to exist on a platform, and to a server.
+"""
 
 import json
 import re
@@ -25,7 +28,10 @@ def slack(url: str | None, *, many: bool, locale: str | None) -> str:
 
 
 def discord() -> str:
-    """The address that invites us. Raises ConfigurationError for a missing token, or one that is none."""
+    """The address that invites us.
+
+    Raises ConfigurationError for a missing token, or one that is none.
+    """
     token = settings.load().discord_bot_token
     if token is None:
         raise ConfigurationError("config.discord_no_token", setting="DISCORD_BOT_TOKEN")

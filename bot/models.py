@@ -15,7 +15,9 @@ def listing(*, as_json: bool) -> str:
     catalog = Catalog.load(catalog_text())
     if as_json:
         models = {name: _plain(dataclasses.asdict(model)) for name, model in catalog.models.items()}
-        return json.dumps({"models": models, "regions": _plain(_regions(catalog))}, ensure_ascii=False, indent=1)
+        return json.dumps(
+            {"models": models, "regions": _plain(_regions(catalog))}, ensure_ascii=False, indent=1
+        )
     ordered = sorted(catalog.models.values(), key=lambda model: (model.rank, model.id))
     return "\n".join(_line(model) for model in ordered)
 
@@ -25,7 +27,9 @@ def _regions(catalog: Catalog) -> dict[str, Any]:
 
 
 def _line(model: Model) -> str:
-    actions = ", ".join(sorted({"wanx" if action.is_wanx else action.value for action in model.actions}))
+    actions = ", ".join(
+        sorted({"wanx" if action.is_wanx else action.value for action in model.actions})
+    )
     price = model.prices.get("beijing")
     cost = f"¥{price}" if price is not None else "price unconfirmed"
     size = "" if model.size.kind == "none" else f" · {described(model.size)}"

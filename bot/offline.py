@@ -1,4 +1,7 @@
-"""What needs no engine: the store and the pictures as they lie, for a command that is answered at once."""
+"""What needs no engine.
+
+The store and the pictures as they lie, for a command that is answered at once.
+"""
 
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
@@ -9,7 +12,7 @@ from bot.clock import WallClock
 from bot.folder import link_keys
 from bot.settings import Settings
 from core.catalog import Catalog
-from core.flow.tools import Tools
+from core.flow.context import Tools
 from core.pictures.pool import Pool
 from core.ports import Blobs, Chat
 from core.providers.dashscope import catalog_text
@@ -17,8 +20,8 @@ from core.signed_links import Links
 from core.storage import database
 from core.storage.blobs import open_blobs
 from core.storage.blocking import BlockingEngine
+from core.storage.reactions import Together
 from core.storage.store import Store
-from core.storage.together import Together
 from core.types import Request
 
 if TYPE_CHECKING:
@@ -38,8 +41,13 @@ class NoJobs:
 
 
 @asynccontextmanager
-async def open_tools(settings: Settings, chats: Callable[[Blobs], Mapping[str, Chat]]) -> AsyncIterator[Tools | None]:
-    """Tools without providers; None when the database is not up to date. Raises ConfigurationError."""
+async def open_tools(
+    settings: Settings, chats: Callable[[Blobs], Mapping[str, Chat]]
+) -> AsyncIterator[Tools | None]:
+    """Tools without providers; None when the database is not up to date.
+
+    Raises ConfigurationError.
+    """
     catalog = Catalog.load(catalog_text())
     accounts.check(settings, catalog)
     async with AsyncExitStack() as stack:

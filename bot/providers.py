@@ -7,7 +7,7 @@ import httpx
 
 from bot.accounts import Account, accounts_of, check, is_simulated
 from bot.settings import Settings
-from bot.simulator.account import SimulatorConfig
+from bot.simulator.tasks import SimulatorConfig
 from core.catalog import Catalog
 from core.ports import Blobs, Clock, Provider
 from core.providers.dashscope.client import DashScope
@@ -56,5 +56,8 @@ async def find_accounts(
 
 
 def http_client() -> httpx.AsyncClient:
-    """The one client for the service and its results: no redirects, nothing from the environment, HTTP/1.1."""
+    """The one client for the service and its results.
+
+    No redirects, nothing from the environment, HTTP/1.1.
+    """
     return httpx.AsyncClient(follow_redirects=False, trust_env=False, http2=False)

@@ -1,4 +1,7 @@
-"""``easel prune``: remove the records of jobs that have lived long enough, as a running bot does by itself."""
+"""``easel prune``.
+
+Remove the records of jobs that have lived long enough, as a running bot does by itself.
+"""
 
 import asyncio
 from datetime import UTC, datetime
@@ -6,7 +9,7 @@ from datetime import UTC, datetime
 import click
 
 from bot import settings
-from core.messages import say
+from core.i18n import say
 from core.storage import database
 from core.storage.retention import RECORDS_LIFE, Retention
 

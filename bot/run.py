@@ -15,7 +15,7 @@ from bot import discord, logs, settings, slack, web, wiring
 from bot.memory import tune_garbage_collection
 from bot.simulator.server import SimulatorConfig
 from core.errors import ConfigurationError
-from core.messages import say
+from core.i18n import say
 from core.ports import Blobs, Chat
 from core.storage import database
 
@@ -42,7 +42,11 @@ async def _run(chosen: settings.Settings, *, listens: bool) -> int:
         if bot.easel.simulated:
             log.warning("simulator", meaning=say("terminal.simulator", chosen.locale))
         tune_garbage_collection()
-        log.info("ready", platforms=[name for name in bot.easel.tools.chats if name != "terminal"], address=bot.address)
+        log.info(
+            "ready",
+            platforms=[name for name in bot.easel.tools.chats if name != "terminal"],
+            address=bot.address,
+        )
         waiting = [asyncio.create_task(event.wait()) for event in (stop, bot.lost)]
         await asyncio.wait(waiting, return_when=asyncio.FIRST_COMPLETED)
         for task in waiting:
@@ -71,16 +75,25 @@ async def running(
     async with AsyncExitStack() as stack:
         stack.callback(port.close)
         engine = await stack.enter_async_context(wiring.open_database(chosen))
-        at_slack = await stack.enter_async_context(slack.open_slack(chosen, engine)) if chosen.has_slack else None
+        at_slack = (
+            await stack.enter_async_context(slack.open_slack(chosen, engine))
+            if chosen.has_slack
+            else None
+        )
         at_discord = (
-            await stack.enter_async_context(discord.open_discord(chosen, engine)) if chosen.has_discord else None
+            await stack.enter_async_context(discord.open_discord(chosen, engine))
+            if chosen.has_discord
+            else None
         )
         platforms = {"slack": at_slack, "discord": at_discord}
         opened = {name: platform for name, platform in platforms.items() if platform is not None}
 
         def chats(blobs: Blobs) -> dict[str, Chat]:
             terminal = TerminalChat(blobs, chosen.locale, quiet=True)
-            return {"terminal": terminal, **{name: platform.chat(blobs) for name, platform in opened.items()}}
+            return {
+                "terminal": terminal,
+                **{name: platform.chat(blobs) for name, platform in opened.items()},
+            }
 
         async def prepare() -> None:
             for platform in opened.values():

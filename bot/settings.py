@@ -1,4 +1,7 @@
-"""Settings: environment, ``.env``, or ``NAME_FILE`` for a secret in a file (contract.md). Mistakes name the setting."""
+"""Settings: environment, ``.env``, or ``NAME_FILE`` for a secret in a file (contract.md).
+
+Mistakes name the setting.
+"""
 
 import difflib
 import os
@@ -7,7 +10,15 @@ from pathlib import Path
 from typing import Any
 
 from dotenv import dotenv_values
-from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, ValidationInfo, field_validator
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    SecretStr,
+    ValidationError,
+    ValidationInfo,
+    field_validator,
+)
 from pydantic.fields import FieldInfo
 
 from core.errors import ConfigurationError
@@ -47,7 +58,9 @@ class Settings(BaseModel):
     public_url: str | None = _named("EASEL_PUBLIC_URL")
     http_host: str = _named("EASEL_HTTP_HOST", "127.0.0.1")
     http_port: int = Field(default=8080, validation_alias="EASEL_HTTP_PORT", ge=0, le=65535)
-    metrics_port: int | None = Field(default=None, validation_alias="EASEL_METRICS_PORT", ge=0, le=65535)
+    metrics_port: int | None = Field(
+        default=None, validation_alias="EASEL_METRICS_PORT", ge=0, le=65535
+    )
     link_keys: SecretStr | None = _named("EASEL_LINK_KEYS")
     locale: str = _named("EASEL_LOCALE", "en")
     log_format: str = _named("EASEL_LOG_FORMAT", "auto")
@@ -70,7 +83,11 @@ class Settings(BaseModel):
     @field_validator("result_hosts", "slack_file_hosts", "discord_cdn_hosts", mode="before")
     @classmethod
     def _split(cls, value: Any) -> Any:
-        return tuple(filter(None, (one.strip() for one in value.split(",")))) if isinstance(value, str) else value
+        return (
+            tuple(filter(None, (one.strip() for one in value.split(","))))
+            if isinstance(value, str)
+            else value
+        )
 
     @field_validator(
         "dashscope_api_key",
@@ -88,7 +105,12 @@ class Settings(BaseModel):
             return None
         text = value.get_secret_value()
         begins = BEGINS.get(info.field_name or "", ("",))
-        if not text.isascii() or not text.isprintable() or " " in text or not text.startswith(begins):
+        if (
+            not text.isascii()
+            or not text.isprintable()
+            or " " in text
+            or not text.startswith(begins)
+        ):
             raise ValueError(f"{' / '.join(begins)}…".lstrip("…") or "ASCII")
         return value
 
@@ -116,12 +138,22 @@ class Settings(BaseModel):
     def keys(self) -> Mapping[str, SecretStr]:
         """The API key of each region that has one, the chosen region first."""
         first = {self.region: self.dashscope_api_key} if self.dashscope_api_key else {}
-        return {**first, **{name: key for name, key in self.region_keys.items() if name not in first}}
+        return {
+            **first,
+            **{name: key for name, key in self.region_keys.items() if name not in first},
+        }
 
     @property
     def has_slack(self) -> bool:
         """Is anything of Slack set?"""
-        return any((self.slack_bot_token, self.slack_app_token, self.slack_signing_secret, self.slack_client_id))
+        return any(
+            (
+                self.slack_bot_token,
+                self.slack_app_token,
+                self.slack_signing_secret,
+                self.slack_client_id,
+            )
+        )
 
     @property
     def has_discord(self) -> bool:
@@ -164,7 +196,11 @@ def load(**overrides: Any) -> Settings:
 def _secret_files() -> dict[str, str]:
     """``NAME_FILE`` points at a file whose content is the value of NAME, as container images do it."""
     names = [_variable(field, name) for name, field in Settings.model_fields.items()]
-    return {name: _read(f"{name}_FILE", os.environ[f"{name}_FILE"]) for name in names if f"{name}_FILE" in os.environ}
+    return {
+        name: _read(f"{name}_FILE", os.environ[f"{name}_FILE"])
+        for name in names
+        if f"{name}_FILE" in os.environ
+    }
 
 
 def _region_keys() -> dict[str, SecretStr]:
@@ -183,7 +219,9 @@ def unknown_variables() -> list[tuple[str, str]]:
     """Each ``EASEL_*`` variable we do not know, with the nearest name we do."""
     known = [_variable(field, name) for name, field in Settings.model_fields.items()]
     known += [f"{name}_FILE" for name in known]
-    strangers = sorted(name for name in os.environ if name.startswith("EASEL_") and name not in known)
+    strangers = sorted(
+        name for name in os.environ if name.startswith("EASEL_") and name not in known
+    )
     return [(name, difflib.get_close_matches(name, known, n=1, cutoff=0)[0]) for name in strangers]
 
 
@@ -197,4 +235,7 @@ def secrets(settings: Settings) -> list[str]:
         settings.slack_signing_secret,
         settings.slack_client_secret,
     )
-    return [*(key.get_secret_value() for key in (*settings.keys.values(), *filter(None, platforms))), *ours]
+    return [
+        *(key.get_secret_value() for key in (*settings.keys.values(), *filter(None, platforms))),
+        *ours,
+    ]

@@ -24,10 +24,10 @@ from adapters.slack.decode import PLATFORM, workspace_of
 from adapters.slack.files import Files
 from adapters.slack.guard import SlackGuard, callbacks, install_routes
 from adapters.slack.manifest import SCOPES
-from adapters.slack.people import People
 from adapters.slack.socket import Socket
 from adapters.slack.store import SlackStore
 from adapters.slack.tokens import Installed, OneToken, Us
+from adapters.slack.users import People
 from adapters.web.health import Check
 from bot.settings import Settings
 from bot.wiring import Easel
@@ -80,7 +80,9 @@ async def open_slack(settings: Settings, engine: AsyncEngine) -> AsyncIterator[S
         client = web_client(settings.slack_api_url, http)
         tokens: OneToken | Installed
         if settings.slack_bot_token:
-            tokens = OneToken(await _who_we_are(client, settings.slack_bot_token.get_secret_value()))
+            tokens = OneToken(
+                await _who_we_are(client, settings.slack_bot_token.get_secret_value())
+            )
         else:
             assert settings.slack_client_id is not None  # noqa: S101  # check() saw to it
             assert settings.slack_client_secret is not None  # noqa: S101
@@ -128,7 +130,10 @@ async def listening(slack: Slack, easel: Easel, lost: asyncio.Event) -> AsyncIte
 
 def check(settings: Settings) -> None:
     """Every way in needs a way out, and the other way round. Raises ConfigurationError."""
-    pair = {"SLACK_CLIENT_ID": settings.slack_client_id, "SLACK_CLIENT_SECRET": settings.slack_client_secret}
+    pair = {
+        "SLACK_CLIENT_ID": settings.slack_client_id,
+        "SLACK_CLIENT_SECRET": settings.slack_client_secret,
+    }
     if any(pair.values()):
         if settings.slack_bot_token:
             raise ConfigurationError("config.slack_either", setting="SLACK_BOT_TOKEN")
@@ -153,7 +158,9 @@ async def _who_we_are(client: AsyncWebClient, token: str) -> Us:
         except SlackApiError as error:
             reason = reason_of(error)[0]
             if reason not in PASSING:
-                raise ConfigurationError("config.slack_bot_token", setting="SLACK_BOT_TOKEN", reason=reason) from None
+                raise ConfigurationError(
+                    "config.slack_bot_token", setting="SLACK_BOT_TOKEN", reason=reason
+                ) from None
         except (aiohttp.ClientError, TimeoutError, OSError) as error:
             reason = type(error).__name__
         log.warning("slack_unreachable", reason=reason, next_try_seconds=delay)

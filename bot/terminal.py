@@ -1,4 +1,7 @@
-"""Runs one terminal command: settings, the request, the exit code. Only what makes pictures starts the engine."""
+"""Runs one terminal command: settings, the request, the exit code.
+
+Only what makes pictures starts the engine.
+"""
 
 import asyncio
 import gc
@@ -21,9 +24,9 @@ from bot import logs, settings
 from bot.accounts import is_simulated
 from bot.folder import is_taken, lock_folder
 from bot.offline import NoJobs, open_tools
-from core.flow.tools import Tools
+from core.flow.context import Tools
+from core.i18n import say
 from core.log import log
-from core.messages import say
 from core.ports import Blobs
 from core.service import Service
 from core.types import Action, Request
@@ -32,7 +35,9 @@ TIME_SCALE = 0.2
 """Of the simulator, for somebody who waits at a prompt."""
 OWN = ("out", "as_json", "time_scale", "source", "mask")
 READING = frozenset({Action.HISTORY, Action.COMPARE, Action.SHOW, Action.INFO, Action.USAGE})
-WRITING = frozenset({Action.UNDO, Action.REDO, Action.PICK, Action.BUDGET, Action.CANCEL, Action.DROP})
+WRITING = frozenset(
+    {Action.UNDO, Action.REDO, Action.PICK, Action.BUDGET, Action.CANCEL, Action.DROP}
+)
 INTERRUPTED = 130
 
 
@@ -41,7 +46,11 @@ def run_words(action: str, words: Sequence[str], options: Mapping[str, Any]) -> 
     text, pictures = split_words(words)
     mask = options.get("mask")
     is_file = isinstance(mask, str) and Path(mask).suffix != ""
-    given = {name: _typed(value) for name, value in options.items() if name not in OWN and value not in {None, False}}
+    given = {
+        name: _typed(value)
+        for name, value in options.items()
+        if name not in OWN and value not in {None, False}
+    }
     if mask is not None and not is_file:
         given["mask"] = mask
     line = Line(
@@ -56,14 +65,22 @@ def run_words(action: str, words: Sequence[str], options: Mapping[str, Any]) -> 
     return run(line, options)
 
 
-def run_answered(action: str, what: str, options: Mapping[str, Any], given: Mapping[str, str] | None = None) -> int:
+def run_answered(
+    action: str, what: str, options: Mapping[str, Any], given: Mapping[str, str] | None = None
+) -> int:
     """undo, redo, history and the like."""
     index = None
     if action == "pick":
         if not (what.isascii() and what.isdecimal() and 1 <= int(what[:4]) <= 6):
             raise click.UsageError("NUMBER is 1 to 6.")
         index, what = int(what) - 1, ""
-    line = Line(action=Action(action), target=what or None, index=index, given=given or {}, out=options["out"])
+    line = Line(
+        action=Action(action),
+        target=what or None,
+        index=index,
+        given=given or {},
+        out=options["out"],
+    )
     return run(line, options)
 
 
@@ -117,7 +134,9 @@ async def _run(line: Line, options: Mapping[str, Any]) -> int:
     prompt = Prompt(chosen, as_json=as_json)
     for name, nearest in settings.unknown_variables():
         prompt.tell("config.unknown", setting=name, nearest=nearest)
-    request = decode.request(line, key=uuid.uuid4().hex, user=getpass.getuser(), locale=chosen.locale)
+    request = decode.request(
+        line, key=uuid.uuid4().hex, user=getpass.getuser(), locale=chosen.locale
+    )
     report = await _at_once(prompt, request) if line.action in READING | WRITING else None
     if report is None:
         report = await _with_engine(prompt, request, options["time_scale"])
@@ -125,7 +144,10 @@ async def _run(line: Line, options: Mapping[str, Any]) -> int:
 
 
 async def _at_once(prompt: Prompt, request: Request) -> Report | None:
-    """The answer; None when the engine is needed: for jobs of an earlier command, or a database not up to date."""
+    """The answer; None when the engine is needed.
+
+    For jobs of an earlier command, or a database not up to date.
+    """
     reads = request.action in READING or (request.action is Action.BUDGET and not request.given)
     async with AsyncExitStack() as stack:
         if not reads:
@@ -143,7 +165,7 @@ async def _with_engine(prompt: Prompt, request: Request, time_scale: float | Non
     """Jobs of an earlier command go on beside it, and are waited for."""
     # A second of processor time, which most commands need not spend.
     from bot import wiring  # noqa: PLC0415
-    from bot.simulator.account import SimulatorConfig  # noqa: PLC0415
+    from bot.simulator.tasks import SimulatorConfig  # noqa: PLC0415
 
     log.set_up()
     if is_simulated(prompt.settings) and request.action.makes_pictures:

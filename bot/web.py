@@ -19,7 +19,10 @@ from core.errors import ConfigurationError
 
 
 def listen(settings: Settings, port: int | None = None) -> socket.socket:
-    """The port asked for; when nobody asked and the usual one is taken, any free one. Raises ConfigurationError."""
+    """The port asked for; when nobody asked and the usual one is taken, any free one.
+
+    Raises ConfigurationError.
+    """
     wanted = settings.http_port if port is None else port
     try:
         return bind(settings.http_host, wanted)
@@ -28,7 +31,9 @@ def listen(settings: Settings, port: int | None = None) -> socket.socket:
             return bind(settings.http_host, 0)
         setting = "EASEL_HTTP_PORT" if port is None else "--port"
         reason = error.strerror or "error"
-        raise ConfigurationError("config.port", setting=setting, port=wanted, reason=reason) from None
+        raise ConfigurationError(
+            "config.port", setting=setting, port=wanted, reason=reason
+        ) from None
 
 
 def address_of(settings: Settings, listening: socket.socket) -> str:
@@ -56,13 +61,20 @@ async def open_web(
     platforms: Sequence[Route] = (),
     checks: Mapping[str, Check] | None = None,
 ) -> AsyncIterator[None]:
-    """Painter, picture pages and health; the room where there is one; metrics on their own port if so set.
+    """Painter, picture pages and health; the room where there is one.
+
+    Metrics on their own port if so set.
 
     ``platforms``: paths at which chat platforms deliver; ``checks``: whether they can.
     """
     checks = {**(checks or {}), **({"room": room.last_change} if room else {})}
     health = Health(easel.tools, checks)
-    routes = [*health.routes(), *Painter(easel.service, easel.tools).routes(), *Pages(easel.tools).routes(), *platforms]
+    routes = [
+        *health.routes(),
+        *Painter(easel.service, easel.tools).routes(),
+        *Pages(easel.tools).routes(),
+        *platforms,
+    ]
     if room is not None:
         routes += [*room_pages(), *RoomApi(room, easel.service, easel.tools).routes()]
     async with AsyncExitStack() as stack:
@@ -71,8 +83,12 @@ async def open_web(
         if settings.metrics_port is not None:
             routes = [one for one in routes if one.path != "/metrics"]
             private = bind(settings.http_host, settings.metrics_port)
-            await stack.enter_async_context(serving(create_app(health.metrics_routes(), []), private))
-        await stack.enter_async_context(serving(create_app(routes, hosts_of(settings, listening)), listening))
+            await stack.enter_async_context(
+                serving(create_app(health.metrics_routes(), []), private)
+            )
+        await stack.enter_async_context(
+            serving(create_app(routes, hosts_of(settings, listening)), listening)
+        )
         if room is not None:
             stack.callback(room.let_go)
         yield

@@ -1,4 +1,7 @@
-"""Puts the core together. What is built beside it: accounts, web, slack, discord. Read it top to bottom."""
+"""Puts the core together.
+
+What is built beside it: accounts, web, slack, discord. Read it top to bottom.
+"""
 
 import asyncio
 import signal
@@ -15,10 +18,10 @@ from bot.clock import WallClock
 from bot.folder import link_keys, lock_folder
 from bot.providers import open_providers
 from bot.settings import Settings
-from bot.simulator.account import SimulatorConfig
+from bot.simulator.tasks import SimulatorConfig
 from core.catalog import Catalog
 from core.engine import Engine
-from core.flow.tools import Tools
+from core.flow.context import Tools
 from core.pictures.pool import Pool
 from core.ports import Blobs, Chat, Clock
 from core.providers.dashscope import catalog_text
@@ -28,10 +31,10 @@ from core.storage import database
 from core.storage.blobs import open_blobs
 from core.storage.claims import Claims
 from core.storage.inbox import Inbox
+from core.storage.reactions import Together
 from core.storage.retention import Retention
+from core.storage.shielding import all_ended
 from core.storage.store import Store
-from core.storage.together import Together
-from core.storage.whole import all_ended
 from core.storage.workers import Workers
 
 THREADS = 4
@@ -64,10 +67,12 @@ async def open_easel(
     prepare: Callable[[], Awaitable[None]] | None = None,
     engine: AsyncEngine | None = None,
 ) -> AsyncIterator[Easel]:
-    """Start everything and stop it again. ``waiting`` is called when another process has the data folder.
+    """Start everything and stop it again.
 
-    ``prepare`` is awaited once the folder is ours and the database up to date, before any job goes on. ``engine``: a
-    pool of connections others share.
+    ``waiting`` is called when another process has the data folder.
+
+    ``prepare`` is awaited once the folder is ours and the database up to date, before any job goes
+    on. ``engine``: a pool of connections others share.
 
     Raises ConfigurationError naming the setting.
     """
@@ -101,12 +106,20 @@ async def open_easel(
         inbox = Inbox(database.open_sync(inbox_url(settings)), worker, tools.chats)
         stack.push_async_callback(inbox.close)
         await inbox.prepare()
-        workers = None if database.is_sqlite(settings.database) else Workers(settings.database, worker, tools.chats)
+        workers = (
+            None
+            if database.is_sqlite(settings.database)
+            else Workers(settings.database, worker, tools.chats)
+        )
         claims = Claims(engine, worker, tools.chats)
-        jobs = Engine(tools, claims, inbox, Retention(engine), worker, workers, lost=stop_this_process)
+        jobs = Engine(
+            tools, claims, inbox, Retention(engine), worker, workers, lost=stop_this_process
+        )
         await jobs.start()
         stack.push_async_callback(jobs.stop)
-        yield Easel(service=Service(tools, jobs), tools=tools, engine=jobs, simulated=is_simulated(settings))
+        yield Easel(
+            service=Service(tools, jobs), tools=tools, engine=jobs, simulated=is_simulated(settings)
+        )
 
 
 @asynccontextmanager
@@ -121,7 +134,10 @@ async def open_database(settings: Settings) -> AsyncIterator[AsyncEngine]:
 
 
 def worker_name(settings: Settings) -> str:
-    """On SQLite there is one worker, which goes on with its own work; elsewhere each process is a new one."""
+    """On SQLite there is one worker, which goes on with its own work.
+
+    Elsewhere each process is a new one.
+    """
     return "local" if database.is_sqlite(settings.database) else uuid4().hex
 
 

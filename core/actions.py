@@ -1,4 +1,7 @@
-"""Buttons and reactions: their ids and emoji ↔ what they mean. A button's id says all, so it works for ever."""
+"""Buttons and reactions: their ids and emoji ↔ what they mean.
+
+A button's id says all, so it works for ever.
+"""
 
 import re
 from collections.abc import Mapping
@@ -6,7 +9,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from core.errors import Rejected
-from core.speech import ButtonKind
+from core.post import ButtonKind
 from core.types import Action
 
 VERSION = "e1"
@@ -32,7 +35,10 @@ class ReactionKind(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Reaction:
-    """A reaction understood; ``index`` is the picture voted for, from 0, or tells two emoji of one meaning apart."""
+    """A reaction understood.
+
+    ``index`` is the picture voted for, from 0, or tells two emoji of one meaning apart.
+    """
 
     kind: ReactionKind
     index: int = 0
@@ -156,13 +162,15 @@ def decode(text: str) -> tuple[ButtonKind, str, int]:
 def reaction(emoji: str, custom: Mapping[str, str] | None = None) -> Reaction | None:
     """What a reaction means, None for one that means nothing to us.
 
-    ``custom`` is the workspace's own map, emoji → ReactionKind; any other word there, such as "none", switches an
-    emoji off.
+    ``custom`` is the workspace's own map, emoji → ReactionKind; any other word there, such as
+    "none", switches an emoji off.
     """
     base = _base(emoji)
     chosen = {_base(own): kind for own, kind in (custom or {}).items()}
     if base in chosen:
-        return Reaction(kind=ReactionKind(chosen[base])) if chosen[base] in set(ReactionKind) else None
+        return (
+            Reaction(kind=ReactionKind(chosen[base])) if chosen[base] in set(ReactionKind) else None
+        )
     if len(base) == 2 and base[1] == "\u20e3" and base[0] in "123456":
         return Reaction(kind=ReactionKind.VOTE, index=int(base[0]) - 1)
     return Reaction(kind=MEANINGS[base], index=int(base == HEART)) if base in MEANINGS else None

@@ -51,21 +51,32 @@ def caps(settings: Mapping[str, object]) -> Caps:
     given = settings.get("budgets")
     if not isinstance(given, Mapping):
         return Caps()
-    return Caps(**{name: amount(str(given[name])) for name in Caps.__dataclass_fields__ if given.get(name)})
+    return Caps(
+        **{name: amount(str(given[name])) for name in Caps.__dataclass_fields__ if given.get(name)}
+    )
 
 
 def changed(settings: Mapping[str, Any], given: Mapping[str, str]) -> dict[str, Any]:
-    """The settings with the limits given, by the names of Caps; an empty one or "-" is taken away. Raises Rejected."""
+    """The settings with the limits given, by the names of Caps; an empty one or "-" is taken away.
+
+    Raises Rejected.
+    """
     wanted = {name: value.strip() for name, value in given.items() if name in NAMES}
     for value in wanted.values():
         if value not in NONE:
             amount(value)
     kept = {**settings.get("budgets", {}), **wanted}
-    return {**settings, "budgets": {name: value for name, value in kept.items() if value not in NONE}}
+    return {
+        **settings,
+        "budgets": {name: value for name, value in kept.items() if value not in NONE},
+    }
 
 
 def amount(text: str) -> Decimal:
-    """A budget as a person writes it: ``12.50``. Raises Rejected for anything but a plain amount ≥ 0."""
+    """A budget as a person writes it: ``12.50``.
+
+    Raises Rejected for anything but a plain amount ≥ 0.
+    """
     try:
         value = Decimal(text)
     except InvalidOperation:

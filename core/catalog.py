@@ -1,4 +1,7 @@
-"""All models as data, and what follows from them: which model a request goes to, its size, its price. Pure."""
+"""All models as data, and what follows from them.
+
+Which model a request goes to, its size, its price. Pure.
+"""
 
 import difflib
 import math
@@ -12,11 +15,13 @@ from core.errors import Rejected
 from core.types import CURRENCY, Action, Money, Options, PictureLimits, Size
 
 EDIT_AREA = 1024 * 1024
-"""A smaller input is brought up to this area in pixels: what the service itself would choose (sheet §2.2)."""
+"""A smaller input is brought up to this area in pixels: what the service itself would choose (sheet
+§2.2)."""
 EXPAND_FACTOR = 1.5
 """All four sides, when a person names none."""
 UPSCALE_FACTOR = 2
-"""Times, when a person names none: the service's own default, 1, would enlarge nothing and still be billed."""
+"""Times, when a person names none: the service's own default, 1, would enlarge nothing and still be
+billed."""
 PROMPT_OPTIONAL = frozenset({Action.UNWATERMARK, Action.UPSCALE, Action.COLORIZE, Action.INPAINT})
 SIDES = ("top", "bottom", "left", "right")
 ONLY_FOR: Mapping[str, frozenset[Action]] = {
@@ -30,7 +35,10 @@ ONLY_FOR: Mapping[str, frozenset[Action]] = {
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SizeRule:
-    """``kind``: "none" (no size parameter), "list", "area" or "sides"; min and max in pixels of area or side."""
+    """``kind``: "none" (no size parameter), "list", "area" or "sides".
+
+    Min and max in pixels of area or side.
+    """
 
     kind: str
     sizes: tuple[Size, ...] = ()
@@ -51,7 +59,10 @@ class SubmitLimit:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Model:
-    """One model. ``running_limit`` None: unlimited or unknown. ``prompt_extend`` None: no such parameter."""
+    """One model.
+
+    ``running_limit`` None: unlimited or unknown. ``prompt_extend`` None: no such parameter.
+    """
 
     id: str
     source: str
@@ -83,7 +94,10 @@ class Model:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Region:
-    """Where an account lives: base address up to and including /api/v1, "" where only a workspace has one."""
+    """Where an account lives.
+
+    Base address up to and including /api/v1, "" where only a workspace has one.
+    """
 
     name: str
     url: str
@@ -108,18 +122,28 @@ class Catalog:
     def load(cls, text: str) -> "Catalog":
         """Read models.toml. Raises KeyError or ValueError for a mistake in it."""
         data = tomllib.loads(text)
-        regions = {name: Region(name=name, url=table["url"]) for name, table in data["regions"].items()}
-        return cls(models={name: _model(name, data["models"]) for name in data["models"]}, regions=regions)
+        regions = {
+            name: Region(name=name, url=table["url"]) for name, table in data["regions"].items()
+        }
+        return cls(
+            models={name: _model(name, data["models"]) for name in data["models"]}, regions=regions
+        )
 
     def model(self, name: str, action: Action | None = None) -> Model:
         """Raises Rejected with the nearest name and all that there are, for the action if one is given."""
         if name not in self.models:
-            allowed = sorted(one.id for one in self.models.values() if action is None or action in one.actions)
+            allowed = sorted(
+                one.id for one in self.models.values() if action is None or action in one.actions
+            )
             nearest = difflib.get_close_matches(name, allowed, n=1, cutoff=0)[0]
-            raise Rejected("catalog.model_unknown", model=name[:60], nearest=nearest, allowed=allowed)
+            raise Rejected(
+                "catalog.model_unknown", model=name[:60], nearest=nearest, allowed=allowed
+            )
         return self.models[name]
 
-    def choose(self, action: Action, pictures: int, options: Options, regions: Sequence[str]) -> Choice:
+    def choose(
+        self, action: Action, pictures: int, options: Options, regions: Sequence[str]
+    ) -> Choice:
         """The model for a request and the first of the account's regions that has it.
 
         Raises Rejected with what is allowed when none will do.
@@ -128,22 +152,34 @@ class Catalog:
         if options.model is not None:
             named = self.model(options.model, action)
             if action not in named.actions:
-                raise Rejected("catalog.model_cannot", model=named.id, allowed=sorted(one.id for one in able))
+                raise Rejected(
+                    "catalog.model_cannot", model=named.id, allowed=sorted(one.id for one in able)
+                )
             able = [named]
         able = _within_reach(able, action, regions)
         able = _taking(able, pictures, "catalog.pictures", lambda one: one.picture_range)
         able = _taking(able, options.n or 1, "catalog.n", lambda one: one.n_range)
         fitting = [one for one in able if _takes(one, options)] or able
         best = min(fitting, key=lambda one: (one.rank, one.sync, one.id))
-        return Choice(model=best, region=next(region for region in regions if region in best.regions))
+        return Choice(
+            model=best, region=next(region for region in regions if region in best.regions)
+        )
 
     def check(self, model: Model, action: Action, prompt: str, options: Options) -> None:
-        """Raises Rejected: an option that means nothing here, a prompt missing or too long. Nothing is ever cut."""
+        """Raises Rejected: an option that means nothing here, a prompt missing or too long.
+
+        Nothing is ever cut.
+        """
         check_options(model, action, options)
         check_prompt(model, action, prompt, options.negative)
 
-    def size_for(self, model: Model, action: Action, options: Options, last_input: Size | None) -> Size | None:
-        """The size to ask for, always explicit where the model takes one. Raises Rejected naming the nearest legal."""
+    def size_for(
+        self, model: Model, action: Action, options: Options, last_input: Size | None
+    ) -> Size | None:
+        """The size to ask for, always explicit where the model takes one.
+
+        Raises Rejected naming the nearest legal.
+        """
         rule = model.size
         if rule.kind == "none":
             return None
@@ -166,14 +202,20 @@ def check_options(model: Model, action: Action, options: Options) -> None:
     for name, actions in ONLY_FOR.items():
         value = getattr(options, name)
         if value is not None and value is not False and action not in actions:
-            raise Rejected("catalog.option_for", option=f"--{name}", allowed=sorted(one.value for one in actions))
+            raise Rejected(
+                "catalog.option_for",
+                option=f"--{name}",
+                allowed=sorted(one.value for one in actions),
+            )
     if options.size is not None and options.ratio is not None:
         raise Rejected("catalog.size_and_ratio")
     unsupported = {
         "no": options.negative is not None and model.negative_limit is None,
         "watermark": options.watermark and not model.watermark,
         "size": options.size is not None and model.size.kind == "none",
-        "ar": options.ratio is not None and model.size.kind == "none" and action is not Action.EXPAND,
+        "ar": options.ratio is not None
+        and model.size.kind == "none"
+        and action is not Action.EXPAND,
     }
     for name, is_wrong in unsupported.items():
         if is_wrong:
@@ -186,18 +228,25 @@ def check_prompt(model: Model, action: Action, prompt: str, negative: str | None
         raise wordless(action)
     length = prompt_length(prompt, model.prompt_unit)
     if length > model.prompt_limit:
-        raise Rejected("catalog.prompt_long", length=length, limit=model.prompt_limit, model=model.id)
+        raise Rejected(
+            "catalog.prompt_long", length=length, limit=model.prompt_limit, model=model.id
+        )
     if negative and model.negative_limit is not None and len(negative) > model.negative_limit:
         raise Rejected("catalog.negative_long", length=len(negative), limit=model.negative_limit)
 
 
 def wordless(action: Action) -> Rejected:
     """What to draw, or what to change, was not said."""
-    return Rejected("catalog.prompt_empty" if action is Action.DRAW else "catalog.instruction_empty")
+    return Rejected(
+        "catalog.prompt_empty" if action is Action.DRAW else "catalog.instruction_empty"
+    )
 
 
 def prompt_length(prompt: str, unit: str) -> int:
-    """Characters; or tokens, over-estimated: one for each character beyond ASCII, one for three ASCII characters."""
+    """Characters; or tokens, over-estimated.
+
+    One for each character beyond ASCII, one for three ASCII characters.
+    """
     if unit == "characters":
         return len(prompt)
     plain = sum(letter.isascii() for letter in prompt)
@@ -205,20 +254,30 @@ def prompt_length(prompt: str, unit: str) -> int:
 
 
 def sides_for(options: Options, size: Size) -> Options:
-    """The four factors of an expansion: as given, or those that reach the wished ratio, or 1.5 all round.
+    """The four factors of an expansion.
 
-    A factor f on both opposite sides makes that length f times as long (sheet §3.2). Raises Rejected when 2.0 is
-    not enough.
+    As given, or those that reach the wished ratio, or 1.5 all round.
+
+    A factor f on both opposite sides makes that length f times as long (sheet §3.2). Raises
+    Rejected when 2.0 is not enough.
     """
     given: dict[str, Any] = {side: getattr(options, side) or 1.0 for side in SIDES}
     if any(getattr(options, side) is not None for side in SIDES):
         return replace(options, **given)
     if options.ratio is None:
-        return replace(options, top=EXPAND_FACTOR, bottom=EXPAND_FACTOR, left=EXPAND_FACTOR, right=EXPAND_FACTOR)
+        return replace(
+            options,
+            top=EXPAND_FACTOR,
+            bottom=EXPAND_FACTOR,
+            left=EXPAND_FACTOR,
+            right=EXPAND_FACTOR,
+        )
     wished, has = options.ratio[0] / options.ratio[1], size.width / size.height
     across, up = max(wished / has, 1.0), max(has / wished, 1.0)
     if max(across, up) > 2:
-        raise Rejected("catalog.expand_ratio", ratio=f"{options.ratio[0]}:{options.ratio[1]}", size=str(size))
+        raise Rejected(
+            "catalog.expand_ratio", ratio=f"{options.ratio[0]}:{options.ratio[1]}", size=str(size)
+        )
     return replace(options, left=across, right=across, top=up, bottom=up)
 
 
@@ -229,7 +288,9 @@ def nearest_size(rule: SizeRule, ratio: float, area: float) -> Size:
     if rule.kind == "sides":
         limit = rule.max / rule.min
         ratio = min(max(ratio, 1 / limit), limit)
-        width = _clamp(math.sqrt(area * ratio), rule.min * max(1.0, ratio), rule.max * min(1.0, ratio))
+        width = _clamp(
+            math.sqrt(area * ratio), rule.min * max(1.0, ratio), rule.max * min(1.0, ratio)
+        )
         return Size(width=_rounded(width, rule), height=_rounded(width / ratio, rule))
     # Rounding to multiples may move the ratio by up to a twentieth: stay that far inside the limit.
     limit = rule.max_ratio * 0.95
@@ -255,7 +316,9 @@ def _within_reach(able: Sequence[Model], action: Action, regions: Sequence[str])
     return reached
 
 
-def _taking(able: Sequence[Model], count: int, key: str, range_of: Callable[[Model], tuple[int, int]]) -> list[Model]:
+def _taking(
+    able: Sequence[Model], count: int, key: str, range_of: Callable[[Model], tuple[int, int]]
+) -> list[Model]:
     """Those whose range holds the count; none: the refusal names the widest range."""
     taking = [one for one in able if range_of(one)[0] <= count <= range_of(one)[1]]
     if not taking:
@@ -266,7 +329,9 @@ def _taking(able: Sequence[Model], count: int, key: str, range_of: Callable[[Mod
 
 def _takes(model: Model, options: Options) -> bool:
     """Would it take these options? Used to prefer one model over another, not to refuse."""
-    size_fits = options.size is None or (model.size.kind != "none" and is_legal(model.size, options.size))
+    size_fits = options.size is None or (
+        model.size.kind != "none" and is_legal(model.size, options.size)
+    )
     ratio_fits = options.ratio is None or model.size.kind != "none"
     negative_fits = options.negative is None or model.negative_limit is not None
     return size_fits and ratio_fits and negative_fits
@@ -276,7 +341,11 @@ def _exact(model: Model, size: Size) -> Size:
     if not is_legal(model.size, size):
         nearest = nearest_size(model.size, size.width / size.height, size.area)
         raise Rejected(
-            "catalog.size", model=model.id, size=str(size), nearest=str(nearest), allowed=described(model.size)
+            "catalog.size",
+            model=model.id,
+            size=str(size),
+            nearest=str(nearest),
+            allowed=described(model.size),
         )
     return size
 
@@ -361,4 +430,6 @@ def _size(text: str) -> Size:
 
 
 def _picture_limits(table: Mapping[str, Any]) -> PictureLimits:
-    return PictureLimits(**{**table, "formats": frozenset(table.get("formats", ("jpeg", "png", "webp")))})
+    return PictureLimits(
+        **{**table, "formats": frozenset(table.get("formats", ("jpeg", "png", "webp")))}
+    )

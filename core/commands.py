@@ -1,4 +1,7 @@
-"""The registry of commands: what can be typed, with which options; menus, completion and manifests come from it."""
+"""The registry of commands: what can be typed, with which options.
+
+Menus, completion and manifests come from it.
+"""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -19,7 +22,10 @@ class Takes(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Command:
-    """``/name word``: ``word`` is "" for a command that stands alone. ``pictures``: how many it takes at most."""
+    """``/name word``: ``word`` is "" for a command that stands alone.
+
+    ``pictures``: how many it takes at most.
+    """
 
     action: Action
     name: str
@@ -93,7 +99,13 @@ def commands() -> list[Command]:
     ]
     return [
         Command(action=Action.DRAW, name="draw", takes=Takes.PROMPT, options=(*SHAPE, *COMMON)),
-        Command(action=Action.EDIT, name="edit", takes=Takes.INSTRUCTION, options=(*SHAPE, *COMMON), pictures=3),
+        Command(
+            action=Action.EDIT,
+            name="edit",
+            takes=Takes.INSTRUCTION,
+            options=(*SHAPE, *COMMON),
+            pictures=3,
+        ),
         *wanx,
         *easel,
     ]

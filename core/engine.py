@@ -1,7 +1,10 @@
-"""Runs what people asked for, durably: deliveries from the inbox, then one job a step (architecture.md §2, §4).
+"""Runs what people asked for, durably.
 
-Nothing is remembered here. The inbox says what was asked and how far it was understood, a step's own state says how
-far its job has come, and every function of the flow goes on from there: starting again is going on.
+Deliveries from the inbox, then one job a step (architecture.md §2, §4).
+
+Nothing is remembered here. The inbox says what was asked and how far it was understood, a step's
+own state says how far its job has come, and every function of the flow goes on from there: starting
+again is going on.
 """
 
 import asyncio
@@ -14,11 +17,11 @@ from typing import Any
 
 import structlog
 
-from core.answers import asked
+from core.answers import dispatch
 from core.errors import EaselError, Retryable
 from core.failpoints import failpoint
-from core.flow import finish, generate, hear, status, take
-from core.flow.tools import MAX_PAUSE, TRANSIENT, Tools, fail, tell_end
+from core.flow import deliver, generate, hear, prepare, status
+from core.flow.context import MAX_PAUSE, TRANSIENT, Tools, fail, tell_end
 from core.slots import Slots
 from core.storage.claims import Claims
 from core.storage.inbox import Delivery, Inbox, Stage
@@ -36,7 +39,8 @@ SWEEP_SECONDS = 3600
 MAX_TRIES = 50
 """Work that kills its worker each time is given up after so many, with words."""
 BURST_GAP = 0.03
-"""Deliveries closer together than so many seconds are a burst: acknowledging them goes before work …"""
+"""Deliveries closer together than so many seconds are a burst: acknowledging them goes before work
+…"""
 MAX_BURST = 0.5
 """… for so many seconds at most, after each claim of deliveries."""
 
@@ -57,7 +61,10 @@ class Engine:
         *,
         lost: Callable[[], None],
     ) -> None:
-        """``workers`` where there may be several; ``lost`` is called when they may believe us dead."""
+        """``workers`` where there may be several.
+
+        ``lost`` is called when they may believe us dead.
+        """
         self._tools = tools
         self._claims = claims
         self._inbox = inbox
@@ -78,7 +85,9 @@ class Engine:
         self._answering: dict[asyncio.Task[None], Delivery] = {}
         self._jobs: dict[asyncio.Task[None], Claim] = {}
         self._downloads = asyncio.Semaphore(DELIVERED_AT_ONCE)
-        self._posts: defaultdict[str, asyncio.Semaphore] = defaultdict(lambda: asyncio.Semaphore(DELIVERED_AT_ONCE))
+        self._posts: defaultdict[str, asyncio.Semaphore] = defaultdict(
+            lambda: asyncio.Semaphore(DELIVERED_AT_ONCE)
+        )
         self._loops: list[asyncio.Task[None]] = []
 
     async def start(self) -> None:
@@ -131,7 +140,9 @@ class Engine:
             self._arrived.clear()
             try:
                 if is_unsure:  # the claim that broke may have been committed
-                    await self._inbox.let_go(delivery.number for delivery in self._answering.values())
+                    await self._inbox.let_go(
+                        delivery.number for delivery in self._answering.values()
+                    )
                     is_unsure = False
                 await self._claim_deliveries()
             except Exception:  # whatever it is, the bot must not go deaf
@@ -162,7 +173,9 @@ class Engine:
             await asyncio.sleep(BURST_GAP)
 
     async def _work_on(self, delivery: Delivery) -> None:
-        """Bring a delivery to its end, stage by stage; each stage is durable before the next is begun.
+        """Bring a delivery to its end, stage by stage.
+
+        Each stage is durable before the next is begun.
 
         Transient errors are waited out. A bug is reported to its person with a reference.
         """
@@ -172,7 +185,12 @@ class Engine:
             try:
                 delivery = await (self._refuse(delivery) if is_broken else self._advance(delivery))
             except TRANSIENT as error:
-                log.warning("delivery_waits", delivery=delivery.id, error=type(error).__name__, seconds=pause)
+                log.warning(
+                    "delivery_waits",
+                    delivery=delivery.id,
+                    error=type(error).__name__,
+                    seconds=pause,
+                )
                 await self._tools.clock.sleep(pause)
                 pause = min(pause * 2, MAX_PAUSE)
             except Exception:
@@ -193,26 +211,26 @@ class Engine:
                 return await self._done(delivery)
             return await self._inbox.advance(delivery, Stage.UNDERSTOOD, understood)
         if delivery.stage is Stage.UNDERSTOOD:
-            job = await asked.answer(self._tools, request)
+            job = await dispatch.answer(self._tools, request)
             if job is None:
                 return await self._done(delivery)
             failpoint("take.before_commit")
             delivery = await self._inbox.advance(delivery, Stage.ACCEPTED, job)
             failpoint("take.after_commit")
             return delivery
-        await asked.taken(self._tools, request)
+        await dispatch.taken(self._tools, request)
         await self._prepare(request)
         return await self._done(delivery)
 
     async def _refuse(self, delivery: Delivery) -> Delivery:
-        await take.give_up(self._tools, delivery.request)
+        await prepare.give_up(self._tools, delivery.request)
         return await self._done(delivery)
 
     async def _done(self, delivery: Delivery) -> Delivery:
         return await self._inbox.done(delivery, self._tools.clock.now())
 
     async def _prepare(self, request: Request) -> None:
-        step = await take.prepare(self._tools, request)
+        step = await prepare.prepare(self._tools, request)
         if step is None:
             return
         await self._claims.announce(step.tenant, step.id)
@@ -229,12 +247,16 @@ class Engine:
         for key in await self._tools.blobs.keys(place.tenant):
             await self._tools.blobs.delete(place.tenant, key)
         await self._tools.store.forget_workspace(place.tenant)
-        # What was claimed meanwhile is of nobody; and the places of all that went are free for others.
+        # What was claimed meanwhile is of nobody; and the places of all that went are free for
+        # others.
         await self._cancel_before(delivery)
         await self._slots.wake_all()
 
     async def _cancel_before(self, goodbye: Delivery) -> None:
-        """Stop what its workspace has in work, but for another goodbye. What comes later is not touched."""
+        """Stop what its workspace has in work, but for another goodbye.
+
+        What comes later is not touched.
+        """
         tenant = goodbye.request.place.tenant
         stopped = [task for task, claim in self._jobs.items() if claim.tenant == tenant]
         for task, delivery in self._answering.items():
@@ -254,7 +276,9 @@ class Engine:
         task.add_done_callback(self._worked)
 
     def _is_begun(self, claim: Claim) -> bool:
-        return any((job.tenant, job.step) == (claim.tenant, claim.step) for job in self._jobs.values())
+        return any(
+            (job.tenant, job.step) == (claim.tenant, claim.step) for job in self._jobs.values()
+        )
 
     def _worked(self, task: asyncio.Task[None]) -> None:
         claim = self._jobs.pop(task)
@@ -264,7 +288,8 @@ class Engine:
     async def _work(self, claim: Claim) -> None:
         """Bring a step to its end, from wherever it stands.
 
-        Transient errors are waited out. A bug ends the job with words and a reference, never in silence.
+        Transient errors are waited out. A bug ends the job with words and a reference, never in
+        silence.
         """
         pause = self._tools.back_off
         is_broken = False
@@ -298,7 +323,10 @@ class Engine:
             await self._generate(claim)
 
     async def _generate(self, claim: Claim) -> None:
-        """The service works on it; then its place is free, and its pictures are fetched and posted."""
+        """The service works on it.
+
+        Then its place is free, and its pictures are fetched and posted.
+        """
         try:
             outcome = await generate.generate(self._tools, claim, self._slots.accepted)
         except Retryable as error:
@@ -313,17 +341,19 @@ class Engine:
 
     async def _finish(self, claim: Claim, outcome: Outcome) -> None:
         async with self._downloads:
-            step = await finish.keep(self._tools, claim.tenant, claim.step, outcome)
+            step = await deliver.keep(self._tools, claim.tenant, claim.step, outcome)
         if step is not None:
             await self._deliver(step)
 
     async def _deliver(self, step: Step) -> None:
         async with self._posts[step.place.platform]:
-            await finish.deliver(self._tools, step)
+            await deliver.deliver(self._tools, step)
 
     async def _give_up(self, claim: Claim) -> None:
         step = await self._tools.store.step(claim.tenant, claim.step)
-        await fail(self._tools, step, EaselError("status.broken", charged="maybe", reference=claim.step))
+        await fail(
+            self._tools, step, EaselError("status.broken", charged="maybe", reference=claim.step)
+        )
         await self._slots.freed(claim)
 
     # What others, or an earlier life, have left

@@ -1,15 +1,13 @@
 """Every error Easel raises on purpose, arranged by what its reader can do about it.
 
-EaselError
-├── Rejected            the person can put it right; nothing was queued or billed
-├── NotFound            no such step, picture or job in this workspace (or not theirs: same words)
-├── ProviderError
-│   ├── Retryable       the service certainly did not take it: the same again, later
-│   ├── Uncertain       the service may have taken (and billed) it: look before repeating
-│   ├── Refused         the service says no to this very request
-│   └── Misconfigured   only the operator can put it right: key, arrears, access, a catalogue mistake
-├── DeliveryError       the platform would not take or give something
-└── ConfigurationError  a setting is missing or wrong; names the setting and the remedy
+EaselError ├── Rejected            the person can put it right; nothing was queued or billed ├──
+NotFound            no such step, picture or job in this workspace (or not theirs: same words) ├──
+ProviderError │   ├── Retryable       the service certainly did not take it: the same again, later │
+├── Uncertain       the service may have taken (and billed) it: look before repeating │   ├──
+Refused         the service says no to this very request │   └── Misconfigured   only the operator
+can put it right: key, arrears, access, a catalogue mistake ├── DeliveryError       the platform
+would not take or give something └── ConfigurationError  a setting is missing or wrong; names the
+setting and the remedy
 
 Each carries the key of a message in core/locales and the values for its placeholders, so that no
 sentence lives in code.
@@ -20,7 +18,9 @@ from typing import Any
 
 
 class EaselError(Exception):
-    """Base of all: ``key`` of the message, ``params`` for its placeholders, ``charged`` what we know of money.
+    """Base of all.
+
+    ``key`` of the message, ``params`` for its placeholders, ``charged`` what we know of money.
 
     ``charged`` is "no", "yes" or "maybe".
     """
@@ -45,10 +45,20 @@ class NotFound(EaselError):
 
 
 class ProviderError(EaselError):
-    """The image service failed us. ``code`` and ``request_id`` are the vendor's own, for the log and Info."""
+    """The image service failed us.
+
+    ``code`` and ``request_id`` are the vendor's own, for the log and Info.
+    """
 
     def __init__(
-        self, key: str, /, *, charged: str = "no", code: str = "", request_id: str = "", **params: Any
+        self,
+        key: str,
+        /,
+        *,
+        charged: str = "no",
+        code: str = "",
+        request_id: str = "",
+        **params: Any,
     ) -> None:
         super().__init__(key, charged=charged, **params)
         self.code = code
@@ -56,7 +66,10 @@ class ProviderError(EaselError):
 
 
 class Retryable(ProviderError):
-    """Certainly not accepted: safe to send again after ``retry_after`` seconds (None: our own back-off)."""
+    """Certainly not accepted: safe to send again after ``retry_after`` seconds (None.
+
+    Our own back-off).
+    """
 
     def __init__(
         self,
@@ -81,11 +94,17 @@ class Refused(ProviderError):
 
 
 class Misconfigured(ProviderError):
-    """Only the operator can put it right: key, arrears, access to a model, a mistake in the catalogue."""
+    """Only the operator can put it right.
+
+    Key, arrears, access to a model, a mistake in the catalogue.
+    """
 
 
 class DeliveryError(EaselError):
-    """A platform would not take our post or give us a file. ``permanent``: trying again is useless."""
+    """A platform would not take our post or give us a file.
+
+    ``permanent``: trying again is useless.
+    """
 
     def __init__(self, key: str, /, *, permanent: bool = False, **params: Any) -> None:
         super().__init__(key, **params)

@@ -1,7 +1,10 @@
-"""Named places where a test can stop the process: ``FAILPOINTS=submit.after_send=kill,keep.before=sleep:50``.
+"""Named places where a test can stop the process.
 
-Actions: ``kill`` (as ``kill -9``), ``raise`` (a RuntimeError), ``sleep:MS``. ``@3`` after the action waits for the
-third time the place is reached. Without the variable a failpoint is one look into an empty dict.
+``FAILPOINTS=submit.after_send=kill,keep.before=sleep:50``.
+
+Actions: ``kill`` (as ``kill -9``), ``raise`` (a RuntimeError), ``sleep:MS``. ``@3`` after the
+action waits for the third time the place is reached. Without the variable a failpoint is one look
+into an empty dict.
 """
 
 import os
@@ -62,7 +65,10 @@ _wanted: dict[str, tuple[str, int]] = {}
 
 
 def arm(text: str) -> None:
-    """Set the failpoints, as the variable does at the start. Raises ValueError for an unknown name."""
+    """Set the failpoints, as the variable does at the start.
+
+    Raises ValueError for an unknown name.
+    """
     _wanted.clear()
     _hits.clear()
     _wanted.update(_parse(text))

@@ -1,11 +1,15 @@
-"""Forms: what a platform asks for in fields instead of a typed command (a modal, a dialog), described once. Pure."""
+"""Forms.
+
+What a platform asks for in fields instead of a typed command (a modal, a dialog), described once.
+Pure.
+"""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
 from core.catalog import ONLY_FOR, PROMPT_OPTIONAL, Catalog, Model
-from core.messages import say
+from core.i18n import say
 from core.types import Action
 
 FUNCTION = "function"
@@ -38,7 +42,10 @@ class Choice:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Field:
-    """``name`` "prompt" is the text of the request, any other an option given by name; "" is never sent."""
+    """``name`` "prompt" is the text of the request, any other an option given by name.
+
+    "" is never sent.
+    """
 
     name: str
     kind: FieldKind
@@ -51,7 +58,10 @@ class Field:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Form:
-    """What to ask before ``action``; ``target`` and ``index`` are the picture it will work on, if it is settled."""
+    """What to ask before ``action``.
+
+    ``target`` and ``index`` are the picture it will work on, if it is settled.
+    """
 
     action: Action
     title: str
@@ -74,11 +84,19 @@ def form(
 ) -> Form:
     """The form of an action that makes pictures. ``pictures``: offer to attach some."""
     edited = Action.EDIT if action is Action.RERUN else action
-    models = [one for one in catalog.models.values() if edited in one.actions and set(regions) & set(one.regions)]
+    models = [
+        one
+        for one in catalog.models.values()
+        if edited in one.actions and set(regions) & set(one.regions)
+    ]
     wanted = edited is not Action.DRAW and pictures and target is None
     fields = [
         _prompt(action, models, locale, prompt),
-        *([_plain("pictures", FieldKind.PICTURES, "option.picture.text", locale)] if wanted else []),
+        *(
+            [_plain("pictures", FieldKind.PICTURES, "option.picture.text", locale)]
+            if wanted
+            else []
+        ),
         *_own(edited, locale),
         *_shape(edited, models, locale),
         _number(models, locale),
@@ -114,7 +132,10 @@ def functions(locale: str) -> Form:
         _flag("private", locale),
     )
     return Form(
-        action=Action.STYLE, title=say("form.functions", locale), submit=say("form.submit", locale), fields=fields
+        action=Action.STYLE,
+        title=say("form.functions", locale),
+        submit=say("form.submit", locale),
+        fields=fields,
     )
 
 
@@ -122,7 +143,9 @@ def _prompt(action: Action, models: Sequence[Model], locale: str, prompt: str) -
     return Field(
         name="prompt",
         kind=FieldKind.TEXT,
-        label=say("option.prompt.text" if action is Action.DRAW else "option.instruction.text", locale),
+        label=say(
+            "option.prompt.text" if action is Action.DRAW else "option.instruction.text", locale
+        ),
         value=prompt,
         required=action not in PROMPT_OPTIONAL,
         limit=max((one.prompt_limit for one in models), default=0),
@@ -135,8 +158,16 @@ def _own(action: Action, locale: str) -> list[Field]:
     fields: list[Field] = []
     if "mask" in known:
         fields.append(_plain("mask_picture", FieldKind.MASK, "option.mask_picture.text", locale))
-    values = {"mask": REGIONS, "strength": STRENGTHS, "scale": ("2", "3", "4"), **dict.fromkeys(SIDE_NAMES, SIDES)}
-    fields += [_flag(name, locale) if name == "sketch" else _choice(name, values[name], locale) for name in known]
+    values = {
+        "mask": REGIONS,
+        "strength": STRENGTHS,
+        "scale": ("2", "3", "4"),
+        **dict.fromkeys(SIDE_NAMES, SIDES),
+    }
+    fields += [
+        _flag(name, locale) if name == "sketch" else _choice(name, values[name], locale)
+        for name in known
+    ]
     return fields
 
 
@@ -158,7 +189,9 @@ def _choice(name: str, values: Sequence[str], locale: str) -> Field:
         return say(f"region.{value}", locale) if name == "mask" else value
 
     choices = tuple(Choice(value=value, label=label(value)) for value in values)
-    return Field(name=name, kind=FieldKind.CHOICE, label=say(f"option.{name}.text", locale), choices=choices)
+    return Field(
+        name=name, kind=FieldKind.CHOICE, label=say(f"option.{name}.text", locale), choices=choices
+    )
 
 
 def _flag(name: str, locale: str) -> Field:

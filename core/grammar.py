@@ -1,8 +1,9 @@
 """The option grammar, one for all platforms (product.md §2): a prompt, and options anywhere in it.
 
-Chinese keyboards and phones are understood: full-width letters, digits and signs, em and en dashes for ``--``, curly
-quotes, no space before an option. Digits other than ASCII and full-width ones are refused. Text in double quotes is
-always prompt; quotes around the whole prompt only shelter it, and inside them ``\\"`` and ``\\\\`` are escapes.
+Chinese keyboards and phones are understood: full-width letters, digits and signs, em and en dashes
+for ``--``, curly quotes, no space before an option. Digits other than ASCII and full-width ones are
+refused. Text in double quotes is always prompt; quotes around the whole prompt only shelter it, and
+inside them ``\\"`` and ``\\\\`` are escapes.
 """
 
 import difflib
@@ -13,7 +14,7 @@ from dataclasses import dataclass, fields, replace
 from typing import Any
 
 from core.errors import Rejected
-from core.messages import clip
+from core.i18n import clip
 from core.types import Action, Options, Size
 
 LONGEST = 20_000
@@ -24,9 +25,17 @@ MAX_MARKS = 6
 MAX_SEED = 2_147_483_647
 MAX_SIDE = 8192
 REGIONS = ("left", "right", "top", "bottom", "center")
-RATIOS = {"square": (1, 1), "portrait": (3, 4), "landscape": (4, 3), "wide": (16, 9), "tall": (9, 16)}
+RATIOS = {
+    "square": (1, 1),
+    "portrait": (3, 4),
+    "landscape": (4, 3),
+    "wide": (16, 9),
+    "tall": (9, 16),
+}
 ALIASES = {"negative": "no", "aspect": "ar", "ratio": "ar"}
-FLAG_WORDS = dict.fromkeys(("", "true", "yes", "on", "1"), True) | dict.fromkeys(("false", "no", "off", "0"), False)
+FLAG_WORDS = dict.fromkeys(("", "true", "yes", "on", "1"), True) | dict.fromkeys(
+    ("false", "no", "off", "0"), False
+)
 
 # How text is cut into words, quotes and options
 
@@ -37,7 +46,8 @@ STRAIGHT = r'"(?=\S)(?:[^"\\]|\\.)*"'
 QUOTES = r'“[^“”"]*[”"]|„[^„“”]*[“”]|«[^«»]*»|「[^「」]*」|『[^『』]*』|＂[^＂]*＂'
 QUOTED = re.compile(f"{STRAIGHT}|{QUOTES}", re.DOTALL)
 TOKEN = re.compile(
-    # 5" is inches, so a straight quote opens no quotation after a letter or digit; Chinese has no spaces before one.
+    # 5" is inches, so a straight quote opens no quotation after a letter or digit; Chinese has no
+    # spaces before one.
     rf"(?<![^\W{CJK}])(?<![\\\"]){STRAIGHT}|{QUOTES}"
     rf"|(?<!\S)[{DASHES}](?P<short>[nｎ])(?![^\s=＝:：\d])"
     rf"|(?<![^\s{CJK},.;!?)”»\"])(?<![{DASHES}])[-－]{{2,}}(?P<long>{NAME})"
@@ -64,7 +74,9 @@ INVISIBLE = re.compile(
 )
 JOINED = "\u0600-\u1fff\u2300-\u2bff\ufe0f\U0001f000-\U0010ffff"
 """Scripts and emoji in which the zero-width joiners mean something; elsewhere they only hide."""
-STRAY_JOINER = re.compile(f"(?<![{JOINED}])[\u200c\u200d]+|[\u200c\u200d]+(?![{JOINED}])|[\u200c\u200d]{{2,}}")
+STRAY_JOINER = re.compile(
+    f"(?<![{JOINED}])[\u200c\u200d]+|[\u200c\u200d]+(?![{JOINED}])|[\u200c\u200d]{{2,}}"
+)
 KEYCAP = re.compile("[0-9#*]\ufe0f?\u20e3")
 
 
@@ -77,7 +89,9 @@ class Parsed:
 
 
 def parse(text: str, given: Mapping[str, str] | None = None) -> Parsed:
-    """Take the text apart; ``given`` are options a platform asked for in fields of its own, under the same rules.
+    """Take the text apart.
+
+    ``given`` are options a platform asked for in fields of its own, under the same rules.
 
     Raises Rejected naming the option, the legal values and the nearest one.
     """
@@ -95,9 +109,14 @@ def parse(text: str, given: Mapping[str, str] | None = None) -> Parsed:
 
 
 def write(parsed: Parsed) -> str:
-    """The printed form: ``parse(write(p)) == p``. The prompt stands in quotes only where it must."""
+    """The printed form: ``parse(write(p)) == p``.
+
+    The prompt stands in quotes only where it must.
+    """
     values = ((name, getattr(parsed.options, rule.field)) for name, rule in RULES.items())
-    given = [(name, value) for name, value in values if value is not None and value is not False]  # 0 is a value
+    given = [
+        (name, value) for name, value in values if value is not None and value is not False
+    ]  # 0 is a value
     options = "".join(_printed(name, value) for name, value in given)
     plain = parsed.prompt + options
     return plain.strip() if _reads_as(plain, parsed) else _quoted(parsed.prompt) + options
@@ -115,7 +134,10 @@ def _reads_as(text: str, parsed: Parsed) -> bool:
 
 
 def has_words(prompt: str) -> bool:
-    """Is there a letter or digit of any script in it? Emoji alone, keycaps such as 1️⃣ too, say too little to draw."""
+    """Is there a letter or digit of any script in it?
+
+    Emoji alone, keycaps such as 1️⃣ too, say too little to draw.
+    """
     return any(unicodedata.category(letter)[0] in "LN" for letter in KEYCAP.sub("", prompt))
 
 
@@ -146,7 +168,12 @@ def command(name: str, text: str) -> tuple[Action, str]:
     if chosen in words:
         return words[chosen], rest
     if chosen:
-        raise Rejected("grammar.unknown_word", word=_short(first), nearest=_nearest(chosen, words), allowed=list(words))
+        raise Rejected(
+            "grammar.unknown_word",
+            word=_short(first),
+            nearest=_nearest(chosen, words),
+            allowed=list(words),
+        )
     if name == "wanx":
         raise Rejected("grammar.word_missing", allowed=list(words))
     return Action.HELP, ""
@@ -156,7 +183,11 @@ def _words(name: str) -> dict[str, Action]:
     if name == "wanx":
         return {action.value.removeprefix("wanx."): action for action in Action if action.is_wanx}
     made = {Action.DRAW, Action.EDIT}
-    return {a.value.replace("_", "-"): a for a in Action if a.is_typed and not a.is_wanx and a not in made}
+    return {
+        a.value.replace("_", "-"): a
+        for a in Action
+        if a.is_typed and not a.is_wanx and a not in made
+    }
 
 
 def _check_length(*texts: str) -> None:
@@ -182,7 +213,10 @@ def _take_apart(text: str) -> tuple[str, list[tuple[str, str]]]:
 
 
 def _next_option(text: str, position: int) -> "re.Match[str] | None":
-    """The next option outside quotes. Raises Rejected for a quote that opens a word and is never closed."""
+    """The next option outside quotes.
+
+    Raises Rejected for a quote that opens a word and is never closed.
+    """
     for token in TOKEN.finditer(text, position):
         if token.lastgroup == "unclosed":
             raise Rejected("grammar.quote")
@@ -192,7 +226,10 @@ def _next_option(text: str, position: int) -> "re.Match[str] | None":
 
 
 def _is_prose(option: "re.Match[str]") -> bool:
-    """A lone dash before a word that is no option, nor a slip of one with a number: "a cat —sleeping"."""
+    """A lone dash before a word that is no option, nor a slip of one with a number.
+
+    "a cat —sleeping".
+    """
     if option.lastgroup != "lone":
         return False
     name = _plain(option["lone"]).lower()
@@ -208,7 +245,12 @@ def _known(name: str) -> str:
     if wanted not in RULES:
         nearest = _nearest(wanted, [*RULES, *ALIASES])
         allowed = [f"--{one}" for one in RULES]
-        raise Rejected("grammar.unknown_option", option=f"--{_short(name)}", nearest=f"--{nearest}", allowed=allowed)
+        raise Rejected(
+            "grammar.unknown_option",
+            option=f"--{_short(name)}",
+            nearest=f"--{nearest}",
+            allowed=allowed,
+        )
     return wanted
 
 
@@ -217,7 +259,10 @@ def _nearest(word: str, known: "Mapping[str, object] | list[str]") -> str:
 
 
 def _value(text: str, position: int, name: str) -> tuple[str, int]:
-    """The option's value and where the text goes on. A flag has none; --no takes all words up to the next option."""
+    """The option's value and where the text goes on.
+
+    A flag has none; --no takes all words up to the next option.
+    """
     rule = RULES[name]
     if rule.is_flag:
         if text[position : position + 1] in {"=", "＝", ":", "："}:
@@ -257,7 +302,9 @@ def _inside(quoted: str) -> str:
 
 def _plain(value: str) -> str:
     """Full-width letters, digits and signs as ASCII; nothing else is touched."""
-    return "".join(chr(ord(letter) - 0xFEE0) if "！" <= letter <= "～" else letter for letter in value)
+    return "".join(
+        chr(ord(letter) - 0xFEE0) if "！" <= letter <= "～" else letter for letter in value
+    )
 
 
 def _short(value: str) -> str:
@@ -277,7 +324,10 @@ def _whole(low: int, high: int) -> Callable[[str, str], int]:
 def _decimal(low: float, high: float) -> Callable[[str, str], float]:
     def read(name: str, value: str) -> float:
         text = _plain(_present(name, value)).replace(",", ".")
-        if not re.fullmatch(r"-?([0-9]{1,6}(\.[0-9]{1,6})?|\.[0-9]{1,6})", text) or not low <= float(text) <= high:
+        if (
+            not re.fullmatch(r"-?([0-9]{1,6}(\.[0-9]{1,6})?|\.[0-9]{1,6})", text)
+            or not low <= float(text) <= high
+        ):
             raise _refused(name, value, f"{_nearest_number(text, low, high):g}")
         return abs(float(text))  # "-0" is 0
 
@@ -300,7 +350,9 @@ def _present(name: str, value: str) -> str:
 
 def _refused(name: str, value: str, nearest: str) -> Rejected:
     allowed = RULES[name].allowed
-    return Rejected("grammar.value", option=f"--{name}", value=_short(value), allowed=allowed, nearest=nearest)
+    return Rejected(
+        "grammar.value", option=f"--{name}", value=_short(value), allowed=allowed, nearest=nearest
+    )
 
 
 def _read_size(name: str, value: str) -> Size:
@@ -318,7 +370,11 @@ def _read_ratio(name: str, value: str) -> tuple[int, int]:
     found = re.fullmatch(r"([0-9]{1,4})\s*[:/x×]\s*([0-9]{1,4})", text)
     width, height = (int(found[1]), int(found[2])) if found else (0, 0)
     if not (width and height):
-        raise _refused(name, value, (difflib.get_close_matches(text[:LONGEST_SHOWN], RATIOS, n=1) or ["16:9"])[0])
+        raise _refused(
+            name,
+            value,
+            (difflib.get_close_matches(text[:LONGEST_SHOWN], RATIOS, n=1) or ["16:9"])[0],
+        )
     if width > 8 * height or height > 8 * width:
         raise _refused(name, value, "8:1" if width > height else "1:8")
     return width, height
@@ -360,7 +416,10 @@ def _number(value: float) -> str:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Rule:
-    """One option: the field of Options it fills, how it is read, written and shown; ``bare``: a value unquoted."""
+    """One option: the field of Options it fills, how it is read, written and shown; ``bare``.
+
+    A value unquoted.
+    """
 
     field: str
     read: Callable[[str, str], Any]

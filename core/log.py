@@ -1,4 +1,7 @@
-"""The log. structlog is slow to load, so it is loaded for the first line: most commands at a prompt write none."""
+"""The log. structlog is slow to load, so it is loaded for the first line.
+
+Most commands at a prompt write none.
+"""
 
 from collections.abc import Callable
 from typing import Any

@@ -1,4 +1,7 @@
-"""What the core needs from the world, as Protocols: nothing inherits from them, mypy checks them in wiring."""
+"""What the core needs from the world, as Protocols.
+
+Nothing inherits from them, mypy checks them in wiring.
+"""
 
 from collections.abc import AsyncIterator, Mapping, Sequence
 from datetime import datetime
@@ -7,7 +10,7 @@ from typing import Any, Protocol
 from core.budgets import Caps, Spending
 from core.catalog import SubmitLimit
 from core.forms import Form
-from core.speech import Post, Sent, Tally
+from core.post import Post, Sent, Tally
 from core.types import (
     Attachment,
     Claim,
@@ -29,7 +32,10 @@ class Blobs(Protocol):
     """Picture bytes by SHA-256 within a workspace. Keeping the same bytes twice is one blob."""
 
     async def keep(self, workspace: str, data: bytes) -> str:
-        """Store durably and return the key (64 hex digits). Never leaves a half-written blob under its name."""
+        """Store durably and return the key (64 hex digits).
+
+        Never leaves a half-written blob under its name.
+        """
         ...
 
     async def read(self, workspace: str, key: str) -> bytes:
@@ -45,7 +51,10 @@ class Blobs(Protocol):
         ...
 
     async def check(self) -> None:
-        """Write, read and delete a probe; raise ConfigurationError naming the setting if that fails."""
+        """Write, read and delete a probe.
+
+        Raise ConfigurationError naming the setting if that fails.
+        """
         ...
 
 
@@ -60,11 +69,17 @@ class Provider(Protocol):
         ...
 
     async def wait(self, work: Work, task: Task) -> Outcome:
-        """Until the task ends. Raises Refused (FAILED, CANCELED), Uncertain (UNKNOWN: gone after 24 h)."""
+        """Until the task ends.
+
+        Raises Refused (FAILED, CANCELED), Uncertain (UNKNOWN: gone after 24 h).
+        """
         ...
 
     async def find(self, work: Work, since: datetime, known: Sequence[str]) -> Task | None:
-        """The task a lost submit made: same model, created since then, not one of the ``known`` task ids."""
+        """The task a lost submit made.
+
+        Same model, created since then, not one of the ``known`` task ids.
+        """
         ...
 
     async def cancel(self, task: Task) -> bool:
@@ -72,7 +87,10 @@ class Provider(Protocol):
         ...
 
     async def download(self, url: str) -> bytes:
-        """The bytes behind a result link: allowed hosts only, capped, complete. Raises Retryable or Refused."""
+        """The bytes behind a result link: allowed hosts only, capped, complete.
+
+        Raises Retryable or Refused.
+        """
         ...
 
 
@@ -82,10 +100,12 @@ class Chat(Protocol):
     pace: float
 
     async def complete(self, request: Request) -> Request | None:
-        """What only the platform can tell: the person's name and language, whether they run the place, their files.
+        """What only the platform can tell.
 
-        None when it comes from nobody we listen to, such as another bot. What cannot be learned stays as it was.
-        Raises Rejected for what the platform no longer knows.
+        The person's name and language, whether they run the place, their files.
+
+        None when it comes from nobody we listen to, such as another bot. What cannot be learned
+        stays as it was. Raises Rejected for what the platform no longer knows.
         """
         ...
 
@@ -94,7 +114,10 @@ class Chat(Protocol):
         ...
 
     async def post(self, place: Place, post: Post, *, to: Person, reply: Mapping[str, str]) -> Sent:
-        """Say something new. May raise DeliveryError; afterwards ``find`` tells whether it went through."""
+        """Say something new.
+
+        May raise DeliveryError; afterwards ``find`` tells whether it went through.
+        """
         ...
 
     async def update(self, sent: Sent, post: Post) -> Sent:
@@ -102,7 +125,10 @@ class Chat(Protocol):
         ...
 
     async def find(self, place: Place, job: str) -> Sent | None:
-        """Our message for this job, read back from the platform: the way to know whether a post went through."""
+        """Our message for this job, read back from the platform.
+
+        The way to know whether a post went through.
+        """
         ...
 
     async def private_place(self, place: Place, person: Person) -> Place:
@@ -118,19 +144,27 @@ class Chat(Protocol):
         ...
 
     def fetch(self, attachment: Attachment, limit: int) -> AsyncIterator[bytes]:
-        """The bytes of a person's file, at most ``limit``. Raises Rejected (gone, too large) or DeliveryError."""
+        """The bytes of a person's file, at most ``limit``.
+
+        Raises Rejected (gone, too large) or DeliveryError.
+        """
         ...
 
 
 class Store(Protocol):
-    """Everything Easel remembers but picture bytes. Each method is one transaction; every query takes its tenant."""
+    """Everything Easel remembers but picture bytes.
+
+    Each method is one transaction; every query takes its tenant.
+    """
 
     async def check(self) -> None:
         """Answer, or raise."""
         ...
 
     async def begin(self, step: Step, caps: Caps, now: datetime) -> Step:
-        """Write a new step with its number and priority, and hold its price. A step already there is returned as it is.
+        """Write a new step with its number and priority, and hold its price.
+
+        A step already there is returned as it is.
 
         Raises Rejected when a budget would be broken; then nothing is written.
         """
@@ -149,11 +183,17 @@ class Store(Protocol):
         ...
 
     async def newest_from(self, tenant: str, session: str, parent: str | None) -> Step | None:
-        """The session's newest step with pictures made from this one; with None, its newest root."""
+        """The session's newest step with pictures made from this one.
+
+        With None, its newest root.
+        """
         ...
 
     async def unfinished(self, limit: int | None = None) -> list[Step]:
-        """Steps still to be brought to their end, in the order they are served; all, or the first ``limit``."""
+        """Steps still to be brought to their end, in the order they are served.
+
+        All, or the first ``limit``.
+        """
         ...
 
     async def newest_unfinished(self, tenant: str, person: str) -> Step | None:
@@ -218,7 +258,10 @@ class Store(Protocol):
         *,
         partial: str | None = None,
     ) -> Step | None:
-        """The pictures are ours: RUNNING → MADE, the money settled, the session's heads moved here."""
+        """The pictures are ours.
+
+        RUNNING → MADE, the money settled, the session's heads moved here.
+        """
         ...
 
     async def finish(self, tenant: str, step: str) -> Step | None:
@@ -241,18 +284,26 @@ class Store(Protocol):
         request_id: str = "",
         cost: Money | None = None,
     ) -> Step | None:
-        """FAILED, CANCELLED or UNKNOWN: ``charged`` "no" gives the hold back, "yes" settles ``cost``, "maybe" keeps it.
+        """FAILED, CANCELLED or UNKNOWN.
+
+        ``charged`` "no" gives the hold back, "yes" settles ``cost``, "maybe" keeps it.
 
         None when the step had ended already.
         """
         ...
 
     async def drop_charge(self, step: Step, now: datetime) -> None:
-        """An UNKNOWN step's person gave it up, or it is known now that nothing was billed: the hold goes back."""
+        """An UNKNOWN step's person gave it up, or it is known now that nothing was billed.
+
+        The hold goes back.
+        """
         ...
 
     async def request_cancel(self, tenant: str, step: str, now: datetime) -> Step:
-        """Cancel at once and free while QUEUED; otherwise mark it, and the flow drops the result."""
+        """Cancel at once and free while QUEUED.
+
+        Otherwise mark it, and the flow drops the result.
+        """
         ...
 
     async def known_tasks(self, account: str, model: str, since: datetime) -> list[str]:
@@ -275,7 +326,10 @@ class Store(Protocol):
         ...
 
     async def intend_post(self, tenant: str, job: str, role: str) -> bool:
-        """Before something is posted: True the first time. Else it may have gone through, and is read back first."""
+        """Before something is posted: True the first time.
+
+        Else it may have gone through, and is read back first.
+        """
         ...
 
     async def recent(self, tenant: str, person: str, limit: int) -> list[Step]:
@@ -346,13 +400,18 @@ class Claims(Protocol):
 
 
 class Together(Protocol):
-    """What a team thinks of its pictures and has begun to ask for. Each method is one transaction."""
+    """What a team thinks of its pictures and has begun to ask for.
+
+    Each method is one transaction.
+    """
 
     async def react(self, tenant: str, step: str, person: str, kind: str, index: int = 0) -> Tally:
         """Vote for a picture, or mark a favourite: once a person, however often it is delivered."""
         ...
 
-    async def unreact(self, tenant: str, step: str, person: str, kind: str, index: int = 0) -> Tally:
+    async def unreact(
+        self, tenant: str, step: str, person: str, kind: str, index: int = 0
+    ) -> Tally:
         """Take it back."""
         ...
 
@@ -364,8 +423,13 @@ class Together(Protocol):
         """The picture of a step that was settled on."""
         ...
 
-    async def draft(self, tenant: str, draft: str, request: Mapping[str, Any], now: datetime) -> None:
-        """Keep a request that waits for something. The same again changes nothing; old ones are swept."""
+    async def draft(
+        self, tenant: str, draft: str, request: Mapping[str, Any], now: datetime
+    ) -> None:
+        """Keep a request that waits for something.
+
+        The same again changes nothing; old ones are swept.
+        """
         ...
 
     async def read_draft(self, tenant: str, draft: str) -> tuple[dict[str, Any], bool]:

@@ -1,4 +1,7 @@
-"""Use cases: what happens when a request comes in. Work for the service is enqueued; all else is answered at once."""
+"""Use cases: what happens when a request comes in.
+
+Work for the service is enqueued; all else is answered at once.
+"""
 
 import asyncio
 from dataclasses import dataclass, replace
@@ -6,19 +9,27 @@ from typing import Protocol
 
 import structlog
 
-from core import actions, forms, posts, sessions
-from core.answers import painting, settings
-from core.answers.asked import asked
-from core.answers.common import current
+from core import actions, forms, sessions
+from core.answers import masks, settings
+from core.answers.dispatch import asked
+from core.answers.lookup import current
 from core.errors import Rejected
-from core.flow import asking, hear, take
-from core.flow.tools import Tools
+from core.flow import hear, prepare, replies
+from core.flow.context import Tools
 from core.forms import FUNCTION, Form
-from core.speech import ButtonKind, Post
+from core.post import ButtonKind, Post
 from core.types import Action, Request
+from core.views import steps
 
 ASKS_FIRST = frozenset(
-    {ButtonKind.EDIT, ButtonKind.EXPAND, ButtonKind.COLORIZE, ButtonKind.STYLE, ButtonKind.SKETCH, ButtonKind.RERUN}
+    {
+        ButtonKind.EDIT,
+        ButtonKind.EXPAND,
+        ButtonKind.COLORIZE,
+        ButtonKind.STYLE,
+        ButtonKind.SKETCH,
+        ButtonKind.RERUN,
+    }
 )
 """Buttons that need words, or a look at the words, before anything is done."""
 
@@ -42,7 +53,10 @@ class Jobs(Protocol):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Answer:
-    """What to say or ask at once. ``accepted`` is the step that will follow; all None when there is nothing to say."""
+    """What to say or ask at once.
+
+    ``accepted`` is the step that will follow; all None when there is nothing to say.
+    """
 
     post: Post | None = None
     form: Form | None = None
@@ -66,10 +80,15 @@ class Service:
             await self._jobs.hear(request)
 
     async def _may_be_for_us(self, request: Request) -> bool:
-        """May it be for us? Yes when that cannot be told in time: then it is kept, and looked at later."""
+        """May it be for us?
+
+        Yes when that cannot be told in time: then it is kept, and looked at later.
+        """
         if len(self._looks) >= MOST_LOOKS:
             return True
-        look = asyncio.create_task(self._tools.store.may_be_ours(request.place, request.message), name="look")
+        look = asyncio.create_task(
+            self._tools.store.may_be_ours(request.place, request.message), name="look"
+        )
         self._looks.add(look)
         look.add_done_callback(self._looked)
         await asyncio.wait({look}, timeout=LOOK_SECONDS)
@@ -81,7 +100,10 @@ class Service:
             log.warning("not_looked", error=type(look.exception()).__name__)
 
     async def handle(self, request: Request) -> Answer:
-        """Accept after one durable commit, or answer now. Raises Rejected or NotFound: say so privately."""
+        """Accept after one durable commit, or answer now.
+
+        Raises Rejected or NotFound: say so privately.
+        """
         if request.action is Action.REGION:
             return await self._with_region(request)
         found = await asked(self._tools, request)
@@ -90,37 +112,53 @@ class Service:
         return Answer(form=found) if isinstance(found, Form) else Answer(post=found)
 
     async def press(self, kind: ButtonKind, request: Request) -> Answer:
-        """A button was pressed; ``target`` and ``index`` are what stood in its id. A form for those that need words."""
+        """A button was pressed; ``target`` and ``index`` are what stood in its id.
+
+        A form for those that need words.
+        """
         if kind not in actions.BUTTONS:
             raise Rejected("button.unknown")
         request = replace(request, action=actions.BUTTONS[kind])
-        return Answer(form=await self.ask(request)) if kind in ASKS_FIRST else await self.handle(request)
+        return (
+            Answer(form=await self.ask(request))
+            if kind in ASKS_FIRST
+            else await self.handle(request)
+        )
 
     async def react(self, emoji: str, request: Request, *, added: bool) -> Answer:
-        """A reaction to a message of ours was added or taken away. One that means nothing gets no answer."""
+        """A reaction to a message of ours was added or taken away.
+
+        One that means nothing gets no answer.
+        """
         wish = await hear.reacted(self._tools, replace(request, text=emoji, added=added))
         return Answer() if wish is None else await self.handle(wish)
 
     async def ask(self, request: Request) -> Form:
-        """What to ask before a request can be handled: words, pictures, options, settings. Raises Rejected."""
+        """What to ask before a request can be handled: words, pictures, options, settings.
+
+        Raises Rejected.
+        """
         if request.action is Action.SETTINGS:
             return await settings.form(self._tools, request)
         if FUNCTION in request.given:
             return forms.functions(request.locale)
         if request.target is None:
-            return asking.form_for(self._tools, request)
+            return replies.form_for(self._tools, request)
         _, step = await current(self._tools, request)
         index = request.index if request.index is not None else step.chosen or 0
         sessions.picture_at(step, index)
         if request.action is Action.RERUN:
-            edits = (await take.chain_of(self._tools, step))[1]
+            edits = (await prepare.chain_of(self._tools, step))[1]
             request = replace(request, text=sessions.merged_instructions(edits))
-        return asking.form_for(self._tools, replace(request, index=index))
+        return replies.form_for(self._tools, replace(request, index=index))
 
     async def paint(self, tenant: str, draft: str, mask: bytes, prompt: str) -> Answer:
-        """A mask came from the painter: the draft goes on, once. Raises Rejected when it was used."""
+        """A mask came from the painter: the draft goes on, once.
+
+        Raises Rejected when it was used.
+        """
         async with self._tools.draft_lock(tenant, draft):
-            request = await painting.painted(self._tools, tenant, draft, mask, prompt)
+            request = await masks.painted(self._tools, tenant, draft, mask, prompt)
             self.check(request)
             answer = await self._take(request)
             await self._tools.together.use_draft(tenant, draft)
@@ -128,17 +166,17 @@ class Service:
 
     def check(self, request: Request) -> None:
         """Refuse what is wrong in itself. No I/O before the commit."""
-        asking.check(self._tools, request)
+        replies.check(self._tools, request)
 
     async def _take(self, request: Request) -> Answer:
         await self._jobs.take(request)
         step = sessions.step_id(request)
-        return Answer(post=posts.accepted(request, step), accepted=step)
+        return Answer(post=steps.accepted(request, step), accepted=step)
 
     async def _with_region(self, request: Request) -> Answer:
         tenant, draft = request.place.tenant, request.target or ""
         async with self._tools.draft_lock(tenant, draft):
-            whole = await painting.with_region(self._tools, request)
+            whole = await masks.with_region(self._tools, request)
             self.check(whole)
             answer = await self._take(whole)
             await self._tools.together.use_draft(tenant, draft)

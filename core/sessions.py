@@ -1,4 +1,7 @@
-"""Rules of the edit tree: ids, undo, depth, and the instructions of a chain merged. History is append-only."""
+"""Rules of the edit tree: ids, undo, depth, and the instructions of a chain merged.
+
+History is append-only.
+"""
 
 import base64
 import hashlib
@@ -19,7 +22,9 @@ def step_id(request: Request) -> str:
 
 def seed_for(step: str) -> int:
     """A seed in 0..2147483647 fixed by the step, so that a replay asks for the same picture."""
-    return int.from_bytes(hashlib.sha256(f"seed {step}".encode()).digest()[:4], "big") % (MAX_SEED + 1)
+    return int.from_bytes(hashlib.sha256(f"seed {step}".encode()).digest()[:4], "big") % (
+        MAX_SEED + 1
+    )
 
 
 def own_session(step: Step) -> str:
@@ -28,8 +33,13 @@ def own_session(step: Step) -> str:
 
 
 def heads_of(step: Step) -> set[str]:
-    """The sessions whose next edit starts from a step once it is made: a private one never enters a thread."""
-    shared = {thread_session(step.place)} if step.place.thread and not step.options.private else set()
+    """The sessions whose next edit starts from a step once it is made.
+
+    A private one never enters a thread.
+    """
+    shared = (
+        {thread_session(step.place)} if step.place.thread and not step.options.private else set()
+    )
     return {step.session, own_session(step)} | shared
 
 
@@ -44,7 +54,10 @@ def thread_session(place: Place) -> str:
 
 
 def picture_at(step: Step, index: int) -> Picture:
-    """One of a step's pictures. Raises Rejected when it made none, not as many, or they were deleted."""
+    """One of a step's pictures.
+
+    Raises Rejected when it made none, not as many, or they were deleted.
+    """
     if step.deleted:
         raise Rejected("refuse.picture_gone")
     if not step.outputs:

@@ -22,12 +22,16 @@ class Purpose(StrEnum):
 
 
 class Links:
-    """Makes and reads links. ``keys``: the last signs, all of them are believed. ``base`` is "" without an address."""
+    """Makes and reads links.
+
+    ``keys``: the last signs, all of them are believed. ``base`` is "" without an address.
+    """
 
     def __init__(self, keys: Sequence[str], base: str) -> None:
         self.base = base.rstrip("/")
         self._serializers = {
-            purpose: URLSafeSerializer(list(keys), salt=f"easel.{purpose.value}") for purpose in Purpose
+            purpose: URLSafeSerializer(list(keys), salt=f"easel.{purpose.value}")
+            for purpose in Purpose
         }
 
     def token(self, purpose: Purpose, claims: Mapping[str, str | int], until: datetime) -> str:
@@ -44,7 +48,10 @@ class Links:
         return self.base + self.path(purpose, claims, until) if self.base else ""
 
     def read(self, purpose: Purpose, token: str, now: datetime) -> dict[str, str]:
-        """The claims as text. Raises Rejected: link.invalid for anything we did not sign, link.expired."""
+        """The claims as text.
+
+        Raises Rejected: link.invalid for anything we did not sign, link.expired.
+        """
         try:
             if len(token) > LONGEST:
                 raise BadSignature("too long")

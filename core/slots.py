@@ -1,7 +1,7 @@
 """The places at the service: whenever one may be free, the next step in line is claimed and begun.
 
-Nothing is looked at while nothing happens: a line is looked at when a step joins it, when a place frees, when the
-service's limit lets the next one go, and when the pause after a refusal is over.
+Nothing is looked at while nothing happens: a line is looked at when a step joins it, when a place
+frees, when the service's limit lets the next one go, and when the pause after a refusal is over.
 """
 
 import asyncio
@@ -25,7 +25,10 @@ log = structlog.get_logger()
 
 @dataclass(slots=True, kw_only=True)
 class Line:
-    """What is known of one account and model. ``at_service``: this worker's steps; times are monotonic seconds."""
+    """What is known of one account and model.
+
+    ``at_service``: this worker's steps; times are monotonic seconds.
+    """
 
     window: Window
     at_service: set[tuple[str, str]] = field(default_factory=set)
@@ -130,7 +133,9 @@ class Slots:
             return
         known = self.catalog.models.get(model)
         limit = known.submit_limit if known else None
-        claims, wait = await self.claims.claim(account, model, line.window.size, limit, self.clock.now())
+        claims, wait = await self.claims.claim(
+            account, model, line.window.size, limit, self.clock.now()
+        )
         for claim in claims:
             self.hold(claim)
             self.begin(claim)
@@ -140,7 +145,8 @@ class Slots:
     def _line(self, account: str, model: str) -> Line:
         name = (account, model)
         if name not in self._lines:
-            # A step of a model that has left the catalogue is claimed, too: its job ends with words.
+            # A step of a model that has left the catalogue is claimed, too: its job ends with
+            # words.
             self._lines[name] = Line(window=Window.of(self.catalog.models.get(model)))
         return self._lines[name]
 

@@ -129,7 +129,10 @@ class Size:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Place:
-    """Where something is said. ``thread`` is "" outside threads. Only here do platform ids enter the core."""
+    """Where something is said.
+
+    ``thread`` is "" outside threads. Only here do platform ids enter the core.
+    """
 
     platform: str
     workspace: str
@@ -152,10 +155,12 @@ class Person:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Options:
-    """What a person chose, checked for form by the grammar; a model's own ranges are the catalogue's matter.
+    """What a person chose, checked for form by the grammar.
 
-    ``strength`` 0–1; ``scale`` 1–4; the four sides are factors 1.0–2.0; ``ratio`` is width : height;
-    ``mask`` is a quick region (left, right, top, bottom, center).
+    A model's own ranges are the catalogue's matter.
+
+    ``strength`` 0–1; ``scale`` 1–4; the four sides are factors 1.0–2.0; ``ratio`` is width :
+    height; ``mask`` is a quick region (left, right, top, bottom, center).
     """
 
     n: int | None = None
@@ -179,9 +184,12 @@ class Options:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Attachment:
-    """A file a person gave: ``ref`` is whatever the platform's Chat needs to fetch it; size in bytes if told.
+    """A file a person gave: ``ref`` is whatever the platform's Chat needs to fetch it.
 
-    ``key`` is set instead when its bytes are a blob of ours already, such as a mask from the painter.
+    Size in bytes if told.
+
+    ``key`` is set instead when its bytes are a blob of ours already, such as a mask from the
+    painter.
     """
 
     ref: str = ""
@@ -194,15 +202,17 @@ class Attachment:
 class Request:
     """What a person asked, free of any platform.
 
-    ``key`` is the platform's own event id, so a redelivery changes nothing. ``text`` may still hold options;
-    ``given`` are options a platform asked for in typed fields. ``target`` is the step replied to or pressed,
-    ``index`` which of its pictures (from 0). ``reply`` is what the platform's Chat needs to answer.
-    ``is_admin``: the platform vouches, now, that this person runs the channel or workspace.
+    ``key`` is the platform's own event id, so a redelivery changes nothing. ``text`` may still hold
+    options; ``given`` are options a platform asked for in typed fields. ``target`` is the step
+    replied to or pressed, ``index`` which of its pictures (from 0). ``reply`` is what the
+    platform's Chat needs to answer. ``is_admin``: the platform vouches, now, that this person runs
+    the channel or workspace.
 
-    What a platform delivers may have to be understood first (core.flow.hear): ``message`` is the message of the
-    platform it is about, instead of ``target``; SAID are plain words, ``to_us`` when they mention Easel or are said to
-    it alone, ``replied`` the pictures of the message they answer when it is none of ours; REACTED has the emoji in
-    ``text`` and ``added``; LEFT tells that Easel was removed from the workspace.
+    What a platform delivers may have to be understood first (core.flow.hear): ``message`` is the
+    message of the platform it is about, instead of ``target``; SAID are plain words, ``to_us`` when
+    they mention Easel or are said to it alone, ``replied`` the pictures of the message they answer
+    when it is none of ours; REACTED has the emoji in ``text`` and ``added``; LEFT tells that Easel
+    was removed from the workspace.
     """
 
     key: str
@@ -226,7 +236,9 @@ class Request:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Picture:
-    """An image we hold, by SHA-256 of its bytes. ``media_type`` such as image/png; ``length`` in bytes.
+    """An image we hold, by SHA-256 of its bytes.
+
+    ``media_type`` such as image/png; ``length`` in bytes.
 
     ``url`` is the service's own link to these same bytes, alive until ``url_expires``.
     ``thumbnail`` is the key of a small one, once it was needed.
@@ -249,7 +261,10 @@ class Picture:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PictureLimits:
-    """What a model takes: sides in pixels, bytes, formats (jpeg, png, webp), longest side to shortest, alpha or not."""
+    """What a model takes.
+
+    Sides in pixels, bytes, formats (jpeg, png, webp), longest side to shortest, alpha or not.
+    """
 
     min_side: int = 1
     max_side: int = 4096
@@ -269,7 +284,10 @@ class Money:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Claim:
-    """A step that a worker works on. ``claims``: how often it was taken up; ``refused``: since when for load."""
+    """A step that a worker works on.
+
+    ``claims``: how often it was taken up; ``refused``: since when for load.
+    """
 
     tenant: str
     step: str
@@ -301,12 +319,13 @@ class StepState(StrEnum):
 class Step:
     """One turn of history. ``number`` is its version within the session: v1, v2 …
 
-    ``parent`` is the step whose picture ``parent_index`` was edited; ``inputs`` are all pictures sent, in order.
-    ``error`` is a message key with its parameters once the step has failed. ``priority`` 1 is served first;
-    ``intended`` is set before the submit leaves, ``submitted`` once the service's task id is recorded,
-    ``outcome`` is a synchronous answer as JSON; ``partial`` tells why fewer pictures came than asked for;
-    ``notes`` are message keys about the pictures given, such as "the first frame was taken".
-    ``chosen`` is the picture a vote or its person settled on; a ``deleted`` step has lost its pictures.
+    ``parent`` is the step whose picture ``parent_index`` was edited; ``inputs`` are all pictures
+    sent, in order. ``error`` is a message key with its parameters once the step has failed.
+    ``priority`` 1 is served first; ``intended`` is set before the submit leaves, ``submitted`` once
+    the service's task id is recorded, ``outcome`` is a synchronous answer as JSON; ``partial``
+    tells why fewer pictures came than asked for; ``notes`` are message keys about the pictures
+    given, such as "the first frame was taken". ``chosen`` is the picture a vote or its person
+    settled on; a ``deleted`` step has lost its pictures.
     """
 
     id: str
@@ -367,9 +386,12 @@ class Head:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Work:
-    """What a provider is asked to make. ``size`` None where the function decides; ``params`` in Easel's names.
+    """What a provider is asked to make.
 
-    ``step`` identifies it in our log, never to the vendor; ``tenant`` is whose blobs the inputs are.
+    ``size`` None where the function decides; ``params`` in Easel's names.
+
+    ``step`` identifies it in our log, never to the vendor; ``tenant`` is whose blobs the inputs
+    are.
     """
 
     step: str
@@ -397,7 +419,10 @@ class Work:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Made:
-    """One picture the service says it made, or why it did not: ``url`` or ``error`` (a message key)."""
+    """One picture the service says it made, or why it did not.
+
+    ``url`` or ``error`` (a message key).
+    """
 
     url: str | None = None
     error: str | None = None
@@ -405,7 +430,10 @@ class Made:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Outcome:
-    """What the service made. ``billed`` pictures; ``expires`` when the links die; ``seconds`` it worked."""
+    """What the service made.
+
+    ``billed`` pictures; ``expires`` when the links die; ``seconds`` it worked.
+    """
 
     made: tuple[Made, ...]
     request_id: str

@@ -1,7 +1,7 @@
 """How many calls a model takes at once: what its vendor names, or what its refusals teach. Pure.
 
-The window grows by one with each call taken until the first refusal. From then on it tries one more only now and
-then, and after each refusal more seldom.
+The window grows by one with each call taken until the first refusal. From then on it tries one more
+only now and then, and after each refusal more seldom.
 """
 
 from dataclasses import dataclass
@@ -20,7 +20,10 @@ PROBE, SELDOM = 8, 64
 
 @dataclass(slots=True, kw_only=True)
 class Window:
-    """``size``: calls at once now; ``most``: where it ends growing; ``patience``: calls taken until it grows."""
+    """``size``: calls at once now; ``most``: where it ends growing; ``patience``.
+
+    Calls taken until it grows.
+    """
 
     size: int
     most: int
@@ -29,7 +32,10 @@ class Window:
 
     @classmethod
     def of(cls, model: Model | None) -> "Window":
-        """As wide as the vendor says; else narrow, to find out. None: a model the catalogue no longer has."""
+        """As wide as the vendor says; else narrow, to find out.
+
+        None: a model the catalogue no longer has.
+        """
         if model is None or model.running_limit is None:
             return cls(size=FIRST, most=MOST)
         most = model.running_limit + AHEAD

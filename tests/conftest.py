@@ -12,14 +12,17 @@ from bot.simulator.server import Running, SimulatorConfig, serve
 
 PHOTOS = Path(__file__).parent / "samples" / "photos"
 LONGEST_FIRST = ("e2e/test_kill.py", "e2e/test_same.py", "e2e", "integration", "contract", "unit")
-"""Files and folders by how long their tests take: what is begun last must not keep one process busy alone."""
+"""Files and folders by how long their tests take: what is begun last must not keep one process busy
+alone."""
 
 hypothesis.settings.register_profile("quick", max_examples=25, deadline=None)
 hypothesis.settings.register_profile("nightly", max_examples=500, deadline=None)
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
-    parser.addoption("--nightly", action="store_true", help="run the long versions too (tests/README.md)")
+    parser.addoption(
+        "--nightly", action="store_true", help="run the long versions too (tests/README.md)"
+    )
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -37,7 +40,9 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 
 def _place(item: pytest.Item) -> int:
     path = item.path.relative_to(Path(__file__).parent).as_posix()
-    return next((at for at, start in enumerate(LONGEST_FIRST) if path.startswith(start)), len(LONGEST_FIRST))
+    return next(
+        (at for at, start in enumerate(LONGEST_FIRST) if path.startswith(start)), len(LONGEST_FIRST)
+    )
 
 
 @pytest.fixture(scope="session")

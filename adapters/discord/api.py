@@ -1,6 +1,9 @@
-"""The one way to call Discord: discord.py's client (buckets, 429, 5xx), a time limit, errors as ours, and a breaker.
+"""The one way to call Discord.
 
-A connection lost in the middle is not tried again here: the call may have had its effect (a message's nonce tells).
+Discord.py's client (buckets, 429, 5xx), a time limit, errors as ours, and a breaker.
+
+A connection lost in the middle is not tried again here: the call may have had its effect (a
+message's nonce tells).
 """
 
 import asyncio
@@ -24,7 +27,8 @@ SECONDS = 60.0
 ANSWER_SECONDS = 2.5
 """Of an answer to an interaction, which Discord takes for three."""
 WINDOW, MOST_INVALID = 600.0, 1000
-"""Discord bans an address after 10,000 answers of 401, 403 or 429 in ten minutes; we stop long before."""
+"""Discord bans an address after 10,000 answers of 401, 403 or 429 in ten minutes; we stop long
+before."""
 INVALID = frozenset({401, 403, 429})
 CLOSED_SECONDS = 60.0
 NO_ACCESS = frozenset({50001, 50013})
@@ -129,7 +133,11 @@ class Api:
         """The answer as JSON. ``ids`` fill the path. Raises DiscordError."""
         ids = ids or {}
         # What may not be read may still be written to, and what takes no files may take words.
-        door = f"{'read' if method == 'GET' else 'write'} {ids['channel_id']}" if "channel_id" in ids else ""
+        door = (
+            f"{'read' if method == 'GET' else 'write'} {ids['channel_id']}"
+            if "channel_id" in ids
+            else ""
+        )
         self._must_be_open(door)
         body = _body(payload, uploads)
         try:
@@ -146,9 +154,12 @@ class Api:
             raise DiscordError(0) from None
 
     async def answer(self, reply: Mapping[str, str], kind: int, data: Mapping[str, Any]) -> None:
-        """The one first answer to an interaction. Raises DiscordError; one given already is as good.
+        """The one first answer to an interaction.
 
-        One that gets lost is given once more: whatever became of the first, there is one answer then.
+        Raises DiscordError; one given already is as good.
+
+        One that gets lost is given once more: whatever became of the first, there is one answer
+        then.
         """
         payload = {"type": kind, "data": data}
         ids = {"webhook_id": reply["interaction"], "webhook_token": reply["token"]}
@@ -182,10 +193,16 @@ class Api:
         self._closed.pop(door, None)
 
     async def _watch(
-        self, _session: aiohttp.ClientSession, _context: SimpleNamespace, end: aiohttp.TraceRequestEndParams
+        self,
+        _session: aiohttp.ClientSession,
+        _context: SimpleNamespace,
+        end: aiohttp.TraceRequestEndParams,
     ) -> None:
         self.date = end.response.headers.get("Date", "")
-        if end.response.status in INVALID and end.response.headers.get("X-RateLimit-Scope") != "shared":
+        if (
+            end.response.status in INVALID
+            and end.response.headers.get("X-RateLimit-Scope") != "shared"
+        ):
             self._invalid.append(time.monotonic())
 
 

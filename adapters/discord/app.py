@@ -1,7 +1,8 @@
 """Listens to Discord: acknowledges after one durable commit, opens modals at once. Nothing else.
 
-Everything pressed or chosen carries its meaning in its id and is understood from the event alone, so that it works
-after any restart, and also when its message has changed since: discord.py's views drop such a press without a word.
+Everything pressed or chosen carries its meaning in its id and is understood from the event alone,
+so that it works after any restart, and also when its message has changed since: discord.py's views
+drop such a press without a word.
 """
 
 import asyncio
@@ -16,14 +17,14 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from adapters.discord import decode, render
 from adapters.discord.api import CHOICES, MESSAGE, MODAL, THINKING, Api, DiscordError
+from adapters.discord.autocomplete import suggested
 from adapters.discord.chat import DiscordChat
 from adapters.discord.store import DiscordStore
-from adapters.discord.suggest import suggested
 from core.errors import EaselError, Rejected
-from core.flow import asking, hear, take
-from core.flow.tools import Tools
+from core.flow import hear, prepare, replies
+from core.flow.context import Tools
 from core.forms import Form
-from core.messages import clip, say
+from core.i18n import clip, say
 from core.service import ASKS_FIRST, Service
 from core.types import Action, Request
 
@@ -39,7 +40,9 @@ T = TypeVar("T")
 class DiscordApp:
     """What Discord tells, for every guild."""
 
-    def __init__(self, service: Service, tools: Tools, chat: DiscordChat, api: Api, store: DiscordStore) -> None:
+    def __init__(
+        self, service: Service, tools: Tools, chat: DiscordChat, api: Api, store: DiscordStore
+    ) -> None:
         self._service = service
         self._tools = tools
         self._chat = chat
@@ -65,10 +68,12 @@ class DiscordApp:
             await self._keep(wish)
 
     async def reaction(self, event: discord.RawReactionActionEvent, channel: Any) -> None:
-        """A reaction was added or taken away. Told twice it is one; added again after it was taken away it is another.
+        """A reaction was added or taken away.
 
-        Discord gives them no ids: they are counted, one after another. Whose message it was is told of those added
-        alone.
+        Told twice it is one; added again after it was taken away it is another.
+
+        Discord gives them no ids: they are counted, one after another. Whose message it was is told
+        of those added alone.
         """
         wish = decode.reacted(event, channel, self._api.us)
         if wish is None:
@@ -125,10 +130,15 @@ class DiscordApp:
 
     async def _hear(self, interaction: discord.Interaction, wish: Request) -> None:
         """Kept, then acknowledged: the person sees that we think, until the first words come."""
-        await self._think(await _in_time(self._taken(wish, may_post=decode.may_post(interaction, wish))))
+        await self._think(
+            await _in_time(self._taken(wish, may_post=decode.may_post(interaction, wish)))
+        )
 
     async def _taken(self, wish: Request, *, may_post: bool) -> Request:
-        """Kept, with whether all will see the answer: where it is our one voice, and the result is for all."""
+        """Kept, with whether all will see the answer.
+
+        Where it is our one voice, and the result is for all.
+        """
         is_for_all = ("only" in wish.reply or not may_post) and await self._is_for_all(wish)
         if is_for_all and not may_post:
             raise Rejected("discord.may_not_post")
@@ -144,13 +154,15 @@ class DiscordApp:
         try:
             if "asked" in wish.reply:
                 wish = decode.merged(wish, await self._chat.asked(wish))
-            return wish.action.makes_pictures and not await take.is_secret(self._tools, wish)
+            return wish.action.makes_pictures and not await prepare.is_secret(self._tools, wish)
         except EaselError:
             return False
 
     async def _think(self, wish: Request) -> None:
         try:
-            await self._api.answer(wish.reply, THINKING, {"flags": 0 if "open" in wish.reply else render.EPHEMERAL})
+            await self._api.answer(
+                wish.reply, THINKING, {"flags": 0 if "open" in wish.reply else render.EPHEMERAL}
+            )
         except DiscordError as error:
             log.warning("not_acknowledged", code=error.code, status=error.status)
 
@@ -163,7 +175,7 @@ class DiscordApp:
         if wish.message:
             wish = await hear.shown(self._tools, wish)
         form = await self._service.ask(wish)
-        await asking.ask(self._tools, wish, form)
+        await replies.ask(self._tools, wish, form)
 
     async def _turn_to(self, wish: Request, page: int) -> None:
         """A page of a form that was offered before."""
@@ -182,7 +194,9 @@ class DiscordApp:
         return await self._chat.complete(first) or first
 
     async def _careful(
-        self, handler: Callable[[discord.Interaction], Awaitable[None]], interaction: discord.Interaction
+        self,
+        handler: Callable[[discord.Interaction], Awaitable[None]],
+        interaction: discord.Interaction,
     ) -> None:
         """Whatever goes wrong before the commit is said at once, to the person alone."""
         try:
@@ -191,14 +205,20 @@ class DiscordApp:
             await self._say_no(interaction, error)
         except Exception:
             log.exception("asking_broke")
-            await self._say_no(interaction, EaselError("status.broken", reference=str(interaction.id)[-8:]))
+            await self._say_no(
+                interaction, EaselError("status.broken", reference=str(interaction.id)[-8:])
+            )
 
     async def _say_no(self, interaction: discord.Interaction, error: EaselError) -> None:
         if interaction.type is discord.InteractionType.autocomplete:
             return
         words = say(error.key, str(interaction.locale), **error.params)
         content = clip(render.escape(words), render.CONTENT)
-        data = {"content": content, "flags": render.EPHEMERAL, "allowed_mentions": render.NO_MENTIONS}
+        data = {
+            "content": content,
+            "flags": render.EPHEMERAL,
+            "allowed_mentions": render.NO_MENTIONS,
+        }
         try:
             await self._api.answer(decode.reply_of(interaction), MESSAGE, data)
         except DiscordError as failed:
@@ -219,8 +239,10 @@ class DiscordApp:
 
 
 async def _in_time(what: Awaitable[T]) -> T:
-    """Raises Rejected when our database takes longer than Discord waits. It may lock up those who wait for it, so we
-    do not wait for the end of the attempt."""
+    """Raises Rejected when our database takes longer than Discord waits.
+
+    It may lock up those who wait for it, so we do not wait for the end of the attempt.
+    """
     attempt = asyncio.ensure_future(what)
     try:
         done, _ = await asyncio.wait({attempt}, timeout=PATIENCE)

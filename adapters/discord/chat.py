@@ -1,7 +1,9 @@
-"""Discord's voice. A job is one message, edited until it shows the result; a private word goes where it was asked for.
+"""Discord's voice.
 
-What is asked by an interaction has an answer of its own for fifteen minutes. Only private words stand in it; all else
-are messages like any other, which can be changed for ever.
+A job is one message, edited until it shows the result; a private word goes where it was asked for.
+
+What is asked by an interaction has an answer of its own for fifteen minutes. Only private words
+stand in it; all else are messages like any other, which can be changed for ever.
 """
 
 import asyncio
@@ -13,22 +15,23 @@ from dataclasses import replace
 import structlog
 
 from adapters.discord import decode, render
-from adapters.discord.answers import Answers, answer_of, is_answer, is_word, note, stands_in
 from adapters.discord.api import MESSAGE, MODAL, NO_DIRECT, Api, DiscordError
+from adapters.discord.channels import Places, channel_id, is_direct
 from adapters.discord.files import Files
 from adapters.discord.messages import Messages
-from adapters.discord.people import People
-from adapters.discord.places import Places, channel_id, is_direct
+from adapters.discord.responses import Answers, answer_of, is_answer, is_word, note, stands_in
 from adapters.discord.store import Answer, DiscordStore
+from adapters.discord.users import People
 from core.errors import DeliveryError, Rejected
 from core.flow import hear
 from core.forms import FieldKind, Form
-from core.messages import say
-from core.speech import Post, Sent, Tone
+from core.i18n import say
+from core.post import Post, Sent, Tone
 from core.types import Action, Attachment, Person, Place, Request
 
 PROGRESS_SECONDS = 2.0
-"""Between two progress lines in one channel; Discord takes about five in five seconds, and results go first."""
+"""Between two progress lines in one channel; Discord takes about five in five seconds, and results
+go first."""
 MOST_CHANNELS = 10_000
 REMEMBERING = (0.05, 0.1, 0.2, 0.4)
 """Seconds before each further look for a message that has just been posted."""
@@ -73,13 +76,20 @@ class DiscordChat:
             request = decode.merged(request, await self.asked(request))
         elif "interaction" in request.reply:
             request = await self.placed(request)
-        if "interaction" in request.reply and "first" not in request.reply and request.action.makes_pictures:
+        if (
+            "interaction" in request.reply
+            and "first" not in request.reply
+            and request.action.makes_pictures
+        ):
             # Should it be refused, what was written is not lost: a form brings it back.
             await self._store.ask(request.reply["interaction"], request)
         return await self._looked_at(request) if "look" in request.reply else request
 
     async def placed(self, request: Request) -> Request:
-        """Where it really is: a thread stands in its parent, a direct message speaks for a workspace."""
+        """Where it really is.
+
+        A thread stands in its parent, a direct message speaks for a workspace.
+        """
         if request.reply.get("where") == "unknown":
             request = replace(request, place=await self._places.find_thread(request.place))
         return await self._spoken_for(request) if is_direct(request.place) else request
@@ -92,19 +102,27 @@ class DiscordChat:
         found = await self._store.asked(request.reply["asked"])
         if found is None or found.person.id != request.person.id:
             raise Rejected("refuse.too_late")
-        if is_direct(found.place) and not await self._places.has_member(found.place.workspace, found.person.id):
+        if is_direct(found.place) and not await self._places.has_member(
+            found.place.workspace, found.person.id
+        ):
             raise Rejected("refuse.too_late")
         is_admin = request.is_admin and request.place.workspace == found.place.workspace
         return replace(found, locale=request.locale, is_admin=is_admin)
 
     async def _spoken_for(self, request: Request) -> Request:
-        """A direct message of ours belongs to the workspace it was sent for; so do plain words behind it.
+        """A direct message of ours belongs to the workspace it was sent for.
+
+        So do plain words behind it.
 
         Whoever has left that guild speaks for it no longer.
         """
         channel = channel_id(request.place)
         message = request.message or request.reply.get("pressed")
-        is_plain = request.action is Action.SAID and not request.attachments and not request.text.startswith("/")
+        is_plain = (
+            request.action is Action.SAID
+            and not request.attachments
+            and not request.text.startswith("/")
+        )
         if not message and not is_plain:
             return request
         found = await self._store.speaks_for(channel, int(message) if message else None)
@@ -150,13 +168,19 @@ class DiscordChat:
         pages = render.pages(form)
         try:
             if is_first and len(pages) == 1:
-                await self._api.answer(request.reply, MODAL, render.modal(pages[0], answer.interaction))
+                await self._api.answer(
+                    request.reply, MODAL, render.modal(pages[0], answer.interaction)
+                )
                 return True
             lacks_picture = any(one.kind is FieldKind.PICTURES for one in form.fields)
-            text = say("refuse.no_picture" if lacks_picture else "discord.open_form", request.locale)
+            text = say(
+                "refuse.no_picture" if lacks_picture else "discord.open_form", request.locale
+            )
             message = render.chooser(form, answer.interaction, text)
             if is_first:
-                await self._api.answer(request.reply, MESSAGE, {**message, "flags": render.EPHEMERAL})
+                await self._api.answer(
+                    request.reply, MESSAGE, {**message, "flags": render.EPHEMERAL}
+                )
             else:
                 await self._answers.offer(answer, message)
         except DiscordError as error:
@@ -165,11 +189,16 @@ class DiscordChat:
         return True
 
     async def post(self, place: Place, post: Post, *, to: Person, reply: Mapping[str, str]) -> Sent:
-        """A message; private words in the answer to what was asked, private pictures in a direct message."""
+        """A message.
+
+        Private words in the answer to what was asked, private pictures in a direct message.
+        """
         answer = answer_of(reply)
         if answer and stands_in(answer, post):
             try:
-                return await self._answers.give(answer, place, post, await self._people.language(to))
+                return await self._answers.give(
+                    answer, place, post, await self._people.language(to)
+                )
             except DiscordError as error:
                 if not error.permanent:
                     raise
@@ -188,7 +217,10 @@ class DiscordChat:
         return sent
 
     async def update(self, sent: Sent, post: Post) -> Sent:
-        """Change it; pictures not yet shown are shown in it, those it no longer has are taken away."""
+        """Change it.
+
+        Pictures not yet shown are shown in it, those it no longer has are taken away.
+        """
         spot = sent.message if is_answer(sent) else channel_id(sent.place)
         if post.tone is Tone.STATUS and not self._may_tell(spot):
             return sent
@@ -246,7 +278,10 @@ class DiscordChat:
     async def _post_alone(
         self, place: Place, post: Post, to: Person, answer: Answer | None, reply: Mapping[str, str]
     ) -> Sent:
-        """In a direct message; where those are closed, in the answer, and words as a reply rather than nowhere."""
+        """In a direct message.
+
+        Where those are closed, in the answer, and words as a reply rather than nowhere.
+        """
         locale = await self._people.language(to)
         try:
             sent = await self._messages.say(await self.private_place(place, to), post)
@@ -258,12 +293,21 @@ class DiscordChat:
             if post.secret or not is_word(post):
                 closed = say("discord.direct_closed", locale)
                 post = replace(post, title="", text=closed, pictures=(), buttons=(), menu=())
-            return await self._messages.say(place, replace(post, private=False), reply.get("message", ""))
-        await self._answers.settle(answer, note("discord.sent_directly", locale, await self.link(sent)))
+            return await self._messages.say(
+                place, replace(post, private=False), reply.get("message", "")
+            )
+        await self._answers.settle(
+            answer, note("discord.sent_directly", locale, await self.link(sent))
+        )
         return sent
 
-    async def _post_elsewhere(self, place: Place, post: Post, to: Person, answer: Answer | None) -> Sent:
-        """The channel is closed to us: in a direct message; where those are closed as well, in the answer."""
+    async def _post_elsewhere(
+        self, place: Place, post: Post, to: Person, answer: Answer | None
+    ) -> Sent:
+        """The channel is closed to us: in a direct message.
+
+        Where those are closed as well, in the answer.
+        """
         locale = await self._people.language(to)
         try:
             sent = await self._messages.say(await self.private_place(place, to), post)
@@ -276,7 +320,10 @@ class DiscordChat:
         return sent
 
     async def _give_up(self, sent: Sent, post: Post) -> None:
-        """The result goes elsewhere: what stands here must not say for ever that it is on its way."""
+        """The result goes elsewhere.
+
+        What stands here must not say for ever that it is on its way.
+        """
         words = replace(note("discord.no_pictures", post.locale), title=post.title, private=False)
         with suppress(DiscordError):
             await self._messages.change(sent, words)
@@ -293,7 +340,10 @@ class DiscordChat:
 
 
 def _is_fresh(reply: Mapping[str, str]) -> bool:
-    """Was the message a moment old when its button was pressed? The first 42 bits of Discord's ids are milliseconds."""
+    """Was the message a moment old when its button was pressed?
+
+    The first 42 bits of Discord's ids are milliseconds.
+    """
     pressed, interaction = reply.get("pressed"), reply.get("interaction")
     if not pressed or not interaction:
         return False

@@ -1,6 +1,9 @@
-"""What ``easel doctor`` asks Discord: token, intents, clock, servers. Each finding says whether all is well.
+"""What ``easel doctor`` asks Discord: token, intents, clock, servers.
 
-Also what ``easel discord-invite`` prints: the address that invites us, asking for the least that everything needs.
+Each finding says whether all is well.
+
+Also what ``easel discord-invite`` prints: the address that invites us, asking for the least that
+everything needs.
 """
 
 import base64
@@ -13,7 +16,7 @@ from urllib.parse import urlencode
 import discord
 
 from adapters.discord.api import Api, DiscordError
-from core.messages import say
+from core.i18n import say
 
 PERMISSIONS = discord.Permissions(
     view_channel=True,
@@ -32,12 +35,19 @@ Finding = tuple[str, bool, str]
 
 def invite(app: str) -> str:
     """The address at which one chooses a server for us."""
-    asked = {"client_id": app, "scope": "bot applications.commands", "permissions": PERMISSIONS.value}
+    asked = {
+        "client_id": app,
+        "scope": "bot applications.commands",
+        "permissions": PERMISSIONS.value,
+    }
     return f"{INVITE}?{urlencode(asked)}"
 
 
 def app_of(token: str) -> str:
-    """The application a bot token belongs to: its first part says so. "" for anything that is no such token."""
+    """The application a bot token belongs to: its first part says so.
+
+    "" for anything that is no such token.
+    """
     first = token.partition(".")[0]
     try:
         found = base64.b64decode(first + "=" * (-len(first) % 4), validate=True).decode()
@@ -77,7 +87,11 @@ def _servers(guilds: list[Mapping[str, Any]], url: str, locale: str) -> list[Fin
     if not guilds:
         return [("discord servers", False, say("doctor.discord_no_servers", locale, url=url))]
     names = [str(one.get("name", one["id"])) for one in guilds]
-    lacking = [str(one.get("name", one["id"])) for one in guilds if not _has_all(int(one.get("permissions", 0)))]
+    lacking = [
+        str(one.get("name", one["id"]))
+        for one in guilds
+        if not _has_all(int(one.get("permissions", 0)))
+    ]
     found = [("discord servers", True, say("doctor.discord_servers", locale, names=names[:NAMED]))]
     if lacking:
         text = say("doctor.discord_permissions_missing", locale, names=lacking[:NAMED], url=url)

@@ -1,6 +1,7 @@
 """What Discord is told of our commands, from the command registry, in every language we speak.
 
-Whatever one types at Slack is a typed option here: with its range, its choices, or completed from what we know.
+Whatever one types at Slack is a typed option here: with its range, its choices, or completed from
+what we know.
 """
 
 import asyncio
@@ -15,13 +16,18 @@ from adapters.discord.api import Api, DiscordError
 from adapters.discord.store import DiscordStore
 from core.commands import Command, Takes, commands
 from core.forms import REGIONS
-from core.messages import LOCALES, say
+from core.i18n import LOCALES, say
 from core.types import Action
 
 Payload = dict[str, Any]
 SUBCOMMAND, STRING, INTEGER, BOOLEAN, NUMBER, ATTACHMENT = 1, 3, 4, 5, 10, 11
 SLASH, MESSAGE = 1, 3
-DISCORD_LOCALES = {"en": ("en-US", "en-GB"), "zh-CN": ("zh-CN",), "zh-TW": ("zh-TW",), "id": ("id",)}
+DISCORD_LOCALES = {
+    "en": ("en-US", "en-GB"),
+    "zh-CN": ("zh-CN",),
+    "zh-TW": ("zh-TW",),
+    "id": ("id",),
+}
 """Ours as Discord names them; the default's own too, or people who read it would see another one's."""
 WORDS = 6000
 """Characters Discord takes of a text; a prompt's own limit is the model's."""
@@ -30,7 +36,10 @@ RANGES: Mapping[str, Payload] = {
     "seed": {"type": INTEGER, "min_value": 0, "max_value": 2_147_483_647},
     "scale": {"type": INTEGER, "min_value": 1, "max_value": 4},
     "strength": {"type": NUMBER, "min_value": 0, "max_value": 1},
-    **{side: {"type": NUMBER, "min_value": 1, "max_value": 2} for side in ("top", "bottom", "left", "right")},
+    **{
+        side: {"type": NUMBER, "min_value": 1, "max_value": 2}
+        for side in ("top", "bottom", "left", "right")
+    },
     **{flag: {"type": BOOLEAN} for flag in ("raw", "watermark", "private", "sketch")},
 }
 COMPLETED = frozenset({"model", "size", "ar", "id"})
@@ -45,12 +54,20 @@ log = structlog.get_logger()
 
 
 def registered(*, for_people: bool = True) -> list[Payload]:
-    """Every command, as Discord's bulk overwrite takes them; ``for_people``: who adds us to their account, too."""
+    """Every command, as Discord's bulk overwrite takes them; ``for_people``.
+
+    Who adds us to their account, too.
+    """
     ours = commands()
     alone = [one for one in ours if not one.word]
-    groups = {name: [one for one in ours if one.name == name and one.word] for name in ("wanx", "easel")}
+    groups = {
+        name: [one for one in ours if one.name == name and one.word] for name in ("wanx", "easel")
+    }
     found = [
-        *({"type": SLASH, **_described("command", one.action.value), "options": _options(one)} for one in alone),
+        *(
+            {"type": SLASH, **_described("command", one.action.value), "options": _options(one)}
+            for one in alone
+        ),
         *(_group(name, inside) for name, inside in groups.items()),
         {"type": MESSAGE, **_named("name", SHORTCUT)},
     ]
@@ -78,14 +95,21 @@ async def sync(api: Api, store: DiscordStore) -> None:
 
 def _group(name: str, inside: list[Command]) -> Payload:
     options = [
-        {"type": SUBCOMMAND, **_described("command", one.action.value, one.word), "options": _options(one)}
+        {
+            "type": SUBCOMMAND,
+            **_described("command", one.action.value, one.word),
+            "options": _options(one),
+        }
         for one in inside
     ]
     return {"type": SLASH, **_described("command", name, name), "options": options}
 
 
 def _options(command: Command) -> list[Payload]:
-    """Words first, then files, then everything else: none is required, as a form asks for what is missing."""
+    """Words first, then files, then everything else.
+
+    None is required, as a form asks for what is missing.
+    """
     words = {
         Takes.PROMPT: {"type": STRING, "max_length": WORDS},
         Takes.INSTRUCTION: {"type": STRING, "max_length": WORDS},
@@ -107,7 +131,11 @@ def _option(name: str) -> Payload:
         return {**described, **RANGES[name]}
     if name == "mask":
         return {**described, "type": STRING, "choices": [_choice(one) for one in REGIONS]}
-    return {**described, "type": STRING, **({"autocomplete": True} if name in COMPLETED else {"max_length": 800})}
+    return {
+        **described,
+        "type": STRING,
+        **({"autocomplete": True} if name in COMPLETED else {"max_length": 800}),
+    }
 
 
 def _choice(region: str) -> Payload:
@@ -115,17 +143,26 @@ def _choice(region: str) -> Payload:
 
 
 def _described(table: str, word: str, name: str = "", number: int = 0) -> Payload:
-    """Name and description; ``name`` where it is not the text's own, ``number`` behind the name in every language."""
+    """Name and description.
+
+    ``name`` where it is not the text's own, ``number`` behind the name in every language.
+    """
     names = _named("name", f"{table}.{word}.name")
     if number:
         names["name_localizations"] = {
             locale: f"{text}{number}" for locale, text in names["name_localizations"].items()
         }
-    return {**names, **({"name": name} if name else {}), **_named("description", f"{table}.{word}.text")}
+    return {
+        **names,
+        **({"name": name} if name else {}),
+        **_named("description", f"{table}.{word}.text"),
+    }
 
 
 def _named(field: str, key: str) -> Payload:
     return {
         field: say(key, "en"),
-        f"{field}_localizations": {theirs: say(key, ours) for ours in LOCALES for theirs in DISCORD_LOCALES[ours]},
+        f"{field}_localizations": {
+            theirs: say(key, ours) for ours in LOCALES for theirs in DISCORD_LOCALES[ours]
+        },
     }

@@ -1,6 +1,9 @@
-"""What Discord delivers → Request; pure. The workspace is the guild of the event, the key Discord's own id of it.
+"""What Discord delivers → Request; pure.
 
-A direct message is a workspace of its own; both it and its channel are written "@" and the channel's id.
+The workspace is the guild of the event, the key Discord's own id of it.
+
+A direct message is a workspace of its own; both it and its channel are written "@" and the
+channel's id.
 """
 
 import re
@@ -14,19 +17,32 @@ from core import actions, grammar
 from core.commands import commands
 from core.errors import Rejected
 from core.forms import FUNCTION
-from core.speech import ButtonKind
+from core.post import ButtonKind
 from core.types import Action, Attachment, Person, Place, Request
 
 PLATFORM = "discord"
 DIRECT = "@"
 MODAL = re.compile(r"m1:([0-9]{1,20})")
 PAGE = re.compile(r"p1:([0-9]{1,20}):([0-9]{1,2})")
-"""Ids of a modal and of the button that opens one: the interaction that asked, and which page of the form."""
+"""Ids of a modal and of the button that opens one: the interaction that asked, and which page of
+the form."""
 MENTION = re.compile(r"<(?:@[!&]?|#)[0-9]{1,20}>|<(/[^:>]{1,100}):[0-9]{1,20}>")
 EMOJI = re.compile(r"<a?:(\w{1,32}):[0-9]{1,20}>")
 MOST_PICTURES = 10
 TYPED = {one.written: one for one in commands()}
-IMAGE_NAMES = (".png", ".jpg", ".jpeg", ".webp", ".gif", ".bmp", ".tiff", ".tif", ".heic", ".heif", ".avif")
+IMAGE_NAMES = (
+    ".png",
+    ".jpg",
+    ".jpeg",
+    ".webp",
+    ".gif",
+    ".bmp",
+    ".tiff",
+    ".tif",
+    ".heic",
+    ".heif",
+    ".avif",
+)
 SPOKEN = frozenset({discord.MessageType.default, discord.MessageType.reply})
 """Kinds of message that are a person's words."""
 Channel = Any
@@ -55,7 +71,10 @@ def command(interaction: discord.Interaction) -> Request:
     files = _resolved(data)
     mask = files.get(str(given.pop("mask-picture", "")))
     named = [str(given.pop(name)) for name in PICTURES if name in given]
-    text = next((str(given.pop(one)) for one in ("prompt", "instruction", "id", "number") if one in given), "")
+    text = next(
+        (str(given.pop(one)) for one in ("prompt", "instruction", "id", "number") if one in given),
+        "",
+    )
     action = Action.INPAINT if typed.action is Action.EDIT and mask else typed.action
     return _asked(
         interaction,
@@ -84,7 +103,10 @@ def pressed(interaction: discord.Interaction) -> Pressed:
 
 
 def filled(interaction: discord.Interaction) -> Request:
-    """A modal sent back: what it was asked for is looked up by ``reply["asked"]`` (chat.complete)."""
+    """A modal sent back.
+
+    What it was asked for is looked up by ``reply["asked"]`` (chat.complete).
+    """
     data = data_of(interaction)
     found = MODAL.fullmatch(str(data.get("custom_id", "")))
     if found is None:
@@ -111,7 +133,10 @@ def filled(interaction: discord.Interaction) -> Request:
 
 
 def opened(interaction: discord.Interaction) -> tuple[Request, int] | None:
-    """The button that opens a page of a form: whose it is, and which page; None for any other button."""
+    """The button that opens a page of a form: whose it is, and which page.
+
+    None for any other button.
+    """
     found = PAGE.fullmatch(chosen(interaction))
     return (_asked(interaction, Action.EDIT, asked=found[1]), int(found[2])) if found else None
 
@@ -137,17 +162,29 @@ def merged(request: Request, asked: Request) -> Request:
 
 
 def settled(given: Mapping[str, str], action: Action) -> dict[str, str]:
-    """Settings need the empty fields, which go back to defaults; elsewhere they say nothing. Ticks are yes or ""."""
+    """Settings need the empty fields, which go back to defaults; elsewhere they say nothing.
+
+    Ticks are yes or "".
+    """
     if action is Action.SETTINGS:
-        return {name: {"true": "yes", "false": ""}.get(value, value) for name, value in given.items()}
-    return {name: "" if value == "true" else value for name, value in given.items() if value not in {"", "false"}}
+        return {
+            name: {"true": "yes", "false": ""}.get(value, value) for name, value in given.items()
+        }
+    return {
+        name: "" if value == "true" else value
+        for name, value in given.items()
+        if value not in {"", "false"}
+    }
 
 
 def may_post(interaction: discord.Interaction, request: Request) -> bool:
     """May this person post pictures where they ask? Where they may not, we do not for them."""
     if interaction.guild_id is None:
         return True
-    needed = ("send_messages_in_threads" if request.place.thread else "send_messages", "attach_files")
+    needed = (
+        "send_messages_in_threads" if request.place.thread else "send_messages",
+        "attach_files",
+    )
     return all(getattr(interaction.permissions, one) for one in needed)
 
 
@@ -164,7 +201,10 @@ def chosen(interaction: discord.Interaction) -> str:
 
 
 def reply_of(interaction: discord.Interaction, asked: str = "") -> dict[str, str]:
-    """What it takes to answer; ``only``: somebody brought us along, and we have no other voice there."""
+    """What it takes to answer; ``only``.
+
+    Somebody brought us along, and we have no other voice there.
+    """
     message = interaction.message if interaction.guild_id is None else None
     reply = {
         "interaction": str(interaction.id),
@@ -177,7 +217,9 @@ def reply_of(interaction: discord.Interaction, asked: str = "") -> dict[str, str
     return {name: value for name, value in reply.items() if value}
 
 
-def _asked(interaction: discord.Interaction, action: Action, *, asked: str = "", **more: Any) -> Request:
+def _asked(
+    interaction: discord.Interaction, action: Action, *, asked: str = "", **more: Any
+) -> Request:
     guild = interaction.guild_id
     return Request(
         key=f"interaction:{interaction.id}",
@@ -195,17 +237,23 @@ def _is_member(interaction: discord.Interaction) -> bool:
     """Are we there ourselves, or did somebody bring us along (a user install)?"""
     if interaction.guild_id is None:
         return interaction.context.dm_channel is not False
-    return interaction.is_guild_integration() or interaction.client.get_guild(interaction.guild_id) is not None
+    return (
+        interaction.is_guild_integration()
+        or interaction.client.get_guild(interaction.guild_id) is not None
+    )
 
 
 # Messages and reactions
 
 
 def said(message: discord.Message, us: int) -> Request | None:
-    """A message that may be meant for us: in a direct message, mentioning us, replying, or in a thread; else None.
+    """A message that may be meant for us.
 
-    ``reply["look"]`` names the message replied to, where what it shows is still to be looked up; ``reply["where"]`` is
-    "unknown" for a thread we have not heard of since we connected: one that was archived.
+    In a direct message, mentioning us, replying, or in a thread; else None.
+
+    ``reply["look"]`` names the message replied to, where what it shows is still to be looked up;
+    ``reply["where"]`` is "unknown" for a thread we have not heard of since we connected: one that
+    was archived.
     """
     if not _is_said(message):
         return None
@@ -214,12 +262,20 @@ def said(message: discord.Message, us: int) -> Request | None:
     is_unknown = guild is not None and isinstance(message.channel, discord.PartialMessageable)
     mentioned = {one.id for one in message.mentions}
     to_us = guild is None or us in mentioned
-    answered = message.reference.message_id if message.reference and message.type is discord.MessageType.reply else None
+    answered = (
+        message.reference.message_id
+        if message.reference and message.type is discord.MessageType.reply
+        else None
+    )
     author, shown = _answered(message)
     words, pictures = plain(message.content), _attached(message)
     if not to_us:
         others = mentioned or (answered and author != us)
-        if others or not (where.thread or answered or is_unknown) or not (grammar.has_words(words) or pictures):
+        if (
+            others
+            or not (where.thread or answered or is_unknown)
+            or not (grammar.has_words(words) or pictures)
+        ):
             return None
     looks = answered is not None and author != us and not (pictures or shown)
     reply = {
@@ -250,13 +306,19 @@ def _is_said(message: discord.Message) -> bool:
 
 
 def _answered(message: discord.Message) -> tuple[int | None, tuple[Attachment, ...]]:
-    """Who wrote the message replied to, and its pictures; nobody when Discord did not send it along."""
+    """Who wrote the message replied to, and its pictures.
+
+    Nobody when Discord did not send it along.
+    """
     found = message.reference.resolved if message.reference else None
     return (found.author.id, _attached(found)) if isinstance(found, discord.Message) else (None, ())
 
 
 def reacted(event: discord.RawReactionActionEvent, channel: Channel, us: int) -> Request | None:
-    """A reaction added or taken away; None when it is our own, a bot's, or to somebody else's message."""
+    """A reaction added or taken away.
+
+    None when it is our own, a bot's, or to somebody else's message.
+    """
     member = event.member
     if event.user_id == us or (member is not None and member.bot):
         return None
@@ -279,7 +341,10 @@ def reacted(event: discord.RawReactionActionEvent, channel: Channel, us: int) ->
 
 
 def left(guild: int, member_since: int = 0) -> Request:
-    """We were removed from a guild; whoever is invited again and leaves again is forgotten again."""
+    """We were removed from a guild.
+
+    Whoever is invited again and leaves again is forgotten again.
+    """
     return Request(
         key=f"left:{guild}:{member_since}",
         place=Place(platform=PLATFORM, workspace=str(guild), channel=""),
@@ -300,7 +365,10 @@ def place(channel: Channel, channel_id: int | None, guild: int | None) -> Place:
     parent = getattr(channel, "parent_id", None) if isinstance(channel, discord.Thread) else None
     inside = str(channel_id or "")
     return Place(
-        platform=PLATFORM, workspace=str(guild), channel=str(parent or inside), thread=inside if parent else ""
+        platform=PLATFORM,
+        workspace=str(guild),
+        channel=str(parent or inside),
+        thread=inside if parent else "",
     )
 
 
@@ -319,10 +387,20 @@ def _file(one: Mapping[str, Any], channel: str, message: str) -> Attachment:
 
 
 def shown_in(message: Mapping[str, Any], channel: str) -> tuple[Attachment, ...]:
-    """Pictures of a message as Discord's API tells of it: its files, what its embeds show, what it forwards."""
+    """Pictures of a message as Discord's API tells of it.
+
+    Its files, what its embeds show, what it forwards.
+    """
     own = str(message.get("id", ""))
-    sources = [message, *(one.get("message") or {} for one in message.get("message_snapshots") or ())]
-    found = [(_file(one, channel, own), _kind(one)) for source in sources for one in source.get("attachments") or ()]
+    sources = [
+        message,
+        *(one.get("message") or {} for one in message.get("message_snapshots") or ()),
+    ]
+    found = [
+        (_file(one, channel, own), _kind(one))
+        for source in sources
+        for one in source.get("attachments") or ()
+    ]
     embeds = [one for source in sources for one in source.get("embeds") or ()]
     shown = [(one.get("image") or one.get("thumbnail") or {}).get("proxy_url") for one in embeds]
     return _pictures(found + [(_embedded(url, channel, own), "image/") for url in shown if url])
@@ -337,7 +415,9 @@ def _attached(message: discord.Message) -> tuple[Attachment, ...]:
     """Pictures of a message, what it forwards included."""
     channel, own = str(message.channel.id), str(message.id)
     sources: list[Any] = [message, *message.message_snapshots]
-    files = [{**one.to_dict(), "size": one.size} for source in sources for one in source.attachments]
+    files = [
+        {**one.to_dict(), "size": one.size} for source in sources for one in source.attachments
+    ]
     found = [(_file(one, channel, own), _kind(one)) for one in files]
     embeds = [one for source in sources for one in source.embeds]
     shown = [one.image.proxy_url or one.thumbnail.proxy_url for one in embeds]
@@ -373,7 +453,10 @@ def _fields(components: Iterable[Mapping[str, Any]]) -> Iterable[tuple[str, Any]
     for one in components:
         inner = one.get("component") or next(iter(one.get("components") or ()), None) or one
         if "custom_id" in inner:
-            yield str(inner["custom_id"]), inner["values"] if "values" in inner else inner.get("value")
+            yield (
+                str(inner["custom_id"]),
+                inner["values"] if "values" in inner else inner.get("value"),
+            )
 
 
 def _value(value: Any) -> str:

@@ -1,4 +1,7 @@
-"""A person's file from Discord's CDN: allowed hosts only, no redirect, capped. An old link is renewed once."""
+"""A person's file from Discord's CDN: allowed hosts only, no redirect, capped.
+
+An old link is renewed once.
+"""
 
 import time
 from collections.abc import AsyncIterator, Sequence
@@ -9,9 +12,9 @@ import aiohttp
 from adapters.discord.api import DiscordError
 from adapters.discord.messages import Messages
 from core.errors import DeliveryError, Rejected
-from core.links import is_allowed
-from core.pictures.intake import too_many_bytes
+from core.pictures.normalize import too_many_bytes
 from core.types import Attachment
+from core.url_policy import is_allowed
 
 SECONDS = aiohttp.ClientTimeout(total=60, connect=10, sock_read=20)
 CHUNK = 1 << 16
@@ -27,7 +30,9 @@ def session() -> aiohttp.ClientSession:
 class Files:
     """``hosts`` may be fetched from; none other ever is."""
 
-    def __init__(self, messages: Messages, http: aiohttp.ClientSession, hosts: Sequence[str]) -> None:
+    def __init__(
+        self, messages: Messages, http: aiohttp.ClientSession, hosts: Sequence[str]
+    ) -> None:
         self._messages = messages
         self._http = http
         self._hosts = hosts
@@ -48,7 +53,9 @@ class Files:
         except (DiscordError, aiohttp.ClientError, TimeoutError, OSError):
             raise DeliveryError("discord.file_failed") from None
 
-    async def _open(self, channel: str, message: str, file: str, url: str) -> aiohttp.ClientResponse:
+    async def _open(
+        self, channel: str, message: str, file: str, url: str
+    ) -> aiohttp.ClientResponse:
         answer = None if has_expired(url) else await self._get(url)
         if answer is None and channel and file:
             fresh = await self._asked_for_afresh(channel, message, file)
@@ -67,12 +74,22 @@ class Files:
         answer.release()
         if answer.status in GONE:
             return None
-        raise DeliveryError("discord.file_failed") if answer.status >= 429 else Rejected("discord.strange_file")
+        raise (
+            DeliveryError("discord.file_failed")
+            if answer.status >= 429
+            else Rejected("discord.strange_file")
+        )
 
     async def _asked_for_afresh(self, channel: str, message: str, file: str) -> str:
-        """Discord signs its links anew whenever it tells of a message. "" where the file is in it no longer."""
+        """Discord signs its links anew whenever it tells of a message.
+
+        "" where the file is in it no longer.
+        """
         found = await self._messages.read(channel, message)
-        return next((str(one["url"]) for one in found.get("attachments") or () if str(one["id"]) == file), "")
+        return next(
+            (str(one["url"]) for one in found.get("attachments") or () if str(one["id"]) == file),
+            "",
+        )
 
 
 def has_expired(url: str) -> bool:

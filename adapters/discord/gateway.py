@@ -1,7 +1,8 @@
 """The gateway: discord.py's client, and somebody who looks after it.
 
-It reconnects by itself. Where it gives up, or stays silent too long, a new one is made, never so often that Discord
-takes the token away (1,000 IDENTIFYs a day); what only the operator can mend ends the process with one line.
+It reconnects by itself. Where it gives up, or stays silent too long, a new one is made, never so
+often that Discord takes the token away (1,000 IDENTIFYs a day); what only the operator can mend
+ends the process with one line.
 """
 
 import asyncio
@@ -19,7 +20,9 @@ from adapters.discord.api import Api
 from adapters.discord.app import DiscordApp
 from core.errors import DeliveryError
 
-LEAST = discord.Intents(guilds=True, guild_messages=True, dm_messages=True, guild_reactions=True, dm_reactions=True)
+LEAST = discord.Intents(
+    guilds=True, guild_messages=True, dm_messages=True, guild_reactions=True, dm_reactions=True
+)
 """None of them privileged. With message_content, plain words in threads of ours are read, too."""
 FATAL = frozenset({4004, 4010, 4011, 4012, 4013, 4014})
 SILENCE = 300.0
@@ -58,7 +61,10 @@ class Ears(discord.Client):
 
 
 class One(Ears):
-    """One connection: it goes on with its session as long as Discord remembers it, so that nothing is lost."""
+    """One connection.
+
+    It goes on with its session as long as Discord remembers it, so that nothing is lost.
+    """
 
     @property
     def is_alive(self) -> bool:
@@ -93,7 +99,10 @@ def _guarded(event: str, read: Callable[[Any], Any]) -> Callable[[Any], Any]:
 
 
 async def _safely(what: Awaitable[None]) -> None:
-    """One event that breaks must not be silence in the log; discord.py's own words may hold tokens."""
+    """One event that breaks must not be silence in the log.
+
+    Discord.py's own words may hold tokens.
+    """
     try:
         await what
     except Exception:
@@ -101,7 +110,10 @@ async def _safely(what: Awaitable[None]) -> None:
 
 
 class Gateway:
-    """``lost`` ends the process; ``pause`` seconds before the first new client, then twice as long each time."""
+    """``lost`` ends the process.
+
+    ``pause`` seconds before the first new client, then twice as long each time.
+    """
 
     def __init__(
         self,

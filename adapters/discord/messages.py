@@ -1,4 +1,7 @@
-"""Messages like any other: said once, changed for ever, read back, and made small enough for the place."""
+"""Messages like any other.
+
+Said once, changed for ever, read back, and made small enough for the place.
+"""
 
 import uuid
 from collections.abc import Mapping, Sequence
@@ -6,19 +9,23 @@ from typing import Any
 
 from adapters.discord import render
 from adapters.discord.api import Api, DiscordError, Upload
-from adapters.discord.pictures import Pictures, same_pictures
-from adapters.discord.places import LEAST, Places, channel_id, is_direct
+from adapters.discord.channels import LEAST, Places, channel_id, is_direct
 from adapters.discord.store import DiscordStore
-from core.speech import Post, Sent, Tone
+from adapters.discord.uploads import Pictures, same_pictures
+from core.post import Post, Sent, Tone
 from core.types import Place
 
 OURS = uuid.UUID("b0f5e0e2-6d4c-4a39-8f53-0a3b7d2f6c11")
 READ_BACK = 100
 CHANNEL = "/channels/{channel_id}"
-MESSAGES, MESSAGE = "/channels/{channel_id}/messages", "/channels/{channel_id}/messages/{message_id}"
+MESSAGES, MESSAGE = (
+    "/channels/{channel_id}/messages",
+    "/channels/{channel_id}/messages/{message_id}",
+)
 TOO_LARGE, NO_HISTORY, ARCHIVED = 40005, 160002, 50083
 SMALL = LEAST // 4
-"""Bytes of a picture where Discord calls too large what should not be: the whole request counts as well."""
+"""Bytes of a picture where Discord calls too large what should not be: the whole request counts as
+well."""
 
 
 class Messages:
@@ -43,7 +50,10 @@ class Messages:
             raise
 
     async def change(self, sent: Sent, post: Post) -> None:
-        """Say this instead; pictures shown already stay, those it no longer has go. Raises DiscordError."""
+        """Say this instead; pictures shown already stay, those it no longer has go.
+
+        Raises DiscordError.
+        """
         if post.pictures and not same_pictures(await self._files_of(sent), post.pictures):
             await self._show(sent, post)
             return
@@ -52,8 +62,13 @@ class Messages:
         await self._patch(sent, render.message(words, None if keeps else ()))
 
     async def find(self, place: Place, job: str) -> Sent | None:
-        """Our newest message of this job, by the ids of its buttons or the names of its files. Raises DiscordError."""
-        found = await self._api.call("GET", f"{MESSAGES}?limit={READ_BACK}", {"channel_id": channel_id(place)})
+        """Our newest message of this job, by the ids of its buttons or the names of its files.
+
+        Raises DiscordError.
+        """
+        found = await self._api.call(
+            "GET", f"{MESSAGES}?limit={READ_BACK}", {"channel_id": channel_id(place)}
+        )
         for message in found:
             if str(message["author"]["id"]) == str(self._api.us) and job in _jobs_of(message):
                 return Sent(place=place, message=str(message["id"]))
@@ -73,12 +88,16 @@ class Messages:
 
     async def _send(self, place: Place, post: Post, replies_to: str, limit: int) -> Sent:
         prepared = await self._pictures.prepare(place, post, limit)
-        message = render.message(prepared.on(post), prepared.attachments or None) | {"flags": render.SUPPRESS_EMBEDS}
+        message = render.message(prepared.on(post), prepared.attachments or None) | {
+            "flags": render.SUPPRESS_EMBEDS
+        }
         if post.job:
             message |= {"nonce": _nonce(place, post.job), "enforce_nonce": True}
         if replies_to:
             message["message_reference"] = {"message_id": replies_to, "fail_if_not_exists": False}
-        said = await self._api.call("POST", MESSAGES, {"channel_id": channel_id(place)}, message, prepared.uploads)
+        said = await self._api.call(
+            "POST", MESSAGES, {"channel_id": channel_id(place)}, message, prepared.uploads
+        )
         if is_direct(place):
             await self._store.sent_directly(channel_id(place), int(said["id"]), place.workspace)
         return Sent(place=place, message=str(said["id"]))
@@ -100,16 +119,22 @@ class Messages:
 
     async def _show_within(self, sent: Sent, post: Post, limit: int) -> None:
         prepared = await self._pictures.prepare(sent.place, post, limit)
-        await self._patch(sent, render.message(prepared.on(post), prepared.attachments), prepared.uploads)
+        await self._patch(
+            sent, render.message(prepared.on(post), prepared.attachments), prepared.uploads
+        )
 
-    async def _patch(self, sent: Sent, message: Mapping[str, Any], uploads: Sequence[Upload] = ()) -> None:
+    async def _patch(
+        self, sent: Sent, message: Mapping[str, Any], uploads: Sequence[Upload] = ()
+    ) -> None:
         ids = _ids(sent)
         try:
             await self._api.call("PATCH", MESSAGE, ids, message, uploads)
         except DiscordError as error:
             if error.code != ARCHIVED or not sent.place.thread:
                 raise
-            await self._api.call("PATCH", CHANNEL, {"channel_id": sent.place.thread}, {"archived": False})
+            await self._api.call(
+                "PATCH", CHANNEL, {"channel_id": sent.place.thread}, {"archived": False}
+            )
             await self._api.call("PATCH", MESSAGE, ids, message, uploads)
 
 
@@ -128,6 +153,12 @@ def _nonce(place: Place, job: str) -> str:
 
 def _jobs_of(message: Mapping[str, Any]) -> set[str]:
     """Steps that a message of ours names, in its buttons and its files."""
-    ids = [one.get("custom_id", "") for row in message.get("components") or () for one in row.get("components") or ()]
+    ids = [
+        one.get("custom_id", "")
+        for row in message.get("components") or ()
+        for one in row.get("components") or ()
+    ]
     names = [str(one.get("filename", "")) for one in message.get("attachments") or ()]
-    return {part for one in ids for part in one.split(":")} | {part for one in names for part in one.split("-")}
+    return {part for one in ids for part in one.split(":")} | {
+        part for one in names for part in one.split("-")
+    }

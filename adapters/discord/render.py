@@ -10,8 +10,8 @@ from typing import Any
 
 from core.actions import encode
 from core.forms import Choice, Field, FieldKind, Form
-from core.messages import clip, say
-from core.speech import Button, ButtonKind, Post
+from core.i18n import clip, say
+from core.post import Button, ButtonKind, Post
 
 Payload = dict[str, Any]
 CONTENT, ALT = 2000, 1024
@@ -20,15 +20,19 @@ TITLE, LABEL, INPUT, FIELDS = 45, 45, 4000, 5
 FILLED, EMPTY, CELLS = "▰", "▱", 10
 SUPPRESS_EMBEDS, EPHEMERAL = 1 << 2, 1 << 6
 NO_MENTIONS: Payload = {"parse": [], "replied_user": False}
-MARKUP = re.compile(r"([\\*_~`|\[<]|:(?=//|[\w+-]+:)|^[ \t]*[>#+-]|^[ \t]*\d+[.)](?=\s))", re.MULTILINE)
-"""What Discord's Markdown gives a meaning, some of it at the beginning of a line; a backslash takes it away."""
+MARKUP = re.compile(
+    r"([\\*_~`|\[<]|:(?=//|[\w+-]+:)|^[ \t]*[>#+-]|^[ \t]*\d+[.)](?=\s))", re.MULTILINE
+)
+"""What Discord's Markdown gives a meaning, some of it at the beginning of a line; a backslash takes
+it away."""
 ASIDE = re.compile(r"[,;:(，；：（]")
 """Where a label begins to explain itself."""
 PRIMARY, SECONDARY, DANGER, LINK = 1, 2, 4, 5
 ROW, BUTTON, STRING, TEXT, USERS, CHANNELS, LABELLED, FILES, TICK = 1, 2, 3, 4, 5, 8, 18, 19, 23
 CHANNEL_KINDS = [0, 5]
 RANKS = {"pictures": 1, "mask_picture": 1, "n": 3, "ar": 3, "private": 4, "model": 5}
-"""Which fields of a form stay when it has more than a modal takes: the lower first, a function's own are 2."""
+"""Which fields of a form stay when it has more than a modal takes: the lower first, a function's
+own are 2."""
 
 
 def message(post: Post, attachments: Sequence[Payload] | None = None) -> Payload:
@@ -62,8 +66,13 @@ def _written(title: str, text: str, bar: str) -> str:
 
 
 def escape(text: str) -> str:
-    """What Discord reads as markup or mentions, made inert. An at-sign is cut off from the word behind it."""
-    return MARKUP.sub(lambda found: f"{found[1][:-1]}\\{found[1][-1]}", text).replace("@", "@\u200b")
+    """What Discord reads as markup or mentions, made inert.
+
+    An at-sign is cut off from the word behind it.
+    """
+    return MARKUP.sub(lambda found: f"{found[1][:-1]}\\{found[1][-1]}", text).replace(
+        "@", "@\u200b"
+    )
 
 
 def _bar(progress: float) -> str:
@@ -102,7 +111,9 @@ def _menus(post: Post) -> list[Payload]:
 
 def _menu(menu: Sequence[Button], at: int) -> Payload:
     options = [_option(encode(one.kind, one.step, one.index), one.label) for one in menu]
-    return _row([{"type": STRING, "custom_id": f"menu:{at}", "options": options, "placeholder": "▾"}])
+    return _row(
+        [{"type": STRING, "custom_id": f"menu:{at}", "options": options, "placeholder": "▾"}]
+    )
 
 
 def _option(value: str, label: str) -> Payload:
@@ -113,7 +124,10 @@ def _option(value: str, label: str) -> Payload:
 
 
 def pages(form: Form) -> list[Form]:
-    """A form as modals of five fields: settings on several, a picture's in one, without what matters least."""
+    """A form as modals of five fields.
+
+    Settings on several, a picture's in one, without what matters least.
+    """
     if len(form.fields) <= FIELDS:
         return [form]
     if any(one.required or one.name == "prompt" for one in form.fields):
@@ -123,8 +137,14 @@ def pages(form: Form) -> list[Form]:
 
 
 def filled(form: Form, given: Mapping[str, str]) -> Form:
-    """The form with the options that were typed before it: what is empty in it then is left out on purpose."""
-    return _with(form, [one if one.value else replace(one, value=given.get(one.name, "")) for one in form.fields])
+    """The form with the options that were typed before it.
+
+    What is empty in it then is left out on purpose.
+    """
+    return _with(
+        form,
+        [one if one.value else replace(one, value=given.get(one.name, "")) for one in form.fields],
+    )
 
 
 def _with(form: Form, fields: Sequence[Field]) -> Form:
@@ -156,22 +176,50 @@ def chooser(form: Form, asked: str, text: str) -> Payload:
         rows = [_row([_opener(asked, form.title)])]
     else:
         options = [
-            _option(f"p1:{asked}:{at}", " · ".join(ASIDE.split(field.label)[0].strip() for field in page.fields))
+            _option(
+                f"p1:{asked}:{at}",
+                " · ".join(ASIDE.split(field.label)[0].strip() for field in page.fields),
+            )
             for at, page in enumerate(found)
         ]
         placeholder = clip(form.title, ROW_TEXT)
-        rows = [_row([{"type": STRING, "custom_id": "pages", "options": options, "placeholder": placeholder}])]
-    return {"content": clip(escape(text), CONTENT), "components": rows, "allowed_mentions": NO_MENTIONS}
+        rows = [
+            _row(
+                [
+                    {
+                        "type": STRING,
+                        "custom_id": "pages",
+                        "options": options,
+                        "placeholder": placeholder,
+                    }
+                ]
+            )
+        ]
+    return {
+        "content": clip(escape(text), CONTENT),
+        "components": rows,
+        "allowed_mentions": NO_MENTIONS,
+    }
 
 
 def _opener(asked: str, label: str) -> Payload:
-    return {"type": BUTTON, "style": PRIMARY, "label": clip(label, BUTTON_TEXT), "custom_id": f"p1:{asked}:0"}
+    return {
+        "type": BUTTON,
+        "style": PRIMARY,
+        "label": clip(label, BUTTON_TEXT),
+        "custom_id": f"p1:{asked}:0",
+    }
 
 
 def _labelled(field: Field) -> Payload:
     label = clip(field.label, LABEL)
     more = {"description": clip(field.label, 100)} if label != field.label else {}
-    return {"type": LABELLED, "label": label, **more, "component": {"custom_id": field.name, **_element(field)}}
+    return {
+        "type": LABELLED,
+        "label": label,
+        **more,
+        "component": {"custom_id": field.name, **_element(field)},
+    }
 
 
 def _element(field: Field) -> Payload:
@@ -191,10 +239,24 @@ def _element(field: Field) -> Payload:
         return _select(USERS, OPTIONS, [{"id": one, "type": "user"} for one in people])
     if field.kind is FieldKind.CHOICE:
         known = field.choices[: OPTIONS - 1]
-        # What was typed may be none of those we offer: it stands among them, to be seen and changed.
-        more = () if not value or value in {one.value for one in known} else (Choice(value=value, label=value),)
-        options = [{**_option(one.value, one.label), "default": one.value == value} for one in (*known, *more)]
-        return {"type": STRING, "options": options, "required": required, "min_values": int(required), "max_values": 1}
+        # What was typed may be none of those we offer: it stands among them, to be seen and
+        # changed.
+        more = (
+            ()
+            if not value or value in {one.value for one in known}
+            else (Choice(value=value, label=value),)
+        )
+        options = [
+            {**_option(one.value, one.label), "default": one.value == value}
+            for one in (*known, *more)
+        ]
+        return {
+            "type": STRING,
+            "options": options,
+            "required": required,
+            "min_values": int(required),
+            "max_values": 1,
+        }
     most = 1 if field.kind is FieldKind.MASK else 3
     return {"type": FILES, "min_values": int(required), "max_values": most, "required": required}
 

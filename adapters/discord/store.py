@@ -1,5 +1,8 @@
-"""What of Discord must outlive this process: what forms were asked for, tokens of answers still to be changed, which
-workspace a direct message speaks for, how often a reaction was taken away, restricted pictures, the commands' hash."""
+"""What of Discord must outlive this process.
+
+What forms were asked for, tokens of answers still to be changed, which workspace a direct message
+speaks for, how often a reaction was taken away, restricted pictures, the commands' hash.
+"""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -25,7 +28,7 @@ from sqlalchemy import update as change
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from core.storage.whole import whole
+from core.storage.shielding import whole
 from core.types import Request, from_json, to_json
 
 ASKED_LIFE = timedelta(days=1)
@@ -82,7 +85,10 @@ kept = Table(
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Answer:
-    """The answer an interaction waits for; ``only``: we have no other voice there; ``is_open``: all can read it."""
+    """The answer an interaction waits for; ``only``: we have no other voice there; ``is_open``.
+
+    All can read it.
+    """
 
     interaction: str
     app: str
@@ -123,7 +129,10 @@ class DiscordStore:
         return from_json(Request, found) if found is not None else None
 
     async def keep_answer(self, answer: Answer, job: str = "") -> None:
-        """An answer to be changed later; with a ``job``, to be taken away once that job's message is posted."""
+        """An answer to be changed later.
+
+        With a ``job``, to be taken away once that job's message is posted.
+        """
         known = {"interaction": answer.interaction, "app": answer.app, "token": answer.token}
         await self._put(answers, **known, job=job, created=_now())
 
@@ -145,8 +154,16 @@ class DiscordStore:
         await self._put(direct, channel=channel, message=message, workspace=workspace)
 
     async def speaks_for(self, channel: str, message: int | None) -> str | None:
-        """The workspace of a message of ours in a direct channel; of the newest when none is named."""
-        query = select(direct.c.workspace).where(direct.c.channel == channel).order_by(direct.c.message.desc()).limit(1)
+        """The workspace of a message of ours in a direct channel.
+
+        Of the newest when none is named.
+        """
+        query = (
+            select(direct.c.workspace)
+            .where(direct.c.channel == channel)
+            .order_by(direct.c.message.desc())
+            .limit(1)
+        )
         if message is not None:
             query = query.where(direct.c.message == message)
         found: str | None = await self._one(query)
@@ -162,7 +179,10 @@ class DiscordStore:
 
     async def times_taken_away(self, reaction: str) -> int:
         """How often this person has taken this reaction back."""
-        return await self._one(select(taken_away.c.times).where(taken_away.c.reaction == reaction)) or 0
+        return (
+            await self._one(select(taken_away.c.times).where(taken_away.c.reaction == reaction))
+            or 0
+        )
 
     async def taken_away(self, reaction: str, times: int) -> None:
         """Once more than ``times``. The same again changes nothing."""
@@ -182,7 +202,9 @@ class DiscordStore:
 
     async def restricted(self, tenant: str, keys: Sequence[str]) -> set[str]:
         """Which of these are."""
-        query = select(restricted.c.key).where(restricted.c.tenant == tenant, restricted.c.key.in_(keys))
+        query = select(restricted.c.key).where(
+            restricted.c.tenant == tenant, restricted.c.key.in_(keys)
+        )
         async with self._engine.begin() as connection:
             return set((await connection.execute(query)).scalars())
 

@@ -1,6 +1,9 @@
-"""The one way to call Slack's Web API: the workspace's token, a timeout, Retry-After, and errors as ours.
+"""The one way to call Slack's Web API.
 
-Nothing is repeated but what Slack said it did not take (429): a lost answer may have had its effect.
+The workspace's token, a timeout, Retry-After, and errors as ours.
+
+Nothing is repeated but what Slack said it did not take (429): a lost answer may have had its
+effect.
 """
 
 import asyncio
@@ -17,7 +20,9 @@ TIMEOUT = 15
 """Seconds of one call."""
 PATIENCE = 60.0
 """Seconds of Retry-After we wait in all before a call fails."""
-PASSING = frozenset({"ratelimited", "internal_error", "fatal_error", "service_unavailable", "request_timeout", ""})
+PASSING = frozenset(
+    {"ratelimited", "internal_error", "fatal_error", "service_unavailable", "request_timeout", ""}
+)
 """Errors that may be gone in a moment; every other one is Slack's last word."""
 STALE_TOKEN = frozenset({"token_expired", "invalid_auth"})
 Tokens = Callable[..., Awaitable[str]]
@@ -33,13 +38,18 @@ class SlackError(DeliveryError):
 
 
 def session() -> aiohttp.ClientSession:
-    """The one HTTP session for Slack: nothing from the environment. Make it inside the running loop."""
+    """The one HTTP session for Slack: nothing from the environment.
+
+    Make it inside the running loop.
+    """
     return aiohttp.ClientSession(trust_env=False, cookie_jar=aiohttp.DummyCookieJar())
 
 
 def web_client(url: str, http: aiohttp.ClientSession, token: str | None = None) -> AsyncWebClient:
     """The SDK's client, which repeats nothing by itself."""
-    return AsyncWebClient(token=token, base_url=url, session=http, timeout=TIMEOUT, retry_handlers=[])
+    return AsyncWebClient(
+        token=token, base_url=url, session=http, timeout=TIMEOUT, retry_handlers=[]
+    )
 
 
 class SlackApi:
@@ -59,7 +69,10 @@ class SlackApi:
         return await self._call(workspace, method, http_verb="GET", params=_given(arguments))
 
     async def form(self, workspace: str, method: str, **arguments: Any) -> dict[str, Any]:
-        """A method that takes a form, which the SDK would put into the address. Raises SlackError."""
+        """A method that takes a form, which the SDK would put into the address.
+
+        Raises SlackError.
+        """
         return await self._call(workspace, method, data=_given(arguments))
 
     async def _call(self, workspace: str, method: str, **how: Any) -> dict[str, Any]:

@@ -1,4 +1,7 @@
-"""Listens to Slack: acknowledges after one durable commit, opens modals and the home tab at once. Nothing else."""
+"""Listens to Slack: acknowledges after one durable commit, opens modals and the home tab at once.
+
+Nothing else.
+"""
 
 import asyncio
 import re
@@ -11,12 +14,12 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from adapters.slack import decode, render
 from adapters.slack.chat import SlackChat
-from core.answers import looking
+from core.answers import queries
 from core.errors import EaselError, Rejected
-from core.flow import asking, hear
-from core.flow.tools import Tools
+from core.flow import hear, replies
+from core.flow.context import Tools
 from core.forms import FUNCTION
-from core.messages import say
+from core.i18n import say
 from core.service import ASKS_FIRST, Service
 from core.types import Action, Request
 
@@ -44,7 +47,8 @@ class SlackApp:
     async def deliver(self, body: Payload) -> Payload | None:
         """What Slack is answered, None for nothing but yes; also to what we know nothing of.
 
-        Raises whatever broke before the commit: then it is not acknowledged, and Slack may deliver it again.
+        Raises whatever broke before the commit: then it is not acknowledged, and Slack may deliver
+        it again.
         """
         if "command" in body:
             return await self._command(body) if COMMANDS.search(str(body["command"])) else None
@@ -131,7 +135,10 @@ class SlackApp:
                 await self._service.hear(wish)
 
     async def _hear(self, wish: Request) -> Payload | None:
-        """Slack delivers this only once, so that a slow disk is told to the person: commands in the very answer."""
+        """Slack delivers this only once, so that a slow disk is told to the person.
+
+        Commands in the very answer.
+        """
         if await self._kept(wish):
             return None
         if wish.action is Action.SAID:
@@ -168,10 +175,12 @@ class SlackApp:
             told = found
             await what(told)
         except EaselError as error:
-            await asking.refuse(self._tools, told, error)
+            await replies.refuse(self._tools, told, error)
         except Exception:
             log.exception("asking_broke")
-            await asking.refuse(self._tools, told, EaselError("status.broken", reference=told.key[-12:]))
+            await replies.refuse(
+                self._tools, told, EaselError("status.broken", reference=told.key[-12:])
+            )
 
     def _open(self, meant: Request) -> Callable[[Request], Awaitable[None]]:
         """Show the form of a button, a shortcut or a command without words."""
@@ -181,18 +190,18 @@ class SlackApp:
             if wish.message:
                 wish = await hear.shown(self._tools, wish)
             form = await self._service.ask(wish)
-            await asking.ask(self._tools, wish, form)
+            await replies.ask(self._tools, wish, form)
 
         return open_form
 
     def _say_no(self, error: EaselError) -> Callable[[Request], Awaitable[None]]:
         async def say_no(told: Request) -> None:
-            await asking.refuse(self._tools, told, error)
+            await replies.refuse(self._tools, told, error)
 
         return say_no
 
     async def _home(self, told: Request) -> None:
-        await self._chat.publish_home(told, await looking.home(self._tools, told))
+        await self._chat.publish_home(told, await queries.home(self._tools, told))
 
 
 def _asked(wish: Request) -> Request | None:
@@ -201,7 +210,11 @@ def _asked(wish: Request) -> Request | None:
         meant = hear.spoken(wish, in_our_thread=False)
     except Rejected as error:
         has_no_function = error.key == "grammar.word_missing"
-        return replace(wish, action=Action.STYLE, text="", given={FUNCTION: ""}) if has_no_function else None
+        return (
+            replace(wish, action=Action.STYLE, text="", given={FUNCTION: ""})
+            if has_no_function
+            else None
+        )
     return meant if hear.needs_words(meant) or meant.action is Action.SETTINGS else None
 
 

@@ -1,4 +1,7 @@
-"""Slack's voice. A job's words are one message, edited; its pictures one more, in the thread of the first."""
+"""Slack's voice.
+
+A job's words are one message, edited; its pictures one more, in the thread of the first.
+"""
 
 import time
 import uuid
@@ -12,17 +15,17 @@ import structlog
 from adapters.slack import decode, render
 from adapters.slack.api import SlackApi, SlackError
 from adapters.slack.files import Files, Spot, Upload
-from adapters.slack.people import Known, People
 from adapters.slack.progress import Progress
 from adapters.slack.store import SlackStore
 from adapters.slack.tokens import Installed, OneToken
+from adapters.slack.users import Known, People
 from core.errors import DeliveryError, Rejected
 from core.forms import Form
-from core.links import is_allowed
-from core.messages import nearest, say
+from core.i18n import nearest, say
 from core.ports import Blobs
-from core.speech import Post, Sent, Shown, Tone
+from core.post import Post, Sent, Shown, Tone
 from core.types import Action, Attachment, Person, Place, Request
+from core.url_policy import is_allowed
 
 EVENT = "easel_job"
 """The kind of metadata by which a message of ours is known again."""
@@ -36,7 +39,10 @@ log = structlog.get_logger()
 
 
 class SlackChat:
-    """Chat port. ``hooks``: hosts that a response_url may name; ``locale``: of words to nobody in particular."""
+    """Chat port.
+
+    ``hooks``: hosts that a response_url may name; ``locale``: of words to nobody in particular.
+    """
 
     pace = 3.0
 
@@ -65,7 +71,10 @@ class SlackChat:
         self._progress = Progress(api)
 
     async def complete(self, request: Request) -> Request | None:
-        """Name, language and rights of the person, and files: a mention's own, those of the message it answers."""
+        """Name, language and rights of the person, and files.
+
+        A mention's own, those of the message it answers.
+        """
         workspace = request.place.workspace
         try:
             await self._tokens.us(workspace)
@@ -79,19 +88,29 @@ class SlackChat:
         return await self._with_files(request) if self._may_lack_files(request) else request
 
     def _may_lack_files(self, request: Request) -> bool:
-        """Was it said to us without files, in a thread or a channel? Direct messages are told whole."""
+        """Was it said to us without files, in a thread or a channel?
+
+        Direct messages are told whole.
+        """
         is_message = request.action is Action.SAID and request.to_us and "ts" in request.reply
         is_told_whole = request.place.channel.startswith(DIRECT) and not request.place.thread
         return is_message and not request.attachments and not is_told_whole
 
     def _introduced(self, request: Request, known: Known | None) -> Request:
         name = known.name if known else request.person.name or request.person.id
-        locale = request.locale or (nearest(known.locale) if known and known.locale else self._locale)
+        locale = request.locale or (
+            nearest(known.locale) if known and known.locale else self._locale
+        )
         person = Person(id=request.person.id, name=name)
-        return replace(request, person=person, locale=locale, is_admin=known is not None and known.is_admin)
+        return replace(
+            request, person=person, locale=locale, is_admin=known is not None and known.is_admin
+        )
 
     async def _with_files(self, request: Request) -> Request:
-        """Slack tells of a mention now and then before it tells of its files: look once more, at its thread's too."""
+        """Slack tells of a mention now and then before it tells of its files.
+
+        Look once more, at its thread's too.
+        """
         workspace, ts = request.place.workspace, request.reply["ts"]
         thread = request.place.thread or ts
         try:
@@ -107,7 +126,11 @@ class SlackChat:
             )
         except DeliveryError:
             return request
-        theirs = {one.get("ts"): one.get("files") for one in found.get("messages", []) if one.get("user") != us.user}
+        theirs = {
+            one.get("ts"): one.get("files")
+            for one in found.get("messages", [])
+            if one.get("user") != us.user
+        }
         return replace(
             request,
             attachments=decode.files(theirs.get(ts), workspace),
@@ -119,16 +142,23 @@ class SlackChat:
         trigger = request.reply.get("trigger")
         if not trigger:
             return False
-        view = render.modal(form, decode.meta(replace(request, target=form.target, index=form.index), form.action))
+        view = render.modal(
+            form, decode.meta(replace(request, target=form.target, index=form.index), form.action)
+        )
         try:
-            await self._api.say(request.place.workspace, "views.open", trigger_id=trigger, view=view)
+            await self._api.say(
+                request.place.workspace, "views.open", trigger_id=trigger, view=view
+            )
         except SlackError as error:
             log.info("no_form", code=error.code)
             return False
         return True
 
     async def post(self, place: Place, post: Post, *, to: Person, reply: Mapping[str, str]) -> Sent:
-        """A message; of private ones, words stand in the channel for ``to`` alone, pictures in a direct message."""
+        """A message.
+
+        Of private ones, words stand in the channel for ``to`` alone, pictures in a direct message.
+        """
         if post.private and not place.channel.startswith(DIRECT):
             if not post.pictures and post.tone in {Tone.NOTE, Tone.REFUSAL}:
                 return await self._whisper(place, post, to, reply)
@@ -142,7 +172,10 @@ class SlackChat:
             return await self._say_alone(place, post, to, reply)
 
     async def update(self, sent: Sent, post: Post) -> Sent:
-        """Change it; pictures not yet shown are shown in its thread, those it no longer has are taken away."""
+        """Change it.
+
+        Pictures not yet shown are shown in its thread, those it no longer has are taken away.
+        """
         place = sent.place
         shown = await self._store.files_in(place.tenant, place.channel, sent.message)
         if shown:
@@ -161,7 +194,8 @@ class SlackChat:
             await self._change(sent, post)
         except SlackError as error:
             if error.permanent:
-                # The message is gone: its pictures must not stay behind, as they will be shown elsewhere.
+                # The message is gone: its pictures must not stay behind, as they will be shown
+                # elsewhere.
                 await self._take_back(pictures)
             raise
         return replace(sent, pictures=pictures)
@@ -170,7 +204,12 @@ class SlackChat:
         """Our message of this job, by its metadata."""
         # Replies come oldest first: those of a long thread's first years are no matter.
         since = f"{time.time() - READ_BACK_SECONDS:.0f}"
-        how = {"channel": place.channel, "include_all_metadata": "true", "limit": READ_BACK, "oldest": since}
+        how = {
+            "channel": place.channel,
+            "include_all_metadata": "true",
+            "limit": READ_BACK,
+            "oldest": since,
+        }
         method = "conversations.replies" if place.thread else "conversations.history"
         try:
             us = await self._tokens.us(place.workspace)
@@ -181,7 +220,10 @@ class SlackChat:
             raise
         for message in found.get("messages", []):
             metadata = message.get("metadata") or {}
-            is_it = metadata.get("event_type") == EVENT and (metadata.get("event_payload") or {}).get("job") == job
+            is_it = (
+                metadata.get("event_type") == EVENT
+                and (metadata.get("event_payload") or {}).get("job") == job
+            )
             if is_it and (not us.user or message.get("user") in {None, us.user}):
                 return Sent(place=place, message=str(message["ts"]))
         return None
@@ -195,14 +237,20 @@ class SlackChat:
         """Its permalink."""
         try:
             found = await self._api.look(
-                sent.place.workspace, "chat.getPermalink", channel=sent.place.channel, message_ts=sent.message
+                sent.place.workspace,
+                "chat.getPermalink",
+                channel=sent.place.channel,
+                message_ts=sent.message,
             )
         except SlackError:
             return ""
         return str(found.get("permalink", ""))
 
     async def leaving(self, goodbye: Request) -> Request | None:
-        """One goodbye an installation: Slack sends two events. None when an earlier one was heard to its end."""
+        """One goodbye an installation: Slack sends two events.
+
+        None when an earlier one was heard to its end.
+        """
         try:
             installation = await self._tokens.installation(goodbye.place.workspace)
         except DeliveryError:
@@ -226,7 +274,10 @@ class SlackChat:
             yield chunk
 
     async def publish_home(self, request: Request, posts: list[Post]) -> None:
-        """The home tab of one person, with the pictures Slack has files of; without them if it will not show them."""
+        """The home tab of one person, with the pictures Slack has files of.
+
+        Without them if it will not show them.
+        """
         tenant = request.place.tenant
         keys = [one.picture.key for post in posts for one in post.pictures if one.picture]
         found = {key: await self._store.file_of(tenant, key) for key in keys}
@@ -234,7 +285,10 @@ class SlackChat:
         for shown in (files, {}):
             try:
                 await self._api.say(
-                    request.place.workspace, "views.publish", user_id=request.person.id, view=render.home(posts, shown)
+                    request.place.workspace,
+                    "views.publish",
+                    user_id=request.person.id,
+                    view=render.home(posts, shown),
                 )
             except SlackError as error:
                 log.info("no_home", code=error.code)
@@ -243,8 +297,13 @@ class SlackChat:
 
     # How things are said
 
-    async def _say_alone(self, place: Place, post: Post, to: Person, reply: Mapping[str, str]) -> Sent:
-        """The channel is closed to us: say it to its person, and tell them where they asked that we did."""
+    async def _say_alone(
+        self, place: Place, post: Post, to: Person, reply: Mapping[str, str]
+    ) -> Sent:
+        """The channel is closed to us.
+
+        Say it to its person, and tell them where they asked that we did.
+        """
         direct = await self.private_place(place, to)
         said = await self._said_before(direct, post)
         if said is not None:
@@ -257,7 +316,10 @@ class SlackChat:
         return await self._say(direct, post)
 
     async def _said_before(self, direct: Place, post: Post) -> Sent | None:
-        """The message an earlier try left in a direct message, up to date: whoever asks find() knows no such place."""
+        """The message an earlier try left in a direct message, up to date.
+
+        Whoever asks find() knows no such place.
+        """
         sent = await self.find(direct, post.job) if post.job else None
         return await self.update(sent, post) if sent else None
 
@@ -280,21 +342,37 @@ class SlackChat:
             await self._files.delete(one.place.workspace, shown)
 
     def _not_attached(self, post: Post) -> Post:
-        return replace(post, text=f"{post.text}\n{say('slack.not_attached', post.locale or self._locale, id=post.job)}")
+        return replace(
+            post,
+            text=f"{post.text}\n{say('slack.not_attached', post.locale or self._locale, id=post.job)}",
+        )
 
     async def _inside(self, place: Place, post: Post) -> list[tuple[str, str]]:
-        """Pictures this channel has been shown already can stand in a message: nothing is uploaded again."""
+        """Pictures this channel has been shown already can stand in a message.
+
+        Nothing is uploaded again.
+        """
         found = []
         for one in post.pictures if post.tone is Tone.NOTE else ():
-            file = await self._store.file_of(place.tenant, one.picture.key, place.channel) if one.picture else None
+            file = (
+                await self._store.file_of(place.tenant, one.picture.key, place.channel)
+                if one.picture
+                else None
+            )
             if file is None:
                 return []
             found.append((file.file, one.alt))
         return found
 
     async def _send(self, place: Place, post: Post, inside: Sequence[tuple[str, str]] = ()) -> Sent:
-        message = render.message(post, inside, sure=say("room.delete_sure", post.locale or self._locale))
-        known = {"metadata": _metadata(post.job), "client_msg_id": _message_id(place, post.job)} if post.job else {}
+        message = render.message(
+            post, inside, sure=say("room.delete_sure", post.locale or self._locale)
+        )
+        known = (
+            {"metadata": _metadata(post.job), "client_msg_id": _message_id(place, post.job)}
+            if post.job
+            else {}
+        )
         said = await self._api.say(
             place.workspace,
             "chat.postMessage",
@@ -339,7 +417,8 @@ class SlackChat:
         except SlackError as error:
             if not error.permanent:
                 raise
-            # Uploads are forbidden, or the storage is full: whether words may stand here is asked with them.
+            # Uploads are forbidden, or the storage is full: whether words may stand here is asked
+            # with them.
             log.warning("not_shown", job=post.job, code=error.code)
             ts = ""
         return (Sent(place=place, message=ts),) if ts else ()
@@ -350,8 +429,13 @@ class SlackChat:
         data = await self._blobs.read(tenant, one.picture.key)
         return Upload(name=one.name, alt=one.alt, data=data, key=one.picture.key)
 
-    async def _whisper(self, place: Place, post: Post, to: Person, reply: Mapping[str, str]) -> Sent:
-        """For one person only: in the channel, else through what they pressed or typed, else in a direct message."""
+    async def _whisper(
+        self, place: Place, post: Post, to: Person, reply: Mapping[str, str]
+    ) -> Sent:
+        """For one person only.
+
+        In the channel, else through what they pressed or typed, else in a direct message.
+        """
         message = render.message(post)
         try:
             said = await self._api.say(
@@ -374,13 +458,18 @@ class SlackChat:
         return await self._say(await self.private_place(place, to), replace(post, private=False))
 
     async def _respond(self, reply: Mapping[str, str], message: Mapping[str, Any]) -> bool:
-        """Through the address that came with what was pressed or typed: five times within half an hour."""
+        """Through the address that came with what was pressed or typed.
+
+        Five times within half an hour.
+        """
         url = reply.get("response_url", "")
         if not is_allowed(url, self._hooks):
             return False
         body = {"response_type": "ephemeral", "replace_original": False, **message}
         try:
-            async with self._http.post(url, json=body, allow_redirects=False, timeout=RESPONSE_SECONDS) as answer:
+            async with self._http.post(
+                url, json=body, allow_redirects=False, timeout=RESPONSE_SECONDS
+            ) as answer:
                 return answer.status == 200
         except (aiohttp.ClientError, TimeoutError, OSError):
             return False

@@ -1,4 +1,7 @@
-"""What ``easel doctor`` asks Slack: token, scopes, clock, channels. Each finding says whether all is well."""
+"""What ``easel doctor`` asks Slack: token, scopes, clock, channels.
+
+Each finding says whether all is well.
+"""
 
 from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
@@ -8,7 +11,7 @@ from slack_sdk.errors import SlackApiError
 from slack_sdk.web.async_client import AsyncWebClient
 
 from adapters.slack.manifest import SCOPES
-from core.messages import say
+from core.i18n import say
 
 MAX_SKEW = timedelta(minutes=5)
 Finding = tuple[str, bool, str]
@@ -20,14 +23,29 @@ async def bot(client: AsyncWebClient, locale: str) -> list[Finding]:
     try:
         us = await client.auth_test()
     except SlackApiError as error:
-        why = say("doctor.slack_token", locale, setting="SLACK_BOT_TOKEN", reason=str(error.response.get("error", "")))
+        why = say(
+            "doctor.slack_token",
+            locale,
+            setting="SLACK_BOT_TOKEN",
+            reason=str(error.response.get("error", "")),
+        )
         return [("slack token", False, why)]
     except (aiohttp.ClientError, TimeoutError, OSError):
         return [("slack token", False, say("doctor.slack_unreachable", locale))]
-    found = [("slack token", True, say("doctor.slack_us", locale, name=us.get("user", "?"), team=us.get("team", "?")))]
+    found = [
+        (
+            "slack token",
+            True,
+            say("doctor.slack_us", locale, name=us.get("user", "?"), team=us.get("team", "?")),
+        )
+    ]
     given = {one.strip() for one in str(us.headers.get("x-oauth-scopes", "")).split(",")}
     missing = sorted(set(SCOPES) - given)
-    text = say("doctor.slack_scopes_missing", locale, scopes=missing) if missing else say("doctor.slack_scopes", locale)
+    text = (
+        say("doctor.slack_scopes_missing", locale, scopes=missing)
+        if missing
+        else say("doctor.slack_scopes", locale)
+    )
     found.append(("slack scopes", not missing, text))
     found.append(_clock(str(us.headers.get("date", "")), locale))
     return [*found, await _channels(client, str(us.get("user_id", "")), locale)]
@@ -39,7 +57,11 @@ async def app(client: AsyncWebClient, token: str, locale: str) -> Finding:
         await client.apps_connections_open(app_token=token)
     except SlackApiError as error:
         reason = str(error.response.get("error", ""))
-        return "slack socket", False, say("doctor.slack_token", locale, setting="SLACK_APP_TOKEN", reason=reason)
+        return (
+            "slack socket",
+            False,
+            say("doctor.slack_token", locale, setting="SLACK_APP_TOKEN", reason=reason),
+        )
     except (aiohttp.ClientError, TimeoutError, OSError):
         return "slack socket", False, say("doctor.slack_unreachable", locale)
     return "slack socket", True, say("doctor.slack_events", locale)

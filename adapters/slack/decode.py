@@ -1,4 +1,7 @@
-"""What Slack delivers → Request; pure. The workspace is that of the verified payload, the key Slack's own id of it."""
+"""What Slack delivers → Request; pure.
+
+The workspace is that of the verified payload, the key Slack's own id of it.
+"""
 
 import html
 import json
@@ -11,7 +14,7 @@ from typing import Any
 
 from core import actions, grammar
 from core.errors import Rejected
-from core.speech import ButtonKind
+from core.post import ButtonKind
 from core.types import Action, Attachment, Person, Place, Request
 
 PLATFORM = "slack"
@@ -22,7 +25,8 @@ EMOJI_NAME = re.compile(r":([a-z0-9_+'-]+)(?:::skin-tone-[2-6])?:")
 FIRST_EMOJI = "\U0001f300"
 """Older signs bear names of other things: SMILE is ⌣."""
 SPOKEN = frozenset({None, "file_share", "thread_broadcast"})
-"""Kinds of message that are a person's words; the rest are edits, deletions, other bots, channel news."""
+"""Kinds of message that are a person's words; the rest are edits, deletions, other bots, channel
+news."""
 MOST_PICTURES = 10
 MODAL, FIELD, SHORTCUT = "easel", "value", "edit_image"
 
@@ -39,7 +43,11 @@ def command(body: Payload) -> Request:
     """A slash command, as words said to us: "/draw a fox --n 2"."""
     return _request(
         f"command:{body['trigger_id']}",
-        _place(_workspace(body, body.get("enterprise_id"), body.get("team_id")), body.get("channel_id"), ""),
+        _place(
+            _workspace(body, body.get("enterprise_id"), body.get("team_id")),
+            body.get("channel_id"),
+            "",
+        ),
         Person(id=str(body["user_id"]), name=str(body.get("user_name", ""))),
         Action.SAID,
         text=f"{body['command']} {_plain(str(body.get('text', '')))}".strip(),
@@ -49,7 +57,9 @@ def command(body: Payload) -> Request:
 
 
 def said(body: Payload) -> Request | None:
-    """A message that may be meant for us: in a direct message, mentioning us, or in a thread; None for any other.
+    """A message that may be meant for us: in a direct message, mentioning us, or in a thread.
+
+    None for any other.
 
     ``app_mention`` and ``message`` tell of the same words: both have the message's own key.
     """
@@ -65,7 +75,9 @@ def said(body: Payload) -> Request | None:
     to_us = is_direct or event["type"] == "app_mention" or us in mentioned
     words = _plain(text, _emoji_of(event.get("blocks")))
     thread = str(event.get("thread_ts") or "")
-    if not to_us and (not thread or set(mentioned) or not grammar.has_words(EMOJI_NAME.sub("", words))):
+    if not to_us and (
+        not thread or set(mentioned) or not grammar.has_words(EMOJI_NAME.sub("", words))
+    ):
         return None
     if not thread and not is_direct:
         thread = ts
@@ -99,7 +111,10 @@ def reacted(body: Payload) -> Request | None:
 
 
 def left(body: Payload) -> Request | None:
-    """We were removed from a workspace, or our token was taken away; None when only people's tokens were."""
+    """We were removed from a workspace, or our token was taken away.
+
+    None when only people's tokens were.
+    """
     event = body["event"]
     if event["type"] == "tokens_revoked" and not (event.get("tokens") or {}).get("bot"):
         return None
@@ -112,16 +127,23 @@ def left(body: Payload) -> Request | None:
 
 
 def pressed(body: Payload) -> Pressed | None:
-    """A button or a menu of a message of ours; None for a link. Raises Rejected for an id we never made."""
+    """A button or a menu of a message of ours; None for a link.
+
+    Raises Rejected for an id we never made.
+    """
     action = body["actions"][0]
     value = (action.get("selected_option") or {}).get("value") or action.get("value") or ""
     if str(action.get("action_id", "")).startswith("link"):
         return None
     kind, step, index = actions.decode(str(value))
-    return Pressed(kind=kind, request=where_pressed(body, actions.BUTTONS.get(kind, Action.HELP), step, index))
+    return Pressed(
+        kind=kind, request=where_pressed(body, actions.BUTTONS.get(kind, Action.HELP), step, index)
+    )
 
 
-def where_pressed(body: Payload, action: Action, step: str | None = None, index: int | None = None) -> Request:
+def where_pressed(
+    body: Payload, action: Action, step: str | None = None, index: int | None = None
+) -> Request:
     """The request of a press, whatever it was that was pressed."""
     container = body.get("container") or {}
     message = body.get("message") or {}
@@ -184,7 +206,12 @@ def filled(body: Payload) -> Request:
     try:
         known = json.loads(view["private_metadata"])
         action, place = Action(known["a"]), _place(workspace, known["c"], known["h"])
-        locale, target, index, refs = str(known["l"]), known["t"], known["i"], [str(one) for one in known["p"]]
+        locale, target, index, refs = (
+            str(known["l"]),
+            known["t"],
+            known["i"],
+            [str(one) for one in known["p"]],
+        )
     except (ValueError, KeyError, TypeError):
         raise Rejected("button.unknown") from None
     if not all(one.startswith(f"{workspace} ") for one in refs):
@@ -192,7 +219,9 @@ def filled(body: Payload) -> Request:
     values = {name: block.get(FIELD) or {} for name, block in view["state"]["values"].items()}
     pictures = [*(values.pop("pictures", {}).get("files") or [])]
     mask = values.pop("mask_picture", {}).get("files") or []
-    given = {name: text for name, value in values.items() if (text := _value(value, action)) is not None}
+    given = {
+        name: text for name, value in values.items() if (text := _value(value, action)) is not None
+    }
     function = given.pop("function", "")
     if function:
         action = Action(f"wanx.{function}") if f"wanx.{function}" in set(Action) else action
@@ -213,14 +242,22 @@ def filled(body: Payload) -> Request:
 
 
 def files(found: Sequence[Payload] | None, workspace: str) -> tuple[Attachment, ...]:
-    """Pictures that came along; when there are none, whatever came, so that it is refused with words."""
-    kept = [one for one in found or () if one.get("id") and one.get("mode") != "tombstone"][:MOST_PICTURES]
+    """Pictures that came along.
+
+    When there are none, whatever came, so that it is refused with words.
+    """
+    kept = [one for one in found or () if one.get("id") and one.get("mode") != "tombstone"][
+        :MOST_PICTURES
+    ]
     pictures = [one for one in kept if str(one.get("mimetype") or "image/").startswith("image/")]
     return tuple(_attachment(one, workspace) for one in pictures or kept)
 
 
 def _thread(message: Payload, container: Payload) -> str:
-    """The thread a message stands in; the first message of one names itself, and stands in the channel."""
+    """The thread a message stands in.
+
+    The first message of one names itself, and stands in the channel.
+    """
     thread = str(message.get("thread_ts") or container.get("thread_ts") or "")
     return "" if thread == str(message.get("ts") or container.get("message_ts")) else thread
 
@@ -239,7 +276,10 @@ def _attachment(file: Payload, workspace: str) -> Attachment:
 
 
 def _value(value: Payload, action: Action) -> str | None:
-    """What stands in a field, None where nothing was said. Settings need the empty ones: they go back to defaults."""
+    """What stands in a field, None where nothing was said.
+
+    Settings need the empty ones: they go back to defaults.
+    """
     empty = "" if action is Action.SETTINGS else None
     kind = value.get("type")
     if kind == "checkboxes":
@@ -255,13 +295,19 @@ def _value(value: Payload, action: Action) -> str | None:
 
 
 def _plain(text: str, emoji: Mapping[str, str] = MappingProxyType({})) -> str:
-    """Slack's escaped text as it was typed: mentions fall away, links, channels and emoji read as they are shown."""
+    """Slack's escaped text as it was typed.
+
+    Mentions fall away, links, channels and emoji read as they are shown.
+    """
     text = _with_emoji(OTHER_TOKEN.sub(_shown_token, MENTION.sub("", text)), emoji)
     return grammar.clean(html.unescape(text)) if "&" in text else grammar.clean(text)
 
 
 def _with_emoji(text: str, known: Mapping[str, str]) -> str:
-    """Slack writes 🦊 as ":fox_face:": as it told of them, else by Unicode's own names; others stay as they are."""
+    """Slack writes 🦊 as ":fox_face:": as it told of them, else by Unicode's own names.
+
+    Others stay as they are.
+    """
 
     def shown(found: re.Match[str]) -> str:
         try:
@@ -279,7 +325,9 @@ def _emoji_of(found: object) -> dict[str, str]:
         return {name: sign for one in found for name, sign in _emoji_of(one).items()}
     if not isinstance(found, dict):
         return {}
-    if found.get("type") == "emoji" and re.fullmatch(r"[0-9a-f]{2,6}(-[0-9a-f]{2,6})*", str(found.get("unicode"))):
+    if found.get("type") == "emoji" and re.fullmatch(
+        r"[0-9a-f]{2,6}(-[0-9a-f]{2,6})*", str(found.get("unicode"))
+    ):
         codes = [int(code, 16) for code in found["unicode"].split("-")]
         return {str(found.get("name")): "".join(map(chr, codes))} if max(codes) < 0x110000 else {}
     return _emoji_of(found.get("elements"))
@@ -304,20 +352,31 @@ def _reply(body: Payload) -> dict[str, str]:
 
 
 def _workspace(installed: Payload, enterprise: object, team: object) -> str:
-    """The whole organisation where we are installed in all of it: its payloads may name any team of it, or none."""
+    """The whole organisation where we are installed in all of it.
+
+    Its payloads may name any team of it, or none.
+    """
     is_of_all = installed.get("is_enterprise_install") in {True, "true"}
-    return workspace_of(str(enterprise) if enterprise else None, None if is_of_all or not team else str(team))
+    return workspace_of(
+        str(enterprise) if enterprise else None, None if is_of_all or not team else str(team)
+    )
 
 
 def _workspace_of_event(body: Payload) -> str:
-    """The installation an event was sent to: Slack names it first, also in channels shared with others."""
+    """The installation an event was sent to.
+
+    Slack names it first, also in channels shared with others.
+    """
     first = (body.get("authorizations") or [body])[0]
     team = first.get("team_id") or body.get("team_id")
     return _workspace(first, first.get("enterprise_id") or body.get("enterprise_id"), team)
 
 
 def _workspace_of_press(body: Payload) -> str:
-    """The installation that was pressed: a modal tells of it apart when somebody of elsewhere sends it back."""
+    """The installation that was pressed.
+
+    A modal tells of it apart when somebody of elsewhere sends it back.
+    """
     team, enterprise = body.get("team") or {}, body.get("enterprise") or {}
     installed = (body.get("view") or {}).get("app_installed_team_id") or team.get("id")
     return _workspace(body, enterprise.get("id") or team.get("enterprise_id"), installed)
@@ -335,7 +394,10 @@ def _us(body: Payload) -> str:
 
 
 def split(workspace: str) -> tuple[str | None, str | None]:
-    """Enterprise and team of a workspace: "E1.T1", "T1", or "E1." for an organisation as a whole."""
+    """Enterprise and team of a workspace.
+
+    "E1.T1", "T1", or "E1." for an organisation as a whole.
+    """
     enterprise, dot, team = workspace.rpartition(".")
     return (enterprise or None if dot else None), team or None
 

@@ -1,7 +1,10 @@
-"""Files at Slack: a person's fetched, ours uploaded and shared once, the share confirmed and repaired.
+"""Files at Slack.
 
-Slack answers "ok" to a share before it has happened, and now and then it never does: only files.info tells. A file's id
-is written down before it is shared, so that after a crash the same question tells whether it was.
+A person's fetched, ours uploaded and shared once, the share confirmed and repaired.
+
+Slack answers "ok" to a share before it has happened, and now and then it never does: only
+files.info tells. A file's id is written down before it is shared, so that after a crash the same
+question tells whether it was.
 """
 
 import asyncio
@@ -18,9 +21,9 @@ from adapters.slack.api import SlackApi, SlackError
 from adapters.slack.store import File, SlackStore
 from core.errors import DeliveryError, Rejected
 from core.failpoints import failpoint
-from core.links import is_allowed
-from core.pictures.intake import too_many_bytes
+from core.pictures.normalize import too_many_bytes
 from core.types import Attachment
+from core.url_policy import is_allowed
 
 ALT = 1000
 LOOKS = (0.2, 0.4, 0.8, 1.6, 3.0, 6.0, 10.0)
@@ -36,7 +39,10 @@ log = structlog.get_logger()
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Upload:
-    """A picture to show: its bytes, file name, alternative text, and blob key ("" for one drawn for the post)."""
+    """A picture to show.
+
+    Its bytes, file name, alternative text, and blob key ("" for one drawn for the post).
+    """
 
     name: str
     alt: str
@@ -73,10 +79,15 @@ class Files:
         self._looks = looks
 
     async def share(self, spot: Spot, uploads: Sequence[Upload]) -> str:
-        """Show the pictures in one message, once; its ts, "" when Slack would not. Raises SlackError."""
+        """Show the pictures in one message, once; its ts, "" when Slack would not.
+
+        Raises SlackError.
+        """
         known = await self._store.files_of(spot.tenant, spot.job)
         if all(one.name in known for one in uploads):
-            shown = known[uploads[0].name].ts or await self._shown_at(spot, list(known.values()), (0.0,))
+            shown = known[uploads[0].name].ts or await self._shown_at(
+                spot, list(known.values()), (0.0,)
+            )
             if shown:
                 return await self._note(spot, shown)
         else:
@@ -110,7 +121,10 @@ class Files:
             raise Rejected("slack.strange_file")
         try:
             async with self._http.get(
-                url, headers={"Authorization": f"Bearer {token}"}, allow_redirects=False, timeout=FILE_SECONDS
+                url,
+                headers={"Authorization": f"Bearer {token}"},
+                allow_redirects=False,
+                timeout=FILE_SECONDS,
             ) as answer:
                 _must_be_file(answer)
                 read = 0
@@ -138,7 +152,9 @@ class Files:
         found = []
         for one in uploads:
             file = await self._bytes(spot.workspace, one, has_alt=has_alt)
-            found.append(File(job=spot.job, name=one.name, file=file, key=one.key, channel=spot.channel))
+            found.append(
+                File(job=spot.job, name=one.name, file=file, key=one.key, channel=spot.channel)
+            )
         await self._store.uploaded(spot.tenant, found)
         failpoint("share.after_upload")
         return found
@@ -147,7 +163,11 @@ class Files:
         for _ in range(TRIES):
             alt = one.alt[:ALT] if has_alt and one.alt else None
             place = await self._api.form(
-                workspace, "files.getUploadURLExternal", filename=one.name, length=len(one.data), alt_txt=alt
+                workspace,
+                "files.getUploadURLExternal",
+                filename=one.name,
+                length=len(one.data),
+                alt_txt=alt,
             )
             url = str(place.get("upload_url", ""))
             if not is_allowed(url, self._hosts):
@@ -191,7 +211,9 @@ class Files:
     async def _shares(self, spot: Spot, file: str) -> str:
         """The ts of the message that shows a file in this channel, "" while there is none."""
         try:
-            found = (await self._api.look(spot.workspace, "files.info", file=file)).get("file") or {}
+            found = (await self._api.look(spot.workspace, "files.info", file=file)).get(
+                "file"
+            ) or {}
         except SlackError as error:
             if error.code == "missing_scope":
                 raise
@@ -212,7 +234,10 @@ class Files:
 
 
 def _must_be_file(answer: aiohttp.ClientResponse) -> None:
-    """Without the right to read a file Slack sends its login page, often with status 200. Raises Rejected."""
+    """Without the right to read a file Slack sends its login page, often with status 200.
+
+    Raises Rejected.
+    """
     if answer.status in {404, 410}:
         raise Rejected("slack.file_gone")
     if answer.status >= 500 or answer.status == 429:

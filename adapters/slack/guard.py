@@ -1,6 +1,9 @@
-"""Slack over HTTP: signed deliveries at /slack/events, installing at /slack/install. Whatever is odd gets 401 or 400.
+"""Slack over HTTP: signed deliveries at /slack/events, installing at /slack/install.
 
-The SDK's verifier raises on hostile headers and takes the same signature twice: it is asked only after our own look.
+Whatever is odd gets 401 or 400.
+
+The SDK's verifier raises on hostile headers and takes the same signature twice: it is asked only
+after our own look.
 """
 
 import hmac
@@ -16,7 +19,11 @@ import aiohttp
 import structlog
 from slack_bolt import BoltResponse
 from slack_bolt.adapter.starlette.async_handler import to_async_bolt_request, to_starlette_response
-from slack_bolt.oauth.async_callback_options import AsyncCallbackOptions, AsyncFailureArgs, AsyncSuccessArgs
+from slack_bolt.oauth.async_callback_options import (
+    AsyncCallbackOptions,
+    AsyncFailureArgs,
+    AsyncSuccessArgs,
+)
 from slack_bolt.oauth.async_oauth_flow import AsyncOAuthFlow
 from slack_sdk.errors import SlackClientError
 from slack_sdk.signature import SignatureVerifier
@@ -25,7 +32,7 @@ from starlette.responses import JSONResponse, PlainTextResponse, Response
 from starlette.routing import Route
 
 from adapters.slack.app import Payload, SlackApp
-from core.messages import say
+from core.i18n import say
 
 SIGNATURE = re.compile(r"v0=[0-9a-f]{64}")
 STAMP = re.compile(r"[0-9]{1,12}")
@@ -75,7 +82,11 @@ class SlackGuard:
         if len(signatures) != 1 or len(stamps) != 1:
             return None
         signature, stamp = signatures[0], stamps[0]
-        if not SIGNATURE.fullmatch(signature) or not STAMP.fullmatch(stamp) or abs(self._now() - int(stamp)) > WINDOW:
+        if (
+            not SIGNATURE.fullmatch(signature)
+            or not STAMP.fullmatch(stamp)
+            or abs(self._now() - int(stamp)) > WINDOW
+        ):
             return None
         try:
             body.decode()
@@ -88,16 +99,23 @@ class SlackGuard:
         """A delivery that was taken is not taken again; one that failed may come again."""
         now = self._now()
         self._seen[signature] = now
-        while self._seen and (len(self._seen) > REMEMBERED or now - next(iter(self._seen.values())) > 2 * WINDOW):
+        while self._seen and (
+            len(self._seen) > REMEMBERED or now - next(iter(self._seen.values())) > 2 * WINDOW
+        ):
             self._seen.popitem(last=False)
 
 
 def _read(request: Request, body: bytes) -> Payload | None:
-    """What a delivery says; None when it is neither JSON nor a form, too deep, or of too many fields."""
+    """What a delivery says.
+
+    None when it is neither JSON nor a form, too deep, or of too many fields.
+    """
     try:
         delivery: Any
         if request.headers.get("content-type", "").startswith("application/x-www-form-urlencoded"):
-            delivery = dict(parse_qsl(body.decode(), keep_blank_values=True, max_num_fields=MOST_FIELDS))
+            delivery = dict(
+                parse_qsl(body.decode(), keep_blank_values=True, max_num_fields=MOST_FIELDS)
+            )
             delivery = json.loads(delivery["payload"]) if "payload" in delivery else delivery
         else:
             delivery = json.loads(body)
@@ -121,13 +139,17 @@ def callbacks(locale: str) -> AsyncCallbackOptions:
 
 
 def _plain(status: int, text: str) -> BoltResponse:
-    return BoltResponse(status=status, body=text, headers={"Content-Type": "text/plain; charset=utf-8"})
+    return BoltResponse(
+        status=status, body=text, headers={"Content-Type": "text/plain; charset=utf-8"}
+    )
 
 
 def install_routes(flow: AsyncOAuthFlow, locale: str) -> list[Route]:
     """The page that leads to Slack, and where Slack leads back to."""
 
-    def through(step: Callable[..., Awaitable[BoltResponse]]) -> Callable[[Request], Awaitable[Response]]:
+    def through(
+        step: Callable[..., Awaitable[BoltResponse]],
+    ) -> Callable[[Request], Awaitable[Response]]:
         async def handled(request: Request) -> Response:
             try:
                 found = await step(to_async_bolt_request(request, b""))

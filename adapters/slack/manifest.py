@@ -4,7 +4,7 @@ from typing import Any
 
 from adapters.slack.decode import SHORTCUT
 from core import commands
-from core.messages import say
+from core.i18n import say
 
 SCOPES = (
     "app_mentions:read",
@@ -34,11 +34,19 @@ EVENTS = (
     "tokens_revoked",
 )
 NAME, COLOUR = "Easel", "#1f2937"
-HINTS = {"draw": "PROMPT --n 2 --ar 16:9", "edit": "INSTRUCTION", "wanx": "FUNCTION PROMPT", "easel": "help"}
+HINTS = {
+    "draw": "PROMPT --n 2 --ar 16:9",
+    "edit": "INSTRUCTION",
+    "wanx": "FUNCTION PROMPT",
+    "easel": "help",
+}
 
 
 def manifest(locale: str, url: str = "", *, installable: bool = False) -> dict[str, Any]:
-    """For Socket Mode, or for HTTP at ``url``; ``installable`` in many workspaces, through our own pages."""
+    """For Socket Mode, or for HTTP at ``url``.
+
+    ``installable`` in many workspaces, through our own pages.
+    """
     events = {"request_url": f"{url}/slack/events"} if url else {}
     oauth: dict[str, Any] = {"scopes": {"bot": list(SCOPES)}}
     if url and installable:
@@ -85,4 +93,10 @@ def _names() -> list[str]:
 def _command(name: str, locale: str, url: str) -> dict[str, Any]:
     where = {"url": f"{url}/slack/events"} if url else {}
     text = say(f"command.{name}.text", locale)
-    return {"command": f"/{name}", **where, "description": text, "usage_hint": HINTS[name], "should_escape": False}
+    return {
+        "command": f"/{name}",
+        **where,
+        "description": text,
+        "usage_hint": HINTS[name],
+        "should_escape": False,
+    }

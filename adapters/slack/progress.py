@@ -1,4 +1,7 @@
-"""What Slack is told of work under way: within its limits, and where it can, as "Easel is drawing …"."""
+"""What Slack is told of work under way.
+
+Within its limits, and where it can, as "Easel is drawing …".
+"""
 
 import time
 from collections import deque
@@ -6,8 +9,8 @@ from collections import deque
 import structlog
 
 from adapters.slack.api import SlackApi, SlackError
-from core.messages import clip
-from core.speech import Post
+from core.i18n import clip
+from core.post import Post
 from core.types import Place
 
 PROGRESS_A_MINUTE = 30
@@ -41,7 +44,10 @@ class Progress:
         return True
 
     async def show_sign(self, place: Place, post: Post) -> None:
-        """The first line of it under a thread. A courtesy: a workspace that will not have it does without."""
+        """The first line of it under a thread.
+
+        A courtesy: a workspace that will not have it does without.
+        """
         spot, now = (place.workspace, place.thread), time.monotonic()
         if not place.thread or now - self._signed.get(spot, -SIGN_SECONDS) < SIGN_SECONDS:
             return

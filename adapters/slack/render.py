@@ -1,6 +1,7 @@
 """Post → blocks and text, Form → modal, home tab; pure, and within Slack's limits.
 
-Words stand in rich text, where nothing is read as a mention, a link or a format; the fallback text is escaped.
+Words stand in rich text, where nothing is read as a mention, a link or a format; the fallback text
+is escaped.
 """
 
 from collections.abc import Mapping, Sequence
@@ -9,8 +10,8 @@ from typing import Any
 from adapters.slack.decode import FIELD, MODAL
 from core.actions import encode
 from core.forms import Choice, Field, FieldKind, Form
-from core.messages import clip
-from core.speech import Button, ButtonKind, Post
+from core.i18n import clip
+from core.post import Button, ButtonKind, Post
 
 Block = dict[str, Any]
 TITLE, TEXT, FALLBACK = 2500, 6000, 3900
@@ -22,7 +23,10 @@ PICTURE_TYPES = ["png", "jpg", "jpeg", "webp", "gif", "heic", "heif", "bmp", "ti
 
 
 def message(post: Post, pictures: Sequence[tuple[str, str]] = (), sure: str = "") -> dict[str, Any]:
-    """Blocks and fallback text. ``pictures``: file and alternative text of each; ``sure``: asked before deleting."""
+    """Blocks and fallback text.
+
+    ``pictures``: file and alternative text of each; ``sure``: asked before deleting.
+    """
     shown = [_picture(file, alt) for file, alt in pictures]
     return {
         "text": fallback(post),
@@ -56,7 +60,10 @@ def _words(post: Post) -> list[Block]:
 
 
 def _rich(parts: Sequence[dict[str, Any]]) -> Block:
-    return {"type": "rich_text", "elements": [{"type": "rich_text_section", "elements": list(parts)}]}
+    return {
+        "type": "rich_text",
+        "elements": [{"type": "rich_text_section", "elements": list(parts)}],
+    }
 
 
 def _bar(progress: float) -> str:
@@ -76,7 +83,12 @@ def _rows(buttons: Sequence[Button], sure: str) -> list[Block]:
 def _button(button: Button, sure: str) -> dict[str, Any]:
     text = _plain(button.label, BUTTON_TEXT)
     if button.kind is ButtonKind.LINK:
-        return {"type": "button", "text": text, "url": button.url, "action_id": f"link:{button.step or 'page'}"}
+        return {
+            "type": "button",
+            "text": text,
+            "url": button.url,
+            "action_id": f"link:{button.step or 'page'}",
+        }
     known = encode(button.kind, button.step, button.index)
     made = {"type": "button", "text": text, "action_id": known, "value": known}
     if button.kind is not ButtonKind.DELETE or not sure:
@@ -94,7 +106,12 @@ def _menu(menu: Sequence[Button]) -> list[Block]:
     if not menu:
         return []
     options = [_option(encode(one.kind, one.step, one.index), one.label) for one in menu[-MENU:]]
-    select = {"type": "static_select", "action_id": "menu", "options": options, "placeholder": _plain("▾", 150)}
+    select = {
+        "type": "static_select",
+        "action_id": "menu",
+        "options": options,
+        "placeholder": _plain("▾", 150),
+    }
     return [{"type": "actions", "elements": [select]}]
 
 
@@ -137,9 +154,16 @@ def _element(field: Field) -> dict[str, Any]:
         return {"type": "plain_text_input", "multiline": is_long, "max_length": limit, **filled}
     if field.kind is FieldKind.FLAG:
         option = _option("yes", field.label)
-        return {"type": "checkboxes", "options": [option], **({"initial_options": [option]} if value else {})}
+        return {
+            "type": "checkboxes",
+            "options": [option],
+            **({"initial_options": [option]} if value else {}),
+        }
     if field.kind is FieldKind.CHANNEL:
-        return {"type": "conversations_select", **({"initial_conversation": value} if value else {})}
+        return {
+            "type": "conversations_select",
+            **({"initial_conversation": value} if value else {}),
+        }
     if field.kind is FieldKind.PEOPLE:
         people = value.replace(",", " ").split()
         return {"type": "multi_users_select", **({"initial_users": people} if people else {})}
@@ -152,7 +176,11 @@ def _element(field: Field) -> dict[str, Any]:
 def _choices(choices: Sequence[Choice], value: str) -> dict[str, Any]:
     options = [_option(one.value, one.label) for one in choices[:MENU]]
     chosen = [one for one in options if one["value"] == value]
-    return {"type": "static_select", "options": options, **({"initial_option": chosen[0]} if chosen else {})}
+    return {
+        "type": "static_select",
+        "options": options,
+        **({"initial_option": chosen[0]} if chosen else {}),
+    }
 
 
 def home(posts: Sequence[Post], pictures: Mapping[str, str]) -> dict[str, Any]:

@@ -1,6 +1,9 @@
-"""Socket Mode: one connection, and a watchdog that ends the process when it has been silent too long.
+"""Socket Mode.
 
-The SDK reconnects by itself; where that fails, a fresh process is the only cure known (reference/slack.md §3).
+One connection, and a watchdog that ends the process when it has been silent too long.
+
+The SDK reconnects by itself; where that fails, a fresh process is the only cure known
+(reference/slack.md §3).
 """
 
 import asyncio
@@ -51,11 +54,16 @@ class Socket:
         # The SDK's complaints may hold the address of a connection, which is as good as a token.
         quiet = logging.getLogger("slack-socket")
         quiet.setLevel(logging.CRITICAL + 1)
-        self._socket = SocketModeClient(app_token=token, web_client=client, logger=quiet, ping_interval=ping)
+        self._socket = SocketModeClient(
+            app_token=token, web_client=client, logger=quiet, ping_interval=ping
+        )
         self._socket.socket_mode_request_listeners.append(self._deliver)
 
     async def open(self) -> None:
-        """Connect, now or as soon as Slack can be reached. Raises ConfigurationError for a token Slack refuses."""
+        """Connect, now or as soon as Slack can be reached.
+
+        Raises ConfigurationError for a token Slack refuses.
+        """
         with suppress(aiohttp.ClientError, TimeoutError):
             try:
                 opened = await self._client.apps_connections_open(app_token=self._token)
@@ -63,7 +71,9 @@ class Socket:
             except SlackApiError as error:
                 code = error.response.get("error", "")
                 if code not in {"ratelimited", "internal_error", "service_unavailable"}:
-                    raise ConfigurationError("config.slack_app_token", setting="SLACK_APP_TOKEN", reason=code) from None
+                    raise ConfigurationError(
+                        "config.slack_app_token", setting="SLACK_APP_TOKEN", reason=code
+                    ) from None
         self._tasks = [
             asyncio.create_task(self._connect(), name="slack connects"),
             asyncio.create_task(self._watch(), name="slack watchdog"),
@@ -81,7 +91,9 @@ class Socket:
         await asyncio.gather(*self._tasks, return_exceptions=True)
         await self._socket.close()  # type: ignore[no-untyped-call]
 
-    async def _deliver(self, socket: AsyncBaseSocketModeClient, delivery: SocketModeRequest) -> None:
+    async def _deliver(
+        self, socket: AsyncBaseSocketModeClient, delivery: SocketModeRequest
+    ) -> None:
         """Acknowledged once it is taken; what broke is not, so that Slack may deliver it again."""
         try:
             answer = await self._app.deliver(delivery.payload)

@@ -1,4 +1,7 @@
-"""What of Slack must outlive this process: installations, one-time states, and which file shows which picture."""
+"""What of Slack must outlive this process.
+
+Installations, one-time states, and which file shows which picture.
+"""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -9,7 +12,7 @@ from slack_sdk.oauth.state_store.sqlalchemy import AsyncSQLAlchemyOAuthStateStor
 from sqlalchemy import Column, Index, MetaData, String, Table, delete, insert, select, update
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from core.storage.whole import whole
+from core.storage.shielding import whole
 
 STATE_SECONDS = 600
 metadata = MetaData()
@@ -45,14 +48,18 @@ class States(AsyncSQLAlchemyOAuthStateStore):
     async def async_issue(self, *_: object, **__: object) -> str:
         """A new one."""
         async with self.engine.begin() as connection:
-            await connection.execute(delete(self.oauth_states).where(self.oauth_states.c.expire_at <= _now()))
+            await connection.execute(
+                delete(self.oauth_states).where(self.oauth_states.c.expire_at <= _now())
+            )
         return await super().async_issue()
 
     async def async_consume(self, state: str) -> bool:
         """Was it one of ours, alive, and not used yet?"""
         one = self.oauth_states.c
         async with self.engine.begin() as connection:
-            used = await connection.execute(delete(self.oauth_states).where(one.state == state, one.expire_at > _now()))
+            used = await connection.execute(
+                delete(self.oauth_states).where(one.state == state, one.expire_at > _now())
+            )
             return used.rowcount == 1
 
 
@@ -98,12 +105,16 @@ class SlackStore:
 
     async def files_in(self, tenant: str, channel: str, ts: str) -> Sequence[File]:
         """The files a message shows."""
-        return await self._files(files.c.tenant == tenant, files.c.channel == channel, files.c.ts == ts)
+        return await self._files(
+            files.c.tenant == tenant, files.c.channel == channel, files.c.ts == ts
+        )
 
     async def file_of(self, tenant: str, key: str, channel: str = "") -> File | None:
         """A file that shows the picture of that key, in the channel if one is named."""
         there = files.c.channel == channel if channel else files.c.channel != ""
-        found = await self._files(files.c.tenant == tenant, files.c.key == key, files.c.ts != "", there)
+        found = await self._files(
+            files.c.tenant == tenant, files.c.key == key, files.c.ts != "", there
+        )
         return found[-1] if found else None
 
     async def forget(self, tenant: str, enterprise: str | None, team: str | None) -> None:

@@ -1,4 +1,7 @@
-"""Which bot token speaks for which workspace: the one set, or those of installations, renewed before they end."""
+"""Which bot token speaks for which workspace.
+
+The one set, or those of installations, renewed before they end.
+"""
 
 import asyncio
 import time
@@ -50,14 +53,21 @@ class OneToken:
 class Installed:
     """Installations of many workspaces. ``rotator`` needs the app's own id and secret."""
 
-    def __init__(self, store: SlackStore, client: AsyncWebClient, client_id: str, client_secret: str) -> None:
+    def __init__(
+        self, store: SlackStore, client: AsyncWebClient, client_id: str, client_secret: str
+    ) -> None:
         self._store = store
-        self._rotator = AsyncTokenRotator(client_id=client_id, client_secret=client_secret, client=client)
+        self._rotator = AsyncTokenRotator(
+            client_id=client_id, client_secret=client_secret, client=client
+        )
         self._locks: defaultdict[str, asyncio.Lock] = defaultdict(asyncio.Lock)
         self._known: dict[str, tuple[Us, float]] = {}
 
     async def us(self, workspace: str, *, anew: bool = False) -> Us:
-        """Read, and renewed by one at a time, as a refresh token works once. Raises DeliveryError."""
+        """Read, and renewed by one at a time, as a refresh token works once.
+
+        Raises DeliveryError.
+        """
         known = self._known.get(workspace)
         if known and not anew and time.monotonic() - known[1] < KNOWN_SECONDS:
             return known[0]
@@ -72,7 +82,10 @@ class Installed:
             return us
 
     async def installation(self, workspace: str) -> str | None:
-        """What tells this installation from the next one. Raises DeliveryError when there is none."""
+        """What tells this installation from the next one.
+
+        Raises DeliveryError when there is none.
+        """
         bot = await self._find(workspace)
         if bot is None:
             raise not_installed()
@@ -95,7 +108,9 @@ class Installed:
         if bot.bot_refresh_token is None:
             return bot
         try:
-            fresh = await self._rotator.perform_bot_token_rotation(bot=bot, minutes_before_expiration=RENEW_MINUTES)
+            fresh = await self._rotator.perform_bot_token_rotation(
+                bot=bot, minutes_before_expiration=RENEW_MINUTES
+            )
         except (SlackClientError, aiohttp.ClientError, TimeoutError):
             workspace = workspace_of(bot.enterprise_id, bot.team_id)
             return await self._find(workspace) or bot

@@ -1,1 +1,4 @@
-"""The terminal as a platform: requests from the command line, pictures to files, progress to standard error."""
+"""The terminal as a platform.
+
+Requests from the command line, pictures to files, progress to standard error.
+"""

@@ -1,4 +1,7 @@
-"""One command of the terminal from request to end: hand it to the service, wait for its last post, report."""
+"""One command of the terminal from request to end.
+
+Hand it to the service, wait for its last post, report.
+"""
 
 import asyncio
 import time
@@ -8,13 +11,13 @@ from typing import Any
 
 from adapters.terminal.chat import TerminalChat
 from adapters.terminal.decode import PLACE
-from core import posts
 from core.errors import DeliveryError, EaselError
-from core.messages import say
+from core.i18n import say
 from core.ports import Store
+from core.post import Post, Sent
 from core.service import Service
-from core.speech import Post, Sent
 from core.types import Request, Step, StepState
+from core.views import steps
 
 OK, FAILED, REFUSED = 0, 1, 2
 
@@ -43,25 +46,33 @@ class Terminal:
         except EaselError as error:
             return await self.refuse(error, request)
         if answer.accepted is None:
-            return await self._say_at_once(request, answer.post or posts.note("status.nothing", request.locale))
+            return await self._say_at_once(
+                request, answer.post or steps.note("status.nothing", request.locale)
+            )
         try:
             last = await self.end(answer.accepted)
         except DeliveryError as error:
-            return Report(code=FAILED, data=_error(error.key, say(error.key, request.locale, **error.params), "yes"))
+            return Report(
+                code=FAILED,
+                data=_error(error.key, say(error.key, request.locale, **error.params), "yes"),
+            )
         return await self._ended(request, answer.accepted, last, time.monotonic() - started)
 
     async def _say_at_once(self, request: Request, post: Post) -> Report:
         try:
             await self._chat.update(_sent(request, post.job), post)
         except DeliveryError as error:
-            return Report(code=FAILED, data=_error(error.key, say(error.key, request.locale, **error.params), "no"))
+            return Report(
+                code=FAILED,
+                data=_error(error.key, say(error.key, request.locale, **error.params), "no"),
+            )
         if post.reason:
             return Report(code=REFUSED, data=_error(post.reason, post.text, "no"))
         return await self._answered(request, post.job)
 
     async def refuse(self, error: EaselError, request: Request) -> Report:
         """Say no, and why."""
-        await self._chat.update(_sent(request, ""), posts.refusal(error, request.locale))
+        await self._chat.update(_sent(request, ""), steps.refusal(error, request.locale))
         message = say(error.key, request.locale, **error.params)
         return Report(code=REFUSED, data=_error(error.key, message, "no"))
 
@@ -70,7 +81,9 @@ class Terminal:
         return [step.id for step in await self._store.unfinished() if step.tenant == PLACE.tenant]
 
     async def end(self, job: str) -> Post:
-        """The job's last word, once all of it is written down: leaving earlier would have it said again next time.
+        """The job's last word, once all of it is written down.
+
+        Leaving earlier would have it said again next time.
 
         Raises DeliveryError when its pictures could not be written.
         """
@@ -90,7 +103,11 @@ class Terminal:
         head = await self._store.head(PLACE.tenant, f"{PLACE.channel}/@{request.person.id}")
         return Report(
             code=OK,
-            data={"action": request.action.value, "step": head.step if head else None, "files": files},
+            data={
+                "action": request.action.value,
+                "step": head.step if head else None,
+                "files": files,
+            },
         )
 
     async def _ended(self, request: Request, job: str, last: Post, seconds: float) -> Report:
@@ -126,7 +143,9 @@ class Terminal:
                 }
                 for path, picture in zip(files, step.outputs, strict=True)
             ],
-            "cost": {"amount": str(step.cost.amount), "currency": step.cost.currency} if step.cost else None,
+            "cost": {"amount": str(step.cost.amount), "currency": step.cost.currency}
+            if step.cost
+            else None,
             "task_id": step.task_id,
             "request_id": step.request_id,
             "seconds": round(seconds, 3),

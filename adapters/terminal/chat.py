@@ -1,4 +1,7 @@
-"""The terminal's voice: progress and words to standard error, pictures to files that are whole or not there."""
+"""The terminal's voice.
+
+Progress and words to standard error, pictures to files that are whole or not there.
+"""
 
 import asyncio
 import os
@@ -12,21 +15,26 @@ from typing import TextIO
 from adapters.terminal import render
 from core.errors import DeliveryError, Rejected
 from core.forms import Form
-from core.messages import say
-from core.pictures.intake import too_many_bytes
+from core.i18n import say
+from core.pictures.normalize import too_many_bytes
 from core.ports import Blobs
-from core.speech import Post, Sent, Shown, Tone
+from core.post import Post, Sent, Shown, Tone
 from core.types import Attachment, Person, Place, Request
 
 CHUNK = 1 << 18
 
 
 class TerminalChat:
-    """Chat port. ``quiet`` says nothing (--json); ``files`` are the pictures of each job's last post."""
+    """Chat port.
+
+    ``quiet`` says nothing (--json); ``files`` are the pictures of each job's last post.
+    """
 
     pace = 0.2
 
-    def __init__(self, blobs: Blobs, locale: str, *, quiet: bool = False, stream: TextIO | None = None) -> None:
+    def __init__(
+        self, blobs: Blobs, locale: str, *, quiet: bool = False, stream: TextIO | None = None
+    ) -> None:
         self._blobs = blobs
         self._locale = locale
         self._quiet = quiet
@@ -49,14 +57,20 @@ class TerminalChat:
         """Nothing is kept here."""
 
     async def post(self, place: Place, post: Post, *, to: Person, reply: Mapping[str, str]) -> Sent:
-        """Say it. A terminal's message is known by its job, so that saying it again is the same message."""
+        """Say it.
+
+        A terminal's message is known by its job, so that saying it again is the same message.
+        """
         out = reply.get("out", ".")
         sent = Sent(place=place, message=f"{post.job}|{out}")
         await self._say(post, Path(out))
         return sent
 
     async def update(self, sent: Sent, post: Post) -> Sent:
-        """Say the new state; files already there with the same bytes are written again as they are."""
+        """Say the new state.
+
+        Files already there with the same bytes are written again as they are.
+        """
         await self._say(post, Path(sent.message.partition("|")[2]))
         return sent
 

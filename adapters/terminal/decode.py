@@ -1,4 +1,7 @@
-"""Command-line words → Request; pure. The terminal has one workspace, one channel, and the user as person."""
+"""Command-line words → Request; pure.
+
+The terminal has one workspace, one channel, and the user as person.
+"""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -7,12 +10,17 @@ from pathlib import Path
 from core.types import Action, Attachment, Person, Place, Request
 
 PLACE = Place(platform="terminal", workspace="local", channel="terminal")
-SUFFIXES = frozenset({".jpg", ".jpeg", ".png", ".webp", ".bmp", ".tif", ".tiff", ".gif", ".heic", ".heif"})
+SUFFIXES = frozenset(
+    {".jpg", ".jpeg", ".png", ".webp", ".bmp", ".tif", ".tiff", ".gif", ".heic", ".heif"}
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Line:
-    """What was typed: an action, its words, pictures by absolute path, options by name, where results go."""
+    """What was typed.
+
+    An action, its words, pictures by absolute path, options by name, where results go.
+    """
 
     action: Action
     text: str = ""
@@ -25,7 +33,10 @@ class Line:
 
 
 def request(line: Line, *, key: str, user: str, locale: str) -> Request:
-    """The request. ``key`` is made once for each command run: running a command again is a new wish."""
+    """The request.
+
+    ``key`` is made once for each command run: running a command again is a new wish.
+    """
     return Request(
         key=key,
         place=PLACE,
@@ -46,7 +57,8 @@ def request(line: Line, *, key: str, user: str, locale: str) -> Request:
 def split_words(words: Sequence[str]) -> tuple[str, tuple[Path, ...]]:
     """Trailing words that end like picture files are pictures, the rest is the prompt.
 
-    A prompt may end in such a word when it is not a word of its own: "draw a sign saying cat.png" is all prompt.
+    A prompt may end in such a word when it is not a word of its own: "draw a sign saying cat.png"
+    is all prompt.
     """
     rest = list(words)
     pictures: list[Path] = []

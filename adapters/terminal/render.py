@@ -2,7 +2,7 @@
 
 import unicodedata
 
-from core.speech import ButtonKind, Post, Tone
+from core.post import ButtonKind, Post, Tone
 
 BAR = 24
 COMMANDS = {ButtonKind.RETRY: "again", ButtonKind.DROP: "drop", ButtonKind.RERUN: "rerun"}
@@ -11,12 +11,19 @@ SIGNS = {Tone.STATUS: "…", Tone.RESULT: "✔", Tone.REFUSAL: "✘", Tone.NOTE:
 
 def clean(text: str) -> str:
     """Without control and bidirectional formatting characters, which could move the cursor or hide words."""
-    kept = (c for c in text if c == "\n" or unicodedata.category(c) not in {"Cc", "Cf", "Cs"} or c == "\u200d")
+    kept = (
+        c
+        for c in text
+        if c == "\n" or unicodedata.category(c) not in {"Cc", "Cf", "Cs"} or c == "\u200d"
+    )
     return "".join(kept)
 
 
 def lines(post: Post) -> list[str]:
-    """The whole post, its sign before the first line; buttons that ask for a decision as commands."""
+    """The whole post, its sign before the first line.
+
+    Buttons that ask for a decision as commands.
+    """
     text = [clean(post.title)] if post.title else []
     text += clean(post.text).split("\n")
     asked = [one for one in post.buttons if one.kind in COMMANDS]

@@ -15,7 +15,7 @@ from starlette.types import ASGIApp
 
 from adapters.web.guard import Guard
 from adapters.web.pages import locale_of, page
-from core.messages import say
+from core.i18n import say
 
 GRACE = 2
 """Seconds open connections are given at the end."""

@@ -58,8 +58,8 @@ class Surroundings:
 class Changes:
     """One look at each change, one writing of each message, and one timer, however many pages are open.
 
-    A page knows how far it has come. What it has not seen it takes from here, or from the database when it is too far
-    behind: nothing waits for a slow page, and nothing is heaped up for it.
+    A page knows how far it has come. What it has not seen it takes from here, or from the database
+    when it is too far behind: nothing waits for a slow page, and nothing is heaped up for it.
     """
 
     def __init__(self, room: Room, view: View) -> None:
@@ -72,7 +72,8 @@ class Changes:
         self._commits = -1
         self._day = _today()
         self._surroundings = Surroundings(Around(channels=(), members=()))
-        # Every message that changed after ``_since`` and up to ``_change``, by its number, in the order of the changes.
+        # Every message that changed after ``_since`` and up to ``_change``, by its number, in the
+        # order of the changes.
         self._recent: dict[int, Written] = {}
         self._since = self._change = 0
 
@@ -91,7 +92,9 @@ class Changes:
                 if position is None or position < self._since:
                     news = await self._room.news(member.id, position)
                     position, is_first = news.change, False
-                    yield _event([self._written(message).data for message in news.messages], position)
+                    yield _event(
+                        [self._written(message).data for message in news.messages], position
+                    )
                     continue
                 fresh = self._after(position, member.id)
                 position = max(position, self._change)
@@ -207,7 +210,10 @@ def shown(member: Member) -> dict[str, Any]:
 
 
 def _event(messages: Sequence[bytes], change: int) -> bytes:
-    return b'data: {"kind": "messages", "messages": [%b], "change": %d}\n\n' % (b", ".join(messages), change)
+    return b'data: {"kind": "messages", "messages": [%b], "change": %d}\n\n' % (
+        b", ".join(messages),
+        change,
+    )
 
 
 def _json(data: Any) -> bytes:

@@ -6,9 +6,9 @@ from adapters.web import render
 from adapters.web.store import DIRECT, Room
 from core.errors import DeliveryError, NotFound, Rejected
 from core.forms import Form
-from core.pictures.intake import too_many_bytes
+from core.pictures.normalize import too_many_bytes
 from core.ports import Blobs
-from core.speech import Post, Sent
+from core.post import Post, Sent
 from core.types import Attachment, Person, Place, Request
 
 PLATFORM, WORKSPACE = "web", "room"
@@ -45,7 +45,9 @@ class WebChat:
         """A new message; a private one only ``to`` sees."""
         body = await self._body(post)
         only_for = to.id if post.private else ""
-        number = await self._room.say(place.channel, place.thread, body, only_for=only_for, job=post.job)
+        number = await self._room.say(
+            place.channel, place.thread, body, only_for=only_for, job=post.job
+        )
         return Sent(place=place, message=str(number))
 
     async def update(self, sent: Sent, post: Post) -> Sent:
@@ -63,7 +65,9 @@ class WebChat:
 
     async def private_place(self, place: Place, person: Person) -> Place:
         """Where the person and Easel speak alone."""
-        return Place(platform=place.platform, workspace=place.workspace, channel=f"{DIRECT}{person.id}")
+        return Place(
+            platform=place.platform, workspace=place.workspace, channel=f"{DIRECT}{person.id}"
+        )
 
     async def link(self, sent: Sent) -> str:
         """The message in the room."""
@@ -82,5 +86,7 @@ class WebChat:
 
     async def _body(self, post: Post) -> dict[str, object]:
         """Pictures drawn for this post become blobs of the room's."""
-        kept = [await self._blobs.keep(TENANT, one.drawn) if one.drawn else "" for one in post.pictures]
+        kept = [
+            await self._blobs.keep(TENANT, one.drawn) if one.drawn else "" for one in post.pictures
+        ]
         return render.body(post, kept)

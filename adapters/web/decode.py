@@ -1,4 +1,7 @@
-"""What came from a page → Request; pure. Names, commands, and which plain words are meant for Easel."""
+"""What came from a page → Request; pure.
+
+Names, commands, and which plain words are meant for Easel.
+"""
 
 import re
 import unicodedata
@@ -10,7 +13,7 @@ from adapters.web.chat import place
 from adapters.web.store import Member
 from core import grammar
 from core.errors import Rejected
-from core.messages import nearest
+from core.i18n import nearest
 from core.types import Action, Attachment, Person, Request
 
 LONGEST_NAME = 30
@@ -22,7 +25,10 @@ MOST_VALUE = 2000
 
 
 def person(name: object) -> tuple[str, str]:
-    """Id and name of somebody who enters: a name in other letter case is the same person. Raises Rejected."""
+    """Id and name of somebody who enters: a name in other letter case is the same person.
+
+    Raises Rejected.
+    """
     cleaned = " ".join(grammar.clean(name).split()) if isinstance(name, str) else ""
     known = _id(cleaned)
     if not known or len(cleaned) > LONGEST_NAME or not grammar.has_words(cleaned):
@@ -34,7 +40,9 @@ def person(name: object) -> tuple[str, str]:
 
 def _id(name: str) -> str:
     """Letters with their marks and digits of any script, in one letter case; dashes between."""
-    kept = "".join(letter if unicodedata.category(letter)[0] in "LMN" else " " for letter in name.casefold())
+    kept = "".join(
+        letter if unicodedata.category(letter)[0] in "LMN" else " " for letter in name.casefold()
+    )
     return "-".join(kept.split())
 
 
@@ -52,7 +60,10 @@ def file_name(text: str) -> str:
 
 
 def command(text: str) -> tuple[Action, str] | None:
-    """The action and the rest of a slash command, None for plain words. Raises Rejected for an unknown command."""
+    """The action and the rest of a slash command, None for plain words.
+
+    Raises Rejected for an unknown command.
+    """
     if not text.startswith("/"):
         return None
     name, _, rest = text[1:].partition(" ")
@@ -62,7 +73,10 @@ def command(text: str) -> tuple[Action, str] | None:
 
 
 def is_for_us(text: str, names: Sequence[str]) -> bool:
-    """Do plain words in a thread of ours talk to Easel? Not when they are only emoji, or mention somebody else."""
+    """Do plain words in a thread of ours talk to Easel?
+
+    Not when they are only emoji, or mention somebody else.
+    """
     words = text.casefold()
     others = [name for name in names if f"@{name.casefold()}" in words]
     return grammar.has_words(text) and not others
@@ -75,9 +89,18 @@ def spoken_to(text: str) -> str | None:
 
 
 def request(
-    action: Action, text: str, member: Member, given: Mapping[str, Any], *, target: str | None, index: int | None
+    action: Action,
+    text: str,
+    member: Member,
+    given: Mapping[str, Any],
+    *,
+    target: str | None,
+    index: int | None,
 ) -> Request:
-    """The request of a page's message, press or form. Raises Rejected for anything a page of ours never sends."""
+    """The request of a page's message, press or form.
+
+    Raises Rejected for anything a page of ours never sends.
+    """
     key = given.get("key")
     if not isinstance(key, str) or not KEY.fullmatch(key):
         raise Rejected("room.bad_request")
@@ -89,7 +112,9 @@ def request(
         locale=nearest(_text(given, "locale")),
         action=action,
         text=text,
-        given={name: str(value)[:MOST_VALUE] for name, value in _mapping(given.get("given")).items()},
+        given={
+            name: str(value)[:MOST_VALUE] for name, value in _mapping(given.get("given")).items()
+        },
         attachments=tuple(Attachment(ref=ref) for ref in _texts(given.get("pictures"))),
         mask=Attachment(ref=mask) if isinstance(mask, str) and mask else None,
         target=target,
@@ -112,6 +137,10 @@ def _mapping(value: object) -> Mapping[str, Any]:
 def _texts(value: object) -> list[str]:
     if value is None:
         return []
-    if not isinstance(value, list) or len(value) > 10 or not all(isinstance(one, str) for one in value):
+    if (
+        not isinstance(value, list)
+        or len(value) > 10
+        or not all(isinstance(one, str) for one in value)
+    ):
         raise Rejected("room.bad_request")
     return value

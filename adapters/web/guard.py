@@ -1,4 +1,7 @@
-"""What every request to the web server must pass, and every reply carry. An ASGI middleware that knows no page."""
+"""What every request to the web server must pass, and every reply carry.
+
+An ASGI middleware that knows no page.
+"""
 
 from collections.abc import Collection, MutableMapping
 from typing import Any
@@ -49,7 +52,10 @@ class TooLarge(HTTPException):
 
 
 class Guard:
-    """Refuses foreign hosts, methods, origins and too large bodies; adds the headers of ``HEADERS`` where not set."""
+    """Refuses foreign hosts, methods, origins and too large bodies.
+
+    Adds the headers of ``HEADERS`` where not set.
+    """
 
     def __init__(self, app: ASGIApp, *, hosts: Collection[str]) -> None:
         self._app = app
@@ -84,7 +90,8 @@ class Guard:
             405: not _is_allowed(scope["method"], scope["path"]),
             431: len(headers.raw) > MOST_HEADERS
             or sum(len(name) + len(one) for name, one in headers.raw) > HEADER_BYTES,
-            421: scope["path"] not in ANY_HOST and headers.get("host", "").lower() not in self._hosts,
+            421: scope["path"] not in ANY_HOST
+            and headers.get("host", "").lower() not in self._hosts,
             403: scope["method"] == "POST" and not self._is_ours(headers),
             400: not is_number,
             413: is_number and int(declared[:12]) > _limit(scope),
@@ -98,7 +105,9 @@ class Guard:
         if site is not None:
             return site == "same-origin"
         origin = headers.get("origin")
-        return origin is None or origin.partition("://")[2].lower() == headers.get("host", "").lower()
+        return (
+            origin is None or origin.partition("://")[2].lower() == headers.get("host", "").lower()
+        )
 
 
 def _is_allowed(method: str, path: str) -> bool:

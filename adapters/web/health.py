@@ -1,18 +1,27 @@
-"""Is it alive, is it ready, how is it doing: for supervisors and Prometheus. No word of a person's in any of it."""
+"""Is it alive, is it ready, how is it doing: for supervisors and Prometheus.
+
+No word of a person's in any of it.
+"""
 
 import asyncio
 import time
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Generic, TypeVar
 
-from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, Gauge, PlatformCollector, ProcessCollector
+from prometheus_client import (
+    CONTENT_TYPE_LATEST,
+    CollectorRegistry,
+    Gauge,
+    PlatformCollector,
+    ProcessCollector,
+)
 from prometheus_client.exposition import generate_latest
 from starlette.requests import Request
 from starlette.responses import JSONResponse, PlainTextResponse, Response
 from starlette.routing import Route
 
 from core.errors import NotFound
-from core.flow.tools import Tools
+from core.flow.context import Tools
 from core.ports import Blobs
 
 T = TypeVar("T")
@@ -42,7 +51,10 @@ class Cached(Generic[T]):
 
 
 class BlobCheck:
-    """Raises when blobs are not well. Written at the start and after trouble; else only read, so that idle is idle."""
+    """Raises when blobs are not well.
+
+    Written at the start and after trouble; else only read, so that idle is idle.
+    """
 
     def __init__(self, blobs: Blobs) -> None:
         self._blobs = blobs
@@ -65,10 +77,17 @@ class BlobCheck:
 
 
 class Health:
-    """The three questions. ``checks`` raise when a part is not well; a part that hangs is not well either."""
+    """The three questions.
+
+    ``checks`` raise when a part is not well; a part that hangs is not well either.
+    """
 
     def __init__(self, tools: Tools, checks: Mapping[str, Check]) -> None:
-        self._checks: dict[str, Check] = {"database": tools.store.check, "blobs": BlobCheck(tools.blobs), **checks}
+        self._checks: dict[str, Check] = {
+            "database": tools.store.check,
+            "blobs": BlobCheck(tools.blobs),
+            **checks,
+        }
         self._parts = Cached(self._check_parts)
         self._steps = Cached(tools.store.counts)
 
@@ -103,7 +122,10 @@ class Health:
         ProcessCollector(registry=registry)
         PlatformCollector(registry=registry)
         steps = Gauge(
-            "easel_steps", "Steps by action, model and state", ["action", "model", "state"], registry=registry
+            "easel_steps",
+            "Steps by action, model and state",
+            ["action", "model", "state"],
+            registry=registry,
         )
         for (action, model, state), count in (await self._steps.get()).items():
             steps.labels(action, model, state).set(count)

@@ -1,4 +1,7 @@
-"""Pages opened by a signed link: a picture at full size, a history, before and after; and how pages are made."""
+"""Pages opened by a signed link: a picture at full size, a history, before and after.
+
+And how pages are made.
+"""
 
 import html
 import json
@@ -11,14 +14,15 @@ from starlette.requests import Request
 from starlette.responses import HTMLResponse, Response
 from starlette.routing import Route
 
-from core import reports, sessions
-from core.answers import looking
+from core import sessions
+from core.answers import queries
 from core.errors import EaselError, NotFound
 from core.flow import status
-from core.flow.tools import Tools
-from core.messages import nearest, say, sentences
+from core.flow.context import Tools
+from core.i18n import nearest, say, sentences
 from core.signed_links import Purpose
 from core.types import Picture, Step
+from core.views import answers
 
 PLACEHOLDER = re.compile(r"\{\{([a-z_.]+)\}\}")
 PAGES = {
@@ -33,8 +37,18 @@ PAGES = {
 SHOWN = frozenset({"image/png", "image/jpeg", "image/webp"})
 
 
-def page(name: str, locale: str, title: str, values: Mapping[str, str] | None = None, *, data: object = None) -> str:
-    """The page, its sentences and values escaped; its script is given the sentences of its table, and ``data``."""
+def page(
+    name: str,
+    locale: str,
+    title: str,
+    values: Mapping[str, str] | None = None,
+    *,
+    data: object = None,
+) -> str:
+    """The page, its sentences and values escaped.
+
+    Its script is given the sentences of its table, and ``data``.
+    """
     language = nearest(locale)
     style, script, table = PAGES[name]
     plain = {"lang": language, "title": title, "style": style, "script": script, **(values or {})}
@@ -42,7 +56,11 @@ def page(name: str, locale: str, title: str, values: Mapping[str, str] | None = 
 
     def filled(found: re.Match[str]) -> str:
         key = found[1]
-        return raw[key] if key in raw else html.escape(plain[key] if key in plain else say(key, language))
+        return (
+            raw[key]
+            if key in raw
+            else html.escape(plain[key] if key in plain else say(key, language))
+        )
 
     return PLACEHOLDER.sub(filled, _template("frame").replace("{{content}}", _template(name)))
 
@@ -56,7 +74,9 @@ def _template(name: str) -> str:
 def script_words(table: str, language: str) -> str:
     """A table of sentences as JSON that may stand in a script element."""
     found = {
-        key.removeprefix(f"{table}."): text for key, text in sentences(language).items() if key.startswith(f"{table}.")
+        key.removeprefix(f"{table}."): text
+        for key, text in sentences(language).items()
+        if key.startswith(f"{table}.")
     }
     return in_script(found)
 
@@ -73,10 +93,15 @@ def locale_of(request: Request) -> str:
 
 
 def sorry(error: EaselError, locale: str) -> Response:
-    """A page that says why there is nothing to see, without detail: what is missing and what was deleted read alike."""
+    """A page that says why there is nothing to see, without detail.
+
+    What is missing and what was deleted read alike.
+    """
     key = "refuse.picture_gone" if isinstance(error, NotFound) else error.key
     code = 403 if key == "link.invalid" else 410
-    return HTMLResponse(page("sorry", locale, "Easel", {"text": say(key, locale, **error.params)}), code)
+    return HTMLResponse(
+        page("sorry", locale, "Easel", {"text": say(key, locale, **error.params)}), code
+    )
 
 
 class Pages:
@@ -103,7 +128,9 @@ class Pages:
     ) -> Callable[[Request], Awaitable[Response]]:
         async def opened(request: Request) -> Response:
             try:
-                claims = self._tools.links.read(purpose, request.path_params["token"], self._tools.clock.now())
+                claims = self._tools.links.read(
+                    purpose, request.path_params["token"], self._tools.clock.now()
+                )
                 return await handler(request, claims)
             except EaselError as error:
                 return sorry(error, locale_of(request))
@@ -124,22 +151,26 @@ class Pages:
 
     async def _view(self, request: Request, claims: dict[str, str]) -> Response:
         await self._tools.blobs.read(claims["t"], claims["k"])
-        src = self._tools.links.path(Purpose.PICTURE, _plain(claims), self._tools.clock.now() + looking.LINK_LIFE)
+        src = self._tools.links.path(
+            Purpose.PICTURE, _plain(claims), self._tools.clock.now() + queries.LINK_LIFE
+        )
         return HTMLResponse(page("view", locale_of(request), claims["n"], {"src": src}))
 
     async def _history(self, request: Request, claims: dict[str, str]) -> Response:
         locale = locale_of(request)
-        made = await looking.made_in(self._tools, claims["t"], claims["s"])
+        made = await queries.made_in(self._tools, claims["t"], claims["s"])
         head = await self._tools.store.head(claims["t"], claims["s"])
         known = {step.id for step in made}
         nodes = [
             {
                 "id": step.id,
                 "parent": step.parent if step.parent in known else None,
-                "label": reports.node(step, foreign=step.session != claims["s"], locale=locale)[0],
+                "label": answers.node(step, foreign=step.session != claims["s"], locale=locale)[0],
                 "text": step.prompt or say(f"action.{step.action.value}", locale),
                 "head": head is not None and head.step == step.id,
-                "pictures": [self._src(step.tenant, one, step, at) for at, one in enumerate(step.outputs)],
+                "pictures": [
+                    self._src(step.tenant, one, step, at) for at, one in enumerate(step.outputs)
+                ],
             }
             for step in made
         ]
@@ -150,7 +181,7 @@ class Pages:
         step = await self._tools.store.step(claims["t"], claims["s"])
         index = int(claims["i"])
         after = sessions.picture_at(step, index)
-        labels = reports.compare_labels(step, await status.parent_of(self._tools, step), locale)
+        labels = answers.compare_labels(step, await status.parent_of(self._tools, step), locale)
         values = {
             "before": self._src(step.tenant, step.inputs[0], step, 0),
             "after": self._src(step.tenant, after, step, index),
@@ -163,7 +194,9 @@ class Pages:
     def _src(self, tenant: str, picture: Picture, step: Step, index: int) -> str:
         name = f"v{step.number}-{step.id}-{index + 1}.{picture.media_type.rpartition('/')[2]}"
         claims = {"t": tenant, "k": picture.key, "n": name, "m": picture.media_type}
-        return self._tools.links.path(Purpose.PICTURE, claims, self._tools.clock.now() + looking.LINK_LIFE)
+        return self._tools.links.path(
+            Purpose.PICTURE, claims, self._tools.clock.now() + queries.LINK_LIFE
+        )
 
 
 def _plain(claims: Mapping[str, str]) -> dict[str, str | int]:

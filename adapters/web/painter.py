@@ -1,6 +1,9 @@
-"""The mask painter: a page by signed link, which takes its picture and gives its mask with the token in a header.
+"""The mask painter.
 
-The token stands in the address only until the page has read it; looking never uses it up, handing in the mask does.
+A page by signed link, which takes its picture and gives its mask with the token in a header.
+
+The token stands in the address only until the page has read it; looking never uses it up, handing
+in the mask does.
 """
 
 from collections.abc import Awaitable, Callable
@@ -12,11 +15,11 @@ from starlette.routing import Route
 
 from adapters.web.pages import locale_of, page, sorry
 from adapters.web.room import refusal
-from core.answers import painting
+from core.answers import masks
 from core.catalog import PROMPT_OPTIONAL
 from core.errors import EaselError, Rejected
-from core.flow.tools import Tools
-from core.messages import say
+from core.flow.context import Tools
+from core.i18n import say
 from core.service import Service
 from core.signed_links import Purpose
 from core.types import Action, Request
@@ -43,7 +46,10 @@ class Painter:
         ]
 
     async def _page(self, request: WebRequest) -> Response:
-        """The same page for whoever opens it: a preview robot finds nothing, and uses nothing up."""
+        """The same page for whoever opens it.
+
+        A preview robot finds nothing, and uses nothing up.
+        """
         locale = locale_of(request)
         token = request.path_params.get("token")
         if token:
@@ -70,18 +76,29 @@ class Painter:
 
     async def _draft(self, token: str) -> tuple[str, Request]:
         claims = self._tools.links.read(Purpose.MASK, token, self._tools.clock.now())
-        return claims["t"], await painting.read(self._tools, claims["t"], claims["d"])
+        return claims["t"], await masks.read(self._tools, claims["t"], claims["d"])
 
     async def _about(self, _request: WebRequest, _tenant: str, draft: Request) -> Response:
-        picture = await painting.picture_of(self._tools, draft)
-        limit = max(one.prompt_limit for one in self._tools.catalog.models.values() if draft.action in one.actions)
+        picture = await masks.picture_of(self._tools, draft)
+        limit = max(
+            one.prompt_limit
+            for one in self._tools.catalog.models.values()
+            if draft.action in one.actions
+        )
         required = Action.INPAINT not in PROMPT_OPTIONAL
-        about = {"prompt": draft.text, "width": picture.width, "height": picture.height, "limit": limit}
+        about = {
+            "prompt": draft.text,
+            "width": picture.width,
+            "height": picture.height,
+            "limit": limit,
+        }
         return JSONResponse({**about, "required": required})
 
     async def _picture(self, _request: WebRequest, tenant: str, draft: Request) -> Response:
-        picture = await painting.picture_of(self._tools, draft)
-        return Response(await self._tools.blobs.read(tenant, picture.key), media_type=picture.media_type)
+        picture = await masks.picture_of(self._tools, draft)
+        return Response(
+            await self._tools.blobs.read(tenant, picture.key), media_type=picture.media_type
+        )
 
     async def _submit(self, request: WebRequest, tenant: str, draft: Request) -> Response:
         if request.headers.get("content-type") != "image/png":
@@ -90,7 +107,9 @@ class Painter:
         if not mask.startswith(PNG):
             raise Rejected("picture.format", allowed="PNG")
         claims = self._tools.links.read(
-            Purpose.MASK, request.headers["authorization"].removeprefix("Bearer "), self._tools.clock.now()
+            Purpose.MASK,
+            request.headers["authorization"].removeprefix("Bearer "),
+            self._tools.clock.now(),
         )
         prompt = unquote(request.headers.get("easel-prompt", ""))
         await self._service.paint(tenant, claims["d"], mask, prompt)

@@ -6,7 +6,7 @@ from typing import Any
 from adapters.web.store import Message
 from core.actions import encode
 from core.forms import Form
-from core.speech import Button, ButtonKind, Post, Shown
+from core.post import Button, ButtonKind, Post, Shown
 from core.types import to_json
 
 QUOTED = 80
@@ -17,7 +17,10 @@ PictureLink = Callable[[str, str, str], dict[str, str]]
 
 
 def body(post: Post, drawn: Sequence[str]) -> dict[str, Any]:
-    """Everything of a post but addresses, which are made anew for each reader. ``drawn``: keys of drawn pictures."""
+    """Everything of a post but addresses, which are made anew for each reader.
+
+    ``drawn``: keys of drawn pictures.
+    """
     pictures = [_picture(shown, key) for shown, key in zip(post.pictures, drawn, strict=True)]
     return {
         "tone": post.tone.value,
@@ -45,7 +48,11 @@ def _picture(shown: Shown, key: str) -> dict[str, Any]:
 def _button(button: Button) -> dict[str, Any]:
     if button.kind is ButtonKind.LINK:
         return {"id": "", "kind": button.kind.value, "label": button.label, "url": button.url}
-    return {"id": encode(button.kind, button.step, button.index), "kind": button.kind.value, "label": button.label}
+    return {
+        "id": encode(button.kind, button.step, button.index),
+        "kind": button.kind.value,
+        "label": button.label,
+    }
 
 
 def upload(kept: Mapping[str, Any]) -> dict[str, Any]:
@@ -61,7 +68,9 @@ def upload(kept: Mapping[str, Any]) -> dict[str, Any]:
     }
 
 
-def said(text: str, pictures: Sequence[Mapping[str, Any]], replied: Message | None) -> dict[str, Any]:
+def said(
+    text: str, pictures: Sequence[Mapping[str, Any]], replied: Message | None
+) -> dict[str, Any]:
     """What a person said, and to which message."""
     quoted = None
     if replied is not None:
@@ -82,7 +91,8 @@ def said(text: str, pictures: Sequence[Mapping[str, Any]], replied: Message | No
 def message(one: Message, link: PictureLink) -> dict[str, Any]:
     """A message for a page, its pictures with addresses that work."""
     pictures = [
-        {**picture, **link(picture["key"], picture["name"], picture["media_type"])} for picture in one.body["pictures"]
+        {**picture, **link(picture["key"], picture["name"], picture["media_type"])}
+        for picture in one.body["pictures"]
     ]
     return {
         "id": one.id,

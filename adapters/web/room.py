@@ -1,4 +1,7 @@
-"""The room's requests: enter, stream, say, press, fill in, react, upload. One handler each, behind the person's key."""
+"""The room's requests: enter, stream, say, press, fill in, react, upload.
+
+One handler each, behind the person's key.
+"""
 
 import asyncio
 import json
@@ -18,14 +21,14 @@ from adapters.web.chat import TENANT, place
 from adapters.web.store import DIRECT, Member, Message, Room
 from core import actions, commands, grammar
 from core.errors import EaselError, NotFound, Rejected
-from core.flow import hear, take
-from core.flow.tools import Tools
-from core.messages import say
-from core.pictures import intake, recipes
-from core.posts import explain
+from core.flow import hear, prepare
+from core.flow.context import Tools
+from core.i18n import say
+from core.pictures import normalize, png_metadata
 from core.service import Answer, Service
 from core.signed_links import Purpose
 from core.types import Action, Attachment, Request
+from core.views.steps import explain
 
 LINK_DAYS = 2
 LINKS = 1000
@@ -58,7 +61,10 @@ class RoomApi:
             "/room/older": self._older,
             "/room/dismiss": self._dismiss,
         }
-        posted = [Route(path, self._for_members(handler), methods=["POST"]) for path, handler in behind_key.items()]
+        posted = [
+            Route(path, self._for_members(handler), methods=["POST"])
+            for path, handler in behind_key.items()
+        ]
         return [
             Route("/room/enter", self._told(self._enter), methods=["POST"]),
             Route("/room/commands", self._told(self._commands), methods=["GET"]),
@@ -103,7 +109,11 @@ class RoomApi:
     async def _commands(self, request: WebRequest) -> Response:
         """The registry, in the reader's language, for completion and help."""
         locale = request.query_params.get("locale", "en")
-        models = {action: [one.id for one in self._models_for(action)] for action in Action if action.makes_pictures}
+        models = {
+            action: [one.id for one in self._models_for(action)]
+            for action in Action
+            if action.makes_pictures
+        }
 
         def option(name: str, action: Action) -> dict[str, Any]:
             choices = models.get(action, []) if name == "model" else []
@@ -135,7 +145,9 @@ class RoomApi:
         since = request.query_params.get("since", "")
         after = int(since) if since.isascii() and since.isdecimal() and len(since) < 12 else None
         headers = {"x-accel-buffering": "no", "cache-control": "no-store"}
-        return StreamingResponse(self._changes.follow(member, after), media_type="text/event-stream", headers=headers)
+        return StreamingResponse(
+            self._changes.follow(member, after), media_type="text/event-stream", headers=headers
+        )
 
     async def _older(self, request: WebRequest, member: Member) -> Response:
         given = await read_json(request)
@@ -150,7 +162,10 @@ class RoomApi:
         return render.message(one, self.link)
 
     def link(self, key: str, name: str, media_type: str) -> dict[str, str]:
-        """Where a picture is seen. The end is a midnight, so that a page finds it in the browser's cache."""
+        """Where a picture is seen.
+
+        The end is a midnight, so that a page finds it in the browser's cache.
+        """
         return self._links(key, name, media_type, datetime.now(UTC).date())
 
     def _signed(self, key: str, name: str, media_type: str, today: date) -> dict[str, str]:
@@ -199,16 +214,20 @@ class RoomApi:
         """
         if wish.action.makes_pictures:
             self._service.check(wish)
-            await self._write_down(said, replied, alone=await take.is_secret(self._tools, wish))
+            await self._write_down(said, replied, alone=await prepare.is_secret(self._tools, wish))
             return await self._answer(wish, await self._service.handle(wish))
         if await self._room.was_said(f"said:{said.key}"):
             return JSONResponse({})  # Sent again after a lost reply: done already.
         answer = await self._service.handle(wish)
         if answer.form is None:
-            await self._write_down(said, replied, alone=answer.post is not None and answer.post.private)
+            await self._write_down(
+                said, replied, alone=answer.post is not None and answer.post.private
+            )
         return await self._answer(wish, answer)
 
-    async def _meant(self, said: Request, aimed: Request, replied: Message | None, member: Member) -> str | None:
+    async def _meant(
+        self, said: Request, aimed: Request, replied: Message | None, member: Member
+    ) -> str | None:
         """The instruction in plain words, None when they are not for us (product.md §2)."""
         spoken = decode.spoken_to(said.text)
         if spoken is not None:
@@ -216,7 +235,9 @@ class RoomApi:
         others = [one.name for one in await self._room.members() if one.id != member.id]
         if not decode.is_for_us(said.text, others):
             return None
-        to_picture = replied is not None and bool(aimed.attachments) and replied.author in {"", member.id}
+        to_picture = (
+            replied is not None and bool(aimed.attachments) and replied.author in {"", member.id}
+        )
         if aimed.target is not None or to_picture or said.place.channel.startswith(DIRECT):
             return said.text
         if replied is not None:
@@ -228,7 +249,10 @@ class RoomApi:
         return None if number is None else await self._room.message(number, said.person.id)
 
     async def _aimed(self, said: Request, replied: Message | None) -> Request:
-        """At the picture replied to: a step of ours, or what somebody dropped here. What is attached goes first."""
+        """At the picture replied to: a step of ours, or what somebody dropped here.
+
+        What is attached goes first.
+        """
         if replied is None or said.attachments:
             return said
         step = await self._step_of(replied)
@@ -240,7 +264,9 @@ class RoomApi:
     async def _step_of(self, message: Message) -> str | None:
         """The step a message of ours shows."""
         try:
-            return await self._tools.store.step_of_message(place(message.channel, message.thread), str(message.id))
+            return await self._tools.store.step_of_message(
+                place(message.channel, message.thread), str(message.id)
+            )
         except NotFound:
             return None
 
@@ -255,7 +281,9 @@ class RoomApi:
         who = said.person.id
         only_for = who if alone else ""
         where = said.place
-        await self._room.say(where.channel, where.thread, body, author=who, only_for=only_for, key=f"said:{said.key}")
+        await self._room.say(
+            where.channel, where.thread, body, author=who, only_for=only_for, key=f"said:{said.key}"
+        )
 
     # Pressing, filling in, reacting
 
@@ -325,17 +353,22 @@ class RoomApi:
     # Pictures and channels
 
     async def _upload(self, request: WebRequest, _member: Member) -> Response:
-        """A file dropped, pasted or picked: cleaned before anybody sees it. A recipe of ours in it is kept."""
+        """A file dropped, pasted or picked: cleaned before anybody sees it.
+
+        A recipe of ours in it is kept.
+        """
         name = decode.file_name(request.headers.get("easel-name", ""))
         async with self._uploading:
             data = await request.body()
-            taken = await self._tools.pool.run(intake.take, data)
-        recipe = recipes.read_recipe(data)
-        clean = recipes.write_recipe(taken.data, recipe) if recipe else taken.data
+            taken = await self._tools.pool.run(normalize.take, data)
+        recipe = png_metadata.read_recipe(data)
+        clean = png_metadata.write_recipe(taken.data, recipe) if recipe else taken.data
         ref = await self._tools.blobs.keep(TENANT, clean)
         await self._room.keep_upload(ref, name, taken.width, taken.height, taken.media_type)
         link = self.link(ref, name, taken.media_type)
-        return JSONResponse({"ref": ref, "name": name, "width": taken.width, "height": taken.height, **link})
+        return JSONResponse(
+            {"ref": ref, "name": name, "width": taken.width, "height": taken.height, **link}
+        )
 
     async def _channel(self, request: WebRequest, _member: Member) -> Response:
         given = await read_json(request)
@@ -345,11 +378,18 @@ class RoomApi:
 
 
 def refusal(error: EaselError, locale: str, status: int | None = None) -> JSONResponse:
-    """A kind sentence, and its key for programs. What is no matter of the room alone cost nothing, and says so."""
+    """A kind sentence, and its key for programs.
+
+    What is no matter of the room alone cost nothing, and says so.
+    """
     kinds = {"picture.too_many_bytes": 413, "picture.not_an_image": 415, "picture.format": 415}
     code = status or kinds.get(error.key) or (404 if isinstance(error, NotFound) else 422)
     is_ours = error.key.startswith("room.")
-    words = say(error.key, locale, **error.params) if is_ours else explain(error.key, error.params, locale, "no")
+    words = (
+        say(error.key, locale, **error.params)
+        if is_ours
+        else explain(error.key, error.params, locale, "no")
+    )
     return JSONResponse({"error": words, "reason": error.key}, code)
 
 

@@ -1,6 +1,9 @@
-"""What the room remembers: people, channels, messages, marks. It plays the chat server that Slack and Discord are.
+"""What the room remembers: people, channels, messages, marks.
 
-Every change to a message gives it the next number of one counter, so that a page that was away asks for what it missed.
+It plays the chat server that Slack and Discord are.
+
+Every change to a message gives it the next number of one counter, so that a page that was away asks
+for what it missed.
 """
 
 import asyncio
@@ -19,7 +22,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 from adapters.web.tables import channels, keys, marks, messages, metadata, people, uploads
 from core.errors import NotFound, Rejected
 from core.storage import database
-from core.storage.whole import all_ended, whole
+from core.storage.shielding import all_ended, whole
 
 FIRST = 200
 """Messages a page is given at first."""
@@ -42,7 +45,10 @@ class Member:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Message:
-    """One message as it stands. ``author`` "" is Easel; ``only_for`` "" is everybody; ``marks``: emoji → people."""
+    """One message as it stands.
+
+    ``author`` "" is Easel; ``only_for`` "" is everybody; ``marks``: emoji → people.
+    """
 
     id: int
     change: int
@@ -83,7 +89,10 @@ class News:
 
 @whole
 class Room:
-    """The room in one SQLite file, asked in one thread. ``changed`` is set the moment something is committed."""
+    """The room in one SQLite file, asked in one thread.
+
+    ``changed`` is set the moment something is committed.
+    """
 
     def __init__(self, engine: AsyncEngine) -> None:
         self._engine = engine
@@ -98,7 +107,10 @@ class Room:
         return cls(database.open_async(f"sqlite:///{folder / 'room.db'}", pool=1))
 
     async def prepare(self) -> bool:
-        """Make what is missing: tables, one channel and a gallery. True when nobody was ever here."""
+        """Make what is missing: tables, one channel and a gallery.
+
+        True when nobody was ever here.
+        """
         async with self._engine.begin() as connection:
             await connection.run_sync(metadata.create_all)
         for channel in ("general", "gallery"):
@@ -122,7 +134,9 @@ class Room:
         """The member and a key that stands for them in one window."""
         key = secrets.token_urlsafe(24)
         async with self._engine.begin() as connection:
-            count = (await connection.execute(select(func.count()).select_from(people))).scalar_one()
+            count = (
+                await connection.execute(select(func.count()).select_from(people))
+            ).scalar_one()
             row = {"id": person, "name": name, "admin": count == 0}
             await connection.execute(upsert(people).values(row).on_conflict_do_nothing())
             await connection.execute(insert(keys).values(hash=_hash(key), person=person))
@@ -135,7 +149,9 @@ class Room:
     async def whose(self, key: str) -> Member | None:
         """Who holds this key."""
         async with self._reads.begin() as connection:
-            person = (await connection.execute(select(keys.c.person).where(keys.c.hash == _hash(key)))).scalar()
+            person = (
+                await connection.execute(select(keys.c.person).where(keys.c.hash == _hash(key)))
+            ).scalar()
             return await _member(connection, person) if person else None
 
     async def members(self) -> list[Member]:
@@ -185,26 +201,41 @@ class Room:
         }
         async with self._engine.begin() as connection:
             row["change"] = await _next_change(connection)
-            said = upsert(messages).values(row).on_conflict_do_nothing(index_elements=["key"]).returning(messages.c.id)
+            said = (
+                upsert(messages)
+                .values(row)
+                .on_conflict_do_nothing(index_elements=["key"])
+                .returning(messages.c.id)
+            )
             number = (await connection.execute(said)).scalar()
             if number is None:
-                number = (await connection.execute(select(messages.c.id).where(messages.c.key == key))).scalar_one()
+                number = (
+                    await connection.execute(select(messages.c.id).where(messages.c.key == key))
+                ).scalar_one()
         self._wake()
         return int(number)
 
     async def was_said(self, key: str) -> bool:
         """Was something said under this key before?"""
         async with self._reads.begin() as connection:
-            return (await connection.execute(select(messages.c.id).where(messages.c.key == key))).first() is not None
+            return (
+                await connection.execute(select(messages.c.id).where(messages.c.key == key))
+            ).first() is not None
 
     async def change(self, message: int, body: Mapping[str, Any]) -> None:
         """Say something else in its place. Raises NotFound."""
         async with self._engine.begin() as connection:
-            old = (await connection.execute(select(messages.c.body).where(messages.c.id == message))).scalar()
+            old = (
+                await connection.execute(select(messages.c.body).where(messages.c.id == message))
+            ).scalar()
             if old is not None and old["tone"] == GONE:
                 return
             number = await _next_change(connection)
-            changed = update(messages).where(messages.c.id == message).values(body=dict(body), change=number)
+            changed = (
+                update(messages)
+                .where(messages.c.id == message)
+                .values(body=dict(body), change=number)
+            )
             if not (await connection.execute(changed)).rowcount:
                 raise NotFound("room.no_message")
         self._wake()
@@ -215,7 +246,9 @@ class Room:
         async with self._engine.begin() as connection:
             change = await _next_change(connection)
             theirs = (messages.c.id == number, messages.c.only_for == person)
-            done = await connection.execute(update(messages).where(*theirs).values(body=gone, change=change))
+            done = await connection.execute(
+                update(messages).where(*theirs).values(body=gone, change=change)
+            )
             if not done.rowcount:
                 raise NotFound("room.no_message")
         self._wake()
@@ -227,12 +260,16 @@ class Room:
             if on:
                 done = await connection.execute(upsert(marks).values(row).on_conflict_do_nothing())
             else:
-                gone = marks.delete().where(*(marks.c[name] == value for name, value in row.items()))
+                gone = marks.delete().where(
+                    *(marks.c[name] == value for name, value in row.items())
+                )
                 done = await connection.execute(gone)
             if not done.rowcount:
                 return False
             number = await _next_change(connection)
-            await connection.execute(update(messages).where(messages.c.id == message).values(change=number))
+            await connection.execute(
+                update(messages).where(messages.c.id == message).values(change=number)
+            )
         self._wake()
         return True
 
@@ -257,17 +294,29 @@ class Room:
         async with self._reads.begin() as connection:
             last = await _last_change(connection)
             if after is None:
-                query = select(messages).where(*_visible(person)).order_by(messages.c.id.desc()).limit(FIRST)
+                query = (
+                    select(messages)
+                    .where(*_visible(person))
+                    .order_by(messages.c.id.desc())
+                    .limit(FIRST)
+                )
                 return News(change=last, messages=(await _messages(connection, query))[::-1])
             start = min(after, last)
             return await _since(connection, start, last, *_visible(person))
 
     async def look(self, after: int) -> tuple[News, Around]:
-        """What changed since then, whoever may see it, as much as goes at a time; everybody and every channel."""
+        """What changed since then, whoever may see it, as much as goes at a time.
+
+        Everybody and every channel.
+        """
         async with self._reads.begin() as connection:
             news = await _since(connection, after, await _last_change(connection))
-            rows = (await connection.execute(select(channels).order_by(channels.c.only_for))).mappings()
-            around = Around(channels=[Channel(**row) for row in rows], members=await _members(connection))
+            rows = (
+                await connection.execute(select(channels).order_by(channels.c.only_for))
+            ).mappings()
+            around = Around(
+                channels=[Channel(**row) for row in rows], members=await _members(connection)
+            )
             return news, around
 
     async def newest(self, person: str) -> list[Message]:
@@ -292,7 +341,9 @@ class Room:
 
     # Uploads
 
-    async def keep_upload(self, ref: str, name: str, width: int, height: int, media_type: str) -> None:
+    async def keep_upload(
+        self, ref: str, name: str, width: int, height: int, media_type: str
+    ) -> None:
         """What was dropped into the room, already cleaned; ``ref`` is its blob's key."""
         row = {"ref": ref, "name": name, "width": width, "height": height, "media_type": media_type}
         async with self._engine.begin() as connection:
@@ -301,7 +352,11 @@ class Room:
     async def upload(self, ref: str) -> dict[str, Any]:
         """Raises Rejected for one we do not know."""
         async with self._reads.begin() as connection:
-            row = (await connection.execute(select(uploads).where(uploads.c.ref == ref))).mappings().first()
+            row = (
+                (await connection.execute(select(uploads).where(uploads.c.ref == ref)))
+                .mappings()
+                .first()
+            )
         if row is None:
             raise Rejected("room.no_upload")
         return dict(row)
@@ -324,9 +379,13 @@ def _visible(person: str) -> tuple[ColumnElement[bool], ...]:
     return messages.c.channel.in_(_channels_of(person)), _seen_by(person)
 
 
-async def _since(connection: AsyncConnection, after: int, last: int, *conditions: ColumnElement[bool]) -> News:
+async def _since(
+    connection: AsyncConnection, after: int, last: int, *conditions: ColumnElement[bool]
+) -> News:
     """What changed since then, oldest change first; all up to ``last`` when it goes at a time."""
-    query = select(messages).where(messages.c.change > after, *conditions).order_by(messages.c.change)
+    query = (
+        select(messages).where(messages.c.change > after, *conditions).order_by(messages.c.change)
+    )
     changed = await _messages(connection, query.limit(AT_A_TIME))
     return News(change=changed[-1].change if len(changed) == AT_A_TIME else last, messages=changed)
 
@@ -341,7 +400,9 @@ async def _messages(connection: AsyncConnection, query: Select[Any]) -> list[Mes
     for sign in signs:
         by_message[sign["message"]].setdefault(sign["emoji"], []).append(sign["person"])
     names = [name for name in Message.__dataclass_fields__ if name != "marks"]
-    return [Message(**{name: row[name] for name in names}, marks=by_message[row["id"]]) for row in rows]
+    return [
+        Message(**{name: row[name] for name in names}, marks=by_message[row["id"]]) for row in rows
+    ]
 
 
 async def _last_change(connection: AsyncConnection) -> int:

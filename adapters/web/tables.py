@@ -10,7 +10,9 @@ people = Table(
     Column("name", String(80), nullable=False),
     Column("admin", Boolean, nullable=False),
 )
-keys = Table("keys", metadata, Column("hash", String(64), primary_key=True), Column("person", String(80)))
+keys = Table(
+    "keys", metadata, Column("hash", String(64), primary_key=True), Column("person", String(80))
+)
 channels = Table(
     "channels",
     metadata,

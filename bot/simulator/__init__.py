@@ -1,4 +1,7 @@
-"""A stand-in for DashScope over HTTP: its endpoints, limits, errors, timing, and pictures truly made from the request.
+"""A stand-in for DashScope over HTTP.
 
-Its rules come from the vendor's pages (reference/dashscope.md); it knows nothing of Easel's own code.
+Its endpoints, limits, errors, timing, and pictures truly made from the request.
+
+Its rules come from the vendor's pages (reference/dashscope.md); it knows nothing of Easel's own
+code.
 """

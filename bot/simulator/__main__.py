@@ -1,4 +1,7 @@
-"""``python -m bot.simulator``: the simulator as a process of its own; prints its address when ready."""
+"""``python -m bot.simulator``: the simulator as a process of its own.
+
+Prints its address when ready.
+"""
 
 import argparse
 import asyncio
@@ -8,9 +11,13 @@ import sys
 from bot.simulator.server import SimulatorConfig, serve
 
 
-def run(*, port: int, time_scale: float, key: str, overflow: str, seed: int | None, strict: bool) -> int:
+def run(
+    *, port: int, time_scale: float, key: str, overflow: str, seed: int | None, strict: bool
+) -> int:
     """Serve until interrupted. Exit code 0, or 1 when the port is taken."""
-    config = SimulatorConfig(api_key=key, time_scale=time_scale, overflow=overflow, seed=seed, rate_limits=strict)
+    config = SimulatorConfig(
+        api_key=key, time_scale=time_scale, overflow=overflow, seed=seed, rate_limits=strict
+    )
     try:
         asyncio.run(_serve(config, port))
     except OSError as error:

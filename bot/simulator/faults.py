@@ -35,13 +35,17 @@ async def response(fault: dict[str, Any]) -> Response:
         await asyncio.sleep(float(fault.get("seconds", 30)))
         return _status({"status": 503, "code": "ModelUnavailable"})
     simple = {
-        "html": Response("<!doctype html><title>Welcome to the hotel</title>", media_type="text/html"),
+        "html": Response(
+            "<!doctype html><title>Welcome to the hotel</title>", media_type="text/html"
+        ),
         "empty": Response(b"", media_type="application/json"),
         "truncated_json": Response(b'{"output": {"task_id": "ab', media_type="application/json"),
         "json_array": Response(b"[1, 2]", media_type="application/json"),
         "huge": Response(b'{"a": "' + b"x" * 20_000_000 + b'"}', media_type="application/json"),
         "gzip_bomb": Response(
-            gzip.compress(b"0" * 50_000_000), media_type="application/json", headers={"content-encoding": "gzip"}
+            gzip.compress(b"0" * 50_000_000),
+            media_type="application/json",
+            headers={"content-encoding": "gzip"},
         ),
         "redirect": Response(b"", 302, headers={"location": "http://169.254.169.254/latest"}),
         "not_image": Response(b"<html>not a picture</html>", media_type="image/png"),
@@ -67,6 +71,7 @@ def _broken(kind: str) -> Response:
                 await asyncio.sleep(0)
         raise ConnectionResetError
 
-    # A length that never comes: the server breaks the connection off, the client sees its reply lost.
+    # A length that never comes: the server breaks the connection off, the client sees its reply
+    # lost.
     headers = {} if kind == "endless" else {"content-length": "1000"}
     return StreamingResponse(pieces(), media_type="application/json", headers=headers)

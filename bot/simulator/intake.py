@@ -1,4 +1,7 @@
-"""What comes in: bodies, forms, and pictures as the vendor fetches and checks them (facts sheet §6)."""
+"""What comes in.
+
+Bodies, forms, and pictures as the vendor fetches and checks them (facts sheet §6).
+"""
 
 import base64
 import binascii
@@ -21,7 +24,9 @@ def check_pictures(wanted: Wanted, inputs: tuple[bytes, ...], mask: bytes | None
     """Raises Refusal for an input the model does not take (§2, §3)."""
     sizes = [check_picture(one, wanted) for one in inputs]
     if mask is not None and check_picture(mask, wanted) != sizes[0]:
-        raise invalid("the parameters must conform to the specification: mask and base image must have the same size.")
+        raise invalid(
+            "the parameters must conform to the specification: mask and base image must have the same size."
+        )
 
 
 def check_picture(data: bytes, wanted: Wanted) -> tuple[int, int]:
@@ -49,7 +54,9 @@ def from_data_uri(value: str) -> bytes:
         raise invalid(f"Exceeded limit on max bytes per data-uri item : {MAX_DATA_URI}'.")
     head, _, text = value.partition(",")
     if not head.endswith(";base64"):
-        raise invalid("The provided URL does not appear to be valid. Ensure it is correctly formatted.")
+        raise invalid(
+            "The provided URL does not appear to be valid. Ensure it is correctly formatted."
+        )
     try:
         return base64.b64decode(text, validate=True)
     except binascii.Error:
@@ -57,7 +64,10 @@ def from_data_uri(value: str) -> bytes:
 
 
 async def download(url: str, limit: int) -> bytes:
-    """As the vendor fetches: type and length are looked at. Only loopback can be reached from here."""
+    """As the vendor fetches: type and length are looked at.
+
+    Only loopback can be reached from here.
+    """
     if not url.startswith(("http://127.0.0.1:", "http://localhost:")):
         raise invalid("download image failed")
     try:
@@ -92,7 +102,11 @@ def form(body: bytes, content_type: str) -> dict[str, bytes]:
     boundary = content_type.partition("boundary=")[2].strip('"').encode()
     fields: dict[str, bytes] = {}
     for part in body.split(b"--" + boundary)[1:-1]:
-        head, _, value = part.strip(b"\r\n").partition(b"\r\n\r\n") if part.count(b"\r\n\r\n") else (b"", b"", b"")
+        head, _, value = (
+            part.strip(b"\r\n").partition(b"\r\n\r\n")
+            if part.count(b"\r\n\r\n")
+            else (b"", b"", b"")
+        )
         name = head.partition(b'name="')[2].partition(b'"')[0].decode()
         fields[name] = part.partition(b"\r\n\r\n")[2].removesuffix(b"\r\n") if name else value
     return fields

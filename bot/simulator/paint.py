@@ -1,4 +1,7 @@
-"""Pictures truly made from a request, with Pillow: scenes for drawings, visible changes for edits, exact masks."""
+"""Pictures truly made from a request, with Pillow.
+
+Scenes for drawings, visible changes for edits, exact masks.
+"""
 
 import hashlib
 import io
@@ -35,7 +38,9 @@ SNOW = ("snow", "雪", "winter", "冬", "salju")
 Colour = tuple[int, int, int]
 
 
-def paint(wanted: Wanted, inputs: Sequence[bytes], mask: bytes | None, index: int, seed: int) -> bytes:
+def paint(
+    wanted: Wanted, inputs: Sequence[bytes], mask: bytes | None, index: int, seed: int
+) -> bytes:
     """One result as PNG. The same request, index and seed give the same bytes."""
     luck = random.Random(f"{wanted.prompt}|{wanted.function}|{seed}|{index}")  # noqa: S311  # a picture, not a secret
     pictures = [opened(one) for one in inputs]
@@ -59,7 +64,10 @@ def opened(data: bytes) -> Image.Image:
 
 
 def output_size(wanted: Wanted, last: tuple[int, int]) -> tuple[int, int]:
-    """Of an edit: what was asked for, to the nearest 16, or the last input's ratio at the model's own area (§2.5)."""
+    """Of an edit.
+
+    What was asked for, to the nearest 16, or the last input's ratio at the model's own area (§2.5).
+    """
     if wanted.size:
         return tuple(max(16, round(side / 16) * 16) for side in wanted.size)  # type: ignore[return-value]
     area, ratio = MODELS[wanted.model].edit_area, last[0] / last[1]
@@ -70,7 +78,9 @@ def output_size(wanted: Wanted, last: tuple[int, int]) -> tuple[int, int]:
 # Drawings
 
 
-def scene(prompt: str, size: tuple[int, int], luck: random.Random, *, caption: bool = True) -> Image.Image:
+def scene(
+    prompt: str, size: tuple[int, int], luck: random.Random, *, caption: bool = True
+) -> Image.Image:
     """A painterly landscape in the prompt's colours, the prompt on a strip below."""
     width, height = size
     night = any(word in prompt.lower() for word in NIGHT)
@@ -124,9 +134,18 @@ def _hills(canvas: Image.Image, main: Colour, night: bool, luck: random.Random) 
     width, height = canvas.size
     for layer in range(4):
         base = height * (0.48 + 0.13 * layer)
-        waves = [(luck.uniform(0.5, 2.2), luck.uniform(0, 7), luck.uniform(0.02, 0.07) * height) for _ in range(3)]
+        waves = [
+            (luck.uniform(0.5, 2.2), luck.uniform(0, 7), luck.uniform(0.02, 0.07) * height)
+            for _ in range(3)
+        ]
         ridge = [
-            (x, base - sum(size * math.sin(rate * 6.28 * x / width + shift) for rate, shift, size in waves))
+            (
+                x,
+                base
+                - sum(
+                    size * math.sin(rate * 6.28 * x / width + shift) for rate, shift, size in waves
+                ),
+            )
             for x in range(0, width + 2, 2)
         ]
         far = (30, 36, 70) if night else (205, 215, 228)
@@ -137,7 +156,11 @@ def _hills(canvas: Image.Image, main: Colour, night: bool, luck: random.Random) 
 def _flakes(canvas: Image.Image, luck: random.Random) -> None:
     draw = ImageDraw.Draw(canvas)
     for _ in range(canvas.width * canvas.height // 400):
-        x, y, size = luck.randrange(canvas.width), luck.randrange(canvas.height), luck.choice((1, 1, 2))
+        x, y, size = (
+            luck.randrange(canvas.width),
+            luck.randrange(canvas.height),
+            luck.choice((1, 1, 2)),
+        )
         draw.ellipse((x, y, x + size, y + size), fill=(250, 252, 255))
 
 
@@ -166,7 +189,11 @@ def _write(canvas: Image.Image, text: str, *, badge: bool = False) -> None:
     shown = _shortened(text or "…", font, canvas.width - 3 * size)
     box = font.getbbox(shown)
     wide, high = box[2] - box[0] + 2 * size, box[3] - box[1] + size
-    x, y = (size // 2, size // 2) if badge else ((canvas.width - wide) // 2, canvas.height - high - size)
+    x, y = (
+        (size // 2, size // 2)
+        if badge
+        else ((canvas.width - wide) // 2, canvas.height - high - size)
+    )
     draw = ImageDraw.Draw(canvas, "RGBA")
     draw.rounded_rectangle((x, y, x + wide, y + high), size // 2, fill=(250, 248, 244, 215))
     draw.text((x + size - box[0], y + size // 2 - box[1]), shown, fill=(40, 38, 36), font=font)
@@ -192,7 +219,9 @@ def _stamp(canvas: Image.Image, text: str) -> None:
 
 
 def _edit(wanted: Wanted, pictures: Sequence[Image.Image], luck: random.Random) -> Image.Image:
-    base = ImageOps.fit(pictures[0], output_size(wanted, pictures[-1].size), Image.Resampling.LANCZOS)
+    base = ImageOps.fit(
+        pictures[0], output_size(wanted, pictures[-1].size), Image.Resampling.LANCZOS
+    )
     result = graded(base, wanted.prompt, luck, 1.0)
     side = min(result.size) // 3
     for at, other in enumerate(pictures[1:]):
@@ -212,7 +241,9 @@ def graded(base: Image.Image, prompt: str, luck: random.Random, strength: float)
         _stars(changed, luck)
     else:
         toned = ImageOps.colorize(
-            ImageOps.grayscale(base), _mixed(tint, (0, 0, 0), 0.75), _mixed(tint, (255, 255, 255), 0.8)
+            ImageOps.grayscale(base),
+            _mixed(tint, (0, 0, 0), 0.75),
+            _mixed(tint, (255, 255, 255), 0.8),
         )
         changed = Image.blend(ImageEnhance.Contrast(base).enhance(1.15), toned, 0.45)
     if any(word in prompt.lower() for word in SNOW):
@@ -223,26 +254,38 @@ def graded(base: Image.Image, prompt: str, luck: random.Random, strength: float)
 def _stars(canvas: Image.Image, luck: random.Random) -> None:
     draw = ImageDraw.Draw(canvas)
     for _ in range(90):
-        x, y, size = luck.randrange(canvas.width), luck.randrange(max(1, canvas.height // 2)), luck.choice((1, 2, 3))
+        x, y, size = (
+            luck.randrange(canvas.width),
+            luck.randrange(max(1, canvas.height // 2)),
+            luck.choice((1, 2, 3)),
+        )
         draw.ellipse((x, y, x + size, y + size), fill=(245, 243, 220))
 
 
 # The ten Wanx functions: each takes the request, the base, the mask's bytes and luck
 
 
-def _style(wanted: Wanted, base: Image.Image, _mask: bytes | None, luck: random.Random) -> Image.Image:
+def _style(
+    wanted: Wanted, base: Image.Image, _mask: bytes | None, luck: random.Random
+) -> Image.Image:
     flat = ImageOps.posterize(base.filter(ImageFilter.ModeFilter(9)), 3)
     if "金" in wanted.prompt or "gold" in wanted.prompt.lower():
-        flat = ImageOps.colorize(ImageOps.grayscale(flat), (60, 36, 10), (255, 226, 150), mid=(206, 150, 50))
+        flat = ImageOps.colorize(
+            ImageOps.grayscale(flat), (60, 36, 10), (255, 226, 150), mid=(206, 150, 50)
+        )
     edges = ImageOps.invert(ImageOps.grayscale(base).filter(ImageFilter.FIND_EDGES)).point(
         lambda v: 255 if v > 190 else v
     )
-    drawn = ImageChops.multiply(ImageEnhance.Color(flat).enhance(1.4), Image.merge("RGB", (edges,) * 3))
+    drawn = ImageChops.multiply(
+        ImageEnhance.Color(flat).enhance(1.4), Image.merge("RGB", (edges,) * 3)
+    )
     _brush(drawn, luck)
     return Image.blend(base, drawn, 0.3 + 0.7 * float(wanted.extra["strength"]))
 
 
-def _local_style(wanted: Wanted, base: Image.Image, _mask: bytes | None, luck: random.Random) -> Image.Image:
+def _local_style(
+    wanted: Wanted, base: Image.Image, _mask: bytes | None, luck: random.Random
+) -> Image.Image:
     changed = graded(base.filter(ImageFilter.ModeFilter(7)), wanted.prompt, luck, 1.0)
     oval = Image.new("L", base.size, 0)
     ImageDraw.Draw(oval).ellipse(
@@ -251,32 +294,50 @@ def _local_style(wanted: Wanted, base: Image.Image, _mask: bytes | None, luck: r
     return Image.composite(changed, base, oval.filter(ImageFilter.GaussianBlur(12)))
 
 
-def _described(wanted: Wanted, base: Image.Image, _mask: bytes | None, luck: random.Random) -> Image.Image:
+def _described(
+    wanted: Wanted, base: Image.Image, _mask: bytes | None, luck: random.Random
+) -> Image.Image:
     result = graded(base, wanted.prompt, luck, 0.4 + 0.6 * float(wanted.extra["strength"]))
     _write(result, wanted.prompt, badge=True)
     return result
 
 
-def _masked(wanted: Wanted, base: Image.Image, mask: bytes | None, luck: random.Random) -> Image.Image:
+def _masked(
+    wanted: Wanted, base: Image.Image, mask: bytes | None, luck: random.Random
+) -> Image.Image:
     """Outside the white every pixel stays as it is; inside every pixel changes."""
     white = opened(mask or b"").convert("L").point(lambda value: 255 if value >= 128 else 0)
     new = scene(wanted.prompt or "repair", base.size, luck, caption=False)
-    same = ImageChops.difference(new, base).convert("L").point(lambda value: 255 if value < 3 else 0)
+    same = (
+        ImageChops.difference(new, base).convert("L").point(lambda value: 255 if value < 3 else 0)
+    )
     new = Image.composite(ImageChops.invert(new), new, same)
     return Image.composite(new, base, white)
 
 
-def _unmark(_wanted: Wanted, base: Image.Image, _mask: bytes | None, _luck: random.Random) -> Image.Image:
+def _unmark(
+    _wanted: Wanted, base: Image.Image, _mask: bytes | None, _luck: random.Random
+) -> Image.Image:
     strip = max(8, base.height // 8)
     source = base.crop((0, base.height - 2 * strip, base.width, base.height - strip))
     result = base.copy()
-    result.paste(ImageOps.flip(source).filter(ImageFilter.GaussianBlur(6)), (0, base.height - strip))
+    result.paste(
+        ImageOps.flip(source).filter(ImageFilter.GaussianBlur(6)), (0, base.height - strip)
+    )
     return result
 
 
-def _expand(wanted: Wanted, base: Image.Image, _mask: bytes | None, luck: random.Random) -> Image.Image:
-    """W' = W·(1 + (left−1)/2 + (right−1)/2), the guide's own reading (§3.2); the picture itself stays untouched."""
-    extra = {side: (float(wanted.extra[f"{side}_scale"]) - 1) / 2 for side in ("left", "right", "top", "bottom")}
+def _expand(
+    wanted: Wanted, base: Image.Image, _mask: bytes | None, luck: random.Random
+) -> Image.Image:
+    """W' = W·(1 + (left−1)/2 + (right−1)/2), the guide's own reading (§3.2).
+
+    The picture itself stays untouched.
+    """
+    extra = {
+        side: (float(wanted.extra[f"{side}_scale"]) - 1) / 2
+        for side in ("left", "right", "top", "bottom")
+    }
     left, right = round(base.width * extra["left"]), round(base.width * extra["right"])
     top, bottom = round(base.height * extra["top"]), round(base.height * extra["bottom"])
     size = (base.width + left + right, base.height + top + bottom)
@@ -286,33 +347,45 @@ def _expand(wanted: Wanted, base: Image.Image, _mask: bytes | None, luck: random
     return result
 
 
-def _upscale(wanted: Wanted, base: Image.Image, _mask: bytes | None, _luck: random.Random) -> Image.Image:
+def _upscale(
+    wanted: Wanted, base: Image.Image, _mask: bytes | None, _luck: random.Random
+) -> Image.Image:
     factor = int(wanted.extra["upscale_factor"])
     larger = base.resize((base.width * factor, base.height * factor), Image.Resampling.LANCZOS)
     return larger.filter(ImageFilter.UnsharpMask(2, 120, 2))
 
 
-def _colorize(wanted: Wanted, base: Image.Image, _mask: bytes | None, luck: random.Random) -> Image.Image:
+def _colorize(
+    wanted: Wanted, base: Image.Image, _mask: bytes | None, luck: random.Random
+) -> Image.Image:
     tint = _colour_of(wanted.prompt or "autumn meadow", luck)
     cool = ImageOps.colorize(ImageOps.grayscale(base), (20, 26, 60), (255, 244, 220), mid=tint)
     return ImageEnhance.Color(cool).enhance(1.3)
 
 
-def _doodle(wanted: Wanted, base: Image.Image, _mask: bytes | None, luck: random.Random) -> Image.Image:
+def _doodle(
+    wanted: Wanted, base: Image.Image, _mask: bytes | None, luck: random.Random
+) -> Image.Image:
     lines = ImageOps.grayscale(base)
     if not wanted.extra["is_sketch"]:
         lines = ImageOps.invert(lines.filter(ImageFilter.FIND_EDGES))
     ink = ImageOps.autocontrast(lines).point(lambda value: 255 if value > 150 else value)
-    result = ImageChops.multiply(scene(wanted.prompt, base.size, luck, caption=False), Image.merge("RGB", (ink,) * 3))
+    result = ImageChops.multiply(
+        scene(wanted.prompt, base.size, luck, caption=False), Image.merge("RGB", (ink,) * 3)
+    )
     _write(result, wanted.prompt, badge=True)
     return result
 
 
-def _cartoon(wanted: Wanted, base: Image.Image, _mask: bytes | None, luck: random.Random) -> Image.Image:
+def _cartoon(
+    wanted: Wanted, base: Image.Image, _mask: bytes | None, luck: random.Random
+) -> Image.Image:
     """The character, cut out round, in a new scene."""
     result = scene(wanted.prompt, base.size, luck)
     side = min(base.size) * 3 // 5
-    figure = ImageOps.fit(ImageOps.posterize(base.filter(ImageFilter.ModeFilter(5)), 4), (side, side))
+    figure = ImageOps.fit(
+        ImageOps.posterize(base.filter(ImageFilter.ModeFilter(5)), 4), (side, side)
+    )
     round_mask = Image.new("L", (side, side), 0)
     ImageDraw.Draw(round_mask).ellipse((0, 0, side, side), fill=255)
     result.paste(figure, ((base.width - side) // 2, (base.height - side) // 2), round_mask)

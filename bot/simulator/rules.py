@@ -1,4 +1,7 @@
-"""What the vendor refuses, and in which words: models, parameters, messages (facts sheet §2, §3, §5.4). Pure."""
+"""What the vendor refuses, and in which words.
+
+Models, parameters, messages (facts sheet §2, §3, §5.4). Pure.
+"""
 
 import re
 from collections.abc import Mapping
@@ -33,7 +36,10 @@ class Refusal(Exception):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Rule:
-    """One model. ``endpoints`` of MM, IG, T2I, I2I; sizes: list, (kind, low, high) or None; submits per seconds."""
+    """One model.
+
+    ``endpoints`` of MM, IG, T2I, I2I; sizes: list, (kind, low, high) or None; submits per seconds.
+    """
 
     endpoints: tuple[str, ...]
     images: tuple[int, int]
@@ -159,7 +165,9 @@ MODELS: Mapping[str, Rule] = {
         usage="tokens",
     ),
     "wan2.6-t2i": WAN26,
-    "wan2.5-t2i-preview": _like(WAN26, endpoints=("T2I",), prompt=2000, submits=(5, 1.0), usage="count"),
+    "wan2.5-t2i-preview": _like(
+        WAN26, endpoints=("T2I",), prompt=2000, submits=(5, 1.0), usage="count"
+    ),
     "wan2.2-t2i-plus": WAN22,
     "wan2.2-t2i-flash": WAN22,
     "wan2.5-i2i-preview": I2I25,
@@ -167,14 +175,23 @@ MODELS: Mapping[str, Rule] = {
     "wan2.7-image": WAN27,
     "wan2.7-image-pro": WAN27,
     "wanx2.1-imageedit": Rule(
-        endpoints=("I2I",), images=(1, 1), n=(1, 4, 1), prompt=800, sides=(512, 4096), running=2, usage="count"
+        endpoints=("I2I",),
+        images=(1, 1),
+        n=(1, 4, 1),
+        prompt=800,
+        sides=(512, 4096),
+        running=2,
+        usage="count",
     ),
 }
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Wanted:
-    """A checked request. ``size`` None where the model decides; ``images`` as sent; ``extra`` function parameters."""
+    """A checked request.
+
+    ``size`` None where the model decides; ``images`` as sent; ``extra`` function parameters.
+    """
 
     model: str
     endpoint: str
@@ -205,7 +222,9 @@ def check(body: Any, endpoint: str, is_async: bool) -> Wanted:
         raise invalid("Required body invalid, please check the request body format.")
     model = body.get("model")
     if not isinstance(model, str) or not model:
-        raise Refusal(400, "BadRequest.EmptyModel", 'Required parameter "model" missing from request.')
+        raise Refusal(
+            400, "BadRequest.EmptyModel", 'Required parameter "model" missing from request.'
+        )
     if model not in MODELS:
         raise Refusal(404, "InvalidParameter", "Model not exist.")
     rule = MODELS[model]
@@ -213,13 +232,17 @@ def check(body: Any, endpoint: str, is_async: bool) -> Wanted:
         raise invalid("url error, please check url！")
     inputs = body.get("input")
     if not isinstance(inputs, dict):
-        raise Refusal(400, "BadRequest.EmptyInput", "Required input parameter missing from request.")
+        raise Refusal(
+            400, "BadRequest.EmptyInput", "Required input parameter missing from request."
+        )
     parameters = body.get("parameters")
     parameters = parameters if isinstance(parameters, dict) else {}
     return _checked(model, rule, endpoint, inputs, parameters)
 
 
-def _checked(model: str, rule: Rule, endpoint: str, inputs: dict[str, Any], parameters: dict[str, Any]) -> Wanted:
+def _checked(
+    model: str, rule: Rule, endpoint: str, inputs: dict[str, Any], parameters: dict[str, Any]
+) -> Wanted:
     if endpoint in {"MM", "IG"}:
         prompt, images = _messages(inputs, model, rule)
         function = mask = None
@@ -240,7 +263,9 @@ def _checked(model: str, rule: Rule, endpoint: str, inputs: dict[str, Any], para
         images=tuple(images),
         mask=mask,
         function=function,
-        negative=str(inputs.get("negative_prompt") or parameters.get("negative_prompt") or "")[:500],
+        negative=str(inputs.get("negative_prompt") or parameters.get("negative_prompt") or "")[
+            :500
+        ],
         watermark=bool(parameters.get("watermark", False)),
         extra=_extra(function, parameters),
     )
@@ -257,8 +282,14 @@ def _messages(inputs: dict[str, Any], model: str, rule: Rule) -> tuple[str, list
     content = messages[0].get("content") if isinstance(messages[0], dict) else None
     if not isinstance(content, list):
         raise invalid("check input data style.")
-    texts = [one["text"] for one in content if isinstance(one, dict) and isinstance(one.get("text"), str)]
-    images = [one["image"] for one in content if isinstance(one, dict) and isinstance(one.get("image"), str)]
+    texts = [
+        one["text"] for one in content if isinstance(one, dict) and isinstance(one.get("text"), str)
+    ]
+    images = [
+        one["image"]
+        for one in content
+        if isinstance(one, dict) and isinstance(one.get("image"), str)
+    ]
     if model == "z-image-turbo" and len(content) > 1:
         raise invalid("content parameter's length invalid, please check the request parameters.")
     if len(texts) != 1 or not rule.images[0] <= len(images):
@@ -271,30 +302,50 @@ def _messages(inputs: dict[str, Any], model: str, rule: Rule) -> tuple[str, list
 def _plain(inputs: dict[str, Any], rule: Rule) -> tuple[str, list[str]]:
     prompt = inputs.get("prompt")
     if not isinstance(prompt, str) or not prompt:
-        raise invalid("Required parameter(prompt) missing or invalid, please check the request parameters.")
+        raise invalid(
+            "Required parameter(prompt) missing or invalid, please check the request parameters."
+        )
     images = inputs.get("images") or []
     if not isinstance(images, list) or not rule.images[0] <= len(images) <= rule.images[1]:
-        raise invalid("Required parameter(images) missing or invalid, please check the request parameters.")
+        raise invalid(
+            "Required parameter(images) missing or invalid, please check the request parameters."
+        )
     return prompt, [str(one) for one in images]
 
 
 def _wanx(inputs: dict[str, Any]) -> tuple[str, list[str], str, str | None]:
-    function, base, mask = inputs.get("function"), inputs.get("base_image_url"), inputs.get("mask_image_url")
+    function, base, mask = (
+        inputs.get("function"),
+        inputs.get("base_image_url"),
+        inputs.get("mask_image_url"),
+    )
     if function not in FUNCTIONS:
-        raise invalid("Required parameter(function) missing or invalid, please check the request parameters.")
+        raise invalid(
+            "Required parameter(function) missing or invalid, please check the request parameters."
+        )
     if not isinstance(inputs.get("prompt"), str):
-        raise invalid("Required parameter(prompt) missing or invalid, please check the request parameters.")
+        raise invalid(
+            "Required parameter(prompt) missing or invalid, please check the request parameters."
+        )
     if not isinstance(base, str) or not base:
-        raise invalid("Required parameter(base_image_url) missing or invalid, please check the request parameters.")
+        raise invalid(
+            "Required parameter(base_image_url) missing or invalid, please check the request parameters."
+        )
     if function == "description_edit_with_mask" and not isinstance(mask, str):
-        raise invalid("Required parameter(mask_image_url) missing or invalid, please check the request parameters.")
+        raise invalid(
+            "Required parameter(mask_image_url) missing or invalid, please check the request parameters."
+        )
     return inputs["prompt"], [base], str(function), mask if isinstance(mask, str) else None
 
 
 def _n(value: Any, rule: Rule) -> int:
     low, high, _ = rule.n
     if isinstance(value, bool) or not isinstance(value, int) or not low <= value <= high:
-        raise invalid("num_images_per_prompt must be 1" if high == 1 else f"Range of n should be [{low}, {high}]")
+        raise invalid(
+            "num_images_per_prompt must be 1"
+            if high == 1
+            else f"Range of n should be [{low}, {high}]"
+        )
     return value
 
 
@@ -333,22 +384,40 @@ def _size(value: Any, rule: Rule, has_images: bool) -> tuple[int, int] | None:
 
 def _size_message(kind: str, low: int, high: int, width: int, height: int) -> str | None:
     area, ratio = width * height, max(width, height) / max(min(width, height), 1)
-    outside_area, outside_side = not low <= area <= high, not (low <= min(width, height) and max(width, height) <= high)
+    outside_area, outside_side = (
+        not low <= area <= high,
+        not (low <= min(width, height) and max(width, height) <= high),
+    )
     root_low, root_high = round(low**0.5), round(high**0.5)
     pixels = f"{low} ({root_low}x{root_low}) and {high} ({root_high}x{root_high}) pixels"
     limit = 8 if kind in {"area-3", "tier"} else 4
     checks = {
-        "side-x": (outside_side, f"Size {width}*{height} is out of range [{low}*{low}, {high}*{high}]"),
-        "side": (outside_side, f"Size {width}*{height} is out of range [{low}*{low}, {high}*{high}]"),
+        "side-x": (
+            outside_side,
+            f"Size {width}*{height} is out of range [{low}*{low}, {high}*{high}]",
+        ),
+        "side": (
+            outside_side,
+            f"Size {width}*{height} is out of range [{low}*{low}, {high}*{high}]",
+        ),
         "side-wan": (outside_side, f"Either width or height should be between {low} and {high}"),
         "area": (outside_area, f"Image area must be between {pixels}."),
-        "area-3": (outside_area or ratio > limit, f"Image area must be between {pixels} for t2i requests"),
+        "area-3": (
+            outside_area or ratio > limit,
+            f"Image area must be between {pixels} for t2i requests",
+        ),
         "area-z": (
             outside_area,
             f"Image area must be between {low} and {high} pixels. Got area={area} (width={width}, height={height}).",
         ),
-        "area-wan": (outside_area or ratio > limit, f"Total pixels ({area}) must be between {low} and {high}"),
-        "tier": (outside_area or ratio > limit, f"Total pixels ({area}) must be between {low} and {high}"),
+        "area-wan": (
+            outside_area or ratio > limit,
+            f"Total pixels ({area}) must be between {low} and {high}",
+        ),
+        "tier": (
+            outside_area or ratio > limit,
+            f"Total pixels ({area}) must be between {low} and {high}",
+        ),
     }
     is_wrong, message = checks[kind]
     return message if is_wrong else None
@@ -375,7 +444,9 @@ def _extra(function: str | None, parameters: Mapping[str, Any]) -> dict[str, Any
         whole = name == "upscale_factor"
         is_number = isinstance(value, int if whole else int | float) and not isinstance(value, bool)
         if not is_number or not low <= value <= high:
-            raise invalid(f"the parameters must conform to the specification: {name} should be in [{low}, {high}].")
+            raise invalid(
+                f"the parameters must conform to the specification: {name} should be in [{low}, {high}]."
+            )
         found[name] = value
     if function == "doodle":
         found["is_sketch"] = bool(parameters.get("is_sketch", False))

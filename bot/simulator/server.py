@@ -1,6 +1,9 @@
-"""The simulator's HTTP side: DashScope's endpoints, result links, uploads, and /simulator/… controls for tests.
+"""The simulator's HTTP side.
 
-Words in a prompt bring the vendor's refusals about: [moderation] [moderation-output] [ip] [arrearage] [fail] [partial].
+DashScope's endpoints, result links, uploads, and /simulator/… controls for tests.
+
+Words in a prompt bring the vendor's refusals about: [moderation] [moderation-output] [ip]
+[arrearage] [fail] [partial].
 """
 
 import asyncio
@@ -24,10 +27,10 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
 from bot.simulator import faults, intake, shapes
-from bot.simulator.account import Account, SimulatorConfig, Task, beijing
-from bot.simulator.kept import Kept
 from bot.simulator.paint import paint
+from bot.simulator.persistence import Kept
 from bot.simulator.rules import MODELS, Refusal, Wanted, check, invalid
+from bot.simulator.tasks import Account, SimulatorConfig, Task, beijing
 
 __all__ = ["Running", "SimulatorConfig", "create_app", "serve"]
 
@@ -39,12 +42,23 @@ ENDPOINTS = {
 }
 POLICY_SECONDS, UPLOAD_SECONDS = 300, 48 * 3600
 TRIGGERS = {
-    "[moderation]": Refusal(400, "DataInspectionFailed", "Input data may contain inappropriate content."),
-    "[ip]": Refusal(400, "IPInfringementSuspect", "Input data is suspected of being involved in IP infringement."),
-    "[arrearage]": Refusal(400, "Arrearage", "Access denied, please make sure your account is in good standing."),
+    "[moderation]": Refusal(
+        400, "DataInspectionFailed", "Input data may contain inappropriate content."
+    ),
+    "[ip]": Refusal(
+        400,
+        "IPInfringementSuspect",
+        "Input data is suspected of being involved in IP infringement.",
+    ),
+    "[arrearage]": Refusal(
+        400, "Arrearage", "Access denied, please make sure your account is in good standing."
+    ),
 }
 FAILING = {
-    "[moderation-output]": ("DataInspectionFailed", "Output data may contain inappropriate content."),
+    "[moderation-output]": (
+        "DataInspectionFailed",
+        "Output data may contain inappropriate content.",
+    ),
     "[fail]": ("InternalError", "Internal server error!"),
 }
 
@@ -75,8 +89,14 @@ class Server:
         routes += [
             Route(f"{api}/tasks", self._guarded("list", self._list), methods=["GET"]),
             Route(f"{api}/tasks/{{task_id}}", self._guarded("query", self._query), methods=["GET"]),
-            Route(f"{api}/tasks/{{task_id}}/", self._guarded("query", self._query), methods=["GET"]),
-            Route(f"{api}/tasks/{{task_id}}/cancel", self._guarded("cancel", self._cancel), methods=["POST"]),
+            Route(
+                f"{api}/tasks/{{task_id}}/", self._guarded("query", self._query), methods=["GET"]
+            ),
+            Route(
+                f"{api}/tasks/{{task_id}}/cancel",
+                self._guarded("cancel", self._cancel),
+                methods=["POST"],
+            ),
             Route(f"{api}/uploads", self._guarded("upload", self._policy), methods=["GET"]),
             Route("/oss", self._store_upload, methods=["POST"]),
             Route("/results/{task_id}/{index:int}.png", self._result, methods=["GET"]),
@@ -99,9 +119,15 @@ class Server:
             return shapes.refused(refusal)
         return await faults.response(fault) if fault and faults.is_after(fault) else answer
 
-    async def _submitted(self, request: Request, endpoint: str, fault: dict[str, Any] | None) -> Response:
+    async def _submitted(
+        self, request: Request, endpoint: str, fault: dict[str, Any] | None
+    ) -> Response:
         self._check_key(request)
-        wanted = check(await intake.body(request), endpoint, request.headers.get("x-dashscope-async") == "enable")
+        wanted = check(
+            await intake.body(request),
+            endpoint,
+            request.headers.get("x-dashscope-async") == "enable",
+        )
         for word, refusal in TRIGGERS.items():
             if word in wanted.prompt:
                 raise refusal
@@ -111,21 +137,29 @@ class Server:
         self._spoil(task, failure, fault)
         if endpoint != "MM":
             return shapes.answer(
-                {"output": {"task_status": "PENDING", "task_id": task.id}, "request_id": task.request_id}
+                {
+                    "output": {"task_status": "PENDING", "task_id": task.id},
+                    "request_id": task.request_id,
+                }
             )
         await task.done.wait()
         if task.code:
             raise Refusal(500 if task.code.startswith("Internal") else 400, task.code, task.message)
         return shapes.answer(await self._sync_body(request, task))
 
-    def _spoil(self, task: Task, failure: tuple[str, str] | None, fault: dict[str, Any] | None) -> None:
+    def _spoil(
+        self, task: Task, failure: tuple[str, str] | None, fault: dict[str, Any] | None
+    ) -> None:
         """Decide now how the task will end, if not well."""
         for word, ending in FAILING.items():
             failure = ending if word in task.wanted.prompt else failure
         if "[partial]" in task.wanted.prompt and task.wanted.n > 1:
             task.failed_pictures = frozenset({task.wanted.n - 1})
         if fault and fault["kind"] == "task_failed":
-            failure = (fault.get("code", "InternalError"), fault.get("message", "Internal server error!"))
+            failure = (
+                fault.get("code", "InternalError"),
+                fault.get("message", "Internal server error!"),
+            )
         if fault and fault["kind"] == "partial":
             task.failed_pictures = frozenset(range(1, task.wanted.n))
         if failure:
@@ -143,7 +177,10 @@ class Server:
     async def _fetch_all(
         self, request: Request, wanted: Wanted, *, is_sync: bool
     ) -> tuple[tuple[bytes, ...], bytes | None, tuple[str, str] | None]:
-        """The pictures; a synchronous model refuses a bad one at once, a task fails with it soon after (§4.3)."""
+        """The pictures.
+
+        A synchronous model refuses a bad one at once, a task fails with it soon after (§4.3).
+        """
         try:
             inputs = tuple([await self._fetch(request, one, wanted) for one in wanted.images])
             mask = await self._fetch(request, wanted.mask, wanted) if wanted.mask else None
@@ -160,7 +197,9 @@ class Server:
         if value.startswith("oss://"):
             return self._from_upload(request, value, wanted)
         if not value.startswith(("http://", "https://")):
-            raise invalid("The provided URL does not appear to be valid. Ensure it is correctly formatted.")
+            raise invalid(
+                "The provided URL does not appear to be valid. Ensure it is correctly formatted."
+            )
         own = f"{request.base_url}results/"
         if value.startswith(own):
             return await self._own_result(value.removeprefix(own))
@@ -178,10 +217,14 @@ class Server:
 
     def _from_upload(self, request: Request, value: str, wanted: Wanted) -> bytes:
         if request.headers.get("x-dashscope-ossresourceresolve") != "enable":
-            raise invalid("The provided URL does not appear to be valid. Ensure it is correctly formatted.")
+            raise invalid(
+                "The provided URL does not appear to be valid. Ensure it is correctly formatted."
+            )
         model, stored, data = self.account.uploads.get(value.removeprefix("oss://"), ("", 0.0, b""))
         if model != wanted.model or self.account.now() - stored > UPLOAD_SECONDS:
-            message = "Failed to find the requested media resource during the data inspection process"
+            message = (
+                "Failed to find the requested media resource during the data inspection process"
+            )
             raise Refusal(400, "InvalidParameter.DataInspection", message)
         return data
 
@@ -210,7 +253,9 @@ class Server:
     async def _query(self, request: Request) -> Response:
         task_id = request.path_params["task_id"]
         task = self.account.find(task_id)
-        return shapes.answer(shapes.unknown(task_id) if task is None else self._task_body(request, task))
+        return shapes.answer(
+            shapes.unknown(task_id) if task is None else self._task_body(request, task)
+        )
 
     async def _cancel(self, request: Request) -> Response:
         self.account.cancel(request.path_params["task_id"])
@@ -222,14 +267,30 @@ class Server:
         found = self.account.listed(request.query_params)
         rows = [shapes.row(task) for task in found[(page - 1) * size : page * size]]
         pages = math.ceil(len(found) / size)
-        body = {"total": len(found), "data": rows, "total_page": pages, "page_no": page, "page_size": size}
+        body = {
+            "total": len(found),
+            "data": rows,
+            "total_page": pages,
+            "page_no": page,
+            "page_size": size,
+        }
         return shapes.answer({**body, "request_id": shapes.request_id()})
 
     def _task_body(self, request: Request, task: Task) -> dict[str, Any]:
         n = task.wanted.n
         good = task.billed if task.state == "SUCCEEDED" else 0
-        bad = n if task.state == "FAILED" else len(task.failed_pictures) if task.state == "SUCCEEDED" else 0
-        output: dict[str, Any] = {"task_id": task.id, "task_status": task.state, "submit_time": beijing(task.accepted)}
+        bad = (
+            n
+            if task.state == "FAILED"
+            else len(task.failed_pictures)
+            if task.state == "SUCCEEDED"
+            else 0
+        )
+        output: dict[str, Any] = {
+            "task_id": task.id,
+            "task_status": task.state,
+            "submit_time": beijing(task.accepted),
+        }
         if task.started:
             output["scheduled_time"] = beijing(task.started)
         if task.ended:
@@ -251,7 +312,10 @@ class Server:
         choices = [
             {
                 "finish_reason": "stop",
-                "message": {"role": "assistant", "content": [{"image": one["url"], "type": "image"}]},
+                "message": {
+                    "role": "assistant",
+                    "content": [{"image": one["url"], "type": "image"}],
+                },
             }
             for one in items
             if "url" in one
@@ -260,7 +324,9 @@ class Server:
 
     def _item(self, request: Request, task: Task, index: int) -> dict[str, Any]:
         if index in task.failed_pictures:
-            message = "An internal timeout error has occured during execution, please try again later."
+            message = (
+                "An internal timeout error has occured during execution, please try again later."
+            )
             return {"code": "InternalError.Timeout", "message": message}
         item = {"url": self._link(request, task, index)}
         if task.wanted.function is None:
@@ -273,7 +339,10 @@ class Server:
         content = [one for index, one in enumerate(content) if index not in task.failed_pictures]
         message: dict[str, Any] = {"role": "assistant", "content": content}
         if family.startswith("z-image"):
-            message |= {"content": [*content, {"text": task.wanted.prompt}], "reasoning_content": ""}
+            message |= {
+                "content": [*content, {"text": task.wanted.prompt}],
+                "reasoning_content": "",
+            }
         output: dict[str, Any] = {"choices": [{"finish_reason": "stop", "message": message}]}
         if family.startswith(("qwen-image-plus", "qwen-image-max")) or family == "qwen-image":
             output["task_metric"] = {"TOTAL": 1, "FAILED": 0, "SUCCEEDED": 1}
@@ -293,7 +362,9 @@ class Server:
 
     def _is_signed(self, task_id: str, index: int, given: Any) -> bool:
         expires = intake.whole(given.get("Expires"), 0)
-        right = hmac.compare_digest(given.get("Signature", ""), self._signature(task_id, index, expires))
+        right = hmac.compare_digest(
+            given.get("Signature", ""), self._signature(task_id, index, expires)
+        )
         return right and self.account.now() < expires
 
     async def _result(self, request: Request) -> Response:
@@ -301,7 +372,10 @@ class Server:
         if fault:
             return await faults.response(fault)
         task_id, index = request.path_params["task_id"], request.path_params["index"]
-        if not self._is_signed(task_id, index, request.query_params) or task_id not in self.account.tasks:
+        if (
+            not self._is_signed(task_id, index, request.query_params)
+            or task_id not in self.account.tasks
+        ):
             xml = '<?xml version="1.0" encoding="UTF-8"?>\n<Error><Code>AccessDenied</Code></Error>'
             return Response(xml, 403, media_type="application/xml")
         return Response(await self._picture(task_id, index), media_type="image/png")
@@ -322,7 +396,9 @@ class Server:
     async def _policy(self, request: Request) -> Response:
         model = request.query_params.get("model", "")
         if request.query_params.get("action") != "getPolicy" or model not in MODELS:
-            raise invalid("Required parameter(model) missing or invalid, please check the request parameters.")
+            raise invalid(
+                "Required parameter(model) missing or invalid, please check the request parameters."
+            )
         request_id = shapes.request_id()
         policy = {
             "expires": self.account.now() + POLICY_SECONDS,
@@ -349,7 +425,11 @@ class Server:
         text = fields.get("policy", b"").decode()
         signature = hmac.new(self._secret, text.encode(), hashlib.sha256).hexdigest()
         if not hmac.compare_digest(signature, fields.get("Signature", b"").decode()):
-            return Response("<Error><Code>SignatureDoesNotMatch</Code></Error>", 403, media_type="application/xml")
+            return Response(
+                "<Error><Code>SignatureDoesNotMatch</Code></Error>",
+                403,
+                media_type="application/xml",
+            )
         policy = json.loads(base64.b64decode(text))
         key = fields.get("key", b"").decode()
         if policy["expires"] < self.account.now():
@@ -357,7 +437,9 @@ class Server:
             text = f"<Error><Code>AccessDenied</Code><Message>{expired}</Message></Error>"
             return Response(text, 403, media_type="application/xml")
         if not key.startswith(policy["dir"] + "/") or key in self.account.uploads:
-            return Response("<Error><Code>FileAlreadyExists</Code></Error>", 409, media_type="application/xml")
+            return Response(
+                "<Error><Code>FileAlreadyExists</Code></Error>", 409, media_type="application/xml"
+            )
         self.account.uploads[key] = (policy["model"], self.account.now(), fields.get("file", b""))
         return Response(b"", int(fields.get("success_action_status", b"204")))
 
@@ -384,7 +466,9 @@ def create_app(config: SimulatorConfig) -> Starlette:
 
 
 @contextlib.asynccontextmanager
-async def serve(config: SimulatorConfig, host: str = "127.0.0.1", port: int = 0) -> AsyncIterator[Running]:
+async def serve(
+    config: SimulatorConfig, host: str = "127.0.0.1", port: int = 0
+) -> AsyncIterator[Running]:
     """Run it inside this loop; port 0 takes a free one."""
     simulator = Server(config)
     listener = socket.socket()

@@ -7,9 +7,9 @@ from typing import Any
 from PIL import Image
 from starlette.responses import JSONResponse, Response
 
-from bot.simulator.account import Task
 from bot.simulator.paint import output_size
 from bot.simulator.rules import MODELS, Refusal
+from bot.simulator.tasks import Task
 
 
 def answer(body: dict[str, Any]) -> Response:

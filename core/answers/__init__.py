@@ -1,1 +1,4 @@
-"""What is answered at once: moving the head, looking, cancelling, voting, choosing a mask, settings."""
+"""What is answered at once.
+
+Moving the head, looking, cancelling, voting, choosing a mask, settings.
+"""

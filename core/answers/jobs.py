@@ -1,11 +1,11 @@
 """Giving up: cancel a job, drop one whose end nobody knows."""
 
-from core import posts
-from core.answers.common import must_own, named
+from core.answers.lookup import must_own, named
 from core.errors import NotFound, Rejected
-from core.flow.tools import Tools, tell_end
-from core.speech import Post
+from core.flow.context import Tools, tell_end
+from core.post import Post
 from core.types import Request, Step, StepState, Task
+from core.views import steps
 
 
 async def cancel(tools: Tools, request: Request) -> Post:
@@ -14,16 +14,18 @@ async def cancel(tools: Tools, request: Request) -> Post:
     must_own(request, step)
     if step.state is StepState.CANCELLED:  # perhaps by this very request, before a worker's death
         await tell_end(tools, step)
-        return posts.note("status.cancelled", request.locale)
+        return steps.note("status.cancelled", request.locale)
     if step.state.is_final or step.state is StepState.MADE:
         raise Rejected("refuse.already_ended", version=step.number)
     step = await tools.store.request_cancel(step.tenant, step.id, tools.clock.now())
     if step.state is StepState.CANCELLED:
         await tell_end(tools, step)
-        return posts.note("status.cancelled", request.locale)
+        return steps.note("status.cancelled", request.locale)
     if step.task_id is not None:
-        await tools.providers[step.account].cancel(Task(id=step.task_id, request_id=step.request_id or ""))
-    return posts.note("status.cancelling", request.locale)
+        await tools.providers[step.account].cancel(
+            Task(id=step.task_id, request_id=step.request_id or "")
+        )
+    return steps.note("status.cancelling", request.locale)
 
 
 async def drop(tools: Tools, request: Request) -> Post:
@@ -33,7 +35,7 @@ async def drop(tools: Tools, request: Request) -> Post:
     if step.state is not StepState.UNKNOWN:
         raise Rejected("refuse.nothing_to_drop")
     await tools.store.drop_charge(step, tools.clock.now())
-    return posts.note("status.dropped", request.locale)
+    return steps.note("status.dropped", request.locale)
 
 
 async def _waiting(tools: Tools, request: Request) -> Step:

@@ -1,19 +1,20 @@
 """Settings of a channel: shown as a form, changed by those who run it."""
 
-from core import budgets, posts, preferences
+from core import budgets, channel_settings
 from core.errors import Rejected
-from core.flow.tools import Tools
+from core.flow.context import Tools
 from core.forms import Form
-from core.speech import Post
+from core.post import Post
 from core.types import Request
+from core.views import steps
 
 
 async def form(tools: Tools, request: Request) -> Form:
     """As they stand. Raises Rejected for anybody who may not change them."""
     _must_run_it(request)
     settings = await tools.store.settings(request.place.tenant)
-    wanted = preferences.of(settings, request.place.channel)
-    return preferences.form(wanted, budgets.caps(settings), tools.catalog, request.locale)
+    wanted = channel_settings.of(settings, request.place.channel)
+    return channel_settings.form(wanted, budgets.caps(settings), tools.catalog, request.locale)
 
 
 async def save(tools: Tools, request: Request) -> Post:
@@ -22,9 +23,9 @@ async def save(tools: Tools, request: Request) -> Post:
     settings = await tools.store.settings(request.place.tenant)
     settings = budgets.changed(settings, request.given)
     given = {name: value for name, value in request.given.items() if name not in budgets.NAMES}
-    changed = preferences.changed(settings, request.place.channel, given, tools.catalog)
+    changed = channel_settings.changed(settings, request.place.channel, given, tools.catalog)
     await tools.store.save_settings(request.place.tenant, changed)
-    return posts.note("status.saved", request.locale)
+    return steps.note("status.saved", request.locale)
 
 
 def _must_run_it(request: Request) -> None:

@@ -1,1 +1,4 @@
-"""The steps of one job, plain async functions: take → generate → finish (architecture.md §2). Each may be replayed."""
+"""The steps of one job, plain async functions: take → generate → finish (architecture.md §2).
+
+Each may be replayed.
+"""

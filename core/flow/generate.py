@@ -1,4 +1,7 @@
-"""generate: intent row → submit → record the task, then wait. The one window that could pay twice is guarded here."""
+"""generate: intent row → submit → record the task, then wait.
+
+The one window that could pay twice is guarded here.
+"""
 
 from collections.abc import Callable
 from dataclasses import replace
@@ -8,13 +11,14 @@ from enum import StrEnum
 from core.catalog import Model
 from core.errors import Misconfigured, ProviderError, Refused, Retryable, Uncertain
 from core.failpoints import failpoint
-from core.flow.tools import Tools, fail, outlast, tell_end
+from core.flow.context import Tools, fail, outlast, tell_end
 from core.log import log
 from core.types import Claim, Outcome, Step, StepState, Task, Work, from_json, to_json
 
 CLOCK_SKEW = timedelta(minutes=2)
 PATIENCE = timedelta(hours=2)
-"""How long a submit refused for load, or a list that cannot be had, is tried again before its person is told."""
+"""How long a submit refused for load, or a list that cannot be had, is tried again before its
+person is told."""
 MAX_BACK_OFF = 60.0
 MAX_SENDS = 4
 """Times a submit whose answer got lost is sent, each time after no task of it was found."""
@@ -59,7 +63,8 @@ def work_of(step: Step, model: Model) -> Work:
 async def generate(tools: Tools, claim: Claim, accepted: Callable[[Claim], None]) -> Outcome | None:
     """What the service made of a step, wherever its job has come to; None when the step has ended.
 
-    ``accepted`` is called when the service has taken the work. Raises Retryable when it would not have it now.
+    ``accepted`` is called when the service has taken the work. Raises Retryable when it would not
+    have it now.
     """
     for _ in range(MAX_TASKS):
         if not await submit(tools, claim):
@@ -112,7 +117,10 @@ async def _submit_once(tools: Tools, step: Step) -> bool:
 
 
 async def _send(tools: Tools, step: Step, *, lost: bool) -> bool:
-    """Send the work. Whenever the service may or may not have it, its task is looked for before anything is sent again.
+    """Send the work.
+
+    Whenever the service may or may not have it, its task is looked for before anything is sent
+    again.
 
     A synchronous model's lost call leaves no task to find, so its person decides.
     """
@@ -129,7 +137,9 @@ async def _send(tools: Tools, step: Step, *, lost: bool) -> bool:
             sent = await tools.providers[step.account].submit(work)
         except Refused as error:
             # A link may die before its time: then the bytes themselves are sent.
-            if error.key != "provider.picture_unreachable" or not any(one.url for one in work.inputs):
+            if error.key != "provider.picture_unreachable" or not any(
+                one.url for one in work.inputs
+            ):
                 raise
             log.info("link_died", step=step.id, code=error.code)
             work = replace(work, inputs=tuple(replace(one, url=None) for one in work.inputs))
@@ -144,9 +154,12 @@ async def _send(tools: Tools, step: Step, *, lost: bool) -> bool:
 
 
 async def _find_lost(tools: Tools, step: Step) -> Task | None:
-    """The task a lost submit made, None when there is none. Raises Uncertain when the service will not tell.
+    """The task a lost submit made, None when there is none.
 
-    That the list cannot be had just now says nothing of the submit: it must never pass for "not taken".
+    Raises Uncertain when the service will not tell.
+
+    That the list cannot be had just now says nothing of the submit: it must never pass for "not
+    taken".
     """
     started, delay = tools.clock.now(), tools.settle
     work = work_of(step, tools.catalog.model(step.model))
@@ -193,7 +206,10 @@ async def _tell_if_cancelled(tools: Tools, step: Step) -> None:
 
 
 async def wait(tools: Tools, tenant: str, step_id: str) -> "Outcome | Answer | None":
-    """Until the service has done it: the outcome, AGAIN for one more task, or None when the step has ended."""
+    """Until the service has done it.
+
+    The outcome, AGAIN for one more task, or None when the step has ended.
+    """
     failpoint("wait.before")
     step = await tools.store.step(tenant, step_id)
     if step.outcome is not None:
@@ -202,7 +218,9 @@ async def wait(tools: Tools, tenant: str, step_id: str) -> "Outcome | Answer | N
         return None
     task = Task(id=step.task_id, request_id=step.request_id or "")
     try:
-        outcome = await tools.providers[step.account].wait(work_of(step, tools.catalog.model(step.model)), task)
+        outcome = await tools.providers[step.account].wait(
+            work_of(step, tools.catalog.model(step.model)), task
+        )
     except ProviderError as error:
         return await _failed_task(tools, step, error)
     failpoint("wait.after")

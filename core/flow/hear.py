@@ -1,4 +1,7 @@
-"""hear: what a platform delivered, understood: who said it, in which language, of which picture, and what it asks."""
+"""hear: what a platform delivered, understood.
+
+Who said it, in which language, of which picture, and what it asks.
+"""
 
 from collections.abc import Awaitable, Callable
 from dataclasses import replace
@@ -7,8 +10,8 @@ from typing import TypeVar
 from core import actions, grammar
 from core.catalog import PROMPT_OPTIONAL
 from core.errors import EaselError, NotFound, Rejected
-from core.flow import asking, take
-from core.flow.tools import Tools
+from core.flow import prepare, replies
+from core.flow.context import Tools
 from core.types import Action, Request
 
 COMMANDS = ("draw", "edit", "wanx", "easel")
@@ -24,7 +27,10 @@ T = TypeVar("T")
 
 
 async def understand(tools: Tools, request: Request) -> Request | None:
-    """The request with everything its answer needs; None when it asks nothing of us, or was refused."""
+    """The request with everything its answer needs.
+
+    None when it asks nothing of us, or was refused.
+    """
     if not await _may_be_for_us(tools, request):
         return None
     try:
@@ -34,7 +40,7 @@ async def understand(tools: Tools, request: Request) -> Request | None:
         request = completed
         interpreted = await _interpreted(tools, await aimed(tools, request))
     except EaselError as error:
-        await asking.refuse(tools, request, error)
+        await replies.refuse(tools, request, error)
         return None
     return None if interpreted is None else await _with_step(tools, interpreted)
 
@@ -48,11 +54,14 @@ def is_to_us(request: Request) -> bool:
 
 async def _may_be_for_us(tools: Tools, request: Request) -> bool:
     """Of what was only perhaps for us most is not: then nobody need be asked who it was."""
-    if request.action is not Action.REACTED and (request.action is not Action.SAID or request.to_us):
+    if request.action is not Action.REACTED and (
+        request.action is not Action.SAID or request.to_us
+    ):
         return True
     if request.action is Action.SAID and await tools.store.is_ours(request.place):
         return True
-    # Only what hangs from a message is certainly later than it: other words in a thread may be older than ours there.
+    # Only what hangs from a message is certainly later than it: other words in a thread may be
+    # older than ours there.
     return bool(await _look_again(tools, request, lambda: _answers_ours(tools, request)))
 
 
@@ -79,7 +88,10 @@ async def _look_again(tools: Tools, request: Request, look: Callable[[], Awaitab
 
 
 async def _with_step(tools: Tools, request: Request) -> Request:
-    """What would mean another step the second time, with its step: being killed in the middle does it once."""
+    """What would mean another step the second time, with its step.
+
+    Being killed in the middle does it once.
+    """
     if request.target is not None or (request.action in NAMING and request.text.strip()):
         return request
     if request.action is Action.CANCEL:
@@ -87,7 +99,7 @@ async def _with_step(tools: Tools, request: Request) -> Request:
         return replace(request, target=newest.id if newest else None)
     if request.action not in MOVING:
         return request
-    head = await take.head_of(tools, request, await take.session_of(tools, request))
+    head = await prepare.head_of(tools, request, await prepare.session_of(tools, request))
     return replace(request, target=head.step if head else None)
 
 
@@ -95,14 +107,18 @@ async def aimed(tools: Tools, request: Request) -> Request:
     """At the step that the message it is about shows. What is attached goes first."""
     if request.message and not request.attachments:
         try:
-            return replace(request, target=await tools.store.step_of_message(request.place, request.message))
+            return replace(
+                request, target=await tools.store.step_of_message(request.place, request.message)
+            )
         except NotFound:
             return request
     return request
 
 
 async def shown(tools: Tools, request: Request) -> Request:
-    """What the message it is about shows: a step of ours, else somebody's pictures. Raises Rejected for neither.
+    """What the message it is about shows: a step of ours, else somebody's pictures.
+
+    Raises Rejected for neither.
 
     A result of ours can be seen, and chosen, a moment before it is remembered.
     """
@@ -149,13 +165,18 @@ async def reacted(tools: Tools, request: Request) -> Request | None:
     action = actions.asked_by(reaction, added=request.added) if reaction else None
     if reaction is None or action is None:
         return None
-    return replace(request, action=action, text="", index=reaction.index if action in COUNTED else None)
+    return replace(
+        request, action=action, text="", index=reaction.index if action in COUNTED else None
+    )
 
 
 def spoken(request: Request, *, in_our_thread: bool) -> Request:
-    """Words said to Easel: a command, with or without its slash, else an instruction. Raises Rejected.
+    """Words said to Easel: a command, with or without its slash, else an instruction.
 
-    In a thread of ours "draw a hat on her" is an instruction; elsewhere, without a picture, it asks for a drawing.
+    Raises Rejected.
+
+    In a thread of ours "draw a hat on her" is an instruction; elsewhere, without a picture, it asks
+    for a drawing.
     """
     first, _, rest = request.text.partition(" ")
     name = first.lower().removeprefix("/")

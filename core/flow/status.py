@@ -1,4 +1,7 @@
-"""The status line of every job at work: place in line, an honest estimate, progress. Never over a result."""
+"""The status line of every job at work: place in line, an honest estimate, progress.
+
+Never over a result.
+"""
 
 import asyncio
 import time
@@ -6,19 +9,20 @@ from dataclasses import dataclass
 from datetime import datetime
 from statistics import median
 
-from core import posts
 from core.errors import DeliveryError, NotFound
-from core.flow.tools import Tools
+from core.flow.context import Tools
 from core.log import log
-from core.speech import Post, Sent
+from core.post import Post, Sent
 from core.types import Step, StepState
+from core.views import steps
 
 SHOWN = 200
 """Jobs whose line is kept current at a time."""
 NEAR = 10
 """So many more before somebody, and each round of news is one platform's pace later."""
 REST = 4.0
-"""Seconds of rest for each second of processor a round took: progress may cost a fifth of a core at most."""
+"""Seconds of rest for each second of processor a round took: progress may cost a fifth of a core at
+most."""
 MANY = 20
 """Measured durations the estimate is the median of."""
 
@@ -58,9 +62,9 @@ async def _post(tools: Tools, step: Step, position: int, pace: Pace) -> Post:
     began = step.submitted or step.intended
     if step.state in {StepState.RUNNING, StepState.SUBMITTING} and began:
         elapsed = (tools.clock.now() - began).total_seconds()
-        return posts.running(step, parent, elapsed, pace.typical)
+        return steps.running(step, parent, elapsed, pace.typical)
     rounds = position // pace.slots + 1 if pace.slots else 1
-    return posts.queued(step, parent, position + 1, pace.typical * rounds)
+    return steps.queued(step, parent, position + 1, pace.typical * rounds)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -74,7 +78,9 @@ class Told:
 
 
 async def keep_current(tools: Tools) -> None:
-    """Update the messages of the jobs at work, for ever: each when its state changes, else at its platform's pace.
+    """Update the messages of the jobs at work, for ever.
+
+    Each when its state changes, else at its platform's pace.
 
     Cancel it to stop.
     """
@@ -95,7 +101,10 @@ async def keep_current(tools: Tools) -> None:
 async def _pause(tools: Tools) -> None:
     """Until a job has moved on, at most as long as the quickest platform's pace."""
     pace = min((chat.pace for chat in tools.chats.values()), default=3.0)
-    waiting = [asyncio.ensure_future(tools.moved.wait()), asyncio.ensure_future(tools.clock.sleep(pace))]
+    waiting = [
+        asyncio.ensure_future(tools.moved.wait()),
+        asyncio.ensure_future(tools.clock.sleep(pace)),
+    ]
     try:
         await asyncio.wait(waiting, return_when=asyncio.FIRST_COMPLETED)
     finally:
@@ -104,7 +113,10 @@ async def _pause(tools: Tools) -> None:
 
 
 async def _round(tools: Tools, told: dict[str, Told]) -> bool:
-    """Those served next; who waits far behind hears of it when the line has moved on. Was there any?"""
+    """Those served next; who waits far behind hears of it when the line has moved on.
+
+    Was there any?
+    """
     at_work = [step for step in await tools.store.unfinished(SHOWN) if _is_shown(tools, step)]
     queues = {(step.account, step.model) for step in at_work}
     paces = {queue: await pace_of(tools, *queue) for queue in queues}
@@ -129,7 +141,10 @@ def _is_shown(tools: Tools, step: Step) -> bool:
 
 
 def _is_due(tools: Tools, step: Step, position: int, last: Told | None) -> bool:
-    """A new state is told at once, anything else no sooner than the platform likes; far behind in line, more seldom."""
+    """A new state is told at once, anything else no sooner than the platform likes.
+
+    Far behind in line, more seldom.
+    """
     if last is None or last.state is not step.state:
         return True
     seconds = (tools.clock.now() - last.at).total_seconds()

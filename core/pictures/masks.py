@@ -1,29 +1,39 @@
-"""Masks: whatever a person painted → white where to change, black where to keep, at the picture's exact size."""
+"""Masks.
+
+Whatever a person painted → white where to change, black where to keep, at the picture's exact size.
+"""
 
 import pyvips
 
 from core.errors import Rejected
-from core.pictures.intake import inspect, upright
+from core.pictures.normalize import inspect, upright
 from core.types import Size
 
 RATIO_TOLERANCE = 0.02
-"""How far a mask's ratio may be from its picture's: rounding when it was made smaller, not another picture."""
+"""How far a mask's ratio may be from its picture's: rounding when it was made smaller, not another
+picture."""
 HALF = 128
 
 
 def mask(data: bytes, size: Size) -> bytes:
     """A PNG (RGB, pure black and white) of exactly ``size``.
 
-    Understood: transparent areas (as erasers leave them), red paint over the picture, else white on black.
-    Raises Rejected when it is of another shape, when nothing is marked, or everything.
+    Understood: transparent areas (as erasers leave them), red paint over the picture, else white on
+    black. Raises Rejected when it is of another shape, when nothing is marked, or everything.
     """
     facts = inspect(data)
     wanted, has = size.width / size.height, facts.width / facts.height
     if abs(has / wanted - 1) > RATIO_TOLERANCE:
-        raise Rejected("picture.mask_size", mask=f"{facts.width}×{facts.height}", size=f"{size.width}×{size.height}")
+        raise Rejected(
+            "picture.mask_size",
+            mask=f"{facts.width}×{facts.height}",
+            size=f"{size.width}×{size.height}",
+        )
     try:
         marked = _marked(upright(data, facts).copy_memory())
-        exact = marked.resize(size.width / marked.width, vscale=size.height / marked.height, kernel="linear")
+        exact = marked.resize(
+            size.width / marked.width, vscale=size.height / marked.height, kernel="linear"
+        )
         change = (exact >= HALF).copy_memory()
     except pyvips.Error:
         raise Rejected("picture.damaged") from None
@@ -35,7 +45,10 @@ def mask(data: bytes, size: Size) -> bytes:
 
 
 def region(name: str, size: Size) -> bytes:
-    """A quick region as a mask: the left, right, top or bottom half, or the middle half of both sides (center)."""
+    """A quick region as a mask.
+
+    The left, right, top or bottom half, or the middle half of both sides (center).
+    """
     half_width, half_height = size.width // 2, size.height // 2
     left, top, width, height = {
         "left": (0, 0, half_width, size.height),
@@ -61,6 +74,8 @@ def _marked(image: "pyvips.Image") -> "pyvips.Image":
 
 def _png(change: "pyvips.Image") -> bytes:
     encoded: bytes = (
-        change.bandjoin([change, change]).copy(interpretation="srgb").pngsave_buffer(compression=6, keep="none")
+        change.bandjoin([change, change])
+        .copy(interpretation="srgb")
+        .pngsave_buffer(compression=6, keep="none")
     )
     return encoded

@@ -1,4 +1,7 @@
-"""A bounded pool of threads for picture work: libvips lets go of the interpreter, and the loop never waits."""
+"""A bounded pool of threads for picture work.
+
+Libvips lets go of the interpreter, and the loop never waits.
+"""
 
 import asyncio
 from collections.abc import Callable
@@ -22,7 +25,9 @@ class Pool:
     async def run(self, function: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
         """Call the function in a thread. Raises Rejected when it takes over a minute."""
         async with self._turn:
-            work = asyncio.get_running_loop().run_in_executor(self._executor, lambda: function(*args, **kwargs))
+            work = asyncio.get_running_loop().run_in_executor(
+                self._executor, lambda: function(*args, **kwargs)
+            )
             try:
                 async with asyncio.timeout(SECONDS):
                     return await work

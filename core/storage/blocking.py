@@ -1,6 +1,7 @@
 """A database for one command at a prompt: it blocks the loop, which serves nobody else.
 
-Without SQLAlchemy's asyncio (and the ORM it brings along) a command is a tenth of its processor time cheaper.
+Without SQLAlchemy's asyncio (and the ORM it brings along) a command is a tenth of its processor
+time cheaper.
 """
 
 from collections.abc import AsyncIterator

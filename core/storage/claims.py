@@ -1,7 +1,10 @@
-"""Who works on which step: claims of a model's places at the service, held in the database for all workers.
+"""Who works on which step.
 
-A step is claimed when the service may have it now, so that an account's limits hold for all workers together. It
-gives its place back when the service has finished with it; its worker goes on until its person has been told.
+Claims of a model's places at the service, held in the database for all workers.
+
+A step is claimed when the service may have it now, so that an account's limits hold for all workers
+together. It gives its place back when the service has finished with it; its worker goes on until
+its person has been told.
 """
 
 from collections.abc import Iterable
@@ -13,8 +16,8 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from core.catalog import SubmitLimit
 from core.storage.database import reading
+from core.storage.shielding import whole
 from core.storage.tables import HOLDS_SLOT, QUEUED, UNTOLD, steps
-from core.storage.whole import whole
 from core.types import Claim, StepState
 
 AT_SERVICE = [StepState.SUBMITTING.value, StepState.RUNNING.value]
@@ -56,7 +59,8 @@ class Claims:
     ) -> tuple[list[Claim], float | None]:
         """The next steps of a line, so that at most ``size`` of it are at the service, and ``limit`` a period.
 
-        Also the seconds until the limit lets the next one go, None when that is not what holds it up.
+        Also the seconds until the limit lets the next one go, None when that is not what holds it
+        up.
         """
         is_line = (steps.c.account == account, steps.c.model == model)
         async with self._engine.begin() as connection:
@@ -90,7 +94,10 @@ class Claims:
             return [_claim(row) for row in await connection.execute(query)]
 
     async def adopt(self, dead: str | None) -> list[Claim]:
-        """What a worker left in work is ours now; None: what no worker holds, from before there were claims."""
+        """What a worker left in work is ours now; None.
+
+        What no worker holds, from before there were claims.
+        """
         left = steps.c.worker == dead
         if dead is None:
             left = steps.c.worker.is_(None) & (steps.c.state != StepState.QUEUED)
@@ -108,7 +115,11 @@ class Claims:
             return [_claim(row) for row in await connection.execute(change)]
 
     async def _take(
-        self, connection: AsyncConnection, is_line: tuple[ColumnElement[bool], ...], count: int, now: datetime
+        self,
+        connection: AsyncConnection,
+        is_line: tuple[ColumnElement[bool], ...],
+        count: int,
+        now: datetime,
     ) -> list[Claim]:
         following = (
             select(steps.c.tenant, steps.c.id)

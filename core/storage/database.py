@@ -1,4 +1,7 @@
-"""The database itself: engines set up so that what is committed is durable, and the schema brought up to date."""
+"""The database itself.
+
+Engines set up so that what is committed is durable, and the schema brought up to date.
+"""
 
 from __future__ import annotations
 
@@ -18,9 +21,11 @@ if TYPE_CHECKING:
 
 BUSY_TIMEOUT_MS = 30_000
 HEAD = "0007"
-"""The newest revision, so that a start with nothing to upgrade loads no Alembic; a test compares the two."""
+"""The newest revision, so that a start with nothing to upgrade loads no Alembic; a test compares
+the two."""
 LARGEST_LOG = 16 * 2**20
-"""Bytes of SQLite's write-ahead log that stay after a rush, when readers overlapped and it could not begin anew."""
+"""Bytes of SQLite's write-ahead log that stay after a rush, when readers overlapped and it could
+not begin anew."""
 POOL = 3
 """Connections to the database, shared by all that one process does."""
 ONLY_READS = "easel_only_reads"
@@ -28,7 +33,9 @@ ONLY_READS = "easel_only_reads"
 
 
 def _durable(engine: Engine) -> None:
-    """WAL with FULL survives a power cut. What only reads sees the last commit and waits for no writer.
+    """WAL with FULL survives a power cut.
+
+    What only reads sees the last commit and waits for no writer.
 
     What writes says so at once (IMMEDIATE): a read that turns into a write would fail.
     """
@@ -52,13 +59,18 @@ def _durable(engine: Engine) -> None:
 
 
 def sync_url(url: str) -> str:
-    """The address with the driver for blocking use (inbox, migrations): ``postgresql://…`` or ``sqlite:///…``."""
+    """The address with the driver for blocking use (inbox, migrations).
+
+    ``postgresql://…`` or ``sqlite:///…``.
+    """
     parsed = make_url(url)
     if parsed.get_backend_name() == "sqlite":
         return parsed.set(drivername="sqlite").render_as_string(hide_password=False)
     if parsed.get_backend_name() == "postgresql":
         return parsed.set(drivername="postgresql+psycopg").render_as_string(hide_password=False)
-    raise ConfigurationError("config.database.kind", setting="EASEL_DATABASE_URL", value=parsed.drivername)
+    raise ConfigurationError(
+        "config.database.kind", setting="EASEL_DATABASE_URL", value=parsed.drivername
+    )
 
 
 def is_sqlite(url: str) -> bool:
@@ -75,7 +87,10 @@ def open_sync(url: str) -> Engine:
 
 
 def open_async(url: str, pool: int = POOL) -> AsyncEngine:
-    """Our own engine, with at most ``pool`` connections: aiosqlite, where each has a thread of its own, or psycopg."""
+    """Our own engine, with at most ``pool`` connections.
+
+    Aiosqlite, where each has a thread of its own, or psycopg.
+    """
     from sqlalchemy.ext.asyncio import create_async_engine  # noqa: PLC0415  # slow to load: it brings the ORM
 
     limits: dict[str, Any] = {"pool_size": pool, "max_overflow": 0, "hide_parameters": True}
@@ -88,12 +103,18 @@ def open_async(url: str, pool: int = POOL) -> AsyncEngine:
 
 
 def reading(engine: AsyncEngine) -> AsyncEngine:
-    """The same engine, for transactions that write nothing: PostgreSQL refuses them a write, SQLite lets them pass."""
+    """The same engine, for transactions that write nothing.
+
+    PostgreSQL refuses them a write, SQLite lets them pass.
+    """
     return engine.execution_options(**{ONLY_READS: True, "postgresql_readonly": True})
 
 
 def inserting(engine: AsyncEngine) -> Callable[[Table], Any]:
-    """The dialect's INSERT, which knows what to do about rows already there. PostgreSQL's is slow to load."""
+    """The dialect's INSERT, which knows what to do about rows already there.
+
+    PostgreSQL's is slow to load.
+    """
     if engine.dialect.name == "postgresql":
         from sqlalchemy.dialects import postgresql  # noqa: PLC0415
 
@@ -120,7 +141,9 @@ def _migrate(url: str, to: str) -> None:
 def _revision(connection: Connection) -> str | None:
     try:
         with connection.begin():
-            return cast("str | None", connection.scalar(text("SELECT version_num FROM alembic_version")))
+            return cast(
+                "str | None", connection.scalar(text("SELECT version_num FROM alembic_version"))
+            )
     except (OperationalError, ProgrammingError):
         return None  # a new database: there is no such table
 

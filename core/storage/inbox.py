@@ -1,9 +1,9 @@
 """What platforms delivered, from its acknowledgement until it is answered or begun as a step.
 
-A delivery is one durable commit, shared by all that arrive together. What is done stays known for a day, so that
-delivering it again changes nothing. On SQLite the inbox has a file of its own, so that an acknowledgement never waits
-for the jobs' transactions; and a thread of its own, which a transaction enters once: under load each change of threads
-costs more than the commit.
+A delivery is one durable commit, shared by all that arrive together. What is done stays known for a
+day, so that delivering it again changes nothing. On SQLite the inbox has a file of its own, so that
+an acknowledgement never waits for the jobs' transactions; and a thread of its own, which a
+transaction enters once: under load each change of threads costs more than the commit.
 """
 
 import asyncio
@@ -51,7 +51,10 @@ class Stage(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Delivery:
-    """A request to be worked on. ``number``: its place in the order of arrival; ``tries``: how often it was begun."""
+    """A request to be worked on.
+
+    ``number``: its place in the order of arrival; ``tries``: how often it was begun.
+    """
 
     number: int
     id: str
@@ -65,7 +68,9 @@ deliveries = Table(
     "deliveries",
     metadata,
     # The order of arrival; SQLite counts up by itself only in an INTEGER.
-    Column("number", BigInteger().with_variant(Integer, "sqlite"), primary_key=True, autoincrement=True),
+    Column(
+        "number", BigInteger().with_variant(Integer, "sqlite"), primary_key=True, autoincrement=True
+    ),
     Column("id", String(400), unique=True, nullable=False),
     Column("platform", String(40), nullable=False),
     Column("tenant", String(200), nullable=False),
@@ -121,7 +126,9 @@ class Inbox:
 
     async def claim(self, limit: int) -> list[Delivery]:
         """The oldest nobody works on: from now on this worker does."""
-        free = select(deliveries.c.number).where(OPEN, deliveries.c.worker.is_(None), self._is_served)
+        free = select(deliveries.c.number).where(
+            OPEN, deliveries.c.worker.is_(None), self._is_served
+        )
         oldest = free.order_by(deliveries.c.number).limit(limit)
         if self._engine.dialect.name == "postgresql":
             oldest = oldest.with_for_update(skip_locked=True)
@@ -145,7 +152,10 @@ class Inbox:
         return replace(delivery, stage=stage, request=request)
 
     async def done(self, delivery: Delivery, now: datetime) -> Delivery:
-        """Nothing is left to do; only its id stays known, so that the same again changes nothing."""
+        """Nothing is left to do.
+
+        Only its id stays known, so that the same again changes nothing.
+        """
         await self._change(delivery, stage=Stage.DONE.value, done=now, request={})
         return replace(delivery, stage=Stage.DONE)
 
@@ -156,16 +166,28 @@ class Inbox:
 
     async def let_go(self, begun: Iterable[int]) -> None:
         """What is ours, but is none of those begun, waits to be claimed again."""
-        unheard = (OPEN, deliveries.c.worker == self._worker, deliveries.c.number.not_in(list(begun)))
-        await self._run(lambda: self._execute(update(deliveries).where(*unheard).values(worker=None)))
+        unheard = (
+            OPEN,
+            deliveries.c.worker == self._worker,
+            deliveries.c.number.not_in(list(begun)),
+        )
+        await self._run(
+            lambda: self._execute(update(deliveries).where(*unheard).values(worker=None))
+        )
 
     async def forget(self, before: datetime) -> None:
         """Delete what was done before then: no redelivery comes later."""
         await self._run(lambda: self._execute(delete(deliveries).where(deliveries.c.done < before)))
 
     async def forget_tenant(self, delivery: Delivery) -> None:
-        """All deliveries of its workspace before it; those after it belong to a new installation."""
-        mine = (deliveries.c.tenant == delivery.request.place.tenant, deliveries.c.number < delivery.number)
+        """All deliveries of its workspace before it.
+
+        Those after it belong to a new installation.
+        """
+        mine = (
+            deliveries.c.tenant == delivery.request.place.tenant,
+            deliveries.c.number < delivery.number,
+        )
         await self._run(lambda: self._execute(delete(deliveries).where(*mine)))
 
     async def _change(self, delivery: Delivery, **values: Any) -> None:
@@ -185,14 +207,18 @@ class Inbox:
         """What an earlier version acknowledged and had not begun."""
         old = Table("inbox", MetaData(), autoload_with=self._engine)
         with self._engine.begin() as connection:
-            requests = connection.execute(select(old.c.request).order_by(old.c.number)).scalars().all()
+            requests = (
+                connection.execute(select(old.c.request).order_by(old.c.number)).scalars().all()
+            )
             rows = [_row(from_json(Request, request), Stage.HEARD) for request in requests]
             if rows:
                 connection.execute(self._insert(deliveries).on_conflict_do_nothing(), rows)
             old.drop(connection)
 
     def _write(self, loop: asyncio.AbstractEventLoop) -> None:
-        """In the thread: everything that has arrived, in one commit. A later arrival submits this again.
+        """In the thread: everything that has arrived, in one commit.
+
+        A later arrival submits this again.
 
         A cancelled arrival is left out: the platform has been told that it was not taken.
         """

@@ -1,4 +1,7 @@
-"""How blobs are named, and how it is found out whether they can be kept: the same wherever they lie."""
+"""How blobs are named, and how it is found out whether they can be kept.
+
+The same wherever they lie.
+"""
 
 import hashlib
 import re

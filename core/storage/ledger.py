@@ -1,7 +1,8 @@
 """The ledger: append-only entries whose sum is what has been spent or is held.
 
-hold +price before the submit · release −price and charge +cost when it is settled. The sums by person and day, and by
-channel and month, are kept by the database itself, entry by entry (migration 0005).
+hold +price before the submit · release −price and charge +cost when it is settled. The sums by
+person and day, and by channel and month, are kept by the database itself, entry by entry (migration
+0005).
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 from sqlalchemy import ColumnElement, ScalarSelect, Table, func, insert, select
 
 from core.budgets import Spending, Spent
-from core.storage import rows
+from core.storage import mapping
 from core.storage.tables import channel_spending, ledger, spending
 from core.types import CURRENCY, Money, Step
 
@@ -28,8 +29,13 @@ async def hold(connection: AsyncConnection, step: Step, now: datetime) -> None:
         await _enter(connection, step, "hold", step.price, now)
 
 
-async def settle(connection: AsyncConnection, step: Step, cost: Money | None, now: datetime) -> None:
-    """Give the hold back and charge the true cost (None: nothing). Doing it twice changes nothing."""
+async def settle(
+    connection: AsyncConnection, step: Step, cost: Money | None, now: datetime
+) -> None:
+    """Give the hold back and charge the true cost (None: nothing).
+
+    Doing it twice changes nothing.
+    """
     done = select(func.count()).where(
         ledger.c.tenant == step.tenant,
         ledger.c.step == step.id,
@@ -51,7 +57,9 @@ async def spent(connection: AsyncConnection, step: Step, now: datetime) -> Spent
     today = (spending.c.tenant == step.tenant, spending.c.day == _day(now))
     month = (channel_spending.c.tenant == step.tenant, channel_spending.c.month == _month(now))
     query = select(
-        _sum(spending, *today, spending.c.person == step.person.id, spending.c.currency == currency),
+        _sum(
+            spending, *today, spending.c.person == step.person.id, spending.c.currency == currency
+        ),
         _sum(
             channel_spending,
             *month,
@@ -61,7 +69,9 @@ async def spent(connection: AsyncConnection, step: Step, now: datetime) -> Spent
         _sum(channel_spending, *month, channel_spending.c.currency == currency),
     )
     sums = (await connection.execute(query)).one()
-    person_day, channel_month, workspace_month = (Decimal(micros or 0) / rows.MICRO for micros in sums)
+    person_day, channel_month, workspace_month = (
+        Decimal(micros or 0) / mapping.MICRO for micros in sums
+    )
     return Spent(
         person_day=person_day,
         channel_month=channel_month,
@@ -83,7 +93,7 @@ async def usage(connection: AsyncConnection, tenant: str, since: datetime) -> li
         Spending(
             person=names[row["person"]],
             day=row["day"],
-            total=Money(amount=Decimal(row["micros"]) / rows.MICRO, currency=row["currency"]),
+            total=Money(amount=Decimal(row["micros"]) / mapping.MICRO, currency=row["currency"]),
             steps=row["steps"],
         )
         for row in totals
@@ -104,14 +114,16 @@ def _sum(table: Table, *conditions: ColumnElement[bool]) -> ScalarSelect[Any]:
     return select(func.sum(table.c.micros)).where(*conditions).scalar_subquery()
 
 
-async def _enter(connection: AsyncConnection, step: Step, kind: str, money: Money, now: datetime) -> None:
+async def _enter(
+    connection: AsyncConnection, step: Step, kind: str, money: Money, now: datetime
+) -> None:
     entry = {
         "tenant": step.tenant,
         "step": step.id,
         "kind": kind,
         "person": step.person.id,
         "channel": step.place.channel,
-        "micros": rows.micros(money),
+        "micros": mapping.micros(money),
         "currency": money.currency,
         "at": now,
     }

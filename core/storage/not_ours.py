@@ -6,12 +6,15 @@ Name = tuple[str, str, str, str]
 
 
 class NotOurs:
-    """Right as long as this process alone writes to the database; it knows nothing where others write too.
+    """Right as long as this process alone writes to the database.
 
-    What is there already becomes ours in two ways only, and both are written by the Store first: a step begins there,
-    or a message of ours is remembered there. Either forgets the name, so that no name need ever grow too old. A message
-    of ours has a name only once it is posted, and until it is remembered no look at it ends with "not ours".
-    A look that has begun before such a change may end after it: it is worth nothing then, which ``changes`` tells.
+    It knows nothing where others write too.
+
+    What is there already becomes ours in two ways only, and both are written by the Store first: a
+    step begins there, or a message of ours is remembered there. Either forgets the name, so that no
+    name need ever grow too old. A message of ours has a name only once it is posted, and until it
+    is remembered no look at it ends with "not ours". A look that has begun before such a change may
+    end after it: it is worth nothing then, which ``changes`` tells.
     """
 
     def __init__(self, *, is_alone: bool) -> None:

@@ -1,4 +1,7 @@
-"""How long the records of jobs live. Pictures, prompts and money are not touched: they are history, not records."""
+"""How long the records of jobs live.
+
+Pictures, prompts and money are not touched: they are history, not records.
+"""
 
 from datetime import datetime, timedelta
 
@@ -6,8 +9,8 @@ from sqlalchemy import ColumnElement, String, cast, delete, func, null, select, 
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from core.storage.database import reading
+from core.storage.shielding import whole
 from core.storage.tables import posting, steps
-from core.storage.whole import whole
 
 RECORDS_LIFE = timedelta(days=30)
 """No platform and no worker asks for the record of a finished job after that."""
@@ -31,10 +34,15 @@ class Retention:
             return sum([int((await connection.execute(query)).scalar_one()) for query in queries])
 
     async def prune(self, before: datetime) -> int:
-        """Remove what was noted of older posts, and how older jobs were to be answered. How many there were."""
+        """Remove what was noted of older posts, and how older jobs were to be answered.
+
+        How many there were.
+        """
         async with self._engine.begin() as connection:
             posts = await connection.execute(delete(posting).where(posting.c.at < before))
-            jobs = await connection.execute(update(steps).where(*_has_record(before)).values(reply={}, outcome=null()))
+            jobs = await connection.execute(
+                update(steps).where(*_has_record(before)).values(reply={}, outcome=null())
+            )
             return posts.rowcount + jobs.rowcount
 
 

@@ -26,11 +26,12 @@ from sqlalchemy import (
 
 from core import budgets
 from core.errors import NotFound
+from core.post import Sent
 from core.sessions import heads_of, thread_session
-from core.speech import Sent
-from core.storage import ledger, rows
+from core.storage import ledger, mapping
 from core.storage.database import inserting, reading
 from core.storage.not_ours import NotOurs
+from core.storage.shielding import whole
 from core.storage.tables import (
     HAS_TASK,
     IN_LINE,
@@ -48,7 +49,6 @@ from core.storage.tables import (
     steps,
     workspaces,
 )
-from core.storage.whole import whole
 from core.types import Head, Money, Picture, Place, Step, StepState
 
 if TYPE_CHECKING:
@@ -57,7 +57,8 @@ if TYPE_CHECKING:
 MANY = 500
 """Steps whose pictures are read at a time: a statement takes only so many values."""
 ANSWERING_SECONDS, MOST_ANSWERING = 2.0, 1000
-"""Within which a message other than a step's first is posted and remembered; workspaces before the past is dropped."""
+"""Within which a message other than a step's first is posted and remembered; workspaces before the
+past is dropped."""
 
 
 @whole
@@ -79,7 +80,9 @@ class Store:
     # Steps and sessions
 
     async def begin(self, step: Step, caps: budgets.Caps, now: datetime) -> Step:
-        """Write a new step with its number and priority, and hold its price. A step already there is returned as it is.
+        """Write a new step with its number and priority, and hold its price.
+
+        A step already there is returned as it is.
 
         Raises Rejected when a budget would be broken; then nothing is written.
         """
@@ -92,7 +95,9 @@ class Store:
             number = await self._next_number(connection, step)
             waiting = await self._unfinished(connection, step.tenant, step.person.id)
             await connection.execute(
-                insert(steps).values({**rows.step_row(step), "number": number, "priority": 1 + waiting})
+                insert(steps).values(
+                    {**mapping.step_row(step), "number": number, "priority": 1 + waiting}
+                )
             )
             await self._hold_pictures(connection, step, "input", step.inputs)
             await self._hold_pictures(connection, step, "mask", [step.mask] if step.mask else [])
@@ -120,16 +125,23 @@ class Store:
         """A step with all it descends from, the root first. Raises NotFound."""
         start = select(steps.c.id, steps.c.parent, literal(0).label("up")).where(*_is(tenant, step))
         above = start.cte("above", recursive=True)
-        parents = select(steps.c.id, steps.c.parent, above.c.up + 1).where(*_is(tenant, above.c.parent))
+        parents = select(steps.c.id, steps.c.parent, above.c.up + 1).where(
+            *_is(tenant, above.c.parent)
+        )
         above = above.union_all(parents)
-        query = select(steps).join(above, and_(*_is(tenant, above.c.id))).order_by(above.c.up.desc())
+        query = (
+            select(steps).join(above, and_(*_is(tenant, above.c.id))).order_by(above.c.up.desc())
+        )
         chain = await self._steps(query)
         if not chain:
             raise NotFound("refuse.not_found", id=step)
         return chain
 
     async def newest_from(self, tenant: str, session: str, parent: str | None) -> Step | None:
-        """The session's newest step with pictures made from this one; with None, its newest root."""
+        """The session's newest step with pictures made from this one.
+
+        With None, its newest root.
+        """
         has_pictures = exists().where(
             step_pictures.c.tenant == steps.c.tenant,
             step_pictures.c.step == steps.c.id,
@@ -145,7 +157,10 @@ class Store:
         return next(iter(await self._steps(query)), None)
 
     async def unfinished(self, limit: int | None = None) -> list[Step]:
-        """Steps still to be brought to their end, in the order they are served; all, or the first ``limit``."""
+        """Steps still to be brought to their end, in the order they are served.
+
+        All, or the first ``limit``.
+        """
         return await self._steps(select(steps).where(UNFINISHED).order_by(*SERVED).limit(limit))
 
     async def newest_unfinished(self, tenant: str, person: str) -> Step | None:
@@ -178,9 +193,12 @@ class Store:
             IN_LINE,
         )
         before = [] if step.submitted else [queue.where(waits == literal(False))]
-        # One by one: a database counts a plain range in half the time it takes to compare all four at once.
+        # One by one: a database counts a plain range in half the time it takes to compare all four
+        # at once.
         alike = queue.where(waits == literal(step.submitted is None))
-        for part, its_own in zip(order, (step.priority, step.created, step.id, step.tenant), strict=True):
+        for part, its_own in zip(
+            order, (step.priority, step.created, step.id, step.tenant), strict=True
+        ):
             before.append(alike.where(part < its_own))
             alike = alike.where(part == its_own)
         query = select(*(those.scalar_subquery() for those in before))
@@ -191,18 +209,23 @@ class Store:
         """Is it a thread that hangs from a message of ours, or that we post in?"""
         if not place.thread:
             return False
-        here = exists().where(messages.c.tenant == place.tenant, messages.c.channel == place.channel)
+        here = exists().where(
+            messages.c.tenant == place.tenant, messages.c.channel == place.channel
+        )
         is_posted_in = here.where(messages.c.thread == place.thread)
         hangs_from_ours = here.where(messages.c.message == place.thread)
         async with self._reading.begin() as connection:
-            return bool((await connection.execute(select(or_(is_posted_in, hangs_from_ours)))).scalar())
+            return bool(
+                (await connection.execute(select(or_(is_posted_in, hangs_from_ours)))).scalar()
+            )
 
     async def may_be_ours(self, place: Place, message: str = "") -> bool:
         """May a thread, or a message, be ours now, or be about to become so? One look, or none.
 
-        Whoever sees what we post may answer before we have remembered it. So it may also be ours while a post may be
-        on its way into that channel, from whatever process: a step's first message until it is remembered, a result
-        until it is DONE; and for a moment after this process has begun to post anything else.
+        Whoever sees what we post may answer before we have remembered it. So it may also be ours
+        while a post may be on its way into that channel, from whatever process: a step's first
+        message until it is remembered, a result until it is DONE; and for a moment after this
+        process has begun to post anything else.
         """
         thread = "" if message else place.thread
         name = (place.tenant, place.channel, thread, message)
@@ -211,11 +234,15 @@ class Store:
         if not (thread or message) or name in self._not_ours:
             return False
         changes = self._not_ours.changes
-        here = exists().where(messages.c.tenant == place.tenant, messages.c.channel == place.channel)
+        here = exists().where(
+            messages.c.tenant == place.tenant, messages.c.channel == place.channel
+        )
         is_ours = [here.where(messages.c.message == (message or thread))]
         if thread:
             is_ours.append(here.where(messages.c.thread == thread))
-        is_shown = exists().where(messages.c.tenant == steps.c.tenant, messages.c.step == steps.c.id)
+        is_shown = exists().where(
+            messages.c.tenant == steps.c.tenant, messages.c.step == steps.c.id
+        )
         is_coming = exists().where(
             UNFINISHED,
             steps.c.tenant == place.tenant,
@@ -233,7 +260,11 @@ class Store:
         query = select(sessions).where(sessions.c.tenant == tenant, sessions.c.id == session)
         async with self._reading.begin() as connection:
             row = (await connection.execute(query)).mappings().first()
-        return Head(step=row["head_step"], index=row["head_index"]) if row and row["head_step"] else None
+        return (
+            Head(step=row["head_step"], index=row["head_index"])
+            if row and row["head_step"]
+            else None
+        )
 
     async def move_head(self, tenant: str, session: str, head: Head | None) -> None:
         """Undo, redo and pick: costs nothing, forgets nothing."""
@@ -260,7 +291,9 @@ class Store:
         """The service certainly did not take it: SUBMITTING → QUEUED."""
         change = (
             update(steps)
-            .where(*_is(tenant, step), steps.c.state == StepState.SUBMITTING, steps.c.task_id.is_(None))
+            .where(
+                *_is(tenant, step), steps.c.state == StepState.SUBMITTING, steps.c.task_id.is_(None)
+            )
             .values(state=StepState.QUEUED, intended=None)
         )
         return await self._changed(change, tenant, step)
@@ -287,7 +320,13 @@ class Store:
         change = (
             update(steps)
             .where(*_is(tenant, step), steps.c.state == StepState.SUBMITTING)
-            .values(state=StepState.RUNNING, task_id=task_id, request_id=request_id, outcome=outcome, submitted=now)
+            .values(
+                state=StepState.RUNNING,
+                task_id=task_id,
+                request_id=request_id,
+                outcome=outcome,
+                submitted=now,
+            )
         )
         return await self._changed(change, tenant, step)
 
@@ -301,7 +340,10 @@ class Store:
         *,
         partial: str | None = None,
     ) -> Step | None:
-        """The pictures are ours: RUNNING → MADE, the money settled, the session's heads moved here."""
+        """The pictures are ours.
+
+        RUNNING → MADE, the money settled, the session's heads moved here.
+        """
         async with self._writing.begin() as connection:
             change = (
                 update(steps)
@@ -312,13 +354,14 @@ class Store:
                     finished=now,
                     charged="yes",
                     partial=partial,
-                    cost_micros=rows.micros(cost),
+                    cost_micros=mapping.micros(cost),
                     currency=func.coalesce(steps.c.currency, cost.currency if cost else None),
                 )
             )
             if not (await connection.execute(change)).rowcount:
                 return None
-            # The sums last, as in ``begin``: on PostgreSQL nobody waits for a session while holding a sum.
+            # The sums last, as in ``begin``: on PostgreSQL nobody waits for a session while holding
+            # a sum.
             for session in sorted(heads_of(step)):
                 await self._ensure_session(connection, step.tenant, session)
                 await self._move_head(connection, step.tenant, session, Head(step=step.id))
@@ -338,7 +381,9 @@ class Store:
     async def mark_told(self, tenant: str, step: str) -> None:
         """Its person has been told how it ended: nobody works on it any more."""
         async with self._writing.begin() as connection:
-            await connection.execute(update(steps).where(*_is(tenant, step)).values(told=True, slot=False))
+            await connection.execute(
+                update(steps).where(*_is(tenant, step)).values(told=True, slot=False)
+            )
 
     async def end(
         self,
@@ -352,7 +397,9 @@ class Store:
         request_id: str = "",
         cost: Money | None = None,
     ) -> Step | None:
-        """FAILED, CANCELLED or UNKNOWN: ``charged`` "no" gives the hold back, "yes" settles ``cost``, "maybe" keeps it.
+        """FAILED, CANCELLED or UNKNOWN.
+
+        ``charged`` "no" gives the hold back, "yes" settles ``cost``, "maybe" keeps it.
 
         None when the step had ended already.
         """
@@ -366,7 +413,7 @@ class Store:
                     error=error,
                     error_params=dict(params or {}),
                     charged=charged,
-                    cost_micros=rows.micros(cost) if charged == "yes" else None,
+                    cost_micros=mapping.micros(cost) if charged == "yes" else None,
                     request_id=func.coalesce(steps.c.request_id, request_id or None),
                 )
             )
@@ -377,20 +424,33 @@ class Store:
             return await self._get(connection, step.tenant, step.id)
 
     async def drop_charge(self, step: Step, now: datetime) -> None:
-        """An UNKNOWN step's person gave it up, or it is known now that nothing was billed: the hold goes back."""
+        """An UNKNOWN step's person gave it up, or it is known now that nothing was billed.
+
+        The hold goes back.
+        """
         async with self._writing.begin() as connection:
             await ledger.settle(connection, step, None, now)
 
     async def request_cancel(self, tenant: str, step: str, now: datetime) -> Step:
-        """Cancel at once and free while QUEUED; otherwise mark it, and the flow drops the result."""
+        """Cancel at once and free while QUEUED.
+
+        Otherwise mark it, and the flow drops the result.
+        """
         async with self._writing.begin() as connection:
             queued = (
                 update(steps)
                 .where(*_is(tenant, step), steps.c.state == StepState.QUEUED)
-                .values(state=StepState.CANCELLED, finished=now, error="status.cancelled", error_params={})
+                .values(
+                    state=StepState.CANCELLED,
+                    finished=now,
+                    error="status.cancelled",
+                    error_params={},
+                )
             )
             if (await connection.execute(queued)).rowcount:
-                await ledger.settle(connection, await self._get(connection, tenant, step), None, now)
+                await ledger.settle(
+                    connection, await self._get(connection, tenant, step), None, now
+                )
             marked = update(steps).where(*_is(tenant, step)).values(cancel_requested=True)
             await connection.execute(marked)
             return await self._get(connection, tenant, step)
@@ -440,24 +500,32 @@ class Store:
             "role": role,
         }
         pictures = [
-            {**row, "thread": one.place.thread, "message": one.message, "role": "picture"} for one in sent.pictures
+            {**row, "thread": one.place.thread, "message": one.message, "role": "picture"}
+            for one in sent.pictures
         ]
         async with self._writing.begin() as connection:
             for each in (row, *pictures):
-                await connection.execute(self._insert(messages).values(each).on_conflict_do_nothing())
+                await connection.execute(
+                    self._insert(messages).values(each).on_conflict_do_nothing()
+                )
         for shown in (sent, *sent.pictures):
             channel, thread = sent.place.channel, shown.place.thread
             threads = [(tenant, channel, name, "") for name in (thread, shown.message)]
             self._not_ours.discard(*threads, (tenant, channel, "", shown.message))
 
     async def intend_post(self, tenant: str, job: str, role: str) -> bool:
-        """Before something is posted: True the first time. Else it may have gone through, and is read back first."""
+        """Before something is posted: True the first time.
+
+        Else it may have gone through, and is read back first.
+        """
         row = {"tenant": tenant, "job": job, "role": role}
         if role != "status":
             self._note_answer(tenant)
         async with self._writing.begin() as connection:
             # Not its rowcount: PostgreSQL's driver tells none for such a statement.
-            fresh = self._insert(posting).values(row).on_conflict_do_nothing().returning(posting.c.job)
+            fresh = (
+                self._insert(posting).values(row).on_conflict_do_nothing().returning(posting.c.job)
+            )
             return (await connection.execute(fresh)).first() is not None
 
     async def message_of(self, step: Step, role: str = "status") -> Sent | None:
@@ -502,7 +570,9 @@ class Store:
 
     async def count_made(self, tenant: str, session: str) -> int:
         """How many steps of a session still have their pictures."""
-        query = select(func.count()).where(steps.c.tenant == tenant, steps.c.session == session, PICTURED)
+        query = select(func.count()).where(
+            steps.c.tenant == tenant, steps.c.session == session, PICTURED
+        )
         async with self._reading.begin() as connection:
             return int((await connection.execute(query)).scalar_one())
 
@@ -525,7 +595,9 @@ class Store:
         """Replace the workspace's settings."""
         row = {"tenant": tenant, "settings": dict(settings)}
         statement = self._insert(workspaces).values(row)
-        changed = statement.on_conflict_do_update(index_elements=["tenant"], set_={"settings": dict(settings)})
+        changed = statement.on_conflict_do_update(
+            index_elements=["tenant"], set_={"settings": dict(settings)}
+        )
         async with self._writing.begin() as connection:
             await connection.execute(changed)
 
@@ -567,7 +639,7 @@ class Store:
         for start in range(0, len(there), MANY):
             for row in await _pictures_of(connection, there[start : start + MANY]):
                 held[row["tenant"], row["step"]].append(row)
-        return [rows.step(row, held[row["tenant"], row["id"]]) for row in there]
+        return [mapping.step(row, held[row["tenant"], row["id"]]) for row in there]
 
     async def _changed(self, change: Any, tenant: str, step: str) -> Step | None:
         async with self._writing.begin() as connection:
@@ -576,7 +648,9 @@ class Store:
             return await self._get(connection, tenant, step)
 
     async def _unfinished(self, connection: AsyncConnection, tenant: str, person: str) -> int:
-        query = select(func.count()).where(steps.c.tenant == tenant, steps.c.person == person, UNFINISHED)
+        query = select(func.count()).where(
+            steps.c.tenant == tenant, steps.c.person == person, UNFINISHED
+        )
         return int((await connection.execute(query)).scalar() or 0)
 
     async def _ensure_session(self, connection: AsyncConnection, tenant: str, session: str) -> None:
@@ -598,7 +672,9 @@ class Store:
         )
         return int((await connection.execute(change)).scalar_one())
 
-    async def _move_head(self, connection: AsyncConnection, tenant: str, session: str, head: Head | None) -> None:
+    async def _move_head(
+        self, connection: AsyncConnection, tenant: str, session: str, head: Head | None
+    ) -> None:
         change = (
             update(sessions)
             .where(sessions.c.tenant == tenant, sessions.c.id == session)
@@ -606,12 +682,15 @@ class Store:
         )
         await connection.execute(change)
 
-    async def _hold_pictures(self, connection: AsyncConnection, step: Step, role: str, held: Iterable[Picture]) -> None:
+    async def _hold_pictures(
+        self, connection: AsyncConnection, step: Step, role: str, held: Iterable[Picture]
+    ) -> None:
         for position, picture in enumerate(held):
-            fresh = self._insert(pictures).values(rows.picture_row(step.tenant, picture))
+            fresh = self._insert(pictures).values(mapping.picture_row(step.tenant, picture))
             links = {"url": picture.url, "url_expires": picture.url_expires}
             known = fresh.on_conflict_do_update(
-                index_elements=["tenant", "key"], set_=links if picture.url else {"length": picture.length}
+                index_elements=["tenant", "key"],
+                set_=links if picture.url else {"length": picture.length},
             )
             await connection.execute(known)
             row = {
@@ -621,14 +700,22 @@ class Store:
                 "position": position,
                 "key": picture.key,
             }
-            await connection.execute(self._insert(step_pictures).values(row).on_conflict_do_nothing())
+            await connection.execute(
+                self._insert(step_pictures).values(row).on_conflict_do_nothing()
+            )
 
 
-async def _pictures_of(connection: AsyncConnection, there: Sequence[RowMapping]) -> Sequence[RowMapping]:
+async def _pictures_of(
+    connection: AsyncConnection, there: Sequence[RowMapping]
+) -> Sequence[RowMapping]:
     """The pictures some steps hold, each with its step, role and position."""
-    is_the_picture = and_(pictures.c.tenant == step_pictures.c.tenant, pictures.c.key == step_pictures.c.key)
+    is_the_picture = and_(
+        pictures.c.tenant == step_pictures.c.tenant, pictures.c.key == step_pictures.c.key
+    )
     query = (
-        select(step_pictures, *(column for column in pictures.c if column.name not in step_pictures.c))
+        select(
+            step_pictures, *(column for column in pictures.c if column.name not in step_pictures.c)
+        )
         .join(pictures, is_the_picture)
         .where(
             step_pictures.c.tenant.in_({row["tenant"] for row in there}),

@@ -1,4 +1,6 @@
-"""The tables, for SQLite and PostgreSQL alike. Every row carries its tenant (platform:workspace), every query takes it.
+"""The tables, for SQLite and PostgreSQL alike.
+
+Every row carries its tenant (platform:workspace), every query takes it.
 
 Money is kept in millionths of the currency (integers); times are UTC.
 """
@@ -126,7 +128,8 @@ steps = Table(
     Column("partial", String(100)),
     Column("chosen", Integer),
     Column("deleted", Utc),
-    # Who works on it (core.storage.claims): its worker, and whether it holds a place at the service.
+    # Who works on it (core.storage.claims): its worker, and whether it holds a place at the
+    # service.
     Column("announced", Boolean, nullable=False, default=False, server_default=true()),
     Column("told", Boolean, nullable=False, default=False, server_default=false()),
     Column("worker", String(40)),
@@ -140,7 +143,10 @@ steps = Table(
 
 
 def _is_one_of(*states: StepState) -> ColumnElement[bool]:
-    """Written out, never bound: a database uses a partial index only where it reads that very condition."""
+    """Written out, never bound.
+
+    A database uses a partial index only where it reads that very condition.
+    """
     return steps.c.state.in_([literal_column(f"'{state.value}'") for state in states])
 
 
@@ -166,11 +172,19 @@ SERVED = (
     steps.c.id,
     steps.c.tenant,
 )
-"""The order of service: what runs, then by priority, then by age; the rest makes it the same for everybody."""
+"""The order of service: what runs, then by priority, then by age; the rest makes it the same for
+everybody."""
 
 _index("ix_steps_untold", steps.c.worker, where=UNTOLD)
 _index("ix_steps_slot", steps.c.account, steps.c.model, where=HOLDS_SLOT)
-_index("ix_steps_queued", steps.c.account, steps.c.model, steps.c.priority, steps.c.created, where=QUEUED)
+_index(
+    "ix_steps_queued",
+    steps.c.account,
+    steps.c.model,
+    steps.c.priority,
+    steps.c.created,
+    where=QUEUED,
+)
 Index("ix_steps_claimed", steps.c.account, steps.c.model, steps.c.claimed)
 _index("ix_steps_line", steps.c.account, steps.c.model, *SERVED, where=IN_LINE)
 _index("ix_steps_served", *SERVED, where=UNFINISHED)
@@ -179,8 +193,8 @@ _index("ix_steps_pictured", steps.c.tenant, steps.c.person, steps.c.created, whe
 _index("ix_steps_task", steps.c.account, steps.c.model, steps.c.submitted, where=HAS_TASK)
 _index("ix_steps_measured", steps.c.account, steps.c.model, steps.c.finished, where=IS_MEASURED)
 
-# How many steps there are. Like the two sums of the ledger below, triggers keep it (migration 0005): whoever changes
-# a step, the number is right, and nothing ever counts all of them.
+# How many steps there are. Like the two sums of the ledger below, triggers keep it (migration
+# 0005): whoever changes a step, the number is right, and nothing ever counts all of them.
 step_counts = Table(
     "step_counts",
     metadata,
@@ -231,7 +245,8 @@ ledger = Table(
     Index(None, "tenant", "at"),
 )
 
-# What the ledger sums up to, by person and day ("2026-11-20"), and by channel and month ("2026-11").
+# What the ledger sums up to, by person and day ("2026-11-20"), and by channel and month
+# ("2026-11").
 spending = Table(
     "spending",
     metadata,
@@ -265,7 +280,8 @@ messages = Table(
     Column("message", String(200), primary_key=True),
     Column("thread", String(150), nullable=False),
     Column("step", String(40), nullable=False),
-    # "status" is the one that becomes the result; copies stand in the gallery or in a direct message.
+    # "status" is the one that becomes the result; copies stand in the gallery or in a direct
+    # message.
     Column("role", String(10), nullable=False, server_default="status"),
     ForeignKeyConstraint(["tenant", "step"], ["steps.tenant", "steps.id"]),
     Index(None, "tenant", "step"),

@@ -1,4 +1,7 @@
-"""The schema brought up to date by Alembic, which is slow to load: only who needs it imports this."""
+"""The schema brought up to date by Alembic, which is slow to load.
+
+Only who needs it imports this.
+"""
 
 from importlib.resources import as_file, files
 
@@ -12,7 +15,10 @@ from core.errors import ConfigurationError
 
 
 def upgrade(connection: Connection, to: str) -> None:
-    """Run what is missing, up to a revision or "head". Raises ConfigurationError for a schema newer than ours."""
+    """Run what is missing, up to a revision or "head".
+
+    Raises ConfigurationError for a schema newer than ours.
+    """
     with as_file(files("core.storage") / "migrations") as folder:
         config = Config()
         config.set_main_option("script_location", str(folder))
@@ -24,5 +30,9 @@ def upgrade(connection: Connection, to: str) -> None:
 def _refuse_newer(connection: Connection, scripts: ScriptDirectory) -> None:
     with connection.begin():
         current = MigrationContext.configure(connection).get_current_revision()
-    if current is not None and current not in {script.revision for script in scripts.walk_revisions()}:
-        raise ConfigurationError("config.database.newer", setting="EASEL_DATABASE_URL", version=current)
+    if current is not None and current not in {
+        script.revision for script in scripts.walk_revisions()
+    }:
+        raise ConfigurationError(
+            "config.database.newer", setting="EASEL_DATABASE_URL", version=current
+        )

@@ -1,4 +1,6 @@
-"""Which workers live, on PostgreSQL: each holds an advisory lock on a connection of its own, which dies with it.
+"""Which workers live, on PostgreSQL.
+
+Each holds an advisory lock on a connection of its own, which dies with it.
 
 The survivors take over the jobs of a worker that died.
 """
@@ -30,11 +32,16 @@ log = structlog.get_logger()
 
 
 class Workers:
-    """This worker's sign of life, and the watch over the others'. Needs a direct connection, not a pooler's."""
+    """This worker's sign of life, and the watch over the others'.
+
+    Needs a direct connection, not a pooler's.
+    """
 
     def __init__(self, url: str, name: str, platforms: Iterable[str]) -> None:
         """``platforms``: those this worker speaks to; it takes over nothing else."""
-        self._engine = create_async_engine(sync_url(url), poolclass=NullPool, isolation_level="AUTOCOMMIT")
+        self._engine = create_async_engine(
+            sync_url(url), poolclass=NullPool, isolation_level="AUTOCOMMIT"
+        )
         self._name = name
         self._platforms = sorted(platforms)
         self._held: AsyncConnection | None = None
@@ -44,8 +51,13 @@ class Workers:
         self._held = await self._engine.connect()
         await self._held.execute(text("SELECT pg_advisory_lock(:key)"), {"key": key_of(self._name)})
 
-    async def watch(self, take_over: Callable[[str], Awaitable[None]], lost: Callable[[], None]) -> None:
-        """For ever: take over from the dead. ``lost`` is called when our own sign of life is gone: then stop."""
+    async def watch(
+        self, take_over: Callable[[str], Awaitable[None]], lost: Callable[[], None]
+    ) -> None:
+        """For ever: take over from the dead.
+
+        ``lost`` is called when our own sign of life is gone: then stop.
+        """
         while True:
             await asyncio.sleep(EVERY)
             try:
@@ -68,8 +80,13 @@ class Workers:
             if owner and owner != self._name:
                 await self._take_over_if_dead(owner, take_over)
 
-    async def _take_over_if_dead(self, owner: str, take_over: Callable[[str], Awaitable[None]]) -> None:
-        """On a connection of its own: who gets the lock of a worker knows that it is dead, and is the only one."""
+    async def _take_over_if_dead(
+        self, owner: str, take_over: Callable[[str], Awaitable[None]]
+    ) -> None:
+        """On a connection of its own.
+
+        Who gets the lock of a worker knows that it is dead, and is the only one.
+        """
         async with self._engine.connect() as connection:
             key = {"key": key_of(owner)}
             if (await connection.execute(text("SELECT pg_try_advisory_lock(:key)"), key)).scalar():

@@ -1,8 +1,11 @@
-"""What it costs when people talk and nobody means Easel: messages in their threads, reactions to their messages.
+"""What it costs when people talk and nobody means Easel.
 
-Run: ``.venv/bin/python tests/bench/chatter.py [messages]``. Prints what each costs beyond what an idle Easel does
-(goals: at most one transaction, none in a thread known not to be ours, nothing written, nothing logged), and how long
-a ``/draw`` behind them waits for its first words against a quiet one (goal: at most 1.5 ×).
+Messages in their threads, reactions to their messages.
+
+Run: ``.venv/bin/python tests/bench/chatter.py [messages]``. Prints what each costs beyond what an
+idle Easel does (goals: at most one transaction, none in a thread known not to be ours, nothing
+written, nothing logged), and how long a ``/draw`` behind them waits for its first words against a
+quiet one (goal: at most 1.5 ×).
 """
 
 import asyncio
@@ -74,7 +77,9 @@ async def _measured(fake: "Slack", easel: Child, count: int, draws: int) -> Chat
     people = Talkers(fake)
     await people.draws()
     chatter.costs["in one thread"] = await _cost(easel, count, people.talk_in_one_thread)
-    chatter.costs["each in another thread"] = await _cost(easel, count, people.talk_in_another_thread)
+    chatter.costs["each in another thread"] = await _cost(
+        easel, count, people.talk_in_another_thread
+    )
     chatter.costs["reactions to people's messages"] = await _cost(easel, count, people.react)
     for _ in range(draws):
         chatter.quiet.append(await people.draws())
@@ -94,7 +99,11 @@ class Talkers:
 
     async def talk_in_one_thread(self) -> None:
         """An answer to a message of long ago."""
-        await self._bo.says(f"good morning {next(self._numbers)}", thread="1700000000.000100", as_events=("message",))
+        await self._bo.says(
+            f"good morning {next(self._numbers)}",
+            thread="1700000000.000100",
+            as_events=("message",),
+        )
 
     async def talk_in_another_thread(self) -> None:
         """An answer to another message than all before."""
@@ -103,8 +112,14 @@ class Talkers:
 
     async def react(self) -> None:
         """A like of what somebody else has said."""
-        item = {"type": "message", "channel": self._fake.general, "ts": f"1700000002.{next(self._numbers):06d}"}
-        await self._fake.event("reaction_added", user=self._bo.id, reaction="tada", item=item, item_user=self._ana.id)
+        item = {
+            "type": "message",
+            "channel": self._fake.general,
+            "ts": f"1700000002.{next(self._numbers):06d}",
+        }
+        await self._fake.event(
+            "reaction_added", user=self._bo.id, reaction="tada", item=item, item_user=self._ana.id
+        )
 
     async def draws(self) -> float:
         """Seconds until the first words of an answer; then until its pictures."""
@@ -122,7 +137,9 @@ class Talkers:
 
     def _shown(self, words: str) -> bool:
         captions = [message.ts for message in self._fake.world.messages if words in message.words]
-        return any(message.files and message.thread_ts in captions for message in self._fake.world.messages)
+        return any(
+            message.files and message.thread_ts in captions for message in self._fake.world.messages
+        )
 
 
 async def _together(count: int, say: "Say") -> None:

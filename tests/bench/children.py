@@ -1,4 +1,7 @@
-"""Processes that a benchmark starts: each is watched, so that one that dies at once is an error and no long wait."""
+"""Processes that a benchmark starts.
+
+Each is watched, so that one that dies at once is an error and no long wait.
+"""
 
 import asyncio
 import gc
@@ -72,11 +75,16 @@ class Child:
             self.process = subprocess.Popen(command, env=environment, stdout=log, stderr=errors)
 
     async def ready(self) -> str:
-        """What it wrote when it was ready. Raises RuntimeError with its last words when it ended instead."""
+        """What it wrote when it was ready.
+
+        Raises RuntimeError with its last words when it ended instead.
+        """
         ends = time.monotonic() + START_SECONDS
         while not (self._ready.exists() and self._ready.read_text()):
             if self.process.poll() is not None or time.monotonic() > ends:
-                raise RuntimeError(f"{self.folder.name} did not start: {self._errors.read_text()[-4000:]}")
+                raise RuntimeError(
+                    f"{self.folder.name} did not start: {self._errors.read_text()[-4000:]}"
+                )
             await asyncio.sleep(0.05)
         return self._ready.read_text()
 
@@ -98,10 +106,14 @@ class Child:
     def cost(self) -> "Cost":
         """What it has used up so far."""
         lines = Path(f"/proc/{self.process.pid}/io").read_text().splitlines()
-        written = {name: int(number) for name, number in (line.split(": ") for line in lines)}["wchar"]
+        written = {name: int(number) for name, number in (line.split(": ") for line in lines)}[
+            "wchar"
+        ]
         transactions = int((self.folder / "transactions").read_text() or 0)
         log = self._log.stat().st_size + self._errors.stat().st_size
-        return Cost(transactions=transactions, written=written - log, log=log, seconds=self.seconds())
+        return Cost(
+            transactions=transactions, written=written - log, log=log, seconds=self.seconds()
+        )
 
     def collections(self, since: float) -> list[float]:
         """Milliseconds of each full garbage collection since a moment of ``time.monotonic``."""

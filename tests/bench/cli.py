@@ -1,4 +1,6 @@
-"""Processor seconds of each command at a prompt, in a data folder with an edit tree. Goal: 0.4, --help 0.1.
+"""Processor seconds of each command at a prompt, in a data folder with an edit tree.
+
+Goal: 0.4, --help 0.1.
 
 .venv/bin/python tests/bench/cli.py
 """
@@ -43,7 +45,9 @@ def prepare(folder: Path, edits: Iterable[str]) -> str:
     folder.mkdir(parents=True, exist_ok=True)
     for words in (["draw", "a red fox in the snow"], *(["edit", text] for text in edits)):
         command = [*EASEL, *words, "--time-scale", "0.01"]
-        subprocess.run(command, cwd=folder, env=environment(folder), capture_output=True, check=True)
+        subprocess.run(
+            command, cwd=folder, env=environment(folder), capture_output=True, check=True
+        )
     return next(folder.glob("v1-*.png")).name.split("-")[1]
 
 
@@ -63,7 +67,9 @@ def seconds(words: list[str], folder: Path) -> float:
     return used.ru_utime + used.ru_stime
 
 
-def measure(folder: Path, commands: Iterable[str] = COMMANDS, runs: int = RUNS) -> dict[str, list[float]]:
+def measure(
+    folder: Path, commands: Iterable[str] = COMMANDS, runs: int = RUNS
+) -> dict[str, list[float]]:
     """Each command's seconds. As many edits as runs, so that there is something to undo in each."""
     step = prepare(folder, EDITS[:runs])
     seconds(["info"], folder)  # not counted: it compiles

@@ -1,10 +1,11 @@
 """How soon Discord is answered, and how much memory events take.
 
-Run: ``.venv/bin/python tests/bench/discord_ack.py [passes]``. In each pass a fresh Easel edits six photos, and the same
-commands go first to a bare discord.py client in a process of its own, which makes one durable SQLite commit for each,
-then to Easel; each is durably kept before it is acknowledged. Told is the time from the event's sending to the
-acknowledgement's arrival, as the Discord on loopback sees it (goals: p99 at most 1.5 × the bare client's; 20 ms on an
-idle machine). Then ten thousand messages, reactions and presses, and Easel's resident memory before and after.
+Run: ``.venv/bin/python tests/bench/discord_ack.py [passes]``. In each pass a fresh Easel edits six
+photos, and the same commands go first to a bare discord.py client in a process of its own, which
+makes one durable SQLite commit for each, then to Easel; each is durably kept before it is
+acknowledged. Told is the time from the event's sending to the acknowledgement's arrival, as the
+Discord on loopback sees it (goals: p99 at most 1.5 × the bare client's; 20 ms on an idle machine).
+Then ten thousand messages, reactions and presses, and Easel's resident memory before and after.
 """
 
 import asyncio
@@ -17,7 +18,16 @@ from pathlib import Path
 from typing import Any
 
 sys.path.insert(0, str(Path(__file__).parents[2]))
-from tests.bench.children import EASEL, ROOT, Child, OneCommit, percentile, summary, tell_ready, until
+from tests.bench.children import (
+    EASEL,
+    ROOT,
+    Child,
+    OneCommit,
+    percentile,
+    summary,
+    tell_ready,
+    until,
+)
 
 COUNT, PACE = 300, 0.02
 PHOTOS = 6
@@ -29,7 +39,10 @@ SETTLE = 1.0
 
 @dataclass(kw_only=True)
 class Acknowledged:
-    """Milliseconds until each command was acknowledged; Easel's full garbage collections and memory meanwhile."""
+    """Milliseconds until each command was acknowledged.
+
+    Easel's full garbage collections and memory meanwhile.
+    """
 
     ours: list[float] = field(default_factory=list)
     bare: list[float] = field(default_factory=list)
@@ -47,10 +60,14 @@ class Acknowledged:
             f"  bare  {summary(self.bare)}",
             f"  ratio p50 x{self.ratio(50):.2f}, p99 x{self.ratio(99):.2f}; {len(self.collections)} full collections",
         ]
-        return "\n".join([*lines, f"  resident while events came: {grown} MiB"] if self.memory else lines)
+        return "\n".join(
+            [*lines, f"  resident while events came: {grown} MiB"] if self.memory else lines
+        )
 
 
-async def measure(count: int = COUNT, photos: int = PHOTOS, passes: int = PASSES, events: int = EVENTS) -> Acknowledged:
+async def measure(
+    count: int = COUNT, photos: int = PHOTOS, passes: int = PASSES, events: int = EVENTS
+) -> Acknowledged:
     """Start everything, edit some photos, command; in the last pass tell of events, too."""
     measured = Acknowledged()
     for at in range(passes):
@@ -60,7 +77,9 @@ async def measure(count: int = COUNT, photos: int = PHOTOS, passes: int = PASSES
     return measured
 
 
-async def _one_pass(folder: Path, measured: Acknowledged, count: int, photos: int, events: int) -> None:
+async def _one_pass(
+    folder: Path, measured: Acknowledged, count: int, photos: int, events: int
+) -> None:
     from bot.simulator.server import SimulatorConfig, serve  # noqa: PLC0415
     from tests.fakes.discord.driver import discord  # noqa: PLC0415
     from tests.fakes.discord.world import World  # noqa: PLC0415
@@ -97,7 +116,11 @@ async def _one_pass(folder: Path, measured: Acknowledged, count: int, photos: in
 
 
 def _way_to(fake: Any) -> dict[str, str]:
-    return {"api": fake.settings()["EASEL_DISCORD_API_URL"], "gateway": fake.app.gateway_url, "token": fake.world.token}
+    return {
+        "api": fake.settings()["EASEL_DISCORD_API_URL"],
+        "gateway": fake.app.gateway_url,
+        "token": fake.world.token,
+    }
 
 
 def _edit(fake: Any, photos: int) -> None:
@@ -124,7 +147,9 @@ async def _remembered(fake: Any, easel: Child, events: int) -> list[float]:
     """Resident memory before events of every kind, and at each quarter of them."""
     ana, bo = fake.person("Ana"), fake.person("Bo")
     result = await fake.sees("make it night", button="Edit", files=1, seconds=120)
-    press = next(button for label, button in result.buttons.items() if "2" in label or "Edit" in label)
+    press = next(
+        button for label, button in result.buttons.items() if "2" in label or "Edit" in label
+    )
     theirs = fake.says(bo, "look at my cat")
     memory = [easel.memory()]
     batches = max(1, events // BATCH)
@@ -139,14 +164,19 @@ async def _remembered(fake: Any, easel: Child, events: int) -> list[float]:
             fake.says(ana, "see you")
             pressed = fake.interacting.press(ana, result, press, [], fake.general)
             await fake.until(lambda pressed=pressed: pressed.ack_type is not None, 30)
-        fake.world.messages[:] = [message for message in fake.world.messages if message.author != ana.id]
+        fake.world.messages[:] = [
+            message for message in fake.world.messages if message.author != ana.id
+        ]
         if (at + 1) % max(1, batches // 4) == 0:
             memory.append(easel.memory())
     return memory
 
 
 async def bare(folder: Path, way: dict[str, str]) -> None:
-    """The smallest client that is as safe: discord.py, and one durable commit before the acknowledgement."""
+    """The smallest client that is as safe.
+
+    Discord.py, and one durable commit before the acknowledgement.
+    """
     import discord  # noqa: PLC0415
     from discord.gateway import DiscordWebSocket  # noqa: PLC0415
     from discord.http import Route  # noqa: PLC0415
@@ -171,7 +201,9 @@ async def bare(folder: Path, way: dict[str, str]) -> None:
 async def main(passes: int) -> None:
     """Print it."""
     measured = await measure(passes=passes)
-    commands = f"{COUNT} commands, one each {PACE * 1000:.0f} ms, beside {PHOTOS} edits, {passes} passes"
+    commands = (
+        f"{COUNT} commands, one each {PACE * 1000:.0f} ms, beside {PHOTOS} edits, {passes} passes"
+    )
     print(f"{commands}; then {EVENTS} events:\n{measured}")  # noqa: T201
 
 

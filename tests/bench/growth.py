@@ -1,9 +1,11 @@
-"""What a question costs when much waits and much was done, in processor time (issue 10: at most 1.5 times).
+"""What a question costs when much waits and much was done, in processor time (issue 10.
+
+At most 1.5 times).
 
     .venv/bin/python tests/bench/growth.py
 
-Everything else is the same in each case, so that the ratios tell. On SQLite; of PostgreSQL, whose share no process of
-ours sees, the plans are looked at (tests/contract/test_growth.py).
+Everything else is the same in each case, so that the ratios tell. On SQLite; of PostgreSQL, whose
+share no process of ours sees, the plans are looked at (tests/contract/test_growth.py).
 """
 
 import asyncio
@@ -25,7 +27,7 @@ from sqlalchemy import Connection, Table, event, insert, text
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from core.budgets import Caps
-from core.storage import database, rows
+from core.storage import database, mapping
 from core.storage.store import Store
 from core.storage.tables import ledger, messages, pictures, sessions, step_pictures, steps
 from core.types import (
@@ -96,7 +98,7 @@ def _step(name: str, number: int, created: datetime, **changes: Any) -> Step:
 def _queued(number: int) -> dict[str, Any]:
     created = NOW + timedelta(milliseconds=number)
     waiting = _step(f"q{number:07}", 500_000 + number, created, state=StepState.QUEUED)
-    return {**rows.step_row(waiting), "priority": 1 + number // PEOPLE, "announced": True}
+    return {**mapping.step_row(waiting), "priority": 1 + number // PEOPLE, "announced": True}
 
 
 def _done(number: int, count: int) -> dict[str, Any]:
@@ -104,13 +106,13 @@ def _done(number: int, count: int) -> dict[str, Any]:
     finished = created + timedelta(seconds=20)
     step = _step(f"d{number:07}", number, created, state=StepState.DONE, charged="yes")
     return {
-        **rows.step_row(step),
+        **mapping.step_row(step),
         "priority": 1,
         "submitted": created,
         "finished": finished,
         "seconds": 8.5,
         "task_id": f"task-{number}",
-        "cost_micros": rows.micros(PRICE),
+        "cost_micros": mapping.micros(PRICE),
     }
 
 
@@ -129,7 +131,7 @@ def _fill(connection: Connection, filled: list[dict[str, Any]]) -> None:
 
 def _picture_row(row: Mapping[str, Any]) -> dict[str, Any]:
     """Without what later migrations have added."""
-    filled = rows.picture_row(row["tenant"], _picture(row))
+    filled = mapping.picture_row(row["tenant"], _picture(row))
     del filled["thumbnail"]
     return filled
 
@@ -146,7 +148,7 @@ def _entry(row: Mapping[str, Any], kind: str, money: Money, at: datetime) -> dic
         "kind": kind,
         "person": row["person"],
         "channel": row["channel"],
-        "micros": rows.micros(money),
+        "micros": mapping.micros(money),
         "currency": money.currency,
         "at": at,
     }
@@ -163,7 +165,9 @@ def _message(row: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _picture(row: Mapping[str, Any]) -> Picture:
-    return Picture(key=f"{row['id']:0>64}", width=1328, height=1328, media_type="image/png", length=10**6)
+    return Picture(
+        key=f"{row['id']:0>64}", width=1328, height=1328, media_type="image/png", length=10**6
+    )
 
 
 def _held(row: Mapping[str, Any]) -> dict[str, Any]:
@@ -208,16 +212,23 @@ def questions(store: Store, queued: int) -> dict[str, Ask]:
     }
 
 
-async def compare(cases: Mapping[str, tuple[int, int]], rounds: int) -> dict[str, dict[str, list[float]]]:
+async def compare(
+    cases: Mapping[str, tuple[int, int]], rounds: int
+) -> dict[str, dict[str, list[float]]]:
     """Processor milliseconds by question and case; a round asks each case in turn."""
     async with _stores(cases) as engines:
         asks = {case: questions(Store(engine), cases[case][0]) for case, engine in engines.items()}
         names = list(next(iter(asks.values())))
-        return {name: await _rounds({case: asks[case][name] for case in asks}, rounds) for name in names}
+        return {
+            name: await _rounds({case: asks[case][name] for case in asks}, rounds) for name in names
+        }
 
 
 async def instructions(cases: Mapping[str, tuple[int, int]]) -> dict[str, dict[str, int]]:
-    """What SQLite's machine does for each question and case, counted: always the same, however busy the machine."""
+    """What SQLite's machine does for each question and case, counted.
+
+    Always the same, however busy the machine.
+    """
     done = 0
 
     def count() -> None:
@@ -252,7 +263,10 @@ async def _stores(cases: Mapping[str, tuple[int, int]]) -> AsyncIterator[dict[st
 
 
 def ratio(much: Sequence[float], little: Sequence[float]) -> float:
-    """How many times as much it takes: the median of the rounds, for what disturbs one disturbs both cases alike."""
+    """How many times as much it takes.
+
+    The median of the rounds, for what disturbs one disturbs both cases alike.
+    """
     return median(more / less for more, less in zip(much, little, strict=True))
 
 
@@ -283,7 +297,9 @@ def main() -> None:
     print(f"processor ms a question; {first}, then: {', '.join(others)}")  # noqa: T201
     for question, spent in asyncio.run(compare(CASES, 40)).items():
         little = spent[first]
-        much = [f"{median(spent[case]):7.2f} ({ratio(spent[case], little):4.2f} x)" for case in others]
+        much = [
+            f"{median(spent[case]):7.2f} ({ratio(spent[case], little):4.2f} x)" for case in others
+        ]
         print(f"{question:18} {median(little):6.2f} {' '.join(much)}")  # noqa: T201
 
 

@@ -25,17 +25,17 @@ from sqlalchemy import insert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from bot.clock import WallClock
-from core.answers import looking
+from core.answers import queries
 from core.catalog import Catalog
-from core.flow.tools import Tools
-from core.pictures import drawn, recipes
+from core.flow.context import Tools
+from core.pictures import diagrams, png_metadata
 from core.pictures.pool import Pool
 from core.providers.dashscope import catalog_text
 from core.signed_links import Links
-from core.storage import database, rows, tables
+from core.storage import database, mapping, tables
 from core.storage.blobs import open_blobs
+from core.storage.reactions import Together
 from core.storage.store import Store
-from core.storage.together import Together
 from core.types import Action, Person, Picture, Request, StepState
 from tests.fakes.steps import PLACE, step
 from tests.fakes.trees import SHAPES, Parents
@@ -89,7 +89,7 @@ async def fill(folder: Path, parents: Parents, side: int) -> None:
         session = {"tenant": PLACE.tenant, "id": SESSION, "head_step": newest}
         await connection.execute(insert(tables.sessions).values(session))
         for at, parent in enumerate(parents):
-            data = recipes.write_recipe(pixels[at % len(pixels)], {"prompt": f"picture {at}"})
+            data = png_metadata.write_recipe(pixels[at % len(pixels)], {"prompt": f"picture {at}"})
             key = await blobs.keep(PLACE.tenant, data)
             await add(connection, at, parent, Picture(key=key, length=len(data), **square(side)))
     await engine.dispose()
@@ -104,8 +104,8 @@ async def add(connection: AsyncConnection, at: int, parent: int | None, picture:
         prompt=f"step {at}, a fox in the snow",
         state=StepState.DONE,
     )
-    picture_row = rows.picture_row(PLACE.tenant, picture)
-    step_row = {**rows.step_row(done), "number": at + 1, "priority": 1}
+    picture_row = mapping.picture_row(PLACE.tenant, picture)
+    step_row = {**mapping.step_row(done), "number": at + 1, "priority": 1}
     held = {"tenant": PLACE.tenant, "step": done.id, "key": picture.key}
     output = {**held, "role": "output", "position": 0}
     await connection.execute(insert(tables.pictures).values(picture_row))
@@ -140,7 +140,7 @@ async def draw(folder: Path) -> tuple[Cost, bytes]:
     async with opened(folder) as tools:
         await tools.store.check()
         begin = Start()
-        post = await looking.history(tools, request())
+        post = await queries.history(tools, request())
         picture = post.pictures[0].drawn
         assert picture
         return begin.cost(), picture
@@ -150,8 +150,8 @@ def compare(before: Path, after: Path) -> tuple[Cost, bytes]:
     """Before and after, once, in this process, and what it cost."""
     pair = before.read_bytes(), after.read_bytes()
     begin = Start()
-    side = drawn.compare(*pair, ("v1", "v2"))
-    drawn.flicker(*pair)
+    side = diagrams.compare(*pair, ("v1", "v2"))
+    diagrams.flicker(*pair)
     return begin.cost(), side
 
 

@@ -1,8 +1,11 @@
-"""What Easel costs while nobody asks anything: every model of the catalogue used once, then a restart.
+"""What Easel costs while nobody asks anything.
+
+Every model of the catalogue used once, then a restart.
 
     .venv/bin/python tests/bench/idle.py [--seconds 20] [--postgres URL]
 
-Processor in per cent of a core, transactions and bytes written a second, threads, megabytes resident.
+Processor in per cent of a core, transactions and bytes written a second, threads, megabytes
+resident.
 """
 
 import argparse
@@ -28,7 +31,10 @@ PHOTO = ROOT / "tests" / "samples" / "photos" / "rocket.jpg"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Idle:
-    """Of a process that waits: per cent of a core; transactions and bytes written a second; megabytes."""
+    """Of a process that waits: per cent of a core; transactions and bytes written a second.
+
+    Megabytes.
+    """
 
     processor: float
     transactions: float
@@ -57,7 +63,9 @@ async def in_child(work: str, *arguments: Any, module: str = "idle") -> dict[str
     return answer
 
 
-def child(work: Callable[..., Coroutine[Any, Any, dict[str, Any]]], arguments: tuple[Any, ...]) -> None:
+def child(
+    work: Callable[..., Coroutine[Any, Any, dict[str, Any]]], arguments: tuple[Any, ...]
+) -> None:
     """The process."""
     print(json.dumps(asyncio.run(work(*arguments))))  # noqa: T201
 
@@ -77,7 +85,9 @@ def chosen_settings(folder: str, address: str, database: str | None) -> Any:
     )
 
 
-async def use_models(folder: str, address: str, database: str | None, models: int) -> dict[str, Any]:
+async def use_models(
+    folder: str, address: str, database: str | None, models: int
+) -> dict[str, Any]:
     """One job of each model that draws, and of each that edits."""
     from bot import wiring  # noqa: PLC0415
     from bot.simulator.server import SimulatorConfig  # noqa: PLC0415
@@ -86,7 +96,9 @@ async def use_models(folder: str, address: str, database: str | None, models: in
 
     chosen = chosen_settings(folder, address, database)
     chat = MemoryChat()
-    async with wiring.open_easel(chosen, lambda _: {"memory": chat}, simulator=SimulatorConfig()) as easel:
+    async with wiring.open_easel(
+        chosen, lambda _: {"memory": chat}, simulator=SimulatorConfig()
+    ) as easel:
         catalog = easel.tools.catalog
         usable = [model for model in catalog.models.values() if "beijing" in model.regions]
         jobs = []
@@ -152,7 +164,9 @@ def main() -> None:
     """The command line."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--seconds", type=float, default=20.0)
-    parser.add_argument("--postgres", help="An empty database, such as postgresql://user:word@127.0.0.1/bench")
+    parser.add_argument(
+        "--postgres", help="An empty database, such as postgresql://user:word@127.0.0.1/bench"
+    )
     chosen = parser.parse_args()
     print(asyncio.run(measure(chosen.seconds, database=chosen.postgres)))  # noqa: T201
 

@@ -2,10 +2,11 @@
 
     .venv/bin/python tests/bench/jobs.py [--jobs 20] [--scale 1] [--model qwen-image-plus]
 
-The service (tests/bench/strict_service.py), the bot and the bare loop are processes of their own. The bound is the
-least time the durations take on two slots that never idle; efficiency is bound / measured, from the first acceptance
-to the last task's end. The lag is from a task's end at the service to its picture posted. The bare loop keeps two
-tasks submitted, asks for each, downloads, posts, and remembers nothing.
+The service (tests/bench/strict_service.py), the bot and the bare loop are processes of their own.
+The bound is the least time the durations take on two slots that never idle; efficiency is bound /
+measured, from the first acceptance to the last task's end. The lag is from a task's end at the
+service to its picture posted. The bare loop keeps two tasks submitted, asks for each, downloads,
+posts, and remembers nothing.
 """
 
 import argparse
@@ -37,7 +38,10 @@ PACE = 0.55
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Figures:
-    """Of one client: seconds of processor a job, efficiency, lags in seconds, refusals, threads, megabytes."""
+    """Of one client.
+
+    Seconds of processor a job, efficiency, lags in seconds, refusals, threads, megabytes.
+    """
 
     jobs: int
     processor: float
@@ -67,7 +71,12 @@ async def service(scale: float, *, strict_running: bool = False) -> AsyncIterato
 
 def environment() -> dict[str, str]:
     """That of a child: our own folder on its path, and not the bench's."""
-    return {**os.environ, "PYTHONPATH": str(ROOT), "PYTHONSAFEPATH": "1", "EASEL_LOG_LEVEL": "error"}
+    return {
+        **os.environ,
+        "PYTHONPATH": str(ROOT),
+        "PYTHONSAFEPATH": "1",
+        "EASEL_LOG_LEVEL": "error",
+    }
 
 
 async def client(name: str, address: str, jobs: int, model: str) -> Figures:
@@ -111,7 +120,10 @@ def child(name: str, address: str, jobs: int, model: str) -> None:
 
 
 async def easel(address: str, jobs: int, model: str, threads: list[int]) -> float:
-    """The whole of Easel with a chat that posts to the service. Seconds of processor while the jobs ran."""
+    """The whole of Easel with a chat that posts to the service.
+
+    Seconds of processor while the jobs ran.
+    """
     from bot import logs, settings, wiring  # noqa: PLC0415
     from bot.simulator.server import SimulatorConfig  # noqa: PLC0415
     from core.types import Action, Person, Place, Request  # noqa: PLC0415
@@ -128,7 +140,9 @@ async def easel(address: str, jobs: int, model: str, threads: list[int]) -> floa
         async with (
             httpx.AsyncClient(trust_env=False, base_url=address) as http,
             wiring.open_easel(
-                chosen, lambda blobs: {"bench": PostingChat(http, blobs)}, simulator=SimulatorConfig()
+                chosen,
+                lambda blobs: {"bench": PostingChat(http, blobs)},
+                simulator=SimulatorConfig(),
             ) as opened,
         ):
             chat = opened.tools.chats["bench"]
@@ -177,7 +191,9 @@ async def bare(address: str, jobs: int, model: str, threads: list[int]) -> float
 async def ask_async(http: httpx.AsyncClient, model: str, prompt: str) -> str:
     """Submit a task and ask for it seven times a second."""
     path = "/api/v1/services/aigc/text2image/image-synthesis"
-    task = (await http.post(path, json={"model": model, "input": {"prompt": prompt}})).json()["output"]["task_id"]
+    task = (await http.post(path, json={"model": model, "input": {"prompt": prompt}})).json()[
+        "output"
+    ]["task_id"]
     while True:
         await asyncio.sleep(1 / 7)
         output = (await http.get(f"/api/v1/tasks/{task}")).json().get("output", {})
@@ -204,10 +220,14 @@ def megabytes() -> float:
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
 
 
-async def measure(jobs: int, scale: float, model: str, *, strict_running: bool = False) -> tuple[Figures, Figures]:
+async def measure(
+    jobs: int, scale: float, model: str, *, strict_running: bool = False
+) -> tuple[Figures, Figures]:
     """Easel and the bare loop against one service."""
     async with service(scale, strict_running=strict_running) as address:
-        return await client("easel", address, jobs, model), await client("bare", address, jobs, model)
+        return await client("easel", address, jobs, model), await client(
+            "bare", address, jobs, model
+        )
 
 
 def main() -> None:
@@ -218,7 +238,9 @@ def main() -> None:
     parser.add_argument("--model", default="qwen-image-plus")
     parser.add_argument("--strict-running", action="store_true")
     chosen = parser.parse_args()
-    figures = asyncio.run(measure(chosen.jobs, chosen.scale, chosen.model, strict_running=chosen.strict_running))
+    figures = asyncio.run(
+        measure(chosen.jobs, chosen.scale, chosen.model, strict_running=chosen.strict_running)
+    )
     for name, row in zip(("easel", "bare loop"), figures, strict=True):
         print(f"{name:10} {row}")  # noqa: T201
 

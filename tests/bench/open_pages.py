@@ -1,9 +1,12 @@
-"""Many open pages of the room, as cheap as a page can be: a process of its own beside the server that is measured.
+"""Many open pages of the room, as cheap as a page can be.
+
+A process of its own beside the server that is measured.
 
     python tests/bench/open_pages.py HOST PORT < keys, then one word a line
 
-Opens a stream for each key of the first line and says "open" once each has been given its first messages. For each word
-that follows, waits until every stream has brought it, and says at which moment of the machine's clock the last did.
+Opens a stream for each key of the first line and says "open" once each has been given its first
+messages. For each word that follows, waits until every stream has brought it, and says at which
+moment of the machine's clock the last did.
 """
 
 import asyncio

@@ -16,7 +16,7 @@ sys.path.insert(0, str(Path(__file__).parents[2]))
 import pyvips
 from PIL import Image, ImageOps
 
-from core.pictures import intake
+from core.pictures import normalize
 from core.types import PictureLimits
 
 LIMITS = PictureLimits(min_side=384, max_side=3072)
@@ -27,7 +27,9 @@ def photo(side: int) -> bytes:
     """The rocket, ``side`` pixels wide, as a phone would save it."""
     buffer = io.BytesIO()
     with Image.open(Path(__file__).parents[1] / "samples" / "photos" / "rocket.jpg") as small:
-        small.resize((side, side * 3 // 4), Image.Resampling.BICUBIC).save(buffer, "JPEG", quality=90)
+        small.resize((side, side * 3 // 4), Image.Resampling.BICUBIC).save(
+            buffer, "JPEG", quality=90
+        )
     return buffer.getvalue()
 
 
@@ -55,11 +57,13 @@ def measured(name: str, work: Callable[[], object], runs: int) -> None:
 def main(side: int = 4032, runs: int = RUNS) -> None:
     """Print the figures."""
     data = photo(side)
-    kept = intake.take(data).data
+    kept = normalize.take(data).data
     works: dict[str, Callable[[], object]] = {
-        "decode alone (floor)": lambda: pyvips.Image.jpegload_buffer(data, access="sequential").avg(),
-        "take: check, upright, strip, keep": lambda: intake.take(data),
-        "fit: to at most 3072 pixels": lambda: intake.fit(kept, LIMITS),
+        "decode alone (floor)": lambda: pyvips.Image.jpegload_buffer(
+            data, access="sequential"
+        ).avg(),
+        "take: check, upright, strip, keep": lambda: normalize.take(data),
+        "fit: to at most 3072 pixels": lambda: normalize.fit(kept, LIMITS),
         "Pillow, textbook, both in one": lambda: with_pillow(data),
     }
     for name, work in works.items():

@@ -1,11 +1,14 @@
-"""The room's figures: bytes until its first paint, how soon a change is seen, what a word costs with many pages open.
+"""The room's figures.
+
+Bytes until its first paint, how soon a change is seen, what a word costs with many pages open.
 
     python tests/bench/room.py [--changes 200] [--pages 400]
 
-Change: from the commit in the room's database to the page's DOM. State: from the moment the bot writes down that the
-service works on a job (taken just before that commit, so the commit is inside) to the DOM saying so. Pages: from the
-POST of one word to the last stream that brought it, beside one page alone, and the processor time of the server's own
-process (the pages are another process). All on loopback.
+Change: from the commit in the room's database to the page's DOM. State: from the moment the bot
+writes down that the service works on a job (taken just before that commit, so the commit is inside)
+to the DOM saying so. Pages: from the POST of one word to the last stream that brought it, beside
+one page alone, and the processor time of the server's own process (the pages are another process).
+All on loopback.
 """
 
 import argparse
@@ -45,13 +48,25 @@ async def first_paint(page: Page, address: str) -> tuple[int, float]:
     loaded: list[float] = []
     session.on("Network.loadingFinished", lambda event: loaded.append(event["encodedDataLength"]))
     await page.goto(f"{address}/room", wait_until="networkidle")
-    painted = await page.evaluate("() => performance.getEntriesByName('first-contentful-paint')[0].startTime")
+    painted = await page.evaluate(
+        "() => performance.getEntriesByName('first-contentful-paint')[0].startTime"
+    )
     return round(sum(loaded)), painted
 
 
 async def changes(page: Page, house: House, count: int) -> list[float]:
-    """Seconds from commit to DOM of ``count`` changes of one message; one may be seen only with the next."""
-    body: dict[str, Any] = {"tone": "status", "title": "", "progress": 0, "pictures": [], "buttons": [], "menu": []}
+    """Seconds from commit to DOM of ``count`` changes of one message.
+
+    One may be seen only with the next.
+    """
+    body: dict[str, Any] = {
+        "tone": "status",
+        "title": "",
+        "progress": 0,
+        "pictures": [],
+        "buttons": [],
+        "menu": [],
+    }
     number = await house.room.say("general", "", {**body, "text": "bench 0"})
     committed: dict[str, float] = {}
     for at in range(1, count + 1):
@@ -95,7 +110,10 @@ def told(name: str, seconds: list[float]) -> str:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Spread:
-    """What it took until every open page had a word: seconds, and seconds of the server's processor."""
+    """What it took until every open page had a word.
+
+    Seconds, and seconds of the server's processor.
+    """
 
     wall: float
     processor: float
@@ -107,7 +125,9 @@ async def open_pages(house: House, count: int) -> AsyncIterator[Process]:
     keys = [(await house.room.enter(f"p{at}", f"P{at}"))[1] for at in range(count)]
     script = str(Path(__file__).with_name("open_pages.py"))
     host, port = house.address.removeprefix("http://").split(":")
-    pages = await asyncio.create_subprocess_exec(sys.executable, script, host, port, stdin=PIPE, stdout=PIPE)
+    pages = await asyncio.create_subprocess_exec(
+        sys.executable, script, host, port, stdin=PIPE, stdout=PIPE
+    )
     try:
         assert await told_pages(pages, " ".join(keys)) == "open"
         yield pages
@@ -141,7 +161,9 @@ async def spread(house: House, count: int, words: int = 5) -> Spread:
             await ana.says(word)
             last = float(await heard_from(pages))
             costs.append(Spread(wall=last - wall, processor=time.process_time() - processor))
-    return Spread(wall=median(one.wall for one in costs), processor=median(one.processor for one in costs))
+    return Spread(
+        wall=median(one.wall for one in costs), processor=median(one.processor for one in costs)
+    )
 
 
 async def idle(house: House, count: int, seconds: float) -> float:
@@ -158,7 +180,9 @@ async def with_pages(house: House, count: int) -> None:
     alone = await spread(house, 1)
     many = await spread(house, count)
     print(f"one word, 1 page: {alone.wall:.3f} s, processor {alone.processor:.3f} s")  # noqa: T201
-    print(f"one word, {count} pages (goal 0.3 s): {many.wall:.3f} s, processor {many.processor:.3f} s")  # noqa: T201
+    print(  # noqa: T201
+        f"one word, {count} pages (goal 0.3 s): {many.wall:.3f} s, processor {many.processor:.3f} s"
+    )
     print(f"ratio: {many.wall / alone.wall:.1f}, processor {many.processor / alone.processor:.1f}")  # noqa: T201
     print(f"idle, no page: {await idle(house, 0, 30):.2%} of a core")  # noqa: T201
     print(f"idle, {count} pages: {await idle(house, count, 30):.2%} of a core")  # noqa: T201

@@ -1,9 +1,12 @@
-"""How soon Slack is answered: signed commands at 500 a second, each durably kept, with and without pictures beside.
+"""How soon Slack is answered.
 
-Run: ``.venv/bin/python tests/bench/slack_ack.py [passes]``. In each pass a fresh Easel edits six photos, and the
-same commands go first to a bare slack-bolt app in a process of its own, which makes one durable SQLite commit for each,
-then to Easel. So the ratio holds on a busy machine too (goals: p99 at most 1.5 × the bare app's; 20 ms on an idle one).
-Slack, the image service and whoever sends the commands are processes and machines of their own in life.
+Signed commands at 500 a second, each durably kept, with and without pictures beside.
+
+Run: ``.venv/bin/python tests/bench/slack_ack.py [passes]``. In each pass a fresh Easel edits six
+photos, and the same commands go first to a bare slack-bolt app in a process of its own, which makes
+one durable SQLite commit for each, then to Easel. So the ratio holds on a busy machine too (goals:
+p99 at most 1.5 × the bare app's; 20 ms on an idle one). Slack, the image service and whoever sends
+the commands are processes and machines of their own in life.
 """
 
 import asyncio
@@ -25,7 +28,8 @@ sys.path.insert(0, str(Path(__file__).parents[2]))
 from tests.bench.children import EASEL, ROOT, Child, OneCommit, percentile, summary, tell_ready
 
 COUNT, PACE, CALM = 500, 0.002, 0.01
-"""Commands, and seconds between two: 500 a second, more than one commit each may bear, and 100 a second."""
+"""Commands, and seconds between two: 500 a second, more than one commit each may bear, and 100 a
+second."""
 PHOTOS = 6
 """Pictures being edited when the commands come."""
 PASSES = 3
@@ -59,7 +63,9 @@ class Acknowledged:
         )
 
 
-async def measure(count: int = COUNT, photos: int = PHOTOS, passes: int = PASSES, pace: float = PACE) -> Acknowledged:
+async def measure(
+    count: int = COUNT, photos: int = PHOTOS, passes: int = PASSES, pace: float = PACE
+) -> Acknowledged:
     """Start everything, edit some photos, send the commands."""
     measured = Acknowledged()
     for _ in range(passes):
@@ -68,7 +74,9 @@ async def measure(count: int = COUNT, photos: int = PHOTOS, passes: int = PASSES
     return measured
 
 
-async def _one_pass(folder: Path, measured: Acknowledged, count: int, photos: int, pace: float) -> None:
+async def _one_pass(
+    folder: Path, measured: Acknowledged, count: int, photos: int, pace: float
+) -> None:
     from bot.simulator.server import SimulatorConfig, serve  # noqa: PLC0415
     from tests.fakes.slack.driver import slack  # noqa: PLC0415
 
@@ -158,7 +166,9 @@ async def send(url: str, bodies: list[bytes], pace: float) -> list[float]:
             await asyncio.sleep(max(0.0, began + at * pace - time.perf_counter()))
             headers = {**sign(data), "Content-Type": "application/x-www-form-urlencoded"}
             start = time.perf_counter()
-            async with http.post(f"{url}/slack/events", data=BytesIO(data), headers=headers) as answer:
+            async with http.post(
+                f"{url}/slack/events", data=BytesIO(data), headers=headers
+            ) as answer:
                 await answer.read()
                 assert answer.status == 200
             return (time.perf_counter() - start) * 1000
@@ -167,7 +177,10 @@ async def send(url: str, bodies: list[bytes], pace: float) -> list[float]:
 
 
 async def bare(folder: Path) -> None:
-    """The smallest app that is as safe: slack-bolt, and one durable commit before the acknowledgement."""
+    """The smallest app that is as safe.
+
+    Slack-bolt, and one durable commit before the acknowledgement.
+    """
     from slack_bolt.adapter.starlette.async_handler import AsyncSlackRequestHandler  # noqa: PLC0415
     from slack_bolt.async_app import AsyncAck, AsyncApp  # noqa: PLC0415
     from slack_bolt.authorization import AuthorizeResult  # noqa: PLC0415
@@ -181,7 +194,8 @@ async def bare(folder: Path) -> None:
         return AuthorizeResult(enterprise_id=enterprise_id, team_id=team_id, bot_token="")
 
     kept = OneCommit(folder / "kept.db")
-    # With process_before_response Bolt answers as soon as the listener has ended; without, from a poll of 10 ms.
+    # With process_before_response Bolt answers as soon as the listener has ended; without, from a
+    # poll of 10 ms.
     app = AsyncApp(signing_secret=SECRET, authorize=authorize, process_before_response=True)
 
     @app.command("/draw")

@@ -53,7 +53,9 @@ def main() -> None:
     parser.add_argument("--queued", type=int, default=10_000)
     spent = asyncio.run(measure(parser.parse_args().queued))
     empty, full = spent.values()
-    print(f"ready after {empty:.2f} s of processor with none, {full:.2f} s with many: {full / empty:.2f} times")  # noqa: T201
+    print(  # noqa: T201
+        f"ready after {empty:.2f} s of processor with none, {full:.2f} s with many: {full / empty:.2f} times"
+    )
 
 
 if __name__ == "__main__":

@@ -1,8 +1,8 @@
 """An image service that knows nothing of Easel and is no kinder than the real one, in a process of its own.
 
-Two submissions a second and two tasks at once for a model, twenty questions a second for the account; synchronous
-calls beyond two at once are refused. Every result is the same picture of about 1.5 MB. What is posted comes back here,
-so that one clock measures from a task's end to its post.
+Two submissions a second and two tasks at once for a model, twenty questions a second for the
+account; synchronous calls beyond two at once are refused. Every result is the same picture of about
+1.5 MB. What is posted comes back here, so that one clock measures from a task's end to its post.
 """
 
 import asyncio
@@ -34,7 +34,10 @@ def result() -> bytes:
 
 
 class Service:
-    """``scale`` times 5–15 seconds a task. ``strict_running`` refuses tasks beyond two instead of queueing them."""
+    """``scale`` times 5–15 seconds a task.
+
+    ``strict_running`` refuses tasks beyond two instead of queueing them.
+    """
 
     def __init__(self, scale: float, seed: int = 42, *, strict_running: bool = False) -> None:
         self.luck = random.Random(seed)
@@ -47,7 +50,9 @@ class Service:
         self.refused = {"submit": 0, "query": 0}
         self.most_running = 0
         self._at_work: defaultdict[str, int] = defaultdict(int)
-        self._slots: defaultdict[str, asyncio.Semaphore] = defaultdict(lambda: asyncio.Semaphore(RUNNING))
+        self._slots: defaultdict[str, asyncio.Semaphore] = defaultdict(
+            lambda: asyncio.Semaphore(RUNNING)
+        )
         self._submits: defaultdict[str, deque[float]] = defaultdict(deque)
         self._queries: deque[float] = deque()
         self._running: set[asyncio.Task[None]] = set()
@@ -56,7 +61,11 @@ class Service:
         """The vendor's paths, and ours."""
         app = web.Application(client_max_size=64 << 20)
         api = "/api/v1/services/aigc"
-        for path in ("text2image/image-synthesis", "image2image/image-synthesis", "image-generation/generation"):
+        for path in (
+            "text2image/image-synthesis",
+            "image2image/image-synthesis",
+            "image-generation/generation",
+        ):
             app.router.add_post(f"{api}/{path}", self.submit)
         app.router.add_post(f"{api}/multimodal-generation/generation", self.call)
         app.router.add_get("/api/v1/tasks/{id}", self.task)
@@ -106,7 +115,9 @@ class Service:
         output = {"task_id": task["id"], "task_status": task["state"], **task["times"]}
         if task["state"] == "SUCCEEDED":
             output["results"] = [{"url": self._url(request, task["id"])}]
-        return web.json_response({"output": output, "usage": {"image_count": 1}, "request_id": task["id"]})
+        return web.json_response(
+            {"output": output, "usage": {"image_count": 1}, "request_id": task["id"]}
+        )
 
     async def listed(self, request: web.Request) -> web.Response:
         """The account's tasks, newest first."""
@@ -116,11 +127,18 @@ class Service:
         page, size = int(request.query["page_no"]), int(request.query["page_size"])
         newest = list(reversed(self.tasks.values()))
         rows = [
-            {"task_id": task["id"], "status": task["state"], "model_name": task["model"], **task["times"]}
+            {
+                "task_id": task["id"],
+                "status": task["state"],
+                "model_name": task["model"],
+                **task["times"],
+            }
             for task in newest[(page - 1) * size : page * size]
         ]
         pages = -(-len(newest) // size)
-        return web.json_response({"data": rows, "total_page": pages, "page_no": page, "request_id": "list"})
+        return web.json_response(
+            {"data": rows, "total_page": pages, "page_no": page, "request_id": "list"}
+        )
 
     async def download(self, _: web.Request) -> web.Response:
         """The picture."""
@@ -138,7 +156,9 @@ class Service:
         answer = {
             "durations": [task["duration"] for task in tasks],
             "accepted": [task["accepted"] for task in tasks],
-            "ends": {task["prompt"]: self.ends[task["id"]] for task in tasks if task["id"] in self.ends},
+            "ends": {
+                task["prompt"]: self.ends[task["id"]] for task in tasks if task["id"] in self.ends
+            },
             "posts": dict(self.posts),
             "refused": dict(self.refused),
             "most_running": self.most_running,
@@ -199,7 +219,11 @@ def within(times: deque[float], count: int, seconds: float) -> bool:
 
 def refusal() -> web.Response:
     """Too much at once, in the vendor's words."""
-    body = {"code": "Throttling", "message": "Requests throttling triggered.", "request_id": "refused"}
+    body = {
+        "code": "Throttling",
+        "message": "Requests throttling triggered.",
+        "request_id": "refused",
+    }
     return web.json_response(body, status=429)
 
 

@@ -1,4 +1,6 @@
-"""How soon we know that a task is done, and how many queries that takes (goals: reference/performance.md §7).
+"""How soon we know that a task is done, and how many queries that takes (goals.
+
+Reference/performance.md §7).
 
     .venv/bin/python tests/bench/watcher.py
 
@@ -40,7 +42,9 @@ LONGEST = 100.0
 """Seconds of a case: with 200 in flight the first forty or so tell enough."""
 
 
-async def measure(name: str, batches: Sequence[tuple[str, int]], catalog: Catalog, scale: float = 1.0) -> None:
+async def measure(
+    name: str, batches: Sequence[tuple[str, int]], catalog: Catalog, scale: float = 1.0
+) -> None:
     """Submit everything at once, wait for each, print lag and queries."""
     config = SimulatorConfig(time_scale=scale, rate_limits=False, seed=11)
     async with serve(config) as simulator, httpx.AsyncClient(trust_env=False) as http:
@@ -57,7 +61,9 @@ async def measure(name: str, batches: Sequence[tuple[str, int]], catalog: Catalo
         tasks = [(work, await _submitted(http, simulator, work)) for work in works]
         started, queries = time.time(), simulator.account.queries
         lags: list[float] = []
-        waits = [asyncio.create_task(_lag(client, simulator, work, task, lags)) for work, task in tasks]
+        waits = [
+            asyncio.create_task(_lag(client, simulator, work, task, lags)) for work, task in tasks
+        ]
         await asyncio.wait(waits, timeout=LONGEST)
         spent = time.time() - started
         for wait in waits:
@@ -75,14 +81,20 @@ async def _submitted(http: httpx.AsyncClient, simulator: Running, work: Work) ->
     """Straight to the service: the submit's own pace is not measured here."""
     is_messages = work.model.startswith("wan2.6")
     path = "image-generation/generation" if is_messages else "text2image/image-synthesis"
-    content = {"messages": [{"role": "user", "content": [{"text": "fox"}]}]} if is_messages else {"prompt": "fox"}
+    content = (
+        {"messages": [{"role": "user", "content": [{"text": "fox"}]}]}
+        if is_messages
+        else {"prompt": "fox"}
+    )
     headers = {"Authorization": "Bearer sk-simulator", "X-DashScope-Async": "enable"}
     body = {"model": work.model, "input": content, "parameters": {"n": 1}}
     answer = await http.post(f"{simulator.url}/services/aigc/{path}", json=body, headers=headers)
     return Task(id=answer.json()["output"]["task_id"], request_id="")
 
 
-async def _lag(client: DashScope, simulator: Running, work: Work, task: Task, lags: list[float]) -> None:
+async def _lag(
+    client: DashScope, simulator: Running, work: Work, task: Task, lags: list[float]
+) -> None:
     began = time.time()
     await client.wait(work, task)
     # One that ended while the others were still being submitted was not waited for yet.

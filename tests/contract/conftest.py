@@ -1,4 +1,7 @@
-"""Every implementation there is: stores on SQLite and PostgreSQL, blobs in a folder and in an S3 bucket."""
+"""Every implementation there is.
+
+Stores on SQLite and PostgreSQL, blobs in a folder and in an S3 bucket.
+"""
 
 import tempfile
 import warnings
@@ -77,7 +80,9 @@ def bucket() -> Iterator[obstore.store.S3Store]:
     host, port = server.get_host_and_port()
     address = f"http://{host}:{port}"
     keys = {"aws_access_key_id": "test", "aws_secret_access_key": "test"}
-    boto3.client("s3", endpoint_url=address, region_name="us-east-1", **keys).create_bucket(Bucket="easel")
+    boto3.client("s3", endpoint_url=address, region_name="us-east-1", **keys).create_bucket(
+        Bucket="easel"
+    )
     yield obstore.store.S3Store(
         "easel",
         endpoint=address,

@@ -14,7 +14,7 @@ from adapters.web.chat import TENANT, WebChat
 from adapters.web.store import Room
 from core.errors import Rejected
 from core.ports import Chat
-from core.speech import Post, Shown, Tone
+from core.post import Post, Shown, Tone
 from core.storage.blobs import open_blobs
 from core.types import Attachment, Person, Picture
 from tests.conftest import PHOTOS
@@ -53,7 +53,10 @@ async def chat(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[
 
 
 async def given(chat: Chat, photo: Path) -> Attachment:
-    """What a person gave, as the platform names it: by what was uploaded, the terminal and the fakes by path."""
+    """What a person gave, as the platform names it.
+
+    By what was uploaded, the terminal and the fakes by path.
+    """
     if isinstance(chat, SlackChat):
         return slack_chats.uploaded(chat, photo)
     if isinstance(chat, DiscordChat):
@@ -69,14 +72,18 @@ def status(text: str = "working") -> Post:
     return Post(tone=Tone.STATUS, text=text, job="job1", progress=0.5)
 
 
-async def test_a_message_is_posted_and_changed_as_often_as_one_likes(chat: Chat, tmp_path: Path) -> None:
+async def test_a_message_is_posted_and_changed_as_often_as_one_likes(
+    chat: Chat, tmp_path: Path
+) -> None:
     sent = await chat.post(PLACE, status(), to=ANA, reply={"out": str(tmp_path)})
     for _ in range(2):
         await chat.update(sent, status("nearly done"))
         await chat.update(sent, Post(tone=Tone.NOTE, text="done", job="job1"))
 
 
-async def test_a_message_that_went_through_is_found_or_harmless_to_repeat(chat: Chat, tmp_path: Path) -> None:
+async def test_a_message_that_went_through_is_found_or_harmless_to_repeat(
+    chat: Chat, tmp_path: Path
+) -> None:
     sent = await chat.post(PLACE, status(), to=ANA, reply={"out": str(tmp_path)})
     found = await chat.find(PLACE, "job1")
     again = found or await chat.post(PLACE, status(), to=ANA, reply={"out": str(tmp_path)})
@@ -107,13 +114,20 @@ async def test_a_person_can_be_spoken_to_alone(chat: Chat, tmp_path: Path) -> No
     assert isinstance(await chat.link(sent), str)
 
 
-async def test_results_are_whole_files_and_writing_them_again_changes_nothing(tmp_path: Path) -> None:
+async def test_results_are_whole_files_and_writing_them_again_changes_nothing(
+    tmp_path: Path,
+) -> None:
     blobs = open_blobs((tmp_path / "blobs").as_uri())
     data = (PHOTOS / "coffee.png").read_bytes()
     key = await blobs.keep("terminal:local", data)
     picture = Picture(key=key, width=600, height=400, media_type="image/png", length=len(data))
     chat = TerminalChat(blobs, "en", quiet=True)
-    post = Post(tone=Tone.RESULT, text="", job="j", pictures=(Shown(picture=picture, name="v1.png", alt=""),))
+    post = Post(
+        tone=Tone.RESULT,
+        text="",
+        job="j",
+        pictures=(Shown(picture=picture, name="v1.png", alt=""),),
+    )
     sent = await chat.post(PLACE, post, to=ANA, reply={"out": str(tmp_path / "out")})
     await chat.update(sent, post)
     assert [path.name for path in (tmp_path / "out").iterdir()] == ["v1.png"]
@@ -123,6 +137,10 @@ async def test_results_are_whole_files_and_writing_them_again_changes_nothing(tm
 
 async def test_a_missing_or_too_large_file_is_refused(tmp_path: Path) -> None:
     chat = TerminalChat(open_blobs((tmp_path / "blobs").as_uri()), "en")
-    for ref, limit in [(str(tmp_path / "no.png"), 10), (str(PHOTOS / "coffee.png"), 1000), ("a\x00b.png", 10)]:
+    for ref, limit in [
+        (str(tmp_path / "no.png"), 10),
+        (str(PHOTOS / "coffee.png"), 1000),
+        ("a\x00b.png", 10),
+    ]:
         with pytest.raises(Rejected):
             [chunk async for chunk in chat.fetch(Attachment(ref=ref, name="x"), limit)]

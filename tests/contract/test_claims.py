@@ -1,4 +1,7 @@
-"""What claims must hold on every database: an account's limits for all workers together, and nothing left behind."""
+"""What claims must hold on every database.
+
+An account's limits for all workers together, and nothing left behind.
+"""
 
 import asyncio
 from datetime import timedelta
@@ -9,7 +12,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 
 from core.budgets import Caps
 from core.catalog import SubmitLimit
-from core.speech import Sent
+from core.post import Sent
 from core.storage.claims import Claims
 from core.storage.store import Store
 from core.storage.tables import steps
@@ -33,12 +36,16 @@ async def waiting(store: Store, claims: Claims, *names: str) -> None:
         await claims.announce(TENANT, name)
 
 
-async def claimed(claims: Claims, size: int, limit: SubmitLimit | None = None, after: float = 0) -> list[str]:
+async def claimed(
+    claims: Claims, size: int, limit: SubmitLimit | None = None, after: float = 0
+) -> list[str]:
     taken, _ = await claims.claim(*LINE, size, limit, NOW + after * SECOND)
     return [claim.step for claim in taken]
 
 
-async def test_the_next_in_line_are_claimed_and_no_more_than_there_are_places(store: Store, claims: Claims) -> None:
+async def test_the_next_in_line_are_claimed_and_no_more_than_there_are_places(
+    store: Store, claims: Claims
+) -> None:
     await waiting(store, claims, "a", "b", "c")
     assert await claimed(claims, 2) == ["a", "b"]
     assert await claimed(claims, 2) == []
@@ -49,13 +56,17 @@ async def test_the_next_in_line_are_claimed_and_no_more_than_there_are_places(st
 
 async def test_people_take_turns(store: Store, claims: Claims) -> None:
     await waiting(store, claims, "a", "b")
-    late = step("late", person=Person(id="bo", name="Bo"), session="c/@bo", created=NOW + 9 * SECOND)
+    late = step(
+        "late", person=Person(id="bo", name="Bo"), session="c/@bo", created=NOW + 9 * SECOND
+    )
     await store.begin(late, Caps(), NOW)
     await claims.announce(TENANT, "late")
     assert await claimed(claims, 2) == ["a", "late"]
 
 
-async def test_nobody_is_claimed_before_having_read_that_they_wait(store: Store, claims: Claims) -> None:
+async def test_nobody_is_claimed_before_having_read_that_they_wait(
+    store: Store, claims: Claims
+) -> None:
     await store.begin(step("a"), Caps(), NOW)
     assert await claims.lines() == []
     assert await claimed(claims, 2) == []
@@ -69,7 +80,9 @@ async def test_a_place_is_free_once_the_service_has_finished(store: Store, claim
     assert await claimed(claims, 1) == ["b"]
 
 
-async def test_who_is_refused_goes_back_to_the_same_place_in_line(store: Store, claims: Claims) -> None:
+async def test_who_is_refused_goes_back_to_the_same_place_in_line(
+    store: Store, claims: Claims
+) -> None:
     await waiting(store, claims, "a", "b")
     [claim], _ = await claims.claim(*LINE, 1, None, NOW)
     await claims.release(claim, NOW)
@@ -86,7 +99,9 @@ async def test_a_cancelled_step_is_never_claimed(store: Store, claims: Claims) -
     assert await claimed(claims, 2) == ["b"]
 
 
-async def test_the_limit_of_a_period_holds_and_tells_when_the_next_may_go(store: Store, claims: Claims) -> None:
+async def test_the_limit_of_a_period_holds_and_tells_when_the_next_may_go(
+    store: Store, claims: Claims
+) -> None:
     limit = SubmitLimit(count=2, seconds=60)
     await waiting(store, claims, "a", "b", "c")
     assert await claimed(claims, 9, limit) == ["a", "b"]
@@ -103,7 +118,9 @@ async def test_the_limit_of_a_period_leaves_room_for_some(store: Store, claims: 
     assert ([claim.step for claim in taken], wait) == (["b"], 50)
 
 
-async def test_workers_at_once_never_claim_more_than_there_are_places(engine: AsyncEngine, store: Store) -> None:
+async def test_workers_at_once_never_claim_more_than_there_are_places(
+    engine: AsyncEngine, store: Store
+) -> None:
     workers = [Claims(engine, f"w{number}", ["test"]) for number in range(6)]
     await waiting(store, workers[0], *(f"s{number}" for number in range(20)))
     taken = await asyncio.gather(*(claimed(worker, 4) for worker in workers))
@@ -111,7 +128,9 @@ async def test_workers_at_once_never_claim_more_than_there_are_places(engine: As
     assert sorted(names) == sorted(set(names)) == ["s0", "s1", "s2", "s3"]
 
 
-async def test_a_dead_workers_steps_are_adopted_once(engine: AsyncEngine, store: Store, claims: Claims) -> None:
+async def test_a_dead_workers_steps_are_adopted_once(
+    engine: AsyncEngine, store: Store, claims: Claims
+) -> None:
     await waiting(store, claims, "a", "b", "c")
     await claimed(claims, 2)
     await store.intend(TENANT, "a", NOW)
@@ -131,9 +150,15 @@ async def test_what_was_told_is_left_alone_and_what_was_not_is_adopted(
         found = await store.step(TENANT, name)
         await store.end(found, StepState.FAILED, NOW, error="status.broken")
     await store.mark_told(TENANT, "told")
-    assert [claim.step for claim in await Claims(engine, "two", ["test"]).adopt("one")] == ["untold"]
+    assert [claim.step for claim in await Claims(engine, "two", ["test"]).adopt("one")] == [
+        "untold"
+    ]
     async with engine.connect() as connection:
-        slots = (await connection.execute(select(steps.c.slot).where(steps.c.id == "told"))).scalars().all()
+        slots = (
+            (await connection.execute(select(steps.c.slot).where(steps.c.id == "told")))
+            .scalars()
+            .all()
+        )
     assert slots == [False]
 
 
@@ -143,7 +168,9 @@ async def test_steps_from_before_there_were_claims_are_adopted_but_for_those_in_
     await waiting(store, claims, "queued", "running")
     async with engine.begin() as connection:
         running = update(steps).where(steps.c.id == "running")
-        await connection.execute(running.values(state=StepState.RUNNING, task_id="t", submitted=NOW))
+        await connection.execute(
+            running.values(state=StepState.RUNNING, task_id="t", submitted=NOW)
+        )
     assert [claim.step for claim in await claims.adopt(None)] == ["running"]
     assert await claimed(claims, 1) == []
     assert await claimed(claims, 2) == ["queued"]
@@ -163,7 +190,9 @@ async def test_the_steps_of_other_platforms_are_left_to_others(
     assert len(await there.adopt("there")) == 1
 
 
-async def test_a_finished_step_is_nobodys(engine: AsyncEngine, store: Store, claims: Claims) -> None:
+async def test_a_finished_step_is_nobodys(
+    engine: AsyncEngine, store: Store, claims: Claims
+) -> None:
     await waiting(store, claims, "a")
     [claim], _ = await claims.claim(*LINE, 1, None, NOW)
     await store.intend(TENANT, "a", NOW)
@@ -176,7 +205,9 @@ async def test_a_finished_step_is_nobodys(engine: AsyncEngine, store: Store, cla
     assert await claims.adopt("one") == []
 
 
-async def test_a_clock_set_back_holds_a_line_up_for_two_periods_at_most(store: Store, claims: Claims) -> None:
+async def test_a_clock_set_back_holds_a_line_up_for_two_periods_at_most(
+    store: Store, claims: Claims
+) -> None:
     limit = SubmitLimit(count=2, seconds=60)
     await waiting(store, claims, "a", "b", "c", "d")
     assert await claimed(claims, 2, limit, after=3600) == ["a", "b"]
@@ -197,4 +228,6 @@ async def test_who_is_being_cancelled_is_not_claimed_and_the_next_one_is(
         await asyncio.sleep(0.5)
     assert await claiming == ["b"]
     async with engine.connect() as connection:
-        assert (await connection.execute(select(steps.c.slot).where(steps.c.id == "a"))).scalars().all() == [False]
+        assert (
+            await connection.execute(select(steps.c.slot).where(steps.c.id == "a"))
+        ).scalars().all() == [False]

@@ -1,4 +1,7 @@
-"""What is often asked stays quick however much there is: who only looks waits for nobody, nothing is recounted."""
+"""What is often asked stays quick however much there is.
+
+Who only looks waits for nobody, nothing is recounted.
+"""
 
 import asyncio
 import random
@@ -18,13 +21,13 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 from core import budgets
 from core.budgets import Caps
 from core.errors import NotFound
-from core.speech import Sent
-from core.storage import database, rows
+from core.post import Sent
+from core.storage import database, mapping
 from core.storage import ledger as entries
 from core.storage.database import reading
+from core.storage.reactions import Together
 from core.storage.store import Store
 from core.storage.tables import ledger, posting, steps
-from core.storage.together import Together
 from core.types import Head, Money, Person, Place, Step, StepState
 from tests.bench import growth
 from tests.contract.conftest import fresh_database
@@ -40,7 +43,9 @@ async def made(store: Store, begun: Step, letter: str = "a") -> None:
     await store.keep(begun, [picture(letter)], yuan("0.2"), 3.0, NOW)
 
 
-async def test_who_only_looks_waits_for_no_writer_and_writes_nothing(store: Store, engine: AsyncEngine) -> None:
+async def test_who_only_looks_waits_for_no_writer_and_writes_nothing(
+    store: Store, engine: AsyncEngine
+) -> None:
     await made(store, step())
     together, here = Together(engine), await store.step(TENANT, "one")
     await together.draft(TENANT, "d", {}, NOW)
@@ -77,11 +82,15 @@ async def test_who_only_looks_waits_for_no_writer_and_writes_nothing(store: Stor
 
 def log_size(engine: AsyncEngine) -> int:
     """Bytes of SQLite's write-ahead log."""
-    return Path(f"{engine.url.database}-wal").stat().st_size if engine.dialect.name == "sqlite" else 0
+    return (
+        Path(f"{engine.url.database}-wal").stat().st_size if engine.dialect.name == "sqlite" else 0
+    )
 
 
 @pytest.mark.parametrize("engine", ["postgresql"], indirect=True)
-async def test_postgresql_refuses_a_write_by_who_only_looks(store: Store, engine: AsyncEngine) -> None:
+async def test_postgresql_refuses_a_write_by_who_only_looks(
+    store: Store, engine: AsyncEngine
+) -> None:
     with pytest.raises(DBAPIError, match="read-only"):
         async with reading(engine).begin() as connection:
             await connection.execute(insert(posting).values(tenant="t", job="j", role="r"))
@@ -118,7 +127,9 @@ async def test_a_place_in_line_is_how_many_are_served_before(store: Store) -> No
 
 async def test_a_chain_is_read_at_once_root_first(store: Store) -> None:
     for number in range(60):
-        await store.begin(step(f"s{number}", parent=f"s{number - 1}" if number else None), Caps(), NOW)
+        await store.begin(
+            step(f"s{number}", parent=f"s{number - 1}" if number else None), Caps(), NOW
+        )
     await store.begin(step("aside", parent="s30"), Caps(), NOW)
     chain = await store.chain(TENANT, "s59")
     assert [turn.id for turn in chain] == [f"s{number}" for number in range(60)]
@@ -127,7 +138,9 @@ async def test_a_chain_is_read_at_once_root_first(store: Store) -> None:
         await store.chain("test:other", "s59")
 
 
-async def test_the_newest_made_from_a_step_is_found_however_long_ago(store: Store, engine: AsyncEngine) -> None:
+async def test_the_newest_made_from_a_step_is_found_however_long_ago(
+    store: Store, engine: AsyncEngine
+) -> None:
     await made(store, step("one"))
     await made(store, step("two", parent="one"), "b")
     await made(store, step("three", parent="one"), "c")
@@ -135,7 +148,9 @@ async def test_the_newest_made_from_a_step_is_found_however_long_ago(store: Stor
     await store.end(failed, StepState.FAILED, NOW, error="provider.hiccup")
     later = [step(f"later{number}", parent="three", number=10 + number) for number in range(205)]
     async with engine.begin() as connection:
-        await connection.execute(insert(steps), [{**rows.step_row(turn), "priority": 1} for turn in later])
+        await connection.execute(
+            insert(steps), [{**mapping.step_row(turn), "priority": 1} for turn in later]
+        )
     newest = await store.newest_from(TENANT, "c/@ana", "one")
     assert newest
     assert newest.id == "three"
@@ -184,7 +199,9 @@ class Life:
     async def move(self, turn: Step, now: datetime) -> None:
         """Something happens to a step, whether it is its turn or not."""
         tenant, name = turn.tenant, turn.id
-        cost = self.chance.choice([None, yuan("0.14"), Money(amount=Decimal("0.5"), currency="USD")])
+        cost = self.chance.choice(
+            [None, yuan("0.14"), Money(amount=Decimal("0.5"), currency="USD")]
+        )
         charged = self.chance.choice(["no", "yes", "maybe"])
         state = self.chance.choice([StepState.FAILED, StepState.CANCELLED, StepState.UNKNOWN])
         happenings: list[Any] = [
@@ -222,19 +239,28 @@ class Life:
 async def recounted(engine: AsyncEngine) -> dict[tuple[str, str, str], int]:
     """Every step looked at."""
     async with engine.begin() as connection:
-        kinds = (await connection.execute(select(steps.c.action, steps.c.model, steps.c.state))).all()
+        kinds = (
+            await connection.execute(select(steps.c.action, steps.c.model, steps.c.state))
+        ).all()
     return dict(Counter((action, model, state) for action, model, state in kinds))
 
 
 async def spent_by_entries(engine: AsyncEngine, asked: Step, now: datetime) -> budgets.Spent:
     """Every entry of the ledger looked at."""
     async with engine.begin() as connection:
-        rows = (await connection.execute(select(ledger).where(ledger.c.tenant == asked.tenant))).all()
+        rows = (
+            await connection.execute(select(ledger).where(ledger.c.tenant == asked.tenant))
+        ).all()
     rows = [row for row in rows if row.currency == "CNY"]
     of_month = [row for row in rows if row.at >= budgets.month_start(now)]
-    of_person = [row for row in rows if row.at >= budgets.day_start(now) and row.person == asked.person.id]
+    of_person = [
+        row for row in rows if row.at >= budgets.day_start(now) and row.person == asked.person.id
+    ]
     of_channel = [row for row in of_month if row.channel == asked.place.channel]
-    sums = [Decimal(sum(row.micros for row in some)) / 1_000_000 for some in (of_person, of_channel, of_month)]
+    sums = [
+        Decimal(sum(row.micros for row in some)) / 1_000_000
+        for some in (of_person, of_channel, of_month)
+    ]
     return budgets.Spent(person_day=sums[0], channel_month=sums[1], workspace_month=sums[2])
 
 
@@ -263,15 +289,22 @@ async def usage_by_entries(
     }
 
 
-async def told(store: Store, tenant: str, since: datetime) -> set[tuple[str, str, Decimal, str, int]]:
+async def told(
+    store: Store, tenant: str, since: datetime
+) -> set[tuple[str, str, Decimal, str, int]]:
     """What the store says was spent."""
     usage = await store.usage(tenant, since)
     assert [line.day for line in usage] == sorted(line.day for line in usage)
-    return {(line.person, line.day, line.total.amount, line.total.currency, line.steps) for line in usage}
+    return {
+        (line.person, line.day, line.total.amount, line.total.currency, line.steps)
+        for line in usage
+    }
 
 
 @pytest.mark.parametrize("seed", range(4))
-async def test_the_totals_always_equal_a_recount(store: Store, engine: AsyncEngine, seed: int) -> None:
+async def test_the_totals_always_equal_a_recount(
+    store: Store, engine: AsyncEngine, seed: int
+) -> None:
     life = Life(store, random.Random(seed))
     # Over the end of a month; no two moments are alike, so that a person's last name is certain.
     moments = [NOW + timedelta(hours=5 * number) for number in range(120)]
@@ -316,7 +349,9 @@ async def test_many_at_once_end_in_right_totals(store: Store, engine: AsyncEngin
         assert await told(store, tenant, since) == await usage_by_entries(engine, tenant, since)
 
 
-async def test_nothing_often_asked_looks_at_all_rows_or_sorts_them(store: Store, engine: AsyncEngine) -> None:
+async def test_nothing_often_asked_looks_at_all_rows_or_sorts_them(
+    store: Store, engine: AsyncEngine
+) -> None:
     url = engine.url.render_as_string(hide_password=False)
     await asyncio.to_thread(growth.build, url, queued=100, done=500)
     asked: list[tuple[str, Any]] = []
@@ -338,7 +373,8 @@ async def test_nothing_often_asked_looks_at_all_rows_or_sorts_them(store: Store,
 
 LOOKS_AT_ALL = re.compile(
     r"(Seq Scan on|SCAN) (steps|messages|ledger|step_pictures|pictures)"
-    # The whole of an index that holds only what is unfinished, in its order, as far as it is asked for.
+    # The whole of an index that holds only what is unfinished, in its order, as far as it is asked
+    # for.
     r"(?! USING INDEX ix_steps_served)"
 )
 SORTS = re.compile(r"Sort Key|TEMP B-TREE")

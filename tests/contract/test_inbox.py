@@ -1,4 +1,7 @@
-"""What the inbox must hold on every database: a delivery is worked on once, from its commit to its end."""
+"""What the inbox must hold on every database.
+
+A delivery is worked on once, from its commit to its end.
+"""
 
 import asyncio
 import json
@@ -20,7 +23,12 @@ from tests.fakes.steps import NOW, PLACE
 
 def said(key: str, place: Place = PLACE, prompt: str = "a fox") -> Request:
     return Request(
-        key=key, place=place, person=Person(id="ana", name="Ana"), locale="en", action=Action.DRAW, text=prompt
+        key=key,
+        place=place,
+        person=Person(id="ana", name="Ana"),
+        locale="en",
+        action=Action.DRAW,
+        text=prompt,
     )
 
 
@@ -103,7 +111,9 @@ async def test_of_what_is_done_no_word_stays(inbox: Inbox, url: str) -> None:
     assert "secret" not in str(rows)
 
 
-async def test_the_next_worker_goes_on_from_the_stage_that_was_reached(inbox: Inbox, second: Inbox) -> None:
+async def test_the_next_worker_goes_on_from_the_stage_that_was_reached(
+    inbox: Inbox, second: Inbox
+) -> None:
     await inbox.add(said("a"))
     [delivery] = await inbox.claim(8)
     understood = replace(delivery.request, target="step")
@@ -123,7 +133,9 @@ async def test_a_job_is_accepted_without_being_understood_again(inbox: Inbox) ->
 async def test_workers_at_once_share_what_there_is(inbox: Inbox, second: Inbox) -> None:
     for number in range(20):
         await inbox.add(said(f"e{number}"))
-    both = [taken for some in await asyncio.gather(inbox.claim(20), second.claim(20)) for taken in some]
+    both = [
+        taken for some in await asyncio.gather(inbox.claim(20), second.claim(20)) for taken in some
+    ]
     both += await inbox.claim(20)
     keys = [delivery.request.key for delivery in both]
     assert sorted(keys) == sorted(f"e{number}" for number in range(20))
@@ -138,7 +150,11 @@ async def test_a_workspace_is_forgotten_up_to_its_goodbye(inbox: Inbox) -> None:
     deliveries = {delivery.request.key: delivery for delivery in await inbox.claim(8)}
     await inbox.forget_tenant(deliveries["goodbye"])
     await inbox.adopt("one")
-    assert [delivery.request.key for delivery in await inbox.claim(8)] == ["other", "goodbye", "after"]
+    assert [delivery.request.key for delivery in await inbox.claim(8)] == [
+        "other",
+        "goodbye",
+        "after",
+    ]
 
 
 async def test_what_other_platforms_delivered_is_left_to_others(inbox: Inbox) -> None:
@@ -149,9 +165,15 @@ async def test_what_other_platforms_delivered_is_left_to_others(inbox: Inbox) ->
 async def test_what_an_earlier_version_acknowledged_is_not_lost(url: str) -> None:
     engine = database.open_sync(url)
     with engine.begin() as connection:
-        connection.execute(text("CREATE TABLE inbox (number INTEGER PRIMARY KEY, id VARCHAR(400), request JSON)"))
+        connection.execute(
+            text("CREATE TABLE inbox (number INTEGER PRIMARY KEY, id VARCHAR(400), request JSON)")
+        )
         for number, key in enumerate("ab"):
-            row = {"number": number, "id": f"test:w:{key}", "request": json.dumps(to_json(said(key)))}
+            row = {
+                "number": number,
+                "id": f"test:w:{key}",
+                "request": json.dumps(to_json(said(key))),
+            }
             connection.execute(text("INSERT INTO inbox VALUES (:number, :id, :request)"), row)
     engine.dispose()
     inbox = await opened(url, "one")

@@ -31,13 +31,20 @@ async def finished(store: Store, name: str, reply: dict[str, str]) -> None:
     await store.finish(TENANT, begun.id)
 
 
-async def test_what_a_job_needed_goes_and_what_it_made_stays(store: Store, retention: Retention) -> None:
+async def test_what_a_job_needed_goes_and_what_it_made_stays(
+    store: Store, retention: Retention
+) -> None:
     await finished(store, "old", {"response_url": "https://example.test/hook"})
     assert await retention.count(NOW + MONTH) == 1
     assert await retention.prune(NOW + MONTH) == 1
     old = await store.step(TENANT, "old")
     assert (old.reply, old.outcome) == ({}, None)
-    assert (old.prompt, old.outputs, old.cost, old.state) == ("a fox", (picture(),), yuan("0.2"), StepState.DONE)
+    assert (old.prompt, old.outputs, old.cost, old.state) == (
+        "a fox",
+        (picture(),),
+        yuan("0.2"),
+        StepState.DONE,
+    )
     assert await retention.count(NOW + MONTH) == await retention.prune(NOW + MONTH) == 0
 
 
@@ -58,7 +65,9 @@ async def test_notes_of_posts_go_a_month_after_they_were_made(
     for job in ("old", "young"):
         assert await store.intend_post(TENANT, job, "answer")
     async with engine.begin() as connection:
-        await connection.execute(update(posting).where(posting.c.job == "old").values(at=NOW - 2 * MONTH))
+        await connection.execute(
+            update(posting).where(posting.c.job == "old").values(at=NOW - 2 * MONTH)
+        )
     assert await retention.prune(NOW - MONTH) == 1
     assert not await store.intend_post(TENANT, "young", "answer")
     assert await store.intend_post(TENANT, "old", "answer")

@@ -1,4 +1,7 @@
-"""What every database must do: idempotent, append-only, tenant by tenant, money to the millionth."""
+"""What every database must do.
+
+Idempotent, append-only, tenant by tenant, money to the millionth.
+"""
 
 import asyncio
 from dataclasses import replace
@@ -10,7 +13,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 
 from core.budgets import Caps, amount
 from core.errors import NotFound, Rejected
-from core.speech import Sent
+from core.post import Sent
 from core.storage.store import Store
 from core.types import Head, Person, Place, Step, StepState
 from tests.fakes.steps import NOW, PLACE, picture, step, yuan
@@ -88,7 +91,9 @@ async def test_the_result_becomes_the_head_and_heads_move_freely(store: Store) -
     assert [one.id for one in await store.history(TENANT, "c/@ana")] == ["one", "two"]
 
 
-async def test_a_result_in_a_thread_is_its_persons_last_output_in_the_channel_too(store: Store) -> None:
+async def test_a_result_in_a_thread_is_its_persons_last_output_in_the_channel_too(
+    store: Store,
+) -> None:
     inside = Place(platform="test", workspace="w", channel="c", thread="t1")
     await made(store, step("one", place=inside, session="c/#t1"))
     assert await store.head(TENANT, "c/#t1") == Head(step="one")
@@ -114,7 +119,9 @@ async def test_messages_lead_to_their_step_and_threads_to_their_session(store: S
         await store.step_of_message(inside, "m2")
 
 
-async def test_what_is_not_ours_costs_one_look_and_nothing_once_it_is_known(engine: AsyncEngine, store: Store) -> None:
+async def test_what_is_not_ours_costs_one_look_and_nothing_once_it_is_known(
+    engine: AsyncEngine, store: Store
+) -> None:
     begun = 0
 
     def count(_connection: Connection) -> None:
@@ -131,8 +138,13 @@ async def test_what_is_not_ours_costs_one_look_and_nothing_once_it_is_known(engi
     assert begun == (2 if engine.dialect.name == "sqlite" else 6)
 
 
-async def test_an_answer_is_heard_whoever_posted_and_however_soon_it_comes(engine: AsyncEngine, store: Store) -> None:
-    """From the moment a post may be seen, what is said behind it may be ours: long before it is remembered."""
+async def test_an_answer_is_heard_whoever_posted_and_however_soon_it_comes(
+    engine: AsyncEngine, store: Store
+) -> None:
+    """From the moment a post may be seen, what is said behind it may be ours.
+
+    Long before it is remembered.
+    """
     worker = store if engine.dialect.name == "sqlite" else Store(engine)
     inside, root = replace(PLACE, thread="t1"), replace(PLACE, thread="m1")
     elsewhere = replace(PLACE, channel="other", thread="t9")
@@ -152,7 +164,8 @@ async def test_an_answer_is_heard_whoever_posted_and_however_soon_it_comes(engin
     await worker.intend(TENANT, begun.id, NOW)
     await worker.record_task(TENANT, begun.id, "task", "req", None, NOW)
     await worker.keep(begun, [picture("a")], yuan("0.2"), 3.0, NOW)
-    # The pictures are on their way into the channel: messages of their own, which somebody may like at once.
+    # The pictures are on their way into the channel: messages of their own, which somebody may like
+    # at once.
     assert await store.may_be_ours(PLACE, "m3")
     pictures = (Sent(place=inside, message="m2"),)
     await worker.remember(Sent(place=inside, message="m1", pictures=pictures), TENANT, begun.id)
@@ -161,7 +174,9 @@ async def test_an_answer_is_heard_whoever_posted_and_however_soon_it_comes(engin
     assert not await store.may_be_ours(PLACE, "m3")
 
 
-async def test_a_look_that_began_before_a_post_does_not_make_its_thread_a_strangers(store: Store) -> None:
+async def test_a_look_that_began_before_a_post_does_not_make_its_thread_a_strangers(
+    store: Store,
+) -> None:
     inside = replace(PLACE, thread="t1")
     for at in range(20):
         place = replace(inside, thread=f"t{at}")
@@ -169,26 +184,40 @@ async def test_a_look_that_began_before_a_post_does_not_make_its_thread_a_strang
         await asyncio.gather(store.may_be_ours(place), store.begin(begun, Caps(), NOW))
         assert await store.may_be_ours(place)
         sent = Sent(place=place, message=f"m{at}")
-        await asyncio.gather(store.may_be_ours(PLACE, f"m{at}"), store.remember(sent, TENANT, f"s{at}"))
+        await asyncio.gather(
+            store.may_be_ours(PLACE, f"m{at}"), store.remember(sent, TENANT, f"s{at}")
+        )
         assert await store.may_be_ours(PLACE, f"m{at}")
 
 
 async def test_money_is_held_settled_and_given_back(store: Store) -> None:
     await store.begin(step("one"), Caps(), NOW)
-    assert [one.total for one in await store.usage(TENANT, NOW - timedelta(days=1))] == [yuan("0.2")]
+    assert [one.total for one in await store.usage(TENANT, NOW - timedelta(days=1))] == [
+        yuan("0.2")
+    ]
     await made(store, step("two"), cost="0.14")
-    assert [one.total for one in await store.usage(TENANT, NOW - timedelta(days=1))] == [yuan("0.34")]
-    failed = await store.end(await store.step(TENANT, "one"), StepState.FAILED, NOW, error="provider.hiccup")
+    assert [one.total for one in await store.usage(TENANT, NOW - timedelta(days=1))] == [
+        yuan("0.34")
+    ]
+    failed = await store.end(
+        await store.step(TENANT, "one"), StepState.FAILED, NOW, error="provider.hiccup"
+    )
     assert failed
-    assert [one.total for one in await store.usage(TENANT, NOW - timedelta(days=1))] == [yuan("0.14")]
+    assert [one.total for one in await store.usage(TENANT, NOW - timedelta(days=1))] == [
+        yuan("0.14")
+    ]
     assert await store.end(failed, StepState.FAILED, NOW, error="provider.hiccup") is None
 
 
 async def test_what_may_have_been_charged_stays_held_until_it_is_dropped(store: Store) -> None:
     begun = await store.begin(step(), Caps(), NOW)
-    ended = await store.end(begun, StepState.UNKNOWN, NOW, error="status.lost_call", charged="maybe")
+    ended = await store.end(
+        begun, StepState.UNKNOWN, NOW, error="status.lost_call", charged="maybe"
+    )
     assert ended
-    assert [one.total for one in await store.usage(TENANT, NOW - timedelta(days=1))] == [yuan("0.2")]
+    assert [one.total for one in await store.usage(TENANT, NOW - timedelta(days=1))] == [
+        yuan("0.2")
+    ]
     await store.drop_charge(ended, NOW)
     assert [one.total for one in await store.usage(TENANT, NOW - timedelta(days=1))] == [yuan("0")]
 
@@ -238,7 +267,9 @@ async def test_the_line_is_in_the_order_of_service(store: Store) -> None:
     for name in ("one", "two"):
         await store.begin(step(name), Caps(), NOW)
     bo = Person(id="bo", name="Bo")
-    await store.begin(step("three", person=bo, session="c/@bo", created=NOW + timedelta(seconds=1)), Caps(), NOW)
+    await store.begin(
+        step("three", person=bo, session="c/@bo", created=NOW + timedelta(seconds=1)), Caps(), NOW
+    )
     line = await store.line("beijing", "qwen-image-plus")
     assert line == [(TENANT, "one"), (TENANT, "three"), (TENANT, "two")]
     assert [one.id for one in await store.unfinished(2)] == ["one", "three"]
@@ -246,7 +277,9 @@ async def test_the_line_is_in_the_order_of_service(store: Store) -> None:
 
 async def test_known_tasks_and_durations_are_remembered(store: Store) -> None:
     await made(store, step())
-    assert await store.known_tasks("beijing", "qwen-image-plus", NOW - timedelta(hours=1)) == ["task-one"]
+    assert await store.known_tasks("beijing", "qwen-image-plus", NOW - timedelta(hours=1)) == [
+        "task-one"
+    ]
     assert await store.known_tasks("beijing", "qwen-image-plus", NOW + timedelta(hours=1)) == []
     assert await store.durations("beijing", "qwen-image-plus") == [3.0]
 

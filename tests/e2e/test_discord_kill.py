@@ -1,6 +1,9 @@
-"""``easel run`` is killed with SIGKILL while it speaks to Discord: never two results, never none, no dead words.
+"""``easel run`` is killed with SIGKILL while it speaks to Discord.
 
-The process that is killed is forked from one that has imported everything, as a life must begin quickly here.
+Never two results, never none, no dead words.
+
+The process that is killed is forked from one that has imported everything, as a life must begin
+quickly here.
 """
 
 import asyncio
@@ -22,9 +25,12 @@ from tests.fakes.killing import Life, forking_parent, running
 IN_A_COMMAND = [
     name
     for name in failpoints.NAMES
-    if name.startswith(("hear.after", "take.after", "announce", "say", "settle", "submit.after_send", "deliver"))
+    if name.startswith(
+        ("hear.after", "take.after", "announce", "say", "settle", "submit.after_send", "deliver")
+    )
 ]
-"""Where something is heard or said; all others are reached on every platform alike: tests/e2e/test_kill.py."""
+"""Where something is heard or said; all others are reached on every platform alike:
+tests/e2e/test_kill.py."""
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
@@ -38,7 +44,9 @@ async def parent() -> AsyncIterator[asyncio.subprocess.Process]:
 class Bot:
     """What leads the process to the two servers of the test."""
 
-    def __init__(self, parent: asyncio.subprocess.Process, fake: Discord, folder: Path, url: str, host: str) -> None:
+    def __init__(
+        self, parent: asyncio.subprocess.Process, fake: Discord, folder: Path, url: str, host: str
+    ) -> None:
         self._parent = parent
         self._fake = fake
         self._environment = {
@@ -73,7 +81,9 @@ async def begun(parent: asyncio.subprocess.Process, tmp_path: Path) -> AsyncIter
 
 def shown(fake: Discord) -> list[Message]:
     """What stands there of ours, for whomever."""
-    return [one for one in fake.world.messages if one.author == fake.world.bot.id and not one.deleted]
+    return [
+        one for one in fake.world.messages if one.author == fake.world.bot.id and not one.deleted
+    ]
 
 
 async def once(fake: Discord, words: str, user: User) -> Message:
@@ -86,7 +96,9 @@ async def once(fake: Discord, words: str, user: User) -> Message:
 
 
 @pytest.mark.parametrize("point", IN_A_COMMAND)
-async def test_a_command_killed_anywhere_shows_one_result_and_its_buttons_work(begun: Begun, point: str) -> None:
+async def test_a_command_killed_anywhere_shows_one_result_and_its_buttons_work(
+    begun: Begun, point: str
+) -> None:
     fake, bot, ana = begun
     async with bot.living(point) as life:
         typed = asyncio.create_task(fake.command(ana, "draw", {"prompt": "a fox"}))
@@ -100,7 +112,9 @@ async def test_a_command_killed_anywhere_shows_one_result_and_its_buttons_work(b
         assert len(shown(fake)) == 1
 
 
-async def test_killed_before_its_commit_a_command_fails_for_its_person_and_for_nobody_later(begun: Begun) -> None:
+async def test_killed_before_its_commit_a_command_fails_for_its_person_and_for_nobody_later(
+    begun: Begun,
+) -> None:
     fake, bot, ana = begun
     async with bot.living("hear.before_commit") as life:
         asked = await fake.command(ana, "draw", {"prompt": "a fox"})
@@ -116,7 +130,9 @@ async def test_killed_before_its_commit_a_command_fails_for_its_person_and_for_n
 async def test_a_private_result_killed_anywhere_is_sent_once(begun: Begun, point: str) -> None:
     fake, bot, ana = begun
     async with bot.living(point) as life:
-        typed = asyncio.create_task(fake.command(ana, "draw", {"prompt": "a secret", "private": True}))
+        typed = asyncio.create_task(
+            fake.command(ana, "draw", {"prompt": "a secret", "private": True})
+        )
         assert await life.is_killed()
     async with bot.living():
         await once(fake, "a secret", ana)
@@ -125,7 +141,9 @@ async def test_a_private_result_killed_anywhere_is_sent_once(begun: Begun, point
 
 
 @pytest.mark.parametrize("point", ["hear.after_commit", "say.after_post"])
-async def test_words_with_a_picture_killed_anywhere_show_one_result(begun: Begun, point: str) -> None:
+async def test_words_with_a_picture_killed_anywhere_show_one_result(
+    begun: Begun, point: str
+) -> None:
     fake, bot, ana = begun
     async with bot.living(point) as life:
         fake.says(ana, f"{fake.mention} make it night", files=[PHOTOS / "coffee.png"])
@@ -135,14 +153,19 @@ async def test_words_with_a_picture_killed_anywhere_show_one_result(begun: Begun
 
 
 @pytest.mark.parametrize("route", ["create_message", "update_message"])
-async def test_killed_in_the_middle_of_a_post_there_is_one_message(begun: Begun, route: str) -> None:
+async def test_killed_in_the_middle_of_a_post_there_is_one_message(
+    begun: Begun, route: str
+) -> None:
     fake, bot, ana = begun
 
     async with bot.living() as life:
         # The message stands there, but the bot dies before it hears so.
         fake.world.faults[route].append(Fault(effect=True, drop=True))
         await _kill_when(
-            fake, life, lambda: bool(shown_by(fake, route)), fake.command(ana, "draw", {"prompt": "a fox"})
+            fake,
+            life,
+            lambda: bool(shown_by(fake, route)),
+            fake.command(ana, "draw", {"prompt": "a fox"}),
         )
     async with bot.living():
         await once(fake, "a fox", ana)
@@ -154,7 +177,9 @@ def shown_by(fake: Discord, route: str) -> list[Message]:
     return [one for one in open_to_all if route == "create_message" or one.edits]
 
 
-async def _kill_when(fake: Discord, life: Life, happened: Callable[[], bool], doing: Awaitable[object]) -> None:
+async def _kill_when(
+    fake: Discord, life: Life, happened: Callable[[], bool], doing: Awaitable[object]
+) -> None:
     done = asyncio.ensure_future(doing)
     while not happened():
         await asyncio.sleep(0)

@@ -1,4 +1,7 @@
-"""The real process is killed with SIGKILL at every named place and at random moments; nothing is lost or doubled."""
+"""The real process is killed with SIGKILL at every named place and at random moments.
+
+Nothing is lost or doubled.
+"""
 
 import asyncio
 import json
@@ -13,7 +16,7 @@ import pytest
 import pytest_asyncio
 
 from adapters.web.chat import place as room_place
-from bot.simulator.account import SimulatorConfig
+from bot.simulator.tasks import SimulatorConfig
 from core import failpoints
 from core.types import Action
 from tests.fakes.killing import KilledBot, check_corpse, check_end, forking_parent, killed_bot, wish
@@ -41,7 +44,9 @@ async def bot(parent: asyncio.subprocess.Process) -> AsyncIterator[KilledBot]:
 
 
 @pytest.mark.parametrize("place", IN_A_JOB)
-async def test_a_job_killed_at_any_named_place_reaches_its_end_once(bot: KilledBot, place: str, tmp_path: Path) -> None:
+async def test_a_job_killed_at_any_named_place_reaches_its_end_once(
+    bot: KilledBot, place: str, tmp_path: Path
+) -> None:
     wishes = [wish(1, Action.DRAW, "a fox"), wish(2, Action.EXPAND, "a meadow", "rocket.jpg")]
     assert await bot.live(tmp_path, wishes, failpoints=f"{place}=kill") == -signal.SIGKILL
     check_corpse(tmp_path)
@@ -49,11 +54,17 @@ async def test_a_job_killed_at_any_named_place_reaches_its_end_once(bot: KilledB
     check_end(tmp_path, wishes, bot.simulator)
 
 
-POSTING = [name for name in failpoints.NAMES if name.startswith(("announce", "say", "keep.after_c", "deliver"))]
+POSTING = [
+    name
+    for name in failpoints.NAMES
+    if name.startswith(("announce", "say", "keep.after_c", "deliver"))
+]
 
 
 @pytest.mark.parametrize("place", POSTING)
-async def test_the_room_shows_a_job_killed_around_its_posts_once(bot: KilledBot, place: str, tmp_path: Path) -> None:
+async def test_the_room_shows_a_job_killed_around_its_posts_once(
+    bot: KilledBot, place: str, tmp_path: Path
+) -> None:
     asked = replace(wish(1, Action.DRAW, "a fox"), place=room_place("general"))
     assert await bot.live(tmp_path, [asked], failpoints=f"{place}=kill") == -signal.SIGKILL
     assert await bot.live(tmp_path, [asked]) == 0
@@ -63,9 +74,16 @@ async def test_the_room_shows_a_job_killed_around_its_posts_once(bot: KilledBot,
     assert [(body["tone"], len(body["pictures"])) for body in bodies] == [("result", 1)]
 
 
-async def test_a_job_killed_at_one_place_after_another_reaches_its_end_once(bot: KilledBot, tmp_path: Path) -> None:
+async def test_a_job_killed_at_one_place_after_another_reaches_its_end_once(
+    bot: KilledBot, tmp_path: Path
+) -> None:
     wishes = [wish(1, Action.DRAW, "a fox"), wish(2, Action.EDIT, "make it night", "coffee.png")]
-    for place in ("submit.after_send", "submit.after_intent", "keep.after_blob", "deliver.after_post"):
+    for place in (
+        "submit.after_send",
+        "submit.after_intent",
+        "keep.after_blob",
+        "deliver.after_post",
+    ):
         await bot.live(tmp_path, wishes, failpoints=f"{place}=kill")
         check_corpse(tmp_path)
     assert await bot.live(tmp_path, wishes) == 0
@@ -98,17 +116,24 @@ async def _one_round(bot: KilledBot, folder: Path, luck: random.Random) -> None:
     ]
     status = -1
     while status != 0:
-        status = await bot.live(folder, wishes, after=luck.uniform(0.05, 1.2) if bot.kills < KILLS_A_LAP else None)
+        status = await bot.live(
+            folder, wishes, after=luck.uniform(0.05, 1.2) if bot.kills < KILLS_A_LAP else None
+        )
         check_corpse(folder)
     check_end(folder, wishes, bot.simulator)
 
 
-@pytest.mark.parametrize(("mutant", "place"), [("resubmit", "submit.after_send"), ("no_read_back", "say.after_post")])
+@pytest.mark.parametrize(
+    ("mutant", "place"), [("resubmit", "submit.after_send"), ("no_read_back", "say.after_post")]
+)
 async def test_the_same_checks_catch_a_bot_broken_on_purpose(
     bot: KilledBot, mutant: str, place: str, tmp_path: Path
 ) -> None:
     wishes = [wish(1, Action.DRAW, "a fox")]
-    assert await bot.live(tmp_path, wishes, failpoints=f"{place}=kill", mutant=mutant) == -signal.SIGKILL
+    assert (
+        await bot.live(tmp_path, wishes, failpoints=f"{place}=kill", mutant=mutant)
+        == -signal.SIGKILL
+    )
     assert await bot.live(tmp_path, wishes, mutant=mutant) == 0
     with pytest.raises(AssertionError, match=r"times|more than once"):
         check_end(tmp_path, wishes, bot.simulator)

@@ -43,14 +43,18 @@ SLACK, DISCORD = steps(part("In Slack")), steps(part("In Discord"))
 
 @pytest.mark.parametrize("command", [line for line in COMMANDS if line.startswith("make ")])
 def test_every_make_target_of_the_readme_is_one(command: str) -> None:
-    done = subprocess.run(["make", "-n", *command.split()[1:]], cwd=ROOT, capture_output=True, text=True, check=False)
+    done = subprocess.run(
+        ["make", "-n", *command.split()[1:]], cwd=ROOT, capture_output=True, text=True, check=False
+    )
     assert done.returncode == 0, done.stderr
 
 
 def test_the_commands_at_the_prompt_work_one_after_another(tmp_path: Path, prompt: Prompt) -> None:
     (tmp_path / "bot").symlink_to(ROOT / "bot")
     environment = {**os.environ, "PYTHONPATH": str(ROOT), "EASEL_DATA_DIR": str(tmp_path / "data")}
-    commands = [line for line in COMMANDS if not line.startswith("make ") and line not in SLACK + DISCORD]
+    commands = [
+        line for line in COMMANDS if not line.startswith("make ") and line not in SLACK + DISCORD
+    ]
     assert len(commands) >= 10
     for line in commands:
         program, *words = shlex.split(line)
@@ -74,14 +78,22 @@ async def test_the_set_up_for_discord_leads_to_the_first_picture(tmp_path: Path)
     async with discord() as fake:
         names = re.findall(r"^   ([A-Z_]+)=", part("In Discord"), re.MULTILINE)
         assert names == ["DISCORD_BOT_TOKEN", "DASHSCOPE_API_KEY"]
-        (tmp_path / ".env").write_text("\n".join(f"{name}={value}" for name, value in fake.settings().items()))
-        environment = {"PATH": os.environ["PATH"], "PYTHONPATH": str(ROOT), "EASEL_DATA_DIR": str(tmp_path / "data")}
+        (tmp_path / ".env").write_text(
+            "\n".join(f"{name}={value}" for name, value in fake.settings().items())
+        )
+        environment = {
+            "PATH": os.environ["PATH"],
+            "PYTHONPATH": str(ROOT),
+            "EASEL_DATA_DIR": str(tmp_path / "data"),
+        }
         assert [line.split()[1] for line in DISCORD] == ["discord-invite", "doctor", "run"]
         *before, run = [[*EASEL, *shlex.split(line)[1:]] for line in DISCORD]
         printed = [await _printed(words, tmp_path, environment) for words in before]
         assert f"client_id={fake.world.app}" in printed[0]
         assert "speaks as easel" in printed[1]
-        bot = await asyncio.create_subprocess_exec(*run, cwd=tmp_path, env={**environment, "EASEL_HTTP_PORT": "0"})
+        bot = await asyncio.create_subprocess_exec(
+            *run, cwd=tmp_path, env={**environment, "EASEL_HTTP_PORT": "0"}
+        )
         try:
             await fake.connected(30)
             ana = fake.person("Ana")
@@ -98,14 +110,22 @@ async def test_the_set_up_for_slack_leads_to_the_first_picture(tmp_path: Path) -
         names = re.findall(r"^   ([A-Z_]+)=", part("In Slack"), re.MULTILINE)
         assert names == ["SLACK_APP_TOKEN", "SLACK_BOT_TOKEN", "DASHSCOPE_API_KEY"]
         given = fake.settings(socket=True)
-        (tmp_path / ".env").write_text("\n".join(f"{name}={value}" for name, value in given.items()))
-        environment = {"PATH": os.environ["PATH"], "PYTHONPATH": str(ROOT), "EASEL_DATA_DIR": str(tmp_path / "data")}
+        (tmp_path / ".env").write_text(
+            "\n".join(f"{name}={value}" for name, value in given.items())
+        )
+        environment = {
+            "PATH": os.environ["PATH"],
+            "PYTHONPATH": str(ROOT),
+            "EASEL_DATA_DIR": str(tmp_path / "data"),
+        }
         assert [line.split()[1] for line in SLACK] == ["slack-manifest", "doctor", "run"]
         *before, run = [[*EASEL, *shlex.split(line)[1:]] for line in SLACK]
         printed = [await _printed(words, tmp_path, environment) for words in before]
         assert json.loads(printed[0])["settings"]["socket_mode_enabled"]
         assert "speaks as easel in Test" in printed[1]
-        bot = await asyncio.create_subprocess_exec(*run, cwd=tmp_path, env={**environment, "EASEL_HTTP_PORT": "0"})
+        bot = await asyncio.create_subprocess_exec(
+            *run, cwd=tmp_path, env={**environment, "EASEL_HTTP_PORT": "0"}
+        )
         try:
             await fake.until(lambda: fake.socket.opened)
             ana = fake.person("Ana")
@@ -117,14 +137,24 @@ async def test_the_set_up_for_slack_leads_to_the_first_picture(tmp_path: Path) -
 
 
 def test_every_path_the_readme_names_is_there() -> None:
-    named = re.findall(r"`((?:bot|core|adapters|tests|deploy)/[\w./]+)`|\((deploy/[\w./]+)\)", README)
+    named = re.findall(
+        r"`((?:bot|core|adapters|tests|deploy)/[\w./]+)`|\((deploy/[\w./]+)\)", README
+    )
     for path in filter(None, (one or other for one, other in named)):
         assert (ROOT / path).exists(), path
 
 
 def test_no_committed_file_names_an_index_or_a_path_of_somebodys_machine() -> None:
-    tracked = subprocess.run(["git", "ls-files"], cwd=ROOT, capture_output=True, text=True, check=True).stdout.split()
-    hosts = ("pypi" + ".org", "files.pythonhosted" + ".org", "/root" + "/", "/home" + "/", "/work" + "/main")
+    tracked = subprocess.run(
+        ["git", "ls-files"], cwd=ROOT, capture_output=True, text=True, check=True
+    ).stdout.split()
+    hosts = (
+        "pypi" + ".org",
+        "files.pythonhosted" + ".org",
+        "/root" + "/",
+        "/home" + "/",
+        "/work" + "/main",
+    )
     for name in tracked:
         if name.endswith((".png", ".jpg")):
             continue

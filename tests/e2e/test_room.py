@@ -15,7 +15,7 @@ from PIL import Image, ImageChops
 from playwright.async_api import Browser, FilePayload, Locator, Page, expect
 
 from bot.simulator.server import SimulatorConfig, serve
-from core.messages import LOCALES
+from core.i18n import LOCALES
 from tests.conftest import PHOTOS
 from tests.fakes.browser import NEEDS_CHROMIUM, Watched, chromium, window
 from tests.fakes.demo import Demo
@@ -125,14 +125,18 @@ async def test_the_newcomers_story(browser: Browser, demo: Demo) -> None:
         await third.locator("[data-kind=undo]").click()
         await expect(message(page, "note", "Now at v3")).to_be_visible()
         await react(third, "🔁")
-        await expect(page.locator("#messages [data-tone=result]", has_text="make it warmer")).to_have_count(2)
+        await expect(
+            page.locator("#messages [data-tone=result]", has_text="make it warmer")
+        ).to_have_count(2)
         await third.locator("[data-kind=more]").click()
         more = message(page, "note", "What would you like to do")
         await expect(more).to_contain_text("Only you can see this")
         await more.locator("[data-kind=info]").click()
         await expect(message(page, "note", "seed:")).to_be_visible()
         await more.locator("[data-tool=dismiss]").click()
-        await expect(page.locator("#messages", has_text="What would you like to do")).to_have_count(0)
+        await expect(page.locator("#messages", has_text="What would you like to do")).to_have_count(
+            0
+        )
         await _look_around(watched)
 
 
@@ -152,7 +156,8 @@ async def _look_around(watched: Watched) -> None:
     await history.locator("select").select_option(index=1)
     await expect(message(page, "note", "Now at v1")).to_be_visible()
     await say(page, "/easel redo")
-    # The page sends what is typed at once: a comparison asked for before the head has moved finds no "before".
+    # The page sends what is typed at once: a comparison asked for before the head has moved finds
+    # no "before".
     await expect(message(page, "note", "Now at v2")).to_be_visible()
     await say(page, "/easel compare")
     compare = message(page, "note", "Before and after")
@@ -185,7 +190,9 @@ async def _look_around(watched: Watched) -> None:
     await page.keyboard.press("Escape")
 
 
-async def test_two_people_work_in_one_thread_and_fill_the_gallery(browser: Browser, demo: Demo) -> None:
+async def test_two_people_work_in_one_thread_and_fill_the_gallery(
+    browser: Browser, demo: Demo
+) -> None:
     async with window(browser, demo.address) as ana, window(browser, demo.address) as bo:
         await enter(ana.page, demo, "Ana")
         await enter(bo.page, demo, "Bo")
@@ -212,7 +219,9 @@ async def test_two_people_work_in_one_thread_and_fill_the_gallery(browser: Brows
         await ana.page.click("[data-channel=gallery]")
         await result(ana.page, "add snow")
         await expect(ana.page.locator("#messages")).not_to_contain_text("a secret")
-        assert await ana.page.locator("#messages [data-tone=result]", has_text="a secret").count() == 0
+        assert (
+            await ana.page.locator("#messages [data-tone=result]", has_text="a secret").count() == 0
+        )
         assert await bo.violations() == []
 
 
@@ -233,7 +242,11 @@ async def canvas_to_picture(painter: Page, size: tuple[int, int]) -> tuple[float
     box = await painter.locator("#canvas").bounding_box()
     assert box
     scale = min((box["width"] - 24) / size[0], (box["height"] - 24) / size[1], 8)
-    return box["x"] + (box["width"] - size[0] * scale) / 2, box["y"] + (box["height"] - size[1] * scale) / 2, scale
+    return (
+        box["x"] + (box["width"] - size[0] * scale) / 2,
+        box["y"] + (box["height"] - size[1] * scale) / 2,
+        scale,
+    )
 
 
 def kept_mask(data: Path) -> Image.Image:
@@ -246,7 +259,9 @@ def kept_mask(data: Path) -> Image.Image:
 
 
 def changed(before: Image.Image, after: Image.Image) -> Image.Image:
-    return ImageChops.difference(before, after).convert("L").point(lambda value: 255 if value else 0)
+    return (
+        ImageChops.difference(before, after).convert("L").point(lambda value: 255 if value else 0)
+    )
 
 
 async def test_what_is_painted_by_mouse_is_what_changes(browser: Browser, demo: Demo) -> None:
@@ -279,7 +294,9 @@ async def test_what_is_painted_by_mouse_is_what_changes(browser: Browser, demo: 
         assert sum(mask.histogram()[1:255]) == 0
         box = mask.getbbox()
         assert box
-        assert all(abs(is_ - wanted) <= 1 for is_, wanted in zip(box, (200, 150, 400, 350), strict=True))
+        assert all(
+            abs(is_ - wanted) <= 1 for is_, wanted in zip(box, (200, 150, 400, 350), strict=True)
+        )
         assert mask.crop(box).getextrema() == (255, 255)
         difference = changed(await picture(page, meadow), await picture(page, barn))
         assert ImageChops.subtract(difference, mask).getbbox() is None
@@ -288,8 +305,15 @@ async def test_what_is_painted_by_mouse_is_what_changes(browser: Browser, demo: 
         assert all(abs(is_ - wanted) <= 12 for is_, wanted in zip(area, box, strict=True))
 
 
-async def test_what_is_painted_by_touch_is_what_changes_and_two_fingers_only_move(browser: Browser, demo: Demo) -> None:
-    phone = {"viewport": {"width": 390, "height": 844}, "has_touch": True, "is_mobile": True, "device_scale_factor": 3}
+async def test_what_is_painted_by_touch_is_what_changes_and_two_fingers_only_move(
+    browser: Browser, demo: Demo
+) -> None:
+    phone = {
+        "viewport": {"width": 390, "height": 844},
+        "has_touch": True,
+        "is_mobile": True,
+        "device_scale_factor": 3,
+    }
     async with window(browser, demo.address, **phone) as watched:
         page = watched.page
         await enter(page, demo, "Ana")
@@ -301,7 +325,10 @@ async def test_what_is_painted_by_touch_is_what_changes_and_two_fingers_only_mov
         session = await watched.context.new_cdp_session(painter)
 
         async def touch(kind: str, *spots: tuple[float, float]) -> None:
-            points = [{"x": left + x * scale, "y": top + y * scale, "id": at} for at, (x, y) in enumerate(spots)]
+            points = [
+                {"x": left + x * scale, "y": top + y * scale, "id": at}
+                for at, (x, y) in enumerate(spots)
+            ]
             await session.send("Input.dispatchTouchEvent", {"type": kind, "touchPoints": points})
 
         await touch("touchStart", (50, 50))
@@ -326,7 +353,9 @@ async def test_what_is_painted_by_touch_is_what_changes_and_two_fingers_only_mov
         assert mask.size == (512, 512)
         box = mask.getbbox()
         assert box
-        assert all(abs(is_ - wanted) <= 3 for is_, wanted in zip(box, (96, 224, 416, 288), strict=True))
+        assert all(
+            abs(is_ - wanted) <= 3 for is_, wanted in zip(box, (96, 224, 416, 288), strict=True)
+        )
         difference = changed(await picture(page, meadow), await picture(page, pond))
         assert ImageChops.subtract(difference, mask).getbbox() is None
         assert difference.getbbox()
@@ -354,7 +383,11 @@ async def test_a_server_killed_in_the_middle_of_a_job_comes_back_with_its_result
 ) -> None:
     async with serve(SimulatorConfig(time_scale=0.4, seed=5)) as simulator:
         service = {"EASEL_DASHSCOPE_URL": simulator.url, "EASEL_RESULT_HOSTS": simulator.host}
-        demo = Demo(parent=parent, data=tmp_path / "demo", settings={"DASHSCOPE_API_KEY": "sk-simulator", **service})
+        demo = Demo(
+            parent=parent,
+            data=tmp_path / "demo",
+            settings={"DASHSCOPE_API_KEY": "sk-simulator", **service},
+        )
         await demo.start()
         async with window(browser, demo.address) as watched:
             watched.may_lose_server = True
@@ -396,7 +429,9 @@ async def test_the_demo_stopped_or_killed_in_the_middle_of_a_job_finishes_it_at_
     assert await demo.stop() == 0
 
 
-async def test_the_next_start_shows_the_same_room_and_old_buttons_work(browser: Browser, demo: Demo) -> None:
+async def test_the_next_start_shows_the_same_room_and_old_buttons_work(
+    browser: Browser, demo: Demo
+) -> None:
     async with window(browser, demo.address) as watched:
         watched.may_lose_server = True
         await enter(watched.page, demo, "Ana")
@@ -410,7 +445,9 @@ async def test_the_next_start_shows_the_same_room_and_old_buttons_work(browser: 
         await expect(watched.page.locator("#messages [data-tone=result]")).to_have_count(2)
 
 
-async def test_what_is_wrong_is_said_kindly_where_one_looks_and_nothing_is_lost(browser: Browser, demo: Demo) -> None:
+async def test_what_is_wrong_is_said_kindly_where_one_looks_and_nothing_is_lost(
+    browser: Browser, demo: Demo
+) -> None:
     async with window(browser, demo.address) as watched, window(browser, demo.address) as other:
         watched.expected = {403, 410, 413, 415, 422}
         page = watched.page
@@ -421,7 +458,9 @@ async def test_what_is_wrong_is_said_kindly_where_one_looks_and_nothing_is_lost(
         await expect(page.locator("#text")).to_have_value("/draw a fox --n 99")
         assert await page.locator("#messages [data-tone=said]").count() == 0
         give = page.locator("#composer input[type=file]")
-        await give.set_input_files(FilePayload(name="letter.pdf", mimeType="application/pdf", buffer=b"%PDF-1.7"))
+        await give.set_input_files(
+            FilePayload(name="letter.pdf", mimeType="application/pdf", buffer=b"%PDF-1.7")
+        )
         await expect(notice).to_contain_text("letter.pdf: That file is not a picture")
         huge = b"\x89PNG" + b"x" * (31 << 20)
         await give.set_input_files(FilePayload(name="big.png", mimeType="image/png", buffer=huge))
@@ -437,17 +476,23 @@ async def test_what_is_wrong_is_said_kindly_where_one_looks_and_nothing_is_lost(
         await enter(other.page, demo, "Bo")
         other.page.on("dialog", lambda dialog: asyncio.ensure_future(dialog.accept()))
         await (await result(other.page, "a fox")).locator("[data-kind=delete]").click()
-        await expect(other.page.locator("#composer .notice")).to_contain_text("Only Ana can do that")
+        await expect(other.page.locator("#composer .notice")).to_contain_text(
+            "Only Ana can do that"
+        )
         await page.goto(f"{demo.address}/mask/not-a-link")
         await expect(page.locator("main")).to_contain_text("not valid")
         assert await watched.violations() == []
 
 
-async def test_pictures_come_by_drop_paste_and_picker_and_a_photo_can_be_edited(browser: Browser, demo: Demo) -> None:
+async def test_pictures_come_by_drop_paste_and_picker_and_a_photo_can_be_edited(
+    browser: Browser, demo: Demo
+) -> None:
     async with window(browser, demo.address) as watched:
         page = watched.page
         await enter(page, demo, "Ana")
-        await page.locator("#composer input[type=file]").set_input_files([PHOTOS / "coffee.png", PHOTOS / "rocket.jpg"])
+        await page.locator("#composer input[type=file]").set_input_files(
+            [PHOTOS / "coffee.png", PHOTOS / "rocket.jpg"]
+        )
         await expect(page.locator("#composer .chip")).to_have_count(2)
         await page.locator("#composer .chip button").first.click()
         await expect(page.locator("#composer .chip")).to_have_count(1)
@@ -502,7 +547,9 @@ async def test_everything_can_be_done_by_keyboard(browser: Browser, demo: Demo) 
         await page.keyboard.press("Enter")
         await expect(page.locator("#text")).to_have_value("/draw a heron --model ")
         await page.keyboard.press("Tab")
-        assert re.fullmatch(r"/draw a heron --model [\w.-]+ ", await page.locator("#text").input_value())
+        assert re.fullmatch(
+            r"/draw a heron --model [\w.-]+ ", await page.locator("#text").input_value()
+        )
         await page.fill("#text", "")
         await page.keyboard.type("/draw")
         await page.keyboard.press("Escape")
@@ -521,8 +568,12 @@ async def test_everything_can_be_done_by_keyboard(browser: Browser, demo: Demo) 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 @pytest.mark.parametrize("width", [360, 1280])
-async def test_it_is_legible_and_fits_at_every_width(browser: Browser, demo: Demo, scheme: str, width: int) -> None:
-    async with window(browser, demo.address, viewport={"width": width, "height": 780}, color_scheme=scheme) as watched:
+async def test_it_is_legible_and_fits_at_every_width(
+    browser: Browser, demo: Demo, scheme: str, width: int
+) -> None:
+    async with window(
+        browser, demo.address, viewport={"width": width, "height": 780}, color_scheme=scheme
+    ) as watched:
         page = watched.page
         await page.goto(f"{demo.address}/room")
         assert await watched.violations() == []

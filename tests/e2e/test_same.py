@@ -1,7 +1,9 @@
-"""The same request is the same on Slack, Discord and in the room: what is read is compared, what is seen is kept.
+"""The same request is the same on Slack, Discord and in the room.
 
-The pictures stand in out/same/: one for each language, every row one moment of the story on the three, and three.png,
-which the README shows.
+What is read is compared, what is seen is kept.
+
+The pictures stand in out/same/: one for each language, every row one moment of the story on the
+three, and three.png, which the README shows.
 """
 
 import asyncio
@@ -18,7 +20,7 @@ import pytest_asyncio
 from PIL import Image, ImageDraw, ImageFont
 from playwright.async_api import Browser, Locator, Page, expect
 
-from core.messages import say
+from core.i18n import say
 from tests.conftest import PHOTOS
 from tests.fakes.browser import CHROMIUM, NEEDS_CHROMIUM, chromium, window
 from tests.fakes.forking import ROOT
@@ -82,7 +84,9 @@ async def story(stage: Stage, locale: str) -> Told:
     found["history"] = await stage.finds(say("history.title", locale), button="v1")
     await stage.answers(found["drawn"], f"{edit} --seed 6 --size 512*512")
     found["edited"] = await stage.finds(edit, button="🔄")
-    await asyncio.gather(goes_on(stage, locale, found), fails(stage, locale, found), hides(stage, locale, found))
+    await asyncio.gather(
+        goes_on(stage, locale, found), fails(stage, locale, found), hides(stage, locale, found)
+    )
     message, read = await stage.refused("/draw a cat --n 9")
     refused = Moment(read, stage.shows(message) if message else None)
     return {**{name: await look(stage, found[name]) for name in MOMENTS}, "refused": refused}
@@ -131,7 +135,8 @@ async def test_the_same_request_is_the_same_everywhere(
     # By day one language is looked at in a browser; what is read is compared in each.
     is_seen = is_nightly or locale == "en"
     async with stages(tmp_path / "data", locale) as there:
-        # First, and not meanwhile: what somebody else's jobs say may come between a picture and its words in Slack.
+        # First, and not meanwhile: what somebody else's jobs say may come between a picture and its
+        # words in Slack.
         await there.fill_the_line(BUSY, AT_SERVICE)
         all_told = await asyncio.gather(*(story(stage, locale) for stage in there))
         shots: dict[str, Image.Image] = {}
@@ -154,11 +159,27 @@ async def test_the_same_request_is_the_same_everywhere(
 
 def test_markup_that_is_not_escaped_would_be_seen() -> None:
     """The interpreters do interpret; else all of this would prove nothing."""
-    looks = {look for one in discord_page.spans(f"# head\n{MARKUP} <@123> __u__ <t:1>\n> quote") for look in one.looks}
+    looks = {
+        look
+        for one in discord_page.spans(f"# head\n{MARKUP} <@123> __u__ <t:1>\n> quote")
+        for look in one.looks
+    }
     blocks = {"line #", "line >", "time", "underline"}
-    inline = {"bold", "masked link", "mention", "spoiler", "code", "strike", "emoji", "italic", "link"}
+    inline = {
+        "bold",
+        "masked link",
+        "mention",
+        "spoiler",
+        "code",
+        "strike",
+        "emoji",
+        "italic",
+        "link",
+    }
     assert looks == blocks | inline
-    assert [one.text for one in discord_page.spans(r"\*\*a\*\* 1\. \:smile:")] == ["**a** 1. :smile:"]
+    assert [one.text for one in discord_page.spans(r"\*\*a\*\* 1\. \:smile:")] == [
+        "**a** 1. :smile:"
+    ]
 
 
 def same(moment: str, reads: Sequence[Read]) -> None:
@@ -171,17 +192,23 @@ def same(moment: str, reads: Sequence[Read]) -> None:
 def _general(moment: str, read: Read) -> Read:
     """Without ids, which the history names and draws; without the version that comes after an edit.
 
-    In Slack an answer stands in a thread, which counts its own versions (product.md §4). What was refused still stands
-    in the room's composer; Discord, which has thrown it away, offers it back with a button.
+    In Slack an answer stands in a thread, which counts its own versions (product.md §4). What was
+    refused still stands in the room's composer; Discord, which has thrown it away, offers it back
+    with a button.
     """
     if moment == "refused":
         return read._replace(buttons=())
     if moment == "history":
         lines = tuple(STEP_ID.sub("ID", one) for one in read.lines)
-        return read._replace(lines=lines, pictures=tuple(((size, ""), alt) for (size, _), alt in read.pictures))
+        return read._replace(
+            lines=lines, pictures=tuple(((size, ""), alt) for (size, _), alt in read.pictures)
+        )
     if moment == "secret":
         lines = tuple(VERSION.sub("v", one) for one in read.lines)
-        return read._replace(lines=lines, pictures=tuple((seen, VERSION.sub("v", alt)) for seen, alt in read.pictures))
+        return read._replace(
+            lines=lines,
+            pictures=tuple((seen, VERSION.sub("v", alt)) for seen, alt in read.pictures),
+        )
     return read
 
 
@@ -194,7 +221,9 @@ def as_it_should_be(reads: Mapping[str, Read], locale: str) -> None:
     assert drawn.buttons == (*names, "1", "2")
     assert edited.buttons == tuple(names)
     assert drawn.dangerous == (names[-1],)
-    assert [len(one.lines) for one in (drawn, edited, more, reads["failed"], reads["refused"])] == [1] * 5
+    assert [len(one.lines) for one in (drawn, edited, more, reads["failed"], reads["refused"])] == [
+        1
+    ] * 5
     assert all(part in drawn.lines[0] for part in (NAME, "512×512", "v1", "¥"))
     assert len({pixels for pixels, _ in drawn.pictures}) == 2
     assert all(prompt in alt and "v1" in alt for _, alt in drawn.pictures)
@@ -210,7 +239,10 @@ def as_it_should_be(reads: Mapping[str, Read], locale: str) -> None:
 
 
 def only_where_it_is_shown_differs(slack: Seen, discord: Seen) -> None:
-    """What product.md §3.3 says: Slack's pictures stand in the thread, Discord's in the reply itself."""
+    """What product.md §3.3 says.
+
+    Slack's pictures stand in the thread, Discord's in the reply itself.
+    """
     assert slack.pictures == ()
     assert [len(one.pictures) for one in slack.thread] == [1]
     assert len(discord.pictures) == 1
@@ -227,14 +259,21 @@ async def room_page(browser: Browser, room: InRoom, height: int) -> AsyncIterato
     address = room.house.address
     async with window(browser, address, viewport={"width": WIDTH, "height": height}) as watched:
         watched.expected = {422}
-        await watched.context.add_init_script(f"sessionStorage.setItem('easel.key', '{room.ana.key}')")
+        await watched.context.add_init_script(
+            f"sessionStorage.setItem('easel.key', '{room.ana.key}')"
+        )
         await watched.page.goto(f"{address}/room?lang={room.locale}")
         await expect(watched.page.locator("#messages .message").first).to_be_visible()
         yield watched.page
 
 
-async def photograph(browser: Browser, all_told: Sequence[Told], room: InRoom) -> dict[str, Image.Image]:
-    """Every moment on every platform, by "platform moment"; the room's page must show what its server told."""
+async def photograph(
+    browser: Browser, all_told: Sequence[Told], room: InRoom
+) -> dict[str, Image.Image]:
+    """Every moment on every platform, by "platform moment".
+
+    The room's page must show what its server told.
+    """
     shots: dict[str, Image.Image] = {}
     async with window(browser, "about://", viewport={"width": WIDTH, "height": TALL}) as watched:
         for platform, told in zip(PLACES[:2], all_told, strict=False):
@@ -247,7 +286,9 @@ async def photograph(browser: Browser, all_told: Sequence[Told], room: InRoom) -
         await page.fill("#composer textarea", "/draw a cat --n 9")
         await page.keyboard.press("Escape")
         await page.press("#composer textarea", "Enter")
-        await expect(page.locator("#composer [role=alert]")).to_have_text(told["refused"].read.lines[0])
+        await expect(page.locator("#composer [role=alert]")).to_have_text(
+            told["refused"].read.lines[0]
+        )
         await loaded(page.locator("#messages"))
         for one in (one for one in told.values() if one.shown):
             await shows_what_was_told(page, one)
@@ -283,7 +324,9 @@ async def shows_what_was_told(page: Page, moment: Moment) -> None:
     assert (tuple(shown["buttons"]), tuple(shown["dangerous"])) == (read.buttons, read.dangerous)
     assert tuple(shown["menu"]) == read.menu
     assert [tuple(one[1:]) for one in shown["pictures"]] == [size for (size, _), _ in read.pictures]
-    assert all(alt in one[0] for one, (_, alt) in zip(shown["pictures"], read.pictures, strict=True))
+    assert all(
+        alt in one[0] for one, (_, alt) in zip(shown["pictures"], read.pictures, strict=True)
+    )
     assert shown["outside"] == 0
 
 
@@ -308,7 +351,9 @@ async def picture_of(page: Page) -> Image.Image:
 
 
 async def loaded(inside: Locator) -> None:
-    await inside.evaluate("one => Promise.all([...one.querySelectorAll('img')].map((image) => image.decode()))")
+    await inside.evaluate(
+        "one => Promise.all([...one.querySelectorAll('img')].map((image) => image.decode()))"
+    )
 
 
 def joined(shots: Mapping[str, Image.Image], moments: Sequence[str]) -> Image.Image:
@@ -322,7 +367,10 @@ def joined(shots: Mapping[str, Image.Image], moments: Sequence[str]) -> Image.Im
         for at, (platform, one) in enumerate(zip(PLACES, row, strict=True)):
             left = GAP + at * (WIDTH + GAP)
             pen.text(
-                (left, top + 4), f"{platform}: {moment}{ALONE.get((platform, moment), '')}", fill="#ffffff", font=font
+                (left, top + 4),
+                f"{platform}: {moment}{ALONE.get((platform, moment), '')}",
+                fill="#ffffff",
+                font=font,
             )
             whole.paste(one, (left, top + head))
         top += height
@@ -332,23 +380,31 @@ def joined(shots: Mapping[str, Image.Image], moments: Sequence[str]) -> Image.Im
 @pytest.mark.nightly
 @in_one_loop
 @NEEDS_CHROMIUM
-async def test_one_photo_edited_on_all_three_for_the_readme(tmp_path: Path, browser: Browser) -> None:
+async def test_one_photo_edited_on_all_three_for_the_readme(
+    tmp_path: Path, browser: Browser
+) -> None:
     """Copy out/same/three.png to deploy/images/ when it shall be the README's."""
     words = "make it snow"
     async with stages(tmp_path / "data", "en") as there:
-        said = await asyncio.gather(*(stage.gives(PHOTOS / "chelsea.png", f"{words} --seed 3") for stage in there))
+        said = await asyncio.gather(
+            *(stage.gives(PHOTOS / "chelsea.png", f"{words} --seed 3") for stage in there)
+        )
         results = await asyncio.gather(*(stage.finds(words, button="🔄") for stage in there))
         reads = [await stage.reads(one) for stage, one in zip(there, results, strict=True)]
         same("edited", reads)
         caption = there.slack.shows(results[0])
         in_thread = (replace(caption, thread=()), *caption.thread)
-        in_slack = {"said": replace(slack_page.seen(there.slack.fake.world, said[0]), thread=in_thread)}
+        in_slack = {
+            "said": replace(slack_page.seen(there.slack.fake.world, said[0]), thread=in_thread)
+        }
         in_discord = {
             "said": discord_page.seen(there.discord.fake.world, said[1]),
             "result": there.discord.shows(results[1]),
         }
         shots = []
-        async with window(browser, "about://", viewport={"width": WIDTH, "height": HIGH}) as watched:
+        async with window(
+            browser, "about://", viewport={"width": WIDTH, "height": HIGH}
+        ) as watched:
             for platform, shown in (("slack", in_slack), ("discord", in_discord)):
                 await watched.page.set_content(draw.page(platform, shown, "# general"))
                 shots.append(await picture_of(watched.page))

@@ -1,4 +1,7 @@
-"""``easel run`` is killed with SIGKILL while it speaks to Slack: never two results, never none, no dead words."""
+"""``easel run`` is killed with SIGKILL while it speaks to Slack.
+
+Never two results, never none, no dead words.
+"""
 
 import asyncio
 import os
@@ -19,7 +22,9 @@ from tests.fakes.slack.driver import Slack, slack
 IN_A_COMMAND = [
     name
     for name in failpoints.NAMES
-    if name.startswith(("hear.after", "take.after", "announce", "say", "submit.after_send", "share", "deliver"))
+    if name.startswith(
+        ("hear.after", "take.after", "announce", "say", "submit.after_send", "share", "deliver")
+    )
 ]
 
 
@@ -67,7 +72,9 @@ async def a_bot(parent: Process, folder: Path) -> AsyncIterator[tuple[Slack, Bot
 
 
 @pytest.mark.parametrize("point", IN_A_COMMAND)
-async def test_a_command_killed_anywhere_shows_one_result(parent: Process, point: str, tmp_path: Path) -> None:
+async def test_a_command_killed_anywhere_shows_one_result(
+    parent: Process, point: str, tmp_path: Path
+) -> None:
     async with a_bot(parent, tmp_path) as (fake, bot):
         ana = fake.person("Ana")
         async with bot.living(point) as life:
@@ -77,7 +84,11 @@ async def test_a_command_killed_anywhere_shows_one_result(parent: Process, point
         async with bot.living():
             await ana.result("a fox")
             await asyncio.sleep(0.3)
-        said = [one for one in fake.world.messages if one.user == fake.workspace.bot_user and not one.deleted]
+        said = [
+            one
+            for one in fake.world.messages
+            if one.user == fake.workspace.bot_user and not one.deleted
+        ]
         assert sorted(len(one.files) for one in said if not one.only_for) == [0, 1]
 
 
@@ -98,21 +109,36 @@ async def test_a_private_command_killed_after_it_was_said_shows_one_result(
         assert ana.sees() == []
 
 
-async def test_an_event_killed_before_its_commit_is_delivered_again(parent: Process, tmp_path: Path) -> None:
+async def test_an_event_killed_before_its_commit_is_delivered_again(
+    parent: Process, tmp_path: Path
+) -> None:
     async with a_bot(parent, tmp_path) as (fake, bot):
         ana = fake.person("Ana")
         async with bot.living("hear.before_commit") as life:
             photo = ana.uploads(PHOTOS / "coffee.png")
-            said = asyncio.create_task(ana.says(f"{ana.easel} make it night", files=[photo], as_events=("message",)))
+            said = asyncio.create_task(
+                ana.says(f"{ana.easel} make it night", files=[photo], as_events=("message",))
+            )
             assert await life.is_killed()
         async with bot.living():
             await said
             await ana.result("make it night")
-        assert len([one for one in fake.world.messages if one.files and one.user == fake.workspace.bot_user]) == 1
+        assert (
+            len(
+                [
+                    one
+                    for one in fake.world.messages
+                    if one.files and one.user == fake.workspace.bot_user
+                ]
+            )
+            == 1
+        )
 
 
 @pytest.mark.parametrize("point", ["answer.before_post", "answer.after_post"])
-async def test_an_answer_killed_around_its_post_is_given_once(parent: Process, point: str, tmp_path: Path) -> None:
+async def test_an_answer_killed_around_its_post_is_given_once(
+    parent: Process, point: str, tmp_path: Path
+) -> None:
     async with a_bot(parent, tmp_path) as (fake, bot):
         ana = fake.person("Ana")
         async with bot.living():
@@ -132,7 +158,9 @@ async def test_an_answer_killed_around_its_post_is_given_once(parent: Process, p
         assert "v3" in hat.words
 
 
-async def test_a_copy_killed_after_its_post_is_sent_once_and_as_often_as_asked(parent: Process, tmp_path: Path) -> None:
+async def test_a_copy_killed_after_its_post_is_sent_once_and_as_often_as_asked(
+    parent: Process, tmp_path: Path
+) -> None:
     async with a_bot(parent, tmp_path) as (fake, bot):
         ana = fake.person("Ana")
         async with bot.living():
@@ -147,4 +175,6 @@ async def test_a_copy_killed_after_its_post_is_sent_once_and_as_often_as_asked(p
             await ana.reads("Sent v1 to you")
             assert sorted(len(one.files) for one in ana.sees(ana.direct)) == [0, 1]
             await ana.reacts(fox, "email")
-            await fake.until(lambda: sorted(len(one.files) for one in ana.sees(ana.direct)) == [0, 0, 1, 1])
+            await fake.until(
+                lambda: sorted(len(one.files) for one in ana.sees(ana.direct)) == [0, 0, 1, 1]
+            )

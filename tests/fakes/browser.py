@@ -1,4 +1,7 @@
-"""A real browser (Debian's Chromium) where nothing goes wrong unseen: errors, foreign requests, violations."""
+"""A real browser (Debian's Chromium) where nothing goes wrong unseen.
+
+Errors, foreign requests, violations.
+"""
 
 import json
 import os
@@ -12,12 +15,20 @@ from typing import Any
 from urllib.parse import urlsplit
 
 import pytest
-from playwright.async_api import Browser, BrowserContext, ConsoleMessage, Page, async_playwright, expect
+from playwright.async_api import (
+    Browser,
+    BrowserContext,
+    ConsoleMessage,
+    Page,
+    async_playwright,
+    expect,
+)
 
 AXE = Path(__file__).parents[1] / "samples" / "axe" / "axe.min.js"
 CHROMIUM = os.environ.get("CHROMIUM") or shutil.which("chromium") or ""
 NEEDS_CHROMIUM = pytest.mark.skipif(
-    not CHROMIUM, reason="needs Chromium: apt-get install chromium, or name it in the variable CHROMIUM"
+    not CHROMIUM,
+    reason="needs Chromium: apt-get install chromium, or name it in the variable CHROMIUM",
 )
 QUIET = [
     "--no-sandbox",
@@ -36,7 +47,10 @@ PATIENCE_MS = 60_000
 
 @dataclass(kw_only=True)
 class Watched:
-    """A window and everything in it that should not be. ``expected``: statuses the test itself provokes."""
+    """A window and everything in it that should not be.
+
+    ``expected``: statuses the test itself provokes.
+    """
 
     context: BrowserContext
     page: Page
@@ -49,13 +63,17 @@ class Watched:
         """Listen to a page from its first request on."""
         page.on("console", self._said)
         page.on("pageerror", lambda error: self.wrong.append(f"error: {error}"))
-        page.on("request", lambda request: self._asked(request.url, request.headers.get("referer", "")))
+        page.on(
+            "request", lambda request: self._asked(request.url, request.headers.get("referer", ""))
+        )
 
     def _said(self, message: ConsoleMessage) -> None:
         if message.type not in {"error", "warning"}:
             return
         found = STATUS.match(message.text)
-        if (found and int(found[1]) in self.expected) or (self.may_lose_server and LOST in message.text):
+        if (found and int(found[1]) in self.expected) or (
+            self.may_lose_server and LOST in message.text
+        ):
             return
         self.wrong.append(f"{message.type}: {message.text}")
 
@@ -63,7 +81,10 @@ class Watched:
         if referer:
             self.wrong.append(f"referer: {referer}")
         parts = urlsplit(url)
-        if f"{parts.scheme}://{parts.netloc}" != self.origin and parts.scheme not in {"blob", "about"}:
+        if f"{parts.scheme}://{parts.netloc}" != self.origin and parts.scheme not in {
+            "blob",
+            "about",
+        }:
             self.wrong.append(f"request outside: {url}")
 
     async def violations(self, page: Page | None = None) -> list[str]:
@@ -72,7 +93,11 @@ class Watched:
         await session.send("Runtime.evaluate", {"expression": AXE.read_text()})
         answer = await session.send(
             "Runtime.evaluate",
-            {"expression": "axe.run().then(JSON.stringify)", "awaitPromise": True, "returnByValue": True},
+            {
+                "expression": "axe.run().then(JSON.stringify)",
+                "awaitPromise": True,
+                "returnByValue": True,
+            },
         )
         await session.detach()
         found: list[dict[str, Any]] = json.loads(answer["result"]["value"])["violations"]
@@ -92,7 +117,10 @@ async def chromium() -> AsyncIterator[Browser]:
 
 @asynccontextmanager
 async def window(browser: Browser, address: str, **options: Any) -> AsyncIterator[Watched]:
-    """A window that must end with nothing wrong in it. ``options`` as Playwright's new_context takes them."""
+    """A window that must end with nothing wrong in it.
+
+    ``options`` as Playwright's new_context takes them.
+    """
     context = await browser.new_context(**{"viewport": {"width": 1280, "height": 860}, **options})
     context.set_default_timeout(PATIENCE_MS)
     page = await context.new_page()

@@ -15,7 +15,10 @@ ADDRESS = re.compile(r"(http://[\d.:]+)/room")
 
 @dataclass(kw_only=True)
 class Demo:
-    """One data folder and one port; ``settings`` are variables of its environment. ``parent`` forks it."""
+    """One data folder and one port; ``settings`` are variables of its environment.
+
+    ``parent`` forks it.
+    """
 
     parent: Process
     data: Path
@@ -32,8 +35,20 @@ class Demo:
     async def start(self) -> None:
         """Until its address is printed; after the first time at the same port."""
         port = self.address.rpartition(":")[2] or "0"
-        words = ["demo", "--data", str(self.data), "--port", port, "--time-scale", str(self.time_scale)]
-        kept = {name: value for name, value in os.environ.items() if not name.startswith(("EASEL_", "DASHSCOPE_"))}
+        words = [
+            "demo",
+            "--data",
+            str(self.data),
+            "--port",
+            port,
+            "--time-scale",
+            str(self.time_scale),
+        ]
+        kept = {
+            name: value
+            for name, value in os.environ.items()
+            if not name.startswith(("EASEL_", "DASHSCOPE_"))
+        }
         printed = self.data.with_suffix(".printed")
         printed.unlink(missing_ok=True)
         self.life = await begin(

@@ -1,7 +1,10 @@
-"""A process that has imported everything forks a child for each line it reads: a child begins without importing.
+"""A process that has imported everything forks a child for each line it reads.
 
-Reads one JSON object a line from standard input. Writes the child's process id at once, and its exit status when it is
-gone; negative: the signal that ended it. Run as a program it forks ``easel`` itself, for what ``Prompt`` asks.
+A child begins without importing.
+
+Reads one JSON object a line from standard input. Writes the child's process id at once, and its
+exit status when it is gone; negative: the signal that ended it. Run as a program it forks ``easel``
+itself, for what ``Prompt`` asks.
 """
 
 import json
@@ -19,7 +22,10 @@ ROOT = Path(__file__).parents[2]
 
 
 def fork_for_each_line(live: Callable[[Mapping[str, Any]], None]) -> None:
-    """Let a child live each line's life, one after another. In a child it returns when that life is over."""
+    """Let a child live each line's life, one after another.
+
+    In a child it returns when that life is over.
+    """
     for line in sys.stdin:
         child = os.fork()
         if child == 0:
@@ -55,15 +61,22 @@ def _send(number: int, path: str, flags: int) -> None:
 
 @dataclass(kw_only=True)
 class Prompt:
-    """Where ``easel`` is typed. It runs as its own process, with an environment and a folder of its own."""
+    """Where ``easel`` is typed.
+
+    It runs as its own process, with an environment and a folder of its own.
+    """
 
     parent: subprocess.Popen[str]
     folder: Path
 
-    def runs(self, words: list[str], folder: Path, environment: Mapping[str, str]) -> subprocess.CompletedProcess[str]:
+    def runs(
+        self, words: list[str], folder: Path, environment: Mapping[str, str]
+    ) -> subprocess.CompletedProcess[str]:
         """One command until its end; what it wrote."""
         written = {"out": str(self.folder / "out"), "error": str(self.folder / "error")}
-        self._ask({"words": words, "folder": str(folder), "environment": dict(environment), **written})
+        self._ask(
+            {"words": words, "folder": str(folder), "environment": dict(environment), **written}
+        )
         child = self._answer()
         try:
             status = self._answer()

@@ -1,4 +1,7 @@
-"""The web server with everything behind it, in this loop: a simulator, a room, a painter; members who ask over HTTP."""
+"""The web server with everything behind it, in this loop: a simulator, a room, a painter.
+
+Members who ask over HTTP.
+"""
 
 import asyncio
 import json
@@ -30,8 +33,16 @@ class Visitor:
 
     async def asks(self, path: str, **body: Any) -> httpx.Response:
         """POST, with a key of its own unless one is given."""
-        sent = {"key": f"test-key-{next(numbers)}", "channel": "general", "thread": "", "locale": "en", **body}
-        return await self.http.post(path, json=sent, headers={"Authorization": f"Bearer {self.key}"})
+        sent = {
+            "key": f"test-key-{next(numbers)}",
+            "channel": "general",
+            "thread": "",
+            "locale": "en",
+            **body,
+        }
+        return await self.http.post(
+            path, json=sent, headers={"Authorization": f"Bearer {self.key}"}
+        )
 
     async def says(self, text: str, **body: Any) -> dict[str, Any]:
         """Say it; it must be taken."""
@@ -50,7 +61,9 @@ class Visitor:
     async def sees(self, since: int | None = None) -> AsyncGenerator[dict[str, Any], None]:
         """Events of the stream, one after another."""
         path = "/room/stream" if since is None else f"/room/stream?since={since}"
-        async with self.http.stream("GET", path, headers={"Authorization": f"Bearer {self.key}"}) as answer:
+        async with self.http.stream(
+            "GET", path, headers={"Authorization": f"Bearer {self.key}"}
+        ) as answer:
             assert answer.status_code == 200
             async for line in answer.aiter_lines():
                 if line.startswith("data: "):

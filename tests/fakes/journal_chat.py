@@ -1,7 +1,8 @@
 """A chat platform that writes what is said to it into a journal on disk, which outlives the process under test.
 
-Posting is not idempotent: posting twice makes two messages, as on a real platform. ``find`` reads the journal back,
-as a platform's history would be read. Each line: {"op", "message", "job", "tone", "pictures"}.
+Posting is not idempotent: posting twice makes two messages, as on a real platform. ``find`` reads
+the journal back, as a platform's history would be read. Each line: {"op", "message", "job", "tone",
+"pictures"}.
 """
 
 import json
@@ -12,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from core.forms import Form
-from core.speech import Post, Sent
+from core.post import Post, Sent
 from core.types import Attachment, Person, Place, Request
 
 
@@ -55,7 +56,9 @@ class JournalChat:
 
     async def find(self, place: Place, job: str) -> Sent | None:
         """The message of this job, read back."""
-        found = [line["message"] for line in self.lines() if line["op"] == "post" and line["job"] == job]
+        found = [
+            line["message"] for line in self.lines() if line["op"] == "post" and line["job"] == job
+        ]
         return Sent(place=place, message=found[0]) if found else None
 
     async def private_place(self, place: Place, person: Person) -> Place:
@@ -72,7 +75,13 @@ class JournalChat:
 
     def _write(self, op: str, message: str, post: Post) -> None:
         pictures = [shown.picture.key for shown in post.pictures if shown.picture]
-        line = {"op": op, "message": message, "job": post.job, "tone": post.tone.value, "pictures": pictures}
+        line = {
+            "op": op,
+            "message": message,
+            "job": post.job,
+            "tone": post.tone.value,
+            "pictures": pictures,
+        }
         with self._journal.open("a") as file:
             file.write(json.dumps(line) + "\n")
             file.flush()

@@ -1,7 +1,10 @@
-"""A bot to be killed: a parent that has imported everything forks a child for each life, so that a life costs little.
+"""A bot to be killed.
 
-A line is {"folder", "url", "host", "failpoints", "mutant", "requests"} (tests/fakes/forking.py). The child redelivers
-every request, as a platform does until it is told "ok", works until all are at their end, and exits 0.
+A parent that has imported everything forks a child for each life, so that a life costs little.
+
+A line is {"folder", "url", "host", "failpoints", "mutant", "requests"} (tests/fakes/forking.py).
+The child redelivers every request, as a platform does until it is told "ok", works until all are at
+their end, and exits 0.
 """
 
 import asyncio
@@ -13,7 +16,7 @@ from typing import Any
 from adapters.web.chat import WebChat
 from adapters.web.store import Room
 from bot import logs, settings, wiring
-from bot.simulator.account import SimulatorConfig
+from bot.simulator.tasks import SimulatorConfig
 from core import failpoints
 from core.flow import generate
 from core.types import Request, from_json
@@ -31,7 +34,9 @@ async def live(life: Mapping[str, Any]) -> None:
         EASEL_RESULT_HOSTS=life["host"],
     )
     if "database" in life:
-        chosen = chosen.model_copy(update={"database_url": life["database"], "blob_url": life["blobs"]})
+        chosen = chosen.model_copy(
+            update={"database_url": life["database"], "blob_url": life["blobs"]}
+        )
     journal = JournalChat(folder / "journal")
     (folder / "data").mkdir(exist_ok=True)
     room = Room.at(folder / "data")
@@ -53,7 +58,11 @@ async def live(life: Mapping[str, Any]) -> None:
 async def _all_ended(easel: wiring.Easel, wishes: list[Request]) -> bool:
     store = easel.tools.store
     sessions = {(wish.place.tenant, f"{wish.place.channel}/@{wish.person.id}") for wish in wishes}
-    steps = {step.id: step for tenant, session in sessions for step in await store.history(tenant, session)}
+    steps = {
+        step.id: step
+        for tenant, session in sessions
+        for step in await store.history(tenant, session)
+    }
     return len(steps) == len(wishes) and all(step.state.is_final for step in steps.values())
 
 

@@ -81,11 +81,16 @@ async def _status(answers: asyncio.StreamReader) -> int:
 
 @asynccontextmanager
 async def running(
-    parent: asyncio.subprocess.Process, environment: Mapping[str, str], point: str, is_connected: Callable[[], bool]
+    parent: asyncio.subprocess.Process,
+    environment: Mapping[str, str],
+    point: str,
+    is_connected: Callable[[], bool],
 ) -> AsyncIterator[Life]:
     """``easel run``, connected; killed at the named place, or told to stop in the end."""
     armed = {"FAILPOINTS": f"{point}=kill"} if point else {}
-    life = await begin(parent, {"words": ["run"], "folder": str(ROOT), "environment": {**environment, **armed}})
+    life = await begin(
+        parent, {"words": ["run"], "folder": str(ROOT), "environment": {**environment, **armed}}
+    )
     try:
         async with asyncio.timeout(30):
             while not is_connected() and not life.ended.done():
@@ -113,7 +118,10 @@ class KilledBot:
         mutant: str = "",
         after: float | None = None,
     ) -> int:
-        """One life; killed from outside ``after`` so many seconds. Its exit status, negative: the signal."""
+        """One life; killed from outside ``after`` so many seconds.
+
+        Its exit status, negative: the signal.
+        """
         life = {
             "folder": str(folder),
             "url": self.simulator.url,
@@ -133,7 +141,9 @@ class KilledBot:
 
 
 @asynccontextmanager
-async def forking_parent(module: str = "tests.fakes.killed_bot") -> AsyncIterator[asyncio.subprocess.Process]:
+async def forking_parent(
+    module: str = "tests.fakes.killed_bot",
+) -> AsyncIterator[asyncio.subprocess.Process]:
     """The process that forks the lives."""
     parent = await asyncio.create_subprocess_exec(
         sys.executable,
@@ -153,14 +163,22 @@ async def forking_parent(module: str = "tests.fakes.killed_bot") -> AsyncIterato
 
 
 @asynccontextmanager
-async def killed_bot(parent: asyncio.subprocess.Process, config: SimulatorConfig) -> AsyncIterator[KilledBot]:
-    """A simulator of its own in this process: the account belongs to one deployment, as the README asks."""
+async def killed_bot(
+    parent: asyncio.subprocess.Process, config: SimulatorConfig
+) -> AsyncIterator[KilledBot]:
+    """A simulator of its own in this process.
+
+    The account belongs to one deployment, as the README asks.
+    """
     async with serve(config) as simulator:
         yield KilledBot(parent=parent, simulator=simulator)
 
 
 def check_corpse(folder: Path) -> None:
-    """What must hold at the very moment of death: no half-written picture under its name, no damaged database."""
+    """What must hold at the very moment of death.
+
+    No half-written picture under its name, no damaged database.
+    """
     for path in (folder / "data" / "blobs").rglob("*"):
         if path.is_file() and re.fullmatch(r"[0-9a-f]{64}", path.name):
             assert hashlib.sha256(path.read_bytes()).hexdigest() == path.name
@@ -169,17 +187,31 @@ def check_corpse(folder: Path) -> None:
 
 
 def check_end(folder: Path, wishes: Sequence[Request], simulator: Running) -> None:
-    """Every request at its end: one submit, one delivery, the money right, no blob too many or too few."""
+    """Every request at its end.
+
+    One submit, one delivery, the money right, no blob too many or too few.
+    """
     prompts = {one.text for one in wishes}
-    submits = Counter(task.wanted.prompt for task in simulator.account.tasks.values() if task.wanted.prompt in prompts)
+    submits = Counter(
+        task.wanted.prompt
+        for task in simulator.account.tasks.values()
+        if task.wanted.prompt in prompts
+    )
     steps = rows(folder, "SELECT id, state, prompt, model, cost_micros FROM steps")
     assert sorted(step[2] for step in steps) == sorted(one.text for one in wishes)
-    lines = [json.loads(line) for line in (folder / "journal").read_text().split("\n") if line.endswith("}")]
+    lines = [
+        json.loads(line)
+        for line in (folder / "journal").read_text().split("\n")
+        if line.endswith("}")
+    ]
     for step, state, prompt, model, cost in steps:
         said = [line for line in lines if line["job"] == step]
-        assert len([line for line in said if line["op"] == "post"]) == 1, f"{prompt}: posted more than once"
+        assert len([line for line in said if line["op"] == "post"]) == 1, (
+            f"{prompt}: posted more than once"
+        )
         if state == "unknown":
-            # A synchronous call lost in the middle: nobody can know whether it left, and its person was told so.
+            # A synchronous call lost in the middle: nobody can know whether it left, and its person
+            # was told so.
             assert submits[prompt] <= 1, f"{prompt}: submitted {submits[prompt]} times"
             assert model == "qwen-image-edit-plus"
             assert said[-1]["tone"] == "refusal"
@@ -194,16 +226,24 @@ def check_end(folder: Path, wishes: Sequence[Request], simulator: Running) -> No
 
 
 def check_money(folder: Path, steps: Sequence[tuple[Any, ...]]) -> None:
-    """What the ledger sums up to is what was billed; a lost synchronous call stays held as a possible charge."""
+    """What the ledger sums up to is what was billed.
+
+    A lost synchronous call stays held as a possible charge.
+    """
     expected = sum(PRICES[model] for _, _, _, model, _ in steps)
     assert rows(folder, "SELECT SUM(micros) FROM ledger") == [(expected,)]
 
 
 def check_blobs(folder: Path) -> None:
     """No blob without a row, no row without a blob."""
-    kept = {path.name for path in (folder / "data" / "blobs").rglob("*") if re.fullmatch(r"[0-9a-f]{64}", path.name)}
+    kept = {
+        path.name
+        for path in (folder / "data" / "blobs").rglob("*")
+        if re.fullmatch(r"[0-9a-f]{64}", path.name)
+    }
     known = {key for (key,) in rows(folder, "SELECT key FROM pictures")}
-    # What was attached is kept as it came and as the model takes it; only the latter stands in a step.
+    # What was attached is kept as it came and as the model takes it; only the latter stands in a
+    # step.
     uploads = kept - known
     assert known <= kept
     assert len(uploads) <= 2

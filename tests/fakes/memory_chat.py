@@ -1,4 +1,7 @@
-"""A chat platform in memory: keeps every message and its states in order; posting twice makes two messages."""
+"""A chat platform in memory: keeps every message and its states in order.
+
+Posting twice makes two messages.
+"""
 
 import asyncio
 from collections.abc import AsyncIterator, Mapping
@@ -7,8 +10,8 @@ from pathlib import Path
 
 from core.errors import DeliveryError, Rejected
 from core.forms import Form
-from core.pictures.intake import too_many_bytes
-from core.speech import Post, Sent, Tone
+from core.pictures.normalize import too_many_bytes
+from core.post import Post, Sent, Tone
 from core.types import Attachment, Person, Place, Request
 
 

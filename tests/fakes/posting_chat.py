@@ -1,18 +1,24 @@
-"""A chat platform at an address: the pictures of a result are uploaded to it over HTTP, as Slack wants them."""
+"""A chat platform at an address.
+
+The pictures of a result are uploaded to it over HTTP, as Slack wants them.
+"""
 
 from urllib.parse import quote
 
 import httpx
 
 from core.ports import Blobs
-from core.speech import Post, Sent, Tone
+from core.post import Post, Sent, Tone
 from tests.fakes.memory_chat import MemoryChat
 
 PACE = 1.0
 
 
 class PostingChat(MemoryChat):
-    """Chat port. ``results`` are the last posts of jobs that have ended; ``http`` has the platform's address."""
+    """Chat port.
+
+    ``results`` are the last posts of jobs that have ended; ``http`` has the platform's address.
+    """
 
     pace = PACE
 

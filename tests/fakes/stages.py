@@ -1,4 +1,7 @@
-"""One Easel that Slack, Discord and the room all reach: what a person does and reads is written once for the three."""
+"""One Easel that Slack, Discord and the room all reach.
+
+What a person does and reads is written once for the three.
+"""
 
 import asyncio
 import re
@@ -18,9 +21,9 @@ import bot.slack
 from adapters.web.chat import WebChat
 from adapters.web.store import Room
 from bot import settings, web, wiring
-from bot.simulator.account import Account, Task
 from bot.simulator.rules import Wanted
 from bot.simulator.server import SimulatorConfig, serve
+from bot.simulator.tasks import Account, Task
 from core.ports import Blobs, Chat
 from tests.fakes.discord import things
 from tests.fakes.discord.driver import Discord, discord
@@ -87,15 +90,21 @@ class Stage(ABC):
 
         def holds(message: Any) -> bool:
             found, labels = self.words(message)
-            return all(one in found for one in words) and (not button or any(button in one for one in labels))
+            return all(one in found for one in words) and (
+                not button or any(button in one for one in labels)
+            )
 
-        return await self.until(lambda all_: next((one for one in reversed(all_) if holds(one)), None))
+        return await self.until(
+            lambda all_: next((one for one in reversed(all_) if holds(one)), None)
+        )
 
     async def until(self, choose: Callable[[list[Any]], Any]) -> Any:
         """Wait for a message; else say what there is instead."""
         ends = time.monotonic() + PATIENCE
         while (found := choose(there := await self.ours())) is None:
-            assert time.monotonic() < ends, f"{self.name}: {[self.words(one) for one in there[-6:]]}"
+            assert time.monotonic() < ends, (
+                f"{self.name}: {[self.words(one) for one in there[-6:]]}"
+            )
             await asyncio.sleep(0.2)
         return found
 
@@ -115,7 +124,9 @@ class AtSlack(Stage):
         await self.ana.says(_typed(text), thread=message.thread_ts or message.ts)
 
     async def gives(self, photo: Path, text: str) -> Message:
-        ts = await self.ana.says(f"{self.ana.easel} {_typed(text)}", files=[self.ana.uploads(photo)])
+        ts = await self.ana.says(
+            f"{self.ana.easel} {_typed(text)}", files=[self.ana.uploads(photo)]
+        )
         return next(one for one in self.fake.world.messages if one.ts == ts)
 
     async def presses(self, message: Message, label: str) -> None:
@@ -134,15 +145,24 @@ class AtSlack(Stage):
         job = message.metadata["event_payload"]["job"] if message.metadata else ""
         thread = message.thread_ts or message.ts
         files = self.fake.world.files
-        there = [one for one in self.ana.sees(message.channel) if one.thread_ts == thread and one.files]
+        there = [
+            one for one in self.ana.sees(message.channel) if one.thread_ts == thread and one.files
+        ]
         return [one for one in there if job and any(job in files[name].name for name in one.files)]
 
     def _before(self, message: Message) -> list[Message]:
-        """The message that a drawn picture became, as it cannot stand inside: right before its words."""
+        """The message that a drawn picture became, as it cannot stand inside.
+
+        Right before its words.
+        """
         there = sorted(self.ana.sees(message.channel), key=lambda one: one.ts)
-        beside = [one for one in there if one.thread_ts == message.thread_ts and one.ts < message.ts]
+        beside = [
+            one for one in there if one.thread_ts == message.thread_ts and one.ts < message.ts
+        ]
         names = {one.ts: self.fake.world.files[one.files[0]].name for one in beside if one.files}
-        return [one for one in beside[-1:] if one.ts in names and not OF_A_STEP.match(names[one.ts])]
+        return [
+            one for one in beside[-1:] if one.ts in names and not OF_A_STEP.match(names[one.ts])
+        ]
 
     def shows(self, message: Message) -> Seen:
         world = self.fake.world
@@ -156,7 +176,9 @@ class AtSlack(Stage):
         seen = self.shows(message)
         beside = [one for shown in (*seen.before, *seen.thread) for one in shown.pictures]
         whole = replace(seen, pictures=(*seen.pictures, *beside))
-        found = read(whole, private=seen.only_you or self.fake.workspace.channels[message.channel].is_im)
+        found = read(
+            whole, private=seen.only_you or self.fake.workspace.channels[message.channel].is_im
+        )
         # What phones and screen readers say of it.
         assert unescape(message.text).split("\n") == list(filter(None, (found.title, *found.lines)))
         return found
@@ -191,7 +213,9 @@ class AtDiscord(Stage):
         return [one for one in there if one.author == self.fake.world.bot.id and not one.is_loading]
 
     def words(self, message: things.Message) -> tuple[str, list[str]]:
-        return "".join(one.text for one in discord_page.spans(message.content)), list(message.buttons)
+        return "".join(one.text for one in discord_page.spans(message.content)), list(
+            message.buttons
+        )
 
     def shows(self, message: things.Message) -> Seen:
         """As it stands."""
@@ -232,7 +256,12 @@ class InRoom(Stage):
     async def refused(self, text: str) -> tuple[Any, Read]:
         # As the page names its language: in a header, too.
         key = {"Authorization": f"Bearer {self.ana.key}", "Easel-Locale": self.locale}
-        sent = {"key": f"refused-{time.monotonic_ns()}", "channel": "general", "locale": self.locale, "text": text}
+        sent = {
+            "key": f"refused-{time.monotonic_ns()}",
+            "channel": "general",
+            "locale": self.locale,
+            "text": text,
+        }
         answer = await self.house.http.post("/room/say", json=sent, headers=key)
         assert answer.status_code == 422
         # The page shows it below what was typed, to nobody else.
@@ -258,8 +287,14 @@ class InRoom(Stage):
         return f"{message['title']}\n{message['text']}", labels
 
     async def reads(self, message: Mapping[str, Any]) -> Read:
-        """As adapters/web/static/message.js shows it; the test in a browser holds the page itself to this."""
-        shown = [Framed(data=await self._picture(one["src"]), alt=one["alt"]) for one in message["pictures"]]
+        """As adapters/web/static/message.js shows it.
+
+        The test in a browser holds the page itself to this.
+        """
+        shown = [
+            Framed(data=await self._picture(one["src"]), alt=one["alt"])
+            for one in message["pictures"]
+        ]
         return Read(
             title=message["title"],
             lines=tuple(message["text"].split("\n")),
@@ -295,10 +330,15 @@ class Stages:
         return iter((self.slack, self.discord, self.room))
 
     async def fill_the_line(self, model: str, most: int) -> None:
-        """Somebody's jobs keep the model busy for long, as many as are sent to the service: what comes next waits."""
+        """Somebody's jobs keep the model busy for long, as many as are sent to the service.
+
+        What comes next waits.
+        """
         accept, busy = self.account.accept, []
 
-        def for_long(wanted: Wanted, inputs: tuple[bytes, ...], mask: bytes | None, *, is_sync: bool) -> Task:
+        def for_long(
+            wanted: Wanted, inputs: tuple[bytes, ...], mask: bytes | None, *, is_sync: bool
+        ) -> Task:
             task = accept(wanted, inputs, mask, is_sync=is_sync)
             if wanted.model == model:
                 task.duration = 300.0
@@ -348,18 +388,26 @@ async def _at_work(stack: AsyncExitStack, chosen: settings.Settings, in_slack: S
     to_discord = await stack.enter_async_context(bot.discord.open_discord(chosen, engine))
 
     def chats(blobs: Blobs) -> dict[str, Chat]:
-        return {"web": WebChat(room, blobs, address), "slack": to_slack.chat(blobs), "discord": to_discord.chat(blobs)}
+        return {
+            "web": WebChat(room, blobs, address),
+            "slack": to_slack.chat(blobs),
+            "discord": to_discord.chat(blobs),
+        }
 
     async def prepare() -> None:
         await to_slack.prepare()
         await to_discord.prepare()
 
-    opened = wiring.open_easel(chosen, chats, simulator=SimulatorConfig(), prepare=prepare, engine=engine)
+    opened = wiring.open_easel(
+        chosen, chats, simulator=SimulatorConfig(), prepare=prepare, engine=engine
+    )
     easel = await stack.enter_async_context(opened)
     await room.prepare()
     ears = await stack.enter_async_context(bot.slack.listening(to_slack, easel, lost))
     await stack.enter_async_context(bot.discord.listening(to_discord, easel, lost))
-    await stack.enter_async_context(web.open_web(chosen, easel, listening, room, platforms=ears.routes))
+    await stack.enter_async_context(
+        web.open_web(chosen, easel, listening, room, platforms=ears.routes)
+    )
     in_slack.url = address
     http = await stack.enter_async_context(httpx.AsyncClient(base_url=address, timeout=30))
     return House(easel=easel, room=room, http=http, address=address)

@@ -12,7 +12,7 @@ from sqlalchemy.exc import TimeoutError as PoolTimeout
 import core.slots
 from bot.simulator.server import SimulatorConfig
 from core.errors import Retryable
-from core.speech import Tone
+from core.post import Tone
 from core.storage.tables import steps
 from core.types import Action, Person, Place, Request, StepState
 from tests.fakes.memory_chat import MemoryChat
@@ -28,11 +28,15 @@ async def row_of(team: Team, step: str) -> Any:
         return (await connection.execute(select(steps).where(steps.c.id == step))).one()
 
 
-async def test_a_busy_service_may_refuse_more_than_fifty_times(team: Team, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_a_busy_service_may_refuse_more_than_fifty_times(
+    team: Team, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(core.slots, "MAX_PAUSE", 0.01)
     team.easel.engine._slots.first_pause = 0.01
     provider = team.easel.tools.providers["beijing"]
-    monkeypatch.setattr(provider, "submit", fails_first(provider.submit, Retryable("provider.busy"), 55))
+    monkeypatch.setattr(
+        provider, "submit", fails_first(provider.submit, Retryable("provider.busy"), 55)
+    )
     step, _ = await team.gets(Action.DRAW, f"a fox --model {SYNC}")
     assert (step.state, step.error) == (StepState.DONE, None)
 
@@ -50,7 +54,9 @@ async def test_a_line_goes_on_when_the_workspace_that_filled_it_leaves(tmp_path:
             await asyncio.sleep(0.05)
         await asyncio.sleep(0.5)
         assert not (await row_of(team, waits.accepted or "")).slot
-        goodbye = Request(key="", place=PLACE, person=Person(id="", name=""), locale="", action=Action.LEFT)
+        goodbye = Request(
+            key="", place=PLACE, person=Person(id="", name=""), locale="", action=Action.LEFT
+        )
         await team.easel.service.hear(goodbye)
         await asyncio.sleep(3)
         line = engine._slots._lines["beijing", SYNC]
@@ -104,15 +110,21 @@ async def test_cancelled_while_the_service_refuses_is_not_sent_again(
     assert (step.state, step.charged, calls) == (StepState.CANCELLED, "no", 1)
 
 
-async def test_a_pool_that_gives_no_connection_is_waited_out(team: Team, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_a_pool_that_gives_no_connection_is_waited_out(
+    team: Team, monkeypatch: pytest.MonkeyPatch
+) -> None:
     store = team.easel.tools.store
-    away = PoolTimeout("QueuePool limit of size 3 overflow 0 reached, connection timed out, timeout 30.00")
+    away = PoolTimeout(
+        "QueuePool limit of size 3 overflow 0 reached, connection timed out, timeout 30.00"
+    )
     monkeypatch.setattr(store, "keep", fails_first(store.keep, away, 1))
     step, _ = await team.gets(Action.DRAW, f"a fox --model {SYNC}")
     assert step.state is StepState.DONE
 
 
-async def test_a_sync_result_is_not_lost_when_the_database_hiccups(team: Team, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_a_sync_result_is_not_lost_when_the_database_hiccups(
+    team: Team, monkeypatch: pytest.MonkeyPatch
+) -> None:
     store = team.easel.tools.store
     monkeypatch.setattr(store, "record_task", fails_first(store.record_task, database_away(), 1))
     step, _ = await team.gets(Action.DRAW, f"a fox --model {SYNC}")
@@ -148,7 +160,13 @@ async def test_cancel_without_a_name_cancels_one_job_whatever_happens(
             await asyncio.sleep(0.05)
         store = team.easel.tools.store
         monkeypatch.setattr(store, "message_of", fails_first(store.message_of, database_away(), 1))
-        cancel = Request(key="x", place=PLACE, person=Person(id="ana", name="Ana"), locale="en", action=Action.CANCEL)
+        cancel = Request(
+            key="x",
+            place=PLACE,
+            person=Person(id="ana", name="Ana"),
+            locale="en",
+            action=Action.CANCEL,
+        )
         await team.easel.service.hear(cancel)
         await asyncio.sleep(3)
         states = [(await team.step(one.accepted or "")).state for one in (first, second)]
@@ -162,14 +180,18 @@ async def test_delete_without_a_name_deletes_one_result_whatever_happens(
     edit, _ = await team.gets(Action.EDIT, "make it blue")
     blobs = team.easel.tools.blobs
     monkeypatch.setattr(blobs, "delete", fails_first(blobs.delete, OSError("away"), 1))
-    delete = Request(key="x", place=PLACE, person=Person(id="ana", name="Ana"), locale="en", action=Action.DELETE)
+    delete = Request(
+        key="x", place=PLACE, person=Person(id="ana", name="Ana"), locale="en", action=Action.DELETE
+    )
     await team.easel.service.hear(delete)
     await asyncio.sleep(3)
     assert (await team.step(edit.id)).deleted
     assert not (await team.step(root.id)).deleted
 
 
-async def test_a_claim_whose_commit_was_not_heard_of_is_worked_on(team: Team, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_a_claim_whose_commit_was_not_heard_of_is_worked_on(
+    team: Team, monkeypatch: pytest.MonkeyPatch
+) -> None:
     claims = team.easel.engine._claims
     really, left = claims.claim, [1]
 

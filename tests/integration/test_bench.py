@@ -5,7 +5,19 @@ from pathlib import Path
 from bot.simulator.server import SimulatorConfig
 from core.catalog import Catalog
 from core.providers.dashscope import catalog_text
-from tests.bench import chatter, cli, discord_ack, growth, idle, jobs, pictures, room, slack_ack, start, watcher
+from tests.bench import (
+    chatter,
+    cli,
+    discord_ack,
+    growth,
+    idle,
+    jobs,
+    pictures,
+    room,
+    slack_ack,
+    start,
+    watcher,
+)
 from tests.fakes.house import open_house
 
 NO_ENGINE = ("undo", "redo", "pick 1", "info", "usage", "budget", "show {step}", "models")
@@ -13,12 +25,16 @@ NO_ENGINE = ("undo", "redo", "pick 1", "info", "usage", "budget", "show {step}",
 
 async def test_what_is_often_asked_costs_the_same_however_much_there_is() -> None:
     cases = {"little": (300, 100), "much waits": (3000, 100), "much was done": (300, 5000)}
-    # A place and a turn are counted: that is five instructions for each who waits before, 0.05 µs or so.
+    # A place and a turn are counted: that is five instructions for each who waits before, 0.05 µs
+    # or so.
     waiting_before = {"place in line": 3000, "announce": 3000, "begin": 3000 // growth.PEOPLE}
     for question, counted in (await growth.instructions(cases)).items():
         most = 1.5 * counted["little"]
         assert counted["much was done"] <= most, (question, counted)
-        assert counted["much waits"] <= most + 5 * waiting_before.get(question, 0), (question, counted)
+        assert counted["much waits"] <= most + 5 * waiting_before.get(question, 0), (
+            question,
+            counted,
+        )
 
 
 async def test_growth_is_measured() -> None:
@@ -26,7 +42,9 @@ async def test_growth_is_measured() -> None:
     assert all(growth.ratio(of["more"], of["little"]) > 0 for of in spent.values())
 
 
-async def test_a_word_costs_each_open_page_of_the_room_less_than_a_millisecond(tmp_path: Path) -> None:
+async def test_a_word_costs_each_open_page_of_the_room_less_than_a_millisecond(
+    tmp_path: Path,
+) -> None:
     pages = 40
     async with open_house(tmp_path, SimulatorConfig(time_scale=0.01, seed=3)) as house:
         alone = await room.spread(house, 1)
@@ -35,7 +53,10 @@ async def test_a_word_costs_each_open_page_of_the_room_less_than_a_millisecond(t
 
 
 def test_a_command_that_needs_no_engine_is_cheap(tmp_path: Path) -> None:
-    """0.4 s is the goal on a machine that rests; beside other tests the same work takes half as much again."""
+    """0.4 s is the goal on a machine that rests.
+
+    Beside other tests the same work takes half as much again.
+    """
     figures = cli.measure(tmp_path, (*NO_ENGINE, "--help"), runs=2)
     for command in NO_ENGINE:
         assert min(figures[command]) <= 0.6, figures
@@ -78,7 +99,9 @@ async def test_who_waits_does_nothing() -> None:
 
 
 async def test_a_tasks_end_is_timed() -> None:
-    await watcher.measure("2 running", [("qwen-image-plus", 2)], Catalog.load(catalog_text()), scale=0.02)
+    await watcher.measure(
+        "2 running", [("qwen-image-plus", 2)], Catalog.load(catalog_text()), scale=0.02
+    )
 
 
 def test_a_small_photo_is_timed() -> None:

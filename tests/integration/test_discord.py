@@ -16,7 +16,15 @@ from core.types import Action, Attachment, Request, Step
 from tests.conftest import PHOTOS
 from tests.fakes.discord.driver import Discord, discord
 from tests.fakes.discord.house import easel_in
-from tests.fakes.discord.things import ATTACH_FILES, MANAGE_GUILD, ORDINARY, Fault, Interaction, Message, User
+from tests.fakes.discord.things import (
+    ATTACH_FILES,
+    MANAGE_GUILD,
+    ORDINARY,
+    Fault,
+    Interaction,
+    Message,
+    User,
+)
 from tests.fakes.discord.world import World
 
 EPHEMERAL, THINKING, MODAL = 64, 5, 9
@@ -43,25 +51,38 @@ class Place:
 
     def ours(self) -> list[Message]:
         """Everything Easel said for all to see."""
-        return [one for one in self.fake.world.seen_by(None, None) if one.author == self.fake.world.bot.id]
+        return [
+            one
+            for one in self.fake.world.seen_by(None, None)
+            if one.author == self.fake.world.bot.id
+        ]
 
 
 @pytest_asyncio.fixture
 async def place(tmp_path: Path) -> AsyncIterator[Place]:
-    async with discord(World(content_granted=True)) as fake, easel_in(fake, tmp_path / "data") as bot:
+    async with (
+        discord(World(content_granted=True)) as fake,
+        easel_in(fake, tmp_path / "data") as bot,
+    ):
         ana = fake.person("Ana", permissions=ORDINARY | MANAGE_GUILD)
         yield Place(fake=fake, bot=bot, ana=ana, bo=fake.person("Bo", locale="zh-TW"))
 
 
 def field(opened: Interaction, name: str) -> dict[str, object]:
     assert opened.modal
-    found = [one["component"] for one in opened.modal["components"] if one["component"]["custom_id"] == name]
+    found = [
+        one["component"]
+        for one in opened.modal["components"]
+        if one["component"]["custom_id"] == name
+    ]
     return found[0] if found else {}
 
 
 async def test_a_newcomer_draws_edits_and_goes_back(place: Place) -> None:
     fake, ana = place.fake, place.ana
-    asked = await fake.command(ana, "draw", {"prompt": "a red fox in the snow", "n": 2, "ar": "16:9"})
+    asked = await fake.command(
+        ana, "draw", {"prompt": "a red fox in the snow", "n": 2, "ar": "16:9"}
+    )
     assert asked.ack_type == THINKING
     assert asked.ack_seconds < 1
     result = await fake.sees("a red fox", button="Edit", files=2)
@@ -98,14 +119,23 @@ async def test_an_edit_names_the_picture_it_works_on_before_anything_is_made(pla
 
 
 @pytest.mark.parametrize("copies", [1, 2])
-async def test_a_mention_with_a_picture_is_one_job_with_the_picture(place: Place, copies: int) -> None:
+async def test_a_mention_with_a_picture_is_one_job_with_the_picture(
+    place: Place, copies: int
+) -> None:
     fake, ana = place.fake, place.ana
     fake.duplicate_events = copies == 2
     said = fake.says(ana, f"{fake.mention} make it night", files=[PHOTOS / "coffee.png"])
     result = await fake.sees("make it night", button="Edit", files=1)
-    assert result.reference == {"type": 0, "message_id": said.id, "channel_id": said.channel, "guild_id": said.guild}
+    assert result.reference == {
+        "type": 0,
+        "message_id": said.id,
+        "channel_id": said.channel,
+        "guild_id": said.guild,
+    }
     steps = await place.steps(ana)
-    assert [(step.action, len(step.inputs), step.parent) for step in steps] == [(Action.EDIT, 1, None)]
+    assert [(step.action, len(step.inputs), step.parent) for step in steps] == [
+        (Action.EDIT, 1, None)
+    ]
     assert steps[0].prompt == "make it night"
 
 
@@ -134,7 +164,9 @@ async def test_a_forwarded_picture_is_edited(place: Place) -> None:
     assert len((await place.steps(ana))[0].inputs) == 1
 
 
-async def test_a_link_that_has_run_out_is_renewed_and_a_hiccup_is_no_lost_file(place: Place) -> None:
+async def test_a_link_that_has_run_out_is_renewed_and_a_hiccup_is_no_lost_file(
+    place: Place,
+) -> None:
     fake, chat = place.fake, place.bot.easel.tools.chats["discord"]
     cat = fake.says(place.ana, "my cat", files=[PHOTOS / "chelsea.png"])
     file = cat.attachments[0]
@@ -181,7 +213,9 @@ async def test_words_that_are_not_for_easel_are_left_alone(place: Place) -> None
     assert len(place.ours()) == before + 1
 
 
-async def test_a_thread_of_ours_has_one_head_and_an_archived_one_is_opened_again(place: Place) -> None:
+async def test_a_thread_of_ours_has_one_head_and_an_archived_one_is_opened_again(
+    place: Place,
+) -> None:
     fake, ana, bo = place.fake, place.ana, place.bo
     result = await place.draws(ana, "a harbour")
     thread = fake.thread(ana, result)
@@ -213,7 +247,9 @@ async def test_a_command_without_words_opens_a_form_with_pictures_and_options(pl
     assert len((await place.steps(ana))[0].inputs) == 2
 
 
-async def test_options_given_with_a_command_without_words_are_kept_by_its_form(place: Place) -> None:
+async def test_options_given_with_a_command_without_words_are_kept_by_its_form(
+    place: Place,
+) -> None:
     fake, ana = place.fake, place.ana
     opened = await fake.command(ana, "draw", {"seed": 7, "n": 2})
     await fake.submits(ana, opened, {"prompt": "a kite"})
@@ -224,7 +260,9 @@ async def test_options_given_with_a_command_without_words_are_kept_by_its_form(p
 
 async def test_what_was_refused_comes_back_to_be_changed(place: Place) -> None:
     fake, ana = place.fake, place.ana
-    refusal = await fake.reply(await fake.command(ana, "draw", {"prompt": "a long story", "ar": "99:1", "seed": 5}))
+    refusal = await fake.reply(
+        await fake.command(ana, "draw", {"prompt": "a long story", "ar": "99:1", "seed": 5})
+    )
     opened = await fake.presses(ana, refusal, "Change it")
     assert field(opened, "prompt")["value"] == "a long story"
     await fake.submits(ana, opened, {"ar": "16:9"})
@@ -283,7 +321,11 @@ async def test_a_job_asked_for_without_a_mask_offers_regions(place: Place) -> No
 
 async def test_wrong_options_are_refused_privately_in_the_persons_language(place: Place) -> None:
     fake, bo = place.fake, place.bo
-    for options in ({"prompt": "a cat", "n": 9}, {"prompt": "a cat --n 9"}, {"prompt": "a cat", "model": "dall-e"}):
+    for options in (
+        {"prompt": "a cat", "n": 9},
+        {"prompt": "a cat --n 9"},
+        {"prompt": "a cat", "model": "dall-e"},
+    ):
         refusal = await fake.reply(await fake.command(bo, "draw", options))
         assert refusal.only_for == bo.id
         assert "不能是" in refusal.words or "模型" in refusal.words
@@ -321,7 +363,9 @@ async def test_every_button_under_a_result_answers(place: Place) -> None:
     await fake.presses(bo, result, "2")
     await fake.sees("第 2", user=bo)
     await fake.presses(ana, result, "Again")
-    await fake.until(lambda: len([one for one in place.ours() if "a harbour" in one.words and one.files]) == 2)
+    await fake.until(
+        lambda: len([one for one in place.ours() if "a harbour" in one.words and one.files]) == 2
+    )
 
     await fake.presses(bo, winter, "🪄")
     more = await fake.sees("v1", user=bo, button="🔍")
@@ -366,7 +410,9 @@ async def test_a_direct_copy_goes_on_in_the_guild_it_came_from(place: Place) -> 
     await fake.presses(ana, night, "Undo")
     await fake.sees("Now at v1", channel=direct)
     await fake.presses(ana, copy, "Again")
-    await fake.until(lambda: len([one for one in fake.world.seen_by(ana, direct) if one.files]) >= 4)
+    await fake.until(
+        lambda: len([one for one in fake.world.seen_by(ana, direct) if one.files]) >= 4
+    )
     assert len(await place.steps(ana)) == 3
 
 
@@ -396,7 +442,9 @@ async def test_a_private_result_is_for_its_person_alone(place: Place) -> None:
     assert told.only_for == ana.id
     assert next(iter(told.buttons.values()))["url"].endswith(f"/{secret.id}")
     assert place.ours()[-1] is secret
-    shown = await fake.reply(await fake.command(bo, "easel show", {"id": (await place.steps(ana))[0].id}))
+    shown = await fake.reply(
+        await fake.command(bo, "easel show", {"id": (await place.steps(ana))[0].id})
+    )
     assert shown.only_for == bo.id
     assert not shown.files
     bo.closed = True
@@ -414,10 +462,14 @@ async def test_a_private_job_that_still_runs_is_shown_to_its_person_alone(place:
             await asyncio.sleep(0.005)
     await fake.reply(await fake.command(ana, "easel show", {"id": running[0].id}))
     await fake.sees("Still working", channel=fake.direct(ana))
-    assert not [one for one in place.ours() if one.channel == fake.general.id and "secret" in one.words]
+    assert not [
+        one for one in place.ours() if one.channel == fake.general.id and "secret" in one.words
+    ]
 
 
-async def test_where_direct_messages_are_closed_a_secret_is_not_said_for_all_instead(place: Place) -> None:
+async def test_where_direct_messages_are_closed_a_secret_is_not_said_for_all_instead(
+    place: Place,
+) -> None:
     fake, ana = place.fake, place.ana
     ana.closed = True
     hidden = await fake.command(ana, "draw", {"prompt": "a secret", "private": True})
@@ -439,8 +491,12 @@ async def test_a_secret_run_again_from_its_root_stays_one(place: Place) -> None:
     await fake.command(ana, "edit", {"instruction": "with our new logo", "private": True})
     await fake.sees("with our new logo", channel=fake.direct(ana), button="Edit", files=1)
     await fake.command(ana, "easel rerun")
-    await fake.until(lambda: len([one for one in fake.world.seen_by(ana, fake.direct(ana)) if one.files]) == 2)
-    assert not [one for one in place.ours() if one.channel == fake.general.id and "logo" in one.words]
+    await fake.until(
+        lambda: len([one for one in fake.world.seen_by(ana, fake.direct(ana)) if one.files]) == 2
+    )
+    assert not [
+        one for one in place.ours() if one.channel == fake.general.id and "logo" in one.words
+    ]
 
 
 async def test_reactions_vote_favour_choose_and_repeat(place: Place) -> None:
@@ -464,7 +520,9 @@ async def test_reactions_vote_favour_choose_and_repeat(place: Place) -> None:
     assert result.files
 
 
-async def test_reactions_taken_away_from_other_peoples_messages_leave_nothing_behind(place: Place) -> None:
+async def test_reactions_taken_away_from_other_peoples_messages_leave_nothing_behind(
+    place: Place,
+) -> None:
     fake, ana = place.fake, place.ana
     kept: list[str] = []
     hear = place.bot.easel.service.hear
@@ -479,11 +537,15 @@ async def test_reactions_taken_away_from_other_peoples_messages_leave_nothing_be
     for message in (said, result):
         fake.reacts(ana, message, "🎉")
         fake.reacts(ana, message, "🎉", added=False)
-    await fake.until(lambda: any(one.startswith(f"reaction:{result.id}:") and "-" in one for one in kept))
+    await fake.until(
+        lambda: any(one.startswith(f"reaction:{result.id}:") and "-" in one for one in kept)
+    )
     assert not [one for one in kept if one.startswith(f"reaction:{said.id}:")]
 
 
-async def test_a_favourite_goes_to_the_gallery_once_and_hidden_where_it_must_be(place: Place) -> None:
+async def test_a_favourite_goes_to_the_gallery_once_and_hidden_where_it_must_be(
+    place: Place,
+) -> None:
     fake, ana, bo = place.fake, place.ana, place.bo
     adults = fake.channel("adults", nsfw=True)
     gallery = fake.channel("gallery")
@@ -536,7 +598,9 @@ async def test_what_is_typed_is_completed_from_what_we_know(place: Place) -> Non
     assert models[0]["value"] == "qwen-image-plus"
     sizes = await fake.autocomplete(ana, "draw", {"model": "qwen-image-plus"}, focused="size")
     assert {"1328*1328", "1664*928"} <= {one["value"] for one in sizes}
-    assert {"16:9", "square"} <= {one["value"] for one in await fake.autocomplete(ana, "draw", focused="ar")}
+    assert {"16:9", "square"} <= {
+        one["value"] for one in await fake.autocomplete(ana, "draw", focused="ar")
+    }
     assert "wan" in (await fake.autocomplete(ana, "wanx style", focused="model"))[0]["value"]
     await place.draws(ana, "a fox")
     mine = await fake.autocomplete(ana, "easel show", focused="id")
@@ -547,7 +611,8 @@ async def test_what_is_typed_is_completed_from_what_we_know(place: Place) -> Non
 
 
 @pytest.mark.parametrize(
-    ("words", "files"), [("history", 1), ("compare", 2), ("usage", 1), ("budget", 0), ("help", 0), ("info", 0)]
+    ("words", "files"),
+    [("history", 1), ("compare", 2), ("usage", 1), ("budget", 0), ("help", 0), ("info", 0)],
 )
 async def test_looking_commands_answer(place: Place, words: str, files: int) -> None:
     fake, ana = place.fake, place.ana
@@ -568,7 +633,9 @@ async def test_a_member_who_may_not_post_pictures_gets_none_posted(place: Place)
     await fake.command(muted, "draw", {"prompt": "a fox", "private": True})
     await fake.sees("a fox", channel=fake.direct(muted), files=1)
     result = await place.draws(place.ana, "a hare")
-    assert "may not post pictures" in (await fake.presses(muted, result, "Again")).ephemeral[0].words
+    assert (
+        "may not post pictures" in (await fake.presses(muted, result, "Again")).ephemeral[0].words
+    )
     opened = await fake.command(muted, "draw", {"private": True})
     refused = await fake.submits(muted, opened, {"prompt": "a bear", "private": False})
     assert "may not post pictures" in refused.ephemeral[0].words
@@ -582,7 +649,9 @@ async def test_where_a_person_brought_us_along_the_answer_is_the_one_voice(place
     guild, elsewhere = fake.join("Elsewhere", installed=False)
     fake.world.join(ana, guild)
     asked = await fake.command(ana, "draw", {"prompt": "a fox"}, channel=elsewhere)
-    await fake.until(lambda: asked.original and asked.original.files and "a fox" in asked.original.words)
+    await fake.until(
+        lambda: asked.original and asked.original.files and "a fox" in asked.original.words
+    )
     assert asked.original
     assert not asked.original.only_for
     edited = await fake.presses(ana, asked.original, "Edit")
@@ -590,7 +659,9 @@ async def test_where_a_person_brought_us_along_the_answer_is_the_one_voice(place
     await fake.until(lambda: done.original and done.original.files)
     refused = await fake.command(ana, "draw", {"prompt": "a fox", "n": 9}, channel=elsewhere)
     await fake.until(lambda: refused.ephemeral)
-    secret = await fake.command(ana, "draw", {"prompt": "quiet", "private": True}, channel=elsewhere)
+    secret = await fake.command(
+        ana, "draw", {"prompt": "quiet", "private": True}, channel=elsewhere
+    )
     await fake.until(lambda: secret.original and secret.original.files)
     assert secret.original
     assert secret.original.only_for == ana.id
@@ -600,7 +671,9 @@ async def test_where_we_are_no_member_what_is_made_of_a_secret_stays_one(place: 
     fake, ana = place.fake, place.ana
     guild, elsewhere = fake.join("Elsewhere", installed=False)
     fake.world.join(ana, guild)
-    secret = await fake.command(ana, "draw", {"prompt": "quiet", "private": True}, channel=elsewhere)
+    secret = await fake.command(
+        ana, "draw", {"prompt": "quiet", "private": True}, channel=elsewhere
+    )
     await fake.until(lambda: secret.original and secret.original.files)
     assert secret.original
     again = await fake.presses(ana, secret.original, "Again")
@@ -621,14 +694,16 @@ async def test_a_secret_that_comes_to_an_open_answer_goes_to_its_person(
     fake, ana = place.fake, place.ana
     guild, elsewhere = fake.join("Elsewhere", installed=False)
     fake.world.join(ana, guild)
-    secret = await fake.command(ana, "draw", {"prompt": "quiet", "private": True}, channel=elsewhere)
+    secret = await fake.command(
+        ana, "draw", {"prompt": "quiet", "private": True}, channel=elsewhere
+    )
     await fake.until(lambda: secret.original and secret.original.files)
     assert secret.original
 
     async def not_yet(*_: object) -> bool:
         return False
 
-    monkeypatch.setattr("core.flow.take.is_secret", not_yet)
+    monkeypatch.setattr("core.flow.prepare.is_secret", not_yet)
     again = await fake.presses(ana, secret.original, "Again")
     await fake.sees("quiet", channel=fake.direct(ana), files=1)
     assert again.original
@@ -637,7 +712,10 @@ async def test_a_secret_that_comes_to_an_open_answer_goes_to_its_person(
 
 
 async def test_without_the_content_intent_what_is_said_to_us_still_works(tmp_path: Path) -> None:
-    async with discord(World(content_granted=False)) as fake, easel_in(fake, tmp_path / "data") as bot:
+    async with (
+        discord(World(content_granted=False)) as fake,
+        easel_in(fake, tmp_path / "data") as bot,
+    ):
         ana = fake.person("Ana")
         place = Place(fake=fake, bot=bot, ana=ana, bo=fake.person("Bo"))
         result = await place.draws(ana, "a fox")

@@ -1,4 +1,7 @@
-"""The gateway comes and goes, tells nonsense, refuses us; our own database does not answer; all of it at once (F54)."""
+"""The gateway comes and goes, tells nonsense, refuses us; our own database does not answer.
+
+All of it at once (F54).
+"""
 
 import asyncio
 import itertools
@@ -11,7 +14,7 @@ from typing import Any
 
 import pytest
 
-from adapters.discord import gateway, places
+from adapters.discord import channels, gateway
 from adapters.discord.gateway import Gateway, One
 from tests.conftest import PHOTOS
 from tests.fakes.discord.driver import Discord, discord
@@ -55,7 +58,9 @@ async def draws(fake: Discord, person: User, words: str, between: Any = None) ->
     await fake.sees(words, button="Edit", files=1)
 
 
-async def test_a_session_that_is_cut_goes_on_and_loses_nothing(fake: Discord, quick: Log, tmp_path: Path) -> None:
+async def test_a_session_that_is_cut_goes_on_and_loses_nothing(
+    fake: Discord, quick: Log, tmp_path: Path
+) -> None:
     async with easel_in(fake, tmp_path / "data"):
         ana = fake.person("Ana")
         await draws(fake, ana, "the first")
@@ -69,13 +74,19 @@ async def test_a_session_that_is_cut_goes_on_and_loses_nothing(fake: Discord, qu
     assert quick == []
 
 
-async def test_a_session_that_is_over_begins_again_once(fake: Discord, quick: Log, tmp_path: Path) -> None:
+async def test_a_session_that_is_over_begins_again_once(
+    fake: Discord, quick: Log, tmp_path: Path
+) -> None:
     async with easel_in(fake, tmp_path / "data"):
         ana = fake.person("Ana")
-        for count, over in enumerate((fake.gateway.close(4009), fake.gateway.invalidate(), _forgotten(fake)), 2):
+        for count, over in enumerate(
+            (fake.gateway.close(4009), fake.gateway.invalidate(), _forgotten(fake)), 2
+        ):
             await over
             await fake.until(lambda: fake.gateway.identifies == count)  # noqa: B023
-            await fake.until(lambda: any(one.session and one.sent > 1 for one in fake.gateway.connections))
+            await fake.until(
+                lambda: any(one.session and one.sent > 1 for one in fake.gateway.connections)
+            )
             await draws(fake, ana, f"fox {count}")
         assert fake.gateway.identifies == 4
 
@@ -86,7 +97,9 @@ async def _forgotten(fake: Discord) -> None:
 
 
 @pytest.mark.parametrize("status", [0, 503])
-async def test_a_gateway_away_for_a_while_is_waited_for(fake: Discord, quick: Log, tmp_path: Path, status: int) -> None:
+async def test_a_gateway_away_for_a_while_is_waited_for(
+    fake: Discord, quick: Log, tmp_path: Path, status: int
+) -> None:
     async with easel_in(fake, tmp_path / "data"):
         ana = fake.person("Ana")
         await draws(fake, ana, "the first")
@@ -144,7 +157,9 @@ async def test_a_client_that_stays_silent_is_made_anew(
         assert fake.gateway.identifies <= 3
 
 
-async def test_events_nobody_can_read_end_nothing(fake: Discord, quick: Log, tmp_path: Path) -> None:
+async def test_events_nobody_can_read_end_nothing(
+    fake: Discord, quick: Log, tmp_path: Path
+) -> None:
     nonsense: list[tuple[str, Any]] = [
         ("MESSAGE_CREATE", {}),
         ("MESSAGE_CREATE", {"id": "x", "channel_id": None}),
@@ -171,7 +186,8 @@ async def test_events_nobody_can_read_end_nothing(fake: Discord, quick: Log, tmp
 async def held(path: Path) -> AsyncIterator[None]:
     """Another process has the database to itself.
 
-    The loop goes on while we wait for the lock: Easel may hold it, and needs the loop to let go of it.
+    The loop goes on while we wait for the lock: Easel may hold it, and needs the loop to let go of
+    it.
     """
     with closing(sqlite3.connect(path, isolation_level=None, timeout=0)) as other:
         async with asyncio.timeout(15):
@@ -189,7 +205,9 @@ def _takes_lock(other: sqlite3.Connection) -> bool:
     return True
 
 
-async def test_while_the_database_does_not_answer_people_hear_busy_in_time(fake: Discord, tmp_path: Path) -> None:
+async def test_while_the_database_does_not_answer_people_hear_busy_in_time(
+    fake: Discord, tmp_path: Path
+) -> None:
     async with easel_in(fake, tmp_path / "data"):
         ana, bo = fake.person("Ana"), fake.person("Bo", locale="id")
         await draws(fake, ana, "a fox")
@@ -212,7 +230,7 @@ async def test_while_the_database_does_not_answer_people_hear_busy_in_time(fake:
 async def test_a_picture_shown_smaller_has_a_link_to_the_whole_that_a_vote_does_not_take_away(
     fake: Discord, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(places, "LEAST", 60_000)
+    monkeypatch.setattr(channels, "LEAST", 60_000)
     async with easel_in(fake, tmp_path / "data", EASEL_PUBLIC_URL="https://easel.example"):
         ana = fake.person("Ana")
         await draws(fake, ana, "a fox")
@@ -251,11 +269,15 @@ async def test_no_secret_of_discords_is_ever_logged(
         async with easel_in(fake, tmp_path / "data"):
             ana = fake.person("Ana")
             fake.world.faults["create_interaction_response"].append(Fault(drop=True))
-            fake.world.faults["delete_original_webhook_message"].append(Fault(status=401, code=50027))
+            fake.world.faults["delete_original_webhook_message"].append(
+                Fault(status=401, code=50027)
+            )
             fake.world.faults["create_message"].append(Fault(reset=True))
             await fake.command(ana, "draw", {"prompt": "a fox"})
             await fake.sees("a fox", button="Edit", files=1)
-            await fake.gateway.raw("INTERACTION_CREATE", {"id": "1", "token": "interaction-token-1"})
+            await fake.gateway.raw(
+                "INTERACTION_CREATE", {"id": "1", "token": "interaction-token-1"}
+            )
             await fake.gateway.drop()
             await draws(fake, ana, "a heron")
     written = "".join(capfd.readouterr())
@@ -265,7 +287,9 @@ async def test_no_secret_of_discords_is_ever_logged(
 
 
 @pytest.mark.timeout(1800)
-async def test_after_a_day_of_faults_everybody_has_their_picture_once(tmp_path: Path, is_nightly: bool) -> None:
+async def test_after_a_day_of_faults_everybody_has_their_picture_once(
+    tmp_path: Path, is_nightly: bool
+) -> None:
     """Every kind of fault, at random moments, while people work in channels, threads and direct messages."""
     names, lives = (("Ana", "Bo", "Cy"), 4) if is_nightly else (("Ana", "Bo"), 2)
     luck = random.Random(20261121)
@@ -326,7 +350,11 @@ async def _shown_once(fake: Discord, person: User, words: str, where: Channel | 
     def found() -> list[Message]:
         places = {(where or fake.general).id, fake.direct(person).id}
         seen = [one for one in fake.world.seen_by(person, None) if one.channel in places]
-        return [one for one in seen if words in one.words and one.files and one.author == fake.world.bot.id]
+        return [
+            one
+            for one in seen
+            if words in one.words and one.files and one.author == fake.world.bot.id
+        ]
 
     await fake.until(found, 60)
     assert len(found()) == 1, words

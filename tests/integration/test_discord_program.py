@@ -1,4 +1,7 @@
-"""The program around Discord: what doctor says, how it is invited, how readiness and a wrong token read."""
+"""The program around Discord.
+
+What doctor says, how it is invited, how readiness and a wrong token read.
+"""
 
 import asyncio
 import json
@@ -20,15 +23,23 @@ LEAST = 274878008320
 """View channel, send messages (in threads too), attach files, read message history."""
 
 
-async def examined(monkeypatch: pytest.MonkeyPatch, given: dict[str, str]) -> dict[str, tuple[bool, str]]:
+async def examined(
+    monkeypatch: pytest.MonkeyPatch, given: dict[str, str]
+) -> dict[str, tuple[bool, str]]:
     for name, value in given.items():
         monkeypatch.setenv(name, value)
     checks = await doctor._examine(settings.load())
-    return {one["name"]: (one["ok"], one["detail"]) for one in checks if one["name"].startswith("discord")}
+    return {
+        one["name"]: (one["ok"], one["detail"])
+        for one in checks
+        if one["name"].startswith("discord")
+    }
 
 
 @pytest.mark.parametrize("content", [True, False])
-async def test_doctor_says_who_we_are_where_and_what_is_missing(content: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_doctor_says_who_we_are_where_and_what_is_missing(
+    content: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
     async with discord(World(content_granted=content)) as fake:
         found = await examined(monkeypatch, fake.settings())
         assert all(ok for ok, _ in found.values()), found
@@ -46,7 +57,9 @@ async def test_doctor_says_who_we_are_where_and_what_is_missing(content: bool, m
         assert "https://discord.com/oauth2/authorize" in detail
 
 
-async def test_doctor_names_a_wrong_token_and_a_discord_out_of_reach(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_doctor_names_a_wrong_token_and_a_discord_out_of_reach(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     async with discord() as fake:
         wrong = {**fake.settings(), "DISCORD_BOT_TOKEN": "not.the.token"}
         found = await examined(monkeypatch, wrong)
@@ -57,7 +70,9 @@ async def test_doctor_names_a_wrong_token_and_a_discord_out_of_reach(monkeypatch
     assert "EASEL_DISCORD_API_URL" in found["discord token"][1]
 
 
-def test_the_invitation_asks_for_the_least_and_wants_a_token(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_invitation_asks_for_the_least_and_wants_a_token(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     monkeypatch.setenv("DISCORD_BOT_TOKEN", "MTIzNDU2Nzg5MDEyMzQ1Njc4.secret.part")
     link = manifests.discord()
     assert "client_id=123456789012345678" in link
@@ -75,7 +90,11 @@ def test_the_invitation_asks_for_the_least_and_wants_a_token(monkeypatch: pytest
 
 async def test_a_token_discord_refuses_ends_the_start_with_the_setting(tmp_path: Path) -> None:
     async with discord() as fake:
-        given = {**fake.settings(), "DISCORD_BOT_TOKEN": "not.the.token", "EASEL_DATA_DIR": tmp_path}
+        given = {
+            **fake.settings(),
+            "DISCORD_BOT_TOKEN": "not.the.token",
+            "EASEL_DATA_DIR": tmp_path,
+        }
         with pytest.raises(ConfigurationError) as refused:
             async with run.running(settings.load(**given)):
                 pass
@@ -83,7 +102,9 @@ async def test_a_token_discord_refuses_ends_the_start_with_the_setting(tmp_path:
         assert "not.the.token" not in str(refused.value)
 
 
-async def test_readiness_tells_whether_the_gateway_lives(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_readiness_tells_whether_the_gateway_lives(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(health, "FRESH", 0.0)
     async with discord() as fake, easel_in(fake, tmp_path / "data") as bot:
 

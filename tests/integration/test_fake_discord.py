@@ -26,7 +26,9 @@ async def test_a_message_is_answered_with_a_file_and_buttons_and_a_press_is_defe
         assert await bot.heard[1].attachments[0].read() == said.files[0]
 
         file = discord.File(io.BytesIO(png()), "fox.png", description="a fox")
-        sent = await text_channel(bot, fake).send("a fox", file=file, view=view("Redo"), reference=bot.heard[1])
+        sent = await text_channel(bot, fake).send(
+            "a fox", file=file, view=view("Redo"), reference=bot.heard[1]
+        )
         shown = await fake.sees("a fox", button="Redo", files=1)
         assert shown.attachments[0].description == "a fox"
         assert sent.id == int(shown.id)
@@ -47,11 +49,19 @@ async def test_a_command_opens_a_modal_and_its_fields_come_back() -> None:
         ana = fake.person("Ana", locale="zh-CN")
         form = discord.ui.Modal(title="Edit", custom_id="edit")
         form.add_item(
-            discord.ui.Label(text="Prompt", component=discord.ui.TextInput(custom_id="prompt", default="a fox"))
+            discord.ui.Label(
+                text="Prompt", component=discord.ui.TextInput(custom_id="prompt", default="a fox")
+            )
         )
         form.add_item(discord.ui.Label(text="Size", component=_radio()))
-        form.add_item(discord.ui.Label(text="Picture", component=discord.ui.FileUpload(custom_id="pictures")))
-        form.add_item(discord.ui.Label(text="Who", component=discord.ui.UserSelect(custom_id="who", required=False)))
+        form.add_item(
+            discord.ui.Label(text="Picture", component=discord.ui.FileUpload(custom_id="pictures"))
+        )
+        form.add_item(
+            discord.ui.Label(
+                text="Who", component=discord.ui.UserSelect(custom_id="who", required=False)
+            )
+        )
         submitted: list[Any] = []
 
         async def act(interaction: discord.Interaction) -> None:
@@ -63,7 +73,9 @@ async def test_a_command_opens_a_modal_and_its_fields_come_back() -> None:
                 await interaction.response.send_modal(form)
 
         bot.acts = act
-        opened = await fake.command(ana, "draw", {"prompt": "x", "strange": 1}, files={"picture1": png()})
+        opened = await fake.command(
+            ana, "draw", {"prompt": "x", "strange": 1}, files={"picture1": png()}
+        )
         assert opened.ack_type == 9
         sent = await fake.submits(ana, opened, {"size": "Large", "pictures": png(), "who": ana})
         assert [one.content for one in sent.ephemeral] == ["thank you"]
@@ -124,7 +136,8 @@ async def test_interactions_are_acknowledged_once_and_in_time() -> None:
             held.append(interaction)
             with pytest.raises(discord.HTTPException) as twice:
                 await interaction.client.http.request(
-                    Route("POST", f"/interactions/{interaction.id}/{interaction.token}/callback"), json={"type": 5}
+                    Route("POST", f"/interactions/{interaction.id}/{interaction.token}/callback"),
+                    json={"type": 5},
                 )
             codes.append(twice.value.code)
 

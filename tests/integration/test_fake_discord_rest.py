@@ -31,7 +31,9 @@ async def test_faults_are_as_discord_makes_them() -> None:
         with pytest.raises(aiohttp.ServerDisconnectedError):
             await channel.send("once", nonce="n1")
         again = await channel.send("once", nonce="n1")
-        assert [one.id for one in fake.world.seen_by(None, None) if one.content == "once"] == [str(again.id)]
+        assert [one.id for one in fake.world.seen_by(None, None) if one.content == "once"] == [
+            str(again.id)
+        ]
         fake.world.forward(301)
         assert (await channel.send("once", nonce="n1")).id != again.id
         assert fake.world.invalid_requests == ["429 create_message"] * 2
@@ -77,7 +79,9 @@ async def test_links_end_and_a_fresh_one_comes_with_the_message() -> None:
 class Gallery(discord.ui.LayoutView):
     """A picture shown by a component."""
 
-    shown: discord.ui.MediaGallery[Any] = discord.ui.MediaGallery(discord.MediaGalleryItem("attachment://fox.png"))
+    shown: discord.ui.MediaGallery[Any] = discord.ui.MediaGallery(
+        discord.MediaGalleryItem("attachment://fox.png")
+    )
     text: discord.ui.TextDisplay[Any] = discord.ui.TextDisplay("a fox in a gallery")
 
 
@@ -99,8 +103,13 @@ async def test_pictures_shown_by_embeds_and_galleries_are_no_attachments() -> No
 async def test_an_edit_keeps_only_the_attachments_it_names() -> None:
     async with driver.discord() as fake, connected(fake) as bot:
         sent = await text_channel(bot, fake).send("two", files=[fox(), fox()])
-        await sent.edit(attachments=[sent.attachments[1], discord.File(io.BytesIO(b"new"), "new.png")])
-        assert [one.filename for one in fake.world.messages[-1].attachments] == ["fox.png", "new.png"]
+        await sent.edit(
+            attachments=[sent.attachments[1], discord.File(io.BytesIO(b"new"), "new.png")]
+        )
+        assert [one.filename for one in fake.world.messages[-1].attachments] == [
+            "fox.png",
+            "new.png",
+        ]
         await sent.edit(content="still two")
         assert len(fake.world.messages[-1].files) == 2
 
@@ -139,7 +148,10 @@ async def test_the_rest_of_a_channel_s_life() -> None:
         ana, channel = fake.person("Ana"), text_channel(bot, fake)
         sent = [await channel.send(str(number)) for number in range(5)]
         assert [one.content async for one in channel.history(limit=2)] == ["4", "3"]
-        assert [one.content async for one in channel.history(after=sent[2], oldest_first=True)] == ["3", "4"]
+        assert [one.content async for one in channel.history(after=sent[2], oldest_first=True)] == [
+            "3",
+            "4",
+        ]
         assert [one.content async for one in channel.history(before=sent[1])] == ["0"]
         assert len([one async for one in channel.history(around=sent[2], limit=3)]) == 3
         async with channel.typing():
@@ -201,6 +213,8 @@ async def test_server_errors_are_tried_again_by_the_library() -> None:
     async with driver.discord() as fake, connected(fake) as bot:
         fake.world.faults["*"].append(Fault(status=502))
         await text_channel(bot, fake).send("second try")
-        fake.world.faults["create_message"].append(Fault(status=403, code=200000, message="AutoMod"))
+        fake.world.faults["create_message"].append(
+            Fault(status=403, code=200000, message="AutoMod")
+        )
         with pytest.raises(discord.Forbidden, match="200000"):
             await text_channel(bot, fake).send("blocked")

@@ -1,4 +1,7 @@
-"""The whole of Easel in one process: service, durable jobs, the client, the simulator, a chat in memory."""
+"""The whole of Easel in one process.
+
+Service, durable jobs, the client, the simulator, a chat in memory.
+"""
 
 import asyncio
 from collections.abc import AsyncIterator, Mapping
@@ -14,8 +17,8 @@ import pytest_asyncio
 from bot import settings, wiring
 from bot.simulator.server import Running, SimulatorConfig, serve
 from core.errors import EaselError, Rejected
+from core.post import ButtonKind, Post, Tone
 from core.service import Answer
-from core.speech import ButtonKind, Post, Tone
 from core.types import Action, Attachment, Person, Place, Request, Step, StepState
 from tests.conftest import PHOTOS
 from tests.fakes.memory_chat import MemoryChat
@@ -32,8 +35,12 @@ class Team:
     chat: MemoryChat
     simulator: Running
 
-    async def asks(self, action: Action, text: str = "", person: str = "ana", **changes: Any) -> Answer:
-        photos = tuple(Attachment(ref=str(PHOTOS / name), name=name) for name in changes.pop("photos", ()))
+    async def asks(
+        self, action: Action, text: str = "", person: str = "ana", **changes: Any
+    ) -> Answer:
+        photos = tuple(
+            Attachment(ref=str(PHOTOS / name), name=name) for name in changes.pop("photos", ())
+        )
         request = Request(
             key=changes.pop("key", f"e{next(numbers)}"),
             place=changes.pop("place", PLACE),
@@ -46,13 +53,17 @@ class Team:
         )
         return await self.easel.service.handle(request)
 
-    async def says(self, action: Action, text: str = "", person: str = "ana", **changes: Any) -> Post:
+    async def says(
+        self, action: Action, text: str = "", person: str = "ana", **changes: Any
+    ) -> Post:
         """Ask for what is answered at once: the words."""
         answer = await self.asks(action, text, person, **changes)
         assert answer.post
         return answer.post
 
-    async def gets(self, action: Action, text: str = "", person: str = "ana", **changes: Any) -> tuple[Step, Post]:
+    async def gets(
+        self, action: Action, text: str = "", person: str = "ana", **changes: Any
+    ) -> tuple[Step, Post]:
         """Ask, and wait for the end: the step and the last word."""
         answer = await self.asks(action, text, person, **changes)
         assert answer.accepted
@@ -89,7 +100,9 @@ async def team_on(
             **changes,
         )
         chat = chat or MemoryChat()
-        async with wiring.open_easel(chosen, lambda _: {"memory": chat}, simulator=config, settle=0.2) as easel:
+        async with wiring.open_easel(
+            chosen, lambda _: {"memory": chat}, simulator=config, settle=0.2
+        ) as easel:
             yield Team(easel=easel, chat=chat, simulator=simulator)
 
 
@@ -121,7 +134,13 @@ async def test_one_message_goes_from_status_to_result_with_its_buttons(team: Tea
     assert post.title == "a red fox"
     assert "¥0.20" in post.text
     assert "v1" in post.text
-    assert kinds(post) == [ButtonKind.EDIT, ButtonKind.UNDO, ButtonKind.AGAIN, ButtonKind.MORE, ButtonKind.DELETE]
+    assert kinds(post) == [
+        ButtonKind.EDIT,
+        ButtonKind.UNDO,
+        ButtonKind.AGAIN,
+        ButtonKind.MORE,
+        ButtonKind.DELETE,
+    ]
 
 
 async def test_several_results_can_be_picked_and_the_pick_is_edited(team: Team) -> None:
@@ -156,7 +175,9 @@ async def test_editing_names_the_picture_it_edits(team: Team) -> None:
     assert "v1 (Ana’s “a fox”)" in first_words
 
 
-async def test_replying_to_somebody_elses_picture_branches_into_ones_own_session(team: Team) -> None:
+async def test_replying_to_somebody_elses_picture_branches_into_ones_own_session(
+    team: Team,
+) -> None:
     anas, _ = await team.gets(Action.DRAW, "a fox", "ana")
     bos, _ = await team.gets(Action.EDIT, "make it gold", "bo", target=anas.id)
     assert bos.parent == anas.id
@@ -220,7 +241,9 @@ async def test_a_failed_task_is_tried_once_more_and_then_told(team: Team) -> Non
     assert len(team.simulator.account.tasks) == 2
 
 
-@pytest.mark.parametrize("kind", ["drop_before", "drop_after", "status_after", "html", "truncated_json", "empty"])
+@pytest.mark.parametrize(
+    "kind", ["drop_before", "drop_after", "status_after", "html", "truncated_json", "empty"]
+)
 async def test_f31_f34_f35_a_lost_answer_never_makes_a_second_task(team: Team, kind: str) -> None:
     team.simulator.account.faults.append({"where": "submit", "kind": kind, "status": 502})
     step, _ = await team.gets(Action.DRAW, "a fox")
@@ -229,7 +252,13 @@ async def test_f31_f34_f35_a_lost_answer_never_makes_a_second_task(team: Team, k
 
 
 async def test_f30_a_busy_service_is_waited_for(team: Team) -> None:
-    throttled = {"where": "submit", "kind": "status", "status": 429, "code": "Throttling.RateQuota", "times": 2}
+    throttled = {
+        "where": "submit",
+        "kind": "status",
+        "status": 429,
+        "code": "Throttling.RateQuota",
+        "times": 2,
+    }
     team.simulator.account.faults.append(throttled)
     step, _ = await team.gets(Action.DRAW, "a fox")
     assert step.state is StepState.DONE
@@ -297,7 +326,9 @@ async def test_f56_a_post_whose_reply_got_lost_is_read_back_not_repeated(team: T
     assert len(team.chat.messages) == 1
 
 
-async def test_a_mistake_of_ours_is_told_with_a_reference(team: Team, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_a_mistake_of_ours_is_told_with_a_reference(
+    team: Team, monkeypatch: pytest.MonkeyPatch
+) -> None:
     from core.flow import generate  # noqa: PLC0415
 
     def broken(*_: object) -> None:
@@ -312,7 +343,9 @@ async def test_a_mistake_of_ours_is_told_with_a_reference(team: Team, monkeypatc
 async def test_people_read_their_own_language(team: Team) -> None:
     _, post = await team.gets(Action.DRAW, "红狐狸", locale="zh-TW")
     assert "種子" in post.text
-    assert "還沒有可以編輯的圖片" in await team.is_refused(Action.EDIT, "改", person="bo", locale="zh-TW")
+    assert "還沒有可以編輯的圖片" in await team.is_refused(
+        Action.EDIT, "改", person="bo", locale="zh-TW"
+    )
 
 
 async def test_a_thread_of_ours_has_one_head_for_everybody(team: Team) -> None:
@@ -320,7 +353,7 @@ async def test_a_thread_of_ours_has_one_head_for_everybody(team: Team) -> None:
     message = next(iter(team.chat.messages.values()))
     inside = Place(platform="memory", workspace="w", channel="c", thread=message.id)
     # A platform that answers in threads remembers its messages there.
-    from core.speech import Sent  # noqa: PLC0415
+    from core.post import Sent  # noqa: PLC0415
 
     store = team.easel.tools.store
     fox = (await store.history(PLACE.tenant, "c/@ana"))[0]
@@ -338,12 +371,16 @@ async def test_a_foreign_job_cannot_be_cancelled_or_found(team: Team) -> None:
     elsewhere = Place(platform="memory", workspace="other", channel="c")
     with pytest.raises(EaselError, match="not_found"):
         await team.asks(Action.SHOW, mine.id, "eve", place=elsewhere)
-    assert "called" in await team.is_refused(Action.EDIT, "x", person="eve", place=elsewhere, target=mine.id)
+    assert "called" in await team.is_refused(
+        Action.EDIT, "x", person="eve", place=elsewhere, target=mine.id
+    )
 
 
 async def test_a_waiting_job_is_cancelled_free_and_a_started_one_dropped(tmp_path: Path) -> None:
     async with team_on(SimulatorConfig(time_scale=0.25, seed=1), tmp_path / "slow") as team:
-        jobs = [(await team.asks(Action.DRAW, f"fox {number}")).accepted or "" for number in range(6)]
+        jobs = [
+            (await team.asks(Action.DRAW, f"fox {number}")).accepted or "" for number in range(6)
+        ]
         # The last of them: the service has room for four.
         waiting = await _first_in(team, jobs[::-1], StepState.QUEUED, all_begun=True)
         await team.asks(Action.CANCEL, target=waiting)
@@ -357,18 +394,25 @@ async def test_a_waiting_job_is_cancelled_free_and_a_started_one_dropped(tmp_pat
         assert len(team.simulator.account.tasks) == 5
 
 
-async def _first_in(team: Team, jobs: list[str], state: StepState, *, all_begun: bool = False) -> str:
+async def _first_in(
+    team: Team, jobs: list[str], state: StepState, *, all_begun: bool = False
+) -> str:
     """The first job in a state, once there is one (and once all have begun)."""
     async with asyncio.timeout(10):
         while True:
-            steps = {step.id: step for step in await team.easel.tools.store.history(PLACE.tenant, "c/@ana")}
+            steps = {
+                step.id: step
+                for step in await team.easel.tools.store.history(PLACE.tenant, "c/@ana")
+            }
             found = [job for job in jobs if job in steps and steps[job].state is state]
             if found and (not all_begun or len(steps) == len(jobs)):
                 return found[0]
             await asyncio.sleep(0.02)
 
 
-async def test_forty_jobs_of_four_people_keep_the_accounts_limits_and_take_turns(tmp_path: Path) -> None:
+async def test_forty_jobs_of_four_people_keep_the_accounts_limits_and_take_turns(
+    tmp_path: Path,
+) -> None:
     async with team_on(SimulatorConfig(time_scale=0.1, seed=5), tmp_path / "busy") as team:
         owners: dict[str, str] = {}
         for person, jobs in [("ana", 22), ("bo", 6), ("cy", 6), ("di", 6)]:
@@ -382,10 +426,12 @@ async def test_forty_jobs_of_four_people_keep_the_accounts_limits_and_take_turns
         assert account.refused_queries == 0
         assert account.max_running == {"qwen-image-plus": 2}
         order = [
-            task.wanted.prompt.split()[-1] for task in sorted(account.tasks.values(), key=lambda one: one.accepted)
+            task.wanted.prompt.split()[-1]
+            for task in sorted(account.tasks.values(), key=lambda one: one.accepted)
         ]
         assert len(order) == 40
-        # Nobody waits behind one person's twenty-two: the others are all served before Ana's last ten.
+        # Nobody waits behind one person's twenty-two: the others are all served before Ana's last
+        # ten.
         assert set(order[-10:]) == {"ana"}
         assert all(person in order[:12] for person in ("bo", "cy", "di"))
 
@@ -402,7 +448,10 @@ async def test_what_is_asked_for_by_hand_waits_for_no_burst_of_deliveries(
 def test_the_place_in_line_is_shown(tmp_path: Path) -> None:
     async def story() -> Mapping[str, str]:
         async with team_on(SimulatorConfig(time_scale=0.1, seed=1), tmp_path / "line") as team:
-            jobs = [(await team.asks(Action.DRAW, f"fox {number}")).accepted or "" for number in range(8)]
+            jobs = [
+                (await team.asks(Action.DRAW, f"fox {number}")).accepted or ""
+                for number in range(8)
+            ]
             for job in jobs:
                 await team.chat.end_of(job)
             return {
@@ -411,7 +460,9 @@ def test_the_place_in_line_is_shown(tmp_path: Path) -> None:
             }
 
     texts = asyncio.run(story())
-    assert any("In line: number 7" in text or "In line: number 8" in text for text in texts.values())
+    assert any(
+        "In line: number 7" in text or "In line: number 8" in text for text in texts.values()
+    )
     assert any("Working" in text for text in texts.values())
 
 
@@ -433,7 +484,9 @@ async def test_a_lost_synchronous_call_can_be_dropped_and_its_money_comes_back(t
     assert [one.total.amount for one in await store.usage(PLACE.tenant, today)] == [0]
 
 
-async def test_of_a_moving_picture_it_is_said_that_the_first_frame_was_taken(team: Team, tmp_path: Path) -> None:
+async def test_of_a_moving_picture_it_is_said_that_the_first_frame_was_taken(
+    team: Team, tmp_path: Path
+) -> None:
     from PIL import Image  # noqa: PLC0415
 
     frames = [Image.new("RGB", (600, 520), colour) for colour in ("red", "blue")]
@@ -442,13 +495,15 @@ async def test_of_a_moving_picture_it_is_said_that_the_first_frame_was_taken(tea
     assert "first frame" in post.text
 
 
-async def test_a_mistake_of_ours_on_the_way_in_is_told_too(team: Team, monkeypatch: pytest.MonkeyPatch) -> None:
-    from core.flow import take  # noqa: PLC0415
+async def test_a_mistake_of_ours_on_the_way_in_is_told_too(
+    team: Team, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from core.flow import prepare  # noqa: PLC0415
 
     def broken(*_: object) -> None:
         raise ZeroDivisionError
 
-    monkeypatch.setattr(take, "_plan", broken)
+    monkeypatch.setattr(prepare, "_plan", broken)
     monkeypatch.setattr(team.easel.service, "check", lambda _: None)
     answer = await team.asks(Action.DRAW, "a fox")
     post = await team.chat.end_of(answer.accepted or "")
@@ -494,19 +549,30 @@ async def test_the_head_moves_back_and_forth_and_the_history_is_drawn(team: Team
     assert (await team.says(Action.SHOW)).tone is Tone.RESULT
 
 
-async def test_info_tells_all_usage_and_budgets_what_it_cost_and_help_what_one_can_do(team: Team) -> None:
+async def test_info_tells_all_usage_and_budgets_what_it_cost_and_help_what_one_can_do(
+    team: Team,
+) -> None:
     step, _ = await team.gets(Action.DRAW, "a fox --no blur")
     told = (await team.says(Action.INFO)).text
     for fact in (step.model, str(step.seed), step.task_id or "-", "blur"):
         assert fact in told
     assert (
         "Nothing has been spent"
-        in (await team.says(Action.USAGE, place=Place(platform="memory", workspace="x", channel="c"))).text
+        in (
+            await team.says(
+                Action.USAGE, place=Place(platform="memory", workspace="x", channel="c")
+            )
+        ).text
     )
     assert "¥0.20" in (await team.says(Action.USAGE)).text
     assert "No budgets" in (await team.says(Action.BUDGET)).text
-    assert "¥5.00" in (await team.says(Action.BUDGET, given={"person_day": "5"}, is_admin=True)).text
-    assert "No budgets" in (await team.says(Action.BUDGET, given={"person_day": "-"}, is_admin=True)).text
+    assert (
+        "¥5.00" in (await team.says(Action.BUDGET, given={"person_day": "5"}, is_admin=True)).text
+    )
+    assert (
+        "No budgets"
+        in (await team.says(Action.BUDGET, given={"person_day": "-"}, is_admin=True)).text
+    )
     assert "--ar" in (await team.says(Action.HELP)).text
     with pytest.raises(Rejected, match="not_here"):
         await team.asks(Action.FORGET_ME)
@@ -522,7 +588,9 @@ async def test_what_has_ended_cannot_be_cancelled(team: Team) -> None:
         await team.asks(Action.DROP, step.id)
 
 
-async def test_a_mask_of_ones_own_is_brought_to_the_pictures_size(team: Team, tmp_path: Path) -> None:
+async def test_a_mask_of_ones_own_is_brought_to_the_pictures_size(
+    team: Team, tmp_path: Path
+) -> None:
     from PIL import Image  # noqa: PLC0415
 
     mask = Image.new("L", (300, 200))
@@ -535,7 +603,9 @@ async def test_a_mask_of_ones_own_is_brought_to_the_pictures_size(team: Team, tm
 
 
 @pytest.mark.parametrize("kind", ["status", "html", "drop_before"])
-async def test_f05_when_the_list_cannot_be_had_a_lost_submit_is_never_taken_for_refused(team: Team, kind: str) -> None:
+async def test_f05_when_the_list_cannot_be_had_a_lost_submit_is_never_taken_for_refused(
+    team: Team, kind: str
+) -> None:
     team.simulator.account.faults += [
         {"where": "submit", "kind": "drop_after"},
         {"where": "list", "kind": kind, "status": 500, "times": 2},
@@ -545,8 +615,12 @@ async def test_f05_when_the_list_cannot_be_had_a_lost_submit_is_never_taken_for_
     assert len(team.simulator.account.tasks) == 1
 
 
-async def test_a_service_that_loses_every_answer_is_left_alone_after_a_few_tries(team: Team) -> None:
-    team.simulator.account.faults.append({"where": "submit", "kind": "status", "status": 502, "times": 0})
+async def test_a_service_that_loses_every_answer_is_left_alone_after_a_few_tries(
+    team: Team,
+) -> None:
+    team.simulator.account.faults.append(
+        {"where": "submit", "kind": "status", "status": 502, "times": 0}
+    )
     step, post = await team.gets(Action.DRAW, "a fox")
     assert (step.state, step.charged) == (StepState.UNKNOWN, "maybe")
     assert kinds(post) == [ButtonKind.RETRY, ButtonKind.DROP]
@@ -570,7 +644,9 @@ async def test_a_workspace_that_says_goodbye_twice_in_a_second_is_forgotten(
         return await keys(workspace)
 
     monkeypatch.setattr(tools.blobs, "keys", both_at_once)
-    goodbye = Request(key="", place=PLACE, person=Person(id="", name=""), locale="", action=Action.LEFT)
+    goodbye = Request(
+        key="", place=PLACE, person=Person(id="", name=""), locale="", action=Action.LEFT
+    )
     for key in ("tokens-revoked", "uninstalled"):
         await team.easel.service.hear(replace(goodbye, key=key))
     async with asyncio.timeout(10):

@@ -9,10 +9,10 @@ import pytest
 import pytest_asyncio
 
 from bot.simulator.server import SimulatorConfig
-from core.answers import looking, together
+from core.answers import queries, reactions
 from core.errors import NotFound
-from core.flow.tools import Tools
-from core.messages import LOCALES
+from core.flow.context import Tools
+from core.i18n import LOCALES
 from core.types import Action, Picture
 from tests.bench import history
 from tests.fakes import trees
@@ -47,34 +47,36 @@ def test_two_large_pictures_are_compared_without_holding_them_whole() -> None:
 async def test_thumbnails_are_made_once(tools: Tools, tmp_path: Path) -> None:
     await history.fill(tmp_path, trees.branchy(3), 64)
     before = await tools.blobs.keys(TENANT)
-    first = await looking.history(tools, history.request())
+    first = await queries.history(tools, history.request())
     kept = await tools.blobs.keys(TENANT)
     assert len(kept) == len(before) + 3
-    second = await looking.history(tools, history.request())
+    second = await queries.history(tools, history.request())
     assert await tools.blobs.keys(TENANT) == kept
     assert second.pictures == first.pictures
 
 
 async def test_a_thumbnail_that_is_missing_is_made_again(tools: Tools, tmp_path: Path) -> None:
     await history.fill(tmp_path, trees.chain(2), 64)
-    first = await looking.history(tools, history.request())
+    first = await queries.history(tools, history.request())
     lost = (await picture_of(tools, "s0")).thumbnail
     assert lost
     await tools.blobs.delete(TENANT, lost)
-    assert (await looking.history(tools, history.request())).pictures == first.pictures
+    assert (await queries.history(tools, history.request())).pictures == first.pictures
     assert await tools.blobs.read(TENANT, lost)
 
 
-async def test_a_deleted_picture_leaves_no_thumbnail_and_is_not_drawn(tools: Tools, tmp_path: Path) -> None:
+async def test_a_deleted_picture_leaves_no_thumbnail_and_is_not_drawn(
+    tools: Tools, tmp_path: Path
+) -> None:
     await history.fill(tmp_path, trees.chain(3), 64)
-    await looking.history(tools, history.request())
+    await queries.history(tools, history.request())
     gone = await picture_of(tools, "s1")
-    await together.delete(tools, replace(history.request(), action=Action.DELETE, target="s1"))
+    await reactions.delete(tools, replace(history.request(), action=Action.DELETE, target="s1"))
     for key in (gone.key, gone.thumbnail):
         assert key
         with pytest.raises(NotFound):
             await tools.blobs.read(TENANT, key)
-    post = await looking.history(tools, history.request())
+    post = await queries.history(tools, history.request())
     assert [line.split(" ")[0] for line in post.text.split("\n")] == ["v1", "v3"]
     assert len(await tools.blobs.keys(TENANT)) == 4
 
@@ -92,11 +94,13 @@ async def test_a_workspace_that_leaves_takes_its_thumbnails_along(tmp_path: Path
                 await asyncio.sleep(0.05)
 
 
-async def test_what_the_picture_leaves_out_is_said_in_every_language(tools: Tools, tmp_path: Path) -> None:
+async def test_what_the_picture_leaves_out_is_said_in_every_language(
+    tools: Tools, tmp_path: Path
+) -> None:
     await history.fill(tmp_path, trees.drawings(203), 16)
     said = {}
     for locale in LOCALES:
-        post = await looking.history(tools, replace(history.request(), locale=locale))
+        post = await queries.history(tools, replace(history.request(), locale=locale))
         said[locale] = post.title
         assert post.title.split(" · ")[1] in post.pictures[0].alt
     assert said == {

@@ -1,4 +1,7 @@
-"""Pictures of strangers: IMG-01 … IMG-33 of reliability.md, orientation, metadata, fitting, masks, recipes, trees."""
+"""Pictures of strangers.
+
+IMG-01 … IMG-33 of reliability.md, orientation, metadata, fitting, masks, recipes, trees.
+"""
 
 import io
 import struct
@@ -13,8 +16,8 @@ from hypothesis import strategies as st
 from PIL import Image, ImageChops, ImageCms, PngImagePlugin
 
 from core.errors import Rejected
-from core.messages import say
-from core.pictures import drawn, intake, layout, masks, recipes
+from core.i18n import say
+from core.pictures import diagrams, layout, masks, normalize, png_metadata
 from core.pictures.pool import Pool
 from core.types import PictureLimits, Size
 
@@ -43,7 +46,7 @@ def png_claiming(width: int, height: int) -> bytes:
 
 def refusal(data: bytes) -> str:
     with pytest.raises(Rejected) as caught:
-        intake.take(data)
+        normalize.take(data)
     return caught.value.key
 
 
@@ -68,7 +71,11 @@ PNG = encoded(noise(300, 200))
             b'<svg xmlns="http://www.w3.org/2000/svg"><image href="file:///etc/passwd"/></svg>',
             "picture.not_an_image",
         ),
-        ("IMG-07 eps", b"%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 10 10\n", "picture.not_an_image"),
+        (
+            "IMG-07 eps",
+            b"%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 10 10\n",
+            "picture.not_an_image",
+        ),
         ("IMG-08 psd", b"8BPS\x00\x01" + bytes(40), "picture.format"),
         ("IMG-09 fits", b"SIMPLE  =" + b" " * 20 + bytes(60), "picture.format"),
         ("IMG-10 jp2", b"\x00\x00\x00\x0cjP  \r\n\x87\n" + bytes(40), "picture.format"),
@@ -90,7 +97,9 @@ def test_a_bad_file_is_refused_with_its_reason(name: str, data: bytes, key: str)
 
 def test_img_11_a_tiff_whose_directory_points_to_itself_is_refused() -> None:
     assert (
-        refusal(b"II*\x00\x08\x00\x00\x00" + struct.pack("<H", 0) + struct.pack("<I", 8) + bytes(30))
+        refusal(
+            b"II*\x00\x08\x00\x00\x00" + struct.pack("<H", 0) + struct.pack("<I", 8) + bytes(30)
+        )
         == "picture.damaged"
     )
 
@@ -104,7 +113,7 @@ def test_img_15_a_legal_bomb_of_81_megapixels_is_refused_without_decoding() -> N
 
 def test_img_16_and_17_what_is_hung_on_behind_a_picture_is_gone() -> None:
     for data in (JPEG + b"PK\x03\x04 SECRETTEXT", PNG + b"<script>SECRETTEXT</script>"):
-        assert b"SECRETTEXT" not in intake.take(data).data
+        assert b"SECRETTEXT" not in normalize.take(data).data
 
 
 def test_img_19_to_22_no_metadata_survives() -> None:
@@ -116,12 +125,19 @@ def test_img_19_to_22_no_metadata_survives() -> None:
     text.add_text("Comment", "SECRETTEXT")
     xmp = b"<x:xmpmeta>SECRETXMP</x:xmpmeta>"
     for data in (
-        encoded(noise(300, 200), "JPEG", exif=exif, comment=b"SECRETCOMMENT", icc_profile=profile, xmp=xmp),
+        encoded(
+            noise(300, 200),
+            "JPEG",
+            exif=exif,
+            comment=b"SECRETCOMMENT",
+            icc_profile=profile,
+            xmp=xmp,
+        ),
         encoded(noise(300, 200), "PNG", exif=exif, pnginfo=text, icc_profile=profile),
         encoded(noise(300, 200), "WEBP", exif=exif, xmp=xmp, icc_profile=profile),
         encoded(noise(300, 200), "TIFF", description="SECRETTIFF", icc_profile=profile),
     ):
-        clean = intake.take(data).data
+        clean = normalize.take(data).data
         assert b"SECRET" not in clean
         with Image.open(io.BytesIO(clean)) as opened:
             assert not opened.getexif()
@@ -130,7 +146,7 @@ def test_img_19_to_22_no_metadata_survives() -> None:
 
 def test_img_22_an_evil_profile_is_no_matter() -> None:
     data = encoded(noise(300, 200), "JPEG", icc_profile=b"evil" * 100_000)
-    assert len(intake.take(data).data) < 200_000
+    assert len(normalize.take(data).data) < 200_000
 
 
 def test_img_23_a_text_chunk_that_unpacks_to_50_megabytes_is_harmless() -> None:
@@ -138,7 +154,7 @@ def test_img_23_a_text_chunk_that_unpacks_to_50_megabytes_is_harmless() -> None:
     data = PNG[:33] + bomb + PNG[33:]
     started = time.process_time()
     with suppress(Rejected):
-        assert len(intake.take(data).data) < 500_000
+        assert len(normalize.take(data).data) < 500_000
     assert time.process_time() - started < 1
 
 
@@ -152,7 +168,7 @@ def test_img_24_a_flood_of_text_chunks_is_refused_quickly() -> None:
 def test_img_25_of_a_moving_picture_the_first_frame_is_taken_and_said(kind: str) -> None:
     frames = [Image.new("RGB", (64, 64), colour) for colour in ("red", "blue", "green")]
     data = encoded(frames[0], kind, save_all=True, append_images=frames[1:])
-    taken = intake.take(data)
+    taken = normalize.take(data)
     assert taken.notes == ("picture.note.first_frame",)
     red, _, blue = Image.open(io.BytesIO(taken.data)).convert("RGB").getpixel((5, 5))  # type: ignore[misc]
     assert red > 200
@@ -161,9 +177,13 @@ def test_img_25_of_a_moving_picture_the_first_frame_is_taken_and_said(kind: str)
 
 @pytest.mark.parametrize("mode", ["CMYK", "I;16", "P", "1", "L", "LA", "RGBA"])
 def test_img_26_odd_modes_become_plain_colour(mode: str) -> None:
-    image = noise(300, 200).convert("L").convert("I;16") if mode == "I;16" else noise(300, 200).convert(mode)
+    image = (
+        noise(300, 200).convert("L").convert("I;16")
+        if mode == "I;16"
+        else noise(300, 200).convert(mode)
+    )
     kind = "JPEG" if mode == "CMYK" else "PNG"
-    taken = intake.take(encoded(image, kind))
+    taken = normalize.take(encoded(image, kind))
     assert Image.open(io.BytesIO(taken.data)).mode in {"RGB", "RGBA", "L", "LA"}
     assert (taken.width, taken.height) == (300, 200)
 
@@ -179,65 +199,68 @@ def test_img_27_every_orientation_is_turned_upright(orientation: int) -> None:
         from PIL import ImageOps  # noqa: PLC0415
 
         upright = ImageOps.exif_transpose(opened).convert("RGB")
-    taken = intake.take(data)
+    taken = normalize.take(data)
     mine = Image.open(io.BytesIO(taken.data)).convert("RGB")
     assert mine.size == upright.size == (taken.width, taken.height)
     assert max(high for _, high in ImageChops.difference(mine, upright).getextrema()) < 40  # type: ignore[misc]
-    facts = intake.inspect(data)
+    facts = normalize.inspect(data)
     assert (facts.width, facts.height) == mine.size
 
 
 def test_img_29_a_file_over_the_limit_is_refused_before_it_is_read() -> None:
-    assert refusal(b"\xff\xd8\xff" + bytes(intake.MAX_BYTES)) == "picture.too_many_bytes"
+    assert refusal(b"\xff\xd8\xff" + bytes(normalize.MAX_BYTES)) == "picture.too_many_bytes"
 
 
 def test_the_refusal_of_a_file_that_is_too_large_counts_in_megabytes() -> None:
-    error = intake.too_many_bytes(intake.MAX_BYTES)
-    assert say(error.key, "en", **error.params) == "That file is too large; at most 30 MB are possible."
+    error = normalize.too_many_bytes(normalize.MAX_BYTES)
+    assert (
+        say(error.key, "en", **error.params)
+        == "That file is too large; at most 30 MB are possible."
+    )
 
 
 def test_img_33_a_phones_heic_is_read_where_the_extra_is_installed() -> None:
     pytest.importorskip("pi_heif")
     with pytest.raises(Rejected, match=r"picture\.damaged"):
-        intake.take(b"\x00\x00\x00\x1cftypheic" + bytes(60))
+        normalize.take(b"\x00\x00\x00\x1cftypheic" + bytes(60))
 
 
 @pytest.mark.parametrize("kind", ["JPEG", "PNG", "WEBP", "BMP", "TIFF", "GIF"])
 def test_every_format_we_promise_is_read(kind: str) -> None:
     with Image.open(PHOTOS / "coffee.png") as photo:
-        taken = intake.take(encoded(photo.convert("RGB"), kind))
+        taken = normalize.take(encoded(photo.convert("RGB"), kind))
     assert (taken.width, taken.height) == (600, 400)
 
 
 def test_a_phone_photo_becomes_what_we_keep_and_what_a_model_takes() -> None:
     photo = encoded(noise(403, 302).resize((4032, 3024)), "JPEG", quality=92)
-    taken = intake.take(photo)
+    taken = normalize.take(photo)
     assert (taken.width, taken.height) == (3072, 2304)
-    fitted = intake.fit(taken.data, PictureLimits(min_side=384, max_side=3072))
+    fitted = normalize.fit(taken.data, PictureLimits(min_side=384, max_side=3072))
     assert (fitted.width, fitted.height) == (3072, 2304)
     assert len(fitted.data) <= 7_000_000
 
 
 def test_the_same_file_gives_the_same_bytes() -> None:
     for data in (JPEG, PNG):
-        assert intake.take(data) == intake.take(data)
-        assert intake.fit(data, WANX) == intake.fit(data, WANX)
+        assert normalize.take(data) == normalize.take(data)
+        assert normalize.fit(data, WANX) == normalize.fit(data, WANX)
 
 
 def test_what_is_inside_already_is_not_touched() -> None:
     data = encoded(noise(600, 520))
-    assert intake.fit(data, WANX).data is data
+    assert normalize.fit(data, WANX).data is data
 
 
 def test_transparency_goes_where_the_model_takes_none() -> None:
     image = noise(600, 520).convert("RGBA")
     image.putalpha(128)
-    fitted = intake.fit(encoded(image), WANX)
+    fitted = normalize.fit(encoded(image), WANX)
     assert Image.open(io.BytesIO(fitted.data)).mode == "RGB"
 
 
 def test_too_many_bytes_are_brought_down_by_encoding() -> None:
-    fitted = intake.fit(encoded(noise(1600, 1600)), PictureLimits(max_bytes=300_000))
+    fitted = normalize.fit(encoded(noise(1600, 1600)), PictureLimits(max_bytes=300_000))
     assert len(fitted.data) <= 300_000
 
 
@@ -246,12 +269,16 @@ def test_too_many_bytes_are_brought_down_by_encoding() -> None:
     st.integers(20, 900),
     st.sampled_from([WANX, PictureLimits(min_side=384, max_side=700), PictureLimits()]),
 )
-def test_fitting_lands_inside_the_limits_or_refuses(width: int, height: int, limits: PictureLimits) -> None:
+def test_fitting_lands_inside_the_limits_or_refuses(
+    width: int, height: int, limits: PictureLimits
+) -> None:
     data = encoded(Image.new("RGB", (width, height), "teal"))
     try:
-        fitted = intake.fit(data, limits)
+        fitted = normalize.fit(data, limits)
     except Rejected:
-        assert max(width, height) / min(width, height) > min(limits.max_ratio, limits.max_side / limits.min_side)
+        assert max(width, height) / min(width, height) > min(
+            limits.max_ratio, limits.max_side / limits.min_side
+        )
         return
     assert limits.min_side <= min(fitted.width, fitted.height)
     assert max(fitted.width, fitted.height) <= limits.max_side
@@ -319,7 +346,9 @@ def test_img_32_a_mask_of_nothing_or_everything_is_refused(colour: str, key: str
         ("center", (300, 200), (10, 10)),
     ],
 )
-def test_quick_regions_are_halves_and_the_middle(name: str, inside: tuple[int, int], outside: tuple[int, int]) -> None:
+def test_quick_regions_are_halves_and_the_middle(
+    name: str, inside: tuple[int, int], outside: tuple[int, int]
+) -> None:
     mask = masks.region(name, SIZE)
     assert colours(mask) == {(0, 0, 0), (255, 255, 255)}
     with Image.open(io.BytesIO(mask)) as image:
@@ -332,23 +361,27 @@ def test_quick_regions_are_halves_and_the_middle(name: str, inside: tuple[int, i
 
 def test_a_recipe_is_written_and_read_without_touching_a_pixel() -> None:
     data = (PHOTOS / "coffee.png").read_bytes()
-    written = recipes.write_recipe(data, {"prompt": "狐狸 🦊", "seed": "7"})
-    assert recipes.read_recipe(written) == {"prompt": "狐狸 🦊", "seed": "7"}
+    written = png_metadata.write_recipe(data, {"prompt": "狐狸 🦊", "seed": "7"})
+    assert png_metadata.read_recipe(written) == {"prompt": "狐狸 🦊", "seed": "7"}
     assert Image.open(io.BytesIO(written)).tobytes() == Image.open(io.BytesIO(data)).tobytes()
-    assert recipes.read_recipe(data) is None
-    assert recipes.write_recipe(JPEG, {"a": "b"}) == JPEG
+    assert png_metadata.read_recipe(data) is None
+    assert png_metadata.write_recipe(JPEG, {"a": "b"}) == JPEG
 
 
 @given(st.binary(max_size=200))
 def test_no_file_whatever_breaks_the_reading_of_recipes(data: bytes) -> None:
-    for one in (data, b"\x89PNG\r\n\x1a\n" + data, b"\x89PNG\r\n\x1a\n" + chunk(b"iTXt", b"easel\0\0\0\0\0" + data)):
-        recipes.read_recipe(one)
+    for one in (
+        data,
+        b"\x89PNG\r\n\x1a\n" + data,
+        b"\x89PNG\r\n\x1a\n" + chunk(b"iTXt", b"easel\0\0\0\0\0" + data),
+    ):
+        png_metadata.read_recipe(one)
 
 
 def test_a_comparison_shows_both_and_flickers_between_them() -> None:
-    side = Image.open(io.BytesIO(drawn.compare(PNG, JPEG, ("v1", "v2"))))
+    side = Image.open(io.BytesIO(diagrams.compare(PNG, JPEG, ("v1", "v2"))))
     assert side.width > side.height
-    moving = Image.open(io.BytesIO(drawn.flicker(PNG, JPEG)))
+    moving = Image.open(io.BytesIO(diagrams.flicker(PNG, JPEG)))
     assert getattr(moving, "n_frames", 1) == 2
 
 
@@ -356,16 +389,16 @@ def test_a_comparison_stays_inside_its_bounds_however_long_the_pictures() -> Non
     strip = encoded(Image.new("RGB", (2000, 100), "red"), "PNG")
     pole = encoded(Image.new("L", (20, 400), 90), "PNG")
     for pair in ((strip, strip), (strip, pole), (pole, PNG)):
-        with Image.open(io.BytesIO(drawn.compare(*pair, ("v1", "v2")))) as side:
-            assert max(side.size) <= drawn.MAX_SIDE
-        with Image.open(io.BytesIO(drawn.flicker(*pair))) as moving:
+        with Image.open(io.BytesIO(diagrams.compare(*pair, ("v1", "v2")))) as side:
+            assert max(side.size) <= diagrams.MAX_SIDE
+        with Image.open(io.BytesIO(diagrams.flicker(*pair))) as moving:
             assert max(moving.size) <= 1024
 
 
 @pytest.mark.parametrize("mode", ["RGB", "RGBA", "L", "LA", "P", "I;16"])
 def test_a_thumbnail_is_a_square_of_any_picture(mode: str) -> None:
     plain = Image.new("L", (30, 60), 200)
-    made = drawn.thumbnail(encoded(plain.convert(mode), "PNG"))
+    made = diagrams.thumbnail(encoded(plain.convert(mode), "PNG"))
     with Image.open(io.BytesIO(made)) as thumb:
         assert (thumb.format, thumb.size) == ("JPEG", (layout.SIDE, layout.SIDE))
 
@@ -379,13 +412,15 @@ async def test_the_pool_works_off_the_loop_and_closes() -> None:
 
 
 @pytest.mark.parametrize("orientation", [3, 6])
-def test_a_large_photo_with_a_profile_is_turned_and_brought_to_srgb_while_it_shrinks(orientation: int) -> None:
+def test_a_large_photo_with_a_profile_is_turned_and_brought_to_srgb_while_it_shrinks(
+    orientation: int,
+) -> None:
     exif = Image.Exif()
     exif[0x0112] = orientation
     profile = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
     image = Image.new("RGB", (4000, 1000), "white")
     image.paste("red", (0, 0, 2000, 1000))
-    taken = intake.take(encoded(image, "JPEG", exif=exif, icc_profile=profile, quality=95))
+    taken = normalize.take(encoded(image, "JPEG", exif=exif, icc_profile=profile, quality=95))
     assert (taken.width, taken.height) == ((3072, 768) if orientation == 3 else (768, 3072))
     with Image.open(io.BytesIO(taken.data)) as mine:
         assert "icc_profile" not in mine.info
@@ -394,13 +429,15 @@ def test_a_large_photo_with_a_profile_is_turned_and_brought_to_srgb_while_it_shr
         assert blue < 60
 
 
-def test_letters_no_font_here_has_are_left_out_and_never_boxes(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(drawn, "_cjk_font", lambda _size: None)
-    thumb = drawn.thumbnail(PNG)
+def test_letters_no_font_here_has_are_left_out_and_never_boxes(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(diagrams, "_cjk_font", lambda _size: None)
+    thumb = diagrams.thumbnail(PNG)
 
     def planted(caption: str) -> bytes:
         page = layout.lay_out([layout.Node(id="a", label="v1", caption=caption, parent=None)])
-        return drawn.tree(page, {"a": thumb})
+        return diagrams.tree(page, {"a": thumb})
 
     assert planted("一只红狐狸") == planted("")
     assert planted("改成 night") == planted("night") != planted("")

@@ -1,4 +1,7 @@
-"""Scaled out on PostgreSQL: the same jobs, and the work of a worker that died is taken over by one that lives."""
+"""Scaled out on PostgreSQL.
+
+The same jobs, and the work of a worker that died is taken over by one that lives.
+"""
 
 import asyncio
 import json
@@ -8,7 +11,7 @@ from pathlib import Path
 
 from bot import settings, wiring
 from bot.simulator.server import SimulatorConfig, serve
-from core.speech import Tone
+from core.post import Tone
 from core.types import Action, StepState, to_json
 from tests.contract.conftest import fresh_database
 from tests.contract.conftest import postgres as postgres  # noqa: PLC0414  # the fixture
@@ -26,7 +29,10 @@ async def test_a_job_runs_on_postgresql(postgres: str, tmp_path: Path) -> None:
 
 
 async def test_a_dead_workers_job_is_finished_by_another(postgres: str, tmp_path: Path) -> None:
-    """The first worker is killed while the service works; the second, already running, takes over."""
+    """The first worker is killed while the service works.
+
+    The second, already running, takes over.
+    """
     url = fresh_database(postgres, "takeover")
     async with serve(SimulatorConfig(time_scale=0.2, seed=4)) as simulator:
         chosen = settings.load(
@@ -39,7 +45,13 @@ async def test_a_dead_workers_job_is_finished_by_another(postgres: str, tmp_path
         )
         one = wish(1, Action.DRAW, "a fox")
         dying = await asyncio.create_subprocess_exec(
-            sys.executable, "-m", "tests.fakes.killed_bot", stdin=-1, stdout=-1, cwd=ROOT, limit=1 << 20
+            sys.executable,
+            "-m",
+            "tests.fakes.killed_bot",
+            stdin=-1,
+            stdout=-1,
+            cwd=ROOT,
+            limit=1 << 20,
         )
         life = {
             "folder": str(tmp_path),
@@ -56,7 +68,9 @@ async def test_a_dead_workers_job_is_finished_by_another(postgres: str, tmp_path
         await dying.stdout.readline()
         assert json.loads(await dying.stdout.readline()) == -signal.SIGKILL
         chat = JournalChat(tmp_path / "journal")
-        async with wiring.open_easel(chosen, lambda _: {"journal": chat}, simulator=SimulatorConfig()) as easel:
+        async with wiring.open_easel(
+            chosen, lambda _: {"journal": chat}, simulator=SimulatorConfig()
+        ) as easel:
             async with asyncio.timeout(30):
                 while not [line for line in chat.lines() if line["tone"] == "result"]:
                     await asyncio.sleep(0.1)

@@ -1,4 +1,7 @@
-"""The room's stream: one look for all pages, nothing missed, nothing twice, nobody held up, nothing for nothing."""
+"""The room's stream.
+
+One look for all pages, nothing missed, nothing twice, nobody held up, nothing for nothing.
+"""
 
 import asyncio
 import json
@@ -50,7 +53,9 @@ async def say(room: Room, text: str, **more: Any) -> int:
     return await room.say("general", "", {**BODY, "text": text}, **more)
 
 
-async def page(told: Changes, member: Member, after: int | None = None) -> AsyncGenerator[dict[str, Any], None]:
+async def page(
+    told: Changes, member: Member, after: int | None = None
+) -> AsyncGenerator[dict[str, Any], None]:
     """The events of one page."""
     stream = cast(AsyncGenerator[bytes, None], told.follow(member, after))
     async with aclosing(stream) as events:
@@ -79,7 +84,10 @@ async def test_a_private_message_is_told_to_its_person_alone(room: Room, told: C
         await room.say("dm-ana", "", {**BODY, "text": "Ana and Easel"})
         await say(room, "by Ana, for Bo", author="ana", only_for="bo")
         await say(room, "for all")
-        assert [*texts(await messages(of_bo)), *texts(await messages(of_bo))][-2:] == ["by Ana, for Bo", "for all"]
+        assert [*texts(await messages(of_bo)), *texts(await messages(of_bo))][-2:] == [
+            "by Ana, for Bo",
+            "for all",
+        ]
         seen: list[str] = []
         while len(seen) < 4:
             seen += texts(await messages(of_ana))
@@ -87,7 +95,9 @@ async def test_a_private_message_is_told_to_its_person_alone(room: Room, told: C
 
 
 @pytest.mark.parametrize("missed", [0, 1, RECENT + 1, 2 * AT_A_TIME, 2 * AT_A_TIME + 7])
-async def test_however_much_a_page_missed_it_is_told_once_and_in_order(room: Room, told: Changes, missed: int) -> None:
+async def test_however_much_a_page_missed_it_is_told_once_and_in_order(
+    room: Room, told: Changes, missed: int
+) -> None:
     ana = await enters(room, "Ana")
     await say(room, "known")
     last = await room.last_change()
@@ -133,7 +143,9 @@ async def test_pages_that_come_and_go_while_much_is_said_miss_nothing_and_see_no
     assert all(seen == [str(number) for number in range(count)] for seen in found)
 
 
-async def test_a_message_that_changed_often_while_nobody_read_is_told_as_it_stands(room: Room, told: Changes) -> None:
+async def test_a_message_that_changed_often_while_nobody_read_is_told_as_it_stands(
+    room: Room, told: Changes
+) -> None:
     ana = await enters(room, "Ana")
     async with aclosing(page(told, ana)) as slow, aclosing(page(told, ana)) as quick:
         await messages(slow)
@@ -163,7 +175,9 @@ async def test_a_channel_and_a_newcomer_are_told_to_everybody(room: Room, told: 
         assert texts(await messages(events)) == ["first words there"]
 
 
-async def test_a_page_from_a_room_that_is_no_more_is_told_what_comes(room: Room, told: Changes) -> None:
+async def test_a_page_from_a_room_that_is_no_more_is_told_what_comes(
+    room: Room, told: Changes
+) -> None:
     ana = await enters(room, "Ana")
     async with aclosing(page(told, ana, 99_999)) as events:
         assert await messages(events) == {"kind": "messages", "messages": [], "change": 0}
@@ -192,7 +206,9 @@ async def test_open_pages_with_nothing_new_ask_the_database_nothing(
 
 async def test_the_room_has_one_thread_however_many_ask(room: Room) -> None:
     ana = await enters(room, "Ana")
-    await asyncio.gather(*(say(room, str(number)) for number in range(40)), *(room.newest(ana.id) for _ in range(40)))
+    await asyncio.gather(
+        *(say(room, str(number)) for number in range(40)), *(room.newest(ana.id) for _ in range(40))
+    )
     assert room._engine.pool.checkedin() == 1  # type: ignore[attr-defined]
 
 
@@ -222,7 +238,9 @@ async def house(tmp_path: Path) -> AsyncIterator[House]:
         yield opened
 
 
-async def test_a_page_that_reads_nothing_holds_up_nobody_and_then_has_everything(house: House) -> None:
+async def test_a_page_that_reads_nothing_holds_up_nobody_and_then_has_everything(
+    house: House,
+) -> None:
     ana, bo = await house.enters("Ana"), await house.enters("Bo")
     host, port = house.address.removeprefix("http://").split(":")
     stuck = socket.socket()

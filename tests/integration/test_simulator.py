@@ -1,4 +1,7 @@
-"""The simulator refuses what the vendor refuses and answers in the vendor's shapes: one test a rule of the sheet."""
+"""The simulator refuses what the vendor refuses and answers in the vendor's shapes.
+
+One test a rule of the sheet.
+"""
 
 import asyncio
 import base64
@@ -11,8 +14,8 @@ import pytest
 import pytest_asyncio
 from PIL import Image
 
-from bot.simulator.account import SimulatorConfig
 from bot.simulator.server import Running, serve
+from bot.simulator.tasks import SimulatorConfig
 
 KEY = {"Authorization": "Bearer sk-simulator"}
 ASYNC = {**KEY, "X-DashScope-Async": "enable"}
@@ -34,9 +37,15 @@ def data_uri(size: tuple[int, int] = (600, 520), kind: str = "PNG", mode: str = 
     return f"data:image/{kind.lower()};base64,{base64.b64encode(buffer.getvalue()).decode()}"
 
 
-def mm(model: str, text: str = "a fox", images: tuple[str, ...] = (), **parameters: Any) -> dict[str, Any]:
+def mm(
+    model: str, text: str = "a fox", images: tuple[str, ...] = (), **parameters: Any
+) -> dict[str, Any]:
     content = [*({"image": one} for one in images), {"text": text}]
-    return {"model": model, "input": {"messages": [{"role": "user", "content": content}]}, "parameters": parameters}
+    return {
+        "model": model,
+        "input": {"messages": [{"role": "user", "content": content}]},
+        "parameters": parameters,
+    }
 
 
 def t2i(model: str = "qwen-image-plus", prompt: str = "a fox", **parameters: Any) -> dict[str, Any]:
@@ -44,7 +53,12 @@ def t2i(model: str = "qwen-image-plus", prompt: str = "a fox", **parameters: Any
 
 
 def wanx(function: str = "colorization", base: str | None = None, **changes: Any) -> dict[str, Any]:
-    inputs = {"function": function, "prompt": "", "base_image_url": base or data_uri(), **changes.pop("input", {})}
+    inputs = {
+        "function": function,
+        "prompt": "",
+        "base_image_url": base or data_uri(),
+        **changes.pop("input", {}),
+    }
     return {"model": "wanx2.1-imageedit", "input": inputs, "parameters": changes}
 
 
@@ -76,7 +90,9 @@ async def picture(http: httpx.AsyncClient, url: str) -> Image.Image:
 
 
 async def test_a_call_without_a_key_is_refused(http: httpx.AsyncClient) -> None:
-    await refused(await http.post(MM, json=mm("qwen-image")), 401, "InvalidApiKey", "No API-key provided.")
+    await refused(
+        await http.post(MM, json=mm("qwen-image")), 401, "InvalidApiKey", "No API-key provided."
+    )
 
 
 async def test_a_wrong_key_is_refused_on_every_path(http: httpx.AsyncClient) -> None:
@@ -95,13 +111,18 @@ async def test_a_wrong_key_is_refused_on_every_path(http: httpx.AsyncClient) -> 
 async def test_a_task_endpoint_without_the_async_header_is_refused(http: httpx.AsyncClient) -> None:
     for path, body in [(T2I, t2i()), (I2I, wanx()), (IG, mm("wan2.6-t2i"))]:
         await refused(
-            await http.post(path, json=body, headers=KEY), 403, "AccessDenied", "does not support synchronous"
+            await http.post(path, json=body, headers=KEY),
+            403,
+            "AccessDenied",
+            "does not support synchronous",
         )
 
 
 async def test_the_synchronous_endpoint_refuses_the_async_header(http: httpx.AsyncClient) -> None:
     answer = await http.post(MM, json=mm("qwen-image"), headers=ASYNC)
-    await refused(answer, 403, "AccessDenied", "current user api does not support asynchronous calls")
+    await refused(
+        answer, 403, "AccessDenied", "current user api does not support asynchronous calls"
+    )
 
 
 async def test_invalid_json_is_refused(http: httpx.AsyncClient) -> None:
@@ -110,19 +131,35 @@ async def test_invalid_json_is_refused(http: httpx.AsyncClient) -> None:
 
 
 async def test_a_missing_model_is_refused(http: httpx.AsyncClient) -> None:
-    await refused(await http.post(MM, json={"input": {}}, headers=KEY), 400, "BadRequest.EmptyModel", "model")
+    await refused(
+        await http.post(MM, json={"input": {}}, headers=KEY), 400, "BadRequest.EmptyModel", "model"
+    )
 
 
 async def test_an_unknown_model_is_404(http: httpx.AsyncClient) -> None:
     await refused(
-        await http.post(MM, json=mm("qwen-image-9"), headers=KEY), 404, "InvalidParameter", "Model not exist."
+        await http.post(MM, json=mm("qwen-image-9"), headers=KEY),
+        404,
+        "InvalidParameter",
+        "Model not exist.",
     )
 
 
 async def test_a_known_model_on_the_wrong_path_is_a_url_error(http: httpx.AsyncClient) -> None:
-    for path, body in [(T2I, t2i("qwen-image-max")), (IG, mm("qwen-image-2.0")), (I2I, t2i("wan2.2-t2i-flash"))]:
-        await refused(await http.post(path, json=body, headers=ASYNC), 400, "InvalidParameter", "url error")
-    await refused(await http.post(MM, json=mm("wan2.5-t2i-preview"), headers=KEY), 400, "InvalidParameter", "url error")
+    for path, body in [
+        (T2I, t2i("qwen-image-max")),
+        (IG, mm("qwen-image-2.0")),
+        (I2I, t2i("wan2.2-t2i-flash")),
+    ]:
+        await refused(
+            await http.post(path, json=body, headers=ASYNC), 400, "InvalidParameter", "url error"
+        )
+    await refused(
+        await http.post(MM, json=mm("wan2.5-t2i-preview"), headers=KEY),
+        400,
+        "InvalidParameter",
+        "url error",
+    )
 
 
 async def test_a_missing_input_is_refused(http: httpx.AsyncClient) -> None:
@@ -136,7 +173,10 @@ async def test_a_missing_input_is_refused(http: httpx.AsyncClient) -> None:
 async def test_missing_messages_are_named(http: httpx.AsyncClient) -> None:
     body = {"model": "qwen-image", "input": {"prompt": "x"}}
     await refused(
-        await http.post(MM, json=body, headers=KEY), 400, "InvalidParameter", "Field required: input.messages"
+        await http.post(MM, json=body, headers=KEY),
+        400,
+        "InvalidParameter",
+        "Field required: input.messages",
     )
 
 
@@ -144,7 +184,10 @@ async def test_only_one_message_is_taken(http: httpx.AsyncClient) -> None:
     body = mm("qwen-image")
     body["input"]["messages"] *= 2
     await refused(
-        await http.post(MM, json=body, headers=KEY), 400, "InvalidParameter", "messages length only support 1"
+        await http.post(MM, json=body, headers=KEY),
+        400,
+        "InvalidParameter",
+        "messages length only support 1",
     )
 
 
@@ -152,10 +195,17 @@ async def test_exactly_one_text_is_taken(http: httpx.AsyncClient) -> None:
     for count in (0, 2):
         body = mm("qwen-image-2.0")
         body["input"]["messages"][0]["content"] = [{"text": "x"}] * count
-        await refused(await http.post(MM, json=body, headers=KEY), 400, "InvalidParameter", "lack of image or text")
+        await refused(
+            await http.post(MM, json=body, headers=KEY),
+            400,
+            "InvalidParameter",
+            "lack of image or text",
+        )
 
 
-async def test_an_edit_model_wants_a_picture_and_takes_three_at_most(http: httpx.AsyncClient) -> None:
+async def test_an_edit_model_wants_a_picture_and_takes_three_at_most(
+    http: httpx.AsyncClient,
+) -> None:
     answer = await http.post(MM, json=mm("qwen-image-edit"), headers=KEY)
     await refused(answer, 400, "InvalidParameter", "lack of image or text")
     answer = await http.post(MM, json=mm("qwen-image-edit", images=(data_uri(),) * 4), headers=KEY)
@@ -188,7 +238,10 @@ async def test_a_long_prompt_is_cut_silently(http: httpx.AsyncClient, simulator:
 async def test_n_is_checked(http: httpx.AsyncClient, model: str, n: Any, message: str) -> None:
     images = (data_uri(),) if "edit" in model else ()
     await refused(
-        await http.post(MM, json=mm(model, images=images, n=n), headers=KEY), 400, "InvalidParameter", message
+        await http.post(MM, json=mm(model, images=images, n=n), headers=KEY),
+        400,
+        "InvalidParameter",
+        message,
     )
 
 
@@ -200,14 +253,30 @@ async def test_n_is_checked_before_size(http: httpx.AsyncClient) -> None:
 @pytest.mark.parametrize(
     ("model", "size", "message"),
     [
-        ("qwen-image", "1024*1024", "The size does not match the allowed size 1664*928,1472*1104,1328*1328"),
+        (
+            "qwen-image",
+            "1024*1024",
+            "The size does not match the allowed size 1664*928,1472*1104,1328*1328",
+        ),
         ("qwen-image-max", "9999*9999", "Size 9999*9999 is out of range [512*512, 1664*1664]"),
-        ("qwen-image-2.0", "100*100", "Image area must be between 262144 (512x512) and 4194304 (2048x2048) pixels."),
-        ("qwen-image-3.0", "100*100", "Image area must be between 262144 (512x512) and 6553600 (2560x2560) pixels"),
+        (
+            "qwen-image-2.0",
+            "100*100",
+            "Image area must be between 262144 (512x512) and 4194304 (2048x2048) pixels.",
+        ),
+        (
+            "qwen-image-3.0",
+            "100*100",
+            "Image area must be between 262144 (512x512) and 6553600 (2560x2560) pixels",
+        ),
         ("qwen-image-3.0", "4608*512", "for t2i requests"),
         ("z-image-turbo", "3*3", "Got area=9 (width=3, height=3)."),
         ("wan2.6-t2i", "512*512", "must be between 1638400 and 2073600"),
-        ("wan2.7-image", "9999*9999", "Total pixels (99980001) must be between 589824 and 16777216"),
+        (
+            "wan2.7-image",
+            "9999*9999",
+            "Total pixels (99980001) must be between 589824 and 16777216",
+        ),
         ("qwen-image-2.0", "1K", "Expected format: '<width>*<height>'"),
         ("qwen-image-2.0", "1024x1024", "Expected format: '<width>*<height>'"),
     ],
@@ -215,15 +284,25 @@ async def test_n_is_checked_before_size(http: httpx.AsyncClient) -> None:
 async def test_the_size_is_checked_in_the_models_own_words(
     http: httpx.AsyncClient, model: str, size: str, message: str
 ) -> None:
-    await refused(await http.post(MM, json=mm(model, size=size), headers=KEY), 400, "InvalidParameter", message)
+    await refused(
+        await http.post(MM, json=mm(model, size=size), headers=KEY),
+        400,
+        "InvalidParameter",
+        message,
+    )
 
 
 async def test_the_sides_of_older_models_are_checked(http: httpx.AsyncClient) -> None:
     answer = await http.post(T2I, json=t2i("wan2.2-t2i-plus", size="768*2700"), headers=ASYNC)
-    await refused(answer, 400, "InvalidParameter", "Either width or height should be between 512 and 1440")
+    await refused(
+        answer, 400, "InvalidParameter", "Either width or height should be between 512 and 1440"
+    )
     edit = mm("qwen-image-edit-plus", images=(data_uri(),), size="100*900")
     await refused(
-        await http.post(MM, json=edit, headers=KEY), 400, "InvalidParameter", "out of range [512*512, 2048*2048]"
+        await http.post(MM, json=edit, headers=KEY),
+        400,
+        "InvalidParameter",
+        "out of range [512*512, 2048*2048]",
     )
 
 
@@ -241,10 +320,16 @@ async def test_an_explicit_size_comes_back_exactly_in_drawings(http: httpx.Async
     body = (await http.post(MM, json=mm("qwen-image-2.0", size="1033*1032"), headers=KEY)).json()
     made = await picture(http, body["output"]["choices"][0]["message"]["content"][0]["image"])
     assert made.size == (1033, 1032)
-    assert (body["usage"]["width"], body["usage"]["height"], body["usage"]["image_count"]) == (1033, 1032, 1)
+    assert (body["usage"]["width"], body["usage"]["height"], body["usage"]["image_count"]) == (
+        1033,
+        1032,
+        1,
+    )
 
 
-async def test_an_edit_rounds_its_size_to_sixteen_and_else_keeps_the_last_inputs_ratio(http: httpx.AsyncClient) -> None:
+async def test_an_edit_rounds_its_size_to_sixteen_and_else_keeps_the_last_inputs_ratio(
+    http: httpx.AsyncClient,
+) -> None:
     both = (data_uri((600, 600)), data_uri((900, 450)))
     plain = (await http.post(MM, json=mm("qwen-image-edit-plus", images=both), headers=KEY)).json()
     made = await picture(http, plain["output"]["choices"][0]["message"]["content"][0]["image"])
@@ -256,7 +341,9 @@ async def test_an_edit_rounds_its_size_to_sixteen_and_else_keeps_the_last_inputs
     assert made.size == (1040, 1024)
 
 
-async def test_left_out_n_makes_four_pictures_on_wan(http: httpx.AsyncClient, simulator: Running) -> None:
+async def test_left_out_n_makes_four_pictures_on_wan(
+    http: httpx.AsyncClient, simulator: Running
+) -> None:
     body = await ended(http, await http.post(T2I, json=t2i("wan2.5-t2i-preview"), headers=ASYNC))
     assert len(body["output"]["results"]) == 4
     assert body["usage"]["image_count"] == 4
@@ -271,7 +358,9 @@ async def test_several_pictures_are_several_contents_of_one_choice(http: httpx.A
     assert len(body["output"]["choices"][0]["message"]["content"]) == 3
 
 
-async def test_the_legacy_family_has_task_metric_and_3_0_its_own_usage(http: httpx.AsyncClient) -> None:
+async def test_the_legacy_family_has_task_metric_and_3_0_its_own_usage(
+    http: httpx.AsyncClient,
+) -> None:
     legacy = (await http.post(MM, json=mm("qwen-image"), headers=KEY)).json()
     assert legacy["output"]["task_metric"] == {"TOTAL": 1, "FAILED": 0, "SUCCEEDED": 1}
     three = (await http.post(MM, json=mm("qwen-image-3.0", size="1024*1024"), headers=KEY)).json()
@@ -285,14 +374,18 @@ async def test_z_image_answers_with_the_text_too(http: httpx.AsyncClient) -> Non
     assert message["reasoning_content"] == ""
 
 
-async def test_image_generation_tasks_answer_with_one_choice_a_picture(http: httpx.AsyncClient) -> None:
+async def test_image_generation_tasks_answer_with_one_choice_a_picture(
+    http: httpx.AsyncClient,
+) -> None:
     created = await http.post(IG, json=mm("wan2.6-t2i", n=2), headers=ASYNC)
     body = await ended(http, created)
     assert len(body["output"]["choices"]) == 2
     assert body["output"]["choices"][0]["message"]["content"][0]["type"] == "image"
 
 
-async def test_a_task_goes_from_pending_to_an_end_with_beijing_times(http: httpx.AsyncClient) -> None:
+async def test_a_task_goes_from_pending_to_an_end_with_beijing_times(
+    http: httpx.AsyncClient,
+) -> None:
     created = await http.post(T2I, json=t2i(), headers=ASYNC)
     assert created.json()["output"]["task_status"] == "PENDING"
     output = (await ended(http, created))["output"]
@@ -308,7 +401,9 @@ async def test_a_failed_task_is_http_200_with_code_and_message(http: httpx.Async
     assert "usage" not in body
 
 
-async def test_a_partial_success_is_a_success_billed_by_what_came(http: httpx.AsyncClient, simulator: Running) -> None:
+async def test_a_partial_success_is_a_success_billed_by_what_came(
+    http: httpx.AsyncClient, simulator: Running
+) -> None:
     created = await http.post(I2I, json=wanx(n=3, input={"prompt": "[partial]"}), headers=ASYNC)
     body = await ended(http, created)
     assert body["output"]["task_metrics"] == {"TOTAL": 3, "SUCCEEDED": 2, "FAILED": 1}
@@ -375,11 +470,15 @@ async def test_a_waiting_task_is_cancelled_and_never_billed() -> None:
         assert [task["images_billed"] for task in ledger["tasks"]] == [0, 0, 0]
 
 
-async def test_the_list_is_paged_in_epoch_milliseconds_without_prompts(http: httpx.AsyncClient) -> None:
+async def test_the_list_is_paged_in_epoch_milliseconds_without_prompts(
+    http: httpx.AsyncClient,
+) -> None:
     for _ in range(2):
         await ended(http, await http.post(T2I, json=t2i(), headers=ASYNC))
     body = (
-        await http.get("/tasks?page_no=1&page_size=1&model_name=qwen-image-plus&status=SUCCEEDED", headers=KEY)
+        await http.get(
+            "/tasks?page_no=1&page_size=1&model_name=qwen-image-plus&status=SUCCEEDED", headers=KEY
+        )
     ).json()
     assert (body["total"], body["total_page"], len(body["data"])) == (2, 2, 1)
     row = body["data"][0]
@@ -391,7 +490,9 @@ async def test_the_list_is_paged_in_epoch_milliseconds_without_prompts(http: htt
 # §2.12: limits
 
 
-async def test_a_third_submit_in_a_second_is_refused(http: httpx.AsyncClient, simulator: Running) -> None:
+async def test_a_third_submit_in_a_second_is_refused(
+    http: httpx.AsyncClient, simulator: Running
+) -> None:
     answers = [await http.post(T2I, json=t2i(), headers=ASYNC) for _ in range(3)]
     assert [answer.status_code for answer in answers] == [200, 200, 429]
     assert answers[2].json()["code"] == "Throttling.RateQuota"
@@ -413,7 +514,10 @@ async def test_more_than_twenty_queries_a_second_are_refused(http: httpx.AsyncCl
 async def test_tasks_beyond_two_running_wait_as_pending_or_are_refused_as_chosen() -> None:
     for overflow, expected in [("queue", [200, 200, 200]), ("refuse", [200, 200, 429])]:
         config = SimulatorConfig(time_scale=0.05, rate_limits=True, overflow=overflow)
-        async with serve(config) as simulator, httpx.AsyncClient(base_url=simulator.url, trust_env=False) as http:
+        async with (
+            serve(config) as simulator,
+            httpx.AsyncClient(base_url=simulator.url, trust_env=False) as http,
+        ):
             answers = [await http.post(T2I, json=t2i(), headers=ASYNC) for _ in range(2)]
             simulator.account._submits.clear()
             answers.append(await http.post(T2I, json=t2i(), headers=ASYNC))
@@ -426,7 +530,9 @@ async def test_tasks_beyond_two_running_wait_as_pending_or_are_refused_as_chosen
 
 @pytest.mark.parametrize("kind", ["JPEG", "PNG", "BMP", "TIFF", "WEBP"])
 async def test_the_documented_formats_are_read(http: httpx.AsyncClient, kind: str) -> None:
-    body = await ended(http, await http.post(I2I, json=wanx(base=data_uri(kind=kind)), headers=ASYNC))
+    body = await ended(
+        http, await http.post(I2I, json=wanx(base=data_uri(kind=kind)), headers=ASYNC)
+    )
     assert body["output"]["task_status"] == "SUCCEEDED"
 
 
@@ -452,16 +558,26 @@ async def test_a_bad_picture_fails_a_task_soon_in_the_vendors_words(
 
 async def test_a_synchronous_model_refuses_a_bad_picture_at_once(http: httpx.AsyncClient) -> None:
     body = mm("qwen-image-edit", images=("data:image/png;base64,AAAA",))
-    await refused(await http.post(MM, json=body, headers=KEY), 400, "InvalidParameter", "Invalid image format")
+    await refused(
+        await http.post(MM, json=body, headers=KEY), 400, "InvalidParameter", "Invalid image format"
+    )
 
 
 async def test_a_data_uri_over_ten_megabytes_is_refused(http: httpx.AsyncClient) -> None:
     body = mm("qwen-image-edit", images=("data:image/png;base64," + "A" * 10_485_760,))
-    await refused(await http.post(MM, json=body, headers=KEY), 400, "InvalidParameter", "Exceeded limit on max bytes")
+    await refused(
+        await http.post(MM, json=body, headers=KEY),
+        400,
+        "InvalidParameter",
+        "Exceeded limit on max bytes",
+    )
 
 
 async def test_wan_models_take_no_transparency(http: httpx.AsyncClient) -> None:
-    body = {"model": "wan2.5-i2i-preview", "input": {"prompt": "x", "images": [data_uri(mode="RGBA")]}}
+    body = {
+        "model": "wan2.5-i2i-preview",
+        "input": {"prompt": "x", "images": [data_uri(mode="RGBA")]},
+    }
     ended_body = await ended(http, await http.post(I2I, json=body, headers=ASYNC))
     assert ended_body["output"]["message"] == "image format error"
 
@@ -488,26 +604,37 @@ async def test_a_function_parameter_out_of_range_is_refused(
     http: httpx.AsyncClient, function: str, parameters: dict[str, float]
 ) -> None:
     answer = await http.post(I2I, json={**wanx(function), "parameters": parameters}, headers=ASYNC)
-    await refused(answer, 400, "InvalidParameter", "the parameters must conform to the specification")
+    await refused(
+        answer, 400, "InvalidParameter", "the parameters must conform to the specification"
+    )
 
 
 async def test_an_unknown_function_or_a_missing_prompt_is_refused(http: httpx.AsyncClient) -> None:
     await refused(
-        await http.post(I2I, json=wanx("remove_watermaker"), headers=ASYNC), 400, "InvalidParameter", "function"
+        await http.post(I2I, json=wanx("remove_watermaker"), headers=ASYNC),
+        400,
+        "InvalidParameter",
+        "function",
     )
     missing = wanx()
     del missing["input"]["prompt"]
-    await refused(await http.post(I2I, json=missing, headers=ASYNC), 400, "InvalidParameter", "prompt")
+    await refused(
+        await http.post(I2I, json=missing, headers=ASYNC), 400, "InvalidParameter", "prompt"
+    )
 
 
-async def test_moderation_and_account_refusals_are_brought_about_by_words(http: httpx.AsyncClient) -> None:
+async def test_moderation_and_account_refusals_are_brought_about_by_words(
+    http: httpx.AsyncClient,
+) -> None:
     for word, code in [
         ("[moderation]", "DataInspectionFailed"),
         ("[ip]", "IPInfringementSuspect"),
         ("[arrearage]", "Arrearage"),
     ]:
         await refused(await http.post(MM, json=mm("qwen-image", word), headers=KEY), 400, code, "")
-    body = await ended(http, await http.post(T2I, json=t2i(prompt="[moderation-output]"), headers=ASYNC))
+    body = await ended(
+        http, await http.post(T2I, json=t2i(prompt="[moderation-output]"), headers=ASYNC)
+    )
     assert body["output"]["message"].startswith("Output data")
 
 
@@ -515,7 +642,9 @@ async def test_moderation_and_account_refusals_are_brought_about_by_words(http: 
 
 
 async def _upload(http: httpx.AsyncClient, model: str, data: bytes) -> tuple[httpx.Response, str]:
-    policy = (await http.get(f"/uploads?action=getPolicy&model={model}", headers=KEY)).json()["data"]
+    policy = (await http.get(f"/uploads?action=getPolicy&model={model}", headers=KEY)).json()[
+        "data"
+    ]
     key = f"{policy['upload_dir']}/x.png"
     fields = {
         "OSSAccessKeyId": policy["oss_access_key_id"],
@@ -524,7 +653,9 @@ async def _upload(http: httpx.AsyncClient, model: str, data: bytes) -> tuple[htt
         "key": key,
         "success_action_status": "200",
     }
-    return await http.post(policy["upload_host"], data=fields, files={"file": ("x.png", data)}), f"oss://{key}"
+    return await http.post(
+        policy["upload_host"], data=fields, files={"file": ("x.png", data)}
+    ), f"oss://{key}"
 
 
 async def test_an_uploaded_picture_is_used_by_its_oss_address_with_the_header(
@@ -535,7 +666,12 @@ async def test_an_uploaded_picture_is_used_by_its_oss_address_with_the_header(
     body = mm("qwen-image-edit", images=(address,))
     resolve = {**KEY, "X-DashScope-OssResourceResolve": "enable"}
     assert (await http.post(MM, json=body, headers=resolve)).status_code == 200
-    await refused(await http.post(MM, json=body, headers=KEY), 400, "InvalidParameter", "does not appear to be valid")
+    await refused(
+        await http.post(MM, json=body, headers=KEY),
+        400,
+        "InvalidParameter",
+        "does not appear to be valid",
+    )
     other = mm("qwen-image-edit-plus", images=(address,))
     answer = await http.post(MM, json=other, headers=resolve)
     await refused(answer, 400, "InvalidParameter.DataInspection", "Failed to find")
@@ -554,9 +690,13 @@ async def test_an_upload_policy_dies_after_five_minutes_and_the_file_after_two_d
 # The pictures themselves
 
 
-async def _wanx_picture(http: httpx.AsyncClient, function: str, base: bytes, **changes: Any) -> Image.Image:
+async def _wanx_picture(
+    http: httpx.AsyncClient, function: str, base: bytes, **changes: Any
+) -> Image.Image:
     uri = f"data:image/png;base64,{base64.b64encode(base).decode()}"
-    body = await ended(http, await http.post(I2I, json=wanx(function, uri, **changes), headers=ASYNC))
+    body = await ended(
+        http, await http.post(I2I, json=wanx(function, uri, **changes), headers=ASYNC)
+    )
     assert body["output"]["task_status"] == "SUCCEEDED", body
     return (await picture(http, body["output"]["results"][0]["url"])).convert("RGB")
 
@@ -576,17 +716,24 @@ async def test_the_mask_is_respected_to_the_pixel(http: httpx.AsyncClient) -> No
     mask.save(buffer, "PNG")
     uri = f"data:image/png;base64,{base64.b64encode(buffer.getvalue()).decode()}"
     made = await _wanx_picture(
-        http, "description_edit_with_mask", data, input={"mask_image_url": uri, "prompt": "a green meadow"}
+        http,
+        "description_edit_with_mask",
+        data,
+        input={"mask_image_url": uri, "prompt": "a green meadow"},
     )
     box = (100, 120, 300, 400)
-    inside = zip(made.crop(box).get_flattened_data(), base.crop(box).get_flattened_data(), strict=True)
+    inside = zip(
+        made.crop(box).get_flattened_data(), base.crop(box).get_flattened_data(), strict=True
+    )
     assert all(new != old for new, old in inside)
     made.paste((0, 0, 0), box)
     base.paste((0, 0, 0), box)
     assert made.tobytes() == base.tobytes()
 
 
-async def test_expanding_keeps_the_picture_and_grows_the_canvas_by_the_guides_rule(http: httpx.AsyncClient) -> None:
+async def test_expanding_keeps_the_picture_and_grows_the_canvas_by_the_guides_rule(
+    http: httpx.AsyncClient,
+) -> None:
     data, base = _png((600, 520))
     made = await _wanx_picture(http, "expand", data, left_scale=1.5, right_scale=1.5, top_scale=2.0)
     assert made.size == (900, 780)
@@ -595,7 +742,10 @@ async def test_expanding_keeps_the_picture_and_grows_the_canvas_by_the_guides_ru
 
 async def test_upscaling_multiplies_the_size(http: httpx.AsyncClient) -> None:
     data, _ = _png((520, 512))
-    assert (await _wanx_picture(http, "super_resolution", data, upscale_factor=2)).size == (1040, 1024)
+    assert (await _wanx_picture(http, "super_resolution", data, upscale_factor=2)).size == (
+        1040,
+        1024,
+    )
 
 
 async def test_colour_comes_into_a_grey_picture(http: httpx.AsyncClient) -> None:
@@ -606,10 +756,14 @@ async def test_colour_comes_into_a_grey_picture(http: httpx.AsyncClient) -> None
     assert made.size == base.size
 
 
-async def test_the_same_request_makes_the_same_picture_and_another_seed_another(http: httpx.AsyncClient) -> None:
+async def test_the_same_request_makes_the_same_picture_and_another_seed_another(
+    http: httpx.AsyncClient,
+) -> None:
     urls = []
     for seed in (1, 1, 2):
-        body = (await http.post(MM, json=mm("z-image-turbo", size="512*512", seed=seed), headers=KEY)).json()
+        body = (
+            await http.post(MM, json=mm("z-image-turbo", size="512*512", seed=seed), headers=KEY)
+        ).json()
         urls.append(body["output"]["choices"][0]["message"]["content"][0]["image"])
         await asyncio.sleep(0.5)
     first, second, third = [(await http.get(url)).content for url in urls]
@@ -639,7 +793,9 @@ async def test_a_fault_is_had_once_when_asked_for(
     assert (await http.get("/tasks/x", headers=KEY)).json()["output"]["task_status"] == "UNKNOWN"
 
 
-async def test_a_connection_is_dropped_before_or_after_the_effect(http: httpx.AsyncClient, simulator: Running) -> None:
+async def test_a_connection_is_dropped_before_or_after_the_effect(
+    http: httpx.AsyncClient, simulator: Running
+) -> None:
     for kind, accepted in [("drop_before", 0), ("drop_after", 1)]:
         simulator.account.faults.append({"where": "submit", "kind": kind})
         with pytest.raises(httpx.RemoteProtocolError):
@@ -647,8 +803,13 @@ async def test_a_connection_is_dropped_before_or_after_the_effect(http: httpx.As
         assert len(simulator.account.tasks) == accepted
 
 
-async def test_it_stops_in_the_middle_of_a_synchronous_call(caplog: pytest.LogCaptureFixture) -> None:
-    async with serve(SimulatorConfig()) as running, httpx.AsyncClient(base_url=running.url, trust_env=False) as http:
+async def test_it_stops_in_the_middle_of_a_synchronous_call(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    async with (
+        serve(SimulatorConfig()) as running,
+        httpx.AsyncClient(base_url=running.url, trust_env=False) as http,
+    ):
         waiting = asyncio.create_task(http.post(MM, json=mm("qwen-image-2.0"), headers=KEY))
         while not running.account.tasks:
             await asyncio.sleep(0.01)

@@ -72,14 +72,21 @@ async def test_editing_three_pictures_with_multi_modal_conversation() -> None:
 async def test_a_local_file_is_uploaded_to_temporary_storage() -> None:
     content = [{"image": f"file://{PHOTOS / 'coffee.png'}"}, {"text": "make it night"}]
     response = await called(
-        MultiModalConversation.call, model="qwen-image-edit", messages=[{"role": "user", "content": content}]
+        MultiModalConversation.call,
+        model="qwen-image-edit",
+        messages=[{"role": "user", "content": content}],
     )
     assert response.status_code == HTTPStatus.OK, response
 
 
 async def test_image_synthesis_call_waits_for_the_task() -> None:
     response = await called(
-        ImageSynthesis.call, model="qwen-image-plus", prompt="a fox", n=1, size="1472*1104", prompt_extend=True
+        ImageSynthesis.call,
+        model="qwen-image-plus",
+        prompt="a fox",
+        n=1,
+        size="1472*1104",
+        prompt_extend=True,
     )
     assert response.status_code == HTTPStatus.OK, response
     assert response.output.task_status == "SUCCEEDED"
@@ -104,7 +111,9 @@ async def test_image_synthesis_expands_a_picture() -> None:
 
 
 async def test_async_call_fetch_wait_and_list() -> None:
-    created = await called(ImageSynthesis.async_call, model="qwen-image", prompt="a fox", n=1, size="1328*1328")
+    created = await called(
+        ImageSynthesis.async_call, model="qwen-image", prompt="a fox", n=1, size="1328*1328"
+    )
     assert created.output.task_status == "PENDING"
     fetched = await called(ImageSynthesis.fetch, task=created)
     assert fetched.output.task_id == created.output.task_id
@@ -115,21 +124,30 @@ async def test_async_call_fetch_wait_and_list() -> None:
 
 
 async def test_a_finished_task_cannot_be_cancelled() -> None:
-    created = await called(ImageSynthesis.call, model="qwen-image", prompt="a fox", size="1328*1328")
+    created = await called(
+        ImageSynthesis.call, model="qwen-image", prompt="a fox", size="1328*1328"
+    )
     cancelled = await called(ImageSynthesis.cancel, task=created)  # type: ignore[attr-defined]
-    assert (cancelled.status_code, cancelled.code) == (HTTPStatus.BAD_REQUEST, "UnsupportedOperation")
+    assert (cancelled.status_code, cancelled.code) == (
+        HTTPStatus.BAD_REQUEST,
+        "UnsupportedOperation",
+    )
 
 
 async def test_a_wrong_key_is_reported_as_the_service_does() -> None:
     response = await asyncio.to_thread(
-        ImageSynthesis.async_call, api_key="sk-wrong", model="qwen-image", prompt="a fox", size="1328*1328"
+        ImageSynthesis.async_call,
+        api_key="sk-wrong",
+        model="qwen-image",
+        prompt="a fox",
+        size="1328*1328",
     )
     assert (response.status_code, response.code) == (HTTPStatus.UNAUTHORIZED, "InvalidApiKey")
 
 
 def _enlarged(name: str) -> str:
     """The photo with sides of at least 512 pixels, as the function wants it."""
-    from core.pictures.intake import fit  # noqa: PLC0415
+    from core.pictures.normalize import fit  # noqa: PLC0415
     from core.types import PictureLimits  # noqa: PLC0415
 
     data = fit((PHOTOS / name).read_bytes(), PictureLimits(min_side=512)).data

@@ -27,13 +27,18 @@ class Place:
 
     async def steps(self, person: Somebody) -> list[Step]:
         """What a person made, oldest first."""
-        newest = await self.bot.easel.tools.store.recent(f"slack:{self.fake.workspace.id}", person.id, 20)
+        newest = await self.bot.easel.tools.store.recent(
+            f"slack:{self.fake.workspace.id}", person.id, 20
+        )
         return newest[::-1]
 
 
 @pytest_asyncio.fixture
 async def place(tmp_path: Path) -> AsyncIterator[Place]:
-    async with slack(World(ready_after=0.05, share_after=0.05)) as fake, easel_in(fake, tmp_path / "data") as bot:
+    async with (
+        slack(World(ready_after=0.05, share_after=0.05)) as fake,
+        easel_in(fake, tmp_path / "data") as bot,
+    ):
         ana = fake.person("Ana", is_admin=True)
         yield Place(fake=fake, bot=bot, ana=ana, bo=fake.person("Bo", locale="zh-TW"))
 
@@ -100,7 +105,9 @@ async def test_a_mention_with_a_picture_is_one_job_with_the_picture(
     caption, shown = await ana.result("make it night")
     assert caption.thread_ts == shown.thread_ts == ts
     steps = await place.steps(ana)
-    assert [(step.action, len(step.inputs), step.parent) for step in steps] == [(Action.EDIT, 1, None)]
+    assert [(step.action, len(step.inputs), step.parent) for step in steps] == [
+        (Action.EDIT, 1, None)
+    ]
     signs = [one for one in fake.world.statuses if one["thread_ts"] == ts]
     assert signs[0]["status"].startswith("Edit")
     assert len(signs[0]["status"]) <= 50
@@ -110,12 +117,16 @@ async def test_a_mention_with_a_picture_is_one_job_with_the_picture(
 
 
 @pytest.mark.parametrize("direct", [False, True])
-async def test_words_under_somebodys_picture_are_about_that_picture(place: Place, direct: bool) -> None:
+async def test_words_under_somebodys_picture_are_about_that_picture(
+    place: Place, direct: bool
+) -> None:
     ana, bo = place.ana, place.bo
     where = ana.direct if direct else ""
     await ana.says(f"{ana.easel} draw a heron", where)
     await ana.result("a heron", where)
-    ts = await ana.says("" if direct else "my coffee", where, files=[ana.uploads(PHOTOS / "coffee.png")])
+    ts = await ana.says(
+        "" if direct else "my coffee", where, files=[ana.uploads(PHOTOS / "coffee.png")]
+    )
     await ana.says(f"{ana.easel} make it night", where, thread=ts)
     await ana.result("make it night", where)
     await ana.says("and rainy", where, thread=ts)
@@ -188,7 +199,9 @@ async def test_a_command_without_words_opens_a_form_with_pictures_and_options(pl
 
 
 @pytest.mark.parametrize("text", ["/edit --n 2", "/wanx expand --ar 16:9", "/draw --raw"])
-async def test_a_command_of_options_alone_asks_its_words_and_keeps_the_options(place: Place, text: str) -> None:
+async def test_a_command_of_options_alone_asks_its_words_and_keeps_the_options(
+    place: Place, text: str
+) -> None:
     await place.ana.types(text)
     view = await place.ana.view()
     prompt = next(block for block in view["blocks"] if block["block_id"] == "prompt")
@@ -196,7 +209,9 @@ async def test_a_command_of_options_alone_asks_its_words_and_keeps_the_options(p
     assert prompt["element"]["initial_value"].startswith("--")
 
 
-async def test_wanx_alone_asks_which_function_and_a_function_alone_asks_its_words(place: Place) -> None:
+async def test_wanx_alone_asks_which_function_and_a_function_alone_asks_its_words(
+    place: Place,
+) -> None:
     ana = place.ana
     await ana.types("/wanx")
     view = await ana.view()
@@ -250,7 +265,9 @@ async def test_edit_this_image_works_on_any_picture_and_on_ours(place: Place) ->
     await bo.fills(view, prompt="with wings")
     await bo.result("with wings")
     assert (await place.steps(bo))[-1].parent == (await place.steps(ana))[0].id
-    many = await ana.says("all my cats", files=[ana.uploads(PHOTOS / "chelsea.png") for _ in range(4)])
+    many = await ana.says(
+        "all my cats", files=[ana.uploads(PHOTOS / "chelsea.png") for _ in range(4)]
+    )
     message = fake.world.find(fake.general, many)
     assert message
     await ana.chooses_edit(message)
@@ -277,18 +294,26 @@ async def test_every_button_under_a_result_answers(place: Place) -> None:
     await bo.presses(caption, "2")
     assert "2" in (await bo.reads("第 2")).words
     await ana.presses(caption, "Again")
-    await fake.until(lambda: len([one for one in ana.sees() if "🔄" in str(list(one.buttons))]) == 3)
+    await fake.until(
+        lambda: len([one for one in ana.sees() if "🔄" in str(list(one.buttons))]) == 3
+    )
 
     await bo.presses(winter, "🪄")
     more = await bo.reads("v1", button="🔍")
     assert more.only_for == bo.id
     await bo.presses(more, "🔍")
-    await fake.until(lambda: [one for one in bo.sees() if len(one.files) == 2 and "compare" in str(names(place, one))])
+    await fake.until(
+        lambda: [
+            one for one in bo.sees() if len(one.files) == 2 and "compare" in str(names(place, one))
+        ]
+    )
     await bo.presses(more, "🌳")
     history = await bo.reads("", button="v1 ·")
     await bo.presses(history, "v1 ·")
     await bo.presses(more, "ℹ️")
-    await fake.until(lambda: [one for one in bo.sees() if one.only_for == bo.id and "seed" in one.words])
+    await fake.until(
+        lambda: [one for one in bo.sees() if one.only_for == bo.id and "seed" in one.words]
+    )
     await bo.presses(more, "✉️")
     copy = await fake.until(lambda: [one for one in bo.sees(bo.direct) if one.files])
     assert copy
@@ -381,10 +406,18 @@ async def test_a_job_can_be_cancelled_while_it_waits(place: Place) -> None:
     await bo.presses(waiting, "Cancel")
     await ana.presses(waiting, "Cancel")
     ended = await fake.until(
-        lambda: [one for one in ana.sees() if "picture 4" in one.words and not one.buttons.get("Cancel")]
+        lambda: [
+            one for one in ana.sees() if "picture 4" in one.words and not one.buttons.get("Cancel")
+        ]
     )
     assert ended
-    assert all(step.state.is_final or step.state is not StepState.QUEUED for step in await place.steps(ana)) or True
+    assert (
+        all(
+            step.state.is_final or step.state is not StepState.QUEUED
+            for step in await place.steps(ana)
+        )
+        or True
+    )
 
 
 async def test_usage_history_help_and_the_home_tab(place: Place) -> None:
@@ -397,7 +430,9 @@ async def test_usage_history_help_and_the_home_tab(place: Place) -> None:
     await ana.result("a plum")
     await ana.types("/easel usage")
     assert "· Ana ·" in (await ana.reads("Usage in", ana.direct)).words
-    assert await fake.until(lambda: [one for one in ana.sees(ana.direct) if "usage" in str(names(place, one))])
+    assert await fake.until(
+        lambda: [one for one in ana.sees(ana.direct) if "usage" in str(names(place, one))]
+    )
     await ana.types("/easel history")
     await ana.reads("History")
     home = await ana.opens_home()
@@ -451,11 +486,18 @@ async def test_a_result_after_a_restart_still_answers_to_its_buttons(tmp_path: P
             await ana.presses(caption, "Again")
             await fake.until(lambda: len([one for one in ana.sees() if one.files]) == 2)
             await ana.reacts(pictures, "information_source")
-            await fake.until(lambda: [one for one in ana.sees() if one.only_for == ana.id and "seed:" in one.words])
+            await fake.until(
+                lambda: [
+                    one for one in ana.sees() if one.only_for == ana.id and "seed:" in one.words
+                ]
+            )
 
 
 async def test_words_under_a_message_of_ours_are_heard_however_soon_they_come(place: Place) -> None:
-    """Typed the moment our message stands there, before we have remembered that it is ours. Older words are not."""
+    """Typed the moment our message stands there, before we have remembered that it is ours.
+
+    Older words are not.
+    """
     fake, ana = place.fake, place.ana
     cy = fake.person("Cy")
 
@@ -479,7 +521,11 @@ async def test_words_under_a_message_of_ours_are_heard_however_soon_they_come(pl
     def heard() -> set[str]:
         """There is nothing to edit yet, or there is by now: either way they were heard."""
         words = ("no picture to edit yet", "and snowy")
-        ours = [message for message in fake.world.messages if message.user == fake.workspace.bot_user]
-        return {message.thread_ts for message in ours if any(part in message.words for part in words)}
+        ours = [
+            message for message in fake.world.messages if message.user == fake.workspace.bot_user
+        ]
+        return {
+            message.thread_ts for message in ours if any(part in message.words for part in words)
+        }
 
     await fake.until(lambda: heard() == set(herons), 30)

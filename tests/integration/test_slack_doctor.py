@@ -16,14 +16,26 @@ from tests.fakes.slack.driver import Slack, slack
 
 
 async def report(
-    fake: Slack, folder: Path, patch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], **changes: str
+    fake: Slack,
+    folder: Path,
+    patch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    **changes: str,
 ) -> dict[str, Any]:
     """What it finds of Slack, by name, and its exit code."""
     patch.chdir(folder)
-    for name, value in {"EASEL_DATA_DIR": str(folder), **fake.settings(socket=True), **changes}.items():
+    for name, value in {
+        "EASEL_DATA_DIR": str(folder),
+        **fake.settings(socket=True),
+        **changes,
+    }.items():
         patch.setenv(name, value)
     code = await asyncio.to_thread(doctor.run, as_json=True)
-    found = {one["name"]: one for one in json.loads(capsys.readouterr().out)["checks"] if "slack" in one["name"]}
+    found = {
+        one["name"]: one
+        for one in json.loads(capsys.readouterr().out)["checks"]
+        if "slack" in one["name"]
+    }
     return {"code": code, **found}
 
 
@@ -33,7 +45,13 @@ async def test_all_is_well_and_channels_are_told_where_we_may_ask(
     async with slack() as fake:
         found = await report(fake, tmp_path, monkeypatch, capsys)
         assert found.pop("code") == 0
-        assert set(found) == {"slack token", "slack scopes", "slack clock", "slack channels", "slack socket"}
+        assert set(found) == {
+            "slack token",
+            "slack scopes",
+            "slack clock",
+            "slack channels",
+            "slack socket",
+        }
         assert "/invite @Easel" in found["slack channels"]["detail"]
         fake.workspace.scopes += ",channels:read"
         found = await report(fake, tmp_path, monkeypatch, capsys)
@@ -80,7 +98,9 @@ async def test_scopes_and_invitations_that_are_missing_are_named(
 @pytest.mark.parametrize(("minutes", "well"), [(2, True), (7, False), (-7, False)])
 async def test_a_clock_that_is_off_is_said(minutes: int, well: bool) -> None:
     async with slack() as fake, session() as http:
-        fake.world.date = format_datetime(datetime.now(UTC) + timedelta(minutes=minutes), usegmt=True)
+        fake.world.date = format_datetime(
+            datetime.now(UTC) + timedelta(minutes=minutes), usegmt=True
+        )
         client = web_client(f"{fake.world.base}/api/", http, fake.workspace.token)
         found = {name: (ok, text) for name, ok, text in await checkup.bot(client, "en")}
     ok, text = found["slack clock"]

@@ -1,4 +1,7 @@
-"""What goes wrong with Slack: lost answers, dropped shares, closed channels, strange files (F50–F63, T01, T07)."""
+"""What goes wrong with Slack.
+
+Lost answers, dropped shares, closed channels, strange files (F50–F63, T01, T07).
+"""
 
 import asyncio
 import json
@@ -33,7 +36,9 @@ HOSTILE = [
 
 
 @pytest_asyncio.fixture
-async def there(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[tuple[Slack, Running, Somebody]]:
+async def there(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> AsyncIterator[tuple[Slack, Running, Somebody]]:
     monkeypatch.setattr(slack_files.Files.__init__, "__defaults__", ((0.0, 0.05, 0.1, 0.2),))
     async with slack(World(share_after=0.02)) as fake, easel_in(fake, tmp_path / "data") as bot:
         yield fake, bot, fake.person("Ana")
@@ -48,7 +53,11 @@ async def made(bot: Running, person: Somebody) -> list[Step]:
 
 def results(fake: Slack) -> list[int]:
     """How many pictures each message of ours shows."""
-    ours = [one for one in fake.world.messages if one.user == fake.workspace.bot_user and not one.deleted]
+    ours = [
+        one
+        for one in fake.world.messages
+        if one.user == fake.workspace.bot_user and not one.deleted
+    ]
     return [len(one.files) for one in ours if one.files]
 
 
@@ -79,7 +88,9 @@ async def test_one_result_whatever_answer_is_lost(there: Place, method: str, fau
     await asyncio.sleep(0.3)
     assert results(fake) == [1]
     said = [
-        one for one in fake.world.messages if one.user == fake.workspace.bot_user and one.blocks and not one.only_for
+        one
+        for one in fake.world.messages
+        if one.user == fake.workspace.bot_user and one.blocks and not one.only_for
     ]
     assert [one.ts for one in said] == [caption.ts]
     assert len(await made(bot, ana)) == 1
@@ -95,8 +106,11 @@ async def test_what_is_said_in_private_is_said_once_whatever_answer_is_lost(
     await ana.types("/draw a hen --private")
     await ana.result("a hen", ana.direct)
     before = len(ana.sees(ana.direct))
-    # In the closed channel the first post is refused, and the second is the one whose answer is lost.
-    fake.world.faults["chat.postMessage"].extend([Fault(error="not_in_channel")] * (command == "/draw a fox"))
+    # In the closed channel the first post is refused, and the second is the one whose answer is
+    # lost.
+    fake.world.faults["chat.postMessage"].extend(
+        [Fault(error="not_in_channel")] * (command == "/draw a fox")
+    )
     fake.world.faults["chat.postMessage"].append(fault)
     await ana.types(command, closed if command == "/draw a fox" else "")
     await fake.until(lambda: [one for one in ana.sees(ana.direct)[before:] if one.files])
@@ -108,7 +122,9 @@ async def test_what_is_said_in_private_is_said_once_whatever_answer_is_lost(
 
 async def test_where_uploads_are_forbidden_the_result_says_so(there: Place) -> None:
     fake, _, ana = there
-    fake.world.faults["files.getUploadURLExternal"].extend([Fault(error="file_uploads_disabled")] * 9)
+    fake.world.faults["files.getUploadURLExternal"].extend(
+        [Fault(error="file_uploads_disabled")] * 9
+    )
     bo = fake.person("Bo", locale="zh-CN")
     await ana.types("/draw a fox")
     caption = await ana.reads("would not attach")
@@ -128,7 +144,9 @@ async def test_a_share_that_slack_dropped_in_silence_is_repaired(there: Place) -
     assert len([one for one in fake.world.files.values() if one.deleted]) == 2
 
 
-async def test_pictures_with_alternative_text_that_slack_will_not_share_go_without(there: Place) -> None:
+async def test_pictures_with_alternative_text_that_slack_will_not_share_go_without(
+    there: Place,
+) -> None:
     fake, _, ana = there
     fake.world.drop_shares_with_alt = True
     await ana.types("/draw a fox")
@@ -158,7 +176,9 @@ async def test_an_upload_that_failed_is_made_again(there: Place) -> None:
 
 
 @pytest.mark.parametrize("trouble", ["uninvited", "archived"])
-async def test_a_channel_closed_to_us_sends_the_result_to_its_person(there: Place, trouble: str) -> None:
+async def test_a_channel_closed_to_us_sends_the_result_to_its_person(
+    there: Place, trouble: str
+) -> None:
     fake, _, ana = there
     closed = fake.channel("closed", invited=trouble != "uninvited")
     fake.workspace.channels[closed].archived = trouble == "archived"
@@ -169,7 +189,9 @@ async def test_a_channel_closed_to_us_sends_the_result_to_its_person(there: Plac
     assert "/invite @Easel" in told[0][0]["text"]
     # A refusal needs no channel: it comes through what was typed.
     await ana.types("/draw a fox --n 99", closed)
-    hooks = await fake.until(lambda: [used for used in fake.world.hooks.values() if used and "99" in used[0]["text"]])
+    hooks = await fake.until(
+        lambda: [used for used in fake.world.hooks.values() if used and "99" in used[0]["text"]]
+    )
     assert len(hooks) == 1
 
 
@@ -181,7 +203,9 @@ async def test_a_refusal_that_has_no_way_back_any_more_comes_directly(there: Pla
     await ana.reads("99", ana.direct)
 
 
-async def test_a_message_or_channel_gone_in_the_middle_sends_the_result_to_its_person(there: Place) -> None:
+async def test_a_message_or_channel_gone_in_the_middle_sends_the_result_to_its_person(
+    there: Place,
+) -> None:
     fake, _, ana = there
     await ana.types("/draw a fox --model qwen-image-plus")
     status = await ana.reads("a fox")
@@ -223,8 +247,12 @@ async def test_long_and_hostile_words_ping_nobody_and_break_no_caption(there: Pl
             assert not any(sign in json.dumps(call, ensure_ascii=False) for sign in "\u202e\u2066")
 
 
-@pytest.mark.parametrize("text", ["", "   ", "🦊", ":fox_face:", "a" * 10_001, "cat --n 99 --model x", 'say "cat'])
-async def test_words_nothing_can_be_drawn_from_are_refused_and_nothing_is_begun(there: Place, text: str) -> None:
+@pytest.mark.parametrize(
+    "text", ["", "   ", "🦊", ":fox_face:", "a" * 10_001, "cat --n 99 --model x", 'say "cat']
+)
+async def test_words_nothing_can_be_drawn_from_are_refused_and_nothing_is_begun(
+    there: Place, text: str
+) -> None:
     fake, bot, ana = there
     await ana.says(f"{ana.easel} draw {text}" if text.strip() else ana.easel)
     await fake.until(lambda: [one for one in ana.sees() if one.only_for == ana.id])
@@ -260,9 +288,20 @@ async def test_words_nothing_can_be_drawn_from_are_refused_and_nothing_is_begun(
 )
 async def test_the_token_goes_to_no_strange_address(there: Place, url: str) -> None:
     fake, _, ana = there
-    file = {"id": "F00000001", "name": "x.png", "mimetype": "image/png", "mode": "hosted", "url_private": url}
+    file = {
+        "id": "F00000001",
+        "name": "x.png",
+        "mimetype": "image/png",
+        "mode": "hosted",
+        "url_private": url,
+    }
     await fake.event(
-        "app_mention", channel=fake.general, user=ana.id, text=f"{ana.easel} make it night", files=[file], ts="1.2"
+        "app_mention",
+        channel=fake.general,
+        user=ana.id,
+        text=f"{ana.easel} make it night",
+        files=[file],
+        ts="1.2",
     )
     assert (await ana.reads("must not fetch")).only_for == ana.id
 
@@ -288,7 +327,9 @@ async def test_a_stranger_behind_an_allowed_host_sees_no_token_and_no_redirect_i
         url = f"http://127.0.0.1:{port}/files-pri/T1-F1/x.png"
         file = {"id": "F00000001", "mimetype": "image/png", "mode": "hosted", "url_private": url}
         mention = f"{ana.easel} make it night"
-        await fake.event("app_mention", channel=fake.general, user=ana.id, text=mention, files=[file], ts="1.2")
+        await fake.event(
+            "app_mention", channel=fake.general, user=ana.id, text=mention, files=[file], ts="1.2"
+        )
         await ana.reads("must not fetch")
     await runner.cleanup()
     assert seen == []
@@ -321,7 +362,9 @@ async def test_a_file_of_another_organisation_is_looked_up(there: Place) -> None
     assert len((await made(bot, ana))[0].inputs) == 1
 
 
-async def test_progress_keeps_within_what_slack_allows(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_progress_keeps_within_what_slack_allows(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(chats.SlackChat, "pace", 0.05)
     monkeypatch.setattr(progress, "PROGRESS_A_MINUTE", 10)
     async with slack(World(strict_rates=True)) as fake, easel_in(fake, tmp_path / "data"):
@@ -350,7 +393,10 @@ async def test_no_secret_of_slacks_is_ever_logged(
             await ana.types("/draw a fox")
             await ana.result("a fox")
             await fake.socket.cut()
-            await ana.says(f"{ana.easel} make it night", files=[ana.uploads(PHOTOS / "coffee.png", external=True)])
+            await ana.says(
+                f"{ana.easel} make it night",
+                files=[ana.uploads(PHOTOS / "coffee.png", external=True)],
+            )
             await ana.reads("only lives elsewhere")
     written = "".join(capfd.readouterr())
     for secret in (fake.workspace.token, fake.api.app_token, "hook0000"):
@@ -358,7 +404,9 @@ async def test_no_secret_of_slacks_is_ever_logged(
 
 
 @pytest.mark.timeout(1800)
-async def test_after_a_day_of_faults_everybody_has_their_picture_once(tmp_path: Path, is_nightly: bool) -> None:
+async def test_after_a_day_of_faults_everybody_has_their_picture_once(
+    tmp_path: Path, is_nightly: bool
+) -> None:
     """Every kind of fault, at random moments, while people work in channels, threads and direct messages."""
     names, lives = (("Ana", "Bo", "Cy"), 4) if is_nightly else (("Ana", "Bo"), 2)
     luck = random.Random(20261121)
@@ -393,13 +441,17 @@ async def test_after_a_day_of_faults_everybody_has_their_picture_once(tmp_path: 
                 for at, person in enumerate(people):
                     await person.types(f"/draw fox {life} of {person.user.name}")
                     photo = person.uploads(PHOTOS / "rocket.jpg")
-                    await person.says(f"{person.easel} moon {life} of {person.user.name}", files=[photo])
+                    await person.says(
+                        f"{person.easel} moon {life} of {person.user.name}", files=[photo]
+                    )
                     await person.says(f"draw heron {life} of {person.user.name}", person.direct)
                     if life % 2 and at == 1:
                         await fake.socket.disconnect()
                 for person in people:
                     for what, where in (("fox", ""), ("moon", ""), ("heron", person.direct)):
-                        await shown_once(fake, person, f"{what} {life} of {person.user.name}", where)
+                        await shown_once(
+                            fake, person, f"{what} {life} of {person.user.name}", where
+                        )
                 async with asyncio.timeout(60):
                     while await bot.easel.tools.store.unfinished():
                         await asyncio.sleep(0.1)
@@ -413,7 +465,9 @@ async def shown_once(fake: Slack, person: Somebody, prompt: str, where: str) -> 
 
     def captions() -> list[str]:
         seen = [*person.sees(where), *(person.sees(person.direct) if not where else [])]
-        return [one.ts for one in seen if one.words.startswith(prompt) and "🔄 Again" in one.buttons]
+        return [
+            one.ts for one in seen if one.words.startswith(prompt) and "🔄 Again" in one.buttons
+        ]
 
     await fake.until(captions, 90)
     names = [file.name for file in fake.world.files.values() if file.shares and not file.deleted]

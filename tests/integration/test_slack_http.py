@@ -1,4 +1,7 @@
-"""The doors of Slack's HTTP mode: signatures, odd envelopes, installing, leaving (SIG, WEB-11…14, T09, T11, T14)."""
+"""The doors of Slack's HTTP mode.
+
+Signatures, odd envelopes, installing, leaving (SIG, WEB-11…14, T09, T11, T14).
+"""
 
 import asyncio
 import json
@@ -34,8 +37,13 @@ async def door(tmp_path: Path) -> AsyncIterator[tuple[Slack, Running]]:
 async def send(fake: Slack, data: bytes, headers: Any, kind: str = JSON) -> tuple[int, str]:
     """Raw bytes with these headers and no others of Slack's."""
     async with aiohttp.ClientSession() as http:
-        pairs = [*(headers.items() if isinstance(headers, dict) else headers), ("Content-Type", kind)]
-        async with http.post(f"{fake.url}/slack/events", data=BytesIO(data), headers=CIMultiDict(pairs)) as answer:
+        pairs = [
+            *(headers.items() if isinstance(headers, dict) else headers),
+            ("Content-Type", kind),
+        ]
+        async with http.post(
+            f"{fake.url}/slack/events", data=BytesIO(data), headers=CIMultiDict(pairs)
+        ) as answer:
             return answer.status, await answer.text()
 
 
@@ -67,19 +75,25 @@ GOOD = b'{"type":"url_verification","challenge":"c"}'
         ("SIG-11 two", [*sign(GOOD).items(), *sign(GOOD).items()]),
     ],
 )
-async def test_what_is_not_signed_by_slack_is_turned_away(door: tuple[Slack, Running], name: str, headers: Any) -> None:
+async def test_what_is_not_signed_by_slack_is_turned_away(
+    door: tuple[Slack, Running], name: str, headers: Any
+) -> None:
     status, text = await send(door[0], GOOD, headers)
     assert (status, text) == (401, ""), name
 
 
-async def test_bytes_that_are_no_text_or_were_written_anew_are_turned_away(door: tuple[Slack, Running]) -> None:
+async def test_bytes_that_are_no_text_or_were_written_anew_are_turned_away(
+    door: tuple[Slack, Running],
+) -> None:
     assert (await send(door[0], b"\xff\xfe", sign(b"\xff\xfe")))[0] == 401
     data = json.dumps(json.loads(GOOD), indent=1).encode()
     assert (await send(door[0], data, sign(GOOD)))[0] == 401
 
 
 @pytest.mark.parametrize("off", [-299, 0, 299])
-async def test_the_challenge_is_answered_within_five_minutes(door: tuple[Slack, Running], off: int) -> None:
+async def test_the_challenge_is_answered_within_five_minutes(
+    door: tuple[Slack, Running], off: int
+) -> None:
     status, text = await send(door[0], GOOD, sign(GOOD, time.time() + off))
     assert status == 200
     assert json.loads(text) == {"challenge": "c"}
@@ -118,7 +132,10 @@ async def test_the_same_bytes_twice_do_nothing_more(door: tuple[Slack, Running])
     # The same command signed anew, as a retry would be: its trigger is known.
     assert (await send(fake, data, sign(data, time.time() - 7), FORM))[0] == 200
     await asyncio.sleep(0.5)
-    assert len(await bot.easel.tools.store.history("slack:T00000001", f"{fake.general}/@{ana.id}")) == 1
+    assert (
+        len(await bot.easel.tools.store.history("slack:T00000001", f"{fake.general}/@{ana.id}"))
+        == 1
+    )
 
 
 async def test_no_word_of_a_prompt_is_mistaken_for_an_envelope(door: tuple[Slack, Running]) -> None:
@@ -177,14 +194,20 @@ async def test_other_bots_and_ourselves_are_not_listened_to(door: tuple[Slack, R
     robot = fake.person("robot", is_bot=True)
     before = len(fake.world.messages)
     await fake.event("message_bot", channel=fake.general)
-    await fake.event("app_mention", channel=fake.general, user=fake.workspace.bot_user, text="draw a loop")
+    await fake.event(
+        "app_mention", channel=fake.general, user=fake.workspace.bot_user, text="draw a loop"
+    )
     await robot.types("/draw a loop")
     await robot.says(f"{robot.easel} draw a loop")
     await asyncio.sleep(0.5)
-    assert [one for one in fake.world.messages[before:] if one.user == fake.workspace.bot_user] == []
+    assert [
+        one for one in fake.world.messages[before:] if one.user == fake.workspace.bot_user
+    ] == []
 
 
-async def test_every_event_we_subscribe_to_and_any_other_is_answered_with_200(door: tuple[Slack, Running]) -> None:
+async def test_every_event_we_subscribe_to_and_any_other_is_answered_with_200(
+    door: tuple[Slack, Running],
+) -> None:
     fake, _ = door
     for name in (
         "app_rate_limited",
@@ -207,7 +230,9 @@ async def test_every_event_we_subscribe_to_and_any_other_is_answered_with_200(do
     assert (await send(fake, ssl, sign(ssl), FORM))[0] == 200
 
 
-async def test_before_the_acknowledgement_there_is_no_network_call_and_one_commit(door: tuple[Slack, Running]) -> None:
+async def test_before_the_acknowledgement_there_is_no_network_call_and_one_commit(
+    door: tuple[Slack, Running],
+) -> None:
     fake, bot = door
     ana = fake.person("Ana")
     inbox = bot.easel.engine._inbox
@@ -242,7 +267,9 @@ async def install(fake: Slack, bot: Running, code: str) -> tuple[int, str]:
     """What a browser does at /slack/install and back."""
     host = {"Host": "easel.example"}
     async with aiohttp.ClientSession(cookie_jar=aiohttp.DummyCookieJar()) as http:
-        async with http.get(f"{fake.url}/slack/install", headers=host, allow_redirects=False) as answer:
+        async with http.get(
+            f"{fake.url}/slack/install", headers=host, allow_redirects=False
+        ) as answer:
             assert answer.status == 302
             there = answer.headers["Location"]
             assert there.startswith(f"{fake.world.base}/oauth/v2/authorize")
@@ -256,7 +283,9 @@ async def install(fake: Slack, bot: Running, code: str) -> tuple[int, str]:
         async with http.get(back, headers=headers, allow_redirects=False) as answer:
             replayed = answer.status
         unknown = f"{fake.url}/slack/oauth_redirect?code=x&state=../counter.txt"
-        async with http.get(unknown, headers={**host, "Cookie": "slack-app-oauth-state=../counter.txt"}) as answer:
+        async with http.get(
+            unknown, headers={**host, "Cookie": "slack-app-oauth-state=../counter.txt"}
+        ) as answer:
             strange = answer.status
         async with http.get(back, headers=host, allow_redirects=False) as answer:
             without_cookie = answer.status
@@ -266,7 +295,9 @@ async def install(fake: Slack, bot: Running, code: str) -> tuple[int, str]:
     return first, state
 
 
-async def test_a_state_lets_one_in_once_and_those_that_ran_out_are_forgotten(tmp_path: Path) -> None:
+async def test_a_state_lets_one_in_once_and_those_that_ran_out_are_forgotten(
+    tmp_path: Path,
+) -> None:
     engine = database.open_async(f"sqlite:///{tmp_path}/easel.db")
     store = SlackStore(engine)
     await store.prepare()
@@ -284,8 +315,12 @@ async def test_a_state_lets_one_in_once_and_those_that_ran_out_are_forgotten(tmp
     await engine.dispose()
 
 
-@pytest.mark.parametrize("goodbye", [("tokens_revoked", "app_uninstalled"), ("app_uninstalled", "tokens_revoked")])
-async def test_two_workspaces_install_draw_apart_and_one_leaves(tmp_path: Path, goodbye: tuple[str, str]) -> None:
+@pytest.mark.parametrize(
+    "goodbye", [("tokens_revoked", "app_uninstalled"), ("app_uninstalled", "tokens_revoked")]
+)
+async def test_two_workspaces_install_draw_apart_and_one_leaves(
+    tmp_path: Path, goodbye: tuple[str, str]
+) -> None:
     async with slack() as fake:
         other = fake.world.workspace("T00000002", "xoxb-test-2", enterprise="E00000001")
         fake.api.codes = {"code-1": fake.workspace, "code-2": other}
@@ -312,19 +347,25 @@ async def test_two_workspaces_install_draw_apart_and_one_leaves(tmp_path: Path, 
             for name in goodbye:
                 await fake.event(name, other, tokens={"bot": [other.bot_user]})
             async with asyncio.timeout(10):
-                while await tools.blobs.keys(tenant) or await tools.store.history(tenant, f"{channel}/@{eva.id}"):
+                while await tools.blobs.keys(tenant) or await tools.store.history(
+                    tenant, f"{channel}/@{eva.id}"
+                ):
                     await asyncio.sleep(0.05)
             calls = len(fake.world.calls)
             hook_count = len(fake.world.hooks)
             await eva.types("/draw a ghost", channel)
-            told = await fake.until(lambda: [one for one in list(fake.world.hooks.values())[hook_count:] if one])
+            told = await fake.until(
+                lambda: [one for one in list(fake.world.hooks.values())[hook_count:] if one]
+            )
             assert "not installed" in told[0][0]["text"]
             assert len(fake.world.calls) == calls
             await ana.types("/edit make it night")
             await ana.result("make it night")
 
 
-async def test_an_organisation_that_installs_us_in_all_its_teams_is_one_workspace(tmp_path: Path) -> None:
+async def test_an_organisation_that_installs_us_in_all_its_teams_is_one_workspace(
+    tmp_path: Path,
+) -> None:
     async with slack() as fake:
         fake.workspace.enterprise, fake.workspace.is_all = "E00000001", True
         fake.api.codes = {"code-1": fake.workspace}
@@ -363,5 +404,7 @@ async def test_a_token_is_renewed_once_for_many_jobs_before_it_ends(tmp_path: Pa
             await store.async_save_bot(installed)
             await asyncio.gather(*(ana.types(f"/draw fox {at}") for at in range(4)))
             await asyncio.gather(*(ana.result(f"fox {at}") for at in range(4)))
-            renewals = [call for call in fake.world.calls if call[1].get("grant_type") == "refresh_token"]
+            renewals = [
+                call for call in fake.world.calls if call[1].get("grant_type") == "refresh_token"
+            ]
             assert len(renewals) == 1

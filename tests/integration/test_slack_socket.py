@@ -1,4 +1,7 @@
-"""Socket Mode against a Slack on loopback: the SDK's own client, disconnects, redelivery, the watchdog."""
+"""Socket Mode against a Slack on loopback.
+
+The SDK's own client, disconnects, redelivery, the watchdog.
+"""
 
 import asyncio
 from pathlib import Path
@@ -34,7 +37,9 @@ async def test_everything_works_without_a_public_address(tmp_path: Path) -> None
 
 
 @pytest.mark.parametrize("reason", ["warning", "refresh_requested"])
-async def test_a_disconnect_is_followed_by_one_new_connection_and_nothing_is_lost(tmp_path: Path, reason: str) -> None:
+async def test_a_disconnect_is_followed_by_one_new_connection_and_nothing_is_lost(
+    tmp_path: Path, reason: str
+) -> None:
     async with slack() as fake, easel_in(fake, tmp_path / "data", socket=True):
         fake.socket.patience = 0.5
         ana = fake.person("Ana")
@@ -46,7 +51,9 @@ async def test_a_disconnect_is_followed_by_one_new_connection_and_nothing_is_los
         assert fake.socket.opened == 2
 
 
-async def test_a_connection_cut_without_a_word_comes_back(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_a_connection_cut_without_a_word_comes_back(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(sockets, "PING_SECONDS", 0.3)
     monkeypatch.setattr(sockets.Socket.__init__, "__kwdefaults__", {"ping": 0.3, "silence": 60.0})
     async with slack() as fake, easel_in(fake, tmp_path / "data", socket=True):
@@ -68,7 +75,9 @@ async def test_an_envelope_delivered_again_is_done_once(tmp_path: Path) -> None:
         assert len(made) == 1
 
 
-async def test_a_silent_socket_ends_the_bot(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_a_silent_socket_ends_the_bot(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(sockets.Socket.__init__, "__kwdefaults__", {"ping": 0.1, "silence": 0.5})
     async with slack() as fake, easel_in(fake, tmp_path / "data", socket=True) as bot:
         await fake.until(lambda: fake.socket.opened == 1)
@@ -114,7 +123,12 @@ async def test_an_operators_mistake_is_one_line_that_names_the_setting(
     tmp_path: Path, given: dict[str, str | None], setting: str
 ) -> None:
     async with slack() as fake:
-        wanted = {"EASEL_DATA_DIR": tmp_path / "d", "EASEL_HTTP_PORT": 0, **fake.settings(socket=True), **given}
+        wanted = {
+            "EASEL_DATA_DIR": tmp_path / "d",
+            "EASEL_HTTP_PORT": 0,
+            **fake.settings(socket=True),
+            **given,
+        }
         with pytest.raises(ConfigurationError) as refused:
             await started({name: value for name, value in wanted.items() if value is not None})
         assert refused.value.params["setting"] == setting

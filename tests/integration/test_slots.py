@@ -6,7 +6,7 @@ from pathlib import Path
 
 from bot.simulator.rules import MODELS
 from bot.simulator.server import SimulatorConfig
-from core.speech import Tone
+from core.post import Tone
 from core.types import Action
 from tests.integration.test_flow import Team, team_on
 
@@ -15,7 +15,9 @@ SYNC = "qwen-image-2.0"
 
 async def draw(team: Team, count: int, model: str) -> None:
     """So many drawings at once, to their results."""
-    answers = [await team.asks(Action.DRAW, f"fox {number} --model {model}") for number in range(count)]
+    answers = [
+        await team.asks(Action.DRAW, f"fox {number} --model {model}") for number in range(count)
+    ]
     for answer in answers:
         assert (await team.chat.end_of(answer.accepted or "", 120)).tone is Tone.RESULT
 
@@ -27,7 +29,9 @@ def efficiency(team: Team) -> float:
     return bound / (max(task.ended or 0 for task in tasks) - min(task.accepted for task in tasks))
 
 
-async def test_synchronous_calls_fill_what_the_service_takes_with_a_handful_of_refusals(tmp_path: Path) -> None:
+async def test_synchronous_calls_fill_what_the_service_takes_with_a_handful_of_refusals(
+    tmp_path: Path,
+) -> None:
     config = SimulatorConfig(time_scale=0.3, seed=3, sync_running=2, rate_limits=False)
     async with team_on(config, tmp_path) as team:
         await draw(team, 10, SYNC)
@@ -44,14 +48,21 @@ async def test_where_the_service_refuses_nothing_the_window_opens(tmp_path: Path
         assert team.simulator.account.max_running[SYNC] > 2
 
 
-async def test_a_service_that_refuses_costs_no_sleep_and_two_ahead_come_back(tmp_path: Path) -> None:
-    """Its queue is full at two running: a refusal is told from then on by the window, not by waiting a minute."""
+async def test_a_service_that_refuses_costs_no_sleep_and_two_ahead_come_back(
+    tmp_path: Path,
+) -> None:
+    """Its queue is full at two running.
+
+    A refusal is told from then on by the window, not by waiting a minute.
+    """
     config = SimulatorConfig(time_scale=0.1, seed=3, overflow="refuse")
     async with team_on(config, tmp_path) as team:
         started = time.monotonic()
         await draw(team, 12, "qwen-image-plus")
         assert time.monotonic() - started < 30
-        assert team.simulator.account.max_running == {"qwen-image-plus": MODELS["qwen-image-plus"].running}
+        assert team.simulator.account.max_running == {
+            "qwen-image-plus": MODELS["qwen-image-plus"].running
+        }
         assert team.simulator.account.refused_submits <= 6
         slots = team.easel.engine._slots._lines["beijing", "qwen-image-plus"]
         assert slots.window.size <= 3
@@ -62,7 +73,13 @@ async def test_a_service_that_refuses_costs_no_sleep_and_two_ahead_come_back(tmp
 
 async def test_an_allocation_quota_is_asked_again_as_soon_as_a_place_frees(tmp_path: Path) -> None:
     async with team_on(SimulatorConfig(time_scale=0.05, seed=3), tmp_path) as team:
-        quota = {"where": "submit", "kind": "status", "status": 429, "code": "Throttling.AllocationQuota", "nth": 2}
+        quota = {
+            "where": "submit",
+            "kind": "status",
+            "status": 429,
+            "code": "Throttling.AllocationQuota",
+            "nth": 2,
+        }
         team.simulator.account.faults.append(quota)
         async with asyncio.timeout(30):
             await draw(team, 4, "qwen-image-plus")

@@ -1,4 +1,7 @@
-"""What a team does with its results: threads, votes, favourites, private results, deleting, masks, settings."""
+"""What a team does with its results.
+
+Threads, votes, favourites, private results, deleting, masks, settings.
+"""
 
 import asyncio
 import io
@@ -13,10 +16,10 @@ from PIL import Image
 
 from bot.simulator.server import SimulatorConfig
 from core.errors import NotFound, Rejected
-from core.pictures import recipes
+from core.pictures import png_metadata
+from core.post import ButtonKind, Post, Tone
 from core.service import Answer
 from core.signed_links import Purpose
-from core.speech import ButtonKind, Post, Tone
 from core.types import Action, Attachment, Person, Request, Step
 from tests.conftest import PHOTOS
 from tests.integration.test_flow import PLACE, Team, kinds, numbers, team_on
@@ -25,7 +28,9 @@ from tests.integration.test_flow import PLACE, Team, kinds, numbers, team_on
 @pytest_asyncio.fixture
 async def team(tmp_path: Path) -> AsyncIterator[Team]:
     config = SimulatorConfig(time_scale=0.01, seed=3)
-    async with team_on(config, tmp_path / "team", EASEL_PUBLIC_URL="https://easel.example") as started:
+    async with team_on(
+        config, tmp_path / "team", EASEL_PUBLIC_URL="https://easel.example"
+    ) as started:
         yield started
 
 
@@ -41,7 +46,9 @@ def press(step: str, person: str = "bo", **changes: Any) -> Request:
     )
 
 
-async def reacts(team: Team, step: Step, emoji: str, person: str, *, added: bool = True, **changes: Any) -> Answer:
+async def reacts(
+    team: Team, step: Step, emoji: str, person: str, *, added: bool = True, **changes: Any
+) -> Answer:
     return await team.easel.service.react(emoji, press(step.id, person, **changes), added=added)
 
 
@@ -52,7 +59,9 @@ def status_of(team: Team, step: Step) -> Post:
     return found[0]
 
 
-async def test_a_thread_under_a_result_works_on_that_result_and_then_on_its_own_head(team: Team) -> None:
+async def test_a_thread_under_a_result_works_on_that_result_and_then_on_its_own_head(
+    team: Team,
+) -> None:
     root, _ = await team.gets(Action.DRAW, "a fox", "ana")
     await team.gets(Action.DRAW, "a heron", "ana")
     sent = await team.easel.tools.store.message_of(root)
@@ -72,7 +81,9 @@ async def test_a_channel_may_keep_threads_personal(team: Team) -> None:
     assert sent
     thread = replace(PLACE, thread=sent.message)
     await team.says(Action.SETTINGS, given={"personal_threads": "yes"}, is_admin=True)
-    assert "no picture to edit" in await team.is_refused(Action.EDIT, "make it night", person="bo", place=thread)
+    assert "no picture to edit" in await team.is_refused(
+        Action.EDIT, "make it night", person="bo", place=thread
+    )
 
 
 async def test_votes_are_counted_once_a_person_and_a_quorum_settles(team: Team) -> None:
@@ -164,7 +175,11 @@ async def test_a_copy_is_sent_each_time_it_is_asked_and_once_each_time(team: Tea
     wish = replace(press(fox.id), action=Action.SEND_ME)
     for same in (wish, wish, replace(wish, key="another")):
         await team.easel.service.handle(same)
-    copies = [one for one in team.chat.messages.values() if one.posts[0].pictures and one.posts[0].job != fox.id]
+    copies = [
+        one
+        for one in team.chat.messages.values()
+        if one.posts[0].pictures and one.posts[0].job != fox.id
+    ]
     assert len(copies) == 2
 
 
@@ -183,14 +198,25 @@ async def test_what_was_said_elsewhere_or_in_private_is_not_found_by_others(team
     secret, _ = await team.gets(Action.DRAW, "a fox --private", "ana")
     away, _ = await team.gets(Action.DRAW, "a heron", "ana", place=elsewhere)
     for step in (secret, away):
-        for action in (Action.SHOW, Action.INFO, Action.SEND_ME, Action.MORE, Action.DELETE, Action.COMPARE):
+        for action in (
+            Action.SHOW,
+            Action.INFO,
+            Action.SEND_ME,
+            Action.MORE,
+            Action.DELETE,
+            Action.COMPARE,
+        ):
             with pytest.raises(NotFound, match="not_found"):
                 await team.asks(action, person="bo", target=step.id)
             with pytest.raises(NotFound, match="not_found"):
                 await reacts(team, step, "⭐", "bo")
-        assert "There is no picture or job" in await team.is_refused(Action.EDIT, "night", person="bo", target=step.id)
+        assert "There is no picture or job" in await team.is_refused(
+            Action.EDIT, "night", person="bo", target=step.id
+        )
         assert (await team.says(Action.SHOW, step.id, "ana")).title
-    assert (await team.gets(Action.EDIT, "night", "bo", target=away.id, place=elsewhere))[0].parent == away.id
+    assert (await team.gets(Action.EDIT, "night", "bo", target=away.id, place=elsewhere))[
+        0
+    ].parent == away.id
 
 
 async def test_a_private_result_never_enters_what_a_thread_shares(team: Team) -> None:
@@ -243,7 +269,9 @@ def draft_of(team: Team, post: Post) -> str:
     return claims["d"]
 
 
-async def test_inpaint_without_a_mask_offers_the_painter_and_goes_on_with_what_was_painted_once(team: Team) -> None:
+async def test_inpaint_without_a_mask_offers_the_painter_and_goes_on_with_what_was_painted_once(
+    team: Team,
+) -> None:
     fox, _ = await team.gets(Action.DRAW, "a fox --size 512*512")
     offer = await team.says(Action.INPAINT, "a red hat", target=fox.id)
     draft = draft_of(team, offer)
@@ -259,17 +287,24 @@ async def test_inpaint_without_a_mask_offers_the_painter_and_goes_on_with_what_w
         await team.easel.service.paint(PLACE.tenant, draft, mask, "once more")
 
 
-async def test_inpaint_of_an_attached_picture_keeps_it_until_the_region_is_known(team: Team) -> None:
+async def test_inpaint_of_an_attached_picture_keeps_it_until_the_region_is_known(
+    team: Team,
+) -> None:
     answer = await team.asks(Action.INPAINT, "a green meadow", photos=("coffee.png",))
     assert answer.accepted
     offer = await team.chat.end_of(answer.accepted)
     assert offer.private
-    region = next(one for one in offer.buttons if one.kind is ButtonKind.REGION and one.label == "Top half")
+    region = next(
+        one for one in offer.buttons if one.kind is ButtonKind.REGION and one.label == "Top half"
+    )
     with pytest.raises(Rejected, match="not_yours"):
-        await team.easel.service.press(ButtonKind.REGION, press(region.step, "bo", index=region.index))
+        await team.easel.service.press(
+            ButtonKind.REGION, press(region.step, "bo", index=region.index)
+        )
     presses = [press(region.step, "ana", index=region.index) for _ in range(6)]
     tried = await asyncio.gather(
-        *(team.easel.service.press(ButtonKind.REGION, one) for one in presses), return_exceptions=True
+        *(team.easel.service.press(ButtonKind.REGION, one) for one in presses),
+        return_exceptions=True,
     )
     (going,) = [one for one in tried if isinstance(one, Answer)]
     assert going.accepted
@@ -290,18 +325,25 @@ async def test_settings_change_defaults_and_who_may_ask(team: Team) -> None:
     await team.says(Action.SETTINGS, given=given, is_admin=True)
     step, _ = await team.gets(Action.DRAW, "a fox")
     assert (step.prompt, step.n, str(step.size)) == ("a fox, flat colours", 2, "512*512")
-    for name, value in (("quorum", "0"), ("model", "midjourney"), ("functions", "sing"), ("colour", "red")):
+    for name, value in (
+        ("quorum", "0"),
+        ("model", "midjourney"),
+        ("functions", "sing"),
+        ("colour", "red"),
+    ):
         with pytest.raises(Rejected):
             await team.says(Action.SETTINGS, given={name: value}, is_admin=True)
     await team.says(Action.SETTINGS, given={"people": "bo", "functions": "draw"}, is_admin=True)
     assert "only some people" in await team.is_refused(Action.DRAW, "a fox")
-    assert "switched off" in await team.is_refused(Action.EDIT, "a fox", person="bo", target=step.id)
+    assert "switched off" in await team.is_refused(
+        Action.EDIT, "a fox", person="bo", target=step.id
+    )
 
 
 async def test_a_file_tells_its_own_recipe(team: Team, tmp_path: Path) -> None:
     fox, _ = await team.gets(Action.DRAW, "a fox")
     data = await team.easel.tools.blobs.read(PLACE.tenant, fox.outputs[0].key)
-    assert recipes.read_recipe(data)
+    assert png_metadata.read_recipe(data)
     (tmp_path / "fox.png").write_bytes(data)
     request = replace(press(""), target=None, action=Action.INFO)
     request = replace(request, attachments=(Attachment(ref=str(tmp_path / "fox.png")),))

@@ -11,8 +11,8 @@ from sqlalchemy.exc import OperationalError
 
 from bot.simulator.server import SimulatorConfig
 from core.errors import ConfigurationError
-from core.flow import finish
-from core.speech import Tone
+from core.flow import deliver
+from core.post import Tone
 from core.storage.blobs import open_blobs
 from core.storage.bucket import BucketBlobs
 from core.types import Action, StepState
@@ -21,7 +21,9 @@ from tests.integration.test_flow import Team, team_on
 from tests.integration.test_flow import team as team  # noqa: PLC0414  # the fixture
 
 
-def fails_first(work: Callable[..., Awaitable[Any]], error: Exception, times: int) -> Callable[..., Awaitable[Any]]:
+def fails_first(
+    work: Callable[..., Awaitable[Any]], error: Exception, times: int
+) -> Callable[..., Awaitable[Any]]:
     """The same, after so many failures."""
     left = times
 
@@ -50,7 +52,9 @@ async def test_a_picture_made_while_the_blobs_are_away_is_kept_when_they_are_bac
     assert len(team.chat.messages) == 1
 
 
-async def test_a_result_is_settled_once_when_the_database_is_back(team: Team, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_a_result_is_settled_once_when_the_database_is_back(
+    team: Team, monkeypatch: pytest.MonkeyPatch
+) -> None:
     store = team.easel.tools.store
     monkeypatch.setattr(store, "keep", fails_first(store.keep, database_away(), 2))
     step, _ = await team.gets(Action.DRAW, "a fox")
@@ -58,7 +62,9 @@ async def test_a_result_is_settled_once_when_the_database_is_back(team: Team, mo
     assert len(team.simulator.account.tasks) == 1
 
 
-async def test_a_request_waits_for_the_database_and_is_begun_once(team: Team, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_a_request_waits_for_the_database_and_is_begun_once(
+    team: Team, monkeypatch: pytest.MonkeyPatch
+) -> None:
     store = team.easel.tools.store
     monkeypatch.setattr(store, "begin", fails_first(store.begin, database_away(), 2))
     step, _ = await team.gets(Action.DRAW, "a fox")
@@ -66,7 +72,9 @@ async def test_a_request_waits_for_the_database_and_is_begun_once(team: Team, mo
     assert len(team.simulator.account.tasks) == 1
 
 
-async def test_a_line_is_looked_at_again_when_the_database_is_back(team: Team, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_a_line_is_looked_at_again_when_the_database_is_back(
+    team: Team, monkeypatch: pytest.MonkeyPatch
+) -> None:
     claims = team.easel.engine._claims
     monkeypatch.setattr(claims, "claim", fails_first(claims.claim, database_away(), 1))
     step, _ = await team.gets(Action.DRAW, "a fox")
@@ -80,7 +88,7 @@ async def test_a_mistake_of_ours_ends_a_job_with_words_and_frees_its_place(
         raise ZeroDivisionError
 
     with monkeypatch.context() as patch:
-        patch.setattr(finish, "keep", broken)
+        patch.setattr(deliver, "keep", broken)
         step, post = await team.gets(Action.DRAW, "a fox")
         assert (step.state, step.charged) == (StepState.FAILED, "maybe")
         assert step.id in post.text
@@ -88,7 +96,9 @@ async def test_a_mistake_of_ours_ends_a_job_with_words_and_frees_its_place(
     assert step.state is StepState.DONE
 
 
-async def test_a_request_that_kills_its_worker_each_time_is_given_up_with_words(tmp_path: Path) -> None:
+async def test_a_request_that_kills_its_worker_each_time_is_given_up_with_words(
+    tmp_path: Path,
+) -> None:
     chat = MemoryChat()
     async with team_on(SimulatorConfig(time_scale=0.01), tmp_path, chat=chat) as team:
         engine = team.easel.engine

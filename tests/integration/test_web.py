@@ -1,4 +1,7 @@
-"""The web server over HTTP: the room's rules, and the WEB, SIG, FN and TXT rows that concern it (reliability.md)."""
+"""The web server over HTTP.
+
+The room's rules, and the WEB, SIG, FN and TXT rows that concern it (reliability.md).
+"""
 
 import asyncio
 import io
@@ -21,8 +24,8 @@ from adapters.web.app import create_app
 from adapters.web.guard import HEADERS
 from adapters.web.health import Health
 from bot.simulator.server import SimulatorConfig
+from core.post import ButtonKind
 from core.signed_links import Purpose
-from core.speech import ButtonKind
 from tests.conftest import PHOTOS
 from tests.fakes.house import House, Visitor, open_house
 from tests.integration.test_together import mask_png
@@ -49,15 +52,24 @@ async def painter_token(ana: Visitor) -> str:
     return str(link["url"].rpartition("/")[2])
 
 
-async def submit(house: House, token: str, body: bytes, kind: str = "image/png", **headers: str) -> int:
-    sent = {"Authorization": f"Bearer {token}", "Content-Type": kind, "Easel-Prompt": "a%20red%20hat", **headers}
+async def submit(
+    house: House, token: str, body: bytes, kind: str = "image/png", **headers: str
+) -> int:
+    sent = {
+        "Authorization": f"Bearer {token}",
+        "Content-Type": kind,
+        "Easel-Prompt": "a%20red%20hat",
+        **headers,
+    }
     return (await house.http.post("/mask/submit", content=body, headers=sent)).status_code
 
 
 # The room
 
 
-async def test_a_drawing_is_told_from_line_to_result_and_its_picture_is_there(house: House, ana: Visitor) -> None:
+async def test_a_drawing_is_told_from_line_to_result_and_its_picture_is_there(
+    house: House, ana: Visitor
+) -> None:
     assert (await ana.says("/draw a red fox --size 512*512"))["accepted"]
     result = await ana.waits_for("result", "a red fox")
     picture = result["pictures"][0]
@@ -71,7 +83,9 @@ async def test_a_drawing_is_told_from_line_to_result_and_its_picture_is_there(ho
     assert (await house.http.get(picture["view"])).status_code == 200
 
 
-async def test_the_same_message_sent_twice_is_said_and_done_once(house: House, ana: Visitor) -> None:
+async def test_the_same_message_sent_twice_is_said_and_done_once(
+    house: House, ana: Visitor
+) -> None:
     for _ in range(3):
         await ana.says("/draw a fox", key="sent-again-1")
     await ana.waits_for("result")
@@ -80,7 +94,9 @@ async def test_the_same_message_sent_twice_is_said_and_done_once(house: House, a
     assert len(await house.easel.tools.store.history("web:room", "general/@ana")) == 1
 
 
-async def test_plain_words_are_an_edit_only_when_they_talk_to_easel(house: House, ana: Visitor) -> None:
+async def test_plain_words_are_an_edit_only_when_they_talk_to_easel(
+    house: House, ana: Visitor
+) -> None:
     bo = await house.enters("Bo")
     await ana.says("/draw a fox --size 512*512")
     fox = await ana.waits_for("result")
@@ -99,10 +115,14 @@ async def test_words_said_to_easel_may_be_a_command(house: House, ana: Visitor) 
     await ana.says("@Easel draw a lighthouse --size 512*512")
     assert "Draw by Ana" in (await ana.waits_for("result", "a lighthouse"))["text"]
     await ana.says("make it night", channel="dm-ana")
-    assert (await ana.asks("/room/say", text="undo", channel="dm-ana")).json()["reason"] == "refuse.no_session"
+    assert (await ana.asks("/room/say", text="undo", channel="dm-ana")).json()[
+        "reason"
+    ] == "refuse.no_session"
 
 
-async def test_a_photo_somebody_dropped_can_be_edited_by_replying_to_it(house: House, ana: Visitor) -> None:
+async def test_a_photo_somebody_dropped_can_be_edited_by_replying_to_it(
+    house: House, ana: Visitor
+) -> None:
     ref = await ana.gives(PHOTOS / "coffee.png")
     await ana.says("my coffee", pictures=[ref])
     bo = await house.enters("Bo")
@@ -134,7 +154,9 @@ async def test_private_words_are_seen_by_their_person_only(house: House, ana: Vi
         assert (await bo.asks("/room/say", text="hello", channel=other)).status_code == 404
 
 
-async def test_a_private_message_opens_no_thread_and_is_quoted_to_nobody(house: House, ana: Visitor) -> None:
+async def test_a_private_message_opens_no_thread_and_is_quoted_to_nobody(
+    house: House, ana: Visitor
+) -> None:
     bo = await house.enters("Bo")
     await ana.says("/draw a secret fox --private --size 512*512")
     fox = await ana.waits_for("result", "a secret fox")
@@ -159,7 +181,9 @@ async def test_names_of_every_script_stay_apart(house: House) -> None:
         assert (await house.enters(one)).id != (await house.enters(other)).id
 
 
-async def test_a_page_that_was_away_is_given_what_it_missed_and_nothing_twice(house: House, ana: Visitor) -> None:
+async def test_a_page_that_was_away_is_given_what_it_missed_and_nothing_twice(
+    house: House, ana: Visitor
+) -> None:
     last = await house.room.last_change()
     for at in range(5):
         await ana.says(f"word {at}")
@@ -172,7 +196,9 @@ async def test_a_page_that_was_away_is_given_what_it_missed_and_nothing_twice(ho
     assert seen == [f"word {at}" for at in range(5)]
 
 
-async def test_a_command_without_its_words_asks_for_them_and_the_form_is_taken(house: House, ana: Visitor) -> None:
+async def test_a_command_without_its_words_asks_for_them_and_the_form_is_taken(
+    house: House, ana: Visitor
+) -> None:
     form = (await ana.says("/draw"))["form"]
     assert form["action"] == "draw"
     assert form["fields"][0]["required"]
@@ -199,7 +225,9 @@ async def test_reactions_are_shown_and_mean_what_they_say(house: House, ana: Vis
     assert (await ana.asks("/room/react", message=said.id, emoji="👍", on=True)).json() == {}
 
 
-async def test_undo_answers_with_the_picture_and_a_reply_to_that_answer_edits_it(house: House, ana: Visitor) -> None:
+async def test_undo_answers_with_the_picture_and_a_reply_to_that_answer_edits_it(
+    house: House, ana: Visitor
+) -> None:
     await ana.says("/draw a fox --size 512*512")
     await ana.waits_for("result", "a fox")
     await ana.says("/edit make it night")
@@ -233,7 +261,9 @@ async def test_a_name_that_is_none_is_refused_kindly(house: House, name: object)
     assert answer.json()["error"]
 
 
-async def test_the_same_name_is_the_same_person_and_the_first_one_runs_the_room(house: House, ana: Visitor) -> None:
+async def test_the_same_name_is_the_same_person_and_the_first_one_runs_the_room(
+    house: House, ana: Visitor
+) -> None:
     again = await house.enters("  ANA ")
     assert again.id == ana.id
     assert again.key != ana.key
@@ -259,14 +289,18 @@ async def test_the_same_name_is_the_same_person_and_the_first_one_runs_the_room(
 async def test_a_wrong_file_is_refused_with_words_and_nothing_is_kept(
     house: House, ana: Visitor, data: bytes, status: int
 ) -> None:
-    answer = await house.http.post("/room/upload", content=data, headers={"Authorization": f"Bearer {ana.key}"})
+    answer = await house.http.post(
+        "/room/upload", content=data, headers={"Authorization": f"Bearer {ana.key}"}
+    )
     assert answer.status_code == status
     if status != 413:
         assert answer.json()["error"]
     assert await house.easel.tools.blobs.keys("web:room") == []
 
 
-async def test_img_19_what_is_dropped_loses_its_position_before_anybody_sees_it(house: House, ana: Visitor) -> None:
+async def test_img_19_what_is_dropped_loses_its_position_before_anybody_sees_it(
+    house: House, ana: Visitor
+) -> None:
     photo = Image.new("RGB", (64, 64), "red")
     exif = Image.Exif()
     exif[0x010E] = "SECRETTEXT"
@@ -278,7 +312,13 @@ async def test_img_19_what_is_dropped_loses_its_position_before_anybody_sees_it(
 
 
 @pytest.mark.parametrize(
-    "name", ["..%2F..%2Fetc%2Fpasswd.png", "a%0D%0AX-Evil%3A%201.png", "%22%3E%3Cimg%20onerror%3D1%3E", "x" * 3000]
+    "name",
+    [
+        "..%2F..%2Fetc%2Fpasswd.png",
+        "a%0D%0AX-Evil%3A%201.png",
+        "%22%3E%3Cimg%20onerror%3D1%3E",
+        "x" * 3000,
+    ],
 )
 async def test_fn_a_files_name_is_only_ever_shown(house: House, ana: Visitor, name: str) -> None:
     headers = {"Authorization": f"Bearer {ana.key}", "Easel-Name": name}
@@ -288,7 +328,9 @@ async def test_fn_a_files_name_is_only_ever_shown(house: House, ana: Visitor, na
     assert "\n" not in kept["name"]
     saved = await house.http.get(kept["download"])
     assert "x-evil" not in saved.headers
-    assert not set('"<>\r\n/') & set(saved.headers["content-disposition"].partition('filename="')[2][:-1])
+    assert not set('"<>\r\n/') & set(
+        saved.headers["content-disposition"].partition('filename="')[2][:-1]
+    )
 
 
 async def test_web_09_txt_words_come_back_as_words(house: House, ana: Visitor) -> None:
@@ -306,7 +348,17 @@ async def test_web_09_txt_words_come_back_as_words(house: House, ana: Visitor) -
 
 @pytest.mark.parametrize(
     "body",
-    [b"", b"[]", b"null", b'"x"', b"{", b"[" * 100_000, b"\xff\xfe", b'{"text": 7}', b'{"text":"x","key":"../../x"}'],
+    [
+        b"",
+        b"[]",
+        b"null",
+        b'"x"',
+        b"{",
+        b"[" * 100_000,
+        b"\xff\xfe",
+        b'{"text": 7}',
+        b'{"text":"x","key":"../../x"}',
+    ],
 )
 async def test_a_body_no_page_of_ours_sends_is_refused_and_never_breaks(
     house: House, ana: Visitor, body: bytes
@@ -320,24 +372,33 @@ async def test_a_body_no_page_of_ours_sends_is_refused_and_never_breaks(
         "/room/older",
         "/room/dismiss",
     ):
-        answer = await house.http.post(path, content=body, headers={"Authorization": f"Bearer {ana.key}"})
+        answer = await house.http.post(
+            path, content=body, headers={"Authorization": f"Bearer {ana.key}"}
+        )
         assert answer.status_code in {404, 422}, path
         assert answer.json()["error"]
 
 
-async def test_numbers_and_actions_no_page_of_ours_sends_are_refused(house: House, ana: Visitor) -> None:
+async def test_numbers_and_actions_no_page_of_ours_sends_are_refused(
+    house: House, ana: Visitor
+) -> None:
     for number in (10**30, -1, 0, 1.5, "1", None):
         assert (await ana.asks("/room/dismiss", message=number)).status_code == 422
-        assert (await ana.asks("/room/react", message=number, emoji="⭐", on=True)).status_code == 422
+        assert (
+            await ana.asks("/room/react", message=number, emoji="⭐", on=True)
+        ).status_code == 422
     assert (await ana.asks("/room/say", text="hello", reply_to=10**30)).status_code == 200
     for action in ("vote", "region", "forget_me", "sing", None, 7):
         assert (await ana.asks("/room/fill", action=action, text="x")).status_code == 422
     assert (await ana.asks("/room/say", text="x" * 20_001)).status_code == 422
     half = (
-        b'{"key": "half-a-char", "channel": "general", "text": "hi \\ud800", "message": 1, "emoji": "\\ud800", "on": 1}'
+        b'{"key": "half-a-char", "channel": "general", "text": "hi \\ud800", '
+        b'"message": 1, "emoji": "\\ud800", "on": 1}'
     )
     for path in ("/room/say", "/room/react", "/room/press", "/room/fill", "/room/channel"):
-        answer = await house.http.post(path, content=half, headers={"Authorization": f"Bearer {ana.key}"})
+        answer = await house.http.post(
+            path, content=half, headers={"Authorization": f"Bearer {ana.key}"}
+        )
         assert answer.status_code < 500, path
     assert (await ana.asks("/room/say", text="/draw a fox", locale="x" * 90)).status_code == 200
 
@@ -363,7 +424,9 @@ async def test_web_07_a_foreign_page_can_ask_for_nothing(house: House, ana: Visi
     ):
         answer = await house.http.post("/room/say", json={}, headers={**own, **foreign})
         assert answer.status_code == 403
-        assert (await house.http.post("/mask/submit", content=b"", headers=foreign)).status_code == 403
+        assert (
+            await house.http.post("/mask/submit", content=b"", headers=foreign)
+        ).status_code == 403
 
 
 async def test_web_16_a_foreign_host_is_no_host_of_ours(house: House) -> None:
@@ -372,12 +435,22 @@ async def test_web_16_a_foreign_host_is_no_host_of_ours(house: House) -> None:
 
 
 @pytest.mark.parametrize(
-    "path", ["//evil.tld", "/%2e%2e/", "/static/..%2f..%2fguard.py", "/static/%2e%2e/guard.py", "/room/", "/static/"]
+    "path",
+    [
+        "//evil.tld",
+        "/%2e%2e/",
+        "/static/..%2f..%2fguard.py",
+        "/static/%2e%2e/guard.py",
+        "/room/",
+        "/static/",
+    ],
 )
 async def test_web_15_paths_lead_nowhere_else(house: House, path: str) -> None:
     host, port = house.address.removeprefix("http://").split(":")
     reader, writer = await asyncio.open_connection(host, int(port))
-    writer.write(f"GET {path} HTTP/1.1\r\nHost: {host}:{port}\r\nConnection: close\r\n\r\n".encode())
+    writer.write(
+        f"GET {path} HTTP/1.1\r\nHost: {host}:{port}\r\nConnection: close\r\n\r\n".encode()
+    )
     answer = await reader.read()
     writer.close()
     assert b" 404 " in answer.split(b"\r\n")[0]
@@ -393,7 +466,9 @@ async def test_web_17_other_methods_are_refused(house: House, method: str) -> No
 async def test_web_18_and_sig_22_too_much_is_cut_off(house: House, ana: Visitor) -> None:
     host, port = house.address.removeprefix("http://").split(":")
     reader, writer = await asyncio.open_connection(host, int(port))
-    writer.write(f"GET /room HTTP/1.1\r\nHost: {host}:{port}\r\nX-Long: {'x' * 100_000}\r\n\r\n".encode())
+    writer.write(
+        f"GET /room HTTP/1.1\r\nHost: {host}:{port}\r\nX-Long: {'x' * 100_000}\r\n\r\n".encode()
+    )
     assert b" 200 " not in (await reader.read(200))
     writer.close()
     big = await house.http.post(
@@ -407,7 +482,9 @@ async def test_web_18_and_sig_22_too_much_is_cut_off(house: House, ana: Visitor)
 
     # The answer may come while the body is still being sent, and then the connection is gone.
     with suppress(httpx.ReadError, httpx.WriteError):
-        cut = await house.http.post("/room/say", content=endless(), headers={"Authorization": f"Bearer {ana.key}"})
+        cut = await house.http.post(
+            "/room/say", content=endless(), headers={"Authorization": f"Bearer {ana.key}"}
+        )
         assert cut.status_code == 413
     packed = await house.http.post("/room/say", content=b"x", headers={"Content-Encoding": "gzip"})
     assert packed.status_code == 415
@@ -433,7 +510,9 @@ async def test_web_05_looking_at_a_painter_link_uses_nothing_up(house: House, an
     assert await submit(house, token, mask_png((512, 512), (0, 0, 100, 100))) == 202
 
 
-async def test_t12_no_token_reaches_a_log(house: House, ana: Visitor, capfd: pytest.CaptureFixture[str]) -> None:
+async def test_t12_no_token_reaches_a_log(
+    house: House, ana: Visitor, capfd: pytest.CaptureFixture[str]
+) -> None:
     token = await painter_token(ana)
     await house.http.get(f"/mask/{token}")
     await house.http.get(f"/mask/{token[:-4]}AAAA")
@@ -458,7 +537,9 @@ async def test_web_06_a_mask_is_handed_in_once(house: House, ana: Visitor) -> No
     assert await submit(house, token, mask) == 409
 
 
-async def test_web_01_02_03_painter_links_forged_moved_or_late_open_nothing(house: House, ana: Visitor) -> None:
+async def test_web_01_02_03_painter_links_forged_moved_or_late_open_nothing(
+    house: House, ana: Visitor
+) -> None:
     token = await painter_token(ana)
     links = house.easel.tools.links
     now = house.easel.tools.clock.now()
@@ -467,8 +548,16 @@ async def test_web_01_02_03_painter_links_forged_moved_or_late_open_nothing(hous
     moved = links.token(Purpose.VIEW, dict(claims), now + timedelta(minutes=5))
     elsewhere = links.token(Purpose.MASK, {**claims, "t": "slack:T1"}, now + timedelta(minutes=5))
     mask = mask_png((512, 512), (0, 0, 100, 100))
-    for wrong, status in ((token[:-4] + "AAAA", 403), (moved, 403), ("x", 403), ("x" * 5000, 403), (late, 410)):
-        assert (await house.http.get("/mask/about", headers={"Authorization": f"Bearer {wrong}"})).status_code == status
+    for wrong, status in (
+        (token[:-4] + "AAAA", 403),
+        (moved, 403),
+        ("x", 403),
+        ("x" * 5000, 403),
+        (late, 410),
+    ):
+        assert (
+            await house.http.get("/mask/about", headers={"Authorization": f"Bearer {wrong}"})
+        ).status_code == status
         assert (
             await house.http.get("/mask/picture", headers={"Authorization": f"Bearer {wrong}"})
         ).status_code == status
@@ -509,17 +598,27 @@ async def test_a_mask_of_another_shape_or_with_nothing_in_it_is_told_where_it_wa
         assert (await ana.waits_for("refusal", words))["private"]
 
 
-async def test_the_painter_shows_its_picture_and_prompt_to_the_holder_of_the_link(house: House, ana: Visitor) -> None:
+async def test_the_painter_shows_its_picture_and_prompt_to_the_holder_of_the_link(
+    house: House, ana: Visitor
+) -> None:
     token = await painter_token(ana)
     headers = {"Authorization": f"Bearer {token}"}
     about = (await house.http.get("/mask/about", headers=headers)).json()
-    assert about == {"prompt": "a red hat", "width": 512, "height": 512, "limit": 800, "required": False}
+    assert about == {
+        "prompt": "a red hat",
+        "width": 512,
+        "height": 512,
+        "limit": 800,
+        "required": False,
+    }
     picture = await house.http.get("/mask/picture", headers=headers)
     with Image.open(io.BytesIO(picture.content)) as opened:
         assert opened.size == (512, 512)
 
 
-async def test_picture_history_and_compare_links_open_their_own_page_only(house: House, ana: Visitor) -> None:
+async def test_picture_history_and_compare_links_open_their_own_page_only(
+    house: House, ana: Visitor
+) -> None:
     await ana.says("/draw a fox --size 512*512")
     fox = await ana.waits_for("result")
     await ana.says("/edit make it night")
@@ -528,14 +627,21 @@ async def test_picture_history_and_compare_links_open_their_own_page_only(house:
     await ana.says("/easel compare")
     history = (await ana.waits_for("note", "History"))["buttons"][0]["url"]
     compare = (await ana.waits_for("note", "Before and after"))["buttons"][0]["url"]
-    paths = [fox["pictures"][0]["src"], fox["pictures"][0]["view"], urlsplit(history).path, urlsplit(compare).path]
+    paths = [
+        fox["pictures"][0]["src"],
+        fox["pictures"][0]["view"],
+        urlsplit(history).path,
+        urlsplit(compare).path,
+    ]
     for path in paths:
         assert (await house.http.get(path)).status_code == 200
         purpose, token = path.strip("/").split("/")
         assert (await house.http.get(f"/{purpose}/{token[:-3]}AAA")).status_code == 403
         for other in {"picture", "view", "history", "compare", "mask"} - {purpose}:
             assert (await house.http.get(f"/{other}/{token}")).status_code == 403
-    await ana.asks("/room/press", button=next(one["id"] for one in night["buttons"] if one["kind"] == "delete"))
+    await ana.asks(
+        "/room/press", button=next(one["id"] for one in night["buttons"] if one["kind"] == "delete")
+    )
     assert (await house.http.get(night["pictures"][0]["src"])).status_code == 410
     assert (await house.http.get(urlsplit(compare).path)).status_code == 410
     assert (await house.http.get(urlsplit(history).path)).status_code == 200
@@ -544,13 +650,19 @@ async def test_picture_history_and_compare_links_open_their_own_page_only(house:
 # Health
 
 
-async def test_health_readiness_and_metrics_say_no_word_of_anybodys(house: House, ana: Visitor) -> None:
+async def test_health_readiness_and_metrics_say_no_word_of_anybodys(
+    house: House, ana: Visitor
+) -> None:
     accepted = (await ana.says("/draw a secret fox --size 512*512"))["accepted"]
     await ana.waits_for("result")
     while not (await house.easel.tools.store.step("web:room", accepted)).state.is_final:
         await asyncio.sleep(0.01)
     assert (await house.http.get("/healthz")).text == "ok\n"
-    assert (await house.http.get("/readyz")).json() == {"database": "ok", "blobs": "ok", "room": "ok"}
+    assert (await house.http.get("/readyz")).json() == {
+        "database": "ok",
+        "blobs": "ok",
+        "room": "ok",
+    }
     metrics = (await house.http.get("/metrics")).text
     assert re.search(r'easel_steps\{action="draw",model="[\w.-]+",state="done"\} 1.0', metrics)
     assert "secret" not in metrics
@@ -608,7 +720,11 @@ async def test_asking_whether_it_is_ready_writes_once_and_again_after_trouble(
     blobs.rename(tmp_path / "away")
     blobs.write_bytes(b"no folder")
     assert await ready() == 503
-    assert (await house.http.get("/readyz")).json() == {"database": "ok", "blobs": "failing", "room": "ok"}
+    assert (await house.http.get("/readyz")).json() == {
+        "database": "ok",
+        "blobs": "failing",
+        "room": "ok",
+    }
     blobs.unlink()
     assert await ready() == 200
     assert len(written()) == len(at_first)
@@ -625,7 +741,9 @@ async def test_metrics_can_have_a_port_of_their_own(tmp_path: Path) -> None:
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
-    async with open_house(tmp_path / "h", SimulatorConfig(time_scale=0.01), EASEL_METRICS_PORT=port) as house:
+    async with open_house(
+        tmp_path / "h", SimulatorConfig(time_scale=0.01), EASEL_METRICS_PORT=port
+    ) as house:
         assert (await house.http.get("/metrics")).status_code == 404
         assert (await house.http.get(f"http://127.0.0.1:{port}/metrics")).status_code == 200
         assert (await house.http.get(f"http://127.0.0.1:{port}/room")).status_code in {404, 421}

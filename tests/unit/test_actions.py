@@ -8,11 +8,17 @@ from hypothesis import strategies as st
 
 from core.actions import LONGEST_ID, Reaction, ReactionKind, decode, encode, reaction
 from core.errors import Rejected
-from core.speech import ButtonKind
+from core.post import ButtonKind
 
 
-@given(st.sampled_from(list(ButtonKind)), st.from_regex(r"[a-z2-7]{10}", fullmatch=True), st.integers(0, 5))
-def test_a_button_says_what_it_does_and_to_which_picture(kind: ButtonKind, step: str, index: int) -> None:
+@given(
+    st.sampled_from(list(ButtonKind)),
+    st.from_regex(r"[a-z2-7]{10}", fullmatch=True),
+    st.integers(0, 5),
+)
+def test_a_button_says_what_it_does_and_to_which_picture(
+    kind: ButtonKind, step: str, index: int
+) -> None:
     text = encode(kind, step, index)
     assert len(text) <= LONGEST_ID
     assert decode(text) == (kind, step, index)
@@ -28,7 +34,8 @@ def test_a_button_we_never_made_is_refused_and_nothing_else_happens(text: str) -
 
 
 @pytest.mark.parametrize(
-    "text", ["", "e1", "e2:edit:abc:0", "e1:edit:abc:10", "e1:edit::0", "e1:edit:abc:٣", "x" * 10**6]
+    "text",
+    ["", "e1", "e2:edit:abc:0", "e1:edit:abc:10", "e1:edit::0", "e1:edit:abc:٣", "x" * 10**6],
 )
 def test_odd_button_ids_are_refused_by_name(text: str) -> None:
     with pytest.raises(Rejected) as caught:

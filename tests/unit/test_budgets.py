@@ -22,7 +22,11 @@ def test_each_cap_refuses_what_would_break_it_and_says_when_it_resets(name: str)
     with pytest.raises(Rejected) as caught:
         budgets.check(caps, spent, yuan("0.11"), NOW)
     assert caught.value.key == f"budget.{name}"
-    resets = datetime(2026, 11, 21, tzinfo=UTC) if name == "person_day" else datetime(2026, 12, 1, tzinfo=UTC)
+    resets = (
+        datetime(2026, 11, 21, tzinfo=UTC)
+        if name == "person_day"
+        else datetime(2026, 12, 1, tzinfo=UTC)
+    )
     assert caught.value.params["resets"] == resets
 
 
@@ -34,7 +38,12 @@ def test_a_price_nobody_knows_breaks_a_budget_only_once_it_is_overdrawn() -> Non
 
 def test_december_is_followed_by_january() -> None:
     with pytest.raises(Rejected) as caught:
-        budgets.check(Caps(channel_month=Decimal(0)), Spent(), yuan("1"), datetime(2026, 12, 31, 23, 59, tzinfo=UTC))
+        budgets.check(
+            Caps(channel_month=Decimal(0)),
+            Spent(),
+            yuan("1"),
+            datetime(2026, 12, 31, 23, 59, tzinfo=UTC),
+        )
     assert caught.value.params["resets"] == datetime(2027, 1, 1, tzinfo=UTC)
 
 
@@ -47,4 +56,6 @@ def test_an_amount_that_is_none_is_refused(text: str) -> None:
 def test_caps_are_read_from_settings_whatever_stands_there() -> None:
     assert budgets.caps({}) == Caps()
     assert budgets.caps({"budgets": "odd"}) == Caps()
-    assert budgets.caps({"budgets": {"person_day": "1.50", "other": "x"}}) == Caps(person_day=Decimal("1.50"))
+    assert budgets.caps({"budgets": {"person_day": "1.50", "other": "x"}}) == Caps(
+        person_day=Decimal("1.50")
+    )

@@ -1,4 +1,7 @@
-"""Models are data: complete, sourced, legal by their own rules; the choice among them is a pure function."""
+"""Models are data: complete, sourced, legal by their own rules.
+
+The choice among them is a pure function.
+"""
 
 from dataclasses import replace
 from decimal import Decimal
@@ -26,7 +29,9 @@ WANTED = {
 }  # fmt: skip
 
 
-def choose(action: Action, pictures: int = 0, regions: tuple[str, ...] = BEIJING, **options: object) -> str:
+def choose(
+    action: Action, pictures: int = 0, regions: tuple[str, ...] = BEIJING, **options: object
+) -> str:
     return CATALOG.choose(action, pictures, Options(**options), regions).model.id  # type: ignore[arg-type]
 
 
@@ -52,7 +57,9 @@ def test_every_model_is_sourced_and_sane(model: object) -> None:
 
 
 @given(
-    st.sampled_from([model for model in MODELS if model.size.kind != "none"]), st.floats(0.05, 20), st.floats(1e3, 1e8)
+    st.sampled_from([model for model in MODELS if model.size.kind != "none"]),
+    st.floats(0.05, 20),
+    st.floats(1e3, 1e8),
 )
 def test_the_nearest_size_is_always_legal(model: object, ratio: float, area: float) -> None:
     rule = CATALOG.model(str(getattr(model, "id", ""))).size
@@ -97,7 +104,10 @@ def test_a_region_without_the_function_says_where_it_works() -> None:
 
 
 def test_too_many_pictures_or_results_are_refused_with_the_range() -> None:
-    for action, pictures, options in [(Action.EDIT, 10, Options()), (Action.STYLE, 1, Options(n=5))]:
+    for action, pictures, options in [
+        (Action.EDIT, 10, Options()),
+        (Action.STYLE, 1, Options(n=5)),
+    ]:
         with pytest.raises(Rejected) as caught:
             CATALOG.choose(action, pictures, options, BEIJING)
         assert {"low", "high", "given"} <= set(caught.value.params)
@@ -118,12 +128,19 @@ def test_an_edit_keeps_its_inputs_ratio_and_says_its_size() -> None:
     size = CATALOG.size_for(model, Action.EDIT, Options(), Size(width=600, height=400))
     assert size is not None
     assert abs(size.width / size.height - 1.5) < 0.03
-    assert CATALOG.size_for(CATALOG.model("qwen-image-edit"), Action.EDIT, Options(), Size(width=9, height=9)) is None
+    assert (
+        CATALOG.size_for(
+            CATALOG.model("qwen-image-edit"), Action.EDIT, Options(), Size(width=9, height=9)
+        )
+        is None
+    )
 
 
 def test_a_ratio_becomes_the_nearest_size_the_model_allows() -> None:
     model = CATALOG.model("qwen-image-plus")
-    assert CATALOG.size_for(model, Action.DRAW, Options(ratio=(16, 9)), None) == Size(width=1664, height=928)
+    assert CATALOG.size_for(model, Action.DRAW, Options(ratio=(16, 9)), None) == Size(
+        width=1664, height=928
+    )
 
 
 def test_a_prompt_over_the_limit_is_refused_with_the_count_never_cut() -> None:
@@ -150,7 +167,11 @@ def test_options_that_mean_nothing_here_are_refused() -> None:
     for model, action, options in [
         (wanx, Action.UPSCALE, Options(strength=0.5)),
         (wanx, Action.UPSCALE, Options(strength=0.0)),
-        (CATALOG.model("qwen-image-2.0"), Action.DRAW, Options(ratio=(1, 1), size=Size(width=512, height=512))),
+        (
+            CATALOG.model("qwen-image-2.0"),
+            Action.DRAW,
+            Options(ratio=(1, 1), size=Size(width=512, height=512)),
+        ),
         (wanx, Action.STYLE, Options(left=1.5)),
         (wanx, Action.STYLE, Options(size=Size(width=512, height=512))),
         (wanx, Action.EDIT, Options(negative="x")),
@@ -178,7 +199,9 @@ def test_expanding_to_a_ratio_stretches_only_the_side_that_must() -> None:
     assert wide.left is not None
     assert wide.left == wide.right == pytest.approx(16 / 9)
     assert wide.top == wide.bottom == 1.0
-    assert sides_for(Options(left=1.5), size) == replace(Options(), left=1.5, right=1.0, top=1.0, bottom=1.0)
+    assert sides_for(Options(left=1.5), size) == replace(
+        Options(), left=1.5, right=1.0, top=1.0, bottom=1.0
+    )
     assert sides_for(Options(), size).top == 1.5
     with pytest.raises(Rejected, match="expand_ratio"):
         sides_for(Options(ratio=(3, 1)), size)

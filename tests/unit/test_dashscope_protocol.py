@@ -1,4 +1,7 @@
-"""The wire protocol: requests as the vendor's pages show them, answers never trusted (UP-01 … UP-14)."""
+"""The wire protocol.
+
+Requests as the vendor's pages show them, answers never trusted (UP-01 … UP-14).
+"""
 
 import json
 from dataclasses import replace
@@ -44,7 +47,9 @@ def work(**changes: Any) -> Work:
 def built(one: Work, live: dict[str, str] | None = None) -> tuple[Call, dict[str, Any]]:
     """The call, and its body with each picture shown as <key>."""
     call = protocol.submit_call(one, CATALOG.model(one.model), live or {})
-    text = b"".join(piece if isinstance(piece, bytes) else f"<{piece.key[0]}>".encode() for piece in call.body)
+    text = b"".join(
+        piece if isinstance(piece, bytes) else f"<{piece.key[0]}>".encode() for piece in call.body
+    )
     return call, json.loads(text)
 
 
@@ -72,7 +77,13 @@ def test_a_drawing_is_asked_for_as_a_task_where_the_model_has_one() -> None:
     assert body == {
         "model": "qwen-image-plus",
         "input": {"prompt": "a fox", "negative_prompt": "blurry"},
-        "parameters": {"seed": 7, "n": 1, "size": "1328*1328", "prompt_extend": True, "watermark": False},
+        "parameters": {
+            "seed": 7,
+            "n": 1,
+            "size": "1328*1328",
+            "prompt_extend": True,
+            "watermark": False,
+        },
     }
 
 
@@ -89,7 +100,9 @@ def test_an_edit_sends_its_pictures_before_the_text_and_never_the_async_header()
 
 
 def test_a_masked_edit_is_built_as_the_vendors_example() -> None:
-    one = work(model="wanx2.1-imageedit", action=Action.INPAINT, inputs=(PHOTO,), mask=MASK, size=None)
+    one = work(
+        model="wanx2.1-imageedit", action=Action.INPAINT, inputs=(PHOTO,), mask=MASK, size=None
+    )
     call, body = built(one)
     assert call.path == "/services/aigc/image2image/image-synthesis"
     assert body["input"] == {
@@ -141,7 +154,9 @@ def test_a_living_link_is_sent_instead_of_the_bytes() -> None:
 def test_a_model_without_a_parameter_is_not_sent_it() -> None:
     z = built(work(model="z-image-turbo", prompt_extend=False))[1]["parameters"]
     assert set(z) == {"seed", "size", "prompt_extend"}
-    edit = built(work(model="qwen-image-edit", action=Action.EDIT, inputs=(PHOTO,), size=None))[1]["parameters"]
+    edit = built(work(model="qwen-image-edit", action=Action.EDIT, inputs=(PHOTO,), size=None))[1][
+        "parameters"
+    ]
     assert "size" not in edit
     assert "prompt_extend" not in edit
 
@@ -169,7 +184,9 @@ def test_every_model_of_the_catalogue_can_be_asked(model: str) -> None:
 
 
 def test_a_task_is_known_by_its_id() -> None:
-    answer = submitted(reply({"output": {"task_status": "PENDING", "task_id": "0385dc79-x"}, "request_id": "r"}))
+    answer = submitted(
+        reply({"output": {"task_status": "PENDING", "task_id": "0385dc79-x"}, "request_id": "r"})
+    )
     assert answer == Task(id="0385dc79-x", request_id="r")
 
 
@@ -179,7 +196,8 @@ def test_a_synchronous_answer_gives_all_pictures_of_all_choices() -> None:
         {"message": {"content": [{"image": LINK}, {"text": "x"}]}},
     ]
     answer = submitted(
-        reply({"output": {"choices": choices}, "usage": {"image_count": 9}, "request_id": "r"}), "qwen-image-2.0"
+        reply({"output": {"choices": choices}, "usage": {"image_count": 9}, "request_id": "r"}),
+        "qwen-image-2.0",
     )
     assert isinstance(answer, Outcome)
     assert (len(answer.made), answer.billed) == (3, 3)
@@ -201,7 +219,10 @@ def test_a_finished_task_tells_pictures_times_and_the_prompt_really_used() -> No
 
 def test_partial_success_is_told_picture_by_picture() -> None:
     outcome = ended(
-        task_reply(task_status="SUCCEEDED", results=[{"url": LINK}, {"code": "InternalError.Timeout", "message": "x"}])
+        task_reply(
+            task_status="SUCCEEDED",
+            results=[{"url": LINK}, {"code": "InternalError.Timeout", "message": "x"}],
+        )
     )
     assert outcome.made == (Made(url=LINK), Made(error="provider.hiccup"))
     assert outcome.billed == 1
@@ -285,11 +306,19 @@ def test_up_14_pictures_are_counted_not_believed() -> None:
             "provider.moderation_output",
         ),
         (
-            {"task_status": "FAILED", "code": "DataInspectionFailed", "message": "Input data may contain…"},
+            {
+                "task_status": "FAILED",
+                "code": "DataInspectionFailed",
+                "message": "Input data may contain…",
+            },
             Refused,
             "provider.moderation_input",
         ),
-        ({"task_status": "FAILED", "code": "InternalError.Algo", "message": "x"}, Retryable, "provider.hiccup"),
+        (
+            {"task_status": "FAILED", "code": "InternalError.Algo", "message": "x"},
+            Retryable,
+            "provider.hiccup",
+        ),
         (
             {"task_status": "FAILED", "code": "BadRequest.InputDownloadFailed", "message": "x"},
             Refused,
@@ -300,7 +329,9 @@ def test_up_14_pictures_are_counted_not_believed() -> None:
         ({"task_status": "UNKNOWN"}, Uncertain, "provider.expired"),
     ],
 )
-def test_an_unhappy_end_is_a_typed_error(state: dict[str, Any], error: type[ProviderError], key: str) -> None:
+def test_an_unhappy_end_is_a_typed_error(
+    state: dict[str, Any], error: type[ProviderError], key: str
+) -> None:
     with pytest.raises(error) as caught:
         ended(task_reply(**state))
     assert caught.value.key == key
@@ -311,10 +342,28 @@ def test_an_unhappy_end_is_a_typed_error(state: dict[str, Any], error: type[Prov
     [
         (429, "Throttling", "Requests throttling triggered.", Retryable, "provider.busy"),
         (429, "Throttling.RateQuota", "Requests rate limit exceeded", Retryable, "provider.busy"),
-        (429, "Throttling.BurstRate", "Request rate increased too quickly.", Retryable, "provider.busy"),
+        (
+            429,
+            "Throttling.BurstRate",
+            "Request rate increased too quickly.",
+            Retryable,
+            "provider.busy",
+        ),
         (429, "Throttling.AllocationQuota", "Allocated quota exceeded", Retryable, "provider.busy"),
-        (429, "Throttling.AllocationQuota", "Free allocated quota exceeded.", Misconfigured, "provider.free_tier"),
-        (429, "limit_requests", "You exceeded your current requests list.", Retryable, "provider.busy"),
+        (
+            429,
+            "Throttling.AllocationQuota",
+            "Free allocated quota exceeded.",
+            Misconfigured,
+            "provider.free_tier",
+        ),
+        (
+            429,
+            "limit_requests",
+            "You exceeded your current requests list.",
+            Retryable,
+            "provider.busy",
+        ),
         (400, "InvalidParameter", "url error, please check url！", Misconfigured, "provider.model"),
         (404, "InvalidParameter", "Model not exist.", Misconfigured, "provider.model"),
         (404, "ModelNotFound", "Model can not be found.", Misconfigured, "provider.model"),
@@ -333,8 +382,20 @@ def test_an_unhappy_end_is_a_typed_error(state: dict[str, Any], error: type[Prov
         (400, "InternalError.Algo.DataInspectionFailed", "x", Refused, "provider.moderation_input"),
         (400, "Arrearage", "Access denied, please make sure", Misconfigured, "provider.arrears"),
         (401, "InvalidApiKey", "Invalid API-key provided.", Misconfigured, "provider.key"),
-        (403, "AccessDenied", "current user api does not support asynchronous calls", Misconfigured, "provider.access"),
-        (403, "AccessDenied.Unpurchased", "Access to model denied.", Misconfigured, "provider.access"),
+        (
+            403,
+            "AccessDenied",
+            "current user api does not support asynchronous calls",
+            Misconfigured,
+            "provider.access",
+        ),
+        (
+            403,
+            "AccessDenied.Unpurchased",
+            "Access to model denied.",
+            Misconfigured,
+            "provider.access",
+        ),
         (403, "AllocationQuota.FreeTierOnly", "The free tier", Misconfigured, "provider.free_tier"),
         (500, "InternalError", "An internal error has occured", Retryable, "provider.hiccup"),
         (503, "ModelServingError", "Too many requests.", Retryable, "provider.busy"),
@@ -371,7 +432,9 @@ def test_a_code_inside_a_200_is_an_error() -> None:
 
 def test_cancelling_too_late_is_no_error() -> None:
     assert protocol.parse_cancel(reply({"request_id": "r"})) is True
-    assert protocol.parse_cancel(reply({"code": "UnsupportedOperation", "message": "x"}, 400)) is False
+    assert (
+        protocol.parse_cancel(reply({"code": "UnsupportedOperation", "message": "x"}, 400)) is False
+    )
     with pytest.raises(Misconfigured):
         protocol.parse_cancel(reply({"code": "InvalidApiKey", "message": "x"}, 401))
 
@@ -408,5 +471,9 @@ def test_no_body_whatever_raises_anything_but_a_typed_error(body: bytes, status:
 
 def test_links_die_when_they_say_so_and_never_later_than_a_day() -> None:
     soon = "https://x.aliyuncs.com/a.png?Expires=1795132900"
-    outcome = ended(task_reply(task_status="SUCCEEDED", end_time="2026-11-20 08:00:00.000", results=[{"url": soon}]))
+    outcome = ended(
+        task_reply(
+            task_status="SUCCEEDED", end_time="2026-11-20 08:00:00.000", results=[{"url": soon}]
+        )
+    )
     assert outcome.expires == datetime.fromtimestamp(1795132900, UTC)

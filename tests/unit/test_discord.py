@@ -1,4 +1,7 @@
-"""Discord's pure parts: what is said and asked stays within its limits, and means the same whatever is in it."""
+"""Discord's pure parts.
+
+What is said and asked stays within its limits, and means the same whatever is in it.
+"""
 
 import pytest
 from hypothesis import given
@@ -8,14 +11,14 @@ from adapters.discord import decode, render
 from adapters.discord.checkup import app_of
 from adapters.discord.commands import registered
 from adapters.discord.files import has_expired
-from adapters.discord.pictures import same_pictures
-from core import grammar, preferences
+from adapters.discord.uploads import same_pictures
+from core import channel_settings, grammar
 from core.budgets import Caps
 from core.catalog import Catalog
 from core.forms import FieldKind, form
-from core.messages import LOCALES
+from core.i18n import LOCALES
+from core.post import Button, ButtonKind, Post, Shown, Tone
 from core.providers.dashscope import catalog_text
-from core.speech import Button, ButtonKind, Post, Shown, Tone
 from core.types import Action
 from tests.fakes.discord import limits
 
@@ -23,8 +26,12 @@ CATALOG = Catalog.load(catalog_text())
 SHOWN = tuple(Shown(name=f"v1-one-{at}.png", alt="", drawn=b"x") for at in (1, 2))
 
 
-@given(title=st.text(max_size=4000), text=st.text(max_size=4000), progress=st.none() | st.floats(0, 1))
-def test_whatever_is_said_fits_and_is_never_empty(title: str, text: str, progress: float | None) -> None:
+@given(
+    title=st.text(max_size=4000), text=st.text(max_size=4000), progress=st.none() | st.floats(0, 1)
+)
+def test_whatever_is_said_fits_and_is_never_empty(
+    title: str, text: str, progress: float | None
+) -> None:
     found = render.content(Post(tone=Tone.NOTE, title=title, text=text, progress=progress))
     assert 0 < len(found) <= 2000
 
@@ -32,11 +39,20 @@ def test_whatever_is_said_fits_and_is_never_empty(title: str, text: str, progres
 @pytest.mark.parametrize(
     ("text", "written"),
     [
-        ("**bold** _it_ ~~no~~ `code` ||hidden||", r"\*\*bold\*\* \_it\_ \~\~no\~\~ \`code\` \|\|hidden\|\|"),
+        (
+            "**bold** _it_ ~~no~~ `code` ||hidden||",
+            r"\*\*bold\*\* \_it\_ \~\~no\~\~ \`code\` \|\|hidden\|\|",
+        ),
         ("[bank](https://evil.tld)", r"\[bank](https\://evil.tld)"),
-        ("<@123> <@&1> <#5> <t:0> </draw:1>", "\\<@\u200b123> \\<@\u200b&1> \\<#5> \\<t:0> \\</draw:1>"),
+        (
+            "<@123> <@&1> <#5> <t:0> </draw:1>",
+            "\\<@\u200b123> \\<@\u200b&1> \\<#5> \\<t:0> \\</draw:1>",
+        ),
         ("@everyone @here", "@\u200beveryone @\u200bhere"),
-        ("# head\n> quote\n- list\n-# small\n1. one", "\\# head\n\\> quote\n\\- list\n\\-# small\n1\\. one"),
+        (
+            "# head\n> quote\n- list\n-# small\n1. one",
+            "\\# head\n\\> quote\n\\- list\n\\-# small\n1\\. one",
+        ),
         ("v2.1 costs ¥0.20, 3 - 1 = 2", "v2.1 costs ¥0.20, 3 - 1 = 2"),
         ("back\\slash", r"back\\slash"),
     ],
@@ -46,8 +62,12 @@ def test_nothing_in_what_is_said_means_anything_to_discord(text: str, written: s
 
 
 def test_a_result_with_every_button_and_menu_fits() -> None:
-    buttons = tuple(Button(kind=ButtonKind.PICK, step=f"{at:040}", label="x" * 200) for at in range(12))
-    menu = tuple(Button(kind=ButtonKind.HISTORY, step=f"s{at}", label="y" * 300) for at in range(200))
+    buttons = tuple(
+        Button(kind=ButtonKind.PICK, step=f"{at:040}", label="x" * 200) for at in range(12)
+    )
+    menu = tuple(
+        Button(kind=ButtonKind.HISTORY, step=f"s{at}", label="y" * 300) for at in range(200)
+    )
     message = render.message(Post(tone=Tone.RESULT, text="x", buttons=buttons, menu=menu))
     limits.message(message, [], render.SUPPRESS_EMBEDS)
     assert len(message["components"]) == 5
@@ -56,8 +76,12 @@ def test_a_result_with_every_button_and_menu_fits() -> None:
 
 
 @pytest.mark.parametrize("locale", LOCALES)
-@pytest.mark.parametrize("action", [one for one in Action if one.makes_pictures and one is not Action.AGAIN])
-def test_every_form_is_a_modal_that_keeps_its_words_and_pictures(action: Action, locale: str) -> None:
+@pytest.mark.parametrize(
+    "action", [one for one in Action if one.makes_pictures and one is not Action.AGAIN]
+)
+def test_every_form_is_a_modal_that_keeps_its_words_and_pictures(
+    action: Action, locale: str
+) -> None:
     asked = form(action, CATALOG, tuple(CATALOG.regions), locale, prompt="x" * 3000)
     pages = render.pages(asked)
     assert len(pages) == 1
@@ -70,7 +94,9 @@ def test_every_form_is_a_modal_that_keeps_its_words_and_pictures(action: Action,
 @pytest.mark.parametrize("locale", LOCALES)
 def test_settings_come_on_pages_that_leave_nothing_out(locale: str) -> None:
     caps = Caps(person_day=None, channel_month=None, workspace_month=None)
-    asked = preferences.form(preferences.Preferences(gallery="1", people="2 3"), caps, CATALOG, locale)
+    asked = channel_settings.form(
+        channel_settings.Preferences(gallery="1", people="2 3"), caps, CATALOG, locale
+    )
     pages = render.pages(asked)
     assert tuple(one for page in pages for one in page.fields) == asked.fields
     for page in pages:
@@ -78,7 +104,9 @@ def test_settings_come_on_pages_that_leave_nothing_out(locale: str) -> None:
     chooser = render.chooser(asked, "1", "?")
     limits.message(chooser, [], render.EPHEMERAL)
     options = chooser["components"][0]["components"][0]["options"]
-    assert [decode.PAGE.fullmatch(one["value"]) is not None for one in options] == [True] * len(pages)
+    assert [decode.PAGE.fullmatch(one["value"]) is not None for one in options] == [True] * len(
+        pages
+    )
 
 
 def test_the_registry_fits_discord_and_every_option_is_one_of_the_grammars() -> None:
@@ -87,7 +115,16 @@ def test_the_registry_fits_discord_and_every_option_is_one_of_the_grammars() -> 
     grouped = [one for command in found if command["type"] == 1 for one in command["options"]]
     options = [*grouped, *(inner for one in grouped for inner in one.get("options", []))]
     names = {one["name"] for one in options if one["type"] != 1}
-    ours = {"prompt", "instruction", "id", "number", "picture1", "picture2", "picture3", "mask-picture"}
+    ours = {
+        "prompt",
+        "instruction",
+        "id",
+        "number",
+        "picture1",
+        "picture2",
+        "picture3",
+        "mask-picture",
+    }
     assert names - ours <= set(grammar.RULES)
     for command in found:
         assert set(command["name_localizations"]) == {"en-US", "en-GB", "zh-CN", "zh-TW", "id"}
@@ -122,4 +159,7 @@ def test_what_a_form_left_empty_never_hides_what_was_typed_before() -> None:
 
 
 def test_mentions_fall_away_and_a_guilds_own_emoji_are_read_by_name() -> None:
-    assert decode.plain("<@1> <@!2> draw <:fox:3> <a:hop:4> in <#5> </draw:6>") == "draw :fox: :hop: in  /draw"
+    assert (
+        decode.plain("<@1> <@!2> draw <:fox:3> <a:hop:4> in <#5> </draw:6>")
+        == "draw :fox: :hop: in  /draw"
+    )

@@ -16,10 +16,22 @@ FOR_GOOD = {
     404: (10003, 10008, 10014, 10015, 10062),
     413: (40005,),
 }
-PASSING = [(0, 0), (0, 429), (30046, 429), (0, 500), (0, 502), (0, 503), (130000, 503), (130000, 400), (40062, 400)]
+PASSING = [
+    (0, 0),
+    (0, 429),
+    (30046, 429),
+    (0, 500),
+    (0, 502),
+    (0, 503),
+    (130000, 503),
+    (130000, 400),
+    (40062, 400),
+]
 
 
-@pytest.mark.parametrize(("code", "status"), [(code, status) for status, codes in FOR_GOOD.items() for code in codes])
+@pytest.mark.parametrize(
+    ("code", "status"), [(code, status) for status, codes in FOR_GOOD.items() for code in codes]
+)
 def test_what_discord_refuses_is_not_asked_for_again(code: int, status: int) -> None:
     assert DiscordError(code, status).permanent
 
@@ -47,7 +59,9 @@ async def test_a_closed_channel_is_left_alone_for_a_while_and_many_refusals_stop
     assert asked == ["POST"]
     for number in range(2 * apis.MOST_INVALID):
         with pytest.raises(DiscordError):
-            await api.call("POST", "/channels/{channel_id}/messages", {"channel_id": str(number + 2)}, {})
+            await api.call(
+                "POST", "/channels/{channel_id}/messages", {"channel_id": str(number + 2)}, {}
+            )
     assert len(asked) == apis.MOST_INVALID
     with pytest.raises(DiscordError) as stopped:
         await api.call("GET", "/users/@me")
@@ -55,7 +69,8 @@ async def test_a_closed_channel_is_left_alone_for_a_while_and_many_refusals_stop
 
 
 @pytest.mark.parametrize(
-    ("code", "method", "files"), [(50007, "POST", True), (50278, "POST", False), (50001, "GET", False)]
+    ("code", "method", "files"),
+    [(50007, "POST", True), (50278, "POST", False), (50001, "GET", False)],
 )
 async def test_nobody_makes_us_ask_again_and_again_for_what_is_closed(
     monkeypatch: pytest.MonkeyPatch, code: int, method: str, files: bool
@@ -71,11 +86,15 @@ async def test_nobody_makes_us_ask_again_and_again_for_what_is_closed(
     uploads = [Upload(name="a.png", alt="", data=b"")] if files else []
     for _ in range(5):
         with pytest.raises(DiscordError) as refused:
-            await api.call(method, "/channels/{channel_id}/messages", {"channel_id": "1"}, {}, uploads)
+            await api.call(
+                method, "/channels/{channel_id}/messages", {"channel_id": "1"}, {}, uploads
+            )
         assert (refused.value.code, refused.value.permanent) == (code, True)
     assert asked == [method]
     with pytest.raises(DiscordError):
-        await api.call("PATCH" if method == "GET" else "GET", "/channels/{channel_id}", {"channel_id": "1"})
+        await api.call(
+            "PATCH" if method == "GET" else "GET", "/channels/{channel_id}", {"channel_id": "1"}
+        )
     assert len(asked) == 2
 
 

@@ -43,5 +43,9 @@ def test_every_failpoint_of_the_list_stands_in_the_code_and_the_other_way_round(
 
     root = Path(failpoints.__file__).parents[1]
     files = [path for folder in ("core", "adapters") for path in (root / folder).rglob("*.py")]
-    used = {name for path in files for name in re.findall(r'failpoint\("([a-z_.]+)"\)', path.read_text())}
+    used = {
+        name
+        for path in files
+        for name in re.findall(r'failpoint\("([a-z_.]+)"\)', path.read_text())
+    }
     assert used == set(failpoints.NAMES)

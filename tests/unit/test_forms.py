@@ -2,12 +2,12 @@
 
 import pytest
 
-from core import commands, forms, grammar, preferences
+from core import channel_settings, commands, forms, grammar
 from core.budgets import Caps
 from core.catalog import Catalog
 from core.errors import Rejected
 from core.forms import FieldKind
-from core.messages import LOCALES, say
+from core.i18n import LOCALES, say
 from core.providers.dashscope import catalog_text
 from core.types import Action, Options
 
@@ -57,39 +57,51 @@ def test_every_command_is_understood_as_it_is_written() -> None:
 
 
 def test_preferences_fall_back_from_channel_to_workspace_to_defaults() -> None:
-    settings = {"channels": {"*": {"gallery": "g", "quorum": "5"}, "c": {"quorum": "2", "unheard": "of"}}}
-    assert preferences.of(settings, "c").gallery == "g"
-    assert preferences.of(settings, "c").number("quorum") == 2
-    assert preferences.of(settings, "d").number("quorum") == 5
-    assert preferences.of({}, "d").number("favourites") == 2
+    settings = {
+        "channels": {"*": {"gallery": "g", "quorum": "5"}, "c": {"quorum": "2", "unheard": "of"}}
+    }
+    assert channel_settings.of(settings, "c").gallery == "g"
+    assert channel_settings.of(settings, "c").number("quorum") == 2
+    assert channel_settings.of(settings, "d").number("quorum") == 5
+    assert channel_settings.of({}, "d").number("favourites") == 2
 
 
 def test_an_empty_value_goes_back_to_the_default() -> None:
-    first = preferences.changed({}, "c", {"style": "flat", "n": "2"}, CATALOG)
-    second = preferences.changed(first, "c", {"style": ""}, CATALOG)
+    first = channel_settings.changed({}, "c", {"style": "flat", "n": "2"}, CATALOG)
+    second = channel_settings.changed(first, "c", {"style": ""}, CATALOG)
     assert second["channels"]["c"] == {"n": "2"}
 
 
 def test_defaults_never_overrule_what_a_person_said_or_reach_where_they_make_no_sense() -> None:
-    wanted = preferences.Preferences(model="qwen-image-plus", n="2", shape="16:9", style="flat")
+    wanted = channel_settings.Preferences(
+        model="qwen-image-plus", n="2", shape="16:9", style="flat"
+    )
     said = Options(n=1, model="qwen-image-2.0", ratio=(1, 1))
-    assert preferences.applied(wanted, Action.DRAW, "a fox", said, CATALOG) == ("a fox, flat", said)
-    assert preferences.applied(wanted, Action.EDIT, "night", Options(), CATALOG) == ("night", Options())
-    _, drawn = preferences.applied(wanted, Action.DRAW, "a fox", Options(), CATALOG)
+    assert channel_settings.applied(wanted, Action.DRAW, "a fox", said, CATALOG) == (
+        "a fox, flat",
+        said,
+    )
+    assert channel_settings.applied(wanted, Action.EDIT, "night", Options(), CATALOG) == (
+        "night",
+        Options(),
+    )
+    _, drawn = channel_settings.applied(wanted, Action.DRAW, "a fox", Options(), CATALOG)
     assert (drawn.model, drawn.n, drawn.ratio) == ("qwen-image-plus", 2, (16, 9))
 
 
 def test_people_and_functions_can_be_limited() -> None:
-    wanted = preferences.Preferences(people="ana, bo", functions="draw wanx.style")
-    preferences.check(wanted, Action.STYLE, "bo")
+    wanted = channel_settings.Preferences(people="ana, bo", functions="draw wanx.style")
+    channel_settings.check(wanted, Action.STYLE, "bo")
     with pytest.raises(Rejected, match="not_these_people"):
-        preferences.check(wanted, Action.DRAW, "cy")
+        channel_settings.check(wanted, Action.DRAW, "cy")
     with pytest.raises(Rejected, match="not_this_function"):
-        preferences.check(wanted, Action.EDIT, "ana")
+        channel_settings.check(wanted, Action.EDIT, "ana")
 
 
 def test_the_settings_form_shows_what_stands() -> None:
-    shown = preferences.form(preferences.Preferences(style="flat", personal_threads="yes"), Caps(), CATALOG, "en")
+    shown = channel_settings.form(
+        channel_settings.Preferences(style="flat", personal_threads="yes"), Caps(), CATALOG, "en"
+    )
     values = {field.name: field.value for field in shown.fields}
     assert values["style"] == "flat"
     assert values["personal_threads"] == "yes"
@@ -97,12 +109,17 @@ def test_the_settings_form_shows_what_stands() -> None:
 
 @pytest.mark.parametrize("locale", LOCALES)
 def test_what_settings_ask_is_read_whole_where_a_label_has_45_characters(locale: str) -> None:
-    shown = preferences.form(preferences.Preferences(), Caps(), CATALOG, locale)
+    shown = channel_settings.form(channel_settings.Preferences(), Caps(), CATALOG, locale)
     assert [one.label for one in shown.fields if len(one.label) > 45] == []
 
 
 def test_of_a_menu_with_25_models_only_dated_editions_fall_out() -> None:
-    field = next(one for one in preferences.form(preferences.Preferences(), Caps(), CATALOG, "en").fields)
+    field = next(
+        one
+        for one in channel_settings.form(
+            channel_settings.Preferences(), Caps(), CATALOG, "en"
+        ).fields
+    )
     assert field.name == "model"
     left_out = [one.value for one in field.choices[24:]]
     assert left_out

@@ -1,4 +1,7 @@
-"""One grammar for every platform: what people and their phones type is understood, what is wrong is refused kindly."""
+"""One grammar for every platform.
+
+What people and their phones type is understood, what is wrong is refused kindly.
+"""
 
 import time
 from contextlib import suppress
@@ -46,7 +49,11 @@ def refusal(text: str, given: dict[str, str] | None = None) -> Rejected:
         ("－－ｎ　２ 狐狸", "狐狸", Options(n=2)),
         ("fox, --n 2, in the snow", "fox, in the snow", Options(n=2)),
         ("fox –ar 16:9", "fox", Options(ratio=(16, 9))),
-        ("fox --size 1024 x 768 at dawn", "fox at dawn", Options(size=Size(width=1024, height=768))),
+        (
+            "fox --size 1024 x 768 at dawn",
+            "fox at dawn",
+            Options(size=Size(width=1024, height=768)),
+        ),
         ("fox --strength .5", "fox", Options(strength=0.5)),
         ("rubah --strength 0,5", "rubah", Options(strength=0.5)),
         ("fox --seed 0 --strength 0", "fox", Options(seed=0, strength=0.0)),
@@ -90,7 +97,15 @@ def test_opt_01_a_wrong_number_of_pictures_is_refused_with_the_range(value: str)
 
 
 def test_opt_01_an_option_without_its_value_is_refused() -> None:
-    for text in ("fox --n", "fox --n --raw", "fox --seed --raw", "fox --n ,", "fox --mask", "fox --size", "fox --top"):
+    for text in (
+        "fox --n",
+        "fox --n --raw",
+        "fox --seed --raw",
+        "fox --n ,",
+        "fox --mask",
+        "fox --size",
+        "fox --top",
+    ):
         assert refusal(text).key == "grammar.value_missing"
     assert refusal("fox --no").key == "grammar.text_missing"
     assert refusal("fox --model --raw").key == "grammar.text_missing"
@@ -123,7 +138,9 @@ def test_a_refusal_names_the_nearest_legal_value(text: str, nearest: str) -> Non
     assert refusal(f"fox {text}").params["nearest"] == nearest
 
 
-@pytest.mark.parametrize("value", ["99999*99999", "1024*", "0*0", "1024*1024*3", "1024 * 1024 * 3", "big", "1024:768"])
+@pytest.mark.parametrize(
+    "value", ["99999*99999", "1024*", "0*0", "1024*1024*3", "1024 * 1024 * 3", "big", "1024:768"]
+)
 def test_opt_02_a_size_that_is_none_is_refused(value: str) -> None:
     assert refusal(f"fox --size {value}").key == "grammar.value"
 
@@ -152,7 +169,22 @@ def test_opt_08_ten_thousand_flags_are_refused_fast() -> None:
 
 @pytest.mark.parametrize(
     "text",
-    ['"a" ', '"\\', "„", "“", "«", '("', "—ab 1 ", "—sid ", "--no —x ", "e\u0301", "a\u200d", "--", "- ", "ａ－－"],
+    [
+        '"a" ',
+        '"\\',
+        "„",
+        "“",
+        "«",
+        '("',
+        "—ab 1 ",
+        "—sid ",
+        "--no —x ",
+        "e\u0301",
+        "a\u200d",
+        "--",
+        "- ",
+        "ａ－－",
+    ],
 )
 def test_no_text_takes_long_to_read(text: str) -> None:
     started = time.process_time()
@@ -222,7 +254,9 @@ def test_txt_01_to_05_and_10_to_18_odd_prompts_pass_as_they_are() -> None:
 
 values: dict[str, st.SearchStrategy[object]] = {
     "n": st.integers(1, 6),
-    "size": st.builds(lambda w, h: Size(width=w, height=h), st.integers(1, 8192), st.integers(1, 8192)),
+    "size": st.builds(
+        lambda w, h: Size(width=w, height=h), st.integers(1, 8192), st.integers(1, 8192)
+    ),
     "ratio": st.sampled_from([(1, 1), (16, 9), (3, 4), (8, 1)]),
     "seed": st.integers(0, 2_147_483_647),
     "model": st.sampled_from(["qwen-image", "wan2.6-t2i", "no such model", "--raw"]),
@@ -231,13 +265,24 @@ values: dict[str, st.SearchStrategy[object]] = {
     "private": st.booleans(),
     "strength": st.integers(0, 100).map(lambda n: n / 100),
     "scale": st.integers(1, 4),
-    **{side: st.integers(100, 200).map(lambda n: n / 100) for side in ("top", "bottom", "left", "right")},
+    **{
+        side: st.integers(100, 200).map(lambda n: n / 100)
+        for side in ("top", "bottom", "left", "right")
+    },
     "sketch": st.booleans(),
     "mask": st.sampled_from(["left", "right", "top", "bottom", "center"]),
 }
 options = st.fixed_dictionaries({}, optional=values).map(lambda chosen: Options(**chosen))  # type: ignore[arg-type]
 pieces = st.sampled_from(
-    [*'"\\“”「」„＂ -—–－nN2２a猫，,.=:x\n\u200d😀\u0301م', "--n", "--no ", "--raw", "—n 2", "16:9", '\\"']
+    [
+        *'"\\“”「」„＂ -—–－nN2２a猫，,.=:x\n\u200d😀\u0301م',
+        "--n",
+        "--no ",
+        "--raw",
+        "—n 2",
+        "16:9",
+        '\\"',
+    ]
 )
 texts = st.lists(pieces, max_size=25).map("".join) | st.text(max_size=60)
 
@@ -255,7 +300,9 @@ def test_what_is_clean_stays_as_it_is(text: str) -> None:
 
 
 def test_what_needs_no_quotes_is_printed_without() -> None:
-    parsed = Parsed(prompt="it's Ana's fox", options=Options(model="qwen-image", n=2, seed=0, raw=True))
+    parsed = Parsed(
+        prompt="it's Ana's fox", options=Options(model="qwen-image", n=2, seed=0, raw=True)
+    )
     assert write(parsed) == "it's Ana's fox --n 2 --seed 0 --model qwen-image --raw"
 
 
@@ -266,7 +313,19 @@ def test_no_text_whatever_raises_anything_but_a_refusal(text: str) -> None:
 
 
 def test_every_option_of_the_specification_is_there() -> None:
-    assert {"n", "size", "ar", "seed", "no", "model", "raw", "watermark", "private", "strength", "scale"} <= set(RULES)
+    assert {
+        "n",
+        "size",
+        "ar",
+        "seed",
+        "no",
+        "model",
+        "raw",
+        "watermark",
+        "private",
+        "strength",
+        "scale",
+    } <= set(RULES)
 
 
 def test_commands_are_taken_apart() -> None:

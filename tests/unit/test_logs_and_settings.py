@@ -22,7 +22,9 @@ def test_t17_a_secret_is_starred_wherever_it_hides(capsys: pytest.CaptureFixture
     try:
         raise ValueError(f"call with Bearer {CANARY} failed")
     except ValueError:
-        log.exception("broke", header={"authorization": [f"Bearer {CANARY}"]}, other="odd secret value", n=5)
+        log.exception(
+            "broke", header={"authorization": [f"Bearer {CANARY}"]}, other="odd secret value", n=5
+        )
     logging.getLogger("library").warning("postgresql://ana:%s@host/db", "hunter2hunter2")
     lines = capsys.readouterr().err.strip().split("\n")
     assert all(json.loads(line) for line in lines)
@@ -31,7 +33,9 @@ def test_t17_a_secret_is_starred_wherever_it_hides(capsys: pytest.CaptureFixture
     assert json.loads(lines[0])["n"] == 5
 
 
-def test_txt_18_a_line_break_in_a_prompt_forges_no_log_line(capsys: pytest.CaptureFixture[str]) -> None:
+def test_txt_18_a_line_break_in_a_prompt_forges_no_log_line(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
     logs.set_up("json", "info", [])
     structlog.get_logger().info("asked", prompt="x\nINFO admin login")
     assert capsys.readouterr().err.count("\n") == 1
@@ -47,7 +51,9 @@ def test_a_log_that_cannot_be_written_breaks_nothing(monkeypatch: pytest.MonkeyP
 
 
 @pytest.mark.parametrize("who", ["we", "a library"])
-def test_a_log_set_up_late_is_set_up_by_its_first_line(who: str, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_log_set_up_late_is_set_up_by_its_first_line(
+    who: str, capsys: pytest.CaptureFixture[str]
+) -> None:
     logs.set_up_late("json", "error", [CANARY])
     writer: Any = log if who == "we" else logging.getLogger("library")
     writer.warning("too little to be written")
@@ -60,7 +66,9 @@ def test_the_environment_goes_before_a_secret_file_and_that_before_dotenv(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     monkeypatch.chdir(tmp_path)
-    (tmp_path / ".env").write_text("EASEL_REGION=singapore\nEASEL_PUBLIC_URL=https://in.dotenv\nEASEL_LOCALE=id\n")
+    (tmp_path / ".env").write_text(
+        "EASEL_REGION=singapore\nEASEL_PUBLIC_URL=https://in.dotenv\nEASEL_LOCALE=id\n"
+    )
     (tmp_path / "url").write_text("https://in.file\n")
     (tmp_path / "region").write_text("virginia\n")
     monkeypatch.setenv("EASEL_PUBLIC_URL_FILE", str(tmp_path / "url"))
@@ -87,8 +95,12 @@ def test_a_secret_may_stand_in_a_file(monkeypatch: pytest.MonkeyPatch, tmp_path:
     assert [keys[name].get_secret_value() for name in ("beijing", "singapore")] == [CANARY, CANARY]
 
 
-def test_a_dotenv_file_is_read_and_the_environment_wins(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    (tmp_path / ".env").write_text(f"DASHSCOPE_API_KEY={CANARY}\nEASEL_LOCALE=id\nDASHSCOPE_API_KEY_TOKYO={CANARY}\n")
+def test_a_dotenv_file_is_read_and_the_environment_wins(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    (tmp_path / ".env").write_text(
+        f"DASHSCOPE_API_KEY={CANARY}\nEASEL_LOCALE=id\nDASHSCOPE_API_KEY_TOKYO={CANARY}\n"
+    )
     monkeypatch.setenv("EASEL_LOCALE", "zh-TW")
     chosen = settings.load()
     assert chosen.locale == "zh-TW"
@@ -103,9 +115,12 @@ def test_defaults_lie_in_the_data_folder(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("name", "value"), [("EASEL_LOG_LEVEL", "loud"), ("EASEL_LOG_FORMAT", "xml"), ("EASEL_HTTP_PORT", "70000")]
+    ("name", "value"),
+    [("EASEL_LOG_LEVEL", "loud"), ("EASEL_LOG_FORMAT", "xml"), ("EASEL_HTTP_PORT", "70000")],
 )
-def test_a_wrong_value_names_its_setting(monkeypatch: pytest.MonkeyPatch, name: str, value: str) -> None:
+def test_a_wrong_value_names_its_setting(
+    monkeypatch: pytest.MonkeyPatch, name: str, value: str
+) -> None:
     monkeypatch.setenv(name, value)
     with pytest.raises(ConfigurationError) as caught:
         settings.load()

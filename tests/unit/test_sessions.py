@@ -9,13 +9,18 @@ from tests.fakes.steps import PLACE, picture, step
 
 
 def request(key: str, place: Place = PLACE) -> Request:
-    return Request(key=key, place=place, person=Person(id="ana", name="Ana"), locale="en", action=Action.DRAW)
+    return Request(
+        key=key, place=place, person=Person(id="ana", name="Ana"), locale="en", action=Action.DRAW
+    )
 
 
 def test_a_redelivered_event_is_the_same_step_and_another_tenants_is_not() -> None:
     other = Place(platform="test", workspace="other", channel="c")
     assert sessions.step_id(request("e1")) == sessions.step_id(request("e1"))
-    assert len({sessions.step_id(one) for one in (request("e1"), request("e2"), request("e1", other))}) == 3
+    assert (
+        len({sessions.step_id(one) for one in (request("e1"), request("e2"), request("e1", other))})
+        == 3
+    )
 
 
 def test_a_seed_belongs_to_its_step() -> None:

@@ -1,4 +1,7 @@
-"""Signed links: nothing in them can be changed, moved to another purpose, or used after their time."""
+"""Signed links.
+
+Nothing in them can be changed, moved to another purpose, or used after their time.
+"""
 
 from contextlib import suppress
 from datetime import UTC, datetime, timedelta
@@ -36,7 +39,8 @@ def test_web_02_a_link_for_one_purpose_opens_nothing_else() -> None:
 @pytest.mark.parametrize("at", range(len(TOKEN)))
 def test_web_01_a_link_with_any_letter_changed_opens_nothing_else(at: int) -> None:
     changed = TOKEN[:at] + ("A" if TOKEN[at] != "A" else "B") + TOKEN[at + 1 :]
-    # The last letter of a base64 text holds bits that mean nothing: such a token still says the same.
+    # The last letter of a base64 text holds bits that mean nothing: such a token still says the
+    # same.
     if at in {len(TOKEN) - 1, TOKEN.rindex(".") - 1}:
         with suppress(Rejected):
             assert LINKS.read(Purpose.MASK, changed, NOW)["d"] == "abc"

@@ -1,4 +1,7 @@
-"""Slack's payloads read and written, without a Slack: every documented shape in, nothing over a limit out."""
+"""Slack's payloads read and written, without a Slack.
+
+Every documented shape in, nothing over a limit out.
+"""
 
 import copy
 import json
@@ -12,15 +15,16 @@ from hypothesis import given
 from hypothesis import strategies as st
 from slack_sdk.models.blocks import Block
 
-from adapters.slack import decode, people, render
+from adapters.slack import decode, render, users
 from adapters.slack.manifest import EVENTS, SCOPES, manifest
-from core import forms, posts
+from core import forms
 from core.catalog import Catalog
 from core.errors import Rejected
-from core.messages import LOCALES, say
+from core.i18n import LOCALES, say
+from core.post import Button, ButtonKind, Post, Tone
 from core.providers.dashscope import catalog_text
-from core.speech import Button, ButtonKind, Post, Tone
 from core.types import Action, Picture
+from core.views import steps
 from tests.fakes.slack import limits
 from tests.fakes.slack.driver import SAMPLES, sample
 from tests.fakes.steps import step
@@ -46,7 +50,9 @@ def test_a_mention_is_read_without_the_mention_and_with_its_picture() -> None:
     assert wish.to_us
     assert wish.key == "message:C00000001:1766217602.000300"
     assert wish.place.thread == "1766217602.000300"
-    assert wish.attachments[0].ref.startswith("T00000001 F00000001 https://files.slack.com/files-pri/")
+    assert wish.attachments[0].ref.startswith(
+        "T00000001 F00000001 https://files.slack.com/files-pri/"
+    )
     mention = decode.said(event("app_mention", ts="1766217602.000300"))
     assert mention is not None
     assert mention.key == wish.key
@@ -73,7 +79,10 @@ def test_our_own_words_are_not_for_us() -> None:
     [
         ("a &lt;b&gt; &amp; c", "a <b> & c"),
         ("&amp;lt;!channel&amp;gt;", "&lt;!channel&gt;"),
-        ("<#C1|general> <!here> <https://a.example|a> <https://b.example>", "general here a https://b.example"),
+        (
+            "<#C1|general> <!here> <https://a.example|a> <https://b.example>",
+            "general here a https://b.example",
+        ),
         ("a\u202eb\u0000c", "abc"),
         (
             ":fox_face: and :rose::skin-tone-2: at 12:30:45 :smile: :our_logo:",
@@ -142,7 +151,15 @@ def test_what_we_never_made_is_refused() -> None:
     view = sample("view_submission")
     made = json.loads(view["view"]["private_metadata"])
     another = {**made, "p": ["T00000002 F00000001 https://files.slack.com/files-pri/T2-F1/x.png"]}
-    for odd in ("{}", "", "[]", "7", '{"a":"edit"}', json.dumps(made | {"a": "sing"}), json.dumps(another)):
+    for odd in (
+        "{}",
+        "",
+        "[]",
+        "7",
+        '{"a":"edit"}',
+        json.dumps(made | {"a": "sing"}),
+        json.dumps(another),
+    ):
         view["view"]["private_metadata"] = odd
         with pytest.raises(Rejected):
             decode.filled(view)
@@ -163,7 +180,9 @@ def test_a_modal_keeps_all_pictures_of_a_message_however_long_their_addresses() 
     body = sample("message_action")
     file = body["message"]["files"][0]
     url = f"https://files.slack.com/files-pri/{'x' * 900}.png"
-    body["message"]["files"] = [{**file, "id": f"F{at:010}", "url_private_download": url} for at in range(10)]
+    body["message"]["files"] = [
+        {**file, "id": f"F{at:010}", "url_private_download": url} for at in range(10)
+    ]
     known = decode.meta(decode.shortcut(body), Action.EDIT)
     assert len(known) <= 3000
     view = sample("view_submission")
@@ -187,24 +206,47 @@ def test_a_modal_sent_back_from_elsewhere_belongs_to_where_we_are_installed() ->
         ("T1", {"team_id": "T1"}, False),
         ("T1", {"team_id": "T9", "is_admin": True}, False),
         ("T1", {"team_id": "T1", "is_admin": True, "is_stranger": True}, False),
-        ("E1.T1", {"team_id": "T2", "is_admin": True, "enterprise_user": {"teams": ["T1", "T2"]}}, True),
+        (
+            "E1.T1",
+            {"team_id": "T2", "is_admin": True, "enterprise_user": {"teams": ["T1", "T2"]}},
+            True,
+        ),
         ("E1.", {"team_id": "T1", "is_admin": True, "enterprise_user": {"teams": ["T1"]}}, False),
-        ("E1.", {"team_id": "T1", "enterprise_user": {"enterprise_id": "E1", "is_admin": True}}, True),
-        ("E1.", {"team_id": "T9", "enterprise_user": {"enterprise_id": "E9", "is_owner": True}}, False),
+        (
+            "E1.",
+            {"team_id": "T1", "enterprise_user": {"enterprise_id": "E1", "is_admin": True}},
+            True,
+        ),
+        (
+            "E1.",
+            {"team_id": "T9", "enterprise_user": {"enterprise_id": "E9", "is_owner": True}},
+            False,
+        ),
     ],
 )
 def test_whoever_runs_this_workspace_is_told_from_whoever_runs_another(
     workspace: str, user: Mapping[str, Any], runs: bool
 ) -> None:
-    assert people.runs(user, workspace) is runs
+    assert users.runs(user, workspace) is runs
 
 
 @given(st.text(max_size=12_000), st.text(max_size=9_000), st.integers(0, 30), st.floats(0, 1))
-def test_whatever_is_said_stays_within_slacks_limits_and_inert(title: str, text: str, many: int, done: float) -> None:
+def test_whatever_is_said_stays_within_slacks_limits_and_inert(
+    title: str, text: str, many: int, done: float
+) -> None:
     buttons = tuple(
-        Button(kind=ButtonKind.PICK, step="abcdefghij", label=title[:200] or "x", index=at % 10) for at in range(many)
+        Button(kind=ButtonKind.PICK, step="abcdefghij", label=title[:200] or "x", index=at % 10)
+        for at in range(many)
     )[:10]
-    post = Post(tone=Tone.STATUS, title=title, text=text, job="j", progress=done, buttons=buttons, menu=buttons)
+    post = Post(
+        tone=Tone.STATUS,
+        title=title,
+        text=text,
+        job="j",
+        progress=done,
+        buttons=buttons,
+        menu=buttons,
+    )
     made = render.message(post, [("F00000001", title)], sure="Sure?")
     said = {**made, "channel": "C1"}
     limits.message(said, picture, update=True)
@@ -232,10 +274,15 @@ def test_the_form_of_functions_and_every_button_label_fit(locale: str) -> None:
 
 
 def test_a_result_asks_before_it_is_deleted() -> None:
-    made = step(outputs=(Picture(key="k" * 64, width=1, height=1, media_type="image/png", length=1),))
-    message = render.message(posts.ended(made), sure="Really?")
+    made = step(
+        outputs=(Picture(key="k" * 64, width=1, height=1, media_type="image/png", length=1),)
+    )
+    message = render.message(steps.ended(made), sure="Really?")
     asked = [
-        one["confirm"]["text"]["text"] for row in message["blocks"][1:] for one in row["elements"] if "confirm" in one
+        one["confirm"]["text"]["text"]
+        for row in message["blocks"][1:]
+        for one in row["elements"]
+        if "confirm" in one
     ]
     assert asked == ["Really?"]
 
@@ -255,7 +302,9 @@ def test_the_manifest_is_one_slack_takes(locale: str, url: str) -> None:
     assert ("url" in commands["/draw"]) is bool(url)
 
 
-@pytest.mark.skipif(not SCHEMAS.is_dir(), reason="the vendor's schemas do not stand beside the project")
+@pytest.mark.skipif(
+    not SCHEMAS.is_dir(), reason="the vendor's schemas do not stand beside the project"
+)
 @pytest.mark.parametrize("url", ["", "https://easel.example"])
 def test_the_manifest_fits_the_vendors_schemas(url: str) -> None:
     found = manifest("id", url, installable=bool(url))

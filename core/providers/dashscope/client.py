@@ -10,13 +10,13 @@ import structlog
 
 from core.catalog import Catalog, Model, SubmitLimit
 from core.errors import ProviderError, Refused, Retryable, Uncertain
-from core.links import is_allowed
 from core.ports import Clock
 from core.providers.dashscope import protocol
 from core.providers.dashscope.pace import Pace
 from core.providers.dashscope.protocol import Call, Listed, Reply
 from core.providers.dashscope.watcher import Watcher
 from core.types import Outcome, Picture, Task, Work
+from core.url_policy import is_allowed
 
 CONNECT, SYNC_READ, READ, POOL = 5.0, 320.0, 30.0, 60.0
 """Seconds. The server gives a synchronous call up after 300 (sheet §5.3)."""
@@ -36,7 +36,10 @@ Read = Callable[[str, str], Awaitable[bytes]]
 
 
 class DashScope:
-    """Provider port. ``read`` gives a picture's bytes by tenant and key; ``result_hosts`` may be downloaded from."""
+    """Provider port.
+
+    ``read`` gives a picture's bytes by tenant and key; ``result_hosts`` may be downloaded from.
+    """
 
     def __init__(
         self,
@@ -64,7 +67,10 @@ class DashScope:
         await self._watcher.close()
 
     async def submit(self, work: Work) -> Task | Outcome:
-        """Send the work. Raises Retryable (certainly not taken), Uncertain, Refused or Misconfigured."""
+        """Send the work.
+
+        Raises Retryable (certainly not taken), Uncertain, Refused or Misconfigured.
+        """
         model = self._catalog.model(work.model)
         call = protocol.submit_call(work, model, self._live_links(work))
         turn = await self._pace(model).turn()
@@ -82,10 +88,12 @@ class DashScope:
     async def find(self, work: Work, since: datetime, known: Sequence[str]) -> Task | None:
         """The task a lost submit made: this model's oldest one since then that nobody has recorded.
 
-        Where the service tells the prompt, it must be this one's. Identical work is interchangeable, so any match
-        is right. Raises Retryable when the list cannot be had.
+        Where the service tells the prompt, it must be this one's. Identical work is
+        interchangeable, so any match is right. Raises Retryable when the list cannot be had.
         """
-        candidates = [listed for listed in await self._list(since, work.model) if listed.id not in known]
+        candidates = [
+            listed for listed in await self._list(since, work.model) if listed.id not in known
+        ]
         for candidate in sorted(candidates, key=lambda listed: listed.created)[:FIND_DETAILS]:
             reply = await self._ask(candidate.id)
             prompt = protocol.original_prompt(reply)
@@ -103,7 +111,8 @@ class DashScope:
     async def download(self, url: str) -> bytes:
         """The bytes behind a result link, at most 64 MiB, whole.
 
-        Raises Refused for a host that is not allowed or too large a body, Uncertain for a dead link, Retryable else.
+        Raises Refused for a host that is not allowed or too large a body, Uncertain for a dead
+        link, Retryable else.
         """
         if not is_allowed(url, self._result_hosts):
             log.error("result_host_refused", host=httpx.URL(url).host if url.isascii() else "?")
@@ -146,7 +155,11 @@ class DashScope:
     def _live_links(self, work: Work) -> dict[str, str]:
         """Links to pictures of the work that the service can still fetch, by key."""
         pictures = [*work.inputs, *filter(None, [work.mask])]
-        return {picture.key: picture.url for picture in pictures if picture.url and self._is_live(picture)}
+        return {
+            picture.key: picture.url
+            for picture in pictures
+            if picture.url and self._is_live(picture)
+        }
 
     def _is_live(self, picture: Picture) -> bool:
         if picture.url is None or picture.url_expires is None:
@@ -162,7 +175,11 @@ class DashScope:
 
     async def _send(self, call: Call, read: float, tenant: str = "") -> Reply:
         """Send, and read at most MAX_BODY + 1 bytes. Nothing is repeated here: the flow decides."""
-        headers = {"Authorization": self._authorization, "Accept": "application/json", **call.headers}
+        headers = {
+            "Authorization": self._authorization,
+            "Accept": "application/json",
+            **call.headers,
+        }
         if call.body:
             headers["Content-Length"] = str(sum(_length(piece) for piece in call.body))
         timeout = httpx.Timeout(read, connect=CONNECT, pool=POOL)
@@ -197,7 +214,10 @@ class DashScope:
 
 
 def _interrupted(call: Call, error: httpx.HTTPError) -> ProviderError:
-    """Bytes were on their way: a submit may have been taken, a question is simply asked again (F34)."""
+    """Bytes were on their way.
+
+    A submit may have been taken, a question is simply asked again (F34).
+    """
     if call.body:
         return Uncertain("provider.lost", charged="maybe", code=type(error).__name__)
     return Retryable("provider.unreachable", code=type(error).__name__)
@@ -213,7 +233,10 @@ async def _capped(answer: httpx.Response) -> bytes:
 
 
 def _check_download(answer: httpx.Response) -> None:
-    """Raises Uncertain for a link that is dead, Retryable for a hiccup; a redirect is never followed."""
+    """Raises Uncertain for a link that is dead, Retryable for a hiccup.
+
+    A redirect is never followed.
+    """
     if answer.status_code in {403, 404, 410}:
         raise Uncertain("provider.expired", charged="yes", code=str(answer.status_code))
     if answer.is_redirect:

@@ -1,6 +1,9 @@
-"""The vendor's error codes as typed errors (facts sheet §5.4; vendor page: model-studio/error-code). No I/O.
+"""The vendor's error codes as typed errors (facts sheet §5.4; vendor page.
 
-Failed calls are never billed, says every vendor page; so an error here is charged "no", but for a lost reply.
+Model-studio/error-code). No I/O.
+
+Failed calls are never billed, says every vendor page; so an error here is charged "no", but for a
+lost reply.
 """
 
 from typing import Any
@@ -59,7 +62,13 @@ MISCONFIGURED = {
     "NotFound": "provider.model",
     "Conflict": "provider.parameter",
 }
-THROTTLED = {"LimitRequests", "limit_requests", "limit_burst_rate", "insufficient_quota", "ModelServingError"}
+THROTTLED = {
+    "LimitRequests",
+    "limit_requests",
+    "limit_burst_rate",
+    "insufficient_quota",
+    "ModelServingError",
+}
 HICCUPS = {
     "InternalError",
     "internal_error",
@@ -96,7 +105,10 @@ BY_MESSAGE = (
 
 
 def error_for(code: str, message: str, status: int, request_id: str) -> ProviderError:
-    """The typed error of a refusal the vendor put into words. The raw message goes no further than this."""
+    """The typed error of a refusal the vendor put into words.
+
+    The raw message goes no further than this.
+    """
     about: dict[str, Any] = {"code": code[:100], "request_id": request_id[:100]}
     lowered = message.lower()
     for start, kind, key in BY_MESSAGE:

@@ -8,12 +8,18 @@ from dataclasses import dataclass
 
 @dataclass(slots=True)
 class Turn:
-    """A call that may be made now. ``at``: when it can have arrived at the latest, in monotonic seconds."""
+    """A call that may be made now.
+
+    ``at``: when it can have arrived at the latest, in monotonic seconds.
+    """
 
     at: float
 
     def arrived(self) -> None:
-        """It has been answered: however long it was on its way, it counts from now at the latest."""
+        """It has been answered.
+
+        However long it was on its way, it counts from now at the latest.
+        """
         self.at = time.monotonic()
 
 

@@ -1,7 +1,10 @@
-"""DashScope's wire protocol: values → requests, bytes → values or typed errors. No I/O (facts sheet §2–6).
+"""DashScope's wire protocol: values → requests, bytes → values or typed errors.
 
-A request body is a row of pieces, bytes and pictures in turn, so that a picture's base64 is made as it is sent.
-Nothing in an answer is trusted: type, size, shape and every field are checked, unknown fields are ignored.
+No I/O (facts sheet §2–6).
+
+A request body is a row of pieces, bytes and pictures in turn, so that a picture's base64 is made as
+it is sent. Nothing in an answer is trusted: type, size, shape and every field are checked, unknown
+fields are ignored.
 """
 
 import json
@@ -41,7 +44,8 @@ FUNCTIONS = {
     Action.SKETCH: "doodle",
     Action.CARTOON: "control_cartoon_feature",
 }
-# Where the vendor wants a prompt and the person need not give one: the words of its own examples (§3.2).
+# Where the vendor wants a prompt and the person need not give one: the words of its own examples
+# (§3.2).
 STOCK_PROMPTS = {Action.UNWATERMARK: "去除图像中的文字", Action.UPSCALE: "图像超分。"}
 SLOT = "\u0000picture{}\u0000"
 SLOTS = re.compile(rb"\\u0000picture(\d+)\\u0000")
@@ -61,7 +65,12 @@ class TaskState(StrEnum):
     @property
     def is_final(self) -> bool:
         """Is there nothing more to wait for?"""
-        return self in {TaskState.SUCCEEDED, TaskState.FAILED, TaskState.CANCELED, TaskState.UNKNOWN}
+        return self in {
+            TaskState.SUCCEEDED,
+            TaskState.FAILED,
+            TaskState.CANCELED,
+            TaskState.UNKNOWN,
+        }
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -76,7 +85,10 @@ class Call:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Reply:
-    """One HTTP answer: status, headers with lower-case names, the body read up to MAX_BODY + 1 bytes."""
+    """One HTTP answer.
+
+    Status, headers with lower-case names, the body read up to MAX_BODY + 1 bytes.
+    """
 
     status: int
     headers: Mapping[str, str]
@@ -109,15 +121,24 @@ class Listed:
 
 
 def submit_call(work: Work, model: Model, live: Mapping[str, str]) -> Call:
-    """The request for a piece of work. ``live`` maps a picture's key to the link it may be sent by."""
+    """The request for a piece of work.
+
+    ``live`` maps a picture's key to the link it may be sent by.
+    """
     pictures = [*work.inputs, *([work.mask] if work.mask else [])]
     values = [live.get(picture.key) or SLOT.format(at) for at, picture in enumerate(pictures)]
     inputs, mask = values[: len(work.inputs)], values[-1] if work.mask else None
-    body = {"model": model.id, "input": _input(work, model, inputs, mask), "parameters": _parameters(work, model)}
+    body = {
+        "model": model.id,
+        "input": _input(work, model, inputs, mask),
+        "parameters": _parameters(work, model),
+    }
     headers = {"Content-Type": "application/json"}
     if not model.sync:
         headers["X-DashScope-Async"] = "enable"
-    return Call(method="POST", path=PATHS[model.endpoint], headers=headers, body=_pieces(body, pictures))
+    return Call(
+        method="POST", path=PATHS[model.endpoint], headers=headers, body=_pieces(body, pictures)
+    )
 
 
 def task_call(task_id: str) -> Call:
@@ -166,7 +187,10 @@ def _input(work: Work, model: Model, inputs: Sequence[str], mask: str | None) ->
 
 
 def _parameters(work: Work, model: Model) -> dict[str, Any]:
-    """n and size are always sent: left out, some models make and bill four pictures, or larger ones (§2.2)."""
+    """n and size are always sent.
+
+    Left out, some models make and bill four pictures, or larger ones (§2.2).
+    """
     in_messages = model.endpoint in {"multimodal", "image"}
     optional = {
         "n": work.n if model.send_n else None,
@@ -183,11 +207,17 @@ def _parameters(work: Work, model: Model) -> dict[str, Any]:
         "right_scale": work.right,
         "is_sketch": True if work.sketch else None,
     }
-    return {"seed": work.seed, **{name: value for name, value in optional.items() if value is not None}}
+    return {
+        "seed": work.seed,
+        **{name: value for name, value in optional.items() if value is not None},
+    }
 
 
 def _pieces(body: Mapping[str, Any], pictures: Sequence[Picture]) -> tuple[bytes | Picture, ...]:
-    """The JSON text cut at the picture slots. A NUL cannot stand in a prompt, so no prompt looks like a slot."""
+    """The JSON text cut at the picture slots.
+
+    A NUL cannot stand in a prompt, so no prompt looks like a slot.
+    """
     text = json.dumps(body, ensure_ascii=False).encode()
     pieces: list[bytes | Picture] = []
     position = 0
@@ -201,7 +231,10 @@ def _pieces(body: Mapping[str, Any], pictures: Sequence[Picture]) -> tuple[bytes
 
 
 def object_of(reply: Reply) -> dict[str, Any]:
-    """The JSON object of an answer. Raises Retryable when it is anything else (F35, F36, UP-01…08)."""
+    """The JSON object of an answer.
+
+    Raises Retryable when it is anything else (F35, F36, UP-01…08).
+    """
     if len(reply.body) > MAX_BODY or "json" not in reply.headers.get("content-type", "json"):
         raise Retryable("provider.nonsense", code="body")
     try:
@@ -232,7 +265,10 @@ def raise_for_error(reply: Reply) -> dict[str, Any]:
 
 
 def parse_submit(reply: Reply, model: Model, now: datetime) -> Task | Outcome:
-    """A task, or the outcome of a synchronous call. An answer past understanding is Uncertain: it may be billed."""
+    """A task, or the outcome of a synchronous call.
+
+    An answer past understanding is Uncertain: it may be billed.
+    """
     try:
         body = raise_for_error(reply)
     except Retryable as error:
@@ -274,7 +310,9 @@ def parse_list(reply: Reply) -> tuple[list[Listed], int]:
     """The rows of one page, and how many pages there are."""
     body = raise_for_error(reply)
     rows = body.get("data")
-    found = [one for row in (rows if isinstance(rows, list) else []) if (one := _listed(row)) is not None]
+    found = [
+        one for row in (rows if isinstance(rows, list) else []) if (one := _listed(row)) is not None
+    ]
     pages = body.get("total_page")
     return found, pages if isinstance(pages, int) else 1
 
@@ -291,7 +329,10 @@ def parse_cancel(reply: Reply) -> bool:
 
 
 def task_outcome(reply: TaskReply, now: datetime) -> Outcome:
-    """The outcome of a task at its end. Raises Refused or Retryable (FAILED), Refused (CANCELED), Uncertain (gone)."""
+    """The outcome of a task at its end.
+
+    Raises Refused or Retryable (FAILED), Refused (CANCELED), Uncertain (gone).
+    """
     if reply.state is TaskState.FAILED:
         code, message = text_of(reply.output, "code"), text_of(reply.output, "message")
         raise error_for(code, message, 200, reply.request_id)
@@ -299,12 +340,19 @@ def task_outcome(reply: TaskReply, now: datetime) -> Outcome:
         raise Refused("provider.cancelled", request_id=reply.request_id)
     if reply.state is TaskState.UNKNOWN:
         raise Uncertain("provider.expired", charged="maybe", request_id=reply.request_id)
-    seconds = (reply.ended - reply.started).total_seconds() if reply.ended and reply.started else None
+    seconds = (
+        (reply.ended - reply.started).total_seconds() if reply.ended and reply.started else None
+    )
     return outcome_of(reply.output, reply.request_id, reply.ended or now, seconds)
 
 
-def outcome_of(output: Mapping[str, Any], request_id: str, ended: datetime, seconds: float | None = None) -> Outcome:
-    """The pictures of an answer, wherever the model family puts them (§4.3, §5.1). Raises Refused if there is none."""
+def outcome_of(
+    output: Mapping[str, Any], request_id: str, ended: datetime, seconds: float | None = None
+) -> Outcome:
+    """The pictures of an answer, wherever the model family puts them (§4.3, §5.1).
+
+    Raises Refused if there is none.
+    """
     items = [one for one in _items(output) if isinstance(one, Mapping)][:MAX_PICTURES]
     made = tuple(_made(one) for one in items)
     good = sum(1 for one in made if one.url)
@@ -315,9 +363,12 @@ def outcome_of(output: Mapping[str, Any], request_id: str, ended: datetime, seco
     return Outcome(
         made=made,
         request_id=request_id,
-        # The vendor bills successful pictures (§2.1); its own count may be wrong (UP-14), so the pictures are counted.
+        # The vendor bills successful pictures (§2.1); its own count may be wrong (UP-14), so the
+        # pictures are counted.
         billed=good,
-        expires=min([ended + RESULT_LIFE, *filter(None, (_link_expiry(one.url) for one in made if one.url))]),
+        expires=min(
+            [ended + RESULT_LIFE, *filter(None, (_link_expiry(one.url) for one in made if one.url))]
+        ),
         actual_prompt=prompt[:4000] if prompt else None,
         seconds=seconds,
     )
@@ -337,7 +388,9 @@ def state_of(word: str) -> TaskState:
 def time_of(text: str) -> datetime | None:
     """A task time: Beijing's clock, without a zone (§4.4)."""
     try:
-        return datetime.strptime(text, "%Y-%m-%d %H:%M:%S.%f").replace(tzinfo=BEIJING).astimezone(UTC)
+        return (
+            datetime.strptime(text, "%Y-%m-%d %H:%M:%S.%f").replace(tzinfo=BEIJING).astimezone(UTC)
+        )
     except ValueError:
         return None
 

@@ -1,7 +1,10 @@
-"""One watcher an account: learns of finished tasks for all waiting jobs inside the account's 20 queries a second.
+"""One watcher an account.
 
-While few tasks can be running it asks about those most likely finished; when many run it reads the task list and
-then asks once for each that ended (reference/performance.md §2). Tasks that wait behind a full house are let be.
+Learns of finished tasks for all waiting jobs inside the account's 20 queries a second.
+
+While few tasks can be running it asks about those most likely finished; when many run it reads the
+task list and then asks once for each that ended (reference/performance.md §2). Tasks that wait
+behind a full house are let be.
 """
 
 import asyncio
@@ -20,7 +23,8 @@ from core.providers.dashscope.protocol import Listed, TaskReply
 QUERIES, PERIOD = 18, 1.0
 """Of the 20 a second the vendor allows."""
 ASKS = 13
-"""Questions a second about running tasks: who fills the budget waits a second for it when it matters."""
+"""Questions a second about running tasks: who fills the budget waits a second for it when it
+matters."""
 FEW = 4
 """Tasks likely at work up to which each is asked about by itself."""
 AT_ONCE = 4
@@ -68,11 +72,18 @@ class Watcher:
         self._asking: set[asyncio.Task[None]] = set()
 
     async def wait(self, task_id: str, model: str, running_limit: int | None) -> TaskReply:
-        """The task's last answer, once it has come to an end. Cancelling stops the waiting, not the task."""
+        """The task's last answer, once it has come to an end.
+
+        Cancelling stops the waiting, not the task.
+        """
         if task_id not in self._tasks:
             end: asyncio.Future[TaskReply] = asyncio.get_running_loop().create_future()
             self._tasks[task_id] = Watched(
-                id=task_id, model=model, running_limit=running_limit, since=time.monotonic(), end=end
+                id=task_id,
+                model=model,
+                running_limit=running_limit,
+                since=time.monotonic(),
+                end=end,
             )
         if self._loop is None or self._loop.done():
             self._loop = asyncio.create_task(self._watch(), name="watcher")
@@ -125,7 +136,10 @@ class Watcher:
         return found
 
     def _one_behind(self) -> list[Watched]:
-        """Now and then one of those that wait: it may have been cancelled, or the house be emptier than we think."""
+        """Now and then one of those that wait.
+
+        It may have been cancelled, or the house be emptier than we think.
+        """
         now = time.monotonic()
         if now < self._behind_due:
             return []

@@ -1,4 +1,7 @@
-"""A Discord on loopback to try things by hand: ``python -m tests.fakes.discord``. Prints the settings for it."""
+"""A Discord on loopback to try things by hand: ``python -m tests.fakes.discord``.
+
+Prints the settings for it.
+"""
 
 import asyncio
 

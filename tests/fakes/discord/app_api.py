@@ -10,7 +10,10 @@ GUILD_COMMANDS = "/applications/{application_id}/guilds/{guild_id}/commands"
 
 
 class AppApi:
-    """Who the bot is, what it may be asked, and where it is a member. ``shards``: as many as Discord recommends."""
+    """Who the bot is, what it may be asked, and where it is a member.
+
+    ``shards``: as many as Discord recommends.
+    """
 
     def __init__(self, world: World) -> None:
         self.world = world
@@ -38,7 +41,13 @@ class AppApi:
         ]
 
     def get_my_user(self, _: Asked) -> Json:
-        return {**payloads.user(self.world.bot), "verified": True, "mfa_enabled": False, "email": None, "locale": "en"}
+        return {
+            **payloads.user(self.world.bot),
+            "verified": True,
+            "mfa_enabled": False,
+            "email": None,
+            "locale": "en",
+        }
 
     def get_user(self, asked: Asked) -> Json:
         found = self.world.users.get(asked.where["user_id"])
@@ -75,7 +84,12 @@ class AppApi:
         return {"url": self.gateway_url}
 
     def get_bot_gateway(self, _: Asked) -> Json:
-        limit = {"total": 1000, "remaining": 1000 - self.identifies, "reset_after": 86_400_000, "max_concurrency": 1}
+        limit = {
+            "total": 1000,
+            "remaining": 1000 - self.identifies,
+            "reset_after": 86_400_000,
+            "max_concurrency": 1,
+        }
         return {"url": self.gateway_url, "shards": self.shards, "session_start_limit": limit}
 
     # Commands
@@ -95,7 +109,9 @@ class AppApi:
     def _sync(self, asked: Asked, scope: str) -> list[Json]:
         """All commands of a scope, replaced; those of the same name keep their id."""
         if asked.where["application_id"] != self.world.app:
-            raise No(403, 20012, "You are not authorized to perform this action on this application")
+            raise No(
+                403, 20012, "You are not authorized to perform this action on this application"
+            )
         self.world.check("commands", limits.commands, asked.body)
         ids = {(one["type"], one["name"]): one["id"] for one in self.world.commands.get(scope, [])}
         self.world.syncs[scope] += 1
@@ -133,7 +149,16 @@ class AppApi:
         return found
 
     def get_guild(self, asked: Asked) -> Json:
-        unlisted = {"channels", "threads", "members", "voice_states", "presences", "joined_at", "large", "unavailable"}
+        unlisted = {
+            "channels",
+            "threads",
+            "members",
+            "voice_states",
+            "presences",
+            "joined_at",
+            "large",
+            "unavailable",
+        }
         told = payloads.guild(self.world, self._guild(asked))
         return {name: value for name, value in told.items() if name not in unlisted}
 

@@ -20,7 +20,9 @@ class Cdn:
 
     def routes(self, app: web.Application) -> None:
         """Where files are."""
-        app.router.add_get("/cdn/{kind:attachments|ephemeral-attachments}/{place}/{file}/{name}", self._file)
+        app.router.add_get(
+            "/cdn/{kind:attachments|ephemeral-attachments}/{place}/{file}/{name}", self._file
+        )
 
     async def _file(self, request: web.Request) -> web.StreamResponse:
         if request.headers.get("Authorization"):

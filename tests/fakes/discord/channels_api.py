@@ -77,7 +77,8 @@ class ChannelsApi:
         if channel.archived and body.get("archived") is not False:
             raise No(400, 50083, "Thread is archived")
         is_mine = channel.owner == self.world.bot.id and not channel.locked
-        # "When setting archived to false, when locked is also false, only SEND_MESSAGES is required."
+        # "When setting archived to false, when locked is also false, only SEND_MESSAGES is
+        # required."
         only_opens = body == {"archived": False} and not channel.locked
         if "locked" in body or not (is_mine or only_opens):
             self.posting.permit(channel, MANAGE_THREADS)
@@ -117,7 +118,9 @@ class ChannelsApi:
     def trigger_typing_indicator(self, asked: Asked) -> None:
         channel = self._channel(asked)
         if channel.kind != DM:
-            self.posting.permit(channel, SEND_MESSAGES_IN_THREADS if channel.is_thread else SEND_MESSAGES)
+            self.posting.permit(
+                channel, SEND_MESSAGES_IN_THREADS if channel.is_thread else SEND_MESSAGES
+            )
         channel.typing += 1
 
     # Messages
@@ -152,7 +155,9 @@ class ChannelsApi:
         if not nonce or not body.get("enforce_nonce"):
             return None
         for one in self.world.messages:
-            is_it = one.nonce == nonce and one.channel == channel.id and one.author == self.world.bot.id
+            is_it = (
+                one.nonce == nonce and one.channel == channel.id and one.author == self.world.bot.id
+            )
             if is_it and not one.deleted and self.world.now() - one.created < NONCE_LIFE:
                 return one
         return None
@@ -231,7 +236,10 @@ class ChannelsApi:
     def list_thread_members(self, asked: Asked) -> list[Json]:
         thread = self._channel(asked)
         joined = payloads.stamp(self.world.now())
-        return [{"id": thread.id, "user_id": one, "join_timestamp": joined, "flags": 0} for one in thread.members]
+        return [
+            {"id": thread.id, "user_id": one, "join_timestamp": joined, "flags": 0}
+            for one in thread.members
+        ]
 
     def _open_thread(self, asked: Asked) -> Channel:
         thread = self._channel(asked)
@@ -245,7 +253,9 @@ class ChannelsApi:
         channel, message, emoji = self._channel(asked), self._message(asked), _emoji(asked)
         if channel.archived:
             raise No(400, 50083, "Thread is archived")
-        self.posting.permit(channel, READ_MESSAGE_HISTORY, *([] if emoji in message.reactions else [ADD_REACTIONS]))
+        self.posting.permit(
+            channel, READ_MESSAGE_HISTORY, *([] if emoji in message.reactions else [ADD_REACTIONS])
+        )
         if len(message.reactions) >= 20 and emoji not in message.reactions:
             raise No(400, 30010, "Maximum number of reactions reached (20)")
         self.react(message, emoji, self.world.bot.id, added=True)
@@ -291,7 +301,9 @@ class ChannelsApi:
                 guild = self.world.guilds[message.guild]
                 data["member"] = payloads.member(self.world, guild, self.world.users[user])
         name = "MESSAGE_REACTION_ADD" if added else "MESSAGE_REACTION_REMOVE"
-        self.world.publish(Event(name=name, data=data, guild=message.guild, channel=message.channel))
+        self.world.publish(
+            Event(name=name, data=data, guild=message.guild, channel=message.channel)
+        )
 
     def _channel(self, asked: Asked) -> Channel:
         return self.posting.viewed(asked.where["channel_id"])

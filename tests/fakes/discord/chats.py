@@ -1,4 +1,7 @@
-"""Discord's voice alone, speaking to the Discord on loopback: for the suite that every chat must pass."""
+"""Discord's voice alone, speaking to the Discord on loopback.
+
+For the suite that every chat must pass.
+"""
 
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager
@@ -22,7 +25,11 @@ _there: dict[int, Discord] = {}
 async def discord_chat(folder: Path, blobs: Blobs, place: Place) -> AsyncIterator[DiscordChat]:
     """In a guild and channel that stand for ``place``, with Ana in it."""
     async with discord() as fake:
-        names = {place.workspace: fake.guild.id, place.channel: fake.general.id, "ana": fake.person("Ana").id}
+        names = {
+            place.workspace: fake.guild.id,
+            place.channel: fake.general.id,
+            "ana": fake.person("Ana").id,
+        }
         chosen = settings.load(EASEL_DATA_DIR=folder / "discord", **fake.settings())
         chosen.data_dir.mkdir(parents=True)
         async with wiring.open_database(chosen) as engine, open_discord(chosen, engine) as there:
@@ -40,7 +47,12 @@ def _called_by_number(api: Api, names: Mapping[str, str]) -> Callable[..., Await
     call = api.call
 
     async def numbered(
-        method: str, path: str, ids: Mapping[str, str] | None = None, payload: Any = None, *rest: Any, **more: Any
+        method: str,
+        path: str,
+        ids: Mapping[str, str] | None = None,
+        payload: Any = None,
+        *rest: Any,
+        **more: Any,
     ) -> Any:
         ids = {name: names.get(one, one) for name, one in (ids or {}).items()}
         if isinstance(payload, dict) and "recipient_id" in payload:

@@ -16,7 +16,9 @@ from PIL import Image
 from tests.fakes.discord.driver import Discord
 
 Handler = Callable[[Any], Any]
-MINIMAL = discord.Intents(guilds=True, guild_messages=True, dm_messages=True, guild_reactions=True, dm_reactions=True)
+MINIMAL = discord.Intents(
+    guilds=True, guild_messages=True, dm_messages=True, guild_reactions=True, dm_reactions=True
+)
 
 
 class Bot(discord.AutoShardedClient):

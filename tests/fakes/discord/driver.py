@@ -1,4 +1,7 @@
-"""People in the Discord on loopback: they type, upload, press, react; what they do is told as Discord tells it."""
+"""People in the Discord on loopback: they type, upload, press, react.
+
+What they do is told as Discord tells it.
+"""
 
 import asyncio
 import re
@@ -91,7 +94,9 @@ class Discord:
 
     # Places and people
 
-    def person(self, name: str, *, guild: Guild | None = None, permissions: int = ORDINARY, **more: Any) -> User:
+    def person(
+        self, name: str, *, guild: Guild | None = None, permissions: int = ORDINARY, **more: Any
+    ) -> User:
         """Somebody new, a member of the guild."""
         made = self.world.user(name, **more)
         self.world.join(made, guild or self.guild, permissions)
@@ -111,26 +116,34 @@ class Discord:
         """A direct message among people, where the app is only because one of them installed it."""
         return self.world.channel(kind=GROUP, owner=users[0].id, members={one.id for one in users})
 
-    def join(self, name: str = "Another", *, owner: User | None = None, **more: Any) -> tuple[Guild, Channel]:
+    def join(
+        self, name: str = "Another", *, owner: User | None = None, **more: Any
+    ) -> tuple[Guild, Channel]:
         """The bot is invited to a new guild with one channel."""
         guild = self.world.guild(name, owner or self.owner, **more)
         channel = self.world.channel("general", guild)
         if guild.installed:
-            self.world.publish(Event(name="GUILD_CREATE", data=payloads.guild(self.world, guild), guild=guild.id))
+            self.world.publish(
+                Event(name="GUILD_CREATE", data=payloads.guild(self.world, guild), guild=guild.id)
+            )
         return guild, channel
 
     def kick(self, guild: Guild | None = None) -> None:
         """The bot is removed from a guild."""
         guild = guild or self.guild
         guild.installed = False
-        self.world.publish(Event(name="GUILD_DELETE", data={"id": guild.id, "unavailable": False}, guild=guild.id))
+        self.world.publish(
+            Event(name="GUILD_DELETE", data={"id": guild.id, "unavailable": False}, guild=guild.id)
+        )
 
     def outage(self, guild: Guild | None = None, *, over: bool = False) -> None:
         """A guild is unavailable for a while, or back."""
         guild = guild or self.guild
         guild.unavailable = not over
         data = payloads.guild(self.world, guild) if over else {"id": guild.id, "unavailable": True}
-        self.world.publish(Event(name="GUILD_CREATE" if over else "GUILD_DELETE", data=data, guild=guild.id))
+        self.world.publish(
+            Event(name="GUILD_CREATE" if over else "GUILD_DELETE", data=data, guild=guild.id)
+        )
 
     def thread(self, user: User, message: Message, name: str = "thread") -> Channel:
         """Somebody opens a thread from a message."""
@@ -172,7 +185,8 @@ class Discord:
     ) -> Message:
         """A message, told to the bot as far as its intents allow.
 
-        ``ping``: with "ping on reply"; ``kind``: of a system message (7: somebody joined, 18: a thread was opened).
+        ``ping``: with "ping on reply"; ``kind``: of a system message (7: somebody joined, 18: a
+        thread was opened).
         """
         where = channel or (self.world.channels[reply_to.channel] if reply_to else self.general)
         said = Message(
@@ -190,7 +204,9 @@ class Discord:
         for name, data in named.items():
             content = data if isinstance(data, bytes) else data.read_bytes()
             said.attachments.append(self.world.attach(name, content, where.id, spoiler=spoilers))
-        said.mentions = [one for one in self.world.users if f"<@{one}>" in text or f"<@!{one}>" in text]
+        said.mentions = [
+            one for one in self.world.users if f"<@{one}>" in text or f"<@!{one}>" in text
+        ]
         said.mention_everyone = "@everyone" in text or "@here" in text
         said.mention_roles = re.findall(r"<@&(\d+)>", text)
         if reply_to is not None:
@@ -206,8 +222,19 @@ class Discord:
     def forwards(self, user: User, message: Message, channel: Channel | None = None) -> Message:
         """A message forwarded: its pictures stand in a snapshot, its author does not."""
         told = payloads.message(self.world, message)
-        kept = ("type", "content", "embeds", "attachments", "timestamp", "edited_timestamp", "flags", "mentions")
-        snapshot = {"message": {name: told[name] for name in (*kept, "mention_roles", "components")}}
+        kept = (
+            "type",
+            "content",
+            "embeds",
+            "attachments",
+            "timestamp",
+            "edited_timestamp",
+            "flags",
+            "mentions",
+        )
+        snapshot = {
+            "message": {name: told[name] for name in (*kept, "mention_roles", "components")}
+        }
         return self.says(user, "", channel, snapshots=[snapshot])
 
     def edits(self, message: Message, text: str) -> None:
@@ -232,7 +259,9 @@ class Discord:
     ) -> Interaction:
         """A slash command ("draw", "easel undo"), as soon as it is acknowledged or has failed."""
         where = channel or self.general
-        return await self._answered(self.interacting.command(user, words, options or {}, channel=where, files=files))
+        return await self._answered(
+            self.interacting.command(user, words, options or {}, channel=where, files=files)
+        )
 
     async def autocomplete(
         self,
@@ -245,7 +274,9 @@ class Discord:
     ) -> list[Json]:
         """What is offered while somebody types."""
         given = {focused: "", **(options or {})}
-        made = self.interacting.command(user, words, given, channel=channel or self.general, focused=focused)
+        made = self.interacting.command(
+            user, words, given, channel=channel or self.general, focused=focused
+        )
         offered = (await self._answered(made)).choices
         assert offered is not None, "Loading options failed"
         return offered
@@ -254,11 +285,18 @@ class Discord:
         self, user: User, name: str, target: Message | User, *, channel: Channel | None = None
     ) -> Interaction:
         """A command from the menu of a message or a person."""
-        where = channel or (self.general if isinstance(target, User) else self.world.channels[target.channel])
+        where = channel or (
+            self.general if isinstance(target, User) else self.world.channels[target.channel]
+        )
         return await self._answered(self.interacting.context_menu(user, name, target, where))
 
-    async def presses(self, user: User, message: Message, label: str, values: Sequence[Any] = ()) -> Interaction:
-        """A button, or an option of a menu, by label or custom_id; ``values`` for menus of people or channels."""
+    async def presses(
+        self, user: User, message: Message, label: str, values: Sequence[Any] = ()
+    ) -> Interaction:
+        """A button, or an option of a menu, by label or custom_id.
+
+        ``values`` for menus of people or channels.
+        """
         if message.only_for not in {"", user.id}:
             raise AssertionError(f"{user.name} does not see this message")
         what = _component(message, label)
@@ -268,10 +306,14 @@ class Discord:
         where = self.world.channels[message.channel]
         return await self._answered(self.interacting.press(user, message, what, chosen, where))
 
-    async def submits(self, user: User, opened: Interaction, fields: Mapping[str, Any] | None = None) -> Interaction:
+    async def submits(
+        self, user: User, opened: Interaction, fields: Mapping[str, Any] | None = None
+    ) -> Interaction:
         """The modal an interaction opened, sent back."""
         assert opened.modal is not None, "no modal was opened"
-        return await self._answered(self.interacting.submit(opened, user, opened.modal, fields or {}))
+        return await self._answered(
+            self.interacting.submit(opened, user, opened.modal, fields or {})
+        )
 
     async def _answered(self, made: Interaction) -> Interaction:
         """As the person sees it: answered, or failed after 3 s."""
@@ -294,13 +336,23 @@ class Discord:
 
     def _there(self) -> list[str]:
         """The last messages, refused requests and broken limits."""
-        calls = [f"{one.status} {one.route} {one.parameters}" for one in self.world.calls if one.status >= 400]
-        return [*(self._line(one) for one in self.world.messages[-8:]), *calls[-5:], *self.world.violations]
+        calls = [
+            f"{one.status} {one.route} {one.parameters}"
+            for one in self.world.calls
+            if one.status >= 400
+        ]
+        return [
+            *(self._line(one) for one in self.world.messages[-8:]),
+            *calls[-5:],
+            *self.world.violations,
+        ]
 
     def _line(self, one: Message) -> str:
         names = {user.id: user.name for user in self.world.users.values()}
         seen = f" for {names[one.only_for]}" if one.only_for else ""
-        return f"{names[one.author]}{seen}: {one.words!r} {list(one.buttons)} {len(one.files)} files"
+        return (
+            f"{names[one.author]}{seen}: {one.words!r} {list(one.buttons)} {len(one.files)} files"
+        )
 
     async def connected(self, seconds: float = PATIENCE) -> None:
         """A client is there and ready to hear."""
@@ -323,7 +375,11 @@ class Discord:
             for one in reversed(self.world.seen_by(user, channel)):
                 is_newer = after is None or int(one.id) > int(after.id)
                 is_it = one.author == self.world.bot.id and is_newer and text in one.words
-                if is_it and len(one.files) >= files and (not button or any(button in name for name in one.buttons)):
+                if (
+                    is_it
+                    and len(one.files) >= files
+                    and (not button or any(button in name for name in one.buttons))
+                ):
                     return one
             return None
 
@@ -333,7 +389,8 @@ class Discord:
     async def reply(self, made: Interaction, seconds: float = PATIENCE) -> Message:
         """What an interaction was answered with, once the app is no longer thinking."""
         message: Message = await self.until(
-            lambda: made.original if made.original and not made.original.is_loading else None, seconds
+            lambda: made.original if made.original and not made.original.is_loading else None,
+            seconds,
         )
         return message
 

@@ -84,10 +84,12 @@ class Connection:
 
 
 class Gateway:
-    """All sessions of one app. ``duplicates``: events come twice; ``reorders``: every other event waits for the next.
+    """All sessions of one app.
 
-    ``delay``: seconds before an event is told; ``acknowledges``: heartbeats are answered; ``identify_gap``: seconds
-    between two IDENTIFYs (5 in the real Discord).
+    ``duplicates``: events come twice; ``reorders``: every other event waits for the next.
+
+    ``delay``: seconds before an event is told; ``acknowledges``: heartbeats are answered;
+    ``identify_gap``: seconds between two IDENTIFYs (5 in the real Discord).
     """
 
     def __init__(self, world: World, *, heartbeat: float = 41.25) -> None:
@@ -120,7 +122,10 @@ class Gateway:
     # What tests do to it
 
     async def drop(self, seconds: float = 0.0, *, status: int = 0) -> None:
-        """Cut every connection, and refuse new ones for a while: without a word, or with an HTTP status."""
+        """Cut every connection, and refuse new ones for a while.
+
+        Without a word, or with an HTTP status.
+        """
         self._refusing_until = asyncio.get_running_loop().time() + seconds
         self._refusal = status
         for one in list(self.connections):
@@ -181,12 +186,17 @@ class Gateway:
     def _tell(self, session: Session, event: Event) -> None:
         data = event.data
         if event.message is not None:
-            data = payloads.readable(self.world, event.message, data, intent=bool(session.intents & CONTENT))
+            data = payloads.readable(
+                self.world, event.message, data, intent=bool(session.intents & CONTENT)
+            )
         for _ in range(2 if self.duplicates and event.name != "GUILD_CREATE" else 1):
             self._queue(session, event.name, data)
 
     def _queue(self, session: Session, name: str, data: Json) -> None:
-        """In order, unless events are to be swapped in pairs; a lone one is let go after a while."""
+        """In order, unless events are to be swapped in pairs.
+
+        A lone one is let go after a while.
+        """
         if not self.reorders:
             session.add(name, data)
             return
@@ -220,7 +230,9 @@ class Gateway:
     async def _connect(self, request: web.Request) -> web.StreamResponse:
         if asyncio.get_running_loop().time() < self._refusing_until:
             if self._refusal:
-                return web.Response(status=self._refusal, text="<html>bad gateway</html>", content_type="text/html")
+                return web.Response(
+                    status=self._refusal, text="<html>bad gateway</html>", content_type="text/html"
+                )
             assert request.transport
             request.transport.abort()
             return web.Response()
@@ -230,7 +242,9 @@ class Gateway:
         one = Connection(socket=socket, deflate=zlib.compressobj() if packed else None)
         self.connections.append(one)
         try:
-            await one.send({"op": 10, "d": {"heartbeat_interval": int(self.heartbeat * 1000), "_trace": []}})
+            await one.send(
+                {"op": 10, "d": {"heartbeat_interval": int(self.heartbeat * 1000), "_trace": []}}
+            )
             async for message in socket:
                 if message.type is WSMsgType.TEXT:
                     await self._heard(one, message.data)
@@ -247,7 +261,11 @@ class Gateway:
 
     def _ended(self, one: Connection) -> None:
         """A session the client closed with 1000 or 1001 is over."""
-        if one.session is not None and not one.closed_by_us and one.socket.close_code in {1000, 1001}:
+        if (
+            one.session is not None
+            and not one.closed_by_us
+            and one.socket.close_code in {1000, 1001}
+        ):
             one.session.resumable = False
             self.sessions.pop(one.session.id, None)
 
@@ -289,9 +307,15 @@ class Gateway:
                 await one.close(code)
                 return
         shard: list[int] = data.get("shard", [0, 1])
-        session = Session(id=f"session-{next(self._numbers)}", intents=intents, shard=(shard[0], shard[1]))
+        session = Session(
+            id=f"session-{next(self._numbers)}", intents=intents, shard=(shard[0], shard[1])
+        )
         self.sessions[session.id] = session
-        mine = [one for one in self.world.guilds.values() if one.installed and self._is_of(session, one.id)]
+        mine = [
+            one
+            for one in self.world.guilds.values()
+            if one.installed and self._is_of(session, one.id)
+        ]
         session.add("READY", self._ready(session, [guild.id for guild in mine], data))
         for guild in mine:
             if not guild.unavailable and intents & GUILDS:
@@ -304,7 +328,12 @@ class Gateway:
     def _ready(self, session: Session, guilds: Iterable[str], data: Json) -> Json:
         found: Json = {
             "v": 10,
-            "user": {**payloads.user(self.world.bot), "verified": True, "mfa_enabled": False, "email": None},
+            "user": {
+                **payloads.user(self.world.bot),
+                "verified": True,
+                "mfa_enabled": False,
+                "email": None,
+            },
             "guilds": [{"id": one, "unavailable": True} for one in guilds],
             "session_id": session.id,
             "resume_gateway_url": f"{self.world.base.replace('http', 'ws', 1)}/gateway/resume",

@@ -18,6 +18,8 @@ async def easel_in(
     folder.mkdir(parents=True, exist_ok=True)
     wanted = {"EASEL_DATA_DIR": folder, "EASEL_HTTP_PORT": 0, **fake.settings(), **changes}
     chosen = settings.load(**{name: value for name, value in wanted.items() if value is not None})
-    async with run.running(chosen, simulator=config or SimulatorConfig(time_scale=0.01, seed=7)) as bot:
+    async with run.running(
+        chosen, simulator=config or SimulatorConfig(time_scale=0.01, seed=7)
+    ) as bot:
         await fake.connected()
         yield bot

@@ -1,4 +1,7 @@
-"""Interactions as Discord sends them: commands with resolved options, presses, filled modals, context menus."""
+"""Interactions as Discord sends them.
+
+Commands with resolved options, presses, filled modals, context menus.
+"""
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -58,7 +61,9 @@ class Resolved:
 
     def place(self, one: Channel) -> str:
         """A channel."""
-        self.found.setdefault("channels", {})[one.id] = payloads.partial_channel(self.world, one, ORDINARY)
+        self.found.setdefault("channels", {})[one.id] = payloads.partial_channel(
+            self.world, one, ORDINARY
+        )
         return one.id
 
     def any(self, value: Any, name: str) -> Any:
@@ -76,7 +81,9 @@ class Interacting:
     def __init__(self, world: World) -> None:
         self.world = world
 
-    def begin(self, kind: int, user: User, channel: Channel, data: Json, message: Message | None = None) -> Interaction:
+    def begin(
+        self, kind: int, user: User, channel: Channel, data: Json, message: Message | None = None
+    ) -> Interaction:
         """A new interaction is sent to the app."""
         guild = self.world.guilds.get(channel.guild)
         # A user install stands in for a guild that has not installed the app.
@@ -100,7 +107,9 @@ class Interacting:
         )
         self.world.interactions[number] = made
         told = self._told(made, user, channel, data)
-        self.world.publish(Event(name="INTERACTION_CREATE", data=told, guild=channel.guild, channel=channel.id))
+        self.world.publish(
+            Event(name="INTERACTION_CREATE", data=told, guild=channel.guild, channel=channel.id)
+        )
         return made
 
     def _told(self, made: Interaction, user: User, channel: Channel, data: Json) -> Json:
@@ -158,11 +167,15 @@ class Interacting:
         told = dict(registered or {"id": self.world.number(), "options": []})
         level, group = told.get("options") or [], []
         for part in sub:
-            found = next((one for one in level if one["name"] == part), {"type": SUBCOMMAND, "options": []})
+            found = next(
+                (one for one in level if one["name"] == part), {"type": SUBCOMMAND, "options": []}
+            )
             level = found.get("options") or []
             group.append((part, found["type"]))
         known = {one["name"]: one["type"] for one in level}
-        given = [self._option(resolved, known, key, value, focused) for key, value in options.items()]
+        given = [
+            self._option(resolved, known, key, value, focused) for key, value in options.items()
+        ]
         given += [
             {"name": key, "type": ATTACHMENT, "value": resolved.file(key, value)}
             for key, value in (files or {}).items()
@@ -176,7 +189,9 @@ class Interacting:
             data["guild_id"] = registered["guild_id"]
         return self.begin(AUTOCOMPLETE if focused else COMMAND, user, channel, data)
 
-    def _option(self, resolved: Resolved, known: Mapping[str, int], name: str, value: Any, focused: str) -> Json:
+    def _option(
+        self, resolved: Resolved, known: Mapping[str, int], name: str, value: Any, focused: str
+    ) -> Json:
         """An option's payload; of an unregistered one the type is guessed from its value."""
         told = resolved.any(value, name)
         kind = known.get(name) or _kind(value)
@@ -196,15 +211,25 @@ class Interacting:
         assert not channel.archived, "nobody can use commands in an archived thread"
         if command is None:
             return
-        contexts, needed = command.get("contexts"), int(command.get("default_member_permissions") or 0)
-        assert contexts is None or _context(channel) in contexts, f"{command['name']} is not offered here"
+        contexts, needed = (
+            command.get("contexts"),
+            int(command.get("default_member_permissions") or 0),
+        )
+        assert contexts is None or _context(channel) in contexts, (
+            f"{command['name']} is not offered here"
+        )
         if guild and command.get("default_member_permissions") is not None:
             has = guild.permissions.get(user.id, 0)
             is_shown = has & ADMINISTRATOR or (needed and has & needed == needed)
             assert is_shown, f"{user.name} is not shown {command['name']}"
 
-    def context_menu(self, user: User, name: str, target: Message | User, channel: Channel) -> Interaction:
-        """A command of a message's or a person's menu; the message comes in full, whatever the intents."""
+    def context_menu(
+        self, user: User, name: str, target: Message | User, channel: Channel
+    ) -> Interaction:
+        """A command of a message's or a person's menu.
+
+        The message comes in full, whatever the intents.
+        """
         resolved = Resolved(self.world, channel)
         if isinstance(target, User):
             kind = 2
@@ -214,14 +239,26 @@ class Interacting:
             resolved.found["messages"] = {target.id: payloads.message(self.world, target)}
         told = self._registered(name, kind, channel) or {"id": self.world.number()}
         self._may_use(user, told, channel)
-        data = {"id": told["id"], "name": name, "type": kind, "target_id": target.id, "resolved": resolved.found}
+        data = {
+            "id": told["id"],
+            "name": name,
+            "type": kind,
+            "target_id": target.id,
+            "resolved": resolved.found,
+        }
         return self.begin(COMMAND, user, channel, data)
 
     # Components and modals
 
-    def press(self, user: User, message: Message, what: Json, values: Sequence[Any], channel: Channel) -> Interaction:
+    def press(
+        self, user: User, message: Message, what: Json, values: Sequence[Any], channel: Channel
+    ) -> Interaction:
         """A button, or what is chosen in a menu."""
-        data: Json = {"custom_id": what["custom_id"], "component_type": what["type"], "id": what.get("id", 1)}
+        data: Json = {
+            "custom_id": what["custom_id"],
+            "component_type": what["type"],
+            "id": what.get("id", 1),
+        }
         if what["type"] != 2:
             resolved = Resolved(self.world, channel)
             data["values"] = [resolved.any(one, "") for one in values]
@@ -229,14 +266,28 @@ class Interacting:
                 data["resolved"] = resolved.found
         return self.begin(COMPONENT, user, channel, data, message)
 
-    def submit(self, opened: Interaction, user: User, modal: Json, fields: Mapping[str, Any]) -> Interaction:
-        """A modal sent back: text, a choice or choices, True, files, people, channels, by custom_id."""
+    def submit(
+        self, opened: Interaction, user: User, modal: Json, fields: Mapping[str, Any]
+    ) -> Interaction:
+        """A modal sent back.
+
+        Text, a choice or choices, True, files, people, channels, by custom_id.
+        """
         channel = self.world.channels[opened.channel]
         resolved = Resolved(self.world, channel)
-        unknown = set(fields) - {one["custom_id"] for one in walk(modal["components"]) if "custom_id" in one}
+        unknown = set(fields) - {
+            one["custom_id"] for one in walk(modal["components"]) if "custom_id" in one
+        }
         assert not unknown, f"the modal has no {unknown}"
-        components = [_filled_label(one, number, fields, resolved) for number, one in enumerate(modal["components"], 1)]
-        data = {"custom_id": modal["custom_id"], "components": components, "resolved": resolved.found}
+        components = [
+            _filled_label(one, number, fields, resolved)
+            for number, one in enumerate(modal["components"], 1)
+        ]
+        data = {
+            "custom_id": modal["custom_id"],
+            "components": components,
+            "resolved": resolved.found,
+        }
         return self.begin(MODAL, user, channel, data, opened.message)
 
 
@@ -263,13 +314,19 @@ def _filled(one: Json, number: int, fields: Mapping[str, Any], resolved: Resolve
     if kind == 23:
         return {**told, "value": bool(one.get("default")) if value is None else value}
     if kind == 21:
-        return {**told, "value": (chosen or [None])[0] if value is None else _chosen(one, [value])[0]}
+        return {
+            **told,
+            "value": (chosen or [None])[0] if value is None else _chosen(one, [value])[0],
+        }
     if kind == 19:
         return {**told, "values": [resolved.file(f"{name}.png", one) for one in _many(value)]}
     if kind in {3, 22}:
         return {**told, "values": chosen if value is None else _chosen(one, _many(value))}
     preset = [str(default["id"]) for default in one.get("default_values", [])]
-    return {**told, "values": preset if value is None else [resolved.any(each, name) for each in _many(value)]}
+    return {
+        **told,
+        "values": preset if value is None else [resolved.any(each, name) for each in _many(value)],
+    }
 
 
 def _chosen(one: Json, wanted: Sequence[str]) -> list[str]:

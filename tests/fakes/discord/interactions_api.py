@@ -1,4 +1,7 @@
-"""REST of interactions: the one acknowledgement within 3 s, and what the token allows for 15 minutes."""
+"""REST of interactions.
+
+The one acknowledgement within 3 s, and what the token allows for 15 minutes.
+"""
 
 import asyncio
 from collections.abc import Callable
@@ -37,7 +40,11 @@ class InteractionsApi:
         """Where everything is."""
         original, other = f"{HOOK}/messages/@original", f"{HOOK}/messages/{{message_id}}"
         return [
-            ("POST", "/interactions/{interaction_id}/{interaction_token}/callback", self.create_interaction_response),
+            (
+                "POST",
+                "/interactions/{interaction_id}/{interaction_token}/callback",
+                self.create_interaction_response,
+            ),
             ("GET", original, self.get_original_webhook_message),
             ("PATCH", original, self.update_original_webhook_message),
             ("DELETE", original, self.delete_original_webhook_message),
@@ -92,7 +99,9 @@ class InteractionsApi:
 
     def _defer(self, one: Interaction, asked: Asked, data: Json) -> None:
         flags = int(data.get("flags") or 0) | self._forced(one)
-        self.world.check("deferral", lambda found: limits.need(not flags & ~EPHEMERAL, "only EPHEMERAL"), data)
+        self.world.check(
+            "deferral", lambda found: limits.need(not flags & ~EPHEMERAL, "only EPHEMERAL"), data
+        )
         message = self._blank(one)
         message.flags = LOADING | flags
         message.only_for = one.user if flags & EPHEMERAL else ""
@@ -120,7 +129,11 @@ class InteractionsApi:
     def _forced(self, one: Interaction) -> int:
         """Where people may not use apps that are not of the place, only they see the answers."""
         guild = self.world.guilds.get(one.guild)
-        is_free = guild is None or guild.installed or guild.permissions.get(one.user, 0) & USE_EXTERNAL_APPS
+        is_free = (
+            guild is None
+            or guild.installed
+            or guild.permissions.get(one.user, 0) & USE_EXTERNAL_APPS
+        )
         return 0 if is_free else EPHEMERAL
 
     def _blank(self, one: Interaction) -> Message:
@@ -135,7 +148,9 @@ class InteractionsApi:
         )
 
     def _posted(self, one: Interaction, asked: Asked, data: Json) -> Message:
-        message = self.posting.make(asked, self.world.channels[one.channel], interaction=one, body=data)
+        message = self.posting.make(
+            asked, self.world.channels[one.channel], interaction=one, body=data
+        )
         if self._forced(one):
             message.flags |= EPHEMERAL
             message.only_for = one.user
@@ -150,7 +165,9 @@ class InteractionsApi:
 
     def _interaction(self, asked: Asked) -> Interaction:
         token = asked.where["webhook_token"]
-        one = next((found for found in self.world.interactions.values() if found.token == token), None)
+        one = next(
+            (found for found in self.world.interactions.values() if found.token == token), None
+        )
         if one is None or asked.where["webhook_id"] != self.world.app:
             raise No(404, 10015, "Unknown Webhook")
         if self.world.now() - one.created > TOKEN_LIFE:
@@ -191,12 +208,21 @@ class InteractionsApi:
 
     def execute_webhook(self, asked: Asked) -> Json:
         one = self._interaction(asked)
-        if one.ack_type == 5 and one.original is not None and one.original.is_loading and not one.original.deleted:
-            self.world.deprecated.append("a followup right after a deferral edits the loading message")
+        if (
+            one.ack_type == 5
+            and one.original is not None
+            and one.original.is_loading
+            and not one.original.deleted
+        ):
+            self.world.deprecated.append(
+                "a followup right after a deferral edits the loading message"
+            )
             return self.posting.shown(self.posting.revise(one.original, asked))
         one.followups += 1
         if "0" not in one.owners and one.followups > 5:
-            raise No(400, 40094, "This interaction has reached the maximum number of follow up messages")
+            raise No(
+                400, 40094, "This interaction has reached the maximum number of follow up messages"
+            )
         return self.posting.shown(self._posted(one, asked, asked.json))
 
 

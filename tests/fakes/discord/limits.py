@@ -39,8 +39,15 @@ def length(text: Any, least: int, most: int, what: str) -> None:
 
 
 def message(body: Json, files: Sequence[str], flags: int, *, attached: Sequence[str] = ()) -> None:
-    """A message to be, with the names of its uploads; ``attached``: names of what an edited one keeps."""
-    content, embeds, components = body.get("content") or "", body.get("embeds") or [], body.get("components") or []
+    """A message to be, with the names of its uploads; ``attached``.
+
+    Names of what an edited one keeps.
+    """
+    content, embeds, components = (
+        body.get("content") or "",
+        body.get("embeds") or [],
+        body.get("components") or [],
+    )
     length(content, 0, 2000, "content")
     nonce = body.get("nonce")
     need(nonce is None or len(str(nonce)) <= 25, "nonce is longer than 25")
@@ -48,7 +55,10 @@ def message(body: Json, files: Sequence[str], flags: int, *, attached: Sequence[
     check_attachments(body, files, attached)
     names = [*files, *attached]
     if flags & V2:
-        need(not content and not embeds and not body.get("poll") and not body.get("sticker_ids"), "V2 with old fields")
+        need(
+            not content and not embeds and not body.get("poll") and not body.get("sticker_ids"),
+            "V2 with old fields",
+        )
         components_v2(components, names)
     else:
         check_embeds(embeds, names)
@@ -60,8 +70,14 @@ def message(body: Json, files: Sequence[str], flags: int, *, attached: Sequence[
 def check_attachments(body: Json, files: Sequence[str], attached: Sequence[str]) -> None:
     """At most ten in all, each upload told of at most once."""
     told = body.get("attachments") or []
-    need(len(files) <= 10 and len(told) <= 10 and len(files) + len(attached) <= 10, "more than 10 attachments")
-    need(all(len(one.get("description") or "") <= 1024 for one in told), "an attachment's description over 1024")
+    need(
+        len(files) <= 10 and len(told) <= 10 and len(files) + len(attached) <= 10,
+        "more than 10 attachments",
+    )
+    need(
+        all(len(one.get("description") or "") <= 1024 for one in told),
+        "an attachment's description over 1024",
+    )
     ids = [str(one["id"]) for one in told]
     need(len(ids) == len(set(ids)), "an attachment's id twice")
 
@@ -106,7 +122,9 @@ def mentions(found: Json) -> None:
     need(set(parse) <= {"users", "roles", "everyone"}, "allowed_mentions.parse")
     for name in ("users", "roles"):
         need(len(found.get(name) or []) <= 100, f"over 100 allowed {name}")
-        need(name not in parse or not found.get(name), f"allowed_mentions: {name} in parse and by id")
+        need(
+            name not in parse or not found.get(name), f"allowed_mentions: {name} in parse and by id"
+        )
 
 
 # Components
@@ -151,7 +169,10 @@ def select(one: Json) -> None:
         options = one.get("options") or []
         choices(options, 1, 25)
         need(most <= len(options), "max_values over the number of options")
-        need(sum(bool(option.get("default")) for option in options) <= most, "more defaults than max_values")
+        need(
+            sum(bool(option.get("default")) for option in options) <= most,
+            "more defaults than max_values",
+        )
 
 
 def bounds(one: Json, limit: int) -> int:
@@ -191,7 +212,10 @@ def components_v2(components: Sequence[Json], names: Sequence[str]) -> None:
     need(components, "V2 without components")
     whole = list(each(components))
     need(len(whole) <= 40, f"{len(whole)} components, over 40")
-    need(sum(len(one.get("content") or "") for one in whole if one["type"] == 10) <= 4000, "over 4000 characters")
+    need(
+        sum(len(one.get("content") or "") for one in whole if one["type"] == 10) <= 4000,
+        "over 4000 characters",
+    )
     need(all(one.get("type") in V2_TOP for one in components), "no such component at the top")
     for one in whole:
         check = _V2.get(one["type"])
@@ -202,8 +226,14 @@ def components_v2(components: Sequence[Json], names: Sequence[str]) -> None:
 
 def _section(one: Json, _: Sequence[str]) -> None:
     inside = one.get("components") or []
-    need(1 <= len(inside) <= 3 and all(text["type"] == 10 for text in inside), "a section has 1 to 3 texts")
-    need((one.get("accessory") or {}).get("type") in {2, 11}, "a section needs a button or a thumbnail")
+    need(
+        1 <= len(inside) <= 3 and all(text["type"] == 10 for text in inside),
+        "a section has 1 to 3 texts",
+    )
+    need(
+        (one.get("accessory") or {}).get("type") in {2, 11},
+        "a section needs a button or a thumbnail",
+    )
     if one["accessory"]["type"] == 2:
         button(one["accessory"])
 
@@ -225,12 +255,18 @@ def _media(media: Any, names: Sequence[str]) -> None:
     url = (media or {}).get("url", "")
     need(url, "media without url")
     if url.startswith("attachment://"):
-        need(url.removeprefix("attachment://") in names, f"unfurled media attachment not found: {url}")
+        need(
+            url.removeprefix("attachment://") in names,
+            f"unfurled media attachment not found: {url}",
+        )
 
 
 def _container(one: Json, _: Sequence[str]) -> None:
     inside = one.get("components") or []
-    need(inside and all(found["type"] in V2_TOP - {17} for found in inside), "a container's components")
+    need(
+        inside and all(found["type"] in V2_TOP - {17} for found in inside),
+        "a container's components",
+    )
 
 
 _V2: dict[int, Callable[[Json, Sequence[str]], None]] = {
@@ -284,7 +320,10 @@ def text_input(one: Json) -> None:
     need(one.get("style") in {1, 2}, "text input style")
     need(not one.get("label"), "a text input in a label has no label of its own")
     least, most = one.get("min_length") or 0, one.get("max_length") or 4000
-    need(0 <= least <= 4000 and 1 <= most <= 4000 and least <= most, "text input min_length, max_length")
+    need(
+        0 <= least <= 4000 and 1 <= most <= 4000 and least <= most,
+        "text input min_length, max_length",
+    )
     length(one.get("placeholder") or "", 0, 100, "text input placeholder")
     if one.get("value"):
         length(one["value"], least, most, "text input value")
@@ -307,7 +346,10 @@ def command(one: Json) -> None:
     kind = one.get("type", 1)
     if kind != 1:
         length(one.get("name"), 1, 32, "command name")
-        need(not one.get("description") and not one.get("options"), "a context menu takes no description, no options")
+        need(
+            not one.get("description") and not one.get("options"),
+            "a context menu takes no description, no options",
+        )
         return
     need(command_size(one) <= 8000, f"{one['name']}: {command_size(one)} characters, over 8000")
     described(one)
@@ -318,7 +360,10 @@ def described(one: Json) -> None:
     """Name and description, in every language."""
     names = {"": one.get("name"), **(one.get("name_localizations") or {})}
     texts = {"": one.get("description"), **(one.get("description_localizations") or {})}
-    need(set(names) | set(texts) <= LOCALES | {""}, f"no such locale: {(set(names) | set(texts)) - LOCALES}")
+    need(
+        set(names) | set(texts) <= LOCALES | {""},
+        f"no such locale: {(set(names) | set(texts)) - LOCALES}",
+    )
     for name in names.values():
         need(NAME.match(name or "") and name == name.lower(), f"name {name!r}")
     for text in texts.values():
@@ -377,7 +422,10 @@ def command_size(one: Json) -> int:
 
     def size(found: Json) -> int:
         here = longest("name", found) + longest("description", found)
-        values = sum(longest("name", choice) + len(str(choice["value"])) for choice in found.get("choices") or [])
+        values = sum(
+            longest("name", choice) + len(str(choice["value"]))
+            for choice in found.get("choices") or []
+        )
         return here + values + sum(size(inner) for inner in found.get("options") or [])
 
     return size(one)
@@ -385,7 +433,10 @@ def command_size(one: Json) -> int:
 
 def thread_name(body: Json) -> None:
     length(body.get("name"), 1, 100, "thread name")
-    need(body.get("auto_archive_duration", 60) in {60, 1440, 4320, 10080, None}, "auto_archive_duration")
+    need(
+        body.get("auto_archive_duration", 60) in {60, 1440, 4320, 10080, None},
+        "auto_archive_duration",
+    )
 
 
 def gateway(text: str) -> None:

@@ -89,7 +89,12 @@ def guild(world: World, one: Guild) -> Json:
     """A guild as GUILD_CREATE tells it, with the bot's own role."""
     mine = [channel for channel in world.channels.values() if channel.guild == one.id]
     bot_role = _role(
-        _bot_role_id(one), "Easel", one.bot_permissions, managed=True, position=1, tags={"bot_id": world.bot.id}
+        _bot_role_id(one),
+        "Easel",
+        one.bot_permissions,
+        managed=True,
+        position=1,
+        tags={"bot_id": world.bot.id},
     )
     return {
         "id": one.id,
@@ -130,7 +135,9 @@ def guild(world: World, one: Guild) -> Json:
         "voice_states": [],
         "members": [member(world, one, world.bot)],
         "channels": [channel(world, found) for found in mine if not found.is_thread],
-        "threads": [channel(world, found) for found in mine if found.is_thread and not found.archived],
+        "threads": [
+            channel(world, found) for found in mine if found.is_thread and not found.archived
+        ],
         "presences": [],
         "stage_instances": [],
         "guild_scheduled_events": [],
@@ -144,10 +151,22 @@ def channel(world: World, one: Channel) -> Json:
     last = said[-1].id if said else None
     if one.kind == DM:
         recipients = [user(world.users[one.recipient])]
-        return {"id": one.id, "type": DM, "recipients": recipients, "last_message_id": last, "flags": 0}
+        return {
+            "id": one.id,
+            "type": DM,
+            "recipients": recipients,
+            "last_message_id": last,
+            "flags": 0,
+        }
     if one.kind == GROUP:
         people = [user(world.users[who]) for who in sorted(one.members)]
-        found: Json = {"id": one.id, "type": GROUP, "recipients": people, "last_message_id": last, "flags": 0}
+        found: Json = {
+            "id": one.id,
+            "type": GROUP,
+            "recipients": people,
+            "last_message_id": last,
+            "flags": 0,
+        }
         return {**found, "name": one.name or None, "icon": None, "owner_id": one.owner}
     common: Json = {
         "id": one.id,
@@ -212,7 +231,12 @@ def attachment(world: World, one: Attachment) -> Json:
         "flags": 1 << 3 if one.spoiler else 0,
     }
     if one.size:
-        found |= {"width": one.size[0], "height": one.size[1], "placeholder": "abc", "placeholder_version": 1}
+        found |= {
+            "width": one.size[0],
+            "height": one.size[1],
+            "placeholder": "abc",
+            "placeholder_version": 1,
+        }
     if one.description:
         found["description"] = one.description
     return {**found, "ephemeral": True} if one.is_ephemeral else found
@@ -235,7 +259,9 @@ def message(world: World, one: Message, *, nonce: bool = False, depth: int = 1) 
         "mention_everyone": one.mention_everyone,
         "mentions": [user(world.users[who]) for who in one.mentions if who in world.users],
         "mention_roles": one.mention_roles,
-        "attachments": [attachment(world, file) for file in one.attachments if file.filename not in shown],
+        "attachments": [
+            attachment(world, file) for file in one.attachments if file.filename not in shown
+        ],
         "embeds": embeds,
         "components": components,
         "pinned": False,
@@ -312,7 +338,10 @@ def _numbered(components: list[Json]) -> list[Json]:
 
 
 def _resolved(world: World, one: Message, found: Any, shown: set[str]) -> Any:
-    """With links in place of attachment://; the names are noted, as they are no attachments any more."""
+    """With links in place of attachment://.
+
+    The names are noted, as they are no attachments any more.
+    """
     if isinstance(found, list):
         return [_resolved(world, one, each, shown) for each in found]
     if not isinstance(found, dict):
@@ -325,13 +354,22 @@ def _resolved(world: World, one: Message, found: Any, shown: set[str]) -> Any:
                 shown.add(name)
                 told = attachment(world, file)
                 kept = ("url", "proxy_url", "width", "height", "content_type")
-                return {**found, **{key: told[key] for key in kept if key in told}, "attachment_id": file.id}
+                return {
+                    **found,
+                    **{key: told[key] for key in kept if key in told},
+                    "attachment_id": file.id,
+                }
     return {key: _resolved(world, one, each, shown) for key, each in found.items()}
 
 
 def may_read(world: World, one: Message) -> bool:
     """Whether our app is told what is in a message (reference/discord.md §5)."""
-    if world.content_granted or one.author == world.bot.id or not one.guild or world.bot.id in _written(world, one):
+    if (
+        world.content_granted
+        or one.author == world.bot.id
+        or not one.guild
+        or world.bot.id in _written(world, one)
+    ):
         return True
     if one.reference is None or world.bot.id not in one.mentions:
         return False
@@ -343,11 +381,16 @@ def may_read(world: World, one: Message) -> bool:
 
 
 def _written(world: World, one: Message) -> list[str]:
-    return [who for who in one.mentions if f"<@{who}>" in one.content or f"<@!{who}>" in one.content]
+    return [
+        who for who in one.mentions if f"<@{who}>" in one.content or f"<@!{who}>" in one.content
+    ]
 
 
 def readable(world: World, one: Message, told: Json, *, intent: bool = False) -> Json:
-    """As an app without the content intent gets it: empty unless exempt; the message it answers by the same rule."""
+    """As an app without the content intent gets it: empty unless exempt.
+
+    The message it answers by the same rule.
+    """
     found = dict(told)
     if not intent and not may_read(world, one):
         found |= {"content": "", "embeds": [], "attachments": [], "components": []}

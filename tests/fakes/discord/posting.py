@@ -66,7 +66,11 @@ class Posting:
         if channel.kind == FORUM:
             raise No(400, 50008, "Cannot send messages in a non-text channel")
         self.permit(channel, SEND_MESSAGES_IN_THREADS if channel.is_thread else SEND_MESSAGES)
-        self.permit(channel, *([ATTACH_FILES] if files else []), *([EMBED_LINKS] if asked.get("embeds") else []))
+        self.permit(
+            channel,
+            *([ATTACH_FILES] if files else []),
+            *([EMBED_LINKS] if asked.get("embeds") else []),
+        )
         if channel.locked and not self.world.bot_permissions(channel) & MANAGE_THREADS:
             raise No(400, 160005, "Thread is locked")
         if channel.is_thread:
@@ -78,14 +82,23 @@ class Posting:
     # Making
 
     def make(
-        self, asked: Asked, channel: Channel, *, interaction: Interaction | None = None, body: Json | None = None
+        self,
+        asked: Asked,
+        channel: Channel,
+        *,
+        interaction: Interaction | None = None,
+        body: Json | None = None,
     ) -> Message:
         """A new message, checked; nobody is told yet."""
         body = asked.json if body is None else body
         flags = int(body.get("flags") or 0)
         self._check(body, asked, flags)
         is_forward = (body.get("message_reference") or {}).get("type") == 1
-        if not (any(body.get(name) for name in ("content", "embeds", "components")) or asked.files or is_forward):
+        if not (
+            any(body.get(name) for name in ("content", "embeds", "components"))
+            or asked.files
+            or is_forward
+        ):
             raise No(400, 50006, "Cannot send an empty message")
         self._check_sizes(asked, channel, interaction)
         message = Message(
@@ -120,7 +133,11 @@ class Posting:
         body = asked.json if body is None else body
         flags = message.flags | (int(body.get("flags") or 0) & (V2 | SUPPRESS_EMBEDS))
         told = body.get("attachments")
-        kept = [one for one in message.attachments if told is None or one.id in {str(each["id"]) for each in told}]
+        kept = [
+            one
+            for one in message.attachments
+            if told is None or one.id in {str(each["id"]) for each in told}
+        ]
         self._check(body, asked, flags, attached=[one.filename for one in kept])
         self._check_gallery(body, asked, flags)
         self._check_sizes(asked, self.world.channels[message.channel], message.interaction)
@@ -148,10 +165,16 @@ class Posting:
             data = {"id": message.id, "channel_id": message.channel}
             if message.guild:
                 data["guild_id"] = message.guild
-            self.world.publish(Event(name="MESSAGE_DELETE", data=data, guild=message.guild, channel=message.channel))
+            self.world.publish(
+                Event(
+                    name="MESSAGE_DELETE", data=data, guild=message.guild, channel=message.channel
+                )
+            )
 
     def _check(self, body: Json, asked: Asked, flags: int, attached: Iterable[str] = ()) -> None:
-        self.world.check("message", limits.message, body, asked.names, flags, attached=list(attached))
+        self.world.check(
+            "message", limits.message, body, asked.names, flags, attached=list(attached)
+        )
 
     def _check_gallery(self, body: Json, asked: Asked, flags: int) -> None:
         """discord-api-docs#7529."""
@@ -167,17 +190,25 @@ class Posting:
         if any(len(data) > limit for _, data in asked.files.values()):
             raise No(413, 40005, "Request entity too large")
 
-    def _uploaded(self, asked: Asked, body: Json, channel: Channel, message: Message) -> list[Attachment]:
+    def _uploaded(
+        self, asked: Asked, body: Json, channel: Channel, message: Message
+    ) -> list[Attachment]:
         told = {str(one["id"]): one for one in body.get("attachments") or []}
         gone = {"gone": self.world.now() + self.world.ephemeral_life} if message.only_for else {}
         made = []
         for number, (name, data) in asked.files.items():
             about: Json = told.get(str(number), {})
             if told and not about:
-                self.world.violations.append(f"message: files[{number}] is not among the attachments")
+                self.world.violations.append(
+                    f"message: files[{number}] is not among the attachments"
+                )
             more: dict[str, Any] = {"description": about.get("description") or "", **gone}
             spoiler = bool(about.get("is_spoiler"))
-            made.append(self.world.attach(about.get("filename") or name, data, channel.id, spoiler=spoiler, **more))
+            made.append(
+                self.world.attach(
+                    about.get("filename") or name, data, channel.id, spoiler=spoiler, **more
+                )
+            )
         return made
 
     def _reference(self, body: Json, channel: Channel) -> Json | None:
@@ -204,11 +235,21 @@ class Posting:
         allowed = body.get("allowed_mentions")
         if allowed is None:
             is_hook = message.interaction is not None
-            allowed = {"parse": ["users"] if is_hook else ["users", "roles", "everyone"], "replied_user": True}
-        said = "\n".join([message.content, *(one["content"] for one in walk(message.components) if one["type"] == 10)])
+            allowed = {
+                "parse": ["users"] if is_hook else ["users", "roles", "everyone"],
+                "replied_user": True,
+            }
+        said = "\n".join(
+            [
+                message.content,
+                *(one["content"] for one in walk(message.components) if one["type"] == 10),
+            ]
+        )
         message.mentions = _named(r"<@!?(\d+)>", said, "users", allowed)
         message.mention_roles = _named(r"<@&(\d+)>", said, "roles", allowed)
-        message.mention_everyone = bool(re.search("@everyone|@here", said)) and "everyone" in allowed.get("parse", [])
+        message.mention_everyone = bool(
+            re.search("@everyone|@here", said)
+        ) and "everyone" in allowed.get("parse", [])
         replied = self._replied(message)
         if replied and allowed.get("replied_user") and replied not in message.mentions:
             message.mentions.append(replied)
@@ -218,13 +259,17 @@ class Posting:
         if not message.only_for and not message.flags & SILENT:
             users = [("user", one) for one in message.mentions if one != self.world.bot.id]
             roles = [("role", one) for one in message.mention_roles]
-            self.world.pinged(message, users + roles + [("everyone", "")] * message.mention_everyone)
+            self.world.pinged(
+                message, users + roles + [("everyone", "")] * message.mention_everyone
+            )
 
     def _replied(self, message: Message) -> str:
         if message.reference is None or message.reference["type"] != 0:
             return ""
         try:
-            return self.world.find(message.reference["channel_id"], message.reference["message_id"]).author
+            return self.world.find(
+                message.reference["channel_id"], message.reference["message_id"]
+            ).author
         except No:
             return ""
 
@@ -240,8 +285,14 @@ class Posting:
             data["guild_id"] = message.guild
             if message.interaction is None:
                 author = self.world.users[message.author]
-                data["member"] = payloads.member(self.world, self.world.guilds[message.guild], author, full=False)
-        self.world.publish(Event(name=name, data=data, guild=message.guild, channel=message.channel, message=message))
+                data["member"] = payloads.member(
+                    self.world, self.world.guilds[message.guild], author, full=False
+                )
+        self.world.publish(
+            Event(
+                name=name, data=data, guild=message.guild, channel=message.channel, message=message
+            )
+        )
 
     def told_of_channel(self, name: str, channel: Channel, **more: Any) -> None:
         """The gateway hears of a channel or thread."""

@@ -1,4 +1,7 @@
-"""The HTTP side of one world: reads requests, applies faults, limits and schema, answers as Discord answers."""
+"""The HTTP side of one world.
+
+Reads requests, applies faults, limits and schema, answers as Discord answers.
+"""
 
 import asyncio
 import json
@@ -44,7 +47,8 @@ class Asked:
 
 Handler = Callable[[Asked], Any]
 Route = tuple[str, str, Handler]
-"""Method, address as in Discord's OpenAPI, and what is done; a route is called by its handler's name."""
+"""Method, address as in Discord's OpenAPI, and what is done; a route is called by its handler's
+name."""
 
 
 class Rest:
@@ -57,7 +61,9 @@ class Rest:
     def routes(self, app: web.Application) -> None:
         """Where everything is."""
         for method, template, handler in self.known:
-            app.router.add_route(method, f"/api/v10{template}", self._served(method, template, handler))
+            app.router.add_route(
+                method, f"/api/v10{template}", self._served(method, template, handler)
+            )
         app.router.add_route("*", "/api/v10/{rest:.*}", self._unknown)
 
     async def _unknown(self, request: web.Request) -> web.Response:
@@ -78,11 +84,15 @@ class Rest:
                 await asyncio.sleep(fault.seconds)
                 response = None
                 if fault.is_only_slow or fault.effect:
-                    response = self._done(method, template, handler, asked, request, too_large=too_large)
+                    response = self._done(
+                        method, template, handler, asked, request, too_large=too_large
+                    )
             except No as no:
                 response = refused(no)
             except Exception as error:
-                self.world.violations.append(f"{name}: this Discord does not understand the request: {error!r}")
+                self.world.violations.append(
+                    f"{name}: this Discord does not understand the request: {error!r}"
+                )
                 raise
             if fault.drop or fault.reset:
                 hang_up(request, reset=fault.reset)
@@ -112,7 +122,14 @@ class Rest:
         return (request.content_length or 0) > self.world.request_limit
 
     def _done(
-        self, method: str, template: str, handler: Handler, asked: Asked, request: web.Request, *, too_large: bool
+        self,
+        method: str,
+        template: str,
+        handler: Handler,
+        asked: Asked,
+        request: web.Request,
+        *,
+        too_large: bool,
     ) -> web.Response:
         """What happens when no fault befalls it."""
         if not self._is_allowed(template, request):
@@ -133,12 +150,22 @@ class Rest:
 
     def _is_allowed(self, template: str, request: web.Request) -> bool:
         authorized = request.headers.get("Authorization")
-        is_open = template.startswith(("/interactions/", "/webhooks/{webhook_id}/")) or template == "/gateway"
+        is_open = (
+            template.startswith(("/interactions/", "/webhooks/{webhook_id}/"))
+            or template == "/gateway"
+        )
         return authorized == f"Bot {self.world.token}" or (is_open and authorized is None)
 
-    def _use(self, method: str, template: str, name: str, asked: Asked) -> tuple[dict[str, str], float | None]:
+    def _use(
+        self, method: str, template: str, name: str, asked: Asked
+    ) -> tuple[dict[str, str], float | None]:
         """Rate-limit headers, and seconds to wait when it is one too many."""
-        major = asked.where.get("channel_id") or asked.where.get("guild_id") or asked.where.get("webhook_token") or ""
+        major = (
+            asked.where.get("channel_id")
+            or asked.where.get("guild_id")
+            or asked.where.get("webhook_token")
+            or ""
+        )
         # Without strict rates there is plenty, as discord.py waits by itself when little remains.
         limit = 5 if self.world.strict_rates and name in MESSAGE_ROUTES else 1000
         bucket = "messages" if name in MESSAGE_ROUTES else f"{method} {template}"
@@ -153,7 +180,9 @@ class Rest:
         if left < 0:
             self.world.limited[name] += 1
             return {**headers, "X-RateLimit-Scope": "user"}, reset
-        if self.world.strict_rates and not template.startswith(tuple(f"/{one}/" for one in UNLIMITED)):
+        if self.world.strict_rates and not template.startswith(
+            tuple(f"/{one}/" for one in UNLIMITED)
+        ):
             left, reset = self._spend("global", 50, 1.0)
             if left < 0:
                 self.world.limited["global"] += 1
@@ -174,7 +203,13 @@ class Rest:
         """Keep the call, and what Cloudflare would hold against us."""
         files = {file: len(data) for file, data in asked.files.values()}
         self.world.calls.append(
-            Call(route=name, parameters=dict(asked.where), body=asked.body, files=files, status=response.status)
+            Call(
+                route=name,
+                parameters=dict(asked.where),
+                body=asked.body,
+                files=files,
+                status=response.status,
+            )
         )
         is_shared = response.headers.get("X-RateLimit-Scope") == "shared"
         if response.status in {401, 403, 429} and not is_shared:
@@ -186,7 +221,9 @@ def answer(body: Any, status: int = 200, headers: Mapping[str, str] | None = Non
     told = {"Via": "1.1 google", **(headers or {})}
     if body is None:
         return web.Response(status=204, headers=told)
-    return web.Response(body=json.dumps(body).encode(), status=status, content_type="application/json", headers=told)
+    return web.Response(
+        body=json.dumps(body).encode(), status=status, content_type="application/json", headers=told
+    )
 
 
 def refused(no: No, headers: Mapping[str, str] | None = None) -> web.Response:
@@ -198,12 +235,21 @@ def refused(no: No, headers: Mapping[str, str] | None = None) -> web.Response:
 
 
 def limited(
-    wait: float, headers: Mapping[str, str], *, is_global: bool = False, via: bool = True, code: int = 0
+    wait: float,
+    headers: Mapping[str, str],
+    *,
+    is_global: bool = False,
+    via: bool = True,
+    code: int = 0,
 ) -> web.Response:
     """429."""
     whole = {**headers, "Retry-After": str(int(wait) + 1)}
     is_global = is_global or "X-RateLimit-Global" in headers
-    body = {"message": "You are being rate limited.", "retry_after": round(wait, 3), "global": is_global}
+    body = {
+        "message": "You are being rate limited.",
+        "retry_after": round(wait, 3),
+        "global": is_global,
+    }
     body |= {"code": code} if code else {}
     response = answer(body, 429, whole)
     if not via:
@@ -215,14 +261,21 @@ def faulty(fault: Fault) -> web.Response:
     """The answer a test asked for."""
     if fault.retry_after is not None:
         scope = {"X-RateLimit-Scope": "global" if fault.is_global else fault.scope}
-        return limited(fault.retry_after, scope, is_global=fault.is_global, via=fault.via, code=fault.code)
+        return limited(
+            fault.retry_after, scope, is_global=fault.is_global, via=fault.via, code=fault.code
+        )
     if fault.status >= 500 and not fault.code:
-        return web.Response(status=fault.status, text="<html>bad gateway</html>", content_type="text/html")
+        return web.Response(
+            status=fault.status, text="<html>bad gateway</html>", content_type="text/html"
+        )
     return refused(No(fault.status, fault.code, fault.message))
 
 
 def hang_up(request: web.Request, *, reset: bool) -> None:
-    """Close the connection without an answer; ``reset`` as when the other side is gone (errno 104)."""
+    """Close the connection without an answer.
+
+    ``reset`` as when the other side is gone (errno 104).
+    """
     assert request.transport is not None
     if reset:
         plug = request.transport.get_extra_info("socket")

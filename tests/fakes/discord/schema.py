@@ -20,7 +20,9 @@ def _document() -> Json | None:
     found: Json = json.loads(FILE.read_text())
     schemas = found["components"]["schemas"]
     # Discord takes snowflakes as integers too, and discord.py sends some so.
-    schemas["SnowflakeType"] = {"anyOf": [schemas["SnowflakeType"], {"type": "integer", "minimum": 0}]}
+    schemas["SnowflakeType"] = {
+        "anyOf": [schemas["SnowflakeType"], {"type": "integer", "minimum": 0}]
+    }
     return found
 
 

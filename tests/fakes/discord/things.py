@@ -1,4 +1,7 @@
-"""What a Discord is made of: users, guilds, channels, messages, attachments, interactions, faults."""
+"""What a Discord is made of.
+
+Users, guilds, channels, messages, attachments, interactions, faults.
+"""
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -40,7 +43,10 @@ class No(Exception):
 
 @dataclass(kw_only=True)
 class User:
-    """Somebody. ``closed``: takes no direct messages; ``upload_limit``: what their Nitro allows, in bytes."""
+    """Somebody.
+
+    ``closed``: takes no direct messages; ``upload_limit``: what their Nitro allows, in bytes.
+    """
 
     id: str
     name: str
@@ -194,7 +200,11 @@ class Message:
         """All that can be read in it."""
         found = [self.content]
         for embed in self.embeds:
-            found += [embed.get("title", ""), embed.get("description", ""), embed.get("footer", {}).get("text", "")]
+            found += [
+                embed.get("title", ""),
+                embed.get("description", ""),
+                embed.get("footer", {}).get("text", ""),
+            ]
             found += [embed.get("author", {}).get("name", "")]
             found += [f"{one['name']}\n{one['value']}" for one in embed.get("fields", [])]
         found += [one["content"] for one in walk(self.components) if one["type"] == 10]
@@ -222,8 +232,8 @@ class Message:
 class Fault:
     """What goes wrong once with a route: instead of its effect, or after it when ``effect``.
 
-    ``status`` with Discord's ``code``; a 429 with ``retry_after`` (with ``Via`` unless ``via`` is False); ``drop``
-    closes the connection, ``reset`` resets it; ``seconds`` pass first.
+    ``status`` with Discord's ``code``; a 429 with ``retry_after`` (with ``Via`` unless ``via`` is
+    False); ``drop`` closes the connection, ``reset`` resets it; ``seconds`` pass first.
     """
 
     status: int = 200

@@ -35,17 +35,25 @@ from tests.fakes.discord.things import (
 )
 
 DISCORD_EPOCH = 1_420_070_400_000
-TYPES = {"png": "image/png", "jpg": "image/jpeg", "jpeg": "image/jpeg", "webp": "image/webp", "gif": "image/gif"}
+TYPES = {
+    "png": "image/png",
+    "jpg": "image/jpeg",
+    "jpeg": "image/jpeg",
+    "webp": "image/webp",
+    "gif": "image/gif",
+}
 LINK_LIFE = 86_400
 NONCE_LIFE = 300
 TOKEN_LIFE = 900
 
 
 class World:
-    """Everything Discord knows. ``strict_rates``: 5 messages in ``rate_window`` and 50 requests a second hold.
+    """Everything Discord knows.
 
-    ``content_granted``: the app has the message-content intent. ``galleries_by_edit``: a new upload may be shown by a
-    gallery in an edit (discord-api-docs#7529 says no).
+    ``strict_rates``: 5 messages in ``rate_window`` and 50 requests a second hold.
+
+    ``content_granted``: the app has the message-content intent. ``galleries_by_edit``: a new upload
+    may be shown by a gallery in an edit (discord-api-docs#7529 says no).
     """
 
     def __init__(self, *, strict_rates: bool = False, content_granted: bool = False) -> None:
@@ -117,7 +125,12 @@ class World:
 
     def channel(self, name: str = "", guild: Guild | None = None, **more: Any) -> Channel:
         """A new channel."""
-        made = Channel(id=more.pop("id", "") or self.number(), name=name, guild=guild.id if guild else "", **more)
+        made = Channel(
+            id=more.pop("id", "") or self.number(),
+            name=name,
+            guild=guild.id if guild else "",
+            **more,
+        )
         self.channels[made.id] = made
         return made
 
@@ -135,7 +148,13 @@ class World:
         kind = TYPES.get(ending, "application/octet-stream")
         size = _size(data) if kind.startswith("image/") else None
         made = Attachment(
-            id=self.number(), filename=name, data=data, content_type=kind, channel=channel, size=size, **more
+            id=self.number(),
+            filename=name,
+            data=data,
+            content_type=kind,
+            channel=channel,
+            size=size,
+            **more,
         )
         made.spoiler = made.spoiler or name.startswith("SPOILER_")
         self.attachments[made.id] = made
@@ -144,7 +163,12 @@ class World:
     def find(self, channel: str, message: str) -> Message:
         """A message that is there for everybody."""
         for one in reversed(self.messages):
-            if one.id == message and one.channel == channel and not one.deleted and not one.only_for:
+            if (
+                one.id == message
+                and one.channel == channel
+                and not one.deleted
+                and not one.only_for
+            ):
                 return one
         raise No(404, 10008, "Unknown Message")
 
@@ -176,7 +200,11 @@ class World:
 
     def link(self, file: Attachment) -> str:
         """A fresh signed link."""
-        where = f"ephemeral-attachments/{self.app}" if file.is_ephemeral else f"attachments/{file.channel}"
+        where = (
+            f"ephemeral-attachments/{self.app}"
+            if file.is_ephemeral
+            else f"attachments/{file.channel}"
+        )
         path = f"/cdn/{where}/{file.id}/{file.filename}"
         begins = int(self.now())
         return f"{self.base}{path}?ex={begins + LINK_LIFE:x}&is={begins:x}&hm={sign(path, begins + LINK_LIFE, begins)}&"

@@ -1,4 +1,7 @@
-"""A message of the fake Discord as Discord would show it: its Markdown truly interpreted, attachments, components."""
+"""A message of the fake Discord as Discord would show it.
+
+Its Markdown truly interpreted, attachments, components.
+"""
 
 import re
 from collections.abc import Iterator
@@ -41,12 +44,19 @@ def seen(world: World, one: Message) -> Seen:
         is_app=author.is_bot,
         spans=tuple(spans(one.content, world)),
         rows=tuple(
-            tuple(Pressable(label=found["label"], look=LOOKS[found["style"]]) for found in row) for row in rows if row
+            tuple(Pressable(label=found["label"], look=LOOKS[found["style"]]) for found in row)
+            for row in rows
+            if row
         ),
         menus=tuple(
-            tuple(option["label"] for option in found["options"]) for found in components if found["type"] == 3
+            tuple(option["label"] for option in found["options"])
+            for found in components
+            if found["type"] == 3
         ),
-        pictures=tuple(Framed(data=file.data, alt=file.description, hidden=file.spoiler) for file in one.attachments),
+        pictures=tuple(
+            Framed(data=file.data, alt=file.description, hidden=file.spoiler)
+            for file in one.attachments
+        ),
         only_you=bool(one.flags & EPHEMERAL),
         quoted=_quoted(world, one),
     )
@@ -64,7 +74,10 @@ def _quoted(world: World, one: Message) -> tuple[str, str] | None:
 
 
 def spans(content: str, world: World | None = None) -> list[Span]:
-    """Its words with their looks, neighbours of one look joined. The breaks put behind at-signs are not seen."""
+    """Its words with their looks, neighbours of one look joined.
+
+    The breaks put behind at-signs are not seen.
+    """
     joined: list[Span] = []
     for one in _whole(content):
         text = _named(one.text, world) if "mention" in one.looks else one.text.replace("\u200b", "")

@@ -70,7 +70,10 @@ figure .alt { position: absolute; left: 6px; bottom: 6px; background: rgb(0 0 0 
 figure.hidden img { filter: blur(30px); }
 """
 STYLES = {"slack": SLACK, "discord": DISCORD}
-ONLY_YOU = {"slack": "👁 Only visible to you", "discord": "👁 Only you can see this • Dismiss message"}
+ONLY_YOU = {
+    "slack": "👁 Only visible to you",
+    "discord": "👁 Only you can see this • Dismiss message",
+}
 
 
 def page(platform: str, messages: Mapping[str, Seen], header: str = "") -> str:
@@ -78,13 +81,16 @@ def page(platform: str, messages: Mapping[str, Seen], header: str = "") -> str:
     inside = "".join(_message(platform, seen, name) for name, seen in messages.items())
     top = f"<header>{escape(header)}</header>" if header else ""
     style = COMMON + STYLES[platform]
-    return (
-        f"<!doctype html><meta charset=utf-8><title>{platform}</title><style>{style}</style>{top}<main>{inside}</main>"
-    )
+    head = f"<!doctype html><meta charset=utf-8><title>{platform}</title><style>{style}</style>"
+    return f"{head}{top}<main>{inside}</main>"
 
 
 def _message(platform: str, seen: Seen, name: str) -> str:
-    quoted = f'<div class="quoted">@{escape(seen.quoted[0])} {escape(seen.quoted[1])}</div>' if seen.quoted else ""
+    quoted = (
+        f'<div class="quoted">@{escape(seen.quoted[0])} {escape(seen.quoted[1])}</div>'
+        if seen.quoted
+        else ""
+    )
     only_you = f'<div class="only-you">{ONLY_YOU[platform]}</div>' if seen.only_you else ""
     above, below = (only_you, "") if platform == "slack" else ("", only_you)
     badge = '<span class="badge">APP</span>' if seen.is_app else ""
@@ -137,7 +143,8 @@ def _menu(labels: Sequence[str]) -> str:
 def _pictures(platform: str, shown: Sequence[Framed]) -> str:
     if not shown:
         return ""
-    # Discord puts a mark on pictures that have words for those who do not see; Slack keeps them to itself.
+    # Discord puts a mark on pictures that have words for those who do not see; Slack keeps them to
+    # itself.
     mark = '<span class="alt">ALT</span>' if platform == "discord" else ""
     figures = [
         f'<figure class="{"hidden" if one.hidden else ""}"><img alt="{escape(one.alt)}" '

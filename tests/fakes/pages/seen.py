@@ -1,4 +1,7 @@
-"""A message as its reader sees it, whatever platform shows it: words with their looks, pictures, buttons, a menu."""
+"""A message as its reader sees it, whatever platform shows it.
+
+Words with their looks, pictures, buttons, a menu.
+"""
 
 import hashlib
 import io
@@ -14,7 +17,10 @@ BOLD = "bold"
 
 @dataclass(frozen=True, kw_only=True)
 class Span:
-    """Words that look the same. ``looks``: bold, italic, code, mention, link … as the platform would show them."""
+    """Words that look the same.
+
+    ``looks``: bold, italic, code, mention, link … as the platform would show them.
+    """
 
     text: str
     looks: frozenset[str] = frozenset()
@@ -46,9 +52,12 @@ class Framed:
 
 @dataclass(frozen=True, kw_only=True)
 class Seen:
-    """One message. ``only_you``: the platform says that nobody else sees it; ``quoted``: who and what it answers.
+    """One message.
 
-    ``before`` and ``thread``: messages of their own that belong to it, above it and in the thread behind it.
+    ``only_you``: the platform says that nobody else sees it; ``quoted``: who and what it answers.
+
+    ``before`` and ``thread``: messages of their own that belong to it, above it and in the thread
+    behind it.
     """
 
     author: str
@@ -77,7 +86,10 @@ class Read(NamedTuple):
 
 
 def read(seen: Seen, *, private: bool) -> Read:
-    """A bold beginning is the title, a row of blocks with a percentage the progress. Nothing else may look special."""
+    """A bold beginning is the title, a row of blocks with a percentage the progress.
+
+    Nothing else may look special.
+    """
     bold = seen.spans[0].text.strip() if seen.spans and seen.spans[0].looks == {BOLD} else ""
     rest = seen.spans[1:] if bold else seen.spans
     special = [one for one in rest if one.looks]

@@ -1,4 +1,7 @@
-"""A message of the fake Slack as Slack would show it: blocks interpreted, files below, the thread behind."""
+"""A message of the fake Slack as Slack would show it.
+
+Blocks interpreted, files below, the thread behind.
+"""
 
 import html
 import re
@@ -13,9 +16,19 @@ TOKEN = re.compile(r"<([@#!]?)([^>|]+)(?:\|([^>]*))?>")
 
 
 def seen(world: World, one: Message) -> Seen:
-    """The message itself. An unknown block is an error: Slack would refuse it, or show what we cannot draw."""
-    user = next(found for there in world.workspaces.values() for found in there.users.values() if found.id == one.user)
-    shown = [world.files[block["slack_file"]["id"]] for block in one.blocks if block["type"] == "image"]
+    """The message itself.
+
+    An unknown block is an error: Slack would refuse it, or show what we cannot draw.
+    """
+    user = next(
+        found
+        for there in world.workspaces.values()
+        for found in there.users.values()
+        if found.id == one.user
+    )
+    shown = [
+        world.files[block["slack_file"]["id"]] for block in one.blocks if block["type"] == "image"
+    ]
     alts = [block["alt_text"] for block in one.blocks if block["type"] == "image"]
     files = [world.files[name] for name in one.files if not world.files[name].deleted]
     return Seen(
@@ -24,7 +37,10 @@ def seen(world: World, one: Message) -> Seen:
         spans=tuple(_blocks(one.blocks)) if one.blocks else tuple(_mrkdwn(one.text)),
         rows=tuple(row for block in one.blocks if (row := _row(block))),
         menus=tuple(menu for block in one.blocks if (menu := _menu(block))),
-        pictures=(*(_framed(file, alt) for file, alt in zip(shown, alts, strict=True)), *(_framed(f) for f in files)),
+        pictures=(
+            *(_framed(file, alt) for file, alt in zip(shown, alts, strict=True)),
+            *(_framed(f) for f in files),
+        ),
         only_you=bool(one.only_for),
     )
 
@@ -46,25 +62,38 @@ def _element(one: Json) -> Span:
     looks = {name for name, on in one.get("style", {}).items() if on}
     if one["type"] == "text":
         return Span(text=one["text"], looks=frozenset(looks))
-    return Span(text=str(one.get("text") or one.get("url") or one), looks=frozenset({*looks, one["type"]}))
+    return Span(
+        text=str(one.get("text") or one.get("url") or one), looks=frozenset({*looks, one["type"]})
+    )
 
 
 def _mrkdwn(text: str) -> Iterator[Span]:
-    """What a person typed: Slack has put their mentions and links into angle brackets, and escaped the rest."""
+    """What a person typed.
+
+    Slack has put their mentions and links into angle brackets, and escaped the rest.
+    """
     at = 0
     for found in TOKEN.finditer(text):
         yield Span(text=html.unescape(text[at : found.start()]))
         name = "Easel" if found[2].startswith("UBOT") else found[2]
-        yield Span(text=found[3] or f"{found[1]}{name}", looks=frozenset({"mention" if found[1] else "link"}))
+        yield Span(
+            text=found[3] or f"{found[1]}{name}",
+            looks=frozenset({"mention" if found[1] else "link"}),
+        )
         at = found.end()
     if text[at:]:
         yield Span(text=html.unescape(text[at:]))
 
 
 def _row(block: Json) -> tuple[Pressable, ...]:
-    found = [one for one in block.get("elements", []) if block["type"] == "actions" and one["type"] == "button"]
+    found = [
+        one
+        for one in block.get("elements", [])
+        if block["type"] == "actions" and one["type"] == "button"
+    ]
     return tuple(
-        Pressable(label=one["text"]["text"], look="link" if "url" in one else one.get("style", "")) for one in found
+        Pressable(label=one["text"]["text"], look="link" if "url" in one else one.get("style", ""))
+        for one in found
     )
 
 

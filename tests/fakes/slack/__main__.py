@@ -1,4 +1,7 @@
-"""A Slack on loopback to try things by hand: ``python -m tests.fakes.slack``. Prints the settings that lead to it."""
+"""A Slack on loopback to try things by hand: ``python -m tests.fakes.slack``.
+
+Prints the settings that lead to it.
+"""
 
 import asyncio
 

@@ -1,4 +1,7 @@
-"""Slack's voice alone, speaking to the Slack on loopback: for the suite that every chat must pass."""
+"""Slack's voice alone, speaking to the Slack on loopback.
+
+For the suite that every chat must pass.
+"""
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -24,7 +27,9 @@ async def slack_chat(folder: Path, blobs: Blobs, place: Place) -> AsyncIterator[
         workspace.id = place.workspace
         workspace.users["ana"] = User(id="ana", name="Ana")
         members = {"ana", workspace.bot_user}
-        workspace.channels[place.channel] = Channel(id=place.channel, name="general", members=members)
+        workspace.channels[place.channel] = Channel(
+            id=place.channel, name="general", members=members
+        )
         chosen = settings.load(EASEL_DATA_DIR=folder / "slack", **fake.settings())
         chosen.data_dir.mkdir(parents=True)
         async with wiring.open_database(chosen) as engine, open_slack(chosen, engine) as there:

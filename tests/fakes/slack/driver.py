@@ -1,4 +1,7 @@
-"""People in the Slack on loopback: they type, upload, press, react; what they do is delivered as Slack delivers it."""
+"""People in the Slack on loopback: they type, upload, press, react.
+
+What they do is delivered as Slack delivers it.
+"""
 
 import asyncio
 import copy
@@ -23,7 +26,8 @@ Json = dict[str, Any]
 SAMPLES = Path(__file__).parents[2] / "samples" / "slack"
 SECRET = "slack-signing-secret"
 RETRIES = (0.0, 0.2, 0.5)
-"""Seconds before a failed event is delivered again; in the real Slack at once, a minute, five minutes."""
+"""Seconds before a failed event is delivered again; in the real Slack at once, a minute, five
+minutes."""
 
 
 def sample(name: str) -> Json:
@@ -39,7 +43,9 @@ PATIENCE = 60.0
 class Slack:
     """One Slack with one workspace and two channels, to begin with."""
 
-    def __init__(self, world: World, api: WebApi, socket: SocketServer, http: aiohttp.ClientSession) -> None:
+    def __init__(
+        self, world: World, api: WebApi, socket: SocketServer, http: aiohttp.ClientSession
+    ) -> None:
         self.world = world
         self.api = api
         self.socket = socket
@@ -59,9 +65,18 @@ class Slack:
             "EASEL_SLACK_API_URL": f"{self.world.base}/api/",
             "EASEL_SLACK_FILE_HOSTS": host,
         }
-        return {**found, **({"SLACK_APP_TOKEN": self.api.app_token} if socket else {"SLACK_SIGNING_SECRET": SECRET})}
+        return {
+            **found,
+            **(
+                {"SLACK_APP_TOKEN": self.api.app_token}
+                if socket
+                else {"SLACK_SIGNING_SECRET": SECRET}
+            ),
+        }
 
-    def channel(self, name: str, *, invited: bool = True, workspace: Workspace | None = None) -> str:
+    def channel(
+        self, name: str, *, invited: bool = True, workspace: Workspace | None = None
+    ) -> str:
         """A new channel; everybody is in it, the bot if invited."""
         there = workspace or self.workspace
         made = Channel(id=self.world.number("C"), name=name, members=set(there.users))
@@ -104,7 +119,9 @@ class Slack:
 
     async def deliver_event(self, body: Json) -> None:
         """Deliver until acknowledged, as Slack does."""
-        await asyncio.gather(*(self._deliver_event(copy.deepcopy(body)) for _ in range(self.event_copies)))
+        await asyncio.gather(
+            *(self._deliver_event(copy.deepcopy(body)) for _ in range(self.event_copies))
+        )
 
     async def _deliver_event(self, body: Json) -> None:
         if not self.url:
@@ -112,7 +129,11 @@ class Slack:
             return
         for attempt, seconds in enumerate((0.0, *RETRIES)):
             await asyncio.sleep(seconds)
-            headers = {"X-Slack-Retry-Num": str(attempt), "X-Slack-Retry-Reason": "http_error"} if attempt else {}
+            headers = (
+                {"X-Slack-Retry-Num": str(attempt), "X-Slack-Retry-Reason": "http_error"}
+                if attempt
+                else {}
+            )
             status, _ = await self.post(json.dumps(body).encode(), "application/json", headers)
             if status == 200:
                 return
@@ -152,12 +173,16 @@ class Slack:
         _, answer = await self.post(data, "application/x-www-form-urlencoded")
         return _json(answer)
 
-    async def post(self, data: bytes, kind: str, headers: Mapping[str, str] | None = None) -> tuple[int, str]:
+    async def post(
+        self, data: bytes, kind: str, headers: Mapping[str, str] | None = None
+    ) -> tuple[int, str]:
         """Signed, to the request address; the time until the answer is kept."""
         signed = {**sign(data), "Content-Type": kind, **(headers or {})}
         began = time.perf_counter()
         try:
-            async with self._http.post(f"{self.url}/slack/events", data=data, headers=signed) as answer:
+            async with self._http.post(
+                f"{self.url}/slack/events", data=data, headers=signed
+            ) as answer:
                 text = await answer.text()
                 self.acknowledged.append(time.perf_counter() - began)
                 return answer.status, text
@@ -195,14 +220,23 @@ class Somebody:
 
     async def types(self, text: str, channel: str = "") -> Json:
         """A slash command."""
-        return await self.slack.command(self.workspace, self.user, channel or self.slack.general, text)
+        return await self.slack.command(
+            self.workspace, self.user, channel or self.slack.general, text
+        )
 
     def uploads(self, photo: Path | bytes, name: str = "photo.png", **more: Any) -> File:
         """A file of theirs."""
         data = photo if isinstance(photo, bytes) else photo.read_bytes()
         name = name if isinstance(photo, bytes) else photo.name
         kind = "image/jpeg" if name.endswith("jpg") else "image/png"
-        file = File(id=self.slack.world.number("F"), name=name, data=data, owner=self.id, mimetype=kind, **more)
+        file = File(
+            id=self.slack.world.number("F"),
+            name=name,
+            data=data,
+            owner=self.id,
+            mimetype=kind,
+            **more,
+        )
         self.slack.world.files[file.id] = file
         return file
 
@@ -216,7 +250,9 @@ class Somebody:
         as_events: Sequence[str] = ("message", "app_mention"),
         bare: bool = False,
     ) -> str:
-        """A message; its ts. A mention is told of twice, by message and by app_mention, in the order of ``as_events``.
+        """A message; its ts.
+
+        A mention is told of twice, by message and by app_mention, in the order of ``as_events``.
 
         ``bare``: app_mention without its files.
         """
@@ -232,7 +268,13 @@ class Somebody:
         )
         world.messages.append(said)
         told = [world.file_json(one, full=False) for one in files]
-        common: Json = {"user": self.id, "channel": channel, "text": text, "ts": said.ts, "event_ts": said.ts}
+        common: Json = {
+            "user": self.id,
+            "channel": channel,
+            "text": text,
+            "ts": said.ts,
+            "event_ts": said.ts,
+        }
         if thread:
             common["thread_ts"] = thread
         is_direct = self.workspace.channels[channel].is_im
@@ -277,8 +319,15 @@ class Somebody:
         body |= {"trigger_id": self.slack.world.trigger()}
         if "response_url" in body:
             body["response_url"] = self.slack.hook()
-        body["user"] = {"id": self.id, "username": self.user.name, "name": self.user.name, "team_id": self.workspace.id}
-        body["team"] = None if self.workspace.is_all else {"id": self.workspace.id, "domain": "test"}
+        body["user"] = {
+            "id": self.id,
+            "username": self.user.name,
+            "name": self.user.name,
+            "team_id": self.workspace.id,
+        }
+        body["team"] = (
+            None if self.workspace.is_all else {"id": self.workspace.id, "domain": "test"}
+        )
         body["is_enterprise_install"] = self.workspace.is_all
         if self.workspace.enterprise:
             body["enterprise"] = {"id": self.workspace.enterprise, "name": "Org"}
@@ -304,12 +353,17 @@ class Somebody:
         return found.pop(next(iter(found)))  # type: ignore[no-any-return]
 
     async def fills(self, view: Json, **fields: Any) -> Json:
-        """Send a modal back: text, a choice, True, or files, by field; what the acknowledgement said."""
+        """Send a modal back: text, a choice, True, or files, by field.
+
+        What the acknowledgement said.
+        """
         values = {}
         for block in view["blocks"]:
             if block["type"] == "input":
                 element, name = block["element"], block["block_id"]
-                values[name] = {element["action_id"]: _filled(element, fields.get(name), self.slack.world)}
+                values[name] = {
+                    element["action_id"]: _filled(element, fields.get(name), self.slack.world)
+                }
         body = sample("view_submission")
         body["view"] |= {name: view[name] for name in ("id", "callback_id", "private_metadata")}
         body["view"]["state"] = {"values": values}
@@ -319,7 +373,9 @@ class Somebody:
         """What is there for their eyes."""
         return self.slack.world.seen_by(self.id, channel or self.slack.general)
 
-    async def reads(self, words: str, channel: str = "", *, button: str = "", after: int = 0) -> Message:
+    async def reads(
+        self, words: str, channel: str = "", *, button: str = "", after: int = 0
+    ) -> Message:
         """The newest message of the bot's that holds the words (and the button), when it is there."""
 
         def found() -> Message | None:
@@ -354,7 +410,10 @@ def _filled(element: Json, value: Any, world: World) -> Json:
         chosen = {"value": value} if value else element.get("initial_option")
         return {"type": kind, "selected_option": chosen}
     if kind == "checkboxes":
-        return {"type": kind, "selected_options": element["options"] if value else element.get("initial_options", [])}
+        return {
+            "type": kind,
+            "selected_options": element["options"] if value else element.get("initial_options", []),
+        }
     if kind == "file_input":
         return {"type": kind, "files": [world.file_json(one, full=False) for one in value or ()]}
     if kind == "conversations_select":

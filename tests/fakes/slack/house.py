@@ -12,12 +12,24 @@ from tests.fakes.slack.driver import Slack
 
 @asynccontextmanager
 async def easel_in(
-    fake: Slack, folder: Path, *, socket: bool = False, config: SimulatorConfig | None = None, **changes: Any
+    fake: Slack,
+    folder: Path,
+    *,
+    socket: bool = False,
+    config: SimulatorConfig | None = None,
+    **changes: Any,
 ) -> AsyncIterator[run.Running]:
     """Started with the settings that lead to the fake, and found by it."""
     folder.mkdir(parents=True, exist_ok=True)
-    wanted = {"EASEL_DATA_DIR": folder, "EASEL_HTTP_PORT": 0, **fake.settings(socket=socket), **changes}
+    wanted = {
+        "EASEL_DATA_DIR": folder,
+        "EASEL_HTTP_PORT": 0,
+        **fake.settings(socket=socket),
+        **changes,
+    }
     chosen = settings.load(**{name: value for name, value in wanted.items() if value is not None})
-    async with run.running(chosen, simulator=config or SimulatorConfig(time_scale=0.01, seed=7)) as bot:
+    async with run.running(
+        chosen, simulator=config or SimulatorConfig(time_scale=0.01, seed=7)
+    ) as bot:
         fake.url = "" if socket else f"http://127.0.0.1:{bot.port}"
         yield bot

@@ -1,4 +1,7 @@
-"""Slack's documented limits of messages, blocks and views (reference/slack.md §5). Knows nothing of who sends them."""
+"""Slack's documented limits of messages, blocks and views (reference/slack.md §5).
+
+Knows nothing of who sends them.
+"""
 
 import json
 import re
@@ -13,7 +16,15 @@ IN_MESSAGES = frozenset(
 )
 IN_VIEWS = IN_MESSAGES | {"input"}
 IN_ACTIONS = frozenset(
-    {"button", "static_select", "overflow", "conversations_select", "channels_select", "users_select", "checkboxes"}
+    {
+        "button",
+        "static_select",
+        "overflow",
+        "conversations_select",
+        "channels_select",
+        "users_select",
+        "checkboxes",
+    }
 )
 IN_INPUT = frozenset(
     {
@@ -30,7 +41,8 @@ IN_INPUT = frozenset(
     }
 )
 FileType = Callable[[str], str | None]
-"""File id → media type once Slack has looked at it; None while it has not, or there is no such file."""
+"""File id → media type once Slack has looked at it; None while it has not, or there is no such
+file."""
 
 
 class Wrong(Exception):
@@ -70,9 +82,15 @@ def view(found: Json, file_type: FileType) -> None:
         for name in ("submit", "close"):
             if name in found:
                 plain(found[name], 24, name)
-        need("submit" in found or all(one["type"] != "input" for one in blocks), "an input block needs submit")
+        need(
+            "submit" in found or all(one["type"] != "input" for one in blocks),
+            "an input block needs submit",
+        )
     else:
-        need(all(one.get("element", {}).get("type") != "file_input" for one in blocks), "file_input outside a modal")
+        need(
+            all(one.get("element", {}).get("type") != "file_input" for one in blocks),
+            "file_input outside a modal",
+        )
 
 
 def check_blocks(blocks: Sequence[Json], allowed: frozenset[str], file_type: FileType) -> None:
@@ -100,7 +118,10 @@ def check_blocks(blocks: Sequence[Json], allowed: frozenset[str], file_type: Fil
 
 def plain(found: Any, limit: int, what: str) -> None:
     need(isinstance(found, dict) and found.get("type") == "plain_text", f"{what}: not plain_text")
-    need(1 <= len(found.get("text", "")) <= limit, f"{what}: 1 to {limit} characters, not {len(found.get('text', ''))}")
+    need(
+        1 <= len(found.get("text", "")) <= limit,
+        f"{what}: 1 to {limit} characters, not {len(found.get('text', ''))}",
+    )
 
 
 def _section(block: Json) -> None:
@@ -108,12 +129,17 @@ def _section(block: Json) -> None:
     if "text" in block:
         need(1 <= len(block["text"].get("text", "")) <= 3000, "section text")
     fields = block.get("fields", [])
-    need(len(fields) <= 10 and all(1 <= len(one["text"]) <= 2000 for one in fields), "section fields")
+    need(
+        len(fields) <= 10 and all(1 <= len(one["text"]) <= 2000 for one in fields), "section fields"
+    )
 
 
 def _image(block: Json, file_type: FileType) -> None:
     need(1 <= len(block.get("alt_text", "")) <= 2000, "image alt_text")
-    need(("image_url" in block) != ("slack_file" in block), "image: exactly one of image_url and slack_file")
+    need(
+        ("image_url" in block) != ("slack_file" in block),
+        "image: exactly one of image_url and slack_file",
+    )
     if "slack_file" in block:
         file = block["slack_file"]
         need(("id" in file) != ("url" in file), "slack_file: exactly one of id and url")
@@ -152,8 +178,13 @@ def element(one: Json) -> None:
         for option in options:
             plain(option.get("text"), 75, "option text")
             need(1 <= len(option.get("value", "")) <= 150, "option value")
-        chosen = [one["initial_option"]] if "initial_option" in one else one.get("initial_options", [])
-        need(all(option in options for option in chosen), "an initial option that is none of the options")
+        chosen = (
+            [one["initial_option"]] if "initial_option" in one else one.get("initial_options", [])
+        )
+        need(
+            all(option in options for option in chosen),
+            "an initial option that is none of the options",
+        )
     if kind == "plain_text_input":
         need(1 <= one.get("max_length", 3000) <= 3000, "max_length")
         need(len(one.get("initial_value", "")) <= one.get("max_length", 3000), "initial_value")
@@ -173,7 +204,10 @@ def _input(block: Json) -> None:
 
 def _rich(block: Json) -> None:
     for part in block.get("elements", []):
-        need(part.get("type") in {"rich_text_section", "rich_text_list", "rich_text_quote"}, "rich_text part")
+        need(
+            part.get("type") in {"rich_text_section", "rich_text_list", "rich_text_quote"},
+            "rich_text part",
+        )
         for one in part.get("elements", []):
             need(one.get("type") in {"text", "emoji", "user", "link"}, "rich_text element")
             need(one["type"] != "text" or one.get("text"), "rich_text: empty text")

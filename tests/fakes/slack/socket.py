@@ -12,7 +12,10 @@ Json = dict[str, Any]
 
 
 class SocketServer:
-    """Every connection gets its share of envelopes; one not acknowledged in ``patience`` seconds is sent again."""
+    """Every connection gets its share of envelopes.
+
+    One not acknowledged in ``patience`` seconds is sent again.
+    """
 
     def __init__(self, patience: float = 3.0) -> None:
         self.connections: list[web.WebSocketResponse] = []
@@ -30,7 +33,9 @@ class SocketServer:
         socket = web.WebSocketResponse(heartbeat=None)
         await socket.prepare(request)
         self.opened += 1
-        await socket.send_json({"type": "hello", "num_connections": 1, "connection_info": {"app_id": "A00000001"}})
+        await socket.send_json(
+            {"type": "hello", "num_connections": 1, "connection_info": {"app_id": "A00000001"}}
+        )
         self.connections.append(socket)
         self._connected.set()
         try:

@@ -78,7 +78,9 @@ class WebApi:
     async def _api(self, request: web.Request) -> web.StreamResponse:
         method = request.match_info["method"]
         arguments = await _arguments(request)
-        token = request.headers.get("Authorization", "").removeprefix("Bearer ") or str(arguments.pop("token", ""))
+        token = request.headers.get("Authorization", "").removeprefix("Bearer ") or str(
+            arguments.pop("token", "")
+        )
         if "token" in request.query:
             self.world.violations.append(f"{method}: a token in the address")
         self.world.calls.append((method, arguments))
@@ -97,12 +99,18 @@ class WebApi:
             return web.Response()
         if fault.retry_after is not None:
             return web.json_response(
-                {"ok": False, "error": "ratelimited"}, status=429, headers={"Retry-After": str(fault.retry_after)}
+                {"ok": False, "error": "ratelimited"},
+                status=429,
+                headers={"Retry-After": str(fault.retry_after)},
             )
         if fault.effect and fault.status != 200:
-            return web.Response(status=fault.status, text="<html>bad gateway</html>", content_type="text/html")
+            return web.Response(
+                status=fault.status, text="<html>bad gateway</html>", content_type="text/html"
+            )
         if status >= 500:
-            return web.Response(status=status, text="<html>bad gateway</html>", content_type="text/html")
+            return web.Response(
+                status=status, text="<html>bad gateway</html>", content_type="text/html"
+            )
         return web.json_response(answer, status=status, headers=headers)
 
     async def _answer(
@@ -122,7 +130,11 @@ class WebApi:
         if wait is not None:
             return 429, {"ok": False, "error": "ratelimited"}, {"Retry-After": str(int(wait) + 1)}
         dated = {"Date": self.world.date} if self.world.date else {}
-        return 200, self._done(method, workspace, arguments), {"x-oauth-scopes": workspace.scopes, **dated}
+        return (
+            200,
+            self._done(method, workspace, arguments),
+            {"x-oauth-scopes": workspace.scopes, **dated},
+        )
 
     def _without_bot(self, scope: str, token: str, arguments: Json) -> Json:
         """Methods that take no bot token."""
@@ -131,7 +143,11 @@ class WebApi:
         if scope == "unknown":
             return {"ok": False, "error": "unknown_method"}
         is_ours = token == self.app_token
-        return {"ok": True, "url": self.socket_url} if is_ours else {"ok": False, "error": "invalid_auth"}
+        return (
+            {"ok": True, "url": self.socket_url}
+            if is_ours
+            else {"ok": False, "error": "invalid_auth"}
+        )
 
     def _done(self, method: str, workspace: Workspace, arguments: Json) -> Json:
         do: Callable[[Workspace, Json], Json] = getattr(self, _function(method))
@@ -174,7 +190,9 @@ class WebApi:
         self.world.messages.append(said)
         return {"channel": channel, "ts": said.ts, "message": self.world.message_json(said)}
 
-    def _said(self, workspace: Workspace, channel: str, arguments: Json, *, update: bool) -> Message:
+    def _said(
+        self, workspace: Workspace, channel: str, arguments: Json, *, update: bool
+    ) -> Message:
         blocks = given(arguments, "blocks")
         whole = {**arguments, "blocks": blocks}
         self.world.check("message", limits.message, whole, self.world.file_type, update=update)
@@ -262,10 +280,14 @@ class WebApi:
             dropped = True
         if dropped:
             return answer
-        asyncio.get_running_loop().call_later(self.world.share_after, self._share, workspace, channel, arguments, found)
+        asyncio.get_running_loop().call_later(
+            self.world.share_after, self._share, workspace, channel, arguments, found
+        )
         return answer
 
-    def _share(self, workspace: Workspace, channel: str, arguments: Json, files: list[File]) -> None:
+    def _share(
+        self, workspace: Workspace, channel: str, arguments: Json, files: list[File]
+    ) -> None:
         living = [one for one in files if not one.deleted]
         if not living:
             return
@@ -318,7 +340,11 @@ class WebApi:
         return {"user": found}
 
     def _users_conversations(self, workspace: Workspace, _: Json) -> Json:
-        mine = [one for one in workspace.channels.values() if workspace.bot_user in one.members and not one.is_im]
+        mine = [
+            one
+            for one in workspace.channels.values()
+            if workspace.bot_user in one.members and not one.is_im
+        ]
         return {"channels": [{"id": one.id, "name": one.name} for one in mine]}
 
     def _conversations_open(self, workspace: Workspace, arguments: Json) -> Json:
@@ -343,15 +369,29 @@ class WebApi:
         oldest = float(arguments.get("oldest") or 0)
         # Slack gives the thread's first message whatever is asked for.
         kept = [one for one in found if float(one.ts) >= oldest or one.ts == thread]
-        return {"messages": [self._history_json(one, arguments) for one in kept[: int(arguments.get("limit") or 1000)]]}
+        return {
+            "messages": [
+                self._history_json(one, arguments)
+                for one in kept[: int(arguments.get("limit") or 1000)]
+            ]
+        }
 
     def _conversations_history(self, workspace: Workspace, arguments: Json) -> Json:
         channel = self._channel(workspace, arguments.get("channel"))
         found = [one for one in self._told(channel) if not one.thread_ts][::-1]
-        return {"messages": [self._history_json(one, arguments) for one in found[: int(arguments.get("limit") or 100)]]}
+        return {
+            "messages": [
+                self._history_json(one, arguments)
+                for one in found[: int(arguments.get("limit") or 100)]
+            ]
+        }
 
     def _told(self, channel: str) -> list[Message]:
-        return [one for one in self.world.messages if one.channel == channel and not one.deleted and not one.only_for]
+        return [
+            one
+            for one in self.world.messages
+            if one.channel == channel and not one.deleted and not one.only_for
+        ]
 
     def _history_json(self, one: Message, arguments: Json) -> Json:
         found = self.world.message_json(one)
@@ -410,7 +450,9 @@ class WebApi:
             "refresh_token": refresh,
             "expires_in": 43_200,
             "team": None if workspace.is_all else {"id": workspace.id, "name": "Test"},
-            "enterprise": {"id": workspace.enterprise, "name": "Org"} if workspace.enterprise else None,
+            "enterprise": {"id": workspace.enterprise, "name": "Org"}
+            if workspace.enterprise
+            else None,
             "is_enterprise_install": workspace.is_all,
         }
 

@@ -1,4 +1,7 @@
-"""A Slack in memory: workspaces, people, channels, messages, files, and the faults a test asks for."""
+"""A Slack in memory.
+
+Workspaces, people, channels, messages, files, and the faults a test asks for.
+"""
 
 import itertools
 import json
@@ -17,7 +20,8 @@ ALL_SCOPES = (
 )
 FIRST_TOKEN = "xoxb-test-1"
 TIERS = {"1": 1, "2": 20, "3": 50, "4": 100}
-"""Calls a minute a method may be made in a workspace; we grant no more than the least Slack promises."""
+"""Calls a minute a method may be made in a workspace; we grant no more than the least Slack
+promises."""
 
 
 @dataclass(kw_only=True)
@@ -106,7 +110,10 @@ class Message:
 
 @dataclass(kw_only=True)
 class Workspace:
-    """One team with our bot in it; ``is_all``: the bot is installed in all teams of its enterprise at once."""
+    """One team with our bot in it; ``is_all``.
+
+    The bot is installed in all teams of its enterprise at once.
+    """
 
     id: str
     token: str
@@ -122,7 +129,10 @@ class Workspace:
 
 @dataclass(frozen=True, kw_only=True)
 class Fault:
-    """What goes wrong once with a method: an ``error`` or ``status``, before or after its ``effect``; or silence."""
+    """What goes wrong once with a method.
+
+    An ``error`` or ``status``, before or after its ``effect``; or silence.
+    """
 
     error: str = ""
     status: int = 200
@@ -133,12 +143,16 @@ class Fault:
 
 
 class World:
-    """Everything Slack knows. ``ready_after``: seconds until a file is looked at; ``strict_rates``: tiers hold.
+    """Everything Slack knows.
+
+    ``ready_after``: seconds until a file is looked at; ``strict_rates``: tiers hold.
 
     ``date``: what its clock says, where it is not ours.
     """
 
-    def __init__(self, *, ready_after: float = 0.0, share_after: float = 0.0, strict_rates: bool = False) -> None:
+    def __init__(
+        self, *, ready_after: float = 0.0, share_after: float = 0.0, strict_rates: bool = False
+    ) -> None:
         self.workspaces: dict[str, Workspace] = {}
         self.messages: list[Message] = []
         self.files: dict[str, File] = {}
@@ -202,7 +216,11 @@ class World:
     def file_type(self, file: str) -> str | None:
         """What Slack found a file to be, None before it has looked."""
         found = self.files.get(file)
-        return found.mimetype if found and time.monotonic() >= found.ready and not found.deleted else None
+        return (
+            found.mimetype
+            if found and time.monotonic() >= found.ready and not found.deleted
+            else None
+        )
 
     def find(self, channel: str, ts: str) -> Message | None:
         """A message that is still there."""
@@ -220,7 +238,9 @@ class World:
         """Ephemeral messages in a thread are only shown if there is an active thread already."""
         if not one.only_for or not one.thread_ts:
             return False
-        return not any(other.thread_ts == one.thread_ts and not other.only_for for other in self.messages)
+        return not any(
+            other.thread_ts == one.thread_ts and not other.only_for for other in self.messages
+        )
 
     def file_json(self, file: File, *, full: bool) -> Json:
         """A file as Slack tells of it."""
@@ -239,7 +259,9 @@ class World:
             "is_external": file.external,
             "url_private": address,
             "url_private_download": address,
-            "shares": {"public": {name: [{"ts": ts}] for name, ts in file.shares.items()}} if file.shares else {},
+            "shares": {"public": {name: [{"ts": ts}] for name, ts in file.shares.items()}}
+            if file.shares
+            else {},
         }
 
     base: str = ""
@@ -247,7 +269,9 @@ class World:
     def message_json(self, one: Message) -> Json:
         """A message as conversations.history tells it."""
         found: Json = {"type": "message", "user": one.user, "text": one.text, "ts": one.ts}
-        is_answered = any(other.thread_ts == one.ts and other.channel == one.channel for other in self.messages)
+        is_answered = any(
+            other.thread_ts == one.ts and other.channel == one.channel for other in self.messages
+        )
         if one.thread_ts or is_answered:
             # The first message of a thread names itself once somebody has answered it.
             found["thread_ts"] = one.thread_ts or one.ts
@@ -264,7 +288,9 @@ class World:
         try:
             check(*arguments, **named)
         except limits.Wrong as wrong:
-            self.violations.append(f"{what}: {wrong} in {json.dumps(arguments[0], ensure_ascii=False)[:600]}")
+            self.violations.append(
+                f"{what}: {wrong} in {json.dumps(arguments[0], ensure_ascii=False)[:600]}"
+            )
             raise
 
 

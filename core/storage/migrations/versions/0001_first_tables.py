@@ -99,18 +99,26 @@ def upgrade() -> None:
         sa.Column("outcome", sa.JSON(), nullable=True),
         sa.Column("partial", sa.String(length=100), nullable=True),
         sa.ForeignKeyConstraint(
-            ["tenant", "session"], ["sessions.tenant", "sessions.id"], name=op.f("fk_steps_tenant_session")
+            ["tenant", "session"],
+            ["sessions.tenant", "sessions.id"],
+            name=op.f("fk_steps_tenant_session"),
         ),
         sa.PrimaryKeyConstraint("tenant", "id", name=op.f("pk_steps")),
     )
     with op.batch_alter_table("steps", schema=None) as batch_op:
         batch_op.create_index(
-            batch_op.f("ix_steps_account_model_intended"), ["account", "model", "intended"], unique=False
+            batch_op.f("ix_steps_account_model_intended"),
+            ["account", "model", "intended"],
+            unique=False,
         )
         batch_op.create_index(batch_op.f("ix_steps_state_model"), ["state", "model"], unique=False)
-        batch_op.create_index(batch_op.f("ix_steps_tenant_person_state"), ["tenant", "person", "state"], unique=False)
         batch_op.create_index(
-            batch_op.f("ix_steps_tenant_session_number"), ["tenant", "session", "number"], unique=True
+            batch_op.f("ix_steps_tenant_person_state"), ["tenant", "person", "state"], unique=False
+        )
+        batch_op.create_index(
+            batch_op.f("ix_steps_tenant_session_number"),
+            ["tenant", "session", "number"],
+            unique=True,
         )
 
     op.create_table(
@@ -120,11 +128,15 @@ def upgrade() -> None:
         sa.Column("message", sa.String(length=200), nullable=False),
         sa.Column("thread", sa.String(length=150), nullable=False),
         sa.Column("step", sa.String(length=40), nullable=False),
-        sa.ForeignKeyConstraint(["tenant", "step"], ["steps.tenant", "steps.id"], name=op.f("fk_messages_tenant_step")),
+        sa.ForeignKeyConstraint(
+            ["tenant", "step"], ["steps.tenant", "steps.id"], name=op.f("fk_messages_tenant_step")
+        ),
         sa.PrimaryKeyConstraint("tenant", "channel", "message", name=op.f("pk_messages")),
     )
     with op.batch_alter_table("messages", schema=None) as batch_op:
-        batch_op.create_index(batch_op.f("ix_messages_tenant_step"), ["tenant", "step"], unique=False)
+        batch_op.create_index(
+            batch_op.f("ix_messages_tenant_step"), ["tenant", "step"], unique=False
+        )
 
     op.create_table(
         "step_pictures",
@@ -134,10 +146,16 @@ def upgrade() -> None:
         sa.Column("position", sa.Integer(), nullable=False),
         sa.Column("key", sa.String(length=64), nullable=False),
         sa.ForeignKeyConstraint(
-            ["tenant", "key"], ["pictures.tenant", "pictures.key"], name=op.f("fk_step_pictures_tenant_key")
+            ["tenant", "key"],
+            ["pictures.tenant", "pictures.key"],
+            name=op.f("fk_step_pictures_tenant_key"),
         ),
         sa.ForeignKeyConstraint(
-            ["tenant", "step"], ["steps.tenant", "steps.id"], name=op.f("fk_step_pictures_tenant_step")
+            ["tenant", "step"],
+            ["steps.tenant", "steps.id"],
+            name=op.f("fk_step_pictures_tenant_step"),
         ),
-        sa.PrimaryKeyConstraint("tenant", "step", "role", "position", name=op.f("pk_step_pictures")),
+        sa.PrimaryKeyConstraint(
+            "tenant", "step", "role", "position", name=op.f("pk_step_pictures")
+        ),
     )

@@ -32,10 +32,14 @@ def upgrade() -> None:
         sa.ForeignKeyConstraint(
             ["tenant", "step"], ["steps.tenant", "steps.id"], name=op.f("fk_reactions_tenant_step")
         ),
-        sa.PrimaryKeyConstraint("tenant", "step", "person", "kind", "position", name=op.f("pk_reactions")),
+        sa.PrimaryKeyConstraint(
+            "tenant", "step", "person", "kind", "position", name=op.f("pk_reactions")
+        ),
     )
     with op.batch_alter_table("messages", schema=None) as batch_op:
-        batch_op.add_column(sa.Column("role", sa.String(length=10), server_default="status", nullable=False))
+        batch_op.add_column(
+            sa.Column("role", sa.String(length=10), server_default="status", nullable=False)
+        )
 
     with op.batch_alter_table("steps", schema=None) as batch_op:
         batch_op.add_column(sa.Column("chosen", sa.Integer(), nullable=True))

@@ -25,13 +25,17 @@ def upgrade() -> None:
     add("claimed", sa.DateTime(timezone=True))
     add("claims", sa.Integer(), server_default="0", nullable=False)
     add("refused", sa.DateTime(timezone=True))
-    op.execute("UPDATE steps SET told = true WHERE state IN ('done', 'failed', 'cancelled', 'unknown')")
+    op.execute(
+        "UPDATE steps SET told = true WHERE state IN ('done', 'failed', 'cancelled', 'unknown')"
+    )
     untold = partial("told IS 0", "told IS false")
     op.create_index("ix_steps_untold", "steps", ["worker"], **untold)
     held = partial("slot IS 1", "slot IS true")
     op.create_index("ix_steps_slot", "steps", ["account", "model"], **held)
     queued = partial("state IN ('queued')", "state IN ('queued')")
-    op.create_index("ix_steps_queued", "steps", ["account", "model", "priority", "created"], **queued)
+    op.create_index(
+        "ix_steps_queued", "steps", ["account", "model", "priority", "created"], **queued
+    )
     op.create_index("ix_steps_claimed", "steps", ["account", "model", "claimed"])
 
 

@@ -1,7 +1,9 @@
-"""What is often asked stays quick however much there is: partial indexes, and totals that triggers keep.
+"""What is often asked stays quick however much there is.
 
-SQLite forgets triggers and indexes of expressions when a later migration copies ``steps`` or ``ledger`` (a batch that
-does more than add columns): such a migration must make them again.
+Partial indexes, and totals that triggers keep.
+
+SQLite forgets triggers and indexes of expressions when a later migration copies ``steps`` or
+``ledger`` (a batch that does more than add columns): such a migration must make them again.
 """
 
 import sqlalchemy as sa
@@ -83,12 +85,18 @@ def _make_tables() -> None:
         sa.Column("channel", sa.String(length=150), nullable=False),
         sa.Column("currency", sa.String(length=3), nullable=False),
         sa.Column("micros", sa.BigInteger(), nullable=False),
-        sa.PrimaryKeyConstraint("tenant", "month", "channel", "currency", name=op.f("pk_channel_spending")),
+        sa.PrimaryKeyConstraint(
+            "tenant", "month", "channel", "currency", name=op.f("pk_channel_spending")
+        ),
     )
 
 
 def _make_indexes() -> None:
-    for name in ("ix_steps_account_model_intended", "ix_steps_state_model", "ix_steps_tenant_person_state"):
+    for name in (
+        "ix_steps_account_model_intended",
+        "ix_steps_state_model",
+        "ix_steps_tenant_person_state",
+    ):
         op.drop_index(op.f(name), table_name="steps")
     _index("ix_steps_line", ["account", "model", *SERVED], IN_LINE)
     _index("ix_steps_served", SERVED, UNFINISHED)
@@ -96,13 +104,17 @@ def _make_indexes() -> None:
     _index("ix_steps_pictured", ["tenant", "person", "created"], PICTURED)
     _index("ix_steps_task", ["account", "model", "submitted"], "task_id IS NOT NULL")
     _index("ix_steps_measured", ["account", "model", "finished"], "seconds IS NOT NULL")
-    op.create_index(op.f("ix_messages_tenant_channel_thread"), "messages", ["tenant", "channel", "thread"])
+    op.create_index(
+        op.f("ix_messages_tenant_channel_thread"), "messages", ["tenant", "channel", "thread"]
+    )
     op.create_index(op.f("ix_step_pictures_tenant_key"), "step_pictures", ["tenant", "key"])
 
 
 def _index(name: str, columns: list[str], where: str) -> None:
     texts = [sa.text(column) for column in columns]
-    op.create_index(name, "steps", texts, sqlite_where=sa.text(where), postgresql_where=sa.text(where))
+    op.create_index(
+        name, "steps", texts, sqlite_where=sa.text(where), postgresql_where=sa.text(where)
+    )
 
 
 def _fill() -> None:
@@ -146,7 +158,9 @@ def _day(moment: str, letters: int) -> str:
 
 
 def _sum() -> str:
-    return SUM.format(day=_day("NEW.at", 10), entry_day=_day("entry.at", 10), month=_day("NEW.at", 7))
+    return SUM.format(
+        day=_day("NEW.at", 10), entry_day=_day("entry.at", 10), month=_day("NEW.at", 7)
+    )
 
 
 def _keep_totals_in_sqlite() -> None:
@@ -161,9 +175,12 @@ def _keep_totals_in_sqlite() -> None:
 
 
 def _keep_totals_in_postgresql() -> None:
-    """Steps are counted at the commit, one transaction after another: whatever else they hold, none waits in a ring.
+    """Steps are counted at the commit, one transaction after another.
 
-    The ledger is summed up before each row, for only so it sees the rows entered by the same statement.
+    Whatever else they hold, none waits in a ring.
+
+    The ledger is summed up before each row, for only so it sees the rows entered by the same
+    statement.
     """
     more, fewer = COUNT.format(row="NEW", change=1), COUNT.format(row="OLD", change=-1)
     op.execute(f"""
@@ -179,5 +196,9 @@ def _keep_totals_in_postgresql() -> None:
         "CREATE CONSTRAINT TRIGGER count_steps AFTER INSERT OR DELETE OR UPDATE OF state ON steps "
         "DEFERRABLE INITIALLY DEFERRED FOR EACH ROW EXECUTE FUNCTION easel_count()"
     )
-    op.execute(f"CREATE FUNCTION easel_sum() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN {_sum()} RETURN NEW; END $$")
-    op.execute("CREATE TRIGGER sum_up BEFORE INSERT ON ledger FOR EACH ROW EXECUTE FUNCTION easel_sum()")
+    op.execute(
+        f"CREATE FUNCTION easel_sum() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN {_sum()} RETURN NEW; END $$"
+    )
+    op.execute(
+        "CREATE TRIGGER sum_up BEFORE INSERT ON ledger FOR EACH ROW EXECUTE FUNCTION easel_sum()"
+    )

@@ -1,0 +1,77 @@
+"""What is suggested while an option is typed: models, sizes, ratios, one's own results."""
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+import discord
+
+from adapters.discord import decode, render
+from core import grammar
+from core.flow.context import Tools
+from core.forms import RATIOS
+from core.i18n import clip
+from core.types import Action, Request
+from core.views import steps
+
+MOST = 25
+Choice = dict[str, str]
+
+
+async def suggested(tools: Tools, interaction: discord.Interaction) -> list[Choice]:
+    """At most 25 values that hold what was typed, the likeliest first."""
+    name, typed = _focused(decode.data_of(interaction))
+    request = decode.command(interaction)
+    found: Iterable[tuple[str, str]] = ()
+    if name == "model":
+        found = [(one, one) for one in _models(tools, request.action)]
+    elif name == "size":
+        found = [
+            (one, one) for one in _sizes(tools, request.action, request.given.get("model", ""))
+        ]
+    elif name == "ar":
+        found = [*((one, one) for one in RATIOS), *((one, one) for one in grammar.RATIOS)]
+    elif name == "id":
+        found = await _own(tools, request)
+    wanted = typed.lower().strip()
+    kept = [
+        (label, value)
+        for label, value in found
+        if wanted in label.lower() or wanted in value.lower()
+    ]
+    return [
+        {"name": clip(label, render.OPTION_TEXT), "value": value[:100]}
+        for label, value in kept[:MOST]
+    ]
+
+
+def _models(tools: Tools, action: Action) -> list[str]:
+    """Those that can do it and that we reach, the first choice first."""
+    able = [one for one in tools.catalog.models.values() if action in one.actions]
+    return [
+        one.id
+        for one in sorted(able, key=lambda one: one.rank)
+        if set(one.regions) & set(tools.providers)
+    ]
+
+
+def _sizes(tools: Tools, action: Action, model: str) -> list[str]:
+    """Of the model chosen, else of all that can do it."""
+    names = [model] if model in tools.catalog.models else _models(tools, action)
+    rules = [tools.catalog.models[one].size for one in names]
+    sizes = [size for rule in rules for size in (*rule.sizes, *filter(None, (rule.default,)))]
+    return list(dict.fromkeys(str(one) for one in sizes))
+
+
+async def _own(tools: Tools, request: Request) -> list[tuple[str, str]]:
+    """This person's newest results, by version and words."""
+    mine = await tools.store.recent(request.place.tenant, request.person.id, MOST)
+    return [(f"v{one.number} · {steps.short(one)}", one.id) for one in mine]
+
+
+def _focused(data: Mapping[str, Any]) -> tuple[str, str]:
+    """The option being typed, and what of it is there."""
+    options = list(data.get("options") or ())
+    while options and options[0].get("options") is not None:
+        options = list(options[0]["options"])
+    typed: Mapping[str, Any] = next((one for one in options if one.get("focused")), {})
+    return str(typed.get("name", "")), str(typed.get("value", ""))

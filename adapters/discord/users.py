@@ -1,0 +1,60 @@
+"""What we know of people at Discord: their language, and where they are spoken to alone."""
+
+from adapters.discord.api import Api
+from adapters.discord.channels import Places
+from adapters.discord.store import DiscordStore
+from core.i18n import nearest
+from core.types import Person, Request
+
+MOST = 10_000
+
+
+class People:
+    """Remembered. ``default``: the language of whoever has not told theirs."""
+
+    def __init__(self, api: Api, store: DiscordStore, places: Places, default: str) -> None:
+        self._api = api
+        self._store = store
+        self._places = places
+        self._default = default
+        self._spoken: dict[str, str] = {}
+        self._direct: dict[str, str] = {}
+
+    async def locale(self, request: Request) -> str:
+        """Commands and buttons tell the person's own.
+
+        What they write afterwards is answered in the same.
+        """
+        person = request.person.id
+        known = await self._spoken_by(person)
+        if request.locale:
+            wanted = nearest(request.locale)
+            if wanted != known:
+                await self._store.speaks(person, wanted)
+                self._spoken[person] = wanted
+            return wanted
+        found = known or await self._places.locale(request.place)
+        return nearest(found) if found else self._default
+
+    async def language(self, person: Person) -> str:
+        """The one to speak to them in, whatever it is about."""
+        return await self._spoken_by(person.id) or self._default
+
+    async def direct(self, person: Person) -> str:
+        """The channel of the direct message with them. Raises DiscordError."""
+        if person.id not in self._direct:
+            opened = await self._api.call(
+                "POST", "/users/@me/channels", {}, {"recipient_id": person.id}
+            )
+            if len(self._direct) >= MOST:
+                self._direct.clear()
+            self._direct[person.id] = str(opened["id"])
+        return self._direct[person.id]
+
+    async def _spoken_by(self, person: str) -> str:
+        """Nothing while they never pressed or typed a command."""
+        if person not in self._spoken:
+            if len(self._spoken) >= MOST:
+                self._spoken.clear()
+            self._spoken[person] = await self._store.spoken_by(person)
+        return self._spoken[person]

@@ -1,0 +1,76 @@
+"""Who somebody is at Slack: name, language, whether they run the workspace.
+
+Known for a minute, no longer.
+"""
+
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from adapters.slack.api import SlackApi
+from adapters.slack.decode import split
+from core import grammar
+from core.errors import DeliveryError
+
+KNOWN_SECONDS = 60.0
+"""What a person may do is asked afresh after this."""
+MOST = 10_000
+NAME = 80
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Known:
+    """What Slack says of somebody."""
+
+    name: str
+    locale: str
+    is_admin: bool
+    is_bot: bool
+
+
+class People:
+    """users.info, remembered."""
+
+    def __init__(self, api: SlackApi) -> None:
+        self._api = api
+        self._known: dict[tuple[str, str], tuple[Known, float]] = {}
+
+    async def find(self, workspace: str, person: str) -> Known | None:
+        """None when Slack does not tell."""
+        known = self._known.get((workspace, person))
+        if known and time.monotonic() - known[1] < KNOWN_SECONDS:
+            return known[0]
+        try:
+            user = (
+                await self._api.look(workspace, "users.info", user=person, include_locale="true")
+            )["user"]
+        except (DeliveryError, KeyError):
+            return None
+        if len(self._known) >= MOST:
+            self._known.clear()
+        profile = user.get("profile") or {}
+        name = profile.get("display_name") or user.get("real_name") or user.get("name") or person
+        found = Known(
+            name=grammar.clean(str(name)).replace("\n", " ")[:NAME] or person,
+            locale=str(user.get("locale") or ""),
+            is_admin=runs(user, workspace),
+            is_bot=bool(user.get("is_bot")) or person == "USLACKBOT",
+        )
+        self._known[workspace, person] = (found, time.monotonic())
+        return found
+
+
+def runs(user: Mapping[str, Any], workspace: str) -> bool:
+    """Whoever comes in through Slack Connect runs a workspace elsewhere, not this one."""
+    enterprise, team = split(workspace)
+    there = user.get("enterprise_user") or {}
+    if (
+        enterprise
+        and there.get("enterprise_id") == enterprise
+        and (there.get("is_admin") or there.get("is_owner"))
+    ):
+        return True
+    is_of_team = user.get("team_id") == team or team in there.get("teams", ())
+    is_ours = team is not None and is_of_team and not user.get("is_stranger")
+    return is_ours and bool(user.get("is_admin") or user.get("is_owner"))

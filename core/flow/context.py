@@ -1,0 +1,194 @@
+"""What the steps of a job work with, and how a job ends other than well."""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass, field
+from weakref import WeakValueDictionary
+
+from sqlalchemy.exc import InterfaceError, OperationalError
+from sqlalchemy.exc import TimeoutError as NoConnection
+
+from core.catalog import Catalog
+from core.errors import DeliveryError, EaselError, NotFound
+from core.failpoints import failpoint
+from core.log import log
+from core.pictures.pool import Pool
+from core.ports import Blobs, Chat, Clock, Provider, Store, Together
+from core.post import Post, Sent
+from core.signed_links import Links
+from core.types import Money, Step, StepState
+from core.views import steps
+
+DELIVERY_TRIES = 6
+"""Times a result is shown before a platform that will not take it is left alone."""
+
+TRANSIENT = (OperationalError, InterfaceError, NoConnection, OSError)
+"""Errors of the database, the disk, the network and the blob store: tried again (architecture.md
+§3)."""
+MAX_PAUSE = 60.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Tools:
+    """Everything a step of a job needs. ``providers`` by account, ``chats`` by platform.
+
+    ``settle`` seconds pass before a lost submit is looked for, as the service may list it late.
+    ``back_off`` seconds before the first repetition of a refused submit. ``moved`` is set when a
+    job goes a step on.
+    """
+
+    store: Store
+    blobs: Blobs
+    catalog: Catalog
+    providers: Mapping[str, Provider]
+    chats: Mapping[str, Chat]
+    clock: Clock
+    pool: Pool
+    together: Together
+    links: Links
+    settle: float = 2.0
+    back_off: float = 1.0
+    moved: asyncio.Event = field(default_factory=asyncio.Event)
+    submitting: dict[tuple[str, str], asyncio.Lock] = field(default_factory=dict)
+    telling: "WeakValueDictionary[str, asyncio.Lock]" = field(default_factory=WeakValueDictionary)
+
+    def chat(self, step: Step) -> Chat:
+        """The voice of the step's platform."""
+        return self.chats[step.place.platform]
+
+    def submit_lock(self, step: Step) -> asyncio.Lock:
+        """One submit at a time for a model, so that at most one can be lost and found again."""
+        return self.submitting.setdefault((step.account, step.model), asyncio.Lock())
+
+    def draft_lock(self, tenant: str, draft: str) -> asyncio.Lock:
+        """One at a time uses a draft, so that whoever is told "yes" is the one whose mask it was."""
+        return self.telling.setdefault(f"draft:{tenant}:{draft}", asyncio.Lock())
+
+    def telling_lock(self, step: Step) -> asyncio.Lock:
+        """One at a time changes a step's message, so that a late progress line never covers the result."""
+        return self.telling.setdefault(f"{step.tenant}:{step.id}", asyncio.Lock())
+
+
+async def outlast(tools: Tools, job: str, attempt: Callable[[], Awaitable[object]]) -> None:
+    """Try until the world lets it through.
+
+    For what only this process knows, and would be lost with a new start.
+    """
+    pause = tools.back_off
+    while True:
+        try:
+            await attempt()
+        except TRANSIENT as error:
+            log.warning("outlasting", step=job, error=type(error).__name__, seconds=pause)
+            await tools.clock.sleep(pause)
+            pause = min(pause * 2, MAX_PAUSE)
+        else:
+            return
+
+
+async def status_message(tools: Tools, step: Step) -> Sent | None:
+    """The step's message.
+
+    Remembered, or read back from the platform when a post may have gone through.
+    """
+    known = await tools.store.message_of(step)
+    if known is not None or await tools.store.intend_post(step.tenant, step.id, "status"):
+        return known
+    return await tools.chat(step).find(step.place, step.id)
+
+
+async def say(tools: Tools, step: Step, post: Post, *, only_while: StepState | None = None) -> None:
+    """Turn the status message into this; post it if there is none. Never twice.
+
+    ``only_while`` the step is in that state: what became of it meanwhile has been said already.
+    """
+    chat = tools.chat(step)
+    async with tools.telling_lock(step):
+        if (
+            only_while is not None
+            and (await tools.store.step(step.tenant, step.id)).state is not only_while
+        ):
+            return
+        sent = await status_message(tools, step)
+        if sent is None:
+            sent = await chat.post(step.place, post, to=step.person, reply=step.reply)
+            failpoint("say.after_post")
+            await tools.store.remember(sent, step.tenant, step.id)
+            return
+        await tools.store.remember(sent, step.tenant, step.id)
+        await tools.store.remember(await chat.update(sent, post), step.tenant, step.id)
+
+
+async def fail(
+    tools: Tools,
+    step: Step,
+    error: EaselError,
+    *,
+    state: StepState = StepState.FAILED,
+    cost: Money | None = None,
+    charged: str | None = None,
+) -> None:
+    """End the step and tell its person what happened, whether it was charged, and the one next step."""
+    ended = await tools.store.end(
+        step,
+        state,
+        tools.clock.now(),
+        error=error.key,
+        params=steps.plain(error.params),
+        charged=charged or error.charged,
+        request_id=getattr(error, "request_id", ""),
+        cost=cost,
+    )
+    log.info(
+        "step_ended",
+        step=step.id,
+        state=state.value,
+        error=error.key,
+        code=getattr(error, "code", ""),
+    )
+    if ended is not None:
+        await tell_end(tools, ended)
+
+
+async def tell_end(tools: Tools, step: Step) -> None:
+    """Show how a step ended, in its place, else to its person alone.
+
+    History has it where neither is possible.
+    """
+    if not await insist(tools, step.id, lambda: say(tools, step, steps.ended(step))):
+        await insist(tools, step.id, lambda: _say_alone(tools, step))
+    if step.state.is_final:
+        await tools.store.mark_told(step.tenant, step.id)
+
+
+async def insist(tools: Tools, job: str, attempt: Callable[[], Awaitable[None]]) -> bool:
+    """Try as long as the platform may still take it.
+
+    False when it will not: that cannot make a job fail again.
+    """
+    delay = tools.back_off
+    for is_last in [False] * (DELIVERY_TRIES - 1) + [True]:
+        try:
+            await attempt()
+        except (DeliveryError, NotFound) as error:
+            log.warning("undeliverable", step=job, error=error.key)
+            if is_last or not isinstance(error, DeliveryError) or error.permanent:
+                return False
+            await tools.clock.sleep(delay)
+            delay *= 2
+        else:
+            return True
+    raise AssertionError("the last try returns")
+
+
+async def _say_alone(tools: Tools, step: Step) -> None:
+    """The place is closed to us, so its person hears of it where only they do."""
+    chat = tools.chat(step)
+    place = await chat.private_place(step.place, step.person)
+    if place == step.place or await tools.store.message_of(step, "alone"):
+        return
+    is_first = await tools.store.intend_post(step.tenant, step.id, "alone")
+    sent = None if is_first else await chat.find(place, step.id)
+    if sent is None:
+        sent = await chat.post(place, steps.ended(step), to=step.person, reply={})
+    await tools.store.remember(sent, step.tenant, step.id, "alone")

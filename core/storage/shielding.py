@@ -1,0 +1,60 @@
+"""A transaction runs to its end, even when whoever waits for it is cancelled.
+
+Torn, it would leave a connection.
+"""
+
+import asyncio
+import inspect
+from collections.abc import Callable, Coroutine
+from functools import wraps
+from typing import Any, TypeVar
+
+T = TypeVar("T")
+MAY_BE_TORN = frozenset({"check", "close"})
+"""A question whether the database answers must not wait for one that does not; closing waits for
+all others."""
+
+
+_running: set[asyncio.Future[Any]] = set()
+
+
+async def all_ended() -> None:
+    """Until every transaction of this loop has ended, also of callers who were cancelled twice.
+
+    Then it may close.
+    """
+    loop = asyncio.get_running_loop()
+    while mine := [task for task in _running if task.get_loop() is loop and not task.done()]:
+        await asyncio.wait(mine)
+
+
+def whole(store: type[T]) -> type[T]:
+    """Make every public coroutine method of a class uninterruptible.
+
+    Its caller is still cancelled, a moment later.
+    """
+    for name, method in list(vars(store).items()):
+        if (
+            inspect.iscoroutinefunction(method)
+            and not name.startswith("_")
+            and name not in MAY_BE_TORN
+        ):
+            setattr(store, name, _to_its_end(method))
+    return store
+
+
+def _to_its_end(
+    method: Callable[..., Coroutine[Any, Any, Any]],
+) -> Callable[..., Coroutine[Any, Any, Any]]:
+    @wraps(method)
+    async def run(*arguments: Any, **named: Any) -> Any:
+        task = asyncio.ensure_future(method(*arguments, **named))
+        _running.add(task)
+        task.add_done_callback(_running.discard)
+        try:
+            return await asyncio.shield(task)
+        except asyncio.CancelledError:
+            await asyncio.wait([task])
+            raise
+
+    return run

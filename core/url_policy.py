@@ -1,0 +1,57 @@
+"""Which addresses we may fetch from.
+
+An allow-list of hosts, and none of the tricks that lead elsewhere. Pure.
+
+A listed ``host:port`` may be http and private (tests); a listed name or ``*.name`` is https on port
+443 only.
+"""
+
+import ipaddress
+import re
+from collections.abc import Sequence
+from urllib.parse import SplitResult, urlsplit
+
+HOST = re.compile(r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?(\.[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?)*")
+LONGEST = 8192
+
+
+def is_allowed(url: str, hosts: Sequence[str]) -> bool:
+    """May this address be fetched? False for anything unusual: better refused than guessed at."""
+    if len(url) > LONGEST or not url.isascii() or re.search(r"[\x00-\x20\x7f\\]", url):
+        return False
+    try:
+        parts = urlsplit(url)
+        port = parts.port
+    except ValueError:
+        return False
+    if parts.username is not None or parts.password is not None or "%" in parts.netloc:
+        return False
+    host = (parts.hostname or "").lower()
+    if f"{host}:{port}" in hosts:
+        return parts.scheme in {"http", "https"}
+    return _is_public(parts, host, port) and any(_matches(host, pattern) for pattern in hosts)
+
+
+def _is_public(parts: SplitResult, host: str, port: int | None) -> bool:
+    return (
+        parts.scheme == "https"
+        and port in {None, 443}
+        and HOST.fullmatch(host) is not None
+        and not _is_number(host)
+    )
+
+
+def _is_number(host: str) -> bool:
+    """An address written as numbers, in whatever way: 127.0.0.1, 127.1, 2130706433, 0x7f.0.0.1."""
+    try:
+        ipaddress.ip_address(host)
+    except ValueError:
+        return bool(re.fullmatch(r"(0x[0-9a-f]*|[0-9]+)(\.(0x[0-9a-f]*|[0-9]+))*", host))
+    return True
+
+
+def _matches(host: str, pattern: str) -> bool:
+    pattern = pattern.lower()
+    if pattern.startswith("*."):
+        return host.endswith(pattern[1:]) and len(host) > len(pattern) - 1
+    return host == pattern

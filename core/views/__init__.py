@@ -1,0 +1,1 @@
+"""What people see of steps and of answers: values in, posts out."""

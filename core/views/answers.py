@@ -1,0 +1,208 @@
+"""Answers to those who look.
+
+History, compare, info, usage, budgets, help, as Posts in the reader's language.
+"""
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+
+from core import sessions
+from core.budgets import Caps, Spending
+from core.i18n import say
+from core.post import Button, ButtonKind, Post, Shown, Tone
+from core.types import CURRENCY, Money, Step
+from core.views.steps import caption, short, shown, title
+
+MENU = 25
+"""Most entries of a menu: Discord's limit."""
+
+
+def newest(shown: int, count: int, locale: str) -> str:
+    """That the tree does not show all; nothing when it does."""
+    return "" if shown == count else say("history.newest", locale, shown=shown, count=count)
+
+
+def history(
+    steps: Sequence[Step],
+    tree: bytes,
+    shown: int,
+    note: str,
+    url: str,
+    locale: str,
+) -> Post:
+    """The picture of the tree, a line for each version, a menu to jump, and a link to its page.
+
+    ``shown`` pictures stand in the tree; the note says so when there are more.
+    """
+    lines = [
+        say("history.line", locale, version=step.number, name=short(step), id=step.id)
+        for step in steps
+    ]
+    alt = " · ".join(filter(None, [say("history.alt", locale, count=shown), note]))
+    drawn = Shown(drawn=tree, name="history.png", alt=alt)
+    return Post(
+        tone=Tone.NOTE,
+        title=" · ".join(filter(None, [say("history.title", locale), note])),
+        text="\n".join(lines),
+        pictures=(drawn,),
+        locale=locale,
+        buttons=_opens(url, "history.open", locale),
+        private=any(step.options.private for step in steps),
+        menu=tuple(
+            Button(kind=ButtonKind.PICK, step=step.id, label=f"v{step.number} · {short(step)}")
+            for step in steps[-MENU:]
+        ),
+    )
+
+
+def _opens(url: str, key: str, locale: str, step: str = "") -> tuple[Button, ...]:
+    return (
+        (Button(kind=ButtonKind.LINK, step=step, label=say(key, locale), url=url),) if url else ()
+    )
+
+
+def node(step: Step, *, foreign: bool, locale: str) -> tuple[str, str]:
+    """Label and caption of a step in the tree."""
+    if foreign:
+        return say("history.foreign", locale, owner=step.person.name, version=step.number), short(
+            step
+        )
+    return f"v{step.number}", short(step)
+
+
+def compare_labels(step: Step, parent: Step | None, locale: str) -> tuple[str, str]:
+    """What to write over the two halves."""
+    before = f"v{parent.number}" if parent else say("compare.upload", locale)
+    return before, f"v{step.number}"
+
+
+def compare(step: Step, side: bytes, flicker: bytes, url: str, locale: str) -> Post:
+    """Before and after, side by side, as a two-frame animation, and a link to the slider."""
+    text = say("compare.text", locale, version=step.number, name=short(step))
+    alt = say("compare.alt", locale, name=short(step))
+    pictures = (
+        Shown(drawn=side, name=f"compare-{step.id}.png", alt=alt),
+        Shown(drawn=flicker, name=f"compare-{step.id}.webp", alt=alt),
+    )
+    return Post(
+        tone=Tone.NOTE,
+        title=say("compare.title", locale),
+        text=text,
+        job=step.id,
+        private=step.options.private,
+        pictures=pictures,
+        locale=locale,
+        buttons=_opens(url, "compare.open", locale),
+    )
+
+
+def info(step: Step, locale: str) -> Post:
+    """Everything that made a step's picture."""
+    facts = {
+        **sessions.recipe(step, 0),
+        "task": step.task_id or "",
+        "request": step.request_id or "",
+        "negative": step.options.negative or "",
+    }
+    lines = [
+        say("info.line", locale, name=name, value=value) for name, value in facts.items() if value
+    ]
+    return Post(
+        tone=Tone.NOTE,
+        title=title(step),
+        text="\n".join(lines),
+        job=step.id,
+        private=True,
+        secret=step.options.private,
+    )
+
+
+def recipe(facts: Mapping[str, str], locale: str) -> Post:
+    """What a file says of itself: a stranger's word, so it is shown as such."""
+    lines = [
+        say("info.line", locale, name=name, value=value) for name, value in facts.items() if value
+    ]
+    text = (
+        "\n".join([say("info.from_file", locale), *lines])
+        if lines
+        else say("info.no_recipe", locale)
+    )
+    return Post(tone=Tone.NOTE, text=text, private=True)
+
+
+def by_day(spending: Sequence[Spending], now: datetime) -> list[tuple[str, float]]:
+    """Each day of this month until now, and what it cost in all."""
+    totals = dict.fromkeys((f"{now:%Y-%m}-{day:02}" for day in range(1, now.day + 1)), 0.0)
+    for one in spending:
+        if one.day in totals:
+            totals[one.day] += float(one.total.amount)
+    return [(day[-2:], total) for day, total in totals.items()]
+
+
+def plot_title(now: datetime, locale: str) -> str:
+    """What stands over the plot."""
+    return f"{say('usage.title', locale, month=f'{now:%Y-%m}')} · {CURRENCY}"
+
+
+def usage(
+    spending: Sequence[Spending], caps: Caps, now: datetime, plot: bytes | None, locale: str
+) -> Post:
+    """What this month cost, by day and person, with a plot of it."""
+    title_line = say("usage.title", locale, month=f"{now:%Y-%m}")
+    if not spending:
+        return Post(tone=Tone.NOTE, title=title_line, text=say("usage.none", locale), private=True)
+    lines = [
+        say("usage.line", locale, day=one.day, person=one.person, count=one.steps, cost=one.total)
+        for one in spending
+    ]
+    totals: dict[str, Money] = {}
+    for one in spending:
+        known = totals.get(one.total.currency)
+        amount = one.total.amount + (known.amount if known else 0)
+        totals[one.total.currency] = Money(amount=amount, currency=one.total.currency)
+    lines += [say("usage.total", locale, cost=total) for total in totals.values()]
+    alt = say("usage.alt", locale, month=f"{now:%Y-%m}")
+    pictures = (Shown(drawn=plot, name=f"usage-{now:%Y-%m}.png", alt=alt),) if plot else ()
+    text = "\n".join([*lines, _caps(caps, locale)])
+    return Post(
+        tone=Tone.NOTE, title=title_line, text=text, pictures=pictures, private=True, locale=locale
+    )
+
+
+def budget(caps: Caps, locale: str) -> Post:
+    """The budgets as they stand."""
+    return Post(
+        tone=Tone.NOTE, title=say("budget.title", locale), text=_caps(caps, locale), private=True
+    )
+
+
+def _caps(caps: Caps, locale: str) -> str:
+    known = {name: getattr(caps, name) for name in Caps.__dataclass_fields__}
+    limits = {
+        name: Money(amount=limit, currency=CURRENCY)
+        for name, limit in known.items()
+        if limit is not None
+    }
+    lines = [say(f"budget.cap.{name}", locale, limit=limit) for name, limit in limits.items()]
+    return "\n".join(lines) or say("budget.no_caps", locale)
+
+
+def recent(step: Step, link: str, locale: str) -> Post:
+    """One of a person's newest pictures, and the way to its message."""
+    pictures = (shown(step, step.chosen or 0, locale),)
+    text = caption(step, locale)
+    return Post(
+        tone=Tone.NOTE,
+        title=title(step),
+        text=text,
+        pictures=pictures,
+        locale=locale,
+        buttons=_opens(link, "home.open", locale, step.id),
+    )
+
+
+def help_text(locale: str) -> Post:
+    """What one can do here."""
+    return Post(
+        tone=Tone.NOTE, title=say("help.title", locale), text=say("help.text", locale), private=True
+    )

@@ -1,0 +1,332 @@
+"""What we say: a step, an error or an answer as a Post in its reader's language.
+
+Renderers escape, not we.
+"""
+
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Any
+
+from core import sessions
+from core.errors import EaselError
+from core.i18n import clip, joined, say
+from core.post import Button, ButtonKind, Post, Shown, Tally, Tone
+from core.types import Action, Picture, Request, Step, StepState
+
+SHORT = 40
+"""Characters of a prompt where it only names a picture."""
+REGIONS = ("left", "right", "top", "bottom", "center")
+"""The quick regions of a mask, in the order of their buttons' index."""
+MORE = (
+    ButtonKind.MASK,
+    ButtonKind.EXPAND,
+    ButtonKind.UPSCALE,
+    ButtonKind.COLORIZE,
+    ButtonKind.STYLE,
+    ButtonKind.SKETCH,
+    ButtonKind.COMPARE,
+    ButtonKind.HISTORY,
+    ButtonKind.INFO,
+    ButtonKind.SEND_ME,
+    ButtonKind.RERUN,
+)
+LONG_FACTOR = 3
+"""How many times its usual time a job may take before we say that it takes long."""
+
+
+def plain(params: Mapping[str, Any]) -> dict[str, Any]:
+    """The parameters of a message as JSON values."""
+
+    def one(value: Any) -> Any:
+        if isinstance(value, str | int | float | bool):
+            return value
+        return [str(each) for each in value] if isinstance(value, list | tuple) else str(value)
+
+    return {name: one(value) for name, value in params.items()}
+
+
+def accepted(request: Request, step: str) -> Post:
+    """The private word that it has been stored durably."""
+    return Post(tone=Tone.NOTE, text=say("status.accepted", request.locale), job=step, private=True)
+
+
+def refusal(error: EaselError, locale: str, job: str = "") -> Post:
+    """No, and why, and that nothing was charged: for its person only."""
+    text = explain(error.key, error.params, locale, "no")
+    return Post(tone=Tone.REFUSAL, text=text, job=job, private=True, reason=error.key)
+
+
+def explain(key: str, params: Mapping[str, Any], locale: str, charged: str) -> str:
+    """What happened and what it cost, in one or two sentences."""
+    return joined(locale, say(key, locale, **params), say(f"status.charged.{charged}", locale))
+
+
+def note(key: str, locale: str, **params: object) -> Post:
+    """A short private answer."""
+    return Post(tone=Tone.NOTE, text=say(key, locale, **params), private=True)
+
+
+def queued(step: Step, parent: Step | None, position: int, seconds: float) -> Post:
+    """Not yet at work: its place in line and an honest estimate."""
+    line = say("status.in_line", step.locale, position=position, seconds=rounded(seconds))
+    return _working(step, parent, line, 0.0)
+
+
+def running(step: Step, parent: Step | None, elapsed: float, typical: float) -> Post:
+    """At work: how long still, or that it takes longer than usual."""
+    if elapsed > LONG_FACTOR * typical:
+        line = say("status.slow", step.locale, seconds=rounded(elapsed))
+    else:
+        line = say("status.running", step.locale, seconds=rounded(max(typical - elapsed, 1)))
+    return _working(step, parent, line, min(elapsed / typical, 0.95) if typical else 0.0)
+
+
+def rounded(seconds: float) -> int:
+    """Seconds as a person says them: to five above ten, to ten above a minute."""
+    grain = 10 if seconds > 60 else 5 if seconds > 10 else 1
+    return max(1, round(seconds / grain) * grain)
+
+
+def _working(step: Step, parent: Step | None, line: str, progress: float) -> Post:
+    return Post(
+        tone=Tone.STATUS,
+        title=title(step),
+        text="\n".join([f"{what(step, parent)} · {step.model}", *_notes(step, step.locale), line]),
+        job=step.id,
+        progress=progress,
+        buttons=(_button(ButtonKind.CANCEL, step),),
+        private=step.options.private,
+    )
+
+
+def _notes(step: Step, locale: str) -> list[str]:
+    return [say(note, locale) for note in step.notes]
+
+
+def title(step: Step) -> str:
+    """The prompt, or the action's name where there is none."""
+    return step.prompt or say(f"action.{step.action.value}", step.locale)
+
+
+def what(step: Step, parent: Step | None) -> str:
+    """What is done, naming the picture it is done to."""
+    if step.action is Action.DRAW:
+        return say("status.drawing", step.locale)
+    verb = say(f"action.{step.action.value}", step.locale)
+    if parent is None:
+        key = "status.editing_upload" if len(step.inputs) == 1 else "status.editing_uploads"
+        return say(key, step.locale, action=verb, count=len(step.inputs))
+    return say(
+        "status.editing",
+        step.locale,
+        action=verb,
+        version=parent.number,
+        owner=parent.person.name,
+        name=short(parent),
+    )
+
+
+def short(step: Step) -> str:
+    """A few words that name a step's picture."""
+    return clip(title(step), SHORT)
+
+
+def ended(step: Step, locale: str | None = None, tally: Tally | None = None) -> Post:
+    """The result with what people think of it, or how the step ended without one."""
+    locale = locale or step.locale
+    if step.deleted:
+        text = say("status.deleted", locale, version=step.number)
+        return Post(tone=Tone.NOTE, text=text, job=step.id, private=step.options.private)
+    if step.outputs:
+        return _result(step, locale, tally)
+    if not step.state.is_final:
+        text = say("status.still_working", locale)
+        return Post(
+            tone=Tone.STATUS,
+            title=title(step),
+            text=text,
+            job=step.id,
+            private=step.options.private,
+        )
+    kinds = {
+        StepState.UNKNOWN: (ButtonKind.RETRY, ButtonKind.DROP),
+        StepState.FAILED: (ButtonKind.RETRY,),
+        StepState.CANCELLED: (),
+    }[step.state]
+    return Post(
+        tone=Tone.NOTE if step.state is StepState.CANCELLED else Tone.REFUSAL,
+        title=title(step),
+        text=explain(
+            step.error or "status.broken",
+            {"reference": step.id, **step.error_params},
+            locale,
+            step.charged,
+        ),
+        job=step.id,
+        buttons=tuple(_button(kind, step, locale=locale) for kind in kinds),
+        private=step.options.private,
+        secret=step.options.private,
+    )
+
+
+def _result(step: Step, locale: str, tally: Tally | None) -> Post:
+    lines = [caption(step, locale), *_notes(step, locale), *_opinions(step, locale, tally)]
+    if step.partial:
+        lines.append(
+            say(
+                "result.partial",
+                locale,
+                made=len(step.outputs),
+                asked=step.n,
+                why=say(step.partial, locale),
+            )
+        )
+    if step.depth >= sessions.WEAR_DEPTH:
+        lines.append(say("result.worn", locale, depth=step.depth))
+    kinds = [ButtonKind.EDIT, ButtonKind.UNDO, ButtonKind.AGAIN, ButtonKind.MORE, ButtonKind.DELETE]
+    if step.depth >= sessions.WEAR_DEPTH:
+        kinds.append(ButtonKind.RERUN)
+    picks = range(len(step.outputs)) if len(step.outputs) > 1 else ()
+    return Post(
+        tone=Tone.RESULT,
+        title=title(step),
+        text="\n".join(lines),
+        job=step.id,
+        pictures=tuple(shown(step, index, locale) for index in range(len(step.outputs))),
+        buttons=(
+            *(_button(kind, step, locale=locale) for kind in kinds),
+            *(_button(ButtonKind.PICK, step, at) for at in picks),
+        ),
+        private=step.options.private,
+        locale=locale,
+    )
+
+
+def _opinions(step: Step, locale: str, tally: Tally | None) -> list[str]:
+    lines: list[str] = []
+    if tally and tally.votes:
+        votes = " · ".join(f"{index + 1} × {count}" for index, count in tally.votes.items())
+        lines.append(say("result.votes", locale, votes=votes))
+    if step.chosen is not None:
+        lines.append(say("result.chosen", locale, picture=step.chosen + 1))
+    if tally and tally.favourites:
+        lines.append(say("result.favourites", locale, count=tally.favourites))
+    return lines
+
+
+def more(step: Step, index: int, locale: str) -> Post:
+    """Everything else one can do with a picture, for whoever asked."""
+    kinds = [kind for kind in MORE if kind is not ButtonKind.RERUN or step.depth]
+    kinds = [kind for kind in kinds if kind is not ButtonKind.COMPARE or step.inputs]
+    text = say("more.text", locale, version=step.number, name=short(step))
+    buttons = tuple(
+        Button(kind=kind, step=step.id, label=_label(kind, locale), index=index) for kind in kinds
+    )
+    return Post(
+        tone=Tone.NOTE, text=text, buttons=buttons, private=True, secret=step.options.private
+    )
+
+
+def offer_mask(draft: str, url: str, locale: str, job: str = "") -> Post:
+    """Which part should change? The painter where it can be reached, and quick regions."""
+    regions = tuple(
+        Button(kind=ButtonKind.REGION, step=draft, label=say(f"region.{name}", locale), index=at)
+        for at, name in enumerate(REGIONS)
+    )
+    painter = (
+        (Button(kind=ButtonKind.LINK, step=draft, label=say("mask.paint", locale), url=url),)
+        if url
+        else ()
+    )
+    text = say("mask.offer" if url else "refuse.no_mask", locale)
+    return Post(
+        tone=Tone.NOTE,
+        text=text,
+        job=job,
+        buttons=painter + regions,
+        private=True,
+        reason="refuse.no_mask",
+    )
+
+
+def gallery(step: Step, tally: Tally, link: str, locale: str) -> Post:
+    """A favourite's copy: its picture, whose it is, and the way back."""
+    index = step.chosen or 0
+    text = say(
+        "gallery.text", locale, person=step.person.name, count=tally.favourites, version=step.number
+    )
+    back = (
+        (Button(kind=ButtonKind.LINK, step=step.id, label=say("gallery.back", locale), url=link),)
+        if link
+        else ()
+    )
+    pictures = (shown(step, index, locale),)
+    return Post(
+        tone=Tone.RESULT,
+        title=title(step),
+        text=text,
+        job=f"{step.id}g",
+        pictures=pictures,
+        buttons=back,
+        locale=locale,
+    )
+
+
+def copied(step: Step, request: str, locale: str) -> Post:
+    """A result sent to somebody in private, as often as they ask."""
+    return replace(ended(step, locale), job=f"{request}c", private=False)
+
+
+def caption(step: Step, locale: str) -> str:
+    """Action, who asked, model, seed, size, version and cost on one line."""
+    first = step.outputs[0]
+    cost = (
+        say("result.cost", locale, cost=step.cost)
+        if step.cost
+        else say("result.cost_unknown", locale)
+    )
+    return say(
+        "result.caption",
+        locale,
+        action=say(f"action.{step.action.value}", locale),
+        person=step.person.name,
+        model=step.model,
+        seed=step.seed,
+        size=f"{first.width}×{first.height}",
+        version=step.number,
+        cost=cost,
+    )
+
+
+def shown(step: Step, index: int, locale: str) -> Shown:
+    """One of a step's pictures, with a file name of our making and alternative text from the prompt."""
+    picture = step.outputs[index]
+    extension = picture.media_type.rsplit("/", 1)[-1].replace("jpeg", "jpg")
+    return Shown(
+        picture=picture,
+        name=f"v{step.number}-{step.id}-{index + 1}.{extension}",
+        alt=say("result.alt", locale, prompt=title(step), version=step.number),
+    )
+
+
+def moved(step: Step, picture: Picture, index: int, locale: str) -> Post:
+    """The head is elsewhere now; here is its picture."""
+    assert picture is step.outputs[index]  # noqa: S101  # the caller took it from there
+    text = say("session.moved", locale, version=step.number, name=short(step), picture=index + 1)
+    return Post(
+        tone=Tone.NOTE,
+        text=text,
+        job=step.id,
+        pictures=(shown(step, index, locale),),
+        private=step.options.private,
+        locale=locale,
+    )
+
+
+def _button(kind: ButtonKind, step: Step, index: int = 0, locale: str = "") -> Button:
+    label = str(index + 1) if kind is ButtonKind.PICK else _label(kind, locale or step.locale)
+    return Button(kind=kind, step=step.id, label=label, index=index)
+
+
+def _label(kind: ButtonKind, locale: str) -> str:
+    return say(f"button.{kind.value}", locale)

@@ -1,0 +1,138 @@
+"""Reactions, drafts and deletions, on SQLite and PostgreSQL."""
+
+import asyncio
+from dataclasses import replace
+from datetime import timedelta
+
+import pytest
+from sqlalchemy.ext.asyncio import AsyncEngine
+
+from core.budgets import Caps
+from core.errors import NotFound
+from core.post import Tally
+from core.storage.reactions import FAVOURITE, VOTE, Together
+from core.storage.store import Store
+from core.types import Head, StepState
+from tests.fakes.steps import NOW, PLACE, picture, step, yuan
+
+TENANT = PLACE.tenant
+
+
+@pytest.fixture
+def together(engine: AsyncEngine) -> Together:
+    return Together(engine)
+
+
+async def made(store: Store, name: str, letters: str, **changes: object) -> None:
+    """A step brought to its end with a picture for each letter."""
+    begun = await store.begin(step(name, **changes), Caps(), NOW)
+    await store.intend(TENANT, name, NOW)
+    await store.record_task(TENANT, name, "t", "r", None, NOW)
+    await store.keep(begun, [picture(letter) for letter in letters], yuan("0.2"), 1.0, NOW)
+    await store.finish(TENANT, name)
+
+
+async def test_a_reaction_counts_once_a_person_and_can_be_taken_back(
+    store: Store, together: Together
+) -> None:
+    await made(store, "one", "ab")
+    await asyncio.gather(*(together.react(TENANT, "one", "ana", VOTE, 1) for _ in range(4)))
+    await together.react(TENANT, "one", "bo", VOTE, 1)
+    await together.react(TENANT, "one", "bo", VOTE, 0)
+    assert await together.react(TENANT, "one", "bo", FAVOURITE) == Tally(
+        votes={0: 1, 1: 2}, favourites=1
+    )
+    assert await together.unreact(TENANT, "one", "bo", VOTE, 0) == Tally(votes={1: 2}, favourites=1)
+    assert await together.tally("test:other", "one") == Tally(votes={}, favourites=0)
+
+
+async def test_a_draft_is_used_by_one_only(together: Together) -> None:
+    await together.draft(TENANT, "d", {"text": "a hat"}, NOW)
+    await together.draft(TENANT, "d", {"text": "another"}, NOW)
+    assert await together.read_draft(TENANT, "d") == ({"text": "a hat"}, False)
+    used = await asyncio.gather(*(together.use_draft(TENANT, "d") for _ in range(8)))
+    assert sorted(used) == [False] * 7 + [True]
+    assert (await together.read_draft(TENANT, "d"))[1]
+    with pytest.raises(NotFound):
+        await together.read_draft("test:other", "d")
+    await together.draft(TENANT, "e", {}, NOW + timedelta(days=1, seconds=1))
+    with pytest.raises(NotFound):
+        await together.read_draft(TENANT, "d")
+
+
+async def test_deleting_gives_up_only_what_nothing_else_needs(
+    store: Store, together: Together
+) -> None:
+    await made(store, "one", "ab")
+    await made(store, "two", "c", parent="one", inputs=(picture("a"),))
+    await made(store, "three", "d", parent="two", inputs=(picture("c"),))
+    assert await together.delete(TENANT, "two", NOW) == []
+    await together.forget_outputs(TENANT, "two")
+    assert (await store.step(TENANT, "two")).outputs == ()
+    assert (await store.step(TENANT, "two")).deleted == NOW
+    assert await store.head(TENANT, "c/@ana") == Head(step="three")
+    for _ in range(2):
+        assert await together.delete(TENANT, "three", NOW) == [picture("d").key]
+    await together.forget_outputs(TENANT, "three")
+    assert await store.head(TENANT, "c/@ana") == Head(step="one")
+    assert await together.delete(TENANT, "three", NOW) == []
+    assert await together.delete(TENANT, "one", NOW) == [picture("b").key]
+    assert await store.head(TENANT, "c/@ana") is None
+    assert (await store.step(TENANT, "three")).state is StepState.DONE
+
+
+async def test_a_deleted_picture_takes_its_thumbnail_along(
+    store: Store, together: Together
+) -> None:
+    await made(store, "one", "ab")
+    await made(store, "two", "c")
+    for letter, thumbnail in ("a1", "b2", "c2"):
+        assert await store.keep_thumbnail(TENANT, letter * 64, thumbnail * 64)
+    assert [one.thumbnail for one in (await store.step(TENANT, "one")).outputs] == [
+        "1" * 64,
+        "2" * 64,
+    ]
+    assert await store.count_made(TENANT, "c/@ana") == 2
+    # The third picture looks the same as the second.
+    for _ in range(2):
+        assert await together.delete(TENANT, "one", NOW) == ["a" * 64, "b" * 64, "1" * 64]
+    assert await store.count_made(TENANT, "c/@ana") == 1
+    assert await together.forget_outputs(TENANT, "one") == ["1" * 64]
+    assert await together.delete(TENANT, "one", NOW) == []
+    assert not await store.keep_thumbnail(TENANT, "a" * 64, "1" * 64)
+    assert not await store.keep_thumbnail("test:other", "c" * 64, "2" * 64)
+    assert await together.delete(TENANT, "two", NOW) == ["c" * 64, "2" * 64]
+
+
+async def test_a_thumbnail_made_while_its_picture_is_deleted_goes_too(
+    store: Store, together: Together
+) -> None:
+    await made(store, "one", "a")
+    assert await together.delete(TENANT, "one", NOW) == ["a" * 64]
+    recorded, late = await asyncio.gather(
+        store.keep_thumbnail(TENANT, "a" * 64, "1" * 64), together.forget_outputs(TENANT, "one")
+    )
+    assert late == (["1" * 64] if recorded else [])
+
+
+async def test_no_thumbnail_takes_a_picture_along(store: Store, together: Together) -> None:
+    await made(store, "one", "a")
+    await made(store, "two", "b")
+    await store.keep_thumbnail(TENANT, "a" * 64, "b" * 64)
+    assert await together.delete(TENANT, "one", NOW) == ["a" * 64]
+    assert await together.forget_outputs(TENANT, "one") == []
+
+
+async def test_what_was_chosen_is_kept(store: Store, together: Together) -> None:
+    await made(store, "one", "ab")
+    await together.choose(TENANT, "one", 1)
+    assert replace(await store.step(TENANT, "one")).chosen == 1
+
+
+async def test_steps_are_counted_by_what_they_are(store: Store) -> None:
+    await made(store, "one", "a")
+    await store.begin(step("two"), Caps(), NOW)
+    assert await store.counts() == {
+        ("draw", "qwen-image-plus", "done"): 1,
+        ("draw", "qwen-image-plus", "queued"): 1,
+    }

@@ -1,0 +1,213 @@
+"""Every sentence exists in every language, with the same placeholders; parameters are data."""
+
+import ast
+import re
+from datetime import UTC, datetime
+from decimal import Decimal
+from pathlib import Path
+
+import pytest
+
+from core.grammar import RULES
+from core.i18n import LOCALES, LONGEST, PLACEHOLDER, joined, money, nearest, say, sentences
+from core.post import ButtonKind
+from core.types import Action, Money
+
+ROOT = Path(__file__).parents[2]
+KEY = re.compile(r"[a-z_]+(\.[a-z_]+){1,3}")
+
+
+def _keys_in_code() -> set[str]:
+    """Every string literal in the code that begins like a message key and has dots, no spaces."""
+    areas = set(sentences("en"))
+    prefixes = {key.split(".")[0] for key in areas}
+    found: set[str] = set()
+    for path in [
+        *ROOT.glob("core/**/*.py"),
+        *ROOT.glob("bot/*.py"),
+        *ROOT.glob("adapters/**/*.py"),
+    ]:
+        for node in ast.walk(ast.parse(path.read_text())):
+            if (
+                isinstance(node, ast.Constant)
+                and isinstance(node.value, str)
+                and KEY.fullmatch(node.value)
+            ):
+                found |= {node.value} if node.value.split(".")[0] in prefixes else set()
+    not_messages = {"submit.after_send"}
+    return {
+        key
+        for key in found - not_messages
+        if not key.endswith((".py", ".db", ".lock", ".png", ".toml", ".key", ".name"))
+    }
+
+
+def test_sentences_follow_each_other_as_the_language_writes_them() -> None:
+    assert joined("en", "No.", "Nothing.") == "No. Nothing."
+    assert joined("zh_HK", "不行。", "沒有。") == "不行。沒有。"
+
+
+@pytest.mark.parametrize("language", LOCALES)
+def test_every_refusal_and_failure_is_a_sentence_that_another_may_follow(language: str) -> None:
+    areas = (
+        "refuse.",
+        "grammar.",
+        "catalog.",
+        "picture.",
+        "provider.",
+        "slack.file",
+        "discord.file",
+    )
+    ends = (".", "?", "。", "？", "）", ")")
+    assert [
+        key
+        for key, text in sentences(language).items()
+        if key.startswith(areas) and not text.endswith(ends)
+    ] == []
+
+
+@pytest.mark.parametrize("language", LOCALES)
+def test_every_language_has_the_same_keys(language: str) -> None:
+    assert set(sentences(language)) == set(sentences("en"))
+
+
+@pytest.mark.parametrize("language", LOCALES)
+def test_every_language_uses_the_same_placeholders(language: str) -> None:
+    for key, text in sentences(language).items():
+        assert set(PLACEHOLDER.findall(text)) == set(PLACEHOLDER.findall(sentences("en")[key])), key
+
+
+def test_every_key_the_code_names_exists() -> None:
+    missing = {key for key in _keys_in_code() if key not in sentences("en")}
+    assert not missing
+
+
+def test_every_action_and_button_has_a_name() -> None:
+    for action in Action:
+        assert say(f"action.{action.value}", "en")
+    for kind in set(ButtonKind) - {ButtonKind.PICK, ButtonKind.REGION, ButtonKind.LINK}:
+        assert say(f"button.{kind.value}", "en")
+
+
+@pytest.mark.parametrize("language", LOCALES)
+def test_commands_functions_and_options_have_names_discord_takes_and_descriptions_that_fit(
+    language: str,
+) -> None:
+    commands = ["wanx", "easel", *(one for one in Action if one.is_typed)]
+    options = ["prompt", "instruction", "function", "picture", "mask_picture", "id", *RULES]
+    for key in [*(f"command.{one}" for one in commands), *(f"option.{one}" for one in options)]:
+        name, text = say(f"{key}.name", language), say(f"{key}.text", language)
+        assert re.fullmatch(r"[-_\w]{1,32}", name), key
+        assert name == name.lower()
+        assert 1 <= len(text) <= 100, key
+
+
+@pytest.mark.parametrize("language", LOCALES)
+def test_no_two_commands_or_options_share_a_name(language: str) -> None:
+    words = sentences(language)
+    for group in (r"command\.\w+\.name", r"command\.wanx\.\w+\.name", r"option\.\w+\.name"):
+        names = [text for key, text in words.items() if re.fullmatch(group, key)]
+        assert len(names) == len(set(names))
+
+
+@pytest.mark.parametrize("language", LOCALES)
+def test_the_help_names_every_option(language: str) -> None:
+    for option in RULES:
+        assert f"--{option}" in say("help.text", language)
+
+
+@pytest.mark.parametrize(
+    ("language", "foreign"),
+    [
+        ("zh-TW", "图|词|设|选项|视频|默认|软件|文件|服务器|撤销"),
+        ("zh-CN", "圖|詞|設|選|復原|預設|檔案|資訊"),
+    ],
+)
+def test_the_two_chinese_are_not_mixed(language: str, foreign: str) -> None:
+    for key, text in sentences(language).items():
+        assert not re.search(foreign, text), key
+
+
+def test_no_language_is_left_in_english() -> None:
+    same_everywhere = {
+        "result.cost",
+        "history.line",
+        "info.line",
+        "compare.text",
+        "result.alt",
+        "usage.line",
+    }
+    same_everywhere |= {"command.easel.name", "gallery.text", "result.favourites"}
+    for language in ("zh-CN", "zh-TW"):
+        for key in set(sentences("en")) - same_everywhere:
+            assert re.search(r"[\u4e00-\u9fff]", sentences(language)[key]), (language, key)
+
+
+def test_txt_10_and_11_braces_and_formats_in_a_parameter_stay_as_they_are() -> None:
+    for nasty in (
+        "{ $secret } { -brand }",
+        "{0.__class__}",
+        "%s%s%n",
+        "{{7*7}}",
+        "{person}",
+        "${jndi:ldap://x}",
+    ):
+        assert nasty in say("refuse.not_yours", "en", owner=nasty)
+
+
+def test_txt_15_a_very_long_parameter_is_cut_with_an_ellipsis_not_the_message_lost() -> None:
+    text = say("refuse.not_yours", "en", owner="x" * 1_000_000)
+    assert len(text) < LONGEST + 100
+    assert "…" in text
+
+
+def test_a_missing_parameter_is_a_mistake_of_ours_and_shows() -> None:
+    with pytest.raises(KeyError):
+        say("refuse.not_yours", "en")
+
+
+@pytest.mark.parametrize(
+    ("locale", "language"),
+    [
+        ("en-GB", "en"),
+        ("zh", "zh-CN"),
+        ("zh_TW", "zh-TW"),
+        ("zh-Hant-HK", "zh-TW"),
+        ("zh-hk", "zh-TW"),
+        ("zh-Hans-HK", "zh-CN"),
+        ("zh-SG", "zh-CN"),
+        ("id-ID", "id"),
+        ("in", "id"),
+        ("de", "en"),
+        ("", "en"),
+    ],
+)
+def test_a_platforms_locale_finds_the_nearest_language(locale: str, language: str) -> None:
+    assert nearest(locale) == language
+
+
+@pytest.mark.parametrize(
+    ("amount", "currency", "shown"),
+    [
+        ("0.2", "CNY", "¥0.20"),
+        ("0.035", "USD", "$0.035"),
+        ("12", "EUR", "EUR 12.00"),
+        ("0", "CNY", "¥0.00"),
+    ],
+)
+def test_money_has_at_least_two_decimals_and_no_needless_zeros(
+    amount: str, currency: str, shown: str
+) -> None:
+    assert money(Money(amount=Decimal(amount), currency=currency)) == shown
+
+
+def test_lists_and_times_are_shown_as_people_write_them() -> None:
+    assert "16:9, 4:3" in say("grammar.value_missing", "en", option="--ar", allowed=["16:9", "4:3"])
+    assert "16:9、4:3" in say(
+        "grammar.value_missing", "zh-CN", option="--ar", allowed=["16:9", "4:3"]
+    )
+    at = datetime(2026, 11, 21, tzinfo=UTC)
+    values = {
+        name: Money(amount=Decimal(1), currency="CNY") for name in ("spent", "limit", "price")
+    }
+    assert "2026-11-21 00:00 UTC" in say("budget.person_day", "en", resets=at, **values)
