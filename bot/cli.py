@@ -324,9 +324,9 @@ def main() -> None:
     except click.Abort:
         code = 130
     except ConfigurationError as error:
-        from core.i18n import say  # noqa: PLC0415
+        from core.i18n import translate  # noqa: PLC0415
 
-        code = _complain(error.key, say(error.key, "en", **error.params), CONFIGURATION)
+        code = _complain(error.key, translate(error.key, "en", **error.params), CONFIGURATION)
     sys.exit(code if isinstance(code, int) else OK)
 
 

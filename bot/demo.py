@@ -18,7 +18,7 @@ from adapters.web.store import Room
 from bot import logs, settings, web, wiring
 from bot.memory import tune_garbage_collection
 from bot.simulator.server import SimulatorConfig
-from core.i18n import say
+from core.i18n import translate
 from core.pictures import normalize
 from core.post import Post, Tone
 
@@ -59,40 +59,42 @@ async def _serve(
         chosen, lambda blobs: {PLATFORM: WebChat(room, blobs, address)}, simulator=simulator
     ) as easel:
         if await room.prepare():
-            await furnish(room, easel, chosen.locale)
+            await seed_demo_data(room, easel, chosen.locale)
         async with web.open_web(chosen, easel, listening, room):
             tune_garbage_collection()
             hello = "demo.simulated" if easel.simulated else "demo.real"
             click.echo(
-                say(hello, chosen.locale)
+                translate(hello, chosen.locale)
                 + "\n\n    "
                 + f"{address}/room"
                 + "\n\n"
-                + say("demo.stop", chosen.locale)
+                + translate("demo.stop", chosen.locale)
             )
             if open_browser:
                 await asyncio.to_thread(webbrowser.open, f"{address}/room")
             await stop.wait()
-    click.echo(say("demo.stopped", chosen.locale))
+    click.echo(translate("demo.stopped", chosen.locale))
 
 
-async def furnish(room: Room, easel: wiring.Easel, locale: str) -> None:
+async def seed_demo_data(room: Room, easel: wiring.Easel, locale: str) -> None:
     """A word of welcome, three photos to play with, and a gallery that two stars lead to."""
-    tools = easel.tools
-    await tools.store.save_settings(TENANT, {"channels": {"*": {"gallery": "gallery"}}})
+    context = easel.context
+    await context.store.save_settings(TENANT, {"channels": {"*": {"gallery": "gallery"}}})
     hello = Post(
-        tone=Tone.NOTE, title=say("room.welcome_title", locale), text=say("room.welcome", locale)
+        tone=Tone.NOTE,
+        title=translate("room.welcome_title", locale),
+        text=translate("room.welcome", locale),
     )
     await room.say("general", "", render.body(hello, []))
     shown = []
     for name in PHOTOS:
         data = (files("bot") / "photos" / name).read_bytes()
-        taken = await tools.pool.run(normalize.take, data)
-        ref = await tools.blobs.keep(TENANT, taken.data)
+        taken = await context.pool.run(normalize.normalize, data)
+        ref = await context.blobs.keep(TENANT, taken.data)
         await room.keep_upload(ref, name, taken.width, taken.height, taken.media_type)
         shown.append(render.upload(await room.upload(ref)))
     body = {
-        **render.body(Post(tone=Tone.NOTE, text=say("room.photos", locale)), []),
+        **render.body(Post(tone=Tone.NOTE, text=translate("room.photos", locale)), []),
         "pictures": shown,
     }
     await room.say("general", "", body)

@@ -11,17 +11,17 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 
 from adapters.discord.api import Api, DiscordError
 from adapters.discord.app import DiscordApp
-from adapters.discord.channels import Places
+from adapters.discord.channels import ChannelDirectory
 from adapters.discord.chat import DiscordChat
 from adapters.discord.commands import sync
 from adapters.discord.decode import PLATFORM
 from adapters.discord.files import Files, session
 from adapters.discord.gateway import Gateway
-from adapters.discord.messages import Messages
-from adapters.discord.responses import Answers
+from adapters.discord.messages import MessageClient
+from adapters.discord.responses import InteractionResponses
 from adapters.discord.store import DiscordStore
-from adapters.discord.uploads import Pictures
-from adapters.discord.users import People
+from adapters.discord.uploads import ImageUploads
+from adapters.discord.users import UserDirectory
 from adapters.web.health import Check
 from bot.folder import link_keys
 from bot.settings import Settings
@@ -51,18 +51,18 @@ class Discord:
     def chat(self, blobs: Blobs) -> DiscordChat:
         """Discord's voice."""
         chosen, api, store = self.settings, self.api, self.store
-        places = Places(api)
+        places = ChannelDirectory(api)
         links = Links(link_keys(chosen), chosen.public_url or "")
-        pictures = Pictures(blobs, self.pool, places, store, links, chosen.locale)
-        messages = Messages(api, store, places, pictures)
+        pictures = ImageUploads(blobs, self.pool, places, store, links, chosen.locale)
+        messages = MessageClient(api, store, places, pictures)
         return DiscordChat(
             api=api,
             store=store,
             files=Files(messages, self.http, chosen.discord_cdn_hosts),
             places=places,
-            people=People(api, store, places, chosen.locale),
+            people=UserDirectory(api, store, places, chosen.locale),
             messages=messages,
-            answers=Answers(api, store, pictures),
+            answers=InteractionResponses(api, store, pictures),
         )
 
 
@@ -89,10 +89,10 @@ async def listening(
 
     ``lost`` is set when Discord will not have us any more. How readiness asks whether we hear.
     """
-    chat = easel.tools.chats[PLATFORM]
+    chat = easel.context.chats[PLATFORM]
     assert isinstance(chat, DiscordChat)  # noqa: S101  # made above
     assert there.settings.discord_bot_token is not None  # noqa: S101
-    app = DiscordApp(easel.service, easel.tools, chat, there.api, there.store)
+    app = DiscordApp(easel.service, easel.context, chat, there.api, there.store)
     token = there.settings.discord_bot_token.get_secret_value()
     gateway = Gateway(app, there.api, token, lost.set, content=there.api.reads_content)
     telling = asyncio.create_task(sync(there.api, there.store), name="discord commands")

@@ -21,7 +21,7 @@ from bot import accounts, settings, slack
 from bot.providers import http_client
 from core.catalog import Catalog
 from core.errors import EaselError
-from core.i18n import say
+from core.i18n import translate
 from core.providers.dashscope import catalog_text
 from core.storage import database
 from core.storage.blobs import open_blobs
@@ -61,7 +61,7 @@ async def _checked(
     try:
         return {"name": name, "ok": True, "detail": await check(chosen)}
     except EaselError as error:
-        return {"name": name, "ok": False, "detail": say(error.key, "en", **error.params)}
+        return {"name": name, "ok": False, "detail": translate(error.key, "en", **error.params)}
     except (httpx.HTTPError, OSError) as error:
         return {"name": name, "ok": False, "detail": type(error).__name__}
 
@@ -90,7 +90,11 @@ async def _slack(chosen: settings.Settings) -> list[dict[str, Any]]:
         slack.check(chosen)
     except EaselError as error:
         return [
-            {"name": "slack", "ok": False, "detail": say(error.key, chosen.locale, **error.params)}
+            {
+                "name": "slack",
+                "ok": False,
+                "detail": translate(error.key, chosen.locale, **error.params),
+            }
         ]
     found: list[checkup.Finding] = []
     async with session() as http:
@@ -107,7 +111,7 @@ async def _slack(chosen: settings.Settings) -> list[dict[str, Any]]:
     if chosen.slack_client_id:
         address = f"{(chosen.public_url or '').rstrip('/')}/slack/install"
         found.append(
-            ("slack install", True, say("doctor.slack_install", chosen.locale, url=address))
+            ("slack install", True, translate("doctor.slack_install", chosen.locale, url=address))
         )
     return [{"name": name, "ok": ok, "detail": detail} for name, ok, detail in found]
 

@@ -12,7 +12,7 @@ from bot.clock import WallClock
 from bot.folder import link_keys
 from bot.settings import Settings
 from core.catalog import Catalog
-from core.flow.context import Tools
+from core.flow.context import Context
 from core.pictures.pool import Pool
 from core.ports import Blobs, Chat
 from core.providers.dashscope import catalog_text
@@ -20,7 +20,7 @@ from core.signed_links import Links
 from core.storage import database
 from core.storage.blobs import open_blobs
 from core.storage.blocking import BlockingEngine
-from core.storage.reactions import Together
+from core.storage.reactions import ReactionStore
 from core.storage.store import Store
 from core.types import Request
 
@@ -41,9 +41,9 @@ class NoJobs:
 
 
 @asynccontextmanager
-async def open_tools(
+async def open_context(
     settings: Settings, chats: Callable[[Blobs], Mapping[str, Chat]]
-) -> AsyncIterator[Tools | None]:
+) -> AsyncIterator[Context | None]:
     """Tools without providers; None when the database is not up to date.
 
     Raises ConfigurationError.
@@ -60,9 +60,9 @@ async def open_tools(
         blobs = open_blobs(settings.blobs)
         pool = Pool(workers=2)
         stack.callback(pool.close)
-        yield Tools(
+        yield Context(
             store=Store(ours),
-            together=Together(ours),
+            together=ReactionStore(ours),
             links=Links(link_keys(settings), settings.public_url or ""),
             blobs=blobs,
             catalog=catalog,

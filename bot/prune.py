@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 import click
 
 from bot import settings
-from core.i18n import say
+from core.i18n import translate
 from core.storage import database
 from core.storage.retention import RECORDS_LIFE, Retention
 
@@ -20,7 +20,7 @@ def run(*, dry_run: bool) -> int:
     chosen.data_dir.mkdir(parents=True, exist_ok=True)
     count = asyncio.run(_prune(chosen.database, dry_run=dry_run))
     key = "terminal.would_prune" if dry_run else "terminal.pruned"
-    click.echo(say(key, chosen.locale, count=count, days=RECORDS_LIFE.days))
+    click.echo(translate(key, chosen.locale, count=count, days=RECORDS_LIFE.days))
     return 0
 
 

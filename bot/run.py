@@ -15,7 +15,7 @@ from bot import discord, logs, settings, slack, web, wiring
 from bot.memory import tune_garbage_collection
 from bot.simulator.server import SimulatorConfig
 from core.errors import ConfigurationError
-from core.i18n import say
+from core.i18n import translate
 from core.ports import Blobs, Chat
 from core.storage import database
 
@@ -40,11 +40,11 @@ async def _run(chosen: settings.Settings, *, listens: bool) -> int:
         asyncio.get_running_loop().add_signal_handler(number, stop.set)
     async with running(chosen, listens=listens) as bot:
         if bot.easel.simulated:
-            log.warning("simulator", meaning=say("terminal.simulator", chosen.locale))
+            log.warning("simulator", meaning=translate("terminal.simulator", chosen.locale))
         tune_garbage_collection()
         log.info(
             "ready",
-            platforms=[name for name in bot.easel.tools.chats if name != "terminal"],
+            platforms=[name for name in bot.easel.context.chats if name != "terminal"],
             address=bot.address,
         )
         waiting = [asyncio.create_task(event.wait()) for event in (stop, bot.lost)]

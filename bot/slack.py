@@ -26,8 +26,8 @@ from adapters.slack.guard import SlackGuard, callbacks, install_routes
 from adapters.slack.manifest import SCOPES
 from adapters.slack.socket import Socket
 from adapters.slack.store import SlackStore
-from adapters.slack.tokens import Installed, OneToken, Us
-from adapters.slack.users import People
+from adapters.slack.tokens import BotIdentity, Installed, OneToken
+from adapters.slack.users import UserDirectory
 from adapters.web.health import Check
 from bot.settings import Settings
 from bot.wiring import Easel
@@ -61,7 +61,7 @@ class Slack:
             api=self.api,
             store=self.store,
             files=Files(self.api, self.store, self.http, self.settings.slack_file_hosts),
-            people=People(self.api),
+            people=UserDirectory(self.api),
             tokens=self.tokens,
             blobs=blobs,
             http=self.http,
@@ -97,7 +97,7 @@ async def open_slack(settings: Settings, engine: AsyncEngine) -> AsyncIterator[S
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Ears:
+class EventReceiver:
     """What listens to Slack: paths for the web server, and how readiness asks whether it does."""
 
     routes: list[Route]
@@ -105,12 +105,14 @@ class Ears:
 
 
 @asynccontextmanager
-async def listening(slack: Slack, easel: Easel, lost: asyncio.Event) -> AsyncIterator[Ears]:
+async def listening(
+    slack: Slack, easel: Easel, lost: asyncio.Event
+) -> AsyncIterator[EventReceiver]:
     """Socket Mode, HTTP, or both. ``lost`` is set when the socket is lost for good."""
     settings = slack.settings
-    chat = easel.tools.chats[PLATFORM]
+    chat = easel.context.chats[PLATFORM]
     assert isinstance(chat, SlackChat)  # noqa: S101  # made above
-    app = SlackApp(easel.service, easel.tools, chat, settings.locale)
+    app = SlackApp(easel.service, easel.context, chat, settings.locale)
     routes: list[Route] = []
     checks: dict[str, Check] = {}
     async with AsyncExitStack() as stack:
@@ -125,7 +127,7 @@ async def listening(slack: Slack, easel: Easel, lost: asyncio.Event) -> AsyncIte
             stack.push_async_callback(socket.close)
             await socket.open()
             checks["slack"] = socket.check
-        yield Ears(routes=routes, checks=checks)
+        yield EventReceiver(routes=routes, checks=checks)
 
 
 def check(settings: Settings) -> None:
@@ -149,7 +151,7 @@ def check(settings: Settings) -> None:
         raise ConfigurationError("config.slack_way_in", setting=setting)
 
 
-async def _who_we_are(client: AsyncWebClient, token: str) -> Us:
+async def _who_we_are(client: AsyncWebClient, token: str) -> BotIdentity:
     """Asked until Slack answers: an outage is no mistake of the operator's."""
     delay = 1.0
     while True:
@@ -168,10 +170,10 @@ async def _who_we_are(client: AsyncWebClient, token: str) -> Us:
         delay = min(delay * 2, 60.0)
 
 
-def _us(us: Mapping[str, Any] | AsyncSlackResponse, token: str) -> Us:
+def _us(us: Mapping[str, Any] | AsyncSlackResponse, token: str) -> BotIdentity:
     team = None if us.get("is_enterprise_install") else us.get("team_id")
     workspace = workspace_of(us.get("enterprise_id"), team)
-    return Us(workspace=workspace, token=token, user=str(us.get("user_id") or ""))
+    return BotIdentity(workspace=workspace, token=token, user=str(us.get("user_id") or ""))
 
 
 def _flow(slack: Slack) -> AsyncOAuthFlow:

@@ -23,9 +23,9 @@ from adapters.terminal.decode import Line, split_words
 from bot import logs, settings
 from bot.accounts import is_simulated
 from bot.folder import is_taken, lock_folder
-from bot.offline import NoJobs, open_tools
-from core.flow.context import Tools
-from core.i18n import say
+from bot.offline import NoJobs, open_context
+from core.flow.context import Context
+from core.i18n import translate
 from core.log import log
 from core.ports import Blobs
 from core.service import Service
@@ -93,7 +93,7 @@ def run(line: Line, options: Mapping[str, Any]) -> int:
     try:
         return asyncio.run(_run(line, options))
     except KeyboardInterrupt:
-        click.echo(say("terminal.interrupted", settings.load().locale), err=True)
+        click.echo(translate("terminal.interrupted", settings.load().locale), err=True)
         return INTERRUPTED
     finally:
         gc.freeze()  # the process ends: what it loaded need not be looked through once more
@@ -110,7 +110,7 @@ class Prompt:
     def tell(self, key: str, **params: object) -> None:
         """A line beside the answer."""
         if not self._as_json:
-            click.echo(say(key, self.settings.locale, **params), err=True)
+            click.echo(translate(key, self.settings.locale, **params), err=True)
 
     def tell_of_waiting(self) -> None:
         """Another command has the folder."""
@@ -121,9 +121,9 @@ class Prompt:
         self._chats = [TerminalChat(blobs, self.settings.locale, quiet=self._as_json)]
         return {"terminal": self._chats[0]}
 
-    def terminal(self, service: Service, tools: Tools) -> Terminal:
+    def terminal(self, service: Service, context: Context) -> Terminal:
         """The terminal's side, with that voice."""
-        return Terminal(service, tools.store, self._chats[0])
+        return Terminal(service, context.store, self._chats[0])
 
 
 async def _run(line: Line, options: Mapping[str, Any]) -> int:
@@ -152,10 +152,10 @@ async def _at_once(prompt: Prompt, request: Request) -> Report | None:
     async with AsyncExitStack() as stack:
         if not reads:
             await lock_folder(stack, prompt.settings, prompt.tell_of_waiting)
-        tools = await stack.enter_async_context(open_tools(prompt.settings, prompt.chats))
-        if tools is None:
+        context = await stack.enter_async_context(open_context(prompt.settings, prompt.chats))
+        if context is None:
             return None
-        terminal = prompt.terminal(Service(tools, NoJobs()), tools)
+        terminal = prompt.terminal(Service(context, NoJobs()), context)
         if await terminal.unfinished() and not (reads and is_taken(prompt.settings)):
             return None
         return await terminal.run(request)
@@ -175,7 +175,7 @@ async def _with_engine(prompt: Prompt, request: Request, time_scale: float | Non
     async with wiring.open_easel(
         prompt.settings, prompt.chats, simulator=simulator, waiting=prompt.tell_of_waiting
     ) as easel:
-        terminal = prompt.terminal(easel.service, easel.tools)
+        terminal = prompt.terminal(easel.service, easel.context)
         left = await terminal.unfinished()
         if left:
             prompt.tell("terminal.recovered", count=len(left))

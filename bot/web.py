@@ -68,15 +68,15 @@ async def open_web(
     ``platforms``: paths at which chat platforms deliver; ``checks``: whether they can.
     """
     checks = {**(checks or {}), **({"room": room.last_change} if room else {})}
-    health = Health(easel.tools, checks)
+    health = Health(easel.context, checks)
     routes = [
         *health.routes(),
-        *Painter(easel.service, easel.tools).routes(),
-        *Pages(easel.tools).routes(),
+        *Painter(easel.service, easel.context).routes(),
+        *Pages(easel.context).routes(),
         *platforms,
     ]
     if room is not None:
-        routes += [*room_pages(), *RoomApi(room, easel.service, easel.tools).routes()]
+        routes += [*room_pages(), *RoomApi(room, easel.service, easel.context).routes()]
     async with AsyncExitStack() as stack:
         if room is not None:
             stack.push_async_callback(room.close)

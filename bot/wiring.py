@@ -21,7 +21,7 @@ from bot.settings import Settings
 from bot.simulator.tasks import SimulatorConfig
 from core.catalog import Catalog
 from core.engine import Engine
-from core.flow.context import Tools
+from core.flow.context import Context
 from core.pictures.pool import Pool
 from core.ports import Blobs, Chat, Clock
 from core.providers.dashscope import catalog_text
@@ -31,7 +31,7 @@ from core.storage import database
 from core.storage.blobs import open_blobs
 from core.storage.claims import Claims
 from core.storage.inbox import Inbox
-from core.storage.reactions import Together
+from core.storage.reactions import ReactionStore
 from core.storage.retention import Retention
 from core.storage.shielding import all_ended
 from core.storage.store import Store
@@ -48,7 +48,7 @@ class Easel:
     """Everything put together, started. ``simulated`` when no key was set."""
 
     service: Service
-    tools: Tools
+    context: Context
     engine: Engine
     simulated: bool
 
@@ -90,9 +90,9 @@ async def open_easel(
         providers = await open_providers(stack, settings, catalog, simulator, blobs, clock)
         pool = Pool(workers=2)
         stack.callback(pool.close)
-        tools = Tools(
+        context = Context(
             store=Store(engine),
-            together=Together(engine),
+            together=ReactionStore(engine),
             links=Links(link_keys(settings), settings.public_url or ""),
             blobs=blobs,
             catalog=catalog,
@@ -103,22 +103,25 @@ async def open_easel(
             settle=settle,
         )
         worker = worker_name(settings)
-        inbox = Inbox(database.open_sync(inbox_url(settings)), worker, tools.chats)
+        inbox = Inbox(database.open_sync(inbox_url(settings)), worker, context.chats)
         stack.push_async_callback(inbox.close)
         await inbox.prepare()
         workers = (
             None
             if database.is_sqlite(settings.database)
-            else Workers(settings.database, worker, tools.chats)
+            else Workers(settings.database, worker, context.chats)
         )
-        claims = Claims(engine, worker, tools.chats)
+        claims = Claims(engine, worker, context.chats)
         jobs = Engine(
-            tools, claims, inbox, Retention(engine), worker, workers, lost=stop_this_process
+            context, claims, inbox, Retention(engine), worker, workers, lost=stop_this_process
         )
         await jobs.start()
         stack.push_async_callback(jobs.stop)
         yield Easel(
-            service=Service(tools, jobs), tools=tools, engine=jobs, simulated=is_simulated(settings)
+            service=Service(context, jobs),
+            context=context,
+            engine=jobs,
+            simulated=is_simulated(settings),
         )
 
 

@@ -143,12 +143,12 @@ def asked_by(reaction: Reaction, *, added: bool) -> Action | None:
     return (ADDED if added else TAKEN_AWAY).get(reaction.kind)
 
 
-def encode(kind: ButtonKind, step: str, index: int = 0) -> str:
+def encode_button(kind: ButtonKind, step: str, index: int = 0) -> str:
     """A button's id: at most 100 characters (Discord's limit)."""
     return f"{VERSION}:{kind.value}:{step}:{index}"
 
 
-def decode(text: str) -> tuple[ButtonKind, str, int]:
+def decode_button(text: str) -> tuple[ButtonKind, str, int]:
     """Kind, step and picture. Raises Rejected for anything we never made."""
     found = ID.fullmatch(text) if len(text) <= LONGEST_ID else None
     try:

@@ -14,7 +14,7 @@ from core.budgets import Caps
 from core.catalog import Catalog
 from core.errors import Rejected
 from core.forms import Choice, Field, FieldKind, Form
-from core.i18n import say
+from core.i18n import translate
 from core.types import Action, Options
 
 NUMBERS = {"quorum": (2, 20), "favourites": (1, 20), "n": (1, 6)}
@@ -167,7 +167,7 @@ def form(preferences: Preferences, caps: Caps, catalog: Catalog, locale: str) ->
         Field(
             name=name,
             kind=FieldKind.CHOICE if name in choices else kinds.get(name, FieldKind.LINE),
-            label=say(f"setting.{name}", locale),
+            label=translate(f"setting.{name}", locale),
             value=getattr(preferences, name),
             choices=tuple(Choice(value=value, label=value) for value in choices.get(name, [])),
         )
@@ -177,9 +177,17 @@ def form(preferences: Preferences, caps: Caps, catalog: Catalog, locale: str) ->
         limit = getattr(caps, name)
         value = "" if limit is None else str(limit)
         shown.append(
-            Field(name=name, kind=FieldKind.LINE, label=say(f"setting.{name}", locale), value=value)
+            Field(
+                name=name,
+                kind=FieldKind.LINE,
+                label=translate(f"setting.{name}", locale),
+                value=value,
+            )
         )
-    title = say("action.settings", locale)
+    title = translate("action.settings", locale)
     return Form(
-        action=Action.SETTINGS, title=title, submit=say("form.save", locale), fields=tuple(shown)
+        action=Action.SETTINGS,
+        title=title,
+        submit=translate("form.save", locale),
+        fields=tuple(shown),
     )

@@ -21,7 +21,7 @@ from core.answers import dispatch
 from core.errors import EaselError, Retryable
 from core.failpoints import failpoint
 from core.flow import deliver, generate, hear, prepare, status
-from core.flow.context import MAX_PAUSE, TRANSIENT, Tools, fail, tell_end
+from core.flow.context import MAX_PAUSE, TRANSIENT, Context, fail_step, post_outcome
 from core.slots import Slots
 from core.storage.claims import Claims
 from core.storage.inbox import Delivery, Inbox, Stage
@@ -52,7 +52,7 @@ class Engine:
 
     def __init__(
         self,
-        tools: Tools,
+        context: Context,
         claims: Claims,
         inbox: Inbox,
         retention: Retention,
@@ -65,7 +65,7 @@ class Engine:
 
         ``lost`` is called when they may believe us dead.
         """
-        self._tools = tools
+        self._context = context
         self._claims = claims
         self._inbox = inbox
         self._retention = retention
@@ -74,11 +74,11 @@ class Engine:
         self._lost = lost
         self._slots = Slots(
             claims=claims,
-            catalog=tools.catalog,
-            clock=tools.clock,
+            catalog=context.catalog,
+            clock=context.clock,
             begin=self._begin,
             is_begun=self._is_begun,
-            first_pause=tools.back_off,
+            first_pause=context.back_off,
         )
         self._arrived = asyncio.Event()
         self._arrivals: deque[float] = deque(maxlen=2)
@@ -102,9 +102,9 @@ class Engine:
         await self._slots.wake_all()
         self._loop(self._slots.run(), "slots")
         self._loop(self._empty_inbox(), "inbox out")
-        self._loop(status.keep_current(self._tools), "status")
+        self._loop(status.keep_current(self._context), "status")
         self._loop(self._sweep(), "sweep")
-        self._tools.moved.set()
+        self._context.moved.set()
 
     async def stop(self) -> None:
         """Let go of everything; what is not done goes on at the next start."""
@@ -148,7 +148,7 @@ class Engine:
             except Exception:  # whatever it is, the bot must not go deaf
                 log.exception("inbox_broke")
                 is_unsure = True
-                await asyncio.sleep(self._tools.back_off)
+                await asyncio.sleep(self._context.back_off)
                 self._arrived.set()
 
     async def _claim_deliveries(self) -> None:
@@ -179,7 +179,7 @@ class Engine:
 
         Transient errors are waited out. A bug is reported to its person with a reference.
         """
-        pause = self._tools.back_off
+        pause = self._context.back_off
         is_broken = delivery.tries > MAX_TRIES
         while delivery.stage is not Stage.DONE:
             try:
@@ -191,7 +191,7 @@ class Engine:
                     error=type(error).__name__,
                     seconds=pause,
                 )
-                await self._tools.clock.sleep(pause)
+                await self._context.clock.sleep(pause)
                 pause = min(pause * 2, MAX_PAUSE)
             except Exception:
                 log.exception("delivery_broke", delivery=delivery.id)
@@ -206,36 +206,36 @@ class Engine:
             await self._forget_workspace(delivery)
             return await self._done(delivery)
         if delivery.stage is Stage.HEARD:
-            understood = await hear.understand(self._tools, request)
+            understood = await hear.understand(self._context, request)
             if understood is None:
                 return await self._done(delivery)
             return await self._inbox.advance(delivery, Stage.UNDERSTOOD, understood)
         if delivery.stage is Stage.UNDERSTOOD:
-            job = await dispatch.answer(self._tools, request)
+            job = await dispatch.answer(self._context, request)
             if job is None:
                 return await self._done(delivery)
             failpoint("take.before_commit")
             delivery = await self._inbox.advance(delivery, Stage.ACCEPTED, job)
             failpoint("take.after_commit")
             return delivery
-        await dispatch.taken(self._tools, request)
+        await dispatch.consume_draft(self._context, request)
         await self._prepare(request)
         return await self._done(delivery)
 
     async def _refuse(self, delivery: Delivery) -> Delivery:
-        await prepare.give_up(self._tools, delivery.request)
+        await prepare.give_up(self._context, delivery.request)
         return await self._done(delivery)
 
     async def _done(self, delivery: Delivery) -> Delivery:
-        return await self._inbox.done(delivery, self._tools.clock.now())
+        return await self._inbox.done(delivery, self._context.clock.now())
 
     async def _prepare(self, request: Request) -> None:
-        step = await prepare.prepare(self._tools, request)
+        step = await prepare.prepare(self._context, request)
         if step is None:
             return
         await self._claims.announce(step.tenant, step.id)
         self._slots.wake(step.account, step.model)
-        self._tools.moved.set()
+        self._context.moved.set()
 
     async def _forget_workspace(self, delivery: Delivery) -> None:
         """Jobs, rows, pictures and what the platform's own adapter keeps."""
@@ -243,10 +243,10 @@ class Engine:
         await self._cancel_before(delivery)
         await self._inbox.forget_tenant(delivery)
         # First the installation: nothing new is accepted while the rest goes.
-        await self._tools.chats[place.platform].forget(place)
-        for key in await self._tools.blobs.keys(place.tenant):
-            await self._tools.blobs.delete(place.tenant, key)
-        await self._tools.store.forget_workspace(place.tenant)
+        await self._context.chats[place.platform].forget(place)
+        for key in await self._context.blobs.keys(place.tenant):
+            await self._context.blobs.delete(place.tenant, key)
+        await self._context.store.forget_workspace(place.tenant)
         # What was claimed meanwhile is of nobody; and the places of all that went are free for
         # others.
         await self._cancel_before(delivery)
@@ -291,14 +291,14 @@ class Engine:
         Transient errors are waited out. A bug ends the job with words and a reference, never in
         silence.
         """
-        pause = self._tools.back_off
+        pause = self._context.back_off
         is_broken = False
         while True:
             try:
                 await (self._give_up(claim) if is_broken else self._go_on(claim))
             except TRANSIENT as error:
                 log.warning("job_waits", step=claim.step, error=type(error).__name__, seconds=pause)
-                await self._tools.clock.sleep(pause)
+                await self._context.clock.sleep(pause)
                 pause = min(pause * 2, MAX_PAUSE)
             except Exception:
                 log.exception("job_broke", step=claim.step)
@@ -310,10 +310,10 @@ class Engine:
                 return
 
     async def _go_on(self, claim: Claim) -> None:
-        step = await self._tools.store.step(claim.tenant, claim.step)
+        step = await self._context.store.step(claim.tenant, claim.step)
         if step.state.is_final:
             await self._slots.freed(claim)
-            await tell_end(self._tools, step)
+            await post_outcome(self._context, step)
         elif step.state is StepState.MADE:
             await self._slots.freed(claim)
             await self._deliver(step)
@@ -328,7 +328,7 @@ class Engine:
         Then its place is free, and its pictures are fetched and posted.
         """
         try:
-            outcome = await generate.generate(self._tools, claim, self._slots.accepted)
+            outcome = await generate.generate(self._context, claim, self._slots.accepted)
         except Retryable as error:
             await self._slots.refused(claim, error)
             return
@@ -341,18 +341,18 @@ class Engine:
 
     async def _finish(self, claim: Claim, outcome: Outcome) -> None:
         async with self._downloads:
-            step = await deliver.keep(self._tools, claim.tenant, claim.step, outcome)
+            step = await deliver.store_results(self._context, claim.tenant, claim.step, outcome)
         if step is not None:
             await self._deliver(step)
 
     async def _deliver(self, step: Step) -> None:
         async with self._posts[step.place.platform]:
-            await deliver.deliver(self._tools, step)
+            await deliver.deliver(self._context, step)
 
     async def _give_up(self, claim: Claim) -> None:
-        step = await self._tools.store.step(claim.tenant, claim.step)
-        await fail(
-            self._tools, step, EaselError("status.broken", charged="maybe", reference=claim.step)
+        step = await self._context.store.step(claim.tenant, claim.step)
+        await fail_step(
+            self._context, step, EaselError("status.broken", charged="maybe", reference=claim.step)
         )
         await self._slots.freed(claim)
 
@@ -380,7 +380,7 @@ class Engine:
         while True:
             await asyncio.sleep(SWEEP_SECONDS)
             with suppress(*TRANSIENT):  # the next round tries again
-                now = self._tools.clock.now()
+                now = self._context.clock.now()
                 await self._inbox.forget(now - DELIVERY_LIFE)
                 await self._retention.prune(now - RECORDS_LIFE)
 

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from core.catalog import ONLY_FOR, PROMPT_OPTIONAL, Catalog, Model
-from core.i18n import say
+from core.i18n import translate
 from core.types import Action
 
 FUNCTION = "function"
@@ -105,8 +105,8 @@ def form(
     ]
     return Form(
         action=action,
-        title=say(f"action.{action.value}", locale),
-        submit=say("form.submit", locale),
+        title=translate(f"action.{action.value}", locale),
+        submit=translate("form.submit", locale),
         fields=tuple(one for one in fields if one.kind is not FieldKind.CHOICE or one.choices),
         target=target,
         index=index,
@@ -116,11 +116,13 @@ def form(
 def functions(locale: str) -> Form:
     """Which of the ten Wanx functions? What each alone knows stays at its default."""
     names = [action.value.removeprefix("wanx.") for action in Action if action.is_wanx]
-    choices = tuple(Choice(value=name, label=say(f"action.wanx.{name}", locale)) for name in names)
+    choices = tuple(
+        Choice(value=name, label=translate(f"action.wanx.{name}", locale)) for name in names
+    )
     which = Field(
         name=FUNCTION,
         kind=FieldKind.CHOICE,
-        label=say("option.function.text", locale),
+        label=translate("option.function.text", locale),
         required=True,
         choices=choices,
     )
@@ -133,8 +135,8 @@ def functions(locale: str) -> Form:
     )
     return Form(
         action=Action.STYLE,
-        title=say("form.functions", locale),
-        submit=say("form.submit", locale),
+        title=translate("form.functions", locale),
+        submit=translate("form.submit", locale),
         fields=fields,
     )
 
@@ -143,7 +145,7 @@ def _prompt(action: Action, models: Sequence[Model], locale: str, prompt: str) -
     return Field(
         name="prompt",
         kind=FieldKind.TEXT,
-        label=say(
+        label=translate(
             "option.prompt.text" if action is Action.DRAW else "option.instruction.text", locale
         ),
         value=prompt,
@@ -186,17 +188,20 @@ def _number(models: Sequence[Model], locale: str) -> Field:
 
 def _choice(name: str, values: Sequence[str], locale: str) -> Field:
     def label(value: str) -> str:
-        return say(f"region.{value}", locale) if name == "mask" else value
+        return translate(f"region.{value}", locale) if name == "mask" else value
 
     choices = tuple(Choice(value=value, label=label(value)) for value in values)
     return Field(
-        name=name, kind=FieldKind.CHOICE, label=say(f"option.{name}.text", locale), choices=choices
+        name=name,
+        kind=FieldKind.CHOICE,
+        label=translate(f"option.{name}.text", locale),
+        choices=choices,
     )
 
 
 def _flag(name: str, locale: str) -> Field:
-    return Field(name=name, kind=FieldKind.FLAG, label=say(f"option.{name}.text", locale))
+    return Field(name=name, kind=FieldKind.FLAG, label=translate(f"option.{name}.text", locale))
 
 
 def _plain(name: str, kind: FieldKind, key: str, locale: str) -> Field:
-    return Field(name=name, kind=kind, label=say(key, locale))
+    return Field(name=name, kind=kind, label=translate(key, locale))

@@ -23,7 +23,7 @@ SPACELESS = frozenset({"zh-CN", "zh-TW"})
 """Languages whose full stop brings its own room."""
 
 
-def say(key: str, locale: str, /, **params: object) -> str:
+def translate(key: str, locale: str, /, **params: object) -> str:
     """The sentence, its ``{placeholders}`` filled.
 
     Parameters are data: braces in them stay as they are.
@@ -35,7 +35,7 @@ def say(key: str, locale: str, /, **params: object) -> str:
     return PLACEHOLDER.sub(lambda found: _shown(params[found[1]], language), text)
 
 
-def joined(locale: str, *sentences: str) -> str:
+def join_list(locale: str, *sentences: str) -> str:
     """Sentences one after another, as the language writes them."""
     return ("" if nearest(locale) in SPACELESS else " ").join(sentences)
 

@@ -10,7 +10,7 @@ from typing import Any, Protocol
 from core.budgets import Caps, Spending
 from core.catalog import SubmitLimit
 from core.forms import Form
-from core.post import Post, Sent, Tally
+from core.post import Post, PostedMessage, Tally
 from core.types import (
     Attachment,
     Claim,
@@ -113,18 +113,20 @@ class Chat(Protocol):
         """Show the person a form, if the platform still lets us. False when it does not."""
         ...
 
-    async def post(self, place: Place, post: Post, *, to: Person, reply: Mapping[str, str]) -> Sent:
+    async def post(
+        self, place: Place, post: Post, *, to: Person, reply: Mapping[str, str]
+    ) -> PostedMessage:
         """Say something new.
 
         May raise DeliveryError; afterwards ``find`` tells whether it went through.
         """
         ...
 
-    async def update(self, sent: Sent, post: Post) -> Sent:
+    async def update(self, sent: PostedMessage, post: Post) -> PostedMessage:
         """Change what we said, pictures included. Repeating it changes nothing more."""
         ...
 
-    async def find(self, place: Place, job: str) -> Sent | None:
+    async def find(self, place: Place, job: str) -> PostedMessage | None:
         """Our message for this job, read back from the platform.
 
         The way to know whether a post went through.
@@ -135,7 +137,7 @@ class Chat(Protocol):
         """Where only this person and we speak, in the same workspace. May raise DeliveryError."""
         ...
 
-    async def link(self, sent: Sent) -> str:
+    async def link(self, sent: PostedMessage) -> str:
         """An address that leads to the message, "" where there is none."""
         ...
 
@@ -318,7 +320,9 @@ class Store(Protocol):
         """How many steps there are of each action, model and state, of all tenants together."""
         ...
 
-    async def remember(self, sent: Sent, tenant: str, step: str, role: str = "status") -> None:
+    async def remember(
+        self, sent: PostedMessage, tenant: str, step: str, role: str = "status"
+    ) -> None:
         """Which message of ours shows which step: how a reply or a reaction finds its picture.
 
         ``role``: the "status" message that becomes the result, or a copy, such as "gallery".
@@ -348,11 +352,11 @@ class Store(Protocol):
         """Everything of a workspace goes, settings and money included."""
         ...
 
-    async def message_of(self, step: Step, role: str = "status") -> Sent | None:
+    async def message_of(self, step: Step, role: str = "status") -> PostedMessage | None:
         """The message of a step in that role."""
         ...
 
-    async def messages_of(self, step: Step) -> list[Sent]:
+    async def messages_of(self, step: Step) -> list[PostedMessage]:
         """Every message that shows a step, copies and answers included."""
         ...
 

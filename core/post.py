@@ -68,7 +68,7 @@ class Tone(StrEnum):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Shown:
+class PostImage:
     """A picture in a post: one we hold, or the bytes of one ``drawn`` for this post.
 
     File name, alternative text.
@@ -97,7 +97,7 @@ class Post:
     title: str = ""
     job: str = ""
     progress: float | None = None
-    pictures: tuple[Shown, ...] = ()
+    pictures: tuple[PostImage, ...] = ()
     buttons: tuple[Button, ...] = ()
     menu: tuple[Button, ...] = ()
     private: bool = False
@@ -107,7 +107,7 @@ class Post:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Sent:
+class PostedMessage:
     """A message of ours on a platform: its id there.
 
     ``pictures``: messages of their own that its pictures became.
@@ -115,4 +115,4 @@ class Sent:
 
     place: Place
     message: str
-    pictures: tuple["Sent", ...] = ()
+    pictures: tuple["PostedMessage", ...] = ()

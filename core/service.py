@@ -11,11 +11,11 @@ import structlog
 
 from core import actions, forms, sessions
 from core.answers import masks, settings
-from core.answers.dispatch import asked
-from core.answers.lookup import current
+from core.answers.dispatch import dispatch
+from core.answers.lookup import current_step
 from core.errors import Rejected
 from core.flow import hear, prepare, replies
-from core.flow.context import Tools
+from core.flow.context import Context
 from core.forms import FUNCTION, Form
 from core.post import ButtonKind, Post
 from core.types import Action, Request
@@ -66,8 +66,8 @@ class Answer:
 class Service:
     """Takes requests from every platform."""
 
-    def __init__(self, tools: Tools, jobs: Jobs) -> None:
-        self._tools = tools
+    def __init__(self, context: Context, jobs: Jobs) -> None:
+        self._context = context
         self._jobs = jobs
         self._looks: set[asyncio.Task[bool]] = set()
 
@@ -87,7 +87,7 @@ class Service:
         if len(self._looks) >= MOST_LOOKS:
             return True
         look = asyncio.create_task(
-            self._tools.store.may_be_ours(request.place, request.message), name="look"
+            self._context.store.may_be_ours(request.place, request.message), name="look"
         )
         self._looks.add(look)
         look.add_done_callback(self._looked)
@@ -106,7 +106,7 @@ class Service:
         """
         if request.action is Action.REGION:
             return await self._with_region(request)
-        found = await asked(self._tools, request)
+        found = await dispatch(self._context, request)
         if isinstance(found, Request):
             return await self._take(found)
         return Answer(form=found) if isinstance(found, Form) else Answer(post=found)
@@ -130,7 +130,7 @@ class Service:
 
         One that means nothing gets no answer.
         """
-        wish = await hear.reacted(self._tools, replace(request, text=emoji, added=added))
+        wish = await hear.reacted(self._context, replace(request, text=emoji, added=added))
         return Answer() if wish is None else await self.handle(wish)
 
     async def ask(self, request: Request) -> Form:
@@ -139,34 +139,34 @@ class Service:
         Raises Rejected.
         """
         if request.action is Action.SETTINGS:
-            return await settings.form(self._tools, request)
+            return await settings.form(self._context, request)
         if FUNCTION in request.given:
             return forms.functions(request.locale)
         if request.target is None:
-            return replies.form_for(self._tools, request)
-        _, step = await current(self._tools, request)
+            return replies.form_for(self._context, request)
+        _, step = await current_step(self._context, request)
         index = request.index if request.index is not None else step.chosen or 0
         sessions.picture_at(step, index)
         if request.action is Action.RERUN:
-            edits = (await prepare.chain_of(self._tools, step))[1]
+            edits = (await prepare.chain_of(self._context, step))[1]
             request = replace(request, text=sessions.merged_instructions(edits))
-        return replies.form_for(self._tools, replace(request, index=index))
+        return replies.form_for(self._context, replace(request, index=index))
 
     async def paint(self, tenant: str, draft: str, mask: bytes, prompt: str) -> Answer:
         """A mask came from the painter: the draft goes on, once.
 
         Raises Rejected when it was used.
         """
-        async with self._tools.draft_lock(tenant, draft):
-            request = await masks.painted(self._tools, tenant, draft, mask, prompt)
+        async with self._context.draft_lock(tenant, draft):
+            request = await masks.complete_with_mask(self._context, tenant, draft, mask, prompt)
             self.check(request)
             answer = await self._take(request)
-            await self._tools.together.use_draft(tenant, draft)
+            await self._context.together.use_draft(tenant, draft)
         return answer
 
     def check(self, request: Request) -> None:
         """Refuse what is wrong in itself. No I/O before the commit."""
-        replies.check(self._tools, request)
+        replies.check(self._context, request)
 
     async def _take(self, request: Request) -> Answer:
         await self._jobs.take(request)
@@ -175,9 +175,9 @@ class Service:
 
     async def _with_region(self, request: Request) -> Answer:
         tenant, draft = request.place.tenant, request.target or ""
-        async with self._tools.draft_lock(tenant, draft):
-            whole = await masks.with_region(self._tools, request)
+        async with self._context.draft_lock(tenant, draft):
+            whole = await masks.complete_with_region(self._context, request)
             self.check(whole)
             answer = await self._take(whole)
-            await self._tools.together.use_draft(tenant, draft)
+            await self._context.together.use_draft(tenant, draft)
         return answer

@@ -418,7 +418,7 @@ class Work:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Made:
+class ImageResult:
     """One picture the service says it made, or why it did not.
 
     ``url`` or ``error`` (a message key).
@@ -435,7 +435,7 @@ class Outcome:
     ``billed`` pictures; ``expires`` when the links die; ``seconds`` it worked.
     """
 
-    made: tuple[Made, ...]
+    made: tuple[ImageResult, ...]
     request_id: str
     billed: int
     expires: datetime

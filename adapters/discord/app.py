@@ -22,9 +22,9 @@ from adapters.discord.chat import DiscordChat
 from adapters.discord.store import DiscordStore
 from core.errors import EaselError, Rejected
 from core.flow import hear, prepare, replies
-from core.flow.context import Tools
+from core.flow.context import Context
 from core.forms import Form
-from core.i18n import clip, say
+from core.i18n import clip, translate
 from core.service import ASKS_FIRST, Service
 from core.types import Action, Request
 
@@ -41,10 +41,10 @@ class DiscordApp:
     """What Discord tells, for every guild."""
 
     def __init__(
-        self, service: Service, tools: Tools, chat: DiscordChat, api: Api, store: DiscordStore
+        self, service: Service, context: Context, chat: DiscordChat, api: Api, store: DiscordStore
     ) -> None:
         self._service = service
-        self._tools = tools
+        self._context = context
         self._chat = chat
         self._api = api
         self._store = store
@@ -85,7 +85,7 @@ class DiscordApp:
         await self._keep(wish)
 
     async def _is_about_ours(self, wish: Request) -> bool:
-        return (await hear.aimed(self._tools, await self._chat.placed(wish))).target is not None
+        return (await hear.aimed(self._context, await self._chat.placed(wish))).target is not None
 
     async def _counted(self, wish: Request) -> Request:
         times = await self._store.times_taken_away(wish.key)
@@ -125,7 +125,7 @@ class DiscordApp:
         await self._hear(interaction, decode.filled(interaction))
 
     async def _typing(self, interaction: discord.Interaction) -> None:
-        choices = await suggested(self._tools, interaction)
+        choices = await suggested(self._context, interaction)
         await self._api.answer(decode.reply_of(interaction), CHOICES, {"choices": choices})
 
     async def _hear(self, interaction: discord.Interaction, wish: Request) -> None:
@@ -154,7 +154,7 @@ class DiscordApp:
         try:
             if "asked" in wish.reply:
                 wish = decode.merged(wish, await self._chat.asked(wish))
-            return wish.action.makes_pictures and not await prepare.is_secret(self._tools, wish)
+            return wish.action.makes_pictures and not await prepare.is_secret(self._context, wish)
         except EaselError:
             return False
 
@@ -173,9 +173,9 @@ class DiscordApp:
     async def _show_form(self, meant: Request) -> None:
         wish = await self._complete(meant)
         if wish.message:
-            wish = await hear.shown(self._tools, wish)
+            wish = await hear.shown(self._context, wish)
         form = await self._service.ask(wish)
-        await replies.ask(self._tools, wish, form)
+        await replies.show_form(self._context, wish, form)
 
     async def _turn_to(self, wish: Request, page: int) -> None:
         """A page of a form that was offered before."""
@@ -212,7 +212,7 @@ class DiscordApp:
     async def _say_no(self, interaction: discord.Interaction, error: EaselError) -> None:
         if interaction.type is discord.InteractionType.autocomplete:
             return
-        words = say(error.key, str(interaction.locale), **error.params)
+        words = translate(error.key, str(interaction.locale), **error.params)
         content = clip(render.escape(words), render.CONTENT)
         data = {
             "content": content,

@@ -7,7 +7,7 @@ import discord
 
 from adapters.discord import decode, render
 from core import grammar
-from core.flow.context import Tools
+from core.flow.context import Context
 from core.forms import RATIOS
 from core.i18n import clip
 from core.types import Action, Request
@@ -17,21 +17,21 @@ MOST = 25
 Choice = dict[str, str]
 
 
-async def suggested(tools: Tools, interaction: discord.Interaction) -> list[Choice]:
+async def suggested(context: Context, interaction: discord.Interaction) -> list[Choice]:
     """At most 25 values that hold what was typed, the likeliest first."""
     name, typed = _focused(decode.data_of(interaction))
     request = decode.command(interaction)
     found: Iterable[tuple[str, str]] = ()
     if name == "model":
-        found = [(one, one) for one in _models(tools, request.action)]
+        found = [(one, one) for one in _models(context, request.action)]
     elif name == "size":
         found = [
-            (one, one) for one in _sizes(tools, request.action, request.given.get("model", ""))
+            (one, one) for one in _sizes(context, request.action, request.given.get("model", ""))
         ]
     elif name == "ar":
         found = [*((one, one) for one in RATIOS), *((one, one) for one in grammar.RATIOS)]
     elif name == "id":
-        found = await _own(tools, request)
+        found = await _own(context, request)
     wanted = typed.lower().strip()
     kept = [
         (label, value)
@@ -44,27 +44,27 @@ async def suggested(tools: Tools, interaction: discord.Interaction) -> list[Choi
     ]
 
 
-def _models(tools: Tools, action: Action) -> list[str]:
+def _models(context: Context, action: Action) -> list[str]:
     """Those that can do it and that we reach, the first choice first."""
-    able = [one for one in tools.catalog.models.values() if action in one.actions]
+    able = [one for one in context.catalog.models.values() if action in one.actions]
     return [
         one.id
         for one in sorted(able, key=lambda one: one.rank)
-        if set(one.regions) & set(tools.providers)
+        if set(one.regions) & set(context.providers)
     ]
 
 
-def _sizes(tools: Tools, action: Action, model: str) -> list[str]:
+def _sizes(context: Context, action: Action, model: str) -> list[str]:
     """Of the model chosen, else of all that can do it."""
-    names = [model] if model in tools.catalog.models else _models(tools, action)
-    rules = [tools.catalog.models[one].size for one in names]
+    names = [model] if model in context.catalog.models else _models(context, action)
+    rules = [context.catalog.models[one].size for one in names]
     sizes = [size for rule in rules for size in (*rule.sizes, *filter(None, (rule.default,)))]
     return list(dict.fromkeys(str(one) for one in sizes))
 
 
-async def _own(tools: Tools, request: Request) -> list[tuple[str, str]]:
+async def _own(context: Context, request: Request) -> list[tuple[str, str]]:
     """This person's newest results, by version and words."""
-    mine = await tools.store.recent(request.place.tenant, request.person.id, MOST)
+    mine = await context.store.recent(request.place.tenant, request.person.id, MOST)
     return [(f"v{one.number} · {steps.short(one)}", one.id) for one in mine]
 
 

@@ -30,7 +30,7 @@ def is_direct(place: Place) -> bool:
     return place.channel.startswith(DIRECT)
 
 
-class Places:
+class ChannelDirectory:
     """GET /channels and /guilds, remembered.
 
     What Discord does not tell is as in an ordinary channel.

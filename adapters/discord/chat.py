@@ -16,17 +16,24 @@ import structlog
 
 from adapters.discord import decode, render
 from adapters.discord.api import MESSAGE, MODAL, NO_DIRECT, Api, DiscordError
-from adapters.discord.channels import Places, channel_id, is_direct
+from adapters.discord.channels import ChannelDirectory, channel_id, is_direct
 from adapters.discord.files import Files
-from adapters.discord.messages import Messages
-from adapters.discord.responses import Answers, answer_of, is_answer, is_word, note, stands_in
+from adapters.discord.messages import MessageClient
+from adapters.discord.responses import (
+    InteractionResponses,
+    answer_of,
+    is_answer,
+    is_word,
+    note,
+    stands_in,
+)
 from adapters.discord.store import Answer, DiscordStore
-from adapters.discord.users import People
+from adapters.discord.users import UserDirectory
 from core.errors import DeliveryError, Rejected
 from core.flow import hear
 from core.forms import FieldKind, Form
-from core.i18n import say
-from core.post import Post, Sent, Tone
+from core.i18n import translate
+from core.post import Post, PostedMessage, Tone
 from core.types import Action, Attachment, Person, Place, Request
 
 PROGRESS_SECONDS = 2.0
@@ -53,10 +60,10 @@ class DiscordChat:
         api: Api,
         store: DiscordStore,
         files: Files,
-        places: Places,
-        people: People,
-        messages: Messages,
-        answers: Answers,
+        places: ChannelDirectory,
+        people: UserDirectory,
+        messages: MessageClient,
+        answers: InteractionResponses,
     ) -> None:
         self._api = api
         self._store = store
@@ -173,7 +180,7 @@ class DiscordChat:
                 )
                 return True
             lacks_picture = any(one.kind is FieldKind.PICTURES for one in form.fields)
-            text = say(
+            text = translate(
                 "refuse.no_picture" if lacks_picture else "discord.open_form", request.locale
             )
             message = render.chooser(form, answer.interaction, text)
@@ -188,7 +195,9 @@ class DiscordChat:
             return False
         return True
 
-    async def post(self, place: Place, post: Post, *, to: Person, reply: Mapping[str, str]) -> Sent:
+    async def post(
+        self, place: Place, post: Post, *, to: Person, reply: Mapping[str, str]
+    ) -> PostedMessage:
         """A message.
 
         Private words in the answer to what was asked, private pictures in a direct message.
@@ -216,7 +225,7 @@ class DiscordChat:
         await self._answers.settle(answer, job=post.job)
         return sent
 
-    async def update(self, sent: Sent, post: Post) -> Sent:
+    async def update(self, sent: PostedMessage, post: Post) -> PostedMessage:
         """Change it.
 
         Pictures not yet shown are shown in it, those it no longer has are taken away.
@@ -238,7 +247,7 @@ class DiscordChat:
             raise
         return sent
 
-    async def find(self, place: Place, job: str) -> Sent | None:
+    async def find(self, place: Place, job: str) -> PostedMessage | None:
         """Our message of this job, read back."""
         try:
             found = await self._messages.find(place, job)
@@ -255,7 +264,7 @@ class DiscordChat:
         channel = await self._people.direct(person)
         return replace(place, channel=f"{decode.DIRECT}{channel}", thread="")
 
-    async def link(self, sent: Sent) -> str:
+    async def link(self, sent: PostedMessage) -> str:
         """Where the message is."""
         if is_answer(sent) or not sent.message:
             return ""
@@ -277,7 +286,7 @@ class DiscordChat:
 
     async def _post_alone(
         self, place: Place, post: Post, to: Person, answer: Answer | None, reply: Mapping[str, str]
-    ) -> Sent:
+    ) -> PostedMessage:
         """In a direct message.
 
         Where those are closed, in the answer, and words as a reply rather than nowhere.
@@ -291,7 +300,7 @@ class DiscordChat:
             if answer and not answer.is_open:
                 return await self._answers.give(answer, place, post, locale)
             if post.secret or not is_word(post):
-                closed = say("discord.direct_closed", locale)
+                closed = translate("discord.direct_closed", locale)
                 post = replace(post, title="", text=closed, pictures=(), buttons=(), menu=())
             return await self._messages.say(
                 place, replace(post, private=False), reply.get("message", "")
@@ -303,7 +312,7 @@ class DiscordChat:
 
     async def _post_elsewhere(
         self, place: Place, post: Post, to: Person, answer: Answer | None
-    ) -> Sent:
+    ) -> PostedMessage:
         """The channel is closed to us: in a direct message.
 
         Where those are closed as well, in the answer.
@@ -319,7 +328,7 @@ class DiscordChat:
         await self._answers.settle(answer, note_there, post.job)
         return sent
 
-    async def _give_up(self, sent: Sent, post: Post) -> None:
+    async def _give_up(self, sent: PostedMessage, post: Post) -> None:
         """The result goes elsewhere.
 
         What stands here must not say for ever that it is on its way.

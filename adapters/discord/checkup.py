@@ -16,7 +16,7 @@ from urllib.parse import urlencode
 import discord
 
 from adapters.discord.api import Api, DiscordError
-from core.i18n import say
+from core.i18n import translate
 
 PERMISSIONS = discord.Permissions(
     view_channel=True,
@@ -63,11 +63,11 @@ async def findings(api: Api, locale: str) -> list[Finding]:
         guilds = await api.call("GET", "/users/@me/guilds")
     except DiscordError as error:
         key = "doctor.discord_token" if error.status == 401 else "doctor.discord_unreachable"
-        return [("discord token", False, say(key, locale, reason=error.status))]
+        return [("discord token", False, translate(key, locale, reason=error.status))]
     content = "doctor.discord_content" if api.reads_content else "doctor.discord_no_content"
     return [
-        ("discord token", True, say("doctor.discord_us", locale, name=api.name)),
-        ("discord messages", True, say(content, locale)),
+        ("discord token", True, translate("doctor.discord_us", locale, name=api.name)),
+        ("discord messages", True, translate(content, locale)),
         _clock(api.date, locale),
         *_servers(guilds, invite(api.app), locale),
     ]
@@ -80,23 +80,27 @@ def _clock(date: str, locale: str) -> Finding:
         off = timedelta()
     well = off < MAX_SKEW
     key = "doctor.discord_clock" if well else "doctor.discord_clock_off"
-    return "discord clock", well, say(key, locale, seconds=round(off.total_seconds()))
+    return "discord clock", well, translate(key, locale, seconds=round(off.total_seconds()))
 
 
 def _servers(guilds: list[Mapping[str, Any]], url: str, locale: str) -> list[Finding]:
     if not guilds:
-        return [("discord servers", False, say("doctor.discord_no_servers", locale, url=url))]
+        return [("discord servers", False, translate("doctor.discord_no_servers", locale, url=url))]
     names = [str(one.get("name", one["id"])) for one in guilds]
     lacking = [
         str(one.get("name", one["id"]))
         for one in guilds
         if not _has_all(int(one.get("permissions", 0)))
     ]
-    found = [("discord servers", True, say("doctor.discord_servers", locale, names=names[:NAMED]))]
+    found = [
+        ("discord servers", True, translate("doctor.discord_servers", locale, names=names[:NAMED]))
+    ]
     if lacking:
-        text = say("doctor.discord_permissions_missing", locale, names=lacking[:NAMED], url=url)
+        text = translate(
+            "doctor.discord_permissions_missing", locale, names=lacking[:NAMED], url=url
+        )
         return [*found, ("discord permissions", False, text)]
-    return [*found, ("discord permissions", True, say("doctor.discord_permissions", locale))]
+    return [*found, ("discord permissions", True, translate("doctor.discord_permissions", locale))]
 
 
 def _has_all(permissions: int) -> bool:

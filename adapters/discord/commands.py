@@ -16,7 +16,7 @@ from adapters.discord.api import Api, DiscordError
 from adapters.discord.store import DiscordStore
 from core.commands import Command, Takes, commands
 from core.forms import REGIONS
-from core.i18n import LOCALES, say
+from core.i18n import LOCALES, translate
 from core.types import Action
 
 Payload = dict[str, Any]
@@ -161,8 +161,8 @@ def _described(table: str, word: str, name: str = "", number: int = 0) -> Payloa
 
 def _named(field: str, key: str) -> Payload:
     return {
-        field: say(key, "en"),
+        field: translate(key, "en"),
         f"{field}_localizations": {
-            theirs: say(key, ours) for ours in LOCALES for theirs in DISCORD_LOCALES[ours]
+            theirs: translate(key, ours) for ours in LOCALES for theirs in DISCORD_LOCALES[ours]
         },
     }

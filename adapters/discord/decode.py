@@ -97,7 +97,7 @@ def shortcut(interaction: discord.Interaction) -> Request:
 
 def pressed(interaction: discord.Interaction) -> Pressed:
     """A button or a menu of a message of ours. Raises Rejected for an id we never made."""
-    kind, step, index = actions.decode(chosen(interaction))
+    kind, step, index = actions.decode_button(chosen(interaction))
     request = _asked(interaction, actions.BUTTONS.get(kind, Action.HELP), target=step, index=index)
     return Pressed(kind=kind, request=request)
 

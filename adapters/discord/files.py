@@ -10,7 +10,7 @@ from urllib.parse import parse_qs, urlsplit
 import aiohttp
 
 from adapters.discord.api import DiscordError
-from adapters.discord.messages import Messages
+from adapters.discord.messages import MessageClient
 from core.errors import DeliveryError, Rejected
 from core.pictures.normalize import too_many_bytes
 from core.types import Attachment
@@ -31,7 +31,7 @@ class Files:
     """``hosts`` may be fetched from; none other ever is."""
 
     def __init__(
-        self, messages: Messages, http: aiohttp.ClientSession, hosts: Sequence[str]
+        self, messages: MessageClient, http: aiohttp.ClientSession, hosts: Sequence[str]
     ) -> None:
         self._messages = messages
         self._http = http

@@ -33,7 +33,7 @@ FIRST_PAUSE, LONGEST_PAUSE, STEADY = 5.0, 300.0, 600.0
 log = structlog.get_logger()
 
 
-class Ears(discord.Client):
+class EventClient(discord.Client):
     """Hands on what it hears. Lean: no messages, no members, nothing asked for at start."""
 
     app: DiscordApp
@@ -60,7 +60,7 @@ class Ears(discord.Client):
         await _safely(self.app.left(guild.id, int(joined.timestamp()) if joined else 0))
 
 
-class One(Ears):
+class SingleClient(EventClient):
     """One connection.
 
     It goes on with its session as long as Discord remembers it, so that nothing is lost.
@@ -72,7 +72,7 @@ class One(Ears):
         return self.is_ready() and self.ws.open
 
 
-class Many(Ears, discord.AutoShardedClient):
+class ShardedClient(EventClient, discord.AutoShardedClient):
     """As many connections as Discord asks for, once there are thousands of guilds."""
 
     @property
@@ -133,7 +133,7 @@ class Gateway:
         self._intents = discord.Intents(**{**dict(LEAST), "message_content": content})
         self._pause = pause
         self._silence = silence
-        self._client: One | Many | None = None
+        self._client: SingleClient | ShardedClient | None = None
         self._tasks: list[asyncio.Task[None]] = []
         logging.getLogger("discord").setLevel(logging.CRITICAL)
         discord.VoiceClient.warn_nacl = False
@@ -187,11 +187,11 @@ class Gateway:
             log.warning("discord_client_broke", error=type(error).__name__)
         return 0
 
-    async def _made(self) -> One | Many:
+    async def _made(self) -> SingleClient | ShardedClient:
         """Where to connect, and how often, is asked each time."""
         found = await self._api.call("GET", "/gateway/bot")
         discord.gateway.DiscordWebSocket.DEFAULT_GATEWAY = URL(str(found["url"]))
-        made = (One if found.get("shards", 1) == 1 else Many)(
+        made = (SingleClient if found.get("shards", 1) == 1 else ShardedClient)(
             intents=self._intents,
             max_messages=None,
             member_cache_flags=discord.MemberCacheFlags.none(),

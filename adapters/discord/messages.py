@@ -9,10 +9,10 @@ from typing import Any
 
 from adapters.discord import render
 from adapters.discord.api import Api, DiscordError, Upload
-from adapters.discord.channels import LEAST, Places, channel_id, is_direct
+from adapters.discord.channels import LEAST, ChannelDirectory, channel_id, is_direct
 from adapters.discord.store import DiscordStore
-from adapters.discord.uploads import Pictures, same_pictures
-from core.post import Post, Sent, Tone
+from adapters.discord.uploads import ImageUploads, same_pictures
+from core.post import Post, PostedMessage, Tone
 from core.types import Place
 
 OURS = uuid.UUID("b0f5e0e2-6d4c-4a39-8f53-0a3b7d2f6c11")
@@ -28,16 +28,18 @@ SMALL = LEAST // 4
 well."""
 
 
-class Messages:
+class MessageClient:
     """In channels, threads and direct messages."""
 
-    def __init__(self, api: Api, store: DiscordStore, places: Places, pictures: Pictures) -> None:
+    def __init__(
+        self, api: Api, store: DiscordStore, places: ChannelDirectory, pictures: ImageUploads
+    ) -> None:
         self._api = api
         self._store = store
         self._places = places
         self._pictures = pictures
 
-    async def say(self, place: Place, post: Post, replies_to: str = "") -> Sent:
+    async def say(self, place: Place, post: Post, replies_to: str = "") -> PostedMessage:
         """Something new. Raises DiscordError."""
         limit = await self._places.largest(place)
         try:
@@ -49,7 +51,7 @@ class Messages:
                 return await self._send(place, post, "", limit)
             raise
 
-    async def change(self, sent: Sent, post: Post) -> None:
+    async def change(self, sent: PostedMessage, post: Post) -> None:
         """Say this instead; pictures shown already stay, those it no longer has go.
 
         Raises DiscordError.
@@ -61,7 +63,7 @@ class Messages:
         words = await self._pictures.linked(sent.place, post)
         await self._patch(sent, render.message(words, None if keeps else ()))
 
-    async def find(self, place: Place, job: str) -> Sent | None:
+    async def find(self, place: Place, job: str) -> PostedMessage | None:
         """Our newest message of this job, by the ids of its buttons or the names of its files.
 
         Raises DiscordError.
@@ -71,7 +73,7 @@ class Messages:
         )
         for message in found:
             if str(message["author"]["id"]) == str(self._api.us) and job in _jobs_of(message):
-                return Sent(place=place, message=str(message["id"]))
+                return PostedMessage(place=place, message=str(message["id"]))
         return None
 
     async def read(self, channel: str, message: str) -> Mapping[str, Any]:
@@ -86,7 +88,7 @@ class Messages:
             return {}
         return found
 
-    async def _send(self, place: Place, post: Post, replies_to: str, limit: int) -> Sent:
+    async def _send(self, place: Place, post: Post, replies_to: str, limit: int) -> PostedMessage:
         prepared = await self._pictures.prepare(place, post, limit)
         message = render.message(prepared.on(post), prepared.attachments or None) | {
             "flags": render.SUPPRESS_EMBEDS
@@ -100,14 +102,14 @@ class Messages:
         )
         if is_direct(place):
             await self._store.sent_directly(channel_id(place), int(said["id"]), place.workspace)
-        return Sent(place=place, message=str(said["id"]))
+        return PostedMessage(place=place, message=str(said["id"]))
 
-    async def _files_of(self, sent: Sent) -> Sequence[Mapping[str, Any]]:
+    async def _files_of(self, sent: PostedMessage) -> Sequence[Mapping[str, Any]]:
         """What a message of ours shows; as nothing where we may write but not read."""
         shown = await self.read(channel_id(sent.place), sent.message)
         return shown.get("attachments") or ()
 
-    async def _show(self, sent: Sent, post: Post) -> None:
+    async def _show(self, sent: PostedMessage, post: Post) -> None:
         """Change it to one with pictures."""
         limit = await self._places.largest(sent.place)
         try:
@@ -117,14 +119,14 @@ class Messages:
                 raise
             await self._show_within(sent, post, SMALL)
 
-    async def _show_within(self, sent: Sent, post: Post, limit: int) -> None:
+    async def _show_within(self, sent: PostedMessage, post: Post, limit: int) -> None:
         prepared = await self._pictures.prepare(sent.place, post, limit)
         await self._patch(
             sent, render.message(prepared.on(post), prepared.attachments), prepared.uploads
         )
 
     async def _patch(
-        self, sent: Sent, message: Mapping[str, Any], uploads: Sequence[Upload] = ()
+        self, sent: PostedMessage, message: Mapping[str, Any], uploads: Sequence[Upload] = ()
     ) -> None:
         ids = _ids(sent)
         try:
@@ -138,7 +140,7 @@ class Messages:
             await self._api.call("PATCH", MESSAGE, ids, message, uploads)
 
 
-def _ids(sent: Sent) -> dict[str, str]:
+def _ids(sent: PostedMessage) -> dict[str, str]:
     return {"channel_id": channel_id(sent.place), "message_id": sent.message}
 
 

@@ -8,9 +8,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
-from core.actions import encode
+from core.actions import encode_button
 from core.forms import Choice, Field, FieldKind, Form
-from core.i18n import clip, say
+from core.i18n import clip, translate
 from core.post import Button, ButtonKind, Post
 
 Payload = dict[str, Any]
@@ -98,7 +98,7 @@ def _button(button: Button) -> Payload:
         "type": BUTTON,
         "style": style,
         "label": label,
-        "custom_id": encode(button.kind, button.step, button.index),
+        "custom_id": encode_button(button.kind, button.step, button.index),
     }
 
 
@@ -110,7 +110,7 @@ def _menus(post: Post) -> list[Payload]:
 
 
 def _menu(menu: Sequence[Button], at: int) -> Payload:
-    options = [_option(encode(one.kind, one.step, one.index), one.label) for one in menu]
+    options = [_option(encode_button(one.kind, one.step, one.index), one.label) for one in menu]
     return _row(
         [{"type": STRING, "custom_id": f"menu:{at}", "options": options, "placeholder": "▾"}]
     )
@@ -166,7 +166,7 @@ def modal(form: Form, asked: str) -> Payload:
 
 def again(asked: str, locale: str) -> Payload:
     """The button that brings back what was written, to be changed."""
-    return _row([_opener(asked, say("discord.change", locale))])
+    return _row([_opener(asked, translate("discord.change", locale))])
 
 
 def chooser(form: Form, asked: str, text: str) -> Payload:

@@ -15,11 +15,11 @@ from adapters.discord import render
 from adapters.discord.api import Api, DiscordError
 from adapters.discord.decode import DIRECT
 from adapters.discord.store import Answer, DiscordStore
-from adapters.discord.uploads import Pictures
+from adapters.discord.uploads import ImageUploads
 from core.errors import DeliveryError
 from core.failpoints import failpoint
-from core.i18n import say
-from core.post import Button, ButtonKind, Post, Sent, Tone
+from core.i18n import translate
+from core.post import Button, ButtonKind, Post, PostedMessage, Tone
 from core.types import Place
 
 ALIVE = timedelta(minutes=14)
@@ -53,20 +53,20 @@ def stands_in(answer: Answer, post: Post) -> bool:
     return is_word(post) or (answer.only and not (answer.is_open and post.private))
 
 
-def is_answer(sent: Sent) -> bool:
+def is_answer(sent: PostedMessage) -> bool:
     """Is it an answer, and no message like any other?"""
     return sent.message.startswith(DIRECT)
 
 
-class Answers:
+class InteractionResponses:
     """Every answer of ours."""
 
-    def __init__(self, api: Api, store: DiscordStore, pictures: Pictures) -> None:
+    def __init__(self, api: Api, store: DiscordStore, pictures: ImageUploads) -> None:
         self._api = api
         self._store = store
         self._pictures = pictures
 
-    async def give(self, answer: Answer, place: Place, post: Post, locale: str) -> Sent:
+    async def give(self, answer: Answer, place: Place, post: Post, locale: str) -> PostedMessage:
         """Say it; a refusal with the way back to what was written. Raises DiscordError."""
         prepared = await self._pictures.prepare(place, post)
         message = render.message(prepared.on(post), prepared.attachments)
@@ -77,12 +77,12 @@ class Answers:
             await self.settle(answer)
             message["flags"] = render.EPHEMERAL
             await self._api.call("POST", FOLLOW_UP, answer.ids, message, prepared.uploads)
-            return Sent(place=place, message="")
+            return PostedMessage(place=place, message="")
         await self._api.call("PATCH", ORIGINAL, answer.ids, message, prepared.uploads)
         await self._store.keep_answer(answer)
-        return Sent(place=place, message=f"{DIRECT}{answer.interaction}")
+        return PostedMessage(place=place, message=f"{DIRECT}{answer.interaction}")
 
-    async def change(self, sent: Sent, post: Post) -> None:
+    async def change(self, sent: PostedMessage, post: Post) -> None:
         """Say this instead. Raises DeliveryError, for good once Discord takes no more changes."""
         interaction = sent.message.removeprefix(DIRECT)
         answer = await self._store.answer(interaction)
@@ -134,11 +134,11 @@ class Answers:
 def note(key: str, locale: str, link: str = "") -> Post:
     """A private word that says where to look; with the way there."""
     way = (
-        (Button(kind=ButtonKind.LINK, step="", label=say("home.open", locale), url=link),)
+        (Button(kind=ButtonKind.LINK, step="", label=translate("home.open", locale), url=link),)
         if link
         else ()
     )
-    return Post(tone=Tone.NOTE, text=say(key, locale), buttons=way, private=True)
+    return Post(tone=Tone.NOTE, text=translate(key, locale), buttons=way, private=True)
 
 
 def _is_alive(interaction: str) -> bool:

@@ -28,7 +28,7 @@ from sqlalchemy import update as change
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from core.storage.shielding import whole
+from core.storage.shielding import shielded
 from core.types import Request, from_json, to_json
 
 ASKED_LIFE = timedelta(days=1)
@@ -102,7 +102,7 @@ class Answer:
         return {"webhook_id": self.app, "webhook_token": self.token}
 
 
-@whole
+@shielded
 class DiscordStore:
     """Discord's tables in our database."""
 

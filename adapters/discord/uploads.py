@@ -10,15 +10,15 @@ from pathlib import PurePath
 from typing import Any
 
 from adapters.discord.api import Upload
-from adapters.discord.channels import Places
+from adapters.discord.channels import ChannelDirectory
 from adapters.discord.render import ALT
 from adapters.discord.store import DiscordStore
 from core.answers.queries import LINK_LIFE
-from core.i18n import clip, say
+from core.i18n import clip, translate
 from core.pictures import normalize
 from core.pictures.pool import Pool
 from core.ports import Blobs
-from core.post import Button, ButtonKind, Post, Shown
+from core.post import Button, ButtonKind, Post, PostImage
 from core.signed_links import Links, Purpose
 from core.types import PictureLimits, Place
 
@@ -50,14 +50,14 @@ class Prepared:
         return replace(post, buttons=(*post.buttons, *self.links)) if self.links else post
 
 
-class Pictures:
+class ImageUploads:
     """Bytes from the blobs, made smaller off the loop where they must be."""
 
     def __init__(
         self,
         blobs: Blobs,
         pool: Pool,
-        places: Places,
+        places: ChannelDirectory,
         store: DiscordStore,
         links: Links,
         locale: str,
@@ -89,7 +89,7 @@ class Pictures:
         ).on(post)
 
     async def _one(
-        self, place: Place, post: Post, one: Shown, limit: int, hidden: set[str]
+        self, place: Place, post: Post, one: PostImage, limit: int, hidden: set[str]
     ) -> tuple[Upload, Button | None]:
         data = one.drawn or b""
         if one.picture:
@@ -97,7 +97,9 @@ class Pictures:
         name, link = one.name, None
         if len(data) > limit:
             fitted = await self._pool.run(
-                normalize.fit, data, PictureLimits(max_side=1 << 20, max_ratio=1e6, max_bytes=limit)
+                normalize.fit_to,
+                data,
+                PictureLimits(max_side=1 << 20, max_ratio=1e6, max_bytes=limit),
             )
             data, name = fitted.data, f"{PurePath(name).stem}.jpg"
             link = self._link(place, post, one)
@@ -105,7 +107,7 @@ class Pictures:
             name = f"{SPOILER}{name}"
         return Upload(name=name, alt=one.alt, data=data), link
 
-    def _link(self, place: Place, post: Post, one: Shown) -> Button | None:
+    def _link(self, place: Place, post: Post, one: PostImage) -> Button | None:
         """To the picture at full size, where our pages can be reached."""
         if one.picture is None:
             return None
@@ -116,10 +118,10 @@ class Pictures:
             "n": one.name,
         }
         url = self._links.url(Purpose.PICTURE, claims, datetime.now(UTC) + LINK_LIFE)
-        label = say("room.full_size", post.locale or self._locale)
+        label = translate("room.full_size", post.locale or self._locale)
         return Button(kind=ButtonKind.LINK, step=post.job, label=label, url=url) if url else None
 
-    async def _hidden(self, place: Place, shown: Sequence[Shown]) -> set[str]:
+    async def _hidden(self, place: Place, shown: Sequence[PostImage]) -> set[str]:
         """Pictures first shown where only adults are stay hidden wherever they are shown next."""
         keys = [one.picture.key for one in shown if one.picture]
         if not keys:
@@ -130,7 +132,7 @@ class Pictures:
         return await self._store.restricted(place.tenant, keys)
 
 
-def same_pictures(there: Sequence[Mapping[str, Any]], wanted: Sequence[Shown]) -> bool:
+def same_pictures(there: Sequence[Mapping[str, Any]], wanted: Sequence[PostImage]) -> bool:
     """Does the message show these already, whatever became of their names?"""
     found = {PurePath(str(one.get("filename", ""))).stem.removeprefix(SPOILER) for one in there}
     return found == {PurePath(one.name).stem for one in wanted}

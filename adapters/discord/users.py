@@ -1,7 +1,7 @@
 """What we know of people at Discord: their language, and where they are spoken to alone."""
 
 from adapters.discord.api import Api
-from adapters.discord.channels import Places
+from adapters.discord.channels import ChannelDirectory
 from adapters.discord.store import DiscordStore
 from core.i18n import nearest
 from core.types import Person, Request
@@ -9,10 +9,12 @@ from core.types import Person, Request
 MOST = 10_000
 
 
-class People:
+class UserDirectory:
     """Remembered. ``default``: the language of whoever has not told theirs."""
 
-    def __init__(self, api: Api, store: DiscordStore, places: Places, default: str) -> None:
+    def __init__(
+        self, api: Api, store: DiscordStore, places: ChannelDirectory, default: str
+    ) -> None:
         self._api = api
         self._store = store
         self._places = places

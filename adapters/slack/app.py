@@ -17,9 +17,9 @@ from adapters.slack.chat import SlackChat
 from core.answers import queries
 from core.errors import EaselError, Rejected
 from core.flow import hear, replies
-from core.flow.context import Tools
+from core.flow.context import Context
 from core.forms import FUNCTION
-from core.i18n import say
+from core.i18n import translate
 from core.service import ASKS_FIRST, Service
 from core.types import Action, Request
 
@@ -37,9 +37,9 @@ log = structlog.get_logger()
 class SlackApp:
     """One for every workspace, however Slack reaches us."""
 
-    def __init__(self, service: Service, tools: Tools, chat: SlackChat, locale: str) -> None:
+    def __init__(self, service: Service, context: Context, chat: SlackChat, locale: str) -> None:
         self._service = service
-        self._tools = tools
+        self._context = context
         self._chat = chat
         self._locale = locale
         self._soon: set[asyncio.Task[None]] = set()
@@ -106,7 +106,7 @@ class SlackApp:
             if not await self._kept(wish):
                 raise Rejected("refuse.busy")
         except EaselError as error:
-            words = say(error.key, locale, **error.params)
+            words = translate(error.key, locale, **error.params)
             return {"response_action": "errors", "errors": {_field(body, error): words}}
         return None
 
@@ -142,7 +142,7 @@ class SlackApp:
         if await self._kept(wish):
             return None
         if wish.action is Action.SAID:
-            words = render.escape(say("refuse.busy", wish.locale or self._locale))
+            words = render.escape(translate("refuse.busy", wish.locale or self._locale))
             return {"response_type": "ephemeral", "text": words}
         self._begin(wish, self._say_no(Rejected("refuse.busy")))
         return None
@@ -175,11 +175,11 @@ class SlackApp:
             told = found
             await what(told)
         except EaselError as error:
-            await replies.refuse(self._tools, told, error)
+            await replies.refuse(self._context, told, error)
         except Exception:
             log.exception("asking_broke")
             await replies.refuse(
-                self._tools, told, EaselError("status.broken", reference=told.key[-12:])
+                self._context, told, EaselError("status.broken", reference=told.key[-12:])
             )
 
     def _open(self, meant: Request) -> Callable[[Request], Awaitable[None]]:
@@ -188,20 +188,20 @@ class SlackApp:
         async def open_form(told: Request) -> None:
             wish = replace(told, action=meant.action, text=meant.text, given=meant.given)
             if wish.message:
-                wish = await hear.shown(self._tools, wish)
+                wish = await hear.shown(self._context, wish)
             form = await self._service.ask(wish)
-            await replies.ask(self._tools, wish, form)
+            await replies.show_form(self._context, wish, form)
 
         return open_form
 
     def _say_no(self, error: EaselError) -> Callable[[Request], Awaitable[None]]:
         async def say_no(told: Request) -> None:
-            await replies.refuse(self._tools, told, error)
+            await replies.refuse(self._context, told, error)
 
         return say_no
 
     async def _home(self, told: Request) -> None:
-        await self._chat.publish_home(told, await queries.home(self._tools, told))
+        await self._chat.publish_home(told, await queries.home(self._context, told))
 
 
 def _asked(wish: Request) -> Request | None:

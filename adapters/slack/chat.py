@@ -18,12 +18,12 @@ from adapters.slack.files import Files, Spot, Upload
 from adapters.slack.progress import Progress
 from adapters.slack.store import SlackStore
 from adapters.slack.tokens import Installed, OneToken
-from adapters.slack.users import Known, People
+from adapters.slack.users import UserDirectory, UserProfile
 from core.errors import DeliveryError, Rejected
 from core.forms import Form
-from core.i18n import nearest, say
+from core.i18n import nearest, translate
 from core.ports import Blobs
-from core.post import Post, Sent, Shown, Tone
+from core.post import Post, PostedMessage, PostImage, Tone
 from core.types import Action, Attachment, Person, Place, Request
 from core.url_policy import is_allowed
 
@@ -52,7 +52,7 @@ class SlackChat:
         api: SlackApi,
         store: SlackStore,
         files: Files,
-        people: People,
+        people: UserDirectory,
         tokens: OneToken | Installed,
         blobs: Blobs,
         http: aiohttp.ClientSession,
@@ -79,7 +79,9 @@ class SlackChat:
         try:
             await self._tokens.us(workspace)
         except DeliveryError:
-            await self._respond(request.reply, {"text": say("slack.not_installed", self._locale)})
+            await self._respond(
+                request.reply, {"text": translate("slack.not_installed", self._locale)}
+            )
             return None
         known = await self._people.find(workspace, request.person.id)
         if known is not None and known.is_bot:
@@ -96,7 +98,7 @@ class SlackChat:
         is_told_whole = request.place.channel.startswith(DIRECT) and not request.place.thread
         return is_message and not request.attachments and not is_told_whole
 
-    def _introduced(self, request: Request, known: Known | None) -> Request:
+    def _introduced(self, request: Request, known: UserProfile | None) -> Request:
         name = known.name if known else request.person.name or request.person.id
         locale = request.locale or (
             nearest(known.locale) if known and known.locale else self._locale
@@ -154,7 +156,9 @@ class SlackChat:
             return False
         return True
 
-    async def post(self, place: Place, post: Post, *, to: Person, reply: Mapping[str, str]) -> Sent:
+    async def post(
+        self, place: Place, post: Post, *, to: Person, reply: Mapping[str, str]
+    ) -> PostedMessage:
         """A message.
 
         Of private ones, words stand in the channel for ``to`` alone, pictures in a direct message.
@@ -171,7 +175,7 @@ class SlackChat:
                 raise
             return await self._say_alone(place, post, to, reply)
 
-    async def update(self, sent: Sent, post: Post) -> Sent:
+    async def update(self, sent: PostedMessage, post: Post) -> PostedMessage:
         """Change it.
 
         Pictures not yet shown are shown in its thread, those it no longer has are taken away.
@@ -186,7 +190,7 @@ class SlackChat:
             await self._progress.show_sign(place, post)
             if not self._progress.has_room(place.workspace):
                 return sent
-        pictures: tuple[Sent, ...] = ()
+        pictures: tuple[PostedMessage, ...] = ()
         if post.pictures:
             pictures = await self._show(replace(place, thread=place.thread or sent.message), post)
             post = post if pictures else self._not_attached(post)
@@ -200,7 +204,7 @@ class SlackChat:
             raise
         return replace(sent, pictures=pictures)
 
-    async def find(self, place: Place, job: str) -> Sent | None:
+    async def find(self, place: Place, job: str) -> PostedMessage | None:
         """Our message of this job, by its metadata."""
         # Replies come oldest first: those of a long thread's first years are no matter.
         since = f"{time.time() - READ_BACK_SECONDS:.0f}"
@@ -225,7 +229,7 @@ class SlackChat:
                 and (metadata.get("event_payload") or {}).get("job") == job
             )
             if is_it and (not us.user or message.get("user") in {None, us.user}):
-                return Sent(place=place, message=str(message["ts"]))
+                return PostedMessage(place=place, message=str(message["ts"]))
         return None
 
     async def private_place(self, place: Place, person: Person) -> Place:
@@ -233,7 +237,7 @@ class SlackChat:
         opened = await self._api.say(place.workspace, "conversations.open", users=person.id)
         return replace(place, channel=str(opened["channel"]["id"]), thread="")
 
-    async def link(self, sent: Sent) -> str:
+    async def link(self, sent: PostedMessage) -> str:
         """Its permalink."""
         try:
             found = await self._api.look(
@@ -299,7 +303,7 @@ class SlackChat:
 
     async def _say_alone(
         self, place: Place, post: Post, to: Person, reply: Mapping[str, str]
-    ) -> Sent:
+    ) -> PostedMessage:
         """The channel is closed to us.
 
         Say it to its person, and tell them where they asked that we did.
@@ -310,12 +314,12 @@ class SlackChat:
             return said
         known = await self._people.find(place.workspace, to.id)
         locale = nearest(known.locale) if known and known.locale else self._locale
-        why = Post(tone=Tone.NOTE, text=say("slack.closed_channel", locale))
+        why = Post(tone=Tone.NOTE, text=translate("slack.closed_channel", locale))
         if not await self._respond(reply, render.message(why)):
             await self._send(direct, why)
         return await self._say(direct, post)
 
-    async def _said_before(self, direct: Place, post: Post) -> Sent | None:
+    async def _said_before(self, direct: Place, post: Post) -> PostedMessage | None:
         """The message an earlier try left in a direct message, up to date.
 
         Whoever asks find() knows no such place.
@@ -323,7 +327,7 @@ class SlackChat:
         sent = await self.find(direct, post.job) if post.job else None
         return await self.update(sent, post) if sent else None
 
-    async def _say(self, place: Place, post: Post) -> Sent:
+    async def _say(self, place: Place, post: Post) -> PostedMessage:
         inside = await self._inside(place, post)
         if inside:
             try:
@@ -336,7 +340,7 @@ class SlackChat:
             post = self._not_attached(post)
         return replace(await self._send(place, post), pictures=pictures)
 
-    async def _take_back(self, pictures: Sequence[Sent]) -> None:
+    async def _take_back(self, pictures: Sequence[PostedMessage]) -> None:
         for one in pictures:
             shown = await self._store.files_in(one.place.tenant, one.place.channel, one.message)
             await self._files.delete(one.place.workspace, shown)
@@ -344,7 +348,7 @@ class SlackChat:
     def _not_attached(self, post: Post) -> Post:
         return replace(
             post,
-            text=f"{post.text}\n{say('slack.not_attached', post.locale or self._locale, id=post.job)}",
+            text=f"{post.text}\n{translate('slack.not_attached', post.locale or self._locale, id=post.job)}",
         )
 
     async def _inside(self, place: Place, post: Post) -> list[tuple[str, str]]:
@@ -364,9 +368,11 @@ class SlackChat:
             found.append((file.file, one.alt))
         return found
 
-    async def _send(self, place: Place, post: Post, inside: Sequence[tuple[str, str]] = ()) -> Sent:
+    async def _send(
+        self, place: Place, post: Post, inside: Sequence[tuple[str, str]] = ()
+    ) -> PostedMessage:
         message = render.message(
-            post, inside, sure=say("room.delete_sure", post.locale or self._locale)
+            post, inside, sure=translate("room.delete_sure", post.locale or self._locale)
         )
         known = (
             {"metadata": _metadata(post.job), "client_msg_id": _message_id(place, post.job)}
@@ -385,10 +391,12 @@ class SlackChat:
             **message,
             **known,
         )
-        return Sent(place=place, message=str(said["ts"]))
+        return PostedMessage(place=place, message=str(said["ts"]))
 
-    async def _change(self, sent: Sent, post: Post) -> None:
-        message = render.message(post, sure=say("room.delete_sure", post.locale or self._locale))
+    async def _change(self, sent: PostedMessage, post: Post) -> None:
+        message = render.message(
+            post, sure=translate("room.delete_sure", post.locale or self._locale)
+        )
         known = {"metadata": _metadata(post.job)} if post.job else {}
         place = sent.place
         await self._api.say(
@@ -402,7 +410,7 @@ class SlackChat:
             **known,
         )
 
-    async def _show(self, place: Place, post: Post) -> tuple[Sent, ...]:
+    async def _show(self, place: Place, post: Post) -> tuple[PostedMessage, ...]:
         """The message its pictures became; none when Slack would not show them."""
         uploads = [await self._upload(place.tenant, one) for one in post.pictures]
         spot = Spot(
@@ -421,9 +429,9 @@ class SlackChat:
             # with them.
             log.warning("not_shown", job=post.job, code=error.code)
             ts = ""
-        return (Sent(place=place, message=ts),) if ts else ()
+        return (PostedMessage(place=place, message=ts),) if ts else ()
 
-    async def _upload(self, tenant: str, one: Shown) -> Upload:
+    async def _upload(self, tenant: str, one: PostImage) -> Upload:
         if one.picture is None:
             return Upload(name=one.name, alt=one.alt, data=one.drawn or b"")
         data = await self._blobs.read(tenant, one.picture.key)
@@ -431,7 +439,7 @@ class SlackChat:
 
     async def _whisper(
         self, place: Place, post: Post, to: Person, reply: Mapping[str, str]
-    ) -> Sent:
+    ) -> PostedMessage:
         """For one person only.
 
         In the channel, else through what they pressed or typed, else in a direct message.
@@ -449,12 +457,12 @@ class SlackChat:
                 parse="none",
                 **message,
             )
-            return Sent(place=place, message=str(said.get("message_ts", "")))
+            return PostedMessage(place=place, message=str(said.get("message_ts", "")))
         except SlackError as error:
             if not error.permanent:
                 raise
         if await self._respond(reply, message):
-            return Sent(place=place, message="")
+            return PostedMessage(place=place, message="")
         return await self._say(await self.private_place(place, to), replace(post, private=False))
 
     async def _respond(self, reply: Mapping[str, str], message: Mapping[str, Any]) -> bool:

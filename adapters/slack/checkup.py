@@ -11,7 +11,7 @@ from slack_sdk.errors import SlackApiError
 from slack_sdk.web.async_client import AsyncWebClient
 
 from adapters.slack.manifest import SCOPES
-from core.i18n import say
+from core.i18n import translate
 
 MAX_SKEW = timedelta(minutes=5)
 Finding = tuple[str, bool, str]
@@ -23,7 +23,7 @@ async def bot(client: AsyncWebClient, locale: str) -> list[Finding]:
     try:
         us = await client.auth_test()
     except SlackApiError as error:
-        why = say(
+        why = translate(
             "doctor.slack_token",
             locale,
             setting="SLACK_BOT_TOKEN",
@@ -31,20 +31,22 @@ async def bot(client: AsyncWebClient, locale: str) -> list[Finding]:
         )
         return [("slack token", False, why)]
     except (aiohttp.ClientError, TimeoutError, OSError):
-        return [("slack token", False, say("doctor.slack_unreachable", locale))]
+        return [("slack token", False, translate("doctor.slack_unreachable", locale))]
     found = [
         (
             "slack token",
             True,
-            say("doctor.slack_us", locale, name=us.get("user", "?"), team=us.get("team", "?")),
+            translate(
+                "doctor.slack_us", locale, name=us.get("user", "?"), team=us.get("team", "?")
+            ),
         )
     ]
     given = {one.strip() for one in str(us.headers.get("x-oauth-scopes", "")).split(",")}
     missing = sorted(set(SCOPES) - given)
     text = (
-        say("doctor.slack_scopes_missing", locale, scopes=missing)
+        translate("doctor.slack_scopes_missing", locale, scopes=missing)
         if missing
-        else say("doctor.slack_scopes", locale)
+        else translate("doctor.slack_scopes", locale)
     )
     found.append(("slack scopes", not missing, text))
     found.append(_clock(str(us.headers.get("date", "")), locale))
@@ -60,11 +62,11 @@ async def app(client: AsyncWebClient, token: str, locale: str) -> Finding:
         return (
             "slack socket",
             False,
-            say("doctor.slack_token", locale, setting="SLACK_APP_TOKEN", reason=reason),
+            translate("doctor.slack_token", locale, setting="SLACK_APP_TOKEN", reason=reason),
         )
     except (aiohttp.ClientError, TimeoutError, OSError):
-        return "slack socket", False, say("doctor.slack_unreachable", locale)
-    return "slack socket", True, say("doctor.slack_events", locale)
+        return "slack socket", False, translate("doctor.slack_unreachable", locale)
+    return "slack socket", True, translate("doctor.slack_events", locale)
 
 
 def _clock(date: str, locale: str) -> Finding:
@@ -74,7 +76,7 @@ def _clock(date: str, locale: str) -> Finding:
         off = timedelta()
     well = off < MAX_SKEW
     key = "doctor.slack_clock" if well else "doctor.slack_clock_off"
-    return "slack clock", well, say(key, locale, seconds=round(off.total_seconds()))
+    return "slack clock", well, translate(key, locale, seconds=round(off.total_seconds()))
 
 
 async def _channels(client: AsyncWebClient, user: str, locale: str) -> Finding:
@@ -82,9 +84,9 @@ async def _channels(client: AsyncWebClient, user: str, locale: str) -> Finding:
         kinds = "public_channel,private_channel"
         answer = await client.users_conversations(user=user, types=kinds, limit=200)
     except (SlackApiError, aiohttp.ClientError, TimeoutError, OSError):
-        return "slack channels", True, say("doctor.slack_channels_unknown", locale)
+        return "slack channels", True, translate("doctor.slack_channels_unknown", locale)
     found: list[dict[str, str]] = answer.get("channels", [])
     names = [f"#{one.get('name', one['id'])}" for one in found]
     if not names:
-        return "slack channels", False, say("doctor.slack_no_channels", locale)
-    return "slack channels", True, say("doctor.slack_channels", locale, names=names[:20])
+        return "slack channels", False, translate("doctor.slack_no_channels", locale)
+    return "slack channels", True, translate("doctor.slack_channels", locale, names=names[:20])

@@ -135,7 +135,7 @@ def pressed(body: Payload) -> Pressed | None:
     value = (action.get("selected_option") or {}).get("value") or action.get("value") or ""
     if str(action.get("action_id", "")).startswith("link"):
         return None
-    kind, step, index = actions.decode(str(value))
+    kind, step, index = actions.decode_button(str(value))
     return Pressed(
         kind=kind, request=where_pressed(body, actions.BUTTONS.get(kind, Action.HELP), step, index)
     )

@@ -32,7 +32,7 @@ from starlette.responses import JSONResponse, PlainTextResponse, Response
 from starlette.routing import Route
 
 from adapters.slack.app import Payload, SlackApp
-from core.i18n import say
+from core.i18n import translate
 
 SIGNATURE = re.compile(r"v0=[0-9a-f]{64}")
 STAMP = re.compile(r"[0-9]{1,12}")
@@ -129,11 +129,11 @@ def callbacks(locale: str) -> AsyncCallbackOptions:
 
     async def success(arguments: AsyncSuccessArgs) -> BoltResponse:
         del arguments
-        return _plain(200, say("slack.installed", locale))
+        return _plain(200, translate("slack.installed", locale))
 
     async def failure(arguments: AsyncFailureArgs) -> BoltResponse:
         log.warning("not_installed", reason=arguments.reason)
-        return _plain(arguments.suggested_status_code, say("slack.install_failed", locale))
+        return _plain(arguments.suggested_status_code, translate("slack.install_failed", locale))
 
     return AsyncCallbackOptions(success=success, failure=failure)
 
@@ -154,7 +154,7 @@ def install_routes(flow: AsyncOAuthFlow, locale: str) -> list[Route]:
             try:
                 found = await step(to_async_bolt_request(request, b""))
             except (SlackClientError, aiohttp.ClientError, TimeoutError):
-                return PlainTextResponse(say("slack.install_failed", locale), 502)
+                return PlainTextResponse(translate("slack.install_failed", locale), 502)
             return to_starlette_response(found)
 
         return handled

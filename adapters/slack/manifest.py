@@ -4,7 +4,7 @@ from typing import Any
 
 from adapters.slack.decode import SHORTCUT
 from core import commands
-from core.i18n import say
+from core.i18n import translate
 
 SCOPES = (
     "app_mentions:read",
@@ -55,7 +55,7 @@ def manifest(locale: str, url: str = "", *, installable: bool = False) -> dict[s
         "_metadata": {"major_version": 1, "minor_version": 1},
         "display_information": {
             "name": NAME,
-            "description": say("slack.manifest.description", locale),
+            "description": translate("slack.manifest.description", locale),
             "background_color": COLOUR,
         },
         "features": {
@@ -67,10 +67,10 @@ def manifest(locale: str, url: str = "", *, installable: bool = False) -> dict[s
             "bot_user": {"display_name": NAME, "always_online": True},
             "shortcuts": [
                 {
-                    "name": say("slack.manifest.shortcut", locale),
+                    "name": translate("slack.manifest.shortcut", locale),
                     "type": "message",
                     "callback_id": SHORTCUT,
-                    "description": say("slack.manifest.shortcut_text", locale),
+                    "description": translate("slack.manifest.shortcut_text", locale),
                 }
             ],
             "slash_commands": [_command(name, locale, url) for name in _names()],
@@ -92,7 +92,7 @@ def _names() -> list[str]:
 
 def _command(name: str, locale: str, url: str) -> dict[str, Any]:
     where = {"url": f"{url}/slack/events"} if url else {}
-    text = say(f"command.{name}.text", locale)
+    text = translate(f"command.{name}.text", locale)
     return {
         "command": f"/{name}",
         **where,

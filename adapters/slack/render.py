@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from adapters.slack.decode import FIELD, MODAL
-from core.actions import encode
+from core.actions import encode_button
 from core.forms import Choice, Field, FieldKind, Form
 from core.i18n import clip
 from core.post import Button, ButtonKind, Post
@@ -89,7 +89,7 @@ def _button(button: Button, sure: str) -> dict[str, Any]:
             "url": button.url,
             "action_id": f"link:{button.step or 'page'}",
         }
-    known = encode(button.kind, button.step, button.index)
+    known = encode_button(button.kind, button.step, button.index)
     made = {"type": "button", "text": text, "action_id": known, "value": known}
     if button.kind is not ButtonKind.DELETE or not sure:
         return made
@@ -105,7 +105,9 @@ def _button(button: Button, sure: str) -> dict[str, Any]:
 def _menu(menu: Sequence[Button]) -> list[Block]:
     if not menu:
         return []
-    options = [_option(encode(one.kind, one.step, one.index), one.label) for one in menu[-MENU:]]
+    options = [
+        _option(encode_button(one.kind, one.step, one.index), one.label) for one in menu[-MENU:]
+    ]
     select = {
         "type": "static_select",
         "action_id": "menu",

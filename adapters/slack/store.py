@@ -12,7 +12,7 @@ from slack_sdk.oauth.state_store.sqlalchemy import AsyncSQLAlchemyOAuthStateStor
 from sqlalchemy import Column, Index, MetaData, String, Table, delete, insert, select, update
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from core.storage.shielding import whole
+from core.storage.shielding import shielded
 
 STATE_SECONDS = 600
 metadata = MetaData()
@@ -68,7 +68,7 @@ def _now() -> datetime:
     return datetime.now(UTC).replace(tzinfo=None)
 
 
-@whole
+@shielded
 class SlackStore:
     """Slack's tables in our database. ``installations`` is the SDK's own store."""
 

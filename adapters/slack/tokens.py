@@ -25,7 +25,7 @@ KNOWN_SECONDS = 60.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Us:
+class BotIdentity:
     """The bot as one workspace knows it."""
 
     workspace: str
@@ -36,10 +36,10 @@ class Us:
 class OneToken:
     """SLACK_BOT_TOKEN: one workspace, which auth.test named at the start."""
 
-    def __init__(self, us: Us) -> None:
+    def __init__(self, us: BotIdentity) -> None:
         self._us = us
 
-    async def us(self, workspace: str, *, anew: bool = False) -> Us:  # noqa: ARG002  # it never changes
+    async def us(self, workspace: str, *, anew: bool = False) -> BotIdentity:  # noqa: ARG002  # it never changes
         """Raises DeliveryError for any other workspace."""
         if workspace != self._us.workspace:
             raise not_installed()
@@ -61,9 +61,9 @@ class Installed:
             client_id=client_id, client_secret=client_secret, client=client
         )
         self._locks: defaultdict[str, asyncio.Lock] = defaultdict(asyncio.Lock)
-        self._known: dict[str, tuple[Us, float]] = {}
+        self._known: dict[str, tuple[BotIdentity, float]] = {}
 
-    async def us(self, workspace: str, *, anew: bool = False) -> Us:
+    async def us(self, workspace: str, *, anew: bool = False) -> BotIdentity:
         """Read, and renewed by one at a time, as a refresh token works once.
 
         Raises DeliveryError.
@@ -77,7 +77,7 @@ class Installed:
                 self._known.pop(workspace, None)
                 raise not_installed()
             bot = await self._renewed(bot)
-            us = Us(workspace=workspace, token=bot.bot_token, user=bot.bot_user_id or "")
+            us = BotIdentity(workspace=workspace, token=bot.bot_token, user=bot.bot_user_id or "")
             self._known[workspace] = (us, time.monotonic())
             return us
 

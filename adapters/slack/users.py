@@ -20,7 +20,7 @@ NAME = 80
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Known:
+class UserProfile:
     """What Slack says of somebody."""
 
     name: str
@@ -29,14 +29,14 @@ class Known:
     is_bot: bool
 
 
-class People:
+class UserDirectory:
     """users.info, remembered."""
 
     def __init__(self, api: SlackApi) -> None:
         self._api = api
-        self._known: dict[tuple[str, str], tuple[Known, float]] = {}
+        self._known: dict[tuple[str, str], tuple[UserProfile, float]] = {}
 
-    async def find(self, workspace: str, person: str) -> Known | None:
+    async def find(self, workspace: str, person: str) -> UserProfile | None:
         """None when Slack does not tell."""
         known = self._known.get((workspace, person))
         if known and time.monotonic() - known[1] < KNOWN_SECONDS:
@@ -51,17 +51,17 @@ class People:
             self._known.clear()
         profile = user.get("profile") or {}
         name = profile.get("display_name") or user.get("real_name") or user.get("name") or person
-        found = Known(
+        found = UserProfile(
             name=grammar.clean(str(name)).replace("\n", " ")[:NAME] or person,
             locale=str(user.get("locale") or ""),
-            is_admin=runs(user, workspace),
+            is_admin=is_admin(user, workspace),
             is_bot=bool(user.get("is_bot")) or person == "USLACKBOT",
         )
         self._known[workspace, person] = (found, time.monotonic())
         return found
 
 
-def runs(user: Mapping[str, Any], workspace: str) -> bool:
+def is_admin(user: Mapping[str, Any], workspace: str) -> bool:
     """Whoever comes in through Slack Connect runs a workspace elsewhere, not this one."""
     enterprise, team = split(workspace)
     there = user.get("enterprise_user") or {}

@@ -12,9 +12,9 @@ from typing import Any
 from adapters.terminal.chat import TerminalChat
 from adapters.terminal.decode import PLACE
 from core.errors import DeliveryError, EaselError
-from core.i18n import say
+from core.i18n import translate
 from core.ports import Store
-from core.post import Post, Sent
+from core.post import Post, PostedMessage
 from core.service import Service
 from core.types import Request, Step, StepState
 from core.views import steps
@@ -54,7 +54,7 @@ class Terminal:
         except DeliveryError as error:
             return Report(
                 code=FAILED,
-                data=_error(error.key, say(error.key, request.locale, **error.params), "yes"),
+                data=_error(error.key, translate(error.key, request.locale, **error.params), "yes"),
             )
         return await self._ended(request, answer.accepted, last, time.monotonic() - started)
 
@@ -64,7 +64,7 @@ class Terminal:
         except DeliveryError as error:
             return Report(
                 code=FAILED,
-                data=_error(error.key, say(error.key, request.locale, **error.params), "no"),
+                data=_error(error.key, translate(error.key, request.locale, **error.params), "no"),
             )
         if post.reason:
             return Report(code=REFUSED, data=_error(post.reason, post.text, "no"))
@@ -73,7 +73,7 @@ class Terminal:
     async def refuse(self, error: EaselError, request: Request) -> Report:
         """Say no, and why."""
         await self._chat.update(_sent(request, ""), steps.refusal(error, request.locale))
-        message = say(error.key, request.locale, **error.params)
+        message = translate(error.key, request.locale, **error.params)
         return Report(code=REFUSED, data=_error(error.key, message, "no"))
 
     async def unfinished(self) -> list[str]:
@@ -119,7 +119,7 @@ class Terminal:
         if step.state in {StepState.MADE, StepState.DONE}:
             return Report(code=OK, data=self._result(request, step, seconds))
         key = step.error or "status.broken"
-        message = say(key, step.locale, **{"reference": step.id, **step.error_params})
+        message = translate(key, step.locale, **{"reference": step.id, **step.error_params})
         return Report(code=FAILED, data=_error(key, message, step.charged))
 
     def _result(self, request: Request, step: Step, seconds: float) -> dict[str, Any]:
@@ -152,8 +152,8 @@ class Terminal:
         }
 
 
-def _sent(request: Request, job: str) -> Sent:
-    return Sent(place=request.place, message=f"{job}|{request.reply.get('out', '.')}")
+def _sent(request: Request, job: str) -> PostedMessage:
+    return PostedMessage(place=request.place, message=f"{job}|{request.reply.get('out', '.')}")
 
 
 def _error(key: str, message: str, charged: str) -> dict[str, Any]:

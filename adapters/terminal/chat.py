@@ -15,10 +15,10 @@ from typing import TextIO
 from adapters.terminal import render
 from core.errors import DeliveryError, Rejected
 from core.forms import Form
-from core.i18n import say
+from core.i18n import translate
 from core.pictures.normalize import too_many_bytes
 from core.ports import Blobs
-from core.post import Post, Sent, Shown, Tone
+from core.post import Post, PostedMessage, PostImage, Tone
 from core.types import Attachment, Person, Place, Request
 
 CHUNK = 1 << 18
@@ -56,17 +56,19 @@ class TerminalChat:
     async def forget(self, place: Place) -> None:
         """Nothing is kept here."""
 
-    async def post(self, place: Place, post: Post, *, to: Person, reply: Mapping[str, str]) -> Sent:
+    async def post(
+        self, place: Place, post: Post, *, to: Person, reply: Mapping[str, str]
+    ) -> PostedMessage:
         """Say it.
 
         A terminal's message is known by its job, so that saying it again is the same message.
         """
         out = reply.get("out", ".")
-        sent = Sent(place=place, message=f"{post.job}|{out}")
+        sent = PostedMessage(place=place, message=f"{post.job}|{out}")
         await self._say(post, Path(out))
         return sent
 
-    async def update(self, sent: Sent, post: Post) -> Sent:
+    async def update(self, sent: PostedMessage, post: Post) -> PostedMessage:
         """Say the new state.
 
         Files already there with the same bytes are written again as they are.
@@ -74,7 +76,7 @@ class TerminalChat:
         await self._say(post, Path(sent.message.partition("|")[2]))
         return sent
 
-    async def find(self, place: Place, job: str) -> Sent | None:
+    async def find(self, place: Place, job: str) -> PostedMessage | None:
         """Nothing can be read back from a terminal, and repeating a line harms nobody."""
         return None
 
@@ -82,7 +84,7 @@ class TerminalChat:
         """There is one person at a terminal."""
         return place
 
-    async def link(self, sent: Sent) -> str:
+    async def link(self, sent: PostedMessage) -> str:
         """A terminal has no addresses."""
         return ""
 
@@ -107,7 +109,7 @@ class TerminalChat:
         try:
             written = [await self._write(one, out) for one in post.pictures]
         except DeliveryError as error:
-            self._print("✘ " + say(error.key, self._locale, **error.params))
+            self._print("✘ " + translate(error.key, self._locale, **error.params))
             if post.job and not self.end_of(post.job).done():
                 self.end_of(post.job).set_exception(error)
             raise
@@ -117,7 +119,7 @@ class TerminalChat:
         self.files[post.job] = written
         self._print("\n".join(render.lines(post)))
         for path in written:
-            self._print("  " + say("terminal.saved", self._locale, path=str(path)))
+            self._print("  " + translate("terminal.saved", self._locale, path=str(path)))
         if post.job and not self.end_of(post.job).done():
             self.end_of(post.job).set_result(post)
 
@@ -145,7 +147,7 @@ class TerminalChat:
         self._stream.write(text + "\n")
         self._stream.flush()
 
-    async def _write(self, shown: Shown, out: Path) -> Path:
+    async def _write(self, shown: PostImage, out: Path) -> Path:
         data = shown.drawn
         if data is None:
             assert shown.picture is not None  # noqa: S101  # a Shown has one of the two

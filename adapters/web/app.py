@@ -15,7 +15,7 @@ from starlette.types import ASGIApp
 
 from adapters.web.guard import Guard
 from adapters.web.pages import locale_of, page
-from core.i18n import say
+from core.i18n import translate
 
 GRACE = 2
 """Seconds open connections are given at the end."""
@@ -40,7 +40,7 @@ async def _to_room(_request: Request) -> Response:
 
 async def _room(request: Request) -> Response:
     locale = locale_of(request)
-    return HTMLResponse(page("room", locale, say("room.title", locale)))
+    return HTMLResponse(page("room", locale, translate("room.title", locale)))
 
 
 def bind(host: str, port: int) -> socket.socket:

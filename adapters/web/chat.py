@@ -8,7 +8,7 @@ from core.errors import DeliveryError, NotFound, Rejected
 from core.forms import Form
 from core.pictures.normalize import too_many_bytes
 from core.ports import Blobs
-from core.post import Post, Sent
+from core.post import Post, PostedMessage
 from core.types import Attachment, Person, Place, Request
 
 PLATFORM, WORKSPACE = "web", "room"
@@ -41,16 +41,18 @@ class WebChat:
     async def forget(self, place: Place) -> None:
         """Nothing is kept here."""
 
-    async def post(self, place: Place, post: Post, *, to: Person, reply: Mapping[str, str]) -> Sent:
+    async def post(
+        self, place: Place, post: Post, *, to: Person, reply: Mapping[str, str]
+    ) -> PostedMessage:
         """A new message; a private one only ``to`` sees."""
         body = await self._body(post)
         only_for = to.id if post.private else ""
         number = await self._room.say(
             place.channel, place.thread, body, only_for=only_for, job=post.job
         )
-        return Sent(place=place, message=str(number))
+        return PostedMessage(place=place, message=str(number))
 
-    async def update(self, sent: Sent, post: Post) -> Sent:
+    async def update(self, sent: PostedMessage, post: Post) -> PostedMessage:
         """Change it."""
         try:
             await self._room.change(int(sent.message), await self._body(post))
@@ -58,10 +60,10 @@ class WebChat:
             raise DeliveryError("room.no_message", permanent=True) from None
         return sent
 
-    async def find(self, place: Place, job: str) -> Sent | None:
+    async def find(self, place: Place, job: str) -> PostedMessage | None:
         """Our message of this job."""
         number = await self._room.find(place.channel, job)
-        return None if number is None else Sent(place=place, message=str(number))
+        return None if number is None else PostedMessage(place=place, message=str(number))
 
     async def private_place(self, place: Place, person: Person) -> Place:
         """Where the person and Easel speak alone."""
@@ -69,7 +71,7 @@ class WebChat:
             platform=place.platform, workspace=place.workspace, channel=f"{DIRECT}{person.id}"
         )
 
-    async def link(self, sent: Sent) -> str:
+    async def link(self, sent: PostedMessage) -> str:
         """The message in the room."""
         return f"{self._base}/room#{sent.place.channel}/{sent.message}"
 

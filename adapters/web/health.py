@@ -21,7 +21,7 @@ from starlette.responses import JSONResponse, PlainTextResponse, Response
 from starlette.routing import Route
 
 from core.errors import NotFound
-from core.flow.context import Tools
+from core.flow.context import Context
 from core.ports import Blobs
 
 T = TypeVar("T")
@@ -82,14 +82,14 @@ class Health:
     ``checks`` raise when a part is not well; a part that hangs is not well either.
     """
 
-    def __init__(self, tools: Tools, checks: Mapping[str, Check]) -> None:
+    def __init__(self, context: Context, checks: Mapping[str, Check]) -> None:
         self._checks: dict[str, Check] = {
-            "database": tools.store.check,
-            "blobs": BlobCheck(tools.blobs),
+            "database": context.store.check,
+            "blobs": BlobCheck(context.blobs),
             **checks,
         }
         self._parts = Cached(self._check_parts)
-        self._steps = Cached(tools.store.counts)
+        self._steps = Cached(context.store.counts)
 
     def routes(self) -> list[Route]:
         """For the public port: metrics answer only who sits on this machine, and no proxy."""

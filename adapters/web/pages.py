@@ -18,8 +18,8 @@ from core import sessions
 from core.answers import queries
 from core.errors import EaselError, NotFound
 from core.flow import status
-from core.flow.context import Tools
-from core.i18n import nearest, say, sentences
+from core.flow.context import Context
+from core.i18n import nearest, sentences, translate
 from core.signed_links import Purpose
 from core.types import Picture, Step
 from core.views import answers
@@ -59,7 +59,7 @@ def page(
         return (
             raw[key]
             if key in raw
-            else html.escape(plain[key] if key in plain else say(key, language))
+            else html.escape(plain[key] if key in plain else translate(key, language))
         )
 
     return PLACEHOLDER.sub(filled, _template("frame").replace("{{content}}", _template(name)))
@@ -100,15 +100,15 @@ def sorry(error: EaselError, locale: str) -> Response:
     key = "refuse.picture_gone" if isinstance(error, NotFound) else error.key
     code = 403 if key == "link.invalid" else 410
     return HTMLResponse(
-        page("sorry", locale, "Easel", {"text": say(key, locale, **error.params)}), code
+        page("sorry", locale, "Easel", {"text": translate(key, locale, **error.params)}), code
     )
 
 
 class Pages:
     """Everything a signed link can show. GET only, and no effect."""
 
-    def __init__(self, tools: Tools) -> None:
-        self._tools = tools
+    def __init__(self, context: Context) -> None:
+        self._context = context
 
     def routes(self) -> list[Route]:
         """Paths and handlers."""
@@ -128,8 +128,8 @@ class Pages:
     ) -> Callable[[Request], Awaitable[Response]]:
         async def opened(request: Request) -> Response:
             try:
-                claims = self._tools.links.read(
-                    purpose, request.path_params["token"], self._tools.clock.now()
+                claims = self._context.links.read(
+                    purpose, request.path_params["token"], self._context.clock.now()
                 )
                 return await handler(request, claims)
             except EaselError as error:
@@ -138,7 +138,7 @@ class Pages:
         return opened
 
     async def _picture(self, request: Request, claims: dict[str, str]) -> Response:
-        data = await self._tools.blobs.read(claims["t"], claims["k"])
+        data = await self._context.blobs.read(claims["t"], claims["k"])
         kind = claims["m"] if claims["m"] in SHOWN else "application/octet-stream"
         how = "attachment" if "download" in request.query_params else "inline"
         name = re.sub(r"[^A-Za-z0-9._-]+", "-", claims["n"])[:80]
@@ -150,23 +150,23 @@ class Pages:
         return Response(data, media_type=kind, headers=headers)
 
     async def _view(self, request: Request, claims: dict[str, str]) -> Response:
-        await self._tools.blobs.read(claims["t"], claims["k"])
-        src = self._tools.links.path(
-            Purpose.PICTURE, _plain(claims), self._tools.clock.now() + queries.LINK_LIFE
+        await self._context.blobs.read(claims["t"], claims["k"])
+        src = self._context.links.path(
+            Purpose.PICTURE, _plain(claims), self._context.clock.now() + queries.LINK_LIFE
         )
         return HTMLResponse(page("view", locale_of(request), claims["n"], {"src": src}))
 
     async def _history(self, request: Request, claims: dict[str, str]) -> Response:
         locale = locale_of(request)
-        made = await queries.made_in(self._tools, claims["t"], claims["s"])
-        head = await self._tools.store.head(claims["t"], claims["s"])
+        made = await queries.made_in(self._context, claims["t"], claims["s"])
+        head = await self._context.store.head(claims["t"], claims["s"])
         known = {step.id for step in made}
         nodes = [
             {
                 "id": step.id,
                 "parent": step.parent if step.parent in known else None,
                 "label": answers.node(step, foreign=step.session != claims["s"], locale=locale)[0],
-                "text": step.prompt or say(f"action.{step.action.value}", locale),
+                "text": step.prompt or translate(f"action.{step.action.value}", locale),
                 "head": head is not None and head.step == step.id,
                 "pictures": [
                     self._src(step.tenant, one, step, at) for at, one in enumerate(step.outputs)
@@ -174,28 +174,28 @@ class Pages:
             }
             for step in made
         ]
-        return HTMLResponse(page("history", locale, say("page.history", locale), data=nodes))
+        return HTMLResponse(page("history", locale, translate("page.history", locale), data=nodes))
 
     async def _compare(self, request: Request, claims: dict[str, str]) -> Response:
         locale = locale_of(request)
-        step = await self._tools.store.step(claims["t"], claims["s"])
+        step = await self._context.store.step(claims["t"], claims["s"])
         index = int(claims["i"])
         after = sessions.picture_at(step, index)
-        labels = answers.compare_labels(step, await status.parent_of(self._tools, step), locale)
+        labels = answers.compare_labels(step, await status.parent_of(self._context, step), locale)
         values = {
             "before": self._src(step.tenant, step.inputs[0], step, 0),
             "after": self._src(step.tenant, after, step, index),
             "before_label": labels[0],
             "after_label": labels[1],
         }
-        title = step.prompt or say(f"action.{step.action.value}", locale)
+        title = step.prompt or translate(f"action.{step.action.value}", locale)
         return HTMLResponse(page("compare", locale, title, values))
 
     def _src(self, tenant: str, picture: Picture, step: Step, index: int) -> str:
         name = f"v{step.number}-{step.id}-{index + 1}.{picture.media_type.rpartition('/')[2]}"
         claims = {"t": tenant, "k": picture.key, "n": name, "m": picture.media_type}
-        return self._tools.links.path(
-            Purpose.PICTURE, claims, self._tools.clock.now() + queries.LINK_LIFE
+        return self._context.links.path(
+            Purpose.PICTURE, claims, self._context.clock.now() + queries.LINK_LIFE
         )
 
 

@@ -18,8 +18,8 @@ from adapters.web.room import refusal
 from core.answers import masks
 from core.catalog import PROMPT_OPTIONAL
 from core.errors import EaselError, Rejected
-from core.flow.context import Tools
-from core.i18n import say
+from core.flow.context import Context
+from core.i18n import translate
 from core.service import Service
 from core.signed_links import Purpose
 from core.types import Action, Request
@@ -31,9 +31,9 @@ GONE = {"link.invalid": 403, "link.expired": 410, "link.used": 409}
 class Painter:
     """The page and its three calls."""
 
-    def __init__(self, service: Service, tools: Tools) -> None:
+    def __init__(self, service: Service, context: Context) -> None:
         self._service = service
-        self._tools = tools
+        self._context = context
 
     def routes(self) -> list[Route]:
         """Paths and handlers."""
@@ -57,7 +57,7 @@ class Painter:
                 await self._draft(token)
             except EaselError as error:
                 return sorry(error, locale)
-        return HTMLResponse(page("painter", locale, say("painter.title", locale)))
+        return HTMLResponse(page("painter", locale, translate("painter.title", locale)))
 
     def _told(
         self, handler: Callable[[WebRequest, str, Request], Awaitable[Response]]
@@ -75,14 +75,14 @@ class Painter:
         return told
 
     async def _draft(self, token: str) -> tuple[str, Request]:
-        claims = self._tools.links.read(Purpose.MASK, token, self._tools.clock.now())
-        return claims["t"], await masks.read(self._tools, claims["t"], claims["d"])
+        claims = self._context.links.read(Purpose.MASK, token, self._context.clock.now())
+        return claims["t"], await masks.read_draft(self._context, claims["t"], claims["d"])
 
     async def _about(self, _request: WebRequest, _tenant: str, draft: Request) -> Response:
-        picture = await masks.picture_of(self._tools, draft)
+        picture = await masks.picture_of(self._context, draft)
         limit = max(
             one.prompt_limit
-            for one in self._tools.catalog.models.values()
+            for one in self._context.catalog.models.values()
             if draft.action in one.actions
         )
         required = Action.INPAINT not in PROMPT_OPTIONAL
@@ -95,9 +95,9 @@ class Painter:
         return JSONResponse({**about, "required": required})
 
     async def _picture(self, _request: WebRequest, tenant: str, draft: Request) -> Response:
-        picture = await masks.picture_of(self._tools, draft)
+        picture = await masks.picture_of(self._context, draft)
         return Response(
-            await self._tools.blobs.read(tenant, picture.key), media_type=picture.media_type
+            await self._context.blobs.read(tenant, picture.key), media_type=picture.media_type
         )
 
     async def _submit(self, request: WebRequest, tenant: str, draft: Request) -> Response:
@@ -106,11 +106,11 @@ class Painter:
         mask = await request.body()
         if not mask.startswith(PNG):
             raise Rejected("picture.format", allowed="PNG")
-        claims = self._tools.links.read(
+        claims = self._context.links.read(
             Purpose.MASK,
             request.headers["authorization"].removeprefix("Bearer "),
-            self._tools.clock.now(),
+            self._context.clock.now(),
         )
         prompt = unquote(request.headers.get("easel-prompt", ""))
         await self._service.paint(tenant, claims["d"], mask, prompt)
-        return JSONResponse({"text": say("mask.painted", draft.locale)}, 202)
+        return JSONResponse({"text": translate("mask.painted", draft.locale)}, 202)

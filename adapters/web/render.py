@@ -4,9 +4,9 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from adapters.web.store import Message
-from core.actions import encode
+from core.actions import encode_button
 from core.forms import Form
-from core.post import Button, ButtonKind, Post, Shown
+from core.post import Button, ButtonKind, Post, PostImage
 from core.types import to_json
 
 QUOTED = 80
@@ -33,7 +33,7 @@ def body(post: Post, drawn: Sequence[str]) -> dict[str, Any]:
     }
 
 
-def _picture(shown: Shown, key: str) -> dict[str, Any]:
+def _picture(shown: PostImage, key: str) -> dict[str, Any]:
     found = shown.picture
     return {
         "key": found.key if found else key,
@@ -49,7 +49,7 @@ def _button(button: Button) -> dict[str, Any]:
     if button.kind is ButtonKind.LINK:
         return {"id": "", "kind": button.kind.value, "label": button.label, "url": button.url}
     return {
-        "id": encode(button.kind, button.step, button.index),
+        "id": encode_button(button.kind, button.step, button.index),
         "kind": button.kind.value,
         "label": button.label,
     }

@@ -22,8 +22,8 @@ from adapters.web.store import DIRECT, Member, Message, Room
 from core import actions, commands, grammar
 from core.errors import EaselError, NotFound, Rejected
 from core.flow import hear, prepare
-from core.flow.context import Tools
-from core.i18n import say
+from core.flow.context import Context
+from core.i18n import translate
 from core.pictures import normalize, png_metadata
 from core.service import Answer, Service
 from core.signed_links import Purpose
@@ -41,10 +41,10 @@ Handler = Callable[[WebRequest, Member], Awaitable[Response]]
 class RoomApi:
     """Everything a page of the room can ask."""
 
-    def __init__(self, room: Room, service: Service, tools: Tools) -> None:
+    def __init__(self, room: Room, service: Service, context: Context) -> None:
         self._room = room
         self._service = service
-        self._tools = tools
+        self._context = context
         self._changes = Changes(room, self._view)
         self._links = lru_cache(LINKS)(self._signed)
         self._uploading = asyncio.Semaphore(UPLOADS)
@@ -119,7 +119,7 @@ class RoomApi:
             choices = models.get(action, []) if name == "model" else []
             return {
                 "name": name,
-                "text": say(f"option.{name}.text", locale),
+                "text": translate(f"option.{name}.text", locale),
                 "allowed": grammar.RULES[name].allowed,
                 "flag": grammar.RULES[name].is_flag,
                 "choices": choices,
@@ -128,7 +128,7 @@ class RoomApi:
         listed = [
             {
                 "written": f"/{one.written}",
-                "text": say(one.text_key, locale),
+                "text": translate(one.text_key, locale),
                 "takes": one.takes.value,
                 "options": [option(name, one.action) for name in one.options],
             }
@@ -137,8 +137,8 @@ class RoomApi:
         return JSONResponse(listed)
 
     def _models_for(self, action: Action) -> list[Any]:
-        regions = set(self._tools.providers)
-        able = [one for one in self._tools.catalog.models.values() if action in one.actions]
+        regions = set(self._context.providers)
+        able = [one for one in self._context.catalog.models.values() if action in one.actions]
         return sorted((one for one in able if regions & set(one.regions)), key=lambda one: one.rank)
 
     async def _stream(self, request: WebRequest, member: Member) -> Response:
@@ -171,10 +171,10 @@ class RoomApi:
     def _signed(self, key: str, name: str, media_type: str, today: date) -> dict[str, str]:
         until = datetime.combine(today, time(), UTC) + timedelta(days=LINK_DAYS)
         claims = {"t": TENANT, "k": key, "n": name, "m": media_type}
-        src = self._tools.links.path(Purpose.PICTURE, claims, until)
+        src = self._context.links.path(Purpose.PICTURE, claims, until)
         return {
             "src": src,
-            "view": self._tools.links.path(Purpose.VIEW, claims, until),
+            "view": self._context.links.path(Purpose.VIEW, claims, until),
             "download": f"{src}?download=1",
         }
 
@@ -204,7 +204,7 @@ class RoomApi:
             return JSONResponse({})
         wish = replace(aimed, action=Action.EDIT, text=words)
         if decode.spoken_to(said.text) is not None or said.place.channel.startswith(DIRECT):
-            wish = hear.spoken(wish, in_our_thread=await self._tools.store.is_ours(said.place))
+            wish = hear.spoken(wish, in_our_thread=await self._context.store.is_ours(said.place))
         return await self._do(wish, said, replied)
 
     async def _do(self, wish: Request, said: Request, replied: Message | None) -> Response:
@@ -214,7 +214,9 @@ class RoomApi:
         """
         if wish.action.makes_pictures:
             self._service.check(wish)
-            await self._write_down(said, replied, alone=await prepare.is_secret(self._tools, wish))
+            await self._write_down(
+                said, replied, alone=await prepare.is_secret(self._context, wish)
+            )
             return await self._answer(wish, await self._service.handle(wish))
         if await self._room.was_said(f"said:{said.key}"):
             return JSONResponse({})  # Sent again after a lost reply: done already.
@@ -242,7 +244,7 @@ class RoomApi:
             return said.text
         if replied is not None:
             return None
-        return said.text if await self._tools.store.is_ours(said.place) else None
+        return said.text if await self._context.store.is_ours(said.place) else None
 
     async def _replied_to(self, said: Request, given: Mapping[str, Any]) -> Message | None:
         number = _number(given, "reply_to")
@@ -264,7 +266,7 @@ class RoomApi:
     async def _step_of(self, message: Message) -> str | None:
         """The step a message of ours shows."""
         try:
-            return await self._tools.store.step_of_message(
+            return await self._context.store.step_of_message(
                 place(message.channel, message.thread), str(message.id)
             )
         except NotFound:
@@ -289,7 +291,7 @@ class RoomApi:
 
     async def _press(self, request: WebRequest, member: Member) -> Response:
         given = await read_json(request)
-        kind, step, index = actions.decode(str(given.get("button", "")))
+        kind, step, index = actions.decode_button(str(given.get("button", "")))
         wish = decode.request(Action.HELP, "", member, given, target=step, index=index)
         await self._room.must_see(wish.place.channel, member.id)
         return await self._answer(wish, await self._service.press(kind, wish))
@@ -336,11 +338,11 @@ class RoomApi:
             return JSONResponse({"form": render.form(answer.form)})
         if answer.accepted is not None or answer.post is None:
             return JSONResponse({"accepted": answer.accepted})
-        chat = self._tools.chats[wish.place.platform]
+        chat = self._context.chats[wish.place.platform]
         step = answer.post.job
         sent = await chat.post(wish.place, replace(answer.post, job=""), to=wish.person, reply={})
         if step and answer.post.pictures:
-            await self._tools.store.remember(sent, wish.place.tenant, step, "answer")
+            await self._context.store.remember(sent, wish.place.tenant, step, "answer")
         return JSONResponse({})
 
     async def _dismiss(self, request: WebRequest, member: Member) -> Response:
@@ -360,10 +362,10 @@ class RoomApi:
         name = decode.file_name(request.headers.get("easel-name", ""))
         async with self._uploading:
             data = await request.body()
-            taken = await self._tools.pool.run(normalize.take, data)
+            taken = await self._context.pool.run(normalize.normalize, data)
         recipe = png_metadata.read_recipe(data)
         clean = png_metadata.write_recipe(taken.data, recipe) if recipe else taken.data
-        ref = await self._tools.blobs.keep(TENANT, clean)
+        ref = await self._context.blobs.keep(TENANT, clean)
         await self._room.keep_upload(ref, name, taken.width, taken.height, taken.media_type)
         link = self.link(ref, name, taken.media_type)
         return JSONResponse(
@@ -386,7 +388,7 @@ def refusal(error: EaselError, locale: str, status: int | None = None) -> JSONRe
     code = status or kinds.get(error.key) or (404 if isinstance(error, NotFound) else 422)
     is_ours = error.key.startswith("room.")
     words = (
-        say(error.key, locale, **error.params)
+        translate(error.key, locale, **error.params)
         if is_ours
         else explain(error.key, error.params, locale, "no")
     )

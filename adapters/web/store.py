@@ -22,7 +22,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 from adapters.web.tables import channels, keys, marks, messages, metadata, people, uploads
 from core.errors import NotFound, Rejected
 from core.storage import database
-from core.storage.shielding import all_ended, whole
+from core.storage.shielding import all_ended, shielded
 
 FIRST = 200
 """Messages a page is given at first."""
@@ -87,7 +87,7 @@ class News:
     messages: Sequence[Message]
 
 
-@whole
+@shielded
 class Room:
     """The room in one SQLite file, asked in one thread.
 

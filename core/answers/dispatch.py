@@ -6,14 +6,14 @@ from core import grammar
 from core.answers import jobs, masks, navigation, queries, reactions, settings
 from core.errors import EaselError, Rejected
 from core.flow import replies
-from core.flow.context import Tools
+from core.flow.context import Context
 from core.forms import Form
-from core.i18n import say
+from core.i18n import translate
 from core.post import Post
 from core.types import Action, Request
 
-Answering = Callable[[Tools, Request], Awaitable[Post | None]]
-AT_ONCE: Mapping[Action, Answering] = {
+Answering = Callable[[Context, Request], Awaitable[Post | None]]
+HANDLERS: Mapping[Action, Answering] = {
     Action.UNDO: navigation.undo,
     Action.REDO: navigation.redo,
     Action.PICK: navigation.pick,
@@ -39,27 +39,27 @@ AT_ONCE: Mapping[Action, Answering] = {
 }
 
 
-async def asked(tools: Tools, request: Request) -> Post | Form | Request | None:
+async def dispatch(context: Context, request: Request) -> Post | Form | Request | None:
     """What to say, to ask, or to take as a job; None when there is nothing to say.
 
     Raises Rejected or NotFound.
     """
     if request.action is Action.REGION:
-        request = await masks.with_region(tools, request)
+        request = await masks.complete_with_region(context, request)
     if lacks_mask(request):
-        return await masks.offer(tools, request)
+        return await masks.offer(context, request)
     if request.action.makes_pictures:
-        replies.check(tools, request)
+        replies.check(context, request)
         return request
     if request.action is Action.SETTINGS:
         return await (
-            settings.save(tools, request) if request.given else settings.form(tools, request)
+            settings.save(context, request) if request.given else settings.form(context, request)
         )
-    if request.action not in AT_ONCE:
+    if request.action not in HANDLERS:
         raise Rejected(
-            "refuse.not_here", action=say(f"action.{request.action.value}", request.locale)
+            "refuse.not_here", action=translate(f"action.{request.action.value}", request.locale)
         )
-    return await AT_ONCE[request.action](tools, request)
+    return await HANDLERS[request.action](context, request)
 
 
 def lacks_mask(request: Request) -> bool:
@@ -69,24 +69,24 @@ def lacks_mask(request: Request) -> bool:
     return grammar.parse(request.text, request.given).options.mask is None
 
 
-async def answer(tools: Tools, request: Request) -> Request | None:
+async def answer(context: Context, request: Request) -> Request | None:
     """Answer in the chat what can be answered at once; else the request to take as a job."""
     try:
-        found = await asked(tools, request)
+        found = await dispatch(context, request)
     except EaselError as error:
-        await replies.refuse(tools, request, error)
+        await replies.refuse(context, request, error)
         return None
     if isinstance(found, Request):
         return found
     if isinstance(found, Form):
-        await replies.ask(tools, request, found)
+        await replies.show_form(context, request, found)
     elif found is not None:
-        await replies.say_once(tools, request, found)
+        await replies.reply_once(context, request, found)
     return None
 
 
-async def taken(tools: Tools, job: Request) -> None:
+async def consume_draft(context: Context, job: Request) -> None:
     """The draft a job was made of is used once the job is taken."""
     draft = masks.draft_of(job)
     if draft is not None:
-        await tools.together.use_draft(job.place.tenant, draft)
+        await context.together.use_draft(job.place.tenant, draft)

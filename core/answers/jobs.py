@@ -1,48 +1,48 @@
 """Giving up: cancel a job, drop one whose end nobody knows."""
 
-from core.answers.lookup import must_own, named
+from core.answers.lookup import require_owner, resolve_step
 from core.errors import NotFound, Rejected
-from core.flow.context import Tools, tell_end
+from core.flow.context import Context, post_outcome
 from core.post import Post
 from core.types import Request, Step, StepState, Task
 from core.views import steps
 
 
-async def cancel(tools: Tools, request: Request) -> Post:
+async def cancel(context: Context, request: Request) -> Post:
     """At once and free while it waits; otherwise as soon as it can be."""
-    step = await _waiting(tools, request)
-    must_own(request, step)
+    step = await _waiting(context, request)
+    require_owner(request, step)
     if step.state is StepState.CANCELLED:  # perhaps by this very request, before a worker's death
-        await tell_end(tools, step)
+        await post_outcome(context, step)
         return steps.note("status.cancelled", request.locale)
     if step.state.is_final or step.state is StepState.MADE:
         raise Rejected("refuse.already_ended", version=step.number)
-    step = await tools.store.request_cancel(step.tenant, step.id, tools.clock.now())
+    step = await context.store.request_cancel(step.tenant, step.id, context.clock.now())
     if step.state is StepState.CANCELLED:
-        await tell_end(tools, step)
+        await post_outcome(context, step)
         return steps.note("status.cancelled", request.locale)
     if step.task_id is not None:
-        await tools.providers[step.account].cancel(
+        await context.providers[step.account].cancel(
             Task(id=step.task_id, request_id=step.request_id or "")
         )
     return steps.note("status.cancelling", request.locale)
 
 
-async def drop(tools: Tools, request: Request) -> Post:
+async def drop(context: Context, request: Request) -> Post:
     """Give up a job whose end nobody knows: its hold goes back."""
-    step = await named(tools, request)
-    must_own(request, step)
+    step = await resolve_step(context, request)
+    require_owner(request, step)
     if step.state is not StepState.UNKNOWN:
         raise Rejected("refuse.nothing_to_drop")
-    await tools.store.drop_charge(step, tools.clock.now())
+    await context.store.drop_charge(step, context.clock.now())
     return steps.note("status.dropped", request.locale)
 
 
-async def _waiting(tools: Tools, request: Request) -> Step:
+async def _waiting(context: Context, request: Request) -> Step:
     """The job named, else the person's newest one not yet at its end."""
     if request.target or request.text.strip():
-        return await named(tools, request)
-    newest = await tools.store.newest_unfinished(request.place.tenant, request.person.id)
+        return await resolve_step(context, request)
+    newest = await context.store.newest_unfinished(request.place.tenant, request.person.id)
     if newest is None:
         raise NotFound("refuse.nothing_to_cancel")
     return newest

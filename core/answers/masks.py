@@ -6,10 +6,10 @@ A draft keeps the request until it is known what should change.
 from dataclasses import replace
 
 from core import sessions
-from core.answers.lookup import current
+from core.answers.lookup import current_step
 from core.errors import Rejected
 from core.flow import prepare, replies
-from core.flow.context import Tools
+from core.flow.context import Context
 from core.post import Post
 from core.types import Action, Attachment, Picture, Request, from_json
 from core.views import steps
@@ -23,23 +23,23 @@ def draft_of(job: Request) -> str | None:
     return job.key.removeprefix(PAINTED) if job.key.startswith(PAINTED) else None
 
 
-async def offer(tools: Tools, request: Request) -> Post:
+async def offer(context: Context, request: Request) -> Post:
     """Which part? The request waits, with the very picture it means, for a mask."""
     if not request.attachments:
-        session, step = await current(tools, request)
-        head = await prepare.head_of(tools, request, session)
+        session, step = await current_step(context, request)
+        head = await prepare.head_of(context, request, session)
         index = request.index if request.target else head.index if head else 0
         sessions.picture_at(step, index or 0)
         request = replace(request, target=step.id, index=index or 0)
-    return await replies.offer_mask(tools, replace(request, action=Action.INPAINT))
+    return await replies.offer_mask(context, replace(request, action=Action.INPAINT))
 
 
-async def with_region(tools: Tools, request: Request) -> Request:
+async def complete_with_region(context: Context, request: Request) -> Request:
     """The draft a region button belongs to, with that region.
 
     Its words and picture, the presser's hands.
     """
-    draft = await read(tools, request.place.tenant, request.target or "")
+    draft = await read_draft(context, request.place.tenant, request.target or "")
     if draft.person.id != request.person.id:
         raise Rejected("refuse.not_yours", owner=draft.person.name)
     region = steps.REGIONS[min(request.index or 0, len(steps.REGIONS) - 1)]
@@ -53,18 +53,20 @@ async def with_region(tools: Tools, request: Request) -> Request:
     )
 
 
-async def read(tools: Tools, tenant: str, draft: str) -> Request:
+async def read_draft(context: Context, tenant: str, draft: str) -> Request:
     """The draft as a request. Raises NotFound; Rejected when it was used already."""
-    kept, used = await tools.together.read_draft(tenant, draft)
+    kept, used = await context.together.read_draft(tenant, draft)
     if used:
         raise Rejected("link.used")
     return from_json(Request, kept)
 
 
-async def painted(tools: Tools, tenant: str, draft: str, mask: bytes, prompt: str) -> Request:
+async def complete_with_mask(
+    context: Context, tenant: str, draft: str, mask: bytes, prompt: str
+) -> Request:
     """The draft with its mask painted and its prompt settled; the same however often it is sent."""
-    request = await read(tools, tenant, draft)
-    key = await tools.blobs.keep(tenant, mask)
+    request = await read_draft(context, tenant, draft)
+    key = await context.blobs.keep(tenant, mask)
     return replace(
         request,
         key=f"{PAINTED}{draft}",
@@ -74,9 +76,9 @@ async def painted(tools: Tools, tenant: str, draft: str, mask: bytes, prompt: st
     )
 
 
-async def picture_of(tools: Tools, request: Request) -> Picture:
+async def picture_of(context: Context, request: Request) -> Picture:
     """The picture a draft is about."""
     if request.attachments:
-        return await prepare.stored_picture(tools, request, request.attachments[0])
-    step = await tools.store.step(request.place.tenant, request.target or "")
+        return await prepare.stored_picture(context, request, request.attachments[0])
+    step = await context.store.step(request.place.tenant, request.target or "")
     return sessions.picture_at(step, request.index or 0)

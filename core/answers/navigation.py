@@ -1,47 +1,47 @@
 """Moving the head: undo, redo, pick. Free, and nothing is forgotten."""
 
 from core import sessions
-from core.answers.lookup import current
+from core.answers.lookup import current_step
 from core.errors import Rejected
 from core.flow import prepare
-from core.flow.context import Tools
+from core.flow.context import Context
 from core.post import Post
 from core.types import Head, Request
 from core.views import steps
 
 
-async def undo(tools: Tools, request: Request) -> Post:
+async def undo(context: Context, request: Request) -> Post:
     """To the picture before."""
-    session, step = await current(tools, request)
-    return await _move(tools, request, session, sessions.undo(step))
+    session, step = await current_step(context, request)
+    return await _move(context, request, session, sessions.undo(step))
 
 
-async def redo(tools: Tools, request: Request) -> Post:
+async def redo(context: Context, request: Request) -> Post:
     """To the newest picture made from the one named, else from the head."""
-    session = await prepare.session_of(tools, request)
-    head = await prepare.head_of(tools, request, session)
+    session = await prepare.session_of(context, request)
+    head = await prepare.head_of(context, request, session)
     source = request.target or (head.step if head else None)
     if source:
-        await prepare.seen(tools, request, source)
-    newest = await tools.store.newest_from(request.place.tenant, session, source)
+        await prepare.visible_step(context, request, source)
+    newest = await context.store.newest_from(request.place.tenant, session, source)
     if newest is None:
         raise Rejected("refuse.nothing_to_redo")
-    return await _move(tools, request, session, Head(step=newest.id))
+    return await _move(context, request, session, Head(step=newest.id))
 
 
-async def pick(tools: Tools, request: Request) -> Post:
+async def pick(context: Context, request: Request) -> Post:
     """To one of a step's pictures; its own person's pick is what the step settled on."""
-    session, step = await current(tools, request)
+    session, step = await current_step(context, request)
     typed = request.text.strip()
     index = int(typed[:2]) - 1 if typed.isascii() and typed.isdecimal() else request.index or 0
     sessions.picture_at(step, index)
-    return await _move(tools, request, session, Head(step=step.id, index=index))
+    return await _move(context, request, session, Head(step=step.id, index=index))
 
 
-async def _move(tools: Tools, request: Request, session: str, head: Head) -> Post:
+async def _move(context: Context, request: Request, session: str, head: Head) -> Post:
     tenant = request.place.tenant
-    step = await tools.store.step(tenant, head.step)
+    step = await context.store.step(tenant, head.step)
     picture = sessions.picture_at(step, head.index)
     for one in {session, sessions.person_session(request.place, request.person.id)}:
-        await tools.store.move_head(tenant, one, head)
+        await context.store.move_head(tenant, one, head)
     return steps.moved(step, picture, head.index, request.locale)

@@ -2,29 +2,29 @@
 
 from core import budgets, channel_settings
 from core.errors import Rejected
-from core.flow.context import Tools
+from core.flow.context import Context
 from core.forms import Form
 from core.post import Post
 from core.types import Request
 from core.views import steps
 
 
-async def form(tools: Tools, request: Request) -> Form:
+async def form(context: Context, request: Request) -> Form:
     """As they stand. Raises Rejected for anybody who may not change them."""
     _must_run_it(request)
-    settings = await tools.store.settings(request.place.tenant)
+    settings = await context.store.settings(request.place.tenant)
     wanted = channel_settings.of(settings, request.place.channel)
-    return channel_settings.form(wanted, budgets.caps(settings), tools.catalog, request.locale)
+    return channel_settings.form(wanted, budgets.caps(settings), context.catalog, request.locale)
 
 
-async def save(tools: Tools, request: Request) -> Post:
+async def save(context: Context, request: Request) -> Post:
     """What the form held."""
     _must_run_it(request)
-    settings = await tools.store.settings(request.place.tenant)
+    settings = await context.store.settings(request.place.tenant)
     settings = budgets.changed(settings, request.given)
     given = {name: value for name, value in request.given.items() if name not in budgets.NAMES}
-    changed = channel_settings.changed(settings, request.place.channel, given, tools.catalog)
-    await tools.store.save_settings(request.place.tenant, changed)
+    changed = channel_settings.changed(settings, request.place.channel, given, context.catalog)
+    await context.store.save_settings(request.place.tenant, changed)
     return steps.note("status.saved", request.locale)
 
 

@@ -14,7 +14,7 @@ from core.failpoints import failpoint
 from core.log import log
 from core.pictures.pool import Pool
 from core.ports import Blobs, Chat, Clock, Provider, Store, Together
-from core.post import Post, Sent
+from core.post import Post, PostedMessage
 from core.signed_links import Links
 from core.types import Money, Step, StepState
 from core.views import steps
@@ -29,7 +29,7 @@ MAX_PAUSE = 60.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Tools:
+class Context:
     """Everything a step of a job needs. ``providers`` by account, ``chats`` by platform.
 
     ``settle`` seconds pass before a lost submit is looked for, as the service may list it late.
@@ -69,58 +69,60 @@ class Tools:
         return self.telling.setdefault(f"{step.tenant}:{step.id}", asyncio.Lock())
 
 
-async def outlast(tools: Tools, job: str, attempt: Callable[[], Awaitable[object]]) -> None:
+async def outlast(context: Context, job: str, attempt: Callable[[], Awaitable[object]]) -> None:
     """Try until the world lets it through.
 
     For what only this process knows, and would be lost with a new start.
     """
-    pause = tools.back_off
+    pause = context.back_off
     while True:
         try:
             await attempt()
         except TRANSIENT as error:
             log.warning("outlasting", step=job, error=type(error).__name__, seconds=pause)
-            await tools.clock.sleep(pause)
+            await context.clock.sleep(pause)
             pause = min(pause * 2, MAX_PAUSE)
         else:
             return
 
 
-async def status_message(tools: Tools, step: Step) -> Sent | None:
+async def status_message(context: Context, step: Step) -> PostedMessage | None:
     """The step's message.
 
     Remembered, or read back from the platform when a post may have gone through.
     """
-    known = await tools.store.message_of(step)
-    if known is not None or await tools.store.intend_post(step.tenant, step.id, "status"):
+    known = await context.store.message_of(step)
+    if known is not None or await context.store.intend_post(step.tenant, step.id, "status"):
         return known
-    return await tools.chat(step).find(step.place, step.id)
+    return await context.chat(step).find(step.place, step.id)
 
 
-async def say(tools: Tools, step: Step, post: Post, *, only_while: StepState | None = None) -> None:
+async def upsert_status(
+    context: Context, step: Step, post: Post, *, only_while: StepState | None = None
+) -> None:
     """Turn the status message into this; post it if there is none. Never twice.
 
     ``only_while`` the step is in that state: what became of it meanwhile has been said already.
     """
-    chat = tools.chat(step)
-    async with tools.telling_lock(step):
+    chat = context.chat(step)
+    async with context.telling_lock(step):
         if (
             only_while is not None
-            and (await tools.store.step(step.tenant, step.id)).state is not only_while
+            and (await context.store.step(step.tenant, step.id)).state is not only_while
         ):
             return
-        sent = await status_message(tools, step)
+        sent = await status_message(context, step)
         if sent is None:
             sent = await chat.post(step.place, post, to=step.person, reply=step.reply)
             failpoint("say.after_post")
-            await tools.store.remember(sent, step.tenant, step.id)
+            await context.store.remember(sent, step.tenant, step.id)
             return
-        await tools.store.remember(sent, step.tenant, step.id)
-        await tools.store.remember(await chat.update(sent, post), step.tenant, step.id)
+        await context.store.remember(sent, step.tenant, step.id)
+        await context.store.remember(await chat.update(sent, post), step.tenant, step.id)
 
 
-async def fail(
-    tools: Tools,
+async def fail_step(
+    context: Context,
     step: Step,
     error: EaselError,
     *,
@@ -129,10 +131,10 @@ async def fail(
     charged: str | None = None,
 ) -> None:
     """End the step and tell its person what happened, whether it was charged, and the one next step."""
-    ended = await tools.store.end(
+    ended = await context.store.end(
         step,
         state,
-        tools.clock.now(),
+        context.clock.now(),
         error=error.key,
         params=steps.plain(error.params),
         charged=charged or error.charged,
@@ -147,26 +149,30 @@ async def fail(
         code=getattr(error, "code", ""),
     )
     if ended is not None:
-        await tell_end(tools, ended)
+        await post_outcome(context, ended)
 
 
-async def tell_end(tools: Tools, step: Step) -> None:
+async def post_outcome(context: Context, step: Step) -> None:
     """Show how a step ended, in its place, else to its person alone.
 
     History has it where neither is possible.
     """
-    if not await insist(tools, step.id, lambda: say(tools, step, steps.ended(step))):
-        await insist(tools, step.id, lambda: _say_alone(tools, step))
+    if not await retry_delivery(
+        context, step.id, lambda: upsert_status(context, step, steps.ended(step))
+    ):
+        await retry_delivery(context, step.id, lambda: _say_alone(context, step))
     if step.state.is_final:
-        await tools.store.mark_told(step.tenant, step.id)
+        await context.store.mark_told(step.tenant, step.id)
 
 
-async def insist(tools: Tools, job: str, attempt: Callable[[], Awaitable[None]]) -> bool:
+async def retry_delivery(
+    context: Context, job: str, attempt: Callable[[], Awaitable[None]]
+) -> bool:
     """Try as long as the platform may still take it.
 
     False when it will not: that cannot make a job fail again.
     """
-    delay = tools.back_off
+    delay = context.back_off
     for is_last in [False] * (DELIVERY_TRIES - 1) + [True]:
         try:
             await attempt()
@@ -174,21 +180,21 @@ async def insist(tools: Tools, job: str, attempt: Callable[[], Awaitable[None]])
             log.warning("undeliverable", step=job, error=error.key)
             if is_last or not isinstance(error, DeliveryError) or error.permanent:
                 return False
-            await tools.clock.sleep(delay)
+            await context.clock.sleep(delay)
             delay *= 2
         else:
             return True
     raise AssertionError("the last try returns")
 
 
-async def _say_alone(tools: Tools, step: Step) -> None:
+async def _say_alone(context: Context, step: Step) -> None:
     """The place is closed to us, so its person hears of it where only they do."""
-    chat = tools.chat(step)
+    chat = context.chat(step)
     place = await chat.private_place(step.place, step.person)
-    if place == step.place or await tools.store.message_of(step, "alone"):
+    if place == step.place or await context.store.message_of(step, "alone"):
         return
-    is_first = await tools.store.intend_post(step.tenant, step.id, "alone")
+    is_first = await context.store.intend_post(step.tenant, step.id, "alone")
     sent = None if is_first else await chat.find(place, step.id)
     if sent is None:
         sent = await chat.post(place, steps.ended(step), to=step.person, reply={})
-    await tools.store.remember(sent, step.tenant, step.id, "alone")
+    await context.store.remember(sent, step.tenant, step.id, "alone")

@@ -11,7 +11,7 @@ from core import actions, grammar
 from core.catalog import PROMPT_OPTIONAL
 from core.errors import EaselError, NotFound, Rejected
 from core.flow import prepare, replies
-from core.flow.context import Tools
+from core.flow.context import Context
 from core.types import Action, Request
 
 COMMANDS = ("draw", "edit", "wanx", "easel")
@@ -26,23 +26,23 @@ REMEMBERING = (0.05, 0.1, 0.2, 0.4)
 T = TypeVar("T")
 
 
-async def understand(tools: Tools, request: Request) -> Request | None:
+async def understand(context: Context, request: Request) -> Request | None:
     """The request with everything its answer needs.
 
     None when it asks nothing of us, or was refused.
     """
-    if not await _may_be_for_us(tools, request):
+    if not await _may_be_for_us(context, request):
         return None
     try:
-        completed = await tools.chats[request.place.platform].complete(request)
+        completed = await context.chats[request.place.platform].complete(request)
         if completed is None:
             return None
         request = completed
-        interpreted = await _interpreted(tools, await aimed(tools, request))
+        interpreted = await _interpreted(context, await aimed(context, request))
     except EaselError as error:
-        await replies.refuse(tools, request, error)
+        await replies.refuse(context, request, error)
         return None
-    return None if interpreted is None else await _with_step(tools, interpreted)
+    return None if interpreted is None else await _with_step(context, interpreted)
 
 
 def is_to_us(request: Request) -> bool:
@@ -52,42 +52,42 @@ def is_to_us(request: Request) -> bool:
     return request.action is not Action.SAID or request.to_us or bool(request.message)
 
 
-async def _may_be_for_us(tools: Tools, request: Request) -> bool:
+async def _may_be_for_us(context: Context, request: Request) -> bool:
     """Of what was only perhaps for us most is not: then nobody need be asked who it was."""
     if request.action is not Action.REACTED and (
         request.action is not Action.SAID or request.to_us
     ):
         return True
-    if request.action is Action.SAID and await tools.store.is_ours(request.place):
+    if request.action is Action.SAID and await context.store.is_ours(request.place):
         return True
     # Only what hangs from a message is certainly later than it: other words in a thread may be
     # older than ours there.
-    return bool(await _look_again(tools, request, lambda: _answers_ours(tools, request)))
+    return bool(await _look_again(context, request, lambda: _answers_ours(context, request)))
 
 
-async def _answers_ours(tools: Tools, request: Request) -> bool:
+async def _answers_ours(context: Context, request: Request) -> bool:
     """Is it about a message of ours, or does its thread hang from one?"""
-    if (await aimed(tools, request)).target is not None:
+    if (await aimed(context, request)).target is not None:
         return True
     place = request.place
     if request.action is not Action.SAID or not place.thread:
         return False
     root = replace(request, message=place.thread, place=replace(place, thread=""), attachments=())
-    return (await aimed(tools, root)).target is not None
+    return (await aimed(context, root)).target is not None
 
 
-async def _look_again(tools: Tools, request: Request, look: Callable[[], Awaitable[T]]) -> T:
+async def _look_again(context: Context, request: Request, look: Callable[[], Awaitable[T]]) -> T:
     """What a look says, asked again for a moment while a message of ours is posted and not yet remembered."""
     answer = await look()
     for seconds in REMEMBERING:
-        if answer or not await tools.store.may_be_ours(request.place, request.message):
+        if answer or not await context.store.may_be_ours(request.place, request.message):
             break
-        await tools.clock.sleep(seconds)
+        await context.clock.sleep(seconds)
         answer = await look()
     return answer
 
 
-async def _with_step(tools: Tools, request: Request) -> Request:
+async def _with_step(context: Context, request: Request) -> Request:
     """What would mean another step the second time, with its step.
 
     Being killed in the middle does it once.
@@ -95,27 +95,27 @@ async def _with_step(tools: Tools, request: Request) -> Request:
     if request.target is not None or (request.action in NAMING and request.text.strip()):
         return request
     if request.action is Action.CANCEL:
-        newest = await tools.store.newest_unfinished(request.place.tenant, request.person.id)
+        newest = await context.store.newest_unfinished(request.place.tenant, request.person.id)
         return replace(request, target=newest.id if newest else None)
     if request.action not in MOVING:
         return request
-    head = await prepare.head_of(tools, request, await prepare.session_of(tools, request))
+    head = await prepare.head_of(context, request, await prepare.session_of(context, request))
     return replace(request, target=head.step if head else None)
 
 
-async def aimed(tools: Tools, request: Request) -> Request:
+async def aimed(context: Context, request: Request) -> Request:
     """At the step that the message it is about shows. What is attached goes first."""
     if request.message and not request.attachments:
         try:
             return replace(
-                request, target=await tools.store.step_of_message(request.place, request.message)
+                request, target=await context.store.step_of_message(request.place, request.message)
             )
         except NotFound:
             return request
     return request
 
 
-async def shown(tools: Tools, request: Request) -> Request:
+async def shown(context: Context, request: Request) -> Request:
     """What the message it is about shows: a step of ours, else somebody's pictures.
 
     Raises Rejected for neither.
@@ -125,9 +125,9 @@ async def shown(tools: Tools, request: Request) -> Request:
     bare = replace(request, attachments=())
 
     async def step_there() -> str | None:
-        return (await aimed(tools, bare)).target
+        return (await aimed(context, bare)).target
 
-    step = await _look_again(tools, request, step_there)
+    step = await _look_again(context, request, step_there)
     if step is not None:
         return replace(bare, target=step)
     if not request.attachments:
@@ -135,14 +135,14 @@ async def shown(tools: Tools, request: Request) -> Request:
     return request
 
 
-async def _interpreted(tools: Tools, request: Request) -> Request | None:
+async def _interpreted(context: Context, request: Request) -> Request | None:
     if request.action is Action.REACTED:
-        return await reacted(tools, request)
+        return await reacted(context, request)
     if request.action is not Action.SAID:
         return request
     if not request.to_us:
         return replace(request, action=Action.EDIT)
-    is_ours = await tools.store.is_ours(request.place)
+    is_ours = await context.store.is_ours(request.place)
     if is_ours or request.attachments or not request.replied:
         return spoken(request, in_our_thread=is_ours)
     return _about_replied(request)
@@ -156,11 +156,11 @@ def _about_replied(request: Request) -> Request:
     return interpreted
 
 
-async def reacted(tools: Tools, request: Request) -> Request | None:
+async def reacted(context: Context, request: Request) -> Request | None:
     """What an emoji on a message of ours asks for, by the workspace's own map."""
     if request.target is None:
         return None
-    custom = (await tools.store.settings(request.place.tenant)).get("reactions")
+    custom = (await context.store.settings(request.place.tenant)).get("reactions")
     reaction = actions.reaction(request.text, custom)
     action = actions.asked_by(reaction, added=request.added) if reaction else None
     if reaction is None or action is None:

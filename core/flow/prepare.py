@@ -8,7 +8,7 @@ from core.catalog import UPSCALE_FACTOR, Model, sides_for
 from core.errors import EaselError, NotFound, Rejected
 from core.failpoints import failpoint
 from core.flow import replies, status
-from core.flow.context import Tools, fail, insist, say
+from core.flow.context import Context, fail_step, retry_delivery, upsert_status
 from core.pictures import masks, normalize
 from core.types import (
     Action,
@@ -35,39 +35,39 @@ class Collected:
     notes: tuple[str, ...] = ()
 
 
-async def prepare(tools: Tools, request: Request) -> Step | None:
+async def prepare(context: Context, request: Request) -> Step | None:
     """The step of a request, begun and announced.
 
     None when it was refused, and its person told why.
     """
-    step = await _begun(tools, request)
+    step = await _begun(context, request)
     if step is None:
         try:
-            step = await _begin(tools, request, await _collect(tools, request))
+            step = await _begin(context, request, await _collect(context, request))
         except EaselError as error:
-            if error.key != "refuse.no_picture" or not await _asked_for_picture(tools, request):
-                await replies.refuse(tools, request, error)
+            if error.key != "refuse.no_picture" or not await _asked_for_picture(context, request):
+                await replies.refuse(context, request, error)
     if step is not None:
-        await announce(tools, step)
+        await announce(context, step)
     return step
 
 
-async def _begun(tools: Tools, request: Request) -> Step | None:
+async def _begun(context: Context, request: Request) -> Step | None:
     """The step, when an earlier try has begun it already."""
     try:
-        return await tools.store.step(request.place.tenant, sessions.step_id(request))
+        return await context.store.step(request.place.tenant, sessions.step_id(request))
     except NotFound:
         return None
 
 
-async def _collect(tools: Tools, request: Request) -> Collected:
+async def _collect(context: Context, request: Request) -> Collected:
     """Fetch, check, turn upright, strip and keep what was attached.
 
     Raises Rejected, NotFound or DeliveryError.
     """
     failpoint("collect.before")
-    taken = [await _take(tools, request, attachment) for attachment in request.attachments]
-    mask = await _keep_raw(tools, request, request.mask) if request.mask else None
+    taken = [await _take(context, request, attachment) for attachment in request.attachments]
+    mask = await _keep_raw(context, request, request.mask) if request.mask else None
     failpoint("collect.after_blob")
     return Collected(
         pictures=tuple(picture for picture, _ in taken),
@@ -77,17 +77,17 @@ async def _collect(tools: Tools, request: Request) -> Collected:
 
 
 async def _take(
-    tools: Tools, request: Request, attachment: Attachment
+    context: Context, request: Request, attachment: Attachment
 ) -> tuple[Picture, tuple[str, ...]]:
     if attachment.key:
-        return await stored_picture(tools, request, attachment), ()
-    data = await fetch(tools, request, attachment)
-    taken = await tools.pool.run(normalize.take, data)
-    return await _keep(tools, request.place.tenant, taken), taken.notes
+        return await stored_picture(context, request, attachment), ()
+    data = await fetch(context, request, attachment)
+    taken = await context.pool.run(normalize.normalize, data)
+    return await _keep(context, request.place.tenant, taken), taken.notes
 
 
-async def _keep(tools: Tools, tenant: str, taken: normalize.Taken) -> Picture:
-    key = await tools.blobs.keep(tenant, taken.data)
+async def _keep(context: Context, tenant: str, taken: normalize.NormalizedImage) -> Picture:
+    key = await context.blobs.keep(tenant, taken.data)
     return Picture(
         key=key,
         width=taken.width,
@@ -97,10 +97,10 @@ async def _keep(tools: Tools, tenant: str, taken: normalize.Taken) -> Picture:
     )
 
 
-async def stored_picture(tools: Tools, request: Request, attachment: Attachment) -> Picture:
+async def stored_picture(context: Context, request: Request, attachment: Attachment) -> Picture:
     """A picture that is stored already. Raises NotFound when it is gone."""
-    data = await tools.blobs.read(request.place.tenant, attachment.key)
-    facts = await tools.pool.run(normalize.inspect, data)
+    data = await context.blobs.read(request.place.tenant, attachment.key)
+    facts = await context.pool.run(normalize.inspect, data)
     return Picture(
         key=attachment.key,
         width=facts.width,
@@ -110,45 +110,47 @@ async def stored_picture(tools: Tools, request: Request, attachment: Attachment)
     )
 
 
-async def _keep_raw(tools: Tools, request: Request, attachment: Attachment) -> str:
-    data = await fetch(tools, request, attachment)
-    await tools.pool.run(normalize.inspect, data)
-    return await tools.blobs.keep(request.place.tenant, data)
+async def _keep_raw(context: Context, request: Request, attachment: Attachment) -> str:
+    data = await fetch(context, request, attachment)
+    await context.pool.run(normalize.inspect, data)
+    return await context.blobs.keep(request.place.tenant, data)
 
 
-async def fetch(tools: Tools, request: Request, attachment: Attachment) -> bytes:
+async def fetch(context: Context, request: Request, attachment: Attachment) -> bytes:
     """The bytes of what a person gave, capped. Raises Rejected."""
     if attachment.key:
-        return await tools.blobs.read(request.place.tenant, attachment.key)
+        return await context.blobs.read(request.place.tenant, attachment.key)
     if attachment.size is not None and attachment.size > normalize.MAX_BYTES:
         raise normalize.too_many_bytes(normalize.MAX_BYTES)
-    chunks: AsyncIterator[bytes] = tools.chats[request.place.platform].fetch(
+    chunks: AsyncIterator[bytes] = context.chats[request.place.platform].fetch(
         attachment, normalize.MAX_BYTES
     )
     return b"".join([chunk async for chunk in chunks])
 
 
-async def _begin(tools: Tools, request: Request, collected: Collected) -> Step | None:
+async def _begin(context: Context, request: Request, collected: Collected) -> Step | None:
     """Session, step and held money in one transaction.
 
     None when the mask must be asked for first.
     """
     if _lacks_mask(request, collected):
-        await _ask_for_mask(tools, request, collected)
+        await _ask_for_mask(context, request, collected)
         return None
-    settings = await tools.store.settings(request.place.tenant)
+    settings = await context.store.settings(request.place.tenant)
     step = await _plan(
-        tools, request, collected, channel_settings.of(settings, request.place.channel)
+        context, request, collected, channel_settings.of(settings, request.place.channel)
     )
     failpoint("begin.before_commit")
-    begun = await tools.store.begin(step, budgets.caps(settings), tools.clock.now())
+    begun = await context.store.begin(step, budgets.caps(settings), context.clock.now())
     failpoint("begin.after_commit")
     return begun
 
 
-async def _asked_for_picture(tools: Tools, request: Request) -> bool:
+async def _asked_for_picture(context: Context, request: Request) -> bool:
     """The form to attach one, where the platform still lets us show it."""
-    return await tools.chats[request.place.platform].ask(replies.form_for(tools, request), request)
+    return await context.chats[request.place.platform].ask(
+        replies.form_for(context, request), request
+    )
 
 
 def _lacks_mask(request: Request, collected: Collected) -> bool:
@@ -157,15 +159,15 @@ def _lacks_mask(request: Request, collected: Collected) -> bool:
     return grammar.parse(request.text, request.given).options.mask is None
 
 
-async def _ask_for_mask(tools: Tools, request: Request, collected: Collected) -> None:
+async def _ask_for_mask(context: Context, request: Request, collected: Collected) -> None:
     """The picture came along, so the painter and the regions work on what we keep of it."""
     pictures = tuple(Attachment(key=picture.key) for picture in collected.pictures)
-    await replies.say_once(
-        tools, request, await replies.offer_mask(tools, replace(request, attachments=pictures))
+    await replies.reply_once(
+        context, request, await replies.offer_mask(context, replace(request, attachments=pictures))
     )
 
 
-async def give_up(tools: Tools, request: Request) -> None:
+async def give_up(context: Context, request: Request) -> None:
     """End a request that a bug has stopped.
 
     Say so with a reference, whether its step was begun or not.
@@ -173,79 +175,81 @@ async def give_up(tools: Tools, request: Request) -> None:
     job = sessions.step_id(request)
     broken = EaselError("status.broken", reference=job)
     try:
-        step = await tools.store.step(request.place.tenant, job)
+        step = await context.store.step(request.place.tenant, job)
     except NotFound:
-        await replies.refuse(tools, request, broken)
+        await replies.refuse(context, request, broken)
         return
-    await fail(tools, step, broken)
+    await fail_step(context, step, broken)
 
 
-async def announce(tools: Tools, step: Step) -> None:
+async def announce(context: Context, step: Step) -> None:
     """The one status message of the job."""
-    if step.state is not StepState.QUEUED or await tools.store.message_of(step) is not None:
+    if step.state is not StepState.QUEUED or await context.store.message_of(step) is not None:
         return
     failpoint("announce.before_post")
-    working = await status.working(tools, step)
-    await insist(tools, step.id, lambda: say(tools, step, working, only_while=StepState.QUEUED))
+    working = await status.working(context, step)
+    await retry_delivery(
+        context, step.id, lambda: upsert_status(context, step, working, only_while=StepState.QUEUED)
+    )
     failpoint("announce.after_post")
 
 
-async def session_of(tools: Tools, request: Request) -> str:
+async def session_of(context: Context, request: Request) -> str:
     """The thread's session inside a thread of ours, else the person's own in this channel (product.md §4)."""
-    if request.place.thread and await tools.store.is_ours(request.place):
-        settings = await tools.store.settings(request.place.tenant)
+    if request.place.thread and await context.store.is_ours(request.place):
+        settings = await context.store.settings(request.place.tenant)
         if not channel_settings.of(settings, request.place.channel).threads_are_personal:
             return sessions.thread_session(request.place)
     return sessions.person_session(request.place, request.person.id)
 
 
-async def seen(tools: Tools, request: Request, step: str) -> Step:
+async def visible_step(context: Context, request: Request, step: str) -> Step:
     """A step as this person may see it here.
 
     Their own, or one shown in this channel and not to somebody else alone.
 
     Raises NotFound, in the same words for what is not there and what is not theirs.
     """
-    found = await tools.store.step(request.place.tenant, step)
+    found = await context.store.step(request.place.tenant, step)
     if found.person.id == request.person.id:
         return found
     places = {
         found.place.channel,
-        *(sent.place.channel for sent in await tools.store.messages_of(found)),
+        *(sent.place.channel for sent in await context.store.messages_of(found)),
     }
     if found.options.private or request.place.channel not in places:
         raise NotFound("refuse.not_found", id=step)
     return found
 
 
-async def is_secret(tools: Tools, request: Request) -> bool:
+async def is_secret(context: Context, request: Request) -> bool:
     """Will the result be private: asked for so, or made of a private picture?"""
     if grammar.parse(request.text, request.given).options.private:
         return True
     if request.action is Action.DRAW or request.attachments:
         return False
-    head = await head_of(tools, request, await session_of(tools, request))
+    head = await head_of(context, request, await session_of(context, request))
     source = request.target or (head.step if head else None)
     return (
         source is not None
-        and (await tools.store.step(request.place.tenant, source)).options.private
+        and (await context.store.step(request.place.tenant, source)).options.private
     )
 
 
-async def head_of(tools: Tools, request: Request, session: str) -> Head | None:
+async def head_of(context: Context, request: Request, session: str) -> Head | None:
     """Where the session's next edit starts.
 
     In a thread still without results, at the result it hangs from.
     """
-    head = await tools.store.head(request.place.tenant, session)
+    head = await context.store.head(request.place.tenant, session)
     if head is not None or session != sessions.thread_session(request.place):
         return head
     try:
         place = request.place
-        root = await seen(
-            tools,
+        root = await visible_step(
+            context,
             request,
-            await tools.store.step_of_message(replace(place, thread=""), place.thread),
+            await context.store.step_of_message(replace(place, thread=""), place.thread),
         )
     except NotFound:
         return None
@@ -253,22 +257,22 @@ async def head_of(tools: Tools, request: Request, session: str) -> Head | None:
 
 
 async def _plan(
-    tools: Tools, request: Request, collected: Collected, wanted: channel_settings.Preferences
+    context: Context, request: Request, collected: Collected, wanted: channel_settings.Preferences
 ) -> Step:
     parsed = grammar.parse(request.text, request.given)
     channel_settings.check(wanted, request.action, request.person.id)
     attached = list(collected.pictures)
-    target = await seen(tools, request, request.target) if request.target else None
+    target = await visible_step(context, request, request.target) if request.target else None
     if sessions.same_again(request.action):
-        return await _plan_again(tools, request, target)
-    session = await session_of(tools, request)
-    parent, index = await _source(tools, request, target, session, attached)
+        return await _plan_again(context, request, target)
+    session = await session_of(context, request)
+    parent, index = await _source(context, request, target, session, attached)
     inputs = attached or ([sessions.picture_at(parent, index)] if parent else [])
     prompt, options = channel_settings.applied(
-        wanted, request.action, parsed.prompt, parsed.options, tools.catalog
+        wanted, request.action, parsed.prompt, parsed.options, context.catalog
     )
     return await _draft(
-        tools,
+        context,
         request,
         action=request.action,
         prompt=prompt,
@@ -288,7 +292,11 @@ def _kept_in(request: Request, session: str, options: Options) -> str:
 
 
 async def _source(
-    tools: Tools, request: Request, target: Step | None, session: str, attached: Sequence[Picture]
+    context: Context,
+    request: Request,
+    target: Step | None,
+    session: str,
+    attached: Sequence[Picture],
 ) -> tuple[Step | None, int]:
     """Attached, replied to, head, or refuse: the order of product.md §2.
 
@@ -298,28 +306,28 @@ async def _source(
         return None, 0
     if target is not None:
         return target, request.index or 0
-    head = await head_of(tools, request, session)
+    head = await head_of(context, request, session)
     if head is None:
         raise Rejected("refuse.no_picture")
-    return await tools.store.step(request.place.tenant, head.step), head.index
+    return await context.store.step(request.place.tenant, head.step), head.index
 
 
-async def _plan_again(tools: Tools, request: Request, target: Step | None) -> Step:
+async def _plan_again(context: Context, request: Request, target: Step | None) -> Step:
     """Again: the same inputs and words with a new seed.
 
     Rerun: the chain's instructions merged, run on the root.
     """
-    session = await session_of(tools, request)
+    session = await session_of(context, request)
     if target is None:
-        head = await head_of(tools, request, session)
+        head = await head_of(context, request, session)
         if head is None:
             raise Rejected("refuse.no_picture")
-        target = await tools.store.step(request.place.tenant, head.step)
+        target = await context.store.step(request.place.tenant, head.step)
     if request.action is Action.RERUN:
-        return await _plan_rerun(tools, request, target, session)
-    parent = await status.parent_of(tools, target)
+        return await _plan_rerun(context, request, target, session)
+    parent = await status.parent_of(context, target)
     return await _draft(
-        tools,
+        context,
         request,
         action=target.action,
         prompt=target.prompt,
@@ -332,20 +340,20 @@ async def _plan_again(tools: Tools, request: Request, target: Step | None) -> St
     )
 
 
-async def chain_of(tools: Tools, target: Step) -> tuple[Step, list[Step]]:
+async def chain_of(context: Context, target: Step) -> tuple[Step, list[Step]]:
     """The root a step descends from, and the edits since, oldest first (the root's own when it edited an upload)."""
-    chain = await tools.store.chain(target.tenant, target.id)
+    chain = await context.store.chain(target.tenant, target.id)
     return chain[0], chain if chain[0].inputs else chain[1:]
 
 
-async def _plan_rerun(tools: Tools, request: Request, target: Step, session: str) -> Step:
-    root, edits = await chain_of(tools, target)
+async def _plan_rerun(context: Context, request: Request, target: Step, session: str) -> Step:
+    root, edits = await chain_of(context, target)
     index = 0 if root.inputs or not edits else edits[0].parent_index
     parsed = grammar.parse(request.text, request.given)
     # The root may be for all; the instructions since are not, when one of them was a secret.
     is_secret = parsed.options.private or target.options.private
     return await _draft(
-        tools,
+        context,
         request,
         action=Action.EDIT,
         prompt=parsed.prompt or sessions.merged_instructions(edits),
@@ -359,7 +367,7 @@ async def _plan_rerun(tools: Tools, request: Request, target: Step, session: str
 
 
 async def _draft(
-    tools: Tools,
+    context: Context,
     request: Request,
     *,
     action: Action,
@@ -373,9 +381,9 @@ async def _draft(
     notes: tuple[str, ...] = (),
 ) -> Step:
     tenant = request.place.tenant
-    choice = tools.catalog.choose(action, len(inputs), options, tuple(tools.providers))
-    tools.catalog.check(choice.model, action, prompt, options)
-    fitted = [await fit(tools, tenant, one, choice.model) for one in inputs]
+    choice = context.catalog.choose(action, len(inputs), options, tuple(context.providers))
+    context.catalog.check(choice.model, action, prompt, options)
+    fitted = [await fit(context, tenant, one, choice.model) for one in inputs]
     if action is Action.EXPAND:
         options = sides_for(options, fitted[0].size)
     if action is Action.UPSCALE and options.scale is None:
@@ -384,7 +392,7 @@ async def _draft(
         options = replace(options, private=True)  # What is made of a secret stays one.
     step_id = sessions.step_id(request)
     n = options.n or 1
-    size = tools.catalog.size_for(
+    size = context.catalog.size_for(
         choice.model, action, options, fitted[-1].size if fitted else None
     )
     return Step(
@@ -403,30 +411,30 @@ async def _draft(
         n=n,
         size=size,
         state=StepState.QUEUED,
-        created=tools.clock.now(),
+        created=context.clock.now(),
         parent=parent.id if parent else None,
         parent_index=index,
         depth=parent.depth + 1 if parent else 0,
         inputs=tuple(fitted),
-        mask=await _mask(tools, tenant, action, options, mask, fitted),
-        price=tools.catalog.price(choice, n, size, options),
+        mask=await _mask(context, tenant, action, options, mask, fitted),
+        price=context.catalog.price(choice, n, size, options),
         reply=request.reply,
         notes=notes,
     )
 
 
-async def fit(tools: Tools, tenant: str, picture: Picture, model: Model) -> Picture:
+async def fit(context: Context, tenant: str, picture: Picture, model: Model) -> Picture:
     """The picture inside the model's ranges.
 
     Itself (its living link included) or a faithful resize.
     """
-    data = await tools.blobs.read(tenant, picture.key)
-    fitted = await tools.pool.run(normalize.fit, data, model.pictures)
-    return picture if fitted.data == data else await _keep(tools, tenant, fitted)
+    data = await context.blobs.read(tenant, picture.key)
+    fitted = await context.pool.run(normalize.fit_to, data, model.pictures)
+    return picture if fitted.data == data else await _keep(context, tenant, fitted)
 
 
 async def _mask(
-    tools: Tools,
+    context: Context,
     tenant: str,
     action: Action,
     options: Options,
@@ -437,12 +445,12 @@ async def _mask(
         return None
     size: Size = inputs[0].size
     if raw is not None:
-        data = await tools.pool.run(masks.mask, await tools.blobs.read(tenant, raw), size)
+        data = await context.pool.run(masks.mask, await context.blobs.read(tenant, raw), size)
     elif options.mask is not None:
-        data = await tools.pool.run(masks.region, options.mask, size)
+        data = await context.pool.run(masks.region, options.mask, size)
     else:
         return None
-    taken = normalize.Taken(
+    taken = normalize.NormalizedImage(
         data=data, width=size.width, height=size.height, media_type="image/png", notes=()
     )
-    return await _keep(tools, tenant, taken)
+    return await _keep(context, tenant, taken)

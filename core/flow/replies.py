@@ -10,7 +10,7 @@ from core import grammar, sessions
 from core.catalog import wordless
 from core.errors import EaselError, Rejected
 from core.failpoints import failpoint
-from core.flow.context import Tools, insist
+from core.flow.context import Context, retry_delivery
 from core.forms import Form, form
 from core.log import log
 from core.post import Post
@@ -21,7 +21,7 @@ from core.views import steps
 PAINTER_LIFE = timedelta(minutes=15)
 
 
-def check(tools: Tools, request: Request) -> None:
+def check(context: Context, request: Request) -> None:
     """Refuse what is wrong in itself: options, model, prompt, number of pictures.
 
     No I/O: it may precede the commit.
@@ -31,24 +31,26 @@ def check(tools: Tools, request: Request) -> None:
         return
     given = len(request.attachments)
     assumed = given if given or request.action is Action.DRAW else 1
-    choice = tools.catalog.choose(request.action, assumed, parsed.options, tuple(tools.providers))
-    tools.catalog.check(choice.model, request.action, parsed.prompt, parsed.options)
+    choice = context.catalog.choose(
+        request.action, assumed, parsed.options, tuple(context.providers)
+    )
+    context.catalog.check(choice.model, request.action, parsed.prompt, parsed.options)
     if parsed.prompt and not grammar.has_words(parsed.prompt):
         raise wordless(request.action)
-    tools.catalog.size_for(choice.model, request.action, parsed.options, None)
+    context.catalog.size_for(choice.model, request.action, parsed.options, None)
     if request.action is Action.DRAW and given:
         raise Rejected("refuse.draw_with_picture")
 
 
-def form_for(tools: Tools, request: Request) -> Form:
+def form_for(context: Context, request: Request) -> Form:
     """What to ask for an action that makes pictures.
 
     Its words as they stand, and pictures unless one is settled.
     """
     return form(
         request.action,
-        tools.catalog,
-        tuple(tools.providers),
+        context.catalog,
+        tuple(context.providers),
         request.locale,
         prompt=request.text,
         target=request.target,
@@ -57,32 +59,32 @@ def form_for(tools: Tools, request: Request) -> Form:
     )
 
 
-async def ask(tools: Tools, request: Request, asked: Form) -> None:
+async def show_form(context: Context, request: Request, asked: Form) -> None:
     """Show a form, where the platform still lets us; else say that it came too late."""
-    if not await tools.chats[request.place.platform].ask(asked, request):
-        await refuse(tools, request, Rejected("refuse.too_late"))
+    if not await context.chats[request.place.platform].ask(asked, request):
+        await refuse(context, request, Rejected("refuse.too_late"))
 
 
-async def refuse(tools: Tools, request: Request, error: EaselError) -> None:
+async def refuse(context: Context, request: Request, error: EaselError) -> None:
     """Say no, privately, once."""
     job = sessions.step_id(request)
     log.info("refused", step=job, error=error.key)
-    await say_once(tools, request, steps.refusal(error, request.locale, job))
+    await reply_once(context, request, steps.refusal(error, request.locale, job))
 
 
-async def say_once(tools: Tools, request: Request, post: Post) -> None:
+async def reply_once(context: Context, request: Request, post: Post) -> None:
     """Answer a request, once: the answer is known by the request's own id.
 
     A step it shows is remembered.
     """
     chat, tenant, job = (
-        tools.chats[request.place.platform],
+        context.chats[request.place.platform],
         request.place.tenant,
         sessions.step_id(request),
     )
 
     async def attempt() -> None:
-        is_first = await tools.store.intend_post(tenant, job, "answer")
+        is_first = await context.store.intend_post(tenant, job, "answer")
         sent = None if is_first else await chat.find(request.place, job)
         if sent is None:
             failpoint("answer.before_post")
@@ -91,16 +93,16 @@ async def say_once(tools: Tools, request: Request, post: Post) -> None:
             )
             failpoint("answer.after_post")
         if post.pictures and post.job not in {"", job}:
-            await tools.store.remember(sent, tenant, post.job, "answer")
+            await context.store.remember(sent, tenant, post.job, "answer")
 
-    await insist(tools, job, attempt)
+    await retry_delivery(context, job, attempt)
 
 
-async def offer_mask(tools: Tools, request: Request) -> Post:
+async def offer_mask(context: Context, request: Request) -> Post:
     """Keep the request as a draft, and ask which part should change."""
     draft = sessions.step_id(request)
-    now = tools.clock.now()
-    await tools.together.draft(request.place.tenant, draft, to_json(request), now)
+    now = context.clock.now()
+    await context.together.draft(request.place.tenant, draft, to_json(request), now)
     claims = {"t": request.place.tenant, "d": draft}
-    url = tools.links.url(Purpose.MASK, claims, now + PAINTER_LIFE)
+    url = context.links.url(Purpose.MASK, claims, now + PAINTER_LIFE)
     return steps.offer_mask(draft, url, request.locale, draft)

@@ -10,9 +10,9 @@ from datetime import datetime
 from statistics import median
 
 from core.errors import DeliveryError, NotFound
-from core.flow.context import Tools
+from core.flow.context import Context
 from core.log import log
-from core.post import Post, Sent
+from core.post import Post, PostedMessage
 from core.types import Step, StepState
 from core.views import steps
 
@@ -27,15 +27,15 @@ MANY = 20
 """Measured durations the estimate is the median of."""
 
 
-async def parent_of(tools: Tools, step: Step) -> Step | None:
+async def parent_of(context: Context, step: Step) -> Step | None:
     """The step whose picture is edited."""
-    return await tools.store.step(step.tenant, step.parent) if step.parent else None
+    return await context.store.step(step.tenant, step.parent) if step.parent else None
 
 
-async def working(tools: Tools, step: Step) -> Post:
+async def working(context: Context, step: Step) -> Post:
     """What to say of a step not yet made."""
-    pace = await pace_of(tools, step.account, step.model)
-    return await _post(tools, step, await tools.store.place_in_line(step), pace)
+    pace = await pace_of(context, step.account, step.model)
+    return await _post(context, step, await context.store.place_in_line(step), pace)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -46,64 +46,64 @@ class Pace:
     slots: int | None
 
 
-async def pace_of(tools: Tools, account: str, model: str) -> Pace:
+async def pace_of(context: Context, account: str, model: str) -> Pace:
     """The seconds are the median of what was measured lately, else what the catalogue expects."""
-    known = tools.catalog.model(model)
-    measured = await tools.store.durations(account, model, MANY)
+    known = context.catalog.model(model)
+    measured = await context.store.durations(account, model, MANY)
     return Pace(
         typical=median(measured) if measured else known.typical_seconds,
         slots=known.running_limit,
     )
 
 
-async def _post(tools: Tools, step: Step, position: int, pace: Pace) -> Post:
-    parent = await parent_of(tools, step)
+async def _post(context: Context, step: Step, position: int, pace: Pace) -> Post:
+    parent = await parent_of(context, step)
     # A synchronous call is answered when it is done: all the while its step is SUBMITTING.
     began = step.submitted or step.intended
     if step.state in {StepState.RUNNING, StepState.SUBMITTING} and began:
-        elapsed = (tools.clock.now() - began).total_seconds()
+        elapsed = (context.clock.now() - began).total_seconds()
         return steps.running(step, parent, elapsed, pace.typical)
     rounds = position // pace.slots + 1 if pace.slots else 1
     return steps.queued(step, parent, position + 1, pace.typical * rounds)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Told:
+class LastStatus:
     """What a job's message was last made to say, in which state, and when."""
 
-    sent: Sent
+    sent: PostedMessage
     post: Post
     state: StepState
     at: datetime
 
 
-async def keep_current(tools: Tools) -> None:
+async def keep_current(context: Context) -> None:
     """Update the messages of the jobs at work, for ever.
 
     Each when its state changes, else at its platform's pace.
 
     Cancel it to stop.
     """
-    told: dict[str, Told] = {}
+    told: dict[str, LastStatus] = {}
     while True:
-        tools.moved.clear()
+        context.moved.clear()
         began = time.thread_time()
         try:
-            is_idle = not await _round(tools, told)
+            is_idle = not await _round(context, told)
         except Exception:
             # Progress is a courtesy: whatever is wrong with it, the next round tries again.
             log.exception("status_broke")
             is_idle = False
         await asyncio.sleep(REST * (time.thread_time() - began))
-        await (tools.moved.wait() if is_idle else _pause(tools))
+        await (context.moved.wait() if is_idle else _pause(context))
 
 
-async def _pause(tools: Tools) -> None:
+async def _pause(context: Context) -> None:
     """Until a job has moved on, at most as long as the quickest platform's pace."""
-    pace = min((chat.pace for chat in tools.chats.values()), default=3.0)
+    pace = min((chat.pace for chat in context.chats.values()), default=3.0)
     waiting = [
-        asyncio.ensure_future(tools.moved.wait()),
-        asyncio.ensure_future(tools.clock.sleep(pace)),
+        asyncio.ensure_future(context.moved.wait()),
+        asyncio.ensure_future(context.clock.sleep(pace)),
     ]
     try:
         await asyncio.wait(waiting, return_when=asyncio.FIRST_COMPLETED)
@@ -112,58 +112,58 @@ async def _pause(tools: Tools) -> None:
             one.cancel()
 
 
-async def _round(tools: Tools, told: dict[str, Told]) -> bool:
+async def _round(context: Context, told: dict[str, LastStatus]) -> bool:
     """Those served next; who waits far behind hears of it when the line has moved on.
 
     Was there any?
     """
-    at_work = [step for step in await tools.store.unfinished(SHOWN) if _is_shown(tools, step)]
+    at_work = [step for step in await context.store.unfinished(SHOWN) if _is_shown(context, step)]
     queues = {(step.account, step.model) for step in at_work}
-    paces = {queue: await pace_of(tools, *queue) for queue in queues}
-    lines = {queue: await tools.store.line(*queue, SHOWN) for queue in queues}
+    paces = {queue: await pace_of(context, *queue) for queue in queues}
+    lines = {queue: await context.store.line(*queue, SHOWN) for queue in queues}
     positions = {job: at for line in lines.values() for at, job in enumerate(line)}
     for step in at_work:
         queue = (step.account, step.model)
         position = positions.get((step.tenant, step.id), len(lines[queue]))
-        if not _is_due(tools, step, position, told.get(step.id)):
+        if not _is_due(context, step, position, told.get(step.id)):
             continue
-        post = await _post(tools, step, position, paces[queue])
+        post = await _post(context, step, position, paces[queue])
         if step.id not in told or told[step.id].post != post:
-            await _refresh(tools, step, post, told)
+            await _refresh(context, step, post, told)
     for gone in set(told) - {step.id for step in at_work}:
         del told[gone]
     return bool(at_work)
 
 
-def _is_shown(tools: Tools, step: Step) -> bool:
+def _is_shown(context: Context, step: Step) -> bool:
     """Of what is made the result is on its way; to other platforms this process does not speak."""
-    return step.state is not StepState.MADE and step.place.platform in tools.chats
+    return step.state is not StepState.MADE and step.place.platform in context.chats
 
 
-def _is_due(tools: Tools, step: Step, position: int, last: Told | None) -> bool:
+def _is_due(context: Context, step: Step, position: int, last: LastStatus | None) -> bool:
     """A new state is told at once, anything else no sooner than the platform likes.
 
     Far behind in line, more seldom.
     """
     if last is None or last.state is not step.state:
         return True
-    seconds = (tools.clock.now() - last.at).total_seconds()
-    return seconds >= tools.chat(step).pace * 0.9 * (1 + position // NEAR)
+    seconds = (context.clock.now() - last.at).total_seconds()
+    return seconds >= context.chat(step).pace * 0.9 * (1 + position // NEAR)
 
 
-async def _refresh(tools: Tools, step: Step, post: Post, told: dict[str, Told]) -> None:
+async def _refresh(context: Context, step: Step, post: Post, told: dict[str, LastStatus]) -> None:
     last = told.get(step.id)
-    async with tools.telling_lock(step):
-        sent = last.sent if last else await tools.store.message_of(step)
+    async with context.telling_lock(step):
+        sent = last.sent if last else await context.store.message_of(step)
         try:
-            fresh = await tools.store.step(step.tenant, step.id)
+            fresh = await context.store.step(step.tenant, step.id)
         except NotFound:  # its workspace was forgotten meanwhile
             return
         if sent is None or fresh.state is StepState.MADE or fresh.state.is_final:
             return
-        told[step.id] = Told(sent=sent, post=post, state=step.state, at=tools.clock.now())
+        told[step.id] = LastStatus(sent=sent, post=post, state=step.state, at=context.clock.now())
         try:
             async with asyncio.timeout(10):
-                await tools.chat(step).update(sent, post)
+                await context.chat(step).update(sent, post)
         except (DeliveryError, NotFound, TimeoutError) as error:
             log.debug("progress_not_shown", step=step.id, error=type(error).__name__)

@@ -56,7 +56,7 @@ class Facts:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Taken:
+class NormalizedImage:
     """A picture of ours: clean bytes; ``notes`` are message keys its person should hear."""
 
     data: bytes
@@ -135,7 +135,7 @@ def inspect(data: bytes) -> Facts:
     return facts
 
 
-def take(data: bytes) -> Taken:
+def normalize(data: bytes) -> NormalizedImage:
     """The clean form we keep: upright, sRGB, no metadata, no side over 3072 pixels.
 
     Same bytes in, same bytes out.
@@ -153,7 +153,7 @@ def take(data: bytes) -> Taken:
     except (pyvips.Error, OSError, ValueError, SyntaxError, Image.DecompressionBombError):
         raise Rejected("picture.damaged") from None
     notes = ("picture.note.first_frame",) if facts.frames > 1 else ()
-    return Taken(
+    return NormalizedImage(
         data=encoded,
         width=image.width,
         height=image.height,
@@ -162,7 +162,7 @@ def take(data: bytes) -> Taken:
     )
 
 
-def fit(data: bytes, limits: PictureLimits) -> Taken:
+def fit_to(data: bytes, limits: PictureLimits) -> NormalizedImage:
     """A kept picture inside a model's ranges; the very same bytes when it is inside already.
 
     Raises Rejected when only distortion could bring it there.
@@ -173,7 +173,9 @@ def fit(data: bytes, limits: PictureLimits) -> Taken:
         allowed = f"{min(limits.max_ratio, limits.max_side / limits.min_side):g}:1"
         raise Rejected("picture.aspect", size=f"{facts.width}×{facts.height}", allowed=allowed)
     if _is_inside(facts, len(data), limits):
-        return Taken(data=data, width=facts.width, height=facts.height, media_type=facts.media_type)
+        return NormalizedImage(
+            data=data, width=facts.width, height=facts.height, media_type=facts.media_type
+        )
     try:
         return _brought_inside(_decode(data, facts), facts, limits)
     except pyvips.Error:
@@ -361,7 +363,7 @@ def _is_inside(facts: Facts, length: int, limits: PictureLimits) -> bool:
     )
 
 
-def _brought_inside(image: "pyvips.Image", facts: Facts, limits: PictureLimits) -> Taken:
+def _brought_inside(image: "pyvips.Image", facts: Facts, limits: PictureLimits) -> NormalizedImage:
     image = image.copy_memory()
     if image.hasalpha() and not limits.alpha:
         image = image.flatten(background=[255, 255, 255])
@@ -378,7 +380,9 @@ def _brought_inside(image: "pyvips.Image", facts: Facts, limits: PictureLimits) 
             image, quality = image.resize(0.8, kernel="lanczos3").copy_memory(), 92
         encoded, kind = _encode(image, "jpeg", quality)
         quality -= 8
-    return Taken(data=encoded, width=image.width, height=image.height, media_type=f"image/{kind}")
+    return NormalizedImage(
+        data=encoded, width=image.width, height=image.height, media_type=f"image/{kind}"
+    )
 
 
 def _resized(image: "pyvips.Image", scale: float, limits: PictureLimits) -> "pyvips.Image":

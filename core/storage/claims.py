@@ -16,7 +16,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from core.catalog import SubmitLimit
 from core.storage.database import reading
-from core.storage.shielding import whole
+from core.storage.shielding import shielded
 from core.storage.tables import HOLDS_SLOT, QUEUED, UNTOLD, steps
 from core.types import Claim, StepState
 
@@ -31,7 +31,7 @@ CLAIM = (
 )
 
 
-@whole
+@shielded
 class Claims:
     """One worker's claims. Each method is one transaction."""
 

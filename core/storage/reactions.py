@@ -14,7 +14,7 @@ from sqlalchemy import ColumnElement, and_, delete, func, or_, select, update
 from core.errors import NotFound
 from core.post import Tally
 from core.storage.database import inserting, reading
-from core.storage.shielding import whole
+from core.storage.shielding import shielded
 from core.storage.tables import drafts, pictures, reactions, sessions, step_pictures, steps
 
 if TYPE_CHECKING:
@@ -24,8 +24,8 @@ DRAFT_LIFE = timedelta(days=1)
 VOTE, FAVOURITE = "vote", "favourite"
 
 
-@whole
-class Together:
+@shielded
+class ReactionStore:
     """Reactions, drafts and deletions in one database. Each method is one transaction."""
 
     def __init__(self, engine: AsyncEngine) -> None:

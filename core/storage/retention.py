@@ -9,14 +9,14 @@ from sqlalchemy import ColumnElement, String, cast, delete, func, null, select, 
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from core.storage.database import reading
-from core.storage.shielding import whole
+from core.storage.shielding import shielded
 from core.storage.tables import posting, steps
 
 RECORDS_LIFE = timedelta(days=30)
 """No platform and no worker asks for the record of a finished job after that."""
 
 
-@whole
+@shielded
 class Retention:
     """Removes what has lived long enough. Each method is one transaction."""
 

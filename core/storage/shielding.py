@@ -10,7 +10,7 @@ from functools import wraps
 from typing import Any, TypeVar
 
 T = TypeVar("T")
-MAY_BE_TORN = frozenset({"check", "close"})
+INTERRUPTIBLE = frozenset({"check", "close"})
 """A question whether the database answers must not wait for one that does not; closing waits for
 all others."""
 
@@ -28,7 +28,7 @@ async def all_ended() -> None:
         await asyncio.wait(mine)
 
 
-def whole(store: type[T]) -> type[T]:
+def shielded(store: type[T]) -> type[T]:
     """Make every public coroutine method of a class uninterruptible.
 
     Its caller is still cancelled, a moment later.
@@ -37,7 +37,7 @@ def whole(store: type[T]) -> type[T]:
         if (
             inspect.iscoroutinefunction(method)
             and not name.startswith("_")
-            and name not in MAY_BE_TORN
+            and name not in INTERRUPTIBLE
         ):
             setattr(store, name, _to_its_end(method))
     return store

@@ -26,12 +26,12 @@ from sqlalchemy import (
 
 from core import budgets
 from core.errors import NotFound
-from core.post import Sent
+from core.post import PostedMessage
 from core.sessions import heads_of, thread_session
 from core.storage import ledger, mapping
 from core.storage.database import inserting, reading
 from core.storage.not_ours import NotOurs
-from core.storage.shielding import whole
+from core.storage.shielding import shielded
 from core.storage.tables import (
     HAS_TASK,
     IN_LINE,
@@ -61,7 +61,7 @@ ANSWERING_SECONDS, MOST_ANSWERING = 2.0, 1000
 past is dropped."""
 
 
-@whole
+@shielded
 class Store:
     """One database. Each method is one transaction."""
 
@@ -486,7 +486,9 @@ class Store:
 
     # Messages
 
-    async def remember(self, sent: Sent, tenant: str, step: str, role: str = "status") -> None:
+    async def remember(
+        self, sent: PostedMessage, tenant: str, step: str, role: str = "status"
+    ) -> None:
         """Which message of ours shows which step: how a reply or a reaction finds its picture.
 
         ``role``: the "status" message that becomes the result, or a copy, such as "gallery".
@@ -528,7 +530,7 @@ class Store:
             )
             return (await connection.execute(fresh)).first() is not None
 
-    async def message_of(self, step: Step, role: str = "status") -> Sent | None:
+    async def message_of(self, step: Step, role: str = "status") -> PostedMessage | None:
         """The message of a step in that role."""
         query = select(messages).where(
             messages.c.tenant == step.tenant, messages.c.step == step.id, messages.c.role == role
@@ -537,7 +539,7 @@ class Store:
             row = (await connection.execute(query)).mappings().first()
         return None if row is None else _sent(step, row)
 
-    async def messages_of(self, step: Step) -> list[Sent]:
+    async def messages_of(self, step: Step) -> list[PostedMessage]:
         """Every message that shows a step, copies and answers included."""
         query = select(messages).where(messages.c.tenant == step.tenant, messages.c.step == step.id)
         async with self._reading.begin() as connection:
@@ -725,9 +727,9 @@ async def _pictures_of(
     return (await connection.execute(query)).mappings().all()
 
 
-def _sent(step: Step, row: RowMapping) -> Sent:
+def _sent(step: Step, row: RowMapping) -> PostedMessage:
     place = replace(step.place, channel=row["channel"], thread=row["thread"])
-    return Sent(place=place, message=row["message"])
+    return PostedMessage(place=place, message=row["message"])
 
 
 def _is(tenant: str, step: str | ColumnElement[str]) -> tuple[Any, Any]:

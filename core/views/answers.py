@@ -8,8 +8,8 @@ from datetime import datetime
 
 from core import sessions
 from core.budgets import Caps, Spending
-from core.i18n import say
-from core.post import Button, ButtonKind, Post, Shown, Tone
+from core.i18n import translate
+from core.post import Button, ButtonKind, Post, PostImage, Tone
 from core.types import CURRENCY, Money, Step
 from core.views.steps import caption, short, shown, title
 
@@ -19,7 +19,7 @@ MENU = 25
 
 def newest(shown: int, count: int, locale: str) -> str:
     """That the tree does not show all; nothing when it does."""
-    return "" if shown == count else say("history.newest", locale, shown=shown, count=count)
+    return "" if shown == count else translate("history.newest", locale, shown=shown, count=count)
 
 
 def history(
@@ -35,14 +35,14 @@ def history(
     ``shown`` pictures stand in the tree; the note says so when there are more.
     """
     lines = [
-        say("history.line", locale, version=step.number, name=short(step), id=step.id)
+        translate("history.line", locale, version=step.number, name=short(step), id=step.id)
         for step in steps
     ]
-    alt = " · ".join(filter(None, [say("history.alt", locale, count=shown), note]))
-    drawn = Shown(drawn=tree, name="history.png", alt=alt)
+    alt = " · ".join(filter(None, [translate("history.alt", locale, count=shown), note]))
+    drawn = PostImage(drawn=tree, name="history.png", alt=alt)
     return Post(
         tone=Tone.NOTE,
-        title=" · ".join(filter(None, [say("history.title", locale), note])),
+        title=" · ".join(filter(None, [translate("history.title", locale), note])),
         text="\n".join(lines),
         pictures=(drawn,),
         locale=locale,
@@ -57,36 +57,38 @@ def history(
 
 def _opens(url: str, key: str, locale: str, step: str = "") -> tuple[Button, ...]:
     return (
-        (Button(kind=ButtonKind.LINK, step=step, label=say(key, locale), url=url),) if url else ()
+        (Button(kind=ButtonKind.LINK, step=step, label=translate(key, locale), url=url),)
+        if url
+        else ()
     )
 
 
 def node(step: Step, *, foreign: bool, locale: str) -> tuple[str, str]:
     """Label and caption of a step in the tree."""
     if foreign:
-        return say("history.foreign", locale, owner=step.person.name, version=step.number), short(
-            step
-        )
+        return translate(
+            "history.foreign", locale, owner=step.person.name, version=step.number
+        ), short(step)
     return f"v{step.number}", short(step)
 
 
 def compare_labels(step: Step, parent: Step | None, locale: str) -> tuple[str, str]:
     """What to write over the two halves."""
-    before = f"v{parent.number}" if parent else say("compare.upload", locale)
+    before = f"v{parent.number}" if parent else translate("compare.upload", locale)
     return before, f"v{step.number}"
 
 
 def compare(step: Step, side: bytes, flicker: bytes, url: str, locale: str) -> Post:
     """Before and after, side by side, as a two-frame animation, and a link to the slider."""
-    text = say("compare.text", locale, version=step.number, name=short(step))
-    alt = say("compare.alt", locale, name=short(step))
+    text = translate("compare.text", locale, version=step.number, name=short(step))
+    alt = translate("compare.alt", locale, name=short(step))
     pictures = (
-        Shown(drawn=side, name=f"compare-{step.id}.png", alt=alt),
-        Shown(drawn=flicker, name=f"compare-{step.id}.webp", alt=alt),
+        PostImage(drawn=side, name=f"compare-{step.id}.png", alt=alt),
+        PostImage(drawn=flicker, name=f"compare-{step.id}.webp", alt=alt),
     )
     return Post(
         tone=Tone.NOTE,
-        title=say("compare.title", locale),
+        title=translate("compare.title", locale),
         text=text,
         job=step.id,
         private=step.options.private,
@@ -105,7 +107,9 @@ def info(step: Step, locale: str) -> Post:
         "negative": step.options.negative or "",
     }
     lines = [
-        say("info.line", locale, name=name, value=value) for name, value in facts.items() if value
+        translate("info.line", locale, name=name, value=value)
+        for name, value in facts.items()
+        if value
     ]
     return Post(
         tone=Tone.NOTE,
@@ -120,12 +124,14 @@ def info(step: Step, locale: str) -> Post:
 def recipe(facts: Mapping[str, str], locale: str) -> Post:
     """What a file says of itself: a stranger's word, so it is shown as such."""
     lines = [
-        say("info.line", locale, name=name, value=value) for name, value in facts.items() if value
+        translate("info.line", locale, name=name, value=value)
+        for name, value in facts.items()
+        if value
     ]
     text = (
-        "\n".join([say("info.from_file", locale), *lines])
+        "\n".join([translate("info.from_file", locale), *lines])
         if lines
-        else say("info.no_recipe", locale)
+        else translate("info.no_recipe", locale)
     )
     return Post(tone=Tone.NOTE, text=text, private=True)
 
@@ -141,18 +147,22 @@ def by_day(spending: Sequence[Spending], now: datetime) -> list[tuple[str, float
 
 def plot_title(now: datetime, locale: str) -> str:
     """What stands over the plot."""
-    return f"{say('usage.title', locale, month=f'{now:%Y-%m}')} · {CURRENCY}"
+    return f"{translate('usage.title', locale, month=f'{now:%Y-%m}')} · {CURRENCY}"
 
 
 def usage(
     spending: Sequence[Spending], caps: Caps, now: datetime, plot: bytes | None, locale: str
 ) -> Post:
     """What this month cost, by day and person, with a plot of it."""
-    title_line = say("usage.title", locale, month=f"{now:%Y-%m}")
+    title_line = translate("usage.title", locale, month=f"{now:%Y-%m}")
     if not spending:
-        return Post(tone=Tone.NOTE, title=title_line, text=say("usage.none", locale), private=True)
+        return Post(
+            tone=Tone.NOTE, title=title_line, text=translate("usage.none", locale), private=True
+        )
     lines = [
-        say("usage.line", locale, day=one.day, person=one.person, count=one.steps, cost=one.total)
+        translate(
+            "usage.line", locale, day=one.day, person=one.person, count=one.steps, cost=one.total
+        )
         for one in spending
     ]
     totals: dict[str, Money] = {}
@@ -160,9 +170,9 @@ def usage(
         known = totals.get(one.total.currency)
         amount = one.total.amount + (known.amount if known else 0)
         totals[one.total.currency] = Money(amount=amount, currency=one.total.currency)
-    lines += [say("usage.total", locale, cost=total) for total in totals.values()]
-    alt = say("usage.alt", locale, month=f"{now:%Y-%m}")
-    pictures = (Shown(drawn=plot, name=f"usage-{now:%Y-%m}.png", alt=alt),) if plot else ()
+    lines += [translate("usage.total", locale, cost=total) for total in totals.values()]
+    alt = translate("usage.alt", locale, month=f"{now:%Y-%m}")
+    pictures = (PostImage(drawn=plot, name=f"usage-{now:%Y-%m}.png", alt=alt),) if plot else ()
     text = "\n".join([*lines, _caps(caps, locale)])
     return Post(
         tone=Tone.NOTE, title=title_line, text=text, pictures=pictures, private=True, locale=locale
@@ -172,7 +182,10 @@ def usage(
 def budget(caps: Caps, locale: str) -> Post:
     """The budgets as they stand."""
     return Post(
-        tone=Tone.NOTE, title=say("budget.title", locale), text=_caps(caps, locale), private=True
+        tone=Tone.NOTE,
+        title=translate("budget.title", locale),
+        text=_caps(caps, locale),
+        private=True,
     )
 
 
@@ -183,8 +196,8 @@ def _caps(caps: Caps, locale: str) -> str:
         for name, limit in known.items()
         if limit is not None
     }
-    lines = [say(f"budget.cap.{name}", locale, limit=limit) for name, limit in limits.items()]
-    return "\n".join(lines) or say("budget.no_caps", locale)
+    lines = [translate(f"budget.cap.{name}", locale, limit=limit) for name, limit in limits.items()]
+    return "\n".join(lines) or translate("budget.no_caps", locale)
 
 
 def recent(step: Step, link: str, locale: str) -> Post:
@@ -204,5 +217,8 @@ def recent(step: Step, link: str, locale: str) -> Post:
 def help_text(locale: str) -> Post:
     """What one can do here."""
     return Post(
-        tone=Tone.NOTE, title=say("help.title", locale), text=say("help.text", locale), private=True
+        tone=Tone.NOTE,
+        title=translate("help.title", locale),
+        text=translate("help.text", locale),
+        private=True,
     )

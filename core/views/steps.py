@@ -9,8 +9,8 @@ from typing import Any
 
 from core import sessions
 from core.errors import EaselError
-from core.i18n import clip, joined, say
-from core.post import Button, ButtonKind, Post, Shown, Tally, Tone
+from core.i18n import clip, join_list, translate
+from core.post import Button, ButtonKind, Post, PostImage, Tally, Tone
 from core.types import Action, Picture, Request, Step, StepState
 
 SHORT = 40
@@ -47,7 +47,9 @@ def plain(params: Mapping[str, Any]) -> dict[str, Any]:
 
 def accepted(request: Request, step: str) -> Post:
     """The private word that it has been stored durably."""
-    return Post(tone=Tone.NOTE, text=say("status.accepted", request.locale), job=step, private=True)
+    return Post(
+        tone=Tone.NOTE, text=translate("status.accepted", request.locale), job=step, private=True
+    )
 
 
 def refusal(error: EaselError, locale: str, job: str = "") -> Post:
@@ -58,26 +60,28 @@ def refusal(error: EaselError, locale: str, job: str = "") -> Post:
 
 def explain(key: str, params: Mapping[str, Any], locale: str, charged: str) -> str:
     """What happened and what it cost, in one or two sentences."""
-    return joined(locale, say(key, locale, **params), say(f"status.charged.{charged}", locale))
+    return join_list(
+        locale, translate(key, locale, **params), translate(f"status.charged.{charged}", locale)
+    )
 
 
 def note(key: str, locale: str, **params: object) -> Post:
     """A short private answer."""
-    return Post(tone=Tone.NOTE, text=say(key, locale, **params), private=True)
+    return Post(tone=Tone.NOTE, text=translate(key, locale, **params), private=True)
 
 
 def queued(step: Step, parent: Step | None, position: int, seconds: float) -> Post:
     """Not yet at work: its place in line and an honest estimate."""
-    line = say("status.in_line", step.locale, position=position, seconds=rounded(seconds))
+    line = translate("status.in_line", step.locale, position=position, seconds=rounded(seconds))
     return _working(step, parent, line, 0.0)
 
 
 def running(step: Step, parent: Step | None, elapsed: float, typical: float) -> Post:
     """At work: how long still, or that it takes longer than usual."""
     if elapsed > LONG_FACTOR * typical:
-        line = say("status.slow", step.locale, seconds=rounded(elapsed))
+        line = translate("status.slow", step.locale, seconds=rounded(elapsed))
     else:
-        line = say("status.running", step.locale, seconds=rounded(max(typical - elapsed, 1)))
+        line = translate("status.running", step.locale, seconds=rounded(max(typical - elapsed, 1)))
     return _working(step, parent, line, min(elapsed / typical, 0.95) if typical else 0.0)
 
 
@@ -100,23 +104,23 @@ def _working(step: Step, parent: Step | None, line: str, progress: float) -> Pos
 
 
 def _notes(step: Step, locale: str) -> list[str]:
-    return [say(note, locale) for note in step.notes]
+    return [translate(note, locale) for note in step.notes]
 
 
 def title(step: Step) -> str:
     """The prompt, or the action's name where there is none."""
-    return step.prompt or say(f"action.{step.action.value}", step.locale)
+    return step.prompt or translate(f"action.{step.action.value}", step.locale)
 
 
 def what(step: Step, parent: Step | None) -> str:
     """What is done, naming the picture it is done to."""
     if step.action is Action.DRAW:
-        return say("status.drawing", step.locale)
-    verb = say(f"action.{step.action.value}", step.locale)
+        return translate("status.drawing", step.locale)
+    verb = translate(f"action.{step.action.value}", step.locale)
     if parent is None:
         key = "status.editing_upload" if len(step.inputs) == 1 else "status.editing_uploads"
-        return say(key, step.locale, action=verb, count=len(step.inputs))
-    return say(
+        return translate(key, step.locale, action=verb, count=len(step.inputs))
+    return translate(
         "status.editing",
         step.locale,
         action=verb,
@@ -135,12 +139,12 @@ def ended(step: Step, locale: str | None = None, tally: Tally | None = None) -> 
     """The result with what people think of it, or how the step ended without one."""
     locale = locale or step.locale
     if step.deleted:
-        text = say("status.deleted", locale, version=step.number)
+        text = translate("status.deleted", locale, version=step.number)
         return Post(tone=Tone.NOTE, text=text, job=step.id, private=step.options.private)
     if step.outputs:
         return _result(step, locale, tally)
     if not step.state.is_final:
-        text = say("status.still_working", locale)
+        text = translate("status.still_working", locale)
         return Post(
             tone=Tone.STATUS,
             title=title(step),
@@ -173,16 +177,16 @@ def _result(step: Step, locale: str, tally: Tally | None) -> Post:
     lines = [caption(step, locale), *_notes(step, locale), *_opinions(step, locale, tally)]
     if step.partial:
         lines.append(
-            say(
+            translate(
                 "result.partial",
                 locale,
                 made=len(step.outputs),
                 asked=step.n,
-                why=say(step.partial, locale),
+                why=translate(step.partial, locale),
             )
         )
     if step.depth >= sessions.WEAR_DEPTH:
-        lines.append(say("result.worn", locale, depth=step.depth))
+        lines.append(translate("result.worn", locale, depth=step.depth))
     kinds = [ButtonKind.EDIT, ButtonKind.UNDO, ButtonKind.AGAIN, ButtonKind.MORE, ButtonKind.DELETE]
     if step.depth >= sessions.WEAR_DEPTH:
         kinds.append(ButtonKind.RERUN)
@@ -206,11 +210,11 @@ def _opinions(step: Step, locale: str, tally: Tally | None) -> list[str]:
     lines: list[str] = []
     if tally and tally.votes:
         votes = " · ".join(f"{index + 1} × {count}" for index, count in tally.votes.items())
-        lines.append(say("result.votes", locale, votes=votes))
+        lines.append(translate("result.votes", locale, votes=votes))
     if step.chosen is not None:
-        lines.append(say("result.chosen", locale, picture=step.chosen + 1))
+        lines.append(translate("result.chosen", locale, picture=step.chosen + 1))
     if tally and tally.favourites:
-        lines.append(say("result.favourites", locale, count=tally.favourites))
+        lines.append(translate("result.favourites", locale, count=tally.favourites))
     return lines
 
 
@@ -218,7 +222,7 @@ def more(step: Step, index: int, locale: str) -> Post:
     """Everything else one can do with a picture, for whoever asked."""
     kinds = [kind for kind in MORE if kind is not ButtonKind.RERUN or step.depth]
     kinds = [kind for kind in kinds if kind is not ButtonKind.COMPARE or step.inputs]
-    text = say("more.text", locale, version=step.number, name=short(step))
+    text = translate("more.text", locale, version=step.number, name=short(step))
     buttons = tuple(
         Button(kind=kind, step=step.id, label=_label(kind, locale), index=index) for kind in kinds
     )
@@ -230,15 +234,17 @@ def more(step: Step, index: int, locale: str) -> Post:
 def offer_mask(draft: str, url: str, locale: str, job: str = "") -> Post:
     """Which part should change? The painter where it can be reached, and quick regions."""
     regions = tuple(
-        Button(kind=ButtonKind.REGION, step=draft, label=say(f"region.{name}", locale), index=at)
+        Button(
+            kind=ButtonKind.REGION, step=draft, label=translate(f"region.{name}", locale), index=at
+        )
         for at, name in enumerate(REGIONS)
     )
     painter = (
-        (Button(kind=ButtonKind.LINK, step=draft, label=say("mask.paint", locale), url=url),)
+        (Button(kind=ButtonKind.LINK, step=draft, label=translate("mask.paint", locale), url=url),)
         if url
         else ()
     )
-    text = say("mask.offer" if url else "refuse.no_mask", locale)
+    text = translate("mask.offer" if url else "refuse.no_mask", locale)
     return Post(
         tone=Tone.NOTE,
         text=text,
@@ -252,11 +258,18 @@ def offer_mask(draft: str, url: str, locale: str, job: str = "") -> Post:
 def gallery(step: Step, tally: Tally, link: str, locale: str) -> Post:
     """A favourite's copy: its picture, whose it is, and the way back."""
     index = step.chosen or 0
-    text = say(
+    text = translate(
         "gallery.text", locale, person=step.person.name, count=tally.favourites, version=step.number
     )
     back = (
-        (Button(kind=ButtonKind.LINK, step=step.id, label=say("gallery.back", locale), url=link),)
+        (
+            Button(
+                kind=ButtonKind.LINK,
+                step=step.id,
+                label=translate("gallery.back", locale),
+                url=link,
+            ),
+        )
         if link
         else ()
     )
@@ -281,14 +294,14 @@ def caption(step: Step, locale: str) -> str:
     """Action, who asked, model, seed, size, version and cost on one line."""
     first = step.outputs[0]
     cost = (
-        say("result.cost", locale, cost=step.cost)
+        translate("result.cost", locale, cost=step.cost)
         if step.cost
-        else say("result.cost_unknown", locale)
+        else translate("result.cost_unknown", locale)
     )
-    return say(
+    return translate(
         "result.caption",
         locale,
-        action=say(f"action.{step.action.value}", locale),
+        action=translate(f"action.{step.action.value}", locale),
         person=step.person.name,
         model=step.model,
         seed=step.seed,
@@ -298,21 +311,23 @@ def caption(step: Step, locale: str) -> str:
     )
 
 
-def shown(step: Step, index: int, locale: str) -> Shown:
+def shown(step: Step, index: int, locale: str) -> PostImage:
     """One of a step's pictures, with a file name of our making and alternative text from the prompt."""
     picture = step.outputs[index]
     extension = picture.media_type.rsplit("/", 1)[-1].replace("jpeg", "jpg")
-    return Shown(
+    return PostImage(
         picture=picture,
         name=f"v{step.number}-{step.id}-{index + 1}.{extension}",
-        alt=say("result.alt", locale, prompt=title(step), version=step.number),
+        alt=translate("result.alt", locale, prompt=title(step), version=step.number),
     )
 
 
 def moved(step: Step, picture: Picture, index: int, locale: str) -> Post:
     """The head is elsewhere now; here is its picture."""
     assert picture is step.outputs[index]  # noqa: S101  # the caller took it from there
-    text = say("session.moved", locale, version=step.number, name=short(step), picture=index + 1)
+    text = translate(
+        "session.moved", locale, version=step.number, name=short(step), picture=index + 1
+    )
     return Post(
         tone=Tone.NOTE,
         text=text,
@@ -329,4 +344,4 @@ def _button(kind: ButtonKind, step: Step, index: int = 0, locale: str = "") -> B
 
 
 def _label(kind: ButtonKind, locale: str) -> str:
-    return say(f"button.{kind.value}", locale)
+    return translate(f"button.{kind.value}", locale)

@@ -27,14 +27,14 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from bot.clock import WallClock
 from core.answers import queries
 from core.catalog import Catalog
-from core.flow.context import Tools
+from core.flow.context import Context
 from core.pictures import diagrams, png_metadata
 from core.pictures.pool import Pool
 from core.providers.dashscope import catalog_text
 from core.signed_links import Links
 from core.storage import database, mapping, tables
 from core.storage.blobs import open_blobs
-from core.storage.reactions import Together
+from core.storage.reactions import ReactionStore
 from core.storage.store import Store
 from core.types import Action, Person, Picture, Request, StepState
 from tests.fakes.steps import PLACE, step
@@ -56,15 +56,15 @@ class Cost:
 
 
 @asynccontextmanager
-async def opened(folder: Path) -> AsyncIterator[Tools]:
+async def opened(folder: Path) -> AsyncIterator[Context]:
     """What an answer needs, on SQLite and a folder."""
     address = f"sqlite:///{folder / 'easel.db'}"
     await database.migrate(address)
     engine = database.open_async(address)
     pool = Pool(workers=2)
-    yield Tools(
+    yield Context(
         store=Store(engine),
-        together=Together(engine),
+        together=ReactionStore(engine),
         blobs=open_blobs((folder / "blobs").as_uri()),
         catalog=Catalog.load(catalog_text()),
         links=Links(["x" * 32], "https://easel.example"),
@@ -137,10 +137,10 @@ def request() -> Request:
 
 async def draw(folder: Path) -> tuple[Cost, bytes]:
     """The history, once, in this process, and what it cost."""
-    async with opened(folder) as tools:
-        await tools.store.check()
+    async with opened(folder) as context:
+        await context.store.check()
         begin = Start()
-        post = await queries.history(tools, request())
+        post = await queries.history(context, request())
         picture = post.pictures[0].drawn
         assert picture
         return begin.cost(), picture

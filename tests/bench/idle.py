@@ -99,7 +99,7 @@ async def use_models(
     async with wiring.open_easel(
         chosen, lambda _: {"memory": chat}, simulator=SimulatorConfig()
     ) as easel:
-        catalog = easel.tools.catalog
+        catalog = easel.context.catalog
         usable = [model for model in catalog.models.values() if "beijing" in model.regions]
         jobs = []
         for number, model in enumerate(usable[: models or None]):

@@ -145,7 +145,7 @@ async def easel(address: str, jobs: int, model: str, threads: list[int]) -> floa
                 simulator=SimulatorConfig(),
             ) as opened,
         ):
-            chat = opened.tools.chats["bench"]
+            chat = opened.context.chats["bench"]
             assert isinstance(chat, PostingChat)
             started = time.process_time()
             for number in range(jobs):

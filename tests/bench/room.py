@@ -92,7 +92,7 @@ async def states(page: Page, house: House, count: int) -> list[float]:
         job = (await ana.says("/draw a fox --size 1328*1328"))["accepted"]
         await page.evaluate("() => { window.seen = {}; }")
         await page.locator("#messages [data-tone=status]", has_text="left").last.wait_for()
-        step = await house.easel.tools.store.step("web:room", job)
+        step = await house.easel.context.store.step("web:room", job)
         seen = await page.evaluate("() => window.seen")
         at = min(at for text, at in seen.items() if "left" in text)
         assert step.submitted

@@ -14,7 +14,7 @@ from adapters.web.chat import TENANT, WebChat
 from adapters.web.store import Room
 from core.errors import Rejected
 from core.ports import Chat
-from core.post import Post, Shown, Tone
+from core.post import Post, PostImage, Tone
 from core.storage.blobs import open_blobs
 from core.types import Attachment, Person, Picture
 from tests.conftest import PHOTOS
@@ -126,7 +126,7 @@ async def test_results_are_whole_files_and_writing_them_again_changes_nothing(
         tone=Tone.RESULT,
         text="",
         job="j",
-        pictures=(Shown(picture=picture, name="v1.png", alt=""),),
+        pictures=(PostImage(picture=picture, name="v1.png", alt=""),),
     )
     sent = await chat.post(PLACE, post, to=ANA, reply={"out": str(tmp_path / "out")})
     await chat.update(sent, post)

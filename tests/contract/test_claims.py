@@ -12,7 +12,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 
 from core.budgets import Caps
 from core.catalog import SubmitLimit
-from core.post import Sent
+from core.post import PostedMessage
 from core.storage.claims import Claims
 from core.storage.store import Store
 from core.storage.tables import steps
@@ -200,7 +200,7 @@ async def test_a_finished_step_is_nobodys(
     await claims.free(claim)
     kept = await store.keep(await store.step(TENANT, "a"), [], None, 3.0, NOW)
     assert kept
-    await store.remember(Sent(place=PLACE, message="m"), TENANT, "a")
+    await store.remember(PostedMessage(place=PLACE, message="m"), TENANT, "a")
     await store.finish(TENANT, "a")
     assert await claims.adopt("one") == []
 

@@ -21,11 +21,11 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 from core import budgets
 from core.budgets import Caps
 from core.errors import NotFound
-from core.post import Sent
+from core.post import PostedMessage
 from core.storage import database, mapping
 from core.storage import ledger as entries
 from core.storage.database import reading
-from core.storage.reactions import Together
+from core.storage.reactions import ReactionStore
 from core.storage.store import Store
 from core.storage.tables import ledger, posting, steps
 from core.types import Head, Money, Person, Place, Step, StepState
@@ -47,9 +47,9 @@ async def test_who_only_looks_waits_for_no_writer_and_writes_nothing(
     store: Store, engine: AsyncEngine
 ) -> None:
     await made(store, step())
-    together, here = Together(engine), await store.step(TENANT, "one")
+    together, here = ReactionStore(engine), await store.step(TENANT, "one")
     await together.draft(TENANT, "d", {}, NOW)
-    await store.remember(Sent(place=PLACE, message="m"), TENANT, "one")
+    await store.remember(PostedMessage(place=PLACE, message="m"), TENANT, "one")
     thread = replace(PLACE, thread="t")
     size = log_size(engine)
     async with engine.begin() as writer, asyncio.timeout(10):

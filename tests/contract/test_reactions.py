@@ -10,7 +10,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 from core.budgets import Caps
 from core.errors import NotFound
 from core.post import Tally
-from core.storage.reactions import FAVOURITE, VOTE, Together
+from core.storage.reactions import FAVOURITE, VOTE, ReactionStore
 from core.storage.store import Store
 from core.types import Head, StepState
 from tests.fakes.steps import NOW, PLACE, picture, step, yuan
@@ -19,8 +19,8 @@ TENANT = PLACE.tenant
 
 
 @pytest.fixture
-def together(engine: AsyncEngine) -> Together:
-    return Together(engine)
+def together(engine: AsyncEngine) -> ReactionStore:
+    return ReactionStore(engine)
 
 
 async def made(store: Store, name: str, letters: str, **changes: object) -> None:
@@ -33,7 +33,7 @@ async def made(store: Store, name: str, letters: str, **changes: object) -> None
 
 
 async def test_a_reaction_counts_once_a_person_and_can_be_taken_back(
-    store: Store, together: Together
+    store: Store, together: ReactionStore
 ) -> None:
     await made(store, "one", "ab")
     await asyncio.gather(*(together.react(TENANT, "one", "ana", VOTE, 1) for _ in range(4)))
@@ -46,7 +46,7 @@ async def test_a_reaction_counts_once_a_person_and_can_be_taken_back(
     assert await together.tally("test:other", "one") == Tally(votes={}, favourites=0)
 
 
-async def test_a_draft_is_used_by_one_only(together: Together) -> None:
+async def test_a_draft_is_used_by_one_only(together: ReactionStore) -> None:
     await together.draft(TENANT, "d", {"text": "a hat"}, NOW)
     await together.draft(TENANT, "d", {"text": "another"}, NOW)
     assert await together.read_draft(TENANT, "d") == ({"text": "a hat"}, False)
@@ -61,7 +61,7 @@ async def test_a_draft_is_used_by_one_only(together: Together) -> None:
 
 
 async def test_deleting_gives_up_only_what_nothing_else_needs(
-    store: Store, together: Together
+    store: Store, together: ReactionStore
 ) -> None:
     await made(store, "one", "ab")
     await made(store, "two", "c", parent="one", inputs=(picture("a"),))
@@ -82,7 +82,7 @@ async def test_deleting_gives_up_only_what_nothing_else_needs(
 
 
 async def test_a_deleted_picture_takes_its_thumbnail_along(
-    store: Store, together: Together
+    store: Store, together: ReactionStore
 ) -> None:
     await made(store, "one", "ab")
     await made(store, "two", "c")
@@ -105,7 +105,7 @@ async def test_a_deleted_picture_takes_its_thumbnail_along(
 
 
 async def test_a_thumbnail_made_while_its_picture_is_deleted_goes_too(
-    store: Store, together: Together
+    store: Store, together: ReactionStore
 ) -> None:
     await made(store, "one", "a")
     assert await together.delete(TENANT, "one", NOW) == ["a" * 64]
@@ -115,7 +115,7 @@ async def test_a_thumbnail_made_while_its_picture_is_deleted_goes_too(
     assert late == (["1" * 64] if recorded else [])
 
 
-async def test_no_thumbnail_takes_a_picture_along(store: Store, together: Together) -> None:
+async def test_no_thumbnail_takes_a_picture_along(store: Store, together: ReactionStore) -> None:
     await made(store, "one", "a")
     await made(store, "two", "b")
     await store.keep_thumbnail(TENANT, "a" * 64, "b" * 64)
@@ -123,7 +123,7 @@ async def test_no_thumbnail_takes_a_picture_along(store: Store, together: Togeth
     assert await together.forget_outputs(TENANT, "one") == []
 
 
-async def test_what_was_chosen_is_kept(store: Store, together: Together) -> None:
+async def test_what_was_chosen_is_kept(store: Store, together: ReactionStore) -> None:
     await made(store, "one", "ab")
     await together.choose(TENANT, "one", 1)
     assert replace(await store.step(TENANT, "one")).chosen == 1

@@ -13,7 +13,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 
 from core.budgets import Caps, amount
 from core.errors import NotFound, Rejected
-from core.post import Sent
+from core.post import PostedMessage
 from core.storage.store import Store
 from core.types import Head, Person, Place, Step, StepState
 from tests.fakes.steps import NOW, PLACE, picture, step, yuan
@@ -103,7 +103,7 @@ async def test_a_result_in_a_thread_is_its_persons_last_output_in_the_channel_to
 async def test_messages_lead_to_their_step_and_threads_to_their_session(store: Store) -> None:
     begun = await store.begin(step(), Caps(), NOW)
     inside = Place(platform="test", workspace="w", channel="c", thread="t1")
-    sent = Sent(place=inside, message="m1")
+    sent = PostedMessage(place=inside, message="m1")
     await store.remember(sent, TENANT, "one")
     await store.remember(sent, TENANT, "one")
     assert await store.message_of(begun) == sent
@@ -154,7 +154,7 @@ async def test_an_answer_is_heard_whoever_posted_and_however_soon_it_comes(
     assert await store.may_be_ours(inside)
     assert await store.may_be_ours(root)
     assert not await store.may_be_ours(elsewhere)
-    await worker.remember(Sent(place=inside, message="m1"), TENANT, begun.id)
+    await worker.remember(PostedMessage(place=inside, message="m1"), TENANT, begun.id)
     for _ in range(2):
         assert await store.may_be_ours(inside)
         assert await store.may_be_ours(root)
@@ -167,8 +167,10 @@ async def test_an_answer_is_heard_whoever_posted_and_however_soon_it_comes(
     # The pictures are on their way into the channel: messages of their own, which somebody may like
     # at once.
     assert await store.may_be_ours(PLACE, "m3")
-    pictures = (Sent(place=inside, message="m2"),)
-    await worker.remember(Sent(place=inside, message="m1", pictures=pictures), TENANT, begun.id)
+    pictures = (PostedMessage(place=inside, message="m2"),)
+    await worker.remember(
+        PostedMessage(place=inside, message="m1", pictures=pictures), TENANT, begun.id
+    )
     await worker.finish(TENANT, begun.id)
     assert await store.may_be_ours(PLACE, "m2")
     assert not await store.may_be_ours(PLACE, "m3")
@@ -183,7 +185,7 @@ async def test_a_look_that_began_before_a_post_does_not_make_its_thread_a_strang
         begun = step(f"s{at}", place=place, session=f"c/#t{at}")
         await asyncio.gather(store.may_be_ours(place), store.begin(begun, Caps(), NOW))
         assert await store.may_be_ours(place)
-        sent = Sent(place=place, message=f"m{at}")
+        sent = PostedMessage(place=place, message=f"m{at}")
         await asyncio.gather(
             store.may_be_ours(PLACE, f"m{at}"), store.remember(sent, TENANT, f"s{at}")
         )

@@ -20,7 +20,7 @@ import pytest_asyncio
 from PIL import Image, ImageDraw, ImageFont
 from playwright.async_api import Browser, Locator, Page, expect
 
-from core.i18n import say
+from core.i18n import translate
 from tests.conftest import PHOTOS
 from tests.fakes.browser import CHROMIUM, NEEDS_CHROMIUM, chromium, window
 from tests.fakes.forking import ROOT
@@ -81,7 +81,7 @@ async def story(stage: Stage, locale: str) -> Told:
     await stage.types(f"/draw {prompt} --n 2 --seed 5 --size 512*512")
     found["drawn"] = await stage.finds(prompt, button="🔄")
     await stage.types("/easel history")
-    found["history"] = await stage.finds(say("history.title", locale), button="v1")
+    found["history"] = await stage.finds(translate("history.title", locale), button="v1")
     await stage.answers(found["drawn"], f"{edit} --seed 6 --size 512*512")
     found["edited"] = await stage.finds(edit, button="🔄")
     await asyncio.gather(
@@ -95,13 +95,13 @@ async def story(stage: Stage, locale: str) -> Told:
 async def goes_on(stage: Stage, locale: str, found: dict[str, Any]) -> None:
     await stage.presses(found["drawn"], "2")
     found["chosen"] = await stage.finds(_begin("session.moved", locale))
-    await stage.presses(found["edited"], say("button.more", locale))
+    await stage.presses(found["edited"], translate("button.more", locale))
     found["more"] = await stage.finds(_begin("more.text", locale, version=2))
 
 
 async def fails(stage: Stage, locale: str, found: dict[str, Any]) -> None:
     await stage.types(f"/draw [moderation] {PROMPTS[locale][0]}")
-    found["failed"] = await stage.finds("[moderation]", button=say("button.retry", locale))
+    found["failed"] = await stage.finds("[moderation]", button=translate("button.retry", locale))
 
 
 async def hides(stage: Stage, locale: str, found: dict[str, Any]) -> None:
@@ -113,18 +113,20 @@ async def hides(stage: Stage, locale: str, found: dict[str, Any]) -> None:
 async def waits(stage: Stage, locale: str) -> tuple[Any, Moment]:
     """A job in line."""
     await stage.types(f"/draw {PROMPTS[locale][0]} --model {BUSY}")
-    found = await stage.finds(PROMPTS[locale][0], BUSY, button=say("button.cancel", locale))
+    found = await stage.finds(PROMPTS[locale][0], BUSY, button=translate("button.cancel", locale))
     return found, await look(stage, found)
 
 
 async def gives_up(stage: Stage, waiting: Any, locale: str) -> Moment:
     """It is cancelled."""
-    await stage.presses(waiting, say("button.cancel", locale))
-    return await look(stage, await stage.finds(PROMPTS[locale][0], say("status.cancelled", locale)))
+    await stage.presses(waiting, translate("button.cancel", locale))
+    return await look(
+        stage, await stage.finds(PROMPTS[locale][0], translate("status.cancelled", locale))
+    )
 
 
 def _begin(key: str, locale: str, version: int = 1) -> str:
-    return say(key, locale, version=version, name="#", picture=2).partition("#")[0]
+    return translate(key, locale, version=version, name="#", picture=2).partition("#")[0]
 
 
 @in_one_loop
@@ -215,7 +217,9 @@ def _general(moment: str, read: Read) -> Read:
 def as_it_should_be(reads: Mapping[str, Read], locale: str) -> None:
     """It is not only the same, but right."""
     prompt, edit, _ = PROMPTS[locale]
-    names = [say(f"button.{one}", locale) for one in ("edit", "undo", "again", "more", "delete")]
+    names = [
+        translate(f"button.{one}", locale) for one in ("edit", "undo", "again", "more", "delete")
+    ]
     drawn, edited, more = reads["drawn"], reads["edited"], reads["more"]
     assert (drawn.title, edited.title) == (prompt, edit)
     assert drawn.buttons == (*names, "1", "2")
@@ -230,11 +234,11 @@ def as_it_should_be(reads: Mapping[str, Read], locale: str) -> None:
     assert reads["chosen"].pictures == drawn.pictures[1:]
     assert len(more.buttons) == 11
     assert reads["waiting"].progress == "0%"
-    assert reads["waiting"].buttons == (say("button.cancel", locale),)
-    assert say("status.in_line", locale, position=5, seconds=60) in reads["waiting"].lines
+    assert reads["waiting"].buttons == (translate("button.cancel", locale),)
+    assert translate("status.in_line", locale, position=5, seconds=60) in reads["waiting"].lines
     assert reads["cancelled"].buttons == ()
     uncharged = [reads[one].lines[-1] for one in ("refused", "failed", "cancelled")]
-    assert all(line.endswith(say("status.charged.no", locale)) for line in uncharged)
+    assert all(line.endswith(translate("status.charged.no", locale)) for line in uncharged)
     assert {name for name, one in reads.items() if one.private} == PRIVATE
 
 

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from core.forms import Form
-from core.post import Post, Sent
+from core.post import Post, PostedMessage
 from core.types import Attachment, Person, Place, Request
 
 
@@ -43,29 +43,31 @@ class JournalChat:
     async def forget(self, place: Place) -> None:
         """Nothing is kept here."""
 
-    async def post(self, place: Place, post: Post, *, to: Person, reply: Mapping[str, str]) -> Sent:
+    async def post(
+        self, place: Place, post: Post, *, to: Person, reply: Mapping[str, str]
+    ) -> PostedMessage:
         """A new message, whatever was said before."""
         message = f"m{len([line for line in self.lines() if line['op'] == 'post']) + 1}"
         self._write("post", message, post)
-        return Sent(place=place, message=message)
+        return PostedMessage(place=place, message=message)
 
-    async def update(self, sent: Sent, post: Post) -> Sent:
+    async def update(self, sent: PostedMessage, post: Post) -> PostedMessage:
         """Change a message."""
         self._write("update", sent.message, post)
         return sent
 
-    async def find(self, place: Place, job: str) -> Sent | None:
+    async def find(self, place: Place, job: str) -> PostedMessage | None:
         """The message of this job, read back."""
         found = [
             line["message"] for line in self.lines() if line["op"] == "post" and line["job"] == job
         ]
-        return Sent(place=place, message=found[0]) if found else None
+        return PostedMessage(place=place, message=found[0]) if found else None
 
     async def private_place(self, place: Place, person: Person) -> Place:
         """A channel of their own."""
         return replace(place, channel=f"dm-{person.id}", thread="")
 
-    async def link(self, sent: Sent) -> str:
+    async def link(self, sent: PostedMessage) -> str:
         """An address that names the message."""
         return f"chat:{sent.place.channel}/{sent.message}"
 

@@ -56,7 +56,7 @@ async def live(life: Mapping[str, Any]) -> None:
 
 
 async def _all_ended(easel: wiring.Easel, wishes: list[Request]) -> bool:
-    store = easel.tools.store
+    store = easel.context.store
     sessions = {(wish.place.tenant, f"{wish.place.channel}/@{wish.person.id}") for wish in wishes}
     steps = {
         step.id: step

@@ -11,7 +11,7 @@ from pathlib import Path
 from core.errors import DeliveryError, Rejected
 from core.forms import Form
 from core.pictures.normalize import too_many_bytes
-from core.post import Post, Sent, Tone
+from core.post import Post, PostedMessage, Tone
 from core.types import Attachment, Person, Place, Request
 
 
@@ -45,7 +45,9 @@ class MemoryChat:
     async def forget(self, place: Place) -> None:
         """Nothing is kept here."""
 
-    async def post(self, place: Place, post: Post, *, to: Person, reply: Mapping[str, str]) -> Sent:
+    async def post(
+        self, place: Place, post: Post, *, to: Person, reply: Mapping[str, str]
+    ) -> PostedMessage:
         """A new message."""
         message = Message(f"m{len(self.messages) + 1}", to, [post])
         self.messages[message.id] = message
@@ -53,24 +55,24 @@ class MemoryChat:
         if self.fail_posts:
             self.fail_posts -= 1
             raise DeliveryError("status.broken", reference="lost reply")
-        return Sent(place=place, message=message.id)
+        return PostedMessage(place=place, message=message.id)
 
-    async def update(self, sent: Sent, post: Post) -> Sent:
+    async def update(self, sent: PostedMessage, post: Post) -> PostedMessage:
         """Change a message."""
         self.messages[sent.message].posts.append(post)
         self._changed.set()
         return sent
 
-    async def find(self, place: Place, job: str) -> Sent | None:
+    async def find(self, place: Place, job: str) -> PostedMessage | None:
         """Read back."""
         found = [one.id for one in self.messages.values() if one.posts[0].job == job]
-        return Sent(place=place, message=found[0]) if found else None
+        return PostedMessage(place=place, message=found[0]) if found else None
 
     async def private_place(self, place: Place, person: Person) -> Place:
         """A channel of their own."""
         return replace(place, channel=f"dm-{person.id}", thread="")
 
-    async def link(self, sent: Sent) -> str:
+    async def link(self, sent: PostedMessage) -> str:
         """An address that names the message."""
         return f"chat:{sent.place.channel}/{sent.message}"
 

@@ -8,7 +8,7 @@ from urllib.parse import quote
 import httpx
 
 from core.ports import Blobs
-from core.post import Post, Sent, Tone
+from core.post import Post, PostedMessage, Tone
 from tests.fakes.memory_chat import MemoryChat
 
 PACE = 1.0
@@ -28,7 +28,7 @@ class PostingChat(MemoryChat):
         self._blobs = blobs
         self.results: list[Post] = []
 
-    async def update(self, sent: Sent, post: Post) -> Sent:
+    async def update(self, sent: PostedMessage, post: Post) -> PostedMessage:
         """Change a message; upload what it shows."""
         for image in post.pictures:
             assert image.picture is not None

@@ -33,7 +33,7 @@ async def test_a_busy_service_may_refuse_more_than_fifty_times(
 ) -> None:
     monkeypatch.setattr(core.slots, "MAX_PAUSE", 0.01)
     team.easel.engine._slots.first_pause = 0.01
-    provider = team.easel.tools.providers["beijing"]
+    provider = team.easel.context.providers["beijing"]
     monkeypatch.setattr(
         provider, "submit", fails_first(provider.submit, Retryable("provider.busy"), 55)
     )
@@ -72,7 +72,7 @@ async def test_a_cancelled_job_is_told_though_the_database_was_away(
         waits = await team.asks(Action.DRAW, f"a heron --model {SYNC}")
         while not team.chat.messages:
             await asyncio.sleep(0.05)
-        store = team.easel.tools.store
+        store = team.easel.context.store
         monkeypatch.setattr(store, "mark_told", fails_first(store.mark_told, database_away(), 1))
         monkeypatch.setattr(store, "message_of", fails_first(store.message_of, database_away(), 1))
         cancel = Request(
@@ -93,7 +93,7 @@ async def test_a_cancelled_job_is_told_though_the_database_was_away(
 async def test_cancelled_while_the_service_refuses_is_not_sent_again(
     team: Team, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    provider = team.easel.tools.providers["beijing"]
+    provider = team.easel.context.providers["beijing"]
     really = provider.submit
     calls = 0
 
@@ -113,7 +113,7 @@ async def test_cancelled_while_the_service_refuses_is_not_sent_again(
 async def test_a_pool_that_gives_no_connection_is_waited_out(
     team: Team, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    store = team.easel.tools.store
+    store = team.easel.context.store
     away = PoolTimeout(
         "QueuePool limit of size 3 overflow 0 reached, connection timed out, timeout 30.00"
     )
@@ -125,7 +125,7 @@ async def test_a_pool_that_gives_no_connection_is_waited_out(
 async def test_a_sync_result_is_not_lost_when_the_database_hiccups(
     team: Team, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    store = team.easel.tools.store
+    store = team.easel.context.store
     monkeypatch.setattr(store, "record_task", fails_first(store.record_task, database_away(), 1))
     step, _ = await team.gets(Action.DRAW, f"a fox --model {SYNC}")
     assert step.state is StepState.DONE
@@ -158,7 +158,7 @@ async def test_cancel_without_a_name_cancels_one_job_whatever_happens(
         second = await team.asks(Action.DRAW, f"a fox --model {SYNC}")
         while len(team.chat.messages) < 2:
             await asyncio.sleep(0.05)
-        store = team.easel.tools.store
+        store = team.easel.context.store
         monkeypatch.setattr(store, "message_of", fails_first(store.message_of, database_away(), 1))
         cancel = Request(
             key="x",
@@ -178,7 +178,7 @@ async def test_delete_without_a_name_deletes_one_result_whatever_happens(
 ) -> None:
     root, _ = await team.gets(Action.DRAW, "a fox")
     edit, _ = await team.gets(Action.EDIT, "make it blue")
-    blobs = team.easel.tools.blobs
+    blobs = team.easel.context.blobs
     monkeypatch.setattr(blobs, "delete", fails_first(blobs.delete, OSError("away"), 1))
     delete = Request(
         key="x", place=PLACE, person=Person(id="ana", name="Ana"), locale="en", action=Action.DELETE

@@ -42,7 +42,7 @@ class Place:
     async def steps(self, person: User, workspace: str = "") -> list[Step]:
         """What a person made, oldest first."""
         tenant = f"discord:{workspace or self.fake.guild.id}"
-        return (await self.bot.easel.tools.store.recent(tenant, person.id, 20))[::-1]
+        return (await self.bot.easel.context.store.recent(tenant, person.id, 20))[::-1]
 
     async def draws(self, person: User, words: str, **options: object) -> Message:
         """Draw, and wait for the result."""
@@ -167,7 +167,7 @@ async def test_a_forwarded_picture_is_edited(place: Place) -> None:
 async def test_a_link_that_has_run_out_is_renewed_and_a_hiccup_is_no_lost_file(
     place: Place,
 ) -> None:
-    fake, chat = place.fake, place.bot.easel.tools.chats["discord"]
+    fake, chat = place.fake, place.bot.easel.context.chats["discord"]
     cat = fake.says(place.ana, "my cat", files=[PHOTOS / "chelsea.png"])
     file = cat.attachments[0]
     old = fake.world.link(file).replace("?ex=", "?ex=1&was=")
@@ -424,7 +424,7 @@ async def test_whoever_has_left_the_guild_speaks_for_it_no_longer(place: Place) 
     copy = await fake.sees("a fox", channel=direct, files=1)
     form = await fake.presses(ana, copy, "Edit")
     del fake.guild.permissions[ana.id]
-    place.bot.easel.tools.chats["discord"]._places._known.clear()  # type: ignore[attr-defined]  # ten minutes later
+    place.bot.easel.context.chats["discord"]._places._known.clear()  # type: ignore[attr-defined]  # ten minutes later
     said = fake.says(ana, "make it night", direct)
     await fake.sees("picture", channel=direct, after=said)
     pressed = await fake.presses(ana, copy, "Again")
@@ -458,7 +458,7 @@ async def test_a_private_job_that_still_runs_is_shown_to_its_person_alone(place:
     fake, ana = place.fake, place.ana
     await fake.command(ana, "draw", {"prompt": "a secret", "private": True})
     async with asyncio.timeout(15):
-        while not (running := await place.bot.easel.tools.store.unfinished()):
+        while not (running := await place.bot.easel.context.store.unfinished()):
             await asyncio.sleep(0.005)
     await fake.reply(await fake.command(ana, "easel show", {"id": running[0].id}))
     await fake.sees("Still working", channel=fake.direct(ana))
@@ -480,7 +480,7 @@ async def test_where_direct_messages_are_closed_a_secret_is_not_said_for_all_ins
     fake.says(ana, f"{fake.mention} help")
     await fake.sees("/draw", channel=fake.general)
     async with asyncio.timeout(15):
-        while len(await place.steps(ana)) < 2 or await place.bot.easel.tools.store.unfinished():
+        while len(await place.steps(ana)) < 2 or await place.bot.easel.context.store.unfinished():
             await asyncio.sleep(0.02)
     assert not [one for one in place.ours() if one.files or "secret" in one.words]
 

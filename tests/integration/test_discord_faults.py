@@ -22,7 +22,7 @@ from adapters.discord import api as apis
 from adapters.discord import responses
 from bot.run import Running
 from core.flow import deliver
-from core.flow.context import Tools
+from core.flow.context import Context
 from core.types import Step
 from tests.conftest import PHOTOS
 from tests.fakes.discord.driver import Discord, discord
@@ -69,7 +69,7 @@ class Place:
     async def steps(self, person: User, workspace: str = "") -> list[Step]:
         """What a person made, oldest first."""
         tenant = f"discord:{workspace or self.guild.id}"
-        return (await self.bot.easel.tools.store.recent(tenant, person.id, 50))[::-1]
+        return (await self.bot.easel.context.store.recent(tenant, person.id, 50))[::-1]
 
     def ours(self, channel: Channel | None = None) -> list[Message]:
         """Everything of ours that stands in a channel, whoever may see it."""
@@ -83,7 +83,7 @@ class Place:
     async def rest(self) -> None:
         """Until no job is at work and nobody thinks that we think."""
         async with asyncio.timeout(60):
-            while await self.bot.easel.tools.store.unfinished():
+            while await self.bot.easel.context.store.unfinished():
                 await asyncio.sleep(0.02)
         await self.fake.until(lambda: not [one for one in self.ours() if one.is_loading])
 
@@ -95,7 +95,7 @@ class Place:
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
 async def house(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[tuple[Discord, Running]]:
     folder = tmp_path_factory.mktemp("discord")
-    defaults = Tools.__init__.__kwdefaults__ or {}
+    defaults = Context.__init__.__kwdefaults__ or {}
     with pytest.MonkeyPatch.context() as patch:
         patch.setitem(defaults, "back_off", 0.05)
         async with (
@@ -392,7 +392,7 @@ async def test_what_is_gone_in_the_middle_sends_the_result_to_its_person(
         fake.deletes_channel(where)
     await place.result("make it night", fake.direct(ana))
     async with asyncio.timeout(30):
-        while await place.bot.easel.tools.store.unfinished():
+        while await place.bot.easel.context.store.unfinished():
             await asyncio.sleep(0.02)
     assert len([one for one in place.ours(fake.direct(ana)) if one.files]) == 1
 
@@ -415,19 +415,19 @@ async def test_words_in_an_archived_thread_open_it_and_a_locked_one_stays_shut(
 
 async def test_a_guild_that_removed_us_is_forgotten_and_nothing_comes_back(place: Place) -> None:
     fake, ana = place.fake, place.ana
-    tools, tenant = place.bot.easel.tools, f"discord:{place.guild.id}"
+    context, tenant = place.bot.easel.context, f"discord:{place.guild.id}"
     for _ in range(2):
         await place.draws(ana, "a fox")
-        assert await tools.blobs.keys(tenant)
+        assert await context.blobs.keys(tenant)
         await fake.command(ana, "draw", {"prompt": "a heron"}, channel=place.channel)
         fake.kick(place.guild)
         said = fake.says(ana, f"{fake.mention} draw a late fox", place.channel)
         async with asyncio.timeout(20):
-            while await tools.blobs.keys(tenant) or await place.steps(ana):
+            while await context.blobs.keys(tenant) or await place.steps(ana):
                 await asyncio.sleep(0.05)
         await asyncio.sleep(0.3)
         assert await place.steps(ana) == []
-        assert await tools.blobs.keys(tenant) == []
+        assert await context.blobs.keys(tenant) == []
         assert not [one for one in place.ours(fake.direct(ana)) if "late" in one.words]
         fake.deletes(said)
         for one in place.ours():
@@ -454,7 +454,7 @@ async def test_removed_in_the_middle_of_a_job_nothing_is_posted_and_nothing_kept
     fake.kick(place.guild)
     await asked
     async with asyncio.timeout(20):
-        while await place.bot.easel.tools.blobs.keys(
+        while await place.bot.easel.context.blobs.keys(
             f"discord:{place.guild.id}"
         ) or await place.steps(ana):
             await asyncio.sleep(0.05)
@@ -690,8 +690,8 @@ async def test_where_a_photo_was_taken_is_in_nothing_we_keep_or_post(place: Plac
         ana, f"{fake.mention} make it night", place.channel, files={"CANARY.jpg": made.getvalue()}
     )
     result = await place.result("make it night")
-    tools, tenant = place.bot.easel.tools, f"discord:{place.guild.id}"
-    kept = [await tools.blobs.read(tenant, key) for key in await tools.blobs.keys(tenant)]
+    context, tenant = place.bot.easel.context, f"discord:{place.guild.id}"
+    kept = [await context.blobs.read(tenant, key) for key in await context.blobs.keys(tenant)]
     assert len(kept) >= 2
     assert not [data for data in (*kept, *result.files) if b"CANARY" in data]
 
@@ -877,7 +877,7 @@ async def test_a_form_asked_for_by_somebody_else_is_of_no_use(place: Place) -> N
     modal.channel, modal.guild = elsewhere.id, guild.id
     refused = await fake.submits(ana, modal, {"n": "4"})
     assert (await fake.reply(refused)).only_for == ana.id
-    assert "n" not in await place.bot.easel.tools.store.settings(f"discord:{place.guild.id}")
+    assert "n" not in await place.bot.easel.context.store.settings(f"discord:{place.guild.id}")
     assert await place.steps(ana) == await place.steps(bo) == []
 
 

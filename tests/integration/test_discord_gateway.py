@@ -15,7 +15,7 @@ from typing import Any
 import pytest
 
 from adapters.discord import channels, gateway
-from adapters.discord.gateway import Gateway, One
+from adapters.discord.gateway import Gateway, SingleClient
 from tests.conftest import PHOTOS
 from tests.fakes.discord.driver import Discord, discord
 from tests.fakes.discord.house import easel_in
@@ -34,10 +34,10 @@ class Log(list[str]):
 def quick(monkeypatch: pytest.MonkeyPatch) -> Log:
     """Without the five seconds discord.py waits before it identifies again; what is logged."""
 
-    async def at_once(self: One, shard_id: int | None, *, initial: bool = False) -> None:
+    async def at_once(self: SingleClient, shard_id: int | None, *, initial: bool = False) -> None:
         pass
 
-    monkeypatch.setattr(One, "before_identify_hook", at_once)
+    monkeypatch.setattr(SingleClient, "before_identify_hook", at_once)
     monkeypatch.setitem(Gateway.__init__.__kwdefaults__ or {}, "pause", 0.2)
     log = Log()
     monkeypatch.setattr(gateway, "log", log)
@@ -130,7 +130,7 @@ async def test_what_breaks_again_and_again_is_begun_more_and_more_seldom(
 ) -> None:
     tries: list[float] = []
 
-    async def broken(self: Gateway) -> One:
+    async def broken(self: Gateway) -> SingleClient:
         tries.append(asyncio.get_running_loop().time())
         raise OSError
 
@@ -334,9 +334,9 @@ async def test_after_a_day_of_faults_everybody_has_their_picture_once(
                     ):
                         await _shown_once(fake, person, words, where)
                 async with asyncio.timeout(60):
-                    while await bot.easel.tools.store.unfinished():
+                    while await bot.easel.context.store.unfinished():
                         await asyncio.sleep(0.1)
-                store, guild = bot.easel.tools.store, fake.guild.id
+                store, guild = bot.easel.context.store, fake.guild.id
                 made = [await store.recent(f"discord:{guild}", person.id, 20) for person in people]
                 assert [len(one) for one in made] == [2 + 2 * life] * len(people)
                 fake.world.faults.clear()

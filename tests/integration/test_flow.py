@@ -73,7 +73,7 @@ class Team:
         return step, post
 
     async def step(self, step: str, place: Place = PLACE) -> Step:
-        return await self.easel.tools.store.step(place.tenant, step)
+        return await self.easel.context.store.step(place.tenant, step)
 
     async def is_refused(self, action: Action, text: str = "", **changes: Any) -> str:
         """The key of a refusal, at once or after it was taken."""
@@ -223,7 +223,9 @@ async def test_a_failure_says_whether_it_was_charged_and_gives_the_money_back(te
     assert (step.state, step.charged) == (StepState.FAILED, "no")
     assert "Nothing was charged." in post.text
     assert kinds(post) == [ButtonKind.RETRY]
-    spent = await team.easel.tools.store.usage(PLACE.tenant, step.created.replace(hour=0, minute=0))
+    spent = await team.easel.context.store.usage(
+        PLACE.tenant, step.created.replace(hour=0, minute=0)
+    )
     assert [one.total.amount for one in spent] == [0]
 
 
@@ -353,11 +355,11 @@ async def test_a_thread_of_ours_has_one_head_for_everybody(team: Team) -> None:
     message = next(iter(team.chat.messages.values()))
     inside = Place(platform="memory", workspace="w", channel="c", thread=message.id)
     # A platform that answers in threads remembers its messages there.
-    from core.post import Sent  # noqa: PLC0415
+    from core.post import PostedMessage  # noqa: PLC0415
 
-    store = team.easel.tools.store
+    store = team.easel.context.store
     fox = (await store.history(PLACE.tenant, "c/@ana"))[0]
-    await store.remember(Sent(place=inside, message="in-thread"), PLACE.tenant, fox.id)
+    await store.remember(PostedMessage(place=inside, message="in-thread"), PLACE.tenant, fox.id)
     first, _ = await team.gets(Action.EDIT, "make it gold", "ana", place=inside, target=fox.id)
     second, _ = await team.gets(Action.EDIT, "make it night", "bo", place=inside)
     assert second.parent == first.id
@@ -402,7 +404,7 @@ async def _first_in(
         while True:
             steps = {
                 step.id: step
-                for step in await team.easel.tools.store.history(PLACE.tenant, "c/@ana")
+                for step in await team.easel.context.store.history(PLACE.tenant, "c/@ana")
             }
             found = [job for job in jobs if job in steps and steps[job].state is state]
             if found and (not all_begun or len(steps) == len(jobs)):
@@ -476,7 +478,7 @@ async def test_a_synchronous_call_is_shown_at_work_not_in_line(tmp_path: Path) -
 async def test_a_lost_synchronous_call_can_be_dropped_and_its_money_comes_back(team: Team) -> None:
     team.simulator.account.faults.append({"where": "sync", "kind": "drop_after"})
     step, _ = await team.gets(Action.EDIT, "make it night", photos=("coffee.png",))
-    store, today = team.easel.tools.store, step.created.replace(hour=0, minute=0)
+    store, today = team.easel.context.store, step.created.replace(hour=0, minute=0)
     assert [str(one.total.amount) for one in await store.usage(PLACE.tenant, today)] == ["0.2"]
     with pytest.raises(Rejected, match="not_yours"):
         await team.asks(Action.DROP, person="bo", target=step.id)
@@ -631,9 +633,9 @@ async def test_a_workspace_that_says_goodbye_twice_in_a_second_is_forgotten(
     team: Team, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Slack sends tokens_revoked and app_uninstalled together."""
-    tools = team.easel.tools
+    context = team.easel.context
     await team.gets(Action.DRAW, "a fox")
-    asked, keys = [], tools.blobs.keys
+    asked, keys = [], context.blobs.keys
     both_asked = asyncio.Event()
 
     async def both_at_once(workspace: str) -> list[str]:
@@ -643,12 +645,12 @@ async def test_a_workspace_that_says_goodbye_twice_in_a_second_is_forgotten(
         await both_asked.wait()
         return await keys(workspace)
 
-    monkeypatch.setattr(tools.blobs, "keys", both_at_once)
+    monkeypatch.setattr(context.blobs, "keys", both_at_once)
     goodbye = Request(
         key="", place=PLACE, person=Person(id="", name=""), locale="", action=Action.LEFT
     )
     for key in ("tokens-revoked", "uninstalled"):
         await team.easel.service.hear(replace(goodbye, key=key))
     async with asyncio.timeout(10):
-        while await keys(PLACE.tenant) or await tools.store.recent(PLACE.tenant, "ana", 1):
+        while await keys(PLACE.tenant) or await context.store.recent(PLACE.tenant, "ana", 1):
             await asyncio.sleep(0.02)

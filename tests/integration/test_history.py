@@ -11,7 +11,7 @@ import pytest_asyncio
 from bot.simulator.server import SimulatorConfig
 from core.answers import queries, reactions
 from core.errors import NotFound
-from core.flow.context import Tools
+from core.flow.context import Context
 from core.i18n import LOCALES
 from core.types import Action, Picture
 from tests.bench import history
@@ -23,13 +23,13 @@ TENANT = PLACE.tenant
 
 
 @pytest_asyncio.fixture
-async def tools(tmp_path: Path) -> AsyncIterator[Tools]:
+async def context(tmp_path: Path) -> AsyncIterator[Context]:
     async with history.opened(tmp_path) as opened:
         yield opened
 
 
-async def picture_of(tools: Tools, name: str) -> Picture:
-    return (await tools.store.step(TENANT, name)).outputs[0]
+async def picture_of(context: Context, name: str) -> Picture:
+    return (await context.store.step(TENANT, name)).outputs[0]
 
 
 def test_ten_times_the_pictures_cost_far_less_than_ten_times_as_much() -> None:
@@ -44,46 +44,46 @@ def test_two_large_pictures_are_compared_without_holding_them_whole() -> None:
     assert history.compared(4096).megabytes < 2 * 4096**2 * 4 / 2**20
 
 
-async def test_thumbnails_are_made_once(tools: Tools, tmp_path: Path) -> None:
+async def test_thumbnails_are_made_once(context: Context, tmp_path: Path) -> None:
     await history.fill(tmp_path, trees.branchy(3), 64)
-    before = await tools.blobs.keys(TENANT)
-    first = await queries.history(tools, history.request())
-    kept = await tools.blobs.keys(TENANT)
+    before = await context.blobs.keys(TENANT)
+    first = await queries.history(context, history.request())
+    kept = await context.blobs.keys(TENANT)
     assert len(kept) == len(before) + 3
-    second = await queries.history(tools, history.request())
-    assert await tools.blobs.keys(TENANT) == kept
+    second = await queries.history(context, history.request())
+    assert await context.blobs.keys(TENANT) == kept
     assert second.pictures == first.pictures
 
 
-async def test_a_thumbnail_that_is_missing_is_made_again(tools: Tools, tmp_path: Path) -> None:
+async def test_a_thumbnail_that_is_missing_is_made_again(context: Context, tmp_path: Path) -> None:
     await history.fill(tmp_path, trees.chain(2), 64)
-    first = await queries.history(tools, history.request())
-    lost = (await picture_of(tools, "s0")).thumbnail
+    first = await queries.history(context, history.request())
+    lost = (await picture_of(context, "s0")).thumbnail
     assert lost
-    await tools.blobs.delete(TENANT, lost)
-    assert (await queries.history(tools, history.request())).pictures == first.pictures
-    assert await tools.blobs.read(TENANT, lost)
+    await context.blobs.delete(TENANT, lost)
+    assert (await queries.history(context, history.request())).pictures == first.pictures
+    assert await context.blobs.read(TENANT, lost)
 
 
 async def test_a_deleted_picture_leaves_no_thumbnail_and_is_not_drawn(
-    tools: Tools, tmp_path: Path
+    context: Context, tmp_path: Path
 ) -> None:
     await history.fill(tmp_path, trees.chain(3), 64)
-    await queries.history(tools, history.request())
-    gone = await picture_of(tools, "s1")
-    await reactions.delete(tools, replace(history.request(), action=Action.DELETE, target="s1"))
+    await queries.history(context, history.request())
+    gone = await picture_of(context, "s1")
+    await reactions.delete(context, replace(history.request(), action=Action.DELETE, target="s1"))
     for key in (gone.key, gone.thumbnail):
         assert key
         with pytest.raises(NotFound):
-            await tools.blobs.read(TENANT, key)
-    post = await queries.history(tools, history.request())
+            await context.blobs.read(TENANT, key)
+    post = await queries.history(context, history.request())
     assert [line.split(" ")[0] for line in post.text.split("\n")] == ["v1", "v3"]
-    assert len(await tools.blobs.keys(TENANT)) == 4
+    assert len(await context.blobs.keys(TENANT)) == 4
 
 
 async def test_a_workspace_that_leaves_takes_its_thumbnails_along(tmp_path: Path) -> None:
     async with team_on(SimulatorConfig(time_scale=0.01), tmp_path) as team:
-        blobs = team.easel.tools.blobs
+        blobs = team.easel.context.blobs
         fox, _ = await team.gets(Action.DRAW, "a fox")
         await team.says(Action.HISTORY)
         assert len(await blobs.keys(fox.tenant)) == 2
@@ -95,12 +95,12 @@ async def test_a_workspace_that_leaves_takes_its_thumbnails_along(tmp_path: Path
 
 
 async def test_what_the_picture_leaves_out_is_said_in_every_language(
-    tools: Tools, tmp_path: Path
+    context: Context, tmp_path: Path
 ) -> None:
     await history.fill(tmp_path, trees.drawings(203), 16)
     said = {}
     for locale in LOCALES:
-        post = await queries.history(tools, replace(history.request(), locale=locale))
+        post = await queries.history(context, replace(history.request(), locale=locale))
         said[locale] = post.title
         assert post.title.split(" · ")[1] in post.pictures[0].alt
     assert said == {

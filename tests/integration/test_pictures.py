@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 from PIL import Image, ImageChops, ImageCms, PngImagePlugin
 
 from core.errors import Rejected
-from core.i18n import say
+from core.i18n import translate
 from core.pictures import diagrams, layout, masks, normalize, png_metadata
 from core.pictures.pool import Pool
 from core.types import PictureLimits, Size
@@ -46,7 +46,7 @@ def png_claiming(width: int, height: int) -> bytes:
 
 def refusal(data: bytes) -> str:
     with pytest.raises(Rejected) as caught:
-        normalize.take(data)
+        normalize.normalize(data)
     return caught.value.key
 
 
@@ -113,7 +113,7 @@ def test_img_15_a_legal_bomb_of_81_megapixels_is_refused_without_decoding() -> N
 
 def test_img_16_and_17_what_is_hung_on_behind_a_picture_is_gone() -> None:
     for data in (JPEG + b"PK\x03\x04 SECRETTEXT", PNG + b"<script>SECRETTEXT</script>"):
-        assert b"SECRETTEXT" not in normalize.take(data).data
+        assert b"SECRETTEXT" not in normalize.normalize(data).data
 
 
 def test_img_19_to_22_no_metadata_survives() -> None:
@@ -137,7 +137,7 @@ def test_img_19_to_22_no_metadata_survives() -> None:
         encoded(noise(300, 200), "WEBP", exif=exif, xmp=xmp, icc_profile=profile),
         encoded(noise(300, 200), "TIFF", description="SECRETTIFF", icc_profile=profile),
     ):
-        clean = normalize.take(data).data
+        clean = normalize.normalize(data).data
         assert b"SECRET" not in clean
         with Image.open(io.BytesIO(clean)) as opened:
             assert not opened.getexif()
@@ -146,7 +146,7 @@ def test_img_19_to_22_no_metadata_survives() -> None:
 
 def test_img_22_an_evil_profile_is_no_matter() -> None:
     data = encoded(noise(300, 200), "JPEG", icc_profile=b"evil" * 100_000)
-    assert len(normalize.take(data).data) < 200_000
+    assert len(normalize.normalize(data).data) < 200_000
 
 
 def test_img_23_a_text_chunk_that_unpacks_to_50_megabytes_is_harmless() -> None:
@@ -154,7 +154,7 @@ def test_img_23_a_text_chunk_that_unpacks_to_50_megabytes_is_harmless() -> None:
     data = PNG[:33] + bomb + PNG[33:]
     started = time.process_time()
     with suppress(Rejected):
-        assert len(normalize.take(data).data) < 500_000
+        assert len(normalize.normalize(data).data) < 500_000
     assert time.process_time() - started < 1
 
 
@@ -168,7 +168,7 @@ def test_img_24_a_flood_of_text_chunks_is_refused_quickly() -> None:
 def test_img_25_of_a_moving_picture_the_first_frame_is_taken_and_said(kind: str) -> None:
     frames = [Image.new("RGB", (64, 64), colour) for colour in ("red", "blue", "green")]
     data = encoded(frames[0], kind, save_all=True, append_images=frames[1:])
-    taken = normalize.take(data)
+    taken = normalize.normalize(data)
     assert taken.notes == ("picture.note.first_frame",)
     red, _, blue = Image.open(io.BytesIO(taken.data)).convert("RGB").getpixel((5, 5))  # type: ignore[misc]
     assert red > 200
@@ -183,7 +183,7 @@ def test_img_26_odd_modes_become_plain_colour(mode: str) -> None:
         else noise(300, 200).convert(mode)
     )
     kind = "JPEG" if mode == "CMYK" else "PNG"
-    taken = normalize.take(encoded(image, kind))
+    taken = normalize.normalize(encoded(image, kind))
     assert Image.open(io.BytesIO(taken.data)).mode in {"RGB", "RGBA", "L", "LA"}
     assert (taken.width, taken.height) == (300, 200)
 
@@ -199,7 +199,7 @@ def test_img_27_every_orientation_is_turned_upright(orientation: int) -> None:
         from PIL import ImageOps  # noqa: PLC0415
 
         upright = ImageOps.exif_transpose(opened).convert("RGB")
-    taken = normalize.take(data)
+    taken = normalize.normalize(data)
     mine = Image.open(io.BytesIO(taken.data)).convert("RGB")
     assert mine.size == upright.size == (taken.width, taken.height)
     assert max(high for _, high in ImageChops.difference(mine, upright).getextrema()) < 40  # type: ignore[misc]
@@ -214,7 +214,7 @@ def test_img_29_a_file_over_the_limit_is_refused_before_it_is_read() -> None:
 def test_the_refusal_of_a_file_that_is_too_large_counts_in_megabytes() -> None:
     error = normalize.too_many_bytes(normalize.MAX_BYTES)
     assert (
-        say(error.key, "en", **error.params)
+        translate(error.key, "en", **error.params)
         == "That file is too large; at most 30 MB are possible."
     )
 
@@ -222,45 +222,45 @@ def test_the_refusal_of_a_file_that_is_too_large_counts_in_megabytes() -> None:
 def test_img_33_a_phones_heic_is_read_where_the_extra_is_installed() -> None:
     pytest.importorskip("pi_heif")
     with pytest.raises(Rejected, match=r"picture\.damaged"):
-        normalize.take(b"\x00\x00\x00\x1cftypheic" + bytes(60))
+        normalize.normalize(b"\x00\x00\x00\x1cftypheic" + bytes(60))
 
 
 @pytest.mark.parametrize("kind", ["JPEG", "PNG", "WEBP", "BMP", "TIFF", "GIF"])
 def test_every_format_we_promise_is_read(kind: str) -> None:
     with Image.open(PHOTOS / "coffee.png") as photo:
-        taken = normalize.take(encoded(photo.convert("RGB"), kind))
+        taken = normalize.normalize(encoded(photo.convert("RGB"), kind))
     assert (taken.width, taken.height) == (600, 400)
 
 
 def test_a_phone_photo_becomes_what_we_keep_and_what_a_model_takes() -> None:
     photo = encoded(noise(403, 302).resize((4032, 3024)), "JPEG", quality=92)
-    taken = normalize.take(photo)
+    taken = normalize.normalize(photo)
     assert (taken.width, taken.height) == (3072, 2304)
-    fitted = normalize.fit(taken.data, PictureLimits(min_side=384, max_side=3072))
+    fitted = normalize.fit_to(taken.data, PictureLimits(min_side=384, max_side=3072))
     assert (fitted.width, fitted.height) == (3072, 2304)
     assert len(fitted.data) <= 7_000_000
 
 
 def test_the_same_file_gives_the_same_bytes() -> None:
     for data in (JPEG, PNG):
-        assert normalize.take(data) == normalize.take(data)
-        assert normalize.fit(data, WANX) == normalize.fit(data, WANX)
+        assert normalize.normalize(data) == normalize.normalize(data)
+        assert normalize.fit_to(data, WANX) == normalize.fit_to(data, WANX)
 
 
 def test_what_is_inside_already_is_not_touched() -> None:
     data = encoded(noise(600, 520))
-    assert normalize.fit(data, WANX).data is data
+    assert normalize.fit_to(data, WANX).data is data
 
 
 def test_transparency_goes_where_the_model_takes_none() -> None:
     image = noise(600, 520).convert("RGBA")
     image.putalpha(128)
-    fitted = normalize.fit(encoded(image), WANX)
+    fitted = normalize.fit_to(encoded(image), WANX)
     assert Image.open(io.BytesIO(fitted.data)).mode == "RGB"
 
 
 def test_too_many_bytes_are_brought_down_by_encoding() -> None:
-    fitted = normalize.fit(encoded(noise(1600, 1600)), PictureLimits(max_bytes=300_000))
+    fitted = normalize.fit_to(encoded(noise(1600, 1600)), PictureLimits(max_bytes=300_000))
     assert len(fitted.data) <= 300_000
 
 
@@ -274,7 +274,7 @@ def test_fitting_lands_inside_the_limits_or_refuses(
 ) -> None:
     data = encoded(Image.new("RGB", (width, height), "teal"))
     try:
-        fitted = normalize.fit(data, limits)
+        fitted = normalize.fit_to(data, limits)
     except Rejected:
         assert max(width, height) / min(width, height) > min(
             limits.max_ratio, limits.max_side / limits.min_side
@@ -420,7 +420,7 @@ def test_a_large_photo_with_a_profile_is_turned_and_brought_to_srgb_while_it_shr
     profile = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
     image = Image.new("RGB", (4000, 1000), "white")
     image.paste("red", (0, 0, 2000, 1000))
-    taken = normalize.take(encoded(image, "JPEG", exif=exif, icc_profile=profile, quality=95))
+    taken = normalize.normalize(encoded(image, "JPEG", exif=exif, icc_profile=profile, quality=95))
     assert (taken.width, taken.height) == ((3072, 768) if orientation == 3 else (768, 3072))
     with Image.open(io.BytesIO(taken.data)) as mine:
         assert "icc_profile" not in mine.info

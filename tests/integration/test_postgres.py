@@ -74,7 +74,7 @@ async def test_a_dead_workers_job_is_finished_by_another(postgres: str, tmp_path
             async with asyncio.timeout(30):
                 while not [line for line in chat.lines() if line["tone"] == "result"]:
                     await asyncio.sleep(0.1)
-            steps = await easel.tools.store.history(PLACE.tenant, f"c/@{one.person.id}")
+            steps = await easel.context.store.history(PLACE.tenant, f"c/@{one.person.id}")
             assert [step.outputs != () for step in steps] == [True]
         assert len(simulator.account.tasks) == 1
         dying.stdin.close()

@@ -27,7 +27,7 @@ class Place:
 
     async def steps(self, person: Somebody) -> list[Step]:
         """What a person made, oldest first."""
-        newest = await self.bot.easel.tools.store.recent(
+        newest = await self.bot.easel.context.store.recent(
             f"slack:{self.fake.workspace.id}", person.id, 20
         )
         return newest[::-1]

@@ -48,7 +48,7 @@ Place = tuple[Slack, Running, Somebody]
 
 
 async def made(bot: Running, person: Somebody) -> list[Step]:
-    return await bot.easel.tools.store.recent("slack:T00000001", person.id, 20)
+    return await bot.easel.context.store.recent("slack:T00000001", person.id, 20)
 
 
 def results(fake: Slack) -> list[int]:
@@ -256,7 +256,7 @@ async def test_words_nothing_can_be_drawn_from_are_refused_and_nothing_is_begun(
     fake, bot, ana = there
     await ana.says(f"{ana.easel} draw {text}" if text.strip() else ana.easel)
     await fake.until(lambda: [one for one in ana.sees() if one.only_for == ana.id])
-    assert await bot.easel.tools.store.unfinished() == []
+    assert await bot.easel.context.store.unfinished() == []
     assert results(fake) == []
 
 
@@ -453,9 +453,9 @@ async def test_after_a_day_of_faults_everybody_has_their_picture_once(
                             fake, person, f"{what} {life} of {person.user.name}", where
                         )
                 async with asyncio.timeout(60):
-                    while await bot.easel.tools.store.unfinished():
+                    while await bot.easel.context.store.unfinished():
                         await asyncio.sleep(0.1)
-                store = bot.easel.tools.store
+                store = bot.easel.context.store
                 made = [await store.recent("slack:T00000001", person.id, 20) for person in people]
                 assert [len(one) for one in made] == [3 + 3 * life] * len(people)
 

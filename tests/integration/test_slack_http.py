@@ -133,7 +133,7 @@ async def test_the_same_bytes_twice_do_nothing_more(door: tuple[Slack, Running])
     assert (await send(fake, data, sign(data, time.time() - 7), FORM))[0] == 200
     await asyncio.sleep(0.5)
     assert (
-        len(await bot.easel.tools.store.history("slack:T00000001", f"{fake.general}/@{ana.id}"))
+        len(await bot.easel.context.store.history("slack:T00000001", f"{fake.general}/@{ana.id}"))
         == 1
     )
 
@@ -186,7 +186,7 @@ async def test_a_workspace_that_never_installed_us_is_told_so_and_leaves_no_trac
     assert status == 200
     told = await fake.until(lambda: fake.world.hooks[hook.rpartition("/")[2]])
     assert "not installed" in told[0]["text"]
-    assert await bot.easel.tools.store.unfinished() == []
+    assert await bot.easel.context.store.unfinished() == []
 
 
 async def test_other_bots_and_ourselves_are_not_listened_to(door: tuple[Slack, Running]) -> None:
@@ -341,13 +341,13 @@ async def test_two_workspaces_install_draw_apart_and_one_leaves(
             tokens = {call.get("token") for _, call in fake.world.calls}
             assert tokens == {None}
 
-            tools = bot.easel.tools
+            context = bot.easel.context
             tenant = "slack:E00000001.T00000002"
-            assert await tools.blobs.keys(tenant)
+            assert await context.blobs.keys(tenant)
             for name in goodbye:
                 await fake.event(name, other, tokens={"bot": [other.bot_user]})
             async with asyncio.timeout(10):
-                while await tools.blobs.keys(tenant) or await tools.store.history(
+                while await context.blobs.keys(tenant) or await context.store.history(
                     tenant, f"{channel}/@{eva.id}"
                 ):
                     await asyncio.sleep(0.05)
@@ -381,7 +381,7 @@ async def test_an_organisation_that_installs_us_in_all_its_teams_is_one_workspac
             await ana.result("add a hat")
             await ana.reacts(pictures, "star")
             await fake.until(lambda: "⭐ 1" in fox.words)
-            blobs = bot.easel.tools.blobs
+            blobs = bot.easel.context.blobs
             assert await blobs.keys("slack:E00000001.")
             await fake.event("app_uninstalled", fake.workspace)
             async with asyncio.timeout(10):
@@ -398,7 +398,7 @@ async def test_a_token_is_renewed_once_for_many_jobs_before_it_ends(tmp_path: Pa
             fake.workspace.token = "xoxb-other"
             refreshed = [call for call in fake.world.calls if call[0] == "oauth.v2.access"]
             assert len(refreshed) == 1
-            store = bot.easel.tools.chats["slack"]._store.installations  # type: ignore[attr-defined]
+            store = bot.easel.context.chats["slack"]._store.installations  # type: ignore[attr-defined]
             installed = await store.async_find_bot(enterprise_id=None, team_id=fake.workspace.id)
             installed.bot_token_expires_at = int(time.time()) + 60
             await store.async_save_bot(installed)

@@ -71,7 +71,7 @@ async def test_an_envelope_delivered_again_is_done_once(tmp_path: Path) -> None:
         ana = fake.person("Ana")
         await ana.says("draw a pond", ana.direct)
         await ana.result("a pond", ana.direct)
-        made = await bot.easel.tools.store.recent("slack:T00000001", ana.id, 9)
+        made = await bot.easel.context.store.recent("slack:T00000001", ana.id, 9)
         assert len(made) == 1
 
 

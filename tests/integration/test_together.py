@@ -64,7 +64,7 @@ async def test_a_thread_under_a_result_works_on_that_result_and_then_on_its_own_
 ) -> None:
     root, _ = await team.gets(Action.DRAW, "a fox", "ana")
     await team.gets(Action.DRAW, "a heron", "ana")
-    sent = await team.easel.tools.store.message_of(root)
+    sent = await team.easel.context.store.message_of(root)
     assert sent
     thread = replace(PLACE, thread=sent.message)
     first, _ = await team.gets(Action.EDIT, "make it night", "bo", place=thread)
@@ -77,7 +77,7 @@ async def test_a_thread_under_a_result_works_on_that_result_and_then_on_its_own_
 
 async def test_a_channel_may_keep_threads_personal(team: Team) -> None:
     root, _ = await team.gets(Action.DRAW, "a fox", "ana")
-    sent = await team.easel.tools.store.message_of(root)
+    sent = await team.easel.context.store.message_of(root)
     assert sent
     thread = replace(PLACE, thread=sent.message)
     await team.says(Action.SETTINGS, given={"personal_threads": "yes"}, is_admin=True)
@@ -159,13 +159,13 @@ async def test_deleting_takes_the_picture_away_and_leaves_what_was_made_from_it(
     await reacts(team, night, "🗑️", "ana")
     assert status_of(team, night).text == "v2 was deleted."
     with pytest.raises(NotFound):
-        await team.easel.tools.blobs.read(PLACE.tenant, night.outputs[0].key)
+        await team.easel.context.blobs.read(PLACE.tenant, night.outputs[0].key)
     with pytest.raises(Rejected, match="picture_gone"):
         await reacts(team, night, "1️⃣", "bo")
     again, _ = await team.gets(Action.EDIT, "make it snow")
     assert again.parent == fox.id
     await reacts(team, fox, "❌", "bo", is_admin=True)
-    assert (await team.easel.tools.blobs.read(PLACE.tenant, again.inputs[0].key)) is not None
+    assert (await team.easel.context.blobs.read(PLACE.tenant, again.inputs[0].key)) is not None
     tree = await team.says(Action.HISTORY)
     assert [line.split(" · ")[0] for line in tree.text.split("\n")] == ["v3"]
 
@@ -221,7 +221,7 @@ async def test_what_was_said_elsewhere_or_in_private_is_not_found_by_others(team
 
 async def test_a_private_result_never_enters_what_a_thread_shares(team: Team) -> None:
     barn, _ = await team.gets(Action.DRAW, "a barn", "ana")
-    sent = await team.easel.tools.store.message_of(barn)
+    sent = await team.easel.context.store.message_of(barn)
     assert sent
     thread = replace(PLACE, thread=sent.message)
     secret, _ = await team.gets(Action.EDIT, "my tattoo --private", "bo", place=thread)
@@ -264,7 +264,7 @@ def mask_png(size: tuple[int, int], box: tuple[int, int, int, int]) -> bytes:
 def draft_of(team: Team, post: Post) -> str:
     link = next(one for one in post.buttons if one.kind is ButtonKind.LINK)
     token = link.url.removeprefix("https://easel.example/mask/")
-    claims = team.easel.tools.links.read(Purpose.MASK, token, team.easel.tools.clock.now())
+    claims = team.easel.context.links.read(Purpose.MASK, token, team.easel.context.clock.now())
     assert claims["t"] == PLACE.tenant
     return claims["d"]
 
@@ -342,7 +342,7 @@ async def test_settings_change_defaults_and_who_may_ask(team: Team) -> None:
 
 async def test_a_file_tells_its_own_recipe(team: Team, tmp_path: Path) -> None:
     fox, _ = await team.gets(Action.DRAW, "a fox")
-    data = await team.easel.tools.blobs.read(PLACE.tenant, fox.outputs[0].key)
+    data = await team.easel.context.blobs.read(PLACE.tenant, fox.outputs[0].key)
     assert png_metadata.read_recipe(data)
     (tmp_path / "fox.png").write_bytes(data)
     request = replace(press(""), target=None, action=Action.INFO)

@@ -44,7 +44,7 @@ def database_away() -> OperationalError:
 async def test_a_picture_made_while_the_blobs_are_away_is_kept_when_they_are_back(
     team: Team, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    blobs = team.easel.tools.blobs
+    blobs = team.easel.context.blobs
     monkeypatch.setattr(blobs, "keep", fails_first(blobs.keep, ConnectionError("away"), 2))
     step, post = await team.gets(Action.DRAW, "a fox")
     assert (step.state, post.tone) == (StepState.DONE, Tone.RESULT)
@@ -55,7 +55,7 @@ async def test_a_picture_made_while_the_blobs_are_away_is_kept_when_they_are_bac
 async def test_a_result_is_settled_once_when_the_database_is_back(
     team: Team, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    store = team.easel.tools.store
+    store = team.easel.context.store
     monkeypatch.setattr(store, "keep", fails_first(store.keep, database_away(), 2))
     step, _ = await team.gets(Action.DRAW, "a fox")
     assert step.state is StepState.DONE
@@ -65,7 +65,7 @@ async def test_a_result_is_settled_once_when_the_database_is_back(
 async def test_a_request_waits_for_the_database_and_is_begun_once(
     team: Team, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    store = team.easel.tools.store
+    store = team.easel.context.store
     monkeypatch.setattr(store, "begin", fails_first(store.begin, database_away(), 2))
     step, _ = await team.gets(Action.DRAW, "a fox")
     assert step.number == 1

@@ -91,7 +91,7 @@ async def test_the_same_message_sent_twice_is_said_and_done_once(
     await ana.waits_for("result")
     said = [one for one in await house.room.newest(ana.id) if one.author == ana.id]
     assert len(said) == 1
-    assert len(await house.easel.tools.store.history("web:room", "general/@ana")) == 1
+    assert len(await house.easel.context.store.history("web:room", "general/@ana")) == 1
 
 
 async def test_plain_words_are_an_edit_only_when_they_talk_to_easel(
@@ -237,7 +237,7 @@ async def test_undo_answers_with_the_picture_and_a_reply_to_that_answer_edits_it
     moved = await ana.waits_for("note", "Now at v1")
     again = await ana.says("make it gold", reply_to=moved["id"])
     await ana.waits_for("result", "make it gold")
-    gold = await house.easel.tools.store.step("web:room", again["accepted"])
+    gold = await house.easel.context.store.step("web:room", again["accepted"])
     assert gold.parent
 
 
@@ -295,7 +295,7 @@ async def test_a_wrong_file_is_refused_with_words_and_nothing_is_kept(
     assert answer.status_code == status
     if status != 413:
         assert answer.json()["error"]
-    assert await house.easel.tools.blobs.keys("web:room") == []
+    assert await house.easel.context.blobs.keys("web:room") == []
 
 
 async def test_img_19_what_is_dropped_loses_its_position_before_anybody_sees_it(
@@ -531,7 +531,7 @@ async def test_web_06_a_mask_is_handed_in_once(house: House, ana: Visitor) -> No
     answers = await asyncio.gather(*(submit(house, token, mask) for _ in range(6)))
     assert sorted(answers) == [202, 409, 409, 409, 409, 409]
     await ana.waits_for("result", "a red hat")
-    steps = await house.easel.tools.store.history("web:room", "general/@ana")
+    steps = await house.easel.context.store.history("web:room", "general/@ana")
     assert [step.action.value for step in steps] == ["draw", "wanx.inpaint"]
     assert (await house.http.get(f"/mask/{token}")).status_code == 410
     assert await submit(house, token, mask) == 409
@@ -541,8 +541,8 @@ async def test_web_01_02_03_painter_links_forged_moved_or_late_open_nothing(
     house: House, ana: Visitor
 ) -> None:
     token = await painter_token(ana)
-    links = house.easel.tools.links
-    now = house.easel.tools.clock.now()
+    links = house.easel.context.links
+    now = house.easel.context.clock.now()
     claims = links.read(Purpose.MASK, token, now)
     late = links.token(Purpose.MASK, dict(claims), now - timedelta(seconds=2))
     moved = links.token(Purpose.VIEW, dict(claims), now + timedelta(minutes=5))
@@ -655,7 +655,7 @@ async def test_health_readiness_and_metrics_say_no_word_of_anybodys(
 ) -> None:
     accepted = (await ana.says("/draw a secret fox --size 512*512"))["accepted"]
     await ana.waits_for("result")
-    while not (await house.easel.tools.store.step("web:room", accepted)).state.is_final:
+    while not (await house.easel.context.store.step("web:room", accepted)).state.is_final:
         await asyncio.sleep(0.01)
     assert (await house.http.get("/healthz")).text == "ok\n"
     assert (await house.http.get("/readyz")).json() == {
@@ -675,7 +675,7 @@ async def test_a_part_that_is_not_well_is_named_and_nothing_else(house: House) -
     async def broken() -> None:
         raise RuntimeError("postgresql://user:secret@host is down")
 
-    health = Health(house.easel.tools, {"slack": broken})
+    health = Health(house.easel.context, {"slack": broken})
     async with httpx.AsyncClient(
         transport=httpx.ASGITransport(create_app(health.routes(), [])), base_url="http://t"
     ) as http:
@@ -692,7 +692,7 @@ async def test_however_many_ask_there_is_one_look(house: House) -> None:
         looks += 1
         await asyncio.sleep(0.05)
 
-    health = Health(house.easel.tools, {"slack": counted})
+    health = Health(house.easel.context, {"slack": counted})
     transport = httpx.ASGITransport(create_app(health.routes(), []))
     async with httpx.AsyncClient(transport=transport, base_url="http://t") as http:
         answers = await asyncio.gather(*(http.get(path) for path in ["/readyz", "/metrics"] * 20))

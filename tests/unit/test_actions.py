@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from core.actions import LONGEST_ID, Reaction, ReactionKind, decode, encode, reaction
+from core.actions import LONGEST_ID, Reaction, ReactionKind, decode_button, encode_button, reaction
 from core.errors import Rejected
 from core.post import ButtonKind
 
@@ -19,9 +19,9 @@ from core.post import ButtonKind
 def test_a_button_says_what_it_does_and_to_which_picture(
     kind: ButtonKind, step: str, index: int
 ) -> None:
-    text = encode(kind, step, index)
+    text = encode_button(kind, step, index)
     assert len(text) <= LONGEST_ID
-    assert decode(text) == (kind, step, index)
+    assert decode_button(text) == (kind, step, index)
 
 
 odd_ids = st.from_regex(r"e[12]:[a-z]{0,6}:[a-z2-7]{0,45}:[0-9٣]{0,3}\n?", fullmatch=True)
@@ -30,7 +30,7 @@ odd_ids = st.from_regex(r"e[12]:[a-z]{0,6}:[a-z2-7]{0,45}:[0-9٣]{0,3}\n?", full
 @given(st.text(max_size=200) | odd_ids)
 def test_a_button_we_never_made_is_refused_and_nothing_else_happens(text: str) -> None:
     with suppress(Rejected):
-        assert encode(*decode(text)) == text
+        assert encode_button(*decode_button(text)) == text
 
 
 @pytest.mark.parametrize(
@@ -39,13 +39,13 @@ def test_a_button_we_never_made_is_refused_and_nothing_else_happens(text: str) -
 )
 def test_odd_button_ids_are_refused_by_name(text: str) -> None:
     with pytest.raises(Rejected) as caught:
-        decode(text)
+        decode_button(text)
     assert caught.value.key == "button.unknown"
 
 
 def test_a_button_of_an_unknown_kind_is_refused() -> None:
     with pytest.raises(Rejected):
-        decode("e1:explode:abcdef:0")
+        decode_button("e1:explode:abcdef:0")
 
 
 @pytest.mark.parametrize(

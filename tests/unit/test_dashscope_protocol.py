@@ -17,7 +17,7 @@ from core.errors import Misconfigured, ProviderError, Refused, Retryable, Uncert
 from core.providers.dashscope import catalog_text, protocol
 from core.providers.dashscope.errors import error_for
 from core.providers.dashscope.protocol import Call, Reply, TaskState
-from core.types import Action, Made, Outcome, Picture, Size, Task, Work
+from core.types import Action, ImageResult, Outcome, Picture, Size, Task, Work
 
 CATALOG = Catalog.load(catalog_text())
 NOW = datetime(2026, 11, 20, tzinfo=UTC)
@@ -214,7 +214,7 @@ def test_a_finished_task_tells_pictures_times_and_the_prompt_really_used() -> No
     )
     assert outcome.seconds == pytest.approx(20.226)
     assert outcome.actual_prompt == "a better a"
-    assert outcome.made == (Made(url=LINK),)
+    assert outcome.made == (ImageResult(url=LINK),)
 
 
 def test_partial_success_is_told_picture_by_picture() -> None:
@@ -224,7 +224,7 @@ def test_partial_success_is_told_picture_by_picture() -> None:
             results=[{"url": LINK}, {"code": "InternalError.Timeout", "message": "x"}],
         )
     )
-    assert outcome.made == (Made(url=LINK), Made(error="provider.hiccup"))
+    assert outcome.made == (ImageResult(url=LINK), ImageResult(error="provider.hiccup"))
     assert outcome.billed == 1
 
 

@@ -17,13 +17,13 @@ from core.budgets import Caps
 from core.catalog import Catalog
 from core.forms import FieldKind, form
 from core.i18n import LOCALES
-from core.post import Button, ButtonKind, Post, Shown, Tone
+from core.post import Button, ButtonKind, Post, PostImage, Tone
 from core.providers.dashscope import catalog_text
 from core.types import Action
 from tests.fakes.discord import limits
 
 CATALOG = Catalog.load(catalog_text())
-SHOWN = tuple(Shown(name=f"v1-one-{at}.png", alt="", drawn=b"x") for at in (1, 2))
+SHOWN = tuple(PostImage(name=f"v1-one-{at}.png", alt="", drawn=b"x") for at in (1, 2))
 
 
 @given(

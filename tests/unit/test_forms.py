@@ -7,7 +7,7 @@ from core.budgets import Caps
 from core.catalog import Catalog
 from core.errors import Rejected
 from core.forms import FieldKind
-from core.i18n import LOCALES, say
+from core.i18n import LOCALES, translate
 from core.providers.dashscope import catalog_text
 from core.types import Action, Options
 
@@ -48,7 +48,7 @@ def test_every_command_is_understood_as_it_is_written() -> None:
     for one in commands.commands():
         rest = one.written.removeprefix(one.name).strip()
         assert grammar.command(one.name, rest)[0] is one.action
-        assert say(one.text_key, "en")
+        assert translate(one.text_key, "en")
         for option in one.options:
             assert option in grammar.RULES
     assert commands.command_of(Action.EXPAND).written == "wanx expand"

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from core.grammar import RULES
-from core.i18n import LOCALES, LONGEST, PLACEHOLDER, joined, money, nearest, say, sentences
+from core.i18n import LOCALES, LONGEST, PLACEHOLDER, join_list, money, nearest, sentences, translate
 from core.post import ButtonKind
 from core.types import Action, Money
 
@@ -43,8 +43,8 @@ def _keys_in_code() -> set[str]:
 
 
 def test_sentences_follow_each_other_as_the_language_writes_them() -> None:
-    assert joined("en", "No.", "Nothing.") == "No. Nothing."
-    assert joined("zh_HK", "不行。", "沒有。") == "不行。沒有。"
+    assert join_list("en", "No.", "Nothing.") == "No. Nothing."
+    assert join_list("zh_HK", "不行。", "沒有。") == "不行。沒有。"
 
 
 @pytest.mark.parametrize("language", LOCALES)
@@ -84,9 +84,9 @@ def test_every_key_the_code_names_exists() -> None:
 
 def test_every_action_and_button_has_a_name() -> None:
     for action in Action:
-        assert say(f"action.{action.value}", "en")
+        assert translate(f"action.{action.value}", "en")
     for kind in set(ButtonKind) - {ButtonKind.PICK, ButtonKind.REGION, ButtonKind.LINK}:
-        assert say(f"button.{kind.value}", "en")
+        assert translate(f"button.{kind.value}", "en")
 
 
 @pytest.mark.parametrize("language", LOCALES)
@@ -96,7 +96,7 @@ def test_commands_functions_and_options_have_names_discord_takes_and_description
     commands = ["wanx", "easel", *(one for one in Action if one.is_typed)]
     options = ["prompt", "instruction", "function", "picture", "mask_picture", "id", *RULES]
     for key in [*(f"command.{one}" for one in commands), *(f"option.{one}" for one in options)]:
-        name, text = say(f"{key}.name", language), say(f"{key}.text", language)
+        name, text = translate(f"{key}.name", language), translate(f"{key}.text", language)
         assert re.fullmatch(r"[-_\w]{1,32}", name), key
         assert name == name.lower()
         assert 1 <= len(text) <= 100, key
@@ -113,7 +113,7 @@ def test_no_two_commands_or_options_share_a_name(language: str) -> None:
 @pytest.mark.parametrize("language", LOCALES)
 def test_the_help_names_every_option(language: str) -> None:
     for option in RULES:
-        assert f"--{option}" in say("help.text", language)
+        assert f"--{option}" in translate("help.text", language)
 
 
 @pytest.mark.parametrize(
@@ -152,18 +152,18 @@ def test_txt_10_and_11_braces_and_formats_in_a_parameter_stay_as_they_are() -> N
         "{person}",
         "${jndi:ldap://x}",
     ):
-        assert nasty in say("refuse.not_yours", "en", owner=nasty)
+        assert nasty in translate("refuse.not_yours", "en", owner=nasty)
 
 
 def test_txt_15_a_very_long_parameter_is_cut_with_an_ellipsis_not_the_message_lost() -> None:
-    text = say("refuse.not_yours", "en", owner="x" * 1_000_000)
+    text = translate("refuse.not_yours", "en", owner="x" * 1_000_000)
     assert len(text) < LONGEST + 100
     assert "…" in text
 
 
 def test_a_missing_parameter_is_a_mistake_of_ours_and_shows() -> None:
     with pytest.raises(KeyError):
-        say("refuse.not_yours", "en")
+        translate("refuse.not_yours", "en")
 
 
 @pytest.mark.parametrize(
@@ -202,12 +202,14 @@ def test_money_has_at_least_two_decimals_and_no_needless_zeros(
 
 
 def test_lists_and_times_are_shown_as_people_write_them() -> None:
-    assert "16:9, 4:3" in say("grammar.value_missing", "en", option="--ar", allowed=["16:9", "4:3"])
-    assert "16:9、4:3" in say(
+    assert "16:9, 4:3" in translate(
+        "grammar.value_missing", "en", option="--ar", allowed=["16:9", "4:3"]
+    )
+    assert "16:9、4:3" in translate(
         "grammar.value_missing", "zh-CN", option="--ar", allowed=["16:9", "4:3"]
     )
     at = datetime(2026, 11, 21, tzinfo=UTC)
     values = {
         name: Money(amount=Decimal(1), currency="CNY") for name in ("spent", "limit", "price")
     }
-    assert "2026-11-21 00:00 UTC" in say("budget.person_day", "en", resets=at, **values)
+    assert "2026-11-21 00:00 UTC" in translate("budget.person_day", "en", resets=at, **values)

@@ -20,7 +20,7 @@ from adapters.slack.manifest import EVENTS, SCOPES, manifest
 from core import forms
 from core.catalog import Catalog
 from core.errors import Rejected
-from core.i18n import LOCALES, say
+from core.i18n import LOCALES, translate
 from core.post import Button, ButtonKind, Post, Tone
 from core.providers.dashscope import catalog_text
 from core.types import Action, Picture
@@ -227,7 +227,7 @@ def test_a_modal_sent_back_from_elsewhere_belongs_to_where_we_are_installed() ->
 def test_whoever_runs_this_workspace_is_told_from_whoever_runs_another(
     workspace: str, user: Mapping[str, Any], runs: bool
 ) -> None:
-    assert users.runs(user, workspace) is runs
+    assert users.is_admin(user, workspace) is runs
 
 
 @given(st.text(max_size=12_000), st.text(max_size=9_000), st.integers(0, 30), st.floats(0, 1))
@@ -270,7 +270,7 @@ def test_the_form_of_functions_and_every_button_label_fit(locale: str) -> None:
     limits.view(render.modal(forms.functions(locale), "{}"), picture)
     for kind in ButtonKind:
         if kind not in {ButtonKind.PICK, ButtonKind.REGION, ButtonKind.LINK}:
-            assert len(say(f"button.{kind.value}", locale)) <= render.BUTTON_TEXT
+            assert len(translate(f"button.{kind.value}", locale)) <= render.BUTTON_TEXT
 
 
 def test_a_result_asks_before_it_is_deleted() -> None:

@@ -13,7 +13,7 @@ from core.errors import ProviderError, Refused, Retryable, Uncertain
 from core.ports import Clock
 from core.providers.dashscope import protocol
 from core.providers.dashscope.pace import Pace
-from core.providers.dashscope.protocol import Call, Listed, Reply
+from core.providers.dashscope.protocol import Call, Reply, TaskListItem
 from core.providers.dashscope.watcher import Watcher
 from core.types import Outcome, Picture, Task, Work
 from core.url_policy import is_allowed
@@ -137,12 +137,12 @@ class DashScope:
         await self._watcher.pace.turn()
         return protocol.parse_task(await self._send(protocol.task_call(task_id), READ), task_id)
 
-    async def _list_recent(self, since: datetime) -> list[Listed]:
+    async def _list_recent(self, since: datetime) -> list[TaskListItem]:
         return await self._list(since, None)
 
-    async def _list(self, since: datetime, model: str | None) -> list[Listed]:
+    async def _list(self, since: datetime, model: str | None) -> list[TaskListItem]:
         """Every row of the window, oldest pages included."""
-        listed: list[Listed] = []
+        listed: list[TaskListItem] = []
         page, pages = 1, 1
         while page <= min(pages, LIST_WINDOW_PAGES):
             await self._watcher.pace.turn()

@@ -19,7 +19,7 @@ from urllib.parse import parse_qs, urlencode, urlsplit
 from core.catalog import Model
 from core.errors import ProviderError, Refused, Retryable, Uncertain
 from core.providers.dashscope.errors import error_for
-from core.types import Action, Made, Outcome, Picture, Task, Work
+from core.types import Action, ImageResult, Outcome, Picture, Task, Work
 
 MAX_BODY = 1024 * 1024
 MAX_PICTURES = 16
@@ -108,7 +108,7 @@ class TaskReply:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Listed:
+class TaskListItem:
     """One row of the task list (§4.5): no result, no prompt."""
 
     id: str
@@ -306,7 +306,7 @@ def parse_task(reply: Reply, task_id: str) -> TaskReply:
     )
 
 
-def parse_list(reply: Reply) -> tuple[list[Listed], int]:
+def parse_list(reply: Reply) -> tuple[list[TaskListItem], int]:
     """The rows of one page, and how many pages there are."""
     body = raise_for_error(reply)
     rows = body.get("data")
@@ -421,12 +421,12 @@ def _items(output: Mapping[str, Any]) -> list[Any]:
     return [one for one in contents if isinstance(one, dict) and ("image" in one or "code" in one)]
 
 
-def _made(item: Mapping[str, Any]) -> Made:
+def _made(item: Mapping[str, Any]) -> ImageResult:
     url = text_of(item, "url") or text_of(item, "image")
     if url.startswith(("https://", "http://")):
-        return Made(url=url)
+        return ImageResult(url=url)
     error = error_for(text_of(item, "code"), text_of(item, "message"), 200, "")
-    return Made(error=error.key if text_of(item, "code") else "provider.empty")
+    return ImageResult(error=error.key if text_of(item, "code") else "provider.empty")
 
 
 def _link_expiry(url: str) -> datetime | None:
@@ -437,13 +437,13 @@ def _link_expiry(url: str) -> datetime | None:
     return datetime.fromtimestamp(int(stamp), UTC)
 
 
-def _listed(row: object) -> Listed | None:
+def _listed(row: object) -> TaskListItem | None:
     if not isinstance(row, dict) or not TASK_ID.fullmatch(text_of(row, "task_id")):
         return None
     created = row.get("gmt_create")
     if not isinstance(created, int):
         return None
-    return Listed(
+    return TaskListItem(
         id=text_of(row, "task_id"),
         state=state_of(text_of(row, "status")),
         model=text_of(row, "model_name"),

@@ -18,7 +18,7 @@ import structlog
 
 from core.errors import Misconfigured, ProviderError
 from core.providers.dashscope.pace import Pace
-from core.providers.dashscope.protocol import Listed, TaskReply
+from core.providers.dashscope.protocol import TaskListItem, TaskReply
 
 QUERIES, PERIOD = 18, 1.0
 """Of the 20 a second the vendor allows."""
@@ -38,11 +38,11 @@ CLOCK_SKEW = timedelta(minutes=2)
 
 log = structlog.get_logger()
 Ask = Callable[[str], Awaitable[TaskReply]]
-List = Callable[[datetime], Awaitable[list[Listed]]]
+List = Callable[[datetime], Awaitable[list[TaskListItem]]]
 
 
 @dataclass(slots=True, kw_only=True)
-class Watched:
+class PendingTask:
     """A task somebody waits for. Times are monotonic seconds."""
 
     id: str
@@ -64,7 +64,7 @@ class Watcher:
         self.pace = Pace(QUERIES, PERIOD)
         self._ask = ask
         self._list_recent = list_recent
-        self._tasks: dict[str, Watched] = {}
+        self._tasks: dict[str, PendingTask] = {}
         self._ages: dict[str, deque[float]] = {}
         self._wake = asyncio.Event()
         self._behind_due = 0.0
@@ -78,7 +78,7 @@ class Watcher:
         """
         if task_id not in self._tasks:
             end: asyncio.Future[TaskReply] = asyncio.get_running_loop().create_future()
-            self._tasks[task_id] = Watched(
+            self._tasks[task_id] = PendingTask(
                 id=task_id,
                 model=model,
                 running_limit=running_limit,
@@ -124,9 +124,9 @@ class Watcher:
                 task.add_done_callback(self._asking.discard)
             await self._sleep_until_due()
 
-    def _likely(self) -> list[Watched]:
+    def _likely(self) -> list[PendingTask]:
         """Those that may be at work: of each model the oldest, as many as it runs at once."""
-        found: list[Watched] = []
+        found: list[PendingTask] = []
         places: dict[str, int] = {}
         for one in sorted(self._tasks.values(), key=lambda watched: watched.since):
             places[one.model] = places.get(one.model, 0) + 1
@@ -135,7 +135,7 @@ class Watcher:
                 found.append(one)
         return found
 
-    def _one_behind(self) -> list[Watched]:
+    def _one_behind(self) -> list[PendingTask]:
         """Now and then one of those that wait.
 
         It may have been cancelled, or the house be emptier than we think.
@@ -147,12 +147,12 @@ class Watcher:
         behind = [one for one in self._tasks.values() if one.is_behind and not one.is_asking]
         return [min(behind, key=lambda one: one.due)] if behind else []
 
-    def _is_young(self, one: Watched) -> bool:
+    def _is_young(self, one: PendingTask) -> bool:
         """Younger than any of its model was at its end: hardly finished."""
         ages = self._ages.get(one.model, ())
         return len(ages) >= 3 and time.monotonic() - one.since < 0.8 * min(ages)
 
-    def _due(self, likely: list[Watched]) -> list[Watched]:
+    def _due(self, likely: list[PendingTask]) -> list[PendingTask]:
         now = time.monotonic()
         free = max(AT_ONCE - len(self._asking), 0)
         due = [one for one in likely if one.due <= now and not one.is_asking]
@@ -167,7 +167,7 @@ class Watcher:
         except TimeoutError:
             return
 
-    async def _query(self, one: Watched, hot: int) -> None:
+    async def _query(self, one: PendingTask, hot: int) -> None:
         try:
             reply = await self._ask(one.id)
         except Misconfigured as error:
@@ -180,14 +180,14 @@ class Watcher:
             one.is_asking = False
             self._wake.set()
 
-    def _learn(self, one: Watched, reply: TaskReply, hot: int) -> None:
+    def _learn(self, one: PendingTask, reply: TaskReply, hot: int) -> None:
         one.failures = 0
         if reply.state.is_final:
             self._end(one, reply)
             return
         one.due = time.monotonic() + (EARLY if self._is_young(one) else hot / ASKS)
 
-    def _end(self, one: Watched, reply: TaskReply) -> None:
+    def _end(self, one: PendingTask, reply: TaskReply) -> None:
         self._tasks.pop(one.id, None)
         if reply.started and reply.ended:
             age = (reply.ended - reply.started).total_seconds()
@@ -195,13 +195,13 @@ class Watcher:
         if not one.end.done():
             one.end.set_result(reply)
 
-    def _try_later(self, one: Watched, error: ProviderError, first: float) -> None:
+    def _try_later(self, one: PendingTask, error: ProviderError, first: float) -> None:
         one.failures += 1
         delay = min(first * 2 ** min(one.failures - 1, 6), 30.0)
         log.info("query_failed", task=one.id, error=error.key, code=error.code, again_in=delay)
         one.due = time.monotonic() + delay
 
-    async def _look_at_list(self, hot: list[Watched]) -> None:
+    async def _look_at_list(self, hot: list[PendingTask]) -> None:
         since = min(one.asked_at for one in hot) - CLOCK_SKEW
         try:
             listed = {row.id: row.state for row in await self._list_recent(since)}
