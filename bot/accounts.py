@@ -52,5 +52,7 @@ def _url(settings: Settings, catalog: Catalog, region: str) -> str:
     if settings.dashscope_url and region == settings.region:
         return settings.dashscope_url.rstrip("/")
     if not catalog.regions[region].url:
-        raise ConfigurationError("config.region_url", setting="EASEL_DASHSCOPE_URL", region=region)
+        raise ConfigurationError(
+            "config.region_url", setting="EASEL_DASHSCOPE_URL", region=region
+        )
     return catalog.regions[region].url

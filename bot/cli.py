@@ -70,7 +70,10 @@ def shows_pictures(command: Command) -> Command:
                 help="Folder for pictures.",
             ),
             click.option(
-                "--json", "as_json", is_flag=True, help="Print one JSON object and nothing else."
+                "--json",
+                "as_json",
+                is_flag=True,
+                help="Print one JSON object and nothing else.",
             ),
             click.option(
                 "--time-scale",
@@ -85,26 +88,37 @@ def makes_pictures(command: Command) -> Command:
     """The options of product.md §2, handed to the grammar as they were typed."""
     short = {"n": "-n", "no": "--negative"}
     values = [
-        click.option(f"--{name}", *filter(None, [short.get(name)]), name, help=VALUES[name])
+        click.option(
+            f"--{name}", *filter(None, [short.get(name)]), name, help=VALUES[name]
+        )
         for name in VALUES
     ]
-    flags = [click.option(f"--{name}", is_flag=True, help=text) for name, text in FLAGS.items()]
+    flags = [
+        click.option(f"--{name}", is_flag=True, help=text)
+        for name, text in FLAGS.items()
+    ]
     return shows_pictures(_with(command, [*values, *flags]))
 
 
 def continues(command: Command) -> Command:
     """The option of commands that work on a picture."""
     option = click.option(
-        "--from", "source", metavar="STEP", help="Continue from this step instead of the last."
+        "--from",
+        "source",
+        metavar="STEP",
+        help="Continue from this step instead of the last.",
     )
     return _with(command, [option])
 
 
 def wanx_options(command: Command) -> Command:
     """What only the Wanx functions know."""
-    values = [click.option(f"--{name}", help=text) for name, text in WANX_VALUES.items()]
+    values = [
+        click.option(f"--{name}", help=text) for name, text in WANX_VALUES.items()
+    ]
     flags = [
-        click.option(f"--{name}", is_flag=True, help=text) for name, text in WANX_FLAGS.items()
+        click.option(f"--{name}", is_flag=True, help=text)
+        for name, text in WANX_FLAGS.items()
     ]
     mask = click.option(
         "--mask", help="A mask picture, or left, right, top, bottom, center (inpaint)."
@@ -162,21 +176,31 @@ def _answered(name: str, text: str, argument: str | None = None) -> None:
         sys.exit(run_answered(name, what or "", options))
 
     if argument:
-        command = click.argument("what", metavar=argument, required=argument.isupper())(command)
+        command = click.argument("what", metavar=argument, required=argument.isupper())(
+            command
+        )
     cli.command(name, help=text)(command)
 
 
 _answered("undo", "Go back to the picture before; free.")
 _answered("redo", "Go forward again; free.")
-_answered("pick", "Choose which of several pictures the next edit starts from.", "NUMBER")
+_answered(
+    "pick", "Choose which of several pictures the next edit starts from.", "NUMBER"
+)
 _answered("again", "The same once more with a new seed.", "[step]")
-_answered("rerun", "All instructions since the original, merged, run once on it.", "[step]")
+_answered(
+    "rerun", "All instructions since the original, merged, run once on it.", "[step]"
+)
 _answered("history", "A picture of the edit tree.")
 _answered("compare", "Before and after, side by side.")
 _answered("show", "Show a step again.", "STEP")
 _answered("info", "What made a picture.", "[step]")
 _answered("cancel", "Cancel a waiting job; free.", "[step]")
-_answered("drop", "Forget a job whose end nobody knows; its reserved money comes back.", "STEP")
+_answered(
+    "drop",
+    "Forget a job whose end nobody knows; its reserved money comes back.",
+    "STEP",
+)
 _answered("usage", "What this month cost.")
 
 
@@ -184,7 +208,9 @@ _answered("usage", "What this month cost.")
 @shows_pictures
 @click.option("--person-day", help="Most a person may spend a day; - removes it.")
 @click.option("--channel-month", help="Most a channel may spend a month; - removes it.")
-@click.option("--workspace-month", help="Most the workspace may spend a month; - removes it.")
+@click.option(
+    "--workspace-month", help="Most the workspace may spend a month; - removes it."
+)
 def budget(**options: Any) -> None:
     """Show the budgets, or set them."""
     from bot.terminal import run_answered  # noqa: PLC0415
@@ -198,10 +224,14 @@ def budget(**options: Any) -> None:
 @click.option("--port", type=click.IntRange(0, 65535), help="Port of the web room.")
 @click.option("--data", type=click.Path(path_type=Path), help="Data folder.")
 @click.option(
-    "--time-scale", type=click.FloatRange(min=0), help="Pace of the simulator; 1 is the real one."
+    "--time-scale",
+    type=click.FloatRange(min=0),
+    help="Pace of the simulator; 1 is the real one.",
 )
 @click.option("--open", "open_browser", is_flag=True, help="Open it in the browser.")
-def demo(port: int | None, data: Path | None, time_scale: float | None, open_browser: bool) -> None:
+def demo(
+    port: int | None, data: Path | None, time_scale: float | None, open_browser: bool
+) -> None:
     """The whole product in a web room on this machine; needs no account."""
     from bot.demo import run  # noqa: PLC0415
 
@@ -217,9 +247,14 @@ def demo(port: int | None, data: Path | None, time_scale: float | None, open_bro
     show_default=True,
     help="1 is the real pace.",
 )
-@click.option("--key", default="sk-simulator", show_default=True, help="The API key it accepts.")
 @click.option(
-    "--overflow", type=click.Choice(["queue", "refuse"]), default="queue", show_default=True
+    "--key", default="sk-simulator", show_default=True, help="The API key it accepts."
+)
+@click.option(
+    "--overflow",
+    type=click.Choice(["queue", "refuse"]),
+    default="queue",
+    show_default=True,
 )
 @click.option("--seed", type=int, help="Fixes the durations.")
 @click.option(
@@ -236,7 +271,9 @@ def simulate(**options: Any) -> None:
 
 
 @cli.command()
-@click.option("--json", "as_json", is_flag=True, help="Everything the catalogue knows, as JSON.")
+@click.option(
+    "--json", "as_json", is_flag=True, help="Everything the catalogue knows, as JSON."
+)
 def models(as_json: bool) -> None:
     """The models in the catalogue."""
     from bot.models import listing  # noqa: PLC0415
@@ -246,7 +283,10 @@ def models(as_json: bool) -> None:
 
 @cli.command()
 @click.option(
-    "--role", type=click.Choice(["all", "gateway", "worker"]), default="all", show_default=True
+    "--role",
+    type=click.Choice(["all", "gateway", "worker"]),
+    default="all",
+    show_default=True,
 )
 def run(role: str) -> None:
     """The bot: every platform whose settings are present."""
@@ -256,17 +296,26 @@ def run(role: str) -> None:
 
 
 @cli.command("slack-manifest")
-@click.option("--socket", "by_socket", is_flag=True, help="For Socket Mode (the default).")
 @click.option(
-    "--http", "url", metavar="URL", help="For HTTP at this address, which Slack must reach."
+    "--socket", "by_socket", is_flag=True, help="For Socket Mode (the default)."
 )
-@click.option("--many", is_flag=True, help="With --http: to be installed in many workspaces.")
+@click.option(
+    "--http",
+    "url",
+    metavar="URL",
+    help="For HTTP at this address, which Slack must reach.",
+)
+@click.option(
+    "--many", is_flag=True, help="With --http: to be installed in many workspaces."
+)
 @click.option(
     "--locale",
     type=click.Choice(["en", "zh-CN", "zh-TW", "id"]),
     help="Language of the descriptions.",
 )
-def slack_manifest(by_socket: bool, url: str | None, many: bool, locale: str | None) -> None:
+def slack_manifest(
+    by_socket: bool, url: str | None, many: bool, locale: str | None
+) -> None:
     """What to paste at api.slack.com/apps to make the app."""
     from bot.manifests import slack  # noqa: PLC0415
 
@@ -326,7 +375,9 @@ def main() -> None:
     except ConfigurationError as error:
         from core.i18n import translate  # noqa: PLC0415
 
-        code = _complain(error.key, translate(error.key, "en", **error.params), CONFIGURATION)
+        code = _complain(
+            error.key, translate(error.key, "en", **error.params), CONFIGURATION
+        )
     sys.exit(code if isinstance(code, int) else OK)
 
 
@@ -338,7 +389,8 @@ def _complain(key: str, message: str, code: int) -> int:
     if _wants_json():
         click.echo(
             json.dumps(
-                {"error": {"key": key, "message": message, "charged": "no"}}, ensure_ascii=False
+                {"error": {"key": key, "message": message, "charged": "no"}},
+                ensure_ascii=False,
             )
         )
     else:

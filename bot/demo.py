@@ -38,7 +38,9 @@ def run(
     )
     scale = TIME_SCALE if time_scale is None else time_scale
     simulator = SimulatorConfig(time_scale=scale, folder=chosen.data_dir / "simulator")
-    asyncio.run(_serve(chosen, web.listen(chosen, port), simulator, open_browser=open_browser))
+    asyncio.run(
+        _serve(chosen, web.listen(chosen, port), simulator, open_browser=open_browser)
+    )
     return 0
 
 
@@ -56,7 +58,9 @@ async def _serve(
     chosen = chosen.model_copy(update={"public_url": address})
     room = Room.at(chosen.data_dir)
     async with wiring.open_easel(
-        chosen, lambda blobs: {PLATFORM: WebChat(room, blobs, address)}, simulator=simulator
+        chosen,
+        lambda blobs: {PLATFORM: WebChat(room, blobs, address)},
+        simulator=simulator,
     ) as easel:
         if await room.prepare():
             await seed_demo_data(room, easel, chosen.locale)
@@ -79,7 +83,9 @@ async def _serve(
 async def seed_demo_data(room: Room, easel: wiring.Easel, locale: str) -> None:
     """A word of welcome, three photos to play with, and a gallery that two stars lead to."""
     context = easel.context
-    await context.store.save_settings(TENANT, {"channels": {"*": {"gallery": "gallery"}}})
+    await context.store.save_settings(
+        TENANT, {"channels": {"*": {"gallery": "gallery"}}}
+    )
     hello = Post(
         tone=Tone.NOTE,
         title=translate("room.welcome_title", locale),

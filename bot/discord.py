@@ -67,13 +67,17 @@ class Discord:
 
 
 @asynccontextmanager
-async def open_discord(settings: Settings, engine: AsyncEngine) -> AsyncIterator[Discord]:
+async def open_discord(
+    settings: Settings, engine: AsyncEngine
+) -> AsyncIterator[Discord]:
     """Raises ConfigurationError for a token that Discord refuses."""
     assert settings.discord_bot_token is not None  # noqa: S101  # the caller has looked
     async with AsyncExitStack() as stack:
         http = await stack.enter_async_context(session())
         store = DiscordStore(engine)
-        api = Api(settings.discord_api_url, settings.discord_bot_token.get_secret_value())
+        api = Api(
+            settings.discord_api_url, settings.discord_bot_token.get_secret_value()
+        )
         stack.push_async_callback(api.close)
         await _log_in(api)
         pool = Pool(workers=1)

@@ -39,7 +39,9 @@ def run(*, as_json: bool) -> int:
         click.echo(json.dumps({"ok": ok, "checks": checks}, ensure_ascii=False))
     else:
         for check in checks:
-            click.echo(f"{'✔' if check['ok'] else '✘'} {check['name']}: {check['detail']}")
+            click.echo(
+                f"{'✔' if check['ok'] else '✘'} {check['name']}: {check['detail']}"
+            )
     return 0 if ok else 1
 
 
@@ -56,21 +58,32 @@ async def _examine(chosen: settings.Settings) -> list[dict[str, Any]]:
 
 
 async def _checked(
-    name: str, check: Callable[[settings.Settings], Awaitable[str]], chosen: settings.Settings
+    name: str,
+    check: Callable[[settings.Settings], Awaitable[str]],
+    chosen: settings.Settings,
 ) -> dict[str, Any]:
     try:
         return {"name": name, "ok": True, "detail": await check(chosen)}
     except EaselError as error:
-        return {"name": name, "ok": False, "detail": translate(error.key, "en", **error.params)}
+        return {
+            "name": name,
+            "ok": False,
+            "detail": translate(error.key, "en", **error.params),
+        }
     except (httpx.HTTPError, OSError) as error:
         return {"name": name, "ok": False, "detail": type(error).__name__}
 
 
 async def _settings(chosen: settings.Settings) -> str:
     strangers = [
-        f"{name} (did you mean {nearest}?)" for name, nearest in settings.unknown_variables()
+        f"{name} (did you mean {nearest}?)"
+        for name, nearest in settings.unknown_variables()
     ]
-    return f"unknown: {', '.join(strangers)}" if strangers else f"data folder {chosen.data_dir}"
+    return (
+        f"unknown: {', '.join(strangers)}"
+        if strangers
+        else f"data folder {chosen.data_dir}"
+    )
 
 
 async def _database(chosen: settings.Settings) -> str:
@@ -106,12 +119,18 @@ async def _slack(chosen: settings.Settings) -> list[dict[str, Any]]:
         if chosen.slack_app_token:
             client = web_client(chosen.slack_api_url, http)
             found.append(
-                await checkup.app(client, chosen.slack_app_token.get_secret_value(), chosen.locale)
+                await checkup.app(
+                    client, chosen.slack_app_token.get_secret_value(), chosen.locale
+                )
             )
     if chosen.slack_client_id:
         address = f"{(chosen.public_url or '').rstrip('/')}/slack/install"
         found.append(
-            ("slack install", True, translate("doctor.slack_install", chosen.locale, url=address))
+            (
+                "slack install",
+                True,
+                translate("doctor.slack_install", chosen.locale, url=address),
+            )
         )
     return [{"name": name, "ok": ok, "detail": detail} for name, ok, detail in found]
 

@@ -19,7 +19,9 @@ class Redaction:
     """Replaces known secrets by value, and anything shaped like one, in every part of a log line."""
 
     def __init__(self, secrets: Iterable[str]) -> None:
-        self._secrets = sorted((one for one in secrets if len(one) >= 4), key=len, reverse=True)
+        self._secrets = sorted(
+            (one for one in secrets if len(one) >= 4), key=len, reverse=True
+        )
 
     def text(self, value: str) -> str:
         """The text without secrets."""
@@ -38,7 +40,11 @@ class Redaction:
             return {name: self._clean(one) for name, one in value.items()}
         if isinstance(value, list | tuple):
             return [self._clean(one) for one in value]
-        return value if isinstance(value, int | float | bool | None) else self.text(str(value))
+        return (
+            value
+            if isinstance(value, int | float | bool | None)
+            else self.text(str(value))
+        )
 
 
 class StandardError:

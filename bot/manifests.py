@@ -20,9 +20,13 @@ def slack(url: str | None, *, many: bool, locale: str | None) -> str:
     """The manifest as JSON. Raises UsageError for an address Slack would refuse."""
     base = (url or "").rstrip("/")
     if url is not None and not ADDRESS.fullmatch(base):
-        raise click.UsageError("--http wants an address like https://easel.example.com.")
+        raise click.UsageError(
+            "--http wants an address like https://easel.example.com."
+        )
     if many and not url:
-        raise click.UsageError("--many needs --http URL: people are sent there to install.")
+        raise click.UsageError(
+            "--many needs --http URL: people are sent there to install."
+        )
     found = manifest(locale or settings.load().locale, base, installable=many)
     return json.dumps(found, ensure_ascii=False, indent=2)
 
@@ -37,5 +41,7 @@ def discord() -> str:
         raise ConfigurationError("config.discord_no_token", setting="DISCORD_BOT_TOKEN")
     app = app_of(token.get_secret_value())
     if not app:
-        raise ConfigurationError("config.discord_strange_token", setting="DISCORD_BOT_TOKEN")
+        raise ConfigurationError(
+            "config.discord_strange_token", setting="DISCORD_BOT_TOKEN"
+        )
     return invite(app)

@@ -14,16 +14,23 @@ def listing(*, as_json: bool) -> str:
     """Every model: one line each, or all that is known as one JSON object."""
     catalog = Catalog.load(catalog_text())
     if as_json:
-        models = {name: _plain(dataclasses.asdict(model)) for name, model in catalog.models.items()}
+        models = {
+            name: _plain(dataclasses.asdict(model))
+            for name, model in catalog.models.items()
+        }
         return json.dumps(
-            {"models": models, "regions": _plain(_regions(catalog))}, ensure_ascii=False, indent=1
+            {"models": models, "regions": _plain(_regions(catalog))},
+            ensure_ascii=False,
+            indent=1,
         )
     ordered = sorted(catalog.models.values(), key=lambda model: (model.rank, model.id))
     return "\n".join(_line(model) for model in ordered)
 
 
 def _regions(catalog: Catalog) -> dict[str, Any]:
-    return {name: dataclasses.asdict(region) for name, region in catalog.regions.items()}
+    return {
+        name: dataclasses.asdict(region) for name, region in catalog.regions.items()
+    }
 
 
 def _line(model: Model) -> str:

@@ -43,7 +43,10 @@ async def open_providers(
 
 
 async def find_accounts(
-    stack: AsyncExitStack, settings: Settings, catalog: Catalog, simulator: SimulatorConfig
+    stack: AsyncExitStack,
+    settings: Settings,
+    catalog: Catalog,
+    simulator: SimulatorConfig,
 ) -> dict[str, Account]:
     """The account of each region that has a key, the chosen region first; or the simulator's."""
     check(settings, catalog)
@@ -52,7 +55,11 @@ async def find_accounts(
     from bot.simulator.server import serve  # noqa: PLC0415  # a web server that most never need
 
     stood_in = await stack.enter_async_context(serve(simulator))
-    return {settings.region: Account(url=stood_in.url, key=SIMULATOR_KEY, hosts=(stood_in.host,))}
+    return {
+        settings.region: Account(
+            url=stood_in.url, key=SIMULATOR_KEY, hosts=(stood_in.host,)
+        )
+    }
 
 
 def http_client() -> httpx.AsyncClient:

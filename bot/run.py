@@ -40,7 +40,9 @@ async def _run(chosen: settings.Settings, *, listens: bool) -> int:
         asyncio.get_running_loop().add_signal_handler(number, stop.set)
     async with running(chosen, listens=listens) as bot:
         if bot.easel.simulated:
-            log.warning("simulator", meaning=translate("terminal.simulator", chosen.locale))
+            log.warning(
+                "simulator", meaning=translate("terminal.simulator", chosen.locale)
+            )
         tune_garbage_collection()
         log.info(
             "ready",
@@ -66,7 +68,10 @@ class Running:
 
 @asynccontextmanager
 async def running(
-    chosen: settings.Settings, *, listens: bool = True, simulator: SimulatorConfig | None = None
+    chosen: settings.Settings,
+    *,
+    listens: bool = True,
+    simulator: SimulatorConfig | None = None,
 ) -> AsyncIterator[Running]:
     """Every platform whose settings are present. Raises ConfigurationError naming the setting."""
     # Slack delivers to this very port; any other would be silence.
@@ -86,7 +91,11 @@ async def running(
             else None
         )
         platforms = {"slack": at_slack, "discord": at_discord}
-        opened = {name: platform for name, platform in platforms.items() if platform is not None}
+        opened = {
+            name: platform
+            for name, platform in platforms.items()
+            if platform is not None
+        }
 
         def chats(blobs: Blobs) -> dict[str, Chat]:
             terminal = TerminalChat(blobs, chosen.locale, quiet=True)
@@ -101,19 +110,27 @@ async def running(
 
         simulator = simulator or SimulatorConfig(folder=chosen.data_dir / "simulator")
         easel = await stack.enter_async_context(
-            wiring.open_easel(chosen, chats, simulator=simulator, prepare=prepare, engine=engine)
+            wiring.open_easel(
+                chosen, chats, simulator=simulator, prepare=prepare, engine=engine
+            )
         )
         routes: list[Route] = []
         checks: dict[str, Check] = {}
         if at_slack is not None and listens:
-            listening = await stack.enter_async_context(slack.listening(at_slack, easel, lost))
+            listening = await stack.enter_async_context(
+                slack.listening(at_slack, easel, lost)
+            )
             routes, checks = listening.routes, dict(listening.checks)
         if at_discord is not None and listens:
-            checks |= await stack.enter_async_context(discord.listening(at_discord, easel, lost))
+            checks |= await stack.enter_async_context(
+                discord.listening(at_discord, easel, lost)
+            )
         pages = web.open_web(chosen, easel, port, platforms=routes, checks=checks)
         await stack.enter_async_context(pages)
         number = port.getsockname()[1]
-        yield Running(easel=easel, address=web.address_of(chosen, port), port=number, lost=lost)
+        yield Running(
+            easel=easel, address=web.address_of(chosen, port), port=number, lost=lost
+        )
 
 
 def run_migrate() -> int:

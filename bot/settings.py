@@ -57,7 +57,9 @@ class Settings(BaseModel):
     blob_url: str | None = _named("EASEL_BLOB_URL")
     public_url: str | None = _named("EASEL_PUBLIC_URL")
     http_host: str = _named("EASEL_HTTP_HOST", "127.0.0.1")
-    http_port: int = Field(default=8080, validation_alias="EASEL_HTTP_PORT", ge=0, le=65535)
+    http_port: int = Field(
+        default=8080, validation_alias="EASEL_HTTP_PORT", ge=0, le=65535
+    )
     metrics_port: int | None = Field(
         default=None, validation_alias="EASEL_METRICS_PORT", ge=0, le=65535
     )
@@ -72,15 +74,21 @@ class Settings(BaseModel):
     slack_client_id: str | None = _named("SLACK_CLIENT_ID")
     slack_client_secret: SecretStr | None = _named("SLACK_CLIENT_SECRET")
     slack_api_url: str = _named("EASEL_SLACK_API_URL", "https://slack.com/api/")
-    slack_file_hosts: tuple[str, ...] = _named("EASEL_SLACK_FILE_HOSTS", ("files.slack.com",))
+    slack_file_hosts: tuple[str, ...] = _named(
+        "EASEL_SLACK_FILE_HOSTS", ("files.slack.com",)
+    )
     discord_bot_token: SecretStr | None = _named("DISCORD_BOT_TOKEN")
-    discord_api_url: str = _named("EASEL_DISCORD_API_URL", "https://discord.com/api/v10")
+    discord_api_url: str = _named(
+        "EASEL_DISCORD_API_URL", "https://discord.com/api/v10"
+    )
     discord_cdn_hosts: tuple[str, ...] = _named(
         "EASEL_DISCORD_CDN_HOSTS", ("cdn.discordapp.com", "media.discordapp.net")
     )
     region_keys: dict[str, SecretStr] = Field(default_factory=dict)
 
-    @field_validator("result_hosts", "slack_file_hosts", "discord_cdn_hosts", mode="before")
+    @field_validator(
+        "result_hosts", "slack_file_hosts", "discord_cdn_hosts", mode="before"
+    )
     @classmethod
     def _split(cls, value: Any) -> Any:
         return (
@@ -99,7 +107,9 @@ class Settings(BaseModel):
         mode="after",
     )
     @classmethod
-    def _copied_whole(cls, value: SecretStr | None, info: ValidationInfo) -> SecretStr | None:
+    def _copied_whole(
+        cls, value: SecretStr | None, info: ValidationInfo
+    ) -> SecretStr | None:
         """A placeholder left standing, or a token in the wrong place, is told before anybody is asked with it."""
         if value is None:
             return None
@@ -140,7 +150,9 @@ class Settings(BaseModel):
         first = {self.region: self.dashscope_api_key} if self.dashscope_api_key else {}
         return {
             **first,
-            **{name: key for name, key in self.region_keys.items() if name not in first},
+            **{
+                name: key for name, key in self.region_keys.items() if name not in first
+            },
         }
 
     @property
@@ -182,7 +194,11 @@ def load(**overrides: Any) -> Settings:
 
     Raises ConfigurationError naming the setting, never its value when it is a secret.
     """
-    in_file = {name: value for name, value in dotenv_values(".env").items() if value is not None}
+    in_file = {
+        name: value
+        for name, value in dotenv_values(".env").items()
+        if value is not None
+    }
     values = {**in_file, **_secret_files(), **os.environ, **overrides}
     try:
         return Settings.model_validate({**values, "region_keys": _region_keys()})
@@ -190,7 +206,9 @@ def load(**overrides: Any) -> Settings:
         first = error.errors()[0]
         setting = str(first["loc"][0]) if first["loc"] else "?"
         reason = str(first.get("ctx", {}).get("error", first["msg"]))
-        raise ConfigurationError("config.value", setting=setting, allowed=reason) from None
+        raise ConfigurationError(
+            "config.value", setting=setting, allowed=reason
+        ) from None
 
 
 def _secret_files() -> dict[str, str]:
@@ -222,12 +240,17 @@ def unknown_variables() -> list[tuple[str, str]]:
     strangers = sorted(
         name for name in os.environ if name.startswith("EASEL_") and name not in known
     )
-    return [(name, difflib.get_close_matches(name, known, n=1, cutoff=0)[0]) for name in strangers]
+    return [
+        (name, difflib.get_close_matches(name, known, n=1, cutoff=0)[0])
+        for name in strangers
+    ]
 
 
 def secrets(settings: Settings) -> list[str]:
     """Every secret value set, for the log's redaction."""
-    ours = settings.link_keys.get_secret_value().split(",") if settings.link_keys else []
+    ours = (
+        settings.link_keys.get_secret_value().split(",") if settings.link_keys else []
+    )
     platforms = (
         settings.discord_bot_token,
         settings.slack_bot_token,
@@ -236,6 +259,9 @@ def secrets(settings: Settings) -> list[str]:
         settings.slack_client_secret,
     )
     return [
-        *(key.get_secret_value() for key in (*settings.keys.values(), *filter(None, platforms))),
+        *(
+            key.get_secret_value()
+            for key in (*settings.keys.values(), *filter(None, platforms))
+        ),
         *ours,
     ]

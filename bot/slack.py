@@ -60,7 +60,9 @@ class Slack:
         return SlackChat(
             api=self.api,
             store=self.store,
-            files=Files(self.api, self.store, self.http, self.settings.slack_file_hosts),
+            files=Files(
+                self.api, self.store, self.http, self.settings.slack_file_hosts
+            ),
             people=UserDirectory(self.api),
             tokens=self.tokens,
             blobs=blobs,
@@ -118,12 +120,16 @@ async def listening(
     async with AsyncExitStack() as stack:
         stack.push_async_callback(app.close)
         if settings.slack_signing_secret:
-            routes += SlackGuard(app, settings.slack_signing_secret.get_secret_value()).routes()
+            routes += SlackGuard(
+                app, settings.slack_signing_secret.get_secret_value()
+            ).routes()
         if settings.slack_client_id:
             routes += install_routes(_flow(slack), settings.locale)
         if settings.slack_app_token:
             client = web_client(settings.slack_api_url, slack.http)
-            socket = Socket(app, settings.slack_app_token.get_secret_value(), client, lost.set)
+            socket = Socket(
+                app, settings.slack_app_token.get_secret_value(), client, lost.set
+            )
             stack.push_async_callback(socket.close)
             await socket.open()
             checks["slack"] = socket.check
@@ -144,7 +150,9 @@ def check(settings: Settings) -> None:
         if missing:
             raise ConfigurationError("config.slack_pair", setting=missing)
     if not (settings.slack_bot_token or settings.slack_client_id):
-        setting = "SLACK_APP_TOKEN" if settings.slack_app_token else "SLACK_SIGNING_SECRET"
+        setting = (
+            "SLACK_APP_TOKEN" if settings.slack_app_token else "SLACK_SIGNING_SECRET"
+        )
         raise ConfigurationError("config.slack_way_out", setting=setting)
     if not (settings.slack_app_token or settings.slack_signing_secret):
         setting = "SLACK_BOT_TOKEN" if settings.slack_bot_token else "SLACK_CLIENT_ID"
@@ -173,7 +181,9 @@ async def _who_we_are(client: AsyncWebClient, token: str) -> BotIdentity:
 def _us(us: Mapping[str, Any] | AsyncSlackResponse, token: str) -> BotIdentity:
     team = None if us.get("is_enterprise_install") else us.get("team_id")
     workspace = workspace_of(us.get("enterprise_id"), team)
-    return BotIdentity(workspace=workspace, token=token, user=str(us.get("user_id") or ""))
+    return BotIdentity(
+        workspace=workspace, token=token, user=str(us.get("user_id") or "")
+    )
 
 
 def _flow(slack: Slack) -> AsyncOAuthFlow:

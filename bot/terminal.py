@@ -34,7 +34,9 @@ from core.types import Action, Request
 TIME_SCALE = 0.2
 """Of the simulator, for somebody who waits at a prompt."""
 OWN = ("out", "as_json", "time_scale", "source", "mask")
-READING = frozenset({Action.HISTORY, Action.COMPARE, Action.SHOW, Action.INFO, Action.USAGE})
+READING = frozenset(
+    {Action.HISTORY, Action.COMPARE, Action.SHOW, Action.INFO, Action.USAGE}
+)
 WRITING = frozenset(
     {Action.UNDO, Action.REDO, Action.PICK, Action.BUDGET, Action.CANCEL, Action.DROP}
 )
@@ -66,7 +68,10 @@ def run_words(action: str, words: Sequence[str], options: Mapping[str, Any]) -> 
 
 
 def run_answered(
-    action: str, what: str, options: Mapping[str, Any], given: Mapping[str, str] | None = None
+    action: str,
+    what: str,
+    options: Mapping[str, Any],
+    given: Mapping[str, str] | None = None,
 ) -> int:
     """undo, redo, history and the like."""
     index = None
@@ -137,7 +142,9 @@ async def _run(line: Line, options: Mapping[str, Any]) -> int:
     request = decode.request(
         line, key=uuid.uuid4().hex, user=getpass.getuser(), locale=chosen.locale
     )
-    report = await _at_once(prompt, request) if line.action in READING | WRITING else None
+    report = (
+        await _at_once(prompt, request) if line.action in READING | WRITING else None
+    )
     if report is None:
         report = await _with_engine(prompt, request, options["time_scale"])
     return _print(report, as_json=as_json)
@@ -148,11 +155,15 @@ async def _at_once(prompt: Prompt, request: Request) -> Report | None:
 
     For jobs of an earlier command, or a database not up to date.
     """
-    reads = request.action in READING or (request.action is Action.BUDGET and not request.given)
+    reads = request.action in READING or (
+        request.action is Action.BUDGET and not request.given
+    )
     async with AsyncExitStack() as stack:
         if not reads:
             await lock_folder(stack, prompt.settings, prompt.tell_of_waiting)
-        context = await stack.enter_async_context(open_context(prompt.settings, prompt.chats))
+        context = await stack.enter_async_context(
+            open_context(prompt.settings, prompt.chats)
+        )
         if context is None:
             return None
         terminal = prompt.terminal(Service(context, NoJobs()), context)
@@ -161,7 +172,9 @@ async def _at_once(prompt: Prompt, request: Request) -> Report | None:
         return await terminal.run(request)
 
 
-async def _with_engine(prompt: Prompt, request: Request, time_scale: float | None) -> Report:
+async def _with_engine(
+    prompt: Prompt, request: Request, time_scale: float | None
+) -> Report:
     """Jobs of an earlier command go on beside it, and are waited for."""
     # A second of processor time, which most commands need not spend.
     from bot import wiring  # noqa: PLC0415
@@ -171,16 +184,23 @@ async def _with_engine(prompt: Prompt, request: Request, time_scale: float | Non
     if is_simulated(prompt.settings) and request.action.makes_pictures:
         prompt.tell("terminal.simulator")
     scale = TIME_SCALE if time_scale is None else time_scale
-    simulator = SimulatorConfig(time_scale=scale, folder=prompt.settings.data_dir / "simulator")
+    simulator = SimulatorConfig(
+        time_scale=scale, folder=prompt.settings.data_dir / "simulator"
+    )
     async with wiring.open_easel(
-        prompt.settings, prompt.chats, simulator=simulator, waiting=prompt.tell_of_waiting
+        prompt.settings,
+        prompt.chats,
+        simulator=simulator,
+        waiting=prompt.tell_of_waiting,
     ) as easel:
         terminal = prompt.terminal(easel.service, easel.context)
         left = await terminal.unfinished()
         if left:
             prompt.tell("terminal.recovered", count=len(left))
         report = await terminal.run(request)
-        await asyncio.gather(*(terminal.end(job) for job in left), return_exceptions=True)
+        await asyncio.gather(
+            *(terminal.end(job) for job in left), return_exceptions=True
+        )
         return report
 
 

@@ -38,9 +38,13 @@ def listen(settings: Settings, port: int | None = None) -> socket.socket:
 
 def address_of(settings: Settings, listening: socket.socket) -> str:
     """Where people reach the web server: as set, else on this machine."""
-    host = "127.0.0.1" if settings.http_host in {"0.0.0.0", "::"} else settings.http_host  # noqa: S104
+    host = settings.http_host
+    if host in {"0.0.0.0", "::"}:  # noqa: S104
+        host = "127.0.0.1"
     host = f"[{host}]" if ":" in host else host
-    return (settings.public_url or f"http://{host}:{listening.getsockname()[1]}").rstrip("/")
+    return (
+        settings.public_url or f"http://{host}:{listening.getsockname()[1]}"
+    ).rstrip("/")
 
 
 def hosts_of(settings: Settings, listening: socket.socket) -> list[str]:

@@ -77,7 +77,9 @@ async def open_easel(
     Raises ConfigurationError naming the setting.
     """
     async with AsyncExitStack() as stack:
-        asyncio.get_running_loop().set_default_executor(ThreadPoolExecutor(THREADS, "easel"))
+        asyncio.get_running_loop().set_default_executor(
+            ThreadPoolExecutor(THREADS, "easel")
+        )
         await lock_folder(stack, settings, waiting)
         await database.migrate(settings.database)
         if prepare is not None:
@@ -87,7 +89,9 @@ async def open_easel(
         blobs: Blobs = open_blobs(settings.blobs)
         catalog = Catalog.load(catalog_text())
         clock: Clock = WallClock()
-        providers = await open_providers(stack, settings, catalog, simulator, blobs, clock)
+        providers = await open_providers(
+            stack, settings, catalog, simulator, blobs, clock
+        )
         pool = Pool(workers=2)
         stack.callback(pool.close)
         context = Context(
@@ -113,7 +117,13 @@ async def open_easel(
         )
         claims = Claims(engine, worker, context.chats)
         jobs = Engine(
-            context, claims, inbox, Retention(engine), worker, workers, lost=stop_this_process
+            context,
+            claims,
+            inbox,
+            Retention(engine),
+            worker,
+            workers,
+            lost=stop_this_process,
         )
         await jobs.start()
         stack.push_async_callback(jobs.stop)
@@ -147,7 +157,11 @@ def worker_name(settings: Settings) -> str:
 def inbox_url(settings: Settings) -> str:
     """On SQLite a file of its own; on PostgreSQL the database."""
     is_sqlite = database.is_sqlite(settings.database)
-    return f"sqlite:///{settings.data_dir / 'inbox.db'}" if is_sqlite else settings.database
+    return (
+        f"sqlite:///{settings.data_dir / 'inbox.db'}"
+        if is_sqlite
+        else settings.database
+    )
 
 
 def stop_this_process() -> None:

@@ -169,11 +169,17 @@ def reaction(emoji: str, custom: Mapping[str, str] | None = None) -> Reaction | 
     chosen = {_base(own): kind for own, kind in (custom or {}).items()}
     if base in chosen:
         return (
-            Reaction(kind=ReactionKind(chosen[base])) if chosen[base] in set(ReactionKind) else None
+            Reaction(kind=ReactionKind(chosen[base]))
+            if chosen[base] in set(ReactionKind)
+            else None
         )
     if len(base) == 2 and base[1] == "\u20e3" and base[0] in "123456":
         return Reaction(kind=ReactionKind.VOTE, index=int(base[0]) - 1)
-    return Reaction(kind=MEANINGS[base], index=int(base == HEART)) if base in MEANINGS else None
+    return (
+        Reaction(kind=MEANINGS[base], index=int(base == HEART))
+        if base in MEANINGS
+        else None
+    )
 
 
 def _base(emoji: str) -> str:

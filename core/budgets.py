@@ -52,7 +52,11 @@ def caps(settings: Mapping[str, object]) -> Caps:
     if not isinstance(given, Mapping):
         return Caps()
     return Caps(
-        **{name: amount(str(given[name])) for name in Caps.__dataclass_fields__ if given.get(name)}
+        **{
+            name: amount(str(given[name]))
+            for name in Caps.__dataclass_fields__
+            if given.get(name)
+        }
     )
 
 

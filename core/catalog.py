@@ -22,7 +22,9 @@ EXPAND_FACTOR = 1.5
 UPSCALE_FACTOR = 2
 """Times, when a person names none: the service's own default, 1, would enlarge nothing and still be
 billed."""
-PROMPT_OPTIONAL = frozenset({Action.UNWATERMARK, Action.UPSCALE, Action.COLORIZE, Action.INPAINT})
+PROMPT_OPTIONAL = frozenset(
+    {Action.UNWATERMARK, Action.UPSCALE, Action.COLORIZE, Action.INPAINT}
+)
 SIDES = ("top", "bottom", "left", "right")
 ONLY_FOR: Mapping[str, frozenset[Action]] = {
     "strength": frozenset({Action.STYLE, Action.WANX_EDIT}),
@@ -123,21 +125,28 @@ class Catalog:
         """Read models.toml. Raises KeyError or ValueError for a mistake in it."""
         data = tomllib.loads(text)
         regions = {
-            name: Region(name=name, url=table["url"]) for name, table in data["regions"].items()
+            name: Region(name=name, url=table["url"])
+            for name, table in data["regions"].items()
         }
         return cls(
-            models={name: _model(name, data["models"]) for name in data["models"]}, regions=regions
+            models={name: _model(name, data["models"]) for name in data["models"]},
+            regions=regions,
         )
 
     def model(self, name: str, action: Action | None = None) -> Model:
         """Raises Rejected with the nearest name and all that there are, for the action if one is given."""
         if name not in self.models:
             allowed = sorted(
-                one.id for one in self.models.values() if action is None or action in one.actions
+                one.id
+                for one in self.models.values()
+                if action is None or action in one.actions
             )
             nearest = difflib.get_close_matches(name, allowed, n=1, cutoff=0)[0]
             raise Rejected(
-                "catalog.model_unknown", model=name[:60], nearest=nearest, allowed=allowed
+                "catalog.model_unknown",
+                model=name[:60],
+                nearest=nearest,
+                allowed=allowed,
             )
         return self.models[name]
 
@@ -153,19 +162,26 @@ class Catalog:
             named = self.model(options.model, action)
             if action not in named.actions:
                 raise Rejected(
-                    "catalog.model_cannot", model=named.id, allowed=sorted(one.id for one in able)
+                    "catalog.model_cannot",
+                    model=named.id,
+                    allowed=sorted(one.id for one in able),
                 )
             able = [named]
         able = _within_reach(able, action, regions)
-        able = _taking(able, pictures, "catalog.pictures", lambda one: one.picture_range)
+        able = _taking(
+            able, pictures, "catalog.pictures", lambda one: one.picture_range
+        )
         able = _taking(able, options.n or 1, "catalog.n", lambda one: one.n_range)
         fitting = [one for one in able if _takes(one, options)] or able
         best = min(fitting, key=lambda one: (one.rank, one.sync, one.id))
         return Choice(
-            model=best, region=next(region for region in regions if region in best.regions)
+            model=best,
+            region=next(region for region in regions if region in best.regions),
         )
 
-    def check(self, model: Model, action: Action, prompt: str, options: Options) -> None:
+    def check(
+        self, model: Model, action: Action, prompt: str, options: Options
+    ) -> None:
         """Raises Rejected: an option that means nothing here, a prompt missing or too long.
 
         Nothing is ever cut.
@@ -186,12 +202,18 @@ class Catalog:
         if options.size is not None:
             return _exact(model, options.size)
         if options.ratio is not None:
-            return nearest_size(rule, options.ratio[0] / options.ratio[1], _area(rule, last_input))
+            return nearest_size(
+                rule, options.ratio[0] / options.ratio[1], _area(rule, last_input)
+            )
         if action is Action.DRAW or last_input is None:
             return rule.default
-        return nearest_size(rule, last_input.width / last_input.height, _area(rule, last_input))
+        return nearest_size(
+            rule, last_input.width / last_input.height, _area(rule, last_input)
+        )
 
-    def price(self, choice: Choice, n: int, _size: Size | None, _options: Options) -> Money | None:
+    def price(
+        self, choice: Choice, n: int, _size: Size | None, _options: Options
+    ) -> Money | None:
         """For n pictures; None where the vendor's price is not confirmed."""
         each = choice.model.prices.get(choice.region)
         return None if each is None else Money(amount=each * n, currency=CURRENCY)
@@ -219,20 +241,33 @@ def check_options(model: Model, action: Action, options: Options) -> None:
     }
     for name, is_wrong in unsupported.items():
         if is_wrong:
-            raise Rejected("catalog.option_unsupported", option=f"--{name}", model=model.id)
+            raise Rejected(
+                "catalog.option_unsupported", option=f"--{name}", model=model.id
+            )
 
 
-def check_prompt(model: Model, action: Action, prompt: str, negative: str | None) -> None:
+def check_prompt(
+    model: Model, action: Action, prompt: str, negative: str | None
+) -> None:
     """Raises Rejected with the count and the limit."""
     if not any(letter.isalnum() for letter in prompt) and action not in PROMPT_OPTIONAL:
         raise wordless(action)
     length = prompt_length(prompt, model.prompt_unit)
     if length > model.prompt_limit:
         raise Rejected(
-            "catalog.prompt_long", length=length, limit=model.prompt_limit, model=model.id
+            "catalog.prompt_long",
+            length=length,
+            limit=model.prompt_limit,
+            model=model.id,
         )
-    if negative and model.negative_limit is not None and len(negative) > model.negative_limit:
-        raise Rejected("catalog.negative_long", length=len(negative), limit=model.negative_limit)
+    if (
+        negative
+        and model.negative_limit is not None
+        and len(negative) > model.negative_limit
+    ):
+        raise Rejected(
+            "catalog.negative_long", length=len(negative), limit=model.negative_limit
+        )
 
 
 def wordless(action: Action) -> Rejected:
@@ -276,7 +311,9 @@ def sides_for(options: Options, size: Size) -> Options:
     across, up = max(wished / has, 1.0), max(has / wished, 1.0)
     if max(across, up) > 2:
         raise Rejected(
-            "catalog.expand_ratio", ratio=f"{options.ratio[0]}:{options.ratio[1]}", size=str(size)
+            "catalog.expand_ratio",
+            ratio=f"{options.ratio[0]}:{options.ratio[1]}",
+            size=str(size),
         )
     return replace(options, left=across, right=across, top=up, bottom=up)
 
@@ -284,12 +321,16 @@ def sides_for(options: Options, size: Size) -> Options:
 def nearest_size(rule: SizeRule, ratio: float, area: float) -> Size:
     """The legal size nearest to a ratio (width / height) and an area in pixels."""
     if rule.kind == "list":
-        return min(rule.sizes, key=lambda one: abs(math.log(one.width / one.height / ratio)))
+        return min(
+            rule.sizes, key=lambda one: abs(math.log(one.width / one.height / ratio))
+        )
     if rule.kind == "sides":
         limit = rule.max / rule.min
         ratio = min(max(ratio, 1 / limit), limit)
         width = _clamp(
-            math.sqrt(area * ratio), rule.min * max(1.0, ratio), rule.max * min(1.0, ratio)
+            math.sqrt(area * ratio),
+            rule.min * max(1.0, ratio),
+            rule.max * min(1.0, ratio),
         )
         return Size(width=_rounded(width, rule), height=_rounded(width / ratio, rule))
     # Rounding to multiples may move the ratio by up to a twentieth: stay that far inside the limit.
@@ -303,12 +344,17 @@ def is_legal(rule: SizeRule, size: Size) -> bool:
     if rule.kind == "list":
         return size in rule.sizes
     if rule.kind == "sides":
-        return rule.min <= min(size.width, size.height) and max(size.width, size.height) <= rule.max
+        return (
+            rule.min <= min(size.width, size.height)
+            and max(size.width, size.height) <= rule.max
+        )
     ratio = max(size.width / size.height, size.height / size.width)
     return rule.min <= size.area <= rule.max and ratio <= rule.max_ratio
 
 
-def _within_reach(able: Sequence[Model], action: Action, regions: Sequence[str]) -> list[Model]:
+def _within_reach(
+    able: Sequence[Model], action: Action, regions: Sequence[str]
+) -> list[Model]:
     reached = [one for one in able if set(one.regions) & set(regions)]
     if not reached:
         allowed = sorted({region for one in able for region in one.regions})
@@ -317,12 +363,18 @@ def _within_reach(able: Sequence[Model], action: Action, regions: Sequence[str])
 
 
 def _taking(
-    able: Sequence[Model], count: int, key: str, range_of: Callable[[Model], tuple[int, int]]
+    able: Sequence[Model],
+    count: int,
+    key: str,
+    range_of: Callable[[Model], tuple[int, int]],
 ) -> list[Model]:
     """Those whose range holds the count; none: the refusal names the widest range."""
     taking = [one for one in able if range_of(one)[0] <= count <= range_of(one)[1]]
     if not taking:
-        low, high = min(range_of(one)[0] for one in able), max(range_of(one)[1] for one in able)
+        low, high = (
+            min(range_of(one)[0] for one in able),
+            max(range_of(one)[1] for one in able),
+        )
         raise Rejected(key, given=count, low=low, high=high)
     return taking
 
@@ -405,7 +457,9 @@ def _model(name: str, tables: Mapping[str, Mapping[str, Any]]) -> Model:
         submit_limit=SubmitLimit(**table["submit"]) if "submit" in table else None,
         running_limit=table.get("running") or None,
         typical_seconds=table["seconds"],
-        prices={region: Decimal(price) for region, price in table.get("price", {}).items()},
+        prices={
+            region: Decimal(price) for region, price in table.get("price", {}).items()
+        },
         unconfirmed=tuple(table.get("unconfirmed", ())),
         rank=table["rank"],
     )

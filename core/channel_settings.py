@@ -60,7 +60,10 @@ def of(settings: Mapping[str, Any], channel: str) -> Preferences:
 
 
 def changed(
-    settings: Mapping[str, Any], channel: str, given: Mapping[str, str], catalog: Catalog
+    settings: Mapping[str, Any],
+    channel: str,
+    given: Mapping[str, str],
+    catalog: Catalog,
 ) -> dict[str, Any]:
     """The settings with the channel's new values; an empty value goes back to the default.
 
@@ -69,7 +72,9 @@ def changed(
     unknown = sorted(set(given) - set(NAMES))
     if unknown:
         allowed = list(NAMES)
-        raise Rejected("grammar.unknown_word", word=unknown[0], nearest=allowed[0], allowed=allowed)
+        raise Rejected(
+            "grammar.unknown_word", word=unknown[0], nearest=allowed[0], allowed=allowed
+        )
     for name, value in given.items():
         if value:
             _check(name, value, catalog)
@@ -88,9 +93,15 @@ def _check(name: str, value: str, catalog: Catalog) -> None:
         _functions(value)
     if name in NUMBERS:
         low, high = NUMBERS[name]
-        if not (value.isascii() and value.isdecimal() and low <= int(value[:4]) <= high):
+        if not (
+            value.isascii() and value.isdecimal() and low <= int(value[:4]) <= high
+        ):
             raise Rejected(
-                "grammar.value", option=name, value=value[:40], allowed=f"{low}–{high}", nearest=low
+                "grammar.value",
+                option=name,
+                value=value[:40],
+                allowed=f"{low}–{high}",
+                nearest=low,
             )
 
 
@@ -106,7 +117,10 @@ def _functions(value: str) -> frozenset[Action]:
         if word not in known:
             nearest = min(known, key=lambda one: one != word)
             raise Rejected(
-                "grammar.unknown_word", word=word[:40], nearest=nearest, allowed=list(known)
+                "grammar.unknown_word",
+                word=word[:40],
+                nearest=nearest,
+                allowed=list(known),
             )
     return frozenset(known[word] for word in words)
 
@@ -116,14 +130,20 @@ def check(preferences: Preferences, action: Action, person: str) -> None:
     people = preferences.people.replace(",", " ").split()
     if people and person not in people:
         raise Rejected("refuse.not_these_people")
-    functions = _functions(preferences.functions) if preferences.functions else frozenset()
+    functions = (
+        _functions(preferences.functions) if preferences.functions else frozenset()
+    )
     if functions and action not in functions:
         allowed = sorted(one.value for one in functions)
         raise Rejected("refuse.not_this_function", action=action.value, allowed=allowed)
 
 
 def applied(
-    preferences: Preferences, action: Action, prompt: str, options: Options, catalog: Catalog
+    preferences: Preferences,
+    action: Action,
+    prompt: str,
+    options: Options,
+    catalog: Catalog,
 ) -> tuple[str, Options]:
     """The prompt and options with the channel's defaults where the person said nothing and they make sense."""
     if preferences.style and action is Action.DRAW and prompt:
@@ -157,7 +177,10 @@ def form(preferences: Preferences, caps: Caps, catalog: Catalog, locale: str) ->
     choices = {
         # A menu that cannot show all then lacks the dated editions, which come last.
         "model": [
-            one.id for one in sorted(catalog.models.values(), key=lambda one: (one.rank, one.id))
+            one.id
+            for one in sorted(
+                catalog.models.values(), key=lambda one: (one.rank, one.id)
+            )
         ],
         "n": [str(n) for n in range(1, 7)],
         "quorum": [str(n) for n in range(2, 11)],
@@ -166,10 +189,14 @@ def form(preferences: Preferences, caps: Caps, catalog: Catalog, locale: str) ->
     shown = [
         Field(
             name=name,
-            kind=FieldKind.CHOICE if name in choices else kinds.get(name, FieldKind.LINE),
+            kind=FieldKind.CHOICE
+            if name in choices
+            else kinds.get(name, FieldKind.LINE),
             label=translate(f"setting.{name}", locale),
             value=getattr(preferences, name),
-            choices=tuple(Choice(value=value, label=value) for value in choices.get(name, [])),
+            choices=tuple(
+                Choice(value=value, label=value) for value in choices.get(name, [])
+            ),
         )
         for name in NAMES
     ]

@@ -94,11 +94,21 @@ def commands() -> list[Command]:
         if action.is_wanx
     ]
     easel = [
-        Command(action=action, name="easel", word=action.value.replace("_", "-"), takes=takes)
+        Command(
+            action=action,
+            name="easel",
+            word=action.value.replace("_", "-"),
+            takes=takes,
+        )
         for action, takes in EASEL.items()
     ]
     return [
-        Command(action=Action.DRAW, name="draw", takes=Takes.PROMPT, options=(*SHAPE, *COMMON)),
+        Command(
+            action=Action.DRAW,
+            name="draw",
+            takes=Takes.PROMPT,
+            options=(*SHAPE, *COMMON),
+        ),
         Command(
             action=Action.EDIT,
             name="edit",

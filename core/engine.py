@@ -169,8 +169,13 @@ class Engine:
 
     async def _wait_out_burst(self) -> None:
         ends = time.monotonic() + MAX_BURST
-        while self._arrivals and time.monotonic() < min(ends, self._arrivals[0] + BURST_GAP):  # noqa: ASYNC110
+        while self._is_bursting() and time.monotonic() < ends:  # noqa: ASYNC110
             await asyncio.sleep(BURST_GAP)
+
+    def _is_bursting(self) -> bool:
+        if not self._arrivals:
+            return False
+        return time.monotonic() < self._arrivals[0] + BURST_GAP
 
     async def _work_on(self, delivery: Delivery) -> None:
         """Bring a delivery to its end, stage by stage.
@@ -183,7 +188,9 @@ class Engine:
         is_broken = delivery.tries > MAX_TRIES
         while delivery.stage is not Stage.DONE:
             try:
-                delivery = await (self._refuse(delivery) if is_broken else self._advance(delivery))
+                delivery = await (
+                    self._refuse(delivery) if is_broken else self._advance(delivery)
+                )
             except TRANSIENT as error:
                 log.warning(
                     "delivery_waits",
@@ -261,7 +268,9 @@ class Engine:
         stopped = [task for task, claim in self._jobs.items() if claim.tenant == tenant]
         for task, delivery in self._answering.items():
             request = delivery.request
-            is_earlier = request.place.tenant == tenant and delivery.number < goodbye.number
+            is_earlier = (
+                request.place.tenant == tenant and delivery.number < goodbye.number
+            )
             if is_earlier and request.action is not Action.LEFT:
                 stopped.append(task)
         for task in stopped:
@@ -277,7 +286,8 @@ class Engine:
 
     def _is_begun(self, claim: Claim) -> bool:
         return any(
-            (job.tenant, job.step) == (claim.tenant, claim.step) for job in self._jobs.values()
+            (job.tenant, job.step) == (claim.tenant, claim.step)
+            for job in self._jobs.values()
         )
 
     def _worked(self, task: asyncio.Task[None]) -> None:
@@ -297,7 +307,12 @@ class Engine:
             try:
                 await (self._give_up(claim) if is_broken else self._go_on(claim))
             except TRANSIENT as error:
-                log.warning("job_waits", step=claim.step, error=type(error).__name__, seconds=pause)
+                log.warning(
+                    "job_waits",
+                    step=claim.step,
+                    error=type(error).__name__,
+                    seconds=pause,
+                )
                 await self._context.clock.sleep(pause)
                 pause = min(pause * 2, MAX_PAUSE)
             except Exception:
@@ -328,7 +343,9 @@ class Engine:
         Then its place is free, and its pictures are fetched and posted.
         """
         try:
-            outcome = await generate.generate(self._context, claim, self._slots.accepted)
+            outcome = await generate.generate(
+                self._context, claim, self._slots.accepted
+            )
         except Retryable as error:
             await self._slots.refused(claim, error)
             return
@@ -341,7 +358,9 @@ class Engine:
 
     async def _finish(self, claim: Claim, outcome: Outcome) -> None:
         async with self._downloads:
-            step = await deliver.store_results(self._context, claim.tenant, claim.step, outcome)
+            step = await deliver.store_results(
+                self._context, claim.tenant, claim.step, outcome
+            )
         if step is not None:
             await self._deliver(step)
 
@@ -352,7 +371,9 @@ class Engine:
     async def _give_up(self, claim: Claim) -> None:
         step = await self._context.store.step(claim.tenant, claim.step)
         await fail_step(
-            self._context, step, EaselError("status.broken", charged="maybe", reference=claim.step)
+            self._context,
+            step,
+            EaselError("status.broken", charged="maybe", reference=claim.step),
         )
         await self._slots.freed(claim)
 

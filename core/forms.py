@@ -100,14 +100,20 @@ def form(
         *_own(edited, locale),
         *_shape(edited, models, locale),
         _number(models, locale),
-        _choice("model", [one.id for one in sorted(models, key=lambda one: one.rank)], locale),
+        _choice(
+            "model",
+            [one.id for one in sorted(models, key=lambda one: one.rank)],
+            locale,
+        ),
         _flag("private", locale),
     ]
     return Form(
         action=action,
         title=translate(f"action.{action.value}", locale),
         submit=translate("form.submit", locale),
-        fields=tuple(one for one in fields if one.kind is not FieldKind.CHOICE or one.choices),
+        fields=tuple(
+            one for one in fields if one.kind is not FieldKind.CHOICE or one.choices
+        ),
         target=target,
         index=index,
     )
@@ -117,7 +123,8 @@ def functions(locale: str) -> Form:
     """Which of the ten Wanx functions? What each alone knows stays at its default."""
     names = [action.value.removeprefix("wanx.") for action in Action if action.is_wanx]
     choices = tuple(
-        Choice(value=name, label=translate(f"action.wanx.{name}", locale)) for name in names
+        Choice(value=name, label=translate(f"action.wanx.{name}", locale))
+        for name in names
     )
     which = Field(
         name=FUNCTION,
@@ -146,7 +153,10 @@ def _prompt(action: Action, models: Sequence[Model], locale: str, prompt: str) -
         name="prompt",
         kind=FieldKind.TEXT,
         label=translate(
-            "option.prompt.text" if action is Action.DRAW else "option.instruction.text", locale
+            "option.prompt.text"
+            if action is Action.DRAW
+            else "option.instruction.text",
+            locale,
         ),
         value=prompt,
         required=action not in PROMPT_OPTIONAL,
@@ -159,7 +169,9 @@ def _own(action: Action, locale: str) -> list[Field]:
     known = [name for name, actions in ONLY_FOR.items() if action in actions]
     fields: list[Field] = []
     if "mask" in known:
-        fields.append(_plain("mask_picture", FieldKind.MASK, "option.mask_picture.text", locale))
+        fields.append(
+            _plain("mask_picture", FieldKind.MASK, "option.mask_picture.text", locale)
+        )
     values = {
         "mask": REGIONS,
         "strength": STRENGTHS,
@@ -177,13 +189,17 @@ SIDE_NAMES = ("top", "bottom", "left", "right")
 
 
 def _shape(action: Action, models: Sequence[Model], locale: str) -> list[Field]:
-    has_shape = action is Action.EXPAND or any(one.size.kind != "none" for one in models)
+    has_shape = action is Action.EXPAND or any(
+        one.size.kind != "none" for one in models
+    )
     return [_choice("ar", RATIOS, locale)] if has_shape else []
 
 
 def _number(models: Sequence[Model], locale: str) -> Field:
     most = max((one.n_range[1] for one in models), default=1)
-    return _choice("n", [str(n) for n in range(1, most + 1)] if most > 1 else [], locale)
+    return _choice(
+        "n", [str(n) for n in range(1, most + 1)] if most > 1 else [], locale
+    )
 
 
 def _choice(name: str, values: Sequence[str], locale: str) -> Field:
@@ -200,7 +216,9 @@ def _choice(name: str, values: Sequence[str], locale: str) -> Field:
 
 
 def _flag(name: str, locale: str) -> Field:
-    return Field(name=name, kind=FieldKind.FLAG, label=translate(f"option.{name}.text", locale))
+    return Field(
+        name=name, kind=FieldKind.FLAG, label=translate(f"option.{name}.text", locale)
+    )
 
 
 def _plain(name: str, kind: FieldKind, key: str, locale: str) -> Field:

@@ -66,7 +66,9 @@ FOLLOWING_STOP = re.compile(f"[{STOPS},.;!?]*")
 
 # What is never kept
 
-ANSI = re.compile(r"(?:\x1b\[|\x9b)[0-9;?]*[ -/]*[@-~]|\x1b\][^\x07\x1b]*(?:\x07|\x1b\\)")
+ANSI = re.compile(
+    r"(?:\x1b\[|\x9b)[0-9;?]*[ -/]*[@-~]|\x1b\][^\x07\x1b]*(?:\x07|\x1b\\)"
+)
 LINE_END = re.compile("\r\n?|[\x0b\x0c\x85\u2028\u2029]")
 INVISIBLE = re.compile(
     "[\x00-\x08\x0e-\x1f\x7f-\x9f\xad\u061c\u115f\u1160\u180e\u200b\u200e\u200f\u202a-\u202e\u2060-\u206f\u3164\ufeff"
@@ -100,7 +102,10 @@ def parse(text: str, given: Mapping[str, str] | None = None) -> Parsed:
     prompt, written = _take_apart(clean(text))
     options = Options()
     seen: set[str] = set()
-    for name, value in [*((_known(one), clean(value)) for one, value in given.items()), *written]:
+    for name, value in [
+        *((_known(one), clean(value)) for one, value in given.items()),
+        *written,
+    ]:
         if name in seen:
             raise Rejected("grammar.duplicate", option=f"--{name}")
         seen.add(name)
@@ -113,13 +118,19 @@ def write(parsed: Parsed) -> str:
 
     The prompt stands in quotes only where it must.
     """
-    values = ((name, getattr(parsed.options, rule.field)) for name, rule in RULES.items())
+    values = (
+        (name, getattr(parsed.options, rule.field)) for name, rule in RULES.items()
+    )
     given = [
-        (name, value) for name, value in values if value is not None and value is not False
+        (name, value)
+        for name, value in values
+        if value is not None and value is not False
     ]  # 0 is a value
     options = "".join(_printed(name, value) for name, value in given)
     plain = parsed.prompt + options
-    return plain.strip() if _reads_as(plain, parsed) else _quoted(parsed.prompt) + options
+    return (
+        plain.strip() if _reads_as(plain, parsed) else _quoted(parsed.prompt) + options
+    )
 
 
 def _printed(name: str, value: object) -> str:
@@ -138,7 +149,9 @@ def has_words(prompt: str) -> bool:
 
     Emoji alone, keycaps such as 1️⃣ too, say too little to draw.
     """
-    return any(unicodedata.category(letter)[0] in "LN" for letter in KEYCAP.sub("", prompt))
+    return any(
+        unicodedata.category(letter)[0] in "LN" for letter in KEYCAP.sub("", prompt)
+    )
 
 
 def clean(text: str) -> str:
@@ -181,7 +194,11 @@ def command(name: str, text: str) -> tuple[Action, str]:
 
 def _words(name: str) -> dict[str, Action]:
     if name == "wanx":
-        return {action.value.removeprefix("wanx."): action for action in Action if action.is_wanx}
+        return {
+            action.value.removeprefix("wanx."): action
+            for action in Action
+            if action.is_wanx
+        }
     made = {Action.DRAW, Action.EDIT}
     return {
         a.value.replace("_", "-"): a
@@ -233,7 +250,9 @@ def _is_prose(option: "re.Match[str]") -> bool:
     if option.lastgroup != "lone":
         return False
     name = _plain(option["lone"]).lower()
-    is_close = difflib.get_close_matches(name[:LONGEST_SHOWN], [*RULES, *ALIASES], n=1, cutoff=0.7)
+    is_close = difflib.get_close_matches(
+        name[:LONGEST_SHOWN], [*RULES, *ALIASES], n=1, cutoff=0.7
+    )
     start = _after(SEPARATOR, option.string, option.end())
     has_number = option.string[start : start + 1].isdecimal()
     return not (name in RULES or name in ALIASES or (is_close and has_number))
@@ -294,7 +313,9 @@ def _unquoted(prompt: str) -> str:
 
 def _inside(quoted: str) -> str:
     """Without its quotes and, between straight ones, without escapes."""
-    return re.sub(r'\\(["\\])', r"\1", quoted[1:-1]) if quoted[0] == '"' else quoted[1:-1]
+    return (
+        re.sub(r'\\(["\\])', r"\1", quoted[1:-1]) if quoted[0] == '"' else quoted[1:-1]
+    )
 
 
 # The options: how each is read, written and explained
@@ -303,7 +324,8 @@ def _inside(quoted: str) -> str:
 def _plain(value: str) -> str:
     """Full-width letters, digits and signs as ASCII; nothing else is touched."""
     return "".join(
-        chr(ord(letter) - 0xFEE0) if "！" <= letter <= "～" else letter for letter in value
+        chr(ord(letter) - 0xFEE0) if "！" <= letter <= "～" else letter
+        for letter in value
     )
 
 
@@ -344,21 +366,29 @@ def _nearest_number(text: str, low: float, high: float) -> float:
 
 def _present(name: str, value: str) -> str:
     if not value:
-        raise Rejected("grammar.value_missing", option=f"--{name}", allowed=RULES[name].allowed)
+        raise Rejected(
+            "grammar.value_missing", option=f"--{name}", allowed=RULES[name].allowed
+        )
     return value
 
 
 def _refused(name: str, value: str, nearest: str) -> Rejected:
     allowed = RULES[name].allowed
     return Rejected(
-        "grammar.value", option=f"--{name}", value=_short(value), allowed=allowed, nearest=nearest
+        "grammar.value",
+        option=f"--{name}",
+        value=_short(value),
+        allowed=allowed,
+        nearest=nearest,
     )
 
 
 def _read_size(name: str, value: str) -> Size:
     text = _plain(_present(name, value)).lower()
     found = re.fullmatch(r"([0-9]{1,6})\s*[x×*✕]\s*([0-9]{1,6})", text)
-    if not found or not (1 <= int(found[1]) <= MAX_SIDE and 1 <= int(found[2]) <= MAX_SIDE):
+    if not found or not (
+        1 <= int(found[1]) <= MAX_SIDE and 1 <= int(found[2]) <= MAX_SIDE
+    ):
         raise _refused(name, value, "1328*1328")
     return Size(width=int(found[1]), height=int(found[2]))
 
@@ -373,7 +403,9 @@ def _read_ratio(name: str, value: str) -> tuple[int, int]:
         raise _refused(
             name,
             value,
-            (difflib.get_close_matches(text[:LONGEST_SHOWN], RATIOS, n=1) or ["16:9"])[0],
+            (difflib.get_close_matches(text[:LONGEST_SHOWN], RATIOS, n=1) or ["16:9"])[
+                0
+            ],
         )
     if width > 8 * height or height > 8 * width:
         raise _refused(name, value, "8:1" if width > height else "1:8")
@@ -407,7 +439,11 @@ def _quoted(value: str) -> str:
 
 def _word(value: str) -> str:
     """In quotes only if it must be."""
-    return value if re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._/-]*(?<![.])", value) else _quoted(value)
+    return (
+        value
+        if re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._/-]*(?<![.])", value)
+        else _quoted(value)
+    )
 
 
 def _number(value: float) -> str:
@@ -439,7 +475,9 @@ def _side(name: str) -> Rule:
 
 RULES: dict[str, Rule] = {
     "n": Rule(field="n", read=_whole(1, 6), allowed="1–6"),
-    "size": Rule(field="size", read=_read_size, allowed=f"W*H ≤ {MAX_SIDE}*{MAX_SIDE}", bare=PAIR),
+    "size": Rule(
+        field="size", read=_read_size, allowed=f"W*H ≤ {MAX_SIDE}*{MAX_SIDE}", bare=PAIR
+    ),
     "ar": Rule(
         field="ratio",
         read=_read_ratio,
@@ -453,7 +491,9 @@ RULES: dict[str, Rule] = {
     "raw": _flag("raw"),
     "watermark": _flag("watermark"),
     "private": _flag("private"),
-    "strength": Rule(field="strength", read=_decimal(0, 1), allowed="0–1", write=_number),
+    "strength": Rule(
+        field="strength", read=_decimal(0, 1), allowed="0–1", write=_number
+    ),
     "scale": Rule(field="scale", read=_whole(1, 4), allowed="1–4"),
     "top": _side("top"),
     "bottom": _side("bottom"),

@@ -47,9 +47,12 @@ def nearest(locale: str) -> str:
     """
     language, *details = locale.replace("_", "-").lower().split("-")
     if language == "zh":
-        is_traditional = "hans" not in details and not {"tw", "hk", "mo", "hant"}.isdisjoint(
-            details
-        )
+        is_traditional = "hans" not in details and not {
+            "tw",
+            "hk",
+            "mo",
+            "hant",
+        }.isdisjoint(details)
         return "zh-TW" if is_traditional else "zh-CN"
     return {"in": "id", "id": "id"}.get(language, "en")
 
@@ -65,7 +68,9 @@ def _flat(table: Mapping[str, Any], prefix: str) -> list[tuple[str, str]]:
     found: list[tuple[str, str]] = []
     for name, value in table.items():
         found += (
-            [(prefix + name, value)] if isinstance(value, str) else _flat(value, f"{prefix}{name}.")
+            [(prefix + name, value)]
+            if isinstance(value, str)
+            else _flat(value, f"{prefix}{name}.")
         )
     return found
 
@@ -89,4 +94,6 @@ def money(value: Money) -> str:
     """¥0.20, $0.035: at least two decimals, no needless zeros behind."""
     amount = f"{value.amount:.6f}".rstrip("0")
     decimals = max(2, len(amount.partition(".")[2]))
-    return f"{SIGNS.get(value.currency, value.currency + ' ')}{value.amount:.{decimals}f}"
+    return (
+        f"{SIGNS.get(value.currency, value.currency + ' ')}{value.amount:.{decimals}f}"
+    )

@@ -75,7 +75,9 @@ class Provider(Protocol):
         """
         ...
 
-    async def find(self, work: Work, since: datetime, known: Sequence[str]) -> Task | None:
+    async def find(
+        self, work: Work, since: datetime, known: Sequence[str]
+    ) -> Task | None:
         """The task a lost submit made.
 
         Same model, created since then, not one of the ``known`` task ids.
@@ -184,7 +186,9 @@ class Store(Protocol):
         """A step with all it descends from, the root first. Raises NotFound."""
         ...
 
-    async def newest_from(self, tenant: str, session: str, parent: str | None) -> Step | None:
+    async def newest_from(
+        self, tenant: str, session: str, parent: str | None
+    ) -> Step | None:
         """The session's newest step with pictures made from this one.
 
         With None, its newest root.
@@ -202,7 +206,9 @@ class Store(Protocol):
         """The person's newest step not yet at its end."""
         ...
 
-    async def line(self, account: str, model: str, limit: int = 200) -> list[tuple[str, str]]:
+    async def line(
+        self, account: str, model: str, limit: int = 200
+    ) -> list[tuple[str, str]]:
         """Tenant and id of those of one queue who are not yet made and served next, in their order."""
         ...
 
@@ -352,7 +358,9 @@ class Store(Protocol):
         """Everything of a workspace goes, settings and money included."""
         ...
 
-    async def message_of(self, step: Step, role: str = "status") -> PostedMessage | None:
+    async def message_of(
+        self, step: Step, role: str = "status"
+    ) -> PostedMessage | None:
         """The message of a step in that role."""
         ...
 
@@ -385,7 +393,12 @@ class Claims(Protocol):
         ...
 
     async def claim(
-        self, account: str, model: str, size: int, limit: SubmitLimit | None, now: datetime
+        self,
+        account: str,
+        model: str,
+        size: int,
+        limit: SubmitLimit | None,
+        now: datetime,
     ) -> tuple[list[Claim], float | None]:
         """The next steps of a line, and the seconds until the limit lets the next one go."""
         ...
@@ -409,7 +422,9 @@ class Together(Protocol):
     Each method is one transaction.
     """
 
-    async def react(self, tenant: str, step: str, person: str, kind: str, index: int = 0) -> Tally:
+    async def react(
+        self, tenant: str, step: str, person: str, kind: str, index: int = 0
+    ) -> Tally:
         """Vote for a picture, or mark a favourite: once a person, however often it is delivered."""
         ...
 

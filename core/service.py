@@ -130,7 +130,9 @@ class Service:
 
         One that means nothing gets no answer.
         """
-        wish = await hear.reacted(self._context, replace(request, text=emoji, added=added))
+        wish = await hear.reacted(
+            self._context, replace(request, text=emoji, added=added)
+        )
         return Answer() if wish is None else await self.handle(wish)
 
     async def ask(self, request: Request) -> Form:
@@ -158,7 +160,9 @@ class Service:
         Raises Rejected when it was used.
         """
         async with self._context.draft_lock(tenant, draft):
-            request = await masks.complete_with_mask(self._context, tenant, draft, mask, prompt)
+            request = await masks.complete_with_mask(
+                self._context, tenant, draft, mask, prompt
+            )
             self.check(request)
             answer = await self._take(request)
             await self._context.together.use_draft(tenant, draft)

@@ -22,9 +22,9 @@ def step_id(request: Request) -> str:
 
 def seed_for(step: str) -> int:
     """A seed in 0..2147483647 fixed by the step, so that a replay asks for the same picture."""
-    return int.from_bytes(hashlib.sha256(f"seed {step}".encode()).digest()[:4], "big") % (
-        MAX_SEED + 1
-    )
+    return int.from_bytes(
+        hashlib.sha256(f"seed {step}".encode()).digest()[:4], "big"
+    ) % (MAX_SEED + 1)
 
 
 def own_session(step: Step) -> str:
@@ -38,7 +38,9 @@ def heads_of(step: Step) -> set[str]:
     A private one never enters a thread.
     """
     shared = (
-        {thread_session(step.place)} if step.place.thread and not step.options.private else set()
+        {thread_session(step.place)}
+        if step.place.thread and not step.options.private
+        else set()
     )
     return {step.session, own_session(step)} | shared
 
@@ -81,7 +83,9 @@ def is_ready(step: Step) -> bool:
 
 def merged_instructions(edits: Sequence[Step]) -> str:
     """The instructions of a chain, one after another, to be run once on its root."""
-    return "; ".join(prompt for step in edits if (prompt := step.prompt.strip().rstrip(".。")))
+    return "; ".join(
+        prompt for step in edits if (prompt := step.prompt.strip().rstrip(".。"))
+    )
 
 
 def recipe(step: Step, index: int) -> dict[str, str]:

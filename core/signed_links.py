@@ -34,16 +34,24 @@ class Links:
             for purpose in Purpose
         }
 
-    def token(self, purpose: Purpose, claims: Mapping[str, str | int], until: datetime) -> str:
+    def token(
+        self, purpose: Purpose, claims: Mapping[str, str | int], until: datetime
+    ) -> str:
         """The signed claims, worth something ``until`` then."""
-        signed = self._serializers[purpose].dumps({**claims, "x": int(until.timestamp())})
+        signed = self._serializers[purpose].dumps(
+            {**claims, "x": int(until.timestamp())}
+        )
         return signed if isinstance(signed, str) else signed.decode()
 
-    def path(self, purpose: Purpose, claims: Mapping[str, str | int], until: datetime) -> str:
+    def path(
+        self, purpose: Purpose, claims: Mapping[str, str | int], until: datetime
+    ) -> str:
         """The link without a host, for pages of our own."""
         return f"/{purpose.value}/{self.token(purpose, claims, until)}"
 
-    def url(self, purpose: Purpose, claims: Mapping[str, str | int], until: datetime) -> str:
+    def url(
+        self, purpose: Purpose, claims: Mapping[str, str | int], until: datetime
+    ) -> str:
         """The whole link; "" when nobody outside could open it."""
         return self.base + self.path(purpose, claims, until) if self.base else ""
 

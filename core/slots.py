@@ -82,7 +82,9 @@ class Slots:
 
     def hold(self, claim: Claim) -> None:
         """An earlier process had claimed a place for it."""
-        self._line(claim.account, claim.model).at_service.add((claim.tenant, claim.step))
+        self._line(claim.account, claim.model).at_service.add(
+            (claim.tenant, claim.step)
+        )
 
     def accepted(self, claim: Claim) -> None:
         """The service took it."""
@@ -106,7 +108,9 @@ class Slots:
 
     def let_go(self, claim: Claim) -> None:
         """Nobody here works on it any more, however that came."""
-        self._line(claim.account, claim.model).at_service.discard((claim.tenant, claim.step))
+        self._line(claim.account, claim.model).at_service.discard(
+            (claim.tenant, claim.step)
+        )
 
     async def freed(self, claim: Claim) -> None:
         """The service has finished with it."""

@@ -85,7 +85,12 @@ class Action(StrEnum):
     @property
     def makes_pictures(self) -> bool:
         """Does the image service have to work for it?"""
-        return self.is_wanx or self in {Action.DRAW, Action.EDIT, Action.AGAIN, Action.RERUN}
+        return self.is_wanx or self in {
+            Action.DRAW,
+            Action.EDIT,
+            Action.AGAIN,
+            Action.RERUN,
+        }
 
     @property
     def is_typed(self) -> bool:
@@ -312,7 +317,12 @@ class StepState(StrEnum):
     @property
     def is_final(self) -> bool:
         """Will it never change again?"""
-        return self in {StepState.DONE, StepState.FAILED, StepState.CANCELLED, StepState.UNKNOWN}
+        return self in {
+            StepState.DONE,
+            StepState.FAILED,
+            StepState.CANCELLED,
+            StepState.UNKNOWN,
+        }
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

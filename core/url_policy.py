@@ -11,7 +11,9 @@ import re
 from collections.abc import Sequence
 from urllib.parse import SplitResult, urlsplit
 
-HOST = re.compile(r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?(\.[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?)*")
+HOST = re.compile(
+    r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?(\.[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?)*"
+)
 LONGEST = 8192
 
 
@@ -29,7 +31,9 @@ def is_allowed(url: str, hosts: Sequence[str]) -> bool:
     host = (parts.hostname or "").lower()
     if f"{host}:{port}" in hosts:
         return parts.scheme in {"http", "https"}
-    return _is_public(parts, host, port) and any(_matches(host, pattern) for pattern in hosts)
+    return _is_public(parts, host, port) and any(
+        _matches(host, pattern) for pattern in hosts
+    )
 
 
 def _is_public(parts: SplitResult, host: str, port: int | None) -> bool:
@@ -46,7 +50,9 @@ def _is_number(host: str) -> bool:
     try:
         ipaddress.ip_address(host)
     except ValueError:
-        return bool(re.fullmatch(r"(0x[0-9a-f]*|[0-9]+)(\.(0x[0-9a-f]*|[0-9]+))*", host))
+        return bool(
+            re.fullmatch(r"(0x[0-9a-f]*|[0-9]+)(\.(0x[0-9a-f]*|[0-9]+))*", host)
+        )
     return True
 
 

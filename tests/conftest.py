@@ -11,7 +11,14 @@ import pytest_asyncio
 from bot.simulator.server import Running, SimulatorConfig, serve
 
 PHOTOS = Path(__file__).parent / "samples" / "photos"
-LONGEST_FIRST = ("e2e/test_kill.py", "e2e/test_same.py", "e2e", "integration", "contract", "unit")
+LONGEST_FIRST = (
+    "e2e/test_kill.py",
+    "e2e/test_same.py",
+    "e2e",
+    "integration",
+    "contract",
+    "unit",
+)
 """Files and folders by how long their tests take: what is begun last must not keep one process busy
 alone."""
 
@@ -21,15 +28,21 @@ hypothesis.settings.register_profile("nightly", max_examples=500, deadline=None)
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption(
-        "--nightly", action="store_true", help="run the long versions too (tests/README.md)"
+        "--nightly",
+        action="store_true",
+        help="run the long versions too (tests/README.md)",
     )
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    hypothesis.settings.load_profile("nightly" if config.getoption("--nightly") else "quick")
+    hypothesis.settings.load_profile(
+        "nightly" if config.getoption("--nightly") else "quick"
+    )
 
 
-def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+def pytest_collection_modifyitems(
+    config: pytest.Config, items: list[pytest.Item]
+) -> None:
     """Leave out what is only for the night; put the longest first, modules as they are."""
     if not config.getoption("--nightly"):
         tonight = [item for item in items if item.get_closest_marker("nightly")]
@@ -41,7 +54,8 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 def _place(item: pytest.Item) -> int:
     path = item.path.relative_to(Path(__file__).parent).as_posix()
     return next(
-        (at for at, start in enumerate(LONGEST_FIRST) if path.startswith(start)), len(LONGEST_FIRST)
+        (at for at, start in enumerate(LONGEST_FIRST) if path.startswith(start)),
+        len(LONGEST_FIRST),
     )
 
 
@@ -55,7 +69,9 @@ def is_nightly(request: pytest.FixtureRequest) -> bool:
 def _clean_environment(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     """No key, setting or .env of the developer reaches a test."""
     for name in list(os.environ):
-        if name.startswith(("EASEL_", "DASHSCOPE_", "SLACK_", "DISCORD_", "FAILPOINTS")):
+        if name.startswith(
+            ("EASEL_", "DASHSCOPE_", "SLACK_", "DISCORD_", "FAILPOINTS")
+        ):
             monkeypatch.delenv(name)
     monkeypatch.setenv("EASEL_DATA_DIR", str(tmp_path / "data"))
     monkeypatch.chdir(tmp_path)

@@ -48,7 +48,9 @@ class DiscordError(DeliveryError):
 
     def __init__(self, code: int, status: int = 0) -> None:
         permanent = 400 <= status < 500 and status != 429 and code not in PASSING
-        super().__init__("discord.refused", permanent=permanent, code=code or status or "no answer")
+        super().__init__(
+            "discord.refused", permanent=permanent, code=code or status or "no answer"
+        )
         self.code = code
         self.status = status
 
@@ -142,9 +144,13 @@ class Api:
         body = _body(payload, uploads)
         try:
             async with asyncio.timeout(seconds):
-                return await self._client.http.request(Route(method, path, **ids), **body)
+                return await self._client.http.request(
+                    Route(method, path, **ids), **body
+                )
         except discord.HTTPException as error:
-            if door and (error.code in NO_DIRECT or (error.code in NO_ACCESS and not uploads)):
+            if door and (
+                error.code in NO_DIRECT or (error.code in NO_ACCESS and not uploads)
+            ):
                 self._close(door, error.code)
             raise DiscordError(error.code, error.status) from None
         except discord.RateLimited:
@@ -153,7 +159,9 @@ class Api:
             # Their texts may hold the address, and with it an interaction's token.
             raise DiscordError(0) from None
 
-    async def answer(self, reply: Mapping[str, str], kind: int, data: Mapping[str, Any]) -> None:
+    async def answer(
+        self, reply: Mapping[str, str], kind: int, data: Mapping[str, Any]
+    ) -> None:
         """The one first answer to an interaction.
 
         Raises DiscordError; one given already is as good.
@@ -167,7 +175,9 @@ class Api:
         ends = time.monotonic() + ANSWER_SECONDS
         for is_last in (False, True):
             try:
-                await self.call("POST", path, ids, payload, seconds=ends - time.monotonic())
+                await self.call(
+                    "POST", path, ids, payload, seconds=ends - time.monotonic()
+                )
             except DiscordError as error:
                 if error.code == ANSWERED:
                     return
@@ -210,7 +220,9 @@ def _body(payload: Any, uploads: Sequence[Upload]) -> dict[str, Any]:
     if not uploads:
         return {} if payload is None else {"json": payload}
     files = [discord.File(BytesIO(one.data), filename=one.name) for one in uploads]
-    parts: list[dict[str, Any]] = [{"name": "payload_json", "value": json.dumps(payload)}]
+    parts: list[dict[str, Any]] = [
+        {"name": "payload_json", "value": json.dumps(payload)}
+    ]
     parts += [
         {
             "name": f"files[{at}]",

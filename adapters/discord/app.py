@@ -41,7 +41,12 @@ class DiscordApp:
     """What Discord tells, for every guild."""
 
     def __init__(
-        self, service: Service, context: Context, chat: DiscordChat, api: Api, store: DiscordStore
+        self,
+        service: Service,
+        context: Context,
+        chat: DiscordChat,
+        api: Api,
+        store: DiscordStore,
     ) -> None:
         self._service = service
         self._context = context
@@ -67,7 +72,9 @@ class DiscordApp:
         if wish is not None:
             await self._keep(wish)
 
-    async def reaction(self, event: discord.RawReactionActionEvent, channel: Any) -> None:
+    async def reaction(
+        self, event: discord.RawReactionActionEvent, channel: Any
+    ) -> None:
         """A reaction was added or taken away.
 
         Told twice it is one; added again after it was taken away it is another.
@@ -85,7 +92,9 @@ class DiscordApp:
         await self._keep(wish)
 
     async def _is_about_ours(self, wish: Request) -> bool:
-        return (await hear.aimed(self._context, await self._chat.placed(wish))).target is not None
+        return (
+            await hear.aimed(self._context, await self._chat.placed(wish))
+        ).target is not None
 
     async def _counted(self, wish: Request) -> Request:
         times = await self._store.times_taken_away(wish.key)
@@ -100,12 +109,19 @@ class DiscordApp:
     # Interactions
 
     async def _command(self, interaction: discord.Interaction) -> None:
-        is_menu = decode.data_of(interaction).get("type") == discord.AppCommandType.message.value
+        is_menu = (
+            decode.data_of(interaction).get("type")
+            == discord.AppCommandType.message.value
+        )
         wish = decode.shortcut(interaction) if is_menu else decode.command(interaction)
         is_for_all = wish.action.makes_pictures and "private" not in wish.given
         if is_for_all and not decode.may_post(interaction, wish):
             raise Rejected("discord.may_not_post")
-        if is_menu or hear.needs_words(wish) or (wish.action is Action.SETTINGS and not wish.given):
+        if (
+            is_menu
+            or hear.needs_words(wish)
+            or (wish.action is Action.SETTINGS and not wish.given)
+        ):
             await self._open(wish)
         else:
             await self._hear(interaction, wish)
@@ -126,12 +142,16 @@ class DiscordApp:
 
     async def _typing(self, interaction: discord.Interaction) -> None:
         choices = await suggested(self._context, interaction)
-        await self._api.answer(decode.reply_of(interaction), CHOICES, {"choices": choices})
+        await self._api.answer(
+            decode.reply_of(interaction), CHOICES, {"choices": choices}
+        )
 
     async def _hear(self, interaction: discord.Interaction, wish: Request) -> None:
         """Kept, then acknowledged: the person sees that we think, until the first words come."""
         await self._think(
-            await _in_time(self._taken(wish, may_post=decode.may_post(interaction, wish)))
+            await _in_time(
+                self._taken(wish, may_post=decode.may_post(interaction, wish))
+            )
         )
 
     async def _taken(self, wish: Request, *, may_post: bool) -> Request:
@@ -139,7 +159,9 @@ class DiscordApp:
 
         Where it is our one voice, and the result is for all.
         """
-        is_for_all = ("only" in wish.reply or not may_post) and await self._is_for_all(wish)
+        is_for_all = ("only" in wish.reply or not may_post) and await self._is_for_all(
+            wish
+        )
         if is_for_all and not may_post:
             raise Rejected("discord.may_not_post")
         if is_for_all:
@@ -154,14 +176,18 @@ class DiscordApp:
         try:
             if "asked" in wish.reply:
                 wish = decode.merged(wish, await self._chat.asked(wish))
-            return wish.action.makes_pictures and not await prepare.is_secret(self._context, wish)
+            return wish.action.makes_pictures and not await prepare.is_secret(
+                self._context, wish
+            )
         except EaselError:
             return False
 
     async def _think(self, wish: Request) -> None:
         try:
             await self._api.answer(
-                wish.reply, THINKING, {"flags": 0 if "open" in wish.reply else render.EPHEMERAL}
+                wish.reply,
+                THINKING,
+                {"flags": 0 if "open" in wish.reply else render.EPHEMERAL},
             )
         except DiscordError as error:
             log.warning("not_acknowledged", code=error.code, status=error.status)
@@ -182,7 +208,9 @@ class DiscordApp:
         pages = await _in_time(self._pages(wish))
         if page >= len(pages):
             raise Rejected("button.unknown")
-        await self._api.answer(wish.reply, MODAL, render.modal(pages[page], wish.reply["asked"]))
+        await self._api.answer(
+            wish.reply, MODAL, render.modal(pages[page], wish.reply["asked"])
+        )
 
     async def _pages(self, wish: Request) -> list[Form]:
         asked = await self._chat.asked(wish)
@@ -206,10 +234,13 @@ class DiscordApp:
         except Exception:
             log.exception("asking_broke")
             await self._say_no(
-                interaction, EaselError("status.broken", reference=str(interaction.id)[-8:])
+                interaction,
+                EaselError("status.broken", reference=str(interaction.id)[-8:]),
             )
 
-    async def _say_no(self, interaction: discord.Interaction, error: EaselError) -> None:
+    async def _say_no(
+        self, interaction: discord.Interaction, error: EaselError
+    ) -> None:
         if interaction.type is discord.InteractionType.autocomplete:
             return
         words = translate(error.key, str(interaction.locale), **error.params)

@@ -26,10 +26,14 @@ async def suggested(context: Context, interaction: discord.Interaction) -> list[
         found = [(one, one) for one in _models(context, request.action)]
     elif name == "size":
         found = [
-            (one, one) for one in _sizes(context, request.action, request.given.get("model", ""))
+            (one, one)
+            for one in _sizes(context, request.action, request.given.get("model", ""))
         ]
     elif name == "ar":
-        found = [*((one, one) for one in RATIOS), *((one, one) for one in grammar.RATIOS)]
+        found = [
+            *((one, one) for one in RATIOS),
+            *((one, one) for one in grammar.RATIOS),
+        ]
     elif name == "id":
         found = await _own(context, request)
     wanted = typed.lower().strip()
@@ -58,7 +62,9 @@ def _sizes(context: Context, action: Action, model: str) -> list[str]:
     """Of the model chosen, else of all that can do it."""
     names = [model] if model in context.catalog.models else _models(context, action)
     rules = [context.catalog.models[one].size for one in names]
-    sizes = [size for rule in rules for size in (*rule.sizes, *filter(None, (rule.default,)))]
+    sizes = [
+        size for rule in rules for size in (*rule.sizes, *filter(None, (rule.default,)))
+    ]
     return list(dict.fromkeys(str(one) for one in sizes))
 
 

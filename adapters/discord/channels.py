@@ -54,13 +54,17 @@ class ChannelDirectory:
 
     async def is_restricted(self, place: Place) -> bool:
         """Is it for adults only?"""
-        return not is_direct(place) and bool((await self._channel(place.channel)).get("nsfw"))
+        return not is_direct(place) and bool(
+            (await self._channel(place.channel)).get("nsfw")
+        )
 
     async def largest(self, place: Place) -> int:
         """Bytes a file may have there."""
         if is_direct(place):
             return LEAST
-        return SIZES.get((await self._guild(place.workspace)).get("premium_tier", 0), LEAST)
+        return SIZES.get(
+            (await self._guild(place.workspace)).get("premium_tier", 0), LEAST
+        )
 
     async def locale(self, place: Place) -> str:
         """The language a community has chosen, "" where nobody has."""
@@ -81,7 +85,8 @@ class ChannelDirectory:
         if workspace.startswith(DIRECT):
             return True
         found = await self._look(
-            "/guilds/{guild_id}/members/{user_id}", {"guild_id": workspace, "user_id": person}
+            "/guilds/{guild_id}/members/{user_id}",
+            {"guild_id": workspace, "user_id": person},
         )
         return found.get("code") != NO_MEMBER
 

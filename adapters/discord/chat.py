@@ -98,7 +98,9 @@ class DiscordChat:
         A thread stands in its parent, a direct message speaks for a workspace.
         """
         if request.reply.get("where") == "unknown":
-            request = replace(request, place=await self._places.find_thread(request.place))
+            request = replace(
+                request, place=await self._places.find_thread(request.place)
+            )
         return await self._spoken_for(request) if is_direct(request.place) else request
 
     async def asked(self, request: Request) -> Request:
@@ -168,7 +170,9 @@ class DiscordChat:
         answer = answer_of(request.reply)
         if answer is None:
             return False
-        request = replace(request, target=form.target, index=form.index, action=form.action)
+        request = replace(
+            request, target=form.target, index=form.index, action=form.action
+        )
         await self._store.ask(answer.interaction, request)
         is_first = request.reply.get("first") == "yes"
         form = render.filled(form, request.given)
@@ -181,7 +185,8 @@ class DiscordChat:
                 return True
             lacks_picture = any(one.kind is FieldKind.PICTURES for one in form.fields)
             text = translate(
-                "refuse.no_picture" if lacks_picture else "discord.open_form", request.locale
+                "refuse.no_picture" if lacks_picture else "discord.open_form",
+                request.locale,
             )
             message = render.chooser(form, answer.interaction, text)
             if is_first:
@@ -238,7 +243,9 @@ class DiscordChat:
             return sent
         if post.private and not is_direct(sent.place):
             # All can read what stands there: that their direct messages were closed.
-            raise DeliveryError("discord.refused", permanent=True, code="for all to see")
+            raise DeliveryError(
+                "discord.refused", permanent=True, code="for all to see"
+            )
         try:
             await self._messages.change(sent, post)
         except DiscordError as error:
@@ -285,7 +292,12 @@ class DiscordChat:
     # Where it was asked we may not, or should not, say it
 
     async def _post_alone(
-        self, place: Place, post: Post, to: Person, answer: Answer | None, reply: Mapping[str, str]
+        self,
+        place: Place,
+        post: Post,
+        to: Person,
+        answer: Answer | None,
+        reply: Mapping[str, str],
     ) -> PostedMessage:
         """In a direct message.
 
@@ -301,7 +313,9 @@ class DiscordChat:
                 return await self._answers.give(answer, place, post, locale)
             if post.secret or not is_word(post):
                 closed = translate("discord.direct_closed", locale)
-                post = replace(post, title="", text=closed, pictures=(), buttons=(), menu=())
+                post = replace(
+                    post, title="", text=closed, pictures=(), buttons=(), menu=()
+                )
             return await self._messages.say(
                 place, replace(post, private=False), reply.get("message", "")
             )
@@ -333,7 +347,9 @@ class DiscordChat:
 
         What stands here must not say for ever that it is on its way.
         """
-        words = replace(note("discord.no_pictures", post.locale), title=post.title, private=False)
+        words = replace(
+            note("discord.no_pictures", post.locale), title=post.title, private=False
+        )
         with suppress(DiscordError):
             await self._messages.change(sent, words)
 

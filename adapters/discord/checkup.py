@@ -50,7 +50,9 @@ def app_of(token: str) -> str:
     """
     first = token.partition(".")[0]
     try:
-        found = base64.b64decode(first + "=" * (-len(first) % 4), validate=True).decode()
+        found = base64.b64decode(
+            first + "=" * (-len(first) % 4), validate=True
+        ).decode()
     except ValueError:
         return ""
     return found if found.isdecimal() else ""
@@ -62,9 +64,15 @@ async def findings(api: Api, locale: str) -> list[Finding]:
         await api.open()
         guilds = await api.call("GET", "/users/@me/guilds")
     except DiscordError as error:
-        key = "doctor.discord_token" if error.status == 401 else "doctor.discord_unreachable"
+        key = (
+            "doctor.discord_token"
+            if error.status == 401
+            else "doctor.discord_unreachable"
+        )
         return [("discord token", False, translate(key, locale, reason=error.status))]
-    content = "doctor.discord_content" if api.reads_content else "doctor.discord_no_content"
+    content = (
+        "doctor.discord_content" if api.reads_content else "doctor.discord_no_content"
+    )
     return [
         ("discord token", True, translate("doctor.discord_us", locale, name=api.name)),
         ("discord messages", True, translate(content, locale)),
@@ -80,12 +88,22 @@ def _clock(date: str, locale: str) -> Finding:
         off = timedelta()
     well = off < MAX_SKEW
     key = "doctor.discord_clock" if well else "doctor.discord_clock_off"
-    return "discord clock", well, translate(key, locale, seconds=round(off.total_seconds()))
+    return (
+        "discord clock",
+        well,
+        translate(key, locale, seconds=round(off.total_seconds())),
+    )
 
 
 def _servers(guilds: list[Mapping[str, Any]], url: str, locale: str) -> list[Finding]:
     if not guilds:
-        return [("discord servers", False, translate("doctor.discord_no_servers", locale, url=url))]
+        return [
+            (
+                "discord servers",
+                False,
+                translate("doctor.discord_no_servers", locale, url=url),
+            )
+        ]
     names = [str(one.get("name", one["id"])) for one in guilds]
     lacking = [
         str(one.get("name", one["id"]))
@@ -93,14 +111,21 @@ def _servers(guilds: list[Mapping[str, Any]], url: str, locale: str) -> list[Fin
         if not _has_all(int(one.get("permissions", 0)))
     ]
     found = [
-        ("discord servers", True, translate("doctor.discord_servers", locale, names=names[:NAMED]))
+        (
+            "discord servers",
+            True,
+            translate("doctor.discord_servers", locale, names=names[:NAMED]),
+        )
     ]
     if lacking:
         text = translate(
             "doctor.discord_permissions_missing", locale, names=lacking[:NAMED], url=url
         )
         return [*found, ("discord permissions", False, text)]
-    return [*found, ("discord permissions", True, translate("doctor.discord_permissions", locale))]
+    return [
+        *found,
+        ("discord permissions", True, translate("doctor.discord_permissions", locale)),
+    ]
 
 
 def _has_all(permissions: int) -> bool:

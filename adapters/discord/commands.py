@@ -61,11 +61,16 @@ def registered(*, for_people: bool = True) -> list[Payload]:
     ours = commands()
     alone = [one for one in ours if not one.word]
     groups = {
-        name: [one for one in ours if one.name == name and one.word] for name in ("wanx", "easel")
+        name: [one for one in ours if one.name == name and one.word]
+        for name in ("wanx", "easel")
     }
     found = [
         *(
-            {"type": SLASH, **_described("command", one.action.value), "options": _options(one)}
+            {
+                "type": SLASH,
+                **_described("command", one.action.value),
+                "options": _options(one),
+            }
             for one in alone
         ),
         *(_group(name, inside) for name, inside in groups.items()),
@@ -78,11 +83,15 @@ def registered(*, for_people: bool = True) -> list[Payload]:
 async def sync(api: Api, store: DiscordStore) -> None:
     """Tell Discord, when it was last told anything else; now or as soon as it listens."""
     payload = registered(for_people=api.serves_people)
-    told = hashlib.sha256(json.dumps([api.app, payload], sort_keys=True).encode()).hexdigest()
+    told = hashlib.sha256(
+        json.dumps([api.app, payload], sort_keys=True).encode()
+    ).hexdigest()
     delay = 5.0
     while await store.value(COMMANDS) != told:
         try:
-            await api.call("PUT", "/applications/{app}/commands", {"app": api.app}, payload)
+            await api.call(
+                "PUT", "/applications/{app}/commands", {"app": api.app}, payload
+            )
             await store.keep(COMMANDS, told)
             log.info("discord_commands", count=len(payload))
         except DiscordError as error:
@@ -119,7 +128,9 @@ def _options(command: Command) -> list[Payload]:
     found = [{**_described("option", command.takes.value), **words}] if words else []
     for at in range(command.pictures):
         name = f"picture{at + 1}"
-        found.append({**_described("option", "picture", name, number=at + 1), "type": ATTACHMENT})
+        found.append(
+            {**_described("option", "picture", name, number=at + 1), "type": ATTACHMENT}
+        )
     if command.mask or command.action is Action.EDIT:
         found.append({**_described("option", "mask_picture"), "type": ATTACHMENT})
     return found + [_option(name) for name in command.options]
@@ -130,7 +141,11 @@ def _option(name: str) -> Payload:
     if name in RANGES:
         return {**described, **RANGES[name]}
     if name == "mask":
-        return {**described, "type": STRING, "choices": [_choice(one) for one in REGIONS]}
+        return {
+            **described,
+            "type": STRING,
+            "choices": [_choice(one) for one in REGIONS],
+        }
     return {
         **described,
         "type": STRING,
@@ -150,7 +165,8 @@ def _described(table: str, word: str, name: str = "", number: int = 0) -> Payloa
     names = _named("name", f"{table}.{word}.name")
     if number:
         names["name_localizations"] = {
-            locale: f"{text}{number}" for locale, text in names["name_localizations"].items()
+            locale: f"{text}{number}"
+            for locale, text in names["name_localizations"].items()
         }
     return {
         **names,
@@ -163,6 +179,8 @@ def _named(field: str, key: str) -> Payload:
     return {
         field: translate(key, "en"),
         f"{field}_localizations": {
-            theirs: translate(key, ours) for ours in LOCALES for theirs in DISCORD_LOCALES[ours]
+            theirs: translate(key, ours)
+            for ours in LOCALES
+            for theirs in DISCORD_LOCALES[ours]
         },
     }

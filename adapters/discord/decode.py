@@ -67,12 +67,18 @@ def command(interaction: discord.Interaction) -> Request:
     name, given = _flat(data)
     typed = TYPED.get(name)
     if typed is None:
-        raise Rejected("room.no_command", word=name[:40], allowed=[f"/{one}" for one in TYPED])
+        raise Rejected(
+            "room.no_command", word=name[:40], allowed=[f"/{one}" for one in TYPED]
+        )
     files = _resolved(data)
     mask = files.get(str(given.pop("mask-picture", "")))
     named = [str(given.pop(name)) for name in PICTURES if name in given]
     text = next(
-        (str(given.pop(one)) for one in ("prompt", "instruction", "id", "number") if one in given),
+        (
+            str(given.pop(one))
+            for one in ("prompt", "instruction", "id", "number")
+            if one in given
+        ),
         "",
     )
     action = Action.INPAINT if typed.action is Action.EDIT and mask else typed.action
@@ -80,7 +86,9 @@ def command(interaction: discord.Interaction) -> Request:
         interaction,
         action,
         text=plain(text),
-        given={name: _value(value) for name, value in given.items() if value is not False},
+        given={
+            name: _value(value) for name, value in given.items() if value is not False
+        },
         attachments=tuple(files[one] for one in named if one in files),
         mask=mask,
     )
@@ -98,7 +106,9 @@ def shortcut(interaction: discord.Interaction) -> Request:
 def pressed(interaction: discord.Interaction) -> Pressed:
     """A button or a menu of a message of ours. Raises Rejected for an id we never made."""
     kind, step, index = actions.decode_button(chosen(interaction))
-    request = _asked(interaction, actions.BUTTONS.get(kind, Action.HELP), target=step, index=index)
+    request = _asked(
+        interaction, actions.BUTTONS.get(kind, Action.HELP), target=step, index=index
+    )
     return Pressed(kind=kind, request=request)
 
 
@@ -138,12 +148,18 @@ def opened(interaction: discord.Interaction) -> tuple[Request, int] | None:
     None for any other button.
     """
     found = PAGE.fullmatch(chosen(interaction))
-    return (_asked(interaction, Action.EDIT, asked=found[1]), int(found[2])) if found else None
+    return (
+        (_asked(interaction, Action.EDIT, asked=found[1]), int(found[2]))
+        if found
+        else None
+    )
 
 
 def merged(request: Request, asked: Request) -> Request:
     """What was filled in, on top of what it was asked for."""
-    kept = {name: value for name, value in asked.given.items() if name not in request.given}
+    kept = {
+        name: value for name, value in asked.given.items() if name not in request.given
+    }
     given = {**kept, **settled(request.given, asked.action)}
     function = given.pop(FUNCTION, "")
     named = f"wanx.{function}"
@@ -168,7 +184,8 @@ def settled(given: Mapping[str, str], action: Action) -> dict[str, str]:
     """
     if action is Action.SETTINGS:
         return {
-            name: {"true": "yes", "false": ""}.get(value, value) for name, value in given.items()
+            name: {"true": "yes", "false": ""}.get(value, value)
+            for name, value in given.items()
         }
     return {
         name: "" if value == "true" else value
@@ -259,7 +276,9 @@ def said(message: discord.Message, us: int) -> Request | None:
         return None
     guild = message.guild.id if message.guild else None
     where = place(message.channel, message.channel.id, guild)
-    is_unknown = guild is not None and isinstance(message.channel, discord.PartialMessageable)
+    is_unknown = guild is not None and isinstance(
+        message.channel, discord.PartialMessageable
+    )
     mentioned = {one.id for one in message.mentions}
     to_us = guild is None or us in mentioned
     answered = (
@@ -301,8 +320,13 @@ def said(message: discord.Message, us: int) -> Request | None:
 def _is_said(message: discord.Message) -> bool:
     """Are these a person's words, said where we are?"""
     # Words from a guild that we have left are no direct message.
-    is_elsewhere = message.guild is None and getattr(message.channel, "guild_id", None) is not None
-    return not (message.author.bot or message.webhook_id or is_elsewhere) and message.type in SPOKEN
+    is_elsewhere = (
+        message.guild is None and getattr(message.channel, "guild_id", None) is not None
+    )
+    return (
+        not (message.author.bot or message.webhook_id or is_elsewhere)
+        and message.type in SPOKEN
+    )
 
 
 def _answered(message: discord.Message) -> tuple[int | None, tuple[Attachment, ...]]:
@@ -311,10 +335,16 @@ def _answered(message: discord.Message) -> tuple[int | None, tuple[Attachment, .
     Nobody when Discord did not send it along.
     """
     found = message.reference.resolved if message.reference else None
-    return (found.author.id, _attached(found)) if isinstance(found, discord.Message) else (None, ())
+    return (
+        (found.author.id, _attached(found))
+        if isinstance(found, discord.Message)
+        else (None, ())
+    )
 
 
-def reacted(event: discord.RawReactionActionEvent, channel: Channel, us: int) -> Request | None:
+def reacted(
+    event: discord.RawReactionActionEvent, channel: Channel, us: int
+) -> Request | None:
     """A reaction added or taken away.
 
     None when it is our own, a bot's, or to somebody else's message.
@@ -334,7 +364,9 @@ def reacted(event: discord.RawReactionActionEvent, channel: Channel, us: int) ->
         action=Action.REACTED,
         text=emoji[:100],
         message=str(event.message_id),
-        reply={"where": "unknown"} if channel is None and event.guild_id is not None else {},
+        reply={"where": "unknown"}
+        if channel is None and event.guild_id is not None
+        else {},
         is_admin=_runs_it(member.guild_permissions if member else None),
         added=added,
     )
@@ -362,7 +394,11 @@ def place(channel: Channel, channel_id: int | None, guild: int | None) -> Place:
     if guild is None:
         direct = f"{DIRECT}{channel_id or ''}"
         return Place(platform=PLATFORM, workspace=direct, channel=direct)
-    parent = getattr(channel, "parent_id", None) if isinstance(channel, discord.Thread) else None
+    parent = (
+        getattr(channel, "parent_id", None)
+        if isinstance(channel, discord.Thread)
+        else None
+    )
     inside = str(channel_id or "")
     return Place(
         platform=PLATFORM,
@@ -374,7 +410,9 @@ def place(channel: Channel, channel_id: int | None, guild: int | None) -> Place:
 
 def plain(text: str) -> str:
     """The words as they are read: mentions fall away, emoji of a guild's own by their name."""
-    return grammar.clean(EMOJI.sub(r":\1:", MENTION.sub(lambda found: found[1] or "", text)))
+    return grammar.clean(
+        EMOJI.sub(r":\1:", MENTION.sub(lambda found: found[1] or "", text))
+    )
 
 
 def _file(one: Mapping[str, Any], channel: str, message: str) -> Attachment:
@@ -402,13 +440,20 @@ def shown_in(message: Mapping[str, Any], channel: str) -> tuple[Attachment, ...]
         for one in source.get("attachments") or ()
     ]
     embeds = [one for source in sources for one in source.get("embeds") or ()]
-    shown = [(one.get("image") or one.get("thumbnail") or {}).get("proxy_url") for one in embeds]
-    return _pictures(found + [(_embedded(url, channel, own), "image/") for url in shown if url])
+    shown = [
+        (one.get("image") or one.get("thumbnail") or {}).get("proxy_url")
+        for one in embeds
+    ]
+    return _pictures(
+        found + [(_embedded(url, channel, own), "image/") for url in shown if url]
+    )
 
 
 def _kind(one: Mapping[str, Any]) -> str:
     kind = str(one.get("content_type") or "")
-    return kind or ("image/" if str(one.get("filename", "")).lower().endswith(IMAGE_NAMES) else "")
+    return kind or (
+        "image/" if str(one.get("filename", "")).lower().endswith(IMAGE_NAMES) else ""
+    )
 
 
 def _attached(message: discord.Message) -> tuple[Attachment, ...]:
@@ -416,12 +461,16 @@ def _attached(message: discord.Message) -> tuple[Attachment, ...]:
     channel, own = str(message.channel.id), str(message.id)
     sources: list[Any] = [message, *message.message_snapshots]
     files = [
-        {**one.to_dict(), "size": one.size} for source in sources for one in source.attachments
+        {**one.to_dict(), "size": one.size}
+        for source in sources
+        for one in source.attachments
     ]
     found = [(_file(one, channel, own), _kind(one)) for one in files]
     embeds = [one for source in sources for one in source.embeds]
     shown = [one.image.proxy_url or one.thumbnail.proxy_url for one in embeds]
-    return _pictures(found + [(_embedded(url, channel, own), "image/") for url in shown if url])
+    return _pictures(
+        found + [(_embedded(url, channel, own), "image/") for url in shown if url]
+    )
 
 
 def _embedded(url: str, channel: str, message: str) -> Attachment:
@@ -443,7 +492,10 @@ def _resolved(data: Mapping[str, Any]) -> dict[str, Attachment]:
 def _flat(data: Mapping[str, Any]) -> tuple[str, dict[str, Any]]:
     """The command as it is typed ("wanx style"), and its options by name."""
     name, options = str(data.get("name", "")), data.get("options") or []
-    if options and options[0].get("type") == discord.AppCommandOptionType.subcommand.value:
+    if (
+        options
+        and options[0].get("type") == discord.AppCommandOptionType.subcommand.value
+    ):
         name, options = f"{name} {options[0]['name']}", options[0].get("options") or []
     return name, {str(one["name"]): one.get("value") for one in options}
 
@@ -451,7 +503,9 @@ def _flat(data: Mapping[str, Any]) -> tuple[str, dict[str, Any]]:
 def _fields(components: Iterable[Mapping[str, Any]]) -> Iterable[tuple[str, Any]]:
     """What was filled in, by the field's id."""
     for one in components:
-        inner = one.get("component") or next(iter(one.get("components") or ()), None) or one
+        inner = (
+            one.get("component") or next(iter(one.get("components") or ()), None) or one
+        )
         if "custom_id" in inner:
             yield (
                 str(inner["custom_id"]),
@@ -473,5 +527,7 @@ def _runs_it(rights: discord.Permissions | None) -> bool:
 
 
 def _person(user: Any) -> Person:
-    name = grammar.clean(str(getattr(user, "display_name", "") or "")).replace("\n", " ")[:80]
+    name = grammar.clean(str(getattr(user, "display_name", "") or "")).replace(
+        "\n", " "
+    )[:80]
     return Person(id=str(user.id), name=name or str(user.id))

@@ -87,7 +87,11 @@ class Files:
         """
         found = await self._messages.read(channel, message)
         return next(
-            (str(one["url"]) for one in found.get("attachments") or () if str(one["id"]) == file),
+            (
+                str(one["url"])
+                for one in found.get("attachments") or ()
+                if str(one["id"]) == file
+            ),
             "",
         )
 

@@ -21,7 +21,11 @@ from adapters.discord.app import DiscordApp
 from core.errors import DeliveryError
 
 LEAST = discord.Intents(
-    guilds=True, guild_messages=True, dm_messages=True, guild_reactions=True, dm_reactions=True
+    guilds=True,
+    guild_messages=True,
+    dm_messages=True,
+    guild_reactions=True,
+    dm_reactions=True,
 )
 """None of them privileged. With message_content, plain words in threads of ours are read, too."""
 FATAL = frozenset({4004, 4010, 4011, 4012, 4013, 4014})
@@ -50,7 +54,9 @@ class EventClient(discord.Client):
         """A reaction came."""
         await _safely(self.app.reaction(event, self.get_channel(event.channel_id)))
 
-    async def on_raw_reaction_remove(self, event: discord.RawReactionActionEvent) -> None:
+    async def on_raw_reaction_remove(
+        self, event: discord.RawReactionActionEvent
+    ) -> None:
         """A reaction went."""
         await _safely(self.app.reaction(event, self.get_channel(event.channel_id)))
 
@@ -78,7 +84,9 @@ class ShardedClient(EventClient, discord.AutoShardedClient):
     @property
     def is_alive(self) -> bool:
         """Is every one connected?"""
-        return self.is_ready() and not any(one.is_closed() for one in self.shards.values())
+        return self.is_ready() and not any(
+            one.is_closed() for one in self.shards.values()
+        )
 
 
 def _guard(client: discord.Client) -> None:
@@ -162,7 +170,9 @@ class Gateway:
             began = time.monotonic()
             code = await self._live()
             if code in FATAL:
-                log.error("discord_refuses", close_code=code, setting="DISCORD_BOT_TOKEN")
+                log.error(
+                    "discord_refuses", close_code=code, setting="DISCORD_BOT_TOKEN"
+                )
                 self._lost()
                 return
             if time.monotonic() - began > STEADY:

@@ -32,14 +32,20 @@ class MessageClient:
     """In channels, threads and direct messages."""
 
     def __init__(
-        self, api: Api, store: DiscordStore, places: ChannelDirectory, pictures: ImageUploads
+        self,
+        api: Api,
+        store: DiscordStore,
+        places: ChannelDirectory,
+        pictures: ImageUploads,
     ) -> None:
         self._api = api
         self._store = store
         self._places = places
         self._pictures = pictures
 
-    async def say(self, place: Place, post: Post, replies_to: str = "") -> PostedMessage:
+    async def say(
+        self, place: Place, post: Post, replies_to: str = ""
+    ) -> PostedMessage:
         """Something new. Raises DiscordError."""
         limit = await self._places.largest(place)
         try:
@@ -56,7 +62,9 @@ class MessageClient:
 
         Raises DiscordError.
         """
-        if post.pictures and not same_pictures(await self._files_of(sent), post.pictures):
+        if post.pictures and not same_pictures(
+            await self._files_of(sent), post.pictures
+        ):
             await self._show(sent, post)
             return
         keeps = post.pictures or post.tone is Tone.STATUS
@@ -72,7 +80,9 @@ class MessageClient:
             "GET", f"{MESSAGES}?limit={READ_BACK}", {"channel_id": channel_id(place)}
         )
         for message in found:
-            if str(message["author"]["id"]) == str(self._api.us) and job in _jobs_of(message):
+            if str(message["author"]["id"]) == str(self._api.us) and job in _jobs_of(
+                message
+            ):
                 return PostedMessage(place=place, message=str(message["id"]))
         return None
 
@@ -88,7 +98,9 @@ class MessageClient:
             return {}
         return found
 
-    async def _send(self, place: Place, post: Post, replies_to: str, limit: int) -> PostedMessage:
+    async def _send(
+        self, place: Place, post: Post, replies_to: str, limit: int
+    ) -> PostedMessage:
         prepared = await self._pictures.prepare(place, post, limit)
         message = render.message(prepared.on(post), prepared.attachments or None) | {
             "flags": render.SUPPRESS_EMBEDS
@@ -96,12 +108,21 @@ class MessageClient:
         if post.job:
             message |= {"nonce": _nonce(place, post.job), "enforce_nonce": True}
         if replies_to:
-            message["message_reference"] = {"message_id": replies_to, "fail_if_not_exists": False}
+            message["message_reference"] = {
+                "message_id": replies_to,
+                "fail_if_not_exists": False,
+            }
         said = await self._api.call(
-            "POST", MESSAGES, {"channel_id": channel_id(place)}, message, prepared.uploads
+            "POST",
+            MESSAGES,
+            {"channel_id": channel_id(place)},
+            message,
+            prepared.uploads,
         )
         if is_direct(place):
-            await self._store.sent_directly(channel_id(place), int(said["id"]), place.workspace)
+            await self._store.sent_directly(
+                channel_id(place), int(said["id"]), place.workspace
+            )
         return PostedMessage(place=place, message=str(said["id"]))
 
     async def _files_of(self, sent: PostedMessage) -> Sequence[Mapping[str, Any]]:
@@ -122,11 +143,16 @@ class MessageClient:
     async def _show_within(self, sent: PostedMessage, post: Post, limit: int) -> None:
         prepared = await self._pictures.prepare(sent.place, post, limit)
         await self._patch(
-            sent, render.message(prepared.on(post), prepared.attachments), prepared.uploads
+            sent,
+            render.message(prepared.on(post), prepared.attachments),
+            prepared.uploads,
         )
 
     async def _patch(
-        self, sent: PostedMessage, message: Mapping[str, Any], uploads: Sequence[Upload] = ()
+        self,
+        sent: PostedMessage,
+        message: Mapping[str, Any],
+        uploads: Sequence[Upload] = (),
     ) -> None:
         ids = _ids(sent)
         try:

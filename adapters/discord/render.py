@@ -28,7 +28,17 @@ it away."""
 ASIDE = re.compile(r"[,;:(，；：（]")
 """Where a label begins to explain itself."""
 PRIMARY, SECONDARY, DANGER, LINK = 1, 2, 4, 5
-ROW, BUTTON, STRING, TEXT, USERS, CHANNELS, LABELLED, FILES, TICK = 1, 2, 3, 4, 5, 8, 18, 19, 23
+ROW, BUTTON, STRING, TEXT, USERS, CHANNELS, LABELLED, FILES, TICK = (
+    1,
+    2,
+    3,
+    4,
+    5,
+    8,
+    18,
+    19,
+    23,
+)
 CHANNEL_KINDS = [0, 5]
 RANKS = {"pictures": 1, "mask_picture": 1, "n": 3, "ar": 3, "private": 4, "model": 5}
 """Which fields of a form stay when it has more than a modal takes: the lower first, a function's
@@ -110,9 +120,18 @@ def _menus(post: Post) -> list[Payload]:
 
 
 def _menu(menu: Sequence[Button], at: int) -> Payload:
-    options = [_option(encode_button(one.kind, one.step, one.index), one.label) for one in menu]
+    options = [
+        _option(encode_button(one.kind, one.step, one.index), one.label) for one in menu
+    ]
     return _row(
-        [{"type": STRING, "custom_id": f"menu:{at}", "options": options, "placeholder": "▾"}]
+        [
+            {
+                "type": STRING,
+                "custom_id": f"menu:{at}",
+                "options": options,
+                "placeholder": "▾",
+            }
+        ]
     )
 
 
@@ -133,7 +152,10 @@ def pages(form: Form) -> list[Form]:
     if any(one.required or one.name == "prompt" for one in form.fields):
         kept = sorted(form.fields, key=_rank)[:FIELDS]
         return [_with(form, [one for one in form.fields if one in kept])]
-    return [_with(form, form.fields[at : at + FIELDS]) for at in range(0, len(form.fields), FIELDS)]
+    return [
+        _with(form, form.fields[at : at + FIELDS])
+        for at in range(0, len(form.fields), FIELDS)
+    ]
 
 
 def filled(form: Form, given: Mapping[str, str]) -> Form:
@@ -143,7 +165,10 @@ def filled(form: Form, given: Mapping[str, str]) -> Form:
     """
     return _with(
         form,
-        [one if one.value else replace(one, value=given.get(one.name, "")) for one in form.fields],
+        [
+            one if one.value else replace(one, value=given.get(one.name, ""))
+            for one in form.fields
+        ],
     )
 
 
@@ -178,7 +203,9 @@ def chooser(form: Form, asked: str, text: str) -> Payload:
         options = [
             _option(
                 f"p1:{asked}:{at}",
-                " · ".join(ASIDE.split(field.label)[0].strip() for field in page.fields),
+                " · ".join(
+                    ASIDE.split(field.label)[0].strip() for field in page.fields
+                ),
             )
             for at, page in enumerate(found)
         ]
@@ -228,7 +255,13 @@ def _element(field: Field) -> Payload:
         limit = min(field.limit or INPUT, INPUT)
         style = 2 if field.kind is FieldKind.TEXT else 1
         filled = {"value": value[:limit]} if value else {}
-        return {"type": TEXT, "style": style, "max_length": limit, "required": required, **filled}
+        return {
+            "type": TEXT,
+            "style": style,
+            "max_length": limit,
+            "required": required,
+            **filled,
+        }
     if field.kind is FieldKind.FLAG:
         return {"type": TICK, "default": bool(value)}
     if field.kind is FieldKind.CHANNEL:
@@ -258,9 +291,21 @@ def _element(field: Field) -> Payload:
             "max_values": 1,
         }
     most = 1 if field.kind is FieldKind.MASK else 3
-    return {"type": FILES, "min_values": int(required), "max_values": most, "required": required}
+    return {
+        "type": FILES,
+        "min_values": int(required),
+        "max_values": most,
+        "required": required,
+    }
 
 
 def _select(kind: int, most: int, known: Sequence[Payload], **more: Any) -> Payload:
     chosen = {"default_values": list(known)} if known else {}
-    return {"type": kind, "min_values": 0, "max_values": most, "required": False, **chosen, **more}
+    return {
+        "type": kind,
+        "min_values": 0,
+        "max_values": most,
+        "required": False,
+        **chosen,
+        **more,
+    }

@@ -66,7 +66,9 @@ class InteractionResponses:
         self._store = store
         self._pictures = pictures
 
-    async def give(self, answer: Answer, place: Place, post: Post, locale: str) -> PostedMessage:
+    async def give(
+        self, answer: Answer, place: Place, post: Post, locale: str
+    ) -> PostedMessage:
         """Say it; a refusal with the way back to what was written. Raises DiscordError."""
         prepared = await self._pictures.prepare(place, post)
         message = render.message(prepared.on(post), prepared.attachments)
@@ -76,7 +78,9 @@ class InteractionResponses:
             # The answer itself may be for all to see; what follows it need not be, once it is gone.
             await self.settle(answer)
             message["flags"] = render.EPHEMERAL
-            await self._api.call("POST", FOLLOW_UP, answer.ids, message, prepared.uploads)
+            await self._api.call(
+                "POST", FOLLOW_UP, answer.ids, message, prepared.uploads
+            )
             return PostedMessage(place=place, message="")
         await self._api.call("PATCH", ORIGINAL, answer.ids, message, prepared.uploads)
         await self._store.keep_answer(answer)
@@ -106,7 +110,9 @@ class InteractionResponses:
         if answer is not None and _is_alive(answer.interaction):
             await self.settle(answer, job=job)
 
-    async def settle(self, answer: Answer | None, note: Post | None = None, job: str = "") -> None:
+    async def settle(
+        self, answer: Answer | None, note: Post | None = None, job: str = ""
+    ) -> None:
         """Nobody must think that we still think: say where it went, or take the answer away."""
         if answer is None:
             return
@@ -122,7 +128,9 @@ class InteractionResponses:
         """False when it may succeed another time."""
         try:
             if note:
-                await self._api.call("PATCH", ORIGINAL, answer.ids, render.message(note))
+                await self._api.call(
+                    "PATCH", ORIGINAL, answer.ids, render.message(note)
+                )
             else:
                 await self._api.call("DELETE", ORIGINAL, answer.ids)
         except DiscordError as error:
@@ -134,7 +142,14 @@ class InteractionResponses:
 def note(key: str, locale: str, link: str = "") -> Post:
     """A private word that says where to look; with the way there."""
     way = (
-        (Button(kind=ButtonKind.LINK, step="", label=translate("home.open", locale), url=link),)
+        (
+            Button(
+                kind=ButtonKind.LINK,
+                step="",
+                label=translate("home.open", locale),
+                url=link,
+            ),
+        )
         if link
         else ()
     )

@@ -108,7 +108,9 @@ class DiscordStore:
 
     def __init__(self, engine: AsyncEngine) -> None:
         self._engine = engine
-        self._insert = postgresql.insert if engine.dialect.name == "postgresql" else sqlite.insert
+        self._insert = (
+            postgresql.insert if engine.dialect.name == "postgresql" else sqlite.insert
+        )
 
     async def prepare(self) -> None:
         """Make what is missing."""
@@ -121,11 +123,15 @@ class DiscordStore:
         async with self._engine.begin() as connection:
             for table in (asked, answers):
                 await connection.execute(delete(table).where(table.c.created < before))
-        await self._put(asked, interaction=interaction, request=to_json(request), created=_now())
+        await self._put(
+            asked, interaction=interaction, request=to_json(request), created=_now()
+        )
 
     async def asked(self, interaction: str) -> Request | None:
         """What a form was asked for; None when it is too long ago."""
-        found = await self._one(select(asked.c.request).where(asked.c.interaction == interaction))
+        found = await self._one(
+            select(asked.c.request).where(asked.c.interaction == interaction)
+        )
         return from_json(Request, found) if found is not None else None
 
     async def keep_answer(self, answer: Answer, job: str = "") -> None:
@@ -133,7 +139,11 @@ class DiscordStore:
 
         With a ``job``, to be taken away once that job's message is posted.
         """
-        known = {"interaction": answer.interaction, "app": answer.app, "token": answer.token}
+        known = {
+            "interaction": answer.interaction,
+            "app": answer.app,
+            "token": answer.token,
+        }
         await self._put(answers, **known, job=job, created=_now())
 
     async def answer(self, interaction: str) -> Answer | None:
@@ -171,7 +181,10 @@ class DiscordStore:
 
     async def spoken_by(self, person: str) -> str:
         """The language of a person, "" while we do not know."""
-        return await self._one(select(people.c.locale).where(people.c.person == person)) or ""
+        return (
+            await self._one(select(people.c.locale).where(people.c.person == person))
+            or ""
+        )
 
     async def speaks(self, person: str, locale: str) -> None:
         """A person uses Discord in this language."""
@@ -180,7 +193,9 @@ class DiscordStore:
     async def times_taken_away(self, reaction: str) -> int:
         """How often this person has taken this reaction back."""
         return (
-            await self._one(select(taken_away.c.times).where(taken_away.c.reaction == reaction))
+            await self._one(
+                select(taken_away.c.times).where(taken_away.c.reaction == reaction)
+            )
             or 0
         )
 
@@ -188,10 +203,14 @@ class DiscordStore:
         """Once more than ``times``. The same again changes nothing."""
         async with self._engine.begin() as connection:
             await connection.execute(
-                self._insert(taken_away).values(reaction=reaction, times=0).on_conflict_do_nothing()
+                self._insert(taken_away)
+                .values(reaction=reaction, times=0)
+                .on_conflict_do_nothing()
             )
             is_it = (taken_away.c.reaction == reaction, taken_away.c.times == times)
-            await connection.execute(change(taken_away).where(*is_it).values(times=times + 1))
+            await connection.execute(
+                change(taken_away).where(*is_it).values(times=times + 1)
+            )
 
     async def restrict(self, tenant: str, keys: Sequence[str]) -> None:
         """Pictures first shown where only adults are."""
@@ -219,15 +238,21 @@ class DiscordStore:
     async def forget(self, tenant: str, workspace: str) -> None:
         """The workspace has removed us."""
         async with self._engine.begin() as connection:
-            await connection.execute(delete(direct).where(direct.c.workspace == workspace))
-            await connection.execute(delete(restricted).where(restricted.c.tenant == tenant))
+            await connection.execute(
+                delete(direct).where(direct.c.workspace == workspace)
+            )
+            await connection.execute(
+                delete(restricted).where(restricted.c.tenant == tenant)
+            )
 
     async def _one(self, query: Select[tuple[Any]]) -> Any:
         async with self._engine.begin() as connection:
             return (await connection.execute(query)).scalar_one_or_none()
 
     async def _answer(self, is_it: ColumnElement[bool]) -> Answer | None:
-        query = select(answers.c.interaction, answers.c.app, answers.c.token).where(is_it)
+        query = select(answers.c.interaction, answers.c.app, answers.c.token).where(
+            is_it
+        )
         async with self._engine.begin() as connection:
             row = (await connection.execute(query)).mappings().first()
         return Answer(**row) if row else None
@@ -237,7 +262,9 @@ class DiscordStore:
         key = next(iter(table.primary_key.columns))
         put = self._insert(table).values(**values)
         async with self._engine.begin() as connection:
-            await connection.execute(put.on_conflict_do_update(index_elements=[key], set_=values))
+            await connection.execute(
+                put.on_conflict_do_update(index_elements=[key], set_=values)
+            )
 
 
 def _now() -> str:

@@ -47,7 +47,9 @@ class Prepared:
 
     def on(self, post: Post) -> Post:
         """The post with the links."""
-        return replace(post, buttons=(*post.buttons, *self.links)) if self.links else post
+        return (
+            replace(post, buttons=(*post.buttons, *self.links)) if self.links else post
+        )
 
 
 class ImageUploads:
@@ -73,19 +75,30 @@ class ImageUploads:
         """Everything a post shows, at most ``limit`` bytes a file."""
         if not post.pictures:
             return Prepared()
-        limit = min(limit or await self._places.largest(place), WHOLE // len(post.pictures))
+        limit = min(
+            limit or await self._places.largest(place), WHOLE // len(post.pictures)
+        )
         hidden = await self._hidden(place, post.pictures)
-        made = [await self._one(place, post, one, limit, hidden) for one in post.pictures]
+        made = [
+            await self._one(place, post, one, limit, hidden) for one in post.pictures
+        ]
         return Prepared(
-            uploads=tuple(one for one, _ in made), links=tuple(link for _, link in made if link)
+            uploads=tuple(one for one, _ in made),
+            links=tuple(link for _, link in made if link),
         )
 
     async def linked(self, place: Place, post: Post) -> Post:
         """The post with the links it has had since its pictures were shown, where they stay as they are."""
-        limit = min(await self._places.largest(place), WHOLE // max(1, len(post.pictures)))
-        smaller = [one for one in post.pictures if one.picture and one.picture.length > limit]
+        limit = min(
+            await self._places.largest(place), WHOLE // max(1, len(post.pictures))
+        )
+        smaller = [
+            one for one in post.pictures if one.picture and one.picture.length > limit
+        ]
         return Prepared(
-            links=tuple(link for one in smaller if (link := self._link(place, post, one)))
+            links=tuple(
+                link for one in smaller if (link := self._link(place, post, one))
+            )
         ).on(post)
 
     async def _one(
@@ -119,7 +132,11 @@ class ImageUploads:
         }
         url = self._links.url(Purpose.PICTURE, claims, datetime.now(UTC) + LINK_LIFE)
         label = translate("room.full_size", post.locale or self._locale)
-        return Button(kind=ButtonKind.LINK, step=post.job, label=label, url=url) if url else None
+        return (
+            Button(kind=ButtonKind.LINK, step=post.job, label=label, url=url)
+            if url
+            else None
+        )
 
     async def _hidden(self, place: Place, shown: Sequence[PostImage]) -> set[str]:
         """Pictures first shown where only adults are stay hidden wherever they are shown next."""
@@ -132,7 +149,12 @@ class ImageUploads:
         return await self._store.restricted(place.tenant, keys)
 
 
-def same_pictures(there: Sequence[Mapping[str, Any]], wanted: Sequence[PostImage]) -> bool:
+def same_pictures(
+    there: Sequence[Mapping[str, Any]], wanted: Sequence[PostImage]
+) -> bool:
     """Does the message show these already, whatever became of their names?"""
-    found = {PurePath(str(one.get("filename", ""))).stem.removeprefix(SPOILER) for one in there}
+    found = {
+        PurePath(str(one.get("filename", ""))).stem.removeprefix(SPOILER)
+        for one in there
+    }
     return found == {PurePath(one.name).stem for one in wanted}

@@ -21,7 +21,14 @@ TIMEOUT = 15
 PATIENCE = 60.0
 """Seconds of Retry-After we wait in all before a call fails."""
 PASSING = frozenset(
-    {"ratelimited", "internal_error", "fatal_error", "service_unavailable", "request_timeout", ""}
+    {
+        "ratelimited",
+        "internal_error",
+        "fatal_error",
+        "service_unavailable",
+        "request_timeout",
+        "",
+    }
 )
 """Errors that may be gone in a moment; every other one is Slack's last word."""
 STALE_TOKEN = frozenset({"token_expired", "invalid_auth"})
@@ -33,7 +40,9 @@ class SlackError(DeliveryError):
     """Slack said no: ``code`` is its own word for why."""
 
     def __init__(self, code: str) -> None:
-        super().__init__("slack.refused", permanent=code not in PASSING, code=code or "no answer")
+        super().__init__(
+            "slack.refused", permanent=code not in PASSING, code=code or "no answer"
+        )
         self.code = code
 
 
@@ -45,7 +54,9 @@ def session() -> aiohttp.ClientSession:
     return aiohttp.ClientSession(trust_env=False, cookie_jar=aiohttp.DummyCookieJar())
 
 
-def web_client(url: str, http: aiohttp.ClientSession, token: str | None = None) -> AsyncWebClient:
+def web_client(
+    url: str, http: aiohttp.ClientSession, token: str | None = None
+) -> AsyncWebClient:
     """The SDK's client, which repeats nothing by itself."""
     return AsyncWebClient(
         token=token, base_url=url, session=http, timeout=TIMEOUT, retry_handlers=[]
@@ -60,15 +71,23 @@ class SlackApi:
         self._http = http
         self._tokens = tokens
 
-    async def say(self, workspace: str, method: str, **arguments: Any) -> dict[str, Any]:
+    async def say(
+        self, workspace: str, method: str, **arguments: Any
+    ) -> dict[str, Any]:
         """A method that takes JSON. Raises SlackError."""
         return await self._call(workspace, method, json=_given(arguments))
 
-    async def look(self, workspace: str, method: str, **arguments: Any) -> dict[str, Any]:
+    async def look(
+        self, workspace: str, method: str, **arguments: Any
+    ) -> dict[str, Any]:
         """A method that reads. Raises SlackError."""
-        return await self._call(workspace, method, http_verb="GET", params=_given(arguments))
+        return await self._call(
+            workspace, method, http_verb="GET", params=_given(arguments)
+        )
 
-    async def form(self, workspace: str, method: str, **arguments: Any) -> dict[str, Any]:
+    async def form(
+        self, workspace: str, method: str, **arguments: Any
+    ) -> dict[str, Any]:
         """A method that takes a form, which the SDK would put into the address.
 
         Raises SlackError.
@@ -80,7 +99,9 @@ class SlackApi:
         while True:
             token = await self._tokens(workspace, anew=refused)
             try:
-                answer = await web_client(self._url, self._http, token).api_call(method, **how)
+                answer = await web_client(self._url, self._http, token).api_call(
+                    method, **how
+                )
             except SlackApiError as error:
                 code, wait = reason_of(error)
                 if code in STALE_TOKEN and not refused:

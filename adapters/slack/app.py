@@ -37,7 +37,9 @@ log = structlog.get_logger()
 class SlackApp:
     """One for every workspace, however Slack reaches us."""
 
-    def __init__(self, service: Service, context: Context, chat: SlackChat, locale: str) -> None:
+    def __init__(
+        self, service: Service, context: Context, chat: SlackChat, locale: str
+    ) -> None:
         self._service = service
         self._context = context
         self._chat = chat
@@ -51,13 +53,20 @@ class SlackApp:
         it again.
         """
         if "command" in body:
-            return await self._command(body) if COMMANDS.search(str(body["command"])) else None
+            return (
+                await self._command(body)
+                if COMMANDS.search(str(body["command"]))
+                else None
+            )
         kind = body.get("type")
         if kind == "url_verification":
             return {"challenge": body.get("challenge")}
         if kind == "block_actions":
             return await self._pressed(body)
-        if kind == "view_submission" and body["view"].get("callback_id") == decode.MODAL:
+        if (
+            kind == "view_submission"
+            and body["view"].get("callback_id") == decode.MODAL
+        ):
             return await self._filled(body)
         if kind == "event_callback":
             await self._event(body)
@@ -166,7 +175,9 @@ class SlackApp:
         self._soon.add(task)
         task.add_done_callback(self._soon.discard)
 
-    async def _careful(self, wish: Request, what: Callable[[Request], Awaitable[None]]) -> None:
+    async def _careful(
+        self, wish: Request, what: Callable[[Request], Awaitable[None]]
+    ) -> None:
         told = wish
         try:
             found = await self._chat.complete(wish)
@@ -179,14 +190,18 @@ class SlackApp:
         except Exception:
             log.exception("asking_broke")
             await replies.refuse(
-                self._context, told, EaselError("status.broken", reference=told.key[-12:])
+                self._context,
+                told,
+                EaselError("status.broken", reference=told.key[-12:]),
             )
 
     def _open(self, meant: Request) -> Callable[[Request], Awaitable[None]]:
         """Show the form of a button, a shortcut or a command without words."""
 
         async def open_form(told: Request) -> None:
-            wish = replace(told, action=meant.action, text=meant.text, given=meant.given)
+            wish = replace(
+                told, action=meant.action, text=meant.text, given=meant.given
+            )
             if wish.message:
                 wish = await hear.shown(self._context, wish)
             form = await self._service.ask(wish)

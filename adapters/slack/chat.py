@@ -87,15 +87,23 @@ class SlackChat:
         if known is not None and known.is_bot:
             return None
         request = self._introduced(request, known)
-        return await self._with_files(request) if self._may_lack_files(request) else request
+        return (
+            await self._with_files(request)
+            if self._may_lack_files(request)
+            else request
+        )
 
     def _may_lack_files(self, request: Request) -> bool:
         """Was it said to us without files, in a thread or a channel?
 
         Direct messages are told whole.
         """
-        is_message = request.action is Action.SAID and request.to_us and "ts" in request.reply
-        is_told_whole = request.place.channel.startswith(DIRECT) and not request.place.thread
+        is_message = (
+            request.action is Action.SAID and request.to_us and "ts" in request.reply
+        )
+        is_told_whole = (
+            request.place.channel.startswith(DIRECT) and not request.place.thread
+        )
         return is_message and not request.attachments and not is_told_whole
 
     def _introduced(self, request: Request, known: UserProfile | None) -> Request:
@@ -105,7 +113,10 @@ class SlackChat:
         )
         person = Person(id=request.person.id, name=name)
         return replace(
-            request, person=person, locale=locale, is_admin=known is not None and known.is_admin
+            request,
+            person=person,
+            locale=locale,
+            is_admin=known is not None and known.is_admin,
         )
 
     async def _with_files(self, request: Request) -> Request:
@@ -145,7 +156,10 @@ class SlackChat:
         if not trigger:
             return False
         view = render.modal(
-            form, decode.meta(replace(request, target=form.target, index=form.index), form.action)
+            form,
+            decode.meta(
+                replace(request, target=form.target, index=form.index), form.action
+            ),
         )
         try:
             await self._api.say(
@@ -167,7 +181,9 @@ class SlackChat:
             if not post.pictures and post.tone in {Tone.NOTE, Tone.REFUSAL}:
                 return await self._whisper(place, post, to, reply)
             direct = await self.private_place(place, to)
-            return await self._said_before(direct, post) or await self._say(direct, post)
+            return await self._said_before(direct, post) or await self._say(
+                direct, post
+            )
         try:
             return await self._say(place, post)
         except SlackError as error:
@@ -192,7 +208,9 @@ class SlackChat:
                 return sent
         pictures: tuple[PostedMessage, ...] = ()
         if post.pictures:
-            pictures = await self._show(replace(place, thread=place.thread or sent.message), post)
+            pictures = await self._show(
+                replace(place, thread=place.thread or sent.message), post
+            )
             post = post if pictures else self._not_attached(post)
         try:
             await self._change(sent, post)
@@ -217,7 +235,9 @@ class SlackChat:
         method = "conversations.replies" if place.thread else "conversations.history"
         try:
             us = await self._tokens.us(place.workspace)
-            found = await self._api.look(place.workspace, method, ts=place.thread or None, **how)
+            found = await self._api.look(
+                place.workspace, method, ts=place.thread or None, **how
+            )
         except DeliveryError as error:
             if error.permanent:
                 return None
@@ -234,7 +254,9 @@ class SlackChat:
 
     async def private_place(self, place: Place, person: Person) -> Place:
         """The direct message with the person."""
-        opened = await self._api.say(place.workspace, "conversations.open", users=person.id)
+        opened = await self._api.say(
+            place.workspace, "conversations.open", users=person.id
+        )
         return replace(place, channel=str(opened["channel"]["id"]), thread="")
 
     async def link(self, sent: PostedMessage) -> str:
@@ -283,7 +305,9 @@ class SlackChat:
         Without them if it will not show them.
         """
         tenant = request.place.tenant
-        keys = [one.picture.key for post in posts for one in post.pictures if one.picture]
+        keys = [
+            one.picture.key for post in posts for one in post.pictures if one.picture
+        ]
         found = {key: await self._store.file_of(tenant, key) for key in keys}
         files = {key: file.file for key, file in found.items() if file}
         for shown in (files, {}):
@@ -342,7 +366,9 @@ class SlackChat:
 
     async def _take_back(self, pictures: Sequence[PostedMessage]) -> None:
         for one in pictures:
-            shown = await self._store.files_in(one.place.tenant, one.place.channel, one.message)
+            shown = await self._store.files_in(
+                one.place.tenant, one.place.channel, one.message
+            )
             await self._files.delete(one.place.workspace, shown)
 
     def _not_attached(self, post: Post) -> Post:
@@ -372,10 +398,15 @@ class SlackChat:
         self, place: Place, post: Post, inside: Sequence[tuple[str, str]] = ()
     ) -> PostedMessage:
         message = render.message(
-            post, inside, sure=translate("room.delete_sure", post.locale or self._locale)
+            post,
+            inside,
+            sure=translate("room.delete_sure", post.locale or self._locale),
         )
         known = (
-            {"metadata": _metadata(post.job), "client_msg_id": _message_id(place, post.job)}
+            {
+                "metadata": _metadata(post.job),
+                "client_msg_id": _message_id(place, post.job),
+            }
             if post.job
             else {}
         )
@@ -463,9 +494,13 @@ class SlackChat:
                 raise
         if await self._respond(reply, message):
             return PostedMessage(place=place, message="")
-        return await self._say(await self.private_place(place, to), replace(post, private=False))
+        return await self._say(
+            await self.private_place(place, to), replace(post, private=False)
+        )
 
-    async def _respond(self, reply: Mapping[str, str], message: Mapping[str, Any]) -> bool:
+    async def _respond(
+        self, reply: Mapping[str, str], message: Mapping[str, Any]
+    ) -> bool:
         """Through the address that came with what was pressed or typed.
 
         Five times within half an hour.

@@ -37,11 +37,16 @@ async def bot(client: AsyncWebClient, locale: str) -> list[Finding]:
             "slack token",
             True,
             translate(
-                "doctor.slack_us", locale, name=us.get("user", "?"), team=us.get("team", "?")
+                "doctor.slack_us",
+                locale,
+                name=us.get("user", "?"),
+                team=us.get("team", "?"),
             ),
         )
     ]
-    given = {one.strip() for one in str(us.headers.get("x-oauth-scopes", "")).split(",")}
+    given = {
+        one.strip() for one in str(us.headers.get("x-oauth-scopes", "")).split(",")
+    }
     missing = sorted(set(SCOPES) - given)
     text = (
         translate("doctor.slack_scopes_missing", locale, scopes=missing)
@@ -62,7 +67,9 @@ async def app(client: AsyncWebClient, token: str, locale: str) -> Finding:
         return (
             "slack socket",
             False,
-            translate("doctor.slack_token", locale, setting="SLACK_APP_TOKEN", reason=reason),
+            translate(
+                "doctor.slack_token", locale, setting="SLACK_APP_TOKEN", reason=reason
+            ),
         )
     except (aiohttp.ClientError, TimeoutError, OSError):
         return "slack socket", False, translate("doctor.slack_unreachable", locale)
@@ -76,7 +83,11 @@ def _clock(date: str, locale: str) -> Finding:
         off = timedelta()
     well = off < MAX_SKEW
     key = "doctor.slack_clock" if well else "doctor.slack_clock_off"
-    return "slack clock", well, translate(key, locale, seconds=round(off.total_seconds()))
+    return (
+        "slack clock",
+        well,
+        translate(key, locale, seconds=round(off.total_seconds())),
+    )
 
 
 async def _channels(client: AsyncWebClient, user: str, locale: str) -> Finding:
@@ -84,9 +95,17 @@ async def _channels(client: AsyncWebClient, user: str, locale: str) -> Finding:
         kinds = "public_channel,private_channel"
         answer = await client.users_conversations(user=user, types=kinds, limit=200)
     except (SlackApiError, aiohttp.ClientError, TimeoutError, OSError):
-        return "slack channels", True, translate("doctor.slack_channels_unknown", locale)
+        return (
+            "slack channels",
+            True,
+            translate("doctor.slack_channels_unknown", locale),
+        )
     found: list[dict[str, str]] = answer.get("channels", [])
     names = [f"#{one.get('name', one['id'])}" for one in found]
     if not names:
         return "slack channels", False, translate("doctor.slack_no_channels", locale)
-    return "slack channels", True, translate("doctor.slack_channels", locale, names=names[:20])
+    return (
+        "slack channels",
+        True,
+        translate("doctor.slack_channels", locale, names=names[:20]),
+    )

@@ -20,7 +20,9 @@ from core.types import Action, Attachment, Person, Place, Request
 PLATFORM = "slack"
 Payload = Mapping[str, Any]
 MENTION = re.compile(r"<@([A-Z0-9]{2,40})(?:\|[^>]*)?>")
-OTHER_TOKEN = re.compile(r"<(?:[#!][^>|]*\|([^>]*)|[#!]([^>|]*)|([^>|]+)(?:\|([^>]*))?)>")
+OTHER_TOKEN = re.compile(
+    r"<(?:[#!][^>|]*\|([^>]*)|[#!]([^>|]*)|([^>|]+)(?:\|([^>]*))?)>"
+)
 EMOJI_NAME = re.compile(r":([a-z0-9_+'-]+)(?:::skin-tone-[2-6])?:")
 FIRST_EMOJI = "\U0001f300"
 """Older signs bear names of other things: SMILE is ⌣."""
@@ -64,7 +66,11 @@ def said(body: Payload) -> Request | None:
     ``app_mention`` and ``message`` tell of the same words: both have the message's own key.
     """
     event = body["event"]
-    if event.get("subtype") not in SPOKEN or event.get("bot_id") or not event.get("user"):
+    if (
+        event.get("subtype") not in SPOKEN
+        or event.get("bot_id")
+        or not event.get("user")
+    ):
         return None
     us = _us(body)
     if event["user"] == us:
@@ -132,12 +138,17 @@ def pressed(body: Payload) -> Pressed | None:
     Raises Rejected for an id we never made.
     """
     action = body["actions"][0]
-    value = (action.get("selected_option") or {}).get("value") or action.get("value") or ""
+    value = (
+        (action.get("selected_option") or {}).get("value") or action.get("value") or ""
+    )
     if str(action.get("action_id", "")).startswith("link"):
         return None
     kind, step, index = actions.decode_button(str(value))
     return Pressed(
-        kind=kind, request=where_pressed(body, actions.BUTTONS.get(kind, Action.HELP), step, index)
+        kind=kind,
+        request=where_pressed(
+            body, actions.BUTTONS.get(kind, Action.HELP), step, index
+        ),
     )
 
 
@@ -216,15 +227,21 @@ def filled(body: Payload) -> Request:
         raise Rejected("button.unknown") from None
     if not all(one.startswith(f"{workspace} ") for one in refs):
         raise Rejected("button.unknown")
-    values = {name: block.get(FIELD) or {} for name, block in view["state"]["values"].items()}
+    values = {
+        name: block.get(FIELD) or {} for name, block in view["state"]["values"].items()
+    }
     pictures = [*(values.pop("pictures", {}).get("files") or [])]
     mask = values.pop("mask_picture", {}).get("files") or []
     given = {
-        name: text for name, value in values.items() if (text := _value(value, action)) is not None
+        name: text
+        for name, value in values.items()
+        if (text := _value(value, action)) is not None
     }
     function = given.pop("function", "")
     if function:
-        action = Action(f"wanx.{function}") if f"wanx.{function}" in set(Action) else action
+        action = (
+            Action(f"wanx.{function}") if f"wanx.{function}" in set(Action) else action
+        )
     return _request(
         f"view:{view['id']}",
         place,
@@ -233,7 +250,8 @@ def filled(body: Payload) -> Request:
         locale=locale,
         text=given.pop("prompt", ""),
         given=given,
-        attachments=tuple(Attachment(ref=one) for one in refs) + files(pictures, workspace),
+        attachments=tuple(Attachment(ref=one) for one in refs)
+        + files(pictures, workspace),
         mask=next(iter(files(mask, workspace)), None),
         target=target,
         index=index,
@@ -246,10 +264,12 @@ def files(found: Sequence[Payload] | None, workspace: str) -> tuple[Attachment, 
 
     When there are none, whatever came, so that it is refused with words.
     """
-    kept = [one for one in found or () if one.get("id") and one.get("mode") != "tombstone"][
-        :MOST_PICTURES
+    kept = [
+        one for one in found or () if one.get("id") and one.get("mode") != "tombstone"
+    ][:MOST_PICTURES]
+    pictures = [
+        one for one in kept if str(one.get("mimetype") or "image/").startswith("image/")
     ]
-    pictures = [one for one in kept if str(one.get("mimetype") or "image/").startswith("image/")]
     return tuple(_attachment(one, workspace) for one in pictures or kept)
 
 
@@ -259,12 +279,22 @@ def _thread(message: Payload, container: Payload) -> str:
     The first message of one names itself, and stands in the channel.
     """
     thread = str(message.get("thread_ts") or container.get("thread_ts") or "")
-    return "" if thread == str(message.get("ts") or container.get("message_ts")) else thread
+    return (
+        ""
+        if thread == str(message.get("ts") or container.get("message_ts"))
+        else thread
+    )
 
 
 def _attachment(file: Payload, workspace: str) -> Attachment:
-    is_ours_to_ask = file.get("file_access") == "check_file_info" or "url_private" not in file
-    url = "" if is_ours_to_ask else file.get("url_private_download") or file["url_private"]
+    is_ours_to_ask = (
+        file.get("file_access") == "check_file_info" or "url_private" not in file
+    )
+    url = (
+        ""
+        if is_ours_to_ask
+        else file.get("url_private_download") or file["url_private"]
+    )
     if file.get("is_external") or file.get("mode") in {"external", "snippet", "post"}:
         url = "external"
     size = file.get("size")
@@ -329,7 +359,11 @@ def _emoji_of(found: object) -> dict[str, str]:
         r"[0-9a-f]{2,6}(-[0-9a-f]{2,6})*", str(found.get("unicode"))
     ):
         codes = [int(code, 16) for code in found["unicode"].split("-")]
-        return {str(found.get("name")): "".join(map(chr, codes))} if max(codes) < 0x110000 else {}
+        return (
+            {str(found.get("name")): "".join(map(chr, codes))}
+            if max(codes) < 0x110000
+            else {}
+        )
     return _emoji_of(found.get("elements"))
 
 
@@ -338,16 +372,28 @@ def _shown_token(found: re.Match[str]) -> str:
     return label or name or text or link or ""
 
 
-def _request(key: str, place: Place, person: Person, action: Action, **more: Any) -> Request:
-    return Request(key=key, place=place, person=person, action=action, **{"locale": "", **more})
+def _request(
+    key: str, place: Place, person: Person, action: Action, **more: Any
+) -> Request:
+    return Request(
+        key=key, place=place, person=person, action=action, **{"locale": "", **more}
+    )
 
 
 def _place(workspace: str, channel: object, thread: str) -> Place:
-    return Place(platform=PLATFORM, workspace=workspace, channel=str(channel or ""), thread=thread)
+    return Place(
+        platform=PLATFORM,
+        workspace=workspace,
+        channel=str(channel or ""),
+        thread=thread,
+    )
 
 
 def _reply(body: Payload) -> dict[str, str]:
-    found = {"trigger": body.get("trigger_id"), "response_url": body.get("response_url")}
+    found = {
+        "trigger": body.get("trigger_id"),
+        "response_url": body.get("response_url"),
+    }
     return {name: str(value) for name, value in found.items() if value}
 
 
@@ -358,7 +404,8 @@ def _workspace(installed: Payload, enterprise: object, team: object) -> str:
     """
     is_of_all = installed.get("is_enterprise_install") in {True, "true"}
     return workspace_of(
-        str(enterprise) if enterprise else None, None if is_of_all or not team else str(team)
+        str(enterprise) if enterprise else None,
+        None if is_of_all or not team else str(team),
     )
 
 
@@ -369,7 +416,9 @@ def _workspace_of_event(body: Payload) -> str:
     """
     first = (body.get("authorizations") or [body])[0]
     team = first.get("team_id") or body.get("team_id")
-    return _workspace(first, first.get("enterprise_id") or body.get("enterprise_id"), team)
+    return _workspace(
+        first, first.get("enterprise_id") or body.get("enterprise_id"), team
+    )
 
 
 def _workspace_of_press(body: Payload) -> str:
@@ -379,12 +428,16 @@ def _workspace_of_press(body: Payload) -> str:
     """
     team, enterprise = body.get("team") or {}, body.get("enterprise") or {}
     installed = (body.get("view") or {}).get("app_installed_team_id") or team.get("id")
-    return _workspace(body, enterprise.get("id") or team.get("enterprise_id"), installed)
+    return _workspace(
+        body, enterprise.get("id") or team.get("enterprise_id"), installed
+    )
 
 
 def _presser(body: Payload) -> Person:
     user = body["user"]
-    return Person(id=str(user["id"]), name=str(user.get("name") or user.get("username") or ""))
+    return Person(
+        id=str(user["id"]), name=str(user.get("name") or user.get("username") or "")
+    )
 
 
 def _us(body: Payload) -> str:

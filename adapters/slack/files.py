@@ -93,7 +93,9 @@ class Files:
         else:
             known = {}
         for has_alt in (True, False):
-            files = list(known.values()) or await self._upload(spot, uploads, has_alt=has_alt)
+            files = list(known.values()) or await self._upload(
+                spot, uploads, has_alt=has_alt
+            )
             ts = await self._complete(spot, files)
             if ts:
                 return await self._note(spot, ts)
@@ -111,7 +113,9 @@ class Files:
                 if not error.permanent:
                     raise
 
-    async def fetch(self, attachment: Attachment, limit: int, token: str) -> AsyncIterator[bytes]:
+    async def fetch(
+        self, attachment: Attachment, limit: int, token: str
+    ) -> AsyncIterator[bytes]:
         """A person's file, at most ``limit`` bytes. Raises Rejected or DeliveryError."""
         workspace, file, url = (*attachment.ref.split(" ", 2), "", "")[:3]
         url = url or await self._url_of(workspace, file)
@@ -140,20 +144,30 @@ class Files:
     async def _url_of(self, workspace: str, file: str) -> str:
         """Files of another organisation come without an address (Slack Connect)."""
         try:
-            found = (await self._api.look(workspace, "files.info", file=file)).get("file") or {}
+            found = (await self._api.look(workspace, "files.info", file=file)).get(
+                "file"
+            ) or {}
         except SlackError as error:
             raise Rejected("slack.file_closed") if error.permanent else error from None
         if found.get("is_external") or found.get("mode") == "external":
             return "external"
         return str(found.get("url_private_download") or found.get("url_private") or "")
 
-    async def _upload(self, spot: Spot, uploads: Sequence[Upload], *, has_alt: bool) -> list[File]:
+    async def _upload(
+        self, spot: Spot, uploads: Sequence[Upload], *, has_alt: bool
+    ) -> list[File]:
         """Bytes that nobody sees yet; their ids are kept before anybody can."""
         found = []
         for one in uploads:
             file = await self._bytes(spot.workspace, one, has_alt=has_alt)
             found.append(
-                File(job=spot.job, name=one.name, file=file, key=one.key, channel=spot.channel)
+                File(
+                    job=spot.job,
+                    name=one.name,
+                    file=file,
+                    key=one.key,
+                    channel=spot.channel,
+                )
             )
         await self._store.uploaded(spot.tenant, found)
         failpoint("share.after_upload")
@@ -174,7 +188,10 @@ class Files:
                 raise SlackError("strange_upload_url")
             try:
                 async with self._http.post(
-                    url, data=BytesIO(one.data), allow_redirects=False, timeout=FILE_SECONDS
+                    url,
+                    data=BytesIO(one.data),
+                    allow_redirects=False,
+                    timeout=FILE_SECONDS,
                 ) as answer:
                     if answer.status == 200:
                         return str(place["file_id"])
@@ -200,7 +217,9 @@ class Files:
         failpoint("share.after_complete")
         return await self._shown_at(spot, files, self._looks)
 
-    async def _shown_at(self, spot: Spot, files: Sequence[File], looks: Sequence[float]) -> str:
+    async def _shown_at(
+        self, spot: Spot, files: Sequence[File], looks: Sequence[float]
+    ) -> str:
         for seconds in looks:
             await asyncio.sleep(seconds)
             found = [await self._shares(spot, one.file) for one in files]
@@ -219,7 +238,9 @@ class Files:
                 raise
             return ""
         shares: Mapping[str, Any] = found.get("shares") or {}
-        places = [places[spot.channel] for places in shares.values() if spot.channel in places]
+        places = [
+            places[spot.channel] for places in shares.values() if spot.channel in places
+        ]
         stamps = [str(one["ts"]) for place in places for one in place if one.get("ts")]
         return stamps[-1] if stamps else ""
 

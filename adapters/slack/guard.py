@@ -18,7 +18,10 @@ from urllib.parse import parse_qsl
 import aiohttp
 import structlog
 from slack_bolt import BoltResponse
-from slack_bolt.adapter.starlette.async_handler import to_async_bolt_request, to_starlette_response
+from slack_bolt.adapter.starlette.async_handler import (
+    to_async_bolt_request,
+    to_starlette_response,
+)
 from slack_bolt.oauth.async_callback_options import (
     AsyncCallbackOptions,
     AsyncFailureArgs,
@@ -47,7 +50,9 @@ log = structlog.get_logger()
 class SlackGuard:
     """Lets signed, fresh, well-formed deliveries through, each once."""
 
-    def __init__(self, app: SlackApp, secret: str, now: Callable[[], float] = time.time) -> None:
+    def __init__(
+        self, app: SlackApp, secret: str, now: Callable[[], float] = time.time
+    ) -> None:
         self._app = app
         self._verifier = SignatureVerifier(secret)
         self._now = now
@@ -93,14 +98,19 @@ class SlackGuard:
         except UnicodeDecodeError:
             return None
         made = self._verifier.generate_signature(timestamp=stamp, body=body)
-        return signature if made is not None and hmac.compare_digest(made, signature) else None
+        return (
+            signature
+            if made is not None and hmac.compare_digest(made, signature)
+            else None
+        )
 
     def _remember(self, signature: str) -> None:
         """A delivery that was taken is not taken again; one that failed may come again."""
         now = self._now()
         self._seen[signature] = now
         while self._seen and (
-            len(self._seen) > REMEMBERED or now - next(iter(self._seen.values())) > 2 * WINDOW
+            len(self._seen) > REMEMBERED
+            or now - next(iter(self._seen.values())) > 2 * WINDOW
         ):
             self._seen.popitem(last=False)
 
@@ -112,11 +122,17 @@ def _read(request: Request, body: bytes) -> Payload | None:
     """
     try:
         delivery: Any
-        if request.headers.get("content-type", "").startswith("application/x-www-form-urlencoded"):
+        if request.headers.get("content-type", "").startswith(
+            "application/x-www-form-urlencoded"
+        ):
             delivery = dict(
-                parse_qsl(body.decode(), keep_blank_values=True, max_num_fields=MOST_FIELDS)
+                parse_qsl(
+                    body.decode(), keep_blank_values=True, max_num_fields=MOST_FIELDS
+                )
             )
-            delivery = json.loads(delivery["payload"]) if "payload" in delivery else delivery
+            delivery = (
+                json.loads(delivery["payload"]) if "payload" in delivery else delivery
+            )
         else:
             delivery = json.loads(body)
     except (ValueError, RecursionError):
@@ -133,7 +149,9 @@ def callbacks(locale: str) -> AsyncCallbackOptions:
 
     async def failure(arguments: AsyncFailureArgs) -> BoltResponse:
         log.warning("not_installed", reason=arguments.reason)
-        return _plain(arguments.suggested_status_code, translate("slack.install_failed", locale))
+        return _plain(
+            arguments.suggested_status_code, translate("slack.install_failed", locale)
+        )
 
     return AsyncCallbackOptions(success=success, failure=failure)
 

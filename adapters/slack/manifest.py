@@ -42,7 +42,9 @@ HINTS = {
 }
 
 
-def manifest(locale: str, url: str = "", *, installable: bool = False) -> dict[str, Any]:
+def manifest(
+    locale: str, url: str = "", *, installable: bool = False
+) -> dict[str, Any]:
     """For Socket Mode, or for HTTP at ``url``.
 
     ``installable`` in many workspaces, through our own pages.

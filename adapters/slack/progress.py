@@ -49,7 +49,10 @@ class Progress:
         A courtesy: a workspace that will not have it does without.
         """
         spot, now = (place.workspace, place.thread), time.monotonic()
-        if not place.thread or now - self._signed.get(spot, -SIGN_SECONDS) < SIGN_SECONDS:
+        if (
+            not place.thread
+            or now - self._signed.get(spot, -SIGN_SECONDS) < SIGN_SECONDS
+        ):
             return
         if len(self._signed) > MOST_SIGNS:
             self._signed.clear()

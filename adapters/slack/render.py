@@ -22,7 +22,9 @@ FILLED, EMPTY, CELLS = "▰", "▱", 10
 PICTURE_TYPES = ["png", "jpg", "jpeg", "webp", "gif", "heic", "heif", "bmp", "tiff"]
 
 
-def message(post: Post, pictures: Sequence[tuple[str, str]] = (), sure: str = "") -> dict[str, Any]:
+def message(
+    post: Post, pictures: Sequence[tuple[str, str]] = (), sure: str = ""
+) -> dict[str, Any]:
     """Blocks and fallback text.
 
     ``pictures``: file and alternative text of each; ``sure``: asked before deleting.
@@ -30,7 +32,12 @@ def message(post: Post, pictures: Sequence[tuple[str, str]] = (), sure: str = ""
     shown = [_picture(file, alt) for file, alt in pictures]
     return {
         "text": fallback(post),
-        "blocks": [*_words(post), *shown, *_rows(post.buttons, sure), *_menu(post.menu)],
+        "blocks": [
+            *_words(post),
+            *shown,
+            *_rows(post.buttons, sure),
+            *_menu(post.menu),
+        ],
     }
 
 
@@ -50,7 +57,9 @@ def escape(text: str) -> str:
 def _words(post: Post) -> list[Block]:
     parts: list[dict[str, Any]] = []
     if post.title:
-        parts.append({"type": "text", "text": clip(post.title, TITLE), "style": {"bold": True}})
+        parts.append(
+            {"type": "text", "text": clip(post.title, TITLE), "style": {"bold": True}}
+        )
     text = clip(post.text, TEXT)
     if post.progress is not None:
         text = f"{text}\n{_bar(post.progress)}".strip()
@@ -72,12 +81,19 @@ def _bar(progress: float) -> str:
 
 
 def _picture(file: str, alt: str) -> Block:
-    return {"type": "image", "slack_file": {"id": file}, "alt_text": clip(alt, ALT) or "…"}
+    return {
+        "type": "image",
+        "slack_file": {"id": file},
+        "alt_text": clip(alt, ALT) or "…",
+    }
 
 
 def _rows(buttons: Sequence[Button], sure: str) -> list[Block]:
     rows = [buttons[at : at + IN_A_ROW] for at in range(0, len(buttons), IN_A_ROW)]
-    return [{"type": "actions", "elements": [_button(one, sure) for one in row]} for row in rows]
+    return [
+        {"type": "actions", "elements": [_button(one, sure) for one in row]}
+        for row in rows
+    ]
 
 
 def _button(button: Button, sure: str) -> dict[str, Any]:
@@ -106,7 +122,8 @@ def _menu(menu: Sequence[Button]) -> list[Block]:
     if not menu:
         return []
     options = [
-        _option(encode_button(one.kind, one.step, one.index), one.label) for one in menu[-MENU:]
+        _option(encode_button(one.kind, one.step, one.index), one.label)
+        for one in menu[-MENU:]
     ]
     select = {
         "type": "static_select",
@@ -118,7 +135,11 @@ def _menu(menu: Sequence[Button]) -> list[Block]:
 
 
 def _plain(text: str, limit: int) -> dict[str, Any]:
-    return {"type": "plain_text", "text": clip(text.strip(), limit) or "…", "emoji": True}
+    return {
+        "type": "plain_text",
+        "text": clip(text.strip(), limit) or "…",
+        "emoji": True,
+    }
 
 
 def _option(value: str, label: str) -> dict[str, Any]:
@@ -153,7 +174,12 @@ def _element(field: Field) -> dict[str, Any]:
         limit = min(field.limit or INPUT, INPUT)
         filled = {"initial_value": value[:limit]} if value else {}
         is_long = field.kind is FieldKind.TEXT
-        return {"type": "plain_text_input", "multiline": is_long, "max_length": limit, **filled}
+        return {
+            "type": "plain_text_input",
+            "multiline": is_long,
+            "max_length": limit,
+            **filled,
+        }
     if field.kind is FieldKind.FLAG:
         option = _option("yes", field.label)
         return {
@@ -168,7 +194,10 @@ def _element(field: Field) -> dict[str, Any]:
         }
     if field.kind is FieldKind.PEOPLE:
         people = value.replace(",", " ").split()
-        return {"type": "multi_users_select", **({"initial_users": people} if people else {})}
+        return {
+            "type": "multi_users_select",
+            **({"initial_users": people} if people else {}),
+        }
     if field.kind is FieldKind.CHOICE:
         return _choices(field.choices, value)
     most = 1 if field.kind is FieldKind.MASK else 3

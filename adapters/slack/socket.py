@@ -101,7 +101,9 @@ class Socket:
             log.exception("not_taken")
             return
         payload = None if answer is None else dict(answer)
-        await socket.send_socket_mode_response(SocketModeResponse(delivery.envelope_id, payload))
+        await socket.send_socket_mode_response(
+            SocketModeResponse(delivery.envelope_id, payload)
+        )
 
     async def _connect(self) -> None:
         await self._socket.connect()  # type: ignore[no-untyped-call]

@@ -7,9 +7,21 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
-from slack_sdk.oauth.installation_store.sqlalchemy import AsyncSQLAlchemyInstallationStore
+from slack_sdk.oauth.installation_store.sqlalchemy import (
+    AsyncSQLAlchemyInstallationStore,
+)
 from slack_sdk.oauth.state_store.sqlalchemy import AsyncSQLAlchemyOAuthStateStore
-from sqlalchemy import Column, Index, MetaData, String, Table, delete, insert, select, update
+from sqlalchemy import (
+    Column,
+    Index,
+    MetaData,
+    String,
+    Table,
+    delete,
+    insert,
+    select,
+    update,
+)
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from core.storage.shielding import shielded
@@ -58,7 +70,9 @@ class States(AsyncSQLAlchemyOAuthStateStore):
         one = self.oauth_states.c
         async with self.engine.begin() as connection:
             used = await connection.execute(
-                delete(self.oauth_states).where(one.state == state, one.expire_at > _now())
+                delete(self.oauth_states).where(
+                    one.state == state, one.expire_at > _now()
+                )
             )
             return used.rowcount == 1
 
@@ -87,14 +101,22 @@ class SlackStore:
         """Files that Slack has and will show; instead of earlier ones of the same names."""
         async with self._engine.begin() as connection:
             for one in found:
-                is_it = (files.c.tenant == tenant, files.c.job == one.job, files.c.name == one.name)
+                is_it = (
+                    files.c.tenant == tenant,
+                    files.c.job == one.job,
+                    files.c.name == one.name,
+                )
                 await connection.execute(delete(files).where(*is_it))
                 row = {name: getattr(one, name) for name in File.__dataclass_fields__}
                 await connection.execute(insert(files).values(tenant=tenant, **row))
 
     async def shown(self, tenant: str, job: str, channel: str, ts: str) -> None:
         """The message that shows a job's files."""
-        is_it = (files.c.tenant == tenant, files.c.job == job, files.c.channel == channel)
+        is_it = (
+            files.c.tenant == tenant,
+            files.c.job == job,
+            files.c.channel == channel,
+        )
         async with self._engine.begin() as connection:
             await connection.execute(update(files).where(*is_it).values(ts=ts))
 
@@ -117,13 +139,20 @@ class SlackStore:
         )
         return found[-1] if found else None
 
-    async def forget(self, tenant: str, enterprise: str | None, team: str | None) -> None:
+    async def forget(
+        self, tenant: str, enterprise: str | None, team: str | None
+    ) -> None:
         """The workspace has removed us."""
         async with self._engine.begin() as connection:
             await connection.execute(delete(files).where(files.c.tenant == tenant))
-        await self.installations.async_delete_all(enterprise_id=enterprise, team_id=team)
+        await self.installations.async_delete_all(
+            enterprise_id=enterprise, team_id=team
+        )
 
     async def _files(self, *which: object) -> list[File]:
         async with self._engine.begin() as connection:
             rows = (await connection.execute(select(files).where(*which))).mappings()  # type: ignore[arg-type]
-            return [File(**{name: row[name] for name in File.__dataclass_fields__}) for row in rows]
+            return [
+                File(**{name: row[name] for name in File.__dataclass_fields__})
+                for row in rows
+            ]

@@ -54,7 +54,11 @@ class Installed:
     """Installations of many workspaces. ``rotator`` needs the app's own id and secret."""
 
     def __init__(
-        self, store: SlackStore, client: AsyncWebClient, client_id: str, client_secret: str
+        self,
+        store: SlackStore,
+        client: AsyncWebClient,
+        client_id: str,
+        client_secret: str,
     ) -> None:
         self._store = store
         self._rotator = AsyncTokenRotator(
@@ -77,7 +81,9 @@ class Installed:
                 self._known.pop(workspace, None)
                 raise not_installed()
             bot = await self._renewed(bot)
-            us = BotIdentity(workspace=workspace, token=bot.bot_token, user=bot.bot_user_id or "")
+            us = BotIdentity(
+                workspace=workspace, token=bot.bot_token, user=bot.bot_user_id or ""
+            )
             self._known[workspace] = (us, time.monotonic())
             return us
 
@@ -100,7 +106,9 @@ class Installed:
         find = self._store.installations.async_find_bot
         found = await find(enterprise_id=enterprise, team_id=team) if team else None
         if found is None and enterprise:
-            found = await find(enterprise_id=enterprise, team_id=None, is_enterprise_install=True)
+            found = await find(
+                enterprise_id=enterprise, team_id=None, is_enterprise_install=True
+            )
         return found
 
     async def _renewed(self, bot: Bot) -> Bot:

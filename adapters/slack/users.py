@@ -43,14 +43,21 @@ class UserDirectory:
             return known[0]
         try:
             user = (
-                await self._api.look(workspace, "users.info", user=person, include_locale="true")
+                await self._api.look(
+                    workspace, "users.info", user=person, include_locale="true"
+                )
             )["user"]
         except (DeliveryError, KeyError):
             return None
         if len(self._known) >= MOST:
             self._known.clear()
         profile = user.get("profile") or {}
-        name = profile.get("display_name") or user.get("real_name") or user.get("name") or person
+        name = (
+            profile.get("display_name")
+            or user.get("real_name")
+            or user.get("name")
+            or person
+        )
         found = UserProfile(
             name=grammar.clean(str(name)).replace("\n", " ")[:NAME] or person,
             locale=str(user.get("locale") or ""),

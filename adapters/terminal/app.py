@@ -54,9 +54,15 @@ class Terminal:
         except DeliveryError as error:
             return Report(
                 code=FAILED,
-                data=_error(error.key, translate(error.key, request.locale, **error.params), "yes"),
+                data=_error(
+                    error.key,
+                    translate(error.key, request.locale, **error.params),
+                    "yes",
+                ),
             )
-        return await self._ended(request, answer.accepted, last, time.monotonic() - started)
+        return await self._ended(
+            request, answer.accepted, last, time.monotonic() - started
+        )
 
     async def _say_at_once(self, request: Request, post: Post) -> Report:
         try:
@@ -64,7 +70,11 @@ class Terminal:
         except DeliveryError as error:
             return Report(
                 code=FAILED,
-                data=_error(error.key, translate(error.key, request.locale, **error.params), "no"),
+                data=_error(
+                    error.key,
+                    translate(error.key, request.locale, **error.params),
+                    "no",
+                ),
             )
         if post.reason:
             return Report(code=REFUSED, data=_error(post.reason, post.text, "no"))
@@ -72,13 +82,19 @@ class Terminal:
 
     async def refuse(self, error: EaselError, request: Request) -> Report:
         """Say no, and why."""
-        await self._chat.update(_sent(request, ""), steps.refusal(error, request.locale))
+        await self._chat.update(
+            _sent(request, ""), steps.refusal(error, request.locale)
+        )
         message = translate(error.key, request.locale, **error.params)
         return Report(code=REFUSED, data=_error(error.key, message, "no"))
 
     async def unfinished(self) -> list[str]:
         """Jobs of this terminal that an earlier process left."""
-        return [step.id for step in await self._store.unfinished() if step.tenant == PLACE.tenant]
+        return [
+            step.id
+            for step in await self._store.unfinished()
+            if step.tenant == PLACE.tenant
+        ]
 
     async def end(self, job: str) -> Post:
         """The job's last word, once all of it is written down.
@@ -100,7 +116,9 @@ class Terminal:
 
     async def _answered(self, request: Request, job: str) -> Report:
         files = [str(path) for path in self._chat.files.get(job, [])]
-        head = await self._store.head(PLACE.tenant, f"{PLACE.channel}/@{request.person.id}")
+        head = await self._store.head(
+            PLACE.tenant, f"{PLACE.channel}/@{request.person.id}"
+        )
         return Report(
             code=OK,
             data={
@@ -110,7 +128,9 @@ class Terminal:
             },
         )
 
-    async def _ended(self, request: Request, job: str, last: Post, seconds: float) -> Report:
+    async def _ended(
+        self, request: Request, job: str, last: Post, seconds: float
+    ) -> Report:
         try:
             step = await self._store.step(PLACE.tenant, job)
         except EaselError:
@@ -119,7 +139,9 @@ class Terminal:
         if step.state in {StepState.MADE, StepState.DONE}:
             return Report(code=OK, data=self._result(request, step, seconds))
         key = step.error or "status.broken"
-        message = translate(key, step.locale, **{"reference": step.id, **step.error_params})
+        message = translate(
+            key, step.locale, **{"reference": step.id, **step.error_params}
+        )
         return Report(code=FAILED, data=_error(key, message, step.charged))
 
     def _result(self, request: Request, step: Step, seconds: float) -> dict[str, Any]:
@@ -153,7 +175,9 @@ class Terminal:
 
 
 def _sent(request: Request, job: str) -> PostedMessage:
-    return PostedMessage(place=request.place, message=f"{job}|{request.reply.get('out', '.')}")
+    return PostedMessage(
+        place=request.place, message=f"{job}|{request.reply.get('out', '.')}"
+    )
 
 
 def _error(key: str, message: str, charged: str) -> dict[str, Any]:

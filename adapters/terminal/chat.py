@@ -33,7 +33,12 @@ class TerminalChat:
     pace = 0.2
 
     def __init__(
-        self, blobs: Blobs, locale: str, *, quiet: bool = False, stream: TextIO | None = None
+        self,
+        blobs: Blobs,
+        locale: str,
+        *,
+        quiet: bool = False,
+        stream: TextIO | None = None,
     ) -> None:
         self._blobs = blobs
         self._locale = locale
@@ -99,7 +104,9 @@ class TerminalChat:
                         raise too_many_bytes(limit)
                     yield chunk
         except (OSError, ValueError):
-            raise Rejected("terminal.file_missing", name=render.clean(attachment.name)) from None
+            raise Rejected(
+                "terminal.file_missing", name=render.clean(attachment.name)
+            ) from None
 
     def end_of(self, job: str) -> "asyncio.Future[Post]":
         """Done when the job's last post has been said."""
@@ -119,7 +126,9 @@ class TerminalChat:
         self.files[post.job] = written
         self._print("\n".join(render.lines(post)))
         for path in written:
-            self._print("  " + translate("terminal.saved", self._locale, path=str(path)))
+            self._print(
+                "  " + translate("terminal.saved", self._locale, path=str(path))
+            )
         if post.job and not self.end_of(post.job).done():
             self.end_of(post.job).set_result(post)
 
@@ -156,7 +165,10 @@ class TerminalChat:
             return await asyncio.to_thread(_write_whole, out / shown.name, data)
         except OSError as error:
             raise DeliveryError(
-                "terminal.out", permanent=True, name=str(out), reason=error.strerror or "error"
+                "terminal.out",
+                permanent=True,
+                name=str(out),
+                reason=error.strerror or "error",
             ) from error
 
 

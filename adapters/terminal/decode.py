@@ -11,7 +11,18 @@ from core.types import Action, Attachment, Person, Place, Request
 
 PLACE = Place(platform="terminal", workspace="local", channel="terminal")
 SUFFIXES = frozenset(
-    {".jpg", ".jpeg", ".png", ".webp", ".bmp", ".tif", ".tiff", ".gif", ".heic", ".heif"}
+    {
+        ".jpg",
+        ".jpeg",
+        ".png",
+        ".webp",
+        ".bmp",
+        ".tif",
+        ".tiff",
+        ".gif",
+        ".heic",
+        ".heif",
+    }
 )
 
 
@@ -62,7 +73,11 @@ def split_words(words: Sequence[str]) -> tuple[str, tuple[Path, ...]]:
     """
     rest = list(words)
     pictures: list[Path] = []
-    while rest and " " not in rest[-1].strip() and Path(rest[-1]).suffix.lower() in SUFFIXES:
+    while (
+        rest
+        and " " not in rest[-1].strip()
+        and Path(rest[-1]).suffix.lower() in SUFFIXES
+    ):
         pictures.insert(0, Path(rest.pop()).absolute())
     return " ".join(rest), tuple(pictures)
 

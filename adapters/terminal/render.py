@@ -5,7 +5,11 @@ import unicodedata
 from core.post import ButtonKind, Post, Tone
 
 BAR = 24
-COMMANDS = {ButtonKind.RETRY: "again", ButtonKind.DROP: "drop", ButtonKind.RERUN: "rerun"}
+COMMANDS = {
+    ButtonKind.RETRY: "again",
+    ButtonKind.DROP: "drop",
+    ButtonKind.RERUN: "rerun",
+}
 SIGNS = {Tone.STATUS: "…", Tone.RESULT: "✔", Tone.REFUSAL: "✘", Tone.NOTE: "·"}
 
 
@@ -14,7 +18,9 @@ def clean(text: str) -> str:
     kept = (
         c
         for c in text
-        if c == "\n" or unicodedata.category(c) not in {"Cc", "Cf", "Cs"} or c == "\u200d"
+        if c == "\n"
+        or unicodedata.category(c) not in {"Cc", "Cf", "Cs"}
+        or c == "\u200d"
     )
     return "".join(kept)
 
@@ -27,8 +33,12 @@ def lines(post: Post) -> list[str]:
     text = [clean(post.title)] if post.title else []
     text += clean(post.text).split("\n")
     asked = [one for one in post.buttons if one.kind in COMMANDS]
-    text += [f"{clean(one.label)}: easel {COMMANDS[one.kind]} {one.step}" for one in asked]
-    return [f"{SIGNS[post.tone] if at == 0 else ' '} {line}" for at, line in enumerate(text)]
+    text += [
+        f"{clean(one.label)}: easel {COMMANDS[one.kind]} {one.step}" for one in asked
+    ]
+    return [
+        f"{SIGNS[post.tone] if at == 0 else ' '} {line}" for at, line in enumerate(text)
+    ]
 
 
 def bar(post: Post, columns: int) -> str:

@@ -31,7 +31,10 @@ def create_app(routes: Sequence[BaseRoute], hosts: Sequence[str]) -> ASGIApp:
 
 def room_pages() -> list[Route]:
     """The room's own page, which asks for everything else."""
-    return [Route("/", _to_room, methods=["GET"]), Route("/room", _room, methods=["GET"])]
+    return [
+        Route("/", _to_room, methods=["GET"]),
+        Route("/room", _room, methods=["GET"]),
+    ]
 
 
 async def _to_room(_request: Request) -> Response:

@@ -52,7 +52,10 @@ class Surroundings:
         mine = [one for one in self.around.channels if one.only_for in {"", member.id}]
         channels = _json([{"id": channel.id, "name": channel.name} for channel in mine])
         parts = (channels, self._people, _json(shown(member)))
-        return b'data: {"kind": "around", "channels": %b, "people": %b, "me": %b}\n\n' % parts
+        return (
+            b'data: {"kind": "around", "channels": %b, "people": %b, "me": %b}\n\n'
+            % parts
+        )
 
 
 class Changes:
@@ -93,7 +96,8 @@ class Changes:
                     news = await self._room.news(member.id, position)
                     position, is_first = news.change, False
                     yield _event(
-                        [self._written(message).data for message in news.messages], position
+                        [self._written(message).data for message in news.messages],
+                        position,
                     )
                     continue
                 fresh = self._after(position, member.id)

@@ -63,12 +63,16 @@ class WebChat:
     async def find(self, place: Place, job: str) -> PostedMessage | None:
         """Our message of this job."""
         number = await self._room.find(place.channel, job)
-        return None if number is None else PostedMessage(place=place, message=str(number))
+        return (
+            None if number is None else PostedMessage(place=place, message=str(number))
+        )
 
     async def private_place(self, place: Place, person: Person) -> Place:
         """Where the person and Easel speak alone."""
         return Place(
-            platform=place.platform, workspace=place.workspace, channel=f"{DIRECT}{person.id}"
+            platform=place.platform,
+            workspace=place.workspace,
+            channel=f"{DIRECT}{person.id}",
         )
 
     async def link(self, sent: PostedMessage) -> str:
@@ -89,6 +93,7 @@ class WebChat:
     async def _body(self, post: Post) -> dict[str, object]:
         """Pictures drawn for this post become blobs of the room's."""
         kept = [
-            await self._blobs.keep(TENANT, one.drawn) if one.drawn else "" for one in post.pictures
+            await self._blobs.keep(TENANT, one.drawn) if one.drawn else ""
+            for one in post.pictures
         ]
         return render.body(post, kept)

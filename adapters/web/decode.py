@@ -41,7 +41,8 @@ def person(name: object) -> tuple[str, str]:
 def _id(name: str) -> str:
     """Letters with their marks and digits of any script, in one letter case; dashes between."""
     kept = "".join(
-        letter if unicodedata.category(letter)[0] in "LMN" else " " for letter in name.casefold()
+        letter if unicodedata.category(letter)[0] in "LMN" else " "
+        for letter in name.casefold()
     )
     return "-".join(kept.split())
 
@@ -68,7 +69,9 @@ def command(text: str) -> tuple[Action, str] | None:
         return None
     name, _, rest = text[1:].partition(" ")
     if name.lower() not in NAMES:
-        raise Rejected("room.no_command", word=name[:40], allowed=[f"/{one}" for one in NAMES])
+        raise Rejected(
+            "room.no_command", word=name[:40], allowed=[f"/{one}" for one in NAMES]
+        )
     return grammar.command(name.lower(), rest.strip())
 
 
@@ -113,7 +116,8 @@ def request(
         action=action,
         text=text,
         given={
-            name: str(value)[:MOST_VALUE] for name, value in _mapping(given.get("given")).items()
+            name: str(value)[:MOST_VALUE]
+            for name, value in _mapping(given.get("given")).items()
         },
         attachments=tuple(Attachment(ref=ref) for ref in _texts(given.get("pictures"))),
         mask=Attachment(ref=mask) if isinstance(mask, str) and mask else None,

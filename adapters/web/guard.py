@@ -106,7 +106,8 @@ class Guard:
             return site == "same-origin"
         origin = headers.get("origin")
         return (
-            origin is None or origin.partition("://")[2].lower() == headers.get("host", "").lower()
+            origin is None
+            or origin.partition("://")[2].lower() == headers.get("host", "").lower()
         )
 
 

@@ -113,7 +113,11 @@ class Health:
 
     async def _metrics_here(self, request: Request) -> Response:
         is_here = request.client is not None and request.client.host in LOOPBACK
-        if not is_here or "x-forwarded-for" in request.headers or "forwarded" in request.headers:
+        if (
+            not is_here
+            or "x-forwarded-for" in request.headers
+            or "forwarded" in request.headers
+        ):
             return PlainTextResponse("", 403)
         return await self._metrics(request)
 
@@ -129,14 +133,18 @@ class Health:
         )
         for (action, model, state), count in (await self._steps.get()).items():
             steps.labels(action, model, state).set(count)
-        ready = Gauge("easel_ready", "Whether a part is well", ["part"], registry=registry)
+        ready = Gauge(
+            "easel_ready", "Whether a part is well", ["part"], registry=registry
+        )
         for name, is_well in (await self._parts.get()).items():
             ready.labels(name).set(is_well)
         return Response(generate_latest(registry), media_type=CONTENT_TYPE_LATEST)
 
     async def _check_parts(self) -> Mapping[str, bool]:
         """All at once: one that hangs holds up no other."""
-        well = await asyncio.gather(*(_is_well(check) for check in self._checks.values()))
+        well = await asyncio.gather(
+            *(_is_well(check) for check in self._checks.values())
+        )
         return dict(zip(self._checks, well, strict=True))
 
 

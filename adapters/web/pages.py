@@ -51,7 +51,13 @@ def page(
     """
     language = nearest(locale)
     style, script, table = PAGES[name]
-    plain = {"lang": language, "title": title, "style": style, "script": script, **(values or {})}
+    plain = {
+        "lang": language,
+        "title": title,
+        "style": style,
+        "script": script,
+        **(values or {}),
+    }
     raw = {"words": script_words(table, language), "data": in_script(data)}
 
     def filled(found: re.Match[str]) -> str:
@@ -62,12 +68,16 @@ def page(
             else html.escape(plain[key] if key in plain else translate(key, language))
         )
 
-    return PLACEHOLDER.sub(filled, _template("frame").replace("{{content}}", _template(name)))
+    return PLACEHOLDER.sub(
+        filled, _template("frame").replace("{{content}}", _template(name))
+    )
 
 
 @cache
 def _template(name: str) -> str:
-    return (files("adapters.web") / "templates" / f"{name}.html").read_text(encoding="utf-8")
+    return (files("adapters.web") / "templates" / f"{name}.html").read_text(
+        encoding="utf-8"
+    )
 
 
 @cache
@@ -88,7 +98,9 @@ def in_script(value: object) -> str:
 
 def locale_of(request: Request) -> str:
     """``?lang=`` or the browser's first language."""
-    asked = request.query_params.get("lang") or request.headers.get("accept-language", "en")
+    asked = request.query_params.get("lang") or request.headers.get(
+        "accept-language", "en"
+    )
     return re.split(r"[,;]", asked)[0].strip()[:20] or "en"
 
 
@@ -100,7 +112,10 @@ def sorry(error: EaselError, locale: str) -> Response:
     key = "refuse.picture_gone" if isinstance(error, NotFound) else error.key
     code = 403 if key == "link.invalid" else 410
     return HTMLResponse(
-        page("sorry", locale, "Easel", {"text": translate(key, locale, **error.params)}), code
+        page(
+            "sorry", locale, "Easel", {"text": translate(key, locale, **error.params)}
+        ),
+        code,
     )
 
 
@@ -119,12 +134,18 @@ class Pages:
             Purpose.COMPARE: self._compare,
         }
         return [
-            Route(f"/{purpose.value}/{{token}}", self._opened(purpose, handler), methods=["GET"])
+            Route(
+                f"/{purpose.value}/{{token}}",
+                self._opened(purpose, handler),
+                methods=["GET"],
+            )
             for purpose, handler in shown.items()
         ]
 
     def _opened(
-        self, purpose: Purpose, handler: Callable[[Request, dict[str, str]], Awaitable[Response]]
+        self,
+        purpose: Purpose,
+        handler: Callable[[Request, dict[str, str]], Awaitable[Response]],
     ) -> Callable[[Request], Awaitable[Response]]:
         async def opened(request: Request) -> Response:
             try:
@@ -152,7 +173,9 @@ class Pages:
     async def _view(self, request: Request, claims: dict[str, str]) -> Response:
         await self._context.blobs.read(claims["t"], claims["k"])
         src = self._context.links.path(
-            Purpose.PICTURE, _plain(claims), self._context.clock.now() + queries.LINK_LIFE
+            Purpose.PICTURE,
+            _plain(claims),
+            self._context.clock.now() + queries.LINK_LIFE,
         )
         return HTMLResponse(page("view", locale_of(request), claims["n"], {"src": src}))
 
@@ -165,23 +188,30 @@ class Pages:
             {
                 "id": step.id,
                 "parent": step.parent if step.parent in known else None,
-                "label": answers.node(step, foreign=step.session != claims["s"], locale=locale)[0],
+                "label": answers.node(
+                    step, foreign=step.session != claims["s"], locale=locale
+                )[0],
                 "text": step.prompt or translate(f"action.{step.action.value}", locale),
                 "head": head is not None and head.step == step.id,
                 "pictures": [
-                    self._src(step.tenant, one, step, at) for at, one in enumerate(step.outputs)
+                    self._src(step.tenant, one, step, at)
+                    for at, one in enumerate(step.outputs)
                 ],
             }
             for step in made
         ]
-        return HTMLResponse(page("history", locale, translate("page.history", locale), data=nodes))
+        return HTMLResponse(
+            page("history", locale, translate("page.history", locale), data=nodes)
+        )
 
     async def _compare(self, request: Request, claims: dict[str, str]) -> Response:
         locale = locale_of(request)
         step = await self._context.store.step(claims["t"], claims["s"])
         index = int(claims["i"])
         after = sessions.picture_at(step, index)
-        labels = answers.compare_labels(step, await status.parent_of(self._context, step), locale)
+        labels = answers.compare_labels(
+            step, await status.parent_of(self._context, step), locale
+        )
         values = {
             "before": self._src(step.tenant, step.inputs[0], step, 0),
             "after": self._src(step.tenant, after, step, index),

@@ -75,10 +75,16 @@ class Painter:
         return told
 
     async def _draft(self, token: str) -> tuple[str, Request]:
-        claims = self._context.links.read(Purpose.MASK, token, self._context.clock.now())
-        return claims["t"], await masks.read_draft(self._context, claims["t"], claims["d"])
+        claims = self._context.links.read(
+            Purpose.MASK, token, self._context.clock.now()
+        )
+        return claims["t"], await masks.read_draft(
+            self._context, claims["t"], claims["d"]
+        )
 
-    async def _about(self, _request: WebRequest, _tenant: str, draft: Request) -> Response:
+    async def _about(
+        self, _request: WebRequest, _tenant: str, draft: Request
+    ) -> Response:
         picture = await masks.picture_of(self._context, draft)
         limit = max(
             one.prompt_limit
@@ -94,13 +100,18 @@ class Painter:
         }
         return JSONResponse({**about, "required": required})
 
-    async def _picture(self, _request: WebRequest, tenant: str, draft: Request) -> Response:
+    async def _picture(
+        self, _request: WebRequest, tenant: str, draft: Request
+    ) -> Response:
         picture = await masks.picture_of(self._context, draft)
         return Response(
-            await self._context.blobs.read(tenant, picture.key), media_type=picture.media_type
+            await self._context.blobs.read(tenant, picture.key),
+            media_type=picture.media_type,
         )
 
-    async def _submit(self, request: WebRequest, tenant: str, draft: Request) -> Response:
+    async def _submit(
+        self, request: WebRequest, tenant: str, draft: Request
+    ) -> Response:
         if request.headers.get("content-type") != "image/png":
             raise Rejected("picture.format", allowed="PNG")
         mask = await request.body()

@@ -21,7 +21,9 @@ def body(post: Post, drawn: Sequence[str]) -> dict[str, Any]:
 
     ``drawn``: keys of drawn pictures.
     """
-    pictures = [_picture(shown, key) for shown, key in zip(post.pictures, drawn, strict=True)]
+    pictures = [
+        _picture(shown, key) for shown, key in zip(post.pictures, drawn, strict=True)
+    ]
     return {
         "tone": post.tone.value,
         "title": post.title,
@@ -41,13 +43,20 @@ def _picture(shown: PostImage, key: str) -> dict[str, Any]:
         "alt": shown.alt,
         "width": found.width if found else None,
         "height": found.height if found else None,
-        "media_type": found.media_type if found else TYPES[shown.name.rpartition(".")[2]],
+        "media_type": found.media_type
+        if found
+        else TYPES[shown.name.rpartition(".")[2]],
     }
 
 
 def _button(button: Button) -> dict[str, Any]:
     if button.kind is ButtonKind.LINK:
-        return {"id": "", "kind": button.kind.value, "label": button.label, "url": button.url}
+        return {
+            "id": "",
+            "kind": button.kind.value,
+            "label": button.label,
+            "url": button.url,
+        }
     return {
         "id": encode_button(button.kind, button.step, button.index),
         "kind": button.kind.value,

@@ -87,7 +87,9 @@ class RoomApi:
 
         return told
 
-    def _for_members(self, handler: Handler) -> Callable[[WebRequest], Awaitable[Response]]:
+    def _for_members(
+        self, handler: Handler
+    ) -> Callable[[WebRequest], Awaitable[Response]]:
         async def known(request: WebRequest) -> Response:
             kind, _, key = request.headers.get("authorization", "").partition(" ")
             member = await self._room.whose(key) if kind == "Bearer" and key else None
@@ -138,15 +140,28 @@ class RoomApi:
 
     def _models_for(self, action: Action) -> list[Any]:
         regions = set(self._context.providers)
-        able = [one for one in self._context.catalog.models.values() if action in one.actions]
-        return sorted((one for one in able if regions & set(one.regions)), key=lambda one: one.rank)
+        able = [
+            one
+            for one in self._context.catalog.models.values()
+            if action in one.actions
+        ]
+        return sorted(
+            (one for one in able if regions & set(one.regions)),
+            key=lambda one: one.rank,
+        )
 
     async def _stream(self, request: WebRequest, member: Member) -> Response:
         since = request.query_params.get("since", "")
-        after = int(since) if since.isascii() and since.isdecimal() and len(since) < 12 else None
+        after = (
+            int(since)
+            if since.isascii() and since.isdecimal() and len(since) < 12
+            else None
+        )
         headers = {"x-accel-buffering": "no", "cache-control": "no-store"}
         return StreamingResponse(
-            self._changes.follow(member, after), media_type="text/event-stream", headers=headers
+            self._changes.follow(member, after),
+            media_type="text/event-stream",
+            headers=headers,
         )
 
     async def _older(self, request: WebRequest, member: Member) -> Response:
@@ -168,7 +183,9 @@ class RoomApi:
         """
         return self._links(key, name, media_type, datetime.now(UTC).date())
 
-    def _signed(self, key: str, name: str, media_type: str, today: date) -> dict[str, str]:
+    def _signed(
+        self, key: str, name: str, media_type: str, today: date
+    ) -> dict[str, str]:
         until = datetime.combine(today, time(), UTC) + timedelta(days=LINK_DAYS)
         claims = {"t": TENANT, "k": key, "n": name, "m": media_type}
         src = self._context.links.path(Purpose.PICTURE, claims, until)
@@ -188,7 +205,9 @@ class RoomApi:
         if len(text) > grammar.LONGEST:
             raise Rejected("grammar.too_long", length=len(text), limit=grammar.LONGEST)
         text = grammar.clean(text)
-        said = decode.request(Action.HELP, text, member, given, target=None, index=_index(given))
+        said = decode.request(
+            Action.HELP, text, member, given, target=None, index=_index(given)
+        )
         await self._room.must_see(said.place.channel, member.id)
         replied = await self._replied_to(said, given)
         aimed = await self._aimed(said, replied)
@@ -196,18 +215,26 @@ class RoomApi:
         if command is not None:
             wish = replace(aimed, action=command[0], text=command[1])
             if hear.needs_words(wish):
-                return JSONResponse({"form": render.form(await self._service.ask(wish))})
+                return JSONResponse(
+                    {"form": render.form(await self._service.ask(wish))}
+                )
             return await self._do(wish, said, replied)
         words = await self._meant(said, aimed, replied, member)
         if words is None:
             await self._write_down(said, replied, alone=False)
             return JSONResponse({})
         wish = replace(aimed, action=Action.EDIT, text=words)
-        if decode.spoken_to(said.text) is not None or said.place.channel.startswith(DIRECT):
-            wish = hear.spoken(wish, in_our_thread=await self._context.store.is_ours(said.place))
+        if decode.spoken_to(said.text) is not None or said.place.channel.startswith(
+            DIRECT
+        ):
+            wish = hear.spoken(
+                wish, in_our_thread=await self._context.store.is_ours(said.place)
+            )
         return await self._do(wish, said, replied)
 
-    async def _do(self, wish: Request, said: Request, replied: Message | None) -> Response:
+    async def _do(
+        self, wish: Request, said: Request, replied: Message | None
+    ) -> Response:
         """What was said is written down before the job can speak, and never when it is refused at once.
 
         A wish whose answer only its person sees is seen by them alone, too.
@@ -238,17 +265,27 @@ class RoomApi:
         if not decode.is_for_us(said.text, others):
             return None
         to_picture = (
-            replied is not None and bool(aimed.attachments) and replied.author in {"", member.id}
+            replied is not None
+            and bool(aimed.attachments)
+            and replied.author in {"", member.id}
         )
-        if aimed.target is not None or to_picture or said.place.channel.startswith(DIRECT):
+        if (
+            aimed.target is not None
+            or to_picture
+            or said.place.channel.startswith(DIRECT)
+        ):
             return said.text
         if replied is not None:
             return None
         return said.text if await self._context.store.is_ours(said.place) else None
 
-    async def _replied_to(self, said: Request, given: Mapping[str, Any]) -> Message | None:
+    async def _replied_to(
+        self, said: Request, given: Mapping[str, Any]
+    ) -> Message | None:
         number = _number(given, "reply_to")
-        return None if number is None else await self._room.message(number, said.person.id)
+        return (
+            None if number is None else await self._room.message(number, said.person.id)
+        )
 
     async def _aimed(self, said: Request, replied: Message | None) -> Request:
         """At the picture replied to: a step of ours, or what somebody dropped here.
@@ -272,7 +309,9 @@ class RoomApi:
         except NotFound:
             return None
 
-    async def _write_down(self, said: Request, replied: Message | None, *, alone: bool) -> None:
+    async def _write_down(
+        self, said: Request, replied: Message | None, *, alone: bool
+    ) -> None:
         """What the person said, for all to see or ``alone``."""
         given = [*said.attachments, *([said.mask] if said.mask else [])]
         pictures = [render.upload(await self._room.upload(one.ref)) for one in given]
@@ -284,7 +323,12 @@ class RoomApi:
         only_for = who if alone else ""
         where = said.place
         await self._room.say(
-            where.channel, where.thread, body, author=who, only_for=only_for, key=f"said:{said.key}"
+            where.channel,
+            where.thread,
+            body,
+            author=who,
+            only_for=only_for,
+            key=f"said:{said.key}",
         )
 
     # Pressing, filling in, reacting
@@ -311,14 +355,20 @@ class RoomApi:
             or len(text) + len(target or "") > grammar.LONGEST
         ):
             raise Rejected("room.bad_request")
-        wish = decode.request(action, text, member, given, target=target, index=_index(given))
+        wish = decode.request(
+            action, text, member, given, target=target, index=_index(given)
+        )
         await self._room.must_see(wish.place.channel, member.id)
         written = f"/{command.written} {text}".strip()
         return await self._do(wish, replace(wish, text=written), None)
 
     async def _react(self, request: WebRequest, member: Member) -> Response:
         given = await read_json(request)
-        number, emoji, added = _number(given, "message"), given.get("emoji"), given.get("on")
+        number, emoji, added = (
+            _number(given, "message"),
+            given.get("emoji"),
+            given.get("on"),
+        )
         if number is None or not isinstance(emoji, str) or not emoji or len(emoji) > 16:
             raise Rejected("room.bad_request")
         message = await self._room.message(number, member.id)
@@ -329,7 +379,9 @@ class RoomApi:
         step = await self._step_of(message)
         if step is None:
             return JSONResponse({})
-        answer = await self._service.react(emoji, replace(wish, target=step), added=bool(added))
+        answer = await self._service.react(
+            emoji, replace(wish, target=step), added=bool(added)
+        )
         return await self._answer(wish, answer)
 
     async def _answer(self, wish: Request, answer: Answer) -> Response:
@@ -340,7 +392,9 @@ class RoomApi:
             return JSONResponse({"accepted": answer.accepted})
         chat = self._context.chats[wish.place.platform]
         step = answer.post.job
-        sent = await chat.post(wish.place, replace(answer.post, job=""), to=wish.person, reply={})
+        sent = await chat.post(
+            wish.place, replace(answer.post, job=""), to=wish.person, reply={}
+        )
         if step and answer.post.pictures:
             await self._context.store.remember(sent, wish.place.tenant, step, "answer")
         return JSONResponse({})
@@ -366,10 +420,18 @@ class RoomApi:
         recipe = png_metadata.read_recipe(data)
         clean = png_metadata.write_recipe(taken.data, recipe) if recipe else taken.data
         ref = await self._context.blobs.keep(TENANT, clean)
-        await self._room.keep_upload(ref, name, taken.width, taken.height, taken.media_type)
+        await self._room.keep_upload(
+            ref, name, taken.width, taken.height, taken.media_type
+        )
         link = self.link(ref, name, taken.media_type)
         return JSONResponse(
-            {"ref": ref, "name": name, "width": taken.width, "height": taken.height, **link}
+            {
+                "ref": ref,
+                "name": name,
+                "width": taken.width,
+                "height": taken.height,
+                **link,
+            }
         )
 
     async def _channel(self, request: WebRequest, _member: Member) -> Response:
@@ -384,8 +446,14 @@ def refusal(error: EaselError, locale: str, status: int | None = None) -> JSONRe
 
     What is no matter of the room alone cost nothing, and says so.
     """
-    kinds = {"picture.too_many_bytes": 413, "picture.not_an_image": 415, "picture.format": 415}
-    code = status or kinds.get(error.key) or (404 if isinstance(error, NotFound) else 422)
+    kinds = {
+        "picture.too_many_bytes": 413,
+        "picture.not_an_image": 415,
+        "picture.format": 415,
+    }
+    code = (
+        status or kinds.get(error.key) or (404 if isinstance(error, NotFound) else 422)
+    )
     is_ours = error.key.startswith("room.")
     words = (
         translate(error.key, locale, **error.params)
@@ -399,7 +467,9 @@ async def read_json(request: WebRequest) -> Mapping[str, Any]:
     """The body, without halves of characters. Raises Rejected for anything but one JSON object."""
     try:
         found = json.loads(await request.body())
-        found = json.loads(json.dumps(found, ensure_ascii=False).encode(errors="ignore"))
+        found = json.loads(
+            json.dumps(found, ensure_ascii=False).encode(errors="ignore")
+        )
     except (ValueError, RecursionError):
         raise Rejected("room.bad_request") from None
     if not isinstance(found, dict):

@@ -19,7 +19,15 @@ from sqlalchemy import ColumnElement, Select, func, insert, or_, select, update
 from sqlalchemy.dialects.sqlite import insert as upsert
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
-from adapters.web.tables import channels, keys, marks, messages, metadata, people, uploads
+from adapters.web.tables import (
+    channels,
+    keys,
+    marks,
+    messages,
+    metadata,
+    people,
+    uploads,
+)
 from core.errors import NotFound, Rejected
 from core.storage import database
 from core.storage.shielding import all_ended, shielded
@@ -138,10 +146,16 @@ class Room:
                 await connection.execute(select(func.count()).select_from(people))
             ).scalar_one()
             row = {"id": person, "name": name, "admin": count == 0}
-            await connection.execute(upsert(people).values(row).on_conflict_do_nothing())
-            await connection.execute(insert(keys).values(hash=_hash(key), person=person))
+            await connection.execute(
+                upsert(people).values(row).on_conflict_do_nothing()
+            )
+            await connection.execute(
+                insert(keys).values(hash=_hash(key), person=person)
+            )
             direct = {"id": f"{DIRECT}{person}", "name": "", "only_for": person}
-            await connection.execute(upsert(channels).values(direct).on_conflict_do_nothing())
+            await connection.execute(
+                upsert(channels).values(direct).on_conflict_do_nothing()
+            )
             member = await _member(connection, person)
         self._wake()
         return member, key
@@ -150,7 +164,9 @@ class Room:
         """Who holds this key."""
         async with self._reads.begin() as connection:
             person = (
-                await connection.execute(select(keys.c.person).where(keys.c.hash == _hash(key)))
+                await connection.execute(
+                    select(keys.c.person).where(keys.c.hash == _hash(key))
+                )
             ).scalar()
             return await _member(connection, person) if person else None
 
@@ -165,7 +181,9 @@ class Room:
         """A channel for everybody; no matter if it is there."""
         row = {"id": channel, "name": name, "only_for": ""}
         async with self._engine.begin() as connection:
-            await connection.execute(upsert(channels).values(row).on_conflict_do_nothing())
+            await connection.execute(
+                upsert(channels).values(row).on_conflict_do_nothing()
+            )
         self._wake()
 
     async def must_see(self, channel: str, person: str) -> None:
@@ -210,7 +228,9 @@ class Room:
             number = (await connection.execute(said)).scalar()
             if number is None:
                 number = (
-                    await connection.execute(select(messages.c.id).where(messages.c.key == key))
+                    await connection.execute(
+                        select(messages.c.id).where(messages.c.key == key)
+                    )
                 ).scalar_one()
         self._wake()
         return int(number)
@@ -219,14 +239,18 @@ class Room:
         """Was something said under this key before?"""
         async with self._reads.begin() as connection:
             return (
-                await connection.execute(select(messages.c.id).where(messages.c.key == key))
+                await connection.execute(
+                    select(messages.c.id).where(messages.c.key == key)
+                )
             ).first() is not None
 
     async def change(self, message: int, body: Mapping[str, Any]) -> None:
         """Say something else in its place. Raises NotFound."""
         async with self._engine.begin() as connection:
             old = (
-                await connection.execute(select(messages.c.body).where(messages.c.id == message))
+                await connection.execute(
+                    select(messages.c.body).where(messages.c.id == message)
+                )
             ).scalar()
             if old is not None and old["tone"] == GONE:
                 return
@@ -242,7 +266,14 @@ class Room:
 
     async def dismiss(self, number: int, person: str) -> None:
         """Take away what only this person saw. Raises NotFound for anything else."""
-        gone = {"tone": GONE, "title": "", "text": "", "pictures": [], "buttons": [], "menu": []}
+        gone = {
+            "tone": GONE,
+            "title": "",
+            "text": "",
+            "pictures": [],
+            "buttons": [],
+            "menu": [],
+        }
         async with self._engine.begin() as connection:
             change = await _next_change(connection)
             theirs = (messages.c.id == number, messages.c.only_for == person)
@@ -258,7 +289,9 @@ class Room:
         row = {"message": message, "emoji": emoji, "person": person}
         async with self._engine.begin() as connection:
             if on:
-                done = await connection.execute(upsert(marks).values(row).on_conflict_do_nothing())
+                done = await connection.execute(
+                    upsert(marks).values(row).on_conflict_do_nothing()
+                )
             else:
                 gone = marks.delete().where(
                     *(marks.c[name] == value for name, value in row.items())
@@ -275,7 +308,9 @@ class Room:
 
     async def find(self, channel: str, job: str) -> int | None:
         """The message of a job of ours in a channel."""
-        query = select(messages.c.id).where(messages.c.channel == channel, messages.c.job == job)
+        query = select(messages.c.id).where(
+            messages.c.channel == channel, messages.c.job == job
+        )
         async with self._reads.begin() as connection:
             return (await connection.execute(query.limit(1))).scalar()
 
@@ -300,7 +335,9 @@ class Room:
                     .order_by(messages.c.id.desc())
                     .limit(FIRST)
                 )
-                return News(change=last, messages=(await _messages(connection, query))[::-1])
+                return News(
+                    change=last, messages=(await _messages(connection, query))[::-1]
+                )
             start = min(after, last)
             return await _since(connection, start, last, *_visible(person))
 
@@ -315,7 +352,8 @@ class Room:
                 await connection.execute(select(channels).order_by(channels.c.only_for))
             ).mappings()
             around = Around(
-                channels=[Channel(**row) for row in rows], members=await _members(connection)
+                channels=[Channel(**row) for row in rows],
+                members=await _members(connection),
             )
             return news, around
 
@@ -327,7 +365,9 @@ class Room:
         """What was said before."""
         query = (
             select(messages)
-            .where(*_visible(person), messages.c.channel == channel, messages.c.id < before)
+            .where(
+                *_visible(person), messages.c.channel == channel, messages.c.id < before
+            )
             .order_by(messages.c.id.desc())
             .limit(OLDER)
         )
@@ -345,9 +385,17 @@ class Room:
         self, ref: str, name: str, width: int, height: int, media_type: str
     ) -> None:
         """What was dropped into the room, already cleaned; ``ref`` is its blob's key."""
-        row = {"ref": ref, "name": name, "width": width, "height": height, "media_type": media_type}
+        row = {
+            "ref": ref,
+            "name": name,
+            "width": width,
+            "height": height,
+            "media_type": media_type,
+        }
         async with self._engine.begin() as connection:
-            await connection.execute(upsert(uploads).values(row).on_conflict_do_nothing())
+            await connection.execute(
+                upsert(uploads).values(row).on_conflict_do_nothing()
+            )
 
     async def upload(self, ref: str) -> dict[str, Any]:
         """Raises Rejected for one we do not know."""
@@ -384,10 +432,15 @@ async def _since(
 ) -> News:
     """What changed since then, oldest change first; all up to ``last`` when it goes at a time."""
     query = (
-        select(messages).where(messages.c.change > after, *conditions).order_by(messages.c.change)
+        select(messages)
+        .where(messages.c.change > after, *conditions)
+        .order_by(messages.c.change)
     )
     changed = await _messages(connection, query.limit(AT_A_TIME))
-    return News(change=changed[-1].change if len(changed) == AT_A_TIME else last, messages=changed)
+    return News(
+        change=changed[-1].change if len(changed) == AT_A_TIME else last,
+        messages=changed,
+    )
 
 
 async def _messages(connection: AsyncConnection, query: Select[Any]) -> list[Message]:
@@ -401,12 +454,15 @@ async def _messages(connection: AsyncConnection, query: Select[Any]) -> list[Mes
         by_message[sign["message"]].setdefault(sign["emoji"], []).append(sign["person"])
     names = [name for name in Message.__dataclass_fields__ if name != "marks"]
     return [
-        Message(**{name: row[name] for name in names}, marks=by_message[row["id"]]) for row in rows
+        Message(**{name: row[name] for name in names}, marks=by_message[row["id"]])
+        for row in rows
     ]
 
 
 async def _last_change(connection: AsyncConnection) -> int:
-    return int((await connection.execute(select(func.max(messages.c.change)))).scalar() or 0)
+    return int(
+        (await connection.execute(select(func.max(messages.c.change)))).scalar() or 0
+    )
 
 
 async def _next_change(connection: AsyncConnection) -> int:
@@ -419,7 +475,11 @@ async def _members(connection: AsyncConnection) -> list[Member]:
 
 
 async def _member(connection: AsyncConnection, person: str) -> Member:
-    row = (await connection.execute(select(people).where(people.c.id == person))).mappings().one()
+    row = (
+        (await connection.execute(select(people).where(people.c.id == person)))
+        .mappings()
+        .one()
+    )
     return Member(id=row["id"], name=row["name"], admin=row["admin"])
 
 

@@ -11,7 +11,10 @@ people = Table(
     Column("admin", Boolean, nullable=False),
 )
 keys = Table(
-    "keys", metadata, Column("hash", String(64), primary_key=True), Column("person", String(80))
+    "keys",
+    metadata,
+    Column("hash", String(64), primary_key=True),
+    Column("person", String(80)),
 )
 channels = Table(
     "channels",

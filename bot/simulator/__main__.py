@@ -12,11 +12,21 @@ from bot.simulator.server import SimulatorConfig, serve
 
 
 def run(
-    *, port: int, time_scale: float, key: str, overflow: str, seed: int | None, strict: bool
+    *,
+    port: int,
+    time_scale: float,
+    key: str,
+    overflow: str,
+    seed: int | None,
+    strict: bool,
 ) -> int:
     """Serve until interrupted. Exit code 0, or 1 when the port is taken."""
     config = SimulatorConfig(
-        api_key=key, time_scale=time_scale, overflow=overflow, seed=seed, rate_limits=strict
+        api_key=key,
+        time_scale=time_scale,
+        overflow=overflow,
+        seed=seed,
+        rate_limits=strict,
     )
     try:
         asyncio.run(_serve(config, port))
@@ -38,7 +48,9 @@ async def _serve(config: SimulatorConfig, port: int) -> None:
 
 def main() -> None:
     """The command line."""
-    parser = argparse.ArgumentParser(prog="python -m bot.simulator", description=__doc__)
+    parser = argparse.ArgumentParser(
+        prog="python -m bot.simulator", description=__doc__
+    )
     parser.add_argument("--port", type=int, default=8090)
     parser.add_argument("--time-scale", type=float, default=1.0)
     parser.add_argument("--key", default="sk-simulator")

@@ -39,15 +39,21 @@ async def response(fault: dict[str, Any]) -> Response:
             "<!doctype html><title>Welcome to the hotel</title>", media_type="text/html"
         ),
         "empty": Response(b"", media_type="application/json"),
-        "truncated_json": Response(b'{"output": {"task_id": "ab', media_type="application/json"),
+        "truncated_json": Response(
+            b'{"output": {"task_id": "ab', media_type="application/json"
+        ),
         "json_array": Response(b"[1, 2]", media_type="application/json"),
-        "huge": Response(b'{"a": "' + b"x" * 20_000_000 + b'"}', media_type="application/json"),
+        "huge": Response(
+            b'{"a": "' + b"x" * 20_000_000 + b'"}', media_type="application/json"
+        ),
         "gzip_bomb": Response(
             gzip.compress(b"0" * 50_000_000),
             media_type="application/json",
             headers={"content-encoding": "gzip"},
         ),
-        "redirect": Response(b"", 302, headers={"location": "http://169.254.169.254/latest"}),
+        "redirect": Response(
+            b"", 302, headers={"location": "http://169.254.169.254/latest"}
+        ),
         "not_image": Response(b"<html>not a picture</html>", media_type="image/png"),
     }
     return simple[kind] if kind in simple else _broken(kind)

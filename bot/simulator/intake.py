@@ -20,7 +20,9 @@ MAX_DATA_URI = 10_485_760
 FORMATS = {"JPEG", "PNG", "BMP", "TIFF", "WEBP", "GIF", "MPO"}
 
 
-def check_pictures(wanted: Wanted, inputs: tuple[bytes, ...], mask: bytes | None) -> None:
+def check_pictures(
+    wanted: Wanted, inputs: tuple[bytes, ...], mask: bytes | None
+) -> None:
     """Raises Refusal for an input the model does not take (§2, §3)."""
     sizes = [check_picture(one, wanted) for one in inputs]
     if mask is not None and check_picture(mask, wanted) != sizes[0]:
@@ -51,7 +53,9 @@ def check_picture(data: bytes, wanted: Wanted) -> tuple[int, int]:
 def from_data_uri(value: str) -> bytes:
     """The bytes of a data URI of at most 10 485 760 characters (§6.2)."""
     if len(value) > MAX_DATA_URI:
-        raise invalid(f"Exceeded limit on max bytes per data-uri item : {MAX_DATA_URI}'.")
+        raise invalid(
+            f"Exceeded limit on max bytes per data-uri item : {MAX_DATA_URI}'."
+        )
     head, _, text = value.partition(",")
     if not head.endswith(";base64"):
         raise invalid(
@@ -94,7 +98,9 @@ async def body(request: Request) -> Any:
     try:
         return json.loads(body)
     except ValueError:
-        raise invalid("Required body invalid, please check the request body format.") from None
+        raise invalid(
+            "Required body invalid, please check the request body format."
+        ) from None
 
 
 def form(body: bytes, content_type: str) -> dict[str, bytes]:
@@ -108,10 +114,16 @@ def form(body: bytes, content_type: str) -> dict[str, bytes]:
             else (b"", b"", b"")
         )
         name = head.partition(b'name="')[2].partition(b'"')[0].decode()
-        fields[name] = part.partition(b"\r\n\r\n")[2].removesuffix(b"\r\n") if name else value
+        fields[name] = (
+            part.partition(b"\r\n\r\n")[2].removesuffix(b"\r\n") if name else value
+        )
     return fields
 
 
 def whole(text: str | None, default: int) -> int:
     """A number in a query, or the default."""
-    return int(text) if text and text.isascii() and text.isdecimal() and len(text) < 12 else default
+    return (
+        int(text)
+        if text and text.isascii() and text.isdecimal() and len(text) < 12
+        else default
+    )

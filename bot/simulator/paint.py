@@ -11,7 +11,15 @@ from collections.abc import Callable, Sequence
 from functools import cache
 from pathlib import Path
 
-from PIL import Image, ImageChops, ImageDraw, ImageEnhance, ImageFilter, ImageFont, ImageOps
+from PIL import (
+    Image,
+    ImageChops,
+    ImageDraw,
+    ImageEnhance,
+    ImageFilter,
+    ImageFont,
+    ImageOps,
+)
 
 from bot.simulator.rules import MODELS, Wanted
 
@@ -103,15 +111,25 @@ def _colour_of(prompt: str, luck: random.Random) -> Colour:
     if found:
         return found[0]
     digest = hashlib.sha256(prompt.encode()).digest()
-    return 70 + digest[0] % 150, 70 + digest[1] % 150, 70 + (digest[2] + luck.randrange(40)) % 150
+    return (
+        70 + digest[0] % 150,
+        70 + digest[1] % 150,
+        70 + (digest[2] + luck.randrange(40)) % 150,
+    )
 
 
 def _mixed(one: Colour, other: Colour, share: float) -> Colour:
-    return tuple(round(a * (1 - share) + b * share) for a, b in zip(one, other, strict=True))  # type: ignore[return-value]
+    return tuple(
+        round(a * (1 - share) + b * share) for a, b in zip(one, other, strict=True)
+    )  # type: ignore[return-value]
 
 
-def _sky(size: tuple[int, int], main: Colour, night: bool, luck: random.Random) -> Image.Image:
-    top, low = ((16, 22, 52), (70, 70, 120)) if night else ((120, 170, 220), (250, 232, 205))
+def _sky(
+    size: tuple[int, int], main: Colour, night: bool, luck: random.Random
+) -> Image.Image:
+    top, low = (
+        ((16, 22, 52), (70, 70, 120)) if night else ((120, 170, 220), (250, 232, 205))
+    )
     gradient = Image.linear_gradient("L").resize(size)
     sky = ImageOps.colorize(gradient, _mixed(top, main, 0.25), _mixed(low, main, 0.3))
     draw = ImageDraw.Draw(sky)
@@ -126,7 +144,9 @@ def _disc(canvas: Image.Image, night: bool, luck: random.Random) -> None:
     x = luck.randrange(radius * 2, max(radius * 2 + 1, canvas.width - radius * 2))
     y = luck.randrange(radius + 4, max(radius + 5, canvas.height // 3))
     colour = (238, 238, 222) if night else (255, 226, 140)
-    ImageDraw.Draw(canvas).ellipse((x - radius, y - radius, x + radius, y + radius), fill=colour)
+    ImageDraw.Draw(canvas).ellipse(
+        (x - radius, y - radius, x + radius, y + radius), fill=colour
+    )
 
 
 def _hills(canvas: Image.Image, main: Colour, night: bool, luck: random.Random) -> None:
@@ -135,7 +155,11 @@ def _hills(canvas: Image.Image, main: Colour, night: bool, luck: random.Random) 
     for layer in range(4):
         base = height * (0.48 + 0.13 * layer)
         waves = [
-            (luck.uniform(0.5, 2.2), luck.uniform(0, 7), luck.uniform(0.02, 0.07) * height)
+            (
+                luck.uniform(0.5, 2.2),
+                luck.uniform(0, 7),
+                luck.uniform(0.02, 0.07) * height,
+            )
             for _ in range(3)
         ]
         ridge = [
@@ -143,13 +167,16 @@ def _hills(canvas: Image.Image, main: Colour, night: bool, luck: random.Random) 
                 x,
                 base
                 - sum(
-                    size * math.sin(rate * 6.28 * x / width + shift) for rate, shift, size in waves
+                    size * math.sin(rate * 6.28 * x / width + shift)
+                    for rate, shift, size in waves
                 ),
             )
             for x in range(0, width + 2, 2)
         ]
         far = (30, 36, 70) if night else (205, 215, 228)
-        colour = _mixed(far, _mixed(main, (20, 24, 30), 0.12 * layer), 0.3 + 0.22 * layer)
+        colour = _mixed(
+            far, _mixed(main, (20, 24, 30), 0.12 * layer), 0.3 + 0.22 * layer
+        )
         draw.polygon([*ridge, (width, height), (0, height)], fill=colour)
 
 
@@ -170,15 +197,22 @@ def _brush(canvas: Image.Image, luck: random.Random) -> None:
     for _ in range(500):
         x, y = luck.randrange(canvas.width), luck.randrange(canvas.height)
         colour = canvas.getpixel((x, y))
-        length, lift = luck.randrange(12, max(13, canvas.width // 18)), luck.randrange(-6, 7)
+        length, lift = (
+            luck.randrange(12, max(13, canvas.width // 18)),
+            luck.randrange(-6, 7),
+        )
         shift = luck.randrange(-14, 15)
         shifted = tuple(min(255, max(0, value + shift)) for value in colour)  # type: ignore[union-attr]
-        draw.line((x, y, x + length, y + lift), fill=shifted, width=luck.randrange(2, 6))
+        draw.line(
+            (x, y, x + length, y + lift), fill=shifted, width=luck.randrange(2, 6)
+        )
 
 
 @cache
 def _font(size: int, plain: bool) -> ImageFont.FreeTypeFont | ImageFont.ImageFont:
-    found = None if plain else next((path for path in FONTS if Path(path).exists()), None)
+    found = (
+        None if plain else next((path for path in FONTS if Path(path).exists()), None)
+    )
     return ImageFont.truetype(found, size) if found else ImageFont.load_default(size)
 
 
@@ -195,11 +229,17 @@ def _write(canvas: Image.Image, text: str, *, badge: bool = False) -> None:
         else ((canvas.width - wide) // 2, canvas.height - high - size)
     )
     draw = ImageDraw.Draw(canvas, "RGBA")
-    draw.rounded_rectangle((x, y, x + wide, y + high), size // 2, fill=(250, 248, 244, 215))
-    draw.text((x + size - box[0], y + size // 2 - box[1]), shown, fill=(40, 38, 36), font=font)
+    draw.rounded_rectangle(
+        (x, y, x + wide, y + high), size // 2, fill=(250, 248, 244, 215)
+    )
+    draw.text(
+        (x + size - box[0], y + size // 2 - box[1]), shown, fill=(40, 38, 36), font=font
+    )
 
 
-def _shortened(text: str, font: ImageFont.FreeTypeFont | ImageFont.ImageFont, room: float) -> str:
+def _shortened(
+    text: str, font: ImageFont.FreeTypeFont | ImageFont.ImageFont, room: float
+) -> str:
     text = " ".join(text.split())
     if font.getlength(text) <= room:
         return text
@@ -218,7 +258,9 @@ def _stamp(canvas: Image.Image, text: str) -> None:
 # Edits
 
 
-def _edit(wanted: Wanted, pictures: Sequence[Image.Image], luck: random.Random) -> Image.Image:
+def _edit(
+    wanted: Wanted, pictures: Sequence[Image.Image], luck: random.Random
+) -> Image.Image:
     base = ImageOps.fit(
         pictures[0], output_size(wanted, pictures[-1].size), Image.Resampling.LANCZOS
     )
@@ -232,7 +274,9 @@ def _edit(wanted: Wanted, pictures: Sequence[Image.Image], luck: random.Random) 
     return result
 
 
-def graded(base: Image.Image, prompt: str, luck: random.Random, strength: float) -> Image.Image:
+def graded(
+    base: Image.Image, prompt: str, luck: random.Random, strength: float
+) -> Image.Image:
     """The photo in the light and colours the instruction speaks of; never the same as before."""
     tint = _colour_of(prompt, luck)
     if any(word in prompt.lower() for word in NIGHT):
@@ -273,9 +317,9 @@ def _style(
         flat = ImageOps.colorize(
             ImageOps.grayscale(flat), (60, 36, 10), (255, 226, 150), mid=(206, 150, 50)
         )
-    edges = ImageOps.invert(ImageOps.grayscale(base).filter(ImageFilter.FIND_EDGES)).point(
-        lambda v: 255 if v > 190 else v
-    )
+    edges = ImageOps.invert(
+        ImageOps.grayscale(base).filter(ImageFilter.FIND_EDGES)
+    ).point(lambda v: 255 if v > 190 else v)
     drawn = ImageChops.multiply(
         ImageEnhance.Color(flat).enhance(1.4), Image.merge("RGB", (edges,) * 3)
     )
@@ -289,7 +333,8 @@ def _local_style(
     changed = graded(base.filter(ImageFilter.ModeFilter(7)), wanted.prompt, luck, 1.0)
     oval = Image.new("L", base.size, 0)
     ImageDraw.Draw(oval).ellipse(
-        (base.width // 5, base.height // 5, base.width * 4 // 5, base.height * 4 // 5), fill=255
+        (base.width // 5, base.height // 5, base.width * 4 // 5, base.height * 4 // 5),
+        fill=255,
     )
     return Image.composite(changed, base, oval.filter(ImageFilter.GaussianBlur(12)))
 
@@ -297,7 +342,9 @@ def _local_style(
 def _described(
     wanted: Wanted, base: Image.Image, _mask: bytes | None, luck: random.Random
 ) -> Image.Image:
-    result = graded(base, wanted.prompt, luck, 0.4 + 0.6 * float(wanted.extra["strength"]))
+    result = graded(
+        base, wanted.prompt, luck, 0.4 + 0.6 * float(wanted.extra["strength"])
+    )
     _write(result, wanted.prompt, badge=True)
     return result
 
@@ -306,10 +353,14 @@ def _masked(
     wanted: Wanted, base: Image.Image, mask: bytes | None, luck: random.Random
 ) -> Image.Image:
     """Outside the white every pixel stays as it is; inside every pixel changes."""
-    white = opened(mask or b"").convert("L").point(lambda value: 255 if value >= 128 else 0)
+    white = (
+        opened(mask or b"").convert("L").point(lambda value: 255 if value >= 128 else 0)
+    )
     new = scene(wanted.prompt or "repair", base.size, luck, caption=False)
     same = (
-        ImageChops.difference(new, base).convert("L").point(lambda value: 255 if value < 3 else 0)
+        ImageChops.difference(new, base)
+        .convert("L")
+        .point(lambda value: 255 if value < 3 else 0)
     )
     new = Image.composite(ImageChops.invert(new), new, same)
     return Image.composite(new, base, white)
@@ -322,7 +373,8 @@ def _unmark(
     source = base.crop((0, base.height - 2 * strip, base.width, base.height - strip))
     result = base.copy()
     result.paste(
-        ImageOps.flip(source).filter(ImageFilter.GaussianBlur(6)), (0, base.height - strip)
+        ImageOps.flip(source).filter(ImageFilter.GaussianBlur(6)),
+        (0, base.height - strip),
     )
     return result
 
@@ -339,9 +391,14 @@ def _expand(
         for side in ("left", "right", "top", "bottom")
     }
     left, right = round(base.width * extra["left"]), round(base.width * extra["right"])
-    top, bottom = round(base.height * extra["top"]), round(base.height * extra["bottom"])
+    top, bottom = (
+        round(base.height * extra["top"]),
+        round(base.height * extra["bottom"]),
+    )
     size = (base.width + left + right, base.height + top + bottom)
-    around = Image.blend(base.resize(size), scene(wanted.prompt, size, luck, caption=False), 0.45)
+    around = Image.blend(
+        base.resize(size), scene(wanted.prompt, size, luck, caption=False), 0.45
+    )
     result = around.filter(ImageFilter.GaussianBlur(max(4, min(size) // 60)))
     result.paste(base, (left, top))
     return result
@@ -351,7 +408,9 @@ def _upscale(
     wanted: Wanted, base: Image.Image, _mask: bytes | None, _luck: random.Random
 ) -> Image.Image:
     factor = int(wanted.extra["upscale_factor"])
-    larger = base.resize((base.width * factor, base.height * factor), Image.Resampling.LANCZOS)
+    larger = base.resize(
+        (base.width * factor, base.height * factor), Image.Resampling.LANCZOS
+    )
     return larger.filter(ImageFilter.UnsharpMask(2, 120, 2))
 
 
@@ -359,7 +418,9 @@ def _colorize(
     wanted: Wanted, base: Image.Image, _mask: bytes | None, luck: random.Random
 ) -> Image.Image:
     tint = _colour_of(wanted.prompt or "autumn meadow", luck)
-    cool = ImageOps.colorize(ImageOps.grayscale(base), (20, 26, 60), (255, 244, 220), mid=tint)
+    cool = ImageOps.colorize(
+        ImageOps.grayscale(base), (20, 26, 60), (255, 244, 220), mid=tint
+    )
     return ImageEnhance.Color(cool).enhance(1.3)
 
 
@@ -369,9 +430,12 @@ def _doodle(
     lines = ImageOps.grayscale(base)
     if not wanted.extra["is_sketch"]:
         lines = ImageOps.invert(lines.filter(ImageFilter.FIND_EDGES))
-    ink = ImageOps.autocontrast(lines).point(lambda value: 255 if value > 150 else value)
+    ink = ImageOps.autocontrast(lines).point(
+        lambda value: 255 if value > 150 else value
+    )
     result = ImageChops.multiply(
-        scene(wanted.prompt, base.size, luck, caption=False), Image.merge("RGB", (ink,) * 3)
+        scene(wanted.prompt, base.size, luck, caption=False),
+        Image.merge("RGB", (ink,) * 3),
     )
     _write(result, wanted.prompt, badge=True)
     return result
@@ -388,11 +452,15 @@ def _cartoon(
     )
     round_mask = Image.new("L", (side, side), 0)
     ImageDraw.Draw(round_mask).ellipse((0, 0, side, side), fill=255)
-    result.paste(figure, ((base.width - side) // 2, (base.height - side) // 2), round_mask)
+    result.paste(
+        figure, ((base.width - side) // 2, (base.height - side) // 2), round_mask
+    )
     return result
 
 
-WANX: dict[str, Callable[[Wanted, Image.Image, bytes | None, random.Random], Image.Image]] = {
+WANX: dict[
+    str, Callable[[Wanted, Image.Image, bytes | None, random.Random], Image.Image]
+] = {
     "stylization_all": _style,
     "stylization_local": _local_style,
     "description_edit": _described,

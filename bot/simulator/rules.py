@@ -57,7 +57,12 @@ class Rule:
 
 
 def _like(rule: Rule, **changes: Any) -> Rule:
-    return Rule(**{**{name: getattr(rule, name) for name in Rule.__dataclass_fields__}, **changes})
+    return Rule(
+        **{
+            **{name: getattr(rule, name) for name in Rule.__dataclass_fields__},
+            **changes,
+        }
+    )
 
 
 QWEN = Rule(
@@ -69,7 +74,13 @@ QWEN = Rule(
     default_size="1664*928",
     running=2,
 )
-MAX = _like(QWEN, endpoints=("MM",), sizes=("side-x", 512, 1664), submits=(2, 60.0), running=None)
+MAX = _like(
+    QWEN,
+    endpoints=("MM",),
+    sizes=("side-x", 512, 1664),
+    submits=(2, 60.0),
+    running=None,
+)
 EDIT = Rule(endpoints=("MM",), images=(1, 3), n=(1, 1, 1), prompt=800)
 PLUS = _like(EDIT, n=(1, 6, 1), sizes=("side", 512, 2048))
 TWO = Rule(
@@ -215,15 +226,21 @@ def invalid(message: str) -> Refusal:
 def check(body: Any, endpoint: str, is_async: bool) -> Wanted:
     """The request, taken apart as the vendor would; raises Refusal in the vendor's words."""
     if endpoint == "MM" and is_async:
-        raise Refusal(403, "AccessDenied", "current user api does not support asynchronous calls")
+        raise Refusal(
+            403, "AccessDenied", "current user api does not support asynchronous calls"
+        )
     if endpoint != "MM" and not is_async:
-        raise Refusal(403, "AccessDenied", "current user api does not support synchronous calls")
+        raise Refusal(
+            403, "AccessDenied", "current user api does not support synchronous calls"
+        )
     if not isinstance(body, dict):
         raise invalid("Required body invalid, please check the request body format.")
     model = body.get("model")
     if not isinstance(model, str) or not model:
         raise Refusal(
-            400, "BadRequest.EmptyModel", 'Required parameter "model" missing from request.'
+            400,
+            "BadRequest.EmptyModel",
+            'Required parameter "model" missing from request.',
         )
     if model not in MODELS:
         raise Refusal(404, "InvalidParameter", "Model not exist.")
@@ -233,7 +250,9 @@ def check(body: Any, endpoint: str, is_async: bool) -> Wanted:
     inputs = body.get("input")
     if not isinstance(inputs, dict):
         raise Refusal(
-            400, "BadRequest.EmptyInput", "Required input parameter missing from request."
+            400,
+            "BadRequest.EmptyInput",
+            "Required input parameter missing from request.",
         )
     parameters = body.get("parameters")
     parameters = parameters if isinstance(parameters, dict) else {}
@@ -241,7 +260,11 @@ def check(body: Any, endpoint: str, is_async: bool) -> Wanted:
 
 
 def _checked(
-    model: str, rule: Rule, endpoint: str, inputs: dict[str, Any], parameters: dict[str, Any]
+    model: str,
+    rule: Rule,
+    endpoint: str,
+    inputs: dict[str, Any],
+    parameters: dict[str, Any],
 ) -> Wanted:
     if endpoint in {"MM", "IG"}:
         prompt, images = _messages(inputs, model, rule)
@@ -263,9 +286,9 @@ def _checked(
         images=tuple(images),
         mask=mask,
         function=function,
-        negative=str(inputs.get("negative_prompt") or parameters.get("negative_prompt") or "")[
-            :500
-        ],
+        negative=str(
+            inputs.get("negative_prompt") or parameters.get("negative_prompt") or ""
+        )[:500],
         watermark=bool(parameters.get("watermark", False)),
         extra=_extra(function, parameters),
     )
@@ -283,7 +306,9 @@ def _messages(inputs: dict[str, Any], model: str, rule: Rule) -> tuple[str, list
     if not isinstance(content, list):
         raise invalid("check input data style.")
     texts = [
-        one["text"] for one in content if isinstance(one, dict) and isinstance(one.get("text"), str)
+        one["text"]
+        for one in content
+        if isinstance(one, dict) and isinstance(one.get("text"), str)
     ]
     images = [
         one["image"]
@@ -291,7 +316,9 @@ def _messages(inputs: dict[str, Any], model: str, rule: Rule) -> tuple[str, list
         if isinstance(one, dict) and isinstance(one.get("image"), str)
     ]
     if model == "z-image-turbo" and len(content) > 1:
-        raise invalid("content parameter's length invalid, please check the request parameters.")
+        raise invalid(
+            "content parameter's length invalid, please check the request parameters."
+        )
     if len(texts) != 1 or not rule.images[0] <= len(images):
         raise invalid("lack of image or text")
     if len(images) > rule.images[1]:
@@ -306,7 +333,10 @@ def _plain(inputs: dict[str, Any], rule: Rule) -> tuple[str, list[str]]:
             "Required parameter(prompt) missing or invalid, please check the request parameters."
         )
     images = inputs.get("images") or []
-    if not isinstance(images, list) or not rule.images[0] <= len(images) <= rule.images[1]:
+    if (
+        not isinstance(images, list)
+        or not rule.images[0] <= len(images) <= rule.images[1]
+    ):
         raise invalid(
             "Required parameter(images) missing or invalid, please check the request parameters."
         )
@@ -335,12 +365,21 @@ def _wanx(inputs: dict[str, Any]) -> tuple[str, list[str], str, str | None]:
         raise invalid(
             "Required parameter(mask_image_url) missing or invalid, please check the request parameters."
         )
-    return inputs["prompt"], [base], str(function), mask if isinstance(mask, str) else None
+    return (
+        inputs["prompt"],
+        [base],
+        str(function),
+        mask if isinstance(mask, str) else None,
+    )
 
 
 def _n(value: Any, rule: Rule) -> int:
     low, high, _ = rule.n
-    if isinstance(value, bool) or not isinstance(value, int) or not low <= value <= high:
+    if (
+        isinstance(value, bool)
+        or not isinstance(value, int)
+        or not low <= value <= high
+    ):
         raise invalid(
             "num_images_per_prompt must be 1"
             if high == 1
@@ -352,7 +391,11 @@ def _n(value: Any, rule: Rule) -> int:
 def _seed(value: Any) -> int | None:
     if value is None:
         return None
-    if isinstance(value, bool) or not isinstance(value, int) or not 0 <= value <= MAX_SEED:
+    if (
+        isinstance(value, bool)
+        or not isinstance(value, int)
+        or not 0 <= value <= MAX_SEED
+    ):
         raise invalid(f"Range of seed should be [0, {MAX_SEED}]")
     return value
 
@@ -368,7 +411,9 @@ def _size(value: Any, rule: Rule, has_images: bool) -> tuple[int, int] | None:
         return None if has_images else _pair(rule.default_size)
     if rule.sizes == LEGACY_SIZES:
         if value not in LEGACY_SIZES:
-            raise invalid(f"The size does not match the allowed size {','.join(LEGACY_SIZES)}.")
+            raise invalid(
+                f"The size does not match the allowed size {','.join(LEGACY_SIZES)}."
+            )
         return _pair(value)
     kind, low, high = rule.sizes
     if kind == "tier" and value in {"1K", "2K"}:
@@ -382,14 +427,18 @@ def _size(value: Any, rule: Rule, has_images: bool) -> tuple[int, int] | None:
     return width, height
 
 
-def _size_message(kind: str, low: int, high: int, width: int, height: int) -> str | None:
+def _size_message(
+    kind: str, low: int, high: int, width: int, height: int
+) -> str | None:
     area, ratio = width * height, max(width, height) / max(min(width, height), 1)
     outside_area, outside_side = (
         not low <= area <= high,
         not (low <= min(width, height) and max(width, height) <= high),
     )
     root_low, root_high = round(low**0.5), round(high**0.5)
-    pixels = f"{low} ({root_low}x{root_low}) and {high} ({root_high}x{root_high}) pixels"
+    pixels = (
+        f"{low} ({root_low}x{root_low}) and {high} ({root_high}x{root_high}) pixels"
+    )
     limit = 8 if kind in {"area-3", "tier"} else 4
     checks = {
         "side-x": (
@@ -400,7 +449,10 @@ def _size_message(kind: str, low: int, high: int, width: int, height: int) -> st
             outside_side,
             f"Size {width}*{height} is out of range [{low}*{low}, {high}*{high}]",
         ),
-        "side-wan": (outside_side, f"Either width or height should be between {low} and {high}"),
+        "side-wan": (
+            outside_side,
+            f"Either width or height should be between {low} and {high}",
+        ),
         "area": (outside_area, f"Image area must be between {pixels}."),
         "area-3": (
             outside_area or ratio > limit,
@@ -431,7 +483,9 @@ def _pair(text: str) -> tuple[int, int]:
 RANGES: Mapping[str, Mapping[str, tuple[float, float, float]]] = {
     "stylization_all": {"strength": (0.0, 1.0, 0.5)},
     "description_edit": {"strength": (0.0, 1.0, 0.5)},
-    "expand": {f"{side}_scale": (1.0, 2.0, 1.0) for side in ("top", "bottom", "left", "right")},
+    "expand": {
+        f"{side}_scale": (1.0, 2.0, 1.0) for side in ("top", "bottom", "left", "right")
+    },
     "super_resolution": {"upscale_factor": (1, 4, 1)},
 }
 
@@ -442,7 +496,9 @@ def _extra(function: str | None, parameters: Mapping[str, Any]) -> dict[str, Any
     for name, (low, high, default) in RANGES.get(function or "", {}).items():
         value = parameters.get(name, default)
         whole = name == "upscale_factor"
-        is_number = isinstance(value, int if whole else int | float) and not isinstance(value, bool)
+        is_number = isinstance(value, int if whole else int | float) and not isinstance(
+            value, bool
+        )
         if not is_number or not low <= value <= high:
             raise invalid(
                 f"the parameters must conform to the specification: {name} should be in [{low}, {high}]."

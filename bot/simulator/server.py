@@ -51,7 +51,9 @@ TRIGGERS = {
         "Input data is suspected of being involved in IP infringement.",
     ),
     "[arrearage]": Refusal(
-        400, "Arrearage", "Access denied, please make sure your account is in good standing."
+        400,
+        "Arrearage",
+        "Access denied, please make sure your account is in good standing.",
     ),
 }
 FAILING = {
@@ -78,26 +80,38 @@ class Server:
     def __init__(self, config: SimulatorConfig) -> None:
         self.config = config
         self.account = Account(config)
-        self._secret = Kept(config.folder).secret() if config.folder else secrets.token_bytes(16)
+        self._secret = (
+            Kept(config.folder).secret() if config.folder else secrets.token_bytes(16)
+        )
         self._pictures: dict[tuple[str, int], bytes] = {}
         self._painting: dict[tuple[str, int], asyncio.Lock] = {}
 
     def app(self) -> Starlette:
         """Every path the vendor has, and ours for tests."""
         api = "/api/v1"
-        routes = [Route(api + path, self._submit, methods=["POST"]) for path in ENDPOINTS]
+        routes = [
+            Route(api + path, self._submit, methods=["POST"]) for path in ENDPOINTS
+        ]
         routes += [
             Route(f"{api}/tasks", self._guarded("list", self._list), methods=["GET"]),
-            Route(f"{api}/tasks/{{task_id}}", self._guarded("query", self._query), methods=["GET"]),
             Route(
-                f"{api}/tasks/{{task_id}}/", self._guarded("query", self._query), methods=["GET"]
+                f"{api}/tasks/{{task_id}}",
+                self._guarded("query", self._query),
+                methods=["GET"],
+            ),
+            Route(
+                f"{api}/tasks/{{task_id}}/",
+                self._guarded("query", self._query),
+                methods=["GET"],
             ),
             Route(
                 f"{api}/tasks/{{task_id}}/cancel",
                 self._guarded("cancel", self._cancel),
                 methods=["POST"],
             ),
-            Route(f"{api}/uploads", self._guarded("upload", self._policy), methods=["GET"]),
+            Route(
+                f"{api}/uploads", self._guarded("upload", self._policy), methods=["GET"]
+            ),
             Route("/oss", self._store_upload, methods=["POST"]),
             Route("/results/{task_id}/{index:int}.png", self._result, methods=["GET"]),
             Route("/simulator/ledger", self._ledger, methods=["GET"]),
@@ -117,7 +131,9 @@ class Server:
             answer = await self._submitted(request, endpoint, fault)
         except Refusal as refusal:
             return shapes.refused(refusal)
-        return await faults.response(fault) if fault and faults.is_after(fault) else answer
+        return (
+            await faults.response(fault) if fault and faults.is_after(fault) else answer
+        )
 
     async def _submitted(
         self, request: Request, endpoint: str, fault: dict[str, Any] | None
@@ -132,7 +148,9 @@ class Server:
             if word in wanted.prompt:
                 raise refusal
         self.account.check_submit(wanted.model, endpoint == "MM")
-        inputs, mask, failure = await self._fetch_all(request, wanted, is_sync=endpoint == "MM")
+        inputs, mask, failure = await self._fetch_all(
+            request, wanted, is_sync=endpoint == "MM"
+        )
         task = self.account.accept(wanted, inputs, mask, is_sync=endpoint == "MM")
         self._spoil(task, failure, fault)
         if endpoint != "MM":
@@ -144,7 +162,11 @@ class Server:
             )
         await task.done.wait()
         if task.code:
-            raise Refusal(500 if task.code.startswith("Internal") else 400, task.code, task.message)
+            raise Refusal(
+                500 if task.code.startswith("Internal") else 400,
+                task.code,
+                task.message,
+            )
         return shapes.answer(await self._sync_body(request, task))
 
     def _spoil(
@@ -169,7 +191,9 @@ class Server:
         given = request.headers.get("authorization", "")
         if not given:
             raise Refusal(401, "InvalidApiKey", "No API-key provided.")
-        if not hmac.compare_digest(given.encode(), f"Bearer {self.config.api_key}".encode()):
+        if not hmac.compare_digest(
+            given.encode(), f"Bearer {self.config.api_key}".encode()
+        ):
             raise Refusal(401, "InvalidApiKey", "Invalid API-key provided.")
 
     # Input pictures
@@ -182,8 +206,12 @@ class Server:
         A synchronous model refuses a bad one at once, a task fails with it soon after (§4.3).
         """
         try:
-            inputs = tuple([await self._fetch(request, one, wanted) for one in wanted.images])
-            mask = await self._fetch(request, wanted.mask, wanted) if wanted.mask else None
+            inputs = tuple(
+                [await self._fetch(request, one, wanted) for one in wanted.images]
+            )
+            mask = (
+                await self._fetch(request, wanted.mask, wanted) if wanted.mask else None
+            )
             await asyncio.to_thread(intake.check_pictures, wanted, inputs, mask)
         except Refusal as refusal:
             if is_sync:
@@ -220,17 +248,19 @@ class Server:
             raise invalid(
                 "The provided URL does not appear to be valid. Ensure it is correctly formatted."
             )
-        model, stored, data = self.account.uploads.get(value.removeprefix("oss://"), ("", 0.0, b""))
+        model, stored, data = self.account.uploads.get(
+            value.removeprefix("oss://"), ("", 0.0, b"")
+        )
         if model != wanted.model or self.account.now() - stored > UPLOAD_SECONDS:
-            message = (
-                "Failed to find the requested media resource during the data inspection process"
-            )
+            message = "Failed to find the requested media resource during the data inspection process"
             raise Refusal(400, "InvalidParameter.DataInspection", message)
         return data
 
     # Tasks
 
-    def _guarded(self, where: str, handler: Callable[[Request], Awaitable[Response]]) -> Any:
+    def _guarded(
+        self, where: str, handler: Callable[[Request], Awaitable[Response]]
+    ) -> Any:
         """Key, faults and the query limit, before the handler."""
 
         async def guarded(request: Request) -> Response:
@@ -242,11 +272,17 @@ class Server:
                 if where != "upload":
                     self.account.check_query()
                 if fault and fault["kind"] == "unknown":
-                    return shapes.answer(shapes.unknown(request.path_params.get("task_id", "")))
+                    return shapes.answer(
+                        shapes.unknown(request.path_params.get("task_id", ""))
+                    )
                 answer = await handler(request)
             except Refusal as refusal:
                 return shapes.refused(refusal)
-            return await faults.response(fault) if fault and faults.is_after(fault) else answer
+            return (
+                await faults.response(fault)
+                if fault and faults.is_after(fault)
+                else answer
+            )
 
         return guarded
 
@@ -324,9 +360,7 @@ class Server:
 
     def _item(self, request: Request, task: Task, index: int) -> dict[str, Any]:
         if index in task.failed_pictures:
-            message = (
-                "An internal timeout error has occured during execution, please try again later."
-            )
+            message = "An internal timeout error has occured during execution, please try again later."
             return {"code": "InternalError.Timeout", "message": message}
         item = {"url": self._link(request, task, index)}
         if task.wanted.function is None:
@@ -335,19 +369,35 @@ class Server:
 
     async def _sync_body(self, request: Request, task: Task) -> dict[str, Any]:
         family = task.wanted.model
-        content = [{"image": self._link(request, task, index)} for index in range(task.wanted.n)]
-        content = [one for index, one in enumerate(content) if index not in task.failed_pictures]
+        content = [
+            {"image": self._link(request, task, index)}
+            for index in range(task.wanted.n)
+        ]
+        content = [
+            one
+            for index, one in enumerate(content)
+            if index not in task.failed_pictures
+        ]
         message: dict[str, Any] = {"role": "assistant", "content": content}
         if family.startswith("z-image"):
             message |= {
                 "content": [*content, {"text": task.wanted.prompt}],
                 "reasoning_content": "",
             }
-        output: dict[str, Any] = {"choices": [{"finish_reason": "stop", "message": message}]}
-        if family.startswith(("qwen-image-plus", "qwen-image-max")) or family == "qwen-image":
+        output: dict[str, Any] = {
+            "choices": [{"finish_reason": "stop", "message": message}]
+        }
+        if (
+            family.startswith(("qwen-image-plus", "qwen-image-max"))
+            or family == "qwen-image"
+        ):
             output["task_metric"] = {"TOTAL": 1, "FAILED": 0, "SUCCEEDED": 1}
         await self._picture(task.id, 0)
-        return {"output": output, "usage": shapes.usage(task), "request_id": task.request_id}
+        return {
+            "output": output,
+            "usage": shapes.usage(task),
+            "request_id": task.request_id,
+        }
 
     # Results
 
@@ -408,7 +458,9 @@ class Server:
         text = base64.b64encode(json.dumps(policy).encode()).decode()
         data = {
             "policy": text,
-            "signature": hmac.new(self._secret, text.encode(), hashlib.sha256).hexdigest(),
+            "signature": hmac.new(
+                self._secret, text.encode(), hashlib.sha256
+            ).hexdigest(),
             "upload_dir": policy["dir"],
             "upload_host": f"{request.base_url}oss",
             "expire_in_seconds": POLICY_SECONDS,
@@ -421,7 +473,9 @@ class Server:
         return shapes.answer({"data": data, "request_id": request_id})
 
     async def _store_upload(self, request: Request) -> Response:
-        fields = intake.form(await request.body(), request.headers.get("content-type", ""))
+        fields = intake.form(
+            await request.body(), request.headers.get("content-type", "")
+        )
         text = fields.get("policy", b"").decode()
         signature = hmac.new(self._secret, text.encode(), hashlib.sha256).hexdigest()
         if not hmac.compare_digest(signature, fields.get("Signature", b"").decode()):
@@ -434,13 +488,21 @@ class Server:
         key = fields.get("key", b"").decode()
         if policy["expires"] < self.account.now():
             expired = "Invalid according to Policy: Policy expired."
-            text = f"<Error><Code>AccessDenied</Code><Message>{expired}</Message></Error>"
+            text = (
+                f"<Error><Code>AccessDenied</Code><Message>{expired}</Message></Error>"
+            )
             return Response(text, 403, media_type="application/xml")
         if not key.startswith(policy["dir"] + "/") or key in self.account.uploads:
             return Response(
-                "<Error><Code>FileAlreadyExists</Code></Error>", 409, media_type="application/xml"
+                "<Error><Code>FileAlreadyExists</Code></Error>",
+                409,
+                media_type="application/xml",
             )
-        self.account.uploads[key] = (policy["model"], self.account.now(), fields.get("file", b""))
+        self.account.uploads[key] = (
+            policy["model"],
+            self.account.now(),
+            fields.get("file", b""),
+        )
         return Response(b"", int(fields.get("success_action_status", b"204")))
 
     # Controls for tests
@@ -498,7 +560,9 @@ async def serve(
         await asyncio.sleep(0.005)
     address = f"{host}:{listener.getsockname()[1]}"
     try:
-        yield Running(url=f"http://{address}/api/v1", host=address, account=simulator.account)
+        yield Running(
+            url=f"http://{address}/api/v1", host=address, account=simulator.account
+        )
     finally:
         await simulator.account.close()
         server.should_exit = True

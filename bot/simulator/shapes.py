@@ -14,14 +14,23 @@ from bot.simulator.tasks import Task
 
 def answer(body: dict[str, Any]) -> Response:
     """A good answer, with the headers the service sends."""
-    headers = {"x-request-id": body.get("request_id", ""), "x-dashscope-call-gateway": "true"}
+    headers = {
+        "x-request-id": body.get("request_id", ""),
+        "x-dashscope-call-gateway": "true",
+    }
     return JSONResponse(body, headers=headers)
 
 
 def refused(refusal: Refusal) -> Response:
     """The vendor's error envelope (§5.2)."""
-    body = {"code": refusal.code, "message": refusal.message, "request_id": request_id()}
-    return JSONResponse(body, refusal.status, headers={"x-request-id": body["request_id"]})
+    body = {
+        "code": refusal.code,
+        "message": refusal.message,
+        "request_id": request_id(),
+    }
+    return JSONResponse(
+        body, refusal.status, headers={"x-request-id": body["request_id"]}
+    )
 
 
 def request_id() -> str:
@@ -31,7 +40,10 @@ def request_id() -> str:
 
 def unknown(task_id: str) -> dict[str, Any]:
     """A task nobody knows, or older than 24 hours: HTTP 200 (§4.3)."""
-    return {"request_id": request_id(), "output": {"task_id": task_id, "task_status": "UNKNOWN"}}
+    return {
+        "request_id": request_id(),
+        "output": {"task_id": task_id, "task_status": "UNKNOWN"},
+    }
 
 
 def row(task: Task) -> dict[str, Any]:
@@ -76,7 +88,11 @@ def usage(task: Task) -> dict[str, Any]:
             "output_image_count": task.billed,
             "output_image_type": f"qima_output_{tier}",
         }
-    tokens = {"input_tokens": 0, "output_tokens": 0, "total_tokens": 0} if kind == "tokens" else {}
+    tokens = (
+        {"input_tokens": 0, "output_tokens": 0, "total_tokens": 0}
+        if kind == "tokens"
+        else {}
+    )
     return {"width": width, "height": height, "image_count": task.billed, **tokens}
 
 

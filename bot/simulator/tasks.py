@@ -69,7 +69,11 @@ class Task:
     @property
     def billed(self) -> int:
         """Successful pictures."""
-        return self.wanted.n - len(self.failed_pictures) if self.state == "SUCCEEDED" else 0
+        return (
+            self.wanted.n - len(self.failed_pictures)
+            if self.state == "SUCCEEDED"
+            else 0
+        )
 
 
 class Account:
@@ -146,7 +150,9 @@ class Account:
         if not self._within(self._asked, QUERIES_PER_SECOND, 1.0):
             self.refused_queries += 1
             raise Refusal(
-                429, "Throttling.RateQuota", "Requests rate limit exceeded, please try again later."
+                429,
+                "Throttling.RateQuota",
+                "Requests rate limit exceeded, please try again later.",
             )
 
     def check_submit(self, model: str, is_sync: bool) -> None:
@@ -155,15 +161,21 @@ class Account:
         count, seconds = rule.submits
         full = False
         if self.config.overflow == "refuse" and not is_sync:
-            full = rule.running is not None and self._running.get(model, 0) >= rule.running
+            full = (
+                rule.running is not None and self._running.get(model, 0) >= rule.running
+            )
         if is_sync and self.config.sync_running is not None:
             full = self._running.get(model, 0) >= self.config.sync_running
-        if full or not self._within(self._submits.setdefault(model, deque()), count, seconds):
+        if full or not self._within(
+            self._submits.setdefault(model, deque()), count, seconds
+        ):
             self.refused_submits += 1
             if full:
                 raise Refusal(429, "Throttling", "Requests throttling triggered.")
             raise Refusal(
-                429, "Throttling.RateQuota", "Requests rate limit exceeded, please try again later."
+                429,
+                "Throttling.RateQuota",
+                "Requests rate limit exceeded, please try again later.",
             )
 
     def _within(self, times: deque[float], count: int, seconds: float) -> bool:
@@ -178,7 +190,12 @@ class Account:
     # Tasks
 
     def accept(
-        self, wanted: Wanted, inputs: tuple[bytes, ...], mask: bytes | None, *, is_sync: bool
+        self,
+        wanted: Wanted,
+        inputs: tuple[bytes, ...],
+        mask: bytes | None,
+        *,
+        is_sync: bool,
     ) -> Task:
         """A new task, started as soon as a slot of its model is free."""
         self._forget_old()
@@ -193,7 +210,9 @@ class Account:
             mask=mask,
             duration=self._luck.uniform(low, high) * self.config.time_scale,
             accepted=self.now(),
-            seed=wanted.seed if wanted.seed is not None else self._luck.randrange(2**31),
+            seed=wanted.seed
+            if wanted.seed is not None
+            else self._luck.randrange(2**31),
             is_sync=is_sync,
         )
         if self._kept:
@@ -221,7 +240,9 @@ class Account:
             if task.wanted.model == model and task.state == "PENDING" and is_free:
                 task.state, task.started = "RUNNING", self.now()
                 self._running[model] = running + 1
-                self.max_running[model] = max(self.max_running.get(model, 0), running + 1)
+                self.max_running[model] = max(
+                    self.max_running.get(model, 0), running + 1
+                )
                 alarm = asyncio.create_task(self._run(task))
                 self._alarms.add(alarm)
                 alarm.add_done_callback(self._alarms.discard)
@@ -229,7 +250,9 @@ class Account:
     async def _run(self, task: Task) -> None:
         # A parameter error shows at once, as in the vendor's sample (§4.3).
         await asyncio.sleep(
-            min(task.duration, 0.1 * self.config.time_scale) if task.code else task.duration
+            min(task.duration, 0.1 * self.config.time_scale)
+            if task.code
+            else task.duration
         )
         task.ended = self.now()
         task.state = "FAILED" if task.code else "SUCCEEDED"
@@ -333,11 +356,17 @@ def _entry(task: Task) -> dict[str, Any]:
 
 def _moment(text: str | None, default: float) -> float:
     try:
-        return datetime.strptime(text or "", "%Y%m%d%H%M%S").replace(tzinfo=BEIJING).timestamp()
+        return (
+            datetime.strptime(text or "", "%Y%m%d%H%M%S")
+            .replace(tzinfo=BEIJING)
+            .timestamp()
+        )
     except ValueError:
         return default
 
 
 def beijing(moment: float) -> str:
     """``2026-11-20 17:38:24.817``, Beijing's clock without a zone (§4.4)."""
-    return f"{datetime.fromtimestamp(moment, UTC).astimezone(BEIJING):%Y-%m-%d %H:%M:%S.%f}"[:-3]
+    return f"{datetime.fromtimestamp(moment, UTC).astimezone(BEIJING):%Y-%m-%d %H:%M:%S.%f}"[
+        :-3
+    ]

@@ -53,11 +53,14 @@ async def dispatch(context: Context, request: Request) -> Post | Form | Request 
         return request
     if request.action is Action.SETTINGS:
         return await (
-            settings.save(context, request) if request.given else settings.form(context, request)
+            settings.save(context, request)
+            if request.given
+            else settings.form(context, request)
         )
     if request.action not in HANDLERS:
         raise Rejected(
-            "refuse.not_here", action=translate(f"action.{request.action.value}", request.locale)
+            "refuse.not_here",
+            action=translate(f"action.{request.action.value}", request.locale),
         )
     return await HANDLERS[request.action](context, request)
 

@@ -12,7 +12,9 @@ async def cancel(context: Context, request: Request) -> Post:
     """At once and free while it waits; otherwise as soon as it can be."""
     step = await _waiting(context, request)
     require_owner(request, step)
-    if step.state is StepState.CANCELLED:  # perhaps by this very request, before a worker's death
+    if (
+        step.state is StepState.CANCELLED
+    ):  # perhaps by this very request, before a worker's death
         await post_outcome(context, step)
         return steps.note("status.cancelled", request.locale)
     if step.state.is_final or step.state is StepState.MADE:
@@ -42,7 +44,9 @@ async def _waiting(context: Context, request: Request) -> Step:
     """The job named, else the person's newest one not yet at its end."""
     if request.target or request.text.strip():
         return await resolve_step(context, request)
-    newest = await context.store.newest_unfinished(request.place.tenant, request.person.id)
+    newest = await context.store.newest_unfinished(
+        request.place.tenant, request.person.id
+    )
     if newest is None:
         raise NotFound("refuse.nothing_to_cancel")
     return newest

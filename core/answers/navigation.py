@@ -33,7 +33,11 @@ async def pick(context: Context, request: Request) -> Post:
     """To one of a step's pictures; its own person's pick is what the step settled on."""
     session, step = await current_step(context, request)
     typed = request.text.strip()
-    index = int(typed[:2]) - 1 if typed.isascii() and typed.isdecimal() else request.index or 0
+    index = (
+        int(typed[:2]) - 1
+        if typed.isascii() and typed.isdecimal()
+        else request.index or 0
+    )
     sessions.picture_at(step, index)
     return await _move(context, request, session, Head(step=step.id, index=index))
 

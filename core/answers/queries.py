@@ -30,7 +30,9 @@ async def history(context: Context, request: Request) -> Post:
     page = await context.pool.run(layout.lay_out, nodes)
     shown = {spot.node.id for spot in page.spots}
     thumbnails = {
-        step.id: await _thumbnail(context, step, head) for step in made if step.id in shown
+        step.id: await _thumbnail(context, step, head)
+        for step in made
+        if step.id in shown
     }
     foreign = sum(step.session != session for step in made)
     count = foreign + await context.store.count_made(request.place.tenant, session)
@@ -48,7 +50,9 @@ async def made_in(context: Context, tenant: str, session: str) -> list[Step]:
     """
     steps = await context.store.history(tenant, session)
     known = {step.id for step in steps}
-    foreign = {step.parent for step in steps if step.parent and step.parent not in known}
+    foreign = {
+        step.parent for step in steps if step.parent and step.parent not in known
+    }
     above = [await context.store.step(tenant, one) for one in sorted(foreign)]
     return [step for step in above + steps if step.outputs and not step.deleted]
 
@@ -94,7 +98,9 @@ async def compare(context: Context, request: Request) -> Post:
     tenant = request.place.tenant
     before_data = await context.blobs.read(tenant, step.inputs[0].key)
     after_data = await context.blobs.read(tenant, after.key)
-    labels = answers.compare_labels(step, await status.parent_of(context, step), request.locale)
+    labels = answers.compare_labels(
+        step, await status.parent_of(context, step), request.locale
+    )
     side = await context.pool.run(diagrams.compare, before_data, after_data, labels)
     flicker = await context.pool.run(diagrams.flicker, before_data, after_data)
     claims: dict[str, str | int] = {"t": tenant, "s": step.id, "i": index}
@@ -105,7 +111,9 @@ async def compare(context: Context, request: Request) -> Post:
 async def show(context: Context, request: Request) -> Post:
     """A step again, by its id."""
     step = await resolve_step(context, request)
-    return steps.ended(step, request.locale, await context.together.tally(step.tenant, step.id))
+    return steps.ended(
+        step, request.locale, await context.together.tally(step.tenant, step.id)
+    )
 
 
 async def info(context: Context, request: Request) -> Post:
@@ -124,7 +132,9 @@ async def usage(context: Context, request: Request) -> Post:
     caps = budgets.caps(await context.store.settings(request.place.tenant))
     days = answers.by_day(spending, now)
     plot = (
-        await context.pool.run(diagrams.plot, days, answers.plot_title(now, request.locale))
+        await context.pool.run(
+            diagrams.plot, days, answers.plot_title(now, request.locale)
+        )
         if spending
         else None
     )
@@ -154,8 +164,15 @@ async def home(context: Context, request: Request) -> list[Post]:
     """
     caps = budgets.caps(await context.store.settings(request.place.tenant))
     newest = await context.store.recent(request.place.tenant, request.person.id, RECENT)
-    shown = [answers.recent(step, await _link_to(context, step), request.locale) for step in newest]
-    return [answers.help_text(request.locale), answers.budget(caps, request.locale), *shown]
+    shown = [
+        answers.recent(step, await _link_to(context, step), request.locale)
+        for step in newest
+    ]
+    return [
+        answers.help_text(request.locale),
+        answers.budget(caps, request.locale),
+        *shown,
+    ]
 
 
 async def _link_to(context: Context, step: Step) -> str:

@@ -22,7 +22,9 @@ GALLERY = "gallery"
 async def vote(context: Context, request: Request) -> None:
     """Count a vote for a picture; a quorum settles it."""
     step, index = await _voted(context, request)
-    tally = await context.together.react(step.tenant, step.id, request.person.id, VOTE, index)
+    tally = await context.together.react(
+        step.tenant, step.id, request.person.id, VOTE, index
+    )
     quorum = (await _preferences(context, step)).number("quorum")
     leader = _leader(tally)
     if leader is not None and leader != step.chosen and tally.votes[leader] >= quorum:
@@ -44,7 +46,9 @@ async def choose(context: Context, request: Request) -> None:
     sessions.picture_at(step, 0)
     tally = await context.together.tally(step.tenant, step.id)
     await _settle(
-        context, step, min(tally.votes, key=lambda at: (-tally.votes[at], at)) if tally.votes else 0
+        context,
+        step,
+        min(tally.votes, key=lambda at: (-tally.votes[at], at)) if tally.votes else 0,
     )
     await show_again(context, step.tenant, step.id)
 
@@ -127,7 +131,9 @@ async def show_again(context: Context, tenant: str, step_id: str) -> None:
         await _show(context, tenant, step_id, sent)
 
 
-async def _show(context: Context, tenant: str, step_id: str, sent: PostedMessage) -> None:
+async def _show(
+    context: Context, tenant: str, step_id: str, sent: PostedMessage
+) -> None:
     """A platform that will not take it keeps the old one."""
     step = await context.store.step(tenant, step_id)
     async with context.telling_lock(step):
@@ -148,13 +154,17 @@ async def _voted(context: Context, request: Request) -> tuple[Step, int]:
 
 
 async def _preferences(context: Context, step: Step) -> channel_settings.Preferences:
-    return channel_settings.of(await context.store.settings(step.tenant), step.place.channel)
+    return channel_settings.of(
+        await context.store.settings(step.tenant), step.place.channel
+    )
 
 
 def _leader(tally: Tally) -> int | None:
     """The picture strictly ahead of all others."""
     ranked = sorted(tally.votes, key=lambda at: -tally.votes[at])
-    if not ranked or (len(ranked) > 1 and tally.votes[ranked[0]] == tally.votes[ranked[1]]):
+    if not ranked or (
+        len(ranked) > 1 and tally.votes[ranked[0]] == tally.votes[ranked[1]]
+    ):
         return None
     return ranked[0]
 
@@ -163,7 +173,9 @@ async def _settle(context: Context, step: Step, index: int) -> None:
     """The winner becomes the head of the session it was made in, and of its person's own."""
     await context.together.choose(step.tenant, step.id, index)
     for session in {step.session, sessions.own_session(step)}:
-        await context.store.move_head(step.tenant, session, Head(step=step.id, index=index))
+        await context.store.move_head(
+            step.tenant, session, Head(step=step.id, index=index)
+        )
 
 
 async def _to_gallery(context: Context, step: Step, tally: Tally, channel: str) -> None:

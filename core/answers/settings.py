@@ -14,7 +14,9 @@ async def form(context: Context, request: Request) -> Form:
     _must_run_it(request)
     settings = await context.store.settings(request.place.tenant)
     wanted = channel_settings.of(settings, request.place.channel)
-    return channel_settings.form(wanted, budgets.caps(settings), context.catalog, request.locale)
+    return channel_settings.form(
+        wanted, budgets.caps(settings), context.catalog, request.locale
+    )
 
 
 async def save(context: Context, request: Request) -> Post:
@@ -22,8 +24,14 @@ async def save(context: Context, request: Request) -> Post:
     _must_run_it(request)
     settings = await context.store.settings(request.place.tenant)
     settings = budgets.changed(settings, request.given)
-    given = {name: value for name, value in request.given.items() if name not in budgets.NAMES}
-    changed = channel_settings.changed(settings, request.place.channel, given, context.catalog)
+    given = {
+        name: value
+        for name, value in request.given.items()
+        if name not in budgets.NAMES
+    }
+    changed = channel_settings.changed(
+        settings, request.place.channel, given, context.catalog
+    )
     await context.store.save_settings(request.place.tenant, changed)
     return steps.note("status.saved", request.locale)
 

@@ -50,7 +50,9 @@ class Context:
     back_off: float = 1.0
     moved: asyncio.Event = field(default_factory=asyncio.Event)
     submitting: dict[tuple[str, str], asyncio.Lock] = field(default_factory=dict)
-    telling: "WeakValueDictionary[str, asyncio.Lock]" = field(default_factory=WeakValueDictionary)
+    telling: "WeakValueDictionary[str, asyncio.Lock]" = field(
+        default_factory=WeakValueDictionary
+    )
 
     def chat(self, step: Step) -> Chat:
         """The voice of the step's platform."""
@@ -69,7 +71,9 @@ class Context:
         return self.telling.setdefault(f"{step.tenant}:{step.id}", asyncio.Lock())
 
 
-async def outlast(context: Context, job: str, attempt: Callable[[], Awaitable[object]]) -> None:
+async def outlast(
+    context: Context, job: str, attempt: Callable[[], Awaitable[object]]
+) -> None:
     """Try until the world lets it through.
 
     For what only this process knows, and would be lost with a new start.
@@ -79,7 +83,9 @@ async def outlast(context: Context, job: str, attempt: Callable[[], Awaitable[ob
         try:
             await attempt()
         except TRANSIENT as error:
-            log.warning("outlasting", step=job, error=type(error).__name__, seconds=pause)
+            log.warning(
+                "outlasting", step=job, error=type(error).__name__, seconds=pause
+            )
             await context.clock.sleep(pause)
             pause = min(pause * 2, MAX_PAUSE)
         else:
@@ -92,7 +98,9 @@ async def status_message(context: Context, step: Step) -> PostedMessage | None:
     Remembered, or read back from the platform when a post may have gone through.
     """
     known = await context.store.message_of(step)
-    if known is not None or await context.store.intend_post(step.tenant, step.id, "status"):
+    if known is not None or await context.store.intend_post(
+        step.tenant, step.id, "status"
+    ):
         return known
     return await context.chat(step).find(step.place, step.id)
 
@@ -118,7 +126,9 @@ async def upsert_status(
             await context.store.remember(sent, step.tenant, step.id)
             return
         await context.store.remember(sent, step.tenant, step.id)
-        await context.store.remember(await chat.update(sent, post), step.tenant, step.id)
+        await context.store.remember(
+            await chat.update(sent, post), step.tenant, step.id
+        )
 
 
 async def fail_step(

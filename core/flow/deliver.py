@@ -31,7 +31,9 @@ async def store_results(
         outputs = await _download_all(context, step, outcome)
     except ProviderError as error:
         charged = "yes" if outcome.billed else "no"
-        await fail_step(context, step, error, charged=charged, cost=_cost(context, step, outcome))
+        await fail_step(
+            context, step, error, charged=charged, cost=_cost(context, step, outcome)
+        )
         return None
     cost = _cost(context, step, outcome)
     if (await context.store.step(tenant, step_id)).cancel_requested:
@@ -39,7 +41,12 @@ async def store_results(
         return None
     failpoint("keep.before_commit")
     made = await context.store.keep(
-        step, outputs, cost, outcome.seconds, context.clock.now(), partial=_missing(outcome)
+        step,
+        outputs,
+        cost,
+        outcome.seconds,
+        context.clock.now(),
+        partial=_missing(outcome),
     )
     failpoint("keep.after_commit")
     return made
@@ -56,31 +63,50 @@ async def deliver(context: Context, step: Step) -> None:
 
 
 async def _drop(
-    context: Context, step: Step, outputs: list[Picture], cost: Money | None, outcome: Outcome
+    context: Context,
+    step: Step,
+    outputs: list[Picture],
+    cost: Money | None,
+    outcome: Outcome,
 ) -> None:
     """Cancelled too late: what was made is dropped, and its price said."""
     for picture in outputs:
         await context.blobs.delete(step.tenant, picture.key)
     error = Refused("status.cancelled_late", request_id=outcome.request_id)
-    await fail_step(context, step, error, state=StepState.CANCELLED, charged="yes", cost=cost)
+    await fail_step(
+        context, step, error, state=StepState.CANCELLED, charged="yes", cost=cost
+    )
 
 
-async def _download_all(context: Context, step: Step, outcome: Outcome) -> list[Picture]:
+async def _download_all(
+    context: Context, step: Step, outcome: Outcome
+) -> list[Picture]:
     urls = [one.url for one in outcome.made if one.url]
     if not urls:
-        reason = next((one.error for one in outcome.made if one.error), "provider.empty")
+        reason = next(
+            (one.error for one in outcome.made if one.error), "provider.empty"
+        )
         raise Refused(reason, request_id=outcome.request_id)
-    return [await _download(context, step, outcome, position) for position in range(len(urls))]
+    return [
+        await _download(context, step, outcome, position)
+        for position in range(len(urls))
+    ]
 
 
-async def _download(context: Context, step: Step, outcome: Outcome, position: int) -> Picture:
+async def _download(
+    context: Context, step: Step, outcome: Outcome, position: int
+) -> Picture:
     failpoint("keep.before_download")
     data = await _fetch(context, step, outcome, position)
     failpoint("keep.after_download")
     try:
-        data, facts = await context.pool.run(_checked, data, sessions.recipe(step, position))
+        data, facts = await context.pool.run(
+            _checked, data, sessions.recipe(step, position)
+        )
     except Rejected as error:
-        raise Refused("provider.not_a_picture", request_id=outcome.request_id) from error
+        raise Refused(
+            "provider.not_a_picture", request_id=outcome.request_id
+        ) from error
     key = await context.blobs.keep(step.tenant, data)
     failpoint("keep.after_blob")
     return Picture(
@@ -100,7 +126,9 @@ def _checked(data: bytes, recipe: Mapping[str, str]) -> tuple[bytes, normalize.F
     return png_metadata.write_recipe(data, recipe), facts
 
 
-async def _fetch(context: Context, step: Step, outcome: Outcome, position: int) -> bytes:
+async def _fetch(
+    context: Context, step: Step, outcome: Outcome, position: int
+) -> bytes:
     """Try again while the link lives; a dead link is asked for afresh once a try."""
     delay = context.back_off
     for last in [False] * (DOWNLOAD_TRIES - 1) + [True]:

@@ -146,7 +146,9 @@ async def _send(context: Context, step: Step, *, lost: bool) -> bool:
             ):
                 raise
             log.info("link_died", step=step.id, code=error.code)
-            work = replace(work, inputs=tuple(replace(one, url=None) for one in work.inputs))
+            work = replace(
+                work, inputs=tuple(replace(one, url=None) for one in work.inputs)
+            )
             continue
         except Uncertain as error:
             log.warning("submit_uncertain", step=step.id, code=error.code)
@@ -176,10 +178,14 @@ async def _find_lost(context: Context, step: Step) -> Task | None:
         except Retryable as error:
             log.warning("list_failed", step=step.id, code=error.code, wait=delay)
             if context.clock.now() - started > PATIENCE:
-                raise Uncertain("status.lost_call", charged="maybe", code=error.code) from error
+                raise Uncertain(
+                    "status.lost_call", charged="maybe", code=error.code
+                ) from error
             delay = min(delay * 2, MAX_BACK_OFF)
         except (Refused, Misconfigured) as error:
-            raise Uncertain("status.lost_call", charged="maybe", code=error.code) from error
+            raise Uncertain(
+                "status.lost_call", charged="maybe", code=error.code
+            ) from error
 
 
 async def _record(context: Context, step: Step, sent: Task | Outcome) -> bool:
@@ -211,7 +217,9 @@ async def _tell_if_cancelled(context: Context, step: Step) -> None:
         await post_outcome(context, step)
 
 
-async def wait(context: Context, tenant: str, step_id: str) -> "Outcome | Answer | None":
+async def wait(
+    context: Context, tenant: str, step_id: str
+) -> "Outcome | Answer | None":
     """Until the service has done it.
 
     The outcome, AGAIN for one more task, or None when the step has ended.
@@ -233,15 +241,21 @@ async def wait(context: Context, tenant: str, step_id: str) -> "Outcome | Answer
     return outcome
 
 
-async def _failed_task(context: Context, step: Step, error: ProviderError) -> "Answer | None":
+async def _failed_task(
+    context: Context, step: Step, error: ProviderError
+) -> "Answer | None":
     fresh = await context.store.step(step.tenant, step.id)
     if fresh.cancel_requested:
-        cancelled = Refused("status.cancelled", code=error.code, request_id=error.request_id)
+        cancelled = Refused(
+            "status.cancelled", code=error.code, request_id=error.request_id
+        )
         await fail_step(context, step, cancelled, state=StepState.CANCELLED)
         return None
     if isinstance(error, Retryable) and step.attempts < MAX_TASKS:
         await context.store.requeue(step.tenant, step.id)
         return Answer.AGAIN
     unknown = isinstance(error, Uncertain)
-    await fail_step(context, step, error, state=StepState.UNKNOWN if unknown else StepState.FAILED)
+    await fail_step(
+        context, step, error, state=StepState.UNKNOWN if unknown else StepState.FAILED
+    )
     return None

@@ -62,7 +62,9 @@ async def _may_be_for_us(context: Context, request: Request) -> bool:
         return True
     # Only what hangs from a message is certainly later than it: other words in a thread may be
     # older than ours there.
-    return bool(await _look_again(context, request, lambda: _answers_ours(context, request)))
+    return bool(
+        await _look_again(context, request, lambda: _answers_ours(context, request))
+    )
 
 
 async def _answers_ours(context: Context, request: Request) -> bool:
@@ -72,15 +74,21 @@ async def _answers_ours(context: Context, request: Request) -> bool:
     place = request.place
     if request.action is not Action.SAID or not place.thread:
         return False
-    root = replace(request, message=place.thread, place=replace(place, thread=""), attachments=())
+    root = replace(
+        request, message=place.thread, place=replace(place, thread=""), attachments=()
+    )
     return (await aimed(context, root)).target is not None
 
 
-async def _look_again(context: Context, request: Request, look: Callable[[], Awaitable[T]]) -> T:
+async def _look_again(
+    context: Context, request: Request, look: Callable[[], Awaitable[T]]
+) -> T:
     """What a look says, asked again for a moment while a message of ours is posted and not yet remembered."""
     answer = await look()
     for seconds in REMEMBERING:
-        if answer or not await context.store.may_be_ours(request.place, request.message):
+        if answer or not await context.store.may_be_ours(
+            request.place, request.message
+        ):
             break
         await context.clock.sleep(seconds)
         answer = await look()
@@ -92,14 +100,20 @@ async def _with_step(context: Context, request: Request) -> Request:
 
     Being killed in the middle does it once.
     """
-    if request.target is not None or (request.action in NAMING and request.text.strip()):
+    if request.target is not None or (
+        request.action in NAMING and request.text.strip()
+    ):
         return request
     if request.action is Action.CANCEL:
-        newest = await context.store.newest_unfinished(request.place.tenant, request.person.id)
+        newest = await context.store.newest_unfinished(
+            request.place.tenant, request.person.id
+        )
         return replace(request, target=newest.id if newest else None)
     if request.action not in MOVING:
         return request
-    head = await prepare.head_of(context, request, await prepare.session_of(context, request))
+    head = await prepare.head_of(
+        context, request, await prepare.session_of(context, request)
+    )
     return replace(request, target=head.step if head else None)
 
 
@@ -108,7 +122,10 @@ async def aimed(context: Context, request: Request) -> Request:
     if request.message and not request.attachments:
         try:
             return replace(
-                request, target=await context.store.step_of_message(request.place, request.message)
+                request,
+                target=await context.store.step_of_message(
+                    request.place, request.message
+                ),
             )
         except NotFound:
             return request
@@ -150,7 +167,9 @@ async def _interpreted(context: Context, request: Request) -> Request | None:
 
 def _about_replied(request: Request) -> Request:
     """Words under somebody's picture are about it, unless they ask for a drawing."""
-    interpreted = spoken(replace(request, attachments=request.replied), in_our_thread=False)
+    interpreted = spoken(
+        replace(request, attachments=request.replied), in_our_thread=False
+    )
     if interpreted.action is Action.DRAW:
         return replace(interpreted, attachments=())
     return interpreted
@@ -166,7 +185,10 @@ async def reacted(context: Context, request: Request) -> Request | None:
     if reaction is None or action is None:
         return None
     return replace(
-        request, action=action, text="", index=reaction.index if action in COUNTED else None
+        request,
+        action=action,
+        text="",
+        index=reaction.index if action in COUNTED else None,
     )
 
 

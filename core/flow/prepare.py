@@ -45,7 +45,9 @@ async def prepare(context: Context, request: Request) -> Step | None:
         try:
             step = await _begin(context, request, await _collect(context, request))
         except EaselError as error:
-            if error.key != "refuse.no_picture" or not await _asked_for_picture(context, request):
+            if error.key != "refuse.no_picture" or not await _asked_for_picture(
+                context, request
+            ):
                 await replies.refuse(context, request, error)
     if step is not None:
         await announce(context, step)
@@ -66,7 +68,9 @@ async def _collect(context: Context, request: Request) -> Collected:
     Raises Rejected, NotFound or DeliveryError.
     """
     failpoint("collect.before")
-    taken = [await _take(context, request, attachment) for attachment in request.attachments]
+    taken = [
+        await _take(context, request, attachment) for attachment in request.attachments
+    ]
     mask = await _keep_raw(context, request, request.mask) if request.mask else None
     failpoint("collect.after_blob")
     return Collected(
@@ -86,7 +90,9 @@ async def _take(
     return await _keep(context, request.place.tenant, taken), taken.notes
 
 
-async def _keep(context: Context, tenant: str, taken: normalize.NormalizedImage) -> Picture:
+async def _keep(
+    context: Context, tenant: str, taken: normalize.NormalizedImage
+) -> Picture:
     key = await context.blobs.keep(tenant, taken.data)
     return Picture(
         key=key,
@@ -97,7 +103,9 @@ async def _keep(context: Context, tenant: str, taken: normalize.NormalizedImage)
     )
 
 
-async def stored_picture(context: Context, request: Request, attachment: Attachment) -> Picture:
+async def stored_picture(
+    context: Context, request: Request, attachment: Attachment
+) -> Picture:
     """A picture that is stored already. Raises NotFound when it is gone."""
     data = await context.blobs.read(request.place.tenant, attachment.key)
     facts = await context.pool.run(normalize.inspect, data)
@@ -128,7 +136,9 @@ async def fetch(context: Context, request: Request, attachment: Attachment) -> b
     return b"".join([chunk async for chunk in chunks])
 
 
-async def _begin(context: Context, request: Request, collected: Collected) -> Step | None:
+async def _begin(
+    context: Context, request: Request, collected: Collected
+) -> Step | None:
     """Session, step and held money in one transaction.
 
     None when the mask must be asked for first.
@@ -138,7 +148,10 @@ async def _begin(context: Context, request: Request, collected: Collected) -> St
         return None
     settings = await context.store.settings(request.place.tenant)
     step = await _plan(
-        context, request, collected, channel_settings.of(settings, request.place.channel)
+        context,
+        request,
+        collected,
+        channel_settings.of(settings, request.place.channel),
     )
     failpoint("begin.before_commit")
     begun = await context.store.begin(step, budgets.caps(settings), context.clock.now())
@@ -159,11 +172,15 @@ def _lacks_mask(request: Request, collected: Collected) -> bool:
     return grammar.parse(request.text, request.given).options.mask is None
 
 
-async def _ask_for_mask(context: Context, request: Request, collected: Collected) -> None:
+async def _ask_for_mask(
+    context: Context, request: Request, collected: Collected
+) -> None:
     """The picture came along, so the painter and the regions work on what we keep of it."""
     pictures = tuple(Attachment(key=picture.key) for picture in collected.pictures)
     await replies.reply_once(
-        context, request, await replies.offer_mask(context, replace(request, attachments=pictures))
+        context,
+        request,
+        await replies.offer_mask(context, replace(request, attachments=pictures)),
     )
 
 
@@ -184,12 +201,17 @@ async def give_up(context: Context, request: Request) -> None:
 
 async def announce(context: Context, step: Step) -> None:
     """The one status message of the job."""
-    if step.state is not StepState.QUEUED or await context.store.message_of(step) is not None:
+    if (
+        step.state is not StepState.QUEUED
+        or await context.store.message_of(step) is not None
+    ):
         return
     failpoint("announce.before_post")
     working = await status.working(context, step)
     await retry_delivery(
-        context, step.id, lambda: upsert_status(context, step, working, only_while=StepState.QUEUED)
+        context,
+        step.id,
+        lambda: upsert_status(context, step, working, only_while=StepState.QUEUED),
     )
     failpoint("announce.after_post")
 
@@ -198,7 +220,9 @@ async def session_of(context: Context, request: Request) -> str:
     """The thread's session inside a thread of ours, else the person's own in this channel (product.md §4)."""
     if request.place.thread and await context.store.is_ours(request.place):
         settings = await context.store.settings(request.place.tenant)
-        if not channel_settings.of(settings, request.place.channel).threads_are_personal:
+        if not channel_settings.of(
+            settings, request.place.channel
+        ).threads_are_personal:
             return sessions.thread_session(request.place)
     return sessions.person_session(request.place, request.person.id)
 
@@ -249,7 +273,9 @@ async def head_of(context: Context, request: Request, session: str) -> Head | No
         root = await visible_step(
             context,
             request,
-            await context.store.step_of_message(replace(place, thread=""), place.thread),
+            await context.store.step_of_message(
+                replace(place, thread=""), place.thread
+            ),
         )
     except NotFound:
         return None
@@ -257,12 +283,17 @@ async def head_of(context: Context, request: Request, session: str) -> Head | No
 
 
 async def _plan(
-    context: Context, request: Request, collected: Collected, wanted: channel_settings.Preferences
+    context: Context,
+    request: Request,
+    collected: Collected,
+    wanted: channel_settings.Preferences,
 ) -> Step:
     parsed = grammar.parse(request.text, request.given)
     channel_settings.check(wanted, request.action, request.person.id)
     attached = list(collected.pictures)
-    target = await visible_step(context, request, request.target) if request.target else None
+    target = (
+        await visible_step(context, request, request.target) if request.target else None
+    )
     if sessions.same_again(request.action):
         return await _plan_again(context, request, target)
     session = await session_of(context, request)
@@ -288,7 +319,11 @@ async def _plan(
 
 def _kept_in(request: Request, session: str, options: Options) -> str:
     """A private result never enters what a thread shares."""
-    return sessions.person_session(request.place, request.person.id) if options.private else session
+    return (
+        sessions.person_session(request.place, request.person.id)
+        if options.private
+        else session
+    )
 
 
 async def _source(
@@ -346,7 +381,9 @@ async def chain_of(context: Context, target: Step) -> tuple[Step, list[Step]]:
     return chain[0], chain if chain[0].inputs else chain[1:]
 
 
-async def _plan_rerun(context: Context, request: Request, target: Step, session: str) -> Step:
+async def _plan_rerun(
+    context: Context, request: Request, target: Step, session: str
+) -> Step:
     root, edits = await chain_of(context, target)
     index = 0 if root.inputs or not edits else edits[0].parent_index
     parsed = grammar.parse(request.text, request.given)
@@ -381,7 +418,9 @@ async def _draft(
     notes: tuple[str, ...] = (),
 ) -> Step:
     tenant = request.place.tenant
-    choice = context.catalog.choose(action, len(inputs), options, tuple(context.providers))
+    choice = context.catalog.choose(
+        action, len(inputs), options, tuple(context.providers)
+    )
     context.catalog.check(choice.model, action, prompt, options)
     fitted = [await fit(context, tenant, one, choice.model) for one in inputs]
     if action is Action.EXPAND:
@@ -445,12 +484,18 @@ async def _mask(
         return None
     size: Size = inputs[0].size
     if raw is not None:
-        data = await context.pool.run(masks.mask, await context.blobs.read(tenant, raw), size)
+        data = await context.pool.run(
+            masks.mask, await context.blobs.read(tenant, raw), size
+        )
     elif options.mask is not None:
         data = await context.pool.run(masks.region, options.mask, size)
     else:
         return None
     taken = normalize.NormalizedImage(
-        data=data, width=size.width, height=size.height, media_type="image/png", notes=()
+        data=data,
+        width=size.width,
+        height=size.height,
+        media_type="image/png",
+        notes=(),
     )
     return await _keep(context, tenant, taken)

@@ -89,7 +89,10 @@ async def reply_once(context: Context, request: Request, post: Post) -> None:
         if sent is None:
             failpoint("answer.before_post")
             sent = await chat.post(
-                request.place, replace(post, job=job), to=request.person, reply=request.reply
+                request.place,
+                replace(post, job=job),
+                to=request.person,
+                reply=request.reply,
             )
             failpoint("answer.after_post")
         if post.pictures and post.job not in {"", job}:

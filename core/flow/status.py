@@ -117,7 +117,11 @@ async def _round(context: Context, told: dict[str, LastStatus]) -> bool:
 
     Was there any?
     """
-    at_work = [step for step in await context.store.unfinished(SHOWN) if _is_shown(context, step)]
+    at_work = [
+        step
+        for step in await context.store.unfinished(SHOWN)
+        if _is_shown(context, step)
+    ]
     queues = {(step.account, step.model) for step in at_work}
     paces = {queue: await pace_of(context, *queue) for queue in queues}
     lines = {queue: await context.store.line(*queue, SHOWN) for queue in queues}
@@ -140,7 +144,9 @@ def _is_shown(context: Context, step: Step) -> bool:
     return step.state is not StepState.MADE and step.place.platform in context.chats
 
 
-def _is_due(context: Context, step: Step, position: int, last: LastStatus | None) -> bool:
+def _is_due(
+    context: Context, step: Step, position: int, last: LastStatus | None
+) -> bool:
     """A new state is told at once, anything else no sooner than the platform likes.
 
     Far behind in line, more seldom.
@@ -151,7 +157,9 @@ def _is_due(context: Context, step: Step, position: int, last: LastStatus | None
     return seconds >= context.chat(step).pace * 0.9 * (1 + position // NEAR)
 
 
-async def _refresh(context: Context, step: Step, post: Post, told: dict[str, LastStatus]) -> None:
+async def _refresh(
+    context: Context, step: Step, post: Post, told: dict[str, LastStatus]
+) -> None:
     last = told.get(step.id)
     async with context.telling_lock(step):
         sent = last.sent if last else await context.store.message_of(step)
@@ -161,7 +169,9 @@ async def _refresh(context: Context, step: Step, post: Post, told: dict[str, Las
             return
         if sent is None or fresh.state is StepState.MADE or fresh.state.is_final:
             return
-        told[step.id] = LastStatus(sent=sent, post=post, state=step.state, at=context.clock.now())
+        told[step.id] = LastStatus(
+            sent=sent, post=post, state=step.state, at=context.clock.now()
+        )
         try:
             async with asyncio.timeout(10):
                 await context.chat(step).update(sent, post)

@@ -28,7 +28,9 @@ Font = ImageFont.FreeTypeFont | ImageFont.ImageFont
 def thumbnail(data: bytes) -> bytes:
     """JPEG of the middle of a picture, as large as it ever stands in a tree."""
     side = layout.SIDE
-    small = pyvips.Image.thumbnail_buffer(data, side, height=side, crop="centre", no_rotate=True)
+    small = pyvips.Image.thumbnail_buffer(
+        data, side, height=side, crop="centre", no_rotate=True
+    )
     if small.hasalpha():
         small = small.flatten(background=ImageColor.getrgb(PAPER)[: small.bands - 1])
     encoded: bytes = small.jpegsave_buffer(Q=88, keep="none")
@@ -87,7 +89,12 @@ def plot(days: Sequence[tuple[str, float]], heading: str) -> bytes:
         _write(draw, (16, y - 8), label, FAINT, 14)
     for at, (day, amount) in enumerate(days):
         x = left + at * step
-        bar = [x + step * 0.15, floor - amount / most * (floor - top), x + step * 0.85, floor]
+        bar = [
+            x + step * 0.15,
+            floor - amount / most * (floor - top),
+            x + step * 0.85,
+            floor,
+        ]
         if amount > 0:
             draw.rounded_rectangle(bar, 4, fill=ACCENT)
         _write(draw, (x + step / 2 - 8, floor + 10), day, FAINT, 13)
@@ -171,7 +178,9 @@ def _size(data: bytes) -> tuple[int, int]:
 
 def _shrunk(data: bytes, width: int, height: int) -> Image.Image:
     """The picture at that size, never held at its own: it shrinks while it is read."""
-    small = pyvips.Image.thumbnail_buffer(data, width, height=height, size="force", no_rotate=True)
+    small = pyvips.Image.thumbnail_buffer(
+        data, width, height=height, size="force", no_rotate=True
+    )
     small = small.colourspace("srgb").cast("uchar")
     if not small.hasalpha():
         small = small.addalpha()

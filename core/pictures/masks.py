@@ -32,7 +32,9 @@ def mask(data: bytes, size: Size) -> bytes:
     try:
         marked = _marked(upright(data, facts).copy_memory())
         exact = marked.resize(
-            size.width / marked.width, vscale=size.height / marked.height, kernel="linear"
+            size.width / marked.width,
+            vscale=size.height / marked.height,
+            kernel="linear",
         )
         change = (exact >= HALF).copy_memory()
     except pyvips.Error:
@@ -65,7 +67,9 @@ def _marked(image: "pyvips.Image") -> "pyvips.Image":
     """255 where the person marked, else 0."""
     if image.hasalpha() and image[image.bands - 1].min() < HALF:
         return image[image.bands - 1] < HALF
-    red, green, blue = (image[band] for band in range(3)) if image.bands >= 3 else (image[0],) * 3
+    red, green, blue = (
+        (image[band] for band in range(3)) if image.bands >= 3 else (image[0],) * 3
+    )
     painted = ((red > 180) & (green < 100) & (blue < 100)).copy_memory()
     if painted.max() > 0:
         return painted

@@ -100,7 +100,9 @@ def kind_of(data: bytes) -> str:
     if head.startswith(b"RIFF") and head[8:12] == b"WEBP":
         return "webp"
     raise Rejected(
-        "picture.not_an_image" if _is_text(head) or len(data) < 12 else "picture.format",
+        "picture.not_an_image"
+        if _is_text(head) or len(data) < 12
+        else "picture.format",
         allowed=ASKED_FORMATS,
     )
 
@@ -121,7 +123,11 @@ def inspect(data: bytes) -> Facts:
     if kind == "png":
         _check_png(data)
     try:
-        facts = _facts_by_pillow(data, kind) if kind in {"bmp", "heic"} else _facts(data, kind)
+        facts = (
+            _facts_by_pillow(data, kind)
+            if kind in {"bmp", "heic"}
+            else _facts(data, kind)
+        )
     except (
         pyvips.Error,
         UnidentifiedImageError,
@@ -145,12 +151,23 @@ def normalize(data: bytes) -> NormalizedImage:
     """
     facts = inspect(data)
     try:
-        is_large = max(facts.width, facts.height) > KEPT_SIDE and facts.format in LOADERS
+        is_large = (
+            max(facts.width, facts.height) > KEPT_SIDE and facts.format in LOADERS
+        )
         image = _shrunk(data, facts) if is_large else upright(data, facts)
         encoded, kind = _encode(
-            image, "jpeg" if facts.format in {"jpeg", "heic"} and not image.hasalpha() else "png"
+            image,
+            "jpeg"
+            if facts.format in {"jpeg", "heic"} and not image.hasalpha()
+            else "png",
         )
-    except (pyvips.Error, OSError, ValueError, SyntaxError, Image.DecompressionBombError):
+    except (
+        pyvips.Error,
+        OSError,
+        ValueError,
+        SyntaxError,
+        Image.DecompressionBombError,
+    ):
         raise Rejected("picture.damaged") from None
     notes = ("picture.note.first_frame",) if facts.frames > 1 else ()
     return NormalizedImage(
@@ -171,10 +188,15 @@ def fit_to(data: bytes, limits: PictureLimits) -> NormalizedImage:
     ratio = max(facts.width, facts.height) / min(facts.width, facts.height)
     if ratio > min(limits.max_ratio, limits.max_side / limits.min_side):
         allowed = f"{min(limits.max_ratio, limits.max_side / limits.min_side):g}:1"
-        raise Rejected("picture.aspect", size=f"{facts.width}×{facts.height}", allowed=allowed)
+        raise Rejected(
+            "picture.aspect", size=f"{facts.width}×{facts.height}", allowed=allowed
+        )
     if _is_inside(facts, len(data), limits):
         return NormalizedImage(
-            data=data, width=facts.width, height=facts.height, media_type=facts.media_type
+            data=data,
+            width=facts.width,
+            height=facts.height,
+            media_type=facts.media_type,
         )
     try:
         return _brought_inside(_decode(data, facts), facts, limits)
@@ -212,7 +234,9 @@ def _heif_plugin() -> bool:
 
 
 def _is_text(head: bytes) -> bool:
-    return head.lstrip()[:1] in {b"<", b"{", b"%"} or all(9 <= byte < 127 for byte in head)
+    return head.lstrip()[:1] in {b"<", b"{", b"%"} or all(
+        9 <= byte < 127 for byte in head
+    )
 
 
 def _check_png(data: bytes) -> None:
@@ -224,7 +248,9 @@ def _check_png(data: bytes) -> None:
     while position + 8 <= len(data):
         length, kind = struct.unpack(">I4s", data[position : position + 8])
         chunks += 1
-        if chunks > MAX_CHUNKS or (kind == b"IHDR" and not _is_sound(data, position, length)):
+        if chunks > MAX_CHUNKS or (
+            kind == b"IHDR" and not _is_sound(data, position, length)
+        ):
             raise Rejected("picture.damaged")
         if kind == b"IEND":
             return
@@ -235,7 +261,9 @@ def _check_png(data: bytes) -> None:
 def _is_sound(data: bytes, position: int, length: int) -> bool:
     """Does the chunk's checksum fit? The decoder forgives it, and would believe a damaged size."""
     end = position + 8 + length
-    return struct.pack(">I", zlib.crc32(data[position + 4 : end])) == data[end : end + 4]
+    return (
+        struct.pack(">I", zlib.crc32(data[position + 4 : end])) == data[end : end + 4]
+    )
 
 
 def _facts(data: bytes, kind: str) -> Facts:
@@ -259,7 +287,9 @@ def _field(image: "pyvips.Image", name: str, default: int) -> int:
 
 
 def _facts_by_pillow(data: bytes, kind: str) -> Facts:
-    with Image.open(io.BytesIO(data), formats=(("HEIF",) if kind == "heic" else ("BMP",))) as image:
+    with Image.open(
+        io.BytesIO(data), formats=(("HEIF",) if kind == "heic" else ("BMP",))
+    ) as image:
         turned = image.getexif().get(0x0112, 1) in {5, 6, 7, 8} and kind != "heic"
         width, height = image.size
         return Facts(
@@ -276,9 +306,14 @@ def _check_size(facts: Facts) -> None:
     ratio = max(facts.width, facts.height) / min(facts.width, facts.height)
     if ratio > MAX_RATIO:
         raise Rejected(
-            "picture.aspect", size=f"{facts.width}×{facts.height}", allowed=f"{MAX_RATIO:g}:1"
+            "picture.aspect",
+            size=f"{facts.width}×{facts.height}",
+            allowed=f"{MAX_RATIO:g}:1",
         )
-    if facts.width * facts.height > MAX_PIXELS or max(facts.width, facts.height) > MAX_SIDE:
+    if (
+        facts.width * facts.height > MAX_PIXELS
+        or max(facts.width, facts.height) > MAX_SIDE
+    ):
         raise Rejected(
             "picture.too_large",
             size=f"{facts.width}×{facts.height}",
@@ -289,7 +324,9 @@ def _check_size(facts: Facts) -> None:
 
 def _load(data: bytes, kind: str) -> "pyvips.Image":
     name, options = LOADERS[kind]
-    return getattr(pyvips.Image, name)(data, access="sequential", fail_on="truncated", **options)
+    return getattr(pyvips.Image, name)(
+        data, access="sequential", fail_on="truncated", **options
+    )
 
 
 def _decode(data: bytes, facts: Facts) -> "pyvips.Image":
@@ -347,9 +384,13 @@ def _shrunk(data: bytes, facts: Facts) -> "pyvips.Image":
     return _plain(pyvips.Image.thumbnail_buffer(data, KEPT_SIDE, **options))
 
 
-def _encode(image: "pyvips.Image", kind: str, quality: int = JPEG_QUALITY) -> tuple[bytes, str]:
+def _encode(
+    image: "pyvips.Image", kind: str, quality: int = JPEG_QUALITY
+) -> tuple[bytes, str]:
     if kind == "jpeg":
-        return image.jpegsave_buffer(Q=quality, subsample_mode="off", keep="none"), "jpeg"
+        return image.jpegsave_buffer(
+            Q=quality, subsample_mode="off", keep="none"
+        ), "jpeg"
     return image.pngsave_buffer(compression=6, keep="none"), "png"
 
 
@@ -363,7 +404,9 @@ def _is_inside(facts: Facts, length: int, limits: PictureLimits) -> bool:
     )
 
 
-def _brought_inside(image: "pyvips.Image", facts: Facts, limits: PictureLimits) -> NormalizedImage:
+def _brought_inside(
+    image: "pyvips.Image", facts: Facts, limits: PictureLimits
+) -> NormalizedImage:
     image = image.copy_memory()
     if image.hasalpha() and not limits.alpha:
         image = image.flatten(background=[255, 255, 255])
@@ -375,7 +418,9 @@ def _brought_inside(image: "pyvips.Image", facts: Facts, limits: PictureLimits) 
     quality = 92
     while len(encoded) > limits.max_bytes:
         if kind == "png":
-            image = image.flatten(background=[255, 255, 255]) if image.hasalpha() else image
+            image = (
+                image.flatten(background=[255, 255, 255]) if image.hasalpha() else image
+            )
         if quality < 60:
             image, quality = image.resize(0.8, kernel="lanczos3").copy_memory(), 92
         encoded, kind = _encode(image, "jpeg", quality)
@@ -385,8 +430,12 @@ def _brought_inside(image: "pyvips.Image", facts: Facts, limits: PictureLimits) 
     )
 
 
-def _resized(image: "pyvips.Image", scale: float, limits: PictureLimits) -> "pyvips.Image":
+def _resized(
+    image: "pyvips.Image", scale: float, limits: PictureLimits
+) -> "pyvips.Image":
     """Both sides scaled alike, and rounded inwards where a limit is touched."""
     width = min(max(round(image.width * scale), limits.min_side), limits.max_side)
     height = min(max(round(image.height * scale), limits.min_side), limits.max_side)
-    return image.resize(width / image.width, vscale=height / image.height, kernel="lanczos3")
+    return image.resize(
+        width / image.width, vscale=height / image.height, kernel="lanczos3"
+    )

@@ -14,7 +14,9 @@ def write_recipe(data: bytes, recipe: Mapping[str, str]) -> bytes:
     """The PNG with the recipe in an iTXt chunk before its end; any other format as it is."""
     if not data.startswith(SIGNATURE):
         return data
-    end = next((position for position, kind, _ in _chunks(data) if kind == b"IEND"), None)
+    end = next(
+        (position for position, kind, _ in _chunks(data) if kind == b"IEND"), None
+    )
     if end is None:
         return data
     text = json.dumps(dict(recipe), ensure_ascii=False).encode()
@@ -38,7 +40,11 @@ def read_recipe(data: bytes) -> dict[str, str] | None:
     if not data.startswith(SIGNATURE):
         return None
     for _, kind, body in _chunks(data):
-        if kind == b"iTXt" and body.startswith(KEYWORD + b"\0") and len(body) <= MAX_RECIPE:
+        if (
+            kind == b"iTXt"
+            and body.startswith(KEYWORD + b"\0")
+            and len(body) <= MAX_RECIPE
+        ):
             return _parsed(body.partition(b"\0")[2][4:])
     return None
 

@@ -22,7 +22,9 @@ class Pool:
         self._executor = ThreadPoolExecutor(workers, thread_name_prefix="pictures")
         self._turn = asyncio.Semaphore(workers)
 
-    async def run(self, function: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
+    async def run(
+        self, function: Callable[P, T], *args: P.args, **kwargs: P.kwargs
+    ) -> T:
         """Call the function in a thread. Raises Rejected when it takes over a minute."""
         async with self._turn:
             work = asyncio.get_running_loop().run_in_executor(

@@ -34,7 +34,9 @@ class BucketBlobs:
         """Raise NotFound if it is missing or damaged: a wrong picture is never shown."""
         try:
             with _network_errors():
-                answer = await obstore.get_async(self._store, self._path(workspace, key))
+                answer = await obstore.get_async(
+                    self._store, self._path(workspace, key)
+                )
                 data = bytes(await answer.bytes_async())
         except FileNotFoundError:
             raise NotFound("refuse.picture_gone") from None
@@ -53,7 +55,9 @@ class BucketBlobs:
     async def keys(self, workspace: str) -> list[str]:
         """Every key held for the workspace, sorted."""
         with _network_errors():
-            rows = await obstore.list(self._store, prefix=folder_of(workspace)).collect_async()
+            rows = await obstore.list(
+                self._store, prefix=folder_of(workspace)
+            ).collect_async()
         names = (row["path"].rsplit("/", 1)[-1] for row in rows)
         return sorted(name for name in names if KEY.fullmatch(name))
 

@@ -35,7 +35,9 @@ CLAIM = (
 class Claims:
     """One worker's claims. Each method is one transaction."""
 
-    def __init__(self, engine: AsyncEngine, worker: str, platforms: Iterable[str]) -> None:
+    def __init__(
+        self, engine: AsyncEngine, worker: str, platforms: Iterable[str]
+    ) -> None:
         """``platforms``: those this worker speaks to; the steps of others are left to others."""
         self._engine = engine
         self._reading = reading(engine)
@@ -50,12 +52,21 @@ class Claims:
 
     async def lines(self) -> list[tuple[str, str]]:
         """Account and model of every line in which a step waits to be claimed."""
-        query = select(steps.c.account, steps.c.model).where(QUEUED, *self._claimable()).distinct()
+        query = (
+            select(steps.c.account, steps.c.model)
+            .where(QUEUED, *self._claimable())
+            .distinct()
+        )
         async with self._reading.begin() as connection:
             return [(row.account, row.model) for row in await connection.execute(query)]
 
     async def claim(
-        self, account: str, model: str, size: int, limit: SubmitLimit | None, now: datetime
+        self,
+        account: str,
+        model: str,
+        size: int,
+        limit: SubmitLimit | None,
+        now: datetime,
     ) -> tuple[list[Claim], float | None]:
         """The next steps of a line, so that at most ``size`` of it are at the service, and ``limit`` a period.
 
@@ -133,7 +144,12 @@ class Claims:
             change = (
                 update(steps)
                 .where(steps.c.tenant == row.tenant, steps.c.id == row.id)
-                .values(worker=self._worker, slot=True, claimed=now, claims=steps.c.claims + 1)
+                .values(
+                    worker=self._worker,
+                    slot=True,
+                    claimed=now,
+                    claims=steps.c.claims + 1,
+                )
                 .returning(*CLAIM)
             )
             claims.append(_claim((await connection.execute(change)).one()))
@@ -145,7 +161,9 @@ class Claims:
     async def _one_at_a_time(self, connection: AsyncConnection, name: str) -> None:
         """Two workers must not both see the same free place. SQLite has one writer anyway."""
         if self._engine.dialect.name == "postgresql":
-            await connection.execute(select(func.pg_advisory_xact_lock(func.hashtext(name))))
+            await connection.execute(
+                select(func.pg_advisory_xact_lock(func.hashtext(name)))
+            )
 
     async def _execute(self, change: Update) -> None:
         async with self._engine.begin() as connection:
@@ -166,7 +184,9 @@ async def _within(
     recent = (
         select(steps.c.claimed)
         # A clock that was set back must not hold the line up for as long as it was ahead.
-        .where(*is_line, steps.c.claimed > now - period, steps.c.claimed <= now + period)
+        .where(
+            *is_line, steps.c.claimed > now - period, steps.c.claimed <= now + period
+        )
         .order_by(steps.c.claimed.desc())
         .limit(limit.count)
     )

@@ -67,7 +67,9 @@ def sync_url(url: str) -> str:
     if parsed.get_backend_name() == "sqlite":
         return parsed.set(drivername="sqlite").render_as_string(hide_password=False)
     if parsed.get_backend_name() == "postgresql":
-        return parsed.set(drivername="postgresql+psycopg").render_as_string(hide_password=False)
+        return parsed.set(drivername="postgresql+psycopg").render_as_string(
+            hide_password=False
+        )
     raise ConfigurationError(
         "config.database.kind", setting="EASEL_DATABASE_URL", value=parsed.drivername
     )
@@ -80,7 +82,9 @@ def is_sqlite(url: str) -> bool:
 
 def open_sync(url: str) -> Engine:
     """A blocking engine, for a thread of one's own, with the same durability."""
-    engine = create_engine(sync_url(url), pool_pre_ping=not is_sqlite(url), hide_parameters=True)
+    engine = create_engine(
+        sync_url(url), pool_pre_ping=not is_sqlite(url), hide_parameters=True
+    )
     if is_sqlite(url):
         _durable(engine)
     return engine
@@ -93,7 +97,11 @@ def open_async(url: str, pool: int = POOL) -> AsyncEngine:
     """
     from sqlalchemy.ext.asyncio import create_async_engine  # noqa: PLC0415  # slow to load: it brings the ORM
 
-    limits: dict[str, Any] = {"pool_size": pool, "max_overflow": 0, "hide_parameters": True}
+    limits: dict[str, Any] = {
+        "pool_size": pool,
+        "max_overflow": 0,
+        "hide_parameters": True,
+    }
     if is_sqlite(url):
         address = make_url(sync_url(url)).set(drivername="sqlite+aiosqlite")
         engine = create_async_engine(address, poolclass=AsyncAdaptedQueuePool, **limits)
@@ -132,7 +140,9 @@ def _migrate(url: str, to: str) -> None:
                 upgrade(connection, to)
     except SQLAlchemyError as error:
         raise ConfigurationError(
-            "config.database.unusable", setting="EASEL_DATABASE_URL", reason=type(error).__name__
+            "config.database.unusable",
+            setting="EASEL_DATABASE_URL",
+            reason=type(error).__name__,
         ) from error
     finally:
         engine.dispose()
@@ -142,7 +152,8 @@ def _revision(connection: Connection) -> str | None:
     try:
         with connection.begin():
             return cast(
-                "str | None", connection.scalar(text("SELECT version_num FROM alembic_version"))
+                "str | None",
+                connection.scalar(text("SELECT version_num FROM alembic_version")),
             )
     except (OperationalError, ProgrammingError):
         return None  # a new database: there is no such table

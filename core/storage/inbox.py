@@ -69,7 +69,10 @@ deliveries = Table(
     metadata,
     # The order of arrival; SQLite counts up by itself only in an INTEGER.
     Column(
-        "number", BigInteger().with_variant(Integer, "sqlite"), primary_key=True, autoincrement=True
+        "number",
+        BigInteger().with_variant(Integer, "sqlite"),
+        primary_key=True,
+        autoincrement=True,
     ),
     Column("id", String(400), unique=True, nullable=False),
     Column("platform", String(40), nullable=False),
@@ -81,7 +84,9 @@ deliveries = Table(
     Column("request", JSON, nullable=False),
 )
 OPEN = deliveries.c.stage != literal_column("'done'")
-Index("ix_deliveries_open", deliveries.c.number, sqlite_where=OPEN, postgresql_where=OPEN)
+Index(
+    "ix_deliveries_open", deliveries.c.number, sqlite_where=OPEN, postgresql_where=OPEN
+)
 Index("ix_deliveries_done", deliveries.c.done)
 
 
@@ -93,7 +98,9 @@ class Inbox:
         self._engine = engine
         self._worker = worker
         self._is_served = deliveries.c.platform.in_(sorted(platforms))
-        self._insert = postgresql.insert if engine.dialect.name == "postgresql" else sqlite.insert
+        self._insert = (
+            postgresql.insert if engine.dialect.name == "postgresql" else sqlite.insert
+        )
         self._arriving: deque[Arrival] = deque()
         self._is_write_due = False
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="inbox")
@@ -146,7 +153,9 @@ class Inbox:
         rows = await self._run(take)
         return [_delivery(row) for row in sorted(rows, key=lambda row: int(row.number))]
 
-    async def advance(self, delivery: Delivery, stage: Stage, request: Request) -> Delivery:
+    async def advance(
+        self, delivery: Delivery, stage: Stage, request: Request
+    ) -> Delivery:
         """What it has become: when its worker dies, the next one goes on from here."""
         await self._change(delivery, stage=stage.value, request=to_json(request))
         return replace(delivery, stage=stage, request=request)
@@ -161,7 +170,11 @@ class Inbox:
 
     async def adopt(self, dead: str) -> None:
         """What a dead worker left waits to be claimed again."""
-        change = update(deliveries).where(OPEN, deliveries.c.worker == dead).values(worker=None)
+        change = (
+            update(deliveries)
+            .where(OPEN, deliveries.c.worker == dead)
+            .values(worker=None)
+        )
         await self._run(lambda: self._execute(change))
 
     async def let_go(self, begun: Iterable[int]) -> None:
@@ -172,12 +185,16 @@ class Inbox:
             deliveries.c.number.not_in(list(begun)),
         )
         await self._run(
-            lambda: self._execute(update(deliveries).where(*unheard).values(worker=None))
+            lambda: self._execute(
+                update(deliveries).where(*unheard).values(worker=None)
+            )
         )
 
     async def forget(self, before: datetime) -> None:
         """Delete what was done before then: no redelivery comes later."""
-        await self._run(lambda: self._execute(delete(deliveries).where(deliveries.c.done < before)))
+        await self._run(
+            lambda: self._execute(delete(deliveries).where(deliveries.c.done < before))
+        )
 
     async def forget_tenant(self, delivery: Delivery) -> None:
         """All deliveries of its workspace before it.
@@ -191,7 +208,11 @@ class Inbox:
         await self._run(lambda: self._execute(delete(deliveries).where(*mine)))
 
     async def _change(self, delivery: Delivery, **values: Any) -> None:
-        change = update(deliveries).where(deliveries.c.number == delivery.number).values(**values)
+        change = (
+            update(deliveries)
+            .where(deliveries.c.number == delivery.number)
+            .values(**values)
+        )
         await self._run(lambda: self._execute(change))
 
     def _execute(self, statement: Any) -> None:
@@ -208,11 +229,17 @@ class Inbox:
         old = Table("inbox", MetaData(), autoload_with=self._engine)
         with self._engine.begin() as connection:
             requests = (
-                connection.execute(select(old.c.request).order_by(old.c.number)).scalars().all()
+                connection.execute(select(old.c.request).order_by(old.c.number))
+                .scalars()
+                .all()
             )
-            rows = [_row(from_json(Request, request), Stage.HEARD) for request in requests]
+            rows = [
+                _row(from_json(Request, request), Stage.HEARD) for request in requests
+            ]
             if rows:
-                connection.execute(self._insert(deliveries).on_conflict_do_nothing(), rows)
+                connection.execute(
+                    self._insert(deliveries).on_conflict_do_nothing(), rows
+                )
             old.drop(connection)
 
     def _write(self, loop: asyncio.AbstractEventLoop) -> None:
@@ -232,7 +259,9 @@ class Inbox:
             return
         try:
             self._commit([row for row, _ in batch])
-        except Exception as error:  # every waiting caller must hear of it, whatever it is
+        except (
+            Exception
+        ) as error:  # every waiting caller must hear of it, whatever it is
             loop.call_soon_threadsafe(_tell, batch, error)
         else:
             loop.call_soon_threadsafe(_tell, batch, None)

@@ -26,4 +26,6 @@ async def probe(blobs: Blobs) -> None:
         await blobs.delete("probe", key)
     except (OSError, NotFound) as error:
         reason = type(error).__name__
-        raise ConfigurationError("config.blobs", setting="EASEL_BLOB_URL", reason=reason) from error
+        raise ConfigurationError(
+            "config.blobs", setting="EASEL_BLOB_URL", reason=reason
+        ) from error

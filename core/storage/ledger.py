@@ -55,10 +55,16 @@ async def spent(connection: AsyncConnection, step: Step, now: datetime) -> Spent
     """What counts against the budgets of this step, in its currency."""
     currency = step.price.currency if step.price else CURRENCY
     today = (spending.c.tenant == step.tenant, spending.c.day == _day(now))
-    month = (channel_spending.c.tenant == step.tenant, channel_spending.c.month == _month(now))
+    month = (
+        channel_spending.c.tenant == step.tenant,
+        channel_spending.c.month == _month(now),
+    )
     query = select(
         _sum(
-            spending, *today, spending.c.person == step.person.id, spending.c.currency == currency
+            spending,
+            *today,
+            spending.c.person == step.person.id,
+            spending.c.currency == currency,
         ),
         _sum(
             channel_spending,
@@ -79,7 +85,9 @@ async def spent(connection: AsyncConnection, step: Step, now: datetime) -> Spent
     )
 
 
-async def usage(connection: AsyncConnection, tenant: str, since: datetime) -> list[Spending]:
+async def usage(
+    connection: AsyncConnection, tenant: str, since: datetime
+) -> list[Spending]:
     """Per person, day and currency from that day on, oldest first."""
     query = (
         select(spending)
@@ -93,7 +101,9 @@ async def usage(connection: AsyncConnection, tenant: str, since: datetime) -> li
         Spending(
             person=names[row["person"]],
             day=row["day"],
-            total=Money(amount=Decimal(row["micros"]) / mapping.MICRO, currency=row["currency"]),
+            total=Money(
+                amount=Decimal(row["micros"]) / mapping.MICRO, currency=row["currency"]
+            ),
             steps=row["steps"],
         )
         for row in totals

@@ -15,7 +15,14 @@ from core.errors import NotFound
 from core.post import Tally
 from core.storage.database import inserting, reading
 from core.storage.shielding import shielded
-from core.storage.tables import drafts, pictures, reactions, sessions, step_pictures, steps
+from core.storage.tables import (
+    drafts,
+    pictures,
+    reactions,
+    sessions,
+    step_pictures,
+    steps,
+)
 
 if TYPE_CHECKING:
     from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
@@ -33,11 +40,21 @@ class ReactionStore:
         self._writing = engine
         self._insert = inserting(engine)
 
-    async def react(self, tenant: str, step: str, person: str, kind: str, index: int = 0) -> Tally:
+    async def react(
+        self, tenant: str, step: str, person: str, kind: str, index: int = 0
+    ) -> Tally:
         """Vote for a picture, or mark a favourite: once a person, however often it is delivered."""
-        row = {"tenant": tenant, "step": step, "person": person, "kind": kind, "position": index}
+        row = {
+            "tenant": tenant,
+            "step": step,
+            "person": person,
+            "kind": kind,
+            "position": index,
+        }
         async with self._writing.begin() as connection:
-            await connection.execute(self._insert(reactions).values(row).on_conflict_do_nothing())
+            await connection.execute(
+                self._insert(reactions).values(row).on_conflict_do_nothing()
+            )
             return await _tally(connection, tenant, step)
 
     async def unreact(
@@ -63,7 +80,9 @@ class ReactionStore:
     async def choose(self, tenant: str, step: str, index: int) -> None:
         """The picture of a step that was settled on."""
         change = (
-            update(steps).where(steps.c.tenant == tenant, steps.c.id == step).values(chosen=index)
+            update(steps)
+            .where(steps.c.tenant == tenant, steps.c.id == step)
+            .values(chosen=index)
         )
         async with self._writing.begin() as connection:
             await connection.execute(change)
@@ -83,8 +102,12 @@ class ReactionStore:
             "used": False,
         }
         async with self._writing.begin() as connection:
-            await connection.execute(delete(drafts).where(drafts.c.created < now - DRAFT_LIFE))
-            await connection.execute(self._insert(drafts).values(row).on_conflict_do_nothing())
+            await connection.execute(
+                delete(drafts).where(drafts.c.created < now - DRAFT_LIFE)
+            )
+            await connection.execute(
+                self._insert(drafts).values(row).on_conflict_do_nothing()
+            )
 
     async def read_draft(self, tenant: str, draft: str) -> tuple[dict[str, Any], bool]:
         """The request, and whether it was used already. Raises NotFound."""
@@ -137,7 +160,9 @@ class ReactionStore:
             await connection.execute(delete(step_pictures).where(held))
             gone = pictures.c.tenant == tenant, pictures.c.key.in_(keys)
             # A thumbnail may be recorded now: once the rows are locked it is known, or refused.
-            await connection.execute(select(pictures.c.key).where(*gone).with_for_update())
+            await connection.execute(
+                select(pictures.c.key).where(*gone).with_for_update()
+            )
             thumbnails = await _only_their_thumbnails(connection, tenant, keys)
             await connection.execute(delete(pictures).where(*gone))
             return thumbnails
@@ -149,7 +174,9 @@ async def _tally(connection: AsyncConnection, tenant: str, step: str) -> Tally:
     Favourites by person, whatever emoji they like it with, and with how many.
     """
     is_about = and_(reactions.c.tenant == tenant, reactions.c.step == step)
-    voted = select(reactions.c.position, func.count()).where(is_about, reactions.c.kind == VOTE)
+    voted = select(reactions.c.position, func.count()).where(
+        is_about, reactions.c.kind == VOTE
+    )
     votes = (
         await connection.execute(
             voted.group_by(reactions.c.position).order_by(reactions.c.position)
@@ -159,7 +186,9 @@ async def _tally(connection: AsyncConnection, tenant: str, step: str) -> Tally:
         is_about, reactions.c.kind == FAVOURITE
     )
     favourites = (await connection.execute(liked)).scalar_one()
-    return Tally(votes={position: count for position, count in votes}, favourites=favourites)
+    return Tally(
+        votes={position: count for position, count in votes}, favourites=favourites
+    )
 
 
 async def _living_parent(
@@ -173,7 +202,9 @@ async def _living_parent(
         )
     ).one()
     while row.parent is not None:
-        query = select(*columns).where(steps.c.tenant == tenant, steps.c.id == row.parent)
+        query = select(*columns).where(
+            steps.c.tenant == tenant, steps.c.id == row.parent
+        )
         above = (await connection.execute(query)).one()
         if above.deleted is None:
             return row.parent, row.parent_index
@@ -189,16 +220,22 @@ def _outputs(tenant: str, step: str) -> ColumnElement[bool]:
     )
 
 
-async def _only_its_own(connection: AsyncConnection, tenant: str, step: str) -> list[str]:
+async def _only_its_own(
+    connection: AsyncConnection, tenant: str, step: str
+) -> list[str]:
     """Keys of a step's outputs that no other row holds."""
     keys = [
         str(one)
         for one in (
-            await connection.execute(select(step_pictures.c.key).where(_outputs(tenant, step)))
+            await connection.execute(
+                select(step_pictures.c.key).where(_outputs(tenant, step))
+            )
         ).scalars()
     ]
     others = select(step_pictures.c.key).where(
-        step_pictures.c.tenant == tenant, step_pictures.c.key.in_(keys), ~_outputs(tenant, step)
+        step_pictures.c.tenant == tenant,
+        step_pictures.c.key.in_(keys),
+        ~_outputs(tenant, step),
     )
     needed = set((await connection.execute(others)).scalars())
     return [key for key in keys if key not in needed]
@@ -215,7 +252,9 @@ async def _only_their_thumbnails(
     query = select(pictures.c.thumbnail).distinct().where(here, theirs)
     thumbnails = sorted(filter(None, (await connection.execute(query)).scalars()))
     others = select(pictures.c.key, pictures.c.thumbnail).where(
-        here, ~theirs, or_(pictures.c.key.in_(thumbnails), pictures.c.thumbnail.in_(thumbnails))
+        here,
+        ~theirs,
+        or_(pictures.c.key.in_(thumbnails), pictures.c.thumbnail.in_(thumbnails)),
     )
     needed = {key for row in await connection.execute(others) for key in row}
     return [key for key in thumbnails if key not in needed]

@@ -31,7 +31,12 @@ class Retention:
             select(func.count()).select_from(steps).where(*_has_record(before)),
         )
         async with self._reading.begin() as connection:
-            return sum([int((await connection.execute(query)).scalar_one()) for query in queries])
+            return sum(
+                [
+                    int((await connection.execute(query)).scalar_one())
+                    for query in queries
+                ]
+            )
 
     async def prune(self, before: datetime) -> int:
         """Remove what was noted of older posts, and how older jobs were to be answered.
@@ -39,9 +44,13 @@ class Retention:
         How many there were.
         """
         async with self._engine.begin() as connection:
-            posts = await connection.execute(delete(posting).where(posting.c.at < before))
+            posts = await connection.execute(
+                delete(posting).where(posting.c.at < before)
+            )
             jobs = await connection.execute(
-                update(steps).where(*_has_record(before)).values(reply={}, outcome=null())
+                update(steps)
+                .where(*_has_record(before))
+                .values(reply={}, outcome=null())
             )
             return posts.rowcount + jobs.rowcount
 

@@ -24,7 +24,9 @@ async def all_ended() -> None:
     Then it may close.
     """
     loop = asyncio.get_running_loop()
-    while mine := [task for task in _running if task.get_loop() is loop and not task.done()]:
+    while mine := [
+        task for task in _running if task.get_loop() is loop and not task.done()
+    ]:
         await asyncio.wait(mine)
 
 

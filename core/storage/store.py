@@ -96,11 +96,17 @@ class Store:
             waiting = await self._unfinished(connection, step.tenant, step.person.id)
             await connection.execute(
                 insert(steps).values(
-                    {**mapping.step_row(step), "number": number, "priority": 1 + waiting}
+                    {
+                        **mapping.step_row(step),
+                        "number": number,
+                        "priority": 1 + waiting,
+                    }
                 )
             )
             await self._hold_pictures(connection, step, "input", step.inputs)
-            await self._hold_pictures(connection, step, "mask", [step.mask] if step.mask else [])
+            await self._hold_pictures(
+                connection, step, "mask", [step.mask] if step.mask else []
+            )
             await ledger.hold(connection, step, now)
             begun = await self._get(connection, step.tenant, step.id)
         self._not_ours.discard((step.tenant, step.place.channel, step.place.thread, ""))
@@ -123,21 +129,27 @@ class Store:
 
     async def chain(self, tenant: str, step: str) -> list[Step]:
         """A step with all it descends from, the root first. Raises NotFound."""
-        start = select(steps.c.id, steps.c.parent, literal(0).label("up")).where(*_is(tenant, step))
+        start = select(steps.c.id, steps.c.parent, literal(0).label("up")).where(
+            *_is(tenant, step)
+        )
         above = start.cte("above", recursive=True)
         parents = select(steps.c.id, steps.c.parent, above.c.up + 1).where(
             *_is(tenant, above.c.parent)
         )
         above = above.union_all(parents)
         query = (
-            select(steps).join(above, and_(*_is(tenant, above.c.id))).order_by(above.c.up.desc())
+            select(steps)
+            .join(above, and_(*_is(tenant, above.c.id)))
+            .order_by(above.c.up.desc())
         )
         chain = await self._steps(query)
         if not chain:
             raise NotFound("refuse.not_found", id=step)
         return chain
 
-    async def newest_from(self, tenant: str, session: str, parent: str | None) -> Step | None:
+    async def newest_from(
+        self, tenant: str, session: str, parent: str | None
+    ) -> Step | None:
         """The session's newest step with pictures made from this one.
 
         With None, its newest root.
@@ -149,7 +161,11 @@ class Store:
         )
         query = (
             select(steps)
-            .where(steps.c.tenant == tenant, steps.c.session == session, steps.c.parent == parent)
+            .where(
+                steps.c.tenant == tenant,
+                steps.c.session == session,
+                steps.c.parent == parent,
+            )
             .where(has_pictures)
             .order_by(steps.c.number.desc())
             .limit(1)
@@ -161,7 +177,9 @@ class Store:
 
         All, or the first ``limit``.
         """
-        return await self._steps(select(steps).where(UNFINISHED).order_by(*SERVED).limit(limit))
+        return await self._steps(
+            select(steps).where(UNFINISHED).order_by(*SERVED).limit(limit)
+        )
 
     async def newest_unfinished(self, tenant: str, person: str) -> Step | None:
         """The person's newest step not yet at its end."""
@@ -173,7 +191,9 @@ class Store:
         )
         return next(iter(await self._steps(query)), None)
 
-    async def line(self, account: str, model: str, limit: int = 200) -> list[tuple[str, str]]:
+    async def line(
+        self, account: str, model: str, limit: int = 200
+    ) -> list[tuple[str, str]]:
         """Tenant and id of those of one queue who are not yet made and served next, in their order."""
         query = (
             select(steps.c.tenant, steps.c.id)
@@ -216,7 +236,9 @@ class Store:
         hangs_from_ours = here.where(messages.c.message == place.thread)
         async with self._reading.begin() as connection:
             return bool(
-                (await connection.execute(select(or_(is_posted_in, hangs_from_ours)))).scalar()
+                (
+                    await connection.execute(select(or_(is_posted_in, hangs_from_ours)))
+                ).scalar()
             )
 
     async def may_be_ours(self, place: Place, message: str = "") -> bool:
@@ -257,7 +279,9 @@ class Store:
 
     async def head(self, tenant: str, session: str) -> Head | None:
         """Where the session's next edit starts from."""
-        query = select(sessions).where(sessions.c.tenant == tenant, sessions.c.id == session)
+        query = select(sessions).where(
+            sessions.c.tenant == tenant, sessions.c.id == session
+        )
         async with self._reading.begin() as connection:
             row = (await connection.execute(query)).mappings().first()
         return (
@@ -278,7 +302,10 @@ class Store:
         """Before the submit leaves: QUEUED → SUBMITTING. None when the step has ended meanwhile."""
         change = (
             update(steps)
-            .where(*_is(tenant, step), steps.c.state.in_([StepState.QUEUED, StepState.SUBMITTING]))
+            .where(
+                *_is(tenant, step),
+                steps.c.state.in_([StepState.QUEUED, StepState.SUBMITTING]),
+            )
             .values(
                 state=StepState.SUBMITTING,
                 intended=func.coalesce(steps.c.intended, now),
@@ -292,7 +319,9 @@ class Store:
         change = (
             update(steps)
             .where(
-                *_is(tenant, step), steps.c.state == StepState.SUBMITTING, steps.c.task_id.is_(None)
+                *_is(tenant, step),
+                steps.c.state == StepState.SUBMITTING,
+                steps.c.task_id.is_(None),
             )
             .values(state=StepState.QUEUED, intended=None)
         )
@@ -355,7 +384,9 @@ class Store:
                     charged="yes",
                     partial=partial,
                     cost_micros=mapping.micros(cost),
-                    currency=func.coalesce(steps.c.currency, cost.currency if cost else None),
+                    currency=func.coalesce(
+                        steps.c.currency, cost.currency if cost else None
+                    ),
                 )
             )
             if not (await connection.execute(change)).rowcount:
@@ -364,7 +395,9 @@ class Store:
             # a sum.
             for session in sorted(heads_of(step)):
                 await self._ensure_session(connection, step.tenant, session)
-                await self._move_head(connection, step.tenant, session, Head(step=step.id))
+                await self._move_head(
+                    connection, step.tenant, session, Head(step=step.id)
+                )
             await self._hold_pictures(connection, step, "output", outputs)
             await ledger.settle(connection, step, cost, now)
             return await self._get(connection, step.tenant, step.id)
@@ -420,7 +453,9 @@ class Store:
             if not (await connection.execute(change)).rowcount:
                 return None
             if charged != "maybe":
-                await ledger.settle(connection, step, cost if charged == "yes" else None, now)
+                await ledger.settle(
+                    connection, step, cost if charged == "yes" else None, now
+                )
             return await self._get(connection, step.tenant, step.id)
 
     async def drop_charge(self, step: Step, now: datetime) -> None:
@@ -451,7 +486,9 @@ class Store:
                 await ledger.settle(
                     connection, await self._get(connection, tenant, step), None, now
                 )
-            marked = update(steps).where(*_is(tenant, step)).values(cancel_requested=True)
+            marked = (
+                update(steps).where(*_is(tenant, step)).values(cancel_requested=True)
+            )
             await connection.execute(marked)
             return await self._get(connection, tenant, step)
 
@@ -475,7 +512,10 @@ class Store:
             .limit(limit)
         )
         async with self._reading.begin() as connection:
-            return [float(seconds) for seconds in (await connection.execute(query)).scalars()]
+            return [
+                float(seconds)
+                for seconds in (await connection.execute(query)).scalars()
+            ]
 
     async def counts(self) -> dict[tuple[str, str, str], int]:
         """How many steps there are of each action, model and state, of all tenants together."""
@@ -502,7 +542,12 @@ class Store:
             "role": role,
         }
         pictures = [
-            {**row, "thread": one.place.thread, "message": one.message, "role": "picture"}
+            {
+                **row,
+                "thread": one.place.thread,
+                "message": one.message,
+                "role": "picture",
+            }
             for one in sent.pictures
         ]
         async with self._writing.begin() as connection:
@@ -526,14 +571,21 @@ class Store:
         async with self._writing.begin() as connection:
             # Not its rowcount: PostgreSQL's driver tells none for such a statement.
             fresh = (
-                self._insert(posting).values(row).on_conflict_do_nothing().returning(posting.c.job)
+                self._insert(posting)
+                .values(row)
+                .on_conflict_do_nothing()
+                .returning(posting.c.job)
             )
             return (await connection.execute(fresh)).first() is not None
 
-    async def message_of(self, step: Step, role: str = "status") -> PostedMessage | None:
+    async def message_of(
+        self, step: Step, role: str = "status"
+    ) -> PostedMessage | None:
         """The message of a step in that role."""
         query = select(messages).where(
-            messages.c.tenant == step.tenant, messages.c.step == step.id, messages.c.role == role
+            messages.c.tenant == step.tenant,
+            messages.c.step == step.id,
+            messages.c.role == role,
         )
         async with self._reading.begin() as connection:
             row = (await connection.execute(query)).mappings().first()
@@ -541,7 +593,9 @@ class Store:
 
     async def messages_of(self, step: Step) -> list[PostedMessage]:
         """Every message that shows a step, copies and answers included."""
-        query = select(messages).where(messages.c.tenant == step.tenant, messages.c.step == step.id)
+        query = select(messages).where(
+            messages.c.tenant == step.tenant, messages.c.step == step.id
+        )
         async with self._reading.begin() as connection:
             found = (await connection.execute(query)).mappings().all()
         return [_sent(step, row) for row in found]
@@ -561,14 +615,20 @@ class Store:
 
     async def recent(self, tenant: str, person: str, limit: int) -> list[Step]:
         """The newest steps with pictures of one person, newest first."""
-        query = select(steps).where(steps.c.tenant == tenant, steps.c.person == person, PICTURED)
+        query = select(steps).where(
+            steps.c.tenant == tenant, steps.c.person == person, PICTURED
+        )
         return await self._steps(query.order_by(steps.c.created.desc()).limit(limit))
 
     async def keep_thumbnail(self, tenant: str, picture: str, thumbnail: str) -> bool:
         """Which blob is a picture's thumbnail. False when the picture is no longer there."""
-        change = update(pictures).where(pictures.c.tenant == tenant, pictures.c.key == picture)
+        change = update(pictures).where(
+            pictures.c.tenant == tenant, pictures.c.key == picture
+        )
         async with self._writing.begin() as connection:
-            return bool((await connection.execute(change.values(thumbnail=thumbnail))).rowcount)
+            return bool(
+                (await connection.execute(change.values(thumbnail=thumbnail))).rowcount
+            )
 
     async def count_made(self, tenant: str, session: str) -> int:
         """How many steps of a session still have their pictures."""
@@ -585,7 +645,9 @@ class Store:
         async with self._writing.begin() as connection:
             for table in reversed(metadata.sorted_tables):
                 if "tenant" in table.c:
-                    await connection.execute(table.delete().where(table.c.tenant == tenant))
+                    await connection.execute(
+                        table.delete().where(table.c.tenant == tenant)
+                    )
 
     async def settings(self, tenant: str) -> dict[str, Any]:
         """The workspace's settings; empty when never set."""
@@ -611,7 +673,9 @@ class Store:
     def _note_answer(self, tenant: str) -> None:
         now = time.monotonic()
         if len(self._answering) >= MOST_ANSWERING:
-            self._answering = {name: ends for name, ends in self._answering.items() if ends > now}
+            self._answering = {
+                name: ends for name, ends in self._answering.items() if ends > now
+            }
         self._answering[tenant] = now + ANSWERING_SECONDS
 
     # Inside a transaction
@@ -619,7 +683,9 @@ class Store:
     async def _one_at_a_time(self, connection: AsyncConnection, tenant: str) -> None:
         """Two who spend at once must not both see the old sum. SQLite has one writer anyway."""
         if self._writing.dialect.name == "postgresql":
-            await connection.execute(select(func.pg_advisory_xact_lock(func.hashtext(tenant))))
+            await connection.execute(
+                select(func.pg_advisory_xact_lock(func.hashtext(tenant)))
+            )
 
     async def _get(self, connection: AsyncConnection, tenant: str, step: str) -> Step:
         found = await self._find(connection, tenant, step)
@@ -627,7 +693,9 @@ class Store:
             raise NotFound("refuse.not_found", id=step)
         return found
 
-    async def _find(self, connection: AsyncConnection, tenant: str, step: str) -> Step | None:
+    async def _find(
+        self, connection: AsyncConnection, tenant: str, step: str
+    ) -> Step | None:
         found = await self._read(connection, select(steps).where(*_is(tenant, step)))
         return found[0] if found else None
 
@@ -635,7 +703,9 @@ class Store:
         async with self._reading.begin() as connection:
             return await self._read(connection, query)
 
-    async def _read(self, connection: AsyncConnection, query: Select[Any]) -> list[Step]:
+    async def _read(
+        self, connection: AsyncConnection, query: Select[Any]
+    ) -> list[Step]:
         there = (await connection.execute(query)).mappings().all()
         held: dict[tuple[str, str], list[RowMapping]] = defaultdict(list)
         for start in range(0, len(there), MANY):
@@ -649,15 +719,21 @@ class Store:
                 return None
             return await self._get(connection, tenant, step)
 
-    async def _unfinished(self, connection: AsyncConnection, tenant: str, person: str) -> int:
+    async def _unfinished(
+        self, connection: AsyncConnection, tenant: str, person: str
+    ) -> int:
         query = select(func.count()).where(
             steps.c.tenant == tenant, steps.c.person == person, UNFINISHED
         )
         return int((await connection.execute(query)).scalar() or 0)
 
-    async def _ensure_session(self, connection: AsyncConnection, tenant: str, session: str) -> None:
+    async def _ensure_session(
+        self, connection: AsyncConnection, tenant: str, session: str
+    ) -> None:
         row = {"tenant": tenant, "id": session, "head_index": 0, "last_number": 0}
-        await connection.execute(self._insert(sessions).values(row).on_conflict_do_nothing())
+        await connection.execute(
+            self._insert(sessions).values(row).on_conflict_do_nothing()
+        )
 
     async def _next_number(self, connection: AsyncConnection, step: Step) -> int:
         """The session's next version; in a thread they go on from the picture it hangs from."""
@@ -665,7 +741,9 @@ class Store:
         above = 0
         if step.parent and step.session == thread_session(step.place):
             above = (await self._get(connection, step.tenant, step.parent)).number
-        last = case((sessions.c.last_number < above, above), else_=sessions.c.last_number)
+        last = case(
+            (sessions.c.last_number < above, above), else_=sessions.c.last_number
+        )
         change = (
             update(sessions)
             .where(sessions.c.tenant == step.tenant, sessions.c.id == step.session)
@@ -680,15 +758,24 @@ class Store:
         change = (
             update(sessions)
             .where(sessions.c.tenant == tenant, sessions.c.id == session)
-            .values(head_step=head.step if head else None, head_index=head.index if head else 0)
+            .values(
+                head_step=head.step if head else None,
+                head_index=head.index if head else 0,
+            )
         )
         await connection.execute(change)
 
     async def _hold_pictures(
-        self, connection: AsyncConnection, step: Step, role: str, held: Iterable[Picture]
+        self,
+        connection: AsyncConnection,
+        step: Step,
+        role: str,
+        held: Iterable[Picture],
     ) -> None:
         for position, picture in enumerate(held):
-            fresh = self._insert(pictures).values(mapping.picture_row(step.tenant, picture))
+            fresh = self._insert(pictures).values(
+                mapping.picture_row(step.tenant, picture)
+            )
             links = {"url": picture.url, "url_expires": picture.url_expires}
             known = fresh.on_conflict_do_update(
                 index_elements=["tenant", "key"],
@@ -712,11 +799,13 @@ async def _pictures_of(
 ) -> Sequence[RowMapping]:
     """The pictures some steps hold, each with its step, role and position."""
     is_the_picture = and_(
-        pictures.c.tenant == step_pictures.c.tenant, pictures.c.key == step_pictures.c.key
+        pictures.c.tenant == step_pictures.c.tenant,
+        pictures.c.key == step_pictures.c.key,
     )
     query = (
         select(
-            step_pictures, *(column for column in pictures.c if column.name not in step_pictures.c)
+            step_pictures,
+            *(column for column in pictures.c if column.name not in step_pictures.c),
         )
         .join(pictures, is_the_picture)
         .where(

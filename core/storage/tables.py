@@ -39,7 +39,9 @@ class Utc(TypeDecorator[datetime]):
     impl = DateTime(timezone=True)
     cache_ok = True
 
-    def process_bind_param(self, value: datetime | None, _dialect: Any) -> datetime | None:
+    def process_bind_param(
+        self, value: datetime | None, _dialect: Any
+    ) -> datetime | None:
         """Refuse naive times: they would be read back as another moment."""
         if value is None:
             return None
@@ -47,7 +49,9 @@ class Utc(TypeDecorator[datetime]):
             raise ValueError("naive datetime")
         return value.astimezone(UTC)
 
-    def process_result_value(self, value: datetime | None, _dialect: Any) -> datetime | None:
+    def process_result_value(
+        self, value: datetime | None, _dialect: Any
+    ) -> datetime | None:
         """Give the zone back."""
         return value if value is None or value.tzinfo else value.replace(tzinfo=UTC)
 
@@ -157,7 +161,9 @@ def _index(name: str, *columns: Any, where: ColumnElement[bool]) -> Index:
 
 QUEUED = _is_one_of(StepState.QUEUED)
 IN_LINE = _is_one_of(StepState.QUEUED, StepState.SUBMITTING, StepState.RUNNING)
-UNFINISHED = _is_one_of(StepState.QUEUED, StepState.SUBMITTING, StepState.RUNNING, StepState.MADE)
+UNFINISHED = _is_one_of(
+    StepState.QUEUED, StepState.SUBMITTING, StepState.RUNNING, StepState.MADE
+)
 PICTURED = and_(_is_one_of(StepState.MADE, StepState.DONE), steps.c.deleted.is_(None))
 UNTOLD = steps.c.told.is_(False)
 """Not yet at its end, or at an end its person has not heard of."""
@@ -188,10 +194,26 @@ _index(
 Index("ix_steps_claimed", steps.c.account, steps.c.model, steps.c.claimed)
 _index("ix_steps_line", steps.c.account, steps.c.model, *SERVED, where=IN_LINE)
 _index("ix_steps_served", *SERVED, where=UNFINISHED)
-_index("ix_steps_waiting", steps.c.tenant, steps.c.person, steps.c.created, where=UNFINISHED)
-_index("ix_steps_pictured", steps.c.tenant, steps.c.person, steps.c.created, where=PICTURED)
-_index("ix_steps_task", steps.c.account, steps.c.model, steps.c.submitted, where=HAS_TASK)
-_index("ix_steps_measured", steps.c.account, steps.c.model, steps.c.finished, where=IS_MEASURED)
+_index(
+    "ix_steps_waiting",
+    steps.c.tenant,
+    steps.c.person,
+    steps.c.created,
+    where=UNFINISHED,
+)
+_index(
+    "ix_steps_pictured", steps.c.tenant, steps.c.person, steps.c.created, where=PICTURED
+)
+_index(
+    "ix_steps_task", steps.c.account, steps.c.model, steps.c.submitted, where=HAS_TASK
+)
+_index(
+    "ix_steps_measured",
+    steps.c.account,
+    steps.c.model,
+    steps.c.finished,
+    where=IS_MEASURED,
+)
 
 # How many steps there are. Like the two sums of the ledger below, triggers keep it (migration
 # 0005): whoever changes a step, the number is right, and nothing ever counts all of them.

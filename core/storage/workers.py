@@ -49,7 +49,9 @@ class Workers:
     async def live(self) -> None:
         """Take our own lock; it is ours until the connection ends."""
         self._held = await self._engine.connect()
-        await self._held.execute(text("SELECT pg_advisory_lock(:key)"), {"key": key_of(self._name)})
+        await self._held.execute(
+            text("SELECT pg_advisory_lock(:key)"), {"key": key_of(self._name)}
+        )
 
     async def watch(
         self, take_over: Callable[[str], Awaitable[None]], lost: Callable[[], None]
@@ -75,7 +77,11 @@ class Workers:
 
     async def _look(self, take_over: Callable[[str], Awaitable[None]]) -> None:
         assert self._held is not None  # noqa: S101  # live() comes first
-        owners = (await self._held.execute(AT_WORK, {"platforms": self._platforms})).scalars().all()
+        owners = (
+            (await self._held.execute(AT_WORK, {"platforms": self._platforms}))
+            .scalars()
+            .all()
+        )
         for owner in owners:
             if owner and owner != self._name:
                 await self._take_over_if_dead(owner, take_over)
@@ -89,11 +95,18 @@ class Workers:
         """
         async with self._engine.connect() as connection:
             key = {"key": key_of(owner)}
-            if (await connection.execute(text("SELECT pg_try_advisory_lock(:key)"), key)).scalar():
+            if (
+                await connection.execute(text("SELECT pg_try_advisory_lock(:key)"), key)
+            ).scalar():
                 log.warning("worker_died", worker=owner)
                 await take_over(owner)
 
 
 def key_of(name: str) -> int:
     """A lock's number: 63 bits of the worker's name."""
-    return int.from_bytes(hashlib.sha256(f"easel worker {name}".encode()).digest()[:8], "big") >> 1
+    return (
+        int.from_bytes(
+            hashlib.sha256(f"easel worker {name}".encode()).digest()[:8], "big"
+        )
+        >> 1
+    )

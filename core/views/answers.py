@@ -19,7 +19,11 @@ MENU = 25
 
 def newest(shown: int, count: int, locale: str) -> str:
     """That the tree does not show all; nothing when it does."""
-    return "" if shown == count else translate("history.newest", locale, shown=shown, count=count)
+    return (
+        ""
+        if shown == count
+        else translate("history.newest", locale, shown=shown, count=count)
+    )
 
 
 def history(
@@ -35,10 +39,14 @@ def history(
     ``shown`` pictures stand in the tree; the note says so when there are more.
     """
     lines = [
-        translate("history.line", locale, version=step.number, name=short(step), id=step.id)
+        translate(
+            "history.line", locale, version=step.number, name=short(step), id=step.id
+        )
         for step in steps
     ]
-    alt = " · ".join(filter(None, [translate("history.alt", locale, count=shown), note]))
+    alt = " · ".join(
+        filter(None, [translate("history.alt", locale, count=shown), note])
+    )
     drawn = PostImage(drawn=tree, name="history.png", alt=alt)
     return Post(
         tone=Tone.NOTE,
@@ -49,7 +57,11 @@ def history(
         buttons=_opens(url, "history.open", locale),
         private=any(step.options.private for step in steps),
         menu=tuple(
-            Button(kind=ButtonKind.PICK, step=step.id, label=f"v{step.number} · {short(step)}")
+            Button(
+                kind=ButtonKind.PICK,
+                step=step.id,
+                label=f"v{step.number} · {short(step)}",
+            )
             for step in steps[-MENU:]
         ),
     )
@@ -57,7 +69,11 @@ def history(
 
 def _opens(url: str, key: str, locale: str, step: str = "") -> tuple[Button, ...]:
     return (
-        (Button(kind=ButtonKind.LINK, step=step, label=translate(key, locale), url=url),)
+        (
+            Button(
+                kind=ButtonKind.LINK, step=step, label=translate(key, locale), url=url
+            ),
+        )
         if url
         else ()
     )
@@ -138,7 +154,9 @@ def recipe(facts: Mapping[str, str], locale: str) -> Post:
 
 def by_day(spending: Sequence[Spending], now: datetime) -> list[tuple[str, float]]:
     """Each day of this month until now, and what it cost in all."""
-    totals = dict.fromkeys((f"{now:%Y-%m}-{day:02}" for day in range(1, now.day + 1)), 0.0)
+    totals = dict.fromkeys(
+        (f"{now:%Y-%m}-{day:02}" for day in range(1, now.day + 1)), 0.0
+    )
     for one in spending:
         if one.day in totals:
             totals[one.day] += float(one.total.amount)
@@ -151,17 +169,29 @@ def plot_title(now: datetime, locale: str) -> str:
 
 
 def usage(
-    spending: Sequence[Spending], caps: Caps, now: datetime, plot: bytes | None, locale: str
+    spending: Sequence[Spending],
+    caps: Caps,
+    now: datetime,
+    plot: bytes | None,
+    locale: str,
 ) -> Post:
     """What this month cost, by day and person, with a plot of it."""
     title_line = translate("usage.title", locale, month=f"{now:%Y-%m}")
     if not spending:
         return Post(
-            tone=Tone.NOTE, title=title_line, text=translate("usage.none", locale), private=True
+            tone=Tone.NOTE,
+            title=title_line,
+            text=translate("usage.none", locale),
+            private=True,
         )
     lines = [
         translate(
-            "usage.line", locale, day=one.day, person=one.person, count=one.steps, cost=one.total
+            "usage.line",
+            locale,
+            day=one.day,
+            person=one.person,
+            count=one.steps,
+            cost=one.total,
         )
         for one in spending
     ]
@@ -172,10 +202,17 @@ def usage(
         totals[one.total.currency] = Money(amount=amount, currency=one.total.currency)
     lines += [translate("usage.total", locale, cost=total) for total in totals.values()]
     alt = translate("usage.alt", locale, month=f"{now:%Y-%m}")
-    pictures = (PostImage(drawn=plot, name=f"usage-{now:%Y-%m}.png", alt=alt),) if plot else ()
+    pictures = (
+        (PostImage(drawn=plot, name=f"usage-{now:%Y-%m}.png", alt=alt),) if plot else ()
+    )
     text = "\n".join([*lines, _caps(caps, locale)])
     return Post(
-        tone=Tone.NOTE, title=title_line, text=text, pictures=pictures, private=True, locale=locale
+        tone=Tone.NOTE,
+        title=title_line,
+        text=text,
+        pictures=pictures,
+        private=True,
+        locale=locale,
     )
 
 
@@ -196,7 +233,10 @@ def _caps(caps: Caps, locale: str) -> str:
         for name, limit in known.items()
         if limit is not None
     }
-    lines = [translate(f"budget.cap.{name}", locale, limit=limit) for name, limit in limits.items()]
+    lines = [
+        translate(f"budget.cap.{name}", locale, limit=limit)
+        for name, limit in limits.items()
+    ]
     return "\n".join(lines) or translate("budget.no_caps", locale)
 
 

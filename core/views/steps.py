@@ -40,7 +40,11 @@ def plain(params: Mapping[str, Any]) -> dict[str, Any]:
     def one(value: Any) -> Any:
         if isinstance(value, str | int | float | bool):
             return value
-        return [str(each) for each in value] if isinstance(value, list | tuple) else str(value)
+        return (
+            [str(each) for each in value]
+            if isinstance(value, list | tuple)
+            else str(value)
+        )
 
     return {name: one(value) for name, value in params.items()}
 
@@ -48,7 +52,10 @@ def plain(params: Mapping[str, Any]) -> dict[str, Any]:
 def accepted(request: Request, step: str) -> Post:
     """The private word that it has been stored durably."""
     return Post(
-        tone=Tone.NOTE, text=translate("status.accepted", request.locale), job=step, private=True
+        tone=Tone.NOTE,
+        text=translate("status.accepted", request.locale),
+        job=step,
+        private=True,
     )
 
 
@@ -61,7 +68,9 @@ def refusal(error: EaselError, locale: str, job: str = "") -> Post:
 def explain(key: str, params: Mapping[str, Any], locale: str, charged: str) -> str:
     """What happened and what it cost, in one or two sentences."""
     return join_list(
-        locale, translate(key, locale, **params), translate(f"status.charged.{charged}", locale)
+        locale,
+        translate(key, locale, **params),
+        translate(f"status.charged.{charged}", locale),
     )
 
 
@@ -72,7 +81,9 @@ def note(key: str, locale: str, **params: object) -> Post:
 
 def queued(step: Step, parent: Step | None, position: int, seconds: float) -> Post:
     """Not yet at work: its place in line and an honest estimate."""
-    line = translate("status.in_line", step.locale, position=position, seconds=rounded(seconds))
+    line = translate(
+        "status.in_line", step.locale, position=position, seconds=rounded(seconds)
+    )
     return _working(step, parent, line, 0.0)
 
 
@@ -81,8 +92,12 @@ def running(step: Step, parent: Step | None, elapsed: float, typical: float) -> 
     if elapsed > LONG_FACTOR * typical:
         line = translate("status.slow", step.locale, seconds=rounded(elapsed))
     else:
-        line = translate("status.running", step.locale, seconds=rounded(max(typical - elapsed, 1)))
-    return _working(step, parent, line, min(elapsed / typical, 0.95) if typical else 0.0)
+        line = translate(
+            "status.running", step.locale, seconds=rounded(max(typical - elapsed, 1))
+        )
+    return _working(
+        step, parent, line, min(elapsed / typical, 0.95) if typical else 0.0
+    )
 
 
 def rounded(seconds: float) -> int:
@@ -95,7 +110,9 @@ def _working(step: Step, parent: Step | None, line: str, progress: float) -> Pos
     return Post(
         tone=Tone.STATUS,
         title=title(step),
-        text="\n".join([f"{what(step, parent)} · {step.model}", *_notes(step, step.locale), line]),
+        text="\n".join(
+            [f"{what(step, parent)} · {step.model}", *_notes(step, step.locale), line]
+        ),
         job=step.id,
         progress=progress,
         buttons=(_button(ButtonKind.CANCEL, step),),
@@ -118,7 +135,11 @@ def what(step: Step, parent: Step | None) -> str:
         return translate("status.drawing", step.locale)
     verb = translate(f"action.{step.action.value}", step.locale)
     if parent is None:
-        key = "status.editing_upload" if len(step.inputs) == 1 else "status.editing_uploads"
+        key = (
+            "status.editing_upload"
+            if len(step.inputs) == 1
+            else "status.editing_uploads"
+        )
         return translate(key, step.locale, action=verb, count=len(step.inputs))
     return translate(
         "status.editing",
@@ -140,7 +161,9 @@ def ended(step: Step, locale: str | None = None, tally: Tally | None = None) -> 
     locale = locale or step.locale
     if step.deleted:
         text = translate("status.deleted", locale, version=step.number)
-        return Post(tone=Tone.NOTE, text=text, job=step.id, private=step.options.private)
+        return Post(
+            tone=Tone.NOTE, text=text, job=step.id, private=step.options.private
+        )
     if step.outputs:
         return _result(step, locale, tally)
     if not step.state.is_final:
@@ -174,7 +197,11 @@ def ended(step: Step, locale: str | None = None, tally: Tally | None = None) -> 
 
 
 def _result(step: Step, locale: str, tally: Tally | None) -> Post:
-    lines = [caption(step, locale), *_notes(step, locale), *_opinions(step, locale, tally)]
+    lines = [
+        caption(step, locale),
+        *_notes(step, locale),
+        *_opinions(step, locale, tally),
+    ]
     if step.partial:
         lines.append(
             translate(
@@ -187,7 +214,13 @@ def _result(step: Step, locale: str, tally: Tally | None) -> Post:
         )
     if step.depth >= sessions.WEAR_DEPTH:
         lines.append(translate("result.worn", locale, depth=step.depth))
-    kinds = [ButtonKind.EDIT, ButtonKind.UNDO, ButtonKind.AGAIN, ButtonKind.MORE, ButtonKind.DELETE]
+    kinds = [
+        ButtonKind.EDIT,
+        ButtonKind.UNDO,
+        ButtonKind.AGAIN,
+        ButtonKind.MORE,
+        ButtonKind.DELETE,
+    ]
     if step.depth >= sessions.WEAR_DEPTH:
         kinds.append(ButtonKind.RERUN)
     picks = range(len(step.outputs)) if len(step.outputs) > 1 else ()
@@ -196,7 +229,9 @@ def _result(step: Step, locale: str, tally: Tally | None) -> Post:
         title=title(step),
         text="\n".join(lines),
         job=step.id,
-        pictures=tuple(shown(step, index, locale) for index in range(len(step.outputs))),
+        pictures=tuple(
+            shown(step, index, locale) for index in range(len(step.outputs))
+        ),
         buttons=(
             *(_button(kind, step, locale=locale) for kind in kinds),
             *(_button(ButtonKind.PICK, step, at) for at in picks),
@@ -209,7 +244,9 @@ def _result(step: Step, locale: str, tally: Tally | None) -> Post:
 def _opinions(step: Step, locale: str, tally: Tally | None) -> list[str]:
     lines: list[str] = []
     if tally and tally.votes:
-        votes = " · ".join(f"{index + 1} × {count}" for index, count in tally.votes.items())
+        votes = " · ".join(
+            f"{index + 1} × {count}" for index, count in tally.votes.items()
+        )
         lines.append(translate("result.votes", locale, votes=votes))
     if step.chosen is not None:
         lines.append(translate("result.chosen", locale, picture=step.chosen + 1))
@@ -224,10 +261,15 @@ def more(step: Step, index: int, locale: str) -> Post:
     kinds = [kind for kind in kinds if kind is not ButtonKind.COMPARE or step.inputs]
     text = translate("more.text", locale, version=step.number, name=short(step))
     buttons = tuple(
-        Button(kind=kind, step=step.id, label=_label(kind, locale), index=index) for kind in kinds
+        Button(kind=kind, step=step.id, label=_label(kind, locale), index=index)
+        for kind in kinds
     )
     return Post(
-        tone=Tone.NOTE, text=text, buttons=buttons, private=True, secret=step.options.private
+        tone=Tone.NOTE,
+        text=text,
+        buttons=buttons,
+        private=True,
+        secret=step.options.private,
     )
 
 
@@ -235,12 +277,22 @@ def offer_mask(draft: str, url: str, locale: str, job: str = "") -> Post:
     """Which part should change? The painter where it can be reached, and quick regions."""
     regions = tuple(
         Button(
-            kind=ButtonKind.REGION, step=draft, label=translate(f"region.{name}", locale), index=at
+            kind=ButtonKind.REGION,
+            step=draft,
+            label=translate(f"region.{name}", locale),
+            index=at,
         )
         for at, name in enumerate(REGIONS)
     )
     painter = (
-        (Button(kind=ButtonKind.LINK, step=draft, label=translate("mask.paint", locale), url=url),)
+        (
+            Button(
+                kind=ButtonKind.LINK,
+                step=draft,
+                label=translate("mask.paint", locale),
+                url=url,
+            ),
+        )
         if url
         else ()
     )
@@ -259,7 +311,11 @@ def gallery(step: Step, tally: Tally, link: str, locale: str) -> Post:
     """A favourite's copy: its picture, whose it is, and the way back."""
     index = step.chosen or 0
     text = translate(
-        "gallery.text", locale, person=step.person.name, count=tally.favourites, version=step.number
+        "gallery.text",
+        locale,
+        person=step.person.name,
+        count=tally.favourites,
+        version=step.number,
     )
     back = (
         (
@@ -326,7 +382,11 @@ def moved(step: Step, picture: Picture, index: int, locale: str) -> Post:
     """The head is elsewhere now; here is its picture."""
     assert picture is step.outputs[index]  # noqa: S101  # the caller took it from there
     text = translate(
-        "session.moved", locale, version=step.number, name=short(step), picture=index + 1
+        "session.moved",
+        locale,
+        version=step.number,
+        name=short(step),
+        picture=index + 1,
     )
     return Post(
         tone=Tone.NOTE,
@@ -339,7 +399,11 @@ def moved(step: Step, picture: Picture, index: int, locale: str) -> Post:
 
 
 def _button(kind: ButtonKind, step: Step, index: int = 0, locale: str = "") -> Button:
-    label = str(index + 1) if kind is ButtonKind.PICK else _label(kind, locale or step.locale)
+    label = (
+        str(index + 1)
+        if kind is ButtonKind.PICK
+        else _label(kind, locale or step.locale)
+    )
     return Button(kind=kind, step=step.id, label=label, index=index)
 
 

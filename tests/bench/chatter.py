@@ -57,7 +57,10 @@ async def measure(count: int = COUNT, draws: int = DRAWS) -> Chatter:
 
     with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as place:
         folder = Path(place)
-        async with serve(SimulatorConfig(time_scale=0.1, seed=1)) as simulator, slack() as fake:
+        async with (
+            serve(SimulatorConfig(time_scale=0.1, seed=1)) as simulator,
+            slack() as fake,
+        ):
             settings = {
                 **fake.settings(),
                 "DASHSCOPE_API_KEY": "sk-simulator",
@@ -76,11 +79,15 @@ async def _measured(fake: "Slack", easel: Child, count: int, draws: int) -> Chat
     chatter = Chatter()
     people = Talkers(fake)
     await people.draws()
-    chatter.costs["in one thread"] = await _cost(easel, count, people.talk_in_one_thread)
+    chatter.costs["in one thread"] = await _cost(
+        easel, count, people.talk_in_one_thread
+    )
     chatter.costs["each in another thread"] = await _cost(
         easel, count, people.talk_in_another_thread
     )
-    chatter.costs["reactions to people's messages"] = await _cost(easel, count, people.react)
+    chatter.costs["reactions to people's messages"] = await _cost(
+        easel, count, people.react
+    )
     for _ in range(draws):
         chatter.quiet.append(await people.draws())
         await _together(count, people.talk_in_another_thread)
@@ -118,7 +125,11 @@ class Talkers:
             "ts": f"1700000002.{next(self._numbers):06d}",
         }
         await self._fake.event(
-            "reaction_added", user=self._bo.id, reaction="tada", item=item, item_user=self._ana.id
+            "reaction_added",
+            user=self._bo.id,
+            reaction="tada",
+            item=item,
+            item_user=self._ana.id,
         )
 
     async def draws(self) -> float:
@@ -136,9 +147,14 @@ class Talkers:
         return any(words in message.words for message in self._fake.world.messages)
 
     def _shown(self, words: str) -> bool:
-        captions = [message.ts for message in self._fake.world.messages if words in message.words]
+        captions = [
+            message.ts
+            for message in self._fake.world.messages
+            if words in message.words
+        ]
         return any(
-            message.files and message.thread_ts in captions for message in self._fake.world.messages
+            message.files and message.thread_ts in captions
+            for message in self._fake.world.messages
         )
 
 
@@ -168,4 +184,4 @@ if TYPE_CHECKING:
 
 if __name__ == "__main__":
     messages = int(sys.argv[1]) if len(sys.argv) > 1 else COUNT
-    print(f"{messages} of each kind; each costs:\n{asyncio.run(measure(messages))}")  # noqa: T201
+    print(f"{messages} of each kind; each costs:\n{asyncio.run(measure(messages))}")

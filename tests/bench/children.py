@@ -72,7 +72,9 @@ class Child:
         environment = {**os.environ, "PYTHONPATH": str(ROOT)}
         command = [sys.executable, "-P", str(program), *arguments]
         with self._errors.open("wb") as errors, self._log.open("wb") as log:
-            self.process = subprocess.Popen(command, env=environment, stdout=log, stderr=errors)
+            self.process = subprocess.Popen(
+                command, env=environment, stdout=log, stderr=errors
+            )
 
     async def ready(self) -> str:
         """What it wrote when it was ready.
@@ -95,7 +97,12 @@ class Child:
 
     def seconds(self) -> float:
         """The processor's time it has used."""
-        fields = Path(f"/proc/{self.process.pid}/stat").read_text().rpartition(")")[2].split()
+        fields = (
+            Path(f"/proc/{self.process.pid}/stat")
+            .read_text()
+            .rpartition(")")[2]
+            .split()
+        )
         return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
     def memory(self) -> float:
@@ -106,13 +113,16 @@ class Child:
     def cost(self) -> "Cost":
         """What it has used up so far."""
         lines = Path(f"/proc/{self.process.pid}/io").read_text().splitlines()
-        written = {name: int(number) for name, number in (line.split(": ") for line in lines)}[
-            "wchar"
-        ]
+        written = {
+            name: int(number) for name, number in (line.split(": ") for line in lines)
+        }["wchar"]
         transactions = int((self.folder / "transactions").read_text() or 0)
         log = self._log.stat().st_size + self._errors.stat().st_size
         return Cost(
-            transactions=transactions, written=written - log, log=log, seconds=self.seconds()
+            transactions=transactions,
+            written=written - log,
+            log=log,
+            seconds=self.seconds(),
         )
 
     def collections(self, since: float) -> list[float]:
@@ -152,10 +162,14 @@ class OneCommit:
 
     def __init__(self, path: Path) -> None:
         self._thread = ThreadPoolExecutor(1)
-        self._database = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
+        self._database = sqlite3.connect(
+            path, isolation_level=None, check_same_thread=False
+        )
         self._database.execute("PRAGMA journal_mode=WAL")
         self._database.execute("PRAGMA synchronous=FULL")
-        self._database.execute("CREATE TABLE kept (id TEXT PRIMARY KEY, body TEXT NOT NULL)")
+        self._database.execute(
+            "CREATE TABLE kept (id TEXT PRIMARY KEY, body TEXT NOT NULL)"
+        )
 
     async def keep(self, name: str, body: object) -> None:
         """Return once it is durable."""

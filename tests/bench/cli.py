@@ -36,17 +36,26 @@ RUNS = 3
 def environment(folder: Path) -> dict[str, str]:
     """As at a prompt: a data folder, no key, and Python keeps what it compiled."""
     ours = ("EASEL_", "DASHSCOPE_", "COV", "PYTHONDONTWRITEBYTECODE")
-    rest = {name: value for name, value in os.environ.items() if not name.startswith(ours)}
+    rest = {
+        name: value for name, value in os.environ.items() if not name.startswith(ours)
+    }
     return {**rest, "PYTHONPATH": str(ROOT), "EASEL_DATA_DIR": str(folder / "data")}
 
 
 def prepare(folder: Path, edits: Iterable[str]) -> str:
     """A drawing and its edits, one after another; the id of the first step."""
     folder.mkdir(parents=True, exist_ok=True)
-    for words in (["draw", "a red fox in the snow"], *(["edit", text] for text in edits)):
+    for words in (
+        ["draw", "a red fox in the snow"],
+        *(["edit", text] for text in edits),
+    ):
         command = [*EASEL, *words, "--time-scale", "0.01"]
         subprocess.run(
-            command, cwd=folder, env=environment(folder), capture_output=True, check=True
+            command,
+            cwd=folder,
+            env=environment(folder),
+            capture_output=True,
+            check=True,
         )
     return next(folder.glob("v1-*.png")).name.split("-")[1]
 

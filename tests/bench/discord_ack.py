@@ -61,7 +61,9 @@ class Acknowledged:
             f"  ratio p50 x{self.ratio(50):.2f}, p99 x{self.ratio(99):.2f}; {len(self.collections)} full collections",
         ]
         return "\n".join(
-            [*lines, f"  resident while events came: {grown} MiB"] if self.memory else lines
+            [*lines, f"  resident while events came: {grown} MiB"]
+            if self.memory
+            else lines
         )
 
 
@@ -73,7 +75,9 @@ async def measure(
     for at in range(passes):
         with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as folder:
             is_last = at == passes - 1
-            await _one_pass(Path(folder), measured, count, photos, events if is_last else 0)
+            await _one_pass(
+                Path(folder), measured, count, photos, events if is_last else 0
+            )
     return measured
 
 
@@ -85,7 +89,10 @@ async def _one_pass(
     from tests.fakes.discord.world import World  # noqa: PLC0415
 
     service = serve(SimulatorConfig(time_scale=0.4, seed=1))
-    ours, theirs = discord(World(content_granted=True)), discord(World(content_granted=True))
+    ours, theirs = (
+        discord(World(content_granted=True)),
+        discord(World(content_granted=True)),
+    )
     async with service as simulator, ours as fake, theirs as other:
         settings = {
             **fake.settings(),
@@ -93,9 +100,13 @@ async def _one_pass(
             "EASEL_DASHSCOPE_URL": simulator.url,
             "EASEL_RESULT_HOSTS": simulator.host,
         }
-        easel = Child(EASEL, str(folder / "easel"), json.dumps(settings), folder=folder / "easel")
+        easel = Child(
+            EASEL, str(folder / "easel"), json.dumps(settings), folder=folder / "easel"
+        )
         place = folder / "bare"
-        bare = Child(__file__, "bare", str(place), json.dumps(_way_to(other)), folder=place)
+        bare = Child(
+            __file__, "bare", str(place), json.dumps(_way_to(other)), folder=place
+        )
         try:
             await asyncio.gather(easel.ready(), bare.ready())
             await until(lambda: fake.world.commands.get(""))
@@ -127,7 +138,9 @@ def _edit(fake: Any, photos: int) -> None:
     photo = (ROOT / "tests/samples/photos/rocket.jpg").read_bytes()
     for at in range(photos):
         painter = fake.person(f"painter {at}")
-        fake.says(painter, f"{fake.mention} make it night {at}", files={"rocket.jpg": photo})
+        fake.says(
+            painter, f"{fake.mention} make it night {at}", files={"rocket.jpg": photo}
+        )
 
 
 async def _acknowledged(fake: Any, count: int) -> list[float]:
@@ -148,7 +161,9 @@ async def _remembered(fake: Any, easel: Child, events: int) -> list[float]:
     ana, bo = fake.person("Ana"), fake.person("Bo")
     result = await fake.sees("make it night", button="Edit", files=1, seconds=120)
     press = next(
-        button for label, button in result.buttons.items() if "2" in label or "Edit" in label
+        button
+        for label, button in result.buttons.items()
+        if "2" in label or "Edit" in label
     )
     theirs = fake.says(bo, "look at my cat")
     memory = [easel.memory()]
@@ -201,10 +216,8 @@ async def bare(folder: Path, way: dict[str, str]) -> None:
 async def main(passes: int) -> None:
     """Print it."""
     measured = await measure(passes=passes)
-    commands = (
-        f"{COUNT} commands, one each {PACE * 1000:.0f} ms, beside {PHOTOS} edits, {passes} passes"
-    )
-    print(f"{commands}; then {EVENTS} events:\n{measured}")  # noqa: T201
+    commands = f"{COUNT} commands, one each {PACE * 1000:.0f} ms, beside {PHOTOS} edits, {passes} passes"
+    print(f"{commands}; then {EVENTS} events:\n{measured}")
 
 
 if __name__ == "__main__":

@@ -29,7 +29,14 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 from core.budgets import Caps
 from core.storage import database, mapping
 from core.storage.store import Store
-from core.storage.tables import ledger, messages, pictures, sessions, step_pictures, steps
+from core.storage.tables import (
+    ledger,
+    messages,
+    pictures,
+    sessions,
+    step_pictures,
+    steps,
+)
 from core.types import (
     Action,
     Money,
@@ -62,12 +69,17 @@ def build(url: str, queued: int, done: int) -> None:
     engine = database.open_sync(url)
     with engine.begin() as connection:
         people = [f"{PLACE.channel}/@p{number}" for number in range(PEOPLE)]
-        named = [{"tenant": PLACE.tenant, "id": name, "last_number": 10**6} for name in people]
+        named = [
+            {"tenant": PLACE.tenant, "id": name, "last_number": 10**6}
+            for name in people
+        ]
         connection.execute(insert(sessions), named)
         _fill(connection, [_done(number, done) for number in range(done)])
         _fill(connection, [_queued(number) for number in range(queued)])
     if engine.dialect.name == "postgresql":
-        with engine.execution_options(isolation_level="AUTOCOMMIT").connect() as connection:
+        with engine.execution_options(
+            isolation_level="AUTOCOMMIT"
+        ).connect() as connection:
             connection.execute(text("VACUUM ANALYZE"))
     engine.dispose()
 
@@ -98,7 +110,11 @@ def _step(name: str, number: int, created: datetime, **changes: Any) -> Step:
 def _queued(number: int) -> dict[str, Any]:
     created = NOW + timedelta(milliseconds=number)
     waiting = _step(f"q{number:07}", 500_000 + number, created, state=StepState.QUEUED)
-    return {**mapping.step_row(waiting), "priority": 1 + number // PEOPLE, "announced": True}
+    return {
+        **mapping.step_row(waiting),
+        "priority": 1 + number // PEOPLE,
+        "announced": True,
+    }
 
 
 def _done(number: int, count: int) -> dict[str, Any]:
@@ -120,10 +136,18 @@ def _fill(connection: Connection, filled: list[dict[str, Any]]) -> None:
     """The steps, and what goes with each: a message, money, a picture once it is done."""
     done = [row for row in filled if row["state"] == StepState.DONE]
     _insert(connection, steps, filled)
-    _insert(connection, ledger, [_entry(row, "hold", PRICE, row["created"]) for row in filled])
+    _insert(
+        connection,
+        ledger,
+        [_entry(row, "hold", PRICE, row["created"]) for row in filled],
+    )
     back = Money(amount=-PRICE.amount, currency=PRICE.currency)
     for kind, money in (("release", back), ("charge", PRICE)):
-        _insert(connection, ledger, [_entry(row, kind, money, row["finished"]) for row in done])
+        _insert(
+            connection,
+            ledger,
+            [_entry(row, kind, money, row["finished"]) for row in done],
+        )
     _insert(connection, messages, [_message(row) for row in filled])
     _insert(connection, pictures, [_picture_row(row) for row in done])
     _insert(connection, step_pictures, [_held(row) for row in done])
@@ -141,7 +165,9 @@ def _insert(connection: Connection, table: Table, filled: list[dict[str, Any]]) 
         connection.execute(insert(table), filled)
 
 
-def _entry(row: Mapping[str, Any], kind: str, money: Money, at: datetime) -> dict[str, Any]:
+def _entry(
+    row: Mapping[str, Any], kind: str, money: Money, at: datetime
+) -> dict[str, Any]:
     return {
         "tenant": row["tenant"],
         "step": row["id"],
@@ -166,13 +192,23 @@ def _message(row: Mapping[str, Any]) -> dict[str, Any]:
 
 def _picture(row: Mapping[str, Any]) -> Picture:
     return Picture(
-        key=f"{row['id']:0>64}", width=1328, height=1328, media_type="image/png", length=10**6
+        key=f"{row['id']:0>64}",
+        width=1328,
+        height=1328,
+        media_type="image/png",
+        length=10**6,
     )
 
 
 def _held(row: Mapping[str, Any]) -> dict[str, Any]:
     key = _picture(row).key
-    return {"tenant": row["tenant"], "step": row["id"], "role": "output", "position": 0, "key": key}
+    return {
+        "tenant": row["tenant"],
+        "step": row["id"],
+        "role": "output",
+        "position": 0,
+        "key": key,
+    }
 
 
 def questions(store: Store, queued: int) -> dict[str, Ask]:
@@ -207,7 +243,9 @@ def questions(store: Store, queued: int) -> dict[str, Ask]:
         "step": lambda: store.step(PLACE.tenant, last.id),
         "history": lambda: store.history(PLACE.tenant, last.session, 5),
         "recent": lambda: store.recent(PLACE.tenant, last.person.id, 5),
-        "newest unfinished": lambda: store.newest_unfinished(PLACE.tenant, last.person.id),
+        "newest unfinished": lambda: store.newest_unfinished(
+            PLACE.tenant, last.person.id
+        ),
         "begin": begin,
     }
 
@@ -217,14 +255,20 @@ async def compare(
 ) -> dict[str, dict[str, list[float]]]:
     """Processor milliseconds by question and case; a round asks each case in turn."""
     async with _stores(cases) as engines:
-        asks = {case: questions(Store(engine), cases[case][0]) for case, engine in engines.items()}
+        asks = {
+            case: questions(Store(engine), cases[case][0])
+            for case, engine in engines.items()
+        }
         names = list(next(iter(asks.values())))
         return {
-            name: await _rounds({case: asks[case][name] for case in asks}, rounds) for name in names
+            name: await _rounds({case: asks[case][name] for case in asks}, rounds)
+            for name in names
         }
 
 
-async def instructions(cases: Mapping[str, tuple[int, int]]) -> dict[str, dict[str, int]]:
+async def instructions(
+    cases: Mapping[str, tuple[int, int]],
+) -> dict[str, dict[str, int]]:
     """What SQLite's machine does for each question and case, counted.
 
     Always the same, however busy the machine.
@@ -241,7 +285,9 @@ async def instructions(cases: Mapping[str, tuple[int, int]]) -> dict[str, dict[s
 
             @event.listens_for(engine.sync_engine, "connect")
             def on_connect(connection: Any, _record: Any) -> None:
-                connection.run_async(lambda driver: driver.set_progress_handler(count, 1))
+                connection.run_async(
+                    lambda driver: driver.set_progress_handler(count, 1)
+                )
 
             for name, ask in questions(Store(engine), cases[case][0]).items():
                 done = 0
@@ -251,13 +297,17 @@ async def instructions(cases: Mapping[str, tuple[int, int]]) -> dict[str, dict[s
 
 
 @asynccontextmanager
-async def _stores(cases: Mapping[str, tuple[int, int]]) -> AsyncIterator[dict[str, AsyncEngine]]:
+async def _stores(
+    cases: Mapping[str, tuple[int, int]],
+) -> AsyncIterator[dict[str, AsyncEngine]]:
     """A SQLite for each case."""
     with tempfile.TemporaryDirectory() as folder:
         async with AsyncExitStack() as opened:
             engines = {}
             for number, (case, (queued, done)) in enumerate(cases.items()):
-                engines[case] = await _filled(f"sqlite:///{folder}/{number}.db", queued, done)
+                engines[case] = await _filled(
+                    f"sqlite:///{folder}/{number}.db", queued, done
+                )
                 opened.push_async_callback(engines[case].dispose)
             yield engines
 
@@ -294,13 +344,14 @@ async def _milliseconds(ask: Ask) -> float:
 def main() -> None:
     """The table, each case beside the first."""
     first, *others = CASES
-    print(f"processor ms a question; {first}, then: {', '.join(others)}")  # noqa: T201
+    print(f"processor ms a question; {first}, then: {', '.join(others)}")
     for question, spent in asyncio.run(compare(CASES, 40)).items():
         little = spent[first]
         much = [
-            f"{median(spent[case]):7.2f} ({ratio(spent[case], little):4.2f} x)" for case in others
+            f"{median(spent[case]):7.2f} ({ratio(spent[case], little):4.2f} x)"
+            for case in others
         ]
-        print(f"{question:18} {median(little):6.2f} {' '.join(much)}")  # noqa: T201
+        print(f"{question:18} {median(little):6.2f} {' '.join(much)}")
 
 
 if __name__ == "__main__":

@@ -89,13 +89,22 @@ async def fill(folder: Path, parents: Parents, side: int) -> None:
         session = {"tenant": PLACE.tenant, "id": SESSION, "head_step": newest}
         await connection.execute(insert(tables.sessions).values(session))
         for at, parent in enumerate(parents):
-            data = png_metadata.write_recipe(pixels[at % len(pixels)], {"prompt": f"picture {at}"})
+            data = png_metadata.write_recipe(
+                pixels[at % len(pixels)], {"prompt": f"picture {at}"}
+            )
             key = await blobs.keep(PLACE.tenant, data)
-            await add(connection, at, parent, Picture(key=key, length=len(data), **square(side)))
+            await add(
+                connection,
+                at,
+                parent,
+                Picture(key=key, length=len(data), **square(side)),
+            )
     await engine.dispose()
 
 
-async def add(connection: AsyncConnection, at: int, parent: int | None, picture: Picture) -> None:
+async def add(
+    connection: AsyncConnection, at: int, parent: int | None, picture: Picture
+) -> None:
     """A step that is done."""
     done = step(
         f"s{at}",
@@ -124,7 +133,9 @@ def photographs(side: int) -> list[bytes]:
     for name in ("chelsea.png", "coffee.png", "rocket.jpg"):
         with Image.open(PHOTOS / name) as photo:
             buffer = io.BytesIO()
-            photo.convert("RGB").resize((side, side)).save(buffer, "PNG", compress_level=1)
+            photo.convert("RGB").resize((side, side)).save(
+                buffer, "PNG", compress_level=1
+            )
             files.append(buffer.getvalue())
     return files
 
@@ -173,13 +184,17 @@ class Start:
 def megabytes(name: str) -> float:
     """What this process holds, or held at its peak."""
     lines = Path("/proc/self/status").read_text().splitlines()
-    return next(int(line.split()[1]) / 1024 for line in lines if line.startswith(f"{name}:"))
+    return next(
+        int(line.split()[1]) / 1024 for line in lines if line.startswith(f"{name}:")
+    )
 
 
 def in_its_own_process(*words: str | Path) -> Cost:
     """Draw where nothing else has been done yet."""
     command = [sys.executable, __file__, *map(str, words)]
-    answer = subprocess.run(command, check=True, capture_output=True, text=True, timeout=300)
+    answer = subprocess.run(
+        command, check=True, capture_output=True, text=True, timeout=300
+    )
     return Cost(**json.loads(answer.stdout.splitlines()[-1]))
 
 
@@ -211,15 +226,17 @@ def main() -> None:
     """Print the figures, or those of one picture in a process of its own."""
     if sys.argv[1:2] in (["draw"], ["compare"]):
         picture, *rest = map(Path, sys.argv[2:])
-        cost, data = asyncio.run(draw(*rest)) if sys.argv[1] == "draw" else compare(*rest)
+        cost, data = (
+            asyncio.run(draw(*rest)) if sys.argv[1] == "draw" else compare(*rest)
+        )
         picture.write_bytes(data)
-        print(json.dumps(asdict(cost)))  # noqa: T201
+        print(json.dumps(asdict(cost)))
         return
     count, side = map(int, sys.argv[1:] or ("200", "1328"))
     for name, shape in SHAPES.items():
         cold, warm = measured(shape, count, side)
-        print(f"{name} {count}, first: {cold}; then: {warm}")  # noqa: T201
-    print(f"compare 4096: {compared(4096)}")  # noqa: T201
+        print(f"{name} {count}, first: {cold}; then: {warm}")
+    print(f"compare 4096: {compared(4096)}")
 
 
 if __name__ == "__main__":

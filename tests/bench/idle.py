@@ -43,7 +43,9 @@ class Idle:
     megabytes: float
 
 
-async def measure(seconds: float, models: int | None = None, database: str | None = None) -> Idle:
+async def measure(
+    seconds: float, models: int | None = None, database: str | None = None
+) -> Idle:
     """Use the models once in one process, then wait in another."""
     with tempfile.TemporaryDirectory() as folder:
         async with service(0.01) as address:
@@ -55,7 +57,13 @@ async def in_child(work: str, *arguments: Any, module: str = "idle") -> dict[str
     """Run a function of a bench in a process of its own."""
     call = f"from tests.bench import idle, {module}; idle.child({module}.{work}, {arguments!r})"
     process = await asyncio.create_subprocess_exec(
-        sys.executable, "-P", "-c", call, stdout=subprocess.PIPE, cwd=ROOT, env=environment()
+        sys.executable,
+        "-P",
+        "-c",
+        call,
+        stdout=subprocess.PIPE,
+        cwd=ROOT,
+        env=environment(),
     )
     output, _ = await process.communicate()
     assert process.returncode == 0, work
@@ -67,7 +75,7 @@ def child(
     work: Callable[..., Coroutine[Any, Any, dict[str, Any]]], arguments: tuple[Any, ...]
 ) -> None:
     """The process."""
-    print(json.dumps(asyncio.run(work(*arguments))))  # noqa: T201
+    print(json.dumps(asyncio.run(work(*arguments))))
 
 
 def chosen_settings(folder: str, address: str, database: str | None) -> Any:
@@ -100,7 +108,9 @@ async def use_models(
         chosen, lambda _: {"memory": chat}, simulator=SimulatorConfig()
     ) as easel:
         catalog = easel.context.catalog
-        usable = [model for model in catalog.models.values() if "beijing" in model.regions]
+        usable = [
+            model for model in catalog.models.values() if "beijing" in model.regions
+        ]
         jobs = []
         for number, model in enumerate(usable[: models or None]):
             draws = Action.DRAW in model.actions
@@ -112,7 +122,9 @@ async def use_models(
                 locale="en",
                 action=action,
                 text=f"a fox --model {model.id}",
-                attachments=() if draws else (Attachment(ref=str(PHOTO), name=PHOTO.name),),
+                attachments=()
+                if draws
+                else (Attachment(ref=str(PHOTO), name=PHOTO.name),),
             )
             answer = await easel.service.handle(request)
             jobs.append(answer.accepted)
@@ -120,7 +132,9 @@ async def use_models(
     return {"jobs": len(ends)}
 
 
-async def wait(folder: str, address: str, database: str | None, seconds: float) -> dict[str, Any]:
+async def wait(
+    folder: str, address: str, database: str | None, seconds: float
+) -> dict[str, Any]:
     """Start, let everything settle, and count what happens while nothing is asked."""
     from sqlalchemy import Engine, event  # noqa: PLC0415
 
@@ -151,7 +165,9 @@ async def wait(folder: str, address: str, database: str | None, seconds: float) 
 def bytes_written() -> int:
     """What this process has caused to be written to disks."""
     lines = Path("/proc/self/io").read_text().splitlines()
-    return int(next(line for line in lines if line.startswith("write_bytes")).split()[1])
+    return int(
+        next(line for line in lines if line.startswith("write_bytes")).split()[1]
+    )
 
 
 def resident() -> float:
@@ -165,10 +181,11 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--seconds", type=float, default=20.0)
     parser.add_argument(
-        "--postgres", help="An empty database, such as postgresql://user:word@127.0.0.1/bench"
+        "--postgres",
+        help="An empty database, such as postgresql://user:word@127.0.0.1/bench",
     )
     chosen = parser.parse_args()
-    print(asyncio.run(measure(chosen.seconds, database=chosen.postgres)))  # noqa: T201
+    print(asyncio.run(measure(chosen.seconds, database=chosen.postgres)))
 
 
 if __name__ == "__main__":

@@ -58,7 +58,13 @@ async def service(scale: float, *, strict_running: bool = False) -> AsyncIterato
     """The service's address."""
     call = f"from tests.bench.strict_service import main; main({scale}, strict_running={strict_running})"
     process = await asyncio.create_subprocess_exec(
-        sys.executable, "-P", "-c", call, stdout=subprocess.PIPE, cwd=ROOT, env=environment()
+        sys.executable,
+        "-P",
+        "-c",
+        call,
+        stdout=subprocess.PIPE,
+        cwd=ROOT,
+        env=environment(),
     )
     assert process.stdout
     try:
@@ -83,7 +89,13 @@ async def client(name: str, address: str, jobs: int, model: str) -> Figures:
     """Run one client in a process of its own and work out its figures."""
     call = f"from tests.bench import jobs; jobs.child({name!r}, {address!r}, {jobs}, {model!r})"
     process = await asyncio.create_subprocess_exec(
-        sys.executable, "-P", "-c", call, stdout=subprocess.PIPE, cwd=ROOT, env=environment()
+        sys.executable,
+        "-P",
+        "-c",
+        call,
+        stdout=subprocess.PIPE,
+        cwd=ROOT,
+        env=environment(),
     )
     output, _ = await process.communicate()
     assert process.returncode == 0, name
@@ -96,7 +108,9 @@ async def client(name: str, address: str, jobs: int, model: str) -> Figures:
 def work_out(jobs: int, own: Mapping[str, Any], seen: Mapping[str, Any]) -> Figures:
     """Figures from what the client and the service say."""
     assert len(seen["posts"]) == jobs, f"{len(seen['posts'])} of {jobs} were posted"
-    lags = sorted(posted - seen["ends"][prompt] for prompt, posted in seen["posts"].items())
+    lags = sorted(
+        posted - seen["ends"][prompt] for prompt, posted in seen["posts"].items()
+    )
     measured = max(seen["ends"].values()) - min(seen["accepted"])
     bound = sum(seen["durations"]) / 2
     return Figures(
@@ -116,7 +130,11 @@ def child(name: str, address: str, jobs: int, model: str) -> None:
     threads: list[int] = []
     runs = {"easel": easel, "bare": bare}
     processor = asyncio.run(runs[name](address, jobs, model, threads))
-    print(json.dumps({"processor": processor, "threads": max(threads), "megabytes": megabytes()}))  # noqa: T201
+    print(
+        json.dumps(
+            {"processor": processor, "threads": max(threads), "megabytes": megabytes()}
+        )
+    )
 
 
 async def easel(address: str, jobs: int, model: str, threads: list[int]) -> float:
@@ -183,7 +201,9 @@ async def bare(address: str, jobs: int, model: str, threads: list[int]) -> float
         threads.append(thread_count())
         await http.post(f"/post/{quote(prompt)}", content=picture)
 
-    async with httpx.AsyncClient(trust_env=False, base_url=address, timeout=120) as http:
+    async with httpx.AsyncClient(
+        trust_env=False, base_url=address, timeout=120
+    ) as http:
         await asyncio.gather(*(one_job(http, number) for number in range(jobs)))
     return time.process_time() - started
 
@@ -191,9 +211,9 @@ async def bare(address: str, jobs: int, model: str, threads: list[int]) -> float
 async def ask_async(http: httpx.AsyncClient, model: str, prompt: str) -> str:
     """Submit a task and ask for it seven times a second."""
     path = "/api/v1/services/aigc/text2image/image-synthesis"
-    task = (await http.post(path, json={"model": model, "input": {"prompt": prompt}})).json()[
-        "output"
-    ]["task_id"]
+    task = (
+        await http.post(path, json={"model": model, "input": {"prompt": prompt}})
+    ).json()["output"]["task_id"]
     while True:
         await asyncio.sleep(1 / 7)
         output = (await http.get(f"/api/v1/tasks/{task}")).json().get("output", {})
@@ -205,7 +225,9 @@ async def ask_sync(http: httpx.AsyncClient, model: str, prompt: str) -> str:
     """One synchronous call."""
     path = "/api/v1/services/aigc/multimodal-generation/generation"
     messages = [{"role": "user", "content": [{"text": prompt}]}]
-    answer = (await http.post(path, json={"model": model, "input": {"messages": messages}})).json()
+    answer = (
+        await http.post(path, json={"model": model, "input": {"messages": messages}})
+    ).json()
     return str(answer["output"]["choices"][0]["message"]["content"][0]["image"])
 
 
@@ -239,10 +261,15 @@ def main() -> None:
     parser.add_argument("--strict-running", action="store_true")
     chosen = parser.parse_args()
     figures = asyncio.run(
-        measure(chosen.jobs, chosen.scale, chosen.model, strict_running=chosen.strict_running)
+        measure(
+            chosen.jobs,
+            chosen.scale,
+            chosen.model,
+            strict_running=chosen.strict_running,
+        )
     )
     for name, row in zip(("easel", "bare loop"), figures, strict=True):
-        print(f"{name:10} {row}")  # noqa: T201
+        print(f"{name:10} {row}")
 
 
 if __name__ == "__main__":

@@ -66,13 +66,13 @@ async def main(host: str, port: int) -> None:
     loop = asyncio.get_running_loop()
     keys = (await loop.run_in_executor(None, sys.stdin.readline)).split()
     pages = await open_pages(host, port, keys)
-    print("open", flush=True)  # noqa: T201
+    print("open", flush=True)
     while word := (await loop.run_in_executor(None, sys.stdin.readline)).strip():
         for page in pages:
             page.expect(word.encode())
-        print("expecting", flush=True)  # noqa: T201
+        print("expecting", flush=True)
         await asyncio.gather(*(page.brings() for page in pages))
-        print(time.monotonic(), flush=True)  # noqa: T201
+        print(time.monotonic(), flush=True)
 
 
 if __name__ == "__main__":

@@ -26,7 +26,9 @@ RUNS = 7
 def photo(side: int) -> bytes:
     """The rocket, ``side`` pixels wide, as a phone would save it."""
     buffer = io.BytesIO()
-    with Image.open(Path(__file__).parents[1] / "samples" / "photos" / "rocket.jpg") as small:
+    with Image.open(
+        Path(__file__).parents[1] / "samples" / "photos" / "rocket.jpg"
+    ) as small:
         small.resize((side, side * 3 // 4), Image.Resampling.BICUBIC).save(
             buffer, "JPEG", quality=90
         )
@@ -51,7 +53,7 @@ def measured(name: str, work: Callable[[], object], runs: int) -> None:
         work()
         times.append((time.perf_counter() - started) * 1000)
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
-    print(f"{name}: {statistics.median(times):.0f} ms, process peak {peak:.0f} MB")  # noqa: T201
+    print(f"{name}: {statistics.median(times):.0f} ms, process peak {peak:.0f} MB")
 
 
 def main(side: int = 4032, runs: int = RUNS) -> None:

@@ -46,7 +46,10 @@ async def first_paint(page: Page, address: str) -> tuple[int, float]:
     session = await page.context.new_cdp_session(page)
     await session.send("Network.enable")
     loaded: list[float] = []
-    session.on("Network.loadingFinished", lambda event: loaded.append(event["encodedDataLength"]))
+    session.on(
+        "Network.loadingFinished",
+        lambda event: loaded.append(event["encodedDataLength"]),
+    )
     await page.goto(f"{address}/room", wait_until="networkidle")
     painted = await page.evaluate(
         "() => performance.getEntriesByName('first-contentful-paint')[0].startTime"
@@ -91,7 +94,9 @@ async def states(page: Page, house: House, count: int) -> list[float]:
     for _ in range(count):
         job = (await ana.says("/draw a fox --size 1328*1328"))["accepted"]
         await page.evaluate("() => { window.seen = {}; }")
-        await page.locator("#messages [data-tone=status]", has_text="left").last.wait_for()
+        await page.locator(
+            "#messages [data-tone=status]", has_text="left"
+        ).last.wait_for()
         step = await house.easel.context.store.step("web:room", job)
         seen = await page.evaluate("() => window.seen")
         at = min(at for text, at in seen.items() if "left" in text)
@@ -160,9 +165,12 @@ async def spread(house: House, count: int, words: int = 5) -> Spread:
             wall, processor = time.monotonic(), time.process_time()
             await ana.says(word)
             last = float(await heard_from(pages))
-            costs.append(Spread(wall=last - wall, processor=time.process_time() - processor))
+            costs.append(
+                Spread(wall=last - wall, processor=time.process_time() - processor)
+            )
     return Spread(
-        wall=median(one.wall for one in costs), processor=median(one.processor for one in costs)
+        wall=median(one.wall for one in costs),
+        processor=median(one.processor for one in costs),
     )
 
 
@@ -179,13 +187,15 @@ async def with_pages(house: House, count: int) -> None:
     """Measure and print what many open pages cost."""
     alone = await spread(house, 1)
     many = await spread(house, count)
-    print(f"one word, 1 page: {alone.wall:.3f} s, processor {alone.processor:.3f} s")  # noqa: T201
-    print(  # noqa: T201
+    print(f"one word, 1 page: {alone.wall:.3f} s, processor {alone.processor:.3f} s")
+    print(
         f"one word, {count} pages (goal 0.3 s): {many.wall:.3f} s, processor {many.processor:.3f} s"
     )
-    print(f"ratio: {many.wall / alone.wall:.1f}, processor {many.processor / alone.processor:.1f}")  # noqa: T201
-    print(f"idle, no page: {await idle(house, 0, 30):.2%} of a core")  # noqa: T201
-    print(f"idle, {count} pages: {await idle(house, count, 30):.2%} of a core")  # noqa: T201
+    print(
+        f"ratio: {many.wall / alone.wall:.1f}, processor {many.processor / alone.processor:.1f}"
+    )
+    print(f"idle, no page: {await idle(house, 0, 30):.2%} of a core")
+    print(f"idle, {count} pages: {await idle(house, count, 30):.2%} of a core")
 
 
 async def in_browser(house: House, count: int) -> None:
@@ -193,13 +203,20 @@ async def in_browser(house: House, count: int) -> None:
     async with chromium() as browser:
         page = await browser.new_page()
         loaded, painted = await first_paint(page, house.address)
-        print(f"first paint: {loaded / 1000:.1f} kB over the wire (goal 100), {painted:.0f} ms")  # noqa: T201
+        print(
+            f"first paint: {loaded / 1000:.1f} kB over the wire (goal 100), {painted:.0f} ms"
+        )
         await page.fill("#name", "Ana")
         await page.click("#enter button.primary")
         await page.locator("#channel-title", has_text="general").wait_for()
         await page.evaluate(WATCH)
-        print(told(f"change seen, {count} changes (goal 100)", await changes(page, house, count)))  # noqa: T201
-        print(told("state seen, 10 jobs (goal 100)", await states(page, house, 10)))  # noqa: T201
+        print(
+            told(
+                f"change seen, {count} changes (goal 100)",
+                await changes(page, house, count),
+            )
+        )
+        print(told("state seen, 10 jobs (goal 100)", await states(page, house, 10)))
 
 
 async def main(count: int, pages: int) -> None:

@@ -25,7 +25,15 @@ from urllib.parse import urlencode
 import aiohttp
 
 sys.path.insert(0, str(Path(__file__).parents[2]))
-from tests.bench.children import EASEL, ROOT, Child, OneCommit, percentile, summary, tell_ready
+from tests.bench.children import (
+    EASEL,
+    ROOT,
+    Child,
+    OneCommit,
+    percentile,
+    summary,
+    tell_ready,
+)
 
 COUNT, PACE, CALM = 500, 0.002, 0.01
 """Commands, and seconds between two: 500 a second, more than one commit each may bear, and 100 a
@@ -80,7 +88,10 @@ async def _one_pass(
     from bot.simulator.server import SimulatorConfig, serve  # noqa: PLC0415
     from tests.fakes.slack.driver import slack  # noqa: PLC0415
 
-    async with serve(SimulatorConfig(time_scale=1.0, seed=1)) as simulator, slack() as fake:
+    async with (
+        serve(SimulatorConfig(time_scale=1.0, seed=1)) as simulator,
+        slack() as fake,
+    ):
         settings = {
             **fake.settings(),
             "DASHSCOPE_API_KEY": "sk-simulator",
@@ -164,7 +175,10 @@ async def send(url: str, bodies: list[bytes], pace: float) -> list[float]:
 
         async def deliver(at: int, data: bytes) -> float:
             await asyncio.sleep(max(0.0, began + at * pace - time.perf_counter()))
-            headers = {**sign(data), "Content-Type": "application/x-www-form-urlencoded"}
+            headers = {
+                **sign(data),
+                "Content-Type": "application/x-www-form-urlencoded",
+            }
             start = time.perf_counter()
             async with http.post(
                 f"{url}/slack/events", data=BytesIO(data), headers=headers
@@ -173,7 +187,9 @@ async def send(url: str, bodies: list[bytes], pace: float) -> list[float]:
                 assert answer.status == 200
             return (time.perf_counter() - start) * 1000
 
-        return await asyncio.gather(*(deliver(at, data) for at, data in enumerate(bodies)))
+        return await asyncio.gather(
+            *(deliver(at, data) for at, data in enumerate(bodies))
+        )
 
 
 async def bare(folder: Path) -> None:
@@ -190,13 +206,19 @@ async def bare(folder: Path) -> None:
     from adapters.web.app import bind, serving  # noqa: PLC0415
     from tests.fakes.slack.driver import SECRET  # noqa: PLC0415
 
-    async def authorize(enterprise_id: str | None, team_id: str | None) -> AuthorizeResult:
-        return AuthorizeResult(enterprise_id=enterprise_id, team_id=team_id, bot_token="")
+    async def authorize(
+        enterprise_id: str | None, team_id: str | None
+    ) -> AuthorizeResult:
+        return AuthorizeResult(
+            enterprise_id=enterprise_id, team_id=team_id, bot_token=""
+        )
 
     kept = OneCommit(folder / "kept.db")
     # With process_before_response Bolt answers as soon as the listener has ended; without, from a
     # poll of 10 ms.
-    app = AsyncApp(signing_secret=SECRET, authorize=authorize, process_before_response=True)
+    app = AsyncApp(
+        signing_secret=SECRET, authorize=authorize, process_before_response=True
+    )
 
     @app.command("/draw")
     async def draw(ack: AsyncAck, body: dict[str, Any]) -> None:
@@ -216,7 +238,7 @@ async def main(passes: int) -> None:
     for pace in (CALM, PACE):
         for photos in (0, PHOTOS):
             measured = await measure(photos=photos, passes=passes, pace=pace)
-            print(  # noqa: T201
+            print(
                 f"{COUNT} commands, one each {pace * 1000:.0f} ms, beside {photos} edits, {passes} passes:\n{measured}"
             )
 
@@ -225,7 +247,7 @@ if __name__ == "__main__":
     match sys.argv[1:]:
         case ["send", pace]:
             where, *what = sys.stdin.buffer.read().split(b"\n")
-            print(json.dumps(asyncio.run(send(where.decode(), what, float(pace)))))  # noqa: T201
+            print(json.dumps(asyncio.run(send(where.decode(), what, float(pace)))))
         case ["bare", place]:
             asyncio.run(bare(Path(place)))
         case arguments:

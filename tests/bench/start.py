@@ -53,7 +53,7 @@ def main() -> None:
     parser.add_argument("--queued", type=int, default=10_000)
     spent = asyncio.run(measure(parser.parse_args().queued))
     empty, full = spent.values()
-    print(  # noqa: T201
+    print(
         f"ready after {empty:.2f} s of processor with none, {full:.2f} s with many: {full / empty:.2f} times"
     )
 

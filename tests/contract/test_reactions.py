@@ -28,7 +28,9 @@ async def made(store: Store, name: str, letters: str, **changes: object) -> None
     begun = await store.begin(step(name, **changes), Caps(), NOW)
     await store.intend(TENANT, name, NOW)
     await store.record_task(TENANT, name, "t", "r", None, NOW)
-    await store.keep(begun, [picture(letter) for letter in letters], yuan("0.2"), 1.0, NOW)
+    await store.keep(
+        begun, [picture(letter) for letter in letters], yuan("0.2"), 1.0, NOW
+    )
     await store.finish(TENANT, name)
 
 
@@ -36,13 +38,17 @@ async def test_a_reaction_counts_once_a_person_and_can_be_taken_back(
     store: Store, together: ReactionStore
 ) -> None:
     await made(store, "one", "ab")
-    await asyncio.gather(*(together.react(TENANT, "one", "ana", VOTE, 1) for _ in range(4)))
+    await asyncio.gather(
+        *(together.react(TENANT, "one", "ana", VOTE, 1) for _ in range(4))
+    )
     await together.react(TENANT, "one", "bo", VOTE, 1)
     await together.react(TENANT, "one", "bo", VOTE, 0)
     assert await together.react(TENANT, "one", "bo", FAVOURITE) == Tally(
         votes={0: 1, 1: 2}, favourites=1
     )
-    assert await together.unreact(TENANT, "one", "bo", VOTE, 0) == Tally(votes={1: 2}, favourites=1)
+    assert await together.unreact(TENANT, "one", "bo", VOTE, 0) == Tally(
+        votes={1: 2}, favourites=1
+    )
     assert await together.tally("test:other", "one") == Tally(votes={}, favourites=0)
 
 
@@ -95,7 +101,11 @@ async def test_a_deleted_picture_takes_its_thumbnail_along(
     assert await store.count_made(TENANT, "c/@ana") == 2
     # The third picture looks the same as the second.
     for _ in range(2):
-        assert await together.delete(TENANT, "one", NOW) == ["a" * 64, "b" * 64, "1" * 64]
+        assert await together.delete(TENANT, "one", NOW) == [
+            "a" * 64,
+            "b" * 64,
+            "1" * 64,
+        ]
     assert await store.count_made(TENANT, "c/@ana") == 1
     assert await together.forget_outputs(TENANT, "one") == ["1" * 64]
     assert await together.delete(TENANT, "one", NOW) == []
@@ -110,12 +120,15 @@ async def test_a_thumbnail_made_while_its_picture_is_deleted_goes_too(
     await made(store, "one", "a")
     assert await together.delete(TENANT, "one", NOW) == ["a" * 64]
     recorded, late = await asyncio.gather(
-        store.keep_thumbnail(TENANT, "a" * 64, "1" * 64), together.forget_outputs(TENANT, "one")
+        store.keep_thumbnail(TENANT, "a" * 64, "1" * 64),
+        together.forget_outputs(TENANT, "one"),
     )
     assert late == (["1" * 64] if recorded else [])
 
 
-async def test_no_thumbnail_takes_a_picture_along(store: Store, together: ReactionStore) -> None:
+async def test_no_thumbnail_takes_a_picture_along(
+    store: Store, together: ReactionStore
+) -> None:
     await made(store, "one", "a")
     await made(store, "two", "b")
     await store.keep_thumbnail(TENANT, "a" * 64, "b" * 64)

@@ -54,7 +54,9 @@ async def test_nothing_goes_before_its_time(store: Store, retention: Retention) 
     assert (await store.step(TENANT, "young")).reply == {"response_url": "x"}
 
 
-async def test_what_is_not_at_its_end_keeps_its_record(store: Store, retention: Retention) -> None:
+async def test_what_is_not_at_its_end_keeps_its_record(
+    store: Store, retention: Retention
+) -> None:
     await store.begin(step("waiting", reply={"token": "x"}), Caps(), NOW)
     assert await retention.prune(NOW + 12 * MONTH) == 0
 

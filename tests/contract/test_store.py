@@ -40,7 +40,9 @@ async def test_a_step_is_begun_once_with_the_next_number(store: Store) -> None:
 
 
 async def test_a_step_comes_back_as_it_went_in(store: Store) -> None:
-    whole = step(inputs=(picture("a"), picture("b")), mask=picture("c"), parent=None, depth=2)
+    whole = step(
+        inputs=(picture("a"), picture("b")), mask=picture("c"), parent=None, depth=2
+    )
     begun = await store.begin(whole, Caps(), NOW)
     assert begun == replace(whole, number=1)
 
@@ -62,7 +64,11 @@ async def test_steps_of_one_id_in_two_tenants_do_not_touch(store: Store) -> None
 
 async def test_the_road_of_a_job_is_walked_once(store: Store) -> None:
     kept = await made(store, step())
-    assert (kept.state, kept.cost, kept.task_id) == (StepState.MADE, yuan("0.2"), "task-one")
+    assert (kept.state, kept.cost, kept.task_id) == (
+        StepState.MADE,
+        yuan("0.2"),
+        "task-one",
+    )
     assert await store.keep(kept, [picture("b")], yuan("0.2"), 1.0, NOW) is None
     assert await store.intend(TENANT, "one", NOW) is None
     done = await store.finish(TENANT, "one")
@@ -71,7 +77,9 @@ async def test_the_road_of_a_job_is_walked_once(store: Store) -> None:
     assert await store.finish(TENANT, "one") is None
 
 
-async def test_the_first_intent_stays_for_the_search_of_a_lost_submit(store: Store) -> None:
+async def test_the_first_intent_stays_for_the_search_of_a_lost_submit(
+    store: Store,
+) -> None:
     await store.begin(step(), Caps(), NOW)
     await store.intend(TENANT, "one", NOW)
     again = await store.intend(TENANT, "one", NOW + timedelta(minutes=5))
@@ -100,7 +108,9 @@ async def test_a_result_in_a_thread_is_its_persons_last_output_in_the_channel_to
     assert await store.head(TENANT, "c/@ana") == Head(step="one")
 
 
-async def test_messages_lead_to_their_step_and_threads_to_their_session(store: Store) -> None:
+async def test_messages_lead_to_their_step_and_threads_to_their_session(
+    store: Store,
+) -> None:
     begun = await store.begin(step(), Caps(), NOW)
     inside = Place(platform="test", workspace="w", channel="c", thread="t1")
     sent = PostedMessage(place=inside, message="m1")
@@ -194,34 +204,40 @@ async def test_a_look_that_began_before_a_post_does_not_make_its_thread_a_strang
 
 async def test_money_is_held_settled_and_given_back(store: Store) -> None:
     await store.begin(step("one"), Caps(), NOW)
-    assert [one.total for one in await store.usage(TENANT, NOW - timedelta(days=1))] == [
-        yuan("0.2")
-    ]
+    assert [
+        one.total for one in await store.usage(TENANT, NOW - timedelta(days=1))
+    ] == [yuan("0.2")]
     await made(store, step("two"), cost="0.14")
-    assert [one.total for one in await store.usage(TENANT, NOW - timedelta(days=1))] == [
-        yuan("0.34")
-    ]
+    assert [
+        one.total for one in await store.usage(TENANT, NOW - timedelta(days=1))
+    ] == [yuan("0.34")]
     failed = await store.end(
         await store.step(TENANT, "one"), StepState.FAILED, NOW, error="provider.hiccup"
     )
     assert failed
-    assert [one.total for one in await store.usage(TENANT, NOW - timedelta(days=1))] == [
-        yuan("0.14")
-    ]
-    assert await store.end(failed, StepState.FAILED, NOW, error="provider.hiccup") is None
+    assert [
+        one.total for one in await store.usage(TENANT, NOW - timedelta(days=1))
+    ] == [yuan("0.14")]
+    assert (
+        await store.end(failed, StepState.FAILED, NOW, error="provider.hiccup") is None
+    )
 
 
-async def test_what_may_have_been_charged_stays_held_until_it_is_dropped(store: Store) -> None:
+async def test_what_may_have_been_charged_stays_held_until_it_is_dropped(
+    store: Store,
+) -> None:
     begun = await store.begin(step(), Caps(), NOW)
     ended = await store.end(
         begun, StepState.UNKNOWN, NOW, error="status.lost_call", charged="maybe"
     )
     assert ended
-    assert [one.total for one in await store.usage(TENANT, NOW - timedelta(days=1))] == [
-        yuan("0.2")
-    ]
+    assert [
+        one.total for one in await store.usage(TENANT, NOW - timedelta(days=1))
+    ] == [yuan("0.2")]
     await store.drop_charge(ended, NOW)
-    assert [one.total for one in await store.usage(TENANT, NOW - timedelta(days=1))] == [yuan("0")]
+    assert [
+        one.total for one in await store.usage(TENANT, NOW - timedelta(days=1))
+    ] == [yuan("0")]
 
 
 async def test_a_budget_refuses_and_writes_nothing(store: Store) -> None:
@@ -234,13 +250,17 @@ async def test_a_budget_refuses_and_writes_nothing(store: Store) -> None:
     assert (await store.begin(step("three"), caps, NOW + timedelta(days=1))).number == 2
 
 
-async def test_t16_sixty_four_racing_requests_never_break_a_budget(store: Store) -> None:
+async def test_t16_sixty_four_racing_requests_never_break_a_budget(
+    store: Store,
+) -> None:
     caps = Caps(workspace_month=amount("2"))
 
     async def one(number: int) -> bool:
         person = Person(id=f"p{number}", name="x")
         try:
-            await store.begin(step(f"s{number}", person=person, session=f"c/@p{number}"), caps, NOW)
+            await store.begin(
+                step(f"s{number}", person=person, session=f"c/@p{number}"), caps, NOW
+            )
         except Rejected:
             return False
         return True
@@ -253,7 +273,9 @@ async def test_a_queued_step_is_cancelled_at_once_and_free(store: Store) -> None
     await store.begin(step(), Caps(), NOW)
     cancelled = await store.request_cancel(TENANT, "one", NOW)
     assert cancelled.state is StepState.CANCELLED
-    assert [one.total for one in await store.usage(TENANT, NOW - timedelta(days=1))] == [yuan("0")]
+    assert [
+        one.total for one in await store.usage(TENANT, NOW - timedelta(days=1))
+    ] == [yuan("0")]
     assert await store.intend(TENANT, "one", NOW) is None
 
 
@@ -270,7 +292,9 @@ async def test_the_line_is_in_the_order_of_service(store: Store) -> None:
         await store.begin(step(name), Caps(), NOW)
     bo = Person(id="bo", name="Bo")
     await store.begin(
-        step("three", person=bo, session="c/@bo", created=NOW + timedelta(seconds=1)), Caps(), NOW
+        step("three", person=bo, session="c/@bo", created=NOW + timedelta(seconds=1)),
+        Caps(),
+        NOW,
     )
     line = await store.line("beijing", "qwen-image-plus")
     assert line == [(TENANT, "one"), (TENANT, "three"), (TENANT, "two")]
@@ -279,10 +303,13 @@ async def test_the_line_is_in_the_order_of_service(store: Store) -> None:
 
 async def test_known_tasks_and_durations_are_remembered(store: Store) -> None:
     await made(store, step())
-    assert await store.known_tasks("beijing", "qwen-image-plus", NOW - timedelta(hours=1)) == [
-        "task-one"
-    ]
-    assert await store.known_tasks("beijing", "qwen-image-plus", NOW + timedelta(hours=1)) == []
+    assert await store.known_tasks(
+        "beijing", "qwen-image-plus", NOW - timedelta(hours=1)
+    ) == ["task-one"]
+    assert (
+        await store.known_tasks("beijing", "qwen-image-plus", NOW + timedelta(hours=1))
+        == []
+    )
     assert await store.durations("beijing", "qwen-image-plus") == [3.0]
 
 
@@ -292,7 +319,11 @@ async def test_a_failed_task_may_be_made_once_more(store: Store) -> None:
     await store.record_task(TENANT, "one", "t1", "r1", None, NOW)
     again = await store.requeue(TENANT, "one")
     assert again
-    assert (again.state, again.task_id, again.intended) == (StepState.QUEUED, None, None)
+    assert (again.state, again.task_id, again.intended) == (
+        StepState.QUEUED,
+        None,
+        None,
+    )
 
 
 async def test_settings_are_kept_for_each_workspace(store: Store) -> None:
@@ -303,7 +334,9 @@ async def test_settings_are_kept_for_each_workspace(store: Store) -> None:
     assert await store.settings("test:other") == {}
 
 
-async def test_unfinished_steps_of_everybody_are_found(store: Store, engine: AsyncEngine) -> None:
+async def test_unfinished_steps_of_everybody_are_found(
+    store: Store, engine: AsyncEngine
+) -> None:
     await made(store, step("one"))
     await store.begin(step("two"), Caps(), NOW)
     await store.finish(TENANT, "one")

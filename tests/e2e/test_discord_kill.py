@@ -26,7 +26,15 @@ IN_A_COMMAND = [
     name
     for name in failpoints.NAMES
     if name.startswith(
-        ("hear.after", "take.after", "announce", "say", "settle", "submit.after_send", "deliver")
+        (
+            "hear.after",
+            "take.after",
+            "announce",
+            "say",
+            "settle",
+            "submit.after_send",
+            "deliver",
+        )
     )
 ]
 """Where something is heard or said; all others are reached on every platform alike:
@@ -45,7 +53,12 @@ class Bot:
     """What leads the process to the two servers of the test."""
 
     def __init__(
-        self, parent: asyncio.subprocess.Process, fake: Discord, folder: Path, url: str, host: str
+        self,
+        parent: asyncio.subprocess.Process,
+        fake: Discord,
+        folder: Path,
+        url: str,
+        host: str,
     ) -> None:
         self._parent = parent
         self._fake = fake
@@ -73,8 +86,13 @@ Begun = tuple[Discord, Bot, User]
 
 
 @pytest_asyncio.fixture(loop_scope="module")
-async def begun(parent: asyncio.subprocess.Process, tmp_path: Path) -> AsyncIterator[Begun]:
-    async with serve(SimulatorConfig(time_scale=0.02, seed=3)) as simulator, discord() as fake:
+async def begun(
+    parent: asyncio.subprocess.Process, tmp_path: Path
+) -> AsyncIterator[Begun]:
+    async with (
+        serve(SimulatorConfig(time_scale=0.02, seed=3)) as simulator,
+        discord() as fake,
+    ):
         bot = Bot(parent, fake, tmp_path / "data", simulator.url, simulator.host)
         yield fake, bot, fake.person("Ana")
 
@@ -82,7 +100,9 @@ async def begun(parent: asyncio.subprocess.Process, tmp_path: Path) -> AsyncIter
 def shown(fake: Discord) -> list[Message]:
     """What stands there of ours, for whomever."""
     return [
-        one for one in fake.world.messages if one.author == fake.world.bot.id and not one.deleted
+        one
+        for one in fake.world.messages
+        if one.author == fake.world.bot.id and not one.deleted
     ]
 
 
@@ -127,7 +147,9 @@ async def test_killed_before_its_commit_a_command_fails_for_its_person_and_for_n
 
 
 @pytest.mark.parametrize("point", ["settle.before", "say.after_post"])
-async def test_a_private_result_killed_anywhere_is_sent_once(begun: Begun, point: str) -> None:
+async def test_a_private_result_killed_anywhere_is_sent_once(
+    begun: Begun, point: str
+) -> None:
     fake, bot, ana = begun
     async with bot.living(point) as life:
         typed = asyncio.create_task(
@@ -193,7 +215,9 @@ async def test_an_answer_killed_around_its_post_is_given_once(begun: Begun) -> N
     async with bot.living():
         await fake.command(ana, "draw", {"prompt": "a fox"})
         await once(fake, "a fox", ana)
-    for at, point in enumerate(("answer.before_post", "settle.before", "answer.after_post"), 1):
+    for at, point in enumerate(
+        ("answer.before_post", "settle.before", "answer.after_post"), 1
+    ):
         async with bot.living():
             await fake.command(ana, "edit", {"instruction": f"add hat {at}"})
             hat = await once(fake, f"add hat {at}", ana)
@@ -203,7 +227,7 @@ async def test_an_answer_killed_around_its_post_is_given_once(begun: Begun) -> N
             assert await life.is_killed()
             await pressed
         async with bot.living():
-            await fake.until(lambda: len(_answers(fake)) >= at)  # noqa: B023
+            await fake.until(lambda: len(_answers(fake)) >= at)
             await fake.until(lambda: not [one for one in shown(fake) if one.is_loading])
             await asyncio.sleep(0.2)
             assert len(_answers(fake)) == at

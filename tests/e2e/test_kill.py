@@ -19,9 +19,20 @@ from adapters.web.chat import place as room_place
 from bot.simulator.tasks import SimulatorConfig
 from core import failpoints
 from core.types import Action
-from tests.fakes.killing import KilledBot, check_corpse, check_end, forking_parent, killed_bot, wish
+from tests.fakes.killing import (
+    KilledBot,
+    check_corpse,
+    check_end,
+    forking_parent,
+    killed_bot,
+    wish,
+)
 
-IN_A_JOB = [name for name in failpoints.NAMES if not name.startswith(("answer", "share", "settle"))]
+IN_A_JOB = [
+    name
+    for name in failpoints.NAMES
+    if not name.startswith(("answer", "share", "settle"))
+]
 """The others are reached on a platform only: tests/e2e/test_slack_kill.py, test_discord_kill.py."""
 LAPS = [0, *(pytest.param(lap, marks=pytest.mark.nightly) for lap in range(1, 5))]
 """Of forty kills at random moments: one by day, two hundred kills at night."""
@@ -39,7 +50,9 @@ async def parent() -> AsyncIterator[asyncio.subprocess.Process]:
 
 @pytest_asyncio.fixture(loop_scope="module")
 async def bot(parent: asyncio.subprocess.Process) -> AsyncIterator[KilledBot]:
-    async with killed_bot(parent, SimulatorConfig(time_scale=0.02, seed=SEED)) as started:
+    async with killed_bot(
+        parent, SimulatorConfig(time_scale=0.02, seed=SEED)
+    ) as started:
         yield started
 
 
@@ -47,8 +60,13 @@ async def bot(parent: asyncio.subprocess.Process) -> AsyncIterator[KilledBot]:
 async def test_a_job_killed_at_any_named_place_reaches_its_end_once(
     bot: KilledBot, place: str, tmp_path: Path
 ) -> None:
-    wishes = [wish(1, Action.DRAW, "a fox"), wish(2, Action.EXPAND, "a meadow", "rocket.jpg")]
-    assert await bot.live(tmp_path, wishes, failpoints=f"{place}=kill") == -signal.SIGKILL
+    wishes = [
+        wish(1, Action.DRAW, "a fox"),
+        wish(2, Action.EXPAND, "a meadow", "rocket.jpg"),
+    ]
+    assert (
+        await bot.live(tmp_path, wishes, failpoints=f"{place}=kill") == -signal.SIGKILL
+    )
     check_corpse(tmp_path)
     assert await bot.live(tmp_path, wishes) == 0
     check_end(tmp_path, wishes, bot.simulator)
@@ -66,10 +84,14 @@ async def test_the_room_shows_a_job_killed_around_its_posts_once(
     bot: KilledBot, place: str, tmp_path: Path
 ) -> None:
     asked = replace(wish(1, Action.DRAW, "a fox"), place=room_place("general"))
-    assert await bot.live(tmp_path, [asked], failpoints=f"{place}=kill") == -signal.SIGKILL
+    assert (
+        await bot.live(tmp_path, [asked], failpoints=f"{place}=kill") == -signal.SIGKILL
+    )
     assert await bot.live(tmp_path, [asked]) == 0
     connection = sqlite3.connect(tmp_path / "data" / "room.db")
-    bodies = [json.loads(body) for (body,) in connection.execute("SELECT body FROM messages")]
+    bodies = [
+        json.loads(body) for (body,) in connection.execute("SELECT body FROM messages")
+    ]
     connection.close()
     assert [(body["tone"], len(body["pictures"])) for body in bodies] == [("result", 1)]
 
@@ -77,7 +99,10 @@ async def test_the_room_shows_a_job_killed_around_its_posts_once(
 async def test_a_job_killed_at_one_place_after_another_reaches_its_end_once(
     bot: KilledBot, tmp_path: Path
 ) -> None:
-    wishes = [wish(1, Action.DRAW, "a fox"), wish(2, Action.EDIT, "make it night", "coffee.png")]
+    wishes = [
+        wish(1, Action.DRAW, "a fox"),
+        wish(2, Action.EDIT, "make it night", "coffee.png"),
+    ]
     for place in (
         "submit.after_send",
         "submit.after_intent",
@@ -98,7 +123,9 @@ async def test_forty_kills_at_random_moments_lose_and_double_nothing(
     luck = random.Random(SEED + lap)
     killed, rounds = 0, 0
     while killed < KILLS_A_LAP:
-        config = SimulatorConfig(time_scale=0.02, seed=SEED + lap * KILLS_A_LAP + rounds)
+        config = SimulatorConfig(
+            time_scale=0.02, seed=SEED + lap * KILLS_A_LAP + rounds
+        )
         async with killed_bot(parent, config) as bot:
             await _one_round(bot, tmp_path / str(rounds), luck)
             killed += bot.kills
@@ -117,14 +144,17 @@ async def _one_round(bot: KilledBot, folder: Path, luck: random.Random) -> None:
     status = -1
     while status != 0:
         status = await bot.live(
-            folder, wishes, after=luck.uniform(0.05, 1.2) if bot.kills < KILLS_A_LAP else None
+            folder,
+            wishes,
+            after=luck.uniform(0.05, 1.2) if bot.kills < KILLS_A_LAP else None,
         )
         check_corpse(folder)
     check_end(folder, wishes, bot.simulator)
 
 
 @pytest.mark.parametrize(
-    ("mutant", "place"), [("resubmit", "submit.after_send"), ("no_read_back", "say.after_post")]
+    ("mutant", "place"),
+    [("resubmit", "submit.after_send"), ("no_read_back", "say.after_post")],
 )
 async def test_the_same_checks_catch_a_bot_broken_on_purpose(
     bot: KilledBot, mutant: str, place: str, tmp_path: Path

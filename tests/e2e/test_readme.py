@@ -41,19 +41,33 @@ def steps(text: str) -> list[str]:
 SLACK, DISCORD = steps(part("In Slack")), steps(part("In Discord"))
 
 
-@pytest.mark.parametrize("command", [line for line in COMMANDS if line.startswith("make ")])
+@pytest.mark.parametrize(
+    "command", [line for line in COMMANDS if line.startswith("make ")]
+)
 def test_every_make_target_of_the_readme_is_one(command: str) -> None:
     done = subprocess.run(
-        ["make", "-n", *command.split()[1:]], cwd=ROOT, capture_output=True, text=True, check=False
+        ["make", "-n", *command.split()[1:]],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=False,
     )
     assert done.returncode == 0, done.stderr
 
 
-def test_the_commands_at_the_prompt_work_one_after_another(tmp_path: Path, prompt: Prompt) -> None:
+def test_the_commands_at_the_prompt_work_one_after_another(
+    tmp_path: Path, prompt: Prompt
+) -> None:
     (tmp_path / "bot").symlink_to(ROOT / "bot")
-    environment = {**os.environ, "PYTHONPATH": str(ROOT), "EASEL_DATA_DIR": str(tmp_path / "data")}
+    environment = {
+        **os.environ,
+        "PYTHONPATH": str(ROOT),
+        "EASEL_DATA_DIR": str(tmp_path / "data"),
+    }
     commands = [
-        line for line in COMMANDS if not line.startswith("make ") and line not in SLACK + DISCORD
+        line
+        for line in COMMANDS
+        if not line.startswith("make ") and line not in SLACK + DISCORD
     ]
     assert len(commands) >= 10
     for line in commands:
@@ -67,14 +81,20 @@ def test_the_commands_at_the_prompt_work_one_after_another(tmp_path: Path, promp
 async def _printed(words: list[str], folder: Path, environment: dict[str, str]) -> str:
     """What a command that must succeed prints."""
     done = await asyncio.create_subprocess_exec(
-        *words, cwd=folder, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE
+        *words,
+        cwd=folder,
+        env=environment,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
     )
     out, error = await asyncio.wait_for(done.communicate(), 60)
     assert done.returncode == 0, (out, error)
     return out.decode()
 
 
-async def test_the_set_up_for_discord_leads_to_the_first_picture(tmp_path: Path) -> None:
+async def test_the_set_up_for_discord_leads_to_the_first_picture(
+    tmp_path: Path,
+) -> None:
     async with discord() as fake:
         names = re.findall(r"^   ([A-Z_]+)=", part("In Discord"), re.MULTILINE)
         assert names == ["DISCORD_BOT_TOKEN", "DASHSCOPE_API_KEY"]
@@ -86,7 +106,11 @@ async def test_the_set_up_for_discord_leads_to_the_first_picture(tmp_path: Path)
             "PYTHONPATH": str(ROOT),
             "EASEL_DATA_DIR": str(tmp_path / "data"),
         }
-        assert [line.split()[1] for line in DISCORD] == ["discord-invite", "doctor", "run"]
+        assert [line.split()[1] for line in DISCORD] == [
+            "discord-invite",
+            "doctor",
+            "run",
+        ]
         *before, run = [[*EASEL, *shlex.split(line)[1:]] for line in DISCORD]
         printed = [await _printed(words, tmp_path, environment) for words in before]
         assert f"client_id={fake.world.app}" in printed[0]
@@ -118,7 +142,11 @@ async def test_the_set_up_for_slack_leads_to_the_first_picture(tmp_path: Path) -
             "PYTHONPATH": str(ROOT),
             "EASEL_DATA_DIR": str(tmp_path / "data"),
         }
-        assert [line.split()[1] for line in SLACK] == ["slack-manifest", "doctor", "run"]
+        assert [line.split()[1] for line in SLACK] == [
+            "slack-manifest",
+            "doctor",
+            "run",
+        ]
         *before, run = [[*EASEL, *shlex.split(line)[1:]] for line in SLACK]
         printed = [await _printed(words, tmp_path, environment) for words in before]
         assert json.loads(printed[0])["settings"]["socket_mode_enabled"]

@@ -107,7 +107,9 @@ async def test_the_newcomers_story(browser: Browser, demo: Demo) -> None:
         assert await two.locator(".shot").count() == 2
         await react(two, "2️⃣")
         await expect(two).to_contain_text("Votes: 2 × 1")
-        await expect(two.locator("[data-mark='2️⃣']")).to_have_attribute("aria-pressed", "true")
+        await expect(two.locator("[data-mark='2️⃣']")).to_have_attribute(
+            "aria-pressed", "true"
+        )
         await two.locator("[data-kind=pick]").nth(1).click()
         await expect(message(page, "note", "Now at v1")).to_be_visible()
         await reply(page, two, "make it night")
@@ -134,9 +136,9 @@ async def test_the_newcomers_story(browser: Browser, demo: Demo) -> None:
         await more.locator("[data-kind=info]").click()
         await expect(message(page, "note", "seed:")).to_be_visible()
         await more.locator("[data-tool=dismiss]").click()
-        await expect(page.locator("#messages", has_text="What would you like to do")).to_have_count(
-            0
-        )
+        await expect(
+            page.locator("#messages", has_text="What would you like to do")
+        ).to_have_count(0)
         await _look_around(watched)
 
 
@@ -193,16 +195,29 @@ async def _look_around(watched: Watched) -> None:
 async def test_two_people_work_in_one_thread_and_fill_the_gallery(
     browser: Browser, demo: Demo
 ) -> None:
-    async with window(browser, demo.address) as ana, window(browser, demo.address) as bo:
+    async with (
+        window(browser, demo.address) as ana,
+        window(browser, demo.address) as bo,
+    ):
         await enter(ana.page, demo, "Ana")
         await enter(bo.page, demo, "Bo")
         await say(ana.page, "/draw a blue bicycle --size 512*512")
-        await (await result(ana.page, "a blue bicycle")).locator("[data-tool=thread]").click()
-        await (await result(bo.page, "a blue bicycle")).locator("[data-tool=thread]").click()
+        await (
+            (await result(ana.page, "a blue bicycle"))
+            .locator("[data-tool=thread]")
+            .click()
+        )
+        await (
+            (await result(bo.page, "a blue bicycle"))
+            .locator("[data-tool=thread]")
+            .click()
+        )
         await say(bo.page, "make it night", form="#thread-composer")
         await result(ana.page, "make it night", within="#thread-messages")
         await say(ana.page, "@Bo lovely!", form="#thread-composer")
-        await expect(message(bo.page, "said", "lovely", within="#thread-messages")).to_be_visible()
+        await expect(
+            message(bo.page, "said", "lovely", within="#thread-messages")
+        ).to_be_visible()
         await say(ana.page, "add snow", form="#thread-composer")
         snow = await result(bo.page, "add snow", within="#thread-messages")
         await expect(snow).to_contain_text("v3")
@@ -220,7 +235,10 @@ async def test_two_people_work_in_one_thread_and_fill_the_gallery(
         await result(ana.page, "add snow")
         await expect(ana.page.locator("#messages")).not_to_contain_text("a secret")
         assert (
-            await ana.page.locator("#messages [data-tone=result]", has_text="a secret").count() == 0
+            await ana.page.locator(
+                "#messages [data-tone=result]", has_text="a secret"
+            ).count()
+            == 0
         )
         assert await bo.violations() == []
 
@@ -237,7 +255,9 @@ async def paint_page(watched: Watched, drawn: Locator) -> Page:
     return painter
 
 
-async def canvas_to_picture(painter: Page, size: tuple[int, int]) -> tuple[float, float, float]:
+async def canvas_to_picture(
+    painter: Page, size: tuple[int, int]
+) -> tuple[float, float, float]:
     """Left and top of the fitted picture on the page, and how many page pixels one of its pixels is."""
     box = await painter.locator("#canvas").bounding_box()
     assert box
@@ -260,11 +280,15 @@ def kept_mask(data: Path) -> Image.Image:
 
 def changed(before: Image.Image, after: Image.Image) -> Image.Image:
     return (
-        ImageChops.difference(before, after).convert("L").point(lambda value: 255 if value else 0)
+        ImageChops.difference(before, after)
+        .convert("L")
+        .point(lambda value: 255 if value else 0)
     )
 
 
-async def test_what_is_painted_by_mouse_is_what_changes(browser: Browser, demo: Demo) -> None:
+async def test_what_is_painted_by_mouse_is_what_changes(
+    browser: Browser, demo: Demo
+) -> None:
     async with window(browser, demo.address) as watched:
         page = watched.page
         await enter(page, demo, "Ana")
@@ -295,14 +319,17 @@ async def test_what_is_painted_by_mouse_is_what_changes(browser: Browser, demo: 
         box = mask.getbbox()
         assert box
         assert all(
-            abs(is_ - wanted) <= 1 for is_, wanted in zip(box, (200, 150, 400, 350), strict=True)
+            abs(is_ - wanted) <= 1
+            for is_, wanted in zip(box, (200, 150, 400, 350), strict=True)
         )
         assert mask.crop(box).getextrema() == (255, 255)
         difference = changed(await picture(page, meadow), await picture(page, barn))
         assert ImageChops.subtract(difference, mask).getbbox() is None
         area = difference.getbbox()
         assert area
-        assert all(abs(is_ - wanted) <= 12 for is_, wanted in zip(area, box, strict=True))
+        assert all(
+            abs(is_ - wanted) <= 12 for is_, wanted in zip(area, box, strict=True)
+        )
 
 
 async def test_what_is_painted_by_touch_is_what_changes_and_two_fingers_only_move(
@@ -329,7 +356,9 @@ async def test_what_is_painted_by_touch_is_what_changes_and_two_fingers_only_mov
                 {"x": left + x * scale, "y": top + y * scale, "id": at}
                 for at, (x, y) in enumerate(spots)
             ]
-            await session.send("Input.dispatchTouchEvent", {"type": kind, "touchPoints": points})
+            await session.send(
+                "Input.dispatchTouchEvent", {"type": kind, "touchPoints": points}
+            )
 
         await touch("touchStart", (50, 50))
         await touch("touchStart", (50, 50), (400, 400))
@@ -354,7 +383,8 @@ async def test_what_is_painted_by_touch_is_what_changes_and_two_fingers_only_mov
         box = mask.getbbox()
         assert box
         assert all(
-            abs(is_ - wanted) <= 3 for is_, wanted in zip(box, (96, 224, 416, 288), strict=True)
+            abs(is_ - wanted) <= 3
+            for is_, wanted in zip(box, (96, 224, 416, 288), strict=True)
         )
         difference = changed(await picture(page, meadow), await picture(page, pond))
         assert ImageChops.subtract(difference, mask).getbbox() is None
@@ -382,7 +412,10 @@ async def test_a_server_killed_in_the_middle_of_a_job_comes_back_with_its_result
     browser: Browser, parent: Process, tmp_path: Path
 ) -> None:
     async with serve(SimulatorConfig(time_scale=0.4, seed=5)) as simulator:
-        service = {"EASEL_DASHSCOPE_URL": simulator.url, "EASEL_RESULT_HOSTS": simulator.host}
+        service = {
+            "EASEL_DASHSCOPE_URL": simulator.url,
+            "EASEL_RESULT_HOSTS": simulator.host,
+        }
         demo = Demo(
             parent=parent,
             data=tmp_path / "demo",
@@ -399,7 +432,9 @@ async def test_a_server_killed_in_the_middle_of_a_job_comes_back_with_its_result
             await expect(page.locator("#link-state")).to_have_text("Reconnecting …")
             await page.fill("#text", "/draw another fox")
             await page.press("#text", "Enter")
-            await expect(page.locator("#composer .notice")).to_contain_text("can’t be reached")
+            await expect(page.locator("#composer .notice")).to_contain_text(
+                "can’t be reached"
+            )
             await expect(page.locator("#text")).to_have_value("/draw another fox")
             await demo.start()
             await expect(page.locator("#link-state")).to_have_text("")
@@ -442,13 +477,18 @@ async def test_the_next_start_shows_the_same_room_and_old_buttons_work(
         await demo.start()
         await expect(watched.page.locator("#link-state")).to_have_text("")
         await (await result(watched.page, "a fox")).locator("[data-kind=again]").click()
-        await expect(watched.page.locator("#messages [data-tone=result]")).to_have_count(2)
+        await expect(
+            watched.page.locator("#messages [data-tone=result]")
+        ).to_have_count(2)
 
 
 async def test_what_is_wrong_is_said_kindly_where_one_looks_and_nothing_is_lost(
     browser: Browser, demo: Demo
 ) -> None:
-    async with window(browser, demo.address) as watched, window(browser, demo.address) as other:
+    async with (
+        window(browser, demo.address) as watched,
+        window(browser, demo.address) as other,
+    ):
         watched.expected = {403, 410, 413, 415, 422}
         page = watched.page
         await enter(page, demo, "Ana")
@@ -459,11 +499,15 @@ async def test_what_is_wrong_is_said_kindly_where_one_looks_and_nothing_is_lost(
         assert await page.locator("#messages [data-tone=said]").count() == 0
         give = page.locator("#composer input[type=file]")
         await give.set_input_files(
-            FilePayload(name="letter.pdf", mimeType="application/pdf", buffer=b"%PDF-1.7")
+            FilePayload(
+                name="letter.pdf", mimeType="application/pdf", buffer=b"%PDF-1.7"
+            )
         )
         await expect(notice).to_contain_text("letter.pdf: That file is not a picture")
         huge = b"\x89PNG" + b"x" * (31 << 20)
-        await give.set_input_files(FilePayload(name="big.png", mimeType="image/png", buffer=huge))
+        await give.set_input_files(
+            FilePayload(name="big.png", mimeType="image/png", buffer=huge)
+        )
         await expect(notice).to_contain_text("big.png: That file is too large")
         await say(page, "/sing a song")
         await expect(notice).to_contain_text("/draw, /edit, /wanx, /easel")
@@ -572,7 +616,10 @@ async def test_it_is_legible_and_fits_at_every_width(
     browser: Browser, demo: Demo, scheme: str, width: int
 ) -> None:
     async with window(
-        browser, demo.address, viewport={"width": width, "height": 780}, color_scheme=scheme
+        browser,
+        demo.address,
+        viewport={"width": width, "height": 780},
+        color_scheme=scheme,
     ) as watched:
         page = watched.page
         await page.goto(f"{demo.address}/room")
@@ -586,13 +633,17 @@ async def test_it_is_legible_and_fits_at_every_width(
         await two.locator("[data-tool=thread]").click()
         await expect(page.locator("#thread")).to_be_visible()
         assert await watched.violations() == []
-        wide = await page.locator("html").evaluate("(root) => root.scrollWidth - root.clientWidth")
+        wide = await page.locator("html").evaluate(
+            "(root) => root.scrollWidth - root.clientWidth"
+        )
         assert wide <= 0
         await shot(watched, f"room-{scheme}-{width}")
 
 
 @pytest.mark.parametrize("language", LOCALES)
-async def test_the_room_speaks_every_language(browser: Browser, demo: Demo, language: str) -> None:
+async def test_the_room_speaks_every_language(
+    browser: Browser, demo: Demo, language: str
+) -> None:
     async with window(browser, demo.address) as watched:
         page = watched.page
         await enter(page, demo, "Ana", language)

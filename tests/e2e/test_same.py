@@ -43,7 +43,9 @@ VERSION = re.compile(r"\bv\d+")
 STEP_ID = re.compile(r"\b[a-z0-9]{10}$")
 WIDTH, GAP, HIGH, TALL = 460, 10, 1030, 6000
 GREY = "#8a8f98"
-ALONE = dict.fromkeys([("slack", "secret"), ("discord", "secret")], ", in the direct message")
+ALONE = dict.fromkeys(
+    [("slack", "secret"), ("discord", "secret")], ", in the direct message"
+)
 PLACES = ("slack", "discord", "room")
 
 
@@ -81,15 +83,22 @@ async def story(stage: Stage, locale: str) -> Told:
     await stage.types(f"/draw {prompt} --n 2 --seed 5 --size 512*512")
     found["drawn"] = await stage.finds(prompt, button="🔄")
     await stage.types("/easel history")
-    found["history"] = await stage.finds(translate("history.title", locale), button="v1")
+    found["history"] = await stage.finds(
+        translate("history.title", locale), button="v1"
+    )
     await stage.answers(found["drawn"], f"{edit} --seed 6 --size 512*512")
     found["edited"] = await stage.finds(edit, button="🔄")
     await asyncio.gather(
-        goes_on(stage, locale, found), fails(stage, locale, found), hides(stage, locale, found)
+        goes_on(stage, locale, found),
+        fails(stage, locale, found),
+        hides(stage, locale, found),
     )
     message, read = await stage.refused("/draw a cat --n 9")
     refused = Moment(read, stage.shows(message) if message else None)
-    return {**{name: await look(stage, found[name]) for name in MOMENTS}, "refused": refused}
+    return {
+        **{name: await look(stage, found[name]) for name in MOMENTS},
+        "refused": refused,
+    }
 
 
 async def goes_on(stage: Stage, locale: str, found: dict[str, Any]) -> None:
@@ -101,7 +110,9 @@ async def goes_on(stage: Stage, locale: str, found: dict[str, Any]) -> None:
 
 async def fails(stage: Stage, locale: str, found: dict[str, Any]) -> None:
     await stage.types(f"/draw [moderation] {PROMPTS[locale][0]}")
-    found["failed"] = await stage.finds("[moderation]", button=translate("button.retry", locale))
+    found["failed"] = await stage.finds(
+        "[moderation]", button=translate("button.retry", locale)
+    )
 
 
 async def hides(stage: Stage, locale: str, found: dict[str, Any]) -> None:
@@ -113,7 +124,9 @@ async def hides(stage: Stage, locale: str, found: dict[str, Any]) -> None:
 async def waits(stage: Stage, locale: str) -> tuple[Any, Moment]:
     """A job in line."""
     await stage.types(f"/draw {PROMPTS[locale][0]} --model {BUSY}")
-    found = await stage.finds(PROMPTS[locale][0], BUSY, button=translate("button.cancel", locale))
+    found = await stage.finds(
+        PROMPTS[locale][0], BUSY, button=translate("button.cancel", locale)
+    )
     return found, await look(stage, found)
 
 
@@ -121,12 +134,15 @@ async def gives_up(stage: Stage, waiting: Any, locale: str) -> Moment:
     """It is cancelled."""
     await stage.presses(waiting, translate("button.cancel", locale))
     return await look(
-        stage, await stage.finds(PROMPTS[locale][0], translate("status.cancelled", locale))
+        stage,
+        await stage.finds(PROMPTS[locale][0], translate("status.cancelled", locale)),
     )
 
 
 def _begin(key: str, locale: str, version: int = 1) -> str:
-    return translate(key, locale, version=version, name="#", picture=2).partition("#")[0]
+    return translate(key, locale, version=version, name="#", picture=2).partition("#")[
+        0
+    ]
 
 
 @in_one_loop
@@ -152,7 +168,9 @@ async def test_the_same_request_is_the_same_everywhere(
         as_it_should_be({name: one.read for name, one in all_told[0].items()}, locale)
         only_where_it_is_shown_differs(*(told["edited"].shown for told in all_told[:2]))
     if not browser:
-        pytest.skip("they read the same; to see them it " + NEEDS_CHROMIUM.kwargs["reason"])
+        pytest.skip(
+            "they read the same; to see them it " + NEEDS_CHROMIUM.kwargs["reason"]
+        )
     if not is_seen:
         return
     KEPT.mkdir(parents=True, exist_ok=True)
@@ -203,13 +221,16 @@ def _general(moment: str, read: Read) -> Read:
     if moment == "history":
         lines = tuple(STEP_ID.sub("ID", one) for one in read.lines)
         return read._replace(
-            lines=lines, pictures=tuple(((size, ""), alt) for (size, _), alt in read.pictures)
+            lines=lines,
+            pictures=tuple(((size, ""), alt) for (size, _), alt in read.pictures),
         )
     if moment == "secret":
         lines = tuple(VERSION.sub("v", one) for one in read.lines)
         return read._replace(
             lines=lines,
-            pictures=tuple((seen, VERSION.sub("v", alt)) for seen, alt in read.pictures),
+            pictures=tuple(
+                (seen, VERSION.sub("v", alt)) for seen, alt in read.pictures
+            ),
         )
     return read
 
@@ -218,16 +239,18 @@ def as_it_should_be(reads: Mapping[str, Read], locale: str) -> None:
     """It is not only the same, but right."""
     prompt, edit, _ = PROMPTS[locale]
     names = [
-        translate(f"button.{one}", locale) for one in ("edit", "undo", "again", "more", "delete")
+        translate(f"button.{one}", locale)
+        for one in ("edit", "undo", "again", "more", "delete")
     ]
     drawn, edited, more = reads["drawn"], reads["edited"], reads["more"]
     assert (drawn.title, edited.title) == (prompt, edit)
     assert drawn.buttons == (*names, "1", "2")
     assert edited.buttons == tuple(names)
     assert drawn.dangerous == (names[-1],)
-    assert [len(one.lines) for one in (drawn, edited, more, reads["failed"], reads["refused"])] == [
-        1
-    ] * 5
+    assert [
+        len(one.lines)
+        for one in (drawn, edited, more, reads["failed"], reads["refused"])
+    ] == [1] * 5
     assert all(part in drawn.lines[0] for part in (NAME, "512×512", "v1", "¥"))
     assert len({pixels for pixels, _ in drawn.pictures}) == 2
     assert all(prompt in alt and "v1" in alt for _, alt in drawn.pictures)
@@ -235,10 +258,15 @@ def as_it_should_be(reads: Mapping[str, Read], locale: str) -> None:
     assert len(more.buttons) == 11
     assert reads["waiting"].progress == "0%"
     assert reads["waiting"].buttons == (translate("button.cancel", locale),)
-    assert translate("status.in_line", locale, position=5, seconds=60) in reads["waiting"].lines
+    assert (
+        translate("status.in_line", locale, position=5, seconds=60)
+        in reads["waiting"].lines
+    )
     assert reads["cancelled"].buttons == ()
     uncharged = [reads[one].lines[-1] for one in ("refused", "failed", "cancelled")]
-    assert all(line.endswith(translate("status.charged.no", locale)) for line in uncharged)
+    assert all(
+        line.endswith(translate("status.charged.no", locale)) for line in uncharged
+    )
     assert {name for name, one in reads.items() if one.private} == PRIVATE
 
 
@@ -261,7 +289,9 @@ def only_where_it_is_shown_differs(slack: Seen, discord: Seen) -> None:
 async def room_page(browser: Browser, room: InRoom, height: int) -> AsyncIterator[Page]:
     """Ana comes back to her window."""
     address = room.house.address
-    async with window(browser, address, viewport={"width": WIDTH, "height": height}) as watched:
+    async with window(
+        browser, address, viewport={"width": WIDTH, "height": height}
+    ) as watched:
         watched.expected = {422}
         await watched.context.add_init_script(
             f"sessionStorage.setItem('easel.key', '{room.ana.key}')"
@@ -279,11 +309,15 @@ async def photograph(
     The room's page must show what its server told.
     """
     shots: dict[str, Image.Image] = {}
-    async with window(browser, "about://", viewport={"width": WIDTH, "height": TALL}) as watched:
+    async with window(
+        browser, "about://", viewport={"width": WIDTH, "height": TALL}
+    ) as watched:
         for platform, told in zip(PLACES[:2], all_told, strict=False):
             shown = {name: one.shown for name, one in told.items()}
             await watched.page.set_content(draw.page(platform, shown))
-            found = await cut(watched.page, {name: f"[data-moment={name}]" for name in shown})
+            found = await cut(
+                watched.page, {name: f"[data-moment={name}]" for name in shown}
+            )
             shots |= {f"{platform} {name}": one for name, one in found.items()}
     told = all_told[2]
     async with room_page(browser, room, TALL) as page:
@@ -296,7 +330,10 @@ async def photograph(
         await loaded(page.locator("#messages"))
         for one in (one for one in told.values() if one.shown):
             await shows_what_was_told(page, one)
-        spots = {name: f"#messages [data-message='{one.shown}']" for name, one in told.items()}
+        spots = {
+            name: f"#messages [data-message='{one.shown}']"
+            for name, one in told.items()
+        }
         found = await cut(page, {**spots, "refused": "#composer"})
     return shots | {f"room {name}": one for name, one in found.items()}
 
@@ -320,16 +357,24 @@ SHOWN = """one => {
 
 async def shows_what_was_told(page: Page, moment: Moment) -> None:
     """The page of the room, read as it stands."""
-    shown = await page.locator(f"#messages [data-message='{moment.shown}']").evaluate(SHOWN)
+    shown = await page.locator(f"#messages [data-message='{moment.shown}']").evaluate(
+        SHOWN
+    )
     read = moment.read
     assert shown["title"] == read.title
     assert shown["text"].split("\n") == list(read.lines)
     assert (shown["only_you"], shown["progress"]) == (read.private, read.progress)
-    assert (tuple(shown["buttons"]), tuple(shown["dangerous"])) == (read.buttons, read.dangerous)
+    assert (tuple(shown["buttons"]), tuple(shown["dangerous"])) == (
+        read.buttons,
+        read.dangerous,
+    )
     assert tuple(shown["menu"]) == read.menu
-    assert [tuple(one[1:]) for one in shown["pictures"]] == [size for (size, _), _ in read.pictures]
+    assert [tuple(one[1:]) for one in shown["pictures"]] == [
+        size for (size, _), _ in read.pictures
+    ]
     assert all(
-        alt in one[0] for one, (_, alt) in zip(shown["pictures"], read.pictures, strict=True)
+        alt in one[0]
+        for one, (_, alt) in zip(shown["pictures"], read.pictures, strict=True)
     )
     assert shown["outside"] == 0
 
@@ -363,7 +408,9 @@ async def loaded(inside: Locator) -> None:
 def joined(shots: Mapping[str, Image.Image], moments: Sequence[str]) -> Image.Image:
     """A row for each moment, a column for each platform."""
     head = 34
-    rows = [[shots[f"{platform} {moment}"] for platform in PLACES] for moment in moments]
+    rows = [
+        [shots[f"{platform} {moment}"] for platform in PLACES] for moment in moments
+    ]
     heights = [max(one.height for one in row) + head + GAP for row in rows]
     whole = Image.new("RGB", (3 * (WIDTH + GAP) + GAP, sum(heights) + GAP), GREY)
     pen, font, top = ImageDraw.Draw(whole), ImageFont.load_default(18), GAP
@@ -391,15 +438,24 @@ async def test_one_photo_edited_on_all_three_for_the_readme(
     words = "make it snow"
     async with stages(tmp_path / "data", "en") as there:
         said = await asyncio.gather(
-            *(stage.gives(PHOTOS / "chelsea.png", f"{words} --seed 3") for stage in there)
+            *(
+                stage.gives(PHOTOS / "chelsea.png", f"{words} --seed 3")
+                for stage in there
+            )
         )
-        results = await asyncio.gather(*(stage.finds(words, button="🔄") for stage in there))
-        reads = [await stage.reads(one) for stage, one in zip(there, results, strict=True)]
+        results = await asyncio.gather(
+            *(stage.finds(words, button="🔄") for stage in there)
+        )
+        reads = [
+            await stage.reads(one) for stage, one in zip(there, results, strict=True)
+        ]
         same("edited", reads)
         caption = there.slack.shows(results[0])
         in_thread = (replace(caption, thread=()), *caption.thread)
         in_slack = {
-            "said": replace(slack_page.seen(there.slack.fake.world, said[0]), thread=in_thread)
+            "said": replace(
+                slack_page.seen(there.slack.fake.world, said[0]), thread=in_thread
+            )
         }
         in_discord = {
             "said": discord_page.seen(there.discord.fake.world, said[1]),
@@ -414,10 +470,14 @@ async def test_one_photo_edited_on_all_three_for_the_readme(
                 shots.append(await picture_of(watched.page))
         async with room_page(browser, there.room, HIGH) as page:
             await loaded(page.locator("#messages"))
-            await page.locator("#messages [data-tone=said]").scroll_into_view_if_needed()
+            await page.locator(
+                "#messages [data-tone=said]"
+            ).scroll_into_view_if_needed()
             shots.append(await picture_of(page))
     whole = Image.new("RGB", (3 * WIDTH + 2 * GAP, HIGH), GREY)
     for at, one in enumerate(shots):
         whole.paste(one, (at * (WIDTH + GAP), 0))
     KEPT.mkdir(parents=True, exist_ok=True)
-    whole.quantize(256, dither=Image.Dither.NONE).save(KEPT / "three.png", optimize=True)
+    whole.quantize(256, dither=Image.Dither.NONE).save(
+        KEPT / "three.png", optimize=True
+    )

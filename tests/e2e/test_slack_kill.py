@@ -23,7 +23,15 @@ IN_A_COMMAND = [
     name
     for name in failpoints.NAMES
     if name.startswith(
-        ("hear.after", "take.after", "announce", "say", "submit.after_send", "share", "deliver")
+        (
+            "hear.after",
+            "take.after",
+            "announce",
+            "say",
+            "submit.after_send",
+            "share",
+            "deliver",
+        )
     )
 ]
 
@@ -41,7 +49,9 @@ async def parent() -> AsyncIterator[Process]:
 class Bot:
     """What leads the process to the two servers of the test."""
 
-    def __init__(self, parent: Process, fake: Slack, folder: Path, url: str, host: str) -> None:
+    def __init__(
+        self, parent: Process, fake: Slack, folder: Path, url: str, host: str
+    ) -> None:
         self._parent = parent
         self._fake = fake
         self._environment = {
@@ -66,7 +76,10 @@ class Bot:
 
 @asynccontextmanager
 async def a_bot(parent: Process, folder: Path) -> AsyncIterator[tuple[Slack, Bot]]:
-    async with serve(SimulatorConfig(time_scale=0.02, seed=3)) as simulator, slack() as fake:
+    async with (
+        serve(SimulatorConfig(time_scale=0.02, seed=3)) as simulator,
+        slack() as fake,
+    ):
         fake.socket.patience = 1.0
         yield fake, Bot(parent, fake, folder / "data", simulator.url, simulator.host)
 
@@ -117,7 +130,9 @@ async def test_an_event_killed_before_its_commit_is_delivered_again(
         async with bot.living("hear.before_commit") as life:
             photo = ana.uploads(PHOTOS / "coffee.png")
             said = asyncio.create_task(
-                ana.says(f"{ana.easel} make it night", files=[photo], as_events=("message",))
+                ana.says(
+                    f"{ana.easel} make it night", files=[photo], as_events=("message",)
+                )
             )
             assert await life.is_killed()
         async with bot.living():
@@ -176,5 +191,8 @@ async def test_a_copy_killed_after_its_post_is_sent_once_and_as_often_as_asked(
             assert sorted(len(one.files) for one in ana.sees(ana.direct)) == [0, 1]
             await ana.reacts(fox, "email")
             await fake.until(
-                lambda: sorted(len(one.files) for one in ana.sees(ana.direct)) == [0, 0, 1, 1]
+                lambda: (
+                    sorted(len(one.files) for one in ana.sees(ana.direct))
+                    == [0, 0, 1, 1]
+                )
             )

@@ -78,8 +78,12 @@ def brightness(image: Image.Image) -> float:
     return float(ImageStat.Stat(image.convert("L")).mean[0])
 
 
-def test_draw_edit_three_times_undo_twice_branch_and_look_back(newcomer: Newcomer) -> None:
-    drawn = newcomer.makes("draw", "a red fox in the snow, watercolour", "--n", "2", "--ar", "16:9")
+def test_draw_edit_three_times_undo_twice_branch_and_look_back(
+    newcomer: Newcomer,
+) -> None:
+    drawn = newcomer.makes(
+        "draw", "a red fox in the snow, watercolour", "--n", "2", "--ar", "16:9"
+    )
     assert set(drawn) >= {
         "request",
         "step",
@@ -122,14 +126,23 @@ def test_draw_edit_three_times_undo_twice_branch_and_look_back(newcomer: Newcome
 
 
 def test_all_ten_functions_on_a_real_photo(newcomer: Newcomer) -> None:
-    photos = {name: str(PHOTOS / name) for name in ("coffee.png", "chelsea.png", "rocket.jpg")}
+    photos = {
+        name: str(PHOTOS / name) for name in ("coffee.png", "chelsea.png", "rocket.jpg")
+    }
     runs: dict[str, list[str]] = {
         "style": ["转换成法国绘本风格", photos["chelsea.png"], "--strength", "0.9"],
         "restyle": ["把猫变成毛线风格", photos["chelsea.png"]],
         "edit": ["add a lemon", photos["coffee.png"]],
         "inpaint": ["a green meadow", photos["coffee.png"], "--mask", "left"],
         "unwatermark": [photos["rocket.jpg"]],
-        "expand": ["a wide meadow", photos["rocket.jpg"], "--left", "1.5", "--right", "1.5"],
+        "expand": [
+            "a wide meadow",
+            photos["rocket.jpg"],
+            "--left",
+            "1.5",
+            "--right",
+            "1.5",
+        ],
         "upscale": [photos["coffee.png"], "--scale", "2"],
         "colorize": ["blue sky", photos["rocket.jpg"]],
         "sketch": ["a cat in a forest", photos["chelsea.png"], "--sketch"],
@@ -149,7 +162,9 @@ def test_all_ten_functions_on_a_real_photo(newcomer: Newcomer) -> None:
 def test_three_pictures_go_into_one_in_their_order(newcomer: Newcomer) -> None:
     names = ("coffee.png", "chelsea.png", "rocket.jpg")
     photos = [str(PHOTOS / name) for name in names]
-    answer = newcomer.makes("edit", "put the cat of picture 2 beside the cup of picture 1", *photos)
+    answer = newcomer.makes(
+        "edit", "put the cat of picture 2 beside the cup of picture 1", *photos
+    )
     picture = opened(answer)
     assert abs(picture.width / picture.height - 640 / 427) < 0.03
     assert newcomer.makes("edit", "make it night")["parent"] == answer["step"]
@@ -184,8 +199,14 @@ def test_a_phone_photo_of_twelve_megapixels_just_works(newcomer: Newcomer) -> No
         (("edit", "x", "a" * 300 + ".png"), "terminal.file_missing"),
         (("edit", "x", "--from", "nosuchstep"), "refuse.not_found"),
         (("wanx", "inpaint", "x", str(PHOTOS / "coffee.png")), "refuse.no_mask"),
-        (("wanx", "upscale", str(PHOTOS / "coffee.png"), "--scale", "9"), "grammar.value"),
-        (("wanx", "style", "x", str(PHOTOS / "coffee.png"), "--left", "2"), "catalog.option_for"),
+        (
+            ("wanx", "upscale", str(PHOTOS / "coffee.png"), "--scale", "9"),
+            "grammar.value",
+        ),
+        (
+            ("wanx", "style", "x", str(PHOTOS / "coffee.png"), "--left", "2"),
+            "catalog.option_for",
+        ),
         (("undo",), "refuse.no_session"),
         (("history",), "refuse.no_session"),
         (("cancel",), "refuse.nothing_to_cancel"),
@@ -218,9 +239,16 @@ def test_bad_pictures_are_refused_before_anything_is_queued(newcomer: Newcomer) 
         assert newcomer.is_refused("edit", "make it night", name)["key"] == key
 
 
-def test_a_refusal_by_the_service_is_said_kindly_and_not_charged(newcomer: Newcomer) -> None:
-    assert newcomer.is_refused("draw", "[moderation] a fox")["key"] == "provider.moderation_input"
-    error = newcomer.is_refused("draw", "[moderation-output] a fox", "--time-scale", "0.01")
+def test_a_refusal_by_the_service_is_said_kindly_and_not_charged(
+    newcomer: Newcomer,
+) -> None:
+    assert (
+        newcomer.is_refused("draw", "[moderation] a fox")["key"]
+        == "provider.moderation_input"
+    )
+    error = newcomer.is_refused(
+        "draw", "[moderation-output] a fox", "--time-scale", "0.01"
+    )
     assert (error["key"], error["charged"]) == ("provider.moderation_output", "no")
 
 
@@ -232,7 +260,9 @@ def test_a_budget_is_a_wall(newcomer: Newcomer) -> None:
     assert "¥0.20 of ¥0.30" in error["message"]
 
 
-def test_every_configuration_mistake_is_one_line_and_exit_78(newcomer: Newcomer) -> None:
+def test_every_configuration_mistake_is_one_line_and_exit_78(
+    newcomer: Newcomer,
+) -> None:
     mistakes = {
         "EASEL_REGION": "mars",
         "EASEL_LOCALE": "klingon",
@@ -248,13 +278,19 @@ def test_every_configuration_mistake_is_one_line_and_exit_78(newcomer: Newcomer)
         done = newcomer.types("undo")
         assert done.returncode == 78, (name, done.stderr)
         assert done.stderr.count("\n") == 1
-        assert "API_KEY" in done.stderr if name == "EASEL_DASHSCOPE_URL" else name in done.stderr
+        assert (
+            "API_KEY" in done.stderr
+            if name == "EASEL_DASHSCOPE_URL"
+            else name in done.stderr
+        )
         del newcomer.environment[name]
         newcomer.environment["EASEL_DATA_DIR"] = str(newcomer.home / "data")
     assert newcomer.types("run").returncode == 78
 
 
-def test_a_configuration_mistake_is_told_also_by_what_needs_no_engine(newcomer: Newcomer) -> None:
+def test_a_configuration_mistake_is_told_also_by_what_needs_no_engine(
+    newcomer: Newcomer,
+) -> None:
     newcomer.makes("draw", "a fox")
     mistakes = {
         "EASEL_REGION": "mars",
@@ -273,13 +309,19 @@ def test_who_only_looks_does_not_wait_for_a_command_at_work(newcomer: Newcomer) 
     newcomer.makes("draw", "a fox")
     newcomer.environment["FAILPOINTS"] = "begin.after_commit=kill"
     assert (
-        newcomer.types("draw", "a heron", "--out", "out", "--time-scale", "0.01").returncode == -9
+        newcomer.types(
+            "draw", "a heron", "--out", "out", "--time-scale", "0.01"
+        ).returncode
+        == -9
     )
     del newcomer.environment["FAILPOINTS"]
     with FileLock(newcomer.home / "data" / "easel.lock"):
         for words in (("history",), ("usage",), ("info",), ("budget",)):
             newcomer.makes(*words)
-    assert "unfinished: 1" in newcomer.types("undo", "--out", "out", "--time-scale", "0.01").stderr
+    assert (
+        "unfinished: 1"
+        in newcomer.types("undo", "--out", "out", "--time-scale", "0.01").stderr
+    )
 
 
 def test_models_and_doctor_speak_json(newcomer: Newcomer) -> None:
@@ -304,17 +346,25 @@ def _ended(process: subprocess.Popen[str]) -> Iterator[None]:
         process.kill()
 
 
-def test_a_worker_says_over_http_how_it_is_and_stops_when_told(newcomer: Newcomer) -> None:
+def test_a_worker_says_over_http_how_it_is_and_stops_when_told(
+    newcomer: Newcomer,
+) -> None:
     words = ["run", "--role", "worker"]
     environment = {**newcomer.environment, "EASEL_LOG_FORMAT": "json"}
     with (
         subprocess.Popen(
-            [*EASEL, *words], cwd=newcomer.home, env=environment, stderr=subprocess.PIPE, text=True
+            [*EASEL, *words],
+            cwd=newcomer.home,
+            env=environment,
+            stderr=subprocess.PIPE,
+            text=True,
         ) as worker,
         _ended(worker),
     ):
         assert worker.stderr
-        said = next(line for line in map(json.loads, worker.stderr) if line["event"] == "ready")
+        said = next(
+            line for line in map(json.loads, worker.stderr) if line["event"] == "ready"
+        )
         address = said["address"]
         for path, said in (
             ("/healthz", b"ok"),
@@ -329,7 +379,9 @@ def test_a_worker_says_over_http_how_it_is_and_stops_when_told(newcomer: Newcome
         assert worker.wait(15) == 0
 
 
-def test_a_port_that_is_taken_is_one_line_that_says_which_setting(newcomer: Newcomer) -> None:
+def test_a_port_that_is_taken_is_one_line_that_says_which_setting(
+    newcomer: Newcomer,
+) -> None:
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))
         taken.listen()
@@ -348,7 +400,10 @@ def test_what_was_finished_is_not_done_again_and_what_was_interrupted_goes_on(
         assert "unfinished" not in newcomer.types("history", "--out", "out").stderr
     newcomer.environment["FAILPOINTS"] = "begin.after_commit=kill"
     assert (
-        newcomer.types("draw", "a heron", "--out", "out", "--time-scale", "0.01").returncode == -9
+        newcomer.types(
+            "draw", "a heron", "--out", "out", "--time-scale", "0.01"
+        ).returncode
+        == -9
     )
     del newcomer.environment["FAILPOINTS"]
     picked_up = newcomer.types("usage", "--time-scale", "0.01")
@@ -366,5 +421,10 @@ def test_a_folder_that_cannot_be_written_to_is_said_and_the_picture_stays_in_the
         done = newcomer.types(*words, "--json", "--out", "taken")
         assert done.returncode == 1, done.stderr
         assert json.loads(done.stdout)["error"]["key"] == "terminal.out"
-    assert newcomer.types("show", "--out", "out", newcomer.makes("info")["step"]).returncode == 0
+    assert (
+        newcomer.types(
+            "show", "--out", "out", newcomer.makes("info")["step"]
+        ).returncode
+        == 0
+    )
     assert len(list((newcomer.home / "out").glob("v1-*.png"))) == 1

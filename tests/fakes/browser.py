@@ -39,7 +39,9 @@ QUIET = [
     "--disable-sync",
     "--no-first-run",
 ]
-STATUS = re.compile(r"Failed to load resource: the server responded with a status of (\d+)")
+STATUS = re.compile(
+    r"Failed to load resource: the server responded with a status of (\d+)"
+)
 LOST = "net::ERR_"
 PATIENCE_MS = 60_000
 """Until a wait is given up. What comes sooner is not waited for, however busy the machine."""
@@ -64,7 +66,10 @@ class Watched:
         page.on("console", self._said)
         page.on("pageerror", lambda error: self.wrong.append(f"error: {error}"))
         page.on(
-            "request", lambda request: self._asked(request.url, request.headers.get("referer", ""))
+            "request",
+            lambda request: self._asked(
+                request.url, request.headers.get("referer", "")
+            ),
         )
 
     def _said(self, message: ConsoleMessage) -> None:
@@ -100,9 +105,15 @@ class Watched:
             },
         )
         await session.detach()
-        found: list[dict[str, Any]] = json.loads(answer["result"]["value"])["violations"]
+        found: list[dict[str, Any]] = json.loads(answer["result"]["value"])[
+            "violations"
+        ]
         grave = [one for one in found if one["impact"] in {"serious", "critical"}]
-        return [f"{one['id']}: {node['html'][:200]}" for one in grave for node in one["nodes"]]
+        return [
+            f"{one['id']}: {node['html'][:200]}"
+            for one in grave
+            for node in one["nodes"]
+        ]
 
 
 @asynccontextmanager
@@ -116,12 +127,16 @@ async def chromium() -> AsyncIterator[Browser]:
 
 
 @asynccontextmanager
-async def window(browser: Browser, address: str, **options: Any) -> AsyncIterator[Watched]:
+async def window(
+    browser: Browser, address: str, **options: Any
+) -> AsyncIterator[Watched]:
     """A window that must end with nothing wrong in it.
 
     ``options`` as Playwright's new_context takes them.
     """
-    context = await browser.new_context(**{"viewport": {"width": 1280, "height": 860}, **options})
+    context = await browser.new_context(
+        **{"viewport": {"width": 1280, "height": 860}, **options}
+    )
     context.set_default_timeout(PATIENCE_MS)
     page = await context.new_page()
     watched = Watched(context=context, page=page, origin=address)

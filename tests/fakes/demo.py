@@ -62,7 +62,9 @@ class Demo:
             },
         )
         async with asyncio.timeout(60):
-            while not (found := ADDRESS.search(printed.read_text() if printed.exists() else "")):
+            while not (
+                found := ADDRESS.search(printed.read_text() if printed.exists() else "")
+            ):
                 assert self.is_running, printed.read_text()
                 await asyncio.sleep(0.02)
         self.address = found[1]

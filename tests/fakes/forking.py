@@ -47,7 +47,9 @@ def easel(life: Mapping[str, Any]) -> None:
     _send(0, os.devnull, os.O_RDONLY)
     for number, name in ((1, "out"), (2, "error")):
         if life.get(name):
-            _send(number, life[name], os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_TRUNC)
+            _send(
+                number, life[name], os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_TRUNC
+            )
     failpoints.arm(os.environ.get("FAILPOINTS", ""))
     sys.argv = ["easel", *life["words"]]
     cli.main()
@@ -75,7 +77,12 @@ class Prompt:
         """One command until its end; what it wrote."""
         written = {"out": str(self.folder / "out"), "error": str(self.folder / "error")}
         self._ask(
-            {"words": words, "folder": str(folder), "environment": dict(environment), **written}
+            {
+                "words": words,
+                "folder": str(folder),
+                "environment": dict(environment),
+                **written,
+            }
         )
         child = self._answer()
         try:
@@ -85,7 +92,10 @@ class Prompt:
                 os.kill(child, signal.SIGKILL)
             raise
         return subprocess.CompletedProcess(
-            words, status, Path(written["out"]).read_text(), Path(written["error"]).read_text()
+            words,
+            status,
+            Path(written["out"]).read_text(),
+            Path(written["error"]).read_text(),
         )
 
     def _ask(self, life: Mapping[str, Any]) -> None:

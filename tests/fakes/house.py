@@ -54,11 +54,15 @@ class Visitor:
     async def gives(self, photo: Path) -> str:
         """Drop a picture into the room; its ref."""
         headers = {"Authorization": f"Bearer {self.key}", "Easel-Name": photo.name}
-        answer = await self.http.post("/room/upload", content=photo.read_bytes(), headers=headers)
+        answer = await self.http.post(
+            "/room/upload", content=photo.read_bytes(), headers=headers
+        )
         assert answer.status_code == 200, answer.text
         return str(answer.json()["ref"])
 
-    async def sees(self, since: int | None = None) -> AsyncGenerator[dict[str, Any], None]:
+    async def sees(
+        self, since: int | None = None
+    ) -> AsyncGenerator[dict[str, Any], None]:
         """Events of the stream, one after another."""
         path = "/room/stream" if since is None else f"/room/stream?since={since}"
         async with self.http.stream(
@@ -74,7 +78,10 @@ class Visitor:
         async with asyncio.timeout(30), aclosing(self.sees()) as events:
             async for event in events:
                 for message in reversed(event.get("messages", [])):
-                    if message["tone"] == tone and text in f"{message['title']} {message['text']}":
+                    if (
+                        message["tone"] == tone
+                        and text in f"{message['title']} {message['text']}"
+                    ):
                         found: dict[str, Any] = message
                         return found
         raise AssertionError("the stream ended")
@@ -93,11 +100,15 @@ class House:
         """Come in."""
         answer = await self.http.post("/room/enter", json={"name": name})
         assert answer.status_code == 200, answer.text
-        return Visitor(http=self.http, key=answer.json()["key"], id=answer.json()["me"]["id"])
+        return Visitor(
+            http=self.http, key=answer.json()["key"], id=answer.json()["me"]["id"]
+        )
 
 
 @asynccontextmanager
-async def open_house(folder: Path, config: SimulatorConfig, **changes: Any) -> AsyncIterator[House]:
+async def open_house(
+    folder: Path, config: SimulatorConfig, **changes: Any
+) -> AsyncIterator[House]:
     """Everything started on a free port of loopback."""
     chosen = settings.load(EASEL_DATA_DIR=folder, **changes)
     listening = bind(chosen.http_host, 0)

@@ -29,7 +29,9 @@ class JournalChat:
         """Everything said so far; a line cut off by a kill was never said."""
         if not self._journal.exists():
             return []
-        whole = [line for line in self._journal.read_text().split("\n") if line.endswith("}")]
+        whole = [
+            line for line in self._journal.read_text().split("\n") if line.endswith("}")
+        ]
         return [json.loads(line) for line in whole]
 
     async def complete(self, request: Request) -> Request | None:
@@ -59,7 +61,9 @@ class JournalChat:
     async def find(self, place: Place, job: str) -> PostedMessage | None:
         """The message of this job, read back."""
         found = [
-            line["message"] for line in self.lines() if line["op"] == "post" and line["job"] == job
+            line["message"]
+            for line in self.lines()
+            if line["op"] == "post" and line["job"] == job
         ]
         return PostedMessage(place=place, message=found[0]) if found else None
 

@@ -57,13 +57,18 @@ async def live(life: Mapping[str, Any]) -> None:
 
 async def _all_ended(easel: wiring.Easel, wishes: list[Request]) -> bool:
     store = easel.context.store
-    sessions = {(wish.place.tenant, f"{wish.place.channel}/@{wish.person.id}") for wish in wishes}
+    sessions = {
+        (wish.place.tenant, f"{wish.place.channel}/@{wish.person.id}")
+        for wish in wishes
+    }
     steps = {
         step.id: step
         for tenant, session in sessions
         for step in await store.history(tenant, session)
     }
-    return len(steps) == len(wishes) and all(step.state.is_final for step in steps.values())
+    return len(steps) == len(wishes) and all(
+        step.state.is_final for step in steps.values()
+    )
 
 
 def break_it(mutant: str) -> None:

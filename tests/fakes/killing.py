@@ -22,7 +22,11 @@ ROOT = Path(__file__).parents[2]
 PHOTOS = ROOT / "tests" / "samples" / "photos"
 PLACE = Place(platform="journal", workspace="w", channel="c")
 LIFE_SECONDS = 60
-PRICES = {"qwen-image-plus": 200_000, "wanx2.1-imageedit": 140_000, "qwen-image-edit-plus": 200_000}
+PRICES = {
+    "qwen-image-plus": 200_000,
+    "wanx2.1-imageedit": 140_000,
+    "qwen-image-edit-plus": 200_000,
+}
 
 
 def wish(number: int, action: Action, text: str, photo: str = "") -> Request:
@@ -89,7 +93,12 @@ async def running(
     """``easel run``, connected; killed at the named place, or told to stop in the end."""
     armed = {"FAILPOINTS": f"{point}=kill"} if point else {}
     life = await begin(
-        parent, {"words": ["run"], "folder": str(ROOT), "environment": {**environment, **armed}}
+        parent,
+        {
+            "words": ["run"],
+            "folder": str(ROOT),
+            "environment": {**environment, **armed},
+        },
     )
     try:
         async with asyncio.timeout(30):

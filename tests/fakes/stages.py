@@ -134,7 +134,11 @@ class AtSlack(Stage):
 
     async def ours(self) -> list[Message]:
         there = [*self.ana.sees(), *self.ana.sees(self.ana.direct)]
-        mine = [one for one in there if one.user == self.fake.workspace.bot_user and one.blocks]
+        mine = [
+            one
+            for one in there
+            if one.user == self.fake.workspace.bot_user and one.blocks
+        ]
         return sorted(mine, key=lambda one: one.ts)
 
     def words(self, message: Message) -> tuple[str, list[str]]:
@@ -146,9 +150,15 @@ class AtSlack(Stage):
         thread = message.thread_ts or message.ts
         files = self.fake.world.files
         there = [
-            one for one in self.ana.sees(message.channel) if one.thread_ts == thread and one.files
+            one
+            for one in self.ana.sees(message.channel)
+            if one.thread_ts == thread and one.files
         ]
-        return [one for one in there if job and any(job in files[name].name for name in one.files)]
+        return [
+            one
+            for one in there
+            if job and any(job in files[name].name for name in one.files)
+        ]
 
     def _before(self, message: Message) -> list[Message]:
         """The message that a drawn picture became, as it cannot stand inside.
@@ -157,11 +167,19 @@ class AtSlack(Stage):
         """
         there = sorted(self.ana.sees(message.channel), key=lambda one: one.ts)
         beside = [
-            one for one in there if one.thread_ts == message.thread_ts and one.ts < message.ts
+            one
+            for one in there
+            if one.thread_ts == message.thread_ts and one.ts < message.ts
         ]
-        names = {one.ts: self.fake.world.files[one.files[0]].name for one in beside if one.files}
+        names = {
+            one.ts: self.fake.world.files[one.files[0]].name
+            for one in beside
+            if one.files
+        }
         return [
-            one for one in beside[-1:] if one.ts in names and not OF_A_STEP.match(names[one.ts])
+            one
+            for one in beside[-1:]
+            if one.ts in names and not OF_A_STEP.match(names[one.ts])
         ]
 
     def shows(self, message: Message) -> Seen:
@@ -169,18 +187,26 @@ class AtSlack(Stage):
         return replace(
             slack_page.seen(world, message),
             before=tuple(slack_page.seen(world, one) for one in self._before(message)),
-            thread=tuple(slack_page.seen(world, one) for one in self._in_thread(message)),
+            thread=tuple(
+                slack_page.seen(world, one) for one in self._in_thread(message)
+            ),
         )
 
     async def reads(self, message: Message) -> Read:
         seen = self.shows(message)
-        beside = [one for shown in (*seen.before, *seen.thread) for one in shown.pictures]
+        beside = [
+            one for shown in (*seen.before, *seen.thread) for one in shown.pictures
+        ]
         whole = replace(seen, pictures=(*seen.pictures, *beside))
         found = read(
-            whole, private=seen.only_you or self.fake.workspace.channels[message.channel].is_im
+            whole,
+            private=seen.only_you
+            or self.fake.workspace.channels[message.channel].is_im,
         )
         # What phones and screen readers say of it.
-        assert unescape(message.text).split("\n") == list(filter(None, (found.title, *found.lines)))
+        assert unescape(message.text).split("\n") == list(
+            filter(None, (found.title, *found.lines))
+        )
         return found
 
 
@@ -210,7 +236,11 @@ class AtDiscord(Stage):
 
     async def ours(self) -> list[things.Message]:
         there = self.fake.world.seen_by(self.ana, None)
-        return [one for one in there if one.author == self.fake.world.bot.id and not one.is_loading]
+        return [
+            one
+            for one in there
+            if one.author == self.fake.world.bot.id and not one.is_loading
+        ]
 
     def words(self, message: things.Message) -> tuple[str, list[str]]:
         return "".join(one.text for one in discord_page.spans(message.content)), list(
@@ -249,7 +279,11 @@ class InRoom(Stage):
 
     async def presses(self, message: Mapping[str, Any], label: str) -> None:
         button = next(one for one in message["buttons"] if label in one["label"])
-        body = {"button": button["id"], "channel": message["channel"], "thread": message["thread"]}
+        body = {
+            "button": button["id"],
+            "channel": message["channel"],
+            "thread": message["thread"],
+        }
         answer = await self.ana.asks("/room/press", locale=self.locale, **body)
         assert answer.status_code == 200, answer.text
 
@@ -267,10 +301,16 @@ class InRoom(Stage):
         # The page shows it below what was typed, to nobody else.
         line = answer.json()["error"]
         nothing: Any = ()
-        return None, Read("", (line,), "", nothing, nothing, nothing, nothing, private=True)
+        return None, Read(
+            "", (line,), "", nothing, nothing, nothing, nothing, private=True
+        )
 
     async def ours(self) -> list[dict[str, Any]]:
-        return [one for one in await self._all() if not one["author"] and one["tone"] != "gone"]
+        return [
+            one
+            for one in await self._all()
+            if not one["author"] and one["tone"] != "gone"
+        ]
 
     async def _all(self) -> list[dict[str, Any]]:
         async with aclosing(self.ana.sees()) as events:
@@ -298,9 +338,13 @@ class InRoom(Stage):
         return Read(
             title=message["title"],
             lines=tuple(message["text"].split("\n")),
-            progress="" if message["progress"] is None else f"{message['progress']:.0%}",
+            progress=""
+            if message["progress"] is None
+            else f"{message['progress']:.0%}",
             buttons=tuple(one["label"] for one in message["buttons"]),
-            dangerous=tuple(one["label"] for one in message["buttons"] if one["kind"] == "delete"),
+            dangerous=tuple(
+                one["label"] for one in message["buttons"] if one["kind"] == "delete"
+            ),
             menu=tuple(one["label"] for one in message["menu"]),
             pictures=tuple((one.pixels, one.alt) for one in shown),
             private=message["private"],
@@ -337,7 +381,11 @@ class Stages:
         accept, busy = self.account.accept, []
 
         def for_long(
-            wanted: Wanted, inputs: tuple[bytes, ...], mask: bytes | None, *, is_sync: bool
+            wanted: Wanted,
+            inputs: tuple[bytes, ...],
+            mask: bytes | None,
+            *,
+            is_sync: bool,
         ) -> Task:
             task = accept(wanted, inputs, mask, is_sync=is_sync)
             if wanted.model == model:
@@ -349,16 +397,24 @@ class Stages:
         bo = self.slack.fake.person("Bo")
         for at in range(most):
             await bo.types(f"/draw {at} --model {model}")
-        await self.slack.until(lambda told: (len(busy) == most and len(told) == most) or None)
+        await self.slack.until(
+            lambda told: (len(busy) == most and len(told) == most) or None
+        )
 
 
 @asynccontextmanager
 async def stages(folder: Path, locale: str) -> AsyncIterator[Stages]:
     """One Easel at work on all three, and Ana on each, who reads ``locale``."""
     async with AsyncExitStack() as stack:
-        service = await stack.enter_async_context(serve(SimulatorConfig(time_scale=0.01, seed=7)))
-        in_slack = await stack.enter_async_context(slack(World(ready_after=0.05, share_after=0.05)))
-        in_discord = await stack.enter_async_context(discord(DiscordWorld(content_granted=True)))
+        service = await stack.enter_async_context(
+            serve(SimulatorConfig(time_scale=0.01, seed=7))
+        )
+        in_slack = await stack.enter_async_context(
+            slack(World(ready_after=0.05, share_after=0.05))
+        )
+        in_discord = await stack.enter_async_context(
+            discord(DiscordWorld(content_granted=True))
+        )
         folder.mkdir(parents=True, exist_ok=True)
         chosen = settings.load(
             EASEL_DATA_DIR=folder,
@@ -372,20 +428,26 @@ async def stages(folder: Path, locale: str) -> AsyncIterator[Stages]:
         await in_discord.connected()
         yield Stages(
             slack=AtSlack(fake=in_slack, ana=in_slack.person(NAME, locale=locale)),
-            discord=AtDiscord(fake=in_discord, ana=in_discord.person(NAME, locale=locale)),
+            discord=AtDiscord(
+                fake=in_discord, ana=in_discord.person(NAME, locale=locale)
+            ),
             room=InRoom(house=house, ana=await house.enters(NAME), locale=locale),
             account=service.account,
         )
 
 
-async def _at_work(stack: AsyncExitStack, chosen: settings.Settings, in_slack: Slack) -> House:
+async def _at_work(
+    stack: AsyncExitStack, chosen: settings.Settings, in_slack: Slack
+) -> House:
     listening = web.listen(chosen, 0)
     address = web.address_of(chosen, listening)
     chosen = chosen.model_copy(update={"public_url": address})
     room, lost = Room.at(chosen.data_dir), asyncio.Event()
     engine = await stack.enter_async_context(wiring.open_database(chosen))
     to_slack = await stack.enter_async_context(bot.slack.open_slack(chosen, engine))
-    to_discord = await stack.enter_async_context(bot.discord.open_discord(chosen, engine))
+    to_discord = await stack.enter_async_context(
+        bot.discord.open_discord(chosen, engine)
+    )
 
     def chats(blobs: Blobs) -> dict[str, Chat]:
         return {
@@ -409,5 +471,7 @@ async def _at_work(stack: AsyncExitStack, chosen: settings.Settings, in_slack: S
         web.open_web(chosen, easel, listening, room, platforms=ears.routes)
     )
     in_slack.url = address
-    http = await stack.enter_async_context(httpx.AsyncClient(base_url=address, timeout=30))
+    http = await stack.enter_async_context(
+        httpx.AsyncClient(base_url=address, timeout=30)
+    )
     return House(easel=easel, room=room, http=http, address=address)

@@ -5,7 +5,17 @@ from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Any
 
-from core.types import Action, Money, Options, Person, Picture, Place, Size, Step, StepState
+from core.types import (
+    Action,
+    Money,
+    Options,
+    Person,
+    Picture,
+    Place,
+    Size,
+    Step,
+    StepState,
+)
 
 NOW = datetime(2026, 11, 20, 12, 0, tzinfo=UTC)
 PLACE = Place(platform="test", workspace="w", channel="c")
@@ -16,7 +26,9 @@ def yuan(amount: str) -> Money:
 
 
 def picture(letter: str = "a") -> Picture:
-    return Picture(key=letter * 64, width=600, height=400, media_type="image/png", length=1000)
+    return Picture(
+        key=letter * 64, width=600, height=400, media_type="image/png", length=1000
+    )
 
 
 def step(name: str = "one", **changes: Any) -> Step:

@@ -32,5 +32,6 @@ def branchy(count: int) -> Parents:
 
 
 SHAPES: dict[str, Callable[[int], Parents]] = {
-    shape.__name__: shape for shape in (chain, siblings, drawings, deep_and_wide, branchy)
+    shape.__name__: shape
+    for shape in (chain, siblings, drawings, deep_and_wide, branchy)
 }

@@ -41,8 +41,12 @@ async def test_a_busy_service_may_refuse_more_than_fifty_times(
     assert (step.state, step.error) == (StepState.DONE, None)
 
 
-async def test_a_line_goes_on_when_the_workspace_that_filled_it_leaves(tmp_path: Path) -> None:
-    async with team_on(SimulatorConfig(time_scale=20, seed=3, rate_limits=False), tmp_path) as team:
+async def test_a_line_goes_on_when_the_workspace_that_filled_it_leaves(
+    tmp_path: Path,
+) -> None:
+    async with team_on(
+        SimulatorConfig(time_scale=20, seed=3, rate_limits=False), tmp_path
+    ) as team:
         engine = team.easel.engine
         for number in range(2):
             await team.asks(Action.DRAW, f"fox {number} --model {SYNC}")
@@ -55,7 +59,11 @@ async def test_a_line_goes_on_when_the_workspace_that_filled_it_leaves(tmp_path:
         await asyncio.sleep(0.5)
         assert not (await row_of(team, waits.accepted or "")).slot
         goodbye = Request(
-            key="", place=PLACE, person=Person(id="", name=""), locale="", action=Action.LEFT
+            key="",
+            place=PLACE,
+            person=Person(id="", name=""),
+            locale="",
+            action=Action.LEFT,
         )
         await team.easel.service.hear(goodbye)
         await asyncio.sleep(3)
@@ -67,14 +75,22 @@ async def test_a_line_goes_on_when_the_workspace_that_filled_it_leaves(tmp_path:
 async def test_a_cancelled_job_is_told_though_the_database_was_away(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    async with team_on(SimulatorConfig(time_scale=20, seed=3, rate_limits=False), tmp_path) as team:
-        team.easel.engine._slots._line("beijing", SYNC).paused_until = time.monotonic() + 1000
+    async with team_on(
+        SimulatorConfig(time_scale=20, seed=3, rate_limits=False), tmp_path
+    ) as team:
+        team.easel.engine._slots._line("beijing", SYNC).paused_until = (
+            time.monotonic() + 1000
+        )
         waits = await team.asks(Action.DRAW, f"a heron --model {SYNC}")
         while not team.chat.messages:
             await asyncio.sleep(0.05)
         store = team.easel.context.store
-        monkeypatch.setattr(store, "mark_told", fails_first(store.mark_told, database_away(), 1))
-        monkeypatch.setattr(store, "message_of", fails_first(store.message_of, database_away(), 1))
+        monkeypatch.setattr(
+            store, "mark_told", fails_first(store.mark_told, database_away(), 1)
+        )
+        monkeypatch.setattr(
+            store, "message_of", fails_first(store.message_of, database_away(), 1)
+        )
         cancel = Request(
             key="x",
             place=PLACE,
@@ -85,7 +101,10 @@ async def test_a_cancelled_job_is_told_though_the_database_was_away(
         )
         await team.easel.service.hear(cancel)
         await asyncio.sleep(4)
-        last = [(m.posts[-1].tone, m.posts[-1].text[:60]) for m in team.chat.messages.values()]
+        last = [
+            (m.posts[-1].tone, m.posts[-1].text[:60])
+            for m in team.chat.messages.values()
+        ]
         row = await row_of(team, waits.accepted or "")
         assert (row.state, row.told) == ("cancelled", True), last
 
@@ -126,7 +145,9 @@ async def test_a_sync_result_is_not_lost_when_the_database_hiccups(
     team: Team, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     store = team.easel.context.store
-    monkeypatch.setattr(store, "record_task", fails_first(store.record_task, database_away(), 1))
+    monkeypatch.setattr(
+        store, "record_task", fails_first(store.record_task, database_away(), 1)
+    )
     step, _ = await team.gets(Action.DRAW, f"a fox --model {SYNC}")
     assert step.state is StepState.DONE
 
@@ -135,7 +156,9 @@ async def test_a_model_no_longer_in_the_catalogue(tmp_path: Path) -> None:
     chat = MemoryChat()
     config = SimulatorConfig(time_scale=20, seed=3, rate_limits=False)
     async with team_on(config, tmp_path, chat=chat) as team:
-        team.easel.engine._slots._line("beijing", SYNC).paused_until = time.monotonic() + 1000
+        team.easel.engine._slots._line("beijing", SYNC).paused_until = (
+            time.monotonic() + 1000
+        )
         waits = await team.asks(Action.DRAW, f"a heron --model {SYNC}")
         while not chat.messages:
             await asyncio.sleep(0.05)
@@ -152,14 +175,20 @@ async def test_a_model_no_longer_in_the_catalogue(tmp_path: Path) -> None:
 async def test_cancel_without_a_name_cancels_one_job_whatever_happens(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    async with team_on(SimulatorConfig(time_scale=20, seed=3, rate_limits=False), tmp_path) as team:
-        team.easel.engine._slots._line("beijing", SYNC).paused_until = time.monotonic() + 1000
+    async with team_on(
+        SimulatorConfig(time_scale=20, seed=3, rate_limits=False), tmp_path
+    ) as team:
+        team.easel.engine._slots._line("beijing", SYNC).paused_until = (
+            time.monotonic() + 1000
+        )
         first = await team.asks(Action.DRAW, f"a heron --model {SYNC}")
         second = await team.asks(Action.DRAW, f"a fox --model {SYNC}")
         while len(team.chat.messages) < 2:
             await asyncio.sleep(0.05)
         store = team.easel.context.store
-        monkeypatch.setattr(store, "message_of", fails_first(store.message_of, database_away(), 1))
+        monkeypatch.setattr(
+            store, "message_of", fails_first(store.message_of, database_away(), 1)
+        )
         cancel = Request(
             key="x",
             place=PLACE,
@@ -169,7 +198,9 @@ async def test_cancel_without_a_name_cancels_one_job_whatever_happens(
         )
         await team.easel.service.hear(cancel)
         await asyncio.sleep(3)
-        states = [(await team.step(one.accepted or "")).state for one in (first, second)]
+        states = [
+            (await team.step(one.accepted or "")).state for one in (first, second)
+        ]
         assert sorted(states) == [StepState.CANCELLED, StepState.QUEUED]
 
 
@@ -181,7 +212,11 @@ async def test_delete_without_a_name_deletes_one_result_whatever_happens(
     blobs = team.easel.context.blobs
     monkeypatch.setattr(blobs, "delete", fails_first(blobs.delete, OSError("away"), 1))
     delete = Request(
-        key="x", place=PLACE, person=Person(id="ana", name="Ana"), locale="en", action=Action.DELETE
+        key="x",
+        place=PLACE,
+        person=Person(id="ana", name="Ana"),
+        locale="en",
+        action=Action.DELETE,
     )
     await team.easel.service.hear(delete)
     await asyncio.sleep(3)

@@ -20,14 +20,31 @@ from tests.bench import (
 )
 from tests.fakes.house import open_house
 
-NO_ENGINE = ("undo", "redo", "pick 1", "info", "usage", "budget", "show {step}", "models")
+NO_ENGINE = (
+    "undo",
+    "redo",
+    "pick 1",
+    "info",
+    "usage",
+    "budget",
+    "show {step}",
+    "models",
+)
 
 
 async def test_what_is_often_asked_costs_the_same_however_much_there_is() -> None:
-    cases = {"little": (300, 100), "much waits": (3000, 100), "much was done": (300, 5000)}
+    cases = {
+        "little": (300, 100),
+        "much waits": (3000, 100),
+        "much was done": (300, 5000),
+    }
     # A place and a turn are counted: that is five instructions for each who waits before, 0.05 µs
     # or so.
-    waiting_before = {"place in line": 3000, "announce": 3000, "begin": 3000 // growth.PEOPLE}
+    waiting_before = {
+        "place in line": 3000,
+        "announce": 3000,
+        "begin": 3000 // growth.PEOPLE,
+    }
     for question, counted in (await growth.instructions(cases)).items():
         most = 1.5 * counted["little"]
         assert counted["much was done"] <= most, (question, counted)

@@ -47,7 +47,9 @@ class Place:
     async def draws(self, person: User, words: str, **options: object) -> Message:
         """Draw, and wait for the result."""
         await self.fake.command(person, "draw", {"prompt": words, **options})
-        return await self.fake.sees(words, button="Edit" if person is self.ana else "編輯", files=1)
+        return await self.fake.sees(
+            words, button="Edit" if person is self.ana else "編輯", files=1
+        )
 
     def ours(self) -> list[Message]:
         """Everything Easel said for all to see."""
@@ -108,12 +110,18 @@ async def test_a_newcomer_draws_edits_and_goes_back(place: Place) -> None:
     assert fake.world.pings == []
 
 
-async def test_an_edit_names_the_picture_it_works_on_before_anything_is_made(place: Place) -> None:
+async def test_an_edit_names_the_picture_it_works_on_before_anything_is_made(
+    place: Place,
+) -> None:
     result = await place.draws(place.ana, "a heron")
     place.fake.says(place.bo, "draw a hat on it", reply_to=result)
     await place.fake.sees("draw a hat on it", files=1)
-    told = [call.body for call in place.fake.world.calls if call.route == "create_message"]
-    status = next(str(body["content"]) for body in told if "draw a hat" in str(body["content"]))
+    told = [
+        call.body for call in place.fake.world.calls if call.route == "create_message"
+    ]
+    status = next(
+        str(body["content"]) for body in told if "draw a hat" in str(body["content"])
+    )
     assert "v1" in status
     assert "Ana" in status
 
@@ -124,7 +132,9 @@ async def test_a_mention_with_a_picture_is_one_job_with_the_picture(
 ) -> None:
     fake, ana = place.fake, place.ana
     fake.duplicate_events = copies == 2
-    said = fake.says(ana, f"{fake.mention} make it night", files=[PHOTOS / "coffee.png"])
+    said = fake.says(
+        ana, f"{fake.mention} make it night", files=[PHOTOS / "coffee.png"]
+    )
     result = await fake.sees("make it night", button="Edit", files=1)
     assert result.reference == {
         "type": 0,
@@ -139,7 +149,9 @@ async def test_a_mention_with_a_picture_is_one_job_with_the_picture(
     assert steps[0].prompt == "make it night"
 
 
-async def test_a_mention_that_replies_to_somebodys_picture_edits_that_picture(place: Place) -> None:
+async def test_a_mention_that_replies_to_somebodys_picture_edits_that_picture(
+    place: Place,
+) -> None:
     fake, ana, bo = place.fake, place.ana, place.bo
     await place.draws(ana, "a fox")
     cat = fake.says(bo, "my cat", files=[PHOTOS / "chelsea.png"])
@@ -149,7 +161,9 @@ async def test_a_mention_that_replies_to_somebodys_picture_edits_that_picture(pl
     assert (step.parent, len(step.inputs)) == (None, 1)
     words = fake.says(bo, "no picture here")
     fake.says(ana, f"{fake.mention} as a tiger", reply_to=words)
-    refusal = await fake.sees("I see no picture in the message", channel=fake.direct(ana))
+    refusal = await fake.sees(
+        "I see no picture in the message", channel=fake.direct(ana)
+    )
     assert "Edit this image" in refusal.words
     assert len(await place.steps(ana)) == 2
 
@@ -171,8 +185,12 @@ async def test_a_link_that_has_run_out_is_renewed_and_a_hiccup_is_no_lost_file(
     cat = fake.says(place.ana, "my cat", files=[PHOTOS / "chelsea.png"])
     file = cat.attachments[0]
     old = fake.world.link(file).replace("?ex=", "?ex=1&was=")
-    attachment = Attachment(ref=f"{cat.channel} {cat.id} {file.id} {old}", name=file.filename)
-    assert b"".join([chunk async for chunk in chat.fetch(attachment, 10**7)]) == file.data
+    attachment = Attachment(
+        ref=f"{cat.channel} {cat.id} {file.id} {old}", name=file.filename
+    )
+    assert (
+        b"".join([chunk async for chunk in chat.fetch(attachment, 10**7)]) == file.data
+    )
     fake.world.faults["get_message"].extend([Fault(drop=True)] * 2)
     with pytest.raises(DeliveryError, match=r"discord\.file_failed"):
         [chunk async for chunk in chat.fetch(attachment, 10**7)]
@@ -192,7 +210,11 @@ async def test_a_direct_message_draws_and_edits(place: Place) -> None:
     await fake.sees("Now at v1", channel=direct)
     fake.says(ana, "add two moons", direct, files=[PHOTOS / "rocket.jpg"])
     await fake.sees("add two moons", channel=direct, button="Edit", files=1)
-    assert [len(step.inputs) for step in await place.steps(ana, f"@{direct.id}")] == [0, 1, 1]
+    assert [len(step.inputs) for step in await place.steps(ana, f"@{direct.id}")] == [
+        0,
+        1,
+        1,
+    ]
 
 
 async def test_words_that_are_not_for_easel_are_left_alone(place: Place) -> None:
@@ -231,7 +253,9 @@ async def test_a_thread_of_ours_has_one_head_and_an_archived_one_is_opened_again
     assert not thread.archived
 
 
-async def test_a_command_without_words_opens_a_form_with_pictures_and_options(place: Place) -> None:
+async def test_a_command_without_words_opens_a_form_with_pictures_and_options(
+    place: Place,
+) -> None:
     fake, ana = place.fake, place.ana
     opened = await fake.command(ana, "edit")
     assert opened.ack_type == MODAL
@@ -242,7 +266,9 @@ async def test_a_command_without_words_opens_a_form_with_pictures_and_options(pl
     brought_back = await fake.presses(ana, refused, "Change it")
     assert field(brought_back, "prompt")["value"] == "🦊"
     pictures = [PHOTOS / "coffee.png", PHOTOS / "chelsea.png"]
-    await fake.submits(ana, opened, {"prompt": "put both on a table", "pictures": pictures})
+    await fake.submits(
+        ana, opened, {"prompt": "put both on a table", "pictures": pictures}
+    )
     await fake.sees("put both on a table", button="Edit", files=1)
     assert len((await place.steps(ana))[0].inputs) == 2
 
@@ -261,7 +287,9 @@ async def test_options_given_with_a_command_without_words_are_kept_by_its_form(
 async def test_what_was_refused_comes_back_to_be_changed(place: Place) -> None:
     fake, ana = place.fake, place.ana
     refusal = await fake.reply(
-        await fake.command(ana, "draw", {"prompt": "a long story", "ar": "99:1", "seed": 5})
+        await fake.command(
+            ana, "draw", {"prompt": "a long story", "ar": "99:1", "seed": 5}
+        )
     )
     opened = await fake.presses(ana, refusal, "Change it")
     assert field(opened, "prompt")["value"] == "a long story"
@@ -274,12 +302,16 @@ async def test_what_was_refused_comes_back_to_be_changed(place: Place) -> None:
 async def test_every_wanx_function_has_its_own_typed_options(place: Place) -> None:
     fake, ana = place.fake, place.ana
     photo: dict[str, Path | bytes] = {"picture1": PHOTOS / "chelsea.png"}
-    await fake.command(ana, "wanx style", {"prompt": "as a woodcut", "strength": 0.5}, files=photo)
+    await fake.command(
+        ana, "wanx style", {"prompt": "as a woodcut", "strength": 0.5}, files=photo
+    )
     await fake.sees("as a woodcut", button="Edit", files=1)
     await fake.command(ana, "wanx upscale")
     larger = await fake.sees("Upscale by Ana", button="Edit", files=1)
     assert "1540×1024" in larger.words
-    await fake.command(ana, "wanx inpaint", {"prompt": "a hat", "mask": "top"}, files=photo)
+    await fake.command(
+        ana, "wanx inpaint", {"prompt": "a hat", "mask": "top"}, files=photo
+    )
     await fake.sees("a hat", button="Edit", files=1)
     painted = Image.new("L", (451, 300), 0)
     painted.paste(255, (0, 0, 451, 100))
@@ -295,7 +327,9 @@ async def test_every_wanx_function_has_its_own_typed_options(place: Place) -> No
     assert steps[1].parent == steps[0].id
 
 
-async def test_an_edit_without_a_picture_offers_a_form_that_keeps_the_words(place: Place) -> None:
+async def test_an_edit_without_a_picture_offers_a_form_that_keeps_the_words(
+    place: Place,
+) -> None:
     fake, bo = place.fake, place.bo
     asked = await fake.command(bo, "edit", {"instruction": "make it night", "n": 2})
     offer = await fake.reply(asked)
@@ -319,7 +353,9 @@ async def test_a_job_asked_for_without_a_mask_offers_regions(place: Place) -> No
     assert (await place.steps(ana))[0].mask
 
 
-async def test_wrong_options_are_refused_privately_in_the_persons_language(place: Place) -> None:
+async def test_wrong_options_are_refused_privately_in_the_persons_language(
+    place: Place,
+) -> None:
     fake, bo = place.fake, place.bo
     for options in (
         {"prompt": "a cat", "n": 9},
@@ -329,7 +365,9 @@ async def test_wrong_options_are_refused_privately_in_the_persons_language(place
         refusal = await fake.reply(await fake.command(bo, "draw", options))
         assert refusal.only_for == bo.id
         assert "不能是" in refusal.words or "模型" in refusal.words
-    unknown = await fake.reply(await fake.command(bo, "draw", {"prompt": "a cat", "nonsense": "1"}))
+    unknown = await fake.reply(
+        await fake.command(bo, "draw", {"prompt": "a cat", "nonsense": "1"})
+    )
     assert "nonsense" in unknown.words
     nothing = await fake.command(bo, "easel explode")
     assert nothing.ephemeral
@@ -348,7 +386,9 @@ async def test_edit_this_image_works_on_any_picture_and_on_ours(place: Place) ->
     await fake.submits(bo, opened, {"prompt": "with wings"})
     await fake.sees("with wings", files=1)
     assert (await place.steps(bo))[-1].parent == (await place.steps(ana))[0].id
-    refused = await fake.context_menu(bo, "Edit this image", fake.says(ana, "no picture"))
+    refused = await fake.context_menu(
+        bo, "Edit this image", fake.says(ana, "no picture")
+    )
     assert "那則訊息" in refused.ephemeral[0].words
 
 
@@ -364,7 +404,10 @@ async def test_every_button_under_a_result_answers(place: Place) -> None:
     await fake.sees("第 2", user=bo)
     await fake.presses(ana, result, "Again")
     await fake.until(
-        lambda: len([one for one in place.ours() if "a harbour" in one.words and one.files]) == 2
+        lambda: (
+            len([one for one in place.ours() if "a harbour" in one.words and one.files])
+            == 2
+        )
     )
 
     await fake.presses(bo, winter, "🪄")
@@ -437,7 +480,9 @@ async def test_whoever_has_left_the_guild_speaks_for_it_no_longer(place: Place) 
 async def test_a_private_result_is_for_its_person_alone(place: Place) -> None:
     fake, ana, bo = place.fake, place.ana, place.bo
     asked = await fake.command(ana, "draw", {"prompt": "a secret", "private": True})
-    secret = await fake.sees("a secret", channel=fake.direct(ana), button="Edit", files=1)
+    secret = await fake.sees(
+        "a secret", channel=fake.direct(ana), button="Edit", files=1
+    )
     told = await fake.reply(asked)
     assert told.only_for == ana.id
     assert next(iter(told.buttons.values()))["url"].endswith(f"/{secret.id}")
@@ -454,7 +499,9 @@ async def test_a_private_result_is_for_its_person_alone(place: Place) -> None:
     assert hidden.original.only_for == bo.id
 
 
-async def test_a_private_job_that_still_runs_is_shown_to_its_person_alone(place: Place) -> None:
+async def test_a_private_job_that_still_runs_is_shown_to_its_person_alone(
+    place: Place,
+) -> None:
     fake, ana = place.fake, place.ana
     await fake.command(ana, "draw", {"prompt": "a secret", "private": True})
     async with asyncio.timeout(15):
@@ -463,7 +510,9 @@ async def test_a_private_job_that_still_runs_is_shown_to_its_person_alone(place:
     await fake.reply(await fake.command(ana, "easel show", {"id": running[0].id}))
     await fake.sees("Still working", channel=fake.direct(ana))
     assert not [
-        one for one in place.ours() if one.channel == fake.general.id and "secret" in one.words
+        one
+        for one in place.ours()
+        if one.channel == fake.general.id and "secret" in one.words
     ]
 
 
@@ -480,7 +529,10 @@ async def test_where_direct_messages_are_closed_a_secret_is_not_said_for_all_ins
     fake.says(ana, f"{fake.mention} help")
     await fake.sees("/draw", channel=fake.general)
     async with asyncio.timeout(15):
-        while len(await place.steps(ana)) < 2 or await place.bot.easel.context.store.unfinished():
+        while (
+            len(await place.steps(ana)) < 2
+            or await place.bot.easel.context.store.unfinished()
+        ):
             await asyncio.sleep(0.02)
     assert not [one for one in place.ours() if one.files or "secret" in one.words]
 
@@ -488,14 +540,23 @@ async def test_where_direct_messages_are_closed_a_secret_is_not_said_for_all_ins
 async def test_a_secret_run_again_from_its_root_stays_one(place: Place) -> None:
     fake, ana = place.fake, place.ana
     await place.draws(ana, "a fox")
-    await fake.command(ana, "edit", {"instruction": "with our new logo", "private": True})
-    await fake.sees("with our new logo", channel=fake.direct(ana), button="Edit", files=1)
+    await fake.command(
+        ana, "edit", {"instruction": "with our new logo", "private": True}
+    )
+    await fake.sees(
+        "with our new logo", channel=fake.direct(ana), button="Edit", files=1
+    )
     await fake.command(ana, "easel rerun")
     await fake.until(
-        lambda: len([one for one in fake.world.seen_by(ana, fake.direct(ana)) if one.files]) == 2
+        lambda: (
+            len([one for one in fake.world.seen_by(ana, fake.direct(ana)) if one.files])
+            == 2
+        )
     )
     assert not [
-        one for one in place.ours() if one.channel == fake.general.id and "logo" in one.words
+        one
+        for one in place.ours()
+        if one.channel == fake.general.id and "logo" in one.words
     ]
 
 
@@ -510,10 +571,14 @@ async def test_reactions_vote_favour_choose_and_repeat(place: Place) -> None:
     fake.reacts(ana, result, "✅")
     await fake.until(lambda: "3" in result.words and "chosen" in result.words.lower())
     fake.reacts(bo, result, "❤️")
-    await fake.until(lambda: "⭐ 1" in result.words or "1" in result.words.split("⭐")[-1])
+    await fake.until(
+        lambda: "⭐ 1" in result.words or "1" in result.words.split("⭐")[-1]
+    )
     for count in (2, 3):
         fake.reacts(ana, result, "🔁")
-        await fake.until(lambda: len([one for one in place.ours() if one.files]) == count)  # noqa: B023
+        await fake.until(
+            lambda: len([one for one in place.ours() if one.files]) == count
+        )
         fake.reacts(ana, result, "🔁", added=False)
     fake.reacts(bo, result, "❌")
     await fake.sees("Ana", channel=fake.direct(bo))
@@ -538,7 +603,9 @@ async def test_reactions_taken_away_from_other_peoples_messages_leave_nothing_be
         fake.reacts(ana, message, "🎉")
         fake.reacts(ana, message, "🎉", added=False)
     await fake.until(
-        lambda: any(one.startswith(f"reaction:{result.id}:") and "-" in one for one in kept)
+        lambda: any(
+            one.startswith(f"reaction:{result.id}:") and "-" in one for one in kept
+        )
     )
     assert not [one for one in kept if one.startswith(f"reaction:{said.id}:")]
 
@@ -584,7 +651,9 @@ async def test_settings_are_for_those_who_run_the_guild(place: Place) -> None:
     assert field(again, "style")["value"] == "in watercolour"
 
 
-async def test_whoever_no_longer_runs_the_guild_is_shown_no_settings(place: Place) -> None:
+async def test_whoever_no_longer_runs_the_guild_is_shown_no_settings(
+    place: Place,
+) -> None:
     fake, ana = place.fake, place.ana
     opened = await fake.command(ana, "easel settings")
     page = next(name for name in opened.ephemeral[0].buttons if name)
@@ -596,12 +665,17 @@ async def test_what_is_typed_is_completed_from_what_we_know(place: Place) -> Non
     fake, ana, bo = place.fake, place.ana, place.bo
     models = await fake.autocomplete(ana, "draw", {"model": "plus"}, focused="model")
     assert models[0]["value"] == "qwen-image-plus"
-    sizes = await fake.autocomplete(ana, "draw", {"model": "qwen-image-plus"}, focused="size")
+    sizes = await fake.autocomplete(
+        ana, "draw", {"model": "qwen-image-plus"}, focused="size"
+    )
     assert {"1328*1328", "1664*928"} <= {one["value"] for one in sizes}
     assert {"16:9", "square"} <= {
         one["value"] for one in await fake.autocomplete(ana, "draw", focused="ar")
     }
-    assert "wan" in (await fake.autocomplete(ana, "wanx style", focused="model"))[0]["value"]
+    assert (
+        "wan"
+        in (await fake.autocomplete(ana, "wanx style", focused="model"))[0]["value"]
+    )
     await place.draws(ana, "a fox")
     mine = await fake.autocomplete(ana, "easel show", focused="id")
     assert [one["name"] for one in mine] == ["v1 · a fox"]
@@ -612,7 +686,14 @@ async def test_what_is_typed_is_completed_from_what_we_know(place: Place) -> Non
 
 @pytest.mark.parametrize(
     ("words", "files"),
-    [("history", 1), ("compare", 2), ("usage", 1), ("budget", 0), ("help", 0), ("info", 0)],
+    [
+        ("history", 1),
+        ("compare", 2),
+        ("usage", 1),
+        ("budget", 0),
+        ("help", 0),
+        ("info", 0),
+    ],
 )
 async def test_looking_commands_answer(place: Place, words: str, files: int) -> None:
     fake, ana = place.fake, place.ana
@@ -625,7 +706,9 @@ async def test_looking_commands_answer(place: Place, words: str, files: int) -> 
     assert len(found.files) == files
 
 
-async def test_a_member_who_may_not_post_pictures_gets_none_posted(place: Place) -> None:
+async def test_a_member_who_may_not_post_pictures_gets_none_posted(
+    place: Place,
+) -> None:
     fake = place.fake
     muted = fake.person("Mo", permissions=ORDINARY & ~ATTACH_FILES)
     refused = await fake.command(muted, "draw", {"prompt": "a fox"})
@@ -634,7 +717,8 @@ async def test_a_member_who_may_not_post_pictures_gets_none_posted(place: Place)
     await fake.sees("a fox", channel=fake.direct(muted), files=1)
     result = await place.draws(place.ana, "a hare")
     assert (
-        "may not post pictures" in (await fake.presses(muted, result, "Again")).ephemeral[0].words
+        "may not post pictures"
+        in (await fake.presses(muted, result, "Again")).ephemeral[0].words
     )
     opened = await fake.command(muted, "draw", {"private": True})
     refused = await fake.submits(muted, opened, {"prompt": "a bear", "private": False})
@@ -644,20 +728,26 @@ async def test_a_member_who_may_not_post_pictures_gets_none_posted(place: Place)
     await fake.sees("an owl", channel=fake.direct(muted), files=1)
 
 
-async def test_where_a_person_brought_us_along_the_answer_is_the_one_voice(place: Place) -> None:
+async def test_where_a_person_brought_us_along_the_answer_is_the_one_voice(
+    place: Place,
+) -> None:
     fake, ana = place.fake, place.ana
     guild, elsewhere = fake.join("Elsewhere", installed=False)
     fake.world.join(ana, guild)
     asked = await fake.command(ana, "draw", {"prompt": "a fox"}, channel=elsewhere)
     await fake.until(
-        lambda: asked.original and asked.original.files and "a fox" in asked.original.words
+        lambda: (
+            asked.original and asked.original.files and "a fox" in asked.original.words
+        )
     )
     assert asked.original
     assert not asked.original.only_for
     edited = await fake.presses(ana, asked.original, "Edit")
     done = await fake.submits(ana, edited, {"prompt": "make it night"})
     await fake.until(lambda: done.original and done.original.files)
-    refused = await fake.command(ana, "draw", {"prompt": "a fox", "n": 9}, channel=elsewhere)
+    refused = await fake.command(
+        ana, "draw", {"prompt": "a fox", "n": 9}, channel=elsewhere
+    )
     await fake.until(lambda: refused.ephemeral)
     secret = await fake.command(
         ana, "draw", {"prompt": "quiet", "private": True}, channel=elsewhere
@@ -667,7 +757,9 @@ async def test_where_a_person_brought_us_along_the_answer_is_the_one_voice(place
     assert secret.original.only_for == ana.id
 
 
-async def test_where_we_are_no_member_what_is_made_of_a_secret_stays_one(place: Place) -> None:
+async def test_where_we_are_no_member_what_is_made_of_a_secret_stays_one(
+    place: Place,
+) -> None:
     fake, ana = place.fake, place.ana
     guild, elsewhere = fake.join("Elsewhere", installed=False)
     fake.world.join(ana, guild)
@@ -677,12 +769,16 @@ async def test_where_we_are_no_member_what_is_made_of_a_secret_stays_one(place: 
     await fake.until(lambda: secret.original and secret.original.files)
     assert secret.original
     again = await fake.presses(ana, secret.original, "Again")
-    edited = await fake.command(ana, "edit", {"instruction": "make it night"}, channel=elsewhere)
+    edited = await fake.command(
+        ana, "edit", {"instruction": "make it night"}, channel=elsewhere
+    )
     for one in (again, edited):
-        await fake.until(lambda: one.original and one.original.files)  # noqa: B023
+        await fake.until(lambda: one.original and one.original.files)
         assert one.original
         assert one.original.only_for == ana.id
-    open_to_all = await fake.command(ana, "draw", {"prompt": "a fox"}, channel=elsewhere)
+    open_to_all = await fake.command(
+        ana, "draw", {"prompt": "a fox"}, channel=elsewhere
+    )
     await fake.until(lambda: open_to_all.original and open_to_all.original.files)
     assert open_to_all.original
     assert not open_to_all.original.only_for
@@ -711,7 +807,9 @@ async def test_a_secret_that_comes_to_an_open_answer_goes_to_its_person(
     assert "quiet" not in again.original.words
 
 
-async def test_without_the_content_intent_what_is_said_to_us_still_works(tmp_path: Path) -> None:
+async def test_without_the_content_intent_what_is_said_to_us_still_works(
+    tmp_path: Path,
+) -> None:
     async with (
         discord(World(content_granted=False)) as fake,
         easel_in(fake, tmp_path / "data") as bot,
@@ -733,7 +831,9 @@ async def test_without_the_content_intent_what_is_said_to_us_still_works(tmp_pat
         assert len(await place.steps(ana)) == 4
 
 
-async def test_commands_are_told_once_and_again_only_when_they_changed(tmp_path: Path) -> None:
+async def test_commands_are_told_once_and_again_only_when_they_changed(
+    tmp_path: Path,
+) -> None:
     async with discord() as fake:
         for _ in range(2):
             async with easel_in(fake, tmp_path / "data"):
@@ -747,7 +847,9 @@ async def test_every_old_button_works_after_a_restart(tmp_path: Path) -> None:
     async with discord() as fake:
         ana = fake.person("Ana")
         async with easel_in(fake, tmp_path / "data") as bot:
-            result = await Place(fake=fake, bot=bot, ana=ana, bo=ana).draws(ana, "a fox", n=2)
+            result = await Place(fake=fake, bot=bot, ana=ana, bo=ana).draws(
+                ana, "a fox", n=2
+            )
             opened = await fake.presses(ana, result, "Edit")
         fake.world.forward(365 * 86_400)
         async with easel_in(fake, tmp_path / "data"):
@@ -758,7 +860,9 @@ async def test_every_old_button_works_after_a_restart(tmp_path: Path) -> None:
             await fake.sees("make it night", button="Edit", files=1)
 
 
-async def test_a_press_on_a_message_that_has_changed_meanwhile_is_answered(place: Place) -> None:
+async def test_a_press_on_a_message_that_has_changed_meanwhile_is_answered(
+    place: Place,
+) -> None:
     fake, ana = place.fake, place.ana
     result = await place.draws(ana, "a fox")
     what = result.buttons["🔄 Again"]

@@ -59,12 +59,16 @@ class Place:
 
     async def draws(self, person: User, words: str, **options: object) -> Message:
         """Draw, and wait for the result."""
-        await self.fake.command(person, "draw", {"prompt": words, **options}, channel=self.channel)
+        await self.fake.command(
+            person, "draw", {"prompt": words, **options}, channel=self.channel
+        )
         return await self.result(words)
 
     async def result(self, words: str, channel: Channel | None = None) -> Message:
         """The message that shows it."""
-        return await self.fake.sees(words, channel=channel or self.channel, button="Edit", files=1)
+        return await self.fake.sees(
+            words, channel=channel or self.channel, button="Edit", files=1
+        )
 
     async def steps(self, person: User, workspace: str = "") -> list[Step]:
         """What a person made, oldest first."""
@@ -85,7 +89,9 @@ class Place:
         async with asyncio.timeout(60):
             while await self.bot.easel.context.store.unfinished():
                 await asyncio.sleep(0.02)
-        await self.fake.until(lambda: not [one for one in self.ours() if one.is_loading])
+        await self.fake.until(
+            lambda: not [one for one in self.ours() if one.is_loading]
+        )
 
     def calls(self, route: str) -> int:
         """How often a route was called."""
@@ -93,7 +99,9 @@ class Place:
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
-async def house(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[tuple[Discord, Running]]:
+async def house(
+    tmp_path_factory: pytest.TempPathFactory,
+) -> AsyncIterator[tuple[Discord, Running]]:
     folder = tmp_path_factory.mktemp("discord")
     defaults = Context.__init__.__kwdefaults__ or {}
     with pytest.MonkeyPatch.context() as patch:
@@ -111,7 +119,12 @@ async def place(house: tuple[Discord, Running]) -> AsyncIterator[Place]:
     guild, channel = fake.join()
     ana = fake.person("Ana", guild=guild, permissions=ORDINARY | MANAGE_GUILD)
     yield Place(
-        fake=fake, bot=bot, guild=guild, channel=channel, ana=ana, bo=fake.person("Bo", guild=guild)
+        fake=fake,
+        bot=bot,
+        guild=guild,
+        channel=channel,
+        ana=ana,
+        bo=fake.person("Bo", guild=guild),
     )
     left = [f"{name}: {len(some)}" for name, some in fake.world.faults.items() if some]
     for one in (fake.world.faults, fake.world.calls, fake.world.invalid_requests):
@@ -188,7 +201,12 @@ async def test_a_file_that_does_not_come_is_said_and_nothing_is_made(
 ) -> None:
     fake, ana = place.fake, place.ana
     fake.world.faults["cdn"].append(fault)
-    fake.says(ana, f"{fake.mention} make it night", place.channel, files=[PHOTOS / "coffee.png"])
+    fake.says(
+        ana,
+        f"{fake.mention} make it night",
+        place.channel,
+        files=[PHOTOS / "coffee.png"],
+    )
     await fake.sees("Try again in a moment", channel=fake.direct(ana))
     assert await place.steps(ana) == []
 
@@ -200,10 +218,14 @@ async def test_an_acknowledgement_that_came_too_late_still_leads_to_the_result(
     place: Place,
 ) -> None:
     fake, ana = place.fake, place.ana
-    fake.world.faults["create_interaction_response"].append(Fault(status=404, code=10062))
+    fake.world.faults["create_interaction_response"].append(
+        Fault(status=404, code=10062)
+    )
     fake.world.patience = 0.5
     try:
-        asked = await fake.command(ana, "draw", {"prompt": "a fox"}, channel=place.channel)
+        asked = await fake.command(
+            ana, "draw", {"prompt": "a fox"}, channel=place.channel
+        )
     finally:
         fake.world.patience = 3.0
     assert asked.error
@@ -212,9 +234,13 @@ async def test_an_acknowledgement_that_came_too_late_still_leads_to_the_result(
     assert [len(one.files) for one in place.ours()] == [1]
 
 
-async def test_an_answer_whose_token_has_ended_comes_as_a_direct_message(place: Place) -> None:
+async def test_an_answer_whose_token_has_ended_comes_as_a_direct_message(
+    place: Place,
+) -> None:
     fake, ana = place.fake, place.ana
-    fake.world.faults["update_original_webhook_message"].append(Fault(status=401, code=50027))
+    fake.world.faults["update_original_webhook_message"].append(
+        Fault(status=401, code=50027)
+    )
     await fake.command(ana, "easel show", {"id": "nothing"}, channel=place.channel)
     await fake.sees("nothing", channel=fake.direct(ana))
     assert len(fake.world.invalid_requests) <= 2
@@ -238,7 +264,9 @@ async def test_after_fifteen_minutes_no_token_is_used(
     assert fake.world.invalid_requests == []
 
 
-async def test_a_job_of_more_than_fifteen_minutes_is_shown_all_the_same(place: Place) -> None:
+async def test_a_job_of_more_than_fifteen_minutes_is_shown_all_the_same(
+    place: Place,
+) -> None:
     fake, ana = place.fake, place.ana
     fake.world.faults["create_message"].append(Fault(seconds=0.3))
     await fake.command(ana, "draw", {"prompt": "a fox"}, channel=place.channel)
@@ -295,7 +323,9 @@ async def test_a_message_that_takes_no_change_sends_the_result_to_its_person(
     assert len(fake.world.invalid_requests) <= 3
 
 
-async def test_a_channel_closed_to_us_costs_few_requests_however_many_ask(place: Place) -> None:
+async def test_a_channel_closed_to_us_costs_few_requests_however_many_ask(
+    place: Place,
+) -> None:
     fake, ana = place.fake, place.ana
     place.channel.denied = SEND_MESSAGES
     for at in range(5):
@@ -314,7 +344,9 @@ async def test_where_channel_and_direct_messages_are_closed_the_answer_shows_the
     place.channel.denied, ana.closed = SEND_MESSAGES, True
     asked = await fake.command(ana, "draw", {"prompt": "a fox"}, channel=place.channel)
     await fake.until(
-        lambda: asked.original and asked.original.files and "a fox" in asked.original.words
+        lambda: (
+            asked.original and asked.original.files and "a fox" in asked.original.words
+        )
     )
     assert asked.original
     assert asked.original.only_for == ana.id
@@ -322,7 +354,9 @@ async def test_where_channel_and_direct_messages_are_closed_the_answer_shows_the
 
 
 @pytest.mark.parametrize("code", [50007, 50278])
-async def test_where_nothing_can_be_said_the_result_is_kept(place: Place, code: int) -> None:
+async def test_where_nothing_can_be_said_the_result_is_kept(
+    place: Place, code: int
+) -> None:
     fake, ana = place.fake, place.ana
     fake.world.faults["create_message"].extend(
         [Fault(status=403, code=50013), Fault(status=403, code=code)]
@@ -341,7 +375,9 @@ async def test_where_nothing_can_be_said_the_result_is_kept(place: Place, code: 
     await fake.sees("a fox", channel=other, files=1)
 
 
-async def test_pictures_that_may_not_be_attached_go_to_their_person(place: Place) -> None:
+async def test_pictures_that_may_not_be_attached_go_to_their_person(
+    place: Place,
+) -> None:
     fake, ana = place.fake, place.ana
     place.channel.denied = ATTACH_FILES
     await fake.command(ana, "draw", {"prompt": "a fox"}, channel=place.channel)
@@ -351,10 +387,17 @@ async def test_pictures_that_may_not_be_attached_go_to_their_person(place: Place
     assert not status.buttons
 
 
-async def test_without_the_channels_history_results_are_shown_without_a_reply(place: Place) -> None:
+async def test_without_the_channels_history_results_are_shown_without_a_reply(
+    place: Place,
+) -> None:
     fake, ana = place.fake, place.ana
     place.channel.denied = READ_MESSAGE_HISTORY
-    fake.says(ana, f"{fake.mention} make it night", place.channel, files=[PHOTOS / "coffee.png"])
+    fake.says(
+        ana,
+        f"{fake.mention} make it night",
+        place.channel,
+        files=[PHOTOS / "coffee.png"],
+    )
     result = await place.result("make it night")
     assert result.reference is None
     await place.draws(ana, "a fox")
@@ -382,7 +425,9 @@ async def test_what_is_gone_in_the_middle_sends_the_result_to_its_person(
     if "thread" in gone:
         where = fake.thread(ana, await place.draws(ana, "a harbour"))
     fake.world.faults["update_message"].append(Fault(seconds=0.4))
-    fake.says(ana, f"{fake.mention} make it night", where, files=[PHOTOS / "coffee.png"])
+    fake.says(
+        ana, f"{fake.mention} make it night", where, files=[PHOTOS / "coffee.png"]
+    )
     status = await fake.sees("make it night", channel=where)
     if gone == "message":
         fake.deletes(status)
@@ -413,7 +458,9 @@ async def test_words_in_an_archived_thread_open_it_and_a_locked_one_stays_shut(
 # Removed from a guild (F61)
 
 
-async def test_a_guild_that_removed_us_is_forgotten_and_nothing_comes_back(place: Place) -> None:
+async def test_a_guild_that_removed_us_is_forgotten_and_nothing_comes_back(
+    place: Place,
+) -> None:
     fake, ana = place.fake, place.ana
     context, tenant = place.bot.easel.context, f"discord:{place.guild.id}"
     for _ in range(2):
@@ -471,9 +518,16 @@ async def test_events_told_four_times_are_done_once(
 ) -> None:
     fake, ana, bo = place.fake, place.ana, place.bo
     publish = fake.world.publish
-    monkeypatch.setattr(fake.world, "publish", lambda event: [publish(event) for _ in range(4)])
+    monkeypatch.setattr(
+        fake.world, "publish", lambda event: [publish(event) for _ in range(4)]
+    )
     result = await place.draws(ana, "a fox")
-    fake.says(bo, f"{fake.mention} make it night", place.channel, files=[PHOTOS / "coffee.png"])
+    fake.says(
+        bo,
+        f"{fake.mention} make it night",
+        place.channel,
+        files=[PHOTOS / "coffee.png"],
+    )
     night = await place.result("make it night")
     fake.says(bo, "add a hat", place.channel, reply_to=night)
     await place.result("add a hat")
@@ -486,7 +540,10 @@ async def test_events_told_four_times_are_done_once(
     await fake.sees("Now at v1", channel=place.channel)
     fake.reacts(bo, result, "🔁")
     await fake.until(
-        lambda: len([one for one in place.ours() if "a fox" in one.words and one.files]) == 3
+        lambda: (
+            len([one for one in place.ours() if "a fox" in one.words and one.files])
+            == 3
+        )
     )
     await asyncio.sleep(0.3)
     await place.rest()
@@ -518,8 +575,8 @@ async def test_events_in_any_order_end_the_same_way(
         for number in order:
             fake.world.publish(held[number])
         await place.result(f"night {at}")
-        await fake.until(lambda: "2 × 1" in result.words and "⭐ 1" in result.words)  # noqa: B023
-        await fake.until(lambda: fake.world.interactions[held[3].data["id"]].ack_type)  # noqa: B023
+        await fake.until(lambda: "2 × 1" in result.words and "⭐ 1" in result.words)
+        await fake.until(lambda: fake.world.interactions[held[3].data["id"]].ack_type)
     await place.rest()
     assert broken == []
     assert len(await place.steps(bo)) == 3
@@ -545,7 +602,8 @@ def noise(monkeypatch: pytest.MonkeyPatch) -> int:
 
 
 @pytest.mark.parametrize(
-    ("tier", "request_mib", "most"), [(0, 25, 10 * MIB), (2, 25, 50 * MIB), (2, 11, 10 * MIB // 4)]
+    ("tier", "request_mib", "most"),
+    [(0, 25, 10 * MIB), (2, 25, 50 * MIB), (2, 11, 10 * MIB // 4)],
 )
 @pytest.mark.usefixtures("noise")
 async def test_a_result_too_large_is_made_smaller_for_the_chat(
@@ -593,7 +651,9 @@ async def honeypot() -> AsyncIterator[tuple[str, list[str]]]:
 
     async def asked(request: web.Request) -> web.Response:
         seen.append(request.path)
-        return web.Response(body=(PHOTOS / "coffee.png").read_bytes(), content_type="image/png")
+        return web.Response(
+            body=(PHOTOS / "coffee.png").read_bytes(), content_type="image/png"
+        )
 
     app = web.Application()
     app.router.add_get("/{tail:.*}", asked)
@@ -615,11 +675,14 @@ async def test_strange_addresses_are_never_fetched(
 
     for at, url in enumerate(STRANGE, 1):
         with monkeypatch.context() as patch:
-            patch.setattr(fake.world, "link", lambda _: url)  # noqa: B023
+            patch.setattr(fake.world, "link", lambda _: url)
             fake.says(
-                ana, f"{fake.mention} make it night", place.channel, files=[PHOTOS / "coffee.png"]
+                ana,
+                f"{fake.mention} make it night",
+                place.channel,
+                files=[PHOTOS / "coffee.png"],
             )
-        await fake.until(lambda: count_refusals() == at)  # noqa: B023
+        await fake.until(lambda: count_refusals() == at)
     assert await place.steps(ana) == []
 
 
@@ -650,23 +713,34 @@ async def test_a_link_that_has_ended_is_renewed_once(
         patch.setattr(fake.world, "publish", held.append)
         fake.world.forward(-2 * 86_400)
         fake.says(
-            ana, f"{fake.mention} make it night", place.channel, files=[PHOTOS / "coffee.png"]
+            ana,
+            f"{fake.mention} make it night",
+            place.channel,
+            files=[PHOTOS / "coffee.png"],
         )
         fake.world.forward(2 * 86_400)
     fake.world.publish(held[0])
     await place.result("make it night")
     asked = [
-        call.parameters["message_id"] for call in fake.world.calls if call.route == "get_message"
+        call.parameters["message_id"]
+        for call in fake.world.calls
+        if call.route == "get_message"
     ]
     assert asked.count(held[0].data["id"]) == 1
 
 
-async def test_a_file_that_is_gone_is_said(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_a_file_that_is_gone_is_said(
+    place: Place, monkeypatch: pytest.MonkeyPatch
+) -> None:
     fake, ana = place.fake, place.ana
     monkeypatch.setattr(fake.world, "ephemeral_life", -1.0)
     files: dict[str, Path | bytes] = {"picture1": PHOTOS / "coffee.png"}
     asked = await fake.command(
-        ana, "edit", {"instruction": "make it night"}, channel=place.channel, files=files
+        ana,
+        "edit",
+        {"instruction": "make it night"},
+        channel=place.channel,
+        files=files,
     )
     assert "no longer has that file" in (await fake.reply(asked)).words
     said = fake.says(ana, "my cat", place.channel, files=[PHOTOS / "chelsea.png"])
@@ -677,7 +751,9 @@ async def test_a_file_that_is_gone_is_said(place: Place, monkeypatch: pytest.Mon
     assert await place.steps(ana) == []
 
 
-async def test_where_a_photo_was_taken_is_in_nothing_we_keep_or_post(place: Place) -> None:
+async def test_where_a_photo_was_taken_is_in_nothing_we_keep_or_post(
+    place: Place,
+) -> None:
     fake, ana = place.fake, place.ana
     made = BytesIO()
     exif = Image.Exif()
@@ -687,11 +763,17 @@ async def test_where_a_photo_was_taken_is_in_nothing_we_keep_or_post(place: Plac
         photo.save(made, "JPEG", exif=exif, comment=b"CANARY-COMMENT")
     assert made.getvalue().count(b"CANARY") == 3
     fake.says(
-        ana, f"{fake.mention} make it night", place.channel, files={"CANARY.jpg": made.getvalue()}
+        ana,
+        f"{fake.mention} make it night",
+        place.channel,
+        files={"CANARY.jpg": made.getvalue()},
     )
     result = await place.result("make it night")
     context, tenant = place.bot.easel.context, f"discord:{place.guild.id}"
-    kept = [await context.blobs.read(tenant, key) for key in await context.blobs.keys(tenant)]
+    kept = [
+        await context.blobs.read(tenant, key)
+        for key in await context.blobs.keys(tenant)
+    ]
     assert len(kept) >= 2
     assert not [data for data in (*kept, *result.files) if b"CANARY" in data]
 
@@ -755,7 +837,8 @@ def _is_inert(content: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "text", ["   ", "🦊", "a" * 6000, "cat --n 99", "cat --model dall-e", "cat —n 2 --nope 1"]
+    "text",
+    ["   ", "🦊", "a" * 6000, "cat --n 99", "cat --model dall-e", "cat —n 2 --nope 1"],
 )
 async def test_words_nothing_can_be_drawn_from_are_refused_and_nothing_is_begun(
     place: Place, text: str
@@ -825,7 +908,7 @@ async def test_ids_of_another_guild_lead_nowhere(place: Place) -> None:
         for name in ("Edit", "Undo", "Again", "More", "Delete", "2"):
             what = next(one for label, one in result.buttons.items() if name in label)
             made = fake.interacting.press(person, there, what, [], elsewhere)
-            await fake.until(lambda: made.original and not made.original.is_loading)  # noqa: B023
+            await fake.until(lambda: made.original and not made.original.is_loading)
             assert made.original
             assert made.modal is None
             assert made.original.only_for == person.id
@@ -840,7 +923,9 @@ async def test_ids_of_another_guild_lead_nowhere(place: Place) -> None:
     assert not [one for one in place.ours(elsewhere) if one.files]
 
 
-async def test_a_direct_message_speaks_for_its_own_person_and_guild_only(place: Place) -> None:
+async def test_a_direct_message_speaks_for_its_own_person_and_guild_only(
+    place: Place,
+) -> None:
     fake, ana, bo = place.fake, place.ana, place.bo
     result = await place.draws(ana, "a fox")
     fake.reacts(ana, result, "✉️")
@@ -877,7 +962,9 @@ async def test_a_form_asked_for_by_somebody_else_is_of_no_use(place: Place) -> N
     modal.channel, modal.guild = elsewhere.id, guild.id
     refused = await fake.submits(ana, modal, {"n": "4"})
     assert (await fake.reply(refused)).only_for == ana.id
-    assert "n" not in await place.bot.easel.context.store.settings(f"discord:{place.guild.id}")
+    assert "n" not in await place.bot.easel.context.store.settings(
+        f"discord:{place.guild.id}"
+    )
     assert await place.steps(ana) == await place.steps(bo) == []
 
 
@@ -885,10 +972,15 @@ async def test_what_is_another_members_is_not_touched(place: Place) -> None:
     fake, ana, bo = place.fake, place.ana, place.bo
     fake.world.faults["update_message"].append(Fault(seconds=0.3))
     await fake.command(
-        ana, "draw", {"prompt": "a fox", "model": "qwen-image-plus"}, channel=place.channel
+        ana,
+        "draw",
+        {"prompt": "a fox", "model": "qwen-image-plus"},
+        channel=place.channel,
     )
     status = await fake.sees("a fox", channel=place.channel)
-    cancel = next((one for label, one in status.buttons.items() if "Cancel" in label), None)
+    cancel = next(
+        (one for label, one in status.buttons.items() if "Cancel" in label), None
+    )
     if cancel is not None:
         refused = fake.interacting.press(bo, status, cancel, [], place.channel)
         await fake.until(lambda: refused.original and not refused.original.is_loading)

@@ -34,7 +34,9 @@ class Log(list[str]):
 def quick(monkeypatch: pytest.MonkeyPatch) -> Log:
     """Without the five seconds discord.py waits before it identifies again; what is logged."""
 
-    async def at_once(self: SingleClient, shard_id: int | None, *, initial: bool = False) -> None:
+    async def at_once(
+        self: SingleClient, shard_id: int | None, *, initial: bool = False
+    ) -> None:
         pass
 
     monkeypatch.setattr(SingleClient, "before_identify_hook", at_once)
@@ -67,7 +69,9 @@ async def test_a_session_that_is_cut_goes_on_and_loses_nothing(
         for code in (1000, 1001, 4000, 4008):
             await draws(fake, ana, f"fox {code}", fake.gateway.close(code))
         await draws(fake, ana, "after op 7", fake.gateway.reconnect())
-        await draws(fake, ana, "after op 9 true", fake.gateway.invalidate(resumable=True))
+        await draws(
+            fake, ana, "after op 9 true", fake.gateway.invalidate(resumable=True)
+        )
         assert fake.gateway.identifies == 1
         assert fake.gateway.resumes >= 5
         assert len([one for one in fake.world.messages if one.files]) == 7
@@ -83,9 +87,11 @@ async def test_a_session_that_is_over_begins_again_once(
             (fake.gateway.close(4009), fake.gateway.invalidate(), _forgotten(fake)), 2
         ):
             await over
-            await fake.until(lambda: fake.gateway.identifies == count)  # noqa: B023
+            await fake.until(lambda: fake.gateway.identifies == count)
             await fake.until(
-                lambda: any(one.session and one.sent > 1 for one in fake.gateway.connections)
+                lambda: any(
+                    one.session and one.sent > 1 for one in fake.gateway.connections
+                )
             )
             await draws(fake, ana, f"fox {count}")
         assert fake.gateway.identifies == 4
@@ -105,7 +111,9 @@ async def test_a_gateway_away_for_a_while_is_waited_for(
         await draws(fake, ana, "the first")
         await fake.gateway.drop(1.0, status=status)
         fake.says(ana, f"{fake.mention} draw a fox")
-        made = fake.interacting.command(ana, "draw", {"prompt": "a heron"}, channel=fake.general)
+        made = fake.interacting.command(
+            ana, "draw", {"prompt": "a heron"}, channel=fake.general
+        )
         await fake.sees("a fox", button="Edit", files=1)
         await fake.until(lambda: fake.gateway.resumes == 1)
         assert fake.gateway.identifies == 1
@@ -231,7 +239,9 @@ async def test_a_picture_shown_smaller_has_a_link_to_the_whole_that_a_vote_does_
     fake: Discord, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(channels, "LEAST", 60_000)
-    async with easel_in(fake, tmp_path / "data", EASEL_PUBLIC_URL="https://easel.example"):
+    async with easel_in(
+        fake, tmp_path / "data", EASEL_PUBLIC_URL="https://easel.example"
+    ):
         ana = fake.person("Ana")
         await draws(fake, ana, "a fox")
         result = await fake.sees("a fox", files=1)
@@ -246,8 +256,13 @@ async def test_a_picture_shown_smaller_has_a_link_to_the_whole_that_a_vote_does_
 # Everything at once
 
 
-async def test_progress_and_results_keep_within_what_discord_allows(tmp_path: Path) -> None:
-    async with discord(World(strict_rates=True)) as fake, easel_in(fake, tmp_path / "data"):
+async def test_progress_and_results_keep_within_what_discord_allows(
+    tmp_path: Path,
+) -> None:
+    async with (
+        discord(World(strict_rates=True)) as fake,
+        easel_in(fake, tmp_path / "data"),
+    ):
         fake.world.rate_window = 1.0
         ana = fake.person("Ana")
         for at in range(6):
@@ -255,7 +270,10 @@ async def test_progress_and_results_keep_within_what_discord_allows(tmp_path: Pa
         for at in range(6):
             await fake.sees(f"fox {at}", button="Edit", files=1)
         assert fake.world.limited["global"] == 0
-        assert len([one for one in fake.world.invalid_requests if one.startswith("429")]) <= 3
+        assert (
+            len([one for one in fake.world.invalid_requests if one.startswith("429")])
+            <= 3
+        )
 
 
 async def test_no_secret_of_discords_is_ever_logged(
@@ -321,10 +339,18 @@ async def test_after_a_day_of_faults_everybody_has_their_picture_once(
                 for at, person in enumerate(people):
                     who = f"{life} of {person.name}"
                     await fake.command(person, "draw", {"prompt": f"fox {who}"})
-                    fake.says(person, f"{fake.mention} moon {who}", files=[PHOTOS / "rocket.jpg"])
+                    fake.says(
+                        person,
+                        f"{fake.mention} moon {who}",
+                        files=[PHOTOS / "rocket.jpg"],
+                    )
                     fake.says(person, f"draw heron {who}", fake.direct(person))
                     if at == 1:
-                        await (fake.gateway.drop(0.3) if life % 2 else fake.gateway.close(4000))
+                        await (
+                            fake.gateway.drop(0.3)
+                            if life % 2
+                            else fake.gateway.close(4000)
+                        )
                 for person in people:
                     who = f"{life} of {person.name}"
                     for words, where in (
@@ -337,19 +363,26 @@ async def test_after_a_day_of_faults_everybody_has_their_picture_once(
                     while await bot.easel.context.store.unfinished():
                         await asyncio.sleep(0.1)
                 store, guild = bot.easel.context.store, fake.guild.id
-                made = [await store.recent(f"discord:{guild}", person.id, 20) for person in people]
+                made = [
+                    await store.recent(f"discord:{guild}", person.id, 20)
+                    for person in people
+                ]
                 assert [len(one) for one in made] == [2 + 2 * life] * len(people)
                 fake.world.faults.clear()
         assert len(fake.world.invalid_requests) <= 6 * lives
         assert fake.gateway.identifies == lives
 
 
-async def _shown_once(fake: Discord, person: User, words: str, where: Channel | None) -> None:
+async def _shown_once(
+    fake: Discord, person: User, words: str, where: Channel | None
+) -> None:
     """One message with its picture, wherever the faults have driven it."""
 
     def found() -> list[Message]:
         places = {(where or fake.general).id, fake.direct(person).id}
-        seen = [one for one in fake.world.seen_by(person, None) if one.channel in places]
+        seen = [
+            one for one in fake.world.seen_by(person, None) if one.channel in places
+        ]
         return [
             one
             for one in seen

@@ -47,7 +47,9 @@ async def test_doctor_says_who_we_are_where_and_what_is_missing(
         assert "Test" in found["discord servers"][1]
         assert ("Message Content Intent" in found["discord messages"][1]) is not content
         fake.guild.bot_permissions = MINIMAL & ~ATTACH_FILES
-        ok, detail = (await examined(monkeypatch, fake.settings()))["discord permissions"]
+        ok, detail = (await examined(monkeypatch, fake.settings()))[
+            "discord permissions"
+        ]
         assert not ok
         assert "Test" in detail
         assert f"permissions={LEAST}" in detail
@@ -88,7 +90,9 @@ def test_the_invitation_asks_for_the_least_and_wants_a_token(
         manifests.discord()
 
 
-async def test_a_token_discord_refuses_ends_the_start_with_the_setting(tmp_path: Path) -> None:
+async def test_a_token_discord_refuses_ends_the_start_with_the_setting(
+    tmp_path: Path,
+) -> None:
     async with discord() as fake:
         given = {
             **fake.settings(),
@@ -110,7 +114,8 @@ async def test_readiness_tells_whether_the_gateway_lives(
 
         def ready() -> dict[str, str]:
             try:
-                with urllib.request.urlopen(f"{bot.address}/readyz", timeout=5) as answer:  # noqa: S310
+                url = f"{bot.address}/readyz"
+                with urllib.request.urlopen(url, timeout=5) as answer:  # noqa: S310
                     body: dict[str, str] = json.load(answer)
             except urllib.error.HTTPError as error:
                 body = json.load(error)

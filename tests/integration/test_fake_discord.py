@@ -14,7 +14,9 @@ from tests.fakes.discord.client import connected, fox, png, text_channel, view
 from tests.fakes.discord.things import EPHEMERAL
 
 
-async def test_a_message_is_answered_with_a_file_and_buttons_and_a_press_is_deferred() -> None:
+async def test_a_message_is_answered_with_a_file_and_buttons_and_a_press_is_deferred() -> (
+    None
+):
     async with driver.discord() as fake, connected(fake) as bot:
         ana = fake.person("Ana")
         fake.says(ana, "nothing for you", files={"secret.png": png()})
@@ -50,16 +52,20 @@ async def test_a_command_opens_a_modal_and_its_fields_come_back() -> None:
         form = discord.ui.Modal(title="Edit", custom_id="edit")
         form.add_item(
             discord.ui.Label(
-                text="Prompt", component=discord.ui.TextInput(custom_id="prompt", default="a fox")
+                text="Prompt",
+                component=discord.ui.TextInput(custom_id="prompt", default="a fox"),
             )
         )
         form.add_item(discord.ui.Label(text="Size", component=_radio()))
         form.add_item(
-            discord.ui.Label(text="Picture", component=discord.ui.FileUpload(custom_id="pictures"))
+            discord.ui.Label(
+                text="Picture", component=discord.ui.FileUpload(custom_id="pictures")
+            )
         )
         form.add_item(
             discord.ui.Label(
-                text="Who", component=discord.ui.UserSelect(custom_id="who", required=False)
+                text="Who",
+                component=discord.ui.UserSelect(custom_id="who", required=False),
             )
         )
         submitted: list[Any] = []
@@ -77,7 +83,9 @@ async def test_a_command_opens_a_modal_and_its_fields_come_back() -> None:
             ana, "draw", {"prompt": "x", "strange": 1}, files={"picture1": png()}
         )
         assert opened.ack_type == 9
-        sent = await fake.submits(ana, opened, {"size": "Large", "pictures": png(), "who": ana})
+        sent = await fake.submits(
+            ana, opened, {"size": "Large", "pictures": png(), "who": ana}
+        )
         assert [one.content for one in sent.ephemeral] == ["thank you"]
         assert fake.world.messages[-1].flags & EPHEMERAL
         fields = [one["component"] for one in submitted[0]["components"]]
@@ -98,7 +106,9 @@ async def test_commands_are_synced_and_complete_themselves() -> None:
         ana = fake.person("Ana")
         got: list[tuple[str, int, bytes]] = []
 
-        async def models(_: discord.Interaction, current: str) -> list[app_commands.Choice[str]]:
+        async def models(
+            _: discord.Interaction, current: str
+        ) -> list[app_commands.Choice[str]]:
             return [app_commands.Choice(name=f"{current}-model", value="m")]
 
         @bot.tree.command(name="draw", description="Draw a picture")
@@ -116,10 +126,12 @@ async def test_commands_are_synced_and_complete_themselves() -> None:
 
         await bot.tree.sync()
         assert fake.world.syncs[""] == 1
-        assert await fake.autocomplete(ana, "draw", {"model": "wan"}, focused="model") == [
-            {"name": "wan-model", "value": "m"}
-        ]
-        made = await fake.command(ana, "draw", {"prompt": "a fox", "n": 2}, files={"photo": png()})
+        assert await fake.autocomplete(
+            ana, "draw", {"model": "wan"}, focused="model"
+        ) == [{"name": "wan-model", "value": "m"}]
+        made = await fake.command(
+            ana, "draw", {"prompt": "a fox", "n": 2}, files={"photo": png()}
+        )
         assert (await fake.reply(made)).content == "done"
         assert made.ephemeral
         assert got == [("a fox", 2, png())]
@@ -136,7 +148,10 @@ async def test_interactions_are_acknowledged_once_and_in_time() -> None:
             held.append(interaction)
             with pytest.raises(discord.HTTPException) as twice:
                 await interaction.client.http.request(
-                    Route("POST", f"/interactions/{interaction.id}/{interaction.token}/callback"),
+                    Route(
+                        "POST",
+                        f"/interactions/{interaction.id}/{interaction.token}/callback",
+                    ),
                     json={"type": 5},
                 )
             codes.append(twice.value.code)
@@ -221,7 +236,9 @@ async def test_an_ephemeral_answer_is_followed_edited_and_deleted() -> None:
         async def act(interaction: discord.Interaction) -> None:
             await interaction.response.defer(ephemeral=True, thinking=True)
             await interaction.edit_original_response(content="first", view=view("Keep"))
-            more = await interaction.followup.send("second", ephemeral=True, wait=True, file=fox())
+            more = await interaction.followup.send(
+                "second", ephemeral=True, wait=True, file=fox()
+            )
             await more.edit(content="second, changed")
             assert (await interaction.original_response()).content == "first"
             await interaction.delete_original_response()
@@ -248,6 +265,8 @@ async def test_a_group_of_people_is_a_context_of_its_own() -> None:
             await interaction.response.send_message("here")
 
         bot.acts = act
-        made = await fake.command(ana, "draw", {"prompt": "a fox"}, channel=fake.group(ana, bob))
+        made = await fake.command(
+            ana, "draw", {"prompt": "a fox"}, channel=fake.group(ana, bob)
+        )
         assert contexts == [True]
         assert made.messages[0].content == "here"

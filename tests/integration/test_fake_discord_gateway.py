@@ -49,7 +49,9 @@ async def test_sharded_clients_lose_what_happens_after_a_refused_connection() ->
         ana = fake.person("Ana")
         await fake.gateway.drop(0.1)
         fake.says(ana, f"{fake.mention} lost")
-        await fake.until(lambda: fake.gateway.identifies == 2 and fake.gateway.is_connected)
+        await fake.until(
+            lambda: fake.gateway.identifies == 2 and fake.gateway.is_connected
+        )
         fake.says(ana, f"{fake.mention} heard")
         await fake.until(lambda: bot.heard)
         assert [one.content for one in bot.heard] == [f"{fake.mention} heard"]
@@ -59,9 +61,13 @@ async def test_an_invalid_session_is_identified_anew() -> None:
     async with driver.discord() as fake, connected(fake) as bot:
         ana = fake.person("Ana")
         await fake.gateway.invalidate()
-        await fake.until(lambda: fake.gateway.identifies == 2 and fake.gateway.is_connected)
+        await fake.until(
+            lambda: fake.gateway.identifies == 2 and fake.gateway.is_connected
+        )
         await fake.gateway.close(4009)
-        await fake.until(lambda: fake.gateway.identifies == 3 and fake.gateway.is_connected)
+        await fake.until(
+            lambda: fake.gateway.identifies == 3 and fake.gateway.is_connected
+        )
         fake.duplicate_events = True
         fake.says(ana, f"{fake.mention} hello")
         await fake.until(lambda: len(bot.heard) == 2)
@@ -75,7 +81,10 @@ async def test_a_wrong_token_is_refused() -> None:
 
 
 async def test_intents_that_were_not_granted_end_the_session() -> None:
-    async with driver.discord() as fake, discord.Client(intents=discord.Intents.all()) as bot:
+    async with (
+        driver.discord() as fake,
+        discord.Client(intents=discord.Intents.all()) as bot,
+    ):
         with led_to(fake), pytest.raises(discord.PrivilegedIntentsRequired):
             await bot.start(fake.world.token)
 

@@ -31,9 +31,9 @@ async def test_faults_are_as_discord_makes_them() -> None:
         with pytest.raises(aiohttp.ServerDisconnectedError):
             await channel.send("once", nonce="n1")
         again = await channel.send("once", nonce="n1")
-        assert [one.id for one in fake.world.seen_by(None, None) if one.content == "once"] == [
-            str(again.id)
-        ]
+        assert [
+            one.id for one in fake.world.seen_by(None, None) if one.content == "once"
+        ] == [str(again.id)]
         fake.world.forward(301)
         assert (await channel.send("once", nonce="n1")).id != again.id
         assert fake.world.invalid_requests == ["429 create_message"] * 2
@@ -88,7 +88,9 @@ class Gallery(discord.ui.LayoutView):
 async def test_pictures_shown_by_embeds_and_galleries_are_no_attachments() -> None:
     async with driver.discord() as fake, connected(fake) as bot:
         channel = text_channel(bot, fake)
-        embed = discord.Embed(title="a fox in an embed").set_image(url="attachment://fox.png")
+        embed = discord.Embed(title="a fox in an embed").set_image(
+            url="attachment://fox.png"
+        )
         embedded = await channel.send(embed=embed, file=fox())
         assert not embedded.attachments
         assert (embedded.embeds[0].image.url or "").startswith(fake.world.base)
@@ -96,15 +98,22 @@ async def test_pictures_shown_by_embeds_and_galleries_are_no_attachments() -> No
         shown = await fake.sees("in a gallery", files=1)
         assert shown.flags & V2
         plain = await channel.send("plain")
-        with pytest.raises(discord.HTTPException, match="unfurled media attachment not found"):
-            await plain.edit(content=None, view=Gallery(timeout=None), attachments=[fox()])
+        with pytest.raises(
+            discord.HTTPException, match="unfurled media attachment not found"
+        ):
+            await plain.edit(
+                content=None, view=Gallery(timeout=None), attachments=[fox()]
+            )
 
 
 async def test_an_edit_keeps_only_the_attachments_it_names() -> None:
     async with driver.discord() as fake, connected(fake) as bot:
         sent = await text_channel(bot, fake).send("two", files=[fox(), fox()])
         await sent.edit(
-            attachments=[sent.attachments[1], discord.File(io.BytesIO(b"new"), "new.png")]
+            attachments=[
+                sent.attachments[1],
+                discord.File(io.BytesIO(b"new"), "new.png"),
+            ]
         )
         assert [one.filename for one in fake.world.messages[-1].attachments] == [
             "fox.png",
@@ -119,15 +128,22 @@ async def test_mentions_ping_unless_they_are_switched_off() -> None:
         ana, channel = fake.person("Ana"), text_channel(bot, fake)
         await channel.send(f"@everyone <@{ana.id}>")
         assert not fake.world.pings
-        await channel.send(f"@everyone <@{ana.id}>", allowed_mentions=discord.AllowedMentions.all())
-        assert [one[:2] for one in fake.world.pings] == [("user", ana.id), ("everyone", "")]
+        await channel.send(
+            f"@everyone <@{ana.id}>", allowed_mentions=discord.AllowedMentions.all()
+        )
+        assert [one[:2] for one in fake.world.pings] == [
+            ("user", ana.id),
+            ("everyone", ""),
+        ]
 
 
 async def test_rate_limits_hold_when_asked_for() -> None:
     async with driver.discord(World(strict_rates=True)) as fake, connected(fake) as bot:
         fake.world.rate_window = 0.6
         began = asyncio.get_running_loop().time()
-        await asyncio.gather(*(text_channel(bot, fake).send(str(number)) for number in range(7)))
+        await asyncio.gather(
+            *(text_channel(bot, fake).send(str(number)) for number in range(7))
+        )
         assert asyncio.get_running_loop().time() - began > 0.5
         assert len(fake.world.messages) == 7
 
@@ -148,7 +164,10 @@ async def test_the_rest_of_a_channel_s_life() -> None:
         ana, channel = fake.person("Ana"), text_channel(bot, fake)
         sent = [await channel.send(str(number)) for number in range(5)]
         assert [one.content async for one in channel.history(limit=2)] == ["4", "3"]
-        assert [one.content async for one in channel.history(after=sent[2], oldest_first=True)] == [
+        assert [
+            one.content
+            async for one in channel.history(after=sent[2], oldest_first=True)
+        ] == [
             "3",
             "4",
         ]
@@ -159,14 +178,21 @@ async def test_the_rest_of_a_channel_s_life() -> None:
         fake.reacts(ana, fake.world.find(fake.general.id, str(sent[0].id)), "↩️")
         again = await channel.fetch_message(sent[0].id)
         assert (again.reactions[0].count, again.reactions[0].me) == (2, True)
-        assert {one.name async for one in again.reactions[0].users()} == {"easel", "Ana"}
-        await again.remove_reaction("↩️", bot.get_user(int(fake.world.bot.id)) or discord.Object(0))
+        assert {one.name async for one in again.reactions[0].users()} == {
+            "easel",
+            "Ana",
+        }
+        await again.remove_reaction(
+            "↩️", bot.get_user(int(fake.world.bot.id)) or discord.Object(0)
+        )
         with pytest.raises(discord.HTTPException, match="10014"):
             await again.add_reaction("smile")
         await sent[4].delete()
         with pytest.raises(discord.NotFound, match="10008"):
             await channel.fetch_message(sent[4].id)
-        late = await channel.send("late", reference=sent[4].to_reference(fail_if_not_exists=False))
+        late = await channel.send(
+            "late", reference=sent[4].to_reference(fail_if_not_exists=False)
+        )
         assert late.reference is None
         with pytest.raises(discord.HTTPException, match="Unknown message"):
             await channel.send("late", reference=sent[4])
@@ -202,7 +228,9 @@ async def test_threads_are_opened_once_joined_renamed_and_found_in_forums() -> N
 
 async def test_what_discord_s_own_schema_forbids_is_found() -> None:
     async with driver.discord() as fake, connected(fake) as bot:
-        where = Route("POST", "/channels/{channel_id}/messages", channel_id=fake.general.id)
+        where = Route(
+            "POST", "/channels/{channel_id}/messages", channel_id=fake.general.id
+        )
         with pytest.raises(discord.HTTPException, match="50035"):
             await bot.http.request(where, json={"content": 5})
         assert fake.world.violations

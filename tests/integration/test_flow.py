@@ -39,7 +39,8 @@ class Team:
         self, action: Action, text: str = "", person: str = "ana", **changes: Any
     ) -> Answer:
         photos = tuple(
-            Attachment(ref=str(PHOTOS / name), name=name) for name in changes.pop("photos", ())
+            Attachment(ref=str(PHOTOS / name), name=name)
+            for name in changes.pop("photos", ())
         )
         request = Request(
             key=changes.pop("key", f"e{next(numbers)}"),
@@ -89,7 +90,11 @@ class Team:
 
 @asynccontextmanager
 async def team_on(
-    config: SimulatorConfig, folder: Path, *, chat: MemoryChat | None = None, **changes: Any
+    config: SimulatorConfig,
+    folder: Path,
+    *,
+    chat: MemoryChat | None = None,
+    **changes: Any,
 ) -> AsyncIterator[Team]:
     async with serve(config) as simulator:
         chosen = settings.load(
@@ -108,7 +113,9 @@ async def team_on(
 
 @pytest_asyncio.fixture
 async def team(tmp_path: Path) -> AsyncIterator[Team]:
-    async with team_on(SimulatorConfig(time_scale=0.01, seed=3), tmp_path / "team") as started:
+    async with team_on(
+        SimulatorConfig(time_scale=0.01, seed=3), tmp_path / "team"
+    ) as started:
         yield started
 
 
@@ -124,7 +131,9 @@ async def test_a_request_delivered_four_times_is_one_job(team: Team) -> None:
     assert len(team.chat.messages) == 1
 
 
-async def test_one_message_goes_from_status_to_result_with_its_buttons(team: Team) -> None:
+async def test_one_message_goes_from_status_to_result_with_its_buttons(
+    team: Team,
+) -> None:
     step, post = await team.gets(Action.DRAW, "a red fox")
     assert step.state is StepState.DONE
     message = next(iter(team.chat.messages.values()))
@@ -152,7 +161,9 @@ async def test_several_results_can_be_picked_and_the_pick_is_edited(team: Team) 
     assert edited.inputs[0].key == two.outputs[1].key
 
 
-async def test_a_fresh_result_is_sent_by_its_link_and_an_old_one_as_data(team: Team) -> None:
+async def test_a_fresh_result_is_sent_by_its_link_and_an_old_one_as_data(
+    team: Team,
+) -> None:
     drawn, _ = await team.gets(Action.DRAW, "a fox")
     assert drawn.outputs[0].url
     edited, _ = await team.gets(Action.EDIT, "make it night")
@@ -160,7 +171,9 @@ async def test_a_fresh_result_is_sent_by_its_link_and_an_old_one_as_data(team: T
     assert edited.state is StepState.DONE
 
 
-async def test_a_link_that_died_before_its_time_is_replaced_by_the_bytes(team: Team) -> None:
+async def test_a_link_that_died_before_its_time_is_replaced_by_the_bytes(
+    team: Team,
+) -> None:
     drawn, _ = await team.gets(Action.DRAW, "a fox --n 2 --size 512*512")
     team.simulator.account.advance(25 * 3600)
     edited, _ = await team.gets(Action.EDIT, "make it night")
@@ -194,11 +207,17 @@ async def test_without_a_picture_an_edit_is_refused_and_never_drawn(team: Team) 
 async def test_again_repeats_with_a_new_seed(team: Team) -> None:
     first, _ = await team.gets(Action.DRAW, "a fox")
     second, _ = await team.gets(Action.AGAIN, target=first.id)
-    assert (second.prompt, second.model, second.parent) == (first.prompt, first.model, None)
+    assert (second.prompt, second.model, second.parent) == (
+        first.prompt,
+        first.model,
+        None,
+    )
     assert second.seed != first.seed
 
 
-async def test_a_long_chain_is_offered_and_run_again_from_the_original(team: Team) -> None:
+async def test_a_long_chain_is_offered_and_run_again_from_the_original(
+    team: Team,
+) -> None:
     original, _ = await team.gets(Action.EDIT, "add a hat", photos=("coffee.png",))
     for words in ("make it red.", "add snow", "make it night"):
         await team.gets(Action.EDIT, words)
@@ -218,7 +237,9 @@ async def test_a_private_refusal_reaches_only_who_asked(team: Team) -> None:
     assert message.to.id == "ana"
 
 
-async def test_a_failure_says_whether_it_was_charged_and_gives_the_money_back(team: Team) -> None:
+async def test_a_failure_says_whether_it_was_charged_and_gives_the_money_back(
+    team: Team,
+) -> None:
     step, post = await team.gets(Action.DRAW, "[moderation-output] a fox")
     assert (step.state, step.charged) == (StepState.FAILED, "no")
     assert "Nothing was charged." in post.text
@@ -230,7 +251,9 @@ async def test_a_failure_says_whether_it_was_charged_and_gives_the_money_back(te
 
 
 async def test_f38_partial_success_shows_what_came_and_charges_that(team: Team) -> None:
-    step, post = await team.gets(Action.COLORIZE, "[partial] blue --n 3", photos=("chelsea.png",))
+    step, post = await team.gets(
+        Action.COLORIZE, "[partial] blue --n 3", photos=("chelsea.png",)
+    )
     assert len(step.outputs) == 2
     assert "2 of 3 pictures came" in post.text
     assert step.cost
@@ -244,10 +267,15 @@ async def test_a_failed_task_is_tried_once_more_and_then_told(team: Team) -> Non
 
 
 @pytest.mark.parametrize(
-    "kind", ["drop_before", "drop_after", "status_after", "html", "truncated_json", "empty"]
+    "kind",
+    ["drop_before", "drop_after", "status_after", "html", "truncated_json", "empty"],
 )
-async def test_f31_f34_f35_a_lost_answer_never_makes_a_second_task(team: Team, kind: str) -> None:
-    team.simulator.account.faults.append({"where": "submit", "kind": kind, "status": 502})
+async def test_f31_f34_f35_a_lost_answer_never_makes_a_second_task(
+    team: Team, kind: str
+) -> None:
+    team.simulator.account.faults.append(
+        {"where": "submit", "kind": kind, "status": 502}
+    )
     step, _ = await team.gets(Action.DRAW, "a fox")
     assert step.state is StepState.DONE
     assert len(team.simulator.account.tasks) == 1
@@ -266,7 +294,9 @@ async def test_f30_a_busy_service_is_waited_for(team: Team) -> None:
     assert step.state is StepState.DONE
 
 
-async def test_f06_a_synchronous_calls_lost_answer_is_told_not_repeated(team: Team) -> None:
+async def test_f06_a_synchronous_calls_lost_answer_is_told_not_repeated(
+    team: Team,
+) -> None:
     team.simulator.account.faults.append({"where": "sync", "kind": "drop_after"})
     step, post = await team.gets(Action.EDIT, "make it night", photos=("coffee.png",))
     assert (step.state, step.charged) == (StepState.UNKNOWN, "maybe")
@@ -292,15 +322,21 @@ async def test_f41_a_task_the_service_forgot_is_told_not_repeated(team: Team) ->
 
 
 @pytest.mark.parametrize("kind", ["status", "drop_before", "short"])
-async def test_f22_a_failed_download_is_repeated_never_the_submit(team: Team, kind: str) -> None:
-    team.simulator.account.faults.append({"where": "result", "kind": kind, "status": 503})
+async def test_f22_a_failed_download_is_repeated_never_the_submit(
+    team: Team, kind: str
+) -> None:
+    team.simulator.account.faults.append(
+        {"where": "result", "kind": kind, "status": 503}
+    )
     step, _ = await team.gets(Action.DRAW, "a fox")
     assert step.state is StepState.DONE
     assert len(team.simulator.account.tasks) == 1
 
 
 @pytest.mark.parametrize("kind", ["not_image", "redirect"])
-async def test_f46_f42_something_that_is_no_picture_is_never_posted(team: Team, kind: str) -> None:
+async def test_f46_f42_something_that_is_no_picture_is_never_posted(
+    team: Team, kind: str
+) -> None:
     team.simulator.account.faults.append({"where": "result", "kind": kind})
     step, _ = await team.gets(Action.DRAW, "a fox")
     assert step.state is StepState.FAILED
@@ -308,20 +344,31 @@ async def test_f46_f42_something_that_is_no_picture_is_never_posted(team: Team, 
 
 
 async def test_f42_an_expired_link_is_asked_for_afresh(team: Team) -> None:
-    team.simulator.account.faults.append({"where": "result", "kind": "status", "status": 403})
+    team.simulator.account.faults.append(
+        {"where": "result", "kind": "status", "status": 403}
+    )
     step, _ = await team.gets(Action.DRAW, "a fox")
     assert step.state is StepState.DONE
 
 
-async def test_f40_a_wrong_key_ends_the_job_with_words_for_the_admin(team: Team) -> None:
-    fault = {"where": "submit", "kind": "status", "status": 401, "code": "InvalidApiKey"}
+async def test_f40_a_wrong_key_ends_the_job_with_words_for_the_admin(
+    team: Team,
+) -> None:
+    fault = {
+        "where": "submit",
+        "kind": "status",
+        "status": 401,
+        "code": "InvalidApiKey",
+    }
     team.simulator.account.faults.append(fault)
     step, post = await team.gets(Action.DRAW, "a fox")
     assert (step.state, step.error) == (StepState.FAILED, "provider.key")
     assert "admin" in post.text
 
 
-async def test_f56_a_post_whose_reply_got_lost_is_read_back_not_repeated(team: Team) -> None:
+async def test_f56_a_post_whose_reply_got_lost_is_read_back_not_repeated(
+    team: Team,
+) -> None:
     team.chat.fail_posts = 1
     step, _ = await team.gets(Action.DRAW, "a fox")
     assert step.state is StepState.DONE
@@ -359,8 +406,12 @@ async def test_a_thread_of_ours_has_one_head_for_everybody(team: Team) -> None:
 
     store = team.easel.context.store
     fox = (await store.history(PLACE.tenant, "c/@ana"))[0]
-    await store.remember(PostedMessage(place=inside, message="in-thread"), PLACE.tenant, fox.id)
-    first, _ = await team.gets(Action.EDIT, "make it gold", "ana", place=inside, target=fox.id)
+    await store.remember(
+        PostedMessage(place=inside, message="in-thread"), PLACE.tenant, fox.id
+    )
+    first, _ = await team.gets(
+        Action.EDIT, "make it gold", "ana", place=inside, target=fox.id
+    )
     second, _ = await team.gets(Action.EDIT, "make it night", "bo", place=inside)
     assert second.parent == first.id
     assert second.session == first.session
@@ -378,10 +429,15 @@ async def test_a_foreign_job_cannot_be_cancelled_or_found(team: Team) -> None:
     )
 
 
-async def test_a_waiting_job_is_cancelled_free_and_a_started_one_dropped(tmp_path: Path) -> None:
-    async with team_on(SimulatorConfig(time_scale=0.25, seed=1), tmp_path / "slow") as team:
+async def test_a_waiting_job_is_cancelled_free_and_a_started_one_dropped(
+    tmp_path: Path,
+) -> None:
+    async with team_on(
+        SimulatorConfig(time_scale=0.25, seed=1), tmp_path / "slow"
+    ) as team:
         jobs = [
-            (await team.asks(Action.DRAW, f"fox {number}")).accepted or "" for number in range(6)
+            (await team.asks(Action.DRAW, f"fox {number}")).accepted or ""
+            for number in range(6)
         ]
         # The last of them: the service has room for four.
         waiting = await _first_in(team, jobs[::-1], StepState.QUEUED, all_begun=True)
@@ -404,7 +460,9 @@ async def _first_in(
         while True:
             steps = {
                 step.id: step
-                for step in await team.easel.context.store.history(PLACE.tenant, "c/@ana")
+                for step in await team.easel.context.store.history(
+                    PLACE.tenant, "c/@ana"
+                )
             }
             found = [job for job in jobs if job in steps and steps[job].state is state]
             if found and (not all_begun or len(steps) == len(jobs)):
@@ -415,11 +473,15 @@ async def _first_in(
 async def test_forty_jobs_of_four_people_keep_the_accounts_limits_and_take_turns(
     tmp_path: Path,
 ) -> None:
-    async with team_on(SimulatorConfig(time_scale=0.1, seed=5), tmp_path / "busy") as team:
+    async with team_on(
+        SimulatorConfig(time_scale=0.1, seed=5), tmp_path / "busy"
+    ) as team:
         owners: dict[str, str] = {}
         for person, jobs in [("ana", 22), ("bo", 6), ("cy", 6), ("di", 6)]:
             for number in range(jobs):
-                answer = await team.asks(Action.DRAW, f"fox {number} of {person}", person)
+                answer = await team.asks(
+                    Action.DRAW, f"fox {number} of {person}", person
+                )
                 owners[answer.accepted or ""] = person
         for job in owners:
             assert (await team.chat.end_of(job, 120)).tone is Tone.RESULT
@@ -449,7 +511,9 @@ async def test_what_is_asked_for_by_hand_waits_for_no_burst_of_deliveries(
 
 def test_the_place_in_line_is_shown(tmp_path: Path) -> None:
     async def story() -> Mapping[str, str]:
-        async with team_on(SimulatorConfig(time_scale=0.1, seed=1), tmp_path / "line") as team:
+        async with team_on(
+            SimulatorConfig(time_scale=0.1, seed=1), tmp_path / "line"
+        ) as team:
             jobs = [
                 (await team.asks(Action.DRAW, f"fox {number}")).accepted or ""
                 for number in range(8)
@@ -463,23 +527,32 @@ def test_the_place_in_line_is_shown(tmp_path: Path) -> None:
 
     texts = asyncio.run(story())
     assert any(
-        "In line: number 7" in text or "In line: number 8" in text for text in texts.values()
+        "In line: number 7" in text or "In line: number 8" in text
+        for text in texts.values()
     )
     assert any("Working" in text for text in texts.values())
 
 
 async def test_a_synchronous_call_is_shown_at_work_not_in_line(tmp_path: Path) -> None:
-    async with team_on(SimulatorConfig(time_scale=0.1, seed=1), tmp_path / "sync") as team:
+    async with team_on(
+        SimulatorConfig(time_scale=0.1, seed=1), tmp_path / "sync"
+    ) as team:
         step, _ = await team.gets(Action.DRAW, "a castle --model qwen-image-2.0-pro")
-        (message,) = (one for one in team.chat.messages.values() if one.posts[0].job == step.id)
+        (message,) = (
+            one for one in team.chat.messages.values() if one.posts[0].job == step.id
+        )
         assert len([post for post in message.posts if "Working" in post.text]) > 3
 
 
-async def test_a_lost_synchronous_call_can_be_dropped_and_its_money_comes_back(team: Team) -> None:
+async def test_a_lost_synchronous_call_can_be_dropped_and_its_money_comes_back(
+    team: Team,
+) -> None:
     team.simulator.account.faults.append({"where": "sync", "kind": "drop_after"})
     step, _ = await team.gets(Action.EDIT, "make it night", photos=("coffee.png",))
     store, today = team.easel.context.store, step.created.replace(hour=0, minute=0)
-    assert [str(one.total.amount) for one in await store.usage(PLACE.tenant, today)] == ["0.2"]
+    assert [
+        str(one.total.amount) for one in await store.usage(PLACE.tenant, today)
+    ] == ["0.2"]
     with pytest.raises(Rejected, match="not_yours"):
         await team.asks(Action.DROP, person="bo", target=step.id)
     await team.asks(Action.DROP, target=step.id)
@@ -493,7 +566,9 @@ async def test_of_a_moving_picture_it_is_said_that_the_first_frame_was_taken(
 
     frames = [Image.new("RGB", (600, 520), colour) for colour in ("red", "blue")]
     frames[0].save(tmp_path / "moving.gif", save_all=True, append_images=frames[1:])
-    _, post = await team.gets(Action.EDIT, "make it night", photos=(str(tmp_path / "moving.gif"),))
+    _, post = await team.gets(
+        Action.EDIT, "make it night", photos=(str(tmp_path / "moving.gif"),)
+    )
     assert "first frame" in post.text
 
 
@@ -512,7 +587,9 @@ async def test_a_mistake_of_ours_on_the_way_in_is_told_too(
     assert (answer.accepted or "-") in post.text
 
 
-async def test_a_job_given_up_by_the_engine_is_told_at_the_next_start(tmp_path: Path) -> None:
+async def test_a_job_given_up_by_the_engine_is_told_at_the_next_start(
+    tmp_path: Path,
+) -> None:
     import sqlite3  # noqa: PLC0415
 
     folder, chat = tmp_path / "given-up", MemoryChat()
@@ -529,7 +606,9 @@ async def test_a_job_given_up_by_the_engine_is_told_at_the_next_start(tmp_path: 
         assert step.id in told.text
 
 
-async def test_the_head_moves_back_and_forth_and_the_history_is_drawn(team: Team) -> None:
+async def test_the_head_moves_back_and_forth_and_the_history_is_drawn(
+    team: Team,
+) -> None:
     first, _ = await team.gets(Action.DRAW, "a fox")
     second, _ = await team.gets(Action.EDIT, "make it night")
     back = await team.says(Action.UNDO)
@@ -569,11 +648,16 @@ async def test_info_tells_all_usage_and_budgets_what_it_cost_and_help_what_one_c
     assert "¥0.20" in (await team.says(Action.USAGE)).text
     assert "No budgets" in (await team.says(Action.BUDGET)).text
     assert (
-        "¥5.00" in (await team.says(Action.BUDGET, given={"person_day": "5"}, is_admin=True)).text
+        "¥5.00"
+        in (
+            await team.says(Action.BUDGET, given={"person_day": "5"}, is_admin=True)
+        ).text
     )
     assert (
         "No budgets"
-        in (await team.says(Action.BUDGET, given={"person_day": "-"}, is_admin=True)).text
+        in (
+            await team.says(Action.BUDGET, given={"person_day": "-"}, is_admin=True)
+        ).text
     )
     assert "--ar" in (await team.says(Action.HELP)).text
     with pytest.raises(Rejected, match="not_here"):
@@ -599,7 +683,9 @@ async def test_a_mask_of_ones_own_is_brought_to_the_pictures_size(
     mask.paste(255, (0, 0, 150, 200))
     mask.save(tmp_path / "mask.png")
     given = Attachment(ref=str(tmp_path / "mask.png"), name="mask.png")
-    step, _ = await team.gets(Action.INPAINT, "a green meadow", photos=("coffee.png",), mask=given)
+    step, _ = await team.gets(
+        Action.INPAINT, "a green meadow", photos=("coffee.png",), mask=given
+    )
     assert step.mask
     assert step.mask.size == step.inputs[0].size
 
@@ -647,10 +733,16 @@ async def test_a_workspace_that_says_goodbye_twice_in_a_second_is_forgotten(
 
     monkeypatch.setattr(context.blobs, "keys", both_at_once)
     goodbye = Request(
-        key="", place=PLACE, person=Person(id="", name=""), locale="", action=Action.LEFT
+        key="",
+        place=PLACE,
+        person=Person(id="", name=""),
+        locale="",
+        action=Action.LEFT,
     )
     for key in ("tokens-revoked", "uninstalled"):
         await team.easel.service.hear(replace(goodbye, key=key))
     async with asyncio.timeout(10):
-        while await keys(PLACE.tenant) or await context.store.recent(PLACE.tenant, "ana", 1):
+        while await keys(PLACE.tenant) or await context.store.recent(
+            PLACE.tenant, "ana", 1
+        ):
             await asyncio.sleep(0.02)

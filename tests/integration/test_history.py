@@ -55,13 +55,17 @@ async def test_thumbnails_are_made_once(context: Context, tmp_path: Path) -> Non
     assert second.pictures == first.pictures
 
 
-async def test_a_thumbnail_that_is_missing_is_made_again(context: Context, tmp_path: Path) -> None:
+async def test_a_thumbnail_that_is_missing_is_made_again(
+    context: Context, tmp_path: Path
+) -> None:
     await history.fill(tmp_path, trees.chain(2), 64)
     first = await queries.history(context, history.request())
     lost = (await picture_of(context, "s0")).thumbnail
     assert lost
     await context.blobs.delete(TENANT, lost)
-    assert (await queries.history(context, history.request())).pictures == first.pictures
+    assert (
+        await queries.history(context, history.request())
+    ).pictures == first.pictures
     assert await context.blobs.read(TENANT, lost)
 
 
@@ -71,7 +75,9 @@ async def test_a_deleted_picture_leaves_no_thumbnail_and_is_not_drawn(
     await history.fill(tmp_path, trees.chain(3), 64)
     await queries.history(context, history.request())
     gone = await picture_of(context, "s1")
-    await reactions.delete(context, replace(history.request(), action=Action.DELETE, target="s1"))
+    await reactions.delete(
+        context, replace(history.request(), action=Action.DELETE, target="s1")
+    )
     for key in (gone.key, gone.thumbnail):
         assert key
         with pytest.raises(NotFound):
@@ -81,7 +87,9 @@ async def test_a_deleted_picture_leaves_no_thumbnail_and_is_not_drawn(
     assert len(await context.blobs.keys(TENANT)) == 4
 
 
-async def test_a_workspace_that_leaves_takes_its_thumbnails_along(tmp_path: Path) -> None:
+async def test_a_workspace_that_leaves_takes_its_thumbnails_along(
+    tmp_path: Path,
+) -> None:
     async with team_on(SimulatorConfig(time_scale=0.01), tmp_path) as team:
         blobs = team.easel.context.blobs
         fox, _ = await team.gets(Action.DRAW, "a fox")

@@ -36,12 +36,22 @@ def noise(width: int, height: int) -> Image.Image:
 
 
 def chunk(kind: bytes, body: bytes) -> bytes:
-    return struct.pack(">I", len(body)) + kind + body + struct.pack(">I", zlib.crc32(kind + body))
+    return (
+        struct.pack(">I", len(body))
+        + kind
+        + body
+        + struct.pack(">I", zlib.crc32(kind + body))
+    )
 
 
 def png_claiming(width: int, height: int) -> bytes:
     header = chunk(b"IHDR", struct.pack(">IIBBBBB", width, height, 8, 2, 0, 0, 0))
-    return b"\x89PNG\r\n\x1a\n" + header + chunk(b"IDAT", zlib.compress(b"")) + chunk(b"IEND", b"")
+    return (
+        b"\x89PNG\r\n\x1a\n"
+        + header
+        + chunk(b"IDAT", zlib.compress(b""))
+        + chunk(b"IEND", b"")
+    )
 
 
 def refusal(data: bytes) -> str:
@@ -65,7 +75,11 @@ PNG = encoded(noise(300, 200))
         ("IMG-02 one byte", b"\x89", "picture.not_an_image"),
         ("IMG-03 truncated jpeg", JPEG[: len(JPEG) // 2], "picture.damaged"),
         ("IMG-04 bad crc", flipped(PNG, 18), "picture.damaged"),
-        ("IMG-05 html", b"<!doctype html><script>alert(1)</script>", "picture.not_an_image"),
+        (
+            "IMG-05 html",
+            b"<!doctype html><script>alert(1)</script>",
+            "picture.not_an_image",
+        ),
         (
             "IMG-06 svg",
             b'<svg xmlns="http://www.w3.org/2000/svg"><image href="file:///etc/passwd"/></svg>',
@@ -91,14 +105,19 @@ PNG = encoded(noise(300, 200))
         ("IMG-33 avif", b"\x00\x00\x00\x1cftypavif" + bytes(40), "picture.format"),
     ],
 )
-def test_a_bad_file_is_refused_with_its_reason(name: str, data: bytes, key: str) -> None:
+def test_a_bad_file_is_refused_with_its_reason(
+    name: str, data: bytes, key: str
+) -> None:
     assert refusal(data).startswith(key), name
 
 
 def test_img_11_a_tiff_whose_directory_points_to_itself_is_refused() -> None:
     assert (
         refusal(
-            b"II*\x00\x08\x00\x00\x00" + struct.pack("<H", 0) + struct.pack("<I", 8) + bytes(30)
+            b"II*\x00\x08\x00\x00\x00"
+            + struct.pack("<H", 0)
+            + struct.pack("<I", 8)
+            + bytes(30)
         )
         == "picture.damaged"
     )
@@ -160,12 +179,17 @@ def test_img_23_a_text_chunk_that_unpacks_to_50_megabytes_is_harmless() -> None:
 
 def test_img_24_a_flood_of_text_chunks_is_refused_quickly() -> None:
     started = time.process_time()
-    assert refusal(PNG[:33] + chunk(b"tEXt", b"a\0b") * 100_000 + PNG[33:]) == "picture.damaged"
+    assert (
+        refusal(PNG[:33] + chunk(b"tEXt", b"a\0b") * 100_000 + PNG[33:])
+        == "picture.damaged"
+    )
     assert time.process_time() - started < 1
 
 
 @pytest.mark.parametrize("kind", ["GIF", "WEBP", "PNG"])
-def test_img_25_of_a_moving_picture_the_first_frame_is_taken_and_said(kind: str) -> None:
+def test_img_25_of_a_moving_picture_the_first_frame_is_taken_and_said(
+    kind: str,
+) -> None:
     frames = [Image.new("RGB", (64, 64), colour) for colour in ("red", "blue", "green")]
     data = encoded(frames[0], kind, save_all=True, append_images=frames[1:])
     taken = normalize.normalize(data)
@@ -202,13 +226,17 @@ def test_img_27_every_orientation_is_turned_upright(orientation: int) -> None:
     taken = normalize.normalize(data)
     mine = Image.open(io.BytesIO(taken.data)).convert("RGB")
     assert mine.size == upright.size == (taken.width, taken.height)
-    assert max(high for _, high in ImageChops.difference(mine, upright).getextrema()) < 40  # type: ignore[misc]
+    extrema = ImageChops.difference(mine, upright).getextrema()
+    assert max(high for _, high in extrema) < 40  # type: ignore[misc]
     facts = normalize.inspect(data)
     assert (facts.width, facts.height) == mine.size
 
 
 def test_img_29_a_file_over_the_limit_is_refused_before_it_is_read() -> None:
-    assert refusal(b"\xff\xd8\xff" + bytes(normalize.MAX_BYTES)) == "picture.too_many_bytes"
+    assert (
+        refusal(b"\xff\xd8\xff" + bytes(normalize.MAX_BYTES))
+        == "picture.too_many_bytes"
+    )
 
 
 def test_the_refusal_of_a_file_that_is_too_large_counts_in_megabytes() -> None:
@@ -260,7 +288,9 @@ def test_transparency_goes_where_the_model_takes_none() -> None:
 
 
 def test_too_many_bytes_are_brought_down_by_encoding() -> None:
-    fitted = normalize.fit_to(encoded(noise(1600, 1600)), PictureLimits(max_bytes=300_000))
+    fitted = normalize.fit_to(
+        encoded(noise(1600, 1600)), PictureLimits(max_bytes=300_000)
+    )
     assert len(fitted.data) <= 300_000
 
 
@@ -317,7 +347,9 @@ def painted(mode: str) -> bytes:
 
 
 @pytest.mark.parametrize("mode", ["white", "small", "transparent", "red"])
-def test_masks_painted_in_any_way_become_pure_black_and_white_at_the_exact_size(mode: str) -> None:
+def test_masks_painted_in_any_way_become_pure_black_and_white_at_the_exact_size(
+    mode: str,
+) -> None:
     mask = masks.mask(painted(mode), SIZE)
     assert colours(mask) == {(0, 0, 0), (255, 255, 255)}
     with Image.open(io.BytesIO(mask)) as image:
@@ -330,8 +362,12 @@ def test_img_31_a_mask_of_another_shape_is_refused() -> None:
         masks.mask(encoded(Image.new("L", (512, 512))), SIZE)
 
 
-@pytest.mark.parametrize(("colour", "key"), [("black", "mask_empty"), ("white", "mask_full")])
-def test_img_32_a_mask_of_nothing_or_everything_is_refused(colour: str, key: str) -> None:
+@pytest.mark.parametrize(
+    ("colour", "key"), [("black", "mask_empty"), ("white", "mask_full")]
+)
+def test_img_32_a_mask_of_nothing_or_everything_is_refused(
+    colour: str, key: str
+) -> None:
     with pytest.raises(Rejected, match=key):
         masks.mask(encoded(Image.new("RGB", (600, 400), colour)), SIZE)
 
@@ -363,7 +399,10 @@ def test_a_recipe_is_written_and_read_without_touching_a_pixel() -> None:
     data = (PHOTOS / "coffee.png").read_bytes()
     written = png_metadata.write_recipe(data, {"prompt": "狐狸 🦊", "seed": "7"})
     assert png_metadata.read_recipe(written) == {"prompt": "狐狸 🦊", "seed": "7"}
-    assert Image.open(io.BytesIO(written)).tobytes() == Image.open(io.BytesIO(data)).tobytes()
+    assert (
+        Image.open(io.BytesIO(written)).tobytes()
+        == Image.open(io.BytesIO(data)).tobytes()
+    )
     assert png_metadata.read_recipe(data) is None
     assert png_metadata.write_recipe(JPEG, {"a": "b"}) == JPEG
 
@@ -420,8 +459,12 @@ def test_a_large_photo_with_a_profile_is_turned_and_brought_to_srgb_while_it_shr
     profile = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
     image = Image.new("RGB", (4000, 1000), "white")
     image.paste("red", (0, 0, 2000, 1000))
-    taken = normalize.normalize(encoded(image, "JPEG", exif=exif, icc_profile=profile, quality=95))
-    assert (taken.width, taken.height) == ((3072, 768) if orientation == 3 else (768, 3072))
+    taken = normalize.normalize(
+        encoded(image, "JPEG", exif=exif, icc_profile=profile, quality=95)
+    )
+    assert (taken.width, taken.height) == (
+        (3072, 768) if orientation == 3 else (768, 3072)
+    )
     with Image.open(io.BytesIO(taken.data)) as mine:
         assert "icc_profile" not in mine.info
         red, _, blue = mine.convert("RGB").getpixel((taken.width - 50, 50))  # type: ignore[misc]
@@ -436,7 +479,9 @@ def test_letters_no_font_here_has_are_left_out_and_never_boxes(
     thumb = diagrams.thumbnail(PNG)
 
     def planted(caption: str) -> bytes:
-        page = layout.lay_out([layout.Node(id="a", label="v1", caption=caption, parent=None)])
+        page = layout.lay_out(
+            [layout.Node(id="a", label="v1", caption=caption, parent=None)]
+        )
         return diagrams.tree(page, {"a": thumb})
 
     assert planted("一只红狐狸") == planted("")

@@ -22,13 +22,17 @@ from tests.integration.test_flow import team_on
 
 async def test_a_job_runs_on_postgresql(postgres: str, tmp_path: Path) -> None:
     url = fresh_database(postgres, "runs")
-    async with team_on(SimulatorConfig(time_scale=0.01), tmp_path, EASEL_DATABASE_URL=url) as team:
+    async with team_on(
+        SimulatorConfig(time_scale=0.01), tmp_path, EASEL_DATABASE_URL=url
+    ) as team:
         step, post = await team.gets(Action.DRAW, "a fox")
         assert step.state is StepState.DONE
         assert post.tone is Tone.RESULT
 
 
-async def test_a_dead_workers_job_is_finished_by_another(postgres: str, tmp_path: Path) -> None:
+async def test_a_dead_workers_job_is_finished_by_another(
+    postgres: str, tmp_path: Path
+) -> None:
     """The first worker is killed while the service works.
 
     The second, already running, takes over.
@@ -74,7 +78,9 @@ async def test_a_dead_workers_job_is_finished_by_another(postgres: str, tmp_path
             async with asyncio.timeout(30):
                 while not [line for line in chat.lines() if line["tone"] == "result"]:
                     await asyncio.sleep(0.1)
-            steps = await easel.context.store.history(PLACE.tenant, f"c/@{one.person.id}")
+            steps = await easel.context.store.history(
+                PLACE.tenant, f"c/@{one.person.id}"
+            )
             assert [step.outputs != () for step in steps] == [True]
         assert len(simulator.account.tasks) == 1
         dying.stdin.close()

@@ -23,7 +23,13 @@ from adapters.web.store import AT_A_TIME, Member, Message, Room
 from bot.simulator.server import SimulatorConfig
 from tests.fakes.house import House, open_house
 
-BODY: dict[str, Any] = {"tone": "said", "title": "", "pictures": [], "buttons": [], "menu": []}
+BODY: dict[str, Any] = {
+    "tone": "said",
+    "title": "",
+    "pictures": [],
+    "buttons": [],
+    "menu": [],
+}
 BEAT = {"kind": "beat"}
 
 
@@ -60,7 +66,11 @@ async def page(
     stream = cast(AsyncGenerator[bytes, None], told.follow(member, after))
     async with aclosing(stream) as events:
         async for data in events:
-            yield json.loads(data.removeprefix(b"data: ")) if data.startswith(b"data: ") else BEAT
+            yield (
+                json.loads(data.removeprefix(b"data: "))
+                if data.startswith(b"data: ")
+                else BEAT
+            )
 
 
 async def messages(events: AsyncIterator[dict[str, Any]]) -> dict[str, Any]:
@@ -76,7 +86,9 @@ def texts(told: dict[str, Any]) -> list[str]:
     return [message["text"] for message in told["messages"]]
 
 
-async def test_a_private_message_is_told_to_its_person_alone(room: Room, told: Changes) -> None:
+async def test_a_private_message_is_told_to_its_person_alone(
+    room: Room, told: Changes
+) -> None:
     ana, bo = await enters(room, "Ana"), await enters(room, "Bo")
     async with aclosing(page(told, ana)) as of_ana, aclosing(page(told, bo)) as of_bo:
         assert texts(await messages(of_ana)) == texts(await messages(of_bo)) == []
@@ -139,7 +151,9 @@ async def test_pages_that_come_and_go_while_much_is_said_miss_nothing_and_see_no
         return seen
 
     async with asyncio.timeout(60):
-        _, *found = await asyncio.gather(speak(), *(follow(member) for member in people))
+        _, *found = await asyncio.gather(
+            speak(), *(follow(member) for member in people)
+        )
     assert all(seen == [str(number) for number in range(count)] for seen in found)
 
 
@@ -158,12 +172,18 @@ async def test_a_message_that_changed_often_while_nobody_read_is_told_as_it_stan
         assert texts(await messages(slow)) == [str(RECENT + 19)]
 
 
-async def test_a_channel_and_a_newcomer_are_told_to_everybody(room: Room, told: Changes) -> None:
+async def test_a_channel_and_a_newcomer_are_told_to_everybody(
+    room: Room, told: Changes
+) -> None:
     ana = await enters(room, "Ana")
     async with aclosing(page(told, ana)) as events:
         around = await anext(events)
         assert around["me"] == {"id": "ana", "name": "Ana", "admin": True}
-        assert [one["id"] for one in around["channels"]] == ["general", "gallery", "dm-ana"]
+        assert [one["id"] for one in around["channels"]] == [
+            "general",
+            "gallery",
+            "dm-ana",
+        ]
         await enters(room, "Bo")
         while [one["name"] for one in around.get("people", [])] != ["Ana", "Bo"]:
             around = await anext(events)
@@ -180,7 +200,11 @@ async def test_a_page_from_a_room_that_is_no_more_is_told_what_comes(
 ) -> None:
     ana = await enters(room, "Ana")
     async with aclosing(page(told, ana, 99_999)) as events:
-        assert await messages(events) == {"kind": "messages", "messages": [], "change": 0}
+        assert await messages(events) == {
+            "kind": "messages",
+            "messages": [],
+            "change": 0,
+        }
         await say(room, "new")
         assert texts(await messages(events)) == ["new"]
 
@@ -207,7 +231,8 @@ async def test_open_pages_with_nothing_new_ask_the_database_nothing(
 async def test_the_room_has_one_thread_however_many_ask(room: Room) -> None:
     ana = await enters(room, "Ana")
     await asyncio.gather(
-        *(say(room, str(number)) for number in range(40)), *(room.newest(ana.id) for _ in range(40))
+        *(say(room, str(number)) for number in range(40)),
+        *(room.newest(ana.id) for _ in range(40)),
     )
     assert room._engine.pool.checkedin() == 1  # type: ignore[attr-defined]
 
@@ -234,7 +259,9 @@ async def test_when_the_room_cannot_be_read_streams_end_and_pages_come_again(
 
 @pytest_asyncio.fixture
 async def house(tmp_path: Path) -> AsyncIterator[House]:
-    async with open_house(tmp_path / "house", SimulatorConfig(time_scale=0.01, seed=3)) as opened:
+    async with open_house(
+        tmp_path / "house", SimulatorConfig(time_scale=0.01, seed=3)
+    ) as opened:
         yield opened
 
 
@@ -275,7 +302,9 @@ async def test_streams_end_when_the_house_closes(tmp_path: Path) -> None:
                 pass
         ended.set()
 
-    async with open_house(tmp_path / "house", SimulatorConfig(time_scale=0.01)) as house:
+    async with open_house(
+        tmp_path / "house", SimulatorConfig(time_scale=0.01)
+    ) as house:
         ana = await house.enters("Ana")
         events = ana.sees()
         await messages(events)

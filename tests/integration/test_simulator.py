@@ -27,11 +27,15 @@ I2I = "/services/aigc/image2image/image-synthesis"
 
 @pytest_asyncio.fixture
 async def http(simulator: Running) -> AsyncIterator[httpx.AsyncClient]:
-    async with httpx.AsyncClient(base_url=simulator.url, trust_env=False, timeout=20) as client:
+    async with httpx.AsyncClient(
+        base_url=simulator.url, trust_env=False, timeout=20
+    ) as client:
         yield client
 
 
-def data_uri(size: tuple[int, int] = (600, 520), kind: str = "PNG", mode: str = "RGB") -> str:
+def data_uri(
+    size: tuple[int, int] = (600, 520), kind: str = "PNG", mode: str = "RGB"
+) -> str:
     buffer = io.BytesIO()
     Image.effect_noise(size, 60).convert(mode).save(buffer, kind)
     return f"data:image/{kind.lower()};base64,{base64.b64encode(buffer.getvalue()).decode()}"
@@ -48,11 +52,15 @@ def mm(
     }
 
 
-def t2i(model: str = "qwen-image-plus", prompt: str = "a fox", **parameters: Any) -> dict[str, Any]:
+def t2i(
+    model: str = "qwen-image-plus", prompt: str = "a fox", **parameters: Any
+) -> dict[str, Any]:
     return {"model": model, "input": {"prompt": prompt}, "parameters": parameters}
 
 
-def wanx(function: str = "colorization", base: str | None = None, **changes: Any) -> dict[str, Any]:
+def wanx(
+    function: str = "colorization", base: str | None = None, **changes: Any
+) -> dict[str, Any]:
     inputs = {
         "function": function,
         "prompt": "",
@@ -91,7 +99,10 @@ async def picture(http: httpx.AsyncClient, url: str) -> Image.Image:
 
 async def test_a_call_without_a_key_is_refused(http: httpx.AsyncClient) -> None:
     await refused(
-        await http.post(MM, json=mm("qwen-image")), 401, "InvalidApiKey", "No API-key provided."
+        await http.post(MM, json=mm("qwen-image")),
+        401,
+        "InvalidApiKey",
+        "No API-key provided.",
     )
 
 
@@ -108,7 +119,9 @@ async def test_a_wrong_key_is_refused_on_every_path(http: httpx.AsyncClient) -> 
         await refused(answer, 401, "InvalidApiKey", "Invalid API-key provided.")
 
 
-async def test_a_task_endpoint_without_the_async_header_is_refused(http: httpx.AsyncClient) -> None:
+async def test_a_task_endpoint_without_the_async_header_is_refused(
+    http: httpx.AsyncClient,
+) -> None:
     for path, body in [(T2I, t2i()), (I2I, wanx()), (IG, mm("wan2.6-t2i"))]:
         await refused(
             await http.post(path, json=body, headers=KEY),
@@ -118,10 +131,15 @@ async def test_a_task_endpoint_without_the_async_header_is_refused(http: httpx.A
         )
 
 
-async def test_the_synchronous_endpoint_refuses_the_async_header(http: httpx.AsyncClient) -> None:
+async def test_the_synchronous_endpoint_refuses_the_async_header(
+    http: httpx.AsyncClient,
+) -> None:
     answer = await http.post(MM, json=mm("qwen-image"), headers=ASYNC)
     await refused(
-        answer, 403, "AccessDenied", "current user api does not support asynchronous calls"
+        answer,
+        403,
+        "AccessDenied",
+        "current user api does not support asynchronous calls",
     )
 
 
@@ -132,7 +150,10 @@ async def test_invalid_json_is_refused(http: httpx.AsyncClient) -> None:
 
 async def test_a_missing_model_is_refused(http: httpx.AsyncClient) -> None:
     await refused(
-        await http.post(MM, json={"input": {}}, headers=KEY), 400, "BadRequest.EmptyModel", "model"
+        await http.post(MM, json={"input": {}}, headers=KEY),
+        400,
+        "BadRequest.EmptyModel",
+        "model",
     )
 
 
@@ -145,14 +166,19 @@ async def test_an_unknown_model_is_404(http: httpx.AsyncClient) -> None:
     )
 
 
-async def test_a_known_model_on_the_wrong_path_is_a_url_error(http: httpx.AsyncClient) -> None:
+async def test_a_known_model_on_the_wrong_path_is_a_url_error(
+    http: httpx.AsyncClient,
+) -> None:
     for path, body in [
         (T2I, t2i("qwen-image-max")),
         (IG, mm("qwen-image-2.0")),
         (I2I, t2i("wan2.2-t2i-flash")),
     ]:
         await refused(
-            await http.post(path, json=body, headers=ASYNC), 400, "InvalidParameter", "url error"
+            await http.post(path, json=body, headers=ASYNC),
+            400,
+            "InvalidParameter",
+            "url error",
         )
     await refused(
         await http.post(MM, json=mm("wan2.5-t2i-preview"), headers=KEY),
@@ -164,7 +190,9 @@ async def test_a_known_model_on_the_wrong_path_is_a_url_error(http: httpx.AsyncC
 
 async def test_a_missing_input_is_refused(http: httpx.AsyncClient) -> None:
     answer = await http.post(MM, json={"model": "qwen-image"}, headers=KEY)
-    await refused(answer, 400, "BadRequest.EmptyInput", "Required input parameter missing")
+    await refused(
+        answer, 400, "BadRequest.EmptyInput", "Required input parameter missing"
+    )
 
 
 # §2.1: messages
@@ -208,18 +236,26 @@ async def test_an_edit_model_wants_a_picture_and_takes_three_at_most(
 ) -> None:
     answer = await http.post(MM, json=mm("qwen-image-edit"), headers=KEY)
     await refused(answer, 400, "InvalidParameter", "lack of image or text")
-    answer = await http.post(MM, json=mm("qwen-image-edit", images=(data_uri(),) * 4), headers=KEY)
+    answer = await http.post(
+        MM, json=mm("qwen-image-edit", images=(data_uri(),) * 4), headers=KEY
+    )
     await refused(answer, 400, "InvalidParameter", "content length only support")
 
 
 async def test_z_image_takes_one_part_only(http: httpx.AsyncClient) -> None:
-    answer = await http.post(MM, json=mm("z-image-turbo", images=(data_uri(),)), headers=KEY)
+    answer = await http.post(
+        MM, json=mm("z-image-turbo", images=(data_uri(),)), headers=KEY
+    )
     await refused(answer, 400, "InvalidParameter", "content parameter's length invalid")
 
 
-async def test_a_long_prompt_is_cut_silently(http: httpx.AsyncClient, simulator: Running) -> None:
+async def test_a_long_prompt_is_cut_silently(
+    http: httpx.AsyncClient, simulator: Running
+) -> None:
     await ended(http, await http.post(T2I, json=t2i(prompt="x" * 900), headers=ASYNC))
-    assert [len(task.wanted.prompt) for task in simulator.account.tasks.values()] == [800]
+    assert [len(task.wanted.prompt) for task in simulator.account.tasks.values()] == [
+        800
+    ]
 
 
 # §2.2–2.3: n, size, seed
@@ -235,7 +271,9 @@ async def test_a_long_prompt_is_cut_silently(http: httpx.AsyncClient, simulator:
         ("qwen-image-2.0", "2", "Range of n"),
     ],
 )
-async def test_n_is_checked(http: httpx.AsyncClient, model: str, n: Any, message: str) -> None:
+async def test_n_is_checked(
+    http: httpx.AsyncClient, model: str, n: Any, message: str
+) -> None:
     images = (data_uri(),) if "edit" in model else ()
     await refused(
         await http.post(MM, json=mm(model, images=images, n=n), headers=KEY),
@@ -246,7 +284,9 @@ async def test_n_is_checked(http: httpx.AsyncClient, model: str, n: Any, message
 
 
 async def test_n_is_checked_before_size(http: httpx.AsyncClient) -> None:
-    answer = await http.post(MM, json=mm("qwen-image-3.0", n=9, size="1*1"), headers=KEY)
+    answer = await http.post(
+        MM, json=mm("qwen-image-3.0", n=9, size="1*1"), headers=KEY
+    )
     await refused(answer, 400, "InvalidParameter", "Range of n")
 
 
@@ -258,7 +298,11 @@ async def test_n_is_checked_before_size(http: httpx.AsyncClient) -> None:
             "1024*1024",
             "The size does not match the allowed size 1664*928,1472*1104,1328*1328",
         ),
-        ("qwen-image-max", "9999*9999", "Size 9999*9999 is out of range [512*512, 1664*1664]"),
+        (
+            "qwen-image-max",
+            "9999*9999",
+            "Size 9999*9999 is out of range [512*512, 1664*1664]",
+        ),
         (
             "qwen-image-2.0",
             "100*100",
@@ -293,9 +337,14 @@ async def test_the_size_is_checked_in_the_models_own_words(
 
 
 async def test_the_sides_of_older_models_are_checked(http: httpx.AsyncClient) -> None:
-    answer = await http.post(T2I, json=t2i("wan2.2-t2i-plus", size="768*2700"), headers=ASYNC)
+    answer = await http.post(
+        T2I, json=t2i("wan2.2-t2i-plus", size="768*2700"), headers=ASYNC
+    )
     await refused(
-        answer, 400, "InvalidParameter", "Either width or height should be between 512 and 1440"
+        answer,
+        400,
+        "InvalidParameter",
+        "Either width or height should be between 512 and 1440",
     )
     edit = mm("qwen-image-edit-plus", images=(data_uri(),), size="100*900")
     await refused(
@@ -316,11 +365,21 @@ async def test_a_seed_out_of_range_is_refused(http: httpx.AsyncClient) -> None:
 # §2.5: output sizes
 
 
-async def test_an_explicit_size_comes_back_exactly_in_drawings(http: httpx.AsyncClient) -> None:
-    body = (await http.post(MM, json=mm("qwen-image-2.0", size="1033*1032"), headers=KEY)).json()
-    made = await picture(http, body["output"]["choices"][0]["message"]["content"][0]["image"])
+async def test_an_explicit_size_comes_back_exactly_in_drawings(
+    http: httpx.AsyncClient,
+) -> None:
+    body = (
+        await http.post(MM, json=mm("qwen-image-2.0", size="1033*1032"), headers=KEY)
+    ).json()
+    made = await picture(
+        http, body["output"]["choices"][0]["message"]["content"][0]["image"]
+    )
     assert made.size == (1033, 1032)
-    assert (body["usage"]["width"], body["usage"]["height"], body["usage"]["image_count"]) == (
+    assert (
+        body["usage"]["width"],
+        body["usage"]["height"],
+        body["usage"]["image_count"],
+    ) == (
         1033,
         1032,
         1,
@@ -331,20 +390,28 @@ async def test_an_edit_rounds_its_size_to_sixteen_and_else_keeps_the_last_inputs
     http: httpx.AsyncClient,
 ) -> None:
     both = (data_uri((600, 600)), data_uri((900, 450)))
-    plain = (await http.post(MM, json=mm("qwen-image-edit-plus", images=both), headers=KEY)).json()
-    made = await picture(http, plain["output"]["choices"][0]["message"]["content"][0]["image"])
+    plain = (
+        await http.post(MM, json=mm("qwen-image-edit-plus", images=both), headers=KEY)
+    ).json()
+    made = await picture(
+        http, plain["output"]["choices"][0]["message"]["content"][0]["image"]
+    )
     assert made.size[0] % 16 == made.size[1] % 16 == 0
     assert abs(made.size[0] / made.size[1] - 2) < 0.05
     sized = mm("qwen-image-edit-plus", images=both, size="1033*1032")
     asked = (await http.post(MM, json=sized, headers=KEY)).json()
-    made = await picture(http, asked["output"]["choices"][0]["message"]["content"][0]["image"])
+    made = await picture(
+        http, asked["output"]["choices"][0]["message"]["content"][0]["image"]
+    )
     assert made.size == (1040, 1024)
 
 
 async def test_left_out_n_makes_four_pictures_on_wan(
     http: httpx.AsyncClient, simulator: Running
 ) -> None:
-    body = await ended(http, await http.post(T2I, json=t2i("wan2.5-t2i-preview"), headers=ASYNC))
+    body = await ended(
+        http, await http.post(T2I, json=t2i("wan2.5-t2i-preview"), headers=ASYNC)
+    )
     assert len(body["output"]["results"]) == 4
     assert body["usage"]["image_count"] == 4
 
@@ -352,8 +419,12 @@ async def test_left_out_n_makes_four_pictures_on_wan(
 # §5.1, §4.3: shapes
 
 
-async def test_several_pictures_are_several_contents_of_one_choice(http: httpx.AsyncClient) -> None:
-    body = (await http.post(MM, json=mm("qwen-image-2.0", n=3, size="512*512"), headers=KEY)).json()
+async def test_several_pictures_are_several_contents_of_one_choice(
+    http: httpx.AsyncClient,
+) -> None:
+    body = (
+        await http.post(MM, json=mm("qwen-image-2.0", n=3, size="512*512"), headers=KEY)
+    ).json()
     assert len(body["output"]["choices"]) == 1
     assert len(body["output"]["choices"][0]["message"]["content"]) == 3
 
@@ -363,12 +434,16 @@ async def test_the_legacy_family_has_task_metric_and_3_0_its_own_usage(
 ) -> None:
     legacy = (await http.post(MM, json=mm("qwen-image"), headers=KEY)).json()
     assert legacy["output"]["task_metric"] == {"TOTAL": 1, "FAILED": 0, "SUCCEEDED": 1}
-    three = (await http.post(MM, json=mm("qwen-image-3.0", size="1024*1024"), headers=KEY)).json()
+    three = (
+        await http.post(MM, json=mm("qwen-image-3.0", size="1024*1024"), headers=KEY)
+    ).json()
     assert three["usage"]["output_image_type"] == "qima_output_1k"
 
 
 async def test_z_image_answers_with_the_text_too(http: httpx.AsyncClient) -> None:
-    body = (await http.post(MM, json=mm("z-image-turbo", size="1024*1024"), headers=KEY)).json()
+    body = (
+        await http.post(MM, json=mm("z-image-turbo", size="1024*1024"), headers=KEY)
+    ).json()
     message = body["output"]["choices"][0]["message"]
     assert message["content"][1] == {"text": "a fox"}
     assert message["reasoning_content"] == ""
@@ -395,16 +470,25 @@ async def test_a_task_goes_from_pending_to_an_end_with_beijing_times(
     assert "task_metrics" not in output
 
 
-async def test_a_failed_task_is_http_200_with_code_and_message(http: httpx.AsyncClient) -> None:
-    body = await ended(http, await http.post(T2I, json=t2i(prompt="[fail]"), headers=ASYNC))
-    assert (body["output"]["task_status"], body["output"]["code"]) == ("FAILED", "InternalError")
+async def test_a_failed_task_is_http_200_with_code_and_message(
+    http: httpx.AsyncClient,
+) -> None:
+    body = await ended(
+        http, await http.post(T2I, json=t2i(prompt="[fail]"), headers=ASYNC)
+    )
+    assert (body["output"]["task_status"], body["output"]["code"]) == (
+        "FAILED",
+        "InternalError",
+    )
     assert "usage" not in body
 
 
 async def test_a_partial_success_is_a_success_billed_by_what_came(
     http: httpx.AsyncClient, simulator: Running
 ) -> None:
-    created = await http.post(I2I, json=wanx(n=3, input={"prompt": "[partial]"}), headers=ASYNC)
+    created = await http.post(
+        I2I, json=wanx(n=3, input={"prompt": "[partial]"}), headers=ASYNC
+    )
     body = await ended(http, created)
     assert body["output"]["task_metrics"] == {"TOTAL": 3, "SUCCEEDED": 2, "FAILED": 1}
     assert body["output"]["results"][2]["code"] == "InternalError.Timeout"
@@ -422,7 +506,9 @@ async def test_a_task_is_forgotten_and_its_link_dead_after_24_hours(
     body = await ended(http, await http.post(T2I, json=t2i(), headers=ASYNC))
     url = body["output"]["results"][0]["url"]
     assert (await http.get(url)).status_code == 200
-    await http.post(f"http://{simulator.host}/simulator/clock", json={"advance_seconds": 90_000})
+    await http.post(
+        f"http://{simulator.host}/simulator/clock", json={"advance_seconds": 90_000}
+    )
     assert (await http.get(url)).status_code == 403
     again = (await http.get(f"/tasks/{body['output']['task_id']}", headers=KEY)).json()
     assert again["output"]["task_status"] == "UNKNOWN"
@@ -435,8 +521,12 @@ async def test_a_result_link_tampered_with_is_refused(http: httpx.AsyncClient) -
     assert (await http.get(url.replace("Expires=1", "Expires=2"))).status_code == 403
 
 
-async def test_harmless_differences_of_clients_are_taken(http: httpx.AsyncClient) -> None:
-    created = await http.post(T2I, json=t2i(is_async=True, negative_prompt="x"), headers=ASYNC)
+async def test_harmless_differences_of_clients_are_taken(
+    http: httpx.AsyncClient,
+) -> None:
+    created = await http.post(
+        T2I, json=t2i(is_async=True, negative_prompt="x"), headers=ASYNC
+    )
     task_id = created.json()["output"]["task_id"]
     answer = await http.get(f"/tasks/{task_id}/?size=1328*1328&n=1", headers=KEY)
     assert answer.json()["output"]["task_id"] == task_id
@@ -463,7 +553,9 @@ async def test_a_waiting_task_is_cancelled_and_never_billed() -> None:
     ):
         created = [await http.post(T2I, json=t2i(), headers=ASYNC) for _ in range(3)]
         waiting = created[2].json()["output"]["task_id"]
-        assert (await http.post(f"/tasks/{waiting}/cancel", headers=KEY)).status_code == 200
+        assert (
+            await http.post(f"/tasks/{waiting}/cancel", headers=KEY)
+        ).status_code == 200
         body = (await http.get(f"/tasks/{waiting}", headers=KEY)).json()
         assert body["output"]["task_status"] == "CANCELED"
         ledger = (await http.get(f"http://{simulator.host}/simulator/ledger")).json()
@@ -477,7 +569,8 @@ async def test_the_list_is_paged_in_epoch_milliseconds_without_prompts(
         await ended(http, await http.post(T2I, json=t2i(), headers=ASYNC))
     body = (
         await http.get(
-            "/tasks?page_no=1&page_size=1&model_name=qwen-image-plus&status=SUCCEEDED", headers=KEY
+            "/tasks?page_no=1&page_size=1&model_name=qwen-image-plus&status=SUCCEEDED",
+            headers=KEY,
         )
     ).json()
     assert (body["total"], body["total_page"], len(body["data"])) == (2, 2, 1)
@@ -500,25 +593,35 @@ async def test_a_third_submit_in_a_second_is_refused(
 
 
 async def test_the_largest_models_take_two_a_minute(http: httpx.AsyncClient) -> None:
-    answers = [await http.post(MM, json=mm("qwen-image-max"), headers=KEY) for _ in range(2)]
+    answers = [
+        await http.post(MM, json=mm("qwen-image-max"), headers=KEY) for _ in range(2)
+    ]
     await asyncio.sleep(1.1)
     answers.append(await http.post(MM, json=mm("qwen-image-max"), headers=KEY))
     assert [answer.status_code for answer in answers] == [200, 200, 429]
 
 
-async def test_more_than_twenty_queries_a_second_are_refused(http: httpx.AsyncClient) -> None:
-    answers = await asyncio.gather(*(http.get("/tasks/x", headers=KEY) for _ in range(30)))
+async def test_more_than_twenty_queries_a_second_are_refused(
+    http: httpx.AsyncClient,
+) -> None:
+    answers = await asyncio.gather(
+        *(http.get("/tasks/x", headers=KEY) for _ in range(30))
+    )
     assert sorted({answer.status_code for answer in answers}) == [200, 429]
 
 
-async def test_tasks_beyond_two_running_wait_as_pending_or_are_refused_as_chosen() -> None:
+async def test_tasks_beyond_two_running_wait_as_pending_or_are_refused_as_chosen() -> (
+    None
+):
     for overflow, expected in [("queue", [200, 200, 200]), ("refuse", [200, 200, 429])]:
         config = SimulatorConfig(time_scale=0.05, rate_limits=True, overflow=overflow)
         async with (
             serve(config) as simulator,
             httpx.AsyncClient(base_url=simulator.url, trust_env=False) as http,
         ):
-            answers = [await http.post(T2I, json=t2i(), headers=ASYNC) for _ in range(2)]
+            answers = [
+                await http.post(T2I, json=t2i(), headers=ASYNC) for _ in range(2)
+            ]
             simulator.account._submits.clear()
             answers.append(await http.post(T2I, json=t2i(), headers=ASYNC))
             assert [answer.status_code for answer in answers] == expected
@@ -529,7 +632,9 @@ async def test_tasks_beyond_two_running_wait_as_pending_or_are_refused_as_chosen
 
 
 @pytest.mark.parametrize("kind", ["JPEG", "PNG", "BMP", "TIFF", "WEBP"])
-async def test_the_documented_formats_are_read(http: httpx.AsyncClient, kind: str) -> None:
+async def test_the_documented_formats_are_read(
+    http: httpx.AsyncClient, kind: str
+) -> None:
     body = await ended(
         http, await http.post(I2I, json=wanx(base=data_uri(kind=kind)), headers=ASYNC)
     )
@@ -556,14 +661,21 @@ async def test_a_bad_picture_fails_a_task_soon_in_the_vendors_words(
     assert message in body["output"]["message"]
 
 
-async def test_a_synchronous_model_refuses_a_bad_picture_at_once(http: httpx.AsyncClient) -> None:
+async def test_a_synchronous_model_refuses_a_bad_picture_at_once(
+    http: httpx.AsyncClient,
+) -> None:
     body = mm("qwen-image-edit", images=("data:image/png;base64,AAAA",))
     await refused(
-        await http.post(MM, json=body, headers=KEY), 400, "InvalidParameter", "Invalid image format"
+        await http.post(MM, json=body, headers=KEY),
+        400,
+        "InvalidParameter",
+        "Invalid image format",
     )
 
 
-async def test_a_data_uri_over_ten_megabytes_is_refused(http: httpx.AsyncClient) -> None:
+async def test_a_data_uri_over_ten_megabytes_is_refused(
+    http: httpx.AsyncClient,
+) -> None:
     body = mm("qwen-image-edit", images=("data:image/png;base64," + "A" * 10_485_760,))
     await refused(
         await http.post(MM, json=body, headers=KEY),
@@ -582,10 +694,16 @@ async def test_wan_models_take_no_transparency(http: httpx.AsyncClient) -> None:
     assert ended_body["output"]["message"] == "image format error"
 
 
-async def test_the_mask_must_be_there_and_of_the_pictures_size(http: httpx.AsyncClient) -> None:
-    answer = await http.post(I2I, json=wanx("description_edit_with_mask"), headers=ASYNC)
+async def test_the_mask_must_be_there_and_of_the_pictures_size(
+    http: httpx.AsyncClient,
+) -> None:
+    answer = await http.post(
+        I2I, json=wanx("description_edit_with_mask"), headers=ASYNC
+    )
     await refused(answer, 400, "InvalidParameter", "mask_image_url")
-    wrong = wanx("description_edit_with_mask", input={"mask_image_url": data_uri((640, 520))})
+    wrong = wanx(
+        "description_edit_with_mask", input={"mask_image_url": data_uri((640, 520))}
+    )
     body = await ended(http, await http.post(I2I, json=wrong, headers=ASYNC))
     assert "same size" in body["output"]["message"]
 
@@ -603,13 +721,20 @@ async def test_the_mask_must_be_there_and_of_the_pictures_size(http: httpx.Async
 async def test_a_function_parameter_out_of_range_is_refused(
     http: httpx.AsyncClient, function: str, parameters: dict[str, float]
 ) -> None:
-    answer = await http.post(I2I, json={**wanx(function), "parameters": parameters}, headers=ASYNC)
+    answer = await http.post(
+        I2I, json={**wanx(function), "parameters": parameters}, headers=ASYNC
+    )
     await refused(
-        answer, 400, "InvalidParameter", "the parameters must conform to the specification"
+        answer,
+        400,
+        "InvalidParameter",
+        "the parameters must conform to the specification",
     )
 
 
-async def test_an_unknown_function_or_a_missing_prompt_is_refused(http: httpx.AsyncClient) -> None:
+async def test_an_unknown_function_or_a_missing_prompt_is_refused(
+    http: httpx.AsyncClient,
+) -> None:
     await refused(
         await http.post(I2I, json=wanx("remove_watermaker"), headers=ASYNC),
         400,
@@ -619,7 +744,10 @@ async def test_an_unknown_function_or_a_missing_prompt_is_refused(http: httpx.As
     missing = wanx()
     del missing["input"]["prompt"]
     await refused(
-        await http.post(I2I, json=missing, headers=ASYNC), 400, "InvalidParameter", "prompt"
+        await http.post(I2I, json=missing, headers=ASYNC),
+        400,
+        "InvalidParameter",
+        "prompt",
     )
 
 
@@ -631,9 +759,12 @@ async def test_moderation_and_account_refusals_are_brought_about_by_words(
         ("[ip]", "IPInfringementSuspect"),
         ("[arrearage]", "Arrearage"),
     ]:
-        await refused(await http.post(MM, json=mm("qwen-image", word), headers=KEY), 400, code, "")
+        await refused(
+            await http.post(MM, json=mm("qwen-image", word), headers=KEY), 400, code, ""
+        )
     body = await ended(
-        http, await http.post(T2I, json=t2i(prompt="[moderation-output]"), headers=ASYNC)
+        http,
+        await http.post(T2I, json=t2i(prompt="[moderation-output]"), headers=ASYNC),
     )
     assert body["output"]["message"].startswith("Output data")
 
@@ -641,10 +772,12 @@ async def test_moderation_and_account_refusals_are_brought_about_by_words(
 # §6.4: temporary uploads
 
 
-async def _upload(http: httpx.AsyncClient, model: str, data: bytes) -> tuple[httpx.Response, str]:
-    policy = (await http.get(f"/uploads?action=getPolicy&model={model}", headers=KEY)).json()[
-        "data"
-    ]
+async def _upload(
+    http: httpx.AsyncClient, model: str, data: bytes
+) -> tuple[httpx.Response, str]:
+    policy = (
+        await http.get(f"/uploads?action=getPolicy&model={model}", headers=KEY)
+    ).json()["data"]
     key = f"{policy['upload_dir']}/x.png"
     fields = {
         "OSSAccessKeyId": policy["oss_access_key_id"],
@@ -683,7 +816,9 @@ async def test_an_upload_policy_dies_after_five_minutes_and_the_file_after_two_d
     _, address = await _upload(http, "qwen-image-edit", photo)
     simulator.account.advance(49 * 3600)
     resolve = {**KEY, "X-DashScope-OssResourceResolve": "enable"}
-    answer = await http.post(MM, json=mm("qwen-image-edit", images=(address,)), headers=resolve)
+    answer = await http.post(
+        MM, json=mm("qwen-image-edit", images=(address,)), headers=resolve
+    )
     assert answer.status_code == 400
 
 
@@ -723,7 +858,9 @@ async def test_the_mask_is_respected_to_the_pixel(http: httpx.AsyncClient) -> No
     )
     box = (100, 120, 300, 400)
     inside = zip(
-        made.crop(box).get_flattened_data(), base.crop(box).get_flattened_data(), strict=True
+        made.crop(box).get_flattened_data(),
+        base.crop(box).get_flattened_data(),
+        strict=True,
     )
     assert all(new != old for new, old in inside)
     made.paste((0, 0, 0), box)
@@ -735,14 +872,18 @@ async def test_expanding_keeps_the_picture_and_grows_the_canvas_by_the_guides_ru
     http: httpx.AsyncClient,
 ) -> None:
     data, base = _png((600, 520))
-    made = await _wanx_picture(http, "expand", data, left_scale=1.5, right_scale=1.5, top_scale=2.0)
+    made = await _wanx_picture(
+        http, "expand", data, left_scale=1.5, right_scale=1.5, top_scale=2.0
+    )
     assert made.size == (900, 780)
     assert made.crop((150, 260, 750, 780)).tobytes() == base.tobytes()
 
 
 async def test_upscaling_multiplies_the_size(http: httpx.AsyncClient) -> None:
     data, _ = _png((520, 512))
-    assert (await _wanx_picture(http, "super_resolution", data, upscale_factor=2)).size == (
+    assert (
+        await _wanx_picture(http, "super_resolution", data, upscale_factor=2)
+    ).size == (
         1040,
         1024,
     )
@@ -762,7 +903,9 @@ async def test_the_same_request_makes_the_same_picture_and_another_seed_another(
     urls = []
     for seed in (1, 1, 2):
         body = (
-            await http.post(MM, json=mm("z-image-turbo", size="512*512", seed=seed), headers=KEY)
+            await http.post(
+                MM, json=mm("z-image-turbo", size="512*512", seed=seed), headers=KEY
+            )
         ).json()
         urls.append(body["output"]["choices"][0]["message"]["content"][0]["image"])
         await asyncio.sleep(0.5)
@@ -790,7 +933,9 @@ async def test_a_fault_is_had_once_when_asked_for(
     fault = {"where": "query", "kind": kind, "status": 503}
     await http.post(f"http://{simulator.host}/simulator/faults", json=[fault])
     assert check(await http.get("/tasks/x", headers=KEY))
-    assert (await http.get("/tasks/x", headers=KEY)).json()["output"]["task_status"] == "UNKNOWN"
+    assert (await http.get("/tasks/x", headers=KEY)).json()["output"][
+        "task_status"
+    ] == "UNKNOWN"
 
 
 async def test_a_connection_is_dropped_before_or_after_the_effect(
@@ -810,7 +955,9 @@ async def test_it_stops_in_the_middle_of_a_synchronous_call(
         serve(SimulatorConfig()) as running,
         httpx.AsyncClient(base_url=running.url, trust_env=False) as http,
     ):
-        waiting = asyncio.create_task(http.post(MM, json=mm("qwen-image-2.0"), headers=KEY))
+        waiting = asyncio.create_task(
+            http.post(MM, json=mm("qwen-image-2.0"), headers=KEY)
+        )
         while not running.account.tasks:
             await asyncio.sleep(0.01)
         await running.account.close()

@@ -19,7 +19,9 @@ pytestmark = pytest.mark.filterwarnings("ignore::ResourceWarning")
 
 
 @pytest_asyncio.fixture(autouse=True)
-async def _address(simulator: Running, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[None]:
+async def _address(
+    simulator: Running, monkeypatch: pytest.MonkeyPatch
+) -> AsyncIterator[None]:
     monkeypatch.setattr(dashscope, "base_http_api_url", simulator.url)
     yield
 
@@ -35,7 +37,9 @@ def data_uri(name: str) -> str:
 
 
 async def test_drawing_with_multi_modal_conversation() -> None:
-    messages = [{"role": "user", "content": [{"text": "一副典雅庄重的对联悬挂于厅堂之中"}]}]
+    messages = [
+        {"role": "user", "content": [{"text": "一副典雅庄重的对联悬挂于厅堂之中"}]}
+    ]
     response = await called(
         MultiModalConversation.call,
         model="qwen-image-plus",
@@ -48,11 +52,18 @@ async def test_drawing_with_multi_modal_conversation() -> None:
         size="1328*1328",
     )
     assert response.status_code == HTTPStatus.OK, response
-    assert response.output.choices[0].message.content[0]["image"].startswith("http://127.0.0.1")
+    assert (
+        response.output.choices[0]
+        .message.content[0]["image"]
+        .startswith("http://127.0.0.1")
+    )
 
 
 async def test_editing_three_pictures_with_multi_modal_conversation() -> None:
-    images = [{"image": data_uri(name)} for name in ("coffee.png", "chelsea.png", "rocket.jpg")]
+    images = [
+        {"image": data_uri(name)}
+        for name in ("coffee.png", "chelsea.png", "rocket.jpg")
+    ]
     content = [*images, {"text": "图1中的女生穿着图2中的黑色裙子按图3的姿势坐下"}]
     response = await called(
         MultiModalConversation.call,
@@ -112,7 +123,11 @@ async def test_image_synthesis_expands_a_picture() -> None:
 
 async def test_async_call_fetch_wait_and_list() -> None:
     created = await called(
-        ImageSynthesis.async_call, model="qwen-image", prompt="a fox", n=1, size="1328*1328"
+        ImageSynthesis.async_call,
+        model="qwen-image",
+        prompt="a fox",
+        n=1,
+        size="1328*1328",
     )
     assert created.output.task_status == "PENDING"
     fetched = await called(ImageSynthesis.fetch, task=created)
@@ -142,7 +157,10 @@ async def test_a_wrong_key_is_reported_as_the_service_does() -> None:
         prompt="a fox",
         size="1328*1328",
     )
-    assert (response.status_code, response.code) == (HTTPStatus.UNAUTHORIZED, "InvalidApiKey")
+    assert (response.status_code, response.code) == (
+        HTTPStatus.UNAUTHORIZED,
+        "InvalidApiKey",
+    )
 
 
 def _enlarged(name: str) -> str:

@@ -51,7 +51,9 @@ async def test_a_newcomer_draws_edits_and_goes_back(place: Place) -> None:
     assert pictures.thread_ts == caption.ts
     assert len(pictures.files) == 2
     assert "Draw by Ana" in caption.words
-    assert all(fake.world.files[one].alt.startswith("a red fox") for one in pictures.files)
+    assert all(
+        fake.world.files[one].alt.startswith("a red fox") for one in pictures.files
+    )
     assert all(fake.world.files[one].data[:4] == b"\x89PNG" for one in pictures.files)
 
     await ana.says("make it night", thread=caption.ts)
@@ -70,17 +72,25 @@ async def test_a_newcomer_draws_edits_and_goes_back(place: Place) -> None:
 
     await ana.presses(hat, "Undo")
     back = await ana.reads("Now at v2")
-    shown_again = [block["slack_file"]["id"] for block in back.blocks if block["type"] == "image"]
+    shown_again = [
+        block["slack_file"]["id"] for block in back.blocks if block["type"] == "image"
+    ]
     assert shown_again == shown.files
 
 
-async def test_an_edit_names_the_picture_it_works_on_before_anything_is_made(place: Place) -> None:
+async def test_an_edit_names_the_picture_it_works_on_before_anything_is_made(
+    place: Place,
+) -> None:
     await place.ana.types("/draw a heron")
     caption, _ = await place.ana.result("a heron")
     await place.bo.says("draw a hat on it", thread=caption.ts)
     await place.bo.result("draw a hat on it")
-    says = [call for method, call in place.fake.world.calls if method == "chat.postMessage"]
-    status = next(str(call["blocks"]) for call in says if "draw a hat" in str(call["blocks"]))
+    says = [
+        call for method, call in place.fake.world.calls if method == "chat.postMessage"
+    ]
+    status = next(
+        str(call["blocks"]) for call in says if "draw a hat" in str(call["blocks"])
+    )
     assert "v1" in status
     assert "Ana" in status
 
@@ -101,7 +111,9 @@ async def test_a_mention_with_a_picture_is_one_job_with_the_picture(
     fake, ana = place.fake, place.ana
     photo = ana.uploads(PHOTOS / "coffee.png")
     fake.event_copies = 2
-    ts = await ana.says(f"{ana.easel} make it night", files=[photo], as_events=order, bare=bare)
+    ts = await ana.says(
+        f"{ana.easel} make it night", files=[photo], as_events=order, bare=bare
+    )
     caption, shown = await ana.result("make it night")
     assert caption.thread_ts == shown.thread_ts == ts
     steps = await place.steps(ana)
@@ -173,13 +185,21 @@ async def test_words_that_are_not_for_easel_are_left_alone(place: Place) -> None
         await fake.event(name, channel=fake.general)
     await bo.says("make it blue", thread=caption.ts)
     await bo.result("make it blue")
-    ours = [one for one in fake.world.messages[before:] if one.user == fake.workspace.bot_user]
+    ours = [
+        one
+        for one in fake.world.messages[before:]
+        if one.user == fake.workspace.bot_user
+    ]
     assert len(ours) == 2
-    asked_for = {call["user"] for method, call in fake.world.calls if method == "users.info"}
+    asked_for = {
+        call["user"] for method, call in fake.world.calls if method == "users.info"
+    }
     assert asked_for == {ana.id, bo.id}
 
 
-async def test_a_command_without_words_opens_a_form_with_pictures_and_options(place: Place) -> None:
+async def test_a_command_without_words_opens_a_form_with_pictures_and_options(
+    place: Place,
+) -> None:
     ana = place.ana
     assert await ana.types("/edit") == {}
     view = await ana.view()
@@ -198,7 +218,9 @@ async def test_a_command_without_words_opens_a_form_with_pictures_and_options(pl
     assert len(await place.steps(ana)) == 1
 
 
-@pytest.mark.parametrize("text", ["/edit --n 2", "/wanx expand --ar 16:9", "/draw --raw"])
+@pytest.mark.parametrize(
+    "text", ["/edit --n 2", "/wanx expand --ar 16:9", "/draw --raw"]
+)
 async def test_a_command_of_options_alone_asks_its_words_and_keeps_the_options(
     place: Place, text: str
 ) -> None:
@@ -226,7 +248,9 @@ async def test_wanx_alone_asks_which_function_and_a_function_alone_asks_its_word
     assert (await place.steps(ana))[-1].options.strength == 0.5
 
 
-async def test_an_edit_without_a_picture_asks_for_one_and_keeps_the_words(place: Place) -> None:
+async def test_an_edit_without_a_picture_asks_for_one_and_keeps_the_words(
+    place: Place,
+) -> None:
     await place.bo.types("/edit make it night --n 2")
     view = await place.bo.view()
     prompt = next(block for block in view["blocks"] if block["block_id"] == "prompt")
@@ -237,7 +261,9 @@ async def test_an_edit_without_a_picture_asks_for_one_and_keeps_the_words(place:
     assert len(pictures.files) == 2
 
 
-async def test_wrong_options_are_refused_privately_in_the_persons_language(place: Place) -> None:
+async def test_wrong_options_are_refused_privately_in_the_persons_language(
+    place: Place,
+) -> None:
     fake, bo = place.fake, place.bo
     before = len(fake.world.messages)
     await bo.types("/draw a cat --n 9")
@@ -304,7 +330,9 @@ async def test_every_button_under_a_result_answers(place: Place) -> None:
     await bo.presses(more, "🔍")
     await fake.until(
         lambda: [
-            one for one in bo.sees() if len(one.files) == 2 and "compare" in str(names(place, one))
+            one
+            for one in bo.sees()
+            if len(one.files) == 2 and "compare" in str(names(place, one))
         ]
     )
     await bo.presses(more, "🌳")
@@ -312,7 +340,9 @@ async def test_every_button_under_a_result_answers(place: Place) -> None:
     await bo.presses(history, "v1 ·")
     await bo.presses(more, "ℹ️")
     await fake.until(
-        lambda: [one for one in bo.sees() if one.only_for == bo.id and "seed" in one.words]
+        lambda: [
+            one for one in bo.sees() if one.only_for == bo.id and "seed" in one.words
+        ]
     )
     await bo.presses(more, "✉️")
     copy = await fake.until(lambda: [one for one in bo.sees(bo.direct) if one.files])
@@ -342,7 +372,9 @@ async def test_a_mask_can_be_a_region_or_painted(place: Place) -> None:
     assert (await place.steps(ana))[-1].mask is not None
 
 
-async def test_three_people_vote_and_the_favourite_goes_to_the_gallery_once(place: Place) -> None:
+async def test_three_people_vote_and_the_favourite_goes_to_the_gallery_once(
+    place: Place,
+) -> None:
     fake, ana, bo = place.fake, place.ana, place.bo
     cy = fake.person("Cy")
     gallery = fake.channel("gallery")
@@ -373,12 +405,16 @@ async def test_three_people_vote_and_the_favourite_goes_to_the_gallery_once(plac
     assert "https://test.slack.com/archives" in str(credit.blocks)
 
 
-async def test_reactions_do_what_they_say_and_only_what_their_person_may(place: Place) -> None:
+async def test_reactions_do_what_they_say_and_only_what_their_person_may(
+    place: Place,
+) -> None:
     fake, ana, bo = place.fake, place.ana, place.bo
     await ana.types("/draw a mill")
     caption, pictures = await ana.result("a mill")
     await bo.reacts(pictures, "x")
-    refusal = await fake.until(lambda: [one for one in bo.sees() if one.only_for == bo.id])
+    refusal = await fake.until(
+        lambda: [one for one in bo.sees() if one.only_for == bo.id]
+    )
     assert "Ana" in refusal[0].words
     await bo.reacts(pictures, "repeat")
     await fake.until(lambda: len([one for one in ana.sees() if one.files]) == 2)
@@ -407,7 +443,9 @@ async def test_a_job_can_be_cancelled_while_it_waits(place: Place) -> None:
     await ana.presses(waiting, "Cancel")
     ended = await fake.until(
         lambda: [
-            one for one in ana.sees() if "picture 4" in one.words and not one.buttons.get("Cancel")
+            one
+            for one in ana.sees()
+            if "picture 4" in one.words and not one.buttons.get("Cancel")
         ]
     )
     assert ended
@@ -431,7 +469,9 @@ async def test_usage_history_help_and_the_home_tab(place: Place) -> None:
     await ana.types("/easel usage")
     assert "· Ana ·" in (await ana.reads("Usage in", ana.direct)).words
     assert await fake.until(
-        lambda: [one for one in ana.sees(ana.direct) if "usage" in str(names(place, one))]
+        lambda: [
+            one for one in ana.sees(ana.direct) if "usage" in str(names(place, one))
+        ]
     )
     await ana.types("/easel history")
     await ana.reads("History")
@@ -476,7 +516,9 @@ async def test_who_runs_a_workspace_elsewhere_runs_nothing_here(place: Place) ->
     assert "deleted" not in caption.words
 
 
-async def test_a_result_after_a_restart_still_answers_to_its_buttons(tmp_path: Path) -> None:
+async def test_a_result_after_a_restart_still_answers_to_its_buttons(
+    tmp_path: Path,
+) -> None:
     async with slack() as fake:
         ana = fake.person("Ana")
         async with easel_in(fake, tmp_path / "data"):
@@ -488,12 +530,16 @@ async def test_a_result_after_a_restart_still_answers_to_its_buttons(tmp_path: P
             await ana.reacts(pictures, "information_source")
             await fake.until(
                 lambda: [
-                    one for one in ana.sees() if one.only_for == ana.id and "seed:" in one.words
+                    one
+                    for one in ana.sees()
+                    if one.only_for == ana.id and "seed:" in one.words
                 ]
             )
 
 
-async def test_words_under_a_message_of_ours_are_heard_however_soon_they_come(place: Place) -> None:
+async def test_words_under_a_message_of_ours_are_heard_however_soon_they_come(
+    place: Place,
+) -> None:
     """Typed the moment our message stands there, before we have remembered that it is ours.
 
     Older words are not.
@@ -505,7 +551,10 @@ async def test_words_under_a_message_of_ours_are_heard_however_soon_they_come(pl
         async with asyncio.timeout(30):
             while True:
                 for message in reversed(fake.world.messages):
-                    if words in message.words and message.user == fake.workspace.bot_user:
+                    if (
+                        words in message.words
+                        and message.user == fake.workspace.bot_user
+                    ):
                         return message
                 await asyncio.sleep(0.001)
 
@@ -522,10 +571,14 @@ async def test_words_under_a_message_of_ours_are_heard_however_soon_they_come(pl
         """There is nothing to edit yet, or there is by now: either way they were heard."""
         words = ("no picture to edit yet", "and snowy")
         ours = [
-            message for message in fake.world.messages if message.user == fake.workspace.bot_user
+            message
+            for message in fake.world.messages
+            if message.user == fake.workspace.bot_user
         ]
         return {
-            message.thread_ts for message in ours if any(part in message.words for part in words)
+            message.thread_ts
+            for message in ours
+            if any(part in message.words for part in words)
         }
 
     await fake.until(lambda: heard() == set(herons), 30)

@@ -63,8 +63,16 @@ async def test_all_is_well_and_channels_are_told_where_we_may_ask(
     [
         ({"SLACK_BOT_TOKEN": "xoxb-wrong"}, "slack token", "SLACK_BOT_TOKEN"),
         ({"SLACK_APP_TOKEN": "xapp-wrong"}, "slack socket", "SLACK_APP_TOKEN"),
-        ({"EASEL_SLACK_API_URL": "http://127.0.0.1:9/api/"}, "slack token", "EASEL_SLACK_API_URL"),
-        ({"SLACK_CLIENT_ID": "1.2", "SLACK_CLIENT_SECRET": "s"}, "slack", "SLACK_BOT_TOKEN"),
+        (
+            {"EASEL_SLACK_API_URL": "http://127.0.0.1:9/api/"},
+            "slack token",
+            "EASEL_SLACK_API_URL",
+        ),
+        (
+            {"SLACK_CLIENT_ID": "1.2", "SLACK_CLIENT_SECRET": "s"},
+            "slack",
+            "SLACK_BOT_TOKEN",
+        ),
     ],
 )
 async def test_a_setting_that_is_wrong_is_named(
@@ -86,7 +94,9 @@ async def test_scopes_and_invitations_that_are_missing_are_named(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     async with slack() as fake:
-        fake.workspace.scopes = fake.workspace.scopes.replace("files:write,", "") + ",channels:read"
+        fake.workspace.scopes = (
+            fake.workspace.scopes.replace("files:write,", "") + ",channels:read"
+        )
         fake.workspace.channels.clear()
         found = await report(fake, tmp_path, monkeypatch, capsys)
     assert found["code"] == 1

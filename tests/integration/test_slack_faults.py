@@ -39,8 +39,13 @@ HOSTILE = [
 async def there(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> AsyncIterator[tuple[Slack, Running, Somebody]]:
-    monkeypatch.setattr(slack_files.Files.__init__, "__defaults__", ((0.0, 0.05, 0.1, 0.2),))
-    async with slack(World(share_after=0.02)) as fake, easel_in(fake, tmp_path / "data") as bot:
+    monkeypatch.setattr(
+        slack_files.Files.__init__, "__defaults__", ((0.0, 0.05, 0.1, 0.2),)
+    )
+    async with (
+        slack(World(share_after=0.02)) as fake,
+        easel_in(fake, tmp_path / "data") as bot,
+    ):
         yield fake, bot, fake.person("Ana")
 
 
@@ -80,7 +85,9 @@ def results(fake: Slack) -> list[int]:
         ("users.info", Fault(error="internal_error")),
     ],
 )
-async def test_one_result_whatever_answer_is_lost(there: Place, method: str, fault: Fault) -> None:
+async def test_one_result_whatever_answer_is_lost(
+    there: Place, method: str, fault: Fault
+) -> None:
     fake, bot, ana = there
     fake.world.faults[method].append(fault)
     await ana.types("/draw a fox")
@@ -96,8 +103,12 @@ async def test_one_result_whatever_answer_is_lost(there: Place, method: str, fau
     assert len(await made(bot, ana)) == 1
 
 
-@pytest.mark.parametrize("fault", [Fault(status=502, effect=True), Fault(effect=True, drop=True)])
-@pytest.mark.parametrize("command", ["/draw a fox --private", "/draw a fox", "/easel usage"])
+@pytest.mark.parametrize(
+    "fault", [Fault(status=502, effect=True), Fault(effect=True, drop=True)]
+)
+@pytest.mark.parametrize(
+    "command", ["/draw a fox --private", "/draw a fox", "/easel usage"]
+)
 async def test_what_is_said_in_private_is_said_once_whatever_answer_is_lost(
     there: Place, command: str, fault: Fault
 ) -> None:
@@ -113,7 +124,9 @@ async def test_what_is_said_in_private_is_said_once_whatever_answer_is_lost(
     )
     fake.world.faults["chat.postMessage"].append(fault)
     await ana.types(command, closed if command == "/draw a fox" else "")
-    await fake.until(lambda: [one for one in ana.sees(ana.direct)[before:] if one.files])
+    await fake.until(
+        lambda: [one for one in ana.sees(ana.direct)[before:] if one.files]
+    )
     await asyncio.sleep(1.5)
     said = ana.sees(ana.direct)[before:]
     assert sorted(len(one.files) for one in said) == [0, 1]
@@ -155,7 +168,9 @@ async def test_pictures_with_alternative_text_that_slack_will_not_share_go_witho
     assert [one.alt for one in shown] == [""]
 
 
-async def test_a_share_that_never_happens_is_said_with_the_way_to_try_again(there: Place) -> None:
+async def test_a_share_that_never_happens_is_said_with_the_way_to_try_again(
+    there: Place,
+) -> None:
     fake, bot, ana = there
     fake.world.dropped_shares = 2
     await ana.types("/draw a fox")
@@ -185,17 +200,25 @@ async def test_a_channel_closed_to_us_sends_the_result_to_its_person(
     await ana.types("/draw a fox", closed)
     caption, _ = await ana.result("a fox", ana.direct)
     assert caption.channel == ana.direct
-    told = await fake.until(lambda: [used for used in fake.world.hooks.values() if used])
+    told = await fake.until(
+        lambda: [used for used in fake.world.hooks.values() if used]
+    )
     assert "/invite @Easel" in told[0][0]["text"]
     # A refusal needs no channel: it comes through what was typed.
     await ana.types("/draw a fox --n 99", closed)
     hooks = await fake.until(
-        lambda: [used for used in fake.world.hooks.values() if used and "99" in used[0]["text"]]
+        lambda: [
+            used
+            for used in fake.world.hooks.values()
+            if used and "99" in used[0]["text"]
+        ]
     )
     assert len(hooks) == 1
 
 
-async def test_a_refusal_that_has_no_way_back_any_more_comes_directly(there: Place) -> None:
+async def test_a_refusal_that_has_no_way_back_any_more_comes_directly(
+    there: Place,
+) -> None:
     fake, _, ana = there
     closed = fake.channel("closed", invited=False)
     fake.hook_uses = 5
@@ -223,12 +246,16 @@ async def test_a_form_that_comes_too_late_is_said(there: Place) -> None:
     assert (await ana.reads("took too long")).only_for == ana.id
 
 
-async def test_long_and_hostile_words_ping_nobody_and_break_no_caption(there: Place) -> None:
+async def test_long_and_hostile_words_ping_nobody_and_break_no_caption(
+    there: Place,
+) -> None:
     fake, _, ana = there
     texts = [*HOSTILE, "畫一隻狐狸" * 150, "🦊 fox " * 90]
     for text in texts:
         await ana.says(f"{ana.easel} draw {text}")
-        await fake.until(lambda: fake.world.messages[-1].user == fake.workspace.bot_user)
+        await fake.until(
+            lambda: fake.world.messages[-1].user == fake.workspace.bot_user
+        )
     await fake.until(lambda: len(results(fake)) >= 8, 40)
     for method, call in fake.world.calls:
         if method in {"chat.postMessage", "chat.update", "chat.postEphemeral"}:
@@ -244,11 +271,14 @@ async def test_long_and_hostile_words_ping_nobody_and_break_no_caption(there: Pl
                 for one in part["elements"]
             }
             assert kinds <= {"text"}
-            assert not any(sign in json.dumps(call, ensure_ascii=False) for sign in "\u202e\u2066")
+            assert not any(
+                sign in json.dumps(call, ensure_ascii=False) for sign in "\u202e\u2066"
+            )
 
 
 @pytest.mark.parametrize(
-    "text", ["", "   ", "🦊", ":fox_face:", "a" * 10_001, "cat --n 99 --model x", 'say "cat']
+    "text",
+    ["", "   ", "🦊", ":fox_face:", "a" * 10_001, "cat --n 99 --model x", 'say "cat'],
 )
 async def test_words_nothing_can_be_drawn_from_are_refused_and_nothing_is_begun(
     there: Place, text: str
@@ -325,10 +355,20 @@ async def test_a_stranger_behind_an_allowed_host_sees_no_token_and_no_redirect_i
     async with slack() as fake, easel_in(fake, tmp_path / "data"):
         ana = fake.person("Ana")
         url = f"http://127.0.0.1:{port}/files-pri/T1-F1/x.png"
-        file = {"id": "F00000001", "mimetype": "image/png", "mode": "hosted", "url_private": url}
+        file = {
+            "id": "F00000001",
+            "mimetype": "image/png",
+            "mode": "hosted",
+            "url_private": url,
+        }
         mention = f"{ana.easel} make it night"
         await fake.event(
-            "app_mention", channel=fake.general, user=ana.id, text=mention, files=[file], ts="1.2"
+            "app_mention",
+            channel=fake.general,
+            user=ana.id,
+            text=mention,
+            files=[file],
+            ts="1.2",
         )
         await ana.reads("must not fetch")
     await runner.cleanup()
@@ -367,7 +407,10 @@ async def test_progress_keeps_within_what_slack_allows(
 ) -> None:
     monkeypatch.setattr(chats.SlackChat, "pace", 0.05)
     monkeypatch.setattr(progress, "PROGRESS_A_MINUTE", 10)
-    async with slack(World(strict_rates=True)) as fake, easel_in(fake, tmp_path / "data"):
+    async with (
+        slack(World(strict_rates=True)) as fake,
+        easel_in(fake, tmp_path / "data"),
+    ):
         ana = fake.person("Ana")
         for at in range(6):
             await ana.types(f"/draw fox {at} --model qwen-image-plus")
@@ -442,13 +485,20 @@ async def test_after_a_day_of_faults_everybody_has_their_picture_once(
                     await person.types(f"/draw fox {life} of {person.user.name}")
                     photo = person.uploads(PHOTOS / "rocket.jpg")
                     await person.says(
-                        f"{person.easel} moon {life} of {person.user.name}", files=[photo]
+                        f"{person.easel} moon {life} of {person.user.name}",
+                        files=[photo],
                     )
-                    await person.says(f"draw heron {life} of {person.user.name}", person.direct)
+                    await person.says(
+                        f"draw heron {life} of {person.user.name}", person.direct
+                    )
                     if life % 2 and at == 1:
                         await fake.socket.disconnect()
                 for person in people:
-                    for what, where in (("fox", ""), ("moon", ""), ("heron", person.direct)):
+                    for what, where in (
+                        ("fox", ""),
+                        ("moon", ""),
+                        ("heron", person.direct),
+                    ):
                         await shown_once(
                             fake, person, f"{what} {life} of {person.user.name}", where
                         )
@@ -456,7 +506,10 @@ async def test_after_a_day_of_faults_everybody_has_their_picture_once(
                     while await bot.easel.context.store.unfinished():
                         await asyncio.sleep(0.1)
                 store = bot.easel.context.store
-                made = [await store.recent("slack:T00000001", person.id, 20) for person in people]
+                made = [
+                    await store.recent("slack:T00000001", person.id, 20)
+                    for person in people
+                ]
                 assert [len(one) for one in made] == [3 + 3 * life] * len(people)
 
 
@@ -466,10 +519,16 @@ async def shown_once(fake: Slack, person: Somebody, prompt: str, where: str) -> 
     def captions() -> list[str]:
         seen = [*person.sees(where), *(person.sees(person.direct) if not where else [])]
         return [
-            one.ts for one in seen if one.words.startswith(prompt) and "🔄 Again" in one.buttons
+            one.ts
+            for one in seen
+            if one.words.startswith(prompt) and "🔄 Again" in one.buttons
         ]
 
     await fake.until(captions, 90)
-    names = [file.name for file in fake.world.files.values() if file.shares and not file.deleted]
+    names = [
+        file.name
+        for file in fake.world.files.values()
+        if file.shares and not file.deleted
+    ]
     assert len(captions()) == 1, prompt
     assert len(names) == len(set(names))

@@ -34,7 +34,9 @@ async def door(tmp_path: Path) -> AsyncIterator[tuple[Slack, Running]]:
         yield fake, bot
 
 
-async def send(fake: Slack, data: bytes, headers: Any, kind: str = JSON) -> tuple[int, str]:
+async def send(
+    fake: Slack, data: bytes, headers: Any, kind: str = JSON
+) -> tuple[int, str]:
     """Raw bytes with these headers and no others of Slack's."""
     async with aiohttp.ClientSession() as http:
         pairs = [
@@ -99,7 +101,9 @@ async def test_the_challenge_is_answered_within_five_minutes(
     assert json.loads(text) == {"challenge": "c"}
 
 
-async def test_odd_bodies_are_refused_without_a_stack(door: tuple[Slack, Running]) -> None:
+async def test_odd_bodies_are_refused_without_a_stack(
+    door: tuple[Slack, Running],
+) -> None:
     fake, _ = door
     deep = b"[" * 100_000
     fields = urlencode({f"f{at}": "x" for at in range(1000)}).encode()
@@ -121,7 +125,9 @@ async def test_odd_bodies_are_refused_without_a_stack(door: tuple[Slack, Running
     assert status == 415
 
 
-async def test_the_same_bytes_twice_do_nothing_more(door: tuple[Slack, Running]) -> None:
+async def test_the_same_bytes_twice_do_nothing_more(
+    door: tuple[Slack, Running],
+) -> None:
     fake, bot = door
     ana = fake.person("Ana")
     data = command(fake, user_id=ana.id)
@@ -133,18 +139,26 @@ async def test_the_same_bytes_twice_do_nothing_more(door: tuple[Slack, Running])
     assert (await send(fake, data, sign(data, time.time() - 7), FORM))[0] == 200
     await asyncio.sleep(0.5)
     assert (
-        len(await bot.easel.context.store.history("slack:T00000001", f"{fake.general}/@{ana.id}"))
+        len(
+            await bot.easel.context.store.history(
+                "slack:T00000001", f"{fake.general}/@{ana.id}"
+            )
+        )
         == 1
     )
 
 
-async def test_no_word_of_a_prompt_is_mistaken_for_an_envelope(door: tuple[Slack, Running]) -> None:
+async def test_no_word_of_a_prompt_is_mistaken_for_an_envelope(
+    door: tuple[Slack, Running],
+) -> None:
     ana = door[0].person("Ana")
     await ana.types("/draw a rocket & its payload={} in space")
     await ana.result("a rocket & its payload={} in space")
 
 
-async def test_a_delivery_that_failed_may_come_again(door: tuple[Slack, Running]) -> None:
+async def test_a_delivery_that_failed_may_come_again(
+    door: tuple[Slack, Running],
+) -> None:
     fake, bot = door
     ana = fake.person("Ana")
     inbox = bot.easel.engine._inbox
@@ -165,13 +179,23 @@ async def test_a_delivery_that_failed_may_come_again(door: tuple[Slack, Running]
     assert len(failed) == 3
 
 
-async def test_a_retry_that_is_the_only_delivery_is_honoured(door: tuple[Slack, Running]) -> None:
+async def test_a_retry_that_is_the_only_delivery_is_honoured(
+    door: tuple[Slack, Running],
+) -> None:
     fake, _ = door
     ana = fake.person("Ana")
     body = fake.addressed(sample("app_mention"), fake.workspace)
-    body["event"] |= {"user": ana.id, "channel": fake.general, "text": f"{ana.easel} draw a pond"}
+    body["event"] |= {
+        "user": ana.id,
+        "channel": fake.general,
+        "text": f"{ana.easel} draw a pond",
+    }
     data = json.dumps(body).encode()
-    headers = {**sign(data), "X-Slack-Retry-Num": "3", "X-Slack-Retry-Reason": "http_timeout"}
+    headers = {
+        **sign(data),
+        "X-Slack-Retry-Num": "3",
+        "X-Slack-Retry-Reason": "http_timeout",
+    }
     assert (await send(fake, data, headers))[0] == 200
     await ana.result("a pond")
 
@@ -189,19 +213,26 @@ async def test_a_workspace_that_never_installed_us_is_told_so_and_leaves_no_trac
     assert await bot.easel.context.store.unfinished() == []
 
 
-async def test_other_bots_and_ourselves_are_not_listened_to(door: tuple[Slack, Running]) -> None:
+async def test_other_bots_and_ourselves_are_not_listened_to(
+    door: tuple[Slack, Running],
+) -> None:
     fake, _ = door
     robot = fake.person("robot", is_bot=True)
     before = len(fake.world.messages)
     await fake.event("message_bot", channel=fake.general)
     await fake.event(
-        "app_mention", channel=fake.general, user=fake.workspace.bot_user, text="draw a loop"
+        "app_mention",
+        channel=fake.general,
+        user=fake.workspace.bot_user,
+        text="draw a loop",
     )
     await robot.types("/draw a loop")
     await robot.says(f"{robot.easel} draw a loop")
     await asyncio.sleep(0.5)
     assert [
-        one for one in fake.world.messages[before:] if one.user == fake.workspace.bot_user
+        one
+        for one in fake.world.messages[before:]
+        if one.user == fake.workspace.bot_user
     ] == []
 
 
@@ -316,7 +347,8 @@ async def test_a_state_lets_one_in_once_and_those_that_ran_out_are_forgotten(
 
 
 @pytest.mark.parametrize(
-    "goodbye", [("tokens_revoked", "app_uninstalled"), ("app_uninstalled", "tokens_revoked")]
+    "goodbye",
+    [("tokens_revoked", "app_uninstalled"), ("app_uninstalled", "tokens_revoked")],
 )
 async def test_two_workspaces_install_draw_apart_and_one_leaves(
     tmp_path: Path, goodbye: tuple[str, str]
@@ -355,7 +387,9 @@ async def test_two_workspaces_install_draw_apart_and_one_leaves(
             hook_count = len(fake.world.hooks)
             await eva.types("/draw a ghost", channel)
             told = await fake.until(
-                lambda: [one for one in list(fake.world.hooks.values())[hook_count:] if one]
+                lambda: [
+                    one for one in list(fake.world.hooks.values())[hook_count:] if one
+                ]
             )
             assert "not installed" in told[0][0]["text"]
             assert len(fake.world.calls) == calls
@@ -389,22 +423,30 @@ async def test_an_organisation_that_installs_us_in_all_its_teams_is_one_workspac
                     await asyncio.sleep(0.05)
 
 
-async def test_a_token_is_renewed_once_for_many_jobs_before_it_ends(tmp_path: Path) -> None:
+async def test_a_token_is_renewed_once_for_many_jobs_before_it_ends(
+    tmp_path: Path,
+) -> None:
     async with slack() as fake:
         fake.api.codes = {"code-1": fake.workspace}
         async with easel_in(fake, tmp_path / "data", **many(fake)) as bot:
             await install(fake, bot, "code-1")
             ana = fake.person("Ana")
             fake.workspace.token = "xoxb-other"
-            refreshed = [call for call in fake.world.calls if call[0] == "oauth.v2.access"]
+            refreshed = [
+                call for call in fake.world.calls if call[0] == "oauth.v2.access"
+            ]
             assert len(refreshed) == 1
             store = bot.easel.context.chats["slack"]._store.installations  # type: ignore[attr-defined]
-            installed = await store.async_find_bot(enterprise_id=None, team_id=fake.workspace.id)
+            installed = await store.async_find_bot(
+                enterprise_id=None, team_id=fake.workspace.id
+            )
             installed.bot_token_expires_at = int(time.time()) + 60
             await store.async_save_bot(installed)
             await asyncio.gather(*(ana.types(f"/draw fox {at}") for at in range(4)))
             await asyncio.gather(*(ana.result(f"fox {at}") for at in range(4)))
             renewals = [
-                call for call in fake.world.calls if call[1].get("grant_type") == "refresh_token"
+                call
+                for call in fake.world.calls
+                if call[1].get("grant_type") == "refresh_token"
             ]
             assert len(renewals) == 1

@@ -55,7 +55,9 @@ async def test_a_connection_cut_without_a_word_comes_back(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(sockets, "PING_SECONDS", 0.3)
-    monkeypatch.setattr(sockets.Socket.__init__, "__kwdefaults__", {"ping": 0.3, "silence": 60.0})
+    monkeypatch.setattr(
+        sockets.Socket.__init__, "__kwdefaults__", {"ping": 0.3, "silence": 60.0}
+    )
     async with slack() as fake, easel_in(fake, tmp_path / "data", socket=True):
         await fake.until(lambda: fake.socket.opened == 1)
         await fake.socket.cut()
@@ -78,7 +80,9 @@ async def test_an_envelope_delivered_again_is_done_once(tmp_path: Path) -> None:
 async def test_a_silent_socket_ends_the_bot(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(sockets.Socket.__init__, "__kwdefaults__", {"ping": 0.1, "silence": 0.5})
+    monkeypatch.setattr(
+        sockets.Socket.__init__, "__kwdefaults__", {"ping": 0.1, "silence": 0.5}
+    )
     async with slack() as fake, easel_in(fake, tmp_path / "data", socket=True) as bot:
         await fake.until(lambda: fake.socket.opened == 1)
         fake.api.app_token = "xapp-gone"
@@ -130,13 +134,19 @@ async def test_an_operators_mistake_is_one_line_that_names_the_setting(
             **given,
         }
         with pytest.raises(ConfigurationError) as refused:
-            await started({name: value for name, value in wanted.items() if value is not None})
+            await started(
+                {name: value for name, value in wanted.items() if value is not None}
+            )
         assert refused.value.params["setting"] == setting
 
 
-async def test_a_slack_that_cannot_be_reached_at_the_start_is_waited_for(tmp_path: Path) -> None:
+async def test_a_slack_that_cannot_be_reached_at_the_start_is_waited_for(
+    tmp_path: Path,
+) -> None:
     async with slack() as fake:
-        fake.world.faults["auth.test"].extend([Fault(status=503), Fault(drop=True, error="x")])
+        fake.world.faults["auth.test"].extend(
+            [Fault(status=503), Fault(drop=True, error="x")]
+        )
         async with easel_in(fake, tmp_path / "data", socket=True):
             ana = fake.person("Ana")
             await ana.types("/draw a fox")

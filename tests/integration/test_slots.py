@@ -16,7 +16,8 @@ SYNC = "qwen-image-2.0"
 async def draw(team: Team, count: int, model: str) -> None:
     """So many drawings at once, to their results."""
     answers = [
-        await team.asks(Action.DRAW, f"fox {number} --model {model}") for number in range(count)
+        await team.asks(Action.DRAW, f"fox {number} --model {model}")
+        for number in range(count)
     ]
     for answer in answers:
         assert (await team.chat.end_of(answer.accepted or "", 120)).tone is Tone.RESULT
@@ -26,7 +27,9 @@ def efficiency(team: Team) -> float:
     """The least time two places need, by the time that was taken."""
     tasks = team.simulator.account.tasks.values()
     bound = sum(task.duration for task in tasks) / 2
-    return bound / (max(task.ended or 0 for task in tasks) - min(task.accepted for task in tasks))
+    return bound / (
+        max(task.ended or 0 for task in tasks) - min(task.accepted for task in tasks)
+    )
 
 
 async def test_synchronous_calls_fill_what_the_service_takes_with_a_handful_of_refusals(
@@ -40,7 +43,9 @@ async def test_synchronous_calls_fill_what_the_service_takes_with_a_handful_of_r
         assert efficiency(team) > 0.8
 
 
-async def test_where_the_service_refuses_nothing_the_window_opens(tmp_path: Path) -> None:
+async def test_where_the_service_refuses_nothing_the_window_opens(
+    tmp_path: Path,
+) -> None:
     config = SimulatorConfig(time_scale=0.5, seed=3, rate_limits=False)
     async with team_on(config, tmp_path) as team:
         await draw(team, 12, SYNC)
@@ -71,7 +76,9 @@ async def test_a_service_that_refuses_costs_no_sleep_and_two_ahead_come_back(
         assert slots.window.size > 3
 
 
-async def test_an_allocation_quota_is_asked_again_as_soon_as_a_place_frees(tmp_path: Path) -> None:
+async def test_an_allocation_quota_is_asked_again_as_soon_as_a_place_frees(
+    tmp_path: Path,
+) -> None:
     async with team_on(SimulatorConfig(time_scale=0.05, seed=3), tmp_path) as team:
         quota = {
             "where": "submit",

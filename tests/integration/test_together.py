@@ -47,14 +47,26 @@ def press(step: str, person: str = "bo", **changes: Any) -> Request:
 
 
 async def reacts(
-    team: Team, step: Step, emoji: str, person: str, *, added: bool = True, **changes: Any
+    team: Team,
+    step: Step,
+    emoji: str,
+    person: str,
+    *,
+    added: bool = True,
+    **changes: Any,
 ) -> Answer:
-    return await team.easel.service.react(emoji, press(step.id, person, **changes), added=added)
+    return await team.easel.service.react(
+        emoji, press(step.id, person, **changes), added=added
+    )
 
 
 def status_of(team: Team, step: Step) -> Post:
     """What the step's message says now."""
-    found = [one.posts[-1] for one in team.chat.messages.values() if one.posts[0].job == step.id]
+    found = [
+        one.posts[-1]
+        for one in team.chat.messages.values()
+        if one.posts[0].job == step.id
+    ]
     assert len(found) == 1
     return found[0]
 
@@ -111,13 +123,21 @@ async def test_only_its_person_or_an_admin_may_choose(team: Team) -> None:
 
 
 async def test_favourites_copy_a_picture_to_the_gallery_once(team: Team) -> None:
-    await team.says(Action.SETTINGS, given={"gallery": "gallery", "favourites": "2"}, is_admin=True)
+    await team.says(
+        Action.SETTINGS, given={"gallery": "gallery", "favourites": "2"}, is_admin=True
+    )
     fox, _ = await team.gets(Action.DRAW, "a fox")
     await reacts(team, fox, "⭐", "bo")
-    copies = [one for one in team.chat.messages.values() if one.posts[0].job == f"{fox.id}g"]
+    copies = [
+        one for one in team.chat.messages.values() if one.posts[0].job == f"{fox.id}g"
+    ]
     assert not copies
-    await asyncio.gather(*(reacts(team, fox, "❤️", person) for person in ("cy", "ana", "di")))
-    copies = [one for one in team.chat.messages.values() if one.posts[0].job == f"{fox.id}g"]
+    await asyncio.gather(
+        *(reacts(team, fox, "❤️", person) for person in ("cy", "ana", "di"))
+    )
+    copies = [
+        one for one in team.chat.messages.values() if one.posts[0].job == f"{fox.id}g"
+    ]
     assert len(copies) == 1
     post = copies[0].posts[0]
     assert post.pictures[0].picture == fox.outputs[0]
@@ -148,10 +168,14 @@ async def test_reactions_ask_for_the_same_as_buttons(team: Team) -> None:
     assert "Sent v1" in sent.post.text
     assert list(team.chat.messages.values())[-1].posts[0].title == "a fox"
     alone = replace(PLACE, channel="dm-bo")
-    assert (await team.gets(Action.EDIT, "make it night", "bo", place=alone))[0].parent == fox.id
+    assert (await team.gets(Action.EDIT, "make it night", "bo", place=alone))[
+        0
+    ].parent == fox.id
 
 
-async def test_deleting_takes_the_picture_away_and_leaves_what_was_made_from_it(team: Team) -> None:
+async def test_deleting_takes_the_picture_away_and_leaves_what_was_made_from_it(
+    team: Team,
+) -> None:
     fox, _ = await team.gets(Action.DRAW, "a fox")
     night, _ = await team.gets(Action.EDIT, "make it night")
     with pytest.raises(Rejected, match="not_yours"):
@@ -165,12 +189,16 @@ async def test_deleting_takes_the_picture_away_and_leaves_what_was_made_from_it(
     again, _ = await team.gets(Action.EDIT, "make it snow")
     assert again.parent == fox.id
     await reacts(team, fox, "❌", "bo", is_admin=True)
-    assert (await team.easel.context.blobs.read(PLACE.tenant, again.inputs[0].key)) is not None
+    assert (
+        await team.easel.context.blobs.read(PLACE.tenant, again.inputs[0].key)
+    ) is not None
     tree = await team.says(Action.HISTORY)
     assert [line.split(" · ")[0] for line in tree.text.split("\n")] == ["v3"]
 
 
-async def test_a_copy_is_sent_each_time_it_is_asked_and_once_each_time(team: Team) -> None:
+async def test_a_copy_is_sent_each_time_it_is_asked_and_once_each_time(
+    team: Team,
+) -> None:
     fox, _ = await team.gets(Action.DRAW, "a fox")
     wish = replace(press(fox.id), action=Action.SEND_ME)
     for same in (wish, wish, replace(wish, key="another")):
@@ -186,14 +214,20 @@ async def test_a_copy_is_sent_each_time_it_is_asked_and_once_each_time(team: Tea
 async def test_a_private_result_is_private_from_first_word_to_last(team: Team) -> None:
     fox, post = await team.gets(Action.DRAW, "a fox --private")
     assert post.private
-    said = next(one for one in team.chat.messages.values() if one.posts[0].job == fox.id)
+    said = next(
+        one for one in team.chat.messages.values() if one.posts[0].job == fox.id
+    )
     assert all(one.private for one in said.posts)
-    await team.says(Action.SETTINGS, given={"gallery": "gallery", "favourites": "1"}, is_admin=True)
+    await team.says(
+        Action.SETTINGS, given={"gallery": "gallery", "favourites": "1"}, is_admin=True
+    )
     await reacts(team, fox, "⭐", "ana")
     assert len(team.chat.messages) == 1
 
 
-async def test_what_was_said_elsewhere_or_in_private_is_not_found_by_others(team: Team) -> None:
+async def test_what_was_said_elsewhere_or_in_private_is_not_found_by_others(
+    team: Team,
+) -> None:
     elsewhere = replace(PLACE, channel="board-room")
     secret, _ = await team.gets(Action.DRAW, "a fox --private", "ana")
     away, _ = await team.gets(Action.DRAW, "a heron", "ana", place=elsewhere)
@@ -214,9 +248,9 @@ async def test_what_was_said_elsewhere_or_in_private_is_not_found_by_others(team
             Action.EDIT, "night", person="bo", target=step.id
         )
         assert (await team.says(Action.SHOW, step.id, "ana")).title
-    assert (await team.gets(Action.EDIT, "night", "bo", target=away.id, place=elsewhere))[
-        0
-    ].parent == away.id
+    assert (
+        await team.gets(Action.EDIT, "night", "bo", target=away.id, place=elsewhere)
+    )[0].parent == away.id
 
 
 async def test_a_private_result_never_enters_what_a_thread_shares(team: Team) -> None:
@@ -228,10 +262,15 @@ async def test_a_private_result_never_enters_what_a_thread_shares(team: Team) ->
     assert secret.parent == barn.id
     night, _ = await team.gets(Action.EDIT, "make it night", "ana", place=thread)
     assert night.parent == barn.id
-    assert "tattoo" not in (await team.says(Action.HISTORY, person="ana", place=thread)).text
+    assert (
+        "tattoo"
+        not in (await team.says(Action.HISTORY, person="ana", place=thread)).text
+    )
 
 
-async def test_buttons_that_need_words_ask_for_them_with_the_picture_settled(team: Team) -> None:
+async def test_buttons_that_need_words_ask_for_them_with_the_picture_settled(
+    team: Team,
+) -> None:
     fox, _ = await team.gets(Action.DRAW, "a fox")
     night, _ = await team.gets(Action.EDIT, "make it night")
     service = team.easel.service
@@ -264,7 +303,9 @@ def mask_png(size: tuple[int, int], box: tuple[int, int, int, int]) -> bytes:
 def draft_of(team: Team, post: Post) -> str:
     link = next(one for one in post.buttons if one.kind is ButtonKind.LINK)
     token = link.url.removeprefix("https://easel.example/mask/")
-    claims = team.easel.context.links.read(Purpose.MASK, token, team.easel.context.clock.now())
+    claims = team.easel.context.links.read(
+        Purpose.MASK, token, team.easel.context.clock.now()
+    )
     assert claims["t"] == PLACE.tenant
     return claims["d"]
 
@@ -295,7 +336,9 @@ async def test_inpaint_of_an_attached_picture_keeps_it_until_the_region_is_known
     offer = await team.chat.end_of(answer.accepted)
     assert offer.private
     region = next(
-        one for one in offer.buttons if one.kind is ButtonKind.REGION and one.label == "Top half"
+        one
+        for one in offer.buttons
+        if one.kind is ButtonKind.REGION and one.label == "Top half"
     )
     with pytest.raises(Rejected, match="not_yours"):
         await team.easel.service.press(
@@ -312,7 +355,9 @@ async def test_inpaint_of_an_attached_picture_keeps_it_until_the_region_is_known
     step = await team.step(going.accepted)
     assert (step.prompt, step.options.mask) == ("a green meadow", "top")
     with pytest.raises(Rejected, match=r"link\.used"):
-        await team.easel.service.press(ButtonKind.REGION, press(region.step, "ana", index=0))
+        await team.easel.service.press(
+            ButtonKind.REGION, press(region.step, "ana", index=0)
+        )
 
 
 async def test_settings_change_defaults_and_who_may_ask(team: Team) -> None:
@@ -324,7 +369,11 @@ async def test_settings_change_defaults_and_who_may_ask(team: Team) -> None:
     given = {"style": "flat colours", "n": "2", "shape": "512*512"}
     await team.says(Action.SETTINGS, given=given, is_admin=True)
     step, _ = await team.gets(Action.DRAW, "a fox")
-    assert (step.prompt, step.n, str(step.size)) == ("a fox, flat colours", 2, "512*512")
+    assert (step.prompt, step.n, str(step.size)) == (
+        "a fox, flat colours",
+        2,
+        "512*512",
+    )
     for name, value in (
         ("quorum", "0"),
         ("model", "midjourney"),
@@ -333,7 +382,9 @@ async def test_settings_change_defaults_and_who_may_ask(team: Team) -> None:
     ):
         with pytest.raises(Rejected):
             await team.says(Action.SETTINGS, given={name: value}, is_admin=True)
-    await team.says(Action.SETTINGS, given={"people": "bo", "functions": "draw"}, is_admin=True)
+    await team.says(
+        Action.SETTINGS, given={"people": "bo", "functions": "draw"}, is_admin=True
+    )
     assert "only some people" in await team.is_refused(Action.DRAW, "a fox")
     assert "switched off" in await team.is_refused(
         Action.EDIT, "a fox", person="bo", target=step.id

@@ -45,7 +45,9 @@ async def test_a_picture_made_while_the_blobs_are_away_is_kept_when_they_are_bac
     team: Team, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     blobs = team.easel.context.blobs
-    monkeypatch.setattr(blobs, "keep", fails_first(blobs.keep, ConnectionError("away"), 2))
+    monkeypatch.setattr(
+        blobs, "keep", fails_first(blobs.keep, ConnectionError("away"), 2)
+    )
     step, post = await team.gets(Action.DRAW, "a fox")
     assert (step.state, post.tone) == (StepState.DONE, Tone.RESULT)
     assert len(team.simulator.account.tasks) == 1
@@ -121,7 +123,9 @@ def test_a_bucket_is_named_by_its_address(monkeypatch: pytest.MonkeyPatch) -> No
     assert isinstance(open_blobs("s3://easel/pictures"), BucketBlobs)
 
 
-async def test_blobs_that_cannot_be_kept_are_told_by_their_setting(tmp_path: Path) -> None:
+async def test_blobs_that_cannot_be_kept_are_told_by_their_setting(
+    tmp_path: Path,
+) -> None:
     blobs = open_blobs((tmp_path / "blobs").as_uri())
     (tmp_path / "blobs").rmdir()
     (tmp_path / "blobs").write_text("a file where the folder was")

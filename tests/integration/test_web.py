@@ -33,7 +33,9 @@ from tests.integration.test_together import mask_png
 
 @pytest_asyncio.fixture
 async def house(tmp_path: Path) -> AsyncIterator[House]:
-    async with open_house(tmp_path / "house", SimulatorConfig(time_scale=0.01, seed=3)) as opened:
+    async with open_house(
+        tmp_path / "house", SimulatorConfig(time_scale=0.01, seed=3)
+    ) as opened:
         yield opened
 
 
@@ -61,7 +63,9 @@ async def submit(
         "Easel-Prompt": "a%20red%20hat",
         **headers,
     }
-    return (await house.http.post("/mask/submit", content=body, headers=sent)).status_code
+    return (
+        await house.http.post("/mask/submit", content=body, headers=sent)
+    ).status_code
 
 
 # The room
@@ -134,14 +138,18 @@ async def test_a_photo_somebody_dropped_can_be_edited_by_replying_to_it(
     assert (await bo.says("/edit make it gold", reply_to=said.id))["accepted"]
 
 
-async def test_private_words_are_seen_by_their_person_only(house: House, ana: Visitor) -> None:
+async def test_private_words_are_seen_by_their_person_only(
+    house: House, ana: Visitor
+) -> None:
     bo = await house.enters("Bo")
     await ana.says("/draw a secret fox --private --size 512*512")
     await ana.waits_for("result", "a secret fox")
     await ana.says("/easel help")
     note = await ana.waits_for("note", "draw PROMPT")
     assert note["private"]
-    await ana.asks("/room/fill", action="draw", text="a secret heron", given={"private": "yes"})
+    await ana.asks(
+        "/room/fill", action="draw", text="a secret heron", given={"private": "yes"}
+    )
     await ana.waits_for("result", "a secret heron")
     seen = json.dumps([one.body for one in await house.room.newest(bo.id)])
     assert "secret" not in seen
@@ -151,7 +159,9 @@ async def test_private_words_are_seen_by_their_person_only(house: House, ana: Vi
     assert (await bo.asks("/room/dismiss", message=note["id"])).status_code == 404
     assert (await ana.asks("/room/dismiss", message=note["id"])).status_code == 200
     for other in ("dm-ana", "nowhere"):
-        assert (await bo.asks("/room/say", text="hello", channel=other)).status_code == 404
+        assert (
+            await bo.asks("/room/say", text="hello", channel=other)
+        ).status_code == 404
 
 
 async def test_a_private_message_opens_no_thread_and_is_quoted_to_nobody(
@@ -170,7 +180,9 @@ async def test_a_private_message_opens_no_thread_and_is_quoted_to_nobody(
     assert (await ana.waits_for("result", "secret and green"))["private"]
     await ana.says("/easel history")
     assert (await ana.waits_for("note", "History"))["private"]
-    assert "secret" not in json.dumps([one.body for one in await house.room.newest(bo.id)])
+    assert "secret" not in json.dumps(
+        [one.body for one in await house.room.newest(bo.id)]
+    )
     await ana.asks("/room/dismiss", message=fox["id"])
     await ana.asks("/room/react", message=fox["id"], emoji="⭐", on=True)
     assert (await house.room.message(fox["id"], ana.id)).body["tone"] == "gone"
@@ -210,7 +222,9 @@ async def test_a_command_without_its_words_asks_for_them_and_the_form_is_taken(
     assert "1–6" in bad.json()["error"]
 
 
-async def test_reactions_are_shown_and_mean_what_they_say(house: House, ana: Visitor) -> None:
+async def test_reactions_are_shown_and_mean_what_they_say(
+    house: House, ana: Visitor
+) -> None:
     await ana.says("/draw two foxes --n 2 --size 512*512")
     fox = await ana.waits_for("result")
     for _ in range(2):
@@ -222,7 +236,9 @@ async def test_reactions_are_shown_and_mean_what_they_say(house: House, ana: Vis
     plain = await ana.says("hello")
     assert plain == {}
     said = (await house.room.newest(ana.id))[-1]
-    assert (await ana.asks("/room/react", message=said.id, emoji="👍", on=True)).json() == {}
+    assert (
+        await ana.asks("/room/react", message=said.id, emoji="👍", on=True)
+    ).json() == {}
 
 
 async def test_undo_answers_with_the_picture_and_a_reply_to_that_answer_edits_it(
@@ -241,21 +257,33 @@ async def test_undo_answers_with_the_picture_and_a_reply_to_that_answer_edits_it
     assert gold.parent
 
 
-async def test_buttons_are_never_dead_and_never_anybody_elses(house: House, ana: Visitor) -> None:
+async def test_buttons_are_never_dead_and_never_anybody_elses(
+    house: House, ana: Visitor
+) -> None:
     bo = await house.enters("Bo")
     await ana.says("/draw a fox --size 512*512")
     fox = await ana.waits_for("result")
     by_kind = {one["kind"]: one["id"] for one in fox["buttons"]}
-    assert (await bo.asks("/room/press", button=by_kind["edit"])).json()["form"]["target"]
+    assert (await bo.asks("/room/press", button=by_kind["edit"])).json()["form"][
+        "target"
+    ]
     refused = await bo.asks("/room/press", button=by_kind["delete"])
     assert refused.status_code == 422
     assert "Only Ana" in refused.json()["error"]
-    for nonsense in ("", "e1:delete:nothere:0", "e9:edit:abc:0", "<script>", "e1:link:abc:0"):
+    for nonsense in (
+        "",
+        "e1:delete:nothere:0",
+        "e9:edit:abc:0",
+        "<script>",
+        "e1:link:abc:0",
+    ):
         assert (await bo.asks("/room/press", button=nonsense)).status_code in {404, 422}
 
 
 @pytest.mark.parametrize("name", ["", "   ", "a" * 31, "👍", "Easel", "\x00", 7, None])
-async def test_a_name_that_is_none_is_refused_kindly(house: House, name: object) -> None:
+async def test_a_name_that_is_none_is_refused_kindly(
+    house: House, name: object
+) -> None:
     answer = await house.http.post("/room/enter", json={"name": name})
     assert answer.status_code == 422
     assert answer.json()["error"]
@@ -307,7 +335,9 @@ async def test_img_19_what_is_dropped_loses_its_position_before_anybody_sees_it(
     buffer = io.BytesIO()
     photo.save(buffer, "JPEG", exif=exif, comment=b"SECRETTEXT")
     sent = {"Authorization": f"Bearer {ana.key}"}
-    kept = (await house.http.post("/room/upload", content=buffer.getvalue(), headers=sent)).json()
+    kept = (
+        await house.http.post("/room/upload", content=buffer.getvalue(), headers=sent)
+    ).json()
     assert b"SECRETTEXT" not in (await house.http.get(kept["src"])).content
 
 
@@ -320,7 +350,9 @@ async def test_img_19_what_is_dropped_loses_its_position_before_anybody_sees_it(
         "x" * 3000,
     ],
 )
-async def test_fn_a_files_name_is_only_ever_shown(house: House, ana: Visitor, name: str) -> None:
+async def test_fn_a_files_name_is_only_ever_shown(
+    house: House, ana: Visitor, name: str
+) -> None:
     headers = {"Authorization": f"Bearer {ana.key}", "Easel-Name": name}
     data = (PHOTOS / "rocket.jpg").read_bytes()
     kept = (await house.http.post("/room/upload", content=data, headers=headers)).json()
@@ -387,26 +419,40 @@ async def test_numbers_and_actions_no_page_of_ours_sends_are_refused(
         assert (
             await ana.asks("/room/react", message=number, emoji="⭐", on=True)
         ).status_code == 422
-    assert (await ana.asks("/room/say", text="hello", reply_to=10**30)).status_code == 200
+    assert (
+        await ana.asks("/room/say", text="hello", reply_to=10**30)
+    ).status_code == 200
     for action in ("vote", "region", "forget_me", "sing", None, 7):
-        assert (await ana.asks("/room/fill", action=action, text="x")).status_code == 422
+        assert (
+            await ana.asks("/room/fill", action=action, text="x")
+        ).status_code == 422
     assert (await ana.asks("/room/say", text="x" * 20_001)).status_code == 422
     half = (
         b'{"key": "half-a-char", "channel": "general", "text": "hi \\ud800", '
         b'"message": 1, "emoji": "\\ud800", "on": 1}'
     )
-    for path in ("/room/say", "/room/react", "/room/press", "/room/fill", "/room/channel"):
+    for path in (
+        "/room/say",
+        "/room/react",
+        "/room/press",
+        "/room/fill",
+        "/room/channel",
+    ):
         answer = await house.http.post(
             path, content=half, headers={"Authorization": f"Bearer {ana.key}"}
         )
         assert answer.status_code < 500, path
-    assert (await ana.asks("/room/say", text="/draw a fox", locale="x" * 90)).status_code == 200
+    assert (
+        await ana.asks("/room/say", text="/draw a fox", locale="x" * 90)
+    ).status_code == 200
 
 
 # The guard
 
 
-async def test_every_reply_carries_the_headers_that_keep_a_browser_safe(house: House) -> None:
+async def test_every_reply_carries_the_headers_that_keep_a_browser_safe(
+    house: House,
+) -> None:
     for path in ("/room", "/healthz", "/static/room.js", "/mask/x", "/nothing"):
         answer = await house.http.get(path)
         for name, value in HEADERS.items():
@@ -414,7 +460,9 @@ async def test_every_reply_carries_the_headers_that_keep_a_browser_safe(house: H
         assert "server" not in answer.headers
 
 
-async def test_web_07_a_foreign_page_can_ask_for_nothing(house: House, ana: Visitor) -> None:
+async def test_web_07_a_foreign_page_can_ask_for_nothing(
+    house: House, ana: Visitor
+) -> None:
     own = {"Authorization": f"Bearer {ana.key}"}
     for foreign in (
         {"Sec-Fetch-Site": "cross-site"},
@@ -430,8 +478,12 @@ async def test_web_07_a_foreign_page_can_ask_for_nothing(house: House, ana: Visi
 
 
 async def test_web_16_a_foreign_host_is_no_host_of_ours(house: House) -> None:
-    assert (await house.http.get("/room", headers={"Host": "evil.example"})).status_code == 421
-    assert (await house.http.get("/healthz", headers={"Host": "10.0.0.7"})).status_code == 200
+    assert (
+        await house.http.get("/room", headers={"Host": "evil.example"})
+    ).status_code == 421
+    assert (
+        await house.http.get("/healthz", headers={"Host": "10.0.0.7"})
+    ).status_code == 200
 
 
 @pytest.mark.parametrize(
@@ -457,13 +509,17 @@ async def test_web_15_paths_lead_nowhere_else(house: House, path: str) -> None:
     assert b"\r\nlocation:" not in answer.lower()
 
 
-@pytest.mark.parametrize("method", ["TRACE", "PUT", "HEAD", "DELETE", "OPTIONS", "PATCH"])
+@pytest.mark.parametrize(
+    "method", ["TRACE", "PUT", "HEAD", "DELETE", "OPTIONS", "PATCH"]
+)
 async def test_web_17_other_methods_are_refused(house: House, method: str) -> None:
     for path in ("/", "/room", "/room/say"):
         assert (await house.http.request(method, path)).status_code == 405
 
 
-async def test_web_18_and_sig_22_too_much_is_cut_off(house: House, ana: Visitor) -> None:
+async def test_web_18_and_sig_22_too_much_is_cut_off(
+    house: House, ana: Visitor
+) -> None:
     host, port = house.address.removeprefix("http://").split(":")
     reader, writer = await asyncio.open_connection(host, int(port))
     writer.write(
@@ -472,7 +528,9 @@ async def test_web_18_and_sig_22_too_much_is_cut_off(house: House, ana: Visitor)
     assert b" 200 " not in (await reader.read(200))
     writer.close()
     big = await house.http.post(
-        "/room/say", content=b"x" * ((1 << 20) + 1), headers={"Authorization": f"Bearer {ana.key}"}
+        "/room/say",
+        content=b"x" * ((1 << 20) + 1),
+        headers={"Authorization": f"Bearer {ana.key}"},
     )
     assert big.status_code == 413
 
@@ -483,25 +541,42 @@ async def test_web_18_and_sig_22_too_much_is_cut_off(house: House, ana: Visitor)
     # The answer may come while the body is still being sent, and then the connection is gone.
     with suppress(httpx.ReadError, httpx.WriteError):
         cut = await house.http.post(
-            "/room/say", content=endless(), headers={"Authorization": f"Bearer {ana.key}"}
+            "/room/say",
+            content=endless(),
+            headers={"Authorization": f"Bearer {ana.key}"},
         )
         assert cut.status_code == 413
-    packed = await house.http.post("/room/say", content=b"x", headers={"Content-Encoding": "gzip"})
+    packed = await house.http.post(
+        "/room/say", content=b"x", headers={"Content-Encoding": "gzip"}
+    )
     assert packed.status_code == 415
 
 
 async def test_without_a_key_of_the_room_nothing_is_told(house: House) -> None:
-    for headers in ({}, {"Authorization": "Bearer nonsense"}, {"Authorization": "Basic x"}):
-        assert (await house.http.get("/room/stream", headers=headers)).status_code == 401
-        assert (await house.http.post("/room/say", json={}, headers=headers)).status_code == 401
+    for headers in (
+        {},
+        {"Authorization": "Bearer nonsense"},
+        {"Authorization": "Basic x"},
+    ):
+        assert (
+            await house.http.get("/room/stream", headers=headers)
+        ).status_code == 401
+        assert (
+            await house.http.post("/room/say", json={}, headers=headers)
+        ).status_code == 401
 
 
 # Signed links
 
 
-async def test_web_05_looking_at_a_painter_link_uses_nothing_up(house: House, ana: Visitor) -> None:
+async def test_web_05_looking_at_a_painter_link_uses_nothing_up(
+    house: House, ana: Visitor
+) -> None:
     token = await painter_token(ana)
-    for agent in ("Slackbot-LinkExpanding 1.0", "Mozilla/5.0 (compatible; Discordbot/2.0)"):
+    for agent in (
+        "Slackbot-LinkExpanding 1.0",
+        "Mozilla/5.0 (compatible; Discordbot/2.0)",
+    ):
         for _ in range(10):
             page = await house.http.get(f"/mask/{token}", headers={"User-Agent": agent})
             assert page.status_code == 200
@@ -546,7 +621,9 @@ async def test_web_01_02_03_painter_links_forged_moved_or_late_open_nothing(
     claims = links.read(Purpose.MASK, token, now)
     late = links.token(Purpose.MASK, dict(claims), now - timedelta(seconds=2))
     moved = links.token(Purpose.VIEW, dict(claims), now + timedelta(minutes=5))
-    elsewhere = links.token(Purpose.MASK, {**claims, "t": "slack:T1"}, now + timedelta(minutes=5))
+    elsewhere = links.token(
+        Purpose.MASK, {**claims, "t": "slack:T1"}, now + timedelta(minutes=5)
+    )
     mask = mask_png((512, 512), (0, 0, 100, 100))
     for wrong, status in (
         (token[:-4] + "AAAA", 403),
@@ -556,10 +633,14 @@ async def test_web_01_02_03_painter_links_forged_moved_or_late_open_nothing(
         (late, 410),
     ):
         assert (
-            await house.http.get("/mask/about", headers={"Authorization": f"Bearer {wrong}"})
+            await house.http.get(
+                "/mask/about", headers={"Authorization": f"Bearer {wrong}"}
+            )
         ).status_code == status
         assert (
-            await house.http.get("/mask/picture", headers={"Authorization": f"Bearer {wrong}"})
+            await house.http.get(
+                "/mask/picture", headers={"Authorization": f"Bearer {wrong}"}
+            )
         ).status_code == status
         assert await submit(house, wrong, mask) == status
         page = await house.http.get(f"/mask/{wrong}")
@@ -640,7 +721,8 @@ async def test_picture_history_and_compare_links_open_their_own_page_only(
         for other in {"picture", "view", "history", "compare", "mask"} - {purpose}:
             assert (await house.http.get(f"/{other}/{token}")).status_code == 403
     await ana.asks(
-        "/room/press", button=next(one["id"] for one in night["buttons"] if one["kind"] == "delete")
+        "/room/press",
+        button=next(one["id"] for one in night["buttons"] if one["kind"] == "delete"),
     )
     assert (await house.http.get(night["pictures"][0]["src"])).status_code == 410
     assert (await house.http.get(urlsplit(compare).path)).status_code == 410
@@ -655,7 +737,9 @@ async def test_health_readiness_and_metrics_say_no_word_of_anybodys(
 ) -> None:
     accepted = (await ana.says("/draw a secret fox --size 512*512"))["accepted"]
     await ana.waits_for("result")
-    while not (await house.easel.context.store.step("web:room", accepted)).state.is_final:
+    while not (
+        await house.easel.context.store.step("web:room", accepted)
+    ).state.is_final:
         await asyncio.sleep(0.01)
     assert (await house.http.get("/healthz")).text == "ok\n"
     assert (await house.http.get("/readyz")).json() == {
@@ -664,11 +748,15 @@ async def test_health_readiness_and_metrics_say_no_word_of_anybodys(
         "room": "ok",
     }
     metrics = (await house.http.get("/metrics")).text
-    assert re.search(r'easel_steps\{action="draw",model="[\w.-]+",state="done"\} 1.0', metrics)
+    assert re.search(
+        r'easel_steps\{action="draw",model="[\w.-]+",state="done"\} 1.0', metrics
+    )
     assert "secret" not in metrics
     assert "ana" not in metrics.lower().replace("dynamic", "")
     for forwarded in ("X-Forwarded-For", "Forwarded"):
-        assert (await house.http.get("/metrics", headers={forwarded: "8.8.8.8"})).status_code == 403
+        assert (
+            await house.http.get("/metrics", headers={forwarded: "8.8.8.8"})
+        ).status_code == 403
 
 
 async def test_a_part_that_is_not_well_is_named_and_nothing_else(house: House) -> None:
@@ -677,7 +765,8 @@ async def test_a_part_that_is_not_well_is_named_and_nothing_else(house: House) -
 
     health = Health(house.easel.context, {"slack": broken})
     async with httpx.AsyncClient(
-        transport=httpx.ASGITransport(create_app(health.routes(), [])), base_url="http://t"
+        transport=httpx.ASGITransport(create_app(health.routes(), [])),
+        base_url="http://t",
     ) as http:
         answer = await http.get("/readyz")
     assert answer.status_code == 503
@@ -695,7 +784,9 @@ async def test_however_many_ask_there_is_one_look(house: House) -> None:
     health = Health(house.easel.context, {"slack": counted})
     transport = httpx.ASGITransport(create_app(health.routes(), []))
     async with httpx.AsyncClient(transport=transport, base_url="http://t") as http:
-        answers = await asyncio.gather(*(http.get(path) for path in ["/readyz", "/metrics"] * 20))
+        answers = await asyncio.gather(
+            *(http.get(path) for path in ["/readyz", "/metrics"] * 20)
+        )
     assert {answer.status_code for answer in answers} == {200}
     assert looks == 1
 
@@ -745,8 +836,13 @@ async def test_metrics_can_have_a_port_of_their_own(tmp_path: Path) -> None:
         tmp_path / "h", SimulatorConfig(time_scale=0.01), EASEL_METRICS_PORT=port
     ) as house:
         assert (await house.http.get("/metrics")).status_code == 404
-        assert (await house.http.get(f"http://127.0.0.1:{port}/metrics")).status_code == 200
-        assert (await house.http.get(f"http://127.0.0.1:{port}/room")).status_code in {404, 421}
+        assert (
+            await house.http.get(f"http://127.0.0.1:{port}/metrics")
+        ).status_code == 200
+        assert (await house.http.get(f"http://127.0.0.1:{port}/room")).status_code in {
+            404,
+            421,
+        }
 
 
 def test_every_button_kind_has_a_meaning_for_the_room() -> None:

@@ -6,7 +6,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from core.actions import LONGEST_ID, Reaction, ReactionKind, decode_button, encode_button, reaction
+from core.actions import (
+    LONGEST_ID,
+    Reaction,
+    ReactionKind,
+    decode_button,
+    encode_button,
+    reaction,
+)
 from core.errors import Rejected
 from core.post import ButtonKind
 
@@ -24,7 +31,9 @@ def test_a_button_says_what_it_does_and_to_which_picture(
     assert decode_button(text) == (kind, step, index)
 
 
-odd_ids = st.from_regex(r"e[12]:[a-z]{0,6}:[a-z2-7]{0,45}:[0-9٣]{0,3}\n?", fullmatch=True)
+odd_ids = st.from_regex(
+    r"e[12]:[a-z]{0,6}:[a-z2-7]{0,45}:[0-9٣]{0,3}\n?", fullmatch=True
+)
 
 
 @given(st.text(max_size=200) | odd_ids)
@@ -35,7 +44,15 @@ def test_a_button_we_never_made_is_refused_and_nothing_else_happens(text: str) -
 
 @pytest.mark.parametrize(
     "text",
-    ["", "e1", "e2:edit:abc:0", "e1:edit:abc:10", "e1:edit::0", "e1:edit:abc:٣", "x" * 10**6],
+    [
+        "",
+        "e1",
+        "e2:edit:abc:0",
+        "e1:edit:abc:10",
+        "e1:edit::0",
+        "e1:edit:abc:٣",
+        "x" * 10**6,
+    ],
 )
 def test_odd_button_ids_are_refused_by_name(text: str) -> None:
     with pytest.raises(Rejected) as caught:
@@ -69,7 +86,9 @@ def test_a_button_of_an_unknown_kind_is_refused() -> None:
         ("7️⃣", None),
     ],
 )
-def test_reactions_mean_the_same_in_every_spelling(emoji: str, meaning: Reaction | None) -> None:
+def test_reactions_mean_the_same_in_every_spelling(
+    emoji: str, meaning: Reaction | None
+) -> None:
     assert reaction(emoji) == meaning
 
 
@@ -84,6 +103,9 @@ def test_a_workspace_may_switch_a_reaction_off_and_its_mistakes_break_nothing() 
     assert reaction("🔁", {"🔁": "explode"}) is None
 
 
-@given(st.text(max_size=40), st.dictionaries(st.text(max_size=5), st.text(max_size=10), max_size=3))
+@given(
+    st.text(max_size=40),
+    st.dictionaries(st.text(max_size=5), st.text(max_size=10), max_size=3),
+)
 def test_no_reaction_whatever_raises(emoji: str, custom: dict[str, str]) -> None:
     reaction(emoji, custom)

@@ -16,7 +16,9 @@ def test_without_caps_everything_may_be_spent() -> None:
 
 
 @pytest.mark.parametrize("name", ["person_day", "channel_month", "workspace_month"])
-def test_each_cap_refuses_what_would_break_it_and_says_when_it_resets(name: str) -> None:
+def test_each_cap_refuses_what_would_break_it_and_says_when_it_resets(
+    name: str,
+) -> None:
     caps, spent = Caps(**{name: Decimal(1)}), Spent(**{name: Decimal("0.9")})
     budgets.check(caps, spent, yuan("0.1"), NOW)
     with pytest.raises(Rejected) as caught:
@@ -33,7 +35,9 @@ def test_each_cap_refuses_what_would_break_it_and_says_when_it_resets(name: str)
 def test_a_price_nobody_knows_breaks_a_budget_only_once_it_is_overdrawn() -> None:
     budgets.check(Caps(person_day=Decimal(1)), Spent(person_day=Decimal(1)), None, NOW)
     with pytest.raises(Rejected):
-        budgets.check(Caps(person_day=Decimal(1)), Spent(person_day=Decimal("1.01")), None, NOW)
+        budgets.check(
+            Caps(person_day=Decimal(1)), Spent(person_day=Decimal("1.01")), None, NOW
+        )
 
 
 def test_december_is_followed_by_january() -> None:

@@ -10,7 +10,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from core.catalog import Catalog, Choice, is_legal, nearest_size, prompt_length, sides_for
+from core.catalog import (
+    Catalog,
+    Choice,
+    is_legal,
+    nearest_size,
+    prompt_length,
+    sides_for,
+)
 from core.errors import Rejected
 from core.providers.dashscope import catalog_text
 from core.types import Action, Money, Options, Size
@@ -30,7 +37,10 @@ WANTED = {
 
 
 def choose(
-    action: Action, pictures: int = 0, regions: tuple[str, ...] = BEIJING, **options: object
+    action: Action,
+    pictures: int = 0,
+    regions: tuple[str, ...] = BEIJING,
+    **options: object,
 ) -> str:
     return CATALOG.choose(action, pictures, Options(**options), regions).model.id  # type: ignore[arg-type]
 
@@ -61,7 +71,9 @@ def test_every_model_is_sourced_and_sane(model: object) -> None:
     st.floats(0.05, 20),
     st.floats(1e3, 1e8),
 )
-def test_the_nearest_size_is_always_legal(model: object, ratio: float, area: float) -> None:
+def test_the_nearest_size_is_always_legal(
+    model: object, ratio: float, area: float
+) -> None:
     rule = CATALOG.model(str(getattr(model, "id", ""))).size
     assert is_legal(rule, nearest_size(rule, ratio, area))
 
@@ -87,7 +99,9 @@ def test_opt_04_an_unknown_model_is_refused_with_those_that_can(name: str) -> No
     with pytest.raises(Rejected) as caught:
         choose(Action.DRAW, model=name)
     assert caught.value.key == "catalog.model_unknown"
-    drawing = sorted(one for one in WANTED if Action.DRAW in CATALOG.models[one].actions)
+    drawing = sorted(
+        one for one in WANTED if Action.DRAW in CATALOG.models[one].actions
+    )
     assert caught.value.params["allowed"] == drawing
     assert caught.value.params["nearest"] in drawing
     with pytest.raises(Rejected) as caught:
@@ -99,8 +113,14 @@ def test_a_region_without_the_function_says_where_it_works() -> None:
     with pytest.raises(Rejected) as caught:
         choose(Action.EXPAND, 1, ("singapore",))
     assert caught.value.params["allowed"] == ["beijing"]
-    assert CATALOG.choose(Action.EXPAND, 1, Options(), ("singapore", "beijing")).region == "beijing"
-    assert CATALOG.choose(Action.DRAW, 0, Options(), ("singapore", "beijing")).region == "singapore"
+    assert (
+        CATALOG.choose(Action.EXPAND, 1, Options(), ("singapore", "beijing")).region
+        == "beijing"
+    )
+    assert (
+        CATALOG.choose(Action.DRAW, 0, Options(), ("singapore", "beijing")).region
+        == "singapore"
+    )
 
 
 def test_too_many_pictures_or_results_are_refused_with_the_range() -> None:
@@ -114,7 +134,9 @@ def test_too_many_pictures_or_results_are_refused_with_the_range() -> None:
 
 
 @pytest.mark.parametrize("size", ["1*1", "4000*4000", "1328*1329"])
-def test_opt_02_a_size_the_model_cannot_make_is_refused_with_the_nearest(size: str) -> None:
+def test_opt_02_a_size_the_model_cannot_make_is_refused_with_the_nearest(
+    size: str,
+) -> None:
     width, height = (int(side) for side in size.split("*"))
     options = Options(size=Size(width=width, height=height), model="qwen-image")
     model = CATALOG.model("qwen-image")
@@ -130,7 +152,10 @@ def test_an_edit_keeps_its_inputs_ratio_and_says_its_size() -> None:
     assert abs(size.width / size.height - 1.5) < 0.03
     assert (
         CATALOG.size_for(
-            CATALOG.model("qwen-image-edit"), Action.EDIT, Options(), Size(width=9, height=9)
+            CATALOG.model("qwen-image-edit"),
+            Action.EDIT,
+            Options(),
+            Size(width=9, height=9),
         )
         is None
     )
@@ -188,7 +213,9 @@ def test_tokens_are_over_estimated_not_under() -> None:
 
 def test_money_is_known_exactly_or_said_to_be_unknown() -> None:
     plus = Choice(model=CATALOG.model("qwen-image-plus"), region="beijing")
-    assert CATALOG.price(plus, 3, None, Options()) == Money(amount=Decimal("0.6"), currency="CNY")
+    assert CATALOG.price(plus, 3, None, Options()) == Money(
+        amount=Decimal("0.6"), currency="CNY"
+    )
     three = Choice(model=CATALOG.model("qwen-image-3.0"), region="beijing")
     assert CATALOG.price(three, 1, None, Options()) is None
 

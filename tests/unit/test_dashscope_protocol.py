@@ -23,7 +23,9 @@ CATALOG = Catalog.load(catalog_text())
 NOW = datetime(2026, 11, 20, tzinfo=UTC)
 PHOTO = Picture(key="a" * 64, width=600, height=400, media_type="image/png", length=10)
 MASK = Picture(key="b" * 64, width=600, height=400, media_type="image/png", length=10)
-LINK = "https://dashscope-result-sz.oss-cn-shenzhen.aliyuncs.com/x.png?Expires=1795300000"
+LINK = (
+    "https://dashscope-result-sz.oss-cn-shenzhen.aliyuncs.com/x.png?Expires=1795300000"
+)
 
 
 def work(**changes: Any) -> Work:
@@ -48,7 +50,8 @@ def built(one: Work, live: dict[str, str] | None = None) -> tuple[Call, dict[str
     """The call, and its body with each picture shown as <key>."""
     call = protocol.submit_call(one, CATALOG.model(one.model), live or {})
     text = b"".join(
-        piece if isinstance(piece, bytes) else f"<{piece.key[0]}>".encode() for piece in call.body
+        piece if isinstance(piece, bytes) else f"<{piece.key[0]}>".encode()
+        for piece in call.body
     )
     return call, json.loads(text)
 
@@ -72,7 +75,10 @@ def ended(answer: Reply) -> Outcome:
 
 def test_a_drawing_is_asked_for_as_a_task_where_the_model_has_one() -> None:
     call, body = built(work(negative="blurry"))
-    assert (call.method, call.path) == ("POST", "/services/aigc/text2image/image-synthesis")
+    assert (call.method, call.path) == (
+        "POST",
+        "/services/aigc/text2image/image-synthesis",
+    )
     assert call.headers["X-DashScope-Async"] == "enable"
     assert body == {
         "model": "qwen-image-plus",
@@ -87,13 +93,20 @@ def test_a_drawing_is_asked_for_as_a_task_where_the_model_has_one() -> None:
     }
 
 
-def test_an_edit_sends_its_pictures_before_the_text_and_never_the_async_header() -> None:
-    one = work(model="qwen-image-edit-plus", action=Action.EDIT, inputs=(PHOTO, MASK), n=2)
+def test_an_edit_sends_its_pictures_before_the_text_and_never_the_async_header() -> (
+    None
+):
+    one = work(
+        model="qwen-image-edit-plus", action=Action.EDIT, inputs=(PHOTO, MASK), n=2
+    )
     call, body = built(one)
     assert call.path == "/services/aigc/multimodal-generation/generation"
     assert "X-DashScope-Async" not in call.headers
     assert body["input"]["messages"] == [
-        {"role": "user", "content": [{"image": "<a>"}, {"image": "<b>"}, {"text": "a fox"}]}
+        {
+            "role": "user",
+            "content": [{"image": "<a>"}, {"image": "<b>"}, {"text": "a fox"}],
+        }
     ]
     assert body["parameters"]["n"] == 2
     assert body["parameters"]["size"] == "1328*1328"
@@ -101,7 +114,11 @@ def test_an_edit_sends_its_pictures_before_the_text_and_never_the_async_header()
 
 def test_a_masked_edit_is_built_as_the_vendors_example() -> None:
     one = work(
-        model="wanx2.1-imageedit", action=Action.INPAINT, inputs=(PHOTO,), mask=MASK, size=None
+        model="wanx2.1-imageedit",
+        action=Action.INPAINT,
+        inputs=(PHOTO,),
+        mask=MASK,
+        size=None,
     )
     call, body = built(one)
     assert call.path == "/services/aigc/image2image/image-synthesis"
@@ -126,7 +143,9 @@ def test_an_expansion_sends_its_four_sides() -> None:
         bottom=1.0,
     )
     parameters = built(one)[1]["parameters"]
-    assert {name: parameters[f"{name}_scale"] for name in ("left", "right", "top", "bottom")} == {
+    assert {
+        name: parameters[f"{name}_scale"] for name in ("left", "right", "top", "bottom")
+    } == {
         "left": 1.5,
         "right": 1.5,
         "top": 1.0,
@@ -140,7 +159,13 @@ def test_functions_that_need_no_words_send_the_vendors_own() -> None:
         (Action.UNWATERMARK, "去除图像中的文字"),
         (Action.COLORIZE, ""),
     ]:
-        one = work(model="wanx2.1-imageedit", action=action, inputs=(PHOTO,), size=None, prompt="")
+        one = work(
+            model="wanx2.1-imageedit",
+            action=action,
+            inputs=(PHOTO,),
+            size=None,
+            prompt="",
+        )
         assert built(one)[1]["input"]["prompt"] == prompt
 
 
@@ -154,9 +179,9 @@ def test_a_living_link_is_sent_instead_of_the_bytes() -> None:
 def test_a_model_without_a_parameter_is_not_sent_it() -> None:
     z = built(work(model="z-image-turbo", prompt_extend=False))[1]["parameters"]
     assert set(z) == {"seed", "size", "prompt_extend"}
-    edit = built(work(model="qwen-image-edit", action=Action.EDIT, inputs=(PHOTO,), size=None))[1][
-        "parameters"
-    ]
+    edit = built(
+        work(model="qwen-image-edit", action=Action.EDIT, inputs=(PHOTO,), size=None)
+    )[1]["parameters"]
     assert "size" not in edit
     assert "prompt_extend" not in edit
 
@@ -164,7 +189,9 @@ def test_a_model_without_a_parameter_is_not_sent_it() -> None:
 @given(st.text(max_size=200))
 def test_no_prompt_can_pose_as_a_picture_or_break_the_json(prompt: str) -> None:
     prompt = prompt.replace("\x00", "").encode("utf-8", "ignore").decode()
-    one = work(model="qwen-image-edit-plus", action=Action.EDIT, inputs=(PHOTO,), prompt=prompt)
+    one = work(
+        model="qwen-image-edit-plus", action=Action.EDIT, inputs=(PHOTO,), prompt=prompt
+    )
     call, body = built(one)
     assert body["input"]["messages"][0]["content"][1]["text"] == prompt
     assert sum(isinstance(piece, Picture) for piece in call.body) == 1
@@ -175,7 +202,9 @@ def test_every_model_of_the_catalogue_can_be_asked(model: str) -> None:
     known = CATALOG.model(model)
     action = min(known.actions)
     inputs = () if action is Action.DRAW else (PHOTO,)
-    call, body = built(work(model=model, action=action, inputs=inputs, size=known.size.default))
+    call, body = built(
+        work(model=model, action=action, inputs=inputs, size=known.size.default)
+    )
     assert body["model"] == model
     assert call.path == protocol.PATHS[known.endpoint]
 
@@ -185,7 +214,12 @@ def test_every_model_of_the_catalogue_can_be_asked(model: str) -> None:
 
 def test_a_task_is_known_by_its_id() -> None:
     answer = submitted(
-        reply({"output": {"task_status": "PENDING", "task_id": "0385dc79-x"}, "request_id": "r"})
+        reply(
+            {
+                "output": {"task_status": "PENDING", "task_id": "0385dc79-x"},
+                "request_id": "r",
+            }
+        )
     )
     assert answer == Task(id="0385dc79-x", request_id="r")
 
@@ -196,7 +230,13 @@ def test_a_synchronous_answer_gives_all_pictures_of_all_choices() -> None:
         {"message": {"content": [{"image": LINK}, {"text": "x"}]}},
     ]
     answer = submitted(
-        reply({"output": {"choices": choices}, "usage": {"image_count": 9}, "request_id": "r"}),
+        reply(
+            {
+                "output": {"choices": choices},
+                "usage": {"image_count": 9},
+                "request_id": "r",
+            }
+        ),
         "qwen-image-2.0",
     )
     assert isinstance(answer, Outcome)
@@ -247,14 +287,24 @@ def test_partial_success_is_told_picture_by_picture() -> None:
         ("F31 html", reply(b"<html>", 502, "text/html")),
     ],
 )
-def test_an_answer_to_a_submit_past_understanding_is_uncertain(name: str, answer: Reply) -> None:
+def test_an_answer_to_a_submit_past_understanding_is_uncertain(
+    name: str, answer: Reply
+) -> None:
     with pytest.raises(Uncertain) as caught:
         submitted(answer)
     assert caught.value.charged == "maybe", name
 
 
 @pytest.mark.parametrize(
-    "body", [b"", b"[]", b"null", b'{"output": 5}', b"<html>", b'{"output": {"task_id": "other"}}']
+    "body",
+    [
+        b"",
+        b"[]",
+        b"null",
+        b'{"output": 5}',
+        b"<html>",
+        b'{"output": {"task_id": "other"}}',
+    ],
 )
 def test_an_odd_answer_about_a_task_is_asked_for_again(body: bytes) -> None:
     with pytest.raises(Retryable):
@@ -268,10 +318,15 @@ def test_up_12_an_answer_about_another_task_is_not_believed() -> None:
 
 @pytest.mark.parametrize("word", ["SUCEEDED", "succeeded", "DREAMING", ""])
 def test_up_10_an_unknown_word_counts_as_running(word: str) -> None:
-    assert protocol.parse_task(task_reply(task_status=word), "t1").state is TaskState.RUNNING
+    assert (
+        protocol.parse_task(task_reply(task_status=word), "t1").state
+        is TaskState.RUNNING
+    )
 
 
-@pytest.mark.parametrize("results", [[], None, "x", [{}], [{"url": "javascript:alert(1)"}], [5]])
+@pytest.mark.parametrize(
+    "results", [[], None, "x", [{}], [{"url": "javascript:alert(1)"}], [5]]
+)
 def test_f37_up_11_a_success_without_a_picture_is_a_failure(results: Any) -> None:
     with pytest.raises(Refused, match=r"provider\.empty"):
         ended(task_reply(task_status="SUCCEEDED", results=results))
@@ -286,7 +341,11 @@ def test_up_14_pictures_are_counted_not_believed() -> None:
     answer = reply(
         {
             "request_id": "r",
-            "output": {"task_id": "t1", "task_status": "SUCCEEDED", "results": [{"url": LINK}]},
+            "output": {
+                "task_id": "t1",
+                "task_status": "SUCCEEDED",
+                "results": [{"url": LINK}],
+            },
             "usage": {"image_count": 4},
         }
     )
@@ -320,7 +379,11 @@ def test_up_14_pictures_are_counted_not_believed() -> None:
             "provider.hiccup",
         ),
         (
-            {"task_status": "FAILED", "code": "BadRequest.InputDownloadFailed", "message": "x"},
+            {
+                "task_status": "FAILED",
+                "code": "BadRequest.InputDownloadFailed",
+                "message": "x",
+            },
             Refused,
             "provider.picture_unreachable",
         ),
@@ -340,8 +403,20 @@ def test_an_unhappy_end_is_a_typed_error(
 @pytest.mark.parametrize(
     ("status", "code", "message", "error", "key"),
     [
-        (429, "Throttling", "Requests throttling triggered.", Retryable, "provider.busy"),
-        (429, "Throttling.RateQuota", "Requests rate limit exceeded", Retryable, "provider.busy"),
+        (
+            429,
+            "Throttling",
+            "Requests throttling triggered.",
+            Retryable,
+            "provider.busy",
+        ),
+        (
+            429,
+            "Throttling.RateQuota",
+            "Requests rate limit exceeded",
+            Retryable,
+            "provider.busy",
+        ),
         (
             429,
             "Throttling.BurstRate",
@@ -349,7 +424,13 @@ def test_an_unhappy_end_is_a_typed_error(
             Retryable,
             "provider.busy",
         ),
-        (429, "Throttling.AllocationQuota", "Allocated quota exceeded", Retryable, "provider.busy"),
+        (
+            429,
+            "Throttling.AllocationQuota",
+            "Allocated quota exceeded",
+            Retryable,
+            "provider.busy",
+        ),
         (
             429,
             "Throttling.AllocationQuota",
@@ -364,11 +445,35 @@ def test_an_unhappy_end_is_a_typed_error(
             Retryable,
             "provider.busy",
         ),
-        (400, "InvalidParameter", "url error, please check url！", Misconfigured, "provider.model"),
+        (
+            400,
+            "InvalidParameter",
+            "url error, please check url！",
+            Misconfigured,
+            "provider.model",
+        ),
         (404, "InvalidParameter", "Model not exist.", Misconfigured, "provider.model"),
-        (404, "ModelNotFound", "Model can not be found.", Misconfigured, "provider.model"),
-        (400, "InvalidParameter", "num_images_per_prompt must be 1", Refused, "provider.parameter"),
-        (400, "InvalidParameter", "image format error", Refused, "provider.picture_format"),
+        (
+            404,
+            "ModelNotFound",
+            "Model can not be found.",
+            Misconfigured,
+            "provider.model",
+        ),
+        (
+            400,
+            "InvalidParameter",
+            "num_images_per_prompt must be 1",
+            Refused,
+            "provider.parameter",
+        ),
+        (
+            400,
+            "InvalidParameter",
+            "image format error",
+            Refused,
+            "provider.picture_format",
+        ),
         (
             400,
             "InvalidParameter",
@@ -376,12 +481,48 @@ def test_an_unhappy_end_is_a_typed_error(
             Refused,
             "provider.picture_size",
         ),
-        (400, "InvalidParameter", "download image failed", Refused, "provider.picture_unreachable"),
-        (400, "InvalidURL.Timeout", "Download x timeout", Refused, "provider.picture_unreachable"),
-        (400, "IPInfringementSuspect", "Input data is suspected", Refused, "provider.infringement"),
-        (400, "InternalError.Algo.DataInspectionFailed", "x", Refused, "provider.moderation_input"),
-        (400, "Arrearage", "Access denied, please make sure", Misconfigured, "provider.arrears"),
-        (401, "InvalidApiKey", "Invalid API-key provided.", Misconfigured, "provider.key"),
+        (
+            400,
+            "InvalidParameter",
+            "download image failed",
+            Refused,
+            "provider.picture_unreachable",
+        ),
+        (
+            400,
+            "InvalidURL.Timeout",
+            "Download x timeout",
+            Refused,
+            "provider.picture_unreachable",
+        ),
+        (
+            400,
+            "IPInfringementSuspect",
+            "Input data is suspected",
+            Refused,
+            "provider.infringement",
+        ),
+        (
+            400,
+            "InternalError.Algo.DataInspectionFailed",
+            "x",
+            Refused,
+            "provider.moderation_input",
+        ),
+        (
+            400,
+            "Arrearage",
+            "Access denied, please make sure",
+            Misconfigured,
+            "provider.arrears",
+        ),
+        (
+            401,
+            "InvalidApiKey",
+            "Invalid API-key provided.",
+            Misconfigured,
+            "provider.key",
+        ),
         (
             403,
             "AccessDenied",
@@ -396,8 +537,20 @@ def test_an_unhappy_end_is_a_typed_error(
             Misconfigured,
             "provider.access",
         ),
-        (403, "AllocationQuota.FreeTierOnly", "The free tier", Misconfigured, "provider.free_tier"),
-        (500, "InternalError", "An internal error has occured", Retryable, "provider.hiccup"),
+        (
+            403,
+            "AllocationQuota.FreeTierOnly",
+            "The free tier",
+            Misconfigured,
+            "provider.free_tier",
+        ),
+        (
+            500,
+            "InternalError",
+            "An internal error has occured",
+            Retryable,
+            "provider.hiccup",
+        ),
         (503, "ModelServingError", "Too many requests.", Retryable, "provider.busy"),
         (503, "ModelUnavailable", "Model is unavailable", Retryable, "provider.hiccup"),
         (418, "Teapot", "short and stout", Refused, "provider.parameter"),
@@ -433,15 +586,29 @@ def test_a_code_inside_a_200_is_an_error() -> None:
 def test_cancelling_too_late_is_no_error() -> None:
     assert protocol.parse_cancel(reply({"request_id": "r"})) is True
     assert (
-        protocol.parse_cancel(reply({"code": "UnsupportedOperation", "message": "x"}, 400)) is False
+        protocol.parse_cancel(
+            reply({"code": "UnsupportedOperation", "message": "x"}, 400)
+        )
+        is False
     )
     with pytest.raises(Misconfigured):
         protocol.parse_cancel(reply({"code": "InvalidApiKey", "message": "x"}, 401))
 
 
 def test_the_list_skips_rows_it_cannot_read() -> None:
-    good = {"task_id": "t1", "gmt_create": 1709260684485, "model_name": "m", "status": "RUNNING"}
-    rows = [good, {}, 5, {"task_id": "../x", "gmt_create": 1}, {"task_id": "t2", "gmt_create": "x"}]
+    good = {
+        "task_id": "t1",
+        "gmt_create": 1709260684485,
+        "model_name": "m",
+        "status": "RUNNING",
+    }
+    rows = [
+        good,
+        {},
+        5,
+        {"task_id": "../x", "gmt_create": 1},
+        {"task_id": "t2", "gmt_create": "x"},
+    ]
     found, pages = protocol.parse_list(reply({"data": rows, "total_page": 3}))
     assert [one.id for one in found] == ["t1"]
     assert pages == 3
@@ -455,7 +622,9 @@ def test_an_id_that_is_none_never_stands_in_an_address(task_id: str) -> None:
 
 
 @given(st.binary(max_size=300), st.sampled_from([200, 400, 429, 500]))
-def test_no_body_whatever_raises_anything_but_a_typed_error(body: bytes, status: int) -> None:
+def test_no_body_whatever_raises_anything_but_a_typed_error(
+    body: bytes, status: int
+) -> None:
     for parse in (
         submitted,
         lambda one: submitted(one, "qwen-image-2.0"),
@@ -473,7 +642,9 @@ def test_links_die_when_they_say_so_and_never_later_than_a_day() -> None:
     soon = "https://x.aliyuncs.com/a.png?Expires=1795132900"
     outcome = ended(
         task_reply(
-            task_status="SUCCEEDED", end_time="2026-11-20 08:00:00.000", results=[{"url": soon}]
+            task_status="SUCCEEDED",
+            end_time="2026-11-20 08:00:00.000",
+            results=[{"url": soon}],
         )
     )
     assert outcome.expires == datetime.fromtimestamp(1795132900, UTC)

@@ -27,12 +27,16 @@ SHOWN = tuple(PostImage(name=f"v1-one-{at}.png", alt="", drawn=b"x") for at in (
 
 
 @given(
-    title=st.text(max_size=4000), text=st.text(max_size=4000), progress=st.none() | st.floats(0, 1)
+    title=st.text(max_size=4000),
+    text=st.text(max_size=4000),
+    progress=st.none() | st.floats(0, 1),
 )
 def test_whatever_is_said_fits_and_is_never_empty(
     title: str, text: str, progress: float | None
 ) -> None:
-    found = render.content(Post(tone=Tone.NOTE, title=title, text=text, progress=progress))
+    found = render.content(
+        Post(tone=Tone.NOTE, title=title, text=text, progress=progress)
+    )
     assert 0 < len(found) <= 2000
 
 
@@ -57,18 +61,24 @@ def test_whatever_is_said_fits_and_is_never_empty(
         ("back\\slash", r"back\\slash"),
     ],
 )
-def test_nothing_in_what_is_said_means_anything_to_discord(text: str, written: str) -> None:
+def test_nothing_in_what_is_said_means_anything_to_discord(
+    text: str, written: str
+) -> None:
     assert render.escape(text) == written
 
 
 def test_a_result_with_every_button_and_menu_fits() -> None:
     buttons = tuple(
-        Button(kind=ButtonKind.PICK, step=f"{at:040}", label="x" * 200) for at in range(12)
+        Button(kind=ButtonKind.PICK, step=f"{at:040}", label="x" * 200)
+        for at in range(12)
     )
     menu = tuple(
-        Button(kind=ButtonKind.HISTORY, step=f"s{at}", label="y" * 300) for at in range(200)
+        Button(kind=ButtonKind.HISTORY, step=f"s{at}", label="y" * 300)
+        for at in range(200)
     )
-    message = render.message(Post(tone=Tone.RESULT, text="x", buttons=buttons, menu=menu))
+    message = render.message(
+        Post(tone=Tone.RESULT, text="x", buttons=buttons, menu=menu)
+    )
     limits.message(message, [], render.SUPPRESS_EMBEDS)
     assert len(message["components"]) == 5
     newest = message["components"][-1]["components"][0]["options"][-1]
@@ -88,7 +98,9 @@ def test_every_form_is_a_modal_that_keeps_its_words_and_pictures(
     limits.modal(render.modal(pages[0], "1" * 19))
     kept = {one.name for one in pages[0].fields}
     assert "prompt" in kept
-    assert ("pictures" in kept) is any(one.kind is FieldKind.PICTURES for one in asked.fields)
+    assert ("pictures" in kept) is any(
+        one.kind is FieldKind.PICTURES for one in asked.fields
+    )
 
 
 @pytest.mark.parametrize("locale", LOCALES)
@@ -104,16 +116,21 @@ def test_settings_come_on_pages_that_leave_nothing_out(locale: str) -> None:
     chooser = render.chooser(asked, "1", "?")
     limits.message(chooser, [], render.EPHEMERAL)
     options = chooser["components"][0]["components"][0]["options"]
-    assert [decode.PAGE.fullmatch(one["value"]) is not None for one in options] == [True] * len(
-        pages
-    )
+    assert [decode.PAGE.fullmatch(one["value"]) is not None for one in options] == [
+        True
+    ] * len(pages)
 
 
 def test_the_registry_fits_discord_and_every_option_is_one_of_the_grammars() -> None:
     found = registered()
     limits.commands(found)
-    grouped = [one for command in found if command["type"] == 1 for one in command["options"]]
-    options = [*grouped, *(inner for one in grouped for inner in one.get("options", []))]
+    grouped = [
+        one for command in found if command["type"] == 1 for one in command["options"]
+    ]
+    options = [
+        *grouped,
+        *(inner for one in grouped for inner in one.get("options", [])),
+    ]
     names = {one["name"] for one in options if one["type"] != 1}
     ours = {
         "prompt",
@@ -127,7 +144,13 @@ def test_the_registry_fits_discord_and_every_option_is_one_of_the_grammars() -> 
     }
     assert names - ours <= set(grammar.RULES)
     for command in found:
-        assert set(command["name_localizations"]) == {"en-US", "en-GB", "zh-CN", "zh-TW", "id"}
+        assert set(command["name_localizations"]) == {
+            "en-US",
+            "en-GB",
+            "zh-CN",
+            "zh-TW",
+            "id",
+        }
 
 
 def test_the_pictures_of_a_message_are_known_again_hidden_or_smaller() -> None:
@@ -139,7 +162,12 @@ def test_the_pictures_of_a_message_are_known_again_hidden_or_smaller() -> None:
 
 @pytest.mark.parametrize(
     ("query", "old"),
-    [("ex=1&is=0&hm=a", True), (f"ex={1 << 40:x}", False), ("", False), ("ex=zz", False)],
+    [
+        ("ex=1&is=0&hm=a", True),
+        (f"ex={1 << 40:x}", False),
+        ("", False),
+        ("ex=zz", False),
+    ],
 )
 def test_a_link_tells_itself_when_it_is_over(query: str, old: bool) -> None:
     assert has_expired(f"https://cdn.discordapp.com/a.png?{query}") is old
@@ -151,7 +179,9 @@ def test_a_token_that_is_none_has_no_application(token: str) -> None:
 
 
 def test_what_a_form_left_empty_never_hides_what_was_typed_before() -> None:
-    assert decode.settled({"n": "", "private": "false", "seed": "3"}, Action.DRAW) == {"seed": "3"}
+    assert decode.settled({"n": "", "private": "false", "seed": "3"}, Action.DRAW) == {
+        "seed": "3"
+    }
     assert decode.settled({"n": "", "personal_threads": "true"}, Action.SETTINGS) == {
         "n": "",
         "personal_threads": "yes",

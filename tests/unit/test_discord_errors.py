@@ -30,7 +30,8 @@ PASSING = [
 
 
 @pytest.mark.parametrize(
-    ("code", "status"), [(code, status) for status, codes in FOR_GOOD.items() for code in codes]
+    ("code", "status"),
+    [(code, status) for status, codes in FOR_GOOD.items() for code in codes],
 )
 def test_what_discord_refuses_is_not_asked_for_again(code: int, status: int) -> None:
     assert DiscordError(code, status).permanent
@@ -55,12 +56,17 @@ async def test_a_closed_channel_is_left_alone_for_a_while_and_many_refusals_stop
     monkeypatch.setattr(api._client.http, "request", refuse)
     for _ in range(5):
         with pytest.raises(DiscordError):
-            await api.call("POST", "/channels/{channel_id}/messages", {"channel_id": "1"}, {})
+            await api.call(
+                "POST", "/channels/{channel_id}/messages", {"channel_id": "1"}, {}
+            )
     assert asked == ["POST"]
     for number in range(2 * apis.MOST_INVALID):
         with pytest.raises(DiscordError):
             await api.call(
-                "POST", "/channels/{channel_id}/messages", {"channel_id": str(number + 2)}, {}
+                "POST",
+                "/channels/{channel_id}/messages",
+                {"channel_id": str(number + 2)},
+                {},
             )
     assert len(asked) == apis.MOST_INVALID
     with pytest.raises(DiscordError) as stopped:
@@ -87,13 +93,19 @@ async def test_nobody_makes_us_ask_again_and_again_for_what_is_closed(
     for _ in range(5):
         with pytest.raises(DiscordError) as refused:
             await api.call(
-                method, "/channels/{channel_id}/messages", {"channel_id": "1"}, {}, uploads
+                method,
+                "/channels/{channel_id}/messages",
+                {"channel_id": "1"},
+                {},
+                uploads,
             )
         assert (refused.value.code, refused.value.permanent) == (code, True)
     assert asked == [method]
     with pytest.raises(DiscordError):
         await api.call(
-            "PATCH" if method == "GET" else "GET", "/channels/{channel_id}", {"channel_id": "1"}
+            "PATCH" if method == "GET" else "GET",
+            "/channels/{channel_id}",
+            {"channel_id": "1"},
         )
     assert len(asked) == 2
 

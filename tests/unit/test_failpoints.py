@@ -37,12 +37,18 @@ def test_a_name_or_action_nobody_knows_is_a_mistake() -> None:
         failpoints.failpoint("keep.before_commit")
 
 
-def test_every_failpoint_of_the_list_stands_in_the_code_and_the_other_way_round() -> None:
+def test_every_failpoint_of_the_list_stands_in_the_code_and_the_other_way_round() -> (
+    None
+):
     import re  # noqa: PLC0415
     from pathlib import Path  # noqa: PLC0415
 
     root = Path(failpoints.__file__).parents[1]
-    files = [path for folder in ("core", "adapters") for path in (root / folder).rglob("*.py")]
+    files = [
+        path
+        for folder in ("core", "adapters")
+        for path in (root / folder).rglob("*.py")
+    ]
     used = {
         name
         for path in files

@@ -12,12 +12,16 @@ from core.providers.dashscope import catalog_text
 from core.types import Action, Options
 
 CATALOG = Catalog.load(catalog_text())
-MADE = [action for action in Action if action.makes_pictures and action is not Action.AGAIN]
+MADE = [
+    action for action in Action if action.makes_pictures and action is not Action.AGAIN
+]
 
 
 @pytest.mark.parametrize("action", MADE)
 @pytest.mark.parametrize("locale", LOCALES)
-def test_every_form_asks_only_for_what_its_action_understands(action: Action, locale: str) -> None:
+def test_every_form_asks_only_for_what_its_action_understands(
+    action: Action, locale: str
+) -> None:
     made = forms.form(action, CATALOG, ("beijing",), locale, prompt="as before")
     names = [field.name for field in made.fields]
     assert len(names) == len(set(names))
@@ -33,7 +37,9 @@ def test_every_form_asks_only_for_what_its_action_understands(action: Action, lo
 
 def test_a_form_about_a_settled_picture_asks_for_no_other() -> None:
     free = forms.form(Action.EDIT, CATALOG, ("beijing",), "en")
-    settled = forms.form(Action.EDIT, CATALOG, ("beijing",), "en", target="abc", index=1)
+    settled = forms.form(
+        Action.EDIT, CATALOG, ("beijing",), "en", target="abc", index=1
+    )
     assert "pictures" in [field.name for field in free.fields]
     assert "pictures" not in [field.name for field in settled.fields]
 
@@ -41,7 +47,9 @@ def test_a_form_about_a_settled_picture_asks_for_no_other() -> None:
 def test_a_region_without_a_model_does_not_offer_it() -> None:
     offered = forms.form(Action.DRAW, CATALOG, ("singapore",), "en").fields
     model = next(field for field in offered if field.name == "model")
-    assert all("singapore" in CATALOG.models[one.value].regions for one in model.choices)
+    assert all(
+        "singapore" in CATALOG.models[one.value].regions for one in model.choices
+    )
 
 
 def test_every_command_is_understood_as_it_is_written() -> None:
@@ -58,7 +66,10 @@ def test_every_command_is_understood_as_it_is_written() -> None:
 
 def test_preferences_fall_back_from_channel_to_workspace_to_defaults() -> None:
     settings = {
-        "channels": {"*": {"gallery": "g", "quorum": "5"}, "c": {"quorum": "2", "unheard": "of"}}
+        "channels": {
+            "*": {"gallery": "g", "quorum": "5"},
+            "c": {"quorum": "2", "unheard": "of"},
+        }
     }
     assert channel_settings.of(settings, "c").gallery == "g"
     assert channel_settings.of(settings, "c").number("quorum") == 2
@@ -72,7 +83,9 @@ def test_an_empty_value_goes_back_to_the_default() -> None:
     assert second["channels"]["c"] == {"n": "2"}
 
 
-def test_defaults_never_overrule_what_a_person_said_or_reach_where_they_make_no_sense() -> None:
+def test_defaults_never_overrule_what_a_person_said_or_reach_where_they_make_no_sense() -> (
+    None
+):
     wanted = channel_settings.Preferences(
         model="qwen-image-plus", n="2", shape="16:9", style="flat"
     )
@@ -81,11 +94,15 @@ def test_defaults_never_overrule_what_a_person_said_or_reach_where_they_make_no_
         "a fox, flat",
         said,
     )
-    assert channel_settings.applied(wanted, Action.EDIT, "night", Options(), CATALOG) == (
+    assert channel_settings.applied(
+        wanted, Action.EDIT, "night", Options(), CATALOG
+    ) == (
         "night",
         Options(),
     )
-    _, drawn = channel_settings.applied(wanted, Action.DRAW, "a fox", Options(), CATALOG)
+    _, drawn = channel_settings.applied(
+        wanted, Action.DRAW, "a fox", Options(), CATALOG
+    )
     assert (drawn.model, drawn.n, drawn.ratio) == ("qwen-image-plus", 2, (16, 9))
 
 
@@ -100,7 +117,10 @@ def test_people_and_functions_can_be_limited() -> None:
 
 def test_the_settings_form_shows_what_stands() -> None:
     shown = channel_settings.form(
-        channel_settings.Preferences(style="flat", personal_threads="yes"), Caps(), CATALOG, "en"
+        channel_settings.Preferences(style="flat", personal_threads="yes"),
+        Caps(),
+        CATALOG,
+        "en",
     )
     values = {field.name: field.value for field in shown.fields}
     assert values["style"] == "flat"
@@ -108,8 +128,12 @@ def test_the_settings_form_shows_what_stands() -> None:
 
 
 @pytest.mark.parametrize("locale", LOCALES)
-def test_what_settings_ask_is_read_whole_where_a_label_has_45_characters(locale: str) -> None:
-    shown = channel_settings.form(channel_settings.Preferences(), Caps(), CATALOG, locale)
+def test_what_settings_ask_is_read_whole_where_a_label_has_45_characters(
+    locale: str,
+) -> None:
+    shown = channel_settings.form(
+        channel_settings.Preferences(), Caps(), CATALOG, locale
+    )
     assert [one.label for one in shown.fields if len(one.label) > 45] == []
 
 

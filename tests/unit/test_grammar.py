@@ -35,7 +35,11 @@ def refusal(text: str, given: dict[str, str] | None = None) -> Rejected:
         ("fox -n 3", "fox", Options(n=3)),
         ("fox --n=3", "fox", Options(n=3)),
         ("一只红狐狸 ——ar １６：９ ——n＝２", "一只红狐狸", Options(ratio=(16, 9), n=2)),
-        ("狐狸 －－size １３２８×１３２８", "狐狸", Options(size=Size(width=1328, height=1328))),
+        (
+            "狐狸 －－size １３２８×１３２８",
+            "狐狸",
+            Options(size=Size(width=1328, height=1328)),
+        ),
         ("draw “say --n 9” --seed 5", "draw “say --n 9”", Options(seed=5)),
         ('"--n 2 is my text"', "--n 2 is my text", Options()),
         ("“--n 2 is my text”", "--n 2 is my text", Options()),
@@ -60,7 +64,11 @@ def refusal(text: str, given: dict[str, str] | None = None) -> Rejected:
         ("fox --no hats —sleeping", "fox", Options(negative="hats —sleeping")),
         ('fox --no "say “hi”"', "fox", Options(negative="say “hi”")),
         ("a room —light and airy", "a room —light and airy", Options()),
-        ('a 12" pizza --n 2 on a 14" plate', 'a 12" pizza on a 14" plate', Options(n=2)),
+        (
+            'a 12" pizza --n 2 on a 14" plate',
+            'a 12" pizza on a 14" plate',
+            Options(n=2),
+        ),
         ("first line\r\nsecond line", "first line\nsecond line", Options()),
         ("\u200b \u3164\n", "", Options()),
         ("fox --no blurry, dark --n 1", "fox", Options(negative="blurry, dark", n=1)),
@@ -73,15 +81,17 @@ def refusal(text: str, given: dict[str, str] | None = None) -> Rejected:
         ("", "", Options()),
     ],
 )
-def test_what_people_type_is_understood(text: str, prompt: str, options: Options) -> None:
+def test_what_people_type_is_understood(
+    text: str, prompt: str, options: Options
+) -> None:
     assert parse(text) == Parsed(prompt=prompt, options=options)
 
 
 def test_opt_10_fields_of_a_platform_obey_the_same_rules_as_the_text() -> None:
     assert parse("fox", {"n": "2", "raw": ""}).options == Options(n=2, raw=True)
-    assert parse("fox", {"ratio": "square", "raw": "True", "private": "false"}).options == Options(
-        ratio=(1, 1), raw=True
-    )
+    assert parse(
+        "fox", {"ratio": "square", "raw": "True", "private": "false"}
+    ).options == Options(ratio=(1, 1), raw=True)
     assert refusal("fox", {"n": ""}).key == "grammar.value_missing"
     assert refusal("fox", {"raw": "perhaps"}).key == "grammar.flag_value"
     assert refusal("fox", {"reply": "1"}).key == "grammar.unknown_option"
@@ -91,7 +101,9 @@ def test_opt_10_fields_of_a_platform_obey_the_same_rules_as_the_text() -> None:
 
 
 @pytest.mark.parametrize("value", ["0", "-1", "99", "1e9", "٣", "NaN", "4.0", "二"])
-def test_opt_01_a_wrong_number_of_pictures_is_refused_with_the_range(value: str) -> None:
+def test_opt_01_a_wrong_number_of_pictures_is_refused_with_the_range(
+    value: str,
+) -> None:
     error = refusal(f"fox --n {value}")
     assert (error.key, error.params["allowed"]) == ("grammar.value", "1–6")
 
@@ -139,7 +151,16 @@ def test_a_refusal_names_the_nearest_legal_value(text: str, nearest: str) -> Non
 
 
 @pytest.mark.parametrize(
-    "value", ["99999*99999", "1024*", "0*0", "1024*1024*3", "1024 * 1024 * 3", "big", "1024:768"]
+    "value",
+    [
+        "99999*99999",
+        "1024*",
+        "0*0",
+        "1024*1024*3",
+        "1024 * 1024 * 3",
+        "big",
+        "1024:768",
+    ],
 )
 def test_opt_02_a_size_that_is_none_is_refused(value: str) -> None:
     assert refusal(f"fox --size {value}").key == "grammar.value"
@@ -155,7 +176,9 @@ def test_opt_05_an_option_given_twice_is_refused() -> None:
     assert refusal("fox --no a --negative b").params["option"] == "--no"
 
 
-@pytest.mark.parametrize("text", ['"cat', "“cat", 'say "hello --n 2', 'fox --no "blurry', r'"a\"'])
+@pytest.mark.parametrize(
+    "text", ['"cat', "“cat", 'say "hello --n 2', 'fox --no "blurry', r'"a\"']
+)
 def test_opt_07_a_quotation_mark_that_is_never_closed_is_refused(text: str) -> None:
     assert refusal(text).key == "grammar.quote"
 
@@ -272,7 +295,8 @@ values: dict[str, st.SearchStrategy[object]] = {
     "sketch": st.booleans(),
     "mask": st.sampled_from(["left", "right", "top", "bottom", "center"]),
 }
-options = st.fixed_dictionaries({}, optional=values).map(lambda chosen: Options(**chosen))  # type: ignore[arg-type]
+chosen_values = st.fixed_dictionaries({}, optional=values)
+options = chosen_values.map(lambda chosen: Options(**chosen))  # type: ignore[arg-type]
 pieces = st.sampled_from(
     [
         *'"\\“”「」„＂ -—–－nN2２a猫，,.=:x\n\u200d😀\u0301م',
@@ -288,7 +312,9 @@ texts = st.lists(pieces, max_size=25).map("".join) | st.text(max_size=60)
 
 
 @given(texts, texts, options)
-def test_what_is_printed_is_read_back_the_same(prompt: str, negative: str, chosen: Options) -> None:
+def test_what_is_printed_is_read_back_the_same(
+    prompt: str, negative: str, chosen: Options
+) -> None:
     chosen = replace(chosen, negative=clean(negative) or None)
     whole = Parsed(prompt=clean(prompt), options=chosen)
     assert parse(write(whole)) == whole
@@ -301,7 +327,8 @@ def test_what_is_clean_stays_as_it_is(text: str) -> None:
 
 def test_what_needs_no_quotes_is_printed_without() -> None:
     parsed = Parsed(
-        prompt="it's Ana's fox", options=Options(model="qwen-image", n=2, seed=0, raw=True)
+        prompt="it's Ana's fox",
+        options=Options(model="qwen-image", n=2, seed=0, raw=True),
     )
     assert write(parsed) == "it's Ana's fox --n 2 --seed 0 --model qwen-image --raw"
 
@@ -330,7 +357,10 @@ def test_every_option_of_the_specification_is_there() -> None:
 
 def test_commands_are_taken_apart() -> None:
     assert command("draw", "a fox") == (Action.DRAW, "a fox")
-    assert command("wanx", "expand a meadow --left 1.5") == (Action.EXPAND, "a meadow --left 1.5")
+    assert command("wanx", "expand a meadow --left 1.5") == (
+        Action.EXPAND,
+        "a meadow --left 1.5",
+    )
     assert command("easel", "forget-me") == (Action.FORGET_ME, "")
     assert command("wanx", "Ｅxpand　草原\n夜里") == (Action.EXPAND, "草原\n夜里")
     assert command("easel", "show v3") == (Action.SHOW, "v3")
@@ -344,7 +374,10 @@ def test_easel_alone_asks_for_help_and_wanx_alone_names_its_functions() -> None:
 
 
 def test_an_unknown_word_names_the_nearest_and_all() -> None:
-    for text, key in (("expnad x", "grammar.unknown_word"), ("x" * 1_000_000, "grammar.too_long")):
+    for text, key in (
+        ("expnad x", "grammar.unknown_word"),
+        ("x" * 1_000_000, "grammar.too_long"),
+    ):
         with pytest.raises(Rejected) as caught:
             command("wanx", text)
         assert caught.value.key == key

@@ -9,7 +9,16 @@ from pathlib import Path
 import pytest
 
 from core.grammar import RULES
-from core.i18n import LOCALES, LONGEST, PLACEHOLDER, join_list, money, nearest, sentences, translate
+from core.i18n import (
+    LOCALES,
+    LONGEST,
+    PLACEHOLDER,
+    join_list,
+    money,
+    nearest,
+    sentences,
+    translate,
+)
 from core.post import ButtonKind
 from core.types import Action, Money
 
@@ -48,7 +57,9 @@ def test_sentences_follow_each_other_as_the_language_writes_them() -> None:
 
 
 @pytest.mark.parametrize("language", LOCALES)
-def test_every_refusal_and_failure_is_a_sentence_that_another_may_follow(language: str) -> None:
+def test_every_refusal_and_failure_is_a_sentence_that_another_may_follow(
+    language: str,
+) -> None:
     areas = (
         "refuse.",
         "grammar.",
@@ -74,7 +85,9 @@ def test_every_language_has_the_same_keys(language: str) -> None:
 @pytest.mark.parametrize("language", LOCALES)
 def test_every_language_uses_the_same_placeholders(language: str) -> None:
     for key, text in sentences(language).items():
-        assert set(PLACEHOLDER.findall(text)) == set(PLACEHOLDER.findall(sentences("en")[key])), key
+        assert set(PLACEHOLDER.findall(text)) == set(
+            PLACEHOLDER.findall(sentences("en")[key])
+        ), key
 
 
 def test_every_key_the_code_names_exists() -> None:
@@ -94,9 +107,23 @@ def test_commands_functions_and_options_have_names_discord_takes_and_description
     language: str,
 ) -> None:
     commands = ["wanx", "easel", *(one for one in Action if one.is_typed)]
-    options = ["prompt", "instruction", "function", "picture", "mask_picture", "id", *RULES]
-    for key in [*(f"command.{one}" for one in commands), *(f"option.{one}" for one in options)]:
-        name, text = translate(f"{key}.name", language), translate(f"{key}.text", language)
+    options = [
+        "prompt",
+        "instruction",
+        "function",
+        "picture",
+        "mask_picture",
+        "id",
+        *RULES,
+    ]
+    for key in [
+        *(f"command.{one}" for one in commands),
+        *(f"option.{one}" for one in options),
+    ]:
+        name, text = (
+            translate(f"{key}.name", language),
+            translate(f"{key}.text", language),
+        )
         assert re.fullmatch(r"[-_\w]{1,32}", name), key
         assert name == name.lower()
         assert 1 <= len(text) <= 100, key
@@ -105,7 +132,11 @@ def test_commands_functions_and_options_have_names_discord_takes_and_description
 @pytest.mark.parametrize("language", LOCALES)
 def test_no_two_commands_or_options_share_a_name(language: str) -> None:
     words = sentences(language)
-    for group in (r"command\.\w+\.name", r"command\.wanx\.\w+\.name", r"option\.\w+\.name"):
+    for group in (
+        r"command\.\w+\.name",
+        r"command\.wanx\.\w+\.name",
+        r"option\.\w+\.name",
+    ):
         names = [text for key, text in words.items() if re.fullmatch(group, key)]
         assert len(names) == len(set(names))
 
@@ -140,7 +171,10 @@ def test_no_language_is_left_in_english() -> None:
     same_everywhere |= {"command.easel.name", "gallery.text", "result.favourites"}
     for language in ("zh-CN", "zh-TW"):
         for key in set(sentences("en")) - same_everywhere:
-            assert re.search(r"[\u4e00-\u9fff]", sentences(language)[key]), (language, key)
+            assert re.search(r"[\u4e00-\u9fff]", sentences(language)[key]), (
+                language,
+                key,
+            )
 
 
 def test_txt_10_and_11_braces_and_formats_in_a_parameter_stay_as_they_are() -> None:
@@ -155,7 +189,9 @@ def test_txt_10_and_11_braces_and_formats_in_a_parameter_stay_as_they_are() -> N
         assert nasty in translate("refuse.not_yours", "en", owner=nasty)
 
 
-def test_txt_15_a_very_long_parameter_is_cut_with_an_ellipsis_not_the_message_lost() -> None:
+def test_txt_15_a_very_long_parameter_is_cut_with_an_ellipsis_not_the_message_lost() -> (
+    None
+):
     text = translate("refuse.not_yours", "en", owner="x" * 1_000_000)
     assert len(text) < LONGEST + 100
     assert "…" in text
@@ -182,7 +218,9 @@ def test_a_missing_parameter_is_a_mistake_of_ours_and_shows() -> None:
         ("", "en"),
     ],
 )
-def test_a_platforms_locale_finds_the_nearest_language(locale: str, language: str) -> None:
+def test_a_platforms_locale_finds_the_nearest_language(
+    locale: str, language: str
+) -> None:
     assert nearest(locale) == language
 
 
@@ -210,6 +248,9 @@ def test_lists_and_times_are_shown_as_people_write_them() -> None:
     )
     at = datetime(2026, 11, 21, tzinfo=UTC)
     values = {
-        name: Money(amount=Decimal(1), currency="CNY") for name in ("spent", "limit", "price")
+        name: Money(amount=Decimal(1), currency="CNY")
+        for name in ("spent", "limit", "price")
     }
-    assert "2026-11-21 00:00 UTC" in translate("budget.person_day", "en", resets=at, **values)
+    assert "2026-11-21 00:00 UTC" in translate(
+        "budget.person_day", "en", resets=at, **values
+    )

@@ -38,7 +38,9 @@ def check(page: Page, nodes: Sequence[Node]) -> None:
         assert all(below - above >= 1 for above, below in pairwise(column))
     shown = {spot.node.id: spot for spot in page.spots}
     assert len(shown) == len(page.spots)
-    joined = {child.node.id: spot.node for spot in page.spots for child in spot.children}
+    joined = {
+        child.node.id: spot.node for spot in page.spots for child in spot.children
+    }
     for spot in page.spots:
         above = shown.get(spot.node.parent or "")
         assert (spot.origin or joined.get(spot.node.id)) == (above and above.node)
@@ -46,7 +48,9 @@ def check(page: Page, nodes: Sequence[Node]) -> None:
 
 @pytest.mark.parametrize("shape", SHAPES)
 @pytest.mark.parametrize("count", [2, 3, 30, 200])
-def test_two_hundred_pictures_of_any_shape_all_have_room(shape: str, count: int) -> None:
+def test_two_hundred_pictures_of_any_shape_all_have_room(
+    shape: str, count: int
+) -> None:
     nodes = planted(SHAPES[shape](count))
     page = lay_out(nodes)
     check(page, nodes)
@@ -55,7 +59,10 @@ def test_two_hundred_pictures_of_any_shape_all_have_room(shape: str, count: int)
 
 @given(st.lists(st.integers(min_value=-1, max_value=200), min_size=1, max_size=200))
 def test_so_have_those_of_any_other_tree(numbers: list[int]) -> None:
-    parents = [None if parent < 0 or at == 0 else parent % at for at, parent in enumerate(numbers)]
+    parents = [
+        None if parent < 0 or at == 0 else parent % at
+        for at, parent in enumerate(numbers)
+    ]
     nodes = planted(parents)
     check(lay_out(nodes), nodes)
 
@@ -74,8 +81,12 @@ def test_of_too_many_the_newest_stay_and_the_way_to_the_head(shape: str) -> None
     left = {spot.node.id for spot in page.spots}
     assert 200 < len(left) < 520
     way = {"s5"}
-    while (above := nodes[int(min(way, key=lambda name: int(name[1:]))[1:])].parent) is not None:
+    while (
+        above := nodes[int(min(way, key=lambda name: int(name[1:]))[1:])].parent
+    ) is not None:
         way.add(above)
     assert way <= left
-    newest = [node.id for node in nodes if node.id not in way][-(len(left) - len(way)) :]
+    newest = [node.id for node in nodes if node.id not in way][
+        -(len(left) - len(way)) :
+    ]
     assert left == way | set(newest)

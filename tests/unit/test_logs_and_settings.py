@@ -16,16 +16,23 @@ from core.log import log
 CANARY = "sk-canary0123456789"
 
 
-def test_t17_a_secret_is_starred_wherever_it_hides(capsys: pytest.CaptureFixture[str]) -> None:
+def test_t17_a_secret_is_starred_wherever_it_hides(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
     logs.set_up("json", "debug", ["odd secret value"])
     log = structlog.get_logger()
     try:
         raise ValueError(f"call with Bearer {CANARY} failed")
     except ValueError:
         log.exception(
-            "broke", header={"authorization": [f"Bearer {CANARY}"]}, other="odd secret value", n=5
+            "broke",
+            header={"authorization": [f"Bearer {CANARY}"]},
+            other="odd secret value",
+            n=5,
         )
-    logging.getLogger("library").warning("postgresql://ana:%s@host/db", "hunter2hunter2")
+    logging.getLogger("library").warning(
+        "postgresql://ana:%s@host/db", "hunter2hunter2"
+    )
     lines = capsys.readouterr().err.strip().split("\n")
     assert all(json.loads(line) for line in lines)
     for secret in (CANARY, "odd secret value", "hunter2hunter2"):
@@ -41,7 +48,9 @@ def test_txt_18_a_line_break_in_a_prompt_forges_no_log_line(
     assert capsys.readouterr().err.count("\n") == 1
 
 
-def test_a_log_that_cannot_be_written_breaks_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_log_that_cannot_be_written_breaks_nothing(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     logs.set_up("console", "info", [])
     closed = io.StringIO()
     closed.close()
@@ -75,7 +84,11 @@ def test_the_environment_goes_before_a_secret_file_and_that_before_dotenv(
     monkeypatch.setenv("EASEL_REGION_FILE", str(tmp_path / "region"))
     monkeypatch.setenv("EASEL_REGION", "beijing")
     chosen = settings.load()
-    assert (chosen.region, chosen.public_url, chosen.locale) == ("beijing", "https://in.file", "id")
+    assert (chosen.region, chosen.public_url, chosen.locale) == (
+        "beijing",
+        "https://in.file",
+        "id",
+    )
 
 
 def test_settings_do_not_print_their_secrets(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -87,12 +100,17 @@ def test_settings_do_not_print_their_secrets(monkeypatch: pytest.MonkeyPatch) ->
     assert list(chosen.keys) == ["beijing", "singapore"]
 
 
-def test_a_secret_may_stand_in_a_file(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+def test_a_secret_may_stand_in_a_file(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
     (tmp_path / "key").write_text(CANARY + "\n")
     monkeypatch.setenv("DASHSCOPE_API_KEY_FILE", str(tmp_path / "key"))
     monkeypatch.setenv("DASHSCOPE_API_KEY_SINGAPORE_FILE", str(tmp_path / "key"))
     keys = settings.load().keys
-    assert [keys[name].get_secret_value() for name in ("beijing", "singapore")] == [CANARY, CANARY]
+    assert [keys[name].get_secret_value() for name in ("beijing", "singapore")] == [
+        CANARY,
+        CANARY,
+    ]
 
 
 def test_a_dotenv_file_is_read_and_the_environment_wins(
@@ -116,7 +134,11 @@ def test_defaults_lie_in_the_data_folder(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(
     ("name", "value"),
-    [("EASEL_LOG_LEVEL", "loud"), ("EASEL_LOG_FORMAT", "xml"), ("EASEL_HTTP_PORT", "70000")],
+    [
+        ("EASEL_LOG_LEVEL", "loud"),
+        ("EASEL_LOG_FORMAT", "xml"),
+        ("EASEL_HTTP_PORT", "70000"),
+    ],
 )
 def test_a_wrong_value_names_its_setting(
     monkeypatch: pytest.MonkeyPatch, name: str, value: str
@@ -127,6 +149,8 @@ def test_a_wrong_value_names_its_setting(
     assert caught.value.params["setting"] == name
 
 
-def test_an_unknown_variable_is_named_with_the_nearest(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_unknown_variable_is_named_with_the_nearest(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     monkeypatch.setenv("EASEL_REGIN", "beijing")
     assert settings.unknown_variables() == [("EASEL_REGIN", "EASEL_REGION")]

@@ -10,7 +10,11 @@ from tests.fakes.steps import PLACE, picture, step
 
 def request(key: str, place: Place = PLACE) -> Request:
     return Request(
-        key=key, place=place, person=Person(id="ana", name="Ana"), locale="en", action=Action.DRAW
+        key=key,
+        place=place,
+        person=Person(id="ana", name="Ana"),
+        locale="en",
+        action=Action.DRAW,
     )
 
 
@@ -18,7 +22,12 @@ def test_a_redelivered_event_is_the_same_step_and_another_tenants_is_not() -> No
     other = Place(platform="test", workspace="other", channel="c")
     assert sessions.step_id(request("e1")) == sessions.step_id(request("e1"))
     assert (
-        len({sessions.step_id(one) for one in (request("e1"), request("e2"), request("e1", other))})
+        len(
+            {
+                sessions.step_id(one)
+                for one in (request("e1"), request("e2"), request("e1", other))
+            }
+        )
         == 3
     )
 
@@ -29,7 +38,9 @@ def test_a_seed_belongs_to_its_step() -> None:
 
 
 def test_undo_goes_to_the_parents_very_picture_and_stops_at_the_root() -> None:
-    assert sessions.undo(step("two", parent="one", parent_index=1)) == Head(step="one", index=1)
+    assert sessions.undo(step("two", parent="one", parent_index=1)) == Head(
+        step="one", index=1
+    )
     with pytest.raises(Rejected, match="nothing_to_undo"):
         sessions.undo(step("one"))
 

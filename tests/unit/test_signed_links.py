@@ -20,9 +20,15 @@ TOKEN = LINKS.token(Purpose.MASK, CLAIMS, NOW + timedelta(minutes=15))
 
 
 def test_a_link_says_what_was_signed_until_its_end() -> None:
-    assert LINKS.read(Purpose.MASK, TOKEN, NOW) == {"t": "web:room", "d": "abc", "i": "2"}
+    assert LINKS.read(Purpose.MASK, TOKEN, NOW) == {
+        "t": "web:room",
+        "d": "abc",
+        "i": "2",
+    }
     assert LINKS.read(Purpose.MASK, TOKEN, NOW + timedelta(minutes=15))
-    assert LINKS.url(Purpose.MASK, CLAIMS, NOW).startswith("https://easel.example/mask/")
+    assert LINKS.url(Purpose.MASK, CLAIMS, NOW).startswith(
+        "https://easel.example/mask/"
+    )
 
 
 def test_web_03_an_expired_link_is_told_apart_from_a_forged_one() -> None:
@@ -56,7 +62,10 @@ def test_any_text_is_refused_and_never_breaks(text: str) -> None:
 
 
 def test_a_megabyte_and_another_key_are_refused() -> None:
-    for token in ("A" * (LONGEST + 1), Links(["other"], "").token(Purpose.MASK, CLAIMS, NOW)):
+    for token in (
+        "A" * (LONGEST + 1),
+        Links(["other"], "").token(Purpose.MASK, CLAIMS, NOW),
+    ):
         with pytest.raises(Rejected, match=r"link\.invalid"):
             LINKS.read(Purpose.MASK, token, NOW)
 

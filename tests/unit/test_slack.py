@@ -58,12 +58,16 @@ def test_a_mention_is_read_without_the_mention_and_with_its_picture() -> None:
     assert mention.key == wish.key
 
 
-@pytest.mark.parametrize("name", ["message", "message_changed", "message_deleted", "message_bot"])
+@pytest.mark.parametrize(
+    "name", ["message", "message_changed", "message_deleted", "message_bot"]
+)
 def test_what_nobody_said_to_us_is_nothing(name: str) -> None:
     assert decode.said(event(name)) is None
 
 
-@pytest.mark.parametrize("text", ["<@UBOMM00001> look", ":heart: :+1::skin-tone-3:", "🦊🦊", "…"])
+@pytest.mark.parametrize(
+    "text", ["<@UBOMM00001> look", ":heart: :+1::skin-tone-3:", "🦊🦊", "…"]
+)
 def test_in_a_thread_emoji_and_words_to_others_are_not_for_us(text: str) -> None:
     assert decode.said(event("message_thread_reply", text=text)) is None
     assert decode.said(event("message_thread_reply", text="make it night")) is not None
@@ -102,7 +106,12 @@ def test_emoji_are_read_as_slack_tells_of_them() -> None:
         {"type": "emoji", "name": "our_logo"},
         {"type": "emoji", "name": "odd", "unicode": "ffffff"},
     ]
-    blocks = [{"type": "rich_text", "elements": [{"type": "rich_text_section", "elements": told}]}]
+    blocks = [
+        {
+            "type": "rich_text",
+            "elements": [{"type": "rich_text_section", "elements": told}],
+        }
+    ]
     text = "a :heart: with :our_logo: and :odd:"
     wish = decode.said(event("message_im", text=text, blocks=blocks))
     assert wish is not None
@@ -115,11 +124,18 @@ def test_emoji_are_read_as_slack_tells_of_them() -> None:
 def test_a_reaction_names_its_message_and_whether_it_was_added() -> None:
     wish = decode.reacted(event("reaction_added"))
     assert wish is not None
-    assert (wish.text, wish.message, wish.added) == ("thumbsup", "1766217600.000100", True)
+    assert (wish.text, wish.message, wish.added) == (
+        "thumbsup",
+        "1766217600.000100",
+        True,
+    )
     wish = decode.reacted(event("reaction_removed"))
     assert wish is not None
     assert not wish.added
-    assert decode.reacted(event("reaction_added", item={"type": "file", "file": "F1"})) is None
+    assert (
+        decode.reacted(event("reaction_added", item={"type": "file", "file": "F1"}))
+        is None
+    )
 
 
 def test_a_command_a_press_a_shortcut_and_a_modal_are_read() -> None:
@@ -150,7 +166,10 @@ def test_what_we_never_made_is_refused() -> None:
         decode.pressed(body)
     view = sample("view_submission")
     made = json.loads(view["view"]["private_metadata"])
-    another = {**made, "p": ["T00000002 F00000001 https://files.slack.com/files-pri/T2-F1/x.png"]}
+    another = {
+        **made,
+        "p": ["T00000002 F00000001 https://files.slack.com/files-pri/T2-F1/x.png"],
+    }
     for odd in (
         "{}",
         "",
@@ -171,8 +190,12 @@ def test_only_our_own_token_taken_away_means_that_we_left() -> None:
     assert decode.left(event("tokens_revoked", tokens={"oauth": ["U1"]})) is None
 
 
-@pytest.mark.parametrize(("enterprise", "team"), [(None, "T1"), ("E1", "T1"), ("E1", None)])
-def test_a_workspace_is_its_team_and_enterprise(enterprise: str | None, team: str | None) -> None:
+@pytest.mark.parametrize(
+    ("enterprise", "team"), [(None, "T1"), ("E1", "T1"), ("E1", None)]
+)
+def test_a_workspace_is_its_team_and_enterprise(
+    enterprise: str | None, team: str | None
+) -> None:
     assert decode.split(decode.workspace_of(enterprise, team)) == (enterprise, team)
 
 
@@ -208,18 +231,32 @@ def test_a_modal_sent_back_from_elsewhere_belongs_to_where_we_are_installed() ->
         ("T1", {"team_id": "T1", "is_admin": True, "is_stranger": True}, False),
         (
             "E1.T1",
-            {"team_id": "T2", "is_admin": True, "enterprise_user": {"teams": ["T1", "T2"]}},
+            {
+                "team_id": "T2",
+                "is_admin": True,
+                "enterprise_user": {"teams": ["T1", "T2"]},
+            },
             True,
         ),
-        ("E1.", {"team_id": "T1", "is_admin": True, "enterprise_user": {"teams": ["T1"]}}, False),
         (
             "E1.",
-            {"team_id": "T1", "enterprise_user": {"enterprise_id": "E1", "is_admin": True}},
+            {"team_id": "T1", "is_admin": True, "enterprise_user": {"teams": ["T1"]}},
+            False,
+        ),
+        (
+            "E1.",
+            {
+                "team_id": "T1",
+                "enterprise_user": {"enterprise_id": "E1", "is_admin": True},
+            },
             True,
         ),
         (
             "E1.",
-            {"team_id": "T9", "enterprise_user": {"enterprise_id": "E9", "is_owner": True}},
+            {
+                "team_id": "T9",
+                "enterprise_user": {"enterprise_id": "E9", "is_owner": True},
+            },
             False,
         ),
     ],
@@ -230,12 +267,22 @@ def test_whoever_runs_this_workspace_is_told_from_whoever_runs_another(
     assert users.is_admin(user, workspace) is runs
 
 
-@given(st.text(max_size=12_000), st.text(max_size=9_000), st.integers(0, 30), st.floats(0, 1))
+@given(
+    st.text(max_size=12_000),
+    st.text(max_size=9_000),
+    st.integers(0, 30),
+    st.floats(0, 1),
+)
 def test_whatever_is_said_stays_within_slacks_limits_and_inert(
     title: str, text: str, many: int, done: float
 ) -> None:
     buttons = tuple(
-        Button(kind=ButtonKind.PICK, step="abcdefghij", label=title[:200] or "x", index=at % 10)
+        Button(
+            kind=ButtonKind.PICK,
+            step="abcdefghij",
+            label=title[:200] or "x",
+            index=at % 10,
+        )
         for at in range(many)
     )[:10]
     post = Post(
@@ -257,7 +304,12 @@ def test_whatever_is_said_stays_within_slacks_limits_and_inert(
 
 @pytest.mark.parametrize("locale", LOCALES)
 @pytest.mark.parametrize(
-    "action", [action for action in Action if action.makes_pictures and action is not Action.AGAIN]
+    "action",
+    [
+        action
+        for action in Action
+        if action.makes_pictures and action is not Action.AGAIN
+    ],
 )
 def test_every_form_is_a_modal_slack_takes(action: Action, locale: str) -> None:
     asked = forms.form(action, CATALOG, ("beijing",), locale, prompt="x" * 5000)
@@ -275,7 +327,9 @@ def test_the_form_of_functions_and_every_button_label_fit(locale: str) -> None:
 
 def test_a_result_asks_before_it_is_deleted() -> None:
     made = step(
-        outputs=(Picture(key="k" * 64, width=1, height=1, media_type="image/png", length=1),)
+        outputs=(
+            Picture(key="k" * 64, width=1, height=1, media_type="image/png", length=1),
+        )
     )
     message = render.message(steps.ended(made), sure="Really?")
     asked = [

@@ -85,16 +85,22 @@ class DashScope:
         reply = await self._watcher.wait(task.id, work.model, model.running_limit)
         return protocol.task_outcome(reply, self._clock.now())
 
-    async def find(self, work: Work, since: datetime, known: Sequence[str]) -> Task | None:
+    async def find(
+        self, work: Work, since: datetime, known: Sequence[str]
+    ) -> Task | None:
         """The task a lost submit made: this model's oldest one since then that nobody has recorded.
 
         Where the service tells the prompt, it must be this one's. Identical work is
         interchangeable, so any match is right. Raises Retryable when the list cannot be had.
         """
         candidates = [
-            listed for listed in await self._list(since, work.model) if listed.id not in known
+            listed
+            for listed in await self._list(since, work.model)
+            if listed.id not in known
         ]
-        for candidate in sorted(candidates, key=lambda listed: listed.created)[:FIND_DETAILS]:
+        for candidate in sorted(candidates, key=lambda listed: listed.created)[
+            :FIND_DETAILS
+        ]:
             reply = await self._ask(candidate.id)
             prompt = protocol.original_prompt(reply)
             if prompt is None or prompt == work.prompt:
@@ -104,7 +110,9 @@ class DashScope:
     async def cancel(self, task: Task) -> bool:
         """True when it had not started and now never will."""
         await self._watcher.pace.turn()
-        cancelled = protocol.parse_cancel(await self._send(protocol.cancel_call(task.id), READ))
+        cancelled = protocol.parse_cancel(
+            await self._send(protocol.cancel_call(task.id), READ)
+        )
         self._watcher.nudge(task.id)
         return cancelled
 
@@ -115,7 +123,10 @@ class DashScope:
         link, Retryable else.
         """
         if not is_allowed(url, self._result_hosts):
-            log.error("result_host_refused", host=httpx.URL(url).host if url.isascii() else "?")
+            log.error(
+                "result_host_refused",
+                host=httpx.URL(url).host if url.isascii() else "?",
+            )
             raise Refused("provider.result_host", charged="yes")
         started = time.monotonic()
         timeout = httpx.Timeout(READ, connect=CONNECT, pool=POOL)
@@ -135,7 +146,9 @@ class DashScope:
 
     async def _ask(self, task_id: str) -> protocol.TaskReply:
         await self._watcher.pace.turn()
-        return protocol.parse_task(await self._send(protocol.task_call(task_id), READ), task_id)
+        return protocol.parse_task(
+            await self._send(protocol.task_call(task_id), READ), task_id
+        )
 
     async def _list_recent(self, since: datetime) -> list[TaskListItem]:
         return await self._list(since, None)
@@ -146,7 +159,9 @@ class DashScope:
         page, pages = 1, 1
         while page <= min(pages, LIST_WINDOW_PAGES):
             await self._watcher.pace.turn()
-            call = protocol.list_call(since, self._clock.now().replace(microsecond=0), page, model)
+            call = protocol.list_call(
+                since, self._clock.now().replace(microsecond=0), page, model
+            )
             rows, pages = protocol.parse_list(await self._send(call, READ))
             listed += [row for row in rows if model is None or row.model == model]
             page += 1

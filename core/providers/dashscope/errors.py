@@ -89,7 +89,11 @@ BY_MESSAGE = (
     ("failed to download", Refused, "provider.picture_unreachable"),
     ("oss download error", Refused, "provider.picture_unreachable"),
     ("wrong content-type of multimodal url", Refused, "provider.picture_unreachable"),
-    ("don't have authorization to access the media", Refused, "provider.picture_unreachable"),
+    (
+        "don't have authorization to access the media",
+        Refused,
+        "provider.picture_unreachable",
+    ),
     ("unable to download the media", Refused, "provider.picture_unreachable"),
     ("image format error", Refused, "provider.picture_format"),
     ("invalid image format", Refused, "provider.picture_format"),

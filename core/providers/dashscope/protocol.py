@@ -126,7 +126,9 @@ def submit_call(work: Work, model: Model, live: Mapping[str, str]) -> Call:
     ``live`` maps a picture's key to the link it may be sent by.
     """
     pictures = [*work.inputs, *([work.mask] if work.mask else [])]
-    values = [live.get(picture.key) or SLOT.format(at) for at, picture in enumerate(pictures)]
+    values = [
+        live.get(picture.key) or SLOT.format(at) for at, picture in enumerate(pictures)
+    ]
     inputs, mask = values[: len(work.inputs)], values[-1] if work.mask else None
     body = {
         "model": model.id,
@@ -137,7 +139,10 @@ def submit_call(work: Work, model: Model, live: Mapping[str, str]) -> Call:
     if not model.sync:
         headers["X-DashScope-Async"] = "enable"
     return Call(
-        method="POST", path=PATHS[model.endpoint], headers=headers, body=_pieces(body, pictures)
+        method="POST",
+        path=PATHS[model.endpoint],
+        headers=headers,
+        body=_pieces(body, pictures),
     )
 
 
@@ -151,7 +156,9 @@ def cancel_call(task_id: str) -> Call:
     return Call(method="POST", path=f"/tasks/{checked_id(task_id)}/cancel", headers={})
 
 
-def list_call(since: datetime, until: datetime, page: int, model: str | None = None) -> Call:
+def list_call(
+    since: datetime, until: datetime, page: int, model: str | None = None
+) -> Call:
     """The account's tasks in a window of at most 24 h, a hundred a page."""
     query = {
         "page_no": page,
@@ -171,7 +178,9 @@ def checked_id(task_id: str) -> str:
     return task_id
 
 
-def _input(work: Work, model: Model, inputs: Sequence[str], mask: str | None) -> dict[str, Any]:
+def _input(
+    work: Work, model: Model, inputs: Sequence[str], mask: str | None
+) -> dict[str, Any]:
     if model.endpoint in {"multimodal", "image"}:
         content = [{"image": one} for one in inputs] + [{"text": work.prompt}]
         return {"messages": [{"role": "user", "content": content}]}
@@ -182,8 +191,13 @@ def _input(work: Work, model: Model, inputs: Sequence[str], mask: str | None) ->
             "base_image_url": inputs[0],
         }
         return {**given, "mask_image_url": mask} if mask else given
-    given = {"prompt": work.prompt, **({"negative_prompt": work.negative} if work.negative else {})}
-    return {**given, "images": list(inputs)} if model.endpoint == "image2image" else given
+    given = {
+        "prompt": work.prompt,
+        **({"negative_prompt": work.negative} if work.negative else {}),
+    }
+    return (
+        {**given, "images": list(inputs)} if model.endpoint == "image2image" else given
+    )
 
 
 def _parameters(work: Work, model: Model) -> dict[str, Any]:
@@ -196,7 +210,9 @@ def _parameters(work: Work, model: Model) -> dict[str, Any]:
         "n": work.n if model.send_n else None,
         "size": str(work.size) if work.size else None,
         "negative_prompt": work.negative if in_messages else None,
-        "prompt_extend": work.prompt_extend if model.prompt_extend is not None else None,
+        "prompt_extend": work.prompt_extend
+        if model.prompt_extend is not None
+        else None,
         "watermark": work.watermark if model.watermark else None,
         "enable_interleave": False if model.id.startswith("wan2.6-image") else None,
         "strength": work.strength,
@@ -213,7 +229,9 @@ def _parameters(work: Work, model: Model) -> dict[str, Any]:
     }
 
 
-def _pieces(body: Mapping[str, Any], pictures: Sequence[Picture]) -> tuple[bytes | Picture, ...]:
+def _pieces(
+    body: Mapping[str, Any], pictures: Sequence[Picture]
+) -> tuple[bytes | Picture, ...]:
     """The JSON text cut at the picture slots.
 
     A NUL cannot stand in a prompt, so no prompt looks like a slot.
@@ -235,7 +253,9 @@ def object_of(reply: Reply) -> dict[str, Any]:
 
     Raises Retryable when it is anything else (F35, F36, UP-01…08).
     """
-    if len(reply.body) > MAX_BODY or "json" not in reply.headers.get("content-type", "json"):
+    if len(reply.body) > MAX_BODY or "json" not in reply.headers.get(
+        "content-type", "json"
+    ):
         raise Retryable("provider.nonsense", code="body")
     try:
         value = json.loads(reply.body, parse_constant=_no_constant)
@@ -256,11 +276,17 @@ def raise_for_error(reply: Reply) -> dict[str, Any]:
         body = object_of(reply)
     except Retryable:
         if reply.status in {401, 403}:
-            raise error_for("", "", reply.status, reply.headers.get("x-request-id", "")) from None
+            raise error_for(
+                "", "", reply.status, reply.headers.get("x-request-id", "")
+            ) from None
         raise
     if reply.status != 200 or text_of(body, "code"):
-        request_id = text_of(body, "request_id") or reply.headers.get("x-request-id", "")
-        raise error_for(text_of(body, "code"), text_of(body, "message"), reply.status, request_id)
+        request_id = text_of(body, "request_id") or reply.headers.get(
+            "x-request-id", ""
+        )
+        raise error_for(
+            text_of(body, "code"), text_of(body, "message"), reply.status, request_id
+        )
     return body
 
 
@@ -280,7 +306,9 @@ def parse_submit(reply: Reply, model: Model, now: datetime) -> Task | Outcome:
         return outcome_of(output, text_of(body, "request_id"), now)
     task_id = text_of(output, "task_id")
     if not TASK_ID.fullmatch(task_id):
-        raise Uncertain("provider.lost", charged="maybe", request_id=text_of(body, "request_id"))
+        raise Uncertain(
+            "provider.lost", charged="maybe", request_id=text_of(body, "request_id")
+        )
     return Task(id=task_id, request_id=text_of(body, "request_id"))
 
 
@@ -311,7 +339,9 @@ def parse_list(reply: Reply) -> tuple[list[TaskListItem], int]:
     body = raise_for_error(reply)
     rows = body.get("data")
     found = [
-        one for row in (rows if isinstance(rows, list) else []) if (one := _listed(row)) is not None
+        one
+        for row in (rows if isinstance(rows, list) else [])
+        if (one := _listed(row)) is not None
     ]
     pages = body.get("total_page")
     return found, pages if isinstance(pages, int) else 1
@@ -339,15 +369,22 @@ def task_outcome(reply: TaskReply, now: datetime) -> Outcome:
     if reply.state is TaskState.CANCELED:
         raise Refused("provider.cancelled", request_id=reply.request_id)
     if reply.state is TaskState.UNKNOWN:
-        raise Uncertain("provider.expired", charged="maybe", request_id=reply.request_id)
+        raise Uncertain(
+            "provider.expired", charged="maybe", request_id=reply.request_id
+        )
     seconds = (
-        (reply.ended - reply.started).total_seconds() if reply.ended and reply.started else None
+        (reply.ended - reply.started).total_seconds()
+        if reply.ended and reply.started
+        else None
     )
     return outcome_of(reply.output, reply.request_id, reply.ended or now, seconds)
 
 
 def outcome_of(
-    output: Mapping[str, Any], request_id: str, ended: datetime, seconds: float | None = None
+    output: Mapping[str, Any],
+    request_id: str,
+    ended: datetime,
+    seconds: float | None = None,
 ) -> Outcome:
     """The pictures of an answer, wherever the model family puts them (§4.3, §5.1).
 
@@ -359,7 +396,9 @@ def outcome_of(
     if not good:
         failed = next((one.error for one in made if one.error), "provider.empty")
         raise Refused(failed, request_id=request_id)
-    prompt = next((text for one in items if (text := text_of(one, "actual_prompt"))), None)
+    prompt = next(
+        (text for one in items if (text := text_of(one, "actual_prompt"))), None
+    )
     return Outcome(
         made=made,
         request_id=request_id,
@@ -367,7 +406,10 @@ def outcome_of(
         # pictures are counted.
         billed=good,
         expires=min(
-            [ended + RESULT_LIFE, *filter(None, (_link_expiry(one.url) for one in made if one.url))]
+            [
+                ended + RESULT_LIFE,
+                *filter(None, (_link_expiry(one.url) for one in made if one.url)),
+            ]
         ),
         actual_prompt=prompt[:4000] if prompt else None,
         seconds=seconds,
@@ -389,7 +431,9 @@ def time_of(text: str) -> datetime | None:
     """A task time: Beijing's clock, without a zone (§4.4)."""
     try:
         return (
-            datetime.strptime(text, "%Y-%m-%d %H:%M:%S.%f").replace(tzinfo=BEIJING).astimezone(UTC)
+            datetime.strptime(text, "%Y-%m-%d %H:%M:%S.%f")
+            .replace(tzinfo=BEIJING)
+            .astimezone(UTC)
         )
     except ValueError:
         return None
@@ -416,9 +460,15 @@ def _items(output: Mapping[str, Any]) -> list[Any]:
     choices = output.get("choices")
     contents: list[Any] = []
     for choice in choices if isinstance(choices, list) else []:
-        content = part(choice, "message").get("content") if isinstance(choice, dict) else None
+        content = (
+            part(choice, "message").get("content") if isinstance(choice, dict) else None
+        )
         contents += content if isinstance(content, list) else []
-    return [one for one in contents if isinstance(one, dict) and ("image" in one or "code" in one)]
+    return [
+        one
+        for one in contents
+        if isinstance(one, dict) and ("image" in one or "code" in one)
+    ]
 
 
 def _made(item: Mapping[str, Any]) -> ImageResult:

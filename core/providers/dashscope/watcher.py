@@ -71,7 +71,9 @@ class Watcher:
         self._loop: asyncio.Task[None] | None = None
         self._asking: set[asyncio.Task[None]] = set()
 
-    async def wait(self, task_id: str, model: str, running_limit: int | None) -> TaskReply:
+    async def wait(
+        self, task_id: str, model: str, running_limit: int | None
+    ) -> TaskReply:
         """The task's last answer, once it has come to an end.
 
         Cancelling stops the waiting, not the task.
@@ -130,7 +132,9 @@ class Watcher:
         places: dict[str, int] = {}
         for one in sorted(self._tasks.values(), key=lambda watched: watched.since):
             places[one.model] = places.get(one.model, 0) + 1
-            one.is_behind = one.running_limit is not None and places[one.model] > one.running_limit
+            one.is_behind = (
+                one.running_limit is not None and places[one.model] > one.running_limit
+            )
             if not one.is_behind:
                 found.append(one)
         return found
@@ -144,7 +148,9 @@ class Watcher:
         if now < self._behind_due:
             return []
         self._behind_due = now + BEHIND
-        behind = [one for one in self._tasks.values() if one.is_behind and not one.is_asking]
+        behind = [
+            one for one in self._tasks.values() if one.is_behind and not one.is_asking
+        ]
         return [min(behind, key=lambda one: one.due)] if behind else []
 
     def _is_young(self, one: PendingTask) -> bool:
@@ -160,7 +166,10 @@ class Watcher:
 
     async def _sleep_until_due(self) -> None:
         now = time.monotonic()
-        soonest = min((one.due for one in self._likely() if not one.is_asking), default=now + EARLY)
+        soonest = min(
+            (one.due for one in self._likely() if not one.is_asking),
+            default=now + EARLY,
+        )
         try:
             async with asyncio.timeout(min(max(soonest - now, 0.005), EARLY)):
                 await self._wake.wait()
@@ -198,7 +207,13 @@ class Watcher:
     def _try_later(self, one: PendingTask, error: ProviderError, first: float) -> None:
         one.failures += 1
         delay = min(first * 2 ** min(one.failures - 1, 6), 30.0)
-        log.info("query_failed", task=one.id, error=error.key, code=error.code, again_in=delay)
+        log.info(
+            "query_failed",
+            task=one.id,
+            error=error.key,
+            code=error.code,
+            again_in=delay,
+        )
         one.due = time.monotonic() + delay
 
     async def _look_at_list(self, hot: list[PendingTask]) -> None:

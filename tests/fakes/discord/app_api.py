@@ -56,7 +56,9 @@ class AppApi:
         return payloads.user(found)
 
     def get_my_application(self, _: Asked) -> Json:
-        owner = next((one for one in self.world.users.values() if not one.is_bot), self.world.bot)
+        owner = next(
+            (one for one in self.world.users.values() if not one.is_bot), self.world.bot
+        )
         return {
             "id": self.world.app,
             "name": "Easel",
@@ -90,7 +92,11 @@ class AppApi:
             "reset_after": 86_400_000,
             "max_concurrency": 1,
         }
-        return {"url": self.gateway_url, "shards": self.shards, "session_start_limit": limit}
+        return {
+            "url": self.gateway_url,
+            "shards": self.shards,
+            "session_start_limit": limit,
+        }
 
     # Commands
 
@@ -110,12 +116,19 @@ class AppApi:
         """All commands of a scope, replaced; those of the same name keep their id."""
         if asked.where["application_id"] != self.world.app:
             raise No(
-                403, 20012, "You are not authorized to perform this action on this application"
+                403,
+                20012,
+                "You are not authorized to perform this action on this application",
             )
         self.world.check("commands", limits.commands, asked.body)
-        ids = {(one["type"], one["name"]): one["id"] for one in self.world.commands.get(scope, [])}
+        ids = {
+            (one["type"], one["name"]): one["id"]
+            for one in self.world.commands.get(scope, [])
+        }
         self.world.syncs[scope] += 1
-        self.world.commands[scope] = [self._command(one, scope, ids) for one in asked.body]
+        self.world.commands[scope] = [
+            self._command(one, scope, ids) for one in asked.body
+        ]
         return self.world.commands[scope]
 
     def _command(self, one: Json, scope: str, ids: dict[tuple[int, str], str]) -> Json:
@@ -184,7 +197,9 @@ class AppApi:
     def get_guild_member(self, asked: Asked) -> Json:
         guild, who = self._guild(asked), asked.where["user_id"]
         user = self.world.users.get(who)
-        if user is None or (who not in guild.permissions and user is not self.world.bot):
+        if user is None or (
+            who not in guild.permissions and user is not self.world.bot
+        ):
             raise No(404, 10007, "Unknown Member")
         return payloads.member(self.world, guild, user)
 

@@ -21,7 +21,8 @@ class Cdn:
     def routes(self, app: web.Application) -> None:
         """Where files are."""
         app.router.add_get(
-            "/cdn/{kind:attachments|ephemeral-attachments}/{place}/{file}/{name}", self._file
+            "/cdn/{kind:attachments|ephemeral-attachments}/{place}/{file}/{name}",
+            self._file,
         )
 
     async def _file(self, request: web.Request) -> web.StreamResponse:
@@ -48,5 +49,7 @@ class Cdn:
             ends, begins = int(request.query["ex"], 16), int(request.query["is"], 16)
         except (KeyError, ValueError):
             return False
-        good = hmac.compare_digest(sign(request.path, ends, begins), request.query.get("hm", ""))
+        good = hmac.compare_digest(
+            sign(request.path, ends, begins), request.query.get("hm", "")
+        )
         return good and self.world.now() < ends

@@ -102,12 +102,18 @@ class ChannelsApi:
 
     def removed(self, channel: Channel) -> None:
         """A channel or thread is gone, and all in it."""
-        gone = [one for one in self.world.channels.values() if channel.id in {one.id, one.parent}]
+        gone = [
+            one
+            for one in self.world.channels.values()
+            if channel.id in {one.id, one.parent}
+        ]
         for one in gone:
             name = "THREAD_DELETE" if one.is_thread else "CHANNEL_DELETE"
             self.posting.told_of_channel(name, one)
             del self.world.channels[one.id]
-            self.world.messages = [said for said in self.world.messages if said.channel != one.id]
+            self.world.messages = [
+                said for said in self.world.messages if said.channel != one.id
+            ]
 
     def create_dm(self, asked: Asked) -> Json:
         user = self.world.users.get(str(asked.json.get("recipient_id")))
@@ -119,7 +125,8 @@ class ChannelsApi:
         channel = self._channel(asked)
         if channel.kind != DM:
             self.posting.permit(
-                channel, SEND_MESSAGES_IN_THREADS if channel.is_thread else SEND_MESSAGES
+                channel,
+                SEND_MESSAGES_IN_THREADS if channel.is_thread else SEND_MESSAGES,
             )
         channel.typing += 1
 
@@ -156,9 +163,15 @@ class ChannelsApi:
             return None
         for one in self.world.messages:
             is_it = (
-                one.nonce == nonce and one.channel == channel.id and one.author == self.world.bot.id
+                one.nonce == nonce
+                and one.channel == channel.id
+                and one.author == self.world.bot.id
             )
-            if is_it and not one.deleted and self.world.now() - one.created < NONCE_LIFE:
+            if (
+                is_it
+                and not one.deleted
+                and self.world.now() - one.created < NONCE_LIFE
+            ):
                 return one
         return None
 
@@ -200,12 +213,19 @@ class ChannelsApi:
             return payloads.channel(self.world, self._thread(asked, channel, ""))
         self.posting.permit(channel, SEND_MESSAGES)
         if channel.tags_required and not body.get("applied_tags"):
-            raise No(400, 40066, "There are no tags available that can be set by non-moderators")
+            raise No(
+                400,
+                40066,
+                "There are no tags available that can be set by non-moderators",
+            )
         thread = self._thread(asked, channel, "")
         message = self.posting.make(asked, thread, body=body.get("message") or {})
         message.id = thread.id
         self.posting.post(message, body.get("message") or {})
-        return {**payloads.channel(self.world, thread), "message": self.posting.shown(message)}
+        return {
+            **payloads.channel(self.world, thread),
+            "message": self.posting.shown(message),
+        }
 
     def _thread(self, asked: Asked, parent: Channel, id: str) -> Channel:
         body = asked.json
@@ -214,7 +234,9 @@ class ChannelsApi:
             body["name"],
             self.world.guilds[parent.guild],
             id=id,
-            kind=PRIVATE_THREAD if body.get("type") == PRIVATE_THREAD else PUBLIC_THREAD,
+            kind=PRIVATE_THREAD
+            if body.get("type") == PRIVATE_THREAD
+            else PUBLIC_THREAD,
             parent=parent.id,
             owner=self.world.bot.id,
             nsfw=parent.nsfw,
@@ -250,11 +272,17 @@ class ChannelsApi:
     # Reactions
 
     def add_my_message_reaction(self, asked: Asked) -> None:
-        channel, message, emoji = self._channel(asked), self._message(asked), _emoji(asked)
+        channel, message, emoji = (
+            self._channel(asked),
+            self._message(asked),
+            _emoji(asked),
+        )
         if channel.archived:
             raise No(400, 50083, "Thread is archived")
         self.posting.permit(
-            channel, READ_MESSAGE_HISTORY, *([] if emoji in message.reactions else [ADD_REACTIONS])
+            channel,
+            READ_MESSAGE_HISTORY,
+            *([] if emoji in message.reactions else [ADD_REACTIONS]),
         )
         if len(message.reactions) >= 20 and emoji not in message.reactions:
             raise No(400, 30010, "Maximum number of reactions reached (20)")
@@ -269,13 +297,20 @@ class ChannelsApi:
         self.posting.permit(channel, MANAGE_MESSAGES)
         if channel.kind == DM:
             raise No(403, 50003, "Cannot execute action on a DM channel")
-        self.react(self._message(asked), _emoji(asked), asked.where["user_id"], added=False)
+        self.react(
+            self._message(asked), _emoji(asked), asked.where["user_id"], added=False
+        )
 
     def list_message_reactions_by_emoji(self, asked: Asked) -> list[Json]:
         self._channel(asked)
-        after, limit = int(asked.query.get("after", 0)), int(asked.query.get("limit", 25))
+        after, limit = (
+            int(asked.query.get("after", 0)),
+            int(asked.query.get("limit", 25)),
+        )
         who = sorted(self._message(asked).reactions.get(_emoji(asked), []), key=int)
-        return [payloads.user(self.world.users[one]) for one in who if int(one) > after][:limit]
+        return [
+            payloads.user(self.world.users[one]) for one in who if int(one) > after
+        ][:limit]
 
     def react(self, message: Message, emoji: str, user: str, *, added: bool) -> None:
         """Somebody's reaction comes or goes; told only when it changes something."""
@@ -299,7 +334,9 @@ class ChannelsApi:
             data["message_author_id"] = message.author
             if message.guild:
                 guild = self.world.guilds[message.guild]
-                data["member"] = payloads.member(self.world, guild, self.world.users[user])
+                data["member"] = payloads.member(
+                    self.world, guild, self.world.users[user]
+                )
         name = "MESSAGE_REACTION_ADD" if added else "MESSAGE_REACTION_REMOVE"
         self.world.publish(
             Event(name=name, data=data, guild=message.guild, channel=message.channel)

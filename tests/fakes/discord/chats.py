@@ -22,7 +22,9 @@ _there: dict[int, Discord] = {}
 
 
 @asynccontextmanager
-async def discord_chat(folder: Path, blobs: Blobs, place: Place) -> AsyncIterator[DiscordChat]:
+async def discord_chat(
+    folder: Path, blobs: Blobs, place: Place
+) -> AsyncIterator[DiscordChat]:
     """In a guild and channel that stand for ``place``, with Ana in it."""
     async with discord() as fake:
         names = {
@@ -32,7 +34,10 @@ async def discord_chat(folder: Path, blobs: Blobs, place: Place) -> AsyncIterato
         }
         chosen = settings.load(EASEL_DATA_DIR=folder / "discord", **fake.settings())
         chosen.data_dir.mkdir(parents=True)
-        async with wiring.open_database(chosen) as engine, open_discord(chosen, engine) as there:
+        async with (
+            wiring.open_database(chosen) as engine,
+            open_discord(chosen, engine) as there,
+        ):
             await there.prepare()
             chat = there.chat(blobs)
             monkey = pytest.MonkeyPatch()
@@ -42,7 +47,9 @@ async def discord_chat(folder: Path, blobs: Blobs, place: Place) -> AsyncIterato
             del _there[id(chat)]
 
 
-def _called_by_number(api: Api, names: Mapping[str, str]) -> Callable[..., Awaitable[Any]]:
+def _called_by_number(
+    api: Api, names: Mapping[str, str]
+) -> Callable[..., Awaitable[Any]]:
     """Discord's ids are numbers; the suite's are names."""
     call = api.call
 

@@ -17,7 +17,11 @@ from tests.fakes.discord.driver import Discord
 
 Handler = Callable[[Any], Any]
 MINIMAL = discord.Intents(
-    guilds=True, guild_messages=True, dm_messages=True, guild_reactions=True, dm_reactions=True
+    guilds=True,
+    guild_messages=True,
+    dm_messages=True,
+    guild_reactions=True,
+    dm_reactions=True,
 )
 
 
@@ -38,13 +42,17 @@ class Bot(discord.AutoShardedClient):
         self.tasks: list[asyncio.Task[None]] = []
         self.tree = app_commands.CommandTree(self)
 
-    async def before_identify_hook(self, shard_id: int | None, *, initial: bool = False) -> None:
+    async def before_identify_hook(
+        self, shard_id: int | None, *, initial: bool = False
+    ) -> None:
         """Without the five seconds discord.py waits."""
 
     async def on_message(self, message: discord.Message) -> None:
         self.heard.append(message)
 
-    async def on_raw_reaction_add(self, payload: discord.RawReactionActionEvent) -> None:
+    async def on_raw_reaction_add(
+        self, payload: discord.RawReactionActionEvent
+    ) -> None:
         self.reactions.append(payload)
 
     async def on_interaction(self, interaction: discord.Interaction) -> None:

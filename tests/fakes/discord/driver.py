@@ -60,7 +60,11 @@ class Discord:
 
     def routes(self, app: web.Application) -> None:
         """All that is served."""
-        known = [*self.app.routes(), *self.channels.routes(), *self.interactions.routes()]
+        known = [
+            *self.app.routes(),
+            *self.channels.routes(),
+            *self.interactions.routes(),
+        ]
         Rest(self.world, known).routes(app)
         self.gateway.routes(app)
         self.cdn.routes(app)
@@ -95,7 +99,12 @@ class Discord:
     # Places and people
 
     def person(
-        self, name: str, *, guild: Guild | None = None, permissions: int = ORDINARY, **more: Any
+        self,
+        name: str,
+        *,
+        guild: Guild | None = None,
+        permissions: int = ORDINARY,
+        **more: Any,
     ) -> User:
         """Somebody new, a member of the guild."""
         made = self.world.user(name, **more)
@@ -114,7 +123,9 @@ class Discord:
 
     def group(self, *users: User) -> Channel:
         """A direct message among people, where the app is only because one of them installed it."""
-        return self.world.channel(kind=GROUP, owner=users[0].id, members={one.id for one in users})
+        return self.world.channel(
+            kind=GROUP, owner=users[0].id, members={one.id for one in users}
+        )
 
     def join(
         self, name: str = "Another", *, owner: User | None = None, **more: Any
@@ -124,7 +135,11 @@ class Discord:
         channel = self.world.channel("general", guild)
         if guild.installed:
             self.world.publish(
-                Event(name="GUILD_CREATE", data=payloads.guild(self.world, guild), guild=guild.id)
+                Event(
+                    name="GUILD_CREATE",
+                    data=payloads.guild(self.world, guild),
+                    guild=guild.id,
+                )
             )
         return guild, channel
 
@@ -133,16 +148,28 @@ class Discord:
         guild = guild or self.guild
         guild.installed = False
         self.world.publish(
-            Event(name="GUILD_DELETE", data={"id": guild.id, "unavailable": False}, guild=guild.id)
+            Event(
+                name="GUILD_DELETE",
+                data={"id": guild.id, "unavailable": False},
+                guild=guild.id,
+            )
         )
 
     def outage(self, guild: Guild | None = None, *, over: bool = False) -> None:
         """A guild is unavailable for a while, or back."""
         guild = guild or self.guild
         guild.unavailable = not over
-        data = payloads.guild(self.world, guild) if over else {"id": guild.id, "unavailable": True}
+        data = (
+            payloads.guild(self.world, guild)
+            if over
+            else {"id": guild.id, "unavailable": True}
+        )
         self.world.publish(
-            Event(name="GUILD_CREATE" if over else "GUILD_DELETE", data=data, guild=guild.id)
+            Event(
+                name="GUILD_CREATE" if over else "GUILD_DELETE",
+                data=data,
+                guild=guild.id,
+            )
         )
 
     def thread(self, user: User, message: Message, name: str = "thread") -> Channel:
@@ -150,7 +177,9 @@ class Discord:
         parent = self.world.channels[message.channel]
         guild = self.world.guilds[parent.guild]
         more: Json = {"parent": parent.id, "owner": user.id, "members": {user.id}}
-        made = self.world.channel(name, guild, id=message.id, kind=PUBLIC_THREAD, **more)
+        made = self.world.channel(
+            name, guild, id=message.id, kind=PUBLIC_THREAD, **more
+        )
         self.posting.told_of_channel("THREAD_CREATE", made, newly_created=True)
         return made
 
@@ -188,7 +217,9 @@ class Discord:
         ``ping``: with "ping on reply"; ``kind``: of a system message (7: somebody joined, 18: a
         thread was opened).
         """
-        where = channel or (self.world.channels[reply_to.channel] if reply_to else self.general)
+        where = channel or (
+            self.world.channels[reply_to.channel] if reply_to else self.general
+        )
         said = Message(
             id=self.world.number(),
             channel=where.id,
@@ -200,17 +231,27 @@ class Discord:
             embeds=list(embeds),
             snapshots=list(snapshots),
         )
-        named = files if isinstance(files, Mapping) else {one.name: one for one in files}
+        named = (
+            files if isinstance(files, Mapping) else {one.name: one for one in files}
+        )
         for name, data in named.items():
             content = data if isinstance(data, bytes) else data.read_bytes()
-            said.attachments.append(self.world.attach(name, content, where.id, spoiler=spoilers))
+            said.attachments.append(
+                self.world.attach(name, content, where.id, spoiler=spoilers)
+            )
         said.mentions = [
-            one for one in self.world.users if f"<@{one}>" in text or f"<@!{one}>" in text
+            one
+            for one in self.world.users
+            if f"<@{one}>" in text or f"<@!{one}>" in text
         ]
         said.mention_everyone = "@everyone" in text or "@here" in text
         said.mention_roles = re.findall(r"<@&(\d+)>", text)
         if reply_to is not None:
-            said.reference = {"type": 0, "channel_id": reply_to.channel, "message_id": reply_to.id}
+            said.reference = {
+                "type": 0,
+                "channel_id": reply_to.channel,
+                "message_id": reply_to.id,
+            }
             said.reference |= {"guild_id": where.guild} if where.guild else {}
             if ping and reply_to.author not in said.mentions:
                 said.mentions.append(reply_to.author)
@@ -219,7 +260,9 @@ class Discord:
         self.posting.told("MESSAGE_CREATE", said)
         return said
 
-    def forwards(self, user: User, message: Message, channel: Channel | None = None) -> Message:
+    def forwards(
+        self, user: User, message: Message, channel: Channel | None = None
+    ) -> Message:
         """A message forwarded: its pictures stand in a snapshot, its author does not."""
         told = payloads.message(self.world, message)
         kept = (
@@ -233,7 +276,9 @@ class Discord:
             "mentions",
         )
         snapshot = {
-            "message": {name: told[name] for name in (*kept, "mention_roles", "components")}
+            "message": {
+                name: told[name] for name in (*kept, "mention_roles", "components")
+            }
         }
         return self.says(user, "", channel, snapshots=[snapshot])
 
@@ -242,7 +287,9 @@ class Discord:
         message.content, message.edited = text, self.world.now()
         self.posting.told("MESSAGE_UPDATE", message)
 
-    def reacts(self, user: User, message: Message, emoji: str, *, added: bool = True) -> None:
+    def reacts(
+        self, user: User, message: Message, emoji: str, *, added: bool = True
+    ) -> None:
         """A reaction comes, or goes."""
         self.channels.react(message, emoji, user.id, added=added)
 
@@ -260,7 +307,9 @@ class Discord:
         """A slash command ("draw", "easel undo"), as soon as it is acknowledged or has failed."""
         where = channel or self.general
         return await self._answered(
-            self.interacting.command(user, words, options or {}, channel=where, files=files)
+            self.interacting.command(
+                user, words, options or {}, channel=where, files=files
+            )
         )
 
     async def autocomplete(
@@ -282,13 +331,22 @@ class Discord:
         return offered
 
     async def context_menu(
-        self, user: User, name: str, target: Message | User, *, channel: Channel | None = None
+        self,
+        user: User,
+        name: str,
+        target: Message | User,
+        *,
+        channel: Channel | None = None,
     ) -> Interaction:
         """A command from the menu of a message or a person."""
         where = channel or (
-            self.general if isinstance(target, User) else self.world.channels[target.channel]
+            self.general
+            if isinstance(target, User)
+            else self.world.channels[target.channel]
         )
-        return await self._answered(self.interacting.context_menu(user, name, target, where))
+        return await self._answered(
+            self.interacting.context_menu(user, name, target, where)
+        )
 
     async def presses(
         self, user: User, message: Message, label: str, values: Sequence[Any] = ()
@@ -304,7 +362,9 @@ class Discord:
             raise AssertionError(f"{label} is disabled")
         chosen = [what["chosen"]["value"]] if "chosen" in what else values
         where = self.world.channels[message.channel]
-        return await self._answered(self.interacting.press(user, message, what, chosen, where))
+        return await self._answered(
+            self.interacting.press(user, message, what, chosen, where)
+        )
 
     async def submits(
         self, user: User, opened: Interaction, fields: Mapping[str, Any] | None = None
@@ -318,7 +378,10 @@ class Discord:
     async def _answered(self, made: Interaction) -> Interaction:
         """As the person sees it: answered, or failed after 3 s."""
         made.began = asyncio.get_running_loop().time()
-        while made.ack_type is None and self.world.now() - made.created < self.world.patience:
+        while (
+            made.ack_type is None
+            and self.world.now() - made.created < self.world.patience
+        ):
             await asyncio.sleep(0.005)
         made.refused = made.ack_type is None
         return made
@@ -350,9 +413,7 @@ class Discord:
     def _line(self, one: Message) -> str:
         names = {user.id: user.name for user in self.world.users.values()}
         seen = f" for {names[one.only_for]}" if one.only_for else ""
-        return (
-            f"{names[one.author]}{seen}: {one.words!r} {list(one.buttons)} {len(one.files)} files"
-        )
+        return f"{names[one.author]}{seen}: {one.words!r} {list(one.buttons)} {len(one.files)} files"
 
     async def connected(self, seconds: float = PATIENCE) -> None:
         """A client is there and ready to hear."""
@@ -374,7 +435,9 @@ class Discord:
         def found() -> Message | None:
             for one in reversed(self.world.seen_by(user, channel)):
                 is_newer = after is None or int(one.id) > int(after.id)
-                is_it = one.author == self.world.bot.id and is_newer and text in one.words
+                is_it = (
+                    one.author == self.world.bot.id and is_newer and text in one.words
+                )
                 if (
                     is_it
                     and len(one.files) >= files
@@ -389,7 +452,11 @@ class Discord:
     async def reply(self, made: Interaction, seconds: float = PATIENCE) -> Message:
         """What an interaction was answered with, once the app is no longer thinking."""
         message: Message = await self.until(
-            lambda: made.original if made.original and not made.original.is_loading else None,
+            lambda: (
+                made.original
+                if made.original and not made.original.is_loading
+                else None
+            ),
             seconds,
         )
         return message
@@ -409,7 +476,9 @@ def _component(message: Message, label: str) -> Json:
 
 
 @asynccontextmanager
-async def discord(world: World | None = None, *, port: int = 0) -> AsyncIterator[Discord]:
+async def discord(
+    world: World | None = None, *, port: int = 0
+) -> AsyncIterator[Discord]:
     """Everything on a free port of loopback; at the end no payload may have broken a limit."""
     fake = Discord(world or World())
     app = web.Application(client_max_size=1 << 30)

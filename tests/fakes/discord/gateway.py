@@ -36,7 +36,9 @@ INTENTS: dict[str, tuple[int, int]] = {
 """The intent each event needs, in guilds and in direct messages; others need none."""
 ENDS_SESSION = frozenset({4003, 4004, 4007, 4009})
 """Codes after which a client must identify anew."""
-ALWAYS = frozenset({"GUILD_CREATE", "GUILD_UPDATE", "GUILD_DELETE", "INTERACTION_CREATE"})
+ALWAYS = frozenset(
+    {"GUILD_CREATE", "GUILD_UPDATE", "GUILD_DELETE", "INTERACTION_CREATE"}
+)
 """Told wherever the bot may look."""
 
 
@@ -79,7 +81,9 @@ class Connection:
         if self.deflate is None:
             await self.socket.send_str(text)
         else:
-            packed = self.deflate.compress(text.encode()) + self.deflate.flush(zlib.Z_SYNC_FLUSH)
+            packed = self.deflate.compress(text.encode()) + self.deflate.flush(
+                zlib.Z_SYNC_FLUSH
+            )
             await self.socket.send_bytes(packed)
 
 
@@ -170,7 +174,10 @@ class Gateway:
     @property
     def is_connected(self) -> bool:
         """A client is there and identified."""
-        return any(one.session is not None and not one.socket.closed for one in self.connections)
+        return any(
+            one.session is not None and not one.socket.closed
+            for one in self.connections
+        )
 
     # Telling
 
@@ -179,7 +186,9 @@ class Gateway:
         for session in self.sessions.values():
             if session.resumable and self._concerns(session, event):
                 if self.delay:
-                    asyncio.get_running_loop().call_later(self.delay, self._tell, session, event)
+                    asyncio.get_running_loop().call_later(
+                        self.delay, self._tell, session, event
+                    )
                 else:
                     self._tell(session, event)
 
@@ -202,7 +211,9 @@ class Gateway:
             return
         if session.held is None:
             session.held = {"t": name, "d": data}
-            asyncio.get_running_loop().call_later(0.3, self._release, session, session.held)
+            asyncio.get_running_loop().call_later(
+                0.3, self._release, session, session.held
+            )
             return
         session.add(name, data)
         self._release(session, session.held)
@@ -223,7 +234,10 @@ class Gateway:
         channel = self.world.channels.get(event.channel)
         if channel is None or event.name in ALWAYS:
             return True
-        return bool(self.world.bot_permissions(channel) & VIEW_CHANNEL) or channel.kind == DM
+        return (
+            bool(self.world.bot_permissions(channel) & VIEW_CHANNEL)
+            or channel.kind == DM
+        )
 
     # Listening
 
@@ -231,7 +245,9 @@ class Gateway:
         if asyncio.get_running_loop().time() < self._refusing_until:
             if self._refusal:
                 return web.Response(
-                    status=self._refusal, text="<html>bad gateway</html>", content_type="text/html"
+                    status=self._refusal,
+                    text="<html>bad gateway</html>",
+                    content_type="text/html",
                 )
             assert request.transport
             request.transport.abort()
@@ -243,7 +259,13 @@ class Gateway:
         self.connections.append(one)
         try:
             await one.send(
-                {"op": 10, "d": {"heartbeat_interval": int(self.heartbeat * 1000), "_trace": []}}
+                {
+                    "op": 10,
+                    "d": {
+                        "heartbeat_interval": int(self.heartbeat * 1000),
+                        "_trace": [],
+                    },
+                }
             )
             async for message in socket:
                 if message.type is WSMsgType.TEXT:
@@ -308,7 +330,9 @@ class Gateway:
                 return
         shard: list[int] = data.get("shard", [0, 1])
         session = Session(
-            id=f"session-{next(self._numbers)}", intents=intents, shard=(shard[0], shard[1])
+            id=f"session-{next(self._numbers)}",
+            intents=intents,
+            shard=(shard[0], shard[1]),
         )
         self.sessions[session.id] = session
         mine = [

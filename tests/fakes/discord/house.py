@@ -12,12 +12,23 @@ from tests.fakes.discord.driver import Discord
 
 @asynccontextmanager
 async def easel_in(
-    fake: Discord, folder: Path, *, config: SimulatorConfig | None = None, **changes: Any
+    fake: Discord,
+    folder: Path,
+    *,
+    config: SimulatorConfig | None = None,
+    **changes: Any,
 ) -> AsyncIterator[run.Running]:
     """Started with the settings that lead to the fake, and connected."""
     folder.mkdir(parents=True, exist_ok=True)
-    wanted = {"EASEL_DATA_DIR": folder, "EASEL_HTTP_PORT": 0, **fake.settings(), **changes}
-    chosen = settings.load(**{name: value for name, value in wanted.items() if value is not None})
+    wanted = {
+        "EASEL_DATA_DIR": folder,
+        "EASEL_HTTP_PORT": 0,
+        **fake.settings(),
+        **changes,
+    }
+    chosen = settings.load(
+        **{name: value for name, value in wanted.items() if value is not None}
+    )
     async with run.running(
         chosen, simulator=config or SimulatorConfig(time_scale=0.01, seed=7)
     ) as bot:

@@ -46,7 +46,9 @@ class Resolved:
         content = data.read_bytes() if isinstance(data, Path) else data
         gone = self.world.now() + self.world.ephemeral_life
         made = self.world.attach(name, content, self.channel.id, gone=gone)
-        self.found.setdefault("attachments", {})[made.id] = payloads.attachment(self.world, made)
+        self.found.setdefault("attachments", {})[made.id] = payloads.attachment(
+            self.world, made
+        )
         return made.id
 
     def user(self, one: User) -> str:
@@ -56,7 +58,10 @@ class Resolved:
         if guild and (one.id in guild.permissions or one is self.world.bot):
             told = payloads.member(self.world, guild, one, full=False)
             permissions = guild.permissions.get(one.id, guild.bot_permissions)
-            self.found.setdefault("members", {})[one.id] = {**told, "permissions": str(permissions)}
+            self.found.setdefault("members", {})[one.id] = {
+                **told,
+                "permissions": str(permissions),
+            }
         return one.id
 
     def place(self, one: Channel) -> str:
@@ -72,7 +77,11 @@ class Resolved:
             return self.user(value)
         if isinstance(value, Channel):
             return self.place(value)
-        return self.file(f"{name}.png", value) if isinstance(value, Path | bytes) else value
+        return (
+            self.file(f"{name}.png", value)
+            if isinstance(value, Path | bytes)
+            else value
+        )
 
 
 class Interacting:
@@ -82,7 +91,12 @@ class Interacting:
         self.world = world
 
     def begin(
-        self, kind: int, user: User, channel: Channel, data: Json, message: Message | None = None
+        self,
+        kind: int,
+        user: User,
+        channel: Channel,
+        data: Json,
+        message: Message | None = None,
     ) -> Interaction:
         """A new interaction is sent to the app."""
         guild = self.world.guilds.get(channel.guild)
@@ -108,11 +122,18 @@ class Interacting:
         self.world.interactions[number] = made
         told = self._told(made, user, channel, data)
         self.world.publish(
-            Event(name="INTERACTION_CREATE", data=told, guild=channel.guild, channel=channel.id)
+            Event(
+                name="INTERACTION_CREATE",
+                data=told,
+                guild=channel.guild,
+                channel=channel.id,
+            )
         )
         return made
 
-    def _told(self, made: Interaction, user: User, channel: Channel, data: Json) -> Json:
+    def _told(
+        self, made: Interaction, user: User, channel: Channel, data: Json
+    ) -> Json:
         guild = self.world.guilds.get(channel.guild)
         limit = guild.upload_limit if guild else self.world.upload_limit(channel)
         found: Json = {
@@ -141,7 +162,10 @@ class Interacting:
             "guild_id": guild.id,
             "guild": {"id": guild.id, "locale": guild.locale, "features": []},
             "guild_locale": guild.locale,
-            "member": {**member, "permissions": str(guild.permissions.get(user.id, ORDINARY))},
+            "member": {
+                **member,
+                "permissions": str(guild.permissions.get(user.id, ORDINARY)),
+            },
         }
 
     # Commands
@@ -168,13 +192,15 @@ class Interacting:
         level, group = told.get("options") or [], []
         for part in sub:
             found = next(
-                (one for one in level if one["name"] == part), {"type": SUBCOMMAND, "options": []}
+                (one for one in level if one["name"] == part),
+                {"type": SUBCOMMAND, "options": []},
             )
             level = found.get("options") or []
             group.append((part, found["type"]))
         known = {one["name"]: one["type"] for one in level}
         given = [
-            self._option(resolved, known, key, value, focused) for key, value in options.items()
+            self._option(resolved, known, key, value, focused)
+            for key, value in options.items()
         ]
         given += [
             {"name": key, "type": ATTACHMENT, "value": resolved.file(key, value)}
@@ -190,7 +216,12 @@ class Interacting:
         return self.begin(AUTOCOMPLETE if focused else COMMAND, user, channel, data)
 
     def _option(
-        self, resolved: Resolved, known: Mapping[str, int], name: str, value: Any, focused: str
+        self,
+        resolved: Resolved,
+        known: Mapping[str, int],
+        name: str,
+        value: Any,
+        focused: str,
     ) -> Json:
         """An option's payload; of an unregistered one the type is guessed from its value."""
         told = resolved.any(value, name)
@@ -236,7 +267,9 @@ class Interacting:
             resolved.user(target)
         else:
             kind = 3
-            resolved.found["messages"] = {target.id: payloads.message(self.world, target)}
+            resolved.found["messages"] = {
+                target.id: payloads.message(self.world, target)
+            }
         told = self._registered(name, kind, channel) or {"id": self.world.number()}
         self._may_use(user, told, channel)
         data = {
@@ -251,7 +284,12 @@ class Interacting:
     # Components and modals
 
     def press(
-        self, user: User, message: Message, what: Json, values: Sequence[Any], channel: Channel
+        self,
+        user: User,
+        message: Message,
+        what: Json,
+        values: Sequence[Any],
+        channel: Channel,
     ) -> Interaction:
         """A button, or what is chosen in a menu."""
         data: Json = {
@@ -296,19 +334,25 @@ def _context(channel: Channel) -> int:
     return 0 if channel.guild else {DM: 1}.get(channel.kind, 2)
 
 
-def _filled_label(one: Json, number: int, fields: Mapping[str, Any], resolved: Resolved) -> Json:
+def _filled_label(
+    one: Json, number: int, fields: Mapping[str, Any], resolved: Resolved
+) -> Json:
     told: Json = {"type": one["type"], "id": one.get("id", number)}
     if one["type"] == 18:
         told["component"] = _filled(one["component"], number + 100, fields, resolved)
     return told
 
 
-def _filled(one: Json, number: int, fields: Mapping[str, Any], resolved: Resolved) -> Json:
+def _filled(
+    one: Json, number: int, fields: Mapping[str, Any], resolved: Resolved
+) -> Json:
     """A field with what the person gave, or what stood there already."""
     kind, name = one["type"], one["custom_id"]
     told: Json = {"type": kind, "id": one.get("id", number), "custom_id": name}
     value = fields.get(name)
-    chosen = [option["value"] for option in one.get("options", []) if option.get("default")]
+    chosen = [
+        option["value"] for option in one.get("options", []) if option.get("default")
+    ]
     if kind == 4:
         return {**told, "value": one.get("value") or "" if value is None else value}
     if kind == 23:
@@ -316,16 +360,26 @@ def _filled(one: Json, number: int, fields: Mapping[str, Any], resolved: Resolve
     if kind == 21:
         return {
             **told,
-            "value": (chosen or [None])[0] if value is None else _chosen(one, [value])[0],
+            "value": (chosen or [None])[0]
+            if value is None
+            else _chosen(one, [value])[0],
         }
     if kind == 19:
-        return {**told, "values": [resolved.file(f"{name}.png", one) for one in _many(value)]}
+        return {
+            **told,
+            "values": [resolved.file(f"{name}.png", one) for one in _many(value)],
+        }
     if kind in {3, 22}:
-        return {**told, "values": chosen if value is None else _chosen(one, _many(value))}
+        return {
+            **told,
+            "values": chosen if value is None else _chosen(one, _many(value)),
+        }
     preset = [str(default["id"]) for default in one.get("default_values", [])]
     return {
         **told,
-        "values": preset if value is None else [resolved.any(each, name) for each in _many(value)],
+        "values": preset
+        if value is None
+        else [resolved.any(each, name) for each in _many(value)],
     }
 
 

@@ -25,7 +25,12 @@ from tests.fakes.discord.things import (
 from tests.fakes.discord.world import TOKEN_LIFE, World
 
 HOOK = "/webhooks/{webhook_id}/{webhook_token}"
-ALLOWED = {COMMAND: {4, 5, 9}, COMPONENT: {4, 5, 6, 7, 9}, AUTOCOMPLETE: {8}, MODAL: {4, 5, 6, 7}}
+ALLOWED = {
+    COMMAND: {4, 5, 9},
+    COMPONENT: {4, 5, 6, 7, 9},
+    AUTOCOMPLETE: {8},
+    MODAL: {4, 5, 6, 7},
+}
 """Answers to each kind of interaction."""
 
 
@@ -38,7 +43,10 @@ class InteractionsApi:
 
     def routes(self) -> list[Route]:
         """Where everything is."""
-        original, other = f"{HOOK}/messages/@original", f"{HOOK}/messages/{{message_id}}"
+        original, other = (
+            f"{HOOK}/messages/@original",
+            f"{HOOK}/messages/{{message_id}}",
+        )
         return [
             (
                 "POST",
@@ -78,7 +86,11 @@ class InteractionsApi:
         acts[kind](one, asked, asked.json.get("data") or {})
         one.ack_type = kind
         one.ack_seconds = asyncio.get_running_loop().time() - one.began
-        return self._told(one, kind) if asked.query.get("with_response") in {"1", "true"} else None
+        return (
+            self._told(one, kind)
+            if asked.query.get("with_response") in {"1", "true"}
+            else None
+        )
 
     def _told(self, one: Interaction, kind: int) -> Json:
         """The body with_response asks for."""
@@ -100,7 +112,9 @@ class InteractionsApi:
     def _defer(self, one: Interaction, asked: Asked, data: Json) -> None:
         flags = int(data.get("flags") or 0) | self._forced(one)
         self.world.check(
-            "deferral", lambda found: limits.need(not flags & ~EPHEMERAL, "only EPHEMERAL"), data
+            "deferral",
+            lambda found: limits.need(not flags & ~EPHEMERAL, "only EPHEMERAL"),
+            data,
         )
         message = self._blank(one)
         message.flags = LOADING | flags
@@ -156,7 +170,11 @@ class InteractionsApi:
             message.only_for = one.user
         message.kind = _message_kind(one)
         if one.message is not None:
-            message.reference = {"type": 0, "channel_id": one.channel, "message_id": one.message.id}
+            message.reference = {
+                "type": 0,
+                "channel_id": one.channel,
+                "message_id": one.message.id,
+            }
             message.reference |= {"guild_id": one.guild} if one.guild else {}
         one.messages.append(message)
         return self.posting.post(message, data)
@@ -166,7 +184,12 @@ class InteractionsApi:
     def _interaction(self, asked: Asked) -> Interaction:
         token = asked.where["webhook_token"]
         one = next(
-            (found for found in self.world.interactions.values() if found.token == token), None
+            (
+                found
+                for found in self.world.interactions.values()
+                if found.token == token
+            ),
+            None,
         )
         if one is None or asked.where["webhook_id"] != self.world.app:
             raise No(404, 10015, "Unknown Webhook")
@@ -221,7 +244,9 @@ class InteractionsApi:
         one.followups += 1
         if "0" not in one.owners and one.followups > 5:
             raise No(
-                400, 40094, "This interaction has reached the maximum number of follow up messages"
+                400,
+                40094,
+                "This interaction has reached the maximum number of follow up messages",
             )
         return self.posting.shown(self._posted(one, asked, asked.json))
 
@@ -236,5 +261,10 @@ def _message_kind(one: Interaction) -> int:
 def _fits(body: Json, one: Interaction) -> None:
     """Whether this kind of interaction may be answered so."""
     kind = body["type"]
-    limits.need(kind in ALLOWED[one.kind], f"answer {kind} to an interaction of type {one.kind}")
-    limits.need(kind not in {6, 7} or one.message is not None, f"answer {kind} without a message")
+    limits.need(
+        kind in ALLOWED[one.kind], f"answer {kind} to an interaction of type {one.kind}"
+    )
+    limits.need(
+        kind not in {6, 7} or one.message is not None,
+        f"answer {kind} without a message",
+    )

@@ -32,13 +32,18 @@ def need(fact: object, what: str) -> None:
 
 def length(text: Any, least: int, most: int, what: str) -> None:
     need(isinstance(text, str), f"{what} is no text")
-    need(least <= len(text) <= most, f"{what}: {least} to {most} characters, not {len(text)}")
+    need(
+        least <= len(text) <= most,
+        f"{what}: {least} to {most} characters, not {len(text)}",
+    )
 
 
 # Messages
 
 
-def message(body: Json, files: Sequence[str], flags: int, *, attached: Sequence[str] = ()) -> None:
+def message(
+    body: Json, files: Sequence[str], flags: int, *, attached: Sequence[str] = ()
+) -> None:
     """A message to be, with the names of its uploads; ``attached``.
 
     Names of what an edited one keeps.
@@ -51,12 +56,17 @@ def message(body: Json, files: Sequence[str], flags: int, *, attached: Sequence[
     length(content, 0, 2000, "content")
     nonce = body.get("nonce")
     need(nonce is None or len(str(nonce)) <= 25, "nonce is longer than 25")
-    need(body.get("enforce_nonce") is not True or nonce, "enforce_nonce without a nonce")
+    need(
+        body.get("enforce_nonce") is not True or nonce, "enforce_nonce without a nonce"
+    )
     check_attachments(body, files, attached)
     names = [*files, *attached]
     if flags & V2:
         need(
-            not content and not embeds and not body.get("poll") and not body.get("sticker_ids"),
+            not content
+            and not embeds
+            and not body.get("poll")
+            and not body.get("sticker_ids"),
             "V2 with old fields",
         )
         components_v2(components, names)
@@ -67,7 +77,9 @@ def message(body: Json, files: Sequence[str], flags: int, *, attached: Sequence[
         mentions(body["allowed_mentions"])
 
 
-def check_attachments(body: Json, files: Sequence[str], attached: Sequence[str]) -> None:
+def check_attachments(
+    body: Json, files: Sequence[str], attached: Sequence[str]
+) -> None:
     """At most ten in all, each upload told of at most once."""
     told = body.get("attachments") or []
     need(
@@ -102,7 +114,11 @@ def check_embeds(embeds: Sequence[Json], names: Sequence[str]) -> None:
 
 def embed_size(one: Json) -> int:
     """What counts towards the 6000."""
-    said = [one.get("title"), one.get("description"), (one.get("footer") or {}).get("text")]
+    said = [
+        one.get("title"),
+        one.get("description"),
+        (one.get("footer") or {}).get("text"),
+    ]
     said.append((one.get("author") or {}).get("name"))
     for field in one.get("fields") or []:
         said += [field["name"], field["value"]]
@@ -123,7 +139,8 @@ def mentions(found: Json) -> None:
     for name in ("users", "roles"):
         need(len(found.get(name) or []) <= 100, f"over 100 allowed {name}")
         need(
-            name not in parse or not found.get(name), f"allowed_mentions: {name} in parse and by id"
+            name not in parse or not found.get(name),
+            f"allowed_mentions: {name} in parse and by id",
         )
 
 
@@ -144,7 +161,10 @@ def action_row(row: Json) -> None:
     inside = row.get("components") or []
     need(1 <= len(inside) <= 5, "a row has 1 to 5 components")
     kinds = {one.get("type") for one in inside}
-    need(kinds == {2} or (len(inside) == 1 and kinds <= SELECTS), "a row has buttons or one menu")
+    need(
+        kinds == {2} or (len(inside) == 1 and kinds <= SELECTS),
+        "a row has buttons or one menu",
+    )
     for one in inside:
         button(one) if one["type"] == 2 else select(one)
 
@@ -153,7 +173,10 @@ def button(one: Json) -> None:
     style = one.get("style")
     need(style in {1, 2, 3, 4, 5, 6}, "button style")
     length(one.get("label") or "", 0, 80, "button label")
-    need(style == 6 or one.get("label") or one.get("emoji"), "a button without label and emoji")
+    need(
+        style == 6 or one.get("label") or one.get("emoji"),
+        "a button without label and emoji",
+    )
     if style == 5:
         need("custom_id" not in one, "a link with custom_id")
         length(one.get("url"), 1, 512, "button url")
@@ -179,13 +202,18 @@ def bounds(one: Json, limit: int) -> int:
     """min_values and max_values; how many at most."""
     least, most = one.get("min_values"), one.get("max_values")
     least, most = 1 if least is None else least, 1 if most is None else most
-    need(0 <= least <= limit and 1 <= most <= limit and least <= most, "min_values, max_values")
+    need(
+        0 <= least <= limit and 1 <= most <= limit and least <= most,
+        "min_values, max_values",
+    )
     return int(most)
 
 
 def choices(options: Sequence[Json], least: int, most: int) -> None:
     """Options of menus, radio and checkbox groups."""
-    need(least <= len(options) <= most, f"{least} to {most} options, not {len(options)}")
+    need(
+        least <= len(options) <= most, f"{least} to {most} options, not {len(options)}"
+    )
     for option in options:
         length(option.get("label"), 1, 100, "option label")
         length(option.get("value"), 1, 100, "option value")
@@ -213,10 +241,14 @@ def components_v2(components: Sequence[Json], names: Sequence[str]) -> None:
     whole = list(each(components))
     need(len(whole) <= 40, f"{len(whole)} components, over 40")
     need(
-        sum(len(one.get("content") or "") for one in whole if one["type"] == 10) <= 4000,
+        sum(len(one.get("content") or "") for one in whole if one["type"] == 10)
+        <= 4000,
         "over 4000 characters",
     )
-    need(all(one.get("type") in V2_TOP for one in components), "no such component at the top")
+    need(
+        all(one.get("type") in V2_TOP for one in components),
+        "no such component at the top",
+    )
     for one in whole:
         check = _V2.get(one["type"])
         if check:
@@ -247,7 +279,10 @@ def _gallery(one: Json, names: Sequence[str]) -> None:
 
 
 def _file(one: Json, names: Sequence[str]) -> None:
-    need(one["file"]["url"].startswith("attachment://"), "a file component shows uploads only")
+    need(
+        one["file"]["url"].startswith("attachment://"),
+        "a file component shows uploads only",
+    )
     _media(one["file"], names)
 
 
@@ -288,7 +323,10 @@ def modal(found: Json) -> None:
     length(found.get("title"), 1, 45, "modal title")
     length(found.get("custom_id"), 1, 100, "modal custom_id")
     components = found.get("components") or []
-    need(1 <= len(components) <= 5, f"a modal has 1 to 5 components, not {len(components)}")
+    need(
+        1 <= len(components) <= 5,
+        f"a modal has 1 to 5 components, not {len(components)}",
+    )
     for one in components:
         kind = one.get("type")
         need(kind in {10, 18}, f"component {kind} in a modal stands in no label")
@@ -313,7 +351,9 @@ def field(one: Json) -> None:
         bounds(one, 10)
     elif kind in {21, 22}:
         choices(one.get("options") or [], 2 if kind == 21 else 1, 10)
-        need(kind == 21 or one.get("max_values") is None or bounds(one, 10), "max_values")
+        need(
+            kind == 21 or one.get("max_values") is None or bounds(one, 10), "max_values"
+        )
 
 
 def text_input(one: Json) -> None:
@@ -351,7 +391,10 @@ def command(one: Json) -> None:
             "a context menu takes no description, no options",
         )
         return
-    need(command_size(one) <= 8000, f"{one['name']}: {command_size(one)} characters, over 8000")
+    need(
+        command_size(one) <= 8000,
+        f"{one['name']}: {command_size(one)} characters, over 8000",
+    )
     described(one)
     options(one.get("options") or [], 0)
 
@@ -380,7 +423,10 @@ def options(found: Sequence[Json], depth: int) -> None:
     for one in found:
         described(one)
         if one["type"] <= 2:
-            need(depth == 0 or (depth == 1 and one["type"] == 1), "subcommands nested too deep")
+            need(
+                depth == 0 or (depth == 1 and one["type"] == 1),
+                "subcommands nested too deep",
+            )
             options(one.get("options") or [], depth + 1 if one["type"] == 2 else 2)
         else:
             option(one)
@@ -394,14 +440,23 @@ def option(one: Json) -> None:
     for choice in given:
         check_choice(choice, one["type"])
     for name in ("min_length", "max_length"):
-        need(one.get(name) is None or (one["type"] == 3 and 0 <= one[name] <= 6000), name)
+        need(
+            one.get(name) is None or (one["type"] == 3 and 0 <= one[name] <= 6000), name
+        )
     for name in ("min_value", "max_value"):
-        need(one.get(name) is None or (one["type"] in {4, 10} and abs(one[name]) <= 2**53), name)
+        need(
+            one.get(name) is None
+            or (one["type"] in {4, 10} and abs(one[name]) <= 2**53),
+            name,
+        )
 
 
 def check_choice(choice: Json, kind: int) -> None:
     """A choice of an option, or of autocomplete."""
-    for name in [choice.get("name"), *(choice.get("name_localizations") or {}).values()]:
+    for name in [
+        choice.get("name"),
+        *(choice.get("name_localizations") or {}).values(),
+    ]:
         length(name, 1, 100, "choice name")
     if kind == 3:
         length(choice.get("value"), 1, 100, "choice value")
@@ -417,7 +472,10 @@ def command_size(one: Json) -> int:
     """Characters of names, descriptions and values, the longest language of each."""
 
     def longest(name: str, found: Json) -> int:
-        told = [found.get(name) or "", *(found.get(f"{name}_localizations") or {}).values()]
+        told = [
+            found.get(name) or "",
+            *(found.get(f"{name}_localizations") or {}).values(),
+        ]
         return max(map(len, told))
 
     def size(found: Json) -> int:

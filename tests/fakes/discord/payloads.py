@@ -136,7 +136,9 @@ def guild(world: World, one: Guild) -> Json:
         "members": [member(world, one, world.bot)],
         "channels": [channel(world, found) for found in mine if not found.is_thread],
         "threads": [
-            channel(world, found) for found in mine if found.is_thread and not found.archived
+            channel(world, found)
+            for found in mine
+            if found.is_thread and not found.archived
         ],
         "presences": [],
         "stage_instances": [],
@@ -147,7 +149,11 @@ def guild(world: World, one: Guild) -> Json:
 
 def channel(world: World, one: Channel) -> Json:
     """A channel, thread or direct message."""
-    said = [found for found in world.messages if found.channel == one.id and not found.only_for]
+    said = [
+        found
+        for found in world.messages
+        if found.channel == one.id and not found.only_for
+    ]
     last = said[-1].id if said else None
     if one.kind == DM:
         recipients = [user(world.users[one.recipient])]
@@ -183,16 +189,34 @@ def channel(world: World, one: Channel) -> Json:
 
 def _room(world: World, one: Channel) -> Json:
     role = _bot_role_id(world.guilds[one.guild])
-    denied = [{"id": role, "type": 0, "allow": "0", "deny": str(one.denied)}] if one.denied else []
-    found: Json = {"position": 0, "topic": None, "nsfw": one.nsfw, "permission_overwrites": denied}
+    denied = (
+        [{"id": role, "type": 0, "allow": "0", "deny": str(one.denied)}]
+        if one.denied
+        else []
+    )
+    found: Json = {
+        "position": 0,
+        "topic": None,
+        "nsfw": one.nsfw,
+        "permission_overwrites": denied,
+    }
     if one.kind == FORUM:
-        found |= {"available_tags": [], "default_reaction_emoji": None, "default_sort_order": None}
+        found |= {
+            "available_tags": [],
+            "default_reaction_emoji": None,
+            "default_sort_order": None,
+        }
         found |= {"default_forum_layout": 0}
     return found
 
 
 def _thread(world: World, one: Channel, said: list[Message]) -> Json:
-    me = {"id": one.id, "user_id": world.bot.id, "join_timestamp": stamp(world.now()), "flags": 0}
+    me = {
+        "id": one.id,
+        "user_id": world.bot.id,
+        "join_timestamp": stamp(world.now()),
+        "flags": 0,
+    }
     return {
         **({"member": me} if world.bot.id in one.members else {}),
         "owner_id": one.owner,
@@ -214,7 +238,9 @@ def partial_channel(world: World, one: Channel, permissions: int) -> Json:
     """A channel as an interaction tells of it."""
     found = channel(world, one)
     found.pop("permission_overwrites", None)
-    return found if one.kind in {DM, GROUP} else {**found, "permissions": str(permissions)}
+    return (
+        found if one.kind in {DM, GROUP} else {**found, "permissions": str(permissions)}
+    )
 
 
 def attachment(world: World, one: Attachment) -> Json:
@@ -246,7 +272,9 @@ def message(world: World, one: Message, *, nonce: bool = False, depth: int = 1) 
     """A message in full."""
     shown: set[str] = set()
     embeds = [_resolved(world, one, found, shown) for found in one.embeds]
-    components = [_resolved(world, one, found, shown) for found in _numbered(one.components)]
+    components = [
+        _resolved(world, one, found, shown) for found in _numbered(one.components)
+    ]
     there = world.channels[one.channel]
     found: Json = {
         "id": one.id,
@@ -257,10 +285,14 @@ def message(world: World, one: Message, *, nonce: bool = False, depth: int = 1) 
         "edited_timestamp": None if one.edited is None else stamp(one.edited),
         "tts": False,
         "mention_everyone": one.mention_everyone,
-        "mentions": [user(world.users[who]) for who in one.mentions if who in world.users],
+        "mentions": [
+            user(world.users[who]) for who in one.mentions if who in world.users
+        ],
         "mention_roles": one.mention_roles,
         "attachments": [
-            attachment(world, file) for file in one.attachments if file.filename not in shown
+            attachment(world, file)
+            for file in one.attachments
+            if file.filename not in shown
         ],
         "embeds": embeds,
         "components": components,
@@ -271,7 +303,9 @@ def message(world: World, one: Message, *, nonce: bool = False, depth: int = 1) 
     if nonce and one.nonce:
         found["nonce"] = one.nonce
     if one.reactions:
-        found["reactions"] = [_reaction(world, name, who) for name, who in one.reactions.items()]
+        found["reactions"] = [
+            _reaction(world, name, who) for name, who in one.reactions.items()
+        ]
     if one.snapshots:
         found["message_snapshots"] = one.snapshots
     if one.id in world.channels and there.id != one.id:
@@ -309,7 +343,11 @@ def interaction_metadata(world: World, one: Interaction) -> Json:
         "authorizing_integration_owners": one.owners,
     }
     if one.kind == MODAL:
-        found["triggering_interaction_metadata"] = {**found, "type": 2, "name": one.name or "edit"}
+        found["triggering_interaction_metadata"] = {
+            **found,
+            "type": 2,
+            "name": one.name or "edit",
+        }
     elif one.message is not None:
         found["interacted_message_id"] = one.message.id
     elif one.name:
@@ -382,7 +420,9 @@ def may_read(world: World, one: Message) -> bool:
 
 def _written(world: World, one: Message) -> list[str]:
     return [
-        who for who in one.mentions if f"<@{who}>" in one.content or f"<@!{who}>" in one.content
+        who
+        for who in one.mentions
+        if f"<@{who}>" in one.content or f"<@!{who}>" in one.content
     ]
 
 

@@ -65,7 +65,9 @@ class Posting:
             return
         if channel.kind == FORUM:
             raise No(400, 50008, "Cannot send messages in a non-text channel")
-        self.permit(channel, SEND_MESSAGES_IN_THREADS if channel.is_thread else SEND_MESSAGES)
+        self.permit(
+            channel, SEND_MESSAGES_IN_THREADS if channel.is_thread else SEND_MESSAGES
+        )
         self.permit(
             channel,
             *([ATTACH_FILES] if files else []),
@@ -128,7 +130,9 @@ class Posting:
         self.told("MESSAGE_CREATE", message)
         return message
 
-    def revise(self, message: Message, asked: Asked, body: Json | None = None) -> Message:
+    def revise(
+        self, message: Message, asked: Asked, body: Json | None = None
+    ) -> Message:
         """Change a message; what is not named stays."""
         body = asked.json if body is None else body
         flags = message.flags | (int(body.get("flags") or 0) & (V2 | SUPPRESS_EMBEDS))
@@ -140,7 +144,9 @@ class Posting:
         ]
         self._check(body, asked, flags, attached=[one.filename for one in kept])
         self._check_gallery(body, asked, flags)
-        self._check_sizes(asked, self.world.channels[message.channel], message.interaction)
+        self._check_sizes(
+            asked, self.world.channels[message.channel], message.interaction
+        )
         for name in ("content", "embeds", "components"):
             if name in body:
                 setattr(message, name, body[name] or ("" if name == "content" else []))
@@ -148,7 +154,12 @@ class Posting:
             message.content, message.embeds = "", []
         new = self._uploaded(asked, body, self.world.channels[message.channel], message)
         message.attachments = [*kept, *new]
-        if not (message.content or message.embeds or message.components or message.attachments):
+        if not (
+            message.content
+            or message.embeds
+            or message.components
+            or message.attachments
+        ):
             raise No(400, 50006, "Cannot send an empty message")
         if "content" in body or "components" in body:
             self._mention(message, body)
@@ -167,11 +178,16 @@ class Posting:
                 data["guild_id"] = message.guild
             self.world.publish(
                 Event(
-                    name="MESSAGE_DELETE", data=data, guild=message.guild, channel=message.channel
+                    name="MESSAGE_DELETE",
+                    data=data,
+                    guild=message.guild,
+                    channel=message.channel,
                 )
             )
 
-    def _check(self, body: Json, asked: Asked, flags: int, attached: Iterable[str] = ()) -> None:
+    def _check(
+        self, body: Json, asked: Asked, flags: int, attached: Iterable[str] = ()
+    ) -> None:
         self.world.check(
             "message", limits.message, body, asked.names, flags, attached=list(attached)
         )
@@ -179,11 +195,17 @@ class Posting:
     def _check_gallery(self, body: Json, asked: Asked, flags: int) -> None:
         """discord-api-docs#7529."""
         shown = str(body.get("components"))
-        is_new = flags & V2 and any(f"attachment://{name}" in shown for name in asked.names)
+        is_new = flags & V2 and any(
+            f"attachment://{name}" in shown for name in asked.names
+        )
         if is_new and not self.world.galleries_by_edit:
-            raise No(400, 50035, "Invalid Form Body: unfurled media attachment not found")
+            raise No(
+                400, 50035, "Invalid Form Body: unfurled media attachment not found"
+            )
 
-    def _check_sizes(self, asked: Asked, channel: Channel, interaction: Interaction | None) -> None:
+    def _check_sizes(
+        self, asked: Asked, channel: Channel, interaction: Interaction | None
+    ) -> None:
         limit = self.world.upload_limit(channel)
         if interaction:
             limit = max(limit, self.world.users[interaction.user].upload_limit)
@@ -194,7 +216,11 @@ class Posting:
         self, asked: Asked, body: Json, channel: Channel, message: Message
     ) -> list[Attachment]:
         told = {str(one["id"]): one for one in body.get("attachments") or []}
-        gone = {"gone": self.world.now() + self.world.ephemeral_life} if message.only_for else {}
+        gone = (
+            {"gone": self.world.now() + self.world.ephemeral_life}
+            if message.only_for
+            else {}
+        )
         made = []
         for number, (name, data) in asked.files.items():
             about: Json = told.get(str(number), {})
@@ -202,11 +228,18 @@ class Posting:
                 self.world.violations.append(
                     f"message: files[{number}] is not among the attachments"
                 )
-            more: dict[str, Any] = {"description": about.get("description") or "", **gone}
+            more: dict[str, Any] = {
+                "description": about.get("description") or "",
+                **gone,
+            }
             spoiler = bool(about.get("is_spoiler"))
             made.append(
                 self.world.attach(
-                    about.get("filename") or name, data, channel.id, spoiler=spoiler, **more
+                    about.get("filename") or name,
+                    data,
+                    channel.id,
+                    spoiler=spoiler,
+                    **more,
                 )
             )
         return made
@@ -217,15 +250,23 @@ class Posting:
         if not told:
             return None
         if not self.world.bot_permissions(channel) & READ_MESSAGE_HISTORY:
-            raise No(400, 160002, "Cannot reply without permission to read message history")
+            raise No(
+                400, 160002, "Cannot reply without permission to read message history"
+            )
         kind, where = told.get("type") or 0, str(told.get("channel_id") or channel.id)
         try:
             self.world.find(where, str(told["message_id"]))
         except No:
             if told.get("fail_if_not_exists") is False:
                 return None
-            raise No(400, 50035, "Invalid Form Body: message_reference: Unknown message") from None
-        found = {"type": kind, "channel_id": where, "message_id": str(told["message_id"])}
+            raise No(
+                400, 50035, "Invalid Form Body: message_reference: Unknown message"
+            ) from None
+        found = {
+            "type": kind,
+            "channel_id": where,
+            "message_id": str(told["message_id"]),
+        }
         return {**found, "guild_id": channel.guild} if channel.guild else found
 
     # Mentions
@@ -242,7 +283,11 @@ class Posting:
         said = "\n".join(
             [
                 message.content,
-                *(one["content"] for one in walk(message.components) if one["type"] == 10),
+                *(
+                    one["content"]
+                    for one in walk(message.components)
+                    if one["type"] == 10
+                ),
             ]
         )
         message.mentions = _named(r"<@!?(\d+)>", said, "users", allowed)
@@ -257,7 +302,9 @@ class Posting:
     def _ping(self, message: Message) -> None:
         """Each mention in a new message makes a sound, unless it is silent."""
         if not message.only_for and not message.flags & SILENT:
-            users = [("user", one) for one in message.mentions if one != self.world.bot.id]
+            users = [
+                ("user", one) for one in message.mentions if one != self.world.bot.id
+            ]
             roles = [("role", one) for one in message.mention_roles]
             self.world.pinged(
                 message, users + roles + [("everyone", "")] * message.mention_everyone
@@ -290,22 +337,32 @@ class Posting:
                 )
         self.world.publish(
             Event(
-                name=name, data=data, guild=message.guild, channel=message.channel, message=message
+                name=name,
+                data=data,
+                guild=message.guild,
+                channel=message.channel,
+                message=message,
             )
         )
 
     def told_of_channel(self, name: str, channel: Channel, **more: Any) -> None:
         """The gateway hears of a channel or thread."""
         data = {**payloads.channel(self.world, channel), **more}
-        self.world.publish(Event(name=name, data=data, guild=channel.guild, channel=channel.id))
+        self.world.publish(
+            Event(name=name, data=data, guild=channel.guild, channel=channel.id)
+        )
 
     def shown(self, message: Message, *, nonce: bool = False) -> Json:
         """A message as REST answers it."""
         found = payloads.message(self.world, message, nonce=nonce)
-        return payloads.readable(self.world, message, found, intent=self.world.content_granted)
+        return payloads.readable(
+            self.world, message, found, intent=self.world.content_granted
+        )
 
 
 def _named(pattern: str, said: str, kind: str, allowed: Json) -> list[str]:
     found = list(dict.fromkeys(re.findall(pattern, said)))
     listed = {str(one) for one in allowed.get(kind) or []}
-    return [one for one in found if kind in (allowed.get("parse") or []) or one in listed]
+    return [
+        one for one in found if kind in (allowed.get("parse") or []) or one in listed
+    ]

@@ -70,7 +70,9 @@ class Rest:
         self.world.violations.append(f"no such route: {request.method} {request.path}")
         return answer({"message": "404: Not Found", "code": 0}, 404)
 
-    def _served(self, method: str, template: str, handler: Handler) -> Callable[[web.Request], Any]:
+    def _served(
+        self, method: str, template: str, handler: Handler
+    ) -> Callable[[web.Request], Any]:
         name = handler.__name__
 
         async def serve(request: web.Request) -> web.StreamResponse:
@@ -141,7 +143,9 @@ class Rest:
             raise No(413, 40005, "Request entity too large")
         wrong = schema.wrong(method, template, asked.body)
         if wrong:
-            self.world.violations.append(f"{handler.__name__}: against Discord's schema: {wrong}")
+            self.world.violations.append(
+                f"{handler.__name__}: against Discord's schema: {wrong}"
+            )
             raise No(400, 50035, f"Invalid Form Body: {wrong}")
         try:
             return answer(handler(asked), headers=headers)
@@ -154,7 +158,9 @@ class Rest:
             template.startswith(("/interactions/", "/webhooks/{webhook_id}/"))
             or template == "/gateway"
         )
-        return authorized == f"Bot {self.world.token}" or (is_open and authorized is None)
+        return authorized == f"Bot {self.world.token}" or (
+            is_open and authorized is None
+        )
 
     def _use(
         self, method: str, template: str, name: str, asked: Asked
@@ -186,7 +192,10 @@ class Rest:
             left, reset = self._spend("global", 50, 1.0)
             if left < 0:
                 self.world.limited["global"] += 1
-                return {"X-RateLimit-Global": "true", "X-RateLimit-Scope": "global"}, reset
+                return {
+                    "X-RateLimit-Global": "true",
+                    "X-RateLimit-Scope": "global",
+                }, reset
         return headers, None
 
     def _spend(self, name: str, limit: int, window: float) -> tuple[int, float]:
@@ -216,13 +225,18 @@ class Rest:
             self.world.invalid_requests.append(f"{response.status} {name}")
 
 
-def answer(body: Any, status: int = 200, headers: Mapping[str, str] | None = None) -> web.Response:
+def answer(
+    body: Any, status: int = 200, headers: Mapping[str, str] | None = None
+) -> web.Response:
     """JSON, its content type without a charset; 204 when there is nothing to say."""
     told = {"Via": "1.1 google", **(headers or {})}
     if body is None:
         return web.Response(status=204, headers=told)
     return web.Response(
-        body=json.dumps(body).encode(), status=status, content_type="application/json", headers=told
+        body=json.dumps(body).encode(),
+        status=status,
+        content_type="application/json",
+        headers=told,
     )
 
 
@@ -230,7 +244,9 @@ def refused(no: No, headers: Mapping[str, str] | None = None) -> web.Response:
     """An error with Discord's code."""
     body: Json = {"message": no.message, "code": no.code}
     if no.code == 50035:
-        body["errors"] = {"body": {"_errors": [{"code": "BASE_TYPE_BAD", "message": no.message}]}}
+        body["errors"] = {
+            "body": {"_errors": [{"code": "BASE_TYPE_BAD", "message": no.message}]}
+        }
     return answer(body, no.status, headers)
 
 
@@ -262,11 +278,17 @@ def faulty(fault: Fault) -> web.Response:
     if fault.retry_after is not None:
         scope = {"X-RateLimit-Scope": "global" if fault.is_global else fault.scope}
         return limited(
-            fault.retry_after, scope, is_global=fault.is_global, via=fault.via, code=fault.code
+            fault.retry_after,
+            scope,
+            is_global=fault.is_global,
+            via=fault.via,
+            code=fault.code,
         )
     if fault.status >= 500 and not fault.code:
         return web.Response(
-            status=fault.status, text="<html>bad gateway</html>", content_type="text/html"
+            status=fault.status,
+            text="<html>bad gateway</html>",
+            content_type="text/html",
         )
     return refused(No(fault.status, fault.code, fault.message))
 

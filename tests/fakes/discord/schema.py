@@ -29,7 +29,9 @@ def _document() -> Json | None:
 @cache
 def _validator(method: str, template: str) -> Draft202012Validator | None:
     document = _document()
-    operation = document["paths"].get(template, {}).get(method.lower()) if document else None
+    operation = (
+        document["paths"].get(template, {}).get(method.lower()) if document else None
+    )
     if document is None or operation is None or "requestBody" not in operation:
         return None
     schema = operation["requestBody"]["content"]["application/json"]["schema"]

@@ -206,7 +206,9 @@ class Message:
                 embed.get("footer", {}).get("text", ""),
             ]
             found += [embed.get("author", {}).get("name", "")]
-            found += [f"{one['name']}\n{one['value']}" for one in embed.get("fields", [])]
+            found += [
+                f"{one['name']}\n{one['value']}" for one in embed.get("fields", [])
+            ]
         found += [one["content"] for one in walk(self.components) if one["type"] == 10]
         return "\n".join(one for one in found if one)
 
@@ -250,7 +252,12 @@ class Fault:
 
     @property
     def is_only_slow(self) -> bool:
-        return self.status == 200 and self.retry_after is None and not self.drop and not self.reset
+        return (
+            self.status == 200
+            and self.retry_after is None
+            and not self.drop
+            and not self.reset
+        )
 
 
 @dataclass(frozen=True, kw_only=True)

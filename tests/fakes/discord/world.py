@@ -56,7 +56,9 @@ class World:
     may be shown by a gallery in an edit (discord-api-docs#7529 says no).
     """
 
-    def __init__(self, *, strict_rates: bool = False, content_granted: bool = False) -> None:
+    def __init__(
+        self, *, strict_rates: bool = False, content_granted: bool = False
+    ) -> None:
         self.strict_rates = strict_rates
         self.content_granted = content_granted
         self.galleries_by_edit = False
@@ -87,7 +89,9 @@ class World:
         self.publish: Callable[[Event], None] = lambda _: None
         self.bot = self.user("easel", is_bot=True)
         self.app = self.bot.id
-        self.token = f"{base64.b64encode(self.app.encode()).decode().rstrip('=')}.for.tests"
+        self.token = (
+            f"{base64.b64encode(self.app.encode()).decode().rstrip('=')}.for.tests"
+        )
 
     # Clock and names
 
@@ -123,7 +127,9 @@ class World:
         """Somebody becomes a member."""
         guild.permissions[user.id] = permissions
 
-    def channel(self, name: str = "", guild: Guild | None = None, **more: Any) -> Channel:
+    def channel(
+        self, name: str = "", guild: Guild | None = None, **more: Any
+    ) -> Channel:
         """A new channel."""
         made = Channel(
             id=more.pop("id", "") or self.number(),
@@ -141,7 +147,9 @@ class World:
                 return one
         return self.channel(kind=DM, recipient=user.id)
 
-    def attach(self, filename: str, data: bytes, channel: str, **more: Any) -> Attachment:
+    def attach(
+        self, filename: str, data: bytes, channel: str, **more: Any
+    ) -> Attachment:
         """Keep a file; its type is told from its name only, as Discord does."""
         name = re.sub(r"[^\w.\-]+", "_", filename) or "unknown"
         ending = name.rpartition(".")[2].lower()
@@ -175,7 +183,9 @@ class World:
     def seen_by(self, user: User | None, channel: Channel | None) -> list[Message]:
         """What somebody sees, in a channel or anywhere."""
         mine = {"", user.id} if user else {""}
-        there = [one for one in self.messages if not one.deleted and one.only_for in mine]
+        there = [
+            one for one in self.messages if not one.deleted and one.only_for in mine
+        ]
         return [one for one in there if channel is None or one.channel == channel.id]
 
     # Permissions
@@ -188,8 +198,14 @@ class World:
             return 0
         guild = self.guilds[channel.guild]
         parent = self.channels.get(channel.parent, channel)
-        has = guild.bot_permissions & ~channel.denied & ~parent.denied if guild.installed else 0
-        is_shut_out = channel.kind == PRIVATE_THREAD and self.bot.id not in channel.members
+        has = (
+            guild.bot_permissions & ~channel.denied & ~parent.denied
+            if guild.installed
+            else 0
+        )
+        is_shut_out = (
+            channel.kind == PRIVATE_THREAD and self.bot.id not in channel.members
+        )
         return 0 if is_shut_out and not has & MANAGE_THREADS else has
 
     def upload_limit(self, channel: Channel) -> int:
@@ -209,7 +225,9 @@ class World:
         begins = int(self.now())
         return f"{self.base}{path}?ex={begins + LINK_LIFE:x}&is={begins:x}&hm={sign(path, begins + LINK_LIFE, begins)}&"
 
-    def check(self, what: str, check: Callable[..., None], *arguments: Any, **named: Any) -> None:
+    def check(
+        self, what: str, check: Callable[..., None], *arguments: Any, **named: Any
+    ) -> None:
         """Note a broken limit and refuse; tests assert that there is none."""
         try:
             check(*arguments, **named)
@@ -225,7 +243,9 @@ class World:
 
 def sign(path: str, ends: int, begins: int) -> str:
     """The signature of a link."""
-    return hmac.new(b"cdn", f"{path} {ends:x} {begins:x}".encode(), hashlib.sha256).hexdigest()
+    return hmac.new(
+        b"cdn", f"{path} {ends:x} {begins:x}".encode(), hashlib.sha256
+    ).hexdigest()
 
 
 def _size(data: bytes) -> tuple[int, int] | None:

@@ -22,7 +22,10 @@ RULES = [
     ("masked link", re.compile(r"\[((?:\\.|[^\\\]])+)\]\(\s*<?[^\s)]+>?\s*\)")),
     ("bold", re.compile(rf"\*\*{INSIDE}\*\*(?!\*)", re.DOTALL)),
     ("underline", re.compile(rf"__{INSIDE}__(?!_)", re.DOTALL)),
-    ("italic", re.compile(rf"\*(?=\S){INSIDE}(?<!\s)\*(?!\*)|\b_{INSIDE}_\b", re.DOTALL)),
+    (
+        "italic",
+        re.compile(rf"\*(?=\S){INSIDE}(?<!\s)\*(?!\*)|\b_{INSIDE}_\b", re.DOTALL),
+    ),
     ("strike", re.compile(rf"~~{INSIDE}~~(?!_)", re.DOTALL)),
     ("spoiler", re.compile(rf"\|\|{INSIDE}\|\|", re.DOTALL)),
 ]
@@ -38,13 +41,19 @@ def seen(world: World, one: Message) -> Seen:
     author = world.users[one.author]
     components = list(walk(one.components))
     assert {found["type"] for found in components} <= {1, 2, 3}, components
-    rows = [[found for found in row["components"] if found["type"] == 2] for row in one.components]
+    rows = [
+        [found for found in row["components"] if found["type"] == 2]
+        for row in one.components
+    ]
     return Seen(
         author=author.name.capitalize(),
         is_app=author.is_bot,
         spans=tuple(spans(one.content, world)),
         rows=tuple(
-            tuple(Pressable(label=found["label"], look=LOOKS[found["style"]]) for found in row)
+            tuple(
+                Pressable(label=found["label"], look=LOOKS[found["style"]])
+                for found in row
+            )
             for row in rows
             if row
         ),
@@ -66,11 +75,17 @@ def _quoted(world: World, one: Message) -> tuple[str, str] | None:
     if one.reference is None:
         return None
     try:
-        there = world.find(str(one.reference["channel_id"]), str(one.reference["message_id"]))
+        there = world.find(
+            str(one.reference["channel_id"]), str(one.reference["message_id"])
+        )
     except No:
         return None
-    words = "".join(span.text for span in spans(there.content, world)).replace("\n", " ")
-    return world.users[there.author].name.capitalize(), words or "Click to see attachment"
+    words = "".join(span.text for span in spans(there.content, world)).replace(
+        "\n", " "
+    )
+    return world.users[
+        there.author
+    ].name.capitalize(), words or "Click to see attachment"
 
 
 def spans(content: str, world: World | None = None) -> list[Span]:
@@ -80,7 +95,11 @@ def spans(content: str, world: World | None = None) -> list[Span]:
     """
     joined: list[Span] = []
     for one in _whole(content):
-        text = _named(one.text, world) if "mention" in one.looks else one.text.replace("\u200b", "")
+        text = (
+            _named(one.text, world)
+            if "mention" in one.looks
+            else one.text.replace("\u200b", "")
+        )
         if joined and joined[-1].looks == one.looks:
             joined[-1] = Span(text=joined[-1].text + text, looks=one.looks)
         else:
@@ -98,7 +117,9 @@ def _named(text: str, world: World | None) -> str:
     return f"@{known.name.capitalize()}" if known else text
 
 
-def _parsed(text: str, looks: frozenset[str], *, is_start: bool = False) -> Iterator[Span]:
+def _parsed(
+    text: str, looks: frozenset[str], *, is_start: bool = False
+) -> Iterator[Span]:
     at = 0
     while at < len(text):
         is_line = (at == 0 and is_start) or (at > 0 and text[at - 1] == "\n")
@@ -111,7 +132,9 @@ def _parsed(text: str, looks: frozenset[str], *, is_start: bool = False) -> Iter
             continue
         for name, rule in RULES:
             if found := rule.match(text, at):
-                inside = next(group for group in reversed(found.groups()) if group is not None)
+                inside = next(
+                    group for group in reversed(found.groups()) if group is not None
+                )
                 yield from _spans(name, inside, looks)
                 at = found.end()
                 break

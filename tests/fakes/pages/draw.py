@@ -91,10 +91,16 @@ def _message(platform: str, seen: Seen, name: str) -> str:
         if seen.quoted
         else ""
     )
-    only_you = f'<div class="only-you">{ONLY_YOU[platform]}</div>' if seen.only_you else ""
+    only_you = (
+        f'<div class="only-you">{ONLY_YOU[platform]}</div>' if seen.only_you else ""
+    )
     above, below = (only_you, "") if platform == "slack" else ("", only_you)
     badge = '<span class="badge">APP</span>' if seen.is_app else ""
-    words = f'<div class="words">{"".join(map(_span, seen.spans))}</div>' if seen.spans else ""
+    words = (
+        f'<div class="words">{"".join(map(_span, seen.spans))}</div>'
+        if seen.spans
+        else ""
+    )
     now = f"<time>{datetime.now().astimezone():%I:%M %p}</time>"
     parts = [
         f'<div class="who"><b>{escape(seen.author)}</b>{badge}{now}</div>',

@@ -90,7 +90,11 @@ def read(seen: Seen, *, private: bool) -> Read:
 
     Nothing else may look special.
     """
-    bold = seen.spans[0].text.strip() if seen.spans and seen.spans[0].looks == {BOLD} else ""
+    bold = (
+        seen.spans[0].text.strip()
+        if seen.spans and seen.spans[0].looks == {BOLD}
+        else ""
+    )
     rest = seen.spans[1:] if bold else seen.spans
     special = [one for one in rest if one.looks]
     assert not special, f"read as markup: {special}"

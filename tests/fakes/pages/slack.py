@@ -27,7 +27,9 @@ def seen(world: World, one: Message) -> Seen:
         if found.id == one.user
     )
     shown = [
-        world.files[block["slack_file"]["id"]] for block in one.blocks if block["type"] == "image"
+        world.files[block["slack_file"]["id"]]
+        for block in one.blocks
+        if block["type"] == "image"
     ]
     alts = [block["alt_text"] for block in one.blocks if block["type"] == "image"]
     files = [world.files[name] for name in one.files if not world.files[name].deleted]
@@ -63,7 +65,8 @@ def _element(one: Json) -> Span:
     if one["type"] == "text":
         return Span(text=one["text"], looks=frozenset(looks))
     return Span(
-        text=str(one.get("text") or one.get("url") or one), looks=frozenset({*looks, one["type"]})
+        text=str(one.get("text") or one.get("url") or one),
+        looks=frozenset({*looks, one["type"]}),
     )
 
 
@@ -92,7 +95,10 @@ def _row(block: Json) -> tuple[Pressable, ...]:
         if block["type"] == "actions" and one["type"] == "button"
     ]
     return tuple(
-        Pressable(label=one["text"]["text"], look="link" if "url" in one else one.get("style", ""))
+        Pressable(
+            label=one["text"]["text"],
+            look="link" if "url" in one else one.get("style", ""),
+        )
         for one in found
     )
 

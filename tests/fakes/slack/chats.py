@@ -19,7 +19,9 @@ _there: dict[int, Slack] = {}
 
 
 @asynccontextmanager
-async def slack_chat(folder: Path, blobs: Blobs, place: Place) -> AsyncIterator[SlackChat]:
+async def slack_chat(
+    folder: Path, blobs: Blobs, place: Place
+) -> AsyncIterator[SlackChat]:
     """In a workspace and channel that bear the names of ``place``, with Ana in it."""
     async with slack() as fake:
         workspace = fake.workspace
@@ -32,7 +34,10 @@ async def slack_chat(folder: Path, blobs: Blobs, place: Place) -> AsyncIterator[
         )
         chosen = settings.load(EASEL_DATA_DIR=folder / "slack", **fake.settings())
         chosen.data_dir.mkdir(parents=True)
-        async with wiring.open_database(chosen) as engine, open_slack(chosen, engine) as there:
+        async with (
+            wiring.open_database(chosen) as engine,
+            open_slack(chosen, engine) as there,
+        ):
             await there.prepare()
             chat = there.chat(blobs)
             _there[id(chat)] = fake
@@ -43,7 +48,11 @@ async def slack_chat(folder: Path, blobs: Blobs, place: Place) -> AsyncIterator[
 def uploaded(chat: SlackChat, photo: Path) -> Attachment:
     """A photo Ana has put into Slack."""
     fake = _there[id(chat)]
-    file = File(id=fake.world.number("F"), name=photo.name, data=photo.read_bytes(), owner="ana")
+    file = File(
+        id=fake.world.number("F"), name=photo.name, data=photo.read_bytes(), owner="ana"
+    )
     fake.world.files[file.id] = file
     told = fake.world.file_json(file, full=True)
-    return Attachment(ref=f"{fake.workspace.id} {file.id} {told['url_private']}", name=photo.name)
+    return Attachment(
+        ref=f"{fake.workspace.id} {file.id} {told['url_private']}", name=photo.name
+    )

@@ -44,7 +44,11 @@ class Slack:
     """One Slack with one workspace and two channels, to begin with."""
 
     def __init__(
-        self, world: World, api: WebApi, socket: SocketServer, http: aiohttp.ClientSession
+        self,
+        world: World,
+        api: WebApi,
+        socket: SocketServer,
+        http: aiohttp.ClientSession,
     ) -> None:
         self.world = world
         self.api = api
@@ -85,7 +89,9 @@ class Slack:
         there.channels[made.id] = made
         return made.id
 
-    def person(self, name: str, *, workspace: Workspace | None = None, **more: Any) -> "Somebody":
+    def person(
+        self, name: str, *, workspace: Workspace | None = None, **more: Any
+    ) -> "Somebody":
         """Somebody new, a member of every channel."""
         there = workspace or self.workspace
         user = User(id=self.world.number("U"), name=name, **more)
@@ -97,7 +103,9 @@ class Slack:
 
     # Deliveries
 
-    async def event(self, name: str, workspace: Workspace | None = None, **changes: Any) -> None:
+    async def event(
+        self, name: str, workspace: Workspace | None = None, **changes: Any
+    ) -> None:
         """An event, once or ``event_copies`` times, again while it is not acknowledged."""
         there = workspace or self.workspace
         body = sample(name)
@@ -120,7 +128,10 @@ class Slack:
     async def deliver_event(self, body: Json) -> None:
         """Deliver until acknowledged, as Slack does."""
         await asyncio.gather(
-            *(self._deliver_event(copy.deepcopy(body)) for _ in range(self.event_copies))
+            *(
+                self._deliver_event(copy.deepcopy(body))
+                for _ in range(self.event_copies)
+            )
         )
 
     async def _deliver_event(self, body: Json) -> None:
@@ -130,15 +141,22 @@ class Slack:
         for attempt, seconds in enumerate((0.0, *RETRIES)):
             await asyncio.sleep(seconds)
             headers = (
-                {"X-Slack-Retry-Num": str(attempt), "X-Slack-Retry-Reason": "http_error"}
+                {
+                    "X-Slack-Retry-Num": str(attempt),
+                    "X-Slack-Retry-Reason": "http_error",
+                }
                 if attempt
                 else {}
             )
-            status, _ = await self.post(json.dumps(body).encode(), "application/json", headers)
+            status, _ = await self.post(
+                json.dumps(body).encode(), "application/json", headers
+            )
             if status == 200:
                 return
 
-    async def command(self, there: Workspace, user: User, channel: str, text: str) -> Json:
+    async def command(
+        self, there: Workspace, user: User, channel: str, text: str
+    ) -> Json:
         """A slash command; what the acknowledgement said."""
         name, _, rest = text.partition(" ")
         body = sample("slash_command") | {
@@ -156,7 +174,9 @@ class Slack:
             body["enterprise_id"] = there.enterprise
         if not self.url:
             return await self.socket.deliver("slash_commands", body) or {}
-        _, answer = await self.post(urlencode(body).encode(), "application/x-www-form-urlencoded")
+        _, answer = await self.post(
+            urlencode(body).encode(), "application/x-www-form-urlencoded"
+        )
         return _json(answer)
 
     def hook(self) -> str:
@@ -224,7 +244,9 @@ class Somebody:
             self.workspace, self.user, channel or self.slack.general, text
         )
 
-    def uploads(self, photo: Path | bytes, name: str = "photo.png", **more: Any) -> File:
+    def uploads(
+        self, photo: Path | bytes, name: str = "photo.png", **more: Any
+    ) -> File:
         """A file of theirs."""
         data = photo if isinstance(photo, bytes) else photo.read_bytes()
         name = name if isinstance(photo, bytes) else photo.name
@@ -281,17 +303,27 @@ class Somebody:
         for kind in as_events:
             if kind == "app_mention" and (self.easel not in text or is_direct):
                 continue
-            with_files = {"files": told} if told and not (bare and kind == "app_mention") else {}
+            with_files = (
+                {"files": told} if told and not (bare and kind == "app_mention") else {}
+            )
             share = {"subtype": "file_share"} if told and kind == "message" else {}
-            where = {"channel_type": "im" if is_direct else "channel"} if kind == "message" else {}
-            await self.slack.event(kind, self.workspace, **common, **with_files, **share, **where)
+            where = (
+                {"channel_type": "im" if is_direct else "channel"}
+                if kind == "message"
+                else {}
+            )
+            await self.slack.event(
+                kind, self.workspace, **common, **with_files, **share, **where
+            )
         return said.ts
 
     async def reacts(self, message: Message, emoji: str, *, added: bool = True) -> None:
         """Add a reaction, or take it away."""
         item = {"type": "message", "channel": message.channel, "ts": message.ts}
         name = "reaction_added" if added else "reaction_removed"
-        await self.slack.event(name, self.workspace, user=self.id, reaction=emoji, item=item)
+        await self.slack.event(
+            name, self.workspace, user=self.id, reaction=emoji, item=item
+        )
 
     async def presses(self, message: Message, label: str) -> Json:
         """A button, or an entry of a menu, by its label."""
@@ -326,7 +358,9 @@ class Somebody:
             "team_id": self.workspace.id,
         }
         body["team"] = (
-            None if self.workspace.is_all else {"id": self.workspace.id, "domain": "test"}
+            None
+            if self.workspace.is_all
+            else {"id": self.workspace.id, "domain": "test"}
         )
         body["is_enterprise_install"] = self.workspace.is_all
         if self.workspace.enterprise:
@@ -343,8 +377,12 @@ class Somebody:
     async def opens_home(self) -> Json:
         """The home tab, once it is there."""
         self.slack.world.homes.pop(self.id, None)
-        await self.slack.event("app_home_opened", self.workspace, user=self.id, channel=self.direct)
-        found: Json = await self.slack.until(lambda: self.slack.world.homes.get(self.id))
+        await self.slack.event(
+            "app_home_opened", self.workspace, user=self.id, channel=self.direct
+        )
+        found: Json = await self.slack.until(
+            lambda: self.slack.world.homes.get(self.id)
+        )
         return found
 
     async def view(self) -> Json:
@@ -362,10 +400,14 @@ class Somebody:
             if block["type"] == "input":
                 element, name = block["element"], block["block_id"]
                 values[name] = {
-                    element["action_id"]: _filled(element, fields.get(name), self.slack.world)
+                    element["action_id"]: _filled(
+                        element, fields.get(name), self.slack.world
+                    )
                 }
         body = sample("view_submission")
-        body["view"] |= {name: view[name] for name in ("id", "callback_id", "private_metadata")}
+        body["view"] |= {
+            name: view[name] for name in ("id", "callback_id", "private_metadata")
+        }
         body["view"]["state"] = {"values": values}
         return await self.slack.interact(self.by_me(body))
 
@@ -381,7 +423,9 @@ class Somebody:
         def found() -> Message | None:
             for one in reversed(self.sees(channel)[after:]):
                 is_it = one.user == self.workspace.bot_user and words in one.words
-                if is_it and (not button or any(button in name for name in one.buttons)):
+                if is_it and (
+                    not button or any(button in name for name in one.buttons)
+                ):
                     return one
             return None
 
@@ -395,7 +439,11 @@ class Somebody:
 
         def shown() -> Message | None:
             for one in reversed(self.sees(caption.channel)):
-                if one.files and one.thread_ts == thread and one.user == self.workspace.bot_user:
+                if (
+                    one.files
+                    and one.thread_ts == thread
+                    and one.user == self.workspace.bot_user
+                ):
                     return one
             return None
 
@@ -405,19 +453,30 @@ class Somebody:
 def _filled(element: Json, value: Any, world: World) -> Json:
     kind = element["type"]
     if kind == "plain_text_input":
-        return {"type": kind, "value": element.get("initial_value") if value is None else value}
+        return {
+            "type": kind,
+            "value": element.get("initial_value") if value is None else value,
+        }
     if kind == "static_select":
         chosen = {"value": value} if value else element.get("initial_option")
         return {"type": kind, "selected_option": chosen}
     if kind == "checkboxes":
         return {
             "type": kind,
-            "selected_options": element["options"] if value else element.get("initial_options", []),
+            "selected_options": element["options"]
+            if value
+            else element.get("initial_options", []),
         }
     if kind == "file_input":
-        return {"type": kind, "files": [world.file_json(one, full=False) for one in value or ()]}
+        return {
+            "type": kind,
+            "files": [world.file_json(one, full=False) for one in value or ()],
+        }
     if kind == "conversations_select":
-        return {"type": kind, "selected_conversation": value or element.get("initial_conversation")}
+        return {
+            "type": kind,
+            "selected_conversation": value or element.get("initial_conversation"),
+        }
     return {"type": kind, "selected_users": value or element.get("initial_users", [])}
 
 
@@ -432,7 +491,9 @@ def _json(text: str) -> Json:
 def sign(data: bytes, at: float | None = None, secret: str = SECRET) -> dict[str, str]:
     """Slack's two headers."""
     stamp = str(int(time.time() if at is None else at))
-    made = hmac.new(secret.encode(), f"v0:{stamp}:".encode() + data, hashlib.sha256).hexdigest()
+    made = hmac.new(
+        secret.encode(), f"v0:{stamp}:".encode() + data, hashlib.sha256
+    ).hexdigest()
     return {"X-Slack-Request-Timestamp": stamp, "X-Slack-Signature": f"v0={made}"}
 
 

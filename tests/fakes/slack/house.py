@@ -27,7 +27,9 @@ async def easel_in(
         **fake.settings(socket=socket),
         **changes,
     }
-    chosen = settings.load(**{name: value for name, value in wanted.items() if value is not None})
+    chosen = settings.load(
+        **{name: value for name, value in wanted.items() if value is not None}
+    )
     async with run.running(
         chosen, simulator=config or SimulatorConfig(time_scale=0.01, seed=7)
     ) as bot:

@@ -12,7 +12,17 @@ Json = Mapping[str, Any]
 FILE_ID = re.compile(r"F[A-Z0-9]{8,}")
 PICTURES = frozenset({"image/png", "image/jpeg", "image/gif"})
 IN_MESSAGES = frozenset(
-    {"section", "image", "actions", "context", "divider", "header", "rich_text", "markdown", "file"}
+    {
+        "section",
+        "image",
+        "actions",
+        "context",
+        "divider",
+        "header",
+        "rich_text",
+        "markdown",
+        "file",
+    }
 )
 IN_VIEWS = IN_MESSAGES | {"input"}
 IN_ACTIONS = frozenset(
@@ -70,7 +80,9 @@ def message(arguments: Json, file_type: FileType, *, update: bool) -> None:
 def view(found: Json, file_type: FileType) -> None:
     """views.open and views.publish."""
     need(found.get("type") in {"modal", "home"}, "view type")
-    need(len(json.dumps(found, ensure_ascii=False).encode()) <= 250_000, "view_too_large")
+    need(
+        len(json.dumps(found, ensure_ascii=False).encode()) <= 250_000, "view_too_large"
+    )
     blocks = found.get("blocks")
     need(isinstance(blocks, list) and 1 <= len(blocks) <= 100, "view blocks")
     assert isinstance(blocks, list)
@@ -93,7 +105,9 @@ def view(found: Json, file_type: FileType) -> None:
         )
 
 
-def check_blocks(blocks: Sequence[Json], allowed: frozenset[str], file_type: FileType) -> None:
+def check_blocks(
+    blocks: Sequence[Json], allowed: frozenset[str], file_type: FileType
+) -> None:
     """Each block, and that ids are their own."""
     block_ids = [one["block_id"] for one in blocks if "block_id" in one]
     need(len(block_ids) == len(set(block_ids)), "block_id twice")
@@ -106,7 +120,9 @@ def check_blocks(blocks: Sequence[Json], allowed: frozenset[str], file_type: Fil
             "section": _section,
             "image": lambda one: _image(one, file_type),
             "actions": lambda one: _actions(one, actions),
-            "context": lambda one: need(1 <= len(one["elements"]) <= 10, "context elements"),
+            "context": lambda one: need(
+                1 <= len(one["elements"]) <= 10, "context elements"
+            ),
             "header": lambda one: plain(one.get("text"), 150, "header"),
             "rich_text": _rich,
             "input": _input,
@@ -117,7 +133,10 @@ def check_blocks(blocks: Sequence[Json], allowed: frozenset[str], file_type: Fil
 
 
 def plain(found: Any, limit: int, what: str) -> None:
-    need(isinstance(found, dict) and found.get("type") == "plain_text", f"{what}: not plain_text")
+    need(
+        isinstance(found, dict) and found.get("type") == "plain_text",
+        f"{what}: not plain_text",
+    )
     need(
         1 <= len(found.get("text", "")) <= limit,
         f"{what}: 1 to {limit} characters, not {len(found.get('text', ''))}",
@@ -130,7 +149,8 @@ def _section(block: Json) -> None:
         need(1 <= len(block["text"].get("text", "")) <= 3000, "section text")
     fields = block.get("fields", [])
     need(
-        len(fields) <= 10 and all(1 <= len(one["text"]) <= 2000 for one in fields), "section fields"
+        len(fields) <= 10 and all(1 <= len(one["text"]) <= 2000 for one in fields),
+        "section fields",
     )
 
 
@@ -171,7 +191,12 @@ def element(one: Json) -> None:
             plain(one["confirm"].get("text"), 300, "confirm text")
             plain(one["confirm"].get("confirm"), 30, "confirm button")
             plain(one["confirm"].get("deny"), 30, "deny button")
-    limits = {"static_select": 100, "checkboxes": 10, "radio_buttons": 10, "overflow": 5}
+    limits = {
+        "static_select": 100,
+        "checkboxes": 10,
+        "radio_buttons": 10,
+        "overflow": 5,
+    }
     if kind in limits:
         options = one.get("options", [])
         need(1 <= len(options) <= limits[kind], f"{kind}: options")
@@ -179,7 +204,9 @@ def element(one: Json) -> None:
             plain(option.get("text"), 75, "option text")
             need(1 <= len(option.get("value", "")) <= 150, "option value")
         chosen = (
-            [one["initial_option"]] if "initial_option" in one else one.get("initial_options", [])
+            [one["initial_option"]]
+            if "initial_option" in one
+            else one.get("initial_options", [])
         )
         need(
             all(option in options for option in chosen),
@@ -187,7 +214,10 @@ def element(one: Json) -> None:
         )
     if kind == "plain_text_input":
         need(1 <= one.get("max_length", 3000) <= 3000, "max_length")
-        need(len(one.get("initial_value", "")) <= one.get("max_length", 3000), "initial_value")
+        need(
+            len(one.get("initial_value", "")) <= one.get("max_length", 3000),
+            "initial_value",
+        )
     if kind == "file_input":
         need(1 <= one.get("max_files", 10) <= 10, "max_files")
     if "placeholder" in one:
@@ -205,11 +235,15 @@ def _input(block: Json) -> None:
 def _rich(block: Json) -> None:
     for part in block.get("elements", []):
         need(
-            part.get("type") in {"rich_text_section", "rich_text_list", "rich_text_quote"},
+            part.get("type")
+            in {"rich_text_section", "rich_text_list", "rich_text_quote"},
             "rich_text part",
         )
         for one in part.get("elements", []):
-            need(one.get("type") in {"text", "emoji", "user", "link"}, "rich_text element")
+            need(
+                one.get("type") in {"text", "emoji", "user", "link"},
+                "rich_text element",
+            )
             need(one["type"] != "text" or one.get("text"), "rich_text: empty text")
     need(block.get("elements"), "an empty rich_text")
 
@@ -217,7 +251,9 @@ def _rich(block: Json) -> None:
 def _texts(found: Any) -> list[str]:
     """Every string that is read in a structure."""
     if isinstance(found, dict):
-        return [text for key, one in found.items() if key != "type" for text in _texts(one)]
+        return [
+            text for key, one in found.items() if key != "type" for text in _texts(one)
+        ]
     if isinstance(found, list):
         return [text for one in found for text in _texts(one)]
     return [found] if isinstance(found, str) else []

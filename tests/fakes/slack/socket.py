@@ -34,7 +34,11 @@ class SocketServer:
         await socket.prepare(request)
         self.opened += 1
         await socket.send_json(
-            {"type": "hello", "num_connections": 1, "connection_info": {"app_id": "A00000001"}}
+            {
+                "type": "hello",
+                "num_connections": 1,
+                "connection_info": {"app_id": "A00000001"},
+            }
         )
         self.connections.append(socket)
         self._connected.set()
@@ -77,7 +81,9 @@ class SocketServer:
     async def disconnect(self, reason: str = "refresh_requested") -> None:
         """Ask every connection to go, as Slack does now and then."""
         for socket in list(self.connections):
-            await socket.send_json({"type": "disconnect", "reason": reason, "debug_info": {}})
+            await socket.send_json(
+                {"type": "disconnect", "reason": reason, "debug_info": {}}
+            )
 
     async def cut(self) -> None:
         """Close every connection without a word."""

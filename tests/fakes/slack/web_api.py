@@ -10,7 +10,15 @@ from typing import Any
 from aiohttp import web
 
 from tests.fakes.slack import limits
-from tests.fakes.slack.world import Channel, Fault, File, Message, Workspace, World, given
+from tests.fakes.slack.world import (
+    Channel,
+    Fault,
+    File,
+    Message,
+    Workspace,
+    World,
+    given,
+)
 
 Json = dict[str, Any]
 LOGIN_PAGE = "<!DOCTYPE html><html><body>Sign in to Slack</body></html>"
@@ -90,7 +98,9 @@ class WebApi:
         answer: Json = {"ok": False, "error": fault.error or "internal_error"}
         headers: dict[str, str] = {}
         if fault == Fault(seconds=fault.seconds) or fault.effect:
-            status, answer, headers = await self._answer(method, token, arguments, request)
+            status, answer, headers = await self._answer(
+                method, token, arguments, request
+            )
         else:
             status = fault.status
         if fault.drop:
@@ -105,7 +115,9 @@ class WebApi:
             )
         if fault.effect and fault.status != 200:
             return web.Response(
-                status=fault.status, text="<html>bad gateway</html>", content_type="text/html"
+                status=fault.status,
+                text="<html>bad gateway</html>",
+                content_type="text/html",
             )
         if status >= 500:
             return web.Response(
@@ -117,7 +129,11 @@ class WebApi:
         self, method: str, token: str, arguments: Json, request: web.Request
     ) -> tuple[int, Json, dict[str, str]]:
         """Status, body and headers of a call that no fault befalls."""
-        if method in READS and request.content_type == "application/json" and request.can_read_body:
+        if (
+            method in READS
+            and request.content_type == "application/json"
+            and request.can_read_body
+        ):
             self.world.violations.append(f"{method} takes no JSON")
         tier, scope = RULES.get(method, ("", "unknown"))
         if scope in {"app", "none", "unknown"}:
@@ -128,7 +144,11 @@ class WebApi:
             return 200, {"ok": False, **refused}, {}
         wait = self.world.use(workspace.id, method, tier)
         if wait is not None:
-            return 429, {"ok": False, "error": "ratelimited"}, {"Retry-After": str(int(wait) + 1)}
+            return (
+                429,
+                {"ok": False, "error": "ratelimited"},
+                {"Retry-After": str(int(wait) + 1)},
+            )
         dated = {"Date": self.world.date} if self.world.date else {}
         return (
             200,
@@ -157,7 +177,11 @@ class WebApi:
             return {"ok": False, "error": str(no)}
         except limits.Wrong as wrong:
             code = str(wrong) if " " not in str(wrong) else "invalid_blocks"
-            return {"ok": False, "error": code, "response_metadata": {"messages": [str(wrong)]}}
+            return {
+                "ok": False,
+                "error": code,
+                "response_metadata": {"messages": [str(wrong)]},
+            }
 
     # Methods
 
@@ -184,18 +208,27 @@ class WebApi:
 
     def _chat_post_message(self, workspace: Workspace, arguments: Json) -> Json:
         channel = self._channel(workspace, arguments.get("channel"))
-        if workspace.channels[channel].is_im and workspace.id not in self.world.workspaces:
+        if (
+            workspace.channels[channel].is_im
+            and workspace.id not in self.world.workspaces
+        ):
             raise No("channel_not_found")
         said = self._said(workspace, channel, arguments, update=False)
         self.world.messages.append(said)
-        return {"channel": channel, "ts": said.ts, "message": self.world.message_json(said)}
+        return {
+            "channel": channel,
+            "ts": said.ts,
+            "message": self.world.message_json(said),
+        }
 
     def _said(
         self, workspace: Workspace, channel: str, arguments: Json, *, update: bool
     ) -> Message:
         blocks = given(arguments, "blocks")
         whole = {**arguments, "blocks": blocks}
-        self.world.check("message", limits.message, whole, self.world.file_type, update=update)
+        self.world.check(
+            "message", limits.message, whole, self.world.file_type, update=update
+        )
         thread = str(arguments.get("thread_ts") or "")
         return Message(
             channel=channel,
@@ -232,9 +265,13 @@ class WebApi:
 
     def _chat_get_permalink(self, workspace: Workspace, arguments: Json) -> Json:
         stamp = str(arguments["message_ts"]).replace(".", "")
-        return {"permalink": f"https://test.slack.com/archives/{arguments['channel']}/p{stamp}"}
+        return {
+            "permalink": f"https://test.slack.com/archives/{arguments['channel']}/p{stamp}"
+        }
 
-    def _files_get_upload_urlexternal(self, workspace: Workspace, arguments: Json) -> Json:
+    def _files_get_upload_urlexternal(
+        self, workspace: Workspace, arguments: Json
+    ) -> Json:
         if int(arguments.get("length") or 0) < 1 or not arguments.get("filename"):
             raise No("invalid_arguments")
         if len(str(arguments.get("alt_txt") or "")) > 1000:
@@ -251,7 +288,10 @@ class WebApi:
             ready=float("inf"),
         )
         self.world.files[file.id] = file
-        return {"upload_url": f"{self.world.base}/upload/v1/{file.id}", "file_id": file.id}
+        return {
+            "upload_url": f"{self.world.base}/upload/v1/{file.id}",
+            "file_id": file.id,
+        }
 
     async def _upload(self, request: web.Request) -> web.Response:
         data = await request.read()
@@ -263,9 +303,15 @@ class WebApi:
         file.data = data
         return web.Response(text=f"OK - {len(data)}")
 
-    def _files_complete_upload_external(self, workspace: Workspace, arguments: Json) -> Json:
-        files = [self.world.files.get(one["id"]) for one in given(arguments, "files") or []]
-        if not files or any(one is None or not one.data or one.deleted for one in files):
+    def _files_complete_upload_external(
+        self, workspace: Workspace, arguments: Json
+    ) -> Json:
+        files = [
+            self.world.files.get(one["id"]) for one in given(arguments, "files") or []
+        ]
+        if not files or any(
+            one is None or not one.data or one.deleted for one in files
+        ):
             raise No("file_not_found")
         found = [one for one in files if one is not None]
         for one in found:
@@ -317,7 +363,9 @@ class WebApi:
             raise No("cant_delete_file")
         file.deleted = True
         for one in self.world.messages:
-            if file.id in one.files and all(self.world.files[name].deleted for name in one.files):
+            if file.id in one.files and all(
+                self.world.files[name].deleted for name in one.files
+            ):
                 one.deleted = True
         return {}
 
@@ -357,13 +405,17 @@ class WebApi:
         """The direct message of a person and the bot."""
         name = "D" + user[1:]
         members = {user, workspace.bot_user}
-        workspace.channels.setdefault(name, Channel(id=name, name="", members=members, is_im=True))
+        workspace.channels.setdefault(
+            name, Channel(id=name, name="", members=members, is_im=True)
+        )
         return name
 
     def _conversations_replies(self, workspace: Workspace, arguments: Json) -> Json:
         channel = self._channel(workspace, arguments.get("channel"))
         thread = str(arguments.get("ts"))
-        found = [one for one in self._told(channel) if thread in {one.ts, one.thread_ts}]
+        found = [
+            one for one in self._told(channel) if thread in {one.ts, one.thread_ts}
+        ]
         if not found:
             raise No("thread_not_found")
         oldest = float(arguments.get("oldest") or 0)
@@ -418,7 +470,9 @@ class WebApi:
         self.world.homes[str(arguments.get("user_id"))] = view
         return {"view": view}
 
-    def _assistant_threads_set_status(self, workspace: Workspace, arguments: Json) -> Json:
+    def _assistant_threads_set_status(
+        self, workspace: Workspace, arguments: Json
+    ) -> Json:
         self._channel(workspace, arguments.get("channel_id"))
         self.world.statuses.append(arguments)
         return {}
@@ -477,7 +531,9 @@ class WebApi:
 
 
 def _function(method: str) -> str:
-    return "_" + re.sub("[A-Z]+", lambda found: f"_{found[0].lower()}", method).replace(".", "_")
+    return "_" + re.sub("[A-Z]+", lambda found: f"_{found[0].lower()}", method).replace(
+        ".", "_"
+    )
 
 
 def _refused(workspace: Workspace | None, scope: str) -> Json:

@@ -104,7 +104,10 @@ class Message:
                     found[one["text"]["text"]] = one
                 else:
                     for option in one["options"]:
-                        found[option["text"]["text"]] = {**one, "selected_option": option}
+                        found[option["text"]["text"]] = {
+                            **one,
+                            "selected_option": option,
+                        }
         return found
 
 
@@ -151,7 +154,11 @@ class World:
     """
 
     def __init__(
-        self, *, ready_after: float = 0.0, share_after: float = 0.0, strict_rates: bool = False
+        self,
+        *,
+        ready_after: float = 0.0,
+        share_after: float = 0.0,
+        strict_rates: bool = False,
     ) -> None:
         self.workspaces: dict[str, Workspace] = {}
         self.messages: list[Message] = []
@@ -183,16 +190,22 @@ class World:
         """A new message's ts."""
         return f"{next(self._stamps)}.{next(self._numbers):06d}"
 
-    def workspace(self, id: str = "T00000001", token: str = FIRST_TOKEN, **more: Any) -> Workspace:
+    def workspace(
+        self, id: str = "T00000001", token: str = FIRST_TOKEN, **more: Any
+    ) -> Workspace:
         """A new one, with its bot."""
-        made = Workspace(id=id, token=token, bot_user=f"UBOT{id[1:]}", bot=f"B{id[1:]}", **more)
+        made = Workspace(
+            id=id, token=token, bot_user=f"UBOT{id[1:]}", bot=f"B{id[1:]}", **more
+        )
         made.users[made.bot_user] = User(id=made.bot_user, name="easel", is_bot=True)
         self.workspaces[id] = made
         return made
 
     def by_token(self, token: str) -> Workspace | None:
         """Whose token it is."""
-        return next((one for one in self.workspaces.values() if one.token == token), None)
+        return next(
+            (one for one in self.workspaces.values() if one.token == token), None
+        )
 
     def use(self, workspace: str, method: str, tier: str) -> float | None:
         """Count a call; seconds to wait when it is one too many."""
@@ -225,27 +238,43 @@ class World:
     def find(self, channel: str, ts: str) -> Message | None:
         """A message that is still there."""
         for one in self.messages:
-            if one.channel == channel and one.ts == ts and not one.deleted and not one.only_for:
+            if (
+                one.channel == channel
+                and one.ts == ts
+                and not one.deleted
+                and not one.only_for
+            ):
                 return one
         return None
 
     def seen_by(self, user: str, channel: str) -> list[Message]:
         """What somebody sees in a channel, threads included."""
-        there = [one for one in self.messages if one.channel == channel and not one.deleted]
-        return [one for one in there if one.only_for in {"", user} and not self._is_unseen(one)]
+        there = [
+            one for one in self.messages if one.channel == channel and not one.deleted
+        ]
+        return [
+            one
+            for one in there
+            if one.only_for in {"", user} and not self._is_unseen(one)
+        ]
 
     def _is_unseen(self, one: Message) -> bool:
         """Ephemeral messages in a thread are only shown if there is an active thread already."""
         if not one.only_for or not one.thread_ts:
             return False
         return not any(
-            other.thread_ts == one.thread_ts and not other.only_for for other in self.messages
+            other.thread_ts == one.thread_ts and not other.only_for
+            for other in self.messages
         )
 
     def file_json(self, file: File, *, full: bool) -> Json:
         """A file as Slack tells of it."""
         if file.connect and not full:
-            return {"id": file.id, "mode": "file_access", "file_access": "check_file_info"}
+            return {
+                "id": file.id,
+                "mode": "file_access",
+                "file_access": "check_file_info",
+            }
         looked = time.monotonic() >= file.ready
         address = f"{self.base}/files-pri/T1-{file.id}/{file.name}"
         if file.external:
@@ -259,7 +288,9 @@ class World:
             "is_external": file.external,
             "url_private": address,
             "url_private_download": address,
-            "shares": {"public": {name: [{"ts": ts}] for name, ts in file.shares.items()}}
+            "shares": {
+                "public": {name: [{"ts": ts}] for name, ts in file.shares.items()}
+            }
             if file.shares
             else {},
         }
@@ -268,15 +299,23 @@ class World:
 
     def message_json(self, one: Message) -> Json:
         """A message as conversations.history tells it."""
-        found: Json = {"type": "message", "user": one.user, "text": one.text, "ts": one.ts}
+        found: Json = {
+            "type": "message",
+            "user": one.user,
+            "text": one.text,
+            "ts": one.ts,
+        }
         is_answered = any(
-            other.thread_ts == one.ts and other.channel == one.channel for other in self.messages
+            other.thread_ts == one.ts and other.channel == one.channel
+            for other in self.messages
         )
         if one.thread_ts or is_answered:
             # The first message of a thread names itself once somebody has answered it.
             found["thread_ts"] = one.thread_ts or one.ts
         if one.files:
-            found["files"] = [self.file_json(self.files[name], full=False) for name in one.files]
+            found["files"] = [
+                self.file_json(self.files[name], full=False) for name in one.files
+            ]
         if one.metadata:
             found["metadata"] = one.metadata
         if one.user.startswith("UBOT"):

@@ -23,7 +23,9 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("tenant", "step", "kind", name=op.f("pk_ledger")),
     )
     with op.batch_alter_table("ledger", schema=None) as batch_op:
-        batch_op.create_index(batch_op.f("ix_ledger_tenant_at"), ["tenant", "at"], unique=False)
+        batch_op.create_index(
+            batch_op.f("ix_ledger_tenant_at"), ["tenant", "at"], unique=False
+        )
 
     op.create_table(
         "pictures",
@@ -111,9 +113,13 @@ def upgrade() -> None:
             ["account", "model", "intended"],
             unique=False,
         )
-        batch_op.create_index(batch_op.f("ix_steps_state_model"), ["state", "model"], unique=False)
         batch_op.create_index(
-            batch_op.f("ix_steps_tenant_person_state"), ["tenant", "person", "state"], unique=False
+            batch_op.f("ix_steps_state_model"), ["state", "model"], unique=False
+        )
+        batch_op.create_index(
+            batch_op.f("ix_steps_tenant_person_state"),
+            ["tenant", "person", "state"],
+            unique=False,
         )
         batch_op.create_index(
             batch_op.f("ix_steps_tenant_session_number"),
@@ -129,9 +135,13 @@ def upgrade() -> None:
         sa.Column("thread", sa.String(length=150), nullable=False),
         sa.Column("step", sa.String(length=40), nullable=False),
         sa.ForeignKeyConstraint(
-            ["tenant", "step"], ["steps.tenant", "steps.id"], name=op.f("fk_messages_tenant_step")
+            ["tenant", "step"],
+            ["steps.tenant", "steps.id"],
+            name=op.f("fk_messages_tenant_step"),
         ),
-        sa.PrimaryKeyConstraint("tenant", "channel", "message", name=op.f("pk_messages")),
+        sa.PrimaryKeyConstraint(
+            "tenant", "channel", "message", name=op.f("pk_messages")
+        ),
     )
     with op.batch_alter_table("messages", schema=None) as batch_op:
         batch_op.create_index(

@@ -20,7 +20,9 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("tenant", "id", name=op.f("pk_drafts")),
     )
     with op.batch_alter_table("drafts", schema=None) as batch_op:
-        batch_op.create_index(batch_op.f("ix_drafts_created"), ["created"], unique=False)
+        batch_op.create_index(
+            batch_op.f("ix_drafts_created"), ["created"], unique=False
+        )
 
     op.create_table(
         "reactions",
@@ -30,7 +32,9 @@ def upgrade() -> None:
         sa.Column("kind", sa.String(length=20), nullable=False),
         sa.Column("position", sa.Integer(), nullable=False),
         sa.ForeignKeyConstraint(
-            ["tenant", "step"], ["steps.tenant", "steps.id"], name=op.f("fk_reactions_tenant_step")
+            ["tenant", "step"],
+            ["steps.tenant", "steps.id"],
+            name=op.f("fk_reactions_tenant_step"),
         ),
         sa.PrimaryKeyConstraint(
             "tenant", "step", "person", "kind", "position", name=op.f("pk_reactions")
@@ -38,9 +42,13 @@ def upgrade() -> None:
     )
     with op.batch_alter_table("messages", schema=None) as batch_op:
         batch_op.add_column(
-            sa.Column("role", sa.String(length=10), server_default="status", nullable=False)
+            sa.Column(
+                "role", sa.String(length=10), server_default="status", nullable=False
+            )
         )
 
     with op.batch_alter_table("steps", schema=None) as batch_op:
         batch_op.add_column(sa.Column("chosen", sa.Integer(), nullable=True))
-        batch_op.add_column(sa.Column("deleted", sa.DateTime(timezone=True), nullable=True))
+        batch_op.add_column(
+            sa.Column("deleted", sa.DateTime(timezone=True), nullable=True)
+        )

@@ -34,7 +34,10 @@ def upgrade() -> None:
     op.create_index("ix_steps_slot", "steps", ["account", "model"], **held)
     queued = partial("state IN ('queued')", "state IN ('queued')")
     op.create_index(
-        "ix_steps_queued", "steps", ["account", "model", "priority", "created"], **queued
+        "ix_steps_queued",
+        "steps",
+        ["account", "model", "priority", "created"],
+        **queued,
     )
     op.create_index("ix_steps_claimed", "steps", ["account", "model", "claimed"])
 

@@ -63,7 +63,9 @@ def _make_tables() -> None:
         sa.Column("model", sa.String(length=100), nullable=False),
         sa.Column("state", sa.String(length=20), nullable=False),
         sa.Column("count", sa.BigInteger(), nullable=False),
-        sa.PrimaryKeyConstraint("action", "model", "state", name=op.f("pk_step_counts")),
+        sa.PrimaryKeyConstraint(
+            "action", "model", "state", name=op.f("pk_step_counts")
+        ),
     )
     op.create_table(
         "spending",
@@ -76,7 +78,9 @@ def _make_tables() -> None:
         sa.Column("person_name", sa.Text(), nullable=False),
         sa.Column("first", sa.DateTime(timezone=True), nullable=False),
         sa.Column("last", sa.DateTime(timezone=True), nullable=False),
-        sa.PrimaryKeyConstraint("tenant", "day", "person", "currency", name=op.f("pk_spending")),
+        sa.PrimaryKeyConstraint(
+            "tenant", "day", "person", "currency", name=op.f("pk_spending")
+        ),
     )
     op.create_table(
         "channel_spending",
@@ -105,15 +109,23 @@ def _make_indexes() -> None:
     _index("ix_steps_task", ["account", "model", "submitted"], "task_id IS NOT NULL")
     _index("ix_steps_measured", ["account", "model", "finished"], "seconds IS NOT NULL")
     op.create_index(
-        op.f("ix_messages_tenant_channel_thread"), "messages", ["tenant", "channel", "thread"]
+        op.f("ix_messages_tenant_channel_thread"),
+        "messages",
+        ["tenant", "channel", "thread"],
     )
-    op.create_index(op.f("ix_step_pictures_tenant_key"), "step_pictures", ["tenant", "key"])
+    op.create_index(
+        op.f("ix_step_pictures_tenant_key"), "step_pictures", ["tenant", "key"]
+    )
 
 
 def _index(name: str, columns: list[str], where: str) -> None:
     texts = [sa.text(column) for column in columns]
     op.create_index(
-        name, "steps", texts, sqlite_where=sa.text(where), postgresql_where=sa.text(where)
+        name,
+        "steps",
+        texts,
+        sqlite_where=sa.text(where),
+        postgresql_where=sa.text(where),
     )
 
 
