@@ -18,6 +18,7 @@ from typing import Any
 
 import aiohttp
 import discord
+from cachetools import TTLCache
 from discord.http import Route
 
 from core.errors import DeliveryError
@@ -81,7 +82,7 @@ class Api:
         self.date = ""
         """Discord's own time of its last answer, as HTTP writes it."""
         self._invalid: deque[float] = deque()
-        self._closed: dict[str, tuple[float, int]] = {}
+        self._closed: TTLCache[str, int] = TTLCache(MOST_CLOSED, CLOSED_SECONDS)
 
     @property
     def us(self) -> int:
@@ -151,7 +152,7 @@ class Api:
             if door and (
                 error.code in NO_DIRECT or (error.code in NO_ACCESS and not uploads)
             ):
-                self._close(door, error.code)
+                self._closed[door] = error.code
             raise DiscordError(error.code, error.status) from None
         except discord.RateLimited:
             raise DiscordError(0, 429) from None
@@ -186,21 +187,15 @@ class Api:
             else:
                 return
 
-    def _close(self, door: str, code: int) -> None:
-        if len(self._closed) >= MOST_CLOSED:
-            self._closed.clear()
-        self._closed[door] = (time.monotonic() + CLOSED_SECONDS, code)
-
     def _must_be_open(self, door: str) -> None:
         now = time.monotonic()
         while self._invalid and now - self._invalid[0] > WINDOW:
             self._invalid.popleft()
         if len(self._invalid) >= MOST_INVALID:
             raise DiscordError(0, 429)
-        until, code = self._closed.get(door, (now, 0))
-        if until > now:
+        code = self._closed.get(door)
+        if code is not None:
             raise DiscordError(code, 403)
-        self._closed.pop(door, None)
 
     async def _watch(
         self,

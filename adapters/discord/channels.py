@@ -3,9 +3,10 @@
 Threads, age limits, file sizes, language.
 """
 
-import time
 from collections.abc import Mapping
 from typing import Any
+
+from cachetools import TTLCache
 
 from adapters.discord.api import Api, DiscordError
 from adapters.discord.decode import DIRECT
@@ -38,7 +39,7 @@ class ChannelDirectory:
 
     def __init__(self, api: Api) -> None:
         self._api = api
-        self._known: dict[str, tuple[Mapping[str, Any], float]] = {}
+        self._known: TTLCache[str, Mapping[str, Any]] = TTLCache(MOST, KNOWN_SECONDS)
 
     async def find_thread(self, place: Place) -> Place:
         """The place, its channel's parent looked up where it is a thread."""
@@ -99,15 +100,13 @@ class ChannelDirectory:
     async def _look(self, path: str, ids: Mapping[str, str]) -> Mapping[str, Any]:
         name = path.format(**ids)
         known = self._known.get(name)
-        if known and time.monotonic() - known[1] < KNOWN_SECONDS:
-            return known[0]
+        if known is not None:
+            return known
         try:
             found: Mapping[str, Any] = await self._api.call("GET", path, ids)
         except DiscordError as error:
             if not error.permanent:
                 return {}
             found = {"code": error.code}
-        if len(self._known) >= MOST:
-            self._known.clear()
-        self._known[name] = (found, time.monotonic())
+        self._known[name] = found
         return found

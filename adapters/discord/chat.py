@@ -7,12 +7,12 @@ stand in it; all else are messages like any other, which can be changed for ever
 """
 
 import asyncio
-import time
 from collections.abc import AsyncIterator, Mapping
 from contextlib import suppress
 from dataclasses import replace
 
 import structlog
+from cachetools import TTLCache
 
 from adapters.discord import decode, render
 from adapters.discord.api import MESSAGE, MODAL, NO_DIRECT, Api, DiscordError
@@ -72,7 +72,7 @@ class DiscordChat:
         self._people = people
         self._messages = messages
         self._answers = answers
-        self._told: dict[str, float] = {}
+        self._told: TTLCache[str, bool] = TTLCache(MOST_CHANNELS, PROGRESS_SECONDS)
 
     # What only Discord can tell
 
@@ -355,12 +355,9 @@ class DiscordChat:
 
     def _may_tell(self, spot: str) -> bool:
         """Is it time for one more progress line there?"""
-        now = time.monotonic()
-        if now - self._told.get(spot, -PROGRESS_SECONDS) < PROGRESS_SECONDS:
+        if spot in self._told:
             return False
-        if len(self._told) >= MOST_CHANNELS:
-            self._told.clear()
-        self._told[spot] = now
+        self._told[spot] = True
         return True
 
 

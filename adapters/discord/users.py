@@ -1,5 +1,7 @@
 """What we know of people at Discord: their language, and where they are spoken to alone."""
 
+from cachetools import LRUCache
+
 from adapters.discord.api import Api
 from adapters.discord.channels import ChannelDirectory
 from adapters.discord.store import DiscordStore
@@ -19,8 +21,8 @@ class UserDirectory:
         self._store = store
         self._places = places
         self._default = default
-        self._spoken: dict[str, str] = {}
-        self._direct: dict[str, str] = {}
+        self._spoken: LRUCache[str, str] = LRUCache(MOST)
+        self._direct: LRUCache[str, str] = LRUCache(MOST)
 
     async def locale(self, request: Request) -> str:
         """Commands and buttons tell the person's own.
@@ -44,19 +46,17 @@ class UserDirectory:
 
     async def direct(self, person: Person) -> str:
         """The channel of the direct message with them. Raises DiscordError."""
-        if person.id not in self._direct:
+        channel = self._direct.get(person.id)
+        if channel is None:
             opened = await self._api.call(
                 "POST", "/users/@me/channels", {}, {"recipient_id": person.id}
             )
-            if len(self._direct) >= MOST:
-                self._direct.clear()
-            self._direct[person.id] = str(opened["id"])
-        return self._direct[person.id]
+            channel = self._direct[person.id] = str(opened["id"])
+        return channel
 
     async def _spoken_by(self, person: str) -> str:
         """Nothing while they never pressed or typed a command."""
-        if person not in self._spoken:
-            if len(self._spoken) >= MOST:
-                self._spoken.clear()
-            self._spoken[person] = await self._store.spoken_by(person)
-        return self._spoken[person]
+        locale = self._spoken.get(person)
+        if locale is None:
+            locale = self._spoken[person] = await self._store.spoken_by(person)
+        return locale

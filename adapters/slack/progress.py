@@ -7,6 +7,7 @@ import time
 from collections import deque
 
 import structlog
+from cachetools import TTLCache
 
 from adapters.slack.api import SlackApi, SlackError
 from core.i18n import clip
@@ -30,7 +31,12 @@ class Progress:
     def __init__(self, api: SlackApi) -> None:
         self._api = api
         self._told: dict[str, deque[float]] = {}
-        self._signed: dict[tuple[str, str], float] = {}
+        self._signed: TTLCache[tuple[str, str], bool] = TTLCache(
+            MOST_SIGNS, SIGN_SECONDS
+        )
+        self._refused: TTLCache[tuple[str, str], bool] = TTLCache(
+            MOST_SIGNS, REFUSED_SECONDS
+        )
 
     def has_room(self, workspace: str) -> bool:
         """May one more line be shown this minute? It counts as shown."""
@@ -48,19 +54,14 @@ class Progress:
 
         A courtesy: a workspace that will not have it does without.
         """
-        spot, now = (place.workspace, place.thread), time.monotonic()
-        if (
-            not place.thread
-            or now - self._signed.get(spot, -SIGN_SECONDS) < SIGN_SECONDS
-        ):
+        spot = (place.workspace, place.thread)
+        if not place.thread or spot in self._signed or spot in self._refused:
             return
-        if len(self._signed) > MOST_SIGNS:
-            self._signed.clear()
-        self._signed[spot] = now
+        self._signed[spot] = True
         words = clip(post.text.partition("\n")[0], SIGN_TEXT)
         how = {"channel_id": place.channel, "thread_ts": place.thread, "status": words}
         try:
             await self._api.say(place.workspace, "assistant.threads.setStatus", **how)
         except SlackError as error:
-            self._signed[spot] = now + REFUSED_SECONDS
+            self._refused[spot] = True
             log.debug("no_sign", code=error.code)

@@ -4,11 +4,11 @@ The one set, or those of installations, renewed before they end.
 """
 
 import asyncio
-import time
 from collections import defaultdict
 from dataclasses import dataclass
 
 import aiohttp
+from cachetools import TTLCache
 from slack_sdk.errors import SlackClientError
 from slack_sdk.oauth.installation_store import Bot
 from slack_sdk.oauth.token_rotation.async_rotator import AsyncTokenRotator
@@ -22,6 +22,7 @@ RENEW_MINUTES = 120
 """A token lives twelve hours; a job may take minutes, never hours."""
 KNOWN_SECONDS = 60.0
 """How long a token read from the database is used without looking again."""
+MOST = 10_000
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -65,7 +66,7 @@ class Installed:
             client_id=client_id, client_secret=client_secret, client=client
         )
         self._locks: defaultdict[str, asyncio.Lock] = defaultdict(asyncio.Lock)
-        self._known: dict[str, tuple[BotIdentity, float]] = {}
+        self._known: TTLCache[str, BotIdentity] = TTLCache(MOST, KNOWN_SECONDS)
 
     async def us(self, workspace: str, *, anew: bool = False) -> BotIdentity:
         """Read, and renewed by one at a time, as a refresh token works once.
@@ -73,8 +74,8 @@ class Installed:
         Raises DeliveryError.
         """
         known = self._known.get(workspace)
-        if known and not anew and time.monotonic() - known[1] < KNOWN_SECONDS:
-            return known[0]
+        if known is not None and not anew:
+            return known
         async with self._locks[workspace]:
             bot = await self._find(workspace)
             if bot is None:
@@ -84,7 +85,7 @@ class Installed:
             us = BotIdentity(
                 workspace=workspace, token=bot.bot_token, user=bot.bot_user_id or ""
             )
-            self._known[workspace] = (us, time.monotonic())
+            self._known[workspace] = us
             return us
 
     async def installation(self, workspace: str) -> str | None:

@@ -3,10 +3,11 @@
 Known for a minute, no longer.
 """
 
-import time
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
+
+from cachetools import TTLCache
 
 from adapters.slack.api import SlackApi
 from adapters.slack.decode import split
@@ -34,13 +35,15 @@ class UserDirectory:
 
     def __init__(self, api: SlackApi) -> None:
         self._api = api
-        self._known: dict[tuple[str, str], tuple[UserProfile, float]] = {}
+        self._known: TTLCache[tuple[str, str], UserProfile] = TTLCache(
+            MOST, KNOWN_SECONDS
+        )
 
     async def find(self, workspace: str, person: str) -> UserProfile | None:
         """None when Slack does not tell."""
         known = self._known.get((workspace, person))
-        if known and time.monotonic() - known[1] < KNOWN_SECONDS:
-            return known[0]
+        if known is not None:
+            return known
         try:
             user = (
                 await self._api.look(
@@ -49,8 +52,6 @@ class UserDirectory:
             )["user"]
         except (DeliveryError, KeyError):
             return None
-        if len(self._known) >= MOST:
-            self._known.clear()
         profile = user.get("profile") or {}
         name = (
             profile.get("display_name")
@@ -64,7 +65,7 @@ class UserDirectory:
             is_admin=is_admin(user, workspace),
             is_bot=bool(user.get("is_bot")) or person == "USLACKBOT",
         )
-        self._known[workspace, person] = (found, time.monotonic())
+        self._known[workspace, person] = found
         return found
 
 
