@@ -22,10 +22,10 @@ from pydantic import (
 from pydantic.fields import FieldInfo
 
 from core.errors import ConfigurationError
+from core.languages import languages
 
 BEGINS = {"slack_bot_token": ("xoxb-", "xoxe.xoxb-"), "slack_app_token": ("xapp-",)}
 """What a token begins with, where that is known."""
-LOCALES = ("en", "zh-CN", "zh-TW", "id")
 REGION_KEY = "DASHSCOPE_API_KEY_"
 
 
@@ -132,7 +132,7 @@ class Settings(BaseModel):
     @field_validator("locale")
     @classmethod
     def _known_locale(cls, value: str) -> str:
-        return _one_of(value, LOCALES)
+        return _one_of(value, languages())
 
     @field_validator("log_format")
     @classmethod

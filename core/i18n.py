@@ -1,19 +1,12 @@
-"""Every sentence a person sees, in their language: core/locales/*.toml.
-
-``say(key, locale, **params)``.
-"""
+"""Every sentence a person sees, in their language: ``translate(key, locale, **params)``."""
 
 import re
-import tomllib
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from datetime import datetime
-from functools import cache
-from importlib.resources import files
-from typing import Any
 
+from core.languages import sentences
 from core.types import Money
 
-LOCALES = ("en", "zh-CN", "zh-TW", "id")
 LONGEST = 2000
 """Characters of a parameter; what is longer is cut with an ellipsis."""
 PLACEHOLDER = re.compile(r"\{([a-z_]+)\}")
@@ -55,24 +48,6 @@ def nearest(locale: str) -> str:
         }.isdisjoint(details)
         return "zh-TW" if is_traditional else "zh-CN"
     return {"in": "id", "id": "id"}.get(language, "en")
-
-
-@cache
-def sentences(language: str) -> Mapping[str, str]:
-    """Key → sentence of one language."""
-    text = (files("core") / "locales" / f"{language}.toml").read_text(encoding="utf-8")
-    return dict(_flat(tomllib.loads(text), ""))
-
-
-def _flat(table: Mapping[str, Any], prefix: str) -> list[tuple[str, str]]:
-    found: list[tuple[str, str]] = []
-    for name, value in table.items():
-        found += (
-            [(prefix + name, value)]
-            if isinstance(value, str)
-            else _flat(value, f"{prefix}{name}.")
-        )
-    return found
 
 
 def _shown(value: object, language: str) -> str:

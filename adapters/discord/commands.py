@@ -16,7 +16,8 @@ from adapters.discord.api import Api, DiscordError
 from adapters.discord.store import DiscordStore
 from core.commands import Command, Takes, commands
 from core.forms import REGIONS
-from core.i18n import LOCALES, translate
+from core.i18n import translate
+from core.languages import languages
 from core.types import Action
 
 Payload = dict[str, Any]
@@ -48,7 +49,7 @@ COMMANDS = "commands"
 IN_GUILDS: Payload = {"contexts": [0, 1], "integration_types": [0]}
 EVERYWHERE: Payload = {"contexts": [0, 1, 2], "integration_types": [0, 1]}
 """Guilds and direct messages; and wherever a person brings us along, where the app allows that."""
-SHORTCUT = "room.edit_image"
+SHORTCUT = "shared.edit_image"
 
 log = structlog.get_logger()
 
@@ -180,7 +181,7 @@ def _named(field: str, key: str) -> Payload:
         field: translate(key, "en"),
         f"{field}_localizations": {
             theirs: translate(key, ours)
-            for ours in LOCALES
+            for ours in languages()
             for theirs in DISCORD_LOCALES[ours]
         },
     }

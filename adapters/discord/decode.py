@@ -68,7 +68,7 @@ def command(interaction: discord.Interaction) -> Request:
     typed = TYPED.get(name)
     if typed is None:
         raise Rejected(
-            "room.no_command", word=name[:40], allowed=[f"/{one}" for one in TYPED]
+            "grammar.no_command", word=name[:40], allowed=[f"/{one}" for one in TYPED]
         )
     files = _resolved(data)
     mask = files.get(str(given.pop("mask-picture", "")))

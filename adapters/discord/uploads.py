@@ -131,7 +131,7 @@ class ImageUploads:
             "n": one.name,
         }
         url = self._links.url(Purpose.PICTURE, claims, datetime.now(UTC) + LINK_LIFE)
-        label = translate("room.full_size", post.locale or self._locale)
+        label = translate("shared.full_size", post.locale or self._locale)
         return (
             Button(kind=ButtonKind.LINK, step=post.job, label=label, url=url)
             if url

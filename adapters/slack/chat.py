@@ -400,7 +400,7 @@ class SlackChat:
         message = render.message(
             post,
             inside,
-            sure=translate("room.delete_sure", post.locale or self._locale),
+            sure=translate("shared.delete_sure", post.locale or self._locale),
         )
         known = (
             {
@@ -426,7 +426,7 @@ class SlackChat:
 
     async def _change(self, sent: PostedMessage, post: Post) -> None:
         message = render.message(
-            post, sure=translate("room.delete_sure", post.locale or self._locale)
+            post, sure=translate("shared.delete_sure", post.locale or self._locale)
         )
         known = {"metadata": _metadata(post.job)} if post.job else {}
         place = sent.place

@@ -70,7 +70,7 @@ def command(text: str) -> tuple[Action, str] | None:
     name, _, rest = text[1:].partition(" ")
     if name.lower() not in NAMES:
         raise Rejected(
-            "room.no_command", word=name[:40], allowed=[f"/{one}" for one in NAMES]
+            "grammar.no_command", word=name[:40], allowed=[f"/{one}" for one in NAMES]
         )
     return grammar.command(name.lower(), rest.strip())
 

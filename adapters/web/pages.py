@@ -19,7 +19,8 @@ from core.answers import queries
 from core.errors import EaselError, NotFound
 from core.flow import status
 from core.flow.context import Context
-from core.i18n import nearest, sentences, translate
+from core.i18n import nearest, translate
+from core.languages import sentences
 from core.signed_links import Purpose
 from core.types import Picture, Step
 from core.views import answers
@@ -83,12 +84,12 @@ def _template(name: str) -> str:
 @cache
 def script_words(table: str, language: str) -> str:
     """A table of sentences as JSON that may stand in a script element."""
-    found = {
-        key.removeprefix(f"{table}."): text
-        for key, text in sentences(language).items()
-        if key.startswith(f"{table}.")
-    }
-    return in_script(found)
+    words: dict[str, str] = {}
+    for key, text in sentences(language).items():
+        area, _, name = key.partition(".")
+        if area in {table, "shared"}:
+            words[name] = text
+    return in_script(words)
 
 
 def in_script(value: object) -> str:

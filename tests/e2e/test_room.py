@@ -15,7 +15,7 @@ from PIL import Image, ImageChops
 from playwright.async_api import Browser, FilePayload, Locator, Page, expect
 
 from bot.simulator.server import SimulatorConfig, serve
-from core.i18n import LOCALES
+from core.languages import languages
 from tests.conftest import PHOTOS
 from tests.fakes.browser import NEEDS_CHROMIUM, Watched, chromium, window
 from tests.fakes.demo import Demo
@@ -640,7 +640,7 @@ async def test_it_is_legible_and_fits_at_every_width(
         await shot(watched, f"room-{scheme}-{width}")
 
 
-@pytest.mark.parametrize("language", LOCALES)
+@pytest.mark.parametrize("language", languages())
 async def test_the_room_speaks_every_language(
     browser: Browser, demo: Demo, language: str
 ) -> None:

@@ -12,7 +12,7 @@ from bot.simulator.server import SimulatorConfig
 from core.answers import queries, reactions
 from core.errors import NotFound
 from core.flow.context import Context
-from core.i18n import LOCALES
+from core.languages import languages
 from core.types import Action, Picture
 from tests.bench import history
 from tests.fakes import trees
@@ -107,7 +107,7 @@ async def test_what_the_picture_leaves_out_is_said_in_every_language(
 ) -> None:
     await history.fill(tmp_path, trees.drawings(203), 16)
     said = {}
-    for locale in LOCALES:
+    for locale in languages():
         post = await queries.history(context, replace(history.request(), locale=locale))
         said[locale] = post.title
         assert post.title.split(" · ")[1] in post.pictures[0].alt

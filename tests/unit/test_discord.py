@@ -16,7 +16,7 @@ from core import channel_settings, grammar
 from core.budgets import Caps
 from core.catalog import Catalog
 from core.forms import FieldKind, form
-from core.i18n import LOCALES
+from core.languages import languages
 from core.post import Button, ButtonKind, Post, PostImage, Tone
 from core.providers.dashscope import catalog_text
 from core.types import Action
@@ -85,7 +85,7 @@ def test_a_result_with_every_button_and_menu_fits() -> None:
     assert newest["value"].split(":")[2] == "s199"
 
 
-@pytest.mark.parametrize("locale", LOCALES)
+@pytest.mark.parametrize("locale", languages())
 @pytest.mark.parametrize(
     "action", [one for one in Action if one.makes_pictures and one is not Action.AGAIN]
 )
@@ -103,7 +103,7 @@ def test_every_form_is_a_modal_that_keeps_its_words_and_pictures(
     )
 
 
-@pytest.mark.parametrize("locale", LOCALES)
+@pytest.mark.parametrize("locale", languages())
 def test_settings_come_on_pages_that_leave_nothing_out(locale: str) -> None:
     caps = Caps(person_day=None, channel_month=None, workspace_month=None)
     asked = channel_settings.form(

@@ -7,7 +7,8 @@ from core.budgets import Caps
 from core.catalog import Catalog
 from core.errors import Rejected
 from core.forms import FieldKind
-from core.i18n import LOCALES, translate
+from core.i18n import translate
+from core.languages import languages
 from core.providers.dashscope import catalog_text
 from core.types import Action, Options
 
@@ -18,7 +19,7 @@ MADE = [
 
 
 @pytest.mark.parametrize("action", MADE)
-@pytest.mark.parametrize("locale", LOCALES)
+@pytest.mark.parametrize("locale", languages())
 def test_every_form_asks_only_for_what_its_action_understands(
     action: Action, locale: str
 ) -> None:
@@ -127,7 +128,7 @@ def test_the_settings_form_shows_what_stands() -> None:
     assert values["personal_threads"] == "yes"
 
 
-@pytest.mark.parametrize("locale", LOCALES)
+@pytest.mark.parametrize("locale", languages())
 def test_what_settings_ask_is_read_whole_where_a_label_has_45_characters(
     locale: str,
 ) -> None:

@@ -2,40 +2,43 @@
 
 import ast
 import re
+from collections import Counter
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from decimal import Decimal
 from pathlib import Path
 
 import pytest
 
+import bot  # noqa: F401  # it and each adapter bring their own texts
+from adapters import discord, slack, terminal, web  # noqa: F401
 from core.grammar import RULES
-from core.i18n import (
-    LOCALES,
-    LONGEST,
-    PLACEHOLDER,
-    join_list,
-    money,
-    nearest,
-    sentences,
-    translate,
-)
+from core.i18n import LONGEST, PLACEHOLDER, join_list, money, nearest, translate
+from core.languages import languages, read_file, sentences
 from core.post import ButtonKind
 from core.types import Action, Money
 
 ROOT = Path(__file__).parents[2]
+LOCALES = ("en", "zh-CN", "zh-TW", "id")
+FOLDERS = (
+    "core",
+    "bot",
+    *(f"adapters/{name}" for name in ("discord", "slack", "terminal", "web")),
+)
+"""Where texts lie: beside the code that says them."""
 KEY = re.compile(r"[a-z_]+(\.[a-z_]+){1,3}")
 
 
-def _keys_in_code() -> set[str]:
-    """Every string literal in the code that begins like a message key and has dots, no spaces."""
+def _texts(folder: str, language: str = "en") -> Mapping[str, str]:
+    return read_file(ROOT / folder / "locales" / f"{language}.toml")
+
+
+def _keys_in_code(folder: str) -> set[str]:
+    """Every string literal below a folder that begins like a message key and has dots, no spaces."""
     areas = set(sentences("en"))
     prefixes = {key.split(".")[0] for key in areas}
     found: set[str] = set()
-    for path in [
-        *ROOT.glob("core/**/*.py"),
-        *ROOT.glob("bot/*.py"),
-        *ROOT.glob("adapters/**/*.py"),
-    ]:
+    for path in (ROOT / folder).rglob("*.py"):
         for node in ast.walk(ast.parse(path.read_text())):
             if (
                 isinstance(node, ast.Constant)
@@ -77,9 +80,25 @@ def test_every_refusal_and_failure_is_a_sentence_that_another_may_follow(
     ] == []
 
 
+def test_every_folder_with_texts_has_a_file_for_each_language() -> None:
+    folders = {path.parent.parent for path in ROOT.glob("*/**/locales/*.toml")}
+    assert folders == {ROOT / folder for folder in FOLDERS}
+    assert set(languages()) == set(LOCALES)
+    for folder in folders:
+        files = {path.stem for path in (folder / "locales").glob("*.toml")}
+        assert files == set(LOCALES)
+
+
+@pytest.mark.parametrize("folder", FOLDERS)
 @pytest.mark.parametrize("language", LOCALES)
-def test_every_language_has_the_same_keys(language: str) -> None:
-    assert set(sentences(language)) == set(sentences("en"))
+def test_every_language_has_the_same_keys(folder: str, language: str) -> None:
+    assert set(_texts(folder, language)) == set(_texts(folder))
+
+
+def test_a_text_lies_in_one_folder() -> None:
+    counts = Counter(key for folder in FOLDERS for key in _texts(folder))
+    assert [key for key, count in counts.items() if count > 1] == []
+    assert set(counts) == set(sentences("en"))
 
 
 @pytest.mark.parametrize("language", LOCALES)
@@ -90,9 +109,16 @@ def test_every_language_uses_the_same_placeholders(language: str) -> None:
         ), key
 
 
-def test_every_key_the_code_names_exists() -> None:
-    missing = {key for key in _keys_in_code() if key not in sentences("en")}
-    assert not missing
+@pytest.mark.parametrize("folder", ["core", *FOLDERS[2:]])
+def test_the_core_and_each_adapter_name_only_their_own_texts_and_the_cores(
+    folder: str,
+) -> None:
+    available = {*_texts("core"), *_texts(folder)}
+    assert _keys_in_code(folder) - available == set()
+
+
+def test_every_key_the_program_names_exists() -> None:
+    assert _keys_in_code("bot") - set(sentences("en")) == set()
 
 
 def test_every_action_and_button_has_a_name() -> None:

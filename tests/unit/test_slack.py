@@ -20,7 +20,8 @@ from adapters.slack.manifest import EVENTS, SCOPES, manifest
 from core import forms
 from core.catalog import Catalog
 from core.errors import Rejected
-from core.i18n import LOCALES, translate
+from core.i18n import translate
+from core.languages import languages
 from core.post import Button, ButtonKind, Post, Tone
 from core.providers.dashscope import catalog_text
 from core.types import Action, Picture
@@ -302,7 +303,7 @@ def test_whatever_is_said_stays_within_slacks_limits_and_inert(
     assert all(parsed)
 
 
-@pytest.mark.parametrize("locale", LOCALES)
+@pytest.mark.parametrize("locale", languages())
 @pytest.mark.parametrize(
     "action",
     [
@@ -317,7 +318,7 @@ def test_every_form_is_a_modal_slack_takes(action: Action, locale: str) -> None:
     limits.view(render.modal(asked, decode.meta(wish, action)), picture)
 
 
-@pytest.mark.parametrize("locale", LOCALES)
+@pytest.mark.parametrize("locale", languages())
 def test_the_form_of_functions_and_every_button_label_fit(locale: str) -> None:
     limits.view(render.modal(forms.functions(locale), "{}"), picture)
     for kind in ButtonKind:
@@ -341,7 +342,7 @@ def test_a_result_asks_before_it_is_deleted() -> None:
     assert asked == ["Really?"]
 
 
-@pytest.mark.parametrize("locale", LOCALES)
+@pytest.mark.parametrize("locale", languages())
 @pytest.mark.parametrize("url", ["", "https://easel.example"])
 def test_the_manifest_is_one_slack_takes(locale: str, url: str) -> None:
     found = manifest(locale, url, installable=bool(url))
