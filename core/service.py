@@ -7,8 +7,6 @@ import asyncio
 from dataclasses import dataclass, replace
 from typing import Protocol
 
-import structlog
-
 from core import actions, forms, sessions
 from core.answers import masks, settings
 from core.answers.dispatch import dispatch
@@ -17,6 +15,7 @@ from core.errors import Rejected
 from core.flow import hear, prepare, replies
 from core.flow.context import Context
 from core.forms import FUNCTION, Form
+from core.log import log
 from core.post import ButtonKind, Post
 from core.types import Action, Request
 from core.views import steps
@@ -35,8 +34,6 @@ ASKS_FIRST = frozenset(
 
 LOOK_SECONDS, MOST_LOOKS = 1.5, 200
 """How long, and how many at a time, we look whether something is for us before it is rather kept."""
-
-log = structlog.get_logger()
 
 
 class Jobs(Protocol):

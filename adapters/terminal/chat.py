@@ -16,7 +16,7 @@ from adapters.terminal import render
 from core.errors import DeliveryError, Rejected
 from core.forms import Form
 from core.i18n import translate
-from core.pictures.normalize import too_many_bytes
+from core.pictures.formats import too_many_bytes
 from core.ports import Blobs
 from core.post import Post, PostedMessage, PostImage, Tone
 from core.types import Attachment, Person, Place, Request

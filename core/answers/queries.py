@@ -8,7 +8,7 @@ from core.answers.lookup import current_step, resolve_step
 from core.errors import NotFound, Rejected
 from core.flow import prepare, status
 from core.flow.context import Context
-from core.pictures import diagrams, layout, normalize, png_metadata
+from core.pictures import diagrams, formats, layout, png_metadata
 from core.post import Post
 from core.signed_links import Purpose
 from core.types import Head, Request, Step
@@ -121,7 +121,7 @@ async def info(context: Context, request: Request) -> Post:
     if not request.attachments:
         return answers.info((await current_step(context, request))[1], request.locale)
     data = await prepare.fetch(context, request, request.attachments[0])
-    await context.pool.run(normalize.inspect, data)
+    await context.pool.run(formats.inspect, data)
     return answers.recipe(png_metadata.read_recipe(data) or {}, request.locale)
 
 

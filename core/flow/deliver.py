@@ -9,7 +9,7 @@ from core.failpoints import failpoint
 from core.flow.context import Context, fail_step, post_outcome
 from core.flow.generate import work_of
 from core.log import log
-from core.pictures import normalize, png_metadata
+from core.pictures import formats, normalize, png_metadata
 from core.types import Money, Outcome, Picture, Step, StepState, Task
 
 DOWNLOAD_TRIES = 6
@@ -120,7 +120,7 @@ async def _download(
     )
 
 
-def _checked(data: bytes, recipe: Mapping[str, str]) -> tuple[bytes, normalize.Facts]:
+def _checked(data: bytes, recipe: Mapping[str, str]) -> tuple[bytes, formats.Facts]:
     """A whole picture, with its recipe. Raises Rejected."""
     facts = normalize.check_result(data)
     return png_metadata.write_recipe(data, recipe), facts

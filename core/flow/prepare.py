@@ -9,7 +9,7 @@ from core.errors import EaselError, NotFound, Rejected
 from core.failpoints import failpoint
 from core.flow import replies, status
 from core.flow.context import Context, fail_step, retry_delivery, upsert_status
-from core.pictures import masks, normalize
+from core.pictures import formats, masks, normalize
 from core.types import (
     Action,
     Attachment,
@@ -108,7 +108,7 @@ async def stored_picture(
 ) -> Picture:
     """A picture that is stored already. Raises NotFound when it is gone."""
     data = await context.blobs.read(request.place.tenant, attachment.key)
-    facts = await context.pool.run(normalize.inspect, data)
+    facts = await context.pool.run(formats.inspect, data)
     return Picture(
         key=attachment.key,
         width=facts.width,
@@ -120,7 +120,7 @@ async def stored_picture(
 
 async def _keep_raw(context: Context, request: Request, attachment: Attachment) -> str:
     data = await fetch(context, request, attachment)
-    await context.pool.run(normalize.inspect, data)
+    await context.pool.run(formats.inspect, data)
     return await context.blobs.keep(request.place.tenant, data)
 
 
@@ -128,10 +128,10 @@ async def fetch(context: Context, request: Request, attachment: Attachment) -> b
     """The bytes of what a person gave, capped. Raises Rejected."""
     if attachment.key:
         return await context.blobs.read(request.place.tenant, attachment.key)
-    if attachment.size is not None and attachment.size > normalize.MAX_BYTES:
-        raise normalize.too_many_bytes(normalize.MAX_BYTES)
+    if attachment.size is not None and attachment.size > formats.MAX_BYTES:
+        raise formats.too_many_bytes(formats.MAX_BYTES)
     chunks: AsyncIterator[bytes] = context.chats[request.place.platform].fetch(
-        attachment, normalize.MAX_BYTES
+        attachment, formats.MAX_BYTES
     )
     return b"".join([chunk async for chunk in chunks])
 

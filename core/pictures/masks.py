@@ -6,7 +6,8 @@ Whatever a person painted → white where to change, black where to keep, at the
 import pyvips
 
 from core.errors import Rejected
-from core.pictures.normalize import inspect, upright
+from core.pictures.formats import inspect
+from core.pictures.normalize import upright
 from core.types import Size
 
 RATIO_TOLERANCE = 0.02

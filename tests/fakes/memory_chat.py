@@ -10,7 +10,7 @@ from pathlib import Path
 
 from core.errors import DeliveryError, Rejected
 from core.forms import Form
-from core.pictures.normalize import too_many_bytes
+from core.pictures.formats import too_many_bytes
 from core.post import Post, PostedMessage, Tone
 from core.types import Attachment, Person, Place, Request
 

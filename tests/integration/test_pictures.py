@@ -17,7 +17,7 @@ from PIL import Image, ImageChops, ImageCms, PngImagePlugin
 
 from core.errors import Rejected
 from core.i18n import translate
-from core.pictures import diagrams, layout, masks, normalize, png_metadata
+from core.pictures import diagrams, formats, layout, masks, normalize, png_metadata
 from core.pictures.pool import Pool
 from core.types import PictureLimits, Size
 
@@ -228,19 +228,18 @@ def test_img_27_every_orientation_is_turned_upright(orientation: int) -> None:
     assert mine.size == upright.size == (taken.width, taken.height)
     extrema = ImageChops.difference(mine, upright).getextrema()
     assert max(high for _, high in extrema) < 40  # type: ignore[misc]
-    facts = normalize.inspect(data)
+    facts = formats.inspect(data)
     assert (facts.width, facts.height) == mine.size
 
 
 def test_img_29_a_file_over_the_limit_is_refused_before_it_is_read() -> None:
     assert (
-        refusal(b"\xff\xd8\xff" + bytes(normalize.MAX_BYTES))
-        == "picture.too_many_bytes"
+        refusal(b"\xff\xd8\xff" + bytes(formats.MAX_BYTES)) == "picture.too_many_bytes"
     )
 
 
 def test_the_refusal_of_a_file_that_is_too_large_counts_in_megabytes() -> None:
-    error = normalize.too_many_bytes(normalize.MAX_BYTES)
+    error = formats.too_many_bytes(formats.MAX_BYTES)
     assert (
         translate(error.key, "en", **error.params)
         == "That file is too large; at most 30 MB are possible."
