@@ -1,4 +1,4 @@
-"""The accounts of the service: which there are, and where each is reached."""
+"""DashScope's accounts as the operator set them: which there are, and where each is reached."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -7,10 +7,12 @@ from bot.settings import Settings
 from core.catalog import Catalog
 from core.errors import ConfigurationError
 
+DASHSCOPE = "dashscope"
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Account:
-    """Where one account's service is reached. ``hosts`` its results may come from."""
+class AccountAccess:
+    """How one account is reached. ``hosts`` its results may come from."""
 
     url: str
     key: str
@@ -18,28 +20,38 @@ class Account:
 
 
 def is_simulated(settings: Settings) -> bool:
-    """No key and no server of one's own: the simulator stands in."""
+    """Does the simulator stand in? It does without a key and without a server to ask."""
     return not settings.keys and not settings.dashscope_url
 
 
 def check(settings: Settings, catalog: Catalog) -> None:
     """Raises ConfigurationError for an unknown region, a missing key or address."""
+    known = [
+        region.name
+        for region in catalog.regions.values()
+        if region.provider == DASHSCOPE
+    ]
     for region in (settings.region, *settings.keys):
-        if region not in catalog.regions:
-            known = ", ".join(catalog.regions)
+        if region not in known:
             raise ConfigurationError(
-                "config.region", setting="EASEL_REGION", value=region, known=known
+                "config.region",
+                setting="EASEL_REGION",
+                value=region,
+                known=", ".join(known),
             )
     if not is_simulated(settings):
         accounts_of(settings, catalog)
 
 
-def accounts_of(settings: Settings, catalog: Catalog) -> dict[str, Account]:
-    """Raises ConfigurationError for a missing key or address."""
+def accounts_of(settings: Settings, catalog: Catalog) -> dict[str, AccountAccess]:
+    """By region, the chosen one first.
+
+    Raises ConfigurationError for a missing key or address.
+    """
     if not settings.keys:
         raise ConfigurationError("config.key_missing", setting="DASHSCOPE_API_KEY")
     return {
-        region: Account(
+        region: AccountAccess(
             url=_url(settings, catalog, region),
             key=key.get_secret_value(),
             hosts=settings.result_hosts,

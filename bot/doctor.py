@@ -18,11 +18,9 @@ from adapters.discord.api import Api
 from adapters.slack import checkup
 from adapters.slack.api import session, web_client
 from bot import accounts, settings, slack
-from bot.providers import http_client
-from core.catalog import Catalog
+from bot.providers import http_client, load_catalog
 from core.errors import EaselError
 from core.i18n import translate
-from core.providers.dashscope import catalog_text
 from core.storage import database
 from core.storage.blobs import open_blobs
 from core.storage.store import Store
@@ -155,7 +153,7 @@ async def _service(chosen: settings.Settings) -> str:
     """A free question (an unknown task) tells whether address and key fit, and how far our clock is off."""
     if accounts.is_simulated(chosen):
         return "no DASHSCOPE_API_KEY: the simulator stands in"
-    catalog = Catalog.load(catalog_text())
+    catalog = load_catalog()
     found: list[str] = []
     async with http_client() as client:
         for region, account in accounts.accounts_of(chosen, catalog).items():

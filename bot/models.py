@@ -5,14 +5,15 @@ import json
 from decimal import Decimal
 from typing import Any
 
+from bot.providers import load_catalog
 from core.catalog import Catalog, Model, described
-from core.providers.dashscope import catalog_text
-from core.types import Size
+from core.i18n import money
+from core.types import Money, Size
 
 
 def listing(*, as_json: bool) -> str:
     """Every model: one line each, or all that is known as one JSON object."""
-    catalog = Catalog.load(catalog_text())
+    catalog = load_catalog()
     if as_json:
         models = {
             name: _plain(dataclasses.asdict(model))
@@ -37,8 +38,10 @@ def _line(model: Model) -> str:
     actions = ", ".join(
         sorted({"wanx" if action.is_wanx else action.value for action in model.actions})
     )
-    price = model.prices.get("beijing")
-    cost = f"¥{price}" if price is not None else "price unconfirmed"
+    price = next(iter(model.prices.values()), None)
+    cost = "price unconfirmed"
+    if price is not None:
+        cost = money(Money(amount=price, currency=model.currency))
     size = "" if model.size.kind == "none" else f" · {described(model.size)}"
     return f"{model.id:32} {actions:10} n {model.n_range[0]}–{model.n_range[1]} · {cost}{size}"
 

@@ -10,12 +10,11 @@ from typing import TYPE_CHECKING, Never, cast
 from bot import accounts
 from bot.clock import WallClock
 from bot.folder import link_keys
+from bot.providers import load_catalog
 from bot.settings import Settings
-from core.catalog import Catalog
 from core.flow.context import Context
 from core.pictures.pool import Pool
 from core.ports import Blobs, Chat
-from core.providers.dashscope import catalog_text
 from core.signed_links import Links
 from core.storage import database
 from core.storage.blobs import open_blobs
@@ -48,7 +47,7 @@ async def open_context(
 
     Raises ConfigurationError.
     """
-    catalog = Catalog.load(catalog_text())
+    catalog = load_catalog()
     accounts.check(settings, catalog)
     async with AsyncExitStack() as stack:
         engine = database.open_sync(settings.database)

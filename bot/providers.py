@@ -1,65 +1,113 @@
-"""What speaks to each account of the service; without a key, to a simulator."""
+"""The providers that are built in, and what speaks for each account at them.
 
-from collections.abc import Mapping
+DashScope without a key is the simulator.
+"""
+
+from collections.abc import Awaitable, Callable, Mapping
 from contextlib import AsyncExitStack
+from dataclasses import dataclass
 
 import httpx
 
-from bot.accounts import Account, accounts_of, check, is_simulated
+from bot.accounts import DASHSCOPE, AccountAccess, accounts_of, check, is_simulated
 from bot.settings import Settings
 from bot.simulator.tasks import SimulatorConfig
 from core.catalog import Catalog
 from core.ports import Blobs, Clock, Provider
+from core.providers.dashscope import catalog_text
 from core.providers.dashscope.client import DashScope
+from core.types import Account
 
 SIMULATOR_KEY = "sk-simulator"
 
 
-async def open_providers(
-    stack: AsyncExitStack,
-    settings: Settings,
-    catalog: Catalog,
-    simulator: SimulatorConfig,
-    blobs: Blobs,
-    clock: Clock,
-) -> Mapping[str, Provider]:
-    """What speaks to each account, by its name. Raises ConfigurationError naming the setting."""
-    accounts = await find_accounts(stack, settings, catalog, simulator)
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Surroundings:
+    """What a provider may need to be opened. ``simulator``: how DashScope's stand-in behaves."""
+
+    settings: Settings
+    catalog: Catalog
+    simulator: SimulatorConfig
+    blobs: Blobs
+    clock: Clock
+
+
+OpenProvider = Callable[[AsyncExitStack, Surroundings], Awaitable[list[Provider]]]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ProviderKind:
+    """A provider as the program is built with it.
+
+    ``catalog``: its models and regions as TOML. ``open`` gives what speaks for each of its
+    accounts, the preferred one first, none when it has no key; it raises ConfigurationError naming
+    the setting that is wrong.
+    """
+
+    catalog: Callable[[], str]
+    open: OpenProvider
+
+
+async def open_dashscope(
+    stack: AsyncExitStack, surroundings: Surroundings
+) -> list[Provider]:
+    """An account in each region that has a key, the chosen region first; or the simulator's."""
+    accesses = await _find_accesses(stack, surroundings)
     client = await stack.enter_async_context(http_client())
-    providers: dict[str, Provider] = {}
-    for name, account in accounts.items():
+    providers: list[Provider] = []
+    for region, access in accesses.items():
         provider = DashScope(
+            # Stored steps name an account by its region: there is one key in each.
+            account=Account(name=region, provider=DASHSCOPE, region=region),
             client=client,
-            base_url=account.url,
-            api_key=account.key,
-            catalog=catalog,
-            read=blobs.read,
-            result_hosts=account.hosts,
-            clock=clock,
+            base_url=access.url,
+            api_key=access.key,
+            catalog=surroundings.catalog,
+            read=surroundings.blobs.read,
+            result_hosts=access.hosts,
+            clock=surroundings.clock,
         )
         stack.push_async_callback(provider.close)
-        providers[name] = provider
+        providers.append(provider)
     return providers
 
 
-async def find_accounts(
+PROVIDERS: Mapping[str, ProviderKind] = {
+    DASHSCOPE: ProviderKind(catalog=catalog_text, open=open_dashscope)
+}
+"""By the id that a model's table names."""
+
+
+def load_catalog(providers: Mapping[str, ProviderKind] = PROVIDERS) -> Catalog:
+    """The models and regions of all providers."""
+    return Catalog.load(*(kind.catalog() for kind in providers.values()))
+
+
+async def open_providers(
     stack: AsyncExitStack,
-    settings: Settings,
-    catalog: Catalog,
-    simulator: SimulatorConfig,
-) -> dict[str, Account]:
-    """The account of each region that has a key, the chosen region first; or the simulator's."""
+    providers: Mapping[str, ProviderKind],
+    surroundings: Surroundings,
+) -> Mapping[str, Provider]:
+    """What speaks for each account, by its name. Raises ConfigurationError naming the setting."""
+    opened: dict[str, Provider] = {}
+    for kind in providers.values():
+        for provider in await kind.open(stack, surroundings):
+            opened[provider.account.name] = provider
+    return opened
+
+
+async def _find_accesses(
+    stack: AsyncExitStack, surroundings: Surroundings
+) -> dict[str, AccountAccess]:
+    settings, catalog = surroundings.settings, surroundings.catalog
     check(settings, catalog)
     if not is_simulated(settings):
         return accounts_of(settings, catalog)
     from bot.simulator.server import serve  # noqa: PLC0415  # a web server that most never need
 
-    stood_in = await stack.enter_async_context(serve(simulator))
-    return {
-        settings.region: Account(
-            url=stood_in.url, key=SIMULATOR_KEY, hosts=(stood_in.host,)
-        )
-    }
+    stand_in = await stack.enter_async_context(serve(surroundings.simulator))
+    access = AccountAccess(url=stand_in.url, key=SIMULATOR_KEY, hosts=(stand_in.host,))
+    return {settings.region: access}
 
 
 def http_client() -> httpx.AsyncClient:

@@ -16,15 +16,19 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 from bot.accounts import is_simulated
 from bot.clock import WallClock
 from bot.folder import link_keys, lock_folder
-from bot.providers import open_providers
+from bot.providers import (
+    PROVIDERS,
+    ProviderKind,
+    Surroundings,
+    load_catalog,
+    open_providers,
+)
 from bot.settings import Settings
 from bot.simulator.tasks import SimulatorConfig
-from core.catalog import Catalog
 from core.engine import Engine
 from core.flow.context import Context
 from core.pictures.pool import Pool
 from core.ports import Blobs, Chat, Clock
-from core.providers.dashscope import catalog_text
 from core.service import Service
 from core.signed_links import Links
 from core.storage import database
@@ -66,13 +70,15 @@ async def open_easel(
     settle: float = SETTLE,
     prepare: Callable[[], Awaitable[None]] | None = None,
     engine: AsyncEngine | None = None,
+    providers: Mapping[str, ProviderKind] = PROVIDERS,
 ) -> AsyncIterator[Easel]:
     """Start everything and stop it again.
 
     ``waiting`` is called when another process has the data folder.
 
     ``prepare`` is awaited once the folder is ours and the database up to date, before any job goes
-    on. ``engine``: a pool of connections others share.
+    on. ``engine``: a pool of connections others share. ``providers``: those that are built in,
+    by id.
 
     Raises ConfigurationError naming the setting.
     """
@@ -87,10 +93,14 @@ async def open_easel(
         if engine is None:
             engine = await stack.enter_async_context(open_database(settings))
         blobs: Blobs = open_blobs(settings.blobs)
-        catalog = Catalog.load(catalog_text())
+        catalog = load_catalog(providers)
         clock: Clock = WallClock()
-        providers = await open_providers(
-            stack, settings, catalog, simulator, blobs, clock
+        surroundings = Surroundings(
+            settings=settings,
+            catalog=catalog,
+            simulator=simulator,
+            blobs=blobs,
+            clock=clock,
         )
         pool = Pool(workers=2)
         stack.callback(pool.close)
@@ -100,7 +110,7 @@ async def open_easel(
             links=Links(link_keys(settings), settings.public_url or ""),
             blobs=blobs,
             catalog=catalog,
-            providers=providers,
+            providers=await open_providers(stack, providers, surroundings),
             chats=chats(blobs),
             clock=clock,
             pool=pool,

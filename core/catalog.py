@@ -12,8 +12,10 @@ from decimal import Decimal
 from typing import Any
 
 from core.errors import Rejected
-from core.types import CURRENCY, Action, Money, Options, PictureLimits, Size
+from core.types import Account, Action, Money, Options, PictureLimits, Size
 
+DEFAULT_PROVIDER = "dashscope"
+"""Of a model whose table names none."""
 EDIT_AREA = 1024 * 1024
 """A smaller input is brought up to this area in pixels: what the service itself would choose (sheet
 §2.2)."""
@@ -61,15 +63,19 @@ class SubmitLimit:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Model:
-    """One model.
+    """One model of a provider.
 
-    ``running_limit`` None: unlimited or unknown. ``prompt_extend`` None: no such parameter.
+    ``endpoint`` is the provider's own word for how it is called. ``is_sync``: the call itself
+    answers with the result, leaving no task to find again. ``prices`` are in ``currency``, per
+    region. ``running_limit`` None: unlimited or unknown. ``prompt_extend`` None: no such parameter.
     """
 
     id: str
+    provider: str
     source: str
     actions: frozenset[Action]
     endpoint: str
+    is_sync: bool
     regions: tuple[str, ...]
     picture_range: tuple[int, int]
     n_range: tuple[int, int]
@@ -84,33 +90,31 @@ class Model:
     submit_limit: SubmitLimit | None
     running_limit: int | None
     typical_seconds: float
+    currency: str
     prices: Mapping[str, Decimal]
     unconfirmed: tuple[str, ...]
     rank: int
 
-    @property
-    def sync(self) -> bool:
-        """Does the call itself answer with the pictures, leaving no task to find again?"""
-        return self.endpoint == "multimodal"
+    def is_served_by(self, account: Account) -> bool:
+        """Can it be asked for through this account?"""
+        return account.provider == self.provider and account.region in self.regions
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Region:
-    """Where an account lives.
-
-    Base address up to and including /api/v1, "" where only a workspace has one.
-    """
+    """Where a provider's accounts live. ``url``: base address, "" where each account has its own."""
 
     name: str
+    provider: str
     url: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Choice:
-    """The model a request goes to, and in which region."""
+    """The model a request goes to, and through which account."""
 
     model: Model
-    region: str
+    account: Account
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -121,17 +125,28 @@ class Catalog:
     regions: Mapping[str, Region]
 
     @classmethod
-    def load(cls, text: str) -> "Catalog":
-        """Read models.toml. Raises KeyError or ValueError for a mistake in it."""
-        data = tomllib.loads(text)
-        regions = {
-            name: Region(name=name, url=table["url"])
-            for name, table in data["regions"].items()
-        }
-        return cls(
-            models={name: _model(name, data["models"]) for name in data["models"]},
-            regions=regions,
-        )
+    def load(cls, *texts: str) -> "Catalog":
+        """Read the providers' models.toml files.
+
+        Raises KeyError or ValueError for a mistake, such as a name that two of them use.
+        """
+        models: dict[str, Model] = {}
+        regions: dict[str, Region] = {}
+        for text in texts:
+            tables = tomllib.loads(text)
+            defaults = {
+                "provider": tables.get("provider", DEFAULT_PROVIDER),
+                "currency": tables.get("currency"),
+            }
+            for name, table in tables["regions"].items():
+                _claim(name, regions)
+                provider = table.get("provider", defaults["provider"])
+                regions[name] = Region(name=name, provider=provider, url=table["url"])
+            for name in tables["models"]:
+                _claim(name, models)
+                table = {**defaults, **_inherited(name, tables["models"])}
+                models[name] = _model(name, table)
+        return cls(models=models, regions=regions)
 
     def model(self, name: str, action: Action | None = None) -> Model:
         """Raises Rejected with the nearest name and all that there are, for the action if one is given."""
@@ -151,9 +166,13 @@ class Catalog:
         return self.models[name]
 
     def choose(
-        self, action: Action, pictures: int, options: Options, regions: Sequence[str]
+        self,
+        action: Action,
+        pictures: int,
+        options: Options,
+        accounts: Sequence[Account],
     ) -> Choice:
-        """The model for a request and the first of the account's regions that has it.
+        """The model for a request, and the first of the accounts that serves it.
 
         Raises Rejected with what is allowed when none will do.
         """
@@ -167,16 +186,16 @@ class Catalog:
                     allowed=sorted(one.id for one in able),
                 )
             able = [named]
-        able = _within_reach(able, action, regions)
+        able = _within_reach(able, action, accounts)
         able = _taking(
             able, pictures, "catalog.pictures", lambda one: one.picture_range
         )
         able = _taking(able, options.n or 1, "catalog.n", lambda one: one.n_range)
         fitting = [one for one in able if _takes(one, options)] or able
-        best = min(fitting, key=lambda one: (one.rank, one.sync, one.id))
+        best = min(fitting, key=lambda one: (one.rank, one.is_sync, one.id))
         return Choice(
             model=best,
-            region=next(region for region in regions if region in best.regions),
+            account=next(one for one in accounts if best.is_served_by(one)),
         )
 
     def check(
@@ -215,8 +234,10 @@ class Catalog:
         self, choice: Choice, n: int, _size: Size | None, _options: Options
     ) -> Money | None:
         """For n pictures; None where the vendor's price is not confirmed."""
-        each = choice.model.prices.get(choice.region)
-        return None if each is None else Money(amount=each * n, currency=CURRENCY)
+        each = choice.model.prices.get(choice.account.region)
+        if each is None:
+            return None
+        return Money(amount=each * n, currency=choice.model.currency)
 
 
 def check_options(model: Model, action: Action, options: Options) -> None:
@@ -353,9 +374,11 @@ def is_legal(rule: SizeRule, size: Size) -> bool:
 
 
 def _within_reach(
-    able: Sequence[Model], action: Action, regions: Sequence[str]
+    able: Sequence[Model], action: Action, accounts: Sequence[Account]
 ) -> list[Model]:
-    reached = [one for one in able if set(one.regions) & set(regions)]
+    reached = [
+        model for model in able if any(model.is_served_by(one) for one in accounts)
+    ]
     if not reached:
         allowed = sorted({region for one in able for region in one.regions})
         raise Rejected("catalog.elsewhere", action=action.value, allowed=allowed)
@@ -436,13 +459,20 @@ def _inside_area(rule: SizeRule, ratio: float, area: float) -> Size:
         width += step if size.area < rule.min else -step
 
 
-def _model(name: str, tables: Mapping[str, Mapping[str, Any]]) -> Model:
-    table = _inherited(name, tables)
+def _claim(name: str, taken: Mapping[str, object]) -> None:
+    """A name stands for one model, or one region, of one provider: stored steps hold no more."""
+    if name in taken:
+        raise ValueError(f"{name} stands in the catalogue twice")
+
+
+def _model(name: str, table: Mapping[str, Any]) -> Model:
     return Model(
         id=name,
+        provider=table["provider"],
         source=table["source"],
         actions=frozenset(Action(one) for one in table["actions"]),
         endpoint=table["endpoint"],
+        is_sync=table.get("sync", False),
         regions=tuple(table["regions"]),
         picture_range=(table["pictures"][0], table["pictures"][1]),
         n_range=(table["n"][0], table["n"][1]),
@@ -457,6 +487,7 @@ def _model(name: str, tables: Mapping[str, Mapping[str, Any]]) -> Model:
         submit_limit=SubmitLimit(**table["submit"]) if "submit" in table else None,
         running_limit=table.get("running") or None,
         typical_seconds=table["seconds"],
+        currency=table["currency"] or "",
         prices={
             region: Decimal(price) for region, price in table.get("price", {}).items()
         },

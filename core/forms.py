@@ -10,7 +10,7 @@ from enum import StrEnum
 
 from core.catalog import ONLY_FOR, PROMPT_OPTIONAL, Catalog, Model
 from core.i18n import translate
-from core.types import Action
+from core.types import Account, Action
 
 FUNCTION = "function"
 RATIOS = ("1:1", "4:3", "3:4", "16:9", "9:16")
@@ -74,7 +74,7 @@ class Form:
 def form(
     action: Action,
     catalog: Catalog,
-    regions: Sequence[str],
+    accounts: Sequence[Account],
     locale: str,
     *,
     prompt: str = "",
@@ -87,7 +87,7 @@ def form(
     models = [
         one
         for one in catalog.models.values()
-        if edited in one.actions and set(regions) & set(one.regions)
+        if edited in one.actions and any(map(one.is_served_by, accounts))
     ]
     wanted = edited is not Action.DRAW and pictures and target is None
     fields = [

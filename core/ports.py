@@ -12,6 +12,7 @@ from core.catalog import SubmitLimit
 from core.forms import Form
 from core.post import Post, PostedMessage, Tally
 from core.types import (
+    Account,
     Attachment,
     Claim,
     Head,
@@ -59,7 +60,12 @@ class Blobs(Protocol):
 
 
 class Provider(Protocol):
-    """A company's API that makes images, for one account (key and region)."""
+    """A company's API that makes images, spoken to for one account."""
+
+    @property
+    def account(self) -> Account:
+        """Whose key it uses, and in which region."""
+        ...
 
     async def submit(self, work: Work) -> Task | Outcome:
         """Send the work: a task to wait for, or the outcome at once (synchronous models).

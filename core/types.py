@@ -288,6 +288,18 @@ class Money:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Account:
+    """A key at a provider, in one of its regions.
+
+    Steps, claims and lines are kept under its ``name``, which is unique among all providers.
+    """
+
+    name: str
+    provider: str
+    region: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Claim:
     """A step that a worker works on.
 

@@ -54,7 +54,7 @@ def _models(context: Context, action: Action) -> list[str]:
     return [
         one.id
         for one in sorted(able, key=lambda one: one.rank)
-        if set(one.regions) & set(context.providers)
+        if any(map(one.is_served_by, context.accounts))
     ]
 
 

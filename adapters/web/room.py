@@ -139,14 +139,14 @@ class RoomApi:
         return JSONResponse(listed)
 
     def _models_for(self, action: Action) -> list[Any]:
-        regions = set(self._context.providers)
+        accounts = self._context.accounts
         able = [
             one
             for one in self._context.catalog.models.values()
             if action in one.actions
         ]
         return sorted(
-            (one for one in able if regions & set(one.regions)),
+            (one for one in able if any(map(one.is_served_by, accounts))),
             key=lambda one: one.rank,
         )
 

@@ -24,7 +24,7 @@ async def cancel(context: Context, request: Request) -> Post:
         await post_outcome(context, step)
         return steps.note("status.cancelled", request.locale)
     if step.task_id is not None:
-        await context.providers[step.account].cancel(
+        await context.provider(step).cancel(
             Task(id=step.task_id, request_id=step.request_id or "")
         )
     return steps.note("status.cancelling", request.locale)

@@ -9,14 +9,14 @@ from sqlalchemy.exc import InterfaceError, OperationalError
 from sqlalchemy.exc import TimeoutError as NoConnection
 
 from core.catalog import Catalog
-from core.errors import DeliveryError, EaselError, NotFound
+from core.errors import DeliveryError, EaselError, Misconfigured, NotFound
 from core.failpoints import failpoint
 from core.log import log
 from core.pictures.pool import Pool
 from core.ports import Blobs, Chat, Clock, Provider, Store, Together
 from core.post import Post, PostedMessage
 from core.signed_links import Links
-from core.types import Money, Step, StepState
+from core.types import Account, Money, Step, StepState
 from core.views import steps
 
 DELIVERY_TRIES = 6
@@ -30,7 +30,9 @@ MAX_PAUSE = 60.0
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Context:
-    """Everything a step of a job needs. ``providers`` by account, ``chats`` by platform.
+    """Everything a step of a job needs. ``chats`` by platform.
+
+    ``providers`` by account name, the account that is preferred first.
 
     ``settle`` seconds pass before a lost submit is looked for, as the service may list it late.
     ``back_off`` seconds before the first repetition of a refused submit. ``moved`` is set when a
@@ -53,6 +55,20 @@ class Context:
     telling: "WeakValueDictionary[str, asyncio.Lock]" = field(
         default_factory=WeakValueDictionary
     )
+
+    @property
+    def accounts(self) -> tuple[Account, ...]:
+        """The accounts a request may go to, the preferred one first."""
+        return tuple(provider.account for provider in self.providers.values())
+
+    def provider(self, step: Step) -> Provider:
+        """What speaks for the step's account.
+
+        Raises Misconfigured when the account has been taken out of the settings since.
+        """
+        if step.account not in self.providers:
+            raise Misconfigured("provider.access", code=f"account {step.account}")
+        return self.providers[step.account]
 
     def chat(self, step: Step) -> Chat:
         """The voice of the step's platform."""

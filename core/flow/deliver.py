@@ -134,7 +134,7 @@ async def _fetch(
     for last in [False] * (DOWNLOAD_TRIES - 1) + [True]:
         urls = [one.url for one in outcome.made if one.url]
         try:
-            return await context.providers[step.account].download(
+            return await context.provider(step).download(
                 urls[min(position, len(urls) - 1)]
             )
         except Retryable:
@@ -146,14 +146,19 @@ async def _fetch(
             if last or step.task_id is None:
                 raise
             task = Task(id=step.task_id, request_id=step.request_id or "")
-            outcome = await context.providers[step.account].wait(
+            outcome = await context.provider(step).wait(
                 work_of(step, context.catalog.model(step.model)), task
             )
     raise AssertionError("the last try returns or raises")
 
 
 def _cost(context: Context, step: Step, outcome: Outcome) -> Money | None:
-    choice = Choice(model=context.catalog.model(step.model), region=step.account)
+    if step.account not in context.providers:
+        return step.price  # The account has been taken out of the settings since.
+    choice = Choice(
+        model=context.catalog.model(step.model),
+        account=context.provider(step).account,
+    )
     return context.catalog.price(choice, outcome.billed, step.size, step.options)
 
 

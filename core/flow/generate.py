@@ -86,7 +86,7 @@ async def submit(context: Context, claim: Claim) -> bool:
     failpoint("submit.before_intent")
     step = await context.store.step(claim.tenant, claim.step)
     try:
-        if context.catalog.model(step.model).sync:
+        if context.catalog.model(step.model).is_sync:
             return await _submit_once(context, step)
         async with context.submit_lock(step):
             return await _submit_once(context, step)
@@ -131,14 +131,14 @@ async def _send(context: Context, step: Step, *, lost: bool) -> bool:
     model = context.catalog.model(step.model)
     work = work_of(step, model)
     for _ in range(MAX_SENDS):
-        if lost and model.sync:
+        if lost and model.is_sync:
             break
         found = await _find_lost(context, step) if lost else None
         if found is not None:
             log.info("task_adopted", step=step.id, task=found.id)
             return await _record(context, step, found)
         try:
-            sent = await context.providers[step.account].submit(work)
+            sent = await context.provider(step).submit(work)
         except Refused as error:
             # A link may die before its time: then the bytes themselves are sent.
             if error.key != "provider.picture_unreachable" or not any(
@@ -174,7 +174,7 @@ async def _find_lost(context: Context, step: Step) -> Task | None:
         await context.clock.sleep(delay)
         known = await context.store.known_tasks(step.account, step.model, since)
         try:
-            return await context.providers[step.account].find(work, since, known)
+            return await context.provider(step).find(work, since, known)
         except Retryable as error:
             log.warning("list_failed", step=step.id, code=error.code, wait=delay)
             if context.clock.now() - started > PATIENCE:
@@ -232,7 +232,7 @@ async def wait(
         return None
     task = Task(id=step.task_id, request_id=step.request_id or "")
     try:
-        outcome = await context.providers[step.account].wait(
+        outcome = await context.provider(step).wait(
             work_of(step, context.catalog.model(step.model)), task
         )
     except ProviderError as error:

@@ -418,9 +418,7 @@ async def _draft(
     notes: tuple[str, ...] = (),
 ) -> Step:
     tenant = request.place.tenant
-    choice = context.catalog.choose(
-        action, len(inputs), options, tuple(context.providers)
-    )
+    choice = context.catalog.choose(action, len(inputs), options, context.accounts)
     context.catalog.check(choice.model, action, prompt, options)
     fitted = [await fit(context, tenant, one, choice.model) for one in inputs]
     if action is Action.EXPAND:
@@ -445,7 +443,7 @@ async def _draft(
         prompt=prompt,
         options=options,
         model=choice.model.id,
-        account=choice.region,
+        account=choice.account.name,
         seed=options.seed if options.seed is not None else sessions.seed_for(step_id),
         n=n,
         size=size,

@@ -32,7 +32,7 @@ def check(context: Context, request: Request) -> None:
     given = len(request.attachments)
     assumed = given if given or request.action is Action.DRAW else 1
     choice = context.catalog.choose(
-        request.action, assumed, parsed.options, tuple(context.providers)
+        request.action, assumed, parsed.options, context.accounts
     )
     context.catalog.check(choice.model, request.action, parsed.prompt, parsed.options)
     if parsed.prompt and not grammar.has_words(parsed.prompt):
@@ -50,7 +50,7 @@ def form_for(context: Context, request: Request) -> Form:
     return form(
         request.action,
         context.catalog,
-        tuple(context.providers),
+        context.accounts,
         request.locale,
         prompt=request.text,
         target=request.target,

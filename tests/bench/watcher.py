@@ -25,6 +25,7 @@ from core.catalog import Catalog
 from core.providers.dashscope import catalog_text
 from core.providers.dashscope.client import DashScope
 from core.types import Action, Task, Work
+from tests.fakes.steps import dashscope
 
 CASES = {
     "2 running": [("qwen-image-plus", 20)],
@@ -49,6 +50,7 @@ async def measure(
     config = SimulatorConfig(time_scale=scale, rate_limits=False, seed=11)
     async with serve(config) as simulator, httpx.AsyncClient(trust_env=False) as http:
         client = DashScope(
+            account=dashscope(),
             client=http,
             base_url=simulator.url,
             api_key=config.api_key,

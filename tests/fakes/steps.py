@@ -6,6 +6,7 @@ from decimal import Decimal
 from typing import Any
 
 from core.types import (
+    Account,
     Action,
     Money,
     Options,
@@ -19,6 +20,10 @@ from core.types import (
 
 NOW = datetime(2026, 11, 20, 12, 0, tzinfo=UTC)
 PLACE = Place(platform="test", workspace="w", channel="c")
+
+
+def dashscope(region: str = "beijing") -> Account:
+    return Account(name=region, provider="dashscope", region=region)
 
 
 def yuan(amount: str) -> Money:

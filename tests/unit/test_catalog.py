@@ -20,11 +20,12 @@ from core.catalog import (
 )
 from core.errors import Rejected
 from core.providers.dashscope import catalog_text
-from core.types import Action, Money, Options, Size
+from core.types import Account, Action, Money, Options, Size
+from tests.fakes.steps import dashscope
 
 CATALOG = Catalog.load(catalog_text())
 MODELS = list(CATALOG.models.values())
-BEIJING = ("beijing",)
+BEIJING = (dashscope(),)
 WANTED = {
     "qwen-image", "qwen-image-plus", "qwen-image-plus-2026-01-09", "qwen-image-max", "qwen-image-max-2025-12-30",
     "qwen-image-2.0", "qwen-image-2.0-2026-03-03", "qwen-image-2.0-pro", "qwen-image-2.0-pro-2026-03-03",
@@ -39,10 +40,10 @@ WANTED = {
 def choose(
     action: Action,
     pictures: int = 0,
-    regions: tuple[str, ...] = BEIJING,
+    accounts: tuple[Account, ...] = BEIJING,
     **options: object,
 ) -> str:
-    return CATALOG.choose(action, pictures, Options(**options), regions).model.id  # type: ignore[arg-type]
+    return CATALOG.choose(action, pictures, Options(**options), accounts).model.id  # type: ignore[arg-type]
 
 
 def test_every_model_of_the_issue_is_there() -> None:
@@ -111,16 +112,13 @@ def test_opt_04_an_unknown_model_is_refused_with_those_that_can(name: str) -> No
 
 def test_a_region_without_the_function_says_where_it_works() -> None:
     with pytest.raises(Rejected) as caught:
-        choose(Action.EXPAND, 1, ("singapore",))
+        choose(Action.EXPAND, 1, (dashscope("singapore"),))
     assert caught.value.params["allowed"] == ["beijing"]
-    assert (
-        CATALOG.choose(Action.EXPAND, 1, Options(), ("singapore", "beijing")).region
-        == "beijing"
-    )
-    assert (
-        CATALOG.choose(Action.DRAW, 0, Options(), ("singapore", "beijing")).region
-        == "singapore"
-    )
+    both = (dashscope("singapore"), dashscope("beijing"))
+    expanding = CATALOG.choose(Action.EXPAND, 1, Options(), both)
+    assert expanding.account.region == "beijing"
+    drawing = CATALOG.choose(Action.DRAW, 0, Options(), both)
+    assert drawing.account.region == "singapore"
 
 
 def test_too_many_pictures_or_results_are_refused_with_the_range() -> None:
@@ -212,11 +210,11 @@ def test_tokens_are_over_estimated_not_under() -> None:
 
 
 def test_money_is_known_exactly_or_said_to_be_unknown() -> None:
-    plus = Choice(model=CATALOG.model("qwen-image-plus"), region="beijing")
+    plus = Choice(model=CATALOG.model("qwen-image-plus"), account=dashscope())
     assert CATALOG.price(plus, 3, None, Options()) == Money(
         amount=Decimal("0.6"), currency="CNY"
     )
-    three = Choice(model=CATALOG.model("qwen-image-3.0"), region="beijing")
+    three = Choice(model=CATALOG.model("qwen-image-3.0"), account=dashscope())
     assert CATALOG.price(three, 1, None, Options()) is None
 
 
@@ -232,6 +230,39 @@ def test_expanding_to_a_ratio_stretches_only_the_side_that_must() -> None:
     assert sides_for(Options(), size).top == 1.5
     with pytest.raises(Rejected, match="expand_ratio"):
         sides_for(Options(ratio=(3, 1)), size)
+
+
+def test_a_model_is_served_by_the_accounts_of_its_own_provider_alone() -> None:
+    table = """
+        provider = "atelier"
+        currency = "USD"
+        [regions.atelier]
+        url = ""
+        [models.atelier-1]
+        source = "test"
+        actions = ["draw"]
+        endpoint = "images"
+        sync = true
+        regions = ["atelier"]
+        pictures = [0, 0]
+        n = [1, 1]
+        prompt = { limit = 800, unit = "characters" }
+        size = { kind = "none" }
+        seconds = 5.0
+        price = { atelier = "0.04" }
+        rank = 1
+    """
+    plural = Catalog.load(catalog_text(), table)
+    atelier = Account(name="ours", provider="atelier", region="atelier")
+    assert plural.choose(Action.DRAW, 0, Options(), BEIJING).model.id != "atelier-1"
+    drawing = plural.choose(Action.DRAW, 0, Options(), (*BEIJING, atelier))
+    assert (drawing.model.id, drawing.account) == ("atelier-1", atelier)
+    assert plural.price(drawing, 2, None, Options()) == Money(
+        amount=Decimal("0.08"), currency="USD"
+    )
+    assert plural.model("qwen-image").provider == "dashscope"
+    with pytest.raises(ValueError, match="twice"):
+        Catalog.load(catalog_text(), table, table)
 
 
 def test_a_new_model_is_one_table() -> None:

@@ -21,6 +21,7 @@ from core.post import Button, ButtonKind, Post, PostImage, Tone
 from core.providers.dashscope import catalog_text
 from core.types import Action
 from tests.fakes.discord import limits
+from tests.fakes.steps import dashscope
 
 CATALOG = Catalog.load(catalog_text())
 SHOWN = tuple(PostImage(name=f"v1-one-{at}.png", alt="", drawn=b"x") for at in (1, 2))
@@ -92,7 +93,8 @@ def test_a_result_with_every_button_and_menu_fits() -> None:
 def test_every_form_is_a_modal_that_keeps_its_words_and_pictures(
     action: Action, locale: str
 ) -> None:
-    asked = form(action, CATALOG, tuple(CATALOG.regions), locale, prompt="x" * 3000)
+    accounts = tuple(dashscope(region) for region in CATALOG.regions)
+    asked = form(action, CATALOG, accounts, locale, prompt="x" * 3000)
     pages = render.pages(asked)
     assert len(pages) == 1
     limits.modal(render.modal(pages[0], "1" * 19))

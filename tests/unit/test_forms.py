@@ -11,6 +11,7 @@ from core.i18n import translate
 from core.languages import languages
 from core.providers.dashscope import catalog_text
 from core.types import Action, Options
+from tests.fakes.steps import dashscope
 
 CATALOG = Catalog.load(catalog_text())
 MADE = [
@@ -23,7 +24,7 @@ MADE = [
 def test_every_form_asks_only_for_what_its_action_understands(
     action: Action, locale: str
 ) -> None:
-    made = forms.form(action, CATALOG, ("beijing",), locale, prompt="as before")
+    made = forms.form(action, CATALOG, (dashscope(),), locale, prompt="as before")
     names = [field.name for field in made.fields]
     assert len(names) == len(set(names))
     assert made.fields[0].value == "as before"
@@ -37,16 +38,16 @@ def test_every_form_asks_only_for_what_its_action_understands(
 
 
 def test_a_form_about_a_settled_picture_asks_for_no_other() -> None:
-    free = forms.form(Action.EDIT, CATALOG, ("beijing",), "en")
+    free = forms.form(Action.EDIT, CATALOG, (dashscope(),), "en")
     settled = forms.form(
-        Action.EDIT, CATALOG, ("beijing",), "en", target="abc", index=1
+        Action.EDIT, CATALOG, (dashscope(),), "en", target="abc", index=1
     )
     assert "pictures" in [field.name for field in free.fields]
     assert "pictures" not in [field.name for field in settled.fields]
 
 
 def test_a_region_without_a_model_does_not_offer_it() -> None:
-    offered = forms.form(Action.DRAW, CATALOG, ("singapore",), "en").fields
+    offered = forms.form(Action.DRAW, CATALOG, (dashscope("singapore"),), "en").fields
     model = next(field for field in offered if field.name == "model")
     assert all(
         "singapore" in CATALOG.models[one.value].regions for one in model.choices

@@ -28,7 +28,7 @@ from core.types import Action, Picture
 from core.views import steps
 from tests.fakes.slack import limits
 from tests.fakes.slack.driver import SAMPLES, sample
-from tests.fakes.steps import step
+from tests.fakes.steps import dashscope, step
 
 SCHEMAS = Path(__file__).parents[3] / "shared" / "schemas"
 CATALOG = Catalog.load(catalog_text())
@@ -313,7 +313,7 @@ def test_whatever_is_said_stays_within_slacks_limits_and_inert(
     ],
 )
 def test_every_form_is_a_modal_slack_takes(action: Action, locale: str) -> None:
-    asked = forms.form(action, CATALOG, ("beijing",), locale, prompt="x" * 5000)
+    asked = forms.form(action, CATALOG, (dashscope(),), locale, prompt="x" * 5000)
     wish = decode.shortcut(sample("message_action"))
     limits.view(render.modal(asked, decode.meta(wish, action)), picture)
 

@@ -15,7 +15,7 @@ from core.providers.dashscope import protocol
 from core.providers.dashscope.pace import Pace
 from core.providers.dashscope.protocol import Call, Reply, TaskListItem
 from core.providers.dashscope.watcher import Watcher
-from core.types import Outcome, Picture, Task, Work
+from core.types import Account, Outcome, Picture, Task, Work
 from core.url_policy import is_allowed
 
 CONNECT, SYNC_READ, READ, POOL = 5.0, 320.0, 30.0, 60.0
@@ -44,6 +44,7 @@ class DashScope:
     def __init__(
         self,
         *,
+        account: Account,
         client: httpx.AsyncClient,
         base_url: str,
         api_key: str,
@@ -52,6 +53,7 @@ class DashScope:
         result_hosts: Sequence[str],
         clock: Clock,
     ) -> None:
+        self.account = account
         self._client = client
         self._base_url = base_url
         self._authorization = f"Bearer {api_key}"
@@ -74,8 +76,10 @@ class DashScope:
         model = self._catalog.model(work.model)
         call = protocol.submit_call(work, model, self._live_links(work))
         turn = await self._pace(model).turn()
-        reply = await self._send(call, SYNC_READ if model.sync else READ, work.tenant)
-        if not model.sync:
+        reply = await self._send(
+            call, SYNC_READ if model.is_sync else READ, work.tenant
+        )
+        if not model.is_sync:
             turn.arrived()
         return protocol.parse_submit(reply, model, self._clock.now())
 

@@ -136,7 +136,7 @@ def submit_call(work: Work, model: Model, live: Mapping[str, str]) -> Call:
         "parameters": _parameters(work, model),
     }
     headers = {"Content-Type": "application/json"}
-    if not model.sync:
+    if not model.is_sync:
         headers["X-DashScope-Async"] = "enable"
     return Call(
         method="POST",
@@ -302,7 +302,7 @@ def parse_submit(reply: Reply, model: Model, now: datetime) -> Task | Outcome:
             raise lost(error) from error
         raise
     output = part(body, "output")
-    if model.sync:
+    if model.is_sync:
         return outcome_of(output, text_of(body, "request_id"), now)
     task_id = text_of(output, "task_id")
     if not TASK_ID.fullmatch(task_id):
