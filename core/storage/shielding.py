@@ -10,9 +10,10 @@ from functools import wraps
 from typing import Any, TypeVar
 
 T = TypeVar("T")
-INTERRUPTIBLE = frozenset({"check", "close"})
-"""A question whether the database answers must not wait for one that does not; closing waits for
-all others."""
+INTERRUPTIBLE = frozenset({"close"})
+"""Closing waits for all others."""
+LEFT_BEHIND = frozenset({"check"})
+"""Its caller gives up at once when the database hangs; the question itself ends later."""
 
 
 _running: set[asyncio.Future[Any]] = set()
@@ -41,12 +42,12 @@ def shielded(store: type[T]) -> type[T]:
             and not name.startswith("_")
             and name not in INTERRUPTIBLE
         ):
-            setattr(store, name, _to_its_end(method))
+            setattr(store, name, _to_its_end(method, waits=name not in LEFT_BEHIND))
     return store
 
 
 def _to_its_end(
-    method: Callable[..., Coroutine[Any, Any, Any]],
+    method: Callable[..., Coroutine[Any, Any, Any]], *, waits: bool
 ) -> Callable[..., Coroutine[Any, Any, Any]]:
     @wraps(method)
     async def run(*arguments: Any, **named: Any) -> Any:
@@ -56,7 +57,16 @@ def _to_its_end(
         try:
             return await asyncio.shield(task)
         except asyncio.CancelledError:
-            await asyncio.wait([task])
+            if waits:
+                await asyncio.wait([task])
+            else:
+                task.add_done_callback(_retrieve_error)
             raise
 
     return run
+
+
+def _retrieve_error(task: asyncio.Future[Any]) -> None:
+    """An error that no caller waits for is no news: asyncio would log it."""
+    if not task.cancelled():
+        task.exception()

@@ -168,8 +168,13 @@ async def _look_around(watched: Watched) -> None:
         await compare.locator("a.button").click()
     slider = await opened.value
     await expect(slider.locator("#after")).to_be_visible()
+    pair = slider.locator("#pair")
+    await expect(pair).to_have_attribute(
+        "style", re.compile("--at")
+    )  # its script is there
+    await slider.wait_for_function("document.querySelector('#after').naturalWidth > 0")
     await slider.locator("#slider").fill("20")
-    box = await slider.locator("#pair").bounding_box()
+    box = await pair.bounding_box()
     assert box
     await slider.mouse.click(box["x"] + box["width"] * 0.7, box["y"] + 40)
     assert await slider.locator("#slider").input_value() in {"69", "70", "71"}

@@ -90,7 +90,7 @@ async def test_a_mistake_of_ours_ends_a_job_with_words_and_frees_its_place(
         raise ZeroDivisionError
 
     with monkeypatch.context() as patch:
-        patch.setattr(deliver, "keep", broken)
+        patch.setattr(deliver, "store_results", broken)
         step, post = await team.gets(Action.DRAW, "a fox")
         assert (step.state, step.charged) == (StepState.FAILED, "maybe")
         assert step.id in post.text
