@@ -1,4 +1,4 @@
-"""The command line (contract.md).
+"""The command line.
 
 Heavy modules are imported by the command that needs them: --help must be instant.
 """
@@ -85,7 +85,7 @@ def shows_pictures(command: Command) -> Command:
 
 
 def makes_pictures(command: Command) -> Command:
-    """The options of product.md §2, handed to the grammar as they were typed."""
+    """The options of the grammar, handed to it as they were typed."""
     short = {"n": "-n", "no": "--negative"}
     values = [
         click.option(

@@ -1,4 +1,4 @@
-"""Settings: environment, ``.env``, or ``NAME_FILE`` for a secret in a file (contract.md).
+"""Settings: environment, ``.env``, or ``NAME_FILE`` for a secret in a file.
 
 Mistakes name the setting.
 """

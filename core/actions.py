@@ -20,7 +20,7 @@ DECORATION = re.compile("[\U0001f3fb-\U0001f3ff\ufe0e\ufe0f]|::skin-tone-[2-6]")
 
 
 class ReactionKind(StrEnum):
-    """What a reaction asks for (product.md §6)."""
+    """What a reaction asks for."""
 
     AGAIN = "again"
     UPSCALE = "upscale"

@@ -17,8 +17,8 @@ from core.types import Account, Action, Money, Options, PictureLimits, Size
 DEFAULT_PROVIDER = "dashscope"
 """Of a model whose table names none."""
 EDIT_AREA = 1024 * 1024
-"""A smaller input is brought up to this area in pixels: what the service itself would choose (sheet
-§2.2)."""
+"""A smaller input is brought up to this area in pixels: what the service itself would
+choose."""
 EXPAND_FACTOR = 1.5
 """All four sides, when a person names none."""
 UPSCALE_FACTOR = 2
@@ -314,7 +314,7 @@ def sides_for(options: Options, size: Size) -> Options:
 
     As given, or those that reach the wished ratio, or 1.5 all round.
 
-    A factor f on both opposite sides makes that length f times as long (sheet §3.2). Raises
+    A factor f on both opposite sides makes that length f times as long. Raises
     Rejected when 2.0 is not enough.
     """
     given: dict[str, Any] = {side: getattr(options, side) or 1.0 for side in SIDES}

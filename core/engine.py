@@ -1,6 +1,6 @@
 """Runs what people asked for, durably.
 
-Deliveries from the inbox, then one job a step (architecture.md §2, §4).
+Deliveries from the inbox, then one job a step (core/README.md says why).
 
 Nothing is remembered here. The inbox says what was asked and how far it was understood, a step's
 own state says how far its job has come, and every function of the flow goes on from there: starting

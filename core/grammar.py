@@ -1,4 +1,4 @@
-"""The option grammar, one for all platforms (product.md §2): a prompt, and options anywhere in it.
+"""The option grammar, one for all platforms: a prompt, and options anywhere in it.
 
 Chinese keyboards and phones are understood: full-width letters, digits and signs, em and en dashes
 for ``--``, curly quotes, no space before an option. Digits other than ASCII and full-width ones are

@@ -16,7 +16,7 @@ class Tally(NamedTuple):
 
 
 class ButtonKind(StrEnum):
-    """The buttons of product.md §3.4 and §5; the value stands in the button's id for ever."""
+    """The buttons; the value stands in the button's id for ever."""
 
     EDIT = "edit"
     UNDO = "undo"

@@ -28,7 +28,7 @@ def seed_for(step: str) -> int:
 
 
 def own_session(step: Step) -> str:
-    """The person's own session in the channel, also for a step made in a thread (product.md §4)."""
+    """The person's own session in the channel, also for a step made in a thread."""
     return person_session(step.place, step.person.id)
 
 

@@ -32,7 +32,7 @@ def from_json(kind: type[T], value: object) -> T:
 
 
 class Action(StrEnum):
-    """A verb a person can use. The ten Wanx functions are verbs too (product.md §5)."""
+    """A verb a person can use. The ten Wanx functions are verbs too."""
 
     DRAW = "draw"
     EDIT = "edit"

@@ -1,4 +1,4 @@
-"""Post → message, Form → modals; pure, and within Discord's limits (reference/discord.md §2, §3).
+"""Post → message, Form → modals; pure, and within Discord's limits.
 
 Every word is escaped: nothing in it is read as a mention, a link or a format.
 """

@@ -20,7 +20,7 @@ SCOPES = (
     "reactions:read",
     "users:read",
 )
-"""The least that everything needs (reference/slack.md §8)."""
+"""The least that everything needs."""
 EVENTS = (
     "app_home_opened",
     "app_mention",

@@ -2,8 +2,7 @@
 
 One connection, and a watchdog that ends the process when it has been silent too long.
 
-The SDK reconnects by itself; where that fails, a fresh process is the only cure known
-(reference/slack.md §3).
+The SDK reconnects by itself; where that fails, a fresh process is the only cure known.
 """
 
 import asyncio

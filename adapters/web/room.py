@@ -257,7 +257,7 @@ class RoomApi:
     async def _meant(
         self, said: Request, aimed: Request, replied: Message | None, member: Member
     ) -> str | None:
-        """The instruction in plain words, None when they are not for us (product.md §2)."""
+        """The instruction in plain words, None when they are not for us."""
         spoken = decode.spoken_to(said.text)
         if spoken is not None:
             return spoken

@@ -2,6 +2,6 @@
 
 Its endpoints, limits, errors, timing, and pictures truly made from the request.
 
-Its rules come from the vendor's pages (reference/dashscope.md); it knows nothing of Easel's own
-code.
+Its rules come from the vendor's pages, which core/providers/dashscope/README.md sums up; it
+imports nothing of Easel.
 """

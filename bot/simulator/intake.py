@@ -1,6 +1,6 @@
 """What comes in.
 
-Bodies, forms, and pictures as the vendor fetches and checks them (facts sheet §6).
+Bodies, forms, and pictures as the vendor fetches and checks them.
 """
 
 import base64
@@ -23,7 +23,7 @@ FORMATS = {"JPEG", "PNG", "BMP", "TIFF", "WEBP", "GIF", "MPO"}
 def check_pictures(
     wanted: Wanted, inputs: tuple[bytes, ...], mask: bytes | None
 ) -> None:
-    """Raises Refusal for an input the model does not take (§2, §3)."""
+    """Raises Refusal for an input the model does not take."""
     sizes = [check_picture(one, wanted) for one in inputs]
     if mask is not None and check_picture(mask, wanted) != sizes[0]:
         raise invalid(
@@ -51,7 +51,7 @@ def check_picture(data: bytes, wanted: Wanted) -> tuple[int, int]:
 
 
 def from_data_uri(value: str) -> bytes:
-    """The bytes of a data URI of at most 10 485 760 characters (§6.2)."""
+    """The bytes of a data URI of at most 10 485 760 characters."""
     if len(value) > MAX_DATA_URI:
         raise invalid(
             f"Exceeded limit on max bytes per data-uri item : {MAX_DATA_URI}'."

@@ -74,7 +74,7 @@ def opened(data: bytes) -> Image.Image:
 def output_size(wanted: Wanted, last: tuple[int, int]) -> tuple[int, int]:
     """Of an edit.
 
-    What was asked for, to the nearest 16, or the last input's ratio at the model's own area (§2.5).
+    What was asked for, to the nearest 16, or the last input's ratio at the model's own area.
     """
     if wanted.size:
         return tuple(max(16, round(side / 16) * 16) for side in wanted.size)  # type: ignore[return-value]
@@ -382,7 +382,7 @@ def _unmark(
 def _expand(
     wanted: Wanted, base: Image.Image, _mask: bytes | None, luck: random.Random
 ) -> Image.Image:
-    """W' = W·(1 + (left−1)/2 + (right−1)/2), the guide's own reading (§3.2).
+    """W' = W·(1 + (left−1)/2 + (right−1)/2), the guide's own reading.
 
     The picture itself stays untouched.
     """

@@ -1,6 +1,6 @@
 """What the vendor refuses, and in which words.
 
-Models, parameters, messages (facts sheet §2, §3, §5.4). Pure.
+Models, parameters, messages. Pure.
 """
 
 import re
@@ -278,7 +278,7 @@ def _checked(
     return Wanted(
         model=model,
         endpoint=endpoint,
-        # The vendor cuts a long prompt and says nothing (§2.1).
+        # The vendor cuts a long prompt and says nothing.
         prompt=prompt[: rule.prompt],
         n=n,
         seed=_seed(parameters.get("seed")),

@@ -203,7 +203,7 @@ class Server:
     ) -> tuple[tuple[bytes, ...], bytes | None, tuple[str, str] | None]:
         """The pictures.
 
-        A synchronous model refuses a bad one at once, a task fails with it soon after (§4.3).
+        A synchronous model refuses a bad one at once, a task fails with it soon after.
         """
         try:
             inputs = tuple(
@@ -441,7 +441,7 @@ class Server:
                 )
             return self._pictures[key]
 
-    # Temporary uploads (§6.4)
+    # Temporary uploads
 
     async def _policy(self, request: Request) -> Response:
         model = request.query_params.get("model", "")

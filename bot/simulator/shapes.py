@@ -1,4 +1,4 @@
-"""The shapes of the vendor's answers (facts sheet §4, §5)."""
+"""The shapes of the vendor's answers."""
 
 import io
 import secrets
@@ -22,7 +22,7 @@ def answer(body: dict[str, Any]) -> Response:
 
 
 def refused(refusal: Refusal) -> Response:
-    """The vendor's error envelope (§5.2)."""
+    """The vendor's error envelope."""
     body = {
         "code": refusal.code,
         "message": refusal.message,
@@ -39,7 +39,7 @@ def request_id() -> str:
 
 
 def unknown(task_id: str) -> dict[str, Any]:
-    """A task nobody knows, or older than 24 hours: HTTP 200 (§4.3)."""
+    """A task nobody knows, or older than 24 hours: HTTP 200."""
     return {
         "request_id": request_id(),
         "output": {"task_id": task_id, "task_status": "UNKNOWN"},
@@ -47,7 +47,7 @@ def unknown(task_id: str) -> dict[str, Any]:
 
 
 def row(task: Task) -> dict[str, Any]:
-    """A task in the list: epoch milliseconds, no prompt, no result (§4.5)."""
+    """A task in the list: epoch milliseconds, no prompt, no result."""
     return {
         "task_id": task.id,
         "api_key_id": "1",
@@ -65,7 +65,7 @@ def row(task: Task) -> dict[str, Any]:
 
 
 def usage(task: Task) -> dict[str, Any]:
-    """What the model's family counts (§5.1)."""
+    """What the model's family counts."""
     wanted, kind = task.wanted, MODELS[task.wanted.model].usage
     width, height = size_of(task)
     if kind == "count":

@@ -248,7 +248,7 @@ class Account:
                 alarm.add_done_callback(self._alarms.discard)
 
     async def _run(self, task: Task) -> None:
-        # A parameter error shows at once, as in the vendor's sample (§4.3).
+        # A parameter error shows at once, as in the vendor's sample.
         await asyncio.sleep(
             min(task.duration, 0.1 * self.config.time_scale)
             if task.code
@@ -267,7 +267,7 @@ class Account:
         self._start_next(task.wanted.model)
 
     def cancel(self, task_id: str) -> None:
-        """Only while PENDING (§4.1)."""
+        """Only while PENDING."""
         task = self.find(task_id)
         if task is None or task.state != "PENDING":
             message = "Failed to cancel the task, please confirm if the task is in PENDING status."
@@ -366,7 +366,7 @@ def _moment(text: str | None, default: float) -> float:
 
 
 def beijing(moment: float) -> str:
-    """``2026-11-20 17:38:24.817``, Beijing's clock without a zone (§4.4)."""
+    """``2026-11-20 17:38:24.817``, Beijing's clock without a zone."""
     return f"{datetime.fromtimestamp(moment, UTC).astimezone(BEIJING):%Y-%m-%d %H:%M:%S.%f}"[
         :-3
     ]

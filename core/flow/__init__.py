@@ -1,4 +1,4 @@
-"""The steps of one job, plain async functions: take → generate → finish (architecture.md §2).
+"""The steps of one job, plain async functions: prepare → generate → deliver (core/README.md).
 
 Each may be replayed.
 """

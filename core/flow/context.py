@@ -23,8 +23,8 @@ DELIVERY_TRIES = 6
 """Times a result is shown before a platform that will not take it is left alone."""
 
 TRANSIENT = (OperationalError, InterfaceError, NoConnection, OSError)
-"""Errors of the database, the disk, the network and the blob store: tried again (architecture.md
-§3)."""
+"""Errors of the database, the disk, the network and the blob store: tried again, for as long
+as they last."""
 MAX_PAUSE = 60.0
 
 

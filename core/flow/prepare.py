@@ -217,7 +217,7 @@ async def announce(context: Context, step: Step) -> None:
 
 
 async def session_of(context: Context, request: Request) -> str:
-    """The thread's session inside a thread of ours, else the person's own in this channel (product.md §4)."""
+    """The thread's session inside a thread of ours, else the person's own in this channel."""
     if request.place.thread and await context.store.is_ours(request.place):
         settings = await context.store.settings(request.place.tenant)
         if not channel_settings.of(
@@ -333,7 +333,7 @@ async def _source(
     session: str,
     attached: Sequence[Picture],
 ) -> tuple[Step | None, int]:
-    """Attached, replied to, head, or refuse: the order of product.md §2.
+    """Attached, replied to, head, or refuse, in this order.
 
     An edit never becomes text to image.
     """

@@ -1,6 +1,4 @@
-"""How soon we know that a task is done, and how many queries that takes (goals.
-
-Reference/performance.md §7).
+"""How soon we know that a task is done, and how many queries that takes.
 
     .venv/bin/python tests/bench/watcher.py
 

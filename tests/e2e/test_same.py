@@ -212,7 +212,7 @@ def same(moment: str, reads: Sequence[Read]) -> None:
 def _general(moment: str, read: Read) -> Read:
     """Without ids, which the history names and draws; without the version that comes after an edit.
 
-    In Slack an answer stands in a thread, which counts its own versions (product.md §4). What was
+    In Slack an answer stands in a thread, which counts its own versions. What was
     refused still stands in the room's composer; Discord, which has thrown it away, offers it back
     with a button.
     """
@@ -271,7 +271,7 @@ def as_it_should_be(reads: Mapping[str, Read], locale: str) -> None:
 
 
 def only_where_it_is_shown_differs(slack: Seen, discord: Seen) -> None:
-    """What product.md §3.3 says.
+    """Slack and Discord may differ in where a result is posted, and in nothing else.
 
     Slack's pictures stand in the thread, Discord's in the reply itself.
     """

@@ -1,6 +1,6 @@
 """What goes wrong with Discord.
 
-Lost answers, closed places, a gateway that comes and goes (F50–F63, T02–T15, TXT).
+Lost answers, closed places, a gateway that comes and goes.
 """
 
 import asyncio
@@ -134,7 +134,7 @@ async def place(house: tuple[Discord, Running]) -> AsyncIterator[Place]:
     assert fake.world.pings == []
 
 
-# Answers that get lost (F55, F56)
+# Answers that get lost
 
 POSTS = [
     Fault(retry_after=0.1),
@@ -211,7 +211,7 @@ async def test_a_file_that_does_not_come_is_said_and_nothing_is_made(
     assert await place.steps(ana) == []
 
 
-# Acknowledgements that come too late (10062), tokens that have ended (F59)
+# Acknowledgements that come too late (10062), tokens that have ended
 
 
 async def test_an_acknowledgement_that_came_too_late_still_leads_to_the_result(
@@ -288,7 +288,7 @@ async def test_where_the_answer_is_the_one_voice_and_ends_the_result_comes_direc
     assert len(fake.world.invalid_requests) <= 8
 
 
-# Closed places (F60, F63)
+# Closed places
 
 CLOSED = [(403, 50001), (404, 10003), (400, 160005), (400, 200000), (400, 50035)]
 UNCHANGEABLE = [(404, 10008), (403, 50013), (400, 50083), (404, 10003), (400, 99999)]
@@ -455,7 +455,7 @@ async def test_words_in_an_archived_thread_open_it_and_a_locked_one_stays_shut(
     await place.result("with ships", fake.direct(ana))
 
 
-# Removed from a guild (F61)
+# Removed from a guild
 
 
 async def test_a_guild_that_removed_us_is_forgotten_and_nothing_comes_back(
@@ -510,7 +510,7 @@ async def test_removed_in_the_middle_of_a_job_nothing_is_posted_and_nothing_kept
     fake.world.faults.clear()
 
 
-# Duplicates and order (F50, F53)
+# Duplicates and order
 
 
 async def test_events_told_four_times_are_done_once(
@@ -582,7 +582,7 @@ async def test_events_in_any_order_end_the_same_way(
     assert len(await place.steps(bo)) == 3
 
 
-# Files too large (F62)
+# Files too large
 
 
 @pytest.fixture
@@ -624,7 +624,7 @@ async def test_a_result_too_large_is_made_smaller_for_the_chat(
     assert len([one for one in place.ours() if one.files]) == 1
 
 
-# Files from strange places, links that have ended (T02, T06, URL-23)
+# Files from strange places, links that have ended
 
 STRANGE = [
     "http://127.0.0.1:9/attachments/1/2/x.png",
@@ -778,7 +778,7 @@ async def test_where_a_photo_was_taken_is_in_nothing_we_keep_or_post(
     assert not [data for data in (*kept, *result.files) if b"CANARY" in data]
 
 
-# Words (T07, T08, TXT-01 to 18)
+# Words
 
 HOSTILE = [
     "fox @everyone @here <@&1> <@1> <#1> </draw:1> <:x:1> <t:1>",
@@ -853,7 +853,7 @@ async def test_words_nothing_can_be_drawn_from_are_refused_and_nothing_is_begun(
     assert await place.steps(bo) == []
 
 
-# Options that no choice offers (OPT-10)
+# Options that no choice offers
 
 
 @pytest.mark.parametrize(
@@ -893,7 +893,7 @@ async def test_options_that_no_choice_offers_are_refused(
     assert await place.steps(bo) == []
 
 
-# Other people, other guilds (T14, T15)
+# Other people, other guilds
 
 
 async def test_ids_of_another_guild_lead_nowhere(place: Place) -> None:

@@ -1,6 +1,6 @@
 """The gateway comes and goes, tells nonsense, refuses us; our own database does not answer.
 
-All of it at once (F54).
+All of it at once.
 """
 
 import asyncio
@@ -232,7 +232,7 @@ async def test_while_the_database_does_not_answer_people_hear_busy_in_time(
         assert (await fake.command(bo, "draw")).modal
 
 
-# Pages of our own (F62)
+# Pages of our own
 
 
 async def test_a_picture_shown_smaller_has_a_link_to_the_whole_that_a_vote_does_not_take_away(

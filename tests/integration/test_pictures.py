@@ -1,6 +1,6 @@
 """Pictures of strangers.
 
-IMG-01 … IMG-33 of reliability.md, orientation, metadata, fitting, masks, recipes, trees.
+Broken and hostile files, orientation, metadata, fitting, masks, recipes, trees.
 """
 
 import io
@@ -71,38 +71,38 @@ PNG = encoded(noise(300, 200))
 @pytest.mark.parametrize(
     ("name", "data", "key"),
     [
-        ("IMG-01 empty", b"", "picture.empty"),
-        ("IMG-02 one byte", b"\x89", "picture.not_an_image"),
-        ("IMG-03 truncated jpeg", JPEG[: len(JPEG) // 2], "picture.damaged"),
-        ("IMG-04 bad crc", flipped(PNG, 18), "picture.damaged"),
+        ("empty", b"", "picture.empty"),
+        ("one byte", b"\x89", "picture.not_an_image"),
+        ("truncated jpeg", JPEG[: len(JPEG) // 2], "picture.damaged"),
+        ("bad crc", flipped(PNG, 18), "picture.damaged"),
         (
-            "IMG-05 html",
+            "html",
             b"<!doctype html><script>alert(1)</script>",
             "picture.not_an_image",
         ),
         (
-            "IMG-06 svg",
+            "svg",
             b'<svg xmlns="http://www.w3.org/2000/svg"><image href="file:///etc/passwd"/></svg>',
             "picture.not_an_image",
         ),
         (
-            "IMG-07 eps",
+            "eps",
             b"%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 10 10\n",
             "picture.not_an_image",
         ),
-        ("IMG-08 psd", b"8BPS\x00\x01" + bytes(40), "picture.format"),
-        ("IMG-09 fits", b"SIMPLE  =" + b" " * 20 + bytes(60), "picture.format"),
-        ("IMG-10 jp2", b"\x00\x00\x00\x0cjP  \r\n\x87\n" + bytes(40), "picture.format"),
-        ("IMG-12 ico", b"\x00\x00\x01\x00\x01\x00" + bytes(40), "picture.format"),
-        ("IMG-12 dds", b"DDS " + bytes(60), "picture.format"),
-        ("IMG-12 pcx", b"\x0a\x05\x01\x08" + bytes(60), "picture.format"),
-        ("IMG-13 zero size", png_claiming(0, 0), "picture.damaged"),
-        ("IMG-14 header bomb", png_claiming(20_000, 20_000), "picture.too_large"),
-        ("IMG-14 header bomb 2", png_claiming(2**31 - 1, 2**31 - 1), "picture"),
-        ("IMG-18 polyglot", b"GIF89a/*" + bytes(30), "picture.damaged"),
-        ("IMG-18 bmp and script", b"BM/*alert(1)*/" + bytes(30), "picture.damaged"),
-        ("IMG-28 ratio", encoded(Image.new("RGB", (8192, 1))), "picture.aspect"),
-        ("IMG-33 avif", b"\x00\x00\x00\x1cftypavif" + bytes(40), "picture.format"),
+        ("psd", b"8BPS\x00\x01" + bytes(40), "picture.format"),
+        ("fits", b"SIMPLE  =" + b" " * 20 + bytes(60), "picture.format"),
+        ("jp2", b"\x00\x00\x00\x0cjP  \r\n\x87\n" + bytes(40), "picture.format"),
+        ("ico", b"\x00\x00\x01\x00\x01\x00" + bytes(40), "picture.format"),
+        ("dds", b"DDS " + bytes(60), "picture.format"),
+        ("pcx", b"\x0a\x05\x01\x08" + bytes(60), "picture.format"),
+        ("zero size", png_claiming(0, 0), "picture.damaged"),
+        ("header bomb", png_claiming(20_000, 20_000), "picture.too_large"),
+        ("header bomb 2", png_claiming(2**31 - 1, 2**31 - 1), "picture"),
+        ("polyglot", b"GIF89a/*" + bytes(30), "picture.damaged"),
+        ("bmp and script", b"BM/*alert(1)*/" + bytes(30), "picture.damaged"),
+        ("ratio", encoded(Image.new("RGB", (8192, 1))), "picture.aspect"),
+        ("avif", b"\x00\x00\x00\x1cftypavif" + bytes(40), "picture.format"),
     ],
 )
 def test_a_bad_file_is_refused_with_its_reason(
@@ -111,7 +111,7 @@ def test_a_bad_file_is_refused_with_its_reason(
     assert refusal(data).startswith(key), name
 
 
-def test_img_11_a_tiff_whose_directory_points_to_itself_is_refused() -> None:
+def test_a_tiff_whose_directory_points_to_itself_is_refused() -> None:
     assert (
         refusal(
             b"II*\x00\x08\x00\x00\x00"
@@ -123,19 +123,19 @@ def test_img_11_a_tiff_whose_directory_points_to_itself_is_refused() -> None:
     )
 
 
-def test_img_15_a_legal_bomb_of_81_megapixels_is_refused_without_decoding() -> None:
+def test_a_legal_bomb_of_81_megapixels_is_refused_without_decoding() -> None:
     data = encoded(Image.new("RGB", (9000, 9000)))
     started = time.process_time()
     assert refusal(data) == "picture.too_large"
     assert time.process_time() - started < 0.5
 
 
-def test_img_16_and_17_what_is_hung_on_behind_a_picture_is_gone() -> None:
+def test_what_is_hung_on_behind_a_picture_is_gone() -> None:
     for data in (JPEG + b"PK\x03\x04 SECRETTEXT", PNG + b"<script>SECRETTEXT</script>"):
         assert b"SECRETTEXT" not in normalize.normalize(data).data
 
 
-def test_img_19_to_22_no_metadata_survives() -> None:
+def test_no_metadata_survives() -> None:
     exif = Image.Exif()
     exif[0x8825] = {1: "N", 2: (52.0, 31.0, 0.0)}
     exif[0x010E] = "SECRETEXIF"
@@ -163,12 +163,12 @@ def test_img_19_to_22_no_metadata_survives() -> None:
             assert "icc_profile" not in opened.info
 
 
-def test_img_22_an_evil_profile_is_no_matter() -> None:
+def test_an_evil_profile_is_no_matter() -> None:
     data = encoded(noise(300, 200), "JPEG", icc_profile=b"evil" * 100_000)
     assert len(normalize.normalize(data).data) < 200_000
 
 
-def test_img_23_a_text_chunk_that_unpacks_to_50_megabytes_is_harmless() -> None:
+def test_a_text_chunk_that_unpacks_to_50_megabytes_is_harmless() -> None:
     bomb = chunk(b"zTXt", b"Comment\0\0" + zlib.compress(b"0" * 50_000_000, 9))
     data = PNG[:33] + bomb + PNG[33:]
     started = time.process_time()
@@ -177,7 +177,7 @@ def test_img_23_a_text_chunk_that_unpacks_to_50_megabytes_is_harmless() -> None:
     assert time.process_time() - started < 1
 
 
-def test_img_24_a_flood_of_text_chunks_is_refused_quickly() -> None:
+def test_a_flood_of_text_chunks_is_refused_quickly() -> None:
     started = time.process_time()
     assert (
         refusal(PNG[:33] + chunk(b"tEXt", b"a\0b") * 100_000 + PNG[33:])
@@ -187,7 +187,7 @@ def test_img_24_a_flood_of_text_chunks_is_refused_quickly() -> None:
 
 
 @pytest.mark.parametrize("kind", ["GIF", "WEBP", "PNG"])
-def test_img_25_of_a_moving_picture_the_first_frame_is_taken_and_said(
+def test_of_a_moving_picture_the_first_frame_is_taken_and_said(
     kind: str,
 ) -> None:
     frames = [Image.new("RGB", (64, 64), colour) for colour in ("red", "blue", "green")]
@@ -200,7 +200,7 @@ def test_img_25_of_a_moving_picture_the_first_frame_is_taken_and_said(
 
 
 @pytest.mark.parametrize("mode", ["CMYK", "I;16", "P", "1", "L", "LA", "RGBA"])
-def test_img_26_odd_modes_become_plain_colour(mode: str) -> None:
+def test_odd_modes_become_plain_colour(mode: str) -> None:
     image = (
         noise(300, 200).convert("L").convert("I;16")
         if mode == "I;16"
@@ -213,7 +213,7 @@ def test_img_26_odd_modes_become_plain_colour(mode: str) -> None:
 
 
 @pytest.mark.parametrize("orientation", range(1, 9))
-def test_img_27_every_orientation_is_turned_upright(orientation: int) -> None:
+def test_every_orientation_is_turned_upright(orientation: int) -> None:
     image = Image.new("RGB", (300, 200), "white")
     image.paste("red", (0, 0, 100, 60))
     exif = Image.Exif()
@@ -232,7 +232,7 @@ def test_img_27_every_orientation_is_turned_upright(orientation: int) -> None:
     assert (facts.width, facts.height) == mine.size
 
 
-def test_img_29_a_file_over_the_limit_is_refused_before_it_is_read() -> None:
+def test_a_file_over_the_limit_is_refused_before_it_is_read() -> None:
     assert (
         refusal(b"\xff\xd8\xff" + bytes(formats.MAX_BYTES)) == "picture.too_many_bytes"
     )
@@ -246,7 +246,7 @@ def test_the_refusal_of_a_file_that_is_too_large_counts_in_megabytes() -> None:
     )
 
 
-def test_img_33_a_phones_heic_is_read_where_the_extra_is_installed() -> None:
+def test_a_phones_heic_is_read_where_the_extra_is_installed() -> None:
     pytest.importorskip("pi_heif")
     with pytest.raises(Rejected, match=r"picture\.damaged"):
         normalize.normalize(b"\x00\x00\x00\x1cftypheic" + bytes(60))
@@ -356,7 +356,7 @@ def test_masks_painted_in_any_way_become_pure_black_and_white_at_the_exact_size(
         assert image.getpixel((400, 200)) == (0, 0, 0)
 
 
-def test_img_31_a_mask_of_another_shape_is_refused() -> None:
+def test_a_mask_of_another_shape_is_refused() -> None:
     with pytest.raises(Rejected, match="mask_size"):
         masks.mask(encoded(Image.new("L", (512, 512))), SIZE)
 
@@ -364,9 +364,7 @@ def test_img_31_a_mask_of_another_shape_is_refused() -> None:
 @pytest.mark.parametrize(
     ("colour", "key"), [("black", "mask_empty"), ("white", "mask_full")]
 )
-def test_img_32_a_mask_of_nothing_or_everything_is_refused(
-    colour: str, key: str
-) -> None:
+def test_a_mask_of_nothing_or_everything_is_refused(colour: str, key: str) -> None:
     with pytest.raises(Rejected, match=key):
         masks.mask(encoded(Image.new("RGB", (600, 400), colour)), SIZE)
 

@@ -1,6 +1,6 @@
 """The simulator refuses what the vendor refuses and answers in the vendor's shapes.
 
-One test a rule of the sheet.
+One test a rule of the vendor's pages (core/providers/dashscope/README.md).
 """
 
 import asyncio
@@ -94,7 +94,7 @@ async def picture(http: httpx.AsyncClient, url: str) -> Image.Image:
     return Image.open(io.BytesIO(answer.content))
 
 
-# §1.2, §0.3, §5.4: keys, endpoints, headers, bodies
+# Keys, endpoints, headers, bodies
 
 
 async def test_a_call_without_a_key_is_refused(http: httpx.AsyncClient) -> None:
@@ -195,7 +195,7 @@ async def test_a_missing_input_is_refused(http: httpx.AsyncClient) -> None:
     )
 
 
-# §2.1: messages
+# Messages
 
 
 async def test_missing_messages_are_named(http: httpx.AsyncClient) -> None:
@@ -258,7 +258,7 @@ async def test_a_long_prompt_is_cut_silently(
     ]
 
 
-# §2.2–2.3: n, size, seed
+# n, size, seed
 
 
 @pytest.mark.parametrize(
@@ -362,7 +362,7 @@ async def test_a_seed_out_of_range_is_refused(http: httpx.AsyncClient) -> None:
         await asyncio.sleep(0)
 
 
-# §2.5: output sizes
+# Output sizes
 
 
 async def test_an_explicit_size_comes_back_exactly_in_drawings(
@@ -416,7 +416,7 @@ async def test_left_out_n_makes_four_pictures_on_wan(
     assert body["usage"]["image_count"] == 4
 
 
-# §5.1, §4.3: shapes
+# Shapes
 
 
 async def test_several_pictures_are_several_contents_of_one_choice(
@@ -532,7 +532,7 @@ async def test_harmless_differences_of_clients_are_taken(
     assert answer.json()["output"]["task_id"] == task_id
 
 
-# §4.1, §4.5: cancel and list
+# Cancel and list
 
 
 async def test_only_a_pending_task_can_be_cancelled(http: httpx.AsyncClient) -> None:
@@ -580,7 +580,7 @@ async def test_the_list_is_paged_in_epoch_milliseconds_without_prompts(
     assert (await http.get("/tasks?status=FAILED", headers=KEY)).json()["total"] == 0
 
 
-# §2.12: limits
+# Limits
 
 
 async def test_a_third_submit_in_a_second_is_refused(
@@ -628,7 +628,7 @@ async def test_tasks_beyond_two_running_wait_as_pending_or_are_refused_as_chosen
             assert simulator.account.max_running["qwen-image-plus"] == 2
 
 
-# §3, §6: pictures in
+# Pictures in
 
 
 @pytest.mark.parametrize("kind", ["JPEG", "PNG", "BMP", "TIFF", "WEBP"])
@@ -769,7 +769,7 @@ async def test_moderation_and_account_refusals_are_brought_about_by_words(
     assert body["output"]["message"].startswith("Output data")
 
 
-# §6.4: temporary uploads
+# Temporary uploads
 
 
 async def _upload(

@@ -1,6 +1,6 @@
 """What goes wrong with Slack.
 
-Lost answers, dropped shares, closed channels, strange files (F50–F63, T01, T07).
+Lost answers, dropped shares, closed channels, strange files.
 """
 
 import asyncio

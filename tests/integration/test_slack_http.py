@@ -1,6 +1,6 @@
 """The doors of Slack's HTTP mode.
 
-Signatures, odd envelopes, installing, leaving (SIG, WEB-11…14, T09, T11, T14).
+Signatures, odd envelopes, installing, leaving.
 """
 
 import asyncio
@@ -65,16 +65,16 @@ GOOD = b'{"type":"url_verification","challenge":"c"}'
 @pytest.mark.parametrize(
     ("name", "headers"),
     [
-        ("SIG-01 none", {}),
-        ("SIG-02 bad", {**sign(GOOD), "X-Slack-Signature": "v0=" + "0" * 64}),
-        ("SIG-02 other secret", sign(GOOD, secret="other")),
-        ("SIG-03 empty", {**sign(GOOD), "X-Slack-Signature": ""}),
-        ("SIG-04 stamp text", {**sign(GOOD), "X-Slack-Request-Timestamp": "abc"}),
-        ("SIG-05 stamp huge", {**sign(GOOD), "X-Slack-Request-Timestamp": "9" * 400}),
-        ("SIG-06 not ascii", {**sign(GOOD), "X-Slack-Signature": "v0=é"}),
-        ("SIG-08 old", sign(GOOD, time.time() - 301)),
-        ("SIG-08 future", sign(GOOD, time.time() + 3000)),
-        ("SIG-11 two", [*sign(GOOD).items(), *sign(GOOD).items()]),
+        ("none", {}),
+        ("bad", {**sign(GOOD), "X-Slack-Signature": "v0=" + "0" * 64}),
+        ("other secret", sign(GOOD, secret="other")),
+        ("empty", {**sign(GOOD), "X-Slack-Signature": ""}),
+        ("stamp text", {**sign(GOOD), "X-Slack-Request-Timestamp": "abc"}),
+        ("stamp huge", {**sign(GOOD), "X-Slack-Request-Timestamp": "9" * 400}),
+        ("not ascii", {**sign(GOOD), "X-Slack-Signature": "v0=é"}),
+        ("old", sign(GOOD, time.time() - 301)),
+        ("future", sign(GOOD, time.time() + 3000)),
+        ("two", [*sign(GOOD).items(), *sign(GOOD).items()]),
     ],
 )
 async def test_what_is_not_signed_by_slack_is_turned_away(
@@ -365,7 +365,7 @@ async def test_two_workspaces_install_draw_apart_and_one_leaves(
             await eva.types("/draw a heron", channel)
             fox, _ = await ana.result("a fox")
             heron, _ = await eva.result("a heron", channel)
-            # Somebody elsewhere who knows the ids gets nothing (T14).
+            # Somebody elsewhere who knows the ids gets nothing.
             stolen = {**heron.buttons["🔄 Again"]}
             await ana.slack.interact(ana.press(fox, stolen))
             refusal = await ana.reads("There is no picture or job")

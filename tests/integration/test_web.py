@@ -1,6 +1,6 @@
 """The web server over HTTP.
 
-The room's rules, and the WEB, SIG, FN and TXT rows that concern it (reliability.md).
+The room's rules: odd requests, links, file names, hostile words.
 """
 
 import asyncio
@@ -326,7 +326,7 @@ async def test_a_wrong_file_is_refused_with_words_and_nothing_is_kept(
     assert await house.easel.context.blobs.keys("web:room") == []
 
 
-async def test_img_19_what_is_dropped_loses_its_position_before_anybody_sees_it(
+async def test_what_is_dropped_loses_its_position_before_anybody_sees_it(
     house: House, ana: Visitor
 ) -> None:
     photo = Image.new("RGB", (64, 64), "red")

@@ -1,6 +1,6 @@
 """The wire protocol.
 
-Requests as the vendor's pages show them, answers never trusted (UP-01 … UP-14).
+Requests as the vendor's pages show them, answers never trusted.
 """
 
 import json
@@ -271,20 +271,20 @@ def test_partial_success_is_told_picture_by_picture() -> None:
 @pytest.mark.parametrize(
     ("name", "answer"),
     [
-        ("UP-01", reply(b"<html>hotel</html>", kind="text/html")),
-        ("UP-02", reply(b"")),
-        ("UP-03", reply([1, 2])),
-        ("UP-04", reply(None)),
-        ("UP-05", reply(b'{"output": {"task')),
-        ("UP-06", reply(b'{"output": NaN}')),
-        ("UP-07", reply(b'{"a": "' + b"x" * (protocol.MAX_BODY + 1))),
-        ("F36", reply(b"[" * 100_000)),
-        ("UP-09 none", reply({"output": {}})),
-        ("UP-09 int", reply({"output": {"task_id": 5}})),
-        ("UP-09 long", reply({"output": {"task_id": "x" * 10_000}})),
-        ("UP-09 path", reply({"output": {"task_id": "../../x"}})),
-        ("F31", reply({"code": "InternalError", "message": "x"}, 500)),
-        ("F31 html", reply(b"<html>", 502, "text/html")),
+        ("html", reply(b"<html>hotel</html>", kind="text/html")),
+        ("empty", reply(b"")),
+        ("a list", reply([1, 2])),
+        ("null", reply(None)),
+        ("cut off", reply(b'{"output": {"task')),
+        ("not a number", reply(b'{"output": NaN}')),
+        ("too long", reply(b'{"a": "' + b"x" * (protocol.MAX_BODY + 1))),
+        ("too deep", reply(b"[" * 100_000)),
+        ("no task id", reply({"output": {}})),
+        ("task id a number", reply({"output": {"task_id": 5}})),
+        ("task id too long", reply({"output": {"task_id": "x" * 10_000}})),
+        ("task id a path", reply({"output": {"task_id": "../../x"}})),
+        ("broken inside", reply({"code": "InternalError", "message": "x"}, 500)),
+        ("broken, html", reply(b"<html>", 502, "text/html")),
     ],
 )
 def test_an_answer_to_a_submit_past_understanding_is_uncertain(
@@ -311,13 +311,13 @@ def test_an_odd_answer_about_a_task_is_asked_for_again(body: bytes) -> None:
         protocol.parse_task(reply(body), "t1")
 
 
-def test_up_12_an_answer_about_another_task_is_not_believed() -> None:
+def test_an_answer_about_another_task_is_not_believed() -> None:
     with pytest.raises(Retryable):
         protocol.parse_task(task_reply(task_status="SUCCEEDED"), "t2")
 
 
 @pytest.mark.parametrize("word", ["SUCEEDED", "succeeded", "DREAMING", ""])
-def test_up_10_an_unknown_word_counts_as_running(word: str) -> None:
+def test_an_unknown_word_counts_as_running(word: str) -> None:
     assert (
         protocol.parse_task(task_reply(task_status=word), "t1").state
         is TaskState.RUNNING
@@ -332,12 +332,12 @@ def test_f37_up_11_a_success_without_a_picture_is_a_failure(results: Any) -> Non
         ended(task_reply(task_status="SUCCEEDED", results=results))
 
 
-def test_up_11_nine_pictures_for_one_are_capped() -> None:
+def test_nine_pictures_for_one_are_capped() -> None:
     outcome = ended(task_reply(task_status="SUCCEEDED", results=[{"url": LINK}] * 100))
     assert len(outcome.made) == protocol.MAX_PICTURES
 
 
-def test_up_14_pictures_are_counted_not_believed() -> None:
+def test_pictures_are_counted_not_believed() -> None:
     answer = reply(
         {
             "request_id": "r",
@@ -564,7 +564,7 @@ def test_every_documented_code_is_a_typed_error(
     assert (found.key, found.code, found.request_id) == (key, code, "req-1")
 
 
-def test_up_13_the_vendors_words_reach_nobody() -> None:
+def test_the_vendors_words_reach_nobody() -> None:
     found = error_for("InvalidParameter", "secret sk-12345 <!channel>", 400, "r")
     assert "sk-12345" not in repr(found) + str(found) + str(found.params)
 

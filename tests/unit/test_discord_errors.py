@@ -1,4 +1,4 @@
-"""Which of Discord's errors are worth another try, and when nothing is asked of Discord any more (F60)."""
+"""Which of Discord's errors are worth another try, and when nothing is asked of Discord any more."""
 
 import time
 from typing import Any

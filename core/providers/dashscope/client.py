@@ -19,7 +19,7 @@ from core.types import Account, Outcome, Picture, Task, Work
 from core.url_policy import is_allowed
 
 CONNECT, SYNC_READ, READ, POOL = 5.0, 320.0, 30.0, 60.0
-"""Seconds. The server gives a synchronous call up after 300 (sheet §5.3)."""
+"""Seconds. The server gives a synchronous call up after 300."""
 MAX_DOWNLOAD = 64 * 1024 * 1024
 DOWNLOAD_SECONDS = 120.0
 CHUNK = 3 * 65536
@@ -235,7 +235,7 @@ class DashScope:
 def _interrupted(call: Call, error: httpx.HTTPError) -> ProviderError:
     """Bytes were on their way.
 
-    A submit may have been taken, a question is simply asked again (F34).
+    A submit may have been taken, a question is simply asked again.
     """
     if call.body:
         return Uncertain("provider.lost", charged="maybe", code=type(error).__name__)

@@ -1,6 +1,4 @@
-"""The vendor's error codes as typed errors (facts sheet §5.4; vendor page.
-
-Model-studio/error-code). No I/O.
+"""The vendor's error codes as typed errors. No I/O.
 
 Failed calls are never billed, says every vendor page; so an error here is charged "no", but for a
 lost reply.
@@ -122,7 +120,7 @@ def error_for(code: str, message: str, status: int, request_id: str) -> Provider
         return Refused(REFUSED[code], **about)
     if code in MISCONFIGURED:
         return Misconfigured(MISCONFIGURED[code], **about)
-    # A prefix in front of a moderation verdict is still one, and never worth another try (§5.4).
+    # A prefix in front of a moderation verdict is still one, and never worth another try.
     if code.endswith("DataInspectionFailed"):
         return Refused("provider.moderation_input", **about)
     return _by_family(code, status, about)

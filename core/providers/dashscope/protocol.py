@@ -1,6 +1,6 @@
 """DashScope's wire protocol: values → requests, bytes → values or typed errors.
 
-No I/O (facts sheet §2–6).
+No I/O. What the vendor's pages say is summed up in this folder's README.md.
 
 A request body is a row of pieces, bytes and pictures in turn, so that a picture's base64 is made as
 it is sent. Nothing in an answer is trusted: type, size, shape and every field are checked, unknown
@@ -44,15 +44,15 @@ FUNCTIONS = {
     Action.SKETCH: "doodle",
     Action.CARTOON: "control_cartoon_feature",
 }
-# Where the vendor wants a prompt and the person need not give one: the words of its own examples
-# (§3.2).
+# Where the vendor wants a prompt and the person need not give one: the words of its own
+# examples.
 STOCK_PROMPTS = {Action.UNWATERMARK: "去除图像中的文字", Action.UPSCALE: "图像超分。"}
 SLOT = "\u0000picture{}\u0000"
 SLOTS = re.compile(rb"\\u0000picture(\d+)\\u0000")
 
 
 class TaskState(StrEnum):
-    """The vendor's task states (§4.2). Any word not among them counts as still running."""
+    """The vendor's task states. Any word not among them counts as still running."""
 
     PENDING = "PENDING"
     RUNNING = "RUNNING"
@@ -109,7 +109,7 @@ class TaskReply:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TaskListItem:
-    """One row of the task list (§4.5): no result, no prompt."""
+    """One row of the task list: no result, no prompt."""
 
     id: str
     state: TaskState
@@ -172,7 +172,7 @@ def list_call(
 
 
 def checked_id(task_id: str) -> str:
-    """The id itself, if it is one (UP-09)."""
+    """The id itself, if it is one."""
     if not TASK_ID.fullmatch(task_id):
         raise Uncertain("provider.lost", charged="maybe")
     return task_id
@@ -203,7 +203,7 @@ def _input(
 def _parameters(work: Work, model: Model) -> dict[str, Any]:
     """n and size are always sent.
 
-    Left out, some models make and bill four pictures, or larger ones (§2.2).
+    Left out, some models make and bill four pictures, or larger ones.
     """
     in_messages = model.endpoint in {"multimodal", "image"}
     optional = {
@@ -251,7 +251,7 @@ def _pieces(
 def object_of(reply: Reply) -> dict[str, Any]:
     """The JSON object of an answer.
 
-    Raises Retryable when it is anything else (F35, F36, UP-01…08).
+    Raises Retryable when it is anything else.
     """
     if len(reply.body) > MAX_BODY or "json" not in reply.headers.get(
         "content-type", "json"
@@ -319,7 +319,7 @@ def lost(error: ProviderError | None = None) -> Uncertain:
 
 
 def parse_task(reply: Reply, task_id: str) -> TaskReply:
-    """Where a task stands. Raises Retryable for an answer about another task (UP-12)."""
+    """Where a task stands. Raises Retryable for an answer about another task."""
     body = raise_for_error(reply)
     output = part(body, "output")
     if text_of(output, "task_id") != task_id:
@@ -386,7 +386,7 @@ def outcome_of(
     ended: datetime,
     seconds: float | None = None,
 ) -> Outcome:
-    """The pictures of an answer, wherever the model family puts them (§4.3, §5.1).
+    """The pictures of an answer, wherever the model family puts them.
 
     Raises Refused if there is none.
     """
@@ -402,7 +402,7 @@ def outcome_of(
     return Outcome(
         made=made,
         request_id=request_id,
-        # The vendor bills successful pictures (§2.1); its own count may be wrong (UP-14), so the
+        # The vendor bills successful pictures; its own count may be wrong, so the
         # pictures are counted.
         billed=good,
         expires=min(
@@ -423,12 +423,12 @@ def original_prompt(reply: TaskReply) -> str | None:
 
 
 def state_of(word: str) -> TaskState:
-    """A word we do not know means that it still runs (UP-10)."""
+    """A word we do not know means that it still runs."""
     return TaskState(word) if word in set(TaskState) else TaskState.RUNNING
 
 
 def time_of(text: str) -> datetime | None:
-    """A task time: Beijing's clock, without a zone (§4.4)."""
+    """A task time: Beijing's clock, without a zone."""
     try:
         return (
             datetime.strptime(text, "%Y-%m-%d %H:%M:%S.%f")

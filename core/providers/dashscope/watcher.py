@@ -3,7 +3,7 @@
 Learns of finished tasks for all waiting jobs inside the account's 20 queries a second.
 
 While few tasks can be running it asks about those most likely finished; when many run it reads the
-task list and then asks once for each that ended (reference/performance.md §2). Tasks that wait
+task list and then asks once for each that ended. Tasks that wait
 behind a full house are let be.
 """
 

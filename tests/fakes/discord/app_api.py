@@ -204,7 +204,7 @@ class AppApi:
         return payloads.member(self.world, guild, user)
 
     def refresh_urls(self, asked: Asked) -> Json:
-        """Undocumented, but it works for bots (reference/discord.md §2)."""
+        """Undocumented, but it works for bots."""
         found = []
         for url in asked.json["attachment_urls"]:
             file = self.world.attachments.get(url.split("?")[0].split("/")[-2])

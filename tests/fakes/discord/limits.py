@@ -1,4 +1,4 @@
-"""Discord's documented limits of messages, components, modals and commands (reference/discord.md §2-4)."""
+"""Discord's documented limits of messages, components, modals and commands."""
 
 import json
 import re

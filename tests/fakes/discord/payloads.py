@@ -401,7 +401,7 @@ def _resolved(world: World, one: Message, found: Any, shown: set[str]) -> Any:
 
 
 def may_read(world: World, one: Message) -> bool:
-    """Whether our app is told what is in a message (reference/discord.md §5)."""
+    """Whether our app is told what is in a message."""
     if (
         world.content_granted
         or one.author == world.bot.id

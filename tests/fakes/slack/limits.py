@@ -1,4 +1,4 @@
-"""Slack's documented limits of messages, blocks and views (reference/slack.md §5).
+"""Slack's documented limits of messages, blocks and views.
 
 Knows nothing of who sends them.
 """
