@@ -19,6 +19,7 @@ from core.signed_links import Links
 from core.storage import database
 from core.storage.blobs import open_blobs
 from core.storage.blocking import BlockingEngine
+from core.storage.drafts import DraftStore
 from core.storage.reactions import ReactionStore
 from core.storage.store import Store
 from core.types import Request
@@ -61,7 +62,8 @@ async def open_context(
         stack.callback(pool.close)
         yield Context(
             store=Store(ours),
-            together=ReactionStore(ours),
+            reactions=ReactionStore(ours),
+            drafts=DraftStore(ours),
             links=Links(link_keys(settings), settings.public_url or ""),
             blobs=blobs,
             catalog=catalog,

@@ -34,10 +34,11 @@ from core.signed_links import Links
 from core.storage import database
 from core.storage.blobs import open_blobs
 from core.storage.claims import Claims
+from core.storage.drafts import DraftStore
 from core.storage.inbox import Inbox
 from core.storage.reactions import ReactionStore
 from core.storage.retention import Retention
-from core.storage.shielding import all_ended
+from core.storage.shielding import wait_for_transactions
 from core.storage.store import Store
 from core.storage.workers import Workers
 
@@ -106,7 +107,8 @@ async def open_easel(
         stack.callback(pool.close)
         context = Context(
             store=Store(engine),
-            together=ReactionStore(engine),
+            reactions=ReactionStore(engine),
+            drafts=DraftStore(engine),
             links=Links(link_keys(settings), settings.public_url or ""),
             blobs=blobs,
             catalog=catalog,
@@ -152,7 +154,7 @@ async def open_database(settings: Settings) -> AsyncIterator[AsyncEngine]:
     try:
         yield engine
     finally:
-        await all_ended()
+        await wait_for_transactions()
         await engine.dispose()
 
 

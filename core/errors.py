@@ -14,22 +14,31 @@ sentence lives in code.
 """
 
 from collections.abc import Mapping
+from enum import StrEnum
 from typing import Any
+
+
+class Charged(StrEnum):
+    """What is known of the money of a job."""
+
+    NO = "no"
+    YES = "yes"
+    MAYBE = "maybe"
 
 
 class EaselError(Exception):
     """Base of all.
 
-    ``key`` of the message, ``params`` for its placeholders, ``charged`` what we know of money.
-
-    ``charged`` is "no", "yes" or "maybe".
+    ``key`` of the message, ``params`` for its placeholders, ``charged`` what is known of its money.
     """
 
-    def __init__(self, key: str, /, *, charged: str = "no", **params: Any) -> None:
+    def __init__(
+        self, key: str, /, *, charged: str = Charged.NO, **params: Any
+    ) -> None:
         super().__init__(key)
         self.key = key
         self.params: Mapping[str, object] = params
-        self.charged = charged
+        self.charged = Charged(charged)
 
     def __str__(self) -> str:
         values = ", ".join(f"{name}={value!r}" for name, value in self.params.items())
@@ -55,7 +64,7 @@ class ProviderError(EaselError):
         key: str,
         /,
         *,
-        charged: str = "no",
+        charged: str = Charged.NO,
         code: str = "",
         request_id: str = "",
         **params: Any,

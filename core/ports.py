@@ -9,13 +9,16 @@ from typing import Any, Protocol
 
 from core.budgets import Caps, Spending
 from core.catalog import SubmitLimit
+from core.errors import Charged
 from core.forms import Form
 from core.post import Post, PostedMessage, Tally
 from core.types import (
     Account,
     Attachment,
     Claim,
+    CountedReaction,
     Head,
+    MessageRole,
     Money,
     Outcome,
     Person,
@@ -201,14 +204,14 @@ class Store(Protocol):
         """
         ...
 
-    async def unfinished(self, limit: int | None = None) -> list[Step]:
+    async def open_steps(self, limit: int | None = None) -> list[Step]:
         """Steps still to be brought to their end, in the order they are served.
 
         All, or the first ``limit``.
         """
         ...
 
-    async def newest_unfinished(self, tenant: str, person: str) -> Step | None:
+    async def newest_open_step(self, tenant: str, person: str) -> Step | None:
         """The person's newest step not yet at its end."""
         ...
 
@@ -222,12 +225,12 @@ class Store(Protocol):
         """How many of its queue are served before it."""
         ...
 
-    async def is_ours(self, place: Place) -> bool:
-        """Is it a thread that hangs from a message of ours, or that we post in?"""
+    async def is_step_thread(self, place: Place) -> bool:
+        """Does the thread hang from a message that shows a step, or hold one?"""
         ...
 
-    async def may_be_ours(self, place: Place, message: str = "") -> bool:
-        """May a thread, or a message, be ours now, or be about to become so? One look, or none."""
+    async def may_show_step(self, place: Place, message: str = "") -> bool:
+        """May this message, or the place's thread, show a step now or in a moment?"""
         ...
 
     async def head(self, tenant: str, session: str) -> Head | None:
@@ -262,7 +265,7 @@ class Store(Protocol):
         """The service took it (a task id) or has done it (an outcome): SUBMITTING → RUNNING."""
         ...
 
-    async def keep(
+    async def record_results(
         self,
         step: Step,
         outputs: Sequence[Picture],
@@ -282,7 +285,7 @@ class Store(Protocol):
         """The result has been posted: MADE → DONE."""
         ...
 
-    async def mark_told(self, tenant: str, step: str) -> None:
+    async def close_step(self, tenant: str, step: str) -> None:
         """Its person has been told how it ended: nobody works on it any more."""
         ...
 
@@ -294,13 +297,13 @@ class Store(Protocol):
         *,
         error: str,
         params: Mapping[str, Any] | None = None,
-        charged: str = "no",
+        charged: Charged = Charged.NO,
         request_id: str = "",
         cost: Money | None = None,
     ) -> Step | None:
         """FAILED, CANCELLED or UNKNOWN.
 
-        ``charged`` "no" gives the hold back, "yes" settles ``cost``, "maybe" keeps it.
+        ``charged`` NO gives the hold back, YES settles ``cost``, MAYBE keeps the hold.
 
         None when the step had ended already.
         """
@@ -320,7 +323,7 @@ class Store(Protocol):
         """
         ...
 
-    async def known_tasks(self, account: str, model: str, since: datetime) -> list[str]:
+    async def task_ids(self, account: str, model: str, since: datetime) -> list[str]:
         """Task ids recorded since then, for any tenant: a lost submit's task is none of these."""
         ...
 
@@ -333,15 +336,16 @@ class Store(Protocol):
         ...
 
     async def remember(
-        self, sent: PostedMessage, tenant: str, step: str, role: str = "status"
+        self,
+        sent: PostedMessage,
+        tenant: str,
+        step: str,
+        role: MessageRole = MessageRole.STATUS,
     ) -> None:
-        """Which message of ours shows which step: how a reply or a reaction finds its picture.
-
-        ``role``: the "status" message that becomes the result, or a copy, such as "gallery".
-        """
+        """Record which message shows a step: how a reply or a reaction finds its picture."""
         ...
 
-    async def intend_post(self, tenant: str, job: str, role: str) -> bool:
+    async def intend_post(self, tenant: str, job: str, role: MessageRole) -> bool:
         """Before something is posted: True the first time.
 
         Else it may have gone through, and is read back first.
@@ -352,11 +356,26 @@ class Store(Protocol):
         """The newest steps with pictures of one person, newest first."""
         ...
 
-    async def keep_thumbnail(self, tenant: str, picture: str, thumbnail: str) -> bool:
+    async def record_thumbnail(self, tenant: str, picture: str, thumbnail: str) -> bool:
         """Which blob is a picture's thumbnail. False when the picture is no longer there."""
         ...
 
-    async def count_made(self, tenant: str, session: str) -> int:
+    async def choose_picture(self, tenant: str, step: str, index: int) -> None:
+        """Record which picture of a step was settled on."""
+        ...
+
+    async def delete_step(self, tenant: str, step: str, now: datetime) -> list[str]:
+        """Mark a step deleted and move heads off it; return its blobs that nothing else needs."""
+        ...
+
+    async def forget_outputs(self, tenant: str, step: str) -> list[str]:
+        """Once the bytes are gone: remove the rows that point to them.
+
+        Returns thumbnails that nothing else needs.
+        """
+        ...
+
+    async def count_with_pictures(self, tenant: str, session: str) -> int:
         """How many steps of a session still have their pictures."""
         ...
 
@@ -365,7 +384,7 @@ class Store(Protocol):
         ...
 
     async def message_of(
-        self, step: Step, role: str = "status"
+        self, step: Step, role: MessageRole = MessageRole.STATUS
     ) -> PostedMessage | None:
         """The message of a step in that role."""
         ...
@@ -422,20 +441,17 @@ class Claims(Protocol):
         ...
 
 
-class Together(Protocol):
-    """What a team thinks of its pictures and has begun to ask for.
+class Reactions(Protocol):
+    """Votes for the pictures of a step, and favourites. Each method is one transaction."""
 
-    Each method is one transaction.
-    """
-
-    async def react(
-        self, tenant: str, step: str, person: str, kind: str, index: int = 0
+    async def add(
+        self, tenant: str, step: str, person: str, kind: CountedReaction, index: int = 0
     ) -> Tally:
-        """Vote for a picture, or mark a favourite: once a person, however often it is delivered."""
+        """Count one person's reaction to a picture once, however often it is delivered."""
         ...
 
-    async def unreact(
-        self, tenant: str, step: str, person: str, kind: str, index: int = 0
+    async def remove(
+        self, tenant: str, step: str, person: str, kind: CountedReaction, index: int = 0
     ) -> Tally:
         """Take it back."""
         ...
@@ -444,33 +460,22 @@ class Together(Protocol):
         """The counts."""
         ...
 
-    async def choose(self, tenant: str, step: str, index: int) -> None:
-        """The picture of a step that was settled on."""
-        ...
 
-    async def draft(
+class Drafts(Protocol):
+    """Requests that wait for something, such as a painted mask. Each method is one transaction."""
+
+    async def save(
         self, tenant: str, draft: str, request: Mapping[str, Any], now: datetime
     ) -> None:
-        """Keep a request that waits for something.
-
-        The same again changes nothing; old ones are swept.
-        """
+        """Save a request under its id. The same again changes nothing; old ones are swept."""
         ...
 
-    async def read_draft(self, tenant: str, draft: str) -> tuple[dict[str, Any], bool]:
+    async def read(self, tenant: str, draft: str) -> tuple[dict[str, Any], bool]:
         """The request, and whether it was used already. Raises NotFound."""
         ...
 
-    async def use_draft(self, tenant: str, draft: str) -> bool:
+    async def use(self, tenant: str, draft: str) -> bool:
         """True for the first who uses it, and only for them."""
-        ...
-
-    async def delete(self, tenant: str, step: str, now: datetime) -> list[str]:
-        """Mark a step deleted and move heads off it; its blobs that nothing else needs."""
-        ...
-
-    async def forget_outputs(self, tenant: str, step: str) -> list[str]:
-        """The bytes are gone: what pointed to them goes, too. Thumbnails nothing else needs."""
         ...
 
 

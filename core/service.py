@@ -84,7 +84,8 @@ class Service:
         if len(self._looks) >= MOST_LOOKS:
             return True
         look = asyncio.create_task(
-            self._context.store.may_be_ours(request.place, request.message), name="look"
+            self._context.store.may_show_step(request.place, request.message),
+            name="look",
         )
         self._looks.add(look)
         look.add_done_callback(self._looked)
@@ -162,7 +163,7 @@ class Service:
             )
             self.check(request)
             answer = await self._take(request)
-            await self._context.together.use_draft(tenant, draft)
+            await self._context.drafts.use(tenant, draft)
         return answer
 
     def check(self, request: Request) -> None:
@@ -180,5 +181,5 @@ class Service:
             whole = await masks.complete_with_region(self._context, request)
             self.check(whole)
             answer = await self._take(whole)
-            await self._context.together.use_draft(tenant, draft)
+            await self._context.drafts.use(tenant, draft)
         return answer

@@ -10,6 +10,8 @@ from typing import Any, TypeVar, cast
 
 from pydantic import TypeAdapter
 
+from core.errors import Charged
+
 T = TypeVar("T")
 CURRENCY = "CNY"
 """Of prices and budgets: the vendor quotes every price in it."""
@@ -314,6 +316,37 @@ class Claim:
     refused: datetime | None = None
 
 
+class MessageRole(StrEnum):
+    """What a message that shows a step is."""
+
+    STATUS = "status"
+    """The one that is edited as the step goes on, and becomes its result."""
+    PICTURE = "picture"
+    """A file in the thread of the status message."""
+    ANSWER = "answer"
+    """To a request that made no step, such as undo."""
+    COPY = "copy"
+    """Sent to one person."""
+    GALLERY = "gallery"
+    ALONE = "alone"
+    """In its person's direct messages, where the channel is closed to the bot."""
+
+
+class CountedReaction(StrEnum):
+    """A reaction that is counted under a result."""
+
+    VOTE = "vote"
+    FAVOURITE = "favourite"
+
+
+class PictureRole(StrEnum):
+    """What a step holds a picture for."""
+
+    INPUT = "input"
+    MASK = "mask"
+    OUTPUT = "output"
+
+
 class StepState(StrEnum):
     """How far a step has come. The last four are final."""
 
@@ -379,7 +412,7 @@ class Step:
     depth: int = 0
     error: str | None = None
     error_params: Mapping[str, object] = field(default_factory=dict)
-    charged: str = "no"
+    charged: Charged = Charged.NO
     reply: Mapping[str, str] = field(default_factory=dict)
     priority: int = 1
     cancel_requested: bool = False

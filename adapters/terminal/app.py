@@ -92,7 +92,7 @@ class Terminal:
         """Jobs of this terminal that an earlier process left."""
         return [
             step.id
-            for step in await self._store.unfinished()
+            for step in await self._store.open_steps()
             if step.tenant == PLACE.tenant
         ]
 

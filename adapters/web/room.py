@@ -27,7 +27,7 @@ from core.i18n import translate
 from core.pictures import normalize, png_metadata
 from core.service import Answer, Service
 from core.signed_links import Purpose
-from core.types import Action, Attachment, Request
+from core.types import Action, Attachment, MessageRole, Request
 from core.views.steps import explain
 
 LINK_DAYS = 2
@@ -228,7 +228,7 @@ class RoomApi:
             DIRECT
         ):
             wish = hear.spoken(
-                wish, in_our_thread=await self._context.store.is_ours(said.place)
+                wish, in_our_thread=await self._context.store.is_step_thread(said.place)
             )
         return await self._do(wish, said, replied)
 
@@ -277,7 +277,9 @@ class RoomApi:
             return said.text
         if replied is not None:
             return None
-        return said.text if await self._context.store.is_ours(said.place) else None
+        return (
+            said.text if await self._context.store.is_step_thread(said.place) else None
+        )
 
     async def _replied_to(
         self, said: Request, given: Mapping[str, Any]
@@ -396,7 +398,9 @@ class RoomApi:
             wish.place, replace(answer.post, job=""), to=wish.person, reply={}
         )
         if step and answer.post.pictures:
-            await self._context.store.remember(sent, wish.place.tenant, step, "answer")
+            await self._context.store.remember(
+                sent, wish.place.tenant, step, MessageRole.ANSWER
+            )
         return JSONResponse({})
 
     async def _dismiss(self, request: WebRequest, member: Member) -> Response:

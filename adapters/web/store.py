@@ -30,7 +30,7 @@ from adapters.web.tables import (
 )
 from core.errors import NotFound, Rejected
 from core.storage import database
-from core.storage.shielding import all_ended, shielded
+from core.storage.shielding import shielded, wait_for_transactions
 
 FIRST = 200
 """Messages a page is given at first."""
@@ -133,7 +133,7 @@ class Room:
     async def close(self) -> None:
         """Give the file back; nobody may be asking any more."""
         self.let_go()
-        await all_ended()
+        await wait_for_transactions()
         await self._engine.dispose()
 
     # People

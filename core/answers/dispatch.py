@@ -92,4 +92,4 @@ async def consume_draft(context: Context, job: Request) -> None:
     """The draft a job was made of is used once the job is taken."""
     draft = masks.draft_of(job)
     if draft is not None:
-        await context.together.use_draft(job.place.tenant, draft)
+        await context.drafts.use(job.place.tenant, draft)

@@ -44,7 +44,7 @@ async def _waiting(context: Context, request: Request) -> Step:
     """The job named, else the person's newest one not yet at its end."""
     if request.target or request.text.strip():
         return await resolve_step(context, request)
-    newest = await context.store.newest_unfinished(
+    newest = await context.store.newest_open_step(
         request.place.tenant, request.person.id
     )
     if newest is None:

@@ -55,7 +55,7 @@ async def complete_with_region(context: Context, request: Request) -> Request:
 
 async def read_draft(context: Context, tenant: str, draft: str) -> Request:
     """The draft as a request. Raises NotFound; Rejected when it was used already."""
-    kept, used = await context.together.read_draft(tenant, draft)
+    kept, used = await context.drafts.read(tenant, draft)
     if used:
         raise Rejected("link.used")
     return from_json(Request, kept)

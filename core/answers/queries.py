@@ -35,7 +35,9 @@ async def history(context: Context, request: Request) -> Post:
         if step.id in shown
     }
     foreign = sum(step.session != session for step in made)
-    count = foreign + await context.store.count_made(request.place.tenant, session)
+    count = foreign + await context.store.count_with_pictures(
+        request.place.tenant, session
+    )
     note = answers.newest(len(shown), count, request.locale)
     picture = await context.pool.run(diagrams.tree, page, thumbnails, note)
     claims = {"t": request.place.tenant, "s": session}
@@ -82,7 +84,7 @@ async def _thumbnail(context: Context, step: Step, head: Head | None) -> bytes:
     data = await context.blobs.read(step.tenant, picture.key)
     thumbnail = await context.pool.run(diagrams.thumbnail, data)
     key = await context.blobs.keep(step.tenant, thumbnail)
-    if not await context.store.keep_thumbnail(step.tenant, picture.key, key):
+    if not await context.store.record_thumbnail(step.tenant, picture.key, key):
         await context.blobs.delete(step.tenant, key)
     return thumbnail
 
@@ -112,7 +114,7 @@ async def show(context: Context, request: Request) -> Post:
     """A step again, by its id."""
     step = await resolve_step(context, request)
     return steps.ended(
-        step, request.locale, await context.together.tally(step.tenant, step.id)
+        step, request.locale, await context.reactions.tally(step.tenant, step.id)
     )
 
 

@@ -12,18 +12,15 @@ from core.errors import DeliveryError, NotFound, Rejected
 from core.flow.context import Context
 from core.log import log
 from core.post import Post, PostedMessage, Tally
-from core.types import Head, Request, Step
+from core.types import CountedReaction, Head, MessageRole, Request, Step
 from core.views import steps
-
-VOTE, FAVOURITE = "vote", "favourite"
-GALLERY = "gallery"
 
 
 async def vote(context: Context, request: Request) -> None:
     """Count a vote for a picture; a quorum settles it."""
     step, index = await _voted(context, request)
-    tally = await context.together.react(
-        step.tenant, step.id, request.person.id, VOTE, index
+    tally = await context.reactions.add(
+        step.tenant, step.id, request.person.id, CountedReaction.VOTE, index
     )
     quorum = (await _preferences(context, step)).number("quorum")
     leader = _leader(tally)
@@ -35,7 +32,9 @@ async def vote(context: Context, request: Request) -> None:
 async def unvote(context: Context, request: Request) -> None:
     """Take a vote back; what was settled stays."""
     step, index = await _voted(context, request)
-    await context.together.unreact(step.tenant, step.id, request.person.id, VOTE, index)
+    await context.reactions.remove(
+        step.tenant, step.id, request.person.id, CountedReaction.VOTE, index
+    )
     await show_again(context, step.tenant, step.id)
 
 
@@ -44,7 +43,7 @@ async def choose(context: Context, request: Request) -> None:
     step = await resolve_step(context, request)
     require_owner(request, step)
     sessions.picture_at(step, 0)
-    tally = await context.together.tally(step.tenant, step.id)
+    tally = await context.reactions.tally(step.tenant, step.id)
     await _settle(
         context,
         step,
@@ -57,8 +56,12 @@ async def favourite(context: Context, request: Request) -> None:
     """Like a result; enough of them copy it to the gallery, once."""
     step = await resolve_step(context, request)
     sessions.picture_at(step, 0)
-    tally = await context.together.react(
-        step.tenant, step.id, request.person.id, FAVOURITE, request.index or 0
+    tally = await context.reactions.add(
+        step.tenant,
+        step.id,
+        request.person.id,
+        CountedReaction.FAVOURITE,
+        request.index or 0,
     )
     wanted = await _preferences(context, step)
     if (
@@ -73,8 +76,12 @@ async def favourite(context: Context, request: Request) -> None:
 async def unfavourite(context: Context, request: Request) -> None:
     """Like it no more; the gallery keeps its copy."""
     step = await resolve_step(context, request)
-    await context.together.unreact(
-        step.tenant, step.id, request.person.id, FAVOURITE, request.index or 0
+    await context.reactions.remove(
+        step.tenant,
+        step.id,
+        request.person.id,
+        CountedReaction.FAVOURITE,
+        request.index or 0,
     )
     await show_again(context, step.tenant, step.id)
 
@@ -86,11 +93,11 @@ async def send_me(context: Context, request: Request) -> Post:
     chat = context.chat(step)
     place = await chat.private_place(request.place, request.person)
     post = steps.copied(step, sessions.step_id(request), request.locale)
-    is_first = await context.store.intend_post(step.tenant, post.job, "copy")
+    is_first = await context.store.intend_post(step.tenant, post.job, MessageRole.COPY)
     sent = None if is_first else await chat.find(place, post.job)
     if sent is None:
         sent = await chat.post(place, post, to=request.person, reply={})
-    await context.store.remember(sent, step.tenant, step.id, "copy")
+    await context.store.remember(sent, step.tenant, step.id, MessageRole.COPY)
     head = Head(step=step.id, index=step.chosen or 0)
     await context.store.move_head(
         step.tenant, sessions.person_session(place, request.person.id), head
@@ -115,9 +122,11 @@ async def delete(context: Context, request: Request) -> Post:
     require_owner(request, step)
     if not step.state.is_final:
         raise Rejected("refuse.still_running", version=step.number)
-    for key in await context.together.delete(step.tenant, step.id, context.clock.now()):
+    for key in await context.store.delete_step(
+        step.tenant, step.id, context.clock.now()
+    ):
         await context.blobs.delete(step.tenant, key)
-    for key in await context.together.forget_outputs(step.tenant, step.id):
+    for key in await context.store.forget_outputs(step.tenant, step.id):
         await context.blobs.delete(step.tenant, key)
     for sent in await context.store.messages_of(step):
         await _show(context, step.tenant, step.id, sent)
@@ -137,7 +146,7 @@ async def _show(
     """A platform that will not take it keeps the old one."""
     step = await context.store.step(tenant, step_id)
     async with context.telling_lock(step):
-        post = steps.ended(step, None, await context.together.tally(tenant, step_id))
+        post = steps.ended(step, None, await context.reactions.tally(tenant, step_id))
         try:
             await context.store.remember(
                 await context.chat(step).update(sent, post), tenant, step_id
@@ -171,7 +180,7 @@ def _leader(tally: Tally) -> int | None:
 
 async def _settle(context: Context, step: Step, index: int) -> None:
     """The winner becomes the head of the session it was made in, and of its person's own."""
-    await context.together.choose(step.tenant, step.id, index)
+    await context.store.choose_picture(step.tenant, step.id, index)
     for session in {step.session, sessions.own_session(step)}:
         await context.store.move_head(
             step.tenant, session, Head(step=step.id, index=index)
@@ -182,9 +191,11 @@ async def _to_gallery(context: Context, step: Step, tally: Tally, channel: str) 
     chat = context.chat(step)
     place = replace(step.place, channel=channel, thread="")
     async with context.telling_lock(step):
-        if await context.store.message_of(step, GALLERY):
+        if await context.store.message_of(step, MessageRole.GALLERY):
             return
-        is_first = await context.store.intend_post(step.tenant, step.id, GALLERY)
+        is_first = await context.store.intend_post(
+            step.tenant, step.id, MessageRole.GALLERY
+        )
         if not is_first and await chat.find(place, f"{step.id}g"):
             return
         original = await context.store.message_of(step)
@@ -195,4 +206,4 @@ async def _to_gallery(context: Context, step: Step, tally: Tally, channel: str) 
         except (DeliveryError, NotFound) as error:
             log.warning("no_gallery", step=step.id, error=error.key)
             return
-        await context.store.remember(sent, step.tenant, step.id, GALLERY)
+        await context.store.remember(sent, step.tenant, step.id, MessageRole.GALLERY)

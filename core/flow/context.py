@@ -9,14 +9,14 @@ from sqlalchemy.exc import InterfaceError, OperationalError
 from sqlalchemy.exc import TimeoutError as NoConnection
 
 from core.catalog import Catalog
-from core.errors import DeliveryError, EaselError, Misconfigured, NotFound
+from core.errors import Charged, DeliveryError, EaselError, Misconfigured, NotFound
 from core.failpoints import failpoint
 from core.log import log
 from core.pictures.pool import Pool
-from core.ports import Blobs, Chat, Clock, Provider, Store, Together
+from core.ports import Blobs, Chat, Clock, Drafts, Provider, Reactions, Store
 from core.post import Post, PostedMessage
 from core.signed_links import Links
-from core.types import Account, Money, Step, StepState
+from core.types import Account, MessageRole, Money, Step, StepState
 from core.views import steps
 
 DELIVERY_TRIES = 6
@@ -46,7 +46,8 @@ class Context:
     chats: Mapping[str, Chat]
     clock: Clock
     pool: Pool
-    together: Together
+    reactions: Reactions
+    drafts: Drafts
     links: Links
     settle: float = 2.0
     back_off: float = 1.0
@@ -115,7 +116,7 @@ async def status_message(context: Context, step: Step) -> PostedMessage | None:
     """
     known = await context.store.message_of(step)
     if known is not None or await context.store.intend_post(
-        step.tenant, step.id, "status"
+        step.tenant, step.id, MessageRole.STATUS
     ):
         return known
     return await context.chat(step).find(step.place, step.id)
@@ -154,7 +155,7 @@ async def fail_step(
     *,
     state: StepState = StepState.FAILED,
     cost: Money | None = None,
-    charged: str | None = None,
+    charged: Charged | None = None,
 ) -> None:
     """End the step and tell its person what happened, whether it was charged, and the one next step."""
     ended = await context.store.end(
@@ -188,7 +189,7 @@ async def post_outcome(context: Context, step: Step) -> None:
     ):
         await retry_delivery(context, step.id, lambda: _say_alone(context, step))
     if step.state.is_final:
-        await context.store.mark_told(step.tenant, step.id)
+        await context.store.close_step(step.tenant, step.id)
 
 
 async def retry_delivery(
@@ -217,10 +218,10 @@ async def _say_alone(context: Context, step: Step) -> None:
     """The place is closed to us, so its person hears of it where only they do."""
     chat = context.chat(step)
     place = await chat.private_place(step.place, step.person)
-    if place == step.place or await context.store.message_of(step, "alone"):
+    if place == step.place or await context.store.message_of(step, MessageRole.ALONE):
         return
-    is_first = await context.store.intend_post(step.tenant, step.id, "alone")
+    is_first = await context.store.intend_post(step.tenant, step.id, MessageRole.ALONE)
     sent = None if is_first else await chat.find(place, step.id)
     if sent is None:
         sent = await chat.post(place, steps.ended(step), to=step.person, reply={})
-    await context.store.remember(sent, step.tenant, step.id, "alone")
+    await context.store.remember(sent, step.tenant, step.id, MessageRole.ALONE)

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 
 from core import sessions
 from core.catalog import Choice
-from core.errors import ProviderError, Refused, Rejected, Retryable, Uncertain
+from core.errors import Charged, ProviderError, Refused, Rejected, Retryable, Uncertain
 from core.failpoints import failpoint
 from core.flow.context import Context, fail_step, post_outcome
 from core.flow.generate import work_of
@@ -30,7 +30,7 @@ async def store_results(
     try:
         outputs = await _download_all(context, step, outcome)
     except ProviderError as error:
-        charged = "yes" if outcome.billed else "no"
+        charged = Charged.YES if outcome.billed else Charged.NO
         await fail_step(
             context, step, error, charged=charged, cost=_cost(context, step, outcome)
         )
@@ -40,7 +40,7 @@ async def store_results(
         await _drop(context, step, outputs, cost, outcome)
         return None
     failpoint("keep.before_commit")
-    made = await context.store.keep(
+    made = await context.store.record_results(
         step,
         outputs,
         cost,
@@ -74,7 +74,7 @@ async def _drop(
         await context.blobs.delete(step.tenant, picture.key)
     error = Refused("status.cancelled_late", request_id=outcome.request_id)
     await fail_step(
-        context, step, error, state=StepState.CANCELLED, charged="yes", cost=cost
+        context, step, error, state=StepState.CANCELLED, charged=Charged.YES, cost=cost
     )
 
 

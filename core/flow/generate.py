@@ -172,7 +172,7 @@ async def _find_lost(context: Context, step: Step) -> Task | None:
     since = (step.intended or started) - CLOCK_SKEW
     while True:
         await context.clock.sleep(delay)
-        known = await context.store.known_tasks(step.account, step.model, since)
+        known = await context.store.task_ids(step.account, step.model, since)
         try:
             return await context.provider(step).find(work, since, known)
         except Retryable as error:

@@ -58,7 +58,9 @@ async def _may_be_for_us(context: Context, request: Request) -> bool:
         request.action is not Action.SAID or request.to_us
     ):
         return True
-    if request.action is Action.SAID and await context.store.is_ours(request.place):
+    if request.action is Action.SAID and await context.store.is_step_thread(
+        request.place
+    ):
         return True
     # Only what hangs from a message is certainly later than it: other words in a thread may be
     # older than ours there.
@@ -86,7 +88,7 @@ async def _look_again(
     """What a look says, asked again for a moment while a message of ours is posted and not yet remembered."""
     answer = await look()
     for seconds in REMEMBERING:
-        if answer or not await context.store.may_be_ours(
+        if answer or not await context.store.may_show_step(
             request.place, request.message
         ):
             break
@@ -105,7 +107,7 @@ async def _with_step(context: Context, request: Request) -> Request:
     ):
         return request
     if request.action is Action.CANCEL:
-        newest = await context.store.newest_unfinished(
+        newest = await context.store.newest_open_step(
             request.place.tenant, request.person.id
         )
         return replace(request, target=newest.id if newest else None)
@@ -159,7 +161,7 @@ async def _interpreted(context: Context, request: Request) -> Request | None:
         return request
     if not request.to_us:
         return replace(request, action=Action.EDIT)
-    is_ours = await context.store.is_ours(request.place)
+    is_ours = await context.store.is_step_thread(request.place)
     if is_ours or request.attachments or not request.replied:
         return spoken(request, in_our_thread=is_ours)
     return _about_replied(request)

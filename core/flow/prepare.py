@@ -218,7 +218,7 @@ async def announce(context: Context, step: Step) -> None:
 
 async def session_of(context: Context, request: Request) -> str:
     """The thread's session inside a thread of ours, else the person's own in this channel."""
-    if request.place.thread and await context.store.is_ours(request.place):
+    if request.place.thread and await context.store.is_step_thread(request.place):
         settings = await context.store.settings(request.place.tenant)
         if not channel_settings.of(
             settings, request.place.channel

@@ -15,7 +15,7 @@ from core.forms import Form, form
 from core.log import log
 from core.post import Post
 from core.signed_links import Purpose
-from core.types import Action, Request, to_json
+from core.types import Action, MessageRole, Request, to_json
 from core.views import steps
 
 PAINTER_LIFE = timedelta(minutes=15)
@@ -84,7 +84,7 @@ async def reply_once(context: Context, request: Request, post: Post) -> None:
     )
 
     async def attempt() -> None:
-        is_first = await context.store.intend_post(tenant, job, "answer")
+        is_first = await context.store.intend_post(tenant, job, MessageRole.ANSWER)
         sent = None if is_first else await chat.find(request.place, job)
         if sent is None:
             failpoint("answer.before_post")
@@ -96,7 +96,7 @@ async def reply_once(context: Context, request: Request, post: Post) -> None:
             )
             failpoint("answer.after_post")
         if post.pictures and post.job not in {"", job}:
-            await context.store.remember(sent, tenant, post.job, "answer")
+            await context.store.remember(sent, tenant, post.job, MessageRole.ANSWER)
 
     await retry_delivery(context, job, attempt)
 
@@ -105,7 +105,7 @@ async def offer_mask(context: Context, request: Request) -> Post:
     """Keep the request as a draft, and ask which part should change."""
     draft = sessions.step_id(request)
     now = context.clock.now()
-    await context.together.draft(request.place.tenant, draft, to_json(request), now)
+    await context.drafts.save(request.place.tenant, draft, to_json(request), now)
     claims = {"t": request.place.tenant, "d": draft}
     url = context.links.url(Purpose.MASK, claims, now + PAINTER_LIFE)
     return steps.offer_mask(draft, url, request.locale, draft)

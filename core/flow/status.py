@@ -119,7 +119,7 @@ async def _round(context: Context, told: dict[str, LastStatus]) -> bool:
     """
     at_work = [
         step
-        for step in await context.store.unfinished(SHOWN)
+        for step in await context.store.open_steps(SHOWN)
         if _is_shown(context, step)
     ]
     queues = {(step.account, step.model) for step in at_work}

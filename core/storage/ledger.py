@@ -51,7 +51,7 @@ async def settle(
         await _enter(connection, step, kind, money, now)
 
 
-async def spent(connection: AsyncConnection, step: Step, now: datetime) -> Spent:
+async def sum_spent(connection: AsyncConnection, step: Step, now: datetime) -> Spent:
     """What counts against the budgets of this step, in its currency."""
     currency = step.price.currency if step.price else CURRENCY
     today = (spending.c.tenant == step.tenant, spending.c.day == _day(now))

@@ -6,6 +6,7 @@ from typing import Any
 
 from sqlalchemy import RowMapping
 
+from core.errors import Charged
 from core.types import (
     Action,
     Money,
@@ -122,7 +123,7 @@ def step(row: Row, held: Iterable[Row]) -> Step:
         seconds=row["seconds"],
         error=row["error"],
         error_params=row["error_params"] or {},
-        charged=row["charged"],
+        charged=Charged(row["charged"]),
         reply=row["reply"],
         notes=tuple(row["notes"]),
         deleted=row["deleted"],

@@ -19,7 +19,7 @@ LEFT_BEHIND = frozenset({"check"})
 _running: set[asyncio.Future[Any]] = set()
 
 
-async def all_ended() -> None:
+async def wait_for_transactions() -> None:
     """Until every transaction of this loop has ended, also of callers who were cancelled twice.
 
     Then it may close.

@@ -234,16 +234,16 @@ def questions(store: Store, queued: int) -> dict[str, Ask]:
         "place in line": place_in_line,
         "line": lambda: store.line(ACCOUNT, MODEL),
         "announce": announce,
-        "unfinished(100)": lambda: store.unfinished(100),
+        "unfinished(100)": lambda: store.open_steps(100),
         "durations": lambda: store.durations(ACCOUNT, MODEL),
-        "known tasks": lambda: store.known_tasks(ACCOUNT, MODEL, NOW),
+        "known tasks": lambda: store.task_ids(ACCOUNT, MODEL, NOW),
         "counts": store.counts,
         "usage": lambda: store.usage(PLACE.tenant, NOW.replace(day=20, hour=0)),
-        "is ours": lambda: store.is_ours(thread),
+        "is ours": lambda: store.is_step_thread(thread),
         "step": lambda: store.step(PLACE.tenant, last.id),
         "history": lambda: store.history(PLACE.tenant, last.session, 5),
         "recent": lambda: store.recent(PLACE.tenant, last.person.id, 5),
-        "newest unfinished": lambda: store.newest_unfinished(
+        "newest unfinished": lambda: store.newest_open_step(
             PLACE.tenant, last.person.id
         ),
         "begin": begin,

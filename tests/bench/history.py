@@ -34,6 +34,7 @@ from core.providers.dashscope import catalog_text
 from core.signed_links import Links
 from core.storage import database, mapping, tables
 from core.storage.blobs import open_blobs
+from core.storage.drafts import DraftStore
 from core.storage.reactions import ReactionStore
 from core.storage.store import Store
 from core.types import Action, Person, Picture, Request, StepState
@@ -64,7 +65,8 @@ async def opened(folder: Path) -> AsyncIterator[Context]:
     pool = Pool(workers=2)
     yield Context(
         store=Store(engine),
-        together=ReactionStore(engine),
+        reactions=ReactionStore(engine),
+        drafts=DraftStore(engine),
         blobs=open_blobs((folder / "blobs").as_uri()),
         catalog=Catalog.load(catalog_text()),
         links=Links(["x" * 32], "https://easel.example"),

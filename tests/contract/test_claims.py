@@ -156,7 +156,7 @@ async def test_what_was_told_is_left_alone_and_what_was_not_is_adopted(
     for name in ("told", "untold"):
         found = await store.step(TENANT, name)
         await store.end(found, StepState.FAILED, NOW, error="status.broken")
-    await store.mark_told(TENANT, "told")
+    await store.close_step(TENANT, "told")
     assert [
         claim.step for claim in await Claims(engine, "two", ["test"]).adopt("one")
     ] == ["untold"]
@@ -205,7 +205,7 @@ async def test_a_finished_step_is_nobodys(
     await store.intend(TENANT, "a", NOW)
     await store.record_task(TENANT, "a", "task", "req", None, NOW)
     await claims.free(claim)
-    kept = await store.keep(await store.step(TENANT, "a"), [], None, 3.0, NOW)
+    kept = await store.record_results(await store.step(TENANT, "a"), [], None, 3.0, NOW)
     assert kept
     await store.remember(PostedMessage(place=PLACE, message="m"), TENANT, "a")
     await store.finish(TENANT, "a")

@@ -20,15 +20,16 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 
 from core import budgets
 from core.budgets import Caps
-from core.errors import NotFound
+from core.errors import Charged, NotFound
 from core.post import PostedMessage
 from core.storage import database, mapping
 from core.storage import ledger as entries
 from core.storage.database import reading
+from core.storage.drafts import DraftStore
 from core.storage.reactions import ReactionStore
 from core.storage.store import Store
 from core.storage.tables import ledger, posting, steps
-from core.types import Head, Money, Person, Place, Step, StepState
+from core.types import Head, MessageRole, Money, Person, Place, Step, StepState
 from tests.bench import growth
 from tests.contract.conftest import fresh_database
 from tests.fakes.steps import NOW, PLACE, picture, step, yuan
@@ -40,15 +41,16 @@ async def made(store: Store, begun: Step, letter: str = "a") -> None:
     await store.begin(begun, Caps(), NOW)
     await store.intend(begun.tenant, begun.id, NOW)
     await store.record_task(begun.tenant, begun.id, f"task-{begun.id}", "r", None, NOW)
-    await store.keep(begun, [picture(letter)], yuan("0.2"), 3.0, NOW)
+    await store.record_results(begun, [picture(letter)], yuan("0.2"), 3.0, NOW)
 
 
 async def test_who_only_looks_waits_for_no_writer_and_writes_nothing(
     store: Store, engine: AsyncEngine
 ) -> None:
     await made(store, step())
-    together, here = ReactionStore(engine), await store.step(TENANT, "one")
-    await together.draft(TENANT, "d", {}, NOW)
+    here = await store.step(TENANT, "one")
+    drafts = DraftStore(engine)
+    await drafts.save(TENANT, "d", {}, NOW)
     await store.remember(PostedMessage(place=PLACE, message="m"), TENANT, "one")
     thread = replace(PLACE, thread="t")
     size = log_size(engine)
@@ -62,13 +64,13 @@ async def test_who_only_looks_waits_for_no_writer_and_writes_nothing(
         await store.history(TENANT, "c/@ana")
         await store.chain(TENANT, "one")
         await store.newest_from(TENANT, "c/@ana", None)
-        await store.unfinished(200)
-        await store.newest_unfinished(TENANT, "ana")
+        await store.open_steps(200)
+        await store.newest_open_step(TENANT, "ana")
         await store.line("beijing", "qwen-image-plus")
         await store.place_in_line(here)
-        await store.is_ours(thread)
+        await store.is_step_thread(thread)
         await store.head(TENANT, "c/@ana")
-        await store.known_tasks("beijing", "qwen-image-plus", NOW)
+        await store.task_ids("beijing", "qwen-image-plus", NOW)
         await store.durations("beijing", "qwen-image-plus")
         await store.counts()
         await store.recent(TENANT, "ana", 5)
@@ -77,8 +79,8 @@ async def test_who_only_looks_waits_for_no_writer_and_writes_nothing(
         await store.step_of_message(PLACE, "m")
         await store.settings(TENANT)
         await store.usage(TENANT, NOW)
-        await together.tally(TENANT, "one")
-        await together.read_draft(TENANT, "d")
+        await ReactionStore(engine).tally(TENANT, "one")
+        await drafts.read(TENANT, "d")
     assert log_size(engine) == size
 
 
@@ -100,14 +102,16 @@ async def test_postgresql_refuses_a_write_by_who_only_looks(
             await connection.execute(
                 insert(posting).values(tenant="t", job="j", role="r")
             )
-    assert await store.intend_post(TENANT, "job", "status")
+    assert await store.intend_post(TENANT, "job", MessageRole.STATUS)
 
 
 async def test_what_is_about_to_be_posted_is_new_only_once(store: Store) -> None:
-    intended = [await store.intend_post(TENANT, "job", "status") for _ in range(3)]
+    intended = [
+        await store.intend_post(TENANT, "job", MessageRole.STATUS) for _ in range(3)
+    ]
     assert intended == [True, False, False]
-    assert await store.intend_post(TENANT, "job", "gallery")
-    assert await store.intend_post("test:other", "job", "status")
+    assert await store.intend_post(TENANT, "job", MessageRole.GALLERY)
+    assert await store.intend_post("test:other", "job", MessageRole.STATUS)
 
 
 async def test_a_place_in_line_is_how_many_are_served_before(store: Store) -> None:
@@ -180,10 +184,10 @@ async def test_the_newest_unfinished_is_the_persons_own(store: Store) -> None:
     await store.begin(
         step("three", created=NOW + timedelta(seconds=2), person=bo), Caps(), NOW
     )
-    newest = await store.newest_unfinished(TENANT, "ana")
+    newest = await store.newest_open_step(TENANT, "ana")
     assert newest
     assert newest.id == "two"
-    assert await store.newest_unfinished(TENANT, "cy") is None
+    assert await store.newest_open_step(TENANT, "cy") is None
 
 
 async def test_steps_of_many_tenants_are_read_with_their_own_pictures(
@@ -194,7 +198,7 @@ async def test_steps_of_many_tenants_are_read_with_their_own_pictures(
         await store.begin(
             step("same", place=place, inputs=(picture("abc"[number]),)), Caps(), NOW
         )
-    inputs = {turn.tenant: turn.inputs for turn in await store.unfinished()}
+    inputs = {turn.tenant: turn.inputs for turn in await store.open_steps()}
     assert inputs == {
         f"test:w{number}": (picture("abc"[number]),) for number in range(3)
     }
@@ -221,7 +225,7 @@ class Life:
         cost = self.chance.choice(
             [None, yuan("0.14"), Money(amount=Decimal("0.5"), currency="USD")]
         )
-        charged = self.chance.choice(["no", "yes", "maybe"])
+        charged = self.chance.choice(list(Charged))
         state = self.chance.choice(
             [StepState.FAILED, StepState.CANCELLED, StepState.UNKNOWN]
         )
@@ -232,7 +236,7 @@ class Life:
             lambda: self.store.record_task(tenant, name, "t", "r", None, now),
             lambda: self.store.forget_intent(tenant, name),
             lambda: self.store.requeue(tenant, name),
-            lambda: self.store.keep(turn, [picture()], cost, 1.0, now),
+            lambda: self.store.record_results(turn, [picture()], cost, 1.0, now),
             lambda: self.store.finish(tenant, name),
             lambda: self.store.end(
                 turn, state, now, error="x", charged=charged, cost=cost
@@ -370,7 +374,7 @@ async def must_agree(
             )
     for asked in begun:
         async with engine.begin() as connection:
-            spent = await entries.spent(connection, asked, now)
+            spent = await entries.sum_spent(connection, asked, now)
         assert spent == await spent_by_entries(engine, asked, now)
 
 
@@ -468,7 +472,7 @@ async def test_what_was_there_before_there_were_totals_is_summed_up(
     usage = await told(store, tenant, long_ago)
     assert len(usage) > 70
     assert usage == await usage_by_entries(engine, tenant, long_ago)
-    begun = await store.unfinished(5)
+    begun = await store.open_steps(5)
     await must_agree(store, engine, begun, growth.NOW)
     await store.request_cancel(tenant, begun[0].id, growth.NOW)
     await must_agree(store, engine, begun, growth.NOW)

@@ -10,17 +10,23 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 from core.budgets import Caps
 from core.errors import NotFound
 from core.post import Tally
-from core.storage.reactions import FAVOURITE, VOTE, ReactionStore
+from core.storage.drafts import DraftStore
+from core.storage.reactions import ReactionStore
 from core.storage.store import Store
-from core.types import Head, StepState
+from core.types import CountedReaction, Head, StepState
 from tests.fakes.steps import NOW, PLACE, picture, step, yuan
 
 TENANT = PLACE.tenant
 
 
 @pytest.fixture
-def together(engine: AsyncEngine) -> ReactionStore:
+def reactions(engine: AsyncEngine) -> ReactionStore:
     return ReactionStore(engine)
+
+
+@pytest.fixture
+def drafts(engine: AsyncEngine) -> DraftStore:
+    return DraftStore(engine)
 
 
 async def made(store: Store, name: str, letters: str, **changes: object) -> None:
@@ -28,117 +34,120 @@ async def made(store: Store, name: str, letters: str, **changes: object) -> None
     begun = await store.begin(step(name, **changes), Caps(), NOW)
     await store.intend(TENANT, name, NOW)
     await store.record_task(TENANT, name, "t", "r", None, NOW)
-    await store.keep(
+    await store.record_results(
         begun, [picture(letter) for letter in letters], yuan("0.2"), 1.0, NOW
     )
     await store.finish(TENANT, name)
 
 
 async def test_a_reaction_counts_once_a_person_and_can_be_taken_back(
-    store: Store, together: ReactionStore
+    store: Store, reactions: ReactionStore
 ) -> None:
     await made(store, "one", "ab")
     await asyncio.gather(
-        *(together.react(TENANT, "one", "ana", VOTE, 1) for _ in range(4))
+        *(
+            reactions.add(TENANT, "one", "ana", CountedReaction.VOTE, 1)
+            for _ in range(4)
+        )
     )
-    await together.react(TENANT, "one", "bo", VOTE, 1)
-    await together.react(TENANT, "one", "bo", VOTE, 0)
-    assert await together.react(TENANT, "one", "bo", FAVOURITE) == Tally(
+    await reactions.add(TENANT, "one", "bo", CountedReaction.VOTE, 1)
+    await reactions.add(TENANT, "one", "bo", CountedReaction.VOTE, 0)
+    assert await reactions.add(TENANT, "one", "bo", CountedReaction.FAVOURITE) == Tally(
         votes={0: 1, 1: 2}, favourites=1
     )
-    assert await together.unreact(TENANT, "one", "bo", VOTE, 0) == Tally(
-        votes={1: 2}, favourites=1
-    )
-    assert await together.tally("test:other", "one") == Tally(votes={}, favourites=0)
+    assert await reactions.remove(
+        TENANT, "one", "bo", CountedReaction.VOTE, 0
+    ) == Tally(votes={1: 2}, favourites=1)
+    assert await reactions.tally("test:other", "one") == Tally(votes={}, favourites=0)
 
 
-async def test_a_draft_is_used_by_one_only(together: ReactionStore) -> None:
-    await together.draft(TENANT, "d", {"text": "a hat"}, NOW)
-    await together.draft(TENANT, "d", {"text": "another"}, NOW)
-    assert await together.read_draft(TENANT, "d") == ({"text": "a hat"}, False)
-    used = await asyncio.gather(*(together.use_draft(TENANT, "d") for _ in range(8)))
+async def test_a_draft_is_used_by_one_only(drafts: DraftStore) -> None:
+    await drafts.save(TENANT, "d", {"text": "a hat"}, NOW)
+    await drafts.save(TENANT, "d", {"text": "another"}, NOW)
+    assert await drafts.read(TENANT, "d") == ({"text": "a hat"}, False)
+    used = await asyncio.gather(*(drafts.use(TENANT, "d") for _ in range(8)))
     assert sorted(used) == [False] * 7 + [True]
-    assert (await together.read_draft(TENANT, "d"))[1]
+    assert (await drafts.read(TENANT, "d"))[1]
     with pytest.raises(NotFound):
-        await together.read_draft("test:other", "d")
-    await together.draft(TENANT, "e", {}, NOW + timedelta(days=1, seconds=1))
+        await drafts.read("test:other", "d")
+    await drafts.save(TENANT, "e", {}, NOW + timedelta(days=1, seconds=1))
     with pytest.raises(NotFound):
-        await together.read_draft(TENANT, "d")
+        await drafts.read(TENANT, "d")
 
 
 async def test_deleting_gives_up_only_what_nothing_else_needs(
-    store: Store, together: ReactionStore
+    store: Store, reactions: ReactionStore
 ) -> None:
     await made(store, "one", "ab")
     await made(store, "two", "c", parent="one", inputs=(picture("a"),))
     await made(store, "three", "d", parent="two", inputs=(picture("c"),))
-    assert await together.delete(TENANT, "two", NOW) == []
-    await together.forget_outputs(TENANT, "two")
+    assert await store.delete_step(TENANT, "two", NOW) == []
+    await store.forget_outputs(TENANT, "two")
     assert (await store.step(TENANT, "two")).outputs == ()
     assert (await store.step(TENANT, "two")).deleted == NOW
     assert await store.head(TENANT, "c/@ana") == Head(step="three")
     for _ in range(2):
-        assert await together.delete(TENANT, "three", NOW) == [picture("d").key]
-    await together.forget_outputs(TENANT, "three")
+        assert await store.delete_step(TENANT, "three", NOW) == [picture("d").key]
+    await store.forget_outputs(TENANT, "three")
     assert await store.head(TENANT, "c/@ana") == Head(step="one")
-    assert await together.delete(TENANT, "three", NOW) == []
-    assert await together.delete(TENANT, "one", NOW) == [picture("b").key]
+    assert await store.delete_step(TENANT, "three", NOW) == []
+    assert await store.delete_step(TENANT, "one", NOW) == [picture("b").key]
     assert await store.head(TENANT, "c/@ana") is None
     assert (await store.step(TENANT, "three")).state is StepState.DONE
 
 
 async def test_a_deleted_picture_takes_its_thumbnail_along(
-    store: Store, together: ReactionStore
+    store: Store, reactions: ReactionStore
 ) -> None:
     await made(store, "one", "ab")
     await made(store, "two", "c")
     for letter, thumbnail in ("a1", "b2", "c2"):
-        assert await store.keep_thumbnail(TENANT, letter * 64, thumbnail * 64)
+        assert await store.record_thumbnail(TENANT, letter * 64, thumbnail * 64)
     assert [one.thumbnail for one in (await store.step(TENANT, "one")).outputs] == [
         "1" * 64,
         "2" * 64,
     ]
-    assert await store.count_made(TENANT, "c/@ana") == 2
+    assert await store.count_with_pictures(TENANT, "c/@ana") == 2
     # The third picture looks the same as the second.
     for _ in range(2):
-        assert await together.delete(TENANT, "one", NOW) == [
+        assert await store.delete_step(TENANT, "one", NOW) == [
             "a" * 64,
             "b" * 64,
             "1" * 64,
         ]
-    assert await store.count_made(TENANT, "c/@ana") == 1
-    assert await together.forget_outputs(TENANT, "one") == ["1" * 64]
-    assert await together.delete(TENANT, "one", NOW) == []
-    assert not await store.keep_thumbnail(TENANT, "a" * 64, "1" * 64)
-    assert not await store.keep_thumbnail("test:other", "c" * 64, "2" * 64)
-    assert await together.delete(TENANT, "two", NOW) == ["c" * 64, "2" * 64]
+    assert await store.count_with_pictures(TENANT, "c/@ana") == 1
+    assert await store.forget_outputs(TENANT, "one") == ["1" * 64]
+    assert await store.delete_step(TENANT, "one", NOW) == []
+    assert not await store.record_thumbnail(TENANT, "a" * 64, "1" * 64)
+    assert not await store.record_thumbnail("test:other", "c" * 64, "2" * 64)
+    assert await store.delete_step(TENANT, "two", NOW) == ["c" * 64, "2" * 64]
 
 
 async def test_a_thumbnail_made_while_its_picture_is_deleted_goes_too(
-    store: Store, together: ReactionStore
+    store: Store, reactions: ReactionStore
 ) -> None:
     await made(store, "one", "a")
-    assert await together.delete(TENANT, "one", NOW) == ["a" * 64]
+    assert await store.delete_step(TENANT, "one", NOW) == ["a" * 64]
     recorded, late = await asyncio.gather(
-        store.keep_thumbnail(TENANT, "a" * 64, "1" * 64),
-        together.forget_outputs(TENANT, "one"),
+        store.record_thumbnail(TENANT, "a" * 64, "1" * 64),
+        store.forget_outputs(TENANT, "one"),
     )
     assert late == (["1" * 64] if recorded else [])
 
 
 async def test_no_thumbnail_takes_a_picture_along(
-    store: Store, together: ReactionStore
+    store: Store, reactions: ReactionStore
 ) -> None:
     await made(store, "one", "a")
     await made(store, "two", "b")
-    await store.keep_thumbnail(TENANT, "a" * 64, "b" * 64)
-    assert await together.delete(TENANT, "one", NOW) == ["a" * 64]
-    assert await together.forget_outputs(TENANT, "one") == []
+    await store.record_thumbnail(TENANT, "a" * 64, "b" * 64)
+    assert await store.delete_step(TENANT, "one", NOW) == ["a" * 64]
+    assert await store.forget_outputs(TENANT, "one") == []
 
 
-async def test_what_was_chosen_is_kept(store: Store, together: ReactionStore) -> None:
+async def test_what_was_chosen_is_kept(store: Store, reactions: ReactionStore) -> None:
     await made(store, "one", "ab")
-    await together.choose(TENANT, "one", 1)
+    await store.choose_picture(TENANT, "one", 1)
     assert replace(await store.step(TENANT, "one")).chosen == 1
 
 

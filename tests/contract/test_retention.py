@@ -10,7 +10,7 @@ from core.budgets import Caps
 from core.storage.retention import Retention
 from core.storage.store import Store
 from core.storage.tables import posting
-from core.types import StepState
+from core.types import MessageRole, StepState
 from tests.fakes.steps import NOW, PLACE, picture, step, yuan
 
 TENANT = PLACE.tenant
@@ -27,7 +27,7 @@ async def finished(store: Store, name: str, reply: dict[str, str]) -> None:
     begun = await store.begin(step(name, reply=reply), Caps(), NOW)
     await store.intend(TENANT, begun.id, NOW)
     await store.record_task(TENANT, begun.id, None, "req", {"made": []}, NOW)
-    await store.keep(begun, [picture()], yuan("0.2"), 3.0, NOW)
+    await store.record_results(begun, [picture()], yuan("0.2"), 3.0, NOW)
     await store.finish(TENANT, begun.id)
 
 
@@ -65,11 +65,11 @@ async def test_notes_of_posts_go_a_month_after_they_were_made(
     engine: AsyncEngine, store: Store, retention: Retention
 ) -> None:
     for job in ("old", "young"):
-        assert await store.intend_post(TENANT, job, "answer")
+        assert await store.intend_post(TENANT, job, MessageRole.ANSWER)
     async with engine.begin() as connection:
         await connection.execute(
             update(posting).where(posting.c.job == "old").values(at=NOW - 2 * MONTH)
         )
     assert await retention.prune(NOW - MONTH) == 1
-    assert not await store.intend_post(TENANT, "young", "answer")
-    assert await store.intend_post(TENANT, "old", "answer")
+    assert not await store.intend_post(TENANT, "young", MessageRole.ANSWER)
+    assert await store.intend_post(TENANT, "old", MessageRole.ANSWER)

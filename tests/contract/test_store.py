@@ -12,10 +12,10 @@ from sqlalchemy import Connection, event
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from core.budgets import Caps, amount
-from core.errors import NotFound, Rejected
+from core.errors import Charged, NotFound, Rejected
 from core.post import PostedMessage
 from core.storage.store import Store
-from core.types import Head, Person, Place, Step, StepState
+from core.types import Head, MessageRole, Person, Place, Step, StepState
 from tests.fakes.steps import NOW, PLACE, picture, step, yuan
 
 TENANT = PLACE.tenant
@@ -26,7 +26,7 @@ async def made(store: Store, one: Step, letter: str = "a", cost: str = "0.2") ->
     begun = await store.begin(one, Caps(), NOW)
     await store.intend(TENANT, begun.id, NOW)
     await store.record_task(TENANT, begun.id, f"task-{begun.id}", "req", None, NOW)
-    kept = await store.keep(begun, [picture(letter)], yuan(cost), 3.0, NOW)
+    kept = await store.record_results(begun, [picture(letter)], yuan(cost), 3.0, NOW)
     assert kept
     return kept
 
@@ -69,7 +69,9 @@ async def test_the_road_of_a_job_is_walked_once(store: Store) -> None:
         yuan("0.2"),
         "task-one",
     )
-    assert await store.keep(kept, [picture("b")], yuan("0.2"), 1.0, NOW) is None
+    assert (
+        await store.record_results(kept, [picture("b")], yuan("0.2"), 1.0, NOW) is None
+    )
     assert await store.intend(TENANT, "one", NOW) is None
     done = await store.finish(TENANT, "one")
     assert done
@@ -118,13 +120,17 @@ async def test_messages_lead_to_their_step_and_threads_to_their_session(
     await store.remember(sent, TENANT, "one")
     assert await store.message_of(begun) == sent
     assert await store.step_of_message(inside, "m1") == "one"
-    assert await store.is_ours(inside)
-    assert await store.is_ours(replace(inside, thread="m1"))
-    assert not await store.is_ours(replace(inside, thread="t2"))
-    assert not await store.is_ours(replace(inside, thread=""))
-    await store.remember(replace(sent, message="g1"), TENANT, "one", "gallery")
+    assert await store.is_step_thread(inside)
+    assert await store.is_step_thread(replace(inside, thread="m1"))
+    assert not await store.is_step_thread(replace(inside, thread="t2"))
+    assert not await store.is_step_thread(replace(inside, thread=""))
+    await store.remember(
+        replace(sent, message="g1"), TENANT, "one", MessageRole.GALLERY
+    )
     assert await store.message_of(begun) == sent
-    assert await store.message_of(begun, "gallery") == replace(sent, message="g1")
+    assert await store.message_of(begun, MessageRole.GALLERY) == replace(
+        sent, message="g1"
+    )
     with pytest.raises(NotFound):
         await store.step_of_message(inside, "m2")
 
@@ -141,9 +147,9 @@ async def test_what_is_not_ours_costs_one_look_and_nothing_once_it_is_known(
     event.listen(engine.sync_engine, "begin", count)
     theirs = replace(PLACE, thread="theirs")
     for _ in range(3):
-        assert not await store.may_be_ours(theirs)
-        assert not await store.may_be_ours(PLACE, "theirs")
-    assert not await store.may_be_ours(PLACE)
+        assert not await store.may_show_step(theirs)
+        assert not await store.may_show_step(PLACE, "theirs")
+    assert not await store.may_show_step(PLACE)
     # Where others write to the same database, nothing is known without looking.
     assert begun == (2 if engine.dialect.name == "sqlite" else 6)
 
@@ -159,31 +165,31 @@ async def test_an_answer_is_heard_whoever_posted_and_however_soon_it_comes(
     inside, root = replace(PLACE, thread="t1"), replace(PLACE, thread="m1")
     elsewhere = replace(PLACE, channel="other", thread="t9")
     for place in (inside, elsewhere):
-        assert not await store.may_be_ours(place)
+        assert not await store.may_show_step(place)
     begun = await worker.begin(step(place=inside), Caps(), NOW)
-    assert await store.may_be_ours(inside)
-    assert await store.may_be_ours(root)
-    assert not await store.may_be_ours(elsewhere)
+    assert await store.may_show_step(inside)
+    assert await store.may_show_step(root)
+    assert not await store.may_show_step(elsewhere)
     await worker.remember(PostedMessage(place=inside, message="m1"), TENANT, begun.id)
     for _ in range(2):
-        assert await store.may_be_ours(inside)
-        assert await store.may_be_ours(root)
-        assert await store.may_be_ours(PLACE, "m1")
-        assert not await store.may_be_ours(replace(PLACE, thread="theirs"))
-        assert not await store.may_be_ours(PLACE, "m2")
+        assert await store.may_show_step(inside)
+        assert await store.may_show_step(root)
+        assert await store.may_show_step(PLACE, "m1")
+        assert not await store.may_show_step(replace(PLACE, thread="theirs"))
+        assert not await store.may_show_step(PLACE, "m2")
     await worker.intend(TENANT, begun.id, NOW)
     await worker.record_task(TENANT, begun.id, "task", "req", None, NOW)
-    await worker.keep(begun, [picture("a")], yuan("0.2"), 3.0, NOW)
+    await worker.record_results(begun, [picture("a")], yuan("0.2"), 3.0, NOW)
     # The pictures are on their way into the channel: messages of their own, which somebody may like
     # at once.
-    assert await store.may_be_ours(PLACE, "m3")
+    assert await store.may_show_step(PLACE, "m3")
     pictures = (PostedMessage(place=inside, message="m2"),)
     await worker.remember(
         PostedMessage(place=inside, message="m1", pictures=pictures), TENANT, begun.id
     )
     await worker.finish(TENANT, begun.id)
-    assert await store.may_be_ours(PLACE, "m2")
-    assert not await store.may_be_ours(PLACE, "m3")
+    assert await store.may_show_step(PLACE, "m2")
+    assert not await store.may_show_step(PLACE, "m3")
 
 
 async def test_a_look_that_began_before_a_post_does_not_make_its_thread_a_strangers(
@@ -193,13 +199,15 @@ async def test_a_look_that_began_before_a_post_does_not_make_its_thread_a_strang
     for at in range(20):
         place = replace(inside, thread=f"t{at}")
         begun = step(f"s{at}", place=place, session=f"c/#t{at}")
-        await asyncio.gather(store.may_be_ours(place), store.begin(begun, Caps(), NOW))
-        assert await store.may_be_ours(place)
+        await asyncio.gather(
+            store.may_show_step(place), store.begin(begun, Caps(), NOW)
+        )
+        assert await store.may_show_step(place)
         sent = PostedMessage(place=place, message=f"m{at}")
         await asyncio.gather(
-            store.may_be_ours(PLACE, f"m{at}"), store.remember(sent, TENANT, f"s{at}")
+            store.may_show_step(PLACE, f"m{at}"), store.remember(sent, TENANT, f"s{at}")
         )
-        assert await store.may_be_ours(PLACE, f"m{at}")
+        assert await store.may_show_step(PLACE, f"m{at}")
 
 
 async def test_money_is_held_settled_and_given_back(store: Store) -> None:
@@ -228,7 +236,7 @@ async def test_what_may_have_been_charged_stays_held_until_it_is_dropped(
 ) -> None:
     begun = await store.begin(step(), Caps(), NOW)
     ended = await store.end(
-        begun, StepState.UNKNOWN, NOW, error="status.lost_call", charged="maybe"
+        begun, StepState.UNKNOWN, NOW, error="status.lost_call", charged=Charged.MAYBE
     )
     assert ended
     assert [
@@ -298,16 +306,16 @@ async def test_the_line_is_in_the_order_of_service(store: Store) -> None:
     )
     line = await store.line("beijing", "qwen-image-plus")
     assert line == [(TENANT, "one"), (TENANT, "three"), (TENANT, "two")]
-    assert [one.id for one in await store.unfinished(2)] == ["one", "three"]
+    assert [one.id for one in await store.open_steps(2)] == ["one", "three"]
 
 
 async def test_known_tasks_and_durations_are_remembered(store: Store) -> None:
     await made(store, step())
-    assert await store.known_tasks(
+    assert await store.task_ids(
         "beijing", "qwen-image-plus", NOW - timedelta(hours=1)
     ) == ["task-one"]
     assert (
-        await store.known_tasks("beijing", "qwen-image-plus", NOW + timedelta(hours=1))
+        await store.task_ids("beijing", "qwen-image-plus", NOW + timedelta(hours=1))
         == []
     )
     assert await store.durations("beijing", "qwen-image-plus") == [3.0]
@@ -340,5 +348,5 @@ async def test_unfinished_steps_of_everybody_are_found(
     await made(store, step("one"))
     await store.begin(step("two"), Caps(), NOW)
     await store.finish(TENANT, "one")
-    assert [one.id for one in await store.unfinished()] == ["two"]
+    assert [one.id for one in await store.open_steps()] == ["two"]
     await Store(engine).check()

@@ -86,7 +86,7 @@ async def test_a_cancelled_job_is_told_though_the_database_was_away(
             await asyncio.sleep(0.05)
         store = team.easel.context.store
         monkeypatch.setattr(
-            store, "mark_told", fails_first(store.mark_told, database_away(), 1)
+            store, "close_step", fails_first(store.close_step, database_away(), 1)
         )
         monkeypatch.setattr(
             store, "message_of", fails_first(store.message_of, database_away(), 1)
@@ -136,7 +136,9 @@ async def test_a_pool_that_gives_no_connection_is_waited_out(
     away = PoolTimeout(
         "QueuePool limit of size 3 overflow 0 reached, connection timed out, timeout 30.00"
     )
-    monkeypatch.setattr(store, "keep", fails_first(store.keep, away, 1))
+    monkeypatch.setattr(
+        store, "record_results", fails_first(store.record_results, away, 1)
+    )
     step, _ = await team.gets(Action.DRAW, f"a fox --model {SYNC}")
     assert step.state is StepState.DONE
 

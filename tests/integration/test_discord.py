@@ -505,7 +505,7 @@ async def test_a_private_job_that_still_runs_is_shown_to_its_person_alone(
     fake, ana = place.fake, place.ana
     await fake.command(ana, "draw", {"prompt": "a secret", "private": True})
     async with asyncio.timeout(15):
-        while not (running := await place.bot.easel.context.store.unfinished()):
+        while not (running := await place.bot.easel.context.store.open_steps()):
             await asyncio.sleep(0.005)
     await fake.reply(await fake.command(ana, "easel show", {"id": running[0].id}))
     await fake.sees("Still working", channel=fake.direct(ana))
@@ -531,7 +531,7 @@ async def test_where_direct_messages_are_closed_a_secret_is_not_said_for_all_ins
     async with asyncio.timeout(15):
         while (
             len(await place.steps(ana)) < 2
-            or await place.bot.easel.context.store.unfinished()
+            or await place.bot.easel.context.store.open_steps()
         ):
             await asyncio.sleep(0.02)
     assert not [one for one in place.ours() if one.files or "secret" in one.words]

@@ -87,7 +87,7 @@ class Place:
     async def rest(self) -> None:
         """Until no job is at work and nobody thinks that we think."""
         async with asyncio.timeout(60):
-            while await self.bot.easel.context.store.unfinished():
+            while await self.bot.easel.context.store.open_steps():
                 await asyncio.sleep(0.02)
         await self.fake.until(
             lambda: not [one for one in self.ours() if one.is_loading]
@@ -437,7 +437,7 @@ async def test_what_is_gone_in_the_middle_sends_the_result_to_its_person(
         fake.deletes_channel(where)
     await place.result("make it night", fake.direct(ana))
     async with asyncio.timeout(30):
-        while await place.bot.easel.context.store.unfinished():
+        while await place.bot.easel.context.store.open_steps():
             await asyncio.sleep(0.02)
     assert len([one for one in place.ours(fake.direct(ana)) if one.files]) == 1
 

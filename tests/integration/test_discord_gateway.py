@@ -360,7 +360,7 @@ async def test_after_a_day_of_faults_everybody_has_their_picture_once(
                     ):
                         await _shown_once(fake, person, words, where)
                 async with asyncio.timeout(60):
-                    while await bot.easel.context.store.unfinished():
+                    while await bot.easel.context.store.open_steps():
                         await asyncio.sleep(0.1)
                 store, guild = bot.easel.context.store, fake.guild.id
                 made = [

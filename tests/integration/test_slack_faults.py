@@ -286,7 +286,7 @@ async def test_words_nothing_can_be_drawn_from_are_refused_and_nothing_is_begun(
     fake, bot, ana = there
     await ana.says(f"{ana.easel} draw {text}" if text.strip() else ana.easel)
     await fake.until(lambda: [one for one in ana.sees() if one.only_for == ana.id])
-    assert await bot.easel.context.store.unfinished() == []
+    assert await bot.easel.context.store.open_steps() == []
     assert results(fake) == []
 
 
@@ -503,7 +503,7 @@ async def test_after_a_day_of_faults_everybody_has_their_picture_once(
                             fake, person, f"{what} {life} of {person.user.name}", where
                         )
                 async with asyncio.timeout(60):
-                    while await bot.easel.context.store.unfinished():
+                    while await bot.easel.context.store.open_steps():
                         await asyncio.sleep(0.1)
                 store = bot.easel.context.store
                 made = [

@@ -210,7 +210,7 @@ async def test_a_workspace_that_never_installed_us_is_told_so_and_leaves_no_trac
     assert status == 200
     told = await fake.until(lambda: fake.world.hooks[hook.rpartition("/")[2]])
     assert "not installed" in told[0]["text"]
-    assert await bot.easel.context.store.unfinished() == []
+    assert await bot.easel.context.store.open_steps() == []
 
 
 async def test_other_bots_and_ourselves_are_not_listened_to(

@@ -58,7 +58,9 @@ async def test_a_result_is_settled_once_when_the_database_is_back(
     team: Team, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     store = team.easel.context.store
-    monkeypatch.setattr(store, "keep", fails_first(store.keep, database_away(), 2))
+    monkeypatch.setattr(
+        store, "record_results", fails_first(store.record_results, database_away(), 2)
+    )
     step, _ = await team.gets(Action.DRAW, "a fox")
     assert step.state is StepState.DONE
     assert len(team.simulator.account.tasks) == 1

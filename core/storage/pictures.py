@@ -1,0 +1,127 @@
+"""The rows of pictures: thumbnails, and what goes when a step is deleted."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from datetime import datetime
+from typing import TYPE_CHECKING
+
+from sqlalchemy import ColumnElement, and_, delete, func, or_, select, update
+
+from core.storage.shielding import shielded
+from core.storage.steps import is_step
+from core.storage.tables import pictures, sessions, step_pictures, steps
+from core.storage.transactions import Transactions
+from core.types import PictureRole
+
+if TYPE_CHECKING:
+    from sqlalchemy.ext.asyncio import AsyncConnection
+
+
+@shielded
+class PictureStore(Transactions):
+    """Thumbnails and deletions. Each method is one transaction."""
+
+    async def record_thumbnail(self, tenant: str, picture: str, thumbnail: str) -> bool:
+        """Which blob is a picture's thumbnail. False when the picture is no longer there."""
+        change = update(pictures).where(
+            pictures.c.tenant == tenant, pictures.c.key == picture
+        )
+        return bool(await self._write(change.values(thumbnail=thumbnail)))
+
+    async def delete_step(self, tenant: str, step: str, now: datetime) -> list[str]:
+        """Mark a step deleted and move heads off it; return its blobs that nothing else needs.
+
+        What was made from them keeps its own inputs. Until ``forget_outputs`` it returns the same
+        again.
+        """
+        mark = (
+            update(steps)
+            .where(*is_step(tenant, step))
+            .values(deleted=func.coalesce(steps.c.deleted, now), chosen=None)
+        )
+        async with self._writing.begin() as connection:
+            await connection.execute(mark)
+            keys = await _unshared_outputs(connection, tenant, step)
+            parent, index = await _living_parent(connection, tenant, step)
+            move = (
+                update(sessions)
+                .where(sessions.c.tenant == tenant, sessions.c.head_step == step)
+                .values(head_step=parent, head_index=index)
+            )
+            await connection.execute(move)
+            return keys + await _unshared_thumbnails(connection, tenant, keys)
+
+    async def forget_outputs(self, tenant: str, step: str) -> list[str]:
+        """Once the bytes are gone: remove the rows that point to them.
+
+        Returns thumbnails that nothing else needs. One may have been made since ``delete_step``
+        returned them; none is made afterwards.
+        """
+        async with self._writing.begin() as connection:
+            keys = await _unshared_outputs(connection, tenant, step)
+            outputs = _outputs_of(tenant, step)
+            await connection.execute(delete(step_pictures).where(outputs))
+            are_unshared = and_(pictures.c.tenant == tenant, pictures.c.key.in_(keys))
+            # A thumbnail may be recorded just now: once the rows are locked it is seen, or refused.
+            lock = select(pictures.c.key).where(are_unshared).with_for_update()
+            await connection.execute(lock)
+            thumbnails = await _unshared_thumbnails(connection, tenant, keys)
+            await connection.execute(delete(pictures).where(are_unshared))
+            return thumbnails
+
+
+def _outputs_of(tenant: str, step: str) -> ColumnElement[bool]:
+    return and_(
+        step_pictures.c.tenant == tenant,
+        step_pictures.c.step == step,
+        step_pictures.c.role == PictureRole.OUTPUT,
+    )
+
+
+async def _living_parent(
+    connection: AsyncConnection, tenant: str, step: str
+) -> tuple[str | None, int]:
+    """The nearest step above that still has its pictures."""
+    columns = select(steps.c.parent, steps.c.parent_index, steps.c.deleted)
+    result = await connection.execute(columns.where(*is_step(tenant, step)))
+    row = result.one()
+    while row.parent is not None:
+        result = await connection.execute(columns.where(*is_step(tenant, row.parent)))
+        parent = result.one()
+        if parent.deleted is None:
+            return row.parent, row.parent_index
+        row = parent
+    return None, 0
+
+
+async def _unshared_outputs(
+    connection: AsyncConnection, tenant: str, step: str
+) -> list[str]:
+    """Keys of a step's outputs that no other row holds."""
+    outputs = _outputs_of(tenant, step)
+    result = await connection.execute(select(step_pictures.c.key).where(outputs))
+    keys = list(result.scalars())
+    others = select(step_pictures.c.key).where(
+        step_pictures.c.tenant == tenant, step_pictures.c.key.in_(keys), ~outputs
+    )
+    result = await connection.execute(others)
+    shared = set(result.scalars())
+    return [key for key in keys if key not in shared]
+
+
+async def _unshared_thumbnails(
+    connection: AsyncConnection, tenant: str, keys: Collection[str]
+) -> list[str]:
+    """Keys of these pictures' thumbnails that no other picture has, or is."""
+    in_tenant = pictures.c.tenant == tenant
+    is_given = pictures.c.key.in_(keys)
+    query = select(pictures.c.thumbnail).distinct().where(in_tenant, is_given)
+    result = await connection.execute(query)
+    thumbnails = sorted(filter(None, result.scalars()))
+    is_used = or_(pictures.c.key.in_(thumbnails), pictures.c.thumbnail.in_(thumbnails))
+    others = select(pictures.c.key, pictures.c.thumbnail)
+    shared: set[str | None] = set()
+    for row in await connection.execute(others.where(in_tenant, ~is_given, is_used)):
+        shared |= {row.key, row.thumbnail}
+    return [key for key in thumbnails if key not in shared]

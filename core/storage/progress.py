@@ -1,0 +1,325 @@
+"""How a step comes to its end.
+
+Each change is a compare-and-set, so that a zombie or a replay changes nothing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import datetime
+from typing import TYPE_CHECKING, Any
+
+from sqlalchemy import Update, case, func, insert, select, update
+
+from core import budgets
+from core.errors import Charged
+from core.sessions import heads_of, thread_session
+from core.storage import ledger, mapping
+from core.storage.shielding import shielded
+from core.storage.steps import StepStore, is_step
+from core.storage.tables import UNFINISHED, pictures, sessions, step_pictures, steps
+from core.types import Head, Money, Picture, PictureRole, Step, StepState
+
+if TYPE_CHECKING:
+    from sqlalchemy.ext.asyncio import AsyncConnection
+
+
+@shielded
+class StepProgress(StepStore):
+    """Changes steps and moves sessions' heads. Each method is one transaction."""
+
+    async def begin(self, step: Step, caps: budgets.Caps, now: datetime) -> Step:
+        """Write a new step with its number and priority, and hold its price.
+
+        A step already there is returned as it is.
+
+        Raises Rejected when a budget would be broken; then nothing is written.
+        """
+        async with self._writing.begin() as connection:
+            await self._lock_tenant(connection, step.tenant)
+            earlier = await self._find(connection, step.tenant, step.id)
+            if earlier is not None:
+                return earlier
+            spent = await ledger.sum_spent(connection, step, now)
+            budgets.check(caps, spent, step.price, now)
+            number = await self._next_number(connection, step)
+            waiting = await self._count_open(connection, step)
+            row = mapping.step_row(step)
+            row |= {"number": number, "priority": 1 + waiting}
+            await connection.execute(insert(steps).values(row))
+            masks = [step.mask] if step.mask else []
+            await self._add_pictures(connection, step, PictureRole.INPUT, step.inputs)
+            await self._add_pictures(connection, step, PictureRole.MASK, masks)
+            await ledger.hold(connection, step, now)
+            return await self._get(connection, step.tenant, step.id)
+
+    async def move_head(self, tenant: str, session: str, head: Head | None) -> None:
+        """Undo, redo and pick: costs nothing, forgets nothing."""
+        async with self._writing.begin() as connection:
+            await self._ensure_session(connection, tenant, session)
+            await _set_head(connection, tenant, session, head)
+
+    async def intend(self, tenant: str, step: str, now: datetime) -> Step | None:
+        """Before the submit leaves: QUEUED → SUBMITTING. None when the step has ended meanwhile."""
+        may_be_submitted = steps.c.state.in_([StepState.QUEUED, StepState.SUBMITTING])
+        change = update(steps).where(*is_step(tenant, step), may_be_submitted)
+        change = change.values(
+            state=StepState.SUBMITTING,
+            intended=func.coalesce(steps.c.intended, now),
+            attempts=steps.c.attempts + 1,
+        )
+        return await self._change_step(change, tenant, step)
+
+    async def forget_intent(self, tenant: str, step: str) -> Step | None:
+        """The service certainly did not take it: SUBMITTING → QUEUED."""
+        change = update(steps).where(
+            *is_step(tenant, step),
+            steps.c.state == StepState.SUBMITTING,
+            steps.c.task_id.is_(None),
+        )
+        change = change.values(state=StepState.QUEUED, intended=None)
+        return await self._change_step(change, tenant, step)
+
+    async def requeue(self, tenant: str, step: str) -> Step | None:
+        """Its task failed and cost nothing: RUNNING → QUEUED for one more."""
+        change = _change_from(StepState.RUNNING, tenant, step).values(
+            state=StepState.QUEUED, intended=None, submitted=None, task_id=None
+        )
+        return await self._change_step(change, tenant, step)
+
+    async def record_task(
+        self,
+        tenant: str,
+        step: str,
+        task_id: str | None,
+        request_id: str,
+        outcome: Mapping[str, Any] | None,
+        now: datetime,
+    ) -> Step | None:
+        """The service took it (a task id) or has done it (an outcome): SUBMITTING → RUNNING."""
+        change = _change_from(StepState.SUBMITTING, tenant, step).values(
+            state=StepState.RUNNING,
+            task_id=task_id,
+            request_id=request_id,
+            outcome=outcome,
+            submitted=now,
+        )
+        return await self._change_step(change, tenant, step)
+
+    async def record_results(
+        self,
+        step: Step,
+        outputs: Sequence[Picture],
+        cost: Money | None,
+        seconds: float | None,
+        now: datetime,
+        *,
+        partial: str | None = None,
+    ) -> Step | None:
+        """The pictures are stored: RUNNING → MADE.
+
+        The money is settled and the session's heads move here.
+        """
+        currency = cost.currency if cost else None
+        change = _change_from(StepState.RUNNING, step.tenant, step.id).values(
+            state=StepState.MADE,
+            seconds=seconds,
+            finished=now,
+            charged=Charged.YES,
+            partial=partial,
+            cost_micros=mapping.micros(cost),
+            currency=func.coalesce(steps.c.currency, currency),
+        )
+        async with self._writing.begin() as connection:
+            result = await connection.execute(change)
+            if not result.rowcount:
+                return None
+            # The sums last, as in ``begin``: on PostgreSQL nothing that holds a sum waits for a
+            # session.
+            head = Head(step=step.id)
+            for session in sorted(heads_of(step)):
+                await self._ensure_session(connection, step.tenant, session)
+                await _set_head(connection, step.tenant, session, head)
+            await self._add_pictures(connection, step, PictureRole.OUTPUT, outputs)
+            await ledger.settle(connection, step, cost, now)
+            return await self._get(connection, step.tenant, step.id)
+
+    async def finish(self, tenant: str, step: str) -> Step | None:
+        """The result has been posted: MADE → DONE."""
+        change = _change_from(StepState.MADE, tenant, step).values(
+            state=StepState.DONE, told=True, slot=False
+        )
+        return await self._change_step(change, tenant, step)
+
+    async def close_step(self, tenant: str, step: str) -> None:
+        """Its person knows how it ended: no worker works on it any more."""
+        change = update(steps).where(*is_step(tenant, step))
+        await self._write(change.values(told=True, slot=False))
+
+    async def end(
+        self,
+        step: Step,
+        state: StepState,
+        now: datetime,
+        *,
+        error: str,
+        params: Mapping[str, Any] | None = None,
+        charged: Charged = Charged.NO,
+        request_id: str = "",
+        cost: Money | None = None,
+    ) -> Step | None:
+        """FAILED, CANCELLED or UNKNOWN. None when the step had ended already.
+
+        ``charged`` NO gives the hold back, YES settles ``cost``, MAYBE keeps the hold.
+        """
+        final_cost = cost if charged is Charged.YES else None
+        change = update(steps).where(*is_step(step.tenant, step.id), UNFINISHED)
+        change = change.values(
+            state=state,
+            finished=now,
+            error=error,
+            error_params=dict(params or {}),
+            charged=charged,
+            cost_micros=mapping.micros(final_cost),
+            request_id=func.coalesce(steps.c.request_id, request_id or None),
+        )
+        async with self._writing.begin() as connection:
+            result = await connection.execute(change)
+            if not result.rowcount:
+                return None
+            if charged is not Charged.MAYBE:
+                await ledger.settle(connection, step, final_cost, now)
+            return await self._get(connection, step.tenant, step.id)
+
+    async def drop_charge(self, step: Step, now: datetime) -> None:
+        """Give the hold back.
+
+        An UNKNOWN step's person gave it up, or it is known now that nothing was billed.
+        """
+        async with self._writing.begin() as connection:
+            await ledger.settle(connection, step, None, now)
+
+    async def request_cancel(self, tenant: str, step: str, now: datetime) -> Step:
+        """Cancel at once and free while QUEUED.
+
+        Otherwise mark it, and the flow drops the result.
+        """
+        cancel_now = _change_from(StepState.QUEUED, tenant, step).values(
+            state=StepState.CANCELLED,
+            finished=now,
+            error="status.cancelled",
+            error_params={},
+        )
+        mark = update(steps).where(*is_step(tenant, step)).values(cancel_requested=True)
+        async with self._writing.begin() as connection:
+            result = await connection.execute(cancel_now)
+            if result.rowcount:
+                cancelled = await self._get(connection, tenant, step)
+                await ledger.settle(connection, cancelled, None, now)
+            await connection.execute(mark)
+            return await self._get(connection, tenant, step)
+
+    async def choose_picture(self, tenant: str, step: str, index: int) -> None:
+        """Record which picture of a step was settled on."""
+        change = update(steps).where(*is_step(tenant, step))
+        await self._write(change.values(chosen=index))
+
+    async def _change_step(self, change: Update, tenant: str, step: str) -> Step | None:
+        async with self._writing.begin() as connection:
+            result = await connection.execute(change)
+            if not result.rowcount:
+                return None
+            return await self._get(connection, tenant, step)
+
+    # Inside a transaction
+
+    async def _lock_tenant(self, connection: AsyncConnection, tenant: str) -> None:
+        """Two who spend at once must not both see the old sum. SQLite has one writer anyway."""
+        if self._writing.dialect.name == "postgresql":
+            lock = func.pg_advisory_xact_lock(func.hashtext(tenant))
+            await connection.execute(select(lock))
+
+    async def _count_open(self, connection: AsyncConnection, step: Step) -> int:
+        query = select(func.count()).where(
+            steps.c.tenant == step.tenant,
+            steps.c.person == step.person.id,
+            UNFINISHED,
+        )
+        result = await connection.execute(query)
+        return int(result.scalar_one())
+
+    async def _ensure_session(
+        self, connection: AsyncConnection, tenant: str, session: str
+    ) -> None:
+        row = {"tenant": tenant, "id": session, "head_index": 0, "last_number": 0}
+        new_session = self._insert(sessions).values(row)
+        await connection.execute(new_session.on_conflict_do_nothing())
+
+    async def _next_number(self, connection: AsyncConnection, step: Step) -> int:
+        """The session's next version; in a thread they go on from the picture it hangs from."""
+        await self._ensure_session(connection, step.tenant, step.session)
+        lowest = 0
+        if step.parent and step.session == thread_session(step.place):
+            parent = await self._get(connection, step.tenant, step.parent)
+            lowest = parent.number
+        last = case(
+            (sessions.c.last_number < lowest, lowest), else_=sessions.c.last_number
+        )
+        change = (
+            update(sessions)
+            .where(sessions.c.tenant == step.tenant, sessions.c.id == step.session)
+            .values(last_number=last + 1)
+            .returning(sessions.c.last_number)
+        )
+        result = await connection.execute(change)
+        return int(result.scalar_one())
+
+    async def _add_pictures(
+        self,
+        connection: AsyncConnection,
+        step: Step,
+        role: PictureRole,
+        added: Iterable[Picture],
+    ) -> None:
+        for position, picture in enumerate(added):
+            picture_row = mapping.picture_row(step.tenant, picture)
+            await connection.execute(
+                self._insert(pictures)
+                .values(picture_row)
+                .on_conflict_do_update(
+                    index_elements=["tenant", "key"], set_=_newer_columns(picture)
+                )
+            )
+            row = {
+                "tenant": step.tenant,
+                "step": step.id,
+                "role": role,
+                "position": position,
+                "key": picture.key,
+            }
+            held = self._insert(step_pictures).values(row)
+            await connection.execute(held.on_conflict_do_nothing())
+
+
+def _change_from(state: StepState, tenant: str, step: str) -> Update:
+    return update(steps).where(*is_step(tenant, step), steps.c.state == state)
+
+
+async def _set_head(
+    connection: AsyncConnection, tenant: str, session: str, head: Head | None
+) -> None:
+    columns: dict[str, Any] = {"head_step": None, "head_index": 0}
+    if head is not None:
+        columns = {"head_step": head.step, "head_index": head.index}
+    change = update(sessions).where(
+        sessions.c.tenant == tenant, sessions.c.id == session
+    )
+    await connection.execute(change.values(columns))
+
+
+def _newer_columns(picture: Picture) -> dict[str, Any]:
+    """What a picture that is stored already takes over from the same one made again."""
+    if picture.url:
+        return {"url": picture.url, "url_expires": picture.url_expires}
+    # Nothing is newer, but the change locks the row: it may be about to be deleted.
+    return {"length": picture.length}

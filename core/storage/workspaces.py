@@ -1,0 +1,48 @@
+"""A workspace: its settings, what it spent, and how it is forgotten."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import select
+
+from core.budgets import Spending
+from core.storage import ledger
+from core.storage.shielding import shielded
+from core.storage.tables import metadata, workspaces
+from core.storage.transactions import Transactions
+
+
+@shielded
+class WorkspaceStore(Transactions):
+    """Settings and money. Each method is one transaction."""
+
+    async def settings(self, tenant: str) -> dict[str, Any]:
+        """The workspace's settings; empty when never set."""
+        query = select(workspaces.c.settings).where(workspaces.c.tenant == tenant)
+        return dict(await self._fetch_scalar(query) or {})
+
+    async def save_settings(self, tenant: str, settings: Mapping[str, Any]) -> None:
+        """Replace the workspace's settings."""
+        row = {"tenant": tenant, "settings": dict(settings)}
+        new_row = self._insert(workspaces).values(row)
+        changed = {"settings": row["settings"]}
+        await self._write(
+            new_row.on_conflict_do_update(index_elements=["tenant"], set_=changed)
+        )
+
+    async def usage(self, tenant: str, since: datetime) -> list[Spending]:
+        """What each person spent from that day on, holds included."""
+        async with self._reading.begin() as connection:
+            return await ledger.usage(connection, tenant, since)
+
+    async def forget_workspace(self, tenant: str) -> None:
+        """Delete every row of a workspace, settings and money included."""
+        async with self._writing.begin() as connection:
+            # Rows before those they refer to.
+            for table in reversed(metadata.sorted_tables):
+                if "tenant" in table.c:
+                    rows = table.delete().where(table.c.tenant == tenant)
+                    await connection.execute(rows)
