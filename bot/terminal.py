@@ -27,6 +27,7 @@ from bot.offline import NoJobs, open_context
 from core.flow.context import Context
 from core.i18n import translate
 from core.log import log
+from core.operations import OPERATIONS, Answered
 from core.ports import Blobs
 from core.service import Service
 from core.types import Action, Request
@@ -34,12 +35,6 @@ from core.types import Action, Request
 TIME_SCALE = 0.2
 """Of the simulator, for somebody who waits at a prompt."""
 OWN = ("out", "as_json", "time_scale", "source", "mask")
-READING = frozenset(
-    {Action.HISTORY, Action.COMPARE, Action.SHOW, Action.INFO, Action.USAGE}
-)
-WRITING = frozenset(
-    {Action.UNDO, Action.REDO, Action.PICK, Action.BUDGET, Action.CANCEL, Action.DROP}
-)
 INTERRUPTED = 130
 
 
@@ -143,7 +138,9 @@ async def _run(line: Line, options: Mapping[str, Any]) -> int:
         line, key=uuid.uuid4().hex, user=getpass.getuser(), locale=chosen.locale
     )
     report = (
-        await _at_once(prompt, request) if line.action in READING | WRITING else None
+        await _at_once(prompt, request)
+        if OPERATIONS[line.action].answered is Answered.AT_ONCE
+        else None
     )
     if report is None:
         report = await _with_engine(prompt, request, options["time_scale"])
@@ -155,7 +152,7 @@ async def _at_once(prompt: Prompt, request: Request) -> Report | None:
 
     For jobs of an earlier command, or a database not up to date.
     """
-    reads = request.action in READING or (
+    reads = OPERATIONS[request.action].reads_only or (
         request.action is Action.BUDGET and not request.given
     )
     async with AsyncExitStack() as stack:

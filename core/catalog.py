@@ -12,6 +12,7 @@ from decimal import Decimal
 from typing import Any
 
 from core.errors import Rejected
+from core.operations import NEEDS_WORDS
 from core.types import Account, Action, Money, Options, PictureLimits, Size
 
 DEFAULT_PROVIDER = "dashscope"
@@ -24,9 +25,6 @@ EXPAND_FACTOR = 1.5
 UPSCALE_FACTOR = 2
 """Times, when a person names none: the service's own default, 1, would enlarge nothing and still be
 billed."""
-PROMPT_OPTIONAL = frozenset(
-    {Action.UNWATERMARK, Action.UPSCALE, Action.COLORIZE, Action.INPAINT}
-)
 SIDES = ("top", "bottom", "left", "right")
 ONLY_FOR: Mapping[str, frozenset[Action]] = {
     "strength": frozenset({Action.STYLE, Action.WANX_EDIT}),
@@ -271,7 +269,7 @@ def check_prompt(
     model: Model, action: Action, prompt: str, negative: str | None
 ) -> None:
     """Raises Rejected with the count and the limit."""
-    if not any(letter.isalnum() for letter in prompt) and action not in PROMPT_OPTIONAL:
+    if not any(letter.isalnum() for letter in prompt) and action in NEEDS_WORDS:
         raise wordless(action)
     length = prompt_length(prompt, model.prompt_unit)
     if length > model.prompt_limit:

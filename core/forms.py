@@ -8,8 +8,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
-from core.catalog import ONLY_FOR, PROMPT_OPTIONAL, Catalog, Model
+from core.catalog import ONLY_FOR, Catalog, Model
 from core.i18n import translate
+from core.operations import NEEDS_WORDS
 from core.types import Account, Action
 
 FUNCTION = "function"
@@ -159,7 +160,7 @@ def _prompt(action: Action, models: Sequence[Model], locale: str, prompt: str) -
             locale,
         ),
         value=prompt,
-        required=action not in PROMPT_OPTIONAL,
+        required=action in {*NEEDS_WORDS, Action.AGAIN, Action.RERUN},
         limit=max((one.prompt_limit for one in models), default=0),
     )
 

@@ -15,6 +15,7 @@ from typing import Any
 
 from core.errors import Rejected
 from core.i18n import clip
+from core.operations import STANDALONE, command_words
 from core.types import Action, Options, Size
 
 LONGEST = 20_000
@@ -172,10 +173,10 @@ def command(name: str, text: str) -> tuple[Action, str]:
 
     ``/easel`` alone asks for help. Raises Rejected naming the nearest word and all of them.
     """
-    if name in {"draw", "edit"}:
-        return Action(name), text
+    if name in STANDALONE:
+        return STANDALONE[name], text
     _check_length(text)
-    words = _words(name)
+    words = command_words(name)
     first, rest = (*clean(text).split(maxsplit=1), "", "")[:2]
     chosen = _plain(first).lower().replace("_", "-")
     if chosen in words:
@@ -190,21 +191,6 @@ def command(name: str, text: str) -> tuple[Action, str]:
     if name == "wanx":
         raise Rejected("grammar.word_missing", allowed=list(words))
     return Action.HELP, ""
-
-
-def _words(name: str) -> dict[str, Action]:
-    if name == "wanx":
-        return {
-            action.value.removeprefix("wanx."): action
-            for action in Action
-            if action.is_wanx
-        }
-    made = {Action.DRAW, Action.EDIT}
-    return {
-        a.value.replace("_", "-"): a
-        for a in Action
-        if a.is_typed and not a.is_wanx and a not in made
-    }
 
 
 def _check_length(*texts: str) -> None:

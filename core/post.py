@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import NamedTuple
 
+from core.operations import ButtonKind as ButtonKind  # noqa: PLC0414
 from core.types import Picture, Place
 
 
@@ -13,33 +14,6 @@ class Tally(NamedTuple):
 
     votes: Mapping[int, int]
     favourites: int
-
-
-class ButtonKind(StrEnum):
-    """The buttons; the value stands in the button's id for ever."""
-
-    EDIT = "edit"
-    UNDO = "undo"
-    AGAIN = "again"
-    MORE = "more"
-    DELETE = "delete"
-    PICK = "pick"
-    CANCEL = "cancel"
-    RERUN = "rerun"
-    RETRY = "retry"
-    DROP = "drop"
-    MASK = "mask"
-    REGION = "region"
-    EXPAND = "expand"
-    UPSCALE = "upscale"
-    COLORIZE = "colorize"
-    STYLE = "style"
-    SKETCH = "sketch"
-    COMPARE = "compare"
-    HISTORY = "history"
-    INFO = "info"
-    SEND_ME = "sendme"
-    LINK = "link"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -7,7 +7,7 @@ import asyncio
 from dataclasses import dataclass, replace
 from typing import Protocol
 
-from core import actions, forms, sessions
+from core import forms, sessions
 from core.answers import masks, settings
 from core.answers.dispatch import dispatch
 from core.answers.lookup import current_step
@@ -16,21 +16,10 @@ from core.flow import hear, prepare, replies
 from core.flow.context import Context
 from core.forms import FUNCTION, Form
 from core.log import log
+from core.operations import ASKS_FIRST, BUTTONS
 from core.post import ButtonKind, Post
 from core.types import Action, Request
 from core.views import steps
-
-ASKS_FIRST = frozenset(
-    {
-        ButtonKind.EDIT,
-        ButtonKind.EXPAND,
-        ButtonKind.COLORIZE,
-        ButtonKind.STYLE,
-        ButtonKind.SKETCH,
-        ButtonKind.RERUN,
-    }
-)
-"""Buttons that need words, or a look at the words, before anything is done."""
 
 LOOK_SECONDS, MOST_LOOKS = 1.5, 200
 """How long, and how many at a time, we look whether something is for us before it is rather kept."""
@@ -114,9 +103,9 @@ class Service:
 
         A form for those that need words.
         """
-        if kind not in actions.BUTTONS:
+        if kind not in BUTTONS:
             raise Rejected("button.unknown")
-        request = replace(request, action=actions.BUTTONS[kind])
+        request = replace(request, action=BUTTONS[kind])
         return (
             Answer(form=await self.ask(request))
             if kind in ASKS_FIRST

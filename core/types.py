@@ -11,6 +11,7 @@ from typing import Any, TypeVar, cast
 from pydantic import TypeAdapter
 
 from core.errors import Charged
+from core.operations import Action as Action  # noqa: PLC0414
 
 T = TypeVar("T")
 CURRENCY = "CNY"
@@ -31,91 +32,6 @@ def from_json(kind: type[T], value: object) -> T:
     """The noun back from its JSON values. Raises pydantic's ValidationError on anything else."""
     noun: T = _adapter(cast("Hashable", kind)).validate_python(value)
     return noun
-
-
-class Action(StrEnum):
-    """A verb a person can use. The ten Wanx functions are verbs too."""
-
-    DRAW = "draw"
-    EDIT = "edit"
-    STYLE = "wanx.style"
-    RESTYLE = "wanx.restyle"
-    WANX_EDIT = "wanx.edit"
-    INPAINT = "wanx.inpaint"
-    UNWATERMARK = "wanx.unwatermark"
-    EXPAND = "wanx.expand"
-    UPSCALE = "wanx.upscale"
-    COLORIZE = "wanx.colorize"
-    SKETCH = "wanx.sketch"
-    CARTOON = "wanx.cartoon"
-    AGAIN = "again"
-    RERUN = "rerun"
-    UNDO = "undo"
-    REDO = "redo"
-    PICK = "pick"
-    CANCEL = "cancel"
-    DROP = "drop"
-    DELETE = "delete"
-    COMPARE = "compare"
-    HISTORY = "history"
-    SHOW = "show"
-    INFO = "info"
-    SEND_ME = "send_me"
-    USAGE = "usage"
-    BUDGET = "budget"
-    SETTINGS = "settings"
-    FORGET_ME = "forget_me"
-    HELP = "help"
-    MORE = "more"
-    MASK = "mask"
-    REGION = "region"
-    VOTE = "vote"
-    UNVOTE = "unvote"
-    CHOOSE = "choose"
-    FAVOURITE = "favourite"
-    UNFAVOURITE = "unfavourite"
-    REMOVE = "remove"
-    SAID = "said"
-    REACTED = "reacted"
-    LEFT = "left"
-
-    @property
-    def is_wanx(self) -> bool:
-        """Is it one of the ten Wanx functions?"""
-        return self.value.startswith("wanx.")
-
-    @property
-    def makes_pictures(self) -> bool:
-        """Does the image service have to work for it?"""
-        return self.is_wanx or self in {
-            Action.DRAW,
-            Action.EDIT,
-            Action.AGAIN,
-            Action.RERUN,
-        }
-
-    @property
-    def is_typed(self) -> bool:
-        """Can it be typed? The rest are asked for by buttons and reactions only."""
-        return self not in NEVER_TYPED
-
-
-NEVER_TYPED = frozenset(
-    {
-        Action.MORE,
-        Action.MASK,
-        Action.REGION,
-        Action.VOTE,
-        Action.UNVOTE,
-        Action.CHOOSE,
-        Action.FAVOURITE,
-        Action.UNFAVOURITE,
-        Action.REMOVE,
-        Action.SAID,
-        Action.REACTED,
-        Action.LEFT,
-    }
-)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, order=True)

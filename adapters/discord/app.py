@@ -25,7 +25,8 @@ from core.flow import hear, prepare, replies
 from core.flow.context import Context
 from core.forms import Form
 from core.i18n import clip, translate
-from core.service import ASKS_FIRST, Service
+from core.operations import ASKS_FIRST
+from core.service import Service
 from core.types import Action, Request
 
 PATIENCE = 2.0

@@ -14,10 +14,11 @@ import structlog
 
 from adapters.discord.api import Api, DiscordError
 from adapters.discord.store import DiscordStore
-from core.commands import Command, Takes, commands
 from core.forms import REGIONS
 from core.i18n import translate
 from core.languages import languages
+from core.operations import COMMANDS, STANDALONE, Takes, command_names, command_words
+from core.options import options_of
 from core.types import Action
 
 Payload = dict[str, Any]
@@ -45,7 +46,8 @@ RANGES: Mapping[str, Payload] = {
 }
 COMPLETED = frozenset({"model", "size", "ar", "id"})
 """Options whose values we suggest while they are typed."""
-COMMANDS = "commands"
+DIGEST_KEY = "commands"
+"""Under which the store keeps what Discord was last told."""
 IN_GUILDS: Payload = {"contexts": [0, 1], "integration_types": [0]}
 EVERYWHERE: Payload = {"contexts": [0, 1, 2], "integration_types": [0, 1]}
 """Guilds and direct messages; and wherever a person brings us along, where the app allows that."""
@@ -59,26 +61,10 @@ def registered(*, for_people: bool = True) -> list[Payload]:
 
     Who adds us to their account, too.
     """
-    ours = commands()
-    alone = [one for one in ours if not one.word]
-    groups = {
-        name: [one for one in ours if one.name == name and one.word]
-        for name in ("wanx", "easel")
-    }
-    found = [
-        *(
-            {
-                "type": SLASH,
-                **_described("command", one.action.value),
-                "options": _options(one),
-            }
-            for one in alone
-        ),
-        *(_group(name, inside) for name, inside in groups.items()),
-        {"type": MESSAGE, **_named("name", SHORTCUT)},
-    ]
+    payloads = [_command(name) for name in command_names()]
+    payloads.append({"type": MESSAGE, **_named("name", SHORTCUT)})
     where = EVERYWHERE if for_people else IN_GUILDS
-    return [{**one, **where} for one in found]
+    return [{**payload, **where} for payload in payloads]
 
 
 async def sync(api: Api, store: DiscordStore) -> None:
@@ -88,12 +74,12 @@ async def sync(api: Api, store: DiscordStore) -> None:
         json.dumps([api.app, payload], sort_keys=True).encode()
     ).hexdigest()
     delay = 5.0
-    while await store.value(COMMANDS) != told:
+    while await store.value(DIGEST_KEY) != told:
         try:
             await api.call(
                 "PUT", "/applications/{app}/commands", {"app": api.app}, payload
             )
-            await store.keep(COMMANDS, told)
+            await store.keep(DIGEST_KEY, told)
             log.info("discord_commands", count=len(payload))
         except DiscordError as error:
             log.error("discord_commands_refused", code=error.code, status=error.status)
@@ -103,23 +89,34 @@ async def sync(api: Api, store: DiscordStore) -> None:
             delay = min(delay * 2, 300.0)
 
 
-def _group(name: str, inside: list[Command]) -> Payload:
-    options = [
+def _command(name: str) -> Payload:
+    """A command that stands alone, or one with its words as subcommands."""
+    if name in STANDALONE:
+        action = STANDALONE[name]
+        options = _options(action)
+        return {
+            "type": SLASH,
+            **_described("command", action.value),
+            "options": options,
+        }
+    subcommands = [
         {
             "type": SUBCOMMAND,
-            **_described("command", one.action.value, one.word),
-            "options": _options(one),
+            **_described("command", action.value, word),
+            "options": _options(action),
         }
-        for one in inside
+        for word, action in command_words(name).items()
+        if action in COMMANDS
     ]
-    return {"type": SLASH, **_described("command", name, name), "options": options}
+    return {"type": SLASH, **_described("command", name, name), "options": subcommands}
 
 
-def _options(command: Command) -> list[Payload]:
+def _options(action: Action) -> list[Payload]:
     """Words first, then files, then everything else.
 
     None is required, as a form asks for what is missing.
     """
+    command = COMMANDS[action]
     words = {
         Takes.PROMPT: {"type": STRING, "max_length": WORDS},
         Takes.INSTRUCTION: {"type": STRING, "max_length": WORDS},
@@ -132,9 +129,9 @@ def _options(command: Command) -> list[Payload]:
         found.append(
             {**_described("option", "picture", name, number=at + 1), "type": ATTACHMENT}
         )
-    if command.mask or command.action is Action.EDIT:
+    if command.takes_mask:
         found.append({**_described("option", "mask_picture"), "type": ATTACHMENT})
-    return found + [_option(name) for name in command.options]
+    return found + [_option(name) for name in options_of(action)]
 
 
 def _option(name: str) -> Payload:

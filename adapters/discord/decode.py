@@ -13,10 +13,11 @@ from typing import Any
 
 import discord
 
-from core import actions, grammar
-from core.commands import commands
+from core import grammar
+from core.button_ids import decode_button
 from core.errors import Rejected
 from core.forms import FUNCTION
+from core.operations import BUTTONS, COMMANDS
 from core.post import ButtonKind
 from core.types import Action, Attachment, Person, Place, Request
 
@@ -29,7 +30,7 @@ the form."""
 MENTION = re.compile(r"<(?:@[!&]?|#)[0-9]{1,20}>|<(/[^:>]{1,100}):[0-9]{1,20}>")
 EMOJI = re.compile(r"<a?:(\w{1,32}):[0-9]{1,20}>")
 MOST_PICTURES = 10
-TYPED = {one.written: one for one in commands()}
+TYPED = {command.written: action for action, command in COMMANDS.items()}
 IMAGE_NAMES = (
     ".png",
     ".jpg",
@@ -81,7 +82,7 @@ def command(interaction: discord.Interaction) -> Request:
         ),
         "",
     )
-    action = Action.INPAINT if typed.action is Action.EDIT and mask else typed.action
+    action = Action.INPAINT if typed is Action.EDIT and mask else typed
     return _asked(
         interaction,
         action,
@@ -105,9 +106,9 @@ def shortcut(interaction: discord.Interaction) -> Request:
 
 def pressed(interaction: discord.Interaction) -> Pressed:
     """A button or a menu of a message of ours. Raises Rejected for an id we never made."""
-    kind, step, index = actions.decode_button(chosen(interaction))
+    kind, step, index = decode_button(chosen(interaction))
     request = _asked(
-        interaction, actions.BUTTONS.get(kind, Action.HELP), target=step, index=index
+        interaction, BUTTONS.get(kind, Action.HELP), target=step, index=index
     )
     return Pressed(kind=kind, request=request)
 

@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
-from core.actions import encode_button
+from core.button_ids import encode_button
 from core.forms import Choice, Field, FieldKind, Form
 from core.i18n import clip, translate
 from core.post import Button, ButtonKind, Post

@@ -20,7 +20,8 @@ from core.flow import hear, replies
 from core.flow.context import Context
 from core.forms import FUNCTION
 from core.i18n import translate
-from core.service import ASKS_FIRST, Service
+from core.operations import ASKS_FIRST
+from core.service import Service
 from core.types import Action, Request
 
 COMMANDS = re.compile(r"/(draw|edit|wanx|easel)")

@@ -12,8 +12,10 @@ from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Any
 
-from core import actions, grammar
+from core import grammar
+from core.button_ids import decode_button
 from core.errors import Rejected
+from core.operations import BUTTONS
 from core.post import ButtonKind
 from core.types import Action, Attachment, Person, Place, Request
 
@@ -143,12 +145,10 @@ def pressed(body: Payload) -> Pressed | None:
     )
     if str(action.get("action_id", "")).startswith("link"):
         return None
-    kind, step, index = actions.decode_button(str(value))
+    kind, step, index = decode_button(str(value))
     return Pressed(
         kind=kind,
-        request=where_pressed(
-            body, actions.BUTTONS.get(kind, Action.HELP), step, index
-        ),
+        request=where_pressed(body, BUTTONS.get(kind, Action.HELP), step, index),
     )
 
 

@@ -3,8 +3,8 @@
 from typing import Any
 
 from adapters.slack.decode import SHORTCUT
-from core import commands
 from core.i18n import translate
+from core.operations import command_hint, command_names
 
 SCOPES = (
     "app_mentions:read",
@@ -34,12 +34,6 @@ EVENTS = (
     "tokens_revoked",
 )
 NAME, COLOUR = "Easel", "#1f2937"
-HINTS = {
-    "draw": "PROMPT --n 2 --ar 16:9",
-    "edit": "INSTRUCTION",
-    "wanx": "FUNCTION PROMPT",
-    "easel": "help",
-}
 
 
 def manifest(
@@ -75,7 +69,7 @@ def manifest(
                     "description": translate("slack.manifest.shortcut_text", locale),
                 }
             ],
-            "slash_commands": [_command(name, locale, url) for name in _names()],
+            "slash_commands": [_command(name, locale, url) for name in command_names()],
         },
         "oauth_config": oauth,
         "settings": {
@@ -88,10 +82,6 @@ def manifest(
     }
 
 
-def _names() -> list[str]:
-    return list(dict.fromkeys(one.name for one in commands.commands()))
-
-
 def _command(name: str, locale: str, url: str) -> dict[str, Any]:
     where = {"url": f"{url}/slack/events"} if url else {}
     text = translate(f"command.{name}.text", locale)
@@ -99,6 +89,6 @@ def _command(name: str, locale: str, url: str) -> dict[str, Any]:
         "command": f"/{name}",
         **where,
         "description": text,
-        "usage_hint": HINTS[name],
+        "usage_hint": command_hint(name),
         "should_escape": False,
     }

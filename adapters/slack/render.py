@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from adapters.slack.decode import FIELD, MODAL
-from core.actions import encode_button
+from core.button_ids import encode_button
 from core.forms import Choice, Field, FieldKind, Form
 from core.i18n import clip
 from core.post import Button, ButtonKind, Post

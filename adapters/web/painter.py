@@ -16,10 +16,10 @@ from starlette.routing import Route
 from adapters.web.pages import locale_of, page, sorry
 from adapters.web.room import refusal
 from core.answers import masks
-from core.catalog import PROMPT_OPTIONAL
 from core.errors import EaselError, Rejected
 from core.flow.context import Context
 from core.i18n import translate
+from core.operations import NEEDS_WORDS
 from core.service import Service
 from core.signed_links import Purpose
 from core.types import Action, Request
@@ -91,7 +91,7 @@ class Painter:
             for one in self._context.catalog.models.values()
             if draft.action in one.actions
         )
-        required = Action.INPAINT not in PROMPT_OPTIONAL
+        required = Action.INPAINT in NEEDS_WORDS
         about = {
             "prompt": draft.text,
             "width": picture.width,

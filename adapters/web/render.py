@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from adapters.web.store import Message
-from core.actions import encode_button
+from core.button_ids import encode_button
 from core.forms import Form
 from core.post import Button, ButtonKind, Post, PostImage
 from core.types import to_json

@@ -19,11 +19,14 @@ from adapters.web import decode, render
 from adapters.web.changes import Changes, shown
 from adapters.web.chat import TENANT, place
 from adapters.web.store import DIRECT, Member, Message, Room
-from core import actions, commands, grammar
+from core import grammar
+from core.button_ids import decode_button
 from core.errors import EaselError, NotFound, Rejected
 from core.flow import hear, prepare
 from core.flow.context import Context
 from core.i18n import translate
+from core.operations import COMMANDS, command_text_key
+from core.options import options_of
 from core.pictures import normalize, png_metadata
 from core.service import Answer, Service
 from core.signed_links import Purpose
@@ -129,12 +132,12 @@ class RoomApi:
 
         listed = [
             {
-                "written": f"/{one.written}",
-                "text": translate(one.text_key, locale),
-                "takes": one.takes.value,
-                "options": [option(name, one.action) for name in one.options],
+                "written": f"/{command.written}",
+                "text": translate(command_text_key(action), locale),
+                "takes": command.takes.value,
+                "options": [option(name, action) for name in options_of(action)],
             }
-            for one in commands.commands()
+            for action, command in COMMANDS.items()
         ]
         return JSONResponse(listed)
 
@@ -337,7 +340,7 @@ class RoomApi:
 
     async def _press(self, request: WebRequest, member: Member) -> Response:
         given = await read_json(request)
-        kind, step, index = actions.decode_button(str(given.get("button", "")))
+        kind, step, index = decode_button(str(given.get("button", "")))
         wish = decode.request(Action.HELP, "", member, given, target=step, index=index)
         await self._room.must_see(wish.place.channel, member.id)
         return await self._answer(wish, await self._service.press(kind, wish))
@@ -346,7 +349,7 @@ class RoomApi:
         given = await read_json(request)
         try:
             action = Action(str(given.get("action")))
-            command = commands.command_of(action)
+            command = COMMANDS[action]
         except (ValueError, KeyError):
             raise Rejected("room.bad_request") from None
         text = given.get("text", "")

@@ -9,6 +9,7 @@ from core.flow import replies
 from core.flow.context import Context
 from core.forms import Form
 from core.i18n import translate
+from core.operations import OPERATIONS, Answered
 from core.post import Post
 from core.types import Action, Request
 
@@ -37,6 +38,12 @@ HANDLERS: Mapping[Action, Answering] = {
     Action.MORE: queries.more,
     Action.MASK: masks.offer,
 }
+_AT_ONCE = {
+    action
+    for action, operation in OPERATIONS.items()
+    if operation.answered is Answered.AT_ONCE
+}
+assert HANDLERS.keys() == _AT_ONCE, HANDLERS.keys() ^ _AT_ONCE  # noqa: S101
 
 
 async def dispatch(context: Context, request: Request) -> Post | Form | Request | None:

@@ -1,6 +1,6 @@
 """Giving up: cancel a job, drop one whose end nobody knows."""
 
-from core.answers.lookup import require_owner, resolve_step
+from core.answers.lookup import require_audience, resolve_step
 from core.errors import NotFound, Rejected
 from core.flow.context import Context, post_outcome
 from core.post import Post
@@ -11,7 +11,7 @@ from core.views import steps
 async def cancel(context: Context, request: Request) -> Post:
     """At once and free while it waits; otherwise as soon as it can be."""
     step = await _waiting(context, request)
-    require_owner(request, step)
+    require_audience(request, step)
     if (
         step.state is StepState.CANCELLED
     ):  # perhaps by this very request, before a worker's death
@@ -33,7 +33,7 @@ async def cancel(context: Context, request: Request) -> Post:
 async def drop(context: Context, request: Request) -> Post:
     """Give up a job whose end nobody knows: its hold goes back."""
     step = await resolve_step(context, request)
-    require_owner(request, step)
+    require_audience(request, step)
     if step.state is not StepState.UNKNOWN:
         raise Rejected("refuse.nothing_to_drop")
     await context.store.drop_charge(step, context.clock.now())

@@ -3,6 +3,7 @@
 from core.errors import Rejected
 from core.flow import prepare
 from core.flow.context import Context
+from core.operations import OPERATIONS, Audience
 from core.types import Request, Step
 
 
@@ -25,7 +26,12 @@ async def resolve_step(context: Context, request: Request) -> Step:
     return await prepare.visible_step(context, request, wanted)
 
 
-def require_owner(request: Request, step: Step) -> None:
-    """Raises Rejected for anybody but the step's person and those who run the place."""
-    if step.person.id != request.person.id and not request.is_admin:
+def require_audience(request: Request, step: Step | None = None) -> None:
+    """Raise Rejected for a person who may not ask for this operation, or not for this step."""
+    if request.is_admin:
+        return
+    audience = OPERATIONS[request.action].audience
+    if audience is Audience.ADMIN:
+        raise Rejected("refuse.admins_only")
+    if audience is Audience.OWNER and step and step.person.id != request.person.id:
         raise Rejected("refuse.not_yours", owner=step.person.name)

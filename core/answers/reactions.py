@@ -7,7 +7,7 @@ from dataclasses import replace
 
 from core import channel_settings, sessions
 from core.answers.jobs import cancel
-from core.answers.lookup import require_owner, resolve_step
+from core.answers.lookup import require_audience, resolve_step
 from core.errors import DeliveryError, NotFound, Rejected
 from core.flow.context import Context
 from core.log import log
@@ -41,7 +41,7 @@ async def unvote(context: Context, request: Request) -> None:
 async def choose(context: Context, request: Request) -> None:
     """Its person settles on the picture with most votes, without votes on the one shown first."""
     step = await resolve_step(context, request)
-    require_owner(request, step)
+    require_audience(request, step)
     sessions.picture_at(step, 0)
     tally = await context.reactions.tally(step.tenant, step.id)
     await _settle(
@@ -119,7 +119,7 @@ async def delete(context: Context, request: Request) -> Post:
     What others made from them stays.
     """
     step = await resolve_step(context, request)
-    require_owner(request, step)
+    require_audience(request, step)
     if not step.state.is_final:
         raise Rejected("refuse.still_running", version=step.number)
     for key in await context.store.delete_step(

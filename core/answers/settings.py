@@ -1,7 +1,7 @@
 """Settings of a channel: shown as a form, changed by those who run it."""
 
 from core import budgets, channel_settings
-from core.errors import Rejected
+from core.answers.lookup import require_audience
 from core.flow.context import Context
 from core.forms import Form
 from core.post import Post
@@ -11,7 +11,7 @@ from core.views import steps
 
 async def form(context: Context, request: Request) -> Form:
     """As they stand. Raises Rejected for anybody who may not change them."""
-    _must_run_it(request)
+    require_audience(request)
     settings = await context.store.settings(request.place.tenant)
     wanted = channel_settings.of(settings, request.place.channel)
     return channel_settings.form(
@@ -21,7 +21,7 @@ async def form(context: Context, request: Request) -> Form:
 
 async def save(context: Context, request: Request) -> Post:
     """What the form held."""
-    _must_run_it(request)
+    require_audience(request)
     settings = await context.store.settings(request.place.tenant)
     settings = budgets.changed(settings, request.given)
     given = {
@@ -34,8 +34,3 @@ async def save(context: Context, request: Request) -> Post:
     )
     await context.store.save_settings(request.place.tenant, changed)
     return steps.note("status.saved", request.locale)
-
-
-def _must_run_it(request: Request) -> None:
-    if not request.is_admin:
-        raise Rejected("refuse.admins_only")

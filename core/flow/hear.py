@@ -7,19 +7,17 @@ from collections.abc import Awaitable, Callable
 from dataclasses import replace
 from typing import TypeVar
 
-from core import actions, grammar
-from core.catalog import PROMPT_OPTIONAL
+from core import emoji, grammar
 from core.errors import EaselError, NotFound, Rejected
 from core.flow import prepare, replies
 from core.flow.context import Context
+from core.operations import NEEDS_WORDS, command_names
 from core.types import Action, Request
 
-COMMANDS = ("draw", "edit", "wanx", "easel")
 NAMING = frozenset({Action.CANCEL, Action.DELETE, Action.REMOVE})
 """May name their step in words."""
 MOVING = frozenset({Action.UNDO, Action.REDO, Action.DELETE, Action.REMOVE})
 """After these the head is another."""
-COUNTED = frozenset({Action.VOTE, Action.UNVOTE, Action.FAVOURITE, Action.UNFAVOURITE})
 
 REMEMBERING = (0.05, 0.1, 0.2, 0.4)
 """Seconds before each further look for what a message shows, while one of ours may be on its way."""
@@ -182,15 +180,15 @@ async def reacted(context: Context, request: Request) -> Request | None:
     if request.target is None:
         return None
     custom = (await context.store.settings(request.place.tenant)).get("reactions")
-    reaction = actions.reaction(request.text, custom)
-    action = actions.asked_by(reaction, added=request.added) if reaction else None
+    reaction = emoji.reaction(request.text, custom)
+    action = emoji.action_of(reaction, added=request.added) if reaction else None
     if reaction is None or action is None:
         return None
     return replace(
         request,
         action=action,
         text="",
-        index=reaction.index if action in COUNTED else None,
+        index=reaction.index,
     )
 
 
@@ -207,7 +205,7 @@ def spoken(request: Request, *, in_our_thread: bool) -> Request:
     is_command = first.startswith("/") or name in {"wanx", "easel"}
     if name == "draw" and not (in_our_thread or request.attachments or request.target):
         is_command = True
-    if name in COMMANDS and is_command:
+    if name in command_names() and is_command:
         action, text = grammar.command(name, rest.strip())
         return replace(request, action=action, text=text)
     alone = _alone(request.text)
@@ -220,8 +218,7 @@ def spoken(request: Request, *, in_our_thread: bool) -> Request:
 
 def needs_words(request: Request) -> bool:
     """Came a command without the words it cannot do without?"""
-    can_do_without = {*PROMPT_OPTIONAL, Action.AGAIN, Action.RERUN}
-    if not request.action.makes_pictures or request.action in can_do_without:
+    if request.action not in NEEDS_WORDS:
         return False
     try:
         return not grammar.parse(request.text, request.given).prompt

@@ -10,6 +10,7 @@ from typing import Any
 from core import sessions
 from core.errors import EaselError
 from core.i18n import clip, join_list, translate
+from core.operations import more_menu
 from core.post import Button, ButtonKind, Post, PostImage, Tally, Tone
 from core.types import Action, Picture, Request, Step, StepState
 
@@ -17,19 +18,6 @@ SHORT = 40
 """Characters of a prompt where it only names a picture."""
 REGIONS = ("left", "right", "top", "bottom", "center")
 """The quick regions of a mask, in the order of their buttons' index."""
-MORE = (
-    ButtonKind.MASK,
-    ButtonKind.EXPAND,
-    ButtonKind.UPSCALE,
-    ButtonKind.COLORIZE,
-    ButtonKind.STYLE,
-    ButtonKind.SKETCH,
-    ButtonKind.COMPARE,
-    ButtonKind.HISTORY,
-    ButtonKind.INFO,
-    ButtonKind.SEND_ME,
-    ButtonKind.RERUN,
-)
 LONG_FACTOR = 3
 """How many times its usual time a job may take before we say that it takes long."""
 
@@ -257,7 +245,7 @@ def _opinions(step: Step, locale: str, tally: Tally | None) -> list[str]:
 
 def more(step: Step, index: int, locale: str) -> Post:
     """Everything else one can do with a picture, for whoever asked."""
-    kinds = [kind for kind in MORE if kind is not ButtonKind.RERUN or step.depth]
+    kinds = [kind for kind in more_menu() if kind is not ButtonKind.RERUN or step.depth]
     kinds = [kind for kind in kinds if kind is not ButtonKind.COMPARE or step.inputs]
     text = translate("more.text", locale, version=step.number, name=short(step))
     buttons = tuple(

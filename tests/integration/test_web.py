@@ -24,6 +24,7 @@ from adapters.web.app import create_app
 from adapters.web.guard import HEADERS
 from adapters.web.health import Health
 from bot.simulator.server import SimulatorConfig
+from core.operations import BUTTONS
 from core.post import ButtonKind
 from core.signed_links import Purpose
 from tests.conftest import PHOTOS
@@ -846,6 +847,4 @@ async def test_metrics_can_have_a_port_of_their_own(tmp_path: Path) -> None:
 
 
 def test_every_button_kind_has_a_meaning_for_the_room() -> None:
-    from core import actions  # noqa: PLC0415
-
-    assert set(ButtonKind) - set(actions.BUTTONS) == {ButtonKind.LINK}
+    assert set(ButtonKind) - set(BUTTONS) == {ButtonKind.LINK}

@@ -6,16 +6,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from core.actions import (
-    LONGEST_ID,
-    Reaction,
-    ReactionKind,
-    decode_button,
-    encode_button,
-    reaction,
-)
+from core.button_ids import LONGEST_ID, decode_button, encode_button
+from core.emoji import Reaction, reaction
 from core.errors import Rejected
-from core.post import ButtonKind
+from core.operations import Action, ButtonKind
 
 
 @given(
@@ -68,20 +62,20 @@ def test_a_button_of_an_unknown_kind_is_refused() -> None:
 @pytest.mark.parametrize(
     ("emoji", "meaning"),
     [
-        ("🔁", Reaction(kind=ReactionKind.AGAIN)),
-        (":repeat:", Reaction(kind=ReactionKind.AGAIN)),
-        ("⬆️", Reaction(kind=ReactionKind.UPSCALE)),
-        ("↩️", Reaction(kind=ReactionKind.UNDO)),
-        ("1️⃣", Reaction(kind=ReactionKind.VOTE, index=0)),
-        ("six", Reaction(kind=ReactionKind.VOTE, index=5)),
-        ("❤️", Reaction(kind=ReactionKind.FAVOURITE, index=1)),
-        ("star::skin-tone-3", Reaction(kind=ReactionKind.FAVOURITE)),
-        ("♥️", Reaction(kind=ReactionKind.FAVOURITE, index=1)),
-        ("email", Reaction(kind=ReactionKind.SEND_ME)),
-        ("✔️", Reaction(kind=ReactionKind.CHOOSE)),
+        ("🔁", Reaction(action=Action.AGAIN)),
+        (":repeat:", Reaction(action=Action.AGAIN)),
+        ("⬆️", Reaction(action=Action.UPSCALE)),
+        ("↩️", Reaction(action=Action.UNDO)),
+        ("1️⃣", Reaction(action=Action.VOTE, index=0)),
+        ("six", Reaction(action=Action.VOTE, index=5)),
+        ("❤️", Reaction(action=Action.FAVOURITE, index=1)),
+        ("star::skin-tone-3", Reaction(action=Action.FAVOURITE, index=0)),
+        ("♥️", Reaction(action=Action.FAVOURITE, index=1)),
+        ("email", Reaction(action=Action.SEND_ME)),
+        ("✔️", Reaction(action=Action.CHOOSE)),
         ("", None),
-        ("🗑️", Reaction(kind=ReactionKind.REMOVE)),
-        ("ℹ️", Reaction(kind=ReactionKind.INFO)),
+        ("🗑️", Reaction(action=Action.REMOVE)),
+        ("ℹ️", Reaction(action=Action.INFO)),
         ("👍🏽", None),
         ("7️⃣", None),
     ],
@@ -93,9 +87,11 @@ def test_reactions_mean_the_same_in_every_spelling(
 
 
 def test_a_workspace_may_have_reactions_of_its_own() -> None:
-    assert reaction("👍", {"👍": "favourite"}) == Reaction(kind=ReactionKind.FAVOURITE)
-    assert reaction("👍🏽", {"👍🏿": "again"}) == Reaction(kind=ReactionKind.AGAIN)
-    assert reaction("arrow_up", {"⬆️": "undo"}) == Reaction(kind=ReactionKind.UNDO)
+    assert reaction("👍", {"👍": "favourite"}) == Reaction(
+        action=Action.FAVOURITE, index=0
+    )
+    assert reaction("👍🏽", {"👍🏿": "again"}) == Reaction(action=Action.AGAIN)
+    assert reaction("arrow_up", {"⬆️": "undo"}) == Reaction(action=Action.UNDO)
 
 
 def test_a_workspace_may_switch_a_reaction_off_and_its_mistakes_break_nothing() -> None:

@@ -2,13 +2,15 @@
 
 import pytest
 
-from core import channel_settings, commands, forms, grammar
+from core import channel_settings, forms, grammar
 from core.budgets import Caps
 from core.catalog import Catalog
 from core.errors import Rejected
 from core.forms import FieldKind
 from core.i18n import translate
 from core.languages import languages
+from core.operations import COMMANDS, command_text_key
+from core.options import OWN, options_of
 from core.providers.dashscope import catalog_text
 from core.types import Action, Options
 from tests.fakes.steps import dashscope
@@ -33,7 +35,7 @@ def test_every_form_asks_only_for_what_its_action_understands(
         if field.kind is FieldKind.CHOICE:
             for choice in field.choices:
                 grammar.parse("", {field.name: choice.value})
-    own = commands.OWN.get(Action.EDIT if action is Action.RERUN else action, ())
+    own = OWN.get(Action.EDIT if action is Action.RERUN else action, ())
     assert set(own) <= set(names)
 
 
@@ -55,15 +57,14 @@ def test_a_region_without_a_model_does_not_offer_it() -> None:
 
 
 def test_every_command_is_understood_as_it_is_written() -> None:
-    for one in commands.commands():
-        rest = one.written.removeprefix(one.name).strip()
-        assert grammar.command(one.name, rest)[0] is one.action
-        assert translate(one.text_key, "en")
-        for option in one.options:
+    for action, command in COMMANDS.items():
+        rest = command.written.removeprefix(command.name).strip()
+        assert grammar.command(command.name, rest)[0] is action
+        assert translate(command_text_key(action), "en")
+        for option in options_of(action):
             assert option in grammar.RULES
-    assert commands.command_of(Action.EXPAND).written == "wanx expand"
-    with pytest.raises(KeyError):
-        commands.command_of(Action.VOTE)
+    assert COMMANDS[Action.EXPAND].written == "wanx expand"
+    assert Action.VOTE not in COMMANDS
 
 
 def test_preferences_fall_back_from_channel_to_workspace_to_defaults() -> None:

@@ -1,0 +1,24 @@
+"""The ids of buttons: an id says all, so a button works for ever."""
+
+import re
+
+from core.errors import Rejected
+from core.operations import ButtonKind
+
+VERSION = "e1"
+LONGEST_ID = 100
+"""Discord's limit."""
+ID = re.compile(rf"{VERSION}:([a-z]+):([a-z0-9]{{1,40}}):([0-9])")
+
+
+def encode_button(kind: ButtonKind, step: str, index: int = 0) -> str:
+    """A button's id, at most 100 characters long."""
+    return f"{VERSION}:{kind.value}:{step}:{index}"
+
+
+def decode_button(text: str) -> tuple[ButtonKind, str, int]:
+    """Kind, step and picture. Raises Rejected for an id that Easel never made."""
+    match = ID.fullmatch(text) if len(text) <= LONGEST_ID else None
+    if match is None or match[1] not in set(ButtonKind):
+        raise Rejected("button.unknown")
+    return ButtonKind(match[1]), match[2], int(match[3])
