@@ -1,8 +1,11 @@
-"""Money rules: what may still be spent by a person a day, a channel a month, a workspace a month.
+"""Budgets: what a person may spend a day, a channel a month, a workspace a month.
 
-Amounts are Decimals in the budget's currency; days and months are UTC.
+A budget is in one currency. Nothing is converted: what is priced in another currency than a budget
+that applies to it is refused, so that under a budget only its own currency is spent (what was
+spent in another before the budget was set does not count). Days and months are UTC.
 """
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from datetime import datetime, timedelta
@@ -10,26 +13,31 @@ from decimal import Decimal, InvalidOperation
 from typing import Any
 
 from core.errors import Rejected
-from core.types import CURRENCY, Money
+from core.types import Money
+
+DEFAULT_CURRENCY = "CNY"
+"""Of a budget written without one, as they all were while everything was paid in it."""
+WRITTEN = re.compile(r"\s*(?P<amount>\S+)(?:\s+(?P<currency>[A-Za-z]{3}))?\s*")
+MOST = 10**9
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Caps:
     """The most that may be spent; None means no limit."""
 
-    person_day: Decimal | None = None
-    channel_month: Decimal | None = None
-    workspace_month: Decimal | None = None
+    person_day: Money | None = None
+    channel_month: Money | None = None
+    workspace_month: Money | None = None
 
 
-NAMES = tuple(one.name for one in fields(Caps))
-NONE = frozenset({"", "-"})
+NAMES = tuple(cap.name for cap in fields(Caps))
+NO_LIMIT = frozenset({"", "-"})
 """What takes a limit away."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Spent:
-    """What has been spent or is held, in the currency of the request at hand."""
+    """What has been spent or is held, each in the currency of the cap it counts against."""
 
     person_day: Decimal = Decimal(0)
     channel_month: Decimal = Decimal(0)
@@ -48,46 +56,59 @@ class Spending:
 
 def caps(settings: Mapping[str, object]) -> Caps:
     """The caps in a workspace's settings (``budgets``: amounts as text)."""
-    given = settings.get("budgets")
-    if not isinstance(given, Mapping):
+    budgets = settings.get("budgets")
+    if not isinstance(budgets, Mapping):
         return Caps()
     return Caps(
-        **{
-            name: amount(str(given[name]))
-            for name in Caps.__dataclass_fields__
-            if given.get(name)
-        }
+        **{name: amount(str(budgets[name])) for name in NAMES if budgets.get(name)}
     )
 
 
-def changed(settings: Mapping[str, Any], given: Mapping[str, str]) -> dict[str, Any]:
-    """The settings with the limits given, by the names of Caps; an empty one or "-" is taken away.
+def update_caps(
+    settings: Mapping[str, Any], changes: Mapping[str, str]
+) -> dict[str, Any]:
+    """The settings with these limits, by the names of Caps; "" or "-" takes one away.
 
     Raises Rejected.
     """
-    wanted = {name: value.strip() for name, value in given.items() if name in NAMES}
-    for value in wanted.values():
-        if value not in NONE:
-            amount(value)
-    kept = {**settings.get("budgets", {}), **wanted}
-    return {
-        **settings,
-        "budgets": {name: value for name, value in kept.items() if value not in NONE},
-    }
+    budgets: dict[str, str] = dict(settings.get("budgets", {}))
+    for name in NAMES:
+        if name not in changes:
+            continue
+        text = changes[name].strip()
+        if text in NO_LIMIT:
+            budgets.pop(name, None)
+        else:
+            amount(text)
+            budgets[name] = text
+    return {**settings, "budgets": budgets}
 
 
-def amount(text: str) -> Decimal:
-    """A budget as a person writes it: ``12.50``.
+def amount(text: str) -> Money:
+    """A budget as a person writes it: ``12.50``, or ``5 USD`` with its currency.
 
     Raises Rejected for anything but a plain amount ≥ 0.
     """
+    written = WRITTEN.fullmatch(text)
+    if written is None:
+        raise Rejected("budget.amount", value=text)
     try:
-        value = Decimal(text)
+        number = Decimal(written["amount"])
     except InvalidOperation:
         raise Rejected("budget.amount", value=text) from None
-    if not value.is_finite() or not 0 <= value < 10**9:
+    if not number.is_finite() or not 0 <= number < MOST:
         raise Rejected("budget.amount", value=text)
-    return value
+    currency = written["currency"] or DEFAULT_CURRENCY
+    return Money(amount=number, currency=currency.upper())
+
+
+def write(limit: Money | None) -> str:
+    """A limit as ``amount`` reads it; "" for none."""
+    if limit is None:
+        return ""
+    if limit.currency == DEFAULT_CURRENCY:
+        return str(limit.amount)
+    return f"{limit.amount} {limit.currency}"
 
 
 def day_start(now: datetime) -> datetime:
@@ -101,21 +122,31 @@ def month_start(now: datetime) -> datetime:
 
 
 def check(limits: Caps, spent: Spent, price: Money | None, now: datetime) -> None:
-    """Raise Rejected naming the first limit this price would break and when it resets."""
-    wanted = price.amount if price else Decimal(0)
+    """Raise Rejected naming the first limit this price would break and when it resets.
+
+    A price in another currency than a limit cannot be held against it, so it is refused as well.
+    """
+    tomorrow = day_start(now) + timedelta(days=1)
+    next_month = month_start(month_start(now) + timedelta(days=32))
     resets = {
-        "person_day": day_start(now) + timedelta(days=1),
-        "channel_month": month_start(month_start(now) + timedelta(days=32)),
-        "workspace_month": month_start(month_start(now) + timedelta(days=32)),
+        "person_day": tomorrow,
+        "channel_month": next_month,
+        "workspace_month": next_month,
     }
-    for name, reset in resets.items():
-        limit, already = getattr(limits, name), getattr(spent, name)
-        if limit is not None and already + wanted > limit:
-            currency = price.currency if price else CURRENCY
+    for name in NAMES:
+        limit: Money | None = getattr(limits, name)
+        if limit is None:
+            continue
+        if price is not None and price.currency != limit.currency:
+            raise Rejected("budget.currency", price=price, limit=limit)
+        already: Decimal = getattr(spent, name)
+        # A price that no page names counts nothing until the limit is already overdrawn.
+        needed = price.amount if price else Decimal(0)
+        if already + needed > limit.amount:
             raise Rejected(
                 f"budget.{name}",
-                spent=Money(amount=already, currency=currency),
-                limit=Money(amount=limit, currency=currency),
-                price=Money(amount=wanted, currency=currency),
-                resets=reset,
+                spent=Money(amount=already, currency=limit.currency),
+                limit=limit,
+                price=Money(amount=needed, currency=limit.currency),
+                resets=resets[name],
             )

@@ -464,6 +464,8 @@ def _claim(name: str, taken: Mapping[str, object]) -> None:
 
 
 def _model(name: str, table: Mapping[str, Any]) -> Model:
+    if "price" in table and not table["currency"]:
+        raise ValueError(f"{name} has a price in no currency")
     return Model(
         id=name,
         provider=table["provider"],

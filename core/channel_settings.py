@@ -201,8 +201,7 @@ def form(preferences: Preferences, caps: Caps, catalog: Catalog, locale: str) ->
         for name in NAMES
     ]
     for name in budgets.NAMES:
-        limit = getattr(caps, name)
-        value = "" if limit is None else str(limit)
+        value = budgets.write(getattr(caps, name))
         shown.append(
             Field(
                 name=name,

@@ -14,8 +14,6 @@ from core.errors import Charged
 from core.operations import Action as Action  # noqa: PLC0414
 
 T = TypeVar("T")
-CURRENCY = "CNY"
-"""Of prices and budgets: the vendor quotes every price in it."""
 
 
 @cache

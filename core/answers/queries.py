@@ -132,14 +132,12 @@ async def usage(context: Context, request: Request) -> Post:
     now = context.clock.now()
     spending = await context.store.usage(request.place.tenant, budgets.month_start(now))
     caps = budgets.caps(await context.store.settings(request.place.tenant))
-    days = answers.by_day(spending, now)
-    plot = (
-        await context.pool.run(
-            diagrams.plot, days, answers.plot_title(now, request.locale)
-        )
-        if spending
-        else None
-    )
+    plot = None
+    if spending:
+        currency = answers.usual_currency(spending)
+        days = answers.by_day(spending, currency, now)
+        heading = answers.plot_title(currency, now, request.locale)
+        plot = await context.pool.run(diagrams.plot, days, heading)
     return answers.usage(spending, caps, now, plot, request.locale)
 
 
@@ -149,7 +147,7 @@ async def budget(context: Context, request: Request) -> Post:
     if set(request.given) & set(budgets.NAMES):
         if not request.is_admin:
             raise Rejected("refuse.admins_only")
-        settings = budgets.changed(settings, request.given)
+        settings = budgets.update_caps(settings, request.given)
         await context.store.save_settings(request.place.tenant, settings)
     return answers.budget(budgets.caps(settings), request.locale)
 

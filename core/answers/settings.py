@@ -23,7 +23,7 @@ async def save(context: Context, request: Request) -> Post:
     """What the form held."""
     require_audience(request)
     settings = await context.store.settings(request.place.tenant)
-    settings = budgets.changed(settings, request.given)
+    settings = budgets.update_caps(settings, request.given)
     given = {
         name: value
         for name, value in request.given.items()

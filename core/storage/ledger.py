@@ -14,10 +14,10 @@ from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import ColumnElement, ScalarSelect, Table, func, insert, select
 
-from core.budgets import Spending, Spent
+from core.budgets import Caps, Spending, Spent
 from core.storage import mapping
 from core.storage.tables import channel_spending, ledger, spending
-from core.types import CURRENCY, Money, Step
+from core.types import Money, Step
 
 if TYPE_CHECKING:
     from sqlalchemy.ext.asyncio import AsyncConnection
@@ -51,9 +51,10 @@ async def settle(
         await _enter(connection, step, kind, money, now)
 
 
-async def sum_spent(connection: AsyncConnection, step: Step, now: datetime) -> Spent:
-    """What counts against the budgets of this step, in its currency."""
-    currency = step.price.currency if step.price else CURRENCY
+async def sum_spent(
+    connection: AsyncConnection, step: Step, caps: Caps, now: datetime
+) -> Spent:
+    """What counts against each budget of this step, in that budget's currency."""
     today = (spending.c.tenant == step.tenant, spending.c.day == _day(now))
     month = (
         channel_spending.c.tenant == step.tenant,
@@ -64,15 +65,19 @@ async def sum_spent(connection: AsyncConnection, step: Step, now: datetime) -> S
             spending,
             *today,
             spending.c.person == step.person.id,
-            spending.c.currency == currency,
+            spending.c.currency == _currency(caps.person_day),
         ),
         _sum(
             channel_spending,
             *month,
             channel_spending.c.channel == step.place.channel,
-            channel_spending.c.currency == currency,
+            channel_spending.c.currency == _currency(caps.channel_month),
         ),
-        _sum(channel_spending, *month, channel_spending.c.currency == currency),
+        _sum(
+            channel_spending,
+            *month,
+            channel_spending.c.currency == _currency(caps.workspace_month),
+        ),
     )
     sums = (await connection.execute(query)).one()
     person_day, channel_month, workspace_month = (
@@ -108,6 +113,11 @@ async def usage(
         )
         for row in totals
     ]
+
+
+def _currency(cap: Money | None) -> str:
+    """Nothing is spent in "": what has no cap need not be summed."""
+    return cap.currency if cap else ""
 
 
 def _day(moment: datetime) -> str:

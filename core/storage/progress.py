@@ -40,7 +40,7 @@ class StepProgress(StepStore):
             earlier = await self._find(connection, step.tenant, step.id)
             if earlier is not None:
                 return earlier
-            spent = await ledger.sum_spent(connection, step, now)
+            spent = await ledger.sum_spent(connection, step, caps, now)
             budgets.check(caps, spent, step.price, now)
             number = await self._next_number(connection, step)
             waiting = await self._count_open(connection, step)

@@ -3,14 +3,15 @@
 History, compare, info, usage, budgets, help, as Posts in the reader's language.
 """
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 
-from core import sessions
+from core import budgets, sessions
 from core.budgets import Caps, Spending
 from core.i18n import translate
 from core.post import Button, ButtonKind, Post, PostImage, Tone
-from core.types import CURRENCY, Money, Step
+from core.types import Money, Step
 from core.views.steps import caption, short, shown, title
 
 MENU = 25
@@ -152,20 +153,30 @@ def recipe(facts: Mapping[str, str], locale: str) -> Post:
     return Post(tone=Tone.NOTE, text=text, private=True)
 
 
-def by_day(spending: Sequence[Spending], now: datetime) -> list[tuple[str, float]]:
-    """Each day of this month until now, and what it cost in all."""
+def usual_currency(spending: Sequence[Spending]) -> str:
+    """The one most steps were paid in."""
+    steps_in: Counter[str] = Counter()
+    for spent in spending:
+        steps_in[spent.total.currency] += spent.steps
+    return steps_in.most_common(1)[0][0]
+
+
+def by_day(
+    spending: Sequence[Spending], currency: str, now: datetime
+) -> list[tuple[str, float]]:
+    """Each day of this month until now, and what was spent on it in one currency."""
     totals = dict.fromkeys(
         (f"{now:%Y-%m}-{day:02}" for day in range(1, now.day + 1)), 0.0
     )
     for one in spending:
-        if one.day in totals:
+        if one.day in totals and one.total.currency == currency:
             totals[one.day] += float(one.total.amount)
     return [(day[-2:], total) for day, total in totals.items()]
 
 
-def plot_title(now: datetime, locale: str) -> str:
+def plot_title(currency: str, now: datetime, locale: str) -> str:
     """What stands over the plot."""
-    return f"{translate('usage.title', locale, month=f'{now:%Y-%m}')} · {CURRENCY}"
+    return f"{translate('usage.title', locale, month=f'{now:%Y-%m}')} · {currency}"
 
 
 def usage(
@@ -227,15 +238,11 @@ def budget(caps: Caps, locale: str) -> Post:
 
 
 def _caps(caps: Caps, locale: str) -> str:
-    known = {name: getattr(caps, name) for name in Caps.__dataclass_fields__}
-    limits = {
-        name: Money(amount=limit, currency=CURRENCY)
-        for name, limit in known.items()
-        if limit is not None
-    }
+    limits = {name: getattr(caps, name) for name in budgets.NAMES}
     lines = [
         translate(f"budget.cap.{name}", locale, limit=limit)
         for name, limit in limits.items()
+        if limit is not None
     ]
     return "\n".join(lines) or translate("budget.no_caps", locale)
 

@@ -32,7 +32,7 @@ from core.storage.tables import ledger, posting, steps
 from core.types import Head, MessageRole, Money, Person, Place, Step, StepState
 from tests.bench import growth
 from tests.contract.conftest import fresh_database
-from tests.fakes.steps import NOW, PLACE, picture, step, yuan
+from tests.fakes.steps import NOW, PLACE, dollars, picture, step, yuan
 
 TENANT = PLACE.tenant
 
@@ -275,7 +275,7 @@ async def recounted(engine: AsyncEngine) -> dict[tuple[str, str, str], int]:
 
 
 async def spent_by_entries(
-    engine: AsyncEngine, asked: Step, now: datetime
+    engine: AsyncEngine, asked: Step, currency: str, now: datetime
 ) -> budgets.Spent:
     """Every entry of the ledger looked at."""
     async with engine.begin() as connection:
@@ -284,7 +284,7 @@ async def spent_by_entries(
                 select(ledger).where(ledger.c.tenant == asked.tenant)
             )
         ).all()
-    rows = [row for row in rows if row.currency == "CNY"]
+    rows = [row for row in rows if row.currency == currency]
     of_month = [row for row in rows if row.at >= budgets.month_start(now)]
     of_person = [
         row
@@ -373,9 +373,12 @@ async def must_agree(
                 engine, tenant, since
             )
     for asked in begun:
-        async with engine.begin() as connection:
-            spent = await entries.sum_spent(connection, asked, now)
-        assert spent == await spent_by_entries(engine, asked, now)
+        for limit in (yuan("1"), dollars("1")):
+            caps = Caps(person_day=limit, channel_month=limit, workspace_month=limit)
+            async with engine.begin() as connection:
+                spent = await entries.sum_spent(connection, asked, caps, now)
+            by_entries = await spent_by_entries(engine, asked, limit.currency, now)
+            assert spent == by_entries
 
 
 async def test_many_at_once_end_in_right_totals(

@@ -16,7 +16,7 @@ from core.errors import Charged, NotFound, Rejected
 from core.post import PostedMessage
 from core.storage.store import Store
 from core.types import Head, MessageRole, Person, Place, Step, StepState
-from tests.fakes.steps import NOW, PLACE, picture, step, yuan
+from tests.fakes.steps import NOW, PLACE, dollars, picture, step, yuan
 
 TENANT = PLACE.tenant
 
@@ -256,6 +256,19 @@ async def test_a_budget_refuses_and_writes_nothing(store: Store) -> None:
     with pytest.raises(NotFound):
         await store.step(TENANT, "two")
     assert (await store.begin(step("three"), caps, NOW + timedelta(days=1))).number == 2
+
+
+async def test_what_is_spent_in_one_currency_leaves_a_budget_in_another_alone(
+    store: Store,
+) -> None:
+    in_dollars = step("one", price=dollars("0.04"), cost=dollars("0.04"))
+    await store.begin(in_dollars, Caps(), NOW)
+    caps = Caps(person_day=amount("0.3"), workspace_month=amount("0.3"))
+    await store.begin(step("two"), caps, NOW)
+    with pytest.raises(Rejected, match=r"budget\.currency"):
+        await store.begin(step("three", price=dollars("0.04")), caps, NOW)
+    totals = await store.usage(TENANT, NOW - timedelta(days=1))
+    assert {row.total for row in totals} == {yuan("0.2"), dollars("0.04")}
 
 
 async def test_t16_sixty_four_racing_requests_never_break_a_budget(

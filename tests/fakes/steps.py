@@ -30,6 +30,10 @@ def yuan(amount: str) -> Money:
     return Money(amount=Decimal(amount), currency="CNY")
 
 
+def dollars(amount: str) -> Money:
+    return Money(amount=Decimal(amount), currency="USD")
+
+
 def picture(letter: str = "a") -> Picture:
     return Picture(
         key=letter * 64, width=600, height=400, media_type="image/png", length=1000

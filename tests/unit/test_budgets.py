@@ -8,7 +8,7 @@ import pytest
 from core import budgets
 from core.budgets import Caps, Spent
 from core.errors import Rejected
-from tests.fakes.steps import NOW, yuan
+from tests.fakes.steps import NOW, dollars, yuan
 
 
 def test_without_caps_everything_may_be_spent() -> None:
@@ -19,7 +19,7 @@ def test_without_caps_everything_may_be_spent() -> None:
 def test_each_cap_refuses_what_would_break_it_and_says_when_it_resets(
     name: str,
 ) -> None:
-    caps, spent = Caps(**{name: Decimal(1)}), Spent(**{name: Decimal("0.9")})
+    caps, spent = Caps(**{name: yuan("1")}), Spent(**{name: Decimal("0.9")})
     budgets.check(caps, spent, yuan("0.1"), NOW)
     with pytest.raises(Rejected) as caught:
         budgets.check(caps, spent, yuan("0.11"), NOW)
@@ -33,17 +33,17 @@ def test_each_cap_refuses_what_would_break_it_and_says_when_it_resets(
 
 
 def test_a_price_nobody_knows_breaks_a_budget_only_once_it_is_overdrawn() -> None:
-    budgets.check(Caps(person_day=Decimal(1)), Spent(person_day=Decimal(1)), None, NOW)
+    budgets.check(Caps(person_day=yuan("1")), Spent(person_day=Decimal(1)), None, NOW)
     with pytest.raises(Rejected):
         budgets.check(
-            Caps(person_day=Decimal(1)), Spent(person_day=Decimal("1.01")), None, NOW
+            Caps(person_day=yuan("1")), Spent(person_day=Decimal("1.01")), None, NOW
         )
 
 
 def test_december_is_followed_by_january() -> None:
     with pytest.raises(Rejected) as caught:
         budgets.check(
-            Caps(channel_month=Decimal(0)),
+            Caps(channel_month=yuan("0")),
             Spent(),
             yuan("1"),
             datetime(2026, 12, 31, 23, 59, tzinfo=UTC),
@@ -61,5 +61,36 @@ def test_caps_are_read_from_settings_whatever_stands_there() -> None:
     assert budgets.caps({}) == Caps()
     assert budgets.caps({"budgets": "odd"}) == Caps()
     assert budgets.caps({"budgets": {"person_day": "1.50", "other": "x"}}) == Caps(
-        person_day=Decimal("1.50")
+        person_day=yuan("1.50")
     )
+
+
+@pytest.mark.parametrize("name", ["person_day", "channel_month", "workspace_month"])
+def test_a_price_in_another_currency_than_a_budget_is_refused_and_named(
+    name: str,
+) -> None:
+    caps = Caps(**{name: dollars("100")})
+    budgets.check(caps, Spent(), dollars("0.04"), NOW)
+    with pytest.raises(Rejected) as caught:
+        budgets.check(caps, Spent(), yuan("0.01"), NOW)
+    assert caught.value.key == "budget.currency"
+    assert caught.value.params == {"price": yuan("0.01"), "limit": dollars("100")}
+    budgets.check(Caps(), Spent(), dollars("100"), NOW)
+
+
+def test_a_budget_is_written_with_its_currency_or_in_the_usual_one() -> None:
+    assert budgets.amount("12.50") == yuan("12.50")
+    assert budgets.amount(" 5 usd ") == dollars("5")
+    for limit in (yuan("12.50"), dollars("5"), None):
+        text = budgets.write(limit)
+        settings = budgets.update_caps({}, {"person_day": text})
+        assert budgets.caps(settings).person_day == limit
+    for wrong in ("5 dollars", "USD", "5 USD 6", "$5"):
+        with pytest.raises(Rejected, match=r"budget\.amount"):
+            budgets.amount(wrong)
+
+
+def test_other_budgets_and_settings_stay_when_one_changes() -> None:
+    settings = {"style": "soft", "budgets": {"person_day": "1", "channel_month": "2"}}
+    changed = budgets.update_caps(settings, {"person_day": "-", "gallery": "x"})
+    assert changed == {"style": "soft", "budgets": {"channel_month": "2"}}

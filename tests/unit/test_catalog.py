@@ -263,6 +263,8 @@ def test_a_model_is_served_by_the_accounts_of_its_own_provider_alone() -> None:
     assert plural.model("qwen-image").provider == "dashscope"
     with pytest.raises(ValueError, match="twice"):
         Catalog.load(catalog_text(), table, table)
+    with pytest.raises(ValueError, match="in no currency"):
+        Catalog.load(table.replace('currency = "USD"', ""))
 
 
 def test_a_new_model_is_one_table() -> None:

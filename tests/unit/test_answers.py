@@ -1,0 +1,25 @@
+"""What is said of money that was spent."""
+
+from core.budgets import Caps, Spending
+from core.types import Money
+from core.views import answers
+from tests.fakes.steps import NOW, dollars, yuan
+
+
+def spent(total: Money, steps: int = 1) -> Spending:
+    return Spending(person="Ana", day="2026-11-20", total=total, steps=steps)
+
+
+def test_a_plot_shows_one_currency_and_the_words_show_all() -> None:
+    month = [spent(yuan("0.2"), steps=2), spent(dollars("0.04")), spent(yuan("0.3"))]
+    currency = answers.usual_currency(month)
+    assert currency == "CNY"
+    assert dict(answers.by_day(month, currency, NOW))["20"] == 0.5
+    assert dict(answers.by_day(month, "USD", NOW))["20"] == 0.04
+    assert answers.plot_title("USD", NOW, "en").endswith("USD")
+    text = answers.usage(
+        month, Caps(workspace_month=dollars("5")), NOW, None, "en"
+    ).text
+    assert "¥0.50" in text
+    assert "$0.04" in text
+    assert "$5.00" in text
