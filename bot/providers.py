@@ -6,17 +6,19 @@ DashScope without a key is the simulator.
 from collections.abc import Awaitable, Callable, Mapping
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
-
-import httpx
+from typing import TYPE_CHECKING
 
 from bot.accounts import DASHSCOPE, AccountAccess, accounts_of, check, is_simulated
 from bot.settings import Settings
-from bot.simulator.tasks import SimulatorConfig
 from core.catalog import Catalog
 from core.ports import Blobs, Clock, Provider
 from core.providers.dashscope import catalog_text
-from core.providers.dashscope.client import DashScope
 from core.types import Account
+
+if TYPE_CHECKING:
+    import httpx
+
+    from bot.simulator.tasks import SimulatorConfig
 
 SIMULATOR_KEY = "sk-simulator"
 
@@ -27,7 +29,7 @@ class Surroundings:
 
     settings: Settings
     catalog: Catalog
-    simulator: SimulatorConfig
+    simulator: "SimulatorConfig"
     blobs: Blobs
     clock: Clock
 
@@ -52,6 +54,9 @@ async def open_dashscope(
     stack: AsyncExitStack, surroundings: Surroundings
 ) -> list[Provider]:
     """An account in each region that has a key, the chosen region first; or the simulator's."""
+    # A command that needs no engine reads the catalogue here, and loads no client.
+    from core.providers.dashscope.client import DashScope  # noqa: PLC0415
+
     accesses = await _find_accesses(stack, surroundings)
     client = await stack.enter_async_context(http_client())
     providers: list[Provider] = []
@@ -110,9 +115,11 @@ async def _find_accesses(
     return {settings.region: access}
 
 
-def http_client() -> httpx.AsyncClient:
+def http_client() -> "httpx.AsyncClient":
     """The one client for the service and its results.
 
     No redirects, nothing from the environment, HTTP/1.1.
     """
+    import httpx  # noqa: PLC0415
+
     return httpx.AsyncClient(follow_redirects=False, trust_env=False, http2=False)

@@ -1,5 +1,7 @@
 """Every benchmark runs, in a tiny size, and those with a goal reach it."""
 
+import subprocess
+import sys
 from pathlib import Path
 
 from bot.simulator.server import SimulatorConfig
@@ -30,6 +32,23 @@ NO_ENGINE = (
     "show {step}",
     "models",
 )
+
+SLOW_MODULES = {
+    "alembic",
+    "bot.simulator.server",
+    "core.engine",
+    "httpx",
+    "rich",
+    "sqlalchemy.ext.asyncio",
+    "starlette",
+    "structlog",
+}
+PRINT_MODULES = """
+import atexit, sys
+from bot.cli import main
+atexit.register(lambda: print(*sys.modules))
+main()
+"""
 
 
 async def test_what_is_often_asked_costs_the_same_however_much_there_is() -> None:
@@ -78,6 +97,23 @@ def test_a_command_that_needs_no_engine_is_cheap(tmp_path: Path) -> None:
     for command in NO_ENGINE:
         assert min(figures[command]) <= 0.6, figures
     assert min(figures["--help"]) <= 0.15, figures
+
+
+def test_a_command_that_needs_no_engine_loads_nothing_slow(tmp_path: Path) -> None:
+    step = cli.prepare(tmp_path, ["make it night"])
+    for command in NO_ENGINE:
+        words = command.format(step=step).split()
+        printed = subprocess.run(
+            [sys.executable, "-c", PRINT_MODULES, *words],
+            cwd=tmp_path,
+            env=cli.environment(tmp_path),
+            capture_output=True,
+            text=True,
+            check=True,
+        ).stdout
+        loaded = set(printed.splitlines()[-1].split())
+        assert "core.catalog" in loaded
+        assert not loaded & SLOW_MODULES, command
 
 
 async def test_slack_is_answered_beside_photos() -> None:
