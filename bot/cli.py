@@ -12,6 +12,8 @@ from typing import Any
 
 import click
 
+from core.languages import languages
+
 OK, FAILED, USAGE, CONFIGURATION = 0, 1, 2, 78
 VALUES = {
     "n": "How many pictures.",
@@ -310,7 +312,7 @@ def run(role: str) -> None:
 )
 @click.option(
     "--locale",
-    type=click.Choice(["en", "zh-CN", "zh-TW", "id"]),
+    type=click.Choice(languages()),
     help="Language of the descriptions.",
 )
 def slack_manifest(

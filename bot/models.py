@@ -7,7 +7,7 @@ from typing import Any
 
 from bot.providers import load_catalog
 from core.catalog import Catalog, Model, described
-from core.i18n import money
+from core.i18n import format_money
 from core.types import Money, Size
 
 
@@ -41,7 +41,7 @@ def _line(model: Model) -> str:
     price = next(iter(model.prices.values()), None)
     cost = "price unconfirmed"
     if price is not None:
-        cost = money(Money(amount=price, currency=model.currency))
+        cost = format_money(Money(amount=price, currency=model.currency), "en")
     size = "" if model.size.kind == "none" else f" · {described(model.size)}"
     return f"{model.id:32} {actions:10} n {model.n_range[0]}–{model.n_range[1]} · {cost}{size}"
 

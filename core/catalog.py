@@ -396,7 +396,8 @@ def _taking(
             min(range_of(one)[0] for one in able),
             max(range_of(one)[1] for one in able),
         )
-        raise Rejected(key, given=count, low=low, high=high)
+        extent = f"{low}–{high}" if low < high else f"{high}"
+        raise Rejected(key, given=count, low=low, high=high, range=extent)
     return taking
 
 

@@ -2,32 +2,59 @@
 
 Core's texts lie in core/locales. An adapter and the program add the folder beside their
 own code when they are imported, so that core names none of them.
+
+A file is named by the language's tag (``pt-BR.toml``). Its ``[meta]`` says how the language
+is called and written; everything else is texts. A text that depends on a number is a table
+with a form for each of CLDR's plural categories that the language has::
+
+    pictures = { one = "{count} picture", other = "{count} pictures" }
+
+The number is ``{count}``, or the placeholder that ``by`` names. What a file leaves out is
+said in English.
 """
 
 import tomllib
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
+from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 from typing import Any
 
 DEFAULT = "en"
-"""What is spoken to people whose language has no file, and where a text is missing."""
+"""What is spoken to people whose language has no file."""
+CATEGORIES = frozenset({"zero", "one", "two", "few", "many", "other"})
+"""CLDR's plural categories; every language has ``other``."""
+
+
+@dataclass(frozen=True, slots=True)
+class Plural:
+    """A text that depends on the number in one of its placeholders."""
+
+    by: str
+    forms: Mapping[str, str]
+
+
+Text = str | Plural
 
 _folders = [Path(__file__).parent / "locales"]
 
 
 def add_folder(folder: Path) -> None:
-    """Read texts from this folder too: one ``<language>.toml`` for each language."""
-    if folder in _folders:
-        return
-    _folders.append(folder)
-    forget_files()
+    """Read texts from this folder too."""
+    if folder not in _folders:
+        _folders.append(folder)
+        _forget_files()
 
 
-def forget_files() -> None:
-    """Read the files again when they are next needed."""
-    languages.cache_clear()
-    sentences.cache_clear()
+def remove_folder(folder: Path) -> None:
+    """Read no texts from this folder any more."""
+    _folders.remove(folder)
+    _forget_files()
+
+
+def _forget_files() -> None:
+    for cached in (languages, meta, sentences):
+        cached.cache_clear()
 
 
 @cache
@@ -38,24 +65,51 @@ def languages() -> tuple[str, ...]:
 
 
 @cache
-def sentences(language: str) -> Mapping[str, str]:
-    """Key → text of one language, from every folder."""
-    texts: dict[str, str] = {}
+def meta(language: str) -> Mapping[str, Any]:
+    """What the ``[meta]`` of a language's files says.
+
+    ``name`` in the language itself, ``gap`` between two sentences, ``comma`` between the
+    items of a list, and what an adapter wants to know.
+    """
+    merged: dict[str, Any] = {}
     for folder in _folders:
-        texts.update(read_file(folder / f"{language}.toml"))
+        merged |= _load(folder, language).get("meta", {})
+    return merged
+
+
+@cache
+def sentences(language: str) -> Mapping[str, Text]:
+    """Key → text of one language, from every folder; in English what it leaves out."""
+    merged: dict[str, Text] = {}
+    if language != DEFAULT:
+        merged |= sentences(DEFAULT)
+    for folder in _folders:
+        merged |= sentences_in(folder, language)
+    return merged
+
+
+def sentences_in(folder: Path, language: str) -> Mapping[str, Text]:
+    """Key → text of one language in one folder; nothing if it has no such file."""
+    texts: dict[str, Text] = {}
+    for area, table in _load(folder, language).items():
+        if area != "meta":
+            _flatten(table, area, texts)
     return texts
 
 
-def read_file(path: Path) -> Mapping[str, str]:
-    """Key → text of one file; nothing if this folder lacks the language."""
+def _load(folder: Path, language: str) -> dict[str, Any]:
+    path = folder / f"{language}.toml"
     if not path.exists():
         return {}
-    return dict(_flatten(tomllib.loads(path.read_text(encoding="utf-8")), ""))
+    return tomllib.loads(path.read_text(encoding="utf-8"))
 
 
-def _flatten(table: Mapping[str, Any], prefix: str) -> Iterator[tuple[str, str]]:
-    for name, value in table.items():
-        if isinstance(value, str):
-            yield prefix + name, value
-        else:
-            yield from _flatten(value, f"{prefix}{name}.")
+def _flatten(entry: Any, key: str, texts: dict[str, Text]) -> None:
+    if isinstance(entry, str):
+        texts[key] = entry
+    elif "other" in entry and entry.keys() <= CATEGORIES | {"by"}:
+        forms = {name: form for name, form in entry.items() if name != "by"}
+        texts[key] = Plural(entry.get("by", "count"), forms)
+    else:
+        for name, inner in entry.items():
+            _flatten(inner, f"{key}.{name}", texts)

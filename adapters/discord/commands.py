@@ -7,7 +7,7 @@ what we know.
 import asyncio
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 import structlog
@@ -16,7 +16,7 @@ from adapters.discord.api import Api, DiscordError
 from adapters.discord.store import DiscordStore
 from core.forms import REGIONS
 from core.i18n import translate
-from core.languages import languages
+from core.languages import languages, meta
 from core.operations import COMMANDS, STANDALONE, Takes, command_names, command_words
 from core.options import options_of
 from core.types import Action
@@ -24,13 +24,6 @@ from core.types import Action
 Payload = dict[str, Any]
 SUBCOMMAND, STRING, INTEGER, BOOLEAN, NUMBER, ATTACHMENT = 1, 3, 4, 5, 10, 11
 SLASH, MESSAGE = 1, 3
-DISCORD_LOCALES = {
-    "en": ("en-US", "en-GB"),
-    "zh-CN": ("zh-CN",),
-    "zh-TW": ("zh-TW",),
-    "id": ("id",),
-}
-"""Ours as Discord names them; the default's own too, or people who read it would see another one's."""
 WORDS = 6000
 """Characters Discord takes of a text; a prompt's own limit is the model's."""
 RANGES: Mapping[str, Payload] = {
@@ -177,8 +170,13 @@ def _named(field: str, key: str) -> Payload:
     return {
         field: translate(key, "en"),
         f"{field}_localizations": {
-            theirs: translate(key, ours)
-            for ours in languages()
-            for theirs in DISCORD_LOCALES[ours]
+            code: translate(key, language) for code, language in _locales()
         },
     }
+
+
+def _locales() -> Iterator[tuple[str, str]]:
+    """Each of Discord's locales that one of our languages says it is."""
+    for language in languages():
+        for code in meta(language).get("discord", ()):
+            yield code, language

@@ -5,7 +5,7 @@ from cachetools import LRUCache
 from adapters.discord.api import Api
 from adapters.discord.channels import ChannelDirectory
 from adapters.discord.store import DiscordStore
-from core.i18n import nearest
+from core.i18n import negotiate
 from core.types import Person, Request
 
 MOST = 10_000
@@ -32,13 +32,13 @@ class UserDirectory:
         person = request.person.id
         known = await self._spoken_by(person)
         if request.locale:
-            wanted = nearest(request.locale)
+            wanted = negotiate(request.locale)
             if wanted != known:
                 await self._store.speaks(person, wanted)
                 self._spoken[person] = wanted
             return wanted
         found = known or await self._places.locale(request.place)
-        return nearest(found) if found else self._default
+        return negotiate(found) if found else self._default
 
     async def language(self, person: Person) -> str:
         """The one to speak to them in, whatever it is about."""

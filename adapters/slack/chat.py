@@ -21,7 +21,7 @@ from adapters.slack.tokens import Installed, OneToken
 from adapters.slack.users import UserDirectory, UserProfile
 from core.errors import DeliveryError, Rejected
 from core.forms import Form
-from core.i18n import nearest, translate
+from core.i18n import negotiate, translate
 from core.ports import Blobs
 from core.post import Post, PostedMessage, PostImage, Tone
 from core.types import Action, Attachment, Person, Place, Request
@@ -109,7 +109,7 @@ class SlackChat:
     def _introduced(self, request: Request, known: UserProfile | None) -> Request:
         name = known.name if known else request.person.name or request.person.id
         locale = request.locale or (
-            nearest(known.locale) if known and known.locale else self._locale
+            negotiate(known.locale) if known and known.locale else self._locale
         )
         person = Person(id=request.person.id, name=name)
         return replace(
@@ -337,7 +337,7 @@ class SlackChat:
         if said is not None:
             return said
         known = await self._people.find(place.workspace, to.id)
-        locale = nearest(known.locale) if known and known.locale else self._locale
+        locale = negotiate(known.locale) if known and known.locale else self._locale
         why = Post(tone=Tone.NOTE, text=translate("slack.closed_channel", locale))
         if not await self._respond(reply, render.message(why)):
             await self._send(direct, why)

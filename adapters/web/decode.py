@@ -13,7 +13,7 @@ from adapters.web.chat import place
 from adapters.web.store import Member
 from core import grammar
 from core.errors import Rejected
-from core.i18n import nearest
+from core.i18n import negotiate
 from core.types import Action, Attachment, Person, Request
 
 LONGEST_NAME = 30
@@ -112,7 +112,7 @@ def request(
         key=f"{member.id}:{key}",
         place=place(_text(given, "channel"), _text(given, "thread")),
         person=Person(id=member.id, name=member.name),
-        locale=nearest(_text(given, "locale")),
+        locale=negotiate(_text(given, "locale")),
         action=action,
         text=text,
         given={

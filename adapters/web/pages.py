@@ -19,8 +19,8 @@ from core.answers import queries
 from core.errors import EaselError, NotFound
 from core.flow import status
 from core.flow.context import Context
-from core.i18n import nearest, translate
-from core.languages import sentences
+from core.i18n import negotiate, translate
+from core.languages import Plural, languages, meta, sentences
 from core.signed_links import Purpose
 from core.types import Picture, Step
 from core.views import answers
@@ -50,7 +50,7 @@ def page(
 
     Its script is given the sentences of its table, and ``data``.
     """
-    language = nearest(locale)
+    language = negotiate(locale)
     style, script, table = PAGES[name]
     plain = {
         "lang": language,
@@ -59,7 +59,11 @@ def page(
         "script": script,
         **(values or {}),
     }
-    raw = {"words": script_words(table, language), "data": in_script(data)}
+    raw = {
+        "words": script_words(table, language),
+        "data": in_script(data),
+        "languages": _language_options(),
+    }
 
     def filled(found: re.Match[str]) -> str:
         key = found[1]
@@ -84,12 +88,25 @@ def _template(name: str) -> str:
 @cache
 def script_words(table: str, language: str) -> str:
     """A table of sentences as JSON that may stand in a script element."""
-    words: dict[str, str] = {}
+    words: dict[str, object] = {}
     for key, text in sentences(language).items():
         area, _, name = key.partition(".")
-        if area in {table, "shared"}:
+        if area not in {table, "shared"}:
+            continue
+        if isinstance(text, Plural):
+            words[name] = {"by": text.by, **text.forms}
+        else:
             words[name] = text
     return in_script(words)
+
+
+def _language_options() -> str:
+    """The menu of languages, each called by its own name."""
+    names = {language: meta(language).get("name", language) for language in languages()}
+    return "\n".join(
+        f'<option value="{language}" lang="{language}">{html.escape(name)}</option>'
+        for language, name in names.items()
+    )
 
 
 def in_script(value: object) -> str:
@@ -98,11 +115,11 @@ def in_script(value: object) -> str:
 
 
 def locale_of(request: Request) -> str:
-    """``?lang=`` or the browser's first language."""
-    asked = request.query_params.get("lang") or request.headers.get(
-        "accept-language", "en"
-    )
-    return re.split(r"[,;]", asked)[0].strip()[:20] or "en"
+    """``?lang=``, or the first of the browser's languages that we speak."""
+    wanted = request.query_params.get("lang")
+    wanted = wanted or request.headers.get("accept-language", "")
+    locales = [choice.partition(";")[0].strip() for choice in wanted[:200].split(",")]
+    return negotiate(*locales)
 
 
 def sorry(error: EaselError, locale: str) -> Response:

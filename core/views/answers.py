@@ -9,7 +9,7 @@ from datetime import datetime
 
 from core import budgets, sessions
 from core.budgets import Caps, Spending
-from core.i18n import translate
+from core.i18n import format_month, translate
 from core.post import Button, ButtonKind, Post, PostImage, Tone
 from core.types import Money, Step
 from core.views.steps import caption, short, shown, title
@@ -176,7 +176,8 @@ def by_day(
 
 def plot_title(currency: str, now: datetime, locale: str) -> str:
     """What stands over the plot."""
-    return f"{translate('usage.title', locale, month=f'{now:%Y-%m}')} · {currency}"
+    month = format_month(now, locale)
+    return f"{translate('usage.title', locale, month=month)} · {currency}"
 
 
 def usage(
@@ -187,7 +188,8 @@ def usage(
     locale: str,
 ) -> Post:
     """What this month cost, by day and person, with a plot of it."""
-    title_line = translate("usage.title", locale, month=f"{now:%Y-%m}")
+    month = format_month(now, locale)
+    title_line = translate("usage.title", locale, month=month)
     if not spending:
         return Post(
             tone=Tone.NOTE,
@@ -212,7 +214,7 @@ def usage(
         amount = one.total.amount + (known.amount if known else 0)
         totals[one.total.currency] = Money(amount=amount, currency=one.total.currency)
     lines += [translate("usage.total", locale, cost=total) for total in totals.values()]
-    alt = translate("usage.alt", locale, month=f"{now:%Y-%m}")
+    alt = translate("usage.alt", locale, month=month)
     pictures = (
         (PostImage(drawn=plot, name=f"usage-{now:%Y-%m}.png", alt=alt),) if plot else ()
     )

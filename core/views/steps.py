@@ -123,12 +123,9 @@ def what(step: Step, parent: Step | None) -> str:
         return translate("status.drawing", step.locale)
     verb = translate(f"action.{step.action.value}", step.locale)
     if parent is None:
-        key = (
-            "status.editing_upload"
-            if len(step.inputs) == 1
-            else "status.editing_uploads"
+        return translate(
+            "status.editing_uploads", step.locale, action=verb, count=len(step.inputs)
         )
-        return translate(key, step.locale, action=verb, count=len(step.inputs))
     return translate(
         "status.editing",
         step.locale,

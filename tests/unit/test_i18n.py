@@ -3,7 +3,7 @@
 import ast
 import re
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime
 from decimal import Decimal
 from pathlib import Path
@@ -13,8 +13,16 @@ import pytest
 import bot  # noqa: F401  # it and each adapter bring their own texts
 from adapters import discord, slack, terminal, web  # noqa: F401
 from core.grammar import RULES
-from core.i18n import LONGEST, PLACEHOLDER, join_list, money, nearest, translate
-from core.languages import languages, read_file, sentences
+from core.i18n import (
+    LONGEST,
+    PLACEHOLDER,
+    format_money,
+    join_list,
+    negotiate,
+    plural_category,
+    translate,
+)
+from core.languages import Plural, Text, languages, sentences, sentences_in
 from core.post import ButtonKind
 from core.types import Action, Money
 
@@ -29,8 +37,20 @@ FOLDERS = (
 KEY = re.compile(r"[a-z_]+(\.[a-z_]+){1,3}")
 
 
-def _texts(folder: str, language: str = "en") -> Mapping[str, str]:
-    return read_file(ROOT / folder / "locales" / f"{language}.toml")
+def _texts(folder: str, language: str = "en") -> Mapping[str, Text]:
+    return sentences_in(ROOT / folder / "locales", language)
+
+
+def _forms(language: str) -> Iterator[tuple[str, str]]:
+    """Every text with its key; of one that depends on a number, each form."""
+    for key, text in sentences(language).items():
+        for form in text.forms.values() if isinstance(text, Plural) else [text]:
+            yield key, form
+
+
+def _placeholders(text: Text) -> set[str]:
+    template = text.forms["other"] if isinstance(text, Plural) else text
+    return set(PLACEHOLDER.findall(template))
 
 
 def _keys_in_code(folder: str) -> set[str]:
@@ -75,7 +95,7 @@ def test_every_refusal_and_failure_is_a_sentence_that_another_may_follow(
     ends = (".", "?", "。", "？", "）", ")")
     assert [
         key
-        for key, text in sentences(language).items()
+        for key, text in _forms(language)
         if key.startswith(areas) and not text.endswith(ends)
     ] == []
 
@@ -103,10 +123,22 @@ def test_a_text_lies_in_one_folder() -> None:
 
 @pytest.mark.parametrize("language", LOCALES)
 def test_every_language_uses_the_same_placeholders(language: str) -> None:
+    """A form for one may leave the number out: “the attached picture”."""
+    placeholders = {key: _placeholders(text) for key, text in sentences("en").items()}
     for key, text in sentences(language).items():
-        assert set(PLACEHOLDER.findall(text)) == set(
-            PLACEHOLDER.findall(sentences("en")[key])
-        ), key
+        assert _placeholders(text) == placeholders[key], key
+        if isinstance(text, Plural):
+            for form in text.forms.values():
+                missing = placeholders[key] - set(PLACEHOLDER.findall(form))
+                assert missing <= {text.by}, key
+
+
+@pytest.mark.parametrize("language", LOCALES)
+def test_a_text_with_a_number_has_every_form_its_language_knows(language: str) -> None:
+    categories = {plural_category(number, language) for number in range(200)}
+    for key, text in sentences(language).items():
+        if isinstance(text, Plural):
+            assert set(text.forms) == categories, key
 
 
 @pytest.mark.parametrize("folder", ["core", *FOLDERS[2:]])
@@ -157,7 +189,7 @@ def test_commands_functions_and_options_have_names_discord_takes_and_description
 
 @pytest.mark.parametrize("language", LOCALES)
 def test_no_two_commands_or_options_share_a_name(language: str) -> None:
-    words = sentences(language)
+    words = dict(_forms(language))
     for group in (
         r"command\.\w+\.name",
         r"command\.wanx\.\w+\.name",
@@ -181,7 +213,7 @@ def test_the_help_names_every_option(language: str) -> None:
     ],
 )
 def test_the_two_chinese_are_not_mixed(language: str, foreign: str) -> None:
-    for key, text in sentences(language).items():
+    for key, text in _forms(language):
         assert not re.search(foreign, text), key
 
 
@@ -196,11 +228,9 @@ def test_no_language_is_left_in_english() -> None:
     }
     same_everywhere |= {"command.easel.name", "gallery.text", "result.favourites"}
     for language in ("zh-CN", "zh-TW"):
-        for key in set(sentences("en")) - same_everywhere:
-            assert re.search(r"[\u4e00-\u9fff]", sentences(language)[key]), (
-                language,
-                key,
-            )
+        for key, text in _forms(language):
+            if key not in same_everywhere:
+                assert re.search(r"[\u4e00-\u9fff]", text), (language, key)
 
 
 def test_txt_10_and_11_braces_and_formats_in_a_parameter_stay_as_they_are() -> None:
@@ -240,14 +270,19 @@ def test_a_missing_parameter_is_a_mistake_of_ours_and_shows() -> None:
         ("zh-SG", "zh-CN"),
         ("id-ID", "id"),
         ("in", "id"),
+        ("zh-Hant", "zh-TW"),
+        ("zh-MO", "zh-TW"),
+        ("en-US", "en"),
         ("de", "en"),
+        ("tlh", "en"),
+        ("no such locale", "en"),
         ("", "en"),
     ],
 )
 def test_a_platforms_locale_finds_the_nearest_language(
     locale: str, language: str
 ) -> None:
-    assert nearest(locale) == language
+    assert negotiate(locale) == language
 
 
 @pytest.mark.parametrize(
@@ -255,14 +290,23 @@ def test_a_platforms_locale_finds_the_nearest_language(
     [
         ("0.2", "CNY", "¥0.20"),
         ("0.035", "USD", "$0.035"),
-        ("12", "EUR", "EUR 12.00"),
+        ("12", "EUR", "€12.00"),
         ("0", "CNY", "¥0.00"),
+        ("1234.5", "CNY", "¥1,234.50"),
     ],
 )
 def test_money_has_at_least_two_decimals_and_no_needless_zeros(
     amount: str, currency: str, shown: str
 ) -> None:
-    assert money(Money(amount=Decimal(amount), currency=currency)) == shown
+    money = Money(amount=Decimal(amount), currency=currency)
+    assert format_money(money, "en") == shown
+
+
+def test_money_is_written_as_the_language_writes_it() -> None:
+    money = Money(amount=Decimal("1234.035"), currency="CNY")
+    assert format_money(money, "id") == "¥1.234,035"
+    assert format_money(money, "zh-TW") == "¥1,234.035"
+    assert format_money(money, "pl") == "1\u00a0234,035\u00a0¥"
 
 
 def test_lists_and_times_are_shown_as_people_write_them() -> None:
@@ -277,6 +321,9 @@ def test_lists_and_times_are_shown_as_people_write_them() -> None:
         name: Money(amount=Decimal(1), currency="CNY")
         for name in ("spent", "limit", "price")
     }
-    assert "2026-11-21 00:00 UTC" in translate(
+    assert "Nov 21, 2026, 00:00 UTC" in translate(
         "budget.person_day", "en", resets=at, **values
+    )
+    assert "2026年11月21日 00:00 UTC" in translate(
+        "budget.person_day", "zh-TW", resets=at, **values
     )

@@ -1,8 +1,18 @@
 // Small things every page needs: sentences, elements.
 const words = JSON.parse(document.getElementById("words").textContent || "{}");
 
+const language = document.documentElement.lang;
+const plurals = new Intl.PluralRules(language);
+
+// A sentence that depends on a number is a table of forms; "by" names the number.
 export function say(key, values = {}) {
-  return (words[key] ?? key).replace(/\{([a-z_]+)\}/g, (all, name) => values[name] ?? all);
+  let text = words[key] ?? key;
+  if (typeof text !== "string") {
+    const number = values[text.by];
+    values = { ...values, [text.by]: number.toLocaleString(language) };
+    text = text[plurals.select(number)] ?? text.other;
+  }
+  return text.replace(/\{([a-z_]+)\}/g, (all, name) => values[name] ?? all);
 }
 
 // element("button", {class: "quiet", onclick: f}, "text", child): properties that hold functions are listeners.
