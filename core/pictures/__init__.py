@@ -1,1 +1,1 @@
-"""Pictures in (checked, upright, stripped, fitted), masks, recipes, and the pictures we draw ourselves. No I/O."""
+"""Pictures in (checked, upright, stripped, fitted), masks, recipes, diagrams. No I/O."""

@@ -1,7 +1,7 @@
-"""Where the pictures of a history stand on one page: decided before anything is drawn. Values only.
+"""Where the pictures of a history stand on one page, decided before anything is drawn. No I/O.
 
-A tree grows from left to right. What is too wide or too high for the page goes on at another
-place of it, and says what it comes from. When the pictures would become too small to be
+A tree grows from left to right. A branch that is too wide or too high for the page continues
+elsewhere on it, and says where it comes from. When the pictures would become too small to be
 recognised, the oldest are left out.
 """
 
@@ -13,19 +13,19 @@ from dataclasses import dataclass, field
 PAGE = 2048
 """Most pixels of a side of the page."""
 SIDE, READABLE, SMALLEST = 176, 96, 64
-"""Pixels of a picture's side: at most; with words that are still read; when just recognised."""
+"""Pixels of a picture's side: at most; with a caption one can read; when just recognised."""
 GAP, LINES, MARGIN = 40, 62, 40
-"""Pixels between two of the largest pictures, below one for its words, and around everything."""
+"""Pixels between two of the largest pictures, below one for its caption, and around everything."""
 LOW = 3
-"""Rows of a part of the tree, where whole trees do not fit."""
+"""Rows of one block of a tree, where whole trees do not fit."""
 
 
-def _columns(side: int) -> int:
-    """How many pictures of that side stand in a row."""
+def _columns_of(side: int) -> int:
+    """How many pictures with that side fit into a row."""
     return (PAGE - 2 * MARGIN) * SIDE // ((SIDE + GAP) * side)
 
 
-FEWEST, WHOLE, MOST = _columns(SIDE), _columns(READABLE), _columns(SMALLEST)
+FEWEST, WHOLE, MOST = _columns_of(SIDE), _columns_of(READABLE), _columns_of(SMALLEST)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -41,9 +41,9 @@ class Node:
 
 @dataclass(slots=True)
 class Spot:
-    """A node's place: column and row of the page. ``children`` are joined to it.
+    """A node's place: column and row of the page. Lines join it to its ``children``.
 
-    ``origin`` is the node it comes from when that stands elsewhere; ``goes_on`` when a child does.
+    ``origin`` is its parent when that stands elsewhere; ``goes_on`` when a child stands elsewhere.
     """
 
     node: Node
@@ -56,7 +56,7 @@ class Spot:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Page:
-    """Every spot, and the pixels of a picture's side, between pictures and below them."""
+    """Every spot; ``side``, ``gap`` and ``lines`` (below a picture, for its caption) in pixels."""
 
     spots: tuple[Spot, ...]
     side: int
@@ -72,94 +72,96 @@ class Page:
         return right + self.side + MARGIN, bottom + self.side + self.lines + MARGIN
 
     def corner(self, *, column: int, row: float) -> tuple[int, int]:
-        """The upper left pixel of the picture at a place."""
+        """The upper left pixel of the picture there."""
         left = column * (self.side + self.gap)
         top = round(row * (self.side + self.lines))
         return MARGIN + left, MARGIN + top
 
 
 def lay_out(nodes: Sequence[Node]) -> Page:
-    """The page with the largest pictures that holds all; else the newest, as small as can be.
+    """Find the page that holds all nodes with the largest pictures.
 
-    As long as the words can be read, trees are not cut lower than the page is high.
+    If none holds them all, the newest on the page with the smallest pictures.
     """
-    high = [(columns, PAGE) for columns in range(FEWEST, WHOLE + 1)]
-    low = [(columns, LOW) for columns in range(FEWEST, MOST + 1)]
-    for columns, highest in high + low:
-        if page := _page(nodes, columns, highest):
+    # Cutting a tree into low blocks makes it hard to follow: only when captions would be lost.
+    whole_trees = [(columns, PAGE) for columns in range(FEWEST, WHOLE + 1)]
+    low_blocks = [(columns, LOW) for columns in range(FEWEST, MOST + 1)]
+    for columns, max_rows in whole_trees + low_blocks:
+        if page := _try_page(nodes, columns, max_rows):
             return page
-    while (page := _page(nodes, MOST, LOW)) is None:
-        nodes = _without_oldest(nodes)
+    while (page := _try_page(nodes, MOST, LOW)) is None:
+        nodes = _drop_oldest(nodes)
     return page
 
 
-def _page(nodes: Sequence[Node], columns: int, highest: int) -> Page | None:
-    """The nodes on a page of so many columns, in blocks of at most so many rows, if they fit."""
+def _try_page(nodes: Sequence[Node], columns: int, max_rows: int) -> Page | None:
+    """Place the nodes in so many columns, in blocks of at most ``max_rows``, if they fit."""
     scale = min(1.0, (PAGE - 2 * MARGIN) / (columns * (SIDE + GAP)))
     side, gap = int(SIDE * scale), int(GAP * scale)
     # Letters do not shrink as far as pictures.
     lines = int(LINES * (1 + 2 * scale) / 3)
     rows = (PAGE - 2 * MARGIN) // (side + lines)
-    spots = _folded(nodes, columns, rows, min(rows, highest))
+    spots = _place_blocks(nodes, columns, rows, min(rows, max_rows))
     return None if spots is None else Page(spots=spots, side=side, gap=gap, lines=lines)
 
 
-def _without_oldest(nodes: Sequence[Node]) -> Sequence[Node]:
-    """One fewer; the head and what led to it go last."""
-    way = _way_to_head(nodes)
-    oldest = next((node for node in nodes if node.id not in way), nodes[0])
+def _drop_oldest(nodes: Sequence[Node]) -> Sequence[Node]:
+    """One node fewer. The head and its ancestors are dropped last."""
+    ancestry = _ids_up_from_head(nodes)
+    oldest = next((node for node in nodes if node.id not in ancestry), nodes[0])
     return [node for node in nodes if node is not oldest]
 
 
-def _way_to_head(nodes: Sequence[Node]) -> set[str]:
-    known = {node.id: node for node in nodes}
+def _ids_up_from_head(nodes: Sequence[Node]) -> set[str]:
+    nodes_by_id = {node.id: node for node in nodes}
     node = next((node for node in nodes if node.is_head), None)
-    way: set[str] = set()
+    ids: set[str] = set()
     while node is not None:
-        way.add(node.id)
-        node = known.get(node.parent or "")
-    return way
+        ids.add(node.id)
+        node = nodes_by_id.get(node.parent or "")
+    return ids
 
 
-def _folded(
+def _place_blocks(
     nodes: Sequence[Node],
     columns: int,
     rows: int,
-    highest: int,
+    max_rows: int,
 ) -> tuple[Spot, ...] | None:
     """Block by block, each where the page is filled least. None when it is full."""
-    blocks = deque(_planted(nodes))
+    roots = deque(_plant_trees(nodes))
     filled = [0] * columns
     spots: list[Spot] = []
-    while blocks:
-        block = _Block(blocks.popleft(), columns, highest)
+    while roots:
+        block = _Block(roots.popleft(), columns, max_rows)
         starts = range(columns - block.width + 1)
         column = min(starts, key=lambda start: max(filled[start : start + block.width]))
         row = max(filled[column : column + block.width])
         if row + block.height > rows:
             return None
-        for at, depth in enumerate(block.depths):
-            filled[column + at] = row + depth
+        for offset, depth in enumerate(block.depths):
+            filled[column + offset] = row + depth
         block.move(column, row)
         spots += block.spots
-        blocks.extendleft(reversed(block.left_out))
+        roots.extendleft(reversed(block.left_out))
     return tuple(spots)
 
 
-def _planted(nodes: Sequence[Node]) -> list[Spot]:
-    """The roots, everything else below them."""
-    known = {node.id: Spot(node) for node in nodes}
+def _plant_trees(nodes: Sequence[Node]) -> list[Spot]:
+    """The roots, with everything else below them."""
+    spots = {node.id: Spot(node) for node in nodes}
     roots: list[Spot] = []
-    for spot in known.values():
-        parent = known.get(spot.node.parent or "")
-        (parent.children if parent else roots).append(spot)
+    for spot in spots.values():
+        parent = spots.get(spot.node.parent or "")
+        siblings = parent.children if parent else roots
+        siblings.append(spot)
     return roots
 
 
 class _Block:
     """As much of a tree as so many columns and rows hold.
 
-    ``left_out`` are the roots of the blocks to come.
+    ``left_out`` are the roots of the blocks that follow.
     """
 
     def __init__(self, root: Spot, columns: int, rows: int) -> None:
@@ -172,20 +174,20 @@ class _Block:
 
     @property
     def depths(self) -> list[int]:
-        """Rows it takes from each of its columns on: below a long row at its top is room."""
+        """Rows filled from each of its columns rightwards: there is room below a long top row."""
         lowest = [0] * self.width
         for spot in self.spots:
             lowest[spot.column] = max(lowest[spot.column], math.ceil(spot.row) + 1)
         return [max(lowest[column:]) for column in range(self.width)]
 
     def move(self, columns: int, rows: int) -> None:
-        """To its place on the page."""
+        """Move it to its place on the page."""
         for spot in self.spots:
             spot.column += columns
             spot.row += rows
 
     def _grow(self, spot: Spot, column: int, row: int) -> int:
-        """Give the spot and all below it a place from ``row`` down; the next free row."""
+        """Place the spot and all below it from ``row`` down. Return the next free row."""
         spot.column = column
         self.spots.append(spot)
         beside: list[Spot] = []
@@ -199,5 +201,7 @@ class _Block:
                 self.left_out.append(child)
         spot.goes_on = len(beside) < len(spot.children)
         spot.children = beside
-        spot.row = (beside[0].row + beside[-1].row) / 2 if beside else row
+        spot.row = row
+        if beside:
+            spot.row = (beside[0].row + beside[-1].row) / 2
         return max(free, row + 1)

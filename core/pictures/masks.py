@@ -1,6 +1,6 @@
-"""Masks.
+"""Masks: what a person painted → white where to change, black where to keep.
 
-Whatever a person painted → white where to change, black where to keep, at the picture's exact size.
+Always at the exact size of the picture, as the service demands.
 """
 
 import pyvips
@@ -11,27 +11,26 @@ from core.pictures.normalize import upright
 from core.types import Size
 
 RATIO_TOLERANCE = 0.02
-"""How far a mask's ratio may be from its picture's: rounding when it was made smaller, not another
-picture."""
+"""How far a mask's ratio may be from its picture's: rounding, when it was made smaller."""
 HALF = 128
 
 
 def mask(data: bytes, size: Size) -> bytes:
-    """A PNG (RGB, pure black and white) of exactly ``size``.
+    """Make a PNG (RGB, pure black and white) of exactly ``size``.
 
-    Understood: transparent areas (as erasers leave them), red paint over the picture, else white on
-    black. Raises Rejected when it is of another shape, when nothing is marked, or everything.
+    Understood are transparent areas (as erasers leave them), red paint over the picture, and white
+    on black. Raises Rejected for another shape, or when nothing or everything is marked.
     """
     facts = inspect(data)
-    wanted, has = size.width / size.height, facts.width / facts.height
-    if abs(has / wanted - 1) > RATIO_TOLERANCE:
+    picture_ratio, mask_ratio = size.width / size.height, facts.width / facts.height
+    if abs(mask_ratio / picture_ratio - 1) > RATIO_TOLERANCE:
         raise Rejected(
             "picture.mask_size",
             mask=f"{facts.width}×{facts.height}",
             size=f"{size.width}×{size.height}",
         )
     try:
-        marked = _marked(upright(data, facts).copy_memory())
+        marked = _find_marks(upright(data, facts).copy_memory())
         exact = marked.resize(
             size.width / marked.width,
             vscale=size.height / marked.height,
@@ -44,40 +43,44 @@ def mask(data: bytes, size: Size) -> bytes:
         raise Rejected("picture.mask_empty")
     if change.min() > 0:
         raise Rejected("picture.mask_full")
-    return _png(change)
+    return _encode_png(change)
 
 
 def region(name: str, size: Size) -> bytes:
-    """A quick region as a mask.
+    """Make a mask of a named region.
 
-    The left, right, top or bottom half, or the middle half of both sides (center).
+    The left, right, top or bottom half, or (center) the middle half of both sides.
     """
     half_width, half_height = size.width // 2, size.height // 2
-    left, top, width, height = {
+    regions = {
         "left": (0, 0, half_width, size.height),
         "right": (size.width - half_width, 0, half_width, size.height),
         "top": (0, 0, size.width, half_height),
         "bottom": (0, size.height - half_height, size.width, half_height),
         "center": (size.width // 4, size.height // 4, half_width, half_height),
-    }[name]
+    }
+    left, top, width, height = regions[name]
     white = pyvips.Image.black(width, height) + 255
-    return _png(white.embed(left, top, size.width, size.height).cast("uchar"))
+    return _encode_png(white.embed(left, top, size.width, size.height).cast("uchar"))
 
 
-def _marked(image: "pyvips.Image") -> "pyvips.Image":
+def _find_marks(image: "pyvips.Image") -> "pyvips.Image":
     """255 where the person marked, else 0."""
-    if image.hasalpha() and image[image.bands - 1].min() < HALF:
-        return image[image.bands - 1] < HALF
-    red, green, blue = (
-        (image[band] for band in range(3)) if image.bands >= 3 else (image[0],) * 3
-    )
+    if image.hasalpha():
+        alpha = image[image.bands - 1]
+        if alpha.min() < HALF:
+            return alpha < HALF
+    red = green = blue = image[0]
+    if image.bands >= 3:
+        green, blue = image[1], image[2]
     painted = ((red > 180) & (green < 100) & (blue < 100)).copy_memory()
     if painted.max() > 0:
         return painted
-    return (red * 0.299 + green * 0.587 + blue * 0.114) >= HALF
+    brightness = red * 0.299 + green * 0.587 + blue * 0.114
+    return brightness >= HALF
 
 
-def _png(change: "pyvips.Image") -> bytes:
+def _encode_png(change: "pyvips.Image") -> bytes:
     encoded: bytes = (
         change.bandjoin([change, change])
         .copy(interpretation="srgb")

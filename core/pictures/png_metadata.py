@@ -1,4 +1,4 @@
-"""The recipe in a result's PNG metadata (model, prompt, seed, parents), written without touching a pixel."""
+"""The recipe in a result's PNG metadata: model, prompt, seed, parents. No pixel is touched."""
 
 import json
 import struct
@@ -11,52 +11,44 @@ MAX_RECIPE = 64 * 1024
 
 
 def write_recipe(data: bytes, recipe: Mapping[str, str]) -> bytes:
-    """The PNG with the recipe in an iTXt chunk before its end; any other format as it is."""
+    """Add the recipe to a PNG as an iTXt chunk. Any other format is returned as it is."""
     if not data.startswith(SIGNATURE):
         return data
-    end = next(
-        (position for position, kind, _ in _chunks(data) if kind == b"IEND"), None
-    )
-    if end is None:
-        return data
     text = json.dumps(dict(recipe), ensure_ascii=False).encode()
+    # Five zero bytes: end of the keyword, not compressed, no language, no translated keyword.
     body = KEYWORD + b"\0\0\0\0\0" + text
-    crc = zlib.crc32(b"iTXt" + body)
-    return (
-        data[:end]
-        + struct.pack(">I", len(body))
-        + b"iTXt"
-        + body
-        + struct.pack(">I", crc)
-        + data[end:]
-    )
+    length = struct.pack(">I", len(body))
+    checksum = struct.pack(">I", zlib.crc32(b"iTXt" + body))
+    for position, kind, _ in _chunks(data):
+        if kind == b"IEND":
+            chunk = length + b"iTXt" + body + checksum
+            return data[:position] + chunk + data[position:]
+    return data
 
 
 def read_recipe(data: bytes) -> dict[str, str] | None:
-    """The recipe of a PNG of ours, None for any other file.
+    """Read the recipe of a PNG that Easel made. None for any other file.
 
-    What it says is a stranger's word, not a fact.
+    Anyone can write such a chunk: what it says is a claim, not a fact.
     """
     if not data.startswith(SIGNATURE):
         return None
     for _, kind, body in _chunks(data):
-        if (
-            kind == b"iTXt"
-            and body.startswith(KEYWORD + b"\0")
-            and len(body) <= MAX_RECIPE
-        ):
-            return _parsed(body.partition(b"\0")[2][4:])
+        is_recipe = kind == b"iTXt" and body.startswith(KEYWORD + b"\0")
+        if is_recipe and len(body) <= MAX_RECIPE:
+            text = body.partition(b"\0")[2][4:]
+            return _parse_recipe(text)
     return None
 
 
-def _parsed(text: bytes) -> dict[str, str] | None:
+def _parse_recipe(text: bytes) -> dict[str, str] | None:
     try:
-        value = json.loads(text)
+        recipe = json.loads(text)
     except (ValueError, RecursionError):
         return None
-    if not isinstance(value, dict):
+    if not isinstance(recipe, dict):
         return None
-    return {str(name): str(one) for name, one in value.items()}
+    return {str(name): str(field) for name, field in recipe.items()}
 
 
 def _chunks(data: bytes) -> Iterator[tuple[int, bytes, bytes]]:
