@@ -274,10 +274,11 @@ class Store(Protocol):
         now: datetime,
         *,
         partial: str | None = None,
+        text: str | None = None,
     ) -> Step | None:
-        """The pictures are ours.
+        """The pictures are stored, or the words that came instead: RUNNING → MADE.
 
-        RUNNING → MADE, the money settled, the session's heads moved here.
+        The money is settled; with pictures the session's heads move here.
         """
         ...
 

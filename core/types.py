@@ -292,7 +292,8 @@ class Step:
     sent, in order. ``error`` is a message key with its parameters once the step has failed.
     ``priority`` 1 is served first; ``intended`` is set before the submit leaves, ``submitted`` once
     the service's task id is recorded, ``outcome`` is a synchronous answer as JSON; ``partial``
-    tells why fewer pictures came than asked for; ``notes`` are message keys about the pictures
+    tells why fewer pictures came than asked for; ``text`` are the words that came instead of
+    pictures; ``notes`` are message keys about the pictures
     given, such as "the first frame was taken". ``chosen`` is the picture a vote or its person
     settled on; a ``deleted`` step has lost its pictures.
     """
@@ -334,6 +335,7 @@ class Step:
     submitted: datetime | None = None
     attempts: int = 0
     outcome: Mapping[str, Any] | None = None
+    text: str | None = None
     partial: str | None = None
     notes: tuple[str, ...] = ()
     chosen: int | None = None
@@ -388,26 +390,36 @@ class Work:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ImageResult:
-    """One picture the service says it made, or why it did not.
+    """One picture the provider says it made, or why it did not.
 
-    ``url`` or ``error`` (a message key).
+    Exactly one is set: a ``url`` to fetch it from, its ``content`` in bytes, the ``key`` of the
+    blob that such bytes become at once (no row or argument of a job holds bytes), or ``error``, a
+    message key.
     """
 
     url: str | None = None
+    content: bytes | None = field(default=None, repr=False)
+    key: str | None = None
     error: str | None = None
+
+    @property
+    def is_made(self) -> bool:
+        """Is there a picture?"""
+        return bool(self.url or self.content or self.key)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Outcome:
-    """What the service made.
+    """What the provider made: pictures, or ``text`` by a model that answers with words.
 
-    ``billed`` pictures; ``expires`` when the links die; ``seconds`` it worked.
+    ``billed`` pictures (or answers); ``expires`` when the links die; ``seconds`` it worked.
     """
 
-    made: tuple[ImageResult, ...]
     request_id: str
     billed: int
-    expires: datetime
+    made: tuple[ImageResult, ...] = ()
+    text: str | None = None
+    expires: datetime | None = None
     actual_prompt: str | None = None
     seconds: float | None = None
 

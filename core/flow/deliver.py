@@ -1,16 +1,15 @@
-"""finish: download, verify and keep the pictures by hash, settle the money, post the result."""
+"""deliver: fetch, check and keep what was made, settle the money, post the result."""
 
-from collections.abc import Mapping
+from dataclasses import replace
 
-from core import sessions
 from core.catalog import Choice
 from core.errors import Charged, ProviderError, Refused, Rejected, Retryable, Uncertain
 from core.failpoints import failpoint
 from core.flow.context import Context, fail_step, post_outcome
 from core.flow.generate import work_of
+from core.flow.results import store_picture, stored_picture
 from core.log import log
-from core.pictures import formats, normalize, png_metadata
-from core.types import Money, Outcome, Picture, Step, StepState, Task
+from core.types import ImageResult, Money, Outcome, Picture, Step, StepState, Task
 
 DOWNLOAD_TRIES = 6
 
@@ -18,24 +17,21 @@ DOWNLOAD_TRIES = 6
 async def store_results(
     context: Context, tenant: str, step_id: str, outcome: Outcome
 ) -> Step | None:
-    """Make the pictures ours and settle the money.
+    """Make the results ours and settle the money.
 
-    A failed download never makes a new, billed, submit.
-
-    The step with its pictures, None when it has ended without.
+    A failed download never makes a new, billed, submit. Returns the step with its results, None
+    when it has ended without.
     """
     step = await context.store.step(tenant, step_id)
     if step.state is not StepState.RUNNING:
         return step if step.state is StepState.MADE else None
+    cost = _cost(context, step, outcome)
     try:
-        outputs = await _download_all(context, step, outcome)
+        outputs = await _fetch_all(context, step, outcome)
     except ProviderError as error:
         charged = Charged.YES if outcome.billed else Charged.NO
-        await fail_step(
-            context, step, error, charged=charged, cost=_cost(context, step, outcome)
-        )
+        await fail_step(context, step, error, charged=charged, cost=cost)
         return None
-    cost = _cost(context, step, outcome)
     if (await context.store.step(tenant, step_id)).cancel_requested:
         await _drop(context, step, outputs, cost, outcome)
         return None
@@ -46,7 +42,8 @@ async def store_results(
         cost,
         outcome.seconds,
         context.clock.now(),
-        partial=_missing(outcome),
+        partial=_first_error(outcome),
+        text=None if outputs else outcome.text,
     )
     failpoint("keep.after_commit")
     return made
@@ -78,78 +75,60 @@ async def _drop(
     )
 
 
-async def _download_all(
-    context: Context, step: Step, outcome: Outcome
-) -> list[Picture]:
-    urls = [one.url for one in outcome.made if one.url]
-    if not urls:
-        reason = next(
-            (one.error for one in outcome.made if one.error), "provider.empty"
-        )
+async def _fetch_all(context: Context, step: Step, outcome: Outcome) -> list[Picture]:
+    """Every picture that was made. Raises Refused when there is nothing, not even words."""
+    count = sum(result.is_made for result in outcome.made)
+    if not count and not outcome.text:
+        reason = _first_error(outcome) or "provider.empty"
         raise Refused(reason, request_id=outcome.request_id)
-    return [
-        await _download(context, step, outcome, position)
-        for position in range(len(urls))
-    ]
-
-
-async def _download(
-    context: Context, step: Step, outcome: Outcome, position: int
-) -> Picture:
-    failpoint("keep.before_download")
-    data = await _fetch(context, step, outcome, position)
-    failpoint("keep.after_download")
-    try:
-        data, facts = await context.pool.run(
-            _checked, data, sessions.recipe(step, position)
-        )
-    except Rejected as error:
-        raise Refused(
-            "provider.not_a_picture", request_id=outcome.request_id
-        ) from error
-    key = await context.blobs.keep(step.tenant, data)
-    failpoint("keep.after_blob")
-    return Picture(
-        key=key,
-        width=facts.width,
-        height=facts.height,
-        media_type=facts.media_type,
-        length=len(data),
-        url=[one.url for one in outcome.made if one.url][position],
-        url_expires=outcome.expires,
-    )
-
-
-def _checked(data: bytes, recipe: Mapping[str, str]) -> tuple[bytes, formats.Facts]:
-    """A whole picture, with its recipe. Raises Rejected."""
-    facts = normalize.check_result(data)
-    return png_metadata.write_recipe(data, recipe), facts
+    return [await _fetch(context, step, outcome, position) for position in range(count)]
 
 
 async def _fetch(
     context: Context, step: Step, outcome: Outcome, position: int
+) -> Picture:
+    result = _made(outcome)[position]
+    if result.key is not None:
+        return await stored_picture(context, step, result.key)
+    failpoint("keep.before_download")
+    content = await _download(context, step, outcome, position)
+    failpoint("keep.after_download")
+    try:
+        picture = await store_picture(context, step, content, position)
+    except Rejected as error:
+        raise Refused(
+            "provider.not_a_picture", request_id=outcome.request_id
+        ) from error
+    failpoint("keep.after_blob")
+    return replace(picture, url=result.url, url_expires=outcome.expires)
+
+
+async def _download(
+    context: Context, step: Step, outcome: Outcome, position: int
 ) -> bytes:
     """Try again while the link lives; a dead link is asked for afresh once a try."""
+    provider = context.provider(step)
     delay = context.back_off
-    for last in [False] * (DOWNLOAD_TRIES - 1) + [True]:
-        urls = [one.url for one in outcome.made if one.url]
+    for is_last in [False] * (DOWNLOAD_TRIES - 1) + [True]:
+        urls = [result.url for result in outcome.made if result.url]
         try:
-            return await context.provider(step).download(
-                urls[min(position, len(urls) - 1)]
-            )
+            return await provider.download(urls[min(position, len(urls) - 1)])
         except Retryable:
-            if last:
+            if is_last:
                 raise
             await context.clock.sleep(delay)
             delay *= 2
         except Uncertain:
-            if last or step.task_id is None:
+            if is_last or step.task_id is None:
                 raise
             task = Task(id=step.task_id, request_id=step.request_id or "")
-            outcome = await context.provider(step).wait(
-                work_of(step, context.catalog.model(step.model)), task
-            )
+            work = work_of(step, context.catalog.model(step.model))
+            outcome = await provider.wait(work, task)
     raise AssertionError("the last try returns or raises")
+
+
+def _made(outcome: Outcome) -> list[ImageResult]:
+    return [result for result in outcome.made if result.is_made]
 
 
 def _cost(context: Context, step: Step, outcome: Outcome) -> Money | None:
@@ -162,6 +141,6 @@ def _cost(context: Context, step: Step, outcome: Outcome) -> Money | None:
     return context.catalog.price(choice, outcome.billed, step.size, step.options)
 
 
-def _missing(outcome: Outcome) -> str | None:
+def _first_error(outcome: Outcome) -> str | None:
     """Why fewer pictures came than were asked for: the first failed one's message key."""
-    return next((one.error for one in outcome.made if one.error), None)
+    return next((result.error for result in outcome.made if result.error), None)

@@ -12,6 +12,7 @@ from core.catalog import Model
 from core.errors import Misconfigured, ProviderError, Refused, Retryable, Uncertain
 from core.failpoints import failpoint
 from core.flow.context import Context, fail_step, outlast, post_outcome
+from core.flow.results import keep_bytes
 from core.log import log
 from core.types import Claim, Outcome, Step, StepState, Task, Work, from_json, to_json
 
@@ -190,10 +191,12 @@ async def _find_lost(context: Context, step: Step) -> Task | None:
 
 async def _record(context: Context, step: Step, sent: Task | Outcome) -> bool:
     task_id = sent.id if isinstance(sent, Task) else None
-    outcome = to_json(sent) if isinstance(sent, Outcome) else None
     now = context.clock.now()
 
     async def record() -> None:
+        outcome = None
+        if isinstance(sent, Outcome):
+            outcome = to_json(await keep_bytes(context, step, sent))
         await context.store.record_task(
             step.tenant, step.id, task_id, sent.request_id, outcome, now
         )
@@ -238,7 +241,7 @@ async def wait(
     except ProviderError as error:
         return await _failed_task(context, step, error)
     failpoint("wait.after")
-    return outcome
+    return await keep_bytes(context, step, outcome)
 
 
 async def _failed_task(

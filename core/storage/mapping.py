@@ -150,6 +150,7 @@ def _progress(row: Row) -> dict[str, Any]:
             "submitted",
             "attempts",
             "outcome",
+            "text",
             "partial",
             "chosen",
         )

@@ -38,7 +38,7 @@ class PictureStore(Transactions):
         mark = (
             update(steps)
             .where(*is_step(tenant, step))
-            .values(deleted=func.coalesce(steps.c.deleted, now), chosen=None)
+            .values(deleted=func.coalesce(steps.c.deleted, now), chosen=None, text=None)
         )
         async with self._writing.begin() as connection:
             await connection.execute(mark)

@@ -115,10 +115,11 @@ class StepProgress(StepStore):
         now: datetime,
         *,
         partial: str | None = None,
+        text: str | None = None,
     ) -> Step | None:
-        """The pictures are stored: RUNNING → MADE.
+        """The pictures are stored, or the words instead of them are here: RUNNING → MADE.
 
-        The money is settled and the session's heads move here.
+        The money is settled, and with pictures the session's heads move here.
         """
         currency = cost.currency if cost else None
         change = _change_from(StepState.RUNNING, step.tenant, step.id).values(
@@ -127,6 +128,7 @@ class StepProgress(StepStore):
             finished=now,
             charged=Charged.YES,
             partial=partial,
+            text=text,
             cost_micros=mapping.micros(cost),
             currency=func.coalesce(steps.c.currency, currency),
         )
@@ -137,7 +139,7 @@ class StepProgress(StepStore):
             # The sums last, as in ``begin``: on PostgreSQL nothing that holds a sum waits for a
             # session.
             head = Head(step=step.id)
-            for session in sorted(heads_of(step)):
+            for session in sorted(heads_of(step)) if outputs else ():
                 await self._ensure_session(connection, step.tenant, session)
                 await _set_head(connection, step.tenant, session, head)
             await self._add_pictures(connection, step, PictureRole.OUTPUT, outputs)

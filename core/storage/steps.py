@@ -22,10 +22,10 @@ from core.errors import NotFound
 from core.storage import mapping
 from core.storage.shielding import shielded
 from core.storage.tables import (
+    HAS_PICTURES,
     HAS_TASK,
     IN_LINE,
     IS_MEASURED,
-    PICTURED,
     SERVED,
     UNFINISHED,
     pictures,
@@ -116,7 +116,7 @@ class StepStore(Transactions):
     async def recent(self, tenant: str, person: str, limit: int) -> list[Step]:
         """The newest steps with pictures of one person, newest first."""
         query = select(steps).where(
-            steps.c.tenant == tenant, steps.c.person == person, PICTURED
+            steps.c.tenant == tenant, steps.c.person == person, HAS_PICTURES
         )
         newest_first = query.order_by(steps.c.created.desc())
         return await self._fetch_steps(newest_first.limit(limit))
@@ -124,7 +124,7 @@ class StepStore(Transactions):
     async def count_with_pictures(self, tenant: str, session: str) -> int:
         """How many steps of a session still have their pictures."""
         query = select(func.count()).where(
-            steps.c.tenant == tenant, steps.c.session == session, PICTURED
+            steps.c.tenant == tenant, steps.c.session == session, HAS_PICTURES
         )
         return int(await self._fetch_scalar(query))
 

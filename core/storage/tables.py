@@ -129,6 +129,7 @@ steps = Table(
     Column("cost_micros", BigInteger),
     Column("currency", String(3)),
     Column("outcome", JSON),
+    Column("text", Text),
     Column("partial", String(100)),
     Column("chosen", Integer),
     Column("deleted", Utc),
@@ -165,6 +166,8 @@ UNFINISHED = _is_one_of(
     StepState.QUEUED, StepState.SUBMITTING, StepState.RUNNING, StepState.MADE
 )
 PICTURED = and_(_is_one_of(StepState.MADE, StepState.DONE), steps.c.deleted.is_(None))
+HAS_PICTURES = and_(PICTURED, steps.c.text.is_(None))
+"""A model that describes a picture answers with words instead."""
 UNTOLD = steps.c.told.is_(False)
 """Not yet at its end, or at an end its person has not heard of."""
 HOLDS_SLOT = steps.c.slot.is_(True)

@@ -18,6 +18,8 @@ SHORT = 40
 """Characters of a prompt where it only names a picture."""
 REGIONS = ("left", "right", "top", "bottom", "center")
 """The quick regions of a mask, in the order of their buttons' index."""
+MOST_WORDS = 1500
+"""Characters of a describing model's answer that are shown: no platform cuts so many."""
 LONG_FACTOR = 3
 """How many times its usual time a job may take before we say that it takes long."""
 
@@ -151,6 +153,8 @@ def ended(step: Step, locale: str | None = None, tally: Tally | None = None) -> 
         )
     if step.outputs:
         return _result(step, locale, tally)
+    if step.text:
+        return _described(step, step.text, locale)
     if not step.state.is_final:
         text = translate("status.still_working", locale)
         return Post(
@@ -222,6 +226,22 @@ def _result(step: Step, locale: str, tally: Tally | None) -> Post:
             *(_button(ButtonKind.PICK, step, at) for at in picks),
         ),
         private=step.options.private,
+        locale=locale,
+    )
+
+
+def _described(step: Step, text: str, locale: str) -> Post:
+    """The words of a model that answers with words: there is no picture to go on from."""
+    kinds = (ButtonKind.AGAIN, ButtonKind.DELETE)
+    facts = (step.person.name, step.model, f"v{step.number}", _cost(step, locale))
+    return Post(
+        tone=Tone.NOTE,
+        title=title(step),
+        text=f"{clip(text, MOST_WORDS)}\n{' · '.join(facts)}",
+        job=step.id,
+        buttons=tuple(_button(kind, step, locale=locale) for kind in kinds),
+        private=step.options.private,
+        secret=step.options.private,
         locale=locale,
     )
 
@@ -334,11 +354,6 @@ def copied(step: Step, request: str, locale: str) -> Post:
 def caption(step: Step, locale: str) -> str:
     """Action, who asked, model, seed, size, version and cost on one line."""
     first = step.outputs[0]
-    cost = (
-        translate("result.cost", locale, cost=step.cost)
-        if step.cost
-        else translate("result.cost_unknown", locale)
-    )
     return translate(
         "result.caption",
         locale,
@@ -348,8 +363,14 @@ def caption(step: Step, locale: str) -> str:
         seed=step.seed,
         size=f"{first.width}×{first.height}",
         version=step.number,
-        cost=cost,
+        cost=_cost(step, locale),
     )
+
+
+def _cost(step: Step, locale: str) -> str:
+    if step.cost is None:
+        return translate("result.cost_unknown", locale)
+    return translate("result.cost", locale, cost=step.cost)
 
 
 def shown(step: Step, index: int, locale: str) -> PostImage:

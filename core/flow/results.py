@@ -1,0 +1,72 @@
+"""What a provider made becomes ours: bytes are checked, signed with their recipe, kept as a blob."""
+
+from collections.abc import Mapping
+from dataclasses import replace
+
+from core import sessions
+from core.errors import Rejected
+from core.flow.context import Context
+from core.pictures import formats, normalize, png_metadata
+from core.types import ImageResult, Outcome, Picture, Step
+
+
+async def store_picture(
+    context: Context, step: Step, content: bytes, position: int
+) -> Picture:
+    """Check and keep the picture at this position among the step's outputs.
+
+    Raises Rejected when it is no whole picture.
+    """
+    recipe = sessions.recipe(step, position)
+    content, facts = await context.pool.run(_sign, content, recipe)
+    key = await context.blobs.keep(step.tenant, content)
+    return _picture(key, content, facts)
+
+
+async def stored_picture(context: Context, step: Step, key: str) -> Picture:
+    """A picture that ``store_picture`` has kept. Raises NotFound when its blob is gone."""
+    content = await context.blobs.read(step.tenant, key)
+    facts = await context.pool.run(normalize.check_result, content)
+    return _picture(key, content, facts)
+
+
+async def keep_bytes(context: Context, step: Step, outcome: Outcome) -> Outcome:
+    """The outcome with a blob in place of bytes, so that it can be recorded.
+
+    Bytes that are no picture become the error that says so.
+    """
+    results: list[ImageResult] = []
+    position = 0
+    for result in outcome.made:
+        kept = result
+        if result.content is not None:
+            kept = await _keep(context, step, result.content, position)
+        position += kept.is_made
+        results.append(kept)
+    return replace(outcome, made=tuple(results))
+
+
+async def _keep(
+    context: Context, step: Step, content: bytes, position: int
+) -> ImageResult:
+    try:
+        picture = await store_picture(context, step, content, position)
+    except Rejected:
+        return ImageResult(error="provider.not_a_picture")
+    return ImageResult(key=picture.key)
+
+
+def _sign(content: bytes, recipe: Mapping[str, str]) -> tuple[bytes, formats.Facts]:
+    """A whole picture, with its recipe. Raises Rejected."""
+    facts = normalize.check_result(content)
+    return png_metadata.write_recipe(content, recipe), facts
+
+
+def _picture(key: str, content: bytes, facts: formats.Facts) -> Picture:
+    return Picture(
+        key=key,
+        width=facts.width,
+        height=facts.height,
+        media_type=facts.media_type,
+        length=len(content),
+    )
