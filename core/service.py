@@ -162,7 +162,7 @@ class Service:
     async def _take(self, request: Request) -> Answer:
         await self._jobs.take(request)
         step = sessions.step_id(request)
-        return Answer(post=steps.accepted(request, step), accepted=step)
+        return Answer(post=steps.acknowledgement_post(request, step), accepted=step)
 
     async def _with_region(self, request: Request) -> Answer:
         tenant, draft = request.place.tenant, request.target or ""

@@ -216,7 +216,7 @@ class DiscordApp:
     async def _pages(self, wish: Request) -> list[Form]:
         asked = await self._chat.asked(wish)
         form = await self._service.ask(asked)
-        return render.pages(render.filled(form, asked.given))
+        return render.pages(render.with_typed_options(form, asked.given))
 
     async def _complete(self, meant: Request) -> Request:
         first = replace(meant, reply={**meant.reply, "first": "yes"})

@@ -175,7 +175,7 @@ class DiscordChat:
         )
         await self._store.ask(answer.interaction, request)
         is_first = request.reply.get("first") == "yes"
-        form = render.filled(form, request.given)
+        form = render.with_typed_options(form, request.given)
         pages = render.pages(form)
         try:
             if is_first and len(pages) == 1:

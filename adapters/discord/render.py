@@ -59,18 +59,18 @@ def content(post: Post) -> str:
     """Bold title and text, escaped, never empty, at most 2,000 characters."""
     bar = _bar(post.progress) if post.progress is not None else ""
     text, title = post.text, post.title
-    made = _written(title, text, bar)
+    made = _compose(title, text, bar)
     while len(made) > CONTENT:
         spare = max(1, (len(made) - CONTENT) // 2)
         if len(title) > len(text):
             title = clip(title, len(title) - spare)
         else:
             text = clip(text, len(text) - spare)
-        made = _written(title, text, bar)
+        made = _compose(title, text, bar)
     return made or "…"
 
 
-def _written(title: str, text: str, bar: str) -> str:
+def _compose(title: str, text: str, bar: str) -> str:
     bold = f"**{escape(title.strip())}**" if title.strip() else ""
     return "\n".join(filter(None, (bold, escape(text), bar)))
 
@@ -158,7 +158,7 @@ def pages(form: Form) -> list[Form]:
     ]
 
 
-def filled(form: Form, given: Mapping[str, str]) -> Form:
+def with_typed_options(form: Form, given: Mapping[str, str]) -> Form:
     """The form with the options that were typed before it.
 
     What is empty in it then is left out on purpose.
@@ -185,11 +185,11 @@ def modal(form: Form, asked: str) -> Payload:
     return {
         "title": clip(form.title, TITLE) or "…",
         "custom_id": f"m1:{asked}",
-        "components": [_labelled(one) for one in form.fields],
+        "components": [_label_component(one) for one in form.fields],
     }
 
 
-def again(asked: str, locale: str) -> Payload:
+def change_row(asked: str, locale: str) -> Payload:
     """The button that brings back what was written, to be changed."""
     return _row([_opener(asked, translate("discord.change", locale))])
 
@@ -238,7 +238,7 @@ def _opener(asked: str, label: str) -> Payload:
     }
 
 
-def _labelled(field: Field) -> Payload:
+def _label_component(field: Field) -> Payload:
     label = clip(field.label, LABEL)
     more = {"description": clip(field.label, 100)} if label != field.label else {}
     return {

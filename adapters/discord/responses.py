@@ -73,7 +73,7 @@ class InteractionResponses:
         prepared = await self._pictures.prepare(place, post)
         message = render.message(prepared.on(post), prepared.attachments)
         if post.tone is Tone.REFUSAL and await self._store.asked(answer.interaction):
-            message["components"].append(render.again(answer.interaction, locale))
+            message["components"].append(render.change_row(answer.interaction, locale))
         if answer.only and is_word(post):
             # The answer itself may be for all to see; what follows it need not be, once it is gone.
             await self.settle(answer)

@@ -47,7 +47,8 @@ class Terminal:
             return await self.refuse(error, request)
         if answer.accepted is None:
             return await self._say_at_once(
-                request, answer.post or steps.note("status.nothing", request.locale)
+                request,
+                answer.post or steps.note_post("status.nothing", request.locale),
             )
         try:
             last = await self.end(answer.accepted)
@@ -83,7 +84,7 @@ class Terminal:
     async def refuse(self, error: EaselError, request: Request) -> Report:
         """Say no, and why."""
         await self._chat.update(
-            _sent(request, ""), steps.refusal(error, request.locale)
+            _sent(request, ""), steps.refusal_post(error, request.locale)
         )
         message = translate(error.key, request.locale, **error.params)
         return Report(code=REFUSED, data=_error(error.key, message, "no"))

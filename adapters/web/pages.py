@@ -206,7 +206,7 @@ class Pages:
             {
                 "id": step.id,
                 "parent": step.parent if step.parent in known else None,
-                "label": answers.node(
+                "label": answers.node_labels(
                     step, foreign=step.session != claims["s"], locale=locale
                 )[0],
                 "text": step.prompt or translate(f"action.{step.action.value}", locale),

@@ -77,7 +77,7 @@ def upload(kept: Mapping[str, Any]) -> dict[str, Any]:
     }
 
 
-def said(
+def person_message(
     text: str, pictures: Sequence[Mapping[str, Any]], replied: Message | None
 ) -> dict[str, Any]:
     """What a person said, and to which message."""

@@ -323,7 +323,9 @@ class RoomApi:
         if not said.text and not pictures:
             return
         is_secret = replied is not None and replied.only_for and not alone
-        body = render.said(said.text, pictures, None if is_secret else replied)
+        body = render.person_message(
+            said.text, pictures, None if is_secret else replied
+        )
         who = said.person.id
         only_for = who if alone else ""
         where = said.place

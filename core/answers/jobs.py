@@ -16,18 +16,18 @@ async def cancel(context: Context, request: Request) -> Post:
         step.state is StepState.CANCELLED
     ):  # perhaps by this very request, before a worker's death
         await post_outcome(context, step)
-        return steps.note("status.cancelled", request.locale)
+        return steps.note_post("status.cancelled", request.locale)
     if step.state.is_final or step.state is StepState.MADE:
         raise Rejected("refuse.already_ended", version=step.number)
     step = await context.store.request_cancel(step.tenant, step.id, context.clock.now())
     if step.state is StepState.CANCELLED:
         await post_outcome(context, step)
-        return steps.note("status.cancelled", request.locale)
+        return steps.note_post("status.cancelled", request.locale)
     if step.task_id is not None:
         await context.provider(step).cancel(
             Task(id=step.task_id, request_id=step.request_id or "")
         )
-    return steps.note("status.cancelling", request.locale)
+    return steps.note_post("status.cancelling", request.locale)
 
 
 async def drop(context: Context, request: Request) -> Post:
@@ -37,7 +37,7 @@ async def drop(context: Context, request: Request) -> Post:
     if step.state is not StepState.UNKNOWN:
         raise Rejected("refuse.nothing_to_drop")
     await context.store.drop_charge(step, context.clock.now())
-    return steps.note("status.dropped", request.locale)
+    return steps.note_post("status.dropped", request.locale)
 
 
 async def _waiting(context: Context, request: Request) -> Step:

@@ -48,4 +48,4 @@ async def _move(context: Context, request: Request, session: str, head: Head) ->
     picture = sessions.picture_at(step, head.index)
     for one in {session, sessions.person_session(request.place, request.person.id)}:
         await context.store.move_head(tenant, one, head)
-    return steps.moved(step, picture, head.index, request.locale)
+    return steps.head_post(step, picture, head.index, request.locale)

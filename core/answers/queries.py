@@ -38,11 +38,11 @@ async def history(context: Context, request: Request) -> Post:
     count = foreign + await context.store.count_with_pictures(
         request.place.tenant, session
     )
-    note = answers.newest(len(shown), count, request.locale)
+    note = answers.newest_note(len(shown), count, request.locale)
     picture = await context.pool.run(diagrams.tree, page, thumbnails, note)
     claims = {"t": request.place.tenant, "s": session}
     url = context.links.url(Purpose.HISTORY, claims, context.clock.now() + LINK_LIFE)
-    return answers.history(made, picture, len(shown), note, url, request.locale)
+    return answers.history_post(made, picture, len(shown), note, url, request.locale)
 
 
 async def made_in(context: Context, tenant: str, session: str) -> list[Step]:
@@ -60,7 +60,9 @@ async def made_in(context: Context, tenant: str, session: str) -> list[Step]:
 
 
 def _node(step: Step, head: Head | None, session: str, locale: str) -> layout.Node:
-    label, caption = answers.node(step, foreign=step.session != session, locale=locale)
+    label, caption = answers.node_labels(
+        step, foreign=step.session != session, locale=locale
+    )
     return layout.Node(
         id=step.id,
         label=label,
@@ -107,13 +109,13 @@ async def compare(context: Context, request: Request) -> Post:
     flicker = await context.pool.run(diagrams.flicker, before_data, after_data)
     claims: dict[str, str | int] = {"t": tenant, "s": step.id, "i": index}
     url = context.links.url(Purpose.COMPARE, claims, context.clock.now() + LINK_LIFE)
-    return answers.compare(step, side, flicker, url, request.locale)
+    return answers.compare_post(step, side, flicker, url, request.locale)
 
 
 async def show(context: Context, request: Request) -> Post:
     """A step again, by its id."""
     step = await resolve_step(context, request)
-    return steps.ended(
+    return steps.outcome_post(
         step, request.locale, await context.reactions.tally(step.tenant, step.id)
     )
 
@@ -121,10 +123,12 @@ async def show(context: Context, request: Request) -> Post:
 async def info(context: Context, request: Request) -> Post:
     """What made a picture: one of ours, or the recipe in a file given."""
     if not request.attachments:
-        return answers.info((await current_step(context, request))[1], request.locale)
+        return answers.info_post(
+            (await current_step(context, request))[1], request.locale
+        )
     data = await prepare.fetch(context, request, request.attachments[0])
     await context.pool.run(formats.inspect, data)
-    return answers.recipe(png_metadata.read_recipe(data) or {}, request.locale)
+    return answers.recipe_post(png_metadata.read_recipe(data) or {}, request.locale)
 
 
 async def usage(context: Context, request: Request) -> Post:
@@ -135,10 +139,10 @@ async def usage(context: Context, request: Request) -> Post:
     plot = None
     if spending:
         currency = answers.usual_currency(spending)
-        days = answers.by_day(spending, currency, now)
+        days = answers.spending_by_day(spending, currency, now)
         heading = answers.plot_title(currency, now, request.locale)
         plot = await context.pool.run(diagrams.plot, days, heading)
-    return answers.usage(spending, caps, now, plot, request.locale)
+    return answers.usage_post(spending, caps, now, plot, request.locale)
 
 
 async def budget(context: Context, request: Request) -> Post:
@@ -149,12 +153,12 @@ async def budget(context: Context, request: Request) -> Post:
             raise Rejected("refuse.admins_only")
         settings = budgets.update_caps(settings, request.given)
         await context.store.save_settings(request.place.tenant, settings)
-    return answers.budget(budgets.caps(settings), request.locale)
+    return answers.budget_post(budgets.caps(settings), request.locale)
 
 
 async def help_text(_context: Context, request: Request) -> Post:
     """What one can do here."""
-    return answers.help_text(request.locale)
+    return answers.help_post(request.locale)
 
 
 async def home(context: Context, request: Request) -> list[Post]:
@@ -165,12 +169,12 @@ async def home(context: Context, request: Request) -> list[Post]:
     caps = budgets.caps(await context.store.settings(request.place.tenant))
     newest = await context.store.recent(request.place.tenant, request.person.id, RECENT)
     shown = [
-        answers.recent(step, await _link_to(context, step), request.locale)
+        answers.recent_post(step, await _link_to(context, step), request.locale)
         for step in newest
     ]
     return [
-        answers.help_text(request.locale),
-        answers.budget(caps, request.locale),
+        answers.help_post(request.locale),
+        answers.budget_post(caps, request.locale),
         *shown,
     ]
 
@@ -185,4 +189,4 @@ async def more(context: Context, request: Request) -> Post:
     _, step = await current_step(context, request)
     index = request.index or 0
     sessions.picture_at(step, index)
-    return steps.more(step, index, request.locale)
+    return steps.more_post(step, index, request.locale)

@@ -92,7 +92,7 @@ async def send_me(context: Context, request: Request) -> Post:
     sessions.picture_at(step, 0)
     chat = context.chat(step)
     place = await chat.private_place(request.place, request.person)
-    post = steps.copied(step, sessions.step_id(request), request.locale)
+    post = steps.copy_post(step, sessions.step_id(request), request.locale)
     is_first = await context.store.intend_post(step.tenant, post.job, MessageRole.COPY)
     sent = None if is_first else await chat.find(place, post.job)
     if sent is None:
@@ -102,7 +102,7 @@ async def send_me(context: Context, request: Request) -> Post:
     await context.store.move_head(
         step.tenant, sessions.person_session(place, request.person.id), head
     )
-    return steps.note("status.sent_to_you", request.locale, version=step.number)
+    return steps.note_post("status.sent_to_you", request.locale, version=step.number)
 
 
 async def remove(context: Context, request: Request) -> Post:
@@ -130,7 +130,7 @@ async def delete(context: Context, request: Request) -> Post:
         await context.blobs.delete(step.tenant, key)
     for sent in await context.store.messages_of(step):
         await _show(context, step.tenant, step.id, sent)
-    return steps.note("status.you_deleted", request.locale, version=step.number)
+    return steps.note_post("status.you_deleted", request.locale, version=step.number)
 
 
 async def show_again(context: Context, tenant: str, step_id: str) -> None:
@@ -146,7 +146,9 @@ async def _show(
     """A platform that will not take it keeps the old one."""
     step = await context.store.step(tenant, step_id)
     async with context.telling_lock(step):
-        post = steps.ended(step, None, await context.reactions.tally(tenant, step_id))
+        post = steps.outcome_post(
+            step, None, await context.reactions.tally(tenant, step_id)
+        )
         try:
             await context.store.remember(
                 await context.chat(step).update(sent, post), tenant, step_id
@@ -200,7 +202,7 @@ async def _to_gallery(context: Context, step: Step, tally: Tally, channel: str) 
             return
         original = await context.store.message_of(step)
         link = await chat.link(original) if original else ""
-        post = steps.gallery(step, tally, link, step.locale)
+        post = steps.gallery_post(step, tally, link, step.locale)
         try:
             sent = await chat.post(place, post, to=step.person, reply={})
         except (DeliveryError, NotFound) as error:

@@ -33,4 +33,4 @@ async def save(context: Context, request: Request) -> Post:
         settings, request.place.channel, given, context.catalog
     )
     await context.store.save_settings(request.place.tenant, changed)
-    return steps.note("status.saved", request.locale)
+    return steps.note_post("status.saved", request.locale)

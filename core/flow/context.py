@@ -163,7 +163,7 @@ async def fail_step(
         state,
         context.clock.now(),
         error=error.key,
-        params=steps.plain(error.params),
+        params=steps.json_params(error.params),
         charged=charged or error.charged,
         request_id=getattr(error, "request_id", ""),
         cost=cost,
@@ -185,7 +185,7 @@ async def post_outcome(context: Context, step: Step) -> None:
     History has it where neither is possible.
     """
     if not await retry_delivery(
-        context, step.id, lambda: upsert_status(context, step, steps.ended(step))
+        context, step.id, lambda: upsert_status(context, step, steps.outcome_post(step))
     ):
         await retry_delivery(context, step.id, lambda: _say_alone(context, step))
     if step.state.is_final:
@@ -223,5 +223,7 @@ async def _say_alone(context: Context, step: Step) -> None:
     is_first = await context.store.intend_post(step.tenant, step.id, MessageRole.ALONE)
     sent = None if is_first else await chat.find(place, step.id)
     if sent is None:
-        sent = await chat.post(place, steps.ended(step), to=step.person, reply={})
+        sent = await chat.post(
+            place, steps.outcome_post(step), to=step.person, reply={}
+        )
     await context.store.remember(sent, step.tenant, step.id, MessageRole.ALONE)

@@ -69,7 +69,7 @@ async def refuse(context: Context, request: Request, error: EaselError) -> None:
     """Say no, privately, once."""
     job = sessions.step_id(request)
     log.info("refused", step=job, error=error.key)
-    await reply_once(context, request, steps.refusal(error, request.locale, job))
+    await reply_once(context, request, steps.refusal_post(error, request.locale, job))
 
 
 async def reply_once(context: Context, request: Request, post: Post) -> None:
@@ -108,4 +108,4 @@ async def offer_mask(context: Context, request: Request) -> Post:
     await context.drafts.save(request.place.tenant, draft, to_json(request), now)
     claims = {"t": request.place.tenant, "d": draft}
     url = context.links.url(Purpose.MASK, claims, now + PAINTER_LIFE)
-    return steps.offer_mask(draft, url, request.locale, draft)
+    return steps.mask_offer_post(draft, url, request.locale, draft)

@@ -62,9 +62,9 @@ async def _post(context: Context, step: Step, position: int, pace: Pace) -> Post
     began = step.submitted or step.intended
     if step.state in {StepState.RUNNING, StepState.SUBMITTING} and began:
         elapsed = (context.clock.now() - began).total_seconds()
-        return steps.running(step, parent, elapsed, pace.typical)
+        return steps.running_post(step, parent, elapsed, pace.typical)
     rounds = position // pace.slots + 1 if pace.slots else 1
-    return steps.queued(step, parent, position + 1, pace.typical * rounds)
+    return steps.queued_post(step, parent, position + 1, pace.typical * rounds)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -12,13 +12,13 @@ from core.budgets import Caps, Spending
 from core.i18n import format_month, translate
 from core.post import Button, ButtonKind, Post, PostImage, Tone
 from core.types import Money, Step
-from core.views.steps import caption, short, shown, title
+from core.views.steps import caption, post_image, short_title, title
 
 MENU = 25
 """Most entries of a menu: Discord's limit."""
 
 
-def newest(shown: int, count: int, locale: str) -> str:
+def newest_note(shown: int, count: int, locale: str) -> str:
     """That the tree does not show all; nothing when it does."""
     return (
         ""
@@ -27,7 +27,7 @@ def newest(shown: int, count: int, locale: str) -> str:
     )
 
 
-def history(
+def history_post(
     steps: Sequence[Step],
     tree: bytes,
     shown: int,
@@ -41,7 +41,11 @@ def history(
     """
     lines = [
         translate(
-            "history.line", locale, version=step.number, name=short(step), id=step.id
+            "history.line",
+            locale,
+            version=step.number,
+            name=short_title(step),
+            id=step.id,
         )
         for step in steps
     ]
@@ -61,7 +65,7 @@ def history(
             Button(
                 kind=ButtonKind.PICK,
                 step=step.id,
-                label=f"v{step.number} · {short(step)}",
+                label=f"v{step.number} · {short_title(step)}",
             )
             for step in steps[-MENU:]
         ),
@@ -80,13 +84,13 @@ def _opens(url: str, key: str, locale: str, step: str = "") -> tuple[Button, ...
     )
 
 
-def node(step: Step, *, foreign: bool, locale: str) -> tuple[str, str]:
+def node_labels(step: Step, *, foreign: bool, locale: str) -> tuple[str, str]:
     """Label and caption of a step in the tree."""
     if foreign:
         return translate(
             "history.foreign", locale, owner=step.person.name, version=step.number
-        ), short(step)
-    return f"v{step.number}", short(step)
+        ), short_title(step)
+    return f"v{step.number}", short_title(step)
 
 
 def compare_labels(step: Step, parent: Step | None, locale: str) -> tuple[str, str]:
@@ -95,10 +99,14 @@ def compare_labels(step: Step, parent: Step | None, locale: str) -> tuple[str, s
     return before, f"v{step.number}"
 
 
-def compare(step: Step, side: bytes, flicker: bytes, url: str, locale: str) -> Post:
+def compare_post(
+    step: Step, side: bytes, flicker: bytes, url: str, locale: str
+) -> Post:
     """Before and after, side by side, as a two-frame animation, and a link to the slider."""
-    text = translate("compare.text", locale, version=step.number, name=short(step))
-    alt = translate("compare.alt", locale, name=short(step))
+    text = translate(
+        "compare.text", locale, version=step.number, name=short_title(step)
+    )
+    alt = translate("compare.alt", locale, name=short_title(step))
     pictures = (
         PostImage(drawn=side, name=f"compare-{step.id}.png", alt=alt),
         PostImage(drawn=flicker, name=f"compare-{step.id}.webp", alt=alt),
@@ -115,7 +123,7 @@ def compare(step: Step, side: bytes, flicker: bytes, url: str, locale: str) -> P
     )
 
 
-def info(step: Step, locale: str) -> Post:
+def info_post(step: Step, locale: str) -> Post:
     """Everything that made a step's picture."""
     facts = {
         **sessions.recipe(step, 0),
@@ -138,7 +146,7 @@ def info(step: Step, locale: str) -> Post:
     )
 
 
-def recipe(facts: Mapping[str, str], locale: str) -> Post:
+def recipe_post(facts: Mapping[str, str], locale: str) -> Post:
     """What a file says of itself: a stranger's word, so it is shown as such."""
     lines = [
         translate("info.line", locale, name=name, value=value)
@@ -161,7 +169,7 @@ def usual_currency(spending: Sequence[Spending]) -> str:
     return steps_in.most_common(1)[0][0]
 
 
-def by_day(
+def spending_by_day(
     spending: Sequence[Spending], currency: str, now: datetime
 ) -> list[tuple[str, float]]:
     """Each day of this month until now, and what was spent on it in one currency."""
@@ -180,7 +188,7 @@ def plot_title(currency: str, now: datetime, locale: str) -> str:
     return f"{translate('usage.title', locale, month=month)} · {currency}"
 
 
-def usage(
+def usage_post(
     spending: Sequence[Spending],
     caps: Caps,
     now: datetime,
@@ -229,7 +237,7 @@ def usage(
     )
 
 
-def budget(caps: Caps, locale: str) -> Post:
+def budget_post(caps: Caps, locale: str) -> Post:
     """The budgets as they stand."""
     return Post(
         tone=Tone.NOTE,
@@ -249,9 +257,9 @@ def _caps(caps: Caps, locale: str) -> str:
     return "\n".join(lines) or translate("budget.no_caps", locale)
 
 
-def recent(step: Step, link: str, locale: str) -> Post:
+def recent_post(step: Step, link: str, locale: str) -> Post:
     """One of a person's newest pictures, and the way to its message."""
-    pictures = (shown(step, step.chosen or 0, locale),)
+    pictures = (post_image(step, step.chosen or 0, locale),)
     text = caption(step, locale)
     return Post(
         tone=Tone.NOTE,
@@ -263,7 +271,7 @@ def recent(step: Step, link: str, locale: str) -> Post:
     )
 
 
-def help_text(locale: str) -> Post:
+def help_post(locale: str) -> Post:
     """What one can do here."""
     return Post(
         tone=Tone.NOTE,

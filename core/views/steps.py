@@ -24,7 +24,7 @@ LONG_FACTOR = 3
 """How many times its usual time a job may take before we say that it takes long."""
 
 
-def plain(params: Mapping[str, Any]) -> dict[str, Any]:
+def json_params(params: Mapping[str, Any]) -> dict[str, Any]:
     """The parameters of a message as JSON values."""
 
     def one(value: Any) -> Any:
@@ -39,7 +39,7 @@ def plain(params: Mapping[str, Any]) -> dict[str, Any]:
     return {name: one(value) for name, value in params.items()}
 
 
-def accepted(request: Request, step: str) -> Post:
+def acknowledgement_post(request: Request, step: str) -> Post:
     """The private word that it has been stored durably."""
     return Post(
         tone=Tone.NOTE,
@@ -49,7 +49,7 @@ def accepted(request: Request, step: str) -> Post:
     )
 
 
-def refusal(error: EaselError, locale: str, job: str = "") -> Post:
+def refusal_post(error: EaselError, locale: str, job: str = "") -> Post:
     """No, and why, and that nothing was charged: for its person only."""
     text = explain(error.key, error.params, locale, "no")
     return Post(tone=Tone.REFUSAL, text=text, job=job, private=True, reason=error.key)
@@ -64,33 +64,37 @@ def explain(key: str, params: Mapping[str, Any], locale: str, charged: str) -> s
     )
 
 
-def note(key: str, locale: str, **params: object) -> Post:
+def note_post(key: str, locale: str, **params: object) -> Post:
     """A short private answer."""
     return Post(tone=Tone.NOTE, text=translate(key, locale, **params), private=True)
 
 
-def queued(step: Step, parent: Step | None, position: int, seconds: float) -> Post:
+def queued_post(step: Step, parent: Step | None, position: int, seconds: float) -> Post:
     """Not yet at work: its place in line and an honest estimate."""
     line = translate(
-        "status.in_line", step.locale, position=position, seconds=rounded(seconds)
+        "status.in_line", step.locale, position=position, seconds=round_seconds(seconds)
     )
     return _working(step, parent, line, 0.0)
 
 
-def running(step: Step, parent: Step | None, elapsed: float, typical: float) -> Post:
+def running_post(
+    step: Step, parent: Step | None, elapsed: float, typical: float
+) -> Post:
     """At work: how long still, or that it takes longer than usual."""
     if elapsed > LONG_FACTOR * typical:
-        line = translate("status.slow", step.locale, seconds=rounded(elapsed))
+        line = translate("status.slow", step.locale, seconds=round_seconds(elapsed))
     else:
         line = translate(
-            "status.running", step.locale, seconds=rounded(max(typical - elapsed, 1))
+            "status.running",
+            step.locale,
+            seconds=round_seconds(max(typical - elapsed, 1)),
         )
     return _working(
         step, parent, line, min(elapsed / typical, 0.95) if typical else 0.0
     )
 
 
-def rounded(seconds: float) -> int:
+def round_seconds(seconds: float) -> int:
     """Seconds as a person says them: to five above ten, to ten above a minute."""
     grain = 10 if seconds > 60 else 5 if seconds > 10 else 1
     return max(1, round(seconds / grain) * grain)
@@ -101,7 +105,11 @@ def _working(step: Step, parent: Step | None, line: str, progress: float) -> Pos
         tone=Tone.STATUS,
         title=title(step),
         text="\n".join(
-            [f"{what(step, parent)} · {step.model}", *_notes(step, step.locale), line]
+            [
+                f"{describe_work(step, parent)} · {step.model}",
+                *_notes(step, step.locale),
+                line,
+            ]
         ),
         job=step.id,
         progress=progress,
@@ -119,7 +127,7 @@ def title(step: Step) -> str:
     return step.prompt or translate(f"action.{step.action.value}", step.locale)
 
 
-def what(step: Step, parent: Step | None) -> str:
+def describe_work(step: Step, parent: Step | None) -> str:
     """What is done, naming the picture it is done to."""
     if step.action is Action.DRAW:
         return translate("status.drawing", step.locale)
@@ -134,16 +142,18 @@ def what(step: Step, parent: Step | None) -> str:
         action=verb,
         version=parent.number,
         owner=parent.person.name,
-        name=short(parent),
+        name=short_title(parent),
     )
 
 
-def short(step: Step) -> str:
+def short_title(step: Step) -> str:
     """A few words that name a step's picture."""
     return clip(title(step), SHORT)
 
 
-def ended(step: Step, locale: str | None = None, tally: Tally | None = None) -> Post:
+def outcome_post(
+    step: Step, locale: str | None = None, tally: Tally | None = None
+) -> Post:
     """The result with what people think of it, or how the step ended without one."""
     locale = locale or step.locale
     if step.deleted:
@@ -219,7 +229,7 @@ def _result(step: Step, locale: str, tally: Tally | None) -> Post:
         text="\n".join(lines),
         job=step.id,
         pictures=tuple(
-            shown(step, index, locale) for index in range(len(step.outputs))
+            post_image(step, index, locale) for index in range(len(step.outputs))
         ),
         buttons=(
             *(_button(kind, step, locale=locale) for kind in kinds),
@@ -260,11 +270,11 @@ def _opinions(step: Step, locale: str, tally: Tally | None) -> list[str]:
     return lines
 
 
-def more(step: Step, index: int, locale: str) -> Post:
+def more_post(step: Step, index: int, locale: str) -> Post:
     """Everything else one can do with a picture, for whoever asked."""
     kinds = [kind for kind in more_menu() if kind is not ButtonKind.RERUN or step.depth]
     kinds = [kind for kind in kinds if kind is not ButtonKind.COMPARE or step.inputs]
-    text = translate("more.text", locale, version=step.number, name=short(step))
+    text = translate("more.text", locale, version=step.number, name=short_title(step))
     buttons = tuple(
         Button(kind=kind, step=step.id, label=_label(kind, locale), index=index)
         for kind in kinds
@@ -278,7 +288,7 @@ def more(step: Step, index: int, locale: str) -> Post:
     )
 
 
-def offer_mask(draft: str, url: str, locale: str, job: str = "") -> Post:
+def mask_offer_post(draft: str, url: str, locale: str, job: str = "") -> Post:
     """Which part should change? The painter where it can be reached, and quick regions."""
     regions = tuple(
         Button(
@@ -312,7 +322,7 @@ def offer_mask(draft: str, url: str, locale: str, job: str = "") -> Post:
     )
 
 
-def gallery(step: Step, tally: Tally, link: str, locale: str) -> Post:
+def gallery_post(step: Step, tally: Tally, link: str, locale: str) -> Post:
     """A favourite's copy: its picture, whose it is, and the way back."""
     index = step.chosen or 0
     text = translate(
@@ -334,7 +344,7 @@ def gallery(step: Step, tally: Tally, link: str, locale: str) -> Post:
         if link
         else ()
     )
-    pictures = (shown(step, index, locale),)
+    pictures = (post_image(step, index, locale),)
     return Post(
         tone=Tone.RESULT,
         title=title(step),
@@ -346,9 +356,9 @@ def gallery(step: Step, tally: Tally, link: str, locale: str) -> Post:
     )
 
 
-def copied(step: Step, request: str, locale: str) -> Post:
+def copy_post(step: Step, request: str, locale: str) -> Post:
     """A result sent to somebody in private, as often as they ask."""
-    return replace(ended(step, locale), job=f"{request}c", private=False)
+    return replace(outcome_post(step, locale), job=f"{request}c", private=False)
 
 
 def caption(step: Step, locale: str) -> str:
@@ -373,7 +383,7 @@ def _cost(step: Step, locale: str) -> str:
     return translate("result.cost", locale, cost=step.cost)
 
 
-def shown(step: Step, index: int, locale: str) -> PostImage:
+def post_image(step: Step, index: int, locale: str) -> PostImage:
     """One of a step's pictures, with a file name of our making and alternative text from the prompt."""
     picture = step.outputs[index]
     extension = picture.media_type.rsplit("/", 1)[-1].replace("jpeg", "jpg")
@@ -384,21 +394,21 @@ def shown(step: Step, index: int, locale: str) -> PostImage:
     )
 
 
-def moved(step: Step, picture: Picture, index: int, locale: str) -> Post:
+def head_post(step: Step, picture: Picture, index: int, locale: str) -> Post:
     """The head is elsewhere now; here is its picture."""
     assert picture is step.outputs[index]  # noqa: S101  # the caller took it from there
     text = translate(
         "session.moved",
         locale,
         version=step.number,
-        name=short(step),
+        name=short_title(step),
         picture=index + 1,
     )
     return Post(
         tone=Tone.NOTE,
         text=text,
         job=step.id,
-        pictures=(shown(step, index, locale),),
+        pictures=(post_image(step, index, locale),),
         private=step.options.private,
         locale=locale,
     )

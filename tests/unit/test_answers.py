@@ -14,10 +14,10 @@ def test_a_plot_shows_one_currency_and_the_words_show_all() -> None:
     month = [spent(yuan("0.2"), steps=2), spent(dollars("0.04")), spent(yuan("0.3"))]
     currency = answers.usual_currency(month)
     assert currency == "CNY"
-    assert dict(answers.by_day(month, currency, NOW))["20"] == 0.5
-    assert dict(answers.by_day(month, "USD", NOW))["20"] == 0.04
+    assert dict(answers.spending_by_day(month, currency, NOW))["20"] == 0.5
+    assert dict(answers.spending_by_day(month, "USD", NOW))["20"] == 0.04
     assert answers.plot_title("USD", NOW, "en").endswith("USD")
-    text = answers.usage(
+    text = answers.usage_post(
         month, Caps(workspace_month=dollars("5")), NOW, None, "en"
     ).text
     assert "¥0.50" in text

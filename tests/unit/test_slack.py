@@ -332,7 +332,7 @@ def test_a_result_asks_before_it_is_deleted() -> None:
             Picture(key="k" * 64, width=1, height=1, media_type="image/png", length=1),
         )
     )
-    message = render.message(steps.ended(made), sure="Really?")
+    message = render.message(steps.outcome_post(made), sure="Really?")
     asked = [
         one["confirm"]["text"]["text"]
         for row in message["blocks"][1:]
