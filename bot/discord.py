@@ -24,6 +24,7 @@ from adapters.discord.uploads import ImageUploads
 from adapters.discord.users import UserDirectory
 from adapters.web.health import Check
 from bot.folder import link_keys
+from bot.lifecycle import Lost
 from bot.settings import Settings
 from bot.wiring import Easel
 from core.errors import ConfigurationError
@@ -87,7 +88,7 @@ async def open_discord(
 
 @asynccontextmanager
 async def listening(
-    there: Discord, easel: Easel, lost: asyncio.Event
+    there: Discord, easel: Easel, lost: Lost
 ) -> AsyncIterator[Mapping[str, Check]]:
     """The gateway.
 
@@ -98,7 +99,9 @@ async def listening(
     assert there.settings.discord_bot_token is not None  # noqa: S101
     app = DiscordApp(easel.service, easel.context, chat, there.api, there.store)
     token = there.settings.discord_bot_token.get_secret_value()
-    gateway = Gateway(app, there.api, token, lost.set, content=there.api.reads_content)
+    gateway = Gateway(
+        app, there.api, token, lost.need_operator, content=there.api.reads_content
+    )
     telling = asyncio.create_task(sync(there.api, there.store), name="discord commands")
     gateway.open()
     try:

@@ -3,6 +3,7 @@
 import asyncio
 import os
 import secrets
+import time
 from collections.abc import Callable
 from contextlib import AsyncExitStack, suppress
 
@@ -28,6 +29,10 @@ def link_keys(settings: Settings) -> list[str]:
     return [path.read_text()]
 
 
+LOCK_PATIENCE, LOCK_PAUSE = 60.0, 0.2
+"""Seconds that another process is waited for, and between two tries."""
+
+
 async def lock_folder(
     stack: AsyncExitStack, settings: Settings, waiting: Callable[[], None] | None
 ) -> None:
@@ -44,9 +49,10 @@ async def lock_folder(
         try:
             lock.acquire(blocking=False)
         except Timeout:
-            if waiting is not None:
-                waiting()
-            await asyncio.to_thread(lock.acquire, timeout=60 if waiting else 0)
+            if waiting is None:
+                raise
+            waiting()
+            await _wait_for_lock(lock)
     except Timeout:
         raise ConfigurationError(
             "config.locked", setting="EASEL_DATA_DIR", folder=str(folder)
@@ -59,6 +65,20 @@ async def lock_folder(
             reason=error.strerror or "error",
         ) from None
     stack.callback(lock.release)
+
+
+async def _wait_for_lock(lock: FileLock) -> None:
+    """In small steps, so that a signal is heard meanwhile. Raises Timeout."""
+    ends = time.monotonic() + LOCK_PATIENCE
+    while True:
+        try:
+            lock.acquire(blocking=False)
+        except Timeout:
+            if time.monotonic() > ends:
+                raise
+            await asyncio.sleep(LOCK_PAUSE)
+        else:
+            return
 
 
 def is_taken(settings: Settings) -> bool:

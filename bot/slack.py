@@ -29,6 +29,7 @@ from adapters.slack.store import SlackStore
 from adapters.slack.tokens import BotIdentity, Installed, OneToken
 from adapters.slack.users import UserDirectory
 from adapters.web.health import Check
+from bot.lifecycle import Lost
 from bot.settings import Settings
 from bot.wiring import Easel
 from core.errors import ConfigurationError
@@ -108,7 +109,7 @@ class EventReceiver:
 
 @asynccontextmanager
 async def listening(
-    slack: Slack, easel: Easel, lost: asyncio.Event
+    slack: Slack, easel: Easel, lost: Lost
 ) -> AsyncIterator[EventReceiver]:
     """Socket Mode, HTTP, or both. ``lost`` is set when the socket is lost for good."""
     settings = slack.settings
@@ -128,7 +129,7 @@ async def listening(
         if settings.slack_app_token:
             client = web_client(settings.slack_api_url, slack.http)
             socket = Socket(
-                app, settings.slack_app_token.get_secret_value(), client, lost.set
+                app, settings.slack_app_token.get_secret_value(), client, lost.give_up
             )
             stack.push_async_callback(socket.close)
             await socket.open()

@@ -13,6 +13,7 @@ from adapters.web.pages import Pages
 from adapters.web.painter import Painter
 from adapters.web.room import RoomApi
 from adapters.web.store import Room
+from bot.lifecycle import Front
 from bot.settings import Settings
 from bot.wiring import Easel
 from core.errors import ConfigurationError
@@ -64,12 +65,12 @@ async def open_web(
     *,
     platforms: Sequence[Route] = (),
     checks: Mapping[str, Check] | None = None,
+    front: Front | None = None,
 ) -> AsyncIterator[None]:
     """Painter, picture pages and health; the room where there is one.
 
-    Metrics on their own port if so set.
-
-    ``platforms``: paths at which chat platforms deliver; ``checks``: whether they can.
+    Metrics on their own port if so set. ``platforms``: paths at which chat platforms deliver;
+    ``checks``: whether they can. ``front``: what serves already; without it the server begins here.
     """
     checks = {**(checks or {}), **({"room": room.last_change} if room else {})}
     health = Health(easel.context, checks)
@@ -90,9 +91,11 @@ async def open_web(
             await stack.enter_async_context(
                 serving(create_app(health.metrics_routes(), []), private)
             )
-        await stack.enter_async_context(
-            serving(create_app(routes, hosts_of(settings, listening)), listening)
-        )
+        app = create_app(routes, hosts_of(settings, listening))
+        if front is None:
+            await stack.enter_async_context(serving(app, listening))
+        else:
+            front.app = app
         if room is not None:
             stack.callback(room.let_go)
         yield

@@ -71,6 +71,7 @@ async def open_easel(
     settle: float = SETTLE,
     prepare: Callable[[], Awaitable[None]] | None = None,
     engine: AsyncEngine | None = None,
+    lost: Callable[[], None] | None = None,
     providers: Mapping[str, ProviderKind] = PROVIDERS,
 ) -> AsyncIterator[Easel]:
     """Start everything and stop it again.
@@ -78,7 +79,8 @@ async def open_easel(
     ``waiting`` is called when another process has the data folder.
 
     ``prepare`` is awaited once the folder is ours and the database up to date, before any job goes
-    on. ``engine``: a pool of connections others share. ``providers``: those that are built in,
+    on. ``engine``: a pool of connections others share. ``lost`` is called when this process may be
+    taken for dead. ``providers``: those that are built in,
     by id.
 
     Raises ConfigurationError naming the setting.
@@ -135,7 +137,7 @@ async def open_easel(
             Retention(engine),
             worker,
             workers,
-            lost=stop_this_process,
+            lost=lost or stop_this_process,
         )
         await jobs.start()
         stack.push_async_callback(jobs.stop)

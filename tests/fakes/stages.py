@@ -21,6 +21,7 @@ import bot.slack
 from adapters.web.chat import WebChat
 from adapters.web.store import Room
 from bot import settings, web, wiring
+from bot.lifecycle import Lost
 from bot.simulator.rules import Wanted
 from bot.simulator.server import SimulatorConfig, serve
 from bot.simulator.tasks import Account, Task
@@ -442,7 +443,7 @@ async def _at_work(
     listening = web.listen(chosen, 0)
     address = web.address_of(chosen, listening)
     chosen = chosen.model_copy(update={"public_url": address})
-    room, lost = Room.at(chosen.data_dir), asyncio.Event()
+    room, lost = Room.at(chosen.data_dir), Lost()
     engine = await stack.enter_async_context(wiring.open_database(chosen))
     to_slack = await stack.enter_async_context(bot.slack.open_slack(chosen, engine))
     to_discord = await stack.enter_async_context(
