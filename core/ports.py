@@ -63,7 +63,10 @@ class Blobs(Protocol):
 
 
 class Provider(Protocol):
-    """A company's API that makes images, spoken to for one account."""
+    """A company's API that makes images, spoken to for one account.
+
+    tests/contract/test_provider.py is what every implementation must hold to.
+    """
 
     @property
     def account(self) -> Account:
@@ -73,23 +76,26 @@ class Provider(Protocol):
     async def submit(self, work: Work) -> Task | Outcome:
         """Send the work: a task to wait for, or the outcome at once (synchronous models).
 
-        Raises Retryable, Uncertain, Refused or Misconfigured.
+        Raises Retryable (certainly not taken), Uncertain (perhaps taken, perhaps billed), Refused
+        or Misconfigured.
         """
         ...
 
     async def wait(self, work: Work, task: Task) -> Outcome:
-        """Until the task ends.
+        """Until the task ends. Cancelling the wait leaves the task alone.
 
-        Raises Refused (FAILED, CANCELED), Uncertain (UNKNOWN: gone after 24 h).
+        Raises Refused (FAILED, CANCELED), Retryable (failed, free, and worth one more task),
+        Uncertain (gone: the service keeps results for some time only).
         """
         ...
 
     async def find(
         self, work: Work, since: datetime, known: Sequence[str]
     ) -> Task | None:
-        """The task a lost submit made.
+        """The task a lost submit made: same model, created since then, not one of ``known``.
 
-        Same model, created since then, not one of the ``known`` task ids.
+        None when there certainly is none. Raises Retryable when the service's list cannot be had
+        now, Uncertain where there is no list to look in.
         """
         ...
 
@@ -100,7 +106,7 @@ class Provider(Protocol):
     async def download(self, url: str) -> bytes:
         """The bytes behind a result link: allowed hosts only, capped, complete.
 
-        Raises Retryable or Refused.
+        Raises Retryable, Refused, or Uncertain for a link that is dead.
         """
         ...
 

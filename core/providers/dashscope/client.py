@@ -95,8 +95,11 @@ class DashScope:
         """The task a lost submit made: this model's oldest one since then that nobody has recorded.
 
         Where the service tells the prompt, it must be this one's. Identical work is
-        interchangeable, so any match is right. Raises Retryable when the list cannot be had.
+        interchangeable, so any match is right. Raises Retryable when the list cannot be had,
+        Uncertain for a synchronous model: its calls stand in no list.
         """
+        if self._catalog.model(work.model).is_sync:
+            raise protocol.lost()
         candidates = [
             listed
             for listed in await self._list(since, work.model)
