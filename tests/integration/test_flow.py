@@ -15,6 +15,7 @@ import pytest
 import pytest_asyncio
 
 from bot import settings, wiring
+from bot.providers import PROVIDERS, ProviderKind
 from bot.simulator.server import Running, SimulatorConfig, serve
 from core.errors import EaselError, Rejected
 from core.post import ButtonKind, Post, Tone
@@ -94,6 +95,7 @@ async def team_on(
     folder: Path,
     *,
     chat: MemoryChat | None = None,
+    providers: Mapping[str, ProviderKind] = PROVIDERS,
     **changes: Any,
 ) -> AsyncIterator[Team]:
     async with serve(config) as simulator:
@@ -106,7 +108,11 @@ async def team_on(
         )
         chat = chat or MemoryChat()
         async with wiring.open_easel(
-            chosen, lambda _: {"memory": chat}, simulator=config, settle=0.2
+            chosen,
+            lambda _: {"memory": chat},
+            simulator=config,
+            settle=0.2,
+            providers=providers,
         ) as easel:
             yield Team(easel=easel, chat=chat, simulator=simulator)
 

@@ -189,12 +189,14 @@ def _picture(item: Any) -> ImageResult:
         return ImageResult(error="provider.not_a_picture")
 
 
-def images_kind(url: str) -> ProviderKind:
-    """As the program would be built with it."""
+def images_kind(url: str | None) -> ProviderKind:
+    """As the program would be built with it; with None it has no key, so no account."""
 
     async def open_images(
         stack: AsyncExitStack, surroundings: Surroundings
     ) -> list[Provider]:
+        if url is None:
+            return []
         provider = ImagesProvider(
             client=await stack.enter_async_context(http_client()),
             base_url=url,
