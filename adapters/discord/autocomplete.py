@@ -11,7 +11,7 @@ from core.flow.context import Context
 from core.forms import RATIOS
 from core.i18n import clip
 from core.types import Action, Request
-from core.views import steps
+from core.views.captions import short_title
 
 MOST = 25
 Choice = dict[str, str]
@@ -71,7 +71,7 @@ def _sizes(context: Context, action: Action, model: str) -> list[str]:
 async def _own(context: Context, request: Request) -> list[tuple[str, str]]:
     """This person's newest results, by version and words."""
     mine = await context.store.recent(request.place.tenant, request.person.id, MOST)
-    return [(f"v{one.number} · {steps.short_title(one)}", one.id) for one in mine]
+    return [(f"v{one.number} · {short_title(one)}", one.id) for one in mine]
 
 
 def _focused(data: Mapping[str, Any]) -> tuple[str, str]:

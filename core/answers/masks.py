@@ -12,7 +12,7 @@ from core.flow import prepare, replies
 from core.flow.context import Context
 from core.post import Post
 from core.types import Action, Attachment, Picture, Request, from_json
-from core.views import steps
+from core.views.pictures import REGIONS
 
 PAINTED = "painted:"
 """What the key of a job made of a draft begins with: the same draft is the same job."""
@@ -42,7 +42,7 @@ async def complete_with_region(context: Context, request: Request) -> Request:
     draft = await read_draft(context, request.place.tenant, request.target or "")
     if draft.person.id != request.person.id:
         raise Rejected("refuse.not_yours", owner=draft.person.name)
-    region = steps.REGIONS[min(request.index or 0, len(steps.REGIONS) - 1)]
+    region = REGIONS[min(request.index or 0, len(REGIONS) - 1)]
     given = {**draft.given, "mask": region}
     return replace(
         draft,

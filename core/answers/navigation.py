@@ -7,7 +7,7 @@ from core.flow import prepare
 from core.flow.context import Context
 from core.post import Post
 from core.types import Head, Request
-from core.views import steps
+from core.views import pictures
 
 
 async def undo(context: Context, request: Request) -> Post:
@@ -48,4 +48,4 @@ async def _move(context: Context, request: Request, session: str, head: Head) ->
     picture = sessions.picture_at(step, head.index)
     for one in {session, sessions.person_session(request.place, request.person.id)}:
         await context.store.move_head(tenant, one, head)
-    return steps.head_post(step, picture, head.index, request.locale)
+    return pictures.head_post(step, picture, head.index, request.locale)

@@ -12,7 +12,8 @@ from core.pictures import diagrams, formats, layout, png_metadata
 from core.post import Post
 from core.signed_links import Purpose
 from core.types import Head, Request, Step
-from core.views import answers, steps
+from core.views import answers, pictures, steps
+from core.views import usage as usage_views
 
 LINK_LIFE = timedelta(days=7)
 RECENT = 6
@@ -138,11 +139,11 @@ async def usage(context: Context, request: Request) -> Post:
     caps = budgets.caps(await context.store.settings(request.place.tenant))
     plot = None
     if spending:
-        currency = answers.usual_currency(spending)
-        days = answers.spending_by_day(spending, currency, now)
-        heading = answers.plot_title(currency, now, request.locale)
+        currency = usage_views.usual_currency(spending)
+        days = usage_views.spending_by_day(spending, currency, now)
+        heading = usage_views.plot_title(currency, now, request.locale)
         plot = await context.pool.run(diagrams.plot, days, heading)
-    return answers.usage_post(spending, caps, now, plot, request.locale)
+    return usage_views.usage_post(spending, caps, now, plot, request.locale)
 
 
 async def budget(context: Context, request: Request) -> Post:
@@ -153,7 +154,7 @@ async def budget(context: Context, request: Request) -> Post:
             raise Rejected("refuse.admins_only")
         settings = budgets.update_caps(settings, request.given)
         await context.store.save_settings(request.place.tenant, settings)
-    return answers.budget_post(budgets.caps(settings), request.locale)
+    return usage_views.budget_post(budgets.caps(settings), request.locale)
 
 
 async def help_text(_context: Context, request: Request) -> Post:
@@ -174,7 +175,7 @@ async def home(context: Context, request: Request) -> list[Post]:
     ]
     return [
         answers.help_post(request.locale),
-        answers.budget_post(caps, request.locale),
+        usage_views.budget_post(caps, request.locale),
         *shown,
     ]
 
@@ -189,4 +190,4 @@ async def more(context: Context, request: Request) -> Post:
     _, step = await current_step(context, request)
     index = request.index or 0
     sessions.picture_at(step, index)
-    return steps.more_post(step, index, request.locale)
+    return pictures.more_post(step, index, request.locale)

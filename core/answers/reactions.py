@@ -13,7 +13,7 @@ from core.flow.context import Context
 from core.log import log
 from core.post import Post, PostedMessage, Tally
 from core.types import CountedReaction, Head, MessageRole, Request, Step
-from core.views import steps
+from core.views import pictures, steps
 
 
 async def vote(context: Context, request: Request) -> None:
@@ -92,7 +92,7 @@ async def send_me(context: Context, request: Request) -> Post:
     sessions.picture_at(step, 0)
     chat = context.chat(step)
     place = await chat.private_place(request.place, request.person)
-    post = steps.copy_post(step, sessions.step_id(request), request.locale)
+    post = pictures.copy_post(step, sessions.step_id(request), request.locale)
     is_first = await context.store.intend_post(step.tenant, post.job, MessageRole.COPY)
     sent = None if is_first else await chat.find(place, post.job)
     if sent is None:
@@ -202,7 +202,7 @@ async def _to_gallery(context: Context, step: Step, tally: Tally, channel: str) 
             return
         original = await context.store.message_of(step)
         link = await chat.link(original) if original else ""
-        post = steps.gallery_post(step, tally, link, step.locale)
+        post = pictures.gallery_post(step, tally, link, step.locale)
         try:
             sent = await chat.post(place, post, to=step.person, reply={})
         except (DeliveryError, NotFound) as error:

@@ -16,7 +16,7 @@ from core.log import log
 from core.post import Post
 from core.signed_links import Purpose
 from core.types import Action, MessageRole, Request, to_json
-from core.views import steps
+from core.views import pictures, steps
 
 PAINTER_LIFE = timedelta(minutes=15)
 
@@ -108,4 +108,4 @@ async def offer_mask(context: Context, request: Request) -> Post:
     await context.drafts.save(request.place.tenant, draft, to_json(request), now)
     claims = {"t": request.place.tenant, "d": draft}
     url = context.links.url(Purpose.MASK, claims, now + PAINTER_LIFE)
-    return steps.mask_offer_post(draft, url, request.locale, draft)
+    return pictures.mask_offer_post(draft, url, request.locale, draft)

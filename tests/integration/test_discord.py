@@ -418,7 +418,7 @@ async def test_every_button_under_a_result_answers(place: Place) -> None:
     history = await fake.sees("", user=bo, button="v1 ·", after=more)
     await fake.presses(bo, history, "v1 ·")
     info = await fake.reply(await fake.presses(bo, more, "ℹ️"))
-    assert "seed" in info.words
+    assert "Seed: " in info.words
     sent = await fake.reply(await fake.presses(bo, more, "✉️"))
     assert sent.only_for == bo.id
     copy = await fake.sees("", channel=fake.direct(bo), files=1)

@@ -2,7 +2,7 @@
 
 from core.budgets import Caps, Spending
 from core.types import Money
-from core.views import answers
+from core.views import usage
 from tests.fakes.steps import NOW, dollars, yuan
 
 
@@ -12,12 +12,12 @@ def spent(total: Money, steps: int = 1) -> Spending:
 
 def test_a_plot_shows_one_currency_and_the_words_show_all() -> None:
     month = [spent(yuan("0.2"), steps=2), spent(dollars("0.04")), spent(yuan("0.3"))]
-    currency = answers.usual_currency(month)
+    currency = usage.usual_currency(month)
     assert currency == "CNY"
-    assert dict(answers.spending_by_day(month, currency, NOW))["20"] == 0.5
-    assert dict(answers.spending_by_day(month, "USD", NOW))["20"] == 0.04
-    assert answers.plot_title("USD", NOW, "en").endswith("USD")
-    text = answers.usage_post(
+    assert dict(usage.spending_by_day(month, currency, NOW))["20"] == 0.5
+    assert dict(usage.spending_by_day(month, "USD", NOW))["20"] == 0.04
+    assert usage.plot_title("USD", NOW, "en").endswith("USD")
+    text = usage.usage_post(
         month, Caps(workspace_month=dollars("5")), NOW, None, "en"
     ).text
     assert "¥0.50" in text

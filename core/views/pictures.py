@@ -1,0 +1,106 @@
+"""Posts that offer something to do with a picture, or show it in another place."""
+
+from dataclasses import replace
+
+from core.i18n import translate
+from core.operations import more_menu
+from core.post import Button, ButtonKind, Post, Tally, Tone
+from core.types import Picture, Step
+from core.views.captions import (
+    link_button,
+    post_image,
+    short_title,
+    step_button,
+    title,
+)
+from core.views.steps import outcome_post
+
+REGIONS = ("left", "right", "top", "bottom", "center")
+"""The quick regions of a mask, in the order of their buttons' index."""
+
+
+def more_post(step: Step, index: int, locale: str) -> Post:
+    """Everything else one can do with a picture, for the person who pressed More."""
+    kinds = list(more_menu())
+    # What was drawn from words has no original to run again from, and no picture before it.
+    if not step.depth:
+        kinds.remove(ButtonKind.RERUN)
+    if not step.inputs:
+        kinds.remove(ButtonKind.COMPARE)
+    return Post(
+        tone=Tone.NOTE,
+        text=translate(
+            "more.text", locale, version=step.number, name=short_title(step)
+        ),
+        buttons=tuple(step_button(kind, step, locale, index) for kind in kinds),
+        private=True,
+        secret=step.options.private,
+    )
+
+
+def mask_offer_post(draft: str, url: str, locale: str, job: str = "") -> Post:
+    """Which part should change? The painter where it can be reached, and quick regions."""
+    regions = tuple(
+        Button(
+            kind=ButtonKind.REGION,
+            step=draft,
+            label=translate(f"region.{name}", locale),
+            index=index,
+        )
+        for index, name in enumerate(REGIONS)
+    )
+    key = "mask.offer" if url else "refuse.no_mask"
+    return Post(
+        tone=Tone.NOTE,
+        text=translate(key, locale),
+        job=job,
+        buttons=link_button(url, "mask.paint", locale, draft) + regions,
+        private=True,
+        reason="refuse.no_mask",
+    )
+
+
+def gallery_post(step: Step, tally: Tally, link: str, locale: str) -> Post:
+    """A favourite's copy in the gallery: its picture, who made it, and the way back."""
+    text = translate(
+        "gallery.text",
+        locale,
+        person=step.person.name,
+        count=tally.favourites,
+        version=step.number,
+    )
+    return Post(
+        tone=Tone.RESULT,
+        title=title(step),
+        text=text,
+        # A read-back must not take the copy for the result itself.
+        job=f"{step.id}g",
+        pictures=(post_image(step, step.chosen or 0, locale),),
+        buttons=link_button(link, "gallery.back", locale, step.id),
+        locale=locale,
+    )
+
+
+def copy_post(step: Step, request: str, locale: str) -> Post:
+    """A result sent to a person in private, as often as they ask."""
+    return replace(outcome_post(step, locale), job=f"{request}c", private=False)
+
+
+def head_post(step: Step, picture: Picture, index: int, locale: str) -> Post:
+    """Say which version the next edit starts from now, and show it."""
+    assert picture is step.outputs[index]  # noqa: S101  # the caller took it from there
+    text = translate(
+        "session.moved",
+        locale,
+        version=step.number,
+        name=short_title(step),
+        picture=index + 1,
+    )
+    return Post(
+        tone=Tone.NOTE,
+        text=text,
+        job=step.id,
+        pictures=(post_image(step, index, locale),),
+        private=step.options.private,
+        locale=locale,
+    )
