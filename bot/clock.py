@@ -1,14 +1,14 @@
-"""The real time."""
+"""The real clock. Tests have one they can turn."""
 
 import asyncio
 from datetime import UTC, datetime
 
 
 class WallClock:
-    """The real time."""
+    """The Clock port by the system's clock."""
 
     def now(self) -> datetime:
-        """Aware, UTC."""
+        """The time, with its zone: UTC."""
         return datetime.now(UTC)
 
     async def sleep(self, seconds: float) -> None:

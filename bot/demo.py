@@ -1,7 +1,4 @@
-"""``easel demo``.
-
-The bot, its database, a simulator of the service and the web room, on this machine, until Ctrl-C.
-"""
+"""``easel demo``: bot, database, a simulator of the service and the web room, on this machine."""
 
 import asyncio
 import signal
@@ -30,22 +27,22 @@ def run(
     port: int | None, data: Path | None, time_scale: float | None, *, open_browser: bool
 ) -> int:
     """Run until told to stop. Raises ConfigurationError naming the setting."""
-    chosen = settings.load(**({"EASEL_DATA_DIR": data} if data else {}))
-    logs.set_up(
-        chosen.log_format,
-        "error" if chosen.log_level == "info" else chosen.log_level,
-        settings.secrets(chosen),
-    )
-    scale = TIME_SCALE if time_scale is None else time_scale
-    simulator = SimulatorConfig(time_scale=scale, folder=chosen.data_dir / "simulator")
-    asyncio.run(
-        _serve(chosen, web.listen(chosen, port), simulator, open_browser=open_browser)
-    )
+    overrides = {"EASEL_DATA_DIR": data} if data else {}
+    config = settings.load(**overrides)
+    # Progress belongs in the room; on the terminal it would hide the address.
+    level = "error" if config.log_level == "info" else config.log_level
+    logs.set_up(config.log_format, level, settings.secrets(config))
+    if time_scale is None:
+        time_scale = TIME_SCALE
+    folder = config.data_dir / "simulator"
+    simulator = SimulatorConfig(time_scale=time_scale, folder=folder)
+    listening = web.listen(config, port)
+    asyncio.run(_serve(config, listening, simulator, open_browser=open_browser))
     return 0
 
 
 async def _serve(
-    chosen: settings.Settings,
+    config: settings.Settings,
     listening: socket.socket,
     simulator: SimulatorConfig,
     *,
@@ -54,53 +51,46 @@ async def _serve(
     stop = asyncio.Event()
     for number in (signal.SIGINT, signal.SIGTERM):
         asyncio.get_running_loop().add_signal_handler(number, stop.set)
-    address = web.address_of(chosen, listening)
-    chosen = chosen.model_copy(update={"public_url": address})
-    room = Room.at(chosen.data_dir)
+    address = web.address_of(config, listening)
+    config = config.model_copy(update={"public_url": address})
+    room = Room.at(config.data_dir)
     async with wiring.open_easel(
-        chosen,
+        config,
         lambda blobs: {PLATFORM: WebChat(room, blobs, address)},
         simulator=simulator,
     ) as easel:
         if await room.prepare():
-            await seed_demo_data(room, easel, chosen.locale)
-        async with web.open_web(chosen, easel, listening, room):
+            await seed_demo_data(room, easel, config.locale)
+        async with web.open_web(config, easel, listening, room):
             tune_garbage_collection()
-            hello = "demo.simulated" if easel.simulated else "demo.real"
-            click.echo(
-                translate(hello, chosen.locale)
-                + "\n\n    "
-                + f"{address}/room"
-                + "\n\n"
-                + translate("demo.stop", chosen.locale)
-            )
+            greeting = "demo.simulated" if easel.simulated else "demo.real"
+            click.echo(translate(greeting, config.locale))
+            click.echo(f"\n    {address}/room\n")
+            click.echo(translate("demo.stop", config.locale))
             if open_browser:
                 await asyncio.to_thread(webbrowser.open, f"{address}/room")
             await stop.wait()
-    click.echo(translate("demo.stopped", chosen.locale))
+    click.echo(translate("demo.stopped", config.locale))
 
 
 async def seed_demo_data(room: Room, easel: wiring.Easel, locale: str) -> None:
-    """A word of welcome, three photos to play with, and a gallery that two stars lead to."""
+    """Post a word of welcome and three photos to play with, and open a gallery."""
     context = easel.context
-    await context.store.save_settings(
-        TENANT, {"channels": {"*": {"gallery": "gallery"}}}
-    )
-    hello = Post(
+    defaults = {"channels": {"*": {"gallery": "gallery"}}}
+    await context.store.save_settings(TENANT, defaults)
+    welcome = Post(
         tone=Tone.NOTE,
         title=translate("room.welcome_title", locale),
         text=translate("room.welcome", locale),
     )
-    await room.say("general", "", render.body(hello, []))
-    shown = []
+    await room.say("general", "", render.body(welcome, []))
+    pictures = []
     for name in PHOTOS:
         data = (files("bot") / "photos" / name).read_bytes()
-        taken = await context.pool.run(normalize.normalize, data)
-        ref = await context.blobs.keep(TENANT, taken.data)
-        await room.keep_upload(ref, name, taken.width, taken.height, taken.media_type)
-        shown.append(render.upload(await room.upload(ref)))
-    body = {
-        **render.body(Post(tone=Tone.NOTE, text=translate("room.photos", locale)), []),
-        "pictures": shown,
-    }
+        photo = await context.pool.run(normalize.normalize, data)
+        ref = await context.blobs.keep(TENANT, photo.data)
+        await room.keep_upload(ref, name, photo.width, photo.height, photo.media_type)
+        pictures.append(render.upload(await room.upload(ref)))
+    note = Post(tone=Tone.NOTE, text=translate("room.photos", locale))
+    body = {**render.body(note, []), "pictures": pictures}
     await room.say("general", "", body)

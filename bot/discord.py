@@ -51,17 +51,17 @@ class Discord:
 
     def chat(self, blobs: Blobs) -> DiscordChat:
         """Discord's voice."""
-        chosen, api, store = self.settings, self.api, self.store
+        config, api, store = self.settings, self.api, self.store
         places = ChannelDirectory(api)
-        links = Links(link_keys(chosen), chosen.public_url or "")
-        pictures = ImageUploads(blobs, self.pool, places, store, links, chosen.locale)
+        links = Links(link_keys(config), config.public_url or "")
+        pictures = ImageUploads(blobs, self.pool, places, store, links, config.locale)
         messages = MessageClient(api, store, places, pictures)
         return DiscordChat(
             api=api,
             store=store,
-            files=Files(messages, self.http, chosen.discord_cdn_hosts),
+            files=Files(messages, self.http, config.discord_cdn_hosts),
             places=places,
-            people=UserDirectory(api, store, places, chosen.locale),
+            people=UserDirectory(api, store, places, config.locale),
             messages=messages,
             answers=InteractionResponses(api, store, pictures),
         )

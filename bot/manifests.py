@@ -1,7 +1,4 @@
-"""``easel slack-manifest``, ``easel discord-invite``.
-
-How the app comes to exist on a platform, and to a server.
-"""
+"""``easel slack-manifest`` and ``easel discord-invite``: how the app gets onto a platform."""
 
 import json
 import re
@@ -27,14 +24,15 @@ def slack(url: str | None, *, many: bool, locale: str | None) -> str:
         raise click.UsageError(
             "--many needs --http URL: people are sent there to install."
         )
-    found = manifest(locale or settings.load().locale, base, installable=many)
-    return json.dumps(found, ensure_ascii=False, indent=2)
+    language = locale or settings.load().locale
+    app = manifest(language, base, installable=many)
+    return json.dumps(app, ensure_ascii=False, indent=2)
 
 
 def discord() -> str:
-    """The address that invites us.
+    """The address that invites the bot.
 
-    Raises ConfigurationError for a missing token, or one that is none.
+    Raises ConfigurationError for a token that is missing or is none.
     """
     token = settings.load().discord_bot_token
     if token is None:

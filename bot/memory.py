@@ -1,21 +1,16 @@
-"""How Python's memory is managed once the bot is ready.
-
-Full garbage collections stop everything that waits.
-"""
+"""Garbage collection once the bot is ready: full collections stop everything."""
 
 import gc
 
 THRESHOLD = 20_000
-"""New objects before the youngest are looked through: a request makes thousands that go again by
-themselves."""
+"""New objects before the youngest are examined. A request makes thousands that free themselves."""
 
 
 def tune_garbage_collection() -> None:
-    """Leave what was made while starting out of all later collections.
+    """Exempt everything made during start-up from later collections.
 
-    It lives as long as the process does.
-
-    Looking through it takes a tenth of a second, again and again, in which nobody is acknowledged.
+    It lives as long as the process. Examining it takes a tenth of a second each time, in which no
+    delivery is acknowledged.
     """
     gc.collect()
     gc.freeze()

@@ -12,48 +12,49 @@ from core.types import Money, Size
 
 
 def listing(*, as_json: bool) -> str:
-    """Every model: one line each, or all that is known as one JSON object."""
+    """List every model: a line each, or everything the catalogue knows as a JSON object."""
     catalog = load_catalog()
     if as_json:
-        models = {
-            name: _plain(dataclasses.asdict(model))
-            for name, model in catalog.models.items()
-        }
-        return json.dumps(
-            {"models": models, "regions": _plain(_regions(catalog))},
-            ensure_ascii=False,
-            indent=1,
-        )
+        return json.dumps(_catalog_to_json(catalog), ensure_ascii=False, indent=1)
     ordered = sorted(catalog.models.values(), key=lambda model: (model.rank, model.id))
     return "\n".join(_line(model) for model in ordered)
 
 
-def _regions(catalog: Catalog) -> dict[str, Any]:
-    return {
-        name: dataclasses.asdict(region) for name, region in catalog.regions.items()
+def _catalog_to_json(catalog: Catalog) -> dict[str, Any]:
+    models = {
+        name: _to_json(dataclasses.asdict(model))
+        for name, model in catalog.models.items()
     }
+    regions = {
+        name: _to_json(dataclasses.asdict(region))
+        for name, region in catalog.regions.items()
+    }
+    return {"models": models, "regions": regions}
 
 
 def _line(model: Model) -> str:
-    actions = ", ".join(
-        sorted({"wanx" if action.is_wanx else action.value for action in model.actions})
-    )
+    actions = {"wanx" if action.is_wanx else action.value for action in model.actions}
     price = next(iter(model.prices.values()), None)
     cost = "price unconfirmed"
     if price is not None:
         cost = format_money(Money(amount=price, currency=model.currency), "en")
-    size = "" if model.size.kind == "none" else f" · {described(model.size)}"
-    return f"{model.id:32} {actions:10} n {model.n_range[0]}–{model.n_range[1]} · {cost}{size}"
+    least, most = model.n_range
+    line = f"{model.id:32} {', '.join(sorted(actions)):10} n {least}–{most} · {cost}"
+    if model.size.kind != "none":
+        line += f" · {described(model.size)}"
+    return line
 
 
-def _plain(value: Any) -> Any:
-    """JSON values; no limit (inf) is null."""
+def _to_json(value: Any) -> Any:
+    """JSON has no sets, decimals or infinity: those become lists, text and null."""
     if isinstance(value, dict):
-        return {str(name): _plain(one) for name, one in value.items()}
+        return {str(name): _to_json(entry) for name, entry in value.items()}
     if isinstance(value, frozenset | set):
-        return sorted(_plain(one) for one in value)
+        return sorted(_to_json(entry) for entry in value)
     if isinstance(value, list | tuple):
-        return [_plain(one) for one in value]
+        return [_to_json(entry) for entry in value]
     if isinstance(value, Decimal | Size):
         return str(value)
-    return None if value == float("inf") else value
+    if value == float("inf"):
+        return None
+    return value

@@ -1,7 +1,4 @@
-"""``easel prune``.
-
-Remove the records of jobs that have lived long enough, as a running bot does by itself.
-"""
+"""``easel prune``: removes records of finished jobs, as a running bot does by itself."""
 
 import asyncio
 from datetime import UTC, datetime
@@ -15,12 +12,12 @@ from core.storage.retention import RECORDS_LIFE, Retention
 
 
 def run(*, dry_run: bool) -> int:
-    """Say how many there were. Raises ConfigurationError for a database that cannot be used."""
-    chosen = settings.load()
-    chosen.data_dir.mkdir(parents=True, exist_ok=True)
-    count = asyncio.run(_prune(chosen.database, dry_run=dry_run))
+    """Remove old records, or only count them. Raises ConfigurationError for an unusable database."""
+    config = settings.load()
+    config.data_dir.mkdir(parents=True, exist_ok=True)
+    count = asyncio.run(_prune(config.database, dry_run=dry_run))
     key = "terminal.would_prune" if dry_run else "terminal.pruned"
-    click.echo(translate(key, chosen.locale, count=count, days=RECORDS_LIFE.days))
+    click.echo(translate(key, config.locale, count=count, days=RECORDS_LIFE.days))
     return 0
 
 
@@ -30,6 +27,8 @@ async def _prune(url: str, *, dry_run: bool) -> int:
     retention = Retention(engine)
     before = datetime.now(UTC) - RECORDS_LIFE
     try:
-        return await (retention.count(before) if dry_run else retention.prune(before))
+        if dry_run:
+            return await retention.count(before)
+        return await retention.prune(before)
     finally:
         await engine.dispose()

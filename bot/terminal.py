@@ -102,8 +102,8 @@ def run(line: Line, options: Mapping[str, Any]) -> int:
 class Prompt:
     """The person at the prompt: what is said to them, and how they want it."""
 
-    def __init__(self, chosen: settings.Settings, *, as_json: bool) -> None:
-        self.settings = chosen
+    def __init__(self, config: settings.Settings, *, as_json: bool) -> None:
+        self.settings = config
         self._as_json = as_json
         self._chats: list[TerminalChat] = []
 
@@ -127,15 +127,15 @@ class Prompt:
 
 
 async def _run(line: Line, options: Mapping[str, Any]) -> int:
-    chosen = settings.load()
+    config = settings.load()
     as_json = bool(options["as_json"])
-    level = "error" if chosen.log_level == "info" else chosen.log_level
-    logs.set_up_late(chosen.log_format, level, settings.secrets(chosen))
-    prompt = Prompt(chosen, as_json=as_json)
+    level = "error" if config.log_level == "info" else config.log_level
+    logs.set_up_late(config.log_format, level, settings.secrets(config))
+    prompt = Prompt(config, as_json=as_json)
     for name, nearest in settings.unknown_variables():
         prompt.tell("config.unknown", setting=name, nearest=nearest)
     request = decode.request(
-        line, key=uuid.uuid4().hex, user=getpass.getuser(), locale=chosen.locale
+        line, key=uuid.uuid4().hex, user=getpass.getuser(), locale=config.locale
     )
     report = (
         await _at_once(prompt, request)

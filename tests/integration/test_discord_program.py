@@ -30,9 +30,9 @@ async def examined(
         monkeypatch.setenv(name, value)
     checks = await doctor._examine(settings.load())
     return {
-        one["name"]: (one["ok"], one["detail"])
+        one.name: (one.ok, one.detail)
         for one in checks
-        if one["name"].startswith("discord")
+        if one.name.startswith("discord")
     }
 
 
