@@ -1,4 +1,4 @@
-"""The data folder: who may work in it, and the keys made there."""
+"""The data folder: which process may work in it, and the key made there."""
 
 import asyncio
 import os
@@ -15,9 +15,9 @@ from core.storage import database
 
 
 def link_keys(settings: Settings) -> list[str]:
-    """What links are signed with.
+    """What links are signed with: the operator's keys, or one made at the first start.
 
-    The operator's own (several workers need the same), or one made at first start.
+    Several workers need the same keys, so there the operator must set them.
     """
     if settings.link_keys:
         return list(settings.link_keys.get_secret_value().split(","))
@@ -36,9 +36,10 @@ LOCK_PATIENCE, LOCK_PAUSE = 60.0, 0.2
 async def lock_folder(
     stack: AsyncExitStack, settings: Settings, waiting: Callable[[], None] | None
 ) -> None:
-    """One worker a data folder on SQLite: its limits hold for one process only.
+    """Allow one worker in a data folder on SQLite: an account's limits hold for one process only.
 
-    Waits a minute for another to end.
+    With ``waiting``, which is called at once, wait a minute for the other to end. Raises
+    ConfigurationError.
     """
     folder = settings.data_dir
     try:
@@ -82,7 +83,7 @@ async def _wait_for_lock(lock: FileLock) -> None:
 
 
 def is_taken(settings: Settings) -> bool:
-    """Is another at work in the folder? Never on PostgreSQL, where there may be many."""
+    """Whether another process works in the folder. Never on PostgreSQL, where many may."""
     if not database.is_sqlite(settings.database):
         return False
     try:

@@ -1,4 +1,4 @@
-"""Logs: JSON lines in a container, readable on a terminal; no secret passes, whatever holds it."""
+"""Logs: JSON lines in a container, readable on a terminal, and never a secret in them."""
 
 import logging
 import re
@@ -10,18 +10,19 @@ from typing import Any, TextIO, cast
 from core.log import log
 
 SHAPES = re.compile(
-    r"(?:Bearer\s+)?\b(?:sk|xox[abprs]|xapp|st)-[A-Za-z0-9_-]{6,}|(?<=://)[^/\s:@]+:[^/\s@]+(?=@)"
+    r"(?:Bearer\s+)?\b(?:sk|xox[abprs]|xapp|st)-[A-Za-z0-9_-]{6,}"  # keys and tokens
+    r"|(?<=://)[^/\s:@]+:[^/\s@]+(?=@)"  # name and password in an address
 )
 STARS = "***"
 
 
 class Redaction:
-    """Replaces known secrets by value, and anything shaped like one, in every part of a log line."""
+    """Replaces secrets we know, and anything shaped like one, in every part of a log line."""
 
     def __init__(self, secrets: Iterable[str]) -> None:
-        self._secrets = sorted(
-            (one for one in secrets if len(one) >= 4), key=len, reverse=True
-        )
+        # A secret may hold another one: the longest first. Shorter ones would star out words.
+        long_enough = [secret for secret in secrets if len(secret) >= 4]
+        self._secrets = sorted(long_enough, key=len, reverse=True)
 
     def text(self, value: str) -> str:
         """The text without secrets."""
@@ -37,30 +38,28 @@ class Redaction:
         if isinstance(value, str):
             return self.text(value)
         if isinstance(value, dict):
-            return {name: self._clean(one) for name, one in value.items()}
+            return {name: self._clean(entry) for name, entry in value.items()}
         if isinstance(value, list | tuple):
-            return [self._clean(one) for one in value]
-        return (
-            value
-            if isinstance(value, int | float | bool | None)
-            else self.text(str(value))
-        )
+            return [self._clean(entry) for entry in value]
+        if isinstance(value, int | float | bool | None):
+            return value
+        return self.text(str(value))
 
 
 class StandardError:
     """Standard error as it is at the moment of writing.
 
-    A job never breaks because its log cannot be written.
+    No job may break because its log cannot be written: errors are ignored.
     """
 
     def write(self, text: str) -> int:
-        """Write, or let it be."""
+        """Write, if possible."""
         with suppress(OSError, ValueError):
             sys.stderr.write(text)
         return len(text)
 
     def flush(self) -> None:
-        """Flush, or let it be."""
+        """Flush, if possible."""
         with suppress(OSError, ValueError):
             sys.stderr.flush()
 
@@ -68,7 +67,7 @@ class StandardError:
 def set_up(kind: str, level: str, secrets: Iterable[str]) -> None:
     """Send our log and the libraries' to standard error.
 
-    ``kind``: json, console or auto (a terminal or not).
+    ``kind`` is json, console, or auto: console on a terminal, else json.
     """
     import structlog  # noqa: PLC0415  # slow to load
 
@@ -81,19 +80,20 @@ def set_up(kind: str, level: str, secrets: Iterable[str]) -> None:
         structlog.processors.format_exc_info,
         redaction,
     ]
-    last: Any = (
-        structlog.processors.JSONRenderer()
-        if as_json
-        else structlog.dev.ConsoleRenderer(colors=False)
-    )
+    renderer: Any = structlog.dev.ConsoleRenderer(colors=False)
+    if as_json:
+        renderer = structlog.processors.JSONRenderer()
     number = getattr(logging, level.upper())
     structlog.configure(
-        processors=[*shared, last],
+        processors=[*shared, renderer],
         wrapper_class=structlog.make_filtering_bound_logger(number),
         logger_factory=structlog.PrintLoggerFactory(cast("TextIO", StandardError())),
     )
     formatter = structlog.stdlib.ProcessorFormatter(
-        processors=[structlog.stdlib.ProcessorFormatter.remove_processors_meta, last],
+        processors=[
+            structlog.stdlib.ProcessorFormatter.remove_processors_meta,
+            renderer,
+        ],
         foreign_pre_chain=shared,
     )
     handler = logging.StreamHandler(StandardError())
@@ -104,16 +104,16 @@ def set_up(kind: str, level: str, secrets: Iterable[str]) -> None:
 
 
 def set_up_late(kind: str, level: str, secrets: Iterable[str]) -> None:
-    """The same, but not before the first line is written: most commands at a prompt write none."""
+    """Set up when the first line is written: most commands at a prompt write none."""
     log.set_up_by(lambda: set_up(kind, level, secrets))
     logging.getLogger().handlers = [_FirstLine()]
 
 
 class _FirstLine(logging.Handler):
-    """A library writes: set up, which puts another in our place, and hand it over."""
+    """Takes a library's first line: sets up, which replaces this handler, and hands it on."""
 
     def emit(self, record: logging.LogRecord) -> None:
-        """To standard error, if it is grave enough."""
+        """Write the line, if its level says so."""
         log.set_up()
         root = logging.getLogger()
         if record.levelno >= root.level:

@@ -1,6 +1,6 @@
-"""Settings: environment, ``.env``, or ``NAME_FILE`` for a secret in a file.
+"""Settings: from the environment, from ``.env``, or ``NAME_FILE`` for a secret in a file.
 
-Mistakes name the setting.
+An error names the setting, never a secret value.
 """
 
 import difflib
@@ -24,12 +24,16 @@ from pydantic.fields import FieldInfo
 from core.errors import ConfigurationError
 from core.languages import languages
 
-BEGINS = {"slack_bot_token": ("xoxb-", "xoxe.xoxb-"), "slack_app_token": ("xapp-",)}
-"""What a token begins with, where that is known."""
+TOKEN_PREFIXES = {
+    "slack_bot_token": ("xoxb-", "xoxe.xoxb-"),
+    "slack_app_token": ("xapp-",),
+}
+LOG_FORMATS = ("auto", "json", "console")
+LOG_LEVELS = ("debug", "info", "warning", "error", "critical")
 REGION_KEY = "DASHSCOPE_API_KEY_"
 
 
-def _read(name: str, path: str) -> str:
+def _read_file(name: str, path: str) -> str:
     try:
         return Path(path).read_text(encoding="utf-8").strip()
     except (OSError, UnicodeDecodeError):
@@ -40,7 +44,7 @@ def _variable(field: FieldInfo, field_name: str) -> str:
     return str(field.validation_alias or field_name.upper())
 
 
-def _named(name: str, default: Any = None) -> Any:
+def _from_variable(name: str, default: Any = None) -> Any:
     return Field(default=default, validation_alias=name)
 
 
@@ -49,39 +53,41 @@ class Settings(BaseModel):
 
     model_config = ConfigDict(frozen=True, validate_default=True)
 
-    dashscope_api_key: SecretStr | None = _named("DASHSCOPE_API_KEY")
-    region: str = _named("EASEL_REGION", "beijing")
-    dashscope_url: str | None = _named("EASEL_DASHSCOPE_URL")
-    database_url: str | None = _named("EASEL_DATABASE_URL")
-    data_dir: Path = _named("EASEL_DATA_DIR", Path("~/.local/share/easel"))
-    blob_url: str | None = _named("EASEL_BLOB_URL")
-    public_url: str | None = _named("EASEL_PUBLIC_URL")
-    http_host: str = _named("EASEL_HTTP_HOST", "127.0.0.1")
+    dashscope_api_key: SecretStr | None = _from_variable("DASHSCOPE_API_KEY")
+    region: str = _from_variable("EASEL_REGION", "beijing")
+    dashscope_url: str | None = _from_variable("EASEL_DASHSCOPE_URL")
+    database_url: str | None = _from_variable("EASEL_DATABASE_URL")
+    data_dir: Path = _from_variable("EASEL_DATA_DIR", Path("~/.local/share/easel"))
+    blob_url: str | None = _from_variable("EASEL_BLOB_URL")
+    public_url: str | None = _from_variable("EASEL_PUBLIC_URL")
+    http_host: str = _from_variable("EASEL_HTTP_HOST", "127.0.0.1")
     http_port: int = Field(
         default=8080, validation_alias="EASEL_HTTP_PORT", ge=0, le=65535
     )
     metrics_port: int | None = Field(
         default=None, validation_alias="EASEL_METRICS_PORT", ge=0, le=65535
     )
-    link_keys: SecretStr | None = _named("EASEL_LINK_KEYS")
-    locale: str = _named("EASEL_LOCALE", "en")
-    log_format: str = _named("EASEL_LOG_FORMAT", "auto")
-    log_level: str = _named("EASEL_LOG_LEVEL", "info")
-    result_hosts: tuple[str, ...] = _named("EASEL_RESULT_HOSTS", ("*.aliyuncs.com",))
-    slack_bot_token: SecretStr | None = _named("SLACK_BOT_TOKEN")
-    slack_app_token: SecretStr | None = _named("SLACK_APP_TOKEN")
-    slack_signing_secret: SecretStr | None = _named("SLACK_SIGNING_SECRET")
-    slack_client_id: str | None = _named("SLACK_CLIENT_ID")
-    slack_client_secret: SecretStr | None = _named("SLACK_CLIENT_SECRET")
-    slack_api_url: str = _named("EASEL_SLACK_API_URL", "https://slack.com/api/")
-    slack_file_hosts: tuple[str, ...] = _named(
+    link_keys: SecretStr | None = _from_variable("EASEL_LINK_KEYS")
+    locale: str = _from_variable("EASEL_LOCALE", "en")
+    log_format: str = _from_variable("EASEL_LOG_FORMAT", "auto")
+    log_level: str = _from_variable("EASEL_LOG_LEVEL", "info")
+    result_hosts: tuple[str, ...] = _from_variable(
+        "EASEL_RESULT_HOSTS", ("*.aliyuncs.com",)
+    )
+    slack_bot_token: SecretStr | None = _from_variable("SLACK_BOT_TOKEN")
+    slack_app_token: SecretStr | None = _from_variable("SLACK_APP_TOKEN")
+    slack_signing_secret: SecretStr | None = _from_variable("SLACK_SIGNING_SECRET")
+    slack_client_id: str | None = _from_variable("SLACK_CLIENT_ID")
+    slack_client_secret: SecretStr | None = _from_variable("SLACK_CLIENT_SECRET")
+    slack_api_url: str = _from_variable("EASEL_SLACK_API_URL", "https://slack.com/api/")
+    slack_file_hosts: tuple[str, ...] = _from_variable(
         "EASEL_SLACK_FILE_HOSTS", ("files.slack.com",)
     )
-    discord_bot_token: SecretStr | None = _named("DISCORD_BOT_TOKEN")
-    discord_api_url: str = _named(
+    discord_bot_token: SecretStr | None = _from_variable("DISCORD_BOT_TOKEN")
+    discord_api_url: str = _from_variable(
         "EASEL_DISCORD_API_URL", "https://discord.com/api/v10"
     )
-    discord_cdn_hosts: tuple[str, ...] = _named(
+    discord_cdn_hosts: tuple[str, ...] = _from_variable(
         "EASEL_DISCORD_CDN_HOSTS", ("cdn.discordapp.com", "media.discordapp.net")
     )
     region_keys: dict[str, SecretStr] = Field(default_factory=dict)
@@ -91,11 +97,10 @@ class Settings(BaseModel):
     )
     @classmethod
     def _split(cls, value: Any) -> Any:
-        return (
-            tuple(filter(None, (one.strip() for one in value.split(","))))
-            if isinstance(value, str)
-            else value
-        )
+        if not isinstance(value, str):
+            return value
+        hosts = [host.strip() for host in value.split(",")]
+        return tuple(filter(None, hosts))
 
     @field_validator(
         "dashscope_api_key",
@@ -107,22 +112,19 @@ class Settings(BaseModel):
         mode="after",
     )
     @classmethod
-    def _copied_whole(
-        cls, value: SecretStr | None, info: ValidationInfo
+    def _check_token(
+        cls, secret: SecretStr | None, info: ValidationInfo
     ) -> SecretStr | None:
-        """A placeholder left standing, or a token in the wrong place, is told before anybody is asked with it."""
-        if value is None:
+        """Refuse a placeholder left standing, or a token in the wrong place, before it is sent."""
+        if secret is None:
             return None
-        text = value.get_secret_value()
-        begins = BEGINS.get(info.field_name or "", ("",))
-        if (
-            not text.isascii()
-            or not text.isprintable()
-            or " " in text
-            or not text.startswith(begins)
-        ):
-            raise ValueError(f"{' / '.join(begins)}…".lstrip("…") or "ASCII")
-        return value
+        token = secret.get_secret_value()
+        prefixes = TOKEN_PREFIXES.get(info.field_name or "", ("",))
+        if not token.isascii() or not token.isprintable() or " " in token:
+            raise ValueError(_describe_prefixes(prefixes))
+        if not token.startswith(prefixes):
+            raise ValueError(_describe_prefixes(prefixes))
+        return secret
 
     @field_validator("data_dir")
     @classmethod
@@ -131,137 +133,136 @@ class Settings(BaseModel):
 
     @field_validator("locale")
     @classmethod
-    def _known_locale(cls, value: str) -> str:
-        return _one_of(value, languages())
+    def _check_locale(cls, value: str) -> str:
+        return _require_one_of(value, languages())
 
     @field_validator("log_format")
     @classmethod
-    def _known_format(cls, value: str) -> str:
-        return _one_of(value, ("auto", "json", "console"))
+    def _check_format(cls, value: str) -> str:
+        return _require_one_of(value, LOG_FORMATS)
 
     @field_validator("log_level")
     @classmethod
-    def _known_level(cls, value: str) -> str:
-        return _one_of(value.lower(), ("debug", "info", "warning", "error", "critical"))
+    def _check_level(cls, value: str) -> str:
+        return _require_one_of(value.lower(), LOG_LEVELS)
 
     @property
     def keys(self) -> Mapping[str, SecretStr]:
         """The API key of each region that has one, the chosen region first."""
-        first = {self.region: self.dashscope_api_key} if self.dashscope_api_key else {}
-        return {
-            **first,
-            **{
-                name: key for name, key in self.region_keys.items() if name not in first
-            },
-        }
+        if self.dashscope_api_key is None:
+            return self.region_keys
+        chosen = {self.region: self.dashscope_api_key}
+        return {**chosen, **self.region_keys, **chosen}
 
     @property
     def has_slack(self) -> bool:
-        """Is anything of Slack set?"""
-        return any(
-            (
-                self.slack_bot_token,
-                self.slack_app_token,
-                self.slack_signing_secret,
-                self.slack_client_id,
-            )
+        """Whether any of Slack's settings is there."""
+        secrets = (
+            self.slack_bot_token,
+            self.slack_app_token,
+            self.slack_signing_secret,
         )
+        return any(secrets) or bool(self.slack_client_id)
 
     @property
     def has_discord(self) -> bool:
-        """Is Discord set?"""
+        """Whether Discord's token is there."""
         return self.discord_bot_token is not None
 
     @property
     def database(self) -> str:
-        """The database address, in the data folder unless set."""
+        """The database's address: in the data folder, unless set."""
         return self.database_url or f"sqlite:///{self.data_dir / 'easel.db'}"
 
     @property
     def blobs(self) -> str:
-        """Where picture bytes are kept."""
+        """The blob store's address: in the data folder, unless set."""
         return self.blob_url or (self.data_dir / "blobs").as_uri()
 
 
-def _one_of(value: str, allowed: tuple[str, ...]) -> str:
+def _describe_prefixes(prefixes: tuple[str, ...]) -> str:
+    if prefixes == ("",):
+        return "ASCII"
+    return f"{' / '.join(prefixes)}…"
+
+
+def _require_one_of(value: str, allowed: tuple[str, ...]) -> str:
     if value not in allowed:
         raise ValueError(", ".join(allowed))
     return value
 
 
 def load(**overrides: Any) -> Settings:
-    """Read the settings; ``overrides`` by variable name come from command-line options.
+    """Read the settings. ``overrides``, by variable name, come from command-line options.
 
     Raises ConfigurationError naming the setting, never its value when it is a secret.
     """
-    in_file = {
-        name: value
-        for name, value in dotenv_values(".env").items()
-        if value is not None
-    }
-    values = {**in_file, **_secret_files(), **os.environ, **overrides}
+    dotenv = dotenv_values(".env")
+    from_dotenv = {name: text for name, text in dotenv.items() if text is not None}
+    variables = {**from_dotenv, **_read_secret_files(), **os.environ, **overrides}
     try:
-        return Settings.model_validate({**values, "region_keys": _region_keys()})
+        return Settings.model_validate({**variables, "region_keys": _region_keys()})
     except ValidationError as error:
-        first = error.errors()[0]
-        setting = str(first["loc"][0]) if first["loc"] else "?"
-        reason = str(first.get("ctx", {}).get("error", first["msg"]))
+        mistake = error.errors()[0]
+        setting = str(mistake["loc"][0]) if mistake["loc"] else "?"
+        reason = str(mistake.get("ctx", {}).get("error", mistake["msg"]))
         raise ConfigurationError(
             "config.value", setting=setting, allowed=reason
         ) from None
 
 
-def _secret_files() -> dict[str, str]:
-    """``NAME_FILE`` points at a file whose content is the value of NAME, as container images do it."""
-    names = [_variable(field, name) for name, field in Settings.model_fields.items()]
-    return {
-        name: _read(f"{name}_FILE", os.environ[f"{name}_FILE"])
-        for name in names
-        if f"{name}_FILE" in os.environ
-    }
+def _read_secret_files() -> dict[str, str]:
+    """Read each file a ``NAME_FILE`` points at: its content is NAME, as container images do it."""
+    secrets: dict[str, str] = {}
+    for name in _variables():
+        path = os.environ.get(f"{name}_FILE")
+        if path is not None:
+            secrets[name] = _read_file(f"{name}_FILE", path)
+    return secrets
 
 
 def _region_keys() -> dict[str, SecretStr]:
     """``DASHSCOPE_API_KEY_SINGAPORE`` and so on, or their ``_FILE``."""
-    found: dict[str, SecretStr] = {}
-    for name, value in {**dotenv_values(".env"), **os.environ}.items():
+    keys: dict[str, SecretStr] = {}
+    for name, text in {**dotenv_values(".env"), **os.environ}.items():
         region = name.removeprefix(REGION_KEY)
-        if region in {name, "FILE"} or not value:
+        # DASHSCOPE_API_KEY_FILE is the chosen region's key, not one of a region "file".
+        if region in {name, "FILE"} or not text:
             continue
-        secret = _read(name, value) if region.endswith("_FILE") else value
-        found[region.removesuffix("_FILE").lower()] = SecretStr(secret)
-    return found
+        secret = _read_file(name, text) if region.endswith("_FILE") else text
+        keys[region.removesuffix("_FILE").lower()] = SecretStr(secret)
+    return keys
+
+
+def _variables() -> list[str]:
+    """The name of every variable that is a setting."""
+    return [_variable(field, name) for name, field in Settings.model_fields.items()]
 
 
 def unknown_variables() -> list[tuple[str, str]]:
-    """Each ``EASEL_*`` variable we do not know, with the nearest name we do."""
-    known = [_variable(field, name) for name, field in Settings.model_fields.items()]
-    known += [f"{name}_FILE" for name in known]
-    strangers = sorted(
-        name for name in os.environ if name.startswith("EASEL_") and name not in known
-    )
-    return [
-        (name, difflib.get_close_matches(name, known, n=1, cutoff=0)[0])
-        for name in strangers
-    ]
+    """Each ``EASEL_*`` variable that is no setting, with the nearest name that is one."""
+    names = _variables()
+    names += [f"{name}_FILE" for name in names]
+    unknown: list[tuple[str, str]] = []
+    for name in sorted(os.environ):
+        if name.startswith("EASEL_") and name not in names:
+            nearest = difflib.get_close_matches(name, names, n=1, cutoff=0)[0]
+            unknown.append((name, nearest))
+    return unknown
 
 
 def secrets(settings: Settings) -> list[str]:
-    """Every secret value set, for the log's redaction."""
-    ours = (
-        settings.link_keys.get_secret_value().split(",") if settings.link_keys else []
-    )
-    platforms = (
+    """Every secret that is set, for the log's redaction."""
+    candidates = (
+        *settings.keys.values(),
         settings.discord_bot_token,
         settings.slack_bot_token,
         settings.slack_app_token,
         settings.slack_signing_secret,
         settings.slack_client_secret,
     )
-    return [
-        *(
-            key.get_secret_value()
-            for key in (*settings.keys.values(), *filter(None, platforms))
-        ),
-        *ours,
-    ]
+    texts = [secret.get_secret_value() for secret in candidates if secret is not None]
+    if settings.link_keys is not None:
+        # Each key alone signs: a log line may hold one of them.
+        texts += settings.link_keys.get_secret_value().split(",")
+    return texts
