@@ -1,4 +1,4 @@
-"""Puts Discord together from its settings: the voice first, which jobs need, then the ears."""
+"""Puts Discord together from its settings: first what jobs need to speak, then what listens."""
 
 import asyncio
 from collections.abc import AsyncIterator, Mapping
@@ -37,7 +37,7 @@ log = structlog.get_logger()
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Discord:
-    """Everything of Discord that jobs need, before there is anything to listen for."""
+    """What jobs need to speak in Discord; it exists before anything listens."""
 
     settings: Settings
     http: aiohttp.ClientSession
@@ -50,20 +50,20 @@ class Discord:
         await self.store.prepare()
 
     def chat(self, blobs: Blobs) -> DiscordChat:
-        """Discord's voice."""
+        """The Chat port for Discord."""
         config, api, store = self.settings, self.api, self.store
-        places = ChannelDirectory(api)
+        channels = ChannelDirectory(api)
         links = Links(link_keys(config), config.public_url or "")
-        pictures = ImageUploads(blobs, self.pool, places, store, links, config.locale)
-        messages = MessageClient(api, store, places, pictures)
+        uploads = ImageUploads(blobs, self.pool, channels, store, links, config.locale)
+        messages = MessageClient(api, store, channels, uploads)
         return DiscordChat(
             api=api,
             store=store,
             files=Files(messages, self.http, config.discord_cdn_hosts),
-            places=places,
-            people=UserDirectory(api, store, places, config.locale),
+            places=channels,
+            people=UserDirectory(api, store, channels, config.locale),
             messages=messages,
-            answers=InteractionResponses(api, store, pictures),
+            answers=InteractionResponses(api, store, uploads),
         )
 
 
@@ -71,7 +71,7 @@ class Discord:
 async def open_discord(
     settings: Settings, engine: AsyncEngine
 ) -> AsyncIterator[Discord]:
-    """Raises ConfigurationError for a token that Discord refuses."""
+    """Log in. Raises ConfigurationError for a token that Discord refuses."""
     assert settings.discord_bot_token is not None  # noqa: S101  # the caller has looked
     async with AsyncExitStack() as stack:
         http = await stack.enter_async_context(session())
@@ -88,32 +88,35 @@ async def open_discord(
 
 @asynccontextmanager
 async def listening(
-    there: Discord, easel: Easel, lost: Lost
+    discord: Discord, easel: Easel, lost: Lost
 ) -> AsyncIterator[Mapping[str, Check]]:
-    """The gateway.
+    """Listen to the gateway; yield its checks for readiness.
 
-    ``lost`` is set when Discord will not have us any more. How readiness asks whether we hear.
+    ``lost`` is set when Discord refuses us for good.
     """
     chat = easel.context.chats[PLATFORM]
     assert isinstance(chat, DiscordChat)  # noqa: S101  # made above
-    assert there.settings.discord_bot_token is not None  # noqa: S101
-    app = DiscordApp(easel.service, easel.context, chat, there.api, there.store)
-    token = there.settings.discord_bot_token.get_secret_value()
+    assert discord.settings.discord_bot_token is not None  # noqa: S101
+    app = DiscordApp(easel.service, easel.context, chat, discord.api, discord.store)
+    token = discord.settings.discord_bot_token.get_secret_value()
     gateway = Gateway(
-        app, there.api, token, lost.need_operator, content=there.api.reads_content
+        app, discord.api, token, lost.need_operator, content=discord.api.reads_content
     )
-    telling = asyncio.create_task(sync(there.api, there.store), name="discord commands")
+    # Discord is told our commands meanwhile: it may take minutes, and may fail.
+    syncing = asyncio.create_task(
+        sync(discord.api, discord.store), name="discord commands"
+    )
     gateway.open()
     try:
         yield {PLATFORM: gateway.check}
     finally:
-        telling.cancel()
-        await asyncio.gather(telling, return_exceptions=True)
+        syncing.cancel()
+        await asyncio.gather(syncing, return_exceptions=True)
         await gateway.close()
 
 
 async def _log_in(api: Api) -> None:
-    """Asked until Discord answers: an outage is no mistake of the operator's."""
+    """Ask until Discord answers: an outage is not the operator's mistake."""
     delay = 1.0
     while True:
         try:

@@ -1,6 +1,6 @@
-"""What needs no engine.
+"""The core without an engine, for commands that are answered at once.
 
-The store and the pictures as they lie, for a command that is answered at once.
+It opens the store and the blobs as they are; nothing here may be slow to load.
 """
 
 from collections.abc import AsyncIterator, Callable, Mapping
@@ -29,14 +29,14 @@ if TYPE_CHECKING:
 
 
 class NoJobs:
-    """No engine: a command that is answered at once begins no job."""
+    """Stands where the engine would: a command that is answered at once begins no job."""
 
     async def take(self, request: Request) -> Never:
-        """Never called: such a command is answered without it."""
+        """Never called."""
         raise AssertionError(request.action)
 
     async def hear(self, request: Request) -> Never:
-        """Never called: such a command is answered without it."""
+        """Never called."""
         raise AssertionError(request.action)
 
 
@@ -44,7 +44,7 @@ class NoJobs:
 async def open_context(
     settings: Settings, chats: Callable[[Blobs], Mapping[str, Chat]]
 ) -> AsyncIterator[Context | None]:
-    """Tools without providers; None when the database is not up to date.
+    """Open what an answer needs. None when the database is not up to date.
 
     Raises ConfigurationError.
     """
@@ -56,14 +56,15 @@ async def open_context(
         if not database.is_current(engine):
             yield None
             return
-        ours = cast("AsyncEngine", BlockingEngine(engine))
+        # Nothing else runs in this process: blocking is cheaper than a thread for each query.
+        blocking = cast("AsyncEngine", BlockingEngine(engine))
         blobs = open_blobs(settings.blobs)
         pool = Pool(workers=2)
         stack.callback(pool.close)
         yield Context(
-            store=Store(ours),
-            reactions=ReactionStore(ours),
-            drafts=DraftStore(ours),
+            store=Store(blocking),
+            reactions=ReactionStore(blocking),
+            drafts=DraftStore(blocking),
             links=Links(link_keys(settings), settings.public_url or ""),
             blobs=blobs,
             catalog=catalog,

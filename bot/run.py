@@ -26,17 +26,17 @@ log = structlog.get_logger()
 
 
 def run_bot(role: str) -> int:
-    """Run until SIGTERM or Ctrl-C. Raises ConfigurationError when there is nothing to run."""
-    chosen = settings.load()
-    logs.set_up(chosen.log_format, chosen.log_level, settings.secrets(chosen))
+    """Run until SIGTERM or Ctrl-C. Raises ConfigurationError when no platform is set."""
+    config = settings.load()
+    logs.set_up(config.log_format, config.log_level, settings.secrets(config))
     for name, nearest in settings.unknown_variables():
         log.warning("unknown_setting", setting=name, nearest=nearest)
-    if role != "worker" and not (chosen.has_slack or chosen.has_discord):
+    if role != "worker" and not (config.has_slack or config.has_discord):
         raise ConfigurationError("config.no_platform")
-    return asyncio.run(_run(chosen, listens=role != "worker"))
+    return asyncio.run(_run(config, listens=role != "worker"))
 
 
-async def _run(chosen: settings.Settings, *, listens: bool) -> int:
+async def _run(config: settings.Settings, *, listens: bool) -> int:
     """Work until told to stop; a start that still waits for something ends at once.
 
     The exit code: 0 when asked to stop, 75 when it gave up on something that may come back, 78 when
@@ -46,7 +46,7 @@ async def _run(chosen: settings.Settings, *, listens: bool) -> int:
     for number in (signal.SIGINT, signal.SIGTERM):
         asyncio.get_running_loop().add_signal_handler(number, stop.set)
     started = asyncio.Event()
-    work = asyncio.create_task(_work(chosen, stop, started, listens=listens))
+    work = asyncio.create_task(_work(config, stop, started, listens=listens))
     asked_to_stop = asyncio.create_task(stop.wait())
     await asyncio.wait({work, asked_to_stop}, return_when=asyncio.FIRST_COMPLETED)
     asked_to_stop.cancel()
@@ -57,35 +57,35 @@ async def _run(chosen: settings.Settings, *, listens: bool) -> int:
 
 
 async def _work(
-    chosen: settings.Settings,
+    config: settings.Settings,
     stop: asyncio.Event,
     started: asyncio.Event,
     *,
     listens: bool,
 ) -> int:
     """Finish what was left, and take work until ``stop``; ``started`` is set when it is ready."""
-    async with running(chosen, listens=listens) as bot:
+    async with running(config, listens=listens) as bot:
         started.set()
         if bot.easel.simulated:
-            log.warning(
-                "simulator", meaning=translate("terminal.simulator", chosen.locale)
-            )
+            meaning = translate("terminal.simulator", config.locale)
+            log.warning("simulator", meaning=meaning)
         tune_garbage_collection()
-        log.info(
-            "ready",
-            platforms=[name for name in bot.easel.context.chats if name != "terminal"],
-            address=bot.address,
-        )
-        waiting = [asyncio.create_task(event.wait()) for event in (stop, bot.lost)]
-        await asyncio.wait(waiting, return_when=asyncio.FIRST_COMPLETED)
-        for task in waiting:
-            task.cancel()
+        platforms = [name for name in bot.easel.context.chats if name != "terminal"]
+        log.info("ready", platforms=platforms, address=bot.address)
+        await _wait_for_any(stop, bot.lost)
     return bot.lost.code
+
+
+async def _wait_for_any(*events: asyncio.Event) -> None:
+    tasks = [asyncio.create_task(event.wait()) for event in events]
+    await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+    for task in tasks:
+        task.cancel()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Running:
-    """The bot at work; ``lost`` is set when it cannot go on."""
+    """The bot at work. ``lost`` is set when it cannot go on."""
 
     easel: wiring.Easel
     address: str
@@ -95,59 +95,60 @@ class Running:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Platforms:
-    """The chat platforms of the settings, able to speak, not yet listening."""
+    """The chat platforms whose settings are present: able to speak, not yet listening."""
 
-    at_slack: slack.Slack | None
-    at_discord: discord.Discord | None
+    slack: slack.Slack | None
+    discord: discord.Discord | None
     locale: str
 
-    @property
-    def opened(self) -> dict[str, slack.Slack | discord.Discord]:
-        """Those that are there, by name."""
-        platforms = {"slack": self.at_slack, "discord": self.at_discord}
-        return {name: found for name, found in platforms.items() if found is not None}
-
-    def chats(self, blobs: Blobs) -> dict[str, Chat]:
-        """How to speak to people on each."""
-        chats: dict[str, Chat] = {
-            name: platform.chat(blobs) for name, platform in self.opened.items()
-        }
-        return {"terminal": TerminalChat(blobs, self.locale, quiet=True), **chats}
+    def open_chats(self, blobs: Blobs) -> dict[str, Chat]:
+        """The Chat port of each, by its name."""
+        # Jobs that were begun at the prompt are finished here, too.
+        terminal = TerminalChat(blobs, self.locale, quiet=True)
+        chats: dict[str, Chat] = {"terminal": terminal}
+        if self.slack is not None:
+            chats["slack"] = self.slack.chat(blobs)
+        if self.discord is not None:
+            chats["discord"] = self.discord.chat(blobs)
+        return chats
 
     async def prepare(self) -> None:
-        """Before any job runs."""
-        for platform in self.opened.values():
-            await platform.prepare()
+        """Get ready, once the database is ours and before any job runs."""
+        if self.slack is not None:
+            await self.slack.prepare()
+        if self.discord is not None:
+            await self.discord.prepare()
 
 
 @asynccontextmanager
 async def running(
-    chosen: settings.Settings,
+    config: settings.Settings,
     *,
     listens: bool = True,
     simulator: SimulatorConfig | None = None,
 ) -> AsyncIterator[Running]:
-    """Every platform whose settings are present.
+    """Open every platform whose settings are present, and the core.
 
     Waits for what is away, alive but not ready. Raises ConfigurationError naming the setting.
     """
-    # Slack delivers to this very port; any other would be silence.
-    port = web.listen(chosen, chosen.http_port if chosen.slack_signing_secret else None)
+    # Slack delivers to the port its app was told: on any other nothing would arrive.
+    fixed_port = config.http_port if config.slack_signing_secret else None
+    listening = web.listen(config, fixed_port)
     lost = Lost()
     front = Front()
     async with AsyncExitStack() as stack:
-        stack.callback(port.close)
-        await stack.enter_async_context(serving(front, port))
-        engine = await stack.enter_async_context(wiring.open_database(chosen))
-        if not database.is_sqlite(chosen.database):
+        stack.callback(listening.close)
+        await stack.enter_async_context(serving(front, listening))
+        engine = await stack.enter_async_context(wiring.open_database(config))
+        if not database.is_sqlite(config.database):
             await wait_for_database(engine)
-        platforms = await _open_platforms(stack, chosen, engine)
+        platforms = await _open_platforms(stack, config, engine)
+        simulator = simulator or SimulatorConfig(folder=config.data_dir / "simulator")
         easel = await stack.enter_async_context(
             wiring.open_easel(
-                chosen,
-                platforms.chats,
-                simulator=simulator
-                or SimulatorConfig(folder=chosen.data_dir / "simulator"),
+                config,
+                platforms.open_chats,
+                simulator=simulator,
                 prepare=platforms.prepare,
                 engine=engine,
                 lost=lost.give_up,
@@ -158,51 +159,51 @@ async def running(
         if listens:
             routes, checks = await _listen(stack, platforms, easel, lost)
         pages = web.open_web(
-            chosen, easel, port, platforms=routes, checks=checks, front=front
+            config, easel, listening, platforms=routes, checks=checks, front=front
         )
         await stack.enter_async_context(pages)
-        # Last in, first out: a bot that lets go of its work says that it is not ready.
+        # Called first at the end: a bot that lets go of its work says that it is not ready.
         stack.callback(front.close)
         yield Running(
             easel=easel,
-            address=web.address_of(chosen, port),
-            port=port.getsockname()[1],
+            address=web.address_of(config, listening),
+            port=web.port_of(listening),
             lost=lost,
         )
 
 
 async def _open_platforms(
-    stack: AsyncExitStack, chosen: settings.Settings, engine: AsyncEngine
+    stack: AsyncExitStack, config: settings.Settings, engine: AsyncEngine
 ) -> Platforms:
-    at_slack = at_discord = None
-    if chosen.has_slack:
-        at_slack = await stack.enter_async_context(slack.open_slack(chosen, engine))
-    if chosen.has_discord:
-        opening = discord.open_discord(chosen, engine)
-        at_discord = await stack.enter_async_context(opening)
-    return Platforms(at_slack=at_slack, at_discord=at_discord, locale=chosen.locale)
+    to_slack = to_discord = None
+    if config.has_slack:
+        to_slack = await stack.enter_async_context(slack.open_slack(config, engine))
+    if config.has_discord:
+        opening = discord.open_discord(config, engine)
+        to_discord = await stack.enter_async_context(opening)
+    return Platforms(slack=to_slack, discord=to_discord, locale=config.locale)
 
 
 async def _listen(
     stack: AsyncExitStack, platforms: Platforms, easel: wiring.Easel, lost: Lost
 ) -> tuple[list[Route], dict[str, Check]]:
-    """Paths for the web server, and how readiness asks whether each platform is heard."""
+    """Begin to listen. Paths for the web server, and checks for readiness."""
     routes: list[Route] = []
     checks: dict[str, Check] = {}
-    if platforms.at_slack is not None:
-        receiving = slack.listening(platforms.at_slack, easel, lost)
+    if platforms.slack is not None:
+        receiving = slack.listening(platforms.slack, easel, lost)
         receiver = await stack.enter_async_context(receiving)
         routes += receiver.routes
         checks |= receiver.checks
-    if platforms.at_discord is not None:
-        receiving_events = discord.listening(platforms.at_discord, easel, lost)
+    if platforms.discord is not None:
+        receiving_events = discord.listening(platforms.discord, easel, lost)
         checks |= await stack.enter_async_context(receiving_events)
     return routes, checks
 
 
 def run_migrate() -> int:
     """Bring the schema up to date."""
-    chosen = settings.load()
-    chosen.data_dir.mkdir(parents=True, exist_ok=True)
-    asyncio.run(database.migrate(chosen.database))
+    config = settings.load()
+    config.data_dir.mkdir(parents=True, exist_ok=True)
+    asyncio.run(database.migrate(config.database))
     return 0

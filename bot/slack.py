@@ -1,4 +1,4 @@
-"""Puts Slack together from its settings: the voice first, which jobs need, then the ears."""
+"""Puts Slack together from its settings: first what jobs need to speak, then what listens."""
 
 import asyncio
 from collections.abc import AsyncIterator, Mapping
@@ -42,7 +42,7 @@ log = structlog.get_logger()
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Slack:
-    """Everything of Slack that jobs need, before there is anything to listen for."""
+    """What jobs need to speak in Slack; it exists before anything listens."""
 
     settings: Settings
     http: aiohttp.ClientSession
@@ -55,8 +55,9 @@ class Slack:
         await self.store.prepare()
 
     def chat(self, blobs: Blobs) -> SlackChat:
-        """Slack's voice."""
+        """The Chat port for Slack."""
         server = urlsplit(self.settings.slack_api_url).netloc
+        # A compatible server on a port of its own answers interactions itself.
         hooks = (HOOKS, server) if ":" in server else (HOOKS,)
         return SlackChat(
             api=self.api,
@@ -75,7 +76,7 @@ class Slack:
 
 @asynccontextmanager
 async def open_slack(settings: Settings, engine: AsyncEngine) -> AsyncIterator[Slack]:
-    """Raises ConfigurationError naming the setting that is missing or refused."""
+    """Log in. Raises ConfigurationError naming the setting that is missing or refused."""
     check(settings)
     async with AsyncExitStack() as stack:
         http = await stack.enter_async_context(session())
@@ -83,9 +84,8 @@ async def open_slack(settings: Settings, engine: AsyncEngine) -> AsyncIterator[S
         client = web_client(settings.slack_api_url, http)
         tokens: OneToken | Installed
         if settings.slack_bot_token:
-            tokens = OneToken(
-                await _who_we_are(client, settings.slack_bot_token.get_secret_value())
-            )
+            bot_token = settings.slack_bot_token.get_secret_value()
+            tokens = OneToken(await _log_in(client, bot_token))
         else:
             assert settings.slack_client_id is not None  # noqa: S101  # check() saw to it
             assert settings.slack_client_secret is not None  # noqa: S101
@@ -101,7 +101,7 @@ async def open_slack(settings: Settings, engine: AsyncEngine) -> AsyncIterator[S
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class EventReceiver:
-    """What listens to Slack: paths for the web server, and how readiness asks whether it does."""
+    """What listens to Slack: paths for the web server, and checks for readiness."""
 
     routes: list[Route]
     checks: dict[str, Check]
@@ -111,7 +111,7 @@ class EventReceiver:
 async def listening(
     slack: Slack, easel: Easel, lost: Lost
 ) -> AsyncIterator[EventReceiver]:
-    """Socket Mode, HTTP, or both. ``lost`` is set when the socket is lost for good."""
+    """Listen by Socket Mode, HTTP, or both. ``lost`` is set when the socket is lost for good."""
     settings = slack.settings
     chat = easel.context.chats[PLATFORM]
     assert isinstance(chat, SlackChat)  # noqa: S101  # made above
@@ -121,16 +121,14 @@ async def listening(
     async with AsyncExitStack() as stack:
         stack.push_async_callback(app.close)
         if settings.slack_signing_secret:
-            routes += SlackGuard(
-                app, settings.slack_signing_secret.get_secret_value()
-            ).routes()
+            signing_secret = settings.slack_signing_secret.get_secret_value()
+            routes += SlackGuard(app, signing_secret).routes()
         if settings.slack_client_id:
-            routes += install_routes(_flow(slack), settings.locale)
+            routes += install_routes(_oauth_flow(slack), settings.locale)
         if settings.slack_app_token:
             client = web_client(settings.slack_api_url, slack.http)
-            socket = Socket(
-                app, settings.slack_app_token.get_secret_value(), client, lost.give_up
-            )
+            app_token = settings.slack_app_token.get_secret_value()
+            socket = Socket(app, app_token, client, lost.give_up)
             stack.push_async_callback(socket.close)
             await socket.open()
             checks["slack"] = socket.check
@@ -138,7 +136,7 @@ async def listening(
 
 
 def check(settings: Settings) -> None:
-    """Every way in needs a way out, and the other way round. Raises ConfigurationError."""
+    """Check that Easel can both hear and answer. Raises ConfigurationError."""
     pair = {
         "SLACK_CLIENT_ID": settings.slack_client_id,
         "SLACK_CLIENT_SECRET": settings.slack_client_secret,
@@ -147,9 +145,9 @@ def check(settings: Settings) -> None:
         if settings.slack_bot_token:
             raise ConfigurationError("config.slack_either", setting="SLACK_BOT_TOKEN")
         needed = {**pair, "EASEL_PUBLIC_URL": settings.public_url}
-        missing = next((name for name, value in needed.items() if not value), None)
-        if missing:
-            raise ConfigurationError("config.slack_pair", setting=missing)
+        for name, setting in needed.items():
+            if not setting:
+                raise ConfigurationError("config.slack_pair", setting=name)
     if not (settings.slack_bot_token or settings.slack_client_id):
         setting = (
             "SLACK_APP_TOKEN" if settings.slack_app_token else "SLACK_SIGNING_SECRET"
@@ -160,12 +158,12 @@ def check(settings: Settings) -> None:
         raise ConfigurationError("config.slack_way_in", setting=setting)
 
 
-async def _who_we_are(client: AsyncWebClient, token: str) -> BotIdentity:
-    """Asked until Slack answers: an outage is no mistake of the operator's."""
+async def _log_in(client: AsyncWebClient, token: str) -> BotIdentity:
+    """Ask until Slack answers: an outage is not the operator's mistake."""
     delay = 1.0
     while True:
         try:
-            return _us(await client.auth_test(token=token), token)
+            return _identity(await client.auth_test(token=token), token)
         except SlackApiError as error:
             reason = reason_of(error)[0]
             if reason not in PASSING:
@@ -179,16 +177,18 @@ async def _who_we_are(client: AsyncWebClient, token: str) -> BotIdentity:
         delay = min(delay * 2, 60.0)
 
 
-def _us(us: Mapping[str, Any] | AsyncSlackResponse, token: str) -> BotIdentity:
-    team = None if us.get("is_enterprise_install") else us.get("team_id")
-    workspace = workspace_of(us.get("enterprise_id"), team)
-    return BotIdentity(
-        workspace=workspace, token=token, user=str(us.get("user_id") or "")
-    )
+def _identity(
+    answer: Mapping[str, Any] | AsyncSlackResponse, token: str
+) -> BotIdentity:
+    # An organisation that installed Easel in all its teams is one workspace.
+    team = None if answer.get("is_enterprise_install") else answer.get("team_id")
+    workspace = workspace_of(answer.get("enterprise_id"), team)
+    user = str(answer.get("user_id") or "")
+    return BotIdentity(workspace=workspace, token=token, user=user)
 
 
-def _flow(slack: Slack) -> AsyncOAuthFlow:
-    """The SDK's own pages: one-time states in our database, bound to a cookie."""
+def _oauth_flow(slack: Slack) -> AsyncOAuthFlow:
+    """The SDK's own pages, with one-time states in our database, bound to a cookie."""
     settings = slack.settings
     assert settings.slack_client_secret is not None  # noqa: S101  # check() saw to it
     base = (settings.public_url or "").rstrip("/")

@@ -44,7 +44,7 @@ def run_words(action: str, words: Sequence[str], options: Mapping[str, Any]) -> 
     mask = options.get("mask")
     is_file = isinstance(mask, str) and Path(mask).suffix != ""
     given = {
-        name: _typed(value)
+        name: _as_typed(value)
         for name, value in options.items()
         if name not in OWN and value not in {None, False}
     }
@@ -84,23 +84,25 @@ def run_answered(
     return run(line, options)
 
 
-def _typed(value: Any) -> str:
+def _as_typed(value: Any) -> str:
+    # A flag stands alone, as in --raw.
     return "" if value is True else str(value)
 
 
 def run(line: Line, options: Mapping[str, Any]) -> int:
-    """The whole of one command. Ctrl-C leaves the job for the next start."""
+    """Run one command and return its exit code. Ctrl-C leaves the job for the next start."""
     try:
         return asyncio.run(_run(line, options))
     except KeyboardInterrupt:
         click.echo(translate("terminal.interrupted", settings.load().locale), err=True)
         return INTERRUPTED
     finally:
-        gc.freeze()  # the process ends: what it loaded need not be looked through once more
+        # The process ends: a last collection would only examine what it loaded.
+        gc.freeze()
 
 
 class Prompt:
-    """The person at the prompt: what is said to them, and how they want it."""
+    """The person at the prompt: their settings, and what is printed beside the answer."""
 
     def __init__(self, config: settings.Settings, *, as_json: bool) -> None:
         self.settings = config
@@ -108,21 +110,22 @@ class Prompt:
         self._chats: list[TerminalChat] = []
 
     def tell(self, key: str, **params: object) -> None:
-        """A line beside the answer."""
+        """Print a line beside the answer, unless a program reads it."""
         if not self._as_json:
             click.echo(translate(key, self.settings.locale, **params), err=True)
 
-    def tell_of_waiting(self) -> None:
-        """Another command has the folder."""
+    def say_waiting(self) -> None:
+        """Say that another command works in the folder."""
         self.tell("terminal.waiting")
 
     def chats(self, blobs: Blobs) -> dict[str, TerminalChat]:
-        """The terminal's voice."""
-        self._chats = [TerminalChat(blobs, self.settings.locale, quiet=self._as_json)]
-        return {"terminal": self._chats[0]}
+        """The chats of this process: the terminal alone."""
+        chat = TerminalChat(blobs, self.settings.locale, quiet=self._as_json)
+        self._chats = [chat]
+        return {"terminal": chat}
 
     def terminal(self, service: Service, context: Context) -> Terminal:
-        """The terminal's side, with that voice."""
+        """The terminal's side of Easel, which speaks through that chat."""
         return Terminal(service, context.store, self._chats[0])
 
 
@@ -137,34 +140,33 @@ async def _run(line: Line, options: Mapping[str, Any]) -> int:
     request = decode.request(
         line, key=uuid.uuid4().hex, user=getpass.getuser(), locale=config.locale
     )
-    report = (
-        await _at_once(prompt, request)
-        if OPERATIONS[line.action].answered is Answered.AT_ONCE
-        else None
-    )
+    report: Report | None = None
+    if OPERATIONS[line.action].answered is Answered.AT_ONCE:
+        report = await _at_once(prompt, request)
     if report is None:
         report = await _with_engine(prompt, request, options["time_scale"])
     return _print(report, as_json=as_json)
 
 
 async def _at_once(prompt: Prompt, request: Request) -> Report | None:
-    """The answer; None when the engine is needed.
+    """Answer without an engine.
 
-    For jobs of an earlier command, or a database not up to date.
+    None when one is needed: for jobs of an earlier command, or a database that is not up to date.
     """
-    reads = OPERATIONS[request.action].reads_only or (
-        request.action is Action.BUDGET and not request.given
-    )
+    shows_budget = request.action is Action.BUDGET and not request.given
+    reads = OPERATIONS[request.action].reads_only or shows_budget
     async with AsyncExitStack() as stack:
         if not reads:
-            await lock_folder(stack, prompt.settings, prompt.tell_of_waiting)
+            await lock_folder(stack, prompt.settings, prompt.say_waiting)
         context = await stack.enter_async_context(
             open_context(prompt.settings, prompt.chats)
         )
         if context is None:
             return None
         terminal = prompt.terminal(Service(context, NoJobs()), context)
-        if await terminal.unfinished() and not (reads and is_taken(prompt.settings)):
+        # Another process at work finishes its own jobs; who only reads need not wait for it.
+        is_left_alone = reads and is_taken(prompt.settings)
+        if await terminal.unfinished() and not is_left_alone:
             return None
         return await terminal.run(request)
 
@@ -172,32 +174,31 @@ async def _at_once(prompt: Prompt, request: Request) -> Report | None:
 async def _with_engine(
     prompt: Prompt, request: Request, time_scale: float | None
 ) -> Report:
-    """Jobs of an earlier command go on beside it, and are waited for."""
-    # A second of processor time, which most commands need not spend.
+    """Run with an engine. Jobs of an earlier command are finished beside it."""
+    # Loading it costs a second of processor time, which most commands need not spend.
     from bot import wiring  # noqa: PLC0415
     from bot.simulator.tasks import SimulatorConfig  # noqa: PLC0415
 
     log.set_up()
     if is_simulated(prompt.settings) and request.action.makes_pictures:
         prompt.tell("terminal.simulator")
-    scale = TIME_SCALE if time_scale is None else time_scale
-    simulator = SimulatorConfig(
-        time_scale=scale, folder=prompt.settings.data_dir / "simulator"
-    )
+    if time_scale is None:
+        time_scale = TIME_SCALE
+    folder = prompt.settings.data_dir / "simulator"
+    simulator = SimulatorConfig(time_scale=time_scale, folder=folder)
     async with wiring.open_easel(
         prompt.settings,
         prompt.chats,
         simulator=simulator,
-        waiting=prompt.tell_of_waiting,
+        waiting=prompt.say_waiting,
     ) as easel:
         terminal = prompt.terminal(easel.service, easel.context)
-        left = await terminal.unfinished()
-        if left:
-            prompt.tell("terminal.recovered", count=len(left))
+        unfinished = await terminal.unfinished()
+        if unfinished:
+            prompt.tell("terminal.recovered", count=len(unfinished))
         report = await terminal.run(request)
-        await asyncio.gather(
-            *(terminal.end(job) for job in left), return_exceptions=True
-        )
+        ends = [terminal.end(job) for job in unfinished]
+        await asyncio.gather(*ends, return_exceptions=True)
         return report
 
 

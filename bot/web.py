@@ -1,4 +1,4 @@
-"""The web server: its port and address, and what it shows."""
+"""Opens the web server: its port, its address and its pages."""
 
 import socket
 from collections.abc import AsyncIterator, Mapping, Sequence
@@ -20,40 +20,49 @@ from core.errors import ConfigurationError
 
 
 def listen(settings: Settings, port: int | None = None) -> socket.socket:
-    """The port asked for; when nobody asked and the usual one is taken, any free one.
+    """Listen on ``port``, else on the port that is set, else on the usual one or any free one.
 
-    Raises ConfigurationError.
+    Raises ConfigurationError when a port that was asked for is taken.
     """
-    wanted = settings.http_port if port is None else port
+    number = settings.http_port if port is None else port
+    is_set = port is not None or "http_port" in settings.model_fields_set
     try:
-        return bind(settings.http_host, wanted)
+        return bind(settings.http_host, number)
     except OSError as error:
-        if port is None and "http_port" not in settings.model_fields_set:
+        if not is_set:
             return bind(settings.http_host, 0)
         setting = "EASEL_HTTP_PORT" if port is None else "--port"
         reason = error.strerror or "error"
         raise ConfigurationError(
-            "config.port", setting=setting, port=wanted, reason=reason
+            "config.port", setting=setting, port=number, reason=reason
         ) from None
 
 
 def address_of(settings: Settings, listening: socket.socket) -> str:
     """Where people reach the web server: as set, else on this machine."""
+    if settings.public_url:
+        return settings.public_url.rstrip("/")
     host = settings.http_host
     if host in {"0.0.0.0", "::"}:  # noqa: S104
         host = "127.0.0.1"
-    host = f"[{host}]" if ":" in host else host
-    return (
-        settings.public_url or f"http://{host}:{listening.getsockname()[1]}"
-    ).rstrip("/")
+    if ":" in host:
+        host = f"[{host}]"
+    return f"http://{host}:{port_of(listening)}"
+
+
+def port_of(listening: socket.socket) -> int:
+    """The port it listens on."""
+    return int(listening.getsockname()[1])
 
 
 def hosts_of(settings: Settings, listening: socket.socket) -> list[str]:
-    """The names a browser may know us by."""
-    port = listening.getsockname()[1]
+    """The ``Host`` headers a browser may send us."""
+    port = port_of(listening)
     names = {"127.0.0.1", "localhost", "[::1]", settings.http_host}
-    public = urlsplit(settings.public_url or "").netloc.lower()
-    return [*(f"{name}:{port}" for name in sorted(names)), *filter(None, [public])]
+    hosts = [f"{name}:{port}" for name in sorted(names)]
+    if settings.public_url:
+        hosts.append(urlsplit(settings.public_url).netloc.lower())
+    return hosts
 
 
 @asynccontextmanager
@@ -67,12 +76,15 @@ async def open_web(
     checks: Mapping[str, Check] | None = None,
     front: Front | None = None,
 ) -> AsyncIterator[None]:
-    """Painter, picture pages and health; the room where there is one.
+    """Serve the painter, picture pages, health, and the room if there is one.
 
-    Metrics on their own port if so set. ``platforms``: paths at which chat platforms deliver;
-    ``checks``: whether they can. ``front``: what serves already; without it the server begins here.
+    ``platforms`` are paths at which chat platforms deliver, ``checks`` tell whether they can.
+    Metrics get a port of their own if one is set. ``front`` is what serves already; without it
+    the server starts here.
     """
-    checks = {**(checks or {}), **({"room": room.last_change} if room else {})}
+    checks = dict(checks or {})
+    if room is not None:
+        checks["room"] = room.last_change
     health = Health(easel.context, checks)
     routes = [
         *health.routes(),
@@ -86,11 +98,10 @@ async def open_web(
         if room is not None:
             stack.push_async_callback(room.close)
         if settings.metrics_port is not None:
-            routes = [one for one in routes if one.path != "/metrics"]
+            routes = [route for route in routes if route.path != "/metrics"]
             private = bind(settings.http_host, settings.metrics_port)
-            await stack.enter_async_context(
-                serving(create_app(health.metrics_routes(), []), private)
-            )
+            metrics = create_app(health.metrics_routes(), [])
+            await stack.enter_async_context(serving(metrics, private))
         app = create_app(routes, hosts_of(settings, listening))
         if front is None:
             await stack.enter_async_context(serving(app, listening))

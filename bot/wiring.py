@@ -1,6 +1,6 @@
-"""Puts the core together.
+"""Puts the core together; read it top to bottom.
 
-What is built beside it: accounts, web, slack, discord. Read it top to bottom.
+Beside it, accounts, providers, web, slack and discord build what the core is given.
 """
 
 import asyncio
@@ -43,14 +43,14 @@ from core.storage.store import Store
 from core.storage.workers import Workers
 
 THREADS = 4
-"""For files, and for names to be looked up."""
+"""For reading files and looking up host names, which block."""
 SETTLE = 2.0
 """Seconds before a lost submit is looked for, as the service may list it late."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Easel:
-    """Everything put together, started. ``simulated`` when no key was set."""
+    """The core, put together and started. ``simulated`` when no key was set."""
 
     service: Service
     context: Context
@@ -74,14 +74,12 @@ async def open_easel(
     lost: Callable[[], None] | None = None,
     providers: Mapping[str, ProviderKind] = PROVIDERS,
 ) -> AsyncIterator[Easel]:
-    """Start everything and stop it again.
+    """Start everything, and stop it at the end.
 
-    ``waiting`` is called when another process has the data folder.
-
-    ``prepare`` is awaited once the folder is ours and the database up to date, before any job goes
-    on. ``engine``: a pool of connections others share. ``lost`` is called when this process may be
-    taken for dead. ``providers``: those that are built in,
-    by id.
+    ``waiting`` is called when another process has the data folder. ``prepare`` is awaited when
+    the folder is ours and the database up to date, before any job continues. ``engine`` is a pool
+    of connections shared with others, ``providers`` are those that are built in, by id. ``lost``
+    is called when other workers may take this process for dead.
 
     Raises ConfigurationError naming the setting.
     """
@@ -124,11 +122,9 @@ async def open_easel(
         inbox = Inbox(database.open_sync(inbox_url(settings)), worker, context.chats)
         stack.push_async_callback(inbox.close)
         await inbox.prepare()
-        workers = (
-            None
-            if database.is_sqlite(settings.database)
-            else Workers(settings.database, worker, context.chats)
-        )
+        workers: Workers | None = None
+        if not database.is_sqlite(settings.database):
+            workers = Workers(settings.database, worker, context.chats)
         claims = Claims(engine, worker, context.chats)
         jobs = Engine(
             context,
@@ -151,7 +147,7 @@ async def open_easel(
 
 @asynccontextmanager
 async def open_database(settings: Settings) -> AsyncIterator[AsyncEngine]:
-    """The one pool of connections that everything in this process shares."""
+    """Open the pool of connections that everything in this process shares."""
     engine = database.open_async(settings.database)
     try:
         yield engine
@@ -161,11 +157,11 @@ async def open_database(settings: Settings) -> AsyncIterator[AsyncEngine]:
 
 
 def worker_name(settings: Settings) -> str:
-    """On SQLite there is one worker, which goes on with its own work.
-
-    Elsewhere each process is a new one.
-    """
-    return "local" if database.is_sqlite(settings.database) else uuid4().hex
+    """Name this process among the workers."""
+    if database.is_sqlite(settings.database):
+        # There is one worker, and it continues its own work after a restart.
+        return "local"
+    return uuid4().hex
 
 
 def inbox_url(settings: Settings) -> str:
@@ -179,5 +175,5 @@ def inbox_url(settings: Settings) -> str:
 
 
 def stop_this_process() -> None:
-    """As an operator would: the running command lets go of everything and ends."""
+    """Shut down gracefully, as SIGTERM does."""
     signal.raise_signal(signal.SIGTERM)
