@@ -267,9 +267,10 @@ def demo(
 )
 def simulate(**options: Any) -> None:
     """The DashScope simulator alone."""
+    from bot.providers import likenesses, load_catalog  # noqa: PLC0415
     from bot.simulator.__main__ import run  # noqa: PLC0415
 
-    sys.exit(run(**options))
+    sys.exit(run(**options, like=likenesses(load_catalog())))
 
 
 @cli.command()

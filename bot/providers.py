@@ -5,7 +5,7 @@ DashScope without a key is the simulator.
 
 from collections.abc import Awaitable, Callable, Mapping
 from contextlib import AsyncExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from bot.accounts import DASHSCOPE, AccountAccess, accounts_of, check, is_simulated
@@ -88,6 +88,11 @@ def load_catalog(providers: Mapping[str, ProviderKind] = PROVIDERS) -> Catalog:
     return Catalog.load(*(kind.catalog() for kind in providers.values()))
 
 
+def likenesses(catalog: Catalog) -> dict[str, str]:
+    """Which model each is like, so that the simulator can serve those it has never heard of."""
+    return {model.id: model.like for model in catalog.models.values() if model.like}
+
+
 async def open_providers(
     stack: AsyncExitStack,
     providers: Mapping[str, ProviderKind],
@@ -110,7 +115,8 @@ async def _find_accesses(
         return accounts_of(settings, catalog)
     from bot.simulator.server import serve  # noqa: PLC0415  # a web server that most never need
 
-    stand_in = await stack.enter_async_context(serve(surroundings.simulator))
+    config = replace(surroundings.simulator, like=likenesses(catalog))
+    stand_in = await stack.enter_async_context(serve(config))
     access = AccountAccess(url=stand_in.url, key=SIMULATOR_KEY, hosts=(stand_in.host,))
     return {settings.region: access}
 

@@ -63,12 +63,14 @@ class SubmitLimit:
 class Model:
     """One model of a provider.
 
-    ``endpoint`` is the provider's own word for how it is called. ``is_sync``: the call itself
-    answers with the result, leaving no task to find again. ``prices`` are in ``currency``, per
-    region. ``running_limit`` None: unlimited or unknown. ``prompt_extend`` None: no such parameter.
+    ``like`` is the model whose table it takes the rest from. ``endpoint`` is the provider's own
+    word for how it is called. ``is_sync``: the call itself answers with the result, leaving no task
+    to find again. ``prices`` are in ``currency``, per region. ``running_limit`` None: unlimited or
+    unknown. ``prompt_extend`` None: no such parameter.
     """
 
     id: str
+    like: str | None
     provider: str
     source: str
     actions: frozenset[Action]
@@ -469,6 +471,7 @@ def _model(name: str, table: Mapping[str, Any]) -> Model:
         raise ValueError(f"{name} has a price in no currency")
     return Model(
         id=name,
+        like=table.get("like"),
         provider=table["provider"],
         source=table["source"],
         actions=frozenset(Action(one) for one in table["actions"]),
@@ -499,7 +502,7 @@ def _model(name: str, table: Mapping[str, Any]) -> Model:
 
 def _inherited(name: str, tables: Mapping[str, Mapping[str, Any]]) -> dict[str, Any]:
     own = dict(tables[name])
-    parent = own.pop("like", None)
+    parent = own.get("like")
     return {**_inherited(parent, tables), **own} if parent else own
 
 

@@ -7,6 +7,7 @@ import argparse
 import asyncio
 import signal
 import sys
+from collections.abc import Mapping
 
 from bot.simulator.server import SimulatorConfig, serve
 
@@ -19,6 +20,7 @@ def run(
     overflow: str,
     seed: int | None,
     strict: bool,
+    like: Mapping[str, str] | None = None,
 ) -> int:
     """Serve until interrupted. Exit code 0, or 1 when the port is taken."""
     config = SimulatorConfig(
@@ -27,6 +29,7 @@ def run(
         overflow=overflow,
         seed=seed,
         rate_limits=strict,
+        like=like or {},
     )
     try:
         asyncio.run(_serve(config, port))

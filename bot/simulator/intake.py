@@ -13,7 +13,7 @@ import httpx
 from PIL import Image
 from starlette.requests import Request
 
-from bot.simulator.rules import MODELS, Refusal, Wanted, invalid
+from bot.simulator.rules import Refusal, Rule, Wanted, invalid
 
 MAX_REQUEST = 96 * 1024 * 1024
 MAX_DATA_URI = 10_485_760
@@ -21,19 +21,18 @@ FORMATS = {"JPEG", "PNG", "BMP", "TIFF", "WEBP", "GIF", "MPO"}
 
 
 def check_pictures(
-    wanted: Wanted, inputs: tuple[bytes, ...], mask: bytes | None
+    wanted: Wanted, rule: Rule, inputs: tuple[bytes, ...], mask: bytes | None
 ) -> None:
     """Raises Refusal for an input the model does not take."""
-    sizes = [check_picture(one, wanted) for one in inputs]
-    if mask is not None and check_picture(mask, wanted) != sizes[0]:
+    sizes = [check_picture(one, wanted, rule) for one in inputs]
+    if mask is not None and check_picture(mask, wanted, rule) != sizes[0]:
         raise invalid(
             "the parameters must conform to the specification: mask and base image must have the same size."
         )
 
 
-def check_picture(data: bytes, wanted: Wanted) -> tuple[int, int]:
+def check_picture(data: bytes, wanted: Wanted, rule: Rule) -> tuple[int, int]:
     """The size of a picture the model takes; raises Refusal."""
-    rule = MODELS[wanted.model]
     if len(data) > rule.max_bytes:
         raise invalid("Multimodal file size is too large")
     try:

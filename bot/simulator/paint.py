@@ -21,7 +21,7 @@ from PIL import (
     ImageOps,
 )
 
-from bot.simulator.rules import MODELS, Wanted
+from bot.simulator.rules import Rule, Wanted
 
 FONTS = (
     "/usr/share/fonts/opentype/noto/NotoSansCJK-Regular.ttc",
@@ -47,7 +47,12 @@ Colour = tuple[int, int, int]
 
 
 def paint(
-    wanted: Wanted, inputs: Sequence[bytes], mask: bytes | None, index: int, seed: int
+    wanted: Wanted,
+    rule: Rule,
+    inputs: Sequence[bytes],
+    mask: bytes | None,
+    index: int,
+    seed: int,
 ) -> bytes:
     """One result as PNG. The same request, index and seed give the same bytes."""
     luck = random.Random(f"{wanted.prompt}|{wanted.function}|{seed}|{index}")  # noqa: S311  # a picture, not a secret
@@ -55,7 +60,7 @@ def paint(
     if wanted.function:
         result = WANX[wanted.function](wanted, pictures[0], mask, luck)
     elif pictures:
-        result = _edit(wanted, pictures, luck)
+        result = _edit(wanted, rule, pictures, luck)
     else:
         result = scene(wanted.prompt, wanted.size or (1024, 1024), luck)
     if wanted.watermark:
@@ -71,14 +76,14 @@ def opened(data: bytes) -> Image.Image:
         return ImageOps.exif_transpose(image).convert("RGB")
 
 
-def output_size(wanted: Wanted, last: tuple[int, int]) -> tuple[int, int]:
+def output_size(wanted: Wanted, rule: Rule, last: tuple[int, int]) -> tuple[int, int]:
     """Of an edit.
 
     What was asked for, to the nearest 16, or the last input's ratio at the model's own area.
     """
     if wanted.size:
         return tuple(max(16, round(side / 16) * 16) for side in wanted.size)  # type: ignore[return-value]
-    area, ratio = MODELS[wanted.model].edit_area, last[0] / last[1]
+    area, ratio = rule.edit_area, last[0] / last[1]
     width, height = math.sqrt(area * ratio), math.sqrt(area / ratio)
     return max(16, round(width / 16) * 16), max(16, round(height / 16) * 16)
 
@@ -259,10 +264,15 @@ def _stamp(canvas: Image.Image, text: str) -> None:
 
 
 def _edit(
-    wanted: Wanted, pictures: Sequence[Image.Image], luck: random.Random
+    wanted: Wanted,
+    rule: Rule,
+    pictures: Sequence[Image.Image],
+    luck: random.Random,
 ) -> Image.Image:
     base = ImageOps.fit(
-        pictures[0], output_size(wanted, pictures[-1].size), Image.Resampling.LANCZOS
+        pictures[0],
+        output_size(wanted, rule, pictures[-1].size),
+        Image.Resampling.LANCZOS,
     )
     result = graded(base, wanted.prompt, luck, 1.0)
     side = min(result.size) // 3

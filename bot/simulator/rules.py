@@ -197,6 +197,18 @@ MODELS: Mapping[str, Rule] = {
 }
 
 
+def rules_with(like: Mapping[str, str]) -> Mapping[str, Rule]:
+    """The rule of every model: the vendor's, and of each new one that of the model it is like."""
+    rules = dict(MODELS)
+    for model in like:
+        known = model
+        while known not in MODELS and known in like:
+            known = like[known]
+        if known in MODELS:
+            rules[model] = MODELS[known]
+    return rules
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Wanted:
     """A checked request.
@@ -223,7 +235,9 @@ def invalid(message: str) -> Refusal:
     return Refusal(400, "InvalidParameter", message)
 
 
-def check(body: Any, endpoint: str, is_async: bool) -> Wanted:
+def check(
+    body: Any, endpoint: str, is_async: bool, rules: Mapping[str, Rule] = MODELS
+) -> Wanted:
     """The request, taken apart as the vendor would; raises Refusal in the vendor's words."""
     if endpoint == "MM" and is_async:
         raise Refusal(
@@ -242,9 +256,9 @@ def check(body: Any, endpoint: str, is_async: bool) -> Wanted:
             "BadRequest.EmptyModel",
             'Required parameter "model" missing from request.',
         )
-    if model not in MODELS:
+    if model not in rules:
         raise Refusal(404, "InvalidParameter", "Model not exist.")
-    rule = MODELS[model]
+    rule = rules[model]
     if endpoint not in rule.endpoints:
         raise invalid("url error, please check url！")
     inputs = body.get("input")

@@ -29,7 +29,7 @@ from starlette.routing import Route
 from bot.simulator import faults, intake, shapes
 from bot.simulator.paint import paint
 from bot.simulator.persistence import Kept
-from bot.simulator.rules import MODELS, Refusal, Wanted, check, invalid
+from bot.simulator.rules import Refusal, Wanted, check, invalid
 from bot.simulator.tasks import Account, SimulatorConfig, Task, beijing
 
 __all__ = ["Running", "SimulatorConfig", "create_app", "serve"]
@@ -143,6 +143,7 @@ class Server:
             await intake.body(request),
             endpoint,
             request.headers.get("x-dashscope-async") == "enable",
+            self.account.rules,
         )
         for word, refusal in TRIGGERS.items():
             if word in wanted.prompt:
@@ -212,7 +213,9 @@ class Server:
             mask = (
                 await self._fetch(request, wanted.mask, wanted) if wanted.mask else None
             )
-            await asyncio.to_thread(intake.check_pictures, wanted, inputs, mask)
+            await asyncio.to_thread(
+                intake.check_pictures, wanted, self.account.rule(wanted), inputs, mask
+            )
         except Refusal as refusal:
             if is_sync:
                 raise
@@ -231,7 +234,7 @@ class Server:
         own = f"{request.base_url}results/"
         if value.startswith(own):
             return await self._own_result(value.removeprefix(own))
-        return await intake.download(value, MODELS[wanted.model].max_bytes)
+        return await intake.download(value, self.account.rule(wanted).max_bytes)
 
     async def _own_result(self, rest: str) -> bytes:
         path, _, query = rest.partition("?")
@@ -338,7 +341,7 @@ class Server:
         body: dict[str, Any] = {"request_id": shapes.request_id(), "output": output}
         if task.state == "SUCCEEDED":
             output |= self._results(request, task)
-            body["usage"] = shapes.usage(task)
+            body["usage"] = shapes.usage(task, self.account.rule(task.wanted))
         return body
 
     def _results(self, request: Request, task: Task) -> dict[str, Any]:
@@ -395,7 +398,7 @@ class Server:
         await self._picture(task.id, 0)
         return {
             "output": output,
-            "usage": shapes.usage(task),
+            "usage": shapes.usage(task, self.account.rule(task.wanted)),
             "request_id": task.request_id,
         }
 
@@ -437,7 +440,13 @@ class Server:
             if key not in self._pictures:
                 task = self.account.tasks[task_id]
                 self._pictures[key] = await asyncio.to_thread(
-                    paint, task.wanted, task.inputs, task.mask, index, task.seed
+                    paint,
+                    task.wanted,
+                    self.account.rule(task.wanted),
+                    task.inputs,
+                    task.mask,
+                    index,
+                    task.seed,
                 )
             return self._pictures[key]
 
@@ -445,7 +454,10 @@ class Server:
 
     async def _policy(self, request: Request) -> Response:
         model = request.query_params.get("model", "")
-        if request.query_params.get("action") != "getPolicy" or model not in MODELS:
+        if (
+            request.query_params.get("action") != "getPolicy"
+            or model not in self.account.rules
+        ):
             raise invalid(
                 "Required parameter(model) missing or invalid, please check the request parameters."
             )

@@ -8,7 +8,7 @@ from PIL import Image
 from starlette.responses import JSONResponse, Response
 
 from bot.simulator.paint import output_size
-from bot.simulator.rules import MODELS, Refusal
+from bot.simulator.rules import Refusal, Rule
 from bot.simulator.tasks import Task
 
 
@@ -64,10 +64,10 @@ def row(task: Task) -> dict[str, Any]:
     }
 
 
-def usage(task: Task) -> dict[str, Any]:
+def usage(task: Task, rule: Rule) -> dict[str, Any]:
     """What the model's family counts."""
-    wanted, kind = task.wanted, MODELS[task.wanted.model].usage
-    width, height = size_of(task)
+    wanted, kind = task.wanted, rule.usage
+    width, height = size_of(task, rule)
     if kind == "count":
         return {"image_count": task.billed}
     if kind == "size":
@@ -96,9 +96,9 @@ def usage(task: Task) -> dict[str, Any]:
     return {"width": width, "height": height, "image_count": task.billed, **tokens}
 
 
-def size_of(task: Task) -> tuple[int, int]:
+def size_of(task: Task, rule: Rule) -> tuple[int, int]:
     """Width and height of a task's results."""
     if not task.inputs:
         return task.wanted.size or (1024, 1024)
     with Image.open(io.BytesIO(task.inputs[-1])) as image:
-        return output_size(task.wanted, image.size)
+        return output_size(task.wanted, rule, image.size)

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from bot.simulator.persistence import Kept
-from bot.simulator.rules import MODELS, Refusal, Wanted
+from bot.simulator.rules import Refusal, Rule, Wanted, rules_with
 
 BEIJING = timezone(timedelta(hours=8))
 QUERIES_PER_SECOND = 20
@@ -29,7 +29,8 @@ class SimulatorConfig:
 
     ``overflow``: beyond a model's running limit, "queue" keeps tasks PENDING, "refuse" answers 429.
     ``rate_limits`` False is the lenient mode. ``sync_running``: synchronous calls at once for a
-    model, None for no limit. ``folder``: where tasks outlive us.
+    model, None for no limit. ``folder``: where tasks outlive us. ``like``: models it is to serve by
+    another one's rules.
     """
 
     api_key: str = "sk-simulator"
@@ -42,6 +43,7 @@ class SimulatorConfig:
     result_ttl: float = RETENTION
     list_lag: float = 0.0
     folder: Path | None = None
+    like: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(slots=True, kw_only=True)
@@ -81,6 +83,7 @@ class Account:
 
     def __init__(self, config: SimulatorConfig) -> None:
         self.config = config
+        self.rules = rules_with(config.like)
         self.tasks: dict[str, Task] = {}
         self.faults: list[dict[str, Any]] = []
         self.refused_submits = 0
@@ -116,6 +119,10 @@ class Account:
                 task.done.set()
         for model in {task.wanted.model for task in self.tasks.values()}:
             self._start_next(model)
+
+    def rule(self, wanted: Wanted) -> Rule:
+        """The rule of a request's model."""
+        return self.rules[wanted.model]
 
     def now(self) -> float:
         """The simulator's clock, in epoch seconds."""
@@ -157,7 +164,7 @@ class Account:
 
     def check_submit(self, model: str, is_sync: bool) -> None:
         """The model's own submit limit, and its running limit where it refuses instead of queueing."""
-        rule = MODELS[model]
+        rule = self.rules[model]
         count, seconds = rule.submits
         full = False
         if self.config.overflow == "refuse" and not is_sync:
@@ -233,7 +240,7 @@ class Account:
         return task
 
     def _start_next(self, model: str) -> None:
-        limit = MODELS[model].running
+        limit = self.rules[model].running
         for task in list(self.tasks.values()):
             running = self._running.get(model, 0)
             is_free = task.is_sync or limit is None or running < limit

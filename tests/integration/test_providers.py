@@ -10,12 +10,15 @@ import pytest_asyncio
 from sqlalchemy import select
 from sqlalchemy.ext.asyncio import create_async_engine
 
-from bot.providers import PROVIDERS
+from bot import settings
+from bot.providers import PROVIDERS, ProviderKind, open_dashscope
 from bot.simulator.server import SimulatorConfig
+from bot.wiring import open_easel
 from core.errors import Charged
 from core.post import ButtonKind, Tone
+from core.providers.dashscope import catalog_text
 from core.storage.tables import ledger, steps
-from core.types import Action, StepState
+from core.types import Action, Person, Request, StepState
 from tests.fakes.images.api import ImagesApi, serve_images
 from tests.fakes.images.provider import images_kind
 from tests.fakes.memory_chat import MemoryChat
@@ -167,3 +170,38 @@ async def test_a_step_whose_account_was_taken_away_ends_with_words(
     assert (step.state, step.error) == (StepState.FAILED, "provider.access")
     assert step.charged is Charged.NO
     assert "Nothing was charged." in post.text
+
+
+async def test_a_model_added_by_a_table_is_drawn_with_in_the_demo(
+    tmp_path: Path,
+) -> None:
+    tables = """
+        [models."qwen-image-4.0"]
+        like = "qwen-image-3.0"
+        [models."qwen-image-4.0-fast"]
+        like = "qwen-image-4.0"
+        endpoint = "multimodal"
+        sync = true
+    """
+    kind = ProviderKind(catalog=lambda: catalog_text() + tables, open=open_dashscope)
+    chat, config = MemoryChat(), SimulatorConfig(time_scale=0.01)
+    async with open_easel(
+        settings.load(EASEL_DATA_DIR=tmp_path / "demo"),
+        lambda _: {"memory": chat},
+        simulator=config,
+        providers={"dashscope": kind},
+    ) as easel:
+        assert easel.simulated
+        for model in ("qwen-image-4.0", "qwen-image-4.0-fast"):
+            request = Request(
+                key=model,
+                place=PLACE,
+                person=Person(id="ana", name="Ana"),
+                locale="en",
+                action=Action.DRAW,
+                text=f"a fox --model {model}",
+            )
+            answer = await easel.service.handle(request)
+            post = await chat.end_of(answer.accepted or "")
+            assert (post.tone, len(post.pictures)) == (Tone.RESULT, 1)
+            assert model in post.text

@@ -206,7 +206,7 @@ def test_every_model_of_the_catalogue_can_be_asked(model: str) -> None:
         work(model=model, action=action, inputs=inputs, size=known.size.default)
     )
     assert body["model"] == model
-    assert call.path == protocol.PATHS[known.endpoint]
+    assert call.path == protocol.PATHS[protocol.Endpoint(known.endpoint)]
 
 
 # Answers

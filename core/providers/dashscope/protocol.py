@@ -26,12 +26,25 @@ MAX_PICTURES = 16
 RESULT_LIFE = timedelta(hours=24)
 BEIJING = timezone(timedelta(hours=8))
 TASK_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,127}")
+
+
+class Endpoint(StrEnum):
+    """How a model is called, as the catalogue writes it."""
+
+    MULTIMODAL = "multimodal"
+    IMAGE = "image"
+    TEXT2IMAGE = "text2image"
+    IMAGE2IMAGE = "image2image"
+
+
 PATHS = {
-    "multimodal": "/services/aigc/multimodal-generation/generation",
-    "image": "/services/aigc/image-generation/generation",
-    "text2image": "/services/aigc/text2image/image-synthesis",
-    "image2image": "/services/aigc/image2image/image-synthesis",
+    Endpoint.MULTIMODAL: "/services/aigc/multimodal-generation/generation",
+    Endpoint.IMAGE: "/services/aigc/image-generation/generation",
+    Endpoint.TEXT2IMAGE: "/services/aigc/text2image/image-synthesis",
+    Endpoint.IMAGE2IMAGE: "/services/aigc/image2image/image-synthesis",
 }
+WITH_MESSAGES = {Endpoint.MULTIMODAL, Endpoint.IMAGE}
+"""Endpoints whose input is a chat message; the others have fields of their own for each part."""
 FUNCTIONS = {
     Action.STYLE: "stylization_all",
     Action.RESTYLE: "stylization_local",
@@ -140,7 +153,7 @@ def submit_call(work: Work, model: Model, live: Mapping[str, str]) -> Call:
         headers["X-DashScope-Async"] = "enable"
     return Call(
         method="POST",
-        path=PATHS[model.endpoint],
+        path=PATHS[Endpoint(model.endpoint)],
         headers=headers,
         body=_pieces(body, pictures),
     )
@@ -181,7 +194,7 @@ def checked_id(task_id: str) -> str:
 def _input(
     work: Work, model: Model, inputs: Sequence[str], mask: str | None
 ) -> dict[str, Any]:
-    if model.endpoint in {"multimodal", "image"}:
+    if model.endpoint in WITH_MESSAGES:
         content = [{"image": one} for one in inputs] + [{"text": work.prompt}]
         return {"messages": [{"role": "user", "content": content}]}
     if work.action.is_wanx:
@@ -196,7 +209,9 @@ def _input(
         **({"negative_prompt": work.negative} if work.negative else {}),
     }
     return (
-        {**given, "images": list(inputs)} if model.endpoint == "image2image" else given
+        {**given, "images": list(inputs)}
+        if model.endpoint == Endpoint.IMAGE2IMAGE
+        else given
     )
 
 
@@ -205,7 +220,7 @@ def _parameters(work: Work, model: Model) -> dict[str, Any]:
 
     Left out, some models make and bill four pictures, or larger ones.
     """
-    in_messages = model.endpoint in {"multimodal", "image"}
+    in_messages = model.endpoint in WITH_MESSAGES
     optional = {
         "n": work.n if model.send_n else None,
         "size": str(work.size) if work.size else None,
