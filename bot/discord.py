@@ -30,6 +30,7 @@ from bot.wiring import Easel
 from core.errors import ConfigurationError
 from core.pictures.pool import Pool
 from core.ports import Blobs
+from core.retrying import retrying
 from core.signed_links import Links
 
 log = structlog.get_logger()
@@ -117,18 +118,16 @@ async def listening(
 
 async def _log_in(api: Api) -> None:
     """Ask until Discord answers: an outage is not the operator's mistake."""
-    delay = 1.0
-    while True:
-        try:
-            await api.open()
-        except DiscordError as error:
-            if error.status == 401:
-                setting = "DISCORD_BOT_TOKEN"
-                raise ConfigurationError(
-                    "config.discord_bot_token", setting=setting, reason="401"
-                ) from None
-            log.warning("discord_unreachable", next_try_seconds=delay)
-        else:
-            return
-        await asyncio.sleep(delay)
-        delay = min(delay * 2, 60.0)
+
+    def may_pass(error: Exception) -> bool:
+        if not isinstance(error, DiscordError) or error.status == 401:
+            return False
+        log.warning("discord_unreachable")
+        return True
+
+    try:
+        await retrying(may_pass, first=1.0)(api.open)
+    except DiscordError:
+        raise ConfigurationError(
+            "config.discord_bot_token", setting="DISCORD_BOT_TOKEN", reason="401"
+        ) from None

@@ -18,6 +18,7 @@ from starlette.routing import Route
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from core.errors import ConfigurationError
+from core.retrying import retrying
 
 FIRST_PAUSE, LONGEST_PAUSE = 0.5, 30.0
 """Seconds between two tries to reach what is away."""
@@ -103,17 +104,16 @@ async def wait_for_database(engine: AsyncEngine) -> None:
 
 async def wait_until(attempt: Callable[[], Awaitable[object]], event: str) -> None:
     """Try until it works, with growing pauses, logging ``event`` each time it does not."""
-    pause = FIRST_PAUSE
-    while True:
-        try:
-            await attempt()
-        except OUTAGES as error:
-            raise_if_mistake(error)
-            log.warning(event, error=type(error).__name__, next_try_seconds=pause)
-            await asyncio.sleep(pause)
-            pause = min(pause * 2, LONGEST_PAUSE)
-        else:
-            return
+
+    def is_outage(error: Exception) -> bool:
+        if not isinstance(error, OUTAGES):
+            return False
+        raise_if_mistake(error)
+        log.warning(event, error=type(error).__name__)
+        return True
+
+    patiently = retrying(is_outage, first=FIRST_PAUSE, longest=LONGEST_PAUSE)
+    await patiently(attempt)
 
 
 def raise_if_mistake(error: BaseException) -> None:

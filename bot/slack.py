@@ -34,6 +34,7 @@ from bot.settings import Settings
 from bot.wiring import Easel
 from core.errors import ConfigurationError
 from core.ports import Blobs
+from core.retrying import retrying
 
 HOOKS = "hooks.slack.com"
 
@@ -160,21 +161,28 @@ def check(settings: Settings) -> None:
 
 async def _log_in(client: AsyncWebClient, token: str) -> BotIdentity:
     """Ask until Slack answers: an outage is not the operator's mistake."""
-    delay = 1.0
-    while True:
-        try:
-            return _identity(await client.auth_test(token=token), token)
-        except SlackApiError as error:
-            reason = reason_of(error)[0]
+
+    def may_pass(error: Exception) -> bool | float:
+        if isinstance(error, SlackApiError):
+            reason, retry_after = reason_of(error)
             if reason not in PASSING:
-                raise ConfigurationError(
-                    "config.slack_bot_token", setting="SLACK_BOT_TOKEN", reason=reason
-                ) from None
-        except (aiohttp.ClientError, TimeoutError, OSError) as error:
-            reason = type(error).__name__
-        log.warning("slack_unreachable", reason=reason, next_try_seconds=delay)
-        await asyncio.sleep(delay)
-        delay = min(delay * 2, 60.0)
+                return False
+        elif isinstance(error, aiohttp.ClientError | TimeoutError | OSError):
+            reason, retry_after = type(error).__name__, None
+        else:
+            return False
+        log.warning("slack_unreachable", reason=reason)
+        return retry_after or True
+
+    try:
+        answer = await retrying(may_pass, first=1.0)(client.auth_test, token=token)
+    except SlackApiError as error:
+        raise ConfigurationError(
+            "config.slack_bot_token",
+            setting="SLACK_BOT_TOKEN",
+            reason=reason_of(error)[0],
+        ) from None
+    return _identity(answer, token)
 
 
 def _identity(

@@ -9,10 +9,11 @@ again is going on.
 
 import asyncio
 import time
-from collections import defaultdict, deque
+from collections import Counter, defaultdict, deque
 from collections.abc import Callable, Coroutine
 from contextlib import suppress
 from datetime import timedelta
+from functools import partial
 from typing import Any
 
 import structlog
@@ -21,7 +22,8 @@ from core.answers import dispatch
 from core.errors import EaselError, Retryable
 from core.failpoints import failpoint
 from core.flow import deliver, generate, hear, prepare, status
-from core.flow.context import MAX_PAUSE, TRANSIENT, Context, fail_step, post_outcome
+from core.flow.context import TRANSIENT, Context, fail_step, outlast, post_outcome
+from core.retrying import retrying
 from core.slots import Slots
 from core.storage.claims import Claims
 from core.storage.inbox import Delivery, Inbox, Stage
@@ -30,9 +32,11 @@ from core.storage.workers import Workers
 from core.types import Action, Claim, Outcome, Request, Step, StepState
 
 ANSWERED_AT_ONCE = 8
+"""Deliveries of one platform; those of others go on while it is away."""
 DELIVERED_AT_ONCE = 4
 LOOK_SECONDS = 5.0
-"""Between two looks at what other workers have left, where there are several."""
+"""Between two looks at what other workers have left, where there are several; and at most between
+two tries to read the inbox."""
 DELIVERY_LIFE = timedelta(days=1)
 """How long a delivery is known after it was done: no platform delivers again later."""
 SWEEP_SECONDS = 3600
@@ -73,15 +77,15 @@ class Engine:
         self._workers = workers
         self._lost = lost
         self._slots = Slots(
+            context=context,
             claims=claims,
-            catalog=context.catalog,
-            clock=context.clock,
             begin=self._begin,
             is_begun=self._is_begun,
             first_pause=context.back_off,
         )
         self._arrived = asyncio.Event()
         self._arrivals: deque[float] = deque(maxlen=2)
+        self._is_inbox_unsure = False
         self._answering: dict[asyncio.Task[None], Delivery] = {}
         self._jobs: dict[asyncio.Task[None], Claim] = {}
         self._downloads = asyncio.Semaphore(DELIVERED_AT_ONCE)
@@ -133,28 +137,32 @@ class Engine:
     # From the inbox to a step in line
 
     async def _empty_inbox(self) -> None:
+        def is_survivable(error: Exception) -> bool:
+            """Whatever it is: the bot must not go deaf."""
+            log.error("inbox_broke", exc_info=error)
+            self._is_inbox_unsure = True
+            return True
+
         self._arrived.set()
-        is_unsure = False
         while True:
             await self._arrived.wait()
             self._arrived.clear()
-            try:
-                if is_unsure:  # the claim that broke may have been committed
-                    await self._inbox.let_go(
-                        delivery.number for delivery in self._answering.values()
-                    )
-                    is_unsure = False
-                await self._claim_deliveries()
-            except Exception:  # whatever it is, the bot must not go deaf
-                log.exception("inbox_broke")
-                is_unsure = True
-                await asyncio.sleep(self._context.back_off)
-                self._arrived.set()
+            first = self._context.back_off
+            patiently = retrying(is_survivable, first=first, longest=LOOK_SECONDS)
+            await patiently(self._claim_deliveries)
 
     async def _claim_deliveries(self) -> None:
-        while free := ANSWERED_AT_ONCE - len(self._answering):
+        if self._is_inbox_unsure:
+            # A claim that broke may have been committed: nobody works on what it took.
+            begun = [delivery.number for delivery in self._answering.values()]
+            await self._inbox.let_go(begun)
+            self._is_inbox_unsure = False
+        while True:
             await self._wait_out_burst()
-            deliveries = await self._inbox.claim(free)
+            full, free = self._places()
+            if not free:
+                return
+            deliveries = await self._inbox.claim(free, full)
             if not deliveries:
                 return
             failpoint("hear.after_enqueue")
@@ -162,6 +170,19 @@ class Engine:
                 task = asyncio.create_task(self._work_on(delivery), name="delivery")
                 self._answering[task] = delivery
                 task.add_done_callback(self._answered)
+
+    def _places(self) -> tuple[set[str], int]:
+        """Platforms that have all their places in use, and the places free for any other."""
+        in_work = Counter(
+            delivery.request.place.platform for delivery in self._answering.values()
+        )
+        full = {name for name, count in in_work.items() if count >= ANSWERED_AT_ONCE}
+        if full >= set(self._context.chats):
+            return full, 0
+        busiest = max(
+            (in_work[name] for name in in_work if name not in full), default=0
+        )
+        return full, ANSWERED_AT_ONCE - busiest
 
     def _answered(self, task: asyncio.Task[None]) -> None:
         del self._answering[task]
@@ -178,33 +199,24 @@ class Engine:
         return time.monotonic() < self._arrivals[0] + BURST_GAP
 
     async def _work_on(self, delivery: Delivery) -> None:
-        """Bring a delivery to its end, stage by stage.
+        """Bring a delivery to its end; each stage is durable before the next is begun.
 
-        Each stage is durable before the next is begun.
-
-        Transient errors are waited out. A bug is reported to its person with a reference.
+        Transient errors are waited out. A bug is reported to its person with a reference, but for a
+        goodbye: what it promised to forget is tried again with the next sweep.
         """
-        pause = self._context.back_off
-        is_broken = delivery.tries > MAX_TRIES
+        is_goodbye = delivery.request.action is Action.LEFT
+        is_refused = delivery.tries > MAX_TRIES and not is_goodbye
         while delivery.stage is not Stage.DONE:
+            proceed = self._refuse if is_refused else self._advance
             try:
-                delivery = await (
-                    self._refuse(delivery) if is_broken else self._advance(delivery)
+                delivery = await outlast(
+                    self._context, delivery.id, partial(proceed, delivery)
                 )
-            except TRANSIENT as error:
-                log.warning(
-                    "delivery_waits",
-                    delivery=delivery.id,
-                    error=type(error).__name__,
-                    seconds=pause,
-                )
-                await self._context.clock.sleep(pause)
-                pause = min(pause * 2, MAX_PAUSE)
             except Exception:
                 log.exception("delivery_broke", delivery=delivery.id)
-                if is_broken:
+                if is_refused or is_goodbye:
                     return
-                is_broken = True
+                is_refused = True
 
     async def _advance(self, delivery: Delivery) -> Delivery:
         """One stage on: understand it, answer it, bring its step into the line."""
@@ -299,30 +311,16 @@ class Engine:
         """Bring a step to its end, from wherever it stands.
 
         Transient errors are waited out. A bug ends the job with words and a reference, never in
-        silence.
+        silence. Where even that breaks, its place is for others, and the next start tries again.
         """
-        pause = self._context.back_off
-        is_broken = False
-        while True:
+        for proceed in (self._go_on, self._give_up, self._slots.freed):
             try:
-                await (self._give_up(claim) if is_broken else self._go_on(claim))
-            except TRANSIENT as error:
-                log.warning(
-                    "job_waits",
-                    step=claim.step,
-                    error=type(error).__name__,
-                    seconds=pause,
-                )
-                await self._context.clock.sleep(pause)
-                pause = min(pause * 2, MAX_PAUSE)
+                await outlast(self._context, claim.step, partial(proceed, claim))
             except Exception:
                 log.exception("job_broke", step=claim.step)
-                if is_broken:
-                    self._slots.let_go(claim)
-                    return
-                is_broken = True
             else:
                 return
+        self._slots.let_go(claim)
 
     async def _go_on(self, claim: Claim) -> None:
         step = await self._context.store.step(claim.tenant, claim.step)
@@ -380,8 +378,12 @@ class Engine:
     # What others, or an earlier life, have left
 
     async def _take_over(self, dead: str) -> None:
-        await self._inbox.adopt(dead)
-        self._resume(await self._claims.adopt(dead))
+        try:
+            await self._inbox.adopt(dead)
+            self._resume(await self._claims.adopt(dead))
+        except Exception:
+            self._slots.doubt()  # it may have been committed
+            raise
         self._arrived.set()
 
     def _resume(self, claims: list[Claim]) -> None:
@@ -404,6 +406,8 @@ class Engine:
                 now = self._context.clock.now()
                 await self._inbox.forget(now - DELIVERY_LIFE)
                 await self._retention.prune(now - RECORDS_LIFE)
+            self._is_inbox_unsure = True  # what broke is tried again
+            self._arrived.set()
 
     def _loop(self, work: Coroutine[Any, Any, None], name: str) -> None:
         self._loops.append(asyncio.create_task(work, name=name))

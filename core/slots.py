@@ -11,9 +11,9 @@ from dataclasses import dataclass, field
 
 import structlog
 
-from core.catalog import Catalog
 from core.errors import Retryable
-from core.ports import Claims, Clock
+from core.flow.context import Context, outlast
+from core.ports import Claims
 from core.types import Claim
 from core.window import Window
 
@@ -44,9 +44,8 @@ class Slots:
     ``begin`` is called with each claim; ``is_begun`` says whether somebody works on its step.
     """
 
+    context: Context
     claims: Claims
-    catalog: Catalog
-    clock: Clock
     begin: Callable[[Claim], None]
     is_begun: Callable[[Claim], bool]
     first_pause: float
@@ -80,8 +79,12 @@ class Slots:
                     self._is_unsure = True
                     self._wake_later(account, model, self.first_pause)
 
+    def doubt(self) -> None:
+        """Claims may be ours that nobody works on: begin them with the next look at any line."""
+        self._is_unsure = True
+
     def hold(self, claim: Claim) -> None:
-        """An earlier process had claimed a place for it."""
+        """Count it as one of those at the service."""
         self._line(claim.account, claim.model).at_service.add(
             (claim.tenant, claim.step)
         )
@@ -103,8 +106,15 @@ class Slots:
         delay = error.retry_after or line.pause
         line.paused_until = time.monotonic() + delay
         line.may_end_early = error.retry_after is None
-        await self.claims.release(claim, self.clock.now())
-        self._wake_later(claim.account, claim.model, delay)
+        now = self.context.clock.now()
+        try:
+            # Until it is back in the line nothing else may happen to it, least of all a submit.
+            await outlast(
+                self.context, claim.step, lambda: self.claims.release(claim, now)
+            )
+        finally:
+            left = max(line.paused_until - time.monotonic(), 0)
+            self._wake_later(claim.account, claim.model, left)
 
     def let_go(self, claim: Claim) -> None:
         """Nobody here works on it any more, however that came."""
@@ -135,10 +145,10 @@ class Slots:
         line = self._line(account, model)
         if time.monotonic() < line.paused_until:
             return
-        known = self.catalog.models.get(model)
+        known = self.context.catalog.models.get(model)
         limit = known.submit_limit if known else None
         claims, wait = await self.claims.claim(
-            account, model, line.window.size, limit, self.clock.now()
+            account, model, line.window.size, limit, self.context.clock.now()
         )
         for claim in claims:
             self.hold(claim)
@@ -151,7 +161,9 @@ class Slots:
         if name not in self._lines:
             # A step of a model that has left the catalogue is claimed, too: its job ends with
             # words.
-            self._lines[name] = Line(window=Window.of(self.catalog.models.get(model)))
+            self._lines[name] = Line(
+                window=Window.of(self.context.catalog.models.get(model))
+            )
         return self._lines[name]
 
     def _wake_later(self, account: str, model: str, seconds: float) -> None:

@@ -7,6 +7,7 @@ drop such a press without a word.
 
 import asyncio
 from collections.abc import Awaitable, Callable
+from contextlib import suppress
 from dataclasses import replace
 from typing import Any, TypeVar
 from weakref import WeakValueDictionary
@@ -26,13 +27,16 @@ from core.flow.context import Context
 from core.forms import Form
 from core.i18n import clip, translate
 from core.operations import ASKS_FIRST
+from core.retrying import retrying
 from core.service import Service
 from core.types import Action, Request
 
 PATIENCE = 2.0
 """Seconds our database may take; Discord waits three for the acknowledgement."""
-AGAIN = (0.0, 1.0, 5.0, 20.0)
-"""Seconds before each try to keep a message or reaction: the gateway tells of it only once."""
+KEEP_TRIES = 4
+"""Times we try to keep a message or reaction, 1, 5 and 20 seconds apart: the gateway tells it once."""
+UNREACHABLE = (TimeoutError, SQLAlchemyError, OSError)
+"""Errors of a database that is away, or too slow."""
 
 log = structlog.get_logger()
 T = TypeVar("T")
@@ -259,15 +263,22 @@ class DiscordApp:
     # Messages and reactions
 
     async def _keep(self, wish: Request) -> None:
-        for seconds in AGAIN:
-            await asyncio.sleep(seconds)
-            try:
-                async with asyncio.timeout(PATIENCE):
-                    await self._service.hear(await self._chat.placed(wish))
-            except (TimeoutError, SQLAlchemyError, OSError) as error:
-                log.error("not_kept", error=repr(error)[:200])
-            else:
-                return
+        patiently = retrying(
+            _may_pass, first=1.0, longest=20.0, growth=5, attempts=KEEP_TRIES
+        )
+        with suppress(*UNREACHABLE):
+            await patiently(self._keep_once, wish)
+
+    async def _keep_once(self, wish: Request) -> None:
+        async with asyncio.timeout(PATIENCE):
+            await self._service.hear(await self._chat.placed(wish))
+
+
+def _may_pass(error: Exception) -> bool:
+    if not isinstance(error, UNREACHABLE):
+        return False
+    log.error("not_kept", error=repr(error)[:200])
+    return True
 
 
 async def _in_time(what: Awaitable[T]) -> T:
@@ -280,7 +291,7 @@ async def _in_time(what: Awaitable[T]) -> T:
         done, _ = await asyncio.wait({attempt}, timeout=PATIENCE)
         if done:
             return attempt.result()
-    except (TimeoutError, SQLAlchemyError, OSError) as error:
+    except UNREACHABLE as error:
         log.error("not_kept", error=repr(error)[:200])
         raise Rejected("refuse.busy") from None
     log.error("not_kept", seconds=PATIENCE)

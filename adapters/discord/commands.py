@@ -4,7 +4,6 @@ Whatever one types at Slack is a typed option here: with its range, its choices,
 what we know.
 """
 
-import asyncio
 import hashlib
 import json
 from collections.abc import Iterator, Mapping
@@ -19,6 +18,7 @@ from core.i18n import translate
 from core.languages import languages, meta
 from core.operations import COMMANDS, STANDALONE, Takes, command_names, command_words
 from core.options import options_of
+from core.retrying import retrying
 from core.types import Action
 
 Payload = dict[str, Any]
@@ -66,20 +66,23 @@ async def sync(api: Api, store: DiscordStore) -> None:
     told = hashlib.sha256(
         json.dumps([api.app, payload], sort_keys=True).encode()
     ).hexdigest()
-    delay = 5.0
-    while await store.value(DIGEST_KEY) != told:
-        try:
-            await api.call(
-                "PUT", "/applications/{app}/commands", {"app": api.app}, payload
-            )
-            await store.keep(DIGEST_KEY, told)
-            log.info("discord_commands", count=len(payload))
-        except DiscordError as error:
-            log.error("discord_commands_refused", code=error.code, status=error.status)
-            if error.permanent:
-                return
-            await asyncio.sleep(delay)
-            delay = min(delay * 2, 300.0)
+    if await store.value(DIGEST_KEY) == told:
+        return
+
+    def may_pass(error: Exception) -> bool:
+        if not isinstance(error, DiscordError):
+            return False
+        log.error("discord_commands_refused", code=error.code, status=error.status)
+        return not error.permanent
+
+    path, ids = "/applications/{app}/commands", {"app": api.app}
+    try:
+        patiently = retrying(may_pass, first=5.0, longest=300.0)
+        await patiently(api.call, "PUT", path, ids, payload)
+    except DiscordError:
+        return
+    await store.keep(DIGEST_KEY, told)
+    log.info("discord_commands", count=len(payload))
 
 
 def _command(name: str) -> Payload:

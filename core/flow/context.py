@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
+from typing import TypeVar
 from weakref import WeakValueDictionary
 
 from sqlalchemy.exc import InterfaceError, OperationalError
@@ -15,6 +16,7 @@ from core.log import log
 from core.pictures.pool import Pool
 from core.ports import Blobs, Chat, Clock, Drafts, Provider, Reactions, Store
 from core.post import Post, PostedMessage
+from core.retrying import retrying
 from core.signed_links import Links
 from core.types import Account, MessageRole, Money, Step, StepState
 from core.views import steps
@@ -25,7 +27,8 @@ DELIVERY_TRIES = 6
 TRANSIENT = (OperationalError, InterfaceError, NoConnection, OSError)
 """Errors of the database, the disk, the network and the blob store: tried again, for as long
 as they last."""
-MAX_PAUSE = 60.0
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -88,25 +91,16 @@ class Context:
         return self.telling.setdefault(f"{step.tenant}:{step.id}", asyncio.Lock())
 
 
-async def outlast(
-    context: Context, job: str, attempt: Callable[[], Awaitable[object]]
-) -> None:
-    """Try until the world lets it through.
+async def outlast(context: Context, job: str, attempt: Callable[[], Awaitable[T]]) -> T:
+    """Try until the database, the disk and the network let it through. Any other error is raised."""
 
-    For what only this process knows, and would be lost with a new start.
-    """
-    pause = context.back_off
-    while True:
-        try:
-            await attempt()
-        except TRANSIENT as error:
-            log.warning(
-                "outlasting", step=job, error=type(error).__name__, seconds=pause
-            )
-            await context.clock.sleep(pause)
-            pause = min(pause * 2, MAX_PAUSE)
-        else:
-            return
+    def is_transient(error: Exception) -> bool:
+        if not isinstance(error, TRANSIENT):
+            return False
+        log.warning("job_waits", job=job, error=type(error).__name__)
+        return True
+
+    return await retrying(is_transient, first=context.back_off)(attempt)
 
 
 async def status_message(context: Context, step: Step) -> PostedMessage | None:
@@ -199,19 +193,19 @@ async def retry_delivery(
 
     False when it will not: that cannot make a job fail again.
     """
-    delay = context.back_off
-    for is_last in [False] * (DELIVERY_TRIES - 1) + [True]:
-        try:
-            await attempt()
-        except (DeliveryError, NotFound) as error:
-            log.warning("undeliverable", step=job, error=error.key)
-            if is_last or not isinstance(error, DeliveryError) or error.permanent:
-                return False
-            await context.clock.sleep(delay)
-            delay *= 2
-        else:
-            return True
-    raise AssertionError("the last try returns")
+
+    def may_pass(error: Exception) -> bool:
+        if not isinstance(error, DeliveryError):
+            return False
+        log.warning("undeliverable", step=job, error=error.key)
+        return not error.permanent
+
+    try:
+        patiently = retrying(may_pass, first=context.back_off, attempts=DELIVERY_TRIES)
+        await patiently(attempt)
+    except (DeliveryError, NotFound):
+        return False
+    return True
 
 
 async def _say_alone(context: Context, step: Step) -> None:

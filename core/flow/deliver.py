@@ -9,6 +9,7 @@ from core.flow.context import Context, fail_step, post_outcome
 from core.flow.generate import work_of
 from core.flow.results import store_picture, stored_picture
 from core.log import log
+from core.retrying import retrying
 from core.types import ImageResult, Money, Outcome, Picture, Step, StepState, Task
 
 DOWNLOAD_TRIES = 6
@@ -106,25 +107,32 @@ async def _fetch(
 async def _download(
     context: Context, step: Step, outcome: Outcome, position: int
 ) -> bytes:
-    """Try again while the link lives; a dead link is asked for afresh once a try."""
+    """Try again while the link lives; a dead link is asked for afresh before the next try."""
     provider = context.provider(step)
-    delay = context.back_off
-    for is_last in [False] * (DOWNLOAD_TRIES - 1) + [True]:
-        urls = [result.url for result in outcome.made if result.url]
+    fresh = outcome
+
+    async def download() -> bytes:
+        nonlocal fresh
+        urls = [result.url for result in fresh.made if result.url]
         try:
             return await provider.download(urls[min(position, len(urls) - 1)])
-        except Retryable:
-            if is_last:
-                raise
-            await context.clock.sleep(delay)
-            delay *= 2
         except Uncertain:
-            if is_last or step.task_id is None:
+            if step.task_id is None:
                 raise
             task = Task(id=step.task_id, request_id=step.request_id or "")
             work = work_of(step, context.catalog.model(step.model))
-            outcome = await provider.wait(work, task)
-    raise AssertionError("the last try returns or raises")
+            fresh = await provider.wait(work, task)
+            raise
+
+    def may_pass(error: Exception) -> bool | float:
+        if isinstance(error, Retryable):
+            return error.retry_after or True
+        if isinstance(error, Uncertain) and step.task_id is not None:
+            return 0.0
+        return False
+
+    patiently = retrying(may_pass, first=context.back_off, attempts=DOWNLOAD_TRIES)
+    return await patiently(download)
 
 
 def _made(outcome: Outcome) -> list[ImageResult]:

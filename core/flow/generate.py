@@ -14,13 +14,13 @@ from core.failpoints import failpoint
 from core.flow.context import Context, fail_step, outlast, post_outcome
 from core.flow.results import keep_bytes
 from core.log import log
+from core.retrying import retrying
 from core.types import Claim, Outcome, Step, StepState, Task, Work, from_json, to_json
 
 CLOCK_SKEW = timedelta(minutes=2)
 PATIENCE = timedelta(hours=2)
 """How long a submit refused for load, or a list that cannot be had, is tried again before its
 person is told."""
-MAX_BACK_OFF = 60.0
 MAX_SENDS = 4
 """Times a submit whose answer got lost is sent, each time after no task of it was found."""
 MAX_TASKS = 2
@@ -138,6 +138,8 @@ async def _send(context: Context, step: Step, *, lost: bool) -> bool:
         if found is not None:
             log.info("task_adopted", step=step.id, task=found.id)
             return await _record(context, step, found)
+        if lost and await _is_cancelled(context, step):
+            return False
         try:
             sent = await context.provider(step).submit(work)
         except Refused as error:
@@ -168,25 +170,27 @@ async def _find_lost(context: Context, step: Step) -> Task | None:
     That the list cannot be had just now says nothing of the submit: it must never pass for "not
     taken".
     """
-    started, delay = context.clock.now(), context.settle
+    started = context.clock.now()
     work = work_of(step, context.catalog.model(step.model))
     since = (step.intended or started) - CLOCK_SKEW
-    while True:
-        await context.clock.sleep(delay)
+
+    async def find() -> Task | None:
         known = await context.store.task_ids(step.account, step.model, since)
-        try:
-            return await context.provider(step).find(work, since, known)
-        except Retryable as error:
-            log.warning("list_failed", step=step.id, code=error.code, wait=delay)
-            if context.clock.now() - started > PATIENCE:
-                raise Uncertain(
-                    "status.lost_call", charged="maybe", code=error.code
-                ) from error
-            delay = min(delay * 2, MAX_BACK_OFF)
-        except (Refused, Misconfigured) as error:
-            raise Uncertain(
-                "status.lost_call", charged="maybe", code=error.code
-            ) from error
+        return await context.provider(step).find(work, since, known)
+
+    def may_pass(error: Exception) -> bool | float:
+        if not isinstance(error, Retryable):
+            return False
+        log.warning("list_failed", step=step.id, code=error.code)
+        is_patient = context.clock.now() - started <= PATIENCE
+        return is_patient and (error.retry_after or True)
+
+    # The service may list a task a moment after it has taken it.
+    await context.clock.sleep(context.settle)
+    try:
+        return await retrying(may_pass, first=context.settle)(find)
+    except (Retryable, Refused, Misconfigured) as error:
+        raise Uncertain("status.lost_call", charged="maybe", code=error.code) from error
 
 
 async def _record(context: Context, step: Step, sent: Task | Outcome) -> bool:
@@ -212,6 +216,15 @@ async def _lost(context: Context, step: Step) -> bool:
     error = Uncertain("status.lost_call", charged="maybe")
     await fail_step(context, step, error, state=StepState.UNKNOWN)
     return False
+
+
+async def _is_cancelled(context: Context, step: Step) -> bool:
+    """End a step that was cancelled while it was not known whether the service had it."""
+    step = await context.store.step(step.tenant, step.id)
+    if step.cancel_requested:
+        error = Refused("status.cancelled")
+        await fail_step(context, step, error, state=StepState.CANCELLED)
+    return step.cancel_requested
 
 
 async def _tell_if_cancelled(context: Context, step: Step) -> None:

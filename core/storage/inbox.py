@@ -8,7 +8,7 @@ transaction enters once: under load each change of threads costs more than the c
 
 import asyncio
 from collections import deque
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from datetime import datetime
@@ -131,10 +131,13 @@ class Inbox:
             self._thread.submit(self._write, loop)
         await done
 
-    async def claim(self, limit: int) -> list[Delivery]:
-        """The oldest nobody works on: from now on this worker does."""
+    async def claim(self, limit: int, full: Collection[str] = ()) -> list[Delivery]:
+        """The oldest nobody works on: from now on this worker does. None of ``full`` platforms."""
         free = select(deliveries.c.number).where(
-            OPEN, deliveries.c.worker.is_(None), self._is_served
+            OPEN,
+            deliveries.c.worker.is_(None),
+            self._is_served,
+            deliveries.c.platform.not_in(sorted(full)),
         )
         oldest = free.order_by(deliveries.c.number).limit(limit)
         if self._engine.dialect.name == "postgresql":
