@@ -1,6 +1,5 @@
 """Puts Slack together from its settings: first what jobs need to speak, then what listens."""
 
-import asyncio
 from collections.abc import AsyncIterator, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass

@@ -440,7 +440,7 @@ class Claims(Protocol):
         ...
 
     async def held(self) -> list[Claim]:
-        """Whatever of ours has a place at the service."""
+        """What is ours to bring to its end."""
         ...
 
     async def free(self, claim: Claim) -> None:

@@ -17,10 +17,9 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 from core.catalog import SubmitLimit
 from core.storage.database import reading
 from core.storage.shielding import shielded
-from core.storage.tables import HOLDS_SLOT, QUEUED, UNTOLD, steps
+from core.storage.tables import HOLDS_SLOT, IN_LINE, QUEUED, UNTOLD, steps
 from core.types import Claim, StepState
 
-AT_SERVICE = [StepState.SUBMITTING.value, StepState.RUNNING.value]
 CLAIM = (
     steps.c.tenant,
     steps.c.id,
@@ -99,8 +98,8 @@ class Claims:
         await self._execute(_change(claim).values(slot=False))
 
     async def held(self) -> list[Claim]:
-        """Whatever of ours has a place at the service."""
-        query = select(*CLAIM).where(HOLDS_SLOT, UNTOLD, steps.c.worker == self._worker)
+        """What is ours to bring to its end."""
+        query = select(*CLAIM).where(UNTOLD, steps.c.worker == self._worker)
         async with self._reading.begin() as connection:
             return [_claim(row) for row in await connection.execute(query)]
 
@@ -117,7 +116,7 @@ class Claims:
             .where(UNTOLD, left, self._is_served)
             .values(
                 worker=self._worker,
-                slot=steps.c.state.in_(AT_SERVICE) | steps.c.slot,
+                slot=IN_LINE | steps.c.slot,
                 claims=steps.c.claims + 1,
             )
             .returning(*CLAIM)
@@ -156,7 +155,13 @@ class Claims:
         return claims
 
     def _claimable(self) -> tuple[ColumnElement[bool], ...]:
-        return steps.c.slot.is_(False), steps.c.announced.is_(True), self._is_served
+        return (
+            steps.c.slot.is_(False),
+            # A job that broke may have given its place back: it waits for the next start.
+            steps.c.worker.is_(None),
+            steps.c.announced.is_(True),
+            self._is_served,
+        )
 
     async def _one_at_a_time(self, connection: AsyncConnection, name: str) -> None:
         """Two workers must not both see the same free place. SQLite has one writer anyway."""

@@ -77,7 +77,11 @@ class StepProgress(StepStore):
             steps.c.state == StepState.SUBMITTING,
             steps.c.task_id.is_(None),
         )
-        change = change.values(state=StepState.QUEUED, intended=None)
+        change = change.values(
+            state=StepState.QUEUED,
+            intended=None,
+            attempts=steps.c.attempts - 1,  # a refusal has made no task
+        )
         return await self._change_step(change, tenant, step)
 
     async def requeue(self, tenant: str, step: str) -> Step | None:

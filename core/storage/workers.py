@@ -84,7 +84,10 @@ class Workers:
         )
         for owner in owners:
             if owner and owner != self._name:
-                await self._take_over_if_dead(owner, take_over)
+                try:
+                    await self._take_over_if_dead(owner, take_over)
+                except Exception:  # whatever it is, we live: the next look tries again
+                    log.exception("take_over_broke", worker=owner)
 
     async def _take_over_if_dead(
         self, owner: str, take_over: Callable[[str], Awaitable[None]]

@@ -2,6 +2,8 @@
 
 import asyncio
 import time
+from collections.abc import Awaitable, Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +15,7 @@ import core.slots
 from bot.simulator.server import SimulatorConfig
 from core.errors import Retryable
 from core.post import Tone
+from core.storage.inbox import OPEN, deliveries
 from core.storage.tables import steps
 from core.types import Action, Person, Place, Request, StepState
 from tests.fakes.memory_chat import MemoryChat
@@ -23,9 +26,24 @@ from tests.integration.test_trouble import database_away, fails_first
 SYNC = "qwen-image-2.0"
 
 
+async def until(is_so: Callable[[], Awaitable[bool]], seconds: float = 30) -> None:
+    """Wait for something to become so, as long as a busy machine may need for it."""
+    async with asyncio.timeout(seconds):
+        while not await is_so():
+            await asyncio.sleep(0.05)
+
+
 async def row_of(team: Team, step: str) -> Any:
     async with team.easel.engine._claims._reading.begin() as connection:
         return (await connection.execute(select(steps).where(steps.c.id == step))).one()
+
+
+async def is_answered(team: Team) -> bool:
+    """Is everything that was heard answered to its end?"""
+    engine = team.easel.engine
+    with engine._inbox._engine.connect() as connection:
+        is_open = select(deliveries.c.number).where(OPEN)
+        return connection.execute(is_open).first() is None
 
 
 async def test_a_busy_service_may_refuse_more_than_fifty_times(
@@ -66,10 +84,14 @@ async def test_a_line_goes_on_when_the_workspace_that_filled_it_leaves(
             action=Action.LEFT,
         )
         await team.easel.service.hear(goodbye)
-        await asyncio.sleep(3)
         line = engine._slots._lines["beijing", SYNC]
-        assert {tenant for tenant, _ in line.at_service} <= {elsewhere.tenant}
-        assert (await row_of(team, waits.accepted or "")).slot
+
+        async def has_gone_on() -> bool:
+            tenants = {tenant for tenant, _ in line.at_service}
+            row = await row_of(team, waits.accepted or "")
+            return bool(row.slot) and tenants <= {elsewhere.tenant}
+
+        await until(has_gone_on)
 
 
 async def test_a_cancelled_job_is_told_though_the_database_was_away(
@@ -100,13 +122,12 @@ async def test_a_cancelled_job_is_told_though_the_database_was_away(
             target=waits.accepted,
         )
         await team.easel.service.hear(cancel)
-        await asyncio.sleep(4)
-        last = [
-            (m.posts[-1].tone, m.posts[-1].text[:60])
-            for m in team.chat.messages.values()
-        ]
-        row = await row_of(team, waits.accepted or "")
-        assert (row.state, row.told) == ("cancelled", True), last
+
+        async def is_told() -> bool:
+            row = await row_of(team, waits.accepted or "")
+            return (row.state, row.told) == ("cancelled", True)
+
+        await until(is_told)
 
 
 async def test_cancelled_while_the_service_refuses_is_not_sent_again(
@@ -199,7 +220,7 @@ async def test_cancel_without_a_name_cancels_one_job_whatever_happens(
             action=Action.CANCEL,
         )
         await team.easel.service.hear(cancel)
-        await asyncio.sleep(3)
+        await until(partial(is_answered, team))
         states = [
             (await team.step(one.accepted or "")).state for one in (first, second)
         ]
@@ -221,7 +242,7 @@ async def test_delete_without_a_name_deletes_one_result_whatever_happens(
         action=Action.DELETE,
     )
     await team.easel.service.hear(delete)
-    await asyncio.sleep(3)
+    await until(partial(is_answered, team))
     assert (await team.step(edit.id)).deleted
     assert not (await team.step(root.id)).deleted
 
