@@ -13,6 +13,7 @@ from typing import Any
 
 from core.errors import Rejected
 from core.operations import NEEDS_WORDS
+from core.options import OPTIONS, SIDES
 from core.types import Account, Action, Money, Options, PictureLimits, Size
 
 DEFAULT_PROVIDER = "dashscope"
@@ -22,17 +23,6 @@ EDIT_AREA = 1024 * 1024
 choose."""
 EXPAND_FACTOR = 1.5
 """All four sides, when a person names none."""
-UPSCALE_FACTOR = 2
-"""Times, when a person names none: the service's own default, 1, would enlarge nothing and still be
-billed."""
-SIDES = ("top", "bottom", "left", "right")
-ONLY_FOR: Mapping[str, frozenset[Action]] = {
-    "strength": frozenset({Action.STYLE, Action.WANX_EDIT}),
-    "scale": frozenset({Action.UPSCALE}),
-    "sketch": frozenset({Action.SKETCH}),
-    "mask": frozenset({Action.INPAINT}),
-    **dict.fromkeys(SIDES, frozenset({Action.EXPAND})),
-}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -242,13 +232,13 @@ class Catalog:
 
 def check_options(model: Model, action: Action, options: Options) -> None:
     """Raises Rejected for an option this action or model has no use for."""
-    for name, actions in ONLY_FOR.items():
-        value = getattr(options, name)
-        if value is not None and value is not False and action not in actions:
+    for option in OPTIONS.values():
+        is_misplaced = option.exclusive and action not in option.actions
+        if is_misplaced and option.is_chosen(options):
             raise Rejected(
                 "catalog.option_for",
-                option=f"--{name}",
-                allowed=sorted(one.value for one in actions),
+                option=f"--{option.name}",
+                allowed=sorted(action.value for action in option.actions),
             )
     if options.size is not None and options.ratio is not None:
         raise Rejected("catalog.size_and_ratio")

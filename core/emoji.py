@@ -22,13 +22,18 @@ class Reaction:
     index: int | None = None
 
 
+def strip_decoration(emoji: str) -> str:
+    """Without skin tone and variation selectors."""
+    return DECORATION.sub("", emoji)
+
+
 def _read_aliases() -> dict[str, str]:
     aliases = {}
     for operation in OPERATIONS.values():
         if operation.reaction:
             for spelling in operation.reaction.emoji:
-                base, *others = spelling.split()
-                aliases.update(dict.fromkeys(others, base))
+                first, *others = spelling.split()
+                aliases.update(dict.fromkeys(others, strip_decoration(first)))
     return aliases
 
 
@@ -38,7 +43,7 @@ def _read_meanings() -> dict[str, Reaction]:
         if operation.reaction:
             for at, spelling in enumerate(operation.reaction.emoji):
                 index = at if operation.reaction.counts else None
-                base = spelling.split()[0]
+                base = strip_decoration(spelling.split()[0])
                 meanings[base] = Reaction(action=operation.action, index=index)
     return meanings
 
@@ -84,5 +89,5 @@ def action_of(reaction: Reaction, *, added: bool) -> Action | None:
 
 def _base(emoji: str) -> str:
     """Without decoration, and the emoji that an alias stands for."""
-    plain = DECORATION.sub("", emoji.strip(":"))
+    plain = strip_decoration(emoji.strip(":"))
     return ALIASES.get(plain, plain)

@@ -8,16 +8,14 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
-from core.catalog import ONLY_FOR, Catalog, Model
+from core.catalog import Catalog, Model
 from core.i18n import translate
 from core.operations import NEEDS_WORDS
+from core.option_texts import describe_option, label_choice
+from core.options import OPTIONS, OptionKind, OptionSpec, options_of
 from core.types import Account, Action
 
 FUNCTION = "function"
-RATIOS = ("1:1", "4:3", "3:4", "16:9", "9:16")
-REGIONS = ("left", "right", "top", "bottom", "center")
-SIDES = ("1.0", "1.25", "1.5", "1.75", "2.0")
-STRENGTHS = ("0.2", "0.4", "0.5", "0.6", "0.8", "1")
 
 
 class FieldKind(StrEnum):
@@ -31,6 +29,14 @@ class FieldKind(StrEnum):
     MASK = "mask"
     CHANNEL = "channel"
     PEOPLE = "people"
+
+
+FIELD_KINDS = {
+    OptionKind.FLAG: FieldKind.FLAG,
+    OptionKind.TEXT: FieldKind.LINE,
+    OptionKind.SIZE: FieldKind.LINE,
+}
+"""How an option is filled in, if not by choosing from a menu."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -84,36 +90,32 @@ def form(
     pictures: bool = True,
 ) -> Form:
     """The form of an action that makes pictures. ``pictures``: offer to attach some."""
-    edited = Action.EDIT if action is Action.RERUN else action
+    # A rerun is an edit of the original.
+    worked = Action.EDIT if action is Action.RERUN else action
     models = [
-        one
-        for one in catalog.models.values()
-        if edited in one.actions and any(map(one.is_served_by, accounts))
+        model
+        for model in catalog.models.values()
+        if worked in model.actions and any(map(model.is_served_by, accounts))
     ]
-    wanted = edited is not Action.DRAW and pictures and target is None
-    fields = [
-        _prompt(action, models, locale, prompt),
-        *(
-            [_plain("pictures", FieldKind.PICTURES, "option.picture.text", locale)]
-            if wanted
-            else []
-        ),
-        *_own(edited, locale),
-        *_shape(edited, models, locale),
-        _number(models, locale),
-        _choice(
-            "model",
-            [one.id for one in sorted(models, key=lambda one: one.rank)],
-            locale,
-        ),
-        _flag("private", locale),
-    ]
+    fields = [_prompt(action, models, locale, prompt)]
+    if worked is not Action.DRAW and pictures and target is None:
+        fields.append(_plain("pictures", FieldKind.PICTURES, "picture", locale))
+    options = [option for option in options_of(worked) if option.in_form]
+    # What only this function knows stands first.
+    for option in sorted(options, key=lambda option: not option.is_of_functions):
+        if option.name == "mask":
+            fields.append(
+                _plain("mask_picture", FieldKind.MASK, "mask_picture", locale)
+            )
+        fields.append(_option_field(option, worked, models, locale))
     return Form(
         action=action,
         title=translate(f"action.{action.value}", locale),
         submit=translate("form.submit", locale),
         fields=tuple(
-            one for one in fields if one.kind is not FieldKind.CHOICE or one.choices
+            field
+            for field in fields
+            if field.kind is not FieldKind.CHOICE or field.choices
         ),
         target=target,
         index=index,
@@ -136,9 +138,9 @@ def functions(locale: str) -> Form:
     )
     fields = (
         which,
-        _plain("prompt", FieldKind.TEXT, "option.instruction.text", locale),
-        _plain("pictures", FieldKind.PICTURES, "option.picture.text", locale),
-        _plain("mask_picture", FieldKind.MASK, "option.mask_picture.text", locale),
+        _plain("prompt", FieldKind.TEXT, "instruction", locale),
+        _plain("pictures", FieldKind.PICTURES, "picture", locale),
+        _plain("mask_picture", FieldKind.MASK, "mask_picture", locale),
         _flag("private", locale),
     )
     return Form(
@@ -160,67 +162,45 @@ def _prompt(action: Action, models: Sequence[Model], locale: str, prompt: str) -
             locale,
         ),
         value=prompt,
-        required=action in {*NEEDS_WORDS, Action.AGAIN, Action.RERUN},
+        required=action in NEEDS_WORDS or action is Action.RERUN,
         limit=max((one.prompt_limit for one in models), default=0),
     )
 
 
-def _own(action: Action, locale: str) -> list[Field]:
-    """What only this function knows."""
-    known = [name for name, actions in ONLY_FOR.items() if action in actions]
-    fields: list[Field] = []
-    if "mask" in known:
-        fields.append(
-            _plain("mask_picture", FieldKind.MASK, "option.mask_picture.text", locale)
-        )
-    values = {
-        "mask": REGIONS,
-        "strength": STRENGTHS,
-        "scale": ("2", "3", "4"),
-        **dict.fromkeys(SIDE_NAMES, SIDES),
-    }
-    fields += [
-        _flag(name, locale) if name == "sketch" else _choice(name, values[name], locale)
-        for name in known
-    ]
-    return fields
-
-
-SIDE_NAMES = ("top", "bottom", "left", "right")
-
-
-def _shape(action: Action, models: Sequence[Model], locale: str) -> list[Field]:
-    has_shape = action is Action.EXPAND or any(
-        one.size.kind != "none" for one in models
+def _option_field(
+    option: OptionSpec, action: Action, models: Sequence[Model], locale: str
+) -> Field:
+    choices = tuple(
+        Choice(value=value, label=label_choice(option, value, locale))
+        for value in _offered_values(option, action, models)
     )
-    return [_choice("ar", RATIOS, locale)] if has_shape else []
-
-
-def _number(models: Sequence[Model], locale: str) -> Field:
-    most = max((one.n_range[1] for one in models), default=1)
-    return _choice(
-        "n", [str(n) for n in range(1, most + 1)] if most > 1 else [], locale
-    )
-
-
-def _choice(name: str, values: Sequence[str], locale: str) -> Field:
-    def label(value: str) -> str:
-        return translate(f"region.{value}", locale) if name == "mask" else value
-
-    choices = tuple(Choice(value=value, label=label(value)) for value in values)
     return Field(
-        name=name,
-        kind=FieldKind.CHOICE,
-        label=translate(f"option.{name}.text", locale),
+        name=option.name,
+        kind=FIELD_KINDS.get(option.kind, FieldKind.CHOICE),
+        label=describe_option(option, locale),
         choices=choices,
     )
 
 
+def _offered_values(
+    option: OptionSpec, action: Action, models: Sequence[Model]
+) -> Sequence[str]:
+    """The values of a menu. With none the field is left out."""
+    if option.kind is OptionKind.MODEL:
+        return [model.id for model in sorted(models, key=lambda model: model.rank)]
+    if option.kind is OptionKind.RATIO:
+        has_shape = any(model.size.kind != "none" for model in models)
+        return option.suggestions if has_shape or action is Action.EXPAND else ()
+    if option.name == "n":
+        most = max((model.n_range[1] for model in models), default=1)
+        return [str(n) for n in range(1, most + 1)] if most > 1 else ()
+    return option.choices or option.suggestions
+
+
 def _flag(name: str, locale: str) -> Field:
-    return Field(
-        name=name, kind=FieldKind.FLAG, label=translate(f"option.{name}.text", locale)
-    )
+    label = describe_option(OPTIONS[name], locale)
+    return Field(name=name, kind=FieldKind.FLAG, label=label)
 
 
-def _plain(name: str, kind: FieldKind, key: str, locale: str) -> Field:
-    return Field(name=name, kind=kind, label=translate(key, locale))
+def _plain(name: str, kind: FieldKind, text: str, locale: str) -> Field:
+    return Field(name=name, kind=kind, label=translate(f"option.{text}.text", locale))

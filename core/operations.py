@@ -173,6 +173,11 @@ class Command:
     terminal: str | None = ""
 
     @property
+    def needs_argument(self) -> bool:
+        """Does it mean little without what follows?"""
+        return bool(self.terminal and self.terminal.isupper())
+
+    @property
     def written(self) -> str:
         """As it is typed, without the slash."""
         return f"{self.name} {self.word}".strip()
@@ -260,7 +265,7 @@ _TABLE = (
         Action.UPSCALE,
         needs_words=False,
         button=ButtonSpec(kind=ButtonKind.UPSCALE, more=30),
-        reaction=ReactionSpec(word="upscale", emoji=("⬆ arrow_up arrow_up_small 🔼",)),
+        reaction=ReactionSpec(word="upscale", emoji=("⬆️ arrow_up arrow_up_small 🔼",)),
     ),
     _wanx(
         Action.COLORIZE,
@@ -286,7 +291,7 @@ _TABLE = (
         action=Action.UNDO,
         command=_easel("undo"),
         buttons=(ButtonSpec(kind=ButtonKind.UNDO),),
-        reaction=ReactionSpec(word="undo", emoji=("↩ leftwards_arrow_with_hook",)),
+        reaction=ReactionSpec(word="undo", emoji=("↩️ leftwards_arrow_with_hook",)),
     ),
     Operation(action=Action.REDO, command=_easel("redo")),
     Operation(
@@ -329,7 +334,7 @@ _TABLE = (
         command=_easel("info", terminal="[step]"),
         buttons=(ButtonSpec(kind=ButtonKind.INFO, more=90),),
         # That letter looks like an i but is the emoji's own code point.
-        reaction=ReactionSpec(word="info", emoji=("ℹ information_source",)),
+        reaction=ReactionSpec(word="info", emoji=("ℹ️ information_source",)),
         reads_only=True,
     ),
     Operation(
@@ -337,7 +342,7 @@ _TABLE = (
         command=_easel("send-me", terminal=None),
         buttons=(ButtonSpec(kind=ButtonKind.SEND_ME, more=100),),
         reaction=ReactionSpec(
-            word="send_me", emoji=("✉ envelope email e-mail incoming_envelope 📧 📨",)
+            word="send_me", emoji=("✉️ envelope email e-mail incoming_envelope 📧 📨",)
         ),
     ),
     Operation(
@@ -387,7 +392,7 @@ _TABLE = (
         action=Action.VOTE,
         reaction=ReactionSpec(
             word="vote",
-            emoji=("1⃣ one", "2⃣ two", "3⃣ three", "4⃣ four", "5⃣ five", "6⃣ six"),
+            emoji=("1️⃣ one", "2️⃣ two", "3️⃣ three", "4️⃣ four", "5️⃣ five", "6️⃣ six"),
             counts=True,
             taken_back=Action.UNVOTE,
         ),
@@ -405,7 +410,7 @@ _TABLE = (
         action=Action.FAVOURITE,
         reaction=ReactionSpec(
             word="favourite",
-            emoji=("⭐ star star2 🌟", "❤ heart hearts ♥"),
+            emoji=("⭐ star star2 🌟", "❤️ heart hearts ♥"),
             counts=True,
             taken_back=Action.UNFAVOURITE,
         ),
@@ -415,7 +420,7 @@ _TABLE = (
         action=Action.REMOVE,
         audience=Audience.OWNER,
         reaction=ReactionSpec(
-            word="remove", emoji=("❌ x heavy_multiplication_x ✖", "🗑 wastebasket")
+            word="remove", emoji=("❌ x heavy_multiplication_x ✖", "🗑️ wastebasket")
         ),
     ),
 )

@@ -8,10 +8,10 @@ import hashlib
 from collections.abc import Sequence
 
 from core.errors import Rejected
+from core.options import MAX_SEED
 from core.types import Action, Head, Picture, Place, Request, Step, StepState
 
 WEAR_DEPTH = 4
-MAX_SEED = 2_147_483_647
 
 
 def step_id(request: Request) -> str:

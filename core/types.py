@@ -12,6 +12,8 @@ from pydantic import TypeAdapter
 
 from core.errors import Charged
 from core.operations import Action as Action  # noqa: PLC0414
+from core.options import Options as Options  # noqa: PLC0414
+from core.size import Size as Size  # noqa: PLC0414
 
 T = TypeVar("T")
 
@@ -30,22 +32,6 @@ def from_json(kind: type[T], value: object) -> T:
     """The noun back from its JSON values. Raises pydantic's ValidationError on anything else."""
     noun: T = _adapter(cast("Hashable", kind)).validate_python(value)
     return noun
-
-
-@dataclass(frozen=True, slots=True, kw_only=True, order=True)
-class Size:
-    """Width × height in pixels."""
-
-    width: int
-    height: int
-
-    @property
-    def area(self) -> int:
-        """Pixels."""
-        return self.width * self.height
-
-    def __str__(self) -> str:
-        return f"{self.width}*{self.height}"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -72,35 +58,6 @@ class Person:
 
     id: str
     name: str
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Options:
-    """What a person chose, checked for form by the grammar.
-
-    A model's own ranges are the catalogue's matter.
-
-    ``strength`` 0–1; ``scale`` 1–4; the four sides are factors 1.0–2.0; ``ratio`` is width :
-    height; ``mask`` is a quick region (left, right, top, bottom, center).
-    """
-
-    n: int | None = None
-    size: Size | None = None
-    ratio: tuple[int, int] | None = None
-    seed: int | None = None
-    negative: str | None = None
-    model: str | None = None
-    raw: bool = False
-    watermark: bool = False
-    private: bool = False
-    strength: float | None = None
-    scale: int | None = None
-    top: float | None = None
-    bottom: float | None = None
-    left: float | None = None
-    right: float | None = None
-    sketch: bool = False
-    mask: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -359,7 +316,8 @@ class Head:
 class Work:
     """What a provider is asked to make.
 
-    ``size`` None where the function decides; ``params`` in Easel's names.
+    ``size`` None where the function decides; ``options`` as the person chose them, ranges and
+    defaults applied.
 
     ``step`` identifies it in our log, never to the vendor; ``tenant`` is whose blobs the inputs
     are.
@@ -379,13 +337,7 @@ class Work:
     watermark: bool
     inputs: tuple[Picture, ...] = ()
     mask: Picture | None = None
-    strength: float | None = None
-    scale: int | None = None
-    top: float | None = None
-    bottom: float | None = None
-    left: float | None = None
-    right: float | None = None
-    sketch: bool = False
+    options: Options = field(default_factory=Options)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -6,10 +6,9 @@ from typing import Any
 import discord
 
 from adapters.discord import decode, render
-from core import grammar
 from core.flow.context import Context
-from core.forms import RATIOS
 from core.i18n import clip
+from core.options import OPTIONS, RATIO_NAMES
 from core.types import Action, Request
 from core.views.captions import short_title
 
@@ -31,8 +30,8 @@ async def suggested(context: Context, interaction: discord.Interaction) -> list[
         ]
     elif name == "ar":
         found = [
-            *((one, one) for one in RATIOS),
-            *((one, one) for one in grammar.RATIOS),
+            *((one, one) for one in OPTIONS["ar"].suggestions),
+            *((one, one) for one in RATIO_NAMES),
         ]
     elif name == "id":
         found = await _own(context, request)

@@ -6,18 +6,19 @@ what we know.
 
 import hashlib
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator
+from functools import partial
 from typing import Any
 
 import structlog
 
 from adapters.discord.api import Api, DiscordError
 from adapters.discord.store import DiscordStore
-from core.forms import REGIONS
 from core.i18n import translate
-from core.languages import languages, meta
+from core.languages import DEFAULT, languages, meta
 from core.operations import COMMANDS, STANDALONE, Takes, command_names, command_words
-from core.options import options_of
+from core.option_texts import describe_option, describe_words, label_choice
+from core.options import MOST_PICTURES, OptionKind, OptionSpec, options_of
 from core.retrying import retrying
 from core.types import Action
 
@@ -26,19 +27,12 @@ SUBCOMMAND, STRING, INTEGER, BOOLEAN, NUMBER, ATTACHMENT = 1, 3, 4, 5, 10, 11
 SLASH, MESSAGE = 1, 3
 WORDS = 6000
 """Characters Discord takes of a text; a prompt's own limit is the model's."""
-RANGES: Mapping[str, Payload] = {
-    "n": {"type": INTEGER, "min_value": 1, "max_value": 6},
-    "seed": {"type": INTEGER, "min_value": 0, "max_value": 2_147_483_647},
-    "scale": {"type": INTEGER, "min_value": 1, "max_value": 4},
-    "strength": {"type": NUMBER, "min_value": 0, "max_value": 1},
-    **{
-        side: {"type": NUMBER, "min_value": 1, "max_value": 2}
-        for side in ("top", "bottom", "left", "right")
-    },
-    **{flag: {"type": BOOLEAN} for flag in ("raw", "watermark", "private", "sketch")},
-}
-COMPLETED = frozenset({"model", "size", "ar", "id"})
-"""Options whose values we suggest while they are typed."""
+LONGEST_VALUE = 800
+"""Characters of an option's value."""
+LONGEST_STEP = 40
+NUMERIC_TYPES = {OptionKind.WHOLE: INTEGER, OptionKind.DECIMAL: NUMBER}
+COMPLETED = frozenset({OptionKind.MODEL, OptionKind.SIZE, OptionKind.RATIO})
+"""Kinds of options whose values are suggested while they are typed."""
 DIGEST_KEY = "commands"
 """Under which the store keeps what Discord was last told."""
 IN_GUILDS: Payload = {"contexts": [0, 1], "integration_types": [0]}
@@ -55,7 +49,9 @@ def registered(*, for_people: bool = True) -> list[Payload]:
     Who adds us to their account, too.
     """
     payloads = [_command(name) for name in command_names()]
-    payloads.append({"type": MESSAGE, **_named("name", SHORTCUT)})
+    payloads.append(
+        {"type": MESSAGE, **_localized("name", partial(translate, SHORTCUT))}
+    )
     where = EVERYWHERE if for_people else IN_GUILDS
     return [{**payload, **where} for payload in payloads]
 
@@ -104,7 +100,11 @@ def _command(name: str) -> Payload:
         for word, action in command_words(name).items()
         if action in COMMANDS
     ]
-    return {"type": SLASH, **_described("command", name, name), "options": subcommands}
+    return {
+        "type": SLASH,
+        **_described("command", name, name),
+        "options": subcommands,
+    }
 
 
 def _options(action: Action) -> list[Payload]:
@@ -113,69 +113,75 @@ def _options(action: Action) -> list[Payload]:
     None is required, as a form asks for what is missing.
     """
     command = COMMANDS[action]
-    words = {
-        Takes.PROMPT: {"type": STRING, "max_length": WORDS},
-        Takes.INSTRUCTION: {"type": STRING, "max_length": WORDS},
-        Takes.ID: {"type": STRING, "max_length": 40, "autocomplete": True},
-        Takes.NUMBER: {"type": INTEGER, "min_value": 1, "max_value": 6},
-    }.get(command.takes)
-    found = [{**_described("option", command.takes.value), **words}] if words else []
-    for at in range(command.pictures):
-        name = f"picture{at + 1}"
-        found.append(
-            {**_described("option", "picture", name, number=at + 1), "type": ATTACHMENT}
-        )
+    payloads = []
+    if command.takes is not Takes.NOTHING:
+        payloads.append(_words(command.takes))
+    payloads += [_picture(number) for number in range(1, command.pictures + 1)]
     if command.takes_mask:
-        found.append({**_described("option", "mask_picture"), "type": ATTACHMENT})
-    return found + [_option(name) for name in options_of(action)]
+        payloads.append({**_described("option", "mask_picture"), "type": ATTACHMENT})
+    return payloads + [_option(option) for option in options_of(action)]
 
 
-def _option(name: str) -> Payload:
-    described = _described("option", name)
-    if name in RANGES:
-        return {**described, **RANGES[name]}
-    if name == "mask":
-        return {
-            **described,
-            "type": STRING,
-            "choices": [_choice(one) for one in REGIONS],
-        }
-    return {
-        **described,
-        "type": STRING,
-        **({"autocomplete": True} if name in COMPLETED else {"max_length": 800}),
+def _words(takes: Takes) -> Payload:
+    described = {
+        **_localized("name", partial(translate, f"option.{takes.value}.name")),
+        **_localized("description", partial(describe_words, takes)),
     }
+    if takes is Takes.ID:
+        completed = {"max_length": LONGEST_STEP, "autocomplete": True}
+        return {**described, "type": STRING, **completed}
+    if takes is Takes.NUMBER:
+        bounds = {"min_value": 1, "max_value": MOST_PICTURES}
+        return {**described, "type": INTEGER, **bounds}
+    return {**described, "type": STRING, "max_length": WORDS}
 
 
-def _choice(region: str) -> Payload:
-    return {**_named("name", f"region.{region}"), "value": region}
+def _picture(number: int) -> Payload:
+    """A file, its number behind the name in every language."""
+    described = _described("option", "picture", f"picture{number}")
+    names = described["name_localizations"]
+    for locale in names:
+        names[locale] = f"{names[locale]}{number}"
+    return {**described, "type": ATTACHMENT}
 
 
-def _described(table: str, word: str, name: str = "", number: int = 0) -> Payload:
-    """Name and description.
-
-    ``name`` where it is not the text's own, ``number`` behind the name in every language.
-    """
-    names = _named("name", f"{table}.{word}.name")
-    if number:
-        names["name_localizations"] = {
-            locale: f"{text}{number}"
-            for locale, text in names["name_localizations"].items()
-        }
-    return {
-        **names,
-        **({"name": name} if name else {}),
-        **_named("description", f"{table}.{word}.text"),
+def _option(option: OptionSpec) -> Payload:
+    described = {
+        **_localized("name", partial(translate, f"option.{option.name}.name")),
+        **_localized("description", partial(describe_option, option)),
     }
+    if option.kind is OptionKind.FLAG:
+        return {**described, "type": BOOLEAN}
+    if option.kind in NUMERIC_TYPES:
+        kind = NUMERIC_TYPES[option.kind]
+        bounds = {"min_value": int(option.low), "max_value": int(option.high)}
+        return {**described, "type": kind, **bounds}
+    if option.kind is OptionKind.CHOICE:
+        choices = [_choice(option, value) for value in option.choices]
+        return {**described, "type": STRING, "choices": choices}
+    if option.kind in COMPLETED:
+        return {**described, "type": STRING, "autocomplete": True}
+    return {**described, "type": STRING, "max_length": LONGEST_VALUE}
 
 
-def _named(field: str, key: str) -> Payload:
-    return {
-        field: translate(key, "en"),
-        f"{field}_localizations": {
-            code: translate(key, language) for code, language in _locales()
-        },
-    }
+def _choice(option: OptionSpec, value: str) -> Payload:
+    label = partial(label_choice, option, value)
+    return {**_localized("name", label), "value": value}
+
+
+def _described(area: str, word: str, name: str = "") -> Payload:
+    """Name and description; ``name`` where the default is not the text's own."""
+    key = f"{area}.{word}"
+    names = _localized("name", partial(translate, f"{key}.name"))
+    if name:
+        names["name"] = name
+    return {**names, **_localized("description", partial(translate, f"{key}.text"))}
+
+
+def _localized(field: str, say: Callable[[str], str]) -> Payload:
+    """A text in the default language, and in each of Discord's locales we speak."""
+    localizations = {code: say(language) for code, language in _locales()}
+    return {field: say(DEFAULT), f"{field}_localizations": localizations}
 
 
 def _locales() -> Iterator[tuple[str, str]]:

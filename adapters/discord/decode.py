@@ -13,12 +13,12 @@ from typing import Any
 
 import discord
 
-from core import grammar
 from core.button_ids import decode_button
 from core.errors import Rejected
 from core.forms import FUNCTION
 from core.operations import BUTTONS, COMMANDS
 from core.post import ButtonKind
+from core.text import clean, has_words
 from core.types import Action, Attachment, Person, Place, Request
 
 PLATFORM = "discord"
@@ -294,7 +294,7 @@ def said(message: discord.Message, us: int) -> Request | None:
         if (
             others
             or not (where.thread or answered or is_unknown)
-            or not (grammar.has_words(words) or pictures)
+            or not (has_words(words) or pictures)
         ):
             return None
     looks = answered is not None and author != us and not (pictures or shown)
@@ -411,9 +411,7 @@ def place(channel: Channel, channel_id: int | None, guild: int | None) -> Place:
 
 def plain(text: str) -> str:
     """The words as they are read: mentions fall away, emoji of a guild's own by their name."""
-    return grammar.clean(
-        EMOJI.sub(r":\1:", MENTION.sub(lambda found: found[1] or "", text))
-    )
+    return clean(EMOJI.sub(r":\1:", MENTION.sub(lambda found: found[1] or "", text)))
 
 
 def _file(one: Mapping[str, Any], channel: str, message: str) -> Attachment:
@@ -520,7 +518,7 @@ def _value(value: Any) -> str:
         return "true" if value else "false"
     if isinstance(value, list | tuple):
         return " ".join(str(one) for one in value)
-    return "" if value is None else grammar.clean(str(value))
+    return "" if value is None else clean(str(value))
 
 
 def _runs_it(rights: discord.Permissions | None) -> bool:
@@ -528,7 +526,5 @@ def _runs_it(rights: discord.Permissions | None) -> bool:
 
 
 def _person(user: Any) -> Person:
-    name = grammar.clean(str(getattr(user, "display_name", "") or "")).replace(
-        "\n", " "
-    )[:80]
+    name = clean(str(getattr(user, "display_name", "") or "")).replace("\n", " ")[:80]
     return Person(id=str(user.id), name=name or str(user.id))

@@ -12,11 +12,11 @@ from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Any
 
-from core import grammar
 from core.button_ids import decode_button
 from core.errors import Rejected
 from core.operations import BUTTONS
 from core.post import ButtonKind
+from core.text import clean, has_words
 from core.types import Action, Attachment, Person, Place, Request
 
 PLATFORM = "slack"
@@ -84,7 +84,7 @@ def said(body: Payload) -> Request | None:
     words = _plain(text, _emoji_of(event.get("blocks")))
     thread = str(event.get("thread_ts") or "")
     if not to_us and (
-        not thread or set(mentioned) or not grammar.has_words(EMOJI_NAME.sub("", words))
+        not thread or set(mentioned) or not has_words(EMOJI_NAME.sub("", words))
     ):
         return None
     if not thread and not is_direct:
@@ -321,7 +321,7 @@ def _value(value: Payload, action: Action) -> str | None:
         "conversations_select": value.get("selected_conversation"),
         "multi_users_select": " ".join(value.get("selected_users") or ()),
     }.get(str(kind), value.get("value"))
-    return grammar.clean(_with_emoji(str(found), {})) or empty if found else empty
+    return clean(_with_emoji(str(found), {})) or empty if found else empty
 
 
 def _plain(text: str, emoji: Mapping[str, str] = MappingProxyType({})) -> str:
@@ -330,7 +330,7 @@ def _plain(text: str, emoji: Mapping[str, str] = MappingProxyType({})) -> str:
     Mentions fall away, links, channels and emoji read as they are shown.
     """
     text = _with_emoji(OTHER_TOKEN.sub(_shown_token, MENTION.sub("", text)), emoji)
-    return grammar.clean(html.unescape(text)) if "&" in text else grammar.clean(text)
+    return clean(html.unescape(text)) if "&" in text else clean(text)
 
 
 def _with_emoji(text: str, known: Mapping[str, str]) -> str:

@@ -11,8 +11,8 @@ from cachetools import TTLCache
 
 from adapters.slack.api import SlackApi
 from adapters.slack.decode import split
-from core import grammar
 from core.errors import DeliveryError
+from core.text import clean
 
 KNOWN_SECONDS = 60.0
 """What a person may do is asked afresh after this."""
@@ -60,7 +60,7 @@ class UserDirectory:
             or person
         )
         found = UserProfile(
-            name=grammar.clean(str(name)).replace("\n", " ")[:NAME] or person,
+            name=clean(str(name)).replace("\n", " ")[:NAME] or person,
             locale=str(user.get("locale") or ""),
             is_admin=is_admin(user, workspace),
             is_bot=bool(user.get("is_bot")) or person == "USLACKBOT",

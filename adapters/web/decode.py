@@ -14,6 +14,7 @@ from adapters.web.store import Member
 from core import grammar
 from core.errors import Rejected
 from core.i18n import negotiate
+from core.text import clean, has_words
 from core.types import Action, Attachment, Person, Request
 
 LONGEST_NAME = 30
@@ -29,9 +30,9 @@ def person(name: object) -> tuple[str, str]:
 
     Raises Rejected.
     """
-    cleaned = " ".join(grammar.clean(name).split()) if isinstance(name, str) else ""
+    cleaned = " ".join(clean(name).split()) if isinstance(name, str) else ""
     known = _id(cleaned)
-    if not known or len(cleaned) > LONGEST_NAME or not grammar.has_words(cleaned):
+    if not known or len(cleaned) > LONGEST_NAME or not has_words(cleaned):
         raise Rejected("room.name", limit=LONGEST_NAME)
     if known == "easel":
         raise Rejected("room.name_taken")
@@ -49,7 +50,7 @@ def _id(name: str) -> str:
 
 def channel(name: object) -> str:
     """The id of a new channel: small letters, digits and dashes of any script. Raises Rejected."""
-    known = _id(grammar.clean(name)) if isinstance(name, str) else ""
+    known = _id(clean(name)) if isinstance(name, str) else ""
     if not known or len(known) > LONGEST_NAME or known.startswith("dm-"):
         raise Rejected("room.name", limit=LONGEST_NAME)
     return known
@@ -57,7 +58,7 @@ def channel(name: object) -> str:
 
 def file_name(text: str) -> str:
     """A file's name for showing, never for a path: cleaned, at most 80 characters."""
-    return grammar.clean(unquote(text)).replace("\n", " ")[:80] or "picture"
+    return clean(unquote(text)).replace("\n", " ")[:80] or "picture"
 
 
 def command(text: str) -> tuple[Action, str] | None:
@@ -82,7 +83,7 @@ def is_for_us(text: str, names: Sequence[str]) -> bool:
     """
     words = text.casefold()
     others = [name for name in names if f"@{name.casefold()}" in words]
-    return grammar.has_words(text) and not others
+    return has_words(text) and not others
 
 
 def spoken_to(text: str) -> str | None:

@@ -26,10 +26,12 @@ from core.flow import hear, prepare
 from core.flow.context import Context
 from core.i18n import translate
 from core.operations import COMMANDS, command_text_key
-from core.options import options_of
+from core.option_texts import describe_option
+from core.options import OptionKind, OptionSpec, options_of
 from core.pictures import normalize, png_metadata
 from core.service import Answer, Service
 from core.signed_links import Purpose
+from core.text import clean
 from core.types import Action, Attachment, MessageRole, Request
 from core.views.steps import explain
 
@@ -120,13 +122,14 @@ class RoomApi:
             if action.makes_pictures
         }
 
-        def option(name: str, action: Action) -> dict[str, Any]:
-            choices = models.get(action, []) if name == "model" else []
+        def listed_option(option: OptionSpec, action: Action) -> dict[str, Any]:
+            takes_model = option.kind is OptionKind.MODEL
+            choices = models.get(action, []) if takes_model else []
             return {
-                "name": name,
-                "text": translate(f"option.{name}.text", locale),
-                "allowed": grammar.RULES[name].allowed,
-                "flag": grammar.RULES[name].is_flag,
+                "name": option.name,
+                "text": describe_option(option, locale),
+                "allowed": option.allowed,
+                "flag": option.is_flag,
                 "choices": choices,
             }
 
@@ -135,7 +138,9 @@ class RoomApi:
                 "written": f"/{command.written}",
                 "text": translate(command_text_key(action), locale),
                 "takes": command.takes.value,
-                "options": [option(name, action) for name in options_of(action)],
+                "options": [
+                    listed_option(option, action) for option in options_of(action)
+                ],
             }
             for action, command in COMMANDS.items()
         ]
@@ -207,7 +212,7 @@ class RoomApi:
             raise Rejected("room.bad_request")
         if len(text) > grammar.LONGEST:
             raise Rejected("grammar.too_long", length=len(text), limit=grammar.LONGEST)
-        text = grammar.clean(text)
+        text = clean(text)
         said = decode.request(
             Action.HELP, text, member, given, target=None, index=_index(given)
         )

@@ -10,9 +10,9 @@ from core.answers.lookup import current_step
 from core.errors import Rejected
 from core.flow import prepare, replies
 from core.flow.context import Context
+from core.options import REGIONS
 from core.post import Post
 from core.types import Action, Attachment, Picture, Request, from_json
-from core.views.pictures import REGIONS
 
 PAINTED = "painted:"
 """What the key of a job made of a draft begins with: the same draft is the same job."""

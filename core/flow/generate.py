@@ -51,13 +51,7 @@ def work_of(step: Step, model: Model) -> Work:
         watermark=options.watermark,
         inputs=step.inputs,
         mask=step.mask,
-        strength=options.strength,
-        scale=options.scale,
-        top=options.top,
-        bottom=options.bottom,
-        left=options.left,
-        right=options.right,
-        sketch=options.sketch,
+        options=options,
     )
 
 

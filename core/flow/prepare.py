@@ -4,11 +4,12 @@ from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass, replace
 
 from core import budgets, channel_settings, grammar, sessions
-from core.catalog import UPSCALE_FACTOR, Model, sides_for
+from core.catalog import Model, sides_for
 from core.errors import EaselError, NotFound, Rejected
 from core.failpoints import failpoint
 from core.flow import replies, status
 from core.flow.context import Context, fail_step, retry_delivery, upsert_status
+from core.options import with_defaults
 from core.pictures import formats, masks, normalize
 from core.types import (
     Action,
@@ -423,8 +424,7 @@ async def _draft(
     fitted = [await fit(context, tenant, one, choice.model) for one in inputs]
     if action is Action.EXPAND:
         options = sides_for(options, fitted[0].size)
-    if action is Action.UPSCALE and options.scale is None:
-        options = replace(options, scale=UPSCALE_FACTOR)
+    options = with_defaults(action, options)
     if parent is not None and parent.options.private:
         options = replace(options, private=True)  # What is made of a secret stays one.
     step_id = sessions.step_id(request)

@@ -15,6 +15,7 @@ from core.forms import Form, form
 from core.log import log
 from core.post import Post
 from core.signed_links import Purpose
+from core.text import has_words
 from core.types import Action, MessageRole, Request, to_json
 from core.views import pictures, steps
 
@@ -35,7 +36,7 @@ def check(context: Context, request: Request) -> None:
         request.action, assumed, parsed.options, context.accounts
     )
     context.catalog.check(choice.model, request.action, parsed.prompt, parsed.options)
-    if parsed.prompt and not grammar.has_words(parsed.prompt):
+    if parsed.prompt and not has_words(parsed.prompt):
         raise wordless(request.action)
     context.catalog.size_for(choice.model, request.action, parsed.options, None)
     if request.action is Action.DRAW and given:

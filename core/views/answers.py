@@ -15,6 +15,7 @@ from core.views.captions import (
     short_title,
     title,
 )
+from core.views.help import help_lines
 
 MENU = 25
 """Most entries of a menu: Discord's limit."""
@@ -178,6 +179,6 @@ def help_post(locale: str) -> Post:
     return Post(
         tone=Tone.NOTE,
         title=translate("help.title", locale),
-        text=translate("help.text", locale),
+        text=help_lines(locale),
         private=True,
     )

@@ -4,6 +4,7 @@ from dataclasses import replace
 
 from core.i18n import translate
 from core.operations import more_menu
+from core.options import REGIONS
 from core.post import Button, ButtonKind, Post, Tally, Tone
 from core.types import Picture, Step
 from core.views.captions import (
@@ -14,9 +15,6 @@ from core.views.captions import (
     title,
 )
 from core.views.steps import outcome_post
-
-REGIONS = ("left", "right", "top", "bottom", "center")
-"""The quick regions of a mask, in the order of their buttons' index."""
 
 
 def more_post(step: Step, index: int, locale: str) -> Post:

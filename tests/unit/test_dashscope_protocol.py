@@ -17,7 +17,7 @@ from core.errors import Misconfigured, ProviderError, Refused, Retryable, Uncert
 from core.providers.dashscope import catalog_text, protocol
 from core.providers.dashscope.errors import error_for
 from core.providers.dashscope.protocol import Call, Reply, TaskState
-from core.types import Action, ImageResult, Outcome, Picture, Size, Task, Work
+from core.types import Action, ImageResult, Options, Outcome, Picture, Size, Task, Work
 
 CATALOG = Catalog.load(catalog_text())
 NOW = datetime(2026, 11, 20, tzinfo=UTC)
@@ -137,10 +137,7 @@ def test_an_expansion_sends_its_four_sides() -> None:
         action=Action.EXPAND,
         inputs=(PHOTO,),
         size=None,
-        left=1.5,
-        right=1.5,
-        top=1.0,
-        bottom=1.0,
+        options=Options(left=1.5, right=1.5, top=1.0, bottom=1.0),
     )
     parameters = built(one)[1]["parameters"]
     assert {

@@ -12,11 +12,12 @@ from adapters.discord.checkup import app_of
 from adapters.discord.commands import registered
 from adapters.discord.files import has_expired
 from adapters.discord.uploads import same_pictures
-from core import channel_settings, grammar
+from core import channel_settings
 from core.budgets import Caps
 from core.catalog import Catalog
 from core.forms import FieldKind, form
 from core.languages import languages
+from core.options import OPTIONS
 from core.post import Button, ButtonKind, Post, PostImage, Tone
 from core.providers.dashscope import catalog_text
 from core.types import Action
@@ -144,7 +145,7 @@ def test_the_registry_fits_discord_and_every_option_is_one_of_the_grammars() -> 
         "picture3",
         "mask-picture",
     }
-    assert names - ours <= set(grammar.RULES)
+    assert names - ours <= set(OPTIONS)
     for command in found:
         assert set(command["name_localizations"]) == {
             "en-US",

@@ -10,7 +10,7 @@ from core.forms import FieldKind
 from core.i18n import translate
 from core.languages import languages
 from core.operations import COMMANDS, command_text_key
-from core.options import OWN, options_of
+from core.options import OPTIONS, options_of
 from core.providers.dashscope import catalog_text
 from core.types import Action, Options
 from tests.fakes.steps import dashscope
@@ -35,7 +35,7 @@ def test_every_form_asks_only_for_what_its_action_understands(
         if field.kind is FieldKind.CHOICE:
             for choice in field.choices:
                 grammar.parse("", {field.name: choice.value})
-    own = OWN.get(Action.EDIT if action is Action.RERUN else action, ())
+    own = [option.name for option in options_of(action) if option.is_of_functions]
     assert set(own) <= set(names)
 
 
@@ -62,7 +62,7 @@ def test_every_command_is_understood_as_it_is_written() -> None:
         assert grammar.command(command.name, rest)[0] is action
         assert translate(command_text_key(action), "en")
         for option in options_of(action):
-            assert option in grammar.RULES
+            assert OPTIONS[option.name] is option
     assert COMMANDS[Action.EXPAND].written == "wanx expand"
     assert Action.VOTE not in COMMANDS
 

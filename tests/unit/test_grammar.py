@@ -12,7 +12,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from core.errors import Rejected
-from core.grammar import LONGEST, RULES, Parsed, clean, command, has_words, parse, write
+from core.grammar import LONGEST, Parsed, command, parse, write
+from core.options import OPTIONS
+from core.text import clean, has_words
 from core.types import Action, Options, Size
 
 
@@ -352,7 +354,7 @@ def test_every_option_of_the_specification_is_there() -> None:
         "private",
         "strength",
         "scale",
-    } <= set(RULES)
+    } <= set(OPTIONS)
 
 
 def test_commands_are_taken_apart() -> None:

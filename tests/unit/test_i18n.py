@@ -12,7 +12,6 @@ import pytest
 
 import bot  # noqa: F401  # it and each adapter bring their own texts
 from adapters import discord, slack, terminal, web  # noqa: F401
-from core.grammar import RULES
 from core.i18n import (
     LONGEST,
     PLACEHOLDER,
@@ -23,8 +22,12 @@ from core.i18n import (
     translate,
 )
 from core.languages import Plural, Text, languages, sentences, sentences_in
+from core.operations import COMMANDS, OPERATIONS, Takes
+from core.option_texts import describe_option, describe_words
+from core.options import OPTIONS
 from core.post import ButtonKind
 from core.types import Action, Money
+from core.views.help import help_lines
 
 ROOT = Path(__file__).parents[2]
 LOCALES = ("en", "zh-CN", "zh-TW", "id")
@@ -165,23 +168,24 @@ def test_commands_functions_and_options_have_names_discord_takes_and_description
     language: str,
 ) -> None:
     commands = ["wanx", "easel", *(one for one in Action if one.is_typed)]
-    options = [
-        "prompt",
-        "instruction",
-        "function",
-        "picture",
-        "mask_picture",
-        "id",
-        *RULES,
-    ]
-    for key in [
-        *(f"command.{one}" for one in commands),
-        *(f"option.{one}" for one in options),
-    ]:
-        name, text = (
-            translate(f"{key}.name", language),
-            translate(f"{key}.text", language),
-        )
+    takes = [kind for kind in Takes if kind is not Takes.NOTHING]
+    texts = {
+        **{
+            f"command.{one}": translate(f"command.{one}.text", language)
+            for one in commands
+        },
+        **{
+            f"option.{one}": translate(f"option.{one}.text", language)
+            for one in ("function", "picture", "mask_picture")
+        },
+        **{f"option.{kind}": describe_words(kind, language) for kind in takes},
+        **{
+            f"option.{option.name}": describe_option(option, language)
+            for option in OPTIONS.values()
+        },
+    }
+    for key, text in texts.items():
+        name = translate(f"{key}.name", language)
         assert re.fullmatch(r"[-_\w]{1,32}", name), key
         assert name == name.lower()
         assert 1 <= len(text) <= 100, key
@@ -200,9 +204,17 @@ def test_no_two_commands_or_options_share_a_name(language: str) -> None:
 
 
 @pytest.mark.parametrize("language", LOCALES)
-def test_the_help_names_every_option(language: str) -> None:
-    for option in RULES:
-        assert f"--{option}" in translate("help.text", language)
+def test_the_help_names_every_option_command_and_reaction(language: str) -> None:
+    text = help_lines(language)
+    for option in OPTIONS:
+        assert f"--{option}" in text
+    for command in COMMANDS.values():
+        assert f"/{command.name}" in text
+        assert command.word in text
+    for operation in OPERATIONS.values():
+        if operation.reaction:
+            assert operation.reaction.emoji[0].split()[0] in text
+            assert translate(f"reaction.{operation.reaction.word}", language) in text
 
 
 @pytest.mark.parametrize(
@@ -227,6 +239,7 @@ def test_no_language_is_left_in_english() -> None:
         "usage.line",
     }
     same_everywhere |= {"command.easel.name", "gallery.text", "result.favourites"}
+    same_everywhere |= {"help.command", "help.option"}
     for language in ("zh-CN", "zh-TW"):
         for key, text in _forms(language):
             if key not in same_everywhere:

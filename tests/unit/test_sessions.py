@@ -4,6 +4,7 @@ import pytest
 
 from core import sessions
 from core.errors import Rejected
+from core.options import MAX_SEED
 from core.types import Action, Head, Person, Place, Request
 from tests.fakes.steps import PLACE, picture, step
 
@@ -34,7 +35,7 @@ def test_a_redelivered_event_is_the_same_step_and_another_tenants_is_not() -> No
 
 def test_a_seed_belongs_to_its_step() -> None:
     assert sessions.seed_for("a") == sessions.seed_for("a") != sessions.seed_for("b")
-    assert 0 <= sessions.seed_for("a") <= sessions.MAX_SEED
+    assert 0 <= sessions.seed_for("a") <= MAX_SEED
 
 
 def test_undo_goes_to_the_parents_very_picture_and_stops_at_the_root() -> None:

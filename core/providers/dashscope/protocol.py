@@ -18,6 +18,7 @@ from urllib.parse import parse_qs, urlencode, urlsplit
 
 from core.catalog import Model
 from core.errors import ProviderError, Refused, Retryable, Uncertain
+from core.options import service_parameters
 from core.providers.dashscope.errors import error_for
 from core.types import Action, ImageResult, Outcome, Picture, Task, Work
 
@@ -230,13 +231,7 @@ def _parameters(work: Work, model: Model) -> dict[str, Any]:
         else None,
         "watermark": work.watermark if model.watermark else None,
         "enable_interleave": False if model.id.startswith("wan2.6-image") else None,
-        "strength": work.strength,
-        "upscale_factor": work.scale,
-        "top_scale": work.top,
-        "bottom_scale": work.bottom,
-        "left_scale": work.left,
-        "right_scale": work.right,
-        "is_sketch": True if work.sketch else None,
+        **service_parameters(work.options),
     }
     return {
         "seed": work.seed,

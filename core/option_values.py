@@ -1,0 +1,166 @@
+"""The value of an option: read from what a person typed, and written back."""
+
+import difflib
+import re
+from typing import Any
+
+from core.errors import Rejected
+from core.i18n import clip
+from core.options import (
+    MAX_RATIO,
+    MAX_SIDE,
+    RATIO_NAMES,
+    OptionKind,
+    OptionSpec,
+)
+from core.size import Size
+from core.text import clean, to_ascii
+
+LONGEST_SHOWN = 40
+"""Characters of what a person typed that a refusal repeats."""
+WHOLE = re.compile(r"-?[0-9]{1,12}")
+DECIMAL = re.compile(r"-?([0-9]{1,6}(\.[0-9]{1,6})?|\.[0-9]{1,6})")
+SIZE = re.compile(r"([0-9]{1,6})\s*[x×*✕]\s*([0-9]{1,6})")
+RATIO = re.compile(r"([0-9]{1,4})\s*[:/x×]\s*([0-9]{1,4})")
+BARE_WORD = re.compile(r"[A-Za-z0-9][A-Za-z0-9._/-]*(?<![.])")
+FLAG_WORDS = {
+    **dict.fromkeys(("", "true", "yes", "on", "1"), True),
+    **dict.fromkeys(("false", "no", "off", "0"), False),
+}
+EXAMPLE_SIZE = "1328*1328"
+EXAMPLE_RATIO = "16:9"
+
+
+def read_value(option: OptionSpec, text: str) -> Any:
+    """The value of an option as Options holds it.
+
+    Raises Rejected naming the option, the legal values and the nearest one.
+    """
+    if option.kind is OptionKind.FLAG:
+        return _read_flag(option, text)
+    if option.kind in {OptionKind.TEXT, OptionKind.MODEL}:
+        return _read_text(option, text)
+    if not text:
+        raise Rejected(
+            "grammar.value_missing", option=f"--{option.name}", allowed=option.allowed
+        )
+    return READERS[option.kind](option, text)
+
+
+def write_value(option: OptionSpec, value: Any) -> str:
+    """The value as it is typed: reading it gives the same."""
+    if option.kind is OptionKind.DECIMAL:
+        return f"{value:.6f}".rstrip("0").rstrip(".")
+    if option.kind is OptionKind.RATIO:
+        width, height = value
+        return f"{width}:{height}"
+    if option.kind is OptionKind.TEXT:
+        return quote(value)
+    if option.kind is OptionKind.MODEL and not BARE_WORD.fullmatch(value):
+        return quote(value)
+    return str(value)
+
+
+def quote(text: str) -> str:
+    """In straight quotes, with escapes."""
+    return '"' + re.sub(r'(["\\])', r"\\\1", text) + '"'
+
+
+def shorten(text: str) -> str:
+    """As much of what a person typed as a refusal repeats."""
+    return clip(text, LONGEST_SHOWN)
+
+
+def nearest_word(word: str, words: list[str]) -> str:
+    """The word that a person most likely wanted."""
+    return difflib.get_close_matches(word[:LONGEST_SHOWN], words, n=1, cutoff=0)[0]
+
+
+def _read_flag(option: OptionSpec, text: str) -> bool:
+    if text.lower() not in FLAG_WORDS:
+        raise Rejected("grammar.flag_value", option=f"--{option.name}")
+    return FLAG_WORDS[text.lower()]
+
+
+def _read_text(option: OptionSpec, text: str) -> str:
+    text = clean(text)
+    if not text:
+        raise Rejected("grammar.text_missing", option=f"--{option.name}")
+    return text
+
+
+def _read_whole(option: OptionSpec, text: str) -> int:
+    digits = to_ascii(text)
+    if not WHOLE.fullmatch(digits) or not option.low <= int(digits) <= option.high:
+        raise _refused(option, text, f"{round(_nearest_number(option, digits))}")
+    return int(digits)
+
+
+def _read_decimal(option: OptionSpec, text: str) -> float:
+    digits = to_ascii(text).replace(",", ".")
+    if not DECIMAL.fullmatch(digits) or not option.low <= float(digits) <= option.high:
+        raise _refused(option, text, f"{_nearest_number(option, digits):g}")
+    return abs(float(digits))  # "-0" is 0
+
+
+def _nearest_number(option: OptionSpec, digits: str) -> float:
+    try:
+        number = float(digits) if len(digits) < 20 else option.high
+    except ValueError:
+        return option.low
+    # In this order "nan" ends as the lowest.
+    return min(option.high, max(option.low, number))
+
+
+def _read_size(option: OptionSpec, text: str) -> Size:
+    match = SIZE.fullmatch(to_ascii(text).lower())
+    if match is None:
+        raise _refused(option, text, EXAMPLE_SIZE)
+    width, height = int(match[1]), int(match[2])
+    if not (1 <= width <= MAX_SIDE and 1 <= height <= MAX_SIDE):
+        raise _refused(option, text, EXAMPLE_SIZE)
+    return Size(width=width, height=height)
+
+
+def _read_ratio(option: OptionSpec, text: str) -> tuple[int, int]:
+    word = to_ascii(text).lower()
+    if word in RATIO_NAMES:
+        return RATIO_NAMES[word]
+    match = RATIO.fullmatch(word)
+    width, height = (int(match[1]), int(match[2])) if match else (0, 0)
+    if not (width and height):
+        close = difflib.get_close_matches(word[:LONGEST_SHOWN], RATIO_NAMES, n=1)
+        raise _refused(option, text, close[0] if close else EXAMPLE_RATIO)
+    if width > MAX_RATIO * height:
+        raise _refused(option, text, f"{MAX_RATIO}:1")
+    if height > MAX_RATIO * width:
+        raise _refused(option, text, f"1:{MAX_RATIO}")
+    return width, height
+
+
+def _read_choice(option: OptionSpec, text: str) -> str:
+    word = to_ascii(text).lower()
+    if option.synonyms:
+        word = option.synonyms.get(word, word)
+    if word not in option.choices:
+        raise _refused(option, text, nearest_word(word, list(option.choices)))
+    return word
+
+
+READERS = {
+    OptionKind.WHOLE: _read_whole,
+    OptionKind.DECIMAL: _read_decimal,
+    OptionKind.SIZE: _read_size,
+    OptionKind.RATIO: _read_ratio,
+    OptionKind.CHOICE: _read_choice,
+}
+
+
+def _refused(option: OptionSpec, text: str, nearest: str) -> Rejected:
+    return Rejected(
+        "grammar.value",
+        option=f"--{option.name}",
+        value=shorten(text),
+        allowed=option.allowed,
+        nearest=nearest,
+    )

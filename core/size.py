@@ -1,0 +1,19 @@
+"""The size of a picture."""
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, order=True)
+class Size:
+    """Width × height in pixels."""
+
+    width: int
+    height: int
+
+    @property
+    def area(self) -> int:
+        """Pixels."""
+        return self.width * self.height
+
+    def __str__(self) -> str:
+        return f"{self.width}*{self.height}"

@@ -1,0 +1,54 @@
+"""What people type, made plain: hidden and hostile characters go, every script stays."""
+
+import re
+import unicodedata
+
+MAX_MARKS = 6
+"""Combining marks kept on one letter: more is zalgo."""
+ANSI = re.compile(
+    r"(?:\x1b\[|\x9b)[0-9;?]*[ -/]*[@-~]|\x1b\][^\x07\x1b]*(?:\x07|\x1b\\)"
+)
+LINE_END = re.compile("\r\n?|[\x0b\x0c\x85\u2028\u2029]")
+INVISIBLE = re.compile(
+    "[\x00-\x08\x0e-\x1f\x7f-\x9f\xad\u061c\u115f\u1160\u180e\u200b\u200e\u200f\u202a-\u202e\u2060-\u206f\u3164\ufeff"
+    "\uffa0\ufff9-\ufffb\ud800-\udfff\U000e0000-\U000e007f]"
+)
+JOINED = "\u0600-\u1fff\u2300-\u2bff\ufe0f\U0001f000-\U0010ffff"
+"""Scripts and emoji in which the zero-width joiners mean something; elsewhere they only hide."""
+STRAY_JOINER = re.compile(
+    f"(?<![{JOINED}])[\u200c\u200d]+|[\u200c\u200d]+(?![{JOINED}])|[\u200c\u200d]{{2,}}"
+)
+KEYCAP = re.compile("[0-9#*]\ufe0f?\u20e3")
+FULL_WIDTH = {code: code - 0xFEE0 for code in range(ord("！"), ord("～") + 1)}
+
+
+def clean(text: str) -> str:
+    """Compose letters, end lines in \\n, and drop what nobody can see.
+
+    Control, bidirectional and hidden characters go, and marks beyond a few on one letter.
+    """
+    text = INVISIBLE.sub("", LINE_END.sub("\n", ANSI.sub("", text)))
+    text = unicodedata.normalize("NFC", STRAY_JOINER.sub("", text))
+    letters: list[str] = []
+    marks = 0
+    for letter in text:
+        is_mark = unicodedata.category(letter) in {"Mn", "Me"}
+        marks = marks + 1 if is_mark else 0
+        if marks <= MAX_MARKS:
+            letters.append(letter)
+    return unicodedata.normalize("NFC", "".join(letters)).strip()
+
+
+def has_words(prompt: str) -> bool:
+    """Is there a letter or digit of any script in it?
+
+    Emoji alone, keycaps such as 1️⃣ too, say too little to draw.
+    """
+    return any(
+        unicodedata.category(letter)[0] in "LN" for letter in KEYCAP.sub("", prompt)
+    )
+
+
+def to_ascii(text: str) -> str:
+    """Full-width letters, digits and signs as ASCII; nothing else is touched."""
+    return text.translate(FULL_WIDTH)

@@ -1,0 +1,103 @@
+"""The help: what can be typed and reacted with, from the tables of operations and options."""
+
+from itertools import groupby
+
+from core.i18n import translate
+from core.operations import (
+    COMMANDS,
+    OPERATIONS,
+    STANDALONE,
+    Command,
+    ReactionSpec,
+    Takes,
+    command_text_key,
+)
+from core.option_texts import list_functions
+from core.option_values import EXAMPLE_RATIO
+from core.options import MOST_PICTURES, OPTIONS, OptionKind, OptionSpec
+
+
+def help_lines(locale: str) -> str:
+    """Everything one can ask for, in some ten lines."""
+    commands = COMMANDS.values()
+    return translate(
+        "help.text",
+        locale,
+        commands="\n".join(_standalone_lines(locale)),
+        functions=[command.word for command in commands if command.name == "wanx"],
+        words=[
+            _word(command, locale) for command in commands if command.name == "easel"
+        ],
+        reactions=" · ".join(_reactions(locale)),
+        options=" · ".join(_shared_options(locale)),
+        function_options=" · ".join(_function_options(locale)),
+    )
+
+
+def _standalone_lines(locale: str) -> list[str]:
+    return [
+        translate(
+            "help.command",
+            locale,
+            written=name,
+            words=translate(f"metavar.{COMMANDS[action].takes.value}", locale),
+            text=translate(command_text_key(action), locale),
+        )
+        for name, action in STANDALONE.items()
+    ]
+
+
+def _word(command: Command, locale: str) -> str:
+    if not command.needs_argument:
+        return command.word
+    if command.takes is Takes.NUMBER:
+        return f"{command.word} 1–{MOST_PICTURES}"
+    return f"{command.word} {translate(f'metavar.{command.takes.value}', locale)}"
+
+
+def _reactions(locale: str) -> list[str]:
+    specs = [row.reaction for row in OPERATIONS.values() if row.reaction]
+    return [
+        f"{_emoji(spec)} {translate(f'reaction.{spec.word}', locale)}" for spec in specs
+    ]
+
+
+def _emoji(spec: ReactionSpec) -> str:
+    """The first of a reaction's emoji; of a row of numbers the first and the last."""
+    emoji = [spelling.split()[0] for spelling in spec.emoji]
+    return f"{emoji[0]}–{emoji[-1]}" if len(emoji) > 2 else emoji[0]
+
+
+def _shared_options(locale: str) -> list[str]:
+    """The options that are not for Wanx functions only."""
+    options = [option for option in OPTIONS.values() if not option.is_of_functions]
+    return [f"--{option.name}{_values(option, locale)}" for option in options]
+
+
+def _function_options(locale: str) -> list[str]:
+    """The options that only some Wanx functions know, alike ones together."""
+    options = [option for option in OPTIONS.values() if option.is_of_functions]
+    usages = []
+    for (values, functions), alike in groupby(
+        options, key=lambda option: (_values(option, locale), list_functions(option))
+    ):
+        names = [f"--{option.name}" for option in alike]
+        usages.append(
+            translate(
+                "help.option", locale, names=names, values=values, functions=functions
+            )
+        )
+    return usages
+
+
+def _values(option: OptionSpec, locale: str) -> str:
+    """What follows an option's name, with a space before it; nothing for a flag."""
+    if option.is_flag:
+        return ""
+    if option.kind in {OptionKind.WHOLE, OptionKind.DECIMAL}:
+        return f" {option.allowed}"
+    if option.kind is OptionKind.RATIO:
+        return f" {EXAMPLE_RATIO}"
+    if option.kind is OptionKind.CHOICE and not option.labels:
+        return f" {'|'.join(option.choices)}"
+    return f" {translate(f'metavar.{option.labels or option.kind.value}', locale)}"
