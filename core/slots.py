@@ -159,11 +159,7 @@ class Slots:
     def _line(self, account: str, model: str) -> Line:
         name = (account, model)
         if name not in self._lines:
-            # A step of a model that has left the catalogue is claimed, too: its job ends with
-            # words.
-            self._lines[name] = Line(
-                window=Window.of(self.context.catalog.models.get(model))
-            )
+            self._lines[name] = Line(window=self.context.window(account, model))
         return self._lines[name]
 
     def _wake_later(self, account: str, model: str, seconds: float) -> None:

@@ -20,6 +20,7 @@ from core.retrying import retrying
 from core.signed_links import Links
 from core.types import Account, MessageRole, Money, Step, StepState
 from core.views import steps
+from core.window import Window
 
 DELIVERY_TRIES = 6
 """Times a result is shown before a platform that will not take it is left alone."""
@@ -55,6 +56,7 @@ class Context:
     settle: float = 2.0
     back_off: float = 1.0
     moved: asyncio.Event = field(default_factory=asyncio.Event)
+    windows: dict[tuple[str, str], Window] = field(default_factory=dict)
     submitting: dict[tuple[str, str], asyncio.Lock] = field(default_factory=dict)
     telling: "WeakValueDictionary[str, asyncio.Lock]" = field(
         default_factory=WeakValueDictionary
@@ -73,6 +75,12 @@ class Context:
         if step.account not in self.providers:
             raise Misconfigured("provider.access", code=f"account {step.account}")
         return self.providers[step.account]
+
+    def window(self, account: str, model: str) -> Window:
+        """How many calls of a model are made at once, as far as its refusals have taught."""
+        # A step of a model that has left the catalogue is claimed, too: its job ends with words.
+        known = self.catalog.models.get(model)
+        return self.windows.setdefault((account, model), Window.of(known))
 
     def chat(self, step: Step) -> Chat:
         """The voice of the step's platform."""

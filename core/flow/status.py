@@ -40,19 +40,21 @@ async def working(context: Context, step: Step) -> Post:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Pace:
-    """How long a model takes for a step, and for how many at a time; None: for all at once."""
+    """How long a model takes for a step, and for how many at a time."""
 
     typical: float
-    slots: int | None
+    slots: int
 
 
 async def pace_of(context: Context, account: str, model: str) -> Pace:
-    """The seconds are the median of what was measured lately, else what the catalogue expects."""
+    """Seconds as measured lately, else as the catalogue expects; so many at a time as it takes."""
     known = context.catalog.model(model)
     measured = await context.store.durations(account, model, MANY)
+    # Where the vendor names no limit, its refusals have taught how many it takes.
+    learned = context.window(account, model).size
     return Pace(
         typical=median(measured) if measured else known.typical_seconds,
-        slots=known.running_limit,
+        slots=known.running_limit or learned,
     )
 
 
@@ -63,7 +65,7 @@ async def _post(context: Context, step: Step, position: int, pace: Pace) -> Post
     if step.state in {StepState.RUNNING, StepState.SUBMITTING} and began:
         elapsed = (context.clock.now() - began).total_seconds()
         return steps.running_post(step, parent, elapsed, pace.typical)
-    rounds = position // pace.slots + 1 if pace.slots else 1
+    rounds = position // pace.slots + 1
     return steps.queued_post(step, parent, position + 1, pace.typical * rounds)
 
 

@@ -6,8 +6,10 @@ from pathlib import Path
 
 from bot.simulator.rules import MODELS
 from bot.simulator.server import SimulatorConfig
+from core.flow import status
 from core.post import Tone
 from core.types import Action
+from tests.fakes.memory_chat import Message
 from tests.integration.test_flow import Team, team_on
 
 SYNC = "qwen-image-2.0"
@@ -41,6 +43,32 @@ async def test_synchronous_calls_fill_what_the_service_takes_with_a_handful_of_r
         assert team.simulator.account.max_running == {SYNC: 2}
         assert team.simulator.account.refused_submits <= 4
         assert efficiency(team) > 0.8
+
+
+async def test_the_estimate_counts_the_rounds_of_a_model_that_names_no_limit(
+    tmp_path: Path,
+) -> None:
+    """Two of seven are at work, so the last is made in the fourth round of twenty seconds."""
+    async with team_on(SimulatorConfig(time_scale=10, seed=3), tmp_path) as team:
+        for number in range(6):
+            await team.asks(Action.DRAW, f"fox {number} --model {SYNC}")
+        async with asyncio.timeout(30):
+            while len(team.chat.messages) < 6:
+                await asyncio.sleep(0.01)
+            answer = await team.asks(Action.DRAW, f"the last --model {SYNC}")
+            while not (message := message_of(team, answer.accepted)):
+                await asyncio.sleep(0.01)
+        assert "number 7 · about 80 s" in message.posts[0].text
+        context = team.easel.context
+        for _ in range(4):
+            context.window("beijing", SYNC).accept()
+        pace = await status.pace_of(context, "beijing", SYNC)
+        assert (pace.slots, pace.typical) == (6, 20.0)
+
+
+def message_of(team: Team, job: str | None) -> Message | None:
+    messages = team.chat.messages.values()
+    return next((one for one in messages if one.posts[0].job == job), None)
 
 
 async def test_where_the_service_refuses_nothing_the_window_opens(
