@@ -6,7 +6,7 @@ from decimal import Decimal
 from typing import Any
 
 from bot.providers import load_catalog
-from core.catalog import Catalog, Model, described
+from core.catalog import Catalog, Model, SizeKind, described
 from core.i18n import format_money
 from core.types import Money, Size
 
@@ -40,7 +40,7 @@ def _line(model: Model) -> str:
         cost = format_money(Money(amount=price, currency=model.currency), "en")
     least, most = model.n_range
     line = f"{model.id:32} {', '.join(sorted(actions)):10} n {least}–{most} · {cost}"
-    if model.size.kind != "none":
+    if model.size.kind != SizeKind.NONE:
         line += f" · {described(model.size)}"
     return line
 

@@ -9,6 +9,7 @@ import tomllib
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from decimal import Decimal
+from enum import StrEnum
 from typing import Any
 
 from core.errors import Rejected
@@ -25,14 +26,27 @@ EXPAND_FACTOR = 1.5
 """All four sides, when a person names none."""
 
 
+class SizeKind(StrEnum):
+    """How a model limits its sizes: it takes none, those of a list, an area, or both sides."""
+
+    NONE = "none"
+    LIST = "list"
+    AREA = "area"
+    SIDES = "sides"
+
+
+class PromptUnit(StrEnum):
+    """What the length of a prompt is counted in."""
+
+    CHARACTERS = "characters"
+    TOKENS = "tokens"
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SizeRule:
-    """``kind``: "none" (no size parameter), "list", "area" or "sides".
+    """The sizes a model makes. ``min`` and ``max`` in pixels of area or of a side, by ``kind``."""
 
-    Min and max in pixels of area or side.
-    """
-
-    kind: str
+    kind: SizeKind
     sizes: tuple[Size, ...] = ()
     min: int = 0
     max: int = 0
@@ -71,7 +85,7 @@ class Model:
     n_range: tuple[int, int]
     send_n: bool
     prompt_limit: int
-    prompt_unit: str
+    prompt_unit: PromptUnit
     negative_limit: int | None
     size: SizeRule
     prompt_extend: bool | None
@@ -206,7 +220,7 @@ class Catalog:
         Raises Rejected naming the nearest legal.
         """
         rule = model.size
-        if rule.kind == "none":
+        if rule.kind == SizeKind.NONE:
             return None
         if options.size is not None:
             return _exact(model, options.size)
@@ -245,9 +259,9 @@ def check_options(model: Model, action: Action, options: Options) -> None:
     unsupported = {
         "no": options.negative is not None and model.negative_limit is None,
         "watermark": options.watermark and not model.watermark,
-        "size": options.size is not None and model.size.kind == "none",
+        "size": options.size is not None and model.size.kind == SizeKind.NONE,
         "ar": options.ratio is not None
-        and model.size.kind == "none"
+        and model.size.kind == SizeKind.NONE
         and action is not Action.EXPAND,
     }
     for name, is_wrong in unsupported.items():
@@ -288,12 +302,12 @@ def wordless(action: Action) -> Rejected:
     )
 
 
-def prompt_length(prompt: str, unit: str) -> int:
+def prompt_length(prompt: str, unit: PromptUnit) -> int:
     """Characters; or tokens, over-estimated.
 
     One for each character beyond ASCII, one for three ASCII characters.
     """
-    if unit == "characters":
+    if unit is PromptUnit.CHARACTERS:
         return len(prompt)
     plain = sum(letter.isascii() for letter in prompt)
     return len(prompt) - plain + math.ceil(plain / 3)
@@ -331,11 +345,11 @@ def sides_for(options: Options, size: Size) -> Options:
 
 def nearest_size(rule: SizeRule, ratio: float, area: float) -> Size:
     """The legal size nearest to a ratio (width / height) and an area in pixels."""
-    if rule.kind == "list":
+    if rule.kind == SizeKind.LIST:
         return min(
             rule.sizes, key=lambda one: abs(math.log(one.width / one.height / ratio))
         )
-    if rule.kind == "sides":
+    if rule.kind == SizeKind.SIDES:
         limit = rule.max / rule.min
         ratio = min(max(ratio, 1 / limit), limit)
         width = _clamp(
@@ -352,9 +366,9 @@ def nearest_size(rule: SizeRule, ratio: float, area: float) -> Size:
 
 def is_legal(rule: SizeRule, size: Size) -> bool:
     """Would the service take this size?"""
-    if rule.kind == "list":
+    if rule.kind == SizeKind.LIST:
         return size in rule.sizes
-    if rule.kind == "sides":
+    if rule.kind == SizeKind.SIDES:
         return (
             rule.min <= min(size.width, size.height)
             and max(size.width, size.height) <= rule.max
@@ -396,9 +410,9 @@ def _taking(
 def _takes(model: Model, options: Options) -> bool:
     """Would it take these options? Used to prefer one model over another, not to refuse."""
     size_fits = options.size is None or (
-        model.size.kind != "none" and is_legal(model.size, options.size)
+        model.size.kind != SizeKind.NONE and is_legal(model.size, options.size)
     )
-    ratio_fits = options.ratio is None or model.size.kind != "none"
+    ratio_fits = options.ratio is None or model.size.kind != SizeKind.NONE
     negative_fits = options.negative is None or model.negative_limit is not None
     return size_fits and ratio_fits and negative_fits
 
@@ -418,9 +432,9 @@ def _exact(model: Model, size: Size) -> Size:
 
 def described(rule: SizeRule) -> str:
     """The rule in figures, for a refusal."""
-    if rule.kind == "list":
+    if rule.kind == SizeKind.LIST:
         return ", ".join(str(one) for one in rule.sizes)
-    if rule.kind == "sides":
+    if rule.kind == SizeKind.SIDES:
         return f"{rule.min}–{rule.max} px"
     return f"{rule.min}–{rule.max} px²"
 
@@ -472,7 +486,7 @@ def _model(name: str, table: Mapping[str, Any]) -> Model:
         n_range=(table["n"][0], table["n"][1]),
         send_n=table.get("send_n", True),
         prompt_limit=table["prompt"]["limit"],
-        prompt_unit=table["prompt"]["unit"],
+        prompt_unit=PromptUnit(table["prompt"]["unit"]),
         negative_limit=table.get("negative"),
         size=_size_rule(table["size"]),
         prompt_extend=table.get("prompt_extend"),
@@ -497,10 +511,12 @@ def _inherited(name: str, tables: Mapping[str, Mapping[str, Any]]) -> dict[str, 
 
 
 def _size_rule(table: Mapping[str, Any]) -> SizeRule:
-    given = dict(table)
-    given["sizes"] = tuple(_size(one) for one in given.get("sizes", ()))
-    given["default"] = _size(given["default"]) if "default" in given else None
-    return SizeRule(**given)
+    fields = dict(table)
+    fields["kind"] = SizeKind(table["kind"])
+    fields["sizes"] = tuple(_size(text) for text in table.get("sizes", ()))
+    if "default" in table:
+        fields["default"] = _size(table["default"])
+    return SizeRule(**fields)
 
 
 def _size(text: str) -> Size:

@@ -16,6 +16,8 @@ from core.catalog import (
     Catalog,
     Choice,
     Model,
+    PromptUnit,
+    SizeKind,
     is_legal,
     nearest_size,
     prompt_length,
@@ -70,7 +72,7 @@ def test_every_model_is_sourced_and_sane(model: Model) -> None:
 
 
 @given(
-    st.sampled_from([model for model in MODELS if model.size.kind != "none"]),
+    st.sampled_from([model for model in MODELS if model.size.kind != SizeKind.NONE]),
     st.floats(0.05, 20),
     st.floats(1e3, 1e8),
 )
@@ -205,8 +207,8 @@ def test_options_that_mean_nothing_here_are_refused() -> None:
 
 
 def test_tokens_are_over_estimated_not_under() -> None:
-    assert prompt_length("红狐狸", "tokens") == 3
-    assert prompt_length("abcdef", "tokens") == 2
+    assert prompt_length("红狐狸", PromptUnit.TOKENS) == 3
+    assert prompt_length("abcdef", PromptUnit.TOKENS) == 2
 
 
 def test_money_is_known_exactly_or_said_to_be_unknown() -> None:
