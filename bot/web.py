@@ -102,7 +102,9 @@ async def open_web(
             private = bind(settings.http_host, settings.metrics_port)
             metrics = create_app(health.metrics_routes(), [])
             await stack.enter_async_context(serving(metrics, private))
-        app = create_app(routes, hosts_of(settings, listening))
+        # What a platform delivers is signed: it may name us as it likes.
+        signed = {route.path for route in platforms if "POST" in (route.methods or ())}
+        app = create_app(routes, hosts_of(settings, listening), signed)
         if front is None:
             await stack.enter_async_context(serving(app, listening))
         else:

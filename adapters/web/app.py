@@ -2,7 +2,7 @@
 
 import asyncio
 import socket
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Collection, Sequence
 from contextlib import asynccontextmanager, nullcontext
 
 import uvicorn
@@ -21,12 +21,14 @@ GRACE = 2
 """Seconds open connections are given at the end."""
 
 
-def create_app(routes: Sequence[BaseRoute], hosts: Sequence[str]) -> ASGIApp:
-    """The routes and our static files, guarded."""
+def create_app(
+    routes: Sequence[BaseRoute], hosts: Sequence[str], any_host: Collection[str] = ()
+) -> ASGIApp:
+    """The routes and our static files, guarded. See Guard for ``any_host``."""
     static = Mount("/static", StaticFiles(packages=[("adapters.web", "static")]))
     app = Starlette(routes=[*routes, static])
     app.router.redirect_slashes = False
-    return Guard(app, hosts=hosts)
+    return Guard(app, hosts=hosts, any_host=any_host)
 
 
 def room_pages() -> list[Route]:

@@ -15,8 +15,8 @@ MIB = 1 << 20
 BODY_LIMITS = {"/room/upload": 30 * MIB, "/mask/submit": 8 * MIB}
 """Bytes of a body; 1 MiB elsewhere."""
 HEADER_BYTES, MOST_HEADERS = 16 * 1024, 64
-ANY_HOST = frozenset({"/healthz", "/readyz", "/metrics", "/slack/events"})
-"""Asked by machines, under whatever name they know us; Slack signs what it sends."""
+ANY_HOST = frozenset({"/healthz", "/readyz", "/metrics"})
+"""Asked by machines, under whatever name they know us."""
 PROBED = frozenset({"/healthz", "/readyz"})
 """Load balancers look at these with HEAD; every other page is read whole, or not at all."""
 POLICY = "; ".join(
@@ -54,12 +54,16 @@ class TooLarge(HTTPException):
 class Guard:
     """Refuses foreign hosts, methods, origins and too large bodies.
 
-    Adds the headers of ``HEADERS`` where not set.
+    Adds the headers of ``HEADERS`` where not set. ``any_host``: further paths at which the host
+    does not matter.
     """
 
-    def __init__(self, app: ASGIApp, *, hosts: Collection[str]) -> None:
+    def __init__(
+        self, app: ASGIApp, *, hosts: Collection[str], any_host: Collection[str] = ()
+    ) -> None:
         self._app = app
         self._hosts = frozenset(hosts)
+        self._any_host = ANY_HOST.union(any_host)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve, or refuse."""
@@ -90,7 +94,7 @@ class Guard:
             405: not _is_allowed(scope["method"], scope["path"]),
             431: len(headers.raw) > MOST_HEADERS
             or sum(len(name) + len(one) for name, one in headers.raw) > HEADER_BYTES,
-            421: scope["path"] not in ANY_HOST
+            421: scope["path"] not in self._any_host
             and headers.get("host", "").lower() not in self._hosts,
             403: scope["method"] == "POST" and not self._is_ours(headers),
             400: not is_number,

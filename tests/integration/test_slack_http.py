@@ -84,6 +84,17 @@ async def test_what_is_not_signed_by_slack_is_turned_away(
     assert (status, text) == (401, ""), name
 
 
+async def test_slack_may_name_us_as_it_likes_and_a_browser_may_not(
+    door: tuple[Slack, Running],
+) -> None:
+    elsewhere = {"Host": "elsewhere.example"}
+    assert (await send(door[0], GOOD, {**sign(GOOD), **elsewhere}))[0] == 200
+    async with aiohttp.ClientSession() as http:
+        page = f"{door[0].url}/static/page.css"
+        async with http.get(page, headers=elsewhere) as answer:
+            assert answer.status == 421
+
+
 async def test_bytes_that_are_no_text_or_were_written_anew_are_turned_away(
     door: tuple[Slack, Running],
 ) -> None:
