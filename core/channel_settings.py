@@ -1,23 +1,33 @@
-"""What a channel has settled for itself.
+"""What a channel has set for itself: defaults, style words, who may do what, votes, the gallery.
 
-Defaults, style words, who and what is allowed, votes, the gallery. Pure.
-
-Kept as text in the workspace's settings: ``{"channels": {channel: {name: text}}}``.
+Stored as text in the workspace's settings: ``{"channels": {channel: {name: text}}}``, the channel
+"*" holding what is the workspace's. Pure.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields, replace
 from typing import Any
 
-from core import budgets, grammar
+from core import budgets
 from core.budgets import Caps
 from core.catalog import Catalog
 from core.errors import Rejected
 from core.forms import Choice, Field, FieldKind, Form
 from core.i18n import translate
-from core.types import Action, Options
+from core.operations import Action
+from core.option_values import nearest_word, read_value, shorten
+from core.options import MOST_PICTURES, OPTIONS, Options
+from core.text import clean
 
-NUMBERS = {"quorum": (2, 20), "favourites": (1, 20), "n": (1, 6)}
+RANGES = {"quorum": (2, 20), "favourites": (1, 20)}
+OFFERED = {"quorum": range(2, 11), "favourites": range(1, 11)}
+"""The numbers in the form's menus: few people need more."""
+SIZE_SIGNS = ("*", "x", "×")
+SPECIAL_FIELDS = {
+    "gallery": FieldKind.CHANNEL,
+    "people": FieldKind.PEOPLE,
+    "personal_threads": FieldKind.FLAG,
+}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -41,7 +51,7 @@ class Preferences:
 
     @property
     def threads_are_personal(self) -> bool:
-        """Does everybody keep a session of their own in threads, too?"""
+        """Has everybody their own session in threads, too?"""
         return self.personal_threads == "yes"
 
     def number(self, name: str) -> int:
@@ -49,171 +59,170 @@ class Preferences:
         return int(getattr(self, name))
 
 
-NAMES = tuple(one.name for one in fields(Preferences))
+NAMES = tuple(field.name for field in fields(Preferences))
 
 
-def of(settings: Mapping[str, Any], channel: str) -> Preferences:
-    """The channel's, where it has none the workspace's ("*"), else the defaults."""
+def preferences_of(settings: Mapping[str, Any], channel: str) -> Preferences:
+    """The channel's own, where it has none the workspace's, else the defaults."""
     channels = settings.get("channels", {})
-    kept = {**channels.get("*", {}), **channels.get(channel, {})}
-    return Preferences(**{name: value for name, value in kept.items() if name in NAMES})
+    texts = {**channels.get("*", {}), **channels.get(channel, {})}
+    return Preferences(**{name: texts[name] for name in NAMES if name in texts})
 
 
-def changed(
+def update(
     settings: Mapping[str, Any],
     channel: str,
-    given: Mapping[str, str],
+    texts: Mapping[str, str],
     catalog: Catalog,
 ) -> dict[str, Any]:
-    """The settings with the channel's new values; an empty value goes back to the default.
+    """The settings with a channel's new values; an empty value goes back to the default.
 
     Raises Rejected.
     """
-    unknown = sorted(set(given) - set(NAMES))
-    if unknown:
-        allowed = list(NAMES)
-        raise Rejected(
-            "grammar.unknown_word", word=unknown[0], nearest=allowed[0], allowed=allowed
-        )
-    for name, value in given.items():
-        if value:
-            _check(name, value, catalog)
+    for name, text in texts.items():
+        if name not in NAMES:
+            raise _unknown_word(name, NAMES)
+        if text:
+            _check(name, text, catalog)
     channels = dict(settings.get("channels", {}))
-    kept = {**channels.get(channel, {}), **given}
-    channels[channel] = {name: value for name, value in kept.items() if value}
+    merged = {**channels.get(channel, {}), **texts}
+    channels[channel] = {name: text for name, text in merged.items() if text}
     return {**settings, "channels": channels}
 
 
-def _check(name: str, value: str, catalog: Catalog) -> None:
+def _check(name: str, text: str, catalog: Catalog) -> None:
     if name == "model":
-        catalog.model(value)
-    if name == "shape":
-        _shape(value)
-    if name == "functions":
-        _functions(value)
-    if name in NUMBERS:
-        low, high = NUMBERS[name]
-        if not (
-            value.isascii() and value.isdecimal() and low <= int(value[:4]) <= high
-        ):
-            raise Rejected(
-                "grammar.value",
-                option=name,
-                value=value[:40],
-                allowed=f"{low}–{high}",
-                nearest=low,
-            )
+        catalog.model(text)
+    elif name == "n":
+        read_value(OPTIONS["n"], text)
+    elif name == "shape":
+        _read_shape(text)
+    elif name == "functions":
+        _read_functions(text)
+    elif name in RANGES:
+        _check_number(name, text)
 
 
-def _shape(value: str) -> Options:
-    name = "size" if "*" in value or "x" in value.lower() or "×" in value else "ar"
-    return grammar.parse("", {name: value}).options
+def _check_number(name: str, text: str) -> None:
+    low, high = RANGES[name]
+    is_number = text.isascii() and text.isdecimal()
+    number = int(text[:4]) if is_number else low
+    if is_number and low <= number <= high:
+        return
+    raise Rejected(
+        "grammar.value",
+        option=name,
+        value=shorten(text),
+        allowed=f"{low}–{high}",
+        nearest=min(max(number, low), high),
+    )
 
 
-def _functions(value: str) -> frozenset[Action]:
-    known = {action.value: action for action in Action if action.makes_pictures}
-    words = [word for word in value.replace(",", " ").split() if word]
+def _read_shape(text: str) -> Options:
+    text = clean(text)
+    is_size = any(sign in text.lower() for sign in SIZE_SIGNS)
+    option = OPTIONS["size" if is_size else "ar"]
+    return Options(**{option.attribute: read_value(option, text)})
+
+
+def _read_functions(text: str) -> frozenset[Action]:
+    actions = {action.value: action for action in Action if action.makes_pictures}
+    words = text.replace(",", " ").split()
     for word in words:
-        if word not in known:
-            nearest = min(known, key=lambda one: one != word)
-            raise Rejected(
-                "grammar.unknown_word",
-                word=word[:40],
-                nearest=nearest,
-                allowed=list(known),
-            )
-    return frozenset(known[word] for word in words)
+        if word not in actions:
+            raise _unknown_word(word, list(actions))
+    return frozenset(actions[word] for word in words)
 
 
-def check(preferences: Preferences, action: Action, person: str) -> None:
-    """Raises Rejected for a person or a function the channel does not allow."""
+def _unknown_word(word: str, allowed: Sequence[str]) -> Rejected:
+    return Rejected(
+        "grammar.unknown_word",
+        word=shorten(word),
+        nearest=nearest_word(word, list(allowed)),
+        allowed=list(allowed),
+    )
+
+
+def require_allowed(preferences: Preferences, action: Action, person: str) -> None:
+    """Raise Rejected for a person or a function the channel does not allow."""
     people = preferences.people.replace(",", " ").split()
     if people and person not in people:
         raise Rejected("refuse.not_these_people")
-    functions = (
-        _functions(preferences.functions) if preferences.functions else frozenset()
-    )
+    functions = _read_functions(preferences.functions)
     if functions and action not in functions:
-        allowed = sorted(one.value for one in functions)
+        allowed = sorted(function.value for function in functions)
         raise Rejected("refuse.not_this_function", action=action.value, allowed=allowed)
 
 
-def applied(
+def apply_defaults(
     preferences: Preferences,
     action: Action,
     prompt: str,
     options: Options,
     catalog: Catalog,
 ) -> tuple[str, Options]:
-    """The prompt and options with the channel's defaults where the person said nothing and they make sense."""
-    if preferences.style and action is Action.DRAW and prompt:
+    """Prompt and options with the channel's defaults where a person chose nothing.
+
+    Only the default model reaches edits: the others would surprise there.
+    """
+    if preferences.model and options.model is None:
+        model = catalog.model(preferences.model)
+        if action in model.actions:
+            options = replace(options, model=model.id)
+    if action is not Action.DRAW:
+        return prompt, options
+    if preferences.style and prompt:
         prompt = f"{prompt}, {preferences.style}"
-    if (
-        preferences.model
-        and options.model is None
-        and action in catalog.model(preferences.model).actions
-    ):
-        options = replace(options, model=preferences.model)
-    if preferences.n and options.n is None and action is Action.DRAW:
+    if preferences.n and options.n is None:
         options = replace(options, n=int(preferences.n))
-    if (
-        preferences.shape
-        and options.size is None
-        and options.ratio is None
-        and action is Action.DRAW
-    ):
-        shape = _shape(preferences.shape)
+    if preferences.shape and options.size is None and options.ratio is None:
+        shape = _read_shape(preferences.shape)
         options = replace(options, size=shape.size, ratio=shape.ratio)
     return prompt, options
 
 
 def form(preferences: Preferences, caps: Caps, catalog: Catalog, locale: str) -> Form:
     """The form that shows and changes them, and the workspace's budgets."""
-    kinds = {
-        "gallery": FieldKind.CHANNEL,
-        "people": FieldKind.PEOPLE,
-        "personal_threads": FieldKind.FLAG,
-    }
-    choices = {
-        # A menu that cannot show all then lacks the dated editions, which come last.
-        "model": [
-            one.id
-            for one in sorted(
-                catalog.models.values(), key=lambda one: (one.rank, one.id)
-            )
-        ],
-        "n": [str(n) for n in range(1, 7)],
-        "quorum": [str(n) for n in range(2, 11)],
-        "favourites": [str(n) for n in range(1, 11)],
-    }
-    shown = [
-        Field(
-            name=name,
-            kind=FieldKind.CHOICE
-            if name in choices
-            else kinds.get(name, FieldKind.LINE),
-            label=translate(f"setting.{name}", locale),
-            value=getattr(preferences, name),
-            choices=tuple(
-                Choice(value=value, label=value) for value in choices.get(name, [])
-            ),
-        )
-        for name in NAMES
-    ]
-    for name in budgets.NAMES:
-        value = budgets.write(getattr(caps, name))
-        shown.append(
-            Field(
-                name=name,
-                kind=FieldKind.LINE,
-                label=translate(f"setting.{name}", locale),
-                value=value,
-            )
-        )
-    title = translate("action.settings", locale)
+    texts = {name: getattr(preferences, name) for name in NAMES}
+    settings = [_field(name, text, catalog, locale) for name, text in texts.items()]
+    limits = [_limit_field(name, caps, locale) for name in budgets.NAMES]
     return Form(
         action=Action.SETTINGS,
-        title=title,
+        title=translate("action.settings", locale),
         submit=translate("form.save", locale),
-        fields=tuple(shown),
+        fields=(*settings, *limits),
+    )
+
+
+def _field(name: str, text: str, catalog: Catalog, locale: str) -> Field:
+    values = _offered_values(name, catalog)
+    kind = FieldKind.CHOICE if values else SPECIAL_FIELDS.get(name, FieldKind.LINE)
+    return Field(
+        name=name,
+        kind=kind,
+        label=translate(f"setting.{name}", locale),
+        value=text,
+        choices=tuple(Choice(value=value, label=value) for value in values),
+    )
+
+
+def _offered_values(name: str, catalog: Catalog) -> list[str]:
+    """The values of a setting that is chosen from a menu."""
+    if name == "model":
+        # A menu that cannot show all then lacks the dated editions, which come last.
+        models = sorted(
+            catalog.models.values(), key=lambda model: (model.rank, model.id)
+        )
+        return [model.id for model in models]
+    if name == "n":
+        return [str(number) for number in range(1, MOST_PICTURES + 1)]
+    return [str(number) for number in OFFERED.get(name, ())]
+
+
+def _limit_field(name: str, caps: Caps, locale: str) -> Field:
+    return Field(
+        name=name,
+        kind=FieldKind.LINE,
+        label=translate(f"setting.{name}", locale),
+        value=budgets.write(getattr(caps, name)),
     )

@@ -165,7 +165,7 @@ async def _voted(context: Context, request: Request) -> tuple[Step, int]:
 
 
 async def _preferences(context: Context, step: Step) -> channel_settings.Preferences:
-    return channel_settings.of(
+    return channel_settings.preferences_of(
         await context.store.settings(step.tenant), step.place.channel
     )
 

@@ -10,27 +10,25 @@ from core.views import steps
 
 
 async def form(context: Context, request: Request) -> Form:
-    """As they stand. Raises Rejected for anybody who may not change them."""
+    """The form with the settings as they are. Raises Rejected for who may not change them."""
     require_audience(request)
     settings = await context.store.settings(request.place.tenant)
-    wanted = channel_settings.of(settings, request.place.channel)
+    preferences = channel_settings.preferences_of(settings, request.place.channel)
     return channel_settings.form(
-        wanted, budgets.caps(settings), context.catalog, request.locale
+        preferences, budgets.caps(settings), context.catalog, request.locale
     )
 
 
 async def save(context: Context, request: Request) -> Post:
-    """What the form held."""
+    """Save what the form held. Raises Rejected for who may not change it."""
     require_audience(request)
     settings = await context.store.settings(request.place.tenant)
     settings = budgets.update_caps(settings, request.given)
-    given = {
-        name: value
-        for name, value in request.given.items()
-        if name not in budgets.NAMES
+    texts = {
+        name: text for name, text in request.given.items() if name not in budgets.NAMES
     }
-    changed = channel_settings.changed(
-        settings, request.place.channel, given, context.catalog
+    settings = channel_settings.update(
+        settings, request.place.channel, texts, context.catalog
     )
-    await context.store.save_settings(request.place.tenant, changed)
+    await context.store.save_settings(request.place.tenant, settings)
     return steps.note_post("status.saved", request.locale)

@@ -152,7 +152,7 @@ async def _begin(
         context,
         request,
         collected,
-        channel_settings.of(settings, request.place.channel),
+        channel_settings.preferences_of(settings, request.place.channel),
     )
     failpoint("begin.before_commit")
     begun = await context.store.begin(step, budgets.caps(settings), context.clock.now())
@@ -221,7 +221,7 @@ async def session_of(context: Context, request: Request) -> str:
     """The thread's session inside a thread of ours, else the person's own in this channel."""
     if request.place.thread and await context.store.is_step_thread(request.place):
         settings = await context.store.settings(request.place.tenant)
-        if not channel_settings.of(
+        if not channel_settings.preferences_of(
             settings, request.place.channel
         ).threads_are_personal:
             return sessions.thread_session(request.place)
@@ -290,7 +290,7 @@ async def _plan(
     wanted: channel_settings.Preferences,
 ) -> Step:
     parsed = grammar.parse(request.text, request.given)
-    channel_settings.check(wanted, request.action, request.person.id)
+    channel_settings.require_allowed(wanted, request.action, request.person.id)
     attached = list(collected.pictures)
     target = (
         await visible_step(context, request, request.target) if request.target else None
@@ -300,7 +300,7 @@ async def _plan(
     session = await session_of(context, request)
     parent, index = await _source(context, request, target, session, attached)
     inputs = attached or ([sessions.picture_at(parent, index)] if parent else [])
-    prompt, options = channel_settings.applied(
+    prompt, options = channel_settings.apply_defaults(
         wanted, request.action, parsed.prompt, parsed.options, context.catalog
     )
     return await _draft(

@@ -74,15 +74,15 @@ def test_preferences_fall_back_from_channel_to_workspace_to_defaults() -> None:
             "c": {"quorum": "2", "unheard": "of"},
         }
     }
-    assert channel_settings.of(settings, "c").gallery == "g"
-    assert channel_settings.of(settings, "c").number("quorum") == 2
-    assert channel_settings.of(settings, "d").number("quorum") == 5
-    assert channel_settings.of({}, "d").number("favourites") == 2
+    assert channel_settings.preferences_of(settings, "c").gallery == "g"
+    assert channel_settings.preferences_of(settings, "c").number("quorum") == 2
+    assert channel_settings.preferences_of(settings, "d").number("quorum") == 5
+    assert channel_settings.preferences_of({}, "d").number("favourites") == 2
 
 
 def test_an_empty_value_goes_back_to_the_default() -> None:
-    first = channel_settings.changed({}, "c", {"style": "flat", "n": "2"}, CATALOG)
-    second = channel_settings.changed(first, "c", {"style": ""}, CATALOG)
+    first = channel_settings.update({}, "c", {"style": "flat", "n": "2"}, CATALOG)
+    second = channel_settings.update(first, "c", {"style": ""}, CATALOG)
     assert second["channels"]["c"] == {"n": "2"}
 
 
@@ -93,29 +93,51 @@ def test_defaults_never_overrule_what_a_person_said_or_reach_where_they_make_no_
         model="qwen-image-plus", n="2", shape="16:9", style="flat"
     )
     said = Options(n=1, model="qwen-image-2.0", ratio=(1, 1))
-    assert channel_settings.applied(wanted, Action.DRAW, "a fox", said, CATALOG) == (
+    assert channel_settings.apply_defaults(
+        wanted, Action.DRAW, "a fox", said, CATALOG
+    ) == (
         "a fox, flat",
         said,
     )
-    assert channel_settings.applied(
+    assert channel_settings.apply_defaults(
         wanted, Action.EDIT, "night", Options(), CATALOG
     ) == (
         "night",
         Options(),
     )
-    _, drawn = channel_settings.applied(
+    _, drawn = channel_settings.apply_defaults(
         wanted, Action.DRAW, "a fox", Options(), CATALOG
     )
     assert (drawn.model, drawn.n, drawn.ratio) == ("qwen-image-plus", 2, (16, 9))
 
 
+@pytest.mark.parametrize(
+    ("name", "text", "nearest"),
+    [
+        ("functions", "draw wanx.expnd", "wanx.expand"),
+        ("galery", "c1", "gallery"),
+        ("quorum", "50", 20),
+        ("quorum", "0", 2),
+        ("quorum", "many", 2),
+        ("n", "9", "6"),
+        ("shape", "16:900", "1:8"),
+    ],
+)
+def test_a_setting_that_cannot_be_is_refused_with_the_nearest_that_can(
+    name: str, text: str, nearest: object
+) -> None:
+    with pytest.raises(Rejected) as refusal:
+        channel_settings.update({}, "c", {name: text}, CATALOG)
+    assert refusal.value.params["nearest"] == nearest
+
+
 def test_people_and_functions_can_be_limited() -> None:
     wanted = channel_settings.Preferences(people="ana, bo", functions="draw wanx.style")
-    channel_settings.check(wanted, Action.STYLE, "bo")
+    channel_settings.require_allowed(wanted, Action.STYLE, "bo")
     with pytest.raises(Rejected, match="not_these_people"):
-        channel_settings.check(wanted, Action.DRAW, "cy")
+        channel_settings.require_allowed(wanted, Action.DRAW, "cy")
     with pytest.raises(Rejected, match="not_this_function"):
-        channel_settings.check(wanted, Action.EDIT, "ana")
+        channel_settings.require_allowed(wanted, Action.EDIT, "ana")
 
 
 def test_the_settings_form_shows_what_stands() -> None:
