@@ -18,7 +18,7 @@ from adapters.web.pages import locale_of, page
 from core.i18n import translate
 
 GRACE = 2
-"""Seconds open connections are given at the end."""
+"""Seconds that open connections get to finish when the server stops."""
 
 
 def create_app(
@@ -32,24 +32,24 @@ def create_app(
 
 
 def room_pages() -> list[Route]:
-    """The room's own page, which asks for everything else."""
+    """The room's page, which loads everything else by itself."""
     return [
-        Route("/", _to_room, methods=["GET"]),
-        Route("/room", _room, methods=["GET"]),
+        Route("/", _redirect_to_room, methods=["GET"]),
+        Route("/room", _show_room, methods=["GET"]),
     ]
 
 
-async def _to_room(_request: Request) -> Response:
+async def _redirect_to_room(_request: Request) -> Response:
     return RedirectResponse("/room")
 
 
-async def _room(request: Request) -> Response:
+async def _show_room(request: Request) -> Response:
     locale = locale_of(request)
     return HTMLResponse(page("room", locale, translate("room.title", locale)))
 
 
 def bind(host: str, port: int) -> socket.socket:
-    """A listening socket, so that its port is known before anything is served. Raises OSError."""
+    """Bind a socket, so that its port is known before anything is served. Raises OSError."""
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     listening = socket.socket(family, socket.SOCK_STREAM)
     listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
@@ -63,7 +63,7 @@ def bind(host: str, port: int) -> socket.socket:
 
 @asynccontextmanager
 async def serving(app: ASGIApp, listening: socket.socket) -> AsyncIterator[None]:
-    """Serve until left. No access log: an address may hold a token."""
+    """Serve until the block ends. No access log: an address may hold a token."""
     config = uvicorn.Config(
         app,
         log_config=None,
@@ -79,11 +79,11 @@ async def serving(app: ASGIApp, listening: socket.socket) -> AsyncIterator[None]
         limit_concurrency=1000,
     )
     server = uvicorn.Server(config)
-    # Signals are for whoever runs this loop.
+    # The program handles signals, not the server.
     server.capture_signals = nullcontext  # type: ignore[method-assign, assignment]
     task = asyncio.create_task(server.serve(sockets=[listening]), name="web")
     try:
-        while not server.started and not task.done():  # noqa: ASYNC110  # uvicorn tells in no other way
+        while not server.started and not task.done():  # noqa: ASYNC110  # uvicorn has no event for it
             await asyncio.sleep(0.01)
         if task.done():
             await task

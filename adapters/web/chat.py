@@ -1,4 +1,4 @@
-"""The room's voice: messages of Easel's kept in the room, pictures by blob."""
+"""The Chat port for the room: posts become messages in its store, pictures become blobs."""
 
 from collections.abc import AsyncIterator, Mapping
 
@@ -21,7 +21,7 @@ def place(channel: str, thread: str = "") -> Place:
 
 
 class WebChat:
-    """Chat port. ``base``: where pages are reached, for links to messages."""
+    """Posts into the room. ``base`` is its address, for links to messages."""
 
     pace = 3.0
 
@@ -31,20 +31,20 @@ class WebChat:
         self._base = base
 
     async def complete(self, request: Request) -> Request | None:
-        """The page has told all."""
+        """Add nothing: the page sends everything with its request."""
         return request
 
     async def ask(self, form: Form, request: Request) -> bool:
-        """A page asks for its forms itself."""
+        """Do nothing: the page asks for its forms itself."""
         return False
 
     async def forget(self, place: Place) -> None:
-        """Nothing is kept here."""
+        """Do nothing: the room keeps no installation."""
 
     async def post(
         self, place: Place, post: Post, *, to: Person, reply: Mapping[str, str]
     ) -> PostedMessage:
-        """A new message; a private one only ``to`` sees."""
+        """Post a message. A private one is seen by ``to`` alone."""
         body = await self._body(post)
         only_for = to.id if post.private else ""
         number = await self._room.say(
@@ -53,7 +53,7 @@ class WebChat:
         return PostedMessage(place=place, message=str(number))
 
     async def update(self, sent: PostedMessage, post: Post) -> PostedMessage:
-        """Change it."""
+        """Change the message. Raises DeliveryError when it is gone."""
         try:
             await self._room.change(int(sent.message), await self._body(post))
         except NotFound:
@@ -61,14 +61,14 @@ class WebChat:
         return sent
 
     async def find(self, place: Place, job: str) -> PostedMessage | None:
-        """Our message of this job."""
+        """Find the message of this job, if it was posted."""
         number = await self._room.find(place.channel, job)
-        return (
-            None if number is None else PostedMessage(place=place, message=str(number))
-        )
+        if number is None:
+            return None
+        return PostedMessage(place=place, message=str(number))
 
     async def private_place(self, place: Place, person: Person) -> Place:
-        """Where the person and Easel speak alone."""
+        """The person's direct messages with Easel."""
         return Place(
             platform=place.platform,
             workspace=place.workspace,
@@ -76,11 +76,11 @@ class WebChat:
         )
 
     async def link(self, sent: PostedMessage) -> str:
-        """The message in the room."""
+        """The message's address in the room."""
         return f"{self._base}/room#{sent.place.channel}/{sent.message}"
 
     async def fetch(self, attachment: Attachment, limit: int) -> AsyncIterator[bytes]:
-        """What was dropped into the room."""
+        """Read a picture that was dropped into the room. Raises Rejected."""
         await self._room.upload(attachment.ref)
         try:
             data = await self._blobs.read(TENANT, attachment.ref)
@@ -91,9 +91,11 @@ class WebChat:
         yield data
 
     async def _body(self, post: Post) -> dict[str, object]:
-        """Pictures drawn for this post become blobs of the room's."""
-        kept = [
-            await self._blobs.keep(TENANT, one.drawn) if one.drawn else ""
-            for one in post.pictures
-        ]
-        return render.body(post, kept)
+        """The message's body. Pictures drawn for this post alone become blobs first."""
+        keys: list[str] = []
+        for picture in post.pictures:
+            key = ""
+            if picture.drawn:
+                key = await self._blobs.keep(TENANT, picture.drawn)
+            keys.append(key)
+        return render.body(post, keys)

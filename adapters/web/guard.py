@@ -1,6 +1,6 @@
-"""What every request to the web server must pass, and every reply carry.
+"""What every request to the web server must pass, and every reply must carry.
 
-An ASGI middleware that knows no page.
+An ASGI middleware; it knows no page.
 """
 
 from collections.abc import Collection, MutableMapping
@@ -16,9 +16,9 @@ BODY_LIMITS = {"/room/upload": 30 * MIB, "/mask/submit": 8 * MIB}
 """Bytes of a body; 1 MiB elsewhere."""
 HEADER_BYTES, MOST_HEADERS = 16 * 1024, 64
 ANY_HOST = frozenset({"/healthz", "/readyz", "/metrics"})
-"""Asked by machines, under whatever name they know us."""
+"""Paths for machines, which may reach us under any host name."""
 PROBED = frozenset({"/healthz", "/readyz"})
-"""Load balancers look at these with HEAD; every other page is read whole, or not at all."""
+"""Paths load balancers probe with HEAD. No other page answers it."""
 POLICY = "; ".join(
     [
         "default-src 'none'",
@@ -45,17 +45,17 @@ HEADERS = {
 
 
 class TooLarge(HTTPException):
-    """The body goes on beyond its limit."""
+    """The body is longer than its limit."""
 
     def __init__(self) -> None:
         super().__init__(413)
 
 
 class Guard:
-    """Refuses foreign hosts, methods, origins and too large bodies.
+    """Refuses foreign hosts, methods and origins, and bodies that are too large.
 
-    Adds the headers of ``HEADERS`` where not set. ``any_host``: further paths at which the host
-    does not matter.
+    Adds the headers of ``HEADERS`` where they are not set. ``any_host`` are further paths at which
+    the host does not matter.
     """
 
     def __init__(
@@ -71,73 +71,86 @@ class Guard:
             await self._app(scope, receive, send)
             return
 
-        async def careful(message: Message) -> None:
+        async def send_with_headers(message: Message) -> None:
             if message["type"] == "http.response.start":
-                _add(message)
+                _add_headers(message)
             await send(message)
 
-        refused = self._refusal(scope)
-        if refused:
-            await PlainTextResponse("", refused)(scope, receive, careful)
+        refusal = self._refusal(scope)
+        if refusal is not None:
+            await PlainTextResponse("", refusal)(scope, receive, send_with_headers)
             return
         try:
-            await self._app(scope, _capped(scope, receive), careful)
+            await self._app(scope, _cap_body(scope, receive), send_with_headers)
         except TooLarge:
-            await PlainTextResponse("", 413)(scope, receive, careful)
+            await PlainTextResponse("", 413)(scope, receive, send_with_headers)
 
     def _refusal(self, scope: Scope) -> int | None:
-        """The status of a refusal, None when all is well."""
+        """The status of a refusal, None for a request that may pass."""
         headers = Headers(scope=scope)
-        declared = headers.get("content-length", "0")
-        is_number = declared.isascii() and declared.isdecimal()
-        reasons = {
-            405: not _is_allowed(scope["method"], scope["path"]),
-            431: len(headers.raw) > MOST_HEADERS
-            or sum(len(name) + len(one) for name, one in headers.raw) > HEADER_BYTES,
-            421: scope["path"] not in self._any_host
-            and headers.get("host", "").lower() not in self._hosts,
-            403: scope["method"] == "POST" and not self._is_ours(headers),
-            400: not is_number,
-            413: is_number and int(declared[:12]) > _limit(scope),
-            415: "content-encoding" in headers,
-        }
-        return next((status for status, is_so in reasons.items() if is_so), None)
-
-    def _is_ours(self, headers: Headers) -> bool:
-        """Sent by a page of ours, or by a program that is no browser."""
-        site = headers.get("sec-fetch-site")
-        if site is not None:
-            return site == "same-origin"
-        origin = headers.get("origin")
-        return (
-            origin is None
-            or origin.partition("://")[2].lower() == headers.get("host", "").lower()
-        )
+        if not _is_method_allowed(scope["method"], scope["path"]):
+            return 405
+        if _has_too_many_headers(headers):
+            return 431
+        host = headers.get("host", "").lower()
+        if scope["path"] not in self._any_host and host not in self._hosts:
+            return 421
+        if scope["method"] == "POST" and not _is_same_origin(headers):
+            return 403
+        return _body_refusal(scope, headers)
 
 
-def _is_allowed(method: str, path: str) -> bool:
+def _is_same_origin(headers: Headers) -> bool:
+    """Whether one of our pages sent it, or a program that is no browser."""
+    site = headers.get("sec-fetch-site")
+    if site is not None:
+        return site == "same-origin"
+    origin = headers.get("origin")
+    if origin is None:
+        return True
+    return origin.partition("://")[2].lower() == headers.get("host", "").lower()
+
+
+def _has_too_many_headers(headers: Headers) -> bool:
+    length = sum(len(name) + len(content) for name, content in headers.raw)
+    return len(headers.raw) > MOST_HEADERS or length > HEADER_BYTES
+
+
+def _body_refusal(scope: Scope, headers: Headers) -> int | None:
+    length = headers.get("content-length", "0")
+    if not (length.isascii() and length.isdecimal()):
+        return 400
+    # Twelve digits are far beyond every limit, and cost nothing to convert.
+    if int(length[:12]) > _body_limit(scope):
+        return 413
+    if "content-encoding" in headers:
+        return 415
+    return None
+
+
+def _is_method_allowed(method: str, path: str) -> bool:
     return method in {"GET", "POST"} or (method == "HEAD" and path in PROBED)
 
 
-def _limit(scope: Scope) -> int:
+def _body_limit(scope: Scope) -> int:
     return BODY_LIMITS.get(scope["path"], MIB)
 
 
-def _capped(scope: Scope, receive: Receive) -> Receive:
-    left = _limit(scope)
+def _cap_body(scope: Scope, receive: Receive) -> Receive:
+    remaining = _body_limit(scope)
 
-    async def counted() -> MutableMapping[str, Any]:
-        nonlocal left
+    async def receive_capped() -> MutableMapping[str, Any]:
+        nonlocal remaining
         message = await receive()
-        left -= len(message.get("body", b""))
-        if left < 0:
+        remaining -= len(message.get("body", b""))
+        if remaining < 0:
             raise TooLarge
         return message
 
-    return counted
+    return receive_capped
 
 
-def _add(message: Message) -> None:
+def _add_headers(message: Message) -> None:
     headers = MutableHeaders(scope=message)
     for name, value in HEADERS.items():
         headers.setdefault(name, value)

@@ -1,6 +1,6 @@
-"""Is it alive, is it ready, how is it doing: for supervisors and Prometheus.
+"""Whether the bot is alive and ready, and how it does: for supervisors and Prometheus.
 
-No word of a person's in any of it.
+Nothing here shows what a person wrote.
 """
 
 import asyncio
@@ -27,13 +27,13 @@ from core.ports import Blobs
 T = TypeVar("T")
 Check = Callable[[], Awaitable[object]]
 FRESH = 3.0
-"""Seconds for which a value is good."""
+"""Seconds a value is used before it is looked up again."""
 PROBE = b"Easel writes this to see whether it can."
 LOOPBACK = frozenset({"127.0.0.1", "::1"})
 
 
 class Cached(Generic[T]):
-    """A value that is looked up only when somebody asks, once for all who ask within a few seconds."""
+    """A value looked up only on request, and once for all requests within a few seconds."""
 
     def __init__(self, look_up: Callable[[], Awaitable[T]]) -> None:
         self._look_up = look_up
@@ -42,7 +42,7 @@ class Cached(Generic[T]):
         self._good_until = float("-inf")
 
     async def get(self) -> T:
-        """The value of a moment ago, else looked up now."""
+        """The value, looked up again if it is too old."""
         async with self._lock:
             if self._value is None or time.monotonic() >= self._good_until:
                 self._value = await self._look_up()
@@ -51,9 +51,9 @@ class Cached(Generic[T]):
 
 
 class BlobCheck:
-    """Raises when blobs are not well.
+    """Raises when the blob store does not work.
 
-    Written at the start and after trouble; else only read, so that idle is idle.
+    Writes at the start and after trouble, and otherwise only reads: an idle bot writes nothing.
     """
 
     def __init__(self, blobs: Blobs) -> None:
@@ -61,7 +61,8 @@ class BlobCheck:
         self._key: str | None = None
 
     async def __call__(self) -> None:
-        """Read the probe; write it again when it is not there."""
+        """Read the probe; write it again when it is missing."""
+        # Forgotten until this check has succeeded: after trouble the next one writes again.
         key, self._key = self._key, None
         if key is None or not await self._is_there(key):
             key = await self._blobs.keep("probe", PROBE)
@@ -77,9 +78,9 @@ class BlobCheck:
 
 
 class Health:
-    """The three questions.
+    """Answers the three questions.
 
-    ``checks`` raise when a part is not well; a part that hangs is not well either.
+    Each of ``checks`` raises when its part does not work; one that hangs counts as failing.
     """
 
     def __init__(self, context: Context, checks: Mapping[str, Check]) -> None:
@@ -92,7 +93,7 @@ class Health:
         self._steps = Cached(context.store.counts)
 
     def routes(self) -> list[Route]:
-        """For the public port: metrics answer only who sits on this machine, and no proxy."""
+        """For the public port: there, metrics answer this machine only, and no proxy."""
         return [
             Route("/healthz", self._alive, methods=["GET"]),
             Route("/readyz", self._ready, methods=["GET"]),
@@ -108,16 +109,18 @@ class Health:
 
     async def _ready(self, _request: Request) -> Response:
         parts = await self._parts.get()
-        shown = {name: "ok" if well else "failing" for name, well in parts.items()}
-        return JSONResponse(shown, 200 if all(parts.values()) else 503)
+        report = {
+            name: "ok" if is_well else "failing" for name, is_well in parts.items()
+        }
+        status = 200 if all(parts.values()) else 503
+        return JSONResponse(report, status)
 
     async def _metrics_here(self, request: Request) -> Response:
-        is_here = request.client is not None and request.client.host in LOOPBACK
-        if (
-            not is_here
-            or "x-forwarded-for" in request.headers
-            or "forwarded" in request.headers
-        ):
+        is_local = request.client is not None and request.client.host in LOOPBACK
+        # A proxy on this machine speaks for someone elsewhere.
+        headers = request.headers
+        is_proxied = "x-forwarded-for" in headers or "forwarded" in headers
+        if not is_local or is_proxied:
             return PlainTextResponse("", 403)
         return await self._metrics(request)
 
@@ -141,11 +144,9 @@ class Health:
         return Response(generate_latest(registry), media_type=CONTENT_TYPE_LATEST)
 
     async def _check_parts(self) -> Mapping[str, bool]:
-        """All at once: one that hangs holds up no other."""
-        well = await asyncio.gather(
-            *(_is_well(check) for check in self._checks.values())
-        )
-        return dict(zip(self._checks, well, strict=True))
+        # All at once: one that hangs must not delay the others.
+        answers = [_is_well(check) for check in self._checks.values()]
+        return dict(zip(self._checks, await asyncio.gather(*answers), strict=True))
 
 
 async def _is_well(check: Check) -> bool:

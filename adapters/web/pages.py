@@ -1,6 +1,6 @@
 """Pages opened by a signed link: a picture at full size, a history, before and after.
 
-And how pages are made.
+``page`` fills the templates of every page, also of the room and the painter.
 """
 
 import html
@@ -36,6 +36,9 @@ PAGES = {
 }
 """Style sheet, script and table of sentences of each page."""
 SHOWN = frozenset({"image/png", "image/jpeg", "image/webp"})
+"""Media types a browser may show. A picture of any other kind is downloaded."""
+Handler = Callable[[Request, dict[str, str]], Awaitable[Response]]
+"""Takes the web request and the claims of its link."""
 
 
 def page(
@@ -46,9 +49,9 @@ def page(
     *,
     data: object = None,
 ) -> str:
-    """The page, its sentences and values escaped.
+    """Fill a page's template. Its sentences and ``values`` are escaped.
 
-    Its script is given the sentences of its table, and ``data``.
+    Its script gets the sentences of its table, and ``data``.
     """
     language = negotiate(locale)
     style, script, table = PAGES[name]
@@ -65,24 +68,22 @@ def page(
         "languages": _language_options(),
     }
 
-    def filled(found: re.Match[str]) -> str:
-        key = found[1]
-        return (
-            raw[key]
-            if key in raw
-            else html.escape(plain[key] if key in plain else translate(key, language))
-        )
+    def fill(placeholder: re.Match[str]) -> str:
+        key = placeholder[1]
+        if key in raw:
+            return raw[key]
+        if key in plain:
+            return html.escape(plain[key])
+        return html.escape(translate(key, language))
 
-    return PLACEHOLDER.sub(
-        filled, _template("frame").replace("{{content}}", _template(name))
-    )
+    template = _template("frame").replace("{{content}}", _template(name))
+    return PLACEHOLDER.sub(fill, template)
 
 
 @cache
 def _template(name: str) -> str:
-    return (files("adapters.web") / "templates" / f"{name}.html").read_text(
-        encoding="utf-8"
-    )
+    folder = files("adapters.web") / "templates"
+    return (folder / f"{name}.html").read_text(encoding="utf-8")
 
 
 @cache
@@ -116,136 +117,125 @@ def in_script(value: object) -> str:
 
 def locale_of(request: Request) -> str:
     """``?lang=``, or the first of the browser's languages that we speak."""
-    wanted = request.query_params.get("lang")
-    wanted = wanted or request.headers.get("accept-language", "")
-    locales = [choice.partition(";")[0].strip() for choice in wanted[:200].split(",")]
+    choices = request.query_params.get("lang")
+    choices = choices or request.headers.get("accept-language", "")
+    locales = [choice.partition(";")[0].strip() for choice in choices[:200].split(",")]
     return negotiate(*locales)
 
 
 def sorry(error: EaselError, locale: str) -> Response:
     """A page that says why there is nothing to see, without detail.
 
-    What is missing and what was deleted read alike.
+    What never existed and what was deleted read alike.
     """
     key = "refuse.picture_gone" if isinstance(error, NotFound) else error.key
-    code = 403 if key == "link.invalid" else 410
-    return HTMLResponse(
-        page(
-            "sorry", locale, "Easel", {"text": translate(key, locale, **error.params)}
-        ),
-        code,
-    )
+    status = 403 if key == "link.invalid" else 410
+    reason = translate(key, locale, **error.params)
+    return HTMLResponse(page("sorry", locale, "Easel", {"text": reason}), status)
 
 
 class Pages:
-    """Everything a signed link can show. GET only, and no effect."""
+    """Everything a signed link can show. GET only, and without effect."""
 
     def __init__(self, context: Context) -> None:
         self._context = context
 
     def routes(self) -> list[Route]:
         """Paths and handlers."""
-        shown = {
-            Purpose.PICTURE: self._picture,
-            Purpose.VIEW: self._view,
-            Purpose.HISTORY: self._history,
-            Purpose.COMPARE: self._compare,
-        }
         return [
-            Route(
-                f"/{purpose.value}/{{token}}",
-                self._opened(purpose, handler),
-                methods=["GET"],
-            )
-            for purpose, handler in shown.items()
+            self._route(Purpose.PICTURE, self._picture),
+            self._route(Purpose.VIEW, self._view),
+            self._route(Purpose.HISTORY, self._history),
+            self._route(Purpose.COMPARE, self._compare),
         ]
 
-    def _opened(
-        self,
-        purpose: Purpose,
-        handler: Callable[[Request, dict[str, str]], Awaitable[Response]],
-    ) -> Callable[[Request], Awaitable[Response]]:
-        async def opened(request: Request) -> Response:
+    def _route(self, purpose: Purpose, handler: Handler) -> Route:
+        async def handle(request: Request) -> Response:
+            token = request.path_params["token"]
+            now = self._context.clock.now()
             try:
-                claims = self._context.links.read(
-                    purpose, request.path_params["token"], self._context.clock.now()
-                )
+                claims = self._context.links.read(purpose, token, now)
                 return await handler(request, claims)
             except EaselError as error:
                 return sorry(error, locale_of(request))
 
-        return opened
+        return Route(f"/{purpose.value}/{{token}}", handle, methods=["GET"])
 
     async def _picture(self, request: Request, claims: dict[str, str]) -> Response:
         data = await self._context.blobs.read(claims["t"], claims["k"])
         kind = claims["m"] if claims["m"] in SHOWN else "application/octet-stream"
-        how = "attachment" if "download" in request.query_params else "inline"
+        disposition = "attachment" if "download" in request.query_params else "inline"
         name = re.sub(r"[^A-Za-z0-9._-]+", "-", claims["n"])[:80]
         headers = {
-            "content-disposition": f'{how}; filename="{name}"',
+            "content-disposition": f'{disposition}; filename="{name}"',
             "cache-control": "private, max-age=86400, immutable",
             "content-security-policy": "default-src 'none'; style-src 'unsafe-inline'; sandbox",
         }
         return Response(data, media_type=kind, headers=headers)
 
     async def _view(self, request: Request, claims: dict[str, str]) -> Response:
+        # Raises NotFound for a deleted picture, so that its page says so.
         await self._context.blobs.read(claims["t"], claims["k"])
-        src = self._context.links.path(
-            Purpose.PICTURE,
-            _plain(claims),
-            self._context.clock.now() + queries.LINK_LIFE,
-        )
+        src = self._picture_path(dict(claims))
         return HTMLResponse(page("view", locale_of(request), claims["n"], {"src": src}))
 
     async def _history(self, request: Request, claims: dict[str, str]) -> Response:
         locale = locale_of(request)
-        made = await queries.made_in(self._context, claims["t"], claims["s"])
-        head = await self._context.store.head(claims["t"], claims["s"])
-        known = {step.id for step in made}
-        nodes = [
-            {
+        tenant, session = claims["t"], claims["s"]
+        steps = await queries.made_in(self._context, tenant, session)
+        head = await self._context.store.head(tenant, session)
+        ids = {step.id for step in steps}
+        nodes: list[Mapping[str, object]] = []
+        for step in steps:
+            is_foreign = step.session != session
+            label, _ = answers.node_labels(step, foreign=is_foreign, locale=locale)
+            pictures = [
+                self._src(picture, step, index)
+                for index, picture in enumerate(step.outputs)
+            ]
+            node = {
                 "id": step.id,
-                "parent": step.parent if step.parent in known else None,
-                "label": answers.node_labels(
-                    step, foreign=step.session != claims["s"], locale=locale
-                )[0],
-                "text": step.prompt or translate(f"action.{step.action.value}", locale),
+                "parent": step.parent if step.parent in ids else None,
+                "label": label,
+                "text": _words_of(step, locale),
                 "head": head is not None and head.step == step.id,
-                "pictures": [
-                    self._src(step.tenant, one, step, at)
-                    for at, one in enumerate(step.outputs)
-                ],
+                "pictures": pictures,
             }
-            for step in made
-        ]
-        return HTMLResponse(
-            page("history", locale, translate("page.history", locale), data=nodes)
-        )
+            nodes.append(node)
+        title = translate("page.history", locale)
+        return HTMLResponse(page("history", locale, title, data=nodes))
 
     async def _compare(self, request: Request, claims: dict[str, str]) -> Response:
         locale = locale_of(request)
         step = await self._context.store.step(claims["t"], claims["s"])
         index = int(claims["i"])
         after = sessions.picture_at(step, index)
-        labels = answers.compare_labels(
-            step, await status.parent_of(self._context, step), locale
-        )
+        parent = await status.parent_of(self._context, step)
+        labels = answers.compare_labels(step, parent, locale)
         values = {
-            "before": self._src(step.tenant, step.inputs[0], step, 0),
-            "after": self._src(step.tenant, after, step, index),
+            "before": self._src(step.inputs[0], step, 0),
+            "after": self._src(after, step, index),
             "before_label": labels[0],
             "after_label": labels[1],
         }
-        title = step.prompt or translate(f"action.{step.action.value}", locale)
-        return HTMLResponse(page("compare", locale, title, values))
+        return HTMLResponse(page("compare", locale, _words_of(step, locale), values))
 
-    def _src(self, tenant: str, picture: Picture, step: Step, index: int) -> str:
-        name = f"v{step.number}-{step.id}-{index + 1}.{picture.media_type.rpartition('/')[2]}"
-        claims = {"t": tenant, "k": picture.key, "n": name, "m": picture.media_type}
-        return self._context.links.path(
-            Purpose.PICTURE, claims, self._context.clock.now() + queries.LINK_LIFE
+    def _src(self, picture: Picture, step: Step, index: int) -> str:
+        suffix = picture.media_type.rpartition("/")[2]
+        name = f"v{step.number}-{step.id}-{index + 1}.{suffix}"
+        return self._picture_path(
+            {
+                "t": step.tenant,
+                "k": picture.key,
+                "n": name,
+                "m": picture.media_type,
+            }
         )
 
+    def _picture_path(self, claims: Mapping[str, str | int]) -> str:
+        until = self._context.clock.now() + queries.LINK_LIFE
+        return self._context.links.path(Purpose.PICTURE, claims, until)
 
-def _plain(claims: Mapping[str, str]) -> dict[str, str | int]:
-    return dict(claims)
+
+def _words_of(step: Step, locale: str) -> str:
+    return step.prompt or translate(f"action.{step.action.value}", locale)

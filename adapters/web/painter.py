@@ -1,9 +1,7 @@
-"""The mask painter.
+"""The mask painter: a page opened by a signed link.
 
-A page by signed link, which takes its picture and gives its mask with the token in a header.
-
-The token stands in the address only until the page has read it; looking never uses it up, handing
-in the mask does.
+The page reads the token from its address, removes it there, and sends it in a header from then on.
+Opening the page does not use the link up; submitting the mask does.
 """
 
 from collections.abc import Awaitable, Callable
@@ -25,7 +23,9 @@ from core.signed_links import Purpose
 from core.types import Action, Request
 
 PNG = b"\x89PNG\r\n\x1a\n"
-GONE = {"link.invalid": 403, "link.expired": 410, "link.used": 409}
+STATUSES = {"link.invalid": 403, "link.expired": 410, "link.used": 409}
+Handler = Callable[[WebRequest, str, Request], Awaitable[Response]]
+"""Takes the web request, the tenant and the draft."""
 
 
 class Painter:
@@ -38,76 +38,69 @@ class Painter:
     def routes(self) -> list[Route]:
         """Paths and handlers."""
         return [
-            Route("/mask/about", self._told(self._about), methods=["GET"]),
-            Route("/mask/picture", self._told(self._picture), methods=["GET"]),
-            Route("/mask/submit", self._told(self._submit), methods=["POST"]),
+            Route("/mask/about", self._with_draft(self._about), methods=["GET"]),
+            Route("/mask/picture", self._with_draft(self._picture), methods=["GET"]),
+            Route("/mask/submit", self._with_draft(self._submit), methods=["POST"]),
             Route("/mask/", self._page, methods=["GET"]),
             Route("/mask/{token}", self._page, methods=["GET"]),
         ]
 
     async def _page(self, request: WebRequest) -> Response:
-        """The same page for whoever opens it.
-
-        A preview robot finds nothing, and uses nothing up.
-        """
+        # A robot that previews links sees this page and nothing else, and uses nothing up.
         locale = locale_of(request)
         token = request.path_params.get("token")
         if token:
             try:
-                await self._draft(token)
+                await self._read_draft(token)
             except EaselError as error:
                 return sorry(error, locale)
         return HTMLResponse(page("painter", locale, translate("painter.title", locale)))
 
-    def _told(
-        self, handler: Callable[[WebRequest, str, Request], Awaitable[Response]]
+    def _with_draft(
+        self, handler: Handler
     ) -> Callable[[WebRequest], Awaitable[Response]]:
-        async def told(request: WebRequest) -> Response:
+        async def handle(request: WebRequest) -> Response:
             _, _, token = request.headers.get("authorization", "").partition("Bearer ")
             locale = locale_of(request)
             try:
-                tenant, draft = await self._draft(token)
+                tenant, draft = await self._read_draft(token)
                 locale = draft.locale
                 return await handler(request, tenant, draft)
             except EaselError as error:
-                return refusal(error, locale, GONE.get(error.key))
+                return refusal(error, locale, STATUSES.get(error.key))
 
-        return told
+        return handle
 
-    async def _draft(self, token: str) -> tuple[str, Request]:
-        claims = self._context.links.read(
-            Purpose.MASK, token, self._context.clock.now()
-        )
-        return claims["t"], await masks.read_draft(
-            self._context, claims["t"], claims["d"]
-        )
+    async def _read_draft(self, token: str) -> tuple[str, Request]:
+        now = self._context.clock.now()
+        claims = self._context.links.read(Purpose.MASK, token, now)
+        tenant = claims["t"]
+        return tenant, await masks.read_draft(self._context, tenant, claims["d"])
 
     async def _about(
         self, _request: WebRequest, _tenant: str, draft: Request
     ) -> Response:
         picture = await masks.picture_of(self._context, draft)
-        limit = max(
-            one.prompt_limit
-            for one in self._context.catalog.models.values()
-            if draft.action in one.actions
-        )
-        required = Action.INPAINT in NEEDS_WORDS
+        limits = [
+            model.prompt_limit
+            for model in self._context.catalog.models.values()
+            if draft.action in model.actions
+        ]
         about = {
             "prompt": draft.text,
             "width": picture.width,
             "height": picture.height,
-            "limit": limit,
+            "limit": max(limits),
+            "required": Action.INPAINT in NEEDS_WORDS,
         }
-        return JSONResponse({**about, "required": required})
+        return JSONResponse(about)
 
     async def _picture(
         self, _request: WebRequest, tenant: str, draft: Request
     ) -> Response:
         picture = await masks.picture_of(self._context, draft)
-        return Response(
-            await self._context.blobs.read(tenant, picture.key),
-            media_type=picture.media_type,
-        )
+        data = await self._context.blobs.read(tenant, picture.key)
+        return Response(data, media_type=picture.media_type)
 
     async def _submit(
         self, request: WebRequest, tenant: str, draft: Request
@@ -117,11 +110,9 @@ class Painter:
         mask = await request.body()
         if not mask.startswith(PNG):
             raise Rejected("picture.format", allowed="PNG")
-        claims = self._context.links.read(
-            Purpose.MASK,
-            request.headers["authorization"].removeprefix("Bearer "),
-            self._context.clock.now(),
-        )
+        token = request.headers["authorization"].removeprefix("Bearer ")
+        now = self._context.clock.now()
+        claims = self._context.links.read(Purpose.MASK, token, now)
         prompt = unquote(request.headers.get("easel-prompt", ""))
         await self._service.paint(tenant, claims["d"], mask, prompt)
         return JSONResponse({"text": translate("mask.painted", draft.locale)}, 202)

@@ -38,7 +38,7 @@ async def test_deleting_twice_is_no_matter(blobs: Blobs) -> None:
 @pytest.mark.parametrize(
     "key", ["../../etc/passwd", "a" * 63, "A" * 64, "", "/" + "a" * 63]
 )
-async def test_fn_10_a_key_that_is_none_finds_nothing(blobs: Blobs, key: str) -> None:
+async def test_a_key_that_is_none_finds_nothing(blobs: Blobs, key: str) -> None:
     with pytest.raises(NotFound):
         await blobs.read("w6", key)
 

@@ -100,7 +100,7 @@ def test_a_named_model_is_taken_or_refused_with_those_that_can() -> None:
 
 
 @pytest.mark.parametrize("name", ["qwen-imge", "../x", "dall-e-3", "x" * 5000])
-def test_opt_04_an_unknown_model_is_refused_with_those_that_can(name: str) -> None:
+def test_an_unknown_model_is_refused_with_those_that_can(name: str) -> None:
     with pytest.raises(Rejected) as caught:
         choose(Action.DRAW, model=name)
     assert caught.value.key == "catalog.model_unknown"
@@ -134,7 +134,7 @@ def test_too_many_pictures_or_results_are_refused_with_the_range() -> None:
 
 
 @pytest.mark.parametrize("size", ["1*1", "4000*4000", "1328*1329"])
-def test_opt_02_a_size_the_model_cannot_make_is_refused_with_the_nearest(
+def test_a_size_the_model_cannot_make_is_refused_with_the_nearest(
     size: str,
 ) -> None:
     width, height = (int(side) for side in size.split("*"))
@@ -179,7 +179,7 @@ def test_a_prompt_over_the_limit_is_refused_with_the_count_never_cut() -> None:
 
 
 @pytest.mark.parametrize("prompt", ["", "   ", "🦊🦊", "!!!"])
-def test_txt_14_a_prompt_without_words_is_refused(prompt: str) -> None:
+def test_a_prompt_without_words_is_refused(prompt: str) -> None:
     with pytest.raises(Rejected, match="prompt_empty"):
         CATALOG.check(CATALOG.model("qwen-image"), Action.DRAW, prompt, Options())
     with pytest.raises(Rejected, match="instruction_empty"):

@@ -89,7 +89,7 @@ def test_what_people_type_is_understood(
     assert parse(text) == Parsed(prompt=prompt, options=options)
 
 
-def test_opt_10_fields_of_a_platform_obey_the_same_rules_as_the_text() -> None:
+def test_fields_of_a_platform_obey_the_same_rules_as_the_text() -> None:
     assert parse("fox", {"n": "2", "raw": ""}).options == Options(n=2, raw=True)
     assert parse(
         "fox", {"ratio": "square", "raw": "True", "private": "false"}
@@ -103,14 +103,14 @@ def test_opt_10_fields_of_a_platform_obey_the_same_rules_as_the_text() -> None:
 
 
 @pytest.mark.parametrize("value", ["0", "-1", "99", "1e9", "٣", "NaN", "4.0", "二"])
-def test_opt_01_a_wrong_number_of_pictures_is_refused_with_the_range(
+def test_a_wrong_number_of_pictures_is_refused_with_the_range(
     value: str,
 ) -> None:
     error = refusal(f"fox --n {value}")
     assert (error.key, error.params["allowed"]) == ("grammar.value", "1–6")
 
 
-def test_opt_01_an_option_without_its_value_is_refused() -> None:
+def test_an_option_without_its_value_is_refused() -> None:
     for text in (
         "fox --n",
         "fox --n --raw",
@@ -164,16 +164,16 @@ def test_a_refusal_names_the_nearest_legal_value(text: str, nearest: str) -> Non
         "1024:768",
     ],
 )
-def test_opt_02_a_size_that_is_none_is_refused(value: str) -> None:
+def test_a_size_that_is_none_is_refused(value: str) -> None:
     assert refusal(f"fox --size {value}").key == "grammar.value"
 
 
 @pytest.mark.parametrize("value", ["2147483648", "-1", "1.5", "0x10"])
-def test_opt_03_a_seed_out_of_range_is_refused(value: str) -> None:
+def test_a_seed_out_of_range_is_refused(value: str) -> None:
     assert refusal(f"fox --seed {value}").key == "grammar.value"
 
 
-def test_opt_05_an_option_given_twice_is_refused() -> None:
+def test_an_option_given_twice_is_refused() -> None:
     assert refusal("fox --n 1 --n 4").params["option"] == "--n"
     assert refusal("fox --no a --negative b").params["option"] == "--no"
 
@@ -181,11 +181,11 @@ def test_opt_05_an_option_given_twice_is_refused() -> None:
 @pytest.mark.parametrize(
     "text", ['"cat', "“cat", 'say "hello --n 2', 'fox --no "blurry', r'"a\"']
 )
-def test_opt_07_a_quotation_mark_that_is_never_closed_is_refused(text: str) -> None:
+def test_a_quotation_mark_that_is_never_closed_is_refused(text: str) -> None:
     assert refusal(text).key == "grammar.quote"
 
 
-def test_opt_08_ten_thousand_flags_are_refused_fast() -> None:
+def test_ten_thousand_flags_are_refused_fast() -> None:
     started = time.process_time()
     assert refusal("fox " + "--n 1 " * 10_000).key == "grammar.too_long"
     assert refusal("fox " + "--n 1 " * 3000).key == "grammar.duplicate"
@@ -218,11 +218,11 @@ def test_no_text_takes_long_to_read(text: str) -> None:
     assert time.process_time() - started < 1
 
 
-def test_opt_09_and_txt_15_a_megabyte_of_text_is_refused() -> None:
+def test_a_megabyte_of_text_is_refused() -> None:
     assert refusal("x" * 1_000_000).key == "grammar.too_long"
 
 
-def test_opt_12_a_number_of_five_thousand_digits_is_refused() -> None:
+def test_a_number_of_five_thousand_digits_is_refused() -> None:
     assert refusal("fox --seed " + "9" * 5000).key == "grammar.value"
 
 
@@ -234,7 +234,7 @@ def test_an_unknown_option_names_the_nearest_and_all() -> None:
     assert "--ar" in str(error.params["allowed"])
 
 
-def test_txt_06_07_09_hidden_and_control_characters_are_stripped() -> None:
+def test_hidden_and_control_characters_are_stripped() -> None:
     assert parse("a\u202e \u2066fox\u200b\x1b[2J\x00 \ud800!").prompt == "a fox !"
     assert parse("a\x1b]0;title\x07 f\u200dox\U000e0041\x9b1m").prompt == "a fox"
 
@@ -245,7 +245,7 @@ def test_joiners_that_mean_something_stay(prompt: str) -> None:
 
 
 @pytest.mark.parametrize("prompt", ["", "🦊", "👩‍👩‍👧 ❤️", "1️⃣ 2️⃣", "… —", "🇹🇼"])
-def test_txt_14_emoji_and_signs_alone_are_no_words(prompt: str) -> None:
+def test_emoji_and_signs_alone_are_no_words(prompt: str) -> None:
     assert not has_words(prompt)
 
 
@@ -253,15 +253,15 @@ def test_words_of_any_script_are_words() -> None:
     assert all(has_words(prompt) for prompt in ("fox 🦊", "狐", "ثعلب", "7"))
 
 
-def test_txt_08_zalgo_is_thinned() -> None:
+def test_zalgo_is_thinned() -> None:
     assert len(parse("z" + "\u0301" * 5000).prompt) < 10
 
 
-def test_txt_17_options_smuggled_into_a_prompt_are_parsed_once_and_checked() -> None:
+def test_options_smuggled_into_a_prompt_are_parsed_once_and_checked() -> None:
     assert refusal("cat --n 99 --model x").key == "grammar.value"
 
 
-def test_txt_01_to_05_and_10_to_18_odd_prompts_pass_as_they_are() -> None:
+def test_odd_prompts_pass_as_they_are() -> None:
     for prompt in (
         "<!channel> <@U1>",
         "<https://evil.tld|https://bank.tld>",

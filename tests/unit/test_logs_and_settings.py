@@ -40,7 +40,7 @@ def test_t17_a_secret_is_starred_wherever_it_hides(
     assert json.loads(lines[0])["n"] == 5
 
 
-def test_txt_18_a_line_break_in_a_prompt_forges_no_log_line(
+def test_a_line_break_in_a_prompt_forges_no_log_line(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     logs.set_up("json", "info", [])

@@ -31,19 +31,19 @@ def test_a_link_says_what_was_signed_until_its_end() -> None:
     )
 
 
-def test_web_03_an_expired_link_is_told_apart_from_a_forged_one() -> None:
+def test_an_expired_link_is_told_apart_from_a_forged_one() -> None:
     with pytest.raises(Rejected, match=r"link\.expired"):
         LINKS.read(Purpose.MASK, TOKEN, NOW + timedelta(minutes=15, seconds=1))
 
 
-def test_web_02_a_link_for_one_purpose_opens_nothing_else() -> None:
+def test_a_link_for_one_purpose_opens_nothing_else() -> None:
     for purpose in set(Purpose) - {Purpose.MASK}:
         with pytest.raises(Rejected, match=r"link\.invalid"):
             LINKS.read(purpose, TOKEN, NOW)
 
 
 @pytest.mark.parametrize("at", range(len(TOKEN)))
-def test_web_01_a_link_with_any_letter_changed_opens_nothing_else(at: int) -> None:
+def test_a_link_with_any_letter_changed_opens_nothing_else(at: int) -> None:
     changed = TOKEN[:at] + ("A" if TOKEN[at] != "A" else "B") + TOKEN[at + 1 :]
     # The last letter of a base64 text holds bits that mean nothing: such a token still says the
     # same.
