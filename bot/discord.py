@@ -46,10 +46,6 @@ class Discord:
     api: Api
     pool: Pool
 
-    async def prepare(self) -> None:
-        """Make Discord's tables, once the database is ours."""
-        await self.store.prepare()
-
     def chat(self, blobs: Blobs) -> DiscordChat:
         """The Chat port for Discord."""
         config, api, store = self.settings, self.api, self.store

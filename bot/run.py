@@ -13,6 +13,7 @@ from starlette.routing import Route
 from adapters.terminal.chat import TerminalChat
 from adapters.web.app import serving
 from adapters.web.health import Check
+from adapters.web.store import room_url
 from bot import discord, logs, settings, slack, web, wiring
 from bot.lifecycle import Front, Lost, wait_for_database
 from bot.memory import tune_garbage_collection
@@ -112,13 +113,6 @@ class Platforms:
             chats["discord"] = self.discord.chat(blobs)
         return chats
 
-    async def prepare(self) -> None:
-        """Get ready, once the database is ours and before any job runs."""
-        if self.slack is not None:
-            await self.slack.prepare()
-        if self.discord is not None:
-            await self.discord.prepare()
-
 
 @asynccontextmanager
 async def running(
@@ -149,7 +143,6 @@ async def running(
                 config,
                 platforms.open_chats,
                 simulator=simulator,
-                prepare=platforms.prepare,
                 engine=engine,
                 lost=lost.give_up,
             )
@@ -202,8 +195,13 @@ async def _listen(
 
 
 def run_migrate() -> int:
-    """Bring the schema up to date."""
+    """Bring every table up to date."""
     config = settings.load()
     config.data_dir.mkdir(parents=True, exist_ok=True)
-    asyncio.run(database.migrate(config.database))
+    asyncio.run(_migrate(config))
     return 0
+
+
+async def _migrate(config: settings.Settings) -> None:
+    await wiring.migrate(config)
+    await database.migrate(room_url(config.data_dir), database.TableSet.ROOM)

@@ -50,10 +50,6 @@ class Slack:
     tokens: OneToken | Installed
     api: SlackApi
 
-    async def prepare(self) -> None:
-        """Make Slack's tables, once the database is ours."""
-        await self.store.prepare()
-
     def chat(self, blobs: Blobs) -> SlackChat:
         """The Chat port for Slack."""
         server = urlsplit(self.settings.slack_api_url).netloc

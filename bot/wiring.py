@@ -5,7 +5,7 @@ Beside it, accounts, providers, web, slack and discord build what the core is gi
 
 import asyncio
 import signal
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
@@ -69,17 +69,15 @@ async def open_easel(
     simulator: SimulatorConfig,
     waiting: Callable[[], None] | None = None,
     settle: float = SETTLE,
-    prepare: Callable[[], Awaitable[None]] | None = None,
     engine: AsyncEngine | None = None,
     lost: Callable[[], None] | None = None,
     providers: Mapping[str, ProviderKind] = PROVIDERS,
 ) -> AsyncIterator[Easel]:
     """Start everything, and stop it at the end.
 
-    ``waiting`` is called when another process has the data folder. ``prepare`` is awaited when
-    the folder is ours and the database up to date, before any job continues. ``engine`` is a pool
-    of connections shared with others, ``providers`` are those that are built in, by id. ``lost``
-    is called when other workers may take this process for dead.
+    ``waiting`` is called when another process has the data folder. ``engine`` is a pool of
+    connections shared with others, ``providers`` are those that are built in, by id. ``lost`` is
+    called when other workers may take this process for dead.
 
     Raises ConfigurationError naming the setting.
     """
@@ -88,9 +86,7 @@ async def open_easel(
             ThreadPoolExecutor(THREADS, "easel")
         )
         await lock_folder(stack, settings, waiting)
-        await database.migrate(settings.database)
-        if prepare is not None:
-            await prepare()
+        await migrate(settings)
         if engine is None:
             engine = await stack.enter_async_context(open_database(settings))
         blobs: Blobs = open_blobs(settings.blobs)
@@ -121,7 +117,6 @@ async def open_easel(
         worker = worker_name(settings)
         inbox = Inbox(database.open_sync(inbox_url(settings)), worker, context.chats)
         stack.push_async_callback(inbox.close)
-        await inbox.prepare()
         workers: Workers | None = None
         if not database.is_sqlite(settings.database):
             workers = Workers(settings.database, worker, context.chats)
@@ -143,6 +138,13 @@ async def open_easel(
             engine=jobs,
             simulated=is_simulated(settings),
         )
+
+
+async def migrate(settings: Settings) -> None:
+    """Bring every table up to date, but for the room's. Raises ConfigurationError."""
+    await database.migrate(settings.database)
+    if database.is_sqlite(settings.database):
+        await database.migrate(inbox_url(settings), database.TableSet.INBOX)
 
 
 @asynccontextmanager

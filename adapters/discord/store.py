@@ -112,11 +112,6 @@ class DiscordStore:
             postgresql.insert if engine.dialect.name == "postgresql" else sqlite.insert
         )
 
-    async def prepare(self) -> None:
-        """Make what is missing."""
-        async with self._engine.begin() as connection:
-            await connection.run_sync(metadata.create_all)
-
     async def ask(self, interaction: str, request: Request) -> None:
         """Keep what a form is asked for; forget what is old."""
         before = (datetime.now(UTC) - ASKED_LIFE).isoformat()

@@ -91,12 +91,6 @@ class SlackStore:
         self.installations = AsyncSQLAlchemyInstallationStore(client_id, engine)
         self.states = States(expiration_seconds=STATE_SECONDS, engine=engine)
 
-    async def prepare(self) -> None:
-        """Make what is missing."""
-        async with self._engine.begin() as connection:
-            for one in (metadata, self.installations.metadata, self.states.metadata):
-                await connection.run_sync(one.create_all)
-
     async def uploaded(self, tenant: str, found: Sequence[File]) -> None:
         """Files that Slack has and will show; instead of earlier ones of the same names."""
         async with self._engine.begin() as connection:

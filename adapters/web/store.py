@@ -24,7 +24,6 @@ from adapters.web.tables import (
     keys,
     marks,
     messages,
-    metadata,
     people,
     uploads,
 )
@@ -95,6 +94,11 @@ class News:
     messages: Sequence[Message]
 
 
+def room_url(folder: Path) -> str:
+    """The room's database in a data folder: SQLite, whatever holds the rest."""
+    return f"sqlite:///{folder / 'room.db'}"
+
+
 @shielded
 class Room:
     """The room in one SQLite file, asked in one thread.
@@ -112,15 +116,15 @@ class Room:
     @classmethod
     def at(cls, folder: Path) -> "Room":
         """The room of a data folder."""
-        return cls(database.open_async(f"sqlite:///{folder / 'room.db'}", pool=1))
+        return cls(database.open_async(room_url(folder), pool=1))
 
     async def prepare(self) -> bool:
         """Make what is missing: tables, one channel and a gallery.
 
         True when nobody was ever here.
         """
-        async with self._engine.begin() as connection:
-            await connection.run_sync(metadata.create_all)
+        url = self._engine.url.render_as_string()
+        await database.migrate(url, database.TableSet.ROOM)
         for channel in ("general", "gallery"):
             await self.add_channel(channel, channel)
         return not await self.members() and not await self.last_change()

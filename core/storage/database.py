@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
+from enum import StrEnum
 from typing import TYPE_CHECKING, Any, cast
 
 from sqlalchemy import Connection, Engine, Table, create_engine, event, make_url, text
@@ -20,7 +21,7 @@ if TYPE_CHECKING:
     from sqlalchemy.ext.asyncio import AsyncEngine
 
 BUSY_TIMEOUT_MS = 30_000
-HEAD = "0008"
+HEAD = "0012"
 """The newest revision, so that a start with nothing to upgrade loads no Alembic; a test compares
 the two."""
 LARGEST_LOG = 16 * 2**20
@@ -30,6 +31,19 @@ POOL = 3
 """Connections to the database, shared by all that one process does."""
 ONLY_READS = "easel_only_reads"
 """The mark of a connection whose transactions write nothing."""
+
+
+class TableSet(StrEnum):
+    """Tables that have a file of their own on SQLite.
+
+    PostgreSQL holds the first two in one database. The room is on SQLite wherever the rest is.
+    """
+
+    MAIN = "main"
+    """Steps and money, and what Slack and Discord need."""
+    INBOX = "inbox"
+    """Apart, so that an acknowledgement never waits for the jobs' transactions."""
+    ROOM = "room"
 
 
 def _durable(engine: Engine) -> None:
@@ -130,14 +144,16 @@ def inserting(engine: AsyncEngine) -> Callable[[Table], Any]:
     return sqlite.insert
 
 
-def _migrate(url: str, to: str) -> None:
+def _migrate(url: str, tables: TableSet, to: str) -> None:
     engine = open_sync(url)
     try:
         with engine.connect() as connection:
-            if to != "head" or _revision(connection) != HEAD:
-                from core.storage.upgrade import upgrade  # noqa: PLC0415  # Alembic
+            if to == "head" and _revision(connection) == HEAD:
+                return
+        from core.storage.upgrade import upgrade  # noqa: PLC0415  # Alembic
 
-                upgrade(connection, to)
+        with engine.begin() as connection:
+            upgrade(connection, _held_by(url, tables), to)
     except SQLAlchemyError as error:
         raise ConfigurationError(
             "config.database.unusable",
@@ -146,6 +162,12 @@ def _migrate(url: str, to: str) -> None:
         ) from error
     finally:
         engine.dispose()
+
+
+def _held_by(url: str, tables: TableSet) -> frozenset[TableSet]:
+    if is_sqlite(url):
+        return frozenset({tables})
+    return frozenset({TableSet.MAIN, TableSet.INBOX})
 
 
 def _revision(connection: Connection) -> str | None:
@@ -168,9 +190,13 @@ def is_current(engine: Engine) -> bool:
         return False
 
 
-async def migrate(url: str, to: str = "head") -> None:
+async def migrate(
+    url: str, tables: TableSet = TableSet.MAIN, *, to: str = "head"
+) -> None:
     """Bring the schema up to date, or to a certain revision.
+
+    ``tables``: which of SQLite's files it is. Any number of processes may do so at once.
 
     Raises ConfigurationError if it is newer than this program, or unusable.
     """
-    await asyncio.to_thread(_migrate, url, to)
+    await asyncio.to_thread(_migrate, url, tables, to)

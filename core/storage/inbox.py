@@ -27,7 +27,6 @@ from sqlalchemy import (
     String,
     Table,
     delete,
-    inspect,
     literal_column,
     select,
     update,
@@ -91,7 +90,7 @@ Index("ix_deliveries_done", deliveries.c.done)
 
 
 class Inbox:
-    """One worker's view of the table. ``prepare`` it first and ``close`` it last."""
+    """One worker's view of the table. ``close`` it last."""
 
     def __init__(self, engine: Engine, worker: str, platforms: Iterable[str]) -> None:
         """``platforms``: those this worker speaks to; what others delivered is left to others."""
@@ -104,10 +103,6 @@ class Inbox:
         self._arriving: deque[Arrival] = deque()
         self._is_write_due = False
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="inbox")
-
-    async def prepare(self) -> None:
-        """Make the table if there is none."""
-        await self._run(self._make_tables)
 
     async def close(self) -> None:
         """Write no more."""
@@ -221,29 +216,6 @@ class Inbox:
     def _execute(self, statement: Any) -> None:
         with self._engine.begin() as connection:
             connection.execute(statement)
-
-    def _make_tables(self) -> None:
-        metadata.create_all(self._engine)
-        if inspect(self._engine).has_table("inbox"):
-            self._move_old_inbox()
-
-    def _move_old_inbox(self) -> None:
-        """What an earlier version acknowledged and had not begun."""
-        old = Table("inbox", MetaData(), autoload_with=self._engine)
-        with self._engine.begin() as connection:
-            requests = (
-                connection.execute(select(old.c.request).order_by(old.c.number))
-                .scalars()
-                .all()
-            )
-            rows = [
-                _row(from_json(Request, request), Stage.HEARD) for request in requests
-            ]
-            if rows:
-                connection.execute(
-                    self._insert(deliveries).on_conflict_do_nothing(), rows
-                )
-            old.drop(connection)
 
     def _write(self, loop: asyncio.AbstractEventLoop) -> None:
         """In the thread: everything that has arrived, in one commit.

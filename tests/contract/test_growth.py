@@ -462,7 +462,7 @@ async def test_what_was_there_before_there_were_totals_is_summed_up(
     url = f"sqlite:///{tmp_path / 'old.db'}"
     if kind == "postgresql":
         url = fresh_database(request.getfixturevalue("postgres"), request.node.name)
-    await database.migrate(url, "0005-1")
+    await database.migrate(url, to="0005-1")
     await asyncio.to_thread(growth.build, url, queued=30, done=70)
     await database.migrate(url)
     engine = database.open_async(url)

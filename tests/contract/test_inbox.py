@@ -40,9 +40,8 @@ def url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
 
 
 async def opened(url: str, worker: str) -> Inbox:
-    inbox = Inbox(database.open_sync(url), worker, ["test"])
-    await inbox.prepare()
-    return inbox
+    await database.migrate(url, database.TableSet.INBOX)
+    return Inbox(database.open_sync(url), worker, ["test"])
 
 
 @pytest_asyncio.fixture

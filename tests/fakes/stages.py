@@ -457,12 +457,8 @@ async def _at_work(
             "discord": to_discord.chat(blobs),
         }
 
-    async def prepare() -> None:
-        await to_slack.prepare()
-        await to_discord.prepare()
-
     opened = wiring.open_easel(
-        chosen, chats, simulator=SimulatorConfig(), prepare=prepare, engine=engine
+        chosen, chats, simulator=SimulatorConfig(), engine=engine
     )
     easel = await stack.enter_async_context(opened)
     await room.prepare()

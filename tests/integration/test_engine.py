@@ -199,7 +199,6 @@ async def test_a_survivor_goes_on_when_a_take_over_breaks(postgres: str) -> None
         await connection.execute(steps.update().values(worker="dead"))
     await opened.dispose()
     inbox = Inbox(database.open_sync(url), "survivor", [begun.place.platform])
-    await inbox.prepare()
     taken: list[str] = []
     lost: list[str] = []
 

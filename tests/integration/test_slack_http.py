@@ -340,9 +340,10 @@ async def install(fake: Slack, bot: Running, code: str) -> tuple[int, str]:
 async def test_a_state_lets_one_in_once_and_those_that_ran_out_are_forgotten(
     tmp_path: Path,
 ) -> None:
-    engine = database.open_async(f"sqlite:///{tmp_path}/easel.db")
+    url = f"sqlite:///{tmp_path}/easel.db"
+    await database.migrate(url)
+    engine = database.open_async(url)
     store = SlackStore(engine)
-    await store.prepare()
     state = await store.states.async_issue()
     tried = await asyncio.gather(*(store.states.async_consume(state) for _ in range(8)))
     assert sorted(tried) == [False] * 7 + [True]

@@ -1,16 +1,11 @@
-"""Alembic's entry: run the migrations on the connection core.storage.database hands over."""
+"""Alembic's entry: run the migrations on the connection core.storage.upgrade hands over.
+
+That connection is inside a transaction, so that a migration happens as a whole or not at all.
+"""
 
 from alembic import context
 
-from core.storage.tables import metadata
-
-connection = context.config.attributes["connection"]
 context.configure(
-    connection=connection,
-    target_metadata=metadata,
-    render_as_batch=True,
-    transaction_per_migration=True,
-    transactional_ddl=True,
+    connection=context.config.attributes["connection"], render_as_batch=True
 )
-with context.begin_transaction():
-    context.run_migrations()
+context.run_migrations()

@@ -15,6 +15,7 @@ from adapters.discord.chat import DiscordChat
 from bot import settings, wiring
 from bot.discord import open_discord
 from core.ports import Blobs
+from core.storage import database
 from core.types import Attachment, Place
 from tests.fakes.discord.driver import Discord, discord
 
@@ -34,11 +35,11 @@ async def discord_chat(
         }
         chosen = settings.load(EASEL_DATA_DIR=folder / "discord", **fake.settings())
         chosen.data_dir.mkdir(parents=True)
+        await database.migrate(chosen.database)
         async with (
             wiring.open_database(chosen) as engine,
             open_discord(chosen, engine) as there,
         ):
-            await there.prepare()
             chat = there.chat(blobs)
             monkey = pytest.MonkeyPatch()
             monkey.setattr(there.api, "call", _called_by_number(there.api, names))

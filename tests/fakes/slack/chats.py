@@ -11,6 +11,7 @@ from adapters.slack.chat import SlackChat
 from bot import settings, wiring
 from bot.slack import open_slack
 from core.ports import Blobs
+from core.storage import database
 from core.types import Attachment, Place
 from tests.fakes.slack.driver import Slack, slack
 from tests.fakes.slack.world import Channel, File, User
@@ -34,11 +35,11 @@ async def slack_chat(
         )
         chosen = settings.load(EASEL_DATA_DIR=folder / "slack", **fake.settings())
         chosen.data_dir.mkdir(parents=True)
+        await database.migrate(chosen.database)
         async with (
             wiring.open_database(chosen) as engine,
             open_slack(chosen, engine) as there,
         ):
-            await there.prepare()
             chat = there.chat(blobs)
             _there[id(chat)] = fake
             yield chat
