@@ -1,121 +1,495 @@
-"""What every chat must do."""
+"""What every chat must do, looked at with the eyes of the people in it.
 
-from collections.abc import AsyncIterator
-from dataclasses import replace
+Each check looks at what Ana and Bo see, not at what was called. That the checks see at all is proven
+by chats that are broken on purpose: each must fail the check of what it breaks.
+"""
+
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import AsyncExitStack
+from dataclasses import dataclass, replace
+from itertools import count
 from pathlib import Path
+from typing import Any
 
 import pytest
 import pytest_asyncio
 
-from adapters.discord.chat import DiscordChat
-from adapters.slack.chat import SlackChat
 from adapters.terminal.chat import TerminalChat
-from adapters.web.chat import TENANT, WebChat
 from adapters.web.store import Room
 from core.errors import Rejected
-from core.ports import Chat
-from core.post import Post, PostImage, Tone
+from core.forms import Field, FieldKind, Form
+from core.ports import Blobs, Chat
+from core.post import Button, ButtonKind, Post, PostedMessage, PostImage, Tone
 from core.storage.blobs import open_blobs
-from core.types import Attachment, Person, Picture
+from core.types import Action, Attachment, Person, Picture, Place, Request
 from tests.conftest import PHOTOS
-from tests.fakes.discord import chats as discord_chats
-from tests.fakes.journal_chat import JournalChat
-from tests.fakes.memory_chat import MemoryChat
-from tests.fakes.slack import chats as slack_chats
+from tests.fakes.discord.chats import discord_view
+from tests.fakes.slack.chats import slack_view
 from tests.fakes.steps import PLACE
+from tests.fakes.views import (
+    ChatView,
+    JournalView,
+    MemoryView,
+    TerminalView,
+    Visible,
+    WebView,
+    held,
+)
 
 ANA = Person(id="ana", name="Ana")
+PICTURES = ("coffee.png", "chelsea.png")
+numbers = count(1)
+
+
+@dataclass(kw_only=True)
+class Stage:
+    """A platform with Ana and Bo. ``chat`` is its own, or that one broken."""
+
+    name: str
+    view: ChatView
+    chat: Chat
+    blobs: Blobs
+
+    def job(self) -> str:
+        return f"job{next(numbers)}"
+
+    async def image(self, name: str = "coffee.png") -> PostImage:
+        picture = await held(self.blobs, self.view.tenant, PHOTOS / name)
+        return PostImage(picture=picture, name=name, alt="a cup of coffee")
+
+    async def posts(self, post: Post, place: Place = PLACE) -> PostedMessage:
+        return await self.chat.post(place, post, to=ANA, reply=self.view.reply)
+
+    async def sees(self, sent: PostedMessage) -> Visible:
+        visible = await self.view.visible(sent)
+        assert visible is not None, "nobody sees the message"
+        return visible
 
 
 @pytest_asyncio.fixture(
     params=["terminal", "memory", "journal", "web", "slack", "discord"]
 )
-async def chat(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[Chat]:
+async def stage(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[Stage]:
     blobs = open_blobs((tmp_path / "blobs").as_uri())
-    if request.param == "web":
-        room = Room.at(tmp_path)
-        await room.prepare()
-        yield WebChat(room, blobs, "http://127.0.0.1:1")
-        await room.close()
-        return
-    if request.param == "slack":
-        async with slack_chats.slack_chat(tmp_path, blobs, PLACE) as there:
-            yield there
-        return
-    if request.param == "discord":
-        async with discord_chats.discord_chat(tmp_path, blobs, PLACE) as there:
-            yield there
-        return
-    made: dict[str, Chat] = {
-        "terminal": TerminalChat(blobs, "en", quiet=True),
-        "memory": MemoryChat(),
-        "journal": JournalChat(tmp_path / "journal"),
-    }
-    yield made[request.param]
+    async with AsyncExitStack() as stack:
+        view: ChatView
+        if request.param == "web":
+            room = Room.at(tmp_path)
+            await room.prepare()
+            await room.add_channel(PLACE.channel, "Everybody")
+            for person in ("ana", "bo"):
+                await room.enter(person, person.title())
+            stack.push_async_callback(room.close)
+            view = WebView(room, blobs)
+        elif request.param == "slack":
+            view = await stack.enter_async_context(slack_view(tmp_path, blobs, PLACE))
+        elif request.param == "discord":
+            view = await stack.enter_async_context(discord_view(tmp_path, blobs, PLACE))
+        elif request.param == "terminal":
+            view = TerminalView(blobs, tmp_path / "out")
+        elif request.param == "memory":
+            view = MemoryView(blobs)
+        else:
+            view = JournalView(tmp_path / "journal", blobs)
+        yield Stage(name=request.param, view=view, chat=view.chat, blobs=blobs)
 
 
-async def given(chat: Chat, photo: Path) -> Attachment:
-    """What a person gave, as the platform names it.
-
-    By what was uploaded, the terminal and the fakes by path.
-    """
-    if isinstance(chat, SlackChat):
-        return slack_chats.uploaded(chat, photo)
-    if isinstance(chat, DiscordChat):
-        return discord_chats.uploaded(chat, photo)
-    if not isinstance(chat, WebChat):
-        return Attachment(ref=str(photo), name=photo.name)
-    ref = await chat._blobs.keep(TENANT, photo.read_bytes())
-    await chat._room.keep_upload(ref, photo.name, 640, 427, "image/jpeg")
-    return Attachment(ref=ref, name=photo.name)
+def status(text: str, job: str) -> Post:
+    """What is said of a job at work, with the button by which it can be cancelled."""
+    cancel = Button(kind=ButtonKind.CANCEL, step=job, label="Cancel")
+    return Post(tone=Tone.STATUS, text=text, job=job, progress=0.5, buttons=(cancel,))
 
 
-def status(text: str = "working") -> Post:
-    return Post(tone=Tone.STATUS, text=text, job="job1", progress=0.5)
+def note(text: str, **changes: Any) -> Post:
+    return Post(tone=Tone.NOTE, text=text, **changes)
 
 
-async def test_a_message_is_posted_and_changed_as_often_as_one_likes(
-    chat: Chat, tmp_path: Path
-) -> None:
-    sent = await chat.post(PLACE, status(), to=ANA, reply={"out": str(tmp_path)})
-    for _ in range(2):
-        await chat.update(sent, status("nearly done"))
-        await chat.update(sent, Post(tone=Tone.NOTE, text="done", job="job1"))
+def data_of(name: str) -> bytes:
+    return (PHOTOS / name).read_bytes()
 
 
-async def test_a_message_that_went_through_is_found_or_harmless_to_repeat(
-    chat: Chat, tmp_path: Path
-) -> None:
-    sent = await chat.post(PLACE, status(), to=ANA, reply={"out": str(tmp_path)})
-    found = await chat.find(PLACE, "job1")
-    again = found or await chat.post(
-        PLACE, status(), to=ANA, reply={"out": str(tmp_path)}
+# What is looked at
+
+
+async def shows_what_was_posted(stage: Stage) -> None:
+    job = stage.job()
+    buttons = (
+        Button(kind=ButtonKind.RETRY, step=job, label="Once more"),
+        Button(kind=ButtonKind.DROP, step=job, label="Leave it"),
     )
+    words, title = f"two cups of coffee for {job}", f"A fox for {job}"
+    post = note(words, title=title, job=job, buttons=buttons)
+    visible = await stage.sees(await stage.posts(post))
+    assert words in visible.words
+    assert title in visible.words
+    assert list(visible.buttons)[-2:] == ["Once more", "Leave it"]
+
+
+async def shows_the_pictures_that_were_posted(stage: Stage) -> None:
+    images = tuple([await stage.image(name) for name in PICTURES])
+    post = Post(tone=Tone.RESULT, text="two", job=stage.job(), pictures=images)
+    visible = await stage.sees(await stage.posts(post))
+    assert sorted(visible.pictures) == sorted(map(data_of, PICTURES))
+
+
+async def shows_what_a_message_was_changed_to(stage: Stage) -> None:
+    job = stage.job()
+    sent = await stage.posts(status(f"at work on {job}", job))
+    button = Button(kind=ButtonKind.RETRY, step=job, label="Once more")
+    result = Post(
+        tone=Tone.RESULT,
+        text=f"done with {job}",
+        job=job,
+        pictures=(await stage.image(),),
+        buttons=(button,),
+    )
+    for _ in range(2):  # the second time changes nothing more
+        sent = await stage.chat.update(sent, result)
+        visible = await stage.sees(sent)
+        assert f"done with {job}" in visible.words
+        assert list(visible.pictures) == [data_of("coffee.png")]
+        if stage.view.can_edit:
+            assert f"at work on {job}" not in visible.words
+            assert list(visible.buttons) == ["Once more"]
+            everything = await stage.view.words_seen_by("ana", PLACE)
+            assert everything.count(f"done with {job}") == 1
+
+
+async def takes_away_the_pictures_a_message_no_longer_has(stage: Stage) -> None:
+    result = Post(
+        tone=Tone.RESULT, text="here", job=stage.job(), pictures=(await stage.image(),)
+    )
+    sent = await stage.posts(result)
+    assert (await stage.sees(sent)).pictures
+    for message in (sent, *sent.pictures):
+        await stage.chat.update(message, note("removed", job=result.job))
+    visible = await stage.sees(sent)
+    assert "removed" in visible.words
+    if stage.view.can_edit:
+        assert "here" not in visible.words
+    assert list(visible.pictures) == []
+
+
+async def finds_a_message_by_its_job_or_may_repeat_it(stage: Stage) -> None:
+    job, other = stage.job(), stage.job()
+    sent = await stage.posts(status("working", job))
+    await stage.posts(status("working", other))
+    found = await stage.chat.find(PLACE, job)
+    assert found == (sent if stage.view.can_edit else None)
+    again = found or await stage.posts(status("working", job))
     assert again == sent
-    assert await chat.find(PLACE, "job2") is None
+    assert await stage.chat.find(PLACE, stage.job()) is None
 
 
-async def test_a_persons_file_is_fetched(chat: Chat) -> None:
-    photo = PHOTOS / "rocket.jpg"
-    attachment = await given(chat, photo)
-    chunks = [chunk async for chunk in chat.fetch(attachment, 10**7)]
-    assert b"".join(chunks) == photo.read_bytes()
-
-
-async def test_a_missing_or_too_large_file_is_refused_by_every_chat(chat: Chat) -> None:
-    attachment = await given(chat, PHOTOS / "coffee.png")
-    if isinstance(chat, JournalChat):
-        pytest.skip("the journal only stands in where files are whole")
-    for one, limit in ((replace(attachment, ref="no"), 10**7), (attachment, 1000)):
-        with pytest.raises(Rejected):
-            [chunk async for chunk in chat.fetch(one, limit)]
-
-
-async def test_a_person_can_be_spoken_to_alone(chat: Chat, tmp_path: Path) -> None:
-    alone = await chat.private_place(PLACE, ANA)
-    sent = await chat.post(alone, status(), to=ANA, reply={"out": str(tmp_path)})
+async def speaks_to_a_person_alone(stage: Stage) -> None:
+    alone = await stage.chat.private_place(PLACE, ANA)
+    job = stage.job()
+    secret = f"a secret of {job}"
+    sent = await stage.posts(status(secret, job), alone)
     assert sent.place == alone
-    assert isinstance(await chat.link(sent), str)
+    assert alone.tenant == PLACE.tenant
+    assert secret in await stage.view.words_seen_by("ana", alone)
+    if stage.view.has_privacy:
+        assert secret not in await stage.view.words_seen_by("bo", PLACE)
+        assert secret not in await stage.view.words_seen_by("bo", alone)
+
+
+async def keeps_private_words_from_others(stage: Stage) -> None:
+    secret = f"a secret of {stage.job()}"
+    await stage.posts(note(secret, private=True))
+    direct = await stage.view.chat.private_place(PLACE, ANA)
+    seen = [await stage.view.words_seen_by("ana", place) for place in (PLACE, direct)]
+    assert secret in "\n".join(seen)
+    if stage.view.has_privacy:
+        assert secret not in await stage.view.words_seen_by("bo", PLACE)
+
+
+async def links_lead_to_their_message(stage: Stage) -> None:
+    for _ in range(2):
+        sent = await stage.posts(note("look here", job=stage.job()))
+        link = await stage.chat.link(sent)
+        if link or stage.name != "terminal":
+            assert stage.view.follow(link) == sent.message
+
+
+async def fetches_a_persons_file_and_no_more_than_the_limit(stage: Stage) -> None:
+    attachment = await stage.view.upload(PHOTOS / "rocket.jpg")
+    data = data_of("rocket.jpg")
+    chunks = [chunk async for chunk in stage.chat.fetch(attachment, 10**7)]
+    assert b"".join(chunks) == data
+    if stage.name == "journal":
+        return  # it only stands in where files are whole
+    for asked, limit in ((replace(attachment, ref="no"), 10**7), (attachment, 1000)):
+        with pytest.raises(Rejected):
+            [chunk async for chunk in stage.chat.fetch(asked, limit)]
+
+
+def request(**changes: Any) -> Request:
+    plain = Request(
+        key=f"key{next(numbers)}",
+        place=PLACE,
+        person=ANA,
+        locale="id",
+        action=Action.DRAW,
+        text="a red fox",
+        given={"seed": "7"},
+    )
+    return replace(plain, **changes)
+
+
+async def completes_a_request_and_changes_nothing_that_was_said(stage: Stage) -> None:
+    asked = request()
+    complete = await stage.chat.complete(asked)
+    assert complete is not None
+    assert complete.person == ANA
+    assert complete.locale == "id"
+    said = (asked.key, asked.place, asked.action, asked.text, asked.given)
+    assert said == (
+        complete.key,
+        complete.place,
+        complete.action,
+        complete.text,
+        complete.given,
+    )
+
+
+async def shows_a_form_or_says_that_it_cannot(stage: Stage) -> None:
+    words = Field(name="prompt", kind=FieldKind.TEXT, label="What?", limit=500)
+    form = Form(action=Action.DRAW, title="Draw", submit="Go", fields=(words,))
+    before = await stage.view.forms_seen()
+    assert not await stage.chat.ask(form, request())
+    assert await stage.view.forms_seen() == before
+    rights = await stage.view.rights_to_ask()
+    if rights is None:
+        return
+    assert await stage.chat.ask(form, request(reply=rights))
+    assert await stage.view.forms_seen() == before + 1
+
+
+async def forgets_the_workspace_that_removed_us(stage: Stage) -> None:
+    image = await stage.image()
+    direct = await stage.view.chat.private_place(PLACE, ANA)
+    for place in (PLACE, direct):
+        post = Post(tone=Tone.RESULT, text="r", job=stage.job(), pictures=(image,))
+        await stage.posts(post, place)
+    if stage.name in KEEPERS:
+        assert await stage.view.remembered() > 0
+    await stage.chat.forget(PLACE)
+    assert await stage.view.remembered() == 0
+
+
+async def says_how_often_it_may_be_updated(stage: Stage) -> None:
+    assert stage.chat.pace > 0
+
+
+Check = Callable[[Stage], Awaitable[None]]
+CHECKS: tuple[Check, ...] = (
+    shows_what_was_posted,
+    shows_the_pictures_that_were_posted,
+    shows_what_a_message_was_changed_to,
+    takes_away_the_pictures_a_message_no_longer_has,
+    finds_a_message_by_its_job_or_may_repeat_it,
+    speaks_to_a_person_alone,
+    keeps_private_words_from_others,
+    links_lead_to_their_message,
+    fetches_a_persons_file_and_no_more_than_the_limit,
+    completes_a_request_and_changes_nothing_that_was_said,
+    shows_a_form_or_says_that_it_cannot,
+    says_how_often_it_may_be_updated,
+    forgets_the_workspace_that_removed_us,
+)
+KEEPERS = frozenset({"slack", "discord"})
+"""Platforms whose side of us keeps something of a workspace."""
+
+
+@pytest.mark.parametrize("check", CHECKS, ids=lambda check: check.__name__)
+async def test_every_chat(check: Check, stage: Stage) -> None:
+    await check(stage)
+
+
+# Chats that are broken on purpose
+
+
+class Broken:
+    """The chat, but for what a subclass breaks."""
+
+    def __init__(self, chat: Any) -> None:
+        self._chat = chat
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._chat, name)
+
+
+class PostsNothing(Broken):
+    async def post(self, place: Place, post: Post, **_: Any) -> PostedMessage:
+        return PostedMessage(place=place, message="1000000")
+
+
+class PostsNoPictures(Broken):
+    async def post(self, place: Place, post: Post, **how: Any) -> Any:
+        return await self._chat.post(place, replace(post, pictures=()), **how)
+
+
+class PostsOnePicture(Broken):
+    async def post(self, place: Place, post: Post, **how: Any) -> Any:
+        few = replace(post, pictures=post.pictures[:1])
+        return await self._chat.post(place, few, **how)
+
+
+class PostsNoButtons(Broken):
+    async def post(self, place: Place, post: Post, **how: Any) -> Any:
+        return await self._chat.post(place, replace(post, buttons=()), **how)
+
+
+class PostsNoTitle(Broken):
+    async def post(self, place: Place, post: Post, **how: Any) -> Any:
+        return await self._chat.post(place, replace(post, title=""), **how)
+
+
+class PostsToAll(Broken):
+    async def post(self, place: Place, post: Post, **how: Any) -> Any:
+        return await self._chat.post(place, replace(post, private=False), **how)
+
+
+class UpdatesNothing(Broken):
+    async def update(self, sent: PostedMessage, post: Post) -> PostedMessage:
+        return sent
+
+
+class UpdatesNoPictures(Broken):
+    async def update(self, sent: PostedMessage, post: Post) -> Any:
+        return await self._chat.update(sent, replace(post, pictures=()))
+
+
+class UpdatesByPostingAnew(Broken):
+    async def update(self, sent: PostedMessage, post: Post) -> Any:
+        return await self._chat.post(sent.place, post, to=ANA, reply={})
+
+
+class KeepsOldPictures(Broken):
+    async def update(self, sent: PostedMessage, post: Post) -> Any:
+        return await self._chat.update(sent, post) if post.pictures else sent
+
+
+class FindsNothing(Broken):
+    async def find(self, place: Place, job: str) -> None:
+        return None
+
+
+class FindsAnything(Broken):
+    async def find(self, place: Place, job: str) -> PostedMessage:
+        return PostedMessage(place=place, message="1000000")
+
+
+class SpeaksToAll(Broken):
+    async def private_place(self, place: Place, person: Person) -> Place:
+        return place
+
+
+class LinksNowhere(Broken):
+    async def link(self, sent: PostedMessage) -> str:
+        return "https://easel.example/"
+
+
+class FetchesNothing(Broken):
+    async def fetch(self, attachment: Attachment, limit: int) -> AsyncIterator[bytes]:
+        yield b""
+
+
+class FetchesWithoutLimit(Broken):
+    def fetch(self, attachment: Attachment, limit: int) -> Any:
+        return self._chat.fetch(attachment, 10**9)
+
+
+class CompletesNobody(Broken):
+    async def complete(self, request: Request) -> None:
+        return None
+
+
+class CompletesWithoutWords(Broken):
+    async def complete(self, request: Request) -> Any:
+        return await self._chat.complete(replace(request, text=""))
+
+
+class AsksInTheDark(Broken):
+    async def ask(self, form: Form, request: Request) -> bool:
+        return True
+
+
+class NeverAsks(Broken):
+    async def ask(self, form: Form, request: Request) -> bool:
+        return False
+
+
+class ForgetsNothing(Broken):
+    async def forget(self, place: Place) -> None:
+        return None
+
+
+class HasNoPace(Broken):
+    pace = 0.0
+
+
+BROKEN: dict[type[Broken], Check] = {
+    PostsNothing: shows_what_was_posted,
+    PostsNoPictures: shows_the_pictures_that_were_posted,
+    PostsOnePicture: shows_the_pictures_that_were_posted,
+    PostsNoButtons: shows_what_was_posted,
+    PostsNoTitle: shows_what_was_posted,
+    PostsToAll: keeps_private_words_from_others,
+    UpdatesNothing: shows_what_a_message_was_changed_to,
+    UpdatesNoPictures: shows_what_a_message_was_changed_to,
+    UpdatesByPostingAnew: shows_what_a_message_was_changed_to,
+    KeepsOldPictures: takes_away_the_pictures_a_message_no_longer_has,
+    FindsNothing: finds_a_message_by_its_job_or_may_repeat_it,
+    FindsAnything: finds_a_message_by_its_job_or_may_repeat_it,
+    SpeaksToAll: speaks_to_a_person_alone,
+    LinksNowhere: links_lead_to_their_message,
+    FetchesNothing: fetches_a_persons_file_and_no_more_than_the_limit,
+    FetchesWithoutLimit: fetches_a_persons_file_and_no_more_than_the_limit,
+    CompletesNobody: completes_a_request_and_changes_nothing_that_was_said,
+    CompletesWithoutWords: completes_a_request_and_changes_nothing_that_was_said,
+    AsksInTheDark: shows_a_form_or_says_that_it_cannot,
+    NeverAsks: shows_a_form_or_says_that_it_cannot,
+    HasNoPace: says_how_often_it_may_be_updated,
+    ForgetsNothing: forgets_the_workspace_that_removed_us,
+}
+NO_OTHERS = frozenset({PostsToAll, SpeaksToAll})
+UNSEEN: dict[str, frozenset[type[Broken]]] = {
+    # A roll of paper with one reader, whose lines may be printed twice.
+    "terminal": NO_OTHERS
+    | {FindsNothing, UpdatesByPostingAnew, NeverAsks, ForgetsNothing},
+    "journal": NO_OTHERS | {FetchesWithoutLimit, NeverAsks, ForgetsNothing},
+    "memory": frozenset({NeverAsks, ForgetsNothing}),
+    "web": frozenset({NeverAsks, ForgetsNothing}),
+    "slack": frozenset(),
+    "discord": frozenset(),
+}
+"""What breaks nothing on a platform that has no such thing."""
+
+
+async def test_a_chat_that_breaks_anything_fails(stage: Stage) -> None:
+    found: list[type[Broken]] = []
+    for broken, check in BROKEN.items():
+        mutant = replace(stage, chat=broken(stage.view.chat))
+        try:
+            await check(mutant)
+        except (Exception, pytest.fail.Exception):
+            found.append(broken)
+    assert set(found) == set(BROKEN) - UNSEEN[stage.name]
+    for check in CHECKS:  # none of them was found only for what another had left behind
+        await check(stage)
+
+
+def test_every_member_of_a_chat_is_broken_by_some_mutant() -> None:
+    members = {name for name in vars(Chat) if not name.startswith("_")} | {"pace"}
+    mutated = {
+        name for broken in BROKEN for name in vars(broken) if not name.startswith("_")
+    }
+    assert mutated == members
+
+
+# The terminal's own
 
 
 async def test_results_are_whole_files_and_writing_them_again_changes_nothing(

@@ -2,7 +2,7 @@
 
 Posting is not idempotent: posting twice makes two messages, as on a real platform. ``find`` reads
 the journal back, as a platform's history would be read. Each line: {"op", "message", "job", "tone",
-"pictures"}.
+"pictures", "words", "buttons"}.
 """
 
 import json
@@ -87,6 +87,8 @@ class JournalChat:
             "job": post.job,
             "tone": post.tone.value,
             "pictures": pictures,
+            "words": f"{post.title}\n{post.text}",
+            "buttons": [button.label for button in post.buttons],
         }
         with self._journal.open("a") as file:
             file.write(json.dumps(line) + "\n")

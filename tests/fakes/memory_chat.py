@@ -20,6 +20,7 @@ class Message:
     """One message and everything it has said, the newest last."""
 
     id: str
+    place: Place
     to: Person
     posts: list[Post] = field(default_factory=list)
 
@@ -49,7 +50,7 @@ class MemoryChat:
         self, place: Place, post: Post, *, to: Person, reply: Mapping[str, str]
     ) -> PostedMessage:
         """A new message."""
-        message = Message(f"m{len(self.messages) + 1}", to, [post])
+        message = Message(f"m{len(self.messages) + 1}", place, to, [post])
         self.messages[message.id] = message
         self._changed.set()
         if self.fail_posts:

@@ -3,33 +3,106 @@
 For the suite that every chat must pass.
 """
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from pathlib import Path
 
+from sqlalchemy import func, select
+from sqlalchemy.ext.asyncio import AsyncEngine
+
 from adapters.slack.chat import SlackChat
+from adapters.slack.store import files
 from bot import settings, wiring
 from bot.slack import open_slack
 from core.ports import Blobs
+from core.post import PostedMessage
 from core.storage import database
 from core.types import Attachment, Place
 from tests.fakes.slack.driver import Slack, slack
-from tests.fakes.slack.world import Channel, File, User
+from tests.fakes.slack.world import Channel, File, Message, User
+from tests.fakes.views import Visible
 
-_there: dict[int, Slack] = {}
+
+class SlackView:
+    """What is seen in the workspace of ``place``."""
+
+    reply: Mapping[str, str] = {}
+    can_edit = True
+    has_privacy = True
+
+    def __init__(
+        self, chat: SlackChat, fake: Slack, place: Place, engine: AsyncEngine
+    ) -> None:
+        self.chat = chat
+        self.tenant = place.tenant
+        self._fake = fake
+        self._engine = engine
+
+    async def visible(self, sent: PostedMessage) -> Visible | None:
+        world, channel = self._fake.world, sent.place.channel
+        message = world.find(channel, sent.message)
+        if message is None:
+            return None
+        own = {sent.message, *(picture.message for picture in sent.pictures)}
+        around = [
+            other
+            for other in world.seen_by("ana", channel)
+            if other.ts in own or other.thread_ts == sent.message
+        ]
+        return Visible(
+            words=message.words,
+            pictures=[data for other in around for data in self._pictures(other)],
+            buttons=list(message.buttons),
+        )
+
+    def _pictures(self, message: Message) -> list[bytes]:
+        shown = [self._fake.world.files[file] for file in message.files]
+        return [file.data for file in shown if not file.deleted]
+
+    async def words_seen_by(self, person: str, place: Place) -> str:
+        if person not in self._fake.workspace.channels[place.channel].members:
+            return ""
+        seen = self._fake.world.seen_by(person, place.channel)
+        return "\n".join(message.words for message in seen)
+
+    async def upload(self, photo: Path) -> Attachment:
+        world = self._fake.world
+        file = File(
+            id=world.number("F"), name=photo.name, data=photo.read_bytes(), owner="ana"
+        )
+        world.files[file.id] = file
+        address = world.file_json(file, full=True)["url_private"]
+        workspace = self._fake.workspace.id
+        return Attachment(ref=f"{workspace} {file.id} {address}", name=photo.name)
+
+    def follow(self, link: str) -> str:
+        stamp = link.rpartition("/p")[2]
+        return f"{stamp[:-6]}.{stamp[-6:]}"
+
+    async def rights_to_ask(self) -> Mapping[str, str] | None:
+        return {"trigger": self._fake.world.trigger()}
+
+    async def forms_seen(self) -> int:
+        return len(self._fake.world.views)
+
+    async def remembered(self) -> int:
+        async with self._engine.connect() as connection:
+            rows = select(func.count()).where(files.c.tenant == self.tenant)
+            return int((await connection.execute(rows)).scalar_one())
 
 
 @asynccontextmanager
-async def slack_chat(
+async def slack_view(
     folder: Path, blobs: Blobs, place: Place
-) -> AsyncIterator[SlackChat]:
-    """In a workspace and channel that bear the names of ``place``, with Ana in it."""
+) -> AsyncIterator[SlackView]:
+    """In a workspace and channel that bear the names of ``place``, with Ana and Bo in it."""
     async with slack() as fake:
         workspace = fake.workspace
         fake.world.workspaces = {place.workspace: workspace}
         workspace.id = place.workspace
-        workspace.users["ana"] = User(id="ana", name="Ana")
-        members = {"ana", workspace.bot_user}
+        for person in ("ana", "bo"):
+            workspace.users[person] = User(id=person, name=person.title())
+        members = {"ana", "bo", workspace.bot_user}
         workspace.channels[place.channel] = Channel(
             id=place.channel, name="general", members=members
         )
@@ -40,20 +113,4 @@ async def slack_chat(
             wiring.open_database(chosen) as engine,
             open_slack(chosen, engine) as there,
         ):
-            chat = there.chat(blobs)
-            _there[id(chat)] = fake
-            yield chat
-            del _there[id(chat)]
-
-
-def uploaded(chat: SlackChat, photo: Path) -> Attachment:
-    """A photo Ana has put into Slack."""
-    fake = _there[id(chat)]
-    file = File(
-        id=fake.world.number("F"), name=photo.name, data=photo.read_bytes(), owner="ana"
-    )
-    fake.world.files[file.id] = file
-    told = fake.world.file_json(file, full=True)
-    return Attachment(
-        ref=f"{fake.workspace.id} {file.id} {told['url_private']}", name=photo.name
-    )
+            yield SlackView(there.chat(blobs), fake, place, engine)
