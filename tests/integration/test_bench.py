@@ -39,6 +39,7 @@ SLOW_MODULES = {
     "core.engine",
     "httpx",
     "rich",
+    "sqlalchemy.dialects.postgresql",
     "sqlalchemy.ext.asyncio",
     "starlette",
     "structlog",
