@@ -6,231 +6,47 @@ Heavy modules are imported by the command that needs them: --help must be instan
 import gc
 import json
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import click
 
+from bot.cli_help import SpokenCommand, SpokenGroup, option, say
+from bot.cli_operations import add_commands
 from core.languages import languages
 
 OK, FAILED, USAGE, CONFIGURATION = 0, 1, 2, 78
-VALUES = {
-    "n": "How many pictures.",
-    "size": "Exact size, such as 1328*1328.",
-    "ar": "Ratio, such as 16:9 or square.",
-    "seed": "Fixed seed, 0 to 2147483647.",
-    "no": "What must not be in it.",
-    "model": "A model of `easel models`.",
-}
-WANX_VALUES = {
-    "strength": "0 to 1 (style, edit).",
-    "scale": "1 to 4 (upscale).",
-    "top": "1.0 to 2.0 (expand).",
-    "bottom": "1.0 to 2.0 (expand).",
-    "left": "1.0 to 2.0 (expand).",
-    "right": "1.0 to 2.0 (expand).",
-}
-FLAGS = {
-    "raw": "Do not let the service extend the prompt.",
-    "watermark": "Add the service's watermark.",
-}
-WANX_FLAGS = {
-    "sketch": "The picture is a line drawing (sketch).",
-}
-FUNCTIONS = (
-    "style",
-    "restyle",
-    "edit",
-    "inpaint",
-    "unwatermark",
-    "expand",
-    "upscale",
-    "colorize",
-    "sketch",
-    "cartoon",
+
+
+@click.group(
+    cls=SpokenGroup,
+    say_help=say("cli.easel"),
+    context_settings={"help_option_names": ["-h", "--help"]},
 )
-
-Command = Callable[..., Any]
-
-
-def _with(command: Command, options: Sequence[Command]) -> Command:
-    for option in reversed(options):
-        command = option(command)
-    return command
-
-
-def shows_pictures(command: Command) -> Command:
-    """Options of every command whose answer may hold pictures."""
-    return _with(
-        command,
-        [
-            click.option(
-                "--out",
-                type=click.Path(path_type=Path),
-                default=Path(),
-                help="Folder for pictures.",
-            ),
-            click.option(
-                "--json",
-                "as_json",
-                is_flag=True,
-                help="Print one JSON object and nothing else.",
-            ),
-            click.option(
-                "--time-scale",
-                type=click.FloatRange(min=0),
-                help="Pace of the simulator; 1 is the real one.",
-            ),
-        ],
-    )
-
-
-def makes_pictures(command: Command) -> Command:
-    """The options of the grammar, handed to it as they were typed."""
-    short = {"n": "-n", "no": "--negative"}
-    values = [
-        click.option(
-            f"--{name}", *filter(None, [short.get(name)]), name, help=VALUES[name]
-        )
-        for name in VALUES
-    ]
-    flags = [
-        click.option(f"--{name}", is_flag=True, help=text)
-        for name, text in FLAGS.items()
-    ]
-    return shows_pictures(_with(command, [*values, *flags]))
-
-
-def continues(command: Command) -> Command:
-    """The option of commands that work on a picture."""
-    option = click.option(
-        "--from",
-        "source",
-        metavar="STEP",
-        help="Continue from this step instead of the last.",
-    )
-    return _with(command, [option])
-
-
-def wanx_options(command: Command) -> Command:
-    """What only the Wanx functions know."""
-    values = [
-        click.option(f"--{name}", help=text) for name, text in WANX_VALUES.items()
-    ]
-    flags = [
-        click.option(f"--{name}", is_flag=True, help=text)
-        for name, text in WANX_FLAGS.items()
-    ]
-    mask = click.option(
-        "--mask", help="A mask picture, or left, right, top, bottom, center (inpaint)."
-    )
-    return _with(command, [*values, *flags, mask])
-
-
-@click.group(context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(package_name="easel")
 def cli() -> None:
     """Draw and keep editing pictures together, in team chat."""
 
 
-@cli.command()
-@makes_pictures
-@click.argument("words", nargs=-1, required=True)
-def draw(words: tuple[str, ...], **options: Any) -> None:
-    """Draw a picture from words."""
-    from bot.terminal import run_words  # noqa: PLC0415
-
-    sys.exit(run_words("draw", words, options))
+def program_command(name: str) -> Callable[[Any], click.Command]:
+    """Add a command that runs the program or looks after it."""
+    say_help = say(f"cli.{name.replace('-', '_')}")
+    return cli.command(name, cls=SpokenCommand, say_help=say_help)
 
 
-@cli.command()
-@makes_pictures
-@continues
-@click.argument("words", nargs=-1, required=True)
-def edit(words: tuple[str, ...], **options: Any) -> None:
-    """Edit the pictures named after the instruction, or the last result."""
-    from bot.terminal import run_words  # noqa: PLC0415
-
-    sys.exit(run_words("edit", words, options))
+add_commands(cli)
 
 
-@cli.command()
-@makes_pictures
-@continues
-@wanx_options
-@click.argument("function", type=click.Choice(FUNCTIONS))
-@click.argument("words", nargs=-1)
-def wanx(function: str, words: tuple[str, ...], **options: Any) -> None:
-    """One of the ten Wanx functions."""
-    from bot.terminal import run_words  # noqa: PLC0415
-
-    sys.exit(run_words(f"wanx.{function}", words, options))
-
-
-def _answered(name: str, text: str, argument: str | None = None) -> None:
-    """A command that is answered at once."""
-
-    @shows_pictures
-    def command(what: str = "", **options: Any) -> None:
-        from bot.terminal import run_answered  # noqa: PLC0415
-
-        sys.exit(run_answered(name, what or "", options))
-
-    if argument:
-        command = click.argument("what", metavar=argument, required=argument.isupper())(
-            command
-        )
-    cli.command(name, help=text)(command)
-
-
-_answered("undo", "Go back to the picture before; free.")
-_answered("redo", "Go forward again; free.")
-_answered(
-    "pick", "Choose which of several pictures the next edit starts from.", "NUMBER"
-)
-_answered("again", "The same once more with a new seed.", "[step]")
-_answered(
-    "rerun", "All instructions since the original, merged, run once on it.", "[step]"
-)
-_answered("history", "A picture of the edit tree.")
-_answered("compare", "Before and after, side by side.")
-_answered("show", "Show a step again.", "STEP")
-_answered("info", "What made a picture.", "[step]")
-_answered("cancel", "Cancel a waiting job; free.", "[step]")
-_answered(
-    "drop",
-    "Forget a job whose end nobody knows; its reserved money comes back.",
-    "STEP",
-)
-_answered("usage", "What this month cost.")
-
-
-@cli.command()
-@shows_pictures
-@click.option("--person-day", help="Most a person may spend a day; - removes it.")
-@click.option("--channel-month", help="Most a channel may spend a month; - removes it.")
-@click.option(
-    "--workspace-month", help="Most the workspace may spend a month; - removes it."
-)
-def budget(**options: Any) -> None:
-    """Show the budgets, or set them."""
-    from bot.terminal import run_answered  # noqa: PLC0415
-
-    names = ("person_day", "channel_month", "workspace_month")
-    given = {name: value for name in names if (value := options.pop(name)) is not None}
-    sys.exit(run_answered("budget", "", options, given))
-
-
-@cli.command()
-@click.option("--port", type=click.IntRange(0, 65535), help="Port of the web room.")
-@click.option("--data", type=click.Path(path_type=Path), help="Data folder.")
-@click.option(
+@program_command("demo")
+@option("--port", type=click.IntRange(0, 65535), say_help=say("cli.port"))
+@option("--data", type=click.Path(path_type=Path), say_help=say("cli.data"))
+@option(
     "--time-scale",
     type=click.FloatRange(min=0),
-    help="Pace of the simulator; 1 is the real one.",
+    say_help=say("cli.time_scale"),
 )
-@click.option("--open", "open_browser", is_flag=True, help="Open it in the browser.")
+@option("--open", "open_browser", is_flag=True, say_help=say("cli.open"))
 def demo(
     port: int | None, data: Path | None, time_scale: float | None, open_browser: bool
 ) -> None:
@@ -240,30 +56,35 @@ def demo(
     sys.exit(run(port, data, time_scale, open_browser=open_browser))
 
 
-@cli.command()
-@click.option("--port", type=click.IntRange(0, 65535), default=8090, show_default=True)
-@click.option(
+@program_command("simulate")
+@option(
+    "--port",
+    type=click.IntRange(0, 65535),
+    default=8090,
+    show_default=True,
+    say_help=say("cli.simulator_port"),
+)
+@option(
     "--time-scale",
     type=click.FloatRange(min=0),
     default=1.0,
     show_default=True,
-    help="1 is the real pace.",
+    say_help=say("cli.time_scale"),
 )
-@click.option(
-    "--key", default="sk-simulator", show_default=True, help="The API key it accepts."
-)
-@click.option(
+@option("--key", default="sk-simulator", show_default=True, say_help=say("cli.key"))
+@option(
     "--overflow",
     type=click.Choice(["queue", "refuse"]),
     default="queue",
     show_default=True,
+    say_help=say("cli.overflow"),
 )
-@click.option("--seed", type=int, help="Fixes the durations.")
-@click.option(
+@option("--seed", type=int, say_help=say("cli.seed"))
+@option(
     "--strict/--lenient",
     default=True,
     show_default=True,
-    help="Enforce the vendor's limits, or not.",
+    say_help=say("cli.strict"),
 )
 def simulate(**options: Any) -> None:
     """The DashScope simulator alone."""
@@ -273,10 +94,8 @@ def simulate(**options: Any) -> None:
     sys.exit(run(**options, like=likenesses(load_catalog())))
 
 
-@cli.command()
-@click.option(
-    "--json", "as_json", is_flag=True, help="Everything the catalogue knows, as JSON."
-)
+@program_command("models")
+@option("--json", "as_json", is_flag=True, say_help=say("cli.models_json"))
 def models(as_json: bool) -> None:
     """The models in the catalogue."""
     from bot.models import listing  # noqa: PLC0415
@@ -284,12 +103,13 @@ def models(as_json: bool) -> None:
     click.echo(listing(as_json=as_json))
 
 
-@cli.command()
-@click.option(
+@program_command("run")
+@option(
     "--role",
     type=click.Choice(["all", "gateway", "worker"]),
     default="all",
     show_default=True,
+    say_help=say("cli.role"),
 )
 def run(role: str) -> None:
     """The bot: every platform whose settings are present."""
@@ -298,23 +118,19 @@ def run(role: str) -> None:
     sys.exit(run_bot(role))
 
 
-@cli.command("slack-manifest")
-@click.option(
-    "--socket", "by_socket", is_flag=True, help="For Socket Mode (the default)."
-)
-@click.option(
+@program_command("slack-manifest")
+@option("--socket", "by_socket", is_flag=True, say_help=say("cli.socket"))
+@option(
     "--http",
     "url",
     metavar="URL",
-    help="For HTTP at this address, which Slack must reach.",
+    say_help=say("cli.http"),
 )
-@click.option(
-    "--many", is_flag=True, help="With --http: to be installed in many workspaces."
-)
-@click.option(
+@option("--many", is_flag=True, say_help=say("cli.many"))
+@option(
     "--locale",
     type=click.Choice(languages()),
-    help="Language of the descriptions.",
+    say_help=say("cli.locale"),
 )
 def slack_manifest(
     by_socket: bool, url: str | None, many: bool, locale: str | None
@@ -327,7 +143,7 @@ def slack_manifest(
     click.echo(slack(url, many=many, locale=locale))
 
 
-@cli.command("discord-invite")
+@program_command("discord-invite")
 def discord_invite() -> None:
     """The link that invites the bot of DISCORD_BOT_TOKEN to a server."""
     from bot.manifests import discord  # noqa: PLC0415
@@ -335,8 +151,8 @@ def discord_invite() -> None:
     click.echo(discord())
 
 
-@cli.command()
-@click.option("--dry-run", is_flag=True, help="Only say how many there are.")
+@program_command("prune")
+@option("--dry-run", is_flag=True, say_help=say("cli.dry_run"))
 def prune(dry_run: bool) -> None:
     """Remove the records of jobs that finished a month ago; pictures and history stay."""
     from bot.prune import run as remove  # noqa: PLC0415
@@ -344,7 +160,7 @@ def prune(dry_run: bool) -> None:
     sys.exit(remove(dry_run=dry_run))
 
 
-@cli.command()
+@program_command("migrate")
 def migrate() -> None:
     """Bring the database up to date."""
     from bot.run import run_migrate  # noqa: PLC0415
@@ -352,8 +168,8 @@ def migrate() -> None:
     sys.exit(run_migrate())
 
 
-@cli.command()
-@click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
+@program_command("doctor")
+@option("--json", "as_json", is_flag=True, say_help=say("cli.json"))
 def doctor(as_json: bool) -> None:
     """Check settings, database, blobs and the service."""
     from bot.doctor import run as examine  # noqa: PLC0415

@@ -27,14 +27,14 @@ from bot.offline import NoJobs, open_context
 from core.flow.context import Context
 from core.i18n import translate
 from core.log import log
-from core.operations import OPERATIONS, Answered
+from core.operations import COMMANDS, OPERATIONS, Answered, Takes
+from core.options import MOST_PICTURES, OPTIONS
 from core.ports import Blobs
 from core.service import Service
 from core.types import Action, Request
 
 TIME_SCALE = 0.2
 """Of the simulator, for somebody who waits at a prompt."""
-OWN = ("out", "as_json", "time_scale", "source", "mask")
 INTERRUPTED = 130
 
 
@@ -46,7 +46,7 @@ def run_words(action: str, words: Sequence[str], options: Mapping[str, Any]) -> 
     given = {
         name: _as_typed(value)
         for name, value in options.items()
-        if name not in OWN and value not in {None, False}
+        if name in OPTIONS and name != "mask" and value not in {None, False}
     }
     if mask is not None and not is_file:
         given["mask"] = mask
@@ -63,25 +63,31 @@ def run_words(action: str, words: Sequence[str], options: Mapping[str, Any]) -> 
 
 
 def run_answered(
-    action: str,
-    what: str,
+    action: Action,
+    argument: str,
     options: Mapping[str, Any],
-    given: Mapping[str, str] | None = None,
+    limits: Mapping[str, str],
 ) -> int:
-    """undo, redo, history and the like."""
+    """undo, redo, history and the like; ``argument`` names a step, or for pick a picture."""
     index = None
-    if action == "pick":
-        if not (what.isascii() and what.isdecimal() and 1 <= int(what[:4]) <= 6):
-            raise click.UsageError("NUMBER is 1 to 6.")
-        index, what = int(what) - 1, ""
+    if COMMANDS[action].takes is Takes.NUMBER:
+        index, argument = _picture_index(argument), ""
     line = Line(
-        action=Action(action),
-        target=what or None,
+        action=action,
+        target=argument or None,
         index=index,
-        given=given or {},
+        given=limits,
         out=options["out"],
     )
     return run(line, options)
+
+
+def _picture_index(argument: str) -> int:
+    is_number = argument.isascii() and argument.isdecimal()
+    number = int(argument[:4]) if is_number else 0
+    if not 1 <= number <= MOST_PICTURES:
+        raise click.UsageError(f"NUMBER is 1 to {MOST_PICTURES}.")
+    return number - 1
 
 
 def _as_typed(value: Any) -> str:
