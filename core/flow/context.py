@@ -23,7 +23,7 @@ from core.views import steps
 from core.window import Window
 
 DELIVERY_TRIES = 6
-"""Times a result is shown before a platform that will not take it is left alone."""
+"""Times a refusal is said before a platform that is away is left alone."""
 
 TRANSIENT = (OperationalError, InterfaceError, NoConnection, OSError)
 """Errors of the database, the disk, the network and the blob store: tried again, for as long
@@ -100,15 +100,27 @@ class Context:
 
 
 async def outlast(context: Context, job: str, attempt: Callable[[], Awaitable[T]]) -> T:
-    """Try until the database, the disk and the network let it through. Any other error is raised."""
+    """Try until the world lets it through. Any other error is raised."""
 
-    def is_transient(error: Exception) -> bool:
-        if not isinstance(error, TRANSIENT):
+    def may_pass(error: Exception) -> bool:
+        if not is_passing(error):
             return False
-        log.warning("job_waits", job=job, error=type(error).__name__)
+        log.warning(
+            "job_waits", job=job, error=str(error)[:100] or type(error).__name__
+        )
         return True
 
-    return await retrying(is_transient, first=context.back_off)(attempt)
+    return await retrying(may_pass, first=context.back_off)(attempt)
+
+
+def is_passing(error: Exception) -> bool:
+    """Is it the world's trouble, which ends by itself?
+
+    A platform's word counts only where it is its last.
+    """
+    if isinstance(error, DeliveryError):
+        return not error.permanent
+    return isinstance(error, TRANSIENT)
 
 
 async def status_message(context: Context, step: Step) -> PostedMessage | None:
@@ -181,32 +193,44 @@ async def fail_step(
         await post_outcome(context, ended)
 
 
-async def post_outcome(context: Context, step: Step) -> None:
+async def post_outcome(context: Context, step: Step) -> bool:
     """Show how a step ended, in its place, else to its person alone.
 
-    History has it where neither is possible.
+    Returns whether it was shown. History has it where neither is possible. Raises what passes: the
+    caller tries again.
     """
-    if not await retry_delivery(
-        context, step.id, lambda: upsert_status(context, step, steps.outcome_post(step))
-    ):
-        await retry_delivery(context, step.id, lambda: _say_alone(context, step))
+
+    async def update_status() -> None:
+        await upsert_status(context, step, steps.outcome_post(step))
+
+    is_shown = await try_delivery(step.id, update_status)
+    if not is_shown:
+        is_shown = await try_delivery(step.id, lambda: _post_privately(context, step))
     if step.state.is_final:
         await context.store.close_step(step.tenant, step.id)
+    return is_shown
+
+
+async def try_delivery(job: str, attempt: Callable[[], Awaitable[None]]) -> bool:
+    """Try once. False when the platform will never take it. Raises what passes."""
+    try:
+        await attempt()
+    except (DeliveryError, NotFound) as error:
+        if is_passing(error):
+            raise
+        log.warning("undeliverable", step=job, error=error.key)
+        return False
+    return True
 
 
 async def retry_delivery(
     context: Context, job: str, attempt: Callable[[], Awaitable[None]]
 ) -> bool:
-    """Try as long as the platform may still take it.
-
-    False when it will not: that cannot make a job fail again.
-    """
+    """Try a few times. For what is not worth waiting for: False when it could not be said."""
 
     def may_pass(error: Exception) -> bool:
-        if not isinstance(error, DeliveryError):
-            return False
-        log.warning("undeliverable", step=job, error=error.key)
-        return not error.permanent
+        log.warning("undeliverable", step=job, error=getattr(error, "key", ""))
+        return isinstance(error, DeliveryError) and not error.permanent
 
     try:
         patiently = retrying(may_pass, first=context.back_off, attempts=DELIVERY_TRIES)
@@ -216,11 +240,16 @@ async def retry_delivery(
     return True
 
 
-async def _say_alone(context: Context, step: Step) -> None:
-    """The place is closed to us, so its person hears of it where only they do."""
+async def _post_privately(context: Context, step: Step) -> None:
+    """We cannot post in this place: tell the person by direct message.
+
+    Raises NotFound where there is no other place.
+    """
     chat = context.chat(step)
     place = await chat.private_place(step.place, step.person)
-    if place == step.place or await context.store.message_of(step, MessageRole.ALONE):
+    if place == step.place:
+        raise NotFound("refuse.not_found", id=step.id)
+    if await context.store.message_of(step, MessageRole.ALONE):
         return
     is_first = await context.store.intend_post(step.tenant, step.id, MessageRole.ALONE)
     sent = None if is_first else await chat.find(place, step.id)

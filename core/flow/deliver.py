@@ -1,6 +1,7 @@
 """deliver: fetch, check and keep what was made, settle the money, post the result."""
 
 from dataclasses import replace
+from datetime import datetime, timedelta
 
 from core.catalog import Choice
 from core.errors import Charged, ProviderError, Refused, Rejected, Retryable, Uncertain
@@ -13,6 +14,9 @@ from core.retrying import retrying
 from core.types import ImageResult, Money, Outcome, Picture, Step, StepState, Task
 
 DOWNLOAD_TRIES = 6
+"""Tries in a row; then the job waits for its next turn."""
+LINK_LIFE = timedelta(hours=24)
+"""Of a result, where the service names no end (its documentation says 24 hours)."""
 
 
 async def store_results(
@@ -53,10 +57,11 @@ async def store_results(
 async def deliver(context: Context, step: Step) -> None:
     """The status message becomes the result."""
     failpoint("deliver.before_post")
-    await post_outcome(context, step)
+    is_shown = await post_outcome(context, step)
     failpoint("deliver.after_post")
     await context.store.finish(step.tenant, step.id)
-    log.info("delivered", step=step.id, seconds=step.seconds)
+    event = "delivered" if is_shown else "undeliverable"
+    log.info(event, step=step.id, seconds=step.seconds)
     failpoint("deliver.after_commit")
 
 
@@ -92,7 +97,13 @@ async def _fetch(
     if result.key is not None:
         return await stored_picture(context, step, result.key)
     failpoint("keep.before_download")
-    content = await _download(context, step, outcome, position)
+    try:
+        content = await _download(context, step, outcome, position)
+    except Retryable as error:
+        if context.clock.now() >= _end_of_links(context, step, outcome):
+            raise
+        # What was paid for is waited for, and others may download meanwhile.
+        raise ConnectionError(error.key) from error
     failpoint("keep.after_download")
     try:
         picture = await store_picture(context, step, content, position)
@@ -133,6 +144,13 @@ async def _download(
 
     patiently = retrying(may_pass, first=context.back_off, attempts=DOWNLOAD_TRIES)
     return await patiently(download)
+
+
+def _end_of_links(context: Context, step: Step, outcome: Outcome) -> datetime:
+    """Until when the results can be fetched."""
+    if outcome.expires is not None:
+        return outcome.expires
+    return (step.submitted or context.clock.now()) + LINK_LIFE
 
 
 def _made(outcome: Outcome) -> list[ImageResult]:

@@ -10,7 +10,7 @@ from core import grammar, sessions
 from core.catalog import wordless
 from core.errors import EaselError, Rejected
 from core.failpoints import failpoint
-from core.flow.context import Context, retry_delivery
+from core.flow.context import Context, retry_delivery, try_delivery
 from core.forms import Form, form
 from core.log import log
 from core.post import Post
@@ -70,36 +70,38 @@ async def refuse(context: Context, request: Request, error: EaselError) -> None:
     """Say no, privately, once."""
     job = sessions.step_id(request)
     log.info("refused", step=job, error=error.key)
-    await reply_once(context, request, steps.refusal_post(error, request.locale, job))
+    post = steps.refusal_post(error, request.locale, job)
+    await retry_delivery(context, job, lambda: _reply(context, request, post))
 
 
 async def reply_once(context: Context, request: Request, post: Post) -> None:
     """Answer a request, once: the answer is known by the request's own id.
 
-    A step it shows is remembered.
+    Raises what passes: the caller tries again.
     """
-    chat, tenant, job = (
-        context.chats[request.place.platform],
-        request.place.tenant,
-        sessions.step_id(request),
+    await try_delivery(
+        sessions.step_id(request), lambda: _reply(context, request, post)
     )
 
-    async def attempt() -> None:
-        is_first = await context.store.intend_post(tenant, job, MessageRole.ANSWER)
-        sent = None if is_first else await chat.find(request.place, job)
-        if sent is None:
-            failpoint("answer.before_post")
-            sent = await chat.post(
-                request.place,
-                replace(post, job=job),
-                to=request.person,
-                reply=request.reply,
-            )
-            failpoint("answer.after_post")
-        if post.pictures and post.job not in {"", job}:
-            await context.store.remember(sent, tenant, post.job, MessageRole.ANSWER)
 
-    await retry_delivery(context, job, attempt)
+async def _reply(context: Context, request: Request, post: Post) -> None:
+    """Post it, or find it posted already. A step it shows is remembered."""
+    chat = context.chats[request.place.platform]
+    tenant = request.place.tenant
+    job = sessions.step_id(request)
+    is_first = await context.store.intend_post(tenant, job, MessageRole.ANSWER)
+    sent = None if is_first else await chat.find(request.place, job)
+    if sent is None:
+        failpoint("answer.before_post")
+        sent = await chat.post(
+            request.place,
+            replace(post, job=job),
+            to=request.person,
+            reply=request.reply,
+        )
+        failpoint("answer.after_post")
+    if post.pictures and post.job not in {"", job}:
+        await context.store.remember(sent, tenant, post.job, MessageRole.ANSWER)
 
 
 async def offer_mask(context: Context, request: Request) -> Post:

@@ -6,11 +6,11 @@ Never over a result.
 import asyncio
 import time
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from statistics import median
 
 from core.errors import DeliveryError, NotFound
-from core.flow.context import Context
+from core.flow.context import Context, is_passing, upsert_status
 from core.log import log
 from core.post import Post, PostedMessage
 from core.types import Step, StepState
@@ -69,6 +69,39 @@ async def _post(context: Context, step: Step, position: int, pace: Pace) -> Post
     return steps.queued_post(step, parent, position + 1, pace.typical * rounds)
 
 
+ANNOUNCE_GRACE = timedelta(seconds=10)
+"""How old a step is before its missing message is taken for one that could not be posted."""
+
+
+ANNOUNCE_GRACE = timedelta(seconds=10)
+"""How old a step is before its missing message is taken for one that could not be posted."""
+UPDATE_SECONDS = 10.0
+SHORTEST_REST, LONGEST_REST = 2.0, 60.0
+"""Seconds without progress for a platform that could not be reached."""
+
+
+class Rest:
+    """A platform that is away is left alone for a while, longer each time."""
+
+    def __init__(self) -> None:
+        self._seconds = 0.0
+        self._until = 0.0
+
+    @property
+    def is_on(self) -> bool:
+        """Is it left alone now?"""
+        return time.monotonic() < self._until
+
+    def begin(self) -> None:
+        """It could not be reached."""
+        self._seconds = min(max(self._seconds * 2, SHORTEST_REST), LONGEST_REST)
+        self._until = time.monotonic() + self._seconds
+
+    def end(self) -> None:
+        """It answers."""
+        self._seconds = 0.0
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LastStatus:
     """What a job's message was last made to say, in which state, and when."""
@@ -87,11 +120,12 @@ async def keep_current(context: Context) -> None:
     Cancel it to stop.
     """
     told: dict[str, LastStatus] = {}
+    rests: dict[str, Rest] = {}
     while True:
         context.moved.clear()
         began = time.thread_time()
         try:
-            is_idle = not await _round(context, told)
+            is_idle = not await _round(context, told, rests)
         except Exception:
             # Progress is a courtesy: whatever is wrong with it, the next round tries again.
             log.exception("status_broke")
@@ -114,7 +148,9 @@ async def _pause(context: Context) -> None:
             one.cancel()
 
 
-async def _round(context: Context, told: dict[str, LastStatus]) -> bool:
+async def _round(
+    context: Context, told: dict[str, LastStatus], rests: dict[str, Rest]
+) -> bool:
     """Those served next; who waits far behind hears of it when the line has moved on.
 
     Was there any?
@@ -131,11 +167,13 @@ async def _round(context: Context, told: dict[str, LastStatus]) -> bool:
     for step in at_work:
         queue = (step.account, step.model)
         position = positions.get((step.tenant, step.id), len(lines[queue]))
-        if not _is_due(context, step, position, told.get(step.id)):
+        rest = rests.setdefault(step.place.platform, Rest())
+        if rest.is_on or not _is_due(context, step, position, told.get(step.id)):
             continue
         post = await _post(context, step, position, paces[queue])
         if step.id not in told or told[step.id].post != post:
-            await _refresh(context, step, post, told)
+            is_reached = await _refresh(context, step, post, told)
+            rest.end() if is_reached else rest.begin()
     for gone in set(told) - {step.id for step in at_work}:
         del told[gone]
     return bool(at_work)
@@ -161,21 +199,37 @@ def _is_due(
 
 async def _refresh(
     context: Context, step: Step, post: Post, told: dict[str, LastStatus]
+) -> bool:
+    """Returns False when the platform could not be reached."""
+    try:
+        async with asyncio.timeout(UPDATE_SECONDS):
+            if step.id not in told and await _lacks_message(context, step):
+                await upsert_status(context, step, post, only_while=step.state)
+            else:
+                await _update(context, step, post, told)
+    except (DeliveryError, NotFound, TimeoutError) as error:
+        log.debug("progress_not_shown", step=step.id, error=type(error).__name__)
+        return not (isinstance(error, TimeoutError) or is_passing(error))
+    return True
+
+
+async def _lacks_message(context: Context, step: Step) -> bool:
+    """Was its platform away when the job began?"""
+    if context.clock.now() - step.created < ANNOUNCE_GRACE:
+        return False
+    return await context.store.message_of(step) is None
+
+
+async def _update(
+    context: Context, step: Step, post: Post, told: dict[str, LastStatus]
 ) -> None:
     last = told.get(step.id)
     async with context.telling_lock(step):
         sent = last.sent if last else await context.store.message_of(step)
-        try:
-            fresh = await context.store.step(step.tenant, step.id)
-        except NotFound:  # its workspace was forgotten meanwhile
-            return
+        fresh = await context.store.step(step.tenant, step.id)
         if sent is None or fresh.state is StepState.MADE or fresh.state.is_final:
             return
         told[step.id] = LastStatus(
             sent=sent, post=post, state=step.state, at=context.clock.now()
         )
-        try:
-            async with asyncio.timeout(10):
-                await context.chat(step).update(sent, post)
-        except (DeliveryError, NotFound, TimeoutError) as error:
-            log.debug("progress_not_shown", step=step.id, error=type(error).__name__)
+        await context.chat(step).update(sent, post)
