@@ -26,11 +26,13 @@ Function = Callable[..., Any]
 
 def add_commands(group: click.Group) -> None:
     """Add draw, edit, wanx, undo and all the others."""
-    for action in STANDALONE.values():
-        _add_words_command(group, action)
     _add_functions_command(group)
     for action, command in COMMANDS.items():
-        if command.name == "easel" and command.terminal is not None:
+        if command.terminal is None or command.name == "wanx":
+            continue
+        if action in STANDALONE.values() and action.makes_pictures:
+            _add_words_command(group, action)
+        else:
             _add_answered_command(group, action, command)
 
 
@@ -64,7 +66,7 @@ def _add_functions_command(group: click.Group) -> None:
 
 
 def _add_answered_command(group: click.Group, action: Action, command: Command) -> None:
-    """A command of one word: /easel undo is ``easel undo`` here."""
+    """A command that is answered without words: /easel undo is ``easel undo`` here."""
 
     def run(argument: str | None = None, **options: Any) -> None:
         from bot.terminal import run_answered  # noqa: PLC0415
@@ -80,7 +82,7 @@ def _add_answered_command(group: click.Group, action: Action, command: Command) 
         run = click.argument(
             "argument", metavar=command.terminal, required=command.needs_argument
         )(run)
-    _add(group, command.word, run, say(command_text_key(action)))
+    _add(group, command.word or command.name, run, say(command_text_key(action)))
 
 
 def _add(group: click.Group, name: str, run: Function, say_help: Texts) -> None:

@@ -174,9 +174,14 @@ def _option_field(
         Choice(value=value, label=label_choice(option, value, locale))
         for value in _offered_values(option, action, models)
     )
+    is_number = option.kind in {OptionKind.WHOLE, OptionKind.DECIMAL}
+    if is_number and not option.suggestions and option.name != "n":
+        kind = FieldKind.LINE
+    else:
+        kind = FIELD_KINDS.get(option.kind, FieldKind.CHOICE)
     return Field(
         name=option.name,
-        kind=FIELD_KINDS.get(option.kind, FieldKind.CHOICE),
+        kind=kind,
         label=describe_option(option, locale),
         choices=choices,
     )

@@ -85,10 +85,11 @@ def manifest(
 def _command(name: str, locale: str, url: str) -> dict[str, Any]:
     where = {"url": f"{url}/slack/events"} if url else {}
     text = translate(f"command.{name}.text", locale)
+    hint = command_hint(name)
     return {
         "command": f"/{name}",
         **where,
         "description": text,
-        "usage_hint": command_hint(name),
+        **({"usage_hint": hint} if hint else {}),
         "should_escape": False,
     }

@@ -39,12 +39,17 @@ def _standalone_lines(locale: str) -> list[str]:
         translate(
             "help.command",
             locale,
-            written=name,
-            words=translate(f"metavar.{COMMANDS[action].takes.value}", locale),
+            written=_written(COMMANDS[action], locale),
             text=translate(command_text_key(action), locale),
         )
-        for name, action in STANDALONE.items()
+        for action in STANDALONE.values()
     ]
+
+
+def _written(command: Command, locale: str) -> str:
+    if command.takes is Takes.NOTHING:
+        return f"/{command.name}"
+    return f"/{command.name} {translate(f'metavar.{command.takes.value}', locale)}"
 
 
 def _word(command: Command, locale: str) -> str:
