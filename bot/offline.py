@@ -13,6 +13,7 @@ from bot.folder import link_keys
 from bot.providers import load_catalog
 from bot.settings import Settings
 from core.flow.context import Context
+from core.incoming import Incoming
 from core.pictures.pool import Pool
 from core.ports import Blobs, Chat
 from core.signed_links import Links
@@ -35,9 +36,9 @@ class NoJobs:
         """Never called."""
         raise AssertionError(request.action)
 
-    async def hear(self, request: Request) -> Never:
+    async def receive(self, incoming: Incoming) -> Never:
         """Never called."""
-        raise AssertionError(request.action)
+        raise AssertionError(incoming.key)
 
 
 @asynccontextmanager

@@ -26,12 +26,13 @@ from bot.folder import is_taken, lock_folder
 from bot.offline import NoJobs, open_context
 from core.flow.context import Context
 from core.i18n import translate
+from core.incoming import Incoming
 from core.log import log
 from core.operations import COMMANDS, OPERATIONS, Answered, Takes
 from core.options import MOST_PICTURES, OPTIONS
 from core.ports import Blobs
 from core.service import Service
-from core.types import Action, Request
+from core.types import Action
 
 TIME_SCALE = 0.2
 """Of the simulator, for somebody who waits at a prompt."""
@@ -143,24 +144,25 @@ async def _run(line: Line, options: Mapping[str, Any]) -> int:
     prompt = Prompt(config, as_json=as_json)
     for name, nearest in settings.unknown_variables():
         prompt.tell("config.unknown", setting=name, nearest=nearest)
-    request = decode.request(
+    incoming = decode.incoming(
         line, key=uuid.uuid4().hex, user=getpass.getuser(), locale=config.locale
     )
     report: Report | None = None
     if OPERATIONS[line.action].answered is Answered.AT_ONCE:
-        report = await _at_once(prompt, request)
+        report = await _at_once(prompt, incoming)
     if report is None:
-        report = await _with_engine(prompt, request, options["time_scale"])
+        report = await _with_engine(prompt, incoming, options["time_scale"])
     return _print(report, as_json=as_json)
 
 
-async def _at_once(prompt: Prompt, request: Request) -> Report | None:
+async def _at_once(prompt: Prompt, incoming: Incoming) -> Report | None:
     """Answer without an engine.
 
     None when one is needed: for jobs of an earlier command, or a database that is not up to date.
     """
-    shows_budget = request.action is Action.BUDGET and not request.given
-    reads = OPERATIONS[request.action].reads_only or shows_budget
+    action = Action(incoming.operation)
+    shows_budget = action is Action.BUDGET and not incoming.fields
+    reads = OPERATIONS[action].reads_only or shows_budget
     async with AsyncExitStack() as stack:
         if not reads:
             await lock_folder(stack, prompt.settings, prompt.say_waiting)
@@ -174,11 +176,11 @@ async def _at_once(prompt: Prompt, request: Request) -> Report | None:
         is_left_alone = reads and is_taken(prompt.settings)
         if await terminal.unfinished() and not is_left_alone:
             return None
-        return await terminal.run(request)
+        return await terminal.run(incoming)
 
 
 async def _with_engine(
-    prompt: Prompt, request: Request, time_scale: float | None
+    prompt: Prompt, incoming: Incoming, time_scale: float | None
 ) -> Report:
     """Run with an engine. Jobs of an earlier command are finished beside it."""
     # Loading it costs a second of processor time, which most commands need not spend.
@@ -186,7 +188,8 @@ async def _with_engine(
     from bot.simulator.tasks import SimulatorConfig  # noqa: PLC0415
 
     log.set_up()
-    if is_simulated(prompt.settings) and request.action.makes_pictures:
+    makes_pictures = Action(incoming.operation).makes_pictures
+    if is_simulated(prompt.settings) and makes_pictures:
         prompt.tell("terminal.simulator")
     if time_scale is None:
         time_scale = TIME_SCALE
@@ -202,7 +205,7 @@ async def _with_engine(
         unfinished = await terminal.unfinished()
         if unfinished:
             prompt.tell("terminal.recovered", count=len(unfinished))
-        report = await terminal.run(request)
+        report = await terminal.run(incoming)
         ends = [terminal.end(job) for job in unfinished]
         await asyncio.gather(*ends, return_exceptions=True)
         return report

@@ -18,18 +18,20 @@ from typing import Any
 
 import structlog
 
-from core.answers import dispatch
+from core.answers import dispatch, drafts
 from core.errors import EaselError, Retryable
 from core.failpoints import failpoint
-from core.flow import deliver, generate, hear, prepare, status
+from core.flow import deliver, generate, prepare, status
 from core.flow.context import TRANSIENT, Context, fail_step, outlast, post_outcome
+from core.flow.understand import understand_or_refuse
+from core.incoming import Incoming, Kind
 from core.retrying import retrying
 from core.slots import Slots
 from core.storage.claims import Claims
 from core.storage.inbox import Delivery, Inbox, Stage
 from core.storage.retention import RECORDS_LIFE, Retention
 from core.storage.workers import Workers
-from core.types import Action, Claim, Outcome, Request, Step, StepState
+from core.types import Claim, Outcome, Request, Step, StepState
 
 ANSWERED_AT_ONCE = 8
 """Deliveries of one platform; those of others go on while it is away."""
@@ -119,10 +121,10 @@ class Engine:
         if self._workers is not None:
             await self._workers.close()
 
-    async def hear(self, request: Request) -> None:
-        """One durable commit. The same request again changes nothing."""
+    async def receive(self, incoming: Incoming) -> None:
+        """One durable commit. The same event again changes nothing."""
         failpoint("hear.before_commit")
-        await self._inbox.add(request)
+        await self._inbox.add(incoming)
         failpoint("hear.after_commit")
         self._arrivals.append(time.monotonic())
         self._arrived.set()
@@ -174,7 +176,7 @@ class Engine:
     def _places(self) -> tuple[set[str], int]:
         """Platforms that have all their places in use, and the places free for any other."""
         in_work = Counter(
-            delivery.request.place.platform for delivery in self._answering.values()
+            delivery.origin.place.platform for delivery in self._answering.values()
         )
         full = {name for name, count in in_work.items() if count >= ANSWERED_AT_ONCE}
         if full >= set(self._context.chats):
@@ -204,7 +206,7 @@ class Engine:
         Transient errors are waited out. A bug is reported to its person with a reference, but for a
         goodbye: what it promised to forget is tried again with the next sweep.
         """
-        is_goodbye = delivery.request.action is Action.LEFT
+        is_goodbye = _is_goodbye(delivery)
         is_refused = delivery.tries > MAX_TRIES and not is_goodbye
         while delivery.stage is not Stage.DONE:
             proceed = self._refuse if is_refused else self._advance
@@ -220,29 +222,34 @@ class Engine:
 
     async def _advance(self, delivery: Delivery) -> Delivery:
         """One stage on: understand it, answer it, bring its step into the line."""
-        request = delivery.request
-        if request.action is Action.LEFT:
-            await self._forget_workspace(delivery)
-            return await self._done(delivery)
-        if delivery.stage is Stage.HEARD:
-            understood = await hear.understand(self._context, request)
-            if understood is None:
-                return await self._done(delivery)
-            return await self._inbox.advance(delivery, Stage.UNDERSTOOD, understood)
+        origin = delivery.origin
+        if isinstance(origin, Incoming):
+            return await self._understand(delivery, origin)
         if delivery.stage is Stage.UNDERSTOOD:
-            job = await dispatch.answer(self._context, request)
+            job = await dispatch.answer(self._context, origin)
             if job is None:
                 return await self._done(delivery)
             failpoint("take.before_commit")
             delivery = await self._inbox.advance(delivery, Stage.ACCEPTED, job)
             failpoint("take.after_commit")
             return delivery
-        await dispatch.consume_draft(self._context, request)
-        await self._prepare(request)
+        await drafts.consume(self._context, origin)
+        await self._prepare(origin)
+        return await self._done(delivery)
+
+    async def _understand(self, delivery: Delivery, incoming: Incoming) -> Delivery:
+        if incoming.kind is Kind.REMOVED:
+            await self._forget_workspace(delivery)
+            return await self._done(delivery)
+        meaning = await understand_or_refuse(self._context, incoming)
+        if isinstance(meaning, Request):
+            return await self._inbox.advance(delivery, Stage.UNDERSTOOD, meaning)
+        if meaning is not None:
+            await dispatch.ask_back(self._context, meaning)
         return await self._done(delivery)
 
     async def _refuse(self, delivery: Delivery) -> Delivery:
-        await prepare.give_up(self._context, delivery.request)
+        await prepare.give_up(self._context, delivery.origin)
         return await self._done(delivery)
 
     async def _done(self, delivery: Delivery) -> Delivery:
@@ -258,7 +265,7 @@ class Engine:
 
     async def _forget_workspace(self, delivery: Delivery) -> None:
         """Jobs, rows, pictures and what the platform's own adapter keeps."""
-        place = delivery.request.place
+        place = delivery.origin.place
         await self._cancel_before(delivery)
         await self._inbox.forget_tenant(delivery)
         # First the installation: nothing new is accepted while the rest goes.
@@ -276,14 +283,14 @@ class Engine:
 
         What comes later is not touched.
         """
-        tenant = goodbye.request.place.tenant
+        tenant = goodbye.origin.place.tenant
         stopped = [task for task, claim in self._jobs.items() if claim.tenant == tenant]
         for task, delivery in self._answering.items():
-            request = delivery.request
+            origin = delivery.origin
             is_earlier = (
-                request.place.tenant == tenant and delivery.number < goodbye.number
+                origin.place.tenant == tenant and delivery.number < goodbye.number
             )
-            if is_earlier and request.action is not Action.LEFT:
+            if is_earlier and not _is_goodbye(delivery):
                 stopped.append(task)
         for task in stopped:
             task.cancel()
@@ -411,3 +418,8 @@ class Engine:
 
     def _loop(self, work: Coroutine[Any, Any, None], name: str) -> None:
         self._loops.append(asyncio.create_task(work, name=name))
+
+
+def _is_goodbye(delivery: Delivery) -> bool:
+    origin = delivery.origin
+    return isinstance(origin, Incoming) and origin.kind is Kind.REMOVED

@@ -36,6 +36,9 @@ class Plural:
 
 Text = str | Plural
 
+WORDS = "words"
+"""The table of words that people say, which are understood and never shown."""
+
 _folders = [Path(__file__).parent / "locales"]
 
 
@@ -92,7 +95,7 @@ def sentences_in(folder: Path, language: str) -> Mapping[str, Text]:
     """Key → text of one language in one folder; nothing if it has no such file."""
     texts: dict[str, Text] = {}
     for area, table in _load(folder, language).items():
-        if area != "meta":
+        if area not in {"meta", WORDS}:
             _flatten(table, area, texts)
     return texts
 
@@ -102,6 +105,16 @@ def _load(folder: Path, language: str) -> dict[str, Any]:
     if not path.exists():
         return {}
     return tomllib.loads(path.read_text(encoding="utf-8"))
+
+
+def word_tables() -> list[Mapping[str, Any]]:
+    """What people say, one table for each language that has one."""
+    tables = [
+        _load(folder, language).get(WORDS, {})
+        for folder in _folders
+        for language in languages()
+    ]
+    return [table for table in tables if table]
 
 
 def _flatten(entry: Any, key: str, texts: dict[str, Text]) -> None:

@@ -51,10 +51,8 @@ class Action(StrEnum):
     FAVOURITE = "favourite"
     UNFAVOURITE = "unfavourite"
     REMOVE = "remove"
-    # Events: they ask for nothing until they are understood.
-    SAID = "said"
-    REACTED = "reacted"
-    LEFT = "left"
+    AS_DRAWING = "as_drawing"
+    AS_EDIT = "as_edit"
 
     @property
     def is_wanx(self) -> bool:
@@ -97,6 +95,8 @@ class ButtonKind(StrEnum):
     INFO = "info"
     SEND_ME = "sendme"
     LINK = "link"
+    AS_DRAWING = "asdrawing"
+    AS_EDIT = "asedit"
 
 
 class Answered(StrEnum):
@@ -387,6 +387,16 @@ _TABLE = (
         action=Action.REGION,
         answered=Answered.BY_DRAFT,
         buttons=(ButtonSpec(kind=ButtonKind.REGION),),
+    ),
+    Operation(
+        action=Action.AS_DRAWING,
+        answered=Answered.BY_DRAFT,
+        buttons=(ButtonSpec(kind=ButtonKind.AS_DRAWING),),
+    ),
+    Operation(
+        action=Action.AS_EDIT,
+        answered=Answered.BY_DRAFT,
+        buttons=(ButtonSpec(kind=ButtonKind.AS_EDIT),),
     ),
     Operation(
         action=Action.VOTE,

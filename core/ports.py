@@ -11,6 +11,7 @@ from core.budgets import Caps, Spending
 from core.catalog import SubmitLimit
 from core.errors import Charged
 from core.forms import Form
+from core.incoming import Incoming
 from core.post import Post, PostedMessage, Tally
 from core.types import (
     Account,
@@ -116,7 +117,7 @@ class Chat(Protocol):
 
     pace: float
 
-    async def complete(self, request: Request) -> Request | None:
+    async def complete(self, request: Incoming) -> Incoming | None:
         """What only the platform can tell.
 
         The person's name and language, whether they run the place, their files.

@@ -1,24 +1,24 @@
-"""Use cases: what happens when a request comes in.
+"""The door into the core: every event of every platform comes in here.
 
-Work for the service is enqueued; all else is answered at once.
+``receive`` commits an event and answers it later, in the chat. Where an adapter needs the answer
+at once (the room, the terminal), ``understand`` and ``answer`` go the same way in the foreground.
 """
 
 import asyncio
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Protocol
 
-from core import forms, sessions
-from core.answers import masks, settings
-from core.answers.dispatch import dispatch
-from core.answers.lookup import current_step
-from core.errors import Rejected
-from core.flow import hear, prepare, replies
+from core import interpret, sessions
+from core.answers import choices, drafts, masks
+from core.answers.dispatch import DRAFT_ACTIONS, build_form, dispatch
+from core.flow import replies, understand
 from core.flow.context import Context
-from core.forms import FUNCTION, Form
+from core.forms import Form
+from core.incoming import Incoming
+from core.interpret import NOWHERE, Choice, Meaning, OpenForm, Relevance
 from core.log import log
-from core.operations import ASKS_FIRST, BUTTONS
-from core.post import ButtonKind, Post
-from core.types import Action, Request
+from core.post import Post
+from core.types import Request
 from core.views import steps
 
 LOOK_SECONDS, MOST_LOOKS = 1.5, 200
@@ -26,14 +26,14 @@ LOOK_SECONDS, MOST_LOOKS = 1.5, 200
 
 
 class Jobs(Protocol):
-    """Whoever runs jobs durably (core.engine)."""
+    """Runs jobs durably (core.engine)."""
 
     async def take(self, request: Request) -> None:
-        """One durable commit."""
+        """One durable commit of a request that is understood."""
         ...
 
-    async def hear(self, request: Request) -> None:
-        """One durable commit; the request is understood and answered later."""
+    async def receive(self, incoming: Incoming) -> None:
+        """One durable commit; the event is understood and answered later."""
         ...
 
 
@@ -50,31 +50,39 @@ class Answer:
 
 
 class Service:
-    """Takes requests from every platform."""
+    """Takes the events of every platform."""
 
     def __init__(self, context: Context, jobs: Jobs) -> None:
         self._context = context
         self._jobs = jobs
         self._looks: set[asyncio.Task[bool]] = set()
 
-    async def hear(self, request: Request) -> None:
+    # Later, in the chat
+
+    async def receive(self, incoming: Incoming) -> None:
         """Accept after one durable commit and nothing else; the answer comes in the chat.
 
         What is not for us is let go by, after one look at most.
         """
-        if hear.is_to_us(request) or await self._may_be_for_us(request):
-            await self._jobs.hear(request)
+        known = interpret.relevance(incoming)
+        if known is Relevance.NONE:
+            return
+        if known is Relevance.CERTAIN or await self._may_be_for_us(incoming):
+            await self._jobs.receive(incoming)
 
-    async def _may_be_for_us(self, request: Request) -> bool:
+    async def _may_be_for_us(self, incoming: Incoming) -> bool:
         """May it be for us?
 
         Yes when that cannot be told in time: then it is kept, and looked at later.
         """
+        answered = incoming.answers
+        if answered is not None and answered.pictures and not answered.is_ours:
+            return True  # the person's own picture
         if len(self._looks) >= MOST_LOOKS:
             return True
+        message = answered.message if answered is not None else ""
         look = asyncio.create_task(
-            self._context.store.may_show_step(request.place, request.message),
-            name="look",
+            self._context.store.may_show_step(incoming.place, message), name="look"
         )
         self._looks.add(look)
         look.add_done_callback(self._looked)
@@ -86,60 +94,41 @@ class Service:
         if not look.cancelled() and look.exception() is not None:
             log.warning("not_looked", error=type(look.exception()).__name__)
 
-    async def handle(self, request: Request) -> Answer:
-        """Accept after one durable commit, or answer now.
+    # At once
+
+    async def understand(self, incoming: Incoming) -> Meaning | None:
+        """What an event asks for, None when that is nothing. Raises Rejected or NotFound."""
+        completed = await understand.complete(self._context, incoming)
+        if completed is None:
+            return None
+        return await understand.understand(self._context, completed)
+
+    async def answer(self, meaning: Meaning) -> Answer:
+        """Answer now, or accept a job after one durable commit.
 
         Raises Rejected or NotFound: say so privately.
         """
-        if request.action is Action.REGION:
-            return await self._with_region(request)
-        found = await dispatch(self._context, request)
-        if isinstance(found, Request):
-            return await self._take(found)
-        return Answer(form=found) if isinstance(found, Form) else Answer(post=found)
+        if isinstance(meaning, OpenForm):
+            return Answer(form=await build_form(self._context, meaning))
+        if isinstance(meaning, Choice):
+            return Answer(post=await choices.offer(self._context, meaning.request))
+        if meaning.action not in DRAFT_ACTIONS:
+            return await self._answer(meaning)
+        async with self._context.draft_lock(meaning.place.tenant, meaning.target or ""):
+            return await self._answer(meaning)
 
-    async def press(self, kind: ButtonKind, request: Request) -> Answer:
-        """A button was pressed; ``target`` and ``index`` are what stood in its id.
+    async def _answer(self, request: Request) -> Answer:
+        reply = await dispatch(self._context, request)
+        if not isinstance(reply, Request):
+            return Answer(post=reply)
+        answer = await self._take(reply)
+        await drafts.consume(self._context, reply)
+        return answer
 
-        A form for those that need words.
-        """
-        if kind not in BUTTONS:
-            raise Rejected("button.unknown")
-        request = replace(request, action=BUTTONS[kind])
-        return (
-            Answer(form=await self.ask(request))
-            if kind in ASKS_FIRST
-            else await self.handle(request)
-        )
-
-    async def react(self, emoji: str, request: Request, *, added: bool) -> Answer:
-        """A reaction to a message of ours was added or taken away.
-
-        One that means nothing gets no answer.
-        """
-        wish = await hear.reacted(
-            self._context, replace(request, text=emoji, added=added)
-        )
-        return Answer() if wish is None else await self.handle(wish)
-
-    async def ask(self, request: Request) -> Form:
-        """What to ask before a request can be handled: words, pictures, options, settings.
-
-        Raises Rejected.
-        """
-        if request.action is Action.SETTINGS:
-            return await settings.form(self._context, request)
-        if FUNCTION in request.given:
-            return forms.functions(request.locale)
-        if request.target is None:
-            return replies.form_for(self._context, request)
-        _, step = await current_step(self._context, request)
-        index = request.index if request.index is not None else step.chosen or 0
-        sessions.picture_at(step, index)
-        if request.action is Action.RERUN:
-            edits = (await prepare.chain_of(self._context, step))[1]
-            request = replace(request, text=sessions.merged_instructions(edits))
-        return replies.form_for(self._context, replace(request, index=index))
+    async def _take(self, request: Request) -> Answer:
+        await self._jobs.take(request)
+        step = sessions.step_id(request)
+        return Answer(post=steps.acknowledgement_post(request, step), accepted=step)
 
     async def paint(self, tenant: str, draft: str, mask: bytes, prompt: str) -> Answer:
         """A mask came from the painter: the draft goes on, once.
@@ -150,25 +139,31 @@ class Service:
             request = await masks.complete_with_mask(
                 self._context, tenant, draft, mask, prompt
             )
-            self.check(request)
-            answer = await self._take(request)
-            await self._context.drafts.use(tenant, draft)
-        return answer
+            return await self._answer(request)
 
-    def check(self, request: Request) -> None:
-        """Refuse what is wrong in itself. No I/O before the commit."""
+    # Forms, while a platform still lets us show one
+
+    def asks_first(self, incoming: Incoming) -> bool:
+        """Must a form be opened before anything else is done? No I/O."""
+        return interpret.asks_first(incoming)
+
+    async def open_form(self, incoming: Incoming) -> None:
+        """Show the form of a completed event. Raises Rejected or NotFound."""
+        meaning = await understand.understand(self._context, incoming)
+        if isinstance(meaning, OpenForm):
+            form = await build_form(self._context, meaning)
+            await replies.show_form(self._context, meaning.request, form)
+
+    async def reopen_form(self, draft: Incoming) -> Form:
+        """The form of a draft once more. Raises Rejected or NotFound."""
+        return await build_form(self._context, interpret.reopen(draft))
+
+    def check(self, incoming: Incoming) -> None:
+        """Refuse a form that is wrong in itself. No I/O before the commit."""
+        meaning = interpret.interpret(incoming, NOWHERE)
+        if isinstance(meaning, Request) and meaning.action.makes_pictures:
+            self.check_request(meaning)
+
+    def check_request(self, request: Request) -> None:
+        """Refuse what is wrong in itself: options, model, prompt, number of pictures."""
         replies.check(self._context, request)
-
-    async def _take(self, request: Request) -> Answer:
-        await self._jobs.take(request)
-        step = sessions.step_id(request)
-        return Answer(post=steps.acknowledgement_post(request, step), accepted=step)
-
-    async def _with_region(self, request: Request) -> Answer:
-        tenant, draft = request.place.tenant, request.target or ""
-        async with self._context.draft_lock(tenant, draft):
-            whole = await masks.complete_with_region(self._context, request)
-            self.check(whole)
-            answer = await self._take(whole)
-            await self._context.drafts.use(tenant, draft)
-        return answer

@@ -8,13 +8,14 @@ import hashlib
 from collections.abc import Sequence
 
 from core.errors import Rejected
+from core.incoming import Origin
 from core.options import MAX_SEED
-from core.types import Action, Head, Picture, Place, Request, Step, StepState
+from core.types import Action, Head, Picture, Place, Step, StepState
 
 WEAR_DEPTH = 4
 
 
-def step_id(request: Request) -> str:
+def step_id(request: Origin) -> str:
     """Ten letters made from the request's key, so that a redelivery is the same step."""
     digest = hashlib.sha256(f"{request.place.tenant}\n{request.key}".encode()).digest()
     return base64.b32encode(digest).decode().lower()[:10]

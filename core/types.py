@@ -86,11 +86,7 @@ class Request:
     platform's Chat needs to answer. ``is_admin``: the platform vouches, now, that this person runs
     the channel or workspace.
 
-    What a platform delivers may have to be understood first (core.flow.hear): ``message`` is the
-    message of the platform it is about, instead of ``target``; SAID are plain words, ``to_us`` when
-    they mention Easel or are said to it alone, ``replied`` the pictures of the message they answer
-    when it is none of ours; REACTED has the emoji in ``text`` and ``added``; LEFT tells that Easel
-    was removed from the workspace.
+    It is what an event means (core.interpret).
     """
 
     key: str
@@ -106,10 +102,6 @@ class Request:
     index: int | None = None
     reply: Mapping[str, str] = field(default_factory=dict)
     is_admin: bool = False
-    message: str = ""
-    to_us: bool = False
-    replied: tuple[Attachment, ...] = ()
-    added: bool = True
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -21,6 +21,7 @@ import discord
 from cachetools import TTLCache
 from discord.http import Route
 
+from adapters.discord.reply import DiscordReply
 from core.errors import DeliveryError
 
 SECONDS = 60.0
@@ -161,7 +162,7 @@ class Api:
             raise DiscordError(0) from None
 
     async def answer(
-        self, reply: Mapping[str, str], kind: int, data: Mapping[str, Any]
+        self, reply: DiscordReply, kind: int, data: Mapping[str, Any]
     ) -> None:
         """The one first answer to an interaction.
 
@@ -171,7 +172,7 @@ class Api:
         then.
         """
         payload = {"type": kind, "data": data}
-        ids = {"webhook_id": reply["interaction"], "webhook_token": reply["token"]}
+        ids = {"webhook_id": reply.interaction, "webhook_token": reply.token}
         path = "/interactions/{webhook_id}/{webhook_token}/callback"
         ends = time.monotonic() + ANSWER_SECONDS
         for is_last in (False, True):

@@ -20,13 +20,16 @@ from adapters.discord import decode, render
 from adapters.discord.api import CHOICES, MESSAGE, MODAL, THINKING, Api, DiscordError
 from adapters.discord.autocomplete import suggested
 from adapters.discord.chat import DiscordChat
+from adapters.discord.reply import DiscordReply
 from adapters.discord.store import DiscordStore
 from core.errors import EaselError, Rejected
-from core.flow import hear, prepare, replies
+from core.flow import prepare
 from core.flow.context import Context
+from core.flow.understand import answered_step
 from core.forms import Form
 from core.i18n import clip, translate
-from core.operations import ASKS_FIRST
+from core.incoming import Incoming, Kind
+from core.interpret import NOWHERE, Relevance, interpret, relevance
 from core.retrying import retrying
 from core.service import Service
 from core.types import Action, Request
@@ -73,9 +76,9 @@ class DiscordApp:
 
     async def message(self, message: discord.Message) -> None:
         """Something was said."""
-        wish = decode.said(message, self._api.us)
-        if wish is not None:
-            await self._keep(wish)
+        incoming = decode.said(message, self._api.us)
+        if incoming is not None and relevance(incoming) is not Relevance.NONE:
+            await self._keep(incoming)
 
     async def reaction(
         self, event: discord.RawReactionActionEvent, channel: Any
@@ -87,25 +90,25 @@ class DiscordApp:
         Discord gives them no ids: they are counted, one after another. Whose message it was is told
         of those added alone.
         """
-        wish = decode.reacted(event, channel, self._api.us)
-        if wish is None:
+        incoming = decode.reacted(event, channel, self._api.us)
+        if incoming is None or relevance(incoming) is Relevance.NONE:
             return
-        async with self._reactions.setdefault(wish.key, asyncio.Lock()):
-            if not (wish.added or await self._is_about_ours(wish)):
+        async with self._reactions.setdefault(incoming.key, asyncio.Lock()):
+            if not (incoming.is_added or await self._is_about_ours(incoming)):
                 return
-            wish = await self._counted(wish)
-        await self._keep(wish)
+            incoming = await self._counted(incoming)
+        await self._keep(incoming)
 
-    async def _is_about_ours(self, wish: Request) -> bool:
-        return (
-            await hear.aimed(self._context, await self._chat.placed(wish))
-        ).target is not None
+    async def _is_about_ours(self, incoming: Incoming) -> bool:
+        placed = await self._chat.placed(incoming)
+        return await answered_step(self._context, placed) is not None
 
-    async def _counted(self, wish: Request) -> Request:
-        times = await self._store.times_taken_away(wish.key)
-        if not wish.added:
-            await self._store.taken_away(wish.key, times)
-        return replace(wish, key=f"{wish.key}{'+' if wish.added else '-'}{times}")
+    async def _counted(self, incoming: Incoming) -> Incoming:
+        times = await self._store.times_taken_away(incoming.key)
+        if not incoming.is_added:
+            await self._store.taken_away(incoming.key, times)
+        sign = "+" if incoming.is_added else "-"
+        return replace(incoming, key=f"{incoming.key}{sign}{times}")
 
     async def left(self, guild: int, member_since: int = 0) -> None:
         """We were removed from a guild."""
@@ -114,36 +117,32 @@ class DiscordApp:
     # Interactions
 
     async def _command(self, interaction: discord.Interaction) -> None:
-        is_menu = (
-            decode.data_of(interaction).get("type")
-            == discord.AppCommandType.message.value
+        kind = decode.data_of(interaction).get("type")
+        is_menu = kind == discord.AppCommandType.message.value
+        incoming = (
+            decode.shortcut(interaction) if is_menu else decode.command(interaction)
         )
-        wish = decode.shortcut(interaction) if is_menu else decode.command(interaction)
-        is_for_all = wish.action.makes_pictures and "private" not in wish.given
-        if is_for_all and not decode.may_post(interaction, wish):
+        if _is_for_all(incoming) and not decode.may_post(interaction, incoming):
             raise Rejected("discord.may_not_post")
-        if (
-            is_menu
-            or hear.needs_words(wish)
-            or (wish.action is Action.SETTINGS and not wish.given)
-        ):
-            await self._open(wish)
-        else:
-            await self._hear(interaction, wish)
+        await self._open_or_keep(interaction, incoming)
 
     async def _pressed(self, interaction: discord.Interaction) -> None:
         opened = decode.opened(interaction)
         if opened is not None:
             await self._turn_to(*opened)
             return
-        pressed = decode.pressed(interaction)
-        if pressed.kind in ASKS_FIRST:
-            await self._open(pressed.request)
-        else:
-            await self._hear(interaction, pressed.request)
+        await self._open_or_keep(interaction, decode.pressed(interaction))
 
     async def _filled(self, interaction: discord.Interaction) -> None:
-        await self._hear(interaction, decode.filled(interaction))
+        await self._keep_and_think(interaction, decode.filled(interaction))
+
+    async def _open_or_keep(
+        self, interaction: discord.Interaction, incoming: Incoming
+    ) -> None:
+        if self._service.asks_first(incoming):
+            await _in_time(self._open(incoming))
+        else:
+            await self._keep_and_think(interaction, incoming)
 
     async def _typing(self, interaction: discord.Interaction) -> None:
         choices = await suggested(self._context, interaction)
@@ -151,80 +150,68 @@ class DiscordApp:
             decode.reply_of(interaction), CHOICES, {"choices": choices}
         )
 
-    async def _hear(self, interaction: discord.Interaction, wish: Request) -> None:
+    async def _keep_and_think(
+        self, interaction: discord.Interaction, incoming: Incoming
+    ) -> None:
         """Kept, then acknowledged: the person sees that we think, until the first words come."""
-        await self._think(
-            await _in_time(
-                self._taken(wish, may_post=decode.may_post(interaction, wish))
-            )
-        )
+        may_post = decode.may_post(interaction, incoming)
+        await self._think(await _in_time(self._receive(incoming, may_post=may_post)))
 
-    async def _taken(self, wish: Request, *, may_post: bool) -> Request:
+    async def _receive(self, incoming: Incoming, *, may_post: bool) -> DiscordReply:
         """Kept, with whether all will see the answer.
 
         Where it is our one voice, and the result is for all.
         """
-        is_for_all = ("only" in wish.reply or not may_post) and await self._is_for_all(
-            wish
-        )
-        if is_for_all and not may_post:
-            raise Rejected("discord.may_not_post")
-        if is_for_all:
-            wish = replace(wish, reply={**wish.reply, "open": "yes"})
-        await self._service.hear(wish)
-        return wish
+        reply = DiscordReply.read(incoming.reply)
+        if reply.only or not may_post:
+            is_for_all = await self._will_be_for_all(incoming)
+            if is_for_all and not may_post:
+                raise Rejected("discord.may_not_post")
+            reply = replace(reply, open=is_for_all)
+            incoming = replace(incoming, reply=reply.to_json())
+        await self._service.receive(incoming)
+        return reply
 
-    async def _is_for_all(self, wish: Request) -> bool:
+    async def _will_be_for_all(self, incoming: Incoming) -> bool:
         """Will it make pictures that all can see? No when it will be refused."""
-        if not wish.action.makes_pictures:
-            return False
         try:
-            if "asked" in wish.reply:
-                wish = decode.merged(wish, await self._chat.asked(wish))
-            return wish.action.makes_pictures and not await prepare.is_secret(
-                self._context, wish
-            )
+            if DiscordReply.read(incoming.reply).asked:
+                draft = await self._chat.draft_of(incoming)
+                incoming = decode.merged(incoming, draft)
+            meaning = interpret(incoming, NOWHERE)
+            if not isinstance(meaning, Request) or not meaning.action.makes_pictures:
+                return False
+            return not await prepare.is_secret(self._context, meaning)
         except EaselError:
             return False
 
-    async def _think(self, wish: Request) -> None:
+    async def _think(self, reply: DiscordReply) -> None:
+        flags = 0 if reply.open else render.EPHEMERAL
         try:
-            await self._api.answer(
-                wish.reply,
-                THINKING,
-                {"flags": 0 if "open" in wish.reply else render.EPHEMERAL},
-            )
+            await self._api.answer(reply, THINKING, {"flags": flags})
         except DiscordError as error:
             log.warning("not_acknowledged", code=error.code, status=error.status)
 
-    async def _open(self, meant: Request) -> None:
+    async def _open(self, incoming: Incoming) -> None:
         """Show the form of a button, a menu or a command without words."""
-        await _in_time(self._show_form(meant))
+        reply = replace(DiscordReply.read(incoming.reply), first=True)
+        incoming = replace(incoming, reply=reply.to_json())
+        completed = await self._chat.complete(incoming)
+        await self._service.open_form(completed or incoming)
 
-    async def _show_form(self, meant: Request) -> None:
-        wish = await self._complete(meant)
-        if wish.message:
-            wish = await hear.shown(self._context, wish)
-        form = await self._service.ask(wish)
-        await replies.show_form(self._context, wish, form)
-
-    async def _turn_to(self, wish: Request, page: int) -> None:
+    async def _turn_to(self, incoming: Incoming, page: int) -> None:
         """A page of a form that was offered before."""
-        pages = await _in_time(self._pages(wish))
+        pages = await _in_time(self._pages(incoming))
         if page >= len(pages):
             raise Rejected("button.unknown")
-        await self._api.answer(
-            wish.reply, MODAL, render.modal(pages[page], wish.reply["asked"])
-        )
+        reply = DiscordReply.read(incoming.reply)
+        modal = render.modal(pages[page], reply.asked)
+        await self._api.answer(reply, MODAL, modal)
 
-    async def _pages(self, wish: Request) -> list[Form]:
-        asked = await self._chat.asked(wish)
-        form = await self._service.ask(asked)
-        return render.pages(render.with_typed_options(form, asked.given))
-
-    async def _complete(self, meant: Request) -> Request:
-        first = replace(meant, reply={**meant.reply, "first": "yes"})
-        return await self._chat.complete(first) or first
+    async def _pages(self, incoming: Incoming) -> list[Form]:
+        draft = await self._chat.draft_of(incoming)
+        form = await self._service.reopen_form(draft)
+        return render.pages(render.with_typed_options(form, draft.fields))
 
     async def _careful(
         self,
@@ -262,16 +249,16 @@ class DiscordApp:
 
     # Messages and reactions
 
-    async def _keep(self, wish: Request) -> None:
+    async def _keep(self, incoming: Incoming) -> None:
         patiently = retrying(
             _may_pass, first=1.0, longest=20.0, growth=5, attempts=KEEP_TRIES
         )
         with suppress(*UNREACHABLE):
-            await patiently(self._keep_once, wish)
+            await patiently(self._keep_once, incoming)
 
-    async def _keep_once(self, wish: Request) -> None:
+    async def _keep_once(self, incoming: Incoming) -> None:
         async with asyncio.timeout(PATIENCE):
-            await self._service.hear(await self._chat.placed(wish))
+            await self._service.receive(await self._chat.placed(incoming))
 
 
 def _may_pass(error: Exception) -> bool:
@@ -279,6 +266,14 @@ def _may_pass(error: Exception) -> bool:
         return False
     log.error("not_kept", error=repr(error)[:200])
     return True
+
+
+def _is_for_all(incoming: Incoming) -> bool:
+    """Will a command make pictures for all to see, as far as it tells by itself?"""
+    if incoming.kind is Kind.SHORTCUT:
+        return True
+    action = Action(incoming.operation)
+    return action.makes_pictures and "private" not in incoming.fields
 
 
 async def _in_time(what: Awaitable[T]) -> T:

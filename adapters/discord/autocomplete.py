@@ -8,8 +8,9 @@ import discord
 from adapters.discord import decode, render
 from core.flow.context import Context
 from core.i18n import clip
+from core.incoming import Incoming
 from core.options import OPTIONS, RATIO_NAMES
-from core.types import Action, Request
+from core.types import Action
 from core.views.captions import short_title
 
 MOST = 25
@@ -19,14 +20,15 @@ Choice = dict[str, str]
 async def suggested(context: Context, interaction: discord.Interaction) -> list[Choice]:
     """At most 25 values that hold what was typed, the likeliest first."""
     name, typed = _focused(decode.data_of(interaction))
-    request = decode.command(interaction)
+    incoming = decode.command(interaction)
+    action = Action(incoming.operation)
     found: Iterable[tuple[str, str]] = ()
     if name == "model":
-        found = [(one, one) for one in _models(context, request.action)]
+        found = [(one, one) for one in _models(context, action)]
     elif name == "size":
         found = [
             (one, one)
-            for one in _sizes(context, request.action, request.given.get("model", ""))
+            for one in _sizes(context, action, incoming.fields.get("model", ""))
         ]
     elif name == "ar":
         found = [
@@ -34,7 +36,7 @@ async def suggested(context: Context, interaction: discord.Interaction) -> list[
             *((one, one) for one in RATIO_NAMES),
         ]
     elif name == "id":
-        found = await _own(context, request)
+        found = await _own(context, incoming)
     wanted = typed.lower().strip()
     kept = [
         (label, value)
@@ -67,7 +69,7 @@ def _sizes(context: Context, action: Action, model: str) -> list[str]:
     return list(dict.fromkeys(str(one) for one in sizes))
 
 
-async def _own(context: Context, request: Request) -> list[tuple[str, str]]:
+async def _own(context: Context, request: Incoming) -> list[tuple[str, str]]:
     """This person's newest results, by version and words."""
     mine = await context.store.recent(request.place.tenant, request.person.id, MOST)
     return [(f"v{one.number} · {short_title(one)}", one.id) for one in mine]

@@ -19,6 +19,7 @@ from adapters.discord.api import MESSAGE, MODAL, NO_DIRECT, Api, DiscordError
 from adapters.discord.channels import ChannelDirectory, channel_id, is_direct
 from adapters.discord.files import Files
 from adapters.discord.messages import MessageClient
+from adapters.discord.reply import DiscordReply
 from adapters.discord.responses import (
     InteractionResponses,
     answer_of,
@@ -29,10 +30,12 @@ from adapters.discord.responses import (
 )
 from adapters.discord.store import Answer, DiscordStore
 from adapters.discord.users import UserDirectory
+from core.button_ids import decode_button
 from core.errors import DeliveryError, Rejected
-from core.flow import hear
-from core.forms import FieldKind, Form
+from core.forms import FUNCTION, FieldKind, Form
 from core.i18n import translate
+from core.incoming import Incoming, Kind
+from core.operations import BUTTONS
 from core.post import Post, PostedMessage, Tone
 from core.types import Action, Attachment, Person, Place, Request
 
@@ -76,70 +79,72 @@ class DiscordChat:
 
     # What only Discord can tell
 
-    async def complete(self, request: Request) -> Request | None:
+    async def complete(self, incoming: Incoming) -> Incoming | None:
         """What a form was asked for, the language, the workspace of a direct message, pictures replied to."""
-        request = replace(request, locale=await self._people.locale(request))
-        if "asked" in request.reply:
-            request = decode.merged(request, await self.asked(request))
-        elif "interaction" in request.reply:
-            request = await self.placed(request)
-        if (
-            "interaction" in request.reply
-            and "first" not in request.reply
-            and request.action.makes_pictures
-        ):
+        incoming = replace(incoming, locale=await self._people.locale(incoming))
+        reply = DiscordReply.read(incoming.reply)
+        if reply.asked:
+            incoming = decode.merged(incoming, await self.draft_of(incoming))
+        elif reply.interaction:
+            incoming = await self.placed(incoming)
+        if reply.interaction and not reply.first:
             # Should it be refused, what was written is not lost: a form brings it back.
-            await self._store.ask(request.reply["interaction"], request)
-        return await self._looked_at(request) if "look" in request.reply else request
+            draft = as_draft(incoming)
+            if draft is not None:
+                await self._store.ask(reply.interaction, draft)
+        return await self._with_answered(incoming)
 
-    async def placed(self, request: Request) -> Request:
+    async def placed(self, incoming: Incoming) -> Incoming:
         """Where it really is.
 
         A thread stands in its parent, a direct message speaks for a workspace.
         """
-        if request.reply.get("where") == "unknown":
-            request = replace(
-                request, place=await self._places.find_thread(request.place)
-            )
-        return await self._spoken_for(request) if is_direct(request.place) else request
+        if not incoming.is_place_known:
+            thread = await self._places.find_thread(incoming.place)
+            incoming = replace(incoming, place=thread, is_place_known=True)
+        if is_direct(incoming.place):
+            return await self._spoken_for(incoming)
+        return incoming
 
-    async def asked(self, request: Request) -> Request:
+    async def draft_of(self, incoming: Incoming) -> Incoming:
         """What a form was asked for; who runs one guild does not thereby run another.
 
         Raises Rejected when it is too long ago, or somebody else's.
         """
-        found = await self._store.asked(request.reply["asked"])
-        if found is None or found.person.id != request.person.id:
+        draft = await self._store.asked(DiscordReply.read(incoming.reply).asked)
+        if draft is None or draft.person.id != incoming.person.id:
             raise Rejected("refuse.too_late")
-        if is_direct(found.place) and not await self._places.has_member(
-            found.place.workspace, found.person.id
+        if is_direct(draft.place) and not await self._places.has_member(
+            draft.place.workspace, draft.person.id
         ):
             raise Rejected("refuse.too_late")
-        is_admin = request.is_admin and request.place.workspace == found.place.workspace
-        return replace(found, locale=request.locale, is_admin=is_admin)
+        is_same = incoming.place.workspace == draft.place.workspace
+        is_admin = incoming.is_admin and is_same
+        return replace(draft, locale=incoming.locale, is_admin=is_admin)
 
-    async def _spoken_for(self, request: Request) -> Request:
+    async def _spoken_for(self, incoming: Incoming) -> Incoming:
         """A direct message of ours belongs to the workspace it was sent for.
 
         So do plain words behind it.
 
         Whoever has left that guild speaks for it no longer.
         """
-        channel = channel_id(request.place)
-        message = request.message or request.reply.get("pressed")
+        channel = channel_id(incoming.place)
+        reply = DiscordReply.read(incoming.reply)
+        message = _our_message(incoming) or reply.pressed
         is_plain = (
-            request.action is Action.SAID
-            and not request.attachments
-            and not request.text.startswith("/")
+            incoming.kind is Kind.MESSAGE
+            and not incoming.attachments
+            and not incoming.words.startswith("/")
         )
         if not message and not is_plain:
-            return request
+            return incoming
         found = await self._store.speaks_for(channel, int(message) if message else None)
-        if not found and _is_fresh(request.reply):
-            found = await self._look_again(channel, int(request.reply["pressed"]))
-        if not found or not await self._places.has_member(found, request.person.id):
-            return request
-        return replace(request, place=replace(request.place, workspace=found))
+        if not found and _is_fresh(reply):
+            found = await self._look_again(channel, int(reply.pressed))
+        if not found or not await self._places.has_member(found, incoming.person.id):
+            return incoming
+        return replace(incoming, place=replace(incoming.place, workspace=found))
 
     async def _look_again(self, channel: str, message: int) -> str | None:
         """A message of ours is seen, and its buttons pressed, a moment before we know its number."""
@@ -149,19 +154,28 @@ class DiscordChat:
                 return workspace
         return None
 
-    async def _looked_at(self, request: Request) -> Request:
-        """What the message replied to shows: a step of ours, or somebody's pictures."""
-        channel, message = channel_id(request.place), request.reply["look"]
-        found = await self._messages.read(channel, message)
-        if str((found.get("author") or {}).get("id", "")) == str(self._api.us):
-            return replace(request, message=message)
-        pictures = decode.shown_in(found, channel)
-        if pictures:
-            return replace(request, attachments=pictures)
-        if hear.spoken(request, in_our_thread=False).action is not Action.EDIT:
-            return request
-        # Not the head's picture, as that is not what was pointed at: fetching this one says why.
-        return replace(request, attachments=(Attachment(ref=NOTHING),))
+    async def _with_answered(self, incoming: Incoming) -> Incoming:
+        """What the message replied to shows: a step of ours, or somebody's pictures.
+
+        Discord does not always send it along.
+        """
+        answered = incoming.answers
+        if incoming.kind is not Kind.MESSAGE or answered is None or answered.is_ours:
+            return incoming
+        if incoming.attachments or answered.pictures:
+            return incoming
+        channel = channel_id(incoming.place)
+        message = await self._messages.read(channel, answered.message)
+        author = str((message.get("author") or {}).get("id", ""))
+        is_ours = author == str(self._api.us)
+        answered = replace(
+            answered,
+            author=author,
+            is_ours=is_ours,
+            pictures=() if is_ours else decode.shown_in(message, channel),
+            refusal="discord.no_picture_there",
+        )
+        return replace(incoming, answers=answered)
 
     # The Chat port
 
@@ -170,17 +184,14 @@ class DiscordChat:
         answer = answer_of(request.reply)
         if answer is None:
             return False
-        request = replace(
-            request, target=form.target, index=form.index, action=form.action
-        )
-        await self._store.ask(answer.interaction, request)
-        is_first = request.reply.get("first") == "yes"
+        await self._store.ask(answer.interaction, _draft_of_form(form, request))
+        reply = DiscordReply.read(request.reply)
         form = render.with_typed_options(form, request.given)
         pages = render.pages(form)
         try:
-            if is_first and len(pages) == 1:
+            if reply.first and len(pages) == 1:
                 await self._api.answer(
-                    request.reply, MODAL, render.modal(pages[0], answer.interaction)
+                    reply, MODAL, render.modal(pages[0], answer.interaction)
                 )
                 return True
             lacks_picture = any(one.kind is FieldKind.PICTURES for one in form.fields)
@@ -189,9 +200,9 @@ class DiscordChat:
                 request.locale,
             )
             message = render.chooser(form, answer.interaction, text)
-            if is_first:
+            if reply.first:
                 await self._api.answer(
-                    request.reply, MESSAGE, {**message, "flags": render.EPHEMERAL}
+                    reply, MESSAGE, {**message, "flags": render.EPHEMERAL}
                 )
             else:
                 await self._answers.offer(answer, message)
@@ -222,7 +233,9 @@ class DiscordChat:
         if answer and post.job:
             await self._answers.begin(answer, post.job)
         try:
-            sent = await self._messages.say(place, post, reply.get("message", ""))
+            sent = await self._messages.say(
+                place, post, DiscordReply.read(reply).message
+            )
         except DiscordError as error:
             if not error.permanent or is_direct(place):
                 raise
@@ -317,7 +330,7 @@ class DiscordChat:
                     post, title="", text=closed, pictures=(), buttons=(), menu=()
                 )
             return await self._messages.say(
-                place, replace(post, private=False), reply.get("message", "")
+                place, replace(post, private=False), DiscordReply.read(reply).message
             )
         await self._answers.settle(
             answer, note("discord.sent_directly", locale, await self.link(sent))
@@ -361,12 +374,67 @@ class DiscordChat:
         return True
 
 
-def _is_fresh(reply: Mapping[str, str]) -> bool:
+def as_draft(incoming: Incoming) -> Incoming | None:
+    """What a form can bring back: a command or a form that makes pictures."""
+    operation = incoming.operation
+    if incoming.kind is Kind.BUTTON:
+        return _draft_of_button(incoming)
+    is_asked = incoming.kind in {Kind.COMMAND, Kind.FORM} and operation in set(Action)
+    if not is_asked or not Action(operation).makes_pictures:
+        return None
+    return replace(incoming, kind=Kind.FORM)
+
+
+def _draft_of_button(incoming: Incoming) -> Incoming | None:
+    try:
+        kind, step, index = decode_button(incoming.button)
+    except Rejected:
+        return None
+    action = BUTTONS.get(kind)
+    if action is None or not action.makes_pictures:
+        return None
+    return replace(
+        incoming, kind=Kind.FORM, operation=action.value, target=step, index=index
+    )
+
+
+def _draft_of_form(form: Form, request: Request) -> Incoming:
+    """What a form is asked for, to be merged with what is filled in."""
+    fields = dict(request.given)
+    if any(field.name == FUNCTION for field in form.fields):
+        fields[FUNCTION] = ""
+    return Incoming(
+        key=request.key,
+        kind=Kind.FORM,
+        place=request.place,
+        person=request.person,
+        locale=request.locale,
+        is_admin=request.is_admin,
+        operation=form.action.value,
+        words=request.text,
+        fields=fields,
+        attachments=request.attachments,
+        mask=request.mask,
+        target=form.target,
+        index=form.index,
+        reply=request.reply,
+    )
+
+
+def _our_message(incoming: Incoming) -> str:
+    """The message of ours, as far as we know, that an event is about."""
+    answered = incoming.answers
+    if answered is None or answered.is_ours is False:
+        return ""
+    is_pointed_at = incoming.kind in {Kind.REACTION, Kind.SHORTCUT}
+    return answered.message if answered.is_ours or is_pointed_at else ""
+
+
+def _is_fresh(reply: DiscordReply) -> bool:
     """Was the message a moment old when its button was pressed?
 
     The first 42 bits of Discord's ids are milliseconds.
     """
-    pressed, interaction = reply.get("pressed"), reply.get("interaction")
-    if not pressed or not interaction:
+    if not reply.pressed or not reply.interaction:
         return False
-    return (int(interaction) >> 22) - (int(pressed) >> 22) < FRESH_MS
+    return (int(reply.interaction) >> 22) - (int(reply.pressed) >> 22) < FRESH_MS

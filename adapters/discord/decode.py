@@ -1,4 +1,4 @@
-"""What Discord delivers → Request; pure.
+"""What Discord delivers → Incoming; pure, facts only.
 
 The workspace is the guild of the event, the key Discord's own id of it.
 
@@ -8,18 +8,17 @@ channel's id.
 
 import re
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any
 
 import discord
 
-from core.button_ids import decode_button
+from adapters.discord.reply import DiscordReply
 from core.errors import Rejected
-from core.forms import FUNCTION
-from core.operations import BUTTONS, COMMANDS
-from core.post import ButtonKind
-from core.text import clean, has_words
-from core.types import Action, Attachment, Person, Place, Request
+from core.incoming import Incoming, Kind, Mentions, Quoted
+from core.operations import COMMANDS
+from core.text import clean
+from core.types import Attachment, Person, Place
 
 PLATFORM = "discord"
 DIRECT = "@"
@@ -48,159 +47,119 @@ SPOKEN = frozenset({discord.MessageType.default, discord.MessageType.reply})
 """Kinds of message that are a person's words."""
 Channel = Any
 """A channel as discord.py knows it, a bare one by its id, or None."""
+WORDS = ("prompt", "instruction", "id", "number")
+"""Options that are the words of a command."""
 PICTURES = ("picture1", "picture2", "picture3")
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Pressed:
-    """A button or menu entry: what it does; ``request`` is aimed already."""
-
-    kind: ButtonKind
-    request: Request
 
 
 # Interactions
 
 
-def command(interaction: discord.Interaction) -> Request:
+def command(interaction: discord.Interaction) -> Incoming:
     """A slash command with its typed options. Raises Rejected for one we never registered."""
     data = data_of(interaction)
-    name, given = _flat(data)
+    name, options = _flat(data)
     typed = TYPED.get(name)
     if typed is None:
         raise Rejected(
             "grammar.no_command", word=name[:40], allowed=[f"/{one}" for one in TYPED]
         )
     files = _resolved(data)
-    mask = files.get(str(given.pop("mask-picture", "")))
-    named = [str(given.pop(name)) for name in PICTURES if name in given]
-    text = next(
-        (
-            str(given.pop(one))
-            for one in ("prompt", "instruction", "id", "number")
-            if one in given
-        ),
-        "",
-    )
-    action = Action.INPAINT if typed is Action.EDIT and mask else typed
+    mask = files.get(str(options.pop("mask-picture", "")))
+    pictures = [str(options.pop(name)) for name in PICTURES if name in options]
+    words = [str(options.pop(name)) for name in WORDS if name in options]
     return _asked(
         interaction,
-        action,
-        text=plain(text),
-        given={
-            name: _value(value) for name, value in given.items() if value is not False
+        Kind.COMMAND,
+        operation=typed.value,
+        words=plain(words[0]) if words else "",
+        fields={
+            name: _value(value) for name, value in options.items() if value is not False
         },
-        attachments=tuple(files[one] for one in named if one in files),
+        attachments=tuple(files[id] for id in pictures if id in files),
         mask=mask,
     )
 
 
-def shortcut(interaction: discord.Interaction) -> Request:
+def shortcut(interaction: discord.Interaction) -> Incoming:
     """ "Edit this image" on a message: its pictures, or the step it shows."""
     data = data_of(interaction)
     target = str(data.get("target_id", ""))
     message = (data.get("resolved") or {}).get("messages", {}).get(target) or {}
     pictures = shown_in({**message, "id": target}, str(interaction.channel_id or ""))
-    return _asked(interaction, Action.EDIT, message=target, attachments=pictures)
-
-
-def pressed(interaction: discord.Interaction) -> Pressed:
-    """A button or a menu of a message of ours. Raises Rejected for an id we never made."""
-    kind, step, index = decode_button(chosen(interaction))
-    request = _asked(
-        interaction, BUTTONS.get(kind, Action.HELP), target=step, index=index
+    return _asked(
+        interaction, Kind.SHORTCUT, answers=Quoted(message=target, pictures=pictures)
     )
-    return Pressed(kind=kind, request=request)
 
 
-def filled(interaction: discord.Interaction) -> Request:
+def pressed(interaction: discord.Interaction) -> Incoming:
+    """A button or a menu of a message of ours."""
+    return _asked(interaction, Kind.BUTTON, button=chosen(interaction))
+
+
+def filled(interaction: discord.Interaction) -> Incoming:
     """A modal sent back.
 
-    What it was asked for is looked up by ``reply["asked"]`` (chat.complete).
+    What it was asked for is looked up by the reply's ``asked`` (chat.complete).
     """
     data = data_of(interaction)
-    found = MODAL.fullmatch(str(data.get("custom_id", "")))
-    if found is None:
+    modal = MODAL.fullmatch(str(data.get("custom_id", "")))
+    if modal is None:
         raise Rejected("button.unknown")
     files, fields = _resolved(data), {}
-    attachments: list[Attachment] = []
-    mask = None
+    pictures: list[Attachment] = []
+    masks: list[Attachment] = []
     for name, value in _fields(data.get("components") or ()):
         if name in {"pictures", "mask_picture"}:
-            chosen = [files[str(one)] for one in value or () if str(one) in files]
-            attachments += chosen if name == "pictures" else []
-            mask = mask or (chosen[0] if chosen and name == "mask_picture" else None)
+            attached = [files[str(id)] for id in value or () if str(id) in files]
+            (pictures if name == "pictures" else masks).extend(attached)
         else:
             fields[name] = _value(value)
     return _asked(
         interaction,
-        Action.EDIT,
-        text=plain(fields.pop("prompt", "")),
-        given=fields,
-        attachments=tuple(attachments),
-        mask=mask,
-        asked=found[1],
+        Kind.FORM,
+        asked=modal[1],
+        words=plain(fields.pop("prompt", "")),
+        fields=fields,
+        attachments=tuple(pictures),
+        mask=masks[0] if masks else None,
     )
 
 
-def opened(interaction: discord.Interaction) -> tuple[Request, int] | None:
+def opened(interaction: discord.Interaction) -> tuple[Incoming, int] | None:
     """The button that opens a page of a form: whose it is, and which page.
 
     None for any other button.
     """
-    found = PAGE.fullmatch(chosen(interaction))
-    return (
-        (_asked(interaction, Action.EDIT, asked=found[1]), int(found[2]))
-        if found
-        else None
-    )
+    page = PAGE.fullmatch(chosen(interaction))
+    if page is None:
+        return None
+    return _asked(interaction, Kind.FORM, asked=page[1]), int(page[2])
 
 
-def merged(request: Request, asked: Request) -> Request:
+def merged(incoming: Incoming, draft: Incoming) -> Incoming:
     """What was filled in, on top of what it was asked for."""
-    kept = {
-        name: value for name, value in asked.given.items() if name not in request.given
-    }
-    given = {**kept, **settled(request.given, asked.action)}
-    function = given.pop(FUNCTION, "")
-    named = f"wanx.{function}"
+    reply = replace(DiscordReply.read(incoming.reply), asked="")
     return replace(
-        request,
-        place=asked.place,
-        action=Action(named) if named in set(Action) else asked.action,
-        given=given,
-        attachments=asked.attachments + request.attachments,
-        mask=request.mask or asked.mask,
-        target=asked.target,
-        index=asked.index,
-        reply={name: value for name, value in request.reply.items() if name != "asked"},
-        is_admin=asked.is_admin,
+        incoming,
+        place=draft.place,
+        operation=draft.operation,
+        fields={**draft.fields, **incoming.fields},
+        attachments=draft.attachments + incoming.attachments,
+        mask=incoming.mask or draft.mask,
+        target=draft.target,
+        index=draft.index,
+        reply=reply.to_json(),
+        is_admin=draft.is_admin,
     )
 
 
-def settled(given: Mapping[str, str], action: Action) -> dict[str, str]:
-    """Settings need the empty fields, which go back to defaults; elsewhere they say nothing.
-
-    Ticks are yes or "".
-    """
-    if action is Action.SETTINGS:
-        return {
-            name: {"true": "yes", "false": ""}.get(value, value)
-            for name, value in given.items()
-        }
-    return {
-        name: "" if value == "true" else value
-        for name, value in given.items()
-        if value not in {"", "false"}
-    }
-
-
-def may_post(interaction: discord.Interaction, request: Request) -> bool:
+def may_post(interaction: discord.Interaction, incoming: Incoming) -> bool:
     """May this person post pictures where they ask? Where they may not, we do not for them."""
     if interaction.guild_id is None:
         return True
     needed = (
-        "send_messages_in_threads" if request.place.thread else "send_messages",
+        "send_messages_in_threads" if incoming.place.thread else "send_messages",
         "attach_files",
     )
     return all(getattr(interaction.permissions, one) for one in needed)
@@ -218,34 +177,31 @@ def chosen(interaction: discord.Interaction) -> str:
     return str(values[0])
 
 
-def reply_of(interaction: discord.Interaction, asked: str = "") -> dict[str, str]:
-    """What it takes to answer; ``only``.
-
-    Somebody brought us along, and we have no other voice there.
-    """
+def reply_of(interaction: discord.Interaction, asked: str = "") -> DiscordReply:
+    """What it takes to answer."""
     message = interaction.message if interaction.guild_id is None else None
-    reply = {
-        "interaction": str(interaction.id),
-        "app": str(interaction.application_id),
-        "token": interaction.token,
-        "asked": asked,
-        "pressed": str(message.id) if message else "",
-        "only": "" if _is_member(interaction) else "yes",
-    }
-    return {name: value for name, value in reply.items() if value}
+    return DiscordReply(
+        interaction=str(interaction.id),
+        app=str(interaction.application_id),
+        token=interaction.token,
+        asked=asked,
+        pressed=str(message.id) if message else "",
+        only=not _is_member(interaction),
+    )
 
 
 def _asked(
-    interaction: discord.Interaction, action: Action, *, asked: str = "", **more: Any
-) -> Request:
+    interaction: discord.Interaction, kind: Kind, *, asked: str = "", **more: Any
+) -> Incoming:
     guild = interaction.guild_id
-    return Request(
+    return Incoming(
         key=f"interaction:{interaction.id}",
+        kind=kind,
         place=place(interaction.channel, interaction.channel_id, guild),
         person=_person(interaction.user),
         locale=str(interaction.locale),
-        action=action,
-        reply=reply_of(interaction, asked),
+        may_show_form=True,
+        reply=reply_of(interaction, asked).to_json(),
         is_admin=guild is not None and _runs_it(interaction.permissions),
         **more,
     )
@@ -264,58 +220,45 @@ def _is_member(interaction: discord.Interaction) -> bool:
 # Messages and reactions
 
 
-def said(message: discord.Message, us: int) -> Request | None:
-    """A message that may be meant for us.
-
-    In a direct message, mentioning us, replying, or in a thread; else None.
-
-    ``reply["look"]`` names the message replied to, where what it shows is still to be looked up;
-    ``reply["where"]`` is "unknown" for a thread we have not heard of since we connected: one that
-    was archived.
-    """
+def said(message: discord.Message, us: int) -> Incoming | None:
+    """A person's message, None for any other."""
     if not _is_said(message):
         return None
     guild = message.guild.id if message.guild else None
-    where = place(message.channel, message.channel.id, guild)
+    # A thread that was archived when we connected: we have not heard of it since.
     is_unknown = guild is not None and isinstance(
         message.channel, discord.PartialMessageable
     )
-    mentioned = {one.id for one in message.mentions}
-    to_us = guild is None or us in mentioned
-    answered = (
-        message.reference.message_id
-        if message.reference and message.type is discord.MessageType.reply
-        else None
-    )
-    author, shown = _answered(message)
-    words, pictures = plain(message.content), _attached(message)
-    if not to_us:
-        others = mentioned or (answered and author != us)
-        if (
-            others
-            or not (where.thread or answered or is_unknown)
-            or not (has_words(words) or pictures)
-        ):
-            return None
-    looks = answered is not None and author != us and not (pictures or shown)
-    reply = {
-        "message": str(message.id),
-        "look": str(answered) if looks else "",
-        "where": "unknown" if is_unknown else "",
-    }
-    return Request(
+    return Incoming(
         key=f"message:{message.channel.id}:{message.id}",
-        place=where,
+        kind=Kind.MESSAGE,
+        place=place(message.channel, message.channel.id, guild),
         person=_person(message.author),
-        locale="",
-        action=Action.SAID,
-        text=words,
-        attachments=pictures or (() if author == us else shown),
-        message=str(answered) if answered and author == us else "",
-        reply={name: value for name, value in reply.items() if value},
+        is_direct=guild is None,
+        words=plain(message.content),
+        mentions=_mentions(message, us),
+        attachments=_attached(message),
+        answers=_answered(message, us),
+        is_place_known=not is_unknown,
+        reply=DiscordReply(message=str(message.id)).to_json(),
         is_admin=_runs_it(getattr(message.author, "guild_permissions", None)),
-        to_us=to_us,
     )
+
+
+def _mentions(message: discord.Message, us: int) -> Mentions:
+    people = {user.id for user in message.mentions}
+    ours = {role.id for role in message.role_mentions if _is_own_role(role, us)}
+    groups = set(message.raw_role_mentions) - ours
+    return Mentions(
+        us=us in people or bool(ours),
+        people=bool(people - {us}),
+        groups=bool(groups) or message.mention_everyone,
+    )
+
+
+def _is_own_role(role: discord.Role, us: int) -> bool:
+    """Discord makes a role of the bot's name when it is invited; people often pick that."""
+    return role.tags is not None and role.tags.bot_id == us
 
 
 def _is_said(message: discord.Message) -> bool:
@@ -330,60 +273,57 @@ def _is_said(message: discord.Message) -> bool:
     )
 
 
-def _answered(message: discord.Message) -> tuple[int | None, tuple[Attachment, ...]]:
-    """Who wrote the message replied to, and its pictures.
-
-    Nobody when Discord did not send it along.
-    """
-    found = message.reference.resolved if message.reference else None
-    return (
-        (found.author.id, _attached(found))
-        if isinstance(found, discord.Message)
-        else (None, ())
-    )
+def _answered(message: discord.Message, us: int) -> Quoted | None:
+    """The message replied to; its author unknown when Discord did not send it along."""
+    reference = message.reference
+    is_reply = message.type is discord.MessageType.reply
+    if reference is None or reference.message_id is None or not is_reply:
+        return None
+    number = str(reference.message_id)
+    answered = reference.resolved
+    if not isinstance(answered, discord.Message):
+        return Quoted(message=number)
+    is_ours = answered.author.id == us
+    pictures = () if is_ours else _attached(answered)
+    author = str(answered.author.id)
+    return Quoted(message=number, author=author, is_ours=is_ours, pictures=pictures)
 
 
 def reacted(
     event: discord.RawReactionActionEvent, channel: Channel, us: int
-) -> Request | None:
-    """A reaction added or taken away.
-
-    None when it is our own, a bot's, or to somebody else's message.
-    """
+) -> Incoming | None:
+    """A reaction added or taken away; None when it is our own, or a bot's."""
     member = event.member
     if event.user_id == us or (member is not None and member.bot):
         return None
-    if event.message_author_id is not None and event.message_author_id != us:
-        return None
     emoji = event.emoji.name or ""
-    added = event.event_type == "REACTION_ADD"
-    return Request(
+    author = event.message_author_id
+    answered = Quoted(
+        message=str(event.message_id), is_ours=None if author is None else author == us
+    )
+    return Incoming(
         key=f"reaction:{event.message_id}:{event.user_id}:{emoji[:40]}:",
+        kind=Kind.REACTION,
         place=place(channel, event.channel_id, event.guild_id),
         person=_person(member) if member else Person(id=str(event.user_id), name=""),
-        locale="",
-        action=Action.REACTED,
-        text=emoji[:100],
-        message=str(event.message_id),
-        reply={"where": "unknown"}
-        if channel is None and event.guild_id is not None
-        else {},
+        answers=answered,
+        emoji=emoji[:100],
+        is_added=event.event_type == "REACTION_ADD",
+        is_place_known=channel is not None or event.guild_id is None,
         is_admin=_runs_it(member.guild_permissions if member else None),
-        added=added,
     )
 
 
-def left(guild: int, member_since: int = 0) -> Request:
+def left(guild: int, member_since: int = 0) -> Incoming:
     """We were removed from a guild.
 
     Whoever is invited again and leaves again is forgotten again.
     """
-    return Request(
+    return Incoming(
         key=f"left:{guild}:{member_since}",
+        kind=Kind.REMOVED,
         place=Place(platform=PLATFORM, workspace=str(guild), channel=""),
         person=Person(id="", name=""),
-        locale="",
-        action=Action.LEFT,
     )
 
 

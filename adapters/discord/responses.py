@@ -14,6 +14,7 @@ import structlog
 from adapters.discord import render
 from adapters.discord.api import Api, DiscordError
 from adapters.discord.decode import DIRECT
+from adapters.discord.reply import DiscordReply
 from adapters.discord.store import Answer, DiscordStore
 from adapters.discord.uploads import ImageUploads
 from core.errors import DeliveryError
@@ -30,16 +31,17 @@ FOLLOW_UP = "/webhooks/{webhook_id}/{webhook_token}"
 log = structlog.get_logger()
 
 
-def answer_of(reply: Mapping[str, str]) -> Answer | None:
+def answer_of(row: Mapping[str, str]) -> Answer | None:
     """The answer that may still be given."""
-    if not reply.get("token") or not _is_alive(reply["interaction"]):
+    reply = DiscordReply.read(row)
+    if not reply.token or not _is_alive(reply.interaction):
         return None
     return Answer(
-        interaction=reply["interaction"],
-        app=reply["app"],
-        token=reply["token"],
-        only=reply.get("only") == "yes",
-        is_open=reply.get("open") == "yes",
+        interaction=reply.interaction,
+        app=reply.app,
+        token=reply.token,
+        only=reply.only,
+        is_open=reply.open,
     )
 
 

@@ -28,8 +28,10 @@ from sqlalchemy import update as change
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.ext.asyncio import AsyncEngine
 
+from core.earlier import read_incoming
+from core.incoming import Incoming
 from core.storage.shielding import shielded
-from core.types import Request, from_json, to_json
+from core.types import to_json
 
 ASKED_LIFE = timedelta(days=1)
 metadata = MetaData()
@@ -112,22 +114,22 @@ class DiscordStore:
             postgresql.insert if engine.dialect.name == "postgresql" else sqlite.insert
         )
 
-    async def ask(self, interaction: str, request: Request) -> None:
+    async def ask(self, interaction: str, draft: Incoming) -> None:
         """Keep what a form is asked for; forget what is old."""
         before = (datetime.now(UTC) - ASKED_LIFE).isoformat()
         async with self._engine.begin() as connection:
             for table in (asked, answers):
                 await connection.execute(delete(table).where(table.c.created < before))
         await self._put(
-            asked, interaction=interaction, request=to_json(request), created=_now()
+            asked, interaction=interaction, request=to_json(draft), created=_now()
         )
 
-    async def asked(self, interaction: str) -> Request | None:
+    async def asked(self, interaction: str) -> Incoming | None:
         """What a form was asked for; None when it is too long ago."""
         found = await self._one(
             select(asked.c.request).where(asked.c.interaction == interaction)
         )
-        return from_json(Request, found) if found is not None else None
+        return read_incoming(found) if found is not None else None
 
     async def keep_answer(self, answer: Answer, job: str = "") -> None:
         """An answer to be changed later.

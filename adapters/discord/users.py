@@ -6,7 +6,8 @@ from adapters.discord.api import Api
 from adapters.discord.channels import ChannelDirectory
 from adapters.discord.store import DiscordStore
 from core.i18n import negotiate
-from core.types import Person, Request
+from core.incoming import Incoming
+from core.types import Person
 
 MOST = 10_000
 
@@ -24,7 +25,7 @@ class UserDirectory:
         self._spoken: LRUCache[str, str] = LRUCache(MOST)
         self._direct: LRUCache[str, str] = LRUCache(MOST)
 
-    async def locale(self, request: Request) -> str:
+    async def locale(self, request: Incoming) -> str:
         """Commands and buttons tell the person's own.
 
         What they write afterwards is answered in the same.

@@ -6,7 +6,6 @@ Nothing else.
 import asyncio
 import re
 from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import replace
 from typing import Any
 
 import structlog
@@ -16,13 +15,11 @@ from adapters.slack import decode, render
 from adapters.slack.chat import SlackChat
 from core.answers import queries
 from core.errors import EaselError, Rejected
-from core.flow import hear, replies
+from core.flow import replies
 from core.flow.context import Context
-from core.forms import FUNCTION
 from core.i18n import translate
-from core.operations import ASKS_FIRST
+from core.incoming import Incoming, Kind
 from core.service import Service
-from core.types import Action, Request
 
 COMMANDS = re.compile(r"/(draw|edit|wanx|easel)")
 SHORTCUTS = frozenset({"message_action", "shortcut"})
@@ -84,36 +81,34 @@ class SlackApp:
     # What Slack delivers
 
     async def _command(self, body: Payload) -> Payload | None:
-        wish = decode.command(body)
-        asked = _asked(wish)
-        if asked is None:
-            return await self._hear(wish)
-        self._begin(wish, self._open(asked))
-        return None
+        incoming = decode.command(body)
+        if self._service.asks_first(incoming):
+            self._begin(incoming, self._service.open_form)
+            return None
+        if await self._is_kept(incoming):
+            return None
+        # Slack delivers this only once, so that a slow disk is told in the very answer.
+        words = render.escape(translate("refuse.busy", self._locale))
+        return {"response_type": "ephemeral", "text": words}
 
     async def _pressed(self, body: Payload) -> Payload | None:
-        try:
-            pressed = decode.pressed(body)
-        except Rejected as error:
-            wish = decode.where_pressed(body, Action.HELP)
-            self._begin(wish, self._say_no(error))
+        incoming = decode.pressed(body)
+        if incoming is None:
             return None
-        if pressed is None:
-            return None
-        if pressed.kind in ASKS_FIRST:
-            self._begin(pressed.request, self._open(pressed.request))
-            return None
-        return await self._hear(pressed.request)
+        if self._service.asks_first(incoming):
+            self._begin(incoming, self._service.open_form)
+        elif not await self._is_kept(incoming):
+            self._begin(incoming, self._say_busy)
+        return None
 
     async def _filled(self, body: Payload) -> Payload | None:
         """A modal: what is wrong in itself is said in it; else it closes."""
         locale = self._locale
         try:
-            wish = decode.filled(body)
-            locale = wish.locale
-            if wish.action.makes_pictures:
-                self._service.check(wish)
-            if not await self._kept(wish):
+            incoming = decode.filled(body)
+            locale = incoming.locale
+            self._service.check(incoming)
+            if not await self._is_kept(incoming):
                 raise Rejected("refuse.busy")
         except EaselError as error:
             words = translate(error.key, locale, **error.params)
@@ -121,46 +116,30 @@ class SlackApp:
         return None
 
     def _shortcut(self, body: Payload) -> None:
-        wish = decode.shortcut(body)
-        self._begin(wish, self._open(wish))
+        self._begin(decode.shortcut(body), self._service.open_form)
 
     async def _event(self, body: Payload) -> None:
         kind = body["event"]["type"]
         if kind == "app_home_opened":
             self._begin(decode.opened_home(body), self._home)
             return
-        read = {
-            "message": decode.said,
-            "app_mention": decode.said,
-            "reaction_added": decode.reacted,
-            "reaction_removed": decode.reacted,
-            "app_uninstalled": decode.left,
-            "tokens_revoked": decode.left,
-        }.get(kind)
-        wish = read(body) if read else None
+        incoming: Incoming | None = None
+        if kind in {"message", "app_mention"}:
+            incoming = decode.said(body)
+        elif kind in {"reaction_added", "reaction_removed"}:
+            incoming = decode.reacted(body)
+        elif kind in {"app_uninstalled", "tokens_revoked"}:
+            incoming = decode.left(body)
         async with asyncio.timeout(PATIENCE):
-            if wish is not None and wish.action is Action.LEFT:
-                wish = await self._chat.leaving(wish)
-            if wish is not None:
-                await self._service.hear(wish)
+            if incoming is not None and incoming.kind is Kind.REMOVED:
+                incoming = await self._chat.leaving(incoming)
+            if incoming is not None:
+                await self._service.receive(incoming)
 
-    async def _hear(self, wish: Request) -> Payload | None:
-        """Slack delivers this only once, so that a slow disk is told to the person.
-
-        Commands in the very answer.
-        """
-        if await self._kept(wish):
-            return None
-        if wish.action is Action.SAID:
-            words = render.escape(translate("refuse.busy", wish.locale or self._locale))
-            return {"response_type": "ephemeral", "text": words}
-        self._begin(wish, self._say_no(Rejected("refuse.busy")))
-        return None
-
-    async def _kept(self, wish: Request) -> bool:
+    async def _is_kept(self, incoming: Incoming) -> bool:
         try:
             async with asyncio.timeout(PATIENCE):
-                await self._service.hear(wish)
+                await self._service.receive(incoming)
         except (TimeoutError, SQLAlchemyError, OSError) as error:
             log.error("not_kept", error=repr(error)[:200])
             return False
@@ -168,74 +147,45 @@ class SlackApp:
 
     # What cannot wait for a job: a modal's trigger lives three seconds
 
-    def _begin(self, wish: Request, what: Callable[[Request], Awaitable[None]]) -> None:
+    def _begin(
+        self, incoming: Incoming, answer: Callable[[Incoming], Awaitable[None]]
+    ) -> None:
         if len(self._soon) >= ASKING:
             log.warning("too_many_asked")
             return
-        task = asyncio.create_task(self._careful(wish, what), name="slack asks")
+        task = asyncio.create_task(self._careful(incoming, answer), name="slack asks")
         self._soon.add(task)
         task.add_done_callback(self._soon.discard)
 
     async def _careful(
-        self, wish: Request, what: Callable[[Request], Awaitable[None]]
+        self, incoming: Incoming, answer: Callable[[Incoming], Awaitable[None]]
     ) -> None:
-        told = wish
         try:
-            found = await self._chat.complete(wish)
-            if found is None:
+            completed = await self._chat.complete(incoming)
+            if completed is None:
                 return
-            told = found
-            await what(told)
+            incoming = completed
+            await answer(incoming)
         except EaselError as error:
-            await replies.refuse(self._context, told, error)
+            await replies.refuse(self._context, incoming, error)
         except Exception:
             log.exception("asking_broke")
-            await replies.refuse(
-                self._context,
-                told,
-                EaselError("status.broken", reference=told.key[-12:]),
-            )
+            broken = EaselError("status.broken", reference=incoming.key[-12:])
+            await replies.refuse(self._context, incoming, broken)
 
-    def _open(self, meant: Request) -> Callable[[Request], Awaitable[None]]:
-        """Show the form of a button, a shortcut or a command without words."""
+    async def _say_busy(self, incoming: Incoming) -> None:
+        await replies.refuse(self._context, incoming, Rejected("refuse.busy"))
 
-        async def open_form(told: Request) -> None:
-            wish = replace(
-                told, action=meant.action, text=meant.text, given=meant.given
-            )
-            if wish.message:
-                wish = await hear.shown(self._context, wish)
-            form = await self._service.ask(wish)
-            await replies.show_form(self._context, wish, form)
-
-        return open_form
-
-    def _say_no(self, error: EaselError) -> Callable[[Request], Awaitable[None]]:
-        async def say_no(told: Request) -> None:
-            await replies.refuse(self._context, told, error)
-
-        return say_no
-
-    async def _home(self, told: Request) -> None:
-        await self._chat.publish_home(told, await queries.home(self._context, told))
-
-
-def _asked(wish: Request) -> Request | None:
-    """The command to ask in a form, when it came without the words it needs; None for any other."""
-    try:
-        meant = hear.spoken(wish, in_our_thread=False)
-    except Rejected as error:
-        has_no_function = error.key == "grammar.word_missing"
-        return (
-            replace(wish, action=Action.STYLE, text="", given={FUNCTION: ""})
-            if has_no_function
-            else None
+    async def _home(self, incoming: Incoming) -> None:
+        await self._chat.publish_home(
+            incoming, await queries.home(self._context, incoming)
         )
-    return meant if hear.needs_words(meant) or meant.action is Action.SETTINGS else None
 
 
 def _field(body: Payload, error: EaselError) -> str:
     """Where in a modal an error stands: at the option it names, else at the first field."""
     names = list(body["view"]["state"]["values"]) or ["prompt"]
     named = str(error.params.get("option", "")).lstrip("-")
-    return named if named in names else "prompt" if "prompt" in names else names[0]
+    if named in names:
+        return named
+    return "prompt" if "prompt" in names else names[0]

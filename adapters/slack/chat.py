@@ -16,15 +16,17 @@ from adapters.slack import decode, render
 from adapters.slack.api import SlackApi, SlackError
 from adapters.slack.files import Files, Spot, Upload
 from adapters.slack.progress import Progress
+from adapters.slack.reply import SlackReply
 from adapters.slack.store import SlackStore
 from adapters.slack.tokens import Installed, OneToken
 from adapters.slack.users import UserDirectory, UserProfile
 from core.errors import DeliveryError, Rejected
 from core.forms import Form
 from core.i18n import negotiate, translate
+from core.incoming import Incoming, Kind, Quoted
 from core.ports import Blobs
 from core.post import Post, PostedMessage, PostImage, Tone
-from core.types import Action, Attachment, Person, Place, Request
+from core.types import Attachment, Person, Place, Request
 from core.url_policy import is_allowed
 
 EVENT = "easel_job"
@@ -70,89 +72,86 @@ class SlackChat:
         self._locale = locale
         self._progress = Progress(api)
 
-    async def complete(self, request: Request) -> Request | None:
+    async def complete(self, incoming: Incoming) -> Incoming | None:
         """Name, language and rights of the person, and files.
 
         A mention's own, those of the message it answers.
         """
-        workspace = request.place.workspace
+        workspace = incoming.place.workspace
         try:
             await self._tokens.us(workspace)
         except DeliveryError:
             await self._respond(
-                request.reply, {"text": translate("slack.not_installed", self._locale)}
+                incoming.reply, {"text": translate("slack.not_installed", self._locale)}
             )
             return None
-        known = await self._people.find(workspace, request.person.id)
+        known = await self._people.find(workspace, incoming.person.id)
         if known is not None and known.is_bot:
             return None
-        request = self._introduced(request, known)
-        return (
-            await self._with_files(request)
-            if self._may_lack_files(request)
-            else request
-        )
+        incoming = self._introduced(incoming, known)
+        if self._may_lack_files(incoming):
+            return await self._with_files(incoming)
+        return incoming
 
-    def _may_lack_files(self, request: Request) -> bool:
+    def _may_lack_files(self, incoming: Incoming) -> bool:
         """Was it said to us without files, in a thread or a channel?
 
         Direct messages are told whole.
         """
-        is_message = (
-            request.action is Action.SAID and request.to_us and "ts" in request.reply
-        )
-        is_told_whole = (
-            request.place.channel.startswith(DIRECT) and not request.place.thread
-        )
-        return is_message and not request.attachments and not is_told_whole
+        place = incoming.place
+        is_message = incoming.kind is Kind.MESSAGE and incoming.is_addressed
+        is_told_whole = place.channel.startswith(DIRECT) and not place.thread
+        return is_message and not incoming.attachments and not is_told_whole
 
-    def _introduced(self, request: Request, known: UserProfile | None) -> Request:
-        name = known.name if known else request.person.name or request.person.id
-        locale = request.locale or (
-            negotiate(known.locale) if known and known.locale else self._locale
-        )
-        person = Person(id=request.person.id, name=name)
+    def _introduced(self, incoming: Incoming, known: UserProfile | None) -> Incoming:
+        name = incoming.person.name or incoming.person.id
+        locale = self._locale
+        if known is not None:
+            name = known.name
+            locale = negotiate(known.locale) if known.locale else locale
         return replace(
-            request,
-            person=person,
-            locale=locale,
+            incoming,
+            person=Person(id=incoming.person.id, name=name),
+            locale=incoming.locale or locale,
             is_admin=known is not None and known.is_admin,
         )
 
-    async def _with_files(self, request: Request) -> Request:
+    async def _with_files(self, incoming: Incoming) -> Incoming:
         """Slack tells of a mention now and then before it tells of its files.
 
         Look once more, at its thread's too.
         """
-        workspace, ts = request.place.workspace, request.reply["ts"]
-        thread = request.place.thread or ts
+        workspace = incoming.place.workspace
+        ts = SlackReply.read(incoming.reply).ts
+        thread = incoming.place.thread or ts
         try:
             us = await self._tokens.us(workspace)
             found = await self._api.look(
                 workspace,
                 "conversations.replies",
-                channel=request.place.channel,
+                channel=incoming.place.channel,
                 ts=thread,
                 oldest=ts,
                 inclusive="true",
                 limit=1 if thread == ts else 2,
             )
         except DeliveryError:
-            return request
+            return incoming
         theirs = {
-            one.get("ts"): one.get("files")
-            for one in found.get("messages", [])
-            if one.get("user") != us.user
+            message.get("ts"): message.get("files")
+            for message in found.get("messages", [])
+            if message.get("user") != us.user
         }
+        pictures = decode.files(theirs.get(thread), workspace)
         return replace(
-            request,
+            incoming,
             attachments=decode.files(theirs.get(ts), workspace),
-            replied=decode.files(theirs.get(thread), workspace),
+            root=Quoted(message=thread, pictures=pictures),
         )
 
     async def ask(self, form: Form, request: Request) -> bool:
         """A modal, while the trigger lives: three seconds, once."""
-        trigger = request.reply.get("trigger")
+        trigger = SlackReply.read(request.reply).trigger
         if not trigger:
             return False
         view = render.modal(
@@ -272,7 +271,7 @@ class SlackChat:
             return ""
         return str(found.get("permalink", ""))
 
-    async def leaving(self, goodbye: Request) -> Request | None:
+    async def leaving(self, goodbye: Incoming) -> Incoming | None:
         """One goodbye an installation: Slack sends two events.
 
         None when an earlier one was heard to its end.
@@ -299,7 +298,7 @@ class SlackChat:
         async for chunk in self._files.fetch(attachment, limit, us.token):
             yield chunk
 
-    async def publish_home(self, request: Request, posts: list[Post]) -> None:
+    async def publish_home(self, request: Incoming, posts: list[Post]) -> None:
         """The home tab of one person, with the pictures Slack has files of.
 
         Without them if it will not show them.
@@ -483,7 +482,9 @@ class SlackChat:
                 channel=place.channel,
                 user=to.id,
                 # Under a message that nobody has answered yet an ephemeral one would stay unseen.
-                thread_ts=place.thread if place.thread != reply.get("ts") else None,
+                thread_ts=place.thread
+                if place.thread != SlackReply.read(reply).ts
+                else None,
                 link_names=False,
                 parse="none",
                 **message,
@@ -505,7 +506,7 @@ class SlackChat:
 
         Five times within half an hour.
         """
-        url = reply.get("response_url", "")
+        url = SlackReply.read(reply).response_url
         if not is_allowed(url, self._hooks):
             return False
         body = {"response_type": "ephemeral", "replace_original": False, **message}

@@ -1,4 +1,4 @@
-"""What Slack delivers → Request; pure.
+"""What Slack delivers → Incoming; pure, facts only.
 
 The workspace is that of the verified payload, the key Slack's own id of it.
 """
@@ -8,20 +8,19 @@ import json
 import re
 import unicodedata
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Any
 
-from core.button_ids import decode_button
+from adapters.slack.reply import SlackReply
 from core.errors import Rejected
-from core.operations import BUTTONS
-from core.post import ButtonKind
-from core.text import clean, has_words
+from core.incoming import Incoming, Kind, Mentions, Quoted
+from core.text import clean
 from core.types import Action, Attachment, Person, Place, Request
 
 PLATFORM = "slack"
 Payload = Mapping[str, Any]
 MENTION = re.compile(r"<@([A-Z0-9]{2,40})(?:\|[^>]*)?>")
+GROUP = re.compile(r"<!(?:here|channel|everyone|subteam\^[A-Z0-9]+)(?:\|[^>]*)?>")
 OTHER_TOKEN = re.compile(
     r"<(?:[#!][^>|]*\|([^>]*)|[#!]([^>|]*)|([^>|]+)(?:\|([^>]*))?)>"
 )
@@ -35,90 +34,77 @@ MOST_PICTURES = 10
 MODAL, FIELD, SHORTCUT = "easel", "value", "edit_image"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Pressed:
-    """A button or menu entry: what it does; ``request`` is aimed already."""
-
-    kind: ButtonKind
-    request: Request
-
-
-def command(body: Payload) -> Request:
-    """A slash command, as words said to us: "/draw a fox --n 2"."""
-    return _request(
-        f"command:{body['trigger_id']}",
-        _place(
-            _workspace(body, body.get("enterprise_id"), body.get("team_id")),
-            body.get("channel_id"),
-            "",
-        ),
-        Person(id=str(body["user_id"]), name=str(body.get("user_name", ""))),
-        Action.SAID,
-        text=f"{body['command']} {_plain(str(body.get('text', '')))}".strip(),
+def command(body: Payload) -> Incoming:
+    """A slash command: "/draw a fox --n 2"."""
+    workspace = _workspace(body, body.get("enterprise_id"), body.get("team_id"))
+    return Incoming(
+        key=f"command:{body['trigger_id']}",
+        kind=Kind.COMMAND,
+        place=_place(workspace, body.get("channel_id"), ""),
+        person=Person(id=str(body["user_id"]), name=str(body.get("user_name", ""))),
+        words=f"{body['command']} {_plain(str(body.get('text', '')))}".strip(),
+        may_show_form=True,
         reply=_reply(body),
-        to_us=True,
     )
 
 
-def said(body: Payload) -> Request | None:
-    """A message that may be meant for us: in a direct message, mentioning us, or in a thread.
-
-    None for any other.
+def said(body: Payload) -> Incoming | None:
+    """A person's message; None for what a bot or Slack itself says.
 
     ``app_mention`` and ``message`` tell of the same words: both have the message's own key.
     """
     event = body["event"]
-    if (
-        event.get("subtype") not in SPOKEN
-        or event.get("bot_id")
-        or not event.get("user")
-    ):
-        return None
     us = _us(body)
-    if event["user"] == us:
+    is_persons = event.get("subtype") in SPOKEN and not event.get("bot_id")
+    if not is_persons or event.get("user") in {None, "", us}:
         return None
     text, ts = str(event.get("text") or ""), str(event["ts"])
-    mentioned = MENTION.findall(text)
+    mentions = _mentions(text, us, is_named=event["type"] == "app_mention")
     is_direct = event.get("channel_type") == "im"
-    to_us = is_direct or event["type"] == "app_mention" or us in mentioned
-    words = _plain(text, _emoji_of(event.get("blocks")))
     thread = str(event.get("thread_ts") or "")
-    if not to_us and (
-        not thread or set(mentioned) or not has_words(EMOJI_NAME.sub("", words))
-    ):
-        return None
-    if not thread and not is_direct:
-        thread = ts
-    return _request(
-        f"message:{event['channel']}:{ts}",
-        _place(_workspace_of_event(body), event["channel"], thread),
-        Person(id=str(event["user"]), name=""),
-        Action.SAID,
-        text=words,
-        attachments=files(event.get("files"), _workspace_of_event(body)),
-        reply={"ts": ts},
-        to_us=to_us,
+    if mentions.us and not thread and not is_direct:
+        thread = ts  # a mention is answered in a thread of its own
+    workspace = _workspace_of_event(body)
+    return Incoming(
+        key=f"message:{event['channel']}:{ts}",
+        kind=Kind.MESSAGE,
+        place=_place(workspace, event["channel"], thread),
+        person=Person(id=str(event["user"]), name=""),
+        is_direct=is_direct,
+        words=_plain(text, _emoji_of(event.get("blocks"))),
+        mentions=mentions,
+        attachments=files(event.get("files"), workspace),
+        reply=SlackReply(ts=ts).to_json(),
     )
 
 
-def reacted(body: Payload) -> Request | None:
+def _mentions(text: str, us: str, *, is_named: bool) -> Mentions:
+    people = set(MENTION.findall(text))
+    return Mentions(
+        us=is_named or us in people,
+        people=bool(people - {us}),
+        groups=GROUP.search(text) is not None,
+    )
+
+
+def reacted(body: Payload) -> Incoming | None:
     """A reaction added or taken away; None when it is our own, or not to a message."""
     event = body["event"]
     item = event.get("item") or {}
     if item.get("type") != "message" or event.get("user") in {None, _us(body)}:
         return None
-    return _request(
-        f"event:{body['event_id']}",
-        _place(_workspace_of_event(body), item.get("channel"), ""),
-        Person(id=str(event["user"]), name=""),
-        Action.REACTED,
-        text=str(event.get("reaction", ""))[:100],
-        message=str(item["ts"]),
-        added=event["type"] == "reaction_added",
+    return Incoming(
+        key=f"event:{body['event_id']}",
+        kind=Kind.REACTION,
+        place=_place(_workspace_of_event(body), item.get("channel"), ""),
+        person=Person(id=str(event["user"]), name=""),
+        answers=Quoted(message=str(item["ts"])),
+        emoji=str(event.get("reaction", ""))[:100],
+        is_added=event["type"] == "reaction_added",
     )
 
 
-def left(body: Payload) -> Request | None:
+def left(body: Payload) -> Incoming | None:
     """We were removed from a workspace, or our token was taken away.
 
     None when only people's tokens were.
@@ -126,73 +112,58 @@ def left(body: Payload) -> Request | None:
     event = body["event"]
     if event["type"] == "tokens_revoked" and not (event.get("tokens") or {}).get("bot"):
         return None
-    return _request(
-        f"event:{body['event_id']}",
-        _place(_workspace_of_event(body), "", ""),
-        Person(id="", name=""),
-        Action.LEFT,
+    return Incoming(
+        key=f"event:{body['event_id']}",
+        kind=Kind.REMOVED,
+        place=_place(_workspace_of_event(body), "", ""),
+        person=Person(id="", name=""),
     )
 
 
-def pressed(body: Payload) -> Pressed | None:
-    """A button or a menu of a message of ours; None for a link.
-
-    Raises Rejected for an id we never made.
-    """
+def pressed(body: Payload) -> Incoming | None:
+    """A button or a menu of a message of ours; None for a link."""
     action = body["actions"][0]
-    value = (
-        (action.get("selected_option") or {}).get("value") or action.get("value") or ""
-    )
     if str(action.get("action_id", "")).startswith("link"):
         return None
-    kind, step, index = decode_button(str(value))
-    return Pressed(
-        kind=kind,
-        request=where_pressed(body, BUTTONS.get(kind, Action.HELP), step, index),
-    )
-
-
-def where_pressed(
-    body: Payload, action: Action, step: str | None = None, index: int | None = None
-) -> Request:
-    """The request of a press, whatever it was that was pressed."""
+    option = action.get("selected_option") or {}
     container = body.get("container") or {}
     message = body.get("message") or {}
     channel = (body.get("channel") or {}).get("id") or container.get("channel_id")
     thread = _thread(message, container)
-    return _request(
-        f"press:{body['trigger_id']}",
-        _place(_workspace_of_press(body), channel, thread),
-        _presser(body),
-        action,
-        target=step,
-        index=index,
+    return Incoming(
+        key=f"press:{body['trigger_id']}",
+        kind=Kind.BUTTON,
+        place=_place(_workspace_of_press(body), channel, thread),
+        person=_presser(body),
+        button=str(option.get("value") or action.get("value") or ""),
+        may_show_form=True,
         reply=_reply(body),
     )
 
 
-def shortcut(body: Payload) -> Request:
+def shortcut(body: Payload) -> Incoming:
     """ "Edit this image" on a message: its pictures, or the step it shows."""
-    message = body["message"]
-    return _request(
-        f"press:{body['trigger_id']}",
-        _place(_workspace_of_press(body), body["channel"]["id"], _thread(message, {})),
-        _presser(body),
-        Action.EDIT,
-        message=str(message["ts"]),
-        attachments=files(message.get("files"), _workspace_of_press(body)),
+    message, workspace = body["message"], _workspace_of_press(body)
+    pictures = files(message.get("files"), workspace)
+    return Incoming(
+        key=f"press:{body['trigger_id']}",
+        kind=Kind.SHORTCUT,
+        place=_place(workspace, body["channel"]["id"], _thread(message, {})),
+        person=_presser(body),
+        answers=Quoted(message=str(message["ts"]), pictures=pictures),
+        may_show_form=True,
         reply=_reply(body),
     )
 
 
-def opened_home(body: Payload) -> Request:
+def opened_home(body: Payload) -> Incoming:
     """Somebody looks at our home tab."""
     event = body["event"]
-    return _request(
-        f"event:{body['event_id']}",
-        _place(_workspace_of_event(body), str(event.get("channel") or ""), ""),
-        Person(id=str(event["user"]), name=""),
-        Action.HELP,
+    return Incoming(
+        key=f"event:{body['event_id']}",
+        kind=Kind.HOME,
+        place=_place(_workspace_of_event(body), str(event.get("channel") or ""), ""),
+        person=Person(id=str(event["user"]), name=""),
     )
 
 
@@ -211,51 +182,40 @@ def meta(request: Request, action: Action) -> str:
     return json.dumps(known, separators=(",", ":"))
 
 
-def filled(body: Payload) -> Request:
+def filled(body: Payload) -> Incoming:
     """A modal sent back. Raises Rejected for one we never made."""
     view, workspace = body["view"], _workspace_of_press(body)
     try:
         known = json.loads(view["private_metadata"])
-        action, place = Action(known["a"]), _place(workspace, known["c"], known["h"])
-        locale, target, index, refs = (
-            str(known["l"]),
-            known["t"],
-            known["i"],
-            [str(one) for one in known["p"]],
-        )
+        operation = Action(known["a"]).value
+        place = _place(workspace, known["c"], known["h"])
+        locale, target, index = str(known["l"]), known["t"], known["i"]
+        refs = [str(ref) for ref in known["p"]]
     except (ValueError, KeyError, TypeError):
         raise Rejected("button.unknown") from None
-    if not all(one.startswith(f"{workspace} ") for one in refs):
+    if not all(ref.startswith(f"{workspace} ") for ref in refs):
         raise Rejected("button.unknown")
     values = {
         name: block.get(FIELD) or {} for name, block in view["state"]["values"].items()
     }
-    pictures = [*(values.pop("pictures", {}).get("files") or [])]
-    mask = values.pop("mask_picture", {}).get("files") or []
-    given = {
-        name: text
-        for name, value in values.items()
-        if (text := _value(value, action)) is not None
-    }
-    function = given.pop("function", "")
-    if function:
-        action = (
-            Action(f"wanx.{function}") if f"wanx.{function}" in set(Action) else action
-        )
-    return _request(
-        f"view:{view['id']}",
-        place,
-        _presser(body),
-        action,
+    pictures = values.pop("pictures", {}).get("files") or []
+    masks = values.pop("mask_picture", {}).get("files") or []
+    fields = {name: _value(value) for name, value in values.items()}
+    return Incoming(
+        key=f"view:{view['id']}",
+        kind=Kind.FORM,
+        place=place,
+        person=_presser(body),
         locale=locale,
-        text=given.pop("prompt", ""),
-        given=given,
-        attachments=tuple(Attachment(ref=one) for one in refs)
+        operation=operation,
+        words=fields.pop("prompt", ""),
+        fields=fields,
+        attachments=tuple(Attachment(ref=ref) for ref in refs)
         + files(pictures, workspace),
-        mask=next(iter(files(mask, workspace)), None),
+        mask=next(iter(files(masks, workspace)), None),
         target=target,
         index=index,
-        reply={"trigger": str(body.get("trigger_id", ""))},
+        reply=SlackReply(trigger=str(body.get("trigger_id", ""))).to_json(),
     )
 
 
@@ -305,23 +265,20 @@ def _attachment(file: Payload, workspace: str) -> Attachment:
     )
 
 
-def _value(value: Payload, action: Action) -> str | None:
-    """What stands in a field, None where nothing was said.
-
-    Settings need the empty ones: they go back to defaults.
-    """
-    empty = "" if action is Action.SETTINGS else None
+def _value(value: Payload) -> str:
+    """What stands in a field, "" where nothing does; a tick is "true" or "false"."""
     kind = value.get("type")
     if kind == "checkboxes":
-        if not value.get("selected_options"):
-            return empty
-        return "yes" if action is Action.SETTINGS else ""
-    found = {
-        "static_select": (value.get("selected_option") or {}).get("value"),
-        "conversations_select": value.get("selected_conversation"),
-        "multi_users_select": " ".join(value.get("selected_users") or ()),
-    }.get(str(kind), value.get("value"))
-    return clean(_with_emoji(str(found), {})) or empty if found else empty
+        return "true" if value.get("selected_options") else "false"
+    if kind == "static_select":
+        chosen = (value.get("selected_option") or {}).get("value")
+    elif kind == "conversations_select":
+        chosen = value.get("selected_conversation")
+    elif kind == "multi_users_select":
+        chosen = " ".join(value.get("selected_users") or ())
+    else:
+        chosen = value.get("value")
+    return clean(_with_emoji(str(chosen), {})) if chosen else ""
 
 
 def _plain(text: str, emoji: Mapping[str, str] = MappingProxyType({})) -> str:
@@ -372,14 +329,6 @@ def _shown_token(found: re.Match[str]) -> str:
     return label or name or text or link or ""
 
 
-def _request(
-    key: str, place: Place, person: Person, action: Action, **more: Any
-) -> Request:
-    return Request(
-        key=key, place=place, person=person, action=action, **{"locale": "", **more}
-    )
-
-
 def _place(workspace: str, channel: object, thread: str) -> Place:
     return Place(
         platform=PLATFORM,
@@ -390,11 +339,8 @@ def _place(workspace: str, channel: object, thread: str) -> Place:
 
 
 def _reply(body: Payload) -> dict[str, str]:
-    found = {
-        "trigger": body.get("trigger_id"),
-        "response_url": body.get("response_url"),
-    }
-    return {name: str(value) for name, value in found.items() if value}
+    trigger, url = body.get("trigger_id") or "", body.get("response_url") or ""
+    return SlackReply(trigger=str(trigger), response_url=str(url)).to_json()
 
 
 def _workspace(installed: Payload, enterprise: object, team: object) -> str:

@@ -10,13 +10,14 @@ from dataclasses import dataclass
 from typing import Any
 
 from adapters.terminal.chat import TerminalChat
-from adapters.terminal.decode import PLACE
+from adapters.terminal.decode import PLACE, TerminalReply
 from core.errors import DeliveryError, EaselError
 from core.i18n import translate
+from core.incoming import Incoming
 from core.ports import Store
 from core.post import Post, PostedMessage
-from core.service import Service
-from core.types import Request, Step, StepState
+from core.service import Answer, Service
+from core.types import Step, StepState
 from core.views import steps
 
 OK, FAILED, REFUSED = 0, 1, 2
@@ -38,11 +39,12 @@ class Terminal:
         self._store = store
         self._chat = chat
 
-    async def run(self, request: Request) -> Report:
+    async def run(self, request: Incoming) -> Report:
         """Do what was asked and say how it went."""
         started = time.monotonic()
         try:
-            answer = await self._service.handle(request)
+            meaning = await self._service.understand(request)
+            answer = await self._service.answer(meaning) if meaning else Answer()
         except EaselError as error:
             return await self.refuse(error, request)
         if answer.accepted is None:
@@ -65,7 +67,7 @@ class Terminal:
             request, answer.accepted, last, time.monotonic() - started
         )
 
-    async def _say_at_once(self, request: Request, post: Post) -> Report:
+    async def _say_at_once(self, request: Incoming, post: Post) -> Report:
         try:
             await self._chat.update(_sent(request, post.job), post)
         except DeliveryError as error:
@@ -81,7 +83,7 @@ class Terminal:
             return Report(code=REFUSED, data=_error(post.reason, post.text, "no"))
         return await self._answered(request, post.job)
 
-    async def refuse(self, error: EaselError, request: Request) -> Report:
+    async def refuse(self, error: EaselError, request: Incoming) -> Report:
         """Say no, and why."""
         await self._chat.update(
             _sent(request, ""), steps.refusal_post(error, request.locale)
@@ -115,7 +117,7 @@ class Terminal:
             while not (await self._store.step(PLACE.tenant, job)).state.is_final:  # noqa: ASYNC110
                 await asyncio.sleep(0.01)
 
-    async def _answered(self, request: Request, job: str) -> Report:
+    async def _answered(self, request: Incoming, job: str) -> Report:
         files = [str(path) for path in self._chat.files.get(job, [])]
         head = await self._store.head(
             PLACE.tenant, f"{PLACE.channel}/@{request.person.id}"
@@ -123,14 +125,14 @@ class Terminal:
         return Report(
             code=OK,
             data={
-                "action": request.action.value,
+                "action": request.operation,
                 "step": head.step if head else None,
                 "files": files,
             },
         )
 
     async def _ended(
-        self, request: Request, job: str, last: Post, seconds: float
+        self, request: Incoming, job: str, last: Post, seconds: float
     ) -> Report:
         try:
             step = await self._store.step(PLACE.tenant, job)
@@ -145,7 +147,7 @@ class Terminal:
         )
         return Report(code=FAILED, data=_error(key, message, step.charged))
 
-    def _result(self, request: Request, step: Step, seconds: float) -> dict[str, Any]:
+    def _result(self, request: Incoming, step: Step, seconds: float) -> dict[str, Any]:
         files = self._chat.files.get(step.id, [])
         return {
             "request": request.key,
@@ -175,9 +177,9 @@ class Terminal:
         }
 
 
-def _sent(request: Request, job: str) -> PostedMessage:
+def _sent(request: Incoming, job: str) -> PostedMessage:
     return PostedMessage(
-        place=request.place, message=f"{job}|{request.reply.get('out', '.')}"
+        place=request.place, message=f"{job}|{TerminalReply.read(request.reply).out}"
     )
 
 

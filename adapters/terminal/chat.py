@@ -13,9 +13,11 @@ from pathlib import Path
 from typing import TextIO
 
 from adapters.terminal import render
+from adapters.terminal.decode import TerminalReply
 from core.errors import DeliveryError, Rejected
 from core.forms import Form
 from core.i18n import translate
+from core.incoming import Incoming
 from core.pictures.formats import too_many_bytes
 from core.ports import Blobs
 from core.post import Post, PostedMessage, PostImage, Tone
@@ -50,7 +52,7 @@ class TerminalChat:
         self._ended: dict[str, asyncio.Future[Post]] = {}
         self.files: dict[str, list[Path]] = {}
 
-    async def complete(self, request: Request) -> Request | None:
+    async def complete(self, request: Incoming) -> Incoming | None:
         """Who types is known."""
         return request
 
@@ -68,9 +70,9 @@ class TerminalChat:
 
         A terminal's message is known by its job, so that saying it again is the same message.
         """
-        out = reply.get("out", ".")
+        out = TerminalReply.read(reply).out
         sent = PostedMessage(place=place, message=f"{post.job}|{out}")
-        await self._say(post, Path(out))
+        await self._say(post, out)
         return sent
 
     async def update(self, sent: PostedMessage, post: Post) -> PostedMessage:

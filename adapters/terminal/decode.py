@@ -1,4 +1,4 @@
-"""Command-line words → Request; pure.
+"""Command-line words → Incoming; pure.
 
 The terminal has one workspace, one channel, and the user as person.
 """
@@ -7,7 +7,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from core.types import Action, Attachment, Person, Place, Request
+from core.incoming import Incoming, Kind
+from core.types import Action, Attachment, Person, Place
 
 PLACE = Place(platform="terminal", workspace="local", channel="terminal")
 SUFFIXES = frozenset(
@@ -43,26 +44,43 @@ class Line:
     out: Path = Path()
 
 
-def request(line: Line, *, key: str, user: str, locale: str) -> Request:
-    """The request.
+def incoming(line: Line, *, key: str, user: str, locale: str) -> Incoming:
+    """The command as an event.
 
-    ``key`` is made once for each command run: running a command again is a new wish.
+    ``key`` is made once for each command run: running a command again asks anew.
     """
-    return Request(
+    return Incoming(
         key=key,
+        kind=Kind.COMMAND,
         place=PLACE,
         person=Person(id=user, name=user),
         locale=locale,
-        action=line.action,
-        text=line.text,
-        given=dict(line.given),
+        operation=line.action.value,
+        words=line.text,
+        fields=dict(line.given),
         attachments=tuple(_attachment(path) for path in line.pictures),
         mask=_attachment(line.mask) if line.mask else None,
         target=line.target,
         index=line.index,
-        reply={"out": str(line.out.absolute())},
+        reply=TerminalReply(out=line.out.absolute()).to_json(),
         is_admin=True,
     )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TerminalReply:
+    """Where results are written."""
+
+    out: Path = Path()
+
+    def to_json(self) -> dict[str, str]:
+        """For the job, which may end in another process."""
+        return {"out": str(self.out)}
+
+    @classmethod
+    def read(cls, row: Mapping[str, str]) -> "TerminalReply":
+        """From JSON."""
+        return cls(out=Path(row.get("out", ".")))
 
 
 def split_words(words: Sequence[str]) -> tuple[str, tuple[Path, ...]]:

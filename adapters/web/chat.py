@@ -6,6 +6,7 @@ from adapters.web import render
 from adapters.web.store import DIRECT, Room
 from core.errors import DeliveryError, NotFound, Rejected
 from core.forms import Form
+from core.incoming import Incoming
 from core.pictures.formats import too_many_bytes
 from core.ports import Blobs
 from core.post import Post, PostedMessage
@@ -30,7 +31,7 @@ class WebChat:
         self._blobs = blobs
         self._base = base
 
-    async def complete(self, request: Request) -> Request | None:
+    async def complete(self, request: Incoming) -> Incoming | None:
         """Add nothing: the page sends everything with its request."""
         return request
 

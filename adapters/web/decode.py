@@ -1,26 +1,26 @@
-"""What came from a page → Request; pure.
-
-Names, commands, and which plain words are meant for Easel.
-"""
+"""What came from a page → Incoming; pure, facts only."""
 
 import re
 import unicodedata
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 from urllib.parse import unquote
 
 from adapters.web.chat import place
-from adapters.web.store import Member
+from adapters.web.store import DIRECT, Member, Message
 from core import grammar
 from core.errors import Rejected
 from core.i18n import negotiate
+from core.incoming import Incoming, Kind, Mentions, Quoted
 from core.text import clean, has_words
-from core.types import Action, Attachment, Person, Request
+from core.types import Attachment, Person
 
 LONGEST_NAME = 30
-NAMES = ("draw", "edit", "wanx", "easel")
 KEY = re.compile(r"[A-Za-z0-9-]{8,64}")
-OURS = "@easel"
+OURS = re.compile("[@＠]easel", re.IGNORECASE)
+SLASHES = ("/", "／")
+MOST_PICTURES = 3
 MOST_VALUE = 2000
 """Characters of an option's value: beyond every limit the grammar knows."""
 
@@ -61,71 +61,112 @@ def file_name(text: str) -> str:
     return clean(unquote(text)).replace("\n", " ")[:80] or "picture"
 
 
-def command(text: str) -> tuple[Action, str] | None:
-    """The action and the rest of a slash command, None for plain words.
-
-    Raises Rejected for an unknown command.
-    """
-    if not text.startswith("/"):
-        return None
-    name, _, rest = text[1:].partition(" ")
-    if name.lower() not in NAMES:
-        raise Rejected(
-            "grammar.no_command", word=name[:40], allowed=[f"/{one}" for one in NAMES]
-        )
-    return grammar.command(name.lower(), rest.strip())
+def said(text: str, member: Member, page: Mapping[str, Any]) -> Incoming:
+    """Words from the composer: a command behind a slash, else a message."""
+    incoming = _incoming(Kind.MESSAGE, member, page, words=text)
+    is_command = text.startswith(SLASHES)
+    return replace(incoming, kind=Kind.COMMAND) if is_command else incoming
 
 
-def is_for_us(text: str, names: Sequence[str]) -> bool:
-    """Do plain words in a thread of ours talk to Easel?
-
-    Not when they are only emoji, or mention somebody else.
-    """
-    words = text.casefold()
-    others = [name for name in names if f"@{name.casefold()}" in words]
-    return has_words(text) and not others
-
-
-def spoken_to(text: str) -> str | None:
-    """The words after or around "@Easel", None when it is not mentioned."""
-    at = text.casefold().find(OURS)
-    return None if at < 0 else (text[:at] + text[at + len(OURS) :]).strip()
+def addressed(incoming: Incoming, names: Sequence[str]) -> Incoming:
+    """The message with whom it names; "@Easel" falls away. ``names``: all other members."""
+    words = incoming.words
+    named = OURS.search(words)
+    if named is not None:
+        words = f"{words[: named.start()]}{words[named.end() :]}".strip()
+    folded = words.casefold()
+    others = [name for name in names if f"@{name.casefold()}" in folded]
+    mentions = Mentions(us=named is not None, people=bool(others))
+    return replace(incoming, words=words, mentions=mentions)
 
 
-def request(
-    action: Action,
-    text: str,
+def answering(incoming: Incoming, message: Message) -> Incoming:
+    """The message with the one it answers, and the pictures there."""
+    refs = [one["ref"] for one in message.body["pictures"] if one.get("ref")]
+    answered = Quoted(
+        message=str(message.id),
+        author=message.author,
+        is_ours=not message.author,
+        pictures=tuple(Attachment(ref=ref) for ref in refs[:MOST_PICTURES]),
+    )
+    return replace(incoming, answers=answered)
+
+
+def pressed(member: Member, page: Mapping[str, Any]) -> Incoming:
+    """A button of a message of ours."""
+    return _incoming(Kind.BUTTON, member, page, button=str(page.get("button", "")))
+
+
+def filled(member: Member, page: Mapping[str, Any]) -> Incoming:
+    """A form sent back. Raises Rejected for anything a page of ours never sends."""
+    text, target = page.get("text", ""), page.get("target")
+    is_ours = isinstance(text, str) and isinstance(target, str | None)
+    if not is_ours or len(text) + len(target or "") > grammar.LONGEST:
+        raise Rejected("room.bad_request")
+    return _incoming(
+        Kind.FORM,
+        member,
+        page,
+        operation=str(page.get("action")),
+        words=text,
+        target=target,
+        index=index(page),
+    )
+
+
+def reacted(
     member: Member,
-    given: Mapping[str, Any],
+    page: Mapping[str, Any],
+    message: Message,
+    emoji: str,
     *,
-    target: str | None,
-    index: int | None,
-) -> Request:
-    """The request of a page's message, press or form.
+    added: bool,
+) -> Incoming:
+    """A reaction added or taken away."""
+    place_of = {**page, "channel": message.channel, "thread": message.thread}
+    return _incoming(
+        Kind.REACTION,
+        member,
+        place_of,
+        answers=Quoted(message=str(message.id), is_ours=not message.author),
+        emoji=emoji,
+        is_added=added,
+    )
 
-    Raises Rejected for anything a page of ours never sends.
-    """
-    key = given.get("key")
+
+def _incoming(
+    kind: Kind, member: Member, page: Mapping[str, Any], **more: Any
+) -> Incoming:
+    """What every request of a page tells. Raises Rejected for anything a page never sends."""
+    key = page.get("key")
     if not isinstance(key, str) or not KEY.fullmatch(key):
         raise Rejected("room.bad_request")
-    mask = given.get("mask")
-    return Request(
+    mask = page.get("mask")
+    channel_name = _text(page, "channel")
+    return Incoming(
         key=f"{member.id}:{key}",
-        place=place(_text(given, "channel"), _text(given, "thread")),
+        kind=kind,
+        place=place(channel_name, _text(page, "thread")),
         person=Person(id=member.id, name=member.name),
-        locale=negotiate(_text(given, "locale")),
-        action=action,
-        text=text,
-        given={
-            name: str(value)[:MOST_VALUE]
-            for name, value in _mapping(given.get("given")).items()
-        },
-        attachments=tuple(Attachment(ref=ref) for ref in _texts(given.get("pictures"))),
-        mask=Attachment(ref=mask) if isinstance(mask, str) and mask else None,
-        target=target,
-        index=index,
+        locale=negotiate(_text(page, "locale")),
         is_admin=member.admin,
+        is_direct=channel_name.startswith(DIRECT),
+        is_home=True,
+        fields={
+            name: str(value)[:MOST_VALUE]
+            for name, value in _mapping(page.get("given")).items()
+        },
+        attachments=tuple(Attachment(ref=ref) for ref in _texts(page.get("pictures"))),
+        mask=Attachment(ref=mask) if isinstance(mask, str) and mask else None,
+        may_show_form=True,
+        **more,
     )
+
+
+def index(page: Mapping[str, Any]) -> int | None:
+    """Which of a step's pictures."""
+    value = page.get("index")
+    return value if isinstance(value, int) and 0 <= value < 10 else None
 
 
 def _text(given: Mapping[str, Any], name: str) -> str:

@@ -13,7 +13,7 @@ from starlette.routing import Route
 
 from adapters.web.pages import locale_of, page, sorry
 from adapters.web.room import refusal
-from core.answers import masks
+from core.answers import drafts, masks
 from core.errors import EaselError, Rejected
 from core.flow.context import Context
 from core.i18n import translate
@@ -75,7 +75,7 @@ class Painter:
         now = self._context.clock.now()
         claims = self._context.links.read(Purpose.MASK, token, now)
         tenant = claims["t"]
-        return tenant, await masks.read_draft(self._context, tenant, claims["d"])
+        return tenant, await drafts.read(self._context, tenant, claims["d"])
 
     async def _about(
         self, _request: WebRequest, _tenant: str, draft: Request

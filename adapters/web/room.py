@@ -17,14 +17,14 @@ from starlette.routing import Route
 
 from adapters.web import decode, render
 from adapters.web.changes import Changes, shown
-from adapters.web.chat import TENANT, place
-from adapters.web.store import DIRECT, Member, Message, Room
+from adapters.web.chat import TENANT
+from adapters.web.store import Member, Message, Room
 from core import grammar
-from core.button_ids import decode_button
 from core.errors import EaselError, NotFound, Rejected
-from core.flow import hear, prepare
+from core.flow import prepare
 from core.flow.context import Context
 from core.i18n import translate
+from core.incoming import Incoming, Kind
 from core.operations import COMMANDS, command_text_key
 from core.option_texts import describe_option
 from core.options import OptionKind, OptionSpec, options_of
@@ -32,7 +32,7 @@ from core.pictures import normalize, png_metadata
 from core.service import Answer, Service
 from core.signed_links import Purpose
 from core.text import clean
-from core.types import Action, Attachment, MessageRole, Request
+from core.types import Action, MessageRole, Request
 from core.views.steps import explain
 
 LINK_DAYS = 2
@@ -212,124 +212,58 @@ class RoomApi:
             raise Rejected("room.bad_request")
         if len(text) > grammar.LONGEST:
             raise Rejected("grammar.too_long", length=len(text), limit=grammar.LONGEST)
-        text = clean(text)
-        said = decode.request(
-            Action.HELP, text, member, given, target=None, index=_index(given)
-        )
-        await self._room.must_see(said.place.channel, member.id)
-        replied = await self._replied_to(said, given)
-        aimed = await self._aimed(said, replied)
-        command = decode.command(text)
-        if command is not None:
-            wish = replace(aimed, action=command[0], text=command[1])
-            if hear.needs_words(wish):
-                return JSONResponse(
-                    {"form": render.form(await self._service.ask(wish))}
-                )
-            return await self._do(wish, said, replied)
-        words = await self._meant(said, aimed, replied, member)
-        if words is None:
-            await self._write_down(said, replied, alone=False)
-            return JSONResponse({})
-        wish = replace(aimed, action=Action.EDIT, text=words)
-        if decode.spoken_to(said.text) is not None or said.place.channel.startswith(
-            DIRECT
-        ):
-            wish = hear.spoken(
-                wish, in_our_thread=await self._context.store.is_step_thread(said.place)
-            )
-        return await self._do(wish, said, replied)
+        incoming = decode.said(clean(text), member, given)
+        await self._room.must_see(incoming.place.channel, member.id)
+        number = _number(given, "reply_to")
+        replied = None
+        if number is not None:
+            replied = await self._room.message(number, member.id)
+            incoming = decode.answering(incoming, replied)
+        written = incoming
+        if incoming.kind is Kind.MESSAGE:
+            others = [
+                other.name
+                for other in await self._room.members()
+                if other.id != member.id
+            ]
+            incoming = decode.addressed(incoming, others)
+        return await self._do(incoming, written, replied)
 
     async def _do(
-        self, wish: Request, said: Request, replied: Message | None
+        self, incoming: Incoming, written: Incoming, replied: Message | None
     ) -> Response:
         """What was said is written down before the job can speak, and never when it is refused at once.
 
         A wish whose answer only its person sees is seen by them alone, too.
         """
-        if wish.action.makes_pictures:
-            self._service.check(wish)
-            await self._write_down(
-                said, replied, alone=await prepare.is_secret(self._context, wish)
-            )
-            return await self._answer(wish, await self._service.handle(wish))
-        if await self._room.was_said(f"said:{said.key}"):
+        meaning = await self._service.understand(incoming)
+        if meaning is None:
+            await self._write_down(written, replied, alone=False)
+            return JSONResponse({})
+        if isinstance(meaning, Request) and meaning.action.makes_pictures:
+            self._service.check_request(meaning)
+            is_secret = await prepare.is_secret(self._context, meaning)
+            await self._write_down(written, replied, alone=is_secret)
+            return await self._answer(incoming, await self._service.answer(meaning))
+        if await self._room.was_said(f"said:{incoming.key}"):
             return JSONResponse({})  # Sent again after a lost reply: done already.
-        answer = await self._service.handle(wish)
+        answer = await self._service.answer(meaning)
         if answer.form is None:
-            await self._write_down(
-                said, replied, alone=answer.post is not None and answer.post.private
-            )
-        return await self._answer(wish, answer)
-
-    async def _meant(
-        self, said: Request, aimed: Request, replied: Message | None, member: Member
-    ) -> str | None:
-        """The instruction in plain words, None when they are not for us."""
-        spoken = decode.spoken_to(said.text)
-        if spoken is not None:
-            return spoken
-        others = [one.name for one in await self._room.members() if one.id != member.id]
-        if not decode.is_for_us(said.text, others):
-            return None
-        to_picture = (
-            replied is not None
-            and bool(aimed.attachments)
-            and replied.author in {"", member.id}
-        )
-        if (
-            aimed.target is not None
-            or to_picture
-            or said.place.channel.startswith(DIRECT)
-        ):
-            return said.text
-        if replied is not None:
-            return None
-        return (
-            said.text if await self._context.store.is_step_thread(said.place) else None
-        )
-
-    async def _replied_to(
-        self, said: Request, given: Mapping[str, Any]
-    ) -> Message | None:
-        number = _number(given, "reply_to")
-        return (
-            None if number is None else await self._room.message(number, said.person.id)
-        )
-
-    async def _aimed(self, said: Request, replied: Message | None) -> Request:
-        """At the picture replied to: a step of ours, or what somebody dropped here.
-
-        What is attached goes first.
-        """
-        if replied is None or said.attachments:
-            return said
-        step = await self._step_of(replied)
-        if step is not None:
-            return replace(said, target=step)
-        refs = [one["ref"] for one in replied.body["pictures"] if one.get("ref")]
-        return replace(said, attachments=tuple(Attachment(ref=ref) for ref in refs[:3]))
-
-    async def _step_of(self, message: Message) -> str | None:
-        """The step a message of ours shows."""
-        try:
-            return await self._context.store.step_of_message(
-                place(message.channel, message.thread), str(message.id)
-            )
-        except NotFound:
-            return None
+            is_private = answer.post is not None and answer.post.private
+            await self._write_down(written, replied, alone=is_private)
+        return await self._answer(incoming, answer)
 
     async def _write_down(
-        self, said: Request, replied: Message | None, *, alone: bool
+        self, said: Incoming, replied: Message | None, *, alone: bool
     ) -> None:
         """What the person said, for all to see or ``alone``."""
         given = [*said.attachments, *([said.mask] if said.mask else [])]
         pictures = [render.upload(await self._room.upload(one.ref)) for one in given]
-        if not said.text and not pictures:
+        if not said.words and not pictures:
             return
         is_secret = replied is not None and replied.only_for and not alone
         body = render.person_message(
-            said.text, pictures, None if is_secret else replied
+            said.words, pictures, None if is_secret else replied
         )
         who = said.person.id
         only_for = who if alone else ""
@@ -347,32 +281,20 @@ class RoomApi:
 
     async def _press(self, request: WebRequest, member: Member) -> Response:
         given = await read_json(request)
-        kind, step, index = decode_button(str(given.get("button", "")))
-        wish = decode.request(Action.HELP, "", member, given, target=step, index=index)
-        await self._room.must_see(wish.place.channel, member.id)
-        return await self._answer(wish, await self._service.press(kind, wish))
+        incoming = decode.pressed(member, given)
+        await self._room.must_see(incoming.place.channel, member.id)
+        return await self._answer_now(incoming)
 
     async def _fill(self, request: WebRequest, member: Member) -> Response:
         given = await read_json(request)
         try:
-            action = Action(str(given.get("action")))
-            command = COMMANDS[action]
+            command = COMMANDS[Action(str(given.get("action")))]
         except (ValueError, KeyError):
             raise Rejected("room.bad_request") from None
-        text = given.get("text", "")
-        target = given.get("target")
-        if (
-            not isinstance(text, str)
-            or not isinstance(target, str | None)
-            or len(text) + len(target or "") > grammar.LONGEST
-        ):
-            raise Rejected("room.bad_request")
-        wish = decode.request(
-            action, text, member, given, target=target, index=_index(given)
-        )
-        await self._room.must_see(wish.place.channel, member.id)
-        written = f"/{command.written} {text}".strip()
-        return await self._do(wish, replace(wish, text=written), None)
+        incoming = decode.filled(member, given)
+        await self._room.must_see(incoming.place.channel, member.id)
+        line = f"/{command.written} {incoming.words}".strip()
+        return await self._do(incoming, replace(incoming, words=line), None)
 
     async def _react(self, request: WebRequest, member: Member) -> Response:
         given = await read_json(request)
@@ -384,19 +306,19 @@ class RoomApi:
         if number is None or not isinstance(emoji, str) or not emoji or len(emoji) > 16:
             raise Rejected("room.bad_request")
         message = await self._room.message(number, member.id)
-        where = {**given, "channel": message.channel, "thread": message.thread}
-        wish = decode.request(Action.HELP, "", member, where, target=None, index=None)
-        if not await self._room.mark(number, emoji, member.id, on=bool(added)):
+        is_added = bool(added)
+        incoming = decode.reacted(member, given, message, emoji, added=is_added)
+        if not await self._room.mark(number, emoji, member.id, on=is_added):
             return JSONResponse({})
-        step = await self._step_of(message)
-        if step is None:
-            return JSONResponse({})
-        answer = await self._service.react(
-            emoji, replace(wish, target=step), added=bool(added)
-        )
-        return await self._answer(wish, answer)
+        return await self._answer_now(incoming)
 
-    async def _answer(self, wish: Request, answer: Answer) -> Response:
+    async def _answer_now(self, incoming: Incoming) -> Response:
+        meaning = await self._service.understand(incoming)
+        if meaning is None:
+            return JSONResponse({})
+        return await self._answer(incoming, await self._service.answer(meaning))
+
+    async def _answer(self, wish: Incoming, answer: Answer) -> Response:
         """Show what is answered at once where it was asked; a form goes back to the page."""
         if answer.form is not None:
             return JSONResponse({"form": render.form(answer.form)})
@@ -495,8 +417,3 @@ def _number(given: Mapping[str, Any], name: str) -> int | None:
     """A message's number, None for anything else."""
     value = given.get(name)
     return value if isinstance(value, int) and 0 < value < 1 << 53 else None
-
-
-def _index(given: Mapping[str, Any]) -> int | None:
-    value = given.get("index")
-    return value if isinstance(value, int) and 0 <= value < 10 else None

@@ -1,14 +1,17 @@
 """A request that is understood: answered at once, or ready to be taken as a job."""
 
 from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import replace
 
-from core import grammar
-from core.answers import jobs, masks, navigation, queries, reactions, settings
+from core import forms, grammar, sessions
+from core.answers import choices, jobs, masks, navigation, queries, reactions, settings
+from core.answers.lookup import current_step
 from core.errors import EaselError, Rejected
-from core.flow import replies
+from core.flow import prepare, replies
 from core.flow.context import Context
 from core.forms import Form
 from core.i18n import translate
+from core.interpret import Choice, FormSubject, OpenForm
 from core.operations import OPERATIONS, Answered
 from core.post import Post
 from core.types import Action, Request
@@ -37,39 +40,74 @@ HANDLERS: Mapping[Action, Answering] = {
     Action.HELP: queries.help_text,
     Action.MORE: queries.more,
     Action.MASK: masks.offer,
+    Action.SETTINGS: settings.save,
 }
+DRAFT_ACTIONS = frozenset(
+    action
+    for action, operation in OPERATIONS.items()
+    if operation.answered is Answered.BY_DRAFT
+)
+"""Buttons that complete a draft."""
 _AT_ONCE = {
     action
     for action, operation in OPERATIONS.items()
     if operation.answered is Answered.AT_ONCE
 }
-assert HANDLERS.keys() == _AT_ONCE, HANDLERS.keys() ^ _AT_ONCE  # noqa: S101
+assert HANDLERS.keys() - {Action.SETTINGS} == _AT_ONCE  # noqa: S101
 
 
-async def dispatch(context: Context, request: Request) -> Post | Form | Request | None:
-    """What to say, to ask, or to take as a job; None when there is nothing to say.
+async def dispatch(context: Context, request: Request) -> Post | Request | None:
+    """What to say, or to take as a job; None when there is nothing to say.
 
     Raises Rejected or NotFound.
     """
     if request.action is Action.REGION:
         request = await masks.complete_with_region(context, request)
+    elif request.action in DRAFT_ACTIONS:
+        request = await choices.complete(context, request)
     if lacks_mask(request):
         return await masks.offer(context, request)
     if request.action.makes_pictures:
         replies.check(context, request)
         return request
-    if request.action is Action.SETTINGS:
-        return await (
-            settings.save(context, request)
-            if request.given
-            else settings.form(context, request)
-        )
     if request.action not in HANDLERS:
         raise Rejected(
             "refuse.not_here",
             action=translate(f"action.{request.action.value}", request.locale),
         )
     return await HANDLERS[request.action](context, request)
+
+
+async def build_form(context: Context, asked: OpenForm) -> Form:
+    """The form to show first. Raises Rejected or NotFound."""
+    request = asked.request
+    if asked.subject is FormSubject.SETTINGS:
+        return await settings.form(context, request)
+    if asked.subject is FormSubject.FUNCTION:
+        return forms.functions(request.locale)
+    if request.target is None:
+        return replies.form_for(context, request)
+    _, step = await current_step(context, request)
+    index = request.index if request.index is not None else step.chosen or 0
+    sessions.picture_at(step, index)
+    if request.action is Action.RERUN:
+        edits = (await prepare.chain_of(context, step))[1]
+        request = replace(request, text=sessions.merged_instructions(edits))
+    return replies.form_for(context, replace(request, index=index))
+
+
+async def ask_back(context: Context, asked: OpenForm | Choice) -> None:
+    """Show the form, or the two buttons, that come before an answer."""
+    request = asked.request
+    try:
+        if isinstance(asked, Choice):
+            offer = await choices.offer(context, request)
+            await replies.reply_once(context, request, offer)
+        else:
+            form = await build_form(context, asked)
+            await replies.show_form(context, request, form)
+    except EaselError as error:
+        await replies.refuse(context, request, error)
 
 
 def lacks_mask(request: Request) -> bool:
@@ -88,15 +126,6 @@ async def answer(context: Context, request: Request) -> Request | None:
         return None
     if isinstance(found, Request):
         return found
-    if isinstance(found, Form):
-        await replies.show_form(context, request, found)
-    elif found is not None:
+    if found is not None:
         await replies.reply_once(context, request, found)
     return None
-
-
-async def consume_draft(context: Context, job: Request) -> None:
-    """The draft a job was made of is used once the job is taken."""
-    draft = masks.draft_of(job)
-    if draft is not None:
-        await context.drafts.use(job.place.tenant, draft)

@@ -6,21 +6,13 @@ A draft keeps the request until it is known what should change.
 from dataclasses import replace
 
 from core import sessions
+from core.answers import drafts
 from core.answers.lookup import current_step
-from core.errors import Rejected
 from core.flow import prepare, replies
 from core.flow.context import Context
 from core.options import REGIONS
 from core.post import Post
-from core.types import Action, Attachment, Picture, Request, from_json
-
-PAINTED = "painted:"
-"""What the key of a job made of a draft begins with: the same draft is the same job."""
-
-
-def draft_of(job: Request) -> str | None:
-    """The draft a job was made of."""
-    return job.key.removeprefix(PAINTED) if job.key.startswith(PAINTED) else None
+from core.types import Action, Attachment, Picture, Request
 
 
 async def offer(context: Context, request: Request) -> Post:
@@ -35,41 +27,22 @@ async def offer(context: Context, request: Request) -> Post:
 
 
 async def complete_with_region(context: Context, request: Request) -> Request:
-    """The draft a region button belongs to, with that region.
-
-    Its words and picture, the presser's hands.
-    """
-    draft = await read_draft(context, request.place.tenant, request.target or "")
-    if draft.person.id != request.person.id:
-        raise Rejected("refuse.not_yours", owner=draft.person.name)
+    """The draft a region button belongs to, with that region."""
+    draft = await drafts.read_own(context, request)
     region = REGIONS[min(request.index or 0, len(REGIONS) - 1)]
     given = {**draft.given, "mask": region}
-    return replace(
-        draft,
-        key=f"{PAINTED}{request.target}",
-        given=given,
-        locale=request.locale,
-        reply=request.reply,
-    )
-
-
-async def read_draft(context: Context, tenant: str, draft: str) -> Request:
-    """The draft as a request. Raises NotFound; Rejected when it was used already."""
-    kept, used = await context.drafts.read(tenant, draft)
-    if used:
-        raise Rejected("link.used")
-    return from_json(Request, kept)
+    return replace(drafts.job_of(draft, request), given=given)
 
 
 async def complete_with_mask(
     context: Context, tenant: str, draft: str, mask: bytes, prompt: str
 ) -> Request:
     """The draft with its mask painted and its prompt settled; the same however often it is sent."""
-    request = await read_draft(context, tenant, draft)
+    request = await drafts.read(context, tenant, draft)
     key = await context.blobs.keep(tenant, mask)
     return replace(
         request,
-        key=f"{PAINTED}{draft}",
+        key=f"{drafts.PAINTED}{draft}",
         text=prompt,
         mask=Attachment(key=key, name="mask.png"),
         reply={},

@@ -8,6 +8,7 @@ from core.answers.lookup import current_step, resolve_step
 from core.errors import NotFound, Rejected
 from core.flow import prepare, status
 from core.flow.context import Context
+from core.incoming import Origin
 from core.pictures import diagrams, formats, layout, png_metadata
 from core.post import Post
 from core.signed_links import Purpose
@@ -162,7 +163,7 @@ async def help_text(_context: Context, request: Request) -> Post:
     return answers.help_post(request.locale)
 
 
-async def home(context: Context, request: Request) -> list[Post]:
+async def home(context: Context, request: Origin) -> list[Post]:
     """For one person alone.
 
     What one can do, what is left to spend, and their newest pictures with the way back.

@@ -9,6 +9,7 @@ from core.errors import EaselError, NotFound, Rejected
 from core.failpoints import failpoint
 from core.flow import replies, status
 from core.flow.context import Context, fail_step, retry_delivery, upsert_status
+from core.incoming import Origin
 from core.options import with_defaults
 from core.pictures import formats, masks, normalize
 from core.types import (
@@ -185,7 +186,7 @@ async def _ask_for_mask(
     )
 
 
-async def give_up(context: Context, request: Request) -> None:
+async def give_up(context: Context, request: Origin) -> None:
     """End a request that a bug has stopped.
 
     Say so with a reference, whether its step was begun or not.

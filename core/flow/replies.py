@@ -12,6 +12,7 @@ from core.errors import EaselError, Rejected
 from core.failpoints import failpoint
 from core.flow.context import Context, retry_delivery, try_delivery
 from core.forms import Form, form
+from core.incoming import Origin
 from core.log import log
 from core.post import Post
 from core.signed_links import Purpose
@@ -66,7 +67,7 @@ async def show_form(context: Context, request: Request, asked: Form) -> None:
         await refuse(context, request, Rejected("refuse.too_late"))
 
 
-async def refuse(context: Context, request: Request, error: EaselError) -> None:
+async def refuse(context: Context, request: Origin, error: EaselError) -> None:
     """Say no, privately, once."""
     job = sessions.step_id(request)
     log.info("refused", step=job, error=error.key)
@@ -74,7 +75,7 @@ async def refuse(context: Context, request: Request, error: EaselError) -> None:
     await retry_delivery(context, job, lambda: _reply(context, request, post))
 
 
-async def reply_once(context: Context, request: Request, post: Post) -> None:
+async def reply_once(context: Context, request: Origin, post: Post) -> None:
     """Answer a request, once: the answer is known by the request's own id.
 
     Raises what passes: the caller tries again.

@@ -33,6 +33,8 @@ from sqlalchemy import (
 )
 from sqlalchemy.dialects import postgresql, sqlite
 
+from core.earlier import read_incoming
+from core.incoming import Incoming, Origin
 from core.types import Request, from_json, to_json
 
 T = TypeVar("T")
@@ -50,7 +52,7 @@ class Stage(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Delivery:
-    """A request to be worked on.
+    """What is worked on: an event, later the request it was understood as.
 
     ``number``: its place in the order of arrival; ``tries``: how often it was begun.
     """
@@ -59,7 +61,7 @@ class Delivery:
     id: str
     stage: Stage
     tries: int
-    request: Request
+    origin: Origin
 
 
 metadata = MetaData()
@@ -109,18 +111,18 @@ class Inbox:
         await asyncio.to_thread(self._thread.shutdown)
         self._engine.dispose()
 
-    async def add(self, request: Request) -> None:
+    async def add(self, incoming: Incoming) -> None:
         """Return once it is durable. The same again changes nothing."""
-        await self._add(request, Stage.HEARD)
+        await self._add(incoming, Stage.HEARD)
 
     async def accept(self, request: Request) -> None:
         """The same for one that is understood and has been answered: a job."""
         await self._add(request, Stage.ACCEPTED)
 
-    async def _add(self, request: Request, stage: Stage) -> None:
+    async def _add(self, origin: Origin, stage: Stage) -> None:
         loop = asyncio.get_running_loop()
         done: asyncio.Future[None] = loop.create_future()
-        self._arriving.append((_row(request, stage), done))
+        self._arriving.append((_row(origin, stage), done))
         if not self._is_write_due:
             self._is_write_due = True
             self._thread.submit(self._write, loop)
@@ -156,7 +158,7 @@ class Inbox:
     ) -> Delivery:
         """What it has become: when its worker dies, the next one goes on from here."""
         await self._change(delivery, stage=stage.value, request=to_json(request))
-        return replace(delivery, stage=stage, request=request)
+        return replace(delivery, stage=stage, origin=request)
 
     async def done(self, delivery: Delivery, now: datetime) -> Delivery:
         """Nothing is left to do.
@@ -200,7 +202,7 @@ class Inbox:
         Those after it belong to a new installation.
         """
         mine = (
-            deliveries.c.tenant == delivery.request.place.tenant,
+            deliveries.c.tenant == delivery.origin.place.tenant,
             deliveries.c.number < delivery.number,
         )
         await self._run(lambda: self._execute(delete(deliveries).where(*mine)))
@@ -249,25 +251,29 @@ class Inbox:
         return await asyncio.get_running_loop().run_in_executor(self._thread, what)
 
 
-def _row(request: Request, stage: Stage) -> dict[str, Any]:
-    tenant = request.place.tenant
+def _row(origin: Origin, stage: Stage) -> dict[str, Any]:
+    tenant = origin.place.tenant
     return {
-        "id": f"{tenant}:{request.key}",
-        "platform": request.place.platform,
+        "id": f"{tenant}:{origin.key}",
+        "platform": origin.place.platform,
         "tenant": tenant,
         "stage": stage.value,
         "tries": 0,
-        "request": to_json(request),
+        "request": to_json(origin),
     }
 
 
 def _delivery(row: Any) -> Delivery:
+    stage = Stage(row.stage)
+    is_event = stage is Stage.HEARD
     return Delivery(
         number=row.number,
         id=row.id,
-        stage=Stage(row.stage),
+        stage=stage,
         tries=row.tries,
-        request=from_json(Request, row.request),
+        origin=read_incoming(row.request)
+        if is_event
+        else from_json(Request, row.request),
     )
 
 

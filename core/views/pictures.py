@@ -2,12 +2,13 @@
 
 from dataclasses import replace
 
-from core.i18n import translate
+from core.i18n import clip, translate
 from core.operations import more_menu
 from core.options import REGIONS
 from core.post import Button, ButtonKind, Post, Tally, Tone
 from core.types import Picture, Step
 from core.views.captions import (
+    SHORT,
     link_button,
     post_image,
     short_title,
@@ -55,6 +56,23 @@ def mask_offer_post(draft: str, url: str, locale: str, job: str = "") -> Post:
         buttons=link_button(url, "mask.paint", locale, draft) + regions,
         private=True,
         reason="refuse.no_mask",
+    )
+
+
+def choice_post(draft: str, words: str, version: int | None, locale: str) -> Post:
+    """Draw it, or edit the picture of that version? Without a picture there is one way only."""
+    label = translate("choice.draw", locale, words=clip(words, SHORT))
+    buttons = [Button(kind=ButtonKind.AS_DRAWING, step=draft, label=label)]
+    if version is not None:
+        label = translate("choice.edit", locale, version=version)
+        buttons.append(Button(kind=ButtonKind.AS_EDIT, step=draft, label=label))
+    key = "choice.offer_draw" if version is None else "choice.offer"
+    return Post(
+        tone=Tone.NOTE,
+        text=translate(key, locale),
+        job=draft,
+        buttons=tuple(buttons),
+        private=True,
     )
 
 

@@ -25,6 +25,7 @@ ROOT = Path(__file__).parents[2]
 sys.path.insert(0, str(ROOT))
 
 from tests.bench.jobs import environment, service, thread_count  # noqa: E402
+from tests.fakes import events  # noqa: E402
 
 PHOTO = ROOT / "tests" / "samples" / "photos" / "rocket.jpg"
 
@@ -99,7 +100,7 @@ async def use_models(
     """One job of each model that draws, and of each that edits."""
     from bot import wiring  # noqa: PLC0415
     from bot.simulator.server import SimulatorConfig  # noqa: PLC0415
-    from core.types import Action, Attachment, Person, Place, Request  # noqa: PLC0415
+    from core.types import Action, Attachment, Place  # noqa: PLC0415
     from tests.fakes.memory_chat import MemoryChat  # noqa: PLC0415
 
     chosen = chosen_settings(folder, address, database)
@@ -115,19 +116,19 @@ async def use_models(
         for number, model in enumerate(usable[: models or None]):
             draws = Action.DRAW in model.actions
             action = Action.DRAW if draws else min(model.actions)
-            request = Request(
+            incoming = events.command(
+                action,
+                f"a fox --model {model.id}",
                 key=f"e{number}",
                 place=Place(platform="memory", workspace="w", channel="c"),
-                person=Person(id="ana", name="Ana"),
-                locale="en",
-                action=action,
-                text=f"a fox --model {model.id}",
+                person="ana",
                 attachments=()
                 if draws
                 else (Attachment(ref=str(PHOTO), name=PHOTO.name),),
             )
-            answer = await easel.service.handle(request)
-            jobs.append(answer.accepted)
+            meaning = await easel.service.understand(incoming)
+            if meaning is not None:
+                jobs.append((await easel.service.answer(meaning)).accepted)
         ends = [await chat.end_of(job, 120) for job in jobs if job]
     return {"jobs": len(ends)}
 

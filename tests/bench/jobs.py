@@ -144,7 +144,8 @@ async def easel(address: str, jobs: int, model: str, threads: list[int]) -> floa
     """
     from bot import logs, settings, wiring  # noqa: PLC0415
     from bot.simulator.server import SimulatorConfig  # noqa: PLC0415
-    from core.types import Action, Person, Place, Request  # noqa: PLC0415
+    from core.types import Action, Place  # noqa: PLC0415
+    from tests.fakes import events  # noqa: PLC0415
     from tests.fakes.posting_chat import PostingChat  # noqa: PLC0415
 
     logs.set_up("json", "error", [])
@@ -168,14 +169,13 @@ async def easel(address: str, jobs: int, model: str, threads: list[int]) -> floa
             started = time.process_time()
             for number in range(jobs):
                 person = f"p{number % 4}"
-                await opened.service.hear(
-                    Request(
+                await opened.service.receive(
+                    events.command(
+                        Action.DRAW,
+                        f"fox {number} --model {model}",
                         key=f"e{number}",
                         place=Place(platform="bench", workspace="w", channel="c"),
-                        person=Person(id=person, name=person),
-                        locale="en",
-                        action=Action.DRAW,
-                        text=f"fox {number} --model {model}",
+                        person=person,
                     )
                 )
             while len(chat.results) < jobs:

@@ -18,6 +18,7 @@ from adapters.terminal.chat import TerminalChat
 from adapters.web.store import Room
 from core.errors import Rejected
 from core.forms import Field, FieldKind, Form
+from core.incoming import Incoming, Kind
 from core.ports import Blobs, Chat
 from core.post import Button, ButtonKind, Post, PostedMessage, PostImage, Tone
 from core.storage.blobs import open_blobs
@@ -238,18 +239,27 @@ def request(**changes: Any) -> Request:
 
 
 async def completes_a_request_and_changes_nothing_that_was_said(stage: Stage) -> None:
-    asked = request()
+    asked = Incoming(
+        key=f"key{next(numbers)}",
+        kind=Kind.COMMAND,
+        place=PLACE,
+        person=ANA,
+        locale="id",
+        operation="draw",
+        words="a red fox",
+        fields={"seed": "7"},
+    )
     complete = await stage.chat.complete(asked)
     assert complete is not None
     assert complete.person == ANA
     assert complete.locale == "id"
-    said = (asked.key, asked.place, asked.action, asked.text, asked.given)
+    said = (asked.key, asked.place, asked.operation, asked.words, asked.fields)
     assert said == (
         complete.key,
         complete.place,
-        complete.action,
-        complete.text,
-        complete.given,
+        complete.operation,
+        complete.words,
+        complete.fields,
     )
 
 

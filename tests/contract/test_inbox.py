@@ -9,11 +9,13 @@ from collections.abc import AsyncIterator
 from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 import pytest_asyncio
 from sqlalchemy import text
 
+from core.incoming import Incoming, Kind
 from core.storage import database
 from core.storage.inbox import Inbox, Stage
 from core.types import Action, Person, Place, Request, to_json
@@ -21,14 +23,28 @@ from tests.contract.conftest import fresh_database
 from tests.fakes.steps import NOW, PLACE
 
 
-def said(key: str, place: Place = PLACE, prompt: str = "a fox") -> Request:
-    return Request(
+def said(key: str, place: Place = PLACE, prompt: str = "a fox") -> Incoming:
+    return Incoming(
         key=key,
+        kind=Kind.COMMAND,
         place=place,
         person=Person(id="ana", name="Ana"),
         locale="en",
+        operation="draw",
+        words=prompt,
+    )
+
+
+def understood_as(**facts: Any) -> Request:
+    """What "a" means."""
+    return Request(
+        key="a",
+        place=PLACE,
+        person=Person(id="ana", name="Ana"),
+        locale="en",
         action=Action.DRAW,
-        text=prompt,
+        text="a fox",
+        **facts,
     )
 
 
@@ -63,11 +79,11 @@ async def test_what_arrives_is_claimed_once_in_its_order(inbox: Inbox) -> None:
     for key in ("a", "b", "c"):
         await inbox.add(said(key))
     first = await inbox.claim(2)
-    assert [delivery.request.key for delivery in first] == ["a", "b"]
+    assert [delivery.origin.key for delivery in first] == ["a", "b"]
     assert {(delivery.stage, delivery.tries) for delivery in first} == {
         (Stage.HEARD, 1)
     }
-    assert [delivery.request.key for delivery in await inbox.claim(8)] == ["c"]
+    assert [delivery.origin.key for delivery in await inbox.claim(8)] == ["c"]
     assert await inbox.claim(8) == []
 
 
@@ -80,7 +96,8 @@ async def test_the_same_again_changes_nothing_at_any_stage(inbox: Inbox) -> None
     await inbox.add(said("a"))
     await inbox.add(said("a", prompt="other"))
     [delivery] = await inbox.claim(8)
-    assert delivery.request.text == "a fox"
+    assert isinstance(delivery.origin, Incoming)
+    assert delivery.origin.words == "a fox"
     await inbox.add(said("a"))
     assert await inbox.claim(8) == []
     await inbox.done(delivery, NOW)
@@ -119,12 +136,12 @@ async def test_the_next_worker_goes_on_from_the_stage_that_was_reached(
 ) -> None:
     await inbox.add(said("a"))
     [delivery] = await inbox.claim(8)
-    understood = replace(delivery.request, target="step")
+    understood = understood_as(target="step")
     await inbox.advance(delivery, Stage.UNDERSTOOD, understood)
     assert await second.claim(8) == []
     await second.adopt("one")
     [again] = await second.claim(8)
-    assert (again.stage, again.tries, again.request) == (
+    assert (again.stage, again.tries, again.origin) == (
         Stage.UNDERSTOOD,
         2,
         understood,
@@ -132,7 +149,7 @@ async def test_the_next_worker_goes_on_from_the_stage_that_was_reached(
 
 
 async def test_a_job_is_accepted_without_being_understood_again(inbox: Inbox) -> None:
-    await inbox.accept(said("a"))
+    await inbox.accept(understood_as())
     [delivery] = await inbox.claim(8)
     assert delivery.stage is Stage.ACCEPTED
 
@@ -146,7 +163,7 @@ async def test_workers_at_once_share_what_there_is(inbox: Inbox, second: Inbox) 
         for taken in some
     ]
     both += await inbox.claim(20)
-    keys = [delivery.request.key for delivery in both]
+    keys = [delivery.origin.key for delivery in both]
     assert sorted(keys) == sorted(f"e{number}" for number in range(20))
 
 
@@ -156,10 +173,10 @@ async def test_a_workspace_is_forgotten_up_to_its_goodbye(inbox: Inbox) -> None:
     await inbox.add(said("other", elsewhere))
     await inbox.add(said("goodbye"))
     await inbox.add(said("after"))
-    deliveries = {delivery.request.key: delivery for delivery in await inbox.claim(8)}
+    deliveries = {delivery.origin.key: delivery for delivery in await inbox.claim(8)}
     await inbox.forget_tenant(deliveries["goodbye"])
     await inbox.adopt("one")
-    assert [delivery.request.key for delivery in await inbox.claim(8)] == [
+    assert [delivery.origin.key for delivery in await inbox.claim(8)] == [
         "other",
         "goodbye",
         "after",
@@ -183,14 +200,14 @@ async def test_what_an_earlier_version_acknowledged_is_not_lost(url: str) -> Non
             row = {
                 "number": number,
                 "id": f"test:w:{key}",
-                "request": json.dumps(to_json(said(key))),
+                "request": json.dumps(to_json(replace(understood_as(), key=key))),
             }
             connection.execute(
                 text("INSERT INTO inbox VALUES (:number, :id, :request)"), row
             )
     engine.dispose()
     inbox = await opened(url, "one")
-    assert [delivery.request.key for delivery in await inbox.claim(8)] == ["a", "b"]
+    assert [delivery.origin.key for delivery in await inbox.claim(8)] == ["a", "b"]
     await inbox.close()
     again = await opened(url, "one")
     await again.adopt("one")

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from core.forms import Form
+from core.incoming import Incoming
 from core.post import Post, PostedMessage
 from core.types import Attachment, Person, Place, Request
 
@@ -34,7 +35,7 @@ class JournalChat:
         ]
         return [json.loads(line) for line in whole]
 
-    async def complete(self, request: Request) -> Request | None:
+    async def complete(self, request: Incoming) -> Incoming | None:
         """All is known."""
         return request
 

@@ -19,7 +19,8 @@ from bot import logs, settings, wiring
 from bot.simulator.tasks import SimulatorConfig
 from core import failpoints
 from core.flow import generate
-from core.types import Request, from_json
+from core.incoming import Incoming
+from core.types import from_json
 from tests.fakes.forking import fork_for_each_line
 from tests.fakes.journal_chat import JournalChat
 
@@ -41,7 +42,7 @@ async def live(life: Mapping[str, Any]) -> None:
     (folder / "data").mkdir(exist_ok=True)
     room = Room.at(folder / "data")
     await room.prepare()
-    wishes = [from_json(Request, one) for one in life["requests"]]
+    wishes = [from_json(Incoming, one) for one in life["requests"]]
     async with wiring.open_easel(
         chosen,
         lambda blobs: {"journal": journal, "web": WebChat(room, blobs)},
@@ -49,13 +50,13 @@ async def live(life: Mapping[str, Any]) -> None:
         settle=0.3,
     ) as easel:
         for wish in wishes:
-            await easel.service.hear(wish)
+            await easel.service.receive(wish)
         while not await _all_ended(easel, wishes):
             await asyncio.sleep(0.05)
     await room.close()
 
 
-async def _all_ended(easel: wiring.Easel, wishes: list[Request]) -> bool:
+async def _all_ended(easel: wiring.Easel, wishes: list[Incoming]) -> bool:
     store = easel.context.store
     sessions = {
         (wish.place.tenant, f"{wish.place.channel}/@{wish.person.id}")

@@ -16,7 +16,8 @@ from pathlib import Path
 from typing import Any
 
 from bot.simulator.server import Running, SimulatorConfig, serve
-from core.types import Action, Attachment, Person, Place, Request, to_json
+from core.incoming import Incoming, Kind
+from core.types import Action, Attachment, Person, Place, to_json
 
 ROOT = Path(__file__).parents[2]
 PHOTOS = ROOT / "tests" / "samples" / "photos"
@@ -29,16 +30,17 @@ PRICES = {
 }
 
 
-def wish(number: int, action: Action, text: str, photo: str = "") -> Request:
-    """A request as a platform would deliver it, again and again until it is told ok."""
+def wish(number: int, action: Action, text: str, photo: str = "") -> Incoming:
+    """An event as a platform would deliver it, again and again until it is told ok."""
     attachments = (Attachment(ref=str(PHOTOS / photo)),) if photo else ()
-    return Request(
+    return Incoming(
         key=f"event-{number}",
+        kind=Kind.COMMAND,
         place=PLACE,
         person=Person(id=f"p{number % 3}", name="Ana"),
         locale="en",
-        action=action,
-        text=text,
+        operation=action.value,
+        words=text,
         attachments=attachments,
     )
 
@@ -121,7 +123,7 @@ class KilledBot:
     async def live(
         self,
         folder: Path,
-        wishes: Sequence[Request],
+        wishes: Sequence[Incoming],
         *,
         failpoints: str = "",
         mutant: str = "",
@@ -195,19 +197,19 @@ def check_corpse(folder: Path) -> None:
         assert rows(folder, "PRAGMA integrity_check") == [("ok",)]
 
 
-def check_end(folder: Path, wishes: Sequence[Request], simulator: Running) -> None:
+def check_end(folder: Path, wishes: Sequence[Incoming], simulator: Running) -> None:
     """Every request at its end.
 
     One submit, one delivery, the money right, no blob too many or too few.
     """
-    prompts = {one.text for one in wishes}
+    prompts = {one.words for one in wishes}
     submits = Counter(
         task.wanted.prompt
         for task in simulator.account.tasks.values()
         if task.wanted.prompt in prompts
     )
     steps = rows(folder, "SELECT id, state, prompt, model, cost_micros FROM steps")
-    assert sorted(step[2] for step in steps) == sorted(one.text for one in wishes)
+    assert sorted(step[2] for step in steps) == sorted(one.words for one in wishes)
     lines = [
         json.loads(line)
         for line in (folder / "journal").read_text().split("\n")

@@ -10,6 +10,7 @@ from pathlib import Path
 
 from core.errors import DeliveryError, Rejected
 from core.forms import Form
+from core.incoming import Incoming
 from core.pictures.formats import too_many_bytes
 from core.post import Post, PostedMessage, Tone
 from core.types import Attachment, Person, Place, Request
@@ -35,7 +36,7 @@ class MemoryChat:
         self.fail_posts = 0
         self._changed = asyncio.Event()
 
-    async def complete(self, request: Request) -> Request | None:
+    async def complete(self, request: Incoming) -> Incoming | None:
         """All is known."""
         return request
 

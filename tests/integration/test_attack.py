@@ -17,7 +17,8 @@ from core.errors import Retryable
 from core.post import Tone
 from core.storage.inbox import OPEN, deliveries
 from core.storage.tables import steps
-from core.types import Action, Person, Place, Request, StepState
+from core.types import Action, Place, StepState
+from tests.fakes import events
 from tests.fakes.memory_chat import MemoryChat
 from tests.integration.test_flow import PLACE, Team, team_on
 from tests.integration.test_flow import team as team  # noqa: PLC0414
@@ -76,14 +77,7 @@ async def test_a_line_goes_on_when_the_workspace_that_filled_it_leaves(
             await asyncio.sleep(0.05)
         await asyncio.sleep(0.5)
         assert not (await row_of(team, waits.accepted or "")).slot
-        goodbye = Request(
-            key="",
-            place=PLACE,
-            person=Person(id="", name=""),
-            locale="",
-            action=Action.LEFT,
-        )
-        await team.easel.service.hear(goodbye)
+        await team.easel.service.receive(events.goodbye("", PLACE))
         line = engine._slots._lines["beijing", SYNC]
 
         async def has_gone_on() -> bool:
@@ -113,15 +107,10 @@ async def test_a_cancelled_job_is_told_though_the_database_was_away(
         monkeypatch.setattr(
             store, "message_of", fails_first(store.message_of, database_away(), 1)
         )
-        cancel = Request(
-            key="x",
-            place=PLACE,
-            person=Person(id="ana", name="Ana"),
-            locale="en",
-            action=Action.CANCEL,
-            target=waits.accepted,
+        cancel = events.command(
+            Action.CANCEL, key="x", place=PLACE, person="ana", target=waits.accepted
         )
-        await team.easel.service.hear(cancel)
+        await team.easel.service.receive(cancel)
 
         async def is_told() -> bool:
             row = await row_of(team, waits.accepted or "")
@@ -212,14 +201,8 @@ async def test_cancel_without_a_name_cancels_one_job_whatever_happens(
         monkeypatch.setattr(
             store, "message_of", fails_first(store.message_of, database_away(), 1)
         )
-        cancel = Request(
-            key="x",
-            place=PLACE,
-            person=Person(id="ana", name="Ana"),
-            locale="en",
-            action=Action.CANCEL,
-        )
-        await team.easel.service.hear(cancel)
+        cancel = events.command(Action.CANCEL, key="x", place=PLACE, person="ana")
+        await team.easel.service.receive(cancel)
         await until(partial(is_answered, team))
         states = [
             (await team.step(one.accepted or "")).state for one in (first, second)
@@ -234,14 +217,8 @@ async def test_delete_without_a_name_deletes_one_result_whatever_happens(
     edit, _ = await team.gets(Action.EDIT, "make it blue")
     blobs = team.easel.context.blobs
     monkeypatch.setattr(blobs, "delete", fails_first(blobs.delete, OSError("away"), 1))
-    delete = Request(
-        key="x",
-        place=PLACE,
-        person=Person(id="ana", name="Ana"),
-        locale="en",
-        action=Action.DELETE,
-    )
-    await team.easel.service.hear(delete)
+    delete = events.command(Action.DELETE, key="x", place=PLACE, person="ana")
+    await team.easel.service.receive(delete)
     await until(partial(is_answered, team))
     assert (await team.step(edit.id)).deleted
     assert not (await team.step(root.id)).deleted

@@ -12,7 +12,8 @@ from PIL import Image
 
 from bot.run import Running
 from core.errors import DeliveryError, Rejected
-from core.types import Action, Attachment, Request, Step
+from core.incoming import Incoming
+from core.types import Action, Attachment, Step
 from tests.conftest import PHOTOS
 from tests.fakes.discord.driver import Discord, discord
 from tests.fakes.discord.house import easel_in
@@ -418,7 +419,7 @@ async def test_every_button_under_a_result_answers(place: Place) -> None:
     history = await fake.sees("", user=bo, button="v1 ·", after=more)
     await fake.presses(bo, history, "v1 ·")
     info = await fake.reply(await fake.presses(bo, more, "ℹ️"))
-    assert "Seed: " in info.words
+    assert "種子：" in info.words
     sent = await fake.reply(await fake.presses(bo, more, "✉️"))
     assert sent.only_for == bo.id
     copy = await fake.sees("", channel=fake.direct(bo), files=1)
@@ -590,13 +591,13 @@ async def test_reactions_taken_away_from_other_peoples_messages_leave_nothing_be
 ) -> None:
     fake, ana = place.fake, place.ana
     kept: list[str] = []
-    hear = place.bot.easel.service.hear
+    receive = place.bot.easel.service.receive
 
-    async def counted(request: Request) -> None:
-        kept.append(request.key)
-        await hear(request)
+    async def counted(incoming: Incoming) -> None:
+        kept.append(incoming.key)
+        await receive(incoming)
 
-    place.bot.easel.service.hear = counted  # type: ignore[method-assign]
+    place.bot.easel.service.receive = counted  # type: ignore[method-assign]
     result = await place.draws(ana, "a fox")
     said = fake.says(place.bo, "hello")
     for message in (said, result):

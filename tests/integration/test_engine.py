@@ -13,15 +13,17 @@ from bot.simulator.server import SimulatorConfig, serve
 from core.budgets import Caps
 from core.errors import Retryable, Uncertain
 from core.flow import deliver, generate
+from core.incoming import Incoming
 from core.post import Tone
 from core.storage import database
 from core.storage.inbox import Inbox
 from core.storage.store import Store
 from core.storage.tables import steps
 from core.storage.workers import Workers
-from core.types import Action, Person, Place, Request, StepState
+from core.types import Action, Place, StepState
 from tests.contract.conftest import fresh_database
 from tests.contract.conftest import postgres as postgres  # noqa: PLC0414  # the fixture
+from tests.fakes import events
 from tests.fakes.memory_chat import MemoryChat
 from tests.fakes.steps import NOW, step
 from tests.integration.test_attack import row_of, until
@@ -36,9 +38,8 @@ async def break_it(*_: object, **__: object) -> Any:
     raise ZeroDivisionError
 
 
-def said(action: Action, place: Place, key: str = "x") -> Request:
-    ana = Person(id="ana", name="Ana")
-    return Request(key=key, place=place, person=ana, locale="en", action=action)
+def said(action: Action, place: Place, key: str = "x") -> Incoming:
+    return events.command(action, key=key, place=place, person="ana")
 
 
 async def test_a_refused_step_is_not_sent_again_before_the_service_wants_it(
@@ -147,7 +148,7 @@ async def test_a_goodbye_that_meets_a_bug_is_tried_again_until_all_is_forgotten(
         store = team.easel.context.store
         forget = fails_first(store.forget_workspace, ZeroDivisionError(), 2)
         monkeypatch.setattr(store, "forget_workspace", forget)
-        await team.easel.service.hear(said(Action.LEFT, PLACE))
+        await team.easel.service.receive(events.goodbye("left", PLACE))
 
         async def is_forgotten() -> bool:
             return not await store.history(PLACE.tenant, drawn.session)
@@ -158,7 +159,7 @@ async def test_a_goodbye_that_meets_a_bug_is_tried_again_until_all_is_forgotten(
 class AwayChat(MemoryChat):
     """A platform that has stopped answering."""
 
-    async def complete(self, request: Request) -> Request | None:
+    async def complete(self, request: Incoming) -> Incoming | None:
         """Never."""
         await asyncio.Event().wait()
         return request
@@ -179,9 +180,9 @@ async def test_a_platform_that_is_away_does_not_hold_up_another(tmp_path: Path) 
         ) as easel:
             away = Place(platform="away", workspace="w", channel="c")
             for number in range(2 * core.engine.ANSWERED_AT_ONCE):
-                await easel.service.hear(said(Action.HELP, away, f"away{number}"))
+                await easel.service.receive(said(Action.HELP, away, f"away{number}"))
             await asyncio.sleep(0.5)
-            await easel.service.hear(said(Action.HELP, PLACE))
+            await easel.service.receive(said(Action.HELP, PLACE))
 
             async def is_answered() -> bool:
                 return len(chat.messages) == 1

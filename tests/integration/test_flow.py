@@ -6,7 +6,7 @@ Service, durable jobs, the client, the simulator, a chat in memory.
 import asyncio
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from itertools import count
 from pathlib import Path
 from typing import Any
@@ -18,10 +18,12 @@ from bot import settings, wiring
 from bot.providers import PROVIDERS, ProviderKind
 from bot.simulator.server import Running, SimulatorConfig, serve
 from core.errors import EaselError, Rejected
+from core.incoming import Incoming
 from core.post import ButtonKind, Post, Tone
 from core.service import Answer
-from core.types import Action, Attachment, Person, Place, Request, Step, StepState
+from core.types import Action, Attachment, Place, Step, StepState
 from tests.conftest import PHOTOS
+from tests.fakes import events
 from tests.fakes.memory_chat import MemoryChat
 
 PLACE = Place(platform="memory", workspace="w", channel="c")
@@ -43,17 +45,23 @@ class Team:
             Attachment(ref=str(PHOTOS / name), name=name)
             for name in changes.pop("photos", ())
         )
-        request = Request(
+        if "given" in changes:
+            changes["fields"] = changes.pop("given")
+        incoming = events.command(
+            action,
+            text,
             key=changes.pop("key", f"e{next(numbers)}"),
             place=changes.pop("place", PLACE),
-            person=Person(id=person, name=person.title()),
-            locale=changes.pop("locale", "en"),
-            action=action,
-            text=text,
+            person=person,
             attachments=photos,
             **changes,
         )
-        return await self.easel.service.handle(request)
+        return await self.sends(incoming)
+
+    async def sends(self, incoming: Incoming) -> Answer:
+        """Any event: the answer to it."""
+        meaning = await self.easel.service.understand(incoming)
+        return await self.easel.service.answer(meaning) if meaning else Answer()
 
     async def says(
         self, action: Action, text: str = "", person: str = "ana", **changes: Any
@@ -738,15 +746,8 @@ async def test_a_workspace_that_says_goodbye_twice_in_a_second_is_forgotten(
         return await keys(workspace)
 
     monkeypatch.setattr(context.blobs, "keys", both_at_once)
-    goodbye = Request(
-        key="",
-        place=PLACE,
-        person=Person(id="", name=""),
-        locale="",
-        action=Action.LEFT,
-    )
     for key in ("tokens-revoked", "uninstalled"):
-        await team.easel.service.hear(replace(goodbye, key=key))
+        await team.easel.service.receive(events.goodbye(key, PLACE))
     async with asyncio.timeout(10):
         while await keys(PLACE.tenant) or await context.store.recent(
             PLACE.tenant, "ana", 1

@@ -15,7 +15,7 @@ from core.flow.context import Context
 from core.languages import languages
 from core.types import Action, Picture
 from tests.bench import history
-from tests.fakes import trees
+from tests.fakes import events, trees
 from tests.fakes.steps import PLACE
 from tests.integration.test_flow import team_on
 
@@ -95,8 +95,7 @@ async def test_a_workspace_that_leaves_takes_its_thumbnails_along(
         fox, _ = await team.gets(Action.DRAW, "a fox")
         await team.says(Action.HISTORY)
         assert len(await blobs.keys(fox.tenant)) == 2
-        request = replace(history.request(), place=fox.place, action=Action.LEFT)
-        await team.easel.service.hear(request)
+        await team.easel.service.receive(events.goodbye("left", fox.place))
         async with asyncio.timeout(20):
             while await blobs.keys(fox.tenant):
                 await asyncio.sleep(0.05)

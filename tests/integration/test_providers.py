@@ -18,7 +18,8 @@ from core.errors import Charged
 from core.post import ButtonKind, Tone
 from core.providers.dashscope import catalog_text
 from core.storage.tables import ledger, steps
-from core.types import Action, Person, Request, StepState
+from core.types import Action, StepState
+from tests.fakes import events
 from tests.fakes.images.api import ImagesApi, serve_images
 from tests.fakes.images.provider import images_kind
 from tests.fakes.memory_chat import MemoryChat
@@ -193,15 +194,13 @@ async def test_a_model_added_by_a_table_is_drawn_with_in_the_demo(
     ) as easel:
         assert easel.simulated
         for model in ("qwen-image-4.0", "qwen-image-4.0-fast"):
-            request = Request(
-                key=model,
-                place=PLACE,
-                person=Person(id="ana", name="Ana"),
-                locale="en",
-                action=Action.DRAW,
-                text=f"a fox --model {model}",
+            words = f"a fox --model {model}"
+            incoming = events.command(
+                Action.DRAW, words, key=model, place=PLACE, person="ana"
             )
-            answer = await easel.service.handle(request)
+            meaning = await easel.service.understand(incoming)
+            assert meaning
+            answer = await easel.service.answer(meaning)
             post = await chat.end_of(answer.accepted or "")
             assert (post.tone, len(post.pictures)) == (Tone.RESULT, 1)
             assert model in post.text

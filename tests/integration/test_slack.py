@@ -341,7 +341,7 @@ async def test_every_button_under_a_result_answers(place: Place) -> None:
     await bo.presses(more, "ℹ️")
     await fake.until(
         lambda: [
-            one for one in bo.sees() if one.only_for == bo.id and "seed" in one.words
+            one for one in bo.sees() if one.only_for == bo.id and "種子" in one.words
         ]
     )
     await bo.presses(more, "✉️")
@@ -532,7 +532,7 @@ async def test_a_result_after_a_restart_still_answers_to_its_buttons(
                 lambda: [
                     one
                     for one in ana.sees()
-                    if one.only_for == ana.id and "seed:" in one.words
+                    if one.only_for == ana.id and "Seed:" in one.words
                 ]
             )
 

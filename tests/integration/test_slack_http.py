@@ -175,11 +175,11 @@ async def test_a_delivery_that_failed_may_come_again(
     inbox = bot.easel.engine._inbox
     real, failed = inbox.add, []
 
-    async def fails(request: Any) -> None:
-        failed.append(request.key)
+    async def fails(incoming: Any) -> None:
+        failed.append(incoming.key)
         if len(failed) < 3:
             raise OSError("disk")
-        await real(request)
+        await real(incoming)
 
     inbox.add = fails  # type: ignore[method-assign]
     answer = await ana.types("/draw a heron")
@@ -281,9 +281,9 @@ async def test_before_the_acknowledgement_there_is_no_network_call_and_one_commi
     real, calls = inbox.add, []
     before = len(fake.world.calls)
 
-    async def counted(request: Any) -> None:
+    async def counted(incoming: Any) -> None:
         calls.append(len(fake.world.calls) - before)
-        await real(request)
+        await real(incoming)
 
     inbox.add = counted  # type: ignore[method-assign]
     await ana.types("/draw a fox")

@@ -16,12 +16,14 @@ from PIL import Image
 
 from bot.simulator.server import SimulatorConfig
 from core.errors import NotFound, Rejected
+from core.incoming import Incoming
 from core.pictures import png_metadata
 from core.post import ButtonKind, Post, Tone
 from core.service import Answer
 from core.signed_links import Purpose
 from core.types import Action, Attachment, Person, Request, Step
 from tests.conftest import PHOTOS
+from tests.fakes import events
 from tests.integration.test_flow import PLACE, Team, kinds, numbers, team_on
 
 
@@ -34,16 +36,12 @@ async def team(tmp_path: Path) -> AsyncIterator[Team]:
         yield started
 
 
-def press(step: str, person: str = "bo", **changes: Any) -> Request:
-    return Request(
-        key=f"p{next(numbers)}",
-        place=changes.pop("place", PLACE),
-        person=Person(id=person, name=person.title()),
-        locale="en",
-        action=Action.SHOW,
-        target=step,
-        **changes,
-    )
+def press(
+    kind: ButtonKind, step: str, person: str = "bo", index: int = 0, **facts: Any
+) -> Incoming:
+    place = facts.pop("place", PLACE)
+    key = f"p{next(numbers)}"
+    return events.press(kind, step, index, key=key, place=place, person=person, **facts)
 
 
 async def reacts(
@@ -53,10 +51,13 @@ async def reacts(
     person: str,
     *,
     added: bool = True,
-    **changes: Any,
+    **facts: Any,
 ) -> Answer:
-    return await team.easel.service.react(
-        emoji, press(step.id, person, **changes), added=added
+    message = await team.easel.context.store.message_of(step)
+    assert message
+    key = f"r{next(numbers)}"
+    return await team.sends(
+        events.reaction(emoji, message, key=key, person=person, added=added, **facts)
     )
 
 
@@ -200,9 +201,9 @@ async def test_a_copy_is_sent_each_time_it_is_asked_and_once_each_time(
     team: Team,
 ) -> None:
     fox, _ = await team.gets(Action.DRAW, "a fox")
-    wish = replace(press(fox.id), action=Action.SEND_ME)
+    wish = press(ButtonKind.SEND_ME, fox.id)
     for same in (wish, wish, replace(wish, key="another")):
-        await team.easel.service.handle(same)
+        await team.sends(same)
     copies = [
         one
         for one in team.chat.messages.values()
@@ -242,8 +243,16 @@ async def test_what_was_said_elsewhere_or_in_private_is_not_found_by_others(
         ):
             with pytest.raises(NotFound, match="not_found"):
                 await team.asks(action, person="bo", target=step.id)
+            favourite = Request(
+                key=f"f{next(numbers)}",
+                place=PLACE,
+                person=Person(id="bo", name="Bo"),
+                locale="en",
+                action=Action.FAVOURITE,
+                target=step.id,
+            )
             with pytest.raises(NotFound, match="not_found"):
-                await reacts(team, step, "⭐", "bo")
+                await team.easel.service.answer(favourite)
         assert "There is no picture or job" in await team.is_refused(
             Action.EDIT, "night", person="bo", target=step.id
         )
@@ -273,23 +282,22 @@ async def test_buttons_that_need_words_ask_for_them_with_the_picture_settled(
 ) -> None:
     fox, _ = await team.gets(Action.DRAW, "a fox")
     night, _ = await team.gets(Action.EDIT, "make it night")
-    service = team.easel.service
-    form = (await service.press(ButtonKind.EXPAND, press(night.id))).form
+    form = (await team.sends(press(ButtonKind.EXPAND, night.id))).form
     assert form
     assert (form.action, form.target, form.index) == (Action.EXPAND, night.id, 0)
     assert {"prompt", "ar", "left"} <= {one.name for one in form.fields}
-    rerun = (await service.press(ButtonKind.RERUN, press(night.id))).form
+    rerun = (await team.sends(press(ButtonKind.RERUN, night.id))).form
     assert rerun
     assert rerun.fields[0].value == "make it night"
-    more = (await service.press(ButtonKind.MORE, press(night.id))).post
+    more = (await team.sends(press(ButtonKind.MORE, night.id))).post
     assert more
     assert more.private
     assert {ButtonKind.MASK, ButtonKind.COMPARE, ButtonKind.RERUN} <= set(kinds(more))
-    first = (await service.press(ButtonKind.MORE, press(fox.id))).post
+    first = (await team.sends(press(ButtonKind.MORE, fox.id))).post
     assert first
     assert ButtonKind.COMPARE not in kinds(first)
     with pytest.raises(Rejected, match=r"button\.unknown"):
-        await service.press(ButtonKind.LINK, press(fox.id))
+        await team.sends(press(ButtonKind.LINK, fox.id))
 
 
 def mask_png(size: tuple[int, int], box: tuple[int, int, int, int]) -> bytes:
@@ -341,12 +349,12 @@ async def test_inpaint_of_an_attached_picture_keeps_it_until_the_region_is_known
         if one.kind is ButtonKind.REGION and one.label == "Top half"
     )
     with pytest.raises(Rejected, match="not_yours"):
-        await team.easel.service.press(
-            ButtonKind.REGION, press(region.step, "bo", index=region.index)
-        )
-    presses = [press(region.step, "ana", index=region.index) for _ in range(6)]
+        await team.sends(press(ButtonKind.REGION, region.step, "bo", region.index))
+    presses = [
+        press(ButtonKind.REGION, region.step, "ana", region.index) for _ in range(6)
+    ]
     tried = await asyncio.gather(
-        *(team.easel.service.press(ButtonKind.REGION, one) for one in presses),
+        *(team.sends(one) for one in presses),
         return_exceptions=True,
     )
     (going,) = [one for one in tried if isinstance(one, Answer)]
@@ -355,9 +363,7 @@ async def test_inpaint_of_an_attached_picture_keeps_it_until_the_region_is_known
     step = await team.step(going.accepted)
     assert (step.prompt, step.options.mask) == ("a green meadow", "top")
     with pytest.raises(Rejected, match=r"link\.used"):
-        await team.easel.service.press(
-            ButtonKind.REGION, press(region.step, "ana", index=0)
-        )
+        await team.sends(press(ButtonKind.REGION, region.step, "ana", 0))
 
 
 async def test_settings_change_defaults_and_who_may_ask(team: Team) -> None:
@@ -396,13 +402,18 @@ async def test_a_file_tells_its_own_recipe(team: Team, tmp_path: Path) -> None:
     data = await team.easel.context.blobs.read(PLACE.tenant, fox.outputs[0].key)
     assert png_metadata.read_recipe(data)
     (tmp_path / "fox.png").write_bytes(data)
-    request = replace(press(""), target=None, action=Action.INFO)
-    request = replace(request, attachments=(Attachment(ref=str(tmp_path / "fox.png")),))
-    answer = await team.easel.service.handle(request)
+    request = events.command(
+        Action.INFO,
+        key="info",
+        place=PLACE,
+        person="bo",
+        attachments=(Attachment(ref=str(tmp_path / "fox.png")),),
+    )
+    answer = await team.sends(request)
     assert answer.post
     assert "a fox" in answer.post.text
     plain = replace(request, attachments=(Attachment(ref=str(PHOTOS / "coffee.png")),))
-    answer = await team.easel.service.handle(plain)
+    answer = await team.sends(plain)
     assert answer.post
     assert "no recipe" in answer.post.text
 

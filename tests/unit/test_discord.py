@@ -3,6 +3,8 @@
 What is said and asked stays within its limits, and means the same whatever is in it.
 """
 
+from collections.abc import Mapping
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -16,13 +18,15 @@ from core import channel_settings
 from core.budgets import Caps
 from core.catalog import Catalog
 from core.forms import FieldKind, form
+from core.incoming import Incoming, Kind
+from core.interpret import NOWHERE, interpret
 from core.languages import languages
 from core.options import OPTIONS
 from core.post import Button, ButtonKind, Post, PostImage, Tone
 from core.providers.dashscope import catalog_text
-from core.types import Action
+from core.types import Action, Person, Request
 from tests.fakes.discord import limits
-from tests.fakes.steps import dashscope
+from tests.fakes.steps import PLACE, dashscope
 
 CATALOG = Catalog.load(catalog_text())
 SHOWN = tuple(PostImage(name=f"v1-one-{at}.png", alt="", drawn=b"x") for at in (1, 2))
@@ -182,13 +186,25 @@ def test_a_token_that_is_none_has_no_application(token: str) -> None:
 
 
 def test_what_a_form_left_empty_never_hides_what_was_typed_before() -> None:
-    assert decode.settled({"n": "", "private": "false", "seed": "3"}, Action.DRAW) == {
-        "seed": "3"
-    }
-    assert decode.settled({"n": "", "personal_threads": "true"}, Action.SETTINGS) == {
-        "n": "",
-        "personal_threads": "yes",
-    }
+    filled = {"n": "", "private": "false", "seed": "3"}
+    assert given_by_form(Action.DRAW, filled) == {"seed": "3"}
+    filled = {"n": "", "personal_threads": "true"}
+    given = given_by_form(Action.SETTINGS, filled)
+    assert given == {"n": "", "personal_threads": "yes"}
+
+
+def given_by_form(action: Action, fields: dict[str, str]) -> Mapping[str, str]:
+    sent_back = Incoming(
+        key="k",
+        kind=Kind.FORM,
+        place=PLACE,
+        person=Person(id="1", name="Ana"),
+        operation=action.value,
+        fields=fields,
+    )
+    request = interpret(sent_back, NOWHERE)
+    assert isinstance(request, Request)
+    return request.given
 
 
 def test_mentions_fall_away_and_a_guilds_own_emoji_are_read_by_name() -> None:

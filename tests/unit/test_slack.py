@@ -21,10 +21,11 @@ from core import forms
 from core.catalog import Catalog
 from core.errors import Rejected
 from core.i18n import translate
+from core.interpret import NOWHERE, OpenForm, Relevance, interpret, relevance
 from core.languages import languages
 from core.post import Button, ButtonKind, Post, Tone
 from core.providers.dashscope import catalog_text
-from core.types import Action, Picture
+from core.types import Action, Picture, Request
 from core.views import steps
 from tests.fakes.slack import limits
 from tests.fakes.slack.driver import SAMPLES, sample
@@ -47,8 +48,8 @@ def picture(_file: str) -> str:
 def test_a_mention_is_read_without_the_mention_and_with_its_picture() -> None:
     wish = decode.said(event("message_file_share"))
     assert wish is not None
-    assert wish.text == "make it night & rainy"
-    assert wish.to_us
+    assert wish.words == "make it night & rainy"
+    assert wish.is_addressed
     assert wish.key == "message:C00000001:1766217602.000300"
     assert wish.place.thread == "1766217602.000300"
     assert wish.attachments[0].ref.startswith(
@@ -63,15 +64,20 @@ def test_a_mention_is_read_without_the_mention_and_with_its_picture() -> None:
     "name", ["message", "message_changed", "message_deleted", "message_bot"]
 )
 def test_what_nobody_said_to_us_is_nothing(name: str) -> None:
-    assert decode.said(event(name)) is None
+    said = decode.said(event(name))
+    assert said is None or relevance(said) is Relevance.NONE
 
 
 @pytest.mark.parametrize(
     "text", ["<@UBOMM00001> look", ":heart: :+1::skin-tone-3:", "🦊🦊", "…"]
 )
 def test_in_a_thread_emoji_and_words_to_others_are_not_for_us(text: str) -> None:
-    assert decode.said(event("message_thread_reply", text=text)) is None
-    assert decode.said(event("message_thread_reply", text="make it night")) is not None
+    said = decode.said(event("message_thread_reply", text=text))
+    assert said is not None
+    assert relevance(said) is Relevance.NONE
+    said = decode.said(event("message_thread_reply", text="make it night"))
+    assert said is not None
+    assert relevance(said) is Relevance.PERHAPS
 
 
 def test_our_own_words_are_not_for_us() -> None:
@@ -98,7 +104,7 @@ def test_our_own_words_are_not_for_us() -> None:
 def test_text_is_read_as_it_was_typed(typed: str, read: str) -> None:
     wish = decode.said(event("message_im", text=typed))
     assert wish is not None
-    assert wish.text == read
+    assert wish.words == read
 
 
 def test_emoji_are_read_as_slack_tells_of_them() -> None:
@@ -116,23 +122,24 @@ def test_emoji_are_read_as_slack_tells_of_them() -> None:
     text = "a :heart: with :our_logo: and :odd:"
     wish = decode.said(event("message_im", text=text, blocks=blocks))
     assert wish is not None
-    assert wish.text == "a ❤️ with :our_logo: and :odd:"
+    assert wish.words == "a ❤️ with :our_logo: and :odd:"
     filled = sample("view_submission")
     filled["view"]["state"]["values"]["prompt"]["value"]["value"] = "a :fox_face:"
-    assert decode.filled(filled).text == "a 🦊"
+    assert decode.filled(filled).words == "a 🦊"
 
 
 def test_a_reaction_names_its_message_and_whether_it_was_added() -> None:
     wish = decode.reacted(event("reaction_added"))
     assert wish is not None
-    assert (wish.text, wish.message, wish.added) == (
+    assert wish.answers
+    assert (wish.emoji, wish.answers.message, wish.is_added) == (
         "thumbsup",
         "1766217600.000100",
         True,
     )
     wish = decode.reacted(event("reaction_removed"))
     assert wish is not None
-    assert not wish.added
+    assert not wish.is_added
     assert (
         decode.reacted(event("reaction_added", item={"type": "file", "file": "F1"}))
         is None
@@ -141,20 +148,27 @@ def test_a_reaction_names_its_message_and_whether_it_was_added() -> None:
 
 def test_a_command_a_press_a_shortcut_and_a_modal_are_read() -> None:
     wish = decode.command(sample("slash_command"))
-    assert wish.text == "/draw a red fox --n 2"
+    assert wish.words == "/draw a red fox --n 2"
     assert wish.key.startswith("command:")
     pressed = decode.pressed(sample("block_actions_button"))
     assert pressed is not None
-    assert (pressed.kind, pressed.request.target) == (ButtonKind.UNDO, "abcdefghij")
+    meant = interpret(pressed, NOWHERE)
+    assert isinstance(meant, Request)
+    assert (meant.action, meant.target) == (Action.UNDO, "abcdefghij")
     chosen = decode.pressed(sample("block_actions_select"))
     assert chosen is not None
-    assert chosen.kind is ButtonKind.PICK
-    assert chosen.request.place.thread == "1766217600.000100"
+    meant = interpret(chosen, NOWHERE)
+    assert isinstance(meant, Request)
+    assert meant.action is Action.PICK
+    assert meant.place.thread == "1766217600.000100"
     hidden = decode.pressed(sample("block_actions_ephemeral"))
     assert hidden is not None
-    assert hidden.request.place.thread == "1766217600.000100"
-    assert decode.shortcut(sample("message_action")).attachments
-    filled = decode.filled(sample("view_submission"))
+    assert hidden.place.thread == "1766217600.000100"
+    pointed = decode.shortcut(sample("message_action")).answers
+    assert pointed
+    assert pointed.pictures
+    filled = interpret(decode.filled(sample("view_submission")), NOWHERE)
+    assert isinstance(filled, Request)
     assert filled.text == "make it night"
     assert len(filled.attachments) == 1
     assert filled.given == {}
@@ -163,8 +177,10 @@ def test_a_command_a_press_a_shortcut_and_a_modal_are_read() -> None:
 def test_what_we_never_made_is_refused() -> None:
     body = sample("block_actions_button")
     body["actions"][0]["value"] = "e1:undo:../../etc:0"
+    pressed = decode.pressed(body)
+    assert pressed
     with pytest.raises(Rejected):
-        decode.pressed(body)
+        interpret(pressed, NOWHERE)
     view = sample("view_submission")
     made = json.loads(view["view"]["private_metadata"])
     another = {
@@ -207,7 +223,9 @@ def test_a_modal_keeps_all_pictures_of_a_message_however_long_their_addresses() 
     body["message"]["files"] = [
         {**file, "id": f"F{at:010}", "url_private_download": url} for at in range(10)
     ]
-    known = decode.meta(decode.shortcut(body), Action.EDIT)
+    opened = interpret(decode.shortcut(body), NOWHERE)
+    assert isinstance(opened, OpenForm)
+    known = decode.meta(opened.request, Action.EDIT)
     assert len(known) <= 3000
     view = sample("view_submission")
     view["view"]["private_metadata"] = known
@@ -314,8 +332,10 @@ def test_whatever_is_said_stays_within_slacks_limits_and_inert(
 )
 def test_every_form_is_a_modal_slack_takes(action: Action, locale: str) -> None:
     asked = forms.form(action, CATALOG, (dashscope(),), locale, prompt="x" * 5000)
-    wish = decode.shortcut(sample("message_action"))
-    limits.view(render.modal(asked, decode.meta(wish, action)), picture)
+    opened = interpret(decode.shortcut(sample("message_action")), NOWHERE)
+    assert isinstance(opened, OpenForm)
+    meta = decode.meta(opened.request, action)
+    limits.view(render.modal(asked, meta), picture)
 
 
 @pytest.mark.parametrize("locale", languages())

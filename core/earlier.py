@@ -1,0 +1,75 @@
+"""Rows that earlier versions wrote, read as today's values. Pure.
+
+Until 0.1 an event was kept as a Request from the start; some of its facts stood among the keys of
+its reply.
+"""
+
+from collections.abc import Mapping
+from typing import Any
+
+from core.button_ids import encode_button
+from core.incoming import Incoming, Kind
+from core.operations import BUTTONS, Action
+from core.types import from_json
+
+SAME = ("key", "place", "person", "locale", "is_admin", "attachments")
+Row = Mapping[str, Any]
+
+
+def read_incoming(row: Row) -> Incoming:
+    """An event from its JSON."""
+    return from_json(Incoming, row if "kind" in row else _facts(row))
+
+
+def _facts(row: Row) -> dict[str, Any]:
+    facts: dict[str, Any] = {name: row[name] for name in SAME if name in row}
+    reply = dict(row.get("reply") or {})
+    looked_up = reply.pop("look", "")
+    facts["is_place_known"] = reply.pop("where", "") != "unknown"
+    facts["reply"] = reply
+    if row.get("message"):
+        facts["answers"] = {"message": row["message"], "is_ours": True}
+    elif looked_up:
+        facts["answers"] = {"message": looked_up}
+    return facts | _facts_of_kind(row)
+
+
+def _facts_of_kind(row: Row) -> dict[str, Any]:
+    action = row["action"]
+    if action == "said":
+        return _said(row)
+    if action == "reacted":
+        is_added = row.get("added", True)
+        return {"kind": Kind.REACTION, "emoji": row["text"], "is_added": is_added}
+    if action == "left":
+        return {"kind": Kind.REMOVED}
+    if not Action(action).is_typed:
+        return {"kind": Kind.BUTTON, "button": _button(row)}
+    return {
+        "kind": Kind.FORM,
+        "operation": action,
+        "words": row.get("text", ""),
+        "fields": row.get("given") or {},
+        "mask": row.get("mask"),
+        "target": row.get("target"),
+        "index": row.get("index"),
+    }
+
+
+def _said(row: Row) -> dict[str, Any]:
+    """Words; a slash command of Slack was kept as words said to the bot, too."""
+    is_command = str(row["key"]).startswith("command:")
+    said: dict[str, Any] = {
+        "kind": Kind.COMMAND if is_command else Kind.MESSAGE,
+        "words": row.get("text", ""),
+        "mentions": {"us": row.get("to_us", False)},
+    }
+    if row.get("replied"):
+        thread = row["place"].get("thread", "")
+        said["root"] = {"message": thread, "pictures": row["replied"]}
+    return said
+
+
+def _button(row: Row) -> str:
+    kinds = [kind for kind, action in BUTTONS.items() if action == row["action"]]
+    return encode_button(kinds[0], row["target"] or "", row.get("index") or 0)

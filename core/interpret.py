@@ -1,0 +1,381 @@
+"""What an event means, for every platform: the only place where that is decided. Pure.
+
+``relevance`` says whether it can be about us at all, ``interpret`` what it asks for. What must be
+looked up first comes as a ``Situation``.
+"""
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from enum import Enum, StrEnum
+
+from core import emoji, grammar
+from core.button_ids import decode_button
+from core.errors import Rejected
+from core.forms import FUNCTION
+from core.incoming import Incoming, Kind
+from core.operations import ASKS_FIRST, BUTTONS, NEEDS_WORDS
+from core.options import OPTIONS
+from core.sayings import Saying, SayingKind, is_small_talk, read_saying
+from core.text import has_words
+from core.types import Action, Attachment, Request
+
+EMOJI_NAME = re.compile(r":[\w+'-]+:")
+TICKS = {"true": "yes", "false": ""}
+"""A ticked and an unticked box, as settings keep them."""
+
+
+class Relevance(Enum):
+    """Is an event about us, as far as it tells by itself?"""
+
+    NONE = 0
+    PERHAPS = 1
+    CERTAIN = 2
+
+
+class FormSubject(StrEnum):
+    """What a form asks for."""
+
+    ACTION = "action"
+    FUNCTION = "function"
+    SETTINGS = "settings"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Situation:
+    """What the store knows about where something was said.
+
+    ``is_ours``: the thread hangs from, or holds, a message of ours. ``step``: the one that the
+    message answered shows. ``reactions``: the workspace's own map of emoji.
+    """
+
+    is_ours: bool = False
+    step: str | None = None
+    reactions: Mapping[str, str] | None = None
+
+
+NOWHERE = Situation()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OpenForm:
+    """A form to show first; ``request`` holds what is known already."""
+
+    request: Request
+    subject: FormSubject = FormSubject.ACTION
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Choice:
+    """Words that may ask for a drawing or for an edit: the person says which.
+
+    ``request`` is the edit.
+    """
+
+    request: Request
+
+
+Meaning = Request | OpenForm | Choice
+
+
+def relevance(incoming: Incoming) -> Relevance:
+    """Whether it is about us, before anything is looked up."""
+    if incoming.kind is Kind.REACTION:
+        return _relevance_of_reaction(incoming)
+    if incoming.kind is not Kind.MESSAGE or incoming.is_addressed:
+        return Relevance.CERTAIN
+    if not _may_talk_to_us(incoming):
+        return Relevance.NONE
+    if incoming.answers is not None and incoming.answers.is_ours:
+        return Relevance.CERTAIN
+    return Relevance.PERHAPS
+
+
+def _relevance_of_reaction(incoming: Incoming) -> Relevance:
+    is_elsewhere = incoming.answers is None or incoming.answers.is_ours is False
+    return Relevance.NONE if is_elsewhere else Relevance.PERHAPS
+
+
+def _may_talk_to_us(incoming: Incoming) -> bool:
+    """Whether a message that does not name us may be an instruction."""
+    if incoming.mentions.people or incoming.mentions.groups:
+        return False
+    if incoming.answers is not None:
+        if not (incoming.answers.is_ours or _is_own_picture(incoming)):
+            return False
+    elif incoming.is_place_known and not incoming.place.thread:
+        return False
+    if incoming.attachments:
+        return True
+    words = EMOJI_NAME.sub("", incoming.words)
+    return has_words(words) and not is_small_talk(words)
+
+
+def _is_own_picture(incoming: Incoming) -> bool:
+    """An answer to a picture that the same person posted, where that can only be for us."""
+    answered = incoming.answers
+    return (
+        incoming.is_home
+        and answered is not None
+        and bool(answered.pictures)
+        and answered.author == incoming.person.id
+    )
+
+
+def asks_first(incoming: Incoming) -> bool:
+    """Whether a form must be opened at once, before anything is looked up."""
+    if incoming.kind is Kind.SHORTCUT:
+        return True
+    try:
+        return isinstance(interpret(incoming, NOWHERE), OpenForm)
+    except Rejected:
+        return False
+
+
+def interpret(incoming: Incoming, situation: Situation) -> Meaning | None:
+    """What an event asks for, None when it is nothing.
+
+    Raises Rejected for what cannot be understood.
+    """
+    if incoming.kind is Kind.REACTION:
+        return _interpret_reaction(incoming, situation)
+    if incoming.kind is Kind.MESSAGE:
+        return _interpret_message(incoming, situation)
+    return _interpret_asked(incoming, situation)
+
+
+def _interpret_asked(incoming: Incoming, situation: Situation) -> Meaning | None:
+    """What people ask of the bot and of nobody else."""
+    if incoming.kind is Kind.BUTTON:
+        return _interpret_button(incoming)
+    if incoming.kind is Kind.SHORTCUT:
+        return _interpret_shortcut(incoming, situation)
+    if incoming.kind is Kind.COMMAND:
+        return _interpret_command(incoming, situation)
+    if incoming.kind is Kind.FORM:
+        return _interpret_form(incoming)
+    return None
+
+
+# Buttons, reactions, shortcuts, forms
+
+
+def _interpret_button(incoming: Incoming) -> Meaning:
+    kind, step, index = decode_button(incoming.button)
+    if kind not in BUTTONS:
+        raise Rejected("button.unknown")
+    pressed = replace(incoming, target=step, index=index)
+    request = _request(pressed, BUTTONS[kind])
+    return OpenForm(request=request) if kind in ASKS_FIRST else request
+
+
+def _interpret_reaction(incoming: Incoming, situation: Situation) -> Request | None:
+    if situation.step is None:
+        return None
+    reaction = emoji.reaction(incoming.emoji, situation.reactions)
+    if reaction is None:
+        return None
+    action = emoji.action_of(reaction, added=incoming.is_added)
+    if action is None:
+        return None
+    answered = replace(incoming, target=situation.step, index=reaction.index)
+    return _request(answered, action)
+
+
+def _interpret_shortcut(incoming: Incoming, situation: Situation) -> OpenForm:
+    """ "Edit this image": the step a message shows, else its pictures."""
+    if situation.step is not None:
+        pointed = replace(incoming, target=situation.step, attachments=())
+    elif incoming.answers is not None and incoming.answers.pictures:
+        pointed = replace(incoming, attachments=incoming.answers.pictures)
+    else:
+        raise Rejected("refuse.no_picture_there")
+    return OpenForm(request=_request(pointed, Action.EDIT))
+
+
+def _interpret_form(incoming: Incoming) -> Request:
+    action = _action_of(incoming.operation)
+    fields = _filled_fields(incoming.fields, action)
+    function = fields.pop(FUNCTION, "")
+    if function:
+        action = _action_of(f"wanx.{function}")
+    return _request(replace(incoming, fields=fields), action)
+
+
+def reopen(draft: Incoming) -> OpenForm:
+    """The form of a draft once more, with what was filled in."""
+    request = _request(draft, _action_of(draft.operation))
+    if request.action is Action.SETTINGS:
+        return OpenForm(request=request, subject=FormSubject.SETTINGS)
+    if FUNCTION in draft.fields:
+        return OpenForm(request=request, subject=FormSubject.FUNCTION)
+    return OpenForm(request=request)
+
+
+def _filled_fields(fields: Mapping[str, str], action: Action) -> dict[str, str]:
+    """Fields as options.
+
+    For settings an empty field means "back to the default"; elsewhere it says nothing.
+    """
+    if action is Action.SETTINGS:
+        return {name: TICKS.get(value, value) for name, value in fields.items()}
+    filled: dict[str, str] = {}
+    for name, value in fields.items():
+        is_flag = name in OPTIONS and OPTIONS[name].is_flag
+        if is_flag and value != "false":
+            filled[name] = ""
+        elif not is_flag and value:
+            filled[name] = value
+    return filled
+
+
+def _action_of(operation: str) -> Action:
+    try:
+        action = Action(operation)
+    except ValueError:
+        raise Rejected("button.unknown") from None
+    if not action.is_typed:
+        raise Rejected("button.unknown")
+    return action
+
+
+# Commands and plain words
+
+
+def _interpret_command(incoming: Incoming, situation: Situation) -> Meaning:
+    """A typed command: a registered one with typed options, or a line such as "/draw a fox"."""
+    if incoming.operation:
+        action = _action_of(incoming.operation)
+        return _form_if_needed(_request(_aim(incoming, situation), action), incoming)
+    saying = read_saying(incoming.words, is_named=False)
+    if saying.kind is SayingKind.NO_FUNCTION and incoming.may_show_form:
+        request = _request(replace(incoming, words=""), Action.STYLE)
+        return OpenForm(request=request, subject=FormSubject.FUNCTION)
+    return _command(incoming, saying, situation)
+
+
+def _command(incoming: Incoming, saying: Saying, situation: Situation) -> Meaning:
+    action, words = saying.command()
+    spoken = replace(_aim(incoming, situation), words=words)
+    return _form_if_needed(_request(spoken, action), incoming)
+
+
+def _form_if_needed(request: Request, incoming: Incoming) -> Meaning:
+    """A command that came without what it cannot do without is asked for it."""
+    if request.action is Action.SETTINGS and not request.given:
+        return OpenForm(request=request, subject=FormSubject.SETTINGS)
+    if incoming.may_show_form and _lacks_words(request):
+        return OpenForm(request=request)
+    return request
+
+
+def _lacks_words(request: Request) -> bool:
+    if request.action not in NEEDS_WORDS:
+        return False
+    try:
+        return not grammar.parse(request.text, request.given).prompt
+    except Rejected:
+        return False
+
+
+def _interpret_message(incoming: Incoming, situation: Situation) -> Meaning | None:
+    if not (incoming.is_addressed or _is_instruction(incoming, situation)):
+        return None
+    about = _aim(incoming, situation)
+    has_picture = bool(about.attachments or about.target)
+    saying = read_saying(incoming.words, is_named=incoming.mentions.us)
+    if saying.kind in {SayingKind.COMMAND, SayingKind.NO_FUNCTION}:
+        return _typed_in_message(about, saying, incoming)
+    if saying.kind is SayingKind.ALONE:
+        request = _request(replace(about, words=""), saying.alone())
+        return _form_if_needed(request, incoming)
+    if saying.kind is SayingKind.DRAW and not (has_picture or situation.is_ours):
+        return _request(replace(about, words=saying.rest), Action.DRAW)
+    if saying.kind is SayingKind.EDIT:
+        return _edit(about, saying.rest)
+    return _plain_words(about, saying, situation, has_picture=has_picture)
+
+
+def _is_instruction(incoming: Incoming, situation: Situation) -> bool:
+    """Words that do not name us, in a thread of ours or in answer to a picture."""
+    is_ours = situation.is_ours or situation.step is not None
+    return _may_talk_to_us(incoming) and (is_ours or _is_own_picture(incoming))
+
+
+def _typed_in_message(
+    about: Incoming, saying: Saying, incoming: Incoming
+) -> Meaning | None:
+    """A command typed into a message; to others, a word after a slash may be anything."""
+    if not incoming.is_addressed and saying.is_unknown:
+        return None
+    action, words = saying.command()
+    if action is Action.DRAW and not incoming.attachments:
+        about = replace(about, attachments=(), target=None)
+    return _form_if_needed(_request(replace(about, words=words), action), incoming)
+
+
+def _plain_words(
+    about: Incoming, saying: Saying, situation: Situation, *, has_picture: bool
+) -> Meaning | None:
+    """Neither a command nor a plain order to draw: an instruction, talk, or either."""
+    if not saying.words:
+        action = Action.EDIT if has_picture and about.attachments else Action.HELP
+        return _request(about, action)
+    if saying.kind is SayingKind.SMALL_TALK:
+        return None
+    if saying.kind is SayingKind.QUESTION:
+        asked = replace(about, words="")
+        return _request(asked, Action.HELP) if about.is_addressed else None
+    is_instruction = has_picture or situation.is_ours
+    if saying.kind is SayingKind.IDEA and not about.is_addressed:
+        is_instruction = False
+    if saying.kind is SayingKind.CHANGE or is_instruction:
+        return _edit(about, saying.words)
+    return Choice(request=_edit(about, saying.words))
+
+
+def _edit(about: Incoming, words: str) -> Request:
+    """An instruction. Never is another picture edited than the one pointed at."""
+    answered = about.answers
+    points_elsewhere = (
+        answered is not None
+        and answered.is_ours is False
+        and not (about.attachments or about.target)
+    )
+    if answered is not None and points_elsewhere:
+        raise Rejected(answered.refusal)
+    return _request(replace(about, words=words), Action.EDIT)
+
+
+def _aim(incoming: Incoming, situation: Situation) -> Incoming:
+    """The picture it is about: attached, in the message answered, in the thread's first message."""
+    if incoming.attachments:
+        return incoming
+    if situation.step is not None:
+        return replace(incoming, target=situation.step)
+    pictures: tuple[Attachment, ...] = ()
+    if incoming.answers is not None:
+        pictures = incoming.answers.pictures
+    elif incoming.root is not None and not situation.is_ours:
+        pictures = incoming.root.pictures
+    return replace(incoming, attachments=pictures)
+
+
+def _request(incoming: Incoming, action: Action) -> Request:
+    if action is Action.EDIT and incoming.mask is not None:
+        action = Action.INPAINT
+    return Request(
+        key=incoming.key,
+        place=incoming.place,
+        person=incoming.person,
+        locale=incoming.locale,
+        action=action,
+        text=incoming.words,
+        given=incoming.fields,
+        attachments=incoming.attachments,
+        mask=incoming.mask,
+        target=incoming.target,
+        index=incoming.index,
+        reply=incoming.reply,
+        is_admin=incoming.is_admin,
+    )

@@ -1,0 +1,215 @@
+"""Words said to the bot, sorted: a command, a word alone, small talk, a question. Pure.
+
+A command is known however people type it: after "@Easel," or "@Easel:", before any white space,
+full-width or not, with "!" behind a word that stands alone, in every language.
+"""
+
+import re
+from dataclasses import dataclass
+from enum import Enum
+
+from core import grammar
+from core.errors import Rejected
+from core.option_values import LONGEST_SHOWN
+from core.types import Action
+from core.vocabulary import fold, fold_talk, vocabulary
+
+COMMANDS = ("draw", "edit", "wanx", "easel")
+AFTER_NAME = re.compile(r"[\s,:;.!，：；、。！﹐﹕]+")
+"""What people put between the bot's name and what they want."""
+WORD = re.compile(r"(?P<slash>[/／]?)(?P<word>[^\s,:，：、/／]+)(?P<gap>[\s,:，：、]*)")
+SEPARATORS = frozenset(",:，：、")
+ENDINGS = re.compile(r"[\s!?.,~！？。，…～]+$")
+PARTS = re.compile(r"[^\w\s'’+-]+")
+"""What lies between the parts of small talk: punctuation and emoji."""
+LONGEST_SMALL_TALK = 100
+LONGEST_OPENING = 40
+CJK = re.compile("[\u3400-\u9fff]")
+MEASURES = frozenset("一两兩几幾个個张張只隻幅条條位群座出")
+"""Before these, a Chinese verb is a verb and no part of a noun: 画一只狐狸, but not 画面."""
+
+
+class SayingKind(Enum):
+    """What words look like, before it is known where they were said."""
+
+    COMMAND = 0
+    NO_FUNCTION = 1
+    ALONE = 2
+    DRAW = 3
+    EDIT = 4
+    CHANGE = 5
+    SMALL_TALK = 6
+    QUESTION = 7
+    IDEA = 8
+    PLAIN = 9
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Saying:
+    """``words`` are all of them, ``rest`` those behind the ``name`` of a command."""
+
+    kind: SayingKind
+    words: str
+    name: str = ""
+    rest: str = ""
+
+    @property
+    def is_unknown(self) -> bool:
+        """A word behind a slash that is no command."""
+        return self.name not in COMMANDS
+
+    def command(self) -> tuple[Action, str]:
+        """The action and its words. Raises Rejected for an unknown command."""
+        if self.is_unknown:
+            allowed = [f"/{name}" for name in COMMANDS]
+            raise Rejected("grammar.no_command", word=self.name[:40], allowed=allowed)
+        return grammar.command(self.name, self.rest)
+
+    def alone(self) -> Action:
+        """The action of a word that stands alone."""
+        action = find_lone_word(self.words)
+        if action is None:
+            raise ValueError(self.words)
+        return action
+
+
+def read_saying(text: str, *, is_named: bool) -> Saying:
+    """Sort what was said. ``is_named``: the bot's name stood before it."""
+    words = text.strip()
+    if is_named:
+        words = AFTER_NAME.sub("", words, count=1) if AFTER_NAME.match(words) else words
+    command = _read_command(words)
+    if command is not None:
+        return command
+    if find_lone_word(words) is not None:
+        return Saying(kind=SayingKind.ALONE, words=words)
+    if is_small_talk(words):
+        return Saying(kind=SayingKind.SMALL_TALK, words=words)
+    return _read_order(words) or Saying(kind=_kind_of(words), words=words)
+
+
+def _read_command(words: str) -> Saying | None:
+    """ "/draw a fox", also without its slash for the names nobody says otherwise."""
+    first = WORD.match(words)
+    if first is None:
+        return None
+    name = fold(first["word"])
+    rest = words[first.end() :].strip()
+    if first["slash"]:
+        name = _command_name(name)
+    elif name not in {"wanx", "easel"}:
+        return None
+    elif name == "easel" and _is_order(rest):
+        return read_saying(rest, is_named=False)
+    has_no_function = name == "wanx" and not rest
+    kind = SayingKind.NO_FUNCTION if has_no_function else SayingKind.COMMAND
+    return Saying(kind=kind, words=words, name=name, rest=rest)
+
+
+def _is_order(words: str) -> bool:
+    first = WORD.match(words)
+    if first is None or find_lone_word(words) is not None:
+        return False
+    return fold(first["word"]) in {"draw", "edit", "wanx"}
+
+
+def _command_name(name: str) -> str:
+    """The command's English name: "/画" and "/gambar" are "/draw"."""
+    words = vocabulary()
+    if name in words.draw:
+        return "draw"
+    if name in words.edit:
+        return "edit"
+    return name
+
+
+def _read_order(words: str) -> Saying | None:
+    """ "draw a fox", "please draw a fox", "edit: make it night"."""
+    known = vocabulary()
+    polite = _opening_length(words, known.polite)
+    asked = words[polite:].lstrip(" \t\n,，")
+    length = _opening_length(asked, known.draw, is_verb=True)
+    if length:
+        rest = asked[length:].lstrip(" \t\n\u3000,:，：、")
+        if polite:
+            rest = rest.rstrip("?？ ")
+        return Saying(kind=SayingKind.DRAW, words=words, rest=rest)
+    length = _opening_length(asked, known.edit, is_verb=True)
+    if length:
+        is_apart = asked[length:].lstrip()[:1] in SEPARATORS
+        rest = asked[length:].lstrip(" \t\n\u3000,:，：、") if is_apart else words
+        return Saying(kind=SayingKind.EDIT, words=words, rest=rest)
+    if _opening_length(asked, known.change):
+        return Saying(kind=SayingKind.CHANGE, words=words)
+    return None
+
+
+def _kind_of(words: str) -> SayingKind:
+    """A question to others is no instruction; "can you …?" is."""
+    known = vocabulary()
+    if _opening_length(words, known.ideas):
+        return SayingKind.IDEA
+    if words.rstrip()[-1:] not in {"?", "？"}:
+        return SayingKind.PLAIN
+    if _opening_length(words, known.polite):
+        return SayingKind.PLAIN
+    folded = fold(words)
+    has_question = any(
+        word in folded for word in known.questions if CJK.search(word)
+    ) or bool(_opening_length(words, known.questions))
+    return SayingKind.QUESTION if has_question else SayingKind.IDEA
+
+
+def _opening_length(
+    text: str, openings: tuple[str, ...], *, is_verb: bool = False
+) -> int:
+    """How many characters of the text an opening takes, 0 when none of them begins it."""
+    folded = fold_in_place(text[:LONGEST_OPENING])
+    for opening in openings:
+        if not folded.startswith(opening):
+            continue
+        following = folded[len(opening) : len(opening) + 1]
+        if not CJK.search(opening):
+            is_whole = not (following.isalnum() or following in {"'", "_"})
+        else:
+            is_whole = not is_verb or not following or following in MEASURES
+            is_whole = is_whole or not following.isalnum()
+        if is_whole:
+            return len(opening)
+    return 0
+
+
+def fold_in_place(text: str) -> str:
+    """In one case and width, letter by letter: positions stay those of the text."""
+    return "".join(_fold_letter(letter) for letter in text)
+
+
+def _fold_letter(letter: str) -> str:
+    if letter.isspace():
+        return " "
+    folded = fold(letter)
+    return folded if len(folded) == 1 else letter
+
+
+def find_lone_word(text: str) -> Action | None:
+    """The command that a word says when it is all there is: "undo", "Undo!", "撤销"."""
+    word = fold(ENDINGS.sub("", text))
+    if not word or len(word) > LONGEST_SHOWN:
+        return None
+    if word in vocabulary().alone:
+        return vocabulary().alone[word]
+    if " " in word:
+        return None
+    try:
+        return grammar.command("easel", word.removeprefix("/"))[0]
+    except Rejected:
+        return None
+
+
+def is_small_talk(text: str) -> bool:
+    """ "Thanks!", "lol", "what do you think?": words that ask nothing of the bot."""
+    if len(text) > LONGEST_SMALL_TALK:
+        return False
+    parts = [fold_talk(part) for part in PARTS.split(fold(text))]
+    said = [part for part in parts if part]
+    return bool(said) and all(part in vocabulary().small_talk for part in said)
