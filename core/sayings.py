@@ -10,11 +10,11 @@ from enum import Enum
 
 from core import grammar
 from core.errors import Rejected
+from core.operations import command_names
 from core.option_values import LONGEST_SHOWN
 from core.types import Action
 from core.vocabulary import fold, fold_talk, vocabulary
 
-COMMANDS = ("draw", "edit", "wanx", "easel")
 AFTER_NAME = re.compile(r"[\s,:;.!，：；、。！﹐﹕]+")
 """What people put between the bot's name and what they want."""
 WORD = re.compile(r"(?P<slash>[/／]?)(?P<word>[^\s,:，：、/／]+)(?P<gap>[\s,:，：、]*)")
@@ -56,12 +56,12 @@ class Saying:
     @property
     def is_unknown(self) -> bool:
         """A word behind a slash that is no command."""
-        return self.name not in COMMANDS
+        return self.name not in command_names()
 
     def command(self) -> tuple[Action, str]:
         """The action and its words. Raises Rejected for an unknown command."""
         if self.is_unknown:
-            allowed = [f"/{name}" for name in COMMANDS]
+            allowed = [f"/{name}" for name in command_names()]
             raise Rejected("grammar.no_command", word=self.name[:40], allowed=allowed)
         return grammar.command(self.name, self.rest)
 

@@ -48,12 +48,12 @@ DRAFT_ACTIONS = frozenset(
     if operation.answered is Answered.BY_DRAFT
 )
 """Buttons that complete a draft."""
-_AT_ONCE = {
+_ANSWERED = {
     action
     for action, operation in OPERATIONS.items()
-    if operation.answered is Answered.AT_ONCE
+    if operation.answered in {Answered.AT_ONCE, Answered.BY_FORM}
 }
-assert HANDLERS.keys() - {Action.SETTINGS} == _AT_ONCE  # noqa: S101
+assert HANDLERS.keys() == _ANSWERED, HANDLERS.keys() ^ _ANSWERED  # noqa: S101
 
 
 async def dispatch(context: Context, request: Request) -> Post | Request | None:

@@ -85,7 +85,7 @@ async def reply_once(context: Context, request: Origin, post: Post) -> None:
     )
 
 
-async def _reply(context: Context, request: Request, post: Post) -> None:
+async def _reply(context: Context, request: Origin, post: Post) -> None:
     """Post it, or find it posted already. A step it shows is remembered."""
     chat = context.chats[request.place.platform]
     tenant = request.place.tenant

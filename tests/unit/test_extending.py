@@ -122,7 +122,7 @@ print(json.dumps({
 def add_operation(sources: Sources) -> None:
     """The table, with an operation behind a button, and one with a command of its own."""
     table = "core/operations.py"
-    sources.insert(table, "    # Events:", ACTIONS)
+    sources.insert(table, '    AS_DRAWING = "as_drawing"\n', ACTIONS)
     sources.insert(table, '    LINK = "link"\n', '    PRAISE = "praise"\n')
     sources.insert(table, "    Operation(action=Action.USAGE", ROWS)
     for area, line in (
