@@ -83,14 +83,14 @@ async def seed_demo_data(room: Room, easel: wiring.Easel, locale: str) -> None:
         title=translate("room.welcome_title", locale),
         text=translate("room.welcome", locale),
     )
-    await room.say("general", "", render.body(welcome, []))
+    await room.add_message("general", "", render.body(welcome, []))
     pictures = []
     for name in PHOTOS:
         data = (files("bot") / "photos" / name).read_bytes()
         photo = await context.pool.run(normalize.normalize, data)
         ref = await context.blobs.keep(TENANT, photo.data)
-        await room.keep_upload(ref, name, photo.width, photo.height, photo.media_type)
+        await room.add_upload(ref, name, photo.width, photo.height, photo.media_type)
         pictures.append(render.upload(await room.upload(ref)))
     note = Post(tone=Tone.NOTE, text=translate("room.photos", locale))
     body = {**render.body(note, []), "pictures": pictures}
-    await room.say("general", "", body)
+    await room.add_message("general", "", body)

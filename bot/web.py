@@ -110,5 +110,5 @@ async def open_web(
         else:
             front.app = app
         if room is not None:
-            stack.callback(room.let_go)
+            stack.callback(room.stop_streams)
         yield

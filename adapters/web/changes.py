@@ -10,56 +10,62 @@ from typing import Any
 
 import structlog
 
-from adapters.web.store import AT_A_TIME, Around, Member, Message, Room
+from adapters.web.records import CHUNK, Directory, Member, Message
+from adapters.web.store import Room
 
 log = structlog.get_logger()
 
 HEARTBEAT = 15.0
-"""Seconds after which every page is told that we are still there."""
+"""Seconds after which every page is told that the server still lives."""
 RECENT = 200
-"""Messages kept as they were told last; a page further behind reads the database."""
+"""Messages kept as they were sent last; a page further behind reads the database."""
 BEAT = b": still here\n\n"
 View = Callable[[Message], Mapping[str, Any]]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Written:
+class EncodedMessage:
     """A message as it stood after a change, in the bytes of a page, and who may see it."""
 
     change: int
     channel: str
     author: str
     only_for: str
-    data: bytes
+    json: bytes
 
 
-class Surroundings:
-    """Who and what is around, written once for all."""
+class EncodedDirectory:
+    """The channels and people of the room, encoded once for all pages."""
 
-    def __init__(self, around: Around) -> None:
-        self.around = around
-        self._only_for = {channel.id: channel.only_for for channel in around.channels}
-        self._people = _json([shown(member) for member in around.members])
+    def __init__(self, directory: Directory) -> None:
+        self.directory = directory
+        self._only_for = {
+            channel.id: channel.only_for for channel in directory.channels
+        }
+        self._people = _encode([member_fields(member) for member in directory.members])
 
-    def sees(self, person: str, written: Written) -> bool:
+    def is_visible(self, message: EncodedMessage, person: str) -> bool:
         """May this person see the message?"""
-        if self._only_for.get(written.channel) not in {"", person}:
+        if self._only_for.get(message.channel) not in {"", person}:
             return False
-        return written.only_for in {"", person} or written.author == person
+        return message.only_for in {"", person} or message.author == person
 
-    def event(self, member: Member) -> bytes:
-        """What a page is told of it."""
-        mine = [one for one in self.around.channels if one.only_for in {"", member.id}]
-        channels = _json([{"id": channel.id, "name": channel.name} for channel in mine])
-        parts = (channels, self._people, _json(shown(member)))
+    def event_for(self, member: Member) -> bytes:
+        """The event that gives a page its channels and people."""
+        channels = [
+            {"id": channel.id, "name": channel.name}
+            for channel in self.directory.channels
+            if channel.only_for in {"", member.id}
+        ]
+        me = _encode(member_fields(member))
         return (
             b'data: {"kind": "around", "channels": %b, "people": %b, "me": %b}\n\n'
-            % parts
+            % (_encode(channels), self._people, me)
         )
 
 
 class Changes:
-    """One look at each change, one writing of each message, and one timer, however many pages are open.
+    """One look at each change, one encoding of each message, and one timer for all open pages.
 
     A page knows how far it has come. What it has not seen it takes from here, or from the database
     when it is too far behind: nothing waits for a slow page, and nothing is heaped up for it.
@@ -69,38 +75,37 @@ class Changes:
         self._room = room
         self._view = view
         self._pages = 0
-        self._task: asyncio.Task[None] | None = None
+        self._watch: asyncio.Task[None] | None = None
         self._turn = asyncio.Event()
         self._beats = 0
         self._commits = -1
         self._day = _today()
-        self._surroundings = Surroundings(Around(channels=(), members=()))
+        self._directory = EncodedDirectory(Directory(channels=(), members=()))
         # Every message that changed after ``_since`` and up to ``_change``, by its number, in the
         # order of the changes.
-        self._recent: dict[int, Written] = {}
+        self._recent: dict[int, EncodedMessage] = {}
         self._since = self._change = 0
 
     async def follow(self, member: Member, after: int | None) -> AsyncIterator[bytes]:
-        """First what is there, or what was missed since; then every change as it is committed."""
-        async with self._watched() as watch:
+        """First what is there, or was missed since; then every change as it is committed."""
+        async with self._watching() as watch:
             position = None if after is None else min(after, self._change)
-            around: Surroundings | None = None
+            directory: EncodedDirectory | None = None
             beats = self._beats
             is_first = True
             while not watch.done() and not self._room.closed:
+                # Taken before the look: what is committed meanwhile ends this very turn.
                 turn = self._turn
-                if around is not self._surroundings:
-                    around = self._surroundings
-                    yield around.event(member)
+                if directory is not self._directory:
+                    directory = self._directory
+                    yield directory.event_for(member)
                 if position is None or position < self._since:
-                    news = await self._room.news(member.id, position)
-                    position, is_first = news.change, False
-                    yield _event(
-                        [self._written(message).data for message in news.messages],
-                        position,
-                    )
+                    batch = await self._room.changes_for(member.id, position)
+                    position, is_first = batch.change, False
+                    encoded = [self._encode(message).json for message in batch.messages]
+                    yield _event(encoded, position)
                     continue
-                fresh = self._after(position, member.id)
+                fresh = self._changes_after(position, member.id)
                 position = max(position, self._change)
                 if fresh or is_first:
                     yield _event(fresh, position)
@@ -109,38 +114,38 @@ class Changes:
                 beats, is_first = self._beats, False
                 await turn.wait()
 
-    def _after(self, position: int, person: str) -> list[bytes]:
-        """What changed since, of what this person may see."""
-        fresh = []
-        for written in reversed(self._recent.values()):
-            if written.change <= position:
+    def _changes_after(self, position: int, person: str) -> list[bytes]:
+        """What changed since, of what this person may see, oldest first."""
+        newest_first = []
+        for message in reversed(self._recent.values()):
+            if message.change <= position:
                 break
-            if self._surroundings.sees(person, written):
-                fresh.append(written.data)
-        return fresh[::-1]
+            if self._directory.is_visible(message, person):
+                newest_first.append(message.json)
+        return newest_first[::-1]
 
     # Looking
 
     @asynccontextmanager
-    async def _watched(self) -> AsyncIterator[asyncio.Task[None]]:
-        """The room is looked at while a page is open; what was committed by now has been seen."""
+    async def _watching(self) -> AsyncIterator[asyncio.Task[None]]:
+        """Watch the room while a page is open; what was committed by now has been looked at."""
         self._pages += 1
         try:
-            if self._task is None or self._task.done():
-                self._task = asyncio.create_task(self._watch(), name="room")
-                self._task.add_done_callback(self._ended)
-            watch = self._task
+            if self._watch is None or self._watch.done():
+                self._watch = asyncio.create_task(self._watch_room(), name="room")
+                self._watch.add_done_callback(self._end_streams)
+            watch = self._watch
             commits = self._room.commits
             while self._commits < commits and not watch.done():
                 await self._turn.wait()
             yield watch
         finally:
             self._pages -= 1
-            if not self._pages and self._task is not None:
-                self._task.cancel()
-                self._task = None
+            if not self._pages and self._watch is not None:
+                self._watch.cancel()
+                self._watch = None
 
-    async def _watch(self) -> None:
+    async def _watch_room(self) -> None:
         """Look whenever something was committed; now and then wake every page all the same."""
         clock = asyncio.get_running_loop().time
         if self._room.closed:
@@ -158,27 +163,29 @@ class Changes:
                 self._beats += 1
 
     async def _look(self) -> None:
-        """Read what changed, write it down for the pages, and wake them."""
+        """Read what changed, encode it for the pages, and wake them."""
+        # Counted before the read: what is committed during it may not be in it.
         commits = self._room.commits
-        news, around = await self._room.look(self._change)
-        if around != self._surroundings.around:
-            self._surroundings = Surroundings(around)
+        batch, directory = await self._room.all_changes(self._change)
+        if directory != self._directory.directory:
+            self._directory = EncodedDirectory(directory)
         if self._day != _today():
             # Links to pictures are made for a day or two.
             self._day = _today()
             self._forget(self._change)
-        for message in news.messages:
-            self._keep(message)
-        self._change = news.change
-        if len(news.messages) == AT_A_TIME:
-            self._room.changed.set()
+        for message in batch.messages:
+            self._remember(message)
+        self._change = batch.change
+        if len(batch.messages) == CHUNK:
+            self._room.changed.set()  # there may be more: look again at once
         else:
             self._commits = commits
         self._wake()
 
-    def _keep(self, message: Message) -> None:
+    def _remember(self, message: Message) -> None:
+        # To the end of the dict, which is in the order of the changes.
         self._recent.pop(message.id, None)
-        self._recent[message.id] = self._written(message)
+        self._recent[message.id] = self._encode(message)
         if len(self._recent) > RECENT:
             oldest = self._recent.pop(next(iter(self._recent)))
             self._since = oldest.change
@@ -188,17 +195,17 @@ class Changes:
         self._recent.clear()
         self._since = self._change = change
 
-    def _written(self, message: Message) -> Written:
-        return Written(
+    def _encode(self, message: Message) -> EncodedMessage:
+        return EncodedMessage(
             change=message.change,
             channel=message.channel,
             author=message.author,
             only_for=message.only_for,
-            data=_json(self._view(message)),
+            json=_encode(self._view(message)),
         )
 
-    def _ended(self, watch: asyncio.Task[None]) -> None:
-        """Every page's stream ends with it; they come again."""
+    def _end_streams(self, watch: asyncio.Task[None]) -> None:
+        """Every page's stream ends with the watch; the pages come again by themselves."""
         if not watch.cancelled() and watch.exception() is not None:
             log.warning("room_not_read", reason=type(watch.exception()).__name__)
         self._wake()
@@ -208,8 +215,8 @@ class Changes:
         self._turn = asyncio.Event()
 
 
-def shown(member: Member) -> dict[str, Any]:
-    """A member as a page is told."""
+def member_fields(member: Member) -> dict[str, Any]:
+    """A member as a page knows them."""
     return {"id": member.id, "name": member.name, "admin": member.admin}
 
 
@@ -220,8 +227,8 @@ def _event(messages: Sequence[bytes], change: int) -> bytes:
     )
 
 
-def _json(data: Any) -> bytes:
-    return json.dumps(data, ensure_ascii=False).encode(errors="replace")
+def _encode(fields: Any) -> bytes:
+    return json.dumps(fields, ensure_ascii=False).encode(errors="replace")
 
 
 def _today() -> date:

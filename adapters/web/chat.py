@@ -48,7 +48,7 @@ class WebChat:
         """Post a message. A private one is seen by ``to`` alone."""
         body = await self._body(post)
         only_for = to.id if post.private else ""
-        number = await self._room.say(
+        number = await self._room.add_message(
             place.channel, place.thread, body, only_for=only_for, job=post.job
         )
         return PostedMessage(place=place, message=str(number))
@@ -56,14 +56,14 @@ class WebChat:
     async def update(self, sent: PostedMessage, post: Post) -> PostedMessage:
         """Change the message. Raises DeliveryError when it is gone."""
         try:
-            await self._room.change(int(sent.message), await self._body(post))
+            await self._room.edit_message(int(sent.message), await self._body(post))
         except NotFound:
             raise DeliveryError("room.no_message", permanent=True) from None
         return sent
 
     async def find(self, place: Place, job: str) -> PostedMessage | None:
         """Find the message of this job, if it was posted."""
-        number = await self._room.find(place.channel, job)
+        number = await self._room.find_message(place.channel, job)
         if number is None:
             return None
         return PostedMessage(place=place, message=str(number))

@@ -8,7 +8,8 @@ from typing import Any
 from urllib.parse import unquote
 
 from adapters.web.chat import place
-from adapters.web.store import DIRECT, Member, Message
+from adapters.web.records import Member, Message
+from adapters.web.store import DIRECT
 from core import grammar
 from core.errors import Rejected
 from core.i18n import negotiate

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from adapters.web.store import Message
+from adapters.web.records import Message
 from core.button_ids import encode_button
 from core.forms import Form
 from core.post import Button, ButtonKind, Post, PostImage

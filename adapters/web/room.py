@@ -16,9 +16,10 @@ from starlette.responses import JSONResponse, Response, StreamingResponse
 from starlette.routing import Route
 
 from adapters.web import decode, render
-from adapters.web.changes import Changes, shown
+from adapters.web.changes import Changes, member_fields
 from adapters.web.chat import TENANT
-from adapters.web.store import Member, Message, Room
+from adapters.web.records import Member, Message
+from adapters.web.store import Room
 from core import grammar
 from core.errors import EaselError, NotFound, Rejected
 from core.flow import prepare
@@ -97,7 +98,11 @@ class RoomApi:
     ) -> Callable[[WebRequest], Awaitable[Response]]:
         async def known(request: WebRequest) -> Response:
             kind, _, key = request.headers.get("authorization", "").partition(" ")
-            member = await self._room.whose(key) if kind == "Bearer" and key else None
+            member = (
+                await self._room.member_of_key(key)
+                if kind == "Bearer" and key
+                else None
+            )
             if member is None:
                 error = Rejected("room.enter_first")
                 return refusal(error, request.headers.get("easel-locale", "en"), 401)
@@ -111,7 +116,7 @@ class RoomApi:
         given = await read_json(request)
         person, name = decode.person(given.get("name"))
         member, key = await self._room.enter(person, name)
-        return JSONResponse({"key": key, "me": shown(member)})
+        return JSONResponse({"key": key, "me": member_fields(member)})
 
     async def _commands(self, request: WebRequest) -> Response:
         """The registry, in the reader's language, for completion and help."""
@@ -213,7 +218,7 @@ class RoomApi:
         if len(text) > grammar.LONGEST:
             raise Rejected("grammar.too_long", length=len(text), limit=grammar.LONGEST)
         incoming = decode.said(clean(text), member, given)
-        await self._room.must_see(incoming.place.channel, member.id)
+        await self._room.require_access(incoming.place.channel, member.id)
         number = _number(given, "reply_to")
         replied = None
         if number is not None:
@@ -245,7 +250,7 @@ class RoomApi:
             is_secret = await prepare.is_secret(self._context, meaning)
             await self._write_down(written, replied, alone=is_secret)
             return await self._answer(incoming, await self._service.answer(meaning))
-        if await self._room.was_said(f"said:{incoming.key}"):
+        if await self._room.has_message(f"said:{incoming.key}"):
             return JSONResponse({})  # Sent again after a lost reply: done already.
         answer = await self._service.answer(meaning)
         if answer.form is None:
@@ -268,7 +273,7 @@ class RoomApi:
         who = said.person.id
         only_for = who if alone else ""
         where = said.place
-        await self._room.say(
+        await self._room.add_message(
             where.channel,
             where.thread,
             body,
@@ -282,7 +287,7 @@ class RoomApi:
     async def _press(self, request: WebRequest, member: Member) -> Response:
         given = await read_json(request)
         incoming = decode.pressed(member, given)
-        await self._room.must_see(incoming.place.channel, member.id)
+        await self._room.require_access(incoming.place.channel, member.id)
         return await self._answer_now(incoming)
 
     async def _fill(self, request: WebRequest, member: Member) -> Response:
@@ -292,7 +297,7 @@ class RoomApi:
         except (ValueError, KeyError):
             raise Rejected("room.bad_request") from None
         incoming = decode.filled(member, given)
-        await self._room.must_see(incoming.place.channel, member.id)
+        await self._room.require_access(incoming.place.channel, member.id)
         line = f"/{command.written} {incoming.words}".strip()
         return await self._do(incoming, replace(incoming, words=line), None)
 
@@ -308,7 +313,7 @@ class RoomApi:
         message = await self._room.message(number, member.id)
         is_added = bool(added)
         incoming = decode.reacted(member, given, message, emoji, added=is_added)
-        if not await self._room.mark(number, emoji, member.id, on=is_added):
+        if not await self._room.set_mark(number, emoji, member.id, on=is_added):
             return JSONResponse({})
         return await self._answer_now(incoming)
 
@@ -356,7 +361,7 @@ class RoomApi:
         recipe = png_metadata.read_recipe(data)
         clean = png_metadata.write_recipe(taken.data, recipe) if recipe else taken.data
         ref = await self._context.blobs.keep(TENANT, clean)
-        await self._room.keep_upload(
+        await self._room.add_upload(
             ref, name, taken.width, taken.height, taken.media_type
         )
         link = self.link(ref, name, taken.media_type)

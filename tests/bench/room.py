@@ -70,13 +70,13 @@ async def changes(page: Page, house: House, count: int) -> list[float]:
         "buttons": [],
         "menu": [],
     }
-    number = await house.room.say("general", "", {**body, "text": "bench 0"})
+    number = await house.room.add_message("general", "", {**body, "text": "bench 0"})
     committed: dict[str, float] = {}
     for at in range(1, count + 1):
-        await house.room.change(number, {**body, "text": f"bench {at}"})
+        await house.room.edit_message(number, {**body, "text": f"bench {at}"})
         committed[f"bench {at}"] = time.time()
         await asyncio.sleep(0.02)
-    await house.room.change(number, {**body, "tone": "note", "text": "done"})
+    await house.room.edit_message(number, {**body, "tone": "note", "text": "done"})
     await asyncio.sleep(0.5)
     seen = await page.evaluate("() => window.seen")
     shown = float(seen["done"])

@@ -156,7 +156,7 @@ class WebView(PlainView):
         self._blobs = blobs
 
     async def visible(self, sent: PostedMessage) -> Visible | None:
-        for message in (await self._room.news("ana", None)).messages:
+        for message in (await self._room.changes_for("ana", None)).messages:
             if str(message.id) != sent.message:
                 continue
             body = message.body
@@ -171,13 +171,13 @@ class WebView(PlainView):
     async def words_seen_by(self, person: str, place: Place) -> str:
         return "\n".join(
             message.body["text"]
-            for message in (await self._room.news(person, None)).messages
+            for message in (await self._room.changes_for(person, None)).messages
             if message.channel == place.channel
         )
 
     async def upload(self, photo: Path) -> Attachment:
         ref = await self._blobs.keep(TENANT, photo.read_bytes())
-        await self._room.keep_upload(ref, photo.name, 640, 427, "image/jpeg")
+        await self._room.add_upload(ref, photo.name, 640, 427, "image/jpeg")
         return Attachment(ref=ref, name=photo.name)
 
 

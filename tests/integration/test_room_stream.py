@@ -19,7 +19,8 @@ from sqlalchemy import event
 
 from adapters.web import changes
 from adapters.web.changes import RECENT, Changes
-from adapters.web.store import AT_A_TIME, Member, Message, Room
+from adapters.web.records import CHUNK, Member, Message
+from adapters.web.store import Room
 from bot.simulator.server import SimulatorConfig
 from tests.fakes.house import House, open_house
 
@@ -56,7 +57,7 @@ async def enters(room: Room, name: str) -> Member:
 
 
 async def say(room: Room, text: str, **more: Any) -> int:
-    return await room.say("general", "", {**BODY, "text": text}, **more)
+    return await room.add_message("general", "", {**BODY, "text": text}, **more)
 
 
 async def page(
@@ -93,7 +94,7 @@ async def test_a_private_message_is_told_to_its_person_alone(
     async with aclosing(page(told, ana)) as of_ana, aclosing(page(told, bo)) as of_bo:
         assert texts(await messages(of_ana)) == texts(await messages(of_bo)) == []
         await say(room, "for Ana", only_for="ana")
-        await room.say("dm-ana", "", {**BODY, "text": "Ana and Easel"})
+        await room.add_message("dm-ana", "", {**BODY, "text": "Ana and Easel"})
         await say(room, "by Ana, for Bo", author="ana", only_for="bo")
         await say(room, "for all")
         assert [*texts(await messages(of_bo)), *texts(await messages(of_bo))][-2:] == [
@@ -106,7 +107,7 @@ async def test_a_private_message_is_told_to_its_person_alone(
         assert seen == ["for Ana", "Ana and Easel", "by Ana, for Bo", "for all"]
 
 
-@pytest.mark.parametrize("missed", [0, 1, RECENT + 1, 2 * AT_A_TIME, 2 * AT_A_TIME + 7])
+@pytest.mark.parametrize("missed", [0, 1, RECENT + 1, 2 * CHUNK, 2 * CHUNK + 7])
 async def test_however_much_a_page_missed_it_is_told_once_and_in_order(
     room: Room, told: Changes, missed: int
 ) -> None:
@@ -166,7 +167,7 @@ async def test_a_message_that_changed_often_while_nobody_read_is_told_as_it_stan
         await messages(quick)
         number = await say(room, "0")
         for at in range(1, RECENT + 20):
-            await room.change(number, {**BODY, "text": str(at)})
+            await room.edit_message(number, {**BODY, "text": str(at)})
         while str(RECENT + 19) not in texts(await messages(quick)):
             pass
         assert texts(await messages(slow)) == [str(RECENT + 19)]
@@ -188,7 +189,7 @@ async def test_a_channel_and_a_newcomer_are_told_to_everybody(
         while [one["name"] for one in around.get("people", [])] != ["Ana", "Bo"]:
             around = await anext(events)
         await room.add_channel("studio", "studio")
-        await room.say("studio", "", {**BODY, "text": "first words there"})
+        await room.add_message("studio", "", {**BODY, "text": "first words there"})
         while "studio" not in [one["id"] for one in around.get("channels", [])]:
             around = await anext(events)
         assert "dm-bo" not in [one["id"] for one in around["channels"]]
@@ -310,7 +311,7 @@ async def test_streams_end_when_the_house_closes(tmp_path: Path) -> None:
         await messages(events)
         reading = asyncio.create_task(follow(events))
         await asyncio.sleep(0)
-        house.room.let_go()
+        house.room.stop_streams()
         async with asyncio.timeout(10):
             await ended.wait()
         await reading

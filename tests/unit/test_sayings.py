@@ -15,7 +15,7 @@ import pytest
 from adapters.discord import decode as discord_decode
 from adapters.slack import decode as slack_decode
 from adapters.web import decode as web_decode
-from adapters.web.store import Member
+from adapters.web.records import Member
 from core.errors import Rejected
 from core.incoming import Incoming, Quoted
 from core.interpret import (
