@@ -14,6 +14,13 @@ KINDS = (
 AFTER = {"drop_after", "status_after"}
 DURING = {"task_failed", "partial", "unknown"}
 ENDLESS_CHUNKS = 4000
+SLOW_SECONDS = 30.0
+JSON = "application/json"
+BODIES = {
+    "empty": b"",
+    "truncated_json": b'{"output": {"task_id": "ab',
+    "json_array": b"[1, 2]",
+}
 
 
 def is_before(fault: dict[str, Any]) -> bool:
@@ -32,31 +39,29 @@ async def response(fault: dict[str, Any]) -> Response:
     if kind in {"status", "status_after"}:
         return _status(fault)
     if kind == "slow":
-        await asyncio.sleep(float(fault.get("seconds", 30)))
+        await asyncio.sleep(float(fault.get("seconds", SLOW_SECONDS)))
         return _status({"status": 503, "code": "ModelUnavailable"})
-    simple = {
-        "html": Response(
-            "<!doctype html><title>Welcome to the hotel</title>", media_type="text/html"
-        ),
-        "empty": Response(b"", media_type="application/json"),
-        "truncated_json": Response(
-            b'{"output": {"task_id": "ab', media_type="application/json"
-        ),
-        "json_array": Response(b"[1, 2]", media_type="application/json"),
-        "huge": Response(
-            b'{"a": "' + b"x" * 20_000_000 + b'"}', media_type="application/json"
-        ),
-        "gzip_bomb": Response(
-            gzip.compress(b"0" * 50_000_000),
-            media_type="application/json",
-            headers={"content-encoding": "gzip"},
-        ),
-        "redirect": Response(
-            b"", 302, headers={"location": "http://169.254.169.254/latest"}
-        ),
-        "not_image": Response(b"<html>not a picture</html>", media_type="image/png"),
-    }
-    return simple[kind] if kind in simple else _broken(kind)
+    if kind in BODIES:
+        return Response(BODIES[kind], media_type=JSON)
+    return _whole(kind) or _broken(kind)
+
+
+def _whole(kind: str) -> Response | None:
+    """Answers that arrive, but are not what was asked for."""
+    if kind == "html":
+        page = "<!doctype html><title>Welcome to the hotel</title>"
+        return Response(page, media_type="text/html")
+    if kind == "huge":
+        return Response(b'{"a": "' + b"x" * 20_000_000 + b'"}', media_type=JSON)
+    if kind == "gzip_bomb":
+        body = gzip.compress(b"0" * 50_000_000)
+        return Response(body, media_type=JSON, headers={"content-encoding": "gzip"})
+    if kind == "redirect":
+        # The address at which clouds tell a machine its own credentials.
+        return Response(b"", 302, headers={"location": "http://169.254.169.254/latest"})
+    if kind == "not_image":
+        return Response(b"<html>not a picture</html>", media_type="image/png")
+    return None
 
 
 def _status(fault: dict[str, Any]) -> Response:
@@ -80,4 +85,4 @@ def _broken(kind: str) -> Response:
     # A length that never comes: the server breaks the connection off, the client sees its reply
     # lost.
     headers = {} if kind == "endless" else {"content-length": "1000"}
-    return StreamingResponse(pieces(), media_type="application/json", headers=headers)
+    return StreamingResponse(pieces(), media_type=JSON, headers=headers)

@@ -1,7 +1,4 @@
-"""What comes in.
-
-Bodies, forms, and pictures as the vendor fetches and checks them.
-"""
+"""What comes in: bodies, forms, and pictures as the vendor fetches and checks them."""
 
 import base64
 import binascii
@@ -13,65 +10,74 @@ import httpx
 from PIL import Image
 from starlette.requests import Request
 
-from bot.simulator.rules import Refusal, Rule, Wanted, invalid
+from bot.simulator.models import Rule
+from bot.simulator.refusals import Refusal, invalid
+from bot.simulator.rules import ImageRequest
+from bot.simulator.sizes import Pixels
 
 MAX_REQUEST = 96 * 1024 * 1024
 MAX_DATA_URI = 10_485_760
 FORMATS = {"JPEG", "PNG", "BMP", "TIFF", "WEBP", "GIF", "MPO"}
+LOOPBACK = ("http://127.0.0.1:", "http://localhost:")
+UNREADABLE = (OSError, ValueError, SyntaxError, Image.DecompressionBombError)
+"""What Pillow raises for bytes that are no picture, depending on the format."""
 
 
 def check_pictures(
-    wanted: Wanted, rule: Rule, inputs: tuple[bytes, ...], mask: bytes | None
+    request: ImageRequest, rule: Rule, inputs: tuple[bytes, ...], mask: bytes | None
 ) -> None:
     """Raises Refusal for an input the model does not take."""
-    sizes = [check_picture(one, wanted, rule) for one in inputs]
-    if mask is not None and check_picture(mask, wanted, rule) != sizes[0]:
+    has_function = request.function is not None
+    sizes = [check_picture(content, rule, has_function) for content in inputs]
+    if mask is not None and check_picture(mask, rule, has_function) != sizes[0]:
         raise invalid(
-            "the parameters must conform to the specification: mask and base image must have the same size."
+            "the parameters must conform to the specification: "
+            "mask and base image must have the same size."
         )
 
 
-def check_picture(data: bytes, wanted: Wanted, rule: Rule) -> tuple[int, int]:
+def check_picture(content: bytes, rule: Rule, has_function: bool) -> Pixels:
     """The size of a picture the model takes; raises Refusal."""
-    if len(data) > rule.max_bytes:
-        raise invalid("Multimodal file size is too large")
+    if len(content) > rule.max_bytes:
+        raise too_large()
     try:
-        with Image.open(io.BytesIO(data)) as image:
+        with Image.open(io.BytesIO(content)) as image:
             image.load()
             kind, size, bands = image.format, image.size, image.getbands()
-    except (OSError, ValueError, SyntaxError, Image.DecompressionBombError):
-        raise invalid("Invalid image format or corrupted file") from None
-    allowed = FORMATS - ({"GIF"} if wanted.function else set())
-    if kind not in allowed or ("A" in bands and not rule.alpha):
+    except UNREADABLE:
+        raise _unreadable() from None
+    is_animated_kind = kind == "GIF" and has_function
+    has_alpha = "A" in bands and not rule.alpha
+    if kind not in FORMATS or is_animated_kind or has_alpha:
         raise invalid("image format error")
-    if rule.sides and not (rule.sides[0] <= min(size) and max(size) <= rule.sides[1]):
-        raise invalid("the size of input image is too small or too large.")
+    if rule.sides is not None:
+        least, most = rule.sides
+        if min(size) < least or max(size) > most:
+            raise invalid("the size of input image is too small or too large.")
     return size
 
 
-def from_data_uri(value: str) -> bytes:
-    """The bytes of a data URI of at most 10 485 760 characters."""
-    if len(value) > MAX_DATA_URI:
+def from_data_uri(uri: str) -> bytes:
+    """The bytes of a data URI of at most 10 485 760 characters. Raises Refusal."""
+    if len(uri) > MAX_DATA_URI:
         raise invalid(
             f"Exceeded limit on max bytes per data-uri item : {MAX_DATA_URI}'."
         )
-    head, _, text = value.partition(",")
+    head, _, text = uri.partition(",")
     if not head.endswith(";base64"):
-        raise invalid(
-            "The provided URL does not appear to be valid. Ensure it is correctly formatted."
-        )
+        raise invalid_url()
     try:
         return base64.b64decode(text, validate=True)
     except binascii.Error:
-        raise invalid("Invalid image format or corrupted file") from None
+        raise _unreadable() from None
 
 
 async def download(url: str, limit: int) -> bytes:
-    """As the vendor fetches: type and length are looked at.
+    """As the vendor fetches: type and length are looked at. Raises Refusal.
 
     Only loopback can be reached from here.
     """
-    if not url.startswith(("http://127.0.0.1:", "http://localhost:")):
+    if not url.startswith(LOOPBACK):
         raise invalid("download image failed")
     try:
         async with httpx.AsyncClient(trust_env=False, timeout=5) as client:
@@ -83,12 +89,28 @@ async def download(url: str, limit: int) -> bytes:
     if not answer.headers.get("content-type", "").startswith("image/"):
         raise invalid("Wrong Content-Type of multimodal url")
     if len(answer.content) > limit:
-        raise invalid("Multimodal file size is too large")
+        raise too_large()
     return answer.content
 
 
-async def body(request: Request) -> Any:
-    """The request's JSON; raises Refusal."""
+def too_large() -> Refusal:
+    """A picture of too many bytes."""
+    return invalid("Multimodal file size is too large")
+
+
+def invalid_url() -> Refusal:
+    """An address that is none."""
+    return invalid(
+        "The provided URL does not appear to be valid. Ensure it is correctly formatted."
+    )
+
+
+def _unreadable() -> Refusal:
+    return invalid("Invalid image format or corrupted file")
+
+
+async def read_json(request: Request) -> Any:
+    """The request's body; raises Refusal."""
     body = bytearray()
     async for chunk in request.stream():
         body += chunk
@@ -107,22 +129,14 @@ def form(body: bytes, content_type: str) -> dict[str, bytes]:
     boundary = content_type.partition("boundary=")[2].strip('"').encode()
     fields: dict[str, bytes] = {}
     for part in body.split(b"--" + boundary)[1:-1]:
-        head, _, value = (
-            part.strip(b"\r\n").partition(b"\r\n\r\n")
-            if part.count(b"\r\n\r\n")
-            else (b"", b"", b"")
-        )
+        head, _, content = part.partition(b"\r\n\r\n")
         name = head.partition(b'name="')[2].partition(b'"')[0].decode()
-        fields[name] = (
-            part.partition(b"\r\n\r\n")[2].removesuffix(b"\r\n") if name else value
-        )
+        fields[name] = content.removesuffix(b"\r\n")
     return fields
 
 
-def whole(text: str | None, default: int) -> int:
+def whole_number(text: str | None, default: int) -> int:
     """A number in a query, or the default."""
-    return (
-        int(text)
-        if text and text.isascii() and text.isdecimal() and len(text) < 12
-        else default
-    )
+    if text and text.isascii() and text.isdecimal() and len(text) < 12:
+        return int(text)
+    return default

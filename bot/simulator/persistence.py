@@ -1,4 +1,4 @@
-"""Tasks on disk, so that a simulator started again on the same folder knows what it accepted, as the service would."""
+"""Tasks on disk: a simulator started again on its folder knows what it accepted, as the service would."""
 
 import pickle
 import secrets
@@ -7,34 +7,40 @@ from pathlib import Path
 from typing import Any
 
 PORT = "port"
+SECRET = "secret"  # noqa: S105  # a file's name
+FORMER_NAMES = {"wanted": "request"}
+"""Fields of tasks that earlier versions have written."""
 
 
-class Kept:
+class TaskFolder:
     """A folder: one file a task, and the port that the links to its results name."""
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
         folder.mkdir(parents=True, exist_ok=True, mode=0o700)
 
-    def keep(self, name: str, task: dict[str, Any]) -> None:
-        """Aside and renamed: a task is there whole, or was never accepted."""
+    def save(self, name: str, task: dict[str, Any]) -> None:
+        """Written aside and renamed: a task is there whole, or was never accepted."""
         aside = self._folder / f".{name}"
         aside.write_bytes(pickle.dumps(task))
         aside.replace(self._folder / f"{name}.task")
 
-    def tasks(self, seconds: float) -> list[dict[str, Any]]:
-        """What was accepted in the last so many seconds; what is older is forgotten."""
-        found: list[dict[str, Any]] = []
+    def load(self, seconds: float) -> list[dict[str, Any]]:
+        """What was accepted in the last so many seconds; what is older is deleted."""
+        tasks: list[dict[str, Any]] = []
         for path in sorted(self._folder.glob("*.task")):
             if time.time() - path.stat().st_mtime > seconds:
                 path.unlink()
-            else:
-                found.append(pickle.loads(path.read_bytes()))  # noqa: S301  # a file of our own, in our own folder
-        return found
+                continue
+            fields = pickle.loads(path.read_bytes())  # noqa: S301  # our own file, in our own folder
+            tasks.append(
+                {FORMER_NAMES.get(name, name): field for name, field in fields.items()}
+            )
+        return tasks
 
     def secret(self) -> bytes:
         """What links to results are signed with, made at the first start."""
-        path = self._folder / "secret"
+        path = self._folder / SECRET
         if not path.exists():
             path.write_bytes(secrets.token_bytes(16))
         return path.read_bytes()
@@ -44,6 +50,6 @@ class Kept:
         path = self._folder / PORT
         return int(path.read_text()) if path.exists() else 0
 
-    def keep_port(self, port: int) -> None:
+    def save_port(self, port: int) -> None:
         """For next time."""
         (self._folder / PORT).write_text(str(port))

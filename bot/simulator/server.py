@@ -1,24 +1,18 @@
-"""The simulator's HTTP side.
-
-DashScope's endpoints, result links, uploads, and /simulator/… controls for tests.
+"""The simulator's HTTP side: DashScope's endpoints, result links, and /simulator/… controls.
 
 Words in a prompt bring the vendor's refusals about: [moderation] [moderation-output] [ip]
 [arrearage] [fail] [partial].
 """
 
 import asyncio
-import base64
 import contextlib
-import hashlib
 import hmac
-import json
 import math
 import secrets
 import socket
 from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass
 from typing import Any
-from urllib.parse import quote
 
 import uvicorn
 from starlette.applications import Starlette
@@ -27,21 +21,24 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
 from bot.simulator import faults, intake, shapes
-from bot.simulator.paint import paint
-from bot.simulator.persistence import Kept
-from bot.simulator.rules import Refusal, Wanted, check, invalid
-from bot.simulator.tasks import Account, SimulatorConfig, Task, beijing
+from bot.simulator.models import Endpoint
+from bot.simulator.persistence import TaskFolder
+from bot.simulator.refusals import Refusal
+from bot.simulator.results import Results
+from bot.simulator.rules import ImageRequest, check
+from bot.simulator.tasks import BROKEN, Account, SimulatorConfig, Task
+from bot.simulator.uploads import Uploads
 
 __all__ = ["Running", "SimulatorConfig", "create_app", "serve"]
 
+API = "/api/v1"
 ENDPOINTS = {
-    "/services/aigc/multimodal-generation/generation": "MM",
-    "/services/aigc/image-generation/generation": "IG",
-    "/services/aigc/text2image/image-synthesis": "T2I",
-    "/services/aigc/image2image/image-synthesis": "I2I",
+    f"{API}/services/aigc/multimodal-generation/generation": Endpoint.MULTIMODAL,
+    f"{API}/services/aigc/image-generation/generation": Endpoint.IMAGE,
+    f"{API}/services/aigc/text2image/image-synthesis": Endpoint.TEXT2IMAGE,
+    f"{API}/services/aigc/image2image/image-synthesis": Endpoint.IMAGE2IMAGE,
 }
-POLICY_SECONDS, UPLOAD_SECONDS = 300, 48 * 3600
-TRIGGERS = {
+REFUSED_AT_ONCE = {
     "[moderation]": Refusal(
         400, "DataInspectionFailed", "Input data may contain inappropriate content."
     ),
@@ -56,13 +53,21 @@ TRIGGERS = {
         "Access denied, please make sure your account is in good standing.",
     ),
 }
-FAILING = {
+Ending = tuple[str, str]
+"""Code and message of a task that fails."""
+FAILED_LATER: dict[str, Ending] = {
     "[moderation-output]": (
         "DataInspectionFailed",
         "Output data may contain inappropriate content.",
     ),
-    "[fail]": ("InternalError", "Internal server error!"),
+    "[fail]": BROKEN,
 }
+PARTIAL = "[partial]"
+NO_ACCESS = (
+    '<?xml version="1.0" encoding="UTF-8"?>\n<Error><Code>AccessDenied</Code></Error>'
+)
+Fault = dict[str, Any] | None
+Handler = Callable[[Request], Awaitable[Response]]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -74,45 +79,46 @@ class Running:
     account: Account
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Inputs:
+    """The pictures of a request as bytes, or how the task will fail for them."""
+
+    pictures: tuple[bytes, ...] = ()
+    mask: bytes | None = None
+    failure: Ending | None = None
+
+
 class Server:
     """The routes of one account."""
 
     def __init__(self, config: SimulatorConfig) -> None:
         self.config = config
         self.account = Account(config)
-        self._secret = (
-            Kept(config.folder).secret() if config.folder else secrets.token_bytes(16)
-        )
-        self._pictures: dict[tuple[str, int], bytes] = {}
-        self._painting: dict[tuple[str, int], asyncio.Lock] = {}
+        secret = secrets.token_bytes(16)
+        if config.folder:
+            secret = TaskFolder(config.folder).secret()
+        self._results = Results(self.account, secret)
+        self._uploads = Uploads(self.account, secret)
 
     def app(self) -> Starlette:
         """Every path the vendor has, and ours for tests."""
-        api = "/api/v1"
+        query = self._guarded("query", self._query)
         routes = [
-            Route(api + path, self._submit, methods=["POST"]) for path in ENDPOINTS
-        ]
-        routes += [
-            Route(f"{api}/tasks", self._guarded("list", self._list), methods=["GET"]),
+            *(Route(path, self._submit, methods=["POST"]) for path in ENDPOINTS),
+            Route(f"{API}/tasks", self._guarded("list", self._list), methods=["GET"]),
+            Route(f"{API}/tasks/{{task_id}}", query, methods=["GET"]),
+            Route(f"{API}/tasks/{{task_id}}/", query, methods=["GET"]),
             Route(
-                f"{api}/tasks/{{task_id}}",
-                self._guarded("query", self._query),
-                methods=["GET"],
-            ),
-            Route(
-                f"{api}/tasks/{{task_id}}/",
-                self._guarded("query", self._query),
-                methods=["GET"],
-            ),
-            Route(
-                f"{api}/tasks/{{task_id}}/cancel",
+                f"{API}/tasks/{{task_id}}/cancel",
                 self._guarded("cancel", self._cancel),
                 methods=["POST"],
             ),
             Route(
-                f"{api}/uploads", self._guarded("upload", self._policy), methods=["GET"]
+                f"{API}/uploads",
+                self._guarded("upload", self._uploads.give_policy),
+                methods=["GET"],
             ),
-            Route("/oss", self._store_upload, methods=["POST"]),
+            Route("/oss", self._uploads.store, methods=["POST"]),
             Route("/results/{task_id}/{index:int}.png", self._result, methods=["GET"]),
             Route("/simulator/ledger", self._ledger, methods=["GET"]),
             Route("/simulator/faults", self._set_faults, methods=["POST", "DELETE"]),
@@ -123,147 +129,102 @@ class Server:
     # Submitting
 
     async def _submit(self, request: Request) -> Response:
-        endpoint = ENDPOINTS[request.url.path.removeprefix("/api/v1")]
-        fault = self.account.take_fault("sync" if endpoint == "MM" else "submit")
+        endpoint = ENDPOINTS[request.url.path]
+        is_sync = endpoint is Endpoint.MULTIMODAL
+        fault = self.account.take_fault("sync" if is_sync else "submit")
         if fault and faults.is_before(fault):
             return await faults.response(fault)
         try:
-            answer = await self._submitted(request, endpoint, fault)
+            answer = await self._take_on(request, endpoint, fault)
         except Refusal as refusal:
             return shapes.refused(refusal)
-        return (
-            await faults.response(fault) if fault and faults.is_after(fault) else answer
-        )
+        if fault and faults.is_after(fault):
+            return await faults.response(fault)
+        return answer
 
-    async def _submitted(
-        self, request: Request, endpoint: str, fault: dict[str, Any] | None
+    async def _take_on(
+        self, request: Request, endpoint: Endpoint, fault: Fault
     ) -> Response:
         self._check_key(request)
-        wanted = check(
-            await intake.body(request),
-            endpoint,
-            request.headers.get("x-dashscope-async") == "enable",
-            self.account.rules,
-        )
-        for word, refusal in TRIGGERS.items():
-            if word in wanted.prompt:
+        is_sync = endpoint is Endpoint.MULTIMODAL
+        is_async = request.headers.get("x-dashscope-async") == "enable"
+        body = await intake.read_json(request)
+        submission = check(body, endpoint, is_async, self.account.rules)
+        for word, refusal in REFUSED_AT_ONCE.items():
+            if word in submission.prompt:
                 raise refusal
-        self.account.check_submit(wanted.model, endpoint == "MM")
-        inputs, mask, failure = await self._fetch_all(
-            request, wanted, is_sync=endpoint == "MM"
+        self.account.check_submit(submission.model, is_sync)
+        inputs = await self._fetch_all(request, submission, is_sync)
+        task = self.account.accept(
+            submission, inputs.pictures, inputs.mask, is_sync=is_sync
         )
-        task = self.account.accept(wanted, inputs, mask, is_sync=endpoint == "MM")
-        self._spoil(task, failure, fault)
-        if endpoint != "MM":
-            return shapes.answer(
-                {
-                    "output": {"task_status": "PENDING", "task_id": task.id},
-                    "request_id": task.request_id,
-                }
-            )
+        _spoil(task, inputs.failure, fault)
+        if is_sync:
+            return await self._answer_when_done(request, task)
+        return shapes.answer(shapes.accepted(task))
+
+    async def _answer_when_done(self, request: Request, task: Task) -> Response:
         await task.done.wait()
         if task.code:
-            raise Refusal(
-                500 if task.code.startswith("Internal") else 400,
-                task.code,
-                task.message,
-            )
-        return shapes.answer(await self._sync_body(request, task))
-
-    def _spoil(
-        self, task: Task, failure: tuple[str, str] | None, fault: dict[str, Any] | None
-    ) -> None:
-        """Decide now how the task will end, if not well."""
-        for word, ending in FAILING.items():
-            failure = ending if word in task.wanted.prompt else failure
-        if "[partial]" in task.wanted.prompt and task.wanted.n > 1:
-            task.failed_pictures = frozenset({task.wanted.n - 1})
-        if fault and fault["kind"] == "task_failed":
-            failure = (
-                fault.get("code", "InternalError"),
-                fault.get("message", "Internal server error!"),
-            )
-        if fault and fault["kind"] == "partial":
-            task.failed_pictures = frozenset(range(1, task.wanted.n))
-        if failure:
-            task.code, task.message = failure
+            status = 500 if task.code.startswith("Internal") else 400
+            raise Refusal(status, task.code, task.message)
+        rule = self.account.rule(task.request)
+        # The service answers when its pictures are there, so the first is painted now.
+        await self._results.picture(task.id, 0)
+        body = shapes.sync_body(task, rule, self._linker(request))
+        return shapes.answer(body)
 
     def _check_key(self, request: Request) -> None:
-        given = request.headers.get("authorization", "")
-        if not given:
+        key = request.headers.get("authorization", "")
+        if not key:
             raise Refusal(401, "InvalidApiKey", "No API-key provided.")
-        if not hmac.compare_digest(
-            given.encode(), f"Bearer {self.config.api_key}".encode()
-        ):
+        right = f"Bearer {self.config.api_key}"
+        if not hmac.compare_digest(key.encode(), right.encode()):
             raise Refusal(401, "InvalidApiKey", "Invalid API-key provided.")
 
     # Input pictures
 
     async def _fetch_all(
-        self, request: Request, wanted: Wanted, *, is_sync: bool
-    ) -> tuple[tuple[bytes, ...], bytes | None, tuple[str, str] | None]:
-        """The pictures.
-
-        A synchronous model refuses a bad one at once, a task fails with it soon after.
-        """
+        self, request: Request, submission: ImageRequest, is_sync: bool
+    ) -> Inputs:
+        """A synchronous model refuses a bad picture at once, a task fails with it soon after."""
+        rule = self.account.rule(submission)
         try:
-            inputs = tuple(
-                [await self._fetch(request, one, wanted) for one in wanted.images]
+            pictures = tuple(
+                [
+                    await self._fetch(request, image, submission)
+                    for image in submission.images
+                ]
             )
-            mask = (
-                await self._fetch(request, wanted.mask, wanted) if wanted.mask else None
-            )
+            mask = None
+            if submission.mask:
+                mask = await self._fetch(request, submission.mask, submission)
             await asyncio.to_thread(
-                intake.check_pictures, wanted, self.account.rule(wanted), inputs, mask
+                intake.check_pictures, submission, rule, pictures, mask
             )
         except Refusal as refusal:
             if is_sync:
                 raise
-            return (), None, (refusal.code, refusal.message)
-        return inputs, mask, None
+            return Inputs(failure=(refusal.code, refusal.message))
+        return Inputs(pictures=pictures, mask=mask)
 
-    async def _fetch(self, request: Request, value: str, wanted: Wanted) -> bytes:
-        if value.startswith("data:"):
-            return intake.from_data_uri(value)
-        if value.startswith("oss://"):
-            return self._from_upload(request, value, wanted)
-        if not value.startswith(("http://", "https://")):
-            raise invalid(
-                "The provided URL does not appear to be valid. Ensure it is correctly formatted."
-            )
+    async def _fetch(
+        self, request: Request, image: str, submission: ImageRequest
+    ) -> bytes:
+        if image.startswith("data:"):
+            return intake.from_data_uri(image)
+        if image.startswith("oss://"):
+            return self._uploads.content(request, image, submission.model)
+        if not image.startswith(("http://", "https://")):
+            raise intake.invalid_url()
         own = f"{request.base_url}results/"
-        if value.startswith(own):
-            return await self._own_result(value.removeprefix(own))
-        return await intake.download(value, self.account.rule(wanted).max_bytes)
-
-    async def _own_result(self, rest: str) -> bytes:
-        path, _, query = rest.partition("?")
-        task_id, _, name = path.partition("/")
-        given = dict(pair.split("=", 1) for pair in query.split("&") if "=" in pair)
-        index = name.removesuffix(".png")
-        if not index.isdecimal() or not self._is_signed(task_id, int(index), given):
-            message = "Don't have authorization to access the media resource during the data inspection process."
-            raise invalid(message)
-        return await self._picture(task_id, int(index))
-
-    def _from_upload(self, request: Request, value: str, wanted: Wanted) -> bytes:
-        if request.headers.get("x-dashscope-ossresourceresolve") != "enable":
-            raise invalid(
-                "The provided URL does not appear to be valid. Ensure it is correctly formatted."
-            )
-        model, stored, data = self.account.uploads.get(
-            value.removeprefix("oss://"), ("", 0.0, b"")
-        )
-        if model != wanted.model or self.account.now() - stored > UPLOAD_SECONDS:
-            message = "Failed to find the requested media resource during the data inspection process"
-            raise Refusal(400, "InvalidParameter.DataInspection", message)
-        return data
+        if image.startswith(own):
+            return await self._results.own(image.removeprefix(own))
+        return await intake.download(image, self.account.rule(submission).max_bytes)
 
     # Tasks
 
-    def _guarded(
-        self, where: str, handler: Callable[[Request], Awaitable[Response]]
-    ) -> Any:
+    def _guarded(self, where: str, handler: Handler) -> Handler:
         """Key, faults and the query limit, before the handler."""
 
         async def guarded(request: Request) -> Response:
@@ -275,247 +236,62 @@ class Server:
                 if where != "upload":
                     self.account.check_query()
                 if fault and fault["kind"] == "unknown":
-                    return shapes.answer(
-                        shapes.unknown(request.path_params.get("task_id", ""))
-                    )
+                    task_id = request.path_params.get("task_id", "")
+                    return shapes.answer(shapes.unknown(task_id))
                 answer = await handler(request)
             except Refusal as refusal:
                 return shapes.refused(refusal)
-            return (
-                await faults.response(fault)
-                if fault and faults.is_after(fault)
-                else answer
-            )
+            if fault and faults.is_after(fault):
+                return await faults.response(fault)
+            return answer
 
         return guarded
 
     async def _query(self, request: Request) -> Response:
         task_id = request.path_params["task_id"]
         task = self.account.find(task_id)
-        return shapes.answer(
-            shapes.unknown(task_id) if task is None else self._task_body(request, task)
-        )
+        if task is None:
+            return shapes.answer(shapes.unknown(task_id))
+        rule = self.account.rule(task.request)
+        return shapes.answer(shapes.task_body(task, rule, self._linker(request)))
 
     async def _cancel(self, request: Request) -> Response:
         self.account.cancel(request.path_params["task_id"])
         return shapes.answer({"request_id": shapes.request_id()})
 
     async def _list(self, request: Request) -> Response:
-        page = max(1, intake.whole(request.query_params.get("page_no"), 1))
-        size = min(100, max(1, intake.whole(request.query_params.get("page_size"), 10)))
-        found = self.account.listed(request.query_params)
-        rows = [shapes.row(task) for task in found[(page - 1) * size : page * size]]
-        pages = math.ceil(len(found) / size)
+        query = request.query_params
+        page = max(1, intake.whole_number(query.get("page_no"), 1))
+        size = min(100, max(1, intake.whole_number(query.get("page_size"), 10)))
+        tasks = self.account.list_tasks(query)
+        first = (page - 1) * size
         body = {
-            "total": len(found),
-            "data": rows,
-            "total_page": pages,
+            "total": len(tasks),
+            "data": [shapes.row(task) for task in tasks[first : first + size]],
+            "total_page": math.ceil(len(tasks) / size),
             "page_no": page,
             "page_size": size,
+            "request_id": shapes.request_id(),
         }
-        return shapes.answer({**body, "request_id": shapes.request_id()})
-
-    def _task_body(self, request: Request, task: Task) -> dict[str, Any]:
-        n = task.wanted.n
-        good = task.billed if task.state == "SUCCEEDED" else 0
-        bad = (
-            n
-            if task.state == "FAILED"
-            else len(task.failed_pictures)
-            if task.state == "SUCCEEDED"
-            else 0
-        )
-        output: dict[str, Any] = {
-            "task_id": task.id,
-            "task_status": task.state,
-            "submit_time": beijing(task.accepted),
-        }
-        if task.started:
-            output["scheduled_time"] = beijing(task.started)
-        if task.ended:
-            output["end_time"] = beijing(task.ended)
-        if task.wanted.model not in {"qwen-image", "qwen-image-plus"}:
-            output["task_metrics"] = {"TOTAL": n, "SUCCEEDED": good, "FAILED": bad}
-        if task.state == "FAILED":
-            output |= {"code": task.code, "message": task.message}
-        body: dict[str, Any] = {"request_id": shapes.request_id(), "output": output}
-        if task.state == "SUCCEEDED":
-            output |= self._results(request, task)
-            body["usage"] = shapes.usage(task, self.account.rule(task.wanted))
-        return body
-
-    def _results(self, request: Request, task: Task) -> dict[str, Any]:
-        items = [self._item(request, task, index) for index in range(task.wanted.n)]
-        if task.wanted.endpoint != "IG":
-            return {"results": items}
-        choices = [
-            {
-                "finish_reason": "stop",
-                "message": {
-                    "role": "assistant",
-                    "content": [{"image": one["url"], "type": "image"}],
-                },
-            }
-            for one in items
-            if "url" in one
-        ]
-        return {"choices": choices, "finished": True}
-
-    def _item(self, request: Request, task: Task, index: int) -> dict[str, Any]:
-        if index in task.failed_pictures:
-            message = "An internal timeout error has occured during execution, please try again later."
-            return {"code": "InternalError.Timeout", "message": message}
-        item = {"url": self._link(request, task, index)}
-        if task.wanted.function is None:
-            item["orig_prompt"] = task.wanted.prompt
-        return item
-
-    async def _sync_body(self, request: Request, task: Task) -> dict[str, Any]:
-        family = task.wanted.model
-        content = [
-            {"image": self._link(request, task, index)}
-            for index in range(task.wanted.n)
-        ]
-        content = [
-            one
-            for index, one in enumerate(content)
-            if index not in task.failed_pictures
-        ]
-        message: dict[str, Any] = {"role": "assistant", "content": content}
-        if family.startswith("z-image"):
-            message |= {
-                "content": [*content, {"text": task.wanted.prompt}],
-                "reasoning_content": "",
-            }
-        output: dict[str, Any] = {
-            "choices": [{"finish_reason": "stop", "message": message}]
-        }
-        if (
-            family.startswith(("qwen-image-plus", "qwen-image-max"))
-            or family == "qwen-image"
-        ):
-            output["task_metric"] = {"TOTAL": 1, "FAILED": 0, "SUCCEEDED": 1}
-        await self._picture(task.id, 0)
-        return {
-            "output": output,
-            "usage": shapes.usage(task, self.account.rule(task.wanted)),
-            "request_id": task.request_id,
-        }
+        return shapes.answer(body)
 
     # Results
 
-    def _link(self, request: Request, task: Task, index: int) -> str:
-        expires = int((task.ended or self.account.now()) + self.config.result_ttl)
-        signature = quote(self._signature(task.id, index, expires))
-        return f"{request.base_url}results/{task.id}/{index}.png?Expires={expires}&Signature={signature}"
+    def _linker(self, request: Request) -> shapes.Link:
+        def link(task: Task, index: int) -> str:
+            return self._results.link(request, task, index)
 
-    def _signature(self, task_id: str, index: int, expires: int) -> str:
-        text = f"{task_id}/{index}/{expires}".encode()
-        return hmac.new(self._secret, text, hashlib.sha256).hexdigest()[:32]
-
-    def _is_signed(self, task_id: str, index: int, given: Any) -> bool:
-        expires = intake.whole(given.get("Expires"), 0)
-        right = hmac.compare_digest(
-            given.get("Signature", ""), self._signature(task_id, index, expires)
-        )
-        return right and self.account.now() < expires
+        return link
 
     async def _result(self, request: Request) -> Response:
         fault = self.account.take_fault("result")
         if fault:
             return await faults.response(fault)
         task_id, index = request.path_params["task_id"], request.path_params["index"]
-        if (
-            not self._is_signed(task_id, index, request.query_params)
-            or task_id not in self.account.tasks
-        ):
-            xml = '<?xml version="1.0" encoding="UTF-8"?>\n<Error><Code>AccessDenied</Code></Error>'
-            return Response(xml, 403, media_type="application/xml")
-        return Response(await self._picture(task_id, index), media_type="image/png")
-
-    async def _picture(self, task_id: str, index: int) -> bytes:
-        """Painted once, when first wanted."""
-        key = (task_id, index)
-        async with self._painting.setdefault(key, asyncio.Lock()):
-            if key not in self._pictures:
-                task = self.account.tasks[task_id]
-                self._pictures[key] = await asyncio.to_thread(
-                    paint,
-                    task.wanted,
-                    self.account.rule(task.wanted),
-                    task.inputs,
-                    task.mask,
-                    index,
-                    task.seed,
-                )
-            return self._pictures[key]
-
-    # Temporary uploads
-
-    async def _policy(self, request: Request) -> Response:
-        model = request.query_params.get("model", "")
-        if (
-            request.query_params.get("action") != "getPolicy"
-            or model not in self.account.rules
-        ):
-            raise invalid(
-                "Required parameter(model) missing or invalid, please check the request parameters."
-            )
-        request_id = shapes.request_id()
-        policy = {
-            "expires": self.account.now() + POLICY_SECONDS,
-            "dir": f"dashscope-instant/{request_id}",
-            "model": model,
-        }
-        text = base64.b64encode(json.dumps(policy).encode()).decode()
-        data = {
-            "policy": text,
-            "signature": hmac.new(
-                self._secret, text.encode(), hashlib.sha256
-            ).hexdigest(),
-            "upload_dir": policy["dir"],
-            "upload_host": f"{request.base_url}oss",
-            "expire_in_seconds": POLICY_SECONDS,
-            "max_file_size_mb": 1024,
-            "capacity_limit_mb": 999999999,
-            "oss_access_key_id": "simulator",
-            "x_oss_object_acl": "private",
-            "x_oss_forbid_overwrite": "true",
-        }
-        return shapes.answer({"data": data, "request_id": request_id})
-
-    async def _store_upload(self, request: Request) -> Response:
-        fields = intake.form(
-            await request.body(), request.headers.get("content-type", "")
-        )
-        text = fields.get("policy", b"").decode()
-        signature = hmac.new(self._secret, text.encode(), hashlib.sha256).hexdigest()
-        if not hmac.compare_digest(signature, fields.get("Signature", b"").decode()):
-            return Response(
-                "<Error><Code>SignatureDoesNotMatch</Code></Error>",
-                403,
-                media_type="application/xml",
-            )
-        policy = json.loads(base64.b64decode(text))
-        key = fields.get("key", b"").decode()
-        if policy["expires"] < self.account.now():
-            expired = "Invalid according to Policy: Policy expired."
-            text = (
-                f"<Error><Code>AccessDenied</Code><Message>{expired}</Message></Error>"
-            )
-            return Response(text, 403, media_type="application/xml")
-        if not key.startswith(policy["dir"] + "/") or key in self.account.uploads:
-            return Response(
-                "<Error><Code>FileAlreadyExists</Code></Error>",
-                409,
-                media_type="application/xml",
-            )
-        self.account.uploads[key] = (
-            policy["model"],
-            self.account.now(),
-            fields.get("file", b""),
-        )
-        return Response(b"", int(fields.get("success_action_status", b"204")))
+        if not self._results.is_valid(task_id, index, request.query_params):
+            return Response(NO_ACCESS, 403, media_type="application/xml")
+        picture = await self._results.picture(task_id, index)
+        return Response(picture, media_type="image/png")
 
     # Controls for tests
 
@@ -534,6 +310,23 @@ class Server:
         return JSONResponse({"now": self.account.now()})
 
 
+def _spoil(task: Task, failure: Ending | None, fault: Fault) -> None:
+    """Decide now how the task will end, if not well."""
+    prompt, n = task.request.prompt, task.request.n
+    for word, ending in FAILED_LATER.items():
+        if word in prompt:
+            failure = ending
+    if PARTIAL in prompt and n > 1:
+        task.failed_pictures = frozenset({n - 1})
+    if fault and fault["kind"] == "task_failed":
+        code, message = BROKEN
+        failure = fault.get("code", code), fault.get("message", message)
+    if fault and fault["kind"] == "partial":
+        task.failed_pictures = frozenset(range(1, n))
+    if failure:
+        task.code, task.message = failure
+
+
 def create_app(config: SimulatorConfig) -> Starlette:
     """An ASGI application with an account of its own."""
     return Server(config).app()
@@ -545,15 +338,7 @@ async def serve(
 ) -> AsyncIterator[Running]:
     """Run it inside this loop; port 0 takes a free one."""
     simulator = Server(config)
-    listener = socket.socket()
-    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-    kept = Kept(config.folder) if config.folder else None
-    try:
-        listener.bind((host, port or (kept.port() if kept else 0)))
-    except OSError:
-        listener.bind((host, port))
-    if kept:
-        kept.keep_port(listener.getsockname()[1])
+    listener = _listen(config, host, port)
     simulator.account.remember()
     server = uvicorn.Server(
         uvicorn.Config(
@@ -565,18 +350,32 @@ async def serve(
             timeout_graceful_shutdown=1,
         )
     )
-    # Signals are for whoever runs this loop.
+    # Signals are for the program that runs this loop.
     server.capture_signals = contextlib.nullcontext  # type: ignore[method-assign, assignment]
     running = asyncio.create_task(server.serve(sockets=[listener]))
     while not server.started and not running.done():  # noqa: ASYNC110  # uvicorn has no event for it
         await asyncio.sleep(0.005)
     address = f"{host}:{listener.getsockname()[1]}"
+    url = f"http://{address}{API}"
     try:
-        yield Running(
-            url=f"http://{address}/api/v1", host=address, account=simulator.account
-        )
+        yield Running(url=url, host=address, account=simulator.account)
     finally:
         await simulator.account.close()
         server.should_exit = True
         await running
         listener.close()
+
+
+def _listen(config: SimulatorConfig, host: str, port: int) -> socket.socket:
+    """On the port asked for; else on last time's, which links to results name, where it is free."""
+    listener = socket.socket()
+    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    folder = TaskFolder(config.folder) if config.folder else None
+    last = folder.port() if folder else 0
+    try:
+        listener.bind((host, port or last))
+    except OSError:
+        listener.bind((host, port))
+    if folder:
+        folder.save_port(listener.getsockname()[1])
+    return listener

@@ -1,15 +1,24 @@
-"""The shapes of the vendor's answers."""
+"""The shapes of the vendor's answers: tasks, lists, results, usage, errors."""
 
 import io
 import secrets
+from collections.abc import Callable
 from typing import Any
 
 from PIL import Image
 from starlette.responses import JSONResponse, Response
 
-from bot.simulator.paint import output_size
-from bot.simulator.rules import Refusal, Rule
-from bot.simulator.tasks import Task
+from bot.simulator.models import Endpoint, Rule, Usage
+from bot.simulator.paint import USUAL_SIZE, output_size
+from bot.simulator.refusals import Refusal
+from bot.simulator.sizes import Pixels
+from bot.simulator.tasks import Task, TaskState, beijing
+
+TIER_1K = 2_250_000
+"""Pixels up to which a result is billed as the smaller tier."""
+WITHOUT_METRICS = {"qwen-image", "qwen-image-plus"}
+Link = Callable[[Task, int], str]
+"""The address of one of a task's results."""
 
 
 def answer(body: dict[str, Any]) -> Response:
@@ -28,77 +37,162 @@ def refused(refusal: Refusal) -> Response:
         "message": refusal.message,
         "request_id": request_id(),
     }
-    return JSONResponse(
-        body, refusal.status, headers={"x-request-id": body["request_id"]}
-    )
+    headers = {"x-request-id": body["request_id"]}
+    return JSONResponse(body, refusal.status, headers=headers)
 
 
 def request_id() -> str:
     """A new request id."""
-    return f"{secrets.token_hex(4)}-{secrets.token_hex(2)}-9{secrets.token_hex(1)}0-{secrets.token_hex(6)}"
+    first, second, last = (secrets.token_hex(size) for size in (4, 2, 6))
+    return f"{first}-{second}-9{secrets.token_hex(1)}0-{last}"
 
 
 def unknown(task_id: str) -> dict[str, Any]:
-    """A task nobody knows, or older than 24 hours: HTTP 200."""
+    """What is said of a task that never was, or is older than 24 hours."""
     return {
         "request_id": request_id(),
-        "output": {"task_id": task_id, "task_status": "UNKNOWN"},
+        "output": {"task_id": task_id, "task_status": TaskState.UNKNOWN},
+    }
+
+
+def accepted(task: Task) -> dict[str, Any]:
+    """What a submit is answered with."""
+    return {
+        "output": {"task_status": TaskState.PENDING, "task_id": task.id},
+        "request_id": task.request_id,
+    }
+
+
+def task_body(task: Task, rule: Rule, link: Link) -> dict[str, Any]:
+    """How a task stands."""
+    output: dict[str, Any] = {
+        "task_id": task.id,
+        "task_status": task.state,
+        "submit_time": beijing(task.accepted),
+    }
+    if task.started:
+        output["scheduled_time"] = beijing(task.started)
+    if task.ended:
+        output["end_time"] = beijing(task.ended)
+    if task.request.model not in WITHOUT_METRICS:
+        output["task_metrics"] = _metrics(task)
+    body: dict[str, Any] = {"request_id": request_id(), "output": output}
+    if task.state == TaskState.FAILED:
+        output |= {"code": task.code, "message": task.message}
+    if task.state == TaskState.SUCCEEDED:
+        output |= _results(task, link)
+        body["usage"] = usage(task, rule)
+    return body
+
+
+def _metrics(task: Task) -> dict[str, int]:
+    failed = 0
+    if task.state == TaskState.FAILED:
+        failed = task.request.n
+    if task.state == TaskState.SUCCEEDED:
+        failed = len(task.failed_pictures)
+    return {"TOTAL": task.request.n, "SUCCEEDED": task.billed, "FAILED": failed}
+
+
+def _results(task: Task, link: Link) -> dict[str, Any]:
+    items = [_item(task, index, link) for index in range(task.request.n)]
+    if task.request.endpoint != Endpoint.IMAGE:
+        return {"results": items}
+    choices: list[dict[str, Any]] = []
+    for item in items:
+        if "url" in item:
+            content = [{"image": item["url"], "type": "image"}]
+            choices.append(_choice({"role": "assistant", "content": content}))
+    return {"choices": choices, "finished": True}
+
+
+def _item(task: Task, index: int, link: Link) -> dict[str, Any]:
+    if index in task.failed_pictures:
+        message = (
+            "An internal timeout error has occured during execution, "
+            "please try again later."
+        )
+        return {"code": "InternalError.Timeout", "message": message}
+    item = {"url": link(task, index)}
+    if task.request.function is None:
+        item["orig_prompt"] = task.request.prompt
+    return item
+
+
+def _choice(message: dict[str, Any]) -> dict[str, Any]:
+    return {"finish_reason": "stop", "message": message}
+
+
+def sync_body(task: Task, rule: Rule, link: Link) -> dict[str, Any]:
+    """What a synchronous call is answered with."""
+    model = task.request.model
+    made = [at for at in range(task.request.n) if at not in task.failed_pictures]
+    content = [{"image": link(task, index)} for index in made]
+    message: dict[str, Any] = {"role": "assistant", "content": content}
+    if model.startswith("z-image"):
+        content.append({"text": task.request.prompt})
+        message["reasoning_content"] = ""
+    output: dict[str, Any] = {"choices": [_choice(message)]}
+    is_first_family = model.startswith(("qwen-image-plus", "qwen-image-max"))
+    if is_first_family or model == "qwen-image":
+        output["task_metric"] = {"TOTAL": 1, "FAILED": 0, "SUCCEEDED": 1}
+    return {
+        "output": output,
+        "usage": usage(task, rule),
+        "request_id": task.request_id,
     }
 
 
 def row(task: Task) -> dict[str, Any]:
     """A task in the list: epoch milliseconds, no prompt, no result."""
+    request = task.request
+    started = task.started or task.accepted
     return {
         "task_id": task.id,
         "api_key_id": "1",
         "caller_parent_id": "1",
         "caller_uid": "1",
-        "gmt_create": int(task.accepted * 1000),
-        "start_time": int((task.started or task.accepted) * 1000),
-        "end_time": int(task.ended * 1000) if task.ended else None,
-        "model_name": task.wanted.model,
+        "gmt_create": _milliseconds(task.accepted),
+        "start_time": _milliseconds(started),
+        "end_time": _milliseconds(task.ended) if task.ended else None,
+        "model_name": request.model,
         "region": "cn-beijing",
         "request_id": task.request_id,
         "status": task.state,
-        "user_api_unique_key": f"apikey:v1:image:{task.wanted.endpoint}::{task.wanted.model}",
+        "user_api_unique_key": f"apikey:v1:image:{request.endpoint}::{request.model}",
     }
+
+
+def _milliseconds(moment: float) -> int:
+    return int(moment * 1000)
 
 
 def usage(task: Task, rule: Rule) -> dict[str, Any]:
     """What the model's family counts."""
-    wanted, kind = task.wanted, rule.usage
-    width, height = size_of(task, rule)
-    if kind == "count":
+    if rule.usage is Usage.COUNT:
         return {"image_count": task.billed}
-    if kind == "size":
-        return {
-            "image_count": task.billed,
-            "size": f"{width}*{height}",
-            "total_tokens": 0,
-            "input_tokens": 0,
-            "output_tokens": 0,
-        }
-    if kind == "tiered":
-        tier = "1k" if width * height <= 2_250_000 else "2k"
+    width, height = result_size(task, rule)
+    no_tokens = {"input_tokens": 0, "output_tokens": 0, "total_tokens": 0}
+    if rule.usage is Usage.SIZE:
+        size = f"{width}*{height}"
+        return {"image_count": task.billed, "size": size, **no_tokens}
+    if rule.usage is Usage.TIERED:
+        tier = "1k" if width * height <= TIER_1K else "2k"
         return {
             "output_width": width,
             "output_height": height,
-            "input_image_count": len(wanted.images),
+            "input_image_count": len(task.request.images),
             "input_image_type": f"qima_input_{tier}",
             "output_image_count": task.billed,
             "output_image_type": f"qima_output_{tier}",
         }
-    tokens = (
-        {"input_tokens": 0, "output_tokens": 0, "total_tokens": 0}
-        if kind == "tokens"
-        else {}
-    )
-    return {"width": width, "height": height, "image_count": task.billed, **tokens}
+    counts = {"width": width, "height": height, "image_count": task.billed}
+    return counts | no_tokens if rule.usage is Usage.TOKENS else counts
 
 
-def size_of(task: Task, rule: Rule) -> tuple[int, int]:
+def result_size(task: Task, rule: Rule) -> Pixels:
     """Width and height of a task's results."""
     if not task.inputs:
-        return task.wanted.size or (1024, 1024)
+        return task.request.size or USUAL_SIZE
     with Image.open(io.BytesIO(task.inputs[-1])) as image:
-        return output_size(task.wanted, rule, image.size)
+        return output_size(task.request, rule, image.size)

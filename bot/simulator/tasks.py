@@ -1,7 +1,4 @@
-"""One account of the service.
-
-Its tasks, slots, limits, clock, ledger, and the faults it is asked to have.
-"""
+"""One account of the service: its tasks, slots, limits, clock, ledger, and the faults asked of it."""
 
 import asyncio
 import random
@@ -11,16 +8,45 @@ from collections import deque
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta, timezone
+from enum import StrEnum
 from pathlib import Path
 from typing import Any
 
-from bot.simulator.persistence import Kept
-from bot.simulator.rules import Refusal, Rule, Wanted, rules_with
+from bot.simulator.models import Rule, rules_with
+from bot.simulator.persistence import TaskFolder
+from bot.simulator.refusals import Refusal
+from bot.simulator.rules import ImageRequest
 
 BEIJING = timezone(timedelta(hours=8))
 QUERIES_PER_SECOND = 20
 RETENTION = 24 * 3600.0
 MAX_FINISHED = 5000
+SOON = 0.1
+"""Seconds until a task with a parameter error fails, as in the vendor's sample."""
+KEPT = (
+    "id",
+    "request_id",
+    "request",
+    "inputs",
+    "mask",
+    "duration",
+    "accepted",
+    "seed",
+    "is_sync",
+)
+"""What of a task outlives the process."""
+BROKEN = ("InternalError", "Internal server error!")
+
+
+class TaskState(StrEnum):
+    """The vendor's words."""
+
+    PENDING = "PENDING"
+    RUNNING = "RUNNING"
+    SUCCEEDED = "SUCCEEDED"
+    FAILED = "FAILED"
+    CANCELED = "CANCELED"
+    UNKNOWN = "UNKNOWN"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -52,13 +78,13 @@ class Task:
 
     id: str
     request_id: str
-    wanted: Wanted
+    request: ImageRequest
     inputs: tuple[bytes, ...]
     mask: bytes | None
     duration: float
     accepted: float
     seed: int
-    state: str = "PENDING"
+    state: TaskState = TaskState.PENDING
     started: float | None = None
     ended: float | None = None
     code: str = ""
@@ -71,11 +97,13 @@ class Task:
     @property
     def billed(self) -> int:
         """Successful pictures."""
-        return (
-            self.wanted.n - len(self.failed_pictures)
-            if self.state == "SUCCEEDED"
-            else 0
-        )
+        if self.state is not TaskState.SUCCEEDED:
+            return 0
+        return self.request.n - len(self.failed_pictures)
+
+    def fail(self, code: str, message: str) -> None:
+        """End badly."""
+        self.state, self.code, self.message = TaskState.FAILED, code, message
 
 
 class Account:
@@ -90,39 +118,38 @@ class Account:
         self.refused_queries = 0
         self.queries = 0
         self.max_running: dict[str, int] = {}
-        self.uploads: dict[str, tuple[str, float, bytes]] = {}
         self._offset = 0.0
         self._luck = random.Random(config.seed)  # noqa: S311  # durations, not secrets
         self._submits: dict[str, deque[float]] = {}
         self._asked: deque[float] = deque()
         self._running: dict[str, int] = {}
         self._alarms: set[asyncio.Task[None]] = set()
-        self._kept = Kept(config.folder) if config.folder else None
+        self._folder = TaskFolder(config.folder) if config.folder else None
 
     def remember(self) -> None:
         """Go on with what an earlier simulator on the same folder accepted.
 
         Needs the running loop.
         """
-        for fields in self._kept.tasks(RETENTION) if self._kept else []:
+        if self._folder is None:
+            return
+        for fields in self._folder.load(RETENTION):
             task = Task(**fields)
             is_over = task.accepted + task.duration <= self.now()
             if task.is_sync and not is_over:
-                continue  # Who waited for the answer is gone.
+                continue  # Its caller is gone, and no other can ask for it.
             self.tasks[task.id] = task
             if is_over:
-                task.state, task.started, task.ended = (
-                    "SUCCEEDED",
-                    task.accepted,
-                    task.accepted + task.duration,
-                )
+                task.state = TaskState.SUCCEEDED
+                task.started = task.accepted
+                task.ended = task.accepted + task.duration
                 task.done.set()
-        for model in {task.wanted.model for task in self.tasks.values()}:
+        for model in {task.request.model for task in self.tasks.values()}:
             self._start_next(model)
 
-    def rule(self, wanted: Wanted) -> Rule:
+    def rule(self, request: ImageRequest) -> Rule:
         """The rule of a request's model."""
-        return self.rules[wanted.model]
+        return self.rules[request.model]
 
     def now(self) -> float:
         """The simulator's clock, in epoch seconds."""
@@ -135,57 +162,50 @@ class Account:
     async def close(self) -> None:
         """Forget what still runs.
 
-        Who waits for an answer gets an error, so that nothing holds the server up.
+        Callers that wait for an answer get an error, so that nothing holds the server up.
         """
         for alarm in self._alarms:
             alarm.cancel()
         await asyncio.gather(*self._alarms, return_exceptions=True)
         for task in self.tasks.values():
             if task.is_sync and not task.done.is_set():
-                task.state, task.code, task.message = (
-                    "FAILED",
-                    "InternalError",
-                    "Internal server error!",
-                )
+                task.fail(*BROKEN)
                 task.done.set()
 
     # Limits
 
     def check_query(self) -> None:
-        """Twenty a second for asking, listing and cancelling together."""
+        """Twenty a second for asking, listing and cancelling together. Raises Refusal."""
         self.queries += 1
-        if not self._within(self._asked, QUERIES_PER_SECOND, 1.0):
+        if not self._is_within(self._asked, QUERIES_PER_SECOND, 1.0):
             self.refused_queries += 1
-            raise Refusal(
-                429,
-                "Throttling.RateQuota",
-                "Requests rate limit exceeded, please try again later.",
-            )
+            raise _too_fast()
 
     def check_submit(self, model: str, is_sync: bool) -> None:
-        """The model's own submit limit, and its running limit where it refuses instead of queueing."""
-        rule = self.rules[model]
-        count, seconds = rule.submits
-        full = False
-        if self.config.overflow == "refuse" and not is_sync:
-            full = (
-                rule.running is not None and self._running.get(model, 0) >= rule.running
-            )
-        if is_sync and self.config.sync_running is not None:
-            full = self._running.get(model, 0) >= self.config.sync_running
-        if full or not self._within(
-            self._submits.setdefault(model, deque()), count, seconds
-        ):
-            self.refused_submits += 1
-            if full:
-                raise Refusal(429, "Throttling", "Requests throttling triggered.")
-            raise Refusal(
-                429,
-                "Throttling.RateQuota",
-                "Requests rate limit exceeded, please try again later.",
-            )
+        """The model's own submit limit, and its running limit where it refuses instead of queueing.
 
-    def _within(self, times: deque[float], count: int, seconds: float) -> bool:
+        Raises Refusal.
+        """
+        if self._is_full(model, is_sync):
+            self.refused_submits += 1
+            raise Refusal(429, "Throttling", "Requests throttling triggered.")
+        count, seconds = self.rules[model].submits
+        times = self._submits.setdefault(model, deque())
+        if not self._is_within(times, count, seconds):
+            self.refused_submits += 1
+            raise _too_fast()
+
+    def _is_full(self, model: str, is_sync: bool) -> bool:
+        if is_sync:
+            limit = self.config.sync_running
+        elif self.config.overflow == "refuse":
+            limit = self.rules[model].running
+        else:
+            limit = None
+        return limit is not None and self._running.get(model, 0) >= limit
+
+    def _is_within(self, times: deque[float], count: int, seconds: float) -> bool:
+        """Fewer than ``count`` in the last ``seconds``? Then this one counts, too."""
         now = time.monotonic()
         while times and times[0] <= now - seconds:
             times.popleft()
@@ -198,7 +218,7 @@ class Account:
 
     def accept(
         self,
-        wanted: Wanted,
+        request: ImageRequest,
         inputs: tuple[bytes, ...],
         mask: bytes | None,
         *,
@@ -206,80 +226,83 @@ class Account:
     ) -> Task:
         """A new task, started as soon as a slot of its model is free."""
         self._forget_old()
-        low, high = self.config.durations
+        # The order in which luck is asked decides what a seed brings.
+        task_id = self._new_id()
+        duration = self._luck.uniform(*self.config.durations) * self.config.time_scale
+        seed = request.seed
+        if seed is None:
+            seed = self._luck.randrange(2**31)
         task = Task(
-            id=str(uuid.UUID(int=self._luck.getrandbits(128), version=4))
-            if self.config.seed
-            else str(uuid.uuid4()),
+            id=task_id,
             request_id=str(uuid.uuid4()),
-            wanted=wanted,
+            request=request,
             inputs=inputs,
             mask=mask,
-            duration=self._luck.uniform(low, high) * self.config.time_scale,
+            duration=duration,
             accepted=self.now(),
-            seed=wanted.seed
-            if wanted.seed is not None
-            else self._luck.randrange(2**31),
+            seed=seed,
             is_sync=is_sync,
         )
-        if self._kept:
-            kept = (
-                "id",
-                "request_id",
-                "wanted",
-                "inputs",
-                "mask",
-                "duration",
-                "accepted",
-                "seed",
-                "is_sync",
-            )
-            self._kept.keep(task.id, {name: getattr(task, name) for name in kept})
+        if self._folder:
+            fields = {name: getattr(task, name) for name in KEPT}
+            self._folder.save(task.id, fields)
         self.tasks[task.id] = task
-        self._start_next(wanted.model)
+        self._start_next(request.model)
         return task
 
+    def _new_id(self) -> str:
+        if not self.config.seed:
+            return str(uuid.uuid4())
+        return str(uuid.UUID(int=self._luck.getrandbits(128), version=4))
+
     def _start_next(self, model: str) -> None:
-        limit = self.rules[model].running
         for task in list(self.tasks.values()):
-            running = self._running.get(model, 0)
-            is_free = task.is_sync or limit is None or running < limit
-            if task.wanted.model == model and task.state == "PENDING" and is_free:
-                task.state, task.started = "RUNNING", self.now()
-                self._running[model] = running + 1
-                self.max_running[model] = max(
-                    self.max_running.get(model, 0), running + 1
-                )
-                alarm = asyncio.create_task(self._run(task))
-                self._alarms.add(alarm)
-                alarm.add_done_callback(self._alarms.discard)
+            is_waiting = task.state is TaskState.PENDING
+            if is_waiting and task.request.model == model and self._has_slot(task):
+                self._start(task)
+
+    def _has_slot(self, task: Task) -> bool:
+        model = task.request.model
+        limit = self.rules[model].running
+        return task.is_sync or limit is None or self._running.get(model, 0) < limit
+
+    def _start(self, task: Task) -> None:
+        model = task.request.model
+        running = self._running.get(model, 0) + 1
+        task.state, task.started = TaskState.RUNNING, self.now()
+        self._running[model] = running
+        self.max_running[model] = max(self.max_running.get(model, 0), running)
+        alarm = asyncio.create_task(self._run(task))
+        self._alarms.add(alarm)
+        alarm.add_done_callback(self._alarms.discard)
 
     async def _run(self, task: Task) -> None:
-        # A parameter error shows at once, as in the vendor's sample.
-        await asyncio.sleep(
-            min(task.duration, 0.1 * self.config.time_scale)
-            if task.code
-            else task.duration
-        )
+        seconds = task.duration
+        if task.code:
+            seconds = min(seconds, SOON * self.config.time_scale)
+        await asyncio.sleep(seconds)
         task.ended = self.now()
-        task.state = "FAILED" if task.code else "SUCCEEDED"
-        if len(task.failed_pictures) == task.wanted.n and not task.code:
-            task.state, task.code, task.message = (
-                "FAILED",
-                "InternalError",
-                "Internal server error!",
-            )
-        self._running[task.wanted.model] -= 1
+        # What spoils a task may be decided while it runs.
+        if task.code:
+            task.fail(task.code, task.message)
+        elif len(task.failed_pictures) == task.request.n:
+            task.fail(*BROKEN)
+        else:
+            task.state = TaskState.SUCCEEDED
+        self._running[task.request.model] -= 1
         task.done.set()
-        self._start_next(task.wanted.model)
+        self._start_next(task.request.model)
 
     def cancel(self, task_id: str) -> None:
-        """Only while PENDING."""
+        """Only while PENDING. Raises Refusal."""
         task = self.find(task_id)
-        if task is None or task.state != "PENDING":
-            message = "Failed to cancel the task, please confirm if the task is in PENDING status."
+        if task is None or task.state is not TaskState.PENDING:
+            message = (
+                "Failed to cancel the task, "
+                "please confirm if the task is in PENDING status."
+            )
             raise Refusal(400, "UnsupportedOperation", message)
-        task.state, task.ended = "CANCELED", self.now()
+        task.state, task.ended = TaskState.CANCELED, self.now()
         task.done.set()
 
     def find(self, task_id: str) -> Task | None:
@@ -289,34 +312,35 @@ class Account:
             return None
         return task
 
-    def listed(self, query: Mapping[str, str]) -> list[Task]:
+    def list_tasks(self, query: Mapping[str, str]) -> list[Task]:
         """Newest first, within the window, model and status asked for."""
         since = _moment(query.get("start_time"), self.now() - RETENTION)
         until = _moment(query.get("end_time"), self.now()) + 1
-        visible = self.now() - self.config.list_lag
-        found = [
+        visible = min(until, self.now() - self.config.list_lag)
+        model, status = query.get("model_name"), query.get("status")
+        tasks = [
             task
             for task in self.tasks.values()
             if not task.is_sync
-            and since <= task.accepted <= min(until, visible)
-            and query.get("model_name") in {None, "", task.wanted.model}
-            and query.get("status") in {None, "", task.state}
+            and since <= task.accepted <= visible
+            and (not model or model == task.request.model)
+            and (not status or status == task.state)
         ]
-        return sorted(found, key=lambda task: task.accepted, reverse=True)
+        return sorted(tasks, key=lambda task: task.accepted, reverse=True)
 
     def _forget_old(self) -> None:
-        if len(self.tasks) > MAX_FINISHED:
-            for task_id in [one.id for one in self.tasks.values() if one.ended][
-                : MAX_FINISHED // 2
-            ]:
-                del self.tasks[task_id]
+        if len(self.tasks) <= MAX_FINISHED:
+            return
+        ended = [task.id for task in self.tasks.values() if task.ended]
+        for task_id in ended[: MAX_FINISHED // 2]:
+            del self.tasks[task_id]
 
     # Faults and the ledger, for tests
 
     def take_fault(self, where: str) -> dict[str, Any] | None:
-        """The next fault for this kind of call: ``nth`` counts calls down, ``times`` how often (0.
+        """The next fault for this kind of call.
 
-        Always).
+        ``nth`` counts calls down; ``times`` is how often it happens, 0 for always.
         """
         for fault in self.faults:
             if fault["where"] != where:
@@ -342,15 +366,21 @@ class Account:
         }
 
 
+def _too_fast() -> Refusal:
+    message = "Requests rate limit exceeded, please try again later."
+    return Refusal(429, "Throttling.RateQuota", message)
+
+
 def _entry(task: Task) -> dict[str, Any]:
+    request = task.request
     return {
         "task_id": task.id,
         "request_id": task.request_id,
-        "model": task.wanted.model,
-        "function": task.wanted.function,
-        "prompt": task.wanted.prompt,
+        "model": request.model,
+        "function": request.function,
+        "prompt": request.prompt,
         "seed": task.seed,
-        "n": task.wanted.n,
+        "n": request.n,
         "is_sync": task.is_sync,
         "status": task.state,
         "accepted_at": task.accepted,
@@ -363,17 +393,13 @@ def _entry(task: Task) -> dict[str, Any]:
 
 def _moment(text: str | None, default: float) -> float:
     try:
-        return (
-            datetime.strptime(text or "", "%Y%m%d%H%M%S")
-            .replace(tzinfo=BEIJING)
-            .timestamp()
-        )
+        moment = datetime.strptime(text or "", "%Y%m%d%H%M%S").replace(tzinfo=BEIJING)
     except ValueError:
         return default
+    return moment.timestamp()
 
 
 def beijing(moment: float) -> str:
     """``2026-11-20 17:38:24.817``, Beijing's clock without a zone."""
-    return f"{datetime.fromtimestamp(moment, UTC).astimezone(BEIJING):%Y-%m-%d %H:%M:%S.%f}"[
-        :-3
-    ]
+    local = datetime.fromtimestamp(moment, UTC).astimezone(BEIJING)
+    return f"{local:%Y-%m-%d %H:%M:%S}.{local.microsecond // 1000:03}"

@@ -204,9 +204,9 @@ def check_end(folder: Path, wishes: Sequence[Incoming], simulator: Running) -> N
     """
     prompts = {one.words for one in wishes}
     submits = Counter(
-        task.wanted.prompt
+        task.request.prompt
         for task in simulator.account.tasks.values()
-        if task.wanted.prompt in prompts
+        if task.request.prompt in prompts
     )
     steps = rows(folder, "SELECT id, state, prompt, model, cost_micros FROM steps")
     assert sorted(step[2] for step in steps) == sorted(one.words for one in wishes)

@@ -22,7 +22,7 @@ from adapters.web.chat import WebChat
 from adapters.web.store import Room
 from bot import settings, web, wiring
 from bot.lifecycle import Lost
-from bot.simulator.rules import Wanted
+from bot.simulator.rules import ImageRequest
 from bot.simulator.server import SimulatorConfig, serve
 from bot.simulator.tasks import Account, Task
 from core.ports import Blobs, Chat
@@ -382,14 +382,14 @@ class Stages:
         accept, busy = self.account.accept, []
 
         def for_long(
-            wanted: Wanted,
+            request: ImageRequest,
             inputs: tuple[bytes, ...],
             mask: bytes | None,
             *,
             is_sync: bool,
         ) -> Task:
-            task = accept(wanted, inputs, mask, is_sync=is_sync)
-            if wanted.model == model:
+            task = accept(request, inputs, mask, is_sync=is_sync)
+            if request.model == model:
                 task.duration = 300.0
                 busy.append(task)
             return task

@@ -504,7 +504,7 @@ async def test_forty_jobs_of_four_people_keep_the_accounts_limits_and_take_turns
         assert account.refused_queries == 0
         assert account.max_running == {"qwen-image-plus": 2}
         order = [
-            task.wanted.prompt.split()[-1]
+            task.request.prompt.split()[-1]
             for task in sorted(account.tasks.values(), key=lambda one: one.accepted)
         ]
         assert len(order) == 40

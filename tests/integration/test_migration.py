@@ -262,7 +262,7 @@ async def test_jobs_the_version_before_had_in_flight_are_finished(
         assert results["m2"] == [key]
         assert all(len(pictures) == 1 for pictures in results.values())
         # Those in the inbox, and what no task was known of; nothing was done twice.
-        prompts = [task.wanted.prompt for task in simulator.account.tasks.values()]
+        prompts = [task.request.prompt for task in simulator.account.tasks.values()]
     assert sorted(prompts) == [
         "a black cat",
         "a blue bird",

@@ -253,7 +253,7 @@ async def test_a_long_prompt_is_cut_silently(
     http: httpx.AsyncClient, simulator: Running
 ) -> None:
     await ended(http, await http.post(T2I, json=t2i(prompt="x" * 900), headers=ASYNC))
-    assert [len(task.wanted.prompt) for task in simulator.account.tasks.values()] == [
+    assert [len(task.request.prompt) for task in simulator.account.tasks.values()] == [
         800
     ]
 

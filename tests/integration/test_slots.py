@@ -4,7 +4,7 @@ import asyncio
 import time
 from pathlib import Path
 
-from bot.simulator.rules import MODELS
+from bot.simulator.models import MODELS
 from bot.simulator.server import SimulatorConfig
 from core.flow import status
 from core.post import Tone

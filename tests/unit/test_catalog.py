@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bot.providers import likenesses
-from bot.simulator.rules import rules_with
+from bot.simulator.models import rules_with
 from core.catalog import (
     Catalog,
     Choice,

@@ -1,0 +1,106 @@
+"""Words on a picture: the prompt on a strip or in a corner, and the service's watermark."""
+
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+
+from PIL import Image, ImageDraw, ImageFont
+
+CJK_FONTS = (
+    "/usr/share/fonts/opentype/noto/NotoSansCJK-Regular.ttc",
+    "/usr/share/fonts/truetype/wqy/wqy-microhei.ttc",
+    "/usr/share/fonts/truetype/droid/DroidSansFallbackFull.ttf",
+)
+LAST_LATIN = 0x24F
+"""Code points beyond need one of the fonts above; Pillow's own has the rest."""
+SMALLEST = 12
+PAPER = (250, 248, 244, 215)
+INK = (40, 38, 36)
+WHITE = (255, 255, 255)
+
+Font = ImageFont.FreeTypeFont | ImageFont.ImageFont
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Label:
+    """Text ready to be drawn. ``size`` of its font, ``width`` and ``height`` of its strip, in pixels.
+
+    ``left`` and ``top``: where the font begins to draw within the text's box.
+    """
+
+    text: str
+    font: Font
+    size: int
+    left: float
+    top: float
+    width: float
+    height: float
+
+
+def write_caption(canvas: Image.Image, text: str) -> None:
+    """The text, legible, on a strip at the foot."""
+    label = _label(canvas, text, share=22)
+    x = (canvas.width - label.width) // 2
+    y = canvas.height - label.height - label.size
+    _draw(canvas, label, x, y)
+
+
+def write_badge(canvas: Image.Image, text: str) -> None:
+    """The text, legible, at the top left."""
+    label = _label(canvas, text, share=26)
+    _draw(canvas, label, label.size // 2, label.size // 2)
+
+
+def stamp(canvas: Image.Image, text: str) -> None:
+    """The watermark, at the foot on the right."""
+    size = _font_size(canvas, share=30)
+    font = _font(size, text.isascii())
+    x = canvas.width - font.getlength(text) - size
+    y = canvas.height - 2 * size
+    ImageDraw.Draw(canvas).text((x, y), text, fill=WHITE, font=font)
+
+
+def _font_size(canvas: Image.Image, share: int) -> int:
+    return max(SMALLEST, min(canvas.size) // share)
+
+
+def _label(canvas: Image.Image, text: str, share: int) -> Label:
+    size = _font_size(canvas, share)
+    font = _font(size, all(ord(letter) <= LAST_LATIN for letter in text))
+    shortened = _shorten(text or "…", font, canvas.width - 3 * size)
+    left, top, right, bottom = font.getbbox(shortened)
+    return Label(
+        text=shortened,
+        font=font,
+        size=size,
+        left=left,
+        top=top,
+        width=right - left + 2 * size,
+        height=bottom - top + size,
+    )
+
+
+def _draw(canvas: Image.Image, label: Label, x: float, y: float) -> None:
+    draw = ImageDraw.Draw(canvas, "RGBA")
+    strip = (x, y, x + label.width, y + label.height)
+    draw.rounded_rectangle(strip, label.size // 2, fill=PAPER)
+    text_at = (x + label.size - label.left, y + label.size // 2 - label.top)
+    draw.text(text_at, label.text, fill=INK, font=label.font)
+
+
+@cache
+def _font(size: int, is_latin: bool) -> Font:
+    if not is_latin:
+        for path in CJK_FONTS:
+            if Path(path).exists():
+                return ImageFont.truetype(path, size)
+    return ImageFont.load_default(size)
+
+
+def _shorten(text: str, font: Font, room: float) -> str:
+    text = " ".join(text.split())
+    if font.getlength(text) <= room:
+        return text
+    while text and font.getlength(text + "…") > room:
+        text = text[: -max(1, len(text) // 12)]
+    return text + "…"
