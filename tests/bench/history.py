@@ -219,8 +219,8 @@ def compared(side: int) -> Cost:
     """Before and after of two pictures, ``side`` pixels square."""
     with tempfile.TemporaryDirectory() as name:
         pair = [Path(name) / part for part in ("before.png", "after.png")]
-        for path, data in zip(pair, photographs(side), strict=False):
-            path.write_bytes(data)
+        for path, photograph in zip(pair, photographs(side), strict=False):
+            path.write_bytes(photograph)
         return in_its_own_process("compare", Path(name) / "side.png", *pair)
 
 

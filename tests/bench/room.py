@@ -169,8 +169,8 @@ async def spread(house: House, count: int, words: int = 5) -> Spread:
                 Spread(wall=last - wall, processor=time.process_time() - processor)
             )
     return Spread(
-        wall=median(one.wall for one in costs),
-        processor=median(one.processor for one in costs),
+        wall=median(cost.wall for cost in costs),
+        processor=median(cost.processor for cost in costs),
     )
 
 

@@ -188,7 +188,7 @@ async def send(url: str, bodies: list[bytes], pace: float) -> list[float]:
             return (time.perf_counter() - start) * 1000
 
         return await asyncio.gather(
-            *(deliver(at, data) for at, data in enumerate(bodies))
+            *(deliver(at, body) for at, body in enumerate(bodies))
         )
 
 

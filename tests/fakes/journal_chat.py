@@ -81,7 +81,7 @@ class JournalChat:
         yield Path(attachment.ref).read_bytes()
 
     def _write(self, op: str, message: str, post: Post) -> None:
-        pictures = [shown.picture.key for shown in post.pictures if shown.picture]
+        pictures = [picture.picture.key for picture in post.pictures if picture.picture]
         line = {
             "op": op,
             "message": message,

@@ -67,7 +67,11 @@ class MemoryChat:
 
     async def find(self, place: Place, job: str) -> PostedMessage | None:
         """Read back."""
-        found = [one.id for one in self.messages.values() if one.posts[0].job == job]
+        found = [
+            message.id
+            for message in self.messages.values()
+            if message.posts[0].job == job
+        ]
         return PostedMessage(place=place, message=found[0]) if found else None
 
     async def private_place(self, place: Place, person: Person) -> Place:

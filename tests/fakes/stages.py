@@ -91,8 +91,8 @@ class Stage(ABC):
 
         def holds(message: Any) -> bool:
             found, labels = self.words(message)
-            return all(one in found for one in words) and (
-                not button or any(button in one for one in labels)
+            return all(word in found for word in words) and (
+                not button or any(button in label for label in labels)
             )
 
         return await self.until(
@@ -128,7 +128,7 @@ class AtSlack(Stage):
         ts = await self.ana.says(
             f"{self.ana.easel} {_typed(text)}", files=[self.ana.uploads(photo)]
         )
-        return next(one for one in self.fake.world.messages if one.ts == ts)
+        return next(message for message in self.fake.world.messages if message.ts == ts)
 
     async def presses(self, message: Message, label: str) -> None:
         await self.ana.presses(message, label)
@@ -151,9 +151,9 @@ class AtSlack(Stage):
         thread = message.thread_ts or message.ts
         files = self.fake.world.files
         there = [
-            one
-            for one in self.ana.sees(message.channel)
-            if one.thread_ts == thread and one.files
+            see
+            for see in self.ana.sees(message.channel)
+            if see.thread_ts == thread and see.files
         ]
         return [
             one
@@ -166,7 +166,7 @@ class AtSlack(Stage):
 
         Right before its words.
         """
-        there = sorted(self.ana.sees(message.channel), key=lambda one: one.ts)
+        there = sorted(self.ana.sees(message.channel), key=lambda see: see.ts)
         beside = [
             one
             for one in there
@@ -196,7 +196,9 @@ class AtSlack(Stage):
     async def reads(self, message: Message) -> Read:
         seen = self.shows(message)
         beside = [
-            one for shown in (*seen.before, *seen.thread) for one in shown.pictures
+            picture
+            for shown in (*seen.before, *seen.thread)
+            for picture in shown.pictures
         ]
         whole = replace(seen, pictures=(*seen.pictures, *beside))
         found = read(
@@ -244,7 +246,7 @@ class AtDiscord(Stage):
         ]
 
     def words(self, message: things.Message) -> tuple[str, list[str]]:
-        return "".join(one.text for one in discord_page.spans(message.content)), list(
+        return "".join(span.text for span in discord_page.spans(message.content)), list(
             message.buttons
         )
 
@@ -279,7 +281,9 @@ class InRoom(Stage):
         return next(one for one in reversed(await self._all()) if one["author"])
 
     async def presses(self, message: Mapping[str, Any], label: str) -> None:
-        button = next(one for one in message["buttons"] if label in one["label"])
+        button = next(
+            button for button in message["buttons"] if label in button["label"]
+        )
         body = {
             "button": button["id"],
             "channel": message["channel"],
@@ -333,8 +337,8 @@ class InRoom(Stage):
         The test in a browser holds the page itself to this.
         """
         shown = [
-            Framed(data=await self._picture(one["src"]), alt=one["alt"])
-            for one in message["pictures"]
+            Framed(data=await self._picture(picture["src"]), alt=picture["alt"])
+            for picture in message["pictures"]
         ]
         return Read(
             title=message["title"],
@@ -342,9 +346,11 @@ class InRoom(Stage):
             progress=""
             if message["progress"] is None
             else f"{message['progress']:.0%}",
-            buttons=tuple(one["label"] for one in message["buttons"]),
+            buttons=tuple(button["label"] for button in message["buttons"]),
             dangerous=tuple(
-                one["label"] for one in message["buttons"] if one["kind"] == "delete"
+                button["label"]
+                for button in message["buttons"]
+                if button["kind"] == "delete"
             ),
             menu=tuple(one["label"] for one in message["menu"]),
             pictures=tuple((one.pixels, one.alt) for one in shown),

@@ -107,7 +107,7 @@ class MemoryView(PlainView):
         if message is None:
             return None
         post = message.posts[-1]
-        keys = [shown.picture.key for shown in post.pictures if shown.picture]
+        keys = [picture.picture.key for picture in post.pictures if picture.picture]
         return Visible(
             words=f"{post.title}\n{post.text}",
             pictures=[await self._blobs.read(self.tenant, key) for key in keys],
@@ -160,7 +160,7 @@ class WebView(PlainView):
             if str(message.id) != sent.message:
                 continue
             body = message.body
-            keys = [shown["key"] for shown in body["pictures"]]
+            keys = [picture["key"] for picture in body["pictures"]]
             return Visible(
                 words=f"{body['title']}\n{body['text']}",
                 pictures=[await self._blobs.read(TENANT, key) for key in keys],

@@ -10,8 +10,8 @@ from tests.fakes.discord.driver import discord
 
 async def main() -> None:
     async with discord() as fake:
-        for name, value in fake.settings().items():
-            print(f"export {name}={value}")  # noqa: T201
+        for name, setting in fake.settings().items():
+            print(f"export {name}={setting}")  # noqa: T201
         await asyncio.Event().wait()
 
 

@@ -57,7 +57,8 @@ class AppApi:
 
     def get_my_application(self, _: Asked) -> Json:
         owner = next(
-            (one for one in self.world.users.values() if not one.is_bot), self.world.bot
+            (user for user in self.world.users.values() if not user.is_bot),
+            self.world.bot,
         )
         return {
             "id": self.world.app,
@@ -180,7 +181,7 @@ class AppApi:
         return found
 
     def list_my_guilds(self, _: Asked) -> list[Json]:
-        mine = [one for one in self.world.guilds.values() if one.installed]
+        mine = [guild for guild in self.world.guilds.values() if guild.installed]
         return [
             {
                 "id": one.id,

@@ -161,18 +161,18 @@ class ChannelsApi:
         nonce = str(body.get("nonce") or "")
         if not nonce or not body.get("enforce_nonce"):
             return None
-        for one in self.world.messages:
+        for message in self.world.messages:
             is_it = (
-                one.nonce == nonce
-                and one.channel == channel.id
-                and one.author == self.world.bot.id
+                message.nonce == nonce
+                and message.channel == channel.id
+                and message.author == self.world.bot.id
             )
             if (
                 is_it
-                and not one.deleted
-                and self.world.now() - one.created < NONCE_LIFE
+                and not message.deleted
+                and self.world.now() - message.created < NONCE_LIFE
             ):
-                return one
+                return message
         return None
 
     def update_message(self, asked: Asked) -> Json:
@@ -259,8 +259,8 @@ class ChannelsApi:
         thread = self._channel(asked)
         joined = payloads.stamp(self.world.now())
         return [
-            {"id": thread.id, "user_id": one, "join_timestamp": joined, "flags": 0}
-            for one in thread.members
+            {"id": thread.id, "user_id": member, "join_timestamp": joined, "flags": 0}
+            for member in thread.members
         ]
 
     def _open_thread(self, asked: Asked) -> Channel:

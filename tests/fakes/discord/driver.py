@@ -124,7 +124,7 @@ class Discord:
     def group(self, *users: User) -> Channel:
         """A direct message among people, where the app is only because one of them installed it."""
         return self.world.channel(
-            kind=GROUP, owner=users[0].id, members={one.id for one in users}
+            kind=GROUP, owner=users[0].id, members={user.id for user in users}
         )
 
     def join(
@@ -232,7 +232,7 @@ class Discord:
             snapshots=list(snapshots),
         )
         named = (
-            files if isinstance(files, Mapping) else {one.name: one for one in files}
+            files if isinstance(files, Mapping) else {file.name: file for file in files}
         )
         for name, data in named.items():
             content = data if isinstance(data, bytes) else data.read_bytes()
@@ -240,9 +240,9 @@ class Discord:
                 self.world.attach(name, content, where.id, spoiler=spoilers)
             )
         said.mentions = [
-            one
-            for one in self.world.users
-            if f"<@{one}>" in text or f"<@!{one}>" in text
+            user
+            for user in self.world.users
+            if f"<@{user}>" in text or f"<@!{user}>" in text
         ]
         said.mention_everyone = "@everyone" in text or "@here" in text
         said.mention_roles = re.findall(r"<@&(\d+)>", text)
@@ -400,12 +400,12 @@ class Discord:
     def _there(self) -> list[str]:
         """The last messages, refused requests and broken limits."""
         calls = [
-            f"{one.status} {one.route} {one.parameters}"
-            for one in self.world.calls
-            if one.status >= 400
+            f"{call.status} {call.route} {call.parameters}"
+            for call in self.world.calls
+            if call.status >= 400
         ]
         return [
-            *(self._line(one) for one in self.world.messages[-8:]),
+            *(self._line(message) for message in self.world.messages[-8:]),
             *calls[-5:],
             *self.world.violations,
         ]
@@ -469,7 +469,7 @@ def _component(message: Message, label: str) -> Json:
     for one in walk(message.components):
         if one.get("custom_id") == label:
             return one
-    found = [one for name, one in message.buttons.items() if label in name]
+    found = [button for name, button in message.buttons.items() if label in name]
     if not found:
         raise AssertionError(f"no {label!r} among {list(message.buttons)}")
     return found[0]

@@ -132,51 +132,53 @@ class Gateway:
         """
         self._refusing_until = asyncio.get_running_loop().time() + seconds
         self._refusal = status
-        for one in list(self.connections):
-            transport = one.socket._req.transport if one.socket._req else None
+        for connection in list(self.connections):
+            transport = (
+                connection.socket._req.transport if connection.socket._req else None
+            )
             if transport is not None:
                 transport.abort()
 
     async def close(self, code: int) -> None:
         """Close every connection with a code; some of them end the session too."""
-        for one in list(self.connections):
-            if one.session is not None and code in ENDS_SESSION:
-                one.session.resumable = False
-            await one.close(code)
+        for connection in list(self.connections):
+            if connection.session is not None and code in ENDS_SESSION:
+                connection.session.resumable = False
+            await connection.close(code)
 
     async def reconnect(self) -> None:
         """Ask every client to reconnect (op 7)."""
-        for one in list(self.connections):
-            await one.send({"op": 7, "d": None})
+        for connection in list(self.connections):
+            await connection.send({"op": 7, "d": None})
 
     async def invalidate(self, *, resumable: bool = False) -> None:
         """Tell every client that its session is invalid (op 9)."""
-        for one in list(self.connections):
-            if one.session is not None:
-                one.session.resumable = resumable
-            await one.send({"op": 9, "d": resumable})
+        for connection in list(self.connections):
+            if connection.session is not None:
+                connection.session.resumable = resumable
+            await connection.send({"op": 9, "d": resumable})
 
     def forget(self) -> None:
         """No session can be resumed: what happens until the next IDENTIFY is lost."""
-        for one in self.sessions.values():
-            one.resumable = False
+        for session in self.sessions.values():
+            session.resumable = False
 
     async def ask_for_heartbeat(self) -> None:
         """Op 1 to every client."""
-        for one in list(self.connections):
-            await one.send({"op": 1, "d": None})
+        for connection in list(self.connections):
+            await connection.send({"op": 1, "d": None})
 
     async def raw(self, name: str, data: Any) -> None:
         """Any dispatch at all to every session, for payloads a client does not expect."""
-        for one in self.sessions.values():
-            one.add(name, data)
+        for session in self.sessions.values():
+            session.add(name, data)
 
     @property
     def is_connected(self) -> bool:
         """A client is there and identified."""
         return any(
-            one.session is not None and not one.socket.closed
-            for one in self.connections
+            connection.session is not None and not connection.socket.closed
+            for connection in self.connections
         )
 
     # Telling
@@ -336,9 +338,9 @@ class Gateway:
         )
         self.sessions[session.id] = session
         mine = [
-            one
-            for one in self.world.guilds.values()
-            if one.installed and self._is_of(session, one.id)
+            guild
+            for guild in self.world.guilds.values()
+            if guild.installed and self._is_of(session, guild.id)
         ]
         session.add("READY", self._ready(session, [guild.id for guild in mine], data))
         for guild in mine:
@@ -358,7 +360,7 @@ class Gateway:
                 "mfa_enabled": False,
                 "email": None,
             },
-            "guilds": [{"id": one, "unavailable": True} for one in guilds],
+            "guilds": [{"id": guild, "unavailable": True} for guild in guilds],
             "session_id": session.id,
             "resume_gateway_url": f"{self.world.base.replace('http', 'ws', 1)}/gateway/resume",
             "application": {"id": self.world.app, "flags": 0},

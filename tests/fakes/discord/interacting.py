@@ -199,8 +199,8 @@ class Interacting:
             group.append((part, found["type"]))
         known = {one["name"]: one["type"] for one in level}
         given = [
-            self._option(resolved, known, key, value, focused)
-            for key, value in options.items()
+            self._option(resolved, known, key, option, focused)
+            for key, option in options.items()
         ]
         given += [
             {"name": key, "type": ATTACHMENT, "value": resolved.file(key, value)}
@@ -318,8 +318,8 @@ class Interacting:
         }
         assert not unknown, f"the modal has no {unknown}"
         components = [
-            _filled_label(one, number, fields, resolved)
-            for number, one in enumerate(modal["components"], 1)
+            _filled_label(component, number, fields, resolved)
+            for number, component in enumerate(modal["components"], 1)
         ]
         data = {
             "custom_id": modal["custom_id"],

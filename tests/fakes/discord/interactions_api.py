@@ -185,9 +185,9 @@ class InteractionsApi:
         token = asked.where["webhook_token"]
         one = next(
             (
-                found
-                for found in self.world.interactions.values()
-                if found.token == token
+                interaction
+                for interaction in self.world.interactions.values()
+                if interaction.token == token
             ),
             None,
         )
@@ -206,9 +206,9 @@ class InteractionsApi:
         return found
 
     def _other(self, asked: Asked) -> Message:
-        for one in self._interaction(asked).messages:
-            if one.id == asked.where["message_id"] and not one.deleted:
-                return one
+        for message in self._interaction(asked).messages:
+            if message.id == asked.where["message_id"] and not message.deleted:
+                return message
         raise No(404, 10008, "Unknown Message")
 
     def get_original_webhook_message(self, asked: Asked) -> Json:

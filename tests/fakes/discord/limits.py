@@ -97,18 +97,18 @@ def check_attachments(
 def check_embeds(embeds: Sequence[Json], names: Sequence[str]) -> None:
     """Ten, 6000 characters in all, and pictures only of what is uploaded."""
     need(len(embeds) <= 10, "more than 10 embeds")
-    for one in embeds:
+    for embed in embeds:
         for name, most in (("title", 256), ("description", 4096)):
-            length(one.get(name) or "", 0, most, f"embed {name}")
-        length((one.get("footer") or {}).get("text", ""), 0, 2048, "embed footer")
-        length((one.get("author") or {}).get("name", ""), 0, 256, "embed author")
-        fields = one.get("fields") or []
+            length(embed.get(name) or "", 0, most, f"embed {name}")
+        length((embed.get("footer") or {}).get("text", ""), 0, 2048, "embed footer")
+        length((embed.get("author") or {}).get("name", ""), 0, 256, "embed author")
+        fields = embed.get("fields") or []
         need(len(fields) <= 25, "more than 25 embed fields")
         for field in fields:
             length(field.get("name"), 1, 256, "embed field name")
             length(field.get("value"), 1, 1024, "embed field value")
         for name in ("image", "thumbnail"):
-            _picture((one.get(name) or {}).get("url", ""), names)
+            _picture((embed.get(name) or {}).get("url", ""), names)
     need(sum(map(embed_size, embeds)) <= 6000, "embeds over 6000 characters")
 
 
@@ -229,10 +229,14 @@ def unique(components: Sequence[Json]) -> None:
 
 def each(components: Sequence[Json]) -> Iterator[Json]:
     """Every component, those inside others too."""
-    for one in components:
-        yield one
-        inside = [one[name] for name in ("accessory", "component") if one.get(name)]
-        yield from each([*(one.get("components") or []), *inside])
+    for component in components:
+        yield component
+        inside = [
+            component[name]
+            for name in ("accessory", "component")
+            if component.get(name)
+        ]
+        yield from each([*(component.get("components") or []), *inside])
 
 
 def components_v2(components: Sequence[Json], names: Sequence[str]) -> None:
@@ -246,7 +250,7 @@ def components_v2(components: Sequence[Json], names: Sequence[str]) -> None:
         "over 4000 characters",
     )
     need(
-        all(one.get("type") in V2_TOP for one in components),
+        all(component.get("type") in V2_TOP for component in components),
         "no such component at the top",
     )
     for one in whole:
@@ -327,13 +331,13 @@ def modal(found: Json) -> None:
         1 <= len(components) <= 5,
         f"a modal has 1 to 5 components, not {len(components)}",
     )
-    for one in components:
-        kind = one.get("type")
+    for component in components:
+        kind = component.get("type")
         need(kind in {10, 18}, f"component {kind} in a modal stands in no label")
         if kind == 18:
-            length(one.get("label"), 1, 45, "label")
-            length(one.get("description") or "", 0, 100, "label description")
-            field(one.get("component") or {})
+            length(component.get("label"), 1, 45, "label")
+            length(component.get("description") or "", 0, 100, "label description")
+            field(component.get("component") or {})
     unique(components)
 
 

@@ -271,7 +271,7 @@ def attachment(world: World, one: Attachment) -> Json:
 def message(world: World, one: Message, *, nonce: bool = False, depth: int = 1) -> Json:
     """A message in full."""
     shown: set[str] = set()
-    embeds = [_resolved(world, one, found, shown) for found in one.embeds]
+    embeds = [_resolved(world, one, embed, shown) for embed in one.embeds]
     components = [
         _resolved(world, one, found, shown) for found in _numbered(one.components)
     ]
@@ -286,7 +286,9 @@ def message(world: World, one: Message, *, nonce: bool = False, depth: int = 1) 
         "tts": False,
         "mention_everyone": one.mention_everyone,
         "mentions": [
-            user(world.users[who]) for who in one.mentions if who in world.users
+            user(world.users[mention])
+            for mention in one.mentions
+            if mention in world.users
         ],
         "mention_roles": one.mention_roles,
         "attachments": [
@@ -304,7 +306,7 @@ def message(world: World, one: Message, *, nonce: bool = False, depth: int = 1) 
         found["nonce"] = one.nonce
     if one.reactions:
         found["reactions"] = [
-            _reaction(world, name, who) for name, who in one.reactions.items()
+            _reaction(world, name, reaction) for name, reaction in one.reactions.items()
         ]
     if one.snapshots:
         found["message_snapshots"] = one.snapshots
@@ -420,9 +422,9 @@ def may_read(world: World, one: Message) -> bool:
 
 def _written(world: World, one: Message) -> list[str]:
     return [
-        who
-        for who in one.mentions
-        if f"<@{who}>" in one.content or f"<@!{who}>" in one.content
+        mention
+        for mention in one.mentions
+        if f"<@{mention}>" in one.content or f"<@!{mention}>" in one.content
     ]
 
 

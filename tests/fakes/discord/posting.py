@@ -138,9 +138,9 @@ class Posting:
         flags = message.flags | (int(body.get("flags") or 0) & (V2 | SUPPRESS_EMBEDS))
         told = body.get("attachments")
         kept = [
-            one
-            for one in message.attachments
-            if told is None or one.id in {str(each["id"]) for each in told}
+            attachment
+            for attachment in message.attachments
+            if told is None or attachment.id in {str(each["id"]) for each in told}
         ]
         self._check(body, asked, flags, attached=[one.filename for one in kept])
         self._check_gallery(body, asked, flags)
@@ -215,7 +215,10 @@ class Posting:
     def _uploaded(
         self, asked: Asked, body: Json, channel: Channel, message: Message
     ) -> list[Attachment]:
-        told = {str(one["id"]): one for one in body.get("attachments") or []}
+        told = {
+            str(attachment["id"]): attachment
+            for attachment in body.get("attachments") or []
+        }
         gone = (
             {"gone": self.world.now() + self.world.ephemeral_life}
             if message.only_for
@@ -303,9 +306,11 @@ class Posting:
         """Each mention in a new message makes a sound, unless it is silent."""
         if not message.only_for and not message.flags & SILENT:
             users = [
-                ("user", one) for one in message.mentions if one != self.world.bot.id
+                ("user", mention)
+                for mention in message.mentions
+                if mention != self.world.bot.id
             ]
-            roles = [("role", one) for one in message.mention_roles]
+            roles = [("role", role) for role in message.mention_roles]
             self.world.pinged(
                 message, users + roles + [("everyone", "")] * message.mention_everyone
             )

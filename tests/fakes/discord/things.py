@@ -149,7 +149,11 @@ class Interaction:
     @property
     def ephemeral(self) -> list["Message"]:
         """What only that person sees of the answers."""
-        return [one for one in self.messages if one.only_for and not one.deleted]
+        return [
+            message
+            for message in self.messages
+            if message.only_for and not message.deleted
+        ]
 
     @property
     def error(self) -> str:
@@ -188,7 +192,7 @@ class Message:
     @property
     def files(self) -> list[bytes]:
         """The bytes of what is attached."""
-        return [one.data for one in self.attachments]
+        return [attachment.data for attachment in self.attachments]
 
     @property
     def is_loading(self) -> bool:
@@ -284,9 +288,9 @@ class Event:
 
 def walk(components: list[Json]) -> Iterator[Json]:
     """Every component, those inside others too."""
-    for one in components:
-        yield one
-        yield from walk(one.get("components", []))
+    for component in components:
+        yield component
+        yield from walk(component.get("components", []))
         for name in ("accessory", "component"):
-            if name in one:
-                yield from walk([one[name]])
+            if name in component:
+                yield from walk([component[name]])

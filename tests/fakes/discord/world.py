@@ -184,7 +184,9 @@ class World:
         """What somebody sees, in a channel or anywhere."""
         mine = {"", user.id} if user else {""}
         there = [
-            one for one in self.messages if not one.deleted and one.only_for in mine
+            message
+            for message in self.messages
+            if not message.deleted and message.only_for in mine
         ]
         return [one for one in there if channel is None or one.channel == channel.id]
 

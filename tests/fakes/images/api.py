@@ -135,7 +135,9 @@ class ImagesApi:
         ]
         return {
             "created": 1764500000,
-            "data": [{"b64_json": base64.b64encode(one).decode()} for one in pictures],
+            "data": [
+                {"b64_json": base64.b64encode(picture).decode()} for picture in pictures
+            ],
             "usage": {"total_tokens": 100 * n},
         }
 

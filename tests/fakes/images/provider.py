@@ -92,7 +92,7 @@ class ImagesProvider:
         fields |= {"n": work.n, "size": str(work.size).replace("*", "x")}
         if pictures:
             files = [("image[]", file) for file in pictures]
-            form = {name: str(value) for name, value in fields.items()}
+            form = {name: str(field) for name, field in fields.items()}
             body, request_id = await self._send("/images/edits", data=form, files=files)
         else:
             body, request_id = await self._send("/images/generations", json=fields)

@@ -40,9 +40,9 @@ def seen(world: World, one: Message) -> Seen:
     """The message; what it answers is quoted above it."""
     author = world.users[one.author]
     components = list(walk(one.components))
-    assert {found["type"] for found in components} <= {1, 2, 3}, components
+    assert {component["type"] for component in components} <= {1, 2, 3}, components
     rows = [
-        [found for found in row["components"] if found["type"] == 2]
+        [component for component in row["components"] if component["type"] == 2]
         for row in one.components
     ]
     return Seen(
@@ -58,9 +58,9 @@ def seen(world: World, one: Message) -> Seen:
             if row
         ),
         menus=tuple(
-            tuple(option["label"] for option in found["options"])
-            for found in components
-            if found["type"] == 3
+            tuple(option["label"] for option in component["options"])
+            for component in components
+            if component["type"] == 3
         ),
         pictures=tuple(
             Framed(data=file.data, alt=file.description, hidden=file.spoiler)

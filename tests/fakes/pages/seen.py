@@ -108,6 +108,6 @@ def read(seen: Seen, *, private: bool) -> Read:
         buttons=tuple(one.label for one in pressable),
         dangerous=tuple(one.label for one in pressable if one.look == "danger"),
         menu=tuple(label for menu in seen.menus for label in menu),
-        pictures=tuple((one.pixels, one.alt) for one in seen.pictures),
+        pictures=tuple((picture.pixels, picture.alt) for picture in seen.pictures),
         private=private,
     )

@@ -21,10 +21,10 @@ def seen(world: World, one: Message) -> Seen:
     An unknown block is an error: Slack would refuse it, or show what we cannot draw.
     """
     user = next(
-        found
-        for there in world.workspaces.values()
-        for found in there.users.values()
-        if found.id == one.user
+        user
+        for workspace in world.workspaces.values()
+        for user in workspace.users.values()
+        if user.id == one.user
     )
     shown = [
         world.files[block["slack_file"]["id"]]
@@ -90,9 +90,9 @@ def _mrkdwn(text: str) -> Iterator[Span]:
 
 def _row(block: Json) -> tuple[Pressable, ...]:
     found = [
-        one
-        for one in block.get("elements", [])
-        if block["type"] == "actions" and one["type"] == "button"
+        element
+        for element in block.get("elements", [])
+        if block["type"] == "actions" and element["type"] == "button"
     ]
     return tuple(
         Pressable(
@@ -104,5 +104,9 @@ def _row(block: Json) -> tuple[Pressable, ...]:
 
 
 def _menu(block: Json) -> tuple[str, ...]:
-    found = [one for one in block.get("elements", []) if one["type"] == "static_select"]
+    found = [
+        element
+        for element in block.get("elements", [])
+        if element["type"] == "static_select"
+    ]
     return tuple(option["text"]["text"] for one in found for option in one["options"])

@@ -10,8 +10,8 @@ from tests.fakes.slack.driver import slack
 
 async def main() -> None:
     async with slack() as fake:
-        for name, value in fake.settings(socket=True).items():
-            print(f"export {name}={value}")  # noqa: T201
+        for name, setting in fake.settings(socket=True).items():
+            print(f"export {name}={setting}")  # noqa: T201
         await asyncio.Event().wait()
 
 

@@ -51,7 +51,7 @@ class SlackView:
         ]
         return Visible(
             words=message.words,
-            pictures=[data for other in around for data in self._pictures(other)],
+            pictures=[picture for other in around for picture in self._pictures(other)],
             buttons=list(message.buttons),
         )
 

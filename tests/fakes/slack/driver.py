@@ -286,10 +286,10 @@ class Somebody:
             user=self.id,
             text=text,
             thread_ts=thread,
-            files=[one.id for one in files],
+            files=[file.id for file in files],
         )
         world.messages.append(said)
-        told = [world.file_json(one, full=False) for one in files]
+        told = [world.file_json(file, full=False) for file in files]
         common: Json = {
             "user": self.id,
             "channel": channel,
@@ -327,7 +327,9 @@ class Somebody:
 
     async def presses(self, message: Message, label: str) -> Json:
         """A button, or an entry of a menu, by its label."""
-        action = next(one for name, one in message.buttons.items() if label in name)
+        action = next(
+            button for name, button in message.buttons.items() if label in name
+        )
         return await self.slack.interact(self.press(message, action))
 
     def press(self, message: Message, action: Json) -> Json:
@@ -421,12 +423,12 @@ class Somebody:
         """The newest message of the bot's that holds the words (and the button), when it is there."""
 
         def found() -> Message | None:
-            for one in reversed(self.sees(channel)[after:]):
-                is_it = one.user == self.workspace.bot_user and words in one.words
+            for see in reversed(self.sees(channel)[after:]):
+                is_it = see.user == self.workspace.bot_user and words in see.words
                 if is_it and (
-                    not button or any(button in name for name in one.buttons)
+                    not button or any(button in name for name in see.buttons)
                 ):
-                    return one
+                    return see
             return None
 
         message: Message = await self.slack.until(found)
@@ -438,13 +440,13 @@ class Somebody:
         thread = caption.thread_ts or caption.ts
 
         def shown() -> Message | None:
-            for one in reversed(self.sees(caption.channel)):
+            for see in reversed(self.sees(caption.channel)):
                 if (
-                    one.files
-                    and one.thread_ts == thread
-                    and one.user == self.workspace.bot_user
+                    see.files
+                    and see.thread_ts == thread
+                    and see.user == self.workspace.bot_user
                 ):
-                    return one
+                    return see
             return None
 
         return caption, await self.slack.until(shown)

@@ -74,7 +74,7 @@ def message(arguments: Json, file_type: FileType, *, update: bool) -> None:
         need(isinstance(blocks, list) and len(blocks) <= 50, "msg_blocks_too_many")
         need(text, "no fallback text beside the blocks")
         check_blocks(blocks, IN_MESSAGES, file_type)
-        need(sum(len(one) for one in _texts(blocks)) <= 13_200, "msg_blocks_too_long")
+        need(sum(len(text) for text in _texts(blocks)) <= 13_200, "msg_blocks_too_long")
 
 
 def view(found: Json, file_type: FileType) -> None:
@@ -95,12 +95,14 @@ def view(found: Json, file_type: FileType) -> None:
             if name in found:
                 plain(found[name], 24, name)
         need(
-            "submit" in found or all(one["type"] != "input" for one in blocks),
+            "submit" in found or all(block["type"] != "input" for block in blocks),
             "an input block needs submit",
         )
     else:
         need(
-            all(one.get("element", {}).get("type") != "file_input" for one in blocks),
+            all(
+                block.get("element", {}).get("type") != "file_input" for block in blocks
+            ),
             "file_input outside a modal",
         )
 
@@ -109,7 +111,7 @@ def check_blocks(
     blocks: Sequence[Json], allowed: frozenset[str], file_type: FileType
 ) -> None:
     """Each block, and that ids are their own."""
-    block_ids = [one["block_id"] for one in blocks if "block_id" in one]
+    block_ids = [block["block_id"] for block in blocks if "block_id" in block]
     need(len(block_ids) == len(set(block_ids)), "block_id twice")
     need(all(1 <= len(one) <= 255 for one in block_ids), "block_id length")
     actions: list[str] = []
@@ -149,7 +151,7 @@ def _section(block: Json) -> None:
         need(1 <= len(block["text"].get("text", "")) <= 3000, "section text")
     fields = block.get("fields", [])
     need(
-        len(fields) <= 10 and all(1 <= len(one["text"]) <= 2000 for one in fields),
+        len(fields) <= 10 and all(1 <= len(field["text"]) <= 2000 for field in fields),
         "section fields",
     )
 

@@ -310,10 +310,10 @@ class WebApi:
             self.world.files.get(one["id"]) for one in given(arguments, "files") or []
         ]
         if not files or any(
-            one is None or not one.data or one.deleted for one in files
+            file is None or not file.data or file.deleted for file in files
         ):
             raise No("file_not_found")
-        found = [one for one in files if one is not None]
+        found = [file for file in files if file is not None]
         for one in found:
             one.ready = time.monotonic() + self.world.ready_after
         answer = {"files": [{"id": one.id, "title": one.name} for one in found]}
@@ -334,7 +334,7 @@ class WebApi:
     def _share(
         self, workspace: Workspace, channel: str, arguments: Json, files: list[File]
     ) -> None:
-        living = [one for one in files if not one.deleted]
+        living = [file for file in files if not file.deleted]
         if not living:
             return
         said = Message(
@@ -362,11 +362,11 @@ class WebApi:
         if file.owner != workspace.bot_user:
             raise No("cant_delete_file")
         file.deleted = True
-        for one in self.world.messages:
-            if file.id in one.files and all(
-                self.world.files[name].deleted for name in one.files
+        for message in self.world.messages:
+            if file.id in message.files and all(
+                self.world.files[name].deleted for name in message.files
             ):
-                one.deleted = True
+                message.deleted = True
         return {}
 
     def _users_info(self, workspace: Workspace, arguments: Json) -> Json:
@@ -389,9 +389,9 @@ class WebApi:
 
     def _users_conversations(self, workspace: Workspace, _: Json) -> Json:
         mine = [
-            one
-            for one in workspace.channels.values()
-            if workspace.bot_user in one.members and not one.is_im
+            channel
+            for channel in workspace.channels.values()
+            if workspace.bot_user in channel.members and not channel.is_im
         ]
         return {"channels": [{"id": one.id, "name": one.name} for one in mine]}
 
@@ -440,9 +440,11 @@ class WebApi:
 
     def _told(self, channel: str) -> list[Message]:
         return [
-            one
-            for one in self.world.messages
-            if one.channel == channel and not one.deleted and not one.only_for
+            message
+            for message in self.world.messages
+            if message.channel == channel
+            and not message.deleted
+            and not message.only_for
         ]
 
     def _history_json(self, one: Message, arguments: Json) -> Json:

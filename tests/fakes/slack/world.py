@@ -85,12 +85,12 @@ class Message:
     def words(self) -> str:
         """What is read in its blocks, else its text."""
         found = "\n".join(
-            one["text"]
+            element["text"]
             for block in self.blocks
             if block["type"] == "rich_text"
             for part in block["elements"]
-            for one in part["elements"]
-            if one["type"] == "text"
+            for element in part["elements"]
+            if element["type"] == "text"
         )
         return found or self.text
 
@@ -237,20 +237,22 @@ class World:
 
     def find(self, channel: str, ts: str) -> Message | None:
         """A message that is still there."""
-        for one in self.messages:
+        for message in self.messages:
             if (
-                one.channel == channel
-                and one.ts == ts
-                and not one.deleted
-                and not one.only_for
+                message.channel == channel
+                and message.ts == ts
+                and not message.deleted
+                and not message.only_for
             ):
-                return one
+                return message
         return None
 
     def seen_by(self, user: str, channel: str) -> list[Message]:
         """What somebody sees in a channel, threads included."""
         there = [
-            one for one in self.messages if one.channel == channel and not one.deleted
+            message
+            for message in self.messages
+            if message.channel == channel and not message.deleted
         ]
         return [
             one
