@@ -75,8 +75,8 @@ class Watched:
     def _said(self, message: ConsoleMessage) -> None:
         if message.type not in {"error", "warning"}:
             return
-        found = STATUS.match(message.text)
-        if (found and int(found[1]) in self.expected) or (
+        match = STATUS.match(message.text)
+        if (match and int(match[1]) in self.expected) or (
             self.may_lose_server and LOST in message.text
         ):
             return

@@ -63,11 +63,11 @@ class Demo:
         )
         async with asyncio.timeout(60):
             while not (
-                found := ADDRESS.search(printed.read_text() if printed.exists() else "")
+                match := ADDRESS.search(printed.read_text() if printed.exists() else "")
             ):
                 assert self.is_running, printed.read_text()
                 await asyncio.sleep(0.02)
-        self.address = found[1]
+        self.address = match[1]
 
     async def stop(self, number: int = signal.SIGINT) -> int:
         """Ctrl-C, or another signal; its exit code, negative for a signal that ended it."""

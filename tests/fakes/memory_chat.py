@@ -85,12 +85,12 @@ class MemoryChat:
     async def fetch(self, attachment: Attachment, limit: int) -> AsyncIterator[bytes]:
         """The file the attachment names."""
         try:
-            data = Path(attachment.ref).read_bytes()
+            content = Path(attachment.ref).read_bytes()
         except OSError:
             raise Rejected("terminal.file_missing", name=attachment.name) from None
-        if len(data) > limit:
+        if len(content) > limit:
             raise too_many_bytes(limit)
-        yield data
+        yield content
 
     async def end_of(self, job: str, seconds: float = 60) -> Post:
         """The job's last word: a result, a refusal, a note."""

@@ -206,8 +206,8 @@ class TerminalView(PlainView):
 
 async def held(blobs: Blobs, tenant: str, photo: Path) -> Picture:
     """A picture as the core holds it."""
-    data = photo.read_bytes()
-    key = await blobs.keep(tenant, data)
+    content = photo.read_bytes()
+    key = await blobs.keep(tenant, content)
     return Picture(
-        key=key, width=600, height=400, media_type="image/png", length=len(data)
+        key=key, width=600, height=400, media_type="image/png", length=len(content)
     )

@@ -50,10 +50,10 @@ class AppApi:
         }
 
     def get_user(self, asked: Asked) -> Json:
-        found = self.world.users.get(asked.where["user_id"])
-        if found is None:
+        user = self.world.users.get(asked.where["user_id"])
+        if user is None:
             raise No(404, 10013, "Unknown User")
-        return payloads.user(found)
+        return payloads.user(user)
 
     def get_my_application(self, _: Asked) -> Json:
         owner = next(
@@ -155,12 +155,12 @@ class AppApi:
     # Guilds
 
     def _guild(self, asked: Asked) -> Guild:
-        found = self.world.guilds.get(asked.where["guild_id"])
-        if found is None:
+        guild = self.world.guilds.get(asked.where["guild_id"])
+        if guild is None:
             raise No(404, 10004, "Unknown Guild")
-        if not found.installed:
+        if not guild.installed:
             raise No(403, 50001, "Missing Access")
-        return found
+        return guild
 
     def get_guild(self, asked: Asked) -> Json:
         unlisted = {
@@ -173,8 +173,8 @@ class AppApi:
             "large",
             "unavailable",
         }
-        told = payloads.guild(self.world, self._guild(asked))
-        return {name: value for name, value in told.items() if name not in unlisted}
+        payload = payloads.guild(self.world, self._guild(asked))
+        return {name: value for name, value in payload.items() if name not in unlisted}
 
     def list_guild_channels(self, asked: Asked) -> list[Json]:
         found: list[Json] = payloads.guild(self.world, self._guild(asked))["channels"]

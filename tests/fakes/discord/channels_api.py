@@ -96,9 +96,9 @@ class ChannelsApi:
             self.posting.permit(channel, MANAGE_THREADS)
         elif channel.kind != DM:
             self.posting.permit(channel, 1 << 4)
-        told = payloads.channel(self.world, channel)
+        payload = payloads.channel(self.world, channel)
         self.removed(channel)
-        return told
+        return payload
 
     def removed(self, channel: Channel) -> None:
         """A channel or thread is gone, and all in it."""
@@ -320,7 +320,7 @@ class ChannelsApi:
         who.append(user) if added else who.remove(user)
         if not who:
             del message.reactions[emoji]
-        data: Json = {
+        payload: Json = {
             "user_id": user,
             "channel_id": message.channel,
             "message_id": message.id,
@@ -329,17 +329,17 @@ class ChannelsApi:
             "type": 0,
         }
         if message.guild:
-            data["guild_id"] = message.guild
+            payload["guild_id"] = message.guild
         if added:
-            data["message_author_id"] = message.author
+            payload["message_author_id"] = message.author
             if message.guild:
                 guild = self.world.guilds[message.guild]
-                data["member"] = payloads.member(
+                payload["member"] = payloads.member(
                     self.world, guild, self.world.users[user]
                 )
         name = "MESSAGE_REACTION_ADD" if added else "MESSAGE_REACTION_REMOVE"
         self.world.publish(
-            Event(name=name, data=data, guild=message.guild, channel=message.channel)
+            Event(name=name, data=payload, guild=message.guild, channel=message.channel)
         )
 
     def _channel(self, asked: Asked) -> Channel:

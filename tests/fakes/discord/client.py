@@ -91,17 +91,17 @@ async def connected(fake: Discord) -> AsyncIterator[Bot]:
 
 def png() -> bytes:
     """A small picture."""
-    made = io.BytesIO()
-    Image.new("RGB", (8, 6), "red").save(made, "PNG")
-    return made.getvalue()
+    png = io.BytesIO()
+    Image.new("RGB", (8, 6), "red").save(png, "PNG")
+    return png.getvalue()
 
 
 def view(*labels: str) -> discord.ui.View:
     """Some buttons."""
-    made = discord.ui.View(timeout=None)
+    view = discord.ui.View(timeout=None)
     for label in labels:
-        made.add_item(discord.ui.Button(label=label, custom_id=label.lower()))
-    return made
+        view.add_item(discord.ui.Button(label=label, custom_id=label.lower()))
+    return view
 
 
 def text_channel(bot: Bot, fake: Discord) -> discord.TextChannel:

@@ -107,15 +107,15 @@ class Discord:
         **more: Any,
     ) -> User:
         """Somebody new, a member of the guild."""
-        made = self.world.user(name, **more)
-        self.world.join(made, guild or self.guild, permissions)
-        return made
+        user = self.world.user(name, **more)
+        self.world.join(user, guild or self.guild, permissions)
+        return user
 
     def channel(self, name: str, *, guild: Guild | None = None, **more: Any) -> Channel:
         """A new channel; the gateway hears of it."""
-        made = self.world.channel(name, guild or self.guild, **more)
-        self.posting.told_of_channel("CHANNEL_CREATE", made)
-        return made
+        channel = self.world.channel(name, guild or self.guild, **more)
+        self.posting.told_of_channel("CHANNEL_CREATE", channel)
+        return channel
 
     def direct(self, user: User) -> Channel:
         """The direct message of a person and the bot."""
@@ -176,12 +176,12 @@ class Discord:
         """Somebody opens a thread from a message."""
         parent = self.world.channels[message.channel]
         guild = self.world.guilds[parent.guild]
-        more: Json = {"parent": parent.id, "owner": user.id, "members": {user.id}}
-        made = self.world.channel(
-            name, guild, id=message.id, kind=PUBLIC_THREAD, **more
+        place: Json = {"parent": parent.id, "owner": user.id, "members": {user.id}}
+        channel = self.world.channel(
+            name, guild, id=message.id, kind=PUBLIC_THREAD, **place
         )
-        self.posting.told_of_channel("THREAD_CREATE", made, newly_created=True)
-        return made
+        self.posting.told_of_channel("THREAD_CREATE", channel, newly_created=True)
+        return channel
 
     def archive(self, thread: Channel, *, locked: bool = False) -> None:
         """A thread is archived, perhaps locked."""
@@ -264,7 +264,7 @@ class Discord:
         self, user: User, message: Message, channel: Channel | None = None
     ) -> Message:
         """A message forwarded: its pictures stand in a snapshot, its author does not."""
-        told = payloads.message(self.world, message)
+        payload = payloads.message(self.world, message)
         kept = (
             "type",
             "content",
@@ -277,7 +277,7 @@ class Discord:
         )
         snapshot = {
             "message": {
-                name: told[name] for name in (*kept, "mention_roles", "components")
+                name: payload[name] for name in (*kept, "mention_roles", "components")
             }
         }
         return self.says(user, "", channel, snapshots=[snapshot])
@@ -410,10 +410,10 @@ class Discord:
             *self.world.violations,
         ]
 
-    def _line(self, one: Message) -> str:
+    def _line(self, message: Message) -> str:
         names = {user.id: user.name for user in self.world.users.values()}
-        seen = f" for {names[one.only_for]}" if one.only_for else ""
-        return f"{names[one.author]}{seen}: {one.words!r} {list(one.buttons)} {len(one.files)} files"
+        seen = f" for {names[message.only_for]}" if message.only_for else ""
+        return f"{names[message.author]}{seen}: {message.words!r} {list(message.buttons)} {len(message.files)} files"
 
     async def connected(self, seconds: float = PATIENCE) -> None:
         """A client is there and ready to hear."""

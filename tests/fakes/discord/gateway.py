@@ -257,10 +257,12 @@ class Gateway:
         socket = web.WebSocketResponse(heartbeat=None, compress=False)
         await socket.prepare(request)
         packed = request.query.get("compress") == "zlib-stream"
-        one = Connection(socket=socket, deflate=zlib.compressobj() if packed else None)
-        self.connections.append(one)
+        connection = Connection(
+            socket=socket, deflate=zlib.compressobj() if packed else None
+        )
+        self.connections.append(connection)
         try:
-            await one.send(
+            await connection.send(
                 {
                     "op": 10,
                     "d": {
@@ -271,64 +273,64 @@ class Gateway:
             )
             async for message in socket:
                 if message.type is WSMsgType.TEXT:
-                    await self._heard(one, message.data)
+                    await self._heard(connection, message.data)
         except (ConnectionError, RuntimeError):
             pass
         finally:
-            self.connections.remove(one)
-            if one.writer is not None:
-                one.writer.cancel()
+            self.connections.remove(connection)
+            if connection.writer is not None:
+                connection.writer.cancel()
                 with suppress(asyncio.CancelledError):
-                    await one.writer
-            self._ended(one)
+                    await connection.writer
+            self._ended(connection)
         return socket
 
-    def _ended(self, one: Connection) -> None:
+    def _ended(self, connection: Connection) -> None:
         """A session the client closed with 1000 or 1001 is over."""
         if (
-            one.session is not None
-            and not one.closed_by_us
-            and one.socket.close_code in {1000, 1001}
+            connection.session is not None
+            and not connection.closed_by_us
+            and connection.socket.close_code in {1000, 1001}
         ):
-            one.session.resumable = False
-            self.sessions.pop(one.session.id, None)
+            connection.session.resumable = False
+            self.sessions.pop(connection.session.id, None)
 
-    async def _heard(self, one: Connection, text: str) -> None:
+    async def _heard(self, connection: Connection, text: str) -> None:
         try:
             limits.gateway(text)
         except limits.Wrong as wrong:
             self.world.violations.append(str(wrong))
-            await one.close(4002)
+            await connection.close(4002)
             return
         said = json.loads(text)
         if said["op"] == 1:
             self.heartbeats += 1
             if self.acknowledges:
-                await one.send({"op": 11, "d": None})
+                await connection.send({"op": 11, "d": None})
         elif said["op"] == 2:
-            await self._identify(one, said["d"])
+            await self._identify(connection, said["d"])
         elif said["op"] == 6:
-            await self._resume(one, said["d"])
+            await self._resume(connection, said["d"])
 
-    async def _identify(self, one: Connection, data: Json) -> None:
+    async def _identify(self, connection: Connection, data: Json) -> None:
         self.identifies += 1
         self.on_identify(self.identifies)
         now = asyncio.get_running_loop().time()
         if now - self._identified < self.identify_gap:
-            await one.send({"op": 9, "d": False})
+            await connection.send({"op": 9, "d": False})
             return
         self._identified = now
         intents = int(data["intents"])
         allowed = CONTENT if self.world.content_granted else 0
         wrong = {
-            4005: one.session is not None,
+            4005: connection.session is not None,
             4004: data["token"] != self.world.token,
             4014: bool(intents & PRIVILEGED & ~allowed),
             4010: not 0 <= data.get("shard", [0, 1])[0] < data.get("shard", [0, 1])[1],
         }
         for code, is_so in wrong.items():
             if is_so:
-                await one.close(code)
+                await connection.close(code)
                 return
         shard: list[int] = data.get("shard", [0, 1])
         session = Session(
@@ -346,13 +348,13 @@ class Gateway:
         for guild in mine:
             if not guild.unavailable and intents & GUILDS:
                 session.add("GUILD_CREATE", payloads.guild(self.world, guild))
-        self._begin(one, session, 0)
+        self._begin(connection, session, 0)
 
     def _is_of(self, session: Session, guild: str) -> bool:
         return (int(guild) >> 22) % session.shard[1] == session.shard[0]
 
     def _ready(self, session: Session, guilds: Iterable[str], data: Json) -> Json:
-        found: Json = {
+        payload: Json = {
             "v": 10,
             "user": {
                 **payloads.user(self.world.bot),
@@ -371,36 +373,38 @@ class Gateway:
             "geo_ordered_rtc_regions": [],
             "_trace": [],
         }
-        return {**found, "shard": data["shard"]} if "shard" in data else found
+        return {**payload, "shard": data["shard"]} if "shard" in data else payload
 
-    async def _resume(self, one: Connection, data: Json) -> None:
+    async def _resume(self, connection: Connection, data: Json) -> None:
         session = self.sessions.get(str(data["session_id"]))
         if data["token"] != self.world.token:
-            await one.close(4004)
+            await connection.close(4004)
             return
         if session is None or not session.resumable:
-            await one.send({"op": 9, "d": False})
+            await connection.send({"op": 9, "d": False})
             return
         if not 0 <= (data["seq"] or 0) <= len(session.events):
-            await one.close(4007)
+            await connection.close(4007)
             return
         self.resumes += 1
-        self._begin(one, session, data["seq"] or 0)
+        self._begin(connection, session, data["seq"] or 0)
         session.add("RESUMED", {"_trace": []})
 
-    def _begin(self, one: Connection, session: Session, after: int) -> None:
+    def _begin(self, connection: Connection, session: Session, after: int) -> None:
         """Tell this connection all that comes after an event, and go on."""
         for other in self.connections:
             if other.session is session and other.writer is not None:
                 other.writer.cancel()
-        one.session, one.sent = session, after
-        one.writer = asyncio.get_running_loop().create_task(self._write(one, session))
+        connection.session, connection.sent = session, after
+        connection.writer = asyncio.get_running_loop().create_task(
+            self._write(connection, session)
+        )
 
-    async def _write(self, one: Connection, session: Session) -> None:
+    async def _write(self, connection: Connection, session: Session) -> None:
         with suppress(ConnectionError, RuntimeError):
-            while not one.socket.closed:
-                while one.sent < len(session.events):
-                    one.sent += 1
-                    await one.send(session.events[one.sent - 1])
+            while not connection.socket.closed:
+                while connection.sent < len(session.events):
+                    connection.sent += 1
+                    await connection.send(session.events[connection.sent - 1])
                 session.news.clear()
                 await session.news.wait()

@@ -45,31 +45,31 @@ class Resolved:
         name = data.name if isinstance(data, Path) else name
         content = data.read_bytes() if isinstance(data, Path) else data
         gone = self.world.now() + self.world.ephemeral_life
-        made = self.world.attach(name, content, self.channel.id, gone=gone)
-        self.found.setdefault("attachments", {})[made.id] = payloads.attachment(
-            self.world, made
+        attachment = self.world.attach(name, content, self.channel.id, gone=gone)
+        self.found.setdefault("attachments", {})[attachment.id] = payloads.attachment(
+            self.world, attachment
         )
-        return made.id
+        return attachment.id
 
-    def user(self, one: User) -> str:
+    def user(self, user: User) -> str:
         """A person, and the member they are."""
-        self.found.setdefault("users", {})[one.id] = payloads.user(one)
+        self.found.setdefault("users", {})[user.id] = payloads.user(user)
         guild = self.world.guilds.get(self.channel.guild)
-        if guild and (one.id in guild.permissions or one is self.world.bot):
-            told = payloads.member(self.world, guild, one, full=False)
-            permissions = guild.permissions.get(one.id, guild.bot_permissions)
-            self.found.setdefault("members", {})[one.id] = {
-                **told,
+        if guild and (user.id in guild.permissions or user is self.world.bot):
+            payload = payloads.member(self.world, guild, user, full=False)
+            permissions = guild.permissions.get(user.id, guild.bot_permissions)
+            self.found.setdefault("members", {})[user.id] = {
+                **payload,
                 "permissions": str(permissions),
             }
-        return one.id
+        return user.id
 
-    def place(self, one: Channel) -> str:
+    def place(self, channel: Channel) -> str:
         """A channel."""
-        self.found.setdefault("channels", {})[one.id] = payloads.partial_channel(
-            self.world, one, ORDINARY
+        self.found.setdefault("channels", {})[channel.id] = payloads.partial_channel(
+            self.world, channel, ORDINARY
         )
-        return one.id
+        return channel.id
 
     def any(self, value: Any, name: str) -> Any:
         """A value as it stands in a payload."""
@@ -106,7 +106,7 @@ class Interacting:
         if guild is None and channel.kind == DM:
             owners = {"0": "0"}
         number = self.world.number()
-        made = Interaction(
+        interaction = Interaction(
             id=number,
             token=f"interaction-token-{number}",
             kind=kind,
@@ -119,8 +119,8 @@ class Interacting:
             owners=owners,
             message=message,
         )
-        self.world.interactions[number] = made
-        told = self._told(made, user, channel, data)
+        self.world.interactions[number] = interaction
+        told = self._told(interaction, user, channel, data)
         self.world.publish(
             Event(
                 name="INTERACTION_CREATE",
@@ -129,14 +129,14 @@ class Interacting:
                 channel=channel.id,
             )
         )
-        return made
+        return interaction
 
     def _told(
         self, made: Interaction, user: User, channel: Channel, data: Json
     ) -> Json:
         guild = self.world.guilds.get(channel.guild)
         limit = guild.upload_limit if guild else self.world.upload_limit(channel)
-        found: Json = {
+        payload: Json = {
             "id": made.id,
             "application_id": self.world.app,
             "type": made.kind,
@@ -153,12 +153,12 @@ class Interacting:
             "attachment_size_limit": max(limit, user.upload_limit),
         }
         if made.message is not None:
-            found["message"] = payloads.message(self.world, made.message)
+            payload["message"] = payloads.message(self.world, made.message)
         if guild is None:
-            return {**found, "user": payloads.user(user)}
+            return {**payload, "user": payloads.user(user)}
         member = payloads.member(self.world, guild, user)
         return {
-            **found,
+            **payload,
             "guild_id": guild.id,
             "guild": {"id": guild.id, "locale": guild.locale, "features": []},
             "guild_locale": guild.locale,
@@ -208,12 +208,12 @@ class Interacting:
         ]
         for part, kind in reversed(group):
             given = [{"name": part, "type": kind, "options": given}]
-        data: Json = {"id": told["id"], "name": name, "type": 1, "options": given}
+        payload: Json = {"id": told["id"], "name": name, "type": 1, "options": given}
         if resolved.found:
-            data["resolved"] = resolved.found
+            payload["resolved"] = resolved.found
         if registered and registered.get("guild_id"):
-            data["guild_id"] = registered["guild_id"]
-        return self.begin(AUTOCOMPLETE if focused else COMMAND, user, channel, data)
+            payload["guild_id"] = registered["guild_id"]
+        return self.begin(AUTOCOMPLETE if focused else COMMAND, user, channel, payload)
 
     def _option(
         self,
@@ -292,17 +292,17 @@ class Interacting:
         channel: Channel,
     ) -> Interaction:
         """A button, or what is chosen in a menu."""
-        data: Json = {
+        payload: Json = {
             "custom_id": what["custom_id"],
             "component_type": what["type"],
             "id": what.get("id", 1),
         }
         if what["type"] != 2:
             resolved = Resolved(self.world, channel)
-            data["values"] = [resolved.any(one, "") for one in values]
+            payload["values"] = [resolved.any(one, "") for one in values]
             if what["type"] in RESOLVED:
-                data["resolved"] = resolved.found
-        return self.begin(COMPONENT, user, channel, data, message)
+                payload["resolved"] = resolved.found
+        return self.begin(COMPONENT, user, channel, payload, message)
 
     def submit(
         self, opened: Interaction, user: User, modal: Json, fields: Mapping[str, Any]
@@ -337,10 +337,10 @@ def _context(channel: Channel) -> int:
 def _filled_label(
     one: Json, number: int, fields: Mapping[str, Any], resolved: Resolved
 ) -> Json:
-    told: Json = {"type": one["type"], "id": one.get("id", number)}
+    payload: Json = {"type": one["type"], "id": one.get("id", number)}
     if one["type"] == 18:
-        told["component"] = _filled(one["component"], number + 100, fields, resolved)
-    return told
+        payload["component"] = _filled(one["component"], number + 100, fields, resolved)
+    return payload
 
 
 def _filled(
@@ -348,38 +348,41 @@ def _filled(
 ) -> Json:
     """A field with what the person gave, or what stood there already."""
     kind, name = one["type"], one["custom_id"]
-    told: Json = {"type": kind, "id": one.get("id", number), "custom_id": name}
-    value = fields.get(name)
+    payload: Json = {"type": kind, "id": one.get("id", number), "custom_id": name}
+    field = fields.get(name)
     chosen = [
         option["value"] for option in one.get("options", []) if option.get("default")
     ]
     if kind == 4:
-        return {**told, "value": one.get("value") or "" if value is None else value}
+        return {**payload, "value": one.get("value") or "" if field is None else field}
     if kind == 23:
-        return {**told, "value": bool(one.get("default")) if value is None else value}
+        return {
+            **payload,
+            "value": bool(one.get("default")) if field is None else field,
+        }
     if kind == 21:
         return {
-            **told,
+            **payload,
             "value": (chosen or [None])[0]
-            if value is None
-            else _chosen(one, [value])[0],
+            if field is None
+            else _chosen(one, [field])[0],
         }
     if kind == 19:
         return {
-            **told,
-            "values": [resolved.file(f"{name}.png", one) for one in _many(value)],
+            **payload,
+            "values": [resolved.file(f"{name}.png", one) for one in _many(field)],
         }
     if kind in {3, 22}:
         return {
-            **told,
-            "values": chosen if value is None else _chosen(one, _many(value)),
+            **payload,
+            "values": chosen if field is None else _chosen(one, _many(field)),
         }
     preset = [str(default["id"]) for default in one.get("default_values", [])]
     return {
-        **told,
+        **payload,
         "values": preset
-        if value is None
-        else [resolved.any(each, name) for each in _many(value)],
+        if field is None
+        else [resolved.any(each, name) for each in _many(field)],
     }
 
 

@@ -65,16 +65,19 @@ class InteractionsApi:
     # The acknowledgement
 
     def create_interaction_response(self, asked: Asked) -> Json | None:
-        one = self.world.interactions.get(asked.where["interaction_id"])
-        if one is None or one.token != asked.where["interaction_token"]:
+        interaction = self.world.interactions.get(asked.where["interaction_id"])
+        if interaction is None or interaction.token != asked.where["interaction_token"]:
             raise No(404, 10062, "Unknown interaction")
-        if one.ack_type is not None:
+        if interaction.ack_type is not None:
             raise No(400, 40060, "Interaction has already been acknowledged.")
-        if one.refused or self.world.now() - one.created > self.world.patience:
-            one.refused = True
+        if (
+            interaction.refused
+            or self.world.now() - interaction.created > self.world.patience
+        ):
+            interaction.refused = True
             raise No(404, 10062, "Unknown interaction")
         kind = int(asked.json["type"])
-        self.world.check("interaction response", _fits, asked.json, one)
+        self.world.check("interaction response", _fits, asked.json, interaction)
         acts: dict[int, Callable[[Interaction, Asked, Json], None]] = {
             4: self._answer,
             5: self._defer,
@@ -83,100 +86,105 @@ class InteractionsApi:
             8: self._complete,
             9: self._open,
         }
-        acts[kind](one, asked, asked.json.get("data") or {})
-        one.ack_type = kind
-        one.ack_seconds = asyncio.get_running_loop().time() - one.began
+        acts[kind](interaction, asked, asked.json.get("data") or {})
+        interaction.ack_type = kind
+        interaction.ack_seconds = asyncio.get_running_loop().time() - interaction.began
         return (
-            self._told(one, kind)
+            self._told(interaction, kind)
             if asked.query.get("with_response") in {"1", "true"}
             else None
         )
 
-    def _told(self, one: Interaction, kind: int) -> Json:
+    def _told(self, interaction: Interaction, kind: int) -> Json:
         """The body with_response asks for."""
-        about: Json = {"id": one.id, "type": one.kind}
+        about: Json = {"id": interaction.id, "type": interaction.kind}
         resource: Json = {"type": kind}
-        if one.original is not None:
+        if interaction.original is not None:
             about |= {
-                "response_message_id": one.original.id,
-                "response_message_loading": one.original.is_loading,
-                "response_message_ephemeral": bool(one.original.only_for),
+                "response_message_id": interaction.original.id,
+                "response_message_loading": interaction.original.is_loading,
+                "response_message_ephemeral": bool(interaction.original.only_for),
             }
             if kind in {4, 7}:
-                resource["message"] = self.posting.shown(one.original)
+                resource["message"] = self.posting.shown(interaction.original)
         return {"interaction": about, "resource": resource}
 
-    def _answer(self, one: Interaction, asked: Asked, data: Json) -> None:
-        one.original = self._posted(one, asked, data)
+    def _answer(self, interaction: Interaction, asked: Asked, data: Json) -> None:
+        interaction.original = self._posted(interaction, asked, data)
 
-    def _defer(self, one: Interaction, asked: Asked, data: Json) -> None:
-        flags = int(data.get("flags") or 0) | self._forced(one)
+    def _defer(self, interaction: Interaction, asked: Asked, data: Json) -> None:
+        flags = int(data.get("flags") or 0) | self._forced(interaction)
         self.world.check(
             "deferral",
             lambda found: limits.need(not flags & ~EPHEMERAL, "only EPHEMERAL"),
             data,
         )
-        message = self._blank(one)
+        message = self._blank(interaction)
         message.flags = LOADING | flags
-        message.only_for = one.user if flags & EPHEMERAL else ""
-        one.original = message
-        one.messages.append(message)
+        message.only_for = interaction.user if flags & EPHEMERAL else ""
+        interaction.original = message
+        interaction.messages.append(message)
         self.world.messages.append(message)
         self.posting.told("MESSAGE_CREATE", message)
 
-    def _defer_update(self, one: Interaction, asked: Asked, data: Json) -> None:
-        one.original = one.message
+    def _defer_update(self, interaction: Interaction, asked: Asked, data: Json) -> None:
+        interaction.original = interaction.message
 
-    def _update(self, one: Interaction, asked: Asked, data: Json) -> None:
-        assert one.message is not None
-        one.original = self.posting.revise(one.message, asked, data)
+    def _update(self, interaction: Interaction, asked: Asked, data: Json) -> None:
+        assert interaction.message is not None
+        interaction.original = self.posting.revise(interaction.message, asked, data)
 
-    def _complete(self, one: Interaction, asked: Asked, data: Json) -> None:
+    def _complete(self, interaction: Interaction, asked: Asked, data: Json) -> None:
         found = data.get("choices") or []
         self.world.check("autocomplete", limits.autocomplete, found)
-        one.choices = found
+        interaction.choices = found
 
-    def _open(self, one: Interaction, asked: Asked, data: Json) -> None:
+    def _open(self, interaction: Interaction, asked: Asked, data: Json) -> None:
         self.world.check("modal", limits.modal, data)
-        one.modal = data
+        interaction.modal = data
 
-    def _forced(self, one: Interaction) -> int:
+    def _forced(self, interaction: Interaction) -> int:
         """Where people may not use apps that are not of the place, only they see the answers."""
-        guild = self.world.guilds.get(one.guild)
+        guild = self.world.guilds.get(interaction.guild)
         is_free = (
             guild is None
             or guild.installed
-            or guild.permissions.get(one.user, 0) & USE_EXTERNAL_APPS
+            or guild.permissions.get(interaction.user, 0) & USE_EXTERNAL_APPS
         )
         return 0 if is_free else EPHEMERAL
 
-    def _blank(self, one: Interaction) -> Message:
+    def _blank(self, interaction: Interaction) -> Message:
         return Message(
             id=self.world.number(),
-            channel=one.channel,
-            guild=one.guild,
+            channel=interaction.channel,
+            guild=interaction.guild,
             author=self.world.bot.id,
             created=self.world.now(),
-            kind=_message_kind(one),
-            interaction=one,
+            kind=_message_kind(interaction),
+            interaction=interaction,
         )
 
-    def _posted(self, one: Interaction, asked: Asked, data: Json) -> Message:
+    def _posted(self, interaction: Interaction, asked: Asked, data: Json) -> Message:
         message = self.posting.make(
-            asked, self.world.channels[one.channel], interaction=one, body=data
+            asked,
+            self.world.channels[interaction.channel],
+            interaction=interaction,
+            body=data,
         )
-        if self._forced(one):
+        if self._forced(interaction):
             message.flags |= EPHEMERAL
-            message.only_for = one.user
-        message.kind = _message_kind(one)
-        if one.message is not None:
+            message.only_for = interaction.user
+        message.kind = _message_kind(interaction)
+        if interaction.message is not None:
             message.reference = {
                 "type": 0,
-                "channel_id": one.channel,
-                "message_id": one.message.id,
+                "channel_id": interaction.channel,
+                "message_id": interaction.message.id,
             }
-            message.reference |= {"guild_id": one.guild} if one.guild else {}
-        one.messages.append(message)
+            message.reference |= (
+                {"guild_id": interaction.guild} if interaction.guild else {}
+            )
+        interaction.messages.append(message)
         return self.posting.post(message, data)
 
     # What the token allows
@@ -251,20 +259,21 @@ class InteractionsApi:
         return self.posting.shown(self._posted(one, asked, asked.json))
 
 
-def _message_kind(one: Interaction) -> int:
+def _message_kind(interaction: Interaction) -> int:
     """A reply to the message of a press; else of a slash command or of a menu's."""
-    if one.message is not None:
+    if interaction.message is not None:
         return 19
-    return 20 if one.command_type == 1 else 23
+    return 20 if interaction.command_type == 1 else 23
 
 
-def _fits(body: Json, one: Interaction) -> None:
+def _fits(body: Json, interaction: Interaction) -> None:
     """Whether this kind of interaction may be answered so."""
     kind = body["type"]
     limits.need(
-        kind in ALLOWED[one.kind], f"answer {kind} to an interaction of type {one.kind}"
+        kind in ALLOWED[interaction.kind],
+        f"answer {kind} to an interaction of type {interaction.kind}",
     )
     limits.need(
-        kind not in {6, 7} or one.message is not None,
+        kind not in {6, 7} or interaction.message is not None,
         f"answer {kind} without a message",
     )

@@ -27,15 +27,15 @@ def stamp(seconds: float) -> str:
     return datetime.fromtimestamp(seconds, UTC).isoformat()
 
 
-def user(one: User) -> Json:
+def user(user: User) -> Json:
     """A user."""
     return {
-        "id": one.id,
-        "username": one.name,
-        "global_name": None if one.is_bot else one.name,
-        "discriminator": "0000" if one.is_bot else "0",
+        "id": user.id,
+        "username": user.name,
+        "global_name": None if user.is_bot else user.name,
+        "discriminator": "0000" if user.is_bot else "0",
         "avatar": None,
-        "bot": one.is_bot,
+        "bot": user.is_bot,
         "system": False,
         "public_flags": 0,
         "flags": 0,
@@ -48,7 +48,7 @@ def user(one: User) -> Json:
 def member(world: World, guild: Guild, one: User, *, full: bool = True) -> Json:
     """A member of a guild."""
     is_bot = one.id == world.bot.id
-    found: Json = {
+    payload: Json = {
         "roles": [_bot_role_id(guild)] if is_bot else [],
         "nick": guild.nicks.get(one.id),
         "avatar": None,
@@ -60,7 +60,7 @@ def member(world: World, guild: Guild, one: User, *, full: bool = True) -> Json:
         "flags": 0,
         "communication_disabled_until": None,
     }
-    return {**found, "user": user(one)} if full else found
+    return {**payload, "user": user(one)} if full else payload
 
 
 def _bot_role_id(guild: Guild) -> str:
@@ -85,21 +85,21 @@ def _role(id: str, name: str, permissions: int, **more: Any) -> Json:
     }
 
 
-def guild(world: World, one: Guild) -> Json:
+def guild(world: World, guild: Guild) -> Json:
     """A guild as GUILD_CREATE tells it, with the bot's own role."""
-    mine = [channel for channel in world.channels.values() if channel.guild == one.id]
+    mine = [channel for channel in world.channels.values() if channel.guild == guild.id]
     bot_role = _role(
-        _bot_role_id(one),
+        _bot_role_id(guild),
         "Easel",
-        one.bot_permissions,
+        guild.bot_permissions,
         managed=True,
         position=1,
         tags={"bot_id": world.bot.id},
     )
     return {
-        "id": one.id,
-        "name": one.name,
-        "owner_id": one.owner,
+        "id": guild.id,
+        "name": guild.name,
+        "owner_id": guild.owner,
         "icon": None,
         "splash": None,
         "discovery_splash": None,
@@ -111,7 +111,7 @@ def guild(world: World, one: Guild) -> Json:
         "verification_level": 0,
         "default_message_notifications": 1,
         "explicit_content_filter": 0,
-        "roles": [_role(one.id, "@everyone", 0), bot_role],
+        "roles": [_role(guild.id, "@everyone", 0), bot_role],
         "emojis": [],
         "stickers": [],
         "features": [],
@@ -123,17 +123,17 @@ def guild(world: World, one: Guild) -> Json:
         "rules_channel_id": None,
         "public_updates_channel_id": None,
         "vanity_url_code": None,
-        "premium_tier": one.premium_tier,
+        "premium_tier": guild.premium_tier,
         "premium_subscription_count": 0,
         "premium_progress_bar_enabled": False,
-        "preferred_locale": one.locale,
+        "preferred_locale": guild.locale,
         "max_members": 500000,
         "joined_at": stamp(world.now() - 1000),
         "large": False,
         "unavailable": False,
-        "member_count": len(one.permissions) + 1,
+        "member_count": len(guild.permissions) + 1,
         "voice_states": [],
-        "members": [member(world, one, world.bot)],
+        "members": [member(world, guild, world.bot)],
         "channels": [channel(world, found) for found in mine if not found.is_thread],
         "threads": [
             channel(world, found)
@@ -147,60 +147,67 @@ def guild(world: World, one: Guild) -> Json:
     }
 
 
-def channel(world: World, one: Channel) -> Json:
+def channel(world: World, channel: Channel) -> Json:
     """A channel, thread or direct message."""
     said = [
         found
         for found in world.messages
-        if found.channel == one.id and not found.only_for
+        if found.channel == channel.id and not found.only_for
     ]
     last = said[-1].id if said else None
-    if one.kind == DM:
-        recipients = [user(world.users[one.recipient])]
+    if channel.kind == DM:
+        recipients = [user(world.users[channel.recipient])]
         return {
-            "id": one.id,
+            "id": channel.id,
             "type": DM,
             "recipients": recipients,
             "last_message_id": last,
             "flags": 0,
         }
-    if one.kind == GROUP:
-        people = [user(world.users[who]) for who in sorted(one.members)]
+    if channel.kind == GROUP:
+        people = [user(world.users[who]) for who in sorted(channel.members)]
         found: Json = {
-            "id": one.id,
+            "id": channel.id,
             "type": GROUP,
             "recipients": people,
             "last_message_id": last,
             "flags": 0,
         }
-        return {**found, "name": one.name or None, "icon": None, "owner_id": one.owner}
+        return {
+            **found,
+            "name": channel.name or None,
+            "icon": None,
+            "owner_id": channel.owner,
+        }
     common: Json = {
-        "id": one.id,
-        "type": one.kind,
-        "name": one.name,
-        "guild_id": one.guild,
-        "parent_id": one.parent or None,
+        "id": channel.id,
+        "type": channel.kind,
+        "name": channel.name,
+        "guild_id": channel.guild,
+        "parent_id": channel.parent or None,
         "last_message_id": last,
         "rate_limit_per_user": 0,
-        "flags": 16 if one.tags_required else 0,
+        "flags": 16 if channel.tags_required else 0,
     }
-    return common | (_thread(world, one, said) if one.is_thread else _room(world, one))
+    return common | (
+        _thread(world, channel, said) if channel.is_thread else _room(world, channel)
+    )
 
 
-def _room(world: World, one: Channel) -> Json:
-    role = _bot_role_id(world.guilds[one.guild])
+def _room(world: World, channel: Channel) -> Json:
+    role = _bot_role_id(world.guilds[channel.guild])
     denied = (
-        [{"id": role, "type": 0, "allow": "0", "deny": str(one.denied)}]
-        if one.denied
+        [{"id": role, "type": 0, "allow": "0", "deny": str(channel.denied)}]
+        if channel.denied
         else []
     )
     found: Json = {
         "position": 0,
         "topic": None,
-        "nsfw": one.nsfw,
+        "nsfw": channel.nsfw,
         "permission_overwrites": denied,
     }
-    if one.kind == FORUM:
+    if channel.kind == FORUM:
         found |= {
             "available_tags": [],
             "default_reaction_emoji": None,
@@ -210,24 +217,24 @@ def _room(world: World, one: Channel) -> Json:
     return found
 
 
-def _thread(world: World, one: Channel, said: list[Message]) -> Json:
+def _thread(world: World, channel: Channel, said: list[Message]) -> Json:
     me = {
-        "id": one.id,
+        "id": channel.id,
         "user_id": world.bot.id,
         "join_timestamp": stamp(world.now()),
         "flags": 0,
     }
     return {
-        **({"member": me} if world.bot.id in one.members else {}),
-        "owner_id": one.owner,
+        **({"member": me} if world.bot.id in channel.members else {}),
+        "owner_id": channel.owner,
         "message_count": len(said),
-        "member_count": len(one.members),
+        "member_count": len(channel.members),
         "total_message_sent": len(said),
         "applied_tags": [],
         "thread_metadata": {
-            "archived": one.archived,
-            "locked": one.locked,
-            "auto_archive_duration": one.auto_archive,
+            "archived": channel.archived,
+            "locked": channel.locked,
+            "auto_archive_duration": channel.auto_archive,
             "archive_timestamp": stamp(world.now()),
             "create_timestamp": stamp(world.now()),
         },
@@ -243,76 +250,80 @@ def partial_channel(world: World, one: Channel, permissions: int) -> Json:
     )
 
 
-def attachment(world: World, one: Attachment) -> Json:
+def attachment(world: World, attachment: Attachment) -> Json:
     """An attachment, with a fresh link."""
-    link = world.link(one)
+    link = world.link(attachment)
     found: Json = {
-        "id": one.id,
-        "filename": one.filename,
-        "size": len(one.data),
+        "id": attachment.id,
+        "filename": attachment.filename,
+        "size": len(attachment.data),
         "url": link,
         "proxy_url": link,
-        "content_type": one.content_type,
+        "content_type": attachment.content_type,
         "content_scan_version": 2,
-        "flags": 1 << 3 if one.spoiler else 0,
+        "flags": 1 << 3 if attachment.spoiler else 0,
     }
-    if one.size:
+    if attachment.size:
         found |= {
-            "width": one.size[0],
-            "height": one.size[1],
+            "width": attachment.size[0],
+            "height": attachment.size[1],
             "placeholder": "abc",
             "placeholder_version": 1,
         }
-    if one.description:
-        found["description"] = one.description
-    return {**found, "ephemeral": True} if one.is_ephemeral else found
+    if attachment.description:
+        found["description"] = attachment.description
+    return {**found, "ephemeral": True} if attachment.is_ephemeral else found
 
 
-def message(world: World, one: Message, *, nonce: bool = False, depth: int = 1) -> Json:
+def message(
+    world: World, message: Message, *, nonce: bool = False, depth: int = 1
+) -> Json:
     """A message in full."""
     shown: set[str] = set()
-    embeds = [_resolved(world, one, embed, shown) for embed in one.embeds]
+    embeds = [_resolved(world, message, embed, shown) for embed in message.embeds]
     components = [
-        _resolved(world, one, found, shown) for found in _numbered(one.components)
+        _resolved(world, message, found, shown)
+        for found in _numbered(message.components)
     ]
-    there = world.channels[one.channel]
+    there = world.channels[message.channel]
     found: Json = {
-        "id": one.id,
-        "channel_id": one.channel,
-        "author": user(world.users[one.author]),
-        "content": one.content,
-        "timestamp": stamp(one.created),
-        "edited_timestamp": None if one.edited is None else stamp(one.edited),
+        "id": message.id,
+        "channel_id": message.channel,
+        "author": user(world.users[message.author]),
+        "content": message.content,
+        "timestamp": stamp(message.created),
+        "edited_timestamp": None if message.edited is None else stamp(message.edited),
         "tts": False,
-        "mention_everyone": one.mention_everyone,
+        "mention_everyone": message.mention_everyone,
         "mentions": [
             user(world.users[mention])
-            for mention in one.mentions
+            for mention in message.mentions
             if mention in world.users
         ],
-        "mention_roles": one.mention_roles,
+        "mention_roles": message.mention_roles,
         "attachments": [
             attachment(world, file)
-            for file in one.attachments
+            for file in message.attachments
             if file.filename not in shown
         ],
         "embeds": embeds,
         "components": components,
         "pinned": False,
-        "type": one.kind,
-        "flags": one.flags,
+        "type": message.kind,
+        "flags": message.flags,
     }
-    if nonce and one.nonce:
-        found["nonce"] = one.nonce
-    if one.reactions:
+    if nonce and message.nonce:
+        found["nonce"] = message.nonce
+    if message.reactions:
         found["reactions"] = [
-            _reaction(world, name, reaction) for name, reaction in one.reactions.items()
+            _reaction(world, name, reaction)
+            for name, reaction in message.reactions.items()
         ]
-    if one.snapshots:
-        found["message_snapshots"] = one.snapshots
-    if one.id in world.channels and there.id != one.id:
-        found["thread"] = channel(world, world.channels[one.id])
-    return found | _of_interaction(world, one) | _referring(world, one, depth)
+    if message.snapshots:
+        found["message_snapshots"] = message.snapshots
+    if message.id in world.channels and there.id != message.id:
+        found["thread"] = channel(world, world.channels[message.id])
+    return found | _of_interaction(world, message) | _referring(world, message, depth)
 
 
 def _reaction(world: World, name: str, who: list[str]) -> Json:
@@ -326,48 +337,48 @@ def _reaction(world: World, name: str, who: list[str]) -> Json:
     }
 
 
-def _of_interaction(world: World, one: Message) -> Json:
-    if one.interaction is None:
+def _of_interaction(world: World, message: Message) -> Json:
+    if message.interaction is None:
         return {}
     return {
         "webhook_id": world.app,
         "application_id": world.app,
-        "interaction_metadata": interaction_metadata(world, one.interaction),
+        "interaction_metadata": interaction_metadata(world, message.interaction),
     }
 
 
-def interaction_metadata(world: World, one: Interaction) -> Json:
+def interaction_metadata(world: World, interaction: Interaction) -> Json:
     """What a message says of the interaction that made it."""
-    found: Json = {
-        "id": one.id,
-        "type": one.kind,
-        "user": user(world.users[one.user]),
-        "authorizing_integration_owners": one.owners,
+    payload: Json = {
+        "id": interaction.id,
+        "type": interaction.kind,
+        "user": user(world.users[interaction.user]),
+        "authorizing_integration_owners": interaction.owners,
     }
-    if one.kind == MODAL:
-        found["triggering_interaction_metadata"] = {
-            **found,
+    if interaction.kind == MODAL:
+        payload["triggering_interaction_metadata"] = {
+            **payload,
             "type": 2,
-            "name": one.name or "edit",
+            "name": interaction.name or "edit",
         }
-    elif one.message is not None:
-        found["interacted_message_id"] = one.message.id
-    elif one.name:
-        found["name"] = one.name
-    return found
+    elif interaction.message is not None:
+        payload["interacted_message_id"] = interaction.message.id
+    elif interaction.name:
+        payload["name"] = interaction.name
+    return payload
 
 
 def _referring(world: World, one: Message, depth: int) -> Json:
     if one.reference is None:
         return {}
-    found: Json = {"message_reference": one.reference}
+    payload: Json = {"message_reference": one.reference}
     if depth and one.reference.get("type", 0) == 0:
         try:
             there = world.find(one.reference["channel_id"], one.reference["message_id"])
         except No:
-            return {**found, "referenced_message": None}
-        found["referenced_message"] = message(world, there, depth=depth - 1)
-    return found
+            return {**payload, "referenced_message": None}
+        payload["referenced_message"] = message(world, there, depth=depth - 1)
+    return payload
 
 
 def _numbered(components: list[Json]) -> list[Json]:
@@ -377,19 +388,19 @@ def _numbered(components: list[Json]) -> list[Json]:
     return components
 
 
-def _resolved(world: World, one: Message, found: Any, shown: set[str]) -> Any:
+def _resolved(world: World, message: Message, found: Any, shown: set[str]) -> Any:
     """With links in place of attachment://.
 
     The names are noted, as they are no attachments any more.
     """
     if isinstance(found, list):
-        return [_resolved(world, one, each, shown) for each in found]
+        return [_resolved(world, message, each, shown) for each in found]
     if not isinstance(found, dict):
         return found
     url = found.get("url")
     if isinstance(url, str) and url.startswith("attachment://"):
         name = url.removeprefix("attachment://")
-        for file in one.attachments:
+        for file in message.attachments:
             if file.filename == name:
                 shown.add(name)
                 told = attachment(world, file)
@@ -399,42 +410,46 @@ def _resolved(world: World, one: Message, found: Any, shown: set[str]) -> Any:
                     **{key: told[key] for key in kept if key in told},
                     "attachment_id": file.id,
                 }
-    return {key: _resolved(world, one, each, shown) for key, each in found.items()}
+    return {key: _resolved(world, message, each, shown) for key, each in found.items()}
 
 
-def may_read(world: World, one: Message) -> bool:
+def may_read(world: World, message: Message) -> bool:
     """Whether our app is told what is in a message."""
     if (
         world.content_granted
-        or one.author == world.bot.id
-        or not one.guild
-        or world.bot.id in _written(world, one)
+        or message.author == world.bot.id
+        or not message.guild
+        or world.bot.id in _written(world, message)
     ):
         return True
-    if one.reference is None or world.bot.id not in one.mentions:
+    if message.reference is None or world.bot.id not in message.mentions:
         return False
     try:
-        there = world.find(one.reference["channel_id"], one.reference["message_id"])
+        message = world.find(
+            message.reference["channel_id"], message.reference["message_id"]
+        )
     except No:
         return False
-    return there.author == world.bot.id and there.interaction is None
+    return message.author == world.bot.id and message.interaction is None
 
 
-def _written(world: World, one: Message) -> list[str]:
+def _written(world: World, message: Message) -> list[str]:
     return [
         mention
-        for mention in one.mentions
-        if f"<@{mention}>" in one.content or f"<@!{mention}>" in one.content
+        for mention in message.mentions
+        if f"<@{mention}>" in message.content or f"<@!{mention}>" in message.content
     ]
 
 
-def readable(world: World, one: Message, told: Json, *, intent: bool = False) -> Json:
+def readable(
+    world: World, message: Message, told: Json, *, intent: bool = False
+) -> Json:
     """As an app without the content intent gets it: empty unless exempt.
 
     The message it answers by the same rule.
     """
     found = dict(told)
-    if not intent and not may_read(world, one):
+    if not intent and not may_read(world, message):
         found |= {"content": "", "embeds": [], "attachments": [], "components": []}
         found.pop("message_snapshots", None)
     quoted = found.get("referenced_message")
@@ -444,6 +459,6 @@ def readable(world: World, one: Message, told: Json, *, intent: bool = False) ->
     return found
 
 
-def app_permissions(world: World, one: Channel) -> int:
+def app_permissions(world: World, channel: Channel) -> int:
     """What an interaction says the app may do there."""
-    return world.bot_permissions(one) or USE_EXTERNAL_APPS
+    return world.bot_permissions(channel) or USE_EXTERNAL_APPS

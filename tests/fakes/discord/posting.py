@@ -137,12 +137,17 @@ class Posting:
         body = asked.json if body is None else body
         flags = message.flags | (int(body.get("flags") or 0) & (V2 | SUPPRESS_EMBEDS))
         told = body.get("attachments")
-        kept = [
+        attachments = [
             attachment
             for attachment in message.attachments
             if told is None or attachment.id in {str(each["id"]) for each in told}
         ]
-        self._check(body, asked, flags, attached=[one.filename for one in kept])
+        self._check(
+            body,
+            asked,
+            flags,
+            attached=[attachment.filename for attachment in attachments],
+        )
         self._check_gallery(body, asked, flags)
         self._check_sizes(
             asked, self.world.channels[message.channel], message.interaction
@@ -153,7 +158,7 @@ class Posting:
         if flags & V2 and not message.flags & V2:
             message.content, message.embeds = "", []
         new = self._uploaded(asked, body, self.world.channels[message.channel], message)
-        message.attachments = [*kept, *new]
+        message.attachments = [*attachments, *new]
         if not (
             message.content
             or message.embeds
@@ -331,19 +336,19 @@ class Posting:
         """The gateway hears of it, unless it is for one person only."""
         if message.only_for:
             return
-        data = payloads.message(self.world, message, nonce=name == "MESSAGE_CREATE")
-        data["channel_type"] = self.world.channels[message.channel].kind
+        payload = payloads.message(self.world, message, nonce=name == "MESSAGE_CREATE")
+        payload["channel_type"] = self.world.channels[message.channel].kind
         if message.guild:
-            data["guild_id"] = message.guild
+            payload["guild_id"] = message.guild
             if message.interaction is None:
                 author = self.world.users[message.author]
-                data["member"] = payloads.member(
+                payload["member"] = payloads.member(
                     self.world, self.world.guilds[message.guild], author, full=False
                 )
         self.world.publish(
             Event(
                 name=name,
-                data=data,
+                data=payload,
                 guild=message.guild,
                 channel=message.channel,
                 message=message,
@@ -359,9 +364,9 @@ class Posting:
 
     def shown(self, message: Message, *, nonce: bool = False) -> Json:
         """A message as REST answers it."""
-        found = payloads.message(self.world, message, nonce=nonce)
+        payload = payloads.message(self.world, message, nonce=nonce)
         return payloads.readable(
-            self.world, message, found, intent=self.world.content_granted
+            self.world, message, payload, intent=self.world.content_granted
         )
 
 

@@ -17,13 +17,13 @@ FILE = ROOT.parent / "shared" / "schemas" / "discord-openapi.json"
 def _document() -> Json | None:
     if not FILE.exists():
         return None
-    found: Json = json.loads(FILE.read_text())
-    schemas = found["components"]["schemas"]
+    answer: Json = json.loads(FILE.read_text())
+    schemas = answer["components"]["schemas"]
     # Discord takes snowflakes as integers too, and discord.py sends some so.
     schemas["SnowflakeType"] = {
         "anyOf": [schemas["SnowflakeType"], {"type": "integer", "minimum": 0}]
     }
-    return found
+    return answer
 
 
 @cache

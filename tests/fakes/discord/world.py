@@ -112,16 +112,16 @@ class World:
 
     def user(self, name: str, **more: Any) -> User:
         """Somebody new."""
-        made = User(id=self.number(), name=name, **more)
-        self.users[made.id] = made
-        return made
+        user = User(id=self.number(), name=name, **more)
+        self.users[user.id] = user
+        return user
 
     def guild(self, name: str, owner: User, **more: Any) -> Guild:
         """A new server, its owner in it."""
-        made = Guild(id=self.number(), name=name, owner=owner.id, **more)
-        made.permissions[owner.id] = (1 << 50) - 1
-        self.guilds[made.id] = made
-        return made
+        guild = Guild(id=self.number(), name=name, owner=owner.id, **more)
+        guild.permissions[owner.id] = (1 << 50) - 1
+        self.guilds[guild.id] = guild
+        return guild
 
     def join(self, user: User, guild: Guild, permissions: int = ORDINARY) -> None:
         """Somebody becomes a member."""
@@ -131,14 +131,14 @@ class World:
         self, name: str = "", guild: Guild | None = None, **more: Any
     ) -> Channel:
         """A new channel."""
-        made = Channel(
+        channel = Channel(
             id=more.pop("id", "") or self.number(),
             name=name,
             guild=guild.id if guild else "",
             **more,
         )
-        self.channels[made.id] = made
-        return made
+        self.channels[channel.id] = channel
+        return channel
 
     def direct(self, user: User) -> Channel:
         """The direct message of a person and the bot."""
@@ -155,7 +155,7 @@ class World:
         ending = name.rpartition(".")[2].lower()
         kind = TYPES.get(ending, "application/octet-stream")
         size = _size(data) if kind.startswith("image/") else None
-        made = Attachment(
+        attachment = Attachment(
             id=self.number(),
             filename=name,
             data=data,
@@ -164,9 +164,9 @@ class World:
             size=size,
             **more,
         )
-        made.spoiler = made.spoiler or name.startswith("SPOILER_")
-        self.attachments[made.id] = made
-        return made
+        attachment.spoiler = attachment.spoiler or name.startswith("SPOILER_")
+        self.attachments[attachment.id] = attachment
+        return attachment
 
     def find(self, channel: str, message: str) -> Message:
         """A message that is there for everybody."""
@@ -183,12 +183,16 @@ class World:
     def seen_by(self, user: User | None, channel: Channel | None) -> list[Message]:
         """What somebody sees, in a channel or anywhere."""
         mine = {"", user.id} if user else {""}
-        there = [
+        messages = [
             message
             for message in self.messages
             if not message.deleted and message.only_for in mine
         ]
-        return [one for one in there if channel is None or one.channel == channel.id]
+        return [
+            message
+            for message in messages
+            if channel is None or message.channel == channel.id
+        ]
 
     # Permissions
 

@@ -36,19 +36,19 @@ WHOLE = frozenset({"code", "mention", "time", "emoji", "link"})
 LOOKS = {2: "", 1: "primary", 3: "success", 4: "danger", 5: "link"}
 
 
-def seen(world: World, one: Message) -> Seen:
+def seen(world: World, message: Message) -> Seen:
     """The message; what it answers is quoted above it."""
-    author = world.users[one.author]
-    components = list(walk(one.components))
+    author = world.users[message.author]
+    components = list(walk(message.components))
     assert {component["type"] for component in components} <= {1, 2, 3}, components
     rows = [
         [component for component in row["components"] if component["type"] == 2]
-        for row in one.components
+        for row in message.components
     ]
     return Seen(
         author=author.name.capitalize(),
         is_app=author.is_bot,
-        spans=tuple(spans(one.content, world)),
+        spans=tuple(spans(message.content, world)),
         rows=tuple(
             tuple(
                 Pressable(label=found["label"], look=LOOKS[found["style"]])
@@ -64,27 +64,27 @@ def seen(world: World, one: Message) -> Seen:
         ),
         pictures=tuple(
             Framed(data=file.data, alt=file.description, hidden=file.spoiler)
-            for file in one.attachments
+            for file in message.attachments
         ),
-        only_you=bool(one.flags & EPHEMERAL),
-        quoted=_quoted(world, one),
+        only_you=bool(message.flags & EPHEMERAL),
+        quoted=_quoted(world, message),
     )
 
 
-def _quoted(world: World, one: Message) -> tuple[str, str] | None:
-    if one.reference is None:
+def _quoted(world: World, message: Message) -> tuple[str, str] | None:
+    if message.reference is None:
         return None
     try:
-        there = world.find(
-            str(one.reference["channel_id"]), str(one.reference["message_id"])
+        message = world.find(
+            str(message.reference["channel_id"]), str(message.reference["message_id"])
         )
     except No:
         return None
-    words = "".join(span.text for span in spans(there.content, world)).replace(
+    words = "".join(span.text for span in spans(message.content, world)).replace(
         "\n", " "
     )
     return world.users[
-        there.author
+        message.author
     ].name.capitalize(), words or "Click to see attachment"
 
 
@@ -131,12 +131,12 @@ def _parsed(
             at = end
             continue
         for name, rule in RULES:
-            if found := rule.match(text, at):
+            if match := rule.match(text, at):
                 inside = next(
-                    group for group in reversed(found.groups()) if group is not None
+                    group for group in reversed(match.groups()) if group is not None
                 )
                 yield from _spans(name, inside, looks)
-                at = found.end()
+                at = match.end()
                 break
         else:
             yield Span(text=text[at], looks=looks)

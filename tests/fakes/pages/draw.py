@@ -130,16 +130,19 @@ def _avatar(seen: Seen) -> str:
     return f'<div class="avatar" style="background: #86324a">{escape(seen.author[:1])}</div>'
 
 
-def _span(one: Span) -> str:
-    found = escape(one.text)
-    for look in sorted(one.looks):
+def _span(span: Span) -> str:
+    found = escape(span.text)
+    for look in sorted(span.looks):
         tag = TAGS.get(look, "span")
         found = f'<{tag} class="{escape(look)}">{found}</{tag}>'
     return found
 
 
-def _button(one: Pressable) -> str:
-    return f'<span class="button {one.look}">{escape(one.label)}{" ↗" if one.look == "link" else ""}</span>'
+def _button(pressable: Pressable) -> str:
+    label = escape(pressable.label)
+    if pressable.look == "link":
+        label += " ↗"
+    return f'<span class="button {pressable.look}">{label}</span>'
 
 
 def _menu(labels: Sequence[str]) -> str:

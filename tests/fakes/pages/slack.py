@@ -15,7 +15,7 @@ Json = dict[str, Any]
 TOKEN = re.compile(r"<([@#!]?)([^>|]+)(?:\|([^>]*))?>")
 
 
-def seen(world: World, one: Message) -> Seen:
+def seen(world: World, message: Message) -> Seen:
     """The message itself.
 
     An unknown block is an error: Slack would refuse it, or show what we cannot draw.
@@ -24,26 +24,30 @@ def seen(world: World, one: Message) -> Seen:
         user
         for workspace in world.workspaces.values()
         for user in workspace.users.values()
-        if user.id == one.user
+        if user.id == message.user
     )
     shown = [
         world.files[block["slack_file"]["id"]]
-        for block in one.blocks
+        for block in message.blocks
         if block["type"] == "image"
     ]
-    alts = [block["alt_text"] for block in one.blocks if block["type"] == "image"]
-    files = [world.files[name] for name in one.files if not world.files[name].deleted]
+    alts = [block["alt_text"] for block in message.blocks if block["type"] == "image"]
+    files = [
+        world.files[name] for name in message.files if not world.files[name].deleted
+    ]
     return Seen(
         author=user.name.capitalize(),
         is_app=user.is_bot,
-        spans=tuple(_blocks(one.blocks)) if one.blocks else tuple(_mrkdwn(one.text)),
-        rows=tuple(row for block in one.blocks if (row := _row(block))),
-        menus=tuple(menu for block in one.blocks if (menu := _menu(block))),
+        spans=tuple(_blocks(message.blocks))
+        if message.blocks
+        else tuple(_mrkdwn(message.text)),
+        rows=tuple(row for block in message.blocks if (row := _row(block))),
+        menus=tuple(menu for block in message.blocks if (menu := _menu(block))),
         pictures=(
             *(_framed(file, alt) for file, alt in zip(shown, alts, strict=True)),
             *(_framed(f) for f in files),
         ),
-        only_you=bool(one.only_for),
+        only_you=bool(message.only_for),
     )
 
 

@@ -32,8 +32,8 @@ minutes."""
 
 def sample(name: str) -> Json:
     """A payload as Slack documents it."""
-    found: Json = json.loads((SAMPLES / f"{name}.json").read_text())
-    return found
+    answer: Json = json.loads((SAMPLES / f"{name}.json").read_text())
+    return answer
 
 
 PATIENCE = 60.0
@@ -83,11 +83,13 @@ class Slack:
     ) -> str:
         """A new channel; everybody is in it, the bot if invited."""
         there = workspace or self.workspace
-        made = Channel(id=self.world.number("C"), name=name, members=set(there.users))
+        channel = Channel(
+            id=self.world.number("C"), name=name, members=set(there.users)
+        )
         if not invited:
-            made.members.discard(there.bot_user)
-        there.channels[made.id] = made
-        return made.id
+            channel.members.discard(there.bot_user)
+        there.channels[channel.id] = channel
+        return channel.id
 
     def person(
         self, name: str, *, workspace: Workspace | None = None, **more: Any
@@ -112,16 +114,16 @@ class Slack:
         body["event"] |= changes
         await self.deliver_event(self.addressed(body, there))
 
-    def addressed(self, body: Json, there: Workspace) -> Json:
+    def addressed(self, body: Json, workspace: Workspace) -> Json:
         """As sent to our installation in that workspace."""
-        body |= {"team_id": there.id, "event_id": self.world.number("Ev")}
-        if there.enterprise:
-            body["enterprise_id"] = there.enterprise
+        body |= {"team_id": workspace.id, "event_id": self.world.number("Ev")}
+        if workspace.enterprise:
+            body["enterprise_id"] = workspace.enterprise
         body["authorizations"][0] |= {
-            "team_id": None if there.is_all else there.id,
-            "user_id": there.bot_user,
-            "enterprise_id": there.enterprise,
-            "is_enterprise_install": there.is_all,
+            "team_id": None if workspace.is_all else workspace.id,
+            "user_id": workspace.bot_user,
+            "enterprise_id": workspace.enterprise,
+            "is_enterprise_install": workspace.is_all,
         }
         return body
 
@@ -155,12 +157,12 @@ class Slack:
                 return
 
     async def command(
-        self, there: Workspace, user: User, channel: str, text: str
+        self, workspace: Workspace, user: User, channel: str, text: str
     ) -> Json:
         """A slash command; what the acknowledgement said."""
         name, _, rest = text.partition(" ")
         body = sample("slash_command") | {
-            "team_id": there.id,
+            "team_id": workspace.id,
             "channel_id": channel,
             "user_id": user.id,
             "user_name": user.name,
@@ -168,10 +170,10 @@ class Slack:
             "text": rest,
             "trigger_id": self.world.trigger(),
             "response_url": self.hook(),
-            "is_enterprise_install": "true" if there.is_all else "false",
+            "is_enterprise_install": "true" if workspace.is_all else "false",
         }
-        if there.enterprise:
-            body["enterprise_id"] = there.enterprise
+        if workspace.enterprise:
+            body["enterprise_id"] = workspace.enterprise
         if not self.url:
             return await self.socket.deliver("slash_commands", body) or {}
         _, answer = await self.post(
@@ -484,10 +486,10 @@ def _filled(element: Json, value: Any, world: World) -> Json:
 
 def _json(text: str) -> Json:
     try:
-        found = json.loads(text or "{}")
+        answer = json.loads(text or "{}")
     except ValueError:
         return {"text": text}
-    return found if isinstance(found, dict) else {}
+    return answer if isinstance(answer, dict) else {}
 
 
 def sign(data: bytes, at: float | None = None, secret: str = SECRET) -> dict[str, str]:

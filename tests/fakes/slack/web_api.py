@@ -243,15 +243,19 @@ class WebApi:
 
     def _chat_update(self, workspace: Workspace, arguments: Json) -> Json:
         channel = self._channel(workspace, arguments.get("channel"))
-        there = self.world.find(channel, str(arguments.get("ts")))
-        if there is None:
+        message = self.world.find(channel, str(arguments.get("ts")))
+        if message is None:
             raise No("message_not_found")
-        if there.user != workspace.bot_user or there.files:
+        if message.user != workspace.bot_user or message.files:
             raise No("cant_update_message")
         new = self._said(workspace, channel, arguments, update=True)
-        there.text, there.blocks, there.metadata = new.text, new.blocks, new.metadata
-        there.edits += 1
-        return {"channel": channel, "ts": there.ts, "text": there.text}
+        message.text, message.blocks, message.metadata = (
+            new.text,
+            new.blocks,
+            new.metadata,
+        )
+        message.edits += 1
+        return {"channel": channel, "ts": message.ts, "text": message.text}
 
     def _chat_post_ephemeral(self, workspace: Workspace, arguments: Json) -> Json:
         channel = self._channel(workspace, arguments.get("channel"))
@@ -294,14 +298,14 @@ class WebApi:
         }
 
     async def _upload(self, request: web.Request) -> web.Response:
-        data = await request.read()
+        content = await request.read()
         if request.headers.get("Authorization"):
             self.world.violations.append("a token was sent to the upload address")
         if self.upload_faults:
             return web.Response(status=self.upload_faults.pop())
         file = self.world.files[request.match_info["file"]]
-        file.data = data
-        return web.Response(text=f"OK - {len(data)}")
+        file.data = content
+        return web.Response(text=f"OK - {len(content)}")
 
     def _files_complete_upload_external(
         self, workspace: Workspace, arguments: Json
@@ -447,8 +451,8 @@ class WebApi:
             and not message.only_for
         ]
 
-    def _history_json(self, one: Message, arguments: Json) -> Json:
-        found = self.world.message_json(one)
+    def _history_json(self, message: Message, arguments: Json) -> Json:
+        found = self.world.message_json(message)
         if str(arguments.get("include_all_metadata")) != "true":
             found.pop("metadata", None)
         return found

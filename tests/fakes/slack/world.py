@@ -194,12 +194,14 @@ class World:
         self, id: str = "T00000001", token: str = FIRST_TOKEN, **more: Any
     ) -> Workspace:
         """A new one, with its bot."""
-        made = Workspace(
+        workspace = Workspace(
             id=id, token=token, bot_user=f"UBOT{id[1:]}", bot=f"B{id[1:]}", **more
         )
-        made.users[made.bot_user] = User(id=made.bot_user, name="easel", is_bot=True)
-        self.workspaces[id] = made
-        return made
+        workspace.users[workspace.bot_user] = User(
+            id=workspace.bot_user, name="easel", is_bot=True
+        )
+        self.workspaces[id] = workspace
+        return workspace
 
     def by_token(self, token: str) -> Workspace | None:
         """Whose token it is."""
@@ -249,23 +251,23 @@ class World:
 
     def seen_by(self, user: str, channel: str) -> list[Message]:
         """What somebody sees in a channel, threads included."""
-        there = [
+        messages = [
             message
             for message in self.messages
             if message.channel == channel and not message.deleted
         ]
         return [
-            one
-            for one in there
-            if one.only_for in {"", user} and not self._is_unseen(one)
+            message
+            for message in messages
+            if message.only_for in {"", user} and not self._is_unseen(message)
         ]
 
-    def _is_unseen(self, one: Message) -> bool:
+    def _is_unseen(self, message: Message) -> bool:
         """Ephemeral messages in a thread are only shown if there is an active thread already."""
-        if not one.only_for or not one.thread_ts:
+        if not message.only_for or not message.thread_ts:
             return False
         return not any(
-            other.thread_ts == one.thread_ts and not other.only_for
+            other.thread_ts == message.thread_ts and not other.only_for
             for other in self.messages
         )
 
@@ -299,30 +301,30 @@ class World:
 
     base: str = ""
 
-    def message_json(self, one: Message) -> Json:
+    def message_json(self, message: Message) -> Json:
         """A message as conversations.history tells it."""
-        found: Json = {
+        payload: Json = {
             "type": "message",
-            "user": one.user,
-            "text": one.text,
-            "ts": one.ts,
+            "user": message.user,
+            "text": message.text,
+            "ts": message.ts,
         }
         is_answered = any(
-            other.thread_ts == one.ts and other.channel == one.channel
+            other.thread_ts == message.ts and other.channel == message.channel
             for other in self.messages
         )
-        if one.thread_ts or is_answered:
+        if message.thread_ts or is_answered:
             # The first message of a thread names itself once somebody has answered it.
-            found["thread_ts"] = one.thread_ts or one.ts
-        if one.files:
-            found["files"] = [
-                self.file_json(self.files[name], full=False) for name in one.files
+            payload["thread_ts"] = message.thread_ts or message.ts
+        if message.files:
+            payload["files"] = [
+                self.file_json(self.files[name], full=False) for name in message.files
             ]
-        if one.metadata:
-            found["metadata"] = one.metadata
-        if one.user.startswith("UBOT"):
-            found["bot_id"] = "B" + one.user[4:]
-        return found
+        if message.metadata:
+            payload["metadata"] = message.metadata
+        if message.user.startswith("UBOT"):
+            payload["bot_id"] = "B" + message.user[4:]
+        return payload
 
     def check(self, what: str, check: Any, *arguments: Any, **named: Any) -> None:
         """Note a broken limit; tests assert that there is none."""
