@@ -105,14 +105,18 @@ class Watched:
             },
         )
         await session.detach()
-        found: list[dict[str, Any]] = json.loads(answer["result"]["value"])[
+        reported: list[dict[str, Any]] = json.loads(answer["result"]["value"])[
             "violations"
         ]
-        grave = [one for one in found if one["impact"] in {"serious", "critical"}]
+        grave = [
+            violation
+            for violation in reported
+            if violation["impact"] in {"serious", "critical"}
+        ]
         return [
-            f"{one['id']}: {node['html'][:200]}"
-            for one in grave
-            for node in one["nodes"]
+            f"{violation['id']}: {node['html'][:200]}"
+            for violation in grave
+            for node in violation["nodes"]
         ]
 
 

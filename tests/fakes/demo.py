@@ -44,7 +44,7 @@ class Demo:
             "--time-scale",
             str(self.time_scale),
         ]
-        kept = {
+        environment = {
             name: value
             for name, value in os.environ.items()
             if not name.startswith(("EASEL_", "DASHSCOPE_"))
@@ -56,7 +56,7 @@ class Demo:
             {
                 "words": words,
                 "folder": str(ROOT),
-                "environment": {**kept, **self.settings},
+                "environment": {**environment, **self.settings},
                 "out": str(printed),
                 "error": str(printed),
             },

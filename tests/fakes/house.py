@@ -48,8 +48,8 @@ class Visitor:
         """Say it; it must be taken."""
         answer = await self.asks("/room/say", text=text, **body)
         assert answer.status_code == 200, answer.text
-        found: dict[str, Any] = answer.json()
-        return found
+        answered: dict[str, Any] = answer.json()
+        return answered
 
     async def gives(self, photo: Path) -> str:
         """Drop a picture into the room; its ref."""
@@ -82,8 +82,8 @@ class Visitor:
                         message["tone"] == tone
                         and text in f"{message['title']} {message['text']}"
                     ):
-                        found: dict[str, Any] = message
-                        return found
+                        matching: dict[str, Any] = message
+                        return matching
         raise AssertionError("the stream ended")
 
 

@@ -61,12 +61,12 @@ class JournalChat:
 
     async def find(self, place: Place, job: str) -> PostedMessage | None:
         """The message of this job, read back."""
-        found = [
+        lines = [
             line["message"]
             for line in self.lines()
             if line["op"] == "post" and line["job"] == job
         ]
-        return PostedMessage(place=place, message=found[0]) if found else None
+        return PostedMessage(place=place, message=lines[0]) if lines else None
 
     async def private_place(self, place: Place, person: Person) -> Place:
         """A channel of their own."""

@@ -59,8 +59,8 @@ async def live(life: Mapping[str, Any]) -> None:
 async def _all_ended(easel: wiring.Easel, wishes: list[Incoming]) -> bool:
     store = easel.context.store
     sessions = {
-        (wish.place.tenant, f"{wish.place.channel}/@{wish.person.id}")
-        for wish in wishes
+        (request.place.tenant, f"{request.place.channel}/@{request.person.id}")
+        for request in wishes
     }
     steps = {
         step.id: step

@@ -67,12 +67,12 @@ class MemoryChat:
 
     async def find(self, place: Place, job: str) -> PostedMessage | None:
         """Read back."""
-        found = [
+        matching = [
             message.id
             for message in self.messages.values()
             if message.posts[0].job == job
         ]
-        return PostedMessage(place=place, message=found[0]) if found else None
+        return PostedMessage(place=place, message=matching[0]) if matching else None
 
     async def private_place(self, place: Place, person: Person) -> Place:
         """A channel of their own."""

@@ -165,5 +165,5 @@ async def proxy_to_postgres(url: str) -> AsyncIterator[tuple[Proxy, str]]:
     """A proxy to a PostgreSQL that listens on a Unix socket, and its database's address there."""
     server = sa.make_url(url)
     async with proxy_to(f"{server.query['host']}/.s.PGSQL.5432") as proxy:
-        there = server.set(host="127.0.0.1", port=proxy.port, query={})
-        yield proxy, there.render_as_string(hide_password=False)
+        address = server.set(host="127.0.0.1", port=proxy.port, query={})
+        yield proxy, address.render_as_string(hide_password=False)

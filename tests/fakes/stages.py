@@ -83,15 +83,15 @@ class Stage(ABC):
         """A command that is not taken, and what is said."""
         before = len(await self.ours())
         await self.types(text)
-        found = await self.until(lambda all_: next(iter(all_[before:]), None))
-        return found, await self.reads(found)
+        refusal = await self.until(lambda all_: next(iter(all_[before:]), None))
+        return refusal, await self.reads(refusal)
 
     async def finds(self, *words: str, button: str = "") -> Any:
         """The newest message that holds the words and a button, when it is there."""
 
         def holds(message: Any) -> bool:
-            found, labels = self.words(message)
-            return all(word in found for word in words) and (
+            text, labels = self.words(message)
+            return all(word in text for word in words) and (
                 not button or any(button in label for label in labels)
             )
 
@@ -102,12 +102,12 @@ class Stage(ABC):
     async def until(self, choose: Callable[[list[Any]], Any]) -> Any:
         """Wait for a message; else say what there is instead."""
         ends = time.monotonic() + PATIENCE
-        while (found := choose(there := await self.ours())) is None:
+        while (chosen := choose(visible := await self.ours())) is None:
             assert time.monotonic() < ends, (
-                f"{self.name}: {[self.words(one) for one in there[-6:]]}"
+                f"{self.name}: {[self.words(message) for message in visible[-6:]]}"
             )
             await asyncio.sleep(0.2)
-        return found
+        return chosen
 
 
 @dataclass(kw_only=True)
@@ -134,13 +134,13 @@ class AtSlack(Stage):
         await self.ana.presses(message, label)
 
     async def ours(self) -> list[Message]:
-        there = [*self.ana.sees(), *self.ana.sees(self.ana.direct)]
+        visible = [*self.ana.sees(), *self.ana.sees(self.ana.direct)]
         mine = [
-            one
-            for one in there
-            if one.user == self.fake.workspace.bot_user and one.blocks
+            message
+            for message in visible
+            if message.user == self.fake.workspace.bot_user and message.blocks
         ]
-        return sorted(mine, key=lambda one: one.ts)
+        return sorted(mine, key=lambda message: message.ts)
 
     def words(self, message: Message) -> tuple[str, list[str]]:
         return message.words, list(message.buttons)
@@ -150,15 +150,15 @@ class AtSlack(Stage):
         job = message.metadata["event_payload"]["job"] if message.metadata else ""
         thread = message.thread_ts or message.ts
         files = self.fake.world.files
-        there = [
+        replies = [
             see
             for see in self.ana.sees(message.channel)
             if see.thread_ts == thread and see.files
         ]
         return [
-            one
-            for one in there
-            if job and any(job in files[name].name for name in one.files)
+            reply
+            for reply in replies
+            if job and any(job in files[name].name for name in reply.files)
         ]
 
     def _before(self, message: Message) -> list[Message]:
@@ -166,30 +166,33 @@ class AtSlack(Stage):
 
         Right before its words.
         """
-        there = sorted(self.ana.sees(message.channel), key=lambda see: see.ts)
+        visible = sorted(self.ana.sees(message.channel), key=lambda see: see.ts)
         beside = [
-            one
-            for one in there
-            if one.thread_ts == message.thread_ts and one.ts < message.ts
+            earlier
+            for earlier in visible
+            if earlier.thread_ts == message.thread_ts and earlier.ts < message.ts
         ]
         names = {
-            one.ts: self.fake.world.files[one.files[0]].name
-            for one in beside
-            if one.files
+            earlier.ts: self.fake.world.files[earlier.files[0]].name
+            for earlier in beside
+            if earlier.files
         }
         return [
-            one
-            for one in beside[-1:]
-            if one.ts in names and not OF_A_STEP.match(names[one.ts])
+            earlier
+            for earlier in beside[-1:]
+            if earlier.ts in names and not OF_A_STEP.match(names[earlier.ts])
         ]
 
     def shows(self, message: Message) -> Seen:
         world = self.fake.world
         return replace(
             slack_page.seen(world, message),
-            before=tuple(slack_page.seen(world, one) for one in self._before(message)),
+            before=tuple(
+                slack_page.seen(world, neighbour) for neighbour in self._before(message)
+            ),
             thread=tuple(
-                slack_page.seen(world, one) for one in self._in_thread(message)
+                slack_page.seen(world, neighbour)
+                for neighbour in self._in_thread(message)
             ),
         )
 
@@ -197,20 +200,20 @@ class AtSlack(Stage):
         seen = self.shows(message)
         beside = [
             picture
-            for shown in (*seen.before, *seen.thread)
-            for picture in shown.pictures
+            for drawn in (*seen.before, *seen.thread)
+            for picture in drawn.pictures
         ]
         whole = replace(seen, pictures=(*seen.pictures, *beside))
-        found = read(
+        pressables = read(
             whole,
             private=seen.only_you
             or self.fake.workspace.channels[message.channel].is_im,
         )
         # What phones and screen readers say of it.
         assert unescape(message.text).split("\n") == list(
-            filter(None, (found.title, *found.lines))
+            filter(None, (pressables.title, *pressables.lines))
         )
-        return found
+        return pressables
 
 
 @dataclass(kw_only=True)
@@ -238,11 +241,11 @@ class AtDiscord(Stage):
         await self.fake.presses(self.ana, message, label)
 
     async def ours(self) -> list[things.Message]:
-        there = self.fake.world.seen_by(self.ana, None)
+        visible = self.fake.world.seen_by(self.ana, None)
         return [
-            one
-            for one in there
-            if one.author == self.fake.world.bot.id and not one.is_loading
+            message
+            for message in visible
+            if message.author == self.fake.world.bot.id and not message.is_loading
         ]
 
     def words(self, message: things.Message) -> tuple[str, list[str]]:
@@ -278,7 +281,9 @@ class InRoom(Stage):
     async def gives(self, photo: Path, text: str) -> Mapping[str, Any]:
         ref = await self.ana.gives(photo)
         await self.ana.says(f"/edit {text}", locale=self.locale, pictures=[ref])
-        return next(one for one in reversed(await self._all()) if one["author"])
+        return next(
+            message for message in reversed(await self._all()) if message["author"]
+        )
 
     async def presses(self, message: Mapping[str, Any], label: str) -> None:
         button = next(
@@ -312,9 +317,9 @@ class InRoom(Stage):
 
     async def ours(self) -> list[dict[str, Any]]:
         return [
-            one
-            for one in await self._all()
-            if not one["author"] and one["tone"] != "gone"
+            message
+            for message in await self._all()
+            if not message["author"] and message["tone"] != "gone"
         ]
 
     async def _all(self) -> list[dict[str, Any]]:
@@ -328,7 +333,7 @@ class InRoom(Stage):
         return message["id"] if message else 0
 
     def words(self, message: Mapping[str, Any]) -> tuple[str, list[str]]:
-        labels = [one["label"] for one in [*message["buttons"], *message["menu"]]]
+        labels = [button["label"] for button in [*message["buttons"], *message["menu"]]]
         return f"{message['title']}\n{message['text']}", labels
 
     async def reads(self, message: Mapping[str, Any]) -> Read:
@@ -336,7 +341,7 @@ class InRoom(Stage):
 
         The test in a browser holds the page itself to this.
         """
-        shown = [
+        drawn = [
             Framed(data=await self._picture(picture["src"]), alt=picture["alt"])
             for picture in message["pictures"]
         ]
@@ -352,8 +357,8 @@ class InRoom(Stage):
                 for button in message["buttons"]
                 if button["kind"] == "delete"
             ),
-            menu=tuple(one["label"] for one in message["menu"]),
-            pictures=tuple((one.pixels, one.alt) for one in shown),
+            menu=tuple(entry["label"] for entry in message["menu"]),
+            pictures=tuple((entry.pixels, entry.alt) for entry in drawn),
             private=message["private"],
         )
 

@@ -123,18 +123,18 @@ class AppApi:
             )
         self.world.check("commands", limits.commands, asked.body)
         ids = {
-            (one["type"], one["name"]): one["id"]
-            for one in self.world.commands.get(scope, [])
+            (command["type"], command["name"]): command["id"]
+            for command in self.world.commands.get(scope, [])
         }
         self.world.syncs[scope] += 1
         self.world.commands[scope] = [
-            self._command(one, scope, ids) for one in asked.body
+            self._command(command, scope, ids) for command in asked.body
         ]
         return self.world.commands[scope]
 
     def _command(self, one: Json, scope: str, ids: dict[tuple[int, str], str]) -> Json:
         kind = one.get("type") or 1
-        found = {
+        command = {
             "description": "",
             "options": [],
             "default_member_permissions": None,
@@ -150,7 +150,7 @@ class AppApi:
             "application_id": self.world.app,
             "version": self.world.number(),
         }
-        return {**found, "guild_id": scope} if scope else found
+        return {**command, "guild_id": scope} if scope else command
 
     # Guilds
 
@@ -177,8 +177,10 @@ class AppApi:
         return {name: value for name, value in payload.items() if name not in unlisted}
 
     def list_guild_channels(self, asked: Asked) -> list[Json]:
-        found: list[Json] = payloads.guild(self.world, self._guild(asked))["channels"]
-        return found
+        channels: list[Json] = payloads.guild(self.world, self._guild(asked))[
+            "channels"
+        ]
+        return channels
 
     def list_my_guilds(self, _: Asked) -> list[Json]:
         mine = [guild for guild in self.world.guilds.values() if guild.installed]

@@ -138,9 +138,11 @@ class ChannelsApi:
             raise No(400, 50035, "Invalid Form Body: limit")
         if not self.world.bot_permissions(channel) & READ_MESSAGE_HISTORY:
             return []
-        found = sorted(self.world.seen_by(None, channel), key=lambda one: int(one.id))
-        kept = _page(found, asked, limit)
-        return [self.posting.shown(one) for one in reversed(kept)]
+        messages = sorted(
+            self.world.seen_by(None, channel), key=lambda message: int(message.id)
+        )
+        page = _page(messages, asked, limit)
+        return [self.posting.shown(message) for message in reversed(page)]
 
     def get_message(self, asked: Asked) -> Json:
         channel = self._channel(asked)
@@ -307,18 +309,18 @@ class ChannelsApi:
             int(asked.query.get("after", 0)),
             int(asked.query.get("limit", 25)),
         )
-        who = sorted(self._message(asked).reactions.get(_emoji(asked), []), key=int)
+        users = sorted(self._message(asked).reactions.get(_emoji(asked), []), key=int)
         return [
-            payloads.user(self.world.users[one]) for one in who if int(one) > after
+            payloads.user(self.world.users[user]) for user in users if int(user) > after
         ][:limit]
 
     def react(self, message: Message, emoji: str, user: str, *, added: bool) -> None:
         """Somebody's reaction comes or goes; told only when it changes something."""
-        who = message.reactions.setdefault(emoji, [])
-        if (user in who) == added:
+        users = message.reactions.setdefault(emoji, [])
+        if (user in users) == added:
             return
-        who.append(user) if added else who.remove(user)
-        if not who:
+        users.append(user) if added else users.remove(user)
+        if not users:
             del message.reactions[emoji]
         payload: Json = {
             "user_id": user,
@@ -349,17 +351,19 @@ class ChannelsApi:
         return self.world.find(asked.where["channel_id"], asked.where["message_id"])
 
 
-def _page(found: list[Message], asked: Asked, limit: int) -> list[Message]:
+def _page(messages: list[Message], asked: Asked, limit: int) -> list[Message]:
     """The part of a channel, oldest first, that before, after or around ask for."""
     query = asked.query
     if "after" in query:
-        return [one for one in found if int(one.id) > int(query["after"])][:limit]
+        return [
+            message for message in messages if int(message.id) > int(query["after"])
+        ][:limit]
     if "around" in query:
-        here = sum(int(one.id) < int(query["around"]) for one in found)
-        begin = max(0, here - limit // 2)
-        return found[begin : begin + limit]
+        before = sum(int(message.id) < int(query["around"]) for message in messages)
+        begin = max(0, before - limit // 2)
+        return messages[begin : begin + limit]
     ends = int(query.get("before", 1 << 63))
-    return [one for one in found if int(one.id) < ends][-limit:]
+    return [message for message in messages if int(message.id) < ends][-limit:]
 
 
 def _emoji(asked: Asked) -> str:

@@ -95,7 +95,7 @@ class DiscordView:
         }
 
     async def forms_seen(self) -> int:
-        return len([one for one in self._asked if one.modal])
+        return len([interaction for interaction in self._asked if interaction.modal])
 
     async def remembered(self) -> int:
         async with self._engine.connect() as connection:
@@ -122,11 +122,11 @@ async def discord_view(
         await database.migrate(chosen.database)
         async with (
             wiring.open_database(chosen) as engine,
-            open_discord(chosen, engine) as there,
+            open_discord(chosen, engine) as opened,
         ):
-            chat = there.chat(blobs)
+            chat = opened.chat(blobs)
             monkey = pytest.MonkeyPatch()
-            monkey.setattr(there.api, "call", _called_by_number(there.api, names))
+            monkey.setattr(opened.api, "call", _called_by_number(opened.api, names))
             yield DiscordView(chat, fake, place, people, engine)
 
 
@@ -144,7 +144,7 @@ def _called_by_number(
         *rest: Any,
         **more: Any,
     ) -> Any:
-        ids = {name: names.get(one, one) for name, one in (ids or {}).items()}
+        ids = {name: names.get(number, number) for name, number in (ids or {}).items()}
         if isinstance(payload, dict) and "recipient_id" in payload:
             payload = {"recipient_id": names.get(payload["recipient_id"])}
         return await call(method, path, ids, payload, *rest, **more)

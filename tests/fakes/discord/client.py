@@ -106,9 +106,9 @@ def view(*labels: str) -> discord.ui.View:
 
 def text_channel(bot: Bot, fake: Discord) -> discord.TextChannel:
     """The channel as the client knows it."""
-    found = bot.get_channel(int(fake.general.id))
-    assert isinstance(found, discord.TextChannel)
-    return found
+    channel = bot.get_channel(int(fake.general.id))
+    assert isinstance(channel, discord.TextChannel)
+    return channel
 
 
 def fox() -> discord.File:

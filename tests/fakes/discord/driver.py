@@ -60,12 +60,12 @@ class Discord:
 
     def routes(self, app: web.Application) -> None:
         """All that is served."""
-        known = [
+        templates = [
             *self.app.routes(),
             *self.channels.routes(),
             *self.interactions.routes(),
         ]
-        Rest(self.world, known).routes(app)
+        Rest(self.world, templates).routes(app)
         self.gateway.routes(app)
         self.cdn.routes(app)
 
@@ -159,7 +159,7 @@ class Discord:
         """A guild is unavailable for a while, or back."""
         guild = guild or self.guild
         guild.unavailable = not over
-        data = (
+        body = (
             payloads.guild(self.world, guild)
             if over
             else {"id": guild.id, "unavailable": True}
@@ -167,7 +167,7 @@ class Discord:
         self.world.publish(
             Event(
                 name="GUILD_CREATE" if over else "GUILD_DELETE",
-                data=data,
+                data=body,
                 guild=guild.id,
             )
         )
@@ -265,7 +265,7 @@ class Discord:
     ) -> Message:
         """A message forwarded: its pictures stand in a snapshot, its author does not."""
         payload = payloads.message(self.world, message)
-        kept = (
+        fields = (
             "type",
             "content",
             "embeds",
@@ -277,7 +277,7 @@ class Discord:
         )
         snapshot = {
             "message": {
-                name: payload[name] for name in (*kept, "mention_roles", "components")
+                name: payload[name] for name in (*fields, "mention_roles", "components")
             }
         }
         return self.says(user, "", channel, snapshots=[snapshot])
@@ -322,11 +322,11 @@ class Discord:
         channel: Channel | None = None,
     ) -> list[Json]:
         """What is offered while somebody types."""
-        given = {focused: "", **(options or {})}
-        made = self.interacting.command(
-            user, words, given, channel=channel or self.general, focused=focused
+        filled = {focused: "", **(options or {})}
+        interaction = self.interacting.command(
+            user, words, filled, channel=channel or self.general, focused=focused
         )
-        offered = (await self._answered(made)).choices
+        offered = (await self._answered(interaction)).choices
         assert offered is not None, "Loading options failed"
         return offered
 
@@ -357,13 +357,13 @@ class Discord:
         """
         if message.only_for not in {"", user.id}:
             raise AssertionError(f"{user.name} does not see this message")
-        what = _component(message, label)
-        if what.get("disabled"):
+        component = _component(message, label)
+        if component.get("disabled"):
             raise AssertionError(f"{label} is disabled")
-        chosen = [what["chosen"]["value"]] if "chosen" in what else values
+        chosen = [component["chosen"]["value"]] if "chosen" in component else values
         where = self.world.channels[message.channel]
         return await self._answered(
-            self.interacting.press(user, message, what, chosen, where)
+            self.interacting.press(user, message, component, chosen, where)
         )
 
     async def submits(
@@ -391,11 +391,11 @@ class Discord:
     async def until(self, found: Callable[[], Any], seconds: float = PATIENCE) -> Any:
         """Wait for something to be so; else say what there is instead."""
         ends = time.monotonic() + seconds
-        while not (value := found()):
+        while not (answer := found()):
             if time.monotonic() > ends:
                 raise AssertionError("\n".join(self._there()))
             await asyncio.sleep(0.01)
-        return value
+        return answer
 
     def _there(self) -> list[str]:
         """The last messages, refused requests and broken limits."""
@@ -433,17 +433,19 @@ class Discord:
         """The newest message of the bot's that holds the words, a button and so many files, when it is there."""
 
         def found() -> Message | None:
-            for one in reversed(self.world.seen_by(user, channel)):
-                is_newer = after is None or int(one.id) > int(after.id)
+            for message in reversed(self.world.seen_by(user, channel)):
+                is_newer = after is None or int(message.id) > int(after.id)
                 is_it = (
-                    one.author == self.world.bot.id and is_newer and text in one.words
+                    message.author == self.world.bot.id
+                    and is_newer
+                    and text in message.words
                 )
                 if (
                     is_it
-                    and len(one.files) >= files
-                    and (not button or any(button in name for name in one.buttons))
+                    and len(message.files) >= files
+                    and (not button or any(button in name for name in message.buttons))
                 ):
-                    return one
+                    return message
             return None
 
         message: Message = await self.until(found, seconds)
@@ -463,16 +465,16 @@ class Discord:
 
 
 def _component(message: Message, label: str) -> Json:
-    for name, one in message.buttons.items():
-        if label == name or label == one.get("custom_id"):
-            return one
-    for one in walk(message.components):
-        if one.get("custom_id") == label:
-            return one
-    found = [button for name, button in message.buttons.items() if label in name]
-    if not found:
+    for name, component in message.buttons.items():
+        if label == name or label == component.get("custom_id"):
+            return component
+    for component in walk(message.components):
+        if component.get("custom_id") == label:
+            return component
+    buttons = [button for name, button in message.buttons.items() if label in name]
+    if not buttons:
         raise AssertionError(f"no {label!r} among {list(message.buttons)}")
-    return found[0]
+    return buttons[0]
 
 
 @asynccontextmanager

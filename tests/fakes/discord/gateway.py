@@ -195,13 +195,16 @@ class Gateway:
                     self._tell(session, event)
 
     def _tell(self, session: Session, event: Event) -> None:
-        data = event.data
+        payload = event.data
         if event.message is not None:
-            data = payloads.readable(
-                self.world, event.message, data, intent=bool(session.intents & CONTENT)
+            payload = payloads.readable(
+                self.world,
+                event.message,
+                payload,
+                intent=bool(session.intents & CONTENT),
             )
         for _ in range(2 if self.duplicates and event.name != "GUILD_CREATE" else 1):
-            self._queue(session, event.name, data)
+            self._queue(session, event.name, payload)
 
     def _queue(self, session: Session, name: str, data: Json) -> None:
         """In order, unless events are to be swapped in pairs.

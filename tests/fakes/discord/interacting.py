@@ -120,11 +120,11 @@ class Interacting:
             message=message,
         )
         self.world.interactions[number] = interaction
-        told = self._told(interaction, user, channel, data)
+        payload = self._told(interaction, user, channel, data)
         self.world.publish(
             Event(
                 name="INTERACTION_CREATE",
-                data=told,
+                data=payload,
                 guild=channel.guild,
                 channel=channel.id,
             )
@@ -188,27 +188,32 @@ class Interacting:
         name, *sub = words.split()
         registered = self._registered(name, 1, channel)
         self._may_use(user, registered, channel)
-        told = dict(registered or {"id": self.world.number(), "options": []})
-        level, group = told.get("options") or [], []
+        registration = dict(registered or {"id": self.world.number(), "options": []})
+        level, group = registration.get("options") or [], []
         for part in sub:
             found = next(
-                (one for one in level if one["name"] == part),
+                (spec for spec in level if spec["name"] == part),
                 {"type": SUBCOMMAND, "options": []},
             )
             level = found.get("options") or []
             group.append((part, found["type"]))
-        known = {one["name"]: one["type"] for one in level}
-        given = [
-            self._option(resolved, known, key, option, focused)
+        kinds = {spec["name"]: spec["type"] for spec in level}
+        filled = [
+            self._option(resolved, kinds, key, option, focused)
             for key, option in options.items()
         ]
-        given += [
+        filled += [
             {"name": key, "type": ATTACHMENT, "value": resolved.file(key, value)}
             for key, value in (files or {}).items()
         ]
         for part, kind in reversed(group):
-            given = [{"name": part, "type": kind, "options": given}]
-        payload: Json = {"id": told["id"], "name": name, "type": 1, "options": given}
+            filled = [{"name": part, "type": kind, "options": filled}]
+        payload: Json = {
+            "id": registration["id"],
+            "name": name,
+            "type": 1,
+            "options": filled,
+        }
         if resolved.found:
             payload["resolved"] = resolved.found
         if registered and registered.get("guild_id"):
@@ -224,16 +229,16 @@ class Interacting:
         focused: str,
     ) -> Json:
         """An option's payload; of an unregistered one the type is guessed from its value."""
-        told = resolved.any(value, name)
+        sent = resolved.any(value, name)
         kind = known.get(name) or _kind(value)
-        found = {"name": name, "type": kind, "value": told}
-        return {**found, "focused": True} if name == focused else found
+        option = {"name": name, "type": kind, "value": sent}
+        return {**option, "focused": True} if name == focused else option
 
     def _registered(self, name: str, kind: int, channel: Channel) -> Json | None:
         for scope in (channel.guild, ""):
-            for one in self.world.commands.get(scope, []):
-                if one["name"] == name and one["type"] == kind:
-                    return one
+            for command in self.world.commands.get(scope, []):
+                if command["name"] == name and command["type"] == kind:
+                    return command
         return None
 
     def _may_use(self, user: User, command: Json | None, channel: Channel) -> None:
@@ -270,16 +275,18 @@ class Interacting:
             resolved.found["messages"] = {
                 target.id: payloads.message(self.world, target)
             }
-        told = self._registered(name, kind, channel) or {"id": self.world.number()}
-        self._may_use(user, told, channel)
-        data = {
-            "id": told["id"],
+        registration = self._registered(name, kind, channel) or {
+            "id": self.world.number()
+        }
+        self._may_use(user, registration, channel)
+        payload = {
+            "id": registration["id"],
             "name": name,
             "type": kind,
             "target_id": target.id,
             "resolved": resolved.found,
         }
-        return self.begin(COMMAND, user, channel, data)
+        return self.begin(COMMAND, user, channel, payload)
 
     # Components and modals
 
@@ -299,7 +306,7 @@ class Interacting:
         }
         if what["type"] != 2:
             resolved = Resolved(self.world, channel)
-            payload["values"] = [resolved.any(one, "") for one in values]
+            payload["values"] = [resolved.any(choice, "") for choice in values]
             if what["type"] in RESOLVED:
                 payload["resolved"] = resolved.found
         return self.begin(COMPONENT, user, channel, payload, message)
@@ -321,12 +328,12 @@ class Interacting:
             _filled_label(component, number, fields, resolved)
             for number, component in enumerate(modal["components"], 1)
         ]
-        data = {
+        payload = {
             "custom_id": modal["custom_id"],
             "components": components,
             "resolved": resolved.found,
         }
-        return self.begin(MODAL, user, channel, data, opened.message)
+        return self.begin(MODAL, user, channel, payload, opened.message)
 
 
 def _context(channel: Channel) -> int:
@@ -344,52 +351,59 @@ def _filled_label(
 
 
 def _filled(
-    one: Json, number: int, fields: Mapping[str, Any], resolved: Resolved
+    content: Json, number: int, fields: Mapping[str, Any], resolved: Resolved
 ) -> Json:
     """A field with what the person gave, or what stood there already."""
-    kind, name = one["type"], one["custom_id"]
-    payload: Json = {"type": kind, "id": one.get("id", number), "custom_id": name}
+    kind, name = content["type"], content["custom_id"]
+    payload: Json = {"type": kind, "id": content.get("id", number), "custom_id": name}
     field = fields.get(name)
     chosen = [
-        option["value"] for option in one.get("options", []) if option.get("default")
+        option["value"]
+        for option in content.get("options", [])
+        if option.get("default")
     ]
     if kind == 4:
-        return {**payload, "value": one.get("value") or "" if field is None else field}
+        return {
+            **payload,
+            "value": content.get("value") or "" if field is None else field,
+        }
     if kind == 23:
         return {
             **payload,
-            "value": bool(one.get("default")) if field is None else field,
+            "value": bool(content.get("default")) if field is None else field,
         }
     if kind == 21:
         return {
             **payload,
             "value": (chosen or [None])[0]
             if field is None
-            else _chosen(one, [field])[0],
+            else _chosen(content, [field])[0],
         }
     if kind == 19:
         return {
             **payload,
-            "values": [resolved.file(f"{name}.png", one) for one in _many(field)],
+            "values": [
+                resolved.file(f"{name}.png", content) for content in _many(field)
+            ],
         }
     if kind in {3, 22}:
         return {
             **payload,
-            "values": chosen if field is None else _chosen(one, _many(field)),
+            "values": chosen if field is None else _chosen(content, _many(field)),
         }
-    preset = [str(default["id"]) for default in one.get("default_values", [])]
+    preset = [str(default["id"]) for default in content.get("default_values", [])]
     return {
         **payload,
         "values": preset
         if field is None
-        else [resolved.any(each, name) for each in _many(field)],
+        else [resolved.any(choice, name) for choice in _many(field)],
     }
 
 
 def _chosen(one: Json, wanted: Sequence[str]) -> list[str]:
     """Values of options, each named by its label or its value."""
     by_name = {option["label"]: option["value"] for option in one["options"]}
-    values = [by_name.get(each, each) for each in wanted]
+    values = [by_name.get(label, label) for label in wanted]
     assert set(values) <= set(by_name.values()), f"{wanted} is not offered: {by_name}"
     return values
 

@@ -135,9 +135,9 @@ class InteractionsApi:
         interaction.original = self.posting.revise(interaction.message, asked, data)
 
     def _complete(self, interaction: Interaction, asked: Asked, data: Json) -> None:
-        found = data.get("choices") or []
-        self.world.check("autocomplete", limits.autocomplete, found)
-        interaction.choices = found
+        choices = data.get("choices") or []
+        self.world.check("autocomplete", limits.autocomplete, choices)
+        interaction.choices = choices
 
     def _open(self, interaction: Interaction, asked: Asked, data: Json) -> None:
         self.world.check("modal", limits.modal, data)
@@ -208,10 +208,10 @@ class InteractionsApi:
         return one
 
     def _original(self, asked: Asked) -> Message:
-        found = self._interaction(asked).original
-        if found is None or found.deleted:
+        message = self._interaction(asked).original
+        if message is None or message.deleted:
             raise No(404, 10008, "Unknown Message")
-        return found
+        return message
 
     def _other(self, asked: Asked) -> Message:
         for message in self._interaction(asked).messages:
@@ -238,25 +238,25 @@ class InteractionsApi:
         self.posting.remove(self._other(asked))
 
     def execute_webhook(self, asked: Asked) -> Json:
-        one = self._interaction(asked)
+        interaction = self._interaction(asked)
         if (
-            one.ack_type == 5
-            and one.original is not None
-            and one.original.is_loading
-            and not one.original.deleted
+            interaction.ack_type == 5
+            and interaction.original is not None
+            and interaction.original.is_loading
+            and not interaction.original.deleted
         ):
             self.world.deprecated.append(
                 "a followup right after a deferral edits the loading message"
             )
-            return self.posting.shown(self.posting.revise(one.original, asked))
-        one.followups += 1
-        if "0" not in one.owners and one.followups > 5:
+            return self.posting.shown(self.posting.revise(interaction.original, asked))
+        interaction.followups += 1
+        if "0" not in interaction.owners and interaction.followups > 5:
             raise No(
                 400,
                 40094,
                 "This interaction has reached the maximum number of follow up messages",
             )
-        return self.posting.shown(self._posted(one, asked, asked.json))
+        return self.posting.shown(self._posted(interaction, asked, asked.json))
 
 
 def _message_kind(interaction: Interaction) -> int:

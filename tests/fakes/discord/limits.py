@@ -81,16 +81,21 @@ def check_attachments(
     body: Json, files: Sequence[str], attached: Sequence[str]
 ) -> None:
     """At most ten in all, each upload told of at most once."""
-    told = body.get("attachments") or []
+    attachments = body.get("attachments") or []
     need(
-        len(files) <= 10 and len(told) <= 10 and len(files) + len(attached) <= 10,
+        len(files) <= 10
+        and len(attachments) <= 10
+        and len(files) + len(attached) <= 10,
         "more than 10 attachments",
     )
     need(
-        all(len(one.get("description") or "") <= 1024 for one in told),
+        all(
+            len(attachment.get("description") or "") <= 1024
+            for attachment in attachments
+        ),
         "an attachment's description over 1024",
     )
-    ids = [str(one["id"]) for one in told]
+    ids = [str(attachment["id"]) for attachment in attachments]
     need(len(ids) == len(set(ids)), "an attachment's id twice")
 
 
@@ -160,13 +165,13 @@ def action_row(row: Json) -> None:
     """Five buttons or one menu."""
     inside = row.get("components") or []
     need(1 <= len(inside) <= 5, "a row has 1 to 5 components")
-    kinds = {one.get("type") for one in inside}
+    kinds = {component.get("type") for component in inside}
     need(
         kinds == {2} or (len(inside) == 1 and kinds <= SELECTS),
         "a row has buttons or one menu",
     )
-    for one in inside:
-        button(one) if one["type"] == 2 else select(one)
+    for component in inside:
+        button(component) if component["type"] == 2 else select(component)
 
 
 def button(one: Json) -> None:
@@ -223,7 +228,11 @@ def choices(options: Sequence[Json], least: int, most: int) -> None:
 
 
 def unique(components: Sequence[Json]) -> None:
-    ids = [one["custom_id"] for one in each(components) if one.get("custom_id")]
+    ids = [
+        component["custom_id"]
+        for component in each(components)
+        if component.get("custom_id")
+    ]
     need(len(ids) == len(set(ids)), "custom_id twice in one message")
 
 
@@ -303,7 +312,7 @@ def _media(media: Any, names: Sequence[str]) -> None:
 def _container(one: Json, _: Sequence[str]) -> None:
     inside = one.get("components") or []
     need(
-        inside and all(found["type"] in V2_TOP - {17} for found in inside),
+        inside and all(component["type"] in V2_TOP - {17} for component in inside),
         "a container's components",
     )
 
@@ -376,13 +385,13 @@ def text_input(one: Json) -> None:
 # Commands
 
 
-def commands(found: Sequence[Json]) -> None:
+def commands(registered: Sequence[Json]) -> None:
     """All commands of one scope."""
     for kind, most in ((1, 100), (2, 15), (3, 15)):
-        named = [one["name"] for one in found if one.get("type", 1) == kind]
+        named = [one["name"] for one in registered if one.get("type", 1) == kind]
         need(len(named) <= most, f"more than {most} commands of type {kind}")
         need(len(named) == len(set(named)), "a command's name twice")
-    for one in found:
+    for one in registered:
         command(one)
 
 
@@ -417,14 +426,14 @@ def described(one: Json) -> None:
         length(text, 1, 100, f"description of {one['name']}")
 
 
-def options(found: Sequence[Json], depth: int) -> None:
-    need(len(found) <= 25, "more than 25 options")
-    names = [one["name"] for one in found]
+def options(listed: Sequence[Json], depth: int) -> None:
+    need(len(listed) <= 25, "more than 25 options")
+    names = [one["name"] for one in listed]
     need(len(names) == len(set(names)), "an option's name twice")
-    plain = [bool(one.get("required")) for one in found if one["type"] > 2]
+    plain = [bool(one.get("required")) for one in listed if one["type"] > 2]
     need(plain == sorted(plain, reverse=True), "required options come first")
-    need(not plain or len(plain) == len(found), "subcommands beside options")
-    for one in found:
+    need(not plain or len(plain) == len(listed), "subcommands beside options")
+    for one in listed:
         described(one)
         if one["type"] <= 2:
             need(
@@ -436,21 +445,22 @@ def options(found: Sequence[Json], depth: int) -> None:
             option(one)
 
 
-def option(one: Json) -> None:
+def option(spec: Json) -> None:
     """Its choices and bounds."""
-    given = one.get("choices") or []
-    need(len(given) <= 25, "more than 25 choices")
-    need(not (given and one.get("autocomplete")), "choices and autocomplete")
-    for choice in given:
-        check_choice(choice, one["type"])
+    choices = spec.get("choices") or []
+    need(len(choices) <= 25, "more than 25 choices")
+    need(not (choices and spec.get("autocomplete")), "choices and autocomplete")
+    for choice in choices:
+        check_choice(choice, spec["type"])
     for name in ("min_length", "max_length"):
         need(
-            one.get(name) is None or (one["type"] == 3 and 0 <= one[name] <= 6000), name
+            spec.get(name) is None or (spec["type"] == 3 and 0 <= spec[name] <= 6000),
+            name,
         )
     for name in ("min_value", "max_value"):
         need(
-            one.get(name) is None
-            or (one["type"] in {4, 10} and abs(one[name]) <= 2**53),
+            spec.get(name) is None
+            or (spec["type"] in {4, 10} and abs(spec[name]) <= 2**53),
             name,
         )
 
@@ -483,12 +493,12 @@ def command_size(one: Json) -> int:
         return max(map(len, told))
 
     def size(found: Json) -> int:
-        here = longest("name", found) + longest("description", found)
+        own = longest("name", found) + longest("description", found)
         values = sum(
             longest("name", choice) + len(str(choice["value"]))
             for choice in found.get("choices") or []
         )
-        return here + values + sum(size(inner) for inner in found.get("options") or [])
+        return own + values + sum(size(inner) for inner in found.get("options") or [])
 
     return size(one)
 

@@ -134,11 +134,11 @@ def guild(world: World, guild: Guild) -> Json:
         "member_count": len(guild.permissions) + 1,
         "voice_states": [],
         "members": [member(world, guild, world.bot)],
-        "channels": [channel(world, found) for found in mine if not found.is_thread],
+        "channels": [channel(world, room) for room in mine if not room.is_thread],
         "threads": [
-            channel(world, found)
-            for found in mine
-            if found.is_thread and not found.archived
+            channel(world, room)
+            for room in mine
+            if room.is_thread and not room.archived
         ],
         "presences": [],
         "stage_instances": [],
@@ -165,7 +165,7 @@ def channel(world: World, channel: Channel) -> Json:
             "flags": 0,
         }
     if channel.kind == GROUP:
-        people = [user(world.users[who]) for who in sorted(channel.members)]
+        people = [user(world.users[member]) for member in sorted(channel.members)]
         found: Json = {
             "id": channel.id,
             "type": GROUP,
@@ -201,20 +201,20 @@ def _room(world: World, channel: Channel) -> Json:
         if channel.denied
         else []
     )
-    found: Json = {
+    payload: Json = {
         "position": 0,
         "topic": None,
         "nsfw": channel.nsfw,
         "permission_overwrites": denied,
     }
     if channel.kind == FORUM:
-        found |= {
+        payload |= {
             "available_tags": [],
             "default_reaction_emoji": None,
             "default_sort_order": None,
         }
-        found |= {"default_forum_layout": 0}
-    return found
+        payload |= {"default_forum_layout": 0}
+    return payload
 
 
 def _thread(world: World, channel: Channel, said: list[Message]) -> Json:
@@ -243,17 +243,19 @@ def _thread(world: World, channel: Channel, said: list[Message]) -> Json:
 
 def partial_channel(world: World, one: Channel, permissions: int) -> Json:
     """A channel as an interaction tells of it."""
-    found = channel(world, one)
-    found.pop("permission_overwrites", None)
+    payload = channel(world, one)
+    payload.pop("permission_overwrites", None)
     return (
-        found if one.kind in {DM, GROUP} else {**found, "permissions": str(permissions)}
+        payload
+        if one.kind in {DM, GROUP}
+        else {**payload, "permissions": str(permissions)}
     )
 
 
 def attachment(world: World, attachment: Attachment) -> Json:
     """An attachment, with a fresh link."""
     link = world.link(attachment)
-    found: Json = {
+    payload: Json = {
         "id": attachment.id,
         "filename": attachment.filename,
         "size": len(attachment.data),
@@ -264,28 +266,28 @@ def attachment(world: World, attachment: Attachment) -> Json:
         "flags": 1 << 3 if attachment.spoiler else 0,
     }
     if attachment.size:
-        found |= {
+        payload |= {
             "width": attachment.size[0],
             "height": attachment.size[1],
             "placeholder": "abc",
             "placeholder_version": 1,
         }
     if attachment.description:
-        found["description"] = attachment.description
-    return {**found, "ephemeral": True} if attachment.is_ephemeral else found
+        payload["description"] = attachment.description
+    return {**payload, "ephemeral": True} if attachment.is_ephemeral else payload
 
 
 def message(
     world: World, message: Message, *, nonce: bool = False, depth: int = 1
 ) -> Json:
     """A message in full."""
-    shown: set[str] = set()
-    embeds = [_resolved(world, message, embed, shown) for embed in message.embeds]
+    referenced: set[str] = set()
+    embeds = [_resolved(world, message, embed, referenced) for embed in message.embeds]
     components = [
-        _resolved(world, message, found, shown)
+        _resolved(world, message, found, referenced)
         for found in _numbered(message.components)
     ]
-    there = world.channels[message.channel]
+    place = world.channels[message.channel]
     found: Json = {
         "id": message.id,
         "channel_id": message.channel,
@@ -304,7 +306,7 @@ def message(
         "attachments": [
             attachment(world, file)
             for file in message.attachments
-            if file.filename not in shown
+            if file.filename not in referenced
         ],
         "embeds": embeds,
         "components": components,
@@ -321,7 +323,7 @@ def message(
         ]
     if message.snapshots:
         found["message_snapshots"] = message.snapshots
-    if message.id in world.channels and there.id != message.id:
+    if message.id in world.channels and place.id != message.id:
         found["thread"] = channel(world, world.channels[message.id])
     return found | _of_interaction(world, message) | _referring(world, message, depth)
 
@@ -374,17 +376,19 @@ def _referring(world: World, one: Message, depth: int) -> Json:
     payload: Json = {"message_reference": one.reference}
     if depth and one.reference.get("type", 0) == 0:
         try:
-            there = world.find(one.reference["channel_id"], one.reference["message_id"])
+            original = world.find(
+                one.reference["channel_id"], one.reference["message_id"]
+            )
         except No:
             return {**payload, "referenced_message": None}
-        payload["referenced_message"] = message(world, there, depth=depth - 1)
+        payload["referenced_message"] = message(world, original, depth=depth - 1)
     return payload
 
 
 def _numbered(components: list[Json]) -> list[Json]:
     """With the ids Discord gives to components that have none."""
-    for number, one in enumerate(walk(components), 1):
-        one.setdefault("id", number)
+    for number, component in enumerate(walk(components), 1):
+        component.setdefault("id", number)
     return components
 
 
@@ -394,7 +398,7 @@ def _resolved(world: World, message: Message, found: Any, shown: set[str]) -> An
     The names are noted, as they are no attachments any more.
     """
     if isinstance(found, list):
-        return [_resolved(world, message, each, shown) for each in found]
+        return [_resolved(world, message, part, shown) for part in found]
     if not isinstance(found, dict):
         return found
     url = found.get("url")
@@ -403,14 +407,14 @@ def _resolved(world: World, message: Message, found: Any, shown: set[str]) -> An
         for file in message.attachments:
             if file.filename == name:
                 shown.add(name)
-                told = attachment(world, file)
-                kept = ("url", "proxy_url", "width", "height", "content_type")
+                described = attachment(world, file)
+                fields = ("url", "proxy_url", "width", "height", "content_type")
                 return {
                     **found,
-                    **{key: told[key] for key in kept if key in told},
+                    **{key: described[key] for key in fields if key in described},
                     "attachment_id": file.id,
                 }
-    return {key: _resolved(world, message, each, shown) for key, each in found.items()}
+    return {key: _resolved(world, message, part, shown) for key, part in found.items()}
 
 
 def may_read(world: World, message: Message) -> bool:
@@ -448,15 +452,17 @@ def readable(
 
     The message it answers by the same rule.
     """
-    found = dict(told)
+    payload = dict(told)
     if not intent and not may_read(world, message):
-        found |= {"content": "", "embeds": [], "attachments": [], "components": []}
-        found.pop("message_snapshots", None)
-    quoted = found.get("referenced_message")
+        payload |= {"content": "", "embeds": [], "attachments": [], "components": []}
+        payload.pop("message_snapshots", None)
+    quoted = payload.get("referenced_message")
     for there in world.messages:
         if quoted and there.id == quoted["id"]:
-            found["referenced_message"] = readable(world, there, quoted, intent=intent)
-    return found
+            payload["referenced_message"] = readable(
+                world, there, quoted, intent=intent
+            )
+    return payload
 
 
 def app_permissions(world: World, channel: Channel) -> int:

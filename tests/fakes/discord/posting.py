@@ -54,7 +54,7 @@ class Posting:
     def permit(self, channel: Channel, *needed: int) -> None:
         """Refuse what the bot has no permission for."""
         has = self.world.bot_permissions(channel)
-        if not all(has & one for one in needed):
+        if not all(has & permission for permission in needed):
             raise No(403, 50013, "Missing Permissions")
 
     def may_send(self, channel: Channel, asked: Json, *, files: bool) -> None:
@@ -140,7 +140,7 @@ class Posting:
         attachments = [
             attachment
             for attachment in message.attachments
-            if told is None or attachment.id in {str(each["id"]) for each in told}
+            if told is None or attachment.id in {str(entry["id"]) for entry in told}
         ]
         self._check(
             body,
@@ -178,13 +178,13 @@ class Posting:
         """Delete it."""
         message.deleted = True
         if not message.only_for:
-            data = {"id": message.id, "channel_id": message.channel}
+            payload = {"id": message.id, "channel_id": message.channel}
             if message.guild:
-                data["guild_id"] = message.guild
+                payload["guild_id"] = message.guild
             self.world.publish(
                 Event(
                     name="MESSAGE_DELETE",
-                    data=data,
+                    data=payload,
                     guild=message.guild,
                     channel=message.channel,
                 )
@@ -199,9 +199,9 @@ class Posting:
 
     def _check_gallery(self, body: Json, asked: Asked, flags: int) -> None:
         """discord-api-docs#7529."""
-        shown = str(body.get("components"))
+        components = str(body.get("components"))
         is_new = flags & V2 and any(
-            f"attachment://{name}" in shown for name in asked.names
+            f"attachment://{name}" in components for name in asked.names
         )
         if is_new and not self.world.galleries_by_edit:
             raise No(
@@ -214,13 +214,13 @@ class Posting:
         limit = self.world.upload_limit(channel)
         if interaction:
             limit = max(limit, self.world.users[interaction.user].upload_limit)
-        if any(len(data) > limit for _, data in asked.files.values()):
+        if any(len(content) > limit for _, content in asked.files.values()):
             raise No(413, 40005, "Request entity too large")
 
     def _uploaded(
         self, asked: Asked, body: Json, channel: Channel, message: Message
     ) -> list[Attachment]:
-        told = {
+        described = {
             str(attachment["id"]): attachment
             for attachment in body.get("attachments") or []
         }
@@ -229,53 +229,56 @@ class Posting:
             if message.only_for
             else {}
         )
-        made = []
-        for number, (name, data) in asked.files.items():
-            about: Json = told.get(str(number), {})
-            if told and not about:
+        attachments = []
+        for number, (name, content) in asked.files.items():
+            about: Json = described.get(str(number), {})
+            if described and not about:
                 self.world.violations.append(
                     f"message: files[{number}] is not among the attachments"
                 )
-            more: dict[str, Any] = {
+            facts: dict[str, Any] = {
                 "description": about.get("description") or "",
                 **gone,
             }
             spoiler = bool(about.get("is_spoiler"))
-            made.append(
+            attachments.append(
                 self.world.attach(
                     about.get("filename") or name,
-                    data,
+                    content,
                     channel.id,
                     spoiler=spoiler,
-                    **more,
+                    **facts,
                 )
             )
-        return made
+        return attachments
 
     def _reference(self, body: Json, channel: Channel) -> Json | None:
         """What it answers or forwards."""
-        told = body.get("message_reference")
-        if not told:
+        reference = body.get("message_reference")
+        if not reference:
             return None
         if not self.world.bot_permissions(channel) & READ_MESSAGE_HISTORY:
             raise No(
                 400, 160002, "Cannot reply without permission to read message history"
             )
-        kind, where = told.get("type") or 0, str(told.get("channel_id") or channel.id)
+        kind, where = (
+            reference.get("type") or 0,
+            str(reference.get("channel_id") or channel.id),
+        )
         try:
-            self.world.find(where, str(told["message_id"]))
+            self.world.find(where, str(reference["message_id"]))
         except No:
-            if told.get("fail_if_not_exists") is False:
+            if reference.get("fail_if_not_exists") is False:
                 return None
             raise No(
                 400, 50035, "Invalid Form Body: message_reference: Unknown message"
             ) from None
-        found = {
+        resolved = {
             "type": kind,
             "channel_id": where,
-            "message_id": str(told["message_id"]),
+            "message_id": str(reference["message_id"]),
         }
-        return {**found, "guild_id": channel.guild} if channel.guild else found
+        return {**resolved, "guild_id": channel.guild} if channel.guild else resolved
 
     # Mentions
 
@@ -292,9 +295,9 @@ class Posting:
             [
                 message.content,
                 *(
-                    one["content"]
-                    for one in walk(message.components)
-                    if one["type"] == 10
+                    component["content"]
+                    for component in walk(message.components)
+                    if component["type"] == 10
                 ),
             ]
         )
@@ -357,9 +360,9 @@ class Posting:
 
     def told_of_channel(self, name: str, channel: Channel, **more: Any) -> None:
         """The gateway hears of a channel or thread."""
-        data = {**payloads.channel(self.world, channel), **more}
+        payload = {**payloads.channel(self.world, channel), **more}
         self.world.publish(
-            Event(name=name, data=data, guild=channel.guild, channel=channel.id)
+            Event(name=name, data=payload, guild=channel.guild, channel=channel.id)
         )
 
     def shown(self, message: Message, *, nonce: bool = False) -> Json:
@@ -371,8 +374,10 @@ class Posting:
 
 
 def _named(pattern: str, said: str, kind: str, allowed: Json) -> list[str]:
-    found = list(dict.fromkeys(re.findall(pattern, said)))
-    listed = {str(one) for one in allowed.get(kind) or []}
+    ids = list(dict.fromkeys(re.findall(pattern, said)))
+    listed = {str(mention) for mention in allowed.get(kind) or []}
     return [
-        one for one in found if kind in (allowed.get("parse") or []) or one in listed
+        mention
+        for mention in ids
+        if kind in (allowed.get("parse") or []) or mention in listed
     ]

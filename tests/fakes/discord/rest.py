@@ -111,14 +111,14 @@ class Rest:
         """Body and uploads; whether they were too large."""
         if request.content_type == "multipart/form-data":
             form = await request.post()
-            for name, value in form.items():
-                if isinstance(value, FileField):
+            for name, field in form.items():
+                if isinstance(field, FileField):
                     asked.files[int(name.removeprefix("files[").removesuffix("]"))] = (
-                        value.filename,
-                        value.file.read(),
+                        field.filename,
+                        field.file.read(),
                     )
                 elif name == "payload_json":
-                    asked.body = json.loads(str(value))
+                    asked.body = json.loads(str(field))
         elif request.can_read_body:
             asked.body = json.loads(await request.text() or "null")
         return (request.content_length or 0) > self.world.request_limit
@@ -187,7 +187,7 @@ class Rest:
             self.world.limited[name] += 1
             return {**headers, "X-RateLimit-Scope": "user"}, reset
         if self.world.strict_rates and not template.startswith(
-            tuple(f"/{one}/" for one in UNLIMITED)
+            tuple(f"/{part}/" for part in UNLIMITED)
         ):
             left, reset = self._spend("global", 50, 1.0)
             if left < 0:
@@ -210,7 +210,7 @@ class Rest:
 
     def _count(self, name: str, asked: Asked, response: web.Response) -> None:
         """Keep the call, and what Cloudflare would hold against us."""
-        files = {file: len(data) for file, data in asked.files.values()}
+        files = {file: len(content) for file, content in asked.files.values()}
         self.world.calls.append(
             Call(
                 route=name,
@@ -229,14 +229,14 @@ def answer(
     body: Any, status: int = 200, headers: Mapping[str, str] | None = None
 ) -> web.Response:
     """JSON, its content type without a charset; 204 when there is nothing to say."""
-    told = {"Via": "1.1 google", **(headers or {})}
+    sent = {"Via": "1.1 google", **(headers or {})}
     if body is None:
-        return web.Response(status=204, headers=told)
+        return web.Response(status=204, headers=sent)
     return web.Response(
         body=json.dumps(body).encode(),
         status=status,
         content_type="application/json",
-        headers=told,
+        headers=sent,
     )
 
 

@@ -202,36 +202,42 @@ class Message:
     @property
     def words(self) -> str:
         """All that can be read in it."""
-        found = [self.content]
+        texts = [self.content]
         for embed in self.embeds:
-            found += [
+            texts += [
                 embed.get("title", ""),
                 embed.get("description", ""),
                 embed.get("footer", {}).get("text", ""),
             ]
-            found += [embed.get("author", {}).get("name", "")]
-            found += [
+            texts += [embed.get("author", {}).get("name", "")]
+            texts += [
                 f"{one['name']}\n{one['value']}" for one in embed.get("fields", [])
             ]
-        found += [one["content"] for one in walk(self.components) if one["type"] == 10]
-        return "\n".join(one for one in found if one)
+        texts += [one["content"] for one in walk(self.components) if one["type"] == 10]
+        return "\n".join(one for one in texts if one)
 
     @property
     def buttons(self) -> dict[str, Json]:
         """Its buttons by label (or emoji), and the options of its menus."""
-        found: dict[str, Json] = {}
-        for one in walk(self.components):
-            if one["type"] == 2:
-                emoji = one.get("emoji", {}).get("name") or ""
-                found[f"{emoji} {one.get('label') or ''}".strip()] = one
-            for option in one.get("options", []) if one["type"] == 3 else []:
-                found[option["label"]] = {**one, "chosen": option}
-        return found
+        labels: dict[str, Json] = {}
+        for component in walk(self.components):
+            if component["type"] == 2:
+                emoji = component.get("emoji", {}).get("name") or ""
+                labels[f"{emoji} {component.get('label') or ''}".strip()] = component
+            for option in (
+                component.get("options", []) if component["type"] == 3 else []
+            ):
+                labels[option["label"]] = {**component, "chosen": option}
+        return labels
 
     @property
     def menus(self) -> list[Json]:
         """Its select menus."""
-        return [one for one in walk(self.components) if one["type"] in {3, 5, 6, 7, 8}]
+        return [
+            component
+            for component in walk(self.components)
+            if component["type"] in {3, 5, 6, 7, 8}
+        ]
 
 
 @dataclass(frozen=True, kw_only=True)

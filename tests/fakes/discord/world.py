@@ -142,9 +142,9 @@ class World:
 
     def direct(self, user: User) -> Channel:
         """The direct message of a person and the bot."""
-        for one in self.channels.values():
-            if one.kind == DM and one.recipient == user.id:
-                return one
+        for channel in self.channels.values():
+            if channel.kind == DM and channel.recipient == user.id:
+                return channel
         return self.channel(kind=DM, recipient=user.id)
 
     def attach(
@@ -238,13 +238,15 @@ class World:
         try:
             check(*arguments, **named)
         except limits.Wrong as wrong:
-            shown = json.dumps(arguments[0], ensure_ascii=False, default=str)[:600]
-            self.violations.append(f"{what}: {wrong} in {shown}")
+            arguments_text = json.dumps(arguments[0], ensure_ascii=False, default=str)[
+                :600
+            ]
+            self.violations.append(f"{what}: {wrong} in {arguments_text}")
             raise No(400, 50035, f"Invalid Form Body: {wrong}") from wrong
 
     def pinged(self, message: Message, pings: Iterable[tuple[str, str]]) -> None:
         """Somebody's phone made a sound."""
-        self.pings += [(kind, who, message.id) for kind, who in pings]
+        self.pings += [(kind, user, message.id) for kind, user in pings]
 
 
 def sign(path: str, ends: int, begins: int) -> str:

@@ -177,9 +177,9 @@ def _pictures(body: dict[str, Any], request_id: str) -> Outcome:
     items = body.get("data")
     if not isinstance(items, list) or not items:
         raise Refused("provider.empty", charged=Charged.YES, request_id=request_id)
-    made = tuple(_picture(item) for item in items)
-    billed = sum(result.is_made for result in made)
-    return Outcome(request_id=request_id, billed=billed, made=made)
+    results = tuple(_picture(entry) for entry in items)
+    billed = sum(result.is_made for result in results)
+    return Outcome(request_id=request_id, billed=billed, made=results)
 
 
 def _picture(item: Any) -> ImageResult:

@@ -51,8 +51,8 @@ def seen(world: World, message: Message) -> Seen:
         spans=tuple(spans(message.content, world)),
         rows=tuple(
             tuple(
-                Pressable(label=found["label"], look=LOOKS[found["style"]])
-                for found in row
+                Pressable(label=button["label"], look=LOOKS[button["style"]])
+                for button in row
             )
             for row in rows
             if row
@@ -94,16 +94,16 @@ def spans(content: str, world: World | None = None) -> list[Span]:
     The breaks put behind at-signs are not seen.
     """
     joined: list[Span] = []
-    for one in _whole(content):
+    for part in _whole(content):
         text = (
-            _named(one.text, world)
-            if "mention" in one.looks
-            else one.text.replace("\u200b", "")
+            _named(part.text, world)
+            if "mention" in part.looks
+            else part.text.replace("\u200b", "")
         )
-        if joined and joined[-1].looks == one.looks:
-            joined[-1] = Span(text=joined[-1].text + text, looks=one.looks)
+        if joined and joined[-1].looks == part.looks:
+            joined[-1] = Span(text=joined[-1].text + text, looks=part.looks)
         else:
-            joined.append(Span(text=text, looks=one.looks))
+            joined.append(Span(text=text, looks=part.looks))
     return joined
 
 
@@ -113,8 +113,8 @@ def _whole(content: str) -> tuple[Span, ...]:
 
 
 def _named(text: str, world: World | None) -> str:
-    known = world.users.get(text.strip("<@!>")) if world else None
-    return f"@{known.name.capitalize()}" if known else text
+    user = world.users.get(text.strip("<@!>")) if world else None
+    return f"@{user.name.capitalize()}" if user else text
 
 
 def _parsed(

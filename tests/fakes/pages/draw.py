@@ -113,15 +113,15 @@ def _message(platform: str, seen: Seen, name: str) -> str:
     marked = f' data-moment="{escape(name)}"' if name else ""
     body = f'{_avatar(seen)}<div class="body">{"".join(parts)}</div>'
     message = f'<div class="message{private}">{quoted}{above}{body}{below}</div>'
-    above_it = "".join(_message(platform, one, "") for one in seen.before)
+    above_it = "".join(_message(platform, earlier, "") for earlier in seen.before)
     return f"<section{marked}>{above_it}{message}{_thread(platform, seen.thread)}</section>"
 
 
 def _thread(platform: str, inside: Sequence[Seen]) -> str:
     if not inside:
         return ""
-    shown = "".join(_message(platform, one, "") for one in inside)
-    return f'<div class="thread"><div class="note">In the thread</div>{shown}</div>'
+    replies = "".join(_message(platform, reply, "") for reply in inside)
+    return f'<div class="thread"><div class="note">In the thread</div>{replies}</div>'
 
 
 def _avatar(seen: Seen) -> str:
@@ -131,11 +131,11 @@ def _avatar(seen: Seen) -> str:
 
 
 def _span(span: Span) -> str:
-    found = escape(span.text)
+    markup = escape(span.text)
     for look in sorted(span.looks):
         tag = TAGS.get(look, "span")
-        found = f'<{tag} class="{escape(look)}">{found}</{tag}>'
-    return found
+        markup = f'<{tag} class="{escape(look)}">{markup}</{tag}>'
+    return markup
 
 
 def _button(pressable: Pressable) -> str:
@@ -156,9 +156,9 @@ def _pictures(platform: str, shown: Sequence[Framed]) -> str:
     # itself.
     mark = '<span class="alt">ALT</span>' if platform == "discord" else ""
     figures = [
-        f'<figure class="{"hidden" if one.hidden else ""}"><img alt="{escape(one.alt)}" '
-        f'src="{_data("image/png", one.data)}">{mark if one.alt else ""}</figure>'
-        for one in shown
+        f'<figure class="{"hidden" if picture.hidden else ""}"><img alt="{escape(picture.alt)}" '
+        f'src="{_data("image/png", picture.data)}">{mark if picture.alt else ""}</figure>'
+        for picture in shown
     ]
     return f'<div class="pictures{" many" if len(shown) > 1 else ""}">{"".join(figures)}</div>'
 

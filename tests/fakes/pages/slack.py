@@ -80,20 +80,20 @@ def _mrkdwn(text: str) -> Iterator[Span]:
     Slack has put their mentions and links into angle brackets, and escaped the rest.
     """
     at = 0
-    for found in TOKEN.finditer(text):
-        yield Span(text=html.unescape(text[at : found.start()]))
-        name = "Easel" if found[2].startswith("UBOT") else found[2]
+    for token in TOKEN.finditer(text):
+        yield Span(text=html.unescape(text[at : token.start()]))
+        name = "Easel" if token[2].startswith("UBOT") else token[2]
         yield Span(
-            text=found[3] or f"{found[1]}{name}",
-            looks=frozenset({"mention" if found[1] else "link"}),
+            text=token[3] or f"{token[1]}{name}",
+            looks=frozenset({"mention" if token[1] else "link"}),
         )
-        at = found.end()
+        at = token.end()
     if text[at:]:
         yield Span(text=html.unescape(text[at:]))
 
 
 def _row(block: Json) -> tuple[Pressable, ...]:
-    found = [
+    elements = [
         element
         for element in block.get("elements", [])
         if block["type"] == "actions" and element["type"] == "button"
@@ -103,14 +103,14 @@ def _row(block: Json) -> tuple[Pressable, ...]:
             label=one["text"]["text"],
             look="link" if "url" in one else one.get("style", ""),
         )
-        for one in found
+        for one in elements
     )
 
 
 def _menu(block: Json) -> tuple[str, ...]:
-    found = [
+    menus = [
         element
         for element in block.get("elements", [])
         if element["type"] == "static_select"
     ]
-    return tuple(option["text"]["text"] for one in found for option in one["options"])
+    return tuple(option["text"]["text"] for menu in menus for option in menu["options"])

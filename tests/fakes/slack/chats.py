@@ -56,8 +56,8 @@ class SlackView:
         )
 
     def _pictures(self, message: Message) -> list[bytes]:
-        shown = [self._fake.world.files[file] for file in message.files]
-        return [file.data for file in shown if not file.deleted]
+        files = [self._fake.world.files[file] for file in message.files]
+        return [file.data for file in files if not file.deleted]
 
     async def words_seen_by(self, person: str, place: Place) -> str:
         if person not in self._fake.workspace.channels[place.channel].members:
@@ -111,6 +111,6 @@ async def slack_view(
         await database.migrate(chosen.database)
         async with (
             wiring.open_database(chosen) as engine,
-            open_slack(chosen, engine) as there,
+            open_slack(chosen, engine) as opened,
         ):
-            yield SlackView(there.chat(blobs), fake, place, engine)
+            yield SlackView(opened.chat(blobs), fake, place, engine)

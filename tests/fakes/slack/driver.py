@@ -64,13 +64,13 @@ class Slack:
     def settings(self, *, socket: bool = False) -> dict[str, str]:
         """The variables that lead an Easel here."""
         host = self.world.base.removeprefix("http://")
-        found = {
+        settings = {
             "SLACK_BOT_TOKEN": self.workspace.token,
             "EASEL_SLACK_API_URL": f"{self.world.base}/api/",
             "EASEL_SLACK_FILE_HOSTS": host,
         }
         return {
-            **found,
+            **settings,
             **(
                 {"SLACK_APP_TOKEN": self.api.app_token}
                 if socket
@@ -82,26 +82,24 @@ class Slack:
         self, name: str, *, invited: bool = True, workspace: Workspace | None = None
     ) -> str:
         """A new channel; everybody is in it, the bot if invited."""
-        there = workspace or self.workspace
-        channel = Channel(
-            id=self.world.number("C"), name=name, members=set(there.users)
-        )
+        team = workspace or self.workspace
+        channel = Channel(id=self.world.number("C"), name=name, members=set(team.users))
         if not invited:
-            channel.members.discard(there.bot_user)
-        there.channels[channel.id] = channel
+            channel.members.discard(team.bot_user)
+        team.channels[channel.id] = channel
         return channel.id
 
     def person(
         self, name: str, *, workspace: Workspace | None = None, **more: Any
     ) -> "Somebody":
         """Somebody new, a member of every channel."""
-        there = workspace or self.workspace
+        team = workspace or self.workspace
         user = User(id=self.world.number("U"), name=name, **more)
-        there.users[user.id] = user
-        for channel in there.channels.values():
+        team.users[user.id] = user
+        for channel in team.channels.values():
             if not channel.is_im:
                 channel.members.add(user.id)
-        return Somebody(slack=self, workspace=there, user=user)
+        return Somebody(slack=self, workspace=team, user=user)
 
     # Deliveries
 
@@ -109,10 +107,10 @@ class Slack:
         self, name: str, workspace: Workspace | None = None, **changes: Any
     ) -> None:
         """An event, once or ``event_copies`` times, again while it is not acknowledged."""
-        there = workspace or self.workspace
+        team = workspace or self.workspace
         body = sample(name)
         body["event"] |= changes
-        await self.deliver_event(self.addressed(body, there))
+        await self.deliver_event(self.addressed(body, team))
 
     def addressed(self, body: Json, workspace: Workspace) -> Json:
         """As sent to our installation in that workspace."""
@@ -191,8 +189,8 @@ class Slack:
         """A press, a shortcut, a modal; what the acknowledgement said."""
         if not self.url:
             return await self.socket.deliver("interactive", body) or {}
-        data = urlencode({"payload": json.dumps(body)}).encode()
-        _, answer = await self.post(data, "application/x-www-form-urlencoded")
+        content = urlencode({"payload": json.dumps(body)}).encode()
+        _, answer = await self.post(content, "application/x-www-form-urlencoded")
         return _json(answer)
 
     async def post(
@@ -214,11 +212,11 @@ class Slack:
     async def until(self, found: Callable[[], Any], seconds: float = PATIENCE) -> Any:
         """Wait for something to be so; else say what there is instead."""
         ends = time.monotonic() + seconds
-        while not (value := found()):
+        while not (answer := found()):
             if time.monotonic() > ends:
                 raise AssertionError("\n".join(map(str, self.world.messages[-8:])))
             await asyncio.sleep(0.02)
-        return value
+        return answer
 
 
 class Somebody:
@@ -250,13 +248,13 @@ class Somebody:
         self, photo: Path | bytes, name: str = "photo.png", **more: Any
     ) -> File:
         """A file of theirs."""
-        data = photo if isinstance(photo, bytes) else photo.read_bytes()
+        content = photo if isinstance(photo, bytes) else photo.read_bytes()
         name = name if isinstance(photo, bytes) else photo.name
         kind = "image/jpeg" if name.endswith("jpg") else "image/png"
         file = File(
             id=self.slack.world.number("F"),
             name=name,
-            data=data,
+            data=content,
             owner=self.id,
             mimetype=kind,
             **more,
@@ -291,7 +289,7 @@ class Somebody:
             files=[file.id for file in files],
         )
         world.messages.append(said)
-        told = [world.file_json(file, full=False) for file in files]
+        described = [world.file_json(file, full=False) for file in files]
         common: Json = {
             "user": self.id,
             "channel": channel,
@@ -306,9 +304,11 @@ class Somebody:
             if kind == "app_mention" and (self.easel not in text or is_direct):
                 continue
             with_files = (
-                {"files": told} if told and not (bare and kind == "app_mention") else {}
+                {"files": described}
+                if described and not (bare and kind == "app_mention")
+                else {}
             )
-            share = {"subtype": "file_share"} if told and kind == "message" else {}
+            share = {"subtype": "file_share"} if described and kind == "message" else {}
             where = (
                 {"channel_type": "im" if is_direct else "channel"}
                 if kind == "message"
@@ -321,10 +321,10 @@ class Somebody:
 
     async def reacts(self, message: Message, emoji: str, *, added: bool = True) -> None:
         """Add a reaction, or take it away."""
-        item = {"type": "message", "channel": message.channel, "ts": message.ts}
+        target = {"type": "message", "channel": message.channel, "ts": message.ts}
         name = "reaction_added" if added else "reaction_removed"
         await self.slack.event(
-            name, self.workspace, user=self.id, reaction=emoji, item=item
+            name, self.workspace, user=self.id, reaction=emoji, item=target
         )
 
     async def presses(self, message: Message, label: str) -> Json:
@@ -339,14 +339,14 @@ class Somebody:
         body = sample("block_actions_button")
         body["actions"] = [{**action, "action_ts": "1.0", "block_id": "b"}]
         body["container"] |= {"message_ts": message.ts, "channel_id": message.channel}
-        told = self.slack.world.message_json(message)
-        if "thread_ts" in told:
-            body["container"]["thread_ts"] = told["thread_ts"]
+        described = self.slack.world.message_json(message)
+        if "thread_ts" in described:
+            body["container"]["thread_ts"] = described["thread_ts"]
         if message.only_for:
             body.pop("message")
             body["container"]["is_ephemeral"] = True
         else:
-            body["message"] = told
+            body["message"] = described
         body["channel"] = {"id": message.channel, "name": "general"}
         return self.by_me(body)
 
@@ -384,15 +384,15 @@ class Somebody:
         await self.slack.event(
             "app_home_opened", self.workspace, user=self.id, channel=self.direct
         )
-        found: Json = await self.slack.until(
+        published: Json = await self.slack.until(
             lambda: self.slack.world.homes.get(self.id)
         )
-        return found
+        return published
 
     async def view(self) -> Json:
         """The modal that opened."""
-        found: Json = await self.slack.until(lambda: self.slack.world.views)
-        return found.pop(next(iter(found)))  # type: ignore[no-any-return]
+        opened: Json = await self.slack.until(lambda: self.slack.world.views)
+        return opened.pop(next(iter(opened)))  # type: ignore[no-any-return]
 
     async def fills(self, view: Json, **fields: Any) -> Json:
         """Send a modal back: text, a choice, True, or files, by field.
@@ -495,10 +495,10 @@ def _json(text: str) -> Json:
 def sign(data: bytes, at: float | None = None, secret: str = SECRET) -> dict[str, str]:
     """Slack's two headers."""
     stamp = str(int(time.time() if at is None else at))
-    made = hmac.new(
+    digest = hmac.new(
         secret.encode(), f"v0:{stamp}:".encode() + data, hashlib.sha256
     ).hexdigest()
-    return {"X-Slack-Request-Timestamp": stamp, "X-Slack-Signature": f"v0={made}"}
+    return {"X-Slack-Request-Timestamp": stamp, "X-Slack-Signature": f"v0={digest}"}
 
 
 @asynccontextmanager

@@ -21,14 +21,14 @@ async def easel_in(
 ) -> AsyncIterator[run.Running]:
     """Started with the settings that lead to the fake, and found by it."""
     folder.mkdir(parents=True, exist_ok=True)
-    wanted = {
+    overrides = {
         "EASEL_DATA_DIR": folder,
         "EASEL_HTTP_PORT": 0,
         **fake.settings(socket=socket),
         **changes,
     }
     chosen = settings.load(
-        **{name: value for name, value in wanted.items() if value is not None}
+        **{name: setting for name, setting in overrides.items() if setting is not None}
     )
     async with run.running(
         chosen, simulator=config or SimulatorConfig(time_scale=0.01, seed=7)

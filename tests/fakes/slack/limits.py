@@ -113,19 +113,19 @@ def check_blocks(
     """Each block, and that ids are their own."""
     block_ids = [block["block_id"] for block in blocks if "block_id" in block]
     need(len(block_ids) == len(set(block_ids)), "block_id twice")
-    need(all(1 <= len(one) <= 255 for one in block_ids), "block_id length")
+    need(all(1 <= len(block_id) <= 255 for block_id in block_ids), "block_id length")
     actions: list[str] = []
     for block in blocks:
         kind = block.get("type")
         need(kind in allowed, f"no block type {kind}")
         checks: dict[str, Callable[[Json], None]] = {
             "section": _section,
-            "image": lambda one: _image(one, file_type),
-            "actions": lambda one: _actions(one, actions),
-            "context": lambda one: need(
-                1 <= len(one["elements"]) <= 10, "context elements"
+            "image": lambda block_id: _image(block_id, file_type),
+            "actions": lambda block_id: _actions(block_id, actions),
+            "context": lambda block_id: need(
+                1 <= len(block_id["elements"]) <= 10, "context elements"
             ),
-            "header": lambda one: plain(one.get("text"), 150, "header"),
+            "header": lambda block_id: plain(block_id.get("text"), 150, "header"),
             "rich_text": _rich,
             "input": _input,
         }
@@ -241,12 +241,15 @@ def _rich(block: Json) -> None:
             in {"rich_text_section", "rich_text_list", "rich_text_quote"},
             "rich_text part",
         )
-        for one in part.get("elements", []):
+        for element in part.get("elements", []):
             need(
-                one.get("type") in {"text", "emoji", "user", "link"},
+                element.get("type") in {"text", "emoji", "user", "link"},
                 "rich_text element",
             )
-            need(one["type"] != "text" or one.get("text"), "rich_text: empty text")
+            need(
+                element["type"] != "text" or element.get("text"),
+                "rich_text: empty text",
+            )
     need(block.get("elements"), "an empty rich_text")
 
 

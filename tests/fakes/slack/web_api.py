@@ -317,21 +317,21 @@ class WebApi:
             file is None or not file.data or file.deleted for file in files
         ):
             raise No("file_not_found")
-        found = [file for file in files if file is not None]
-        for one in found:
+        complete = [file for file in files if file is not None]
+        for one in complete:
             one.ready = time.monotonic() + self.world.ready_after
-        answer = {"files": [{"id": one.id, "title": one.name} for one in found]}
+        answer = {"files": [{"id": one.id, "title": one.name} for one in complete]}
         if not arguments.get("channel_id"):
             return answer
         channel = self._channel(workspace, arguments["channel_id"])
-        dropped = self.world.drop_shares_with_alt and any(one.alt for one in found)
+        dropped = self.world.drop_shares_with_alt and any(one.alt for one in complete)
         if self.world.dropped_shares > 0:
             self.world.dropped_shares -= 1
             dropped = True
         if dropped:
             return answer
         asyncio.get_running_loop().call_later(
-            self.world.share_after, self._share, workspace, channel, arguments, found
+            self.world.share_after, self._share, workspace, channel, arguments, complete
         )
         return answer
 
@@ -377,7 +377,7 @@ class WebApi:
         user = workspace.users.get(str(arguments.get("user")))
         if user is None:
             raise No("user_not_found")
-        found = {
+        profile = {
             "id": user.id,
             "team_id": user.home or workspace.id,
             "is_stranger": bool(user.home),
@@ -388,8 +388,8 @@ class WebApi:
             "profile": {"display_name": user.name},
         }
         if str(arguments.get("include_locale")) == "true":
-            found["locale"] = user.locale
-        return {"user": found}
+            profile["locale"] = user.locale
+        return {"user": profile}
 
     def _users_conversations(self, workspace: Workspace, _: Json) -> Json:
         mine = [
@@ -417,28 +417,36 @@ class WebApi:
     def _conversations_replies(self, workspace: Workspace, arguments: Json) -> Json:
         channel = self._channel(workspace, arguments.get("channel"))
         thread = str(arguments.get("ts"))
-        found = [
-            one for one in self._told(channel) if thread in {one.ts, one.thread_ts}
+        replies = [
+            message
+            for message in self._told(channel)
+            if thread in {message.ts, message.thread_ts}
         ]
-        if not found:
+        if not replies:
             raise No("thread_not_found")
         oldest = float(arguments.get("oldest") or 0)
         # Slack gives the thread's first message whatever is asked for.
-        kept = [one for one in found if float(one.ts) >= oldest or one.ts == thread]
+        recent = [
+            message
+            for message in replies
+            if float(message.ts) >= oldest or message.ts == thread
+        ]
         return {
             "messages": [
-                self._history_json(one, arguments)
-                for one in kept[: int(arguments.get("limit") or 1000)]
+                self._history_json(message, arguments)
+                for message in recent[: int(arguments.get("limit") or 1000)]
             ]
         }
 
     def _conversations_history(self, workspace: Workspace, arguments: Json) -> Json:
         channel = self._channel(workspace, arguments.get("channel"))
-        found = [one for one in self._told(channel) if not one.thread_ts][::-1]
+        messages = [
+            message for message in self._told(channel) if not message.thread_ts
+        ][::-1]
         return {
             "messages": [
-                self._history_json(one, arguments)
-                for one in found[: int(arguments.get("limit") or 100)]
+                self._history_json(message, arguments)
+                for message in messages[: int(arguments.get("limit") or 100)]
             ]
         }
 
@@ -452,10 +460,10 @@ class WebApi:
         ]
 
     def _history_json(self, message: Message, arguments: Json) -> Json:
-        found = self.world.message_json(message)
+        payload = self.world.message_json(message)
         if str(arguments.get("include_all_metadata")) != "true":
-            found.pop("metadata", None)
-        return found
+            payload.pop("metadata", None)
+        return payload
 
     def _views_open(self, workspace: Workspace, arguments: Json) -> Json:
         trigger = str(arguments.get("trigger_id"))
@@ -466,9 +474,9 @@ class WebApi:
             raise No("expired_trigger_id")
         view = given(arguments, "view")
         self.world.check("modal", limits.view, view, self.world.file_type)
-        made = {**view, "id": self.world.number("V"), "team_id": workspace.id}
-        self.world.views[trigger] = made
-        return {"view": made}
+        opened = {**view, "id": self.world.number("V"), "team_id": workspace.id}
+        self.world.views[trigger] = opened
+        return {"view": opened}
 
     def _views_publish(self, workspace: Workspace, arguments: Json) -> Json:
         view = given(arguments, "view")
@@ -554,7 +562,7 @@ def _refused(workspace: Workspace | None, scope: str) -> Json:
 
 async def _arguments(request: web.Request) -> Json:
     """Arguments from the address, a form or JSON."""
-    found: Json = dict(request.query)
+    query: Json = dict(request.query)
     if request.content_type == "application/json" and request.can_read_body:
-        return {**found, **json.loads(await request.text() or "{}")}
-    return {**found, **dict(await request.post())}
+        return {**query, **json.loads(await request.text() or "{}")}
+    return {**query, **dict(await request.post())}

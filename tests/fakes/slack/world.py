@@ -84,7 +84,7 @@ class Message:
     @property
     def words(self) -> str:
         """What is read in its blocks, else its text."""
-        found = "\n".join(
+        text = "\n".join(
             element["text"]
             for block in self.blocks
             if block["type"] == "rich_text"
@@ -92,23 +92,25 @@ class Message:
             for element in part["elements"]
             if element["type"] == "text"
         )
-        return found or self.text
+        return text or self.text
 
     @property
     def buttons(self) -> dict[str, Json]:
         """Its buttons by label, the entries of its menus too."""
-        found: dict[str, Json] = {}
+        labels: dict[str, Json] = {}
         for block in self.blocks:
-            for one in block.get("elements", []) if block["type"] == "actions" else []:
-                if one["type"] == "button":
-                    found[one["text"]["text"]] = one
+            for element in (
+                block.get("elements", []) if block["type"] == "actions" else []
+            ):
+                if element["type"] == "button":
+                    labels[element["text"]["text"]] = element
                 else:
-                    for option in one["options"]:
-                        found[option["text"]["text"]] = {
-                            **one,
+                    for option in element["options"]:
+                        labels[option["text"]["text"]] = {
+                            **element,
                             "selected_option": option,
                         }
-        return found
+        return labels
 
 
 @dataclass(kw_only=True)
@@ -206,7 +208,12 @@ class World:
     def by_token(self, token: str) -> Workspace | None:
         """Whose token it is."""
         return next(
-            (one for one in self.workspaces.values() if one.token == token), None
+            (
+                workspace
+                for workspace in self.workspaces.values()
+                if workspace.token == token
+            ),
+            None,
         )
 
     def use(self, workspace: str, method: str, tier: str) -> float | None:
@@ -224,16 +231,18 @@ class World:
 
     def trigger(self) -> str:
         """A trigger for one view, alive three seconds."""
-        made = self.number("trigger.")
-        self.triggers[made] = time.monotonic() + 3
-        return made
+        trigger = self.number("trigger.")
+        self.triggers[trigger] = time.monotonic() + 3
+        return trigger
 
     def file_type(self, file: str) -> str | None:
         """What Slack found a file to be, None before it has looked."""
-        found = self.files.get(file)
+        entry = self.files.get(file)
         return (
-            found.mimetype
-            if found and time.monotonic() >= found.ready and not found.deleted
+            entry.mimetype
+            if entry
+            and time.monotonic() >= entry.ready
+            and not entry.deleted
             else None
         )
 
