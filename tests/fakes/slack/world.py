@@ -240,9 +240,7 @@ class World:
         entry = self.files.get(file)
         return (
             entry.mimetype
-            if entry
-            and time.monotonic() >= entry.ready
-            and not entry.deleted
+            if entry and time.monotonic() >= entry.ready and not entry.deleted
             else None
         )
 
