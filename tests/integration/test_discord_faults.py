@@ -596,7 +596,7 @@ def noise(monkeypatch: pytest.MonkeyPatch) -> int:
     async def fetched(*_: object) -> bytes:
         return made.getvalue()
 
-    monkeypatch.setattr(deliver, "_fetch", fetched)
+    monkeypatch.setattr(deliver, "_download", fetched)
     assert 11 * MIB < len(made.getvalue()) < 12 * MIB
     return len(made.getvalue())
 

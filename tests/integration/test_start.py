@@ -96,7 +96,7 @@ async def test_a_start_waits_for_slack_and_hears_sigterm(
             assert await bot.status("/slack/events") == 503
             code, seconds = await bot.ends()
             assert code == 0
-            assert seconds < 2
+            assert seconds < 5  # a second where the machine is quiet
         async with easel_run(tmp_path, unused_tcp_port, **settings) as bot:
             await bot.until("/readyz", 503)
             wire.recover()
@@ -121,7 +121,7 @@ async def test_a_start_waits_for_the_database_and_hears_sigterm(
             assert await bot.status("/readyz") == 503
             code, seconds = await bot.ends()
             assert code == 0
-            assert seconds < 2
+            assert seconds < 5  # a second where the machine is quiet
         async with easel_run(tmp_path, unused_tcp_port, **settings) as bot:
             await bot.until("/readyz", 503)
             wire.recover()
