@@ -54,6 +54,36 @@ async def test_the_next_in_line_are_claimed_and_no_more_than_there_are_places(
     assert await claims.lines() == []
 
 
+async def test_what_is_ours_is_known_until_its_person_has_been_told(
+    engine: AsyncEngine, store: Store, claims: Claims
+) -> None:
+    await waiting(store, claims, "a", "b", "c")
+    first, second = (await claims.claim(*LINE, 2, None, NOW))[0]
+    assert sorted(claim.step for claim in await claims.held()) == ["a", "b"]
+    await claims.release(first, NOW)
+    await store.intend(TENANT, "b", NOW)
+    await claims.free(second)
+    assert [claim.step for claim in await claims.held()] == ["b"]
+    assert await Claims(engine, "two", ["test"]).held() == []
+    await store.end(
+        await store.step(TENANT, "b"), StepState.FAILED, NOW, error="status.broken"
+    )
+    await store.close_step(TENANT, "b")
+    assert await claims.held() == []
+
+
+async def test_a_step_that_gave_its_place_back_unsent_waits_for_the_next_start(
+    store: Store, claims: Claims
+) -> None:
+    await waiting(store, claims, "broken", "next")
+    [claim], _ = await claims.claim(*LINE, 1, None, NOW)
+    await claims.free(claim)
+    assert await claimed(claims, 1) == ["next"]
+    adopted = await claims.adopt("one")
+    assert sorted(claim.step for claim in adopted) == ["broken", "next"]
+    assert await claimed(claims, 2) == []  # both have their place again
+
+
 async def test_people_take_turns(store: Store, claims: Claims) -> None:
     await waiting(store, claims, "a", "b")
     late = step(

@@ -135,6 +135,76 @@ async def test_messages_lead_to_their_step_and_threads_to_their_session(
         await store.step_of_message(inside, "m2")
 
 
+async def test_every_message_that_shows_a_step_is_known(store: Store) -> None:
+    begun = await store.begin(step(), Caps(), NOW)
+    assert await store.messages_of(begun) == []
+    shown = [PostedMessage(place=PLACE, message=number) for number in ("m1", "m2")]
+    for sent, role in zip(
+        shown, (MessageRole.STATUS, MessageRole.GALLERY), strict=True
+    ):
+        await store.remember(sent, TENANT, "one", role)
+    messages = await store.messages_of(begun)
+    assert sorted(sent.message for sent in messages) == ["m1", "m2"]
+    elsewhere = replace(begun, place=replace(PLACE, workspace="other"))
+    assert await store.messages_of(elsewhere) == []
+
+
+async def test_a_persons_newest_step_at_work_and_their_newest_pictures_are_found(
+    store: Store,
+) -> None:
+    await made(store, step("one", created=NOW))
+    await made(store, step("two", created=NOW + timedelta(seconds=1)), "b")
+    late = step("three", created=NOW + timedelta(seconds=2))
+    bo = {"person": Person(id="bo", name="Bo"), "session": "c/@bo"}
+    await store.begin(late, Caps(), NOW)
+    await store.begin(step("four", created=late.created, **bo), Caps(), NOW)
+    newest = await store.newest_open_step(TENANT, "ana")
+    assert newest
+    assert newest.id == "three"
+    assert [one.id for one in await store.recent(TENANT, "ana", 5)] == ["two", "one"]
+    assert [one.id for one in await store.recent(TENANT, "ana", 1)] == ["two"]
+    assert await store.recent(TENANT, "bo", 5) == []
+    assert await store.newest_open_step("test:other", "ana") is None
+
+
+async def test_those_served_before_a_step_are_counted(store: Store) -> None:
+    for number, name in enumerate(("one", "two", "three")):
+        created = NOW + timedelta(seconds=number)
+        await store.begin(step(name, created=created), Caps(), NOW)
+    three = await store.step(TENANT, "three")
+    assert await store.place_in_line(three) == 2
+    assert await store.place_in_line(await store.step(TENANT, "one")) == 0
+    await store.end(
+        await store.step(TENANT, "one"), StepState.FAILED, NOW, error="status.broken"
+    )
+    assert await store.place_in_line(three) == 1
+
+
+async def test_a_workspace_that_is_forgotten_leaves_the_others_as_they_are(
+    store: Store,
+) -> None:
+    other = replace(PLACE, workspace="other")
+    for place in (PLACE, other):
+        await store.begin(step(place=place), Caps(), NOW)
+        await store.move_head(place.tenant, "c/@ana", Head(step="one"))
+        await store.save_settings(place.tenant, {"n": 2})
+        sent = PostedMessage(place=place, message="m1")
+        await store.remember(sent, place.tenant, "one")
+    await store.forget_workspace(TENANT)
+    assert await store.history(TENANT, "c/@ana") == []
+    assert await store.settings(TENANT) == {}
+    assert await store.head(TENANT, "c/@ana") is None
+    with pytest.raises(NotFound):
+        await store.step_of_message(PLACE, "m1")
+    assert len(await store.history(other.tenant, "c/@ana")) == 1
+    assert await store.settings(other.tenant) == {"n": 2}
+    assert await store.step_of_message(other, "m1") == "one"
+
+
+async def test_a_database_that_is_there_answers(store: Store) -> None:
+    await store.check()
+
+
 async def test_what_is_not_ours_costs_one_look_and_nothing_once_it_is_known(
     engine: AsyncEngine, store: Store
 ) -> None:
