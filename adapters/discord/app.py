@@ -104,9 +104,9 @@ class DiscordApp:
         return await answered_step(self._context, placed) is not None
 
     async def _counted(self, incoming: Incoming) -> Incoming:
-        times = await self._store.times_taken_away(incoming.key)
+        times = await self._store.removals_of(incoming.key)
         if not incoming.is_added:
-            await self._store.taken_away(incoming.key, times)
+            await self._store.count_removal(incoming.key, times)
         sign = "+" if incoming.is_added else "-"
         return replace(incoming, key=f"{incoming.key}{sign}{times}")
 

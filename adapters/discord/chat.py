@@ -28,7 +28,7 @@ from adapters.discord.responses import (
     note,
     stands_in,
 )
-from adapters.discord.store import Answer, DiscordStore
+from adapters.discord.store import DiscordStore, PendingResponse
 from adapters.discord.users import UserDirectory
 from core.button_ids import decode_button
 from core.errors import DeliveryError, Rejected
@@ -91,7 +91,7 @@ class DiscordChat:
             # Should it be refused, what was written is not lost: a form brings it back.
             draft = as_draft(incoming)
             if draft is not None:
-                await self._store.ask(reply.interaction, draft)
+                await self._store.save_form(reply.interaction, draft)
         return await self._with_answered(incoming)
 
     async def placed(self, incoming: Incoming) -> Incoming:
@@ -111,7 +111,7 @@ class DiscordChat:
 
         Raises Rejected when it is too long ago, or somebody else's.
         """
-        draft = await self._store.asked(DiscordReply.read(incoming.reply).asked)
+        draft = await self._store.form_draft(DiscordReply.read(incoming.reply).asked)
         if draft is None or draft.person.id != incoming.person.id:
             raise Rejected("refuse.too_late")
         if is_direct(draft.place) and not await self._places.has_member(
@@ -139,7 +139,9 @@ class DiscordChat:
         )
         if not message and not is_plain:
             return incoming
-        found = await self._store.speaks_for(channel, int(message) if message else None)
+        found = await self._store.workspace_of_direct(
+            channel, int(message) if message else None
+        )
         if not found and _is_fresh(reply):
             found = await self._look_again(channel, int(reply.pressed))
         if not found or not await self._places.has_member(found, incoming.person.id):
@@ -150,7 +152,7 @@ class DiscordChat:
         """A message of ours is seen, and its buttons pressed, a moment before we know its number."""
         for seconds in REMEMBERING:
             await asyncio.sleep(seconds)
-            if workspace := await self._store.speaks_for(channel, message):
+            if workspace := await self._store.workspace_of_direct(channel, message):
                 return workspace
         return None
 
@@ -184,7 +186,7 @@ class DiscordChat:
         answer = answer_of(request.reply)
         if answer is None:
             return False
-        await self._store.ask(answer.interaction, _draft_of_form(form, request))
+        await self._store.save_form(answer.interaction, _draft_of_form(form, request))
         reply = DiscordReply.read(request.reply)
         form = render.with_typed_options(form, request.given)
         pages = render.pages(form)
@@ -309,7 +311,7 @@ class DiscordChat:
         place: Place,
         post: Post,
         to: Person,
-        answer: Answer | None,
+        answer: PendingResponse | None,
         reply: Mapping[str, str],
     ) -> PostedMessage:
         """In a direct message.
@@ -338,7 +340,7 @@ class DiscordChat:
         return sent
 
     async def _post_elsewhere(
-        self, place: Place, post: Post, to: Person, answer: Answer | None
+        self, place: Place, post: Post, to: Person, answer: PendingResponse | None
     ) -> PostedMessage:
         """The channel is closed to us: in a direct message.
 

@@ -77,7 +77,7 @@ async def sync(api: Api, store: DiscordStore) -> None:
         await patiently(api.call, "PUT", path, ids, payload)
     except DiscordError:
         return
-    await store.keep(DIGEST_KEY, told)
+    await store.save_value(DIGEST_KEY, told)
     log.info("discord_commands", count=len(payload))
 
 

@@ -120,7 +120,7 @@ class MessageClient:
             prepared.uploads,
         )
         if is_direct(place):
-            await self._store.sent_directly(
+            await self._store.save_direct_message(
                 channel_id(place), int(said["id"]), place.workspace
             )
         return PostedMessage(place=place, message=str(said["id"]))

@@ -15,7 +15,7 @@ from adapters.discord import render
 from adapters.discord.api import Api, DiscordError
 from adapters.discord.decode import DIRECT
 from adapters.discord.reply import DiscordReply
-from adapters.discord.store import Answer, DiscordStore
+from adapters.discord.store import DiscordStore, PendingResponse
 from adapters.discord.uploads import ImageUploads
 from core.errors import DeliveryError
 from core.failpoints import failpoint
@@ -31,12 +31,12 @@ FOLLOW_UP = "/webhooks/{webhook_id}/{webhook_token}"
 log = structlog.get_logger()
 
 
-def answer_of(row: Mapping[str, str]) -> Answer | None:
+def answer_of(row: Mapping[str, str]) -> PendingResponse | None:
     """The answer that may still be given."""
     reply = DiscordReply.read(row)
     if not reply.token or not _is_alive(reply.interaction):
         return None
-    return Answer(
+    return PendingResponse(
         interaction=reply.interaction,
         app=reply.app,
         token=reply.token,
@@ -50,7 +50,7 @@ def is_word(post: Post) -> bool:
     return post.private and post.tone in {Tone.NOTE, Tone.REFUSAL}
 
 
-def stands_in(answer: Answer, post: Post) -> bool:
+def stands_in(answer: PendingResponse, post: Post) -> bool:
     """Is it said in the answer? What is for one person alone is never shown where all can read."""
     return is_word(post) or (answer.only and not (answer.is_open and post.private))
 
@@ -69,12 +69,14 @@ class InteractionResponses:
         self._pictures = pictures
 
     async def give(
-        self, answer: Answer, place: Place, post: Post, locale: str
+        self, answer: PendingResponse, place: Place, post: Post, locale: str
     ) -> PostedMessage:
         """Say it; a refusal with the way back to what was written. Raises DiscordError."""
         prepared = await self._pictures.prepare(place, post)
         message = render.message(prepared.on(post), prepared.attachments)
-        if post.tone is Tone.REFUSAL and await self._store.asked(answer.interaction):
+        if post.tone is Tone.REFUSAL and await self._store.form_draft(
+            answer.interaction
+        ):
             message["components"].append(render.change_row(answer.interaction, locale))
         if answer.only and is_word(post):
             # The answer itself may be for all to see; what follows it need not be, once it is gone.
@@ -85,35 +87,37 @@ class InteractionResponses:
             )
             return PostedMessage(place=place, message="")
         await self._api.call("PATCH", ORIGINAL, answer.ids, message, prepared.uploads)
-        await self._store.keep_answer(answer)
+        await self._store.save_response(answer)
         return PostedMessage(place=place, message=f"{DIRECT}{answer.interaction}")
 
     async def change(self, sent: PostedMessage, post: Post) -> None:
         """Say this instead. Raises DeliveryError, for good once Discord takes no more changes."""
         interaction = sent.message.removeprefix(DIRECT)
-        answer = await self._store.answer(interaction)
+        answer = await self._store.response(interaction)
         if answer is None or not _is_alive(interaction):
             raise DeliveryError("discord.refused", permanent=True, code="too late")
         prepared = await self._pictures.prepare(sent.place, post)
         message = render.message(prepared.on(post), prepared.attachments)
         await self._api.call("PATCH", ORIGINAL, answer.ids, message, prepared.uploads)
 
-    async def offer(self, answer: Answer, message: Mapping[str, object]) -> None:
+    async def offer(
+        self, answer: PendingResponse, message: Mapping[str, object]
+    ) -> None:
         """A form that can no longer open by itself. Raises DiscordError."""
         await self._api.call("PATCH", ORIGINAL, answer.ids, message)
 
-    async def begin(self, answer: Answer, job: str) -> None:
+    async def begin(self, answer: PendingResponse, job: str) -> None:
         """A message of the job is about to be posted, and the answer must be settled then, by whoever lives."""
-        await self._store.keep_answer(answer, job)
+        await self._store.save_response(answer, job)
 
     async def settle_left(self, job: str) -> None:
         """What an earlier process posted without coming to settle the answer."""
-        answer = await self._store.unsettled(job)
+        answer = await self._store.response_of_job(job)
         if answer is not None and _is_alive(answer.interaction):
             await self.settle(answer, job=job)
 
     async def settle(
-        self, answer: Answer | None, note: Post | None = None, job: str = ""
+        self, answer: PendingResponse | None, note: Post | None = None, job: str = ""
     ) -> None:
         """Nobody must think that we still think: say where it went, or take the answer away."""
         if answer is None:
@@ -123,10 +127,10 @@ class InteractionResponses:
             if await self._settle_once(answer, note) or is_last:
                 break
         if job:
-            await self._store.settled(job)
+            await self._store.forget_response(job)
         failpoint("settle.after")
 
-    async def _settle_once(self, answer: Answer, note: Post | None) -> bool:
+    async def _settle_once(self, answer: PendingResponse, note: Post | None) -> bool:
         """False when it may succeed another time."""
         try:
             if note:

@@ -1,8 +1,10 @@
 """What of Discord must outlive this process.
 
-What forms were asked for, tokens of answers still to be changed, which workspace a direct message
-speaks for, how often a reaction was taken away, restricted pictures, the commands' hash.
+Requests behind forms, responses still to be changed, the workspace of each direct message, people's
+languages, reactions taken away, restricted pictures, and the digest of the commands.
 """
+
+from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -17,37 +19,40 @@ from sqlalchemy import (
     Index,
     Integer,
     MetaData,
-    Select,
     String,
     Table,
     Text,
     delete,
     select,
+    update,
 )
-from sqlalchemy import update as change
-from sqlalchemy.dialects import postgresql, sqlite
-from sqlalchemy.ext.asyncio import AsyncEngine
 
 from core.earlier import read_incoming
 from core.incoming import Incoming
 from core.storage.shielding import shielded
+from core.storage.transactions import Transactions
 from core.types import to_json
 
-ASKED_LIFE = timedelta(days=1)
+RECORD_LIFE = timedelta(days=1)
+"""How long a form may be filled in, and a response be changed; Discord itself is stricter."""
+
+# Made by core/storage/migrations; this is what queries need. Their names in the database are older
+# than those here.
 metadata = MetaData()
-asked = Table(
+forms = Table(
     "discord_asked",
     metadata,
     Column("interaction", String(20), primary_key=True),
     Column("request", JSON, nullable=False),
     Column("created", String(40), nullable=False, index=True),
 )
-answers = Table(
+responses = Table(
     "discord_answers",
     metadata,
     Column("interaction", String(20), primary_key=True),
     Column("app", String(20), nullable=False),
     Column("token", Text, nullable=False),
+    # "" for a response that no job waits for.
     Column("job", String(64), nullable=False, index=True),
     Column("created", String(40), nullable=False, index=True),
 )
@@ -65,7 +70,7 @@ people = Table(
     Column("person", String(20), primary_key=True),
     Column("locale", String(10), nullable=False),
 )
-taken_away = Table(
+removals = Table(
     "discord_taken_away",
     metadata,
     Column("reaction", String(200), primary_key=True),
@@ -77,7 +82,7 @@ restricted = Table(
     Column("tenant", String(200), primary_key=True),
     Column("key", String(64), primary_key=True),
 )
-kept = Table(
+named_values = Table(
     "discord_kept",
     metadata,
     Column("name", String(40), primary_key=True),
@@ -86,10 +91,10 @@ kept = Table(
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Answer:
-    """The answer an interaction waits for; ``only``: we have no other voice there; ``is_open``.
+class PendingResponse:
+    """The response an interaction waits for.
 
-    All can read it.
+    ``only``: there is no other way to post in that channel. ``is_open``: all can read it.
     """
 
     interaction: str
@@ -100,168 +105,141 @@ class Answer:
 
     @property
     def ids(self) -> dict[str, str]:
-        """Where it is."""
+        """The path of its endpoints."""
         return {"webhook_id": self.app, "webhook_token": self.token}
 
 
 @shielded
-class DiscordStore:
-    """Discord's tables in our database."""
+class DiscordStore(Transactions):
+    """Discord's tables. Each method is one transaction."""
 
-    def __init__(self, engine: AsyncEngine) -> None:
-        self._engine = engine
-        self._insert = (
-            postgresql.insert if engine.dialect.name == "postgresql" else sqlite.insert
-        )
-
-    async def ask(self, interaction: str, draft: Incoming) -> None:
-        """Keep what a form is asked for; forget what is old."""
-        before = (datetime.now(UTC) - ASKED_LIFE).isoformat()
-        async with self._engine.begin() as connection:
-            for table in (asked, answers):
+    async def save_form(self, interaction: str, draft: Incoming) -> None:
+        """Save what a form will complete; delete what is old."""
+        before = (datetime.now(UTC) - RECORD_LIFE).isoformat()
+        async with self._writing.begin() as connection:
+            for table in (forms, responses):
                 await connection.execute(delete(table).where(table.c.created < before))
         await self._put(
-            asked, interaction=interaction, request=to_json(draft), created=_now()
+            forms, interaction=interaction, request=to_json(draft), created=_now()
         )
 
-    async def asked(self, interaction: str) -> Incoming | None:
-        """What a form was asked for; None when it is too long ago."""
-        found = await self._one(
-            select(asked.c.request).where(asked.c.interaction == interaction)
-        )
-        return read_incoming(found) if found is not None else None
+    async def form_draft(self, interaction: str) -> Incoming | None:
+        """What a form completes; None when it is too long ago."""
+        query = select(forms.c.request).where(forms.c.interaction == interaction)
+        draft = await self._fetch_scalar(query)
+        return None if draft is None else read_incoming(draft)
 
-    async def keep_answer(self, answer: Answer, job: str = "") -> None:
-        """An answer to be changed later.
+    async def save_response(self, response: PendingResponse, job: str = "") -> None:
+        """Save a response to be changed later.
 
         With a ``job``, to be taken away once that job's message is posted.
         """
-        known = {
-            "interaction": answer.interaction,
-            "app": answer.app,
-            "token": answer.token,
-        }
-        await self._put(answers, **known, job=job, created=_now())
+        await self._put(
+            responses,
+            interaction=response.interaction,
+            app=response.app,
+            token=response.token,
+            job=job,
+            created=_now(),
+        )
 
-    async def answer(self, interaction: str) -> Answer | None:
-        """An answer that was kept."""
-        return await self._answer(answers.c.interaction == interaction)
+    async def response(self, interaction: str) -> PendingResponse | None:
+        """The response of an interaction."""
+        return await self._response(responses.c.interaction == interaction)
 
-    async def unsettled(self, job: str) -> Answer | None:
-        """The answer that nobody has settled since the job's message was posted."""
-        return await self._answer(answers.c.job == job)
+    async def response_of_job(self, job: str) -> PendingResponse | None:
+        """The response to be taken away, if that has not happened yet."""
+        return await self._response(responses.c.job == job)
 
-    async def settled(self, job: str) -> None:
-        """Nobody thinks that we still think."""
-        async with self._engine.begin() as connection:
-            await connection.execute(delete(answers).where(answers.c.job == job))
+    async def forget_response(self, job: str) -> None:
+        """The response of a job is in its final form."""
+        await self._write(delete(responses).where(responses.c.job == job))
 
-    async def sent_directly(self, channel: str, message: int, workspace: str) -> None:
-        """A message of ours in a direct channel, and the workspace it belongs to."""
+    async def save_direct_message(
+        self, channel: str, message: int, workspace: str
+    ) -> None:
+        """Which workspace a message of the bot in a direct channel belongs to."""
         await self._put(direct, channel=channel, message=message, workspace=workspace)
 
-    async def speaks_for(self, channel: str, message: int | None) -> str | None:
-        """The workspace of a message of ours in a direct channel.
-
-        Of the newest when none is named.
-        """
-        query = (
-            select(direct.c.workspace)
-            .where(direct.c.channel == channel)
-            .order_by(direct.c.message.desc())
-            .limit(1)
-        )
+    async def workspace_of_direct(
+        self, channel: str, message: int | None
+    ) -> str | None:
+        """The workspace of a message in a direct channel; with None, of the newest one."""
+        query = select(direct.c.workspace).where(direct.c.channel == channel)
         if message is not None:
             query = query.where(direct.c.message == message)
-        found: str | None = await self._one(query)
-        return found
+        newest_first = query.order_by(direct.c.message.desc())
+        workspace: str | None = await self._fetch_scalar(newest_first.limit(1))
+        return workspace
 
-    async def spoken_by(self, person: str) -> str:
-        """The language of a person, "" while we do not know."""
-        return (
-            await self._one(select(people.c.locale).where(people.c.person == person))
-            or ""
-        )
+    async def locale_of(self, person: str) -> str:
+        """The language of a person, "" while it is unknown."""
+        query = select(people.c.locale).where(people.c.person == person)
+        return await self._fetch_scalar(query) or ""
 
-    async def speaks(self, person: str, locale: str) -> None:
+    async def save_locale(self, person: str, locale: str) -> None:
         """A person uses Discord in this language."""
         await self._put(people, person=person, locale=locale)
 
-    async def times_taken_away(self, reaction: str) -> int:
+    async def removals_of(self, reaction: str) -> int:
         """How often this person has taken this reaction back."""
-        return (
-            await self._one(
-                select(taken_away.c.times).where(taken_away.c.reaction == reaction)
-            )
-            or 0
-        )
+        query = select(removals.c.times).where(removals.c.reaction == reaction)
+        return await self._fetch_scalar(query) or 0
 
-    async def taken_away(self, reaction: str, times: int) -> None:
+    async def count_removal(self, reaction: str, times: int) -> None:
         """Once more than ``times``. The same again changes nothing."""
-        async with self._engine.begin() as connection:
-            await connection.execute(
-                self._insert(taken_away)
-                .values(reaction=reaction, times=0)
-                .on_conflict_do_nothing()
-            )
-            is_it = (taken_away.c.reaction == reaction, taken_away.c.times == times)
-            await connection.execute(
-                change(taken_away).where(*is_it).values(times=times + 1)
-            )
+        new = self._insert(removals).values(reaction=reaction, times=0)
+        change = update(removals).where(
+            removals.c.reaction == reaction, removals.c.times == times
+        )
+        async with self._writing.begin() as connection:
+            await connection.execute(new.on_conflict_do_nothing())
+            await connection.execute(change.values(times=times + 1))
 
     async def restrict(self, tenant: str, keys: Sequence[str]) -> None:
-        """Pictures first shown where only adults are."""
-        async with self._engine.begin() as connection:
+        """Mark pictures first posted in an age-restricted channel."""
+        async with self._writing.begin() as connection:
             for key in keys:
-                values = self._insert(restricted).values(tenant=tenant, key=key)
-                await connection.execute(values.on_conflict_do_nothing())
+                new = self._insert(restricted).values(tenant=tenant, key=key)
+                await connection.execute(new.on_conflict_do_nothing())
 
-    async def restricted(self, tenant: str, keys: Sequence[str]) -> set[str]:
-        """Which of these are."""
+    async def restricted_among(self, tenant: str, keys: Sequence[str]) -> set[str]:
+        """Which of these pictures are restricted."""
         query = select(restricted.c.key).where(
             restricted.c.tenant == tenant, restricted.c.key.in_(keys)
         )
-        async with self._engine.begin() as connection:
-            return set((await connection.execute(query)).scalars())
+        return {row["key"] for row in await self._fetch_all(query)}
 
     async def value(self, name: str) -> str:
-        """Something kept under a name, "" if nothing is."""
-        return await self._one(select(kept.c.value).where(kept.c.name == name)) or ""
+        """The value saved under a name, "" without one."""
+        query = select(named_values.c.value).where(named_values.c.name == name)
+        return await self._fetch_scalar(query) or ""
 
-    async def keep(self, name: str, value: str) -> None:
-        """Keep it under the name."""
-        await self._put(kept, name=name, value=value)
+    async def save_value(self, name: str, value: str) -> None:
+        """Replace it."""
+        await self._put(named_values, name=name, value=value)
 
     async def forget(self, tenant: str, workspace: str) -> None:
-        """The workspace has removed us."""
-        async with self._engine.begin() as connection:
-            await connection.execute(
-                delete(direct).where(direct.c.workspace == workspace)
-            )
-            await connection.execute(
-                delete(restricted).where(restricted.c.tenant == tenant)
-            )
+        """Delete what is left of a workspace that removed the bot."""
+        messages = delete(direct).where(direct.c.workspace == workspace)
+        pictures = delete(restricted).where(restricted.c.tenant == tenant)
+        async with self._writing.begin() as connection:
+            await connection.execute(messages)
+            await connection.execute(pictures)
 
-    async def _one(self, query: Select[tuple[Any]]) -> Any:
-        async with self._engine.begin() as connection:
-            return (await connection.execute(query)).scalar_one_or_none()
+    async def _response(self, is_it: ColumnElement[bool]) -> PendingResponse | None:
+        columns = (responses.c.interaction, responses.c.app, responses.c.token)
+        row = await self._fetch_first(select(*columns).where(is_it))
+        return PendingResponse(**row) if row else None
 
-    async def _answer(self, is_it: ColumnElement[bool]) -> Answer | None:
-        query = select(answers.c.interaction, answers.c.app, answers.c.token).where(
-            is_it
+    async def _put(self, table: Table, **columns: Any) -> None:
+        """Insert or replace a row, in one statement: two workers may do so at once."""
+        new = self._insert(table).values(**columns)
+        await self._write(
+            new.on_conflict_do_update(
+                index_elements=list(table.primary_key.columns), set_=columns
+            )
         )
-        async with self._engine.begin() as connection:
-            row = (await connection.execute(query)).mappings().first()
-        return Answer(**row) if row else None
-
-    async def _put(self, table: Table, **values: Any) -> None:
-        """Instead of what was there. In one statement: two workers may do so at once."""
-        key = next(iter(table.primary_key.columns))
-        put = self._insert(table).values(**values)
-        async with self._engine.begin() as connection:
-            await connection.execute(
-                put.on_conflict_do_update(index_elements=[key], set_=values)
-            )
 
 
 def _now() -> str:

@@ -146,7 +146,7 @@ class ImageUploads:
         if await self._places.is_restricted(place):
             await self._store.restrict(place.tenant, keys)
             return set(keys)
-        return await self._store.restricted(place.tenant, keys)
+        return await self._store.restricted_among(place.tenant, keys)
 
 
 def same_pictures(

@@ -35,7 +35,7 @@ class UserDirectory:
         if request.locale:
             wanted = negotiate(request.locale)
             if wanted != known:
-                await self._store.speaks(person, wanted)
+                await self._store.save_locale(person, wanted)
                 self._spoken[person] = wanted
             return wanted
         found = known or await self._places.locale(request.place)
@@ -59,5 +59,5 @@ class UserDirectory:
         """Nothing while they never pressed or typed a command."""
         locale = self._spoken.get(person)
         if locale is None:
-            locale = self._spoken[person] = await self._store.spoken_by(person)
+            locale = self._spoken[person] = await self._store.locale_of(person)
         return locale

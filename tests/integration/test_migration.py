@@ -187,10 +187,10 @@ async def test_the_tables_of_the_version_before_are_taken_over_as_they_are(
     copy = await store.message_of(done, MessageRole.GALLERY)
     assert copy is not None
     assert copy.message == "g1"
-    waiting = await DiscordStore(engine).answer("1002")
+    waiting = await DiscordStore(engine).response("1002")
     assert waiting is not None
     assert waiting.token == "token-of-an-answer"
-    assert await DiscordStore(engine).speaks_for("55", None) == "99"
+    assert await DiscordStore(engine).workspace_of_direct("55", None) == "99"
     at_slack = SlackStore(engine, "client")
     assert await at_slack.files_in("slack:E.T1", "C1", "1.5")
     bot = await at_slack.installations.async_find_bot(enterprise_id=None, team_id="T1")
@@ -299,11 +299,11 @@ async def test_an_earlier_version_still_without_a_column_gets_it(
     await database.migrate(installation.url)
     opened = database.open_async(installation.url)
     store = DiscordStore(opened)
-    first, second = await store.answer("1"), await store.unsettled("job")
+    first, second = await store.response("1"), await store.response_of_job("job")
     assert first is not None
     assert second is not None
     assert (first.token, second.token) == ("token", "other")
-    await store.keep_answer(first, "another job")
+    await store.save_response(first, "another job")
     await opened.dispose()
 
 
