@@ -1,4 +1,4 @@
-"""The terminal's commands for what a person can ask for, from the tables of operations and options."""
+"""The terminal's commands, from the tables of operations and options."""
 
 import sys
 from collections.abc import Callable, Iterable
@@ -20,7 +20,7 @@ from core.operations import (
 from core.options import OPTIONS, OptionSpec, options_of
 
 LIMITS = ("person_day", "channel_month", "workspace_month")
-"""The budgets that can be set (core.budgets, which a command that only shows help need not load)."""
+"""The budgets that can be set. core.budgets has them, too, but help need not load it."""
 Function = Callable[..., Any]
 
 

@@ -1,7 +1,7 @@
 """The life of ``easel run``: what its start waits for, what it answers meanwhile, how it ends.
 
-Something that is away when the bot starts is no mistake of the operator's: the process waits for it,
-alive but not ready, and hears SIGTERM all the time.
+Something that is away when the bot starts is no mistake of the operator's: the process waits for
+it, alive but not ready, and hears SIGTERM all the time.
 """
 
 import asyncio

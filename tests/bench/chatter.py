@@ -1,4 +1,4 @@
-"""What it costs when people talk and nobody means Easel.
+"""What it costs when people talk and no one means Easel.
 
 Messages in their threads, reactions to their messages.
 
@@ -33,7 +33,9 @@ QUIET = 1.0
 
 @dataclass(kw_only=True)
 class Chatter:
-    """What one message of each kind cost, and seconds until a draw's first words, quiet and behind the messages."""
+    """What one message of each kind cost, and seconds until a draw's first words, quiet and behind
+    the messages.
+    """
 
     costs: dict[str, Cost] = field(default_factory=dict)
     quiet: list[float] = field(default_factory=list)
@@ -46,7 +48,10 @@ class Chatter:
 
     def __str__(self) -> str:
         lines = [f"  {kind}: {cost}" for kind, cost in self.costs.items()]
-        waits = f"  a draw: {median(self.quiet):.2f} s quiet, {median(self.behind):.2f} s behind, x{self.ratio:.2f}"
+        quiet, behind = median(self.quiet), median(self.behind)
+        waits = (
+            f"  a draw: {quiet:.2f} s quiet, {behind:.2f} s behind, x{self.ratio:.2f}"
+        )
         return "\n".join([*lines, waits])
 
 
@@ -118,7 +123,7 @@ class Talkers:
         await self._bo.says("good morning", thread=thread, as_events=("message",))
 
     async def react(self) -> None:
-        """A like of what somebody else has said."""
+        """A like of what someone else has said."""
         item = {
             "type": "message",
             "channel": self._fake.general,

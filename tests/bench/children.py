@@ -61,7 +61,7 @@ EASEL = Path(__file__).with_name("easel_child.py")
 
 
 class Child:
-    """A Python program of ours; it says that it is ready by writing a file."""
+    """A Python program of Easel's; it says that it is ready by writing a file."""
 
     def __init__(self, program: str | Path, *arguments: str, folder: Path) -> None:
         folder.mkdir(parents=True, exist_ok=True)

@@ -1,7 +1,7 @@
 """How soon Discord is answered, and how much memory events take.
 
 Run: ``.venv/bin/python tests/bench/discord_ack.py [passes]``. In each pass a fresh Easel edits six
-photos, and the same commands go first to a bare discord.py client in a process of its own, which
+photos, and the same commands go first to a bare discord.py client in a separate process, which
 makes one durable SQLite commit for each, then to Easel; each is durably kept before it is
 acknowledged. Told is the time from the event's sending to the acknowledgement's arrival, as the
 Discord on loopback sees it (goals: p99 at most 1.5 × the bare client's; 20 ms on an idle machine).
@@ -58,7 +58,8 @@ class Acknowledged:
         lines = [
             f"  Easel {summary(self.ours)}",
             f"  bare  {summary(self.bare)}",
-            f"  ratio p50 x{self.ratio(50):.2f}, p99 x{self.ratio(99):.2f}; {len(self.collections)} full collections",
+            f"  ratio p50 x{self.ratio(50):.2f}, p99 x{self.ratio(99):.2f}; "
+            f"{len(self.collections)} full collections",
         ]
         return "\n".join(
             [*lines, f"  resident while events came: {grown} MiB"]
@@ -216,7 +217,8 @@ async def bare(folder: Path, way: dict[str, str]) -> None:
 async def main(passes: int) -> None:
     """Print it."""
     measured = await measure(passes=passes)
-    commands = f"{COUNT} commands, one each {PACE * 1000:.0f} ms, beside {PHOTOS} edits, {passes} passes"
+    pace = f"one each {PACE * 1000:.0f} ms"
+    commands = f"{COUNT} commands, {pace}, beside {PHOTOS} edits, {passes} passes"
     print(f"{commands}; then {EVENTS} events:\n{measured}")
 
 

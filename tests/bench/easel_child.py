@@ -1,4 +1,4 @@
-"""Easel in a process of its own, as ``easel run`` starts it; it writes down what it costs.
+"""Easel in a separate process, as ``easel run`` starts it; it writes down what it costs.
 
 Usage: ``easel_child.py FOLDER SETTINGS``, the settings as JSON.
 """

@@ -5,7 +5,7 @@ At most 1.5 times).
     .venv/bin/python tests/bench/growth.py
 
 Everything else is the same in each case, so that the ratios tell. On SQLite; of PostgreSQL, whose
-share no process of ours sees, the plans are looked at (tests/contract/test_growth.py).
+share is not seen by a process of Easel, the plans are looked at (tests/contract/test_growth.py).
 """
 
 import asyncio

@@ -225,7 +225,7 @@ def compared(side: int) -> Cost:
 
 
 def main() -> None:
-    """Print the figures, or those of one picture in a process of its own."""
+    """Print the figures, or those of one picture in a separate process."""
     if sys.argv[1:2] in (["draw"], ["compare"]):
         picture, *rest = map(Path, sys.argv[2:])
         cost, data = (

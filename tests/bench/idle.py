@@ -1,4 +1,4 @@
-"""What Easel costs while nobody asks anything.
+"""What Easel costs while no one asks anything.
 
 Every model of the catalogue used once, then a restart.
 
@@ -55,7 +55,7 @@ async def measure(
 
 
 async def in_child(work: str, *arguments: Any, module: str = "idle") -> dict[str, Any]:
-    """Run a function of a bench in a process of its own."""
+    """Run a function of a bench in a separate process."""
     call = f"from tests.bench import idle, {module}; idle.child({module}.{work}, {arguments!r})"
     process = await asyncio.create_subprocess_exec(
         sys.executable,

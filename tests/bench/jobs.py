@@ -1,4 +1,5 @@
-"""What a job costs, how well the account is used, and how soon a result is posted, beside a bare loop in one run.
+"""What a job costs, how well the account is used, and how soon a result is posted, beside a bare
+loop in one run.
 
     .venv/bin/python tests/bench/jobs.py [--jobs 20] [--scale 1] [--model qwen-image-plus]
 
@@ -56,7 +57,8 @@ class Figures:
 @asynccontextmanager
 async def service(scale: float, *, strict_running: bool = False) -> AsyncIterator[str]:
     """The service's address."""
-    call = f"from tests.bench.strict_service import main; main({scale}, strict_running={strict_running})"
+    arguments = f"{scale}, strict_running={strict_running}"
+    call = f"from tests.bench.strict_service import main; main({arguments})"
     process = await asyncio.create_subprocess_exec(
         sys.executable,
         "-P",
@@ -86,7 +88,7 @@ def environment() -> dict[str, str]:
 
 
 async def client(name: str, address: str, jobs: int, model: str) -> Figures:
-    """Run one client in a process of its own and work out its figures."""
+    """Run one client in a separate process and work out its figures."""
     call = f"from tests.bench import jobs; jobs.child({name!r}, {address!r}, {jobs}, {model!r})"
     process = await asyncio.create_subprocess_exec(
         sys.executable,

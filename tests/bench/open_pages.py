@@ -1,6 +1,6 @@
 """Many open pages of the room, as cheap as a page can be.
 
-A process of its own beside the server that is measured.
+A separate process beside the server that is measured.
 
     python tests/bench/open_pages.py HOST PORT < keys, then one word a line
 
@@ -52,7 +52,10 @@ async def open_pages(host: str, port: int, keys: list[str]) -> list[OpenPage]:
     pages = []
     loop = asyncio.get_running_loop()
     for key in keys:
-        asks = f"GET /room/stream HTTP/1.1\r\nHost: {host}:{port}\r\nAuthorization: Bearer {key}\r\n\r\n"
+        asks = (
+            f"GET /room/stream HTTP/1.1\r\nHost: {host}:{port}\r\n"
+            f"Authorization: Bearer {key}\r\n\r\n"
+        )
         page = OpenPage(asks.encode())
         page.expect(b'"messages"')
         await loop.create_connection(lambda page=page: page, host, port)  # type: ignore[misc]

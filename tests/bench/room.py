@@ -36,7 +36,9 @@ WATCH = """() => {
     window.seen = {};
     new MutationObserver(() => {
         const now = performance.timeOrigin + performance.now();
-        for (const one of document.querySelectorAll("#messages .text")) window.seen[one.textContent] ??= now;
+        for (const text of document.querySelectorAll("#messages .text")) {
+          window.seen[text.textContent] ??= now;
+        }
     }).observe(document.querySelector("#messages"), { childList: true, subtree: true });
 }"""
 
@@ -110,7 +112,10 @@ async def states(page: Page, house: House, count: int) -> list[float]:
 def told(name: str, seconds: list[float]) -> str:
     """One line."""
     last = quantiles(seconds, n=20)[-1]
-    return f"{name}: mean {mean(seconds) * 1000:.1f} ms, p95 {last * 1000:.1f} ms, max {max(seconds) * 1000:.1f} ms"
+    average, longest = mean(seconds) * 1000, max(seconds) * 1000
+    return (
+        f"{name}: mean {average:.1f} ms, p95 {last * 1000:.1f} ms, max {longest:.1f} ms"
+    )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -3,7 +3,7 @@
 Signed commands at 500 a second, each durably kept, with and without pictures beside.
 
 Run: ``.venv/bin/python tests/bench/slack_ack.py [passes]``. In each pass a fresh Easel edits six
-photos, and the same commands go first to a bare slack-bolt app in a process of its own, which makes
+photos, and the same commands go first to a bare slack-bolt app in a separate process, which makes
 one durable SQLite commit for each, then to Easel. So the ratio holds on a busy machine too (goals:
 p99 at most 1.5 × the bare app's; 20 ms on an idle one). Slack, the image service and whoever sends
 the commands are processes and machines of their own in life.
@@ -47,7 +47,9 @@ SETTLE = 1.0
 
 @dataclass(kw_only=True)
 class Acknowledged:
-    """Milliseconds from a command's first byte to its acknowledgement, and Easel's full garbage collections then."""
+    """Milliseconds from a command's first byte to its acknowledgement, and Easel's full garbage
+    collections then.
+    """
 
     ours: list[float] = field(default_factory=list)
     bare: list[float] = field(default_factory=list)
@@ -239,7 +241,8 @@ async def main(passes: int) -> None:
         for photos in (0, PHOTOS):
             measured = await measure(photos=photos, passes=passes, pace=pace)
             print(
-                f"{COUNT} commands, one each {pace * 1000:.0f} ms, beside {photos} edits, {passes} passes:\n{measured}"
+                f"{COUNT} commands, one each {pace * 1000:.0f} ms, beside {photos} edits, "
+                f"{passes} passes:\n{measured}"
             )
 
 

@@ -2,7 +2,7 @@
 
     .venv/bin/python tests/bench/start.py [--queued 10000]
 
-Each start is a process of its own; its imports count.
+Each start is a separate process; its imports count.
 """
 
 import argparse
@@ -54,7 +54,8 @@ def main() -> None:
     spent = asyncio.run(measure(parser.parse_args().queued))
     empty, full = spent.values()
     print(
-        f"ready after {empty:.2f} s of processor with none, {full:.2f} s with many: {full / empty:.2f} times"
+        f"ready after {empty:.2f} s of processor with none, {full:.2f} s with many: "
+        f"{full / empty:.2f} times"
     )
 
 

@@ -1,4 +1,5 @@
-"""An image service that knows nothing of Easel and is no kinder than the real one, in a process of its own.
+"""An image service that knows nothing of Easel and is no kinder than the real one, in a process
+of its own.
 
 Two submissions a second and two tasks at once for a model, twenty questions a second for the
 account; synchronous calls beyond two at once are refused. Every result is the same picture of about

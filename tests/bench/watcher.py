@@ -75,7 +75,8 @@ async def measure(
         await client.close()
         lags.sort()
         print(
-            f"{name}: lag mean {statistics.mean(lags):.3f} s, p95 {lags[int(len(lags) * 0.95)]:.3f} s over {len(lags)} "
+            f"{name}: lag mean {statistics.mean(lags):.3f} s, "
+            f"p95 {lags[int(len(lags) * 0.95)]:.3f} s over {len(lags)} "
             f"tasks; {(simulator.account.queries - queries) / spent:.1f} queries a second"
         )
 

@@ -122,7 +122,7 @@ class Watched:
 
 @asynccontextmanager
 async def chromium() -> AsyncIterator[Browser]:
-    """One browser; each window is a context of its own."""
+    """One browser; each window is a separate context."""
     expect.set_options(timeout=PATIENCE_MS)
     async with async_playwright() as playwright:
         browser = await playwright.chromium.launch(executable_path=CHROMIUM, args=QUIET)

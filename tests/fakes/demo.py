@@ -1,4 +1,6 @@
-"""The demo as a process of its own, to be used in a browser, stopped, killed and started again on the same data."""
+"""The demo as a process of its own, to be used in a browser, stopped, killed and started again on
+the same data.
+"""
 
 import asyncio
 import os

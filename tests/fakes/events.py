@@ -40,7 +40,7 @@ def press(
     person: str,
     **facts: Any,
 ) -> Incoming:
-    """A button of a message of ours."""
+    """A button of a message of Easel's."""
     return Incoming(
         key=key,
         kind=Kind.BUTTON,
@@ -60,7 +60,7 @@ def reaction(
     added: bool = True,
     **facts: Any,
 ) -> Incoming:
-    """A reaction to a message of ours."""
+    """A reaction to a message of Easel's."""
     return Incoming(
         key=key,
         kind=Kind.REACTION,

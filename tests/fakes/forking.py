@@ -65,7 +65,7 @@ def _send(number: int, path: str, flags: int) -> None:
 class Prompt:
     """Where ``easel`` is typed.
 
-    It runs as its own process, with an environment and a folder of its own.
+    It runs as its own process, with an environment and its own folder.
     """
 
     parent: subprocess.Popen[str]

@@ -25,14 +25,14 @@ numbers = count(1)
 
 @dataclass(kw_only=True)
 class Visitor:
-    """Somebody in the room, as the page would ask for them."""
+    """Someone in the room, as the page would ask for them."""
 
     http: httpx.AsyncClient
     key: str
     id: str
 
     async def asks(self, path: str, **body: Any) -> httpx.Response:
-        """POST, with a key of its own unless one is given."""
+        """POST, with a new key unless one is given."""
         sent = {
             "key": f"test-key-{next(numbers)}",
             "channel": "general",

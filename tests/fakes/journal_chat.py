@@ -1,4 +1,5 @@
-"""A chat platform that writes what is said to it into a journal on disk, which outlives the process under test.
+"""A chat platform that writes what is said to it into a journal on disk, which outlives the
+process under test.
 
 Posting is not idempotent: posting twice makes two messages, as on a real platform. ``find`` reads
 the journal back, as a platform's history would be read. Each line: {"op", "message", "job", "tone",
@@ -49,7 +50,7 @@ class JournalChat:
     async def post(
         self, place: Place, post: Post, *, to: Person, reply: Mapping[str, str]
     ) -> PostedMessage:
-        """A new message, whatever was said before."""
+        """A new message, no matter what was said before."""
         message = f"m{len([line for line in self.lines() if line['op'] == 'post']) + 1}"
         self._write("post", message, post)
         return PostedMessage(place=place, message=message)

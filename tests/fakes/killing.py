@@ -1,4 +1,6 @@
-"""Starts, kills and examines the bot of tests/fakes/killed_bot.py against a simulator that outlives it."""
+"""Starts, kills and examines the bot of tests/fakes/killed_bot.py against a simulator that
+outlives it.
+"""
 
 import asyncio
 import hashlib

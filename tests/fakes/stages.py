@@ -43,7 +43,7 @@ OF_A_STEP = re.compile(r"v\d+-")
 
 
 class Stage(ABC):
-    """A platform with Ana on it. Messages are whatever the platform's fake calls so."""
+    """A platform with Ana on it. Messages are of the type its fake server uses."""
 
     name: str
 
@@ -386,7 +386,7 @@ class Stages:
         return iter((self.slack, self.discord, self.room))
 
     async def fill_the_line(self, model: str, most: int) -> None:
-        """Somebody's jobs keep the model busy for long, as many as are sent to the service.
+        """Someone's jobs keep the model busy for long, as many as are sent to the service.
 
         What comes next waits.
         """

@@ -20,7 +20,7 @@ from tests.fakes.steps import PLACE
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Visible:
-    """A message as somebody sees it: all its words, its pictures' bytes, its buttons' labels."""
+    """A message as someone sees it: all its words, its pictures' bytes, its buttons' labels."""
 
     words: str
     pictures: Sequence[bytes]
@@ -182,7 +182,7 @@ class WebView(PlainView):
 
 
 class TerminalView(PlainView):
-    """A roll of paper: what was printed stays, and there is nobody else."""
+    """A roll of paper: what was printed stays, and there is no one else."""
 
     tenant = "terminal:local"
     can_edit = False

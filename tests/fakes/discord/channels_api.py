@@ -315,7 +315,7 @@ class ChannelsApi:
         ][:limit]
 
     def react(self, message: Message, emoji: str, user: str, *, added: bool) -> None:
-        """Somebody's reaction comes or goes; told only when it changes something."""
+        """Someone's reaction comes or goes; told only when it changes something."""
         users = message.reactions.setdefault(emoji, [])
         if (user in users) == added:
             return

@@ -27,7 +27,7 @@ from tests.fakes.views import Visible
 
 
 class DiscordView:
-    """What is seen in the guild that stands for ``place``."""
+    """What is seen in the guild that represents ``place``."""
 
     reply: Mapping[str, str] = {}
     can_edit = True
@@ -109,7 +109,7 @@ class DiscordView:
 async def discord_view(
     folder: Path, blobs: Blobs, place: Place
 ) -> AsyncIterator[DiscordView]:
-    """In a guild and channel that stand for ``place``, with Ana and Bo in it."""
+    """In a guild and channel that represent ``place``, with Ana and Bo in it."""
     async with discord() as fake:
         people = {name: fake.person(name.title()) for name in ("ana", "bo")}
         names = {

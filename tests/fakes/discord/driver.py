@@ -38,7 +38,8 @@ from tests.fakes.discord.things import (
 from tests.fakes.discord.world import World
 
 PATIENCE = 60.0
-"""Seconds until a wait is given up. What comes sooner is not waited for, however busy the machine."""
+"""Seconds until a wait is given up. What comes sooner is not waited for, however busy the machine.
+"""
 
 
 class Discord:
@@ -106,13 +107,13 @@ class Discord:
         permissions: int = ORDINARY,
         **more: Any,
     ) -> User:
-        """Somebody new, a member of the guild."""
+        """Someone new, a member of the guild."""
         user = self.world.user(name, **more)
         self.world.join(user, guild or self.guild, permissions)
         return user
 
     def channel(self, name: str, *, guild: Guild | None = None, **more: Any) -> Channel:
-        """A new channel; the gateway hears of it."""
+        """A new channel; the gateway is told."""
         channel = self.world.channel(name, guild or self.guild, **more)
         self.posting.told_of_channel("CHANNEL_CREATE", channel)
         return channel
@@ -173,7 +174,7 @@ class Discord:
         )
 
     def thread(self, user: User, message: Message, name: str = "thread") -> Channel:
-        """Somebody opens a thread from a message."""
+        """Someone opens a thread from a message."""
         parent = self.world.channels[message.channel]
         guild = self.world.guilds[parent.guild]
         place: Json = {"parent": parent.id, "owner": user.id, "members": {user.id}}
@@ -193,7 +194,7 @@ class Discord:
         self.channels.removed(channel)
 
     def deletes(self, message: Message) -> None:
-        """Somebody deletes a message."""
+        """Someone deletes a message."""
         self.posting.remove(message)
 
     # Talk
@@ -214,7 +215,7 @@ class Discord:
     ) -> Message:
         """A message, told to the bot as far as its intents allow.
 
-        ``ping``: with "ping on reply"; ``kind``: of a system message (7: somebody joined, 18: a
+        ``ping``: with "ping on reply"; ``kind``: of a system message (7: someone joined, 18: a
         thread was opened).
         """
         where = channel or (
@@ -283,7 +284,7 @@ class Discord:
         return self.says(user, "", channel, snapshots=[snapshot])
 
     def edits(self, message: Message, text: str) -> None:
-        """Somebody changes what they said."""
+        """Someone changes what they said."""
         message.content, message.edited = text, self.world.now()
         self.posting.told("MESSAGE_UPDATE", message)
 
@@ -321,7 +322,7 @@ class Discord:
         focused: str,
         channel: Channel | None = None,
     ) -> list[Json]:
-        """What is offered while somebody types."""
+        """What is offered while someone types."""
         filled = {focused: "", **(options or {})}
         interaction = self.interacting.command(
             user, words, filled, channel=channel or self.general, focused=focused
@@ -413,7 +414,8 @@ class Discord:
     def _line(self, message: Message) -> str:
         names = {user.id: user.name for user in self.world.users.values()}
         seen = f" for {names[message.only_for]}" if message.only_for else ""
-        return f"{names[message.author]}{seen}: {message.words!r} {list(message.buttons)} {len(message.files)} files"
+        said = f"{names[message.author]}{seen}: {message.words!r}"
+        return f"{said} {list(message.buttons)} {len(message.files)} files"
 
     async def connected(self, seconds: float = PATIENCE) -> None:
         """A client is there and ready to hear."""
@@ -430,7 +432,9 @@ class Discord:
         after: Message | None = None,
         seconds: float = PATIENCE,
     ) -> Message:
-        """The newest message of the bot's that holds the words, a button and so many files, when it is there."""
+        """The newest message of the bot's that holds the words, a button and so many files, when
+        it is there.
+        """
 
         def found() -> Message | None:
             for message in reversed(self.world.seen_by(user, channel)):

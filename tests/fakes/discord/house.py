@@ -1,4 +1,6 @@
-"""An Easel that listens to the Discord on loopback, in this loop, with a simulator of the image service."""
+"""An Easel that listens to the Discord on loopback, in this loop, with a simulator of the image
+service.
+"""
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager

@@ -41,7 +41,7 @@ class Resolved:
         self.found: dict[str, Json] = {}
 
     def file(self, name: str, data: Path | bytes) -> str:
-        """A picture somebody uploads; it is there for a while only."""
+        """A picture someone uploads; it is there for a while only."""
         name = data.name if isinstance(data, Path) else name
         content = data.read_bytes() if isinstance(data, Path) else data
         gone = self.world.now() + self.world.ephemeral_life
@@ -242,7 +242,7 @@ class Interacting:
         return None
 
     def _may_use(self, user: User, command: Json | None, channel: Channel) -> None:
-        """Nobody can send a command they are not shown."""
+        """No one can send a command they are not shown."""
         guild = self.world.guilds.get(channel.guild)
         assert not channel.archived, "nobody can use commands in an archived thread"
         if command is None:
@@ -264,7 +264,7 @@ class Interacting:
     ) -> Interaction:
         """A command of a message's or a person's menu.
 
-        The message comes in full, whatever the intents.
+        The message comes in full, regardless of intents.
         """
         resolved = Resolved(self.world, channel)
         if isinstance(target, User):

@@ -11,7 +11,8 @@ NAME = re.compile(r"^[-_'\w]{1,32}$")
 LOCALES = frozenset(
     re.findall(
         r"\S+",
-        "id da de en-GB en-US es-ES es-419 fr hr it lt hu nl no pl pt-BR ro fi sv-SE vi tr cs el bg ru uk hi th zh-CN "
+        "id da de en-GB en-US es-ES es-419 fr hr it lt hu nl no pl pt-BR ro fi sv-SE vi tr cs el "
+        "bg ru uk hi th zh-CN "
         "ja zh-TW ko",
     )
 )

@@ -1,4 +1,4 @@
-"""How Discord tells of its things: users, members, guilds, channels, messages."""
+"""How Discord describes its objects: users, members, guilds, channels, messages."""
 
 from datetime import UTC, datetime
 from typing import Any
@@ -242,7 +242,7 @@ def _thread(world: World, channel: Channel, said: list[Message]) -> Json:
 
 
 def partial_channel(world: World, one: Channel, permissions: int) -> Json:
-    """A channel as an interaction tells of it."""
+    """A channel as an interaction describes it."""
     payload = channel(world, one)
     payload.pop("permission_overwrites", None)
     return (

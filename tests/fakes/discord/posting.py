@@ -91,7 +91,7 @@ class Posting:
         interaction: Interaction | None = None,
         body: Json | None = None,
     ) -> Message:
-        """A new message, checked; nobody is told yet."""
+        """A new message, checked; no one is told yet."""
         body = asked.json if body is None else body
         flags = int(body.get("flags") or 0)
         self._check(body, asked, flags)
@@ -336,7 +336,7 @@ class Posting:
     # Telling
 
     def told(self, name: str, message: Message) -> None:
-        """The gateway hears of it, unless it is for one person only."""
+        """The gateway is told, unless it is for one person only."""
         if message.only_for:
             return
         payload = payloads.message(self.world, message, nonce=name == "MESSAGE_CREATE")
@@ -359,7 +359,7 @@ class Posting:
         )
 
     def told_of_channel(self, name: str, channel: Channel, **more: Any) -> None:
-        """The gateway hears of a channel or thread."""
+        """The gateway is told about a channel or thread."""
         payload = {**payloads.channel(self.world, channel), **more}
         self.world.publish(
             Event(name=name, data=payload, guild=channel.guild, channel=channel.id)

@@ -1,4 +1,6 @@
-"""Requests checked against Discord's own OpenAPI, where ../shared/schemas stands beside the project."""
+"""Requests checked against Discord's own OpenAPI, where ../shared/schemas stands beside the
+project.
+"""
 
 import json
 from functools import cache, lru_cache

@@ -43,7 +43,7 @@ class No(Exception):
 
 @dataclass(kw_only=True)
 class User:
-    """Somebody.
+    """Someone.
 
     ``closed``: takes no direct messages; ``upload_limit``: what their Nitro allows, in bytes.
     """
@@ -157,13 +157,13 @@ class Interaction:
 
     @property
     def error(self) -> str:
-        """What the person is told when nobody acknowledged."""
+        """What the person is told when no one acknowledged."""
         return "This interaction failed" if self.ack_type is None else ""
 
 
 @dataclass(kw_only=True)
 class Message:
-    """A message; ``only_for`` somebody when it is ephemeral."""
+    """A message; ``only_for`` someone when it is ephemeral."""
 
     id: str
     channel: str

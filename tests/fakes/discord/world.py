@@ -111,7 +111,7 @@ class World:
     # Things
 
     def user(self, name: str, **more: Any) -> User:
-        """Somebody new."""
+        """Someone new."""
         user = User(id=self.number(), name=name, **more)
         self.users[user.id] = user
         return user
@@ -124,7 +124,7 @@ class World:
         return guild
 
     def join(self, user: User, guild: Guild, permissions: int = ORDINARY) -> None:
-        """Somebody becomes a member."""
+        """Someone becomes a member."""
         guild.permissions[user.id] = permissions
 
     def channel(
@@ -181,7 +181,7 @@ class World:
         raise No(404, 10008, "Unknown Message")
 
     def seen_by(self, user: User | None, channel: Channel | None) -> list[Message]:
-        """What somebody sees, in a channel or anywhere."""
+        """What someone sees, in a channel or anywhere."""
         mine = {"", user.id} if user else {""}
         messages = [
             message
@@ -229,7 +229,9 @@ class World:
         )
         path = f"/cdn/{where}/{file.id}/{file.filename}"
         begins = int(self.now())
-        return f"{self.base}{path}?ex={begins + LINK_LIFE:x}&is={begins:x}&hm={sign(path, begins + LINK_LIFE, begins)}&"
+        ends = begins + LINK_LIFE
+        signature = sign(path, ends, begins)
+        return f"{self.base}{path}?ex={ends:x}&is={begins:x}&hm={signature}&"
 
     def check(
         self, what: str, check: Callable[..., None], *arguments: Any, **named: Any
@@ -245,7 +247,7 @@ class World:
             raise No(400, 50035, f"Invalid Form Body: {wrong}") from wrong
 
     def pinged(self, message: Message, pings: Iterable[tuple[str, str]]) -> None:
-        """Somebody's phone made a sound."""
+        """Someone's phone made a sound."""
         self.pings += [(kind, user, message.id) for kind, user in pings]
 
 

@@ -15,8 +15,10 @@ COMMON = f"""
 * {{ box-sizing: border-box; }}
 body {{ margin: 0; font: 14px/1.46 {FONTS}; }}
 header {{ font-weight: 700; padding: 14px 18px; }}
-.message {{ display: grid; grid-template-columns: 40px minmax(0, 1fr); gap: 0 10px; padding: 9px 16px; }}
-.avatar {{ width: 38px; height: 38px; grid-row: 1 / span 9; overflow: hidden; display: grid; place-items: center;
+.message {{ display: grid; grid-template-columns: 40px minmax(0, 1fr); gap: 0 10px;
+  padding: 9px 16px; }}
+.avatar {{ width: 38px; height: 38px; grid-row: 1 / span 9; overflow: hidden; display: grid;
+  place-items: center;
   color: #fff; font-weight: 700; }}
 .avatar img {{ width: 30px; }}
 .body {{ grid-column: 2; min-width: 0; }}
@@ -33,13 +35,16 @@ body { background: #fff; color: #1d1c1d; }
 header { border-bottom: 1px solid #ddd; }
 .avatar { border-radius: 8px; background: #f4ede4; }
 time, .faint { color: #616061; font-size: 12px; font-weight: 400; }
-.badge { background: #dddddd; color: #616061; font-size: 10px; font-weight: 700; border-radius: 2px; padding: 1px 3px;
+.badge { background: #dddddd; color: #616061; font-size: 10px; font-weight: 700;
+  border-radius: 2px; padding: 1px 3px;
   margin-right: 6px; }
 .only-you { grid-column: 2; color: #616061; font-size: 13px; }
 .message.private { background: #f8f8f8; }
-.button { border: 1px solid #bbb; border-radius: 8px; padding: 3px 11px; font-weight: 700; font-size: 13px; }
+.button { border: 1px solid #bbb; border-radius: 8px; padding: 3px 11px; font-weight: 700;
+  font-size: 13px; }
 .button.danger { color: #e01e5a; border-color: #e01e5a; }
-.select { border: 1px solid #bbb; border-radius: 8px; padding: 3px 11px; font-size: 13px; min-width: 160px; }
+.select { border: 1px solid #bbb; border-radius: 8px; padding: 3px 11px; font-size: 13px;
+  min-width: 160px; }
 .words .mention, .words .link { color: #1264a3; background: #e8f5fa; }
 .thread { margin: 6px 0 0; border-left: 3px solid #e8e8e8; }
 .thread .note { color: #616061; font-size: 12px; padding-left: 16px; }
@@ -51,21 +56,24 @@ header { border-bottom: 1px solid #232428; color: #f2f3f5; }
 .avatar { border-radius: 50%; background: #f4ede4; }
 .who b { color: #f2f3f5; font-weight: 600; }
 time, .faint { color: #949ba4; font-size: 12px; }
-.badge { background: #5865f2; color: #fff; font-size: 10px; font-weight: 600; border-radius: 3px; padding: 1px 4px;
+.badge { background: #5865f2; color: #fff; font-size: 10px; font-weight: 600; border-radius: 3px;
+  padding: 1px 4px;
   margin-right: 6px; }
 .quoted { grid-column: 2; color: #b5bac1; font-size: 13px; white-space: nowrap; overflow: hidden;
   text-overflow: ellipsis; }
 .quoted::before { content: "╭─ "; color: #4e5058; }
 .only-you { grid-column: 2; color: #949ba4; font-size: 12px; margin-top: 4px; }
 .message.private { background: #393c54; border-left: 2px solid #5865f2; }
-.button { background: #4e5058; color: #fff; border-radius: 8px; padding: 5px 14px; font-size: 14px; font-weight: 500; }
+.button { background: #4e5058; color: #fff; border-radius: 8px; padding: 5px 14px;
+  font-size: 14px; font-weight: 500; }
 .button.danger { background: #da373c; }
 .button.primary { background: #5865f2; }
 .select { background: #1e1f22; border-radius: 8px; padding: 7px 12px; min-width: 240px; }
 .words .mention { background: #3c4270; color: #c9cdfb; border-radius: 3px; }
 .words .link { color: #00a8fc; }
 .spoiler { background: #1e1f22; color: transparent; }
-figure .alt { position: absolute; left: 6px; bottom: 6px; background: rgb(0 0 0 / .72); color: #fff; font-size: 10px;
+figure .alt { position: absolute; left: 6px; bottom: 6px; background: rgb(0 0 0 / .72);
+  color: #fff; font-size: 10px;
   font-weight: 700; border-radius: 4px; padding: 1px 5px; }
 figure.hidden img { filter: blur(30px); }
 """
@@ -126,7 +134,8 @@ def _thread(platform: str, inside: Sequence[Seen]) -> str:
 
 def _avatar(seen: Seen) -> str:
     if seen.is_app:
-        return f'<div class="avatar"><img alt="" src="{_data("image/svg+xml", ICON.read_bytes())}"></div>'
+        icon = _data("image/svg+xml", ICON.read_bytes())
+        return f'<div class="avatar"><img alt="" src="{icon}"></div>'
     return f'<div class="avatar" style="background: #86324a">{escape(seen.author[:1])}</div>'
 
 

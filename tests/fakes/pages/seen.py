@@ -1,4 +1,4 @@
-"""A message as its reader sees it, whatever platform shows it.
+"""A message as its reader sees it, no matter what platform shows it.
 
 Words with their looks, pictures, buttons, a menu.
 """
@@ -54,7 +54,7 @@ class Framed:
 class Seen:
     """One message.
 
-    ``only_you``: the platform says that nobody else sees it; ``quoted``: who and what it answers.
+    ``only_you``: the platform says that no one else sees it; ``quoted``: who and what it answers.
 
     ``before`` and ``thread``: messages of their own that belong to it, above it and in the thread
     behind it.

@@ -37,7 +37,8 @@ def sample(name: str) -> Json:
 
 
 PATIENCE = 60.0
-"""Seconds until a wait is given up. What comes sooner is not waited for, however busy the machine."""
+"""Seconds until a wait is given up. What comes sooner is not waited for, however busy the machine.
+"""
 
 
 class Slack:
@@ -92,7 +93,7 @@ class Slack:
     def person(
         self, name: str, *, workspace: Workspace | None = None, **more: Any
     ) -> "Somebody":
-        """Somebody new, a member of every channel."""
+        """Someone new, a member of every channel."""
         team = workspace or self.workspace
         user = User(id=self.world.number("U"), name=name, **more)
         team.users[user.id] = user
@@ -247,7 +248,7 @@ class Somebody:
     def uploads(
         self, photo: Path | bytes, name: str = "photo.png", **more: Any
     ) -> File:
-        """A file of theirs."""
+        """A file that belongs to them."""
         content = photo if isinstance(photo, bytes) else photo.read_bytes()
         name = name if isinstance(photo, bytes) else photo.name
         kind = "image/jpeg" if name.endswith("jpg") else "image/png"

@@ -56,7 +56,7 @@ class SocketServer:
         return socket
 
     async def deliver(self, kind: str, payload: Json, tries: int = 4) -> Json | None:
-        """Until acknowledged: what the acknowledgement held; None when nobody did."""
+        """Until acknowledged: what the acknowledgement held; None when no one did."""
         for attempt in range(tries):
             await asyncio.wait_for(self._connected.wait(), 30)
             name = f"envelope-{next(self._ids)}"

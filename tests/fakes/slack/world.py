@@ -26,7 +26,7 @@ promises."""
 
 @dataclass(kw_only=True)
 class User:
-    """Somebody; ``home`` is their team when it is another one (Slack Connect)."""
+    """Someone; ``home`` is their team when it is another one (Slack Connect)."""
 
     id: str
     name: str
@@ -66,7 +66,7 @@ class File:
 
 @dataclass(kw_only=True)
 class Message:
-    """A message; ``only_for`` somebody when it is ephemeral."""
+    """A message; ``only_for`` someone when it is ephemeral."""
 
     channel: str
     ts: str
@@ -206,7 +206,7 @@ class World:
         return workspace
 
     def by_token(self, token: str) -> Workspace | None:
-        """Whose token it is."""
+        """The workspace with this token."""
         return next(
             (
                 workspace
@@ -257,7 +257,7 @@ class World:
         return None
 
     def seen_by(self, user: str, channel: str) -> list[Message]:
-        """What somebody sees in a channel, threads included."""
+        """What someone sees in a channel, threads included."""
         messages = [
             message
             for message in self.messages
@@ -279,7 +279,7 @@ class World:
         )
 
     def file_json(self, file: File, *, full: bool) -> Json:
-        """A file as Slack tells of it."""
+        """A file as Slack describes it."""
         if file.connect and not full:
             return {
                 "id": file.id,
