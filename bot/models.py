@@ -6,7 +6,7 @@ from decimal import Decimal
 from typing import Any
 
 from bot.providers import load_catalog
-from core.catalog import Catalog, Model, SizeKind, described
+from core.catalog import Catalog, Model
 from core.i18n import format_money
 from core.types import Money, Size
 
@@ -40,8 +40,8 @@ def _line(model: Model) -> str:
         cost = format_money(Money(amount=price, currency=model.currency), "en")
     least, most = model.n_range
     line = f"{model.id:32} {', '.join(sorted(actions)):10} n {least}–{most} · {cost}"
-    if model.size.kind != SizeKind.NONE:
-        line += f" · {described(model.size)}"
+    if model.size.takes_size:
+        line += f" · {model.size.describe()}"
     return line
 
 

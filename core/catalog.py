@@ -3,36 +3,32 @@
 Which model a request goes to, its size, its price. Pure.
 """
 
-import difflib
 import math
 import tomllib
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from decimal import Decimal
 from enum import StrEnum
 from typing import Any
 
 from core.errors import Rejected
-from core.operations import NEEDS_WORDS
-from core.options import OPTIONS, SIDES
-from core.types import Account, Action, Money, Options, PictureLimits, Size
+from core.i18n import clip
+from core.model_sizes import (
+    SizeKind,
+    SizeRule,
+    is_legal,
+    nearest_size,
+    target_area,
+)
+from core.operations import NEEDS_WORDS, Action
+from core.option_values import nearest_word
+from core.options import OPTIONS, Options
+from core.size import Size
+from core.types import Account, Money, PictureLimits
 
+LONGEST_NAME = 60
 DEFAULT_PROVIDER = "dashscope"
 """Of a model whose table names none."""
-EDIT_AREA = 1024 * 1024
-"""A smaller input is brought up to this area in pixels: what the service itself would
-choose."""
-EXPAND_FACTOR = 1.5
-"""All four sides, when a person names none."""
-
-
-class SizeKind(StrEnum):
-    """How a model limits its sizes: it takes none, those of a list, an area, or both sides."""
-
-    NONE = "none"
-    LIST = "list"
-    AREA = "area"
-    SIDES = "sides"
 
 
 class PromptUnit(StrEnum):
@@ -40,19 +36,6 @@ class PromptUnit(StrEnum):
 
     CHARACTERS = "characters"
     TOKENS = "tokens"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class SizeRule:
-    """The sizes a model makes. ``min`` and ``max`` in pixels of area or of a side, by ``kind``."""
-
-    kind: SizeKind
-    sizes: tuple[Size, ...] = ()
-    min: int = 0
-    max: int = 0
-    max_ratio: float = math.inf
-    default: Size | None = None
-    multiple: int = 16
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -148,26 +131,37 @@ class Catalog:
                 regions[name] = Region(name=name, provider=provider, url=table["url"])
             for name in tables["models"]:
                 _claim(name, models)
-                table = {**defaults, **_inherited(name, tables["models"])}
+                table = {**defaults, **_merge_parent(name, tables["models"])}
                 models[name] = _model(name, table)
         return cls(models=models, regions=regions)
 
+    def models_for(self, action: Action) -> list[Model]:
+        """Every model that can do an action."""
+        return [model for model in self.models.values() if action in model.actions]
+
     def model(self, name: str, action: Action | None = None) -> Model:
-        """Raises Rejected with the nearest name and all that there are, for the action if one is given."""
-        if name not in self.models:
-            allowed = sorted(
-                one.id
-                for one in self.models.values()
-                if action is None or action in one.actions
-            )
-            nearest = difflib.get_close_matches(name, allowed, n=1, cutoff=0)[0]
-            raise Rejected(
-                "catalog.model_unknown",
-                model=name[:60],
-                nearest=nearest,
-                allowed=allowed,
-            )
-        return self.models[name]
+        """The model of a name.
+
+        Raises Rejected with the nearest name and all that there are, for the action if one is
+        named.
+        """
+        if name in self.models:
+            return self.models[name]
+        models = self.models_for(action) if action else self.models.values()
+        allowed = sorted(model.id for model in models)
+        raise Rejected(
+            "catalog.model_unknown",
+            model=clip(name, LONGEST_NAME),
+            nearest=nearest_word(name, allowed),
+            allowed=allowed,
+        )
+
+    def _named_model(self, name: str, action: Action) -> Model:
+        model = self.model(name, action)
+        if action not in model.actions:
+            allowed = sorted(able.id for able in self.models_for(action))
+            raise Rejected("catalog.model_cannot", model=model.id, allowed=allowed)
+        return model
 
     def choose(
         self,
@@ -180,27 +174,22 @@ class Catalog:
 
         Raises Rejected with what is allowed when none will do.
         """
-        able = [one for one in self.models.values() if action in one.actions]
+        models = self.models_for(action)
         if options.model is not None:
-            named = self.model(options.model, action)
-            if action not in named.actions:
-                raise Rejected(
-                    "catalog.model_cannot",
-                    model=named.id,
-                    allowed=sorted(one.id for one in able),
-                )
-            able = [named]
-        able = _within_reach(able, action, accounts)
-        able = _taking(
-            able, pictures, "catalog.pictures", lambda one: one.picture_range
+            models = [self._named_model(options.model, action)]
+        models = _within_reach(models, action, accounts)
+        models = _with_range(
+            models, "catalog.pictures", lambda model: model.picture_range, pictures
         )
-        able = _taking(able, options.n or 1, "catalog.n", lambda one: one.n_range)
-        fitting = [one for one in able if _takes(one, options)] or able
-        best = min(fitting, key=lambda one: (one.rank, one.is_sync, one.id))
-        return Choice(
-            model=best,
-            account=next(one for one in accounts if best.is_served_by(one)),
+        models = _with_range(
+            models, "catalog.n", lambda model: model.n_range, options.n or 1
         )
+        fitting = [model for model in models if _fits(model, options)]
+        best = min(
+            fitting or models, key=lambda model: (model.rank, model.is_sync, model.id)
+        )
+        account = next(account for account in accounts if best.is_served_by(account))
+        return Choice(model=best, account=account)
 
     def check(
         self, model: Model, action: Action, prompt: str, options: Options
@@ -220,19 +209,17 @@ class Catalog:
         Raises Rejected naming the nearest legal.
         """
         rule = model.size
-        if rule.kind == SizeKind.NONE:
+        if not rule.takes_size:
             return None
         if options.size is not None:
-            return _exact(model, options.size)
+            return _exact_size(model, options.size)
+        area = target_area(rule, last_input)
         if options.ratio is not None:
-            return nearest_size(
-                rule, options.ratio[0] / options.ratio[1], _area(rule, last_input)
-            )
+            width, height = options.ratio
+            return nearest_size(rule, width / height, area)
         if action is Action.DRAW or last_input is None:
             return rule.default
-        return nearest_size(
-            rule, last_input.width / last_input.height, _area(rule, last_input)
-        )
+        return nearest_size(rule, last_input.width / last_input.height, area)
 
     def price(
         self, choice: Choice, n: int, _size: Size | None, _options: Options
@@ -245,7 +232,7 @@ class Catalog:
 
 
 def check_options(model: Model, action: Action, options: Options) -> None:
-    """Raises Rejected for an option this action or model has no use for."""
+    """Raise Rejected for an option this action or model has no use for."""
     for option in OPTIONS.values():
         is_misplaced = option.exclusive and action not in option.actions
         if is_misplaced and option.is_chosen(options):
@@ -256,16 +243,16 @@ def check_options(model: Model, action: Action, options: Options) -> None:
             )
     if options.size is not None and options.ratio is not None:
         raise Rejected("catalog.size_and_ratio")
-    unsupported = {
-        "no": options.negative is not None and model.negative_limit is None,
-        "watermark": options.watermark and not model.watermark,
-        "size": options.size is not None and model.size.kind == SizeKind.NONE,
-        "ar": options.ratio is not None
-        and model.size.kind == SizeKind.NONE
-        and action is not Action.EXPAND,
+    # An expansion reaches a ratio by its four sides.
+    takes_ratio = model.size.takes_size or action is Action.EXPAND
+    is_supported = {
+        "no": model.negative_limit is not None,
+        "watermark": model.watermark,
+        "size": model.size.takes_size,
+        "ar": takes_ratio,
     }
-    for name, is_wrong in unsupported.items():
-        if is_wrong:
+    for name, has_support in is_supported.items():
+        if OPTIONS[name].is_chosen(options) and not has_support:
             raise Rejected(
                 "catalog.option_unsupported", option=f"--{name}", model=model.id
             )
@@ -274,8 +261,9 @@ def check_options(model: Model, action: Action, options: Options) -> None:
 def check_prompt(
     model: Model, action: Action, prompt: str, negative: str | None
 ) -> None:
-    """Raises Rejected with the count and the limit."""
-    if not any(letter.isalnum() for letter in prompt) and action in NEEDS_WORDS:
+    """Raise Rejected for a prompt that is missing, or too long: with the count and the limit."""
+    has_words = any(letter.isalnum() for letter in prompt)
+    if action in NEEDS_WORDS and not has_words:
         raise wordless(action)
     length = prompt_length(prompt, model.prompt_unit)
     if length > model.prompt_limit:
@@ -285,183 +273,78 @@ def check_prompt(
             limit=model.prompt_limit,
             model=model.id,
         )
-    if (
-        negative
-        and model.negative_limit is not None
-        and len(negative) > model.negative_limit
-    ):
-        raise Rejected(
-            "catalog.negative_long", length=len(negative), limit=model.negative_limit
-        )
+    limit = model.negative_limit
+    if negative and limit is not None and len(negative) > limit:
+        raise Rejected("catalog.negative_long", length=len(negative), limit=limit)
 
 
 def wordless(action: Action) -> Rejected:
-    """What to draw, or what to change, was not said."""
-    return Rejected(
-        "catalog.prompt_empty" if action is Action.DRAW else "catalog.instruction_empty"
-    )
+    """The refusal of a request that does not say what to draw, or what to change."""
+    if action is Action.DRAW:
+        return Rejected("catalog.prompt_empty")
+    return Rejected("catalog.instruction_empty")
 
 
 def prompt_length(prompt: str, unit: PromptUnit) -> int:
-    """Characters; or tokens, over-estimated.
-
-    One for each character beyond ASCII, one for three ASCII characters.
-    """
+    """The length of a prompt in characters, or an over-estimate of it in tokens."""
     if unit is PromptUnit.CHARACTERS:
         return len(prompt)
-    plain = sum(letter.isascii() for letter in prompt)
-    return len(prompt) - plain + math.ceil(plain / 3)
-
-
-def sides_for(options: Options, size: Size) -> Options:
-    """The four factors of an expansion.
-
-    As given, or those that reach the wished ratio, or 1.5 all round.
-
-    A factor f on both opposite sides makes that length f times as long. Raises
-    Rejected when 2.0 is not enough.
-    """
-    given: dict[str, Any] = {side: getattr(options, side) or 1.0 for side in SIDES}
-    if any(getattr(options, side) is not None for side in SIDES):
-        return replace(options, **given)
-    if options.ratio is None:
-        return replace(
-            options,
-            top=EXPAND_FACTOR,
-            bottom=EXPAND_FACTOR,
-            left=EXPAND_FACTOR,
-            right=EXPAND_FACTOR,
-        )
-    wished, has = options.ratio[0] / options.ratio[1], size.width / size.height
-    across, up = max(wished / has, 1.0), max(has / wished, 1.0)
-    if max(across, up) > 2:
-        raise Rejected(
-            "catalog.expand_ratio",
-            ratio=f"{options.ratio[0]}:{options.ratio[1]}",
-            size=str(size),
-        )
-    return replace(options, left=across, right=across, top=up, bottom=up)
-
-
-def nearest_size(rule: SizeRule, ratio: float, area: float) -> Size:
-    """The legal size nearest to a ratio (width / height) and an area in pixels."""
-    if rule.kind == SizeKind.LIST:
-        return min(
-            rule.sizes, key=lambda one: abs(math.log(one.width / one.height / ratio))
-        )
-    if rule.kind == SizeKind.SIDES:
-        limit = rule.max / rule.min
-        ratio = min(max(ratio, 1 / limit), limit)
-        width = _clamp(
-            math.sqrt(area * ratio),
-            rule.min * max(1.0, ratio),
-            rule.max * min(1.0, ratio),
-        )
-        return Size(width=_rounded(width, rule), height=_rounded(width / ratio, rule))
-    # Rounding to multiples may move the ratio by up to a twentieth: stay that far inside the limit.
-    limit = rule.max_ratio * 0.95
-    ratio = min(max(ratio, 1 / limit), limit)
-    return _inside_area(rule, ratio, _clamp(area, rule.min, rule.max))
-
-
-def is_legal(rule: SizeRule, size: Size) -> bool:
-    """Would the service take this size?"""
-    if rule.kind == SizeKind.LIST:
-        return size in rule.sizes
-    if rule.kind == SizeKind.SIDES:
-        return (
-            rule.min <= min(size.width, size.height)
-            and max(size.width, size.height) <= rule.max
-        )
-    ratio = max(size.width / size.height, size.height / size.width)
-    return rule.min <= size.area <= rule.max and ratio <= rule.max_ratio
+    # A token is at least one character beyond ASCII, or three of ASCII.
+    ascii_letters = sum(letter.isascii() for letter in prompt)
+    return len(prompt) - ascii_letters + math.ceil(ascii_letters / 3)
 
 
 def _within_reach(
-    able: Sequence[Model], action: Action, accounts: Sequence[Account]
+    models: Sequence[Model], action: Action, accounts: Sequence[Account]
 ) -> list[Model]:
-    reached = [
-        model for model in able if any(model.is_served_by(one) for one in accounts)
-    ]
+    reached = [model for model in models if any(map(model.is_served_by, accounts))]
     if not reached:
-        allowed = sorted({region for one in able for region in one.regions})
-        raise Rejected("catalog.elsewhere", action=action.value, allowed=allowed)
+        regions = sorted({region for model in models for region in model.regions})
+        raise Rejected("catalog.elsewhere", action=action.value, allowed=regions)
     return reached
 
 
-def _taking(
-    able: Sequence[Model],
-    count: int,
+def _with_range(
+    models: Sequence[Model],
     key: str,
     range_of: Callable[[Model], tuple[int, int]],
+    count: int,
 ) -> list[Model]:
-    """Those whose range holds the count; none: the refusal names the widest range."""
-    taking = [one for one in able if range_of(one)[0] <= count <= range_of(one)[1]]
-    if not taking:
-        low, high = (
-            min(range_of(one)[0] for one in able),
-            max(range_of(one)[1] for one in able),
-        )
+    """The models whose range holds the count. Raises Rejected naming the widest range."""
+    ranges = [range_of(model) for model in models]
+    low = min(least for least, _ in ranges)
+    high = max(most for _, most in ranges)
+    fitting = [
+        model
+        for model, (least, most) in zip(models, ranges, strict=True)
+        if least <= count <= most
+    ]
+    if not fitting:
         extent = f"{low}–{high}" if low < high else f"{high}"
         raise Rejected(key, given=count, low=low, high=high, range=extent)
-    return taking
+    return fitting
 
 
-def _takes(model: Model, options: Options) -> bool:
+def _fits(model: Model, options: Options) -> bool:
     """Would it take these options? Used to prefer one model over another, not to refuse."""
-    size_fits = options.size is None or (
-        model.size.kind != SizeKind.NONE and is_legal(model.size, options.size)
+    if options.negative is not None and model.negative_limit is None:
+        return False
+    if options.size is not None:
+        return model.size.takes_size and is_legal(model.size, options.size)
+    return options.ratio is None or model.size.takes_size
+
+
+def _exact_size(model: Model, size: Size) -> Size:
+    if is_legal(model.size, size):
+        return size
+    nearest = nearest_size(model.size, size.width / size.height, size.area)
+    raise Rejected(
+        "catalog.size",
+        model=model.id,
+        size=str(size),
+        nearest=str(nearest),
+        allowed=model.size.describe(),
     )
-    ratio_fits = options.ratio is None or model.size.kind != SizeKind.NONE
-    negative_fits = options.negative is None or model.negative_limit is not None
-    return size_fits and ratio_fits and negative_fits
-
-
-def _exact(model: Model, size: Size) -> Size:
-    if not is_legal(model.size, size):
-        nearest = nearest_size(model.size, size.width / size.height, size.area)
-        raise Rejected(
-            "catalog.size",
-            model=model.id,
-            size=str(size),
-            nearest=str(nearest),
-            allowed=described(model.size),
-        )
-    return size
-
-
-def described(rule: SizeRule) -> str:
-    """The rule in figures, for a refusal."""
-    if rule.kind == SizeKind.LIST:
-        return ", ".join(str(one) for one in rule.sizes)
-    if rule.kind == SizeKind.SIDES:
-        return f"{rule.min}–{rule.max} px"
-    return f"{rule.min}–{rule.max} px²"
-
-
-def _area(rule: SizeRule, last_input: Size | None) -> float:
-    if last_input is not None:
-        return max(last_input.area, EDIT_AREA)
-    return rule.default.area if rule.default else EDIT_AREA
-
-
-def _clamp(value: float, low: float, high: float) -> float:
-    return min(max(value, low), high)
-
-
-def _rounded(side: float, rule: SizeRule) -> int:
-    return int(_clamp(round(side / rule.multiple) * rule.multiple, rule.min, rule.max))
-
-
-def _inside_area(rule: SizeRule, ratio: float, area: float) -> Size:
-    """Multiples of 16 near the ratio, stepped until the area is legal."""
-    step = rule.multiple
-    width = max(step, round(math.sqrt(area * ratio) / step) * step)
-    while True:
-        size = Size(width=width, height=max(step, round(width / ratio / step) * step))
-        if rule.min <= size.area <= rule.max:
-            return size
-        width += step if size.area < rule.min else -step
 
 
 def _claim(name: str, taken: Mapping[str, object]) -> None:
@@ -478,7 +361,7 @@ def _model(name: str, table: Mapping[str, Any]) -> Model:
         like=table.get("like"),
         provider=table["provider"],
         source=table["source"],
-        actions=frozenset(Action(one) for one in table["actions"]),
+        actions=frozenset(map(Action, table["actions"])),
         endpoint=table["endpoint"],
         is_sync=table.get("sync", False),
         regions=tuple(table["regions"]),
@@ -504,10 +387,11 @@ def _model(name: str, table: Mapping[str, Any]) -> Model:
     )
 
 
-def _inherited(name: str, tables: Mapping[str, Mapping[str, Any]]) -> dict[str, Any]:
+def _merge_parent(name: str, tables: Mapping[str, Mapping[str, Any]]) -> dict[str, Any]:
+    """A model's table, with what it does not say from the model it is like."""
     own = dict(tables[name])
     parent = own.get("like")
-    return {**_inherited(parent, tables), **own} if parent else own
+    return {**_merge_parent(parent, tables), **own} if parent else own
 
 
 def _size_rule(table: Mapping[str, Any]) -> SizeRule:
@@ -525,6 +409,7 @@ def _size(text: str) -> Size:
 
 
 def _picture_limits(table: Mapping[str, Any]) -> PictureLimits:
-    return PictureLimits(
-        **{**table, "formats": frozenset(table.get("formats", ("jpeg", "png", "webp")))}
-    )
+    limits = dict(table)
+    if "formats" in table:
+        limits["formats"] = frozenset(table["formats"])
+    return PictureLimits(**limits)

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
-from core.catalog import Catalog, Model, SizeKind
+from core.catalog import Catalog, Model
 from core.i18n import translate
 from core.operations import NEEDS_WORDS
 from core.option_texts import describe_option, label_choice
@@ -194,7 +194,7 @@ def _offered_values(
     if option.kind is OptionKind.MODEL:
         return [model.id for model in sorted(models, key=lambda model: model.rank)]
     if option.kind is OptionKind.RATIO:
-        has_shape = any(model.size.kind != SizeKind.NONE for model in models)
+        has_shape = any(model.size.takes_size for model in models)
         return option.suggestions if has_shape or action is Action.EXPAND else ()
     if option.name == "n":
         most = max((model.n_range[1] for model in models), default=1)

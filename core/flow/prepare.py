@@ -4,12 +4,13 @@ from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass, replace
 
 from core import budgets, channel_settings, grammar, sessions
-from core.catalog import Model, sides_for
+from core.catalog import Model
 from core.errors import EaselError, NotFound, Rejected
 from core.failpoints import failpoint
 from core.flow import replies, status
 from core.flow.context import Context, fail_step, retry_delivery, upsert_status
 from core.incoming import Origin
+from core.model_sizes import expansion
 from core.options import with_defaults
 from core.pictures import formats, masks, normalize
 from core.types import (
@@ -424,7 +425,7 @@ async def _draft(
     context.catalog.check(choice.model, action, prompt, options)
     fitted = [await fit(context, tenant, one, choice.model) for one in inputs]
     if action is Action.EXPAND:
-        options = sides_for(options, fitted[0].size)
+        options = expansion(options, fitted[0].size)
     options = with_defaults(action, options)
     if parent is not None and parent.options.private:
         options = replace(options, private=True)  # What is made of a secret stays one.

@@ -17,13 +17,10 @@ from core.catalog import (
     Choice,
     Model,
     PromptUnit,
-    SizeKind,
-    is_legal,
-    nearest_size,
     prompt_length,
-    sides_for,
 )
 from core.errors import Rejected
+from core.model_sizes import SizeKind, expansion, is_legal, nearest_size
 from core.providers.dashscope import catalog_text, protocol
 from core.types import Account, Action, Money, Options, Size
 from tests.fakes.steps import dashscope
@@ -222,16 +219,16 @@ def test_money_is_known_exactly_or_said_to_be_unknown() -> None:
 
 def test_expanding_to_a_ratio_stretches_only_the_side_that_must() -> None:
     size = Size(width=1000, height=1000)
-    wide = sides_for(Options(ratio=(16, 9)), size)
+    wide = expansion(Options(ratio=(16, 9)), size)
     assert wide.left is not None
     assert wide.left == wide.right == pytest.approx(16 / 9)
     assert wide.top == wide.bottom == 1.0
-    assert sides_for(Options(left=1.5), size) == replace(
+    assert expansion(Options(left=1.5), size) == replace(
         Options(), left=1.5, right=1.0, top=1.0, bottom=1.0
     )
-    assert sides_for(Options(), size).top == 1.5
+    assert expansion(Options(), size).top == 1.5
     with pytest.raises(Rejected, match="expand_ratio"):
-        sides_for(Options(ratio=(3, 1)), size)
+        expansion(Options(ratio=(3, 1)), size)
 
 
 def test_a_model_is_served_by_the_accounts_of_its_own_provider_alone() -> None:

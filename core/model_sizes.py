@@ -1,0 +1,152 @@
+"""The sizes a model makes, and the legal one nearest to what a person asked for. Pure."""
+
+import math
+from dataclasses import dataclass, replace
+from enum import StrEnum
+from typing import Any
+
+from core.errors import Rejected
+from core.options import OPTIONS, SIDES, Options
+from core.size import Size
+
+EDIT_AREA = 1024 * 1024
+"""A smaller input is brought up to this area in pixels: what the service itself would
+choose."""
+EXPAND_FACTOR = 1.5
+"""All four sides, when a person names none."""
+
+
+class SizeKind(StrEnum):
+    """How a model limits its sizes: it takes none, those of a list, an area, or both sides."""
+
+    NONE = "none"
+    LIST = "list"
+    AREA = "area"
+    SIDES = "sides"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SizeRule:
+    """The sizes a model makes. ``min`` and ``max`` in pixels of area or of a side, by ``kind``."""
+
+    kind: SizeKind
+    sizes: tuple[Size, ...] = ()
+    min: int = 0
+    max: int = 0
+    max_ratio: float = math.inf
+    default: Size | None = None
+    multiple: int = 16
+
+    @property
+    def takes_size(self) -> bool:
+        """Can it be asked for a size at all?"""
+        return self.kind is not SizeKind.NONE
+
+    def describe(self) -> str:
+        """The rule in figures, for a refusal."""
+        if self.kind is SizeKind.LIST:
+            return ", ".join(str(size) for size in self.sizes)
+        unit = "px" if self.kind is SizeKind.SIDES else "px²"
+        return f"{self.min}–{self.max} {unit}"
+
+
+def is_legal(rule: SizeRule, size: Size) -> bool:
+    """Would the service take this size?"""
+    short, long = sorted((size.width, size.height))
+    if rule.kind is SizeKind.LIST:
+        return size in rule.sizes
+    if rule.kind is SizeKind.SIDES:
+        return rule.min <= short and long <= rule.max
+    return rule.min <= size.area <= rule.max and long / short <= rule.max_ratio
+
+
+def target_area(rule: SizeRule, last_input: Size | None) -> float:
+    """The area in pixels that a result should have."""
+    if last_input is not None:
+        return max(last_input.area, EDIT_AREA)
+    return rule.default.area if rule.default else EDIT_AREA
+
+
+def nearest_size(rule: SizeRule, ratio: float, area: float) -> Size:
+    """The legal size nearest to a ratio (width / height) and an area in pixels."""
+    if rule.kind is SizeKind.LIST:
+        return _nearest_of_list(rule, ratio)
+    if rule.kind is SizeKind.SIDES:
+        return _nearest_by_sides(rule, ratio, area)
+    return _nearest_by_area(rule, ratio, area)
+
+
+def _nearest_of_list(rule: SizeRule, ratio: float) -> Size:
+    def distance(size: Size) -> float:
+        return abs(math.log(size.width / size.height / ratio))
+
+    return min(rule.sizes, key=distance)
+
+
+def _nearest_by_sides(rule: SizeRule, ratio: float, area: float) -> Size:
+    limit = rule.max / rule.min
+    ratio = _clamp(ratio, 1 / limit, limit)
+    # The height, width / ratio, has to keep the limits too.
+    narrowest = rule.min * max(1.0, ratio)
+    widest = rule.max * min(1.0, ratio)
+    width = _clamp(math.sqrt(area * ratio), narrowest, widest)
+    return Size(width=_rounded(width, rule), height=_rounded(width / ratio, rule))
+
+
+def _nearest_by_area(rule: SizeRule, ratio: float, area: float) -> Size:
+    # Rounding to multiples may move the ratio by up to a twentieth: stay that far inside the limit.
+    limit = rule.max_ratio * 0.95
+    ratio = _clamp(ratio, 1 / limit, limit)
+    area = _clamp(area, rule.min, rule.max)
+    step = rule.multiple
+    width = _multiple(math.sqrt(area * ratio), step)
+    # Rounded sides may leave the legal area: go step by step until they are inside it.
+    while True:
+        size = Size(width=width, height=_multiple(width / ratio, step))
+        if rule.min <= size.area <= rule.max:
+            return size
+        width += step if size.area < rule.min else -step
+
+
+def _clamp(number: float, low: float, high: float) -> float:
+    return min(max(number, low), high)
+
+
+def _multiple(side: float, step: int) -> int:
+    return max(step, round(side / step) * step)
+
+
+def _rounded(side: float, rule: SizeRule) -> int:
+    rounded = round(side / rule.multiple) * rule.multiple
+    return int(_clamp(rounded, rule.min, rule.max))
+
+
+def expansion(options: Options, size: Size) -> Options:
+    """The options with the four factors of an expansion of a picture of this size.
+
+    As chosen, else those that reach the chosen ratio, else 1.5 all round. A factor f on both
+    opposite sides makes that length f times as long. Raises Rejected where the largest factor does
+    not reach the ratio.
+    """
+    if any(OPTIONS[side].is_chosen(options) for side in SIDES):
+        chosen: dict[str, Any] = {
+            side: OPTIONS[side].value(options) or 1.0 for side in SIDES
+        }
+        return replace(options, **chosen)
+    if options.ratio is None:
+        equal: dict[str, Any] = dict.fromkeys(SIDES, EXPAND_FACTOR)
+        return replace(options, **equal)
+    across, up = _factors_to_ratio(options.ratio, size)
+    return replace(options, left=across, right=across, top=up, bottom=up)
+
+
+def _factors_to_ratio(ratio: tuple[int, int], size: Size) -> tuple[float, float]:
+    width, height = ratio
+    target = width / height
+    current = size.width / size.height
+    across, up = max(target / current, 1.0), max(current / target, 1.0)
+    if max(across, up) > OPTIONS["top"].high:
+        raise Rejected(
+            "catalog.expand_ratio", ratio=f"{width}:{height}", size=str(size)
+        )
+    return across, up
