@@ -21,7 +21,7 @@ from core.catalog import (
 )
 from core.errors import Rejected
 from core.model_sizes import SizeKind, expansion, is_legal, nearest_size
-from core.providers.dashscope import catalog_text, protocol
+from core.providers.dashscope import calls, catalog_text
 from core.types import Account, Action, Money, Options, Size
 from tests.fakes.steps import dashscope
 
@@ -46,8 +46,8 @@ def test_every_model_can_be_had_from_the_simulator() -> None:
 
 @pytest.mark.parametrize("model", MODELS, ids=lambda model: model.id)
 def test_the_endpoint_of_a_model_is_one_that_dashscope_has(model: Model) -> None:
-    assert protocol.Endpoint(model.endpoint) in protocol.PATHS
-    assert model.is_sync is (model.endpoint == protocol.Endpoint.MULTIMODAL)
+    assert calls.Endpoint(model.endpoint) in calls.PATHS
+    assert model.is_sync is (model.endpoint == calls.Endpoint.MULTIMODAL)
 
 
 @pytest.mark.parametrize("model", MODELS, ids=lambda model: model.id)

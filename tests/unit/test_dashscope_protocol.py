@@ -14,9 +14,10 @@ from hypothesis import strategies as st
 
 from core.catalog import Catalog
 from core.errors import Misconfigured, ProviderError, Refused, Retryable, Uncertain
-from core.providers.dashscope import catalog_text, protocol
+from core.providers.dashscope import calls, catalog_text, protocol
+from core.providers.dashscope.calls import Call
 from core.providers.dashscope.errors import error_for
-from core.providers.dashscope.protocol import Call, Reply, TaskState
+from core.providers.dashscope.protocol import Reply, TaskState
 from core.types import Action, ImageResult, Options, Outcome, Picture, Size, Task, Work
 
 CATALOG = Catalog.load(catalog_text())
@@ -48,7 +49,7 @@ def work(**changes: Any) -> Work:
 
 def built(one: Work, live: dict[str, str] | None = None) -> tuple[Call, dict[str, Any]]:
     """The call, and its body with each picture shown as <key>."""
-    call = protocol.submit_call(one, CATALOG.model(one.model), live or {})
+    call = calls.submit_call(one, CATALOG.model(one.model), live or {})
     text = b"".join(
         piece if isinstance(piece, bytes) else f"<{piece.key[0]}>".encode()
         for piece in call.body
@@ -203,7 +204,7 @@ def test_every_model_of_the_catalogue_can_be_asked(model: str) -> None:
         work(model=model, action=action, inputs=inputs, size=known.size.default)
     )
     assert body["model"] == model
-    assert call.path == protocol.PATHS[protocol.Endpoint(known.endpoint)]
+    assert call.path == calls.PATHS[calls.Endpoint(known.endpoint)]
 
 
 # Answers
@@ -615,7 +616,7 @@ def test_the_list_skips_rows_it_cannot_read() -> None:
 @pytest.mark.parametrize("task_id", ["../x", "", "a/b", "x" * 200, "a?b"])
 def test_an_id_that_is_none_never_stands_in_an_address(task_id: str) -> None:
     with pytest.raises(Uncertain):
-        protocol.task_call(task_id)
+        calls.task_call(task_id)
 
 
 @given(st.binary(max_size=300), st.sampled_from([200, 400, 429, 500]))

@@ -9,17 +9,28 @@ import httpx
 import structlog
 
 from core.catalog import Catalog, Model, SubmitLimit
-from core.errors import ProviderError, Refused, Retryable, Uncertain
+from core.errors import Charged, ProviderError, Refused, Retryable, Uncertain
 from core.ports import Clock
 from core.providers.dashscope import protocol
+from core.providers.dashscope.calls import (
+    Call,
+    Piece,
+    cancel_call,
+    list_call,
+    submit_call,
+    task_call,
+)
 from core.providers.dashscope.pace import Pace
-from core.providers.dashscope.protocol import Call, Reply, TaskListItem
+from core.providers.dashscope.protocol import Reply, TaskListItem
 from core.providers.dashscope.watcher import Watcher
 from core.types import Account, Outcome, Picture, Task, Work
 from core.url_policy import is_allowed
 
-CONNECT, SYNC_READ, READ, POOL = 5.0, 320.0, 30.0, 60.0
-"""Seconds. The server gives a synchronous call up after 300."""
+CONNECT_SECONDS = 5.0
+READ_SECONDS = 30.0
+SYNC_READ_SECONDS = 320.0
+"""The server gives a synchronous call up after 300."""
+POOL_SECONDS = 60.0
 MAX_DOWNLOAD = 64 * 1024 * 1024
 DOWNLOAD_SECONDS = 120.0
 CHUNK = 3 * 65536
@@ -30,9 +41,12 @@ CAUTIOUS = SubmitLimit(count=2, seconds=1.1)
 """Submits to a model whose vendor names no limit: our own pace, not a fact."""
 LIST_WINDOW_PAGES = 20
 FIND_DETAILS = 20
+DEAD_LINK = {403, 404, 410}
+NEVER_SENT = (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout)
+"""Trouble before the first byte: the service has certainly not seen the call."""
 
 log = structlog.get_logger()
-Read = Callable[[str, str], Awaitable[bytes]]
+ReadPicture = Callable[[str, str], Awaitable[bytes]]
 
 
 class DashScope:
@@ -49,7 +63,7 @@ class DashScope:
         base_url: str,
         api_key: str,
         catalog: Catalog,
-        read: Read,
+        read: ReadPicture,
         result_hosts: Sequence[str],
         clock: Clock,
     ) -> None:
@@ -62,7 +76,7 @@ class DashScope:
         self._result_hosts = tuple(result_hosts)
         self._clock = clock
         self._paces: dict[str, Pace] = {}
-        self._watcher = Watcher(self._ask, self._list_recent)
+        self._watcher = Watcher(self._query, self._list_recent)
 
     async def close(self) -> None:
         """Stop watching; the HTTP client belongs to the wiring."""
@@ -74,41 +88,36 @@ class DashScope:
         Raises Retryable (certainly not taken), Uncertain, Refused or Misconfigured.
         """
         model = self._catalog.model(work.model)
-        call = protocol.submit_call(work, model, self._live_links(work))
+        call = submit_call(work, model, self._live_links(work))
+        seconds = SYNC_READ_SECONDS if model.is_sync else READ_SECONDS
         turn = await self._pace(model).turn()
-        reply = await self._send(
-            call, SYNC_READ if model.is_sync else READ, work.tenant
-        )
+        reply = await self._send(call, seconds, work.tenant)
         if not model.is_sync:
             turn.arrived()
         return protocol.parse_submit(reply, model, self._clock.now())
 
     async def wait(self, work: Work, task: Task) -> Outcome:
-        """Until the task ends: the account's one watcher asks for everybody."""
-        model = self._catalog.model(work.model)
-        reply = await self._watcher.wait(task.id, work.model, model.running_limit)
+        """Until the task ends: the account's one watcher asks for all that wait."""
+        limit = self._catalog.model(work.model).running_limit
+        reply = await self._watcher.wait(task.id, work.model, limit)
         return protocol.task_outcome(reply, self._clock.now())
 
     async def find(
         self, work: Work, since: datetime, known: Sequence[str]
     ) -> Task | None:
-        """The task a lost submit made: this model's oldest one since then that nobody has recorded.
+        """The task a lost submit made: this model's oldest one since then that is not recorded.
 
-        Where the service tells the prompt, it must be this one's. Identical work is
-        interchangeable, so any match is right. Raises Retryable when the list cannot be had,
-        Uncertain for a synchronous model: its calls stand in no list.
+        Where the service says the prompt, it must be this one's. Identical work is interchangeable,
+        so any match is right. Raises Retryable when the list cannot be had, Uncertain for a
+        synchronous model: its calls stand in no list.
         """
         if self._catalog.model(work.model).is_sync:
             raise protocol.lost()
-        candidates = [
-            listed
-            for listed in await self._list(since, work.model)
-            if listed.id not in known
-        ]
-        for candidate in sorted(candidates, key=lambda listed: listed.created)[
-            :FIND_DETAILS
-        ]:
-            reply = await self._ask(candidate.id)
+        listed = await self._list(since, work.model)
+        candidates = [task for task in listed if task.id not in known]
+        candidates.sort(key=lambda task: task.created)
+        for candidate in candidates[:FIND_DETAILS]:
+            reply = await self._query(candidate.id)
             prompt = protocol.original_prompt(reply)
             if prompt is None or prompt == work.prompt:
                 return Task(id=candidate.id, request_id=reply.request_id)
@@ -117,11 +126,10 @@ class DashScope:
     async def cancel(self, task: Task) -> bool:
         """True when it had not started and now never will."""
         await self._watcher.pace.turn()
-        cancelled = protocol.parse_cancel(
-            await self._send(protocol.cancel_call(task.id), READ)
-        )
+        reply = await self._send(cancel_call(task.id), READ_SECONDS)
+        is_cancelled = protocol.parse_cancel(reply)
         self._watcher.nudge(task.id)
-        return cancelled
+        return is_cancelled
 
     async def download(self, url: str) -> bytes:
         """The bytes behind a result link, at most 64 MiB, whole.
@@ -130,32 +138,33 @@ class DashScope:
         link, Retryable else.
         """
         if not is_allowed(url, self._result_hosts):
-            log.error(
-                "result_host_refused",
-                host=httpx.URL(url).host if url.isascii() else "?",
-            )
-            raise Refused("provider.result_host", charged="yes")
-        started = time.monotonic()
-        timeout = httpx.Timeout(READ, connect=CONNECT, pool=POOL)
+            host = httpx.URL(url).host if url.isascii() else "?"
+            log.error("result_host_refused", host=host)
+            raise Refused("provider.result_host", charged=Charged.YES)
         try:
-            async with self._client.stream("GET", url, timeout=timeout) as answer:
-                _check_download(answer)
-                data = bytearray()
-                async for chunk in answer.aiter_bytes():
-                    data += chunk
-                    if len(data) > MAX_DOWNLOAD:
-                        raise Refused("provider.not_a_picture", charged="yes")
-                    if time.monotonic() - started > DOWNLOAD_SECONDS:
-                        raise Retryable("provider.download", code="slow")
+            return await self._download(url)
         except httpx.HTTPError as error:
             raise Retryable("provider.download", code=type(error).__name__) from None
-        return bytes(data)
 
-    async def _ask(self, task_id: str) -> protocol.TaskReply:
+    async def _download(self, url: str) -> bytes:
+        started = time.monotonic()
+        timeout = _timeout(READ_SECONDS)
+        content = bytearray()
+        async with self._client.stream("GET", url, timeout=timeout) as answer:
+            _check_download(answer)
+            async for chunk in answer.aiter_bytes():
+                content += chunk
+                if len(content) > MAX_DOWNLOAD:
+                    raise Refused("provider.not_a_picture", charged=Charged.YES)
+                # Each read may be quick enough while the whole never ends.
+                if time.monotonic() - started > DOWNLOAD_SECONDS:
+                    raise Retryable("provider.download", code="slow")
+        return bytes(content)
+
+    async def _query(self, task_id: str) -> protocol.TaskReply:
         await self._watcher.pace.turn()
-        return protocol.parse_task(
-            await self._send(protocol.task_call(task_id), READ), task_id
-        )
+        reply = await self._send(task_call(task_id), READ_SECONDS)
+        return protocol.parse_task(reply, task_id)
 
     async def _list_recent(self, since: datetime) -> list[TaskListItem]:
         return await self._list(since, None)
@@ -166,22 +175,23 @@ class DashScope:
         page, pages = 1, 1
         while page <= min(pages, LIST_WINDOW_PAGES):
             await self._watcher.pace.turn()
-            call = protocol.list_call(
-                since, self._clock.now().replace(microsecond=0), page, model
-            )
-            rows, pages = protocol.parse_list(await self._send(call, READ))
+            until = self._clock.now().replace(microsecond=0)
+            call = list_call(since, until, page, model)
+            rows, pages = protocol.parse_list(await self._send(call, READ_SECONDS))
             listed += [row for row in rows if model is None or row.model == model]
             page += 1
         return listed
 
     def _live_links(self, work: Work) -> dict[str, str]:
         """Links to pictures of the work that the service can still fetch, by key."""
-        pictures = [*work.inputs, *filter(None, [work.mask])]
-        return {
-            picture.key: picture.url
-            for picture in pictures
-            if picture.url and self._is_live(picture)
-        }
+        pictures = [*work.inputs]
+        if work.mask:
+            pictures.append(work.mask)
+        links: dict[str, str] = {}
+        for picture in pictures:
+            if picture.url and self._is_live(picture):
+                links[picture.key] = picture.url
+        return links
 
     def _is_live(self, picture: Picture) -> bool:
         if picture.url is None or picture.url_expires is None:
@@ -195,57 +205,64 @@ class DashScope:
             self._paces[model.id] = Pace(limit.count, limit.seconds)
         return self._paces[model.id]
 
-    async def _send(self, call: Call, read: float, tenant: str = "") -> Reply:
+    async def _send(self, call: Call, read_seconds: float, tenant: str = "") -> Reply:
         """Send, and read at most MAX_BODY + 1 bytes. Nothing is repeated here: the flow decides."""
+        request = self._request(call, read_seconds, tenant)
+        try:
+            answer = await self._client.send(request, stream=True)
+            try:
+                body = await _read_capped(answer)
+            finally:
+                await answer.aclose()
+        except NEVER_SENT as error:
+            raise Retryable("provider.unreachable", code=type(error).__name__) from None
+        except httpx.HTTPError as error:
+            raise _interrupted(call, error) from None
+        return Reply(status=answer.status_code, headers=dict(answer.headers), body=body)
+
+    def _request(self, call: Call, read_seconds: float, tenant: str) -> httpx.Request:
         headers = {
             "Authorization": self._authorization,
             "Accept": "application/json",
             **call.headers,
         }
+        content = None
         if call.body:
-            headers["Content-Length"] = str(sum(_length(piece) for piece in call.body))
-        timeout = httpx.Timeout(read, connect=CONNECT, pool=POOL)
-        request = self._client.build_request(
+            # With its length known a body is not sent in chunks, which gateways may refuse.
+            headers["Content-Length"] = str(sum(map(_length, call.body)))
+            content = self._stream(call, tenant)
+        return self._client.build_request(
             call.method,
             self._base_url + call.path,
             headers=headers,
-            content=self._stream(call, tenant) if call.body else None,
-            timeout=timeout,
+            content=content,
+            timeout=_timeout(read_seconds),
         )
-        try:
-            answer = await self._client.send(request, stream=True)
-            try:
-                body = await _capped(answer)
-            finally:
-                await answer.aclose()
-        except (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout) as error:
-            raise Retryable("provider.unreachable", code=type(error).__name__) from None
-        except httpx.HTTPError as error:
-            raise _interrupted(call, error) from None
-        return Reply(status=answer.status_code, headers=dict(answer.headers), body=body)
 
     async def _stream(self, call: Call, tenant: str) -> AsyncIterator[bytes]:
         for piece in call.body:
             if isinstance(piece, bytes):
                 yield piece
                 continue
-            data = await self._read(tenant, piece.key)
+            content = await self._read(tenant, piece.key)
             yield _data_prefix(piece)
-            for start in range(0, len(data), CHUNK):
-                yield base64.b64encode(data[start : start + CHUNK])
+            for start in range(0, len(content), CHUNK):
+                yield base64.b64encode(content[start : start + CHUNK])
+
+
+def _timeout(read_seconds: float) -> httpx.Timeout:
+    return httpx.Timeout(read_seconds, connect=CONNECT_SECONDS, pool=POOL_SECONDS)
 
 
 def _interrupted(call: Call, error: httpx.HTTPError) -> ProviderError:
-    """Bytes were on their way.
-
-    A submit may have been taken, a question is simply asked again.
-    """
+    """Bytes were on their way: a submit may have been taken, a question is simply asked again."""
+    code = type(error).__name__
     if call.body:
-        return Uncertain("provider.lost", charged="maybe", code=type(error).__name__)
-    return Retryable("provider.unreachable", code=type(error).__name__)
+        return Uncertain("provider.lost", charged=Charged.MAYBE, code=code)
+    return Retryable("provider.unreachable", code=code)
 
 
-async def _capped(answer: httpx.Response) -> bytes:
+async def _read_capped(answer: httpx.Response) -> bytes:
     body = bytearray()
     async for chunk in answer.aiter_bytes():
         body += chunk
@@ -257,21 +274,23 @@ async def _capped(answer: httpx.Response) -> bytes:
 def _check_download(answer: httpx.Response) -> None:
     """Raises Uncertain for a link that is dead, Retryable for a hiccup.
 
-    A redirect is never followed.
+    A redirect is never followed: it could lead anywhere.
     """
-    if answer.status_code in {403, 404, 410}:
-        raise Uncertain("provider.expired", charged="yes", code=str(answer.status_code))
+    code = str(answer.status_code)
+    if answer.status_code in DEAD_LINK:
+        raise Uncertain("provider.expired", charged=Charged.YES, code=code)
     if answer.is_redirect:
-        raise Refused("provider.result_host", charged="yes", code="redirect")
+        raise Refused("provider.result_host", charged=Charged.YES, code="redirect")
     if answer.status_code != 200:
-        raise Retryable("provider.download", code=str(answer.status_code))
+        raise Retryable("provider.download", code=code)
 
 
 def _data_prefix(picture: Picture) -> bytes:
     return f"data:{picture.media_type};base64,".encode()
 
 
-def _length(piece: bytes | Picture) -> int:
+def _length(piece: Piece) -> int:
     if isinstance(piece, bytes):
         return len(piece)
-    return len(_data_prefix(piece)) + 4 * ((piece.length + 2) // 3)
+    base64_length = 4 * ((piece.length + 2) // 3)
+    return len(_data_prefix(piece)) + base64_length

@@ -35,13 +35,15 @@ class Pace:
     async def turn(self) -> Turn:
         """Wait for a turn, and take it."""
         async with self._order:
-            while (wait := self._wait()) > 0:  # noqa: ASYNC110  # it moves when a call is answered
-                await asyncio.sleep(wait)
+            # The pause may grow while it is slept: it moves when an earlier call is answered.
+            while (pause := self._pause()) > 0:  # noqa: ASYNC110
+                await asyncio.sleep(pause)
             turn = Turn(time.monotonic())
             self._turns.append(turn)
             return turn
 
-    def _wait(self) -> float:
+    def _pause(self) -> float:
         if len(self._turns) < self._count:
             return 0.0
-        return self._turns[0].at + self._seconds - time.monotonic()
+        oldest = self._turns[0]
+        return oldest.at + self._seconds - time.monotonic()

@@ -1,68 +1,31 @@
-"""DashScope's wire protocol: values → requests, bytes → values or typed errors.
+"""DashScope's answers: bytes → values or typed errors. No I/O.
 
-No I/O. What the vendor's pages say is summed up in this folder's README.md.
-
-A request body is a row of pieces, bytes and pictures in turn, so that a picture's base64 is made as
-it is sent. Nothing in an answer is trusted: type, size, shape and every field are checked, unknown
-fields are ignored.
+Nothing in an answer is trusted: type, size, shape and every field are checked, unknown fields are
+ignored.
 """
 
 import json
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta, timezone
+from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 from typing import Any
-from urllib.parse import parse_qs, urlencode, urlsplit
+from urllib.parse import parse_qs, urlsplit
 
 from core.catalog import Model
-from core.errors import ProviderError, Refused, Retryable, Uncertain
-from core.options import service_parameters
+from core.errors import Charged, ProviderError, Refused, Retryable, Uncertain
+from core.providers.dashscope.calls import BEIJING, TASK_ID
 from core.providers.dashscope.errors import error_for
-from core.types import Action, ImageResult, Outcome, Picture, Task, Work
+from core.types import ImageResult, Outcome, Task
 
 MAX_BODY = 1024 * 1024
 MAX_PICTURES = 16
+MAX_PROMPT = 4000
+"""Characters of the prompt the service says it used that are kept."""
 RESULT_LIFE = timedelta(hours=24)
-BEIJING = timezone(timedelta(hours=8))
-TASK_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,127}")
-
-
-class Endpoint(StrEnum):
-    """How a model is called, as the catalogue writes it."""
-
-    MULTIMODAL = "multimodal"
-    IMAGE = "image"
-    TEXT2IMAGE = "text2image"
-    IMAGE2IMAGE = "image2image"
-
-
-PATHS = {
-    Endpoint.MULTIMODAL: "/services/aigc/multimodal-generation/generation",
-    Endpoint.IMAGE: "/services/aigc/image-generation/generation",
-    Endpoint.TEXT2IMAGE: "/services/aigc/text2image/image-synthesis",
-    Endpoint.IMAGE2IMAGE: "/services/aigc/image2image/image-synthesis",
-}
-WITH_MESSAGES = {Endpoint.MULTIMODAL, Endpoint.IMAGE}
-"""Endpoints whose input is a chat message; the others have fields of their own for each part."""
-FUNCTIONS = {
-    Action.STYLE: "stylization_all",
-    Action.RESTYLE: "stylization_local",
-    Action.WANX_EDIT: "description_edit",
-    Action.INPAINT: "description_edit_with_mask",
-    Action.UNWATERMARK: "remove_watermark",
-    Action.EXPAND: "expand",
-    Action.UPSCALE: "super_resolution",
-    Action.COLORIZE: "colorization",
-    Action.SKETCH: "doodle",
-    Action.CARTOON: "control_cartoon_feature",
-}
-# Where the vendor wants a prompt and the person need not give one: the words of its own
-# examples.
-STOCK_PROMPTS = {Action.UNWATERMARK: "去除图像中的文字", Action.UPSCALE: "图像超分。"}
-SLOT = "\u0000picture{}\u0000"
-SLOTS = re.compile(rb"\\u0000picture(\d+)\\u0000")
+MOMENT = "%Y-%m-%d %H:%M:%S.%f"
+UNIX_SECONDS = re.compile(r"[0-9]{9,11}")
 
 
 class TaskState(StrEnum):
@@ -85,16 +48,6 @@ class TaskState(StrEnum):
             TaskState.CANCELED,
             TaskState.UNKNOWN,
         }
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Call:
-    """One HTTP request. ``body`` pieces are bytes, or a picture to be put there as a data URI."""
-
-    method: str
-    path: str
-    headers: Mapping[str, str]
-    body: tuple[bytes | Picture, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -131,172 +84,42 @@ class TaskListItem:
     created: datetime
 
 
-# Requests
-
-
-def submit_call(work: Work, model: Model, live: Mapping[str, str]) -> Call:
-    """The request for a piece of work.
-
-    ``live`` maps a picture's key to the link it may be sent by.
-    """
-    pictures = [*work.inputs, *([work.mask] if work.mask else [])]
-    values = [
-        live.get(picture.key) or SLOT.format(at) for at, picture in enumerate(pictures)
-    ]
-    inputs, mask = values[: len(work.inputs)], values[-1] if work.mask else None
-    body = {
-        "model": model.id,
-        "input": _input(work, model, inputs, mask),
-        "parameters": _parameters(work, model),
-    }
-    headers = {"Content-Type": "application/json"}
-    if not model.is_sync:
-        headers["X-DashScope-Async"] = "enable"
-    return Call(
-        method="POST",
-        path=PATHS[Endpoint(model.endpoint)],
-        headers=headers,
-        body=_pieces(body, pictures),
-    )
-
-
-def task_call(task_id: str) -> Call:
-    """Ask about a task. Raises Uncertain for an id that could not stand in an address."""
-    return Call(method="GET", path=f"/tasks/{checked_id(task_id)}", headers={})
-
-
-def cancel_call(task_id: str) -> Call:
-    """Cancel a PENDING task."""
-    return Call(method="POST", path=f"/tasks/{checked_id(task_id)}/cancel", headers={})
-
-
-def list_call(
-    since: datetime, until: datetime, page: int, model: str | None = None
-) -> Call:
-    """The account's tasks in a window of at most 24 h, a hundred a page."""
-    query = {
-        "page_no": page,
-        "page_size": 100,
-        "start_time": f"{since.astimezone(BEIJING):%Y%m%d%H%M%S}",
-        "end_time": f"{until.astimezone(BEIJING):%Y%m%d%H%M%S}",
-    }
-    if model:
-        query["model_name"] = model
-    return Call(method="GET", path=f"/tasks?{urlencode(query)}", headers={})
-
-
-def checked_id(task_id: str) -> str:
-    """The id itself, if it is one."""
-    if not TASK_ID.fullmatch(task_id):
-        raise Uncertain("provider.lost", charged="maybe")
-    return task_id
-
-
-def _input(
-    work: Work, model: Model, inputs: Sequence[str], mask: str | None
-) -> dict[str, Any]:
-    if model.endpoint in WITH_MESSAGES:
-        content = [{"image": one} for one in inputs] + [{"text": work.prompt}]
-        return {"messages": [{"role": "user", "content": content}]}
-    if work.action.is_wanx:
-        given = {
-            "function": FUNCTIONS[work.action],
-            "prompt": work.prompt or STOCK_PROMPTS.get(work.action, ""),
-            "base_image_url": inputs[0],
-        }
-        return {**given, "mask_image_url": mask} if mask else given
-    given = {
-        "prompt": work.prompt,
-        **({"negative_prompt": work.negative} if work.negative else {}),
-    }
-    return (
-        {**given, "images": list(inputs)}
-        if model.endpoint == Endpoint.IMAGE2IMAGE
-        else given
-    )
-
-
-def _parameters(work: Work, model: Model) -> dict[str, Any]:
-    """n and size are always sent.
-
-    Left out, some models make and bill four pictures, or larger ones.
-    """
-    in_messages = model.endpoint in WITH_MESSAGES
-    optional = {
-        "n": work.n if model.send_n else None,
-        "size": str(work.size) if work.size else None,
-        "negative_prompt": work.negative if in_messages else None,
-        "prompt_extend": work.prompt_extend
-        if model.prompt_extend is not None
-        else None,
-        "watermark": work.watermark if model.watermark else None,
-        "enable_interleave": False if model.id.startswith("wan2.6-image") else None,
-        **service_parameters(work.options),
-    }
-    return {
-        "seed": work.seed,
-        **{name: value for name, value in optional.items() if value is not None},
-    }
-
-
-def _pieces(
-    body: Mapping[str, Any], pictures: Sequence[Picture]
-) -> tuple[bytes | Picture, ...]:
-    """The JSON text cut at the picture slots.
-
-    A NUL cannot stand in a prompt, so no prompt looks like a slot.
-    """
-    text = json.dumps(body, ensure_ascii=False).encode()
-    pieces: list[bytes | Picture] = []
-    position = 0
-    for slot in SLOTS.finditer(text):
-        pieces += [text[position : slot.start()], pictures[int(slot[1])]]
-        position = slot.end()
-    return (*pieces, text[position:])
-
-
-# Answers
-
-
 def object_of(reply: Reply) -> dict[str, Any]:
-    """The JSON object of an answer.
-
-    Raises Retryable when it is anything else.
-    """
-    if len(reply.body) > MAX_BODY or "json" not in reply.headers.get(
-        "content-type", "json"
-    ):
-        raise Retryable("provider.nonsense", code="body")
+    """The JSON object of an answer. Raises Retryable when it is anything else."""
+    media_type = reply.headers.get("content-type", "json")
+    if len(reply.body) > MAX_BODY or "json" not in media_type:
+        raise _nonsense("body")
     try:
-        value = json.loads(reply.body, parse_constant=_no_constant)
+        body = json.loads(reply.body, parse_constant=_no_constant)
     except (ValueError, RecursionError):
-        raise Retryable("provider.nonsense", code="body") from None
-    if not isinstance(value, dict):
-        raise Retryable("provider.nonsense", code="body")
-    return value
+        raise _nonsense("body") from None
+    if not isinstance(body, dict):
+        raise _nonsense("body")
+    return body
+
+
+def _nonsense(code: str) -> Retryable:
+    return Retryable("provider.nonsense", code=code)
 
 
 def _no_constant(name: str) -> None:
+    """NaN and Infinity are no JSON, though Python reads them."""
     raise ValueError(name)
 
 
 def raise_for_error(reply: Reply) -> dict[str, Any]:
-    """The object of a good answer; the typed error of any other, a code inside a 200 included."""
+    """The object of a good answer; raises the typed error of any other, a code inside a 200 included."""
+    header_id = reply.headers.get("x-request-id", "")
     try:
         body = object_of(reply)
     except Retryable:
         if reply.status in {401, 403}:
-            raise error_for(
-                "", "", reply.status, reply.headers.get("x-request-id", "")
-            ) from None
+            raise error_for("", "", reply.status, header_id) from None
         raise
-    if reply.status != 200 or text_of(body, "code"):
-        request_id = text_of(body, "request_id") or reply.headers.get(
-            "x-request-id", ""
-        )
-        raise error_for(
-            text_of(body, "code"), text_of(body, "message"), reply.status, request_id
-        )
+    code = text_of(body, "code")
+    if reply.status != 200 or code:
+        request_id = text_of(body, "request_id") or header_id
+        raise error_for(code, text_of(body, "message"), reply.status, request_id)
     return body
 
 
@@ -312,20 +135,25 @@ def parse_submit(reply: Reply, model: Model, now: datetime) -> Task | Outcome:
             raise lost(error) from error
         raise
     output = part(body, "output")
+    request_id = text_of(body, "request_id")
     if model.is_sync:
-        return outcome_of(output, text_of(body, "request_id"), now)
+        return outcome_of(output, request_id, now)
     task_id = text_of(output, "task_id")
     if not TASK_ID.fullmatch(task_id):
-        raise Uncertain(
-            "provider.lost", charged="maybe", request_id=text_of(body, "request_id")
-        )
-    return Task(id=task_id, request_id=text_of(body, "request_id"))
+        raise Uncertain("provider.lost", charged=Charged.MAYBE, request_id=request_id)
+    return Task(id=task_id, request_id=request_id)
 
 
 def lost(error: ProviderError | None = None) -> Uncertain:
     """We cannot know whether the service took it."""
-    code, request_id = (error.code, error.request_id) if error else ("", "")
-    return Uncertain("provider.lost", charged="maybe", code=code, request_id=request_id)
+    if error is None:
+        return Uncertain("provider.lost", charged=Charged.MAYBE)
+    return Uncertain(
+        "provider.lost",
+        charged=Charged.MAYBE,
+        code=error.code,
+        request_id=error.request_id,
+    )
 
 
 def parse_task(reply: Reply, task_id: str) -> TaskReply:
@@ -333,7 +161,7 @@ def parse_task(reply: Reply, task_id: str) -> TaskReply:
     body = raise_for_error(reply)
     output = part(body, "output")
     if text_of(output, "task_id") != task_id:
-        raise Retryable("provider.nonsense", code="task_id")
+        raise _nonsense("task_id")
     return TaskReply(
         id=task_id,
         state=state_of(text_of(output, "task_status")),
@@ -347,14 +175,13 @@ def parse_task(reply: Reply, task_id: str) -> TaskReply:
 def parse_list(reply: Reply) -> tuple[list[TaskListItem], int]:
     """The rows of one page, and how many pages there are."""
     body = raise_for_error(reply)
-    rows = body.get("data")
-    found = [
-        one
-        for row in (rows if isinstance(rows, list) else [])
-        if (one := _listed(row)) is not None
-    ]
+    tasks: list[TaskListItem] = []
+    for row in list_of(body, "data"):
+        task = _list_item(row)
+        if task is not None:
+            tasks.append(task)
     pages = body.get("total_page")
-    return found, pages if isinstance(pages, int) else 1
+    return tasks, pages if isinstance(pages, int) else 1
 
 
 def parse_cancel(reply: Reply) -> bool:
@@ -373,21 +200,20 @@ def task_outcome(reply: TaskReply, now: datetime) -> Outcome:
 
     Raises Refused or Retryable (FAILED), Refused (CANCELED), Uncertain (gone).
     """
+    request_id = reply.request_id
     if reply.state is TaskState.FAILED:
         code, message = text_of(reply.output, "code"), text_of(reply.output, "message")
-        raise error_for(code, message, 200, reply.request_id)
+        raise error_for(code, message, 200, request_id)
     if reply.state is TaskState.CANCELED:
-        raise Refused("provider.cancelled", request_id=reply.request_id)
+        raise Refused("provider.cancelled", request_id=request_id)
     if reply.state is TaskState.UNKNOWN:
         raise Uncertain(
-            "provider.expired", charged="maybe", request_id=reply.request_id
+            "provider.expired", charged=Charged.MAYBE, request_id=request_id
         )
-    seconds = (
-        (reply.ended - reply.started).total_seconds()
-        if reply.ended and reply.started
-        else None
-    )
-    return outcome_of(reply.output, reply.request_id, reply.ended or now, seconds)
+    seconds = None
+    if reply.ended and reply.started:
+        seconds = (reply.ended - reply.started).total_seconds()
+    return outcome_of(reply.output, request_id, reply.ended or now, seconds)
 
 
 def outcome_of(
@@ -400,36 +226,27 @@ def outcome_of(
 
     Raises Refused if there is none.
     """
-    items = [one for one in _items(output) if isinstance(one, Mapping)][:MAX_PICTURES]
-    made = tuple(_made(one) for one in items)
-    good = sum(1 for one in made if one.url)
-    if not good:
-        failed = next((one.error for one in made if one.error), "provider.empty")
-        raise Refused(failed, request_id=request_id)
-    prompt = next(
-        (text for one in items if (text := text_of(one, "actual_prompt"))), None
-    )
+    items = _items(output)[:MAX_PICTURES]
+    results = tuple(_image_result(item) for item in items)
+    urls = [result.url for result in results if result.url]
+    if not urls:
+        errors = (result.error for result in results if result.error)
+        raise Refused(next(errors, "provider.empty"), request_id=request_id)
+    prompt = _first_text(items, "actual_prompt")
     return Outcome(
-        made=made,
+        made=results,
         request_id=request_id,
-        # The vendor bills successful pictures; its own count may be wrong, so the
-        # pictures are counted.
-        billed=good,
-        expires=min(
-            [
-                ended + RESULT_LIFE,
-                *filter(None, (_link_expiry(one.url) for one in made if one.url)),
-            ]
-        ),
-        actual_prompt=prompt[:4000] if prompt else None,
+        # The vendor bills successful pictures; its own count may be wrong, so they are counted.
+        billed=len(urls),
+        expires=_expiry(urls, ended + RESULT_LIFE),
+        actual_prompt=prompt[:MAX_PROMPT] if prompt else None,
         seconds=seconds,
     )
 
 
 def original_prompt(reply: TaskReply) -> str | None:
-    """The prompt a finished task was made from, where the model tells."""
-    items = (one for one in _items(reply.output) if isinstance(one, Mapping))
-    return next((text for one in items if (text := text_of(one, "orig_prompt"))), None)
+    """The prompt a finished task was made from, where the model says."""
+    return _first_text(_items(reply.output), "orig_prompt")
 
 
 def state_of(word: str) -> TaskState:
@@ -440,71 +257,81 @@ def state_of(word: str) -> TaskState:
 def time_of(text: str) -> datetime | None:
     """A task time: Beijing's clock, without a zone."""
     try:
-        return (
-            datetime.strptime(text, "%Y-%m-%d %H:%M:%S.%f")
-            .replace(tzinfo=BEIJING)
-            .astimezone(UTC)
-        )
+        moment = datetime.strptime(text, MOMENT).replace(tzinfo=BEIJING)
     except ValueError:
         return None
+    return moment.astimezone(UTC)
 
 
-def text_of(value: Mapping[str, Any], name: str) -> str:
+# Fields, each of the type it should have
+
+
+def text_of(fields: Mapping[str, Any], name: str) -> str:
     """A text field, "" when it is missing or something else."""
-    found = value.get(name)
-    return found if isinstance(found, str) else ""
+    field = fields.get(name)
+    return field if isinstance(field, str) else ""
 
 
-def part(value: Mapping[str, Any], name: str) -> Mapping[str, Any]:
+def part(fields: Mapping[str, Any], name: str) -> Mapping[str, Any]:
     """An object field, {} when it is missing or something else."""
-    found = value.get(name)
-    return found if isinstance(found, dict) else {}
+    field = fields.get(name)
+    return field if isinstance(field, dict) else {}
 
 
-def _items(output: Mapping[str, Any]) -> list[Any]:
+def list_of(fields: Mapping[str, Any], name: str) -> list[Mapping[str, Any]]:
+    """The objects of a list field, [] when it is missing or something else."""
+    field = fields.get(name)
+    if not isinstance(field, list):
+        return []
+    return [item for item in field if isinstance(item, dict)]
+
+
+def _items(output: Mapping[str, Any]) -> list[Mapping[str, Any]]:
+    """What there is of each picture: a list, a single object, or parts of chat messages."""
     results = output.get("results")
     if isinstance(results, dict):
-        results = [results]
+        return [results]
     if isinstance(results, list) and results:
-        return results
-    choices = output.get("choices")
-    contents: list[Any] = []
-    for choice in choices if isinstance(choices, list) else []:
-        content = (
-            part(choice, "message").get("content") if isinstance(choice, dict) else None
-        )
-        contents += content if isinstance(content, list) else []
-    return [
-        one
-        for one in contents
-        if isinstance(one, dict) and ("image" in one or "code" in one)
-    ]
+        return list_of(output, "results")
+    items: list[Mapping[str, Any]] = []
+    for choice in list_of(output, "choices"):
+        content = list_of(part(choice, "message"), "content")
+        items += [item for item in content if "image" in item or "code" in item]
+    return items
 
 
-def _made(item: Mapping[str, Any]) -> ImageResult:
+def _first_text(items: list[Mapping[str, Any]], name: str) -> str | None:
+    texts = (text_of(item, name) for item in items)
+    return next(filter(None, texts), None)
+
+
+def _image_result(item: Mapping[str, Any]) -> ImageResult:
     url = text_of(item, "url") or text_of(item, "image")
     if url.startswith(("https://", "http://")):
         return ImageResult(url=url)
-    error = error_for(text_of(item, "code"), text_of(item, "message"), 200, "")
-    return ImageResult(error=error.key if text_of(item, "code") else "provider.empty")
+    code = text_of(item, "code")
+    if not code:
+        return ImageResult(error="provider.empty")
+    error = error_for(code, text_of(item, "message"), 200, "")
+    return ImageResult(error=error.key)
 
 
-def _link_expiry(url: str) -> datetime | None:
-    """When a signed link says it dies."""
-    stamp = parse_qs(urlsplit(url).query).get("Expires", [""])[0]
-    if not re.fullmatch(r"[0-9]{9,11}", stamp):
-        return None
-    return datetime.fromtimestamp(int(stamp), UTC)
+def _expiry(urls: list[str], latest: datetime) -> datetime:
+    """When the first of the links dies: as signed into it, and no later than the vendor says."""
+    moments = [latest]
+    for url in urls:
+        stamps = parse_qs(urlsplit(url).query).get("Expires", [""])
+        if UNIX_SECONDS.fullmatch(stamps[0]):
+            moments.append(datetime.fromtimestamp(int(stamps[0]), UTC))
+    return min(moments)
 
 
-def _listed(row: object) -> TaskListItem | None:
-    if not isinstance(row, dict) or not TASK_ID.fullmatch(text_of(row, "task_id")):
-        return None
-    created = row.get("gmt_create")
-    if not isinstance(created, int):
+def _list_item(row: Mapping[str, Any]) -> TaskListItem | None:
+    task_id, created = text_of(row, "task_id"), row.get("gmt_create")
+    if not TASK_ID.fullmatch(task_id) or not isinstance(created, int):
         return None
     return TaskListItem(
-        id=text_of(row, "task_id"),
+        id=task_id,
         state=state_of(text_of(row, "status")),
         model=text_of(row, "model_name"),
         created=datetime.fromtimestamp(created / 1000, UTC),

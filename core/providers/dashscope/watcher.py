@@ -1,10 +1,8 @@
-"""One watcher an account.
-
-Learns of finished tasks for all waiting jobs inside the account's 20 queries a second.
+"""One watcher an account: learns of finished tasks inside the account's 20 queries a second.
 
 While few tasks can be running it asks about those most likely finished; when many run it reads the
-task list and then asks once for each that ended. Tasks that wait
-behind a full house are let be.
+task list and then asks once for each that ended. Tasks beyond their model's running limit wait in
+the service's line and are let be.
 """
 
 import asyncio
@@ -22,28 +20,33 @@ from core.providers.dashscope.protocol import TaskListItem, TaskReply
 
 QUERIES, PERIOD = 18, 1.0
 """Of the 20 a second the vendor allows."""
-ASKS = 13
-"""Questions a second about running tasks: who fills the budget waits a second for it when it
-matters."""
+RUNNING_QUERIES = 13
+"""Questions a second about running tasks: a full budget would make a cancellation wait a second."""
 FEW = 4
 """Tasks likely at work up to which each is asked about by itself."""
-AT_ONCE = 4
-LIST_EVERY = 0.125
-BEHIND = 1.0
-"""Seconds between two questions about tasks that wait behind a full house, one of them at a time."""
-EARLY = 1.0
-"""Seconds between two questions about a task younger than any of its model has been when it ended."""
+MAX_OPEN = 4
+"""Questions asked at the same time."""
+LIST_SECONDS = 0.125
+LINE_SECONDS = 1.0
+"""Between two questions about tasks that wait in the service's line, one of them at a time."""
+EARLY_SECONDS = 1.0
+"""Between two questions about a task younger than any of its model has been when it ended."""
+SHORTEST_SLEEP = 0.005
+FIRST_PAUSE, LONG_PAUSE = 0.5, 30.0
+"""After a question that failed: doubled each time; at once the longest when the key is wrong."""
 REMEMBERED = 20
+"""Ages at their end of a model's newest tasks."""
+ENOUGH_AGES = 3
 CLOCK_SKEW = timedelta(minutes=2)
 
 log = structlog.get_logger()
-Ask = Callable[[str], Awaitable[TaskReply]]
-List = Callable[[datetime], Awaitable[list[TaskListItem]]]
+Query = Callable[[str], Awaitable[TaskReply]]
+ListRecent = Callable[[datetime], Awaitable[list[TaskListItem]]]
 
 
 @dataclass(slots=True, kw_only=True)
 class PendingTask:
-    """A task somebody waits for. Times are monotonic seconds."""
+    """A task that is waited for. Times are monotonic seconds."""
 
     id: str
     model: str
@@ -53,59 +56,66 @@ class PendingTask:
     due: float = 0.0
     failures: int = 0
     is_asking: bool = False
-    is_behind: bool = False
+    is_in_line: bool = False
     asked_at: datetime = field(default_factory=lambda: datetime.now(UTC))
 
 
 class Watcher:
     """Waits for tasks. ``pace`` is the account's budget of queries, for everything that asks."""
 
-    def __init__(self, ask: Ask, list_recent: List) -> None:
+    def __init__(self, query: Query, list_recent: ListRecent) -> None:
         self.pace = Pace(QUERIES, PERIOD)
-        self._ask = ask
+        self._query = query
         self._list_recent = list_recent
         self._tasks: dict[str, PendingTask] = {}
         self._ages: dict[str, deque[float]] = {}
         self._wake = asyncio.Event()
-        self._behind_due = 0.0
+        self._line_due = 0.0
         self._loop: asyncio.Task[None] | None = None
         self._asking: set[asyncio.Task[None]] = set()
 
     async def wait(
         self, task_id: str, model: str, running_limit: int | None
     ) -> TaskReply:
-        """The task's last answer, once it has come to an end.
+        """The task's last answer, once it has ended.
 
         Cancelling stops the waiting, not the task.
         """
+        pending = self._watch_task(task_id, model, running_limit)
+        if self._loop is None or self._loop.done():
+            self._loop = asyncio.create_task(self._watch(), name="watcher")
+        self._wake.set()
+        try:
+            return await asyncio.shield(pending.end)
+        finally:
+            if not pending.end.done() or pending.end.cancelled():
+                self._tasks.pop(task_id, None)
+
+    def _watch_task(
+        self, task_id: str, model: str, running_limit: int | None
+    ) -> PendingTask:
         if task_id not in self._tasks:
-            end: asyncio.Future[TaskReply] = asyncio.get_running_loop().create_future()
             self._tasks[task_id] = PendingTask(
                 id=task_id,
                 model=model,
                 running_limit=running_limit,
                 since=time.monotonic(),
-                end=end,
+                end=asyncio.get_running_loop().create_future(),
             )
-        if self._loop is None or self._loop.done():
-            self._loop = asyncio.create_task(self._watch(), name="watcher")
-        self._wake.set()
-        watched = self._tasks[task_id]
-        try:
-            return await asyncio.shield(watched.end)
-        finally:
-            if not watched.end.done() or watched.end.cancelled():
-                self._tasks.pop(task_id, None)
+        return self._tasks[task_id]
 
     def nudge(self, task_id: str) -> None:
         """Something happened to it: ask at once."""
-        if task_id in self._tasks:
-            self._tasks[task_id].due = self._tasks[task_id].since = 0.0
+        pending = self._tasks.get(task_id)
+        if pending is not None:
+            pending.due = pending.since = 0.0
             self._wake.set()
 
     async def close(self) -> None:
         """Stop asking."""
-        running = [*self._asking, *([self._loop] if self._loop else [])]
+        running = [*self._asking]
+        if self._loop:
+            running.append(self._loop)
         for task in running:
             task.cancel()
         await asyncio.gather(*running, return_exceptions=True)
@@ -114,117 +124,144 @@ class Watcher:
         while self._tasks:
             self._wake.clear()
             likely = self._likely()
-            hot = [one for one in likely if not self._is_young(one)]
-            if len(hot) > FEW:
-                await self._look_at_list(hot)
-                await asyncio.sleep(LIST_EVERY)
+            mature = [pending for pending in likely if not self._is_young(pending)]
+            if len(mature) > FEW:
+                await self._look_at_list(mature)
+                await asyncio.sleep(LIST_SECONDS)
                 continue
-            for one in self._due([*likely, *self._one_behind()]):
-                one.is_asking = True
-                task = asyncio.create_task(self._query(one, max(len(hot), 1)))
-                self._asking.add(task)
-                task.add_done_callback(self._asking.discard)
+            for pending in self._due([*likely, *self._one_in_line()]):
+                self._start_asking(pending, max(len(mature), 1))
             await self._sleep_until_due()
+
+    def _start_asking(self, pending: PendingTask, sharing: int) -> None:
+        pending.is_asking = True
+        task = asyncio.create_task(self._ask(pending, sharing))
+        self._asking.add(task)
+        task.add_done_callback(self._asking.discard)
 
     def _likely(self) -> list[PendingTask]:
         """Those that may be at work: of each model the oldest, as many as it runs at once."""
-        found: list[PendingTask] = []
-        places: dict[str, int] = {}
-        for one in sorted(self._tasks.values(), key=lambda watched: watched.since):
-            places[one.model] = places.get(one.model, 0) + 1
-            one.is_behind = (
-                one.running_limit is not None and places[one.model] > one.running_limit
-            )
-            if not one.is_behind:
-                found.append(one)
-        return found
+        likely: list[PendingTask] = []
+        counts: dict[str, int] = {}
+        for pending in sorted(self._tasks.values(), key=lambda task: task.since):
+            count = counts.get(pending.model, 0) + 1
+            counts[pending.model] = count
+            limit = pending.running_limit
+            pending.is_in_line = limit is not None and count > limit
+            if not pending.is_in_line:
+                likely.append(pending)
+        return likely
 
-    def _one_behind(self) -> list[PendingTask]:
+    def _one_in_line(self) -> list[PendingTask]:
         """Now and then one of those that wait.
 
-        It may have been cancelled, or the house be emptier than we think.
+        It may have been cancelled, or fewer may be at work than we think.
         """
         now = time.monotonic()
-        if now < self._behind_due:
+        if now < self._line_due:
             return []
-        self._behind_due = now + BEHIND
-        behind = [
-            one for one in self._tasks.values() if one.is_behind and not one.is_asking
+        self._line_due = now + LINE_SECONDS
+        waiting = [
+            pending
+            for pending in self._tasks.values()
+            if pending.is_in_line and not pending.is_asking
         ]
-        return [min(behind, key=lambda one: one.due)] if behind else []
+        return sorted(waiting, key=_when_due)[:1]
 
-    def _is_young(self, one: PendingTask) -> bool:
+    def _is_young(self, pending: PendingTask) -> bool:
         """Younger than any of its model was at its end: hardly finished."""
-        ages = self._ages.get(one.model, ())
-        return len(ages) >= 3 and time.monotonic() - one.since < 0.8 * min(ages)
+        ages = self._ages.get(pending.model, ())
+        if len(ages) < ENOUGH_AGES:
+            return False
+        return time.monotonic() - pending.since < 0.8 * min(ages)
 
     def _due(self, likely: list[PendingTask]) -> list[PendingTask]:
         now = time.monotonic()
-        free = max(AT_ONCE - len(self._asking), 0)
-        due = [one for one in likely if one.due <= now and not one.is_asking]
-        return sorted(due, key=lambda one: one.due)[:free]
+        free = max(MAX_OPEN - len(self._asking), 0)
+        due = [
+            pending
+            for pending in likely
+            if pending.due <= now and not pending.is_asking
+        ]
+        return sorted(due, key=_when_due)[:free]
 
     async def _sleep_until_due(self) -> None:
         now = time.monotonic()
-        soonest = min(
-            (one.due for one in self._likely() if not one.is_asking),
-            default=now + EARLY,
-        )
+        waiting = [pending for pending in self._likely() if not pending.is_asking]
+        soonest = min(map(_when_due, waiting), default=now + EARLY_SECONDS)
+        seconds = max(soonest - now, SHORTEST_SLEEP)
         try:
-            async with asyncio.timeout(min(max(soonest - now, 0.005), EARLY)):
+            async with asyncio.timeout(min(seconds, EARLY_SECONDS)):
                 await self._wake.wait()
         except TimeoutError:
             return
 
-    async def _query(self, one: PendingTask, hot: int) -> None:
+    async def _ask(self, pending: PendingTask, sharing: int) -> None:
+        """``sharing``: how many tasks share the questions of a second."""
         try:
-            reply = await self._ask(one.id)
+            reply = await self._query(pending.id)
         except Misconfigured as error:
-            self._try_later(one, error, 30.0)
+            self._try_later(pending, error, LONG_PAUSE)
         except ProviderError as error:
-            self._try_later(one, error, 0.5)
+            self._try_later(pending, error, FIRST_PAUSE)
         else:
-            self._learn(one, reply, hot)
+            self._learn(pending, reply, sharing)
         finally:
-            one.is_asking = False
+            pending.is_asking = False
             self._wake.set()
 
-    def _learn(self, one: PendingTask, reply: TaskReply, hot: int) -> None:
-        one.failures = 0
+    def _learn(self, pending: PendingTask, reply: TaskReply, sharing: int) -> None:
+        pending.failures = 0
         if reply.state.is_final:
-            self._end(one, reply)
+            self._end(pending, reply)
             return
-        one.due = time.monotonic() + (EARLY if self._is_young(one) else hot / ASKS)
+        pause = sharing / RUNNING_QUERIES
+        if self._is_young(pending):
+            pause = EARLY_SECONDS
+        pending.due = time.monotonic() + pause
 
-    def _end(self, one: PendingTask, reply: TaskReply) -> None:
-        self._tasks.pop(one.id, None)
+    def _end(self, pending: PendingTask, reply: TaskReply) -> None:
+        self._tasks.pop(pending.id, None)
         if reply.started and reply.ended:
-            age = (reply.ended - reply.started).total_seconds()
-            self._ages.setdefault(one.model, deque(maxlen=REMEMBERED)).append(age)
-        if not one.end.done():
-            one.end.set_result(reply)
+            ages = self._ages.setdefault(pending.model, deque(maxlen=REMEMBERED))
+            ages.append((reply.ended - reply.started).total_seconds())
+        if not pending.end.done():
+            pending.end.set_result(reply)
 
-    def _try_later(self, one: PendingTask, error: ProviderError, first: float) -> None:
-        one.failures += 1
-        delay = min(first * 2 ** min(one.failures - 1, 6), 30.0)
+    def _try_later(
+        self, pending: PendingTask, error: ProviderError, first: float
+    ) -> None:
+        pending.failures += 1
+        doublings = min(pending.failures - 1, 6)
+        delay = min(first * 2**doublings, LONG_PAUSE)
         log.info(
             "query_failed",
-            task=one.id,
+            task=pending.id,
             error=error.key,
             code=error.code,
             again_in=delay,
         )
-        one.due = time.monotonic() + delay
+        pending.due = time.monotonic() + delay
 
-    async def _look_at_list(self, hot: list[PendingTask]) -> None:
-        since = min(one.asked_at for one in hot) - CLOCK_SKEW
+    async def _look_at_list(self, mature: list[PendingTask]) -> None:
+        since = min(pending.asked_at for pending in mature) - CLOCK_SKEW
         try:
-            listed = {row.id: row.state for row in await self._list_recent(since)}
+            rows = await self._list_recent(since)
         except ProviderError as error:
             log.info("list_failed", error=error.key, code=error.code)
-            await asyncio.sleep(0.5)
+            await asyncio.sleep(FIRST_PAUSE)
             return
-        ended = [one for one in hot if one.id not in listed or listed[one.id].is_final]
-        for one in ended[:QUERIES]:
-            if one.due <= time.monotonic():
-                await self._query(one, len(hot))
+        states = {row.id: row.state for row in rows}
+        # A task that the list does not show may have ended, too: asking tells.
+        ended = [
+            pending
+            for pending in mature
+            if pending.id not in states or states[pending.id].is_final
+        ]
+        for pending in ended[:QUERIES]:
+            if pending.due <= time.monotonic():
+                await self._ask(pending, len(mature))
+
+
+def _when_due(pending: PendingTask) -> float:
+    return pending.due
