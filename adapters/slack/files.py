@@ -169,7 +169,7 @@ class Files:
                     channel=spot.channel,
                 )
             )
-        await self._store.uploaded(spot.tenant, found)
+        await self._store.save_files(spot.tenant, found)
         failpoint("share.after_upload")
         return found
 
@@ -245,13 +245,15 @@ class Files:
         return stamps[-1] if stamps else ""
 
     async def _note(self, spot: Spot, ts: str) -> str:
-        await self._store.shown(spot.tenant, spot.job, spot.channel, ts)
+        await self._store.set_message(spot.tenant, spot.job, spot.channel, ts)
         return ts
 
     async def _take_back(self, spot: Spot, files: Sequence[File]) -> None:
         """A share that is late must not become a second one."""
         await self.delete(spot.workspace, files)
-        await self._store.uploaded(spot.tenant, [replace(one, ts="") for one in files])
+        await self._store.save_files(
+            spot.tenant, [replace(one, ts="") for one in files]
+        )
 
 
 def _must_be_file(answer: aiohttp.ClientResponse) -> None:

@@ -1,11 +1,14 @@
 """What of Slack must outlive this process.
 
-Installations, one-time states, and which file shows which picture.
+Installations, one-time states of the installation pages, and which file shows which picture.
 """
 
+from __future__ import annotations
+
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass, fields
 from datetime import UTC, datetime
+from typing import TYPE_CHECKING
 
 from slack_sdk.oauth.installation_store.sqlalchemy import (
     AsyncSQLAlchemyInstallationStore,
@@ -13,6 +16,7 @@ from slack_sdk.oauth.installation_store.sqlalchemy import (
 from slack_sdk.oauth.state_store.sqlalchemy import AsyncSQLAlchemyOAuthStateStore
 from sqlalchemy import (
     Column,
+    ColumnElement,
     Index,
     MetaData,
     String,
@@ -22,11 +26,15 @@ from sqlalchemy import (
     select,
     update,
 )
-from sqlalchemy.ext.asyncio import AsyncEngine
 
 from core.storage.shielding import shielded
+from core.storage.transactions import Transactions
+
+if TYPE_CHECKING:
+    from sqlalchemy.ext.asyncio import AsyncEngine
 
 STATE_SECONDS = 600
+# Made by core/storage/migrations; this is what queries need.
 metadata = MetaData()
 files = Table(
     "slack_files",
@@ -44,7 +52,7 @@ files = Table(
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class File:
-    """A file of ours at Slack: ``ts`` is the message it stands in, "" while that is not known."""
+    """A file the bot has at Slack: ``ts`` is the message it is in, "" while that is unknown."""
 
     job: str
     name: str
@@ -54,27 +62,32 @@ class File:
     ts: str = ""
 
 
+FILE_COLUMNS = [files.c[field.name] for field in fields(File)]
+
+
 class States(AsyncSQLAlchemyOAuthStateStore):
-    """The SDK's, but of two that bring one state at once only one is let in, and what has run out is forgotten."""
+    """The SDK's store, safer.
+
+    Of two requests with one state only one is let in, and expired states are deleted.
+    """
 
     async def async_issue(self, *_: object, **__: object) -> str:
         """A new one."""
+        expired = self.oauth_states.c.expire_at <= _now()
         async with self.engine.begin() as connection:
-            await connection.execute(
-                delete(self.oauth_states).where(self.oauth_states.c.expire_at <= _now())
-            )
+            await connection.execute(delete(self.oauth_states).where(expired))
         return await super().async_issue()
 
     async def async_consume(self, state: str) -> bool:
-        """Was it one of ours, alive, and not used yet?"""
-        one = self.oauth_states.c
+        """Was it issued, has it not expired, and is this its first use?"""
+        # The SDK reads it and then deletes it: two could read before either deletes.
+        columns = self.oauth_states.c
+        use = delete(self.oauth_states).where(
+            columns.state == state, columns.expire_at > _now()
+        )
         async with self.engine.begin() as connection:
-            used = await connection.execute(
-                delete(self.oauth_states).where(
-                    one.state == state, one.expire_at > _now()
-                )
-            )
-            return used.rowcount == 1
+            result = await connection.execute(use)
+            return result.rowcount == 1
 
 
 def _now() -> datetime:
@@ -83,41 +96,40 @@ def _now() -> datetime:
 
 
 @shielded
-class SlackStore:
-    """Slack's tables in our database. ``installations`` is the SDK's own store."""
+class SlackStore(Transactions):
+    """Slack's tables. Each method is one transaction. ``installations`` is the SDK's own store."""
 
     def __init__(self, engine: AsyncEngine, client_id: str = "") -> None:
-        self._engine = engine
+        super().__init__(engine)
         self.installations = AsyncSQLAlchemyInstallationStore(client_id, engine)
         self.states = States(expiration_seconds=STATE_SECONDS, engine=engine)
 
-    async def uploaded(self, tenant: str, found: Sequence[File]) -> None:
-        """Files that Slack has and will show; instead of earlier ones of the same names."""
-        async with self._engine.begin() as connection:
-            for one in found:
-                is_it = (
+    async def save_files(self, tenant: str, uploaded: Sequence[File]) -> None:
+        """Files that Slack has and will show, instead of earlier ones of the same names."""
+        async with self._writing.begin() as connection:
+            for file in uploaded:
+                same_name = (
                     files.c.tenant == tenant,
-                    files.c.job == one.job,
-                    files.c.name == one.name,
+                    files.c.job == file.job,
+                    files.c.name == file.name,
                 )
-                await connection.execute(delete(files).where(*is_it))
-                row = {name: getattr(one, name) for name in File.__dataclass_fields__}
-                await connection.execute(insert(files).values(tenant=tenant, **row))
+                new = insert(files).values(tenant=tenant, **asdict(file))
+                await connection.execute(delete(files).where(*same_name))
+                await connection.execute(new)
 
-    async def shown(self, tenant: str, job: str, channel: str, ts: str) -> None:
-        """The message that shows a job's files."""
-        is_it = (
+    async def set_message(self, tenant: str, job: str, channel: str, ts: str) -> None:
+        """Record the message that shows a job's files."""
+        change = update(files).where(
             files.c.tenant == tenant,
             files.c.job == job,
             files.c.channel == channel,
         )
-        async with self._engine.begin() as connection:
-            await connection.execute(update(files).where(*is_it).values(ts=ts))
+        await self._write(change.values(ts=ts))
 
     async def files_of(self, tenant: str, job: str) -> Mapping[str, File]:
         """A job's files by name."""
-        found = await self._files(files.c.tenant == tenant, files.c.job == job)
-        return {one.name: one for one in found}
+        files_of_job = await self._files(files.c.tenant == tenant, files.c.job == job)
+        return {file.name: file for file in files_of_job}
 
     async def files_in(self, tenant: str, channel: str, ts: str) -> Sequence[File]:
         """The files a message shows."""
@@ -127,26 +139,24 @@ class SlackStore:
 
     async def file_of(self, tenant: str, key: str, channel: str = "") -> File | None:
         """A file that shows the picture of that key, in the channel if one is named."""
-        there = files.c.channel == channel if channel else files.c.channel != ""
-        found = await self._files(
-            files.c.tenant == tenant, files.c.key == key, files.c.ts != "", there
-        )
-        return found[-1] if found else None
+        conditions = [files.c.tenant == tenant, files.c.key == key, files.c.ts != ""]
+        if channel:
+            conditions.append(files.c.channel == channel)
+        else:
+            # Until it is shared with a channel, Slack shows a file to nobody but the bot.
+            conditions.append(files.c.channel != "")
+        matches = await self._files(*conditions)
+        return matches[-1] if matches else None
 
     async def forget(
         self, tenant: str, enterprise: str | None, team: str | None
     ) -> None:
-        """The workspace has removed us."""
-        async with self._engine.begin() as connection:
-            await connection.execute(delete(files).where(files.c.tenant == tenant))
+        """Delete what is left of a workspace that removed the bot."""
+        await self._write(delete(files).where(files.c.tenant == tenant))
         await self.installations.async_delete_all(
             enterprise_id=enterprise, team_id=team
         )
 
-    async def _files(self, *which: object) -> list[File]:
-        async with self._engine.begin() as connection:
-            rows = (await connection.execute(select(files).where(*which))).mappings()  # type: ignore[arg-type]
-            return [
-                File(**{name: row[name] for name in File.__dataclass_fields__})
-                for row in rows
-            ]
+    async def _files(self, *conditions: ColumnElement[bool]) -> list[File]:
+        rows = await self._fetch_all(select(*FILE_COLUMNS).where(*conditions))
+        return [File(**row) for row in rows]
