@@ -3,11 +3,12 @@
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cache
 
 from core.operations import OPERATIONS, Action
 
+# Skin tones and variation selectors: the emoji means the same without them.
 DECORATION = re.compile("[\U0001f3fb-\U0001f3ff\ufe0e\ufe0f]|::skin-tone-[2-6]")
-"""Skin tones and variation selectors: the emoji means the same without them."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -22,48 +23,37 @@ class Reaction:
     index: int | None = None
 
 
-def strip_decoration(emoji: str) -> str:
-    """Without skin tone and variation selectors."""
-    return DECORATION.sub("", emoji)
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Meanings:
+    """The reactions of every operation: by emoji, by the words of a workspace's own map.
+
+    ``aliases``: other emoji and Slack's names → the emoji they mean.
+    """
+
+    by_emoji: Mapping[str, Reaction]
+    by_word: Mapping[str, Reaction]
+    aliases: Mapping[str, str]
 
 
-def _read_aliases() -> dict[str, str]:
-    aliases = {}
+@cache
+def meanings() -> Meanings:
+    """Read the table of operations once."""
+    by_emoji: dict[str, Reaction] = {}
+    by_word: dict[str, Reaction] = {}
+    aliases: dict[str, str] = {}
     for operation in OPERATIONS.values():
-        if operation.reaction:
-            for spelling in operation.reaction.emoji:
-                first, *others = spelling.split()
-                aliases.update(dict.fromkeys(others, strip_decoration(first)))
-    return aliases
-
-
-def _read_meanings() -> dict[str, Reaction]:
-    meanings = {}
-    for operation in OPERATIONS.values():
-        if operation.reaction:
-            for at, spelling in enumerate(operation.reaction.emoji):
-                index = at if operation.reaction.counts else None
-                base = strip_decoration(spelling.split()[0])
-                meanings[base] = Reaction(action=operation.action, index=index)
-    return meanings
-
-
-def _read_words() -> dict[str, Reaction]:
-    words = {}
-    for operation in OPERATIONS.values():
-        if operation.reaction:
-            index = 0 if operation.reaction.counts else None
-            reaction = Reaction(action=operation.action, index=index)
-            words[operation.reaction.word] = reaction
-    return words
-
-
-ALIASES: Mapping[str, str] = _read_aliases()
-"""Alias → emoji."""
-MEANINGS: Mapping[str, Reaction] = _read_meanings()
-"""Emoji → what it asks for."""
-WORDS: Mapping[str, Reaction] = _read_words()
-"""A word of a workspace's own map → what it asks for."""
+        spec = operation.reaction
+        if spec is None:
+            continue
+        for index, spelling in enumerate(spec.emoji):
+            emoji, *others = map(strip_decoration, spelling.split())
+            counted = index if spec.counts else None
+            by_emoji[emoji] = Reaction(action=operation.action, index=counted)
+            aliases |= dict.fromkeys(others, emoji)
+        # A workspace's map names the operation only: that is its first emoji.
+        first = strip_decoration(spec.emoji[0].split()[0])
+        by_word[spec.word] = by_emoji[first]
+    return Meanings(by_emoji=by_emoji, by_word=by_word, aliases=aliases)
 
 
 def reaction(emoji: str, custom: Mapping[str, str] | None = None) -> Reaction | None:
@@ -72,11 +62,11 @@ def reaction(emoji: str, custom: Mapping[str, str] | None = None) -> Reaction | 
     ``custom`` is the workspace's own map, emoji → word of a reaction; any other word there, such as
     "none", switches an emoji off.
     """
-    base = _base(emoji)
-    own = {_base(name): word for name, word in (custom or {}).items()}
-    if base in own:
-        return WORDS.get(own[base])
-    return MEANINGS.get(base)
+    plain = _resolve_alias(emoji)
+    own = {_resolve_alias(name): word for name, word in (custom or {}).items()}
+    if plain in own:
+        return meanings().by_word.get(own[plain])
+    return meanings().by_emoji.get(plain)
 
 
 def action_of(reaction: Reaction, *, added: bool) -> Action | None:
@@ -87,7 +77,12 @@ def action_of(reaction: Reaction, *, added: bool) -> Action | None:
     return spec.taken_back if spec else None
 
 
-def _base(emoji: str) -> str:
-    """Without decoration, and the emoji that an alias stands for."""
+def strip_decoration(emoji: str) -> str:
+    """Without skin tone and variation selectors."""
+    return DECORATION.sub("", emoji)
+
+
+def _resolve_alias(emoji: str) -> str:
+    # Slack writes names between colons.
     plain = strip_decoration(emoji.strip(":"))
-    return ALIASES.get(plain, plain)
+    return meanings().aliases.get(plain, plain)

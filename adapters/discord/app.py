@@ -18,7 +18,7 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from adapters.discord import decode, render
 from adapters.discord.api import CHOICES, MESSAGE, MODAL, THINKING, Api, DiscordError
-from adapters.discord.autocomplete import suggested
+from adapters.discord.autocomplete import suggest
 from adapters.discord.chat import DiscordChat
 from adapters.discord.reply import DiscordReply
 from adapters.discord.store import DiscordStore
@@ -145,7 +145,7 @@ class DiscordApp:
             await self._keep_and_think(interaction, incoming)
 
     async def _typing(self, interaction: discord.Interaction) -> None:
-        choices = await suggested(self._context, interaction)
+        choices = await suggest(self._context, interaction)
         await self._api.answer(
             decode.reply_of(interaction), CHOICES, {"choices": choices}
         )

@@ -1,7 +1,7 @@
 """What is suggested while an option is typed: models, sizes, ratios, one's own results."""
 
 from collections.abc import Iterable, Mapping
-from typing import Any
+from typing import Any, NamedTuple
 
 import discord
 
@@ -9,76 +9,97 @@ from adapters.discord import decode, render
 from core.flow.context import Context
 from core.i18n import clip
 from core.incoming import Incoming
+from core.operations import Action
 from core.options import OPTIONS, RATIO_NAMES
-from core.types import Action
 from core.views.captions import short_title
 
 MOST = 25
-Choice = dict[str, str]
+LONGEST_VALUE = 100
 
 
-async def suggested(context: Context, interaction: discord.Interaction) -> list[Choice]:
+class Suggestion(NamedTuple):
+    """A value, and how it reads."""
+
+    label: str
+    value: str
+
+
+async def suggest(
+    context: Context, interaction: discord.Interaction
+) -> list[dict[str, str]]:
     """At most 25 values that hold what was typed, the likeliest first."""
-    name, typed = _focused(decode.data_of(interaction))
+    name, typed = _focused_option(decode.data_of(interaction))
+    typed = typed.lower().strip()
     incoming = decode.command(interaction)
-    action = Action(incoming.operation)
-    found: Iterable[tuple[str, str]] = ()
-    if name == "model":
-        found = [(one, one) for one in _models(context, action)]
-    elif name == "size":
-        found = [
-            (one, one)
-            for one in _sizes(context, action, incoming.fields.get("model", ""))
-        ]
-    elif name == "ar":
-        found = [
-            *((one, one) for one in OPTIONS["ar"].suggestions),
-            *((one, one) for one in RATIO_NAMES),
-        ]
-    elif name == "id":
-        found = await _own(context, incoming)
-    wanted = typed.lower().strip()
-    kept = [
-        (label, value)
-        for label, value in found
-        if wanted in label.lower() or wanted in value.lower()
-    ]
     return [
-        {"name": clip(label, render.OPTION_TEXT), "value": value[:100]}
-        for label, value in kept[:MOST]
-    ]
+        {
+            "name": clip(suggestion.label, render.OPTION_TEXT),
+            "value": suggestion.value[:LONGEST_VALUE],
+        }
+        for suggestion in await _suggestions(context, name, incoming)
+        if typed in suggestion.label.lower() or typed in suggestion.value.lower()
+    ][:MOST]
+
+
+async def _suggestions(
+    context: Context, name: str, incoming: Incoming
+) -> list[Suggestion]:
+    action = Action(incoming.operation)
+    if name == "id":
+        return await _own_results(context, incoming)
+    if name == "model":
+        return _as_they_are(_models(context, action))
+    if name == "size":
+        model = incoming.fields.get("model", "")
+        return _as_they_are(_sizes(context, action, model))
+    if name == "ar":
+        return _as_they_are((*OPTIONS["ar"].suggestions, *RATIO_NAMES))
+    return []
+
+
+def _as_they_are(values: Iterable[str]) -> list[Suggestion]:
+    return [Suggestion(label=value, value=value) for value in values]
 
 
 def _models(context: Context, action: Action) -> list[str]:
-    """Those that can do it and that we reach, the first choice first."""
-    able = [one for one in context.catalog.models.values() if action in one.actions]
-    return [
-        one.id
-        for one in sorted(able, key=lambda one: one.rank)
-        if any(map(one.is_served_by, context.accounts))
+    """Those that can do it and that our accounts reach, the first choice first."""
+    models = context.catalog.models_for(action)
+    reached = [
+        model for model in models if any(map(model.is_served_by, context.accounts))
     ]
+    return [model.id for model in sorted(reached, key=lambda model: model.rank)]
 
 
 def _sizes(context: Context, action: Action, model: str) -> list[str]:
     """Of the model chosen, else of all that can do it."""
-    names = [model] if model in context.catalog.models else _models(context, action)
-    rules = [context.catalog.models[one].size for one in names]
-    sizes = [
-        size for rule in rules for size in (*rule.sizes, *filter(None, (rule.default,)))
-    ]
-    return list(dict.fromkeys(str(one) for one in sizes))
+    models = context.catalog.models
+    names = [model] if model in models else _models(context, action)
+    sizes: list[str] = []
+    for name in names:
+        rule = models[name].size
+        sizes += map(str, rule.sizes)
+        if rule.default is not None:
+            sizes.append(str(rule.default))
+    return list(dict.fromkeys(sizes))
 
 
-async def _own(context: Context, request: Incoming) -> list[tuple[str, str]]:
+async def _own_results(context: Context, incoming: Incoming) -> list[Suggestion]:
     """This person's newest results, by version and words."""
-    mine = await context.store.recent(request.place.tenant, request.person.id, MOST)
-    return [(f"v{one.number} · {short_title(one)}", one.id) for one in mine]
+    tenant = incoming.place.tenant
+    steps = await context.store.recent(tenant, incoming.person.id, MOST)
+    return [
+        Suggestion(label=f"v{step.number} · {short_title(step)}", value=step.id)
+        for step in steps
+    ]
 
 
-def _focused(data: Mapping[str, Any]) -> tuple[str, str]:
-    """The option being typed, and what of it is there."""
+def _focused_option(data: Mapping[str, Any]) -> tuple[str, str]:
+    """The name of the option being typed, and what of it is there."""
     options = list(data.get("options") or ())
+    # A subcommand holds its options.
     while options and options[0].get("options") is not None:
         options = list(options[0]["options"])
-    typed: Mapping[str, Any] = next((one for one in options if one.get("focused")), {})
-    return str(typed.get("name", "")), str(typed.get("value", ""))
+    for option in options:
+        if option.get("focused"):
+            return str(option.get("name", "")), str(option.get("value", ""))
+    return "", ""

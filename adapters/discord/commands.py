@@ -1,7 +1,7 @@
-"""What Discord is told of our commands, from the command registry, in every language we speak.
+"""The commands as Discord's registry takes them, from the tables, in every language.
 
-Whatever one types at Slack is a typed option here: with its range, its choices, or completed from
-what we know.
+What people write as text at Slack is a typed option here: with its range, its choices, or completed
+while it is typed.
 """
 
 import hashlib
@@ -16,53 +16,61 @@ from adapters.discord.api import Api, DiscordError
 from adapters.discord.store import DiscordStore
 from core.i18n import translate
 from core.languages import DEFAULT, languages, meta
-from core.operations import COMMANDS, STANDALONE, Takes, command_names, command_words
+from core.operations import (
+    COMMANDS,
+    STANDALONE,
+    Action,
+    Takes,
+    command_names,
+    command_words,
+)
 from core.option_texts import describe_option, describe_words, label_choice
 from core.options import MOST_PICTURES, OptionKind, OptionSpec, options_of
 from core.retrying import retrying
-from core.types import Action
 
 Payload = dict[str, Any]
+Say = Callable[[str], str]
+"""Language → text."""
+
+# Types of options and of commands, as Discord numbers them.
 SUBCOMMAND, STRING, INTEGER, BOOLEAN, NUMBER, ATTACHMENT = 1, 3, 4, 5, 10, 11
 SLASH, MESSAGE = 1, 3
-WORDS = 6000
-"""Characters Discord takes of a text; a prompt's own limit is the model's."""
-LONGEST_VALUE = 800
-"""Characters of an option's value."""
-LONGEST_STEP = 40
 NUMERIC_TYPES = {OptionKind.WHOLE: INTEGER, OptionKind.DECIMAL: NUMBER}
 COMPLETED = frozenset({OptionKind.MODEL, OptionKind.SIZE, OptionKind.RATIO})
-"""Kinds of options whose values are suggested while they are typed."""
-DIGEST_KEY = "commands"
-"""Under which the store keeps what Discord was last told."""
+"""Kinds of options that adapters.discord.autocomplete suggests values for."""
+LONGEST_WORDS = 6000
+"""Characters Discord takes of a text; a prompt's own limit is the model's."""
+LONGEST_VALUE = 800
+LONGEST_STEP = 40
+# Where a command can be used: in guilds and direct messages; or in every conversation of a person
+# who added the bot to their own account, where the app allows that.
 IN_GUILDS: Payload = {"contexts": [0, 1], "integration_types": [0]}
 EVERYWHERE: Payload = {"contexts": [0, 1, 2], "integration_types": [0, 1]}
-"""Guilds and direct messages; and wherever a person brings us along, where the app allows that."""
 SHORTCUT = "shared.edit_image"
+DIGEST_KEY = "commands"
+"""The store's key for a digest of what was last registered."""
 
 log = structlog.get_logger()
 
 
-def registered(*, for_people: bool = True) -> list[Payload]:
-    """Every command, as Discord's bulk overwrite takes them; ``for_people``.
+def registry(*, for_people: bool = True) -> list[Payload]:
+    """Every command, as Discord's bulk overwrite takes them.
 
-    Who adds us to their account, too.
+    ``for_people``: people may add the bot to their own account, too.
     """
-    payloads = [_command(name) for name in command_names()]
-    payloads.append(
-        {"type": MESSAGE, **_localized("name", partial(translate, SHORTCUT))}
-    )
+    commands = [_command(name) for name in command_names()]
+    shortcut = _localize("name", partial(translate, SHORTCUT))
+    commands.append({"type": MESSAGE, **shortcut})
     where = EVERYWHERE if for_people else IN_GUILDS
-    return [{**payload, **where} for payload in payloads]
+    return [{**command, **where} for command in commands]
 
 
 async def sync(api: Api, store: DiscordStore) -> None:
-    """Tell Discord, when it was last told anything else; now or as soon as it listens."""
-    payload = registered(for_people=api.serves_people)
-    told = hashlib.sha256(
-        json.dumps([api.app, payload], sort_keys=True).encode()
-    ).hexdigest()
-    if await store.value(DIGEST_KEY) == told:
+    """Register the commands if they changed since the last time, as soon as Discord listens."""
+    commands = registry(for_people=api.serves_people)
+    content = json.dumps([api.app, commands], sort_keys=True)
+    digest = hashlib.sha256(content.encode()).hexdigest()
+    if await store.value(DIGEST_KEY) == digest:
         return
 
     def may_pass(error: Exception) -> bool:
@@ -74,43 +82,38 @@ async def sync(api: Api, store: DiscordStore) -> None:
     path, ids = "/applications/{app}/commands", {"app": api.app}
     try:
         patiently = retrying(may_pass, first=5.0, longest=300.0)
-        await patiently(api.call, "PUT", path, ids, payload)
+        await patiently(api.call, "PUT", path, ids, commands)
     except DiscordError:
         return
-    await store.save_value(DIGEST_KEY, told)
-    log.info("discord_commands", count=len(payload))
+    # Only now: a digest that was saved first would keep a refused registry for ever.
+    await store.save_value(DIGEST_KEY, digest)
+    log.info("discord_commands", count=len(commands))
 
 
 def _command(name: str) -> Payload:
     """A command that stands alone, or one with its words as subcommands."""
     if name in STANDALONE:
-        action = STANDALONE[name]
-        options = _options(action)
-        return {
-            "type": SLASH,
-            **_described("command", action.value),
-            "options": options,
-        }
-    subcommands = [
-        {
-            "type": SUBCOMMAND,
-            **_described("command", action.value, word),
-            "options": _options(action),
-        }
-        for word, action in command_words(name).items()
-        if action in COMMANDS
-    ]
-    return {
-        "type": SLASH,
-        **_described("command", name, name),
-        "options": subcommands,
-    }
+        texts = _texts("command", STANDALONE[name].value)
+        options = _options(STANDALONE[name])
+    else:
+        texts = _texts("command", name, default_name=name)
+        options = [
+            _subcommand(word, action)
+            for word, action in command_words(name).items()
+            if action in COMMANDS
+        ]
+    return {"type": SLASH, **texts, "options": options}
+
+
+def _subcommand(word: str, action: Action) -> Payload:
+    texts = _texts("command", action.value, default_name=word)
+    return {"type": SUBCOMMAND, **texts, "options": _options(action)}
 
 
 def _options(action: Action) -> list[Payload]:
     """Words first, then files, then everything else.
 
-    None is required, as a form asks for what is missing.
+    None is required: a form asks for what is missing.
     """
     command = COMMANDS[action]
     payloads = []
@@ -118,74 +121,76 @@ def _options(action: Action) -> list[Payload]:
         payloads.append(_words(command.takes))
     payloads += [_picture(number) for number in range(1, command.pictures + 1)]
     if command.takes_mask:
-        payloads.append({**_described("option", "mask_picture"), "type": ATTACHMENT})
+        payloads.append({**_texts("option", "mask_picture"), "type": ATTACHMENT})
     return payloads + [_option(option) for option in options_of(action)]
 
 
 def _words(takes: Takes) -> Payload:
-    described = {
-        **_localized("name", partial(translate, f"option.{takes.value}.name")),
-        **_localized("description", partial(describe_words, takes)),
+    texts = {
+        **_localize("name", partial(translate, f"option.{takes.value}.name")),
+        **_localize("description", partial(describe_words, takes)),
     }
     if takes is Takes.ID:
         completed = {"max_length": LONGEST_STEP, "autocomplete": True}
-        return {**described, "type": STRING, **completed}
+        return {**texts, "type": STRING, **completed}
     if takes is Takes.NUMBER:
         bounds = {"min_value": 1, "max_value": MOST_PICTURES}
-        return {**described, "type": INTEGER, **bounds}
-    return {**described, "type": STRING, "max_length": WORDS}
+        return {**texts, "type": INTEGER, **bounds}
+    return {**texts, "type": STRING, "max_length": LONGEST_WORDS}
 
 
 def _picture(number: int) -> Payload:
     """A file, its number behind the name in every language."""
-    described = _described("option", "picture", f"picture{number}")
-    names = described["name_localizations"]
+    texts = _texts("option", "picture", default_name=f"picture{number}")
+    names = texts["name_localizations"]
     for locale in names:
         names[locale] = f"{names[locale]}{number}"
-    return {**described, "type": ATTACHMENT}
+    return {**texts, "type": ATTACHMENT}
 
 
 def _option(option: OptionSpec) -> Payload:
-    described = {
-        **_localized("name", partial(translate, f"option.{option.name}.name")),
-        **_localized("description", partial(describe_option, option)),
+    texts = {
+        **_localize("name", partial(translate, f"option.{option.name}.name")),
+        **_localize("description", partial(describe_option, option)),
     }
     if option.kind is OptionKind.FLAG:
-        return {**described, "type": BOOLEAN}
+        return {**texts, "type": BOOLEAN}
     if option.kind in NUMERIC_TYPES:
-        kind = NUMERIC_TYPES[option.kind]
         bounds = {"min_value": int(option.low), "max_value": int(option.high)}
-        return {**described, "type": kind, **bounds}
+        return {**texts, "type": NUMERIC_TYPES[option.kind], **bounds}
     if option.kind is OptionKind.CHOICE:
         choices = [_choice(option, value) for value in option.choices]
-        return {**described, "type": STRING, "choices": choices}
+        return {**texts, "type": STRING, "choices": choices}
     if option.kind in COMPLETED:
-        return {**described, "type": STRING, "autocomplete": True}
-    return {**described, "type": STRING, "max_length": LONGEST_VALUE}
+        return {**texts, "type": STRING, "autocomplete": True}
+    return {**texts, "type": STRING, "max_length": LONGEST_VALUE}
 
 
 def _choice(option: OptionSpec, value: str) -> Payload:
     label = partial(label_choice, option, value)
-    return {**_localized("name", label), "value": value}
+    return {**_localize("name", label), "value": value}
 
 
-def _described(area: str, word: str, name: str = "") -> Payload:
-    """Name and description; ``name`` where the default is not the text's own."""
+def _texts(area: str, word: str, default_name: str = "") -> Payload:
+    """Name and description from the locale files.
+
+    ``default_name``: the name in the default language, if it is not the text's.
+    """
     key = f"{area}.{word}"
-    names = _localized("name", partial(translate, f"{key}.name"))
-    if name:
-        names["name"] = name
-    return {**names, **_localized("description", partial(translate, f"{key}.text"))}
+    names = _localize("name", partial(translate, f"{key}.name"))
+    if default_name:
+        names["name"] = default_name
+    return {**names, **_localize("description", partial(translate, f"{key}.text"))}
 
 
-def _localized(field: str, say: Callable[[str], str]) -> Payload:
-    """A text in the default language, and in each of Discord's locales we speak."""
-    localizations = {code: say(language) for code, language in _locales()}
+def _localize(field: str, say: Say) -> Payload:
+    """A text in the default language, and in each of Discord's locales that has a file."""
+    localizations = {locale: say(language) for locale, language in _locales()}
     return {field: say(DEFAULT), f"{field}_localizations": localizations}
 
 
 def _locales() -> Iterator[tuple[str, str]]:
-    """Each of Discord's locales that one of our languages says it is."""
+    """Each of Discord's locales, and the language that serves it."""
     for language in languages():
-        for code in meta(language).get("discord", ()):
-            yield code, language
+        for locale in meta(language).get("discord", ()):
+            yield locale, language

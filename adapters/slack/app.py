@@ -19,9 +19,10 @@ from core.flow import replies
 from core.flow.context import Context
 from core.i18n import translate
 from core.incoming import Incoming, Kind
+from core.operations import command_names
 from core.service import Service
 
-COMMANDS = re.compile(r"/(draw|edit|wanx|easel)")
+COMMANDS = re.compile("/(" + "|".join(command_names()) + ")")
 SHORTCUTS = frozenset({"message_action", "shortcut"})
 PATIENCE = 2.0
 """Seconds the commit may take; Slack waits three for the acknowledgement."""

@@ -1,4 +1,4 @@
-"""The app's manifest, from the command registry: what to paste at api.slack.com/apps. Pure."""
+"""The app's manifest, from the table of operations: what to paste at api.slack.com/apps. Pure."""
 
 from typing import Any
 
@@ -39,11 +39,12 @@ NAME, COLOUR = "Easel", "#1f2937"
 def manifest(
     locale: str, url: str = "", *, installable: bool = False
 ) -> dict[str, Any]:
-    """For Socket Mode, or for HTTP at ``url``.
+    """The manifest for Socket Mode, or for HTTP at ``url``.
 
-    ``installable`` in many workspaces, through our own pages.
+    ``installable``: in many workspaces, through the bot's own pages.
     """
-    events = {"request_url": f"{url}/slack/events"} if url else {}
+    # With Socket Mode Slack needs no address to send events to.
+    events = _address("request_url", url)
     oauth: dict[str, Any] = {"scopes": {"bot": list(SCOPES)}}
     if url and installable:
         oauth["redirect_urls"] = [f"{url}/slack/oauth_redirect"]
@@ -83,13 +84,17 @@ def manifest(
 
 
 def _command(name: str, locale: str, url: str) -> dict[str, Any]:
-    where = {"url": f"{url}/slack/events"} if url else {}
-    text = translate(f"command.{name}.text", locale)
-    hint = command_hint(name)
-    return {
+    command: dict[str, Any] = {
         "command": f"/{name}",
-        **where,
-        "description": text,
-        **({"usage_hint": hint} if hint else {}),
-        "should_escape": False,
+        **_address("url", url),
+        "description": translate(f"command.{name}.text", locale),
     }
+    # A command that nothing follows has none.
+    if hint := command_hint(name):
+        command["usage_hint"] = hint
+    # The prompt comes as it was typed, names of people and channels included.
+    return {**command, "should_escape": False}
+
+
+def _address(field: str, url: str) -> dict[str, str]:
+    return {field: f"{url}/slack/events"} if url else {}

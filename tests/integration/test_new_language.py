@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from adapters.discord.commands import registered
+from adapters.discord.commands import registry
 from adapters.web.pages import page
 from bot import settings
 from core import languages
@@ -83,7 +83,7 @@ def test_a_number_chooses_among_the_forms_of_its_own_rules(
 
 @pytest.mark.usefixtures("polish")
 def test_discord_is_told_its_commands() -> None:
-    commands = {command["name"]: command for command in registered()}
+    commands = {command["name"]: command for command in registry()}
     assert commands["draw"]["name_localizations"]["pl"] == "rysuj"
     assert commands["draw"]["description_localizations"]["pl"] == "Narysuj obraz"
 

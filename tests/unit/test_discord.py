@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from adapters.discord import decode, render
 from adapters.discord.checkup import app_of
-from adapters.discord.commands import registered
+from adapters.discord.commands import registry
 from adapters.discord.files import has_expired
 from adapters.discord.uploads import same_pictures
 from core import channel_settings
@@ -129,7 +129,7 @@ def test_settings_come_on_pages_that_leave_nothing_out(locale: str) -> None:
 
 
 def test_the_registry_fits_discord_and_every_option_is_one_of_the_grammars() -> None:
-    found = registered()
+    found = registry()
     limits.commands(found)
     grouped = [
         one for command in found if command["type"] == 1 for one in command["options"]

@@ -86,7 +86,7 @@ HANDLERS = "    Action.PRAISE: queries.praise,\n    Action.TOUR: queries.praise,
 OPERATION_REPORT = """
 import asyncio, json
 import click
-from adapters.discord.commands import registered
+from adapters.discord.commands import registry
 from adapters.slack.manifest import manifest
 from bot.cli import cli
 from core import button_ids, emoji, grammar
@@ -100,7 +100,7 @@ request = Request(
     key="k", place=place, person=Person(id="ana", name="Ana"), locale="id",
     action=Action.PRAISE,
 )
-discord = {command["name"]: command for command in registered()}
+discord = {command["name"]: command for command in registry()}
 words = {option["name"]: option for option in discord["easel"]["options"]}
 slack = manifest("en")["features"]["slash_commands"]
 print(json.dumps({
@@ -177,7 +177,7 @@ OPTION = """    OptionSpec(
 OPTION_REPORT = """
 import json
 from click.testing import CliRunner
-from adapters.discord.commands import registered
+from adapters.discord.commands import registry
 from bot.cli import cli
 from core import grammar
 from core.catalog import Catalog, check_options
@@ -199,7 +199,7 @@ catalog = Catalog.load(catalog_text())
 accounts = (Account(name="beijing", provider="dashscope", region="beijing"),)
 parsed = grammar.parse("a fox --guidance 7.5 in the snow")
 asked = form(Action.DRAW, catalog, accounts, "zh-CN")
-draw = registered()[0]
+draw = registry()[0]
 wanx = catalog.model("wanx2.1-imageedit")
 print(json.dumps({
     "parsed": parsed.options.guidance,
