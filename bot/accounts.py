@@ -26,18 +26,18 @@ def is_simulated(settings: Settings) -> bool:
 
 def check(settings: Settings, catalog: Catalog) -> None:
     """Raises ConfigurationError for an unknown region, a missing key or address."""
-    known = [
+    regions = [
         region.name
         for region in catalog.regions.values()
         if region.provider == DASHSCOPE
     ]
     for region in (settings.region, *settings.keys):
-        if region not in known:
+        if region not in regions:
             raise ConfigurationError(
                 "config.region",
                 setting="EASEL_REGION",
                 value=region,
-                known=", ".join(known),
+                known=", ".join(regions),
             )
     if not is_simulated(settings):
         accounts_of(settings, catalog)

@@ -86,8 +86,8 @@ async def seed_demo_data(room: Room, easel: wiring.Easel, locale: str) -> None:
     await room.add_message("general", "", render.body(welcome, []))
     pictures = []
     for name in PHOTOS:
-        data = (files("bot") / "photos" / name).read_bytes()
-        photo = await context.pool.run(normalize.normalize, data)
+        content = (files("bot") / "photos" / name).read_bytes()
+        photo = await context.pool.run(normalize.normalize, content)
         ref = await context.blobs.keep(TENANT, photo.data)
         await room.add_upload(ref, name, photo.width, photo.height, photo.media_type)
         pictures.append(render.upload(await room.upload(ref)))

@@ -24,11 +24,11 @@ class Redaction:
         long_enough = [secret for secret in secrets if len(secret) >= 4]
         self._secrets = sorted(long_enough, key=len, reverse=True)
 
-    def text(self, value: str) -> str:
+    def text(self, cleaned: str) -> str:
         """The text without secrets."""
         for secret in self._secrets:
-            value = value.replace(secret, STARS)
-        return SHAPES.sub(STARS, value)
+            cleaned = cleaned.replace(secret, STARS)
+        return SHAPES.sub(STARS, cleaned)
 
     def __call__(self, _logger: Any, _method: str, event: Any) -> Any:
         """A structlog processor."""

@@ -113,13 +113,13 @@ class Settings(BaseModel):
     )
     @classmethod
     def _check_token(
-        cls, secret: SecretStr | None, info: ValidationInfo
+        cls, secret: SecretStr | None, validation_info: ValidationInfo
     ) -> SecretStr | None:
         """Refuse a placeholder left standing, or a token in the wrong place, before it is sent."""
         if secret is None:
             return None
         token = secret.get_secret_value()
-        prefixes = TOKEN_PREFIXES.get(info.field_name or "", ("",))
+        prefixes = TOKEN_PREFIXES.get(validation_info.field_name or "", ("",))
         if not token.isascii() or not token.isprintable() or " " in token:
             raise ValueError(_describe_prefixes(prefixes))
         if not token.startswith(prefixes):

@@ -44,19 +44,19 @@ def run_words(action: str, words: Sequence[str], options: Mapping[str, Any]) -> 
     text, pictures = split_words(words)
     mask = options.get("mask")
     is_file = isinstance(mask, str) and Path(mask).suffix != ""
-    given = {
-        name: _as_typed(value)
-        for name, value in options.items()
-        if name in OPTIONS and name != "mask" and value not in {None, False}
+    typed = {
+        name: _as_typed(option)
+        for name, option in options.items()
+        if name in OPTIONS and name != "mask" and option not in {None, False}
     }
     if mask is not None and not is_file:
-        given["mask"] = mask
+        typed["mask"] = mask
     line = Line(
         action=Action(action),
         text=text,
         pictures=pictures,
         mask=Path(str(mask)).absolute() if is_file else None,
-        given=given,
+        given=typed,
         target=options.get("source"),
         out=options["out"],
     )

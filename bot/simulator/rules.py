@@ -245,16 +245,16 @@ def _function_parameters(
     """The function's own parameters, in range; others are ignored."""
     own: dict[str, Any] = {}
     for name, (least, most, usual) in RANGES.get(function or "", {}).items():
-        value = parameters.get(name, usual)
-        is_number = _is_whole(value)
+        parameter = parameters.get(name, usual)
+        is_number = _is_whole(parameter)
         if name not in WHOLE_NUMBERS:
-            is_number = is_number or isinstance(value, float)
-        if not is_number or not least <= value <= most:
+            is_number = is_number or isinstance(parameter, float)
+        if not is_number or not least <= parameter <= most:
             raise invalid(
                 "the parameters must conform to the specification: "
                 f"{name} should be in [{least}, {most}]."
             )
-        own[name] = value
+        own[name] = parameter
     if function == "doodle":
         own["is_sketch"] = bool(parameters.get("is_sketch", False))
     return own

@@ -124,7 +124,7 @@ class Talkers:
 
     async def react(self) -> None:
         """A like of what someone else has said."""
-        item = {
+        target = {
             "type": "message",
             "channel": self._fake.general,
             "ts": f"1700000002.{next(self._numbers):06d}",
@@ -133,7 +133,7 @@ class Talkers:
             "reaction_added",
             user=self._bo.id,
             reaction="tada",
-            item=item,
+            item=target,
             item_user=self._ana.id,
         )
 

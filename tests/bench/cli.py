@@ -35,9 +35,9 @@ RUNS = 3
 
 def environment(folder: Path) -> dict[str, str]:
     """As at a prompt: a data folder, no key, and Python keeps what it compiled."""
-    ours = ("EASEL_", "DASHSCOPE_", "COV", "PYTHONDONTWRITEBYTECODE")
+    prefixes = ("EASEL_", "DASHSCOPE_", "COV", "PYTHONDONTWRITEBYTECODE")
     rest = {
-        name: value for name, value in os.environ.items() if not name.startswith(ours)
+        name: text for name, text in os.environ.items() if not name.startswith(prefixes)
     }
     return {**rest, "PYTHONPATH": str(ROOT), "EASEL_DATA_DIR": str(folder / "data")}
 

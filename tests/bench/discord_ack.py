@@ -160,25 +160,25 @@ async def _acknowledged(fake: Any, count: int) -> list[float]:
 async def _remembered(fake: Any, easel: Child, events: int) -> list[float]:
     """Resident memory before events of every kind, and at each quarter of them."""
     ana, bo = fake.person("Ana"), fake.person("Bo")
-    result = await fake.sees("make it night", button="Edit", files=1, seconds=120)
+    picture = await fake.sees("make it night", button="Edit", files=1, seconds=120)
     press = next(
         button
-        for label, button in result.buttons.items()
+        for label, button in picture.buttons.items()
         if "2" in label or "Edit" in label
     )
-    theirs = fake.says(bo, "look at my cat")
+    chat = fake.says(bo, "look at my cat")
     memory = [easel.memory()]
     batches = max(1, events // BATCH)
     for at in range(batches):
         for number in range(BATCH // 20):
             for word in range(13):
                 fake.says(ana, f"good morning {at} {number} {word}")
-            for shown in (result, theirs):
+            for shown in (picture, chat):
                 fake.reacts(ana, shown, "🎉")
                 fake.reacts(ana, shown, "🎉", added=False)
             fake.says(ana, "what a picture", kind=7)
             fake.says(ana, "see you")
-            pressed = fake.interacting.press(ana, result, press, [], fake.general)
+            pressed = fake.interacting.press(ana, picture, press, [], fake.general)
             await fake.until(lambda pressed=pressed: pressed.ack_type is not None, 30)
         fake.world.messages[:] = [
             message for message in fake.world.messages if message.author != ana.id
@@ -198,7 +198,7 @@ async def bare(folder: Path, way: dict[str, str]) -> None:
     from discord.http import Route  # noqa: PLC0415
     from yarl import URL  # noqa: PLC0415
 
-    kept = OneCommit(folder / "kept.db")
+    commits = OneCommit(folder / "kept.db")
     Route.BASE, DiscordWebSocket.DEFAULT_GATEWAY = way["api"], URL(way["gateway"])
 
     class Client(discord.Client):
@@ -206,7 +206,7 @@ async def bare(folder: Path, way: dict[str, str]) -> None:
             tell_ready(folder)
 
         async def on_interaction(self, interaction: discord.Interaction) -> None:
-            await kept.keep(str(interaction.id), interaction.data)
+            await commits.keep(str(interaction.id), interaction.data)
             await interaction.response.defer(ephemeral=True, thinking=True)
 
     intents = discord.Intents(guilds=True, guild_messages=True)

@@ -83,14 +83,14 @@ def chosen_settings(folder: str, address: str, database: str | None) -> Any:
     """The same for both lives."""
     from bot import settings  # noqa: PLC0415
 
-    more = {"EASEL_DATABASE_URL": database} if database else {}
+    overrides = {"EASEL_DATABASE_URL": database} if database else {}
     return settings.load(
         EASEL_DATA_DIR=Path(folder),
         EASEL_HTTP_PORT=0,
         DASHSCOPE_API_KEY="sk-bench",
         EASEL_DASHSCOPE_URL=f"{address}/api/v1",
         EASEL_RESULT_HOSTS=urlsplit(address).netloc,
-        **more,
+        **overrides,
     )
 
 

@@ -59,13 +59,13 @@ def measured(name: str, work: Callable[[], object], runs: int) -> None:
 def main(side: int = 4032, runs: int = RUNS) -> None:
     """Print the figures."""
     data = photo(side)
-    kept = normalize.normalize(data).data
+    normalized = normalize.normalize(data).data
     works: dict[str, Callable[[], object]] = {
         "decode alone (floor)": lambda: pyvips.Image.jpegload_buffer(
             data, access="sequential"
         ).avg(),
         "take: check, upright, strip, keep": lambda: normalize.normalize(data),
-        "fit: to at most 3072 pixels": lambda: normalize.fit_to(kept, LIMITS),
+        "fit: to at most 3072 pixels": lambda: normalize.fit_to(normalized, LIMITS),
         "Pillow, textbook, both in one": lambda: with_pillow(data),
     }
     for name, work in works.items():

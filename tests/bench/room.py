@@ -81,18 +81,18 @@ async def changes(page: Page, house: House, count: int) -> list[float]:
     await house.room.edit_message(number, {**body, "tone": "note", "text": "done"})
     await asyncio.sleep(0.5)
     seen = await page.evaluate("() => window.seen")
-    shown = float(seen["done"])
+    appeared = float(seen["done"])
     waited = []
     for text, moment in reversed(committed.items()):
-        shown = min(shown, seen.get(text, shown))
-        waited.append(max(0.0, shown / 1000 - moment))
+        appeared = min(appeared, seen.get(text, appeared))
+        waited.append(max(0.0, appeared / 1000 - moment))
     return waited
 
 
 async def states(page: Page, house: House, count: int) -> list[float]:
     """Seconds from the service taking a job to the DOM saying that it is at work."""
     ana = await house.enters("Ana")
-    found: list[float] = []
+    states: list[float] = []
     for _ in range(count):
         job = (await ana.says("/draw a fox --size 1328*1328"))["accepted"]
         await page.evaluate("() => { window.seen = {}; }")
@@ -103,10 +103,10 @@ async def states(page: Page, house: House, count: int) -> list[float]:
         seen = await page.evaluate("() => window.seen")
         at = min(at for text, at in seen.items() if "left" in text)
         assert step.submitted
-        found.append(at / 1000 - step.submitted.timestamp())
+        states.append(at / 1000 - step.submitted.timestamp())
         await ana.waits_for("result")
         await page.locator("#messages [data-tone=status]").wait_for(state="detached")
-    return found
+    return states
 
 
 def told(name: str, seconds: list[float]) -> str:

@@ -215,7 +215,7 @@ async def bare(folder: Path) -> None:
             enterprise_id=enterprise_id, team_id=team_id, bot_token=""
         )
 
-    kept = OneCommit(folder / "kept.db")
+    commits = OneCommit(folder / "kept.db")
     # With process_before_response Bolt answers as soon as the listener has ended; without, from a
     # poll of 10 ms.
     app = AsyncApp(
@@ -224,7 +224,7 @@ async def bare(folder: Path) -> None:
 
     @app.command("/draw")
     async def draw(ack: AsyncAck, body: dict[str, Any]) -> None:
-        await kept.keep(body["trigger_id"], body)
+        await commits.keep(body["trigger_id"], body)
         await ack()
 
     handler = AsyncSlackRequestHandler(app)

@@ -47,8 +47,8 @@ class Demo:
             str(self.time_scale),
         ]
         environment = {
-            name: value
-            for name, value in os.environ.items()
+            name: text
+            for name, text in os.environ.items()
             if not name.startswith(("EASEL_", "DASHSCOPE_"))
         }
         printed = self.data.with_suffix(".printed")

@@ -42,16 +42,16 @@ async def live(life: Mapping[str, Any]) -> None:
     (folder / "data").mkdir(exist_ok=True)
     room = Room.at(folder / "data")
     await room.prepare()
-    wishes = [from_json(Incoming, one) for one in life["requests"]]
+    events = [from_json(Incoming, request) for request in life["requests"]]
     async with wiring.open_easel(
         chosen,
         lambda blobs: {"journal": journal, "web": WebChat(room, blobs)},
         simulator=SimulatorConfig(),
         settle=0.3,
     ) as easel:
-        for wish in wishes:
-            await easel.service.receive(wish)
-        while not await _all_ended(easel, wishes):
+        for event in events:
+            await easel.service.receive(event)
+        while not await _all_ended(easel, events):
             await asyncio.sleep(0.05)
     await room.close()
 

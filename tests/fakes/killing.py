@@ -141,7 +141,7 @@ class KilledBot:
             "host": self.simulator.host,
             "failpoints": failpoints,
             "mutant": mutant,
-            "requests": [to_json(one) for one in wishes],
+            "requests": [to_json(event) for event in wishes],
         }
         begun = await begin(self.parent, life)
         if after is not None:
@@ -204,14 +204,14 @@ def check_end(folder: Path, wishes: Sequence[Incoming], simulator: Running) -> N
 
     One submit, one delivery, the money right, no blob too many or too few.
     """
-    prompts = {one.words for one in wishes}
+    prompts = {event.words for event in wishes}
     submits = Counter(
         task.request.prompt
         for task in simulator.account.tasks.values()
         if task.request.prompt in prompts
     )
     steps = rows(folder, "SELECT id, state, prompt, model, cost_micros FROM steps")
-    assert sorted(step[2] for step in steps) == sorted(one.words for one in wishes)
+    assert sorted(step[2] for step in steps) == sorted(event.words for event in wishes)
     lines = [
         json.loads(line)
         for line in (folder / "journal").read_text().split("\n")
@@ -249,16 +249,16 @@ def check_money(folder: Path, steps: Sequence[tuple[Any, ...]]) -> None:
 
 def check_blobs(folder: Path) -> None:
     """No blob without a row, no row without a blob."""
-    kept = {
+    stored = {
         path.name
         for path in (folder / "data" / "blobs").rglob("*")
         if re.fullmatch(r"[0-9a-f]{64}", path.name)
     }
-    known = {key for (key,) in rows(folder, "SELECT key FROM pictures")}
+    referenced = {key for (key,) in rows(folder, "SELECT key FROM pictures")}
     # What was attached is kept as it came and as the model takes it; only the latter stands in a
     # step.
-    uploads = kept - known
-    assert known <= kept
+    uploads = stored - referenced
+    assert referenced <= stored
     assert len(uploads) <= 2
 
 

@@ -96,7 +96,9 @@ class Stage(ABC):
             )
 
         return await self.until(
-            lambda all_: next((one for one in reversed(all_) if holds(one)), None)
+            lambda all_: next(
+                (candidate for candidate in reversed(all_) if holds(candidate)), None
+            )
         )
 
     async def until(self, choose: Callable[[list[Any]], Any]) -> Any:

@@ -198,19 +198,19 @@ class AppApi:
         ]
 
     def get_guild_member(self, asked: Asked) -> Json:
-        guild, who = self._guild(asked), asked.where["user_id"]
-        user = self.world.users.get(who)
+        guild, member = self._guild(asked), asked.where["user_id"]
+        user = self.world.users.get(member)
         if user is None or (
-            who not in guild.permissions and user is not self.world.bot
+            member not in guild.permissions and user is not self.world.bot
         ):
             raise No(404, 10007, "Unknown Member")
         return payloads.member(self.world, guild, user)
 
     def refresh_urls(self, asked: Asked) -> Json:
         """Undocumented, but it works for bots."""
-        found = []
+        refreshed_urls = []
         for url in asked.json["attachment_urls"]:
             file = self.world.attachments.get(url.split("?")[0].split("/")[-2])
             refreshed = self.world.link(file) if file and not file.is_ephemeral else url
-            found.append({"original": url, "refreshed": refreshed})
-        return {"refreshed_urls": found}
+            refreshed_urls.append({"original": url, "refreshed": refreshed})
+        return {"refreshed_urls": refreshed_urls}

@@ -103,16 +103,16 @@ class ChannelsApi:
     def removed(self, channel: Channel) -> None:
         """A channel or thread is gone, and all in it."""
         gone = [
-            one
-            for one in self.world.channels.values()
-            if channel.id in {one.id, one.parent}
+            thread
+            for thread in self.world.channels.values()
+            if channel.id in {thread.id, thread.parent}
         ]
-        for one in gone:
-            name = "THREAD_DELETE" if one.is_thread else "CHANNEL_DELETE"
-            self.posting.told_of_channel(name, one)
-            del self.world.channels[one.id]
+        for thread in gone:
+            name = "THREAD_DELETE" if thread.is_thread else "CHANNEL_DELETE"
+            self.posting.told_of_channel(name, thread)
+            del self.world.channels[thread.id]
             self.world.messages = [
-                said for said in self.world.messages if said.channel != one.id
+                said for said in self.world.messages if said.channel != thread.id
             ]
 
     def create_dm(self, asked: Asked) -> Json:

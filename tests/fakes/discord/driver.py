@@ -37,6 +37,7 @@ from tests.fakes.discord.things import (
 )
 from tests.fakes.discord.world import World
 
+DEFAULT_KIND, REPLY_KIND = 0, 19
 PATIENCE = 60.0
 """Seconds until a wait is given up. What comes sooner is not waited for, however busy the machine.
 """
@@ -218,16 +219,18 @@ class Discord:
         ``ping``: with "ping on reply"; ``kind``: of a system message (7: someone joined, 18: a
         thread was opened).
         """
-        where = channel or (
-            self.world.channels[reply_to.channel] if reply_to else self.general
-        )
+        where = channel or self.general
+        if channel is None and reply_to is not None:
+            where = self.world.channels[reply_to.channel]
+        if kind is None:
+            kind = REPLY_KIND if reply_to else DEFAULT_KIND
         said = Message(
             id=self.world.number(),
             channel=where.id,
             guild=where.guild,
             author=user.id,
             created=self.world.now(),
-            kind=(19 if reply_to else 0) if kind is None else kind,
+            kind=kind,
             content=text,
             embeds=list(embeds),
             snapshots=list(snapshots),

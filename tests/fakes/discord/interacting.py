@@ -191,12 +191,12 @@ class Interacting:
         registration = dict(registered or {"id": self.world.number(), "options": []})
         level, group = registration.get("options") or [], []
         for part in sub:
-            found = next(
+            known_option = next(
                 (spec for spec in level if spec["name"] == part),
                 {"type": SUBCOMMAND, "options": []},
             )
-            level = found.get("options") or []
-            group.append((part, found["type"]))
+            level = known_option.get("options") or []
+            group.append((part, known_option["type"]))
         kinds = {spec["name"]: spec["type"] for spec in level}
         filled = [
             self._option(resolved, kinds, key, option, focused)
@@ -321,7 +321,9 @@ class Interacting:
         channel = self.world.channels[opened.channel]
         resolved = Resolved(self.world, channel)
         unknown = set(fields) - {
-            one["custom_id"] for one in walk(modal["components"]) if "custom_id" in one
+            field["custom_id"]
+            for field in walk(modal["components"])
+            if "custom_id" in field
         }
         assert not unknown, f"the modal has no {unknown}"
         components = [

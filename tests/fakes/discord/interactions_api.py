@@ -191,7 +191,7 @@ class InteractionsApi:
 
     def _interaction(self, asked: Asked) -> Interaction:
         token = asked.where["webhook_token"]
-        one = next(
+        begun = next(
             (
                 interaction
                 for interaction in self.world.interactions.values()
@@ -199,13 +199,13 @@ class InteractionsApi:
             ),
             None,
         )
-        if one is None or asked.where["webhook_id"] != self.world.app:
+        if begun is None or asked.where["webhook_id"] != self.world.app:
             raise No(404, 10015, "Unknown Webhook")
-        if self.world.now() - one.created > TOKEN_LIFE:
+        if self.world.now() - begun.created > TOKEN_LIFE:
             raise No(401, 50027, "Invalid Webhook Token")
-        if one.ack_type is None:
+        if begun.ack_type is None:
             raise No(404, 10015, "Unknown Webhook")
-        return one
+        return begun
 
     def _original(self, asked: Asked) -> Message:
         message = self._interaction(asked).original

@@ -255,7 +255,7 @@ def components_v2(components: Sequence[Json], names: Sequence[str]) -> None:
     whole = list(each(components))
     need(len(whole) <= 40, f"{len(whole)} components, over 40")
     need(
-        sum(len(one.get("content") or "") for one in whole if one["type"] == 10)
+        sum(len(part.get("content") or "") for part in whole if part["type"] == 10)
         <= 4000,
         "over 4000 characters",
     )
@@ -263,10 +263,10 @@ def components_v2(components: Sequence[Json], names: Sequence[str]) -> None:
         all(component.get("type") in V2_TOP for component in components),
         "no such component at the top",
     )
-    for one in whole:
-        check = _V2.get(one["type"])
+    for part in whole:
+        check = _V2.get(part["type"])
         if check:
-            check(one, names)
+            check(part, names)
     unique(components)
 
 
@@ -287,9 +287,9 @@ def _section(one: Json, _: Sequence[str]) -> None:
 def _gallery(one: Json, names: Sequence[str]) -> None:
     items = one.get("items") or []
     need(1 <= len(items) <= 10, "a gallery has 1 to 10 pictures")
-    for item in items:
-        length(item.get("description") or "", 0, 1024, "gallery description")
-        _media(item.get("media"), names)
+    for entry in items:
+        length(entry.get("description") or "", 0, 1024, "gallery description")
+        _media(entry.get("media"), names)
 
 
 def _file(one: Json, names: Sequence[str]) -> None:
@@ -389,11 +389,11 @@ def text_input(one: Json) -> None:
 def commands(registered: Sequence[Json]) -> None:
     """All commands of one scope."""
     for kind, most in ((1, 100), (2, 15), (3, 15)):
-        named = [one["name"] for one in registered if one.get("type", 1) == kind]
+        named = [entry["name"] for entry in registered if entry.get("type", 1) == kind]
         need(len(named) <= most, f"more than {most} commands of type {kind}")
         need(len(named) == len(set(named)), "a command's name twice")
-    for one in registered:
-        command(one)
+    for entry in registered:
+        command(entry)
 
 
 def command(one: Json) -> None:
@@ -429,21 +429,21 @@ def described(one: Json) -> None:
 
 def options(listed: Sequence[Json], depth: int) -> None:
     need(len(listed) <= 25, "more than 25 options")
-    names = [one["name"] for one in listed]
+    names = [entry["name"] for entry in listed]
     need(len(names) == len(set(names)), "an option's name twice")
-    plain = [bool(one.get("required")) for one in listed if one["type"] > 2]
+    plain = [bool(entry.get("required")) for entry in listed if entry["type"] > 2]
     need(plain == sorted(plain, reverse=True), "required options come first")
     need(not plain or len(plain) == len(listed), "subcommands beside options")
-    for one in listed:
-        described(one)
-        if one["type"] <= 2:
+    for entry in listed:
+        described(entry)
+        if entry["type"] <= 2:
             need(
-                depth == 0 or (depth == 1 and one["type"] == 1),
+                depth == 0 or (depth == 1 and entry["type"] == 1),
                 "subcommands nested too deep",
             )
-            options(one.get("options") or [], depth + 1 if one["type"] == 2 else 2)
+            options(entry.get("options") or [], depth + 1 if entry["type"] == 2 else 2)
         else:
-            option(one)
+            option(entry)
 
 
 def option(spec: Json) -> None:
@@ -487,11 +487,11 @@ def command_size(one: Json) -> int:
     """Characters of names, descriptions and values, the longest language of each."""
 
     def longest(name: str, found: Json) -> int:
-        told = [
+        texts = [
             found.get(name) or "",
             *(found.get(f"{name}_localizations") or {}).values(),
         ]
-        return max(map(len, told))
+        return max(map(len, texts))
 
     def size(found: Json) -> int:
         own = longest("name", found) + longest("description", found)

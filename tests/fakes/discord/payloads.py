@@ -150,9 +150,9 @@ def guild(world: World, guild: Guild) -> Json:
 def channel(world: World, channel: Channel) -> Json:
     """A channel, thread or direct message."""
     said = [
-        found
-        for found in world.messages
-        if found.channel == channel.id and not found.only_for
+        payload
+        for payload in world.messages
+        if payload.channel == channel.id and not payload.only_for
     ]
     last = said[-1].id if said else None
     if channel.kind == DM:
@@ -166,7 +166,7 @@ def channel(world: World, channel: Channel) -> Json:
         }
     if channel.kind == GROUP:
         people = [user(world.users[member]) for member in sorted(channel.members)]
-        found: Json = {
+        payload: Json = {
             "id": channel.id,
             "type": GROUP,
             "recipients": people,
@@ -174,7 +174,7 @@ def channel(world: World, channel: Channel) -> Json:
             "flags": 0,
         }
         return {
-            **found,
+            **payload,
             "name": channel.name or None,
             "icon": None,
             "owner_id": channel.owner,
@@ -284,11 +284,11 @@ def message(
     referenced: set[str] = set()
     embeds = [_resolved(world, message, embed, referenced) for embed in message.embeds]
     components = [
-        _resolved(world, message, found, referenced)
-        for found in _numbered(message.components)
+        _resolved(world, message, payload, referenced)
+        for payload in _numbered(message.components)
     ]
     place = world.channels[message.channel]
-    found: Json = {
+    payload: Json = {
         "id": message.id,
         "channel_id": message.channel,
         "author": user(world.users[message.author]),
@@ -315,17 +315,17 @@ def message(
         "flags": message.flags,
     }
     if nonce and message.nonce:
-        found["nonce"] = message.nonce
+        payload["nonce"] = message.nonce
     if message.reactions:
-        found["reactions"] = [
+        payload["reactions"] = [
             _reaction(world, name, reaction)
             for name, reaction in message.reactions.items()
         ]
     if message.snapshots:
-        found["message_snapshots"] = message.snapshots
+        payload["message_snapshots"] = message.snapshots
     if message.id in world.channels and place.id != message.id:
-        found["thread"] = channel(world, world.channels[message.id])
-    return found | _of_interaction(world, message) | _referring(world, message, depth)
+        payload["thread"] = channel(world, world.channels[message.id])
+    return payload | _of_interaction(world, message) | _referring(world, message, depth)
 
 
 def _reaction(world: World, name: str, who: list[str]) -> Json:
@@ -457,11 +457,9 @@ def readable(
         payload |= {"content": "", "embeds": [], "attachments": [], "components": []}
         payload.pop("message_snapshots", None)
     quoted = payload.get("referenced_message")
-    for there in world.messages:
-        if quoted and there.id == quoted["id"]:
-            payload["referenced_message"] = readable(
-                world, there, quoted, intent=intent
-            )
+    for sent in world.messages:
+        if quoted and sent.id == quoted["id"]:
+            payload["referenced_message"] = readable(world, sent, quoted, intent=intent)
     return payload
 
 

@@ -136,11 +136,11 @@ class Posting:
         """Change a message; what is not named stays."""
         body = asked.json if body is None else body
         flags = message.flags | (int(body.get("flags") or 0) & (V2 | SUPPRESS_EMBEDS))
-        told = body.get("attachments")
+        listed = body.get("attachments")
         attachments = [
             attachment
             for attachment in message.attachments
-            if told is None or attachment.id in {str(entry["id"]) for entry in told}
+            if listed is None or attachment.id in {str(entry["id"]) for entry in listed}
         ]
         self._check(
             body,

@@ -211,10 +211,12 @@ class Message:
             ]
             texts += [embed.get("author", {}).get("name", "")]
             texts += [
-                f"{one['name']}\n{one['value']}" for one in embed.get("fields", [])
+                f"{part['name']}\n{part['value']}" for part in embed.get("fields", [])
             ]
-        texts += [one["content"] for one in walk(self.components) if one["type"] == 10]
-        return "\n".join(one for one in texts if one)
+        texts += [
+            part["content"] for part in walk(self.components) if part["type"] == 10
+        ]
+        return "\n".join(text for text in texts if text)
 
     @property
     def buttons(self) -> dict[str, Json]:

@@ -170,14 +170,14 @@ class World:
 
     def find(self, channel: str, message: str) -> Message:
         """A message that is there for everybody."""
-        for one in reversed(self.messages):
+        for candidate in reversed(self.messages):
             if (
-                one.id == message
-                and one.channel == channel
-                and not one.deleted
-                and not one.only_for
+                candidate.id == message
+                and candidate.channel == channel
+                and not candidate.deleted
+                and not candidate.only_for
             ):
-                return one
+                return candidate
         raise No(404, 10008, "Unknown Message")
 
     def seen_by(self, user: User | None, channel: Channel | None) -> list[Message]:

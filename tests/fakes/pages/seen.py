@@ -96,17 +96,17 @@ def read(seen: Seen, *, private: bool) -> Read:
         else ""
     )
     rest = seen.spans[1:] if bold else seen.spans
-    special = [one for one in rest if one.looks]
+    special = [part for part in rest if part.looks]
     assert not special, f"read as markup: {special}"
-    lines = "".join(one.text for one in rest).strip().split("\n")
+    lines = "".join(part.text for part in rest).strip().split("\n")
     bar = BAR.fullmatch(lines[-1])
-    pressable = [one for row in seen.rows for one in row]
+    pressable = [part for row in seen.rows for part in row]
     return Read(
         title=bold,
         lines=tuple(filter(None, lines[:-1] if bar else lines)),
         progress=f"{bar[1]}%" if bar else "",
-        buttons=tuple(one.label for one in pressable),
-        dangerous=tuple(one.label for one in pressable if one.look == "danger"),
+        buttons=tuple(part.label for part in pressable),
+        dangerous=tuple(part.label for part in pressable if part.look == "danger"),
         menu=tuple(label for menu in seen.menus for label in menu),
         pictures=tuple((picture.pixels, picture.alt) for picture in seen.pictures),
         private=private,

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from tests.fakes.pages.seen import Framed, Pressable, Seen, Span
-from tests.fakes.slack.world import File, Message, World
+from tests.fakes.slack.world import File, Message, User, World
 
 Json = dict[str, Any]
 TOKEN = re.compile(r"<([@#!]?)([^>|]+)(?:\|([^>]*))?>")
@@ -20,13 +20,11 @@ def seen(world: World, message: Message) -> Seen:
 
     An unknown block is an error: Slack would refuse it, or show what we cannot draw.
     """
-    user = next(
-        user
-        for workspace in world.workspaces.values()
-        for user in workspace.users.values()
-        if user.id == message.user
-    )
-    shown = [
+    users: dict[str, User] = {}
+    for workspace in world.workspaces.values():
+        users |= workspace.users
+    user = users[message.user]
+    pictures_shown = [
         world.files[block["slack_file"]["id"]]
         for block in message.blocks
         if block["type"] == "image"
@@ -44,7 +42,10 @@ def seen(world: World, message: Message) -> Seen:
         rows=tuple(row for block in message.blocks if (row := _row(block))),
         menus=tuple(menu for block in message.blocks if (menu := _menu(block))),
         pictures=(
-            *(_framed(file, alt) for file, alt in zip(shown, alts, strict=True)),
+            *(
+                _framed(file, alt)
+                for file, alt in zip(pictures_shown, alts, strict=True)
+            ),
             *(_framed(f) for f in files),
         ),
         only_you=bool(message.only_for),
@@ -100,10 +101,10 @@ def _row(block: Json) -> tuple[Pressable, ...]:
     ]
     return tuple(
         Pressable(
-            label=one["text"]["text"],
-            look="link" if "url" in one else one.get("style", ""),
+            label=element["text"]["text"],
+            look="link" if "url" in element else element.get("style", ""),
         )
-        for one in elements
+        for element in elements
     )
 
 

@@ -310,11 +310,9 @@ class Somebody:
                 else {}
             )
             share = {"subtype": "file_share"} if described and kind == "message" else {}
-            where = (
-                {"channel_type": "im" if is_direct else "channel"}
-                if kind == "message"
-                else {}
-            )
+            where = {}
+            if kind == "message":
+                where["channel_type"] = "im" if is_direct else "channel"
             await self.slack.event(
                 kind, self.workspace, **common, **with_files, **share, **where
             )
@@ -475,7 +473,7 @@ def _filled(element: Json, value: Any, world: World) -> Json:
     if kind == "file_input":
         return {
             "type": kind,
-            "files": [world.file_json(one, full=False) for one in value or ()],
+            "files": [world.file_json(file, full=False) for file in value or ()],
         }
     if kind == "conversations_select":
         return {

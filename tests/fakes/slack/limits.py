@@ -173,11 +173,14 @@ def _image(block: Json, file_type: FileType) -> None:
 def _actions(block: Json, seen: list[str]) -> None:
     elements = block.get("elements", [])
     need(1 <= len(elements) <= 25, "actions elements")
-    for one in elements:
-        need(one.get("type") in IN_ACTIONS, f"no element {one.get('type')} in actions")
-        need(1 <= len(one.get("action_id", "")) <= 255, "action_id")
-        seen.append(one["action_id"])
-        element(one)
+    for control in elements:
+        need(
+            control.get("type") in IN_ACTIONS,
+            f"no element {control.get('type')} in actions",
+        )
+        need(1 <= len(control.get("action_id", "")) <= 255, "action_id")
+        seen.append(control["action_id"])
+        element(control)
 
 
 def element(one: Json) -> None:
@@ -253,12 +256,10 @@ def _rich(block: Json) -> None:
     need(block.get("elements"), "an empty rich_text")
 
 
-def _texts(found: Any) -> list[str]:
+def _texts(structure: Any) -> list[str]:
     """Every string that is read in a structure."""
-    if isinstance(found, dict):
-        return [
-            text for key, one in found.items() if key != "type" for text in _texts(one)
-        ]
-    if isinstance(found, list):
-        return [text for one in found for text in _texts(one)]
-    return [found] if isinstance(found, str) else []
+    if isinstance(structure, dict):
+        return _texts([part for key, part in structure.items() if key != "type"])
+    if isinstance(structure, list):
+        return [text for part in structure for text in _texts(part)]
+    return [structure] if isinstance(structure, str) else []

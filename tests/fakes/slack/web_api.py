@@ -311,20 +311,27 @@ class WebApi:
         self, workspace: Workspace, arguments: Json
     ) -> Json:
         files = [
-            self.world.files.get(one["id"]) for one in given(arguments, "files") or []
+            self.world.files.get(uploaded["id"])
+            for uploaded in given(arguments, "files") or []
         ]
         if not files or any(
             file is None or not file.data or file.deleted for file in files
         ):
             raise No("file_not_found")
         complete = [file for file in files if file is not None]
-        for one in complete:
-            one.ready = time.monotonic() + self.world.ready_after
-        answer = {"files": [{"id": one.id, "title": one.name} for one in complete]}
+        for uploaded in complete:
+            uploaded.ready = time.monotonic() + self.world.ready_after
+        answer = {
+            "files": [
+                {"id": uploaded.id, "title": uploaded.name} for uploaded in complete
+            ]
+        }
         if not arguments.get("channel_id"):
             return answer
         channel = self._channel(workspace, arguments["channel_id"])
-        dropped = self.world.drop_shares_with_alt and any(one.alt for one in complete)
+        dropped = self.world.drop_shares_with_alt and any(
+            uploaded.alt for uploaded in complete
+        )
         if self.world.dropped_shares > 0:
             self.world.dropped_shares -= 1
             dropped = True
@@ -347,11 +354,11 @@ class WebApi:
             user=workspace.bot_user,
             text=str(arguments.get("initial_comment") or ""),
             thread_ts=str(arguments.get("thread_ts") or ""),
-            files=[one.id for one in living],
+            files=[shared.id for shared in living],
         )
         self.world.messages.append(said)
-        for one in living:
-            one.shares[channel] = said.ts
+        for shared in living:
+            shared.shares[channel] = said.ts
 
     def _files_info(self, workspace: Workspace, arguments: Json) -> Json:
         file = self.world.files.get(str(arguments.get("file")))
@@ -397,7 +404,7 @@ class WebApi:
             for channel in workspace.channels.values()
             if workspace.bot_user in channel.members and not channel.is_im
         ]
-        return {"channels": [{"id": one.id, "name": one.name} for one in mine]}
+        return {"channels": [{"id": joined.id, "name": joined.name} for joined in mine]}
 
     def _conversations_open(self, workspace: Workspace, arguments: Json) -> Json:
         user = str(arguments.get("users"))

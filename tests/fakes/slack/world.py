@@ -84,15 +84,15 @@ class Message:
     @property
     def words(self) -> str:
         """What is read in its blocks, else its text."""
-        text = "\n".join(
-            element["text"]
-            for block in self.blocks
-            if block["type"] == "rich_text"
-            for part in block["elements"]
-            for element in part["elements"]
-            if element["type"] == "text"
-        )
-        return text or self.text
+        texts: list[str] = []
+        for block in self.blocks:
+            parts = block["elements"] if block["type"] == "rich_text" else []
+            for part in parts:
+                elements = part["elements"]
+                texts += [
+                    element["text"] for element in elements if element["type"] == "text"
+                ]
+        return "\n".join(texts) or self.text
 
     @property
     def buttons(self) -> dict[str, Json]:
@@ -346,7 +346,7 @@ class World:
 
 def given(found: Mapping[str, Any], name: str) -> Any:
     """An argument that may have come as JSON in a form."""
-    value = found.get(name)
-    if isinstance(value, str) and value[:1] in "[{":
-        return json.loads(value)
-    return value
+    argument = found.get(name)
+    if isinstance(argument, str) and argument[:1] in "[{":
+        return json.loads(argument)
+    return argument
