@@ -181,7 +181,9 @@ def apply_defaults(
     return prompt, options
 
 
-def form(preferences: Preferences, caps: Caps, catalog: Catalog, locale: str) -> Form:
+def settings_form(
+    preferences: Preferences, caps: Caps, catalog: Catalog, locale: str
+) -> Form:
     """The form that shows and changes them, and the workspace's budgets."""
     texts = {name: getattr(preferences, name) for name in NAMES}
     settings = [_field(name, text, catalog, locale) for name, text in texts.items()]

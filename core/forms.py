@@ -1,8 +1,4 @@
-"""Forms.
-
-What a platform asks for in fields instead of a typed command (a modal, a dialog), described once.
-Pure.
-"""
+"""What a platform asks for in fields instead of a typed command: a modal or a dialog. Pure."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -10,10 +6,10 @@ from enum import StrEnum
 
 from core.catalog import Catalog, Model
 from core.i18n import translate
-from core.operations import NEEDS_WORDS
-from core.option_texts import describe_option, label_choice
+from core.operations import NEEDS_WORDS, Action, Takes, command_words
+from core.option_texts import describe_option, describe_words, label_choice
 from core.options import OPTIONS, OptionKind, OptionSpec, options_of
-from core.types import Account, Action
+from core.types import Account
 
 FUNCTION = "function"
 
@@ -31,12 +27,8 @@ class FieldKind(StrEnum):
     PEOPLE = "people"
 
 
-FIELD_KINDS = {
-    OptionKind.FLAG: FieldKind.FLAG,
-    OptionKind.TEXT: FieldKind.LINE,
-    OptionKind.SIZE: FieldKind.LINE,
-}
-"""How an option is filled in, if not by choosing from a menu."""
+MENUS = frozenset({OptionKind.CHOICE, OptionKind.MODEL, OptionKind.RATIO})
+"""Kinds of options that are always chosen from a menu."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -49,9 +41,10 @@ class Choice:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Field:
-    """``name`` "prompt" is the text of the request, any other an option given by name.
+    """One field of a form.
 
-    "" is never sent.
+    ``name``: "prompt" is the text of the request, any other an option's name. ``value`` stands in
+    it at first. ``limit``: the most characters, 0 if there is no limit. Left empty, it is not sent.
     """
 
     name: str
@@ -67,7 +60,7 @@ class Field:
 class Form:
     """What to ask before ``action``.
 
-    ``target`` and ``index`` are the picture it will work on, if it is settled.
+    ``target`` and ``index`` are the step and picture it will work on, if that is settled.
     """
 
     action: Action
@@ -78,7 +71,7 @@ class Form:
     index: int | None = None
 
 
-def form(
+def operation_form(
     action: Action,
     catalog: Catalog,
     accounts: Sequence[Account],
@@ -91,79 +84,88 @@ def form(
 ) -> Form:
     """The form of an action that makes pictures. ``pictures``: offer to attach some."""
     # A rerun is an edit of the original.
-    worked = Action.EDIT if action is Action.RERUN else action
+    operation = Action.EDIT if action is Action.RERUN else action
     models = [
         model
-        for model in catalog.models.values()
-        if worked in model.actions and any(map(model.is_served_by, accounts))
+        for model in catalog.models_for(operation)
+        if any(map(model.is_served_by, accounts))
     ]
-    fields = [_prompt(action, models, locale, prompt)]
-    if worked is not Action.DRAW and pictures and target is None:
-        fields.append(_plain("pictures", FieldKind.PICTURES, "picture", locale))
-    options = [option for option in options_of(worked) if option.in_form]
-    # What only this function knows stands first.
-    for option in sorted(options, key=lambda option: not option.is_of_functions):
+    fields = [_prompt_field(action, models, locale, prompt)]
+    if pictures and target is None and operation is not Action.DRAW:
+        fields.append(_file_field("pictures", FieldKind.PICTURES, "picture", locale))
+    for option in _options_in_order(operation):
         if option.name == "mask":
-            fields.append(
-                _plain("mask_picture", FieldKind.MASK, "mask_picture", locale)
-            )
-        fields.append(_option_field(option, worked, models, locale))
+            fields.append(_mask_field(locale))
+        fields.append(_option_field(option, operation, models, locale))
     return Form(
         action=action,
         title=translate(f"action.{action.value}", locale),
         submit=translate("form.submit", locale),
-        fields=tuple(
-            field
-            for field in fields
-            if field.kind is not FieldKind.CHOICE or field.choices
-        ),
+        fields=tuple(filter(_asks_something, fields)),
         target=target,
         index=index,
     )
 
 
-def functions(locale: str) -> Form:
-    """Which of the ten Wanx functions? What each alone knows stays at its default."""
-    names = [action.value.removeprefix("wanx.") for action in Action if action.is_wanx]
+def functions_form(locale: str) -> Form:
+    """Which of the ten Wanx functions? The options that only some of them know are left out."""
     choices = tuple(
-        Choice(value=name, label=translate(f"action.wanx.{name}", locale))
-        for name in names
+        Choice(value=word, label=translate(f"action.{action.value}", locale))
+        for word, action in command_words("wanx").items()
     )
-    which = Field(
+    function = Field(
         name=FUNCTION,
         kind=FieldKind.CHOICE,
         label=translate("option.function.text", locale),
         required=True,
         choices=choices,
     )
-    fields = (
-        which,
-        _plain("prompt", FieldKind.TEXT, "instruction", locale),
-        _plain("pictures", FieldKind.PICTURES, "picture", locale),
-        _plain("mask_picture", FieldKind.MASK, "mask_picture", locale),
-        _flag("private", locale),
+    private = Field(
+        name="private",
+        kind=FieldKind.FLAG,
+        label=describe_option(OPTIONS["private"], locale),
     )
     return Form(
         action=Action.STYLE,
         title=translate("form.functions", locale),
         submit=translate("form.submit", locale),
-        fields=fields,
+        fields=(
+            function,
+            _prompt_of_functions(locale),
+            _file_field("pictures", FieldKind.PICTURES, "picture", locale),
+            _mask_field(locale),
+            private,
+        ),
     )
 
 
-def _prompt(action: Action, models: Sequence[Model], locale: str, prompt: str) -> Field:
+def _prompt_of_functions(locale: str) -> Field:
+    label = describe_words(Takes.INSTRUCTION, locale)
+    return Field(name="prompt", kind=FieldKind.TEXT, label=label)
+
+
+def _options_in_order(action: Action) -> list[OptionSpec]:
+    """What only this function knows stands first."""
+    options = [option for option in options_of(action) if option.in_form]
+    return sorted(options, key=lambda option: not option.is_of_functions)
+
+
+def _asks_something(field: Field) -> bool:
+    """A menu without choices does not: perhaps no model here makes several pictures."""
+    return field.kind is not FieldKind.CHOICE or bool(field.choices)
+
+
+def _prompt_field(
+    action: Action, models: Sequence[Model], locale: str, prompt: str
+) -> Field:
+    takes = Takes.PROMPT if action is Action.DRAW else Takes.INSTRUCTION
     return Field(
         name="prompt",
         kind=FieldKind.TEXT,
-        label=translate(
-            "option.prompt.text"
-            if action is Action.DRAW
-            else "option.instruction.text",
-            locale,
-        ),
+        label=describe_words(takes, locale),
         value=prompt,
         required=action in NEEDS_WORDS or action is Action.RERUN,
-        limit=max((one.prompt_limit for one in models), default=0),
+        limit=max((model.prompt_limit for model in models), default=0),
     )
 
 
@@ -174,38 +176,45 @@ def _option_field(
         Choice(value=value, label=label_choice(option, value, locale))
         for value in _offered_values(option, action, models)
     )
-    is_number = option.kind in {OptionKind.WHOLE, OptionKind.DECIMAL}
-    if is_number and not option.suggestions and option.name != "n":
-        kind = FieldKind.LINE
-    else:
-        kind = FIELD_KINDS.get(option.kind, FieldKind.CHOICE)
     return Field(
         name=option.name,
-        kind=kind,
+        kind=_field_kind(option),
         label=describe_option(option, locale),
         choices=choices,
     )
 
 
+def _field_kind(option: OptionSpec) -> FieldKind:
+    if option.kind is OptionKind.FLAG:
+        return FieldKind.FLAG
+    is_menu = option.kind in MENUS or option.suggestions
+    return FieldKind.CHOICE if is_menu or option.name == "n" else FieldKind.LINE
+
+
 def _offered_values(
     option: OptionSpec, action: Action, models: Sequence[Model]
 ) -> Sequence[str]:
-    """The values of a menu. With none the field is left out."""
+    """The values of a menu."""
     if option.kind is OptionKind.MODEL:
         return [model.id for model in sorted(models, key=lambda model: model.rank)]
-    if option.kind is OptionKind.RATIO:
-        has_shape = any(model.size.takes_size for model in models)
-        return option.suggestions if has_shape or action is Action.EXPAND else ()
     if option.name == "n":
         most = max((model.n_range[1] for model in models), default=1)
-        return [str(n) for n in range(1, most + 1)] if most > 1 else ()
+        numbers = range(1, most + 1) if most > 1 else ()
+        return [str(number) for number in numbers]
+    if option.kind is OptionKind.RATIO:
+        # An expansion reaches a ratio by its sides, whatever sizes the model takes.
+        takes_ratio = action is Action.EXPAND or _take_sizes(models)
+        return option.suggestions if takes_ratio else ()
     return option.choices or option.suggestions
 
 
-def _flag(name: str, locale: str) -> Field:
-    label = describe_option(OPTIONS[name], locale)
-    return Field(name=name, kind=FieldKind.FLAG, label=label)
+def _take_sizes(models: Sequence[Model]) -> bool:
+    return any(model.size.takes_size for model in models)
 
 
-def _plain(name: str, kind: FieldKind, text: str, locale: str) -> Field:
+def _mask_field(locale: str) -> Field:
+    return _file_field("mask_picture", FieldKind.MASK, "mask_picture", locale)
+
+
+def _file_field(name: str, kind: FieldKind, text: str, locale: str) -> Field:
     return Field(name=name, kind=kind, label=translate(f"option.{text}.text", locale))

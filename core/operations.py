@@ -206,7 +206,7 @@ def _wanx(
     *,
     needs_words: bool = True,
     takes_mask: bool = False,
-    button: ButtonSpec | None = None,
+    buttons: tuple[ButtonSpec, ...] = (),
     reaction: ReactionSpec | None = None,
 ) -> Operation:
     word = action.value.removeprefix("wanx.")
@@ -220,7 +220,7 @@ def _wanx(
             pictures=1,
             takes_mask=takes_mask,
         ),
-        buttons=(button,) if button else (),
+        buttons=buttons,
         reaction=reaction,
         needs_words=needs_words,
     )
@@ -232,7 +232,8 @@ def _easel(
     return Command(name="easel", word=word, takes=takes, terminal=terminal)
 
 
-# The order is that of menus and help.
+# The order of rows is that of menus and help. The places in the More menu, which has an order of its
+# own, leave gaps for new buttons.
 _TABLE = (
     Operation(
         action=Action.DRAW,
@@ -251,7 +252,7 @@ _TABLE = (
     ),
     _wanx(
         Action.STYLE,
-        button=ButtonSpec(kind=ButtonKind.STYLE, asks_first=True, more=50),
+        buttons=(ButtonSpec(kind=ButtonKind.STYLE, asks_first=True, more=50),),
     ),
     _wanx(Action.RESTYLE),
     _wanx(Action.WANX_EDIT),
@@ -259,23 +260,23 @@ _TABLE = (
     _wanx(Action.UNWATERMARK, needs_words=False),
     _wanx(
         Action.EXPAND,
-        button=ButtonSpec(kind=ButtonKind.EXPAND, asks_first=True, more=20),
+        buttons=(ButtonSpec(kind=ButtonKind.EXPAND, asks_first=True, more=20),),
     ),
     _wanx(
         Action.UPSCALE,
         needs_words=False,
-        button=ButtonSpec(kind=ButtonKind.UPSCALE, more=30),
+        buttons=(ButtonSpec(kind=ButtonKind.UPSCALE, more=30),),
         reaction=ReactionSpec(word="upscale", emoji=("⬆️ arrow_up arrow_up_small 🔼",)),
     ),
     _wanx(
         Action.COLORIZE,
         needs_words=False,
-        # The service colours without words, but most people know which colours they want.
-        button=ButtonSpec(kind=ButtonKind.COLORIZE, asks_first=True, more=40),
+        # The service needs no words to colour, but most people know which colours they want.
+        buttons=(ButtonSpec(kind=ButtonKind.COLORIZE, asks_first=True, more=40),),
     ),
     _wanx(
         Action.SKETCH,
-        button=ButtonSpec(kind=ButtonKind.SKETCH, asks_first=True, more=60),
+        buttons=(ButtonSpec(kind=ButtonKind.SKETCH, asks_first=True, more=60),),
     ),
     _wanx(Action.CARTOON),
     Operation(
@@ -364,7 +365,8 @@ _TABLE = (
         buttons=(ButtonSpec(kind=ButtonKind.DELETE),),
     ),
     Operation(action=Action.USAGE, command=_easel("usage"), reads_only=True),
-    # Everyone may see the budgets; only administrators may set them (core.answers.queries).
+    # Everyone may see the budgets; only administrators may set them (core.answers.queries). It is
+    # not ``reads_only``, as the terminal sets them by the same command.
     Operation(action=Action.BUDGET, command=_easel("budget")),
     Operation(
         action=Action.SETTINGS,

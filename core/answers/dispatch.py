@@ -84,7 +84,7 @@ async def build_form(context: Context, asked: OpenForm) -> Form:
     if asked.subject is FormSubject.SETTINGS:
         return await settings.form(context, request)
     if asked.subject is FormSubject.FUNCTION:
-        return forms.functions(request.locale)
+        return forms.functions_form(request.locale)
     if request.target is None:
         return replies.form_for(context, request)
     _, step = await current_step(context, request)

@@ -14,7 +14,7 @@ async def form(context: Context, request: Request) -> Form:
     require_audience(request)
     settings = await context.store.settings(request.place.tenant)
     preferences = channel_settings.preferences_of(settings, request.place.channel)
-    return channel_settings.form(
+    return channel_settings.settings_form(
         preferences, budgets.caps(settings), context.catalog, request.locale
     )
 

@@ -11,7 +11,7 @@ from core.catalog import wordless
 from core.errors import EaselError, Rejected
 from core.failpoints import failpoint
 from core.flow.context import Context, retry_delivery, try_delivery
-from core.forms import Form, form
+from core.forms import Form, operation_form
 from core.incoming import Origin
 from core.log import log
 from core.post import Post
@@ -49,7 +49,7 @@ def form_for(context: Context, request: Request) -> Form:
 
     Its words as they stand, and pictures unless one is settled.
     """
-    return form(
+    return operation_form(
         request.action,
         context.catalog,
         context.accounts,

@@ -17,7 +17,7 @@ from adapters.discord.uploads import same_pictures
 from core import channel_settings
 from core.budgets import Caps
 from core.catalog import Catalog
-from core.forms import FieldKind, form
+from core.forms import FieldKind, operation_form
 from core.incoming import Incoming, Kind
 from core.interpret import NOWHERE, interpret
 from core.languages import languages
@@ -99,7 +99,7 @@ def test_every_form_is_a_modal_that_keeps_its_words_and_pictures(
     action: Action, locale: str
 ) -> None:
     accounts = tuple(dashscope(region) for region in CATALOG.regions)
-    asked = form(action, CATALOG, accounts, locale, prompt="x" * 3000)
+    asked = operation_form(action, CATALOG, accounts, locale, prompt="x" * 3000)
     pages = render.pages(asked)
     assert len(pages) == 1
     limits.modal(render.modal(pages[0], "1" * 19))
@@ -113,7 +113,7 @@ def test_every_form_is_a_modal_that_keeps_its_words_and_pictures(
 @pytest.mark.parametrize("locale", languages())
 def test_settings_come_on_pages_that_leave_nothing_out(locale: str) -> None:
     caps = Caps(person_day=None, channel_month=None, workspace_month=None)
-    asked = channel_settings.form(
+    asked = channel_settings.settings_form(
         channel_settings.Preferences(gallery="1", people="2 3"), caps, CATALOG, locale
     )
     pages = render.pages(asked)

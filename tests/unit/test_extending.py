@@ -182,7 +182,7 @@ from bot.cli import cli
 from core import grammar
 from core.catalog import Catalog, check_options
 from core.errors import Rejected
-from core.forms import form
+from core.forms import operation_form
 from core.operations import Action
 from core.options import Options, service_parameters
 from core.providers.dashscope import catalog_text
@@ -198,7 +198,7 @@ def refusal(do):
 catalog = Catalog.load(catalog_text())
 accounts = (Account(name="beijing", provider="dashscope", region="beijing"),)
 parsed = grammar.parse("a fox --guidance 7.5 in the snow")
-asked = form(Action.DRAW, catalog, accounts, "zh-CN")
+asked = operation_form(Action.DRAW, catalog, accounts, "zh-CN")
 draw = registry()[0]
 wanx = catalog.model("wanx2.1-imageedit")
 print(json.dumps({

@@ -26,7 +26,9 @@ MADE = [
 def test_every_form_asks_only_for_what_its_action_understands(
     action: Action, locale: str
 ) -> None:
-    made = forms.form(action, CATALOG, (dashscope(),), locale, prompt="as before")
+    made = forms.operation_form(
+        action, CATALOG, (dashscope(),), locale, prompt="as before"
+    )
     names = [field.name for field in made.fields]
     assert len(names) == len(set(names))
     assert made.fields[0].value == "as before"
@@ -40,8 +42,8 @@ def test_every_form_asks_only_for_what_its_action_understands(
 
 
 def test_a_form_about_a_settled_picture_asks_for_no_other() -> None:
-    free = forms.form(Action.EDIT, CATALOG, (dashscope(),), "en")
-    settled = forms.form(
+    free = forms.operation_form(Action.EDIT, CATALOG, (dashscope(),), "en")
+    settled = forms.operation_form(
         Action.EDIT, CATALOG, (dashscope(),), "en", target="abc", index=1
     )
     assert "pictures" in [field.name for field in free.fields]
@@ -49,7 +51,9 @@ def test_a_form_about_a_settled_picture_asks_for_no_other() -> None:
 
 
 def test_a_region_without_a_model_does_not_offer_it() -> None:
-    offered = forms.form(Action.DRAW, CATALOG, (dashscope("singapore"),), "en").fields
+    offered = forms.operation_form(
+        Action.DRAW, CATALOG, (dashscope("singapore"),), "en"
+    ).fields
     model = next(field for field in offered if field.name == "model")
     assert all(
         "singapore" in CATALOG.models[one.value].regions for one in model.choices
@@ -141,7 +145,7 @@ def test_people_and_functions_can_be_limited() -> None:
 
 
 def test_the_settings_form_shows_what_stands() -> None:
-    shown = channel_settings.form(
+    shown = channel_settings.settings_form(
         channel_settings.Preferences(style="flat", personal_threads="yes"),
         Caps(),
         CATALOG,
@@ -156,7 +160,7 @@ def test_the_settings_form_shows_what_stands() -> None:
 def test_what_settings_ask_is_read_whole_where_a_label_has_45_characters(
     locale: str,
 ) -> None:
-    shown = channel_settings.form(
+    shown = channel_settings.settings_form(
         channel_settings.Preferences(), Caps(), CATALOG, locale
     )
     assert [one.label for one in shown.fields if len(one.label) > 45] == []
@@ -165,7 +169,7 @@ def test_what_settings_ask_is_read_whole_where_a_label_has_45_characters(
 def test_of_a_menu_with_25_models_only_dated_editions_fall_out() -> None:
     field = next(
         one
-        for one in channel_settings.form(
+        for one in channel_settings.settings_form(
             channel_settings.Preferences(), Caps(), CATALOG, "en"
         ).fields
     )

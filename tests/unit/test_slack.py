@@ -331,7 +331,9 @@ def test_whatever_is_said_stays_within_slacks_limits_and_inert(
     ],
 )
 def test_every_form_is_a_modal_slack_takes(action: Action, locale: str) -> None:
-    asked = forms.form(action, CATALOG, (dashscope(),), locale, prompt="x" * 5000)
+    asked = forms.operation_form(
+        action, CATALOG, (dashscope(),), locale, prompt="x" * 5000
+    )
     opened = interpret(decode.shortcut(sample("message_action")), NOWHERE)
     assert isinstance(opened, OpenForm)
     meta = decode.meta(opened.request, action)
@@ -340,7 +342,7 @@ def test_every_form_is_a_modal_slack_takes(action: Action, locale: str) -> None:
 
 @pytest.mark.parametrize("locale", languages())
 def test_the_form_of_functions_and_every_button_label_fit(locale: str) -> None:
-    limits.view(render.modal(forms.functions(locale), "{}"), picture)
+    limits.view(render.modal(forms.functions_form(locale), "{}"), picture)
     for kind in ButtonKind:
         if kind not in {ButtonKind.PICK, ButtonKind.REGION, ButtonKind.LINK}:
             assert len(translate(f"button.{kind.value}", locale)) <= render.BUTTON_TEXT
