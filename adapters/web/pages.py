@@ -182,7 +182,7 @@ class Pages:
     async def _history(self, request: Request, claims: dict[str, str]) -> Response:
         locale = locale_of(request)
         tenant, session = claims["t"], claims["s"]
-        steps = await queries.made_in(self._context, tenant, session)
+        steps = await queries.session_tree(self._context, tenant, session)
         head = await self._context.store.head(tenant, session)
         ids = {step.id for step in steps}
         nodes: list[Mapping[str, object]] = []

@@ -1,4 +1,4 @@
-"""Looking: history, compare, show, info, usage, budget, help."""
+"""Answers that change nothing: history, compare, show, info, usage, budget, help."""
 
 from contextlib import suppress
 from datetime import timedelta
@@ -23,48 +23,44 @@ RECENT = 6
 
 async def history(context: Context, request: Request) -> Post:
     """The session's edit tree as a picture."""
+    tenant, locale = request.place.tenant, request.locale
     session = await prepare.session_of(context, request)
-    made = await made_in(context, request.place.tenant, session)
-    if not made:
+    tree = await session_tree(context, tenant, session)
+    if not tree:
         raise Rejected("refuse.no_session")
     head = await prepare.head_of(context, request, session)
-    nodes = [_node(step, head, session, request.locale) for step in made]
+    nodes = [_node(step, head, session, locale) for step in tree]
     page = await context.pool.run(layout.lay_out, nodes)
-    shown = {spot.node.id for spot in page.spots}
-    thumbnails = {
-        step.id: await _thumbnail(context, step, head)
-        for step in made
-        if step.id in shown
-    }
-    foreign = sum(step.session != session for step in made)
-    count = foreign + await context.store.count_with_pictures(
-        request.place.tenant, session
-    )
-    note = answers.newest_note(len(shown), count, request.locale)
+    on_page = {spot.node.id for spot in page.spots}
+    thumbnails = {}
+    for step in tree:
+        if step.id in on_page:
+            thumbnails[step.id] = await _thumbnail(context, step, head)
+    # The tree holds the newest steps only; the note says how many there are.
+    roots_elsewhere = [step for step in tree if step.session != session]
+    count = await context.store.count_with_pictures(tenant, session)
+    count += len(roots_elsewhere)
+    note = answers.newest_note(len(on_page), count, locale)
     picture = await context.pool.run(diagrams.tree, page, thumbnails, note)
-    claims = {"t": request.place.tenant, "s": session}
-    url = context.links.url(Purpose.HISTORY, claims, context.clock.now() + LINK_LIFE)
-    return answers.history_post(made, picture, len(shown), note, url, request.locale)
+    url = _link(context, Purpose.HISTORY, t=tenant, s=session)
+    return answers.history_post(tree, picture, len(on_page), note, url, locale)
 
 
-async def made_in(context: Context, tenant: str, session: str) -> list[Step]:
+async def session_tree(context: Context, tenant: str, session: str) -> list[Step]:
     """The session's steps with pictures, oldest first.
 
-    A branch from somebody else's shows that as its root.
+    A branch from another person's step shows that as its root.
     """
-    steps = await context.store.history(tenant, session)
-    known = {step.id for step in steps}
-    foreign = {
-        step.parent for step in steps if step.parent and step.parent not in known
-    }
-    above = [await context.store.step(tenant, one) for one in sorted(foreign)]
-    return [step for step in above + steps if step.outputs and not step.deleted]
+    own_steps = await context.store.history(tenant, session)
+    own_ids = {step.id for step in own_steps}
+    parents = {step.parent for step in own_steps if step.parent} - own_ids
+    roots = [await context.store.step(tenant, parent) for parent in sorted(parents)]
+    return [step for step in roots + own_steps if step.outputs and not step.deleted]
 
 
 def _node(step: Step, head: Head | None, session: str, locale: str) -> layout.Node:
-    label, caption = answers.node_labels(
-        step, foreign=step.session != session, locale=locale
-    )
+    is_foreign = step.session != session
+    label, caption = answers.node_labels(step, foreign=is_foreign, locale=locale)
     return layout.Node(
         id=step.id,
         label=label,
@@ -75,7 +71,7 @@ def _node(step: Step, head: Head | None, session: str, locale: str) -> layout.No
 
 
 async def _thumbnail(context: Context, step: Step, head: Head | None) -> bytes:
-    """Of the step's picture: the one kept, else a new one, which is kept.
+    """The stored thumbnail of the step's picture, else a new one, which is stored.
 
     It is made here and not when the picture comes: that would slow every delivery for the few
     histories that are looked at.
@@ -85,59 +81,64 @@ async def _thumbnail(context: Context, step: Step, head: Head | None) -> bytes:
     if picture.thumbnail:
         with suppress(NotFound):
             return await context.blobs.read(step.tenant, picture.thumbnail)
-    data = await context.blobs.read(step.tenant, picture.key)
-    thumbnail = await context.pool.run(diagrams.thumbnail, data)
+    image = await context.blobs.read(step.tenant, picture.key)
+    thumbnail = await context.pool.run(diagrams.thumbnail, image)
     key = await context.blobs.keep(step.tenant, thumbnail)
     if not await context.store.record_thumbnail(step.tenant, picture.key, key):
+        # The picture was deleted meanwhile: no row would ever lead to this blob.
         await context.blobs.delete(step.tenant, key)
     return thumbnail
 
 
 async def compare(context: Context, request: Request) -> Post:
     """Before and after of the current picture."""
+    tenant, locale = request.place.tenant, request.locale
     session, step = await current_step(context, request)
     head = await prepare.head_of(context, request, session)
-    index = head.index if head and head.step == step.id else request.index or 0
-    after = sessions.picture_at(step, index)
+    index = request.index or 0
+    if head and head.step == step.id:
+        index = head.index
+    output = sessions.picture_at(step, index)
     if not step.inputs:
         raise Rejected("refuse.nothing_to_compare")
-    tenant = request.place.tenant
-    before_data = await context.blobs.read(tenant, step.inputs[0].key)
-    after_data = await context.blobs.read(tenant, after.key)
-    labels = answers.compare_labels(
-        step, await status.parent_of(context, step), request.locale
-    )
-    side = await context.pool.run(diagrams.compare, before_data, after_data, labels)
-    flicker = await context.pool.run(diagrams.flicker, before_data, after_data)
-    claims: dict[str, str | int] = {"t": tenant, "s": step.id, "i": index}
-    url = context.links.url(Purpose.COMPARE, claims, context.clock.now() + LINK_LIFE)
-    return answers.compare_post(step, side, flicker, url, request.locale)
+    before = await context.blobs.read(tenant, step.inputs[0].key)
+    after = await context.blobs.read(tenant, output.key)
+    parent = await status.parent_of(context, step)
+    labels = answers.compare_labels(step, parent, locale)
+    side_by_side = await context.pool.run(diagrams.compare, before, after, labels)
+    flicker = await context.pool.run(diagrams.flicker, before, after)
+    url = _link(context, Purpose.COMPARE, t=tenant, s=step.id, i=index)
+    return answers.compare_post(step, side_by_side, flicker, url, locale)
+
+
+def _link(context: Context, purpose: Purpose, **claims: str | int) -> str:
+    expires = context.clock.now() + LINK_LIFE
+    return context.links.url(purpose, claims, expires)
 
 
 async def show(context: Context, request: Request) -> Post:
     """A step again, by its id."""
     step = await resolve_step(context, request)
-    return steps.outcome_post(
-        step, request.locale, await context.reactions.tally(step.tenant, step.id)
-    )
+    tally = await context.reactions.tally(step.tenant, step.id)
+    return steps.outcome_post(step, request.locale, tally)
 
 
 async def info(context: Context, request: Request) -> Post:
-    """What made a picture: one of ours, or the recipe in a file given."""
+    """What made a picture: a step's, or an attached file's by the recipe in it."""
     if not request.attachments:
-        return answers.info_post(
-            (await current_step(context, request))[1], request.locale
-        )
-    data = await prepare.fetch(context, request, request.attachments[0])
-    await context.pool.run(formats.inspect, data)
-    return answers.recipe_post(png_metadata.read_recipe(data) or {}, request.locale)
+        _, step = await current_step(context, request)
+        return answers.info_post(step, request.locale)
+    image = await prepare.fetch(context, request, request.attachments[0])
+    await context.pool.run(formats.inspect, image)
+    recipe = png_metadata.read_recipe(image) or {}
+    return answers.recipe_post(recipe, request.locale)
 
 
 async def usage(context: Context, request: Request) -> Post:
     """What this month cost, with a plot."""
-    now = context.clock.now()
-    spending = await context.store.usage(request.place.tenant, budgets.month_start(now))
-    caps = budgets.caps(await context.store.settings(request.place.tenant))
+    tenant, now = request.place.tenant, context.clock.now()
+    spending = await context.store.usage(tenant, budgets.month_start(now))
+    caps = budgets.caps(await context.store.settings(tenant))
     plot = None
     if spending:
         currency = usage_views.usual_currency(spending)
@@ -168,22 +169,14 @@ async def home(context: Context, request: Origin) -> list[Post]:
 
     What one can do, what is left to spend, and their newest pictures with the way back.
     """
-    caps = budgets.caps(await context.store.settings(request.place.tenant))
-    newest = await context.store.recent(request.place.tenant, request.person.id, RECENT)
-    shown = [
-        answers.recent_post(step, await _link_to(context, step), request.locale)
-        for step in newest
-    ]
-    return [
-        answers.help_post(request.locale),
-        usage_views.budget_post(caps, request.locale),
-        *shown,
-    ]
-
-
-async def _link_to(context: Context, step: Step) -> str:
-    sent = await context.store.message_of(step)
-    return await context.chat(step).link(sent) if sent else ""
+    tenant, locale = request.place.tenant, request.locale
+    caps = budgets.caps(await context.store.settings(tenant))
+    posts = [answers.help_post(locale), usage_views.budget_post(caps, locale)]
+    for step in await context.store.recent(tenant, request.person.id, RECENT):
+        message = await context.store.message_of(step)
+        link = await context.chat(step).link(message) if message else ""
+        posts.append(answers.recent_post(step, link, locale))
+    return posts
 
 
 async def more(context: Context, request: Request) -> Post:

@@ -18,38 +18,37 @@ from core.views import pictures, steps
 
 async def vote(context: Context, request: Request) -> None:
     """Count a vote for a picture; a quorum settles it."""
-    step, index = await _voted(context, request)
+    step, index = await _resolve_picture(context, request)
     tally = await context.reactions.add(
         step.tenant, step.id, request.person.id, CountedReaction.VOTE, index
     )
-    quorum = (await _preferences(context, step)).number("quorum")
+    preferences = await _preferences(context, step)
     leader = _leader(tally)
+    quorum = preferences.number("quorum")
     if leader is not None and leader != step.chosen and tally.votes[leader] >= quorum:
         await _settle(context, step, leader)
-    await show_again(context, step.tenant, step.id)
+    await _refresh_status(context, step)
 
 
 async def unvote(context: Context, request: Request) -> None:
     """Take a vote back; what was settled stays."""
-    step, index = await _voted(context, request)
+    step, index = await _resolve_picture(context, request)
     await context.reactions.remove(
         step.tenant, step.id, request.person.id, CountedReaction.VOTE, index
     )
-    await show_again(context, step.tenant, step.id)
+    await _refresh_status(context, step)
 
 
 async def choose(context: Context, request: Request) -> None:
-    """Its person settles on the picture with most votes, without votes on the one shown first."""
+    """Settle on the picture with most votes, without votes on the first: its person's choice."""
     step = await resolve_step(context, request)
     require_audience(request, step)
     sessions.picture_at(step, 0)
     tally = await context.reactions.tally(step.tenant, step.id)
-    await _settle(
-        context,
-        step,
-        min(tally.votes, key=lambda at: (-tally.votes[at], at)) if tally.votes else 0,
-    )
-    await show_again(context, step.tenant, step.id)
+    most_votes = max(tally.votes.values(), default=0)
+    candidates = [index for index, votes in tally.votes.items() if votes == most_votes]
+    await _settle(context, step, min(candidates, default=0))
+    await _refresh_status(context, step)
 
 
 async def favourite(context: Context, request: Request) -> None:
@@ -63,14 +62,11 @@ async def favourite(context: Context, request: Request) -> None:
         CountedReaction.FAVOURITE,
         request.index or 0,
     )
-    wanted = await _preferences(context, step)
-    if (
-        wanted.gallery
-        and tally.favourites >= wanted.number("favourites")
-        and not step.options.private
-    ):
-        await _to_gallery(context, step, tally, wanted.gallery)
-    await show_again(context, step.tenant, step.id)
+    preferences = await _preferences(context, step)
+    has_enough = tally.favourites >= preferences.number("favourites")
+    if preferences.gallery and has_enough and not step.options.private:
+        await _post_to_gallery(context, step, tally, preferences.gallery)
+    await _refresh_status(context, step)
 
 
 async def unfavourite(context: Context, request: Request) -> None:
@@ -83,38 +79,37 @@ async def unfavourite(context: Context, request: Request) -> None:
         CountedReaction.FAVOURITE,
         request.index or 0,
     )
-    await show_again(context, step.tenant, step.id)
+    await _refresh_status(context, step)
 
 
 async def send_me(context: Context, request: Request) -> Post:
-    """The result once more, where only this person sees it, and where their next edit starts from it."""
+    """Post the result in the person's direct messages, where their next edit starts from it."""
     step = await resolve_step(context, request)
     sessions.picture_at(step, 0)
     chat = context.chat(step)
     place = await chat.private_place(request.place, request.person)
     post = pictures.copy_post(step, sessions.step_id(request), request.locale)
     is_first = await context.store.intend_post(step.tenant, post.job, MessageRole.COPY)
-    sent = None if is_first else await chat.find(place, post.job)
-    if sent is None:
-        sent = await chat.post(place, post, to=request.person, reply={})
-    await context.store.remember(sent, step.tenant, step.id, MessageRole.COPY)
+    # An earlier try may have been posted and not remembered.
+    message = None if is_first else await chat.find(place, post.job)
+    if message is None:
+        message = await chat.post(place, post, to=request.person, reply={})
+    await context.store.remember(message, step.tenant, step.id, MessageRole.COPY)
+    session = sessions.person_session(place, request.person.id)
     head = Head(step=step.id, index=step.chosen or 0)
-    await context.store.move_head(
-        step.tenant, sessions.person_session(place, request.person.id), head
-    )
+    await context.store.move_head(step.tenant, session, head)
     return steps.note_post("status.sent_to_you", request.locale, version=step.number)
 
 
 async def remove(context: Context, request: Request) -> Post:
     """❌: cancel what still runs, delete what is done."""
     step = await resolve_step(context, request)
-    return await (delete if step.state.is_final else cancel)(
-        context, replace(request, target=step.id)
-    )
+    answer = delete if step.state.is_final else cancel
+    return await answer(context, replace(request, target=step.id))
 
 
 async def delete(context: Context, request: Request) -> Post:
-    """Take a result's pictures away, everywhere we showed them.
+    """Take a result's pictures away, wherever they were posted.
 
     What others made from them stays.
     """
@@ -122,42 +117,42 @@ async def delete(context: Context, request: Request) -> Post:
     require_audience(request, step)
     if not step.state.is_final:
         raise Rejected("refuse.still_running", version=step.number)
-    for key in await context.store.delete_step(
-        step.tenant, step.id, context.clock.now()
-    ):
+    store, now = context.store, context.clock.now()
+    # The bytes before the rows: after a crash in between, the rows still lead to them.
+    for key in await store.delete_step(step.tenant, step.id, now):
         await context.blobs.delete(step.tenant, key)
-    for key in await context.store.forget_outputs(step.tenant, step.id):
+    for key in await store.forget_outputs(step.tenant, step.id):
         await context.blobs.delete(step.tenant, key)
-    for sent in await context.store.messages_of(step):
-        await _show(context, step.tenant, step.id, sent)
+    for message in await store.messages_of(step):
+        await _update(context, step, message)
     return steps.note_post("status.you_deleted", request.locale, version=step.number)
 
 
-async def show_again(context: Context, tenant: str, step_id: str) -> None:
-    """The step's own message as things stand now."""
-    sent = await context.store.message_of(await context.store.step(tenant, step_id))
-    if sent is not None:
-        await _show(context, tenant, step_id, sent)
+async def _refresh_status(context: Context, step: Step) -> None:
+    """Show in the step's own message how things stand now."""
+    message = await context.store.message_of(step)
+    if message is not None:
+        await _update(context, step, message)
 
 
-async def _show(
-    context: Context, tenant: str, step_id: str, sent: PostedMessage
-) -> None:
-    """A platform that will not take it keeps the old one."""
-    step = await context.store.step(tenant, step_id)
+async def _update(context: Context, step: Step, message: PostedMessage) -> None:
+    """Show the step as it is now. A platform that will not take it keeps the old message."""
     async with context.telling_lock(step):
-        post = steps.outcome_post(
-            step, None, await context.reactions.tally(tenant, step_id)
-        )
+        # Read inside the lock: an earlier reaction may have changed it.
+        current = await context.store.step(step.tenant, step.id)
+        tally = await context.reactions.tally(step.tenant, step.id)
+        post = steps.outcome_post(current, None, tally)
         try:
-            await context.store.remember(
-                await context.chat(step).update(sent, post), tenant, step_id
-            )
+            updated = await context.chat(step).update(message, post)
         except (DeliveryError, NotFound) as error:
             log.warning("undeliverable", step=step.id, error=error.key)
+            return
+        # A platform may have had to post it anew.
+        await context.store.remember(updated, step.tenant, step.id)
 
 
-async def _voted(context: Context, request: Request) -> tuple[Step, int]:
+async def _resolve_picture(context: Context, request: Request) -> tuple[Step, int]:
+    """The step, and which of its pictures. Raises Rejected when it is not there."""
     step = await resolve_step(context, request)
     index = request.index or 0
     sessions.picture_at(step, index)
@@ -165,47 +160,43 @@ async def _voted(context: Context, request: Request) -> tuple[Step, int]:
 
 
 async def _preferences(context: Context, step: Step) -> channel_settings.Preferences:
-    return channel_settings.preferences_of(
-        await context.store.settings(step.tenant), step.place.channel
-    )
+    settings = await context.store.settings(step.tenant)
+    return channel_settings.preferences_of(settings, step.place.channel)
 
 
 def _leader(tally: Tally) -> int | None:
     """The picture strictly ahead of all others."""
-    ranked = sorted(tally.votes, key=lambda at: -tally.votes[at])
-    if not ranked or (
-        len(ranked) > 1 and tally.votes[ranked[0]] == tally.votes[ranked[1]]
-    ):
-        return None
-    return ranked[0]
+    most_votes = max(tally.votes.values(), default=0)
+    leaders = [index for index, votes in tally.votes.items() if votes == most_votes]
+    return leaders[0] if len(leaders) == 1 else None
 
 
 async def _settle(context: Context, step: Step, index: int) -> None:
     """The winner becomes the head of the session it was made in, and of its person's own."""
     await context.store.choose_picture(step.tenant, step.id, index)
+    head = Head(step=step.id, index=index)
     for session in {step.session, sessions.own_session(step)}:
-        await context.store.move_head(
-            step.tenant, session, Head(step=step.id, index=index)
-        )
+        await context.store.move_head(step.tenant, session, head)
 
 
-async def _to_gallery(context: Context, step: Step, tally: Tally, channel: str) -> None:
-    chat = context.chat(step)
+async def _post_to_gallery(
+    context: Context, step: Step, tally: Tally, channel: str
+) -> None:
+    store, chat = context.store, context.chat(step)
     place = replace(step.place, channel=channel, thread="")
+    role = MessageRole.GALLERY
     async with context.telling_lock(step):
-        if await context.store.message_of(step, MessageRole.GALLERY):
+        if await store.message_of(step, role):
             return
-        is_first = await context.store.intend_post(
-            step.tenant, step.id, MessageRole.GALLERY
-        )
+        is_first = await store.intend_post(step.tenant, step.id, role)
         if not is_first and await chat.find(place, f"{step.id}g"):
             return
-        original = await context.store.message_of(step)
+        original = await store.message_of(step)
         link = await chat.link(original) if original else ""
         post = pictures.gallery_post(step, tally, link, step.locale)
         try:
-            sent = await chat.post(place, post, to=step.person, reply={})
+            message = await chat.post(place, post, to=step.person, reply={})
         except (DeliveryError, NotFound) as error:
             log.warning("no_gallery", step=step.id, error=error.key)
             return
-        await context.store.remember(sent, step.tenant, step.id, MessageRole.GALLERY)
+        await store.remember(message, step.tenant, step.id, role)
