@@ -52,6 +52,7 @@ async def _serve(
     for number in (signal.SIGINT, signal.SIGTERM):
         asyncio.get_running_loop().add_signal_handler(number, stop.set)
     address = web.address_of(config, listening)
+    # Links to the mask painter and to pictures lead to this very server.
     config = config.model_copy(update={"public_url": address})
     room = Room.at(config.data_dir)
     async with wiring.open_easel(
@@ -59,6 +60,7 @@ async def _serve(
         lambda blobs: {PLATFORM: WebChat(room, blobs, address)},
         simulator=simulator,
     ) as easel:
+        # True only for a new room: what people did with the photos stays.
         if await room.prepare():
             await seed_demo_data(room, easel, config.locale)
         async with web.open_web(config, easel, listening, room):

@@ -22,6 +22,7 @@ def link_keys(settings: Settings) -> list[str]:
     if settings.link_keys:
         return list(settings.link_keys.get_secret_value().split(","))
     path = settings.data_dir / "link.key"
+    # Two processes may start at once: whichever makes the file first decides the key.
     with suppress(FileExistsError):
         descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
         with os.fdopen(descriptor, "w") as file:
@@ -43,6 +44,7 @@ async def lock_folder(
     """
     folder = settings.data_dir
     try:
+        # It will hold pictures, prompts and keys: no business of other users of the machine.
         folder.mkdir(parents=True, exist_ok=True, mode=0o700)
         if not database.is_sqlite(settings.database):
             return
@@ -69,7 +71,7 @@ async def lock_folder(
 
 
 async def _wait_for_lock(lock: FileLock) -> None:
-    """In small steps, so that a signal is heard meanwhile. Raises Timeout."""
+    """Wait in small steps, so that a signal is heard meanwhile. Raises Timeout."""
     ends = time.monotonic() + LOCK_PATIENCE
     while True:
         try:

@@ -96,10 +96,12 @@ def set_up(kind: str, level: str, secrets: Iterable[str]) -> None:
         ],
         foreign_pre_chain=shared,
     )
+    # Libraries write through the standard logging: their lines are redacted likewise.
     handler = logging.StreamHandler(StandardError())
     handler.setFormatter(formatter)
     root = logging.getLogger()
     root.handlers = [handler]
+    # What libraries find worth an "info" would drown our own.
     root.setLevel(max(number, logging.WARNING))
 
 

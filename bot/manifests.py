@@ -11,6 +11,7 @@ from bot import settings
 from core.errors import ConfigurationError
 
 ADDRESS = re.compile(r"https://[^\s/?#@]+")
+"""What Slack takes as a request URL's beginning: https, a host, no path."""
 
 
 def slack(url: str | None, *, many: bool, locale: str | None) -> str:

@@ -47,6 +47,7 @@ async def _run(config: settings.Settings, *, listens: bool) -> int:
     for number in (signal.SIGINT, signal.SIGTERM):
         asyncio.get_running_loop().add_signal_handler(number, stop.set)
     started = asyncio.Event()
+    # A start may wait for what is away: it must be possible to end it meanwhile.
     work = asyncio.create_task(_work(config, stop, started, listens=listens))
     asked_to_stop = asyncio.create_task(stop.wait())
     await asyncio.wait({work, asked_to_stop}, return_when=asyncio.FIRST_COMPLETED)

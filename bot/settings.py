@@ -199,6 +199,7 @@ def load(**overrides: Any) -> Settings:
     """
     dotenv = dotenv_values(".env")
     from_dotenv = {name: text for name, text in dotenv.items() if text is not None}
+    # What is nearer to the person wins: the command line, the environment, files.
     variables = {**from_dotenv, **_read_secret_files(), **os.environ, **overrides}
     try:
         return Settings.model_validate({**variables, "region_keys": _region_keys()})

@@ -88,6 +88,7 @@ async def open_slack(settings: Settings, engine: AsyncEngine) -> AsyncIterator[S
             secret = settings.slack_client_secret.get_secret_value()
             tokens = Installed(store, client, settings.slack_client_id, secret)
 
+        # Asked for at every call: a token may be renewed, or taken back, at any time.
         async def token(workspace: str, *, anew: bool = False) -> str:
             return (await tokens.us(workspace, anew=anew)).token
 

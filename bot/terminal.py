@@ -139,6 +139,7 @@ class Prompt:
 async def _run(line: Line, options: Mapping[str, Any]) -> int:
     config = settings.load()
     as_json = bool(options["as_json"])
+    # A person reads this: lines about progress would stand between the answers.
     level = "error" if config.log_level == "info" else config.log_level
     logs.set_up_late(config.log_format, level, settings.secrets(config))
     prompt = Prompt(config, as_json=as_json)

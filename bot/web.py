@@ -30,6 +30,7 @@ def listen(settings: Settings, port: int | None = None) -> socket.socket:
         return bind(settings.http_host, number)
     except OSError as error:
         if not is_set:
+            # The usual port is taken, by another demo perhaps.
             return bind(settings.http_host, 0)
         setting = "EASEL_HTTP_PORT" if port is None else "--port"
         reason = error.strerror or "error"
@@ -43,6 +44,7 @@ def address_of(settings: Settings, listening: socket.socket) -> str:
     if settings.public_url:
         return settings.public_url.rstrip("/")
     host = settings.http_host
+    # "Every address of this machine" is none that a browser could open.
     if host in {"0.0.0.0", "::"}:  # noqa: S104
         host = "127.0.0.1"
     if ":" in host:

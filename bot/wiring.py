@@ -99,6 +99,7 @@ async def open_easel(
             blobs=blobs,
             clock=clock,
         )
+        # Two: a photo takes all of a core for a moment, and the loop needs one, too.
         pool = Pool(workers=2)
         stack.callback(pool.close)
         context = Context(
@@ -130,6 +131,7 @@ async def open_easel(
             workers,
             lost=lost or stop_this_process,
         )
+        # Last: what was in work continues at once, and needs everything above.
         await jobs.start()
         stack.push_async_callback(jobs.stop)
         yield Easel(
@@ -154,6 +156,7 @@ async def open_database(settings: Settings) -> AsyncIterator[AsyncEngine]:
     try:
         yield engine
     finally:
+        # A transaction cut off now would leave its connection behind.
         await wait_for_transactions()
         await engine.dispose()
 
@@ -167,13 +170,10 @@ def worker_name(settings: Settings) -> str:
 
 
 def inbox_url(settings: Settings) -> str:
-    """On SQLite a file of its own; on PostgreSQL the database."""
-    is_sqlite = database.is_sqlite(settings.database)
-    return (
-        f"sqlite:///{settings.data_dir / 'inbox.db'}"
-        if is_sqlite
-        else settings.database
-    )
+    """The inbox's database: on SQLite a separate file, so that it never waits for a job."""
+    if database.is_sqlite(settings.database):
+        return f"sqlite:///{settings.data_dir / 'inbox.db'}"
+    return settings.database
 
 
 def stop_this_process() -> None:

@@ -82,6 +82,7 @@ class WebChat:
 
     async def fetch(self, attachment: Attachment, limit: int) -> AsyncIterator[bytes]:
         """Read a picture that was dropped into the room. Raises Rejected."""
+        # Only what was uploaded here may be read, not any blob whose key is known.
         await self._room.upload(attachment.ref)
         try:
             data = await self._blobs.read(TENANT, attachment.ref)

@@ -119,6 +119,7 @@ def locale_of(request: Request) -> str:
     """``?lang=``, or the first of the browser's languages that we speak."""
     choices = request.query_params.get("lang")
     choices = choices or request.headers.get("accept-language", "")
+    # "pl;q=0.8": browsers send their choices in order, so the weights can be ignored.
     locales = [choice.partition(";")[0].strip() for choice in choices[:200].split(",")]
     return negotiate(*locales)
 
@@ -165,6 +166,7 @@ class Pages:
         data = await self._context.blobs.read(claims["t"], claims["k"])
         kind = claims["m"] if claims["m"] in SHOWN else "application/octet-stream"
         disposition = "attachment" if "download" in request.query_params else "inline"
+        # A file name in a header must not end the header.
         name = re.sub(r"[^A-Za-z0-9._-]+", "-", claims["n"])[:80]
         headers = {
             "content-disposition": f'{disposition}; filename="{name}"',

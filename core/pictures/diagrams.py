@@ -46,6 +46,7 @@ def tree(page: Page, thumbnails: Mapping[str, bytes], note: str = "") -> bytes:
     """
     canvas = Image.new("RGB", page.size, PAPER)
     draw = ImageDraw.Draw(canvas)
+    # Lines first: pictures cover their ends.
     for spot in page.spots:
         _join(draw, page, spot)
     mask = _round_corners(page.side)
@@ -186,6 +187,7 @@ def _shrink(data: bytes, width: int, height: int) -> Image.Image:
     small = pyvips.Image.thumbnail_buffer(
         data, width, height=height, size="force", no_rotate=True
     )
+    # Pillow takes raw bytes: eight bits and four bands, whatever the file had.
     small = small.colourspace("srgb").cast("uchar")
     if not small.hasalpha():
         small = small.addalpha()

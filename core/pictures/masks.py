@@ -36,6 +36,7 @@ def mask(data: bytes, size: Size) -> bytes:
             vscale=size.height / marked.height,
             kernel="linear",
         )
+        # The service may misread greys, which resizing leaves along edges.
         change = (exact >= HALF).copy_memory()
     except pyvips.Error:
         raise Rejected("picture.damaged") from None
@@ -60,6 +61,7 @@ def region(name: str, size: Size) -> bytes:
         "center": (size.width // 4, size.height // 4, half_width, half_height),
     }
     left, top, width, height = regions[name]
+    # libvips makes black pictures only.
     white = pyvips.Image.black(width, height) + 255
     return _encode_png(white.embed(left, top, size.width, size.height).cast("uchar"))
 
