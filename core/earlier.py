@@ -5,12 +5,15 @@ its reply.
 """
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
+from core import grammar
 from core.button_ids import encode_button
-from core.incoming import Incoming, Kind
+from core.errors import Rejected
+from core.incoming import Incoming, Kind, Origin
 from core.operations import BUTTONS, Action
-from core.types import from_json
+from core.types import Request, from_json
 
 SAME = ("key", "place", "person", "locale", "is_admin", "attachments")
 Row = Mapping[str, Any]
@@ -19,6 +22,30 @@ Row = Mapping[str, Any]
 def read_incoming(row: Row) -> Incoming:
     """An event from its JSON."""
     return from_json(Incoming, row if "kind" in row else _facts(row))
+
+
+def read_request(row: Row) -> Request:
+    """A request from its JSON. Raises Rejected for options that were never checked."""
+    if "given" not in row:
+        return from_json(Request, row)
+    plain = from_json(Request, {**row, "values": row["given"]})
+    if not plain.action.makes_pictures:
+        return plain
+    parsed = grammar.parse(plain.text, row["given"])
+    return replace(plain, text=parsed.prompt, options=parsed.options, values={})
+
+
+def read_origin(row: Row, *, is_event: bool) -> Origin:
+    """What a delivery holds: an event, or what it was understood as.
+
+    What an earlier version had understood but not yet checked is understood once more.
+    """
+    if is_event:
+        return read_incoming(row)
+    try:
+        return read_request(row)
+    except Rejected:
+        return read_incoming(row)
 
 
 def _facts(row: Row) -> dict[str, Any]:

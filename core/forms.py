@@ -1,14 +1,16 @@
 """What a platform asks for in fields instead of a typed command: a modal or a dialog. Pure."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+import dataclasses
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from enum import StrEnum
 
 from core.catalog import Catalog, Model
 from core.i18n import translate
 from core.operations import NEEDS_WORDS, Action, Takes, command_words
 from core.option_texts import describe_option, describe_words, label_choice
-from core.options import OPTIONS, OptionKind, OptionSpec, options_of
+from core.option_values import write_value
+from core.options import OPTIONS, OptionKind, Options, OptionSpec, options_of
 from core.types import Account
 
 FUNCTION = "function"
@@ -60,7 +62,8 @@ class Field:
 class Form:
     """What to ask before ``action``.
 
-    ``target`` and ``index`` are the step and picture it will work on, if that is settled.
+    ``target`` and ``index`` are the step and picture it will work on, if that is settled. ``typed``:
+    options that were typed before it was opened, by name.
     """
 
     action: Action
@@ -69,6 +72,7 @@ class Form:
     fields: tuple[Field, ...]
     target: str | None = None
     index: int | None = None
+    typed: Mapping[str, str] = dataclasses.field(default_factory=dict)
 
 
 def operation_form(
@@ -105,6 +109,40 @@ def operation_form(
         target=target,
         index=index,
     )
+
+
+def fill(form: Form, options: Options) -> tuple[Form, Options]:
+    """The form with options in its fields, and the options that found no field."""
+    fields: list[Field] = []
+    typed: dict[str, str] = {}
+    others = options
+    for field in form.fields:
+        option = OPTIONS.get(field.name)
+        value = _value(option, options) if option else ""
+        if option and value and _takes(field, value):
+            fields.append(replace(field, value=value))
+            typed[field.name] = value
+            unset = {option.attribute: option.value(Options())}
+            others = replace(others, **unset)
+        else:
+            fields.append(field)
+    return replace(form, fields=tuple(fields), typed=typed), others
+
+
+def _value(option: OptionSpec, options: Options) -> str:
+    """As a field holds it: a tick is "true", a text has no quotes."""
+    if not option.is_chosen(options):
+        return ""
+    value = option.value(options)
+    if option.is_flag:
+        return "true"
+    return value if isinstance(value, str) else write_value(option, value)
+
+
+def _takes(field: Field, value: str) -> bool:
+    if field.kind is FieldKind.CHOICE:
+        return value in {choice.value for choice in field.choices}
+    return field.kind in {FieldKind.FLAG, FieldKind.LINE, FieldKind.TEXT}
 
 
 def functions_form(locale: str) -> Form:

@@ -6,7 +6,7 @@ looked up first comes as a ``Situation``.
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from enum import Enum, StrEnum
 
 from core import emoji, grammar
@@ -59,10 +59,16 @@ NOWHERE = Situation()
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OpenForm:
-    """A form to show first; ``request`` holds what is known already."""
+    """A form to show first.
+
+    ``request`` holds what is known already, but for the ``words`` and typed ``fields``, which stand
+    in the form as they were written.
+    """
 
     request: Request
     subject: FormSubject = FormSubject.ACTION
+    words: str = ""
+    fields: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -165,8 +171,8 @@ def _interpret_button(incoming: Incoming) -> Meaning:
     if kind not in BUTTONS:
         raise Rejected("button.unknown")
     pressed = replace(incoming, target=step, index=index)
-    request = _request(pressed, BUTTONS[kind])
-    return OpenForm(request=request) if kind in ASKS_FIRST else request
+    action = BUTTONS[kind]
+    return _form(pressed, action) if kind in ASKS_FIRST else _request(pressed, action)
 
 
 def _interpret_reaction(incoming: Incoming, situation: Situation) -> Request | None:
@@ -190,7 +196,7 @@ def _interpret_shortcut(incoming: Incoming, situation: Situation) -> OpenForm:
         pointed = replace(incoming, attachments=incoming.answers.pictures)
     else:
         raise Rejected("refuse.no_picture_there")
-    return OpenForm(request=_request(pointed, Action.EDIT))
+    return _form(pointed, Action.EDIT)
 
 
 def _interpret_form(incoming: Incoming) -> Request:
@@ -204,12 +210,12 @@ def _interpret_form(incoming: Incoming) -> Request:
 
 def reopen(draft: Incoming) -> OpenForm:
     """The form of a draft once more, with what was filled in."""
-    request = _request(draft, _action_of(draft.operation))
-    if request.action is Action.SETTINGS:
-        return OpenForm(request=request, subject=FormSubject.SETTINGS)
+    action = _action_of(draft.operation)
+    if action is Action.SETTINGS:
+        return _form(draft, action, FormSubject.SETTINGS)
     if FUNCTION in draft.fields:
-        return OpenForm(request=request, subject=FormSubject.FUNCTION)
-    return OpenForm(request=request)
+        return _form(draft, action, FormSubject.FUNCTION)
+    return _form(draft, action)
 
 
 def _filled_fields(fields: Mapping[str, str], action: Action) -> dict[str, str]:
@@ -246,36 +252,27 @@ def _interpret_command(incoming: Incoming, situation: Situation) -> Meaning:
     """A typed command: a registered one with typed options, or a line such as "/draw a fox"."""
     if incoming.operation:
         action = _action_of(incoming.operation)
-        return _form_if_needed(_request(_aim(incoming, situation), action), incoming)
+        return _request_or_form(_aim(incoming, situation), action)
     saying = read_saying(incoming.words, is_named=False)
     if saying.kind is SayingKind.NO_FUNCTION and incoming.may_show_form:
-        request = _request(replace(incoming, words=""), Action.STYLE)
-        return OpenForm(request=request, subject=FormSubject.FUNCTION)
+        return _form(replace(incoming, words=""), Action.STYLE, FormSubject.FUNCTION)
     return _command(incoming, saying, situation)
 
 
 def _command(incoming: Incoming, saying: Saying, situation: Situation) -> Meaning:
     action, words = saying.command()
-    spoken = replace(_aim(incoming, situation), words=words)
-    return _form_if_needed(_request(spoken, action), incoming)
+    return _request_or_form(replace(_aim(incoming, situation), words=words), action)
 
 
-def _form_if_needed(request: Request, incoming: Incoming) -> Meaning:
+def _request_or_form(incoming: Incoming, action: Action) -> Meaning:
     """A command that came without what it cannot do without is asked for it."""
-    if request.action is Action.SETTINGS and not request.given:
-        return OpenForm(request=request, subject=FormSubject.SETTINGS)
-    if incoming.may_show_form and _lacks_words(request):
-        return OpenForm(request=request)
+    if action is Action.SETTINGS and not incoming.fields:
+        return _form(incoming, action, FormSubject.SETTINGS)
+    request = _request(incoming, action)
+    lacks_words = request.action in NEEDS_WORDS and not request.text
+    if lacks_words and incoming.may_show_form:
+        return _form(incoming, action)
     return request
-
-
-def _lacks_words(request: Request) -> bool:
-    if request.action not in NEEDS_WORDS:
-        return False
-    try:
-        return not grammar.parse(request.text, request.given).prompt
-    except Rejected:
-        return False
 
 
 def _interpret_message(incoming: Incoming, situation: Situation) -> Meaning | None:
@@ -287,8 +284,7 @@ def _interpret_message(incoming: Incoming, situation: Situation) -> Meaning | No
     if saying.kind in {SayingKind.COMMAND, SayingKind.NO_FUNCTION}:
         return _typed_in_message(about, saying, incoming)
     if saying.kind is SayingKind.ALONE:
-        request = _request(replace(about, words=""), saying.alone())
-        return _form_if_needed(request, incoming)
+        return _request_or_form(replace(about, words=""), saying.alone())
     if saying.kind is SayingKind.DRAW and not (has_picture or situation.is_ours):
         return _request(replace(about, words=saying.rest), Action.DRAW)
     if saying.kind is SayingKind.EDIT:
@@ -311,7 +307,7 @@ def _typed_in_message(
     action, words = saying.command()
     if action is Action.DRAW and not incoming.attachments:
         about = replace(about, attachments=(), target=None)
-    return _form_if_needed(_request(replace(about, words=words), action), incoming)
+    return _request_or_form(replace(about, words=words), action)
 
 
 def _plain_words(
@@ -361,7 +357,28 @@ def _aim(incoming: Incoming, situation: Situation) -> Incoming:
     return replace(incoming, attachments=pictures)
 
 
+def _form(
+    incoming: Incoming, action: Action, subject: FormSubject = FormSubject.ACTION
+) -> OpenForm:
+    return OpenForm(
+        request=_plain_request(incoming, action),
+        subject=subject,
+        words=incoming.words,
+        fields=incoming.fields,
+    )
+
+
 def _request(incoming: Incoming, action: Action) -> Request:
+    """The request with its options taken out of the words. Raises Rejected for a wrong one."""
+    request = _plain_request(incoming, action)
+    if not request.action.makes_pictures:
+        return replace(request, text=incoming.words, values=incoming.fields)
+    parsed = grammar.parse(incoming.words, incoming.fields)
+    return replace(request, text=parsed.prompt, options=parsed.options)
+
+
+def _plain_request(incoming: Incoming, action: Action) -> Request:
+    """Who asks for what, where and about which pictures."""
     if action is Action.EDIT and incoming.mask is not None:
         action = Action.INPAINT
     return Request(
@@ -370,8 +387,6 @@ def _request(incoming: Incoming, action: Action) -> Request:
         person=incoming.person,
         locale=incoming.locale,
         action=action,
-        text=incoming.words,
-        given=incoming.fields,
         attachments=incoming.attachments,
         mask=incoming.mask,
         target=incoming.target,

@@ -253,6 +253,14 @@ def options_of(action: Action) -> tuple[OptionSpec, ...]:
     return tuple(row for row in _TABLE if action in row.actions)
 
 
+def override(options: Options, chosen: Options) -> Options:
+    """The options, with those that were chosen later in their place."""
+    later = {
+        row.attribute: row.value(chosen) for row in _TABLE if row.is_chosen(chosen)
+    }
+    return replace(options, **later)
+
+
 def with_defaults(action: Action, options: Options) -> Options:
     """The options of an operation, with the default where a person said nothing."""
     defaults: dict[str, Any] = {

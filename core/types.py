@@ -80,8 +80,9 @@ class Attachment:
 class Request:
     """What a person asked, free of any platform.
 
-    ``key`` is the platform's own event id, so a redelivery changes nothing. ``text`` may still hold
-    options; ``given`` are options a platform asked for in typed fields. ``target`` is the step
+    ``key`` is the platform's own event id, so a redelivery changes nothing. ``text`` is the prompt, or
+    the word that a command takes; ``options`` stood in it or in typed fields; ``values`` are what a
+    form of settings held. ``target`` is the step
     replied to or pressed, ``index`` which of its pictures (from 0). ``reply`` is what the
     platform's Chat needs to answer. ``is_admin``: the platform vouches, now, that this person runs
     the channel or workspace.
@@ -95,7 +96,8 @@ class Request:
     locale: str
     action: Action
     text: str = ""
-    given: Mapping[str, str] = field(default_factory=dict)
+    options: Options = field(default_factory=Options)
+    values: Mapping[str, str] = field(default_factory=dict)
     attachments: tuple[Attachment, ...] = ()
     mask: Attachment | None = None
     target: str | None = None

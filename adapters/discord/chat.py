@@ -188,7 +188,7 @@ class DiscordChat:
             return False
         await self._store.save_form(answer.interaction, _draft_of_form(form, request))
         reply = DiscordReply.read(request.reply)
-        form = render.with_typed_options(form, request.given)
+        form = render.with_typed_options(form, form.typed)
         pages = render.pages(form)
         try:
             if reply.first and len(pages) == 1:
@@ -402,7 +402,7 @@ def _draft_of_button(incoming: Incoming) -> Incoming | None:
 
 def _draft_of_form(form: Form, request: Request) -> Incoming:
     """What a form is asked for, to be merged with what is filled in."""
-    fields = dict(request.given)
+    fields = dict(form.typed)
     if any(field.name == FUNCTION for field in form.fields):
         fields[FUNCTION] = ""
     return Incoming(
@@ -413,7 +413,7 @@ def _draft_of_form(form: Form, request: Request) -> Incoming:
         locale=request.locale,
         is_admin=request.is_admin,
         operation=form.action.value,
-        words=request.text,
+        words=_prompt_of(form),
         fields=fields,
         attachments=request.attachments,
         mask=request.mask,
@@ -421,6 +421,11 @@ def _draft_of_form(form: Form, request: Request) -> Incoming:
         index=form.index,
         reply=request.reply,
     )
+
+
+def _prompt_of(form: Form) -> str:
+    prompts = [field.value for field in form.fields if field.name == "prompt"]
+    return prompts[0] if prompts else ""
 
 
 def _our_message(incoming: Incoming) -> str:

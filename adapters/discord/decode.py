@@ -67,12 +67,14 @@ def command(interaction: discord.Interaction) -> Incoming:
     files = _resolved(data)
     mask = files.get(str(options.pop("mask-picture", "")))
     pictures = [str(options.pop(name)) for name in PICTURES if name in options]
-    words = [str(options.pop(name)) for name in WORDS if name in options]
+    # The first of them alone: any other is an option that the command does not have.
+    words = [name for name in WORDS if name in options][:1]
+    text = plain(str(options.pop(words[0]))) if words else ""
     return _asked(
         interaction,
         Kind.COMMAND,
         operation=typed.value,
-        words=plain(words[0]) if words else "",
+        words=text,
         fields={
             name: _value(value) for name, value in options.items() if value is not False
         },

@@ -3,7 +3,7 @@
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import replace
 
-from core import forms, grammar, sessions
+from core import forms, sessions
 from core.answers import choices, jobs, masks, navigation, queries, reactions, settings
 from core.answers.lookup import current_step
 from core.errors import EaselError, Rejected
@@ -80,20 +80,25 @@ async def dispatch(context: Context, request: Request) -> Post | Request | None:
 
 async def build_form(context: Context, asked: OpenForm) -> Form:
     """The form to show first. Raises Rejected or NotFound."""
-    request = asked.request
+    form = await _build_plain_form(context, asked)
+    return replace(form, typed=asked.fields)
+
+
+async def _build_plain_form(context: Context, asked: OpenForm) -> Form:
+    request, words = asked.request, asked.words
     if asked.subject is FormSubject.SETTINGS:
         return await settings.form(context, request)
     if asked.subject is FormSubject.FUNCTION:
         return forms.functions_form(request.locale)
     if request.target is None:
-        return replies.form_for(context, request)
+        return replies.form_for(context, request, words)
     _, step = await current_step(context, request)
     index = request.index if request.index is not None else step.chosen or 0
     sessions.picture_at(step, index)
     if request.action is Action.RERUN:
         edits = (await prepare.chain_of(context, step))[1]
-        request = replace(request, text=sessions.merged_instructions(edits))
-    return replies.form_for(context, replace(request, index=index))
+        words = sessions.merged_instructions(edits)
+    return replies.form_for(context, replace(request, index=index), words)
 
 
 async def ask_back(context: Context, asked: OpenForm | Choice) -> None:
@@ -114,7 +119,7 @@ def lacks_mask(request: Request) -> bool:
     """Of a picture that came along we know nothing yet: that is asked when it has been fetched."""
     if request.action is not Action.INPAINT or request.mask or request.attachments:
         return False
-    return grammar.parse(request.text, request.given).options.mask is None
+    return request.options.mask is None
 
 
 async def answer(context: Context, request: Request) -> Request | None:

@@ -2,9 +2,10 @@
 
 from dataclasses import replace
 
+from core.earlier import read_request
 from core.errors import Rejected
 from core.flow.context import Context
-from core.types import Request, from_json
+from core.types import Request
 
 PAINTED = "painted:"
 """What the key of a job made of a draft begins with: the same draft is the same job."""
@@ -30,7 +31,7 @@ async def read(context: Context, tenant: str, draft: str) -> Request:
     row, is_used = await context.drafts.read(tenant, draft)
     if is_used:
         raise Rejected("link.used")
-    return from_json(Request, row)
+    return read_request(row)
 
 
 async def read_own(context: Context, press: Request) -> Request:

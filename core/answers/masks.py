@@ -5,12 +5,12 @@ A draft keeps the request until it is known what should change.
 
 from dataclasses import replace
 
-from core import sessions
+from core import grammar, sessions
 from core.answers import drafts
 from core.answers.lookup import current_step
 from core.flow import prepare, replies
 from core.flow.context import Context
-from core.options import REGIONS
+from core.options import REGIONS, override
 from core.post import Post
 from core.types import Action, Attachment, Picture, Request
 
@@ -30,20 +30,25 @@ async def complete_with_region(context: Context, request: Request) -> Request:
     """The draft a region button belongs to, with that region."""
     draft = await drafts.read_own(context, request)
     region = REGIONS[min(request.index or 0, len(REGIONS) - 1)]
-    given = {**draft.given, "mask": region}
-    return replace(drafts.job_of(draft, request), given=given)
+    options = replace(draft.options, mask=region)
+    return replace(drafts.job_of(draft, request), options=options)
 
 
 async def complete_with_mask(
     context: Context, tenant: str, draft: str, mask: bytes, prompt: str
 ) -> Request:
-    """The draft with its mask painted and its prompt settled; the same however often it is sent."""
+    """The draft with its mask painted and its prompt settled; the same however often it is sent.
+
+    Raises Rejected for a wrong option in the prompt.
+    """
     request = await drafts.read(context, tenant, draft)
+    parsed = grammar.parse(prompt)
     key = await context.blobs.keep(tenant, mask)
     return replace(
         request,
         key=f"{drafts.PAINTED}{draft}",
-        text=prompt,
+        text=parsed.prompt,
+        options=override(request.options, parsed.options),
         mask=Attachment(key=key, name="mask.png"),
         reply={},
     )

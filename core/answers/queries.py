@@ -151,10 +151,10 @@ async def usage(context: Context, request: Request) -> Post:
 async def budget(context: Context, request: Request) -> Post:
     """Show the budgets, or set those given (by the names of Caps; "-" removes one)."""
     settings = await context.store.settings(request.place.tenant)
-    if set(request.given) & set(budgets.NAMES):
+    if set(request.values) & set(budgets.NAMES):
         if not request.is_admin:
             raise Rejected("refuse.admins_only")
-        settings = budgets.update_caps(settings, request.given)
+        settings = budgets.update_caps(settings, request.values)
         await context.store.save_settings(request.place.tenant, settings)
     return usage_views.budget_post(budgets.caps(settings), request.locale)
 

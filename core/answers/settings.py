@@ -23,9 +23,9 @@ async def save(context: Context, request: Request) -> Post:
     """Save what the form held. Raises Rejected for who may not change it."""
     require_audience(request)
     settings = await context.store.settings(request.place.tenant)
-    settings = budgets.update_caps(settings, request.given)
+    settings = budgets.update_caps(settings, request.values)
     texts = {
-        name: text for name, text in request.given.items() if name not in budgets.NAMES
+        name: text for name, text in request.values.items() if name not in budgets.NAMES
     }
     settings = channel_settings.update(
         settings, request.place.channel, texts, context.catalog

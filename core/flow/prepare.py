@@ -3,7 +3,7 @@
 from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass, replace
 
-from core import budgets, channel_settings, grammar, sessions
+from core import budgets, channel_settings, sessions
 from core.catalog import Model
 from core.errors import EaselError, NotFound, Rejected
 from core.failpoints import failpoint
@@ -165,14 +165,14 @@ async def _begin(
 async def _asked_for_picture(context: Context, request: Request) -> bool:
     """The form to attach one, where the platform still lets us show it."""
     return await context.chats[request.place.platform].ask(
-        replies.form_for(context, request), request
+        replies.form_again(context, request), request
     )
 
 
 def _lacks_mask(request: Request, collected: Collected) -> bool:
     if request.action is not Action.INPAINT or collected.mask is not None:
         return False
-    return grammar.parse(request.text, request.given).options.mask is None
+    return request.options.mask is None
 
 
 async def _ask_for_mask(
@@ -251,7 +251,7 @@ async def visible_step(context: Context, request: Request, step: str) -> Step:
 
 async def is_secret(context: Context, request: Request) -> bool:
     """Will the result be private: asked for so, or made of a private picture?"""
-    if grammar.parse(request.text, request.given).options.private:
+    if request.options.private:
         return True
     if request.action is Action.DRAW or request.attachments:
         return False
@@ -291,7 +291,6 @@ async def _plan(
     collected: Collected,
     wanted: channel_settings.Preferences,
 ) -> Step:
-    parsed = grammar.parse(request.text, request.given)
     channel_settings.require_allowed(wanted, request.action, request.person.id)
     attached = list(collected.pictures)
     target = (
@@ -303,7 +302,7 @@ async def _plan(
     parent, index = await _source(context, request, target, session, attached)
     inputs = attached or ([sessions.picture_at(parent, index)] if parent else [])
     prompt, options = channel_settings.apply_defaults(
-        wanted, request.action, parsed.prompt, parsed.options, context.catalog
+        wanted, request.action, request.text, request.options, context.catalog
     )
     return await _draft(
         context,
@@ -389,15 +388,14 @@ async def _plan_rerun(
 ) -> Step:
     root, edits = await chain_of(context, target)
     index = 0 if root.inputs or not edits else edits[0].parent_index
-    parsed = grammar.parse(request.text, request.given)
     # The root may be for all; the instructions since are not, when one of them was a secret.
-    is_secret = parsed.options.private or target.options.private
+    is_secret = request.options.private or target.options.private
     return await _draft(
         context,
         request,
         action=Action.EDIT,
-        prompt=parsed.prompt or sessions.merged_instructions(edits),
-        options=replace(parsed.options, private=is_secret),
+        prompt=request.text or sessions.merged_instructions(edits),
+        options=replace(request.options, private=is_secret),
         session=session,
         parent=None if root.inputs else root,
         index=index,

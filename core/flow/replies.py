@@ -11,7 +11,7 @@ from core.catalog import wordless
 from core.errors import EaselError, Rejected
 from core.failpoints import failpoint
 from core.flow.context import Context, retry_delivery, try_delivery
-from core.forms import Form, operation_form
+from core.forms import Form, fill, operation_form
 from core.incoming import Origin
 from core.log import log
 from core.post import Post
@@ -28,33 +28,40 @@ def check(context: Context, request: Request) -> None:
 
     No I/O: it may precede the commit.
     """
-    parsed = grammar.parse(request.text, request.given)
     if sessions.same_again(request.action):
         return
     given = len(request.attachments)
     assumed = given if given or request.action is Action.DRAW else 1
     choice = context.catalog.choose(
-        request.action, assumed, parsed.options, context.accounts
+        request.action, assumed, request.options, context.accounts
     )
-    context.catalog.check(choice.model, request.action, parsed.prompt, parsed.options)
-    if parsed.prompt and not has_words(parsed.prompt):
+    context.catalog.check(choice.model, request.action, request.text, request.options)
+    if request.text and not has_words(request.text):
         raise wordless(request.action)
-    context.catalog.size_for(choice.model, request.action, parsed.options, None)
+    context.catalog.size_for(choice.model, request.action, request.options, None)
     if request.action is Action.DRAW and given:
         raise Rejected("refuse.draw_with_picture")
 
 
-def form_for(context: Context, request: Request) -> Form:
-    """What to ask for an action that makes pictures.
+def form_again(context: Context, request: Request) -> Form:
+    """The form of a request that lacks something, with its words and options filled in.
 
-    Its words as they stand, and pictures unless one is settled.
+    Options that have no field there stand behind the words.
     """
+    _, others = fill(form_for(context, request, ""), request.options)
+    words = grammar.write(grammar.Parsed(prompt=request.text, options=others))
+    form, _ = fill(form_for(context, request, words), request.options)
+    return form
+
+
+def form_for(context: Context, request: Request, words: str) -> Form:
+    """What to ask for an action that makes pictures; for pictures, unless one is settled."""
     return operation_form(
         request.action,
         context.catalog,
         context.accounts,
         request.locale,
-        prompt=request.text,
+        prompt=words,
         target=request.target,
         index=request.index,
         pictures=not request.attachments,

@@ -33,9 +33,9 @@ from sqlalchemy import (
 )
 from sqlalchemy.dialects import postgresql, sqlite
 
-from core.earlier import read_incoming
+from core.earlier import read_origin
 from core.incoming import Incoming, Origin
-from core.types import Request, from_json, to_json
+from core.types import Request, to_json
 
 T = TypeVar("T")
 Arrival = tuple[dict[str, Any], asyncio.Future[None]]
@@ -265,15 +265,12 @@ def _row(origin: Origin, stage: Stage) -> dict[str, Any]:
 
 def _delivery(row: Any) -> Delivery:
     stage = Stage(row.stage)
-    is_event = stage is Stage.HEARD
     return Delivery(
         number=row.number,
         id=row.id,
         stage=stage,
         tries=row.tries,
-        origin=read_incoming(row.request)
-        if is_event
-        else from_json(Request, row.request),
+        origin=read_origin(row.request, is_event=stage is Stage.HEARD),
     )
 
 

@@ -19,6 +19,7 @@ from adapters.web.store import Room
 from core.errors import Rejected
 from core.forms import Field, FieldKind, Form
 from core.incoming import Incoming, Kind
+from core.options import Options
 from core.ports import Blobs, Chat
 from core.post import Button, ButtonKind, Post, PostedMessage, PostImage, Tone
 from core.storage.blobs import open_blobs
@@ -233,7 +234,7 @@ def request(**changes: Any) -> Request:
         locale="id",
         action=Action.DRAW,
         text="a red fox",
-        given={"seed": "7"},
+        options=Options(seed=7),
     )
     return replace(plain, **changes)
 

@@ -61,7 +61,7 @@ async def test_words_that_may_be_either_cost_nothing_until_a_button_is_pressed(
     post = await offered(team, ", a red hat --n 2")
     assert post.private
     assert [button.label for button in post.buttons] == [
-        "🎨 Draw “a red hat --n 2”",
+        "🎨 Draw “a red hat”",
         "✏️ Edit v1",
     ]
     assert not await team.easel.context.store.open_steps()

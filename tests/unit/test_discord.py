@@ -3,8 +3,6 @@
 What is said and asked stays within its limits, and means the same whatever is in it.
 """
 
-from collections.abc import Mapping
-
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -21,7 +19,7 @@ from core.forms import FieldKind, operation_form
 from core.incoming import Incoming, Kind
 from core.interpret import NOWHERE, interpret
 from core.languages import languages
-from core.options import OPTIONS
+from core.options import OPTIONS, Options
 from core.post import Button, ButtonKind, Post, PostImage, Tone
 from core.providers.dashscope import catalog_text
 from core.types import Action, Person, Request
@@ -187,13 +185,13 @@ def test_a_token_that_is_none_has_no_application(token: str) -> None:
 
 def test_what_a_form_left_empty_never_hides_what_was_typed_before() -> None:
     filled = {"n": "", "private": "false", "seed": "3"}
-    assert given_by_form(Action.DRAW, filled) == {"seed": "3"}
+    assert asked_by_form(Action.DRAW, filled).options == Options(seed=3)
     filled = {"n": "", "personal_threads": "true"}
-    given = given_by_form(Action.SETTINGS, filled)
-    assert given == {"n": "", "personal_threads": "yes"}
+    values = asked_by_form(Action.SETTINGS, filled).values
+    assert values == {"n": "", "personal_threads": "yes"}
 
 
-def given_by_form(action: Action, fields: dict[str, str]) -> Mapping[str, str]:
+def asked_by_form(action: Action, fields: dict[str, str]) -> Request:
     sent_back = Incoming(
         key="k",
         kind=Kind.FORM,
@@ -204,7 +202,7 @@ def given_by_form(action: Action, fields: dict[str, str]) -> Mapping[str, str]:
     )
     request = interpret(sent_back, NOWHERE)
     assert isinstance(request, Request)
-    return request.given
+    return request
 
 
 def test_mentions_fall_away_and_a_guilds_own_emoji_are_read_by_name() -> None:

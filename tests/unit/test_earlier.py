@@ -6,10 +6,12 @@ from typing import Any
 
 import pytest
 
-from core.earlier import read_incoming
-from core.incoming import Kind
+from core.earlier import read_incoming, read_origin, read_request
+from core.errors import Rejected
+from core.incoming import Incoming, Kind
 from core.interpret import NOWHERE, Choice, Situation, interpret
-from core.types import Action, Request, from_json, to_json
+from core.options import Options
+from core.types import Action, Request, to_json
 
 ROWS: dict[str, dict[str, Any]] = json.loads(
     (Path(__file__).parents[1] / "samples" / "earlier" / "deliveries.json").read_text()
@@ -21,7 +23,7 @@ STEP = Situation(step="abcdefghij", is_ours=True)
 @pytest.mark.parametrize(
     ("name", "situation", "action", "text"),
     [
-        ("slack command", NOWHERE, Action.DRAW, "a red fox --n 2"),
+        ("slack command", NOWHERE, Action.DRAW, "a red fox"),
         ("slack mention", NOWHERE, Action.EDIT, "make it night & rainy"),
         ("slack reaction", STEP, None, ""),
         ("slack press", NOWHERE, Action.UNDO, ""),
@@ -78,7 +80,15 @@ def test_what_is_read_once_is_the_same_when_it_is_read_again(name: str) -> None:
 
 
 def test_a_request_that_was_understood_is_read_as_it_is() -> None:
-    row = ROWS["discord command"]
-    request = from_json(Request, row)
+    request = read_request(ROWS["discord command"])
     assert (request.action, request.text) == (Action.DRAW, "a fox")
-    assert request.given == {"n": "2", "private": "true"}
+    assert request.options == Options(n=2, private=True)
+    assert read_request(to_json(request)) == request
+
+
+def test_what_was_understood_with_a_wrong_option_is_understood_once_more() -> None:
+    row = {**ROWS["discord command"], "given": {"n": "99"}}
+    origin = read_origin(row, is_event=False)
+    assert isinstance(origin, Incoming)
+    with pytest.raises(Rejected):
+        interpret(origin, NOWHERE)

@@ -64,7 +64,8 @@ ADDRESSED = [
     (" draw\na fox", "draw: a fox"),
     ("\ndraw\ta fox", "draw: a fox"),
     (" Draw a fox", "draw: a fox"),
-    (" DRAW a fox --n 2", "draw: a fox --n 2"),
+    (" DRAW a fox --n 2", "draw: a fox"),
+    (" draw a fox --n 99", "grammar.value"),
     (" /draw a fox", "draw: a fox"),
     (" /draw\na fox", "draw: a fox"),
     (" ／draw　a fox", "draw: a fox"),
@@ -432,7 +433,7 @@ def test_the_room_knows_its_name_however_it_is_written(name: str) -> None:
 @pytest.mark.parametrize(
     ("command", "text", "means"),
     [
-        ("/draw", "a red fox --n 2", "draw: a red fox --n 2"),
+        ("/draw", "a red fox --n 2", "draw: a red fox"),
         ("/draw", "", "form draw"),
         ("/draw", "--n 2", "form draw"),
         ("/edit", "", "form edit"),

@@ -23,6 +23,7 @@ from core.errors import Rejected
 from core.i18n import translate
 from core.interpret import NOWHERE, OpenForm, Relevance, interpret, relevance
 from core.languages import languages
+from core.options import Options
 from core.post import Button, ButtonKind, Post, Tone
 from core.providers.dashscope import catalog_text
 from core.types import Action, Picture, Request
@@ -171,7 +172,7 @@ def test_a_command_a_press_a_shortcut_and_a_modal_are_read() -> None:
     assert isinstance(filled, Request)
     assert filled.text == "make it night"
     assert len(filled.attachments) == 1
-    assert filled.given == {}
+    assert (filled.options, filled.values) == (Options(), {})
 
 
 def test_what_we_never_made_is_refused() -> None:
