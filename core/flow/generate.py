@@ -9,7 +9,14 @@ from datetime import timedelta
 from enum import StrEnum
 
 from core.catalog import Model
-from core.errors import Misconfigured, ProviderError, Refused, Retryable, Uncertain
+from core.errors import (
+    Charged,
+    Misconfigured,
+    ProviderError,
+    Refused,
+    Retryable,
+    Uncertain,
+)
 from core.failpoints import failpoint
 from core.flow.context import Context, fail_step, outlast, post_outcome
 from core.flow.results import keep_bytes
@@ -27,9 +34,10 @@ MAX_TASKS = 2
 """Tasks made for one step: a FAILED task cost nothing, so one more may be tried."""
 
 
-class Answer(StrEnum):
-    """What a failed task asks for."""
+class Ending(StrEnum):
+    """How a task can end without an outcome: the step is over, or one more task is worth a try."""
 
+    OVER = "over"
     AGAIN = "again"
 
 
@@ -58,7 +66,7 @@ def work_of(step: Step, model: Model) -> Work:
 async def generate(
     context: Context, claim: Claim, accepted: Callable[[Claim], None]
 ) -> Outcome | None:
-    """What the service made of a step, wherever its job has come to; None when the step has ended.
+    """What the service made of a step, however far its job had come; None when the step has ended.
 
     ``accepted`` is called when the service has taken the work. Raises Retryable when it would not
     have it now.
@@ -67,14 +75,16 @@ async def generate(
         if not await submit(context, claim):
             return None
         accepted(claim)
-        answer = await wait(context, claim.tenant, claim.step)
-        if answer is not Answer.AGAIN:
-            return answer
+        outcome = await wait(context, claim.tenant, claim.step)
+        if outcome is Ending.OVER:
+            return None
+        if outcome is not Ending.AGAIN:
+            return outcome
     raise AssertionError("the last task ends the step")
 
 
 async def submit(context: Context, claim: Claim) -> bool:
-    """Bring the step to RUNNING, whatever happened before. False when it has come to its end.
+    """Bring the step to RUNNING, whatever happened before. False when it has ended.
 
     Raises Retryable when the service would not have it now; then it is QUEUED again.
     """
@@ -86,16 +96,7 @@ async def submit(context: Context, claim: Claim) -> bool:
         async with context.submit_lock(step):
             return await _submit_once(context, step)
     except Retryable as error:
-        log.info("submit_refused", step=step.id, code=error.code)
-        waiting = await context.store.forget_intent(step.tenant, step.id)
-        if waiting is not None and waiting.cancel_requested:
-            await fail_step(
-                context, waiting, Refused("status.cancelled"), state=StepState.CANCELLED
-            )
-            return False
-        if claim.refused is None or context.clock.now() - claim.refused <= PATIENCE:
-            raise
-        await fail_step(context, step, error)
+        await _take_back(context, claim, step, error)
     except Uncertain as error:
         await fail_step(context, step, error, state=StepState.UNKNOWN)
     except (Refused, Misconfigured) as error:
@@ -103,66 +104,97 @@ async def submit(context: Context, claim: Claim) -> bool:
     return False
 
 
+async def _take_back(
+    context: Context, claim: Claim, step: Step, error: Retryable
+) -> None:
+    """The service would not have it: QUEUED again. Raises the error, so that the line is asked later.
+
+    A step that was cancelled meanwhile, or refused for longer than anyone waits, has ended.
+    """
+    log.info("submit_refused", step=step.id, code=error.code)
+    waiting = await context.store.forget_intent(step.tenant, step.id)
+    if waiting is not None and waiting.cancel_requested:
+        await _end_cancelled(context, waiting)
+        return
+    first_refused = claim.refused or context.clock.now()
+    if context.clock.now() - first_refused <= PATIENCE:
+        raise error
+    await fail_step(context, step, error)
+
+
 async def _submit_once(context: Context, step: Step) -> bool:
     if step.state is StepState.RUNNING:
-        return bool(step.task_id or step.outcome) or await _lost(context, step)
-    lost_before = step.state is StepState.SUBMITTING
+        if step.task_id or step.outcome:
+            return True
+        await _end_unknown(context, step)
+        return False
+    # An earlier process has written its intent, and died before it recorded an answer.
+    is_lost = step.state is StepState.SUBMITTING
     intended = await context.store.intend(step.tenant, step.id, context.clock.now())
     if intended is None:
-        await _tell_if_cancelled(context, step)
+        await _post_if_cancelled(context, step)
         return False
     failpoint("submit.after_intent")
-    return await _send(context, intended, lost=lost_before)
+    return await _send(context, intended, is_lost=is_lost)
 
 
-async def _send(context: Context, step: Step, *, lost: bool) -> bool:
-    """Send the work.
+async def _send(context: Context, step: Step, *, is_lost: bool) -> bool:
+    """Send the work. False when the step has ended.
 
     Whenever the service may or may not have it, its task is looked for before anything is sent
-    again.
-
-    A synchronous model's lost call leaves no task to find, so its person decides.
+    again. A synchronous model's lost call leaves no task to find, so its person decides.
     """
     model = context.catalog.model(step.model)
     work = work_of(step, model)
     for _ in range(MAX_SENDS):
-        if lost and model.is_sync:
-            break
-        found = await _find_lost(context, step) if lost else None
-        if found is not None:
-            log.info("task_adopted", step=step.id, task=found.id)
-            return await _record(context, step, found)
-        if lost and await _is_cancelled(context, step):
-            return False
+        if is_lost:
+            has_task = await _settle_lost(context, step, model)
+            if has_task is not None:
+                return has_task
         try:
-            sent = await context.provider(step).submit(work)
+            answer = await context.provider(step).submit(work)
         except Refused as error:
-            # A link may die before its time: then the bytes themselves are sent.
-            if error.key != "provider.picture_unreachable" or not any(
-                one.url for one in work.inputs
-            ):
+            has_links = any(picture.url for picture in work.inputs)
+            if error.key != "provider.picture_unreachable" or not has_links:
                 raise
+            # A link may die before its time: then the bytes themselves are sent.
             log.info("link_died", step=step.id, code=error.code)
-            work = replace(
-                work, inputs=tuple(replace(one, url=None) for one in work.inputs)
-            )
-            continue
+            work = _without_links(work)
         except Uncertain as error:
             log.warning("submit_uncertain", step=step.id, code=error.code)
-            lost = True
-            continue
-        failpoint("submit.after_send")
-        return await _record(context, step, sent)
-    return await _lost(context, step)
+            is_lost = True
+        else:
+            failpoint("submit.after_send")
+            return await _record(context, step, answer)
+    await _end_unknown(context, step)
+    return False
+
+
+async def _settle_lost(context: Context, step: Step, model: Model) -> bool | None:
+    """Has a submit whose answer got lost made a task? Then it is the step's.
+
+    False when the step has ended; None when nothing was made, so that it may be sent again.
+    """
+    if model.is_sync:
+        await _end_unknown(context, step)
+        return False
+    task = await _find_lost(context, step)
+    if task is not None:
+        log.info("task_adopted", step=step.id, task=task.id)
+        return await _record(context, step, task)
+    return False if await _end_if_cancelled(context, step) else None
+
+
+def _without_links(work: Work) -> Work:
+    inputs = tuple(replace(picture, url=None) for picture in work.inputs)
+    return replace(work, inputs=inputs)
 
 
 async def _find_lost(context: Context, step: Step) -> Task | None:
     """The task a lost submit made, None when there is none.
 
-    Raises Uncertain when the service will not tell.
-
-    That the list cannot be had just now says nothing of the submit: it must never pass for "not
-    taken".
+    Raises Uncertain when the service will not say. That the list cannot be had just now says
+    nothing of the submit: it must never pass for "not taken".
     """
     started = context.clock.now()
     work = work_of(step, context.catalog.model(step.model))
@@ -184,19 +216,23 @@ async def _find_lost(context: Context, step: Step) -> Task | None:
     try:
         return await retrying(may_pass, first=context.settle)(find)
     except (Retryable, Refused, Misconfigured) as error:
-        raise Uncertain("status.lost_call", charged="maybe", code=error.code) from error
+        raise _lost_call(error.code) from error
 
 
-async def _record(context: Context, step: Step, sent: Task | Outcome) -> bool:
-    task_id = sent.id if isinstance(sent, Task) else None
+def _lost_call(code: str = "") -> Uncertain:
+    return Uncertain("status.lost_call", charged=Charged.MAYBE, code=code)
+
+
+async def _record(context: Context, step: Step, answer: Task | Outcome) -> bool:
+    task_id = answer.id if isinstance(answer, Task) else None
     now = context.clock.now()
 
     async def record() -> None:
         outcome = None
-        if isinstance(sent, Outcome):
-            outcome = to_json(await keep_bytes(context, step, sent))
+        if isinstance(answer, Outcome):
+            outcome = to_json(await keep_bytes(context, step, answer))
         await context.store.record_task(
-            step.tenant, step.id, task_id, sent.request_id, outcome, now
+            step.tenant, step.id, task_id, answer.request_id, outcome, now
         )
 
     # A synchronous call's pictures are known here and nowhere else.
@@ -206,66 +242,68 @@ async def _record(context: Context, step: Step, sent: Task | Outcome) -> bool:
     return True
 
 
-async def _lost(context: Context, step: Step) -> bool:
-    error = Uncertain("status.lost_call", charged="maybe")
-    await fail_step(context, step, error, state=StepState.UNKNOWN)
-    return False
-
-
-async def _is_cancelled(context: Context, step: Step) -> bool:
-    """End a step that was cancelled while it was not known whether the service had it."""
-    step = await context.store.step(step.tenant, step.id)
-    if step.cancel_requested:
-        error = Refused("status.cancelled")
-        await fail_step(context, step, error, state=StepState.CANCELLED)
-    return step.cancel_requested
-
-
-async def _tell_if_cancelled(context: Context, step: Step) -> None:
-    step = await context.store.step(step.tenant, step.id)
-    if step.state is StepState.CANCELLED:
-        await post_outcome(context, step)
-
-
-async def wait(
-    context: Context, tenant: str, step_id: str
-) -> "Outcome | Answer | None":
-    """Until the service has done it.
-
-    The outcome, AGAIN for one more task, or None when the step has ended.
-    """
+async def wait(context: Context, tenant: str, step_id: str) -> Outcome | Ending:
+    """Until the service has done it."""
     failpoint("wait.before")
     step = await context.store.step(tenant, step_id)
     if step.outcome is not None:
         return from_json(Outcome, step.outcome)
     if step.task_id is None or step.state is not StepState.RUNNING:
-        return None
+        return Ending.OVER
     task = Task(id=step.task_id, request_id=step.request_id or "")
+    work = work_of(step, context.catalog.model(step.model))
     try:
-        outcome = await context.provider(step).wait(
-            work_of(step, context.catalog.model(step.model)), task
-        )
+        outcome = await context.provider(step).wait(work, task)
     except ProviderError as error:
-        return await _failed_task(context, step, error)
+        return await _end_failed_task(context, step, error)
     failpoint("wait.after")
     return await keep_bytes(context, step, outcome)
 
 
-async def _failed_task(
+async def _end_failed_task(
     context: Context, step: Step, error: ProviderError
-) -> "Answer | None":
+) -> Ending:
     fresh = await context.store.step(step.tenant, step.id)
     if fresh.cancel_requested:
-        cancelled = Refused(
-            "status.cancelled", code=error.code, request_id=error.request_id
-        )
-        await fail_step(context, step, cancelled, state=StepState.CANCELLED)
-        return None
+        await _end_cancelled(context, step, error)
+        return Ending.OVER
     if isinstance(error, Retryable) and step.attempts < MAX_TASKS:
         await context.store.requeue(step.tenant, step.id)
-        return Answer.AGAIN
-    unknown = isinstance(error, Uncertain)
-    await fail_step(
-        context, step, error, state=StepState.UNKNOWN if unknown else StepState.FAILED
-    )
-    return None
+        return Ending.AGAIN
+    state = StepState.FAILED
+    if isinstance(error, Uncertain):
+        state = StepState.UNKNOWN
+    await fail_step(context, step, error, state=state)
+    return Ending.OVER
+
+
+# Ends of a step
+
+
+async def _end_unknown(context: Context, step: Step) -> None:
+    """We cannot know whether the service has made it, so its person decides what to do."""
+    await fail_step(context, step, _lost_call(), state=StepState.UNKNOWN)
+
+
+async def _end_cancelled(
+    context: Context, step: Step, cause: ProviderError | None = None
+) -> None:
+    code, request_id = "", ""
+    if cause is not None:
+        code, request_id = cause.code, cause.request_id
+    error = Refused("status.cancelled", code=code, request_id=request_id)
+    await fail_step(context, step, error, state=StepState.CANCELLED)
+
+
+async def _end_if_cancelled(context: Context, step: Step) -> bool:
+    """End a step that was cancelled while it was not known whether the service had it."""
+    step = await context.store.step(step.tenant, step.id)
+    if step.cancel_requested:
+        await _end_cancelled(context, step)
+    return step.cancel_requested
+
+
+async def _post_if_cancelled(context: Context, step: Step) -> None:
+    step = await context.store.step(step.tenant, step.id)
+    if step.state is StepState.CANCELLED:
+        await post_outcome(context, step)
