@@ -9,7 +9,8 @@ inside them ``\\"`` and ``\\\\`` are escapes.
 import difflib
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
+from typing import Any
 
 from core.errors import Rejected
 from core.operations import STANDALONE, Action, command_words
@@ -55,36 +56,36 @@ PAIR = re.compile(
     rf"\d+\s*[x×*✕＊ｘX:：/]\s*\d+(?![^\s{STOPS},.;!?])(?!\s*[x×*✕＊]\s*\d)|{BARE.pattern}",
 )
 """Two numbers, which may stand apart: "16 : 9"."""
+PATTERNS = {OptionKind.SIZE: PAIR, OptionKind.RATIO: PAIR}
+"""Of a value without quotes, if it is not one word."""
 FOLLOWING_STOP = re.compile(f"[{STOPS},.;!?]*")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Parsed:
-    """What a person wrote, taken apart."""
+    """What a person wrote: the prompt, and the options."""
 
     prompt: str
     options: Options
 
 
 def parse(text: str, given: Mapping[str, str] | None = None) -> Parsed:
-    """Take the text apart.
+    """Split a text into prompt and options.
 
-    ``given`` are options a platform asked for in typed fields, under the same rules.
+    ``given``: options a platform asked for in typed fields, under the same rules.
 
     Raises Rejected naming the option, the legal values and the nearest one.
     """
-    given = given or {}
-    _check_length(text, *given.values())
-    prompt, written = _split_options(clean(text))
-    typed = [(_option_named(name), clean(value)) for name, value in given.items()]
-    options = Options()
-    seen: set[str] = set()
-    for option, value in [*typed, *written]:
-        if option.name in seen:
+    fields = given or {}
+    _check_length(text, *fields.values())
+    prompt, in_text = _split_options(clean(text))
+    in_fields = [(_find_option(name), clean(field)) for name, field in fields.items()]
+    chosen: dict[str, Any] = {}
+    for option, written in [*in_fields, *in_text]:
+        if option.attribute in chosen:
             raise Rejected("grammar.duplicate", option=f"--{option.name}")
-        seen.add(option.name)
-        options = replace(options, **{option.attribute: read_value(option, value)})
-    return Parsed(prompt=prompt, options=options)
+        chosen[option.attribute] = read_value(option, written)
+    return Parsed(prompt=prompt, options=Options(**chosen))
 
 
 def write(parsed: Parsed) -> str:
@@ -95,6 +96,7 @@ def write(parsed: Parsed) -> str:
     chosen = [option for option in OPTIONS.values() if option.is_chosen(parsed.options)]
     options = "".join(_write_option(option, parsed.options) for option in chosen)
     plain = parsed.prompt + options
+    # Whether a prompt needs shelter is hard to say and easy to try.
     if _reads_as(plain, parsed):
         return plain.strip()
     return quote(parsed.prompt) + options
@@ -145,19 +147,21 @@ def _reads_as(text: str, parsed: Parsed) -> bool:
 
 
 def _split_options(text: str) -> tuple[str, list[tuple[OptionSpec, str]]]:
-    """The prompt and the options as written, values still text."""
+    """The prompt, and the options with their values as they were written."""
     options: list[tuple[OptionSpec, str]] = []
-    words: list[str] = []
+    parts: list[str] = []
     position = 0
     while token := _next_option(text, position):
-        words.append(text[position : token.start()])
-        option = _option_named(token[token.lastgroup or 0])
-        value, position = _split_value(text, token.end(), option)
-        options.append((option, value))
+        parts.append(text[position : token.start()])
+        name = token[token.lastgroup or 0]
+        option = _find_option(name)
+        written, position = _split_value(text, token.end(), option)
+        options.append((option, written))
+        # One of them stands twice: a text of nothing but options is not read to its end.
         if len(options) > len(OPTIONS):
             raise Rejected("grammar.duplicate", option=f"--{option.name}")
-    words.append(text[position:])
-    prompt = " ".join(part.strip() for part in words if part.strip())
+    parts.append(text[position:])
+    prompt = " ".join(part.strip() for part in parts if part.strip())
     return _without_shelter(prompt), options
 
 
@@ -191,7 +195,7 @@ def _is_prose(token: "re.Match[str]") -> bool:
     return not (is_close and has_number)
 
 
-def _option_named(name: str) -> OptionSpec:
+def _find_option(name: str) -> OptionSpec:
     word = to_ascii(name).lower().replace("_", "-").strip("-")
     word = ALIASES.get(word, word)
     if word not in OPTIONS:
@@ -219,10 +223,11 @@ def _split_value(text: str, position: int, option: OptionSpec) -> tuple[str, int
     # A free text takes all words up to the next option.
     if option.kind is OptionKind.TEXT:
         return text[start:end].strip(), end
-    is_pair = option.kind in {OptionKind.SIZE, OptionKind.RATIO}
-    bare = (PAIR if is_pair else BARE).match(text, start, end)
+    pattern = PATTERNS.get(option.kind, BARE)
+    bare = pattern.match(text, start, end)
     if bare is None:
         return "", start
+    # A stop behind the value ends a sentence of the prompt that is gone.
     return bare[0].rstrip(",.;!?"), _skip(FOLLOWING_STOP, text, bare.end())
 
 
@@ -234,10 +239,14 @@ def _skip(pattern: "re.Pattern[str]", text: str, position: int) -> int:
 def _without_shelter(prompt: str) -> str:
     """Without quotes around the whole prompt: they were only there to shelter it."""
     is_whole = prompt[:1] in {'"', "“", "＂"} and QUOTED.fullmatch(prompt)
-    return _inside_quotes(prompt).strip() if is_whole else prompt
+    if not is_whole:
+        return prompt
+    return _inside_quotes(prompt).strip()
 
 
 def _inside_quotes(quoted: str) -> str:
     """Without its quotes and, between straight ones, without escapes."""
     inside = quoted[1:-1]
-    return re.sub(r'\\(["\\])', r"\1", inside) if quoted[0] == '"' else inside
+    if quoted[0] != '"':
+        return inside
+    return re.sub(r'\\(["\\])', r"\1", inside)

@@ -16,6 +16,7 @@ from core.options import (
 from core.size import Size
 from core.text import clean, to_ascii
 
+LONGEST_NUMBER = 20
 LONGEST_SHOWN = 40
 """Characters of what a person typed that a refusal repeats."""
 WHOLE = re.compile(r"-?[0-9]{1,12}")
@@ -92,20 +93,25 @@ def _read_text(option: OptionSpec, text: str) -> str:
 def _read_whole(option: OptionSpec, text: str) -> int:
     digits = to_ascii(text)
     if not WHOLE.fullmatch(digits) or not option.low <= int(digits) <= option.high:
-        raise _refused(option, text, f"{round(_nearest_number(option, digits))}")
+        raise _refusal(option, text, f"{round(_nearest_number(option, digits))}")
     return int(digits)
 
 
 def _read_decimal(option: OptionSpec, text: str) -> float:
+    # Half of Europe writes 0,5.
     digits = to_ascii(text).replace(",", ".")
     if not DECIMAL.fullmatch(digits) or not option.low <= float(digits) <= option.high:
-        raise _refused(option, text, f"{_nearest_number(option, digits):g}")
-    return abs(float(digits))  # "-0" is 0
+        raise _refusal(option, text, f"{_nearest_number(option, digits):g}")
+    # "-0" is 0.
+    return abs(float(digits))
 
 
 def _nearest_number(option: OptionSpec, digits: str) -> float:
+    # A long row of digits would only become infinite.
+    if len(digits) >= LONGEST_NUMBER:
+        return option.high
     try:
-        number = float(digits) if len(digits) < 20 else option.high
+        number = float(digits)
     except ValueError:
         return option.low
     # In this order "nan" ends as the lowest.
@@ -115,10 +121,10 @@ def _nearest_number(option: OptionSpec, digits: str) -> float:
 def _read_size(option: OptionSpec, text: str) -> Size:
     match = SIZE.fullmatch(to_ascii(text).lower())
     if match is None:
-        raise _refused(option, text, EXAMPLE_SIZE)
+        raise _refusal(option, text, EXAMPLE_SIZE)
     width, height = int(match[1]), int(match[2])
     if not (1 <= width <= MAX_SIDE and 1 <= height <= MAX_SIDE):
-        raise _refused(option, text, EXAMPLE_SIZE)
+        raise _refusal(option, text, EXAMPLE_SIZE)
     return Size(width=width, height=height)
 
 
@@ -126,15 +132,17 @@ def _read_ratio(option: OptionSpec, text: str) -> tuple[int, int]:
     word = to_ascii(text).lower()
     if word in RATIO_NAMES:
         return RATIO_NAMES[word]
-    match = RATIO.fullmatch(word)
-    width, height = (int(match[1]), int(match[2])) if match else (0, 0)
+    width, height = 0, 0
+    if match := RATIO.fullmatch(word):
+        width, height = int(match[1]), int(match[2])
     if not (width and height):
+        # A slip of a name gets that name; anything else an example.
         close = difflib.get_close_matches(word[:LONGEST_SHOWN], RATIO_NAMES, n=1)
-        raise _refused(option, text, close[0] if close else EXAMPLE_RATIO)
+        raise _refusal(option, text, [*close, EXAMPLE_RATIO][0])
     if width > MAX_RATIO * height:
-        raise _refused(option, text, f"{MAX_RATIO}:1")
+        raise _refusal(option, text, f"{MAX_RATIO}:1")
     if height > MAX_RATIO * width:
-        raise _refused(option, text, f"1:{MAX_RATIO}")
+        raise _refusal(option, text, f"1:{MAX_RATIO}")
     return width, height
 
 
@@ -143,7 +151,7 @@ def _read_choice(option: OptionSpec, text: str) -> str:
     if option.synonyms:
         word = option.synonyms.get(word, word)
     if word not in option.choices:
-        raise _refused(option, text, nearest_word(word, list(option.choices)))
+        raise _refusal(option, text, nearest_word(word, list(option.choices)))
     return word
 
 
@@ -156,7 +164,7 @@ READERS = {
 }
 
 
-def _refused(option: OptionSpec, text: str, nearest: str) -> Rejected:
+def _refusal(option: OptionSpec, text: str, nearest: str) -> Rejected:
     return Rejected(
         "grammar.value",
         option=f"--{option.name}",

@@ -23,19 +23,22 @@ FULL_WIDTH = {code: code - 0xFEE0 for code in range(ord("！"), ord("～") + 1)}
 
 
 def clean(text: str) -> str:
-    """Compose letters, end lines in \\n, and drop what nobody can see.
+    """Compose letters, end lines in \\n, and drop control, bidirectional and hidden characters.
 
-    Control, bidirectional and hidden characters go, and marks beyond a few on one letter.
+    Of the marks on one letter only a few stay.
     """
     text = INVISIBLE.sub("", LINE_END.sub("\n", ANSI.sub("", text)))
     text = unicodedata.normalize("NFC", STRAY_JOINER.sub("", text))
     letters: list[str] = []
     marks = 0
     for letter in text:
-        is_mark = unicodedata.category(letter) in {"Mn", "Me"}
-        marks = marks + 1 if is_mark else 0
+        if unicodedata.category(letter) in {"Mn", "Me"}:
+            marks += 1
+        else:
+            marks = 0
         if marks <= MAX_MARKS:
             letters.append(letter)
+    # What was dropped may have kept a letter and its mark apart.
     return unicodedata.normalize("NFC", "".join(letters)).strip()
 
 

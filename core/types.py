@@ -11,6 +11,8 @@ from typing import Any, TypeVar, cast
 from pydantic import TypeAdapter
 
 from core.errors import Charged
+
+# Part of the nouns for those who use them; they stand beside their tables.
 from core.operations import Action as Action  # noqa: PLC0414
 from core.options import Options as Options  # noqa: PLC0414
 from core.size import Size as Size  # noqa: PLC0414
@@ -24,12 +26,12 @@ def _adapter(kind: Hashable) -> TypeAdapter[Any]:
 
 
 def to_json(value: object) -> Any:
-    """Plain JSON values of one of the nouns below, for a database column or a job's arguments."""
+    """A noun as plain JSON values, for a database column or a job's arguments."""
     return _adapter(cast("Hashable", type(value))).dump_python(value, mode="json")
 
 
 def from_json(kind: type[T], value: object) -> T:
-    """The noun back from its JSON values. Raises pydantic's ValidationError on anything else."""
+    """Read a noun from its JSON values. Raises pydantic's ValidationError on anything else."""
     noun: T = _adapter(cast("Hashable", kind)).validate_python(value)
     return noun
 
@@ -62,12 +64,10 @@ class Person:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Attachment:
-    """A file a person gave: ``ref`` is whatever the platform's Chat needs to fetch it.
+    """A file that a person attached.
 
-    Size in bytes if told.
-
-    ``key`` is set instead when its bytes are a blob of ours already, such as a mask from the
-    painter.
+    ``ref``: what the platform's Chat fetches it by. ``key`` is set instead where its bytes are a
+    blob already, such as a mask from the painter. ``size`` in bytes, if the platform says it.
     """
 
     ref: str = ""
@@ -242,11 +242,11 @@ class Step:
     ``parent`` is the step whose picture ``parent_index`` was edited; ``inputs`` are all pictures
     sent, in order. ``error`` is a message key with its parameters once the step has failed.
     ``priority`` 1 is served first; ``intended`` is set before the submit leaves, ``submitted`` once
-    the service's task id is recorded, ``outcome`` is a synchronous answer as JSON; ``partial``
-    tells why fewer pictures came than asked for; ``text`` are the words that came instead of
-    pictures; ``notes`` are message keys about the pictures
-    given, such as "the first frame was taken". ``chosen`` is the picture a vote or its person
-    settled on; a ``deleted`` step has lost its pictures.
+    the service's task id is recorded, ``outcome`` is a synchronous answer as JSON. ``partial``: why
+    fewer pictures came than asked for; ``text``: the words that came instead of pictures;
+    ``notes``: message keys about the pictures sent, such as "the first frame was taken".
+    ``chosen`` is the picture a vote or its person settled on; a ``deleted`` step has lost its
+    pictures.
     """
 
     id: str
@@ -294,7 +294,7 @@ class Step:
 
     @property
     def tenant(self) -> str:
-        """Whose it is: nothing crosses it."""
+        """Platform and workspace: nothing crosses it."""
         return self.place.tenant
 
 
@@ -310,11 +310,8 @@ class Head:
 class Work:
     """What a provider is asked to make.
 
-    ``size`` None where the function decides; ``options`` as the person chose them, ranges and
-    defaults applied.
-
-    ``step`` identifies it in our log, never to the vendor; ``tenant`` is whose blobs the inputs
-    are.
+    ``size`` is None where the function decides; ``options`` are the person's, with defaults.
+    ``step`` identifies it in the log, never to the vendor; the inputs are blobs of ``tenant``.
     """
 
     step: str
@@ -372,7 +369,7 @@ class Outcome:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Task:
-    """The service took the work and will do it: only DashScope's own task."""
+    """Work that the service accepted: the service's own task."""
 
     id: str
     request_id: str
