@@ -871,3 +871,30 @@ async def test_a_press_on_a_message_that_has_changed_meanwhile_is_answered(
     made = fake.interacting.press(ana, result, what, [], fake.general)
     await fake.until(lambda: made.ack_type == THINKING)
     await fake.until(lambda: len([one for one in place.ours() if one.files]) == 2)
+
+
+async def test_words_that_may_be_either_are_asked_for_the_person_alone(
+    place: Place,
+) -> None:
+    fake, ana = place.fake, place.ana
+    await place.draws(ana, "a heron")
+    fake.says(ana, f"{fake.mention}, a red hat")
+    offer = await fake.sees("change a picture", channel=fake.direct(ana))
+    assert len(await place.steps(ana)) == 1
+    await fake.presses(ana, offer, "Edit v1")
+    await fake.sees("a red hat", files=1)
+    heron, hat = await place.steps(ana)
+    assert (hat.action, hat.parent) == (Action.EDIT, heron.id)
+
+
+async def test_words_to_others_in_answer_to_a_result_cost_nothing(place: Place) -> None:
+    fake, ana = place.fake, place.ana
+    result = await place.draws(ana, "a heron")
+    fake.says(ana, "@everyone look at this", reply_to=result)
+    fake.says(ana, "thanks!", reply_to=result)
+    fake.says(ana, "make it night", reply_to=result)
+    await fake.sees("make it night", files=1)
+    assert [step.prompt for step in await place.steps(ana)] == [
+        "a heron",
+        "make it night",
+    ]

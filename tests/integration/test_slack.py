@@ -582,3 +582,40 @@ async def test_words_under_a_message_of_ours_are_heard_however_soon_they_come(
         }
 
     await fake.until(lambda: heard() == set(herons), 30)
+
+
+async def test_words_that_may_be_either_are_asked_for_the_person_alone(
+    place: Place,
+) -> None:
+    ana = place.ana
+    await ana.types("/draw a heron")
+    await ana.result("a heron")
+    await ana.says(f"{ana.easel}, a red hat")
+    offer = await ana.reads("change a picture")
+    assert offer.only_for == ana.id
+    assert len(await place.steps(ana)) == 1
+    await ana.presses(offer, "Edit v1")
+    await ana.result("a red hat")
+    heron, hat = await place.steps(ana)
+    assert (hat.action, hat.parent) == (Action.EDIT, heron.id)
+    await ana.presses(offer, "Draw")
+    await ana.reads("used")
+
+
+@pytest.mark.parametrize(
+    "words",
+    ["<!here> look at this", "<!subteam^S1|@designers> nice?", "thanks!", "lol"],
+)
+async def test_words_to_others_in_a_thread_of_ours_cost_nothing(
+    place: Place, words: str
+) -> None:
+    ana = place.ana
+    await ana.types("/draw a heron")
+    caption, _ = await ana.result("a heron")
+    await ana.says(words, thread=caption.ts)
+    await ana.says("make it night", thread=caption.ts)
+    await ana.result("make it night")
+    assert [step.prompt for step in await place.steps(ana)] == [
+        "a heron",
+        "make it night",
+    ]
