@@ -102,7 +102,10 @@ class Engine:
             await self._take_over(self._worker)
         else:
             await self._workers.live()
-            self._loop(self._workers.watch(self._take_over, self._lost), "workers")
+            self._loop(
+                self._workers.watch(self._take_over, self._drop_taken, self._lost),
+                "workers",
+            )
             self._loop(self._look_around(), "look around")
         self._resume(await self._claims.adopt(None))
         await self._slots.wake_all()
@@ -392,6 +395,24 @@ class Engine:
             self._slots.doubt()  # it may have been committed
             raise
         self._arrived.set()
+
+    async def _drop_taken(self) -> None:
+        """Stop what others have taken over while we seemed dead; they bring it to its end."""
+        held = {(claim.tenant, claim.step) for claim in await self._claims.held()}
+        numbers = await self._inbox.held()
+        taken: list[asyncio.Task[None]] = [
+            task
+            for task, claim in self._jobs.items()
+            if (claim.tenant, claim.step) not in held
+        ]
+        for task, delivery in self._answering.items():
+            if delivery.number not in numbers:
+                taken.append(task)
+        for task in taken:
+            task.cancel()
+        await asyncio.gather(*taken, return_exceptions=True)
+        if taken:
+            log.warning("work_taken_over", jobs=len(taken))
 
     def _resume(self, claims: list[Claim]) -> None:
         for claim in claims:

@@ -35,7 +35,11 @@ from sqlalchemy.dialects import postgresql, sqlite
 
 from core.earlier import read_origin
 from core.incoming import Incoming, Origin
+from core.log import log
 from core.types import Request, to_json
+
+READ_TRIES = 3
+"""Lives in which a delivery may be unreadable before it is parked: a newer version may read it."""
 
 T = TypeVar("T")
 Arrival = tuple[dict[str, Any], asyncio.Future[None]]
@@ -44,6 +48,8 @@ Arrival = tuple[dict[str, Any], asyncio.Future[None]]
 class Stage(StrEnum):
     """How far a delivered request has come."""
 
+    PARKED = "parked"
+    """It could not be read; an operator may look at it."""
     HEARD = "heard"
     UNDERSTOOD = "understood"
     ACCEPTED = "accepted"
@@ -132,6 +138,7 @@ class Inbox:
         """The oldest nobody works on: from now on this worker does. None of ``full`` platforms."""
         free = select(deliveries.c.number).where(
             OPEN,
+            deliveries.c.stage != Stage.PARKED.value,
             deliveries.c.worker.is_(None),
             self._is_served,
             deliveries.c.platform.not_in(sorted(full)),
@@ -151,7 +158,21 @@ class Inbox:
                 return list(connection.execute(change))
 
         rows = await self._run(take)
-        return [_delivery(row) for row in sorted(rows, key=lambda row: int(row.number))]
+        claimed = []
+        for row in sorted(rows, key=lambda row: int(row.number)):
+            delivery = _read(row)
+            if delivery is not None:
+                claimed.append(delivery)
+            elif row.tries >= READ_TRIES:
+                await self._park(row)
+        return claimed
+
+    async def _park(self, row: Any) -> None:
+        """Leave it where it harms nothing else."""
+        log.error("delivery_parked", delivery=row.id, tries=row.tries)
+        is_it = deliveries.c.number == row.number
+        parked = update(deliveries).where(is_it).values(stage=Stage.PARKED.value)
+        await self._run(lambda: self._execute(parked))
 
     async def advance(
         self, delivery: Delivery, stage: Stage, request: Request
@@ -189,6 +210,18 @@ class Inbox:
                 update(deliveries).where(*unheard).values(worker=None)
             )
         )
+
+    async def held(self) -> set[int]:
+        """The numbers of what this worker has in work."""
+        query = select(deliveries.c.number).where(
+            OPEN, deliveries.c.worker == self._worker
+        )
+
+        def read() -> set[int]:
+            with self._engine.begin() as connection:
+                return set(connection.execute(query).scalars())
+
+        return await self._run(read)
 
     async def forget(self, before: datetime) -> None:
         """Delete what was done before then: no redelivery comes later."""
@@ -272,6 +305,15 @@ def _delivery(row: Any) -> Delivery:
         tries=row.tries,
         origin=read_origin(row.request, is_event=stage is Stage.HEARD),
     )
+
+
+def _read(row: Any) -> Delivery | None:
+    """None for one that cannot be read: it stays ours, and the next life tries again."""
+    try:
+        return _delivery(row)
+    except Exception as error:  # whatever is wrong with a row, the others go on
+        log.error("delivery_unreadable", delivery=row.id, error=type(error).__name__)
+        return None
 
 
 def _tell(batch: Sequence[Arrival], error: Exception | None) -> None:

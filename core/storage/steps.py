@@ -19,6 +19,7 @@ from sqlalchemy import (
 )
 
 from core.errors import NotFound
+from core.log import log
 from core.storage import mapping
 from core.storage.shielding import shielded
 from core.storage.tables import (
@@ -226,10 +227,15 @@ class StepStore(Transactions):
         for start in range(0, len(rows), CHUNK):
             for picture in await _pictures_of(connection, rows[start : start + CHUNK]):
                 pictures_by_step[picture["tenant"], picture["step"]].append(picture)
-        return [
-            mapping.step(row, pictures_by_step[row["tenant"], row["id"]])
-            for row in rows
-        ]
+        readable = []
+        for row in rows:
+            try:
+                step = mapping.step(row, pictures_by_step[row["tenant"], row["id"]])
+            except Exception as error:  # one bad row must not hide the others
+                log.error("step_unreadable", step=row["id"], error=type(error).__name__)
+            else:
+                readable.append(step)
+        return readable
 
 
 async def _pictures_of(

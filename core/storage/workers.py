@@ -15,10 +15,15 @@ from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncConnection, create_async_engine
 from sqlalchemy.pool import NullPool
 
+from core.retrying import retrying
 from core.storage.database import sync_url
 
 EVERY = 2.0
 """Seconds between two looks."""
+REGAIN_PAUSE, REGAIN_TRIES = 0.2, 1800
+"""The first seconds, and the tries (an hour of them), to take our own lock again."""
+GRACE = 3 * EVERY
+"""Seconds others have to take theirs again before they are taken for dead."""
 
 AT_WORK = text(
     """
@@ -54,26 +59,52 @@ class Workers:
         )
 
     async def watch(
-        self, take_over: Callable[[str], Awaitable[None]], lost: Callable[[], None]
+        self,
+        take_over: Callable[[str], Awaitable[None]],
+        regained: Callable[[], Awaitable[None]],
+        lost: Callable[[], None],
     ) -> None:
         """For ever: take over from the dead.
 
-        ``lost`` is called when our own sign of life is gone: then stop.
+        A lock that is lost with its connection is taken again; then ``regained`` is awaited: others
+        may have taken us for dead. ``lost`` is called when it cannot be had: then stop.
         """
         while True:
             await asyncio.sleep(EVERY)
             try:
                 await self._look(take_over)
-            except SQLAlchemyError as error:
-                log.error("worker_lock_lost", error=type(error).__name__)
-                lost()
-                return
+            except (SQLAlchemyError, OSError) as error:
+                log.warning("worker_lock_lost", error=type(error).__name__)
+                try:
+                    await self._regain()
+                    await regained()
+                except (SQLAlchemyError, OSError) as final:
+                    log.error("worker_lock_not_regained", error=type(final).__name__)
+                    lost()
+                    return
+                log.info("worker_lock_regained")
 
     async def close(self) -> None:
         """Let go of the lock."""
         if self._held is not None:
             await self._held.close()
         await self._engine.dispose()
+
+    async def _regain(self) -> None:
+        """Take our lock again, for as long as a database may be away. Raises SQLAlchemyError."""
+        if self._held is not None:
+            await self._held.invalidate()
+            self._held = None
+
+        def may_pass(error: Exception) -> bool:
+            return isinstance(error, SQLAlchemyError | OSError)
+
+        patiently = retrying(
+            may_pass, first=REGAIN_PAUSE, longest=EVERY, attempts=REGAIN_TRIES
+        )
+        await patiently(self.live)
+        # All lost theirs at once: who is back first must not take the others for dead.
+        await asyncio.sleep(GRACE)
 
     async def _look(self, take_over: Callable[[str], Awaitable[None]]) -> None:
         assert self._held is not None  # noqa: S101  # live() comes first

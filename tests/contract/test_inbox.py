@@ -13,11 +13,11 @@ from typing import Any
 
 import pytest
 import pytest_asyncio
-from sqlalchemy import text
+from sqlalchemy import select, text
 
 from core.incoming import Incoming, Kind
 from core.storage import database
-from core.storage.inbox import Inbox, Stage
+from core.storage.inbox import Inbox, Stage, deliveries
 from core.types import Action, Person, Place, Request, to_json
 from tests.contract.conftest import fresh_database
 from tests.fakes.steps import NOW, PLACE
@@ -213,3 +213,27 @@ async def test_what_an_earlier_version_acknowledged_is_not_lost(url: str) -> Non
     await again.adopt("one")
     assert len(await again.claim(8)) == 2
     await again.close()
+
+
+async def test_a_delivery_that_cannot_be_read_harms_no_other_and_is_parked(
+    inbox: Inbox, url: str
+) -> None:
+    await inbox.add(said("bad"))
+    await inbox.add(said("good"))
+    engine = database.open_sync(url)
+    with engine.begin() as connection:
+        change = deliveries.update().where(deliveries.c.id.like("%bad"))
+        connection.execute(change.values(request=[1]))
+    [good] = await inbox.claim(8)
+    assert good.id.endswith(":good")
+    assert await inbox.claim(8) == []
+    for _ in range(2):
+        await inbox.adopt("one")  # the next life begins
+        await inbox.claim(8)
+    with engine.begin() as connection:
+        rows = connection.execute(select(deliveries.c.id, deliveries.c.stage))
+        stages = {row.id: row.stage for row in rows}
+    engine.dispose()
+    assert stages == {"test:w:bad": "parked", "test:w:good": "heard"}
+    await inbox.adopt("one")
+    assert [delivery.id for delivery in await inbox.claim(8)] == ["test:w:good"]

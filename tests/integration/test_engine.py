@@ -16,6 +16,7 @@ from core.flow import deliver, generate
 from core.incoming import Incoming
 from core.post import Tone
 from core.storage import database
+from core.storage import workers as workers_module
 from core.storage.inbox import Inbox
 from core.storage.store import Store
 from core.storage.tables import steps
@@ -25,6 +26,7 @@ from tests.contract.conftest import fresh_database
 from tests.contract.conftest import postgres as postgres  # noqa: PLC0414  # the fixture
 from tests.fakes import events
 from tests.fakes.memory_chat import MemoryChat
+from tests.fakes.proxy import proxy_to_postgres
 from tests.fakes.steps import NOW, step
 from tests.integration.test_attack import row_of, until
 from tests.integration.test_flow import PLACE, Team, team_on
@@ -32,6 +34,10 @@ from tests.integration.test_flow import team as team  # noqa: PLC0414  # the fix
 from tests.integration.test_trouble import database_away, fails_first
 
 SYNC = "qwen-image-2.0"
+
+
+async def nothing() -> None:
+    """Nothing is to be done."""
 
 
 async def break_it(*_: object, **__: object) -> Any:
@@ -214,7 +220,7 @@ async def test_a_survivor_goes_on_when_a_take_over_breaks(postgres: str) -> None
     workers = Workers(url, "survivor", [begun.place.platform])
     await workers.live()
     watching = asyncio.create_task(
-        workers.watch(take_over, lambda: lost.append("lost"))
+        workers.watch(take_over, nothing, lambda: lost.append("lost"))
     )
 
     async def is_tried_again() -> bool:
@@ -228,3 +234,57 @@ async def test_a_survivor_goes_on_when_a_take_over_breaks(postgres: str) -> None
         await asyncio.gather(watching, return_exceptions=True)
         await workers.close()
         await inbox.close()
+
+
+async def test_a_lost_lock_is_taken_again_and_what_others_took_over_is_left_to_them(
+    postgres: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(workers_module, "GRACE", 0.1)
+    monkeypatch.setattr(workers_module, "EVERY", 0.1)
+    url = fresh_database(postgres, "regained")
+    await database.migrate(url)
+    regained: list[str] = []
+    lost: list[str] = []
+
+    async def note() -> None:
+        regained.append("regained")
+
+    async def take_over(_: str) -> None:
+        raise AssertionError("nobody is dead")
+
+    async def is_regained() -> bool:
+        return bool(regained)
+
+    async with proxy_to_postgres(url) as (wire, there):
+        workers = Workers(there, "survivor", [PLACE.platform])
+        await workers.live()
+        watching = asyncio.create_task(
+            workers.watch(take_over, note, lambda: lost.append("lost"))
+        )
+        try:
+            async with wire.outage():
+                await asyncio.sleep(1)
+            await until(is_regained)
+            assert lost == []
+        finally:
+            watching.cancel()
+            await asyncio.gather(watching, return_exceptions=True)
+            await workers.close()
+
+
+async def test_work_that_others_took_over_is_stopped_here(tmp_path: Path) -> None:
+    async with team_on(SimulatorConfig(time_scale=1), tmp_path) as team:
+        await team.asks(Action.DRAW, "a fox")
+        engine = team.easel.engine
+
+        async def is_begun() -> bool:
+            return bool(engine._jobs)
+
+        await until(is_begun)
+        await engine._drop_taken()
+        [claim] = engine._jobs.values()
+        change = steps.update().where(steps.c.id == claim.step)
+        async with engine._claims._engine.begin() as connection:
+            await connection.execute(change.values(worker="other"))
+        await engine._drop_taken()
+        assert not engine._jobs
