@@ -311,18 +311,17 @@ def _with_range(
     count: int,
 ) -> list[Model]:
     """The models whose range holds the count. Raises Rejected naming the widest range."""
-    ranges = [range_of(model) for model in models]
-    low = min(least for least, _ in ranges)
-    high = max(most for _, most in ranges)
-    fitting = [
-        model
-        for model, (least, most) in zip(models, ranges, strict=True)
-        if least <= count <= most
-    ]
-    if not fitting:
-        extent = f"{low}–{high}" if low < high else f"{high}"
-        raise Rejected(key, given=count, low=low, high=high, range=extent)
-    return fitting
+    fitting: list[Model] = []
+    for model in models:
+        least, most = range_of(model)
+        if least <= count <= most:
+            fitting.append(model)
+    if fitting:
+        return fitting
+    low = min(range_of(model)[0] for model in models)
+    high = max(range_of(model)[1] for model in models)
+    extent = f"{low}–{high}" if low < high else f"{high}"
+    raise Rejected(key, given=count, low=low, high=high, range=extent)
 
 
 def _fits(model: Model, options: Options) -> bool:
@@ -391,7 +390,9 @@ def _merge_parent(name: str, tables: Mapping[str, Mapping[str, Any]]) -> dict[st
     """A model's table, with what it does not say from the model it is like."""
     own = dict(tables[name])
     parent = own.get("like")
-    return {**_merge_parent(parent, tables), **own} if parent else own
+    if not parent:
+        return own
+    return _merge_parent(parent, tables) | own
 
 
 def _size_rule(table: Mapping[str, Any]) -> SizeRule:

@@ -65,8 +65,12 @@ NAMES = tuple(field.name for field in fields(Preferences))
 def preferences_of(settings: Mapping[str, Any], channel: str) -> Preferences:
     """The channel's own, where it has none the workspace's, else the defaults."""
     channels = settings.get("channels", {})
-    texts = {**channels.get("*", {}), **channels.get(channel, {})}
-    return Preferences(**{name: texts[name] for name in NAMES if name in texts})
+    workspace_texts = channels.get("*", {})
+    channel_texts = channels.get(channel, {})
+    texts = workspace_texts | channel_texts
+    # A setting of a newer version may stand there, after a step back to this one.
+    known = texts.keys() & set(NAMES)
+    return Preferences(**{name: texts[name] for name in known})
 
 
 def update(
@@ -84,10 +88,11 @@ def update(
             raise _unknown_word(name, NAMES)
         if text:
             _check(name, text, catalog)
-    channels = dict(settings.get("channels", {}))
-    merged = {**channels.get(channel, {}), **texts}
-    channels[channel] = {name: text for name, text in merged.items() if text}
-    return {**settings, "channels": channels}
+    channels = settings.get("channels", {})
+    merged = channels.get(channel, {}) | texts
+    # What is not stored is the default.
+    stored = {name: text for name, text in merged.items() if text}
+    return {**settings, "channels": {**channels, channel: stored}}
 
 
 def _check(name: str, text: str, catalog: Catalog) -> None:
@@ -105,16 +110,19 @@ def _check(name: str, text: str, catalog: Catalog) -> None:
 
 def _check_number(name: str, text: str) -> None:
     low, high = RANGES[name]
-    is_number = text.isascii() and text.isdecimal()
-    number = int(text[:4]) if is_number else low
-    if is_number and low <= number <= high:
-        return
+    nearest = low
+    if text.isascii() and text.isdecimal():
+        # More digits than that are out of every range.
+        number = int(text[:4])
+        if low <= number <= high:
+            return
+        nearest = min(max(number, low), high)
     raise Rejected(
         "grammar.value",
         option=name,
         value=shorten(text),
         allowed=f"{low}–{high}",
-        nearest=min(max(number, low), high),
+        nearest=nearest,
     )
 
 
@@ -127,11 +135,17 @@ def _read_shape(text: str) -> Options:
 
 def _read_functions(text: str) -> frozenset[Action]:
     actions = {action.value: action for action in Action if action.makes_pictures}
-    words = text.replace(",", " ").split()
-    for word in words:
+    functions = set()
+    for word in _split_list(text):
         if word not in actions:
             raise _unknown_word(word, list(actions))
-    return frozenset(actions[word] for word in words)
+        functions.add(actions[word])
+    return frozenset(functions)
+
+
+def _split_list(text: str) -> list[str]:
+    """People separate words by commas, spaces or both."""
+    return text.replace(",", " ").split()
 
 
 def _unknown_word(word: str, allowed: Sequence[str]) -> Rejected:
@@ -145,12 +159,12 @@ def _unknown_word(word: str, allowed: Sequence[str]) -> Rejected:
 
 def require_allowed(preferences: Preferences, action: Action, person: str) -> None:
     """Raise Rejected for a person or a function the channel does not allow."""
-    people = preferences.people.replace(",", " ").split()
+    people = _split_list(preferences.people)
     if people and person not in people:
         raise Rejected("refuse.not_these_people")
     functions = _read_functions(preferences.functions)
     if functions and action not in functions:
-        allowed = sorted(function.value for function in functions)
+        allowed = sorted(functions)
         raise Rejected("refuse.not_this_function", action=action.value, allowed=allowed)
 
 

@@ -90,7 +90,8 @@ def _nearest_by_sides(rule: SizeRule, ratio: float, area: float) -> Size:
     narrowest = rule.min * max(1.0, ratio)
     widest = rule.max * min(1.0, ratio)
     width = _clamp(math.sqrt(area * ratio), narrowest, widest)
-    return Size(width=_rounded(width, rule), height=_rounded(width / ratio, rule))
+    height = width / ratio
+    return Size(width=_rounded(width, rule), height=_rounded(height, rule))
 
 
 def _nearest_by_area(rule: SizeRule, ratio: float, area: float) -> Size:

@@ -92,18 +92,24 @@ def _read_text(option: OptionSpec, text: str) -> str:
 
 def _read_whole(option: OptionSpec, text: str) -> int:
     digits = to_ascii(text)
-    if not WHOLE.fullmatch(digits) or not option.low <= int(digits) <= option.high:
-        raise _refusal(option, text, f"{round(_nearest_number(option, digits))}")
-    return int(digits)
+    if WHOLE.fullmatch(digits):
+        number = int(digits)
+        if option.low <= number <= option.high:
+            return number
+    nearest = round(_nearest_number(option, digits))
+    raise _refusal(option, text, f"{nearest}")
 
 
 def _read_decimal(option: OptionSpec, text: str) -> float:
     # Half of Europe writes 0,5.
     digits = to_ascii(text).replace(",", ".")
-    if not DECIMAL.fullmatch(digits) or not option.low <= float(digits) <= option.high:
-        raise _refusal(option, text, f"{_nearest_number(option, digits):g}")
-    # "-0" is 0.
-    return abs(float(digits))
+    if DECIMAL.fullmatch(digits):
+        number = float(digits)
+        if option.low <= number <= option.high:
+            # "-0" is 0.
+            return abs(number)
+    nearest = _nearest_number(option, digits)
+    raise _refusal(option, text, f"{nearest:g}")
 
 
 def _nearest_number(option: OptionSpec, digits: str) -> float:
@@ -119,13 +125,12 @@ def _nearest_number(option: OptionSpec, digits: str) -> float:
 
 
 def _read_size(option: OptionSpec, text: str) -> Size:
-    match = SIZE.fullmatch(to_ascii(text).lower())
-    if match is None:
-        raise _refusal(option, text, EXAMPLE_SIZE)
-    width, height = int(match[1]), int(match[2])
-    if not (1 <= width <= MAX_SIDE and 1 <= height <= MAX_SIDE):
-        raise _refusal(option, text, EXAMPLE_SIZE)
-    return Size(width=width, height=height)
+    # The width and height that a model takes are its own matter (core.model_sizes).
+    if match := SIZE.fullmatch(to_ascii(text).lower()):
+        size = Size(width=int(match[1]), height=int(match[2]))
+        if 1 <= size.width <= MAX_SIDE and 1 <= size.height <= MAX_SIDE:
+            return size
+    raise _refusal(option, text, EXAMPLE_SIZE)
 
 
 def _read_ratio(option: OptionSpec, text: str) -> tuple[int, int]:

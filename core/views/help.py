@@ -11,6 +11,7 @@ from core.operations import (
     ReactionSpec,
     Takes,
     command_text_key,
+    command_words,
 )
 from core.option_texts import list_functions
 from core.option_values import EXAMPLE_RATIO
@@ -19,15 +20,12 @@ from core.options import MOST_PICTURES, OPTIONS, OptionKind, OptionSpec
 
 def help_lines(locale: str) -> str:
     """Everything one can ask for, in some ten lines."""
-    commands = COMMANDS.values()
     return translate(
         "help.text",
         locale,
         commands="\n".join(_standalone_lines(locale)),
-        functions=[command.word for command in commands if command.name == "wanx"],
-        words=[
-            _word(command, locale) for command in commands if command.name == "easel"
-        ],
+        functions=list(command_words("wanx")),
+        words=_easel_words(locale),
         reactions=" · ".join(_reactions(locale)),
         options=" · ".join(_shared_options(locale)),
         function_options=" · ".join(_function_options(locale)),
@@ -50,6 +48,11 @@ def _written(command: Command, locale: str) -> str:
     if command.takes is Takes.NOTHING:
         return f"/{command.name}"
     return f"/{command.name} {translate(f'metavar.{command.takes.value}', locale)}"
+
+
+def _easel_words(locale: str) -> list[str]:
+    commands = COMMANDS.values()
+    return [_word(command, locale) for command in commands if command.name == "easel"]
 
 
 def _word(command: Command, locale: str) -> str:
@@ -82,16 +85,18 @@ def _shared_options(locale: str) -> list[str]:
 def _function_options(locale: str) -> list[str]:
     """The options that only some Wanx functions know, alike ones together."""
     options = [option for option in OPTIONS.values() if option.is_of_functions]
+
+    def usage(option: OptionSpec) -> tuple[str, list[str]]:
+        return _values(option, locale), list_functions(option)
+
     usages = []
-    for (values, functions), alike in groupby(
-        options, key=lambda option: (_values(option, locale), list_functions(option))
-    ):
-        names = [f"--{option.name}" for option in alike]
-        usages.append(
-            translate(
-                "help.option", locale, names=names, values=values, functions=functions
-            )
-        )
+    for (values, functions), alike in groupby(options, key=usage):
+        params = {
+            "names": [f"--{option.name}" for option in alike],
+            "values": values,
+            "functions": functions,
+        }
+        usages.append(translate("help.option", locale, **params))
     return usages
 
 
