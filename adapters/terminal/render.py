@@ -2,43 +2,40 @@
 
 import unicodedata
 
-from core.post import ButtonKind, Post, Tone
+from core.operations import BUTTONS, COMMANDS
+from core.post import Button, ButtonKind, Post, Tone
 
 BAR = 24
-COMMANDS = {
-    ButtonKind.RETRY: "again",
-    ButtonKind.DROP: "drop",
-    ButtonKind.RERUN: "rerun",
-}
+DECISIONS = frozenset({ButtonKind.RETRY, ButtonKind.DROP, ButtonKind.RERUN})
+"""Buttons that a terminal shows, as commands: the person has to decide something."""
 SIGNS = {Tone.STATUS: "…", Tone.RESULT: "✔", Tone.REFUSAL: "✘", Tone.NOTE: "·"}
+JOINER = "\u200d"
+UNSAFE = frozenset({"Cc", "Cf", "Cs"})
 
 
 def clean(text: str) -> str:
-    """Without control and bidirectional formatting characters, which could move the cursor or hide words."""
-    kept = (
-        c
-        for c in text
-        if c == "\n"
-        or unicodedata.category(c) not in {"Cc", "Cf", "Cs"}
-        or c == "\u200d"
-    )
-    return "".join(kept)
+    """Without control and formatting characters, which could move the cursor or hide words."""
+    return "".join(letter for letter in text if _is_safe(letter))
+
+
+def _is_safe(letter: str) -> bool:
+    # Joiners hold families and flags of emoji together.
+    is_needed = letter in {"\n", JOINER}
+    return is_needed or unicodedata.category(letter) not in UNSAFE
 
 
 def lines(post: Post) -> list[str]:
-    """The whole post, its sign before the first line.
+    """The whole post, its sign before the first line, the decisions as commands at its end."""
+    texts = [clean(post.title)] if post.title else []
+    texts += clean(post.text).split("\n")
+    texts += [_command(button) for button in post.buttons if button.kind in DECISIONS]
+    first, *others = texts
+    return [f"{SIGNS[post.tone]} {first}", *(f"  {text}" for text in others)]
 
-    Buttons that ask for a decision as commands.
-    """
-    text = [clean(post.title)] if post.title else []
-    text += clean(post.text).split("\n")
-    asked = [one for one in post.buttons if one.kind in COMMANDS]
-    text += [
-        f"{clean(one.label)}: easel {COMMANDS[one.kind]} {one.step}" for one in asked
-    ]
-    return [
-        f"{SIGNS[post.tone] if at == 0 else ' '} {line}" for at, line in enumerate(text)
-    ]
+
+def _command(button: Button) -> str:
+    word = COMMANDS[BUTTONS[button.kind]].word
+    return f"{clean(button.label)}: easel {word} {button.step}"
 
 
 def bar(post: Post, columns: int) -> str:

@@ -7,9 +7,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from core.button_ids import LONGEST_ID, decode_button, encode_button
-from core.emoji import Reaction, reaction
+from core.emoji import Reaction, action_of, reaction
 from core.errors import Rejected
-from core.operations import Action, ButtonKind
+from core.operations import OPERATIONS, Action, ButtonKind
+from core.options import MOST_PICTURES
 
 
 @given(
@@ -84,6 +85,18 @@ def test_reactions_mean_the_same_in_every_spelling(
     emoji: str, meaning: Reaction | None
 ) -> None:
     assert reaction(emoji) == meaning
+
+
+def test_every_picture_of_a_request_can_be_voted_for() -> None:
+    vote = OPERATIONS[Action.VOTE].reaction
+    assert vote is not None
+    assert len(vote.emoji) == MOST_PICTURES
+
+
+def test_a_reaction_taken_back_asks_for_what_the_table_says() -> None:
+    assert action_of(Reaction(action=Action.VOTE), added=True) is Action.VOTE
+    assert action_of(Reaction(action=Action.VOTE), added=False) is Action.UNVOTE
+    assert action_of(Reaction(action=Action.AGAIN), added=False) is None
 
 
 def test_a_workspace_may_have_reactions_of_its_own() -> None:
