@@ -99,7 +99,6 @@ async def open_easel(
             blobs=blobs,
             clock=clock,
         )
-        # Two: a photo takes all of a core for a moment, and the loop needs one, too.
         pool = Pool(workers=2)
         stack.callback(pool.close)
         context = Context(

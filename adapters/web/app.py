@@ -27,7 +27,7 @@ def create_app(
     """The routes and our static files, guarded. See Guard for ``any_host``."""
     static = Mount("/static", StaticFiles(packages=[("adapters.web", "static")]))
     app = Starlette(routes=[*routes, static])
-    # A redirect would answer before the guard's rules for the other path are known.
+    # A path is exactly one of ours, or it is none: no second spelling leads to a page.
     app.router.redirect_slashes = False
     return Guard(app, hosts=hosts, any_host=any_host)
 

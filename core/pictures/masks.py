@@ -61,7 +61,6 @@ def region(name: str, size: Size) -> bytes:
         "center": (size.width // 4, size.height // 4, half_width, half_height),
     }
     left, top, width, height = regions[name]
-    # libvips makes black pictures only.
     white = pyvips.Image.black(width, height) + 255
     return _encode_png(white.embed(left, top, size.width, size.height).cast("uchar"))
 
