@@ -75,12 +75,14 @@ async def measure(count: int = COUNT, draws: int = DRAWS) -> Chatter:
             easel = Child(EASEL, str(folder), json.dumps(settings), folder=folder)
             try:
                 fake.url = await easel.ready()
-                return await _measured(fake, easel, count, draws)
+                return await _measure_chatter(fake, easel, count, draws)
             finally:
                 easel.kill()
 
 
-async def _measured(fake: "Slack", easel: Child, count: int, draws: int) -> Chatter:
+async def _measure_chatter(
+    fake: "Slack", easel: Child, count: int, draws: int
+) -> Chatter:
     chatter = Chatter()
     people = Talkers(fake)
     await people.draws()
@@ -142,16 +144,16 @@ class Talkers:
         began = time.monotonic()
         words = f"a fox number {next(self._numbers)}"
         await self._ana.types(f"/draw {words}")
-        await self._fake.until(lambda: self._said(words), 120)
+        await self._fake.until(lambda: self._is_said(words), 120)
         waited = time.monotonic() - began
-        await self._fake.until(lambda: self._shown(words), 120)
+        await self._fake.until(lambda: self._has_caption(words), 120)
         await asyncio.sleep(QUIET)
         return waited
 
-    def _said(self, words: str) -> bool:
+    def _is_said(self, words: str) -> bool:
         return any(words in message.words for message in self._fake.world.messages)
 
-    def _shown(self, words: str) -> bool:
+    def _has_caption(self, words: str) -> bool:
         captions = [
             message.ts
             for message in self._fake.world.messages

@@ -115,13 +115,13 @@ async def _one_pass(
             other.world.commands = fake.world.commands
             await asyncio.sleep(SETTLE)
             _edit(fake, photos)
-            measured.bare += await _acknowledged(other, count)
+            measured.bare += await _time_acknowledgements(other, count)
             _edit(fake, photos)
             began = time.monotonic()
-            measured.ours += await _acknowledged(fake, count)
+            measured.ours += await _time_acknowledgements(fake, count)
             measured.collections += easel.collections(began)
             if events:
-                measured.memory = await _remembered(fake, easel, events)
+                measured.memory = await _measure_memory(fake, easel, events)
         finally:
             easel.kill()
             bare.kill()
@@ -144,7 +144,7 @@ def _edit(fake: Any, photos: int) -> None:
         )
 
 
-async def _acknowledged(fake: Any, count: int) -> list[float]:
+async def _time_acknowledgements(fake: Any, count: int) -> list[float]:
     """Milliseconds until each command was acknowledged."""
     people = [fake.person(f"p{at}") for at in range(20)]
 
@@ -157,7 +157,7 @@ async def _acknowledged(fake: Any, count: int) -> list[float]:
     return await asyncio.gather(*(command(at) for at in range(count)))
 
 
-async def _remembered(fake: Any, easel: Child, events: int) -> list[float]:
+async def _measure_memory(fake: Any, easel: Child, events: int) -> list[float]:
     """Resident memory before events of every kind, and at each quarter of them."""
     ana, bo = fake.person("Ana"), fake.person("Bo")
     picture = await fake.sees("make it night", button="Edit", files=1, seconds=120)

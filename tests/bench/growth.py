@@ -75,7 +75,7 @@ def build(url: str, queued: int, done: int) -> None:
         ]
         connection.execute(insert(sessions), named)
         _fill(connection, [_done(number, done) for number in range(done)])
-        _fill(connection, [_queued(number) for number in range(queued)])
+        _fill(connection, [_queued_row(number) for number in range(queued)])
     if engine.dialect.name == "postgresql":
         with engine.execution_options(
             isolation_level="AUTOCOMMIT"
@@ -107,7 +107,7 @@ def _step(name: str, number: int, created: datetime, **changes: Any) -> Step:
     )
 
 
-def _queued(number: int) -> dict[str, Any]:
+def _queued_row(number: int) -> dict[str, Any]:
     created = NOW + timedelta(milliseconds=number)
     waiting = _step(f"q{number:07}", 500_000 + number, created, state=StepState.QUEUED)
     return {
@@ -150,7 +150,7 @@ def _fill(connection: Connection, filled: list[dict[str, Any]]) -> None:
         )
     _insert(connection, messages, [_message(row) for row in filled])
     _insert(connection, pictures, [_picture_row(row) for row in done])
-    _insert(connection, step_pictures, [_held(row) for row in done])
+    _insert(connection, step_pictures, [_hold_row(row) for row in done])
 
 
 def _picture_row(row: Mapping[str, Any]) -> dict[str, Any]:
@@ -200,7 +200,7 @@ def _picture(row: Mapping[str, Any]) -> Picture:
     )
 
 
-def _held(row: Mapping[str, Any]) -> dict[str, Any]:
+def _hold_row(row: Mapping[str, Any]) -> dict[str, Any]:
     key = _picture(row).key
     return {
         "tenant": row["tenant"],
@@ -305,7 +305,7 @@ async def _stores(
         async with AsyncExitStack() as opened:
             engines = {}
             for number, (case, (queued, done)) in enumerate(cases.items()):
-                engines[case] = await _filled(
+                engines[case] = await _open_filled(
                     f"sqlite:///{folder}/{number}.db", queued, done
                 )
                 opened.push_async_callback(engines[case].dispose)
@@ -320,7 +320,7 @@ def ratio(much: Sequence[float], little: Sequence[float]) -> float:
     return median(more / less for more, less in zip(much, little, strict=True))
 
 
-async def _filled(url: str, queued: int, done: int) -> AsyncEngine:
+async def _open_filled(url: str, queued: int, done: int) -> AsyncEngine:
     await database.migrate(url)
     await asyncio.to_thread(build, url, queued, done)
     return database.open_async(url)

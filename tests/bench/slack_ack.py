@@ -112,11 +112,11 @@ async def _one_pass(
             bodies = _commands(fake, count)
             await _edit(fake, photos)
             before = children[1].seconds()
-            measured.bare += await _sent(other, bodies, pace)
+            measured.bare += await _send_all(other, bodies, pace)
             spent_by_bare = children[1].seconds() - before
             await _edit(fake, photos)
             before, began = children[0].seconds(), time.monotonic()
-            measured.ours += await _sent(fake.url, bodies, pace)
+            measured.ours += await _send_all(fake.url, bodies, pace)
             spent = children[0].seconds() - before
             measured.processor += [spent * 1000 / count, spent_by_bare * 1000 / count]
             measured.collections += children[0].collections(began)
@@ -151,7 +151,7 @@ def _commands(fake: Any, count: int) -> list[bytes]:
     return bodies
 
 
-async def _sent(url: str, bodies: list[bytes], pace: float) -> list[float]:
+async def _send_all(url: str, bodies: list[bytes], pace: float) -> list[float]:
     sender = await asyncio.create_subprocess_exec(
         sys.executable,
         "-P",

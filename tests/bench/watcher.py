@@ -60,7 +60,7 @@ async def measure(
         works = [
             _work(model, catalog) for model, count in batches for _ in range(count)
         ]
-        tasks = [(work, await _submitted(http, simulator, work)) for work in works]
+        tasks = [(work, await _submit(http, simulator, work)) for work in works]
         started, queries = time.time(), simulator.account.queries
         lags: list[float] = []
         waits = [
@@ -81,7 +81,7 @@ async def measure(
         )
 
 
-async def _submitted(http: httpx.AsyncClient, simulator: Running, work: Work) -> Task:
+async def _submit(http: httpx.AsyncClient, simulator: Running, work: Work) -> Task:
     """Straight to the service: the submit's own pace is not measured here."""
     is_messages = work.model.startswith("wan2.6")
     path = (

@@ -63,16 +63,16 @@ class Watched:
 
     def watch(self, page: Page) -> None:
         """Listen to a page from its first request on."""
-        page.on("console", self._said)
+        page.on("console", self._note_console)
         page.on("pageerror", lambda error: self.wrong.append(f"error: {error}"))
         page.on(
             "request",
-            lambda request: self._asked(
+            lambda request: self._note_request(
                 request.url, request.headers.get("referer", "")
             ),
         )
 
-    def _said(self, message: ConsoleMessage) -> None:
+    def _note_console(self, message: ConsoleMessage) -> None:
         if message.type not in {"error", "warning"}:
             return
         match = STATUS.match(message.text)
@@ -82,7 +82,7 @@ class Watched:
             return
         self.wrong.append(f"{message.type}: {message.text}")
 
-    def _asked(self, url: str, referer: str) -> None:
+    def _note_request(self, url: str, referer: str) -> None:
         if referer:
             self.wrong.append(f"referer: {referer}")
         parts = urlsplit(url)

@@ -51,12 +51,12 @@ async def live(life: Mapping[str, Any]) -> None:
     ) as easel:
         for event in events:
             await easel.service.receive(event)
-        while not await _all_ended(easel, events):
+        while not await _have_all_ended(easel, events):
             await asyncio.sleep(0.05)
     await room.close()
 
 
-async def _all_ended(easel: wiring.Easel, wishes: list[Incoming]) -> bool:
+async def _have_all_ended(easel: wiring.Easel, wishes: list[Incoming]) -> bool:
     store = easel.context.store
     sessions = {
         (request.place.tenant, f"{request.place.channel}/@{request.person.id}")
@@ -76,10 +76,10 @@ def break_it(mutant: str) -> None:
     """The deliberately broken variants the same test must catch."""
     if mutant == "resubmit":
 
-        async def nothing_found(*_: object) -> None:
+        async def find_no_task(*_: object) -> None:
             return None
 
-        generate._find_lost = nothing_found  # type: ignore[assignment]
+        generate._find_lost = find_no_task  # type: ignore[assignment]
     elif mutant == "no_read_back":
 
         async def find_nothing(*_: object) -> None:

@@ -121,14 +121,14 @@ class AtSlack(Stage):
     name: str = "slack"
 
     async def types(self, text: str) -> None:
-        await self.ana.types(_typed(text))
+        await self.ana.types(_escape_typed(text))
 
     async def answers(self, message: Message, text: str) -> None:
-        await self.ana.says(_typed(text), thread=message.thread_ts or message.ts)
+        await self.ana.says(_escape_typed(text), thread=message.thread_ts or message.ts)
 
     async def gives(self, photo: Path, text: str) -> Message:
         ts = await self.ana.says(
-            f"{self.ana.easel} {_typed(text)}", files=[self.ana.uploads(photo)]
+            f"{self.ana.easel} {_escape_typed(text)}", files=[self.ana.uploads(photo)]
         )
         return next(message for message in self.fake.world.messages if message.ts == ts)
 
@@ -370,7 +370,7 @@ class InRoom(Stage):
         return answer.content
 
 
-def _typed(text: str) -> str:
+def _escape_typed(text: str) -> str:
     """Slack escapes what a person types."""
     return text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
 

@@ -310,7 +310,7 @@ class Discord:
     ) -> Interaction:
         """A slash command ("draw", "easel undo"), as soon as it is acknowledged or has failed."""
         where = channel or self.general
-        return await self._answered(
+        return await self._wait_for_answer(
             self.interacting.command(
                 user, words, options or {}, channel=where, files=files
             )
@@ -330,7 +330,7 @@ class Discord:
         interaction = self.interacting.command(
             user, words, filled, channel=channel or self.general, focused=focused
         )
-        offered = (await self._answered(interaction)).choices
+        offered = (await self._wait_for_answer(interaction)).choices
         assert offered is not None, "Loading options failed"
         return offered
 
@@ -348,7 +348,7 @@ class Discord:
             if isinstance(target, User)
             else self.world.channels[target.channel]
         )
-        return await self._answered(
+        return await self._wait_for_answer(
             self.interacting.context_menu(user, name, target, where)
         )
 
@@ -366,7 +366,7 @@ class Discord:
             raise AssertionError(f"{label} is disabled")
         chosen = [component["chosen"]["value"]] if "chosen" in component else values
         where = self.world.channels[message.channel]
-        return await self._answered(
+        return await self._wait_for_answer(
             self.interacting.press(user, message, component, chosen, where)
         )
 
@@ -375,11 +375,11 @@ class Discord:
     ) -> Interaction:
         """The modal an interaction opened, sent back."""
         assert opened.modal is not None, "no modal was opened"
-        return await self._answered(
+        return await self._wait_for_answer(
             self.interacting.submit(opened, user, opened.modal, fields or {})
         )
 
-    async def _answered(self, made: Interaction) -> Interaction:
+    async def _wait_for_answer(self, made: Interaction) -> Interaction:
         """As the person sees it: answered, or failed after 3 s."""
         made.began = asyncio.get_running_loop().time()
         while (

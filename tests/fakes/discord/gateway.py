@@ -276,7 +276,7 @@ class Gateway:
             )
             async for message in socket:
                 if message.type is WSMsgType.TEXT:
-                    await self._heard(connection, message.data)
+                    await self._read_text(connection, message.data)
         except (ConnectionError, RuntimeError):
             pass
         finally:
@@ -285,10 +285,10 @@ class Gateway:
                 connection.writer.cancel()
                 with suppress(asyncio.CancelledError):
                     await connection.writer
-            self._ended(connection)
+            self._forget_session(connection)
         return socket
 
-    def _ended(self, connection: Connection) -> None:
+    def _forget_session(self, connection: Connection) -> None:
         """A session the client closed with 1000 or 1001 is over."""
         if (
             connection.session is not None
@@ -298,7 +298,7 @@ class Gateway:
             connection.session.resumable = False
             self.sessions.pop(connection.session.id, None)
 
-    async def _heard(self, connection: Connection, text: str) -> None:
+    async def _read_text(self, connection: Connection, text: str) -> None:
         try:
             limits.gateway(text)
         except limits.Wrong as wrong:

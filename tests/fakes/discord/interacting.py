@@ -120,7 +120,7 @@ class Interacting:
             message=message,
         )
         self.world.interactions[number] = interaction
-        payload = self._told(interaction, user, channel, data)
+        payload = self._payload(interaction, user, channel, data)
         self.world.publish(
             Event(
                 name="INTERACTION_CREATE",
@@ -131,7 +131,7 @@ class Interacting:
         )
         return interaction
 
-    def _told(
+    def _payload(
         self, made: Interaction, user: User, channel: Channel, data: Json
     ) -> Json:
         guild = self.world.guilds.get(channel.guild)
@@ -186,7 +186,7 @@ class Interacting:
         """
         resolved = Resolved(self.world, channel)
         name, *sub = words.split()
-        registered = self._registered(name, 1, channel)
+        registered = self._registered_command(name, 1, channel)
         self._may_use(user, registered, channel)
         registration = dict(registered or {"id": self.world.number(), "options": []})
         level, group = registration.get("options") or [], []
@@ -234,7 +234,9 @@ class Interacting:
         option = {"name": name, "type": kind, "value": sent}
         return {**option, "focused": True} if name == focused else option
 
-    def _registered(self, name: str, kind: int, channel: Channel) -> Json | None:
+    def _registered_command(
+        self, name: str, kind: int, channel: Channel
+    ) -> Json | None:
         for scope in (channel.guild, ""):
             for command in self.world.commands.get(scope, []):
                 if command["name"] == name and command["type"] == kind:
@@ -275,7 +277,7 @@ class Interacting:
             resolved.found["messages"] = {
                 target.id: payloads.message(self.world, target)
             }
-        registration = self._registered(name, kind, channel) or {
+        registration = self._registered_command(name, kind, channel) or {
             "id": self.world.number()
         }
         self._may_use(user, registration, channel)
@@ -348,11 +350,13 @@ def _filled_label(
 ) -> Json:
     payload: Json = {"type": one["type"], "id": one.get("id", number)}
     if one["type"] == 18:
-        payload["component"] = _filled(one["component"], number + 100, fields, resolved)
+        payload["component"] = _fill_component(
+            one["component"], number + 100, fields, resolved
+        )
     return payload
 
 
-def _filled(
+def _fill_component(
     content: Json, number: int, fields: Mapping[str, Any], resolved: Resolved
 ) -> Json:
     """A field with what the person gave, or what stood there already."""

@@ -90,12 +90,12 @@ class InteractionsApi:
         interaction.ack_type = kind
         interaction.ack_seconds = asyncio.get_running_loop().time() - interaction.began
         return (
-            self._told(interaction, kind)
+            self._callback_payload(interaction, kind)
             if asked.query.get("with_response") in {"1", "true"}
             else None
         )
 
-    def _told(self, interaction: Interaction, kind: int) -> Json:
+    def _callback_payload(self, interaction: Interaction, kind: int) -> Json:
         """The body with_response asks for."""
         about: Json = {"id": interaction.id, "type": interaction.kind}
         resource: Json = {"type": kind}
@@ -110,10 +110,10 @@ class InteractionsApi:
         return {"interaction": about, "resource": resource}
 
     def _answer(self, interaction: Interaction, asked: Asked, data: Json) -> None:
-        interaction.original = self._posted(interaction, asked, data)
+        interaction.original = self._post_answer(interaction, asked, data)
 
     def _defer(self, interaction: Interaction, asked: Asked, data: Json) -> None:
-        flags = int(data.get("flags") or 0) | self._forced(interaction)
+        flags = int(data.get("flags") or 0) | self._forced_flags(interaction)
         self.world.check(
             "deferral",
             lambda found: limits.need(not flags & ~EPHEMERAL, "only EPHEMERAL"),
@@ -143,7 +143,7 @@ class InteractionsApi:
         self.world.check("modal", limits.modal, data)
         interaction.modal = data
 
-    def _forced(self, interaction: Interaction) -> int:
+    def _forced_flags(self, interaction: Interaction) -> int:
         """Where people may not use apps that are not of the place, only they see the answers."""
         guild = self.world.guilds.get(interaction.guild)
         is_free = (
@@ -164,14 +164,16 @@ class InteractionsApi:
             interaction=interaction,
         )
 
-    def _posted(self, interaction: Interaction, asked: Asked, data: Json) -> Message:
+    def _post_answer(
+        self, interaction: Interaction, asked: Asked, data: Json
+    ) -> Message:
         message = self.posting.make(
             asked,
             self.world.channels[interaction.channel],
             interaction=interaction,
             body=data,
         )
-        if self._forced(interaction):
+        if self._forced_flags(interaction):
             message.flags |= EPHEMERAL
             message.only_for = interaction.user
         message.kind = _message_kind(interaction)
@@ -256,7 +258,7 @@ class InteractionsApi:
                 40094,
                 "This interaction has reached the maximum number of follow up messages",
             )
-        return self.posting.shown(self._posted(interaction, asked, asked.json))
+        return self.posting.shown(self._post_answer(interaction, asked, asked.json))
 
 
 def _message_kind(interaction: Interaction) -> int:

@@ -282,10 +282,12 @@ def message(
 ) -> Json:
     """A message in full."""
     referenced: set[str] = set()
-    embeds = [_resolved(world, message, embed, referenced) for embed in message.embeds]
+    embeds = [
+        _with_links(world, message, embed, referenced) for embed in message.embeds
+    ]
     components = [
-        _resolved(world, message, payload, referenced)
-        for payload in _numbered(message.components)
+        _with_links(world, message, payload, referenced)
+        for payload in _with_numbers(message.components)
     ]
     place = world.channels[message.channel]
     payload: Json = {
@@ -385,20 +387,20 @@ def _referring(world: World, one: Message, depth: int) -> Json:
     return payload
 
 
-def _numbered(components: list[Json]) -> list[Json]:
+def _with_numbers(components: list[Json]) -> list[Json]:
     """With the ids Discord gives to components that have none."""
     for number, component in enumerate(walk(components), 1):
         component.setdefault("id", number)
     return components
 
 
-def _resolved(world: World, message: Message, found: Any, shown: set[str]) -> Any:
+def _with_links(world: World, message: Message, found: Any, shown: set[str]) -> Any:
     """With links in place of attachment://.
 
     The names are noted, as they are no attachments any more.
     """
     if isinstance(found, list):
-        return [_resolved(world, message, part, shown) for part in found]
+        return [_with_links(world, message, part, shown) for part in found]
     if not isinstance(found, dict):
         return found
     url = found.get("url")
@@ -414,7 +416,9 @@ def _resolved(world: World, message: Message, found: Any, shown: set[str]) -> An
                     **{key: described[key] for key in fields if key in described},
                     "attachment_id": file.id,
                 }
-    return {key: _resolved(world, message, part, shown) for key, part in found.items()}
+    return {
+        key: _with_links(world, message, part, shown) for key, part in found.items()
+    }
 
 
 def may_read(world: World, message: Message) -> bool:

@@ -118,7 +118,7 @@ class Posting:
             interaction=interaction,
         )
         message.only_for = interaction.user if interaction and flags & EPHEMERAL else ""
-        message.attachments = self._uploaded(asked, body, channel, message)
+        message.attachments = self._attach_uploads(asked, body, channel, message)
         message.kind = 19 if message.reference and not is_forward else 0
         return message
 
@@ -157,7 +157,9 @@ class Posting:
                 setattr(message, name, body[name] or ("" if name == "content" else []))
         if flags & V2 and not message.flags & V2:
             message.content, message.embeds = "", []
-        new = self._uploaded(asked, body, self.world.channels[message.channel], message)
+        new = self._attach_uploads(
+            asked, body, self.world.channels[message.channel], message
+        )
         message.attachments = [*attachments, *new]
         if not (
             message.content
@@ -217,7 +219,7 @@ class Posting:
         if any(len(content) > limit for _, content in asked.files.values()):
             raise No(413, 40005, "Request entity too large")
 
-    def _uploaded(
+    def _attach_uploads(
         self, asked: Asked, body: Json, channel: Channel, message: Message
     ) -> list[Attachment]:
         described = {
@@ -301,12 +303,12 @@ class Posting:
                 ),
             ]
         )
-        message.mentions = _named(r"<@!?(\d+)>", said, "users", allowed)
-        message.mention_roles = _named(r"<@&(\d+)>", said, "roles", allowed)
+        message.mentions = _mentioned_ids(r"<@!?(\d+)>", said, "users", allowed)
+        message.mention_roles = _mentioned_ids(r"<@&(\d+)>", said, "roles", allowed)
         message.mention_everyone = bool(
             re.search("@everyone|@here", said)
         ) and "everyone" in allowed.get("parse", [])
-        replied = self._replied(message)
+        replied = self._reply_author(message)
         if replied and allowed.get("replied_user") and replied not in message.mentions:
             message.mentions.append(replied)
 
@@ -323,7 +325,7 @@ class Posting:
                 message, users + roles + [("everyone", "")] * message.mention_everyone
             )
 
-    def _replied(self, message: Message) -> str:
+    def _reply_author(self, message: Message) -> str:
         if message.reference is None or message.reference["type"] != 0:
             return ""
         try:
@@ -373,7 +375,7 @@ class Posting:
         )
 
 
-def _named(pattern: str, said: str, kind: str, allowed: Json) -> list[str]:
+def _mentioned_ids(pattern: str, said: str, kind: str, allowed: Json) -> list[str]:
     ids = list(dict.fromkeys(re.findall(pattern, said)))
     listed = {str(mention) for mention in allowed.get(kind) or []}
     return [

@@ -62,15 +62,17 @@ class Rest:
         """Where everything is."""
         for method, template, handler in self.known:
             app.router.add_route(
-                method, f"/api/v10{template}", self._served(method, template, handler)
+                method,
+                f"/api/v10{template}",
+                self._handler_of(method, template, handler),
             )
-        app.router.add_route("*", "/api/v10/{rest:.*}", self._unknown)
+        app.router.add_route("*", "/api/v10/{rest:.*}", self._answer_unknown)
 
-    async def _unknown(self, request: web.Request) -> web.Response:
+    async def _answer_unknown(self, request: web.Request) -> web.Response:
         self.world.violations.append(f"no such route: {request.method} {request.path}")
         return answer({"message": "404: Not Found", "code": 0}, 404)
 
-    def _served(
+    def _handler_of(
         self, method: str, template: str, handler: Handler
     ) -> Callable[[web.Request], Any]:
         name = handler.__name__

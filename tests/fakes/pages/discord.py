@@ -67,11 +67,11 @@ def seen(world: World, message: Message) -> Seen:
             for file in message.attachments
         ),
         only_you=bool(message.flags & EPHEMERAL),
-        quoted=_quoted(world, message),
+        quoted=_quote(world, message),
     )
 
 
-def _quoted(world: World, message: Message) -> tuple[str, str] | None:
+def _quote(world: World, message: Message) -> tuple[str, str] | None:
     if message.reference is None:
         return None
     try:
@@ -96,7 +96,7 @@ def spans(content: str, world: World | None = None) -> list[Span]:
     joined: list[Span] = []
     for part in _whole(content):
         text = (
-            _named(part.text, world)
+            _mention_name(part.text, world)
             if "mention" in part.looks
             else part.text.replace("\u200b", "")
         )
@@ -109,15 +109,15 @@ def spans(content: str, world: World | None = None) -> list[Span]:
 
 @cache
 def _whole(content: str) -> tuple[Span, ...]:
-    return tuple(_parsed(content, frozenset(), is_start=True))
+    return tuple(_parse(content, frozenset(), is_start=True))
 
 
-def _named(text: str, world: World | None) -> str:
+def _mention_name(text: str, world: World | None) -> str:
     user = world.users.get(text.strip("<@!>")) if world else None
     return f"@{user.name.capitalize()}" if user else text
 
 
-def _parsed(
+def _parse(
     text: str, looks: frozenset[str], *, is_start: bool = False
 ) -> Iterator[Span]:
     at = 0
@@ -127,7 +127,7 @@ def _parsed(
         if block:
             end = text.find("\n", at)
             end = len(text) if end < 0 else end
-            yield from _parsed(text[block.end() : end], looks | {f"line {block[1]}"})
+            yield from _parse(text[block.end() : end], looks | {f"line {block[1]}"})
             at = end
             continue
         for name, rule in RULES:
@@ -149,4 +149,4 @@ def _spans(name: str, inside: str, looks: frozenset[str]) -> Iterator[Span]:
     elif name in WHOLE:
         yield Span(text=inside, looks=looks | {name})
     else:
-        yield from _parsed(inside, looks | {name})
+        yield from _parse(inside, looks | {name})

@@ -43,16 +43,16 @@ def seen(world: World, message: Message) -> Seen:
         menus=tuple(menu for block in message.blocks if (menu := _menu(block))),
         pictures=(
             *(
-                _framed(file, alt)
+                _frame(file, alt)
                 for file, alt in zip(pictures_shown, alts, strict=True)
             ),
-            *(_framed(f) for f in files),
+            *(_frame(f) for f in files),
         ),
         only_you=bool(message.only_for),
     )
 
 
-def _framed(file: File, alt: str = "") -> Framed:
+def _frame(file: File, alt: str = "") -> Framed:
     return Framed(data=file.data, alt=alt or file.alt)
 
 

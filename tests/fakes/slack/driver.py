@@ -403,7 +403,7 @@ class Somebody:
             if block["type"] == "input":
                 element, name = block["element"], block["block_id"]
                 values[name] = {
-                    element["action_id"]: _filled(
+                    element["action_id"]: _fill_element(
                         element, fields.get(name), self.slack.world
                     )
                 }
@@ -453,7 +453,7 @@ class Somebody:
         return caption, await self.slack.until(shown)
 
 
-def _filled(element: Json, value: Any, world: World) -> Json:
+def _fill_element(element: Json, value: Any, world: World) -> Json:
     kind = element["type"]
     if kind == "plain_text_input":
         return {

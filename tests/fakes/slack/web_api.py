@@ -139,7 +139,7 @@ class WebApi:
         if scope in {"app", "none", "unknown"}:
             return 200, self._without_bot(scope, token, arguments), {}
         workspace = self.world.by_token(token)
-        refused = _refused(workspace, scope)
+        refused = _refusal(workspace, scope)
         if workspace is None or refused:
             return 200, {"ok": False, **refused}, {}
         wait = self.world.use(workspace.id, method, tier)
@@ -213,7 +213,7 @@ class WebApi:
             and workspace.id not in self.world.workspaces
         ):
             raise No("channel_not_found")
-        said = self._said(workspace, channel, arguments, update=False)
+        said = self._say(workspace, channel, arguments, update=False)
         self.world.messages.append(said)
         return {
             "channel": channel,
@@ -221,7 +221,7 @@ class WebApi:
             "message": self.world.message_json(said),
         }
 
-    def _said(
+    def _say(
         self, workspace: Workspace, channel: str, arguments: Json, *, update: bool
     ) -> Message:
         blocks = given(arguments, "blocks")
@@ -248,7 +248,7 @@ class WebApi:
             raise No("message_not_found")
         if message.user != workspace.bot_user or message.files:
             raise No("cant_update_message")
-        new = self._said(workspace, channel, arguments, update=True)
+        new = self._say(workspace, channel, arguments, update=True)
         message.text, message.blocks, message.metadata = (
             new.text,
             new.blocks,
@@ -262,7 +262,7 @@ class WebApi:
         user = str(arguments.get("user"))
         if user not in workspace.channels[channel].members:
             raise No("user_not_in_channel")
-        said = self._said(workspace, channel, arguments, update=False)
+        said = self._say(workspace, channel, arguments, update=False)
         said.only_for = user
         self.world.messages.append(said)
         return {"message_ts": said.ts}
@@ -426,7 +426,7 @@ class WebApi:
         thread = str(arguments.get("ts"))
         replies = [
             message
-            for message in self._told(channel)
+            for message in self._history_of(channel)
             if thread in {message.ts, message.thread_ts}
         ]
         if not replies:
@@ -448,7 +448,7 @@ class WebApi:
     def _conversations_history(self, workspace: Workspace, arguments: Json) -> Json:
         channel = self._channel(workspace, arguments.get("channel"))
         messages = [
-            message for message in self._told(channel) if not message.thread_ts
+            message for message in self._history_of(channel) if not message.thread_ts
         ][::-1]
         return {
             "messages": [
@@ -457,7 +457,7 @@ class WebApi:
             ]
         }
 
-    def _told(self, channel: str) -> list[Message]:
+    def _history_of(self, channel: str) -> list[Message]:
         return [
             message
             for message in self.world.messages
@@ -505,13 +505,13 @@ class WebApi:
                 return {"ok": False, "error": "invalid_refresh_token"}
             workspace.token = f"xoxe.{self.world.number('xoxb-')}"
             workspace.expires = time.time() + 43_200
-            return self._installed(workspace)
+            return self._installation(workspace)
         workspace = self.codes.pop(str(arguments.get("code")), None)
         if workspace is None:
             return {"ok": False, "error": "invalid_code"}
-        return self._installed(workspace)
+        return self._installation(workspace)
 
-    def _installed(self, workspace: Workspace) -> Json:
+    def _installation(self, workspace: Workspace) -> Json:
         refresh = self.world.number("xoxe-1-")
         self.refreshes[refresh] = workspace
         return {
@@ -557,7 +557,7 @@ def _function(method: str) -> str:
     )
 
 
-def _refused(workspace: Workspace | None, scope: str) -> Json:
+def _refusal(workspace: Workspace | None, scope: str) -> Json:
     if workspace is None:
         return {"error": "invalid_auth"}
     if workspace.expires is not None and time.time() > workspace.expires:
