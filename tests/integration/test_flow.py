@@ -7,6 +7,7 @@ import asyncio
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from datetime import datetime, timedelta
 from itertools import count
 from pathlib import Path
 from typing import Any
@@ -15,6 +16,7 @@ import pytest
 import pytest_asyncio
 
 from bot import settings, wiring
+from bot.clock import WallClock
 from bot.providers import PROVIDERS, ProviderKind
 from bot.simulator.server import Running, SimulatorConfig, serve
 from core.errors import EaselError, Rejected
@@ -293,6 +295,23 @@ async def test_f31_f34_f35_a_lost_answer_never_makes_a_second_task(
     step, _ = await team.gets(Action.DRAW, "a fox")
     assert step.state is StepState.DONE
     assert len(team.simulator.account.tasks) == 1
+
+
+@pytest.mark.parametrize("minutes", [-5, 5])
+@pytest.mark.parametrize("kind", ["drop_before", "drop_after"])
+async def test_a_lost_submit_is_found_though_our_clock_is_wrong(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, kind: str, minutes: int
+) -> None:
+    class WrongClock(WallClock):
+        def now(self) -> datetime:
+            return super().now() + timedelta(minutes=minutes)
+
+    monkeypatch.setattr(wiring, "WallClock", WrongClock)
+    async with team_on(SimulatorConfig(time_scale=0.01), tmp_path) as team:
+        team.simulator.account.faults.append({"where": "submit", "kind": kind})
+        step, _ = await team.gets(Action.DRAW, "a fox")
+        assert step.state is StepState.DONE
+        assert len(team.simulator.account.tasks) == 1
 
 
 async def test_f30_a_busy_service_is_waited_for(team: Team) -> None:

@@ -3,7 +3,8 @@
 import base64
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
+from email.utils import parsedate_to_datetime
 
 import httpx
 import structlog
@@ -41,6 +42,9 @@ CAUTIOUS = SubmitLimit(count=2, seconds=1.1)
 """Submits to a model whose vendor names no limit: our own pace, not a fact."""
 LIST_WINDOW_PAGES = 20
 FIND_DETAILS = 20
+SAME_TIME = timedelta(seconds=3)
+DATE_STEP = timedelta(seconds=2)
+"""A Date header may be as old as that: a second cut off, and one for which servers keep it."""
 DEAD_LINK = {403, 404, 410}
 NEVER_SENT = (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout)
 """Trouble before the first byte: the service has certainly not seen the call."""
@@ -77,6 +81,8 @@ class DashScope:
         self._clock = clock
         self._paces: dict[str, Pace] = {}
         self._watcher = Watcher(self._query, self._list_recent)
+        self._ahead: timedelta | None = None
+        """How far the service's clock is ahead of ours, by its latest answer."""
 
     async def close(self) -> None:
         """Stop watching; the HTTP client belongs to the wiring."""
@@ -170,17 +176,30 @@ class DashScope:
         return await self._list(since, None)
 
     async def _list(self, since: datetime, model: str | None) -> list[TaskListItem]:
-        """Every row of the window, oldest pages included."""
+        """Every row of the window, oldest pages included. ``since`` by our clock."""
+        if self._ahead is None:
+            await self._learn_time()
+        since = self._service_time(since)
         listed: list[TaskListItem] = []
         page, pages = 1, 1
         while page <= min(pages, LIST_WINDOW_PAGES):
             await self._watcher.pace.turn()
-            until = self._clock.now().replace(microsecond=0)
+            until = self._service_time(self._clock.now()).replace(microsecond=0)
             call = list_call(since, until, page, model)
             rows, pages = protocol.parse_list(await self._send(call, READ_SECONDS))
             listed += [row for row in rows if model is None or row.model == model]
             page += 1
         return listed
+
+    async def _learn_time(self) -> None:
+        """Any answer says what time it is there; this one is read for nothing else."""
+        await self._watcher.pace.turn()
+        now = self._clock.now().replace(microsecond=0)
+        await self._send(list_call(now - timedelta(minutes=1), now, 1), READ_SECONDS)
+
+    def _service_time(self, at: datetime) -> datetime:
+        """A time of our clock by the service's, which alone counts in its lists."""
+        return at + (self._ahead or timedelta())
 
     def _live_links(self, work: Work) -> dict[str, str]:
         """Links to pictures of the work that the service can still fetch, by key."""
@@ -218,6 +237,9 @@ class DashScope:
             raise Retryable("provider.unreachable", code=type(error).__name__) from None
         except httpx.HTTPError as error:
             raise _interrupted(call, error) from None
+        difference = _difference(answer, self._clock.now())
+        if difference is not None:
+            self._ahead = difference
         return Reply(status=answer.status_code, headers=dict(answer.headers), body=body)
 
     def _request(self, call: Call, read_seconds: float, tenant: str) -> httpx.Request:
@@ -294,3 +316,17 @@ def _length(piece: Piece) -> int:
         return len(piece)
     base64_length = 4 * ((piece.length + 2) // 3)
     return len(_data_prefix(piece)) + base64_length
+
+
+def _difference(answer: httpx.Response, now: datetime) -> timedelta | None:
+    """How far the other clock is ahead. None when the answer does not say.
+
+    A Date header has whole seconds, so that less than a few is no difference.
+    """
+    try:
+        difference = parsedate_to_datetime(answer.headers.get("date", "")) - now
+    except (ValueError, TypeError):
+        return None
+    if abs(difference) < SAME_TIME:
+        return timedelta()
+    return difference + DATE_STEP
