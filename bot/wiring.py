@@ -112,6 +112,7 @@ async def open_easel(
             chats=chats(blobs),
             clock=clock,
             pool=pool,
+            is_shared=not database.is_sqlite(settings.database),
             settle=settle,
         )
         worker = worker_name(settings)

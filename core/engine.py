@@ -111,9 +111,13 @@ class Engine:
         await self._slots.wake_all()
         self._loop(self._slots.run(), "slots")
         self._loop(self._empty_inbox(), "inbox out")
-        self._loop(status.keep_current(self._context), "status")
+        self._loop(status.keep_current(self._context, self._leads), "status")
         self._loop(self._sweep(), "sweep")
         self._context.moved.set()
+
+    def _leads(self, platform: str) -> bool:
+        """Does this process show the progress of jobs there?"""
+        return self._workers is None or self._workers.leads(platform)
 
     async def stop(self) -> None:
         """Let go of everything; what is not done goes on at the next start."""

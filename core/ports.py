@@ -293,6 +293,18 @@ class Store(Protocol):
         """The result has been posted: MADE → DONE."""
         ...
 
+    async def begin_progress(self, tenant: str, step: str, until: datetime) -> bool:
+        """A progress line is on its way, until then at most. False when nothing is to be shown."""
+        ...
+
+    async def end_progress(self, tenant: str, step: str) -> None:
+        """The progress line has arrived, or never will."""
+        ...
+
+    async def progress_until(self, tenant: str, step: str) -> datetime | None:
+        """Until when a progress line may be on its way; None when none is."""
+        ...
+
     async def close_step(self, tenant: str, step: str) -> None:
         """Its person has been told how it ended: nobody works on it any more."""
         ...

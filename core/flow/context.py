@@ -22,6 +22,8 @@ from core.types import Account, MessageRole, Money, Step, StepState
 from core.views import steps
 from core.window import Window
 
+PROGRESS_LOOK = 0.2
+"""Seconds between two looks whether a progress line has arrived."""
 DELIVERY_TRIES = 6
 """Times a refusal is said before a platform that is away is left alone."""
 
@@ -38,9 +40,9 @@ class Context:
 
     ``providers`` by account name, the account that is preferred first.
 
-    ``settle`` seconds pass before a lost submit is looked for, as the service may list it late.
-    ``back_off`` seconds before the first repetition of a refused submit. ``moved`` is set when a
-    job goes a step on.
+    ``is_shared``: other processes may work on the same database. ``settle`` seconds pass before a
+    lost submit is looked for, as the service may list it late. ``back_off`` seconds before the
+    first repetition of a refused submit. ``moved`` is set when a job goes a step on.
     """
 
     store: Store
@@ -53,6 +55,7 @@ class Context:
     reactions: Reactions
     drafts: Drafts
     links: Links
+    is_shared: bool = False
     settle: float = 2.0
     back_off: float = 1.0
     moved: asyncio.Event = field(default_factory=asyncio.Event)
@@ -150,6 +153,8 @@ async def upsert_status(
             and (await context.store.step(step.tenant, step.id)).state is not only_while
         ):
             return
+        if only_while is None:
+            await _let_progress_arrive(context, step)
         sent = await status_message(context, step)
         if sent is None:
             sent = await chat.post(step.place, post, to=step.person, reply=step.reply)
@@ -160,6 +165,20 @@ async def upsert_status(
         await context.store.remember(
             await chat.update(sent, post), step.tenant, step.id
         )
+
+
+async def _let_progress_arrive(context: Context, step: Step) -> None:
+    """Wait for the progress line another process may be sending: it must not cover the result.
+
+    None is sent once the step has ended.
+    """
+    if not context.is_shared:
+        return
+    while True:
+        until = await context.store.progress_until(step.tenant, step.id)
+        if until is None or until <= context.clock.now():
+            return
+        await context.clock.sleep(PROGRESS_LOOK)
 
 
 async def fail_step(

@@ -5,7 +5,7 @@ Never over a result.
 
 import asyncio
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from statistics import median
@@ -32,6 +32,8 @@ EARLY = 0.9
 ANNOUNCE_GRACE = timedelta(seconds=10)
 """How old a step is before its missing message is taken for one that could not be posted."""
 UPDATE_SECONDS = 10.0
+PROGRESS_LIFE = timedelta(seconds=UPDATE_SECONDS + 2)
+"""How long a progress line may be on its way: after that its process has died or was stopped."""
 SHORTEST_REST, LONGEST_REST = 2.0, 60.0
 """Seconds without progress for a platform that could not be reached."""
 
@@ -128,10 +130,11 @@ async def _post(context: Context, step: Step, position: int, pace: Pace) -> Post
     return steps.queued_post(step, parent, position + 1, pace.typical * rounds)
 
 
-async def keep_current(context: Context) -> None:
+async def keep_current(context: Context, leads: Callable[[str], bool]) -> None:
     """Update the messages of the jobs at work, until cancelled.
 
-    Each when its state changes, else at its platform's pace.
+    Each when its state changes, else at its platform's pace. Of several processes one ``leads`` a
+    platform and shows the progress there.
     """
     shown: dict[str, LastStatus] = {}
     rests: dict[str, Rest] = {}
@@ -139,7 +142,7 @@ async def keep_current(context: Context) -> None:
         context.moved.clear()
         began = time.thread_time()
         try:
-            is_idle = not await _round(context, shown, rests)
+            is_idle = not await _round(context, leads, shown, rests)
         except Exception:
             # Progress is a courtesy: whatever is wrong with it, the next round tries again.
             log.exception("status_broke")
@@ -163,7 +166,10 @@ async def _pause(context: Context) -> None:
 
 
 async def _round(
-    context: Context, shown: dict[str, LastStatus], rests: dict[str, Rest]
+    context: Context,
+    leads: Callable[[str], bool],
+    shown: dict[str, LastStatus],
+    rests: dict[str, Rest],
 ) -> bool:
     """Update those that are served next; returns whether there were any."""
     open_steps = await context.store.open_steps(MOST_SHOWN)
@@ -173,7 +179,9 @@ async def _round(
         rest = rests.setdefault(step.place.platform, Rest())
         position = lines.position(step)
         last = shown.get(step.id)
-        if rest.is_on or not _is_due(context, step, position, last):
+        if rest.is_on or not leads(step.place.platform):
+            continue
+        if not _is_due(context, step, position, last):
             continue
         post = await _post(context, step, position, lines.paces[_queue(step)])
         if last is not None and last.post == post:
@@ -230,14 +238,29 @@ async def _refresh(
     """Returns False when the platform could not be reached."""
     try:
         async with asyncio.timeout(UPDATE_SECONDS):
-            if step.id not in shown and await _lacks_message(context, step):
-                await upsert_status(context, step, post, only_while=step.state)
-            else:
-                await _update(context, step, post, shown)
+            await _send_progress(context, step, post, shown)
     except (DeliveryError, NotFound, TimeoutError) as error:
         log.debug("progress_not_shown", step=step.id, error=type(error).__name__)
         return not (isinstance(error, TimeoutError) or is_passing(error))
     return True
+
+
+async def _send_progress(
+    context: Context, step: Step, post: Post, shown: dict[str, LastStatus]
+) -> None:
+    store = context.store
+    if context.is_shared:
+        until = context.clock.now() + PROGRESS_LIFE
+        if not await store.begin_progress(step.tenant, step.id, until):
+            return
+    try:
+        if step.id not in shown and await _lacks_message(context, step):
+            await upsert_status(context, step, post, only_while=step.state)
+        else:
+            await _update(context, step, post, shown)
+    finally:
+        if context.is_shared:
+            await store.end_progress(step.tenant, step.id)
 
 
 async def _lacks_message(context: Context, step: Step) -> bool:

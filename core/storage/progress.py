@@ -24,6 +24,9 @@ if TYPE_CHECKING:
     from sqlalchemy.ext.asyncio import AsyncConnection
 
 
+SHOWS_PROGRESS = (StepState.QUEUED, StepState.SUBMITTING, StepState.RUNNING)
+
+
 @shielded
 class StepProgress(StepStore):
     """Changes steps and moves sessions' heads. Each method is one transaction."""
@@ -156,6 +159,25 @@ class StepProgress(StepStore):
             state=StepState.DONE, told=True, slot=False
         )
         return await self._change_step(change, tenant, step)
+
+    async def begin_progress(self, tenant: str, step: str, until: datetime) -> bool:
+        """A progress line is on its way, until then at most. False when nothing is to be shown."""
+        is_open = steps.c.state.in_(SHOWS_PROGRESS)
+        change = update(steps).where(*is_step(tenant, step), is_open)
+        change = change.values(progress_until=until).returning(steps.c.id)
+        async with self._writing.begin() as connection:
+            return (await connection.execute(change)).first() is not None
+
+    async def end_progress(self, tenant: str, step: str) -> None:
+        """The progress line has arrived, or never will."""
+        change = update(steps).where(*is_step(tenant, step))
+        await self._write(change.values(progress_until=None))
+
+    async def progress_until(self, tenant: str, step: str) -> datetime | None:
+        """Until when a progress line may be on its way; None when none is."""
+        query = select(steps.c.progress_until).where(*is_step(tenant, step))
+        until: datetime | None = await self._fetch_scalar(query)
+        return until
 
     async def close_step(self, tenant: str, step: str) -> None:
         """Its person knows how it ended: no worker works on it any more."""

@@ -142,6 +142,7 @@ steps = Table(
     Column("claimed", Utc),
     Column("claims", Integer, nullable=False, default=0, server_default="0"),
     Column("refused", Utc),
+    Column("progress_until", Utc),
     ForeignKeyConstraint(["tenant", "session"], ["sessions.tenant", "sessions.id"]),
     Index(None, "tenant", "session", "number", unique=True),
 )

@@ -50,6 +50,7 @@ class Workers:
         self._name = name
         self._platforms = sorted(platforms)
         self._held: AsyncConnection | None = None
+        self._led: set[str] = set()
 
     async def live(self) -> None:
         """Take our own lock; it is ours until the connection ends."""
@@ -57,6 +58,12 @@ class Workers:
         await self._held.execute(
             text("SELECT pg_advisory_lock(:key)"), {"key": key_of(self._name)}
         )
+        self._led.clear()
+        await self._lead()
+
+    def leads(self, platform: str) -> bool:
+        """Is this the worker that shows the progress of jobs there?"""
+        return platform in self._led
 
     async def watch(
         self,
@@ -106,8 +113,20 @@ class Workers:
         # All lost theirs at once: who is back first must not take the others for dead.
         await asyncio.sleep(GRACE)
 
+    async def _lead(self) -> None:
+        """Take the lead of each platform that has no leader."""
+        assert self._held is not None  # noqa: S101  # live() comes first
+        for platform in self._platforms:
+            if platform in self._led:
+                continue
+            key = {"key": key_of(f"leader of {platform}")}
+            attempt = text("SELECT pg_try_advisory_lock(:key)")
+            if (await self._held.execute(attempt, key)).scalar():
+                self._led.add(platform)
+
     async def _look(self, take_over: Callable[[str], Awaitable[None]]) -> None:
         assert self._held is not None  # noqa: S101  # live() comes first
+        await self._lead()
         owners = (
             (await self._held.execute(AT_WORK, {"platforms": self._platforms}))
             .scalars()

@@ -433,3 +433,17 @@ async def test_unfinished_steps_of_everybody_are_found(
     await store.finish(TENANT, "one")
     assert [one.id for one in await store.open_steps()] == ["two"]
     await Store(engine).check()
+
+
+async def test_progress_is_announced_while_a_step_is_open_and_never_after(
+    store: Store,
+) -> None:
+    begun = await store.begin(step(), Caps(), NOW)
+    until = NOW + timedelta(seconds=12)
+    assert await store.progress_until(begun.tenant, begun.id) is None
+    assert await store.begin_progress(begun.tenant, begun.id, until)
+    assert await store.progress_until(begun.tenant, begun.id) == until
+    await store.end_progress(begun.tenant, begun.id)
+    assert await store.progress_until(begun.tenant, begun.id) is None
+    await store.request_cancel(begun.tenant, begun.id, NOW)
+    assert not await store.begin_progress(begun.tenant, begun.id, until)

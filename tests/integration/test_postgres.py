@@ -5,19 +5,26 @@ The same jobs, and the work of a worker that died is taken over by one that live
 
 import asyncio
 import json
+import random
 import signal
 import sys
+from contextlib import AsyncExitStack
 from pathlib import Path
 
 from bot import settings, wiring
 from bot.simulator.server import SimulatorConfig, serve
-from core.post import Tone
-from core.types import Action, StepState, to_json
+from core.post import Post, PostedMessage, Tone
+from core.types import Action, Place, StepState, to_json
 from tests.contract.conftest import fresh_database
 from tests.contract.conftest import postgres as postgres  # noqa: PLC0414  # the fixture
+from tests.fakes import events
 from tests.fakes.journal_chat import JournalChat
 from tests.fakes.killing import PLACE, ROOT, wish
+from tests.fakes.memory_chat import MemoryChat
 from tests.integration.test_flow import team_on
+
+JOBS = 10
+LONGEST_UPDATE = 1.5
 
 
 async def test_a_job_runs_on_postgresql(postgres: str, tmp_path: Path) -> None:
@@ -85,3 +92,70 @@ async def test_a_dead_workers_job_is_finished_by_another(
         assert len(simulator.account.tasks) == 1
         dying.stdin.close()
         await dying.wait()
+
+
+class SlowChat(MemoryChat):
+    """Every second update takes up to ``LONGEST_UPDATE`` seconds; what arrives last stands."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.updates = 0
+        self._random = random.Random(5)
+
+    async def update(self, sent: PostedMessage, post: Post) -> PostedMessage:
+        """Change a message, perhaps after a while."""
+        self.updates += 1
+        if self.updates % 2:
+            await asyncio.sleep(LONGEST_UPDATE * self._random.random())
+        return await super().update(sent, post)
+
+    def tones(self) -> list[Tone]:
+        """What each message says at last."""
+        return [message.posts[-1].tone for message in self.messages.values()]
+
+
+async def draw_with(processes: int, url: str, folder: Path) -> SlowChat:
+    """``JOBS`` pictures by so many Easels on one database: the chat they spoke in."""
+    chat = SlowChat()
+    async with (
+        serve(SimulatorConfig(time_scale=0.03)) as simulator,
+        AsyncExitStack() as stack,
+    ):
+        easels = []
+        for number in range(processes):
+            chosen = settings.load(
+                EASEL_DATA_DIR=folder / f"{processes}-{number}",
+                EASEL_BLOB_URL=(folder / "blobs").as_uri(),
+                EASEL_DATABASE_URL=url,
+                DASHSCOPE_API_KEY="sk-simulator",
+                EASEL_DASHSCOPE_URL=simulator.url,
+                EASEL_RESULT_HOSTS=simulator.host,
+            )
+            opening = wiring.open_easel(
+                chosen, lambda _: {"memory": chat}, simulator=SimulatorConfig()
+            )
+            easels.append(await stack.enter_async_context(opening))
+        for number in range(JOBS):
+            command = events.command(
+                Action.DRAW,
+                f"fox {number}",
+                key=f"k{number}",
+                place=Place(platform="memory", workspace="w", channel="c"),
+                person=f"p{number % 4}",
+            )
+            await easels[number % processes].service.receive(command)
+        async with asyncio.timeout(90):
+            while chat.tones() != [Tone.RESULT] * JOBS:
+                await asyncio.sleep(0.1)
+        await asyncio.sleep(2 * LONGEST_UPDATE)
+    return chat
+
+
+async def test_several_processes_show_progress_like_one_and_never_over_a_result(
+    postgres: str, tmp_path: Path
+) -> None:
+    alone = await draw_with(1, fresh_database(postgres, "one"), tmp_path)
+    assert alone.tones() == [Tone.RESULT] * JOBS
+    many = await draw_with(3, fresh_database(postgres, "three"), tmp_path)
+    assert many.tones() == [Tone.RESULT] * JOBS
+    assert many.updates <= 1.5 * alone.updates
