@@ -10,6 +10,7 @@ from core.views.captions import (
     action_name,
     caption,
     cost,
+    dimensions,
     link_button,
     post_image,
     short_title,
@@ -123,7 +124,7 @@ def info_post(step: Step, locale: str) -> Post:
         "model": step.model,
         # Too long to be read as a number: it is copied into --seed.
         "seed": str(step.seed),
-        "size": str(step.size or ""),
+        "size": dimensions(step) if step.outputs else "",
         "cost": cost(step, locale),
         "step": step.id,
         "parent": step.parent,

@@ -44,19 +44,24 @@ def describe_work(step: Step, parent: Step | None) -> str:
 
 
 def caption(step: Step, locale: str) -> str:
-    """Action, who asked, model, seed, size, version and cost on one line."""
-    first = step.outputs[0]
+    """What was done, who asked, model, seed, size, version and cost on one line."""
     return translate(
         "result.caption",
         locale,
-        action=action_name(step, locale),
+        action=translate(f"result.done.{step.action.value}", locale),
         person=step.person.name,
         model=step.model,
         seed=step.seed,
-        size=f"{first.width}×{first.height}",
+        size=dimensions(step),
         version=step.number,
         cost=cost(step, locale),
     )
+
+
+def dimensions(step: Step) -> str:
+    """Width and height of the pictures that came."""
+    first = step.outputs[0]
+    return f"{first.width}×{first.height}"
 
 
 def cost(step: Step, locale: str) -> str:

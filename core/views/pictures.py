@@ -105,8 +105,9 @@ def copy_post(step: Step, request: str, locale: str) -> Post:
 def head_post(step: Step, picture: Picture, index: int, locale: str) -> Post:
     """Say which version the next edit starts from now, and show it."""
     assert picture is step.outputs[index]  # noqa: S101  # the caller took it from there
+    key = "session.moved_picture" if len(step.outputs) > 1 else "session.moved"
     text = translate(
-        "session.moved",
+        key,
         locale,
         version=step.number,
         name=short_title(step),

@@ -219,8 +219,11 @@ def _opinions(step: Step, locale: str, tally: Tally | None) -> list[str]:
     """Votes, the choice and stars: a line for each that there is."""
     lines: list[str] = []
     if tally and tally.votes:
-        votes = [f"{index + 1} × {count}" for index, count in tally.votes.items()]
-        lines.append(translate("result.votes", locale, votes=" · ".join(votes)))
+        votes = " · ".join(
+            translate("result.vote", locale, picture=index + 1, count=count)
+            for index, count in tally.votes.items()
+        )
+        lines.append(translate("result.votes", locale, votes=votes))
     if step.chosen is not None:
         lines.append(translate("result.chosen", locale, picture=step.chosen + 1))
     if tally and tally.favourites:

@@ -114,7 +114,7 @@ async def test_the_set_up_for_discord_leads_to_the_first_picture(
         *before, run = [[*EASEL, *shlex.split(line)[1:]] for line in DISCORD]
         printed = [await _printed(words, tmp_path, environment) for words in before]
         assert f"client_id={fake.world.app}" in printed[0]
-        assert "speaks as easel" in printed[1]
+        assert "signed in as easel" in printed[1]
         bot = await asyncio.create_subprocess_exec(
             *run, cwd=tmp_path, env={**environment, "EASEL_HTTP_PORT": "0"}
         )
@@ -150,7 +150,7 @@ async def test_the_set_up_for_slack_leads_to_the_first_picture(tmp_path: Path) -
         *before, run = [[*EASEL, *shlex.split(line)[1:]] for line in SLACK]
         printed = [await _printed(words, tmp_path, environment) for words in before]
         assert json.loads(printed[0])["settings"]["socket_mode_enabled"]
-        assert "speaks as easel in Test" in printed[1]
+        assert "signed in as easel in Test" in printed[1]
         bot = await asyncio.create_subprocess_exec(
             *run, cwd=tmp_path, env={**environment, "EASEL_HTTP_PORT": "0"}
         )

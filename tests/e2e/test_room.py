@@ -106,7 +106,7 @@ async def test_the_newcomers_story(browser: Browser, demo: Demo) -> None:
         two = await result(page, "two red foxes")
         assert await two.locator(".shot").count() == 2
         await react(two, "2️⃣")
-        await expect(two).to_contain_text("Votes: 2 × 1")
+        await expect(two).to_contain_text("Votes: picture 2 has 1")
         await expect(two.locator("[data-mark='2️⃣']")).to_have_attribute(
             "aria-pressed", "true"
         )
@@ -134,7 +134,7 @@ async def test_the_newcomers_story(browser: Browser, demo: Demo) -> None:
         more = message(page, "note", "What would you like to do")
         await expect(more).to_contain_text("Only you can see this")
         await more.locator("[data-kind=info]").click()
-        await expect(message(page, "note", "seed:")).to_be_visible()
+        await expect(message(page, "note", "Seed:")).to_be_visible()
         await more.locator("[data-tool=dismiss]").click()
         await expect(
             page.locator("#messages", has_text="What would you like to do")
@@ -316,7 +316,7 @@ async def test_what_is_painted_by_mouse_is_what_changes(
         await painter.fill("#prompt", "a red barn")
         await shot(watched, "8-painter", painter)
         await painter.keyboard.press("Control+Enter")
-        await expect(painter.locator("#status")).to_contain_text("Got it")
+        await expect(painter.locator("#status")).to_contain_text("Done.")
         barn = await result(page, "a red barn")
         mask = kept_mask(demo.data)
         assert mask.size == (1024, 768)
@@ -381,7 +381,7 @@ async def test_what_is_painted_by_touch_is_what_changes_and_two_fingers_only_mov
         await painter.fill("#prompt", "a blue pond")
         await shot(watched, "9-painter-phone", painter)
         await painter.click("#submit")
-        await expect(painter.locator("#status")).to_contain_text("Got it")
+        await expect(painter.locator("#status")).to_contain_text("Done.")
         pond = await result(page, "a blue pond")
         mask = kept_mask(demo.data)
         assert mask.size == (512, 512)

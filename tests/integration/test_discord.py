@@ -89,7 +89,7 @@ async def test_a_newcomer_draws_edits_and_goes_back(place: Place) -> None:
     assert asked.ack_type == THINKING
     assert asked.ack_seconds < 1
     result = await fake.sees("a red fox", button="Edit", files=2)
-    assert "Draw by Ana" in result.words
+    assert "Drawn by Ana" in result.words
     assert [one.description[:9] for one in result.attachments] == ["a red fox"] * 2
     assert all(one.filename.endswith(".png") for one in result.attachments)
     assert asked.ephemeral == []
@@ -308,7 +308,7 @@ async def test_every_wanx_function_has_its_own_typed_options(place: Place) -> No
     )
     await fake.sees("as a woodcut", button="Edit", files=1)
     await fake.command(ana, "wanx upscale")
-    larger = await fake.sees("Upscale by Ana", button="Edit", files=1)
+    larger = await fake.sees("Upscaled by Ana", button="Edit", files=1)
     assert "1540×1024" in larger.words
     await fake.command(
         ana, "wanx inpaint", {"prompt": "a hat", "mask": "top"}, files=photo
@@ -565,9 +565,9 @@ async def test_reactions_vote_favour_choose_and_repeat(place: Place) -> None:
     fake, ana, bo = place.fake, place.ana, place.bo
     result = await place.draws(ana, "a lighthouse", n=3)
     fake.reacts(bo, result, "2️⃣")
-    await fake.until(lambda: "2 × 1" in result.words)
+    await fake.until(lambda: "picture 2 has 1" in result.words)
     fake.reacts(bo, result, "2️⃣", added=False)
-    await fake.until(lambda: "2 × 1" not in result.words)
+    await fake.until(lambda: "picture 2 has 1" not in result.words)
     fake.reacts(bo, result, "3️⃣")
     fake.reacts(ana, result, "✅")
     await fake.until(lambda: "3" in result.words and "chosen" in result.words.lower())

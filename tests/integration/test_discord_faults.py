@@ -575,7 +575,9 @@ async def test_events_in_any_order_end_the_same_way(
         for number in order:
             fake.world.publish(held[number])
         await place.result(f"night {at}")
-        await fake.until(lambda: "2 × 1" in result.words and "⭐ 1" in result.words)
+        await fake.until(
+            lambda: "picture 2 has 1" in result.words and "⭐ 1" in result.words
+        )
         await fake.until(lambda: fake.world.interactions[held[3].data["id"]].ack_type)
     await place.rest()
     assert broken == []

@@ -242,7 +242,7 @@ def test_the_refusal_of_a_file_that_is_too_large_counts_in_megabytes() -> None:
     error = formats.too_many_bytes(formats.MAX_BYTES)
     assert (
         translate(error.key, "en", **error.params)
-        == "That file is too large; at most 30 MB are possible."
+        == "That file is too large; it may have at most 30 MB."
     )
 
 

@@ -380,7 +380,7 @@ async def test_odd_files_get_a_sentence_each(there: Place) -> None:
     photo = PHOTOS / "coffee.png"
     remote = ana.uploads(photo, external=True)
     await ana.says(f"{ana.easel} make it night", files=[remote])
-    await ana.reads("only lives elsewhere")
+    await ana.reads("stored outside Slack")
     gone = ana.uploads(photo)
     gone.deleted = True
     await ana.says(f"{ana.easel} make it day", files=[gone])
@@ -440,7 +440,7 @@ async def test_no_secret_of_slacks_is_ever_logged(
                 f"{ana.easel} make it night",
                 files=[ana.uploads(PHOTOS / "coffee.png", external=True)],
             )
-            await ana.reads("only lives elsewhere")
+            await ana.reads("stored outside Slack")
     written = "".join(capfd.readouterr())
     for secret in (fake.workspace.token, fake.api.app_token, "hook0000"):
         assert secret not in written

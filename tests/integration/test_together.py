@@ -104,12 +104,12 @@ async def test_votes_are_counted_once_a_person_and_a_quorum_settles(team: Team) 
     for person in ("ana", "bo", "bo", "cy"):
         await reacts(team, two, "2️⃣", person)
     text = status_of(team, two).text
-    assert "Votes: 2 × 3" in text
+    assert "Votes: picture 2 has 3" in text
     assert "Chosen: picture 2" in text
     edited, _ = await team.gets(Action.EDIT, "make it night")
     assert (edited.parent, edited.parent_index) == (two.id, 1)
     await reacts(team, two, "2️⃣", "bo", added=False)
-    assert "Votes: 2 × 2" in status_of(team, two).text
+    assert "Votes: picture 2 has 2" in status_of(team, two).text
 
 
 async def test_only_its_person_or_an_admin_may_choose(team: Team) -> None:

@@ -118,7 +118,7 @@ async def test_plain_words_are_an_edit_only_when_they_talk_to_easel(
 
 async def test_words_said_to_easel_may_be_a_command(house: House, ana: Visitor) -> None:
     await ana.says("@Easel draw a lighthouse --size 512*512")
-    assert "Draw by Ana" in (await ana.waits_for("result", "a lighthouse"))["text"]
+    assert "Drawn by Ana" in (await ana.waits_for("result", "a lighthouse"))["text"]
     await ana.says("make it night", channel="dm-ana")
     assert (await ana.asks("/room/say", text="undo", channel="dm-ana")).json()[
         "reason"
@@ -230,7 +230,7 @@ async def test_reactions_are_shown_and_mean_what_they_say(
     fox = await ana.waits_for("result")
     for _ in range(2):
         await ana.asks("/room/react", message=fox["id"], emoji="2️⃣", on=True)
-    voted = await ana.waits_for("result", "Votes: 2 × 1")
+    voted = await ana.waits_for("result", "Votes: picture 2 has 1")
     assert voted["marks"] == {"2️⃣": ["ana"]}
     await ana.asks("/room/react", message=fox["id"], emoji="2️⃣", on=False)
     assert "Votes" not in (await house.room.message(fox["id"], ana.id)).body["text"]
@@ -668,7 +668,7 @@ async def test_a_mask_of_another_shape_or_with_nothing_in_it_is_told_where_it_wa
     house: House, ana: Visitor
 ) -> None:
     for mask, words in (
-        (mask_png((300, 900), (0, 0, 9, 9)), "same shape"),
+        (mask_png((300, 900), (0, 0, 9, 9)), "same proportions"),
         (mask_png((512, 512), (0, 0, 0, 0)), "Nothing is marked"),
     ):
         token = await painter_token(ana)

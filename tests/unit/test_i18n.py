@@ -159,6 +159,8 @@ def test_every_key_the_program_names_exists() -> None:
 def test_every_action_and_button_has_a_name() -> None:
     for action in Action:
         assert translate(f"action.{action.value}", "en")
+        if action.makes_pictures:
+            assert translate(f"result.done.{action.value}", "en")
     for kind in set(ButtonKind) - {ButtonKind.PICK, ButtonKind.REGION, ButtonKind.LINK}:
         assert translate(f"button.{kind.value}", "en")
 
