@@ -1,4 +1,4 @@
-"""The nouns of what we say: posts with their pictures and buttons, and the messages they become."""
+"""What Easel posts, before a platform renders it: text, pictures, buttons, and the messages."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -10,7 +10,7 @@ from core.types import Picture, Place
 
 
 class Tally(NamedTuple):
-    """What people think of a step: votes by picture (from 0), and how many like it."""
+    """What people think of a step: votes by index of the picture, and how many starred it."""
 
     votes: Mapping[int, int]
     favourites: int
@@ -18,11 +18,10 @@ class Tally(NamedTuple):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Button:
-    """A button: what it does, to which step, which picture.
+    """A button: what it does, to which step, to which of its pictures.
 
-    The label is a message in the reader's language.
-
-    ``url`` is where a LINK leads; such a button asks nothing of us.
+    ``label`` is in the reader's language. ``url`` is where a LINK leads; pressing that asks Easel
+    for nothing.
     """
 
     kind: ButtonKind
@@ -43,9 +42,9 @@ class Tone(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PostImage:
-    """A picture in a post: one we hold, or the bytes of one ``drawn`` for this post.
+    """A picture in a post: a stored one, or the bytes of one ``drawn`` for this post.
 
-    File name, alternative text.
+    ``name`` is its file name, ``alt`` its alternative text.
     """
 
     name: str
@@ -56,14 +55,14 @@ class PostImage:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Post:
-    """What we say, before a platform renders it. ``text`` is plain: a renderer escapes it.
+    """A message before a platform renders it.
 
-    ``title`` is set bold. ``job`` is the step it belongs to: a read-back finds it by this.
-    ``progress`` 0–1 while working. ``private``: only the person who asked may see it; ``secret``:
-    its words tell of a private picture, so that they may not even be said for want of a better
-    place. ``reason``: the message key of a refusal, for programs. ``menu`` are buttons to choose
-    one of, when they are too many to stand in a row. ``locale``: the language its pictures and
-    buttons are spoken of in, where a platform has to add words.
+    ``text`` is plain: a renderer escapes it. ``title`` is set bold. ``job``: the step it belongs
+    to, by which a read-back finds it. ``progress``: 0–1 while working. ``private``: only the
+    person who asked may see it. ``secret``: its words describe a private picture, so they may not
+    be posted in a second-best place either. ``reason``: the message key of a refusal, for
+    programs. ``menu``: buttons to choose one of, when they are too many for a row. ``locale``: the
+    language of its buttons and pictures, where a platform has to add words.
     """
 
     tone: Tone
@@ -82,9 +81,9 @@ class Post:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PostedMessage:
-    """A message of ours on a platform: its id there.
+    """A post on its platform: its place and id there.
 
-    ``pictures``: messages of their own that its pictures became.
+    ``pictures``: the separate messages that its pictures became.
     """
 
     place: Place

@@ -9,7 +9,7 @@ from typing import Any
 
 from adapters.slack.decode import FIELD, MODAL
 from core.button_ids import encode_button
-from core.forms import Choice, Field, FieldKind, Form
+from core.forms import Field, FieldKind, Form
 from core.i18n import clip
 from core.post import Button, ButtonKind, Post
 
@@ -29,42 +29,39 @@ def message(
 
     ``pictures``: file and alternative text of each; ``sure``: asked before deleting.
     """
-    shown = [_picture(file, alt) for file, alt in pictures]
-    return {
-        "text": fallback(post),
-        "blocks": [
-            *_words(post),
-            *shown,
-            *_rows(post.buttons, sure),
-            *_menu(post.menu),
-        ],
-    }
+    blocks = _words(post)
+    blocks += [_picture(file, alt) for file, alt in pictures]
+    blocks += _rows(post.buttons, sure)
+    blocks += _menu(post.menu)
+    return {"text": fallback(post), "blocks": blocks}
 
 
 def fallback(post: Post) -> str:
     """The words for notifications and screen readers: escaped, never empty, never too long."""
-    raw = clip(f"{post.title}\n{post.text}".strip() or "…", FALLBACK)
-    while len(escape(raw)) > FALLBACK:
-        raw = clip(raw, len(raw) - max(1, (len(escape(raw)) - FALLBACK) // 5))
-    return escape(raw)
+    text = f"{post.title}\n{post.text}".strip() or "…"
+    text = clip(text, FALLBACK)
+    # An escaped character is up to five long, so cut a fifth of the excess at a time.
+    while (excess := len(escape(text)) - FALLBACK) > 0:
+        text = clip(text, len(text) - max(1, excess // 5))
+    return escape(text)
 
 
 def escape(text: str) -> str:
-    """What Slack reads as markup, made inert."""
+    """Make inert what Slack would read as markup."""
     return text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
 
 
 def _words(post: Post) -> list[Block]:
     parts: list[dict[str, Any]] = []
     if post.title:
-        parts.append(
-            {"type": "text", "text": clip(post.title, TITLE), "style": {"bold": True}}
-        )
+        title = clip(post.title, TITLE)
+        parts.append({"type": "text", "text": title, "style": {"bold": True}})
     text = clip(post.text, TEXT)
     if post.progress is not None:
         text = f"{text}\n{_bar(post.progress)}".strip()
     if text:
-        parts.append({"type": "text", "text": f"\n{text}" if parts else text})
+        below_title = f"\n{text}" if parts else text
+        parts.append({"type": "text", "text": below_title})
     return [_rich(parts)] if parts else []
 
 
@@ -89,11 +86,13 @@ def _picture(file: str, alt: str) -> Block:
 
 
 def _rows(buttons: Sequence[Button], sure: str) -> list[Block]:
-    rows = [buttons[at : at + IN_A_ROW] for at in range(0, len(buttons), IN_A_ROW)]
-    return [
-        {"type": "actions", "elements": [_button(one, sure) for one in row]}
-        for row in rows
-    ]
+    elements = [_button(button, sure) for button in buttons]
+    starts = range(0, len(elements), IN_A_ROW)
+    return [_actions(elements[start : start + IN_A_ROW]) for start in starts]
+
+
+def _actions(elements: Sequence[Block]) -> Block:
+    return {"type": "actions", "elements": list(elements)}
 
 
 def _button(button: Button, sure: str) -> dict[str, Any]:
@@ -105,25 +104,30 @@ def _button(button: Button, sure: str) -> dict[str, Any]:
             "url": button.url,
             "action_id": f"link:{button.step or 'page'}",
         }
-    known = encode_button(button.kind, button.step, button.index)
-    made = {"type": "button", "text": text, "action_id": known, "value": known}
+    button_id = encode_button(button.kind, button.step, button.index)
+    payload: Block = {
+        "type": "button",
+        "text": text,
+        "action_id": button_id,
+        "value": button_id,
+    }
     if button.kind is not ButtonKind.DELETE or not sure:
-        return made
+        return payload
     confirm = {
         "title": _plain(button.label, 100),
         "text": _plain(sure, 300),
         "confirm": _plain(button.label, 30),
         "deny": _plain("✕", 30),
     }
-    return {**made, "style": "danger", "confirm": confirm}
+    return {**payload, "style": "danger", "confirm": confirm}
 
 
 def _menu(menu: Sequence[Button]) -> list[Block]:
     if not menu:
         return []
     options = [
-        _option(encode_button(one.kind, one.step, one.index), one.label)
-        for one in menu[-MENU:]
+        _option(encode_button(entry.kind, entry.step, entry.index), entry.label)
+        for entry in menu[-MENU:]
     ]
     select = {
         "type": "static_select",
@@ -131,7 +135,7 @@ def _menu(menu: Sequence[Button]) -> list[Block]:
         "options": options,
         "placeholder": _plain("▾", 150),
     }
-    return [{"type": "actions", "elements": [select]}]
+    return [_actions([select])]
 
 
 def _plain(text: str, limit: int) -> dict[str, Any]:
@@ -146,15 +150,15 @@ def _option(value: str, label: str) -> dict[str, Any]:
     return {"text": _plain(label, OPTION_TEXT), "value": clip(value, 150)}
 
 
-def modal(form: Form, known: str) -> dict[str, Any]:
-    """A form as a modal; ``known`` is what must come back with it."""
+def modal(form: Form, metadata: str) -> dict[str, Any]:
+    """A form as a modal; ``metadata`` is what must come back with it."""
     return {
         "type": "modal",
         "callback_id": MODAL,
         "title": _plain(form.title, VIEW_TITLE),
         "submit": _plain(form.submit, VIEW_TITLE),
-        "private_metadata": known,
-        "blocks": [_input(one) for one in form.fields],
+        "private_metadata": metadata,
+        "blocks": [_input(field) for field in form.fields],
     }
 
 
@@ -169,59 +173,57 @@ def _input(field: Field) -> Block:
 
 
 def _element(field: Field) -> dict[str, Any]:
-    value = field.value
     if field.kind in {FieldKind.TEXT, FieldKind.LINE}:
-        limit = min(field.limit or INPUT, INPUT)
-        filled = {"initial_value": value[:limit]} if value else {}
-        is_long = field.kind is FieldKind.TEXT
-        return {
-            "type": "plain_text_input",
-            "multiline": is_long,
-            "max_length": limit,
-            **filled,
-        }
+        return _text_input(field)
     if field.kind is FieldKind.FLAG:
         option = _option("yes", field.label)
-        return {
-            "type": "checkboxes",
-            "options": [option],
-            **({"initial_options": [option]} if value else {}),
-        }
+        initial = [option] if field.value else []
+        return _filled("checkboxes", "initial_options", initial, options=[option])
     if field.kind is FieldKind.CHANNEL:
-        return {
-            "type": "conversations_select",
-            **({"initial_conversation": value} if value else {}),
-        }
+        return _filled("conversations_select", "initial_conversation", field.value)
     if field.kind is FieldKind.PEOPLE:
-        people = value.replace(",", " ").split()
-        return {
-            "type": "multi_users_select",
-            **({"initial_users": people} if people else {}),
-        }
+        people = field.value.replace(",", " ").split()
+        return _filled("multi_users_select", "initial_users", people)
     if field.kind is FieldKind.CHOICE:
-        return _choices(field.choices, value)
+        return _choice_select(field)
     most = 1 if field.kind is FieldKind.MASK else 3
     return {"type": "file_input", "filetypes": PICTURE_TYPES, "max_files": most}
 
 
-def _choices(choices: Sequence[Choice], value: str) -> dict[str, Any]:
-    options = [_option(one.value, one.label) for one in choices[:MENU]]
-    chosen = [one for one in options if one["value"] == value]
-    return {
-        "type": "static_select",
-        "options": options,
-        **({"initial_option": chosen[0]} if chosen else {}),
-    }
+def _text_input(field: Field) -> dict[str, Any]:
+    limit = min(field.limit or INPUT, INPUT)
+    return _filled(
+        "plain_text_input",
+        "initial_value",
+        field.value[:limit],
+        multiline=field.kind is FieldKind.TEXT,
+        max_length=limit,
+    )
 
 
-def home(posts: Sequence[Post], pictures: Mapping[str, str]) -> dict[str, Any]:
+def _choice_select(field: Field) -> dict[str, Any]:
+    options = [_option(choice.value, choice.label) for choice in field.choices[:MENU]]
+    chosen = [option for option in options if option["value"] == field.value]
+    initial = chosen[0] if chosen else None
+    return _filled("static_select", "initial_option", initial, options=options)
+
+
+def _filled(kind: str, name: str, initial: object, **settings: Any) -> dict[str, Any]:
+    """An element with what stands in it at first; that is left out where there is nothing."""
+    element = {"type": kind, **settings}
+    if initial:
+        element[name] = initial
+    return element
+
+
+def home(posts: Sequence[Post], files: Mapping[str, str]) -> dict[str, Any]:
     """The home tab: what each post says, its picture where Slack has a file of it (by blob key)."""
     blocks: list[Block] = []
     for post in posts:
         blocks += _words(post)
-        for one in post.pictures:
-            file = pictures.get(one.picture.key) if one.picture else None
+        for image in post.pictures:
+            file = files.get(image.picture.key) if image.picture else None
             if file:
-                blocks.append(_picture(file, one.alt))
+                blocks.append(_picture(file, image.alt))
         blocks += [*_rows(post.buttons, ""), {"type": "divider"}]
     return {"type": "home", "blocks": blocks[:100]}

@@ -17,35 +17,42 @@ PictureLink = Callable[[str, str, str], dict[str, str]]
 
 
 def body(post: Post, drawn: Sequence[str]) -> dict[str, Any]:
-    """Everything of a post but addresses, which are made anew for each reader.
+    """Everything of a post but addresses, which are made for each reader.
 
     ``drawn``: keys of drawn pictures.
     """
-    pictures = [
-        _picture(shown, key) for shown, key in zip(post.pictures, drawn, strict=True)
-    ]
+    pairs = zip(post.pictures, drawn, strict=True)
     return {
         "tone": post.tone.value,
         "title": post.title,
         "text": post.text,
         "progress": post.progress,
-        "pictures": pictures,
-        "buttons": [_button(one) for one in post.buttons],
-        "menu": [_button(one) for one in post.menu],
+        "pictures": [_picture(image, key) for image, key in pairs],
+        "buttons": [_button(button) for button in post.buttons],
+        "menu": [_button(entry) for entry in post.menu],
     }
 
 
-def _picture(shown: PostImage, key: str) -> dict[str, Any]:
-    found = shown.picture
+def _picture(image: PostImage, key: str) -> dict[str, Any]:
+    picture = image.picture
+    if picture is None:
+        # Drawn for this post: its size is known only to the file itself.
+        extension = image.name.rpartition(".")[2]
+        return {
+            "key": key,
+            "name": image.name,
+            "alt": image.alt,
+            "width": None,
+            "height": None,
+            "media_type": TYPES[extension],
+        }
     return {
-        "key": found.key if found else key,
-        "name": shown.name,
-        "alt": shown.alt,
-        "width": found.width if found else None,
-        "height": found.height if found else None,
-        "media_type": found.media_type
-        if found
-        else TYPES[shown.name.rpartition(".")[2]],
+        "key": picture.key,
+        "name": image.name,
+        "alt": image.alt,
+        "width": picture.width,
+        "height": picture.height,
+        "media_type": picture.media_type,
     }
 
 
@@ -64,16 +71,13 @@ def _button(button: Button) -> dict[str, Any]:
     }
 
 
-def upload(kept: Mapping[str, Any]) -> dict[str, Any]:
+def upload(picture: Mapping[str, Any]) -> dict[str, Any]:
     """A person's picture as it stands in their message."""
+    same = ("name", "width", "height", "media_type", "ref")
     return {
-        "key": kept["ref"],
-        "name": kept["name"],
-        "alt": kept["name"],
-        "width": kept["width"],
-        "height": kept["height"],
-        "media_type": kept["media_type"],
-        "ref": kept["ref"],
+        "key": picture["ref"],
+        "alt": picture["name"],
+        **{name: picture[name] for name in same},
     }
 
 
@@ -83,8 +87,8 @@ def person_message(
     """What a person said, and to which message."""
     quoted = None
     if replied is not None:
-        words = replied.body["title"] or replied.body["text"]
-        quoted = {"id": replied.id, "author": replied.author, "text": words[:QUOTED]}
+        quote = replied.body["title"] or replied.body["text"]
+        quoted = {"id": replied.id, "author": replied.author, "text": quote[:QUOTED]}
     return {
         "tone": "said",
         "title": "",
@@ -97,27 +101,28 @@ def person_message(
     }
 
 
-def message(one: Message, link: PictureLink) -> dict[str, Any]:
+def message(row: Message, link: PictureLink) -> dict[str, Any]:
     """A message for a page, its pictures with addresses that work."""
     pictures = [
         {**picture, **link(picture["key"], picture["name"], picture["media_type"])}
-        for picture in one.body["pictures"]
+        for picture in row.body["pictures"]
     ]
     return {
-        "id": one.id,
-        "change": one.change,
-        "channel": one.channel,
-        "thread": one.thread,
-        "author": one.author,
-        "private": bool(one.only_for),
-        "created": one.created,
-        "marks": {emoji: list(who) for emoji, who in one.marks.items()},
-        **one.body,
+        "id": row.id,
+        "change": row.change,
+        "channel": row.channel,
+        "thread": row.thread,
+        "author": row.author,
+        "private": bool(row.only_for),
+        "created": row.created,
+        "marks": {emoji: list(people) for emoji, people in row.marks.items()},
+        **row.body,
+        # The addresses are signed and die: they come last, over those without.
         "pictures": pictures,
     }
 
 
-def form(asked: Form) -> dict[str, Any]:
+def form(fields: Form) -> dict[str, Any]:
     """A form for a page."""
-    found: dict[str, Any] = to_json(asked)
-    return found
+    payload: dict[str, Any] = to_json(fields)
+    return payload
