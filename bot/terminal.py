@@ -32,7 +32,7 @@ from core.operations import COMMANDS, OPERATIONS, Answered, Takes
 from core.options import MOST_PICTURES, OPTIONS
 from core.ports import Blobs
 from core.service import Service
-from core.types import Action
+from core.types import Action, StepId
 
 TIME_SCALE = 0.2
 """Of the simulator, for somebody who waits at a prompt."""
@@ -75,7 +75,7 @@ def run_answered(
         index, argument = _picture_index(argument), ""
     line = Line(
         action=action,
-        target=argument or None,
+        target=StepId(argument) if argument else None,
         index=index,
         given=limits,
         out=options["out"],

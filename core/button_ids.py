@@ -4,6 +4,7 @@ import re
 
 from core.errors import Rejected
 from core.operations import ButtonKind
+from core.types import StepId
 
 VERSION = "e1"
 LONGEST_ID = 100
@@ -16,11 +17,11 @@ def encode_button(kind: ButtonKind, step: str, index: int = 0) -> str:
     return f"{VERSION}:{kind.value}:{step}:{index}"
 
 
-def decode_button(text: str) -> tuple[ButtonKind, str, int]:
+def decode_button(text: str) -> tuple[ButtonKind, StepId, int]:
     """Kind, step and picture. Raises Rejected for an id that Easel never made."""
     match = ID.fullmatch(text)
     # Anybody may send any id: it may be of any length, and of no kind there is.
     if match is None or len(text) > LONGEST_ID or match[1] not in set(ButtonKind):
         raise Rejected("button.unknown")
     kind, step, index = match.groups()
-    return ButtonKind(kind), step, int(index)
+    return ButtonKind(kind), StepId(step), int(index)

@@ -11,7 +11,7 @@ from core.operations import NEEDS_WORDS, Action, Takes, command_words
 from core.option_texts import describe_option, describe_words, label_choice
 from core.option_values import write_value
 from core.options import OPTIONS, OptionKind, Options, OptionSpec, options_of
-from core.types import Account
+from core.types import Account, StepId
 
 FUNCTION = "function"
 
@@ -70,7 +70,7 @@ class Form:
     title: str
     submit: str
     fields: tuple[Field, ...]
-    target: str | None = None
+    target: StepId | None = None
     index: int | None = None
     typed: Mapping[str, str] = dataclasses.field(default_factory=dict)
 
@@ -82,7 +82,7 @@ def operation_form(
     locale: str,
     *,
     prompt: str = "",
-    target: str | None = None,
+    target: StepId | None = None,
     index: int | None = None,
     pictures: bool = True,
 ) -> Form:

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 
-from core.types import Attachment, Person, Place, Request
+from core.types import Attachment, Person, Place, Request, StepId
 
 
 class Kind(StrEnum):
@@ -80,7 +80,7 @@ class Incoming:
     root: Quoted | None = None
     operation: str = ""
     fields: Mapping[str, str] = field(default_factory=dict)
-    target: str | None = None
+    target: StepId | None = None
     index: int | None = None
     button: str = ""
     emoji: str = ""

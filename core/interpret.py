@@ -18,7 +18,7 @@ from core.operations import ASKS_FIRST, BUTTONS, NEEDS_WORDS
 from core.options import OPTIONS
 from core.sayings import Saying, SayingKind, is_small_talk, read_saying
 from core.text import has_words
-from core.types import Action, Attachment, Request
+from core.types import Action, Attachment, Request, StepId
 
 EMOJI_NAME = re.compile(r":[\w+'-]+:")
 TICKS = {"true": "yes", "false": ""}
@@ -50,7 +50,7 @@ class Situation:
     """
 
     is_ours: bool = False
-    step: str | None = None
+    step: StepId | None = None
     reactions: Mapping[str, str] | None = None
 
 

@@ -26,9 +26,12 @@ from core.types import (
     Picture,
     Place,
     Request,
+    SessionId,
     Step,
+    StepId,
     StepState,
     Task,
+    Tenant,
     Work,
 )
 
@@ -190,20 +193,22 @@ class Store(Protocol):
         """
         ...
 
-    async def step(self, tenant: str, step: str) -> Step:
+    async def step(self, tenant: Tenant, step: StepId) -> Step:
         """Raises NotFound, also for another tenant's step."""
         ...
 
-    async def history(self, tenant: str, session: str, limit: int = 200) -> list[Step]:
+    async def history(
+        self, tenant: Tenant, session: SessionId, limit: int = 200
+    ) -> list[Step]:
         """The session's newest steps, oldest first."""
         ...
 
-    async def chain(self, tenant: str, step: str) -> list[Step]:
+    async def chain(self, tenant: Tenant, step: StepId) -> list[Step]:
         """A step with all it descends from, the root first. Raises NotFound."""
         ...
 
     async def newest_from(
-        self, tenant: str, session: str, parent: str | None
+        self, tenant: Tenant, session: SessionId, parent: str | None
     ) -> Step | None:
         """The session's newest step with pictures made from this one.
 
@@ -218,7 +223,7 @@ class Store(Protocol):
         """
         ...
 
-    async def newest_open_step(self, tenant: str, person: str) -> Step | None:
+    async def newest_open_step(self, tenant: Tenant, person: str) -> Step | None:
         """The person's newest step not yet at its end."""
         ...
 
@@ -240,30 +245,32 @@ class Store(Protocol):
         """May this message, or the place's thread, show a step now or in a moment?"""
         ...
 
-    async def head(self, tenant: str, session: str) -> Head | None:
+    async def head(self, tenant: Tenant, session: SessionId) -> Head | None:
         """Where the session's next edit starts from."""
         ...
 
-    async def move_head(self, tenant: str, session: str, head: Head | None) -> None:
+    async def move_head(
+        self, tenant: Tenant, session: SessionId, head: Head | None
+    ) -> None:
         """Undo, redo and pick: costs nothing, forgets nothing."""
         ...
 
-    async def intend(self, tenant: str, step: str, now: datetime) -> Step | None:
+    async def intend(self, tenant: Tenant, step: StepId, now: datetime) -> Step | None:
         """Before the submit leaves: QUEUED → SUBMITTING. None when the step has ended meanwhile."""
         ...
 
-    async def forget_intent(self, tenant: str, step: str) -> Step | None:
+    async def forget_intent(self, tenant: Tenant, step: StepId) -> Step | None:
         """The service certainly did not take it: SUBMITTING → QUEUED."""
         ...
 
-    async def requeue(self, tenant: str, step: str) -> Step | None:
+    async def requeue(self, tenant: Tenant, step: StepId) -> Step | None:
         """Its task failed and cost nothing: RUNNING → QUEUED for one more."""
         ...
 
     async def record_task(
         self,
-        tenant: str,
-        step: str,
+        tenant: Tenant,
+        step: StepId,
         task_id: str | None,
         request_id: str,
         outcome: Mapping[str, Any] | None,
@@ -289,23 +296,23 @@ class Store(Protocol):
         """
         ...
 
-    async def finish(self, tenant: str, step: str) -> Step | None:
+    async def finish(self, tenant: Tenant, step: StepId) -> Step | None:
         """The result has been posted: MADE → DONE."""
         ...
 
-    async def begin_progress(self, tenant: str, step: str, until: datetime) -> bool:
+    async def begin_progress(self, tenant: Tenant, step: StepId, until: datetime) -> bool:
         """A progress line is on its way, until then at most. False when nothing is to be shown."""
         ...
 
-    async def end_progress(self, tenant: str, step: str) -> None:
+    async def end_progress(self, tenant: Tenant, step: StepId) -> None:
         """The progress line has arrived, or never will."""
         ...
 
-    async def progress_until(self, tenant: str, step: str) -> datetime | None:
+    async def progress_until(self, tenant: Tenant, step: StepId) -> datetime | None:
         """Until when a progress line may be on its way; None when none is."""
         ...
 
-    async def close_step(self, tenant: str, step: str) -> None:
+    async def close_step(self, tenant: Tenant, step: StepId) -> None:
         """Its person has been told how it ended: nobody works on it any more."""
         ...
 
@@ -336,7 +343,7 @@ class Store(Protocol):
         """
         ...
 
-    async def request_cancel(self, tenant: str, step: str, now: datetime) -> Step:
+    async def request_cancel(self, tenant: Tenant, step: StepId, now: datetime) -> Step:
         """Cancel at once and free while QUEUED.
 
         Otherwise mark it, and the flow drops the result.
@@ -358,48 +365,52 @@ class Store(Protocol):
     async def remember(
         self,
         sent: PostedMessage,
-        tenant: str,
-        step: str,
+        tenant: Tenant,
+        step: StepId,
         role: MessageRole = MessageRole.STATUS,
     ) -> None:
         """Record which message shows a step: how a reply or a reaction finds its picture."""
         ...
 
-    async def intend_post(self, tenant: str, job: str, role: MessageRole) -> bool:
+    async def intend_post(self, tenant: Tenant, job: str, role: MessageRole) -> bool:
         """Before something is posted: True the first time.
 
         Else it may have gone through, and is read back first.
         """
         ...
 
-    async def recent(self, tenant: str, person: str, limit: int) -> list[Step]:
+    async def recent(self, tenant: Tenant, person: str, limit: int) -> list[Step]:
         """The newest steps with pictures of one person, newest first."""
         ...
 
-    async def record_thumbnail(self, tenant: str, picture: str, thumbnail: str) -> bool:
+    async def record_thumbnail(
+        self, tenant: Tenant, picture: str, thumbnail: str
+    ) -> bool:
         """Which blob is a picture's thumbnail. False when the picture is no longer there."""
         ...
 
-    async def choose_picture(self, tenant: str, step: str, index: int) -> None:
+    async def choose_picture(self, tenant: Tenant, step: StepId, index: int) -> None:
         """Record which picture of a step was settled on."""
         ...
 
-    async def delete_step(self, tenant: str, step: str, now: datetime) -> list[str]:
+    async def delete_step(
+        self, tenant: Tenant, step: StepId, now: datetime
+    ) -> list[str]:
         """Mark a step deleted and move heads off it; return its blobs that nothing else needs."""
         ...
 
-    async def forget_outputs(self, tenant: str, step: str) -> list[str]:
+    async def forget_outputs(self, tenant: Tenant, step: StepId) -> list[str]:
         """Once the bytes are gone: remove the rows that point to them.
 
         Returns thumbnails that nothing else needs.
         """
         ...
 
-    async def count_with_pictures(self, tenant: str, session: str) -> int:
+    async def count_with_pictures(self, tenant: Tenant, session: SessionId) -> int:
         """How many steps of a session still have their pictures."""
         ...
 
-    async def forget_workspace(self, tenant: str) -> None:
+    async def forget_workspace(self, tenant: Tenant) -> None:
         """Everything of a workspace goes, settings and money included."""
         ...
 
@@ -413,19 +424,19 @@ class Store(Protocol):
         """Every message that shows a step, copies and answers included."""
         ...
 
-    async def step_of_message(self, place: Place, message: str) -> str:
+    async def step_of_message(self, place: Place, message: str) -> StepId:
         """The step a message of ours shows. Raises NotFound."""
         ...
 
-    async def settings(self, tenant: str) -> dict[str, Any]:
+    async def settings(self, tenant: Tenant) -> dict[str, Any]:
         """The workspace's settings; empty when never set."""
         ...
 
-    async def save_settings(self, tenant: str, settings: Mapping[str, Any]) -> None:
+    async def save_settings(self, tenant: Tenant, settings: Mapping[str, Any]) -> None:
         """Replace the workspace's settings."""
         ...
 
-    async def usage(self, tenant: str, since: datetime) -> list[Spending]:
+    async def usage(self, tenant: Tenant, since: datetime) -> list[Spending]:
         """Who spent what from that day on, holds included."""
         ...
 
@@ -465,18 +476,28 @@ class Reactions(Protocol):
     """Votes for the pictures of a step, and favourites. Each method is one transaction."""
 
     async def add(
-        self, tenant: str, step: str, person: str, kind: CountedReaction, index: int = 0
+        self,
+        tenant: Tenant,
+        step: StepId,
+        person: str,
+        kind: CountedReaction,
+        index: int = 0,
     ) -> Tally:
         """Count one person's reaction to a picture once, however often it is delivered."""
         ...
 
     async def remove(
-        self, tenant: str, step: str, person: str, kind: CountedReaction, index: int = 0
+        self,
+        tenant: Tenant,
+        step: StepId,
+        person: str,
+        kind: CountedReaction,
+        index: int = 0,
     ) -> Tally:
         """Take it back."""
         ...
 
-    async def tally(self, tenant: str, step: str) -> Tally:
+    async def tally(self, tenant: Tenant, step: StepId) -> Tally:
         """The counts."""
         ...
 
@@ -485,16 +506,16 @@ class Drafts(Protocol):
     """Requests that wait for something, such as a painted mask. Each method is one transaction."""
 
     async def save(
-        self, tenant: str, draft: str, request: Mapping[str, Any], now: datetime
+        self, tenant: Tenant, draft: str, request: Mapping[str, Any], now: datetime
     ) -> None:
         """Save a request under its id. The same again changes nothing; old ones are swept."""
         ...
 
-    async def read(self, tenant: str, draft: str) -> tuple[dict[str, Any], bool]:
+    async def read(self, tenant: Tenant, draft: str) -> tuple[dict[str, Any], bool]:
         """The request, and whether it was used already. Raises NotFound."""
         ...
 
-    async def use(self, tenant: str, draft: str) -> bool:
+    async def use(self, tenant: Tenant, draft: str) -> bool:
         """True for the first who uses it, and only for them."""
         ...
 

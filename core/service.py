@@ -18,7 +18,7 @@ from core.incoming import Incoming
 from core.interpret import NOWHERE, Choice, Meaning, OpenForm, Relevance
 from core.log import log
 from core.post import Post
-from core.types import Request
+from core.types import Request, StepId, Tenant
 from core.views import steps
 
 LOOK_SECONDS, MOST_LOOKS = 1.5, 200
@@ -46,7 +46,7 @@ class Answer:
 
     post: Post | None = None
     form: Form | None = None
-    accepted: str | None = None
+    accepted: StepId | None = None
 
 
 class Service:
@@ -130,7 +130,9 @@ class Service:
         step = sessions.step_id(request)
         return Answer(post=steps.acknowledgement_post(request, step), accepted=step)
 
-    async def paint(self, tenant: str, draft: str, mask: bytes, prompt: str) -> Answer:
+    async def paint(
+        self, tenant: Tenant, draft: str, mask: bytes, prompt: str
+    ) -> Answer:
         """A mask came from the painter: the draft goes on, once.
 
         Raises Rejected when it was used.

@@ -10,30 +10,30 @@ from collections.abc import Sequence
 from core.errors import Rejected
 from core.incoming import Origin
 from core.options import MAX_SEED
-from core.types import Action, Head, Picture, Place, Step, StepState
+from core.types import Action, Head, Picture, Place, SessionId, Step, StepId, StepState
 
 WEAR_DEPTH = 4
 
 
-def step_id(request: Origin) -> str:
+def step_id(request: Origin) -> StepId:
     """Ten letters made from the request's key, so that a redelivery is the same step."""
     digest = hashlib.sha256(f"{request.place.tenant}\n{request.key}".encode()).digest()
-    return base64.b32encode(digest).decode().lower()[:10]
+    return StepId(base64.b32encode(digest).decode().lower()[:10])
 
 
-def seed_for(step: str) -> int:
+def seed_for(step: StepId) -> int:
     """A seed in 0..2147483647 fixed by the step, so that a replay asks for the same picture."""
     return int.from_bytes(
         hashlib.sha256(f"seed {step}".encode()).digest()[:4], "big"
     ) % (MAX_SEED + 1)
 
 
-def own_session(step: Step) -> str:
+def own_session(step: Step) -> SessionId:
     """The person's own session in the channel, also for a step made in a thread."""
     return person_session(step.place, step.person.id)
 
 
-def heads_of(step: Step) -> set[str]:
+def heads_of(step: Step) -> set[SessionId]:
     """The sessions whose next edit starts from a step once it is made.
 
     A private one never enters a thread.
@@ -46,14 +46,14 @@ def heads_of(step: Step) -> set[str]:
     return {step.session, own_session(step)} | shared
 
 
-def person_session(place: Place, person: str) -> str:
+def person_session(place: Place, person: str) -> SessionId:
     """One person's editing context in one channel."""
-    return f"{place.channel}/@{person}"
+    return SessionId(f"{place.channel}/@{person}")
 
 
-def thread_session(place: Place) -> str:
+def thread_session(place: Place) -> SessionId:
     """What everybody in a thread of ours shares."""
-    return f"{place.channel}/#{place.thread}"
+    return SessionId(f"{place.channel}/#{place.thread}")
 
 
 def picture_at(step: Step, index: int) -> Picture:

@@ -6,7 +6,7 @@ from datetime import datetime
 from decimal import Decimal
 from enum import StrEnum
 from functools import cache
-from typing import Any, TypeVar, cast
+from typing import Any, NewType, TypeVar, cast
 
 from pydantic import TypeAdapter
 
@@ -18,6 +18,12 @@ from core.options import Options as Options  # noqa: PLC0414
 from core.size import Size as Size  # noqa: PLC0414
 
 T = TypeVar("T")
+# Types of their own, so that the checker sees when two ids are swapped.
+Tenant = NewType("Tenant", str)
+"""Platform and workspace."""
+StepId = NewType("StepId", str)
+SessionId = NewType("SessionId", str)
+"""One person's editing context in a channel, or what a thread shares."""
 
 
 @cache
@@ -49,9 +55,9 @@ class Place:
     thread: str = ""
 
     @property
-    def tenant(self) -> str:
+    def tenant(self) -> Tenant:
         """Platform and workspace together: nothing crosses it."""
-        return f"{self.platform}:{self.workspace}"
+        return Tenant(f"{self.platform}:{self.workspace}")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -100,7 +106,7 @@ class Request:
     values: Mapping[str, str] = field(default_factory=dict)
     attachments: tuple[Attachment, ...] = ()
     mask: Attachment | None = None
-    target: str | None = None
+    target: StepId | None = None
     index: int | None = None
     reply: Mapping[str, str] = field(default_factory=dict)
     is_admin: bool = False
@@ -173,8 +179,8 @@ class Claim:
     ``claims``: how often it was taken up; ``refused``: since when for load.
     """
 
-    tenant: str
-    step: str
+    tenant: Tenant
+    step: StepId
     account: str
     model: str
     claims: int = 1
@@ -249,9 +255,9 @@ class Step:
     pictures.
     """
 
-    id: str
+    id: StepId
     place: Place
-    session: str
+    session: SessionId
     number: int
     person: Person
     locale: str
@@ -265,7 +271,7 @@ class Step:
     size: Size | None
     state: StepState
     created: datetime
-    parent: str | None = None
+    parent: StepId | None = None
     parent_index: int = 0
     inputs: tuple[Picture, ...] = ()
     mask: Picture | None = None
@@ -293,7 +299,7 @@ class Step:
     deleted: datetime | None = None
 
     @property
-    def tenant(self) -> str:
+    def tenant(self) -> Tenant:
         """Platform and workspace: nothing crosses it."""
         return self.place.tenant
 
@@ -302,7 +308,7 @@ class Step:
 class Head:
     """The picture the next edit starts from: a step and which of its outputs."""
 
-    step: str
+    step: StepId
     index: int = 0
 
 
@@ -314,8 +320,8 @@ class Work:
     ``step`` identifies it in the log, never to the vendor; the inputs are blobs of ``tenant``.
     """
 
-    step: str
-    tenant: str
+    step: StepId
+    tenant: Tenant
     model: str
     account: str
     action: Action

@@ -11,13 +11,14 @@ from typing import Any
 
 from adapters.terminal.chat import TerminalChat
 from adapters.terminal.decode import PLACE, TerminalReply
+from core import sessions
 from core.errors import DeliveryError, EaselError
 from core.i18n import translate
 from core.incoming import Incoming
 from core.ports import Store
 from core.post import Post, PostedMessage
 from core.service import Answer, Service
-from core.types import Step, StepState
+from core.types import Step, StepId, StepState
 from core.views import steps
 
 OK, FAILED, REFUSED = 0, 1, 2
@@ -68,8 +69,9 @@ class Terminal:
         )
 
     async def _say_at_once(self, request: Incoming, post: Post) -> Report:
+        job = StepId(post.job)
         try:
-            await self._chat.update(_sent(request, post.job), post)
+            await self._chat.update(_sent(request, job), post)
         except DeliveryError as error:
             return Report(
                 code=FAILED,
@@ -81,17 +83,17 @@ class Terminal:
             )
         if post.reason:
             return Report(code=REFUSED, data=_error(post.reason, post.text, "no"))
-        return await self._answered(request, post.job)
+        return await self._answered(request, job)
 
     async def refuse(self, error: EaselError, request: Incoming) -> Report:
         """Say no, and why."""
         await self._chat.update(
-            _sent(request, ""), steps.refusal_post(error, request.locale)
+            _sent(request, StepId("")), steps.refusal_post(error, request.locale)
         )
         message = translate(error.key, request.locale, **error.params)
         return Report(code=REFUSED, data=_error(error.key, message, "no"))
 
-    async def unfinished(self) -> list[str]:
+    async def unfinished(self) -> list[StepId]:
         """Jobs of this terminal that an earlier process left."""
         return [
             step.id
@@ -99,7 +101,7 @@ class Terminal:
             if step.tenant == PLACE.tenant
         ]
 
-    async def end(self, job: str) -> Post:
+    async def end(self, job: StepId) -> Post:
         """The job's last word, once all of it is written down.
 
         Leaving earlier would have it said again next time.
@@ -111,17 +113,16 @@ class Terminal:
         finally:
             await self._settled(job)
 
-    async def _settled(self, job: str) -> None:
+    async def _settled(self, job: StepId) -> None:
         with suppress(EaselError):
             # What ends it is another task's transaction, which tells nobody.
             while not (await self._store.step(PLACE.tenant, job)).state.is_final:  # noqa: ASYNC110
                 await asyncio.sleep(0.01)
 
-    async def _answered(self, request: Incoming, job: str) -> Report:
+    async def _answered(self, request: Incoming, job: StepId) -> Report:
         files = [str(path) for path in self._chat.files.get(job, [])]
-        head = await self._store.head(
-            PLACE.tenant, f"{PLACE.channel}/@{request.person.id}"
-        )
+        session = sessions.person_session(PLACE, request.person.id)
+        head = await self._store.head(PLACE.tenant, session)
         return Report(
             code=OK,
             data={
@@ -132,7 +133,7 @@ class Terminal:
         )
 
     async def _ended(
-        self, request: Incoming, job: str, last: Post, seconds: float
+        self, request: Incoming, job: StepId, last: Post, seconds: float
     ) -> Report:
         try:
             step = await self._store.step(PLACE.tenant, job)
@@ -177,7 +178,7 @@ class Terminal:
         }
 
 
-def _sent(request: Incoming, job: str) -> PostedMessage:
+def _sent(request: Incoming, job: StepId) -> PostedMessage:
     return PostedMessage(
         place=request.place, message=f"{job}|{TerminalReply.read(request.reply).out}"
     )

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from core.incoming import Incoming, Kind
-from core.types import Action, Attachment, Person, Place
+from core.types import Action, Attachment, Person, Place, StepId
 
 PLACE = Place(platform="terminal", workspace="local", channel="terminal")
 SUFFIXES = frozenset(
@@ -39,7 +39,7 @@ class Line:
     pictures: tuple[Path, ...] = ()
     mask: Path | None = None
     given: Mapping[str, str] = field(default_factory=dict)
-    target: str | None = None
+    target: StepId | None = None
     index: int | None = None
     out: Path = Path()
 

@@ -10,10 +10,10 @@ from core.incoming import Incoming
 from core.pictures.formats import too_many_bytes
 from core.ports import Blobs
 from core.post import Post, PostedMessage
-from core.types import Attachment, Person, Place, Request
+from core.types import Attachment, Person, Place, Request, Tenant
 
 PLATFORM, WORKSPACE = "web", "room"
-TENANT = f"{PLATFORM}:{WORKSPACE}"
+TENANT = Tenant(f"{PLATFORM}:{WORKSPACE}")
 
 
 def place(channel: str, thread: str = "") -> Place:

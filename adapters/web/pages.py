@@ -22,7 +22,7 @@ from core.flow.context import Context
 from core.i18n import negotiate, translate
 from core.languages import Plural, languages, meta, sentences
 from core.signed_links import Purpose
-from core.types import Picture, Step
+from core.types import Picture, SessionId, Step, StepId, Tenant
 from core.views import answers
 
 PLACEHOLDER = re.compile(r"\{\{([a-z_.]+)\}\}")
@@ -183,7 +183,7 @@ class Pages:
 
     async def _history(self, request: Request, claims: dict[str, str]) -> Response:
         locale = locale_of(request)
-        tenant, session = claims["t"], claims["s"]
+        tenant, session = Tenant(claims["t"]), SessionId(claims["s"])
         steps = await queries.session_tree(self._context, tenant, session)
         head = await self._context.store.head(tenant, session)
         ids = {step.id for step in steps}
@@ -209,7 +209,7 @@ class Pages:
 
     async def _compare(self, request: Request, claims: dict[str, str]) -> Response:
         locale = locale_of(request)
-        step = await self._context.store.step(claims["t"], claims["s"])
+        step = await self._context.store.step(Tenant(claims["t"]), StepId(claims["s"]))
         index = int(claims["i"])
         after = sessions.picture_at(step, index)
         parent = await status.parent_of(self._context, step)

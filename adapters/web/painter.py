@@ -20,11 +20,11 @@ from core.i18n import translate
 from core.operations import NEEDS_WORDS
 from core.service import Service
 from core.signed_links import Purpose
-from core.types import Action, Request
+from core.types import Action, Request, Tenant
 
 PNG = b"\x89PNG\r\n\x1a\n"
 STATUSES = {"link.invalid": 403, "link.expired": 410, "link.used": 409}
-Handler = Callable[[WebRequest, str, Request], Awaitable[Response]]
+Handler = Callable[[WebRequest, Tenant, Request], Awaitable[Response]]
 """Takes the web request, the tenant and the draft."""
 
 
@@ -71,14 +71,14 @@ class Painter:
 
         return handle
 
-    async def _read_draft(self, token: str) -> tuple[str, Request]:
+    async def _read_draft(self, token: str) -> tuple[Tenant, Request]:
         now = self._context.clock.now()
         claims = self._context.links.read(Purpose.MASK, token, now)
-        tenant = claims["t"]
+        tenant = Tenant(claims["t"])
         return tenant, await drafts.read(self._context, tenant, claims["d"])
 
     async def _about(
-        self, _request: WebRequest, _tenant: str, draft: Request
+        self, _request: WebRequest, _tenant: Tenant, draft: Request
     ) -> Response:
         picture = await masks.picture_of(self._context, draft)
         limits = [
@@ -96,14 +96,14 @@ class Painter:
         return JSONResponse(about)
 
     async def _picture(
-        self, _request: WebRequest, tenant: str, draft: Request
+        self, _request: WebRequest, tenant: Tenant, draft: Request
     ) -> Response:
         picture = await masks.picture_of(self._context, draft)
         data = await self._context.blobs.read(tenant, picture.key)
         return Response(data, media_type=picture.media_type)
 
     async def _submit(
-        self, request: WebRequest, tenant: str, draft: Request
+        self, request: WebRequest, tenant: Tenant, draft: Request
     ) -> Response:
         if request.headers.get("content-type") != "image/png":
             raise Rejected("picture.format", allowed="PNG")

@@ -33,7 +33,7 @@ from core.pictures import normalize, png_metadata
 from core.service import Answer, Service
 from core.signed_links import Purpose
 from core.text import clean
-from core.types import Action, MessageRole, Request
+from core.types import Action, MessageRole, Request, StepId
 from core.views.steps import explain
 
 LINK_DAYS = 2
@@ -330,7 +330,7 @@ class RoomApi:
         if answer.accepted is not None or answer.post is None:
             return JSONResponse({"accepted": answer.accepted})
         chat = self._context.chats[wish.place.platform]
-        step = answer.post.job
+        step = StepId(answer.post.job)
         sent = await chat.post(
             wish.place, replace(answer.post, job=""), to=wish.person, reply={}
         )

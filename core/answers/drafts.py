@@ -5,7 +5,7 @@ from dataclasses import replace
 from core.earlier import read_request
 from core.errors import Rejected
 from core.flow.context import Context
-from core.types import Request
+from core.types import Request, Tenant
 
 PAINTED = "painted:"
 """What the key of a job made of a draft begins with: the same draft is the same job."""
@@ -26,7 +26,7 @@ def job_of(draft: Request, press: Request) -> Request:
     )
 
 
-async def read(context: Context, tenant: str, draft: str) -> Request:
+async def read(context: Context, tenant: Tenant, draft: str) -> Request:
     """The draft as a request. Raises NotFound; Rejected when it was used already."""
     row, is_used = await context.drafts.read(tenant, draft)
     if is_used:

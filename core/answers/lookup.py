@@ -4,10 +4,10 @@ from core.errors import Rejected
 from core.flow import prepare
 from core.flow.context import Context
 from core.operations import OPERATIONS, Audience
-from core.types import Request, Step
+from core.types import Request, SessionId, Step, StepId
 
 
-async def current_step(context: Context, request: Request) -> tuple[str, Step]:
+async def current_step(context: Context, request: Request) -> tuple[SessionId, Step]:
     """The session and the step meant: the one pressed or replied to, else the session's head."""
     session = await prepare.session_of(context, request)
     if request.target:
@@ -23,7 +23,7 @@ async def resolve_step(context: Context, request: Request) -> Step:
     wanted = request.target or request.text.strip()
     if not wanted:
         return (await current_step(context, request))[1]
-    return await prepare.visible_step(context, request, wanted)
+    return await prepare.visible_step(context, request, StepId(wanted))
 
 
 def require_audience(request: Request, step: Step | None = None) -> None:

@@ -12,7 +12,7 @@ from core.flow import prepare, replies
 from core.flow.context import Context
 from core.options import REGIONS, override
 from core.post import Post
-from core.types import Action, Attachment, Picture, Request
+from core.types import Action, Attachment, Picture, Request, StepId, Tenant
 
 
 async def offer(context: Context, request: Request) -> Post:
@@ -35,7 +35,7 @@ async def complete_with_region(context: Context, request: Request) -> Request:
 
 
 async def complete_with_mask(
-    context: Context, tenant: str, draft: str, mask: bytes, prompt: str
+    context: Context, tenant: Tenant, draft: str, mask: bytes, prompt: str
 ) -> Request:
     """The draft with its mask painted and its prompt settled; the same however often it is sent.
 
@@ -58,5 +58,5 @@ async def picture_of(context: Context, request: Request) -> Picture:
     """The picture a draft is about."""
     if request.attachments:
         return await prepare.stored_picture(context, request, request.attachments[0])
-    step = await context.store.step(request.place.tenant, request.target or "")
+    step = await context.store.step(request.place.tenant, request.target or StepId(""))
     return sessions.picture_at(step, request.index or 0)

@@ -6,7 +6,7 @@ from core.errors import Rejected
 from core.flow import prepare
 from core.flow.context import Context
 from core.post import Post
-from core.types import Head, Request
+from core.types import Head, Request, SessionId
 from core.views import pictures
 
 
@@ -42,7 +42,9 @@ async def pick(context: Context, request: Request) -> Post:
     return await _move(context, request, session, Head(step=step.id, index=index))
 
 
-async def _move(context: Context, request: Request, session: str, head: Head) -> Post:
+async def _move(
+    context: Context, request: Request, session: SessionId, head: Head
+) -> Post:
     tenant = request.place.tenant
     step = await context.store.step(tenant, head.step)
     picture = sessions.picture_at(step, head.index)

@@ -12,7 +12,7 @@ from core.incoming import Origin
 from core.pictures import diagrams, formats, layout, png_metadata
 from core.post import Post
 from core.signed_links import Purpose
-from core.types import Head, Request, Step
+from core.types import Head, Request, SessionId, Step, Tenant
 from core.views import answers, pictures, steps
 from core.views import usage as usage_views
 
@@ -32,7 +32,7 @@ async def history(context: Context, request: Request) -> Post:
     nodes = [_node(step, head, session, locale) for step in tree]
     page = await context.pool.run(layout.lay_out, nodes)
     on_page = {spot.node.id for spot in page.spots}
-    thumbnails = {}
+    thumbnails: dict[str, bytes] = {}
     for step in tree:
         if step.id in on_page:
             thumbnails[step.id] = await _thumbnail(context, step, head)
@@ -46,7 +46,9 @@ async def history(context: Context, request: Request) -> Post:
     return answers.history_post(tree, picture, len(on_page), note, url, locale)
 
 
-async def session_tree(context: Context, tenant: str, session: str) -> list[Step]:
+async def session_tree(
+    context: Context, tenant: Tenant, session: SessionId
+) -> list[Step]:
     """The session's steps with pictures, oldest first.
 
     A branch from another person's step shows that as its root.
@@ -58,7 +60,9 @@ async def session_tree(context: Context, tenant: str, session: str) -> list[Step
     return [step for step in roots + own_steps if step.outputs and not step.deleted]
 
 
-def _node(step: Step, head: Head | None, session: str, locale: str) -> layout.Node:
+def _node(
+    step: Step, head: Head | None, session: SessionId, locale: str
+) -> layout.Node:
     is_foreign = step.session != session
     label, caption = answers.node_labels(step, foreign=is_foreign, locale=locale)
     return layout.Node(

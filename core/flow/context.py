@@ -18,7 +18,7 @@ from core.ports import Blobs, Chat, Clock, Drafts, Provider, Reactions, Store
 from core.post import Post, PostedMessage
 from core.retrying import retrying
 from core.signed_links import Links
-from core.types import Account, MessageRole, Money, Step, StepState
+from core.types import Account, MessageRole, Money, Step, StepState, Tenant
 from core.views import steps
 from core.window import Window
 
@@ -93,7 +93,7 @@ class Context:
         """One submit at a time for a model, so that at most one can be lost and found again."""
         return self.submitting.setdefault((step.account, step.model), asyncio.Lock())
 
-    def draft_lock(self, tenant: str, draft: str) -> asyncio.Lock:
+    def draft_lock(self, tenant: Tenant, draft: str) -> asyncio.Lock:
         """One at a time uses a draft, so that whoever is told "yes" is the one whose mask it was."""
         return self.telling.setdefault(f"draft:{tenant}:{draft}", asyncio.Lock())
 

@@ -11,7 +11,17 @@ from core.flow.generate import work_of
 from core.flow.results import store_picture, stored_picture
 from core.log import log
 from core.retrying import retrying
-from core.types import ImageResult, Money, Outcome, Picture, Step, StepState, Task
+from core.types import (
+    ImageResult,
+    Money,
+    Outcome,
+    Picture,
+    Step,
+    StepId,
+    StepState,
+    Task,
+    Tenant,
+)
 
 DOWNLOAD_TRIES = 6
 """Tries in a row; then the job waits for its next turn."""
@@ -20,7 +30,7 @@ LINK_LIFE = timedelta(hours=24)
 
 
 async def store_results(
-    context: Context, tenant: str, step_id: str, outcome: Outcome
+    context: Context, tenant: Tenant, step_id: StepId, outcome: Outcome
 ) -> Step | None:
     """Make the results ours and settle the money.
 

@@ -22,7 +22,18 @@ from core.flow.context import Context, fail_step, outlast, post_outcome
 from core.flow.results import keep_bytes
 from core.log import log
 from core.retrying import retrying
-from core.types import Claim, Outcome, Step, StepState, Task, Work, from_json, to_json
+from core.types import (
+    Claim,
+    Outcome,
+    Step,
+    StepId,
+    StepState,
+    Task,
+    Tenant,
+    Work,
+    from_json,
+    to_json,
+)
 
 CLOCK_SKEW = timedelta(minutes=2)
 PATIENCE = timedelta(hours=2)
@@ -242,7 +253,7 @@ async def _record(context: Context, step: Step, answer: Task | Outcome) -> bool:
     return True
 
 
-async def wait(context: Context, tenant: str, step_id: str) -> Outcome | Ending:
+async def wait(context: Context, tenant: Tenant, step_id: StepId) -> Outcome | Ending:
     """Until the service has done it."""
     failpoint("wait.before")
     step = await context.store.step(tenant, step_id)

@@ -20,9 +20,12 @@ from core.types import (
     Options,
     Picture,
     Request,
+    SessionId,
     Size,
     Step,
+    StepId,
     StepState,
+    Tenant,
 )
 
 
@@ -94,7 +97,7 @@ async def _take(
 
 
 async def _keep(
-    context: Context, tenant: str, taken: normalize.NormalizedImage
+    context: Context, tenant: Tenant, taken: normalize.NormalizedImage
 ) -> Picture:
     key = await context.blobs.keep(tenant, taken.data)
     return Picture(
@@ -219,7 +222,7 @@ async def announce(context: Context, step: Step) -> None:
     failpoint("announce.after_post")
 
 
-async def session_of(context: Context, request: Request) -> str:
+async def session_of(context: Context, request: Request) -> SessionId:
     """The thread's session inside a thread of ours, else the person's own in this channel."""
     if request.place.thread and await context.store.is_step_thread(request.place):
         settings = await context.store.settings(request.place.tenant)
@@ -230,7 +233,7 @@ async def session_of(context: Context, request: Request) -> str:
     return sessions.person_session(request.place, request.person.id)
 
 
-async def visible_step(context: Context, request: Request, step: str) -> Step:
+async def visible_step(context: Context, request: Request, step: StepId) -> Step:
     """A step as this person may see it here.
 
     Their own, or one shown in this channel and not to somebody else alone.
@@ -263,7 +266,9 @@ async def is_secret(context: Context, request: Request) -> bool:
     )
 
 
-async def head_of(context: Context, request: Request, session: str) -> Head | None:
+async def head_of(
+    context: Context, request: Request, session: SessionId
+) -> Head | None:
     """Where the session's next edit starts.
 
     In a thread still without results, at the result it hangs from.
@@ -319,7 +324,7 @@ async def _plan(
     )
 
 
-def _kept_in(request: Request, session: str, options: Options) -> str:
+def _kept_in(request: Request, session: SessionId, options: Options) -> SessionId:
     """A private result never enters what a thread shares."""
     return (
         sessions.person_session(request.place, request.person.id)
@@ -332,7 +337,7 @@ async def _source(
     context: Context,
     request: Request,
     target: Step | None,
-    session: str,
+    session: SessionId,
     attached: Sequence[Picture],
 ) -> tuple[Step | None, int]:
     """Attached, replied to, head, or refuse, in this order.
@@ -384,7 +389,7 @@ async def chain_of(context: Context, target: Step) -> tuple[Step, list[Step]]:
 
 
 async def _plan_rerun(
-    context: Context, request: Request, target: Step, session: str
+    context: Context, request: Request, target: Step, session: SessionId
 ) -> Step:
     root, edits = await chain_of(context, target)
     index = 0 if root.inputs or not edits else edits[0].parent_index
@@ -411,7 +416,7 @@ async def _draft(
     action: Action,
     prompt: str,
     options: Options,
-    session: str,
+    session: SessionId,
     parent: Step | None,
     index: int,
     inputs: Sequence[Picture],
@@ -460,7 +465,9 @@ async def _draft(
     )
 
 
-async def fit(context: Context, tenant: str, picture: Picture, model: Model) -> Picture:
+async def fit(
+    context: Context, tenant: Tenant, picture: Picture, model: Model
+) -> Picture:
     """The picture inside the model's ranges.
 
     Itself (its living link included) or a faithful resize.
@@ -472,7 +479,7 @@ async def fit(context: Context, tenant: str, picture: Picture, model: Model) -> 
 
 async def _mask(
     context: Context,
-    tenant: str,
+    tenant: Tenant,
     action: Action,
     options: Options,
     raw: str | None,

@@ -17,7 +17,7 @@ from core.log import log
 from core.post import Post
 from core.signed_links import Purpose
 from core.text import has_words
-from core.types import Action, MessageRole, Request, to_json
+from core.types import Action, MessageRole, Request, StepId, to_json
 from core.views import pictures, steps
 
 PAINTER_LIFE = timedelta(minutes=15)
@@ -109,7 +109,7 @@ async def _reply(context: Context, request: Origin, post: Post) -> None:
         )
         failpoint("answer.after_post")
     if post.pictures and post.job not in {"", job}:
-        await context.store.remember(sent, tenant, post.job, MessageRole.ANSWER)
+        await context.store.remember(sent, tenant, StepId(post.job), MessageRole.ANSWER)
 
 
 async def offer_mask(context: Context, request: Request) -> Post:

@@ -12,7 +12,7 @@ from core.flow import prepare, replies
 from core.flow.context import Context
 from core.incoming import Incoming, Kind
 from core.interpret import Meaning, Relevance, Situation, interpret, relevance
-from core.types import Action, Place, Request
+from core.types import Action, Place, Request, StepId
 
 NAMING = frozenset({Action.CANCEL, Action.DELETE, Action.REMOVE})
 """May name their step in words."""
@@ -96,14 +96,14 @@ async def _is_about_our_message(context: Context, incoming: Incoming) -> bool:
     return await _step_of(context, replace(place, thread=""), place.thread) is not None
 
 
-async def answered_step(context: Context, incoming: Incoming) -> str | None:
+async def answered_step(context: Context, incoming: Incoming) -> StepId | None:
     """The step that the message answered, reacted to or pointed at shows."""
     if incoming.answers is None or incoming.answers.is_ours is False:
         return None
     return await _step_of(context, incoming.place, incoming.answers.message)
 
 
-async def _step_of(context: Context, place: Place, message: str) -> str | None:
+async def _step_of(context: Context, place: Place, message: str) -> StepId | None:
     try:
         return await context.store.step_of_message(place, message)
     except NotFound:

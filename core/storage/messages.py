@@ -13,7 +13,7 @@ from core.storage.shielding import shielded
 from core.storage.tables import UNFINISHED, messages, posting, steps
 from core.storage.transactions import Transactions
 from core.storage.unrelated import UnrelatedMessages
-from core.types import MessageRole, Place, Step, StepState
+from core.types import MessageRole, Place, Step, StepId, StepState
 
 if TYPE_CHECKING:
     from sqlalchemy.ext.asyncio import AsyncEngine
@@ -90,14 +90,14 @@ class MessageStore(Transactions):
         )
         return [_posted_message(step, row) for row in await self._fetch_all(query)]
 
-    async def step_of_message(self, place: Place, message: str) -> str:
+    async def step_of_message(self, place: Place, message: str) -> StepId:
         """The step that a message shows. Raises NotFound."""
         query = select(messages.c.step).where(
             messages.c.tenant == place.tenant,
             messages.c.channel == place.channel,
             messages.c.message == message,
         )
-        step: str | None = await self._fetch_scalar(query)
+        step: StepId | None = await self._fetch_scalar(query)
         if step is None:
             raise NotFound("refuse.not_found", id=message)
         return step

@@ -44,8 +44,10 @@ from core.types import (
     Person,
     Picture,
     Place,
+    SessionId,
     Size,
     Step,
+    StepId,
     StepState,
 )
 
@@ -87,9 +89,9 @@ def build(url: str, queued: int, done: int) -> None:
 def _step(name: str, number: int, created: datetime, **changes: Any) -> Step:
     person = Person(id=f"p{number % PEOPLE}", name=f"Person {number % PEOPLE}")
     return Step(
-        id=name,
+        id=StepId(name),
         place=PLACE,
-        session=f"{PLACE.channel}/@{person.id}",
+        session=SessionId(f"{PLACE.channel}/@{person.id}"),
         number=number,
         person=person,
         locale="en",

@@ -29,6 +29,7 @@ sys.path.insert(0, str(Path(__file__).parents[2]))
 from playwright.async_api import Page
 
 from bot.simulator.server import SimulatorConfig
+from core.types import Tenant
 from tests.fakes.browser import chromium
 from tests.fakes.house import House, open_house
 
@@ -99,7 +100,7 @@ async def states(page: Page, house: House, count: int) -> list[float]:
         await page.locator(
             "#messages [data-tone=status]", has_text="left"
         ).last.wait_for()
-        step = await house.easel.context.store.step("web:room", job)
+        step = await house.easel.context.store.step(Tenant("web:room"), job)
         seen = await page.evaluate("() => window.seen")
         at = min(at for text, at in seen.items() if "left" in text)
         assert step.submitted

@@ -22,7 +22,7 @@ from bot.simulator.server import Running, SimulatorConfig, serve
 from core.catalog import Catalog
 from core.providers.dashscope import catalog_text
 from core.providers.dashscope.client import DashScope
-from core.types import Action, Task, Work
+from core.types import Action, StepId, Task, Tenant, Work
 from tests.fakes.steps import dashscope
 
 CASES = {
@@ -115,8 +115,8 @@ async def _nothing(_tenant: str, _key: str) -> bytes:
 
 def _work(model: str, catalog: Catalog) -> Work:
     return Work(
-        step="s",
-        tenant="t",
+        step=StepId("s"),
+        tenant=Tenant("t"),
         model=model,
         account="beijing",
         action=Action.DRAW,

@@ -29,7 +29,7 @@ from core.storage.drafts import DraftStore
 from core.storage.reactions import ReactionStore
 from core.storage.store import Store
 from core.storage.tables import ledger, posting, steps
-from core.types import Head, MessageRole, Money, Person, Place, Step, StepState
+from core.types import Head, MessageRole, Money, Person, Place, Step, StepId, StepState
 from tests.bench import growth
 from tests.contract.conftest import fresh_database
 from tests.fakes.steps import NOW, PLACE, dollars, picture, step, yuan
@@ -174,7 +174,7 @@ async def test_the_newest_made_from_a_step_is_found_however_long_ago(
     assert root.id == "one"
     assert await store.newest_from(TENANT, "c/@ana", "three") is None
     assert await store.newest_from(TENANT, "c/@bo", None) is None
-    assert await store.head(TENANT, "c/@ana") == Head(step="three")
+    assert await store.head(TENANT, "c/@ana") == Head(step=StepId("three"))
 
 
 async def test_the_newest_unfinished_is_the_persons_own(store: Store) -> None:

@@ -22,7 +22,17 @@ from core.errors import Charged, Misconfigured, Refused, Retryable, Uncertain
 from core.ports import Blobs, Provider
 from core.providers.dashscope.client import DashScope
 from core.storage.blobs import open_blobs
-from core.types import Action, ImageResult, Outcome, Picture, Size, Task, Work
+from core.types import (
+    Action,
+    ImageResult,
+    Outcome,
+    Picture,
+    Size,
+    StepId,
+    Task,
+    Tenant,
+    Work,
+)
 from tests.fakes.images.api import KEY, ImagesApi, serve_images
 from tests.fakes.images.provider import ACCOUNT, ImagesProvider, images_kind
 from tests.fakes.steps import dashscope
@@ -61,8 +71,8 @@ def work(model: str, action: Action, *inputs: Picture, **changes: Any) -> Work:
     rule = CATALOG.model(model)
     account = dashscope() if rule.provider == "dashscope" else ACCOUNT
     plain = Work(
-        step="s1",
-        tenant=TENANT,
+        step=StepId("s1"),
+        tenant=Tenant(TENANT),
         model=model,
         account=account.name,
         action=action,

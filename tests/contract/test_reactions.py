@@ -13,7 +13,7 @@ from core.post import Tally
 from core.storage.drafts import DraftStore
 from core.storage.reactions import ReactionStore
 from core.storage.store import Store
-from core.types import CountedReaction, Head, StepState
+from core.types import CountedReaction, Head, StepId, StepState
 from tests.fakes.steps import NOW, PLACE, picture, step, yuan
 
 TENANT = PLACE.tenant
@@ -85,11 +85,11 @@ async def test_deleting_gives_up_only_what_nothing_else_needs(
     await store.forget_outputs(TENANT, "two")
     assert (await store.step(TENANT, "two")).outputs == ()
     assert (await store.step(TENANT, "two")).deleted == NOW
-    assert await store.head(TENANT, "c/@ana") == Head(step="three")
+    assert await store.head(TENANT, "c/@ana") == Head(step=StepId("three"))
     for _ in range(2):
         assert await store.delete_step(TENANT, "three", NOW) == [picture("d").key]
     await store.forget_outputs(TENANT, "three")
-    assert await store.head(TENANT, "c/@ana") == Head(step="one")
+    assert await store.head(TENANT, "c/@ana") == Head(step=StepId("one"))
     assert await store.delete_step(TENANT, "three", NOW) == []
     assert await store.delete_step(TENANT, "one", NOW) == [picture("b").key]
     assert await store.head(TENANT, "c/@ana") is None

@@ -15,7 +15,7 @@ from core.budgets import Caps, amount
 from core.errors import Charged, NotFound, Rejected
 from core.post import PostedMessage
 from core.storage.store import Store
-from core.types import Head, MessageRole, Person, Place, Step, StepState
+from core.types import Head, MessageRole, Person, Place, Step, StepId, StepState
 from tests.fakes.steps import NOW, PLACE, dollars, picture, step, yuan
 
 TENANT = PLACE.tenant
@@ -95,9 +95,9 @@ async def test_the_first_intent_stays_for_the_search_of_a_lost_submit(
 async def test_the_result_becomes_the_head_and_heads_move_freely(store: Store) -> None:
     await made(store, step("one"))
     await made(store, step("two", parent="one"), "b")
-    assert await store.head(TENANT, "c/@ana") == Head(step="two")
-    await store.move_head(TENANT, "c/@ana", Head(step="one", index=0))
-    assert await store.head(TENANT, "c/@ana") == Head(step="one")
+    assert await store.head(TENANT, "c/@ana") == Head(step=StepId("two"))
+    await store.move_head(TENANT, "c/@ana", Head(step=StepId("one"), index=0))
+    assert await store.head(TENANT, "c/@ana") == Head(step=StepId("one"))
     assert [one.id for one in await store.history(TENANT, "c/@ana")] == ["one", "two"]
 
 
@@ -106,8 +106,8 @@ async def test_a_result_in_a_thread_is_its_persons_last_output_in_the_channel_to
 ) -> None:
     inside = Place(platform="test", workspace="w", channel="c", thread="t1")
     await made(store, step("one", place=inside, session="c/#t1"))
-    assert await store.head(TENANT, "c/#t1") == Head(step="one")
-    assert await store.head(TENANT, "c/@ana") == Head(step="one")
+    assert await store.head(TENANT, "c/#t1") == Head(step=StepId("one"))
+    assert await store.head(TENANT, "c/@ana") == Head(step=StepId("one"))
 
 
 async def test_messages_lead_to_their_step_and_threads_to_their_session(
@@ -186,7 +186,7 @@ async def test_a_workspace_that_is_forgotten_leaves_the_others_as_they_are(
     other = replace(PLACE, workspace="other")
     for place in (PLACE, other):
         await store.begin(step(place=place), Caps(), NOW)
-        await store.move_head(place.tenant, "c/@ana", Head(step="one"))
+        await store.move_head(place.tenant, "c/@ana", Head(step=StepId("one")))
         await store.save_settings(place.tenant, {"n": 2})
         sent = PostedMessage(place=place, message="m1")
         await store.remember(sent, place.tenant, "one")

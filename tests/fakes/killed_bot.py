@@ -20,7 +20,7 @@ from bot.simulator.tasks import SimulatorConfig
 from core import failpoints
 from core.flow import generate
 from core.incoming import Incoming
-from core.types import from_json
+from core.types import SessionId, from_json
 from tests.fakes.forking import fork_for_each_line
 from tests.fakes.journal_chat import JournalChat
 
@@ -65,7 +65,7 @@ async def _have_all_ended(easel: wiring.Easel, wishes: list[Incoming]) -> bool:
     steps = {
         step.id: step
         for tenant, session in sessions
-        for step in await store.history(tenant, session)
+        for step in await store.history(tenant, SessionId(session))
     }
     return len(steps) == len(wishes) and all(
         step.state.is_final for step in steps.values()

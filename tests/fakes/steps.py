@@ -13,8 +13,10 @@ from core.types import (
     Person,
     Picture,
     Place,
+    SessionId,
     Size,
     Step,
+    StepId,
     StepState,
 )
 
@@ -42,9 +44,9 @@ def picture(letter: str = "a") -> Picture:
 
 def step(name: str = "one", **changes: Any) -> Step:
     plain = Step(
-        id=name,
+        id=StepId(name),
         place=PLACE,
-        session="c/@ana",
+        session=SessionId("c/@ana"),
         number=1,
         person=Person(id="ana", name="Ana"),
         locale="en",

@@ -12,7 +12,7 @@ from adapters.web.chat import TENANT, WebChat
 from adapters.web.store import Room
 from core.ports import Blobs, Chat
 from core.post import PostedMessage
-from core.types import Attachment, Picture, Place
+from core.types import Attachment, Picture, Place, Tenant
 from tests.fakes.journal_chat import JournalChat
 from tests.fakes.memory_chat import MemoryChat
 from tests.fakes.steps import PLACE
@@ -30,7 +30,7 @@ class Visible:
 class ChatView(Protocol):
     """A chat with Ana and Bo in it."""
 
-    tenant: str
+    tenant: Tenant
     """Whose blobs hold the pictures that are posted."""
     reply: Mapping[str, str]
     """How an answer reaches whoever asked."""
@@ -74,7 +74,7 @@ class ChatView(Protocol):
 class PlainView:
     """A platform without forms that keeps nothing beside its messages."""
 
-    tenant = "test:w"
+    tenant = Tenant("test:w")
     reply: Mapping[str, str] = {}
     can_edit = True
     has_privacy = False
@@ -184,7 +184,7 @@ class WebView(PlainView):
 class TerminalView(PlainView):
     """A roll of paper: what was printed stays, and there is no one else."""
 
-    tenant = "terminal:local"
+    tenant = Tenant("terminal:local")
     can_edit = False
 
     def __init__(self, blobs: Blobs, out: Path) -> None:

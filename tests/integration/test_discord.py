@@ -13,7 +13,7 @@ from PIL import Image
 from bot.run import Running
 from core.errors import DeliveryError, Rejected
 from core.incoming import Incoming
-from core.types import Action, Attachment, Step
+from core.types import Action, Attachment, Step, Tenant
 from tests.conftest import PHOTOS
 from tests.fakes.discord.driver import Discord, discord
 from tests.fakes.discord.house import easel_in
@@ -43,7 +43,9 @@ class Place:
     async def steps(self, person: User, workspace: str = "") -> list[Step]:
         """What a person made, oldest first."""
         tenant = f"discord:{workspace or self.fake.guild.id}"
-        return (await self.bot.easel.context.store.recent(tenant, person.id, 20))[::-1]
+        return (
+            await self.bot.easel.context.store.recent(Tenant(tenant), person.id, 20)
+        )[::-1]
 
     async def draws(self, person: User, words: str, **options: object) -> Message:
         """Draw, and wait for the result."""

@@ -23,7 +23,7 @@ from adapters.discord import responses
 from bot.run import Running
 from core.flow import deliver
 from core.flow.context import Context
-from core.types import Step
+from core.types import Step, Tenant
 from tests.conftest import PHOTOS
 from tests.fakes.discord.driver import Discord, discord
 from tests.fakes.discord.house import easel_in
@@ -73,7 +73,9 @@ class Place:
     async def steps(self, person: User, workspace: str = "") -> list[Step]:
         """What a person made, oldest first."""
         tenant = f"discord:{workspace or self.guild.id}"
-        return (await self.bot.easel.context.store.recent(tenant, person.id, 50))[::-1]
+        return (
+            await self.bot.easel.context.store.recent(Tenant(tenant), person.id, 50)
+        )[::-1]
 
     def ours(self, channel: Channel | None = None) -> list[Message]:
         """Everything of ours that stands in a channel, whoever may see it."""
@@ -965,7 +967,7 @@ async def test_a_form_asked_for_by_somebody_else_is_of_no_use(place: Place) -> N
     refused = await fake.submits(ana, modal, {"n": "4"})
     assert (await fake.reply(refused)).only_for == ana.id
     assert "n" not in await place.bot.easel.context.store.settings(
-        f"discord:{place.guild.id}"
+        Tenant(f"discord:{place.guild.id}")
     )
     assert await place.steps(ana) == await place.steps(bo) == []
 

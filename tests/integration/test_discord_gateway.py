@@ -16,6 +16,7 @@ import pytest
 
 from adapters.discord import channels, gateway
 from adapters.discord.gateway import Gateway, SingleClient
+from core.types import Tenant
 from tests.conftest import PHOTOS
 from tests.fakes.discord.driver import Discord, discord
 from tests.fakes.discord.house import easel_in
@@ -364,7 +365,7 @@ async def test_after_a_day_of_faults_everybody_has_their_picture_once(
                         await asyncio.sleep(0.1)
                 store, guild = bot.easel.context.store, fake.guild.id
                 made = [
-                    await store.recent(f"discord:{guild}", person.id, 20)
+                    await store.recent(Tenant(f"discord:{guild}"), person.id, 20)
                     for person in people
                 ]
                 assert [len(one) for one in made] == [2 + 2 * life] * len(people)

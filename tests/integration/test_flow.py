@@ -23,7 +23,7 @@ from core.errors import EaselError, Rejected
 from core.incoming import Incoming
 from core.post import ButtonKind, Post, Tone
 from core.service import Answer
-from core.types import Action, Attachment, Place, Step, StepState
+from core.types import Action, Attachment, Place, SessionId, Step, StepId, StepState
 from tests.conftest import PHOTOS
 from tests.fakes import events
 from tests.fakes.memory_chat import MemoryChat
@@ -85,7 +85,7 @@ class Team:
         return step, post
 
     async def step(self, step: str, place: Place = PLACE) -> Step:
-        return await self.easel.context.store.step(place.tenant, step)
+        return await self.easel.context.store.step(place.tenant, StepId(step))
 
     async def is_refused(self, action: Action, text: str = "", **changes: Any) -> str:
         """The key of a refusal, at once or after it was taken."""
@@ -438,7 +438,7 @@ async def test_a_thread_of_ours_has_one_head_for_everybody(team: Team) -> None:
     from core.post import PostedMessage  # noqa: PLC0415
 
     store = team.easel.context.store
-    fox = (await store.history(PLACE.tenant, "c/@ana"))[0]
+    fox = (await store.history(PLACE.tenant, SessionId("c/@ana")))[0]
     await store.remember(
         PostedMessage(place=inside, message="in-thread"), PLACE.tenant, fox.id
     )
@@ -494,10 +494,14 @@ async def _first_in(
             steps = {
                 step.id: step
                 for step in await team.easel.context.store.history(
-                    PLACE.tenant, "c/@ana"
+                    PLACE.tenant, SessionId("c/@ana")
                 )
             }
-            found = [job for job in jobs if job in steps and steps[job].state is state]
+            found = [
+                job
+                for job in jobs
+                if job in steps and steps[StepId(job)].state is state
+            ]
             if found and (not all_begun or len(steps) == len(jobs)):
                 return found[0]
             await asyncio.sleep(0.02)

@@ -13,7 +13,7 @@ from core.answers import queries, reactions
 from core.errors import NotFound
 from core.flow.context import Context
 from core.languages import languages
-from core.types import Action, Picture
+from core.types import Action, Picture, StepId
 from tests.bench import history
 from tests.fakes import events, trees
 from tests.fakes.steps import PLACE
@@ -29,7 +29,7 @@ async def context(tmp_path: Path) -> AsyncIterator[Context]:
 
 
 async def picture_of(context: Context, name: str) -> Picture:
-    return (await context.store.step(TENANT, name)).outputs[0]
+    return (await context.store.step(TENANT, StepId(name))).outputs[0]
 
 
 def test_ten_times_the_pictures_cost_far_less_than_ten_times_as_much() -> None:
@@ -76,7 +76,7 @@ async def test_a_deleted_picture_leaves_no_thumbnail_and_is_not_drawn(
     await queries.history(context, history.request())
     gone = await picture_of(context, "s1")
     await reactions.delete(
-        context, replace(history.request(), action=Action.DELETE, target="s1")
+        context, replace(history.request(), action=Action.DELETE, target=StepId("s1"))
     )
     for key in (gone.key, gone.thumbnail):
         assert key

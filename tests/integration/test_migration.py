@@ -32,7 +32,7 @@ from core.storage import database, inbox, tables
 from core.storage.database import TableSet
 from core.storage.reactions import ReactionStore
 from core.storage.store import Store
-from core.types import Head, MessageRole, StepState
+from core.types import Head, MessageRole, SessionId, StepId, StepState, Tenant
 from tests.contract.conftest import fresh_database
 from tests.contract.conftest import postgres as postgres  # noqa: PLC0414  # the fixture
 from tests.fakes.journal_chat import JournalChat
@@ -255,7 +255,7 @@ async def test_jobs_the_version_before_had_in_flight_are_finished(
                 for line in chat.lines()
                 if line["tone"] == "result"
             }
-            made = await store.step(TENANT, "madestep00")
+            made = await store.step(Tenant(TENANT), StepId("madestep00"))
             assert made.state is StepState.DONE
         # The messages the earlier version had posted became the results, each with one picture.
         assert set(results) == {"m2", "m3", "m4", "m6", "m7", "m8"}
@@ -276,7 +276,10 @@ async def unfinished(store: ports.Store) -> bool:
     """Is a step under way, or one still to come from the inbox?"""
     if await store.open_steps():
         return True
-    sessions = [await store.history(TENANT, f"c/@{name}") for name in ("gus", "flo")]
+    sessions = [
+        await store.history(Tenant(TENANT), SessionId(f"c/@{name}"))
+        for name in ("gus", "flo")
+    ]
     return not all(sessions)
 
 

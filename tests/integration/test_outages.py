@@ -26,7 +26,7 @@ from bot.run import Running
 from bot.simulator.server import Running as Simulator
 from bot.simulator.server import SimulatorConfig, serve
 from core.storage import database
-from core.types import Step, StepState
+from core.types import Step, StepState, Tenant
 from tests.contract.conftest import bucket as bucket  # noqa: PLC0414  # the fixtures
 from tests.contract.conftest import fresh_database
 from tests.contract.conftest import postgres as postgres  # noqa: PLC0414
@@ -95,7 +95,7 @@ class Town:
     async def steps(self) -> list[Step]:
         """What became of the requests."""
         return await self.bot.easel.context.store.recent(
-            "slack:T00000001", self.ana.id, 50
+            Tenant("slack:T00000001"), self.ana.id, 50
         )
 
     def charged(self) -> int:

@@ -14,7 +14,7 @@ from pathlib import Path
 from bot import settings, wiring
 from bot.simulator.server import SimulatorConfig, serve
 from core.post import Post, PostedMessage, Tone
-from core.types import Action, Place, StepState, to_json
+from core.types import Action, Place, SessionId, StepState, to_json
 from tests.contract.conftest import fresh_database
 from tests.contract.conftest import postgres as postgres  # noqa: PLC0414  # the fixture
 from tests.fakes import events
@@ -86,7 +86,7 @@ async def test_a_dead_workers_job_is_finished_by_another(
                 while not [line for line in chat.lines() if line["tone"] == "result"]:
                     await asyncio.sleep(0.1)
             steps = await easel.context.store.history(
-                PLACE.tenant, f"c/@{one.person.id}"
+                PLACE.tenant, SessionId(f"c/@{one.person.id}")
             )
             assert [step.outputs != () for step in steps] == [True]
         assert len(simulator.account.tasks) == 1

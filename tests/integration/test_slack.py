@@ -9,7 +9,7 @@ import pytest
 import pytest_asyncio
 
 from bot.run import Running
-from core.types import Action, Step, StepState
+from core.types import Action, Step, StepState, Tenant
 from tests.conftest import PHOTOS
 from tests.fakes.slack.driver import Slack, Somebody, slack
 from tests.fakes.slack.house import easel_in
@@ -28,7 +28,7 @@ class Place:
     async def steps(self, person: Somebody) -> list[Step]:
         """What a person made, oldest first."""
         newest = await self.bot.easel.context.store.recent(
-            f"slack:{self.fake.workspace.id}", person.id, 20
+            Tenant(f"slack:{self.fake.workspace.id}"), person.id, 20
         )
         return newest[::-1]
 

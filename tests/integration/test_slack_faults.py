@@ -17,7 +17,7 @@ from adapters.slack import chat as chats
 from adapters.slack import files as slack_files
 from adapters.slack import progress
 from bot.run import Running
-from core.types import Step
+from core.types import Step, Tenant
 from tests.conftest import PHOTOS
 from tests.fakes.slack.driver import Slack, Somebody, slack
 from tests.fakes.slack.house import easel_in
@@ -53,7 +53,9 @@ Place = tuple[Slack, Running, Somebody]
 
 
 async def made(bot: Running, person: Somebody) -> list[Step]:
-    return await bot.easel.context.store.recent("slack:T00000001", person.id, 20)
+    return await bot.easel.context.store.recent(
+        Tenant("slack:T00000001"), person.id, 20
+    )
 
 
 def results(fake: Slack) -> list[int]:
@@ -507,7 +509,7 @@ async def test_after_a_day_of_faults_everybody_has_their_picture_once(
                         await asyncio.sleep(0.1)
                 store = bot.easel.context.store
                 made = [
-                    await store.recent("slack:T00000001", person.id, 20)
+                    await store.recent(Tenant("slack:T00000001"), person.id, 20)
                     for person in people
                 ]
                 assert [len(one) for one in made] == [3 + 3 * life] * len(people)

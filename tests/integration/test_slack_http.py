@@ -21,6 +21,7 @@ from sqlalchemy import select
 from adapters.slack.store import SlackStore
 from bot.run import Running
 from core.storage import database
+from core.types import SessionId, Tenant
 from tests.fakes.slack.driver import SECRET, Slack, sample, sign, slack
 from tests.fakes.slack.house import easel_in
 
@@ -152,7 +153,7 @@ async def test_the_same_bytes_twice_do_nothing_more(
     assert (
         len(
             await bot.easel.context.store.history(
-                "slack:T00000001", f"{fake.general}/@{ana.id}"
+                Tenant("slack:T00000001"), SessionId(f"{fake.general}/@{ana.id}")
             )
         )
         == 1
@@ -392,7 +393,7 @@ async def test_two_workspaces_install_draw_apart_and_one_leaves(
                 await fake.event(name, other, tokens={"bot": [other.bot_user]})
             async with asyncio.timeout(10):
                 while await context.blobs.keys(tenant) or await context.store.history(
-                    tenant, f"{channel}/@{eva.id}"
+                    Tenant(tenant), SessionId(f"{channel}/@{eva.id}")
                 ):
                     await asyncio.sleep(0.05)
             calls = len(fake.world.calls)

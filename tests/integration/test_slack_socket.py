@@ -13,6 +13,7 @@ import pytest
 from adapters.slack import socket as sockets
 from bot import run, settings
 from core.errors import ConfigurationError
+from core.types import Tenant
 from tests.conftest import PHOTOS
 from tests.fakes.slack.driver import slack
 from tests.fakes.slack.house import easel_in
@@ -73,7 +74,9 @@ async def test_an_envelope_delivered_again_is_done_once(tmp_path: Path) -> None:
         ana = fake.person("Ana")
         await ana.says("draw a pond", ana.direct)
         await ana.result("a pond", ana.direct)
-        made = await bot.easel.context.store.recent("slack:T00000001", ana.id, 9)
+        made = await bot.easel.context.store.recent(
+            Tenant("slack:T00000001"), ana.id, 9
+        )
         assert len(made) == 1
 
 

@@ -27,6 +27,7 @@ from bot.simulator.server import SimulatorConfig
 from core.operations import BUTTONS
 from core.post import ButtonKind
 from core.signed_links import Purpose
+from core.types import SessionId, Tenant
 from tests.conftest import PHOTOS
 from tests.fakes.house import House, Visitor, open_house
 from tests.integration.test_together import mask_png
@@ -96,7 +97,14 @@ async def test_the_same_message_sent_twice_is_said_and_done_once(
     await ana.waits_for("result")
     said = [one for one in await house.room.newest(ana.id) if one.author == ana.id]
     assert len(said) == 1
-    assert len(await house.easel.context.store.history("web:room", "general/@ana")) == 1
+    assert (
+        len(
+            await house.easel.context.store.history(
+                Tenant("web:room"), SessionId("general/@ana")
+            )
+        )
+        == 1
+    )
 
 
 async def test_plain_words_are_an_edit_only_when_they_talk_to_easel(
@@ -254,7 +262,7 @@ async def test_undo_answers_with_the_picture_and_a_reply_to_that_answer_edits_it
     moved = await ana.waits_for("note", "Now at v1")
     again = await ana.says("make it gold", reply_to=moved["id"])
     await ana.waits_for("result", "make it gold")
-    gold = await house.easel.context.store.step("web:room", again["accepted"])
+    gold = await house.easel.context.store.step(Tenant("web:room"), again["accepted"])
     assert gold.parent
 
 
@@ -603,7 +611,9 @@ async def test_a_mask_is_handed_in_once(house: House, ana: Visitor) -> None:
     answers = await asyncio.gather(*(submit(house, token, mask) for _ in range(6)))
     assert sorted(answers) == [202, 409, 409, 409, 409, 409]
     await ana.waits_for("result", "a red hat")
-    steps = await house.easel.context.store.history("web:room", "general/@ana")
+    steps = await house.easel.context.store.history(
+        Tenant("web:room"), SessionId("general/@ana")
+    )
     assert [step.action.value for step in steps] == ["draw", "wanx.inpaint"]
     assert (await house.http.get(f"/mask/{token}")).status_code == 410
     assert await submit(house, token, mask) == 409
@@ -735,7 +745,7 @@ async def test_health_readiness_and_metrics_say_no_word_of_anybodys(
     accepted = (await ana.says("/draw a secret fox --size 512*512"))["accepted"]
     await ana.waits_for("result")
     while not (
-        await house.easel.context.store.step("web:room", accepted)
+        await house.easel.context.store.step(Tenant("web:room"), accepted)
     ).state.is_final:
         await asyncio.sleep(0.01)
     assert (await house.http.get("/healthz")).text == "ok\n"

@@ -18,7 +18,18 @@ from core.providers.dashscope import calls, catalog_text, protocol
 from core.providers.dashscope.calls import Call
 from core.providers.dashscope.errors import error_for
 from core.providers.dashscope.protocol import Reply, TaskState
-from core.types import Action, ImageResult, Options, Outcome, Picture, Size, Task, Work
+from core.types import (
+    Action,
+    ImageResult,
+    Options,
+    Outcome,
+    Picture,
+    Size,
+    StepId,
+    Task,
+    Tenant,
+    Work,
+)
 
 CATALOG = Catalog.load(catalog_text())
 NOW = datetime(2026, 11, 20, tzinfo=UTC)
@@ -31,8 +42,8 @@ LINK = (
 
 def work(**changes: Any) -> Work:
     plain = Work(
-        step="s1",
-        tenant="t:w",
+        step=StepId("s1"),
+        tenant=Tenant("t:w"),
         model="qwen-image-plus",
         account="beijing",
         action=Action.DRAW,

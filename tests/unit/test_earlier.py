@@ -11,13 +11,13 @@ from core.errors import Rejected
 from core.incoming import Incoming, Kind
 from core.interpret import NOWHERE, Choice, Situation, interpret
 from core.options import Options
-from core.types import Action, Request, to_json
+from core.types import Action, Request, StepId, to_json
 
 ROWS: dict[str, dict[str, Any]] = json.loads(
     (Path(__file__).parents[1] / "samples" / "earlier" / "deliveries.json").read_text()
 )
 """Written by the code of 17ab678, column ``request`` of ``deliveries``."""
-STEP = Situation(step="abcdefghij", is_ours=True)
+STEP = Situation(step=StepId("abcdefghij"), is_ours=True)
 
 
 @pytest.mark.parametrize(

@@ -12,7 +12,7 @@ from core.languages import languages
 from core.operations import COMMANDS, command_text_key
 from core.options import OPTIONS, options_of
 from core.providers.dashscope import catalog_text
-from core.types import Action, Options
+from core.types import Action, Options, StepId
 from tests.fakes.steps import dashscope
 
 CATALOG = Catalog.load(catalog_text())
@@ -44,7 +44,7 @@ def test_every_form_asks_only_for_what_its_action_understands(
 def test_a_form_about_a_settled_picture_asks_for_no_other() -> None:
     free = forms.operation_form(Action.EDIT, CATALOG, (dashscope(),), "en")
     settled = forms.operation_form(
-        Action.EDIT, CATALOG, (dashscope(),), "en", target="abc", index=1
+        Action.EDIT, CATALOG, (dashscope(),), "en", target=StepId("abc"), index=1
     )
     assert "pictures" in [field.name for field in free.fields]
     assert "pictures" not in [field.name for field in settled.fields]

@@ -5,7 +5,7 @@ import pytest
 from core import sessions
 from core.errors import Rejected
 from core.options import MAX_SEED
-from core.types import Action, Head, Person, Place, Request
+from core.types import Action, Head, Person, Place, Request, StepId
 from tests.fakes.steps import PLACE, picture, step
 
 
@@ -34,13 +34,15 @@ def test_a_redelivered_event_is_the_same_step_and_another_tenants_is_not() -> No
 
 
 def test_a_seed_belongs_to_its_step() -> None:
-    assert sessions.seed_for("a") == sessions.seed_for("a") != sessions.seed_for("b")
-    assert 0 <= sessions.seed_for("a") <= MAX_SEED
+    first, second = StepId("a"), StepId("b")
+    assert sessions.seed_for(first) == sessions.seed_for(first)
+    assert sessions.seed_for(first) != sessions.seed_for(second)
+    assert 0 <= sessions.seed_for(first) <= MAX_SEED
 
 
 def test_undo_goes_to_the_parents_very_picture_and_stops_at_the_root() -> None:
     assert sessions.undo(step("two", parent="one", parent_index=1)) == Head(
-        step="one", index=1
+        step=StepId("one"), index=1
     )
     with pytest.raises(Rejected, match="nothing_to_undo"):
         sessions.undo(step("one"))
