@@ -112,7 +112,7 @@ def models(as_json: bool) -> None:
     say_help=say("cli.role"),
 )
 def run(role: str) -> None:
-    """The bot: every platform whose settings are present."""
+    """The bot: every platform that has its settings."""
     from bot.run import run_bot  # noqa: PLC0415
 
     sys.exit(run_bot(role))

@@ -1,4 +1,4 @@
-"""Commands and options of the command line whose help stands in the locale files.
+"""Commands and options of the command line with their help in the locale files.
 
 The texts are read when help is shown and not before: other commands need not wait for them.
 """
@@ -16,18 +16,21 @@ Texts = Callable[[str], str]
 
 
 def say(key: str) -> Texts:
-    """The text of a message key, as it is: without parameters."""
+    """The text of a message key, without parameters."""
+    # Not core.i18n: with what it imports, --help would take three times as long.
     return lambda language: str(sentences(language)[key])
 
 
 def help_language() -> str:
     """The language of help: EASEL_LOCALE, of the environment only."""
     language = os.environ.get("EASEL_LOCALE", DEFAULT)
-    return language if language in languages() else DEFAULT
+    if language not in languages():
+        return DEFAULT
+    return language
 
 
 class SpokenCommand(click.Command):
-    """A command whose help is in the reader's language."""
+    """A command that helps in the reader's language."""
 
     def __init__(self, *arguments: Any, say_help: Texts, **settings: Any) -> None:
         super().__init__(*arguments, **settings)
@@ -47,11 +50,11 @@ class SpokenCommand(click.Command):
 
 
 class SpokenGroup(SpokenCommand, click.Group):
-    """A group of commands whose help is in the reader's language."""
+    """A group of commands that helps in the reader's language."""
 
 
 class SpokenOption(click.Option):
-    """An option whose help is in the reader's language."""
+    """An option that helps in the reader's language."""
 
     def __init__(self, *arguments: Any, say_help: Texts, **settings: Any) -> None:
         super().__init__(*arguments, **settings)

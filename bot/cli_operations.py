@@ -71,17 +71,22 @@ def _add_answered_command(group: click.Group, action: Action, command: Command) 
     def run(argument: str | None = None, **options: Any) -> None:
         from bot.terminal import run_answered  # noqa: PLC0415
 
-        limits = {name: options.pop(name) for name in LIMITS if name in options}
-        limits = {name: limit for name, limit in limits.items() if limit is not None}
+        limits = {}
+        for name in LIMITS:
+            # Only budget has these options, and a person need not set them all.
+            limit = options.pop(name, None)
+            if limit is not None:
+                limits[name] = limit
         sys.exit(run_answered(action, argument or "", options, limits))
 
     run = _with_pictures(run)
     if action is Action.BUDGET:
         run = _with_limits(run)
     if command.terminal:
-        run = click.argument(
+        argument = click.argument(
             "argument", metavar=command.terminal, required=command.needs_argument
-        )(run)
+        )
+        run = argument(run)
     _add(group, command.word or command.name, run, say(command_text_key(action)))
 
 
@@ -90,7 +95,7 @@ def _add(group: click.Group, name: str, run: Function, say_help: Texts) -> None:
 
 
 def _with_pictures(run: Function) -> Function:
-    """The options of every command whose answer may hold pictures."""
+    """The options of every command with pictures in its answer."""
     decorators = [
         option(
             "--out",
@@ -131,6 +136,7 @@ def _with_limits(run: Function) -> Function:
 
 def _option(spec: OptionSpec) -> Callable[[Any], Any]:
     names = [f"--{name}" for name in (spec.name, *spec.aliases)]
+    # As in chat, one letter may follow one dash.
     if len(spec.name) == 1:
         names.append(f"-{spec.name}")
     # "False" would be more than silence: the value of an option could then be left out.

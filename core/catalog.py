@@ -177,6 +177,7 @@ class Catalog:
         models = self.models_for(action)
         if options.model is not None:
             models = [self._named_model(options.model, action)]
+        # Each check refuses with what is allowed, so the most telling one comes first.
         models = _within_reach(models, action, accounts)
         models = _with_range(
             models, "catalog.pictures", lambda model: model.picture_range, pictures
@@ -184,6 +185,7 @@ class Catalog:
         models = _with_range(
             models, "catalog.n", lambda model: model.n_range, options.n or 1
         )
+        # A model that takes these options is preferred; if none does, the check of options says why.
         fitting = [model for model in models if _fits(model, options)]
         best = min(
             fitting or models, key=lambda model: (model.rank, model.is_sync, model.id)
@@ -262,6 +264,7 @@ def check_prompt(
     model: Model, action: Action, prompt: str, negative: str | None
 ) -> None:
     """Raise Rejected for a prompt that is missing, or too long: with the count and the limit."""
+    # Emoji and signs alone say nothing.
     has_words = any(letter.isalnum() for letter in prompt)
     if action in NEEDS_WORDS and not has_words:
         raise wordless(action)
@@ -347,7 +350,8 @@ def _exact_size(model: Model, size: Size) -> Size:
 
 
 def _claim(name: str, taken: Mapping[str, object]) -> None:
-    """A name stands for one model, or one region, of one provider: stored steps hold no more."""
+    """Raise ValueError for a name that is used twice."""
+    # Stored steps hold only the name of a model and of an account: it has to mean one thing.
     if name in taken:
         raise ValueError(f"{name} stands in the catalogue twice")
 

@@ -185,6 +185,7 @@ def _prompt_of_functions(locale: str) -> Field:
 def _options_in_order(action: Action) -> list[OptionSpec]:
     """What only this function knows stands first."""
     options = [option for option in options_of(action) if option.in_form]
+    # Sorting keeps the table's order among the rest.
     return sorted(options, key=lambda option: not option.is_of_functions)
 
 

@@ -17,6 +17,7 @@ def describe_option(option: OptionSpec, locale: str) -> str:
 
 def describe_words(takes: Takes, locale: str) -> str:
     """What the words behind a command are for."""
+    # Only the number of a picture has a range.
     allowed = OPTIONS["n"].allowed
     return translate(f"option.{takes.value}.text", locale, allowed=allowed)
 

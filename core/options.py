@@ -138,6 +138,7 @@ class OptionSpec:
         return getattr(options, self.attribute)
 
 
+# Who offers an option.
 _WANX = frozenset(action for action in Action if action.is_wanx)
 _BY_WORDS = frozenset({Action.DRAW, Action.EDIT})
 _ALL = _WANX | _BY_WORDS
@@ -185,6 +186,7 @@ _TABLE = (
     ),
     OptionSpec(
         name="mask",
+        # A mask picture is no option: it is attached, or painted.
         kind=OptionKind.CHOICE,
         choices=REGIONS,
         synonyms={"centre": "center", "middle": "center"},
@@ -245,6 +247,7 @@ OPTIONS: Mapping[str, OptionSpec] = {row.name: row for row in _TABLE}
 ALIASES: Mapping[str, str] = {
     alias: row.name for row in _TABLE for alias in row.aliases
 }
+# A row without its field, or a field without its row, would only be noticed when it is typed.
 assert {row.attribute for row in _TABLE} == {one.name for one in fields(Options)}  # noqa: S101
 
 

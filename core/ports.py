@@ -300,7 +300,9 @@ class Store(Protocol):
         """The result has been posted: MADE → DONE."""
         ...
 
-    async def begin_progress(self, tenant: Tenant, step: StepId, until: datetime) -> bool:
+    async def begin_progress(
+        self, tenant: Tenant, step: StepId, until: datetime
+    ) -> bool:
         """A progress line is on its way, until then at most. False when nothing is to be shown."""
         ...
 

@@ -84,6 +84,7 @@ def _shared_options(locale: str) -> list[str]:
 
 def _function_options(locale: str) -> list[str]:
     """The options that only some Wanx functions know, alike ones together."""
+    # The four sides stand next to each other in the table, and so become one usage.
     options = [option for option in OPTIONS.values() if option.is_of_functions]
 
     def usage(option: OptionSpec) -> tuple[str, list[str]]:
