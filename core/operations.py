@@ -444,13 +444,12 @@ COMMANDS: Mapping[Action, Command] = {
     if row.command is not None and row.answered is not Answered.NOT_YET
 }
 """The command of every action that has one, in the order a menu shows them."""
+_BUTTONS = [button for row in _TABLE for button in row.buttons]
 BUTTONS: Mapping[ButtonKind, Action] = {
     button.kind: row.action for row in _TABLE for button in row.buttons
 }
 """What each button asks for. A LINK asks for nothing."""
-ASKS_FIRST = frozenset(
-    button.kind for row in _TABLE for button in row.buttons if button.asks_first
-)
+ASKS_FIRST = frozenset(button.kind for button in _BUTTONS if button.asks_first)
 """Buttons that need words, or a look at the words, before anything is done."""
 NEEDS_WORDS = frozenset(row.action for row in _TABLE if row.needs_words)
 """What cannot be done without a prompt or instruction."""
@@ -465,7 +464,7 @@ _GROUP_HINTS = {"wanx": "FUNCTION PROMPT", "easel": "help"}
 
 def more_menu() -> list[ButtonKind]:
     """The buttons of the More menu, in order."""
-    buttons = [button for row in _TABLE for button in row.buttons if button.more]
+    buttons = [button for button in _BUTTONS if button.more]
     return [button.kind for button in sorted(buttons, key=lambda button: button.more)]
 
 

@@ -137,11 +137,10 @@ class Api:
         """The answer as JSON. ``ids`` fill the path. Raises DiscordError."""
         ids = ids or {}
         # What may not be read may still be written to, and what takes no files may take words.
-        door = (
-            f"{'read' if method == 'GET' else 'write'} {ids['channel_id']}"
-            if "channel_id" in ids
-            else ""
-        )
+        door = ""
+        if "channel_id" in ids:
+            access = "read" if method == "GET" else "write"
+            door = f"{access} {ids['channel_id']}"
         self._must_be_open(door)
         body = _body(payload, uploads)
         try:

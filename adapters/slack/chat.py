@@ -304,9 +304,8 @@ class SlackChat:
         Without them if it will not show them.
         """
         tenant = request.place.tenant
-        keys = [
-            one.picture.key for post in posts for one in post.pictures if one.picture
-        ]
+        images = [image for post in posts for image in post.pictures]
+        keys = [image.picture.key for image in images if image.picture]
         found = {key: await self._store.file_of(tenant, key) for key in keys}
         files = {key: file.file for key, file in found.items() if file}
         for shown in (files, {}):

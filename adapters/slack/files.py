@@ -241,7 +241,8 @@ class Files:
         places = [
             places[spot.channel] for places in shares.values() if spot.channel in places
         ]
-        stamps = [str(one["ts"]) for place in places for one in place if one.get("ts")]
+        postings = [posting for place in places for posting in place]
+        stamps = [str(posting["ts"]) for posting in postings if posting.get("ts")]
         return stamps[-1] if stamps else ""
 
     async def _note(self, spot: Spot, ts: str) -> str:

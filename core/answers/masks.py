@@ -20,9 +20,12 @@ async def offer(context: Context, request: Request) -> Post:
     if not request.attachments:
         session, step = await current_step(context, request)
         head = await prepare.head_of(context, request, session)
-        index = request.index if request.target else head.index if head else 0
-        sessions.picture_at(step, index or 0)
-        request = replace(request, target=step.id, index=index or 0)
+        # A button names the picture it stands under; words mean the head.
+        index = head.index if head else 0
+        if request.target:
+            index = request.index or 0
+        sessions.picture_at(step, index)
+        request = replace(request, target=step.id, index=index)
     return await replies.offer_mask(context, replace(request, action=Action.INPAINT))
 
 
