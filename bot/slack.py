@@ -35,7 +35,7 @@ from core.errors import ConfigurationError
 from core.ports import Blobs
 from core.retrying import retrying
 
-HOOKS = "hooks.slack.com"
+RESPONSE_HOST = "hooks.slack.com"
 
 log = structlog.get_logger()
 
@@ -54,18 +54,18 @@ class Slack:
         """The Chat port for Slack."""
         server = urlsplit(self.settings.slack_api_url).netloc
         # A compatible server on a port of its own answers interactions itself.
-        hooks = (HOOKS, server) if ":" in server else (HOOKS,)
+        response_hosts = (RESPONSE_HOST, server) if ":" in server else (RESPONSE_HOST,)
         return SlackChat(
             api=self.api,
             store=self.store,
             files=Files(
                 self.api, self.store, self.http, self.settings.slack_file_hosts
             ),
-            people=UserDirectory(self.api),
+            users=UserDirectory(self.api),
             tokens=self.tokens,
             blobs=blobs,
             http=self.http,
-            hooks=hooks,
+            response_hosts=response_hosts,
             locale=self.settings.locale,
         )
 
@@ -89,8 +89,8 @@ async def open_slack(settings: Settings, engine: AsyncEngine) -> AsyncIterator[S
             tokens = Installed(store, client, settings.slack_client_id, secret)
 
         # Asked for at every call: a token may be renewed, or taken back, at any time.
-        async def token(workspace: str, *, anew: bool = False) -> str:
-            return (await tokens.us(workspace, anew=anew)).token
+        async def token(workspace: str, *, reread: bool = False) -> str:
+            return (await tokens.identity(workspace, reread=reread)).token
 
         api = SlackApi(settings.slack_api_url, http, token)
         yield Slack(settings=settings, http=http, store=store, tokens=tokens, api=api)

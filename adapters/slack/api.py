@@ -1,9 +1,6 @@
 """The one way to call Slack's Web API.
 
-The workspace's token, a timeout, Retry-After, and errors as ours.
-
-Nothing is repeated but what Slack said it did not take (429): a lost answer may have had its
-effect.
+The workspace's token, a timeout, Retry-After, and errors of our own kind.
 """
 
 import asyncio
@@ -19,7 +16,7 @@ from core.errors import DeliveryError
 TIMEOUT = 15
 """Seconds of one call."""
 PATIENCE = 60.0
-"""Seconds of Retry-After we wait in all before a call fails."""
+"""Seconds of Retry-After that a call may wait in all before it fails."""
 PASSING = frozenset(
     {
         "ratelimited",
@@ -33,11 +30,11 @@ PASSING = frozenset(
 """Errors that may be gone in a moment; every other one is Slack's last word."""
 STALE_TOKEN = frozenset({"token_expired", "invalid_auth"})
 Tokens = Callable[..., Awaitable[str]]
-"""Workspace → its bot token; ``anew=True`` after Slack refused the last one. Raises DeliveryError."""
+"""Workspace → its bot token; ``reread=True`` after Slack refused the last one. Raises DeliveryError."""
 
 
 class SlackError(DeliveryError):
-    """Slack said no: ``code`` is its own word for why."""
+    """Slack said no: ``code`` is its own word for why, "" when it did not answer."""
 
     def __init__(self, code: str) -> None:
         super().__init__(
@@ -64,71 +61,74 @@ def web_client(
 
 
 class SlackApi:
-    """Web API of every workspace. ``url`` ends in ``/api/``."""
+    """The Web API of every workspace. ``url`` ends in ``/api/``."""
 
     def __init__(self, url: str, http: aiohttp.ClientSession, tokens: Tokens) -> None:
         self._url = url
         self._http = http
         self._tokens = tokens
 
-    async def say(
+    async def post_json(
         self, workspace: str, method: str, **arguments: Any
     ) -> dict[str, Any]:
-        """A method that takes JSON. Raises SlackError."""
-        return await self._call(workspace, method, json=_given(arguments))
+        """Call a method that takes JSON. Raises SlackError."""
+        return await self._call(workspace, method, json=_without_none(arguments))
 
-    async def look(
+    async def get(
         self, workspace: str, method: str, **arguments: Any
     ) -> dict[str, Any]:
-        """A method that reads. Raises SlackError."""
-        return await self._call(
-            workspace, method, http_verb="GET", params=_given(arguments)
-        )
+        """Call a method that reads. Raises SlackError."""
+        params = _without_none(arguments)
+        return await self._call(workspace, method, http_verb="GET", params=params)
 
-    async def form(
+    async def post_form(
         self, workspace: str, method: str, **arguments: Any
     ) -> dict[str, Any]:
-        """A method that takes a form, which the SDK would put into the address.
+        """Call a method that takes a form. Raises SlackError."""
+        # In the body: of arguments alone the SDK would make a part of the address.
+        return await self._call(workspace, method, data=_without_none(arguments))
 
-        Raises SlackError.
-        """
-        return await self._call(workspace, method, data=_given(arguments))
-
-    async def _call(self, workspace: str, method: str, **how: Any) -> dict[str, Any]:
-        waited, refused = 0.0, False
+    async def _call(
+        self, workspace: str, method: str, **request: Any
+    ) -> dict[str, Any]:
+        waited = 0.0
+        is_stale = False
         while True:
-            token = await self._tokens(workspace, anew=refused)
+            token = await self._tokens(workspace, reread=is_stale)
+            client = web_client(self._url, self._http, token)
             try:
-                answer = await web_client(self._url, self._http, token).api_call(
-                    method, **how
-                )
+                response = await client.api_call(method, **request)
             except SlackApiError as error:
-                code, wait = reason_of(error)
-                if code in STALE_TOKEN and not refused:
-                    refused = True
+                code, retry_after = reason_of(error)
+                if code in STALE_TOKEN and not is_stale:
+                    is_stale = True
                     continue
-                if wait is None or waited + wait > PATIENCE:
+                # Only what Slack says it did not take is repeated: a lost answer may have had
+                # its effect.
+                if retry_after is None or waited + retry_after > PATIENCE:
                     raise SlackError(code) from None
-                await asyncio.sleep(wait)
-                waited += wait
+                await asyncio.sleep(retry_after)
+                waited += retry_after
             except (TimeoutError, aiohttp.ClientError, OSError):
                 # Their texts may hold the request, and with it the token.
                 raise SlackError("") from None
             else:
-                found = answer.data
-                return dict(found) if isinstance(found, Mapping) else {}
+                return dict(response.data) if isinstance(response.data, Mapping) else {}
 
 
-def _given(arguments: Mapping[str, Any]) -> dict[str, Any]:
-    return {name: value for name, value in arguments.items() if value is not None}
+def _without_none(arguments: Mapping[str, Any]) -> dict[str, Any]:
+    return {
+        name: argument for name, argument in arguments.items() if argument is not None
+    }
 
 
 def reason_of(error: SlackApiError) -> tuple[str, float | None]:
-    """Slack's own word, and after how many seconds to try again if it was not taken."""
-    answer = error.response
-    data = getattr(answer, "data", None)
-    code = str(data.get("error", "")) if isinstance(data, Mapping) else ""
-    if getattr(answer, "status_code", None) != 429:
-        return code, None
-    after = str(answer.headers.get("Retry-After", "1"))
-    return "ratelimited", min(float(after), PATIENCE + 1) if after.isdecimal() else 1.0
+    """Slack's own word for why, and after how many seconds to try again if it took nothing."""
+    response = error.response
+    if getattr(response, "status_code", None) != 429:
+        body = getattr(response, "data", None)
+        code = body.get("error", "") if isinstance(body, Mapping) else ""
+        return str(code), None
+    seconds = str(response.headers.get("Retry-After", "1"))
+    retry_after = float(seconds) if seconds.isdecimal() else 1.0
+    return "ratelimited", min(retry_after, PATIENCE + 1)

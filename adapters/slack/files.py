@@ -1,6 +1,4 @@
-"""Files at Slack.
-
-A person's fetched, ours uploaded and shared once, the share confirmed and repaired.
+"""Files at Slack: a person's downloaded, ours uploaded and shared once.
 
 Slack answers "ok" to a share before it has happened, and now and then it never does: only
 files.info tells. A file's id is written down before it is shared, so that after a crash the same
@@ -25,24 +23,22 @@ from core.pictures.formats import too_many_bytes
 from core.types import Attachment
 from core.url_policy import is_allowed
 
-ALT = 1000
+ALT_LENGTH = 1000
 LOOKS = (0.2, 0.4, 0.8, 1.6, 3.0, 6.0, 10.0)
 """Seconds before each look whether a share has happened: 22 in all."""
-TRIES = 3
-"""Uploads of one file's bytes: Slack's upload host answers 504 a few times a day."""
-FILE_SECONDS = aiohttp.ClientTimeout(total=60, connect=10, sock_read=20)
+UPLOAD_TRIES = 3
+"""Slack's upload host answers 504 a few times a day."""
+FILE_TIMEOUT = aiohttp.ClientTimeout(total=60, connect=10, sock_read=20)
 CHUNK = 1 << 16
 PATH = "/files-pri/"
+EXTERNAL = "external"
 
 log = structlog.get_logger()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Upload:
-    """A picture to show.
-
-    Its bytes, file name, alternative text, and blob key ("" for one drawn for the post).
-    """
+    """A picture to show. ``key``: its blob, "" for one that was drawn for the post."""
 
     name: str
     alt: str
@@ -52,7 +48,7 @@ class Upload:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Spot:
-    """Where files go: ``tenant`` and ``job`` know them again."""
+    """Where files go. ``tenant`` and ``job`` identify them in the store."""
 
     tenant: str
     workspace: str
@@ -62,7 +58,7 @@ class Spot:
 
 
 class Files:
-    """Files of every workspace. ``hosts`` may be given the bot token; none other ever is."""
+    """Files of every workspace. Only ``hosts`` are ever given the bot token."""
 
     def __init__(
         self,
@@ -79,36 +75,42 @@ class Files:
         self._looks = looks
 
     async def share(self, spot: Spot, uploads: Sequence[Upload]) -> str:
-        """Show the pictures in one message, once; its ts, "" when Slack would not.
+        """Show the pictures in one message, once. Return its ts, "" when Slack would not.
 
         Raises SlackError.
         """
-        known = await self._store.files_of(spot.tenant, spot.job)
-        if all(one.name in known for one in uploads):
-            shown = known[uploads[0].name].ts or await self._shown_at(
-                spot, list(known.values()), (0.0,)
-            )
-            if shown:
-                return await self._note(spot, shown)
-        else:
-            known = {}
+        files = await self._uploaded_before(spot, uploads)
+        if files:
+            ts = files[0].ts or await self._find_share(spot, files, (0.0,))
+            if ts:
+                return await self._record_share(spot, ts)
+        # Slack drops the shares of some files for good because of their alternative text.
         for has_alt in (True, False):
-            files = list(known.values()) or await self._upload(
-                spot, uploads, has_alt=has_alt
-            )
+            if not files:
+                files = await self._upload(spot, uploads, has_alt=has_alt)
             ts = await self._complete(spot, files)
             if ts:
-                return await self._note(spot, ts)
+                return await self._record_share(spot, ts)
             log.warning("share_dropped", job=spot.job)
-            await self._take_back(spot, files)
-            known = {}
+            await self._withdraw(spot, files)
+            files = []
         return ""
 
+    async def _uploaded_before(
+        self, spot: Spot, uploads: Sequence[Upload]
+    ) -> list[File]:
+        """What an earlier try has uploaded, if that was all of it, the first picture first."""
+        files = await self._store.files_of(spot.tenant, spot.job)
+        if not all(upload.name in files for upload in uploads):
+            return []
+        first = uploads[0].name
+        return sorted(files.values(), key=lambda file: file.name != first)
+
     async def delete(self, workspace: str, files: Sequence[File]) -> None:
-        """Take files away; no matter if they are gone."""
-        for one in files:
+        """Delete files; no matter if they are gone."""
+        for file in files:
             try:
-                await self._api.say(workspace, "files.delete", file=one.file)
+                await self._api.post_json(workspace, "files.delete", file=file.file)
             except SlackError as error:
                 if not error.permanent:
                     raise
@@ -116,155 +118,164 @@ class Files:
     async def fetch(
         self, attachment: Attachment, limit: int, token: str
     ) -> AsyncIterator[bytes]:
-        """A person's file, at most ``limit`` bytes. Raises Rejected or DeliveryError."""
-        workspace, file, url = (*attachment.ref.split(" ", 2), "", "")[:3]
-        url = url or await self._url_of(workspace, file)
-        if url == "external":
-            raise Rejected("slack.external_file")
-        if not is_allowed(url, self._hosts) or not urlsplit(url).path.startswith(PATH):
-            raise Rejected("slack.strange_file")
+        """Stream a person's file, at most ``limit`` bytes. Raises Rejected or DeliveryError."""
+        url = await self._download_url(attachment)
         try:
             async with self._http.get(
                 url,
                 headers={"Authorization": f"Bearer {token}"},
                 allow_redirects=False,
-                timeout=FILE_SECONDS,
-            ) as answer:
-                _must_be_file(answer)
-                read = 0
-                async for chunk in answer.content.iter_chunked(CHUNK):
-                    read += len(chunk)
-                    if read > limit:
+                timeout=FILE_TIMEOUT,
+            ) as response:
+                _raise_for_status(response)
+                size = 0
+                async for chunk in response.content.iter_chunked(CHUNK):
+                    size += len(chunk)
+                    if size > limit:
                         raise too_many_bytes(limit)
                     yield chunk
         except (aiohttp.ClientError, TimeoutError, OSError):
             # Their texts may hold the request, and with it the token.
             raise DeliveryError("slack.file_failed") from None
 
-    async def _url_of(self, workspace: str, file: str) -> str:
+    async def _download_url(self, attachment: Attachment) -> str:
+        workspace, file, url = (*attachment.ref.split(" ", 2), "", "")[:3]
+        if not url:
+            url = await self._look_up_url(workspace, file)
+        if url == EXTERNAL:
+            raise Rejected("slack.external_file")
+        if not is_allowed(url, self._hosts) or not urlsplit(url).path.startswith(PATH):
+            raise Rejected("slack.strange_file")
+        return url
+
+    async def _look_up_url(self, workspace: str, file: str) -> str:
         """Files of another organisation come without an address (Slack Connect)."""
         try:
-            found = (await self._api.look(workspace, "files.info", file=file)).get(
-                "file"
-            ) or {}
+            info = await self._info(workspace, file)
         except SlackError as error:
             raise Rejected("slack.file_closed") if error.permanent else error from None
-        if found.get("is_external") or found.get("mode") == "external":
-            return "external"
-        return str(found.get("url_private_download") or found.get("url_private") or "")
+        if info.get("is_external") or info.get("mode") == EXTERNAL:
+            return EXTERNAL
+        return str(info.get("url_private_download") or info.get("url_private") or "")
+
+    async def _info(self, workspace: str, file: str) -> Mapping[str, Any]:
+        answer = await self._api.get(workspace, "files.info", file=file)
+        return answer.get("file") or {}
 
     async def _upload(
         self, spot: Spot, uploads: Sequence[Upload], *, has_alt: bool
     ) -> list[File]:
-        """Bytes that nobody sees yet; their ids are kept before anybody can."""
-        found = []
-        for one in uploads:
-            file = await self._bytes(spot.workspace, one, has_alt=has_alt)
-            found.append(
-                File(
-                    job=spot.job,
-                    name=one.name,
-                    file=file,
-                    key=one.key,
-                    channel=spot.channel,
-                )
+        files = []
+        for upload in uploads:
+            number = await self._upload_bytes(spot.workspace, upload, has_alt=has_alt)
+            file = File(
+                job=spot.job,
+                name=upload.name,
+                file=number,
+                key=upload.key,
+                channel=spot.channel,
             )
-        await self._store.save_files(spot.tenant, found)
+            files.append(file)
+        # Their ids are kept before anybody can see them: a crash must not lead to a second share.
+        await self._store.uploaded(spot.tenant, files)
         failpoint("share.after_upload")
-        return found
+        return files
 
-    async def _bytes(self, workspace: str, one: Upload, *, has_alt: bool) -> str:
-        for _ in range(TRIES):
-            alt = one.alt[:ALT] if has_alt and one.alt else None
-            place = await self._api.form(
+    async def _upload_bytes(
+        self, workspace: str, upload: Upload, *, has_alt: bool
+    ) -> str:
+        alt = upload.alt[:ALT_LENGTH] if has_alt else ""
+        for _ in range(UPLOAD_TRIES):
+            target = await self._api.post_form(
                 workspace,
                 "files.getUploadURLExternal",
-                filename=one.name,
-                length=len(one.data),
-                alt_txt=alt,
+                filename=upload.name,
+                length=len(upload.data),
+                alt_txt=alt or None,
             )
-            url = str(place.get("upload_url", ""))
+            url = str(target.get("upload_url", ""))
             if not is_allowed(url, self._hosts):
                 raise SlackError("strange_upload_url")
-            try:
-                async with self._http.post(
-                    url,
-                    data=BytesIO(one.data),
-                    allow_redirects=False,
-                    timeout=FILE_SECONDS,
-                ) as answer:
-                    if answer.status == 200:
-                        return str(place["file_id"])
-                    log.warning("upload_failed", name=one.name, status=answer.status)
-            except (aiohttp.ClientError, TimeoutError, OSError) as error:
-                log.warning("upload_failed", name=one.name, error=type(error).__name__)
+            if await self._put(url, upload):
+                return str(target["file_id"])
         raise SlackError("")
 
-    async def _complete(self, spot: Spot, files: Sequence[File]) -> str:
-        """Share them and wait until they are: the message's ts, "" when they never were."""
-        titled = [{"id": one.file, "title": one.name} for one in files]
+    async def _put(self, url: str, upload: Upload) -> bool:
         try:
-            await self._api.say(
+            async with self._http.post(
+                url,
+                data=BytesIO(upload.data),
+                allow_redirects=False,
+                timeout=FILE_TIMEOUT,
+            ) as response:
+                status = response.status
+        except (aiohttp.ClientError, TimeoutError, OSError) as error:
+            log.warning("upload_failed", name=upload.name, error=type(error).__name__)
+            return False
+        if status != 200:
+            log.warning("upload_failed", name=upload.name, status=status)
+        return status == 200
+
+    async def _complete(self, spot: Spot, files: Sequence[File]) -> str:
+        """Share files and wait until Slack has done it. Return the ts, "" when it never did."""
+        try:
+            await self._api.post_json(
                 spot.workspace,
                 "files.completeUploadExternal",
-                files=titled,
+                files=[{"id": file.file, "title": file.name} for file in files],
                 channel_id=spot.channel,
                 thread_ts=spot.thread or None,
             )
         except SlackError as error:
             if error.permanent:
                 raise
+            # It may have had its effect: the look tells.
         failpoint("share.after_complete")
-        return await self._shown_at(spot, files, self._looks)
+        return await self._find_share(spot, files, self._looks)
 
-    async def _shown_at(
+    async def _find_share(
         self, spot: Spot, files: Sequence[File], looks: Sequence[float]
     ) -> str:
         for seconds in looks:
             await asyncio.sleep(seconds)
-            found = [await self._shares(spot, one.file) for one in files]
-            if found and all(found):
-                return found[0]
+            stamps = [await self._ts_of(spot, file.file) for file in files]
+            if stamps and all(stamps):
+                return stamps[0]
         return ""
 
-    async def _shares(self, spot: Spot, file: str) -> str:
+    async def _ts_of(self, spot: Spot, file: str) -> str:
         """The ts of the message that shows a file in this channel, "" while there is none."""
         try:
-            found = (await self._api.look(spot.workspace, "files.info", file=file)).get(
-                "file"
-            ) or {}
+            info = await self._info(spot.workspace, file)
         except SlackError as error:
             if error.code == "missing_scope":
                 raise
             return ""
-        shares: Mapping[str, Any] = found.get("shares") or {}
-        places = [
-            places[spot.channel] for places in shares.values() if spot.channel in places
-        ]
-        postings = [posting for place in places for posting in place]
-        stamps = [str(posting["ts"]) for posting in postings if posting.get("ts")]
-        return stamps[-1] if stamps else ""
+        shares: Mapping[str, Mapping[str, Any]] = info.get("shares") or {}
+        stamp = ""
+        for channels in shares.values():
+            for share in channels.get(spot.channel, ()):
+                stamp = str(share.get("ts") or stamp)
+        return stamp
 
-    async def _note(self, spot: Spot, ts: str) -> str:
-        await self._store.set_message(spot.tenant, spot.job, spot.channel, ts)
+    async def _record_share(self, spot: Spot, ts: str) -> str:
+        await self._store.shown(spot.tenant, spot.job, spot.channel, ts)
         return ts
 
-    async def _take_back(self, spot: Spot, files: Sequence[File]) -> None:
-        """A share that is late must not become a second one."""
+    async def _withdraw(self, spot: Spot, files: Sequence[File]) -> None:
+        """A share that comes late must not become a second one."""
         await self.delete(spot.workspace, files)
-        await self._store.save_files(
-            spot.tenant, [replace(one, ts="") for one in files]
-        )
+        unshared = [replace(file, ts="") for file in files]
+        await self._store.uploaded(spot.tenant, unshared)
 
 
-def _must_be_file(answer: aiohttp.ClientResponse) -> None:
-    """Without the right to read a file Slack sends its login page, often with status 200.
-
-    Raises Rejected.
-    """
-    if answer.status in {404, 410}:
+def _raise_for_status(response: aiohttp.ClientResponse) -> None:
+    """Raise Rejected, or DeliveryError where trying again may help."""
+    if response.status in {404, 410}:
         raise Rejected("slack.file_gone")
-    if answer.status >= 500 or answer.status == 429:
+    if response.status >= 500 or response.status == 429:
         raise DeliveryError("slack.file_failed")
-    if answer.status != 200 or "html" in answer.headers.get("Content-Type", "").lower():
+    # Without the right to read a file Slack sends its login page, often with status 200.
+    is_page = "html" in response.headers.get("Content-Type", "").lower()
+    if response.status != 200 or is_page:
         raise Rejected("slack.file_closed")

@@ -1,10 +1,7 @@
-"""What Slack is told of work under way.
-
-Within its limits, and where it can, as "Easel is drawing …".
-"""
+"""Progress lines within Slack's limits, and "Easel is drawing …" under threads that show it."""
 
 import time
-from collections import deque
+from collections import defaultdict, deque
 
 import structlog
 from cachetools import TTLCache
@@ -18,50 +15,53 @@ PROGRESS_A_MINUTE = 30
 """Progress lines a workspace may be shown a minute; Slack takes 50 updates, and results go first."""
 SIGN_SECONDS = 60.0
 """How often "is drawing …" is said again: Slack takes it away after two minutes."""
-SIGN_TEXT = 50
-REFUSED_SECONDS = 3600
-MOST_SIGNS = 200
+SIGN_LENGTH = 50
+REFUSAL_SECONDS = 3600.0
+"""How long a thread that would not show the sign is left alone."""
+MAX_SIGNS = 200
 
 log = structlog.get_logger()
 
 
 class Progress:
-    """Remembers when a workspace was told what."""
+    """Remembers when each workspace was shown what."""
 
     def __init__(self, api: SlackApi) -> None:
         self._api = api
-        self._told: dict[str, deque[float]] = {}
+        self._updates: defaultdict[str, deque[float]] = defaultdict(deque)
         self._signed: TTLCache[tuple[str, str], bool] = TTLCache(
-            MOST_SIGNS, SIGN_SECONDS
+            MAX_SIGNS, SIGN_SECONDS
         )
         self._refused: TTLCache[tuple[str, str], bool] = TTLCache(
-            MOST_SIGNS, REFUSED_SECONDS
+            MAX_SIGNS, REFUSAL_SECONDS
         )
 
     def has_room(self, workspace: str) -> bool:
-        """May one more line be shown this minute? It counts as shown."""
-        told = self._told.setdefault(workspace, deque())
+        """May one more line be shown this minute? If so, it counts as shown."""
+        updates = self._updates[workspace]
         now = time.monotonic()
-        while told and now - told[0] > 60:
-            told.popleft()
-        if len(told) >= PROGRESS_A_MINUTE:
+        while updates and now - updates[0] > 60:
+            updates.popleft()
+        if len(updates) >= PROGRESS_A_MINUTE:
             return False
-        told.append(now)
+        updates.append(now)
         return True
 
     async def show_sign(self, place: Place, post: Post) -> None:
-        """The first line of it under a thread.
-
-        A courtesy: a workspace that will not have it does without.
-        """
-        spot = (place.workspace, place.thread)
-        if not place.thread or spot in self._signed or spot in self._refused:
+        """Show the post's first line under its thread. Only a courtesy: failures are ignored."""
+        thread = (place.workspace, place.thread)
+        if not place.thread or thread in self._signed or thread in self._refused:
             return
-        self._signed[spot] = True
-        words = clip(post.text.partition("\n")[0], SIGN_TEXT)
-        how = {"channel_id": place.channel, "thread_ts": place.thread, "status": words}
+        self._signed[thread] = True
+        first_line = post.text.partition("\n")[0]
         try:
-            await self._api.say(place.workspace, "assistant.threads.setStatus", **how)
+            await self._api.post_json(
+                place.workspace,
+                "assistant.threads.setStatus",
+                channel_id=place.channel,
+                thread_ts=place.thread,
+                status=clip(first_line, SIGN_LENGTH),
+            )
         except SlackError as error:
-            self._refused[spot] = True
+            self._refused[thread] = True
             log.debug("no_sign", code=error.code)

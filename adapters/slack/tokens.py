@@ -1,7 +1,4 @@
-"""Which bot token speaks for which workspace.
-
-The one set, or those of installations, renewed before they end.
-"""
+"""Which bot token acts for which workspace: the configured one, or those of installations."""
 
 import asyncio
 from collections import defaultdict
@@ -20,9 +17,9 @@ from core.errors import DeliveryError
 
 RENEW_MINUTES = 120
 """A token lives twelve hours; a job may take minutes, never hours."""
-KNOWN_SECONDS = 60.0
+CACHE_SECONDS = 60.0
 """How long a token read from the database is used without looking again."""
-MOST = 10_000
+CACHE_SIZE = 10_000
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -37,22 +34,22 @@ class BotIdentity:
 class OneToken:
     """SLACK_BOT_TOKEN: one workspace, which auth.test named at the start."""
 
-    def __init__(self, us: BotIdentity) -> None:
-        self._us = us
+    def __init__(self, identity: BotIdentity) -> None:
+        self._identity = identity
 
-    async def us(self, workspace: str, *, anew: bool = False) -> BotIdentity:  # noqa: ARG002  # it never changes
-        """Raises DeliveryError for any other workspace."""
-        if workspace != self._us.workspace:
+    async def identity(self, workspace: str, *, reread: bool = False) -> BotIdentity:  # noqa: ARG002  # it never changes
+        """Raise DeliveryError for any other workspace."""
+        if workspace != self._identity.workspace:
             raise not_installed()
-        return self._us
+        return self._identity
 
     async def installation(self, workspace: str) -> str | None:  # noqa: ARG002  # there is one workspace
-        """Nothing tells one installation from the next."""
+        """None: installations cannot be told from one another."""
         return None
 
 
 class Installed:
-    """Installations of many workspaces. ``rotator`` needs the app's own id and secret."""
+    """Installations of many workspaces. Rotating tokens takes the app's own id and secret."""
 
     def __init__(
         self,
@@ -66,69 +63,70 @@ class Installed:
             client_id=client_id, client_secret=client_secret, client=client
         )
         self._locks: defaultdict[str, asyncio.Lock] = defaultdict(asyncio.Lock)
-        self._known: TTLCache[str, BotIdentity] = TTLCache(MOST, KNOWN_SECONDS)
+        self._identities: TTLCache[str, BotIdentity] = TTLCache(
+            CACHE_SIZE, CACHE_SECONDS
+        )
 
-    async def us(self, workspace: str, *, anew: bool = False) -> BotIdentity:
-        """Read, and renewed by one at a time, as a refresh token works once.
-
-        Raises DeliveryError.
-        """
-        known = self._known.get(workspace)
-        if known is not None and not anew:
-            return known
+    async def identity(self, workspace: str, *, reread: bool = False) -> BotIdentity:
+        """Read the identity, its token renewed in time. Raises DeliveryError."""
+        identity = self._identities.get(workspace)
+        if identity is not None and not reread:
+            return identity
+        # One at a time: a refresh token works once.
         async with self._locks[workspace]:
             bot = await self._find(workspace)
             if bot is None:
-                self._known.pop(workspace, None)
+                self._identities.pop(workspace, None)
                 raise not_installed()
-            bot = await self._renewed(bot)
-            us = BotIdentity(
+            bot = await self._renew(bot)
+            identity = BotIdentity(
                 workspace=workspace, token=bot.bot_token, user=bot.bot_user_id or ""
             )
-            self._known[workspace] = us
-            return us
+            self._identities[workspace] = identity
+            return identity
 
     async def installation(self, workspace: str) -> str | None:
-        """What tells this installation from the next one.
-
-        Raises DeliveryError when there is none.
-        """
+        """What tells this installation from the next one. Raises DeliveryError without one."""
         bot = await self._find(workspace)
         if bot is None:
             raise not_installed()
         return f"{bot.installed_at:.3f}"
 
     def forget(self, workspace: str) -> None:
-        """Do not use what is remembered."""
-        self._known.pop(workspace, None)
+        """Read the workspace's token from the database the next time."""
+        self._identities.pop(workspace, None)
 
     async def _find(self, workspace: str) -> Bot | None:
         enterprise, team = split(workspace)
-        find = self._store.installations.async_find_bot
-        found = await find(enterprise_id=enterprise, team_id=team) if team else None
-        if found is None and enterprise:
-            found = await find(
+        installations = self._store.installations
+        bot = None
+        if team:
+            bot = await installations.async_find_bot(
+                enterprise_id=enterprise, team_id=team
+            )
+        if bot is None and enterprise:
+            bot = await installations.async_find_bot(
                 enterprise_id=enterprise, team_id=None, is_enterprise_install=True
             )
-        return found
+        return bot
 
-    async def _renewed(self, bot: Bot) -> Bot:
-        """Another process may have been quicker: then its token is in the database."""
+    async def _renew(self, bot: Bot) -> Bot:
         if bot.bot_refresh_token is None:
             return bot
         try:
-            fresh = await self._rotator.perform_bot_token_rotation(
+            renewed = await self._rotator.perform_bot_token_rotation(
                 bot=bot, minutes_before_expiration=RENEW_MINUTES
             )
         except (SlackClientError, aiohttp.ClientError, TimeoutError):
+            # Another process may have been quicker: then its token is in the database.
             workspace = workspace_of(bot.enterprise_id, bot.team_id)
             return await self._find(workspace) or bot
-        if fresh is None:
+        if renewed is None:
             return bot
-        await self._store.installations.async_save_bot(fresh)
-        return fresh
+        await self._store.installations.async_save_bot(renewed)
+        return renewed
 
 
 def not_installed() -> DeliveryError:
-    """Nobody installed us there, or they removed us."""
+    """Easel was never installed there, or was removed."""
     return DeliveryError("slack.not_installed", permanent=True)

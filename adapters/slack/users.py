@@ -1,7 +1,4 @@
-"""Who somebody is at Slack: name, language, whether they run the workspace.
-
-Known for a minute, no longer.
-"""
+"""Who a Slack user is: name, language, whether they run the workspace."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -14,15 +11,16 @@ from adapters.slack.decode import split
 from core.errors import DeliveryError
 from core.text import clean
 
-KNOWN_SECONDS = 60.0
-"""What a person may do is asked afresh after this."""
-MOST = 10_000
-NAME = 80
+CACHE_SECONDS = 60.0
+"""What a person may do is asked again after this."""
+CACHE_SIZE = 10_000
+NAME_LENGTH = 80
+SLACKBOT = "USLACKBOT"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class UserProfile:
-    """What Slack says of somebody."""
+    """What Slack says of a user."""
 
     name: str
     locale: str
@@ -31,54 +29,53 @@ class UserProfile:
 
 
 class UserDirectory:
-    """users.info, remembered."""
+    """Answers of users.info, cached for a minute."""
 
     def __init__(self, api: SlackApi) -> None:
         self._api = api
-        self._known: TTLCache[tuple[str, str], UserProfile] = TTLCache(
-            MOST, KNOWN_SECONDS
+        self._profiles: TTLCache[tuple[str, str], UserProfile] = TTLCache(
+            CACHE_SIZE, CACHE_SECONDS
         )
 
     async def find(self, workspace: str, person: str) -> UserProfile | None:
-        """None when Slack does not tell."""
-        known = self._known.get((workspace, person))
-        if known is not None:
-            return known
+        """Return the profile, None when Slack does not tell."""
+        profile = self._profiles.get((workspace, person))
+        if profile is not None:
+            return profile
         try:
-            user = (
-                await self._api.look(
-                    workspace, "users.info", user=person, include_locale="true"
-                )
-            )["user"]
+            answer = await self._api.get(
+                workspace, "users.info", user=person, include_locale="true"
+            )
+            user = answer["user"]
         except (DeliveryError, KeyError):
             return None
-        profile = user.get("profile") or {}
-        name = (
-            profile.get("display_name")
-            or user.get("real_name")
-            or user.get("name")
-            or person
-        )
-        found = UserProfile(
-            name=clean(str(name)).replace("\n", " ")[:NAME] or person,
+        profile = UserProfile(
+            name=_name_of(user) or person,
             locale=str(user.get("locale") or ""),
             is_admin=is_admin(user, workspace),
-            is_bot=bool(user.get("is_bot")) or person == "USLACKBOT",
+            is_bot=bool(user.get("is_bot")) or person == SLACKBOT,
         )
-        self._known[workspace, person] = found
-        return found
+        self._profiles[workspace, person] = profile
+        return profile
+
+
+def _name_of(user: Mapping[str, Any]) -> str:
+    profile = user.get("profile") or {}
+    name = profile.get("display_name") or user.get("real_name") or user.get("name")
+    return clean(str(name or "")).replace("\n", " ")[:NAME_LENGTH]
 
 
 def is_admin(user: Mapping[str, Any], workspace: str) -> bool:
-    """Whoever comes in through Slack Connect runs a workspace elsewhere, not this one."""
+    """Does the user run this workspace? Guests from Slack Connect run another one."""
     enterprise, team = split(workspace)
-    there = user.get("enterprise_user") or {}
-    if (
-        enterprise
-        and there.get("enterprise_id") == enterprise
-        and (there.get("is_admin") or there.get("is_owner"))
-    ):
+    grid = user.get("enterprise_user") or {}
+    if enterprise and grid.get("enterprise_id") == enterprise and _is_in_charge(grid):
         return True
-    is_of_team = user.get("team_id") == team or team in there.get("teams", ())
-    is_ours = team is not None and is_of_team and not user.get("is_stranger")
-    return is_ours and bool(user.get("is_admin") or user.get("is_owner"))
+    if team is None or user.get("is_stranger"):
+        return False
+    is_member = user.get("team_id") == team or team in grid.get("teams", ())
+    return is_member and _is_in_charge(user)
+
+
+def _is_in_charge(user: Mapping[str, Any]) -> bool:
+    return bool(user.get("is_admin") or user.get("is_owner"))

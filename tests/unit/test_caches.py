@@ -15,7 +15,7 @@ class Api:
     def __init__(self) -> None:
         self.calls: list[str] = []
 
-    async def look(self, _workspace: str, _method: str, *, user: str, **_: str) -> Any:
+    async def get(self, _workspace: str, _method: str, *, user: str, **_: str) -> Any:
         self.calls.append(user)
         return {"user": {"name": user, "team_id": "T1"}}
 
@@ -27,7 +27,7 @@ class Api:
 async def test_a_full_memory_of_people_forgets_only_who_was_not_asked_for_longest(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(users, "MOST", 2)
+    monkeypatch.setattr(users, "CACHE_SIZE", 2)
     api = Api()
     people = users.UserDirectory(api)  # type: ignore[arg-type]
     for person in ("ana", "bo", "ana", "cy", "ana"):

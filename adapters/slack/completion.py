@@ -1,0 +1,106 @@
+"""What only Slack can tell of an event: who its sender is, and which files came with it."""
+
+from dataclasses import replace
+
+from adapters.slack import decode
+from adapters.slack.api import SlackApi
+from adapters.slack.reply import SlackReply
+from adapters.slack.tokens import Installed, OneToken
+from adapters.slack.users import UserDirectory, UserProfile
+from core.errors import DeliveryError
+from core.i18n import negotiate
+from core.incoming import Incoming, Kind, Quoted
+from core.types import Person
+
+DIRECT = "D"
+"""What ids of direct messages begin with."""
+
+
+class Completion:
+    """Looks up what an event leaves out. ``locale``: of people whose language is not known."""
+
+    def __init__(
+        self,
+        api: SlackApi,
+        users: UserDirectory,
+        tokens: OneToken | Installed,
+        locale: str,
+    ) -> None:
+        self._api = api
+        self._users = users
+        self._tokens = tokens
+        self._locale = locale
+
+    async def complete(self, incoming: Incoming) -> Incoming | None:
+        """Add the sender's name, language and rights, and missing files. None for bots."""
+        person = incoming.person.id
+        profile = await self._users.find(incoming.place.workspace, person)
+        if profile is not None and profile.is_bot:
+            return None
+        incoming = self._introduce(incoming, profile)
+        if _may_lack_files(incoming):
+            return await self._add_files(incoming)
+        return incoming
+
+    async def locale_of(self, workspace: str, person: str) -> str:
+        """The language to speak to a person in."""
+        return self._locale_of(await self._users.find(workspace, person))
+
+    def _locale_of(self, profile: UserProfile | None) -> str:
+        if profile is None or not profile.locale:
+            return self._locale
+        return negotiate(profile.locale)
+
+    def _introduce(self, incoming: Incoming, profile: UserProfile | None) -> Incoming:
+        name = incoming.person.name or incoming.person.id
+        if profile is not None:
+            name = profile.name
+        return replace(
+            incoming,
+            person=Person(id=incoming.person.id, name=name),
+            locale=incoming.locale or self._locale_of(profile),
+            is_admin=profile is not None and profile.is_admin,
+        )
+
+    async def _add_files(self, incoming: Incoming) -> Incoming:
+        """Look the message up again, and the one its thread hangs from."""
+        workspace = incoming.place.workspace
+        ts = SlackReply.read(incoming.reply).ts
+        root = incoming.place.thread or ts
+        try:
+            bot = await self._tokens.identity(workspace)
+            answer = await self._api.get(
+                workspace,
+                "conversations.replies",
+                channel=incoming.place.channel,
+                ts=root,
+                oldest=ts,
+                inclusive="true",
+                limit=1 if root == ts else 2,
+            )
+        except DeliveryError:
+            return incoming
+        files = {
+            message.get("ts"): message.get("files")
+            for message in answer.get("messages", [])
+            if message.get("user") != bot.user
+        }
+        pictures = decode.files(files.get(root), workspace)
+        return replace(
+            incoming,
+            attachments=decode.files(files.get(ts), workspace),
+            root=Quoted(message=root, pictures=pictures),
+        )
+
+
+def _may_lack_files(incoming: Incoming) -> bool:
+    """Is it a message to us without files, in a thread or a channel?
+
+    Now and then Slack delivers a mention before the files that were sent with it. Direct messages
+    come whole.
+    """
+    place = incoming.place
+    if incoming.kind is not Kind.MESSAGE or not incoming.is_addressed:
+        return False
+    is_direct_message = place.channel.startswith(DIRECT) and not place.thread
+    return not incoming.attachments and not is_direct_message
