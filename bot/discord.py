@@ -57,10 +57,10 @@ class Discord:
             api=api,
             store=store,
             files=Files(messages, self.http, config.discord_cdn_hosts),
-            places=channels,
-            people=UserDirectory(api, store, channels, config.locale),
+            channels=channels,
+            users=UserDirectory(api, store, channels, config.locale),
             messages=messages,
-            answers=InteractionResponses(api, store, uploads),
+            responses=InteractionResponses(api, store, uploads),
         )
 
 

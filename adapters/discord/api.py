@@ -1,9 +1,7 @@
 """The one way to call Discord.
 
-Discord.py's client (buckets, 429, 5xx), a time limit, errors as ours, and a breaker.
-
-A connection lost in the middle is not tried again here: the call may have had its effect (a
-message's nonce tells).
+discord.py's client (buckets, 429, 5xx), a time limit, errors of our own kind, and a circuit
+breaker.
 """
 
 import asyncio
@@ -24,23 +22,23 @@ from discord.http import Route
 from adapters.discord.reply import DiscordReply
 from core.errors import DeliveryError
 
-SECONDS = 60.0
+CALL_SECONDS = 60.0
 """Of one call, waiting for its turn included."""
 ANSWER_SECONDS = 2.5
-"""Of an answer to an interaction, which Discord takes for three."""
-WINDOW, MOST_INVALID = 600.0, 1000
+"""Of the first answer to an interaction, which Discord takes for three."""
+WINDOW, MAX_INVALID = 600.0, 1000
 """Discord bans an address after 10,000 answers of 401, 403 or 429 in ten minutes; we stop long
 before."""
 INVALID = frozenset({401, 403, 429})
-CLOSED_SECONDS = 60.0
+CLOSED_SECONDS, MAX_CLOSED = 60.0, 10_000
+"""How long a channel that refused a call is left alone, and how many are remembered."""
 NO_ACCESS = frozenset({50001, 50013})
 NO_DIRECT = frozenset({50007, 50278})
-"""Their direct messages are closed to us."""
-MOST_CLOSED = 10_000
+"""The person takes no direct messages from us."""
 MESSAGE, THINKING, CHOICES, MODAL = 4, 5, 8, 9
 """Kinds of first answer to an interaction."""
 ANSWERED = 40060
-"""The interaction was answered already, by us before a lost reply or by a second copy of us."""
+"""The interaction was answered already: before a lost reply, or by another process of ours."""
 PASSING = frozenset({40062, 130000})
 """Codes of errors that may be gone in a moment."""
 
@@ -67,12 +65,12 @@ class Upload:
 
 
 class Api:
-    """``url`` ends in ``/api/v10``. ``open`` it inside the running loop."""
+    """Discord's REST API. ``url`` ends in ``/api/v10``. ``open`` it inside the running loop."""
 
     def __init__(self, url: str, token: str) -> None:
         Route.BASE = url.rstrip("/")
         trace = aiohttp.TraceConfig()
-        trace.on_request_end.append(self._watch)
+        trace.on_request_end.append(self._count_invalid)
         self._token = token
         self._client = discord.Client(
             intents=discord.Intents(guilds=True),
@@ -83,17 +81,19 @@ class Api:
         self.date = ""
         """Discord's own time of its last answer, as HTTP writes it."""
         self._invalid: deque[float] = deque()
-        self._closed: TTLCache[str, int] = TTLCache(MOST_CLOSED, CLOSED_SECONDS)
+        self._closed: TTLCache[str, int] = TTLCache(MAX_CLOSED, CLOSED_SECONDS)
 
     @property
-    def us(self) -> int:
-        """Our own user's id."""
-        return self._client.user.id if self._client.user else 0
+    def user_id(self) -> int:
+        """Our own user, 0 before we have logged in."""
+        user = self._client.user
+        return 0 if user is None else user.id
 
     @property
     def name(self) -> str:
-        """What we are called."""
-        return self._client.user.name if self._client.user else ""
+        """Our own name, "" before we have logged in."""
+        user = self._client.user
+        return "" if user is None else user.name
 
     @property
     def app(self) -> str:
@@ -109,8 +109,10 @@ class Api:
     @property
     def serves_people(self) -> bool:
         """May people add us to their own account?"""
-        found = self._client.application
-        return found is not None and found.user_integration_config is not None
+        application = self._client.application
+        if application is None:
+            return False
+        return application.user_integration_config is not None
 
     async def open(self) -> None:
         """Log in. Raises DiscordError, with status 401 for a token Discord refuses."""
@@ -122,7 +124,7 @@ class Api:
             raise DiscordError(0) from None
 
     async def close(self) -> None:
-        """Let go of the connections."""
+        """Close the connections."""
         await self._client.close()
 
     async def call(
@@ -132,27 +134,23 @@ class Api:
         ids: Mapping[str, str] | None = None,
         payload: Any = None,
         uploads: Sequence[Upload] = (),
-        seconds: float = SECONDS,
+        seconds: float = CALL_SECONDS,
     ) -> Any:
         """The answer as JSON. ``ids`` fill the path. Raises DiscordError."""
         ids = ids or {}
-        # What may not be read may still be written to, and what takes no files may take words.
-        door = ""
-        if "channel_id" in ids:
-            access = "read" if method == "GET" else "write"
-            door = f"{access} {ids['channel_id']}"
-        self._must_be_open(door)
+        channel_key = _channel_key(method, ids)
+        self._raise_if_closed(channel_key)
+        route = Route(method, path, **ids)
         body = _body(payload, uploads)
+        # A connection lost in the middle is not tried again here: the call may have had its effect.
         try:
             async with asyncio.timeout(seconds):
-                return await self._client.http.request(
-                    Route(method, path, **ids), **body
-                )
+                return await self._client.http.request(route, **body)
         except discord.HTTPException as error:
-            if door and (
-                error.code in NO_DIRECT or (error.code in NO_ACCESS and not uploads)
-            ):
-                self._closed[door] = error.code
+            # A channel that takes no files may still take words.
+            no_access = error.code in NO_ACCESS and not uploads
+            if channel_key and (error.code in NO_DIRECT or no_access):
+                self._closed[channel_key] = error.code
             raise DiscordError(error.code, error.status) from None
         except discord.RateLimited:
             raise DiscordError(0, 429) from None
@@ -163,22 +161,18 @@ class Api:
     async def answer(
         self, reply: DiscordReply, kind: int, data: Mapping[str, Any]
     ) -> None:
-        """The one first answer to an interaction.
+        """Give an interaction its one first answer; one given already is as good.
 
-        Raises DiscordError; one given already is as good.
-
-        One that gets lost is given once more: whatever became of the first, there is one answer
-        then.
+        Raises DiscordError.
         """
         payload = {"type": kind, "data": data}
         ids = {"webhook_id": reply.interaction, "webhook_token": reply.token}
         path = "/interactions/{webhook_id}/{webhook_token}/callback"
         ends = time.monotonic() + ANSWER_SECONDS
         for is_last in (False, True):
+            seconds = ends - time.monotonic()
             try:
-                await self.call(
-                    "POST", path, ids, payload, seconds=ends - time.monotonic()
-                )
+                await self.call("POST", path, ids, payload, seconds=seconds)
             except DiscordError as error:
                 if error.code == ANSWERED:
                     return
@@ -187,44 +181,55 @@ class Api:
             else:
                 return
 
-    def _must_be_open(self, door: str) -> None:
+    def _raise_if_closed(self, channel_key: str) -> None:
         now = time.monotonic()
         while self._invalid and now - self._invalid[0] > WINDOW:
             self._invalid.popleft()
-        if len(self._invalid) >= MOST_INVALID:
+        if len(self._invalid) >= MAX_INVALID:
             raise DiscordError(0, 429)
-        code = self._closed.get(door)
+        code = self._closed.get(channel_key)
         if code is not None:
             raise DiscordError(code, 403)
 
-    async def _watch(
+    async def _count_invalid(
         self,
         _session: aiohttp.ClientSession,
         _context: SimpleNamespace,
         end: aiohttp.TraceRequestEndParams,
     ) -> None:
-        self.date = end.response.headers.get("Date", "")
-        if (
-            end.response.status in INVALID
-            and end.response.headers.get("X-RateLimit-Scope") != "shared"
-        ):
+        headers = end.response.headers
+        self.date = headers.get("Date", "")
+        # Limits shared with other bots do not count towards the ban.
+        is_shared = headers.get("X-RateLimit-Scope") == "shared"
+        if end.response.status in INVALID and not is_shared:
             self._invalid.append(time.monotonic())
+
+
+def _channel_key(method: str, ids: Mapping[str, str]) -> str:
+    """What the circuit breaker knows a channel by, "" for calls about none."""
+    if "channel_id" not in ids:
+        return ""
+    # A channel that may not be read may still be written to.
+    verb = "read" if method == "GET" else "write"
+    return f"{verb} {ids['channel_id']}"
 
 
 def _body(payload: Any, uploads: Sequence[Upload]) -> dict[str, Any]:
     if not uploads:
         return {} if payload is None else {"json": payload}
-    files = [discord.File(BytesIO(one.data), filename=one.name) for one in uploads]
+    files = [
+        discord.File(BytesIO(upload.data), filename=upload.name) for upload in uploads
+    ]
     parts: list[dict[str, Any]] = [
         {"name": "payload_json", "value": json.dumps(payload)}
     ]
     parts += [
         {
-            "name": f"files[{at}]",
+            "name": f"files[{number}]",
             "value": file.fp,
             "filename": file.filename,
             "content_type": "application/octet-stream",
         }
-        for at, file in enumerate(files)
+        for number, file in enumerate(files)
     ]
     return {"form": parts, "files": files}

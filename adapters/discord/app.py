@@ -76,7 +76,7 @@ class DiscordApp:
 
     async def message(self, message: discord.Message) -> None:
         """Something was said."""
-        incoming = decode.said(message, self._api.us)
+        incoming = decode.said(message, self._api.user_id)
         if incoming is not None and relevance(incoming) is not Relevance.NONE:
             await self._keep(incoming)
 
@@ -90,7 +90,7 @@ class DiscordApp:
         Discord gives them no ids: they are counted, one after another. Whose message it was is told
         of those added alone.
         """
-        incoming = decode.reacted(event, channel, self._api.us)
+        incoming = decode.reacted(event, channel, self._api.user_id)
         if incoming is None or relevance(incoming) is Relevance.NONE:
             return
         async with self._reactions.setdefault(incoming.key, asyncio.Lock()):
@@ -100,7 +100,7 @@ class DiscordApp:
         await self._keep(incoming)
 
     async def _is_about_ours(self, incoming: Incoming) -> bool:
-        placed = await self._chat.placed(incoming)
+        placed = await self._chat.completion.locate(incoming)
         return await answered_step(self._context, placed) is not None
 
     async def _counted(self, incoming: Incoming) -> Incoming:
@@ -176,7 +176,7 @@ class DiscordApp:
         """Will it make pictures that all can see? No when it will be refused."""
         try:
             if DiscordReply.read(incoming.reply).asked:
-                draft = await self._chat.draft_of(incoming)
+                draft = await self._chat.completion.draft_of(incoming)
                 incoming = decode.merged(incoming, draft)
             meaning = interpret(incoming, NOWHERE)
             if not isinstance(meaning, Request) or not meaning.action.makes_pictures:
@@ -209,7 +209,7 @@ class DiscordApp:
         await self._api.answer(reply, MODAL, modal)
 
     async def _pages(self, incoming: Incoming) -> list[Form]:
-        draft = await self._chat.draft_of(incoming)
+        draft = await self._chat.completion.draft_of(incoming)
         form = await self._service.reopen_form(draft)
         return render.pages(render.with_typed_options(form, draft.fields))
 
@@ -258,7 +258,7 @@ class DiscordApp:
 
     async def _keep_once(self, incoming: Incoming) -> None:
         async with asyncio.timeout(PATIENCE):
-            await self._service.receive(await self._chat.placed(incoming))
+            await self._service.receive(await self._chat.completion.locate(incoming))
 
 
 def _may_pass(error: Exception) -> bool:

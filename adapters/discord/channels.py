@@ -1,7 +1,4 @@
-"""What Discord tells of channels and guilds, remembered for ten minutes.
-
-Threads, age limits, file sizes, language.
-"""
+"""Discord's channels and guilds: threads, age limits, file sizes, language, members."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -12,12 +9,13 @@ from adapters.discord.api import Api, DiscordError
 from adapters.discord.decode import DIRECT
 from core.types import Place
 
-KNOWN_SECONDS = 600.0
-MOST = 10_000
-SIZES = {2: 50 << 20, 3: 100 << 20}
-LEAST = 10 << 20
-"""Bytes of a file everybody may send; more in guilds that are boosted."""
-NO_MEMBER = 10007
+CACHE_SECONDS = 600.0
+CACHE_SIZE = 10_000
+SMALLEST_LIMIT = 10 << 20
+"""Bytes of a file that can be sent everywhere."""
+BOOSTED_LIMITS = {2: 50 << 20, 3: 100 << 20}
+"""Bytes of a file by a guild's premium tier."""
+UNKNOWN_MEMBER = 10007
 THREADS = frozenset({10, 11, 12})
 
 
@@ -27,86 +25,82 @@ def channel_id(place: Place) -> str:
 
 
 def is_direct(place: Place) -> bool:
-    """Is it where only one person and we speak?"""
+    """Is it a direct message with one person?"""
     return place.channel.startswith(DIRECT)
 
 
 class ChannelDirectory:
-    """GET /channels and /guilds, remembered.
+    """Answers of /channels and /guilds, cached.
 
-    What Discord does not tell is as in an ordinary channel.
+    Where Discord does not answer, the channel counts as an ordinary one.
     """
 
     def __init__(self, api: Api) -> None:
         self._api = api
-        self._known: TTLCache[str, Mapping[str, Any]] = TTLCache(MOST, KNOWN_SECONDS)
+        self._answers: TTLCache[str, Mapping[str, Any]] = TTLCache(
+            CACHE_SIZE, CACHE_SECONDS
+        )
 
     async def find_thread(self, place: Place) -> Place:
-        """The place, its channel's parent looked up where it is a thread."""
-        found = await self._channel(place.channel)
-        if found.get("type") not in THREADS or not found.get("parent_id"):
+        """The same place, as a thread of its parent channel if it is one."""
+        channel = await self._channel(place.channel)
+        if channel.get("type") not in THREADS or not channel.get("parent_id"):
             return place
         return Place(
             platform=place.platform,
             workspace=place.workspace,
-            channel=str(found["parent_id"]),
+            channel=str(channel["parent_id"]),
             thread=place.channel,
         )
 
     async def is_restricted(self, place: Place) -> bool:
-        """Is it for adults only?"""
-        return not is_direct(place) and bool(
-            (await self._channel(place.channel)).get("nsfw")
-        )
-
-    async def largest(self, place: Place) -> int:
-        """Bytes a file may have there."""
+        """Is the channel for adults only?"""
         if is_direct(place):
-            return LEAST
-        return SIZES.get(
-            (await self._guild(place.workspace)).get("premium_tier", 0), LEAST
-        )
+            return False
+        channel = await self._channel(place.channel)
+        return bool(channel.get("nsfw"))
+
+    async def file_limit(self, place: Place) -> int:
+        """Bytes that a file may have there."""
+        if is_direct(place):
+            return SMALLEST_LIMIT
+        guild = await self._guild(place.workspace)
+        return BOOSTED_LIMITS.get(guild.get("premium_tier", 0), SMALLEST_LIMIT)
 
     async def locale(self, place: Place) -> str:
-        """The language a community has chosen, "" where nobody has."""
+        """The language a community has chosen, "" elsewhere."""
         if is_direct(place):
             return ""
         guild = await self._guild(place.workspace)
-        return (
-            str(guild.get("preferred_locale") or "")
-            if "COMMUNITY" in guild.get("features", ())
-            else ""
-        )
+        # Every guild names a language; only communities have chosen theirs.
+        if "COMMUNITY" not in guild.get("features", ()):
+            return ""
+        return str(guild.get("preferred_locale") or "")
 
     async def has_member(self, workspace: str, person: str) -> bool:
-        """Is the person still in the guild?
-
-        Yes where Discord does not tell, as where we are no member ourselves.
-        """
+        """Is the person in the guild? Yes where Discord does not say, as in guilds without us."""
         if workspace.startswith(DIRECT):
             return True
-        found = await self._look(
-            "/guilds/{guild_id}/members/{user_id}",
-            {"guild_id": workspace, "user_id": person},
-        )
-        return found.get("code") != NO_MEMBER
+        ids = {"guild_id": workspace, "user_id": person}
+        member = await self._get("/guilds/{guild_id}/members/{user_id}", ids)
+        return member.get("code") != UNKNOWN_MEMBER
 
     async def _channel(self, channel: str) -> Mapping[str, Any]:
-        return await self._look("/channels/{channel_id}", {"channel_id": channel})
+        return await self._get("/channels/{channel_id}", {"channel_id": channel})
 
     async def _guild(self, guild: str) -> Mapping[str, Any]:
-        return await self._look("/guilds/{guild_id}", {"guild_id": guild})
+        return await self._get("/guilds/{guild_id}", {"guild_id": guild})
 
-    async def _look(self, path: str, ids: Mapping[str, str]) -> Mapping[str, Any]:
+    async def _get(self, path: str, ids: Mapping[str, str]) -> Mapping[str, Any]:
         name = path.format(**ids)
-        known = self._known.get(name)
-        if known is not None:
-            return known
+        cached = self._answers.get(name)
+        if cached is not None:
+            return cached
         try:
-            found: Mapping[str, Any] = await self._api.call("GET", path, ids)
+            answer: Mapping[str, Any] = await self._api.call("GET", path, ids)
         except DiscordError as error:
             if not error.permanent:
                 return {}
-            found = {"code": error.code}
-        self._known[name] = found
-        return found
+            answer = {"code": error.code}
+        self._answers[name] = answer
+        return answer

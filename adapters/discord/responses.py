@@ -1,11 +1,11 @@
-"""The answer to an interaction: private words stand in it, for fifteen minutes.
+"""The response to an interaction, which can be edited for fifteen minutes.
 
-Elsewhere it is taken away again.
-
-Where somebody brought us along and we are no member, it is our one voice.
+Private words are put there; when the answer is a message of its own, the response is deleted or
+says where it is. Where a person brought us along and we are no member, there is nothing else.
 """
 
 from collections.abc import Mapping
+from dataclasses import replace
 from datetime import timedelta
 
 import discord
@@ -24,15 +24,15 @@ from core.post import Button, ButtonKind, Post, PostedMessage, Tone
 from core.types import Place
 
 ALIVE = timedelta(minutes=14)
-"""Discord takes changes of an answer for fifteen minutes."""
+"""Discord takes edits of a response for fifteen minutes."""
 ORIGINAL = "/webhooks/{webhook_id}/{webhook_token}/messages/@original"
 FOLLOW_UP = "/webhooks/{webhook_id}/{webhook_token}"
 
 log = structlog.get_logger()
 
 
-def answer_of(row: Mapping[str, str]) -> PendingResponse | None:
-    """The answer that may still be given."""
+def response_to(row: Mapping[str, str]) -> PendingResponse | None:
+    """The response that can still be given. None when there is none."""
     reply = DiscordReply.read(row)
     if not reply.token or not _is_alive(reply.interaction):
         return None
@@ -46,99 +46,101 @@ def answer_of(row: Mapping[str, str]) -> PendingResponse | None:
 
 
 def is_word(post: Post) -> bool:
-    """Is it said to one person alone, and done with?"""
+    """Is it only words for one person, never to be edited?"""
     return post.private and post.tone in {Tone.NOTE, Tone.REFUSAL}
 
 
-def stands_in(answer: PendingResponse, post: Post) -> bool:
-    """Is it said in the answer? What is for one person alone is never shown where all can read."""
-    return is_word(post) or (answer.only and not (answer.is_open and post.private))
+def belongs_in(response: PendingResponse, post: Post) -> bool:
+    """Is the response the place for this post?"""
+    if is_word(post):
+        return True
+    # What is for one person must not be shown where everybody can read.
+    return response.only and not (response.is_open and post.private)
 
 
-def is_answer(sent: PostedMessage) -> bool:
-    """Is it an answer, and no message like any other?"""
+def is_response(sent: PostedMessage) -> bool:
+    """Is it the response to an interaction, not a message of its own?"""
     return sent.message.startswith(DIRECT)
 
 
 class InteractionResponses:
-    """Every answer of ours."""
+    """Responses, and what has become of them."""
 
-    def __init__(self, api: Api, store: DiscordStore, pictures: ImageUploads) -> None:
+    def __init__(self, api: Api, store: DiscordStore, uploads: ImageUploads) -> None:
         self._api = api
         self._store = store
-        self._pictures = pictures
+        self._uploads = uploads
 
     async def give(
-        self, answer: PendingResponse, place: Place, post: Post, locale: str
+        self, response: PendingResponse, place: Place, post: Post, locale: str
     ) -> PostedMessage:
-        """Say it; a refusal with the way back to what was written. Raises DiscordError."""
-        prepared = await self._pictures.prepare(place, post)
+        """Show a post as the response. Raises DiscordError."""
+        prepared = await self._uploads.prepare(place, post)
         message = render.message(prepared.on(post), prepared.attachments)
-        if post.tone is Tone.REFUSAL and await self._store.form_draft(
-            answer.interaction
-        ):
-            message["components"].append(render.change_row(answer.interaction, locale))
-        if answer.only and is_word(post):
-            # The answer itself may be for all to see; what follows it need not be, once it is gone.
-            await self.settle(answer)
+        interaction = response.interaction
+        if post.tone is Tone.REFUSAL and await self._store.form_draft(interaction):
+            # The way back to what was written.
+            message["components"].append(render.change_row(interaction, locale))
+        if response.only and is_word(post):
+            # The response may be for everybody to read; a follow-up need not be.
+            await self.settle(response)
             message["flags"] = render.EPHEMERAL
             await self._api.call(
-                "POST", FOLLOW_UP, answer.ids, message, prepared.uploads
+                "POST", FOLLOW_UP, response.ids, message, prepared.uploads
             )
             return PostedMessage(place=place, message="")
-        await self._api.call("PATCH", ORIGINAL, answer.ids, message, prepared.uploads)
-        await self._store.save_response(answer)
-        return PostedMessage(place=place, message=f"{DIRECT}{answer.interaction}")
+        await self._api.call("PATCH", ORIGINAL, response.ids, message, prepared.uploads)
+        await self._store.save_response(response)
+        return PostedMessage(place=place, message=f"{DIRECT}{interaction}")
 
-    async def change(self, sent: PostedMessage, post: Post) -> None:
-        """Say this instead. Raises DeliveryError, for good once Discord takes no more changes."""
+    async def edit(self, sent: PostedMessage, post: Post) -> None:
+        """Edit a response. Raises DeliveryError, a permanent one when it is too late."""
         interaction = sent.message.removeprefix(DIRECT)
-        answer = await self._store.response(interaction)
-        if answer is None or not _is_alive(interaction):
+        response = await self._store.response(interaction)
+        if response is None or not _is_alive(interaction):
             raise DeliveryError("discord.refused", permanent=True, code="too late")
-        prepared = await self._pictures.prepare(sent.place, post)
+        prepared = await self._uploads.prepare(sent.place, post)
         message = render.message(prepared.on(post), prepared.attachments)
-        await self._api.call("PATCH", ORIGINAL, answer.ids, message, prepared.uploads)
+        await self._api.call("PATCH", ORIGINAL, response.ids, message, prepared.uploads)
 
     async def offer(
-        self, answer: PendingResponse, message: Mapping[str, object]
+        self, response: PendingResponse, message: Mapping[str, object]
     ) -> None:
-        """A form that can no longer open by itself. Raises DiscordError."""
-        await self._api.call("PATCH", ORIGINAL, answer.ids, message)
+        """Offer a form that can no longer open by itself. Raises DiscordError."""
+        await self._api.call("PATCH", ORIGINAL, response.ids, message)
 
-    async def begin(self, answer: PendingResponse, job: str) -> None:
-        """A message of the job is about to be posted, and the answer must be settled then, by whoever lives."""
-        await self._store.save_response(answer, job)
+    async def begin(self, response: PendingResponse, job: str) -> None:
+        """Note that a message for the job follows: then any process can settle the response."""
+        await self._store.save_response(response, job)
 
     async def settle_left(self, job: str) -> None:
-        """What an earlier process posted without coming to settle the answer."""
-        answer = await self._store.response_of_job(job)
-        if answer is not None and _is_alive(answer.interaction):
-            await self.settle(answer, job=job)
+        """Settle the response that an earlier process left behind."""
+        response = await self._store.response_of_job(job)
+        if response is not None and _is_alive(response.interaction):
+            await self.settle(response, job=job)
 
     async def settle(
-        self, answer: PendingResponse | None, note: Post | None = None, job: str = ""
+        self, response: PendingResponse | None, note: Post | None = None, job: str = ""
     ) -> None:
-        """Nobody must think that we still think: say where it went, or take the answer away."""
-        if answer is None:
+        """End the "thinking…" placeholder: say where the answer is, or delete the response."""
+        if response is None:
             return
         failpoint("settle.before")
         for is_last in (False, True):
-            if await self._settle_once(answer, note) or is_last:
+            if await self._settle_once(response, note) or is_last:
                 break
         if job:
             await self._store.forget_response(job)
         failpoint("settle.after")
 
-    async def _settle_once(self, answer: PendingResponse, note: Post | None) -> bool:
+    async def _settle_once(self, response: PendingResponse, note: Post | None) -> bool:
         """False when it may succeed another time."""
         try:
             if note:
-                await self._api.call(
-                    "PATCH", ORIGINAL, answer.ids, render.message(note)
-                )
+                message = render.message(note)
+                await self._api.call("PATCH", ORIGINAL, response.ids, message)
             else:
-                await self._api.call("DELETE", ORIGINAL, answer.ids)
+                await self._api.call("DELETE", ORIGINAL, response.ids)
         except DiscordError as error:
             log.debug("not_settled", code=error.code)
             return error.permanent
@@ -146,22 +148,15 @@ class InteractionResponses:
 
 
 def note(key: str, locale: str, link: str = "") -> Post:
-    """A private word that says where to look; with the way there."""
-    way = (
-        (
-            Button(
-                kind=ButtonKind.LINK,
-                step="",
-                label=translate("home.open", locale),
-                url=link,
-            ),
-        )
-        if link
-        else ()
-    )
-    return Post(tone=Tone.NOTE, text=translate(key, locale), buttons=way, private=True)
+    """Private words, with a button that leads to ``link`` if there is one."""
+    post = Post(tone=Tone.NOTE, text=translate(key, locale), private=True)
+    if not link:
+        return post
+    label = translate("home.open", locale)
+    button = Button(kind=ButtonKind.LINK, step="", label=label, url=link)
+    return replace(post, buttons=(button,))
 
 
 def _is_alive(interaction: str) -> bool:
-    asked = discord.utils.snowflake_time(int(interaction))
-    return discord.utils.utcnow() - asked < ALIVE
+    begun = discord.utils.snowflake_time(int(interaction))
+    return discord.utils.utcnow() - begun < ALIVE

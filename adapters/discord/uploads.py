@@ -1,7 +1,4 @@
-"""The pictures of a post as Discord takes them.
-
-Small enough for the place, hidden where they are for adults only.
-"""
+"""The pictures of a post as Discord takes them: small enough, and hidden if for adults only."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -22,7 +19,7 @@ from core.post import Button, ButtonKind, Post, PostImage
 from core.signed_links import Links, Purpose
 from core.types import PictureLimits, Place
 
-WHOLE = 24 << 20
+REQUEST_LIMIT = 24 << 20
 """Bytes of all files together: a request may have 25 MiB."""
 SPOILER = "SPOILER_"
 
@@ -41,120 +38,111 @@ class Prepared:
     def attachments(self) -> list[dict[str, Any]]:
         """The files as the message names them."""
         return [
-            {"id": at, "filename": one.name, "description": clip(one.alt, ALT)}
-            for at, one in enumerate(self.uploads)
+            {
+                "id": number,
+                "filename": upload.name,
+                "description": clip(upload.alt, ALT),
+            }
+            for number, upload in enumerate(self.uploads)
         ]
 
     def on(self, post: Post) -> Post:
-        """The post with the links."""
-        return (
-            replace(post, buttons=(*post.buttons, *self.links)) if self.links else post
-        )
+        """The post with the links among its buttons."""
+        return replace(post, buttons=(*post.buttons, *self.links))
 
 
 class ImageUploads:
-    """Bytes from the blobs, made smaller off the loop where they must be."""
+    """Pictures from the blobs, made smaller where they must be."""
 
     def __init__(
         self,
         blobs: Blobs,
         pool: Pool,
-        places: ChannelDirectory,
+        channels: ChannelDirectory,
         store: DiscordStore,
         links: Links,
         locale: str,
     ) -> None:
         self._blobs = blobs
         self._pool = pool
-        self._places = places
+        self._channels = channels
         self._store = store
         self._links = links
         self._locale = locale
 
     async def prepare(self, place: Place, post: Post, limit: int = 0) -> Prepared:
-        """Everything a post shows, at most ``limit`` bytes a file."""
+        """Make uploads of a post's pictures, each of at most ``limit`` bytes."""
         if not post.pictures:
             return Prepared()
-        limit = min(
-            limit or await self._places.largest(place), WHOLE // len(post.pictures)
-        )
-        hidden = await self._hidden(place, post.pictures)
-        made = [
-            await self._one(place, post, one, limit, hidden) for one in post.pictures
-        ]
-        return Prepared(
-            uploads=tuple(one for one, _ in made),
-            links=tuple(link for _, link in made if link),
-        )
+        if not limit:
+            limit = await self._channels.file_limit(place)
+        limit = min(limit, REQUEST_LIMIT // len(post.pictures))
+        hidden = await self._hidden_keys(place, post.pictures)
+        uploads: list[Upload] = []
+        links: list[Button] = []
+        for image in post.pictures:
+            content = await self._read(place, image)
+            name = image.name
+            if len(content) > limit:
+                content = await self._shrink(content, limit)
+                name = f"{PurePath(name).stem}.jpg"
+                links += self._full_size(place, post, image)
+            if image.picture and image.picture.key in hidden:
+                name = f"{SPOILER}{name}"
+            uploads.append(Upload(name=name, alt=image.alt, data=content))
+        return Prepared(uploads=tuple(uploads), links=tuple(links))
 
-    async def linked(self, place: Place, post: Post) -> Post:
-        """The post with the links it has had since its pictures were shown, where they stay as they are."""
-        limit = min(
-            await self._places.largest(place), WHOLE // max(1, len(post.pictures))
-        )
-        smaller = [
-            one for one in post.pictures if one.picture and one.picture.length > limit
-        ]
-        return Prepared(
-            links=tuple(
-                link for one in smaller if (link := self._link(place, post, one))
-            )
-        ).on(post)
+    async def with_links(self, place: Place, post: Post) -> Post:
+        """The post with the links to its pictures at full size, without uploading them again."""
+        limit = await self._channels.file_limit(place)
+        limit = min(limit, REQUEST_LIMIT // max(1, len(post.pictures)))
+        links: list[Button] = []
+        for image in post.pictures:
+            if image.picture and image.picture.length > limit:
+                links += self._full_size(place, post, image)
+        return Prepared(links=tuple(links)).on(post)
 
-    async def _one(
-        self, place: Place, post: Post, one: PostImage, limit: int, hidden: set[str]
-    ) -> tuple[Upload, Button | None]:
-        data = one.drawn or b""
-        if one.picture:
-            data = await self._blobs.read(place.tenant, one.picture.key)
-        name, link = one.name, None
-        if len(data) > limit:
-            fitted = await self._pool.run(
-                normalize.fit_to,
-                data,
-                PictureLimits(max_side=1 << 20, max_ratio=1e6, max_bytes=limit),
-            )
-            data, name = fitted.data, f"{PurePath(name).stem}.jpg"
-            link = self._link(place, post, one)
-        if one.picture and one.picture.key in hidden:
-            name = f"{SPOILER}{name}"
-        return Upload(name=name, alt=one.alt, data=data), link
+    async def _read(self, place: Place, image: PostImage) -> bytes:
+        if image.picture is None:
+            return image.drawn or b""
+        return await self._blobs.read(place.tenant, image.picture.key)
 
-    def _link(self, place: Place, post: Post, one: PostImage) -> Button | None:
-        """To the picture at full size, where our pages can be reached."""
-        if one.picture is None:
-            return None
+    async def _shrink(self, content: bytes, limit: int) -> bytes:
+        limits = PictureLimits(max_side=1 << 20, max_ratio=1e6, max_bytes=limit)
+        image = await self._pool.run(normalize.fit_to, content, limits)
+        return image.data
+
+    def _full_size(self, place: Place, post: Post, image: PostImage) -> list[Button]:
+        """A link to the picture at full size, if our pages can be reached."""
+        if image.picture is None:
+            return []
         claims = {
             "t": place.tenant,
-            "k": one.picture.key,
-            "m": one.picture.media_type,
-            "n": one.name,
+            "k": image.picture.key,
+            "m": image.picture.media_type,
+            "n": image.name,
         }
         url = self._links.url(Purpose.PICTURE, claims, datetime.now(UTC) + LINK_LIFE)
+        if not url:
+            return []
         label = translate("shared.full_size", post.locale or self._locale)
-        return (
-            Button(kind=ButtonKind.LINK, step=post.job, label=label, url=url)
-            if url
-            else None
-        )
+        return [Button(kind=ButtonKind.LINK, step=post.job, label=label, url=url)]
 
-    async def _hidden(self, place: Place, shown: Sequence[PostImage]) -> set[str]:
+    async def _hidden_keys(self, place: Place, images: Sequence[PostImage]) -> set[str]:
         """Pictures first shown where only adults are stay hidden wherever they are shown next."""
-        keys = [one.picture.key for one in shown if one.picture]
+        keys = [image.picture.key for image in images if image.picture]
         if not keys:
             return set()
-        if await self._places.is_restricted(place):
+        if await self._channels.is_restricted(place):
             await self._store.restrict(place.tenant, keys)
             return set(keys)
         return await self._store.restricted_among(place.tenant, keys)
 
 
 def same_pictures(
-    there: Sequence[Mapping[str, Any]], wanted: Sequence[PostImage]
+    attachments: Sequence[Mapping[str, Any]], images: Sequence[PostImage]
 ) -> bool:
-    """Does the message show these already, whatever became of their names?"""
-    found = {
-        PurePath(str(one.get("filename", ""))).stem.removeprefix(SPOILER)
-        for one in there
-    }
-    return found == {PurePath(one.name).stem for one in wanted}
+    """Does the message show these pictures already, perhaps smaller or hidden?"""
+    names = [str(attachment.get("filename", "")) for attachment in attachments]
+    shown = {PurePath(name).stem.removeprefix(SPOILER) for name in names}
+    return shown == {PurePath(image.name).stem for image in images}

@@ -1,4 +1,4 @@
-"""What we know of people at Discord: their language, and where they are spoken to alone."""
+"""Discord users: the language to speak to them in, and their direct messages."""
 
 from cachetools import LRUCache
 
@@ -9,55 +9,57 @@ from core.i18n import negotiate
 from core.incoming import Incoming
 from core.types import Person
 
-MOST = 10_000
+CACHE_SIZE = 10_000
 
 
 class UserDirectory:
-    """Remembered. ``default``: the language of whoever has not told theirs."""
+    """Languages and direct channels, cached. ``default``: the language of all others."""
 
     def __init__(
-        self, api: Api, store: DiscordStore, places: ChannelDirectory, default: str
+        self, api: Api, store: DiscordStore, channels: ChannelDirectory, default: str
     ) -> None:
         self._api = api
         self._store = store
-        self._places = places
+        self._channels = channels
         self._default = default
-        self._spoken: LRUCache[str, str] = LRUCache(MOST)
-        self._direct: LRUCache[str, str] = LRUCache(MOST)
+        self._locales: LRUCache[str, str] = LRUCache(CACHE_SIZE)
+        self._direct_channels: LRUCache[str, str] = LRUCache(CACHE_SIZE)
 
-    async def locale(self, request: Incoming) -> str:
-        """Commands and buttons tell the person's own.
+    async def locale(self, incoming: Incoming) -> str:
+        """The language to answer an event in.
 
-        What they write afterwards is answered in the same.
+        Commands and buttons name the person's own; messages do not, so that it is remembered.
         """
-        person = request.person.id
-        known = await self._spoken_by(person)
-        if request.locale:
-            wanted = negotiate(request.locale)
-            if wanted != known:
-                await self._store.save_locale(person, wanted)
-                self._spoken[person] = wanted
-            return wanted
-        found = known or await self._places.locale(request.place)
-        return negotiate(found) if found else self._default
+        person = incoming.person.id
+        remembered = await self._remembered_locale(person)
+        if incoming.locale:
+            locale = negotiate(incoming.locale)
+            if locale != remembered:
+                await self._store.save_locale(person, locale)
+                self._locales[person] = locale
+            return locale
+        locale = remembered or await self._channels.locale(incoming.place)
+        return negotiate(locale) if locale else self._default
 
     async def language(self, person: Person) -> str:
-        """The one to speak to them in, whatever it is about."""
-        return await self._spoken_by(person.id) or self._default
+        """The language to speak to a person in, wherever that is."""
+        return await self._remembered_locale(person.id) or self._default
 
-    async def direct(self, person: Person) -> str:
-        """The channel of the direct message with them. Raises DiscordError."""
-        channel = self._direct.get(person.id)
+    async def direct_channel(self, person: Person) -> str:
+        """Open the direct message with a person. Raises DiscordError."""
+        channel = self._direct_channels.get(person.id)
         if channel is None:
-            opened = await self._api.call(
+            answer = await self._api.call(
                 "POST", "/users/@me/channels", {}, {"recipient_id": person.id}
             )
-            channel = self._direct[person.id] = str(opened["id"])
+            channel = str(answer["id"])
+            self._direct_channels[person.id] = channel
         return channel
 
-    async def _spoken_by(self, person: str) -> str:
-        """Nothing while they never pressed or typed a command."""
-        locale = self._spoken.get(person)
+    async def _remembered_locale(self, person: str) -> str:
+        """The language of their last command or button, "" before there was one."""
+        locale = self._locales.get(person)
         if locale is None:
-            locale = self._spoken[person] = await self._store.locale_of(person)
+            locale = await self._store.locale_of(person)
+            self._locales[person] = locale
         return locale

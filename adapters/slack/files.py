@@ -177,7 +177,7 @@ class Files:
             )
             files.append(file)
         # Their ids are kept before anybody can see them: a crash must not lead to a second share.
-        await self._store.uploaded(spot.tenant, files)
+        await self._store.save_files(spot.tenant, files)
         failpoint("share.after_upload")
         return files
 
@@ -259,14 +259,14 @@ class Files:
         return stamp
 
     async def _record_share(self, spot: Spot, ts: str) -> str:
-        await self._store.shown(spot.tenant, spot.job, spot.channel, ts)
+        await self._store.set_message(spot.tenant, spot.job, spot.channel, ts)
         return ts
 
     async def _withdraw(self, spot: Spot, files: Sequence[File]) -> None:
         """A share that comes late must not become a second one."""
         await self.delete(spot.workspace, files)
         unshared = [replace(file, ts="") for file in files]
-        await self._store.uploaded(spot.tenant, unshared)
+        await self._store.save_files(spot.tenant, unshared)
 
 
 def _raise_for_status(response: aiohttp.ClientResponse) -> None:

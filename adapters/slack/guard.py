@@ -1,22 +1,19 @@
-"""Slack over HTTP: signed deliveries at /slack/events, installing at /slack/install.
+"""Slack over HTTP: signed deliveries at /slack/events, installation at /slack/install.
 
-Whatever is odd gets 401 or 400.
-
-The SDK's verifier raises on hostile headers and takes the same signature twice: it is asked only
-after our own look.
+Anything odd gets 401 or 400.
 """
 
 import hmac
 import json
 import re
 import time
-from collections import OrderedDict
 from collections.abc import Awaitable, Callable
 from typing import Any
 from urllib.parse import parse_qsl
 
 import aiohttp
 import structlog
+from cachetools import TTLCache
 from slack_bolt import BoltResponse
 from slack_bolt.adapter.starlette.async_handler import (
     to_async_bolt_request,
@@ -40,9 +37,10 @@ from core.i18n import translate
 SIGNATURE = re.compile(r"v0=[0-9a-f]{64}")
 STAMP = re.compile(r"[0-9]{1,12}")
 WINDOW = 300
-"""Seconds a signature is worth something, before and after its time."""
-REMEMBERED = 50_000
-MOST_FIELDS = 64
+"""Seconds a signature is valid for, before and after its time."""
+MAX_SEEN = 50_000
+MAX_FIELDS = 64
+FORM = "application/x-www-form-urlencoded"
 
 log = structlog.get_logger()
 
@@ -56,10 +54,10 @@ class SlackGuard:
         self._app = app
         self._verifier = SignatureVerifier(secret)
         self._now = now
-        self._seen: OrderedDict[str, float] = OrderedDict()
+        self._seen: TTLCache[str, bool] = TTLCache(MAX_SEEN, 2 * WINDOW, now)
 
     def routes(self) -> list[Route]:
-        """Events, commands and interactivity in one place."""
+        """Take events, commands and interactions at one path."""
         return [Route("/slack/events", self._deliver, methods=["POST"])]
 
     async def _deliver(self, request: Request) -> Response:
@@ -77,71 +75,57 @@ class SlackGuard:
         except Exception:
             log.exception("not_taken")
             return PlainTextResponse("", 500)
-        self._remember(signature)
-        return PlainTextResponse("") if answer is None else JSONResponse(answer)
+        # Only now: a delivery that failed may come again.
+        self._seen[signature] = True
+        if answer is None:
+            return PlainTextResponse("")
+        return JSONResponse(answer)
 
     def _signature(self, request: Request, body: bytes) -> str | None:
-        """The signature, if it is one of Slack's over these very bytes, and fresh."""
+        """The signature, if Slack made it over these very bytes, not long ago."""
+        # The SDK's verifier raises on hostile headers: our own look comes first.
         signatures = request.headers.getlist("x-slack-signature")
         stamps = request.headers.getlist("x-slack-request-timestamp")
         if len(signatures) != 1 or len(stamps) != 1:
             return None
         signature, stamp = signatures[0], stamps[0]
-        if (
-            not SIGNATURE.fullmatch(signature)
-            or not STAMP.fullmatch(stamp)
-            or abs(self._now() - int(stamp)) > WINDOW
-        ):
+        if not SIGNATURE.fullmatch(signature) or not STAMP.fullmatch(stamp):
             return None
-        try:
-            body.decode()
-        except UnicodeDecodeError:
+        if abs(self._now() - int(stamp)) > WINDOW or not _is_text(body):
             return None
-        made = self._verifier.generate_signature(timestamp=stamp, body=body)
-        return (
-            signature
-            if made is not None and hmac.compare_digest(made, signature)
-            else None
-        )
+        expected = self._verifier.generate_signature(timestamp=stamp, body=body)
+        if expected is None or not hmac.compare_digest(expected, signature):
+            return None
+        return signature
 
-    def _remember(self, signature: str) -> None:
-        """A delivery that was taken is not taken again; one that failed may come again."""
-        now = self._now()
-        self._seen[signature] = now
-        while self._seen and (
-            len(self._seen) > REMEMBERED
-            or now - next(iter(self._seen.values())) > 2 * WINDOW
-        ):
-            self._seen.popitem(last=False)
+
+def _is_text(body: bytes) -> bool:
+    try:
+        body.decode()
+    except UnicodeDecodeError:
+        return False
+    return True
 
 
 def _read(request: Request, body: bytes) -> Payload | None:
-    """What a delivery says.
-
-    None when it is neither JSON nor a form, too deep, or of too many fields.
-    """
+    """The delivery. None when it is neither JSON nor a form, too deep, or of too many fields."""
+    kind = request.headers.get("content-type", "")
     try:
-        delivery: Any
-        if request.headers.get("content-type", "").startswith(
-            "application/x-www-form-urlencoded"
-        ):
-            delivery = dict(
-                parse_qsl(
-                    body.decode(), keep_blank_values=True, max_num_fields=MOST_FIELDS
-                )
-            )
-            delivery = (
-                json.loads(delivery["payload"]) if "payload" in delivery else delivery
-            )
-        else:
-            delivery = json.loads(body)
+        delivery = _read_form(body) if kind.startswith(FORM) else json.loads(body)
     except (ValueError, RecursionError):
         return None
     return delivery if isinstance(delivery, dict) else None
 
 
+def _read_form(body: bytes) -> Any:
+    pairs = parse_qsl(body.decode(), keep_blank_values=True, max_num_fields=MAX_FIELDS)
+    form = dict(pairs)
+    # An interaction is one field of JSON, a command fields of its own.
+    return json.loads(form["payload"]) if "payload" in form else form
+
+
 def callbacks(locale: str) -> AsyncCallbackOptions:
-    """What somebody reads who has installed us, or could not."""
+    """The pages after an installation, whether it worked or not."""
 
     async def success(arguments: AsyncSuccessArgs) -> BoltResponse:
         del arguments
@@ -163,21 +147,23 @@ def _plain(status: int, text: str) -> BoltResponse:
 
 
 def install_routes(flow: AsyncOAuthFlow, locale: str) -> list[Route]:
-    """The page that leads to Slack, and where Slack leads back to."""
+    """The page that leads to Slack, and the one Slack leads back to."""
 
-    def through(
-        step: Callable[..., Awaitable[BoltResponse]],
+    def endpoint(
+        handle: Callable[..., Awaitable[BoltResponse]],
     ) -> Callable[[Request], Awaitable[Response]]:
-        async def handled(request: Request) -> Response:
+        async def serve(request: Request) -> Response:
             try:
-                found = await step(to_async_bolt_request(request, b""))
+                response = await handle(to_async_bolt_request(request, b""))
             except (SlackClientError, aiohttp.ClientError, TimeoutError):
                 return PlainTextResponse(translate("slack.install_failed", locale), 502)
-            return to_starlette_response(found)
+            return to_starlette_response(response)
 
-        return handled
+        return serve
 
+    install = endpoint(flow.handle_installation)
+    redirect = endpoint(flow.handle_callback)
     return [
-        Route("/slack/install", through(flow.handle_installation), methods=["GET"]),
-        Route("/slack/oauth_redirect", through(flow.handle_callback), methods=["GET"]),
+        Route("/slack/install", install, methods=["GET"]),
+        Route("/slack/oauth_redirect", redirect, methods=["GET"]),
     ]

@@ -1,15 +1,12 @@
-"""Socket Mode.
+"""Socket Mode: one connection, and a watchdog that ends the process after too long a silence.
 
-One connection, and a watchdog that ends the process when it has been silent too long.
-
-The SDK reconnects by itself; where that fails, a fresh process is the only cure known.
+The SDK reconnects by itself; where that fails, only a new process is known to help.
 """
 
 import asyncio
 import logging
 import time
 from collections.abc import Callable
-from contextlib import suppress
 
 import aiohttp
 import structlog
@@ -26,12 +23,13 @@ from core.errors import ConfigurationError, DeliveryError
 PING_SECONDS = 5.0
 SILENCE = 120.0
 """Seconds without a living connection after which the process is given up."""
+PASSING = frozenset({"ratelimited", "internal_error", "service_unavailable"})
 
 log = structlog.get_logger()
 
 
 class Socket:
-    """``lost`` ends the process; ``client`` speaks with the app's own token."""
+    """``lost`` ends the process; ``client`` uses the app's own token."""
 
     def __init__(
         self,
@@ -63,16 +61,18 @@ class Socket:
 
         Raises ConfigurationError for a token Slack refuses.
         """
-        with suppress(aiohttp.ClientError, TimeoutError):
-            try:
-                opened = await self._client.apps_connections_open(app_token=self._token)
-                self._socket.wss_uri = str(opened["url"])
-            except SlackApiError as error:
-                code = error.response.get("error", "")
-                if code not in {"ratelimited", "internal_error", "service_unavailable"}:
-                    raise ConfigurationError(
-                        "config.slack_app_token", setting="SLACK_APP_TOKEN", reason=code
-                    ) from None
+        try:
+            answer = await self._client.apps_connections_open(app_token=self._token)
+            self._socket.wss_uri = str(answer["url"])
+        except SlackApiError as error:
+            code = error.response.get("error", "")
+            if code not in PASSING:
+                raise ConfigurationError(
+                    "config.slack_app_token", setting="SLACK_APP_TOKEN", reason=code
+                ) from None
+        except (aiohttp.ClientError, TimeoutError):
+            # The SDK goes on trying.
+            log.warning("slack_unreachable")
         self._tasks = [
             asyncio.create_task(self._connect(), name="slack connects"),
             asyncio.create_task(self._watch(), name="slack watchdog"),
@@ -84,7 +84,7 @@ class Socket:
             raise DeliveryError("slack.refused", code="not connected")
 
     async def close(self) -> None:
-        """Take nothing more in."""
+        """Stop listening."""
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
@@ -93,10 +93,10 @@ class Socket:
     async def _deliver(
         self, socket: AsyncBaseSocketModeClient, delivery: SocketModeRequest
     ) -> None:
-        """Acknowledged once it is taken; what broke is not, so that Slack may deliver it again."""
         try:
             answer = await self._app.deliver(delivery.payload)
         except Exception:
+            # Not acknowledged, so that Slack delivers it again.
             log.exception("not_taken")
             return
         payload = None if answer is None else dict(answer)

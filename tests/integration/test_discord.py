@@ -470,7 +470,7 @@ async def test_whoever_has_left_the_guild_speaks_for_it_no_longer(place: Place) 
     copy = await fake.sees("a fox", channel=direct, files=1)
     form = await fake.presses(ana, copy, "Edit")
     del fake.guild.permissions[ana.id]
-    place.bot.easel.context.chats["discord"]._places._known.clear()  # type: ignore[attr-defined]  # ten minutes later
+    place.bot.easel.context.chats["discord"].completion._channels._answers.clear()  # type: ignore[attr-defined]  # ten minutes later
     said = fake.says(ana, "make it night", direct)
     await fake.sees("picture", channel=direct, after=said)
     pressed = await fake.presses(ana, copy, "Again")

@@ -411,7 +411,7 @@ async def test_many_refusals_close_the_way_to_discord_for_a_while(
 ) -> None:
     fake, ana = place.fake, place.ana
     with monkeypatch.context() as patch:
-        patch.setattr(apis, "MOST_INVALID", 0)
+        patch.setattr(apis, "MAX_INVALID", 0)
         fake.says(ana, f"{fake.mention} draw a fox", place.channel)
         await asyncio.sleep(0.3)
         assert fake.world.calls == []

@@ -40,7 +40,7 @@ async def test_a_full_memory_of_people_forgets_only_who_was_not_asked_for_longes
 async def test_a_full_memory_of_channels_forgets_only_the_one_not_asked_for_longest(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(channels, "MOST", 2)
+    monkeypatch.setattr(channels, "CACHE_SIZE", 2)
     api = Api()
     directory = channels.ChannelDirectory(api)  # type: ignore[arg-type]
     for channel in ("1", "2", "1", "3", "1"):
