@@ -1,13 +1,11 @@
-"""What ``easel doctor`` asks Discord: token, intents, clock, servers.
+"""What ``easel doctor`` asks Discord: token, intents, clock, servers; and the invitation.
 
-Each finding says whether all is well.
-
-Also what ``easel discord-invite`` prints: the address that invites us, asking for the least that
+``easel discord-invite`` prints the address that invites the bot with the fewest permissions that
 everything needs.
 """
 
 import base64
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
 from typing import Any
@@ -27,107 +25,95 @@ PERMISSIONS = discord.Permissions(
 )
 INVITE = "https://discord.com/oauth2/authorize"
 MAX_SKEW = timedelta(seconds=60)
-"""An interaction's answer lives fifteen minutes by Discord's clock; we stop a minute before."""
-NAMED = 20
+"""A response can be edited for fifteen minutes by Discord's clock; we stop a minute before."""
+MAX_NAMES = 20
 Finding = tuple[str, bool, str]
-"""Name, whether it is well, what to say."""
+"""Name, whether all is well, what to say."""
 
 
 def invite(app: str) -> str:
-    """The address at which one chooses a server for us."""
-    asked = {
+    """The address at which somebody chooses a server to add the bot to."""
+    query = {
         "client_id": app,
         "scope": "bot applications.commands",
         "permissions": PERMISSIONS.value,
     }
-    return f"{INVITE}?{urlencode(asked)}"
+    return f"{INVITE}?{urlencode(query)}"
 
 
 def app_of(token: str) -> str:
-    """The application a bot token belongs to: its first part says so.
-
-    "" for anything that is no such token.
-    """
-    first = token.partition(".")[0]
+    """The application a bot token belongs to, "" for anything that is no such token."""
+    # The token's first part is the application's id, without the padding of base64.
+    encoded = token.partition(".")[0]
+    padding = "=" * (-len(encoded) % 4)
     try:
-        found = base64.b64decode(
-            first + "=" * (-len(first) % 4), validate=True
-        ).decode()
+        app = base64.b64decode(encoded + padding, validate=True).decode()
     except ValueError:
         return ""
-    return found if found.isdecimal() else ""
+    return app if app.isdecimal() else ""
 
 
 async def findings(api: Api, locale: str) -> list[Finding]:
-    """Whose the token is, what we may read, whether our clocks agree, where we are and what we may do there."""
+    """Check the token, what we may read, the clocks, and our permissions in each server."""
     try:
         await api.open()
         guilds = await api.call("GET", "/users/@me/guilds")
     except DiscordError as error:
-        key = (
-            "doctor.discord_token"
-            if error.status == 401
-            else "doctor.discord_unreachable"
-        )
+        key = "doctor.discord_unreachable"
+        if error.status == 401:
+            key = "doctor.discord_token"
         return [("discord token", False, translate(key, locale, reason=error.status))]
-    content = (
-        "doctor.discord_content" if api.reads_content else "doctor.discord_no_content"
-    )
+    key = "doctor.discord_no_content"
+    if api.reads_content:
+        key = "doctor.discord_content"
+    url = invite(api.app)
     return [
         ("discord token", True, translate("doctor.discord_us", locale, name=api.name)),
-        ("discord messages", True, translate(content, locale)),
+        ("discord messages", True, translate(key, locale)),
         _clock(api.date, locale),
-        *_servers(guilds, invite(api.app), locale),
+        _servers(guilds, url, locale),
+        *_permissions(guilds, url, locale),
     ]
 
 
 def _clock(date: str, locale: str) -> Finding:
     try:
-        off = abs(datetime.now(UTC) - parsedate_to_datetime(date))
+        skew = abs(datetime.now(UTC) - parsedate_to_datetime(date))
     except (ValueError, TypeError):
-        off = timedelta()
-    well = off < MAX_SKEW
-    key = "doctor.discord_clock" if well else "doctor.discord_clock_off"
-    return (
-        "discord clock",
-        well,
-        translate(key, locale, seconds=round(off.total_seconds())),
-    )
+        skew = timedelta()
+    is_right = skew < MAX_SKEW
+    key = "doctor.discord_clock" if is_right else "doctor.discord_clock_off"
+    text = translate(key, locale, seconds=round(skew.total_seconds()))
+    return "discord clock", is_right, text
 
 
-def _servers(guilds: list[Mapping[str, Any]], url: str, locale: str) -> list[Finding]:
+def _servers(guilds: Sequence[Mapping[str, Any]], url: str, locale: str) -> Finding:
+    name = "discord servers"
     if not guilds:
-        return [
-            (
-                "discord servers",
-                False,
-                translate("doctor.discord_no_servers", locale, url=url),
-            )
-        ]
-    names = [str(one.get("name", one["id"])) for one in guilds]
-    lacking = [
-        str(one.get("name", one["id"]))
-        for one in guilds
-        if not _has_all(int(one.get("permissions", 0)))
-    ]
-    found = [
-        (
-            "discord servers",
-            True,
-            translate("doctor.discord_servers", locale, names=names[:NAMED]),
-        )
-    ]
-    if lacking:
-        text = translate(
-            "doctor.discord_permissions_missing", locale, names=lacking[:NAMED], url=url
-        )
-        return [*found, ("discord permissions", False, text)]
-    return [
-        *found,
-        ("discord permissions", True, translate("doctor.discord_permissions", locale)),
-    ]
+        return name, False, translate("doctor.discord_no_servers", locale, url=url)
+    names = _names_of(guilds)
+    return name, True, translate("doctor.discord_servers", locale, names=names)
 
 
-def _has_all(permissions: int) -> bool:
-    rights = discord.Permissions(permissions)
-    return rights.administrator or PERMISSIONS.is_subset(rights)
+def _permissions(
+    guilds: Sequence[Mapping[str, Any]], url: str, locale: str
+) -> list[Finding]:
+    if not guilds:
+        return []
+    lacking = [guild for guild in guilds if not _has_permissions(guild)]
+    key = "doctor.discord_permissions"
+    if not lacking:
+        return [("discord permissions", True, translate(key, locale))]
+    names = _names_of(lacking)
+    text = translate(f"{key}_missing", locale, names=names, url=url)
+    return [("discord permissions", False, text)]
+
+
+def _names_of(guilds: Sequence[Mapping[str, Any]]) -> list[str]:
+    names = [str(guild.get("name", guild["id"])) for guild in guilds]
+    return names[:MAX_NAMES]
+
+
+def _has_permissions(guild: Mapping[str, Any]) -> bool:
+    granted = discord.Permissions(int(guild.get("permissions", 0)))
+    return granted.administrator or PERMISSIONS.is_subset(granted)

@@ -1,7 +1,7 @@
-"""The gateway: discord.py's client, and somebody who looks after it.
+"""The gateway: discord.py's client, and a supervisor that replaces it when it fails.
 
-It reconnects by itself. Where it gives up, or stays silent too long, a new one is made, never so
-often that Discord takes the token away (1,000 IDENTIFYs a day); what only the operator can mend
+The client reconnects by itself. Where it gives up, or is silent too long, a new one is made, never
+so often that Discord revokes the token (1,000 IDENTIFYs a day). What only the operator can mend
 ends the process with one line.
 """
 
@@ -27,50 +27,52 @@ LEAST = discord.Intents(
     guild_reactions=True,
     dm_reactions=True,
 )
-"""None of them privileged. With message_content, plain words in threads of ours are read, too."""
-FATAL = frozenset({4004, 4010, 4011, 4012, 4013, 4014})
+"""None of them privileged. With message_content, plain words in our threads are read, too."""
+INVALID_TOKEN, PRIVILEGED_INTENTS = 4004, 4014
+FATAL = frozenset({INVALID_TOKEN, 4010, 4011, 4012, 4013, PRIVILEGED_INTENTS})
+"""Close codes after which connecting again is useless."""
 SILENCE = 300.0
-"""Seconds without a living connection after which the client is made anew."""
-LOOK, READY = 5.0, 0.5
-FIRST_PAUSE, LONGEST_PAUSE, STEADY = 5.0, 300.0, 600.0
+"""Seconds without a living connection after which the client is replaced."""
+WATCH_SECONDS, READY_SECONDS = 5.0, 0.5
+FIRST_PAUSE, LONGEST_PAUSE = 5.0, 300.0
+STEADY = 600.0
+"""A client that lived so many seconds begins the pauses again."""
 
 log = structlog.get_logger()
 
 
 class EventClient(discord.Client):
-    """Hands on what it hears. Lean: no messages, no members, nothing asked for at start."""
+    """Passes events on. Keeps no messages and no members, and asks for nothing at start."""
 
     app: DiscordApp
 
     async def on_interaction(self, interaction: discord.Interaction) -> None:
-        """A command, a press, a filled modal."""
+        """Pass on a command, a pressed button or a filled form."""
         await _safely(self.app.interaction(interaction))
 
     async def on_message(self, message: discord.Message) -> None:
-        """Something was said."""
+        """Pass on a message."""
         await _safely(self.app.message(message))
 
     async def on_raw_reaction_add(self, event: discord.RawReactionActionEvent) -> None:
-        """A reaction came."""
+        """Pass on a reaction."""
         await _safely(self.app.reaction(event, self.get_channel(event.channel_id)))
 
     async def on_raw_reaction_remove(
         self, event: discord.RawReactionActionEvent
     ) -> None:
-        """A reaction went."""
+        """Pass on that a reaction was taken back."""
         await _safely(self.app.reaction(event, self.get_channel(event.channel_id)))
 
     async def on_guild_remove(self, guild: discord.Guild) -> None:
-        """We were removed; a guild that is only unavailable does not come here."""
+        """Pass on that we were removed; guilds that are only unavailable do not come here."""
         joined = guild.me.joined_at if guild.me else None  # type: ignore[truthy-bool]  # not in every cache
-        await _safely(self.app.left(guild.id, int(joined.timestamp()) if joined else 0))
+        member_since = int(joined.timestamp()) if joined else 0
+        await _safely(self.app.left(guild.id, member_since))
 
 
 class SingleClient(EventClient):
-    """One connection.
-
-    It goes on with its session as long as Discord remembers it, so that nothing is lost.
-    """
+    """One connection, resumed as long as Discord remembers its session, so that nothing is lost."""
 
     @property
     def is_alive(self) -> bool:
@@ -84,43 +86,42 @@ class ShardedClient(EventClient, discord.AutoShardedClient):
     @property
     def is_alive(self) -> bool:
         """Is every one connected?"""
-        return self.is_ready() and not any(
-            one.is_closed() for one in self.shards.values()
-        )
+        is_any_closed = any(shard.is_closed() for shard in self.shards.values())
+        return self.is_ready() and not is_any_closed
 
 
-def _guard(client: discord.Client) -> None:
-    """One event that discord.py cannot read must not end its client and its session (a private name: tested)."""
-    parsers = client._connection.parsers
-    parsers.update({event: _guarded(event, read) for event, read in parsers.items()})
+def _guard_parsers(client: discord.Client) -> None:
+    """An event that discord.py cannot parse must not end its client and its session."""
+    parsers = (
+        client._connection.parsers
+    )  # a private name; a test fails should it change
+    for event, parse in list(parsers.items()):
+        parsers[event] = _guard_parser(event, parse)
 
 
-def _guarded(event: str, read: Callable[[Any], Any]) -> Callable[[Any], Any]:
-    def carefully(data: Any) -> Any:
+def _guard_parser(event: str, parse: Callable[[Any], Any]) -> Callable[[Any], Any]:
+    def parse_safely(payload: Any) -> Any:
         try:
-            return read(data)
+            return parse(payload)
         except Exception as error:
             log.error("event_unreadable", event_name=event, error=type(error).__name__)
             return None
 
-    return carefully
+    return parse_safely
 
 
-async def _safely(what: Awaitable[None]) -> None:
-    """One event that breaks must not be silence in the log.
-
-    Discord.py's own words may hold tokens.
-    """
+async def _safely(handling: Awaitable[None]) -> None:
+    # discord.py's own log, which may hold tokens, is switched off: errors are logged here.
     try:
-        await what
+        await handling
     except Exception:
         log.exception("event_broke")
 
 
 class Gateway:
-    """``lost`` ends the process.
+    """Keeps one client alive. ``lost`` ends the process.
 
-    ``pause`` seconds before the first new client, then twice as long each time.
+    ``pause`` seconds pass before the first new client, then twice as many each time.
     """
 
     def __init__(
@@ -154,7 +155,7 @@ class Gateway:
         ]
 
     async def close(self) -> None:
-        """Take nothing more in."""
+        """Stop listening."""
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
@@ -165,10 +166,12 @@ class Gateway:
             raise DeliveryError("discord.refused", code="not connected")
 
     async def _run(self) -> None:
+        # Not a retry (core/retrying.py): a client's end is no error, and a steady life begins
+        # the pauses again.
         pause = self._pause
         while True:
             began = time.monotonic()
-            code = await self._live()
+            code = await self._run_client()
             if code in FATAL:
                 log.error(
                     "discord_refuses", close_code=code, setting="DISCORD_BOT_TOKEN"
@@ -181,48 +184,54 @@ class Gateway:
             await asyncio.sleep(pause)
             pause = min(pause * 2, LONGEST_PAUSE)
 
-    async def _live(self) -> int:
-        """One client's whole life; the close code it ended with, 0 for none."""
+    async def _run_client(self) -> int:
+        """Run one client until it ends. Return its close code, 0 for none."""
         try:
-            self._client = client = await self._made()
+            client = await self._make_client()
+            self._client = client
             async with client:
                 await client.start(self._token)
         except discord.PrivilegedIntentsRequired:
-            return 4014
+            return PRIVILEGED_INTENTS
         except discord.LoginFailure:
-            return 4004
+            return INVALID_TOKEN
         except discord.ConnectionClosed as error:
             return error.code
         except Exception as error:
             log.warning("discord_client_broke", error=type(error).__name__)
         return 0
 
-    async def _made(self) -> SingleClient | ShardedClient:
-        """Where to connect, and how often, is asked each time."""
-        found = await self._api.call("GET", "/gateway/bot")
-        discord.gateway.DiscordWebSocket.DEFAULT_GATEWAY = URL(str(found["url"]))
-        made = (SingleClient if found.get("shards", 1) == 1 else ShardedClient)(
+    async def _make_client(self) -> SingleClient | ShardedClient:
+        """Ask Discord where to connect, and with how many connections."""
+        gateway = await self._api.call("GET", "/gateway/bot")
+        discord.gateway.DiscordWebSocket.DEFAULT_GATEWAY = URL(str(gateway["url"]))
+        is_single = gateway.get("shards", 1) == 1
+        kind = SingleClient if is_single else ShardedClient
+        client = kind(
             intents=self._intents,
             max_messages=None,
             member_cache_flags=discord.MemberCacheFlags.none(),
             chunk_guilds_at_startup=False,
             max_ratelimit_timeout=60.0,
-            guild_ready_timeout=READY,
+            guild_ready_timeout=READY_SECONDS,
             allowed_mentions=discord.AllowedMentions.none(),
         )
-        made.app = self._app
-        _guard(made)
-        return made
+        client.app = self._app
+        _guard_parsers(client)
+        return client
 
     async def _watch(self) -> None:
-        alive = time.monotonic()
+        last_alive = time.monotonic()
         while True:
-            await asyncio.sleep(min(LOOK, self._silence / 4))
+            await asyncio.sleep(min(WATCH_SECONDS, self._silence / 4))
             client = self._client
-            if client is not None and client.is_alive:
-                alive = time.monotonic()
-            elif client is not None and time.monotonic() - alive > self._silence:
-                log.error("discord_silent", seconds=round(time.monotonic() - alive))
-                alive = time.monotonic()
+            now = time.monotonic()
+            if client is None:
+                continue
+            if client.is_alive:
+                last_alive = now
+            elif now - last_alive > self._silence:
+                log.error("discord_silent", seconds=round(now - last_alive))
+                last_alive = now
                 with suppress(Exception):
                     await client.close()

@@ -143,7 +143,7 @@ async def test_what_breaks_again_and_again_is_begun_more_and_more_seldom(
         tries.append(asyncio.get_running_loop().time())
         raise OSError
 
-    monkeypatch.setattr(Gateway, "_made", broken)
+    monkeypatch.setattr(Gateway, "_make_client", broken)
     never: Any = None
     opened = Gateway(never, never, "token", lambda: None, pause=0.1)
     opened.open()
