@@ -1,10 +1,7 @@
-"""Runs what people asked for, durably.
+"""Runs what people asked for, durably: deliveries from the inbox, then one job for each step.
 
-Deliveries from the inbox, then one job a step (core/README.md says why).
-
-Nothing is remembered here. The inbox says what was asked and how far it was understood, a step's
-own state says how far its job has come, and every function of the flow goes on from there: starting
-again is going on.
+Nothing is remembered here. The inbox says how far a request was understood, a step's state how far
+its job has come, and every function of the flow continues from there: to restart is to continue.
 """
 
 import asyncio
@@ -34,27 +31,26 @@ from core.storage.workers import Workers
 from core.types import Claim, Outcome, Request, Step, StepState
 
 ANSWERED_AT_ONCE = 8
-"""Deliveries of one platform; those of others go on while it is away."""
+"""Deliveries of one platform; other platforms do not wait while it is away."""
 DELIVERED_AT_ONCE = 4
 LOOK_SECONDS = 5.0
 """Between two looks at what other workers have left, where there are several; and at most between
 two tries to read the inbox."""
 DELIVERY_LIFE = timedelta(days=1)
-"""How long a delivery is known after it was done: no platform delivers again later."""
+"""How long a delivery is kept after it is done: no platform delivers it again later."""
 SWEEP_SECONDS = 3600
 MAX_TRIES = 50
-"""Work that kills its worker each time is given up after so many, with words."""
+"""Work that kills its process each time is given up after so many, with a message."""
 BURST_GAP = 0.03
-"""Deliveries closer together than so many seconds are a burst: acknowledging them goes before work
-…"""
+"""Deliveries less than so many seconds apart are a burst, which is acknowledged before any work."""
 MAX_BURST = 0.5
-"""… for so many seconds at most, after each claim of deliveries."""
+"""Seconds that work waits for a burst at most."""
 
 log = structlog.get_logger()
 
 
 class Engine:
-    """One a process; start it inside the running loop, after the migrations."""
+    """One for each process; start it inside the running loop, after the migrations."""
 
     def __init__(
         self,
@@ -67,10 +63,7 @@ class Engine:
         *,
         lost: Callable[[], None],
     ) -> None:
-        """``workers`` where there may be several.
-
-        ``lost`` is called when they may believe us dead.
-        """
+        """``workers``: where there may be others. ``lost`` is called when they may think us dead."""
         self._context = context
         self._claims = claims
         self._inbox = inbox
@@ -97,22 +90,22 @@ class Engine:
         self._loops: list[asyncio.Task[None]] = []
 
     async def start(self) -> None:
-        """Go on with what was in work."""
+        """Continue what an earlier process left, then take what comes."""
         if self._workers is None:
             await self._take_over(self._worker)
         else:
             await self._workers.live()
-            self._loop(
-                self._workers.watch(self._take_over, self._drop_taken, self._lost),
+            self._start_loop(
+                self._workers.watch(self._take_over, self._drop_lost, self._lost),
                 "workers",
             )
-            self._loop(self._look_around(), "look around")
+            self._start_loop(self._look_around(), "look around")
         self._resume(await self._claims.adopt(None))
         await self._slots.wake_all()
-        self._loop(self._slots.run(), "slots")
-        self._loop(self._empty_inbox(), "inbox out")
-        self._loop(status.keep_current(self._context, self._leads), "status")
-        self._loop(self._sweep(), "sweep")
+        self._start_loop(self._slots.run(), "slots")
+        self._start_loop(self._run_inbox(), "inbox out")
+        self._start_loop(status.keep_current(self._context, self._leads), "status")
+        self._start_loop(self._sweep(), "sweep")
         self._context.moved.set()
 
     def _leads(self, platform: str) -> bool:
@@ -120,7 +113,7 @@ class Engine:
         return self._workers is None or self._workers.leads(platform)
 
     async def stop(self) -> None:
-        """Let go of everything; what is not done goes on at the next start."""
+        """Stop everything; the next start continues it."""
         tasks = [*self._loops, *self._answering, *self._jobs]
         for task in tasks:
             task.cancel()
@@ -129,7 +122,7 @@ class Engine:
             await self._workers.close()
 
     async def receive(self, incoming: Incoming) -> None:
-        """One durable commit. The same event again changes nothing."""
+        """Commit an event to the inbox. The same event again changes nothing."""
         failpoint("hear.before_commit")
         await self._inbox.add(incoming)
         failpoint("hear.after_commit")
@@ -137,7 +130,7 @@ class Engine:
         self._arrived.set()
 
     async def take(self, request: Request) -> None:
-        """One durable commit. The same request again changes nothing."""
+        """Commit a job to the inbox. The same request again changes nothing."""
         failpoint("take.before_commit")
         await self._inbox.accept(request)
         failpoint("take.after_commit")
@@ -145,9 +138,9 @@ class Engine:
 
     # From the inbox to a step in line
 
-    async def _empty_inbox(self) -> None:
+    async def _run_inbox(self) -> None:
         def is_survivable(error: Exception) -> bool:
-            """Whatever it is: the bot must not go deaf."""
+            # Any error: the bot must not go deaf.
             log.error("inbox_broke", exc_info=error)
             self._is_inbox_unsure = True
             return True
@@ -162,13 +155,13 @@ class Engine:
 
     async def _claim_deliveries(self) -> None:
         if self._is_inbox_unsure:
-            # A claim that broke may have been committed: nobody works on what it took.
+            # A claim that raised may have been committed: nobody works on what it took.
             begun = [delivery.number for delivery in self._answering.values()]
             await self._inbox.let_go(begun)
             self._is_inbox_unsure = False
         while True:
             await self._wait_out_burst()
-            full, free = self._places()
+            full, free = self._free_places()
             if not free:
                 return
             deliveries = await self._inbox.claim(free, full)
@@ -176,12 +169,12 @@ class Engine:
                 return
             failpoint("hear.after_enqueue")
             for delivery in deliveries:
-                task = asyncio.create_task(self._work_on(delivery), name="delivery")
+                task = asyncio.create_task(self._process(delivery), name="delivery")
                 self._answering[task] = delivery
-                task.add_done_callback(self._answered)
+                task.add_done_callback(self._on_delivery_end)
 
-    def _places(self) -> tuple[set[str], int]:
-        """Platforms that have all their places in use, and the places free for any other."""
+    def _free_places(self) -> tuple[set[str], int]:
+        """Platforms with all their places in use, and the places free for each of the others."""
         in_work = Counter(
             delivery.origin.place.platform for delivery in self._answering.values()
         )
@@ -193,7 +186,7 @@ class Engine:
         )
         return full, ANSWERED_AT_ONCE - busiest
 
-    def _answered(self, task: asyncio.Task[None]) -> None:
+    def _on_delivery_end(self, task: asyncio.Task[None]) -> None:
         del self._answering[task]
         self._arrived.set()
 
@@ -207,11 +200,11 @@ class Engine:
             return False
         return time.monotonic() < self._arrivals[0] + BURST_GAP
 
-    async def _work_on(self, delivery: Delivery) -> None:
+    async def _process(self, delivery: Delivery) -> None:
         """Bring a delivery to its end; each stage is durable before the next is begun.
 
-        Transient errors are waited out. A bug is reported to its person with a reference, but for a
-        goodbye: what it promised to forget is tried again with the next sweep.
+        Outages are waited out. A bug is reported to the person, with a reference; a goodbye, which
+        must forget everything, is tried again with the next sweep.
         """
         is_goodbye = _is_goodbye(delivery)
         is_refused = delivery.tries > MAX_TRIES and not is_goodbye
@@ -228,7 +221,7 @@ class Engine:
                 is_refused = True
 
     async def _advance(self, delivery: Delivery) -> Delivery:
-        """One stage on: understand it, answer it, bring its step into the line."""
+        """Take a delivery one stage further: understand it, answer it, put its step in line."""
         origin = delivery.origin
         if isinstance(origin, Incoming):
             return await self._understand(delivery, origin)
@@ -271,7 +264,7 @@ class Engine:
         self._context.moved.set()
 
     async def _forget_workspace(self, delivery: Delivery) -> None:
-        """Jobs, rows, pictures and what the platform's own adapter keeps."""
+        """Forget jobs, rows, pictures, and what the platform's adapter keeps."""
         place = delivery.origin.place
         await self._cancel_before(delivery)
         await self._inbox.forget_tenant(delivery)
@@ -280,16 +273,12 @@ class Engine:
         for key in await self._context.blobs.keys(place.tenant):
             await self._context.blobs.delete(place.tenant, key)
         await self._context.store.forget_workspace(place.tenant)
-        # What was claimed meanwhile is of nobody; and the places of all that went are free for
-        # others.
+        # Steps claimed in the meantime are gone, too, and all their slots are free.
         await self._cancel_before(delivery)
         await self._slots.wake_all()
 
     async def _cancel_before(self, goodbye: Delivery) -> None:
-        """Stop what its workspace has in work, but for another goodbye.
-
-        What comes later is not touched.
-        """
+        """Stop the workspace's work from before its goodbye. What came later is not touched."""
         tenant = goodbye.origin.place.tenant
         stopped = [task for task, claim in self._jobs.items() if claim.tenant == tenant]
         for task, delivery in self._answering.items():
@@ -306,9 +295,9 @@ class Engine:
     # From a claimed step to its end
 
     def _begin(self, claim: Claim) -> None:
-        task = asyncio.create_task(self._work(claim), name=f"job {claim.step}")
+        task = asyncio.create_task(self._run_job(claim), name=f"job {claim.step}")
         self._jobs[task] = claim
-        task.add_done_callback(self._worked)
+        task.add_done_callback(self._on_job_end)
 
     def _is_begun(self, claim: Claim) -> bool:
         return any(
@@ -316,33 +305,33 @@ class Engine:
             for job in self._jobs.values()
         )
 
-    def _worked(self, task: asyncio.Task[None]) -> None:
+    def _on_job_end(self, task: asyncio.Task[None]) -> None:
         claim = self._jobs.pop(task)
         if task.cancelled():
-            self._slots.let_go(claim)
+            self._slots.drop(claim)
 
-    async def _work(self, claim: Claim) -> None:
-        """Bring a step to its end, from wherever it stands.
+    async def _run_job(self, claim: Claim) -> None:
+        """Bring a step to its end, from any state.
 
-        Transient errors are waited out. A bug ends the job with words and a reference, never in
-        silence. Where even that breaks, its place is for others, and the next start tries again.
+        Outages are waited out. A bug ends the job with a message and a reference. Where even that
+        fails, the slot is freed, and the next start tries again.
         """
-        for proceed in (self._go_on, self._give_up, self._slots.freed):
+        for proceed in (self._continue_job, self._give_up, self._slots.free):
             try:
                 await outlast(self._context, claim.step, partial(proceed, claim))
             except Exception:
                 log.exception("job_broke", step=claim.step)
             else:
                 return
-        self._slots.let_go(claim)
+        self._slots.drop(claim)
 
-    async def _go_on(self, claim: Claim) -> None:
+    async def _continue_job(self, claim: Claim) -> None:
         step = await self._context.store.step(claim.tenant, claim.step)
         if step.state.is_final:
-            await self._slots.freed(claim)
+            await self._slots.free(claim)
             await post_outcome(self._context, step)
         elif step.state is StepState.MADE:
-            await self._slots.freed(claim)
+            await self._slots.free(claim)
             await self._deliver(step)
         elif claim.claims > MAX_TRIES:
             await self._give_up(claim)
@@ -350,18 +339,13 @@ class Engine:
             await self._generate(claim)
 
     async def _generate(self, claim: Claim) -> None:
-        """The service works on it.
-
-        Then its place is free, and its pictures are fetched and posted.
-        """
+        """Let the service work on a step, free its slot, and deliver the result."""
         try:
-            outcome = await generate.generate(
-                self._context, claim, self._slots.accepted
-            )
+            outcome = await generate.generate(self._context, claim, self._slots.accept)
         except Retryable as error:
-            await self._slots.refused(claim, error)
+            await self._slots.refuse(claim, error)
             return
-        freeing = asyncio.create_task(self._slots.freed(claim), name="free")
+        freeing = asyncio.create_task(self._slots.free(claim), name="free")
         try:
             if outcome is not None:
                 await self._finish(claim, outcome)
@@ -387,7 +371,7 @@ class Engine:
             step,
             EaselError("status.broken", charged="maybe", reference=claim.step),
         )
-        await self._slots.freed(claim)
+        await self._slots.free(claim)
 
     # What others, or an earlier life, have left
 
@@ -396,11 +380,12 @@ class Engine:
             await self._inbox.adopt(dead)
             self._resume(await self._claims.adopt(dead))
         except Exception:
-            self._slots.doubt()  # it may have been committed
+            # What raised may have been committed.
+            self._slots.recheck()
             raise
         self._arrived.set()
 
-    async def _drop_taken(self) -> None:
+    async def _drop_lost(self) -> None:
         """Stop what others have taken over while we seemed dead; they bring it to its end."""
         held = {(claim.tenant, claim.step) for claim in await self._claims.held()}
         numbers = await self._inbox.held()
@@ -424,7 +409,7 @@ class Engine:
             self._begin(claim)
 
     async def _look_around(self) -> None:
-        """Another worker may have died between a commit and what follows it."""
+        # Another worker may have died between a commit and what follows it.
         while True:
             await asyncio.sleep(LOOK_SECONDS)
             self._arrived.set()
@@ -441,7 +426,7 @@ class Engine:
             self._is_inbox_unsure = True  # what broke is tried again
             self._arrived.set()
 
-    def _loop(self, work: Coroutine[Any, Any, None], name: str) -> None:
+    def _start_loop(self, work: Coroutine[Any, Any, None], name: str) -> None:
         self._loops.append(asyncio.create_task(work, name=name))
 
 

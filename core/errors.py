@@ -1,16 +1,18 @@
 """Every error Easel raises on purpose, arranged by what its reader can do about it.
 
-EaselError ├── Rejected            the person can put it right; nothing was queued or billed ├──
-NotFound            no such step, picture or job in this workspace (or not theirs: same words) ├──
-ProviderError │   ├── Retryable       the service certainly did not take it: the same again, later │
-├── Uncertain       the service may have taken (and billed) it: look before repeating │   ├──
-Refused         the service says no to this very request │   └── Misconfigured   only the operator
-can put it right: key, arrears, access, a catalogue mistake ├── DeliveryError       the platform
-would not take or give something └── ConfigurationError  a setting is missing or wrong; names the
-setting and the remedy
+EaselError
+├── Rejected            the person can put it right; nothing was queued or billed
+├── NotFound            no such thing in this workspace, or not theirs: both read the same
+├── ProviderError       the image service failed
+│   ├── Retryable       it certainly did not take the work: send it again later
+│   ├── Uncertain       it may have taken (and billed) the work: look before sending again
+│   ├── Refused         it says no to this very request
+│   └── Misconfigured   only the operator can put it right: key, arrears, access, catalogue
+├── DeliveryError       the platform would not take or give something
+└── ConfigurationError  a setting is missing or wrong
 
-Each carries the key of a message in core/locales and the values for its placeholders, so that no
-sentence lives in code.
+Each carries the key of a message in a locale file and the values for its placeholders, so that no
+sentence is in code.
 """
 
 from collections.abc import Mapping
@@ -19,7 +21,7 @@ from typing import Any
 
 
 class Charged(StrEnum):
-    """What is known of the money of a job."""
+    """Was a job charged, as far as is known?"""
 
     NO = "no"
     YES = "yes"
@@ -27,10 +29,7 @@ class Charged(StrEnum):
 
 
 class EaselError(Exception):
-    """Base of all.
-
-    ``key`` of the message, ``params`` for its placeholders, ``charged`` what is known of its money.
-    """
+    """The base of all. ``key`` of the message, ``params`` for its placeholders."""
 
     def __init__(
         self, key: str, /, *, charged: str = Charged.NO, **params: Any
@@ -46,18 +45,15 @@ class EaselError(Exception):
 
 
 class Rejected(EaselError):
-    """The person can put it right; nothing was queued or billed."""
+    """The person can put it right. Nothing was queued or billed."""
 
 
 class NotFound(EaselError):
-    """No such thing here, or not theirs: both read the same."""
+    """There is no such thing in this workspace, or it is not the person's."""
 
 
 class ProviderError(EaselError):
-    """The image service failed us.
-
-    ``code`` and ``request_id`` are the vendor's own, for the log and Info.
-    """
+    """The image service failed. ``code`` and ``request_id`` are the vendor's own."""
 
     def __init__(
         self,
@@ -75,10 +71,7 @@ class ProviderError(EaselError):
 
 
 class Retryable(ProviderError):
-    """Certainly not accepted: safe to send again after ``retry_after`` seconds (None.
-
-    Our own back-off).
-    """
+    """Certainly not accepted: send it again, after ``retry_after`` seconds if that is not None."""
 
     def __init__(
         self,
@@ -95,25 +88,19 @@ class Retryable(ProviderError):
 
 
 class Uncertain(ProviderError):
-    """It may have been accepted and billed: list the account's tasks before sending again."""
+    """Perhaps accepted and billed: list the account's tasks before sending it again."""
 
 
 class Refused(ProviderError):
-    """The service says no to this very request: moderation, parameters, an unreadable picture."""
+    """A no to this very request: moderation, parameters, an unreadable picture."""
 
 
 class Misconfigured(ProviderError):
-    """Only the operator can put it right.
-
-    Key, arrears, access to a model, a mistake in the catalogue.
-    """
+    """Only the operator can put it right: key, arrears, access, a mistake in the catalogue."""
 
 
 class DeliveryError(EaselError):
-    """A platform would not take our post or give us a file.
-
-    ``permanent``: trying again is useless.
-    """
+    """A platform would not take a post or give a file. ``permanent``: trying again is useless."""
 
     def __init__(self, key: str, /, *, permanent: bool = False, **params: Any) -> None:
         super().__init__(key, **params)
@@ -121,4 +108,4 @@ class DeliveryError(EaselError):
 
 
 class ConfigurationError(EaselError):
-    """A setting is missing or wrong: one line names it and says what to do. Exit code 78."""
+    """A setting is missing or wrong: a line names it and says what to do. Exit code 78."""

@@ -1,10 +1,8 @@
 """Named places where a test can stop the process.
 
-``FAILPOINTS=submit.after_send=kill,keep.before=sleep:50``.
-
-Actions: ``kill`` (as ``kill -9``), ``raise`` (a RuntimeError), ``sleep:MS``. ``@3`` after the
-action waits for the third time the place is reached. Without the variable a failpoint is one look
-into an empty dict.
+``FAILPOINTS=submit.after_send=kill,keep.before_commit=sleep:50``. Actions: ``kill`` (as ``kill
+-9``), ``raise`` (a RuntimeError), ``sleep:MS``. With ``@3`` after it, an action waits for the third
+time the place is reached.
 """
 
 import os
@@ -49,19 +47,8 @@ NAMES = (
 _hits: dict[str, int] = {}
 
 
-def _parse(text: str) -> dict[str, tuple[str, int]]:
-    """Name → (action, at which hit)."""
-    wanted: dict[str, tuple[str, int]] = {}
-    for one in filter(None, text.split(",")):
-        name, _, rest = one.partition("=")
-        action, _, hit = rest.partition("@")
-        if name not in NAMES:
-            raise ValueError(f"FAILPOINTS: no failpoint named {name}")
-        wanted[name] = (action, int(hit or 1))
-    return wanted
-
-
-_wanted: dict[str, tuple[str, int]] = {}
+_armed: dict[str, tuple[str, int]] = {}
+"""Name → action, and at which hit."""
 
 
 def arm(text: str) -> None:
@@ -69,25 +56,33 @@ def arm(text: str) -> None:
 
     Raises ValueError for an unknown name.
     """
-    _wanted.clear()
+    armed: dict[str, tuple[str, int]] = {}
+    for entry in filter(None, text.split(",")):
+        name, _, rest = entry.partition("=")
+        action, _, hit = rest.partition("@")
+        if name not in NAMES:
+            raise ValueError(f"FAILPOINTS: no failpoint named {name}")
+        armed[name] = (action, int(hit or 1))
+    _armed.clear()
     _hits.clear()
-    _wanted.update(_parse(text))
+    _armed.update(armed)
 
 
 arm(os.environ.get("FAILPOINTS", ""))
 
 
 def failpoint(name: str) -> None:
-    """Reached a named place: do what the variable asks, once."""
-    if name not in _wanted:
+    """Do what the variable asks for at this place, once."""
+    # In production nothing is armed: this is all a failpoint costs.
+    if name not in _armed:
         return
-    action, at = _wanted[name]
+    action, hit = _armed[name]
     _hits[name] = _hits.get(name, 0) + 1
-    if _hits[name] == at:
-        _do(action)
+    if _hits[name] == hit:
+        _run(action)
 
 
-def _do(action: str) -> None:
+def _run(action: str) -> None:
     if action == "kill":
         os.kill(os.getpid(), signal.SIGKILL)
     elif action.startswith("sleep:"):

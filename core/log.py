@@ -1,24 +1,21 @@
-"""The log. structlog is slow to load, so it is loaded for the first line.
-
-Most commands at a prompt write none.
-"""
+"""The log. structlog is slow to load, so it is loaded for the first line: most commands write none."""
 
 from collections.abc import Callable
 from typing import Any
 
 
 class Log:
-    """structlog's logger, once somebody writes."""
+    """structlog's logger, loaded when the first line is written."""
 
     def __init__(self) -> None:
         self._set_up: Callable[[], None] | None = None
 
     def set_up_by(self, set_up: Callable[[], None]) -> None:
-        """What to do before the first line."""
+        """Call ``set_up`` before the first line."""
         self._set_up = set_up
 
     def set_up(self) -> None:
-        """Do it, once."""
+        """Call it, once."""
         set_up, self._set_up = self._set_up, None
         if set_up is not None:
             set_up()

@@ -1,4 +1,4 @@
-"""Links that carry their own permission: signed, for one purpose, for a time."""
+"""Signed links: each opens one thing, for one purpose, for some time."""
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime
@@ -8,11 +8,11 @@ from itsdangerous import BadSignature, URLSafeSerializer
 
 from core.errors import Rejected
 
-LONGEST = 4096
+MAX_LENGTH = 4096
 
 
 class Purpose(StrEnum):
-    """What a link opens; a link for one purpose is worth nothing for another."""
+    """What a link opens. A link for one purpose is not valid for another."""
 
     MASK = "mask"
     PICTURE = "picture"
@@ -24,7 +24,7 @@ class Purpose(StrEnum):
 class Links:
     """Makes and reads links.
 
-    ``keys``: the last signs, all of them are believed. ``base`` is "" without an address.
+    ``keys``: the last one signs, all of them verify. ``base``: our public address, "" without one.
     """
 
     def __init__(self, keys: Sequence[str], base: str) -> None:
@@ -37,35 +37,36 @@ class Links:
     def token(
         self, purpose: Purpose, claims: Mapping[str, str | int], until: datetime
     ) -> str:
-        """The signed claims, worth something ``until`` then."""
-        signed = self._serializers[purpose].dumps(
-            {**claims, "x": int(until.timestamp())}
-        )
+        """The signed claims, valid ``until`` then."""
+        expiring = {**claims, "x": int(until.timestamp())}
+        signed = self._serializers[purpose].dumps(expiring)
         return signed if isinstance(signed, str) else signed.decode()
 
     def path(
         self, purpose: Purpose, claims: Mapping[str, str | int], until: datetime
     ) -> str:
-        """The link without a host, for pages of our own."""
+        """The link without a host, for our own pages."""
         return f"/{purpose.value}/{self.token(purpose, claims, until)}"
 
     def url(
         self, purpose: Purpose, claims: Mapping[str, str | int], until: datetime
     ) -> str:
-        """The whole link; "" when nobody outside could open it."""
-        return self.base + self.path(purpose, claims, until) if self.base else ""
+        """The whole link, "" without a public address."""
+        if not self.base:
+            return ""
+        return self.base + self.path(purpose, claims, until)
 
     def read(self, purpose: Purpose, token: str, now: datetime) -> dict[str, str]:
-        """The claims as text.
+        """Verify a token and return its claims as text.
 
         Raises Rejected: link.invalid for anything we did not sign, link.expired.
         """
         try:
-            if len(token) > LONGEST:
+            if len(token) > MAX_LENGTH:
                 raise BadSignature("too long")
             claims = self._serializers[purpose].loads(token)
         except BadSignature:
             raise Rejected("link.invalid") from None
         if claims.pop("x") < now.timestamp():
             raise Rejected("link.expired")
-        return {name: str(value) for name, value in claims.items()}
+        return {name: str(claim) for name, claim in claims.items()}

@@ -1,7 +1,7 @@
-"""The places at the service: whenever one may be free, the next step in line is claimed and begun.
+"""The slots at the image service: when one may be free, the next step in line is claimed and begun.
 
-Nothing is looked at while nothing happens: a line is looked at when a step joins it, when a place
-frees, when the service's limit lets the next one go, and when the pause after a refusal is over.
+There is no polling: a line is looked at when a step joins it, when a slot becomes free, when the
+service's limit lets the next one go, and when the pause after a refusal is over.
 """
 
 import asyncio
@@ -18,16 +18,17 @@ from core.types import Claim
 from core.window import Window
 
 MAX_PAUSE = 60.0
-"""Seconds at most until a service that refuses is asked again."""
+"""Longest time in seconds until a service that refuses is asked again."""
 
 log = structlog.get_logger()
 
 
 @dataclass(slots=True, kw_only=True)
 class Line:
-    """What is known of one account and model.
+    """The steps of one account and model that wait their turn.
 
-    ``at_service``: this worker's steps; times are monotonic seconds.
+    ``at_service``: this worker's steps there, by tenant and id. ``paused_until`` is monotonic; a
+    slot that becomes free ends the pause if it ``may_end_early``.
     """
 
     window: Window
@@ -41,7 +42,7 @@ class Line:
 class Slots:
     """Claims steps and begins them; ``run`` it as a task.
 
-    ``begin`` is called with each claim; ``is_begun`` says whether somebody works on its step.
+    ``begin`` is called with each claim; ``is_begun`` says whether this process works on its step.
     """
 
     context: Context
@@ -60,70 +61,69 @@ class Slots:
         self._woken.set()
 
     async def wake_all(self) -> None:
-        """Look at every line in which a step waits."""
+        """Look at every line in which a step is waiting."""
         for account, model in await self.claims.lines():
             self.wake(account, model)
 
     async def run(self) -> None:
-        """Fill what is free, for ever. Cancel it to stop."""
+        """Fill free slots, for ever. Cancel it to stop."""
         while True:
             await self._woken.wait()
             self._woken.clear()
             due, self._due = self._due, set()
             for account, model in due:
                 try:
-                    await self._begin_unheard()
+                    await self._begin_missed()
                     await self._fill(account, model)
                 except Exception:
                     log.exception("claim_broke", account=account, model=model)
                     self._is_unsure = True
                     self._wake_later(account, model, self.first_pause)
 
-    def doubt(self) -> None:
-        """Claims may be ours that nobody works on: begin them with the next look at any line."""
+    def recheck(self) -> None:
+        """Look for claims of ours that nobody works on, with the next look at any line."""
         self._is_unsure = True
 
     def hold(self, claim: Claim) -> None:
-        """Count it as one of those at the service."""
-        self._line(claim.account, claim.model).at_service.add(
-            (claim.tenant, claim.step)
-        )
+        """Count a claim as one of those at the service."""
+        line = self._line(claim.account, claim.model)
+        line.at_service.add((claim.tenant, claim.step))
 
-    def accepted(self, claim: Claim) -> None:
-        """The service took it."""
+    def accept(self, claim: Claim) -> None:
+        """The service has accepted the step."""
         line = self._line(claim.account, claim.model)
         line.window.accept()
         line.pause = line.paused_until = 0.0
         self.wake(claim.account, claim.model)
 
-    async def refused(self, claim: Claim, error: Retryable) -> None:
-        """The service would not have it now: it waits in the line, which is asked again later."""
+    async def refuse(self, claim: Claim, error: Retryable) -> None:
+        """The service would not take the step now: put it back in line, and pause the line."""
         line = self._line(claim.account, claim.model)
         line.at_service.discard((claim.tenant, claim.step))
         if error.key == "provider.busy":
             line.window.refuse(len(line.at_service))
+        # Not a retry (core/retrying.py): a timer wakes the line, and other steps may go first.
         line.pause = min(line.pause * 2, MAX_PAUSE) or self.first_pause
         delay = error.retry_after or line.pause
         line.paused_until = time.monotonic() + delay
         line.may_end_early = error.retry_after is None
         now = self.context.clock.now()
         try:
-            # Until it is back in the line nothing else may happen to it, least of all a submit.
+            # Nothing else may happen to the step until it is back in line, least of all a submit.
             await outlast(
                 self.context, claim.step, lambda: self.claims.release(claim, now)
             )
         finally:
-            left = max(line.paused_until - time.monotonic(), 0)
-            self._wake_later(claim.account, claim.model, left)
+            seconds = max(line.paused_until - time.monotonic(), 0)
+            self._wake_later(claim.account, claim.model, seconds)
 
-    def let_go(self, claim: Claim) -> None:
-        """Nobody here works on it any more, however that came."""
-        self._line(claim.account, claim.model).at_service.discard(
-            (claim.tenant, claim.step)
-        )
+    def drop(self, claim: Claim) -> None:
+        """Nobody here works on the step any more."""
+        line = self._line(claim.account, claim.model)
+        line.at_service.discard((claim.tenant, claim.step))
 
-    async def freed(self, claim: Claim) -> None:
-        """The service has finished with it."""
+    async def free(self, claim: Claim) -> None:
+        """The service has finished with the step: its slot is free."""
         line = self._line(claim.account, claim.model)
         line.at_service.discard((claim.tenant, claim.step))
         if line.may_end_early:
@@ -131,8 +131,8 @@ class Slots:
         await self.claims.free(claim)
         self.wake(claim.account, claim.model)
 
-    async def _begin_unheard(self) -> None:
-        """A claim that broke may have been committed: then nobody works on what it took."""
+    async def _begin_missed(self) -> None:
+        # A claim that raised may have been committed: then nobody works on what it took.
         if not self._is_unsure:
             return
         for claim in await self.claims.held():
@@ -145,16 +145,18 @@ class Slots:
         line = self._line(account, model)
         if time.monotonic() < line.paused_until:
             return
-        known = self.context.catalog.models.get(model)
-        limit = known.submit_limit if known else None
-        claims, wait = await self.claims.claim(
-            account, model, line.window.size, limit, self.context.clock.now()
+        # A step of a model that has left the catalogue is claimed, too: its job says so.
+        rule = self.context.catalog.models.get(model)
+        limit = None if rule is None else rule.submit_limit
+        now = self.context.clock.now()
+        claims, seconds = await self.claims.claim(
+            account, model, line.window.size, limit, now
         )
         for claim in claims:
             self.hold(claim)
             self.begin(claim)
-        if wait is not None:
-            self._wake_later(account, model, wait)
+        if seconds is not None:
+            self._wake_later(account, model, seconds)
 
     def _line(self, account: str, model: str) -> Line:
         name = (account, model)

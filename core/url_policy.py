@@ -1,8 +1,6 @@
-"""Which addresses we may fetch from.
+"""Which addresses we may fetch from: an allow-list of hosts, and no tricks around it. Pure.
 
-An allow-list of hosts, and none of the tricks that lead elsewhere. Pure.
-
-A listed ``host:port`` may be http and private (tests); a listed name or ``*.name`` is https on port
+A listed ``host:port`` may be http and private (tests). A listed name or ``*.name`` is https on port
 443 only.
 """
 
@@ -11,15 +9,17 @@ import re
 from collections.abc import Sequence
 from urllib.parse import SplitResult, urlsplit
 
+NUMBERS = re.compile(r"(0x[0-9a-f]*|[0-9]+)(\.(0x[0-9a-f]*|[0-9]+))*")
+UNSAFE = re.compile(r"[\x00-\x20\x7f\\]")
 HOST = re.compile(
     r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?(\.[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?)*"
 )
-LONGEST = 8192
+MAX_LENGTH = 8192
 
 
 def is_allowed(url: str, hosts: Sequence[str]) -> bool:
-    """May this address be fetched? False for anything unusual: better refused than guessed at."""
-    if len(url) > LONGEST or not url.isascii() or re.search(r"[\x00-\x20\x7f\\]", url):
+    """May this address be fetched? No for anything unusual."""
+    if len(url) > MAX_LENGTH or not url.isascii() or UNSAFE.search(url):
         return False
     try:
         parts = urlsplit(url)
@@ -31,9 +31,9 @@ def is_allowed(url: str, hosts: Sequence[str]) -> bool:
     host = (parts.hostname or "").lower()
     if f"{host}:{port}" in hosts:
         return parts.scheme in {"http", "https"}
-    return _is_public(parts, host, port) and any(
-        _matches(host, pattern) for pattern in hosts
-    )
+    if not _is_public(parts, host, port):
+        return False
+    return any(_matches(host, pattern) for pattern in hosts)
 
 
 def _is_public(parts: SplitResult, host: str, port: int | None) -> bool:
@@ -46,13 +46,11 @@ def _is_public(parts: SplitResult, host: str, port: int | None) -> bool:
 
 
 def _is_number(host: str) -> bool:
-    """An address written as numbers, in whatever way: 127.0.0.1, 127.1, 2130706433, 0x7f.0.0.1."""
+    """Is it an address in numbers, in any notation: 127.0.0.1, 127.1, 2130706433, 0x7f.0.0.1?"""
     try:
         ipaddress.ip_address(host)
     except ValueError:
-        return bool(
-            re.fullmatch(r"(0x[0-9a-f]*|[0-9]+)(\.(0x[0-9a-f]*|[0-9]+))*", host)
-        )
+        return NUMBERS.fullmatch(host) is not None
     return True
 
 

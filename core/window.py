@@ -1,7 +1,7 @@
-"""How many calls a model takes at once: what its vendor names, or what its refusals teach. Pure.
+"""How many calls a model takes at once: what its vendor says, or what its refusals teach. Pure.
 
-The window grows by one with each call taken until the first refusal. From then on it tries one more
-only now and then, and after each refusal more seldom.
+The window grows by one with each accepted call until the first refusal. From then on it tries one
+more now and then, and less often after each refusal.
 """
 
 from dataclasses import dataclass
@@ -9,48 +9,46 @@ from dataclasses import dataclass
 from core.catalog import Model
 
 AHEAD = 2
-"""Tasks submitted beyond the running limit: the service starts them the moment a place frees."""
-FIRST = 2
+"""Tasks submitted beyond the running limit: the service starts them the moment a slot is free."""
+FIRST_SIZE = 2
 """Calls at once to begin with, where the vendor names no limit."""
-MOST = 32
-"""Calls at once, whatever the service takes."""
-PROBE, SELDOM = 8, 64
-"""Calls taken until one more is tried: after the first refusal, and at most."""
+MAX_SIZE = 32
+"""Calls at once, even if the service takes more."""
+FIRST_PATIENCE, MAX_PATIENCE = 8, 64
+"""Accepted calls until one more is tried: after the first refusal, and at most."""
 
 
 @dataclass(slots=True, kw_only=True)
 class Window:
-    """``size``: calls at once now; ``most``: where it ends growing; ``patience``.
-
-    Calls taken until it grows.
-    """
+    """``size``: calls at once now, up to ``limit``; ``patience``: accepted calls until it grows."""
 
     size: int
-    most: int
+    limit: int
     patience: int = 1
-    taken: int = 0
+    accepted: int = 0
 
     @classmethod
     def of(cls, model: Model | None) -> "Window":
         """As wide as the vendor says; else narrow, to find out.
 
-        None: a model the catalogue no longer has.
+        ``model`` is None when the catalogue no longer has it.
         """
         if model is None or model.running_limit is None:
-            return cls(size=FIRST, most=MOST)
-        most = model.running_limit + AHEAD
-        return cls(size=most, most=most)
+            return cls(size=FIRST_SIZE, limit=MAX_SIZE)
+        limit = model.running_limit + AHEAD
+        return cls(size=limit, limit=limit)
 
     def accept(self) -> None:
-        """The service took a call."""
-        self.taken += 1
-        if self.taken < self.patience or self.size >= self.most:
+        """Count a call that the service accepted."""
+        self.accepted += 1
+        if self.accepted < self.patience or self.size >= self.limit:
             return
         self.size += 1
-        self.taken = 0
+        self.accepted = 0
 
     def refuse(self, running: int) -> None:
-        """The service refused a call for load, while so many of our others were running."""
+        """The service refused a call for load, while it had ``running`` others of ours."""
         self.size = max(1, min(self.size, running))
-        self.patience = min(max(2 * self.patience, PROBE), SELDOM)
-        self.taken = 0
+        patience = max(2 * self.patience, FIRST_PATIENCE)
+        self.patience = min(patience, MAX_PATIENCE)
+        self.accepted = 0

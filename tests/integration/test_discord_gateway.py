@@ -239,7 +239,7 @@ async def test_while_the_database_does_not_answer_people_hear_busy_in_time(
 async def test_a_picture_shown_smaller_has_a_link_to_the_whole_that_a_vote_does_not_take_away(
     fake: Discord, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(channels, "LEAST", 60_000)
+    monkeypatch.setattr(channels, "SMALLEST_LIMIT", 60_000)
     async with easel_in(
         fake, tmp_path / "data", EASEL_PUBLIC_URL="https://easel.example"
     ):

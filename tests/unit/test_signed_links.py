@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from core.errors import Rejected
-from core.signed_links import LONGEST, Links, Purpose
+from core.signed_links import MAX_LENGTH, Links, Purpose
 
 NOW = datetime(2026, 11, 21, 12, 0, tzinfo=UTC)
 LINKS = Links(["secret"], "https://easel.example/")
@@ -63,7 +63,7 @@ def test_any_text_is_refused_and_never_breaks(text: str) -> None:
 
 def test_a_megabyte_and_another_key_are_refused() -> None:
     for token in (
-        "A" * (LONGEST + 1),
+        "A" * (MAX_LENGTH + 1),
         Links(["other"], "").token(Purpose.MASK, CLAIMS, NOW),
     ):
         with pytest.raises(Rejected, match=r"link\.invalid"):
