@@ -157,7 +157,7 @@ class Engine:
         if self._is_inbox_unsure:
             # A claim that raised may have been committed: nobody works on what it took.
             begun = [delivery.number for delivery in self._answering.values()]
-            await self._inbox.let_go(begun)
+            await self._inbox.release_except(begun)
             self._is_inbox_unsure = False
         while True:
             await self._wait_out_burst()
@@ -253,7 +253,7 @@ class Engine:
         return await self._done(delivery)
 
     async def _done(self, delivery: Delivery) -> Delivery:
-        return await self._inbox.done(delivery, self._context.clock.now())
+        return await self._inbox.finish(delivery, self._context.clock.now())
 
     async def _prepare(self, request: Request) -> None:
         step = await prepare.prepare(self._context, request)
@@ -387,8 +387,8 @@ class Engine:
 
     async def _drop_lost(self) -> None:
         """Stop what others have taken over while we seemed dead; they bring it to its end."""
-        held = {(claim.tenant, claim.step) for claim in await self._claims.held()}
-        numbers = await self._inbox.held()
+        held = {(claim.tenant, claim.step) for claim in await self._claims.own_claims()}
+        numbers = await self._inbox.own_numbers()
         taken: list[asyncio.Task[None]] = [
             task
             for task, claim in self._jobs.items()
@@ -421,7 +421,7 @@ class Engine:
             await asyncio.sleep(SWEEP_SECONDS)
             with suppress(*TRANSIENT):  # the next round tries again
                 now = self._context.clock.now()
-                await self._inbox.forget(now - DELIVERY_LIFE)
+                await self._inbox.delete_finished(now - DELIVERY_LIFE)
                 await self._retention.prune(now - RECORDS_LIFE)
             self._is_inbox_unsure = True  # what broke is tried again
             self._arrived.set()

@@ -465,8 +465,8 @@ class Claims(Protocol):
         """The service would not have it now: back into the line."""
         ...
 
-    async def held(self) -> list[Claim]:
-        """What is ours to bring to its end."""
+    async def own_claims(self) -> list[Claim]:
+        """What this worker has to bring to its end."""
         ...
 
     async def free(self, claim: Claim) -> None:

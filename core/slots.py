@@ -135,7 +135,7 @@ class Slots:
         # A claim that raised may have been committed: then nobody works on what it took.
         if not self._is_unsure:
             return
-        for claim in await self.claims.held():
+        for claim in await self.claims.own_claims():
             if not self.is_begun(claim):
                 self.hold(claim)
                 self.begin(claim)

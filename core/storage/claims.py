@@ -1,63 +1,65 @@
-"""Who works on which step.
-
-Claims of a model's places at the service, held in the database for all workers.
+"""Which worker works on which step, and what of it is at the service, for all workers.
 
 A step is claimed when the service may have it now, so that an account's limits hold for all workers
-together. It gives its place back when the service has finished with it; its worker goes on until
-its person has been told.
+together. It gives its slot back when the service has finished with it; its worker continues until
+its person knows how it ended.
 """
 
 from collections.abc import Iterable
 from datetime import datetime, timedelta
-from typing import Any
 
-from sqlalchemy import ColumnElement, Update, func, select, update
+from sqlalchemy import ColumnElement, Update, and_, func, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from core.catalog import SubmitLimit
-from core.storage.database import reading
 from core.storage.shielding import shielded
+from core.storage.steps import is_step
 from core.storage.tables import HOLDS_SLOT, IN_LINE, QUEUED, UNTOLD, steps
+from core.storage.transactions import Transactions
 from core.types import Claim, StepState
 
-CLAIM = (
+COLUMNS = (
     steps.c.tenant,
-    steps.c.id,
+    steps.c.id.label("step"),
     steps.c.account,
     steps.c.model,
     steps.c.claims,
     steps.c.refused,
 )
+"""The fields of a Claim."""
 
 
 @shielded
-class Claims:
+class Claims(Transactions):
     """One worker's claims. Each method is one transaction."""
 
     def __init__(
         self, engine: AsyncEngine, worker: str, platforms: Iterable[str]
     ) -> None:
         """``platforms``: those this worker speaks to; the steps of others are left to others."""
-        self._engine = engine
-        self._reading = reading(engine)
+        super().__init__(engine)
+        self._is_postgresql = engine.dialect.name == "postgresql"
         self._worker = worker
         self._is_served = steps.c.platform.in_(sorted(platforms))
+        self._is_claimable = and_(
+            QUEUED,
+            steps.c.slot.is_(False),
+            # A job that broke may have given its slot back: it waits for the next start.
+            steps.c.worker.is_(None),
+            steps.c.announced.is_(True),
+            self._is_served,
+        )
 
     async def announce(self, tenant: str, step: str) -> None:
         """Its person has read that it waits: from now on it can be claimed."""
-        change = update(steps).where(steps.c.tenant == tenant, steps.c.id == step)
-        async with self._engine.begin() as connection:
-            await connection.execute(change.values(announced=True))
+        change = update(steps).where(*is_step(tenant, step))
+        await self._write(change.values(announced=True))
 
     async def lines(self) -> list[tuple[str, str]]:
         """Account and model of every line in which a step waits to be claimed."""
-        query = (
-            select(steps.c.account, steps.c.model)
-            .where(QUEUED, *self._claimable())
-            .distinct()
-        )
-        async with self._reading.begin() as connection:
-            return [(row.account, row.model) for row in await connection.execute(query)]
+        query = select(steps.c.account, steps.c.model).where(self._is_claimable)
+        rows = await self._fetch_all(query.distinct())
+        return [(row["account"], row["model"]) for row in rows]
 
     async def claim(
         self,
@@ -67,152 +69,134 @@ class Claims:
         limit: SubmitLimit | None,
         now: datetime,
     ) -> tuple[list[Claim], float | None]:
-        """The next steps of a line, so that at most ``size`` of it are at the service, and ``limit`` a period.
+        """The next steps of a line, so that at most ``size`` are at the service, and ``limit`` a period.
 
         Also the seconds until the limit lets the next one go, None when that is not what holds it
         up.
         """
-        is_line = (steps.c.account == account, steps.c.model == model)
-        async with self._engine.begin() as connection:
-            await self._one_at_a_time(connection, f"claim {account} {model}")
-            held = select(func.count()).where(HOLDS_SLOT, *is_line)
-            free = size - int((await connection.execute(held)).scalar_one())
+        is_in_line = and_(steps.c.account == account, steps.c.model == model)
+        at_service = select(func.count()).where(HOLDS_SLOT, is_in_line)
+        async with self._writing.begin() as connection:
+            await self._lock_line(connection, f"claim {account} {model}")
+            result = await connection.execute(at_service)
+            free = size - int(result.scalar_one())
             if free <= 0:
                 return [], None
-            free, wait = await _within(connection, is_line, free, limit, now)
-            claims = await self._take(connection, is_line, free, now) if free else []
-            return claims, wait
+            free, wait = await _within_limit(connection, is_in_line, free, limit, now)
+            if not free:
+                return [], wait
+            return await self._claim_next(connection, is_in_line, free, now), wait
 
     async def release(self, claim: Claim, now: datetime) -> None:
         """The service would not have it now: back into the line, at its old place."""
-        change = _change(claim).values(
-            slot=False,
-            refused=func.coalesce(steps.c.refused, now),
-            worker=None,
-            claims=steps.c.claims - 1,  # a refusal has killed no worker
+        change = _change(claim).where(steps.c.state == StepState.QUEUED)
+        await self._write(
+            change.values(
+                slot=False,
+                refused=func.coalesce(steps.c.refused, now),
+                worker=None,
+                claims=steps.c.claims - 1,  # a refusal has killed no worker
+            )
         )
-        await self._execute(change.where(steps.c.state == StepState.QUEUED))
 
     async def free(self, claim: Claim) -> None:
-        """The service has finished with it: its place is free, its worker goes on with it."""
-        await self._execute(_change(claim).values(slot=False))
+        """The service has finished with it: its slot is free, its worker continues."""
+        await self._write(_change(claim).values(slot=False))
 
-    async def held(self) -> list[Claim]:
-        """What is ours to bring to its end."""
-        query = select(*CLAIM).where(UNTOLD, steps.c.worker == self._worker)
-        async with self._reading.begin() as connection:
-            return [_claim(row) for row in await connection.execute(query)]
+    async def own_claims(self) -> list[Claim]:
+        """What this worker has to bring to its end."""
+        query = select(*COLUMNS).where(UNTOLD, steps.c.worker == self._worker)
+        return [Claim(**row) for row in await self._fetch_all(query)]
 
     async def adopt(self, dead: str | None) -> list[Claim]:
-        """What a worker left in work is ours now; None.
+        """Take over what a worker left in work.
 
-        What no worker holds, from before there were claims.
+        With None, what no worker holds, from before there were claims.
         """
-        left = steps.c.worker == dead
+        is_left = steps.c.worker == dead
         if dead is None:
-            left = steps.c.worker.is_(None) & (steps.c.state != StepState.QUEUED)
+            is_left = steps.c.worker.is_(None) & (steps.c.state != StepState.QUEUED)
         change = (
             update(steps)
-            .where(UNTOLD, left, self._is_served)
+            .where(UNTOLD, is_left, self._is_served)
             .values(
                 worker=self._worker,
                 slot=IN_LINE | steps.c.slot,
                 claims=steps.c.claims + 1,
             )
-            .returning(*CLAIM)
+            .returning(*COLUMNS)
         )
-        async with self._engine.begin() as connection:
-            return [_claim(row) for row in await connection.execute(change)]
+        async with self._writing.begin() as connection:
+            result = await connection.execute(change)
+            return [Claim(**row) for row in result.mappings()]
 
-    async def _take(
+    async def _claim_next(
         self,
         connection: AsyncConnection,
-        is_line: tuple[ColumnElement[bool], ...],
+        is_in_line: ColumnElement[bool],
         count: int,
         now: datetime,
     ) -> list[Claim]:
         following = (
             select(steps.c.tenant, steps.c.id)
-            .where(QUEUED, *is_line, *self._claimable())
+            .where(is_in_line, self._is_claimable)
             .order_by(steps.c.priority, steps.c.created, steps.c.id)
             .limit(count)
-            .with_for_update()  # who is cancelled just now is no longer waiting
+            .with_for_update()  # a step cancelled just now is no longer waiting
         )
+        columns = {
+            "worker": self._worker,
+            "slot": True,
+            "claimed": now,
+            "claims": steps.c.claims + 1,
+        }
+        result = await connection.execute(following)
         claims = []
-        for row in (await connection.execute(following)).all():
-            change = (
-                update(steps)
-                .where(steps.c.tenant == row.tenant, steps.c.id == row.id)
-                .values(
-                    worker=self._worker,
-                    slot=True,
-                    claimed=now,
-                    claims=steps.c.claims + 1,
-                )
-                .returning(*CLAIM)
-            )
-            claims.append(_claim((await connection.execute(change)).one()))
+        # One after another, in the order they are served: an UPDATE of all keeps none.
+        for row in result.all():
+            change = update(steps).where(*is_step(row.tenant, row.id)).values(columns)
+            result = await connection.execute(change.returning(*COLUMNS))
+            claims.append(Claim(**result.mappings().one()))
         return claims
 
-    def _claimable(self) -> tuple[ColumnElement[bool], ...]:
-        return (
-            steps.c.slot.is_(False),
-            # A job that broke may have given its place back: it waits for the next start.
-            steps.c.worker.is_(None),
-            steps.c.announced.is_(True),
-            self._is_served,
-        )
-
-    async def _one_at_a_time(self, connection: AsyncConnection, name: str) -> None:
-        """Two workers must not both see the same free place. SQLite has one writer anyway."""
-        if self._engine.dialect.name == "postgresql":
-            await connection.execute(
-                select(func.pg_advisory_xact_lock(func.hashtext(name)))
-            )
-
-    async def _execute(self, change: Update) -> None:
-        async with self._engine.begin() as connection:
-            await connection.execute(change)
+    async def _lock_line(self, connection: AsyncConnection, name: str) -> None:
+        """Two workers must not both see the same free slot. SQLite has one writer anyway."""
+        if self._is_postgresql:
+            lock = func.pg_advisory_xact_lock(func.hashtext(name))
+            await connection.execute(select(lock))
 
 
-async def _within(
+async def _within_limit(
     connection: AsyncConnection,
-    is_line: tuple[ColumnElement[bool], ...],
+    is_in_line: ColumnElement[bool],
     free: int,
     limit: SubmitLimit | None,
     now: datetime,
 ) -> tuple[int, float | None]:
-    """How many of the free places may be taken now, and after how many seconds one more."""
+    """How many of the free slots may be taken now, and after how many seconds one more."""
     if limit is None:
         return free, None
     period = timedelta(seconds=limit.seconds)
     recent = (
         select(steps.c.claimed)
-        # A clock that was set back must not hold the line up for as long as it was ahead.
         .where(
-            *is_line, steps.c.claimed > now - period, steps.c.claimed <= now + period
+            is_in_line,
+            steps.c.claimed > now - period,
+            # A clock that was set back must not hold the line up for as long as it was ahead.
+            steps.c.claimed <= now + period,
         )
         .order_by(steps.c.claimed.desc())
         .limit(limit.count)
     )
-    times = (await connection.execute(recent)).scalars().all()
-    allowed = limit.count - len(times)
+    result = await connection.execute(recent)
+    newest_first = result.scalars().all()
+    allowed = limit.count - len(newest_first)
     if free <= allowed:
         return free, None
-    oldest = times[-1] if times else now
-    return allowed, max((oldest + period - now).total_seconds(), 0.001)
+    oldest = newest_first[-1] if newest_first else now
+    wait = (oldest + period - now).total_seconds()
+    return allowed, max(wait, 0.001)
 
 
 def _change(claim: Claim) -> Update:
-    return update(steps).where(steps.c.tenant == claim.tenant, steps.c.id == claim.step)
-
-
-def _claim(row: Any) -> Claim:
-    return Claim(
-        tenant=row.tenant,
-        step=row.id,
-        account=row.account,
-        model=row.model,
-        claims=row.claims,
-        refused=row.refused,
-    )
+    return update(steps).where(*is_step(claim.tenant, claim.step))

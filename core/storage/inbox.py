@@ -21,6 +21,7 @@ from sqlalchemy import (
     Column,
     DateTime,
     Engine,
+    Executable,
     Index,
     Integer,
     MetaData,
@@ -103,11 +104,10 @@ class Inbox:
     def __init__(self, engine: Engine, worker: str, platforms: Iterable[str]) -> None:
         """``platforms``: those this worker speaks to; what others delivered is left to others."""
         self._engine = engine
+        self._is_postgresql = engine.dialect.name == "postgresql"
         self._worker = worker
         self._is_served = deliveries.c.platform.in_(sorted(platforms))
-        self._insert = (
-            postgresql.insert if engine.dialect.name == "postgresql" else sqlite.insert
-        )
+        self._insert = postgresql.insert if self._is_postgresql else sqlite.insert
         self._arriving: deque[Arrival] = deque()
         self._is_write_due = False
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="inbox")
@@ -127,61 +127,62 @@ class Inbox:
 
     async def _add(self, origin: Origin, stage: Stage) -> None:
         loop = asyncio.get_running_loop()
-        done: asyncio.Future[None] = loop.create_future()
-        self._arriving.append((_row(origin, stage), done))
+        committed: asyncio.Future[None] = loop.create_future()
+        self._arriving.append((_row(origin, stage), committed))
+        # One write takes all that arrived by the time it begins.
         if not self._is_write_due:
             self._is_write_due = True
             self._thread.submit(self._write, loop)
-        await done
+        await committed
 
     async def claim(self, limit: int, full: Collection[str] = ()) -> list[Delivery]:
-        """The oldest nobody works on: from now on this worker does. None of ``full`` platforms."""
-        free = select(deliveries.c.number).where(
+        """Take the oldest that no worker has, none of ``full`` platforms."""
+        unclaimed = select(deliveries.c.number).where(
             OPEN,
             deliveries.c.stage != Stage.PARKED.value,
             deliveries.c.worker.is_(None),
             self._is_served,
             deliveries.c.platform.not_in(sorted(full)),
         )
-        oldest = free.order_by(deliveries.c.number).limit(limit)
-        if self._engine.dialect.name == "postgresql":
+        oldest = unclaimed.order_by(deliveries.c.number).limit(limit)
+        if self._is_postgresql:
             oldest = oldest.with_for_update(skip_locked=True)
-        change = (
+        claim = (
             update(deliveries)
             .where(deliveries.c.number.in_(oldest))
             .values(worker=self._worker, tries=deliveries.c.tries + 1)
             .returning(*deliveries.c)
         )
 
-        def take() -> list[Any]:
+        def fetch() -> list[Any]:
             with self._engine.begin() as connection:
-                return list(connection.execute(change))
+                return list(connection.execute(claim))
 
-        rows = await self._run(take)
-        claimed = []
-        for row in sorted(rows, key=lambda row: int(row.number)):
+        # An UPDATE returns its rows in any order.
+        rows = sorted(await self._run(fetch), key=lambda row: int(row.number))
+        readable = []
+        for row in rows:
             delivery = _read(row)
             if delivery is not None:
-                claimed.append(delivery)
+                readable.append(delivery)
             elif row.tries >= READ_TRIES:
                 await self._park(row)
-        return claimed
+        return readable
 
     async def _park(self, row: Any) -> None:
         """Leave it where it harms nothing else."""
         log.error("delivery_parked", delivery=row.id, tries=row.tries)
-        is_it = deliveries.c.number == row.number
-        parked = update(deliveries).where(is_it).values(stage=Stage.PARKED.value)
-        await self._run(lambda: self._execute(parked))
+        change = update(deliveries).where(deliveries.c.number == row.number)
+        await self._execute(change.values(stage=Stage.PARKED.value))
 
     async def advance(
         self, delivery: Delivery, stage: Stage, request: Request
     ) -> Delivery:
-        """What it has become: when its worker dies, the next one goes on from here."""
+        """Record what it has become: when its worker dies, the next one continues here."""
         await self._change(delivery, stage=stage.value, request=to_json(request))
         return replace(delivery, stage=stage, origin=request)
 
-    async def done(self, delivery: Delivery, now: datetime) -> Delivery:
+    async def finish(self, delivery: Delivery, now: datetime) -> Delivery:
         """Nothing is left to do.
 
         Only its id stays known, so that the same again changes nothing.
@@ -191,97 +192,86 @@ class Inbox:
 
     async def adopt(self, dead: str) -> None:
         """What a dead worker left waits to be claimed again."""
-        change = (
-            update(deliveries)
-            .where(OPEN, deliveries.c.worker == dead)
-            .values(worker=None)
-        )
-        await self._run(lambda: self._execute(change))
+        change = update(deliveries).where(OPEN, deliveries.c.worker == dead)
+        await self._execute(change.values(worker=None))
 
-    async def let_go(self, begun: Iterable[int]) -> None:
-        """What is ours, but is none of those begun, waits to be claimed again."""
-        unheard = (
+    async def release_except(self, begun: Iterable[int]) -> None:
+        """What this worker claimed, but for those begun, waits to be claimed again."""
+        change = update(deliveries).where(
             OPEN,
             deliveries.c.worker == self._worker,
             deliveries.c.number.not_in(list(begun)),
         )
-        await self._run(
-            lambda: self._execute(
-                update(deliveries).where(*unheard).values(worker=None)
-            )
-        )
+        await self._execute(change.values(worker=None))
 
-    async def held(self) -> set[int]:
+    async def own_numbers(self) -> set[int]:
         """The numbers of what this worker has in work."""
         query = select(deliveries.c.number).where(
             OPEN, deliveries.c.worker == self._worker
         )
 
-        def read() -> set[int]:
+        def fetch() -> set[int]:
             with self._engine.begin() as connection:
                 return set(connection.execute(query).scalars())
 
-        return await self._run(read)
+        return await self._run(fetch)
 
-    async def forget(self, before: datetime) -> None:
-        """Delete what was done before then: no redelivery comes later."""
-        await self._run(
-            lambda: self._execute(delete(deliveries).where(deliveries.c.done < before))
-        )
+    async def delete_finished(self, before: datetime) -> None:
+        """Forget what was done before then: no redelivery comes later."""
+        await self._execute(delete(deliveries).where(deliveries.c.done < before))
 
     async def forget_tenant(self, delivery: Delivery) -> None:
-        """All deliveries of its workspace before it.
+        """Delete all deliveries of its workspace before it.
 
         Those after it belong to a new installation.
         """
-        mine = (
-            deliveries.c.tenant == delivery.origin.place.tenant,
-            deliveries.c.number < delivery.number,
+        await self._execute(
+            delete(deliveries).where(
+                deliveries.c.tenant == delivery.origin.place.tenant,
+                deliveries.c.number < delivery.number,
+            )
         )
-        await self._run(lambda: self._execute(delete(deliveries).where(*mine)))
 
-    async def _change(self, delivery: Delivery, **values: Any) -> None:
-        change = (
-            update(deliveries)
-            .where(deliveries.c.number == delivery.number)
-            .values(**values)
-        )
-        await self._run(lambda: self._execute(change))
+    async def _change(self, delivery: Delivery, **columns: Any) -> None:
+        change = update(deliveries).where(deliveries.c.number == delivery.number)
+        await self._execute(change.values(**columns))
 
-    def _execute(self, statement: Any) -> None:
-        with self._engine.begin() as connection:
-            connection.execute(statement)
+    async def _execute(self, statement: Executable) -> None:
+        def execute() -> None:
+            with self._engine.begin() as connection:
+                connection.execute(statement)
+
+        await self._run(execute)
 
     def _write(self, loop: asyncio.AbstractEventLoop) -> None:
-        """In the thread: everything that has arrived, in one commit.
-
-        A later arrival submits this again.
+        """In the thread: write everything that has arrived in one commit.
 
         A cancelled arrival is left out: the platform has been told that it was not taken.
         """
+        # From here on a new arrival submits another write.
         self._is_write_due = False
         batch: list[Arrival] = []
         while self._arriving:
-            row, done = self._arriving.popleft()
-            if not done.cancelled():
-                batch.append((row, done))
+            row, committed = self._arriving.popleft()
+            if not committed.cancelled():
+                batch.append((row, committed))
         if not batch:
             return
         try:
             self._commit([row for row, _ in batch])
-        except (
-            Exception
-        ) as error:  # every waiting caller must hear of it, whatever it is
+        except Exception as error:  # every waiting caller must hear of it
             loop.call_soon_threadsafe(_tell, batch, error)
         else:
             loop.call_soon_threadsafe(_tell, batch, None)
 
     def _commit(self, rows: list[dict[str, Any]]) -> None:
+        insert = self._insert(deliveries).on_conflict_do_nothing()
         with self._engine.begin() as connection:
-            connection.execute(self._insert(deliveries).on_conflict_do_nothing(), rows)
+            connection.execute(insert, rows)
 
-    async def _run(self, what: Callable[[], T]) -> T:
-        return await asyncio.get_running_loop().run_in_executor(self._thread, what)
+    async def _run(self, function: Callable[[], T]) -> T:
+        loop = asyncio.get_running_loop()
+        return await loop.run_in_executor(self._thread, function)
 
 
 def _row(origin: Origin, stage: Stage) -> dict[str, Any]:
@@ -308,7 +298,7 @@ def _delivery(row: Any) -> Delivery:
 
 
 def _read(row: Any) -> Delivery | None:
-    """None for one that cannot be read: it stays ours, and the next life tries again."""
+    """None for one that cannot be read: this worker keeps it, and the next life tries again."""
     try:
         return _delivery(row)
     except Exception as error:  # whatever is wrong with a row, the others go on
@@ -317,10 +307,10 @@ def _read(row: Any) -> Delivery | None:
 
 
 def _tell(batch: Sequence[Arrival], error: Exception | None) -> None:
-    for _, done in batch:
-        if done.done():
+    for _, committed in batch:
+        if committed.done():
             continue
         if error is None:
-            done.set_result(None)
+            committed.set_result(None)
         else:
-            done.set_exception(error)
+            committed.set_exception(error)

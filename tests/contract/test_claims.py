@@ -59,17 +59,17 @@ async def test_what_is_ours_is_known_until_its_person_has_been_told(
 ) -> None:
     await waiting(store, claims, "a", "b", "c")
     first, second = (await claims.claim(*LINE, 2, None, NOW))[0]
-    assert sorted(claim.step for claim in await claims.held()) == ["a", "b"]
+    assert sorted(claim.step for claim in await claims.own_claims()) == ["a", "b"]
     await claims.release(first, NOW)
     await store.intend(TENANT, "b", NOW)
     await claims.free(second)
-    assert [claim.step for claim in await claims.held()] == ["b"]
-    assert await Claims(engine, "two", ["test"]).held() == []
+    assert [claim.step for claim in await claims.own_claims()] == ["b"]
+    assert await Claims(engine, "two", ["test"]).own_claims() == []
     await store.end(
         await store.step(TENANT, "b"), StepState.FAILED, NOW, error="status.broken"
     )
     await store.close_step(TENANT, "b")
-    assert await claims.held() == []
+    assert await claims.own_claims() == []
 
 
 async def test_a_step_that_gave_its_place_back_unsent_waits_for_the_next_start(

@@ -100,7 +100,7 @@ async def test_the_same_again_changes_nothing_at_any_stage(inbox: Inbox) -> None
     assert delivery.origin.words == "a fox"
     await inbox.add(said("a"))
     assert await inbox.claim(8) == []
-    await inbox.done(delivery, NOW)
+    await inbox.finish(delivery, NOW)
     await inbox.add(said("a"))
     assert await inbox.claim(8) == []
 
@@ -110,11 +110,11 @@ async def test_what_was_done_is_known_for_as_long_as_it_may_come_again(
 ) -> None:
     await inbox.add(said("a"))
     [delivery] = await inbox.claim(8)
-    await inbox.done(delivery, NOW)
-    await inbox.forget(NOW)
+    await inbox.finish(delivery, NOW)
+    await inbox.delete_finished(NOW)
     await inbox.add(said("a"))
     assert await inbox.claim(8) == []
-    await inbox.forget(NOW + timedelta(seconds=1))
+    await inbox.delete_finished(NOW + timedelta(seconds=1))
     await inbox.add(said("a"))
     assert len(await inbox.claim(8)) == 1
 
@@ -122,7 +122,7 @@ async def test_what_was_done_is_known_for_as_long_as_it_may_come_again(
 async def test_of_what_is_done_no_word_stays(inbox: Inbox, url: str) -> None:
     await inbox.add(said("a", prompt="a secret"))
     [delivery] = await inbox.claim(8)
-    await inbox.done(delivery, NOW)
+    await inbox.finish(delivery, NOW)
     engine = database.open_sync(url)
     with engine.connect() as connection:
         rows = connection.execute(text("SELECT * FROM deliveries")).all()

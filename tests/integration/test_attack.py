@@ -175,7 +175,7 @@ async def test_a_model_no_longer_in_the_catalogue(tmp_path: Path) -> None:
         while not chat.messages:
             await asyncio.sleep(0.05)
         await asyncio.sleep(0.3)
-        async with team.easel.engine._claims._engine.begin() as connection:
+        async with team.easel.engine._claims._writing.begin() as connection:
             await connection.execute(steps.update().values(model="gone"))
     config = SimulatorConfig(time_scale=0.01, seed=3, rate_limits=False)
     async with team_on(config, tmp_path, chat=chat) as team:

@@ -284,7 +284,7 @@ async def test_work_that_others_took_over_is_stopped_here(tmp_path: Path) -> Non
         await engine._drop_lost()
         [claim] = engine._jobs.values()
         change = steps.update().where(steps.c.id == claim.step)
-        async with engine._claims._engine.begin() as connection:
+        async with engine._claims._writing.begin() as connection:
             await connection.execute(change.values(worker="other"))
         await engine._drop_lost()
         assert not engine._jobs
