@@ -1,7 +1,7 @@
-"""A database for one command at a prompt: it blocks the loop, which serves nobody else.
+"""A database for one command at a prompt, whose loop it may block.
 
-Without SQLAlchemy's asyncio (and the ORM it brings along) a command is a tenth of its processor
-time cheaper.
+Without SQLAlchemy's asyncio (and the ORM it brings along) a command takes a tenth less processor
+time.
 """
 
 from collections.abc import AsyncIterator

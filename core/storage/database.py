@@ -25,10 +25,10 @@ HEAD = "0013"
 """The newest revision, so that a start with nothing to upgrade loads no Alembic; a test compares
 the two."""
 LARGEST_LOG = 16 * 2**20
-"""Bytes of SQLite's write-ahead log that stay after a rush, when readers overlapped and it could
-not begin anew."""
+"""Bytes of SQLite's write-ahead log that remain after a rush, when overlapping readers kept it from
+starting over."""
 POOL = 3
-"""Connections to the database, shared by all that one process does."""
+"""Connections to the database, shared by everything in one process."""
 ONLY_READS = "easel_only_reads"
 """The mark of a connection whose transactions write nothing."""
 
@@ -42,16 +42,15 @@ class TableSet(StrEnum):
     MAIN = "main"
     """Steps and money, and what Slack and Discord need."""
     INBOX = "inbox"
-    """Apart, so that an acknowledgement never waits for the jobs' transactions."""
+    """What platforms delivered: acknowledging it never waits for a transaction of the jobs."""
     ROOM = "room"
 
 
 def _durable(engine: Engine) -> None:
-    """WAL with FULL survives a power cut.
+    """Set SQLite up so that what is committed survives a power cut (WAL with FULL).
 
-    What only reads sees the last commit and waits for no writer.
-
-    What writes says so at once (IMMEDIATE): a read that turns into a write would fail.
+    A transaction that reads sees the last commit and waits for no writer. One that writes says so
+    at once (IMMEDIATE): a read that turns into a write would fail.
     """
 
     @event.listens_for(engine, "connect")
@@ -95,7 +94,7 @@ def is_sqlite(url: str) -> bool:
 
 
 def open_sync(url: str) -> Engine:
-    """A blocking engine, for a thread of one's own, with the same durability."""
+    """A blocking engine for one thread, with the same durability."""
     engine = create_engine(
         sync_url(url), pool_pre_ping=not is_sqlite(url), hide_parameters=True
     )
@@ -105,10 +104,7 @@ def open_sync(url: str) -> Engine:
 
 
 def open_async(url: str, pool: int = POOL) -> AsyncEngine:
-    """Our own engine, with at most ``pool`` connections.
-
-    Aiosqlite, where each has a thread of its own, or psycopg.
-    """
+    """An asynchronous engine with at most ``pool`` connections: aiosqlite or psycopg."""
     from sqlalchemy.ext.asyncio import create_async_engine  # noqa: PLC0415  # slow to load: it brings the ORM
 
     limits: dict[str, Any] = {

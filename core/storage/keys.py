@@ -1,7 +1,4 @@
-"""How blobs are named, and how it is found out whether they can be kept.
-
-The same wherever they lie.
-"""
+"""How blobs are named, and a probe whether they can be stored: in a folder or in a bucket."""
 
 import hashlib
 import re

@@ -1,8 +1,7 @@
 """The ledger: append-only entries whose sum is what has been spent or is held.
 
-hold +price before the submit · release −price and charge +cost when it is settled. The sums by
-person and day, and by channel and month, are kept by the database itself, entry by entry (migration
-0005).
+hold +price before the submit · release −price and charge +cost when it is settled. Triggers keep
+the sums by person and day, and by channel and month (migration 0005).
 """
 
 from __future__ import annotations
@@ -10,9 +9,18 @@ from __future__ import annotations
 from dataclasses import replace
 from datetime import UTC, datetime
 from decimal import Decimal
+from enum import StrEnum
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import ColumnElement, ScalarSelect, Table, func, insert, select
+from sqlalchemy import (
+    ColumnElement,
+    RowMapping,
+    ScalarSelect,
+    Table,
+    func,
+    insert,
+    select,
+)
 
 from core.budgets import Caps, Spending, Spent
 from core.storage import mapping
@@ -23,10 +31,18 @@ if TYPE_CHECKING:
     from sqlalchemy.ext.asyncio import AsyncConnection
 
 
+class EntryKind(StrEnum):
+    """What an entry is for. A step has at most one of each."""
+
+    HOLD = "hold"
+    CHARGE = "charge"
+    RELEASE = "release"
+
+
 async def hold(connection: AsyncConnection, step: Step, now: datetime) -> None:
     """Reserve the price. A model of unknown price holds nothing."""
     if step.price:
-        await _enter(connection, step, "hold", step.price, now)
+        await _enter(connection, step, EntryKind.HOLD, step.price, now)
 
 
 async def settle(
@@ -36,16 +52,20 @@ async def settle(
 
     Doing it twice changes nothing.
     """
-    done = select(func.count()).where(
+    settling_entries = select(func.count()).where(
         ledger.c.tenant == step.tenant,
         ledger.c.step == step.id,
-        ledger.c.kind != "hold",
+        ledger.c.kind != EntryKind.HOLD,
     )
-    if (await connection.execute(done)).scalar():
+    result = await connection.execute(settling_entries)
+    if result.scalar_one():
         return
-    entries = [] if cost is None else [("charge", cost)]
+    entries = []
+    if cost is not None:
+        entries.append((EntryKind.CHARGE, cost))
     if step.price:
-        entries.append(("release", replace(step.price, amount=-step.price.amount)))
+        price_back = replace(step.price, amount=-step.price.amount)
+        entries.append((EntryKind.RELEASE, price_back))
     # In the currencies' order: two who add to the same sums never wait for each other.
     for kind, money in sorted(entries, key=lambda entry: entry[1].currency):
         await _enter(connection, step, kind, money, now)
@@ -55,39 +75,33 @@ async def sum_spent(
     connection: AsyncConnection, step: Step, caps: Caps, now: datetime
 ) -> Spent:
     """What counts against each budget of this step, in that budget's currency."""
-    today = (spending.c.tenant == step.tenant, spending.c.day == _day(now))
-    month = (
+    person_day = _sum(
+        spending,
+        spending.c.tenant == step.tenant,
+        spending.c.day == _day(now),
+        spending.c.person == step.person.id,
+        spending.c.currency == _currency(caps.person_day),
+    )
+    this_month = (
         channel_spending.c.tenant == step.tenant,
         channel_spending.c.month == _month(now),
     )
-    query = select(
-        _sum(
-            spending,
-            *today,
-            spending.c.person == step.person.id,
-            spending.c.currency == _currency(caps.person_day),
-        ),
-        _sum(
-            channel_spending,
-            *month,
-            channel_spending.c.channel == step.place.channel,
-            channel_spending.c.currency == _currency(caps.channel_month),
-        ),
-        _sum(
-            channel_spending,
-            *month,
-            channel_spending.c.currency == _currency(caps.workspace_month),
-        ),
+    channel_month = _sum(
+        channel_spending,
+        *this_month,
+        channel_spending.c.channel == step.place.channel,
+        channel_spending.c.currency == _currency(caps.channel_month),
     )
-    sums = (await connection.execute(query)).one()
-    person_day, channel_month, workspace_month = (
-        Decimal(micros or 0) / mapping.MICRO for micros in sums
+    workspace_month = _sum(
+        channel_spending,
+        *this_month,
+        channel_spending.c.currency == _currency(caps.workspace_month),
     )
-    return Spent(
-        person_day=person_day,
-        channel_month=channel_month,
-        workspace_month=workspace_month,
-    )
+    # One statement: the three are of the same moment.
+    query = select(person_day, channel_month, workspace_month)
+    result = await connection.execute(query)
+    sums = [Decimal(micros or 0) / mapping.MICRO for micros in result.one()]
+    return Spent(person_day=sums[0], channel_month=sums[1], workspace_month=sums[2])
 
 
 async def usage(
@@ -99,24 +113,26 @@ async def usage(
         .where(spending.c.tenant == tenant, spending.c.day >= _day(since))
         .order_by(spending.c.day, spending.c.first)
     )
-    totals = (await connection.execute(query)).mappings().all()
-    newest_last = sorted(totals, key=lambda row: row["last"])
+    result = await connection.execute(query)
+    rows = result.mappings().all()
+    # People change their names: the newest one is shown for every day.
+    newest_last = sorted(rows, key=lambda row: row["last"])
     names = {row["person"]: row["person_name"] for row in newest_last}
-    return [
-        Spending(
-            person=names[row["person"]],
-            day=row["day"],
-            total=Money(
-                amount=Decimal(row["micros"]) / mapping.MICRO, currency=row["currency"]
-            ),
-            steps=row["steps"],
-        )
-        for row in totals
-    ]
+    return [_spending(row, names[row["person"]]) for row in rows]
+
+
+def _spending(row: RowMapping, name: str) -> Spending:
+    amount = Decimal(row["micros"]) / mapping.MICRO
+    return Spending(
+        person=name,
+        day=row["day"],
+        total=Money(amount=amount, currency=row["currency"]),
+        steps=row["steps"],
+    )
 
 
 def _currency(cap: Money | None) -> str:
-    """Nothing is spent in "": what has no cap need not be summed."""
+    """No money has the currency "": without a cap the sum is 0, and costs nothing."""
     return cap.currency if cap else ""
 
 
@@ -135,7 +151,11 @@ def _sum(table: Table, *conditions: ColumnElement[bool]) -> ScalarSelect[Any]:
 
 
 async def _enter(
-    connection: AsyncConnection, step: Step, kind: str, money: Money, now: datetime
+    connection: AsyncConnection,
+    step: Step,
+    kind: EntryKind,
+    money: Money,
+    now: datetime,
 ) -> None:
     entry = {
         "tenant": step.tenant,

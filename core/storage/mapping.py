@@ -1,4 +1,4 @@
-"""Rows to nouns and back: the only place that knows how a Step lies in its columns."""
+"""Between rows and types: the only module that knows in which columns a Step is stored."""
 
 from collections.abc import Iterable, Mapping
 from decimal import Decimal
@@ -27,16 +27,16 @@ Row = Mapping[str, Any] | RowMapping
 
 def micros(money: Money | None) -> int | None:
     """Millionths of the currency."""
-    return None if money is None else int((money.amount * MICRO).to_integral_value())
+    if money is None:
+        return None
+    return int((money.amount * MICRO).to_integral_value())
 
 
 def money(amount: int | None, currency: str | None) -> Money | None:
     """The amount back from millionths."""
-    return (
-        None
-        if amount is None or currency is None
-        else Money(amount=Decimal(amount) / MICRO, currency=currency)
-    )
+    if amount is None or currency is None:
+        return None
+    return Money(amount=Decimal(amount) / MICRO, currency=currency)
 
 
 def step_row(step: Step) -> dict[str, Any]:

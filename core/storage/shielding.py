@@ -1,6 +1,6 @@
-"""A transaction runs to its end, even when whoever waits for it is cancelled.
+"""A transaction runs to its end, even when its caller is cancelled.
 
-Torn, it would leave a connection.
+Cut off in the middle, it would leave a connection in a state that nothing cleans up.
 """
 
 import asyncio
@@ -15,20 +15,23 @@ INTERRUPTIBLE = frozenset({"close"})
 LEFT_BEHIND = frozenset({"check"})
 """Its caller gives up at once when the database hangs; the question itself ends later."""
 
-
+# Also those whose callers are gone.
 _running: set[asyncio.Future[Any]] = set()
 
 
 async def wait_for_transactions() -> None:
-    """Until every transaction of this loop has ended, also of callers who were cancelled twice.
+    """Wait until every transaction of this loop has ended: then its engine may be disposed of.
 
-    Then it may close.
+    Those of callers who were cancelled twice are among them.
     """
+    while running := _running_here():
+        await asyncio.wait(running)
+
+
+def _running_here() -> list[asyncio.Future[Any]]:
     loop = asyncio.get_running_loop()
-    while mine := [
-        task for task in _running if task.get_loop() is loop and not task.done()
-    ]:
-        await asyncio.wait(mine)
+    here = [task for task in _running if task.get_loop() is loop]
+    return [task for task in here if not task.done()]
 
 
 def shielded(store: type[T]) -> type[T]:
@@ -37,21 +40,19 @@ def shielded(store: type[T]) -> type[T]:
     Its caller is still cancelled, a moment later.
     """
     for name, method in list(vars(store).items()):
-        if (
-            inspect.iscoroutinefunction(method)
-            and not name.startswith("_")
-            and name not in INTERRUPTIBLE
-        ):
-            setattr(store, name, _to_its_end(method, waits=name not in LEFT_BEHIND))
+        if name.startswith("_") or name in INTERRUPTIBLE:
+            continue
+        if inspect.iscoroutinefunction(method):
+            setattr(store, name, _shield(method, waits=name not in LEFT_BEHIND))
     return store
 
 
-def _to_its_end(
+def _shield(
     method: Callable[..., Coroutine[Any, Any, Any]], *, waits: bool
 ) -> Callable[..., Coroutine[Any, Any, Any]]:
     @wraps(method)
-    async def run(*arguments: Any, **named: Any) -> Any:
-        task = asyncio.ensure_future(method(*arguments, **named))
+    async def run(*args: Any, **kwargs: Any) -> Any:
+        task = asyncio.ensure_future(method(*args, **kwargs))
         _running.add(task)
         task.add_done_callback(_running.discard)
         try:

@@ -1,8 +1,7 @@
-"""The tables, for SQLite and PostgreSQL alike.
+"""The tables, for SQLite and PostgreSQL alike, as the migrations make them.
 
-Every row carries its tenant (platform:workspace), every query takes it.
-
-Money is kept in millionths of the currency (integers); times are UTC.
+Every row carries its tenant (platform:workspace), and every query takes it. Money is stored in
+millionths of the currency (integers); times are UTC.
 """
 
 from datetime import UTC, datetime
@@ -172,7 +171,7 @@ PICTURED = and_(_is_one_of(StepState.MADE, StepState.DONE), steps.c.deleted.is_(
 HAS_PICTURES = and_(PICTURED, steps.c.text.is_(None))
 """A model that describes a picture answers with words instead."""
 UNTOLD = steps.c.told.is_(False)
-"""Not yet at its end, or at an end its person has not heard of."""
+"""Not yet at its end, or at an end its person does not know of."""
 HOLDS_SLOT = steps.c.slot.is_(True)
 """The service works on it, or is about to."""
 HAS_TASK = steps.c.task_id.is_not(None)
@@ -184,8 +183,8 @@ SERVED = (
     steps.c.id,
     steps.c.tenant,
 )
-"""The order of service: what runs, then by priority, then by age; the rest makes it the same for
-everybody."""
+"""The order of service: what runs, then by priority, then by age. Id and tenant only make the order
+the same for every reader."""
 
 _index("ix_steps_untold", steps.c.worker, where=UNTOLD)
 _index("ix_steps_slot", steps.c.account, steps.c.model, where=HOLDS_SLOT)
@@ -222,7 +221,7 @@ _index(
 )
 
 # How many steps there are. Like the two sums of the ledger below, triggers keep it (migration
-# 0005): whoever changes a step, the number is right, and nothing ever counts all of them.
+# 0005): it is right whatever changes a step, and nothing ever counts all of them.
 step_counts = Table(
     "step_counts",
     metadata,

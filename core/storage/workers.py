@@ -1,8 +1,7 @@
 """Which workers live, on PostgreSQL.
 
-Each holds an advisory lock on a connection of its own, which dies with it.
-
-The survivors take over the jobs of a worker that died.
+Each holds an advisory lock on a dedicated connection, which dies with it. The survivors take over
+the jobs of a worker that died.
 """
 
 import asyncio
@@ -21,10 +20,12 @@ from core.storage.database import sync_url
 EVERY = 2.0
 """Seconds between two looks."""
 REGAIN_PAUSE, REGAIN_TRIES = 0.2, 1800
-"""The first seconds, and the tries (an hour of them), to take our own lock again."""
+"""The first seconds, and the tries (an hour of them), to take its own lock again."""
 GRACE = 3 * EVERY
 """Seconds others have to take theirs again before they are taken for dead."""
 
+LOCK = text("SELECT pg_advisory_lock(:key)")
+TRY_LOCK = text("SELECT pg_try_advisory_lock(:key)")
 AT_WORK = text(
     """
     SELECT worker FROM steps WHERE told IS false AND worker IS NOT NULL AND platform IN :platforms
@@ -37,9 +38,9 @@ log = structlog.get_logger()
 
 
 class Workers:
-    """This worker's sign of life, and the watch over the others'.
+    """This worker's sign of life, and the watch over the others.
 
-    Needs a direct connection, not a pooler's.
+    Needs a direct connection, not a pooler's: the lock lives as long as the session.
     """
 
     def __init__(self, url: str, name: str, platforms: Iterable[str]) -> None:
@@ -49,17 +50,16 @@ class Workers:
         )
         self._name = name
         self._platforms = sorted(platforms)
-        self._held: AsyncConnection | None = None
+        self._lock_connection: AsyncConnection | None = None
         self._led: set[str] = set()
 
     async def live(self) -> None:
-        """Take our own lock; it is ours until the connection ends."""
-        self._held = await self._engine.connect()
-        await self._held.execute(
-            text("SELECT pg_advisory_lock(:key)"), {"key": key_of(self._name)}
-        )
+        """Take this worker's lock, and hold it until the connection ends."""
+        connection = await self._engine.connect()
+        self._lock_connection = connection
+        await connection.execute(LOCK, {"key": lock_key(self._name)})
         self._led.clear()
-        await self._lead()
+        await self._lead(connection)
 
     def leads(self, platform: str) -> bool:
         """Is this the worker that shows the progress of jobs there?"""
@@ -71,10 +71,10 @@ class Workers:
         regained: Callable[[], Awaitable[None]],
         lost: Callable[[], None],
     ) -> None:
-        """For ever: take over from the dead.
+        """Take over from dead workers, until cancelled.
 
         A lock that is lost with its connection is taken again; then ``regained`` is awaited: others
-        may have taken us for dead. ``lost`` is called when it cannot be had: then stop.
+        may have taken this worker for dead. ``lost`` is called when it cannot be had: then stop.
         """
         while True:
             await asyncio.sleep(EVERY)
@@ -93,15 +93,15 @@ class Workers:
 
     async def close(self) -> None:
         """Let go of the lock."""
-        if self._held is not None:
-            await self._held.close()
+        if self._lock_connection is not None:
+            await self._lock_connection.close()
         await self._engine.dispose()
 
     async def _regain(self) -> None:
-        """Take our lock again, for as long as a database may be away. Raises SQLAlchemyError."""
-        if self._held is not None:
-            await self._held.invalidate()
-            self._held = None
+        """Take the lock again, for as long as a database may be away. Raises SQLAlchemyError."""
+        if self._lock_connection is not None:
+            await self._lock_connection.invalidate()
+            self._lock_connection = None
 
         def may_pass(error: Exception) -> bool:
             return isinstance(error, SQLAlchemyError | OSError)
@@ -110,56 +110,45 @@ class Workers:
             may_pass, first=REGAIN_PAUSE, longest=EVERY, attempts=REGAIN_TRIES
         )
         await patiently(self.live)
-        # All lost theirs at once: who is back first must not take the others for dead.
+        # All lost theirs at once: the first to be back must not take the others for dead.
         await asyncio.sleep(GRACE)
 
-    async def _lead(self) -> None:
+    async def _lead(self, connection: AsyncConnection) -> None:
         """Take the lead of each platform that has no leader."""
-        assert self._held is not None  # noqa: S101  # live() comes first
         for platform in self._platforms:
             if platform in self._led:
                 continue
-            key = {"key": key_of(f"leader of {platform}")}
-            attempt = text("SELECT pg_try_advisory_lock(:key)")
-            if (await self._held.execute(attempt, key)).scalar():
+            key = {"key": lock_key(f"leader of {platform}")}
+            result = await connection.execute(TRY_LOCK, key)
+            if result.scalar():
                 self._led.add(platform)
 
     async def _look(self, take_over: Callable[[str], Awaitable[None]]) -> None:
-        assert self._held is not None  # noqa: S101  # live() comes first
-        await self._lead()
-        owners = (
-            (await self._held.execute(AT_WORK, {"platforms": self._platforms}))
-            .scalars()
-            .all()
-        )
-        for owner in owners:
-            if owner and owner != self._name:
-                try:
-                    await self._take_over_if_dead(owner, take_over)
-                except Exception:  # whatever it is, we live: the next look tries again
-                    log.exception("take_over_broke", worker=owner)
+        assert self._lock_connection is not None  # noqa: S101  # live() comes first
+        await self._lead(self._lock_connection)
+        platforms = {"platforms": self._platforms}
+        result = await self._lock_connection.execute(AT_WORK, platforms)
+        for owner in result.scalars().all():
+            if not owner or owner == self._name:
+                continue
+            try:
+                await self._take_over_if_dead(owner, take_over)
+            except Exception:  # whatever it is, the next look tries again
+                log.exception("take_over_broke", worker=owner)
 
     async def _take_over_if_dead(
         self, owner: str, take_over: Callable[[str], Awaitable[None]]
     ) -> None:
-        """On a connection of its own.
-
-        Who gets the lock of a worker knows that it is dead, and is the only one.
-        """
+        """The one that gets a worker's lock knows that it is dead, and is the only one to."""
+        # A connection just for this: when it is closed, the dead worker's lock is free again.
         async with self._engine.connect() as connection:
-            key = {"key": key_of(owner)}
-            if (
-                await connection.execute(text("SELECT pg_try_advisory_lock(:key)"), key)
-            ).scalar():
+            result = await connection.execute(TRY_LOCK, {"key": lock_key(owner)})
+            if result.scalar():
                 log.warning("worker_died", worker=owner)
                 await take_over(owner)
 
 
-def key_of(name: str) -> int:
-    """A lock's number: 63 bits of the worker's name."""
-    return (
-        int.from_bytes(
-            hashlib.sha256(f"easel worker {name}".encode()).digest()[:8], "big"
-        )
-        >> 1
-    )
+def lock_key(name: str) -> int:
+    """A lock's number: 63 bits of the worker's name, as PostgreSQL takes a signed integer."""
+    digest = hashlib.sha256(f"easel worker {name}".encode()).digest()
+    return int.from_bytes(digest[:8], "big") >> 1
