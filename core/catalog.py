@@ -139,6 +139,15 @@ class Catalog:
         """Every model that can do an action."""
         return [model for model in self.models.values() if action in model.actions]
 
+    def served_models(self, action: Action, accounts: Sequence[Account]) -> list[Model]:
+        """Every model that can do an action and that an account reaches, the first choice first."""
+        served = [
+            model
+            for model in self.models_for(action)
+            if any(map(model.is_served_by, accounts))
+        ]
+        return sorted(served, key=lambda model: model.rank)
+
     def model(self, name: str, action: Action | None = None) -> Model:
         """The model of a name.
 

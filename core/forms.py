@@ -89,11 +89,7 @@ def operation_form(
     """The form of an action that makes pictures. ``pictures``: offer to attach some."""
     # A rerun is an edit of the original.
     operation = Action.EDIT if action is Action.RERUN else action
-    models = [
-        model
-        for model in catalog.models_for(operation)
-        if any(map(model.is_served_by, accounts))
-    ]
+    models = catalog.served_models(operation, accounts)
     fields = [_prompt_field(action, models, locale, prompt)]
     if pictures and target is None and operation is not Action.DRAW:
         fields.append(_file_field("pictures", FieldKind.PICTURES, "picture", locale))
@@ -235,7 +231,7 @@ def _offered_values(
 ) -> Sequence[str]:
     """The values of a menu."""
     if option.kind is OptionKind.MODEL:
-        return [model.id for model in sorted(models, key=lambda model: model.rank)]
+        return [model.id for model in models]
     if option.name == "n":
         most = max((model.n_range[1] for model in models), default=1)
         numbers = range(1, most + 1) if most > 1 else ()

@@ -62,12 +62,8 @@ def _as_they_are(values: Iterable[str]) -> list[Suggestion]:
 
 
 def _models(context: Context, action: Action) -> list[str]:
-    """Those that can do it and that our accounts reach, the first choice first."""
-    models = context.catalog.models_for(action)
-    reached = [
-        model for model in models if any(map(model.is_served_by, context.accounts))
-    ]
-    return [model.id for model in sorted(reached, key=lambda model: model.rank)]
+    models = context.catalog.served_models(action, context.accounts)
+    return [model.id for model in models]
 
 
 def _sizes(context: Context, action: Action, model: str) -> list[str]:

@@ -121,21 +121,15 @@ class RoomApi:
     async def _commands(self, request: WebRequest) -> Response:
         """The registry, in the reader's language, for completion and help."""
         locale = request.query_params.get("locale", "en")
-        models = {
-            action: [one.id for one in self._models_for(action)]
-            for action in Action
-            if action.makes_pictures
-        }
 
         def listed_option(option: OptionSpec, action: Action) -> dict[str, Any]:
-            takes_model = option.kind is OptionKind.MODEL
-            choices = models.get(action, []) if takes_model else []
+            is_model = option.kind is OptionKind.MODEL
             return {
                 "name": option.name,
                 "text": describe_option(option, locale),
                 "allowed": option.allowed,
                 "flag": option.is_flag,
-                "choices": choices,
+                "choices": self._models_for(action) if is_model else [],
             }
 
         listed = [
@@ -151,17 +145,10 @@ class RoomApi:
         ]
         return JSONResponse(listed)
 
-    def _models_for(self, action: Action) -> list[Any]:
+    def _models_for(self, action: Action) -> list[str]:
         accounts = self._context.accounts
-        able = [
-            one
-            for one in self._context.catalog.models.values()
-            if action in one.actions
-        ]
-        return sorted(
-            (one for one in able if any(map(one.is_served_by, accounts))),
-            key=lambda one: one.rank,
-        )
+        models = self._context.catalog.served_models(action, accounts)
+        return [model.id for model in models]
 
     async def _stream(self, request: WebRequest, member: Member) -> Response:
         since = request.query_params.get("since", "")
