@@ -42,7 +42,7 @@ SWEEP_SECONDS = 3600
 MAX_TRIES = 50
 """Work that kills its process each time is given up after so many, with a message."""
 BURST_GAP = 0.03
-"""Deliveries less than so many seconds apart are a burst, which is acknowledged before any work."""
+"""Deliveries within so many seconds are a burst, which is acknowledged before any work."""
 MAX_BURST = 0.5
 """Seconds that work waits for a burst at most."""
 

@@ -1,6 +1,6 @@
 """What the core needs from the world, as Protocols.
 
-Nothing inherits from them, mypy checks them in wiring.
+Nothing inherits from them: mypy checks them where the program is wired.
 """
 
 from collections.abc import AsyncIterator, Mapping, Sequence
@@ -51,7 +51,7 @@ class Blobs(Protocol):
         ...
 
     async def delete(self, workspace: str, key: str) -> None:
-        """Forget it; no matter if it was not there."""
+        """Delete it; no matter if it was not there."""
         ...
 
     async def keys(self, workspace: str) -> list[str]:
@@ -74,7 +74,7 @@ class Provider(Protocol):
 
     @property
     def account(self) -> Account:
-        """Whose key it uses, and in which region."""
+        """The account it uses, with its region."""
         ...
 
     async def submit(self, work: Work) -> Task | Outcome:
@@ -116,46 +116,41 @@ class Provider(Protocol):
 
 
 class Chat(Protocol):
-    """One platform's voice. ``pace``: seconds that must pass between two updates of one message."""
+    """One platform. ``pace``: seconds that must pass between two updates of one message."""
 
     pace: float
 
     async def complete(self, request: Incoming) -> Incoming | None:
-        """What only the platform can tell.
+        """Add what only the platform knows: the person's name, language and rights, their files.
 
-        The person's name and language, whether they run the place, their files.
-
-        None when it comes from nobody we listen to, such as another bot. What cannot be learned
-        stays as it was. Raises Rejected for what the platform no longer knows.
+        None for senders that are ignored, such as other bots. What cannot be looked up stays as it
+        was. Raises Rejected for what the platform no longer knows.
         """
         ...
 
     async def ask(self, form: Form, request: Request) -> bool:
-        """Show the person a form, if the platform still lets us. False when it does not."""
+        """Show the person a form. False when the platform does not let us, or not any more."""
         ...
 
     async def post(
         self, place: Place, post: Post, *, to: Person, reply: Mapping[str, str]
     ) -> PostedMessage:
-        """Say something new.
+        """Post a new message.
 
-        May raise DeliveryError; afterwards ``find`` tells whether it went through.
+        Raises DeliveryError; afterwards ``find`` says whether it went through.
         """
         ...
 
     async def update(self, sent: PostedMessage, post: Post) -> PostedMessage:
-        """Change what we said, pictures included. Repeating it changes nothing more."""
+        """Edit a message, pictures included. To repeat it changes nothing more."""
         ...
 
     async def find(self, place: Place, job: str) -> PostedMessage | None:
-        """Our message for this job, read back from the platform.
-
-        The way to know whether a post went through.
-        """
+        """Read our message for a job back from the platform: did a post go through?"""
         ...
 
     async def private_place(self, place: Place, person: Person) -> Place:
-        """Where only this person and we speak, in the same workspace. May raise DeliveryError."""
+        """Where only this person reads us, in the same workspace. Raises DeliveryError."""
         ...
 
     async def link(self, sent: PostedMessage) -> str:
@@ -163,7 +158,7 @@ class Chat(Protocol):
         ...
 
     async def forget(self, place: Place) -> None:
-        """We were removed from the workspace: what the platform's side keeps of it goes, too."""
+        """Forget what the platform's side keeps of a workspace that has removed us."""
         ...
 
     def fetch(self, attachment: Attachment, limit: int) -> AsyncIterator[bytes]:
@@ -204,37 +199,31 @@ class Store(Protocol):
         ...
 
     async def chain(self, tenant: Tenant, step: StepId) -> list[Step]:
-        """A step with all it descends from, the root first. Raises NotFound."""
+        """The steps from a root down to this one. Raises NotFound."""
         ...
 
     async def newest_from(
         self, tenant: Tenant, session: SessionId, parent: str | None
     ) -> Step | None:
-        """The session's newest step with pictures made from this one.
-
-        With None, its newest root.
-        """
+        """The session's newest step made from this one, None: its newest root. Pictures only."""
         ...
 
     async def open_steps(self, limit: int | None = None) -> list[Step]:
-        """Steps still to be brought to their end, in the order they are served.
-
-        All, or the first ``limit``.
-        """
+        """Unfinished steps in the order they are served: all, or the first ``limit``."""
         ...
 
     async def newest_open_step(self, tenant: Tenant, person: str) -> Step | None:
-        """The person's newest step not yet at its end."""
+        """The person's newest unfinished step."""
         ...
 
     async def line(
         self, account: str, model: str, limit: int = 200
     ) -> list[tuple[str, str]]:
-        """Tenant and id of those of one queue who are not yet made and served next, in their order."""
+        """Tenant and id of the steps of one queue that are not made yet, those served next first."""
         ...
 
     async def place_in_line(self, step: Step) -> int:
-        """How many of its queue are served before it."""
+        """How many steps of its queue are served before it."""
         ...
 
     async def is_step_thread(self, place: Place) -> bool:
@@ -315,7 +304,7 @@ class Store(Protocol):
         ...
 
     async def close_step(self, tenant: Tenant, step: StepId) -> None:
-        """Its person has been told how it ended: nobody works on it any more."""
+        """Its person has been told how it ended: no more work is left."""
         ...
 
     async def end(
@@ -427,7 +416,7 @@ class Store(Protocol):
         ...
 
     async def step_of_message(self, place: Place, message: str) -> StepId:
-        """The step a message of ours shows. Raises NotFound."""
+        """The step that one of our messages shows. Raises NotFound."""
         ...
 
     async def settings(self, tenant: Tenant) -> dict[str, Any]:
@@ -458,11 +447,11 @@ class Claims(Protocol):
         limit: SubmitLimit | None,
         now: datetime,
     ) -> tuple[list[Claim], float | None]:
-        """The next steps of a line, and the seconds until the limit lets the next one go."""
+        """Claim the next steps of a line; also the seconds until its limit allows one more."""
         ...
 
     async def release(self, claim: Claim, now: datetime) -> None:
-        """The service would not have it now: back into the line."""
+        """Put a step back in line that the service would not take now."""
         ...
 
     async def own_claims(self) -> list[Claim]:
@@ -470,7 +459,7 @@ class Claims(Protocol):
         ...
 
     async def free(self, claim: Claim) -> None:
-        """The service has finished with it."""
+        """The service has finished with the step: its slot is free."""
         ...
 
 

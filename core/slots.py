@@ -81,7 +81,7 @@ class Slots:
                     self._wake_later(account, model, self.first_pause)
 
     def recheck(self) -> None:
-        """Look for claims of ours that nobody works on, with the next look at any line."""
+        """Begin our claims that are not being worked on, with the next look at any line."""
         self._is_unsure = True
 
     def hold(self, claim: Claim) -> None:
@@ -118,7 +118,7 @@ class Slots:
             self._wake_later(claim.account, claim.model, seconds)
 
     def drop(self, claim: Claim) -> None:
-        """Nobody here works on the step any more."""
+        """This process does not work on the step any more."""
         line = self._line(claim.account, claim.model)
         line.at_service.discard((claim.tenant, claim.step))
 

@@ -47,7 +47,7 @@ class Window:
         self.accepted = 0
 
     def refuse(self, running: int) -> None:
-        """The service refused a call for load, while it had ``running`` others of ours."""
+        """The service refused a call for load, while it had ``running`` more of them."""
         self.size = max(1, min(self.size, running))
         patience = max(2 * self.patience, FIRST_PATIENCE)
         self.patience = min(patience, MAX_PATIENCE)

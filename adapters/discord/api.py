@@ -38,7 +38,7 @@ NO_DIRECT = frozenset({50007, 50278})
 MESSAGE, THINKING, CHOICES, MODAL = 4, 5, 8, 9
 """Kinds of first answer to an interaction."""
 ANSWERED = 40060
-"""The interaction was answered already: before a lost reply, or by another process of ours."""
+"""The interaction was answered already: before a lost reply, or by another process."""
 PASSING = frozenset({40062, 130000})
 """Codes of errors that may be gone in a moment."""
 

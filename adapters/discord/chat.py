@@ -1,7 +1,7 @@
 """Discord as a Chat: where each post goes.
 
-A job is one message, edited until it shows the result. An interaction has an answer of its own for
-fifteen minutes: only private words are put there, as it cannot be edited for long.
+A job is one message, edited until it shows the result. An interaction also has a response, which
+can be edited for fifteen minutes only: private words are put there, and nothing else.
 """
 
 from collections.abc import AsyncIterator, Mapping
@@ -75,7 +75,7 @@ class DiscordChat:
         return await self.completion.complete(incoming)
 
     async def ask(self, form: Form, request: Request) -> bool:
-        """Open a modal as the first answer; later, show a message whose button opens it."""
+        """Open a modal as the first answer; later, show a button that opens it."""
         response = response_to(request.reply)
         if response is None:
             return False

@@ -32,7 +32,7 @@ Finding = tuple[str, bool, str]
 
 
 def invite(app: str) -> str:
-    """The address at which somebody chooses a server to add the bot to."""
+    """The address at which an admin chooses a server to add the bot to."""
     query = {
         "client_id": app,
         "scope": "bot applications.commands",

@@ -1,4 +1,4 @@
-"""What only Discord can tell of an event: language, workspace, the form it fills in, what it replies to."""
+"""What only Discord knows about an event: language, workspace, form, and what it replies to."""
 
 import asyncio
 from dataclasses import replace
@@ -66,7 +66,7 @@ class Completion:
     async def draft_of(self, incoming: Incoming) -> Incoming:
         """What the form was asked for.
 
-        Raises Rejected when that was too long ago, or by somebody else.
+        Raises Rejected when that was too long ago, or by another person.
         """
         draft = await self._store.form_draft(DiscordReply.read(incoming.reply).asked)
         if draft is None or draft.person.id != incoming.person.id:

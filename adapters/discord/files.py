@@ -16,7 +16,7 @@ from core.url_policy import is_allowed
 TIMEOUT = aiohttp.ClientTimeout(total=60, connect=10, sock_read=20)
 CHUNK = 1 << 16
 EXPIRED = frozenset({403, 404, 410})
-"""What the CDN answers for a link whose time is over."""
+"""What the CDN answers for a link that has expired."""
 
 
 def session() -> aiohttp.ClientSession:

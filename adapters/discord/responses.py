@@ -1,7 +1,7 @@
 """The response to an interaction, which can be edited for fifteen minutes.
 
-Private words are put there; when the answer is a message of its own, the response is deleted or
-says where it is. Where a person brought us along and we are no member, there is nothing else.
+Private words are put there; when the answer is an ordinary message, the response is deleted or
+says where that is. Where a person brought us along and we are no member, there is nothing else.
 """
 
 from collections.abc import Mapping
@@ -59,7 +59,7 @@ def belongs_in(response: PendingResponse, post: Post) -> bool:
 
 
 def is_response(sent: PostedMessage) -> bool:
-    """Is it the response to an interaction, not a message of its own?"""
+    """Is it the response to an interaction, not an ordinary message?"""
     return sent.message.startswith(DIRECT)
 
 

@@ -34,8 +34,7 @@ log = structlog.get_logger()
 class SlackChat:
     """Chat port.
 
-    ``response_hosts``: hosts that a response_url may name; ``locale``: of people whose language
-    is not known.
+    ``response_hosts``: hosts that a response_url may name; ``locale``: for people with none.
     """
 
     pace = 3.0
@@ -116,7 +115,7 @@ class SlackChat:
             self._tokens.forget(place.workspace)
 
     async def fetch(self, attachment: Attachment, limit: int) -> AsyncIterator[bytes]:
-        """Stream a person's file, with the token of its own workspace."""
+        """Stream a person's file, with the token of the workspace it is in."""
         workspace, _, file = attachment.ref.partition(" ")
         if not file:
             raise Rejected("slack.file_gone")

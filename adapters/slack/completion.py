@@ -1,4 +1,4 @@
-"""What only Slack can tell of an event: who its sender is, and which files came with it."""
+"""What only Slack knows about an event: who sent it, and which files came with it."""
 
 from dataclasses import replace
 
@@ -17,7 +17,7 @@ DIRECT = "D"
 
 
 class Completion:
-    """Looks up what an event leaves out. ``locale``: of people whose language is not known."""
+    """Looks up what an event leaves out. ``locale``: for people with none."""
 
     def __init__(
         self,

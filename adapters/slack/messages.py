@@ -23,7 +23,7 @@ EVENT = "easel_job"
 """The kind of metadata by which our own messages are recognised."""
 NAMESPACE = uuid.UUID("6f1f0d6e-5a37-4b53-9d2c-7a7c9b1f4e10")
 READ_BACK, READ_BACK_SECONDS = 200, 86_400
-"""Messages, and how old, that are searched for one of ours."""
+"""How many messages, and how old, are searched for our own."""
 
 log = structlog.get_logger()
 

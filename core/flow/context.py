@@ -71,7 +71,7 @@ class Context:
         return tuple(provider.account for provider in self.providers.values())
 
     def provider(self, step: Step) -> Provider:
-        """What speaks for the step's account.
+        """The provider of the step's account.
 
         Raises Misconfigured when the account has been taken out of the settings since.
         """
@@ -80,13 +80,13 @@ class Context:
         return self.providers[step.account]
 
     def window(self, account: str, model: str) -> Window:
-        """How many calls of a model are made at once, as far as its refusals have taught."""
+        """How many calls of a model are made at once, as far as we have learned."""
         # A step of a model that has left the catalogue is claimed, too: its job ends with words.
-        known = self.catalog.models.get(model)
-        return self.windows.setdefault((account, model), Window.of(known))
+        rule = self.catalog.models.get(model)
+        return self.windows.setdefault((account, model), Window.of(rule))
 
     def chat(self, step: Step) -> Chat:
-        """The voice of the step's platform."""
+        """The Chat of the step's platform."""
         return self.chats[step.place.platform]
 
     def submit_lock(self, step: Step) -> asyncio.Lock:
@@ -94,33 +94,32 @@ class Context:
         return self.submitting.setdefault((step.account, step.model), asyncio.Lock())
 
     def draft_lock(self, tenant: Tenant, draft: str) -> asyncio.Lock:
-        """One at a time uses a draft, so that whoever is told "yes" is the one whose mask it was."""
+        """One at a time uses a draft: only the person with the accepted mask is told "yes"."""
         return self.telling.setdefault(f"draft:{tenant}:{draft}", asyncio.Lock())
 
     def telling_lock(self, step: Step) -> asyncio.Lock:
-        """One at a time changes a step's message, so that a late progress line never covers the result."""
+        """One at a time edits a step's message: a late progress line must not cover the result."""
         return self.telling.setdefault(f"{step.tenant}:{step.id}", asyncio.Lock())
 
 
 async def outlast(context: Context, job: str, attempt: Callable[[], Awaitable[T]]) -> T:
-    """Try until the world lets it through. Any other error is raised."""
+    """Try until the outage is over. Raises any other error."""
 
     def may_pass(error: Exception) -> bool:
         if not is_passing(error):
             return False
-        log.warning(
-            "job_waits", job=job, error=str(error)[:100] or type(error).__name__
+        # A driver's text may hold a prompt; our own errors hold none.
+        reason = (
+            str(error) if isinstance(error, DeliveryError) else type(error).__name__
         )
+        log.warning("job_waits", job=job, error=reason)
         return True
 
     return await retrying(may_pass, first=context.back_off)(attempt)
 
 
 def is_passing(error: Exception) -> bool:
-    """Is it the world's trouble, which ends by itself?
-
-    A platform's word counts only where it is its last.
-    """
+    """Is it an outage, which ends by itself? A platform's refusal is one unless it is final."""
     if isinstance(error, DeliveryError):
         return not error.permanent
     return isinstance(error, TRANSIENT)
