@@ -48,6 +48,7 @@ class Window:
 
     def refuse(self, running: int) -> None:
         """The service refused a call for load, while it had ``running`` more of them."""
+        # Never wider by a refusal, and never closed: one call is how it learns again.
         self.size = max(1, min(self.size, running))
         patience = max(2 * self.patience, FIRST_PATIENCE)
         self.patience = min(patience, MAX_PATIENCE)

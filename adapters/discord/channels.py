@@ -101,6 +101,7 @@ class ChannelDirectory:
         except DiscordError as error:
             if not error.permanent:
                 return {}
+            # A refusal is an answer, too, and remembered: "unknown member" is one.
             answer = {"code": error.code}
         self._answers[name] = answer
         return answer

@@ -111,6 +111,7 @@ class DiscordChat:
             except DiscordError as error:
                 if not error.permanent:
                     raise
+                # Too late for a response: an ordinary message then.
                 response = None
         if post.private and not is_direct(place):
             return await self._post_privately(place, post, to, response, reply)
@@ -252,6 +253,8 @@ class DiscordChat:
 
 
 def _chooser(form: Form, response: PendingResponse, locale: str) -> dict[str, object]:
-    lacks_picture = any(field.kind is FieldKind.PICTURES for field in form.fields)
-    key = "refuse.no_picture" if lacks_picture else "discord.open_form"
-    return render.chooser(form, response.interaction, translate(key, locale))
+    key = "discord.open_form"
+    if any(field.kind is FieldKind.PICTURES for field in form.fields):
+        key = "refuse.no_picture"
+    text = translate(key, locale)
+    return render.chooser(form, response.interaction, text)

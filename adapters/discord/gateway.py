@@ -66,7 +66,9 @@ class EventClient(discord.Client):
 
     async def on_guild_remove(self, guild: discord.Guild) -> None:
         """Pass on that we were removed; guilds that are only unavailable do not come here."""
-        joined = guild.me.joined_at if guild.me else None  # type: ignore[truthy-bool]  # not in every cache
+        member = guild.me
+        joined = member.joined_at if member else None  # type: ignore[truthy-bool]  # not in every cache
+        # It tells this membership from the next one.
         member_since = int(joined.timestamp()) if joined else 0
         await _safely(self.app.left(guild.id, member_since))
 

@@ -56,6 +56,7 @@ class MessageClient:
             if _is_too_large(error):
                 return await self._send(place, post, replies_to, REDUCED_LIMIT)
             if error.code == NO_HISTORY:
+                # To reply takes the right to read: say it without.
                 return await self._send(place, post, "", limit)
             raise
 
@@ -151,6 +152,7 @@ class MessageClient:
         except DiscordError as error:
             if error.code != ARCHIVED or not sent.place.thread:
                 raise
+            # Threads are archived by themselves after some days.
             thread = {"channel_id": sent.place.thread}
             await self._api.call("PATCH", CHANNEL, thread, {"archived": False})
             await self._api.call("PATCH", MESSAGE, ids, message, uploads)

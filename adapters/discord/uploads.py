@@ -84,6 +84,7 @@ class ImageUploads:
             content = await self._read(place, image)
             name = image.name
             if len(content) > limit:
+                # Smaller is better than not at all; the link leads to the picture itself.
                 content = await self._shrink(content, limit)
                 name = f"{PurePath(name).stem}.jpg"
                 links += self._full_size(place, post, image)

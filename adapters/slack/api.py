@@ -100,6 +100,7 @@ class SlackApi:
                 response = await client.api_call(method, **request)
             except SlackApiError as error:
                 code, retry_after = reason_of(error)
+                # Another process may have renewed the token: read it again, once.
                 if code in STALE_TOKEN and not is_stale:
                     is_stale = True
                     continue
@@ -125,10 +126,13 @@ def _without_none(arguments: Mapping[str, Any]) -> dict[str, Any]:
 def reason_of(error: SlackApiError) -> tuple[str, float | None]:
     """Slack's own word for why, and after how many seconds to try again if it took nothing."""
     response = error.response
-    if getattr(response, "status_code", None) != 429:
+    status = getattr(response, "status_code", None)
+    if status != 429:
         body = getattr(response, "data", None)
-        code = body.get("error", "") if isinstance(body, Mapping) else ""
-        return str(code), None
+        # A proxy's error is a page, not JSON.
+        if not isinstance(body, Mapping):
+            return "", None
+        return str(body.get("error", "")), None
     seconds = str(response.headers.get("Retry-After", "1"))
     retry_after = float(seconds) if seconds.isdecimal() else 1.0
     return "ratelimited", min(retry_after, PATIENCE + 1)

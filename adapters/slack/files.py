@@ -238,6 +238,7 @@ class Files:
     ) -> str:
         for seconds in looks:
             await asyncio.sleep(seconds)
+            # All are in one message: only when every file has its share is it whole.
             stamps = [await self._ts_of(spot, file.file) for file in files]
             if stamps and all(stamps):
                 return stamps[0]
@@ -265,8 +266,8 @@ class Files:
     async def _withdraw(self, spot: Spot, files: Sequence[File]) -> None:
         """A share that comes late must not become a second one."""
         await self.delete(spot.workspace, files)
-        unshared = [replace(file, ts="") for file in files]
-        await self._store.save_files(spot.tenant, unshared)
+        withdrawn = [replace(file, ts="") for file in files]
+        await self._store.save_files(spot.tenant, withdrawn)
 
 
 def _raise_for_status(response: aiohttp.ClientResponse) -> None:

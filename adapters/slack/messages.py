@@ -52,6 +52,7 @@ class MessageClient:
         """Post the pictures, then the words. Raises SlackError."""
         images = await self._images_in(place, post)
         if images:
+            # Slack refuses the blocks of a file that was deleted meanwhile: then it is uploaded.
             try:
                 return await self._send(place, post, images)
             except SlackError as error:
@@ -220,4 +221,5 @@ def _message_id(place: Place, job: str) -> str | None:
     """The same for the same job: some say that Slack then takes the message once."""
     if not job:
         return None
-    return str(uuid.uuid5(NAMESPACE, f"{place.tenant}/{place.channel}/{job}"))
+    name = f"{place.tenant}/{place.channel}/{job}"
+    return str(uuid.uuid5(NAMESPACE, name))

@@ -52,6 +52,7 @@ class Progress:
         thread = (place.workspace, place.thread)
         if not place.thread or thread in self._signed or thread in self._refused:
             return
+        # Before the call: it may be slow, and the next line is on its way.
         self._signed[thread] = True
         first_line = post.text.partition("\n")[0]
         try:

@@ -100,6 +100,7 @@ class Installed:
         enterprise, team = split(workspace)
         installations = self._store.installations
         bot = None
+        # The team's own installation goes before its organisation's.
         if team:
             bot = await installations.async_find_bot(
                 enterprise_id=enterprise, team_id=team

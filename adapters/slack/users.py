@@ -61,8 +61,15 @@ class UserDirectory:
 
 def _name_of(user: Mapping[str, Any]) -> str:
     profile = user.get("profile") or {}
-    name = profile.get("display_name") or user.get("real_name") or user.get("name")
-    return clean(str(name or "")).replace("\n", " ")[:NAME_LENGTH]
+    # What people chose to be called comes before what they are called elsewhere.
+    candidates = (
+        profile.get("display_name"),
+        user.get("real_name"),
+        user.get("name"),
+    )
+    name = next(filter(None, candidates), "")
+    one_line = clean(str(name)).replace("\n", " ")
+    return one_line[:NAME_LENGTH]
 
 
 def is_admin(user: Mapping[str, Any], workspace: str) -> bool:
