@@ -23,7 +23,7 @@ from adapters.discord.chat import DiscordChat
 from adapters.discord.reply import DiscordReply
 from adapters.discord.store import DiscordStore
 from core.errors import EaselError, Rejected
-from core.flow import prepare
+from core.flow import heads
 from core.flow.context import Context
 from core.flow.understand import answered_step
 from core.forms import Form
@@ -181,7 +181,7 @@ class DiscordApp:
             meaning = interpret(incoming, NOWHERE)
             if not isinstance(meaning, Request) or not meaning.action.makes_pictures:
                 return False
-            return not await prepare.is_secret(self._context, meaning)
+            return not await heads.is_secret(self._context, meaning)
         except EaselError:
             return False
 

@@ -22,7 +22,7 @@ from adapters.web.records import Member, Message
 from adapters.web.store import Room
 from core import grammar
 from core.errors import EaselError, NotFound, Rejected
-from core.flow import prepare
+from core.flow import heads
 from core.flow.context import Context
 from core.i18n import translate
 from core.incoming import Incoming, Kind
@@ -234,7 +234,7 @@ class RoomApi:
             return JSONResponse({})
         if isinstance(meaning, Request) and meaning.action.makes_pictures:
             self._service.check_request(meaning)
-            is_secret = await prepare.is_secret(self._context, meaning)
+            is_secret = await heads.is_secret(self._context, meaning)
             await self._write_down(written, replied, alone=is_secret)
             return await self._answer(incoming, await self._service.answer(meaning))
         if await self._room.has_message(f"said:{incoming.key}"):

@@ -7,7 +7,7 @@ from dataclasses import replace
 
 from core import sessions
 from core.answers import drafts
-from core.flow import prepare
+from core.flow import heads
 from core.flow.context import Context
 from core.post import Post
 from core.types import Action, Head, Request, to_json
@@ -31,8 +31,8 @@ async def offer(context: Context, request: Request) -> Post:
 async def _head(context: Context, request: Request) -> Head | None:
     if request.target is not None:
         return Head(step=request.target, index=request.index or 0)
-    session = await prepare.session_of(context, request)
-    return await prepare.head_of(context, request, session)
+    session = await heads.session_of(context, request)
+    return await heads.head_of(context, request, session)
 
 
 async def complete(context: Context, request: Request) -> Request:

@@ -7,7 +7,7 @@ from core import forms, sessions
 from core.answers import choices, jobs, masks, navigation, queries, reactions, settings
 from core.answers.lookup import current_step
 from core.errors import EaselError, Rejected
-from core.flow import prepare, replies
+from core.flow import heads, replies
 from core.flow.context import Context
 from core.forms import Form
 from core.i18n import translate
@@ -96,7 +96,7 @@ async def _build_plain_form(context: Context, asked: OpenForm) -> Form:
     index = request.index if request.index is not None else step.chosen or 0
     sessions.picture_at(step, index)
     if request.action is Action.RERUN:
-        edits = (await prepare.chain_of(context, step))[1]
+        edits = (await heads.chain_of(context, step))[1]
         words = sessions.merged_instructions(edits)
     return replies.form_for(context, replace(request, index=index), words)
 

@@ -1,7 +1,7 @@
 """Which session and which step a request means."""
 
 from core.errors import Rejected
-from core.flow import prepare
+from core.flow import heads
 from core.flow.context import Context
 from core.operations import OPERATIONS, Audience
 from core.types import Request, SessionId, Step, StepId
@@ -9,10 +9,10 @@ from core.types import Request, SessionId, Step, StepId
 
 async def current_step(context: Context, request: Request) -> tuple[SessionId, Step]:
     """The session and the step meant: the one pressed or replied to, else the session's head."""
-    session = await prepare.session_of(context, request)
+    session = await heads.session_of(context, request)
     if request.target:
-        return session, await prepare.visible_step(context, request, request.target)
-    head = await prepare.head_of(context, request, session)
+        return session, await heads.visible_step(context, request, request.target)
+    head = await heads.head_of(context, request, session)
     if head is None:
         raise Rejected("refuse.no_session")
     return session, await context.store.step(request.place.tenant, head.step)
@@ -23,7 +23,7 @@ async def resolve_step(context: Context, request: Request) -> Step:
     wanted = request.target or request.text.strip()
     if not wanted:
         return (await current_step(context, request))[1]
-    return await prepare.visible_step(context, request, StepId(wanted))
+    return await heads.visible_step(context, request, StepId(wanted))
 
 
 def require_audience(request: Request, step: Step | None = None) -> None:

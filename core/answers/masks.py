@@ -8,7 +8,7 @@ from dataclasses import replace
 from core import grammar, sessions
 from core.answers import drafts
 from core.answers.lookup import current_step
-from core.flow import prepare, replies
+from core.flow import attachments, heads, replies
 from core.flow.context import Context
 from core.options import REGIONS, override
 from core.post import Post
@@ -19,7 +19,7 @@ async def offer(context: Context, request: Request) -> Post:
     """Which part? The request waits, with the very picture it means, for a mask."""
     if not request.attachments:
         session, step = await current_step(context, request)
-        head = await prepare.head_of(context, request, session)
+        head = await heads.head_of(context, request, session)
         # A button names the picture it stands under; words mean the head.
         index = head.index if head else 0
         if request.target:
@@ -60,6 +60,8 @@ async def complete_with_mask(
 async def picture_of(context: Context, request: Request) -> Picture:
     """The picture a draft is about."""
     if request.attachments:
-        return await prepare.stored_picture(context, request, request.attachments[0])
+        return await attachments.stored_picture(
+            context, request, request.attachments[0]
+        )
     step = await context.store.step(request.place.tenant, request.target or StepId(""))
     return sessions.picture_at(step, request.index or 0)

@@ -3,7 +3,7 @@
 from core import sessions
 from core.answers.lookup import current_step
 from core.errors import Rejected
-from core.flow import prepare
+from core.flow import heads
 from core.flow.context import Context
 from core.post import Post
 from core.types import Head, Request, SessionId
@@ -18,11 +18,11 @@ async def undo(context: Context, request: Request) -> Post:
 
 async def redo(context: Context, request: Request) -> Post:
     """To the newest picture made from the one named, else from the head."""
-    session = await prepare.session_of(context, request)
-    head = await prepare.head_of(context, request, session)
+    session = await heads.session_of(context, request)
+    head = await heads.head_of(context, request, session)
     source = request.target or (head.step if head else None)
     if source:
-        await prepare.visible_step(context, request, source)
+        await heads.visible_step(context, request, source)
     newest = await context.store.newest_from(request.place.tenant, session, source)
     if newest is None:
         raise Rejected("refuse.nothing_to_redo")

@@ -6,7 +6,7 @@ from datetime import timedelta
 from core import budgets, sessions
 from core.answers.lookup import current_step, resolve_step
 from core.errors import NotFound, Rejected
-from core.flow import prepare, status
+from core.flow import attachments, heads, status
 from core.flow.context import Context
 from core.incoming import Origin
 from core.pictures import diagrams, formats, layout, png_metadata
@@ -24,11 +24,11 @@ RECENT = 6
 async def history(context: Context, request: Request) -> Post:
     """The session's edit tree as a picture."""
     tenant, locale = request.place.tenant, request.locale
-    session = await prepare.session_of(context, request)
+    session = await heads.session_of(context, request)
     tree = await session_tree(context, tenant, session)
     if not tree:
         raise Rejected("refuse.no_session")
-    head = await prepare.head_of(context, request, session)
+    head = await heads.head_of(context, request, session)
     nodes = [_node(step, head, session, locale) for step in tree]
     page = await context.pool.run(layout.lay_out, nodes)
     on_page = {spot.node.id for spot in page.spots}
@@ -98,7 +98,7 @@ async def compare(context: Context, request: Request) -> Post:
     """Before and after of the current picture."""
     tenant, locale = request.place.tenant, request.locale
     session, step = await current_step(context, request)
-    head = await prepare.head_of(context, request, session)
+    head = await heads.head_of(context, request, session)
     index = request.index or 0
     if head and head.step == step.id:
         index = head.index
@@ -132,7 +132,7 @@ async def info(context: Context, request: Request) -> Post:
     if not request.attachments:
         _, step = await current_step(context, request)
         return answers.info_post(step, request.locale)
-    image = await prepare.fetch(context, request, request.attachments[0])
+    image = await attachments.fetch(context, request, request.attachments[0])
     await context.pool.run(formats.inspect, image)
     recipe = png_metadata.read_recipe(image) or {}
     return answers.recipe_post(recipe, request.locale)

@@ -8,7 +8,7 @@ from dataclasses import replace
 from typing import TypeVar
 
 from core.errors import EaselError, NotFound
-from core.flow import prepare, replies
+from core.flow import heads, replies
 from core.flow.context import Context
 from core.incoming import Incoming, Kind
 from core.interpret import Meaning, Relevance, Situation, interpret, relevance
@@ -142,6 +142,6 @@ async def pin_step(context: Context, request: Request) -> Request:
         return replace(request, target=newest.id if newest else None)
     if request.action not in MOVING:
         return request
-    session = await prepare.session_of(context, request)
-    head = await prepare.head_of(context, request, session)
+    session = await heads.session_of(context, request)
+    head = await heads.head_of(context, request, session)
     return replace(request, target=head.step if head else None)

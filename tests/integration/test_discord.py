@@ -802,7 +802,7 @@ async def test_a_secret_that_comes_to_an_open_answer_goes_to_its_person(
     async def not_yet(*_: object) -> bool:
         return False
 
-    monkeypatch.setattr("core.flow.prepare.is_secret", not_yet)
+    monkeypatch.setattr("core.flow.heads.is_secret", not_yet)
     again = await fake.presses(ana, secret.original, "Again")
     await fake.sees("quiet", channel=fake.direct(ana), files=1)
     assert again.original

@@ -617,8 +617,7 @@ async def test_a_mistake_of_ours_on_the_way_in_is_told_too(
     def broken(*_: object) -> None:
         raise ZeroDivisionError
 
-    monkeypatch.setattr(prepare, "_plan", broken)
-    monkeypatch.setattr(team.easel.service, "check", lambda _: None)
+    monkeypatch.setattr(prepare, "plan_step", broken)
     answer = await team.asks(Action.DRAW, "a fox")
     post = await team.chat.end_of(answer.accepted or "")
     assert (answer.accepted or "-") in post.text

@@ -1,0 +1,103 @@
+"""The pictures a person gave: fetched, checked, turned upright, stripped and stored."""
+
+from dataclasses import dataclass
+
+from core.catalog import Model
+from core.failpoints import failpoint
+from core.flow.context import Context
+from core.pictures import formats, normalize
+from core.types import Attachment, Picture, Request, Tenant
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Collected:
+    """What was attached, as it is stored.
+
+    ``mask`` is the blob of a mask as it came, ``notes`` are message keys about the pictures.
+    """
+
+    pictures: tuple[Picture, ...] = ()
+    mask: str | None = None
+    notes: tuple[str, ...] = ()
+
+
+async def collect(context: Context, request: Request) -> Collected:
+    """Store what was attached. Raises Rejected, NotFound or DeliveryError."""
+    failpoint("collect.before")
+    pictures: list[Picture] = []
+    notes: set[str] = set()
+    for attachment in request.attachments:
+        if attachment.key:
+            pictures.append(await stored_picture(context, request, attachment))
+            continue
+        data = await fetch(context, request, attachment)
+        image = await context.pool.run(normalize.normalize, data)
+        pictures.append(await store_image(context, request.place.tenant, image))
+        notes |= set(image.notes)
+    mask = None
+    if request.mask is not None:
+        mask = await _store_mask(context, request, request.mask)
+    failpoint("collect.after_blob")
+    return Collected(pictures=tuple(pictures), mask=mask, notes=tuple(sorted(notes)))
+
+
+async def _store_mask(
+    context: Context, request: Request, attachment: Attachment
+) -> str:
+    # As it came: its exact size is known only when the picture has been fitted.
+    data = await fetch(context, request, attachment)
+    await context.pool.run(formats.inspect, data)
+    return await context.blobs.keep(request.place.tenant, data)
+
+
+async def store_image(
+    context: Context, tenant: Tenant, image: normalize.NormalizedImage
+) -> Picture:
+    """Keep an image's bytes."""
+    return Picture(
+        key=await context.blobs.keep(tenant, image.data),
+        width=image.width,
+        height=image.height,
+        media_type=image.media_type,
+        length=len(image.data),
+    )
+
+
+async def stored_picture(
+    context: Context, request: Request, attachment: Attachment
+) -> Picture:
+    """A picture that is stored already. Raises NotFound when it is gone."""
+    data = await context.blobs.read(request.place.tenant, attachment.key)
+    facts = await context.pool.run(formats.inspect, data)
+    return Picture(
+        key=attachment.key,
+        width=facts.width,
+        height=facts.height,
+        media_type=facts.media_type,
+        length=len(data),
+    )
+
+
+async def fetch(context: Context, request: Request, attachment: Attachment) -> bytes:
+    """The bytes of what a person gave, capped. Raises Rejected."""
+    if attachment.key:
+        return await context.blobs.read(request.place.tenant, attachment.key)
+    if attachment.size is not None and attachment.size > formats.MAX_BYTES:
+        raise formats.too_many_bytes(formats.MAX_BYTES)
+    chat = context.chats[request.place.platform]
+    chunks = chat.fetch(attachment, formats.MAX_BYTES)
+    return b"".join([chunk async for chunk in chunks])
+
+
+async def fit(
+    context: Context, tenant: Tenant, picture: Picture, model: Model
+) -> Picture:
+    """The picture inside the model's ranges.
+
+    Itself (its living link included) or a faithful resize.
+    """
+    data = await context.blobs.read(tenant, picture.key)
+    image = await context.pool.run(normalize.fit_to, data, model.pictures)
+    if image.data == data:
+        return picture
+    return await store_image(context, tenant, image)
