@@ -3,30 +3,20 @@
 The workspace is that of the verified payload, the key Slack's own id of it.
 """
 
-import html
 import json
-import re
-import unicodedata
 from collections.abc import Mapping, Sequence
-from types import MappingProxyType
 from typing import Any
 
 from adapters.slack.reply import SlackReply
+from adapters.slack.text import emoji_in, plain, with_emoji
+from adapters.slack.text import mentions as mentions_in
 from core.errors import Rejected
-from core.incoming import Incoming, Kind, Mentions, Quoted
+from core.incoming import Incoming, Kind, Quoted
 from core.text import clean
 from core.types import Action, Attachment, Person, Place, Request
 
 PLATFORM = "slack"
 Payload = Mapping[str, Any]
-MENTION = re.compile(r"<@([A-Z0-9]{2,40})(?:\|[^>]*)?>")
-GROUP = re.compile(r"<!(?:here|channel|everyone|subteam\^[A-Z0-9]+)(?:\|[^>]*)?>")
-OTHER_TOKEN = re.compile(
-    r"<(?:[#!][^>|]*\|([^>]*)|[#!]([^>|]*)|([^>|]+)(?:\|([^>]*))?)>"
-)
-EMOJI_NAME = re.compile(r":([a-z0-9_+'-]+)(?:::skin-tone-[2-6])?:")
-FIRST_EMOJI = "\U0001f300"
-"""Older signs bear names of other things: SMILE is ⌣."""
 SPOKEN = frozenset({None, "file_share", "thread_broadcast"})
 """Kinds of message that are a person's words; the rest are edits, deletions, other bots, channel
 news."""
@@ -42,7 +32,7 @@ def command(body: Payload) -> Incoming:
         kind=Kind.COMMAND,
         place=_place(workspace, body.get("channel_id"), ""),
         person=Person(id=str(body["user_id"]), name=str(body.get("user_name", ""))),
-        words=f"{body['command']} {_plain(str(body.get('text', '')))}".strip(),
+        words=f"{body['command']} {plain(str(body.get('text', '')))}".strip(),
         may_show_form=True,
         reply=_reply(body),
     )
@@ -59,7 +49,7 @@ def said(body: Payload) -> Incoming | None:
     if not is_persons or event.get("user") in {None, "", us}:
         return None
     text, ts = str(event.get("text") or ""), str(event["ts"])
-    mentions = _mentions(text, us, is_named=event["type"] == "app_mention")
+    mentions = mentions_in(text, us, is_named=event["type"] == "app_mention")
     is_direct = event.get("channel_type") == "im"
     thread = str(event.get("thread_ts") or "")
     if mentions.us and not thread and not is_direct:
@@ -71,19 +61,10 @@ def said(body: Payload) -> Incoming | None:
         place=_place(workspace, event["channel"], thread),
         person=Person(id=str(event["user"]), name=""),
         is_direct=is_direct,
-        words=_plain(text, _emoji_of(event.get("blocks"))),
+        words=plain(text, emoji_in(event.get("blocks"))),
         mentions=mentions,
         attachments=files(event.get("files"), workspace),
         reply=SlackReply(ts=ts).to_json(),
-    )
-
-
-def _mentions(text: str, us: str, *, is_named: bool) -> Mentions:
-    people = set(MENTION.findall(text))
-    return Mentions(
-        us=is_named or us in people,
-        people=bool(people - {us}),
-        groups=GROUP.search(text) is not None,
     )
 
 
@@ -105,7 +86,7 @@ def reacted(body: Payload) -> Incoming | None:
 
 
 def left(body: Payload) -> Incoming | None:
-    """We were removed from a workspace, or our token was taken away.
+    """The bot was removed from a workspace, or its token was taken away.
 
     None when only people's tokens were.
     """
@@ -121,7 +102,7 @@ def left(body: Payload) -> Incoming | None:
 
 
 def pressed(body: Payload) -> Incoming | None:
-    """A button or a menu of a message of ours; None for a link."""
+    """A button or a menu of the bot's message; None for a link."""
     action = body["actions"][0]
     if str(action.get("action_id", "")).startswith("link"):
         return None
@@ -157,7 +138,7 @@ def shortcut(body: Payload) -> Incoming:
 
 
 def opened_home(body: Payload) -> Incoming:
-    """Somebody looks at our home tab."""
+    """A person looks at the bot's home tab."""
     event = body["event"]
     return Incoming(
         key=f"event:{body['event_id']}",
@@ -176,10 +157,15 @@ def meta(request: Request, action: Action) -> str:
         "l": request.locale,
         "t": request.target,
         "i": request.index,
-        # Without their addresses, which may be long: they are asked for again.
-        "p": [" ".join(one.ref.split(" ")[:2]) for one in request.attachments],
+        "p": [_short_ref(picture) for picture in request.attachments],
     }
     return json.dumps(known, separators=(",", ":"))
+
+
+def _short_ref(picture: Attachment) -> str:
+    # Without its address, which may be long: Slack is asked for it again.
+    workspace, file, *_ = picture.ref.split(" ")
+    return f"{workspace} {file}"
 
 
 def filled(body: Payload) -> Incoming:
@@ -200,7 +186,7 @@ def filled(body: Payload) -> Incoming:
     }
     pictures = values.pop("pictures", {}).get("files") or []
     masks = values.pop("mask_picture", {}).get("files") or []
-    fields = {name: _value(value) for name, value in values.items()}
+    fields = {name: _field_text(field) for name, field in values.items()}
     return Incoming(
         key=f"view:{view['id']}",
         kind=Kind.FORM,
@@ -219,18 +205,42 @@ def filled(body: Payload) -> Incoming:
     )
 
 
-def files(found: Sequence[Payload] | None, workspace: str) -> tuple[Attachment, ...]:
+def files(listed: Sequence[Payload] | None, workspace: str) -> tuple[Attachment, ...]:
     """Pictures that came along.
 
-    When there are none, whatever came, so that it is refused with words.
+    When there are none, all files that came, so that they are refused with words.
     """
-    kept = [
-        one for one in found or () if one.get("id") and one.get("mode") != "tombstone"
-    ][:MOST_PICTURES]
-    pictures = [
-        one for one in kept if str(one.get("mimetype") or "image/").startswith("image/")
-    ]
-    return tuple(_attachment(one, workspace) for one in pictures or kept)
+    there = [file for file in listed or () if _is_there(file)][:MOST_PICTURES]
+    pictures = [file for file in there if _may_be_picture(file)]
+    return tuple(_attachment(file, workspace) for file in pictures or there)
+
+
+def _is_there(file: Payload) -> bool:
+    return bool(file.get("id")) and file.get("mode") != "tombstone"
+
+
+def _may_be_picture(file: Payload) -> bool:
+    # Files shared from elsewhere come without a type.
+    return str(file.get("mimetype") or "image/").startswith("image/")
+
+
+def _attachment(file: Payload, workspace: str) -> Attachment:
+    size = file.get("size")
+    return Attachment(
+        ref=f"{workspace} {file['id']} {_address(file)}".strip(),
+        name=str(file.get("name") or "")[:80],
+        size=size if isinstance(size, int) and size >= 0 else None,
+    )
+
+
+def _address(file: Payload) -> str:
+    """Where the bytes are; "" where Slack has to be asked, "external" where they are not Slack's."""
+    if file.get("is_external") or file.get("mode") in {"external", "snippet", "post"}:
+        return "external"
+    must_be_asked = file.get("file_access") == "check_file_info"
+    if must_be_asked or "url_private" not in file:
+        return ""
+    return str(file.get("url_private_download") or file["url_private"])
 
 
 def _thread(message: Payload, container: Payload) -> str:
@@ -239,94 +249,24 @@ def _thread(message: Payload, container: Payload) -> str:
     The first message of one names itself, and stands in the channel.
     """
     thread = str(message.get("thread_ts") or container.get("thread_ts") or "")
-    return (
-        ""
-        if thread == str(message.get("ts") or container.get("message_ts"))
-        else thread
-    )
+    own = str(message.get("ts") or container.get("message_ts"))
+    return "" if thread == own else thread
 
 
-def _attachment(file: Payload, workspace: str) -> Attachment:
-    is_ours_to_ask = (
-        file.get("file_access") == "check_file_info" or "url_private" not in file
-    )
-    url = (
-        ""
-        if is_ours_to_ask
-        else file.get("url_private_download") or file["url_private"]
-    )
-    if file.get("is_external") or file.get("mode") in {"external", "snippet", "post"}:
-        url = "external"
-    size = file.get("size")
-    return Attachment(
-        ref=f"{workspace} {file['id']} {url}".strip(),
-        name=str(file.get("name") or "")[:80],
-        size=size if isinstance(size, int) and size >= 0 else None,
-    )
-
-
-def _value(value: Payload) -> str:
+def _field_text(field: Payload) -> str:
     """What stands in a field, "" where nothing does; a tick is "true" or "false"."""
-    kind = value.get("type")
+    kind = field.get("type")
     if kind == "checkboxes":
-        return "true" if value.get("selected_options") else "false"
+        return "true" if field.get("selected_options") else "false"
     if kind == "static_select":
-        chosen = (value.get("selected_option") or {}).get("value")
+        chosen = (field.get("selected_option") or {}).get("value")
     elif kind == "conversations_select":
-        chosen = value.get("selected_conversation")
+        chosen = field.get("selected_conversation")
     elif kind == "multi_users_select":
-        chosen = " ".join(value.get("selected_users") or ())
+        chosen = " ".join(field.get("selected_users") or ())
     else:
-        chosen = value.get("value")
-    return clean(_with_emoji(str(chosen), {})) if chosen else ""
-
-
-def _plain(text: str, emoji: Mapping[str, str] = MappingProxyType({})) -> str:
-    """Slack's escaped text as it was typed.
-
-    Mentions fall away, links, channels and emoji read as they are shown.
-    """
-    text = _with_emoji(OTHER_TOKEN.sub(_shown_token, MENTION.sub("", text)), emoji)
-    return clean(html.unescape(text)) if "&" in text else clean(text)
-
-
-def _with_emoji(text: str, known: Mapping[str, str]) -> str:
-    """Slack writes 🦊 as ":fox_face:": as it told of them, else by Unicode's own names.
-
-    Others stay as they are.
-    """
-
-    def shown(found: re.Match[str]) -> str:
-        try:
-            sign = known.get(found[1]) or unicodedata.lookup(found[1].replace("_", " "))
-        except KeyError:
-            return found[0]
-        return sign if found[1] in known or sign >= FIRST_EMOJI else found[0]
-
-    return EMOJI_NAME.sub(shown, text)
-
-
-def _emoji_of(found: object) -> dict[str, str]:
-    """The emoji in a message's blocks, by name; the workspace's own ones have no sign."""
-    if isinstance(found, list):
-        return {name: sign for one in found for name, sign in _emoji_of(one).items()}
-    if not isinstance(found, dict):
-        return {}
-    if found.get("type") == "emoji" and re.fullmatch(
-        r"[0-9a-f]{2,6}(-[0-9a-f]{2,6})*", str(found.get("unicode"))
-    ):
-        codes = [int(code, 16) for code in found["unicode"].split("-")]
-        return (
-            {str(found.get("name")): "".join(map(chr, codes))}
-            if max(codes) < 0x110000
-            else {}
-        )
-    return _emoji_of(found.get("elements"))
-
-
-def _shown_token(found: re.Match[str]) -> str:
-    label, name, link, text = found.groups()
-    return label or name or text or link or ""
+        chosen = field.get("value")
+    return clean(with_emoji(str(chosen))) if chosen else ""
 
 
 def _place(workspace: str, channel: object, thread: str) -> Place:
@@ -344,7 +284,7 @@ def _reply(body: Payload) -> dict[str, str]:
 
 
 def _workspace(installed: Payload, enterprise: object, team: object) -> str:
-    """The whole organisation where we are installed in all of it.
+    """The whole organisation where the bot is installed in all of it.
 
     Its payloads may name any team of it, or none.
     """
@@ -362,32 +302,29 @@ def _workspace_of_event(body: Payload) -> str:
     """
     first = (body.get("authorizations") or [body])[0]
     team = first.get("team_id") or body.get("team_id")
-    return _workspace(
-        first, first.get("enterprise_id") or body.get("enterprise_id"), team
-    )
+    enterprise = first.get("enterprise_id") or body.get("enterprise_id")
+    return _workspace(first, enterprise, team)
 
 
 def _workspace_of_press(body: Payload) -> str:
     """The installation that was pressed.
 
-    A modal tells of it apart when somebody of elsewhere sends it back.
+    A modal names it separately when a user of another organisation submits it.
     """
     team, enterprise = body.get("team") or {}, body.get("enterprise") or {}
     installed = (body.get("view") or {}).get("app_installed_team_id") or team.get("id")
-    return _workspace(
-        body, enterprise.get("id") or team.get("enterprise_id"), installed
-    )
+    organisation = enterprise.get("id") or team.get("enterprise_id")
+    return _workspace(body, organisation, installed)
 
 
 def _presser(body: Payload) -> Person:
     user = body["user"]
-    return Person(
-        id=str(user["id"]), name=str(user.get("name") or user.get("username") or "")
-    )
+    name = user.get("name") or user.get("username") or ""
+    return Person(id=str(user["id"]), name=str(name))
 
 
 def _us(body: Payload) -> str:
-    """Our own user there."""
+    """The bot's own user there."""
     first = (body.get("authorizations") or [{}])[0]
     return str(first.get("user_id") or "")
 

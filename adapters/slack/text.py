@@ -1,0 +1,91 @@
+"""Slack's escaped text as a person typed it. Pure."""
+
+import html
+import re
+import unicodedata
+from collections.abc import Iterator, Mapping
+from types import MappingProxyType
+from typing import Any
+
+from core.incoming import Mentions
+from core.text import clean
+
+PERSON = re.compile(r"<@([A-Z0-9]{2,40})(?:\|[^>]*)?>")
+GROUP = re.compile(r"<!(?:here|channel|everyone|subteam\^[A-Z0-9]+)(?:\|[^>]*)?>")
+TOKEN = re.compile(r"<(?:[#!][^>|]*\|([^>]*)|[#!]([^>|]*)|([^>|]+)(?:\|([^>]*))?)>")
+"""A channel, a group or a link, with its label or without."""
+EMOJI_NAME = re.compile(r":([a-z0-9_+'-]+)(?:::skin-tone-[2-6])?:")
+EMOJI_CODES = re.compile(r"[0-9a-f]{2,6}(-[0-9a-f]{2,6})*")
+FIRST_EMOJI = "\U0001f300"
+"""Older signs bear names of other things: SMILE is ⌣."""
+LAST_CODE = 0x10FFFF
+NO_EMOJI: Mapping[str, str] = MappingProxyType({})
+
+
+def plain(text: str, emoji: Mapping[str, str] = NO_EMOJI) -> str:
+    """Mentions fall away; links, channels and emoji read as they are shown."""
+    without_people = PERSON.sub("", text)
+    shown = with_emoji(TOKEN.sub(_label, without_people), emoji)
+    # Most messages hold nothing to unescape, and unescaping costs as much as all else here.
+    return clean(html.unescape(shown)) if "&" in shown else clean(shown)
+
+
+def _label(token: re.Match[str]) -> str:
+    label, name, link, text = token.groups()
+    return label or name or text or link or ""
+
+
+def mentions(text: str, us: str, *, is_named: bool) -> Mentions:
+    """Who is named. ``is_named``: Slack itself says that the bot is."""
+    people = set(PERSON.findall(text))
+    return Mentions(
+        us=is_named or us in people,
+        people=bool(people - {us}),
+        groups=GROUP.search(text) is not None,
+    )
+
+
+def with_emoji(text: str, known: Mapping[str, str] = NO_EMOJI) -> str:
+    """Slack writes 🦊 as ":fox_face:": as it told of them, else by Unicode's own names.
+
+    Others stay as they are.
+    """
+
+    def sign_of(name: re.Match[str]) -> str:
+        word = name[1]
+        if word in known:
+            return known[word]
+        try:
+            sign = unicodedata.lookup(word.replace("_", " "))
+        except KeyError:
+            return name[0]
+        return sign if sign >= FIRST_EMOJI else name[0]
+
+    return EMOJI_NAME.sub(sign_of, text)
+
+
+def emoji_in(blocks: object) -> dict[str, str]:
+    """The emoji in a message's blocks, by name; the workspace's own ones have no sign."""
+    return dict(_emoji_pairs(blocks))
+
+
+def _emoji_pairs(block: object) -> Iterator[tuple[str, str]]:
+    if isinstance(block, list):
+        for inner in block:
+            yield from _emoji_pairs(inner)
+    elif isinstance(block, dict):
+        sign = _sign_of(block) if block.get("type") == "emoji" else ""
+        if sign:
+            yield str(block.get("name")), sign
+        else:
+            yield from _emoji_pairs(block.get("elements"))
+
+
+def _sign_of(element: Mapping[str, Any]) -> str:
+    written = str(element.get("unicode"))
+    if not EMOJI_CODES.fullmatch(written):
+        return ""
+    codes = [int(code, 16) for code in written.split("-")]
+    if max(codes) > LAST_CODE:
+        return ""
+    return "".join(map(chr, codes))
