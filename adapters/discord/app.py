@@ -76,7 +76,7 @@ class DiscordApp:
 
     async def message(self, message: discord.Message) -> None:
         """Something was said."""
-        incoming = decode.said(message, self._api.user_id)
+        incoming = decode.message(message, self._api.user_id)
         if incoming is not None and relevance(incoming) is not Relevance.NONE:
             await self._keep(incoming)
 
@@ -90,7 +90,7 @@ class DiscordApp:
         Discord gives them no ids: they are counted, one after another. Whose message it was is told
         of those added alone.
         """
-        incoming = decode.reacted(event, channel, self._api.user_id)
+        incoming = decode.reaction(event, channel, self._api.user_id)
         if incoming is None or relevance(incoming) is Relevance.NONE:
             return
         async with self._reactions.setdefault(incoming.key, asyncio.Lock()):
@@ -112,7 +112,7 @@ class DiscordApp:
 
     async def left(self, guild: int, member_since: int = 0) -> None:
         """We were removed from a guild."""
-        await self._keep(decode.left(guild, member_since))
+        await self._keep(decode.removal(guild, member_since))
 
     # Interactions
 
@@ -127,14 +127,14 @@ class DiscordApp:
         await self._open_or_keep(interaction, incoming)
 
     async def _pressed(self, interaction: discord.Interaction) -> None:
-        opened = decode.opened(interaction)
+        opened = decode.form_page(interaction)
         if opened is not None:
             await self._turn_to(*opened)
             return
-        await self._open_or_keep(interaction, decode.pressed(interaction))
+        await self._open_or_keep(interaction, decode.button(interaction))
 
     async def _filled(self, interaction: discord.Interaction) -> None:
-        await self._keep_and_think(interaction, decode.filled(interaction))
+        await self._keep_and_think(interaction, decode.form(interaction))
 
     async def _open_or_keep(
         self, interaction: discord.Interaction, incoming: Incoming
@@ -177,7 +177,7 @@ class DiscordApp:
         try:
             if DiscordReply.read(incoming.reply).asked:
                 draft = await self._chat.completion.draft_of(incoming)
-                incoming = decode.merged(incoming, draft)
+                incoming = decode.merge(incoming, draft)
             meaning = interpret(incoming, NOWHERE)
             if not isinstance(meaning, Request) or not meaning.action.makes_pictures:
                 return False

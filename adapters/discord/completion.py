@@ -8,6 +8,7 @@ from adapters.discord.api import Api
 from adapters.discord.channels import ChannelDirectory, channel_id, is_direct
 from adapters.discord.messages import MessageClient
 from adapters.discord.reply import DiscordReply
+from adapters.discord.shown import pictures_in
 from adapters.discord.store import DiscordStore
 from adapters.discord.users import UserDirectory
 from core.button_ids import decode_button
@@ -44,7 +45,7 @@ class Completion:
         incoming = replace(incoming, locale=await self._users.locale(incoming))
         reply = DiscordReply.read(incoming.reply)
         if reply.asked:
-            incoming = decode.merged(incoming, await self.draft_of(incoming))
+            incoming = decode.merge(incoming, await self.draft_of(incoming))
         elif reply.interaction:
             incoming = await self.locate(incoming)
         if reply.interaction and not reply.first:
@@ -118,7 +119,7 @@ class Completion:
         message = await self._messages.read(channel, answered.message)
         author = str((message.get("author") or {}).get("id", ""))
         is_ours = author == str(self._api.user_id)
-        pictures = () if is_ours else decode.shown_in(message, channel)
+        pictures = () if is_ours else pictures_in(message, channel)
         answered = replace(
             answered,
             author=author,

@@ -93,7 +93,7 @@ class SlackApp:
         return {"response_type": "ephemeral", "text": words}
 
     async def _pressed(self, body: Payload) -> Payload | None:
-        incoming = decode.pressed(body)
+        incoming = decode.button(body)
         if incoming is None:
             return None
         if self._service.asks_first(incoming):
@@ -106,7 +106,7 @@ class SlackApp:
         """A modal: what is wrong in itself is said in it; else it closes."""
         locale = self._locale
         try:
-            incoming = decode.filled(body)
+            incoming = decode.form(body)
             locale = incoming.locale
             self._service.check(incoming)
             if not await self._is_kept(incoming):
@@ -122,15 +122,15 @@ class SlackApp:
     async def _event(self, body: Payload) -> None:
         kind = body["event"]["type"]
         if kind == "app_home_opened":
-            self._begin(decode.opened_home(body), self._home)
+            self._begin(decode.home(body), self._home)
             return
         incoming: Incoming | None = None
         if kind in {"message", "app_mention"}:
-            incoming = decode.said(body)
+            incoming = decode.message(body)
         elif kind in {"reaction_added", "reaction_removed"}:
-            incoming = decode.reacted(body)
+            incoming = decode.reaction(body)
         elif kind in {"app_uninstalled", "tokens_revoked"}:
-            incoming = decode.left(body)
+            incoming = decode.removal(body)
         async with asyncio.timeout(PATIENCE):
             if incoming is not None and incoming.kind is Kind.REMOVED:
                 incoming = await self._chat.leaving(incoming)

@@ -38,7 +38,7 @@ def command(body: Payload) -> Incoming:
     )
 
 
-def said(body: Payload) -> Incoming | None:
+def message(body: Payload) -> Incoming | None:
     """A person's message; None for what a bot or Slack itself says.
 
     ``app_mention`` and ``message`` tell of the same words: both have the message's own key.
@@ -68,7 +68,7 @@ def said(body: Payload) -> Incoming | None:
     )
 
 
-def reacted(body: Payload) -> Incoming | None:
+def reaction(body: Payload) -> Incoming | None:
     """A reaction added or taken away; None when it is our own, or not to a message."""
     event = body["event"]
     item = event.get("item") or {}
@@ -85,7 +85,7 @@ def reacted(body: Payload) -> Incoming | None:
     )
 
 
-def left(body: Payload) -> Incoming | None:
+def removal(body: Payload) -> Incoming | None:
     """The bot was removed from a workspace, or its token was taken away.
 
     None when only people's tokens were.
@@ -101,16 +101,15 @@ def left(body: Payload) -> Incoming | None:
     )
 
 
-def pressed(body: Payload) -> Incoming | None:
+def button(body: Payload) -> Incoming | None:
     """A button or a menu of the bot's message; None for a link."""
     action = body["actions"][0]
     if str(action.get("action_id", "")).startswith("link"):
         return None
     option = action.get("selected_option") or {}
     container = body.get("container") or {}
-    message = body.get("message") or {}
     channel = (body.get("channel") or {}).get("id") or container.get("channel_id")
-    thread = _thread(message, container)
+    thread = _thread(body.get("message") or {}, container)
     return Incoming(
         key=f"press:{body['trigger_id']}",
         kind=Kind.BUTTON,
@@ -124,20 +123,20 @@ def pressed(body: Payload) -> Incoming | None:
 
 def shortcut(body: Payload) -> Incoming:
     """ "Edit this image" on a message: its pictures, or the step it shows."""
-    message, workspace = body["message"], _workspace_of_press(body)
-    pictures = files(message.get("files"), workspace)
+    pointed, workspace = body["message"], _workspace_of_press(body)
+    pictures = files(pointed.get("files"), workspace)
     return Incoming(
         key=f"press:{body['trigger_id']}",
         kind=Kind.SHORTCUT,
-        place=_place(workspace, body["channel"]["id"], _thread(message, {})),
+        place=_place(workspace, body["channel"]["id"], _thread(pointed, {})),
         person=_presser(body),
-        answers=Quoted(message=str(message["ts"]), pictures=pictures),
+        answers=Quoted(message=str(pointed["ts"]), pictures=pictures),
         may_show_form=True,
         reply=_reply(body),
     )
 
 
-def opened_home(body: Payload) -> Incoming:
+def home(body: Payload) -> Incoming:
     """A person looks at the bot's home tab."""
     event = body["event"]
     return Incoming(
@@ -168,7 +167,7 @@ def _short_ref(picture: Attachment) -> str:
     return f"{workspace} {file}"
 
 
-def filled(body: Payload) -> Incoming:
+def form(body: Payload) -> Incoming:
     """A modal sent back. Raises Rejected for one we never made."""
     view, workspace = body["view"], _workspace_of_press(body)
     try:

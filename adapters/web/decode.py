@@ -62,14 +62,14 @@ def file_name(text: str) -> str:
     return clean(unquote(text)).replace("\n", " ")[:80] or "picture"
 
 
-def said(text: str, member: Member, page: Mapping[str, Any]) -> Incoming:
+def message(text: str, member: Member, page: Mapping[str, Any]) -> Incoming:
     """Words from the composer: a command behind a slash, else a message."""
     incoming = _incoming(Kind.MESSAGE, member, page, words=text)
     is_command = text.startswith(SLASHES)
     return replace(incoming, kind=Kind.COMMAND) if is_command else incoming
 
 
-def addressed(incoming: Incoming, names: Sequence[str]) -> Incoming:
+def with_mentions(incoming: Incoming, names: Sequence[str]) -> Incoming:
     """The message with whom it names; "@Easel" falls away. ``names``: all other members."""
     words = incoming.words
     named = OURS.search(words)
@@ -81,7 +81,7 @@ def addressed(incoming: Incoming, names: Sequence[str]) -> Incoming:
     return replace(incoming, words=words, mentions=mentions)
 
 
-def answering(incoming: Incoming, message: Message) -> Incoming:
+def with_answered(incoming: Incoming, message: Message) -> Incoming:
     """The message with the one it answers, and the pictures there."""
     refs = [one["ref"] for one in message.body["pictures"] if one.get("ref")]
     answered = Quoted(
@@ -93,12 +93,12 @@ def answering(incoming: Incoming, message: Message) -> Incoming:
     return replace(incoming, answers=answered)
 
 
-def pressed(member: Member, page: Mapping[str, Any]) -> Incoming:
+def button(member: Member, page: Mapping[str, Any]) -> Incoming:
     """A button of a message of ours."""
     return _incoming(Kind.BUTTON, member, page, button=str(page.get("button", "")))
 
 
-def filled(member: Member, page: Mapping[str, Any]) -> Incoming:
+def form(member: Member, page: Mapping[str, Any]) -> Incoming:
     """A form sent back. Raises Rejected for anything a page of ours never sends."""
     text, target = page.get("text", ""), page.get("target")
     is_ours = isinstance(text, str) and isinstance(target, str | None)
@@ -115,7 +115,7 @@ def filled(member: Member, page: Mapping[str, Any]) -> Incoming:
     )
 
 
-def reacted(
+def reaction(
     member: Member,
     page: Mapping[str, Any],
     message: Message,

@@ -204,13 +204,13 @@ class RoomApi:
             raise Rejected("room.bad_request")
         if len(text) > grammar.LONGEST:
             raise Rejected("grammar.too_long", length=len(text), limit=grammar.LONGEST)
-        incoming = decode.said(clean(text), member, given)
+        incoming = decode.message(clean(text), member, given)
         await self._room.require_access(incoming.place.channel, member.id)
         number = _number(given, "reply_to")
         replied = None
         if number is not None:
             replied = await self._room.message(number, member.id)
-            incoming = decode.answering(incoming, replied)
+            incoming = decode.with_answered(incoming, replied)
         written = incoming
         if incoming.kind is Kind.MESSAGE:
             others = [
@@ -218,7 +218,7 @@ class RoomApi:
                 for other in await self._room.members()
                 if other.id != member.id
             ]
-            incoming = decode.addressed(incoming, others)
+            incoming = decode.with_mentions(incoming, others)
         return await self._do(incoming, written, replied)
 
     async def _do(
@@ -273,7 +273,7 @@ class RoomApi:
 
     async def _press(self, request: WebRequest, member: Member) -> Response:
         given = await read_json(request)
-        incoming = decode.pressed(member, given)
+        incoming = decode.button(member, given)
         await self._room.require_access(incoming.place.channel, member.id)
         return await self._answer_now(incoming)
 
@@ -283,7 +283,7 @@ class RoomApi:
             command = COMMANDS[Action(str(given.get("action")))]
         except (ValueError, KeyError):
             raise Rejected("room.bad_request") from None
-        incoming = decode.filled(member, given)
+        incoming = decode.form(member, given)
         await self._room.require_access(incoming.place.channel, member.id)
         line = f"/{command.written} {incoming.words}".strip()
         return await self._do(incoming, replace(incoming, words=line), None)
@@ -299,7 +299,7 @@ class RoomApi:
             raise Rejected("room.bad_request")
         message = await self._room.message(number, member.id)
         is_added = bool(added)
-        incoming = decode.reacted(member, given, message, emoji, added=is_added)
+        incoming = decode.reaction(member, given, message, emoji, added=is_added)
         if not await self._room.set_mark(number, emoji, member.id, on=is_added):
             return JSONResponse({})
         return await self._answer_now(incoming)

@@ -259,13 +259,13 @@ def in_slack(words: str, where: Where, name: str = "") -> Incoming | None:
     event["ts"] = "1766217609.000900"
     if where.picture:
         event["files"] = sample("message_file_share")["event"]["files"]
-    return slack_decode.said(body)
+    return slack_decode.message(body)
 
 
 def in_discord(words: str, where: Where, name: str = "") -> Incoming | None:
     mention = f"<@{US}>" if where.mention else ""
     message = discord_message(f"{mention}{name}{words}", where)
-    return discord_decode.said(message, US)
+    return discord_decode.message(message, US)
 
 
 def discord_message(content: str, where: Where, **facts: Any) -> Any:
@@ -310,8 +310,8 @@ def in_room(words: str, where: Where, name: str = "") -> Incoming:
     }
     member = Member(id="ana", name="Ana", admin=False)
     text = f"{mention}{name}{words}".strip()
-    incoming = web_decode.said(text, member, page)
-    return web_decode.addressed(incoming, ["Bo"])
+    incoming = web_decode.message(text, member, page)
+    return web_decode.with_mentions(incoming, ["Bo"])
 
 
 PLATFORMS: dict[str, Callable[..., Incoming | None]] = {
@@ -402,7 +402,7 @@ def test_words_to_others_in_slack_are_not_for_us(words: str) -> None:
 )
 def test_words_to_others_in_discord_are_not_for_us(facts: dict[str, Any]) -> None:
     message = discord_message("make it night", THREAD, **facts)
-    incoming = discord_decode.said(message, US)
+    incoming = discord_decode.message(message, US)
     assert understood(incoming, Situation(is_ours=True)) == NOTHING
 
 
@@ -419,7 +419,7 @@ def test_the_bots_own_role_is_the_bot() -> None:
         role_mentions=[role],
         raw_role_mentions=[OWN_ROLE],
     )
-    incoming = discord_decode.said(message, US)
+    incoming = discord_decode.message(message, US)
     assert understood(incoming, Situation()) == "draw: a fox"
 
 
@@ -478,7 +478,7 @@ def test_the_rooms_command_line_ends_a_word_at_any_white_space(
 
 def test_words_about_a_message_without_a_picture_never_edit_another() -> None:
     message = discord_message(f"<@{US}> a lion", replace(CHANNEL, mention=True))
-    incoming = discord_decode.said(message, US)
+    incoming = discord_decode.message(message, US)
     assert incoming
     words = json.loads('{"message": "6", "is_ours": false}')
     about = replace(incoming, answers=Quoted(**words))

@@ -47,7 +47,7 @@ def picture(_file: str) -> str:
 
 
 def test_a_mention_is_read_without_the_mention_and_with_its_picture() -> None:
-    wish = decode.said(event("message_file_share"))
+    wish = decode.message(event("message_file_share"))
     assert wish is not None
     assert wish.words == "make it night & rainy"
     assert wish.is_addressed
@@ -56,7 +56,7 @@ def test_a_mention_is_read_without_the_mention_and_with_its_picture() -> None:
     assert wish.attachments[0].ref.startswith(
         "T00000001 F00000001 https://files.slack.com/files-pri/"
     )
-    mention = decode.said(event("app_mention", ts="1766217602.000300"))
+    mention = decode.message(event("app_mention", ts="1766217602.000300"))
     assert mention is not None
     assert mention.key == wish.key
 
@@ -65,7 +65,7 @@ def test_a_mention_is_read_without_the_mention_and_with_its_picture() -> None:
     "name", ["message", "message_changed", "message_deleted", "message_bot"]
 )
 def test_what_nobody_said_to_us_is_nothing(name: str) -> None:
-    said = decode.said(event(name))
+    said = decode.message(event(name))
     assert said is None or relevance(said) is Relevance.NONE
 
 
@@ -73,17 +73,17 @@ def test_what_nobody_said_to_us_is_nothing(name: str) -> None:
     "text", ["<@UBOMM00001> look", ":heart: :+1::skin-tone-3:", "🦊🦊", "…"]
 )
 def test_in_a_thread_emoji_and_words_to_others_are_not_for_us(text: str) -> None:
-    said = decode.said(event("message_thread_reply", text=text))
+    said = decode.message(event("message_thread_reply", text=text))
     assert said is not None
     assert relevance(said) is Relevance.NONE
-    said = decode.said(event("message_thread_reply", text="make it night"))
+    said = decode.message(event("message_thread_reply", text="make it night"))
     assert said is not None
     assert relevance(said) is Relevance.PERHAPS
 
 
 def test_our_own_words_are_not_for_us() -> None:
-    assert decode.said(event("message_im", user="UBOT00000001")) is None
-    assert decode.reacted(event("reaction_added", user="UBOT00000001")) is None
+    assert decode.message(event("message_im", user="UBOT00000001")) is None
+    assert decode.reaction(event("reaction_added", user="UBOT00000001")) is None
 
 
 @pytest.mark.parametrize(
@@ -103,7 +103,7 @@ def test_our_own_words_are_not_for_us() -> None:
     ],
 )
 def test_text_is_read_as_it_was_typed(typed: str, read: str) -> None:
-    wish = decode.said(event("message_im", text=typed))
+    wish = decode.message(event("message_im", text=typed))
     assert wish is not None
     assert wish.words == read
 
@@ -121,16 +121,16 @@ def test_emoji_are_read_as_slack_tells_of_them() -> None:
         }
     ]
     text = "a :heart: with :our_logo: and :odd:"
-    wish = decode.said(event("message_im", text=text, blocks=blocks))
+    wish = decode.message(event("message_im", text=text, blocks=blocks))
     assert wish is not None
     assert wish.words == "a ❤️ with :our_logo: and :odd:"
     filled = sample("view_submission")
     filled["view"]["state"]["values"]["prompt"]["value"]["value"] = "a :fox_face:"
-    assert decode.filled(filled).words == "a 🦊"
+    assert decode.form(filled).words == "a 🦊"
 
 
 def test_a_reaction_names_its_message_and_whether_it_was_added() -> None:
-    wish = decode.reacted(event("reaction_added"))
+    wish = decode.reaction(event("reaction_added"))
     assert wish is not None
     assert wish.answers
     assert (wish.emoji, wish.answers.message, wish.is_added) == (
@@ -138,11 +138,11 @@ def test_a_reaction_names_its_message_and_whether_it_was_added() -> None:
         "1766217600.000100",
         True,
     )
-    wish = decode.reacted(event("reaction_removed"))
+    wish = decode.reaction(event("reaction_removed"))
     assert wish is not None
     assert not wish.is_added
     assert (
-        decode.reacted(event("reaction_added", item={"type": "file", "file": "F1"}))
+        decode.reaction(event("reaction_added", item={"type": "file", "file": "F1"}))
         is None
     )
 
@@ -151,24 +151,24 @@ def test_a_command_a_press_a_shortcut_and_a_modal_are_read() -> None:
     wish = decode.command(sample("slash_command"))
     assert wish.words == "/draw a red fox --n 2"
     assert wish.key.startswith("command:")
-    pressed = decode.pressed(sample("block_actions_button"))
+    pressed = decode.button(sample("block_actions_button"))
     assert pressed is not None
     meant = interpret(pressed, NOWHERE)
     assert isinstance(meant, Request)
     assert (meant.action, meant.target) == (Action.UNDO, "abcdefghij")
-    chosen = decode.pressed(sample("block_actions_select"))
+    chosen = decode.button(sample("block_actions_select"))
     assert chosen is not None
     meant = interpret(chosen, NOWHERE)
     assert isinstance(meant, Request)
     assert meant.action is Action.PICK
     assert meant.place.thread == "1766217600.000100"
-    hidden = decode.pressed(sample("block_actions_ephemeral"))
+    hidden = decode.button(sample("block_actions_ephemeral"))
     assert hidden is not None
     assert hidden.place.thread == "1766217600.000100"
     pointed = decode.shortcut(sample("message_action")).answers
     assert pointed
     assert pointed.pictures
-    filled = interpret(decode.filled(sample("view_submission")), NOWHERE)
+    filled = interpret(decode.form(sample("view_submission")), NOWHERE)
     assert isinstance(filled, Request)
     assert filled.text == "make it night"
     assert len(filled.attachments) == 1
@@ -178,7 +178,7 @@ def test_a_command_a_press_a_shortcut_and_a_modal_are_read() -> None:
 def test_what_we_never_made_is_refused() -> None:
     body = sample("block_actions_button")
     body["actions"][0]["value"] = "e1:undo:../../etc:0"
-    pressed = decode.pressed(body)
+    pressed = decode.button(body)
     assert pressed
     with pytest.raises(Rejected):
         interpret(pressed, NOWHERE)
@@ -199,13 +199,13 @@ def test_what_we_never_made_is_refused() -> None:
     ):
         view["view"]["private_metadata"] = odd
         with pytest.raises(Rejected):
-            decode.filled(view)
+            decode.form(view)
 
 
 def test_only_our_own_token_taken_away_means_that_we_left() -> None:
-    assert decode.left(event("app_uninstalled")) is not None
-    assert decode.left(event("tokens_revoked")) is not None
-    assert decode.left(event("tokens_revoked", tokens={"oauth": ["U1"]})) is None
+    assert decode.removal(event("app_uninstalled")) is not None
+    assert decode.removal(event("tokens_revoked")) is not None
+    assert decode.removal(event("tokens_revoked", tokens={"oauth": ["U1"]})) is None
 
 
 @pytest.mark.parametrize(
@@ -231,14 +231,14 @@ def test_a_modal_keeps_all_pictures_of_a_message_however_long_their_addresses() 
     view = sample("view_submission")
     view["view"]["private_metadata"] = known
     view["view"]["state"]["values"].pop("pictures")
-    assert len(decode.filled(view).attachments) == 10
+    assert len(decode.form(view).attachments) == 10
 
 
 def test_a_modal_sent_back_from_elsewhere_belongs_to_where_we_are_installed() -> None:
     body = sample("view_submission")
     body["team"]["id"] = "T00000009"
     body["view"]["app_installed_team_id"] = "T00000001"
-    assert decode.filled(body).place.workspace == "T00000001"
+    assert decode.form(body).place.workspace == "T00000001"
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,98 @@
+"""The pictures that a message of Discord shows: its files, its embeds, what it forwards. Pure."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+import discord
+
+from core.types import Attachment
+
+MOST_PICTURES = 10
+IMAGE = "image/"
+IMAGE_NAMES = (
+    ".png",
+    ".jpg",
+    ".jpeg",
+    ".webp",
+    ".gif",
+    ".bmp",
+    ".tiff",
+    ".tif",
+    ".heic",
+    ".heif",
+    ".avif",
+)
+Row = Mapping[str, Any]
+
+
+def pictures_in(message: Row, channel: str) -> tuple[Attachment, ...]:
+    """Pictures of a message as Discord's API describes it."""
+    number = str(message.get("id", ""))
+    files: list[Row] = []
+    addresses: list[str] = []
+    for part in _parts(message):
+        files += part.get("attachments") or ()
+        addresses += [_embed_address(embed) for embed in part.get("embeds") or ()]
+    return _pictures(files, addresses, channel, number)
+
+
+def _parts(message: Row) -> Iterator[Row]:
+    """The message itself, and those it forwards."""
+    yield message
+    for snapshot in message.get("message_snapshots") or ():
+        yield snapshot.get("message") or {}
+
+
+def _embed_address(embed: Row) -> str:
+    image = embed.get("image") or embed.get("thumbnail") or {}
+    return str(image.get("proxy_url") or "")
+
+
+def pictures_of(message: discord.Message) -> tuple[Attachment, ...]:
+    """Pictures of a message as discord.py hands it over."""
+    parts: list[Any] = [message, *message.message_snapshots]
+    files: list[Row] = []
+    addresses: list[str] = []
+    for part in parts:
+        # The library's own dictionary leaves out the size.
+        files += [{**file.to_dict(), "size": file.size} for file in part.attachments]
+        addresses += [_image_address(embed) for embed in part.embeds]
+    return _pictures(files, addresses, str(message.channel.id), str(message.id))
+
+
+def _image_address(embed: discord.Embed) -> str:
+    return embed.image.proxy_url or embed.thumbnail.proxy_url or ""
+
+
+def _pictures(
+    files: Sequence[Row], addresses: Sequence[str], channel: str, message: str
+) -> tuple[Attachment, ...]:
+    """The pictures; when there are none, all files, so that they are refused with words."""
+    attached = [attachment(file, channel, message) for file in files if _is_image(file)]
+    shown = [_embedded(url, channel, message) for url in addresses if url]
+    pictures = attached + shown
+    if not pictures:
+        pictures = [attachment(file, channel, message) for file in files]
+    return tuple(pictures[:MOST_PICTURES])
+
+
+def attachment(file: Row, channel: str = "", message: str = "") -> Attachment:
+    """A file, with what it takes to ask for a new address once this one has expired."""
+    size = file.get("size")
+    return Attachment(
+        ref=f"{channel} {message} {file.get('id', '')} {file.get('url', '')}",
+        name=str(file.get("filename") or "")[:80],
+        size=size if isinstance(size, int) and size >= 0 else None,
+    )
+
+
+def _embedded(url: str, channel: str, message: str) -> Attachment:
+    # An embed's picture has no id of its own.
+    return Attachment(ref=f"{channel} {message}  {url}", name="embed")
+
+
+def _is_image(file: Row) -> bool:
+    kind = str(file.get("content_type") or "")
+    if kind:
+        return kind.startswith(IMAGE)
+    return str(file.get("filename", "")).lower().endswith(IMAGE_NAMES)
