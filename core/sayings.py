@@ -10,7 +10,7 @@ from enum import Enum
 
 from core import grammar
 from core.errors import Rejected
-from core.operations import command_names
+from core.operations import command_names, command_words
 from core.option_values import LONGEST_SHOWN
 from core.types import Action
 from core.vocabulary import fold, fold_talk, vocabulary
@@ -19,6 +19,8 @@ AFTER_NAME = re.compile(r"[\s,:;.!，：；、。！﹐﹕]+")
 """What people put between the bot's name and what they want."""
 WORD = re.compile(r"(?P<slash>[/／]?)(?P<word>[^\s,:，：、/／]+)(?P<gap>[\s,:，：、]*)")
 SEPARATORS = frozenset(",:，：、")
+LEADING = " \t\n\u3000,:，：、"
+QUESTION_MARKS = frozenset("?？")
 ENDINGS = re.compile(r"[\s!?.,~！？。，…～]+$")
 PARTS = re.compile(r"[^\w\s'’+-]+")
 """What lies between the parts of small talk: punctuation and emoji."""
@@ -76,8 +78,9 @@ class Saying:
 def read_saying(text: str, *, is_named: bool) -> Saying:
     """Sort what was said. ``is_named``: the bot's name stood before it."""
     words = text.strip()
-    if is_named:
-        words = AFTER_NAME.sub("", words, count=1) if AFTER_NAME.match(words) else words
+    opening = AFTER_NAME.match(words) if is_named else None
+    if opening is not None:
+        words = words[opening.end() :]
     command = _read_command(words)
     if command is not None:
         return command
@@ -85,7 +88,10 @@ def read_saying(text: str, *, is_named: bool) -> Saying:
         return Saying(kind=SayingKind.ALONE, words=words)
     if is_small_talk(words):
         return Saying(kind=SayingKind.SMALL_TALK, words=words)
-    return _read_order(words) or Saying(kind=_kind_of(words), words=words)
+    order = _read_order(words)
+    if order is not None:
+        return order
+    return Saying(kind=_kind_of(words), words=words)
 
 
 def _read_command(words: str) -> Saying | None:
@@ -98,8 +104,10 @@ def _read_command(words: str) -> Saying | None:
     if first["slash"]:
         name = _command_name(name)
     elif name not in {"wanx", "easel"}:
+        # "draw" and "edit" are common words: what they mean depends on where they are said.
         return None
     elif name == "easel" and _is_order(rest):
+        # "Easel, draw a fox": the name, and no command of that name.
         return read_saying(rest, is_named=False)
     has_no_function = name == "wanx" and not rest
     kind = SayingKind.NO_FUNCTION if has_no_function else SayingKind.COMMAND
@@ -124,24 +132,31 @@ def _command_name(name: str) -> str:
 
 
 def _read_order(words: str) -> Saying | None:
-    """ "draw a fox", "please draw a fox", "edit: make it night"."""
+    """ "draw a fox", "please draw a fox", "edit: make it night", "add a hat"."""
     known = vocabulary()
     polite = _opening_length(words, known.polite)
-    asked = words[polite:].lstrip(" \t\n,，")
-    length = _opening_length(asked, known.draw, is_verb=True)
+    order = words[polite:].lstrip(LEADING)
+    length = _opening_length(order, known.draw, is_verb=True)
     if length:
-        rest = asked[length:].lstrip(" \t\n\u3000,:，：、")
+        rest = order[length:].lstrip(LEADING)
         if polite:
+            # "Can you draw a fox?" is a question in form only.
             rest = rest.rstrip("?？ ")
         return Saying(kind=SayingKind.DRAW, words=words, rest=rest)
-    length = _opening_length(asked, known.edit, is_verb=True)
+    length = _opening_length(order, known.edit, is_verb=True)
     if length:
-        is_apart = asked[length:].lstrip()[:1] in SEPARATORS
-        rest = asked[length:].lstrip(" \t\n\u3000,:，：、") if is_apart else words
+        rest = _without_name(words, order[length:])
         return Saying(kind=SayingKind.EDIT, words=words, rest=rest)
-    if _opening_length(asked, known.change):
+    if _opening_length(order, known.change):
         return Saying(kind=SayingKind.CHANGE, words=words)
     return None
+
+
+def _without_name(words: str, behind: str) -> str:
+    """ "edit: make it night" names a command; in "edit the hat" the verb is part of the words."""
+    if behind.lstrip()[:1] in SEPARATORS:
+        return behind.lstrip(LEADING)
+    return words
 
 
 def _kind_of(words: str) -> SayingKind:
@@ -149,15 +164,19 @@ def _kind_of(words: str) -> SayingKind:
     known = vocabulary()
     if _opening_length(words, known.ideas):
         return SayingKind.IDEA
-    if words.rstrip()[-1:] not in {"?", "？"}:
+    is_question = words.rstrip()[-1:] in QUESTION_MARKS
+    if not is_question or _opening_length(words, known.polite):
         return SayingKind.PLAIN
-    if _opening_length(words, known.polite):
-        return SayingKind.PLAIN
+    return SayingKind.QUESTION if _has_question_word(words) else SayingKind.IDEA
+
+
+def _has_question_word(words: str) -> bool:
+    known = vocabulary()
+    if _opening_length(words, known.questions):
+        return True
+    # Chinese asks in the middle or at the end of a sentence.
     folded = fold(words)
-    has_question = any(
-        word in folded for word in known.questions if CJK.search(word)
-    ) or bool(_opening_length(words, known.questions))
-    return SayingKind.QUESTION if has_question else SayingKind.IDEA
+    return any(word in folded for word in known.questions if CJK.search(word))
 
 
 def _opening_length(
@@ -166,17 +185,18 @@ def _opening_length(
     """How many characters of the text an opening takes, 0 when none of them begins it."""
     folded = fold_in_place(text[:LONGEST_OPENING])
     for opening in openings:
-        if not folded.startswith(opening):
-            continue
-        following = folded[len(opening) : len(opening) + 1]
-        if not CJK.search(opening):
-            is_whole = not (following.isalnum() or following in {"'", "_"})
-        else:
-            is_whole = not is_verb or not following or following in MEASURES
-            is_whole = is_whole or not following.isalnum()
-        if is_whole:
-            return len(opening)
+        if folded.startswith(opening):
+            following = folded[len(opening) : len(opening) + 1]
+            if _is_whole_word(opening, following, is_verb=is_verb):
+                return len(opening)
     return 0
+
+
+def _is_whole_word(opening: str, following: str, *, is_verb: bool) -> bool:
+    if not CJK.search(opening):
+        return not (following.isalnum() or following in {"'", "_"})
+    # Chinese writes no spaces between words.
+    return not is_verb or following in MEASURES or not following.isalnum()
 
 
 def fold_in_place(text: str) -> str:
@@ -198,12 +218,8 @@ def find_lone_word(text: str) -> Action | None:
         return None
     if word in vocabulary().alone:
         return vocabulary().alone[word]
-    if " " in word:
-        return None
-    try:
-        return grammar.command("easel", word.removeprefix("/"))[0]
-    except Rejected:
-        return None
+    words = command_words("easel")
+    return words.get(word.removeprefix("/").replace("_", "-"))
 
 
 def is_small_talk(text: str) -> bool:
@@ -211,5 +227,6 @@ def is_small_talk(text: str) -> bool:
     if len(text) > LONGEST_SMALL_TALK:
         return False
     parts = [fold_talk(part) for part in PARTS.split(fold(text))]
-    said = [part for part in parts if part]
-    return bool(said) and all(part in vocabulary().small_talk for part in said)
+    phrases = [part for part in parts if part]
+    known = vocabulary().small_talk
+    return bool(phrases) and known.issuperset(phrases)

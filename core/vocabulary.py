@@ -67,5 +67,5 @@ def _alone(tables: list[Mapping[str, Any]]) -> dict[str, Action]:
     words: dict[str, Action] = {}
     for table in tables:
         for name, synonyms in table.get("alone", {}).items():
-            words |= {fold(synonym): Action(name) for synonym in synonyms}
+            words.update(dict.fromkeys(map(fold, synonyms), Action(name)))
     return words
