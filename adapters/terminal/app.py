@@ -7,6 +7,7 @@ import asyncio
 import time
 from contextlib import suppress
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from adapters.terminal.chat import TerminalChat
@@ -18,7 +19,7 @@ from core.incoming import Incoming
 from core.ports import Store
 from core.post import Post, PostedMessage
 from core.service import Answer, Service
-from core.types import Step, StepId, StepState
+from core.types import Picture, Step, StepId, StepState
 from core.views import steps
 
 OK, FAILED, REFUSED = 0, 1, 2
@@ -56,14 +57,7 @@ class Terminal:
         try:
             last = await self.end(answer.accepted)
         except DeliveryError as error:
-            return Report(
-                code=FAILED,
-                data=_error(
-                    error.key,
-                    translate(error.key, request.locale, **error.params),
-                    "yes",
-                ),
-            )
+            return _failure(error, request.locale, "yes")
         return await self._ended(
             request, answer.accepted, last, time.monotonic() - started
         )
@@ -71,35 +65,24 @@ class Terminal:
     async def _say_at_once(self, request: Incoming, post: Post) -> Report:
         job = StepId(post.job)
         try:
-            await self._chat.update(_sent(request, job), post)
+            await self._chat.update(_message(request, job), post)
         except DeliveryError as error:
-            return Report(
-                code=FAILED,
-                data=_error(
-                    error.key,
-                    translate(error.key, request.locale, **error.params),
-                    "no",
-                ),
-            )
+            return _failure(error, request.locale, "no")
         if post.reason:
             return Report(code=REFUSED, data=_error(post.reason, post.text, "no"))
         return await self._answered(request, job)
 
     async def refuse(self, error: EaselError, request: Incoming) -> Report:
         """Say no, and why."""
-        await self._chat.update(
-            _sent(request, StepId("")), steps.refusal_post(error, request.locale)
-        )
+        post = steps.refusal_post(error, request.locale)
+        await self._chat.update(_message(request, StepId("")), post)
         message = translate(error.key, request.locale, **error.params)
         return Report(code=REFUSED, data=_error(error.key, message, "no"))
 
     async def unfinished(self) -> list[StepId]:
         """Jobs of this terminal that an earlier process left."""
-        return [
-            step.id
-            for step in await self._store.open_steps()
-            if step.tenant == PLACE.tenant
-        ]
+        open_steps = await self._store.open_steps()
+        return [step.id for step in open_steps if step.tenant == PLACE.tenant]
 
     async def end(self, job: StepId) -> Post:
         """The job's last word, once all of it is written down.
@@ -111,13 +94,15 @@ class Terminal:
         try:
             return await self._chat.end_of(job)
         finally:
-            await self._settled(job)
+            await self._wait_for_end(job)
 
-    async def _settled(self, job: StepId) -> None:
+    async def _wait_for_end(self, job: StepId) -> None:
         with suppress(EaselError):
-            # What ends it is another task's transaction, which tells nobody.
-            while not (await self._store.step(PLACE.tenant, job)).state.is_final:  # noqa: ASYNC110
+            step = await self._store.step(PLACE.tenant, job)
+            while not step.state.is_final:
+                # Another task's transaction ends it, and signals nothing.
                 await asyncio.sleep(0.01)
+                step = await self._store.step(PLACE.tenant, job)
 
     async def _answered(self, request: Incoming, job: StepId) -> Report:
         files = [str(path) for path in self._chat.files.get(job, [])]
@@ -143,13 +128,19 @@ class Terminal:
         if step.state in {StepState.MADE, StepState.DONE}:
             return Report(code=OK, data=self._result(request, step, seconds))
         key = step.error or "status.broken"
-        message = translate(
-            key, step.locale, **{"reference": step.id, **step.error_params}
-        )
+        params = {"reference": step.id, **step.error_params}
+        message = translate(key, step.locale, **params)
         return Report(code=FAILED, data=_error(key, message, step.charged))
 
     def _result(self, request: Incoming, step: Step, seconds: float) -> dict[str, Any]:
-        files = self._chat.files.get(step.id, [])
+        paths = self._chat.files.get(step.id, [])
+        pictures = [
+            _picture_report(path, picture)
+            for path, picture in zip(paths, step.outputs, strict=True)
+        ]
+        cost = None
+        if step.cost:
+            cost = {"amount": str(step.cost.amount), "currency": step.cost.currency}
         return {
             "request": request.key,
             "step": step.id,
@@ -158,30 +149,33 @@ class Terminal:
             "model": step.model,
             "seed": step.seed,
             "version": step.number,
-            "pictures": [
-                {
-                    "path": str(path),
-                    "width": picture.width,
-                    "height": picture.height,
-                    "format": picture.media_type.rpartition("/")[2],
-                    "sha256": picture.key,
-                    "bytes": picture.length,
-                }
-                for path, picture in zip(files, step.outputs, strict=True)
-            ],
-            "cost": {"amount": str(step.cost.amount), "currency": step.cost.currency}
-            if step.cost
-            else None,
+            "pictures": pictures,
+            "cost": cost,
             "task_id": step.task_id,
             "request_id": step.request_id,
             "seconds": round(seconds, 3),
         }
 
 
-def _sent(request: Incoming, job: StepId) -> PostedMessage:
-    return PostedMessage(
-        place=request.place, message=f"{job}|{TerminalReply.read(request.reply).out}"
-    )
+def _picture_report(path: Path, picture: Picture) -> dict[str, Any]:
+    return {
+        "path": str(path),
+        "width": picture.width,
+        "height": picture.height,
+        "format": picture.media_type.rpartition("/")[2],
+        "sha256": picture.key,
+        "bytes": picture.length,
+    }
+
+
+def _message(request: Incoming, job: StepId) -> PostedMessage:
+    out = TerminalReply.read(request.reply).out
+    return PostedMessage(place=request.place, message=f"{job}|{out}")
+
+
+def _failure(error: EaselError, locale: str, charged: str) -> Report:
+    words = translate(error.key, locale, **error.params)
+    return Report(code=FAILED, data=_error(error.key, words, charged))
 
 
 def _error(key: str, message: str, charged: str) -> dict[str, Any]:

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import TextIO
 
 from adapters.terminal import render
-from adapters.terminal.decode import TerminalReply
+from adapters.terminal.decode import PLACE, TerminalReply
 from core.errors import DeliveryError, Rejected
 from core.forms import Form
 from core.i18n import translate
@@ -53,7 +53,7 @@ class TerminalChat:
         self.files: dict[str, list[Path]] = {}
 
     async def complete(self, request: Incoming) -> Incoming | None:
-        """Who types is known."""
+        """Add nothing: the command line says all."""
         return request
 
     async def ask(self, form: Form, request: Request) -> bool:
@@ -106,9 +106,8 @@ class TerminalChat:
                         raise too_many_bytes(limit)
                     yield chunk
         except (OSError, ValueError):
-            raise Rejected(
-                "terminal.file_missing", name=render.clean(attachment.name)
-            ) from None
+            name = render.clean(attachment.name)
+            raise Rejected("terminal.file_missing", name=name) from None
 
     def end_of(self, job: str) -> "asyncio.Future[Post]":
         """Done when the job's last post has been said."""
@@ -116,29 +115,32 @@ class TerminalChat:
 
     async def _say(self, post: Post, out: Path) -> None:
         try:
-            written = [await self._write(one, out) for one in post.pictures]
+            paths = [await self._write(image, out) for image in post.pictures]
         except DeliveryError as error:
-            self._print("✘ " + translate(error.key, self._locale, **error.params))
-            if post.job and not self.end_of(post.job).done():
+            words = translate(error.key, self._locale, **error.params)
+            self._print(f"✘ {words}")
+            if self._is_awaited(post.job):
                 self.end_of(post.job).set_exception(error)
             raise
         if post.tone is Tone.STATUS:
             self._show_progress(post)
             return
-        self.files[post.job] = written
+        self.files[post.job] = paths
         self._print("\n".join(render.lines(post)))
-        for path in written:
-            self._print(
-                "  " + translate("terminal.saved", self._locale, path=str(path))
-            )
-        if post.job and not self.end_of(post.job).done():
+        for path in paths:
+            words = translate("terminal.saved", self._locale, path=str(path))
+            self._print(f"  {words}")
+        if self._is_awaited(post.job):
             self.end_of(post.job).set_result(post)
 
+    def _is_awaited(self, job: str) -> bool:
+        return bool(job) and not self.end_of(job).done()
+
     def _show_progress(self, post: Post) -> None:
+        first_lines = render.lines(post)[:2]
+        self._print_once("\n".join(first_lines))
         if self._quiet or not self._stream.isatty():
-            self._print_once("\n".join(render.lines(post)[:2]))
             return
-        self._print_once("\n".join(render.lines(post)[:2]))
         line = render.bar(post, shutil.get_terminal_size().columns)
         self._stream.write(f"\r\x1b[K{line}")
         self._stream.flush()
@@ -158,13 +160,13 @@ class TerminalChat:
         self._stream.write(text + "\n")
         self._stream.flush()
 
-    async def _write(self, shown: PostImage, out: Path) -> Path:
-        data = shown.drawn
+    async def _write(self, image: PostImage, out: Path) -> Path:
+        data = image.drawn
         if data is None:
-            assert shown.picture is not None  # noqa: S101  # a Shown has one of the two
-            data = await self._blobs.read("terminal:local", shown.picture.key)
+            assert image.picture is not None  # noqa: S101  # it has one of the two
+            data = await self._blobs.read(PLACE.tenant, image.picture.key)
         try:
-            return await asyncio.to_thread(_write_whole, out / shown.name, data)
+            return await asyncio.to_thread(_write_whole, out / image.name, data)
         except OSError as error:
             raise DeliveryError(
                 "terminal.out",
@@ -175,7 +177,7 @@ class TerminalChat:
 
 
 def _write_whole(path: Path, data: bytes) -> Path:
-    """Aside, synced, renamed: nobody ever sees half a picture."""
+    """Write beside it, sync and rename, so that half a picture is never seen."""
     path.parent.mkdir(parents=True, exist_ok=True)
     descriptor, aside = tempfile.mkstemp(dir=path.parent, prefix=".easel-")
     try:

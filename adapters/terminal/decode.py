@@ -47,7 +47,7 @@ class Line:
 def incoming(line: Line, *, key: str, user: str, locale: str) -> Incoming:
     """The command as an event.
 
-    ``key`` is made once for each command run: running a command again asks anew.
+    ``key`` is made once for each command run: running a command again is another request.
     """
     return Incoming(
         key=key,
@@ -89,15 +89,16 @@ def split_words(words: Sequence[str]) -> tuple[str, tuple[Path, ...]]:
     A prompt may end in such a word when it is not a word of its own: "draw a sign saying cat.png"
     is all prompt.
     """
-    rest = list(words)
+    prompt = list(words)
     pictures: list[Path] = []
-    while (
-        rest
-        and " " not in rest[-1].strip()
-        and Path(rest[-1]).suffix.lower() in SUFFIXES
-    ):
-        pictures.insert(0, Path(rest.pop()).absolute())
-    return " ".join(rest), tuple(pictures)
+    while prompt and _is_picture(prompt[-1]):
+        path = Path(prompt.pop())
+        pictures.insert(0, path.absolute())
+    return " ".join(prompt), tuple(pictures)
+
+
+def _is_picture(word: str) -> bool:
+    return " " not in word.strip() and Path(word).suffix.lower() in SUFFIXES
 
 
 def _attachment(path: Path) -> Attachment:
