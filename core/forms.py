@@ -1,7 +1,7 @@
 """What a platform asks for in fields instead of a typed command: a modal or a dialog. Pure."""
 
 import dataclasses
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from enum import StrEnum
 
@@ -107,13 +107,13 @@ def operation_form(
     )
 
 
-def fill(form: Form, options: Options) -> tuple[Form, Options]:
-    """The form with options in its fields, and the options that found no field."""
+def fill(form: Form, options: Options, names: Collection[str]) -> tuple[Form, Options]:
+    """The form with the named options in its fields, and the options that found no field."""
     fields: list[Field] = []
     typed: dict[str, str] = {}
     others = options
     for field in form.fields:
-        option = OPTIONS.get(field.name)
+        option = OPTIONS.get(field.name) if field.name in names else None
         value = _value(option, options) if option else ""
         if option and value and _takes(field, value):
             fields.append(replace(field, value=value))

@@ -374,7 +374,8 @@ def _request(incoming: Incoming, action: Action) -> Request:
     if not request.action.makes_pictures:
         return replace(request, text=incoming.words, values=incoming.fields)
     parsed = grammar.parse(incoming.words, incoming.fields)
-    return replace(request, text=parsed.prompt, options=parsed.options)
+    typed = tuple(incoming.fields)
+    return replace(request, text=parsed.prompt, options=parsed.options, typed=typed)
 
 
 def _plain_request(incoming: Incoming, action: Action) -> Request:

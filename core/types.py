@@ -87,8 +87,8 @@ class Request:
     """What a person asked, free of any platform.
 
     ``key`` is the platform's own event id, so a redelivery changes nothing. ``text`` is the prompt, or
-    the word that a command takes; ``options`` stood in it or in typed fields; ``values`` are what a
-    form of settings held. ``target`` is the step
+    the word that a command takes; ``options`` stood in it or in typed fields; ``typed`` names
+    those of the fields; ``values`` are what a form of settings held. ``target`` is the step
     replied to or pressed, ``index`` which of its pictures (from 0). ``reply`` is what the
     platform's Chat needs to answer. ``is_admin``: the platform vouches, now, that this person runs
     the channel or workspace.
@@ -103,6 +103,7 @@ class Request:
     action: Action
     text: str = ""
     options: Options = field(default_factory=Options)
+    typed: tuple[str, ...] = ()
     values: Mapping[str, str] = field(default_factory=dict)
     attachments: tuple[Attachment, ...] = ()
     mask: Attachment | None = None

@@ -44,13 +44,13 @@ def check(context: Context, request: Request) -> None:
 
 
 def form_again(context: Context, request: Request) -> Form:
-    """The form of a request that lacks something, with its words and options filled in.
+    """The form of a request that lacks something, with what was typed.
 
-    Options that have no field there stand behind the words.
+    Options stand in fields if they came in such, and behind the words otherwise.
     """
-    _, others = fill(form_for(context, request, ""), request.options)
+    _, others = fill(form_for(context, request, ""), request.options, request.typed)
     words = grammar.write(grammar.Parsed(prompt=request.text, options=others))
-    form, _ = fill(form_for(context, request, words), request.options)
+    form, _ = fill(form_for(context, request, words), request.options, request.typed)
     return form
 
 
