@@ -4,19 +4,29 @@ import hashlib
 import random
 
 Colour = tuple[int, int, int]
-COLOURS = {
-    "red": (200, 60, 45), "红": (200, 60, 45), "紅": (200, 60, 45), "merah": (200, 60, 45),
-    "orange": (232, 130, 45), "fox": (226, 110, 40), "狐": (226, 110, 40),
-    "yellow": (240, 200, 70), "黄": (240, 200, 70), "gold": (214, 170, 70), "金": (214, 170, 70),
-    "green": (80, 150, 85), "绿": (80, 150, 85), "meadow": (110, 170, 80), "草": (110, 170, 80),
+PALETTE: dict[str, Colour] = {
+    "red 红 紅 merah": (200, 60, 45),
+    "orange": (232, 130, 45),
+    "fox 狐": (226, 110, 40),
+    "yellow 黄": (240, 200, 70),
+    "gold 金": (214, 170, 70),
+    "green 绿": (80, 150, 85),
+    "meadow 草": (110, 170, 80),
     "forest": (50, 110, 70),
-    "blue": (65, 115, 200), "蓝": (65, 115, 200), "sea": (50, 120, 170), "海": (50, 120, 170), "biru": (65, 115, 200),
-    "purple": (130, 85, 170), "紫": (130, 85, 170), "pink": (235, 150, 180), "粉": (235, 150, 180),
-    "snow": (228, 236, 245), "雪": (228, 236, 245), "white": (240, 240, 238), "白": (240, 240, 238),
-    "black": (45, 45, 52), "黑": (45, 45, 52), "night": (24, 34, 78), "夜": (24, 34, 78), "malam": (24, 34, 78),
-    "sunset": (245, 140, 90), "夕": (245, 140, 90), "desert": (222, 180, 120),
-    "autumn": (200, 110, 50), "秋": (200, 110, 50),
-}  # fmt: skip
+    "blue 蓝": (65, 115, 200),
+    "sea 海": (50, 120, 170),
+    "biru": (65, 115, 200),
+    "purple 紫": (130, 85, 170),
+    "pink 粉": (235, 150, 180),
+    "snow 雪": (228, 236, 245),
+    "white 白": (240, 240, 238),
+    "black 黑": (45, 45, 52),
+    "night 夜 malam": (24, 34, 78),
+    "sunset 夕": (245, 140, 90),
+    "desert": (222, 180, 120),
+    "autumn 秋": (200, 110, 50),
+}
+"""By the words that ask for it. The first that a prompt holds wins."""
 NIGHT = ("night", "夜", "dark", "moon", "月", "malam")
 SNOW = ("snow", "雪", "winter", "冬", "salju")
 
@@ -32,11 +42,13 @@ def is_snowy(prompt: str) -> bool:
 
 
 def main_colour(prompt: str, luck: random.Random) -> Colour:
-    """The first colour of the table that the prompt names, else one of its own."""
-    for word, colour in COLOURS.items():
-        if word in prompt.lower():
+    """The first colour of the palette that the prompt names, else one made from its letters."""
+    lowered = prompt.lower()
+    for words, colour in PALETTE.items():
+        if any(word in lowered for word in words.split()):
             return colour
     red, green, blue = hashlib.sha256(prompt.encode()).digest()[:3]
+    # Neither too dark nor too bright to draw upon.
     return (
         70 + red % 150,
         70 + green % 150,

@@ -5,12 +5,15 @@ import math
 import random
 from collections.abc import Sequence
 
+from PIL import Image, ImageOps
+
 from bot.simulator.edits import edit
-from bot.simulator.functions import FUNCTIONS, Job, upright
+from bot.simulator.functions import FUNCTIONS, Job
 from bot.simulator.lettering import stamp
 from bot.simulator.models import Rule
 from bot.simulator.rules import ImageRequest
 from bot.simulator.scenes import draw_scene
+from bot.simulator.sizes import Pixels
 
 USUAL_SIZE = (1024, 1024)
 MULTIPLE = 16
@@ -29,35 +32,44 @@ def paint(
     luck = random.Random(root)  # noqa: S311  # a picture, not a secret
     pictures = [upright(content) for content in inputs]
     if request.function:
-        job = Job(request=request, base=pictures[0], mask=mask, luck=luck)
-        canvas = FUNCTIONS[request.function](job)
+        function = FUNCTIONS[request.function]
+        white = upright(mask) if mask else None
+        job = Job(request=request, base=pictures[0], mask=white, luck=luck)
+        canvas = function(job)
     elif pictures:
         size = output_size(request, rule, pictures[-1].size)
         canvas = edit(request.prompt, pictures, size, luck)
     else:
-        canvas = draw_scene(request.prompt, request.size or USUAL_SIZE, luck)
+        size = request.size or USUAL_SIZE
+        canvas = draw_scene(request.prompt, size, luck)
     if request.watermark:
-        # Each family has its own mark.
-        stamp(canvas, "AI生成" if request.model.startswith("wan") else "Qwen-Image")
+        stamp(canvas, _watermark(request.model))
     buffer = io.BytesIO()
     canvas.save(buffer, "PNG", compress_level=1)
     return buffer.getvalue()
 
 
-def output_size(
-    request: ImageRequest, rule: Rule, last: tuple[int, int]
-) -> tuple[int, int]:
+def upright(content: bytes) -> Image.Image:
+    """The picture as its camera was held, in RGB."""
+    with Image.open(io.BytesIO(content)) as image:
+        return ImageOps.exif_transpose(image).convert("RGB")
+
+
+def output_size(request: ImageRequest, rule: Rule, last: Pixels) -> Pixels:
     """Of an edit: what was asked for, or the last input's ratio at the model's own area."""
     if request.size:
         width, height = request.size
-    else:
-        ratio = last[0] / last[1]
-        return (
-            _rounded(math.sqrt(rule.edit_area * ratio)),
-            _rounded(math.sqrt(rule.edit_area / ratio)),
-        )
-    return _rounded(width), _rounded(height)
+        return _round(width), _round(height)
+    ratio = last[0] / last[1]
+    width_of_area = math.sqrt(rule.edit_area * ratio)
+    height_of_area = math.sqrt(rule.edit_area / ratio)
+    return _round(width_of_area), _round(height_of_area)
 
 
-def _rounded(side: float) -> int:
+def _watermark(model: str) -> str:
+    """Each family has its own mark."""
+    return "AI生成" if model.startswith("wan") else "Qwen-Image"
+
+
+def _round(side: float) -> int:
     return max(MULTIPLE, round(side / MULTIPLE) * MULTIPLE)

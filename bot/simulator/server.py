@@ -102,20 +102,20 @@ class Server:
 
     def app(self) -> Starlette:
         """Every path the vendor has, and ours for tests."""
-        query = self._guarded("query", self._query)
+        query = self._guard("query", self._query)
         routes = [
             *(Route(path, self._submit, methods=["POST"]) for path in ENDPOINTS),
-            Route(f"{API}/tasks", self._guarded("list", self._list), methods=["GET"]),
+            Route(f"{API}/tasks", self._guard("list", self._list), methods=["GET"]),
             Route(f"{API}/tasks/{{task_id}}", query, methods=["GET"]),
             Route(f"{API}/tasks/{{task_id}}/", query, methods=["GET"]),
             Route(
                 f"{API}/tasks/{{task_id}}/cancel",
-                self._guarded("cancel", self._cancel),
+                self._guard("cancel", self._cancel),
                 methods=["POST"],
             ),
             Route(
                 f"{API}/uploads",
-                self._guarded("upload", self._uploads.give_policy),
+                self._guard("upload", self._uploads.give_policy),
                 methods=["GET"],
             ),
             Route("/oss", self._uploads.store, methods=["POST"]),
@@ -137,7 +137,7 @@ class Server:
         try:
             answer = await self._take_on(request, endpoint, fault)
         except Refusal as refusal:
-            return shapes.refused(refusal)
+            return shapes.error(refusal)
         if fault and faults.is_after(fault):
             return await faults.response(fault)
         return answer
@@ -161,7 +161,7 @@ class Server:
         _spoil(task, inputs.failure, fault)
         if is_sync:
             return await self._answer_when_done(request, task)
-        return shapes.answer(shapes.accepted(task))
+        return shapes.answer(shapes.new_task(task))
 
     async def _answer_when_done(self, request: Request, task: Task) -> Response:
         await task.done.wait()
@@ -224,10 +224,10 @@ class Server:
 
     # Tasks
 
-    def _guarded(self, where: str, handler: Handler) -> Handler:
+    def _guard(self, where: str, handler: Handler) -> Handler:
         """Key, faults and the query limit, before the handler."""
 
-        async def guarded(request: Request) -> Response:
+        async def handle(request: Request) -> Response:
             fault = self.account.take_fault(where)
             if fault and faults.is_before(fault):
                 return await faults.response(fault)
@@ -237,21 +237,21 @@ class Server:
                     self.account.check_query()
                 if fault and fault["kind"] == "unknown":
                     task_id = request.path_params.get("task_id", "")
-                    return shapes.answer(shapes.unknown(task_id))
+                    return shapes.answer(shapes.unknown_task(task_id))
                 answer = await handler(request)
             except Refusal as refusal:
-                return shapes.refused(refusal)
+                return shapes.error(refusal)
             if fault and faults.is_after(fault):
                 return await faults.response(fault)
             return answer
 
-        return guarded
+        return handle
 
     async def _query(self, request: Request) -> Response:
         task_id = request.path_params["task_id"]
         task = self.account.find(task_id)
         if task is None:
-            return shapes.answer(shapes.unknown(task_id))
+            return shapes.answer(shapes.unknown_task(task_id))
         rule = self.account.rule(task.request)
         return shapes.answer(shapes.task_body(task, rule, self._linker(request)))
 

@@ -30,7 +30,7 @@ def answer(body: dict[str, Any]) -> Response:
     return JSONResponse(body, headers=headers)
 
 
-def refused(refusal: Refusal) -> Response:
+def error(refusal: Refusal) -> Response:
     """The vendor's error envelope."""
     body = {
         "code": refusal.code,
@@ -47,7 +47,7 @@ def request_id() -> str:
     return f"{first}-{second}-9{secrets.token_hex(1)}0-{last}"
 
 
-def unknown(task_id: str) -> dict[str, Any]:
+def unknown_task(task_id: str) -> dict[str, Any]:
     """What is said of a task that never was, or is older than 24 hours."""
     return {
         "request_id": request_id(),
@@ -55,7 +55,7 @@ def unknown(task_id: str) -> dict[str, Any]:
     }
 
 
-def accepted(task: Task) -> dict[str, Any]:
+def new_task(task: Task) -> dict[str, Any]:
     """What a submit is answered with."""
     return {
         "output": {"task_status": TaskState.PENDING, "task_id": task.id},
@@ -91,7 +91,7 @@ def _metrics(task: Task) -> dict[str, int]:
         failed = task.request.n
     if task.state == TaskState.SUCCEEDED:
         failed = len(task.failed_pictures)
-    return {"TOTAL": task.request.n, "SUCCEEDED": task.billed, "FAILED": failed}
+    return {"TOTAL": task.request.n, "SUCCEEDED": task.good_pictures, "FAILED": failed}
 
 
 def _results(task: Task, link: Link) -> dict[str, Any]:
@@ -170,12 +170,12 @@ def _milliseconds(moment: float) -> int:
 def usage(task: Task, rule: Rule) -> dict[str, Any]:
     """What the model's family counts."""
     if rule.usage is Usage.COUNT:
-        return {"image_count": task.billed}
+        return {"image_count": task.good_pictures}
     width, height = result_size(task, rule)
     no_tokens = {"input_tokens": 0, "output_tokens": 0, "total_tokens": 0}
     if rule.usage is Usage.SIZE:
         size = f"{width}*{height}"
-        return {"image_count": task.billed, "size": size, **no_tokens}
+        return {"image_count": task.good_pictures, "size": size, **no_tokens}
     if rule.usage is Usage.TIERED:
         tier = "1k" if width * height <= TIER_1K else "2k"
         return {
@@ -183,10 +183,10 @@ def usage(task: Task, rule: Rule) -> dict[str, Any]:
             "output_height": height,
             "input_image_count": len(task.request.images),
             "input_image_type": f"qima_input_{tier}",
-            "output_image_count": task.billed,
+            "output_image_count": task.good_pictures,
             "output_image_type": f"qima_output_{tier}",
         }
-    counts = {"width": width, "height": height, "image_count": task.billed}
+    counts = {"width": width, "height": height, "image_count": task.good_pictures}
     return counts | no_tokens if rule.usage is Usage.TOKENS else counts
 
 

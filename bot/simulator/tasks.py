@@ -95,8 +95,8 @@ class Task:
     done: asyncio.Event = field(default_factory=asyncio.Event)
 
     @property
-    def billed(self) -> int:
-        """Successful pictures."""
+    def good_pictures(self) -> int:
+        """How many came out well: these are billed."""
         if self.state is not TaskState.SUCCEEDED:
             return 0
         return self.request.n - len(self.failed_pictures)
@@ -387,7 +387,7 @@ def _entry(task: Task) -> dict[str, Any]:
         "started_at": task.started,
         "finished_at": task.ended,
         "duration": task.duration,
-        "images_billed": task.billed,
+        "images_billed": task.good_pictures,
     }
 
 

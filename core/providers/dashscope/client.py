@@ -99,7 +99,7 @@ class DashScope:
         turn = await self._pace(model).turn()
         reply = await self._send(call, seconds, work.tenant)
         if not model.is_sync:
-            turn.arrived()
+            turn.mark_arrival()
         return protocol.parse_submit(reply, model, self._clock.now())
 
     async def wait(self, work: Work, task: Task) -> Outcome:
@@ -118,7 +118,7 @@ class DashScope:
         synchronous model: its calls stand in no list.
         """
         if self._catalog.model(work.model).is_sync:
-            raise protocol.lost()
+            raise protocol.lost_answer()
         listed = await self._list(since, work.model)
         candidates = [task for task in listed if task.id not in known]
         candidates.sort(key=lambda task: task.created)
@@ -230,13 +230,13 @@ class DashScope:
         try:
             answer = await self._client.send(request, stream=True)
             try:
-                body = await _read_capped(answer)
+                body = await _read_body(answer)
             finally:
                 await answer.aclose()
         except NEVER_SENT as error:
             raise Retryable("provider.unreachable", code=type(error).__name__) from None
         except httpx.HTTPError as error:
-            raise _interrupted(call, error) from None
+            raise _broken_off_error(call, error) from None
         difference = _difference(answer, self._clock.now())
         if difference is not None:
             self._ahead = difference
@@ -276,7 +276,7 @@ def _timeout(read_seconds: float) -> httpx.Timeout:
     return httpx.Timeout(read_seconds, connect=CONNECT_SECONDS, pool=POOL_SECONDS)
 
 
-def _interrupted(call: Call, error: httpx.HTTPError) -> ProviderError:
+def _broken_off_error(call: Call, error: httpx.HTTPError) -> ProviderError:
     """Bytes were on their way: a submit may have been taken, a question is simply asked again."""
     code = type(error).__name__
     if call.body:
@@ -284,7 +284,7 @@ def _interrupted(call: Call, error: httpx.HTTPError) -> ProviderError:
     return Retryable("provider.unreachable", code=code)
 
 
-async def _read_capped(answer: httpx.Response) -> bytes:
+async def _read_body(answer: httpx.Response) -> bytes:
     body = bytearray()
     async for chunk in answer.aiter_bytes():
         body += chunk

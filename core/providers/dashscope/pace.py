@@ -15,7 +15,7 @@ class Turn:
 
     at: float
 
-    def arrived(self) -> None:
+    def mark_arrival(self) -> None:
         """It has been answered.
 
         However long it was on its way, it counts from now at the latest.

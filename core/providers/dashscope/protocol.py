@@ -132,7 +132,7 @@ def parse_submit(reply: Reply, model: Model, now: datetime) -> Task | Outcome:
         body = raise_for_error(reply)
     except Retryable as error:
         if reply.status == 200 or reply.status >= 500:
-            raise lost(error) from error
+            raise lost_answer(error) from error
         raise
     output = part(body, "output")
     request_id = text_of(body, "request_id")
@@ -144,7 +144,7 @@ def parse_submit(reply: Reply, model: Model, now: datetime) -> Task | Outcome:
     return Task(id=task_id, request_id=request_id)
 
 
-def lost(error: ProviderError | None = None) -> Uncertain:
+def lost_answer(error: ProviderError | None = None) -> Uncertain:
     """We cannot know whether the service took it."""
     if error is None:
         return Uncertain("provider.lost", charged=Charged.MAYBE)
