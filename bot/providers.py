@@ -1,4 +1,4 @@
-"""The providers that are built in, and what speaks for each account at them.
+"""The providers that are built in, and a client for each account at them.
 
 DashScope without a key is the simulator.
 """
@@ -41,7 +41,7 @@ OpenProvider = Callable[[AsyncExitStack, Surroundings], Awaitable[list[Provider]
 class ProviderKind:
     """A provider as the program is built with it.
 
-    ``catalog``: its models and regions as TOML. ``open`` gives what speaks for each of its
+    ``catalog``: its models and regions as TOML. ``open`` gives a client for each of its
     accounts, the preferred one first, none when it has no key; it raises ConfigurationError naming
     the setting that is wrong.
     """
@@ -98,7 +98,7 @@ async def open_providers(
     providers: Mapping[str, ProviderKind],
     surroundings: Surroundings,
 ) -> Mapping[str, Provider]:
-    """What speaks for each account, by its name. Raises ConfigurationError naming the setting."""
+    """A client for each account, by its name. Raises ConfigurationError naming the setting."""
     opened: dict[str, Provider] = {}
     for kind in providers.values():
         for provider in await kind.open(stack, surroundings):

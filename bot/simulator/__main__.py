@@ -1,4 +1,4 @@
-"""``python -m bot.simulator``: the simulator as a process of its own.
+"""``python -m bot.simulator``: the simulator as a separate process.
 
 Prints its address when ready.
 """

@@ -63,7 +63,7 @@ class Input:
 def check(
     body: Any, endpoint: Endpoint, is_async: bool, rules: Mapping[str, Rule]
 ) -> ImageRequest:
-    """The request, taken apart as the vendor would; raises Refusal in the vendor's words."""
+    """The request, checked as the vendor would; raises Refusal in the vendor's words."""
     _check_kind(endpoint, is_async)
     if not isinstance(body, dict):
         raise invalid("Required body invalid, please check the request body format.")

@@ -328,7 +328,7 @@ def _spoil(task: Task, failure: Ending | None, fault: Fault) -> None:
 
 
 def create_app(config: SimulatorConfig) -> Starlette:
-    """An ASGI application with an account of its own."""
+    """An ASGI application with a new account."""
     return Server(config).app()
 
 

@@ -103,7 +103,7 @@ async def _fetch_all(context: Context, step: Step, outcome: Outcome) -> list[Pic
 async def _fetch(
     context: Context, step: Step, outcome: Outcome, position: int
 ) -> Picture:
-    result = _made(outcome)[position]
+    result = _pictures_in(outcome)[position]
     if result.key is not None:
         return await stored_picture(context, step, result.key)
     failpoint("keep.before_download")
@@ -128,7 +128,7 @@ async def _fetch(
 async def _download(
     context: Context, step: Step, outcome: Outcome, position: int
 ) -> bytes:
-    """Try again while the link lives; a dead link is asked for afresh before the next try."""
+    """Try again while the link lives; a dead link is asked for again before the next try."""
     provider = context.provider(step)
     fresh = outcome
 
@@ -163,7 +163,7 @@ def _end_of_links(context: Context, step: Step, outcome: Outcome) -> datetime:
     return (step.submitted or context.clock.now()) + LINK_LIFE
 
 
-def _made(outcome: Outcome) -> list[ImageResult]:
+def _pictures_in(outcome: Outcome) -> list[ImageResult]:
     return [result for result in outcome.made if result.is_made]
 
 

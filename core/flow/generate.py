@@ -95,7 +95,7 @@ async def generate(
 
 
 async def submit(context: Context, claim: Claim) -> bool:
-    """Bring the step to RUNNING, whatever happened before. False when it has ended.
+    """Bring the step to RUNNING from any state before. False when it has ended.
 
     Raises Retryable when the service would not have it now; then it is QUEUED again.
     """
@@ -125,7 +125,7 @@ async def _take_back(
     log.info("submit_refused", step=step.id, code=error.code)
     waiting = await context.store.forget_intent(step.tenant, step.id)
     if waiting is not None and waiting.cancel_requested:
-        await _end_cancelled(context, waiting)
+        await _cancel(context, waiting)
         return
     first_refused = claim.refused or context.clock.now()
     if context.clock.now() - first_refused <= PATIENCE:
@@ -137,13 +137,13 @@ async def _submit_once(context: Context, step: Step) -> bool:
     if step.state is StepState.RUNNING:
         if step.task_id or step.outcome:
             return True
-        await _end_unknown(context, step)
+        await _leave_to_person(context, step)
         return False
     # An earlier process has written its intent, and died before it recorded an answer.
     is_lost = step.state is StepState.SUBMITTING
     intended = await context.store.intend(step.tenant, step.id, context.clock.now())
     if intended is None:
-        await _post_if_cancelled(context, step)
+        await _post_cancellation(context, step)
         return False
     failpoint("submit.after_intent")
     return await _send(context, intended, is_lost=is_lost)
@@ -159,7 +159,7 @@ async def _send(context: Context, step: Step, *, is_lost: bool) -> bool:
     work = work_of(step, model)
     for _ in range(MAX_SENDS):
         if is_lost:
-            has_task = await _settle_lost(context, step, model)
+            has_task = await _recover_submit(context, step, model)
             if has_task is not None:
                 return has_task
         try:
@@ -177,23 +177,23 @@ async def _send(context: Context, step: Step, *, is_lost: bool) -> bool:
         else:
             failpoint("submit.after_send")
             return await _record(context, step, answer)
-    await _end_unknown(context, step)
+    await _leave_to_person(context, step)
     return False
 
 
-async def _settle_lost(context: Context, step: Step, model: Model) -> bool | None:
-    """Has a submit whose answer got lost made a task? Then it is the step's.
+async def _recover_submit(context: Context, step: Step, model: Model) -> bool | None:
+    """Look for the task of a submit that got no answer: if there is one, it is the step's.
 
     False when the step has ended; None when nothing was made, so that it may be sent again.
     """
     if model.is_sync:
-        await _end_unknown(context, step)
+        await _leave_to_person(context, step)
         return False
-    task = await _find_lost(context, step)
+    task = await _find_task(context, step)
     if task is not None:
         log.info("task_adopted", step=step.id, task=task.id)
         return await _record(context, step, task)
-    return False if await _end_if_cancelled(context, step) else None
+    return False if await _obey_cancellation(context, step) else None
 
 
 def _without_links(work: Work) -> Work:
@@ -201,7 +201,7 @@ def _without_links(work: Work) -> Work:
     return replace(work, inputs=inputs)
 
 
-async def _find_lost(context: Context, step: Step) -> Task | None:
+async def _find_task(context: Context, step: Step) -> Task | None:
     """The task a lost submit made, None when there is none.
 
     Raises Uncertain when the service will not say. That the list cannot be had just now says
@@ -276,7 +276,7 @@ async def _end_failed_task(
 ) -> Ending:
     fresh = await context.store.step(step.tenant, step.id)
     if fresh.cancel_requested:
-        await _end_cancelled(context, step, error)
+        await _cancel(context, step, error)
         return Ending.OVER
     if isinstance(error, Retryable) and step.attempts < MAX_TASKS:
         await context.store.requeue(step.tenant, step.id)
@@ -291,12 +291,12 @@ async def _end_failed_task(
 # Ends of a step
 
 
-async def _end_unknown(context: Context, step: Step) -> None:
+async def _leave_to_person(context: Context, step: Step) -> None:
     """We cannot know whether the service has made it, so its person decides what to do."""
     await fail_step(context, step, _lost_call(), state=StepState.UNKNOWN)
 
 
-async def _end_cancelled(
+async def _cancel(
     context: Context, step: Step, cause: ProviderError | None = None
 ) -> None:
     code, request_id = "", ""
@@ -306,15 +306,15 @@ async def _end_cancelled(
     await fail_step(context, step, error, state=StepState.CANCELLED)
 
 
-async def _end_if_cancelled(context: Context, step: Step) -> bool:
+async def _obey_cancellation(context: Context, step: Step) -> bool:
     """End a step that was cancelled while it was not known whether the service had it."""
     step = await context.store.step(step.tenant, step.id)
     if step.cancel_requested:
-        await _end_cancelled(context, step)
+        await _cancel(context, step)
     return step.cancel_requested
 
 
-async def _post_if_cancelled(context: Context, step: Step) -> None:
+async def _post_cancellation(context: Context, step: Step) -> None:
     step = await context.store.step(step.tenant, step.id)
     if step.state is StepState.CANCELLED:
         await post_outcome(context, step)

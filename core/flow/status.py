@@ -173,7 +173,7 @@ async def _round(
 ) -> bool:
     """Update those that are served next; returns whether there were any."""
     open_steps = await context.store.open_steps(MOST_SHOWN)
-    at_work = [step for step in open_steps if _is_shown(context, step)]
+    at_work = [step for step in open_steps if _has_progress(context, step)]
     lines = await _read_lines(context, {_queue(step) for step in at_work})
     for step in at_work:
         rest = rests.setdefault(step.place.platform, Rest())
@@ -212,7 +212,7 @@ def _queue(step: Step) -> Queue:
     return step.account, step.model
 
 
-def _is_shown(context: Context, step: Step) -> bool:
+def _has_progress(context: Context, step: Step) -> bool:
     """Is there progress to show, on a platform that this process speaks to?"""
     # The result of a step that is made is on its way.
     return step.state is not StepState.MADE and step.place.platform in context.chats

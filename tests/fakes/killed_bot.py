@@ -79,7 +79,7 @@ def break_it(mutant: str) -> None:
         async def find_no_task(*_: object) -> None:
             return None
 
-        generate._find_lost = find_no_task  # type: ignore[assignment]
+        generate._find_task = find_no_task  # type: ignore[assignment]
     elif mutant == "no_read_back":
 
         async def find_nothing(*_: object) -> None:
