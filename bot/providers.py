@@ -128,4 +128,5 @@ def http_client() -> "httpx.AsyncClient":
     """
     import httpx  # noqa: PLC0415
 
+    # A proxy from the environment would see every key and picture.
     return httpx.AsyncClient(follow_redirects=False, trust_env=False, http2=False)

@@ -137,6 +137,7 @@ def check(limits: Caps, spent: Spent, price: Money | None, now: datetime) -> Non
         limit: Money | None = getattr(limits, name)
         if limit is None:
             continue
+        # Without an exchange rate it cannot be said whether it fits.
         if price is not None and price.currency != limit.currency:
             raise Rejected("budget.currency", price=price, limit=limit)
         already: Decimal = getattr(spent, name)

@@ -28,6 +28,7 @@ def edit(
     """The first picture, changed, with the others laid into its right side."""
     base = ImageOps.fit(pictures[0], size, Image.Resampling.LANCZOS)
     canvas = grade(base, prompt, luck, 1.0)
+    # Small enough that two more pictures fit below each other.
     side = min(canvas.size) // 3
     for row, other in enumerate(pictures[1:]):
         inset = ImageOps.contain(other, (side, side))

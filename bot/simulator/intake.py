@@ -42,6 +42,7 @@ def check_picture(content: bytes, rule: Rule, has_function: bool) -> Pixels:
         raise too_large()
     try:
         with Image.open(io.BytesIO(content)) as image:
+            # Opening reads the header alone; a picture cut short shows only now.
             image.load()
             kind, size, bands = image.format, image.size, image.getbands()
     except UNREADABLE:

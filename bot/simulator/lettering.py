@@ -101,6 +101,7 @@ def _shorten(text: str, font: Font, room: float) -> str:
     text = " ".join(text.split())
     if font.getlength(text) <= room:
         return text
+    # A twelfth at a time: letter by letter a long prompt would take seconds.
     while text and font.getlength(text + "…") > room:
         text = text[: -max(1, len(text) // 12)]
     return text + "…"

@@ -57,6 +57,7 @@ class Results:
     async def picture(self, task_id: str, index: int) -> bytes:
         """PNG."""
         name = (task_id, index)
+        # Several may fetch the same picture; it is painted for the first.
         async with self._painting.setdefault(name, asyncio.Lock()):
             if name not in self._pictures:
                 self._pictures[name] = await self._paint(task_id, index)
@@ -65,6 +66,7 @@ class Results:
     async def _paint(self, task_id: str, index: int) -> bytes:
         task = self._account.tasks[task_id]
         rule = self._account.rule(task.request)
+        # Painting takes a good part of a second, in which others must be answered.
         return await asyncio.to_thread(
             paint, task.request, rule, task.inputs, task.mask, index, task.seed
         )

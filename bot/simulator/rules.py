@@ -78,6 +78,7 @@ def check(
     parameters = body.get("parameters")
     if not isinstance(parameters, dict):
         parameters = {}
+    # What is missing is looked for before what is out of range, as the vendor does.
     source = _input(model, rule, endpoint, fields)
     negative = fields.get("negative_prompt") or parameters.get("negative_prompt") or ""
     return ImageRequest(

@@ -34,6 +34,7 @@ def draw_scene(
     width, height = size
     at_night = is_night(prompt)
     main = main_colour(prompt, luck)
+    # A quarter of the size is quick to draw, and enlarging makes it look painted.
     sketch_size = (max(SMALLEST, width // 4), max(SMALLEST, height // 4))
     canvas = _sky(sketch_size, main, at_night, luck)
     _draw_sun_or_moon(canvas, at_night, luck)
@@ -130,6 +131,7 @@ def _ridge(
         shift = luck.uniform(0, 7)
         waves.append((rate, shift, luck.uniform(0.02, 0.07) * height))
     ridge: list[tuple[float, float]] = []
+    # Every other pixel is enough for a line as smooth as this.
     for x in range(0, width + 2, 2):
         lift = sum(
             size * math.sin(rate * FULL_TURN * x / width + shift)

@@ -205,6 +205,7 @@ class Server:
         except Refusal as refusal:
             if is_sync:
                 raise
+            # The vendor takes the task, and lets it fail a moment later.
             return Inputs(failure=(refusal.code, refusal.message))
         return Inputs(pictures=pictures, mask=mask)
 
@@ -347,6 +348,7 @@ async def serve(
             access_log=False,
             lifespan="off",
             ws="none",
+            # An answer that is still read must not hold up the end of a demo.
             timeout_graceful_shutdown=1,
         )
     )

@@ -225,6 +225,7 @@ class Account:
         is_sync: bool,
     ) -> Task:
         """A new task, started as soon as a slot of its model is free."""
+        # A demo may run for weeks.
         self._forget_old()
         # The order in which luck is asked decides what a seed brings.
         task_id = self._new_id()
@@ -289,6 +290,7 @@ class Account:
             task.fail(*BROKEN)
         else:
             task.state = TaskState.SUCCEEDED
+        # First the place, then the news: a caller may submit the next one at once.
         self._running[task.request.model] -= 1
         task.done.set()
         self._start_next(task.request.model)

@@ -44,6 +44,7 @@ async def store_results(
     try:
         outputs = await _fetch_all(context, step, outcome)
     except ProviderError as error:
+        # It was made and billed, though its picture cannot be had.
         charged = Charged.YES if outcome.billed else Charged.NO
         await fail_step(context, step, error, charged=charged, cost=cost)
         return None

@@ -37,6 +37,7 @@ async def keep_bytes(context: Context, step: Step, outcome: Outcome) -> Outcome:
     """
     results: list[ImageResult] = []
     position = 0
+    # The recipe counts the pictures that are there, without those that failed.
     for result in outcome.made:
         kept = result
         if result.content is not None:

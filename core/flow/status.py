@@ -176,6 +176,7 @@ async def _round(
     at_work = [step for step in open_steps if _has_progress(context, step)]
     lines = await _read_lines(context, {_queue(step) for step in at_work})
     for step in at_work:
+        # A platform that is away must not hold up the news of the others.
         rest = rests.setdefault(step.place.platform, Rest())
         position = lines.position(step)
         last = shown.get(step.id)

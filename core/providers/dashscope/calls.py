@@ -76,6 +76,7 @@ def submit_call(work: Work, model: Model, live: Mapping[str, str]) -> Call:
     ``live`` maps a picture's key to the link it may be sent by.
     """
     pictures = [*work.inputs]
+    # The mask goes last, behind the inputs: the order in which the pictures are put into the body.
     if work.mask:
         pictures.append(work.mask)
     addresses = [

@@ -98,6 +98,7 @@ class DashScope:
         seconds = SYNC_READ_SECONDS if model.is_sync else READ_SECONDS
         turn = await self._pace(model).turn()
         reply = await self._send(call, seconds, work.tenant)
+        # The vendor counts submits as they arrive; a synchronous answer comes long after that.
         if not model.is_sync:
             turn.mark_arrival()
         return protocol.parse_submit(reply, model, self._clock.now())
@@ -122,6 +123,7 @@ class DashScope:
         listed = await self._list(since, work.model)
         candidates = [task for task in listed if task.id not in known]
         candidates.sort(key=lambda task: task.created)
+        # The list holds no prompts, so each must be asked about; more than a few never fit.
         for candidate in candidates[:FIND_DETAILS]:
             reply = await self._query(candidate.id)
             prompt = protocol.original_prompt(reply)
@@ -134,6 +136,7 @@ class DashScope:
         await self._watcher.pace.turn()
         reply = await self._send(cancel_call(task.id), READ_SECONDS)
         is_cancelled = protocol.parse_cancel(reply)
+        # Its job still waits for it, and need not wait until the next question is due.
         self._watcher.nudge(task.id)
         return is_cancelled
 

@@ -113,6 +113,7 @@ def raise_for_error(reply: Reply) -> dict[str, Any]:
     try:
         body = object_of(reply)
     except Retryable:
+        # A gateway that refuses the key need not answer in JSON.
         if reply.status in {401, 403}:
             raise error_for("", "", reply.status, header_id) from None
         raise
@@ -131,6 +132,7 @@ def parse_submit(reply: Reply, model: Model, now: datetime) -> Task | Outcome:
     try:
         body = raise_for_error(reply)
     except Retryable as error:
+        # A gateway may have lost the answer of a submit that went through.
         if reply.status == 200 or reply.status >= 500:
             raise lost_answer(error) from error
         raise
@@ -189,6 +191,7 @@ def parse_cancel(reply: Reply) -> bool:
     try:
         raise_for_error(reply)
     except Refused as error:
+        # The vendor's answer for a task that is no longer PENDING.
         if error.code == "UnsupportedOperation":
             return False
         raise

@@ -86,6 +86,7 @@ class Watcher:
             self._loop = asyncio.create_task(self._watch(), name="watcher")
         self._wake.set()
         try:
+            # Shielded: several may wait for the same task, and one of them may be cancelled.
             return await asyncio.shield(pending.end)
         finally:
             if not pending.end.done() or pending.end.cancelled():
@@ -108,6 +109,7 @@ class Watcher:
         """Something happened to it: ask at once."""
         pending = self._tasks.get(task_id)
         if pending is not None:
+            # As if it were old: then it is among those that are likely to have ended.
             pending.due = pending.since = 0.0
             self._wake.set()
 
@@ -125,6 +127,7 @@ class Watcher:
             self._wake.clear()
             likely = self._likely()
             mature = [pending for pending in likely if not self._is_young(pending)]
+            # One list shows a hundred tasks for the price of one question.
             if len(mature) > FEW:
                 await self._look_at_list(mature)
                 await asyncio.sleep(LIST_SECONDS)
@@ -173,6 +176,7 @@ class Watcher:
         ages = self._ages.get(pending.model, ())
         if len(ages) < ENOUGH_AGES:
             return False
+        # A little earlier than the quickest, as this one may be quicker still.
         return time.monotonic() - pending.since < 0.8 * min(ages)
 
     def _due(self, likely: list[PendingTask]) -> list[PendingTask]:
@@ -215,6 +219,7 @@ class Watcher:
         if reply.state.is_final:
             self._end(pending, reply)
             return
+        # All tasks at work share the questions of a second.
         pause = sharing / RUNNING_QUERIES
         if self._is_young(pending):
             pause = EARLY_SECONDS
@@ -258,6 +263,7 @@ class Watcher:
             for pending in mature
             if pending.id not in states or states[pending.id].is_final
         ]
+        # The list holds no results, so each that ended is asked about, a second's budget at most.
         for pending in ended[:QUERIES]:
             if pending.due <= time.monotonic():
                 await self._ask(pending, len(mature))
