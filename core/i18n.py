@@ -31,6 +31,7 @@ def translate(key: str, locale: str, /, **params: object) -> str:
     text = sentences(language)[key]
     if isinstance(text, Plural):
         number = params[text.by]
+        # English words in another language's stead have only the forms of English.
         template = text.forms.get(plural_category(number, language))
         template = template or text.forms["other"]
         params = {**params, text.by: format_number(number, language)}

@@ -4,8 +4,9 @@ Core's texts lie in core/locales. An adapter and the program add the folder besi
 own code when they are imported, so that core names none of them.
 
 A file is named by the language's tag (``pt-BR.toml``). Its ``[meta]`` says how the language
-is called and written; everything else is texts. A text that depends on a number is a table
-with a form for each of CLDR's plural categories that the language has::
+is called and written, its ``[words]`` what people say; everything else is texts. A text that
+depends on a number is a table with a form for each of CLDR's plural categories that the
+language has::
 
     pictures = { one = "{count} picture", other = "{count} pictures" }
 
@@ -84,6 +85,7 @@ def meta(language: str) -> Mapping[str, Any]:
 def sentences(language: str) -> Mapping[str, Text]:
     """Key → text of one language, from every folder; in English what it leaves out."""
     merged: dict[str, Text] = {}
+    # A language may be added one folder at a time.
     if language != DEFAULT:
         merged |= sentences(DEFAULT)
     for folder in _folders:
@@ -120,6 +122,7 @@ def word_tables() -> list[Mapping[str, Any]]:
 def _flatten(entry: Any, key: str, texts: dict[str, Text]) -> None:
     if isinstance(entry, str):
         texts[key] = entry
+    # Both forms and an area of texts are tables: only forms have nothing but categories.
     elif "other" in entry and entry.keys() <= CATEGORIES | {"by"}:
         forms = {name: form for name, form in entry.items() if name != "by"}
         texts[key] = Plural(entry.get("by", "count"), forms)
