@@ -12,7 +12,7 @@ from core.storage.retention import RECORDS_LIFE, Retention
 
 
 def run(*, dry_run: bool) -> int:
-    """Remove old records, or only count them. Raises ConfigurationError for an unusable database."""
+    """Remove old records, or only count them. Raises ConfigurationError."""
     config = settings.load()
     config.data_dir.mkdir(parents=True, exist_ok=True)
     count = asyncio.run(_prune(config.database, dry_run=dry_run))

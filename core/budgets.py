@@ -46,7 +46,9 @@ class Spent:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Spending:
-    """What one person (by name) spent on one day (ISO date), holds included, and on how many steps."""
+    """What one person (by name) spent on one day (ISO date), holds included, and on how many
+    steps.
+    """
 
     person: str
     day: str

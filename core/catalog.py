@@ -89,7 +89,7 @@ class Model:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Region:
-    """Where a provider's accounts live. ``url``: base address, "" where each account has its own."""
+    """Where a provider's accounts live. ``url`` is "" where each account has its own."""
 
     name: str
     provider: str
@@ -194,7 +194,8 @@ class Catalog:
         models = _with_range(
             models, "catalog.n", lambda model: model.n_range, options.n or 1
         )
-        # A model that takes these options is preferred; if none does, the check of options says why.
+        # A model that takes these options is preferred; if none does, the check of options says
+        # why.
         fitting = [model for model in models if _fits(model, options)]
         best = min(
             fitting or models, key=lambda model: (model.rank, model.is_sync, model.id)

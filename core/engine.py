@@ -63,7 +63,7 @@ class Engine:
         *,
         lost: Callable[[], None],
     ) -> None:
-        """``workers``: where there may be others. ``lost`` is called when they may think us dead."""
+        """``workers``: if there may be others. ``lost`` is called when they may think us dead."""
         self._context = context
         self._claims = claims
         self._inbox = inbox

@@ -62,8 +62,8 @@ class Field:
 class Form:
     """What to ask before ``action``.
 
-    ``target`` and ``index`` are the step and picture it will work on, if that is settled. ``typed``:
-    options that were typed before it was opened, by name.
+    ``target`` and ``index`` are the step and picture it will work on, if that is settled.
+    ``typed``: options that were typed before it was opened, by name.
     """
 
     action: Action

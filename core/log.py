@@ -1,4 +1,6 @@
-"""The log. structlog is slow to load, so it is loaded for the first line: most commands write none."""
+"""The log. structlog is slow to load, so it is loaded for the first line: most commands write
+none.
+"""
 
 from collections.abc import Callable
 from typing import Any

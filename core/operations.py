@@ -232,7 +232,8 @@ def _easel(
     return Command(name="easel", word=word, takes=takes, terminal=terminal)
 
 
-# The order of rows is that of menus and help. The places in the More menu, which has an order of its
+# The order of rows is that of menus and help. The places in the More menu, which has an order of
+# its
 # own, leave gaps for new buttons.
 _TABLE = (
     Operation(

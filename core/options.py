@@ -75,7 +75,8 @@ class OptionSpec:
     """One option.
 
     * ``field``: the attribute of Options, if it is not the name. ``aliases``: other spellings.
-    * ``low`` and ``high`` bound a number. ``choices`` are the values of a CHOICE, ``synonyms`` other
+    * ``low`` and ``high`` bound a number. ``choices`` are the values of a CHOICE, ``synonyms``
+    other
       words for them, ``labels`` the table of the locale files that names them.
     * ``actions``: the operations that offer it. ``exclusive``: every other one refuses it; without
       this the model decides.
@@ -156,7 +157,8 @@ def _side(name: str) -> OptionSpec:
     )
 
 
-# The order is that of Discord's typed options, menus and help: what only some operations know first.
+# The order is that of Discord's typed options, menus and help: what only some operations know
+# first.
 _TABLE = (
     OptionSpec(
         name="strength",

@@ -22,7 +22,8 @@ from core.types import Request, StepId, Tenant
 from core.views import steps
 
 LOOK_SECONDS, MOST_LOOKS = 1.5, 200
-"""How long, and how many at a time, we look whether something is for us before it is rather kept."""
+"""How long, and how many at a time, we look whether something is for us before it is rather kept.
+"""
 
 
 class Jobs(Protocol):

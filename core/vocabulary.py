@@ -1,4 +1,4 @@
-"""The words people say to the bot, of every language together: ``[words]`` in core/locales/*.toml."""
+"""The words people say to the bot, in every language: ``[words]`` in core/locales."""
 
 import re
 import unicodedata

@@ -37,7 +37,8 @@ from core.types import Action, Request
 PATIENCE = 2.0
 """Seconds our database may take; Discord waits three for the acknowledgement."""
 KEEP_TRIES = 4
-"""Times we try to keep a message or reaction, 1, 5 and 20 seconds apart: the gateway tells it once."""
+"""Times we try to keep a message or reaction, 1, 5 and 20 seconds apart: the gateway tells it
+once."""
 UNREACHABLE = (TimeoutError, SQLAlchemyError, OSError)
 """Errors of a database that is away, or too slow."""
 

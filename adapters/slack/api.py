@@ -30,7 +30,8 @@ PASSING = frozenset(
 """Errors that may be gone in a moment; every other one is Slack's last word."""
 STALE_TOKEN = frozenset({"token_expired", "invalid_auth"})
 Tokens = Callable[..., Awaitable[str]]
-"""Workspace → its bot token; ``reread=True`` after Slack refused the last one. Raises DeliveryError."""
+"""Workspace → its bot token; ``reread=True`` after Slack refused the last one. Raises
+DeliveryError."""
 
 
 class SlackError(DeliveryError):

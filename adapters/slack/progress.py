@@ -12,7 +12,8 @@ from core.post import Post
 from core.types import Place
 
 PROGRESS_A_MINUTE = 30
-"""Progress lines a workspace may be shown a minute; Slack takes 50 updates, and results go first."""
+"""Progress lines a workspace may be shown a minute; Slack takes 50 updates, and results go first.
+"""
 SIGN_SECONDS = 60.0
 """How often "is drawing …" is said again: Slack takes it away after two minutes."""
 SIGN_LENGTH = 50

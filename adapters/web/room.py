@@ -224,7 +224,8 @@ class RoomApi:
     async def _do(
         self, incoming: Incoming, written: Incoming, replied: Message | None
     ) -> Response:
-        """What was said is written down before the job can speak, and never when it is refused at once.
+        """What was said is written down before the job can speak, and never when it is refused
+        at once.
 
         A wish whose answer only its person sees is seen by them alone, too.
         """

@@ -8,8 +8,9 @@ from typing import Any
 from starlette.responses import JSONResponse, Response, StreamingResponse
 
 KINDS = (
-    "status", "html", "drop_before", "drop_after", "status_after", "slow", "endless", "empty", "truncated_json",
-    "json_array", "huge", "gzip_bomb", "redirect", "not_image", "short", "task_failed", "partial", "unknown",
+    "status", "html", "drop_before", "drop_after", "status_after", "slow", "endless", "empty",
+    "truncated_json", "json_array", "huge", "gzip_bomb", "redirect", "not_image", "short",
+    "task_failed", "partial", "unknown",
 )  # fmt: skip
 AFTER = {"drop_after", "status_after"}
 DURING = {"task_failed", "partial", "unknown"}

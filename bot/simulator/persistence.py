@@ -1,4 +1,6 @@
-"""Tasks on disk: a simulator started again on its folder knows what it accepted, as the service would."""
+"""Tasks on disk: a simulator started again on its folder knows what it accepted, as the service
+would.
+"""
 
 import pickle
 import secrets

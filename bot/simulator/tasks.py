@@ -1,4 +1,4 @@
-"""One account of the service: its tasks, slots, limits, clock, ledger, and the faults asked of it."""
+"""One account of the service: its tasks, slots, limits, clock, ledger and faults."""
 
 import asyncio
 import random

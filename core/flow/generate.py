@@ -118,7 +118,8 @@ async def submit(context: Context, claim: Claim) -> bool:
 async def _take_back(
     context: Context, claim: Claim, step: Step, error: Retryable
 ) -> None:
-    """The service would not have it: QUEUED again. Raises the error, so that the line is asked later.
+    """The service would not have it: QUEUED again. Raises the error, so that the line is asked
+    later.
 
     A step that was cancelled meanwhile, or refused for longer than anyone waits, has ended.
     """

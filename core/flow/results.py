@@ -1,4 +1,4 @@
-"""What a provider made becomes ours: bytes are checked, signed with their recipe, kept as a blob."""
+"""What a provider made is checked, signed with its recipe, and kept as a blob."""
 
 from collections.abc import Mapping
 from dataclasses import replace

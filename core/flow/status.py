@@ -51,7 +51,7 @@ class Pace:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Lines:
-    """The queues of the jobs at work: each one's pace, its length, and where a step stands in it."""
+    """The queues of the jobs at work: their pace, their length, and a step's place."""
 
     paces: Mapping[Queue, Pace]
     lengths: Mapping[Queue, int]

@@ -20,7 +20,8 @@ MOVING = frozenset({Action.UNDO, Action.REDO, Action.DELETE, Action.REMOVE})
 """After these the head is another."""
 
 REMEMBERING = (0.05, 0.1, 0.2, 0.4)
-"""Seconds before each further look for what a message shows, while one of ours may be on its way."""
+"""Seconds before each further look for what a message shows, while one of ours may be on its way.
+"""
 T = TypeVar("T")
 
 

@@ -9,7 +9,8 @@ from core.storage.folder import FolderBlobs
 
 
 def open_blobs(url: str) -> Blobs:
-    """Blobs at ``file:///folder`` (made if missing) or ``s3://bucket/prefix`` (the usual AWS variables).
+    """Blobs at ``file:///folder`` (made if missing) or ``s3://bucket/prefix`` (the usual AWS
+    variables).
 
     Raises ConfigurationError for any other address or an unusable folder.
     """

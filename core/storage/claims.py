@@ -69,7 +69,8 @@ class Claims(Transactions):
         limit: SubmitLimit | None,
         now: datetime,
     ) -> tuple[list[Claim], float | None]:
-        """The next steps of a line, so that at most ``size`` are at the service, and ``limit`` a period.
+        """The next steps of a line, so that at most ``size`` are at the service, and ``limit`` a
+        period.
 
         Also the seconds until the limit lets the next one go, None when that is not what holds it
         up.

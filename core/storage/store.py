@@ -1,4 +1,6 @@
-"""Everything Easel remembers but picture bytes, in SQLite or PostgreSQL through one SQLAlchemy Core code."""
+"""Everything Easel remembers but picture bytes, in SQLite or PostgreSQL through one SQLAlchemy
+Core code.
+"""
 
 from datetime import datetime
 

@@ -30,7 +30,8 @@ AT_WORK = text(
     """
     SELECT worker FROM steps WHERE told IS false AND worker IS NOT NULL AND platform IN :platforms
     UNION
-    SELECT worker FROM deliveries WHERE stage != 'done' AND worker IS NOT NULL AND platform IN :platforms
+    SELECT worker FROM deliveries
+    WHERE stage != 'done' AND worker IS NOT NULL AND platform IN :platforms
     """
 ).bindparams(bindparam("platforms", expanding=True))
 

@@ -181,7 +181,7 @@ async def spread(house: House, count: int, words: int = 5) -> Spread:
 
 
 async def idle(house: House, count: int, seconds: float) -> float:
-    """Share of one core that the server takes while ``count`` pages are open and nothing happens."""
+    """Share of a core the server takes while ``count`` pages are open and nothing happens."""
     async with open_pages(house, count):
         await asyncio.sleep(1)
         processor = time.process_time()

@@ -1,4 +1,5 @@
-"""The contract suites exercise every member of every port: what none of them calls is not held to anything.
+"""The contract suites exercise every member of every port: what none of them calls is not held
+to anything.
 
 The suites' own tests are run once more, on one implementation, and what they call is noted.
 (The chats' suite proves more: a chat broken in any member fails it.)

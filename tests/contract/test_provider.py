@@ -1,4 +1,6 @@
-"""What every provider must do, whether it makes tasks or answers at once, with links or with bytes."""
+"""What every provider must do, whether it makes tasks or answers at once, with links or with
+bytes.
+"""
 
 import asyncio
 import io

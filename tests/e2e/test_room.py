@@ -1,4 +1,6 @@
-"""The web room and the painter in a real browser, from an empty room to everything a team does in it."""
+"""The web room and the painter in a real browser, from an empty room to everything a team does in
+it.
+"""
 
 import asyncio
 import io
@@ -263,7 +265,9 @@ async def paint_page(watched: Watched, drawn: Locator) -> Page:
 async def canvas_to_picture(
     painter: Page, size: tuple[int, int]
 ) -> tuple[float, float, float]:
-    """Left and top of the fitted picture on the page, and how many page pixels one of its pixels is."""
+    """Left and top of the fitted picture on the page, and how many page pixels one of its pixels
+    is.
+    """
     box = await painter.locator("#canvas").bounding_box()
     assert box
     scale = min((box["width"] - 24) / size[0], (box["height"] - 24) / size[1], 8)
@@ -277,7 +281,10 @@ async def canvas_to_picture(
 def kept_mask(data: Path) -> Image.Image:
     """The newest mask the bot keeps."""
     connection = sqlite3.connect(data / "easel.db")
-    query = "SELECT key FROM step_pictures JOIN steps ON id = step WHERE role = 'mask' ORDER BY created DESC"
+    query = (
+        "SELECT key FROM step_pictures JOIN steps ON id = step "
+        "WHERE role = 'mask' ORDER BY created DESC"
+    )
     key = connection.execute(query).fetchone()[0]
     connection.close()
     return Image.open(next((data / "blobs").rglob(key))).convert("L")
@@ -564,7 +571,8 @@ async def _hand_over(page: Page, kind: str, data: bytes) -> None:
     transfer = await page.evaluate_handle(
         """(numbers) => {
             const transfer = new DataTransfer();
-            transfer.items.add(new File([new Uint8Array(numbers)], "cat.png", { type: "image/png" }));
+            const bytes = new Uint8Array(numbers);
+            transfer.items.add(new File([bytes], "cat.png", { type: "image/png" }));
             return transfer;
         }""",
         list(data),
@@ -574,7 +582,9 @@ async def _hand_over(page: Page, kind: str, data: bytes) -> None:
         return
     await page.locator("#text").evaluate(
         """(field, transfer) => field.dispatchEvent(
-            new ClipboardEvent("paste", { clipboardData: transfer, bubbles: true, cancelable: true }))""",
+            new ClipboardEvent("paste", {
+              clipboardData: transfer, bubbles: true, cancelable: true,
+            }))""",
         transfer,
     )
 

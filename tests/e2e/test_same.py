@@ -342,8 +342,10 @@ SHOWN = """one => {
   const right = (found) => found.getBoundingClientRect().right;
   const texts = (which) => [...one.querySelectorAll(which)].map((found) => found.innerText);
   return {
-    title: texts(".title").join(), text: texts(".text").join(), only_you: texts(".only-you").length > 0,
-    progress: [...one.querySelectorAll("progress")].map((found) => `${Math.round(found.value * 100)}%`).join(),
+    title: texts(".title").join(), text: texts(".text").join(),
+    only_you: texts(".only-you").length > 0,
+    progress: [...one.querySelectorAll("progress")]
+      .map((bar) => `${Math.round(bar.value * 100)}%`).join(),
     buttons: texts(".row:not(.marks) > button, .row > a.button"), dangerous: texts("button.danger"),
     menu: [...one.querySelectorAll("option")].slice(1).map((found) => found.innerText),
     pictures: [...one.querySelectorAll(".shot")].map((found) => {

@@ -1,4 +1,6 @@
-"""Every table comes from Alembic, and what an earlier version left is taken over, jobs in flight included."""
+"""Every table comes from Alembic, and what an earlier version left is taken over, jobs in flight
+included.
+"""
 
 import asyncio
 import json

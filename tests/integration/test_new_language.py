@@ -35,7 +35,11 @@ text = "Narysuj obraz"
 
 [room]
 title = "Easel – pokój"
-unread = { one = "{count} nowa", few = "{count} nowe", many = "{count} nowych", other = "{count} nowej" }
+[room.unread]
+one = "{count} nowa"
+few = "{count} nowe"
+many = "{count} nowych"
+other = "{count} nowej"
 """
 
 

@@ -1,4 +1,4 @@
-"""Two providers in one Easel: DashScope in yuan with links, an images API in dollars with base64."""
+"""Two providers in one Easel: DashScope in yuan, an images API in dollars with base64."""
 
 import asyncio
 import json

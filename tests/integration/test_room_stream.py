@@ -275,7 +275,10 @@ async def test_a_page_that_reads_nothing_holds_up_nobody_and_then_has_everything
     stuck.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
     stuck.connect((host, int(port)))
     stuck.setblocking(False)
-    asks = f"GET /room/stream HTTP/1.1\r\nHost: {host}:{port}\r\nAuthorization: Bearer {ana.key}\r\n\r\n"
+    asks = (
+        f"GET /room/stream HTTP/1.1\r\nHost: {host}:{port}\r\n"
+        f"Authorization: Bearer {ana.key}\r\n\r\n"
+    )
     stuck.sendall(asks.encode())
     count, size = 2 * RECENT, 20_000
     async with aclosing(bo.sees()) as events:

@@ -1,4 +1,6 @@
-"""The vendor's own Python SDK works against the simulator unchanged, with the examples of the vendor's pages."""
+"""The vendor's own Python SDK works against the simulator unchanged, with the examples of the
+vendor's pages.
+"""
 
 import asyncio
 import base64

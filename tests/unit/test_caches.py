@@ -1,4 +1,4 @@
-"""What the adapters remember of people and channels is bounded, and forgets the least used first."""
+"""What the adapters remember is bounded, and the least used is forgotten first."""
 
 from typing import Any
 

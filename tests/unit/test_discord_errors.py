@@ -1,4 +1,4 @@
-"""Which of Discord's errors are worth another try, and when nothing is asked of Discord any more."""
+"""Which of Discord's errors are worth another try, and which doors stay shut."""
 
 import time
 from typing import Any

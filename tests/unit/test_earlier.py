@@ -1,4 +1,6 @@
-"""What the version before this one left in the inbox, in drafts and under buttons is read and finished."""
+"""What the version before this one left in the inbox, in drafts and under buttons is read and
+finished.
+"""
 
 import json
 from pathlib import Path

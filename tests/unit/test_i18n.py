@@ -57,7 +57,7 @@ def _placeholders(text: Text) -> set[str]:
 
 
 def _keys_in_code(folder: str) -> set[str]:
-    """Every string literal below a folder that begins like a message key and has dots, no spaces."""
+    """Every string literal below a folder that looks like a message key."""
     areas = set(sentences("en"))
     prefixes = {key.split(".")[0] for key in areas}
     found: set[str] = set()

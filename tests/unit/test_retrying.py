@@ -1,4 +1,6 @@
-"""Pauses between tries: they grow, no two callers wait alike, and the server's own word goes first."""
+"""Pauses between tries: they grow, no two callers wait alike, and the server's own word goes
+first.
+"""
 
 import asyncio
 import contextlib

@@ -63,7 +63,8 @@ def test_a_chains_instructions_are_merged_in_their_order() -> None:
 def test_a_recipe_tells_what_made_the_picture_and_leaves_out_what_is_empty() -> None:
     recipe = sessions.recipe(step(parent="zero", inputs=(picture("b"),)), 1)
     assert recipe == {
-        "step": "one", "action": "draw", "prompt": "a fox", "model": "qwen-image-plus", "seed": "1", "picture": "2",
+        "step": "one", "action": "draw", "prompt": "a fox", "model": "qwen-image-plus",
+        "seed": "1", "picture": "2",
         "parent": "zero", "parents": "b" * 64,
     }  # fmt: skip
 

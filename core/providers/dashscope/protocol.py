@@ -108,7 +108,9 @@ def _no_constant(name: str) -> None:
 
 
 def raise_for_error(reply: Reply) -> dict[str, Any]:
-    """The object of a good answer; raises the typed error of any other, a code inside a 200 included."""
+    """The object of a good answer; raises the typed error of any other, a code inside a 200
+    included.
+    """
     header_id = reply.headers.get("x-request-id", "")
     try:
         body = object_of(reply)

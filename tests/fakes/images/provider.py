@@ -1,4 +1,4 @@
-"""A second provider, to prove the seam: an OpenAI-compatible images API behind the Provider port."""
+"""A second provider, to prove the seam: an OpenAI-compatible images API."""
 
 import base64
 import binascii

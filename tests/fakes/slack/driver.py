@@ -421,7 +421,7 @@ class Somebody:
     async def reads(
         self, words: str, channel: str = "", *, button: str = "", after: int = 0
     ) -> Message:
-        """The newest message of the bot's that holds the words (and the button), when it is there."""
+        """The newest message of the bot that holds the words (and the button), once there."""
 
         def found() -> Message | None:
             for see in reversed(self.sees(channel)[after:]):
