@@ -19,6 +19,8 @@ CITATIONS = re.compile(
     re.VERBOSE,
 )
 PATH = re.compile(r"`((?:bot|core|adapters|tests|deploy)/[\w./-]+)`")
+NAME = re.compile(r"`(\w+\.py)`")
+"""A module of the document's own folder, without its path."""
 LINK = re.compile(r"\]\((?!https?:)([^)#]+)")
 
 
@@ -53,5 +55,7 @@ def test_every_path_a_document_names_is_there(document: Path) -> None:
     text = document.read_text()
     for path in PATH.findall(text):
         assert (ROOT / path).exists(), path
+    modules = {path.name for path in texts() if path.suffix == ".py"}
+    assert set(NAME.findall(text)) <= modules
     for path in LINK.findall(text):
         assert (document.parent / path).exists(), path
