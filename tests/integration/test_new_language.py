@@ -2,6 +2,7 @@
 
 import subprocess
 import sys
+import zipfile
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -120,3 +121,17 @@ def test_the_command_line_offers_it(polish: Path) -> None:
     )
     assert process.returncode == 0, process.stderr
     assert "Narysuj obraz" in process.stdout
+
+
+def test_an_installed_easel_has_every_file_of_texts(tmp_path: Path) -> None:
+    build = [sys.executable, "-m", "hatchling", "build", "-t", "wheel", "-d"]
+    subprocess.run([*build, str(tmp_path)], cwd=ROOT, capture_output=True, check=True)
+    (wheel,) = tmp_path.glob("*.whl")
+    names = zipfile.ZipFile(wheel).namelist()
+    installed = {name for name in names if "/locales/" in name}
+    folders = [
+        path
+        for top in ("bot", "adapters", "core")
+        for path in (ROOT / top).rglob("locales/*.toml")
+    ]
+    assert installed == {path.relative_to(ROOT).as_posix() for path in folders}
