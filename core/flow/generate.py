@@ -39,8 +39,6 @@ CLOCK_SKEW = timedelta(minutes=2)
 PATIENCE = timedelta(hours=2)
 """How long a submit refused for load, or a list that cannot be had, is tried again before its
 person is told."""
-MAX_SENDS = 4
-"""Times a submit whose answer got lost is sent, each time after no task of it was found."""
 MAX_TASKS = 2
 """Tasks made for one step: a FAILED task cost nothing, so one more may be tried."""
 
@@ -155,31 +153,39 @@ async def _send(context: Context, step: Step, *, is_lost: bool) -> bool:
 
     Whenever the service may or may not have it, its task is looked for before anything is sent
     again. A synchronous model's lost call leaves no task to find, so its person decides.
+
+    Raises Retryable when it certainly has not taken it.
     """
     model = context.catalog.model(step.model)
     work = work_of(step, model)
-    for _ in range(MAX_SENDS):
-        if is_lost:
-            has_task = await _recover_submit(context, step, model)
-            if has_task is not None:
-                return has_task
-        try:
-            answer = await context.provider(step).submit(work)
-        except Refused as error:
-            has_links = any(picture.url for picture in work.inputs)
-            if error.key != "provider.picture_unreachable" or not has_links:
-                raise
-            # A link may die before its time: then the bytes themselves are sent.
-            log.info("link_died", step=step.id, code=error.code)
-            work = _without_links(work)
-        except Uncertain as error:
-            log.warning("submit_uncertain", step=step.id, code=error.code)
-            is_lost = True
-        else:
-            failpoint("submit.after_send")
-            return await _record(context, step, answer)
-    await _leave_to_person(context, step)
-    return False
+    if is_lost:
+        has_task = await _recover_submit(context, step, model)
+        if has_task is not None:
+            return has_task
+    try:
+        answer = await _submit_pictures(context, step, work)
+    except Uncertain as error:
+        log.warning("submit_uncertain", step=step.id, code=error.code)
+        has_task = await _recover_submit(context, step, model)
+        if has_task is not None:
+            return has_task
+        # The list proves that nothing was taken: a service in trouble is waited for.
+        raise Retryable("provider.unreachable", code=error.code) from error
+    failpoint("submit.after_send")
+    return await _record(context, step, answer)
+
+
+async def _submit_pictures(context: Context, step: Step, work: Work) -> Task | Outcome:
+    provider = context.provider(step)
+    try:
+        return await provider.submit(work)
+    except Refused as error:
+        has_links = any(picture.url for picture in work.inputs)
+        if error.key != "provider.picture_unreachable" or not has_links:
+            raise
+        # A link may die before its time: then the bytes themselves are sent.
+        log.info("link_died", step=step.id, code=error.code)
+        return await provider.submit(_without_links(work))
 
 
 async def _recover_submit(context: Context, step: Step, model: Model) -> bool | None:

@@ -20,6 +20,7 @@ from bot.clock import WallClock
 from bot.providers import PROVIDERS, ProviderKind
 from bot.simulator.server import Running, SimulatorConfig, serve
 from core.errors import EaselError, Rejected
+from core.flow import generate
 from core.incoming import Incoming
 from core.post import ButtonKind, Post, Tone
 from core.service import Answer
@@ -411,7 +412,6 @@ async def test_f56_a_post_whose_reply_got_lost_is_read_back_not_repeated(
 async def test_a_mistake_of_ours_is_told_with_a_reference(
     team: Team, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from core.flow import generate  # noqa: PLC0415
 
     def broken(*_: object) -> None:
         raise ZeroDivisionError
@@ -739,15 +739,27 @@ async def test_f05_when_the_list_cannot_be_had_a_lost_submit_is_never_taken_for_
     assert len(team.simulator.account.tasks) == 1
 
 
-async def test_a_service_that_loses_every_answer_is_left_alone_after_a_few_tries(
+async def test_a_service_that_answers_500_is_waited_for_like_a_busy_one(
     team: Team,
 ) -> None:
+    team.simulator.account.faults.append(
+        {"where": "submit", "kind": "status", "status": 502, "times": 3}
+    )
+    step, _ = await team.gets(Action.DRAW, "a fox")
+    assert step.state is StepState.DONE
+    assert len(team.simulator.account.tasks) == 1
+
+
+async def test_a_service_that_answers_500_for_hours_is_given_up_free_of_charge(
+    team: Team, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(generate, "PATIENCE", timedelta(seconds=1))
     team.simulator.account.faults.append(
         {"where": "submit", "kind": "status", "status": 502, "times": 0}
     )
     step, post = await team.gets(Action.DRAW, "a fox")
-    assert (step.state, step.charged) == (StepState.UNKNOWN, "maybe")
-    assert kinds(post) == [ButtonKind.RETRY, ButtonKind.DROP]
+    assert (step.state, step.charged) == (StepState.FAILED, "no")
+    assert kinds(post) == [ButtonKind.RETRY]
     assert team.simulator.account.tasks == {}
 
 
