@@ -47,7 +47,7 @@ def join_list(locale: str, *texts: str) -> str:
 
 
 def negotiate(*locales: str) -> str:
-    """Choose a language for the locales somebody reads, the best first.
+    """Choose a language for the locales a person reads, the best first.
 
     Platforms and browsers write them as ``zh-Hant-HK``, ``zh_TW`` or ``in``.
     """

@@ -45,7 +45,7 @@ class FormSubject(StrEnum):
 class Situation:
     """What the store knows about where something was said.
 
-    ``is_ours``: the thread hangs from, or holds, a message of ours. ``step``: the one that the
+    ``is_ours``: the thread hangs from, or holds, one of our messages. ``step``: the one that the
     message answered shows. ``reactions``: the workspace's own map of emoji.
     """
 
@@ -151,7 +151,7 @@ def interpret(incoming: Incoming, situation: Situation) -> Meaning | None:
 
 
 def _interpret_asked(incoming: Incoming, situation: Situation) -> Meaning | None:
-    """What people ask of the bot and of nobody else."""
+    """What people ask of the bot alone."""
     if incoming.kind is Kind.BUTTON:
         return _interpret_button(incoming)
     if incoming.kind is Kind.SHORTCUT:
@@ -293,7 +293,7 @@ def _interpret_message(incoming: Incoming, situation: Situation) -> Meaning | No
 
 
 def _is_instruction(incoming: Incoming, situation: Situation) -> bool:
-    """Words that do not name us, in a thread of ours or in answer to a picture."""
+    """Words that do not name us, in one of our threads or in answer to a picture."""
     is_ours = situation.is_ours or situation.step is not None
     return _may_talk_to_us(incoming) and (is_ours or _is_own_picture(incoming))
 

@@ -52,7 +52,7 @@ def person_session(place: Place, person: str) -> SessionId:
 
 
 def thread_session(place: Place) -> SessionId:
-    """What everybody in a thread of ours shares."""
+    """What everyone in a thread of Easel shares."""
     return SessionId(f"{place.channel}/#{place.thread}")
 
 

@@ -84,7 +84,7 @@ class TerminalChat:
         return sent
 
     async def find(self, place: Place, job: str) -> PostedMessage | None:
-        """Nothing can be read back from a terminal, and repeating a line harms nobody."""
+        """Nothing can be read back from a terminal, and repeating a line does no harm."""
         return None
 
     async def private_place(self, place: Place, person: Person) -> Place:

@@ -27,7 +27,7 @@ MOST_VALUE = 2000
 
 
 def person(name: object) -> tuple[str, str]:
-    """Id and name of somebody who enters: a name in other letter case is the same person.
+    """Id and name of a person who enters: a name in other letter case is the same person.
 
     Raises Rejected.
     """
@@ -94,7 +94,7 @@ def with_answered(incoming: Incoming, message: Message) -> Incoming:
 
 
 def button(member: Member, page: Mapping[str, Any]) -> Incoming:
-    """A button of a message of ours."""
+    """A button of one of our messages."""
     return _incoming(Kind.BUTTON, member, page, button=str(page.get("button", "")))
 
 

@@ -101,7 +101,7 @@ class Health:
         ]
 
     def metrics_routes(self) -> list[Route]:
-        """For a port of its own, which the operator keeps private."""
+        """For a separate port, which the operator keeps private."""
         return [Route("/metrics", self._metrics, methods=["GET"])]
 
     async def _alive(self, _request: Request) -> Response:

@@ -1,4 +1,4 @@
-"""The room's tables, in a SQLite file of its own."""
+"""The room's tables, in a separate SQLite file."""
 
 from sqlalchemy import JSON, Boolean, Column, Integer, MetaData, String, Table, Text
 

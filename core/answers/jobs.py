@@ -1,4 +1,4 @@
-"""Giving up: cancel a job, drop one whose end nobody knows."""
+"""Giving up: cancel a job, drop one whose end is unknown."""
 
 from core.answers.lookup import require_audience, resolve_step
 from core.errors import NotFound, Rejected
@@ -31,7 +31,7 @@ async def cancel(context: Context, request: Request) -> Post:
 
 
 async def drop(context: Context, request: Request) -> Post:
-    """Give up a job whose end nobody knows: its hold goes back."""
+    """Give up a job whose end is unknown: its hold goes back."""
     step = await resolve_step(context, request)
     require_audience(request, step)
     if step.state is not StepState.UNKNOWN:

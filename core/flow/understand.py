@@ -86,7 +86,7 @@ async def _is_about_us(context: Context, incoming: Incoming) -> bool:
 
 
 async def _is_about_our_message(context: Context, incoming: Incoming) -> bool:
-    """Is it about a message of ours, or does its thread hang from one?"""
+    """Is it about one of our messages, or does its thread hang from one?"""
     if await answered_step(context, incoming) is not None:
         return True
     if incoming.answers is not None and incoming.answers.pictures:
@@ -116,7 +116,7 @@ async def _look_again(
     incoming: Incoming,
     look: Callable[[Context, Incoming], Awaitable[T]],
 ) -> T:
-    """Look again for a moment while a message of ours is posted and not yet remembered."""
+    """Look again for a moment while one of our messages is posted and not yet remembered."""
     message = incoming.answers.message if incoming.answers else ""
     seen = await look(context, incoming)
     for seconds in REMEMBERING:

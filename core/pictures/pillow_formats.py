@@ -1,6 +1,6 @@
 """BMP and HEIC, the two formats libvips does not read here, by Pillow.
 
-A module of its own because Pillow is slow to load and hardly ever needed for this.
+A separate module, because Pillow is slow to load and hardly ever needed for this.
 HEIC needs the optional extra ``heif``.
 """
 
