@@ -144,6 +144,7 @@ async def _examine_slack(config: Settings) -> list[Finding]:
         return [Finding("slack", False, detail)]
     findings: list[Finding] = []
     async with session() as http:
+        # The two tokens are independent: each may be wrong while the other is right.
         if config.slack_bot_token:
             token = config.slack_bot_token.get_secret_value()
             client = web_client(config.slack_api_url, http, token)

@@ -54,6 +54,7 @@ async def open_context(
     async with AsyncExitStack() as stack:
         engine = database.open_sync(settings.database)
         stack.callback(engine.dispose)
+        # Only a process with an engine migrates: it holds the folder.
         if not database.is_current(engine):
             yield None
             return

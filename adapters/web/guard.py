@@ -92,9 +92,11 @@ class Guard:
             return 405
         if _has_too_many_headers(headers):
             return 431
+        # A foreign name may point at this machine (DNS rebinding): it must reach no page.
         host = headers.get("host", "").lower()
         if scope["path"] not in self._any_host and host not in self._hosts:
             return 421
+        # Nor may a page elsewhere act for a person who has the room open.
         if scope["method"] == "POST" and not _is_same_origin(headers):
             return 403
         return _body_refusal(scope, headers)
@@ -123,6 +125,7 @@ def _body_refusal(scope: Scope, headers: Headers) -> int | None:
     # Twelve digits are far beyond every limit, and cost nothing to convert.
     if int(length[:12]) > _body_limit(scope):
         return 413
+    # A compressed body could unpack to far more than its limit.
     if "content-encoding" in headers:
         return 415
     return None

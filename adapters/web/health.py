@@ -125,6 +125,7 @@ class Health:
         return await self._metrics(request)
 
     async def _metrics(self, _request: Request) -> Response:
+        # A new one each time: nothing is counted between two looks.
         registry = CollectorRegistry()
         ProcessCollector(registry=registry)
         PlatformCollector(registry=registry)
@@ -153,6 +154,6 @@ async def _is_well(check: Check) -> bool:
     try:
         async with asyncio.timeout(3):
             await check()
-    except Exception:  # whatever is wrong with a part, the answer is the same
+    except Exception:  # no matter what is wrong with a part, the answer is the same
         return False
     return True

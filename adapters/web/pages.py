@@ -112,6 +112,7 @@ def _language_options() -> str:
 
 def in_script(value: object) -> str:
     """JSON that cannot end the script element it stands in."""
+    # "</script>" inside a string would end the element: JSON has another way to write "<".
     return json.dumps(value, ensure_ascii=False).replace("<", "\\u003c")
 
 
@@ -168,6 +169,7 @@ class Pages:
         disposition = "attachment" if "download" in request.query_params else "inline"
         # A file name in a header must not end the header.
         name = re.sub(r"[^A-Za-z0-9._-]+", "-", claims["n"])[:80]
+        # Even if a browser took it for a document, it could run nothing.
         headers = {
             "content-disposition": f'{disposition}; filename="{name}"',
             "cache-control": "private, max-age=86400, immutable",

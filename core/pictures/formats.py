@@ -95,6 +95,7 @@ def kind_of(data: bytes) -> str:
     if not data:
         raise Rejected("picture.empty")
     head = data[:32]
+    # An ISO container: HEIC, but also AVIF and videos, which are refused.
     if head[4:8] == b"ftyp":
         return _check_heif(head)
     for signature, kind in SIGNATURES.items():

@@ -201,6 +201,7 @@ class _Block:
                 self.left_out.append(child)
         spot.goes_on = len(beside) < len(spot.children)
         spot.children = beside
+        # A parent stands beside the middle of its children.
         spot.row = row
         if beside:
             spot.row = (beside[0].row + beside[-1].row) / 2

@@ -67,6 +67,7 @@ def region(name: str, size: Size) -> bytes:
 
 def _find_marks(image: "pyvips.Image") -> "pyvips.Image":
     """255 where the person marked, else 0."""
+    # Erasers leave holes: what is transparent is what should change.
     if image.hasalpha():
         alpha = image[image.bands - 1]
         if alpha.min() < HALF:
@@ -74,9 +75,11 @@ def _find_marks(image: "pyvips.Image") -> "pyvips.Image":
     red = green = blue = image[0]
     if image.bands >= 3:
         green, blue = image[1], image[2]
+    # Red paint over the picture, as people mark things on a phone.
     painted = ((red > 180) & (green < 100) & (blue < 100)).copy_memory()
     if painted.max() > 0:
         return painted
+    # Else it is a mask as the service wants it.
     brightness = red * 0.299 + green * 0.587 + blue * 0.114
     return brightness >= HALF
 

@@ -38,10 +38,12 @@ def normalize(data: bytes) -> NormalizedImage:
     """
     facts = inspect(data)
     try:
+        # What Pillow reads is decoded whole in any case.
         if max(facts.width, facts.height) > KEPT_SIDE and facts.format in LOADERS:
             image = _shrink_while_reading(data, facts)
         else:
             image = upright(data, facts)
+        # Most photos stay small as JPEG; what was drawn would be smeared.
         is_photo = facts.format in {"jpeg", "heic"} and not image.hasalpha()
         kind = "jpeg" if is_photo else "png"
         encoded = _encode(image, kind)

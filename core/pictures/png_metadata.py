@@ -18,6 +18,7 @@ def write_recipe(data: bytes, recipe: Mapping[str, str]) -> bytes:
     # Five zero bytes: end of the keyword, not compressed, no language, no translated keyword.
     body = KEYWORD + b"\0\0\0\0\0" + text
     length = struct.pack(">I", len(body))
+    # It covers kind and body, not the length.
     checksum = struct.pack(">I", zlib.crc32(b"iTXt" + body))
     for position, kind, _ in _chunks(data):
         if kind == b"IEND":
