@@ -131,8 +131,9 @@ def form(body: bytes, content_type: str) -> dict[str, bytes]:
     fields: dict[str, bytes] = {}
     for part in body.split(b"--" + boundary)[1:-1]:
         head, _, content = part.partition(b"\r\n\r\n")
-        name = head.partition(b'name="')[2].partition(b'"')[0].decode()
-        fields[name] = content.removesuffix(b"\r\n")
+        _, _, quoted = head.partition(b'name="')
+        name, _, _ = quoted.partition(b'"')
+        fields[name.decode()] = content.removesuffix(b"\r\n")
     return fields
 
 

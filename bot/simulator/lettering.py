@@ -83,10 +83,13 @@ def _label(canvas: Image.Image, text: str, share: int) -> Label:
 
 def _draw(canvas: Image.Image, label: Label, x: float, y: float) -> None:
     draw = ImageDraw.Draw(canvas, "RGBA")
-    strip = (x, y, x + label.width, y + label.height)
-    draw.rounded_rectangle(strip, label.size // 2, fill=PAPER)
-    text_at = (x + label.size - label.left, y + label.size // 2 - label.top)
-    draw.text(text_at, label.text, fill=INK, font=label.font)
+    right = x + label.width
+    bottom = y + label.height
+    margin = label.size // 2
+    draw.rounded_rectangle((x, y, right, bottom), margin, fill=PAPER)
+    text_x = x + label.size - label.left
+    text_y = y + margin - label.top
+    draw.text((text_x, text_y), label.text, fill=INK, font=label.font)
 
 
 @cache

@@ -24,8 +24,9 @@ class TaskFolder:
     def save(self, name: str, task: dict[str, Any]) -> None:
         """Written aside and renamed: a task is there whole, or was never accepted."""
         aside = self._folder / f".{name}"
+        path = self._folder / f"{name}.task"
         aside.write_bytes(pickle.dumps(task))
-        aside.replace(self._folder / f"{name}.task")
+        aside.replace(path)
 
     def load(self, seconds: float) -> list[dict[str, Any]]:
         """What was accepted in the last so many seconds; what is older is deleted."""

@@ -28,18 +28,22 @@ class Results:
     def link(self, request: Request, task: Task, index: int) -> str:
         """A signed address that lives as long as the vendor's."""
         ended = task.ended or self._account.now()
-        expires = int(ended + self._account.config.result_ttl)
-        signature = quote(self._signature(task.id, index, expires))
+        life = self._account.config.result_ttl
+        expires = int(ended + life)
+        signature = self._signature(task.id, index, expires)
         path = f"{request.base_url}results/{task.id}/{index}.png"
-        return f"{path}?Expires={expires}&Signature={signature}"
+        return f"{path}?Expires={expires}&Signature={quote(signature)}"
 
     def is_valid(self, task_id: str, index: int, query: Mapping[str, str]) -> bool:
         """Is the link signed, alive, and of a task there is?"""
         expires = whole_number(query.get("Expires"), 0)
+        signature = query.get("Signature", "")
         right = self._signature(task_id, index, expires)
-        is_signed = hmac.compare_digest(query.get("Signature", ""), right)
-        is_alive = self._account.now() < expires
-        return is_signed and is_alive and task_id in self._account.tasks
+        if not hmac.compare_digest(signature, right):
+            return False
+        if self._account.now() >= expires:
+            return False
+        return task_id in self._account.tasks
 
     async def own(self, path: str) -> bytes:
         """The picture behind a link of our own, sent back as an input. Raises Refusal."""

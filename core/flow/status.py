@@ -123,8 +123,10 @@ async def _post(context: Context, step: Step, position: int, pace: Pace) -> Post
     parent = await parent_of(context, step)
     # A synchronous call is answered when it is done: all the while its step is SUBMITTING.
     began = step.submitted or step.intended
-    if step.state in {StepState.RUNNING, StepState.SUBMITTING} and began:
-        elapsed = (context.clock.now() - began).total_seconds()
+    is_at_work = step.state in {StepState.RUNNING, StepState.SUBMITTING}
+    if is_at_work and began:
+        now = context.clock.now()
+        elapsed = (now - began).total_seconds()
         return steps.running_post(step, parent, elapsed, pace.typical)
     rounds = position // pace.slots + 1
     return steps.queued_post(step, parent, position + 1, pace.typical * rounds)

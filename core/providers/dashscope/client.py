@@ -105,9 +105,10 @@ class DashScope:
 
     async def wait(self, work: Work, task: Task) -> Outcome:
         """Until the task ends: the account's one watcher asks for all that wait."""
-        limit = self._catalog.model(work.model).running_limit
-        reply = await self._watcher.wait(task.id, work.model, limit)
-        return protocol.task_outcome(reply, self._clock.now())
+        model = self._catalog.model(work.model)
+        reply = await self._watcher.wait(task.id, model.id, model.running_limit)
+        now = self._clock.now()
+        return protocol.task_outcome(reply, now)
 
     async def find(
         self, work: Work, since: datetime, known: Sequence[str]
