@@ -219,7 +219,7 @@ class Store(Protocol):
     async def line(
         self, account: str, model: str, limit: int = 200
     ) -> list[tuple[str, str]]:
-        """Tenant and id of the steps of one queue that are not made yet, those served next first."""
+        """Tenant and id of the steps of one queue not made yet, those served next first."""
         ...
 
     async def place_in_line(self, step: Step) -> int:

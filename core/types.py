@@ -86,7 +86,7 @@ class Attachment:
 class Request:
     """What a person asked, free of any platform.
 
-    ``key`` is the platform's own event id, so a redelivery changes nothing. ``text`` is the prompt, or
+    ``key`` is the platform's own event id: a redelivery changes nothing. ``text`` is the prompt, or
     the word that a command takes; ``options`` stood in it or in typed fields; ``typed`` names
     those of the fields; ``values`` are what a form of settings held. ``target`` is the step
     replied to or pressed, ``index`` which of its pictures (from 0). ``reply`` is what the

@@ -146,7 +146,7 @@ def merge(incoming: Incoming, draft: Incoming) -> Incoming:
 
 
 def may_post(interaction: discord.Interaction, incoming: Incoming) -> bool:
-    """May this person post pictures where they ask? Where they may not, the bot must not for them."""
+    """May this person post pictures where they ask? If not, the bot must not for them."""
     if interaction.guild_id is None:
         return True
     rights = interaction.permissions

@@ -233,7 +233,7 @@ def _attachment(file: Payload, workspace: str) -> Attachment:
 
 
 def _address(file: Payload) -> str:
-    """Where the bytes are; "" where Slack has to be asked, "external" where they are not Slack's."""
+    """Where the bytes are; "" if Slack has to be asked, "external" if not at Slack."""
     if file.get("is_external") or file.get("mode") in {"external", "snippet", "post"}:
         return "external"
     must_be_asked = file.get("file_access") == "check_file_info"

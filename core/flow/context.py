@@ -189,7 +189,7 @@ async def fail_step(
     cost: Money | None = None,
     charged: Charged | None = None,
 ) -> None:
-    """End the step and tell its person what happened, whether it was charged, and the one next step."""
+    """End the step; tell its person what happened, if it was charged, and what to do next."""
     ended = await context.store.end(
         step,
         state,

@@ -26,7 +26,7 @@ from core.types import (
 class Plan:
     """What a step is to do, before a model is chosen for it.
 
-    ``parent`` is the step whose picture ``index`` is edited; ``mask`` the blob of a mask as it came.
+    ``parent`` is the step whose picture ``index`` is edited; ``mask`` the blob of a mask.
     """
 
     action: Action
