@@ -139,7 +139,7 @@ def test_a_size_the_model_cannot_make_is_refused_with_the_nearest(
     model = CATALOG.model("qwen-image")
     with pytest.raises(Rejected) as caught:
         CATALOG.size_for(model, Action.DRAW, options, None)
-    assert caught.value.params["nearest"] in {str(one) for one in model.size.sizes}
+    assert caught.value.params["nearest"] in {str(size) for size in model.size.sizes}
 
 
 def test_an_edit_keeps_its_inputs_ratio_and_says_its_size() -> None:

@@ -15,11 +15,11 @@ from core.options import OPTIONS
 
 def help_of(*words: str, language: str = "en") -> str:
     """What --help prints, in one line."""
-    result = CliRunner(env={"EASEL_LOCALE": language, "COLUMNS": "400"}).invoke(
+    run = CliRunner(env={"EASEL_LOCALE": language, "COLUMNS": "400"}).invoke(
         cli, [*words, "--help"], max_content_width=400
     )
-    assert result.exit_code == 0, result.output
-    return " ".join(result.output.split())
+    assert run.exit_code == 0, run.output
+    return " ".join(run.output.split())
 
 
 @pytest.mark.parametrize("language", languages())

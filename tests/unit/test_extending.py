@@ -120,7 +120,7 @@ print(json.dumps({
 
 
 def add_operation(sources: Sources) -> None:
-    """The table, with an operation behind a button, and one with a command of its own."""
+    """The table, with an operation behind a button, and another one with its own command."""
     table = "core/operations.py"
     sources.insert(table, '    AS_DRAWING = "as_drawing"\n', ACTIONS)
     sources.insert(table, '    LINK = "link"\n', '    PRAISE = "praise"\n')

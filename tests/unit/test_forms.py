@@ -26,13 +26,13 @@ MADE = [
 def test_every_form_asks_only_for_what_its_action_understands(
     action: Action, locale: str
 ) -> None:
-    made = forms.operation_form(
+    asked = forms.operation_form(
         action, CATALOG, (dashscope(),), locale, prompt="as before"
     )
-    names = [field.name for field in made.fields]
+    names = [field.name for field in asked.fields]
     assert len(names) == len(set(names))
-    assert made.fields[0].value == "as before"
-    for field in made.fields:
+    assert asked.fields[0].value == "as before"
+    for field in asked.fields:
         assert field.label
         if field.kind is FieldKind.CHOICE:
             for choice in field.choices:
@@ -56,7 +56,7 @@ def test_a_region_without_a_model_does_not_offer_it() -> None:
     ).fields
     model = next(field for field in offered if field.name == "model")
     assert all(
-        "singapore" in CATALOG.models[one.value].regions for one in model.choices
+        "singapore" in CATALOG.models[choice.value].regions for choice in model.choices
     )
 
 
@@ -93,24 +93,24 @@ def test_an_empty_value_goes_back_to_the_default() -> None:
 def test_defaults_never_overrule_what_a_person_said_or_reach_where_they_make_no_sense() -> (
     None
 ):
-    wanted = channel_settings.Preferences(
+    preferences = channel_settings.Preferences(
         model="qwen-image-plus", n="2", shape="16:9", style="flat"
     )
-    said = Options(n=1, model="qwen-image-2.0", ratio=(1, 1))
+    chosen = Options(n=1, model="qwen-image-2.0", ratio=(1, 1))
     assert channel_settings.apply_defaults(
-        wanted, Action.DRAW, "a fox", said, CATALOG
+        preferences, Action.DRAW, "a fox", chosen, CATALOG
     ) == (
         "a fox, flat",
-        said,
+        chosen,
     )
     assert channel_settings.apply_defaults(
-        wanted, Action.EDIT, "night", Options(), CATALOG
+        preferences, Action.EDIT, "night", Options(), CATALOG
     ) == (
         "night",
         Options(),
     )
     _, drawn = channel_settings.apply_defaults(
-        wanted, Action.DRAW, "a fox", Options(), CATALOG
+        preferences, Action.DRAW, "a fox", Options(), CATALOG
     )
     assert (drawn.model, drawn.n, drawn.ratio) == ("qwen-image-plus", 2, (16, 9))
 
@@ -136,22 +136,24 @@ def test_a_setting_that_cannot_be_is_refused_with_the_nearest_that_can(
 
 
 def test_people_and_functions_can_be_limited() -> None:
-    wanted = channel_settings.Preferences(people="ana, bo", functions="draw wanx.style")
-    channel_settings.require_allowed(wanted, Action.STYLE, "bo")
+    preferences = channel_settings.Preferences(
+        people="ana, bo", functions="draw wanx.style"
+    )
+    channel_settings.require_allowed(preferences, Action.STYLE, "bo")
     with pytest.raises(Rejected, match="not_these_people"):
-        channel_settings.require_allowed(wanted, Action.DRAW, "cy")
+        channel_settings.require_allowed(preferences, Action.DRAW, "cy")
     with pytest.raises(Rejected, match="not_this_function"):
-        channel_settings.require_allowed(wanted, Action.EDIT, "ana")
+        channel_settings.require_allowed(preferences, Action.EDIT, "ana")
 
 
 def test_the_settings_form_shows_what_stands() -> None:
-    shown = channel_settings.settings_form(
+    asked = channel_settings.settings_form(
         channel_settings.Preferences(style="flat", personal_threads="yes"),
         Caps(),
         CATALOG,
         "en",
     )
-    values = {field.name: field.value for field in shown.fields}
+    values = {field.name: field.value for field in asked.fields}
     assert values["style"] == "flat"
     assert values["personal_threads"] == "yes"
 
@@ -160,20 +162,20 @@ def test_the_settings_form_shows_what_stands() -> None:
 def test_what_settings_ask_is_read_whole_where_a_label_has_45_characters(
     locale: str,
 ) -> None:
-    shown = channel_settings.settings_form(
+    asked = channel_settings.settings_form(
         channel_settings.Preferences(), Caps(), CATALOG, locale
     )
-    assert [one.label for one in shown.fields if len(one.label) > 45] == []
+    assert [field.label for field in asked.fields if len(field.label) > 45] == []
 
 
 def test_of_a_menu_with_25_models_only_dated_editions_fall_out() -> None:
     field = next(
-        one
-        for one in channel_settings.settings_form(
+        field
+        for field in channel_settings.settings_form(
             channel_settings.Preferences(), Caps(), CATALOG, "en"
         ).fields
     )
     assert field.name == "model"
-    left_out = [one.value for one in field.choices[24:]]
+    left_out = [choice.value for choice in field.choices[24:]]
     assert left_out
-    assert all(one[-3:-2] == "-" and one[-2:].isdecimal() for one in left_out)
+    assert all(name[-3:-2] == "-" and name[-2:].isdecimal() for name in left_out)
