@@ -175,16 +175,14 @@ class Engine:
 
     def _free_places(self) -> tuple[set[str], int]:
         """Platforms with all their places in use, and the places free for each of the others."""
-        in_work = Counter(
-            delivery.origin.place.platform for delivery in self._answering.values()
-        )
+        in_work: Counter[str] = Counter()
+        for delivery in self._answering.values():
+            in_work[delivery.origin.place.platform] += 1
         full = {name for name, count in in_work.items() if count >= ANSWERED_AT_ONCE}
         if full >= set(self._context.chats):
             return full, 0
-        busiest = max(
-            (in_work[name] for name in in_work if name not in full), default=0
-        )
-        return full, ANSWERED_AT_ONCE - busiest
+        others = [count for name, count in in_work.items() if name not in full]
+        return full, ANSWERED_AT_ONCE - max(others, default=0)
 
     def _on_delivery_end(self, task: asyncio.Task[None]) -> None:
         del self._answering[task]
@@ -266,13 +264,16 @@ class Engine:
     async def _forget_workspace(self, delivery: Delivery) -> None:
         """Forget jobs, rows, pictures, and what the platform's adapter keeps."""
         place = delivery.origin.place
+        tenant = place.tenant
+        chat = self._context.chats[place.platform]
+        blobs = self._context.blobs
         await self._cancel_before(delivery)
         await self._inbox.forget_tenant(delivery)
         # First the installation: nothing new is accepted while the rest goes.
-        await self._context.chats[place.platform].forget(place)
-        for key in await self._context.blobs.keys(place.tenant):
-            await self._context.blobs.delete(place.tenant, key)
-        await self._context.store.forget_workspace(place.tenant)
+        await chat.forget(place)
+        for key in await blobs.keys(tenant):
+            await blobs.delete(tenant, key)
+        await self._context.store.forget_workspace(tenant)
         # Steps claimed in the meantime are gone, too, and all their slots are free.
         await self._cancel_before(delivery)
         await self._slots.wake_all()
@@ -300,10 +301,8 @@ class Engine:
         task.add_done_callback(self._on_job_end)
 
     def _is_begun(self, claim: Claim) -> bool:
-        return any(
-            (job.tenant, job.step) == (claim.tenant, claim.step)
-            for job in self._jobs.values()
-        )
+        begun = {(job.tenant, job.step) for job in self._jobs.values()}
+        return (claim.tenant, claim.step) in begun
 
     def _on_job_end(self, task: asyncio.Task[None]) -> None:
         claim = self._jobs.pop(task)
@@ -366,11 +365,8 @@ class Engine:
 
     async def _give_up(self, claim: Claim) -> None:
         step = await self._context.store.step(claim.tenant, claim.step)
-        await fail_step(
-            self._context,
-            step,
-            EaselError("status.broken", charged="maybe", reference=claim.step),
-        )
+        error = EaselError("status.broken", charged="maybe", reference=claim.step)
+        await fail_step(self._context, step, error)
         await self._slots.free(claim)
 
     # What others, or an earlier life, have left

@@ -147,23 +147,22 @@ async def upsert_status(
     """
     chat = context.chat(step)
     async with context.telling_lock(step):
-        if (
-            only_while is not None
-            and (await context.store.step(step.tenant, step.id)).state is not only_while
-        ):
-            return
         if only_while is None:
             await _let_progress_arrive(context, step)
+        else:
+            current = await context.store.step(step.tenant, step.id)
+            if current.state is not only_while:
+                return
         sent = await status_message(context, step)
         if sent is None:
             sent = await chat.post(step.place, post, to=step.person, reply=step.reply)
             failpoint("say.after_post")
             await context.store.remember(sent, step.tenant, step.id)
             return
+        # Before the update, too: it may take long, and a reply should find its step.
         await context.store.remember(sent, step.tenant, step.id)
-        await context.store.remember(
-            await chat.update(sent, post), step.tenant, step.id
-        )
+        sent = await chat.update(sent, post)
+        await context.store.remember(sent, step.tenant, step.id)
 
 
 async def _let_progress_arrive(context: Context, step: Step) -> None:
@@ -214,8 +213,8 @@ async def fail_step(
 async def post_outcome(context: Context, step: Step) -> bool:
     """Show how a step ended, in its place, else to its person alone.
 
-    Returns whether it was shown. History has it where neither is possible. Raises what passes: the
-    caller tries again.
+    Return whether it was shown; if not, it is still in the history. Raises what passes: the caller
+    tries again.
     """
 
     async def update_status() -> None:
@@ -223,6 +222,7 @@ async def post_outcome(context: Context, step: Step) -> bool:
 
     is_shown = await try_delivery(step.id, update_status)
     if not is_shown:
+        # We may not post there any more.
         is_shown = await try_delivery(step.id, lambda: _post_privately(context, step))
     if step.state.is_final:
         await context.store.close_step(step.tenant, step.id)
@@ -244,7 +244,7 @@ async def try_delivery(job: str, attempt: Callable[[], Awaitable[None]]) -> bool
 async def retry_delivery(
     context: Context, job: str, attempt: Callable[[], Awaitable[None]]
 ) -> bool:
-    """Try a few times. For what is not worth waiting for: False when it could not be said."""
+    """Try a few times, for what is not worth waiting for. False when none succeeded."""
 
     def may_pass(error: Exception) -> bool:
         log.warning("undeliverable", step=job, error=getattr(error, "key", ""))
