@@ -125,7 +125,7 @@ class DiscordStore(Transactions):
 
     async def form_draft(self, interaction: str) -> Incoming | None:
         """What a form completes; None when it is too long ago."""
-        query = select(forms.c.request).where(forms.c.interaction == interaction)
+        query = select(forms.c.request).filter_by(interaction=interaction)
         draft = await self._fetch_scalar(query)
         return None if draft is None else read_incoming(draft)
 
@@ -153,7 +153,7 @@ class DiscordStore(Transactions):
 
     async def forget_response(self, job: str) -> None:
         """The response of a job is in its final form."""
-        await self._write(delete(responses).where(responses.c.job == job))
+        await self._write(delete(responses).filter_by(job=job))
 
     async def save_direct_message(
         self, channel: str, message: int, workspace: str
@@ -165,7 +165,7 @@ class DiscordStore(Transactions):
         self, channel: str, message: int | None
     ) -> str | None:
         """The workspace of a message in a direct channel; with None, of the newest one."""
-        query = select(direct.c.workspace).where(direct.c.channel == channel)
+        query = select(direct.c.workspace).filter_by(channel=channel)
         if message is not None:
             query = query.where(direct.c.message == message)
         newest_first = query.order_by(direct.c.message.desc())
@@ -174,7 +174,7 @@ class DiscordStore(Transactions):
 
     async def locale_of(self, person: str) -> str:
         """The language of a person, "" while it is unknown."""
-        query = select(people.c.locale).where(people.c.person == person)
+        query = select(people.c.locale).filter_by(person=person)
         return await self._fetch_scalar(query) or ""
 
     async def save_locale(self, person: str, locale: str) -> None:
@@ -183,15 +183,13 @@ class DiscordStore(Transactions):
 
     async def removals_of(self, reaction: str) -> int:
         """How often this person has taken this reaction back."""
-        query = select(removals.c.times).where(removals.c.reaction == reaction)
+        query = select(removals.c.times).filter_by(reaction=reaction)
         return await self._fetch_scalar(query) or 0
 
     async def count_removal(self, reaction: str, times: int) -> None:
         """Once more than ``times``. The same again changes nothing."""
         new = self._insert(removals).values(reaction=reaction, times=0)
-        change = update(removals).where(
-            removals.c.reaction == reaction, removals.c.times == times
-        )
+        change = update(removals).filter_by(reaction=reaction, times=times)
         async with self._writing.begin() as connection:
             await connection.execute(new.on_conflict_do_nothing())
             await connection.execute(change.values(times=times + 1))
@@ -205,14 +203,16 @@ class DiscordStore(Transactions):
 
     async def restricted_among(self, tenant: str, keys: Sequence[str]) -> set[str]:
         """Which of these pictures are restricted."""
-        query = select(restricted.c.key).where(
-            restricted.c.tenant == tenant, restricted.c.key.in_(keys)
+        query = (
+            select(restricted.c.key)
+            .filter_by(tenant=tenant)
+            .where(restricted.c.key.in_(keys))
         )
         return {row["key"] for row in await self._fetch_all(query)}
 
     async def value(self, name: str) -> str:
         """The value saved under a name, "" without one."""
-        query = select(named_values.c.value).where(named_values.c.name == name)
+        query = select(named_values.c.value).filter_by(name=name)
         return await self._fetch_scalar(query) or ""
 
     async def save_value(self, name: str, value: str) -> None:
@@ -221,8 +221,8 @@ class DiscordStore(Transactions):
 
     async def forget(self, tenant: str, workspace: str) -> None:
         """Delete what is left of a workspace that removed the bot."""
-        messages = delete(direct).where(direct.c.workspace == workspace)
-        pictures = delete(restricted).where(restricted.c.tenant == tenant)
+        messages = delete(direct).filter_by(workspace=workspace)
+        pictures = delete(restricted).filter_by(tenant=tenant)
         async with self._writing.begin() as connection:
             await connection.execute(messages)
             await connection.execute(pictures)

@@ -119,11 +119,7 @@ class SlackStore(Transactions):
 
     async def set_message(self, tenant: str, job: str, channel: str, ts: str) -> None:
         """Record the message that shows a job's files."""
-        change = update(files).where(
-            files.c.tenant == tenant,
-            files.c.job == job,
-            files.c.channel == channel,
-        )
+        change = update(files).filter_by(tenant=tenant, job=job, channel=channel)
         await self._write(change.values(ts=ts))
 
     async def files_of(self, tenant: str, job: str) -> Mapping[str, File]:
@@ -152,7 +148,7 @@ class SlackStore(Transactions):
         self, tenant: str, enterprise: str | None, team: str | None
     ) -> None:
         """Delete what is left of a workspace that removed the bot."""
-        await self._write(delete(files).where(files.c.tenant == tenant))
+        await self._write(delete(files).filter_by(tenant=tenant))
         await self.installations.async_delete_all(
             enterprise_id=enterprise, team_id=team
         )

@@ -146,7 +146,7 @@ async def read_members(connection: AsyncConnection) -> list[Member]:
 
 async def read_member(connection: AsyncConnection, person: str) -> Member:
     """One of them."""
-    result = await connection.execute(select(people).where(people.c.id == person))
+    result = await connection.execute(select(people).filter_by(id=person))
     return Member(**result.mappings().one())
 
 

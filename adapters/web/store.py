@@ -100,7 +100,7 @@ class Room:
     # People
 
     async def enter(self, person: str, name: str) -> tuple[Member, str]:
-        """Return the member, and a key by which one window of theirs is known."""
+        """Return the member, and a key by which the room knows one window."""
         key = secrets.token_urlsafe(24)
         count = select(func.count()).select_from(people)
         direct = {"id": f"{DIRECT}{person}", "name": "", "only_for": person}
@@ -120,7 +120,7 @@ class Room:
 
     async def member_of_key(self, key: str) -> Member | None:
         """Who entered with this key."""
-        query = select(keys.c.person).where(keys.c.hash == _hash(key))
+        query = select(keys.c.person).filter_by(hash=_hash(key))
         async with self._reading.begin() as connection:
             result = await connection.execute(query)
             person = result.scalar()
@@ -175,7 +175,7 @@ class Room:
             "body": dict(body),
             "created": datetime.now(UTC).isoformat(timespec="milliseconds"),
         }
-        with_key = select(messages.c.id).where(messages.c.key == key)
+        with_key = select(messages.c.id).filter_by(key=key)
         async with self._engine.begin() as connection:
             row["change"] = await _next_change(connection)
             new = (
@@ -194,7 +194,7 @@ class Room:
 
     async def has_message(self, key: str) -> bool:
         """Was a message added under this key before?"""
-        query = select(messages.c.id).where(messages.c.key == key)
+        query = select(messages.c.id).filter_by(key=key)
         async with self._reading.begin() as connection:
             result = await connection.execute(query)
             return result.first() is not None
@@ -216,9 +216,7 @@ class Room:
 
     async def dismiss(self, message: int, person: str) -> None:
         """Take away what only this person saw. Raises NotFound for anything else."""
-        change = update(messages).where(
-            messages.c.id == message, messages.c.only_for == person
-        )
+        change = update(messages).filter_by(id=message, only_for=person)
         async with self._engine.begin() as connection:
             number = await _next_change(connection)
             change = change.values(body=GONE_BODY, change=number)
@@ -233,33 +231,27 @@ class Room:
         """Add or take away a reaction; False when that was so already."""
         row = {"message": message, "emoji": emoji, "person": person}
         add = upsert(marks).values(row).on_conflict_do_nothing()
-        remove = delete(marks).where(
-            marks.c.message == message,
-            marks.c.emoji == emoji,
-            marks.c.person == person,
-        )
+        remove = delete(marks).filter_by(message=message, emoji=emoji, person=person)
         async with self._engine.begin() as connection:
             result = await connection.execute(add if on else remove)
             if not result.rowcount:
                 return False
             number = await _next_change(connection)
-            change = update(messages).where(messages.c.id == message)
+            change = update(messages).filter_by(id=message)
             await connection.execute(change.values(change=number))
         self._wake()
         return True
 
     async def find_message(self, channel: str, job: str) -> int | None:
         """The message of a job in a channel."""
-        query = select(messages.c.id).where(
-            messages.c.channel == channel, messages.c.job == job
-        )
+        query = select(messages.c.id).filter_by(channel=channel, job=job)
         async with self._reading.begin() as connection:
             result = await connection.execute(query.limit(1))
             return result.scalar()
 
     async def message(self, number: int, person: str) -> Message:
         """Raises NotFound, also for what this person may not see."""
-        query = select(messages).where(messages.c.id == number, addressed_to(person))
+        query = select(messages).filter_by(id=number).where(addressed_to(person))
         async with self._reading.begin() as connection:
             matches = await read_messages(connection, query)
         if not matches:
@@ -299,11 +291,8 @@ class Room:
         """The messages of a channel before that one, oldest first."""
         query = (
             select(messages)
-            .where(
-                *visible_to(person),
-                messages.c.channel == channel,
-                messages.c.id < before,
-            )
+            .filter_by(channel=channel)
+            .where(*visible_to(person), messages.c.id < before)
             .order_by(messages.c.id.desc())
             .limit(OLDER)
         )
@@ -335,7 +324,7 @@ class Room:
 
     async def upload(self, ref: str) -> dict[str, Any]:
         """Raises Rejected for an unknown one."""
-        query = select(uploads).where(uploads.c.ref == ref)
+        query = select(uploads).filter_by(ref=ref)
         async with self._reading.begin() as connection:
             result = await connection.execute(query)
             row = result.mappings().first()

@@ -1,4 +1,4 @@
-"""The room's tables, in a separate SQLite file."""
+"""The room's tables, in a separate SQLite file. core/storage/migrations makes them."""
 
 from sqlalchemy import JSON, Boolean, Column, Integer, MetaData, String, Table, Text
 

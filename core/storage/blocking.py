@@ -1,4 +1,4 @@
-"""A database for one command at a prompt, whose loop it may block.
+"""A database that blocks the loop: for one command at a prompt, which has nothing else to do.
 
 Without SQLAlchemy's asyncio (and the ORM it brings along) a command takes a tenth less processor
 time.

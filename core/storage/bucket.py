@@ -73,7 +73,7 @@ class BucketBlobs:
 
 @contextmanager
 def _network_errors() -> Iterator[None]:
-    """Raises ConnectionError for whatever the bucket's network or server does to us."""
+    """Raises ConnectionError for any trouble of the bucket's network or server."""
     try:
         yield
     except FileNotFoundError:

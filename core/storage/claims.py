@@ -13,7 +13,6 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from core.catalog import SubmitLimit
 from core.storage.shielding import shielded
-from core.storage.steps import is_step
 from core.storage.tables import HOLDS_SLOT, IN_LINE, QUEUED, UNTOLD, steps
 from core.storage.transactions import Transactions
 from core.types import Claim, StepState
@@ -52,13 +51,14 @@ class Claims(Transactions):
 
     async def announce(self, tenant: str, step: str) -> None:
         """Its person has read that it waits: from now on it can be claimed."""
-        change = update(steps).where(*is_step(tenant, step))
+        change = update(steps).filter_by(tenant=tenant, id=step)
         await self._write(change.values(announced=True))
 
     async def lines(self) -> list[tuple[str, str]]:
         """Account and model of every line in which a step waits to be claimed."""
-        query = select(steps.c.account, steps.c.model).where(self._is_claimable)
-        rows = await self._fetch_all(query.distinct())
+        columns = select(steps.c.account, steps.c.model)
+        query = columns.where(self._is_claimable).distinct()
+        rows = await self._fetch_all(query)
         return [(row["account"], row["model"]) for row in rows]
 
     async def claim(
@@ -155,7 +155,9 @@ class Claims(Transactions):
         claims = []
         # One after another, in the order they are served: an UPDATE of all keeps none.
         for row in result.all():
-            change = update(steps).where(*is_step(row.tenant, row.id)).values(columns)
+            change = (
+                update(steps).filter_by(tenant=row.tenant, id=row.id).values(columns)
+            )
             result = await connection.execute(change.returning(*COLUMNS))
             claims.append(Claim(**result.mappings().one()))
         return claims
@@ -200,4 +202,4 @@ async def _within_limit(
 
 
 def _change(claim: Claim) -> Update:
-    return update(steps).where(*is_step(claim.tenant, claim.step))
+    return update(steps).filter_by(tenant=claim.tenant, id=claim.step)

@@ -143,6 +143,7 @@ def inserting(engine: AsyncEngine) -> Callable[[Table], Any]:
 def _migrate(url: str, tables: TableSet, to: str) -> None:
     engine = open_sync(url)
     try:
+        # Most starts end here, without the time it takes to load Alembic.
         with engine.connect() as connection:
             if to == "head" and _revision(connection) == HEAD:
                 return

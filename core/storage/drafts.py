@@ -29,6 +29,7 @@ class DraftStore(Transactions):
             "created": now,
             "used": False,
         }
+        # Swept here, so that nothing else needs to know of drafts that were never used.
         old = delete(drafts).where(drafts.c.created < now - DRAFT_LIFE)
         new = self._insert(drafts).values(row).on_conflict_do_nothing()
         async with self._writing.begin() as connection:
@@ -37,8 +38,8 @@ class DraftStore(Transactions):
 
     async def read(self, tenant: str, draft: str) -> tuple[dict[str, Any], bool]:
         """The request, and whether it was used already. Raises NotFound."""
-        query = select(drafts.c.request, drafts.c.used).where(
-            drafts.c.tenant == tenant, drafts.c.id == draft
+        query = select(drafts.c.request, drafts.c.used).filter_by(
+            tenant=tenant, id=draft
         )
         row = await self._fetch_first(query)
         if row is None:
@@ -47,7 +48,9 @@ class DraftStore(Transactions):
 
     async def use(self, tenant: str, draft: str) -> bool:
         """True for the first who uses it, and only for them."""
-        change = update(drafts).where(
-            drafts.c.tenant == tenant, drafts.c.id == draft, drafts.c.used.is_(False)
+        change = (
+            update(drafts)
+            .filter_by(tenant=tenant, id=draft)
+            .where(drafts.c.used.is_(False))
         )
         return bool(await self._write(change.values(used=True)))

@@ -41,6 +41,7 @@ class FolderBlobs:
         key = hashlib.sha256(data).hexdigest()
         path = self._path(workspace, key)
         path.parent.mkdir(parents=True, exist_ok=True)
+        # Written under another name first: half a blob never stands under its key.
         temporary = path.with_name(f".{key}.{secrets.token_hex(4)}")
         with temporary.open("xb") as file:
             file.write(data)

@@ -1,9 +1,9 @@
 """What platforms delivered, from its acknowledgement until it is answered or begun as a step.
 
 A delivery is one durable commit, shared by all that arrive together. What is done stays known for a
-day, so that delivering it again changes nothing. On SQLite the inbox has a file of its own, so that
-an acknowledgement never waits for the jobs' transactions; and a thread of its own, which a
-transaction enters once: under load each change of threads costs more than the commit.
+day, so that delivering it again changes nothing. On SQLite the inbox has a separate file, so that
+an acknowledgement never waits for the jobs' transactions; and one thread, which a transaction
+enters once: under load each change of threads costs more than the commit.
 """
 
 import asyncio
@@ -172,7 +172,7 @@ class Inbox:
     async def _park(self, row: Any) -> None:
         """Leave it where it harms nothing else."""
         log.error("delivery_parked", delivery=row.id, tries=row.tries)
-        change = update(deliveries).where(deliveries.c.number == row.number)
+        change = update(deliveries).filter_by(number=row.number)
         await self._execute(change.values(stage=Stage.PARKED.value))
 
     async def advance(
@@ -192,23 +192,21 @@ class Inbox:
 
     async def adopt(self, dead: str) -> None:
         """What a dead worker left waits to be claimed again."""
-        change = update(deliveries).where(OPEN, deliveries.c.worker == dead)
+        change = update(deliveries).filter_by(worker=dead).where(OPEN)
         await self._execute(change.values(worker=None))
 
     async def release_except(self, begun: Iterable[int]) -> None:
         """What this worker claimed, but for those begun, waits to be claimed again."""
-        change = update(deliveries).where(
-            OPEN,
-            deliveries.c.worker == self._worker,
-            deliveries.c.number.not_in(list(begun)),
+        change = (
+            update(deliveries)
+            .filter_by(worker=self._worker)
+            .where(OPEN, deliveries.c.number.not_in(list(begun)))
         )
         await self._execute(change.values(worker=None))
 
     async def own_numbers(self) -> set[int]:
         """The numbers of what this worker has in work."""
-        query = select(deliveries.c.number).where(
-            OPEN, deliveries.c.worker == self._worker
-        )
+        query = select(deliveries.c.number).filter_by(worker=self._worker).where(OPEN)
 
         def fetch() -> set[int]:
             with self._engine.begin() as connection:
@@ -226,14 +224,13 @@ class Inbox:
         Those after it belong to a new installation.
         """
         await self._execute(
-            delete(deliveries).where(
-                deliveries.c.tenant == delivery.origin.place.tenant,
-                deliveries.c.number < delivery.number,
-            )
+            delete(deliveries)
+            .filter_by(tenant=delivery.origin.place.tenant)
+            .where(deliveries.c.number < delivery.number)
         )
 
     async def _change(self, delivery: Delivery, **columns: Any) -> None:
-        change = update(deliveries).where(deliveries.c.number == delivery.number)
+        change = update(deliveries).filter_by(number=delivery.number)
         await self._execute(change.values(**columns))
 
     async def _execute(self, statement: Executable) -> None:

@@ -1,4 +1,4 @@
-"""The ledger: append-only entries whose sum is what has been spent or is held.
+"""The ledger: append-only entries that sum up to what has been spent or is held.
 
 hold +price before the submit · release −price and charge +cost when it is settled. Triggers keep
 the sums by person and day, and by channel and month (migration 0005).
@@ -52,10 +52,11 @@ async def settle(
 
     Doing it twice changes nothing.
     """
-    settling_entries = select(func.count()).where(
-        ledger.c.tenant == step.tenant,
-        ledger.c.step == step.id,
-        ledger.c.kind != EntryKind.HOLD,
+    settling_entries = (
+        select(func.count())
+        .select_from(ledger)
+        .filter_by(tenant=step.tenant, step=step.id)
+        .where(ledger.c.kind != EntryKind.HOLD)
     )
     result = await connection.execute(settling_entries)
     if result.scalar_one():
@@ -110,7 +111,8 @@ async def usage(
     """Per person, day and currency from that day on, oldest first."""
     query = (
         select(spending)
-        .where(spending.c.tenant == tenant, spending.c.day >= _day(since))
+        .filter_by(tenant=tenant)
+        .where(spending.c.day >= _day(since))
         .order_by(spending.c.day, spending.c.first)
     )
     result = await connection.execute(query)

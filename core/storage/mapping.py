@@ -29,6 +29,7 @@ def micros(money: Money | None) -> int | None:
     """Millionths of the currency."""
     if money is None:
         return None
+    # Whole numbers add up exactly on every database.
     return int((money.amount * MICRO).to_integral_value())
 
 

@@ -75,27 +75,19 @@ class MessageStore(Transactions):
         self, step: Step, role: MessageRole = MessageRole.STATUS
     ) -> PostedMessage | None:
         """The message of a step in that role."""
-        query = select(messages).where(
-            messages.c.tenant == step.tenant,
-            messages.c.step == step.id,
-            messages.c.role == role,
-        )
+        query = select(messages).filter_by(tenant=step.tenant, step=step.id, role=role)
         row = await self._fetch_first(query)
         return None if row is None else _posted_message(step, row)
 
     async def messages_of(self, step: Step) -> list[PostedMessage]:
         """Every message that shows a step, copies and answers included."""
-        query = select(messages).where(
-            messages.c.tenant == step.tenant, messages.c.step == step.id
-        )
+        query = select(messages).filter_by(tenant=step.tenant, step=step.id)
         return [_posted_message(step, row) for row in await self._fetch_all(query)]
 
     async def step_of_message(self, place: Place, message: str) -> StepId:
         """The step that a message shows. Raises NotFound."""
-        query = select(messages.c.step).where(
-            messages.c.tenant == place.tenant,
-            messages.c.channel == place.channel,
-            messages.c.message == message,
+        query = select(messages.c.step).filter_by(
+            tenant=place.tenant, channel=place.channel, message=message
         )
         step: StepId | None = await self._fetch_scalar(query)
         if step is None:
@@ -116,8 +108,8 @@ class MessageStore(Transactions):
     async def may_show_step(self, place: Place, message: str = "") -> bool:
         """May this message, or the place's thread, show a step now or in a moment?
 
-        One look at the database, or none. Whoever sees a post may answer before it is remembered.
-        So the answer is also True while a post may be on its way into that channel, from whatever
+        One look at the database, or none. People who see a post may answer before it is remembered.
+        So the answer is also True while a post may be on its way into that channel, from any
         process: a step's first message until it is remembered, a result until it is DONE; and for a
         moment after this process has begun to post anything else.
         """

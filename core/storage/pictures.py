@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING
 from sqlalchemy import ColumnElement, and_, delete, func, or_, select, update
 
 from core.storage.shielding import shielded
-from core.storage.steps import is_step
 from core.storage.tables import pictures, sessions, step_pictures, steps
 from core.storage.transactions import Transactions
 from core.types import PictureRole
@@ -24,9 +23,7 @@ class PictureStore(Transactions):
 
     async def record_thumbnail(self, tenant: str, picture: str, thumbnail: str) -> bool:
         """Which blob is a picture's thumbnail. False when the picture is no longer there."""
-        change = update(pictures).where(
-            pictures.c.tenant == tenant, pictures.c.key == picture
-        )
+        change = update(pictures).filter_by(tenant=tenant, key=picture)
         return bool(await self._write(change.values(thumbnail=thumbnail)))
 
     async def delete_step(self, tenant: str, step: str, now: datetime) -> list[str]:
@@ -37,16 +34,17 @@ class PictureStore(Transactions):
         """
         mark = (
             update(steps)
-            .where(*is_step(tenant, step))
+            .filter_by(tenant=tenant, id=step)
             .values(deleted=func.coalesce(steps.c.deleted, now), chosen=None, text=None)
         )
         async with self._writing.begin() as connection:
             await connection.execute(mark)
             keys = await _unshared_outputs(connection, tenant, step)
+            # The next edit must not start from a picture that is gone.
             parent, index = await _living_parent(connection, tenant, step)
             move = (
                 update(sessions)
-                .where(sessions.c.tenant == tenant, sessions.c.head_step == step)
+                .filter_by(tenant=tenant, head_step=step)
                 .values(head_step=parent, head_index=index)
             )
             await connection.execute(move)
@@ -59,6 +57,7 @@ class PictureStore(Transactions):
         returned them; none is made afterwards.
         """
         async with self._writing.begin() as connection:
+            # Asked for again: another step may have begun to use one since.
             keys = await _unshared_outputs(connection, tenant, step)
             outputs = _outputs_of(tenant, step)
             await connection.execute(delete(step_pictures).where(outputs))
@@ -84,10 +83,12 @@ async def _living_parent(
 ) -> tuple[str | None, int]:
     """The nearest step above that still has its pictures."""
     columns = select(steps.c.parent, steps.c.parent_index, steps.c.deleted)
-    result = await connection.execute(columns.where(*is_step(tenant, step)))
+    result = await connection.execute(columns.filter_by(tenant=tenant, id=step))
     row = result.one()
     while row.parent is not None:
-        result = await connection.execute(columns.where(*is_step(tenant, row.parent)))
+        result = await connection.execute(
+            columns.filter_by(tenant=tenant, id=row.parent)
+        )
         parent = result.one()
         if parent.deleted is None:
             return row.parent, row.parent_index
@@ -102,8 +103,10 @@ async def _unshared_outputs(
     outputs = _outputs_of(tenant, step)
     result = await connection.execute(select(step_pictures.c.key).where(outputs))
     keys = list(result.scalars())
-    others = select(step_pictures.c.key).where(
-        step_pictures.c.tenant == tenant, step_pictures.c.key.in_(keys), ~outputs
+    others = (
+        select(step_pictures.c.key)
+        .filter_by(tenant=tenant)
+        .where(step_pictures.c.key.in_(keys), ~outputs)
     )
     result = await connection.execute(others)
     shared = set(result.scalars())

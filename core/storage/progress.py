@@ -16,7 +16,7 @@ from core.errors import Charged
 from core.sessions import heads_of, thread_session
 from core.storage import ledger, mapping
 from core.storage.shielding import shielded
-from core.storage.steps import StepStore, is_step
+from core.storage.steps import StepStore
 from core.storage.tables import UNFINISHED, pictures, sessions, step_pictures, steps
 from core.types import Head, Money, Picture, PictureRole, Step, StepState
 
@@ -48,6 +48,7 @@ class StepProgress(StepStore):
             number = await self._next_number(connection, step)
             waiting = await self._count_open(connection, step)
             row = mapping.step_row(step)
+            # People take turns: each step a person has open lets others go first.
             row |= {"number": number, "priority": 1 + waiting}
             await connection.execute(insert(steps).values(row))
             masks = [step.mask] if step.mask else []
@@ -65,7 +66,7 @@ class StepProgress(StepStore):
     async def intend(self, tenant: str, step: str, now: datetime) -> Step | None:
         """Before the submit leaves: QUEUED → SUBMITTING. None when the step has ended meanwhile."""
         may_be_submitted = steps.c.state.in_([StepState.QUEUED, StepState.SUBMITTING])
-        change = update(steps).where(*is_step(tenant, step), may_be_submitted)
+        change = update(steps).filter_by(tenant=tenant, id=step).where(may_be_submitted)
         change = change.values(
             state=StepState.SUBMITTING,
             intended=func.coalesce(steps.c.intended, now),
@@ -75,10 +76,11 @@ class StepProgress(StepStore):
 
     async def forget_intent(self, tenant: str, step: str) -> Step | None:
         """The service certainly did not take it: SUBMITTING → QUEUED."""
-        change = update(steps).where(
-            *is_step(tenant, step),
-            steps.c.state == StepState.SUBMITTING,
-            steps.c.task_id.is_(None),
+        change = (
+            update(steps)
+            .filter_by(state=StepState.SUBMITTING)
+            .filter_by(tenant=tenant, id=step)
+            .where(steps.c.task_id.is_(None))
         )
         change = change.values(
             state=StepState.QUEUED,
@@ -163,25 +165,23 @@ class StepProgress(StepStore):
     async def begin_progress(self, tenant: str, step: str, until: datetime) -> bool:
         """A progress line is on its way, until then at most. False when nothing is to be shown."""
         is_open = steps.c.state.in_(SHOWS_PROGRESS)
-        change = update(steps).where(*is_step(tenant, step), is_open)
-        change = change.values(progress_until=until).returning(steps.c.id)
-        async with self._writing.begin() as connection:
-            return (await connection.execute(change)).first() is not None
+        change = update(steps).filter_by(tenant=tenant, id=step).where(is_open)
+        return bool(await self._write(change.values(progress_until=until)))
 
     async def end_progress(self, tenant: str, step: str) -> None:
         """The progress line has arrived, or never will."""
-        change = update(steps).where(*is_step(tenant, step))
+        change = update(steps).filter_by(tenant=tenant, id=step)
         await self._write(change.values(progress_until=None))
 
     async def progress_until(self, tenant: str, step: str) -> datetime | None:
         """Until when a progress line may be on its way; None when none is."""
-        query = select(steps.c.progress_until).where(*is_step(tenant, step))
+        query = select(steps.c.progress_until).filter_by(tenant=tenant, id=step)
         until: datetime | None = await self._fetch_scalar(query)
         return until
 
     async def close_step(self, tenant: str, step: str) -> None:
         """Its person knows how it ended: no worker works on it any more."""
-        change = update(steps).where(*is_step(tenant, step))
+        change = update(steps).filter_by(tenant=tenant, id=step)
         await self._write(change.values(told=True, slot=False))
 
     async def end(
@@ -201,7 +201,9 @@ class StepProgress(StepStore):
         ``charged`` NO gives the hold back, YES settles ``cost``, MAYBE keeps the hold.
         """
         final_cost = cost if charged is Charged.YES else None
-        change = update(steps).where(*is_step(step.tenant, step.id), UNFINISHED)
+        change = (
+            update(steps).filter_by(tenant=step.tenant, id=step.id).where(UNFINISHED)
+        )
         change = change.values(
             state=state,
             finished=now,
@@ -238,7 +240,11 @@ class StepProgress(StepStore):
             error="status.cancelled",
             error_params={},
         )
-        mark = update(steps).where(*is_step(tenant, step)).values(cancel_requested=True)
+        mark = (
+            update(steps)
+            .filter_by(tenant=tenant, id=step)
+            .values(cancel_requested=True)
+        )
         async with self._writing.begin() as connection:
             result = await connection.execute(cancel_now)
             if result.rowcount:
@@ -249,7 +255,7 @@ class StepProgress(StepStore):
 
     async def choose_picture(self, tenant: str, step: str, index: int) -> None:
         """Record which picture of a step was settled on."""
-        change = update(steps).where(*is_step(tenant, step))
+        change = update(steps).filter_by(tenant=tenant, id=step)
         await self._write(change.values(chosen=index))
 
     async def _change_step(self, change: Update, tenant: str, step: str) -> Step | None:
@@ -268,10 +274,11 @@ class StepProgress(StepStore):
             await connection.execute(select(lock))
 
     async def _count_open(self, connection: AsyncConnection, step: Step) -> int:
-        query = select(func.count()).where(
-            steps.c.tenant == step.tenant,
-            steps.c.person == step.person.id,
-            UNFINISHED,
+        query = (
+            select(func.count())
+            .select_from(steps)
+            .filter_by(tenant=step.tenant, person=step.person.id)
+            .where(UNFINISHED)
         )
         result = await connection.execute(query)
         return int(result.scalar_one())
@@ -295,7 +302,7 @@ class StepProgress(StepStore):
         )
         change = (
             update(sessions)
-            .where(sessions.c.tenant == step.tenant, sessions.c.id == step.session)
+            .filter_by(tenant=step.tenant, id=step.session)
             .values(last_number=last + 1)
             .returning(sessions.c.last_number)
         )
@@ -330,7 +337,7 @@ class StepProgress(StepStore):
 
 
 def _change_from(state: StepState, tenant: str, step: str) -> Update:
-    return update(steps).where(*is_step(tenant, step), steps.c.state == state)
+    return update(steps).filter_by(tenant=tenant, id=step, state=state)
 
 
 async def _set_head(
@@ -339,9 +346,7 @@ async def _set_head(
     columns: dict[str, Any] = {"head_step": None, "head_index": 0}
     if head is not None:
         columns = {"head_step": head.step, "head_index": head.index}
-    change = update(sessions).where(
-        sessions.c.tenant == tenant, sessions.c.id == session
-    )
+    change = update(sessions).filter_by(tenant=tenant, id=session)
     await connection.execute(change.values(columns))
 
 

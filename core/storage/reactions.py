@@ -40,12 +40,8 @@ class ReactionStore(Transactions):
         self, tenant: str, step: str, person: str, kind: CountedReaction, index: int = 0
     ) -> Tally:
         """Take it back."""
-        reaction = delete(reactions).where(
-            reactions.c.tenant == tenant,
-            reactions.c.step == step,
-            reactions.c.person == person,
-            reactions.c.kind == kind,
-            reactions.c.position == index,
+        reaction = delete(reactions).filter_by(
+            tenant=tenant, step=step, person=person, kind=kind, position=index
         )
         async with self._writing.begin() as connection:
             await connection.execute(reaction)
@@ -58,11 +54,12 @@ class ReactionStore(Transactions):
 
 
 async def _tally(connection: AsyncConnection, tenant: str, step: str) -> Tally:
-    """Votes by picture. Favourites by person, with whatever emoji and however many of them."""
+    """Votes by picture; favourites by person, who counts once however many emoji they use."""
     is_of_step = and_(reactions.c.tenant == tenant, reactions.c.step == step)
     votes_query = (
         select(reactions.c.position, func.count())
-        .where(is_of_step, reactions.c.kind == CountedReaction.VOTE)
+        .filter_by(kind=CountedReaction.VOTE)
+        .where(is_of_step)
         .group_by(reactions.c.position)
         .order_by(reactions.c.position)
     )

@@ -32,10 +32,14 @@ class Retention(Transactions):
 
     async def count(self, before: datetime) -> int:
         """How many records are older."""
-        posts = select(func.count()).select_from(posting).where(posting.c.at < before)
-        jobs = select(func.count()).select_from(steps).where(_has_record(before))
-        query = select(posts.scalar_subquery() + jobs.scalar_subquery())
-        return int(await self._fetch_scalar(query))
+        old_posts = select(func.count()).select_from(posting)
+        old_posts = old_posts.where(posting.c.at < before)
+        old_jobs = select(func.count()).select_from(steps)
+        old_jobs = old_jobs.where(_has_record(before))
+        async with self._reading.begin() as connection:
+            posts = await connection.execute(old_posts)
+            jobs = await connection.execute(old_jobs)
+            return int(posts.scalar_one()) + int(jobs.scalar_one())
 
     async def prune(self, before: datetime) -> int:
         """Remove notes of older posts, and how older jobs were to be answered: how many."""

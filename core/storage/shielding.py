@@ -30,8 +30,8 @@ async def wait_for_transactions() -> None:
 
 def _running_here() -> list[asyncio.Future[Any]]:
     loop = asyncio.get_running_loop()
-    here = [task for task in _running if task.get_loop() is loop]
-    return [task for task in here if not task.done()]
+    # A process may run several loops, one after another.
+    return [task for task in _running if task.get_loop() is loop and not task.done()]
 
 
 def shielded(store: type[T]) -> type[T]:

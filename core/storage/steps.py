@@ -8,7 +8,6 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import (
-    ColumnElement,
     RowMapping,
     Select,
     and_,
@@ -58,7 +57,7 @@ class StepStore(Transactions):
         """The session's newest steps, oldest first."""
         newest_first = (
             select(steps)
-            .where(steps.c.tenant == tenant, steps.c.session == session)
+            .filter_by(tenant=tenant, session=session)
             .order_by(steps.c.number.desc())
             .limit(limit)
         )
@@ -68,13 +67,20 @@ class StepStore(Transactions):
     async def chain(self, tenant: str, step: str) -> list[Step]:
         """A step with all it descends from, the root first. Raises NotFound."""
         columns = (steps.c.id, steps.c.parent)
-        start = select(*columns, literal(0).label("up")).where(*is_step(tenant, step))
+        start = select(*columns, literal(0).label("up")).filter_by(
+            tenant=tenant, id=step
+        )
         above = start.cte("above", recursive=True)
-        is_parent = is_step(tenant, above.c.parent)
-        above = above.union_all(select(*columns, above.c.up + 1).where(*is_parent))
+        parents = (
+            select(*columns, above.c.up + 1)
+            .filter_by(tenant=tenant)
+            .where(steps.c.id == above.c.parent)
+        )
+        above = above.union_all(parents)
         query = (
             select(steps)
-            .join(above, and_(*is_step(tenant, above.c.id)))
+            .filter_by(tenant=tenant)
+            .join(above, steps.c.id == above.c.id)
             .order_by(above.c.up.desc())
         )
         chain = await self._fetch_steps(query)
@@ -94,11 +100,10 @@ class StepStore(Transactions):
             step_pictures.c.step == steps.c.id,
             step_pictures.c.role == PictureRole.OUTPUT,
         )
-        query = select(steps).where(
-            steps.c.tenant == tenant,
-            steps.c.session == session,
-            steps.c.parent == parent,
-            has_pictures,
+        query = (
+            select(steps)
+            .filter_by(tenant=tenant, session=session, parent=parent)
+            .where(has_pictures)
         )
         return await self._fetch_step(query.order_by(steps.c.number.desc()))
 
@@ -109,23 +114,24 @@ class StepStore(Transactions):
 
     async def newest_open_step(self, tenant: str, person: str) -> Step | None:
         """The person's newest step not yet at its end."""
-        query = select(steps).where(
-            steps.c.tenant == tenant, steps.c.person == person, UNFINISHED
-        )
+        query = select(steps).filter_by(tenant=tenant, person=person).where(UNFINISHED)
         return await self._fetch_step(query.order_by(steps.c.created.desc()))
 
     async def recent(self, tenant: str, person: str, limit: int) -> list[Step]:
         """The newest steps with pictures of one person, newest first."""
-        query = select(steps).where(
-            steps.c.tenant == tenant, steps.c.person == person, HAS_PICTURES
+        query = (
+            select(steps).filter_by(tenant=tenant, person=person).where(HAS_PICTURES)
         )
         newest_first = query.order_by(steps.c.created.desc())
         return await self._fetch_steps(newest_first.limit(limit))
 
     async def count_with_pictures(self, tenant: str, session: str) -> int:
         """How many steps of a session still have their pictures."""
-        query = select(func.count()).where(
-            steps.c.tenant == tenant, steps.c.session == session, HAS_PICTURES
+        query = (
+            select(func.count())
+            .select_from(steps)
+            .filter_by(tenant=tenant, session=session)
+            .where(HAS_PICTURES)
         )
         return int(await self._fetch_scalar(query))
 
@@ -133,8 +139,11 @@ class StepStore(Transactions):
         self, account: str, model: str, limit: int = 200
     ) -> list[tuple[str, str]]:
         """Tenant and id of the steps of a queue not yet made and served next, in their order."""
-        is_in_line = (steps.c.account == account, steps.c.model == model, IN_LINE)
-        waiting = select(steps.c.tenant, steps.c.id).where(*is_in_line)
+        waiting = (
+            select(steps.c.tenant, steps.c.id)
+            .filter_by(account=account, model=model)
+            .where(IN_LINE)
+        )
         rows = await self._fetch_all(waiting.order_by(*SERVED).limit(limit))
         return [(row["tenant"], row["id"]) for row in rows]
 
@@ -142,8 +151,11 @@ class StepStore(Transactions):
         """How many steps of its queue are served before it."""
         is_waiting, *order = SERVED
         place = (step.priority, step.created, step.id, step.tenant)
-        queue = select(func.count()).where(
-            steps.c.account == step.account, steps.c.model == step.model, IN_LINE
+        queue = (
+            select(func.count())
+            .select_from(steps)
+            .filter_by(account=step.account, model=step.model)
+            .where(IN_LINE)
         )
         counts = []
         if not step.submitted:
@@ -161,9 +173,7 @@ class StepStore(Transactions):
 
     async def head(self, tenant: str, session: str) -> Head | None:
         """Where the session's next edit starts from."""
-        query = select(sessions).where(
-            sessions.c.tenant == tenant, sessions.c.id == session
-        )
+        query = select(sessions).filter_by(tenant=tenant, id=session)
         row = await self._fetch_first(query)
         if row is None or not row["head_step"]:
             return None
@@ -171,18 +181,19 @@ class StepStore(Transactions):
 
     async def task_ids(self, account: str, model: str, since: datetime) -> list[str]:
         """Task ids recorded since then, for any tenant: a lost submit's task is none of these."""
-        query = select(steps.c.task_id).where(
-            steps.c.account == account,
-            steps.c.model == model,
-            steps.c.submitted >= since,
-            HAS_TASK,
+        query = (
+            select(steps.c.task_id)
+            .filter_by(account=account, model=model)
+            .where(steps.c.submitted >= since, HAS_TASK)
         )
         return [row["task_id"] for row in await self._fetch_all(query)]
 
     async def durations(self, account: str, model: str, limit: int = 20) -> list[float]:
         """Seconds the service worked on the newest steps of a model."""
-        query = select(steps.c.seconds).where(
-            steps.c.account == account, steps.c.model == model, IS_MEASURED
+        query = (
+            select(steps.c.seconds)
+            .filter_by(account=account, model=model)
+            .where(IS_MEASURED)
         )
         newest_first = query.order_by(steps.c.finished.desc())
         rows = await self._fetch_all(newest_first.limit(limit))
@@ -214,7 +225,7 @@ class StepStore(Transactions):
     async def _find(
         self, connection: AsyncConnection, tenant: str, step: str
     ) -> Step | None:
-        query = select(steps).where(*is_step(tenant, step))
+        query = select(steps).filter_by(tenant=tenant, id=step)
         matches = await self._read(connection, query)
         return matches[0] if matches else None
 
@@ -259,10 +270,3 @@ async def _pictures_of(
     )
     result = await connection.execute(query)
     return result.mappings().all()
-
-
-def is_step(
-    tenant: str, step: str | ColumnElement[str]
-) -> tuple[ColumnElement[bool], ColumnElement[bool]]:
-    """The conditions that name one step."""
-    return steps.c.tenant == tenant, steps.c.id == step

@@ -40,4 +40,5 @@ class Transactions:
         """Run it alone; how many rows an UPDATE or DELETE has changed."""
         async with self._writing.begin() as connection:
             result = await connection.execute(statement)
+            # Of an INSERT that may do nothing, PostgreSQL's driver counts none.
             return result.rowcount

@@ -21,7 +21,7 @@ class WorkspaceStore(Transactions):
 
     async def settings(self, tenant: str) -> dict[str, Any]:
         """The workspace's settings; empty when never set."""
-        query = select(workspaces.c.settings).where(workspaces.c.tenant == tenant)
+        query = select(workspaces.c.settings).filter_by(tenant=tenant)
         return dict(await self._fetch_scalar(query) or {})
 
     async def save_settings(self, tenant: str, settings: Mapping[str, Any]) -> None:
@@ -41,7 +41,7 @@ class WorkspaceStore(Transactions):
     async def forget_workspace(self, tenant: str) -> None:
         """Delete every row of a workspace, settings and money included."""
         async with self._writing.begin() as connection:
-            # Rows before those they refer to.
+            # Rows before those they refer to. A new table with a tenant is never forgotten here.
             for table in reversed(metadata.sorted_tables):
                 if "tenant" in table.c:
                     rows = table.delete().where(table.c.tenant == tenant)
