@@ -23,9 +23,8 @@ def step_id(request: Origin) -> StepId:
 
 def seed_for(step: StepId) -> int:
     """A seed in 0..2147483647 fixed by the step, so that a replay asks for the same picture."""
-    return int.from_bytes(
-        hashlib.sha256(f"seed {step}".encode()).digest()[:4], "big"
-    ) % (MAX_SEED + 1)
+    digest = hashlib.sha256(f"seed {step}".encode()).digest()
+    return int.from_bytes(digest[:4], "big") % (MAX_SEED + 1)
 
 
 def own_session(step: Step) -> SessionId:
@@ -38,12 +37,10 @@ def heads_of(step: Step) -> set[SessionId]:
 
     A private one never enters a thread.
     """
-    shared = (
-        {thread_session(step.place)}
-        if step.place.thread and not step.options.private
-        else set()
-    )
-    return {step.session, own_session(step)} | shared
+    heads = {step.session, own_session(step)}
+    if step.place.thread and not step.options.private:
+        heads.add(thread_session(step.place))
+    return heads
 
 
 def person_session(place: Place, person: str) -> SessionId:
@@ -84,9 +81,8 @@ def is_ready(step: Step) -> bool:
 
 def merged_instructions(edits: Sequence[Step]) -> str:
     """The instructions of a chain, one after another, to be run once on its root."""
-    return "; ".join(
-        prompt for step in edits if (prompt := step.prompt.strip().rstrip(".。"))
-    )
+    prompts = [step.prompt.strip().rstrip(".。") for step in edits]
+    return "; ".join(filter(None, prompts))
 
 
 def recipe(step: Step, index: int) -> dict[str, str]:
@@ -99,9 +95,9 @@ def recipe(step: Step, index: int) -> dict[str, str]:
         "seed": str(step.seed),
         "picture": str(index + 1),
         "parent": step.parent or "",
-        "parents": ",".join(one.key for one in step.inputs),
+        "parents": ",".join(picture.key for picture in step.inputs),
     }
-    return {name: value for name, value in lines.items() if value}
+    return {name: line for name, line in lines.items() if line}
 
 
 def same_again(action: Action) -> bool:

@@ -22,6 +22,7 @@ KEY = re.compile(r"[A-Za-z0-9-]{8,64}")
 OURS = re.compile("[@＠]easel", re.IGNORECASE)
 SLASHES = ("/", "／")
 MOST_PICTURES = 3
+MOST_FILES, MOST_FIELDS, LONGEST_FIELD = 10, 40, 100
 MOST_VALUE = 2000
 """Characters of an option's value: beyond every limit the grammar knows."""
 
@@ -32,29 +33,29 @@ def person(name: object) -> tuple[str, str]:
     Raises Rejected.
     """
     cleaned = " ".join(clean(name).split()) if isinstance(name, str) else ""
-    known = _id(cleaned)
-    if not known or len(cleaned) > LONGEST_NAME or not has_words(cleaned):
+    id = _id(cleaned)
+    if not id or len(cleaned) > LONGEST_NAME or not has_words(cleaned):
         raise Rejected("room.name", limit=LONGEST_NAME)
-    if known == "easel":
+    if id == "easel":
         raise Rejected("room.name_taken")
-    return known, cleaned
+    return id, cleaned
 
 
 def _id(name: str) -> str:
     """Letters with their marks and digits of any script, in one letter case; dashes between."""
-    kept = "".join(
-        letter if unicodedata.category(letter)[0] in "LMN" else " "
-        for letter in name.casefold()
-    )
-    return "-".join(kept.split())
+    return "-".join("".join(map(_letter_or_space, name.casefold())).split())
+
+
+def _letter_or_space(letter: str) -> str:
+    return letter if unicodedata.category(letter)[0] in "LMN" else " "
 
 
 def channel(name: object) -> str:
     """The id of a new channel: small letters, digits and dashes of any script. Raises Rejected."""
-    known = _id(clean(name)) if isinstance(name, str) else ""
-    if not known or len(known) > LONGEST_NAME or known.startswith("dm-"):
+    id = _id(clean(name)) if isinstance(name, str) else ""
+    if not id or len(id) > LONGEST_NAME or id.startswith(DIRECT):
         raise Rejected("room.name", limit=LONGEST_NAME)
-    return known
+    return id
 
 
 def file_name(text: str) -> str:
@@ -83,12 +84,13 @@ def with_mentions(incoming: Incoming, names: Sequence[str]) -> Incoming:
 
 def with_answered(incoming: Incoming, message: Message) -> Incoming:
     """The message with the one it answers, and the pictures there."""
-    refs = [one["ref"] for one in message.body["pictures"] if one.get("ref")]
+    pictures = message.body["pictures"]
+    refs = [picture["ref"] for picture in pictures if picture.get("ref")]
     answered = Quoted(
         message=str(message.id),
         author=message.author,
         is_ours=not message.author,
-        pictures=tuple(Attachment(ref=ref) for ref in refs[:MOST_PICTURES]),
+        pictures=_attachments(refs[:MOST_PICTURES]),
     )
     return replace(incoming, answers=answered)
 
@@ -99,10 +101,10 @@ def button(member: Member, page: Mapping[str, Any]) -> Incoming:
 
 
 def form(member: Member, page: Mapping[str, Any]) -> Incoming:
-    """A form sent back. Raises Rejected for anything a page of ours never sends."""
+    """A form sent back. Raises Rejected for anything that a page never sends."""
     text, target = page.get("text", ""), page.get("target")
-    is_ours = isinstance(text, str) and isinstance(target, str | None)
-    if not is_ours or len(text) + len(target or "") > grammar.LONGEST:
+    is_well_formed = isinstance(text, str) and isinstance(target, str | None)
+    if not is_well_formed or len(text) + len(target or "") > grammar.LONGEST:
         raise Rejected("room.bad_request")
     return _incoming(
         Kind.FORM,
@@ -138,7 +140,7 @@ def reaction(
 def _incoming(
     kind: Kind, member: Member, page: Mapping[str, Any], **more: Any
 ) -> Incoming:
-    """What every request of a page tells. Raises Rejected for anything a page never sends."""
+    """What every request of a page holds. Raises Rejected for anything that a page never sends."""
     key = page.get("key")
     if not isinstance(key, str) or not KEY.fullmatch(key):
         raise Rejected("room.bad_request")
@@ -157,8 +159,8 @@ def _incoming(
             name: str(value)[:MOST_VALUE]
             for name, value in _mapping(page.get("given")).items()
         },
-        attachments=tuple(Attachment(ref=ref) for ref in _texts(page.get("pictures"))),
-        mask=Attachment(ref=mask) if isinstance(mask, str) and mask else None,
+        attachments=_attachments(_texts(page.get("pictures"))),
+        mask=Attachment(ref=mask) if mask and isinstance(mask, str) else None,
         may_show_form=True,
         **more,
     )
@@ -166,28 +168,34 @@ def _incoming(
 
 def index(page: Mapping[str, Any]) -> int | None:
     """Which of a step's pictures."""
-    value = page.get("index")
-    return value if isinstance(value, int) and 0 <= value < 10 else None
+    number = page.get("index")
+    if isinstance(number, int) and 0 <= number < MOST_FILES:
+        return number
+    return None
 
 
-def _text(given: Mapping[str, Any], name: str) -> str:
-    value = given.get(name, "")
-    if not isinstance(value, str) or len(value) > 100:
+def _text(page: Mapping[str, Any], name: str) -> str:
+    text = page.get(name, "")
+    if not isinstance(text, str) or len(text) > LONGEST_FIELD:
         raise Rejected("room.bad_request")
-    return value
+    return text
 
 
-def _mapping(value: object) -> Mapping[str, Any]:
-    return value if isinstance(value, dict) and len(value) <= 40 else {}
+def _mapping(fields: object) -> Mapping[str, Any]:
+    if isinstance(fields, dict) and len(fields) <= MOST_FIELDS:
+        return fields
+    return {}
 
 
-def _texts(value: object) -> list[str]:
-    if value is None:
+def _texts(refs: object) -> list[str]:
+    if refs is None:
         return []
-    if (
-        not isinstance(value, list)
-        or len(value) > 10
-        or not all(isinstance(one, str) for one in value)
-    ):
+    if not isinstance(refs, list) or len(refs) > MOST_FILES:
         raise Rejected("room.bad_request")
-    return value
+    if not all(isinstance(ref, str) for ref in refs):
+        raise Rejected("room.bad_request")
+    return refs
+
+
+def _attachments(refs: Sequence[str]) -> tuple[Attachment, ...]:
+    return tuple(Attachment(ref=ref) for ref in refs)

@@ -18,6 +18,7 @@ from starlette.routing import Route
 from adapters.web import decode, render
 from adapters.web.changes import Changes, member_fields
 from adapters.web.chat import TENANT
+from adapters.web.commands import list_commands
 from adapters.web.records import Member, Message
 from adapters.web.store import Room
 from core import grammar
@@ -26,9 +27,7 @@ from core.flow import heads
 from core.flow.context import Context
 from core.i18n import translate
 from core.incoming import Incoming, Kind
-from core.operations import COMMANDS, command_text_key
-from core.option_texts import describe_option
-from core.options import OptionKind, OptionSpec, options_of
+from core.operations import COMMANDS
 from core.pictures import normalize, png_metadata
 from core.service import Answer, Service
 from core.signed_links import Purpose
@@ -39,6 +38,13 @@ from core.views.steps import explain
 LINK_DAYS = 2
 LINKS = 1000
 """Pictures whose links are remembered for the day: every page that opens asks for the same."""
+MOST_NUMBER = 1 << 53
+"""Above it JavaScript's numbers are no whole ones."""
+STATUSES = {
+    "picture.too_many_bytes": 413,
+    "picture.not_an_image": 415,
+    "picture.format": 415,
+}
 UPLOADS = 4
 """Files taken in at a time: each is held in memory whole."""
 Handler = Callable[[WebRequest, Member], Awaitable[Response]]
@@ -72,91 +78,61 @@ class RoomApi:
             for path, handler in behind_key.items()
         ]
         return [
-            Route("/room/enter", self._told(self._enter), methods=["POST"]),
-            Route("/room/commands", self._told(self._commands), methods=["GET"]),
+            Route("/room/enter", self._with_refusals(self._enter), methods=["POST"]),
+            Route(
+                "/room/commands", self._with_refusals(self._commands), methods=["GET"]
+            ),
             Route("/room/stream", self._for_members(self._stream), methods=["GET"]),
             *posted,
         ]
 
     # Who asks, and what happens to errors
 
-    def _told(
+    def _with_refusals(
         self, handler: Callable[[WebRequest], Awaitable[Response]]
     ) -> Callable[[WebRequest], Awaitable[Response]]:
         """Errors become a sentence in the person's language."""
 
-        async def told(request: WebRequest) -> Response:
+        async def handle(request: WebRequest) -> Response:
             try:
                 return await handler(request)
             except EaselError as error:
                 return refusal(error, request.headers.get("easel-locale", "en"))
 
-        return told
+        return handle
 
     def _for_members(
         self, handler: Handler
     ) -> Callable[[WebRequest], Awaitable[Response]]:
-        async def known(request: WebRequest) -> Response:
+        async def handle(request: WebRequest) -> Response:
             kind, _, key = request.headers.get("authorization", "").partition(" ")
-            member = (
-                await self._room.member_of_key(key)
-                if kind == "Bearer" and key
-                else None
-            )
+            member = None
+            if kind == "Bearer" and key:
+                member = await self._room.member_of_key(key)
             if member is None:
                 error = Rejected("room.enter_first")
                 return refusal(error, request.headers.get("easel-locale", "en"), 401)
             return await handler(request, member)
 
-        return self._told(known)
+        return self._with_refusals(handle)
 
     # Coming in, and seeing
 
     async def _enter(self, request: WebRequest) -> Response:
-        given = await read_json(request)
-        person, name = decode.person(given.get("name"))
+        body = await read_json(request)
+        person, name = decode.person(body.get("name"))
         member, key = await self._room.enter(person, name)
         return JSONResponse({"key": key, "me": member_fields(member)})
 
     async def _commands(self, request: WebRequest) -> Response:
-        """The registry, in the reader's language, for completion and help."""
+        """The commands in the reader's language."""
         locale = request.query_params.get("locale", "en")
-
-        def listed_option(option: OptionSpec, action: Action) -> dict[str, Any]:
-            is_model = option.kind is OptionKind.MODEL
-            return {
-                "name": option.name,
-                "text": describe_option(option, locale),
-                "allowed": option.allowed,
-                "flag": option.is_flag,
-                "choices": self._models_for(action) if is_model else [],
-            }
-
-        listed = [
-            {
-                "written": f"/{command.written}",
-                "text": translate(command_text_key(action), locale),
-                "takes": command.takes.value,
-                "options": [
-                    listed_option(option, action) for option in options_of(action)
-                ],
-            }
-            for action, command in COMMANDS.items()
-        ]
-        return JSONResponse(listed)
-
-    def _models_for(self, action: Action) -> list[str]:
-        accounts = self._context.accounts
-        models = self._context.catalog.served_models(action, accounts)
-        return [model.id for model in models]
+        return JSONResponse(list_commands(self._context, locale))
 
     async def _stream(self, request: WebRequest, member: Member) -> Response:
         since = request.query_params.get("since", "")
-        after = (
-            int(since)
-            if since.isascii() and since.isdecimal() and len(since) < 12
-            else None
-        )
+        is_number = since.isascii() and since.isdecimal() and len(since) < 12
+        after = int(since) if is_number else None
         headers = {"x-accel-buffering": "no", "cache-control": "no-store"}
         return StreamingResponse(
             self._changes.follow(member, after),
@@ -165,16 +141,16 @@ class RoomApi:
         )
 
     async def _older(self, request: WebRequest, member: Member) -> Response:
-        given = await read_json(request)
-        before = _number(given, "before")
-        channel = given.get("channel")
+        body = await read_json(request)
+        before = _number(body, "before")
+        channel = body.get("channel")
         if before is None or not isinstance(channel, str):
             raise Rejected("room.bad_request")
-        found = await self._room.older(member.id, channel, before)
-        return JSONResponse({"messages": [self._view(one) for one in found]})
+        messages = await self._room.older(member.id, channel, before)
+        return JSONResponse({"messages": list(map(self._view, messages))})
 
-    def _view(self, one: Message) -> dict[str, Any]:
-        return render.message(one, self.link)
+    def _view(self, message: Message) -> dict[str, Any]:
+        return render.message(message, self.link)
 
     def link(self, key: str, name: str, media_type: str) -> dict[str, str]:
         """Where a picture is seen.
@@ -198,36 +174,32 @@ class RoomApi:
     # Speaking
 
     async def _say(self, request: WebRequest, member: Member) -> Response:
-        given = await read_json(request)
-        text = given.get("text", "")
+        body = await read_json(request)
+        text = body.get("text", "")
         if not isinstance(text, str):
             raise Rejected("room.bad_request")
         if len(text) > grammar.LONGEST:
             raise Rejected("grammar.too_long", length=len(text), limit=grammar.LONGEST)
-        incoming = decode.message(clean(text), member, given)
+        incoming = decode.message(clean(text), member, body)
         await self._room.require_access(incoming.place.channel, member.id)
-        number = _number(given, "reply_to")
+        number = _number(body, "reply_to")
         replied = None
         if number is not None:
             replied = await self._room.message(number, member.id)
             incoming = decode.with_answered(incoming, replied)
         written = incoming
         if incoming.kind is Kind.MESSAGE:
-            others = [
-                other.name
-                for other in await self._room.members()
-                if other.id != member.id
-            ]
+            members = await self._room.members()
+            others = [other.name for other in members if other.id != member.id]
             incoming = decode.with_mentions(incoming, others)
         return await self._do(incoming, written, replied)
 
     async def _do(
         self, incoming: Incoming, written: Incoming, replied: Message | None
     ) -> Response:
-        """What was said is written down before the job can speak, and never when it is refused
-        at once.
+        """Write down what was said before the job can speak; never when it is refused at once.
 
-        A wish whose answer only its person sees is seen by them alone, too.
+        What is answered to its person alone is seen by them alone, too.
         """
         meaning = await self._service.understand(incoming)
         if meaning is None:
@@ -250,57 +222,55 @@ class RoomApi:
         self, said: Incoming, replied: Message | None, *, alone: bool
     ) -> None:
         """What the person said, for all to see or ``alone``."""
-        given = [*said.attachments, *([said.mask] if said.mask else [])]
-        pictures = [render.upload(await self._room.upload(one.ref)) for one in given]
-        if not said.words and not pictures:
+        files = list(said.attachments)
+        if said.mask is not None:
+            files.append(said.mask)
+        uploads = [await self._room.upload(file.ref) for file in files]
+        if not said.words and not uploads:
             return
-        is_secret = replied is not None and replied.only_for and not alone
+        if replied is not None and replied.only_for and not alone:
+            # What only one person may see is quoted to nobody else.
+            replied = None
         body = render.person_message(
-            said.words, pictures, None if is_secret else replied
+            said.words, list(map(render.upload, uploads)), replied
         )
-        who = said.person.id
-        only_for = who if alone else ""
-        where = said.place
+        person, place = said.person.id, said.place
         await self._room.add_message(
-            where.channel,
-            where.thread,
+            place.channel,
+            place.thread,
             body,
-            author=who,
-            only_for=only_for,
+            author=person,
+            only_for=person if alone else "",
             key=f"said:{said.key}",
         )
 
     # Pressing, filling in, reacting
 
     async def _press(self, request: WebRequest, member: Member) -> Response:
-        given = await read_json(request)
-        incoming = decode.button(member, given)
+        body = await read_json(request)
+        incoming = decode.button(member, body)
         await self._room.require_access(incoming.place.channel, member.id)
         return await self._answer_now(incoming)
 
     async def _fill(self, request: WebRequest, member: Member) -> Response:
-        given = await read_json(request)
+        body = await read_json(request)
         try:
-            command = COMMANDS[Action(str(given.get("action")))]
+            command = COMMANDS[Action(str(body.get("action")))]
         except (ValueError, KeyError):
             raise Rejected("room.bad_request") from None
-        incoming = decode.form(member, given)
+        incoming = decode.form(member, body)
         await self._room.require_access(incoming.place.channel, member.id)
         line = f"/{command.written} {incoming.words}".strip()
         return await self._do(incoming, replace(incoming, words=line), None)
 
     async def _react(self, request: WebRequest, member: Member) -> Response:
-        given = await read_json(request)
-        number, emoji, added = (
-            _number(given, "message"),
-            given.get("emoji"),
-            given.get("on"),
-        )
+        body = await read_json(request)
+        number, emoji = _number(body, "message"), body.get("emoji")
         if number is None or not isinstance(emoji, str) or not emoji or len(emoji) > 16:
             raise Rejected("room.bad_request")
         message = await self._room.message(number, member.id)
-        is_added = bool(added)
-        incoming = decode.reaction(member, given, message, emoji, added=is_added)
+        is_added = bool(body.get("on"))
+        incoming = decode.reaction(member, body, message, emoji, added=is_added)
         if not await self._room.set_mark(number, emoji, member.id, on=is_added):
             return JSONResponse({})
         return await self._answer_now(incoming)
@@ -311,20 +281,21 @@ class RoomApi:
             return JSONResponse({})
         return await self._answer(incoming, await self._service.answer(meaning))
 
-    async def _answer(self, wish: Incoming, answer: Answer) -> Response:
+    async def _answer(self, incoming: Incoming, answer: Answer) -> Response:
         """Show what is answered at once where it was asked; a form goes back to the page."""
         if answer.form is not None:
             return JSONResponse({"form": render.form(answer.form)})
         if answer.accepted is not None or answer.post is None:
             return JSONResponse({"accepted": answer.accepted})
-        chat = self._context.chats[wish.place.platform]
+        place = incoming.place
         step = StepId(answer.post.job)
-        sent = await chat.post(
-            wish.place, replace(answer.post, job=""), to=wish.person, reply={}
-        )
-        if step and answer.post.pictures:
+        # Without its job: a read-back must not take it for the job's own message.
+        post = replace(answer.post, job="")
+        chat = self._context.chats[place.platform]
+        sent = await chat.post(place, post, to=incoming.person, reply={})
+        if step and post.pictures:
             await self._context.store.remember(
-                sent, wish.place.tenant, step, MessageRole.ANSWER
+                sent, place.tenant, step, MessageRole.ANSWER
             )
         return JSONResponse({})
 
@@ -364,8 +335,8 @@ class RoomApi:
         )
 
     async def _channel(self, request: WebRequest, _member: Member) -> Response:
-        given = await read_json(request)
-        channel = decode.channel(given.get("name"))
+        body = await read_json(request)
+        channel = decode.channel(body.get("name"))
         await self._room.add_channel(channel, channel)
         return JSONResponse({"channel": channel})
 
@@ -373,40 +344,34 @@ class RoomApi:
 def refusal(error: EaselError, locale: str, status: int | None = None) -> JSONResponse:
     """A kind sentence, and its key for programs.
 
-    What is no matter of the room alone cost nothing, and says so.
+    What might have been billed, elsewhere than in the room, says that it was not.
     """
-    kinds = {
-        "picture.too_many_bytes": 413,
-        "picture.not_an_image": 415,
-        "picture.format": 415,
-    }
-    code = (
-        status or kinds.get(error.key) or (404 if isinstance(error, NotFound) else 422)
-    )
-    is_ours = error.key.startswith("room.")
-    words = (
-        translate(error.key, locale, **error.params)
-        if is_ours
-        else explain(error.key, error.params, locale, "no")
-    )
-    return JSONResponse({"error": words, "reason": error.key}, code)
+    if status is None:
+        status = STATUSES.get(error.key, 404 if isinstance(error, NotFound) else 422)
+    if error.key.startswith("room."):
+        words = translate(error.key, locale, **error.params)
+    else:
+        words = explain(error.key, error.params, locale, "no")
+    return JSONResponse({"error": words, "reason": error.key}, status)
 
 
 async def read_json(request: WebRequest) -> Mapping[str, Any]:
     """The body, without halves of characters. Raises Rejected for anything but one JSON object."""
     try:
-        found = json.loads(await request.body())
-        found = json.loads(
-            json.dumps(found, ensure_ascii=False).encode(errors="ignore")
-        )
+        sent = json.loads(await request.body())
+        # JSON may hold half a pair of surrogates, which no database takes.
+        text = json.dumps(sent, ensure_ascii=False)
+        body = json.loads(text.encode(errors="ignore"))
     except (ValueError, RecursionError):
         raise Rejected("room.bad_request") from None
-    if not isinstance(found, dict):
+    if not isinstance(body, dict):
         raise Rejected("room.bad_request")
-    return found
+    return body
 
 
-def _number(given: Mapping[str, Any], name: str) -> int | None:
+def _number(body: Mapping[str, Any], name: str) -> int | None:
     """A message's number, None for anything else."""
-    value = given.get(name)
-    return value if isinstance(value, int) and 0 < value < 1 << 53 else None
+    number = body.get(name)
+    if isinstance(number, int) and 0 < number < MOST_NUMBER:
+        return number
+    return None
