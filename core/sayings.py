@@ -16,7 +16,7 @@ from core.types import Action
 from core.vocabulary import fold, fold_talk, vocabulary
 
 AFTER_NAME = re.compile(r"[\s,:;.!，：；、。！﹐﹕]+")
-"""What people put between the bot's name and what they want."""
+"""What people put between the bot's name and their words."""
 WORD = re.compile(r"(?P<slash>[/／]?)(?P<word>[^\s,:，：、/／]+)(?P<gap>[\s,:，：、]*)")
 SEPARATORS = frozenset(",:，：、")
 LEADING = " \t\n\u3000,:，：、"

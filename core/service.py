@@ -65,10 +65,10 @@ class Service:
 
         What is not for us is let go by, after one look at most.
         """
-        known = interpret.relevance(incoming)
-        if known is Relevance.NONE:
+        first_look = interpret.relevance(incoming)
+        if first_look is Relevance.NONE:
             return
-        if known is Relevance.CERTAIN or await self._may_be_for_us(incoming):
+        if first_look is Relevance.CERTAIN or await self._may_be_for_us(incoming):
             await self._jobs.receive(incoming)
 
     async def _may_be_for_us(self, incoming: Incoming) -> bool:
@@ -78,7 +78,8 @@ class Service:
         """
         answered = incoming.answers
         if answered is not None and answered.pictures and not answered.is_ours:
-            return True  # the person's own picture
+            # The person's own picture.
+            return True
         if len(self._looks) >= MOST_LOOKS:
             return True
         message = answered.message if answered is not None else ""

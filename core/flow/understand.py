@@ -19,9 +19,8 @@ NAMING = frozenset({Action.CANCEL, Action.DELETE, Action.REMOVE})
 MOVING = frozenset({Action.UNDO, Action.REDO, Action.DELETE, Action.REMOVE})
 """After these the head is another."""
 
-REMEMBERING = (0.05, 0.1, 0.2, 0.4)
-"""Seconds before each further look for what a message shows, while one of ours may be on its way.
-"""
+LOOK_PAUSES = (0.05, 0.1, 0.2, 0.4)
+"""Seconds before each further look for what a message shows, while a post may be on its way."""
 T = TypeVar("T")
 
 
@@ -61,7 +60,7 @@ async def look_up(context: Context, incoming: Incoming) -> Situation:
         step = await answered_step(context, incoming)
         return Situation(step=step, reactions=settings.get("reactions"))
     if incoming.kind is Kind.SHORTCUT:
-        # A result of ours can be seen, and chosen, a moment before it is remembered.
+        # A result can be seen, and chosen, a moment before it is remembered.
         return Situation(step=await _look_again(context, incoming, answered_step))
     step = None
     if not incoming.attachments:
@@ -73,15 +72,14 @@ async def look_up(context: Context, incoming: Incoming) -> Situation:
 
 async def _is_about_us(context: Context, incoming: Incoming) -> bool:
     """Most events around us are not for the bot; skip the user look-up for those."""
-    known = relevance(incoming)
-    if known is not Relevance.PERHAPS:
-        return known is Relevance.CERTAIN
-    if incoming.kind is Kind.MESSAGE and await context.store.is_step_thread(
-        incoming.place
-    ):
+    first_look = relevance(incoming)
+    if first_look is not Relevance.PERHAPS:
+        return first_look is Relevance.CERTAIN
+    is_message = incoming.kind is Kind.MESSAGE
+    if is_message and await context.store.is_step_thread(incoming.place):
         return True
     # Only what hangs from a message is certainly later than it: other words in a thread may be
-    # older than ours there.
+    # older than the bot's there.
     return bool(await _look_again(context, incoming, _is_about_our_message))
 
 
@@ -90,11 +88,13 @@ async def _is_about_our_message(context: Context, incoming: Incoming) -> bool:
     if await answered_step(context, incoming) is not None:
         return True
     if incoming.answers is not None and incoming.answers.pictures:
-        return True  # the person's own picture, or it would not be relevant
+        # The person's own picture, or it would not be relevant.
+        return True
     place = incoming.place
     if incoming.kind is not Kind.MESSAGE or not place.thread:
         return False
-    return await _step_of(context, replace(place, thread=""), place.thread) is not None
+    channel = replace(place, thread="")
+    return await _step_of(context, channel, place.thread) is not None
 
 
 async def answered_step(context: Context, incoming: Incoming) -> StepId | None:
@@ -118,13 +118,13 @@ async def _look_again(
 ) -> T:
     """Look again for a moment while one of our messages is posted and not yet remembered."""
     message = incoming.answers.message if incoming.answers else ""
-    seen = await look(context, incoming)
-    for seconds in REMEMBERING:
-        if seen or not await context.store.may_show_step(incoming.place, message):
+    sight = await look(context, incoming)
+    for seconds in LOOK_PAUSES:
+        if sight or not await context.store.may_show_step(incoming.place, message):
             break
         await context.clock.sleep(seconds)
-        seen = await look(context, incoming)
-    return seen
+        sight = await look(context, incoming)
+    return sight
 
 
 async def pin_step(context: Context, request: Request) -> Request:
