@@ -293,9 +293,16 @@ def _interpret_message(incoming: Incoming, situation: Situation) -> Meaning | No
 
 
 def _is_instruction(incoming: Incoming, situation: Situation) -> bool:
-    """Words that do not name us, in one of our threads or in answer to a picture."""
-    is_ours = situation.is_ours or situation.step is not None
-    return _may_talk_to_us(incoming) and (is_ours or _is_own_picture(incoming))
+    """Words that do not name us, in a thread of ours or in answer to us or a picture."""
+    if not _may_talk_to_us(incoming):
+        return False
+    answers_us = incoming.answers is not None and incoming.answers.is_ours
+    return bool(
+        answers_us
+        or situation.is_ours
+        or situation.step is not None
+        or _is_own_picture(incoming)
+    )
 
 
 def _typed_in_message(

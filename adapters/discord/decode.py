@@ -28,6 +28,7 @@ PAGE = re.compile(r"p1:([0-9]{1,20}):([0-9]{1,2})")
 """Ids of a modal and of the button that opens one: the interaction that asked, and which page of
 the form."""
 MENTION = re.compile(r"<(?:@[!&]?|#)[0-9]{1,20}>|<(/[^:>]{1,100}):[0-9]{1,20}>")
+EVERYONE = re.compile(r"@(?:everyone|here)\b")
 EMOJI = re.compile(r"<a?:(\w{1,32}):[0-9]{1,20}>")
 TYPED = {command.written: action for action, command in COMMANDS.items()}
 SPOKEN = frozenset({discord.MessageType.default, discord.MessageType.reply})
@@ -286,13 +287,17 @@ def _is_persons(said: discord.Message) -> bool:
 
 
 def _mentions(said: discord.Message, us: int) -> Mentions:
-    people = {user.id for user in said.mentions}
+    # A reply also counts its author among the people mentioned: only the words name us.
+    named = set(said.raw_mentions)
+    people = named | {user.id for user in said.mentions}
     own_roles = {role.id for role in said.role_mentions if _is_own_role(role, us)}
     other_roles = set(said.raw_role_mentions) - own_roles
+    # Without the right to it nobody is called, but it is said to all the same.
+    is_to_all = said.mention_everyone or EVERYONE.search(said.content) is not None
     return Mentions(
-        us=us in people or bool(own_roles),
+        us=us in named or bool(own_roles),
         people=bool(people - {us}),
-        groups=bool(other_roles) or said.mention_everyone,
+        groups=bool(other_roles) or is_to_all,
     )
 
 

@@ -27,6 +27,7 @@ from core.interpret import (
     interpret,
     relevance,
 )
+from core.types import StepId
 from tests.fakes.slack.driver import sample
 
 US, OTHER = 4000000000000000001, 4000000000000000002
@@ -288,6 +289,7 @@ def discord_message(content: str, where: Where, **facts: Any) -> Any:
         "channel": channel,
         "type": discord.MessageType.default,
         "mentions": mentions,
+        "raw_mentions": [US] if where.mention else [],
         "role_mentions": [],
         "raw_role_mentions": [],
         "mention_everyone": False,
@@ -398,10 +400,13 @@ def test_words_to_others_in_slack_are_not_for_us(words: str) -> None:
         {"mentions": [SimpleNamespace(id=OTHER)]},
         {"raw_role_mentions": [GROUP_ROLE]},
         {"mention_everyone": True},
+        {"content": "@everyone make it night"},
+        {"content": "make it night @here"},
     ],
 )
 def test_words_to_others_in_discord_are_not_for_us(facts: dict[str, Any]) -> None:
-    message = discord_message("make it night", THREAD, **facts)
+    words = facts.pop("content", "make it night")
+    message = discord_message(words, THREAD, **facts)
     incoming = discord_decode.message(message, US)
     assert understood(incoming, Situation(is_ours=True)) == NOTHING
 
@@ -409,6 +414,25 @@ def test_words_to_others_in_discord_are_not_for_us(facts: dict[str, Any]) -> Non
 @pytest.mark.parametrize("words", ["@Bo make it night", "make it night, @bo", "👍😍"])
 def test_words_to_others_in_the_room_are_not_for_us(words: str) -> None:
     assert understood(in_room(words, THREAD), Situation(is_ours=True)) == NOTHING
+
+
+@pytest.mark.parametrize(
+    ("words", "means"),
+    [
+        ("@everyone look at this", NOTHING),
+        ("thanks!", NOTHING),
+        ("what do you think?", NOTHING),
+        ("make it night", "edit: make it night"),
+    ],
+)
+def test_an_answer_to_us_in_discord_pings_us_and_names_nobody(
+    words: str, means: str
+) -> None:
+    message = discord_message(words, CHANNEL, mentions=[SimpleNamespace(id=US)])
+    incoming = discord_decode.message(message, US)
+    assert incoming
+    incoming = replace(incoming, answers=Quoted(message="6", is_ours=True))
+    assert understood(incoming, Situation(step=StepId("abcdefghij"))) == means
 
 
 def test_the_bots_own_role_is_the_bot() -> None:
