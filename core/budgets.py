@@ -1,8 +1,8 @@
 """Budgets: what a person may spend a day, a channel a month, a workspace a month.
 
-A budget is in one currency. Nothing is converted: what is priced in another currency than a budget
-that applies to it is refused, so that under a budget only its own currency is spent (what was
-spent in another before the budget was set does not count). Days and months are UTC.
+A budget is in one currency and nothing is converted: under a budget only its own currency can be
+spent, and a price in another one is refused. What was spent in another currency before the budget
+was set does not count. Days and months are UTC.
 """
 
 import re
@@ -46,8 +46,9 @@ class Spent:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Spending:
-    """What one person (by name) spent on one day (ISO date), holds included, and on how many
-    steps.
+    """What one person spent on one day, holds included, and on how many steps.
+
+    ``person`` is a name, ``day`` an ISO date.
     """
 
     person: str

@@ -1,7 +1,7 @@
-"""What a channel has set for itself: defaults, style words, who may do what, votes, the gallery.
+"""A channel's settings: defaults, style words, permissions, votes, the gallery. Pure.
 
-Stored as text in the workspace's settings: ``{"channels": {channel: {name: text}}}``, the channel
-"*" holding what is the workspace's. Pure.
+They are stored as text in the workspace's settings: ``{"channels": {channel: {name: text}}}``. The
+channel "*" holds the settings of the whole workspace.
 """
 
 from collections.abc import Mapping, Sequence
@@ -63,7 +63,7 @@ NAMES = tuple(field.name for field in fields(Preferences))
 
 
 def preferences_of(settings: Mapping[str, Any], channel: str) -> Preferences:
-    """The channel's own, where it has none the workspace's, else the defaults."""
+    """Read the channel's settings, falling back to the workspace's, then to the defaults."""
     channels = settings.get("channels", {})
     workspace_texts = channels.get("*", {})
     channel_texts = channels.get(channel, {})

@@ -13,7 +13,7 @@ DECORATION = re.compile("[\U0001f3fb-\U0001f3ff\ufe0e\ufe0f]|::skin-tone-[2-6]")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Reaction:
-    """A reaction understood.
+    """What a reaction asks for.
 
     ``action``: what adding it asks for. ``index``: which of the operation's emoji it was, from 0,
     where that matters, such as the picture voted for.
@@ -37,7 +37,7 @@ class Meanings:
 
 @cache
 def meanings() -> Meanings:
-    """Read the table of operations once."""
+    """Read the table of operations, once."""
     by_emoji: dict[str, Reaction] = {}
     by_word: dict[str, Reaction] = {}
     aliases: dict[str, str] = {}

@@ -1,4 +1,4 @@
-"""Runs what people asked for, durably: deliveries from the inbox, then one job for each step.
+"""Runs requests durably: deliveries from the inbox, then one job for each step.
 
 Nothing is remembered here. The inbox says how far a request was understood, a step's state how far
 its job has come, and every function of the flow continues from there: to restart is to continue.
@@ -109,7 +109,7 @@ class Engine:
         self._context.moved.set()
 
     def _leads(self, platform: str) -> bool:
-        """Does this process show the progress of jobs there?"""
+        """Whether this process shows the progress of jobs there."""
         return self._workers is None or self._workers.leads(platform)
 
     async def stop(self) -> None:
@@ -140,7 +140,7 @@ class Engine:
 
     async def _run_inbox(self) -> None:
         def is_survivable(error: Exception) -> bool:
-            # Any error: the bot must not go deaf.
+            # Any error: the bot must keep listening.
             log.error("inbox_broke", exc_info=error)
             self._is_inbox_unsure = True
             return True
@@ -269,7 +269,7 @@ class Engine:
         blobs = self._context.blobs
         await self._cancel_before(delivery)
         await self._inbox.forget_tenant(delivery)
-        # First the installation: nothing new is accepted while the rest goes.
+        # The installation first: nothing new is accepted while the rest is deleted.
         await chat.forget(place)
         for key in await blobs.keys(tenant):
             await blobs.delete(tenant, key)
@@ -382,7 +382,7 @@ class Engine:
         self._arrived.set()
 
     async def _drop_lost(self) -> None:
-        """Stop what others have taken over while we seemed dead; they bring it to its end."""
+        """Stop jobs that others took over while this process seemed dead; they finish them."""
         held = {(claim.tenant, claim.step) for claim in await self._claims.own_claims()}
         numbers = await self._inbox.own_numbers()
         taken: list[asyncio.Task[None]] = [

@@ -1,7 +1,7 @@
-"""What an event means, for every platform: the only place where that is decided. Pure.
+"""The meaning of an event, for every platform: the only place where it is decided. Pure.
 
-``relevance`` says whether it can be about us at all, ``interpret`` what it asks for. What must be
-looked up first comes as a ``Situation``.
+``relevance`` says whether an event can be about us at all, ``interpret`` what it asks for. A
+``Situation`` brings the facts that must be looked up first.
 """
 
 import re
@@ -139,7 +139,7 @@ def asks_first(incoming: Incoming) -> bool:
 
 
 def interpret(incoming: Incoming, situation: Situation) -> Meaning | None:
-    """What an event asks for, None when it is nothing.
+    """Return what an event asks for, None when that is nothing.
 
     Raises Rejected for what cannot be understood.
     """
@@ -338,7 +338,7 @@ def _plain_words(
 
 
 def _edit(about: Incoming, words: str) -> Request:
-    """An instruction. Never is another picture edited than the one pointed at."""
+    """An instruction to edit. It never edits another picture than the one pointed at."""
     answered = about.answers
     points_elsewhere = (
         answered is not None

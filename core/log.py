@@ -1,5 +1,6 @@
-"""The log. structlog is slow to load, so it is loaded for the first line: most commands write
-none.
+"""The log.
+
+structlog is slow to load and most commands log nothing, so it is loaded for the first line.
 """
 
 from collections.abc import Callable
@@ -17,7 +18,7 @@ class Log:
         self._set_up = set_up
 
     def set_up(self) -> None:
-        """Call it, once."""
+        """Call the function given to ``set_up_by``, once."""
         set_up, self._set_up = self._set_up, None
         if set_up is not None:
             set_up()

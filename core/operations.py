@@ -232,9 +232,8 @@ def _easel(
     return Command(name="easel", word=word, takes=takes, terminal=terminal)
 
 
-# The order of rows is that of menus and help. The places in the More menu, which has an order of
-# its
-# own, leave gaps for new buttons.
+# The order of rows is that of menus and help. The More menu has a separate order, whose
+# numbers leave gaps for new buttons.
 _TABLE = (
     Operation(
         action=Action.DRAW,

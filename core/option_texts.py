@@ -1,4 +1,4 @@
-"""What an option says of itself to a person, in their language."""
+"""The texts of an option, in the reader's language."""
 
 from core.i18n import translate
 from core.operations import Action, Takes

@@ -73,7 +73,7 @@ def shorten(text: str) -> str:
 
 
 def nearest_word(word: str, words: list[str]) -> str:
-    """The word that a person most likely wanted."""
+    """Return the word that a person most likely meant."""
     return difflib.get_close_matches(word[:LONGEST_SHOWN], words, n=1, cutoff=0)[0]
 
 

@@ -76,8 +76,7 @@ class OptionSpec:
 
     * ``field``: the attribute of Options, if it is not the name. ``aliases``: other spellings.
     * ``low`` and ``high`` bound a number. ``choices`` are the values of a CHOICE, ``synonyms``
-    other
-      words for them, ``labels`` the table of the locale files that names them.
+      other words for them, ``labels`` the table of the locale files that names them.
     * ``actions``: the operations that offer it. ``exclusive``: every other one refuses it; without
       this the model decides.
     * ``default``: the value where a person says none and the service's own would not do.
@@ -254,12 +253,12 @@ assert {row.attribute for row in _TABLE} == {one.name for one in fields(Options)
 
 
 def options_of(action: Action) -> tuple[OptionSpec, ...]:
-    """The options an operation offers, in the order a menu shows them."""
+    """Return the options an operation offers, in the order of menus."""
     return tuple(row for row in _TABLE if action in row.actions)
 
 
 def override(options: Options, chosen: Options) -> Options:
-    """The options, with those that were chosen later in their place."""
+    """Return the options with later choices in place of earlier ones."""
     later = {
         row.attribute: row.value(chosen) for row in _TABLE if row.is_chosen(chosen)
     }
@@ -267,7 +266,7 @@ def override(options: Options, chosen: Options) -> Options:
 
 
 def with_defaults(action: Action, options: Options) -> Options:
-    """The options of an operation, with the default where a person said nothing."""
+    """Return the options of an operation, with defaults where a person chose nothing."""
     defaults: dict[str, Any] = {
         row.attribute: row.default
         for row in options_of(action)
@@ -277,7 +276,7 @@ def with_defaults(action: Action, options: Options) -> Options:
 
 
 def service_parameters(options: Options) -> dict[str, Any]:
-    """The values that are passed on to the image service as they are, by its names."""
+    """Return the values that the image service takes as they are, by its own names."""
     return {
         row.parameter: row.value(options)
         for row in _TABLE

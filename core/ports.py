@@ -80,7 +80,7 @@ class Provider(Protocol):
     async def submit(self, work: Work) -> Task | Outcome:
         """Send the work: a task to wait for, or the outcome at once (synchronous models).
 
-        Raises Retryable (certainly not taken), Uncertain (perhaps taken, perhaps billed), Refused
+        Raises Retryable (certainly not accepted), Uncertain (perhaps accepted and billed), Refused
         or Misconfigured.
         """
         ...
@@ -292,7 +292,7 @@ class Store(Protocol):
     async def begin_progress(
         self, tenant: Tenant, step: StepId, until: datetime
     ) -> bool:
-        """A progress line is on its way, until then at most. False when nothing is to be shown."""
+        """Note that a progress line may be on its way until then. False when none may be shown."""
         ...
 
     async def end_progress(self, tenant: Tenant, step: StepId) -> None:
@@ -304,7 +304,7 @@ class Store(Protocol):
         ...
 
     async def close_step(self, tenant: Tenant, step: StepId) -> None:
-        """Its person has been told how it ended: no more work is left."""
+        """Close a step whose person has been told how it ended: no work is left."""
         ...
 
     async def end(
@@ -319,18 +319,16 @@ class Store(Protocol):
         request_id: str = "",
         cost: Money | None = None,
     ) -> Step | None:
-        """FAILED, CANCELLED or UNKNOWN.
+        """Set FAILED, CANCELLED or UNKNOWN. None when the step had ended already.
 
         ``charged`` NO gives the hold back, YES settles ``cost``, MAYBE keeps the hold.
-
-        None when the step had ended already.
         """
         ...
 
     async def drop_charge(self, step: Step, now: datetime) -> None:
-        """An UNKNOWN step's person gave it up, or it is known now that nothing was billed.
+        """Give the hold back.
 
-        The hold goes back.
+        An UNKNOWN step's person gave it up, or it is known now that nothing was billed.
         """
         ...
 
@@ -364,9 +362,9 @@ class Store(Protocol):
         ...
 
     async def intend_post(self, tenant: Tenant, job: str, role: MessageRole) -> bool:
-        """Before something is posted: True the first time.
+        """Note a post before it is sent: True the first time.
 
-        Else it may have gone through, and is read back first.
+        Otherwise it may have gone through, and is read back first.
         """
         ...
 
@@ -402,7 +400,7 @@ class Store(Protocol):
         ...
 
     async def forget_workspace(self, tenant: Tenant) -> None:
-        """Everything of a workspace goes, settings and money included."""
+        """Delete everything of a workspace, settings and money included."""
         ...
 
     async def message_of(
@@ -459,7 +457,7 @@ class Claims(Protocol):
         ...
 
     async def free(self, claim: Claim) -> None:
-        """The service has finished with the step: its slot is free."""
+        """Free the slot of a step that the service has finished."""
         ...
 
 

@@ -22,12 +22,12 @@ def retrying(
     growth: float = 2,
     attempts: int | None = None,
 ) -> stamina.BoundAsyncRetryingCaller:
-    """Call it with a function and its arguments. Without ``attempts`` it tries for ever.
+    """Return a caller of functions with their arguments; without ``attempts`` it tries for ever.
 
-    ``is_passing`` says of an error whether to try again, or after how many seconds: what a server
-    has asked for goes before our own pauses.
+    ``is_passing`` says of an error whether to try again, or after how many seconds: the server's
+    own delay takes precedence over our pauses.
 
-    ``first``: seconds of the first pause, and of jitter at most in each; every pause is ``growth``
+    ``first``: seconds of the first pause, and the most jitter in each; every pause is ``growth``
     times the one before, up to ``longest``.
     """
 

@@ -61,9 +61,9 @@ class Service:
     # Later, in the chat
 
     async def receive(self, incoming: Incoming) -> None:
-        """Accept after one durable commit and nothing else; the answer comes in the chat.
+        """Accept an event after one durable commit and nothing else; the answer comes in the chat.
 
-        What is not for us is let go by, after one look at most.
+        Events that are not for us are dropped, after one look-up at most.
         """
         first_look = interpret.relevance(incoming)
         if first_look is Relevance.NONE:
@@ -72,9 +72,9 @@ class Service:
             await self._jobs.receive(incoming)
 
     async def _may_be_for_us(self, incoming: Incoming) -> bool:
-        """May it be for us?
+        """Whether the event may be for us.
 
-        Yes when that cannot be told in time: then it is kept, and looked at later.
+        Yes when that cannot be told in time: the event is stored and looked at later.
         """
         answered = incoming.answers
         if answered is not None and answered.pictures and not answered.is_ours:
@@ -99,7 +99,7 @@ class Service:
     # At once
 
     async def understand(self, incoming: Incoming) -> Meaning | None:
-        """What an event asks for, None when that is nothing. Raises Rejected or NotFound."""
+        """Return what an event asks for, None when that is nothing. Raises Rejected or NotFound."""
         completed = await understand.complete(self._context, incoming)
         if completed is None:
             return None
@@ -135,7 +135,7 @@ class Service:
     async def paint(
         self, tenant: Tenant, draft: str, mask: bytes, prompt: str
     ) -> Answer:
-        """A mask came from the painter: the draft goes on, once.
+        """Continue a draft with the mask from the painter, once.
 
         Raises Rejected when it was used.
         """
@@ -148,7 +148,7 @@ class Service:
     # Forms, while a platform still lets us show one
 
     def asks_first(self, incoming: Incoming) -> bool:
-        """Must a form be opened before anything else is done? No I/O."""
+        """Whether a form must be opened before anything else. No I/O."""
         return interpret.asks_first(incoming)
 
     async def open_form(self, incoming: Incoming) -> None:

@@ -75,7 +75,7 @@ def undo(current: Step) -> Head:
 
 
 def is_ready(step: Step) -> bool:
-    """Has it pictures to work on?"""
+    """Whether the step has pictures to work on."""
     return step.state in {StepState.MADE, StepState.DONE}
 
 
@@ -101,5 +101,5 @@ def recipe(step: Step, index: int) -> dict[str, str]:
 
 
 def same_again(action: Action) -> bool:
-    """Does it repeat a step rather than continue from it?"""
+    """Whether the action repeats a step rather than continues from it."""
     return action in {Action.AGAIN, Action.RERUN}

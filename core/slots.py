@@ -1,4 +1,4 @@
-"""The slots at the image service: when one may be free, the next step in line is claimed and begun.
+"""The slots at the image service: when one is free, the next step in line is claimed and begun.
 
 There is no polling: a line is looked at when a step joins it, when a slot becomes free, when the
 service's limit lets the next one go, and when the pause after a refusal is over.
@@ -118,7 +118,7 @@ class Slots:
             self._wake_later(claim.account, claim.model, seconds)
 
     def drop(self, claim: Claim) -> None:
-        """This process does not work on the step any more."""
+        """Stop counting a step that this process no longer works on."""
         line = self._line(claim.account, claim.model)
         line.at_service.discard((claim.tenant, claim.step))
 

@@ -43,7 +43,7 @@ def clean(text: str) -> str:
 
 
 def has_words(prompt: str) -> bool:
-    """Is there a letter or digit of any script in it?
+    """Whether the text holds a letter or digit of any script.
 
     Emoji alone, keycaps such as 1️⃣ too, say too little to draw.
     """

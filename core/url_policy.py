@@ -18,7 +18,7 @@ MAX_LENGTH = 8192
 
 
 def is_allowed(url: str, hosts: Sequence[str]) -> bool:
-    """May this address be fetched? No for anything unusual."""
+    """Whether the address may be fetched. No for anything unusual."""
     if len(url) > MAX_LENGTH or not url.isascii() or UNSAFE.search(url):
         return False
     try:

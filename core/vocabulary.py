@@ -44,7 +44,7 @@ def fold_talk(text: str) -> str:
 
 @cache
 def vocabulary() -> Vocabulary:
-    """Read once."""
+    """Read the words once."""
     tables = word_tables()
 
     def openings(name: str) -> tuple[str, ...]:

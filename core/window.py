@@ -1,8 +1,4 @@
-"""How many calls a model takes at once: what its vendor says, or what its refusals teach. Pure.
-
-The window grows by one with each accepted call until the first refusal. From then on it tries one
-more now and then, and less often after each refusal.
-"""
+"""How many calls a model takes at once: the vendor's figure, or what refusals teach. Pure."""
 
 from dataclasses import dataclass
 

@@ -1,4 +1,1 @@
-"""What is answered at once.
-
-Moving the head, looking, cancelling, voting, choosing a mask, settings.
-"""
+"""Answers given at once: moving the head, looking, cancelling, voting, masks, settings."""

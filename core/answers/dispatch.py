@@ -57,7 +57,7 @@ assert HANDLERS.keys() == _ANSWERED, HANDLERS.keys() ^ _ANSWERED  # noqa: S101
 
 
 async def dispatch(context: Context, request: Request) -> Post | Request | None:
-    """What to say, or to take as a job; None when there is nothing to say.
+    """Return what to say or to take as a job; None when there is nothing to say.
 
     Raises Rejected or NotFound.
     """
@@ -116,7 +116,10 @@ async def ask_back(context: Context, asked: OpenForm | Choice) -> None:
 
 
 def lacks_mask(request: Request) -> bool:
-    """Of a picture that came along we know nothing yet: that is asked when it has been fetched."""
+    """Whether a mask must be asked for first.
+
+    An attached picture is unknown until it has been fetched; ``prepare`` asks about it then.
+    """
     if request.action is not Action.INPAINT or request.mask or request.attachments:
         return False
     return request.options.mask is None

@@ -1,4 +1,4 @@
-"""Giving up: cancel a job, drop one whose end is unknown."""
+"""Cancel a job, or drop one whose end is unknown."""
 
 from core.answers.lookup import require_audience, resolve_step
 from core.errors import NotFound, Rejected
@@ -9,7 +9,7 @@ from core.views import steps
 
 
 async def cancel(context: Context, request: Request) -> Post:
-    """At once and free while it waits; otherwise as soon as it can be."""
+    """Cancel at once and free while the job waits; otherwise as soon as it can be."""
     step = await _waiting(context, request)
     require_audience(request, step)
     if (

@@ -16,7 +16,7 @@ from core.types import Action, Attachment, Picture, Request, StepId, Tenant
 
 
 async def offer(context: Context, request: Request) -> Post:
-    """Which part? The request waits, with the very picture it means, for a mask."""
+    """Ask which part to change; the request waits, with the very picture it means, for a mask."""
     if not request.attachments:
         session, step = await current_step(context, request)
         head = await heads.head_of(context, request, session)
@@ -40,7 +40,7 @@ async def complete_with_region(context: Context, request: Request) -> Request:
 async def complete_with_mask(
     context: Context, tenant: Tenant, draft: str, mask: bytes, prompt: str
 ) -> Request:
-    """The draft with its mask painted and its prompt settled; the same however often it is sent.
+    """Return the draft with its painted mask and final prompt, the same however often it is sent.
 
     Raises Rejected for a wrong option in the prompt.
     """

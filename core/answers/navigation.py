@@ -11,13 +11,13 @@ from core.views import pictures
 
 
 async def undo(context: Context, request: Request) -> Post:
-    """To the picture before."""
+    """Move to the picture before."""
     session, step = await current_step(context, request)
     return await _move(context, request, session, sessions.undo(step))
 
 
 async def redo(context: Context, request: Request) -> Post:
-    """To the newest picture made from the one named, else from the head."""
+    """Move to the newest picture made from the step named, else from the head."""
     session = await heads.session_of(context, request)
     head = await heads.head_of(context, request, session)
     source = request.target or (head.step if head else None)
@@ -30,7 +30,7 @@ async def redo(context: Context, request: Request) -> Post:
 
 
 async def pick(context: Context, request: Request) -> Post:
-    """To one of a step's pictures; its own person's pick is what the step settled on."""
+    """Choose one of a step's pictures; its own person's pick settles the step."""
     session, step = await current_step(context, request)
     typed = request.text.strip()
     index = (

@@ -75,10 +75,10 @@ def _node(
 
 
 async def _thumbnail(context: Context, step: Step, head: Head | None) -> bytes:
-    """The stored thumbnail of the step's picture, else a new one, which is stored.
+    """Read the step's thumbnail, or make and store it.
 
-    It is made here and not when the picture comes: that would slow every delivery for the few
-    histories that are looked at.
+    It is made here and not on delivery: that would slow every delivery for the few histories that
+    are looked at.
     """
     index = head.index if head and head.step == step.id else 0
     picture = step.outputs[index]
@@ -153,7 +153,7 @@ async def usage(context: Context, request: Request) -> Post:
 
 
 async def budget(context: Context, request: Request) -> Post:
-    """Show the budgets, or set those given (by the names of Caps; "-" removes one)."""
+    """Show the budgets, or set those given by the names of Caps; "-" removes one."""
     settings = await context.store.settings(request.place.tenant)
     if set(request.values) & set(budgets.NAMES):
         if not request.is_admin:
@@ -164,14 +164,14 @@ async def budget(context: Context, request: Request) -> Post:
 
 
 async def help_text(_context: Context, request: Request) -> Post:
-    """What one can do here."""
+    """Say what can be done here."""
     return answers.help_post(request.locale)
 
 
 async def home(context: Context, request: Origin) -> list[Post]:
-    """For one person alone.
+    """Build a person's home page, for them alone.
 
-    What one can do, what is left to spend, and their newest pictures with the way back.
+    It holds what they can do, what is left to spend, and their newest pictures with links back.
     """
     tenant, locale = request.place.tenant, request.locale
     caps = budgets.caps(await context.store.settings(tenant))

@@ -1,7 +1,4 @@
-"""What a team does with a result.
-
-Votes, favourites and the gallery, sending it to oneself, deleting it.
-"""
+"""What a team does with a result: votes, favourites, the gallery, private copies, deleting."""
 
 from dataclasses import replace
 
@@ -70,7 +67,7 @@ async def favourite(context: Context, request: Request) -> None:
 
 
 async def unfavourite(context: Context, request: Request) -> None:
-    """Like it no more; the gallery keeps its copy."""
+    """Remove a favourite; the gallery keeps its copy."""
     step = await resolve_step(context, request)
     await context.reactions.remove(
         step.tenant,
@@ -109,9 +106,9 @@ async def remove(context: Context, request: Request) -> Post:
 
 
 async def delete(context: Context, request: Request) -> Post:
-    """Take a result's pictures away, wherever they were posted.
+    """Take a result's pictures away wherever they were posted.
 
-    What others made from them stays.
+    Pictures that others made from them stay.
     """
     step = await resolve_step(context, request)
     require_audience(request, step)

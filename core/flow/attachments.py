@@ -92,10 +92,7 @@ async def fetch(context: Context, request: Request, attachment: Attachment) -> b
 async def fit(
     context: Context, tenant: Tenant, picture: Picture, model: Model
 ) -> Picture:
-    """The picture inside the model's ranges.
-
-    Itself (its living link included) or a faithful resize.
-    """
+    """Fit the picture to the model's ranges: itself with its living link, or a faithful resize."""
     data = await context.blobs.read(tenant, picture.key)
     image = await context.pool.run(normalize.fit_to, data, model.pictures)
     if image.data == data:

@@ -1,4 +1,4 @@
-"""What the steps of a job work with, and how a job ends other than well."""
+"""What the steps of a job work with, and how a job ends when it fails."""
 
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping
@@ -36,13 +36,13 @@ T = TypeVar("T")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Context:
-    """Everything a step of a job needs. ``chats`` by platform.
+    """Everything a step of a job needs.
 
-    ``providers`` by account name, the account that is preferred first.
+    ``chats`` are by platform, ``providers`` by account name, the preferred account first.
 
     ``is_shared``: other processes may work on the same database. ``settle`` seconds pass before a
     lost submit is looked for, as the service may list it late. ``back_off`` seconds before the
-    first repetition of a refused submit. ``moved`` is set when a job goes a step on.
+    first repetition of a refused submit. ``moved`` is set when a job reaches its next step.
     """
 
     store: Store
@@ -90,15 +90,15 @@ class Context:
         return self.chats[step.place.platform]
 
     def submit_lock(self, step: Step) -> asyncio.Lock:
-        """One submit at a time for a model, so that at most one can be lost and found again."""
+        """Allow one submit of a model at a time: at most one can be lost and found again."""
         return self.submitting.setdefault((step.account, step.model), asyncio.Lock())
 
     def draft_lock(self, tenant: Tenant, draft: str) -> asyncio.Lock:
-        """One at a time uses a draft: only the person with the accepted mask is told "yes"."""
+        """Allow one use of a draft at a time: only the one whose mask is accepted reads "yes"."""
         return self.telling.setdefault(f"draft:{tenant}:{draft}", asyncio.Lock())
 
     def telling_lock(self, step: Step) -> asyncio.Lock:
-        """One at a time edits a step's message: a late progress line must not cover the result."""
+        """Allow one edit of a step's message at a time: late progress must not cover the result."""
         return self.telling.setdefault(f"{step.tenant}:{step.id}", asyncio.Lock())
 
 
@@ -126,9 +126,9 @@ def is_passing(error: Exception) -> bool:
 
 
 async def status_message(context: Context, step: Step) -> PostedMessage | None:
-    """The step's message.
+    """Return the step's message.
 
-    Remembered, or read back from the platform when a post may have gone through.
+    It is remembered, or read back from the platform when a post may have gone through.
     """
     known = await context.store.message_of(step)
     if known is not None or await context.store.intend_post(
@@ -141,9 +141,9 @@ async def status_message(context: Context, step: Step) -> PostedMessage | None:
 async def upsert_status(
     context: Context, step: Step, post: Post, *, only_while: StepState | None = None
 ) -> None:
-    """Turn the status message into this; post it if there is none. Never twice.
+    """Update the status message, or post it if there is none. Never twice.
 
-    ``only_while`` the step is in that state: what became of it meanwhile has been said already.
+    ``only_while`` the step is in that state: a later state has been shown already.
     """
     chat = context.chat(step)
     async with context.telling_lock(step):
@@ -166,9 +166,9 @@ async def upsert_status(
 
 
 async def _let_progress_arrive(context: Context, step: Step) -> None:
-    """Wait for the progress line another process may be sending: it must not cover the result.
+    """Wait for a progress line that another process may be sending: it must not cover the result.
 
-    None is sent once the step has ended.
+    No line is sent once the step has ended.
     """
     if not context.is_shared:
         return

@@ -1,4 +1,4 @@
-"""deliver: fetch, check and keep what was made, settle the money, post the result."""
+"""deliver: fetch, check and store the results, settle the money, post the result."""
 
 from dataclasses import replace
 from datetime import datetime, timedelta
@@ -32,10 +32,10 @@ LINK_LIFE = timedelta(hours=24)
 async def store_results(
     context: Context, tenant: Tenant, step_id: StepId, outcome: Outcome
 ) -> Step | None:
-    """Make the results ours and settle the money.
+    """Store the results and settle the money.
 
-    A failed download never makes a new, billed, submit. Returns the step with its results, None
-    when it has ended without.
+    A failed download never causes a new, billed submit. Returns the step with its results, None
+    when it has ended without any.
     """
     step = await context.store.step(tenant, step_id)
     if step.state is not StepState.RUNNING:
@@ -66,7 +66,7 @@ async def store_results(
 
 
 async def deliver(context: Context, step: Step) -> None:
-    """The status message becomes the result."""
+    """Turn the status message into the result."""
     failpoint("deliver.before_post")
     is_shown = await post_outcome(context, step)
     failpoint("deliver.after_post")
@@ -83,7 +83,7 @@ async def _drop(
     cost: Money | None,
     outcome: Outcome,
 ) -> None:
-    """Cancelled too late: what was made is dropped, and its price said."""
+    """Drop the results of a job that was cancelled too late, and say what they cost."""
     for picture in outputs:
         await context.blobs.delete(step.tenant, picture.key)
     error = Refused("status.cancelled_late", request_id=outcome.request_id)
@@ -93,7 +93,7 @@ async def _drop(
 
 
 async def _fetch_all(context: Context, step: Step, outcome: Outcome) -> list[Picture]:
-    """Every picture that was made. Raises Refused when there is nothing, not even words."""
+    """Fetch every result. Raises Refused when there is none, not even words."""
     count = sum(result.is_made for result in outcome.made)
     if not count and not outcome.text:
         reason = _first_error(outcome) or "provider.empty"

@@ -51,7 +51,7 @@ class Ending(StrEnum):
 
 
 def work_of(step: Step, model: Model) -> Work:
-    """What the provider is asked to make for a step."""
+    """Build the work that a provider is asked to do for a step."""
     options = step.options
     return Work(
         step=step.id,
@@ -75,10 +75,10 @@ def work_of(step: Step, model: Model) -> Work:
 async def generate(
     context: Context, claim: Claim, accepted: Callable[[Claim], None]
 ) -> Outcome | None:
-    """What the service made of a step, however far its job had come; None when the step has ended.
+    """Return the service's outcome for a step, from any state; None when the step has ended.
 
-    ``accepted`` is called when the service has taken the work. Raises Retryable when it would not
-    have it now.
+    ``accepted`` is called when the service has accepted the work. Raises Retryable when it refuses
+    it for now.
     """
     for _ in range(MAX_TASKS):
         if not await submit(context, claim):
@@ -93,9 +93,9 @@ async def generate(
 
 
 async def submit(context: Context, claim: Claim) -> bool:
-    """Bring the step to RUNNING from any state before. False when it has ended.
+    """Bring the step to RUNNING from any earlier state. False when it has ended.
 
-    Raises Retryable when the service would not have it now; then it is QUEUED again.
+    Raises Retryable when the service refuses it for now; then it is QUEUED again.
     """
     failpoint("submit.before_intent")
     step = await context.store.step(claim.tenant, claim.step)
@@ -116,10 +116,10 @@ async def submit(context: Context, claim: Claim) -> bool:
 async def _take_back(
     context: Context, claim: Claim, step: Step, error: Retryable
 ) -> None:
-    """The service would not have it: QUEUED again. Raises the error, so that the line is asked
-    later.
+    """Put a step that the service refused back to QUEUED.
 
-    A step that was cancelled meanwhile, or refused for longer than anyone waits, has ended.
+    Raises the service's error, so that the line is asked later. A step that was cancelled
+    meanwhile, or refused for longer than anyone waits, has ended instead.
     """
     log.info("submit_refused", step=step.id, code=error.code)
     waiting = await context.store.forget_intent(step.tenant, step.id)
@@ -151,10 +151,10 @@ async def _submit_once(context: Context, step: Step) -> bool:
 async def _send(context: Context, step: Step, *, is_lost: bool) -> bool:
     """Send the work. False when the step has ended.
 
-    Whenever the service may or may not have it, its task is looked for before anything is sent
-    again. A synchronous model's lost call leaves no task to find, so its person decides.
+    Whenever the service may have it already, its task is looked for before anything is sent again.
+    A synchronous model's lost call leaves no task to find, so its person decides.
 
-    Raises Retryable when it certainly has not taken it.
+    Raises Retryable when the service has certainly not accepted it.
     """
     model = context.catalog.model(step.model)
     work = work_of(step, model)
@@ -189,9 +189,9 @@ async def _submit_pictures(context: Context, step: Step, work: Work) -> Task | O
 
 
 async def _recover_submit(context: Context, step: Step, model: Model) -> bool | None:
-    """Look for the task of a submit that got no answer: if there is one, it is the step's.
+    """Look for the task of a submit that got no answer; a task found is the step's.
 
-    False when the step has ended; None when nothing was made, so that it may be sent again.
+    False when the step has ended; None when there is no task, so that the work may be sent again.
     """
     if model.is_sync:
         await _leave_to_person(context, step)
@@ -209,10 +209,10 @@ def _without_links(work: Work) -> Work:
 
 
 async def _find_task(context: Context, step: Step) -> Task | None:
-    """The task a lost submit made, None when there is none.
+    """Look for the task that a lost submit made; None when there is none.
 
-    Raises Uncertain when the service will not say. That the list cannot be had just now says
-    nothing of the submit: it must never pass for "not taken".
+    Raises Uncertain when the service does not say. A list that cannot be had now tells nothing
+    about the submit: it must never pass for "not accepted".
     """
     started = context.clock.now()
     work = work_of(step, context.catalog.model(step.model))
@@ -261,7 +261,7 @@ async def _record(context: Context, step: Step, answer: Task | Outcome) -> bool:
 
 
 async def wait(context: Context, tenant: Tenant, step_id: StepId) -> Outcome | Ending:
-    """Until the service has done it."""
+    """Wait until the service has finished the work."""
     failpoint("wait.before")
     step = await context.store.step(tenant, step_id)
     if step.outcome is not None:
@@ -299,7 +299,7 @@ async def _end_failed_task(
 
 
 async def _leave_to_person(context: Context, step: Step) -> None:
-    """We cannot know whether the service has made it, so its person decides what to do."""
+    """Leave the decision to the person: the service may or may not have done the work."""
     await fail_step(context, step, _lost_call(), state=StepState.UNKNOWN)
 
 

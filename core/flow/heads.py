@@ -9,7 +9,7 @@ from core.types import Action, Head, Request, SessionId, Step, StepId
 
 
 async def session_of(context: Context, request: Request) -> SessionId:
-    """The thread's session inside a thread of the bot, else the person's own in this channel."""
+    """Return the thread's session in a thread of the bot, else the person's own in this channel."""
     place = request.place
     own = sessions.person_session(place, request.person.id)
     if not place.thread or not await context.store.is_step_thread(place):

@@ -46,7 +46,7 @@ async def plan_step(
     collected: Collected,
     preferences: channel_settings.Preferences,
 ) -> Step:
-    """The step as it will be begun. Raises Rejected or NotFound."""
+    """Plan the step as it will begin. Raises Rejected or NotFound."""
     channel_settings.require_allowed(preferences, request.action, request.person.id)
     target = None
     if request.target:
@@ -102,9 +102,10 @@ async def _head_step(
 async def _plan_again(
     context: Context, request: Request, target: Step | None, session: SessionId
 ) -> Plan:
-    """Again: the same inputs and words with a new seed.
+    """Plan the repetition of a step.
 
-    Rerun: the chain's instructions merged, run on the root.
+    "Again" takes the same inputs and words with a new seed. "Rerun" merges the chain's instructions
+    and runs them on its root.
     """
     if target is None:
         target, _ = await _head_step(context, request, session)

@@ -1,4 +1,4 @@
-"""Prepare a job: store what was attached, begin the step, say what will happen."""
+"""prepare: store the attachments, begin the step, announce it."""
 
 from dataclasses import replace
 
@@ -14,9 +14,9 @@ from core.types import Action, Attachment, Request, Step, StepState
 
 
 async def prepare(context: Context, request: Request) -> Step | None:
-    """The step of a request, begun and announced.
+    """Begin a request's step and announce it.
 
-    None when it was refused, and its person told why.
+    None when it was refused and its person has been told why.
     """
     step = await _find_begun(context, request)
     if step is None:
@@ -30,7 +30,7 @@ async def prepare(context: Context, request: Request) -> Step | None:
 
 
 async def _find_begun(context: Context, request: Request) -> Step | None:
-    """The step, when an earlier try has begun it already."""
+    """Find the step that an earlier try has begun already."""
     try:
         return await context.store.step(request.place.tenant, sessions.step_id(request))
     except NotFound:
@@ -74,7 +74,7 @@ def _lacks_mask(request: Request, collected: Collected) -> bool:
 async def _ask_for_mask(
     context: Context, request: Request, collected: Collected
 ) -> None:
-    """The picture came along, so the painter and the regions work on what is stored of it."""
+    """Ask for the mask of an attached picture, which is stored first for the painter."""
     pictures = tuple(Attachment(key=picture.key) for picture in collected.pictures)
     with_pictures = replace(request, attachments=pictures)
     offer = await replies.offer_mask(context, with_pictures)
@@ -84,7 +84,7 @@ async def _ask_for_mask(
 async def give_up(context: Context, request: Origin) -> None:
     """End a request that a bug has stopped.
 
-    Say so with a reference, whether its step was begun or not.
+    Its person gets a reference, whether its step had begun or not.
     """
     job = sessions.step_id(request)
     broken = EaselError("status.broken", reference=job)

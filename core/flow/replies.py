@@ -1,7 +1,4 @@
-"""What is said back to a request that is no job (yet).
-
-Refusals, answers, forms, the question for a mask.
-"""
+"""Replies to a request that is not a job yet: refusals, answers, forms, the mask question."""
 
 from dataclasses import replace
 from datetime import timedelta
@@ -24,9 +21,9 @@ PAINTER_LIFE = timedelta(minutes=15)
 
 
 def check(context: Context, request: Request) -> None:
-    """Refuse what is wrong in itself: options, model, prompt, number of pictures.
+    """Refuse a request that is wrong in itself: options, model, prompt, number of pictures.
 
-    No I/O: it may precede the commit.
+    It does no I/O, so it may run before the commit.
     """
     if sessions.same_again(request.action):
         return
@@ -55,7 +52,7 @@ def form_again(context: Context, request: Request) -> Form:
 
 
 def form_for(context: Context, request: Request, words: str) -> Form:
-    """What to ask for an action that makes pictures; for pictures, unless one is settled."""
+    """Build the form of an action that makes pictures; ask for pictures unless one is settled."""
     return operation_form(
         request.action,
         context.catalog,
@@ -69,13 +66,13 @@ def form_for(context: Context, request: Request, words: str) -> Form:
 
 
 async def show_form(context: Context, request: Request, asked: Form) -> None:
-    """Show a form, where the platform still lets us; else say that it came too late."""
+    """Show a form where the platform still allows it, else say that it came too late."""
     if not await context.chats[request.place.platform].ask(asked, request):
         await refuse(context, request, Rejected("refuse.too_late"))
 
 
 async def refuse(context: Context, request: Origin, error: EaselError) -> None:
-    """Say no, privately, once."""
+    """Refuse a request, privately and once."""
     job = sessions.step_id(request)
     log.info("refused", step=job, error=error.key)
     post = steps.refusal_post(error, request.locale, job)
@@ -83,9 +80,9 @@ async def refuse(context: Context, request: Origin, error: EaselError) -> None:
 
 
 async def reply_once(context: Context, request: Origin, post: Post) -> None:
-    """Answer a request, once: the answer is known by the request's own id.
+    """Answer a request once: the answer is known by the request's id.
 
-    Raises what passes: the caller tries again.
+    Raises passing errors, for the caller to try again.
     """
     await try_delivery(
         sessions.step_id(request), lambda: _reply(context, request, post)

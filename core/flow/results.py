@@ -1,4 +1,4 @@
-"""What a provider made is checked, signed with its recipe, and kept as a blob."""
+"""Check what a provider made, sign it with its recipe, and store it as a blob."""
 
 from collections.abc import Mapping
 from dataclasses import replace

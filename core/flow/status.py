@@ -1,7 +1,4 @@
-"""The status line of every job at work: place in line, an honest estimate, progress.
-
-Never over a result.
-"""
+"""The status line of every job at work: place in line, estimate, progress; never over a result."""
 
 import asyncio
 import time
@@ -58,14 +55,14 @@ class Lines:
     positions: Mapping[tuple[str, str], int]
 
     def position(self, step: Step) -> int:
-        """How many are served before it; a step beyond what was read counts as the last."""
+        """Count the steps served before it; a step beyond those read counts as the last."""
         last = self.lengths[_queue(step)]
         return self.positions.get((step.tenant, step.id), last)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LastStatus:
-    """What a job's message was last made to say, in which state, and when."""
+    """What a job's message shows, in which state of the step, and since when."""
 
     sent: PostedMessage
     post: Post
@@ -74,7 +71,7 @@ class LastStatus:
 
 
 class Rest:
-    """A platform that is away is left alone for a while, longer each time."""
+    """A pause for a platform that is away, longer each time."""
 
     def __init__(self) -> None:
         self._seconds = 0.0
@@ -82,16 +79,16 @@ class Rest:
 
     @property
     def is_on(self) -> bool:
-        """Is it left alone now?"""
+        """Whether the platform is left alone now."""
         return time.monotonic() < self._until
 
     def begin(self) -> None:
-        """It could not be reached."""
+        """Pause after the platform could not be reached."""
         self._seconds = min(max(self._seconds * 2, SHORTEST_REST), LONGEST_REST)
         self._until = time.monotonic() + self._seconds
 
     def end(self) -> None:
-        """It answers."""
+        """End the pause: the platform answers again."""
         self._seconds = 0.0
 
 
@@ -103,14 +100,17 @@ async def parent_of(context: Context, step: Step) -> Step | None:
 
 
 async def working(context: Context, step: Step) -> Post:
-    """What to say of a step not yet made."""
+    """Build the post of a step that is not made yet."""
     pace = await pace_of(context, step.account, step.model)
     position = await context.store.place_in_line(step)
     return await _post(context, step, position, pace)
 
 
 async def pace_of(context: Context, account: str, model: str) -> Pace:
-    """Seconds as measured lately, else as the catalogue expects; so many at a time as it takes."""
+    """Return the seconds and the parallel jobs of a model.
+
+    Seconds are as measured lately, else as the catalogue expects.
+    """
     known = context.catalog.model(model)
     measured = await context.store.durations(account, model, MEASURED)
     typical = median(measured) if measured else known.typical_seconds
@@ -135,8 +135,8 @@ async def _post(context: Context, step: Step, position: int, pace: Pace) -> Post
 async def keep_current(context: Context, leads: Callable[[str], bool]) -> None:
     """Update the messages of the jobs at work, until cancelled.
 
-    Each when its state changes, else at its platform's pace. Of several processes one ``leads`` a
-    platform and shows the progress there.
+    A message is updated when its step changes state, else at its platform's pace. Of several
+    processes one ``leads`` a platform and shows the progress there.
     """
     shown: dict[str, LastStatus] = {}
     rests: dict[str, Rest] = {}
@@ -154,7 +154,7 @@ async def keep_current(context: Context, leads: Callable[[str], bool]) -> None:
 
 
 async def _pause(context: Context) -> None:
-    """Until a job has moved on, at most as long as the quickest platform's pace."""
+    """Wait until a job has moved, at most for the quickest platform's pace."""
     paces = [chat.pace for chat in context.chats.values()]
     waits = [
         asyncio.ensure_future(context.moved.wait()),
@@ -224,9 +224,10 @@ def _has_progress(context: Context, step: Step) -> bool:
 def _is_due(
     context: Context, step: Step, position: int, last: LastStatus | None
 ) -> bool:
-    """A new state is shown at once, anything else no sooner than the platform likes.
+    """Whether a message is due for an update.
 
-    Far behind in line, more seldom.
+    A new state is shown at once, anything else at the platform's pace, and less often for steps far
+    behind in line.
     """
     if last is None or last.state is not step.state:
         return True
@@ -267,7 +268,7 @@ async def _send_progress(
 
 
 async def _lacks_message(context: Context, step: Step) -> bool:
-    """Was its platform away when the job began?"""
+    """Whether the step has no message yet, as its platform was away when the job began."""
     if context.clock.now() - step.created < ANNOUNCE_GRACE:
         return False
     return await context.store.message_of(step) is None

@@ -1,6 +1,6 @@
-"""From an event to its meaning: ask the platform, look up what is known, interpret.
+"""From an event to its meaning: ask the platform, look up the facts, interpret.
 
-``core.interpret`` decides; here is only what it needs to know.
+The decisions are ``core.interpret``'s; this module only collects the facts for them.
 """
 
 from collections.abc import Awaitable, Callable
@@ -25,7 +25,7 @@ T = TypeVar("T")
 
 
 async def understand_or_refuse(context: Context, incoming: Incoming) -> Meaning | None:
-    """What the event asks for; None when that is nothing, or was refused with words."""
+    """Return what the event asks for; None when that is nothing, or was refused with words."""
     try:
         completed = await complete(context, incoming)
         if completed is None:
@@ -38,14 +38,14 @@ async def understand_or_refuse(context: Context, incoming: Incoming) -> Meaning 
 
 
 async def complete(context: Context, incoming: Incoming) -> Incoming | None:
-    """The event with what only its platform can tell; None when it is not for us."""
+    """Add to the event what only its platform knows; None when it is not for us."""
     if not await _is_about_us(context, incoming):
         return None
     return await context.chats[incoming.place.platform].complete(incoming)
 
 
 async def understand(context: Context, incoming: Incoming) -> Meaning | None:
-    """What a completed event asks for. Raises Rejected or NotFound."""
+    """Return what a completed event asks for. Raises Rejected or NotFound."""
     meaning = interpret(incoming, await look_up(context, incoming))
     if isinstance(meaning, Request):
         return await pin_step(context, meaning)
@@ -53,7 +53,7 @@ async def understand(context: Context, incoming: Incoming) -> Meaning | None:
 
 
 async def look_up(context: Context, incoming: Incoming) -> Situation:
-    """What the store knows about where the event happened."""
+    """Look up what the store knows about the place of the event."""
     place = incoming.place
     if incoming.kind is Kind.REACTION:
         settings = await context.store.settings(place.tenant)
@@ -128,9 +128,9 @@ async def _look_again(
 
 
 async def pin_step(context: Context, request: Request) -> Request:
-    """Name the step of what would mean another one the second time.
+    """Name the step of a request that could mean another one when it is repeated.
 
-    So being killed in the middle does it once.
+    A request that is interrupted and taken up again then acts once.
     """
     if request.target is not None:
         return request

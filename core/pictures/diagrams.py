@@ -130,7 +130,7 @@ def _join(draw: ImageDraw.ImageDraw, page: Page, spot: Spot) -> None:
     right = x + page.side
     if spot.origin:
         draw.line([(x - stub, middle), (x, middle)], fill=LINE, width=width)
-    if spot.goes_on:
+    if spot.continues:
         draw.line([(right, middle), (right + stub, middle)], fill=LINE, width=width)
     for child in spot.children:
         left, top = page.corner(column=child.column, row=child.row)

@@ -1,8 +1,8 @@
-"""Which files are pictures we accept, told by their first bytes and their header.
+"""The picture formats we accept, recognised by their first bytes and their header.
 
-Where vendors and platforms differ we chose: at most 30 MiB and 50 megapixels, so that
-phone photos of 12 and 48 megapixels work and a 9000 × 9000 bomb does not; no side over
-12,000 pixels. Only the loader of the format that was recognised is ever called.
+Where vendors and platforms differ we chose: at most 30 MiB and 50 megapixels, so that phone photos
+of 12 and 48 megapixels work and a 9000 × 9000 bomb does not; no side over 12,000 pixels. Only the
+loader of the format that was recognised is ever called.
 """
 
 import struct
@@ -88,7 +88,7 @@ def inspect(data: bytes) -> Facts:
 
 
 def kind_of(data: bytes) -> str:
-    """Tell the format by the first bytes.
+    """Recognise the format by the first bytes.
 
     Raises Rejected for an empty file and for anything we do not accept.
     """

@@ -43,7 +43,7 @@ class Node:
 class Spot:
     """A node's place: column and row of the page. Lines join it to its ``children``.
 
-    ``origin`` is its parent when that stands elsewhere; ``goes_on`` when a child stands elsewhere.
+    ``origin`` is its parent when that stands elsewhere; ``continues``: a child stands elsewhere.
     """
 
     node: Node
@@ -51,7 +51,7 @@ class Spot:
     row: float = 0.0
     children: list["Spot"] = field(default_factory=list)
     origin: Node | None = None
-    goes_on: bool = False
+    continues: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -199,7 +199,7 @@ class _Block:
             else:
                 child.origin = spot.node
                 self.left_out.append(child)
-        spot.goes_on = len(beside) < len(spot.children)
+        spot.continues = len(beside) < len(spot.children)
         spot.children = beside
         # A parent stands beside the middle of its children.
         spot.row = row

@@ -21,7 +21,7 @@ WHITE = [255, 255, 255]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class NormalizedImage:
-    """Clean bytes. ``notes`` are message keys the requester should be told."""
+    """Clean bytes. ``notes`` are keys of messages for the person who asked."""
 
     data: bytes
     width: int

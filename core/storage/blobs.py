@@ -9,10 +9,10 @@ from core.storage.folder import FolderBlobs
 
 
 def open_blobs(url: str) -> Blobs:
-    """Blobs at ``file:///folder`` (made if missing) or ``s3://bucket/prefix`` (the usual AWS
-    variables).
+    """Open ``file:///folder`` (made if missing) or ``s3://bucket/prefix``.
 
-    Raises ConfigurationError for any other address or an unusable folder.
+    A bucket's credentials come from the usual AWS variables. Raises ConfigurationError for any
+    other address or an unusable folder.
     """
     parts = urlsplit(url)
     if parts.scheme == "s3":

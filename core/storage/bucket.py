@@ -20,7 +20,7 @@ class BucketBlobs:
 
     @classmethod
     def at(cls, url: str) -> "BucketBlobs":
-        """``s3://bucket/prefix``, with the usual AWS variables."""
+        """Open ``s3://bucket/prefix``, with the usual AWS variables."""
         return cls(S3Store.from_url(url))
 
     async def keep(self, workspace: str, data: bytes) -> str:
@@ -45,7 +45,7 @@ class BucketBlobs:
         return data
 
     async def delete(self, workspace: str, key: str) -> None:
-        """Forget it; no matter if it was not there."""
+        """Delete it; no matter if it was not there."""
         try:
             with _network_errors():
                 await obstore.delete_async(self._store, self._path(workspace, key))
@@ -73,7 +73,7 @@ class BucketBlobs:
 
 @contextmanager
 def _network_errors() -> Iterator[None]:
-    """Raises ConnectionError for any trouble of the bucket's network or server."""
+    """Turn any trouble of the bucket's network or server into a ConnectionError."""
     try:
         yield
     except FileNotFoundError:

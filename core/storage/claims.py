@@ -35,7 +35,7 @@ class Claims(Transactions):
     def __init__(
         self, engine: AsyncEngine, worker: str, platforms: Iterable[str]
     ) -> None:
-        """``platforms``: those this worker speaks to; the steps of others are left to others."""
+        """``platforms``: those this worker speaks to; it leaves the steps of others alone."""
         super().__init__(engine)
         self._is_postgresql = engine.dialect.name == "postgresql"
         self._worker = worker
@@ -50,7 +50,7 @@ class Claims(Transactions):
         )
 
     async def announce(self, tenant: str, step: str) -> None:
-        """Its person has read that it waits: from now on it can be claimed."""
+        """Record that its person has read that it waits: from now on it can be claimed."""
         change = update(steps).filter_by(tenant=tenant, id=step)
         await self._write(change.values(announced=True))
 
@@ -69,11 +69,10 @@ class Claims(Transactions):
         limit: SubmitLimit | None,
         now: datetime,
     ) -> tuple[list[Claim], float | None]:
-        """The next steps of a line, so that at most ``size`` are at the service, and ``limit`` a
-        period.
+        """Claim the next steps of a line: ``size`` at the service at most, ``limit`` a period.
 
-        Also the seconds until the limit lets the next one go, None when that is not what holds it
-        up.
+        Also returns the seconds until the limit lets the next one go, None when something else
+        holds it up.
         """
         is_in_line = and_(steps.c.account == account, steps.c.model == model)
         at_service = select(func.count()).where(HOLDS_SLOT, is_in_line)
@@ -89,7 +88,7 @@ class Claims(Transactions):
             return await self._claim_next(connection, is_in_line, free, now), wait
 
     async def release(self, claim: Claim, now: datetime) -> None:
-        """The service would not have it now: back into the line, at its old place."""
+        """Put a step that the service refused for now back in line, at its old place."""
         change = _change(claim).where(steps.c.state == StepState.QUEUED)
         await self._write(
             change.values(
@@ -101,18 +100,18 @@ class Claims(Transactions):
         )
 
     async def free(self, claim: Claim) -> None:
-        """The service has finished with it: its slot is free, its worker continues."""
+        """Free the slot of a step that the service has finished; its worker continues."""
         await self._write(_change(claim).values(slot=False))
 
     async def own_claims(self) -> list[Claim]:
-        """What this worker has to bring to its end."""
+        """Return what this worker has to bring to its end."""
         query = select(*COLUMNS).where(UNTOLD, steps.c.worker == self._worker)
         return [Claim(**row) for row in await self._fetch_all(query)]
 
     async def adopt(self, dead: str | None) -> list[Claim]:
-        """Take over what a worker left in work.
+        """Take over the steps that a worker left unfinished.
 
-        With None, what no worker holds, from before there were claims.
+        None stands for steps without a worker, left by versions that had no claims.
         """
         is_left = steps.c.worker == dead
         if dead is None:
@@ -163,7 +162,7 @@ class Claims(Transactions):
         return claims
 
     async def _lock_line(self, connection: AsyncConnection, name: str) -> None:
-        """Two workers must not both see the same free slot. SQLite has one writer anyway."""
+        """Lock the line, so that no two workers see one free slot. SQLite has a single writer."""
         if self._is_postgresql:
             lock = func.pg_advisory_xact_lock(func.hashtext(name))
             await connection.execute(select(lock))
@@ -176,7 +175,7 @@ async def _within_limit(
     limit: SubmitLimit | None,
     now: datetime,
 ) -> tuple[int, float | None]:
-    """How many of the free slots may be taken now, and after how many seconds one more."""
+    """Return how many free slots may be taken now, and the seconds until one more may be."""
     if limit is None:
         return free, None
     period = timedelta(seconds=limit.seconds)

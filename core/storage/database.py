@@ -1,7 +1,4 @@
-"""The database itself.
-
-Engines set up so that what is committed is durable, and the schema brought up to date.
-"""
+"""The database: engines that commit durably, and the schema brought up to date."""
 
 from __future__ import annotations
 
@@ -72,9 +69,9 @@ def _durable(engine: Engine) -> None:
 
 
 def sync_url(url: str) -> str:
-    """The address with the driver for blocking use (inbox, migrations).
+    """Return the address with the driver for blocking use (inbox, migrations).
 
-    ``postgresql://…`` or ``sqlite:///…``.
+    ``url`` is ``postgresql://…`` or ``sqlite:///…``. Raises ConfigurationError for any other kind.
     """
     parsed = make_url(url)
     if parsed.get_backend_name() == "sqlite":
@@ -89,7 +86,7 @@ def sync_url(url: str) -> str:
 
 
 def is_sqlite(url: str) -> bool:
-    """One file, hence one worker?"""
+    """Whether it is SQLite: one file, hence one worker."""
     return make_url(url).get_backend_name() == "sqlite"
 
 

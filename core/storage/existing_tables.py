@@ -1,4 +1,4 @@
-"""For migrations of tables that many installations had before there was a migration for them."""
+"""For migrations of tables that many installations had before their first migration."""
 
 from collections.abc import Mapping
 

@@ -1,8 +1,8 @@
-"""What platforms delivered, from its acknowledgement until it is answered or begun as a step.
+"""Deliveries of the platforms, from their acknowledgement until they are answered or begun.
 
-A delivery is one durable commit, shared by all that arrive together. What is done stays known for a
-day, so that delivering it again changes nothing. On SQLite the inbox has a separate file, so that
-an acknowledgement never waits for the jobs' transactions; and one thread, which a transaction
+A delivery is one durable commit, shared by all that arrive together. A finished one stays known
+for a day, so that delivering it again changes nothing. On SQLite the inbox has a separate file, so
+that an acknowledgement never waits for the jobs' transactions; and one thread, which a transaction
 enters once: under load each change of threads costs more than the commit.
 """
 
@@ -102,7 +102,7 @@ class Inbox:
     """One worker's view of the table. ``close`` it last."""
 
     def __init__(self, engine: Engine, worker: str, platforms: Iterable[str]) -> None:
-        """``platforms``: those this worker speaks to; what others delivered is left to others."""
+        """``platforms``: those this worker speaks to; it leaves the deliveries of others alone."""
         self._engine = engine
         self._is_postgresql = engine.dialect.name == "postgresql"
         self._worker = worker
@@ -113,16 +113,16 @@ class Inbox:
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="inbox")
 
     async def close(self) -> None:
-        """Write no more."""
+        """Stop writing."""
         await asyncio.to_thread(self._thread.shutdown)
         self._engine.dispose()
 
     async def add(self, incoming: Incoming) -> None:
-        """Return once it is durable. The same again changes nothing."""
+        """Store an event, and return once it is durable. The same again changes nothing."""
         await self._add(incoming, Stage.HEARD)
 
     async def accept(self, request: Request) -> None:
-        """The same for one that is understood and has been answered: a job."""
+        """Store a job whose request is understood and answered, as ``add`` does an event."""
         await self._add(request, Stage.ACCEPTED)
 
     async def _add(self, origin: Origin, stage: Stage) -> None:
@@ -183,20 +183,20 @@ class Inbox:
         return replace(delivery, stage=stage, origin=request)
 
     async def finish(self, delivery: Delivery, now: datetime) -> Delivery:
-        """Nothing is left to do.
+        """Mark a delivery as finished.
 
-        Only its id stays known, so that the same again changes nothing.
+        Only its id stays known, so that the same delivery again changes nothing.
         """
         await self._change(delivery, stage=Stage.DONE.value, done=now, request={})
         return replace(delivery, stage=Stage.DONE)
 
     async def adopt(self, dead: str) -> None:
-        """What a dead worker left waits to be claimed again."""
+        """Let a dead worker's deliveries be claimed again."""
         change = update(deliveries).filter_by(worker=dead).where(OPEN)
         await self._execute(change.values(worker=None))
 
     async def release_except(self, begun: Iterable[int]) -> None:
-        """What this worker claimed, but for those begun, waits to be claimed again."""
+        """Let this worker's claims be claimed again, except those begun."""
         change = (
             update(deliveries)
             .filter_by(worker=self._worker)
@@ -215,13 +215,13 @@ class Inbox:
         return await self._run(fetch)
 
     async def delete_finished(self, before: datetime) -> None:
-        """Forget what was done before then: no redelivery comes later."""
+        """Delete what was finished before then: it is not delivered again any more."""
         await self._execute(delete(deliveries).where(deliveries.c.done < before))
 
     async def forget_tenant(self, delivery: Delivery) -> None:
-        """Delete all deliveries of its workspace before it.
+        """Delete a workspace's deliveries from before its goodbye.
 
-        Those after it belong to a new installation.
+        Later ones belong to a new installation.
         """
         await self._execute(
             delete(deliveries)

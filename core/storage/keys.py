@@ -1,4 +1,4 @@
-"""How blobs are named, and a probe whether they can be stored: in a folder or in a bucket."""
+"""The names of blobs, and a probe of their store; for folders and buckets."""
 
 import hashlib
 import re
@@ -11,7 +11,7 @@ KEY = re.compile(r"[0-9a-f]{64}")
 
 
 def folder_of(workspace: str) -> str:
-    """A platform's ids could hold anything; a hash cannot climb out of the folder."""
+    """Name a tenant's folder. An id could hold anything; a hash cannot climb out of the folder."""
     return hashlib.sha256(workspace.encode()).hexdigest()[:32]
 
 

@@ -48,7 +48,7 @@ async def hold(connection: AsyncConnection, step: Step, now: datetime) -> None:
 async def settle(
     connection: AsyncConnection, step: Step, cost: Money | None, now: datetime
 ) -> None:
-    """Give the hold back and charge the true cost (None: nothing).
+    """Give the hold back and charge the true cost, None for nothing.
 
     Doing it twice changes nothing.
     """
@@ -75,7 +75,7 @@ async def settle(
 async def sum_spent(
     connection: AsyncConnection, step: Step, caps: Caps, now: datetime
 ) -> Spent:
-    """What counts against each budget of this step, in that budget's currency."""
+    """Sum up what counts against each budget of this step, in that budget's currency."""
     person_day = _sum(
         spending,
         spending.c.tenant == step.tenant,

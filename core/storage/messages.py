@@ -106,12 +106,12 @@ class MessageStore(Transactions):
         return bool(await self._fetch_scalar(select(or_(is_inside, is_root))))
 
     async def may_show_step(self, place: Place, message: str = "") -> bool:
-        """May this message, or the place's thread, show a step now or in a moment?
+        """Whether this message, or the place's thread, may show a step now or in a moment.
 
-        One look at the database, or none. People who see a post may answer before it is remembered.
-        So the answer is also True while a post may be on its way into that channel, from any
-        process: a step's first message until it is remembered, a result until it is DONE; and for a
-        moment after this process has begun to post anything else.
+        It looks at the database once at most. People may answer a post before it is remembered, so
+        the answer is also True while a post may be on its way into that channel, from any process:
+        a step's first message until it is remembered, a result until it is DONE; and for a moment
+        after this process has begun to post anything else.
         """
         thread = "" if message else place.thread
         name = (place.tenant, place.channel, thread, message)

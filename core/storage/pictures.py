@@ -29,8 +29,8 @@ class PictureStore(Transactions):
     async def delete_step(self, tenant: str, step: str, now: datetime) -> list[str]:
         """Mark a step deleted and move heads off it; return its blobs that nothing else needs.
 
-        What was made from them keeps its own inputs. Until ``forget_outputs`` it returns the same
-        again.
+        Steps made from its pictures keep their own inputs. Until ``forget_outputs`` it returns the
+        same blobs again.
         """
         mark = (
             update(steps)

@@ -1,4 +1,4 @@
-"""How a step comes to its end.
+"""A step's way to its end.
 
 Each change is a compare-and-set, so that a zombie or a replay changes nothing.
 """
@@ -268,7 +268,7 @@ class StepProgress(StepStore):
     # Inside a transaction
 
     async def _lock_tenant(self, connection: AsyncConnection, tenant: str) -> None:
-        """Two who spend at once must not both see the old sum. SQLite has one writer anyway."""
+        """Lock the tenant, so that no money is spent twice. SQLite has a single writer."""
         if self._writing.dialect.name == "postgresql":
             lock = func.pg_advisory_xact_lock(func.hashtext(tenant))
             await connection.execute(select(lock))
@@ -291,7 +291,7 @@ class StepProgress(StepStore):
         await connection.execute(new_session.on_conflict_do_nothing())
 
     async def _next_number(self, connection: AsyncConnection, step: Step) -> int:
-        """The session's next version; in a thread they go on from the picture it hangs from."""
+        """The session's next version; a thread counts on from the picture it hangs from."""
         await self._ensure_session(connection, step.tenant, step.session)
         lowest = 0
         if step.parent and step.session == thread_session(step.place):

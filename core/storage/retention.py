@@ -28,7 +28,7 @@ RECORDS_LIFE = timedelta(days=30)
 
 @shielded
 class Retention(Transactions):
-    """Removes what has lived long enough. Each method is one transaction."""
+    """Removes records that are old enough. Each method is one transaction."""
 
     async def count(self, before: datetime) -> int:
         """How many records are older."""
@@ -42,7 +42,7 @@ class Retention(Transactions):
             return int(posts.scalar_one()) + int(jobs.scalar_one())
 
     async def prune(self, before: datetime) -> int:
-        """Remove notes of older posts, and how older jobs were to be answered: how many."""
+        """Remove notes of older posts and the reply data of older jobs; return how many."""
         old_posts = delete(posting).where(posting.c.at < before)
         old_jobs = update(steps).where(_has_record(before))
         async with self._writing.begin() as connection:
@@ -52,7 +52,7 @@ class Retention(Transactions):
 
 
 def _has_record(before: datetime) -> ColumnElement[bool]:
-    """Finished before then, with the platform's handles or the service's answer still in it."""
+    """Whether it finished before then and still holds reply data or the service's answer."""
     # No outcome is SQL's NULL for some writers, and JSON's own null for others.
     outcome = func.coalesce(cast(steps.c.outcome, String), "null")
     reply = cast(steps.c.reply, String)

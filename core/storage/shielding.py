@@ -22,7 +22,7 @@ _running: set[asyncio.Future[Any]] = set()
 async def wait_for_transactions() -> None:
     """Wait until every transaction of this loop has ended: then its engine may be disposed of.
 
-    Those of callers who were cancelled twice are among them.
+    That includes transactions whose callers were cancelled twice.
     """
     while running := _running_here():
         await asyncio.wait(running)

@@ -1,4 +1,4 @@
-"""Steps and sessions, as they are looked up."""
+"""Look up steps and sessions."""
 
 from __future__ import annotations
 
@@ -91,9 +91,9 @@ class StepStore(Transactions):
     async def newest_from(
         self, tenant: str, session: str, parent: str | None
     ) -> Step | None:
-        """The session's newest step with pictures made from this one.
+        """Return the session's newest step with pictures made from this step.
 
-        With None, its newest root.
+        With None, return its newest root.
         """
         has_pictures = exists().where(
             step_pictures.c.tenant == steps.c.tenant,

@@ -1,6 +1,4 @@
-"""Everything Easel remembers but picture bytes, in SQLite or PostgreSQL through one SQLAlchemy
-Core code.
-"""
+"""Everything Easel remembers but picture bytes, in SQLite or PostgreSQL."""
 
 from datetime import datetime
 

@@ -148,7 +148,7 @@ steps = Table(
 
 
 def _is_one_of(*states: StepState) -> ColumnElement[bool]:
-    """Written out, never bound.
+    """A condition with its words written out, never bound.
 
     A database uses a partial index only where it reads that very condition.
     """

@@ -1,4 +1,4 @@
-"""Threads and messages that show no step: what is said and liked there costs no transaction."""
+"""Threads and messages that show no step: talk and reactions there cost no transaction."""
 
 import time
 

@@ -20,10 +20,10 @@ LOCK = "easel migrations"
 
 
 def upgrade(connection: Connection, tables: Collection[str], to: str) -> None:
-    """Run what is missing, up to a revision or "head", in the connection's transaction.
+    """Run the missing migrations, up to a revision or "head", in the connection's transaction.
 
     Processes that start at the same time take turns: the second finds nothing to do. On SQLite the
-    transaction itself is the lock, as it began by saying that it writes.
+    transaction itself is the lock, as it began by announcing a write.
 
     Raises ConfigurationError for a schema newer than this program.
     """

@@ -1,7 +1,7 @@
-"""Which workers live, on PostgreSQL.
+"""Which workers are alive, on PostgreSQL.
 
-Each holds an advisory lock on a dedicated connection, which dies with it. The survivors take over
-the jobs of a worker that died.
+Each holds an advisory lock on a dedicated connection; the lock dies with the connection. The
+survivors take over the jobs of a worker that died.
 """
 
 import asyncio
@@ -63,7 +63,7 @@ class Workers:
         await self._lead(connection)
 
     def leads(self, platform: str) -> bool:
-        """Is this the worker that shows the progress of jobs there?"""
+        """Whether this is the worker that shows the progress of jobs there."""
         return platform in self._led
 
     async def watch(

@@ -1,1 +1,1 @@
-"""What people see of steps and of answers: values in, posts out."""
+"""What people see of steps and answers: values in, posts out."""

@@ -1,4 +1,4 @@
-"""Posts for people who look: history, compare, info, their newest pictures, help."""
+"""Posts that answer a question: history, compare, info, newest pictures, help."""
 
 from collections.abc import Mapping, Sequence
 
@@ -84,7 +84,7 @@ def node_labels(step: Step, *, foreign: bool, locale: str) -> tuple[str, str]:
 
 
 def compare_labels(step: Step, parent: Step | None, locale: str) -> tuple[str, str]:
-    """What to write over the two halves."""
+    """Labels of the two halves."""
     before = translate("compare.upload", locale)
     if parent:
         before = f"v{parent.number}"
@@ -176,7 +176,7 @@ def recent_post(step: Step, link: str, locale: str) -> Post:
 
 
 def help_post(locale: str) -> Post:
-    """What one can do here."""
+    """Say what can be done here."""
     return Post(
         tone=Tone.NOTE,
         title=translate("help.title", locale),

@@ -1,4 +1,4 @@
-"""Posts about a step on its way, how it ended, and errors, in the reader's language.
+"""Posts about a step's progress, its end, and errors, in the reader's language.
 
 Their words are plain: the platform's renderer escapes them.
 """
@@ -78,7 +78,7 @@ def note_post(key: str, locale: str, **params: object) -> Post:
 
 
 def queued_post(step: Step, parent: Step | None, position: int, seconds: float) -> Post:
-    """Not started yet: its place in line and an honest estimate."""
+    """A step not started yet: its place in line and an honest estimate."""
     line = translate(
         "status.in_line", step.locale, position=position, seconds=round_seconds(seconds)
     )

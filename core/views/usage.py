@@ -84,7 +84,7 @@ def _spending_line(spent: Spending, locale: str) -> str:
 
 
 def _totals(spending: Sequence[Spending]) -> list[Money]:
-    """One for each currency: nothing is converted."""
+    """One total for each currency: nothing is converted."""
     amounts: dict[str, Decimal] = {}
     for spent in spending:
         currency = spent.total.currency

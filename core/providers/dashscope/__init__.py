@@ -4,7 +4,7 @@ from importlib.resources import files
 
 
 def catalog_text() -> str:
-    """The models as data (TOML)."""
+    """Return the models as data (TOML)."""
     return (files("core.providers.dashscope") / "models.toml").read_text(
         encoding="utf-8"
     )

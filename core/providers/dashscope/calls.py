@@ -1,7 +1,7 @@
 """DashScope's requests: values → HTTP calls. No I/O.
 
-A request body is a row of pieces, bytes and pictures in turn, so that a picture's base64 is made as
-it is sent.
+A request body is a row of pieces, bytes and pictures in turn: a picture's base64 is made while it
+is sent.
 """
 
 import json
@@ -157,7 +157,7 @@ def _input(work: Work, model: Model, addresses: Sequence[str]) -> dict[str, Any]
 
 
 def _parameters(work: Work, model: Model) -> dict[str, Any]:
-    """n and size are always sent.
+    """Build the parameters; n and size are always among them.
 
     Left out, some models make and bill four pictures, or larger ones.
     """

@@ -1,4 +1,4 @@
-"""DashScope over httpx: the thin half that does the I/O. One object an account (key and region)."""
+"""DashScope over httpx: the thin half that does the I/O, one object per account."""
 
 import base64
 import time
@@ -54,7 +54,7 @@ ReadPicture = Callable[[str, str], Awaitable[bytes]]
 
 
 class DashScope:
-    """Provider port.
+    """Provider port for one account (key and region).
 
     ``read`` gives a picture's bytes by tenant and key; ``result_hosts`` may be downloaded from.
     """
@@ -104,7 +104,7 @@ class DashScope:
         return protocol.parse_submit(reply, model, self._clock.now())
 
     async def wait(self, work: Work, task: Task) -> Outcome:
-        """Until the task ends: the account's one watcher asks for all that wait."""
+        """Wait until the task ends: the account's one watcher asks for all that wait."""
         model = self._catalog.model(work.model)
         reply = await self._watcher.wait(task.id, model.id, model.running_limit)
         now = self._clock.now()
@@ -113,7 +113,7 @@ class DashScope:
     async def find(
         self, work: Work, since: datetime, known: Sequence[str]
     ) -> Task | None:
-        """The task a lost submit made: this model's oldest one since then that is not recorded.
+        """Find the task of a lost submit: this model's oldest unrecorded one since then.
 
         Where the service says the prompt, it must be this one's. Identical work is interchangeable,
         so any match is right. Raises Retryable when the list cannot be had, Uncertain for a
@@ -196,13 +196,13 @@ class DashScope:
         return listed
 
     async def _learn_time(self) -> None:
-        """Any answer says what time it is there; this one is read for nothing else."""
+        """Learn the service's time from an answer; it is read for nothing else."""
         await self._watcher.pace.turn()
         now = self._clock.now().replace(microsecond=0)
         await self._send(list_call(now - timedelta(minutes=1), now, 1), READ_SECONDS)
 
     def _service_time(self, at: datetime) -> datetime:
-        """A time of our clock by the service's, which alone counts in its lists."""
+        """Convert a time of our clock to the service's, which alone counts in its lists."""
         return at + (self._ahead or timedelta())
 
     def _live_links(self, work: Work) -> dict[str, str]:
@@ -281,7 +281,7 @@ def _timeout(read_seconds: float) -> httpx.Timeout:
 
 
 def _broken_off_error(call: Call, error: httpx.HTTPError) -> ProviderError:
-    """Bytes were on their way: a submit may have been taken, a question is simply asked again."""
+    """The error of a call broken off: a submit may be accepted, a question is asked again."""
     code = type(error).__name__
     if call.body:
         return Uncertain("provider.lost", charged=Charged.MAYBE, code=code)
@@ -325,7 +325,7 @@ def _length(piece: Piece) -> int:
 def _difference(answer: httpx.Response, now: datetime) -> timedelta | None:
     """How far the other clock is ahead. None when the answer does not say.
 
-    A Date header has whole seconds, so that less than a few is no difference.
+    A Date header has whole seconds, so less than a few seconds is no difference.
     """
     try:
         difference = parsedate_to_datetime(answer.headers.get("date", "")) - now

@@ -1,7 +1,7 @@
 """The vendor's error codes as typed errors. No I/O.
 
-Failed calls are never billed, says every vendor page; so an error here is charged "no", but for a
-lost reply.
+Every vendor page says that failed calls are never billed: an error here is charged "no", except
+for a lost answer.
 """
 
 from typing import Any
@@ -107,9 +107,9 @@ BY_MESSAGE = (
 
 
 def error_for(code: str, message: str, status: int, request_id: str) -> ProviderError:
-    """The typed error of a refusal the vendor put into words.
+    """Return the typed error of a refusal that the vendor put into words.
 
-    The raw message goes no further than this.
+    The raw message does not leave this module.
     """
     about: dict[str, Any] = {"code": code[:100], "request_id": request_id[:100]}
     lowered = message.lower()

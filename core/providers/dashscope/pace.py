@@ -1,4 +1,4 @@
-"""So many calls in any so many seconds: the vendor counts over a sliding window."""
+"""Limit calls to so many in any period, as the vendor counts over a sliding window."""
 
 import asyncio
 import time
@@ -16,7 +16,7 @@ class Turn:
     at: float
 
     def mark_arrival(self) -> None:
-        """It has been answered.
+        """Mark the call as answered.
 
         However long it was on its way, it counts from now at the latest.
         """

@@ -54,7 +54,7 @@ class TaskState(StrEnum):
 class Reply:
     """One HTTP answer.
 
-    Status, headers with lower-case names, the body read up to MAX_BODY + 1 bytes.
+    ``headers`` have lower-case names; ``body`` is read up to MAX_BODY + 1 bytes.
     """
 
     status: int
@@ -108,9 +108,7 @@ def _no_constant(name: str) -> None:
 
 
 def raise_for_error(reply: Reply) -> dict[str, Any]:
-    """The object of a good answer; raises the typed error of any other, a code inside a 200
-    included.
-    """
+    """Return a good answer's object; raise the typed error of any other, even inside a 200."""
     header_id = reply.headers.get("x-request-id", "")
     try:
         body = object_of(reply)
@@ -127,9 +125,9 @@ def raise_for_error(reply: Reply) -> dict[str, Any]:
 
 
 def parse_submit(reply: Reply, model: Model, now: datetime) -> Task | Outcome:
-    """A task, or the outcome of a synchronous call.
+    """Read a submit's answer: a task, or the outcome of a synchronous call.
 
-    An answer past understanding is Uncertain: it may be billed.
+    An unreadable answer raises Uncertain: the work may be billed.
     """
     try:
         body = raise_for_error(reply)
@@ -149,7 +147,7 @@ def parse_submit(reply: Reply, model: Model, now: datetime) -> Task | Outcome:
 
 
 def lost_answer(error: ProviderError | None = None) -> Uncertain:
-    """We cannot know whether the service took it."""
+    """Build the error of an answer that was lost: the service may have accepted the work."""
     if error is None:
         return Uncertain("provider.lost", charged=Charged.MAYBE)
     return Uncertain(
@@ -255,7 +253,7 @@ def original_prompt(reply: TaskReply) -> str | None:
 
 
 def state_of(word: str) -> TaskState:
-    """A word we do not know means that it still runs."""
+    """Read a task's state; an unknown word counts as still running."""
     return TaskState(word) if word in set(TaskState) else TaskState.RUNNING
 
 
@@ -292,7 +290,7 @@ def list_of(fields: Mapping[str, Any], name: str) -> list[Mapping[str, Any]]:
 
 
 def _items(output: Mapping[str, Any]) -> list[Mapping[str, Any]]:
-    """What there is of each picture: a list, a single object, or parts of chat messages."""
+    """The entries of the pictures: a list, a single object, or parts of chat messages."""
     results = output.get("results")
     if isinstance(results, dict):
         return [results]

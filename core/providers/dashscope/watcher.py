@@ -1,8 +1,8 @@
-"""One watcher an account: learns of finished tasks inside the account's 20 queries a second.
+"""One watcher per account finds finished tasks within the account's 20 queries a second.
 
 While few tasks can be running it asks about those most likely finished; when many run it reads the
 task list and then asks once for each that ended. Tasks beyond their model's running limit wait in
-the service's line and are let be.
+the service's line and are left alone.
 """
 
 import asyncio
@@ -106,7 +106,7 @@ class Watcher:
         return self._tasks[task_id]
 
     def nudge(self, task_id: str) -> None:
-        """Something happened to it: ask at once."""
+        """Ask about a task at once: something has happened to it."""
         pending = self._tasks.get(task_id)
         if pending is not None:
             # As if it were old: then it is among those that are likely to have ended.
@@ -143,7 +143,7 @@ class Watcher:
         task.add_done_callback(self._asking.discard)
 
     def _likely(self) -> list[PendingTask]:
-        """Those that may be at work: of each model the oldest, as many as it runs at once."""
+        """The tasks that may be at work: of each model the oldest, as many as it runs at once."""
         likely: list[PendingTask] = []
         counts: dict[str, int] = {}
         for pending in sorted(self._tasks.values(), key=lambda task: task.since):
@@ -156,7 +156,7 @@ class Watcher:
         return likely
 
     def _one_in_line(self) -> list[PendingTask]:
-        """Now and then one of those that wait.
+        """Return, now and then, a task that waits in line.
 
         It may have been cancelled, or fewer may be at work than we think.
         """
@@ -172,7 +172,7 @@ class Watcher:
         return sorted(waiting, key=_when_due)[:1]
 
     def _is_young(self, pending: PendingTask) -> bool:
-        """Younger than any of its model was at its end: hardly finished."""
+        """Whether no task of its model has finished at that age: it is hardly done."""
         ages = self._ages.get(pending.model, ())
         if len(ages) < ENOUGH_AGES:
             return False

@@ -1,6 +1,4 @@
-"""What is often asked stays quick however much there is.
-
-Partial indexes, and totals that triggers keep.
+"""Keep frequent queries quick at any size: partial indexes, and totals kept by triggers.
 
 SQLite forgets triggers and indexes of expressions when a later migration copies ``steps`` or
 ``ledger`` (a batch that does more than add columns): such a migration must make them again.
@@ -187,12 +185,11 @@ def _keep_totals_in_sqlite() -> None:
 
 
 def _keep_totals_in_postgresql() -> None:
-    """Steps are counted at the commit, one transaction after another.
+    """Keep the totals by triggers, without deadlocks.
 
-    Whatever else they hold, none waits in a ring.
-
-    The ledger is summed up before each row, for only so it sees the rows entered by the same
-    statement.
+    Steps are counted at the commit, one transaction after another: whatever else they hold, they
+    never wait for each other in a ring. The ledger is summed up before each row, which is the only
+    way to see the rows entered by the same statement.
     """
     more, fewer = COUNT.format(row="NEW", change=1), COUNT.format(row="OLD", change=-1)
     op.execute(f"""
