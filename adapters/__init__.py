@@ -1,1 +1,1 @@
-"""Who speaks to people: one folder a platform, each with app, decode, render and chat."""
+"""The platforms that people talk on: one folder each, with app, decode, render and chat."""

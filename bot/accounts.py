@@ -1,4 +1,4 @@
-"""DashScope's accounts as the operator set them: which there are, and where each is reached."""
+"""DashScope's accounts from the settings: which exist, and where each is reached."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass

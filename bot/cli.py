@@ -12,7 +12,7 @@ from typing import Any
 
 import click
 
-from bot.cli_help import SpokenCommand, SpokenGroup, option, say
+from bot.cli_help import LocalizedCommand, LocalizedGroup, option, say
 from bot.cli_operations import add_commands
 from core.languages import languages
 
@@ -20,7 +20,7 @@ OK, FAILED, USAGE, CONFIGURATION = 0, 1, 2, 78
 
 
 @click.group(
-    cls=SpokenGroup,
+    cls=LocalizedGroup,
     say_help=say("cli.easel"),
     context_settings={"help_option_names": ["-h", "--help"]},
 )
@@ -32,7 +32,7 @@ def cli() -> None:
 def program_command(name: str) -> Callable[[Any], click.Command]:
     """Add a command that runs the program or looks after it."""
     say_help = say(f"cli.{name.replace('-', '_')}")
-    return cli.command(name, cls=SpokenCommand, say_help=say_help)
+    return cli.command(name, cls=LocalizedCommand, say_help=say_help)
 
 
 add_commands(cli)
@@ -50,7 +50,7 @@ add_commands(cli)
 def demo(
     port: int | None, data: Path | None, time_scale: float | None, open_browser: bool
 ) -> None:
-    """The whole product in a web room on this machine; needs no account."""
+    """Run the whole product in a web room on this machine, without an account."""
     from bot.demo import run  # noqa: PLC0415
 
     sys.exit(run(port, data, time_scale, open_browser=open_browser))

@@ -1,4 +1,4 @@
-"""Commands and options of the command line with their help in the locale files.
+"""Commands and options of the command line, with their help from the locale files.
 
 The texts are read when help is shown and not before: other commands need not wait for them.
 """
@@ -29,8 +29,8 @@ def help_language() -> str:
     return language
 
 
-class SpokenCommand(click.Command):
-    """A command that helps in the reader's language."""
+class LocalizedCommand(click.Command):
+    """A command with help in the reader's language."""
 
     def __init__(self, *arguments: Any, say_help: Texts, **settings: Any) -> None:
         super().__init__(*arguments, **settings)
@@ -49,12 +49,12 @@ class SpokenCommand(click.Command):
         super().format_help_text(ctx, formatter)
 
 
-class SpokenGroup(SpokenCommand, click.Group):
-    """A group of commands that helps in the reader's language."""
+class LocalizedGroup(LocalizedCommand, click.Group):
+    """A group of commands with help in the reader's language."""
 
 
-class SpokenOption(click.Option):
-    """An option that helps in the reader's language."""
+class LocalizedOption(click.Option):
+    """An option with help in the reader's language."""
 
     def __init__(self, *arguments: Any, say_help: Texts, **settings: Any) -> None:
         super().__init__(*arguments, **settings)
@@ -68,4 +68,4 @@ class SpokenOption(click.Option):
 
 def option(*names: str, say_help: Texts, **settings: Any) -> Callable[[Any], Any]:
     """Add an option to a command."""
-    return click.option(*names, cls=SpokenOption, say_help=say_help, **settings)
+    return click.option(*names, cls=LocalizedOption, say_help=say_help, **settings)

@@ -8,7 +8,7 @@ from typing import Any
 
 import click
 
-from bot.cli_help import SpokenCommand, Texts, option, say
+from bot.cli_help import LocalizedCommand, Texts, option, say
 from core.operations import (
     COMMANDS,
     STANDALONE,
@@ -91,7 +91,7 @@ def _add_answered_command(group: click.Group, action: Action, command: Command) 
 
 
 def _add(group: click.Group, name: str, run: Function, say_help: Texts) -> None:
-    group.command(name, cls=SpokenCommand, say_help=say_help)(run)
+    group.command(name, cls=LocalizedCommand, say_help=say_help)(run)
 
 
 def _with_pictures(run: Function) -> Function:

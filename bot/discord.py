@@ -1,4 +1,4 @@
-"""Puts Discord together from its settings: first what jobs need to speak, then what listens."""
+"""Builds Discord from its settings: first what jobs need to post, then what listens."""
 
 import asyncio
 from collections.abc import AsyncIterator, Mapping
@@ -38,7 +38,7 @@ log = structlog.get_logger()
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Discord:
-    """What jobs need to speak in Discord; it exists before anything listens."""
+    """What jobs need to post on Discord; it exists before anything listens."""
 
     settings: Settings
     http: aiohttp.ClientSession
@@ -99,7 +99,7 @@ async def listening(
     gateway = Gateway(
         app, discord.api, token, lost.need_operator, content=discord.api.reads_content
     )
-    # Discord is told our commands meanwhile: it may take minutes, and may fail.
+    # Registering the commands may take minutes, and may fail: it runs beside.
     syncing = asyncio.create_task(
         sync(discord.api, discord.store), name="discord commands"
     )

@@ -1,4 +1,4 @@
-"""The data folder: which process may work in it, and the key made there."""
+"""The data folder: the lock that one process holds, and the key of links."""
 
 import asyncio
 import os
@@ -15,7 +15,7 @@ from core.storage import database
 
 
 def link_keys(settings: Settings) -> list[str]:
-    """What links are signed with: the operator's keys, or one made at the first start.
+    """Return the keys that sign links: the operator's, or one made at the first start.
 
     Several workers need the same keys, so there the operator must set them.
     """

@@ -47,12 +47,12 @@ class Lost(asyncio.Event):
     code = 0
 
     def give_up(self) -> None:
-        """It may come back: a new process may have better luck."""
+        """End the process; a new one may have better luck."""
         self.code = GIVEN_UP
         self.set()
 
     def need_operator(self) -> None:
-        """A new process would fare no better until a setting is changed."""
+        """End the process; a new one would fare no better until a setting is changed."""
         self.code = MISCONFIGURED
         self.set()
 
@@ -67,12 +67,12 @@ class Front:
         await self.app(scope, receive, send)
 
     def close(self) -> None:
-        """Alive, but no longer ready, so that a proxy sends people elsewhere."""
+        """Say that the process is alive but not ready, so that a proxy sends people elsewhere."""
         self.app = unready_app("stopping")
 
 
 def unready_app(state: str) -> ASGIApp:
-    """Answers that the process lives and is not ready; everything else is asked to come again."""
+    """An app that says the process lives and is not ready; other requests must come again."""
 
     async def healthz(_request: Request) -> Response:
         return PlainTextResponse("ok\n")
@@ -93,7 +93,7 @@ def unready_app(state: str) -> ASGIApp:
 
 
 async def wait_for_database(engine: AsyncEngine) -> None:
-    """Until the database answers. Raises ConfigurationError for what waiting cannot mend."""
+    """Wait until the database answers. Raises ConfigurationError for what waiting cannot mend."""
 
     async def ask() -> None:
         async with asyncio.timeout(CONNECT_SECONDS), engine.connect() as connection:

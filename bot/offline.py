@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 
 
 class NoJobs:
-    """Stands where the engine would: a command that is answered at once begins no job."""
+    """Takes the place of the engine: a command that is answered at once begins no job."""
 
     async def take(self, request: Request) -> Never:
         """Never called."""

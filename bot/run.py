@@ -40,8 +40,8 @@ def run_bot(role: str) -> int:
 async def _run(config: settings.Settings, *, listens: bool) -> int:
     """Work until told to stop; a start that still waits for something ends at once.
 
-    The exit code: 0 when asked to stop, 75 when it gave up on something that may come back, 78 when
-    only the operator can mend it.
+    Return the exit code: 0 when asked to stop, 75 when it gave up on something that may come back,
+    78 when only the operator can mend it.
     """
     stop = asyncio.Event()
     for number in (signal.SIGINT, signal.SIGTERM):
@@ -65,7 +65,7 @@ async def _work(
     *,
     listens: bool,
 ) -> int:
-    """Finish what was left, and take work until ``stop``; ``started`` is set when it is ready."""
+    """Finish earlier jobs, and take work until ``stop``; ``started`` is set when it is ready."""
     async with running(config, listens=listens) as bot:
         started.set()
         if bot.easel.simulated:
@@ -181,7 +181,7 @@ async def _open_platforms(
 async def _listen(
     stack: AsyncExitStack, platforms: Platforms, easel: wiring.Easel, lost: Lost
 ) -> tuple[list[Route], dict[str, Check]]:
-    """Begin to listen. Paths for the web server, and checks for readiness."""
+    """Begin to listen; return paths for the web server, and checks for readiness."""
     routes: list[Route] = []
     checks: dict[str, Check] = {}
     if platforms.slack is not None:

@@ -1,4 +1,4 @@
-"""Puts Slack together from its settings: first what jobs need to speak, then what listens."""
+"""Builds Slack from its settings: first what jobs need to post, then what listens."""
 
 from collections.abc import AsyncIterator, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
@@ -42,7 +42,7 @@ log = structlog.get_logger()
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Slack:
-    """What jobs need to speak in Slack; it exists before anything listens."""
+    """What jobs need to post on Slack; it exists before anything listens."""
 
     settings: Settings
     http: aiohttp.ClientSession

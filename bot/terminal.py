@@ -109,7 +109,7 @@ def run(line: Line, options: Mapping[str, Any]) -> int:
 
 
 class Prompt:
-    """The person at the prompt: their settings, and what is printed beside the answer."""
+    """The person at the prompt: their settings, and the lines printed beside the answer."""
 
     def __init__(self, config: settings.Settings, *, as_json: bool) -> None:
         self.settings = config

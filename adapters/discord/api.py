@@ -1,7 +1,7 @@
 """The one way to call Discord.
 
-discord.py's client (buckets, 429, 5xx), a time limit, errors of our own kind, and a circuit
-breaker.
+It adds a time limit, errors of our own kind and a circuit breaker to discord.py's client, which
+handles rate-limit buckets, 429 and 5xx.
 """
 
 import asyncio
@@ -102,13 +102,13 @@ class Api:
 
     @property
     def reads_content(self) -> bool:
-        """Is the Message Content intent switched on for us?"""
+        """Whether the Message Content intent is switched on for us."""
         flags = self._client.application_flags
         return flags.gateway_message_content or flags.gateway_message_content_limited
 
     @property
     def serves_people(self) -> bool:
-        """May people add us to their own account?"""
+        """Whether people may add us to their own account."""
         application = self._client.application
         if application is None:
             return False
@@ -136,7 +136,7 @@ class Api:
         uploads: Sequence[Upload] = (),
         seconds: float = CALL_SECONDS,
     ) -> Any:
-        """The answer as JSON. ``ids`` fill the path. Raises DiscordError."""
+        """Call an endpoint, ``ids`` filling its path; return the JSON. Raises DiscordError."""
         ids = ids or {}
         channel_key = _channel_key(method, ids)
         self._raise_if_closed(channel_key)
@@ -161,7 +161,7 @@ class Api:
     async def answer(
         self, reply: DiscordReply, kind: int, data: Mapping[str, Any]
     ) -> None:
-        """Give an interaction its one first answer; one given already is as good.
+        """Answer an interaction first; an answer already given is as good.
 
         Raises DiscordError.
         """
@@ -206,7 +206,7 @@ class Api:
 
 
 def _channel_key(method: str, ids: Mapping[str, str]) -> str:
-    """What the circuit breaker knows a channel by, "" for calls about none."""
+    """The circuit breaker's key of a channel, "" for calls about none."""
     if "channel_id" not in ids:
         return ""
     # A channel that may not be read may still be written to.

@@ -1,8 +1,8 @@
-"""Listens to Discord: acknowledges after one durable commit, opens modals at once. Nothing else.
+"""Listens to Discord: acknowledges after one durable commit, opens modals at once, nothing else.
 
-Everything pressed or chosen carries its meaning in its id and is understood from the event alone,
-so that it works after any restart, and also when its message has changed since: discord.py's views
-drop such a press without a word.
+Everything pressed or chosen carries its meaning in its id and is understood from the event alone.
+So it works after any restart, and also when its message has changed since: discord.py's views
+would drop such a press without a word.
 """
 
 import asyncio
@@ -47,7 +47,7 @@ T = TypeVar("T")
 
 
 class DiscordApp:
-    """What Discord tells, for every guild."""
+    """Receives the events of every guild."""
 
     def __init__(
         self,
@@ -65,31 +65,30 @@ class DiscordApp:
         self._reactions: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
 
     async def interaction(self, interaction: discord.Interaction) -> None:
-        """A command, a press, a filled modal, or an option being typed."""
+        """Handle a command, a press, a filled modal, or an option being typed."""
         handler = {
             discord.InteractionType.application_command: self._command,
-            discord.InteractionType.autocomplete: self._typing,
-            discord.InteractionType.component: self._pressed,
-            discord.InteractionType.modal_submit: self._filled,
+            discord.InteractionType.autocomplete: self._suggest,
+            discord.InteractionType.component: self._press,
+            discord.InteractionType.modal_submit: self._submit,
         }.get(interaction.type)
         if handler is not None:
-            await self._careful(handler, interaction)
+            await self._report_errors(handler, interaction)
 
     async def message(self, message: discord.Message) -> None:
-        """Something was said."""
+        """Handle a message."""
         incoming = decode.message(message, self._api.user_id)
         if incoming is not None and relevance(incoming) is not Relevance.NONE:
-            await self._keep(incoming)
+            await self._receive_patiently(incoming)
 
     async def reaction(
         self, event: discord.RawReactionActionEvent, channel: Any
     ) -> None:
-        """A reaction was added or taken away.
+        """Handle a reaction that was added or taken away.
 
-        Told twice it is one; added again after it was taken away it is another.
-
-        Discord gives them no ids: they are counted, one after another. Whose message it was is told
-        of those added alone.
+        The same event delivered twice counts once; a reaction added again after it was taken away
+        counts again. Discord gives reactions no ids, so they are numbered, one after another. It
+        names the message's author for added ones only.
         """
         incoming = decode.reaction(event, channel, self._api.user_id)
         if incoming is None or relevance(incoming) is Relevance.NONE:
@@ -97,14 +96,14 @@ class DiscordApp:
         async with self._reactions.setdefault(incoming.key, asyncio.Lock()):
             if not (incoming.is_added or await self._is_about_ours(incoming)):
                 return
-            incoming = await self._counted(incoming)
-        await self._keep(incoming)
+            incoming = await self._with_count(incoming)
+        await self._receive_patiently(incoming)
 
     async def _is_about_ours(self, incoming: Incoming) -> bool:
         placed = await self._chat.completion.locate(incoming)
         return await answered_step(self._context, placed) is not None
 
-    async def _counted(self, incoming: Incoming) -> Incoming:
+    async def _with_count(self, incoming: Incoming) -> Incoming:
         times = await self._store.removals_of(incoming.key)
         if not incoming.is_added:
             await self._store.count_removal(incoming.key, times)
@@ -112,8 +111,8 @@ class DiscordApp:
         return replace(incoming, key=f"{incoming.key}{sign}{times}")
 
     async def left(self, guild: int, member_since: int = 0) -> None:
-        """We were removed from a guild."""
-        await self._keep(decode.removal(guild, member_since))
+        """Handle our removal from a guild."""
+        await self._receive_patiently(decode.removal(guild, member_since))
 
     # Interactions
 
@@ -125,43 +124,45 @@ class DiscordApp:
         )
         if _is_for_all(incoming) and not decode.may_post(interaction, incoming):
             raise Rejected("discord.may_not_post")
-        await self._open_or_keep(interaction, incoming)
+        await self._open_or_store(interaction, incoming)
 
-    async def _pressed(self, interaction: discord.Interaction) -> None:
+    async def _press(self, interaction: discord.Interaction) -> None:
         opened = decode.form_page(interaction)
         if opened is not None:
-            await self._turn_to(*opened)
+            await self._open_page(*opened)
             return
-        await self._open_or_keep(interaction, decode.button(interaction))
+        await self._open_or_store(interaction, decode.button(interaction))
 
-    async def _filled(self, interaction: discord.Interaction) -> None:
-        await self._keep_and_think(interaction, decode.form(interaction))
+    async def _submit(self, interaction: discord.Interaction) -> None:
+        await self._store_and_acknowledge(interaction, decode.form(interaction))
 
-    async def _open_or_keep(
+    async def _open_or_store(
         self, interaction: discord.Interaction, incoming: Incoming
     ) -> None:
         if self._service.asks_first(incoming):
             await _in_time(self._open(incoming))
         else:
-            await self._keep_and_think(interaction, incoming)
+            await self._store_and_acknowledge(interaction, incoming)
 
-    async def _typing(self, interaction: discord.Interaction) -> None:
+    async def _suggest(self, interaction: discord.Interaction) -> None:
         choices = await suggest(self._context, interaction)
         await self._api.answer(
             decode.reply_of(interaction), CHOICES, {"choices": choices}
         )
 
-    async def _keep_and_think(
+    async def _store_and_acknowledge(
         self, interaction: discord.Interaction, incoming: Incoming
     ) -> None:
-        """Kept, then acknowledged: the person sees that we think, until the first words come."""
+        """Store the event, then acknowledge it: the person sees "thinking…" meanwhile."""
         may_post = decode.may_post(interaction, incoming)
-        await self._think(await _in_time(self._receive(incoming, may_post=may_post)))
+        await self._acknowledge(
+            await _in_time(self._receive(incoming, may_post=may_post))
+        )
 
     async def _receive(self, incoming: Incoming, *, may_post: bool) -> DiscordReply:
-        """Kept, with whether all will see the answer.
+        """Store the event, and return its reply handle, which says whether all will see the answer.
 
-        Where it is our one voice, and the result is for all.
+        They will where the response is our only voice and the result is for all.
         """
         reply = DiscordReply.read(incoming.reply)
         if reply.only or not may_post:
@@ -174,7 +175,7 @@ class DiscordApp:
         return reply
 
     async def _will_be_for_all(self, incoming: Incoming) -> bool:
-        """Will it make pictures that all can see? No when it will be refused."""
+        """Whether it will make pictures that all can see. No when it will be refused."""
         try:
             if DiscordReply.read(incoming.reply).asked:
                 draft = await self._chat.completion.draft_of(incoming)
@@ -186,7 +187,7 @@ class DiscordApp:
         except EaselError:
             return False
 
-    async def _think(self, reply: DiscordReply) -> None:
+    async def _acknowledge(self, reply: DiscordReply) -> None:
         flags = 0 if reply.open else render.EPHEMERAL
         try:
             await self._api.answer(reply, THINKING, {"flags": flags})
@@ -200,8 +201,8 @@ class DiscordApp:
         completed = await self._chat.complete(incoming)
         await self._service.open_form(completed or incoming)
 
-    async def _turn_to(self, incoming: Incoming, page: int) -> None:
-        """A page of a form that was offered before."""
+    async def _open_page(self, incoming: Incoming, page: int) -> None:
+        """Open a page of a form that was offered before."""
         pages = await _in_time(self._pages(incoming))
         if page >= len(pages):
             raise Rejected("button.unknown")
@@ -214,24 +215,24 @@ class DiscordApp:
         form = await self._service.reopen_form(draft)
         return render.pages(render.with_typed_options(form, draft.fields))
 
-    async def _careful(
+    async def _report_errors(
         self,
         handler: Callable[[discord.Interaction], Awaitable[None]],
         interaction: discord.Interaction,
     ) -> None:
-        """Whatever goes wrong before the commit is said at once, to the person alone."""
+        """Report at once what goes wrong before the commit, to the person alone."""
         try:
             await handler(interaction)
         except EaselError as error:
-            await self._say_no(interaction, error)
+            await self._refuse(interaction, error)
         except Exception:
             log.exception("asking_broke")
-            await self._say_no(
+            await self._refuse(
                 interaction,
                 EaselError("status.broken", reference=str(interaction.id)[-8:]),
             )
 
-    async def _say_no(
+    async def _refuse(
         self, interaction: discord.Interaction, error: EaselError
     ) -> None:
         if interaction.type is discord.InteractionType.autocomplete:
@@ -250,14 +251,14 @@ class DiscordApp:
 
     # Messages and reactions
 
-    async def _keep(self, incoming: Incoming) -> None:
+    async def _receive_patiently(self, incoming: Incoming) -> None:
         patiently = retrying(
             _may_pass, first=1.0, longest=20.0, growth=5, attempts=KEEP_TRIES
         )
         with suppress(*UNREACHABLE):
-            await patiently(self._keep_once, incoming)
+            await patiently(self._receive_once, incoming)
 
-    async def _keep_once(self, incoming: Incoming) -> None:
+    async def _receive_once(self, incoming: Incoming) -> None:
         async with asyncio.timeout(PATIENCE):
             await self._service.receive(await self._chat.completion.locate(incoming))
 
@@ -270,19 +271,19 @@ def _may_pass(error: Exception) -> bool:
 
 
 def _is_for_all(incoming: Incoming) -> bool:
-    """Will a command make pictures for all to see, as far as it tells by itself?"""
+    """Whether a command will make pictures for all to see, as far as it says itself."""
     if incoming.kind is Kind.SHORTCUT:
         return True
     action = Action(incoming.operation)
     return action.makes_pictures and "private" not in incoming.fields
 
 
-async def _in_time(what: Awaitable[T]) -> T:
-    """Raises Rejected when our database takes longer than Discord waits.
+async def _in_time(work: Awaitable[T]) -> T:
+    """Wait for our database. Raises Rejected when it takes longer than Discord waits.
 
-    It may lock up those who wait for it, so we do not wait for the end of the attempt.
+    It may lock up those who wait for it, so the end of the attempt is not awaited.
     """
-    attempt = asyncio.ensure_future(what)
+    attempt = asyncio.ensure_future(work)
     try:
         done, _ = await asyncio.wait({attempt}, timeout=PATIENCE)
         if done:

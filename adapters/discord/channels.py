@@ -20,12 +20,12 @@ THREADS = frozenset({10, 11, 12})
 
 
 def channel_id(place: Place) -> str:
-    """The channel to write to, as Discord names it."""
+    """Return the id of the channel to write to."""
     return place.thread or place.channel.removeprefix(DIRECT)
 
 
 def is_direct(place: Place) -> bool:
-    """Is it a direct message with one person?"""
+    """Whether it is a direct message with one person."""
     return place.channel.startswith(DIRECT)
 
 
@@ -54,7 +54,7 @@ class ChannelDirectory:
         )
 
     async def is_restricted(self, place: Place) -> bool:
-        """Is the channel for adults only?"""
+        """Whether the channel is for adults only."""
         if is_direct(place):
             return False
         channel = await self._channel(place.channel)
@@ -78,7 +78,7 @@ class ChannelDirectory:
         return str(guild.get("preferred_locale") or "")
 
     async def has_member(self, workspace: str, person: str) -> bool:
-        """Is the person in the guild? Yes where Discord does not say, as in guilds without us."""
+        """Whether the person is in the guild. Yes where Discord does not say."""
         if workspace.startswith(DIRECT):
             return True
         ids = {"guild_id": workspace, "user_id": person}

@@ -21,8 +21,8 @@ from adapters.discord.reply import DiscordReply
 from adapters.discord.responses import (
     InteractionResponses,
     belongs_in,
+    is_private_note,
     is_response,
-    is_word,
     note,
     response_to,
 )
@@ -46,7 +46,7 @@ log = structlog.get_logger()
 
 
 class DiscordChat:
-    """Chat port. ``completion`` is what its events are completed by."""
+    """Chat port. ``completion`` completes its events."""
 
     pace = 3.0
 
@@ -209,7 +209,7 @@ class DiscordChat:
             return sent
         if response and not response.is_open:
             return await self._responses.give(response, place, post, locale)
-        if post.secret or not is_word(post):
+        if post.secret or not is_private_note(post):
             text = translate("discord.direct_closed", locale)
             post = replace(post, title="", text=text, pictures=(), buttons=(), menu=())
         replies_to = DiscordReply.read(reply).message
@@ -237,7 +237,7 @@ class DiscordChat:
         return await self._messages.post(direct, post)
 
     async def _apologise(self, sent: PostedMessage, post: Post) -> None:
-        """The result goes elsewhere: this message must not promise it for ever."""
+        """Say that the result is posted elsewhere: this message must not promise it for ever."""
         words = note("discord.no_pictures", post.locale)
         with suppress(DiscordError):
             await self._messages.edit(
@@ -245,7 +245,7 @@ class DiscordChat:
             )
 
     def _may_show_progress(self, channel: str) -> bool:
-        """May one more progress line be shown there? If so, it counts as shown."""
+        """Whether one more progress line may be shown there; if so, it counts as shown."""
         if channel in self._progress:
             return False
         self._progress[channel] = True

@@ -1,7 +1,7 @@
 """The commands as Discord's registry takes them, from the tables, in every language.
 
-What people write as text at Slack is a typed option here: with its range, its choices, or completed
-while it is typed.
+What people write as text on Slack is a typed option here: with its range, its choices, or
+completed while it is typed.
 """
 
 import hashlib
@@ -111,7 +111,7 @@ def _subcommand(word: str, action: Action) -> Payload:
 
 
 def _options(action: Action) -> list[Payload]:
-    """Words first, then files, then everything else.
+    """List words first, then files, then everything else.
 
     None is required: a form asks for what is missing.
     """

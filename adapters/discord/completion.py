@@ -41,7 +41,7 @@ class Completion:
         self._messages = messages
 
     async def complete(self, incoming: Incoming) -> Incoming:
-        """Add all there is to know. Raises Rejected for a form that was asked for too long ago."""
+        """Add all that is missing. Raises Rejected for a form that was opened too long ago."""
         incoming = replace(incoming, locale=await self._users.locale(incoming))
         reply = DiscordReply.read(incoming.reply)
         if reply.asked:

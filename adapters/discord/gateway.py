@@ -78,7 +78,7 @@ class SingleClient(EventClient):
 
     @property
     def is_alive(self) -> bool:
-        """Is it connected?"""
+        """Whether it is connected."""
         return self.is_ready() and self.ws.open
 
 
@@ -87,13 +87,13 @@ class ShardedClient(EventClient, discord.AutoShardedClient):
 
     @property
     def is_alive(self) -> bool:
-        """Is every one connected?"""
+        """Whether every shard is connected."""
         is_any_closed = any(shard.is_closed() for shard in self.shards.values())
         return self.is_ready() and not is_any_closed
 
 
 def _guard_parsers(client: discord.Client) -> None:
-    """An event that discord.py cannot parse must not end its client and its session."""
+    """Keep an event that discord.py cannot parse from ending its client and its session."""
     parsers = (
         client._connection.parsers
     )  # a private name; a test fails should it change

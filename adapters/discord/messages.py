@@ -31,7 +31,7 @@ well."""
 
 
 class MessageClient:
-    """Messages, made small enough for the channel they go to."""
+    """Posts and edits messages, made small enough for their channel."""
 
     def __init__(
         self,
@@ -163,7 +163,7 @@ def _is_too_large(error: DiscordError) -> bool:
 
 
 def _nonce(place: Place, job: str) -> str:
-    """The same for the same job in the same place: Discord then takes the message once."""
+    """The same for one job in one place: Discord then takes the message once."""
     return uuid.uuid5(NAMESPACE, f"{place.tenant}/{channel_id(place)}/{job}").hex[:25]
 
 

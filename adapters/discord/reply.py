@@ -1,4 +1,4 @@
-"""What Discord needs to answer an event: kept with it, as JSON."""
+"""The data that Discord needs to answer an event."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
@@ -8,12 +8,13 @@ YES = "yes"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DiscordReply:
-    """``interaction``, ``app`` and ``token`` give an interaction its answer, for fifteen minutes.
+    """What Discord needs to answer an event; it is stored with the event, as JSON.
 
-    ``asked`` is the interaction whose form was sent back, ``pressed`` the message of a button in
-    a direct message, ``message`` the one that was said. ``only``: somebody brought us along, and
-    we have no other voice there. ``open``: all may read the answer. ``first``: it has not been
-    acknowledged yet, so that a modal may be the answer.
+    ``interaction``, ``app`` and ``token`` answer an interaction for fifteen minutes. ``asked`` is
+    the interaction whose form was sent back, ``pressed`` the message of a button in a direct
+    message, ``message`` the id of the message that was written. ``only``: the response is our only
+    voice there, as a person uses the app where it is no member. ``open``: all may read the answer.
+    ``first``: it has not been acknowledged yet, so that a modal may be the answer.
     """
 
     interaction: str = ""
@@ -27,7 +28,7 @@ class DiscordReply:
     first: bool = False
 
     def to_json(self) -> dict[str, str]:
-        """Only what is there."""
+        """Write the fields that are set."""
         row: dict[str, str] = {}
         for field in fields(self):
             value = getattr(self, field.name)
@@ -37,7 +38,7 @@ class DiscordReply:
 
     @classmethod
     def read(cls, row: Mapping[str, str]) -> "DiscordReply":
-        """From JSON, also as earlier versions wrote it."""
+        """Read it from JSON, also as earlier versions wrote it."""
         return cls(
             interaction=row.get("interaction", ""),
             app=row.get("app", ""),

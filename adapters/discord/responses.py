@@ -32,7 +32,7 @@ log = structlog.get_logger()
 
 
 def response_to(row: Mapping[str, str]) -> PendingResponse | None:
-    """The response that can still be given. None when there is none."""
+    """Return the response that can still be given, None when there is none."""
     reply = DiscordReply.read(row)
     if not reply.token or not _is_alive(reply.interaction):
         return None
@@ -45,26 +45,26 @@ def response_to(row: Mapping[str, str]) -> PendingResponse | None:
     )
 
 
-def is_word(post: Post) -> bool:
-    """Is it only words for one person, never to be edited?"""
+def is_private_note(post: Post) -> bool:
+    """Whether it is only words for one person, never to be edited."""
     return post.private and post.tone in {Tone.NOTE, Tone.REFUSAL}
 
 
 def belongs_in(response: PendingResponse, post: Post) -> bool:
-    """Is the response the place for this post?"""
-    if is_word(post):
+    """Whether the response is the place for this post."""
+    if is_private_note(post):
         return True
     # What is for one person must not be shown where everybody can read.
     return response.only and not (response.is_open and post.private)
 
 
 def is_response(sent: PostedMessage) -> bool:
-    """Is it the response to an interaction, not an ordinary message?"""
+    """Whether it is the response to an interaction, not an ordinary message."""
     return sent.message.startswith(DIRECT)
 
 
 class InteractionResponses:
-    """Responses, and what has become of them."""
+    """Gives, edits and settles responses."""
 
     def __init__(self, api: Api, store: DiscordStore, uploads: ImageUploads) -> None:
         self._api = api
@@ -81,7 +81,7 @@ class InteractionResponses:
         if post.tone is Tone.REFUSAL and await self._store.form_draft(interaction):
             # The way back to what was written.
             message["components"].append(render.change_row(interaction, locale))
-        if response.only and is_word(post):
+        if response.only and is_private_note(post):
             # The response may be for everybody to read; a follow-up need not be.
             await self.settle(response)
             message["flags"] = render.EPHEMERAL

@@ -67,7 +67,7 @@ def _image_address(embed: discord.Embed) -> str:
 def _pictures(
     files: Sequence[Row], addresses: Sequence[str], channel: str, message: str
 ) -> tuple[Attachment, ...]:
-    """The pictures; when there are none, all files, so that they are refused with words."""
+    """The pictures; where there are none, all files, to be refused with words."""
     attached = [attachment(file, channel, message) for file in files if _is_image(file)]
     shown = [_embedded(url, channel, message) for url in addresses if url]
     pictures = attached + shown

@@ -1,7 +1,7 @@
-"""What of Discord must outlive this process.
+"""Discord's data that must outlive this process.
 
-Requests behind forms, responses still to be changed, the workspace of each direct message, people's
-languages, reactions taken away, restricted pictures, and the digest of the commands.
+Requests behind forms, responses still to be changed, the workspace of each direct message,
+people's languages, reactions taken away, restricted pictures, and the digest of the commands.
 """
 
 from __future__ import annotations
@@ -92,7 +92,7 @@ named_values = Table(
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PendingResponse:
-    """The response an interaction waits for.
+    """A response that its interaction still waits for.
 
     ``only``: there is no other way to post in that channel. ``is_open``: all can read it.
     """
@@ -132,7 +132,7 @@ class DiscordStore(Transactions):
     async def save_response(self, response: PendingResponse, job: str = "") -> None:
         """Save a response to be changed later.
 
-        With a ``job``, to be taken away once that job's message is posted.
+        One with a ``job`` is settled once that job's message is posted.
         """
         await self._put(
             responses,
@@ -152,13 +152,13 @@ class DiscordStore(Transactions):
         return await self._response(responses.c.job == job)
 
     async def forget_response(self, job: str) -> None:
-        """The response of a job is in its final form."""
+        """Forget the response of a job: it has its final form."""
         await self._write(delete(responses).filter_by(job=job))
 
     async def save_direct_message(
         self, channel: str, message: int, workspace: str
     ) -> None:
-        """Which workspace a message of the bot in a direct channel belongs to."""
+        """Record the workspace of one of the bot's direct messages."""
         await self._put(direct, channel=channel, message=message, workspace=workspace)
 
     async def workspace_of_direct(
@@ -178,7 +178,7 @@ class DiscordStore(Transactions):
         return await self._fetch_scalar(query) or ""
 
     async def save_locale(self, person: str, locale: str) -> None:
-        """A person uses Discord in this language."""
+        """Record the language a person uses Discord in."""
         await self._put(people, person=person, locale=locale)
 
     async def removals_of(self, reaction: str) -> int:
@@ -187,7 +187,7 @@ class DiscordStore(Transactions):
         return await self._fetch_scalar(query) or 0
 
     async def count_removal(self, reaction: str, times: int) -> None:
-        """Once more than ``times``. The same again changes nothing."""
+        """Count one more than ``times``. The same again changes nothing."""
         new = self._insert(removals).values(reaction=reaction, times=0)
         change = update(removals).filter_by(reaction=reaction, times=times)
         async with self._writing.begin() as connection:
@@ -216,7 +216,7 @@ class DiscordStore(Transactions):
         return await self._fetch_scalar(query) or ""
 
     async def save_value(self, name: str, value: str) -> None:
-        """Replace it."""
+        """Replace the value saved under a name."""
         await self._put(named_values, name=name, value=value)
 
     async def forget(self, tenant: str, workspace: str) -> None:

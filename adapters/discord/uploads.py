@@ -26,10 +26,7 @@ SPOILER = "SPOILER_"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Prepared:
-    """What is sent with a message.
-
-    ``links`` lead to pictures that are shown smaller than they are.
-    """
+    """A message's pictures, ready to send; ``links`` lead to those that are shown smaller."""
 
     uploads: tuple[Upload, ...] = ()
     links: tuple[Button, ...] = ()
@@ -52,7 +49,7 @@ class Prepared:
 
 
 class ImageUploads:
-    """Pictures from the blobs, made smaller where they must be."""
+    """Makes uploads of stored pictures, smaller where they must be."""
 
     def __init__(
         self,
@@ -143,7 +140,7 @@ class ImageUploads:
 def same_pictures(
     attachments: Sequence[Mapping[str, Any]], images: Sequence[PostImage]
 ) -> bool:
-    """Does the message show these pictures already, perhaps smaller or hidden?"""
+    """Whether the message shows these pictures already, perhaps smaller or hidden."""
     names = [str(attachment.get("filename", "")) for attachment in attachments]
     shown = {PurePath(name).stem.removeprefix(SPOILER) for name in names}
     return shown == {PurePath(image.name).stem for image in images}

@@ -26,9 +26,9 @@ class UserDirectory:
         self._direct_channels: LRUCache[str, str] = LRUCache(CACHE_SIZE)
 
     async def locale(self, incoming: Incoming) -> str:
-        """The language to answer an event in.
+        """Return the language to answer an event in.
 
-        Commands and buttons name the person's own; messages do not, so that it is remembered.
+        Commands and buttons name the person's language; messages do not, so it is remembered.
         """
         person = incoming.person.id
         remembered = await self._remembered_locale(person)

@@ -1,6 +1,6 @@
 """The one way to call Slack's Web API.
 
-The workspace's token, a timeout, Retry-After, and errors of our own kind.
+It adds the workspace's token, a timeout, Retry-After, and errors of our own kind.
 """
 
 import asyncio
@@ -45,9 +45,9 @@ class SlackError(DeliveryError):
 
 
 def session() -> aiohttp.ClientSession:
-    """The one HTTP session for Slack: nothing from the environment.
+    """Open the one HTTP session for Slack, which takes nothing from the environment.
 
-    Make it inside the running loop.
+    Call it inside the running loop.
     """
     return aiohttp.ClientSession(trust_env=False, cookie_jar=aiohttp.DummyCookieJar())
 

@@ -1,6 +1,6 @@
-"""Listens to Slack: acknowledges after one durable commit, opens modals and the home tab at once.
+"""Listens to Slack: acknowledges after one durable commit, and does nothing else.
 
-Nothing else.
+Only modals and the home tab, which cannot wait, are opened at once.
 """
 
 import asyncio
@@ -34,7 +34,7 @@ log = structlog.get_logger()
 
 
 class SlackApp:
-    """One for every workspace, however Slack reaches us."""
+    """Receives the events of every workspace, by Socket Mode or HTTP."""
 
     def __init__(
         self, service: Service, context: Context, chat: SlackChat, locale: str
@@ -46,10 +46,10 @@ class SlackApp:
         self._soon: set[asyncio.Task[None]] = set()
 
     async def deliver(self, body: Payload) -> Payload | None:
-        """What Slack is answered, None for nothing but yes; also to what we know nothing of.
+        """Handle a delivery and return Slack's answer, None for a plain "ok".
 
         Raises whatever broke before the commit: then it is not acknowledged, and Slack may deliver
-        it again.
+        it again. Unknown deliveries are acknowledged.
         """
         if "command" in body:
             return (
@@ -61,12 +61,12 @@ class SlackApp:
         if kind == "url_verification":
             return {"challenge": body.get("challenge")}
         if kind == "block_actions":
-            return await self._pressed(body)
+            return await self._press(body)
         if (
             kind == "view_submission"
             and body["view"].get("callback_id") == decode.MODAL
         ):
-            return await self._filled(body)
+            return await self._submit(body)
         if kind == "event_callback":
             await self._event(body)
         elif kind in SHORTCUTS and body.get("callback_id") == decode.SHORTCUT:
@@ -74,7 +74,7 @@ class SlackApp:
         return None
 
     async def close(self) -> None:
-        """Give up what is being asked; nothing durable is."""
+        """Stop opening forms; nothing durable is lost."""
         for task in self._soon:
             task.cancel()
         await asyncio.gather(*self._soon, return_exceptions=True)
@@ -86,30 +86,30 @@ class SlackApp:
         if self._service.asks_first(incoming):
             self._begin(incoming, self._service.open_form)
             return None
-        if await self._is_kept(incoming):
+        if await self._is_stored(incoming):
             return None
-        # Slack delivers this only once, so that a slow disk is told in the very answer.
+        # Slack delivers this only once, so the answer itself must say that the disk is slow.
         words = render.escape(translate("refuse.busy", self._locale))
         return {"response_type": "ephemeral", "text": words}
 
-    async def _pressed(self, body: Payload) -> Payload | None:
+    async def _press(self, body: Payload) -> Payload | None:
         incoming = decode.button(body)
         if incoming is None:
             return None
         if self._service.asks_first(incoming):
             self._begin(incoming, self._service.open_form)
-        elif not await self._is_kept(incoming):
+        elif not await self._is_stored(incoming):
             self._begin(incoming, self._say_busy)
         return None
 
-    async def _filled(self, body: Payload) -> Payload | None:
-        """A modal: what is wrong in itself is said in it; else it closes."""
+    async def _submit(self, body: Payload) -> Payload | None:
+        """Receive a modal: mistakes are shown in it, otherwise it closes."""
         locale = self._locale
         try:
             incoming = decode.form(body)
             locale = incoming.locale
             self._service.check(incoming)
-            if not await self._is_kept(incoming):
+            if not await self._is_stored(incoming):
                 raise Rejected("refuse.busy")
         except EaselError as error:
             words = translate(error.key, locale, **error.params)
@@ -137,7 +137,7 @@ class SlackApp:
             if incoming is not None:
                 await self._service.receive(incoming)
 
-    async def _is_kept(self, incoming: Incoming) -> bool:
+    async def _is_stored(self, incoming: Incoming) -> bool:
         try:
             async with asyncio.timeout(PATIENCE):
                 await self._service.receive(incoming)
@@ -154,11 +154,13 @@ class SlackApp:
         if len(self._soon) >= ASKING:
             log.warning("too_many_asked")
             return
-        task = asyncio.create_task(self._careful(incoming, answer), name="slack asks")
+        task = asyncio.create_task(
+            self._report_errors(incoming, answer), name="slack asks"
+        )
         self._soon.add(task)
         task.add_done_callback(self._soon.discard)
 
-    async def _careful(
+    async def _report_errors(
         self, incoming: Incoming, answer: Callable[[Incoming], Awaitable[None]]
     ) -> None:
         try:
@@ -184,7 +186,7 @@ class SlackApp:
 
 
 def _field(body: Payload, error: EaselError) -> str:
-    """Where in a modal an error stands: at the option it names, else at the first field."""
+    """Find the field where a modal shows an error: of the option it names, else the first."""
     names = list(body["view"]["state"]["values"]) or ["prompt"]
     named = str(error.params.get("option", "")).lstrip("-")
     if named in names:

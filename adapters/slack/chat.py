@@ -1,6 +1,6 @@
 """Slack as a Chat: where each post goes, and what is looked up for the core.
 
-The words of a job are one message, edited; its pictures are one more, in the thread of the first.
+A job's words are one message, edited; its pictures are one more, in the thread of the first.
 """
 
 from collections.abc import AsyncIterator, Mapping
@@ -98,7 +98,7 @@ class SlackChat:
         return True
 
     async def leaving(self, goodbye: Incoming) -> Incoming | None:
-        """Make one goodbye of the two events Slack sends. None when it was heard already."""
+        """Make one goodbye of the two events Slack sends. None for the second."""
         try:
             installation = await self._tokens.installation(goodbye.place.workspace)
         except DeliveryError:

@@ -41,7 +41,7 @@ def command(body: Payload) -> Incoming:
 def message(body: Payload) -> Incoming | None:
     """A person's message; None for what a bot or Slack itself says.
 
-    ``app_mention`` and ``message`` tell of the same words: both have the message's own key.
+    ``app_mention`` and ``message`` deliver the same words: both have the message's key.
     """
     event = body["event"]
     us = _us(body)
@@ -205,9 +205,9 @@ def form(body: Payload) -> Incoming:
 
 
 def files(listed: Sequence[Payload] | None, workspace: str) -> tuple[Attachment, ...]:
-    """Pictures that came along.
+    """Pictures attached to a message.
 
-    When there are none, all files that came, so that they are refused with words.
+    Where there are none, all its files, to be refused with words.
     """
     there = [file for file in listed or () if _is_there(file)][:MOST_PICTURES]
     pictures = [file for file in there if _may_be_picture(file)]
@@ -283,9 +283,9 @@ def _reply(body: Payload) -> dict[str, str]:
 
 
 def _workspace(installed: Payload, enterprise: object, team: object) -> str:
-    """The whole organisation where the bot is installed in all of it.
+    """The workspace: the whole organisation where the bot is installed in all of it.
 
-    Its payloads may name any team of it, or none.
+    The payloads of such an installation may name any team of it, or none.
     """
     is_of_all = installed.get("is_enterprise_install") in {True, "true"}
     return workspace_of(
@@ -306,7 +306,7 @@ def _workspace_of_event(body: Payload) -> str:
 
 
 def _workspace_of_press(body: Payload) -> str:
-    """The installation that was pressed.
+    """The installation whose button was pressed.
 
     A modal names it separately when a user of another organisation submits it.
     """
@@ -329,9 +329,9 @@ def _us(body: Payload) -> str:
 
 
 def split(workspace: str) -> tuple[str | None, str | None]:
-    """Enterprise and team of a workspace.
+    """Split a workspace into enterprise and team.
 
-    "E1.T1", "T1", or "E1." for an organisation as a whole.
+    It is "E1.T1", "T1", or "E1." for an organisation as a whole.
     """
     enterprise, dot, team = workspace.rpartition(".")
     return (enterprise or None if dot else None), team or None

@@ -1,7 +1,7 @@
-"""Files at Slack: a person's downloaded, ours uploaded and shared once.
+"""Files at Slack: people's files downloaded, ours uploaded and shared once.
 
 Slack answers "ok" to a share before it has happened, and now and then it never does: only
-files.info tells. A file's id is written down before it is shared, so that after a crash the same
+files.info tells. A file's id is stored before the file is shared, so that after a crash the same
 question tells whether it was.
 """
 
@@ -99,7 +99,7 @@ class Files:
     async def _uploaded_before(
         self, spot: Spot, uploads: Sequence[Upload]
     ) -> list[File]:
-        """What an earlier try has uploaded, if that was all of it, the first picture first."""
+        """Return what an earlier try has uploaded, if that was all, the first picture first."""
         files = await self._store.files_of(spot.tenant, spot.job)
         if not all(upload.name in files for upload in uploads):
             return []

@@ -1,6 +1,6 @@
 """Slack over HTTP: signed deliveries at /slack/events, installation at /slack/install.
 
-Anything odd gets 401 or 400.
+Malformed requests get 401 or 400.
 """
 
 import hmac

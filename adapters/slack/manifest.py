@@ -1,4 +1,4 @@
-"""The app's manifest, from the table of operations: what to paste at api.slack.com/apps. Pure."""
+"""The app's manifest, from the table of operations: paste it at api.slack.com/apps. Pure."""
 
 from typing import Any
 
@@ -39,7 +39,7 @@ NAME, COLOUR = "Easel", "#1f2937"
 def manifest(
     locale: str, url: str = "", *, installable: bool = False
 ) -> dict[str, Any]:
-    """The manifest for Socket Mode, or for HTTP at ``url``.
+    """Build the manifest for Socket Mode, or for HTTP at ``url``.
 
     ``installable``: in many workspaces, through the bot's own pages.
     """

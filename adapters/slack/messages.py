@@ -1,4 +1,4 @@
-"""Messages everybody in their channel can read: sent once, edited later, found by their job."""
+"""Messages that all in a channel can read: posted once, edited later, found by their job."""
 
 import time
 import uuid
@@ -218,7 +218,7 @@ def _metadata(job: str) -> dict[str, Any] | None:
 
 
 def _message_id(place: Place, job: str) -> str | None:
-    """The same for the same job: some say that Slack then takes the message once."""
+    """The same for one job: some say that Slack then takes the message once."""
     if not job:
         return None
     name = f"{place.tenant}/{place.channel}/{job}"

@@ -38,7 +38,7 @@ class Progress:
         )
 
     def has_room(self, workspace: str) -> bool:
-        """May one more line be shown this minute? If so, it counts as shown."""
+        """Whether one more line may be shown this minute; if so, it counts as shown."""
         updates = self._updates[workspace]
         now = time.monotonic()
         while updates and now - updates[0] > 60:
@@ -49,7 +49,7 @@ class Progress:
         return True
 
     async def show_sign(self, place: Place, post: Post) -> None:
-        """Show the post's first line under its thread. Only a courtesy: failures are ignored."""
+        """Show the post's first line under its thread. Failures of this courtesy are ignored."""
         thread = (place.workspace, place.thread)
         if not place.thread or thread in self._signed or thread in self._refused:
             return

@@ -1,4 +1,4 @@
-"""What Slack needs to answer an event: kept with it, as JSON."""
+"""The data that Slack needs to answer an event."""
 
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, fields
@@ -6,9 +6,10 @@ from dataclasses import asdict, dataclass, fields
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SlackReply:
-    """``trigger`` opens a modal, once, for three seconds.
+    """What Slack needs to answer an event; it is stored with the event, as JSON.
 
-    ``response_url`` takes a few private words. ``ts`` is the message that was said.
+    ``trigger`` opens a modal, once, for three seconds. ``response_url`` takes a few private words.
+    ``ts`` is the message that was written.
     """
 
     trigger: str = ""
@@ -16,11 +17,11 @@ class SlackReply:
     ts: str = ""
 
     def to_json(self) -> dict[str, str]:
-        """Only what is there."""
+        """Write the fields that are set."""
         return {name: text for name, text in asdict(self).items() if text}
 
     @classmethod
     def read(cls, row: Mapping[str, str]) -> "SlackReply":
-        """From JSON, also as earlier versions wrote it."""
+        """Read it from JSON, also as earlier versions wrote it."""
         names = {field.name for field in fields(cls)}
         return cls(**{name: text for name, text in row.items() if name in names})

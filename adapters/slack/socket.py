@@ -71,7 +71,7 @@ class Socket:
                     "config.slack_app_token", setting="SLACK_APP_TOKEN", reason=code
                 ) from None
         except (aiohttp.ClientError, TimeoutError):
-            # The SDK goes on trying.
+            # The SDK keeps trying.
             log.warning("slack_unreachable")
         self._tasks = [
             asyncio.create_task(self._connect(), name="slack connects"),

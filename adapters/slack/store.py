@@ -1,4 +1,4 @@
-"""What of Slack must outlive this process.
+"""Slack's data that must outlive this process.
 
 Installations, one-time states of the installation pages, and which file shows which picture.
 """
@@ -66,20 +66,20 @@ FILE_COLUMNS = [files.c[field.name] for field in fields(File)]
 
 
 class States(AsyncSQLAlchemyOAuthStateStore):
-    """The SDK's store, safer.
+    """The SDK's store, made safer.
 
     Of two requests with one state only one is let in, and expired states are deleted.
     """
 
     async def async_issue(self, *_: object, **__: object) -> str:
-        """A new one."""
+        """Issue a new state."""
         expired = self.oauth_states.c.expire_at <= _now()
         async with self.engine.begin() as connection:
             await connection.execute(delete(self.oauth_states).where(expired))
         return await super().async_issue()
 
     async def async_consume(self, state: str) -> bool:
-        """Was it issued, has it not expired, and is this its first use?"""
+        """Whether it was issued, has not expired, and is used for the first time."""
         # The SDK reads it and then deletes it: two could read before either deletes.
         columns = self.oauth_states.c
         use = delete(self.oauth_states).where(
@@ -105,7 +105,7 @@ class SlackStore(Transactions):
         self.states = States(expiration_seconds=STATE_SECONDS, engine=engine)
 
     async def save_files(self, tenant: str, uploaded: Sequence[File]) -> None:
-        """Files that Slack has and will show, instead of earlier ones of the same names."""
+        """Save files that Slack will show, instead of earlier ones of the same names."""
         async with self._writing.begin() as connection:
             for file in uploaded:
                 same_name = (

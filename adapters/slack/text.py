@@ -23,7 +23,7 @@ NO_EMOJI: Mapping[str, str] = MappingProxyType({})
 
 
 def plain(text: str, emoji: Mapping[str, str] = NO_EMOJI) -> str:
-    """Mentions fall away; links, channels and emoji read as they are shown."""
+    """Take mentions out; write links, channels and emoji as they are shown."""
     without_people = PERSON.sub("", text)
     shown = with_emoji(TOKEN.sub(_label, without_people), emoji)
     # Most messages hold nothing to unescape, and unescaping costs as much as all else here.
@@ -36,7 +36,7 @@ def _label(token: re.Match[str]) -> str:
 
 
 def mentions(text: str, us: str, *, is_named: bool) -> Mentions:
-    """Who is named. ``is_named``: Slack itself says that the bot is."""
+    """Find who is named. ``is_named``: Slack itself says that the bot is."""
     people = set(PERSON.findall(text))
     return Mentions(
         us=is_named or us in people,
@@ -46,7 +46,7 @@ def mentions(text: str, us: str, *, is_named: bool) -> Mentions:
 
 
 def with_emoji(text: str, known: Mapping[str, str] = NO_EMOJI) -> str:
-    """Slack writes 🦊 as ":fox_face:": as it told of them, else by Unicode's own names.
+    """Turn ":fox_face:" into 🦊, as Slack's payload names it, else by Unicode's names.
 
     Others stay as they are.
     """

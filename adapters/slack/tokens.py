@@ -44,7 +44,7 @@ class OneToken:
         return self._identity
 
     async def installation(self, workspace: str) -> str | None:  # noqa: ARG002  # there is one workspace
-        """None: installations cannot be told from one another."""
+        """Return None: with one token installations cannot be told apart."""
         return None
 
 
@@ -129,5 +129,5 @@ class Installed:
 
 
 def not_installed() -> DeliveryError:
-    """Easel was never installed there, or was removed."""
+    """The error for a workspace where Easel was never installed, or was removed."""
     return DeliveryError("slack.not_installed", permanent=True)

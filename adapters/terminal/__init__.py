@@ -1,7 +1,4 @@
-"""The terminal as a platform.
-
-Requests from the command line, pictures to files, progress to standard error.
-"""
+"""The terminal as a platform: commands in, pictures to files, progress to standard error."""
 
 from pathlib import Path
 

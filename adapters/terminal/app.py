@@ -1,7 +1,4 @@
-"""One command of the terminal from request to end.
-
-Hand it to the service, wait for its last post, report.
-"""
+"""One command of the terminal, from the request to its last post."""
 
 import asyncio
 import time
@@ -27,14 +24,14 @@ OK, FAILED, REFUSED = 0, 1, 2
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Report:
-    """How it went: an exit code, and the object ``--json`` prints."""
+    """The end of a command: an exit code, and the object that ``--json`` prints."""
 
     code: int
     data: dict[str, Any]
 
 
 class Terminal:
-    """The terminal's side of Easel, for one person in front of it."""
+    """One person's terminal."""
 
     def __init__(self, service: Service, store: Store, chat: TerminalChat) -> None:
         self._service = service
@@ -42,7 +39,7 @@ class Terminal:
         self._chat = chat
 
     async def run(self, request: Incoming) -> Report:
-        """Do what was asked and say how it went."""
+        """Run the command and report how it ended."""
         started = time.monotonic()
         try:
             meaning = await self._service.understand(request)
@@ -73,7 +70,7 @@ class Terminal:
         return await self._answered(request, job)
 
     async def refuse(self, error: EaselError, request: Incoming) -> Report:
-        """Say no, and why."""
+        """Refuse the command, and say why."""
         post = steps.refusal_post(error, request.locale)
         await self._chat.update(_message(request, StepId("")), post)
         message = translate(error.key, request.locale, **error.params)
@@ -85,9 +82,9 @@ class Terminal:
         return [step.id for step in open_steps if step.tenant == PLACE.tenant]
 
     async def end(self, job: StepId) -> Post:
-        """The job's last word, once all of it is written down.
+        """Wait for the job's last post, and until all of it is recorded.
 
-        Leaving earlier would have it said again next time.
+        Leaving earlier would have it posted again at the next start.
 
         Raises DeliveryError when its pictures could not be written.
         """

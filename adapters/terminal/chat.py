@@ -1,6 +1,6 @@
-"""The terminal's voice.
+"""The terminal as a Chat.
 
-Progress and words to standard error, pictures to files that are whole or not there.
+Progress and words go to standard error, pictures to files that are whole or not there.
 """
 
 import asyncio
@@ -57,18 +57,18 @@ class TerminalChat:
         return request
 
     async def ask(self, form: Form, request: Request) -> bool:
-        """There are no forms in a terminal."""
+        """Show no form: a terminal has none."""
         return False
 
     async def forget(self, place: Place) -> None:
-        """Nothing is kept here."""
+        """Do nothing: the terminal keeps nothing."""
 
     async def post(
         self, place: Place, post: Post, *, to: Person, reply: Mapping[str, str]
     ) -> PostedMessage:
-        """Say it.
+        """Print a post.
 
-        A terminal's message is known by its job, so that saying it again is the same message.
+        A terminal's message is known by its job, so that printing it again is the same message.
         """
         out = TerminalReply.read(reply).out
         sent = PostedMessage(place=place, message=f"{post.job}|{out}")
@@ -76,7 +76,7 @@ class TerminalChat:
         return sent
 
     async def update(self, sent: PostedMessage, post: Post) -> PostedMessage:
-        """Say the new state.
+        """Print the new state.
 
         Files already there with the same bytes are written again as they are.
         """
@@ -84,7 +84,7 @@ class TerminalChat:
         return sent
 
     async def find(self, place: Place, job: str) -> PostedMessage | None:
-        """Nothing can be read back from a terminal, and repeating a line does no harm."""
+        """Find nothing: a terminal cannot be read back, and repeating a line does no harm."""
         return None
 
     async def private_place(self, place: Place, person: Person) -> Place:
@@ -110,7 +110,7 @@ class TerminalChat:
             raise Rejected("terminal.file_missing", name=name) from None
 
     def end_of(self, job: str) -> "asyncio.Future[Post]":
-        """Done when the job's last post has been said."""
+        """A future that is done when the job's last post has been printed."""
         return self._ended.setdefault(job, asyncio.get_running_loop().create_future())
 
     async def _say(self, post: Post, out: Path) -> None:
@@ -177,7 +177,7 @@ class TerminalChat:
 
 
 def _write_whole(path: Path, data: bytes) -> Path:
-    """Write beside it, sync and rename, so that half a picture is never seen."""
+    """Write a second file, sync it and rename it, so that half a picture is never seen."""
     path.parent.mkdir(parents=True, exist_ok=True)
     descriptor, aside = tempfile.mkstemp(dir=path.parent, prefix=".easel-")
     try:

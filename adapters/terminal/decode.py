@@ -29,9 +29,9 @@ SUFFIXES = frozenset(
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Line:
-    """What was typed.
+    """A command as it was typed.
 
-    An action, its words, pictures by absolute path, options by name, where results go.
+    Its action, words, pictures by absolute path, options by name, and where results go.
     """
 
     action: Action
@@ -45,9 +45,9 @@ class Line:
 
 
 def incoming(line: Line, *, key: str, user: str, locale: str) -> Incoming:
-    """The command as an event.
+    """Turn a command into an event.
 
-    ``key`` is made once for each command run: running a command again is another request.
+    ``key`` is made once for each run: running a command again is another request.
     """
     return Incoming(
         key=key,
@@ -74,12 +74,12 @@ class TerminalReply:
     out: Path = Path()
 
     def to_json(self) -> dict[str, str]:
-        """For the job, which may end in another process."""
+        """Write it for the job, which may end in another process."""
         return {"out": str(self.out)}
 
     @classmethod
     def read(cls, row: Mapping[str, str]) -> "TerminalReply":
-        """From JSON."""
+        """Read it from JSON."""
         return cls(out=Path(row.get("out", ".")))
 
 

@@ -1,4 +1,4 @@
-"""What changes in the room, looked at once and told to every open page."""
+"""The changes of the room, read once and sent to every open page."""
 
 import asyncio
 import json
@@ -16,7 +16,7 @@ from adapters.web.store import Room
 log = structlog.get_logger()
 
 HEARTBEAT = 15.0
-"""Seconds after which every page is told that the server still lives."""
+"""Seconds between two signs of life to every page."""
 RECENT = 200
 """Messages kept as they were sent last; a page further behind reads the database."""
 BEAT = b": still here\n\n"
@@ -25,7 +25,7 @@ View = Callable[[Message], Mapping[str, Any]]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class EncodedMessage:
-    """A message as it stood after a change, in the bytes of a page, and who may see it."""
+    """A message as it stood after a change, encoded for the pages, and who may see it."""
 
     change: int
     channel: str
@@ -65,7 +65,7 @@ class EncodedDirectory:
 
 
 class Changes:
-    """One look at each change, one encoding of each message, and one timer for all open pages.
+    """Reads each change once, encodes each message once, and wakes all open pages by one timer.
 
     A page knows how far it has come. What it has not seen it takes from here, or from the database
     when it is too far behind: nothing waits for a slow page, and nothing is heaped up for it.
@@ -87,7 +87,7 @@ class Changes:
         self._since = self._change = 0
 
     async def follow(self, member: Member, after: int | None) -> AsyncIterator[bytes]:
-        """First what is there, or was missed since; then every change as it is committed."""
+        """Yield what is there, or was missed since; then every change as it is committed."""
         async with self._watching() as watch:
             position = None if after is None else min(after, self._change)
             directory: EncodedDirectory | None = None
@@ -115,7 +115,7 @@ class Changes:
                 await turn.wait()
 
     def _changes_after(self, position: int, person: str) -> list[bytes]:
-        """What changed since, of what this person may see, oldest first."""
+        """Return what changed since, of what this person may see, oldest first."""
         newest_first = []
         for message in reversed(self._recent.values()):
             if message.change <= position:
@@ -191,7 +191,7 @@ class Changes:
             self._since = oldest.change
 
     def _forget(self, change: int) -> None:
-        """From now on what is older is read from the database."""
+        """Drop older changes, which are read from the database from now on."""
         self._recent.clear()
         self._since = self._change = change
 
@@ -205,7 +205,7 @@ class Changes:
         )
 
     def _end_streams(self, watch: asyncio.Task[None]) -> None:
-        """Every page's stream ends with the watch; the pages come again by themselves."""
+        """End every page's stream with the watch; the pages reconnect by themselves."""
         if not watch.cancelled() and watch.exception() is not None:
             log.warning("room_not_read", reason=type(watch.exception()).__name__)
         self._wake()

@@ -45,7 +45,7 @@ class WebChat:
     async def post(
         self, place: Place, post: Post, *, to: Person, reply: Mapping[str, str]
     ) -> PostedMessage:
-        """Post a message. A private one is seen by ``to`` alone."""
+        """Post a message; only ``to`` sees a private one."""
         body = await self._body(post)
         only_for = to.id if post.private else ""
         number = await self._room.add_message(

@@ -167,7 +167,7 @@ def _incoming(
 
 
 def index(page: Mapping[str, Any]) -> int | None:
-    """Which of a step's pictures."""
+    """Read which of a step's pictures is meant."""
     number = page.get("index")
     if isinstance(number, int) and 0 <= number < MOST_FILES:
         return number

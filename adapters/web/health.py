@@ -1,4 +1,4 @@
-"""Whether the bot is alive and ready, and how it does: for supervisors and Prometheus.
+"""Liveness, readiness and metrics, for supervisors and Prometheus.
 
 Nothing here shows what a person wrote.
 """

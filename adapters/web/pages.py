@@ -117,7 +117,7 @@ def in_script(value: object) -> str:
 
 
 def locale_of(request: Request) -> str:
-    """``?lang=``, or the first of the browser's languages that we speak."""
+    """Choose ``?lang=``, or the first of the browser's languages that we speak."""
     choices = request.query_params.get("lang")
     choices = choices or request.headers.get("accept-language", "")
     # "pl;q=0.8": browsers send their choices in order, so the weights can be ignored.
@@ -126,9 +126,9 @@ def locale_of(request: Request) -> str:
 
 
 def sorry(error: EaselError, locale: str) -> Response:
-    """A page that says why there is nothing to see, without detail.
+    """Show why there is nothing to see, without detail.
 
-    What never existed and what was deleted read alike.
+    Missing and deleted things read alike.
     """
     key = "refuse.picture_gone" if isinstance(error, NotFound) else error.key
     status = 403 if key == "link.invalid" else 410
@@ -137,7 +137,7 @@ def sorry(error: EaselError, locale: str) -> Response:
 
 
 class Pages:
-    """Everything a signed link can show. GET only, and without effect."""
+    """The pages behind signed links. GET only, and without effect."""
 
     def __init__(self, context: Context) -> None:
         self._context = context

@@ -1,4 +1,4 @@
-"""What the room's rows are read into, and how they are read inside a transaction."""
+"""The room's rows as values, and how they are read inside a transaction."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -10,7 +10,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from adapters.web.tables import channels, marks, messages, people
 
 CHUNK = 200
-"""Messages that changed and are read together: a page that was away long is told in portions."""
+"""Messages that changed and are read together: a page that was away long gets them in portions."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -80,7 +80,7 @@ def channels_of(person: str) -> Select[Any]:
 
 
 def visible_to(person: str) -> tuple[ColumnElement[bool], ...]:
-    """What a message must be for this person to see it."""
+    """The condition under which this person sees a message."""
     return messages.c.channel.in_(channels_of(person)), addressed_to(person)
 
 

@@ -51,7 +51,7 @@ Handler = Callable[[WebRequest, Member], Awaitable[Response]]
 
 
 class RoomApi:
-    """Everything a page of the room can ask."""
+    """Handles everything that a page of the room can ask."""
 
     def __init__(self, room: Room, service: Service, context: Context) -> None:
         self._room = room

@@ -1,9 +1,8 @@
-"""What the room remembers: people, channels, messages, marks.
+"""The room's data: people, channels, messages, marks.
 
-It plays the chat server that Slack and Discord are.
-
-Every change to a message gives it the next number of one counter, so that a page that was away asks
-for what it missed.
+The room has no chat server such as Slack or Discord; this store plays that part. Every change to a
+message gives it the next number of one counter, so that a page that was away asks for what it
+missed.
 """
 
 import asyncio
@@ -61,7 +60,7 @@ def room_url(folder: Path) -> str:
 
 @shielded
 class Room:
-    """The room in one SQLite file, asked in one thread.
+    """The room in one SQLite file, used by one thread.
 
     ``changed`` is set the moment something is committed.
     """
@@ -75,7 +74,7 @@ class Room:
 
     @classmethod
     def at(cls, folder: Path) -> "Room":
-        """The room of a data folder."""
+        """Open the room of a data folder."""
         return cls(database.open_async(room_url(folder), pool=1))
 
     async def prepare(self) -> bool:
@@ -92,7 +91,7 @@ class Room:
         self._wake()
 
     async def close(self) -> None:
-        """Give the file back; nothing may ask it any more."""
+        """Close the file; no method may be called any more."""
         self.stop_streams()
         await wait_for_transactions()
         await self._engine.dispose()
@@ -119,7 +118,7 @@ class Room:
         return member, key
 
     async def member_of_key(self, key: str) -> Member | None:
-        """Who entered with this key."""
+        """Return the member who entered with this key."""
         query = select(keys.c.person).filter_by(hash=_hash(key))
         async with self._reading.begin() as connection:
             result = await connection.execute(query)
@@ -193,7 +192,7 @@ class Room:
         return int(number)
 
     async def has_message(self, key: str) -> bool:
-        """Was a message added under this key before?"""
+        """Whether a message was added under this key before."""
         query = select(messages.c.id).filter_by(key=key)
         async with self._reading.begin() as connection:
             result = await connection.execute(query)
@@ -215,7 +214,7 @@ class Room:
         self._wake()
 
     async def dismiss(self, message: int, person: str) -> None:
-        """Take away what only this person saw. Raises NotFound for anything else."""
+        """Delete a message that only this person saw. Raises NotFound for any other."""
         change = update(messages).filter_by(id=message, only_for=person)
         async with self._engine.begin() as connection:
             number = await _next_change(connection)
@@ -283,7 +282,7 @@ class Room:
             return batch, directory
 
     async def newest(self, person: str) -> list[Message]:
-        """What a page shows at first."""
+        """Return the messages that a page shows at first."""
         batch = await self.changes_for(person, None)
         return list(batch.messages)
 

@@ -1,6 +1,6 @@
 """A stand-in for DashScope over HTTP.
 
-Its endpoints, limits, errors, timing, and pictures truly made from the request.
+It has the service's endpoints, limits, errors and timing, and makes its pictures from the request.
 
 Its rules come from the vendor's pages, which core/providers/dashscope/README.md sums up; it
 imports nothing of Easel.

@@ -32,12 +32,12 @@ SNOW = ("snow", "雪", "winter", "冬", "salju")
 
 
 def is_night(prompt: str) -> bool:
-    """Is it to be dark?"""
+    """Whether the prompt asks for darkness."""
     return any(word in prompt.lower() for word in NIGHT)
 
 
 def is_snowy(prompt: str) -> bool:
-    """Is it to snow?"""
+    """Whether the prompt asks for snow."""
     return any(word in prompt.lower() for word in SNOW)
 
 

@@ -25,12 +25,12 @@ BODIES = {
 
 
 def is_before(fault: dict[str, Any]) -> bool:
-    """Is the call answered wrongly without having taken effect?"""
+    """Whether the call is answered wrongly without having had an effect."""
     return fault["kind"] not in AFTER | DURING
 
 
 def is_after(fault: dict[str, Any]) -> bool:
-    """Does the call take effect, and its answer get lost?"""
+    """Whether the call has its effect and loses its answer."""
     return fault["kind"] in AFTER
 
 

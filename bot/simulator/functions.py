@@ -105,10 +105,10 @@ def expand(job: Job) -> Image.Image:
     The picture itself stays untouched.
     """
     width, height = job.base.size
-    left = _added(width, job.parameter("left_scale"))
-    right = _added(width, job.parameter("right_scale"))
-    top = _added(height, job.parameter("top_scale"))
-    bottom = _added(height, job.parameter("bottom_scale"))
+    left = _added_pixels(width, job.parameter("left_scale"))
+    right = _added_pixels(width, job.parameter("right_scale"))
+    top = _added_pixels(height, job.parameter("top_scale"))
+    bottom = _added_pixels(height, job.parameter("bottom_scale"))
     size = (width + left + right, height + top + bottom)
     scene = job.scene(job.prompt, size)
     around = Image.blend(job.base.resize(size), scene, 0.45)
@@ -160,8 +160,8 @@ def move_character(job: Job) -> Image.Image:
     return canvas
 
 
-def _added(length: int, scale: float) -> int:
-    """Pixels on one side: a scale of 2 on both sides makes the length twice as long."""
+def _added_pixels(length: int, scale: float) -> int:
+    """The pixels added on one side: 2 on both sides makes the length twice as long."""
     return round(length * ((scale - 1) / 2))
 
 

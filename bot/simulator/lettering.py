@@ -23,10 +23,10 @@ Font = ImageFont.FreeTypeFont | ImageFont.ImageFont
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Label:
-    """Text ready to be drawn. ``size`` of its font, ``width`` and ``height`` of its strip, in
-    pixels.
+    """Text ready to be drawn.
 
-    ``left`` and ``top``: where the font begins to draw within the text's box.
+    ``size`` of its font, ``width`` and ``height`` of its strip, in pixels; ``left`` and ``top``:
+    where the font begins to draw within the text's box.
     """
 
     text: str

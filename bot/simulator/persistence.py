@@ -1,5 +1,6 @@
-"""Tasks on disk: a simulator started again on its folder knows what it accepted, as the service
-would.
+"""Tasks on disk.
+
+A simulator started again on its folder knows the tasks it accepted, as the service would.
 """
 
 import pickle
@@ -15,21 +16,21 @@ FORMER_NAMES = {"wanted": "request"}
 
 
 class TaskFolder:
-    """A folder: one file a task, and the port that the links to its results name."""
+    """A folder with a file for each task, and the port that links to results name."""
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
         folder.mkdir(parents=True, exist_ok=True, mode=0o700)
 
     def save(self, name: str, task: dict[str, Any]) -> None:
-        """Written aside and renamed: a task is there whole, or was never accepted."""
+        """Write a task aside and rename it: it is there whole, or was never accepted."""
         aside = self._folder / f".{name}"
         path = self._folder / f"{name}.task"
         aside.write_bytes(pickle.dumps(task))
         aside.replace(path)
 
     def load(self, seconds: float) -> list[dict[str, Any]]:
-        """What was accepted in the last so many seconds; what is older is deleted."""
+        """Load the tasks of the last so many seconds; delete older ones."""
         tasks: list[dict[str, Any]] = []
         for path in sorted(self._folder.glob("*.task")):
             if time.time() - path.stat().st_mtime > seconds:
@@ -42,17 +43,17 @@ class TaskFolder:
         return tasks
 
     def secret(self) -> bytes:
-        """What links to results are signed with, made at the first start."""
+        """The key that signs links to results, made at the first start."""
         path = self._folder / SECRET
         if not path.exists():
             path.write_bytes(secrets.token_bytes(16))
         return path.read_bytes()
 
     def port(self) -> int:
-        """The port of last time, 0 at first."""
+        """The port used last, 0 at first."""
         path = self._folder / PORT
         return int(path.read_text()) if path.exists() else 0
 
     def save_port(self, port: int) -> None:
-        """For next time."""
+        """Save the port for the next start."""
         (self._folder / PORT).write_text(str(port))

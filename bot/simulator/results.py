@@ -59,7 +59,7 @@ class Results:
         return await self.picture(task_id, int(index))
 
     async def picture(self, task_id: str, index: int) -> bytes:
-        """PNG."""
+        """Return the picture as PNG."""
         name = (task_id, index)
         # Several may fetch the same picture; it is painted for the first.
         async with self._painting.setdefault(name, asyncio.Lock()):

@@ -226,7 +226,7 @@ class Server:
     # Tasks
 
     def _guard(self, where: str, handler: Handler) -> Handler:
-        """Key, faults and the query limit, before the handler."""
+        """Check key, faults and the query limit before the handler."""
 
         async def handle(request: Request) -> Response:
             fault = self.account.take_fault(where)

@@ -96,13 +96,13 @@ class Task:
 
     @property
     def good_pictures(self) -> int:
-        """How many came out well: these are billed."""
+        """Count the pictures that came out well: these are billed."""
         if self.state is not TaskState.SUCCEEDED:
             return 0
         return self.request.n - len(self.failed_pictures)
 
     def fail(self, code: str, message: str) -> None:
-        """End badly."""
+        """End the task as failed."""
         self.state, self.code, self.message = TaskState.FAILED, code, message
 
 
@@ -127,7 +127,7 @@ class Account:
         self._folder = TaskFolder(config.folder) if config.folder else None
 
     def remember(self) -> None:
-        """Go on with what an earlier simulator on the same folder accepted.
+        """Take over what an earlier simulator on the same folder accepted.
 
         Needs the running loop.
         """
@@ -175,14 +175,14 @@ class Account:
     # Limits
 
     def check_query(self) -> None:
-        """Twenty a second for asking, listing and cancelling together. Raises Refusal."""
+        """Allow twenty queries a second: asking, listing and cancelling. Raises Refusal."""
         self.queries += 1
         if not self._is_within(self._asked, QUERIES_PER_SECOND, 1.0):
             self.refused_queries += 1
             raise _too_fast()
 
     def check_submit(self, model: str, is_sync: bool) -> None:
-        """The model's own submit limit, and its running limit where it refuses instead of queueing.
+        """Check the submit limit, and the running limit where it refuses instead of queueing.
 
         Raises Refusal.
         """
@@ -224,7 +224,7 @@ class Account:
         *,
         is_sync: bool,
     ) -> Task:
-        """A new task, started as soon as a slot of its model is free."""
+        """Add a new task, which starts as soon as a slot of its model is free."""
         # A demo may run for weeks.
         self._forget_old()
         # The order in which luck is asked decides what a seed brings.
@@ -296,7 +296,7 @@ class Account:
         self._start_next(task.request.model)
 
     def cancel(self, task_id: str) -> None:
-        """Only while PENDING. Raises Refusal."""
+        """Cancel a PENDING task. Raises Refusal for any other."""
         task = self.find(task_id)
         if task is None or task.state is not TaskState.PENDING:
             message = (
@@ -308,14 +308,14 @@ class Account:
         task.done.set()
 
     def find(self, task_id: str) -> Task | None:
-        """None when unknown or older than 24 hours."""
+        """Find a task; None when unknown or older than 24 hours."""
         task = self.tasks.get(task_id)
         if task is None or task.is_sync or self.now() - task.accepted > RETENTION:
             return None
         return task
 
     def list_tasks(self, query: Mapping[str, str]) -> list[Task]:
-        """Newest first, within the window, model and status asked for."""
+        """List tasks, newest first, by window, model and status."""
         since = _moment(query.get("start_time"), self.now() - RETENTION)
         until = _moment(query.get("end_time"), self.now()) + 1
         visible = min(until, self.now() - self.config.list_lag)
@@ -340,7 +340,7 @@ class Account:
     # Faults and the ledger, for tests
 
     def take_fault(self, where: str) -> dict[str, Any] | None:
-        """The next fault for this kind of call.
+        """Take the next fault for this kind of call.
 
         ``nth`` counts calls down; ``times`` is how often it happens, 0 for always.
         """
