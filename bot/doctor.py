@@ -111,9 +111,10 @@ async def _check_service(config: Settings) -> str:
 
     That costs nothing, and tells whether address and key fit and how far our clock is off.
     """
+    catalog = load_catalog()
+    accounts.check(config, catalog)
     if accounts.is_simulated(config):
         return "no DASHSCOPE_API_KEY: the simulator stands in"
-    catalog = load_catalog()
     answers: list[str] = []
     async with http_client() as client:
         for region, account in accounts.accounts_of(config, catalog).items():

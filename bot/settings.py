@@ -31,6 +31,7 @@ TOKEN_PREFIXES = {
 LOG_FORMATS = ("auto", "json", "console")
 LOG_LEVELS = ("debug", "info", "warning", "error", "critical")
 REGION_KEY = "DASHSCOPE_API_KEY_"
+MAX_PORT = 65535
 
 
 def _read_file(name: str, path: str) -> str:
@@ -61,12 +62,8 @@ class Settings(BaseModel):
     blob_url: str | None = _from_variable("EASEL_BLOB_URL")
     public_url: str | None = _from_variable("EASEL_PUBLIC_URL")
     http_host: str = _from_variable("EASEL_HTTP_HOST", "127.0.0.1")
-    http_port: int = Field(
-        default=8080, validation_alias="EASEL_HTTP_PORT", ge=0, le=65535
-    )
-    metrics_port: int | None = Field(
-        default=None, validation_alias="EASEL_METRICS_PORT", ge=0, le=65535
-    )
+    http_port: int = _from_variable("EASEL_HTTP_PORT", 8080)
+    metrics_port: int | None = _from_variable("EASEL_METRICS_PORT")
     link_keys: SecretStr | None = _from_variable("EASEL_LINK_KEYS")
     locale: str = _from_variable("EASEL_LOCALE", "en")
     log_format: str = _from_variable("EASEL_LOG_FORMAT", "auto")
@@ -126,6 +123,13 @@ class Settings(BaseModel):
             raise ValueError(_describe_prefixes(prefixes))
         return secret
 
+    @field_validator("http_port", "metrics_port", mode="before")
+    @classmethod
+    def _check_port(cls, value: Any) -> Any:
+        if value is None or _is_port(str(value)):
+            return value
+        raise ValueError(f"0–{MAX_PORT}")
+
     @field_validator("data_dir")
     @classmethod
     def _expand(cls, value: Path) -> Path:
@@ -180,6 +184,12 @@ class Settings(BaseModel):
         return self.blob_url or (self.data_dir / "blobs").as_uri()
 
 
+def _is_port(text: str) -> bool:
+    # Five digits: an endless number is not worth counting.
+    is_number = text.isascii() and text.isdecimal() and len(text) <= len(str(MAX_PORT))
+    return is_number and int(text) <= MAX_PORT
+
+
 def _describe_prefixes(prefixes: tuple[str, ...]) -> str:
     if prefixes == ("",):
         return "ASCII"
@@ -197,10 +207,13 @@ def load(**overrides: Any) -> Settings:
 
     Raises ConfigurationError naming the setting, never its value when it is a secret.
     """
-    dotenv = dotenv_values(".env")
-    from_dotenv = {name: text for name, text in dotenv.items() if text is not None}
     # What is nearer to the person wins: the command line, the environment, files.
-    variables = {**from_dotenv, **_read_secret_files(), **os.environ, **overrides}
+    variables = {
+        **_read_dotenv(),
+        **_read_secret_files(),
+        **_read_environment(),
+        **overrides,
+    }
     try:
         return Settings.model_validate({**variables, "region_keys": _region_keys()})
     except ValidationError as error:
@@ -212,11 +225,21 @@ def load(**overrides: Any) -> Settings:
         ) from None
 
 
+def _read_dotenv() -> dict[str, str]:
+    return {name: text for name, text in dotenv_values(".env").items() if text}
+
+
+def _read_environment() -> dict[str, str]:
+    # Blank is not set: a compose file passes on variables that nobody filled in.
+    return {name: text for name, text in os.environ.items() if text}
+
+
 def _read_secret_files() -> dict[str, str]:
     """Read each file a ``NAME_FILE`` points at: its content is NAME, as container images do it."""
     secrets: dict[str, str] = {}
+    variables = {**_read_dotenv(), **_read_environment()}
     for name in _variables():
-        path = os.environ.get(f"{name}_FILE")
+        path = variables.get(f"{name}_FILE")
         if path is not None:
             secrets[name] = _read_file(f"{name}_FILE", path)
     return secrets
@@ -225,10 +248,10 @@ def _read_secret_files() -> dict[str, str]:
 def _region_keys() -> dict[str, SecretStr]:
     """``DASHSCOPE_API_KEY_SINGAPORE`` and so on, or their ``_FILE``."""
     keys: dict[str, SecretStr] = {}
-    for name, text in {**dotenv_values(".env"), **os.environ}.items():
+    for name, text in {**_read_dotenv(), **_read_environment()}.items():
         region = name.removeprefix(REGION_KEY)
         # DASHSCOPE_API_KEY_FILE is the chosen region's key, not one of a region "file".
-        if region in {name, "FILE"} or not text:
+        if region in {name, "FILE"}:
             continue
         secret = _read_file(name, text) if region.endswith("_FILE") else text
         keys[region.removesuffix("_FILE").lower()] = SecretStr(secret)
@@ -245,7 +268,7 @@ def unknown_variables() -> list[tuple[str, str]]:
     names = _variables()
     names += [f"{name}_FILE" for name in names]
     unknown: list[tuple[str, str]] = []
-    for name in sorted(os.environ):
+    for name in sorted({*_read_dotenv(), *os.environ}):
         if name.startswith("EASEL_") and name not in names:
             nearest = difflib.get_close_matches(name, names, n=1, cutoff=0)[0]
             unknown.append((name, nearest))

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 import structlog
 
-from bot import logs, settings
+from bot import doctor, logs, settings
 from core.errors import ConfigurationError
 from core.log import log
 
@@ -138,6 +138,7 @@ def test_defaults_lie_in_the_data_folder(tmp_path: Path) -> None:
         ("EASEL_LOG_LEVEL", "loud"),
         ("EASEL_LOG_FORMAT", "xml"),
         ("EASEL_HTTP_PORT", "70000"),
+        ("EASEL_METRICS_PORT", "eighty"),
     ],
 )
 def test_a_wrong_value_names_its_setting(
@@ -154,3 +155,49 @@ def test_an_unknown_variable_is_named_with_the_nearest(
 ) -> None:
     monkeypatch.setenv("EASEL_REGIN", "beijing")
     assert settings.unknown_variables() == [("EASEL_REGIN", "EASEL_REGION")]
+
+
+def test_a_wrong_port_is_told_which_may_be(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("EASEL_HTTP_PORT", "abc")
+    with pytest.raises(ConfigurationError) as caught:
+        settings.load()
+    assert caught.value.params["allowed"] == "0–65535"
+
+
+def test_a_blank_variable_is_not_set(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / ".env").write_text("EASEL_REGION=singapore\nSLACK_BOT_TOKEN=\n")
+    for name in (
+        "DASHSCOPE_API_KEY",
+        "EASEL_REGION",
+        "EASEL_LOCALE",
+        "EASEL_HTTP_PORT",
+    ):
+        monkeypatch.setenv(name, "")
+    chosen = settings.load()
+    assert (dict(chosen.keys), chosen.slack_bot_token) == ({}, None)
+    assert (chosen.region, chosen.locale, chosen.http_port) == ("singapore", "en", 8080)
+
+
+def test_dotenv_is_searched_for_unknown_names_and_for_files_too(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "key").write_text(CANARY)
+    (tmp_path / ".env").write_text(
+        f"EASEL_REGIN=tokyo\nDASHSCOPE_API_KEY_FILE={tmp_path / 'key'}\n"
+    )
+    assert settings.unknown_variables() == [("EASEL_REGIN", "EASEL_REGION")]
+    assert settings.load().keys["beijing"].get_secret_value() == CANARY
+
+
+@pytest.mark.parametrize("name", ["EASEL_REGION", "DASHSCOPE_API_KEY_MARS"])
+def test_doctor_says_that_there_is_no_such_region(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], name: str
+) -> None:
+    monkeypatch.setenv("DASHSCOPE_API_KEY", CANARY)
+    monkeypatch.setenv(name, "mars")
+    assert doctor.run(as_json=False) == 1
+    assert "✘ service: EASEL_REGION: there is no region mars" in capsys.readouterr().out
