@@ -64,7 +64,13 @@ class Saying:
         """The action and its words. Raises Rejected for an unknown command."""
         if self.is_unknown:
             allowed = [f"/{name}" for name in command_names()]
+            if self.name in command_words("easel"):
+                allowed.insert(0, f"/easel {self.name}")
             raise Rejected("grammar.no_command", word=self.name[:40], allowed=allowed)
+        # "/easel 历史" and "/easel undo!", as after the bot's name.
+        lone = find_lone_word(self.rest) if self.name == "easel" else None
+        if lone is not None:
+            return lone, ""
         return grammar.command(self.name, self.rest)
 
     def alone(self) -> Action:
@@ -228,5 +234,16 @@ def is_small_talk(text: str) -> bool:
         return False
     parts = [fold_talk(part) for part in PARTS.split(fold(text))]
     phrases = [part for part in parts if part]
+    return bool(phrases) and all(map(_consists_of_small_talk, phrases))
+
+
+def _consists_of_small_talk(text: str) -> bool:
+    """ "ok thanks", "haha nice one": phrases of small talk, one after another."""
     known = vocabulary().small_talk
-    return bool(phrases) and known.issuperset(phrases)
+    words = text.split()
+    # Word counts at which a row of whole phrases ends; a phrase may be the start of a longer one.
+    ends = {0}
+    for end in range(1, len(words) + 1):
+        if any(" ".join(words[start:end]) in known for start in ends):
+            ends.add(end)
+    return len(words) in ends

@@ -27,6 +27,7 @@ from core.interpret import (
     interpret,
     relevance,
 )
+from core.sayings import read_saying
 from core.types import StepId
 from tests.fakes.slack.driver import sample
 
@@ -101,6 +102,10 @@ ADDRESSED = [
     (" easel help", "help: "),
     (" /easel undo", "undo: "),
     (" /easel　undo", "undo: "),
+    (" /easel undo!", "undo: "),
+    (" /easel 历史", "history: "),
+    (" /easel urungkan", "undo: "),
+    (" /easel go back", "undo: "),
     (" /easel pick 2", "pick: 2"),
     (" easel draw a fox", "draw: a fox"),
     # a word alone
@@ -196,6 +201,12 @@ IN_THREAD = [
     ("thank you!!", NOTHING),
     ("lol", NOTHING),
     ("LOL 😂", NOTHING),
+    ("lol ok", NOTHING),
+    ("ok thanks", NOTHING),
+    ("haha very nice", NOTHING),
+    ("ok make it night", "edit: ok make it night"),
+    ("nice hat", "edit: nice hat"),
+    ("oke makasih banyak", NOTHING),
     ("nice!", NOTHING),
     ("niiiice", NOTHING),
     ("wow, amazing!", NOTHING),
@@ -509,3 +520,10 @@ def test_words_about_a_message_without_a_picture_never_edit_another() -> None:
     assert understood(about, Situation()) == "refuse.no_picture_there"
     drawn = replace(about, words="draw a lion")
     assert understood(drawn, Situation()) == "draw: a lion"
+
+
+def test_a_word_of_easels_behind_a_slash_is_told_how_it_is_written() -> None:
+    with pytest.raises(Rejected) as caught:
+        read_saying("/undo", is_named=False).command()
+    allowed = ["/easel undo", "/draw", "/edit", "/wanx", "/easel"]
+    assert caught.value.params["allowed"] == allowed
