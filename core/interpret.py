@@ -268,6 +268,8 @@ def _request_or_form(incoming: Incoming, action: Action) -> Meaning:
     """A command that came without what it cannot do without is asked for it."""
     if action is Action.SETTINGS and not incoming.fields:
         return _form(incoming, action, FormSubject.SETTINGS)
+    if action.makes_pictures and action is not Action.DRAW:
+        _refuse_if_elsewhere(incoming)
     request = _request(incoming, action)
     lacks_words = request.action in NEEDS_WORDS and not request.text
     if lacks_words and incoming.may_show_form:
@@ -338,7 +340,13 @@ def _plain_words(
 
 
 def _edit(about: Incoming, words: str) -> Request:
-    """An instruction to edit. It never edits another picture than the one pointed at."""
+    """An instruction to edit."""
+    _refuse_if_elsewhere(about)
+    return _request(replace(about, words=words), Action.EDIT)
+
+
+def _refuse_if_elsewhere(about: Incoming) -> None:
+    """Make sure that no other picture is edited than the one pointed at. Raises Rejected."""
     answered = about.answers
     points_elsewhere = (
         answered is not None
@@ -347,7 +355,6 @@ def _edit(about: Incoming, words: str) -> Request:
     )
     if answered is not None and points_elsewhere:
         raise Rejected(answered.refusal)
-    return _request(replace(about, words=words), Action.EDIT)
 
 
 def _aim(incoming: Incoming, situation: Situation) -> Incoming:

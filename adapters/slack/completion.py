@@ -78,7 +78,10 @@ class Completion:
                 inclusive="true",
                 limit=1 if root == ts else 2,
             )
-        except DeliveryError:
+        except DeliveryError as error:
+            if not error.permanent:
+                # Unread, the thread's picture would be passed over for another one.
+                raise
             return incoming
         files = {
             message.get("ts"): message.get("files")

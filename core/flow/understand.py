@@ -9,7 +9,7 @@ from typing import TypeVar
 
 from core.errors import EaselError, NotFound
 from core.flow import heads, replies
-from core.flow.context import Context
+from core.flow.context import Context, is_passing
 from core.incoming import Incoming, Kind
 from core.interpret import Meaning, Relevance, Situation, interpret, relevance
 from core.types import Action, Place, Request, StepId
@@ -25,7 +25,10 @@ T = TypeVar("T")
 
 
 async def understand_or_refuse(context: Context, incoming: Incoming) -> Meaning | None:
-    """Return what the event asks for; None when that is nothing, or was refused with words."""
+    """Return what the event asks for; None when that is nothing, or was refused with words.
+
+    Raises what passes: the caller tries again.
+    """
     try:
         completed = await complete(context, incoming)
         if completed is None:
@@ -33,6 +36,8 @@ async def understand_or_refuse(context: Context, incoming: Incoming) -> Meaning 
         incoming = completed
         return await understand(context, incoming)
     except EaselError as error:
+        if is_passing(error):
+            raise
         await replies.refuse(context, incoming, error)
         return None
 

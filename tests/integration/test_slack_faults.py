@@ -295,6 +295,23 @@ async def test_words_nothing_can_be_drawn_from_are_refused_and_nothing_is_begun(
 # Files
 
 
+async def test_the_picture_of_a_thread_that_cannot_be_read_just_now_is_waited_for(
+    there: Place,
+) -> None:
+    """Never is the last result edited in its place."""
+    fake, bot, ana = there
+    await ana.types("/draw a fox")
+    await ana.result("a fox")
+    photo = ana.uploads(PHOTOS / "coffee.png")
+    root = await ana.says("my coffee", files=[photo])
+    fake.world.faults["conversations.replies"].append(Fault(status=503))
+    await ana.says(f"{ana.easel} make it night", thread=root)
+    await ana.result("make it night")
+    edit = (await made(bot, ana))[0]
+    assert edit.parent is None
+    assert len(edit.inputs) == 1
+
+
 @pytest.mark.parametrize(
     "url",
     [

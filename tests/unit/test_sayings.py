@@ -17,7 +17,7 @@ from adapters.slack import decode as slack_decode
 from adapters.web import decode as web_decode
 from adapters.web.records import Member
 from core.errors import Rejected
-from core.incoming import Incoming, Quoted
+from core.incoming import Incoming, Mentions, Quoted
 from core.interpret import (
     Choice,
     Meaning,
@@ -527,3 +527,24 @@ def test_a_word_of_easels_behind_a_slash_is_told_how_it_is_written() -> None:
         read_saying("/undo", is_named=False).command()
     allowed = ["/easel undo", "/draw", "/edit", "/wanx", "/easel"]
     assert caught.value.params["allowed"] == allowed
+
+
+@pytest.mark.parametrize("words", ["/edit make it night", "/wanx upscale", "again"])
+def test_a_command_about_a_message_without_a_picture_never_edits_another(
+    words: str,
+) -> None:
+    elsewhere = Quoted(message="6", is_ours=False)
+    about = replace(in_room("a lion", CHANNEL), answers=elsewhere)
+    about = replace(about, mentions=Mentions(us=True), words=words)
+    assert understood(about, Situation()) == "refuse.no_picture_there"
+    drawn = replace(about, words="/draw a lion")
+    assert understood(drawn, Situation()) == "draw: a lion"
+
+
+@pytest.mark.parametrize("words", ["/edit make it night", "/edit", "/wanx upscale"])
+def test_a_command_of_the_room_never_edits_another_picture_than_it_answers(
+    words: str,
+) -> None:
+    elsewhere = Quoted(message="6", is_ours=False)
+    about = replace(in_room(words, CHANNEL), answers=elsewhere)
+    assert understood(about, Situation()) == "refuse.no_picture_there"
