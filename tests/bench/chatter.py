@@ -1,11 +1,12 @@
 """What it costs when people talk and no one means Easel.
 
-Messages in their threads, reactions to their messages.
+They write in their own threads and react to their own messages.
 
-Run: ``.venv/bin/python tests/bench/chatter.py [messages]``. Prints what each costs beyond what an
-idle Easel does (goals: at most one transaction, none in a thread known not to be ours, nothing
-written, nothing logged), and how long a ``/draw`` behind them waits for its first words against a
-quiet one (goal: at most 1.5 ×).
+    .venv/bin/python tests/bench/chatter.py [messages]
+
+Prints what each event costs beyond an idle Easel (goals: at most one transaction, none in a thread
+known not to be ours, nothing written, nothing logged), and how long a ``/draw`` behind them waits
+for its first words compared to a quiet Easel (goal: at most 1.5 ×).
 """
 
 import asyncio
@@ -33,8 +34,9 @@ QUIET = 1.0
 
 @dataclass(kw_only=True)
 class Chatter:
-    """What one message of each kind cost, and seconds until a draw's first words, quiet and behind
-    the messages.
+    """Cost of one message of each kind, and seconds until a draw's first words.
+
+    The draw is measured on a quiet Easel and behind the messages.
     """
 
     costs: dict[str, Cost] = field(default_factory=dict)

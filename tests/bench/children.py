@@ -1,6 +1,6 @@
 """Processes that a benchmark starts.
 
-Each is watched, so that one that dies at once is an error and no long wait.
+Each is watched, so that one that dies at once is an error instead of a long wait.
 """
 
 import asyncio
@@ -134,7 +134,7 @@ class Child:
 
 
 def tell_ready(folder: Path, word: str = "ready") -> None:
-    """Said by the child: it may be used now."""
+    """Say, in the child, that it may be used now."""
     waiting = folder / "almost"
     waiting.write_text(word)
     waiting.rename(folder / "ready")
@@ -158,7 +158,7 @@ def watch_collections(folder: Path) -> None:
 
 
 class OneCommit:
-    """What anybody would write to keep a command: one thread, one durable commit each."""
+    """The plainest way to store a command: one thread, one durable commit each."""
 
     def __init__(self, path: Path) -> None:
         self._thread = ThreadPoolExecutor(1)
@@ -182,7 +182,7 @@ class OneCommit:
 
 
 async def until(is_so: Callable[[], Any], seconds: float = 60.0) -> None:
-    """Wait for something to be so."""
+    """Wait until a condition holds."""
     ends = time.monotonic() + seconds
     while not is_so():
         if time.monotonic() > ends:
@@ -196,6 +196,6 @@ def percentile(times: list[float], percent: int) -> float:
 
 
 def summary(times: list[float]) -> str:
-    """As one reads it."""
+    """The figures as one line to read."""
     half, most = percentile(times, 50), max(times)
     return f"p50 {half:.1f} ms, p99 {percentile(times, 99):.1f}, most {most:.1f}"

@@ -1,8 +1,8 @@
 """Processor seconds of each command at a prompt, in a data folder with an edit tree.
 
-Goal: 0.4, --help 0.1.
+    .venv/bin/python tests/bench/cli.py
 
-.venv/bin/python tests/bench/cli.py
+The goal is 0.4, for --help 0.1.
 """
 
 import os
@@ -43,7 +43,7 @@ def environment(folder: Path) -> dict[str, str]:
 
 
 def prepare(folder: Path, edits: Iterable[str]) -> str:
-    """A drawing and its edits, one after another; the id of the first step."""
+    """Make a drawing and its edits, one after another; return the id of the first step."""
     folder.mkdir(parents=True, exist_ok=True)
     for words in (
         ["draw", "a red fox in the snow"],

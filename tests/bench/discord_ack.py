@@ -1,11 +1,13 @@
 """How soon Discord is answered, and how much memory events take.
 
-Run: ``.venv/bin/python tests/bench/discord_ack.py [passes]``. In each pass a fresh Easel edits six
-photos, and the same commands go first to a bare discord.py client in a separate process, which
-makes one durable SQLite commit for each, then to Easel; each is durably kept before it is
-acknowledged. Told is the time from the event's sending to the acknowledgement's arrival, as the
-Discord on loopback sees it (goals: p99 at most 1.5 × the bare client's; 20 ms on an idle machine).
-Then ten thousand messages, reactions and presses, and Easel's resident memory before and after.
+    .venv/bin/python tests/bench/discord_ack.py [passes]
+
+In each pass a fresh Easel edits six photos, and the same commands go first to a bare discord.py
+client in a separate process, which makes one durable SQLite commit for each, then to Easel; each
+is durably stored before it is acknowledged. The figure is the time from the event's sending to the
+acknowledgement's arrival, as the Discord on loopback sees it (goals: p99 at most 1.5 × the bare
+client's; 20 ms on an idle machine). Then follow ten thousand messages, reactions and presses, and
+Easel's resident memory before and after.
 """
 
 import asyncio
@@ -41,7 +43,7 @@ SETTLE = 1.0
 class Acknowledged:
     """Milliseconds until each command was acknowledged.
 
-    Easel's full garbage collections and memory meanwhile.
+    Also Easel's full garbage collections and its memory meanwhile.
     """
 
     ours: list[float] = field(default_factory=list)
@@ -71,7 +73,7 @@ class Acknowledged:
 async def measure(
     count: int = COUNT, photos: int = PHOTOS, passes: int = PASSES, events: int = EVENTS
 ) -> Acknowledged:
-    """Start everything, edit some photos, command; in the last pass tell of events, too."""
+    """Start everything, edit photos, send commands; in the last pass also events."""
     measured = Acknowledged()
     for at in range(passes):
         with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as folder:
@@ -189,9 +191,9 @@ async def _measure_memory(fake: Any, easel: Child, events: int) -> list[float]:
 
 
 async def bare(folder: Path, way: dict[str, str]) -> None:
-    """The smallest client that is as safe.
+    """Run the smallest client that is as safe.
 
-    Discord.py, and one durable commit before the acknowledgement.
+    It is discord.py with one durable commit before the acknowledgement.
     """
     import discord  # noqa: PLC0415
     from discord.gateway import DiscordWebSocket  # noqa: PLC0415

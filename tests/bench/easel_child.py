@@ -19,7 +19,7 @@ TELL_SECONDS = 0.05
 
 
 class Transactions:
-    """How many were begun, of all databases together; told in a file."""
+    """Counts the transactions begun in all databases, and writes the count to a file."""
 
     def __init__(self, folder: Path) -> None:
         self._path = folder / "transactions"

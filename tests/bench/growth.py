@@ -1,11 +1,10 @@
-"""What a question costs when much waits and much was done, in processor time (issue 10.
-
-At most 1.5 times).
+"""Processor time of frequent questions when much waits and much is done.
 
     .venv/bin/python tests/bench/growth.py
 
-Everything else is the same in each case, so that the ratios tell. On SQLite; of PostgreSQL, whose
-share is not seen by a process of Easel, the plans are looked at (tests/contract/test_growth.py).
+A question may take 1.5 times as long as on little data at most. Everything else is the same in
+each case, so that the ratios are exact. It runs on SQLite; PostgreSQL's work is not seen by a
+process of Easel, so its plans are examined instead (tests/contract/test_growth.py).
 """
 
 import asyncio
@@ -67,7 +66,7 @@ Ask = Callable[[], Awaitable[Any]]
 
 
 def build(url: str, queued: int, done: int) -> None:
-    """A migrated database, filled: who waits came today, what was done goes back two years."""
+    """Fill a migrated database: waiting steps came today, finished ones go back two years."""
     engine = database.open_sync(url)
     with engine.begin() as connection:
         people = [f"{PLACE.channel}/@p{number}" for number in range(PEOPLE)]
@@ -135,7 +134,7 @@ def _done(number: int, count: int) -> dict[str, Any]:
 
 
 def _fill(connection: Connection, filled: list[dict[str, Any]]) -> None:
-    """The steps, and what goes with each: a message, money, a picture once it is done."""
+    """Add the steps, each with a message, its money, and a picture once it is done."""
     done = [row for row in filled if row["state"] == StepState.DONE]
     _insert(connection, steps, filled)
     _insert(
@@ -214,7 +213,7 @@ def _hold_row(row: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def questions(store: Store, queued: int) -> dict[str, Ask]:
-    """What is often asked, by name. The last in line asks: all others are before them."""
+    """The frequent questions by name. The last in line asks: all others are before it."""
     last = _step(f"q{queued - 1:07}", 500_000 + queued - 1, NOW, state=StepState.QUEUED)
     begun = iter(range(10**6))
     thread = Place(platform="bench", workspace="w", channel="c", thread="t-of-others")
@@ -271,9 +270,9 @@ async def compare(
 async def instructions(
     cases: Mapping[str, tuple[int, int]],
 ) -> dict[str, dict[str, int]]:
-    """What SQLite's machine does for each question and case, counted.
+    """Count the instructions of SQLite's machine for each question and case.
 
-    Always the same, however busy the machine.
+    The figure is always the same, however busy the machine.
     """
     done = 0
 
@@ -315,9 +314,9 @@ async def _stores(
 
 
 def ratio(much: Sequence[float], little: Sequence[float]) -> float:
-    """How many times as much it takes.
+    """How many times as long a question takes.
 
-    The median of the rounds, for what disturbs one disturbs both cases alike.
+    It is the median of the rounds, as a disturbance hits both cases alike.
     """
     return median(more / less for more, less in zip(much, little, strict=True))
 
@@ -344,7 +343,7 @@ async def _milliseconds(ask: Ask) -> float:
 
 
 def main() -> None:
-    """The table, each case beside the first."""
+    """Print the table, each case beside the first."""
     first, *others = CASES
     print(f"processor ms a question; {first}, then: {', '.join(others)}")
     for question, spent in asyncio.run(compare(CASES, 40)).items():

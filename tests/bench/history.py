@@ -1,8 +1,8 @@
-"""The pictures of histories, and before and after: processor time and peak memory.
+"""Processor time and peak memory of histories and of before and after.
 
-Of a history by the shape of its tree, first without thumbnails, then with those kept.
+    .venv/bin/python tests/bench/history.py [STEPS SIDE]
 
-.venv/bin/python tests/bench/history.py [STEPS SIDE]
+A history is measured for each shape of its tree, first without thumbnails, then with those stored.
 """
 
 import asyncio
@@ -47,7 +47,7 @@ SESSION = f"{PLACE.channel}/@ana"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Cost:
-    """Of one history: seconds of processor, megabytes the process grew at its peak."""
+    """Cost of one history: seconds of processor, and megabytes of growth at the peak."""
 
     seconds: float
     megabytes: float
@@ -58,7 +58,7 @@ class Cost:
 
 @asynccontextmanager
 async def opened(folder: Path) -> AsyncIterator[Context]:
-    """What an answer needs, on SQLite and a folder."""
+    """Open what an answer needs, on SQLite and a folder."""
     address = f"sqlite:///{folder / 'easel.db'}"
     await database.migrate(address)
     engine = database.open_async(address)
@@ -80,7 +80,7 @@ async def opened(folder: Path) -> AsyncIterator[Context]:
 
 
 async def fill(folder: Path, parents: Parents, side: int) -> None:
-    """A session of pictures of their own, ``side`` pixels square; the newest is the head."""
+    """Make a session of pictures ``side`` pixels square; the newest is the head."""
     address = f"sqlite:///{folder / 'easel.db'}"
     await database.migrate(address)
     engine = database.open_async(address)
@@ -130,7 +130,7 @@ def square(side: int) -> dict[str, Any]:
 
 
 def photographs(side: int) -> list[bytes]:
-    """Some pictures as the service sends them."""
+    """Make pictures as the service sends them."""
     files = []
     for name in ("chelsea.png", "coffee.png", "rocket.jpg"):
         with Image.open(PHOTOS / name) as photo:
@@ -149,7 +149,7 @@ def request() -> Request:
 
 
 async def draw(folder: Path) -> tuple[Cost, bytes]:
-    """The history, once, in this process, and what it cost."""
+    """Draw the history once in this process; return what it cost."""
     async with opened(folder) as context:
         await context.store.check()
         begin = Start()
@@ -160,7 +160,7 @@ async def draw(folder: Path) -> tuple[Cost, bytes]:
 
 
 def compare(before: Path, after: Path) -> tuple[Cost, bytes]:
-    """Before and after, once, in this process, and what it cost."""
+    """Compare once in this process; return what it cost."""
     pair = before.read_bytes(), after.read_bytes()
     begin = Start()
     side = diagrams.compare(*pair, ("v1", "v2"))
@@ -178,7 +178,7 @@ class Start:
         self._seconds = time.process_time()
 
     def cost(self) -> Cost:
-        """What was used since."""
+        """The time and memory used since."""
         seconds = time.process_time() - self._seconds
         return Cost(seconds=seconds, megabytes=megabytes("VmHWM") - self._megabytes)
 
@@ -192,7 +192,7 @@ def megabytes(name: str) -> float:
 
 
 def in_its_own_process(*words: str | Path) -> Cost:
-    """Draw where nothing else has been done yet."""
+    """Draw in a process that has done nothing else."""
     command = [sys.executable, __file__, *map(str, words)]
     answer = subprocess.run(
         command, check=True, capture_output=True, text=True, timeout=300
@@ -206,7 +206,7 @@ def measured(
     side: int,
     out: Path | None = None,
 ) -> tuple[Cost, Cost]:
-    """The first history of a session, whose thumbnails are still to be made, and the second."""
+    """Measure the first history of a session, which makes thumbnails, and the second."""
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         asyncio.run(fill(folder, shape(count), side))
@@ -216,7 +216,7 @@ def measured(
 
 
 def compared(side: int) -> Cost:
-    """Before and after of two pictures, ``side`` pixels square."""
+    """Measure before and after of two pictures, ``side`` pixels square."""
     with tempfile.TemporaryDirectory() as name:
         pair = [Path(name) / part for part in ("before.png", "after.png")]
         for path, photograph in zip(pair, photographs(side), strict=False):

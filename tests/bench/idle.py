@@ -1,11 +1,9 @@
 """What Easel costs while no one asks anything.
 
-Every model of the catalogue used once, then a restart.
-
     .venv/bin/python tests/bench/idle.py [--seconds 20] [--postgres URL]
 
-Processor in per cent of a core, transactions and bytes written a second, threads, megabytes
-resident.
+Every model of the catalogue is used once, then the bot is restarted. Prints the processor in per
+cent of a core, transactions and bytes written a second, threads, and megabytes resident.
 """
 
 import argparse
@@ -32,9 +30,9 @@ PHOTO = ROOT / "tests" / "samples" / "photos" / "rocket.jpg"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Idle:
-    """Of a process that waits: per cent of a core; transactions and bytes written a second.
+    """Cost of a process that waits.
 
-    Megabytes.
+    Per cent of a core, transactions and bytes written a second, threads, megabytes.
     """
 
     processor: float
@@ -97,7 +95,7 @@ def chosen_settings(folder: str, address: str, database: str | None) -> Any:
 async def use_models(
     folder: str, address: str, database: str | None, models: int
 ) -> dict[str, Any]:
-    """One job of each model that draws, and of each that edits."""
+    """Run one job of each model that draws, and of each that edits."""
     from bot import wiring  # noqa: PLC0415
     from bot.simulator.server import SimulatorConfig  # noqa: PLC0415
     from core.types import Action, Attachment, Place  # noqa: PLC0415

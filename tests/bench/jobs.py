@@ -1,10 +1,9 @@
-"""What a job costs, how well the account is used, and how soon a result is posted, beside a bare
-loop in one run.
+"""Cost of a job, use of the account, and delay of a result, beside a bare loop in one run.
 
     .venv/bin/python tests/bench/jobs.py [--jobs 20] [--scale 1] [--model qwen-image-plus]
 
-The service (tests/bench/strict_service.py), the bot and the bare loop are processes of their own.
-The bound is the least time the durations take on two slots that never idle; efficiency is bound /
+The service (tests/bench/strict_service.py), the bot and the bare loop are separate processes. The
+bound is the least time the durations take on two slots that never idle; efficiency is bound /
 measured, from the first acceptance to the last task's end. The lag is from a task's end at the
 service to its picture posted. The bare loop keeps two tasks submitted, asks for each, downloads,
 posts, and remembers nothing.
@@ -39,7 +38,7 @@ PACE = 0.55
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Figures:
-    """Of one client.
+    """Figures of one client.
 
     Seconds of processor a job, efficiency, lags in seconds, refusals, threads, megabytes.
     """
@@ -78,7 +77,7 @@ async def service(scale: float, *, strict_running: bool = False) -> AsyncIterato
 
 
 def environment() -> dict[str, str]:
-    """That of a child: our own folder on its path, and not the bench's."""
+    """Environment of a child: the repository on its path, and not the bench."""
     return {
         **os.environ,
         "PYTHONPATH": str(ROOT),
@@ -140,9 +139,9 @@ def child(name: str, address: str, jobs: int, model: str) -> None:
 
 
 async def easel(address: str, jobs: int, model: str, threads: list[int]) -> float:
-    """The whole of Easel with a chat that posts to the service.
+    """Run the whole of Easel with a chat that posts to the service.
 
-    Seconds of processor while the jobs ran.
+    Return the seconds of processor while the jobs ran.
     """
     from bot import logs, settings, wiring  # noqa: PLC0415
     from bot.simulator.server import SimulatorConfig  # noqa: PLC0415
@@ -187,7 +186,7 @@ async def easel(address: str, jobs: int, model: str, threads: list[int]) -> floa
 
 
 async def bare(address: str, jobs: int, model: str, threads: list[int]) -> float:
-    """A loop without memory: submit, ask, download, post."""
+    """Run a loop without memory: submit, ask, download, post."""
     slots = asyncio.Semaphore(2)
     pace = asyncio.Lock()
     started = time.process_time()

@@ -1,12 +1,12 @@
 """Many open pages of the room, as cheap as a page can be.
 
-A separate process beside the server that is measured.
+A separate process beside the server that is measured::
 
     python tests/bench/open_pages.py HOST PORT < keys, then one word a line
 
-Opens a stream for each key of the first line and says "open" once each has been given its first
-messages. For each word that follows, waits until every stream has brought it, and says at which
-moment of the machine's clock the last did.
+It opens a stream for each key of the first line and says "open" once each has its first messages.
+For each word that follows it waits until every stream has brought it, and prints the moment of the
+machine's clock at which the last one did.
 """
 
 import asyncio
@@ -65,7 +65,7 @@ async def open_pages(host: str, port: int, keys: list[str]) -> list[OpenPage]:
 
 
 async def main(host: str, port: int) -> None:
-    """Do as told on standard input."""
+    """Follow the commands on standard input."""
     loop = asyncio.get_running_loop()
     keys = (await loop.run_in_executor(None, sys.stdin.readline)).split()
     pages = await open_pages(host, port, keys)

@@ -1,4 +1,4 @@
-"""A phone photo of 12 megapixels made fit, against decoding it and against Pillow, in one run.
+"""A phone photo of 12 megapixels normalized, against decoding it and against Pillow, in one run.
 
 .venv/bin/python tests/bench/pictures.py
 """

@@ -1,14 +1,12 @@
 """The room's figures.
 
-Bytes until its first paint, how soon a change is seen, what a word costs with many pages open.
-
     python tests/bench/room.py [--changes 200] [--pages 400]
 
-Change: from the commit in the room's database to the page's DOM. State: from the moment the bot
-writes down that the service works on a job (taken just before that commit, so the commit is inside)
-to the DOM saying so. Pages: from the POST of one word to the last stream that brought it, beside
-one page alone, and the processor time of the server's own process (the pages are another process).
-All on loopback.
+Paint: bytes until the first paint. Change: from the commit in the room's database to the page's
+DOM. State: from the moment the bot writes down that the service works on a job (taken just before
+that commit, so the commit is inside) to the DOM saying so. Pages: from the POST of one word to the
+last stream that brought it, beside one page alone, and the processor time of the server's own
+process (the pages are another process). All on loopback.
 """
 
 import argparse
@@ -63,7 +61,7 @@ async def first_paint(page: Page, address: str) -> tuple[int, float]:
 async def changes(page: Page, house: House, count: int) -> list[float]:
     """Seconds from commit to DOM of ``count`` changes of one message.
 
-    One may be seen only with the next.
+    A change may be seen only together with the next.
     """
     body: dict[str, Any] = {
         "tone": "status",
@@ -121,7 +119,7 @@ def told(name: str, seconds: list[float]) -> str:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Spread:
-    """What it took until every open page had a word.
+    """Cost until every open page had a word.
 
     Seconds, and seconds of the server's processor.
     """
@@ -132,7 +130,7 @@ class Spread:
 
 @asynccontextmanager
 async def open_pages(house: House, count: int) -> AsyncIterator[Process]:
-    """So many people, each with a page open, in a process of their own."""
+    """Open a page for each of so many people, in a separate process."""
     keys = [(await house.room.enter(f"p{at}", f"P{at}"))[1] for at in range(count)]
     script = str(Path(__file__).with_name("open_pages.py"))
     host, port = house.address.removeprefix("http://").split(":")

@@ -1,12 +1,12 @@
 """How soon Slack is answered.
 
-Signed commands at 500 a second, each durably kept, with and without pictures beside.
+    .venv/bin/python tests/bench/slack_ack.py [passes]
 
-Run: ``.venv/bin/python tests/bench/slack_ack.py [passes]``. In each pass a fresh Easel edits six
-photos, and the same commands go first to a bare slack-bolt app in a separate process, which makes
-one durable SQLite commit for each, then to Easel. So the ratio holds on a busy machine too (goals:
-p99 at most 1.5 × the bare app's; 20 ms on an idle one). Slack, the image service and whoever sends
-the commands are processes and machines of their own in life.
+Signed commands come at 500 a second, each durably stored, with and without pictures beside. In
+each pass a fresh Easel edits six photos, and the same commands go first to a bare slack-bolt app
+in a separate process, which makes one durable SQLite commit for each, then to Easel. So the ratio
+holds on a busy machine too (goals: p99 at most 1.5 × the bare app's; 20 ms on an idle one). Slack,
+the image service and the sender of the commands are separate processes here, and machines in life.
 """
 
 import asyncio
@@ -47,8 +47,9 @@ SETTLE = 1.0
 
 @dataclass(kw_only=True)
 class Acknowledged:
-    """Milliseconds from a command's first byte to its acknowledgement, and Easel's full garbage
-    collections then.
+    """Milliseconds from a command's first byte to its acknowledgement.
+
+    Also Easel's full garbage collections then.
     """
 
     ours: list[float] = field(default_factory=list)
@@ -168,7 +169,7 @@ async def _send_all(url: str, bodies: list[bytes], pace: float) -> list[float]:
 
 
 async def send(url: str, bodies: list[bytes], pace: float) -> list[float]:
-    """Each at its moment; milliseconds until answered with 200."""
+    """Send each command at its moment; return the milliseconds until answered with 200."""
     from tests.fakes.slack.driver import sign  # noqa: PLC0415
 
     connector = aiohttp.TCPConnector(limit=100)
@@ -195,9 +196,9 @@ async def send(url: str, bodies: list[bytes], pace: float) -> list[float]:
 
 
 async def bare(folder: Path) -> None:
-    """The smallest app that is as safe.
+    """Run the smallest app that is as safe.
 
-    Slack-bolt, and one durable commit before the acknowledgement.
+    It is slack-bolt with one durable commit before the acknowledgement.
     """
     from slack_bolt.adapter.starlette.async_handler import AsyncSlackRequestHandler  # noqa: PLC0415
     from slack_bolt.async_app import AsyncAck, AsyncApp  # noqa: PLC0415

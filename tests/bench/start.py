@@ -1,4 +1,4 @@
-"""How much processor a start takes until the bot is ready, with many jobs in the line against none.
+"""Processor time of a start until the bot is ready, with many jobs in the line against none.
 
     .venv/bin/python tests/bench/start.py [--queued 10000]
 

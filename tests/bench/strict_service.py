@@ -1,9 +1,9 @@
-"""An image service that knows nothing of Easel and is no kinder than the real one, in a process
-of its own.
+"""An image service that knows nothing of Easel and is no kinder than the real one.
 
-Two submissions a second and two tasks at once for a model, twenty questions a second for the
-account; synchronous calls beyond two at once are refused. Every result is the same picture of about
-1.5 MB. What is posted comes back here, so that one clock measures from a task's end to its post.
+It runs in a separate process. Two submissions a second and two tasks at once for a model, twenty
+questions a second for the account; synchronous calls beyond two at once are refused. Every result
+is the same picture of about 1.5 MB. Posts come back here, so that one clock measures from a task's
+end to its post.
 """
 
 import asyncio
@@ -135,7 +135,7 @@ class Service:
         )
 
     async def listed(self, request: web.Request) -> web.Response:
-        """The account's tasks, newest first."""
+        """List the account's tasks, newest first."""
         if not within(self._queries, 20, 1.0):
             self.refused["query"] += 1
             return refusal()

@@ -1,7 +1,4 @@
-"""Every implementation there is.
-
-Stores on SQLite and PostgreSQL, blobs in a folder and in an S3 bucket.
-"""
+"""Every implementation: stores on SQLite and PostgreSQL, blobs in a folder and on S3."""
 
 import tempfile
 import warnings

@@ -1,4 +1,4 @@
-"""What every place for picture bytes must do."""
+"""What every store of picture bytes must do."""
 
 import hashlib
 from pathlib import Path

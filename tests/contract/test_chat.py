@@ -1,7 +1,7 @@
-"""What every chat must do, looked at with the eyes of the people in it.
+"""What every chat must do, as the people in it see it.
 
-Each check looks at what Ana and Bo see, not at what was called. That the checks see at all is
-proven by chats that are broken on purpose: each must fail the check of what it breaks.
+Each check looks at what Ana and Bo see, not at what was called. Chats that are broken on purpose
+prove that the checks see: each must fail the check of what it breaks.
 """
 
 from collections.abc import AsyncIterator, Awaitable, Callable

@@ -1,6 +1,6 @@
 """What claims must hold on every database.
 
-An account's limits for all workers together, and nothing left behind.
+An account's limits hold for all workers together, and nothing is left behind.
 """
 
 import asyncio

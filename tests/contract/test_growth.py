@@ -1,7 +1,4 @@
-"""What is often asked stays quick however much there is.
-
-Who only looks waits for nobody, nothing is recounted.
-"""
+"""Frequent questions stay quick at any size: readers wait for no one, and nothing is recounted."""
 
 import asyncio
 import random
@@ -205,7 +202,7 @@ async def test_steps_of_many_tenants_are_read_with_their_own_pictures(
 
 
 class Life:
-    """Everything that may happen to steps, in any order, with the money."""
+    """Everything that may happen to steps and their money, in any order."""
 
     def __init__(self, store: Store, chance: random.Random) -> None:
         self.store = store
@@ -264,7 +261,7 @@ class Life:
 
 
 async def recounted(engine: AsyncEngine) -> dict[tuple[str, str, str], int]:
-    """Every step looked at."""
+    """Count every step."""
     async with engine.begin() as connection:
         kinds = (
             await connection.execute(
@@ -277,7 +274,7 @@ async def recounted(engine: AsyncEngine) -> dict[tuple[str, str, str], int]:
 async def spent_by_entries(
     engine: AsyncEngine, asked: Step, currency: str, now: datetime
 ) -> budgets.Spent:
-    """Every entry of the ledger looked at."""
+    """Sum up every entry of the ledger."""
     async with engine.begin() as connection:
         rows = (
             await connection.execute(
@@ -304,7 +301,7 @@ async def spent_by_entries(
 async def usage_by_entries(
     engine: AsyncEngine, tenant: str, since: datetime
 ) -> set[tuple[str, str, Decimal, str, int]]:
-    """As it was told before there were sums: from each entry since then."""
+    """Usage as it was computed before there were sums: from each entry since then."""
     async with engine.begin() as connection:
         is_its = (steps.c.tenant == ledger.c.tenant) & (steps.c.id == ledger.c.step)
         query = select(ledger, steps.c.person_name).join(steps, is_its)
@@ -361,7 +358,7 @@ async def test_the_totals_always_equal_a_recount(
 async def must_agree(
     store: Store, engine: AsyncEngine, begun: list[Step], now: datetime
 ) -> None:
-    """Counts, budgets and usage are what everything looked at one by one comes to."""
+    """Check counts, budgets and usage against everything counted one by one."""
     assert await store.counts() == await recounted(engine)
     for tenant in ("test:w", "test:v"):
         for since in (
@@ -444,7 +441,7 @@ SORTS = re.compile(r"Sort Key|TEMP B-TREE")
 
 
 async def plan_of(engine: AsyncEngine, statement: str, parameters: Any) -> str:
-    """How the database would go about it, PostgreSQL as if there were very many rows."""
+    """The database's plan for a query; PostgreSQL's as if there were very many rows."""
     explain = "EXPLAIN QUERY PLAN"
     async with engine.begin() as connection:
         if engine.dialect.name == "postgresql":

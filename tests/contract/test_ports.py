@@ -1,8 +1,7 @@
-"""The contract suites exercise every member of every port: what none of them calls is not held
-to anything.
+"""The contract suites exercise every member of every port; an unused member holds no promise.
 
-The suites' own tests are run once more, on one implementation, and what they call is noted.
-(The chats' suite proves more: a chat broken in any member fails it.)
+The suites' own tests are run once more, on one implementation, and what they call is noted. (The
+chats' suite proves more: a chat broken in any member fails it.)
 """
 
 import asyncio

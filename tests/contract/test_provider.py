@@ -1,6 +1,4 @@
-"""What every provider must do, whether it makes tasks or answers at once, with links or with
-bytes.
-"""
+"""What every provider must do, with tasks or at once, with links or with bytes."""
 
 import asyncio
 import io

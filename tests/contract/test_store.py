@@ -1,7 +1,4 @@
-"""What every database must do.
-
-Idempotent, append-only, tenant by tenant, money to the millionth.
-"""
+"""What every database must do: idempotent, append-only, tenants apart, money exact."""
 
 import asyncio
 from dataclasses import replace
@@ -227,10 +224,7 @@ async def test_what_is_not_ours_costs_one_look_and_nothing_once_it_is_known(
 async def test_an_answer_is_heard_whoever_posted_and_however_soon_it_comes(
     engine: AsyncEngine, store: Store
 ) -> None:
-    """From the moment a post may be seen, what is said behind it may be ours.
-
-    Long before it is remembered.
-    """
+    """Answers to a post count from the moment it may be seen, long before it is remembered."""
     worker = store if engine.dialect.name == "sqlite" else Store(engine)
     inside, root = replace(PLACE, thread="t1"), replace(PLACE, thread="m1")
     elsewhere = replace(PLACE, channel="other", thread="t9")

@@ -1,9 +1,7 @@
 """``easel run`` is killed with SIGKILL while it speaks to Discord.
 
-Never two results, never none, no dead words.
-
-The process that is killed is forked from one that has imported everything, as a life must begin
-quickly here.
+There are never two results, never none, and no outdated words. The killed process is forked from
+one that has imported everything, as a life must begin quickly here.
 """
 
 import asyncio
@@ -98,7 +96,7 @@ async def begun(
 
 
 def shown(fake: Discord) -> list[Message]:
-    """What stands there of ours, for whomever."""
+    """Everything of ours in the channel, whoever may see it."""
     return [
         one
         for one in fake.world.messages
@@ -107,7 +105,7 @@ def shown(fake: Discord) -> list[Message]:
 
 
 async def once(fake: Discord, words: str, user: User) -> Message:
-    """One message shows the result, and nobody is left to think that we still think."""
+    """Check that one message shows the result, and that no "thinking…" is left."""
     result = await fake.sees(words, user=user, button="Edit", files=1)
     await fake.until(lambda: not [one for one in shown(fake) if one.is_loading])
     await asyncio.sleep(0.2)

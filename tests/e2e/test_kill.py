@@ -1,6 +1,6 @@
 """The real process is killed with SIGKILL at every named place and at random moments.
 
-Nothing is lost or doubled.
+No job is lost, and none is doubled.
 """
 
 import asyncio

@@ -1,6 +1,4 @@
-"""The web room and the painter in a real browser, from an empty room to everything a team does in
-it.
-"""
+"""The web room and the painter in a real browser, from an empty room to all a team does in it."""
 
 import asyncio
 import io
@@ -267,8 +265,9 @@ async def paint_page(watched: Watched, drawn: Locator) -> Page:
 async def canvas_to_picture(
     painter: Page, size: tuple[int, int]
 ) -> tuple[float, float, float]:
-    """Left and top of the fitted picture on the page, and how many page pixels one of its pixels
-    is.
+    """Left and top of the fitted picture on the page, and its scale.
+
+    The scale is how many page pixels one of its pixels is.
     """
     box = await painter.locator("#canvas").bounding_box()
     assert box

@@ -1,9 +1,7 @@
 """The same request is the same on Slack, Discord and in the room.
 
-What is read is compared, what is seen is kept.
-
-The pictures stand in out/same/: one for each language, every row one moment of the story on the
-three, and three.png, which the README shows.
+What people read is compared; what they see is saved in out/same/: one picture for each language,
+every row one moment of the story on the three, and three.png, which the README shows.
 """
 
 import asyncio
@@ -210,11 +208,10 @@ def same(moment: str, reads: Sequence[Read]) -> None:
 
 
 def _general(moment: str, read: Read) -> Read:
-    """Without ids, which the history names and draws; without the version that comes after an edit.
+    """The text without what differs: ids, which the history names, and versions after an edit.
 
-    In Slack an answer stands in a thread, which counts its own versions. What was
-    refused still stands in the room's composer; Discord, which has thrown it away, offers it back
-    with a button.
+    In Slack an answer stands in a thread, which counts its own versions. A refused command still
+    stands in the room's composer; Discord, which has thrown it away, offers it back with a button.
     """
     if moment == "refused":
         return read._replace(buttons=())
@@ -236,7 +233,7 @@ def _general(moment: str, read: Read) -> Read:
 
 
 def as_it_should_be(reads: Mapping[str, Read], locale: str) -> None:
-    """It is not only the same, but right."""
+    """Check that it is not only the same everywhere, but right."""
     prompt, edit, _ = PROMPTS[locale]
     names = [
         translate(f"button.{one}", locale)
@@ -271,7 +268,7 @@ def as_it_should_be(reads: Mapping[str, Read], locale: str) -> None:
 
 
 def only_where_it_is_shown_differs(slack: Seen, discord: Seen) -> None:
-    """Slack and Discord may differ in where a result is posted, and in nothing else.
+    """Check that Slack and Discord differ only in where a result is posted.
 
     Slack's pictures stand in the thread, Discord's in the reply itself.
     """

@@ -1,6 +1,6 @@
 """``easel run`` is killed with SIGKILL while it speaks to Slack.
 
-Never two results, never none, no dead words.
+There are never two results, never none, and no outdated words.
 """
 
 import asyncio

@@ -25,7 +25,7 @@ ROOT = Path(__file__).parents[2]
 
 
 class Newcomer:
-    """Somebody at a prompt, with a folder of their own and no key."""
+    """A person at a prompt, with an empty folder and no key."""
 
     def __init__(self, home: Path, prompt: Prompt) -> None:
         self.home = home

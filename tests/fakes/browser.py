@@ -1,7 +1,4 @@
-"""A real browser (Debian's Chromium) where nothing goes wrong unseen.
-
-Errors, foreign requests, violations.
-"""
+"""A real browser (Debian's Chromium) that reports errors, foreign requests and violations."""
 
 import json
 import os
@@ -51,7 +48,7 @@ PATIENCE_MS = 60_000
 class Watched:
     """A window and everything in it that should not be.
 
-    ``expected``: statuses the test itself provokes.
+    ``expected``: statuses that the test itself provokes.
     """
 
     context: BrowserContext

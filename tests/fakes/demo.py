@@ -1,6 +1,4 @@
-"""The demo as a process of its own, to be used in a browser, stopped, killed and started again on
-the same data.
-"""
+"""The demo as a separate process: used in a browser, stopped, killed, restarted on its data."""
 
 import asyncio
 import os
@@ -17,9 +15,9 @@ ADDRESS = re.compile(r"(http://[\d.:]+)/room")
 
 @dataclass(kw_only=True)
 class Demo:
-    """One data folder and one port; ``settings`` are variables of its environment.
+    """One data folder and one port.
 
-    ``parent`` forks it.
+    ``settings`` are variables of its environment; ``parent`` forks it.
     """
 
     parent: Process
@@ -31,11 +29,11 @@ class Demo:
 
     @property
     def is_running(self) -> bool:
-        """Started, and not over."""
+        """Whether it has started and not ended."""
         return self.life is not None and not self.life.ended.done()
 
     async def start(self) -> None:
-        """Until its address is printed; after the first time at the same port."""
+        """Wait until its address is printed; after the first time at the same port."""
         port = self.address.rpartition(":")[2] or "0"
         words = [
             "demo",
@@ -72,7 +70,7 @@ class Demo:
         self.address = match[1]
 
     async def stop(self, number: int = signal.SIGINT) -> int:
-        """Ctrl-C, or another signal; its exit code, negative for a signal that ended it."""
+        """Send Ctrl-C or another signal; return the exit code, negative for a signal."""
         assert self.life
         self.life.kill(number)
         return await self.life.ended

@@ -1,4 +1,4 @@
-"""What a platform could deliver, made by hand: commands, presses, reactions, a goodbye."""
+"""Events that a platform could deliver: commands, presses, reactions, a goodbye."""
 
 from typing import Any
 

@@ -1,10 +1,8 @@
 """A process that has imported everything forks a child for each line it reads.
 
-A child begins without importing.
-
-Reads one JSON object a line from standard input. Writes the child's process id at once, and its
-exit status when it is gone; negative: the signal that ended it. Run as a program it forks ``easel``
-itself, for what ``Prompt`` asks.
+A child begins without importing. The parent reads one JSON object a line from standard input, and
+writes the child's process id at once and its exit status when it is gone; a negative one is the
+signal that ended it. Run as a program it forks ``easel`` itself, for ``Prompt``.
 """
 
 import json
@@ -22,7 +20,7 @@ ROOT = Path(__file__).parents[2]
 
 
 def fork_for_each_line(live: Callable[[Mapping[str, Any]], None]) -> None:
-    """Let a child live each line's life, one after another.
+    """Fork a child for each line.
 
     In a child it returns when that life is over.
     """
@@ -63,9 +61,9 @@ def _send(number: int, path: str, flags: int) -> None:
 
 @dataclass(kw_only=True)
 class Prompt:
-    """Where ``easel`` is typed.
+    """A prompt at which ``easel`` is typed.
 
-    It runs as its own process, with an environment and its own folder.
+    Each command runs as a separate process, with an environment and a folder.
     """
 
     parent: subprocess.Popen[str]
@@ -117,7 +115,7 @@ class Prompt:
 
 
 def open_prompt(folder: Path) -> Prompt:
-    """Start the parent; a warning while it imports is an error, as in every command it forks."""
+    """Start the parent; a warning while it imports is an error, as in all it forks."""
     parent = subprocess.Popen(
         [sys.executable, "-W", "error", "-m", "tests.fakes.forking"],
         stdin=subprocess.PIPE,

@@ -1,6 +1,6 @@
 """The web server with everything behind it, in this loop: a simulator, a room, a painter.
 
-Members who ask over HTTP.
+Members ask over HTTP.
 """
 
 import asyncio

@@ -1,9 +1,8 @@
-"""A chat platform that writes what is said to it into a journal on disk, which outlives the
-process under test.
+"""A chat platform whose messages are a journal on disk, which outlives the tested process.
 
 Posting is not idempotent: posting twice makes two messages, as on a real platform. ``find`` reads
-the journal back, as a platform's history would be read. Each line: {"op", "message", "job", "tone",
-"pictures", "words", "buttons"}.
+the journal back, as a platform's history would be read. Each line is {"op", "message", "job",
+"tone", "pictures", "words", "buttons"}.
 """
 
 import json

@@ -1,9 +1,8 @@
 """A bot to be killed.
 
-A parent that has imported everything forks a child for each life, so that a life costs little.
-
-A line is {"folder", "url", "host", "failpoints", "mutant", "requests"} (tests/fakes/forking.py).
-The child redelivers every request, as a platform does until it is told "ok", works until all are at
+A parent that has imported everything forks a child for each life, so that a life costs little. A
+line is {"folder", "url", "host", "failpoints", "mutant", "requests"} (tests/fakes/forking.py). The
+child redelivers every request, as a platform does until it is told "ok", works until all are at
 their end, and exits 0.
 """
 
@@ -26,7 +25,7 @@ from tests.fakes.journal_chat import JournalChat
 
 
 async def live(life: Mapping[str, Any]) -> None:
-    """One life, until everything asked is at its end."""
+    """Live one life, until every request is at its end."""
     folder = Path(life["folder"])
     chosen = settings.load(
         EASEL_DATA_DIR=folder / "data",

@@ -1,6 +1,4 @@
-"""Starts, kills and examines the bot of tests/fakes/killed_bot.py against a simulator that
-outlives it.
-"""
+"""Start, kill and examine tests/fakes/killed_bot.py; the simulator outlives it."""
 
 import asyncio
 import hashlib
@@ -55,7 +53,7 @@ class Life:
         self.ended = ended
 
     async def is_killed(self) -> bool:
-        """Wait for its end: was it SIGKILL?"""
+        """Wait for its end; return whether it was SIGKILL."""
         async with asyncio.timeout(LIFE_SECONDS):
             return await asyncio.shield(self.ended) == -signal.SIGKILL
 
@@ -131,9 +129,9 @@ class KilledBot:
         mutant: str = "",
         after: float | None = None,
     ) -> int:
-        """One life; killed from outside ``after`` so many seconds.
+        """Live one life; a kill from outside comes ``after`` so many seconds.
 
-        Its exit status, negative: the signal.
+        Return its exit status, negative: the signal.
         """
         life = {
             "folder": str(folder),
@@ -179,7 +177,7 @@ async def forking_parent(
 async def killed_bot(
     parent: asyncio.subprocess.Process, config: SimulatorConfig
 ) -> AsyncIterator[KilledBot]:
-    """A simulator of its own in this process.
+    """The bot, with a simulator in this process.
 
     The account belongs to one deployment, as the README asks.
     """
@@ -188,9 +186,9 @@ async def killed_bot(
 
 
 def check_corpse(folder: Path) -> None:
-    """What must hold at the very moment of death.
+    """Check the data at the very moment of death.
 
-    No half-written picture under its name, no damaged database.
+    There is no half-written picture under its name, and no damaged database.
     """
     for path in (folder / "data" / "blobs").rglob("*"):
         if path.is_file() and re.fullmatch(r"[0-9a-f]{64}", path.name):
@@ -200,7 +198,7 @@ def check_corpse(folder: Path) -> None:
 
 
 def check_end(folder: Path, wishes: Sequence[Incoming], simulator: Running) -> None:
-    """Every request at its end.
+    """Check that every request is at its end.
 
     One submit, one delivery, the money right, no blob too many or too few.
     """
@@ -239,7 +237,7 @@ def check_end(folder: Path, wishes: Sequence[Incoming], simulator: Running) -> N
 
 
 def check_money(folder: Path, steps: Sequence[tuple[Any, ...]]) -> None:
-    """What the ledger sums up to is what was billed.
+    """Check that the ledger sums up to what was billed.
 
     A lost synchronous call stays held as a possible charge.
     """
@@ -248,7 +246,7 @@ def check_money(folder: Path, steps: Sequence[tuple[Any, ...]]) -> None:
 
 
 def check_blobs(folder: Path) -> None:
-    """No blob without a row, no row without a blob."""
+    """Check that there is no blob without a row, and no row without a blob."""
     stored = {
         path.name
         for path in (folder / "data" / "blobs").rglob("*")

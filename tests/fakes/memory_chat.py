@@ -1,4 +1,4 @@
-"""A chat platform in memory: keeps every message and its states in order.
+"""A chat platform in memory that keeps every message and its states in order.
 
 Posting twice makes two messages.
 """

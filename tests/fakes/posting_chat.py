@@ -1,4 +1,4 @@
-"""A chat platform at an address.
+"""A chat platform behind an address.
 
 The pictures of a result are uploaded to it over HTTP, as Slack wants them.
 """

@@ -1,7 +1,7 @@
-"""A neighbour behind a wire that can be cut.
+"""A TCP proxy on loopback: a wire to a neighbour that can be cut.
 
-A TCP proxy on loopback. While it is ``down`` in one of the ways of ``Outage`` the neighbour behind
-it cannot be reached; connections that stand are treated like new ones.
+While it is ``down`` in one of the ways of ``Outage`` the neighbour behind it cannot be reached;
+open connections are treated like new ones.
 """
 
 import asyncio
@@ -82,7 +82,7 @@ class Proxy:
 
     @asynccontextmanager
     async def outage(self, outage: Outage = Outage.CUT) -> AsyncIterator[None]:
-        """Away for as long as the block runs."""
+        """Be away for as long as the block runs."""
         self.fail(outage)
         try:
             yield

@@ -1,4 +1,4 @@
-"""One Easel that Slack, Discord and the room all reach.
+"""One Easel reached by Slack, Discord and the room.
 
 What a person does and reads is written once for the three.
 """
@@ -164,10 +164,7 @@ class AtSlack(Stage):
         ]
 
     def _before(self, message: Message) -> list[Message]:
-        """The message that a drawn picture became, as it cannot stand inside.
-
-        Right before its words.
-        """
+        """Find the message of a drawn picture: right before its words, as it stands apart."""
         visible = sorted(self.ana.sees(message.channel), key=lambda see: see.ts)
         beside = [
             earlier
@@ -339,7 +336,7 @@ class InRoom(Stage):
         return f"{message['title']}\n{message['text']}", labels
 
     async def reads(self, message: Mapping[str, Any]) -> Read:
-        """As adapters/web/static/message.js shows it.
+        """What she reads, as adapters/web/static/message.js shows it.
 
         The test in a browser holds the page itself to this.
         """
@@ -388,9 +385,9 @@ class Stages:
         return iter((self.slack, self.discord, self.room))
 
     async def fill_the_line(self, model: str, most: int) -> None:
-        """Someone's jobs keep the model busy for long, as many as are sent to the service.
+        """Keep the model busy for long with another person's jobs, as many as the service takes.
 
-        What comes next waits.
+        Later jobs wait.
         """
         accept, busy = self.account.accept, []
 

@@ -28,7 +28,7 @@ SYNC = "qwen-image-2.0"
 
 
 async def until(is_so: Callable[[], Awaitable[bool]], seconds: float = 30) -> None:
-    """Wait for something to become so, as long as a busy machine may need for it."""
+    """Wait until a condition holds, as long as a busy machine may need for it."""
     async with asyncio.timeout(seconds):
         while not await is_so():
             await asyncio.sleep(0.05)
@@ -40,7 +40,7 @@ async def row_of(team: Team, step: str) -> Any:
 
 
 async def is_answered(team: Team) -> bool:
-    """Is everything that was heard answered to its end?"""
+    """Whether every delivery is answered to its end."""
     engine = team.easel.engine
     with engine._inbox._engine.connect() as connection:
         is_open = select(deliveries.c.number).where(OPEN)

@@ -90,7 +90,7 @@ async def test_a_word_costs_each_open_page_of_the_room_less_than_a_millisecond(
 
 
 def test_a_command_that_needs_no_engine_is_cheap(tmp_path: Path) -> None:
-    """0.4 s is the goal on a machine that rests.
+    """0.4 s is the goal on an idle machine.
 
     Beside other tests the same work takes half as much again.
     """

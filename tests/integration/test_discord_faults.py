@@ -1,7 +1,4 @@
-"""What goes wrong with Discord.
-
-Lost answers, closed places, a gateway that comes and goes.
-"""
+"""What goes wrong with Discord: lost answers, closed places, a gateway that comes and goes."""
 
 import asyncio
 import itertools
@@ -87,7 +84,7 @@ class Place:
         ]
 
     async def rest(self) -> None:
-        """Until no job is at work and nobody thinks that we think."""
+        """Wait until no job is at work and no "thinking…" is left."""
         async with asyncio.timeout(60):
             while await self.bot.easel.context.store.open_steps():
                 await asyncio.sleep(0.02)

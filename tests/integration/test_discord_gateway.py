@@ -1,7 +1,4 @@
-"""The gateway comes and goes, tells nonsense, refuses us; our own database does not answer.
-
-All of it at once.
-"""
+"""The gateway comes and goes, sends nonsense, refuses us; our own database does not answer."""
 
 import asyncio
 import itertools
@@ -193,10 +190,9 @@ async def test_events_nobody_can_read_end_nothing(
 
 @asynccontextmanager
 async def held(path: Path) -> AsyncIterator[None]:
-    """Another process has the database to itself.
+    """Let another process have the database to itself.
 
-    The loop goes on while we wait for the lock: Easel may hold it, and needs the loop to let go of
-    it.
+    The loop runs while we wait for the lock: Easel may hold it, and needs the loop to let go of it.
     """
     with closing(sqlite3.connect(path, isolation_level=None, timeout=0)) as other:
         async with asyncio.timeout(15):
@@ -309,8 +305,9 @@ async def test_no_secret_of_discords_is_ever_logged(
 async def test_after_a_day_of_faults_everybody_has_their_picture_once(
     tmp_path: Path, is_nightly: bool
 ) -> None:
-    """Every kind of fault, at random moments, while people work in channels, threads and direct
-    messages.
+    """Every kind of fault comes at random moments.
+
+    Meanwhile people work in channels, threads and direct messages.
     """
     names, lives = (("Ana", "Bo", "Cy"), 4) if is_nightly else (("Ana", "Bo"), 2)
     luck = random.Random(20261121)

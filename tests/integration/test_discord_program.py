@@ -1,7 +1,4 @@
-"""The program around Discord.
-
-What doctor says, how it is invited, how readiness and a wrong token read.
-"""
+"""The program around Discord: doctor, the invitation, readiness, a wrong token."""
 
 import asyncio
 import json

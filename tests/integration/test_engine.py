@@ -1,4 +1,4 @@
-"""What the engine does when something breaks in the middle: nothing stands still because of it."""
+"""What the engine does when something breaks in the middle: no other job stands still."""
 
 import asyncio
 import time

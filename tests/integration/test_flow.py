@@ -1,7 +1,4 @@
-"""The whole of Easel in one process.
-
-Service, durable jobs, the client, the simulator, a chat in memory.
-"""
+"""The whole of Easel in one process: service, jobs, client, simulator, a chat in memory."""
 
 import asyncio
 from collections.abc import AsyncIterator, Mapping

@@ -33,7 +33,7 @@ async def picture_of(context: Context, name: str) -> Picture:
 
 
 def test_ten_times_the_pictures_cost_far_less_than_ten_times_as_much() -> None:
-    """However deep and wide: the page is as large, and every picture on it smaller."""
+    """The page stays as large, however deep or wide, and its pictures get smaller."""
     few = history.measured(trees.deep_and_wide, 20, 64)
     many = history.measured(trees.deep_and_wide, 200, 64)
     assert max(cost.megabytes for cost in many) < 100

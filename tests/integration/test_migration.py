@@ -1,6 +1,4 @@
-"""Every table comes from Alembic, and what an earlier version left is taken over, jobs in flight
-included.
-"""
+"""Alembic makes every table, and earlier versions' data is taken over, jobs included."""
 
 import asyncio
 import json
@@ -219,7 +217,7 @@ async def test_a_room_of_the_version_before_is_entered_again(tmp_path: Path) -> 
 async def resumed(
     installation: Installation, simulator: Running
 ) -> AsyncIterator[tuple[wiring.Easel, JournalChat]]:
-    """Today's Easel goes on where the earlier version was stopped."""
+    """Today's Easel, continuing where the earlier version was stopped."""
     journal = installation.folder / "journal"
     journal.write_text("".join(f"{json.dumps(line)}\n" for line in POSTED))
     chat = JournalChat(journal)
@@ -275,7 +273,7 @@ async def test_jobs_the_version_before_had_in_flight_are_finished(
 
 
 async def unfinished(store: ports.Store) -> bool:
-    """Is a step under way, or one still to come from the inbox?"""
+    """Whether a step is under way, or one is still to come from the inbox."""
     if await store.open_steps():
         return True
     sessions = [

@@ -1,8 +1,8 @@
-"""Neighbours go away at any moment: what was asked reaches its end once, by itself.
+"""Neighbours go away at any moment: every request reaches its end once, by itself.
 
 Slack, the image service, the bucket and the database stand behind a wire that can be cut
 (tests/fakes/proxy.py). Waits run ``SPEED`` times as fast as the clock, so that three seconds
-without a neighbour are ten minutes. The night has every outage at every stage.
+without a neighbour are ten minutes. At night every outage comes at every stage.
 """
 
 import asyncio

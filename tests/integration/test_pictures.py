@@ -1,7 +1,4 @@
-"""Pictures of strangers.
-
-Broken and hostile files, orientation, metadata, fitting, masks, recipes, trees.
-"""
+"""Pictures of strangers: broken and hostile files, orientation, metadata, masks, recipes, trees."""
 
 import io
 import struct

@@ -1,6 +1,6 @@
-"""Scaled out on PostgreSQL.
+"""Several workers on PostgreSQL.
 
-The same jobs, and the work of a worker that died is taken over by one that lives.
+They do the same jobs, and a living worker takes over the work of one that died.
 """
 
 import asyncio
@@ -42,7 +42,7 @@ async def test_a_dead_workers_job_is_finished_by_another(
 ) -> None:
     """The first worker is killed while the service works.
 
-    The second, already running, takes over.
+    The second, which is running already, takes over.
     """
     url = fresh_database(postgres, "takeover")
     async with serve(SimulatorConfig(time_scale=0.2, seed=4)) as simulator:

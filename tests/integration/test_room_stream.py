@@ -1,7 +1,4 @@
-"""The room's stream.
-
-One look for all pages, nothing missed, nothing twice, nobody held up, nothing for nothing.
-"""
+"""The room's stream: one look for all pages, nothing missed, nothing twice, nothing wasted."""
 
 import asyncio
 import json

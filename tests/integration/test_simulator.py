@@ -1,6 +1,6 @@
 """The simulator refuses what the vendor refuses and answers in the vendor's shapes.
 
-One test a rule of the vendor's pages (core/providers/dashscope/README.md).
+There is one test for each rule of the vendor's pages (core/providers/dashscope/README.md).
 """
 
 import asyncio

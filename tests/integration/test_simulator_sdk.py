@@ -1,6 +1,4 @@
-"""The vendor's own Python SDK works against the simulator unchanged, with the examples of the
-vendor's pages.
-"""
+"""The vendor's own Python SDK, with its pages' examples, works against the simulator."""
 
 import asyncio
 import base64

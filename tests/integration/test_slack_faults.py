@@ -1,7 +1,4 @@
-"""What goes wrong with Slack.
-
-Lost answers, dropped shares, closed channels, strange files.
-"""
+"""What goes wrong with Slack: lost answers, dropped shares, closed channels, strange files."""
 
 import asyncio
 import json
@@ -469,8 +466,9 @@ async def test_no_secret_of_slacks_is_ever_logged(
 async def test_after_a_day_of_faults_everybody_has_their_picture_once(
     tmp_path: Path, is_nightly: bool
 ) -> None:
-    """Every kind of fault, at random moments, while people work in channels, threads and direct
-    messages.
+    """Every kind of fault comes at random moments.
+
+    Meanwhile people work in channels, threads and direct messages.
     """
     names, lives = (("Ana", "Bo", "Cy"), 4) if is_nightly else (("Ana", "Bo"), 2)
     luck = random.Random(20261121)

@@ -1,7 +1,4 @@
-"""The doors of Slack's HTTP mode.
-
-Signatures, odd envelopes, installing, leaving.
-"""
+"""Slack's HTTP mode: signatures, odd envelopes, installing, leaving."""
 
 import asyncio
 import json

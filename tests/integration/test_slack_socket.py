@@ -1,7 +1,4 @@
-"""Socket Mode against a Slack on loopback.
-
-The SDK's own client, disconnects, redelivery, the watchdog.
-"""
+"""Socket Mode on loopback: the SDK's client, disconnects, redelivery, the watchdog."""
 
 import asyncio
 from pathlib import Path

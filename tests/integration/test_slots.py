@@ -1,4 +1,4 @@
-"""The places at the service, through the whole of Easel: as many as it takes, and none slept in."""
+"""The slots at the service, through the whole of Easel: all are used, and none idles."""
 
 import asyncio
 import time

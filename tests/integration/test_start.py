@@ -1,6 +1,6 @@
 """A start waits for what is away, alive but not ready, and hears SIGTERM all the time.
 
-``easel run`` as a process of its own.
+``easel run`` is a separate process here.
 """
 
 import asyncio

@@ -1,7 +1,4 @@
-"""What a team does with its results.
-
-Threads, votes, favourites, private results, deleting, masks, settings.
-"""
+"""What a team does with its results: threads, votes, favourites, deleting, masks, settings."""
 
 import asyncio
 import io

@@ -1,4 +1,4 @@
-"""Trouble of the world on the way of a job: it waits and goes on, and everything happens once."""
+"""Trouble of the world on a job's way: the job waits and continues, and acts once."""
 
 import asyncio
 import sqlite3

@@ -1,6 +1,6 @@
-"""What is said is understood before anything is billed: two buttons where it may mean either.
+"""Words are understood before anything is billed, and two buttons ask where they are ambiguous.
 
-What the version before had accepted is brought to its end.
+Requests that an earlier version had accepted are finished.
 """
 
 import asyncio

@@ -1,7 +1,4 @@
-"""The web server over HTTP.
-
-The room's rules: odd requests, links, file names, hostile words.
-"""
+"""The web server over HTTP: the room's rules, odd requests, links, file names, hostile words."""
 
 import asyncio
 import io

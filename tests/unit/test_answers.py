@@ -1,4 +1,4 @@
-"""What is said of money that was spent."""
+"""The posts about money that was spent."""
 
 from core.budgets import Caps, Spending
 from core.types import Money

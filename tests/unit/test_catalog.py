@@ -1,7 +1,4 @@
-"""Models are data: complete, sourced, legal by their own rules.
-
-The choice among them is a pure function.
-"""
+"""Models are data: complete, sourced, legal by their own rules; and so is the choice of one."""
 
 from dataclasses import replace
 from decimal import Decimal

@@ -1,7 +1,4 @@
-"""The wire protocol.
-
-Requests as the vendor's pages show them, answers never trusted.
-"""
+"""The wire protocol: requests as the vendor's pages show them, answers never trusted."""
 
 import json
 from dataclasses import replace

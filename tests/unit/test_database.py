@@ -1,4 +1,4 @@
-"""The schema is known without Alembic, and that it is, is checked here with it."""
+"""Whether the schema is current is known without Alembic; here Alembic checks it."""
 
 from importlib.resources import as_file, files
 from pathlib import Path

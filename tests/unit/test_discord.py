@@ -1,7 +1,4 @@
-"""Discord's pure parts.
-
-What is said and asked stays within its limits, and means the same whatever is in it.
-"""
+"""Discord's pure parts: payloads within its limits, and understood whatever is in them."""
 
 import pytest
 from hypothesis import given

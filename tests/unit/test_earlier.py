@@ -1,6 +1,4 @@
-"""What the version before this one left in the inbox, in drafts and under buttons is read and
-finished.
-"""
+"""Inbox rows, drafts and buttons of the version before this one are read and finished."""
 
 import json
 from pathlib import Path

@@ -1,7 +1,4 @@
-"""One grammar for every platform.
-
-What people and their phones type is understood, what is wrong is refused kindly.
-"""
+"""One grammar for every platform: phones' spellings are understood, mistakes refused kindly."""
 
 import time
 from contextlib import suppress

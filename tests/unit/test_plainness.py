@@ -1,7 +1,7 @@
-"""Code stays as plain as it has become: a limit is what was reached, and only goes down.
+"""Code stays as plain as it is: a limit is what was reached, and only goes down.
 
-How dense lines and how vague names are is counted over a whole folder. What no code should hold
-is counted one by one.
+The density of lines and the vagueness of names are counted over a whole folder. Forbidden
+constructs are counted one by one.
 """
 
 import ast
@@ -44,7 +44,7 @@ six parameters."""
 
 
 class Folder:
-    """What is counted in a folder's code, and where that is which no code should hold."""
+    """The figures of a folder's code, and where each forbidden construct stands."""
 
     def __init__(self, name: str) -> None:
         self.lines = 0

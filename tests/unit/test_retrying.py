@@ -1,6 +1,4 @@
-"""Pauses between tries: they grow, no two callers wait alike, and the server's own word goes
-first.
-"""
+"""Pauses between tries grow and vary; the server's own delay takes precedence."""
 
 import asyncio
 import contextlib

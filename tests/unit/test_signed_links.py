@@ -1,7 +1,4 @@
-"""Signed links.
-
-Nothing in them can be changed, moved to another purpose, or used after their time.
-"""
+"""Signed links: unchangeable, for one purpose, until their end."""
 
 from contextlib import suppress
 from datetime import UTC, datetime, timedelta

@@ -1,7 +1,4 @@
-"""Slack's payloads read and written, without a Slack.
-
-Every documented shape in, nothing over a limit out.
-"""
+"""Slack's payloads without a Slack: every documented shape in, nothing over a limit out."""
 
 import copy
 import json

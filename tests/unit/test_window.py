@@ -1,4 +1,4 @@
-"""How many calls at once: the vendor's word, or what refusals teach."""
+"""How many calls at once: the vendor's figure, or what refusals teach."""
 
 from dataclasses import replace
 

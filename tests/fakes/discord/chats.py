@@ -1,7 +1,4 @@
-"""Discord's voice alone, speaking to the Discord on loopback.
-
-For the suite that every chat must pass.
-"""
+"""Discord's chat alone, on the Discord on loopback, for the suite that every chat must pass."""
 
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager

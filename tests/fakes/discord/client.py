@@ -1,4 +1,4 @@
-"""A bare client of the real discord.py, for tests of the Discord on loopback itself."""
+"""A bare client of the real discord.py, to test the Discord on loopback itself."""
 
 import asyncio
 import io

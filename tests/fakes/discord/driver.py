@@ -1,6 +1,6 @@
 """People in the Discord on loopback: they type, upload, press, react.
 
-What they do is told as Discord tells it.
+The bot receives their actions as Discord sends them.
 """
 
 import asyncio
@@ -393,7 +393,7 @@ class Discord:
     # Waiting
 
     async def until(self, found: Callable[[], Any], seconds: float = PATIENCE) -> Any:
-        """Wait for something to be so; else say what there is instead."""
+        """Wait until a condition holds; else fail with what is there instead."""
         ends = time.monotonic() + seconds
         while not (answer := found()):
             if time.monotonic() > ends:
@@ -435,9 +435,7 @@ class Discord:
         after: Message | None = None,
         seconds: float = PATIENCE,
     ) -> Message:
-        """The newest message of the bot's that holds the words, a button and so many files, when
-        it is there.
-        """
+        """Wait for the bot's newest message with these words, a button and so many files."""
 
         def found() -> Message | None:
             for message in reversed(self.world.seen_by(user, channel)):

@@ -90,9 +90,8 @@ class Connection:
 class Gateway:
     """All sessions of one app.
 
-    ``duplicates``: events come twice; ``reorders``: every other event waits for the next.
-
-    ``delay``: seconds before an event is told; ``acknowledges``: heartbeats are answered;
+    ``duplicates``: events come twice. ``reorders``: every other event waits for the next.
+    ``delay``: seconds before an event is sent. ``acknowledges``: heartbeats are answered.
     ``identify_gap``: seconds between two IDENTIFYs (5 in the real Discord).
     """
 
@@ -128,7 +127,7 @@ class Gateway:
     async def drop(self, seconds: float = 0.0, *, status: int = 0) -> None:
         """Cut every connection, and refuse new ones for a while.
 
-        Without a word, or with an HTTP status.
+        They end without a word, or with an HTTP status.
         """
         self._refusing_until = asyncio.get_running_loop().time() + seconds
         self._refusal = status
@@ -207,9 +206,9 @@ class Gateway:
             self._queue(session, event.name, payload)
 
     def _queue(self, session: Session, name: str, data: Json) -> None:
-        """In order, unless events are to be swapped in pairs.
+        """Send in order, unless events are swapped in pairs.
 
-        A lone one is let go after a while.
+        A single one is released after a while.
         """
         if not self.reorders:
             session.add(name, data)

@@ -1,6 +1,4 @@
-"""An Easel that listens to the Discord on loopback, in this loop, with a simulator of the image
-service.
-"""
+"""An Easel on the Discord on loopback, in this loop, with a simulator of the image service."""
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -20,7 +18,7 @@ async def easel_in(
     config: SimulatorConfig | None = None,
     **changes: Any,
 ) -> AsyncIterator[run.Running]:
-    """Started with the settings that lead to the fake, and connected."""
+    """Start it with the settings that lead to the fake, and wait until it is connected."""
     folder.mkdir(parents=True, exist_ok=True)
     overrides = {
         "EASEL_DATA_DIR": folder,

@@ -264,7 +264,7 @@ class Interacting:
     def context_menu(
         self, user: User, name: str, target: Message | User, channel: Channel
     ) -> Interaction:
-        """A command of a message's or a person's menu.
+        """Send a command of a message's or a person's menu.
 
         The message comes in full, regardless of intents.
         """
@@ -316,9 +316,9 @@ class Interacting:
     def submit(
         self, opened: Interaction, user: User, modal: Json, fields: Mapping[str, Any]
     ) -> Interaction:
-        """A modal sent back.
+        """Send a modal back.
 
-        Text, a choice or choices, True, files, people, channels, by custom_id.
+        Fields are by custom_id: text, a choice or choices, True, files, people or channels.
         """
         channel = self.world.channels[opened.channel]
         resolved = Resolved(self.world, channel)

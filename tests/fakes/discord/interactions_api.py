@@ -1,6 +1,6 @@
 """REST of interactions.
 
-The one acknowledgement within 3 s, and what the token allows for 15 minutes.
+One acknowledgement within 3 s, and what the token allows for 15 minutes.
 """
 
 import asyncio

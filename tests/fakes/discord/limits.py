@@ -45,9 +45,9 @@ def length(text: Any, least: int, most: int, what: str) -> None:
 def message(
     body: Json, files: Sequence[str], flags: int, *, attached: Sequence[str] = ()
 ) -> None:
-    """A message to be, with the names of its uploads; ``attached``.
+    """Check a message to be posted or edited.
 
-    Names of what an edited one keeps.
+    ``files`` are the names of its uploads, ``attached`` those that an edited one keeps.
     """
     content, embeds, components = (
         body.get("content") or "",

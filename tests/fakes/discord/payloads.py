@@ -395,9 +395,9 @@ def _with_numbers(components: list[Json]) -> list[Json]:
 
 
 def _with_links(world: World, message: Message, found: Any, shown: set[str]) -> Any:
-    """With links in place of attachment://.
+    """Put links in place of attachment://.
 
-    The names are noted, as they are no attachments any more.
+    Their names are noted, as they are no attachments any more.
     """
     if isinstance(found, list):
         return [_with_links(world, message, part, shown) for part in found]
@@ -422,7 +422,7 @@ def _with_links(world: World, message: Message, found: Any, shown: set[str]) -> 
 
 
 def may_read(world: World, message: Message) -> bool:
-    """Whether our app is told what is in a message."""
+    """Whether our app gets the content of a message."""
     if (
         world.content_granted
         or message.author == world.bot.id
@@ -452,9 +452,9 @@ def _written(world: World, message: Message) -> list[str]:
 def readable(
     world: World, message: Message, told: Json, *, intent: bool = False
 ) -> Json:
-    """As an app without the content intent gets it: empty unless exempt.
+    """A message as an app without the content intent gets it: empty unless exempt.
 
-    The message it answers by the same rule.
+    The message it answers follows the same rule.
     """
     payload = dict(told)
     if not intent and not may_read(world, message):

@@ -1,7 +1,4 @@
-"""The HTTP side of one world.
-
-Reads requests, applies faults, limits and schema, answers as Discord answers.
-"""
+"""The HTTP side of one world: reads requests, applies faults and limits, answers."""
 
 import asyncio
 import json
@@ -298,7 +295,7 @@ def faulty(fault: Fault) -> web.Response:
 def hang_up(request: web.Request, *, reset: bool) -> None:
     """Close the connection without an answer.
 
-    ``reset`` as when the other side is gone (errno 104).
+    ``reset``: as when the other side is gone (errno 104).
     """
     assert request.transport is not None
     if reset:

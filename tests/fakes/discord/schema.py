@@ -1,5 +1,6 @@
-"""Requests checked against Discord's own OpenAPI, where ../shared/schemas stands beside the
-project.
+"""Requests checked against Discord's own OpenAPI description.
+
+It is read from ../shared/schemas, where that folder stands beside the project.
 """
 
 import json

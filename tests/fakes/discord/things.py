@@ -1,4 +1,4 @@
-"""What a Discord is made of.
+"""The objects of a Discord.
 
 Users, guilds, channels, messages, attachments, interactions, faults.
 """
@@ -43,7 +43,7 @@ class No(Exception):
 
 @dataclass(kw_only=True)
 class User:
-    """Someone.
+    """A user.
 
     ``closed``: takes no direct messages; ``upload_limit``: what their Nitro allows, in bytes.
     """

@@ -51,7 +51,6 @@ class World:
     """Everything Discord knows.
 
     ``strict_rates``: 5 messages in ``rate_window`` and 50 requests a second hold.
-
     ``content_granted``: the app has the message-content intent. ``galleries_by_edit``: a new upload
     may be shown by a gallery in an edit (discord-api-docs#7529 says no).
     """

@@ -1,6 +1,6 @@
 """A message of the fake Discord as Discord would show it.
 
-Its Markdown truly interpreted, attachments, components.
+Markdown is truly interpreted; attachments and components are shown.
 """
 
 import re

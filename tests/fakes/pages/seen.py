@@ -1,4 +1,4 @@
-"""A message as its reader sees it, no matter what platform shows it.
+"""A message as its reader sees it, whatever the platform.
 
 Words with their looks, pictures, buttons, a menu.
 """
@@ -17,7 +17,7 @@ BOLD = "bold"
 
 @dataclass(frozen=True, kw_only=True)
 class Span:
-    """Words that look the same.
+    """Words of one look.
 
     ``looks``: bold, italic, code, mention, link … as the platform would show them.
     """
@@ -54,10 +54,9 @@ class Framed:
 class Seen:
     """One message.
 
-    ``only_you``: the platform says that no one else sees it; ``quoted``: who and what it answers.
-
-    ``before`` and ``thread``: messages of their own that belong to it, above it and in the thread
-    behind it.
+    ``only_you``: the platform says that no one else sees it. ``quoted``: author and text of the
+    message it answers. ``before`` and ``thread``: separate messages that belong to it, above it and
+    in the thread behind it.
     """
 
     author: str

@@ -1,6 +1,6 @@
 """A message of the fake Slack as Slack would show it.
 
-Blocks interpreted, files below, the thread behind.
+Blocks are interpreted; files stand below, the thread behind.
 """
 
 import html
@@ -76,7 +76,7 @@ def _element(one: Json) -> Span:
 
 
 def _mrkdwn(text: str) -> Iterator[Span]:
-    """What a person typed.
+    """Read what a person typed.
 
     Slack has put their mentions and links into angle brackets, and escaped the rest.
     """

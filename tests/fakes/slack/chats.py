@@ -1,7 +1,4 @@
-"""Slack's voice alone, speaking to the Slack on loopback.
-
-For the suite that every chat must pass.
-"""
+"""Slack's chat alone, on the Slack on loopback, for the suite that every chat must pass."""
 
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager

@@ -1,6 +1,6 @@
 """People in the Slack on loopback: they type, upload, press, react.
 
-What they do is delivered as Slack delivers it.
+The bot receives their actions as Slack delivers them.
 """
 
 import asyncio
@@ -211,7 +211,7 @@ class Slack:
             return 0, ""
 
     async def until(self, found: Callable[[], Any], seconds: float = PATIENCE) -> Any:
-        """Wait for something to be so; else say what there is instead."""
+        """Wait until a condition holds; else fail with what is there instead."""
         ends = time.monotonic() + seconds
         while not (answer := found()):
             if time.monotonic() > ends:

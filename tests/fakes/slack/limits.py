@@ -1,6 +1,6 @@
 """Slack's documented limits of messages, blocks and views.
 
-Knows nothing of who sends them.
+It knows nothing of who sends them.
 """
 
 import json

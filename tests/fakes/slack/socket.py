@@ -12,7 +12,7 @@ Json = dict[str, Any]
 
 
 class SocketServer:
-    """Every connection gets its share of envelopes.
+    """Slack's side of the sockets: every connection gets its share of envelopes.
 
     One not acknowledged in ``patience`` seconds is sent again.
     """

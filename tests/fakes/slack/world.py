@@ -26,7 +26,7 @@ promises."""
 
 @dataclass(kw_only=True)
 class User:
-    """Someone; ``home`` is their team when it is another one (Slack Connect)."""
+    """A user; ``home`` is their team when it is another one (Slack Connect)."""
 
     id: str
     name: str
@@ -115,9 +115,9 @@ class Message:
 
 @dataclass(kw_only=True)
 class Workspace:
-    """One team with our bot in it; ``is_all``.
+    """One team with our bot in it.
 
-    The bot is installed in all teams of its enterprise at once.
+    ``is_all``: the bot is installed in all teams of its enterprise at once.
     """
 
     id: str
@@ -134,7 +134,7 @@ class Workspace:
 
 @dataclass(frozen=True, kw_only=True)
 class Fault:
-    """What goes wrong once with a method.
+    """One failure of a method.
 
     An ``error`` or ``status``, before or after its ``effect``; or silence.
     """
@@ -150,9 +150,8 @@ class Fault:
 class World:
     """Everything Slack knows.
 
-    ``ready_after``: seconds until a file is looked at; ``strict_rates``: tiers hold.
-
-    ``date``: what its clock says, where it is not ours.
+    ``ready_after``: seconds until a file is looked at. ``strict_rates``: tiers hold. ``date``: what
+    its clock says, where it is not ours.
     """
 
     def __init__(
