@@ -51,9 +51,11 @@ class Painter:
         token = request.path_params.get("token")
         if token:
             try:
-                await self._read_draft(token)
+                _, draft = await self._read_draft(token)
             except EaselError as error:
                 return sorry(error, locale)
+            # The chat speaks this language to the person; so will the answer to the mask.
+            locale = draft.locale
         return HTMLResponse(page("painter", locale, translate("painter.title", locale)))
 
     def _with_draft(

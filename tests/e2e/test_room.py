@@ -670,3 +670,15 @@ async def test_the_room_speaks_every_language(
         assert not re.search(r"\b(room|painter|status|option|command)\.[a-z_]+", text)
         assert "{" not in text
         await shot(watched, f"language-{language}")
+        # The pages it leads to keep to the language chosen here, whatever the browser prefers.
+        await page.locator("[data-tone=result] .shot").first.click()
+        async with watched.context.expect_page() as opened:
+            await page.locator("#picture a[target]").click()
+        full = await opened.value
+        await expect(full.locator("html")).to_have_attribute("lang", language)
+        await page.keyboard.press("Escape")
+        await say(page, "/easel history")
+        async with watched.context.expect_page() as opened:
+            await page.locator("[data-tone=note] a.button").last.click()
+        tree = await opened.value
+        await expect(tree.locator("html")).to_have_attribute("lang", language)

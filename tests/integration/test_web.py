@@ -21,6 +21,7 @@ from adapters.web.app import create_app
 from adapters.web.guard import HEADERS
 from adapters.web.health import Health
 from bot.simulator.server import SimulatorConfig
+from core.i18n import translate
 from core.operations import BUTTONS
 from core.post import ButtonKind
 from core.signed_links import Purpose
@@ -43,12 +44,12 @@ async def ana(house: House) -> Visitor:
     return await house.enters("Ana")
 
 
-async def painter_token(ana: Visitor) -> str:
+async def painter_token(ana: Visitor, locale: str = "en") -> str:
     """A fresh painter link, asked for as a person would."""
     await ana.says("/draw a fox --size 512*512")
     fox = await ana.waits_for("result")
-    await ana.says("/wanx inpaint a red hat", reply_to=fox["id"])
-    offer = await ana.waits_for("note", "Which part")
+    await ana.says("/wanx inpaint a red hat", reply_to=fox["id"], locale=locale)
+    offer = await ana.waits_for("note", translate("mask.offer", locale))
     link = next(one for one in offer["buttons"] if one["kind"] == "link")
     return str(link["url"].rpartition("/")[2])
 
@@ -569,6 +570,14 @@ async def test_without_a_key_of_the_room_nothing_is_told(house: House) -> None:
 
 
 # Signed links
+
+
+async def test_the_painter_speaks_the_language_the_link_was_given_in(
+    house: House, ana: Visitor
+) -> None:
+    token = await painter_token(ana, "id")
+    page = await house.http.get(f"/mask/{token}", headers={"Accept-Language": "en"})
+    assert '<html lang="id">' in page.text
 
 
 async def test_looking_at_a_painter_link_uses_nothing_up(

@@ -92,6 +92,7 @@ ADDRESSED = [
     (" gambar rubah merah", "draw: rubah merah"),
     (" gambarkan rubah merah", "draw: rubah merah"),
     (", tolong gambarkan rubah", "draw: rubah"),
+    (" bisakah kamu menggambar seekor rubah?", "draw: seekor rubah"),
     (" /gambar rubah", "draw: rubah"),
     (" /edit make it night", "edit: make it night"),
     (" edit: make it night", "edit: make it night"),

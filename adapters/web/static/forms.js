@@ -1,6 +1,6 @@
 // Forms as the server describes them, and the picture seen large, in dialogs.
 import { Refused, tell, upload } from "./api.js";
-import { byId, element, say } from "./page.js";
+import { byId, element, inThisLanguage, say } from "./page.js";
 
 const PICTURES = 3;
 
@@ -95,7 +95,7 @@ export function openPicture(picture) {
     element(
       "div",
       { class: "row" },
-      element("a", { class: "button", href: picture.view, target: "_blank", rel: "noopener" }, say("full_size")),
+      element("a", { class: "button", href: inThisLanguage(picture.view), target: "_blank", rel: "noopener" }, say("full_size")),
       element("a", { class: "button", href: picture.download, download: picture.name }, say("download")),
       element("button", { type: "button", onclick: () => dialog.close() }, say("close")),
     ),

@@ -1,5 +1,5 @@
 // One message as elements. What it can do is given as `acts`; it keeps no state of its own.
-import { element, say } from "./page.js";
+import { element, inThisLanguage, say } from "./page.js";
 
 const PALETTE = ["1️⃣", "2️⃣", "3️⃣", "4️⃣", "5️⃣", "6️⃣", "⭐", "❤️", "✅", "🔁", "⬆️", "↩️", "✉️", "ℹ️", "❌"];
 const time = new Intl.DateTimeFormat(document.documentElement.lang, { hour: "2-digit", minute: "2-digit" });
@@ -81,7 +81,7 @@ function buttons(message, acts) {
 }
 
 function button(one, message, acts) {
-  if (one.url) return element("a", { class: "button", href: one.url, target: "_blank", rel: "noopener" }, one.label);
+  if (one.url) return element("a", { class: "button", href: inThisLanguage(one.url), target: "_blank", rel: "noopener" }, one.label);
   const label = one.kind === "pick" ? say("pick", { number: one.label }) : null;
   const properties = { type: "button", "data-button": one.id, "data-kind": one.kind, "aria-label": label };
   return element("button", { ...properties, class: one.kind === "delete" ? "danger" : "", onclick: (event) => acts.press(one, message, event.currentTarget) }, one.label);

@@ -27,4 +27,11 @@ export function element(tag, properties = {}, ...children) {
   return made;
 }
 
+// The address of another page of ours, in the language chosen here instead of the browser's.
+export function inThisLanguage(address) {
+  const url = new URL(address, location.href);
+  url.searchParams.set("lang", language);
+  return url.href;
+}
+
 export const byId = (id) => document.getElementById(id);
