@@ -69,8 +69,8 @@ def preferences_of(settings: Mapping[str, Any], channel: str) -> Preferences:
     channel_texts = channels.get(channel, {})
     texts = workspace_texts | channel_texts
     # A setting of a newer version may stand there, after a step back to this one.
-    known = texts.keys() & set(NAMES)
-    return Preferences(**{name: texts[name] for name in known})
+    names = texts.keys() & set(NAMES)
+    return Preferences(**{name: texts[name] for name in names})
 
 
 def update(

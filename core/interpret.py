@@ -329,8 +329,8 @@ def _plain_words(
     if saying.kind is SayingKind.SMALL_TALK:
         return None
     if saying.kind is SayingKind.QUESTION:
-        asked = replace(about, words="")
-        return _request(asked, Action.HELP) if about.is_addressed else None
+        question = replace(about, words="")
+        return _request(question, Action.HELP) if about.is_addressed else None
     is_instruction = has_picture or situation.is_ours
     if saying.kind is SayingKind.IDEA and not about.is_addressed:
         is_instruction = False

@@ -139,21 +139,21 @@ def _command_name(name: str) -> str:
 
 def _read_order(words: str) -> Saying | None:
     """ "draw a fox", "please draw a fox", "edit: make it night", "add a hat"."""
-    known = vocabulary()
-    polite = _opening_length(words, known.polite)
+    vocab = vocabulary()
+    polite = _opening_length(words, vocab.polite)
     order = words[polite:].lstrip(LEADING)
-    length = _opening_length(order, known.draw, is_verb=True)
+    length = _opening_length(order, vocab.draw, is_verb=True)
     if length:
         rest = order[length:].lstrip(LEADING)
         if polite:
             # "Can you draw a fox?" is a question in form only.
             rest = rest.rstrip("?？ ")
         return Saying(kind=SayingKind.DRAW, words=words, rest=rest)
-    length = _opening_length(order, known.edit, is_verb=True)
+    length = _opening_length(order, vocab.edit, is_verb=True)
     if length:
         rest = _without_name(words, order[length:])
         return Saying(kind=SayingKind.EDIT, words=words, rest=rest)
-    if _opening_length(order, known.change):
+    if _opening_length(order, vocab.change):
         return Saying(kind=SayingKind.CHANGE, words=words)
     return None
 
@@ -167,22 +167,22 @@ def _without_name(words: str, behind: str) -> str:
 
 def _kind_of(words: str) -> SayingKind:
     """A question to others is no instruction; "can you …?" is."""
-    known = vocabulary()
-    if _opening_length(words, known.ideas):
+    vocab = vocabulary()
+    if _opening_length(words, vocab.ideas):
         return SayingKind.IDEA
     is_question = words.rstrip()[-1:] in QUESTION_MARKS
-    if not is_question or _opening_length(words, known.polite):
+    if not is_question or _opening_length(words, vocab.polite):
         return SayingKind.PLAIN
     return SayingKind.QUESTION if _has_question_word(words) else SayingKind.IDEA
 
 
 def _has_question_word(words: str) -> bool:
-    known = vocabulary()
-    if _opening_length(words, known.questions):
+    vocab = vocabulary()
+    if _opening_length(words, vocab.questions):
         return True
     # Chinese asks in the middle or at the end of a sentence.
     folded = fold(words)
-    return any(word in folded for word in known.questions if CJK.search(word))
+    return any(word in folded for word in vocab.questions if CJK.search(word))
 
 
 def _opening_length(
@@ -239,11 +239,11 @@ def is_small_talk(text: str) -> bool:
 
 def _consists_of_small_talk(text: str) -> bool:
     """ "ok thanks", "haha nice one": phrases of small talk, one after another."""
-    known = vocabulary().small_talk
+    small_talk = vocabulary().small_talk
     words = text.split()
     # Word counts at which a row of whole phrases ends; a phrase may be the start of a longer one.
     ends = {0}
     for end in range(1, len(words) + 1):
-        if any(" ".join(words[start:end]) in known for start in ends):
+        if any(" ".join(words[start:end]) in small_talk for start in ends):
             ends.add(end)
     return len(words) in ends

@@ -86,8 +86,8 @@ class SlackChat:
         trigger = SlackReply.read(request.reply).trigger
         if not trigger:
             return False
-        asked = replace(request, target=form.target, index=form.index)
-        view = render.modal(form, decode.meta(asked, form.action))
+        subject = replace(request, target=form.target, index=form.index)
+        view = render.modal(form, decode.meta(subject, form.action))
         try:
             await self._api.post_json(
                 request.place.workspace, "views.open", trigger_id=trigger, view=view

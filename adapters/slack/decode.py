@@ -149,7 +149,7 @@ def home(body: Payload) -> Incoming:
 
 def meta(request: Request, action: Action) -> str:
     """What a modal must know when it comes back: at most 3,000 characters."""
-    known = {
+    metadata = {
         "a": action.value,
         "c": request.place.channel,
         "h": request.place.thread,
@@ -158,7 +158,7 @@ def meta(request: Request, action: Action) -> str:
         "i": request.index,
         "p": [_short_ref(picture) for picture in request.attachments],
     }
-    return json.dumps(known, separators=(",", ":"))
+    return json.dumps(metadata, separators=(",", ":"))
 
 
 def _short_ref(picture: Attachment) -> str:
@@ -171,11 +171,11 @@ def form(body: Payload) -> Incoming:
     """A modal sent back. Raises Rejected for one we never made."""
     view, workspace = body["view"], _workspace_of_press(body)
     try:
-        known = json.loads(view["private_metadata"])
-        operation = Action(known["a"]).value
-        place = _place(workspace, known["c"], known["h"])
-        locale, target, index = str(known["l"]), known["t"], known["i"]
-        refs = [str(ref) for ref in known["p"]]
+        metadata = json.loads(view["private_metadata"])
+        operation = Action(metadata["a"]).value
+        place = _place(workspace, metadata["c"], metadata["h"])
+        locale, target, index = str(metadata["l"]), metadata["t"], metadata["i"]
+        refs = [str(ref) for ref in metadata["p"]]
     except (ValueError, KeyError, TypeError):
         raise Rejected("button.unknown") from None
     if not all(ref.startswith(f"{workspace} ") for ref in refs):

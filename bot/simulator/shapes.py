@@ -126,8 +126,10 @@ def _choice(message: dict[str, Any]) -> dict[str, Any]:
 def sync_body(task: Task, rule: Rule, link: Link) -> dict[str, Any]:
     """What a synchronous call is answered with."""
     model = task.request.model
-    made = [at for at in range(task.request.n) if at not in task.failed_pictures]
-    content = [{"image": link(task, index)} for index in made]
+    good_pictures = [
+        at for at in range(task.request.n) if at not in task.failed_pictures
+    ]
+    content = [{"image": link(task, index)} for index in good_pictures]
     message: dict[str, Any] = {"role": "assistant", "content": content}
     if model.startswith("z-image"):
         content.append({"text": task.request.prompt})

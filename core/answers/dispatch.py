@@ -78,17 +78,17 @@ async def dispatch(context: Context, request: Request) -> Post | Request | None:
     return await HANDLERS[request.action](context, request)
 
 
-async def build_form(context: Context, asked: OpenForm) -> Form:
+async def build_form(context: Context, opening: OpenForm) -> Form:
     """The form to show first. Raises Rejected or NotFound."""
-    form = await _build_plain_form(context, asked)
-    return replace(form, typed=asked.fields)
+    form = await _build_plain_form(context, opening)
+    return replace(form, typed=opening.fields)
 
 
-async def _build_plain_form(context: Context, asked: OpenForm) -> Form:
-    request, words = asked.request, asked.words
-    if asked.subject is FormSubject.SETTINGS:
+async def _build_plain_form(context: Context, opening: OpenForm) -> Form:
+    request, words = opening.request, opening.words
+    if opening.subject is FormSubject.SETTINGS:
         return await settings.form(context, request)
-    if asked.subject is FormSubject.FUNCTION:
+    if opening.subject is FormSubject.FUNCTION:
         return forms.functions_form(request.locale)
     if request.target is None:
         return replies.form_for(context, request, words)
@@ -101,15 +101,15 @@ async def _build_plain_form(context: Context, asked: OpenForm) -> Form:
     return replies.form_for(context, replace(request, index=index), words)
 
 
-async def ask_back(context: Context, asked: OpenForm | Choice) -> None:
+async def ask_back(context: Context, question: OpenForm | Choice) -> None:
     """Show the form, or the two buttons, that come before an answer."""
-    request = asked.request
+    request = question.request
     try:
-        if isinstance(asked, Choice):
+        if isinstance(question, Choice):
             offer = await choices.offer(context, request)
             await replies.reply_once(context, request, offer)
         else:
-            form = await build_form(context, asked)
+            form = await build_form(context, question)
             await replies.show_form(context, request, form)
     except EaselError as error:
         await replies.refuse(context, request, error)
@@ -128,12 +128,12 @@ def lacks_mask(request: Request) -> bool:
 async def answer(context: Context, request: Request) -> Request | None:
     """Answer in the chat what can be answered at once; else the request to take as a job."""
     try:
-        found = await dispatch(context, request)
+        reply = await dispatch(context, request)
     except EaselError as error:
         await replies.refuse(context, request, error)
         return None
-    if isinstance(found, Request):
-        return found
-    if found is not None:
-        await replies.reply_once(context, request, found)
+    if isinstance(reply, Request):
+        return reply
+    if reply is not None:
+        await replies.reply_once(context, request, reply)
     return None

@@ -144,7 +144,7 @@ async def _update(context: Context, step: Step, message: PostedMessage) -> None:
         except (DeliveryError, NotFound) as error:
             log.warning("undeliverable", step=step.id, error=error.key)
             return
-        # A platform may have had to post it anew.
+        # A platform may have had to post it again.
         await context.store.remember(updated, step.tenant, step.id)
 
 

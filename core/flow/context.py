@@ -130,11 +130,11 @@ async def status_message(context: Context, step: Step) -> PostedMessage | None:
 
     It is remembered, or read back from the platform when a post may have gone through.
     """
-    known = await context.store.message_of(step)
-    if known is not None or await context.store.intend_post(
+    message = await context.store.message_of(step)
+    if message is not None or await context.store.intend_post(
         step.tenant, step.id, MessageRole.STATUS
     ):
-        return known
+        return message
     return await context.chat(step).find(step.place, step.id)
 
 

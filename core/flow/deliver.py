@@ -52,7 +52,7 @@ async def store_results(
         await _drop(context, step, outputs, cost, outcome)
         return None
     failpoint("keep.before_commit")
-    made = await context.store.record_results(
+    made_step = await context.store.record_results(
         step,
         outputs,
         cost,
@@ -62,7 +62,7 @@ async def store_results(
         text=None if outputs else outcome.text,
     )
     failpoint("keep.after_commit")
-    return made
+    return made_step
 
 
 async def deliver(context: Context, step: Step) -> None:

@@ -219,8 +219,8 @@ async def _find_task(context: Context, step: Step) -> Task | None:
     since = (step.intended or started) - CLOCK_SKEW
 
     async def find() -> Task | None:
-        known = await context.store.task_ids(step.account, step.model, since)
-        return await context.provider(step).find(work, since, known)
+        recorded = await context.store.task_ids(step.account, step.model, since)
+        return await context.provider(step).find(work, since, recorded)
 
     def may_pass(error: Exception) -> bool | float:
         if not isinstance(error, Retryable):

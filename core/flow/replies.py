@@ -27,16 +27,16 @@ def check(context: Context, request: Request) -> None:
     """
     if sessions.same_again(request.action):
         return
-    given = len(request.attachments)
-    assumed = given if given or request.action is Action.DRAW else 1
+    attached = len(request.attachments)
+    pictures = attached if attached or request.action is Action.DRAW else 1
     choice = context.catalog.choose(
-        request.action, assumed, request.options, context.accounts
+        request.action, pictures, request.options, context.accounts
     )
     context.catalog.check(choice.model, request.action, request.text, request.options)
     if request.text and not has_words(request.text):
         raise wordless(request.action)
     context.catalog.size_for(choice.model, request.action, request.options, None)
-    if request.action is Action.DRAW and given:
+    if request.action is Action.DRAW and attached:
         raise Rejected("refuse.draw_with_picture")
 
 
@@ -65,9 +65,9 @@ def form_for(context: Context, request: Request, words: str) -> Form:
     )
 
 
-async def show_form(context: Context, request: Request, asked: Form) -> None:
+async def show_form(context: Context, request: Request, form: Form) -> None:
     """Show a form where the platform still allows it, else say that it came too late."""
-    if not await context.chats[request.place.platform].ask(asked, request):
+    if not await context.chats[request.place.platform].ask(form, request):
         await refuse(context, request, Rejected("refuse.too_late"))
 
 

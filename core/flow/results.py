@@ -39,11 +39,11 @@ async def keep_bytes(context: Context, step: Step, outcome: Outcome) -> Outcome:
     position = 0
     # The recipe counts the pictures that are there, without those that failed.
     for result in outcome.made:
-        kept = result
+        stored = result
         if result.content is not None:
-            kept = await _keep(context, step, result.content, position)
-        position += kept.is_made
-        results.append(kept)
+            stored = await _keep(context, step, result.content, position)
+        position += stored.is_made
+        results.append(stored)
     return replace(outcome, made=tuple(results))
 
 

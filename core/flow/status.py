@@ -111,12 +111,12 @@ async def pace_of(context: Context, account: str, model: str) -> Pace:
 
     Seconds are as measured lately, else as the catalogue expects.
     """
-    known = context.catalog.model(model)
+    entry = context.catalog.model(model)
     measured = await context.store.durations(account, model, MEASURED)
-    typical = median(measured) if measured else known.typical_seconds
+    typical = median(measured) if measured else entry.typical_seconds
     # Where the vendor names no limit, its refusals have taught how many it takes.
     learned = context.window(account, model).size
-    return Pace(typical=typical, slots=known.running_limit or learned)
+    return Pace(typical=typical, slots=entry.running_limit or learned)
 
 
 async def _post(context: Context, step: Step, position: int, pace: Pace) -> Post:

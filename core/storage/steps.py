@@ -217,10 +217,10 @@ class StepStore(Transactions):
     # Inside a transaction
 
     async def _get(self, connection: AsyncConnection, tenant: str, step: str) -> Step:
-        found = await self._find(connection, tenant, step)
-        if found is None:
+        match = await self._find(connection, tenant, step)
+        if match is None:
             raise NotFound("refuse.not_found", id=step)
-        return found
+        return match
 
     async def _find(
         self, connection: AsyncConnection, tenant: str, step: str
