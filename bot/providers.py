@@ -80,7 +80,7 @@ async def open_dashscope(
 PROVIDERS: Mapping[str, ProviderKind] = {
     DASHSCOPE: ProviderKind(catalog=catalog_text, open=open_dashscope)
 }
-"""By the id that a model's table names."""
+"""The providers, by the id that a model's table names."""
 
 
 def load_catalog(providers: Mapping[str, ProviderKind] = PROVIDERS) -> Catalog:

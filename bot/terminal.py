@@ -35,7 +35,7 @@ from core.service import Service
 from core.types import Action, StepId
 
 TIME_SCALE = 0.2
-"""Of the simulator, for somebody who waits at a prompt."""
+"""Speed of the simulator, for a person who waits at a prompt."""
 INTERRUPTED = 130
 
 

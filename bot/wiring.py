@@ -43,7 +43,7 @@ from core.storage.store import Store
 from core.storage.workers import Workers
 
 THREADS = 4
-"""For reading files and looking up host names, which block."""
+"""Threads for reading files and looking up host names, which block."""
 SETTLE = 2.0
 """Seconds before a lost submit is looked for, as the service may list it late."""
 

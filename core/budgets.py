@@ -16,7 +16,7 @@ from core.errors import Rejected
 from core.types import Money
 
 DEFAULT_CURRENCY = "CNY"
-"""Of a budget written without one, as they all were while everything was paid in it."""
+"""Currency of a budget written without one, as all were while everything was paid in it."""
 WRITTEN = re.compile(r"\s*(?P<amount>\S+)(?:\s+(?P<currency>[A-Za-z]{3}))?\s*")
 MOST = 10**9
 
@@ -32,7 +32,7 @@ class Caps:
 
 NAMES = tuple(cap.name for cap in fields(Caps))
 NO_LIMIT = frozenset({"", "-"})
-"""What takes a limit away."""
+"""Words that remove a limit."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

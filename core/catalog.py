@@ -28,7 +28,7 @@ from core.types import Account, Money, PictureLimits
 
 LONGEST_NAME = 60
 DEFAULT_PROVIDER = "dashscope"
-"""Of a model whose table names none."""
+"""Provider of a model whose table names none."""
 
 
 class PromptUnit(StrEnum):

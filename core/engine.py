@@ -34,8 +34,8 @@ ANSWERED_AT_ONCE = 8
 """Deliveries of one platform; other platforms do not wait while it is away."""
 DELIVERED_AT_ONCE = 4
 LOOK_SECONDS = 5.0
-"""Between two looks at what other workers have left, where there are several; and at most between
-two tries to read the inbox."""
+"""Seconds between two looks for what other workers left, where there are several; and at most
+between two tries to read the inbox."""
 DELIVERY_LIFE = timedelta(days=1)
 """How long a delivery is kept after it is done: no platform delivers it again later."""
 SWEEP_SECONDS = 3600

@@ -22,7 +22,7 @@ from core.types import Action, Attachment, Request, StepId
 
 EMOJI_NAME = re.compile(r":[\w+'-]+:")
 TICKS = {"true": "yes", "false": ""}
-"""A ticked and an unticked box, as settings keep them."""
+"""A ticked and an unticked box, as settings are stored."""
 
 
 class Relevance(Enum):

@@ -22,7 +22,7 @@ from pathlib import Path
 from typing import Any
 
 DEFAULT = "en"
-"""What is spoken to people whose language has no file."""
+"""The language for people whose own has no file."""
 CATEGORIES = frozenset({"zero", "one", "two", "few", "many", "other"})
 """CLDR's plural categories; every language has ``other``."""
 

@@ -448,11 +448,11 @@ _BUTTONS = [button for row in _TABLE for button in row.buttons]
 BUTTONS: Mapping[ButtonKind, Action] = {
     button.kind: row.action for row in _TABLE for button in row.buttons
 }
-"""What each button asks for. A LINK asks for nothing."""
+"""The action of each button. A LINK has none."""
 ASKS_FIRST = frozenset(button.kind for button in _BUTTONS if button.asks_first)
 """Buttons that need words, or a look at the words, before anything is done."""
 NEEDS_WORDS = frozenset(row.action for row in _TABLE if row.needs_words)
-"""What cannot be done without a prompt or instruction."""
+"""Actions that need a prompt or an instruction."""
 
 
 STANDALONE: Mapping[str, Action] = {

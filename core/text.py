@@ -4,7 +4,7 @@ import re
 import unicodedata
 
 MAX_MARKS = 6
-"""Combining marks kept on one letter: more is zalgo."""
+"""Most combining marks on one letter: more is zalgo."""
 ANSI = re.compile(
     r"(?:\x1b\[|\x9b)[0-9;?]*[ -/]*[@-~]|\x1b\][^\x07\x1b]*(?:\x07|\x1b\\)"
 )

@@ -23,9 +23,9 @@ from adapters.discord.reply import DiscordReply
 from core.errors import DeliveryError
 
 CALL_SECONDS = 60.0
-"""Of one call, waiting for its turn included."""
+"""Seconds of one call, waiting for its turn included."""
 ANSWER_SECONDS = 2.5
-"""Of the first answer to an interaction, which Discord takes for three."""
+"""Seconds of the first answer to an interaction, which Discord accepts for three."""
 WINDOW, MAX_INVALID = 600.0, 1000
 """Discord bans an address after 10,000 answers of 401, 403 or 429 in ten minutes; we stop long
 before."""

@@ -36,8 +36,8 @@ from core.post import Post, PostedMessage, Tone
 from core.types import Attachment, Person, Place, Request
 
 PROGRESS_SECONDS = 2.0
-"""Between two progress lines in one channel; Discord takes about five in five seconds, and results
-go first."""
+"""Seconds between two progress lines in one channel; Discord takes about five messages in five
+seconds, and results go first."""
 MAX_CHANNELS = 10_000
 NO_FILE = "nothing"
 """What earlier versions named as the file of a message that shows none."""

@@ -32,7 +32,7 @@ EVERYONE = re.compile(r"@(?:everyone|here)\b")
 EMOJI = re.compile(r"<a?:(\w{1,32}):[0-9]{1,20}>")
 TYPED = {command.written: action for action, command in COMMANDS.items()}
 SPOKEN = frozenset({discord.MessageType.default, discord.MessageType.reply})
-"""Kinds of message that are a person's words."""
+"""Kinds of messages that a person wrote."""
 SUBCOMMAND = discord.AppCommandOptionType.subcommand.value
 Channel = Any
 """A channel as discord.py knows it, a bare one by its id, or None."""

@@ -27,7 +27,7 @@ LEAST = discord.Intents(
     guild_reactions=True,
     dm_reactions=True,
 )
-"""None of them privileged. With message_content, plain words in our threads are read, too."""
+"""None is privileged. With message_content, plain words in our threads are read, too."""
 INVALID_TOKEN, PRIVILEGED_INTENTS = 4004, 4014
 FATAL = frozenset({INVALID_TOKEN, 4010, 4011, 4012, 4013, PRIVILEGED_INTENTS})
 """Close codes after which connecting again is useless."""

@@ -18,7 +18,7 @@ from core.types import Action, Attachment, Person, Place, Request
 PLATFORM = "slack"
 Payload = Mapping[str, Any]
 SPOKEN = frozenset({None, "file_share", "thread_broadcast"})
-"""Kinds of message that are a person's words; the rest are edits, deletions, other bots, channel
+"""Kinds of messages that a person wrote; the rest are edits, deletions, other bots, channel
 news."""
 MOST_PICTURES = 10
 MODAL, FIELD, SHORTCUT = "easel", "value", "edit_image"

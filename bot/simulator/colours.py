@@ -26,7 +26,7 @@ PALETTE: dict[str, Colour] = {
     "desert": (222, 180, 120),
     "autumn 秋": (200, 110, 50),
 }
-"""By the words that ask for it. The first that a prompt holds wins."""
+"""Colours by the words that ask for them; the first one in a prompt wins."""
 NIGHT = ("night", "夜", "dark", "moon", "月", "malam")
 SNOW = ("snow", "雪", "winter", "冬", "salju")
 

@@ -34,7 +34,7 @@ KEPT = (
     "seed",
     "is_sync",
 )
-"""What of a task outlives the process."""
+"""Fields of a task that outlive the process."""
 BROKEN = ("InternalError", "Internal server error!")
 
 

@@ -26,7 +26,7 @@ from core.types import (
 DOWNLOAD_TRIES = 6
 """Tries in a row; then the job waits for its next turn."""
 LINK_LIFE = timedelta(hours=24)
-"""Of a result, where the service names no end (its documentation says 24 hours)."""
+"""Life of a result's link where the service names no end (its documentation says 24 hours)."""
 
 
 async def store_results(

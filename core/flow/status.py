@@ -25,7 +25,7 @@ MEASURED = 20
 """Durations the estimate is the median of."""
 USUAL_PACE = 3.0
 EARLY = 0.9
-"""Of a platform's pace: rounds do not come exactly on time."""
+"""Share of a platform's pace that is enough: rounds do not come exactly on time."""
 ANNOUNCE_GRACE = timedelta(seconds=10)
 """How old a step is before its missing message is taken for one that could not be posted."""
 UPDATE_SECONDS = 10.0

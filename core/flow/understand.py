@@ -15,9 +15,9 @@ from core.interpret import Meaning, Relevance, Situation, interpret, relevance
 from core.types import Action, Place, Request, StepId
 
 NAMING = frozenset({Action.CANCEL, Action.DELETE, Action.REMOVE})
-"""May name their step in words."""
+"""Actions whose step may be named in words."""
 MOVING = frozenset({Action.UNDO, Action.REDO, Action.DELETE, Action.REMOVE})
-"""After these the head is another."""
+"""Actions that move the head."""
 
 LOOK_PAUSES = (0.05, 0.1, 0.2, 0.4)
 """Seconds before each further look for what a message shows, while a post may be on its way."""

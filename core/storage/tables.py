@@ -171,7 +171,7 @@ PICTURED = and_(_is_one_of(StepState.MADE, StepState.DONE), steps.c.deleted.is_(
 HAS_PICTURES = and_(PICTURED, steps.c.text.is_(None))
 """A model that describes a picture answers with words instead."""
 UNTOLD = steps.c.told.is_(False)
-"""Not yet at its end, or at an end its person does not know of."""
+"""Not yet at its end, or at an end its person has not been told."""
 HOLDS_SLOT = steps.c.slot.is_(True)
 """The service works on it, or is about to."""
 HAS_TASK = steps.c.task_id.is_not(None)

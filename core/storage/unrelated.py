@@ -6,7 +6,7 @@ MOST_NAMES = 10_000
 MOST_POSTING = 1000
 """Workspaces whose posts are remembered before those that ended are dropped."""
 POSTING_SECONDS = 2.0
-"""Within which a message other than a step's first is posted and remembered."""
+"""Seconds within which a message other than a step's first is posted and remembered."""
 Name = tuple[str, str, str, str]
 """Tenant, channel, thread, "", or tenant, channel, "", message, as the platform names them."""
 

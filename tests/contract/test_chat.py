@@ -310,7 +310,7 @@ CHECKS: tuple[Check, ...] = (
     forgets_the_workspace_that_removed_us,
 )
 KEEPERS = frozenset({"slack", "discord"})
-"""Platforms whose side of us keeps something of a workspace."""
+"""Platforms whose adapter stores something of a workspace."""
 
 
 @pytest.mark.parametrize("check", CHECKS, ids=lambda check: check.__name__)
@@ -476,7 +476,7 @@ UNSEEN: dict[str, frozenset[type[Broken]]] = {
     "slack": frozenset(),
     "discord": frozenset(),
 }
-"""What breaks nothing on a platform that has no such thing."""
+"""Defects that break nothing on a platform without the feature."""
 
 
 async def test_a_chat_that_breaks_anything_fails(stage: Stage) -> None:

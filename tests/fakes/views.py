@@ -31,13 +31,13 @@ class ChatView(Protocol):
     """A chat with Ana and Bo in it."""
 
     tenant: Tenant
-    """Whose blobs hold the pictures that are posted."""
+    """The tenant of the blobs of posted pictures."""
     reply: Mapping[str, str]
-    """How an answer reaches whoever asked."""
+    """The reply handle of the person who asked."""
     can_edit: bool
-    """A message that is changed is not there twice."""
+    """Whether a changed message stands there once."""
     has_privacy: bool
-    """What is said to one person can be kept from the others."""
+    """Whether words to one person can be hidden from the others."""
 
     @property
     def chat(self) -> Chat: ...

@@ -22,7 +22,7 @@ VAGUE = frozenset(
     ]
 )
 GONE = frozenset({"wish", "meant", "anew"})
-"""Names of nothing in particular that no code holds any more."""
+"""Names that say nothing and are gone from the code."""
 PARTICIPLE = re.compile(
     r"(ed|told|said|kept|found|known|made|shown|sent|left|held|meant|heard|lost|taken)$"
 )

@@ -35,7 +35,7 @@ US, OTHER = 4000000000000000001, 4000000000000000002
 OWN_ROLE, GROUP_ROLE = 4000000000000000003, 4000000000000000004
 SLACK_US = "UBOT00000001"
 NOTHING, ASK = "nothing", "ask"
-"""What is no matter of ours; what may be a drawing or an edit."""
+"""Not for the bot; either a drawing or an edit."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

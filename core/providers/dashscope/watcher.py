@@ -19,7 +19,7 @@ from core.providers.dashscope.pace import Pace
 from core.providers.dashscope.protocol import TaskListItem, TaskReply
 
 QUERIES, PERIOD = 18, 1.0
-"""Of the 20 a second the vendor allows."""
+"""Queries in a period, of the 20 a second the vendor allows."""
 RUNNING_QUERIES = 13
 """Questions a second about running tasks: a full budget would make a cancellation wait a second."""
 FEW = 4
@@ -28,12 +28,12 @@ MAX_OPEN = 4
 """Questions asked at the same time."""
 LIST_SECONDS = 0.125
 LINE_SECONDS = 1.0
-"""Between two questions about tasks that wait in the service's line, one of them at a time."""
+"""Seconds between two questions about tasks in the service's line, one of them at a time."""
 EARLY_SECONDS = 1.0
-"""Between two questions about a task younger than any of its model has been when it ended."""
+"""Seconds between two questions about a task younger than any of its model at its end."""
 SHORTEST_SLEEP = 0.005
 FIRST_PAUSE, LONG_PAUSE = 0.5, 30.0
-"""After a question that failed: doubled each time; at once the longest when the key is wrong."""
+"""Seconds after a failed question: doubled each time; the longest at once when the key is wrong."""
 REMEMBERED = 20
 """Ages at their end of a model's newest tasks."""
 ENOUGH_AGES = 3

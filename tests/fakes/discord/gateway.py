@@ -39,7 +39,7 @@ ENDS_SESSION = frozenset({4003, 4004, 4007, 4009})
 ALWAYS = frozenset(
     {"GUILD_CREATE", "GUILD_UPDATE", "GUILD_DELETE", "INTERACTION_CREATE"}
 )
-"""Told wherever the bot may look."""
+"""Events that are sent wherever the bot may look."""
 
 
 @dataclass(kw_only=True)

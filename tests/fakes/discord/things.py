@@ -29,7 +29,7 @@ CREATE_PUBLIC_THREADS = 1 << 35
 SEND_MESSAGES_IN_THREADS = 1 << 38
 USE_EXTERNAL_APPS = 1 << 50
 MINIMAL = 309237763136
-"""What an app of our kind asks for."""
+"""The permissions that an app of our kind asks for."""
 ORDINARY = MINIMAL | USE_EXTERNAL_APPS | 1 << 31
 
 
