@@ -4,6 +4,7 @@ import asyncio
 import signal
 import socket
 import webbrowser
+from contextlib import AsyncExitStack
 from importlib.resources import files
 from pathlib import Path
 
@@ -54,12 +55,17 @@ async def _serve(
     address = web.address_of(config, listening)
     # Links to the mask painter and to pictures lead to this very server.
     config = config.model_copy(update={"public_url": address})
-    room = Room.at(config.data_dir)
-    async with wiring.open_easel(
-        config,
-        lambda blobs: {PLATFORM: WebChat(room, blobs, address)},
-        simulator=simulator,
-    ) as easel:
+    async with AsyncExitStack() as stack:
+        room = Room.at(config.data_dir)
+        # Last of all: jobs speak in the room until they have stopped.
+        stack.push_async_callback(room.close)
+        easel = await stack.enter_async_context(
+            wiring.open_easel(
+                config,
+                lambda blobs: {PLATFORM: WebChat(room, blobs, address)},
+                simulator=simulator,
+            )
+        )
         # True only for a new room: what people did with the photos stays.
         if await room.prepare():
             await seed_demo_data(room, easel, config.locale)

@@ -97,8 +97,6 @@ async def open_web(
     if room is not None:
         routes += [*room_pages(), *RoomApi(room, easel.service, easel.context).routes()]
     async with AsyncExitStack() as stack:
-        if room is not None:
-            stack.push_async_callback(room.close)
         if settings.metrics_port is not None:
             routes = [route for route in routes if route.path != "/metrics"]
             private = bind(settings.http_host, settings.metrics_port)

@@ -6,7 +6,7 @@ Members ask over HTTP.
 import asyncio
 import json
 from collections.abc import AsyncGenerator, AsyncIterator
-from contextlib import aclosing, asynccontextmanager
+from contextlib import AsyncExitStack, aclosing, asynccontextmanager
 from dataclasses import dataclass
 from itertools import count
 from pathlib import Path
@@ -115,13 +115,17 @@ async def open_house(
     address = web.address_of(chosen, listening)
     chosen = chosen.model_copy(update={"public_url": address})
     folder.mkdir(parents=True, exist_ok=True)
-    room = Room.at(folder)
-    async with wiring.open_easel(
-        chosen, lambda blobs: {"web": WebChat(room, blobs, address)}, simulator=config
-    ) as easel:
+    async with AsyncExitStack() as stack:
+        room = Room.at(folder)
+        stack.push_async_callback(room.close)
+        opening = wiring.open_easel(
+            chosen,
+            lambda blobs: {"web": WebChat(room, blobs, address)},
+            simulator=config,
+        )
+        easel = await stack.enter_async_context(opening)
         await room.prepare()
-        async with (
-            web.open_web(chosen, easel, listening, room),
-            httpx.AsyncClient(base_url=address, timeout=30) as http,
-        ):
-            yield House(easel=easel, room=room, http=http, address=address)
+        await stack.enter_async_context(web.open_web(chosen, easel, listening, room))
+        http = httpx.AsyncClient(base_url=address, timeout=30)
+        await stack.enter_async_context(http)
+        yield House(easel=easel, room=room, http=http, address=address)

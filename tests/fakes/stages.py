@@ -454,6 +454,7 @@ async def _at_work(
     address = web.address_of(chosen, listening)
     chosen = chosen.model_copy(update={"public_url": address})
     room, lost = Room.at(chosen.data_dir), Lost()
+    stack.push_async_callback(room.close)
     engine = await stack.enter_async_context(wiring.open_database(chosen))
     to_slack = await stack.enter_async_context(bot.slack.open_slack(chosen, engine))
     to_discord = await stack.enter_async_context(
