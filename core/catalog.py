@@ -29,6 +29,8 @@ from core.types import Account, Money, PictureLimits
 LONGEST_NAME = 60
 DEFAULT_PROVIDER = "dashscope"
 """Provider of a model whose table names none."""
+LAST_RANK = 1000
+"""Rank of a model whose table states none: every other model is chosen before it."""
 
 
 class PromptUnit(StrEnum):
@@ -396,7 +398,7 @@ def _model(name: str, table: Mapping[str, Any]) -> Model:
             region: Decimal(price) for region, price in table.get("price", {}).items()
         },
         unconfirmed=tuple(table.get("unconfirmed", ())),
-        rank=table["rank"],
+        rank=table.get("rank", LAST_RANK),
     )
 
 
@@ -406,7 +408,10 @@ def _merge_parent(name: str, tables: Mapping[str, Mapping[str, Any]]) -> dict[st
     parent = own.get("like")
     if not parent:
         return own
-    return _merge_parent(parent, tables) | own
+    inherited = _merge_parent(parent, tables)
+    # With the same rank, a new model would take the place of the one that people draw with.
+    inherited.pop("rank", None)
+    return inherited | own
 
 
 def _size_rule(table: Mapping[str, Any]) -> SizeRule:

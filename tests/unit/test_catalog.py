@@ -267,3 +267,13 @@ def test_a_new_model_is_one_table() -> None:
     table = '[models."qwen-image-4.0"]\nlike = "qwen-image-2.0"\nrank = 1\n'
     grown = Catalog.load(catalog_text() + table)
     assert grown.choose(Action.EDIT, 2, Options(), BEIJING).model.id == "qwen-image-4.0"
+
+
+def test_a_new_model_without_a_rank_takes_no_other_models_place() -> None:
+    table = '[models."a-new-one"]\nlike = "qwen-image-plus"\n'
+    grown = Catalog.load(catalog_text() + table)
+    assert (
+        grown.choose(Action.DRAW, 0, Options(), BEIJING).model.id == "qwen-image-plus"
+    )
+    named = grown.choose(Action.DRAW, 0, Options(model="a-new-one"), BEIJING)
+    assert named.model.id == "a-new-one"
