@@ -244,8 +244,13 @@ class Store(Protocol):
         """Undo, redo and pick: costs nothing, forgets nothing."""
         ...
 
-    async def intend(self, tenant: Tenant, step: StepId, now: datetime) -> Step | None:
-        """Before the submit leaves: QUEUED → SUBMITTING. None when the step has ended meanwhile."""
+    async def intend(
+        self, tenant: Tenant, step: StepId, now: datetime, *, alone: bool = False
+    ) -> Step | None:
+        """Before the submit leaves: QUEUED → SUBMITTING. None when the step has ended meanwhile.
+
+        ``alone``: the step stays QUEUED while another of its model is being submitted.
+        """
         ...
 
     async def forget_intent(self, tenant: Tenant, step: StepId) -> Step | None:

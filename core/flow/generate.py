@@ -39,6 +39,8 @@ CLOCK_SKEW = timedelta(minutes=2)
 PATIENCE = timedelta(hours=2)
 """How long a submit refused for load, or a list that cannot be had, is tried again before its
 person is told."""
+TURN_LOOK = 0.1
+"""Seconds between two looks whether another process's submit has been answered."""
 MAX_TASKS = 2
 """Tasks made for one step: a FAILED task cost nothing, so one more may be tried."""
 
@@ -140,12 +142,30 @@ async def _submit_once(context: Context, step: Step) -> bool:
         return False
     # An earlier process has written its intent, and died before it recorded an answer.
     is_lost = step.state is StepState.SUBMITTING
-    intended = await context.store.intend(step.tenant, step.id, context.clock.now())
+    intended = await _intend(context, step)
     if intended is None:
         await _post_cancellation(context, step)
         return False
     failpoint("submit.after_intent")
     return await _send(context, intended, is_lost=is_lost)
+
+
+async def _intend(context: Context, step: Step) -> Step | None:
+    """Write down that the step is about to be submitted. None when it has ended meanwhile.
+
+    A lost submit is looked for among the account's tasks, which do not say whose they are until
+    they are done. So that another process's is never taken for it, processes take turns.
+    """
+    is_sync = context.catalog.model(step.model).is_sync
+    takes_turns = context.is_shared and not is_sync
+    while True:
+        now = context.clock.now()
+        intended = await context.store.intend(
+            step.tenant, step.id, now, alone=takes_turns
+        )
+        if intended is None or intended.state is StepState.SUBMITTING:
+            return intended
+        await context.clock.sleep(TURN_LOOK)
 
 
 async def _send(context: Context, step: Step, *, is_lost: bool) -> bool:

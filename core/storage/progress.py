@@ -6,7 +6,7 @@ Each change is a compare-and-set, so that a zombie or a replay changes nothing.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import Update, case, func, insert, select, update
@@ -24,6 +24,8 @@ if TYPE_CHECKING:
     from sqlalchemy.ext.asyncio import AsyncConnection
 
 
+SUBMIT_LIFE = timedelta(minutes=3)
+"""How long a submit is waited for by the others of its model: its worker may be gone for good."""
 SHOWS_PROGRESS = (StepState.QUEUED, StepState.SUBMITTING, StepState.RUNNING)
 
 
@@ -39,7 +41,8 @@ class StepProgress(StepStore):
         Raises Rejected when a budget would be broken; then nothing is written.
         """
         async with self._writing.begin() as connection:
-            await self._lock_tenant(connection, step.tenant)
+            # Two who spend at once must not both see the old sum.
+            await self._lock(connection, step.tenant)
             earlier = await self._find(connection, step.tenant, step.id)
             if earlier is not None:
                 return earlier
@@ -63,8 +66,13 @@ class StepProgress(StepStore):
             await self._ensure_session(connection, tenant, session)
             await _set_head(connection, tenant, session, head)
 
-    async def intend(self, tenant: str, step: str, now: datetime) -> Step | None:
-        """Before the submit leaves: QUEUED → SUBMITTING. None when the step has ended meanwhile."""
+    async def intend(
+        self, tenant: str, step: str, now: datetime, *, alone: bool = False
+    ) -> Step | None:
+        """Before the submit leaves: QUEUED → SUBMITTING. None when the step has ended meanwhile.
+
+        ``alone``: the step stays QUEUED while another of its model is being submitted.
+        """
         may_be_submitted = steps.c.state.in_([StepState.QUEUED, StepState.SUBMITTING])
         change = update(steps).filter_by(tenant=tenant, id=step).where(may_be_submitted)
         change = change.values(
@@ -72,7 +80,18 @@ class StepProgress(StepStore):
             intended=func.coalesce(steps.c.intended, now),
             attempts=steps.c.attempts + 1,
         )
-        return await self._change_step(change, tenant, step)
+        if not alone:
+            return await self._change_step(change, tenant, step)
+        async with self._writing.begin() as connection:
+            waiting = await self._get(connection, tenant, step)
+            await self._lock(connection, f"submit {waiting.account} {waiting.model}")
+            is_queued = waiting.state is StepState.QUEUED
+            if is_queued and await _is_submitting(connection, waiting, now):
+                return waiting
+            result = await connection.execute(change)
+            if not result.rowcount:
+                return None
+            return await self._get(connection, tenant, step)
 
     async def forget_intent(self, tenant: str, step: str) -> Step | None:
         """The service certainly did not take it: SUBMITTING → QUEUED."""
@@ -267,10 +286,10 @@ class StepProgress(StepStore):
 
     # Inside a transaction
 
-    async def _lock_tenant(self, connection: AsyncConnection, tenant: str) -> None:
-        """Lock the tenant, so that no money is spent twice. SQLite has a single writer."""
+    async def _lock(self, connection: AsyncConnection, name: str) -> None:
+        """Let one transaction of that name run at a time. SQLite has a single writer."""
         if self._writing.dialect.name == "postgresql":
-            lock = func.pg_advisory_xact_lock(func.hashtext(tenant))
+            lock = func.pg_advisory_xact_lock(func.hashtext(name))
             await connection.execute(select(lock))
 
     async def _count_open(self, connection: AsyncConnection, step: Step) -> int:
@@ -338,6 +357,20 @@ class StepProgress(StepStore):
 
 def _change_from(state: StepState, tenant: str, step: str) -> Update:
     return update(steps).filter_by(tenant=tenant, id=step, state=state)
+
+
+async def _is_submitting(
+    connection: AsyncConnection, step: Step, now: datetime
+) -> bool:
+    """Is another step of its account and model being submitted?"""
+    query = (
+        select(func.count())
+        .select_from(steps)
+        .filter_by(account=step.account, model=step.model, state=StepState.SUBMITTING)
+        .where(steps.c.intended > now - SUBMIT_LIFE)
+    )
+    result = await connection.execute(query)
+    return bool(result.scalar_one())
 
 
 async def _set_head(

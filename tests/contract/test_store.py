@@ -441,3 +441,47 @@ async def test_progress_is_announced_while_a_step_is_open_and_never_after(
     assert await store.progress_until(begun.tenant, begun.id) is None
     await store.request_cancel(begun.tenant, begun.id, NOW)
     assert not await store.begin_progress(begun.tenant, begun.id, until)
+
+
+async def test_of_a_model_one_step_is_submitted_at_a_time(store: Store) -> None:
+    for name in ("one", "two"):
+        await store.begin(step(name), Caps(), NOW)
+    names = ("one", "two")
+    intended = await asyncio.gather(
+        *(store.intend(TENANT, name, NOW, alone=True) for name in names)
+    )
+    first, second = sorted(
+        intended, key=lambda one: one is None or one.intended is None
+    )
+    assert first
+    assert second
+    assert first.state is StepState.SUBMITTING
+    assert (second.state, second.intended, second.attempts) == (
+        StepState.QUEUED,
+        None,
+        0,
+    )
+    # Who died in the middle goes on; a step that has ended does not wait.
+    assert await store.intend(TENANT, first.id, NOW, alone=True)
+    later = NOW + timedelta(minutes=1)
+    waiting = await store.intend(TENANT, second.id, later, alone=True)
+    assert waiting
+    assert waiting.state is StepState.QUEUED
+    await store.record_task(TENANT, first.id, "task", "req", None, NOW)
+    following = await store.intend(TENANT, second.id, later, alone=True)
+    assert following
+    assert following.state is StepState.SUBMITTING
+
+
+async def test_a_submit_whose_worker_never_comes_back_is_not_waited_for_for_ever(
+    store: Store,
+) -> None:
+    for name in ("one", "two"):
+        await store.begin(step(name), Caps(), NOW)
+    await store.intend(TENANT, "one", NOW, alone=True)
+    later = NOW + timedelta(minutes=10)
+    following = await store.intend(TENANT, "two", later, alone=True)
+    assert following
+    assert following.state is StepState.SUBMITTING
+    cancelled = await store.request_cancel(TENANT, "two", later)
+    assert cancelled.state is StepState.SUBMITTING
