@@ -21,6 +21,7 @@ LONGEST_NAME = 30
 KEY = re.compile(r"[A-Za-z0-9-]{8,64}")
 OURS = re.compile("[@＠]easel", re.IGNORECASE)
 SLASHES = ("/", "／")
+COMMAS = re.compile("[,，、]")
 MOST_PICTURES = 3
 MOST_FILES, MOST_FIELDS, LONGEST_FIELD = 10, 40, 100
 MOST_VALUE = 2000
@@ -106,7 +107,7 @@ def form(member: Member, page: Mapping[str, Any]) -> Incoming:
     is_well_formed = isinstance(text, str) and isinstance(target, str | None)
     if not is_well_formed or len(text) + len(target or "") > grammar.LONGEST:
         raise Rejected("room.bad_request")
-    return _incoming(
+    incoming = _incoming(
         Kind.FORM,
         member,
         page,
@@ -115,6 +116,16 @@ def form(member: Member, page: Mapping[str, Any]) -> Incoming:
         target=target,
         index=index(page),
     )
+    fields = dict(incoming.fields)
+    if "people" in fields:
+        fields["people"] = _ids(fields["people"])
+    return replace(incoming, fields=fields)
+
+
+def _ids(names: str) -> str:
+    """The ids of people as their names are written: "@Ana, Bo Li" are "ana, bo-li"."""
+    ids = [_id(name) for name in COMMAS.split(names)]
+    return ", ".join(filter(None, ids))
 
 
 def reaction(

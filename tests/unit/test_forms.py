@@ -2,6 +2,8 @@
 
 import pytest
 
+from adapters.web import decode as web_decode
+from adapters.web.records import Member
 from core import channel_settings, forms, grammar
 from core.budgets import Caps
 from core.catalog import Catalog
@@ -179,3 +181,20 @@ def test_of_a_menu_with_25_models_only_dated_editions_fall_out() -> None:
     left_out = [choice.value for choice in field.choices[24:]]
     assert left_out
     assert all(name[-3:-2] == "-" and name[-2:].isdecimal() for name in left_out)
+
+
+def test_the_room_takes_the_names_of_people_for_their_ids() -> None:
+    member = Member(id="ana", name="Ana", admin=True)
+    page = {
+        "key": "abcdefgh-1",
+        "channel": "general",
+        "action": "settings",
+        "given": {"people": "@Ana, Bo Li，小明, "},
+    }
+    saved = web_decode.form(member, page).fields["people"]
+    assert saved == "ana, bo-li, 小明"
+    assert web_decode.form(member, {**page, "given": {"people": saved}}).fields == {
+        "people": saved
+    }
+    limited = channel_settings.Preferences(people=saved)
+    channel_settings.require_allowed(limited, Action.DRAW, "bo-li")
