@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from core.errors import Rejected
-from core.operations import STANDALONE, Action, command_words
+from core.operations import COMMANDS, STANDALONE, Action, command_words
 from core.option_values import (
     LONGEST_SHOWN,
     nearest_word,
@@ -115,16 +115,18 @@ def command(name: str, text: str) -> tuple[Action, str]:
     word = to_ascii(first).lower().replace("_", "-")
     if word in words:
         return words[word], rest
+    # What is not answered yet is not offered.
+    offered = [name for name, action in words.items() if action in COMMANDS]
     if word:
         raise Rejected(
             "grammar.unknown_word",
             word=shorten(first),
-            nearest=nearest_word(word, list(words)),
-            allowed=list(words),
+            nearest=nearest_word(word, offered),
+            allowed=offered,
         )
     if name == "easel":
         return Action.HELP, ""
-    raise Rejected("grammar.word_missing", allowed=list(words))
+    raise Rejected("grammar.word_missing", allowed=offered)
 
 
 def _check_length(*texts: str) -> None:
