@@ -157,7 +157,7 @@ async def test_a_private_result_killed_anywhere_is_sent_once(
     async with bot.living():
         await once(fake, "a secret", ana)
         told = await fake.reply(await typed)
-        assert "direct messages" in told.words
+        assert "direct message" in told.words
 
 
 @pytest.mark.parametrize("point", ["hear.after_commit", "say.after_post"])

@@ -319,7 +319,7 @@ def test_who_only_looks_does_not_wait_for_a_command_at_work(newcomer: Newcomer) 
         for words in (("history",), ("usage",), ("info",), ("budget",)):
             newcomer.makes(*words)
     assert (
-        "unfinished: 1"
+        "unfinished work: 1"
         in newcomer.types("undo", "--out", "out", "--time-scale", "0.01").stderr
     )
 
@@ -407,7 +407,7 @@ def test_what_was_finished_is_not_done_again_and_what_was_interrupted_goes_on(
     )
     del newcomer.environment["FAILPOINTS"]
     picked_up = newcomer.types("usage", "--time-scale", "0.01")
-    assert "unfinished: 1" in picked_up.stderr
+    assert "unfinished work: 1" in picked_up.stderr
     assert "a heron" in picked_up.stderr
     assert len(list((newcomer.home / "out").glob("v5-*.png"))) == 1
     assert "unfinished" not in newcomer.types("usage").stderr

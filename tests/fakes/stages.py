@@ -231,7 +231,9 @@ class AtDiscord(Stage):
             await self.fake.command(self.ana, name, {"prompt": rest})
 
     async def answers(self, message: things.Message, text: str) -> None:
-        self.fake.says(self.ana, text, reply_to=message)
+        # Words that call everyone are for the bot only when they name it.
+        named = f"{self.fake.mention} {text}" if "@everyone" in text else text
+        self.fake.says(self.ana, named, reply_to=message)
 
     async def gives(self, photo: Path, text: str) -> things.Message:
         return self.fake.says(self.ana, f"{self.fake.mention} {text}", files=[photo])
