@@ -39,7 +39,8 @@ def _line(model: Model) -> str:
     if price is not None:
         cost = format_money(Money(amount=price, currency=model.currency), "en")
     least, most = model.n_range
-    line = f"{model.id:32} {', '.join(sorted(actions)):10} n {least}–{most} · {cost}"
+    count = str(most) if least == most else f"{least}–{most}"
+    line = f"{model.id:32} {', '.join(sorted(actions)):10} n {count} · {cost}"
     if model.size.takes_size:
         line += f" · {model.size.describe()}"
     return line

@@ -5,6 +5,7 @@ from click.testing import CliRunner
 
 from bot.cli import cli
 from bot.cli_operations import LIMITS
+from bot.models import listing
 from core import budgets
 from core.i18n import translate
 from core.languages import languages
@@ -55,3 +56,11 @@ def test_the_budgets_that_can_be_set_are_those_there_are() -> None:
     assert LIMITS == budgets.NAMES
     for name in LIMITS:
         assert f"--{name.replace('_', '-')}" in help_of("budget")
+
+
+def test_a_model_that_makes_one_picture_is_listed_with_one_number() -> None:
+    lines = listing(as_json=False).splitlines()
+    (plus,) = [line for line in lines if line.startswith("qwen-image-plus ")]
+    assert " n 1 · ¥0.20" in plus
+    (edit,) = [line for line in lines if line.startswith("qwen-image-edit-plus ")]
+    assert " n 1–6 · ¥0.20" in edit
