@@ -39,7 +39,9 @@ def _line(model: Model) -> str:
     if price is not None:
         cost = format_money(Money(amount=price, currency=model.currency), "en")
     least, most = model.n_range
-    count = str(most) if least == most else f"{least}–{most}"
+    count = f"{least}–{most}"
+    if least == most:
+        count = str(most)
     line = f"{model.id:32} {', '.join(sorted(actions)):10} n {count} · {cost}"
     if model.size.takes_size:
         line += f" · {model.size.describe()}"
