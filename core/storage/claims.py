@@ -89,7 +89,7 @@ class Claims(Transactions):
 
     async def release(self, claim: Claim, now: datetime) -> None:
         """Put a step that the service refused for now back in line, at its old place."""
-        change = _change(claim).where(steps.c.state == StepState.QUEUED)
+        change = self._change(claim).where(steps.c.state == StepState.QUEUED)
         await self._write(
             change.values(
                 slot=False,
@@ -101,7 +101,7 @@ class Claims(Transactions):
 
     async def free(self, claim: Claim) -> None:
         """Free the slot of a step that the service has finished; its worker continues."""
-        await self._write(_change(claim).values(slot=False))
+        await self._write(self._change(claim).values(slot=False))
 
     async def own_claims(self) -> list[Claim]:
         """Return what this worker has to bring to its end."""
@@ -161,6 +161,11 @@ class Claims(Transactions):
             claims.append(Claim(**result.mappings().one()))
         return claims
 
+    def _change(self, claim: Claim) -> Update:
+        change = update(steps).filter_by(tenant=claim.tenant, id=claim.step)
+        # Another worker may have taken it over: its slot is not ours to give.
+        return change.where(steps.c.worker == self._worker)
+
     async def _lock_line(self, connection: AsyncConnection, name: str) -> None:
         """Lock the line, so that no two workers see one free slot. SQLite has a single writer."""
         if self._is_postgresql:
@@ -198,7 +203,3 @@ async def _within_limit(
     oldest = newest_first[-1] if newest_first else now
     wait = (oldest + period - now).total_seconds()
     return allowed, max(wait, 0.001)
-
-
-def _change(claim: Claim) -> Update:
-    return update(steps).filter_by(tenant=claim.tenant, id=claim.step)

@@ -268,3 +268,18 @@ async def test_who_is_being_cancelled_is_not_claimed_and_the_next_one_is(
         assert (
             await connection.execute(select(steps.c.slot).where(steps.c.id == "a"))
         ).scalars().all() == [False]
+
+
+async def test_a_worker_that_seemed_dead_gives_away_no_slot_of_its_survivor(
+    engine: AsyncEngine, store: Store, claims: Claims
+) -> None:
+    await waiting(store, claims, "a", "b")
+    [claim], _ = await claims.claim(*LINE, 1, None, NOW)
+    survivor = Claims(engine, "two", ["test"])
+    assert len(await survivor.adopt("one")) == 1
+    await claims.release(claim, NOW)
+    await claims.free(claim)
+    assert [own.step for own in await survivor.own_claims()] == ["a"]
+    assert await claimed(claims, 1) == []
+    await survivor.free(claim)
+    assert await claimed(claims, 1) == ["b"]
