@@ -85,7 +85,7 @@ class Workers:
                 log.warning("worker_lock_lost", error=type(error).__name__)
                 try:
                     await self._regain()
-                    await regained()
+                    await _patiently(regained)
                 except (SQLAlchemyError, OSError) as final:
                     log.error("worker_lock_not_regained", error=type(final).__name__)
                     lost()
@@ -104,13 +104,7 @@ class Workers:
             await self._lock_connection.invalidate()
             self._lock_connection = None
 
-        def may_pass(error: Exception) -> bool:
-            return isinstance(error, SQLAlchemyError | OSError)
-
-        patiently = retrying(
-            may_pass, first=REGAIN_PAUSE, longest=EVERY, attempts=REGAIN_TRIES
-        )
-        await patiently(self.live)
+        await _patiently(self.live)
         # All lost theirs at once: the first to be back must not take the others for dead.
         await asyncio.sleep(GRACE)
 
@@ -147,6 +141,18 @@ class Workers:
             if result.scalar():
                 log.warning("worker_died", worker=owner)
                 await take_over(owner)
+
+
+async def _patiently(attempt: Callable[[], Awaitable[None]]) -> None:
+    """Try for as long as a database may be away."""
+
+    def may_pass(error: Exception) -> bool:
+        return isinstance(error, SQLAlchemyError | OSError)
+
+    patiently = retrying(
+        may_pass, first=REGAIN_PAUSE, longest=EVERY, attempts=REGAIN_TRIES
+    )
+    await patiently(attempt)
 
 
 def lock_key(name: str) -> int:

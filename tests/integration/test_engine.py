@@ -243,10 +243,15 @@ async def test_a_lost_lock_is_taken_again_and_what_others_took_over_is_left_to_t
     monkeypatch.setattr(workers_module, "EVERY", 0.1)
     url = fresh_database(postgres, "regained")
     await database.migrate(url)
+    notes: list[str] = []
     regained: list[str] = []
     lost: list[str] = []
 
     async def note() -> None:
+        # The database goes away once more while it is asked what is left.
+        notes.append("asked")
+        if len(notes) == 1:
+            raise ConnectionResetError
         regained.append("regained")
 
     async def take_over(_: str) -> None:
