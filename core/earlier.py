@@ -64,7 +64,7 @@ def _facts(row: Row) -> dict[str, Any]:
 def _facts_of_kind(row: Row) -> dict[str, Any]:
     action = row["action"]
     if action == "said":
-        return _said(row)
+        return _message_facts(row)
     if action == "reacted":
         is_added = row.get("added", True)
         return {"kind": Kind.REACTION, "emoji": row["text"], "is_added": is_added}
@@ -83,8 +83,8 @@ def _facts_of_kind(row: Row) -> dict[str, Any]:
     }
 
 
-def _said(row: Row) -> dict[str, Any]:
-    """Words; a slash command of Slack was kept as words said to the bot, too."""
+def _message_facts(row: Row) -> dict[str, Any]:
+    """Read words; Slack's commands were kept as words said to the bot, too."""
     is_command = str(row["key"]).startswith("command:")
     said: dict[str, Any] = {
         "kind": Kind.COMMAND if is_command else Kind.MESSAGE,

@@ -226,31 +226,31 @@ class Engine:
         if delivery.stage is Stage.UNDERSTOOD:
             job = await dispatch.answer(self._context, origin)
             if job is None:
-                return await self._done(delivery)
+                return await self._finish_delivery(delivery)
             failpoint("take.before_commit")
             delivery = await self._inbox.advance(delivery, Stage.ACCEPTED, job)
             failpoint("take.after_commit")
             return delivery
         await drafts.consume(self._context, origin)
         await self._prepare(origin)
-        return await self._done(delivery)
+        return await self._finish_delivery(delivery)
 
     async def _understand(self, delivery: Delivery, incoming: Incoming) -> Delivery:
         if incoming.kind is Kind.REMOVED:
             await self._forget_workspace(delivery)
-            return await self._done(delivery)
+            return await self._finish_delivery(delivery)
         meaning = await understand_or_refuse(self._context, incoming)
         if isinstance(meaning, Request):
             return await self._inbox.advance(delivery, Stage.UNDERSTOOD, meaning)
         if meaning is not None:
             await dispatch.ask_back(self._context, meaning)
-        return await self._done(delivery)
+        return await self._finish_delivery(delivery)
 
     async def _refuse(self, delivery: Delivery) -> Delivery:
         await prepare.give_up(self._context, delivery.origin)
-        return await self._done(delivery)
+        return await self._finish_delivery(delivery)
 
-    async def _done(self, delivery: Delivery) -> Delivery:
+    async def _finish_delivery(self, delivery: Delivery) -> Delivery:
         return await self._inbox.finish(delivery, self._context.clock.now())
 
     async def _prepare(self, request: Request) -> None:

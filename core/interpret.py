@@ -147,11 +147,11 @@ def interpret(incoming: Incoming, situation: Situation) -> Meaning | None:
         return _interpret_reaction(incoming, situation)
     if incoming.kind is Kind.MESSAGE:
         return _interpret_message(incoming, situation)
-    return _interpret_asked(incoming, situation)
+    return _interpret_interaction(incoming, situation)
 
 
-def _interpret_asked(incoming: Incoming, situation: Situation) -> Meaning | None:
-    """What people ask of the bot alone."""
+def _interpret_interaction(incoming: Incoming, situation: Situation) -> Meaning | None:
+    """Read a button, shortcut, command or form: what people ask of the bot alone."""
     if incoming.kind is Kind.BUTTON:
         return _interpret_button(incoming)
     if incoming.kind is Kind.SHORTCUT:

@@ -178,12 +178,14 @@ def _element(field: Field) -> dict[str, Any]:
     if field.kind is FieldKind.FLAG:
         option = _option("yes", field.label)
         initial = [option] if field.value else []
-        return _filled("checkboxes", "initial_options", initial, options=[option])
+        return _with_initial("checkboxes", "initial_options", initial, options=[option])
     if field.kind is FieldKind.CHANNEL:
-        return _filled("conversations_select", "initial_conversation", field.value)
+        return _with_initial(
+            "conversations_select", "initial_conversation", field.value
+        )
     if field.kind is FieldKind.PEOPLE:
         people = field.value.replace(",", " ").split()
-        return _filled("multi_users_select", "initial_users", people)
+        return _with_initial("multi_users_select", "initial_users", people)
     if field.kind is FieldKind.CHOICE:
         return _choice_select(field)
     most = 1 if field.kind is FieldKind.MASK else 3
@@ -192,7 +194,7 @@ def _element(field: Field) -> dict[str, Any]:
 
 def _text_input(field: Field) -> dict[str, Any]:
     limit = min(field.limit or INPUT, INPUT)
-    return _filled(
+    return _with_initial(
         "plain_text_input",
         "initial_value",
         field.value[:limit],
@@ -205,10 +207,12 @@ def _choice_select(field: Field) -> dict[str, Any]:
     options = [_option(choice.value, choice.label) for choice in field.choices[:MENU]]
     chosen = [option for option in options if option["value"] == field.value]
     initial = chosen[0] if chosen else None
-    return _filled("static_select", "initial_option", initial, options=options)
+    return _with_initial("static_select", "initial_option", initial, options=options)
 
 
-def _filled(kind: str, name: str, initial: object, **settings: Any) -> dict[str, Any]:
+def _with_initial(
+    kind: str, name: str, initial: object, **settings: Any
+) -> dict[str, Any]:
     """An element with what stands in it at first; that is left out where there is nothing."""
     element = {"type": kind, **settings}
     if initial:

@@ -55,7 +55,7 @@ class Terminal:
             last = await self.end(answer.accepted)
         except DeliveryError as error:
             return _failure(error, request.locale, "yes")
-        return await self._ended(
+        return await self._report_end(
             request, answer.accepted, last, time.monotonic() - started
         )
 
@@ -67,7 +67,7 @@ class Terminal:
             return _failure(error, request.locale, "no")
         if post.reason:
             return Report(code=REFUSED, data=_error(post.reason, post.text, "no"))
-        return await self._answered(request, job)
+        return await self._report_answer(request, job)
 
     async def refuse(self, error: EaselError, request: Incoming) -> Report:
         """Refuse the command, and say why."""
@@ -101,7 +101,7 @@ class Terminal:
                 await asyncio.sleep(0.01)
                 step = await self._store.step(PLACE.tenant, job)
 
-    async def _answered(self, request: Incoming, job: StepId) -> Report:
+    async def _report_answer(self, request: Incoming, job: StepId) -> Report:
         files = [str(path) for path in self._chat.files.get(job, [])]
         session = sessions.person_session(PLACE, request.person.id)
         head = await self._store.head(PLACE.tenant, session)
@@ -114,7 +114,7 @@ class Terminal:
             },
         )
 
-    async def _ended(
+    async def _report_end(
         self, request: Incoming, job: StepId, last: Post, seconds: float
     ) -> Report:
         try:

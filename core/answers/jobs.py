@@ -10,7 +10,7 @@ from core.views import steps
 
 async def cancel(context: Context, request: Request) -> Post:
     """Cancel at once and free while the job waits; otherwise as soon as it can be."""
-    step = await _waiting(context, request)
+    step = await _find_job(context, request)
     require_audience(request, step)
     if (
         step.state is StepState.CANCELLED
@@ -40,8 +40,8 @@ async def drop(context: Context, request: Request) -> Post:
     return steps.note_post("status.dropped", request.locale)
 
 
-async def _waiting(context: Context, request: Request) -> Step:
-    """The job named, else the person's newest one not yet at its end."""
+async def _find_job(context: Context, request: Request) -> Step:
+    """Find the job named, else the person's newest one not yet at its end."""
     if request.target or request.text.strip():
         return await resolve_step(context, request)
     newest = await context.store.newest_open_step(

@@ -57,7 +57,7 @@ class Cost:
 
 
 @asynccontextmanager
-async def opened(folder: Path) -> AsyncIterator[Context]:
+async def open_context(folder: Path) -> AsyncIterator[Context]:
     """Open what an answer needs, on SQLite and a folder."""
     address = f"sqlite:///{folder / 'easel.db'}"
     await database.migrate(address)
@@ -150,7 +150,7 @@ def request() -> Request:
 
 async def draw(folder: Path) -> tuple[Cost, bytes]:
     """Draw the history once in this process; return what it cost."""
-    async with opened(folder) as context:
+    async with open_context(folder) as context:
         await context.store.check()
         begin = Start()
         post = await queries.history(context, request())
@@ -200,7 +200,7 @@ def in_its_own_process(*words: str | Path) -> Cost:
     return Cost(**json.loads(answer.stdout.splitlines()[-1]))
 
 
-def measured(
+def measure_history(
     shape: Callable[[int], Parents],
     count: int,
     side: int,
@@ -215,7 +215,7 @@ def measured(
         return in_its_own_process(*words), in_its_own_process(*words)
 
 
-def compared(side: int) -> Cost:
+def measure_comparison(side: int) -> Cost:
     """Measure before and after of two pictures, ``side`` pixels square."""
     with tempfile.TemporaryDirectory() as name:
         pair = [Path(name) / part for part in ("before.png", "after.png")]
@@ -236,9 +236,9 @@ def main() -> None:
         return
     count, side = map(int, sys.argv[1:] or ("200", "1328"))
     for name, shape in SHAPES.items():
-        cold, warm = measured(shape, count, side)
+        cold, warm = measure_history(shape, count, side)
         print(f"{name} {count}, first: {cold}; then: {warm}")
-    print(f"compare 4096: {compared(4096)}")
+    print(f"compare 4096: {measure_comparison(4096)}")
 
 
 if __name__ == "__main__":

@@ -45,7 +45,7 @@ def with_pillow(data: bytes) -> bytes:
     return buffer.getvalue()
 
 
-def measured(name: str, work: Callable[[], object], runs: int) -> None:
+def measure(name: str, work: Callable[[], object], runs: int) -> None:
     """Median milliseconds, and the process's peak so far."""
     times = []
     for _ in range(runs):
@@ -69,7 +69,7 @@ def main(side: int = 4032, runs: int = RUNS) -> None:
         "Pillow, textbook, both in one": lambda: with_pillow(data),
     }
     for name, work in works.items():
-        measured(name, work, runs)
+        measure(name, work, runs)
 
 
 if __name__ == "__main__":

@@ -108,7 +108,7 @@ async def states(page: Page, house: House, count: int) -> list[float]:
     return states
 
 
-def told(name: str, seconds: list[float]) -> str:
+def summary_line(name: str, seconds: list[float]) -> str:
     """One line."""
     last = quantiles(seconds, n=20)[-1]
     average, longest = mean(seconds) * 1000, max(seconds) * 1000
@@ -215,12 +215,16 @@ async def in_browser(house: House, count: int) -> None:
         await page.locator("#channel-title", has_text="general").wait_for()
         await page.evaluate(WATCH)
         print(
-            told(
+            summary_line(
                 f"change seen, {count} changes (goal 100)",
                 await changes(page, house, count),
             )
         )
-        print(told("state seen, 10 jobs (goal 100)", await states(page, house, 10)))
+        print(
+            summary_line(
+                "state seen, 10 jobs (goal 100)", await states(page, house, 10)
+            )
+        )
 
 
 async def main(count: int, pages: int) -> None:

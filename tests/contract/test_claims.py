@@ -29,7 +29,7 @@ def claims(engine: AsyncEngine) -> Claims:
     return Claims(engine, "one", ["test"])
 
 
-async def waiting(store: Store, claims: Claims, *names: str) -> None:
+async def add_waiting(store: Store, claims: Claims, *names: str) -> None:
     """Steps that wait in the line, begun a second apart."""
     for number, name in enumerate(names):
         await store.begin(step(name, created=NOW + number * SECOND), Caps(), NOW)
@@ -46,7 +46,7 @@ async def claimed(
 async def test_the_next_in_line_are_claimed_and_no_more_than_there_are_places(
     store: Store, claims: Claims
 ) -> None:
-    await waiting(store, claims, "a", "b", "c")
+    await add_waiting(store, claims, "a", "b", "c")
     assert await claimed(claims, 2) == ["a", "b"]
     assert await claimed(claims, 2) == []
     assert await claims.lines() == [LINE]
@@ -57,7 +57,7 @@ async def test_the_next_in_line_are_claimed_and_no_more_than_there_are_places(
 async def test_what_is_ours_is_known_until_its_person_has_been_told(
     engine: AsyncEngine, store: Store, claims: Claims
 ) -> None:
-    await waiting(store, claims, "a", "b", "c")
+    await add_waiting(store, claims, "a", "b", "c")
     first, second = (await claims.claim(*LINE, 2, None, NOW))[0]
     assert sorted(claim.step for claim in await claims.own_claims()) == ["a", "b"]
     await claims.release(first, NOW)
@@ -75,7 +75,7 @@ async def test_what_is_ours_is_known_until_its_person_has_been_told(
 async def test_a_step_that_gave_its_place_back_unsent_waits_for_the_next_start(
     store: Store, claims: Claims
 ) -> None:
-    await waiting(store, claims, "broken", "next")
+    await add_waiting(store, claims, "broken", "next")
     [claim], _ = await claims.claim(*LINE, 1, None, NOW)
     await claims.free(claim)
     assert await claimed(claims, 1) == ["next"]
@@ -85,7 +85,7 @@ async def test_a_step_that_gave_its_place_back_unsent_waits_for_the_next_start(
 
 
 async def test_people_take_turns(store: Store, claims: Claims) -> None:
-    await waiting(store, claims, "a", "b")
+    await add_waiting(store, claims, "a", "b")
     late = step(
         "late",
         person=Person(id="bo", name="Bo"),
@@ -108,7 +108,7 @@ async def test_nobody_is_claimed_before_having_read_that_they_wait(
 async def test_a_place_is_free_once_the_service_has_finished(
     store: Store, claims: Claims
 ) -> None:
-    await waiting(store, claims, "a", "b")
+    await add_waiting(store, claims, "a", "b")
     [claim], _ = await claims.claim(*LINE, 1, None, NOW)
     await store.intend(TENANT, "a", NOW)
     await claims.free(claim)
@@ -118,7 +118,7 @@ async def test_a_place_is_free_once_the_service_has_finished(
 async def test_who_is_refused_goes_back_to_the_same_place_in_line(
     store: Store, claims: Claims
 ) -> None:
-    await waiting(store, claims, "a", "b")
+    await add_waiting(store, claims, "a", "b")
     [claim], _ = await claims.claim(*LINE, 1, None, NOW)
     await claims.release(claim, NOW)
     [again], _ = await claims.claim(*LINE, 1, None, NOW + SECOND)
@@ -129,7 +129,7 @@ async def test_who_is_refused_goes_back_to_the_same_place_in_line(
 
 
 async def test_a_cancelled_step_is_never_claimed(store: Store, claims: Claims) -> None:
-    await waiting(store, claims, "a", "b")
+    await add_waiting(store, claims, "a", "b")
     await store.request_cancel(TENANT, "a", NOW)
     assert await claimed(claims, 2) == ["b"]
 
@@ -138,7 +138,7 @@ async def test_the_limit_of_a_period_holds_and_tells_when_the_next_may_go(
     store: Store, claims: Claims
 ) -> None:
     limit = SubmitLimit(count=2, seconds=60)
-    await waiting(store, claims, "a", "b", "c")
+    await add_waiting(store, claims, "a", "b", "c")
     assert await claimed(claims, 9, limit) == ["a", "b"]
     taken, wait = await claims.claim(*LINE, 9, limit, NOW + 20 * SECOND)
     assert (taken, wait) == ([], 40)
@@ -149,7 +149,7 @@ async def test_the_limit_of_a_period_leaves_room_for_some(
     store: Store, claims: Claims
 ) -> None:
     limit = SubmitLimit(count=2, seconds=60)
-    await waiting(store, claims, "a", "b", "c")
+    await add_waiting(store, claims, "a", "b", "c")
     assert await claimed(claims, 1, limit) == ["a"]
     taken, wait = await claims.claim(*LINE, 9, limit, NOW + 10 * SECOND)
     assert ([claim.step for claim in taken], wait) == (["b"], 50)
@@ -159,7 +159,7 @@ async def test_workers_at_once_never_claim_more_than_there_are_places(
     engine: AsyncEngine, store: Store
 ) -> None:
     workers = [Claims(engine, f"w{number}", ["test"]) for number in range(6)]
-    await waiting(store, workers[0], *(f"s{number}" for number in range(20)))
+    await add_waiting(store, workers[0], *(f"s{number}" for number in range(20)))
     taken = await asyncio.gather(*(claimed(worker, 4) for worker in workers))
     names = [name for some in taken for name in some]
     assert sorted(names) == sorted(set(names)) == ["s0", "s1", "s2", "s3"]
@@ -168,7 +168,7 @@ async def test_workers_at_once_never_claim_more_than_there_are_places(
 async def test_a_dead_workers_steps_are_adopted_once(
     engine: AsyncEngine, store: Store, claims: Claims
 ) -> None:
-    await waiting(store, claims, "a", "b", "c")
+    await add_waiting(store, claims, "a", "b", "c")
     await claimed(claims, 2)
     await store.intend(TENANT, "a", NOW)
     survivors = [Claims(engine, name, ["test"]) for name in ("two", "three")]
@@ -181,7 +181,7 @@ async def test_a_dead_workers_steps_are_adopted_once(
 async def test_what_was_told_is_left_alone_and_what_was_not_is_adopted(
     engine: AsyncEngine, store: Store, claims: Claims
 ) -> None:
-    await waiting(store, claims, "told", "untold")
+    await add_waiting(store, claims, "told", "untold")
     await claimed(claims, 2)
     for name in ("told", "untold"):
         found = await store.step(TENANT, name)
@@ -202,7 +202,7 @@ async def test_what_was_told_is_left_alone_and_what_was_not_is_adopted(
 async def test_steps_from_before_there_were_claims_are_adopted_but_for_those_in_line(
     engine: AsyncEngine, store: Store, claims: Claims
 ) -> None:
-    await waiting(store, claims, "queued", "running")
+    await add_waiting(store, claims, "queued", "running")
     async with engine.begin() as connection:
         running = update(steps).where(steps.c.id == "running")
         await connection.execute(
@@ -230,7 +230,7 @@ async def test_the_steps_of_other_platforms_are_left_to_others(
 async def test_a_finished_step_is_nobodys(
     engine: AsyncEngine, store: Store, claims: Claims
 ) -> None:
-    await waiting(store, claims, "a")
+    await add_waiting(store, claims, "a")
     [claim], _ = await claims.claim(*LINE, 1, None, NOW)
     await store.intend(TENANT, "a", NOW)
     await store.record_task(TENANT, "a", "task", "req", None, NOW)
@@ -246,7 +246,7 @@ async def test_a_clock_set_back_holds_a_line_up_for_two_periods_at_most(
     store: Store, claims: Claims
 ) -> None:
     limit = SubmitLimit(count=2, seconds=60)
-    await waiting(store, claims, "a", "b", "c", "d")
+    await add_waiting(store, claims, "a", "b", "c", "d")
     assert await claimed(claims, 2, limit, after=3600) == ["a", "b"]
     assert await claimed(claims, 4, limit) == ["c", "d"]
 
@@ -257,7 +257,7 @@ async def test_who_is_being_cancelled_is_not_claimed_and_the_next_one_is(
     """Only PostgreSQL lets anybody write beside another."""
     if engine.dialect.name != "postgresql":
         return
-    await waiting(store, claims, "a", "b")
+    await add_waiting(store, claims, "a", "b")
     ended = {"state": StepState.CANCELLED, "told": True, "slot": False, "finished": NOW}
     async with engine.begin() as connection:
         await connection.execute(update(steps).where(steps.c.id == "a").values(ended))
@@ -273,7 +273,7 @@ async def test_who_is_being_cancelled_is_not_claimed_and_the_next_one_is(
 async def test_a_worker_that_seemed_dead_gives_away_no_slot_of_its_survivor(
     engine: AsyncEngine, store: Store, claims: Claims
 ) -> None:
-    await waiting(store, claims, "a", "b")
+    await add_waiting(store, claims, "a", "b")
     [claim], _ = await claims.claim(*LINE, 1, None, NOW)
     survivor = Claims(engine, "two", ["test"])
     assert len(await survivor.adopt("one")) == 1

@@ -34,7 +34,7 @@ from tests.fakes.steps import NOW, PLACE, dollars, picture, step, yuan
 TENANT = PLACE.tenant
 
 
-async def made(store: Store, begun: Step, letter: str = "a") -> None:
+async def make_step(store: Store, begun: Step, letter: str = "a") -> None:
     await store.begin(begun, Caps(), NOW)
     await store.intend(begun.tenant, begun.id, NOW)
     await store.record_task(begun.tenant, begun.id, f"task-{begun.id}", "r", None, NOW)
@@ -44,7 +44,7 @@ async def made(store: Store, begun: Step, letter: str = "a") -> None:
 async def test_who_only_looks_waits_for_no_writer_and_writes_nothing(
     store: Store, engine: AsyncEngine
 ) -> None:
-    await made(store, step())
+    await make_step(store, step())
     here = await store.step(TENANT, "one")
     drafts = DraftStore(engine)
     await drafts.save(TENANT, "d", {}, NOW)
@@ -150,9 +150,9 @@ async def test_a_chain_is_read_at_once_root_first(store: Store) -> None:
 async def test_the_newest_made_from_a_step_is_found_however_long_ago(
     store: Store, engine: AsyncEngine
 ) -> None:
-    await made(store, step("one"))
-    await made(store, step("two", parent="one"), "b")
-    await made(store, step("three", parent="one"), "c")
+    await make_step(store, step("one"))
+    await make_step(store, step("two", parent="one"), "b")
+    await make_step(store, step("three", parent="one"), "c")
     failed = await store.begin(step("four", parent="one"), Caps(), NOW)
     await store.end(failed, StepState.FAILED, NOW, error="provider.hiccup")
     later = [
@@ -260,7 +260,7 @@ class Life:
         self.begun.append(await self.store.begin(begun, Caps(), now))
 
 
-async def recounted(engine: AsyncEngine) -> dict[tuple[str, str, str], int]:
+async def count_steps(engine: AsyncEngine) -> dict[tuple[str, str, str], int]:
     """Count every step."""
     async with engine.begin() as connection:
         kinds = (
@@ -327,7 +327,7 @@ async def usage_by_entries(
     }
 
 
-async def told(
+async def reported_usage(
     store: Store, tenant: str, since: datetime
 ) -> set[tuple[str, str, Decimal, str, int]]:
     """What the store says was spent."""
@@ -359,14 +359,14 @@ async def must_agree(
     store: Store, engine: AsyncEngine, begun: list[Step], now: datetime
 ) -> None:
     """Check counts, budgets and usage against everything counted one by one."""
-    assert await store.counts() == await recounted(engine)
+    assert await store.counts() == await count_steps(engine)
     for tenant in ("test:w", "test:v"):
         for since in (
             budgets.month_start(NOW),
             budgets.month_start(now),
             budgets.day_start(now),
         ):
-            assert await told(store, tenant, since) == await usage_by_entries(
+            assert await reported_usage(store, tenant, since) == await usage_by_entries(
                 engine, tenant, since
             )
     for asked in begun:
@@ -399,10 +399,10 @@ async def test_many_at_once_end_in_right_totals(
                 await life.move(begun, NOW)
 
     await asyncio.gather(*(live(number) for number in range(8)))
-    assert await store.counts() == await recounted(engine)
+    assert await store.counts() == await count_steps(engine)
     for tenant in ("test:w0", "test:w1"):
         since = budgets.day_start(NOW)
-        assert await told(store, tenant, since) == await usage_by_entries(
+        assert await reported_usage(store, tenant, since) == await usage_by_entries(
             engine, tenant, since
         )
 
@@ -469,7 +469,7 @@ async def test_what_was_there_before_there_were_totals_is_summed_up(
         ("draw", growth.MODEL, "done"): 70,
     }
     tenant, long_ago = growth.PLACE.tenant, growth.NOW - timedelta(days=800)
-    usage = await told(store, tenant, long_ago)
+    usage = await reported_usage(store, tenant, long_ago)
     assert len(usage) > 70
     assert usage == await usage_by_entries(engine, tenant, long_ago)
     begun = await store.open_steps(5)

@@ -23,7 +23,7 @@ from tests.contract.conftest import fresh_database
 from tests.fakes.steps import NOW, PLACE
 
 
-def said(key: str, place: Place = PLACE, prompt: str = "a fox") -> Incoming:
+def command(key: str, place: Place = PLACE, prompt: str = "a fox") -> Incoming:
     return Incoming(
         key=key,
         kind=Kind.COMMAND,
@@ -35,7 +35,7 @@ def said(key: str, place: Place = PLACE, prompt: str = "a fox") -> Incoming:
     )
 
 
-def understood_as(**facts: Any) -> Request:
+def draw_request(**facts: Any) -> Request:
     """What "a" means."""
     return Request(
         key="a",
@@ -55,14 +55,14 @@ def url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
     return fresh_database(request.getfixturevalue("postgres"), request.node.name)
 
 
-async def opened(url: str, worker: str) -> Inbox:
+async def open_inbox(url: str, worker: str) -> Inbox:
     await database.migrate(url, database.TableSet.INBOX)
     return Inbox(database.open_sync(url), worker, ["test"])
 
 
 @pytest_asyncio.fixture
 async def inbox(url: str) -> AsyncIterator[Inbox]:
-    first = await opened(url, "one")
+    first = await open_inbox(url, "one")
     yield first
     await first.close()
 
@@ -70,14 +70,14 @@ async def inbox(url: str) -> AsyncIterator[Inbox]:
 @pytest_asyncio.fixture
 async def second(url: str, inbox: Inbox) -> AsyncIterator[Inbox]:
     """The same table, as another worker sees it."""
-    other = await opened(url, "two")
+    other = await open_inbox(url, "two")
     yield other
     await other.close()
 
 
 async def test_what_arrives_is_claimed_once_in_its_order(inbox: Inbox) -> None:
     for key in ("a", "b", "c"):
-        await inbox.add(said(key))
+        await inbox.add(command(key))
     first = await inbox.claim(2)
     assert [delivery.origin.key for delivery in first] == ["a", "b"]
     assert {(delivery.stage, delivery.tries) for delivery in first} == {
@@ -88,39 +88,39 @@ async def test_what_arrives_is_claimed_once_in_its_order(inbox: Inbox) -> None:
 
 
 async def test_a_crowd_is_kept_whole(inbox: Inbox) -> None:
-    await asyncio.gather(*(inbox.add(said(f"e{number}")) for number in range(50)))
+    await asyncio.gather(*(inbox.add(command(f"e{number}")) for number in range(50)))
     assert len(await inbox.claim(100)) == 50
 
 
 async def test_the_same_again_changes_nothing_at_any_stage(inbox: Inbox) -> None:
-    await inbox.add(said("a"))
-    await inbox.add(said("a", prompt="other"))
+    await inbox.add(command("a"))
+    await inbox.add(command("a", prompt="other"))
     [delivery] = await inbox.claim(8)
     assert isinstance(delivery.origin, Incoming)
     assert delivery.origin.words == "a fox"
-    await inbox.add(said("a"))
+    await inbox.add(command("a"))
     assert await inbox.claim(8) == []
     await inbox.finish(delivery, NOW)
-    await inbox.add(said("a"))
+    await inbox.add(command("a"))
     assert await inbox.claim(8) == []
 
 
 async def test_what_was_done_is_known_for_as_long_as_it_may_come_again(
     inbox: Inbox,
 ) -> None:
-    await inbox.add(said("a"))
+    await inbox.add(command("a"))
     [delivery] = await inbox.claim(8)
     await inbox.finish(delivery, NOW)
     await inbox.delete_finished(NOW)
-    await inbox.add(said("a"))
+    await inbox.add(command("a"))
     assert await inbox.claim(8) == []
     await inbox.delete_finished(NOW + timedelta(seconds=1))
-    await inbox.add(said("a"))
+    await inbox.add(command("a"))
     assert len(await inbox.claim(8)) == 1
 
 
 async def test_of_what_is_done_no_word_stays(inbox: Inbox, url: str) -> None:
-    await inbox.add(said("a", prompt="a secret"))
+    await inbox.add(command("a", prompt="a secret"))
     [delivery] = await inbox.claim(8)
     await inbox.finish(delivery, NOW)
     engine = database.open_sync(url)
@@ -134,9 +134,9 @@ async def test_of_what_is_done_no_word_stays(inbox: Inbox, url: str) -> None:
 async def test_the_next_worker_goes_on_from_the_stage_that_was_reached(
     inbox: Inbox, second: Inbox
 ) -> None:
-    await inbox.add(said("a"))
+    await inbox.add(command("a"))
     [delivery] = await inbox.claim(8)
-    understood = understood_as(target="step")
+    understood = draw_request(target="step")
     await inbox.advance(delivery, Stage.UNDERSTOOD, understood)
     assert await second.claim(8) == []
     await second.adopt("one")
@@ -149,14 +149,14 @@ async def test_the_next_worker_goes_on_from_the_stage_that_was_reached(
 
 
 async def test_a_job_is_accepted_without_being_understood_again(inbox: Inbox) -> None:
-    await inbox.accept(understood_as())
+    await inbox.accept(draw_request())
     [delivery] = await inbox.claim(8)
     assert delivery.stage is Stage.ACCEPTED
 
 
 async def test_workers_at_once_share_what_there_is(inbox: Inbox, second: Inbox) -> None:
     for number in range(20):
-        await inbox.add(said(f"e{number}"))
+        await inbox.add(command(f"e{number}"))
     both = [
         taken
         for some in await asyncio.gather(inbox.claim(20), second.claim(20))
@@ -169,10 +169,10 @@ async def test_workers_at_once_share_what_there_is(inbox: Inbox, second: Inbox) 
 
 async def test_a_workspace_is_forgotten_up_to_its_goodbye(inbox: Inbox) -> None:
     elsewhere = replace(PLACE, workspace="other")
-    await inbox.add(said("before"))
-    await inbox.add(said("other", elsewhere))
-    await inbox.add(said("goodbye"))
-    await inbox.add(said("after"))
+    await inbox.add(command("before"))
+    await inbox.add(command("other", elsewhere))
+    await inbox.add(command("goodbye"))
+    await inbox.add(command("after"))
     deliveries = {delivery.origin.key: delivery for delivery in await inbox.claim(8)}
     await inbox.forget_tenant(deliveries["goodbye"])
     await inbox.adopt("one")
@@ -184,7 +184,7 @@ async def test_a_workspace_is_forgotten_up_to_its_goodbye(inbox: Inbox) -> None:
 
 
 async def test_what_other_platforms_delivered_is_left_to_others(inbox: Inbox) -> None:
-    await inbox.add(said("a", replace(PLACE, platform="elsewhere")))
+    await inbox.add(command("a", replace(PLACE, platform="elsewhere")))
     assert await inbox.claim(8) == []
 
 
@@ -200,16 +200,16 @@ async def test_what_an_earlier_version_acknowledged_is_not_lost(url: str) -> Non
             row = {
                 "number": number,
                 "id": f"test:w:{key}",
-                "request": json.dumps(to_json(replace(understood_as(), key=key))),
+                "request": json.dumps(to_json(replace(draw_request(), key=key))),
             }
             connection.execute(
                 text("INSERT INTO inbox VALUES (:number, :id, :request)"), row
             )
     engine.dispose()
-    inbox = await opened(url, "one")
+    inbox = await open_inbox(url, "one")
     assert [delivery.origin.key for delivery in await inbox.claim(8)] == ["a", "b"]
     await inbox.close()
-    again = await opened(url, "one")
+    again = await open_inbox(url, "one")
     await again.adopt("one")
     assert len(await again.claim(8)) == 2
     await again.close()
@@ -218,8 +218,8 @@ async def test_what_an_earlier_version_acknowledged_is_not_lost(url: str) -> Non
 async def test_a_delivery_that_cannot_be_read_harms_no_other_and_is_parked(
     inbox: Inbox, url: str
 ) -> None:
-    await inbox.add(said("bad"))
-    await inbox.add(said("good"))
+    await inbox.add(command("bad"))
+    await inbox.add(command("good"))
     engine = database.open_sync(url)
     with engine.begin() as connection:
         change = deliveries.update().where(deliveries.c.id.like("%bad"))

@@ -29,7 +29,7 @@ def drafts(engine: AsyncEngine) -> DraftStore:
     return DraftStore(engine)
 
 
-async def made(store: Store, name: str, letters: str, **changes: object) -> None:
+async def make_step(store: Store, name: str, letters: str, **changes: object) -> None:
     """A step brought to its end with a picture for each letter."""
     begun = await store.begin(step(name, **changes), Caps(), NOW)
     await store.intend(TENANT, name, NOW)
@@ -43,7 +43,7 @@ async def made(store: Store, name: str, letters: str, **changes: object) -> None
 async def test_a_reaction_counts_once_a_person_and_can_be_taken_back(
     store: Store, reactions: ReactionStore
 ) -> None:
-    await made(store, "one", "ab")
+    await make_step(store, "one", "ab")
     await asyncio.gather(
         *(
             reactions.add(TENANT, "one", "ana", CountedReaction.VOTE, 1)
@@ -78,9 +78,9 @@ async def test_a_draft_is_used_by_one_only(drafts: DraftStore) -> None:
 async def test_deleting_gives_up_only_what_nothing_else_needs(
     store: Store, reactions: ReactionStore
 ) -> None:
-    await made(store, "one", "ab")
-    await made(store, "two", "c", parent="one", inputs=(picture("a"),))
-    await made(store, "three", "d", parent="two", inputs=(picture("c"),))
+    await make_step(store, "one", "ab")
+    await make_step(store, "two", "c", parent="one", inputs=(picture("a"),))
+    await make_step(store, "three", "d", parent="two", inputs=(picture("c"),))
     assert await store.delete_step(TENANT, "two", NOW) == []
     await store.forget_outputs(TENANT, "two")
     assert (await store.step(TENANT, "two")).outputs == ()
@@ -99,8 +99,8 @@ async def test_deleting_gives_up_only_what_nothing_else_needs(
 async def test_a_deleted_picture_takes_its_thumbnail_along(
     store: Store, reactions: ReactionStore
 ) -> None:
-    await made(store, "one", "ab")
-    await made(store, "two", "c")
+    await make_step(store, "one", "ab")
+    await make_step(store, "two", "c")
     for letter, thumbnail in ("a1", "b2", "c2"):
         assert await store.record_thumbnail(TENANT, letter * 64, thumbnail * 64)
     assert [one.thumbnail for one in (await store.step(TENANT, "one")).outputs] == [
@@ -126,7 +126,7 @@ async def test_a_deleted_picture_takes_its_thumbnail_along(
 async def test_a_thumbnail_made_while_its_picture_is_deleted_goes_too(
     store: Store, reactions: ReactionStore
 ) -> None:
-    await made(store, "one", "a")
+    await make_step(store, "one", "a")
     assert await store.delete_step(TENANT, "one", NOW) == ["a" * 64]
     recorded, late = await asyncio.gather(
         store.record_thumbnail(TENANT, "a" * 64, "1" * 64),
@@ -138,21 +138,21 @@ async def test_a_thumbnail_made_while_its_picture_is_deleted_goes_too(
 async def test_no_thumbnail_takes_a_picture_along(
     store: Store, reactions: ReactionStore
 ) -> None:
-    await made(store, "one", "a")
-    await made(store, "two", "b")
+    await make_step(store, "one", "a")
+    await make_step(store, "two", "b")
     await store.record_thumbnail(TENANT, "a" * 64, "b" * 64)
     assert await store.delete_step(TENANT, "one", NOW) == ["a" * 64]
     assert await store.forget_outputs(TENANT, "one") == []
 
 
 async def test_what_was_chosen_is_kept(store: Store, reactions: ReactionStore) -> None:
-    await made(store, "one", "ab")
+    await make_step(store, "one", "ab")
     await store.choose_picture(TENANT, "one", 1)
     assert replace(await store.step(TENANT, "one")).chosen == 1
 
 
 async def test_steps_are_counted_by_what_they_are(store: Store) -> None:
-    await made(store, "one", "a")
+    await make_step(store, "one", "a")
     await store.begin(step("two"), Caps(), NOW)
     assert await store.counts() == {
         ("draw", "qwen-image-plus", "done"): 1,

@@ -22,7 +22,7 @@ def retention(engine: AsyncEngine) -> Retention:
     return Retention(engine)
 
 
-async def finished(store: Store, name: str, reply: dict[str, str]) -> None:
+async def finish_step(store: Store, name: str, reply: dict[str, str]) -> None:
     """A step that was drawn and shown."""
     begun = await store.begin(step(name, reply=reply), Caps(), NOW)
     await store.intend(TENANT, begun.id, NOW)
@@ -34,7 +34,7 @@ async def finished(store: Store, name: str, reply: dict[str, str]) -> None:
 async def test_what_a_job_needed_goes_and_what_it_made_stays(
     store: Store, retention: Retention
 ) -> None:
-    await finished(store, "old", {"response_url": "https://example.test/hook"})
+    await finish_step(store, "old", {"response_url": "https://example.test/hook"})
     assert await retention.count(NOW + MONTH) == 1
     assert await retention.prune(NOW + MONTH) == 1
     old = await store.step(TENANT, "old")
@@ -49,7 +49,7 @@ async def test_what_a_job_needed_goes_and_what_it_made_stays(
 
 
 async def test_nothing_goes_before_its_time(store: Store, retention: Retention) -> None:
-    await finished(store, "young", {"response_url": "x"})
+    await finish_step(store, "young", {"response_url": "x"})
     assert await retention.prune(NOW) == 0
     assert (await store.step(TENANT, "young")).reply == {"response_url": "x"}
 

@@ -18,7 +18,9 @@ from tests.fakes.steps import NOW, PLACE, dollars, picture, step, yuan
 TENANT = PLACE.tenant
 
 
-async def made(store: Store, one: Step, letter: str = "a", cost: str = "0.2") -> Step:
+async def make_step(
+    store: Store, one: Step, letter: str = "a", cost: str = "0.2"
+) -> Step:
     """Bring a step to its pictures."""
     begun = await store.begin(one, Caps(), NOW)
     await store.intend(TENANT, begun.id, NOW)
@@ -53,14 +55,14 @@ async def test_another_tenant_finds_nothing(store: Store) -> None:
 
 async def test_steps_of_one_id_in_two_tenants_do_not_touch(store: Store) -> None:
     other = Place(platform="test", workspace="other", channel="c")
-    await made(store, step())
+    await make_step(store, step())
     foreign = await store.begin(step(place=other), Caps(), NOW)
     assert foreign.state is StepState.QUEUED
     assert foreign.outputs == ()
 
 
 async def test_the_road_of_a_job_is_walked_once(store: Store) -> None:
-    kept = await made(store, step())
+    kept = await make_step(store, step())
     assert (kept.state, kept.cost, kept.task_id) == (
         StepState.MADE,
         yuan("0.2"),
@@ -90,8 +92,8 @@ async def test_the_first_intent_stays_for_the_search_of_a_lost_submit(
 
 
 async def test_the_result_becomes_the_head_and_heads_move_freely(store: Store) -> None:
-    await made(store, step("one"))
-    await made(store, step("two", parent="one"), "b")
+    await make_step(store, step("one"))
+    await make_step(store, step("two", parent="one"), "b")
     assert await store.head(TENANT, "c/@ana") == Head(step=StepId("two"))
     await store.move_head(TENANT, "c/@ana", Head(step=StepId("one"), index=0))
     assert await store.head(TENANT, "c/@ana") == Head(step=StepId("one"))
@@ -102,7 +104,7 @@ async def test_a_result_in_a_thread_is_its_persons_last_output_in_the_channel_to
     store: Store,
 ) -> None:
     inside = Place(platform="test", workspace="w", channel="c", thread="t1")
-    await made(store, step("one", place=inside, session="c/#t1"))
+    await make_step(store, step("one", place=inside, session="c/#t1"))
     assert await store.head(TENANT, "c/#t1") == Head(step=StepId("one"))
     assert await store.head(TENANT, "c/@ana") == Head(step=StepId("one"))
 
@@ -149,8 +151,8 @@ async def test_every_message_that_shows_a_step_is_known(store: Store) -> None:
 async def test_a_persons_newest_step_at_work_and_their_newest_pictures_are_found(
     store: Store,
 ) -> None:
-    await made(store, step("one", created=NOW))
-    await made(store, step("two", created=NOW + timedelta(seconds=1)), "b")
+    await make_step(store, step("one", created=NOW))
+    await make_step(store, step("two", created=NOW + timedelta(seconds=1)), "b")
     late = step("three", created=NOW + timedelta(seconds=2))
     bo = {"person": Person(id="bo", name="Bo"), "session": "c/@bo"}
     await store.begin(late, Caps(), NOW)
@@ -279,7 +281,7 @@ async def test_money_is_held_settled_and_given_back(store: Store) -> None:
     assert [
         one.total for one in await store.usage(TENANT, NOW - timedelta(days=1))
     ] == [yuan("0.2")]
-    await made(store, step("two"), cost="0.14")
+    await make_step(store, step("two"), cost="0.14")
     assert [
         one.total for one in await store.usage(TENANT, NOW - timedelta(days=1))
     ] == [yuan("0.34")]
@@ -387,7 +389,7 @@ async def test_the_line_is_in_the_order_of_service(store: Store) -> None:
 
 
 async def test_known_tasks_and_durations_are_remembered(store: Store) -> None:
-    await made(store, step())
+    await make_step(store, step())
     assert await store.task_ids(
         "beijing", "qwen-image-plus", NOW - timedelta(hours=1)
     ) == ["task-one"]
@@ -422,7 +424,7 @@ async def test_settings_are_kept_for_each_workspace(store: Store) -> None:
 async def test_unfinished_steps_of_everybody_are_found(
     store: Store, engine: AsyncEngine
 ) -> None:
-    await made(store, step("one"))
+    await make_step(store, step("one"))
     await store.begin(step("two"), Caps(), NOW)
     await store.finish(TENANT, "one")
     assert [one.id for one in await store.open_steps()] == ["two"]

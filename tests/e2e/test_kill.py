@@ -23,9 +23,9 @@ from tests.fakes.killing import (
     KilledBot,
     check_corpse,
     check_end,
+    command_event,
     forking_parent,
     killed_bot,
-    wish,
 )
 
 IN_A_JOB = [
@@ -60,16 +60,16 @@ async def bot(parent: asyncio.subprocess.Process) -> AsyncIterator[KilledBot]:
 async def test_a_job_killed_at_any_named_place_reaches_its_end_once(
     bot: KilledBot, place: str, tmp_path: Path
 ) -> None:
-    wishes = [
-        wish(1, Action.DRAW, "a fox"),
-        wish(2, Action.EXPAND, "a meadow", "rocket.jpg"),
+    events = [
+        command_event(1, Action.DRAW, "a fox"),
+        command_event(2, Action.EXPAND, "a meadow", "rocket.jpg"),
     ]
     assert (
-        await bot.live(tmp_path, wishes, failpoints=f"{place}=kill") == -signal.SIGKILL
+        await bot.live(tmp_path, events, failpoints=f"{place}=kill") == -signal.SIGKILL
     )
     check_corpse(tmp_path)
-    assert await bot.live(tmp_path, wishes) == 0
-    check_end(tmp_path, wishes, bot.simulator)
+    assert await bot.live(tmp_path, events) == 0
+    check_end(tmp_path, events, bot.simulator)
 
 
 POSTING = [
@@ -83,7 +83,7 @@ POSTING = [
 async def test_the_room_shows_a_job_killed_around_its_posts_once(
     bot: KilledBot, place: str, tmp_path: Path
 ) -> None:
-    asked = replace(wish(1, Action.DRAW, "a fox"), place=room_place("general"))
+    asked = replace(command_event(1, Action.DRAW, "a fox"), place=room_place("general"))
     assert (
         await bot.live(tmp_path, [asked], failpoints=f"{place}=kill") == -signal.SIGKILL
     )
@@ -99,9 +99,9 @@ async def test_the_room_shows_a_job_killed_around_its_posts_once(
 async def test_a_job_killed_at_one_place_after_another_reaches_its_end_once(
     bot: KilledBot, tmp_path: Path
 ) -> None:
-    wishes = [
-        wish(1, Action.DRAW, "a fox"),
-        wish(2, Action.EDIT, "make it night", "coffee.png"),
+    events = [
+        command_event(1, Action.DRAW, "a fox"),
+        command_event(2, Action.EDIT, "make it night", "coffee.png"),
     ]
     for place in (
         "submit.after_send",
@@ -109,10 +109,10 @@ async def test_a_job_killed_at_one_place_after_another_reaches_its_end_once(
         "keep.after_blob",
         "deliver.after_post",
     ):
-        await bot.live(tmp_path, wishes, failpoints=f"{place}=kill")
+        await bot.live(tmp_path, events, failpoints=f"{place}=kill")
         check_corpse(tmp_path)
-    assert await bot.live(tmp_path, wishes) == 0
-    check_end(tmp_path, wishes, bot.simulator)
+    assert await bot.live(tmp_path, events) == 0
+    check_end(tmp_path, events, bot.simulator)
 
 
 @pytest.mark.timeout(900)
@@ -135,21 +135,21 @@ async def test_forty_kills_at_random_moments_lose_and_double_nothing(
 async def _one_round(bot: KilledBot, folder: Path, luck: random.Random) -> None:
     """Four jobs, the bot killed at random moments until they are done all the same."""
     folder.mkdir()
-    wishes = [
-        wish(1, Action.DRAW, "a fox"),
-        wish(2, Action.DRAW, "a heron"),
-        wish(3, Action.EXPAND, "a meadow", "rocket.jpg"),
-        wish(4, Action.COLORIZE, "autumn", "chelsea.png"),
+    events = [
+        command_event(1, Action.DRAW, "a fox"),
+        command_event(2, Action.DRAW, "a heron"),
+        command_event(3, Action.EXPAND, "a meadow", "rocket.jpg"),
+        command_event(4, Action.COLORIZE, "autumn", "chelsea.png"),
     ]
     status = -1
     while status != 0:
         status = await bot.live(
             folder,
-            wishes,
+            events,
             after=luck.uniform(0.05, 1.2) if bot.kills < KILLS_A_LAP else None,
         )
         check_corpse(folder)
-    check_end(folder, wishes, bot.simulator)
+    check_end(folder, events, bot.simulator)
 
 
 @pytest.mark.parametrize(
@@ -159,11 +159,11 @@ async def _one_round(bot: KilledBot, folder: Path, luck: random.Random) -> None:
 async def test_the_same_checks_catch_a_bot_broken_on_purpose(
     bot: KilledBot, mutant: str, place: str, tmp_path: Path
 ) -> None:
-    wishes = [wish(1, Action.DRAW, "a fox")]
+    events = [command_event(1, Action.DRAW, "a fox")]
     assert (
-        await bot.live(tmp_path, wishes, failpoints=f"{place}=kill", mutant=mutant)
+        await bot.live(tmp_path, events, failpoints=f"{place}=kill", mutant=mutant)
         == -signal.SIGKILL
     )
-    assert await bot.live(tmp_path, wishes, mutant=mutant) == 0
+    assert await bot.live(tmp_path, events, mutant=mutant) == 0
     with pytest.raises(AssertionError, match=r"times|more than once"):
-        check_end(tmp_path, wishes, bot.simulator)
+        check_end(tmp_path, events, bot.simulator)

@@ -172,7 +172,7 @@ async def test_the_same_request_is_the_same_everywhere(
     if not is_seen:
         return
     KEPT.mkdir(parents=True, exist_ok=True)
-    joined(shots, [*MOMENTS, "refused", "waiting"]).save(KEPT / f"{locale}.png")
+    join_pictures(shots, [*MOMENTS, "refused", "waiting"]).save(KEPT / f"{locale}.png")
 
 
 def test_markup_that_is_not_escaped_would_be_seen() -> None:
@@ -326,7 +326,7 @@ async def photograph(
         )
         await loaded(page.locator("#messages"))
         for one in (one for one in told.values() if one.shown):
-            await shows_what_was_told(page, one)
+            await check_page(page, one)
         spots = {
             name: f"#messages [data-message='{one.shown}']"
             for name, one in told.items()
@@ -354,7 +354,7 @@ SHOWN = """one => {
 }"""
 
 
-async def shows_what_was_told(page: Page, moment: Moment) -> None:
+async def check_page(page: Page, moment: Moment) -> None:
     """The page of the room, read as it stands."""
     shown = await page.locator(f"#messages [data-message='{moment.shown}']").evaluate(
         SHOWN
@@ -404,7 +404,9 @@ async def loaded(inside: Locator) -> None:
     )
 
 
-def joined(shots: Mapping[str, Image.Image], moments: Sequence[str]) -> Image.Image:
+def join_pictures(
+    shots: Mapping[str, Image.Image], moments: Sequence[str]
+) -> Image.Image:
     """A row for each moment, a column for each platform."""
     head = 34
     rows = [
@@ -453,11 +455,12 @@ async def test_one_photo_edited_on_all_three_for_the_readme(
         in_thread = (replace(caption, thread=()), *caption.thread)
         in_slack = {
             "said": replace(
-                slack_page.seen(there.slack.fake.world, said[0]), thread=in_thread
+                slack_page.read_message(there.slack.fake.world, said[0]),
+                thread=in_thread,
             )
         }
         in_discord = {
-            "said": discord_page.seen(there.discord.fake.world, said[1]),
+            "said": discord_page.read_message(there.discord.fake.world, said[1]),
             "result": there.discord.shows(results[1]),
         }
         shots = []

@@ -63,7 +63,7 @@ def newcomer(tmp_path: Path, prompt: Prompt) -> Newcomer:
     return Newcomer(tmp_path, prompt)
 
 
-def opened(answer: dict[str, Any]) -> Image.Image:
+def open_result(answer: dict[str, Any]) -> Image.Image:
     """The picture of an answer, which must be what the answer says it is."""
     told = answer["pictures"][0]
     data = Path(told["path"]).read_bytes()
@@ -99,12 +99,12 @@ def test_draw_edit_three_times_undo_twice_branch_and_look_back(
     }
     assert len(drawn["pictures"]) == 2
     assert drawn["cost"] == {"amount": "0.4", "currency": "CNY"}
-    fox = opened(drawn)
+    fox = open_result(drawn)
     assert abs(fox.width / fox.height - 16 / 9) < 0.05
 
     night = newcomer.makes("edit", "make it night")
     assert night["parent"] == drawn["step"]
-    assert brightness(opened(night)) < brightness(fox)
+    assert brightness(open_result(night)) < brightness(fox)
     hat = newcomer.makes("edit", "give it a hat")
     snow = newcomer.makes("edit", "more snow")
     assert (hat["parent"], snow["parent"]) == (night["step"], hat["step"])
@@ -150,7 +150,7 @@ def test_all_ten_functions_on_a_real_photo(newcomer: Newcomer) -> None:
     }
     for function, words in runs.items():
         answer = newcomer.makes("wanx", function, *words)
-        picture = opened(answer)
+        picture = open_result(answer)
         assert answer["action"] == f"wanx.{function}"
         assert answer["cost"] == {"amount": "0.14", "currency": "CNY"}
         if function == "expand":
@@ -165,7 +165,7 @@ def test_three_pictures_go_into_one_in_their_order(newcomer: Newcomer) -> None:
     answer = newcomer.makes(
         "edit", "put the cat of picture 2 beside the cup of picture 1", *photos
     )
-    picture = opened(answer)
+    picture = open_result(answer)
     assert abs(picture.width / picture.height - 640 / 427) < 0.03
     assert newcomer.makes("edit", "make it night")["parent"] == answer["step"]
 
@@ -176,7 +176,7 @@ def test_a_phone_photo_of_twelve_megapixels_just_works(newcomer: Newcomer) -> No
     exif[0x0112] = 6
     with Image.open(PHOTOS / "rocket.jpg") as rocket:
         rocket.resize((4032, 3024)).save(photo, quality=92, exif=exif)
-    picture = opened(newcomer.makes("edit", "make it night", str(photo)))
+    picture = open_result(newcomer.makes("edit", "make it night", str(photo)))
     assert picture.height > picture.width
 
 

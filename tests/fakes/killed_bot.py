@@ -55,18 +55,18 @@ async def live(life: Mapping[str, Any]) -> None:
     await room.close()
 
 
-async def _have_all_ended(easel: wiring.Easel, wishes: list[Incoming]) -> bool:
+async def _have_all_ended(easel: wiring.Easel, events: list[Incoming]) -> bool:
     store = easel.context.store
     sessions = {
         (request.place.tenant, f"{request.place.channel}/@{request.person.id}")
-        for request in wishes
+        for request in events
     }
     steps = {
         step.id: step
         for tenant, session in sessions
         for step in await store.history(tenant, SessionId(session))
     }
-    return len(steps) == len(wishes) and all(
+    return len(steps) == len(events) and all(
         step.state.is_final for step in steps.values()
     )
 

@@ -30,8 +30,8 @@ PRICES = {
 }
 
 
-def wish(number: int, action: Action, text: str, photo: str = "") -> Incoming:
-    """An event as a platform would deliver it, again and again until it is told ok."""
+def command_event(number: int, action: Action, text: str, photo: str = "") -> Incoming:
+    """A command as a platform delivers it, again and again until it is acknowledged."""
     attachments = (Attachment(ref=str(PHOTOS / photo)),) if photo else ()
     return Incoming(
         key=f"event-{number}",
@@ -123,7 +123,7 @@ class KilledBot:
     async def live(
         self,
         folder: Path,
-        wishes: Sequence[Incoming],
+        events: Sequence[Incoming],
         *,
         failpoints: str = "",
         mutant: str = "",
@@ -139,7 +139,7 @@ class KilledBot:
             "host": self.simulator.host,
             "failpoints": failpoints,
             "mutant": mutant,
-            "requests": [to_json(event) for event in wishes],
+            "requests": [to_json(event) for event in events],
         }
         begun = await begin(self.parent, life)
         if after is not None:
@@ -197,19 +197,19 @@ def check_corpse(folder: Path) -> None:
         assert rows(folder, "PRAGMA integrity_check") == [("ok",)]
 
 
-def check_end(folder: Path, wishes: Sequence[Incoming], simulator: Running) -> None:
+def check_end(folder: Path, events: Sequence[Incoming], simulator: Running) -> None:
     """Check that every request is at its end.
 
     One submit, one delivery, the money right, no blob too many or too few.
     """
-    prompts = {event.words for event in wishes}
+    prompts = {event.words for event in events}
     submits = Counter(
         task.request.prompt
         for task in simulator.account.tasks.values()
         if task.request.prompt in prompts
     )
     steps = rows(folder, "SELECT id, state, prompt, model, cost_micros FROM steps")
-    assert sorted(step[2] for step in steps) == sorted(event.words for event in wishes)
+    assert sorted(step[2] for step in steps) == sorted(event.words for event in events)
     lines = [
         json.loads(line)
         for line in (folder / "journal").read_text().split("\n")

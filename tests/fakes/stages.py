@@ -185,12 +185,13 @@ class AtSlack(Stage):
     def shows(self, message: Message) -> Seen:
         world = self.fake.world
         return replace(
-            slack_page.seen(world, message),
+            slack_page.read_message(world, message),
             before=tuple(
-                slack_page.seen(world, neighbour) for neighbour in self._before(message)
+                slack_page.read_message(world, neighbour)
+                for neighbour in self._before(message)
             ),
             thread=tuple(
-                slack_page.seen(world, neighbour)
+                slack_page.read_message(world, neighbour)
                 for neighbour in self._in_thread(message)
             ),
         )
@@ -256,7 +257,7 @@ class AtDiscord(Stage):
 
     def shows(self, message: things.Message) -> Seen:
         """As it stands."""
-        return discord_page.seen(self.fake.world, message)
+        return discord_page.read_message(self.fake.world, message)
 
     async def reads(self, message: things.Message) -> Read:
         is_direct = self.fake.world.channels[message.channel].kind == things.DM

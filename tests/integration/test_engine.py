@@ -44,7 +44,7 @@ async def break_it(*_: object, **__: object) -> Any:
     raise ZeroDivisionError
 
 
-def said(action: Action, place: Place, key: str = "x") -> Incoming:
+def command(action: Action, place: Place, key: str = "x") -> Incoming:
     return events.command(action, key=key, place=place, person="ana")
 
 
@@ -186,9 +186,9 @@ async def test_a_platform_that_is_away_does_not_hold_up_another(tmp_path: Path) 
         ) as easel:
             away = Place(platform="away", workspace="w", channel="c")
             for number in range(2 * core.engine.ANSWERED_AT_ONCE):
-                await easel.service.receive(said(Action.HELP, away, f"away{number}"))
+                await easel.service.receive(command(Action.HELP, away, f"away{number}"))
             await asyncio.sleep(0.5)
-            await easel.service.receive(said(Action.HELP, PLACE))
+            await easel.service.receive(command(Action.HELP, PLACE))
 
             async def is_answered() -> bool:
                 return len(chat.messages) == 1

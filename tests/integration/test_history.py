@@ -24,7 +24,7 @@ TENANT = PLACE.tenant
 
 @pytest_asyncio.fixture
 async def context(tmp_path: Path) -> AsyncIterator[Context]:
-    async with history.opened(tmp_path) as opened:
+    async with history.open_context(tmp_path) as opened:
         yield opened
 
 
@@ -34,14 +34,14 @@ async def picture_of(context: Context, name: str) -> Picture:
 
 def test_ten_times_the_pictures_cost_far_less_than_ten_times_as_much() -> None:
     """The page stays as large, however deep or wide, and its pictures get smaller."""
-    few = history.measured(trees.deep_and_wide, 20, 64)
-    many = history.measured(trees.deep_and_wide, 200, 64)
+    few = history.measure_history(trees.deep_and_wide, 20, 64)
+    many = history.measure_history(trees.deep_and_wide, 200, 64)
     assert max(cost.megabytes for cost in many) < 100
     assert many[1].seconds < 4 * few[1].seconds
 
 
 def test_two_large_pictures_are_compared_without_holding_them_whole() -> None:
-    assert history.compared(4096).megabytes < 2 * 4096**2 * 4 / 2**20
+    assert history.measure_comparison(4096).megabytes < 2 * 4096**2 * 4 / 2**20
 
 
 async def test_thumbnails_are_made_once(context: Context, tmp_path: Path) -> None:

@@ -114,7 +114,7 @@ def installation(request: pytest.FixtureRequest, tmp_path: Path) -> Installation
     return Installation(folder=tmp_path, url=url)
 
 
-def described(*parts: MetaData) -> MetaData:
+def described_tables(*parts: MetaData) -> MetaData:
     """What the stores believe a database to hold."""
     whole = MetaData()
     for part in parts:
@@ -144,10 +144,12 @@ def main_tables() -> tuple[MetaData, ...]:
 
 def check_schema(installation: Installation) -> None:
     if installation.is_sqlite:
-        assert differences(installation.url, described(*main_tables())) == []
-        assert differences(installation.inbox_url, described(inbox.metadata)) == []
+        assert differences(installation.url, described_tables(*main_tables())) == []
+        assert (
+            differences(installation.inbox_url, described_tables(inbox.metadata)) == []
+        )
     else:
-        everything = described(*main_tables(), inbox.metadata)
+        everything = described_tables(*main_tables(), inbox.metadata)
         assert differences(installation.url, everything) == []
 
 
@@ -166,7 +168,7 @@ async def test_easel_migrate_makes_every_table(
     assert await asyncio.to_thread(run.run_migrate) == 0
     check_schema(installation)
     url = room_url(installation.folder)
-    assert differences(url, described(room_tables.metadata)) == []
+    assert differences(url, described_tables(room_tables.metadata)) == []
 
 
 async def test_the_tables_of_the_version_before_are_taken_over_as_they_are(
@@ -210,7 +212,7 @@ async def test_a_room_of_the_version_before_is_entered_again(tmp_path: Path) -> 
         assert messages[0].body["text"] == "Hello from before"
         assert messages[0].marks == {"⭐": ["bo"]}
     await room.close()
-    assert differences(room_url(tmp_path), described(room_tables.metadata)) == []
+    assert differences(room_url(tmp_path), described_tables(room_tables.metadata)) == []
 
 
 @asynccontextmanager
@@ -248,7 +250,7 @@ async def test_jobs_the_version_before_had_in_flight_are_finished(
             store, blobs = easel.context.store, easel.context.blobs
             key = await blobs.keep(TENANT, PICTURE)
             async with asyncio.timeout(30):
-                while await unfinished(store):
+                while await has_open_jobs(store):
                     await asyncio.sleep(0.05)
             results = {
                 line["message"]: line["pictures"]
@@ -272,7 +274,7 @@ async def test_jobs_the_version_before_had_in_flight_are_finished(
     ]
 
 
-async def unfinished(store: ports.Store) -> bool:
+async def has_open_jobs(store: ports.Store) -> bool:
     """Whether a step is under way, or one is still to come from the inbox."""
     if await store.open_steps():
         return True

@@ -22,7 +22,7 @@ PHOTOS = Path(__file__).parents[1] / "samples" / "photos"
 WANX = PictureLimits(min_side=512, max_side=4096, alpha=False)
 
 
-def encoded(image: Image.Image, kind: str = "PNG", **options: object) -> bytes:
+def encode(image: Image.Image, kind: str = "PNG", **options: object) -> bytes:
     buffer = io.BytesIO()
     image.save(buffer, kind, **options)
     return buffer.getvalue()
@@ -61,8 +61,8 @@ def flipped(data: bytes, at: int) -> bytes:
     return data[:at] + bytes([data[at] ^ 0xFF]) + data[at + 1 :]
 
 
-JPEG = encoded(noise(300, 200), "JPEG")
-PNG = encoded(noise(300, 200))
+JPEG = encode(noise(300, 200), "JPEG")
+PNG = encode(noise(300, 200))
 
 
 @pytest.mark.parametrize(
@@ -98,7 +98,7 @@ PNG = encoded(noise(300, 200))
         ("header bomb 2", png_claiming(2**31 - 1, 2**31 - 1), "picture"),
         ("polyglot", b"GIF89a/*" + bytes(30), "picture.damaged"),
         ("bmp and script", b"BM/*alert(1)*/" + bytes(30), "picture.damaged"),
-        ("ratio", encoded(Image.new("RGB", (8192, 1))), "picture.aspect"),
+        ("ratio", encode(Image.new("RGB", (8192, 1))), "picture.aspect"),
         ("avif", b"\x00\x00\x00\x1cftypavif" + bytes(40), "picture.format"),
     ],
 )
@@ -121,7 +121,7 @@ def test_a_tiff_whose_directory_points_to_itself_is_refused() -> None:
 
 
 def test_a_legal_bomb_of_81_megapixels_is_refused_without_decoding() -> None:
-    data = encoded(Image.new("RGB", (9000, 9000)))
+    data = encode(Image.new("RGB", (9000, 9000)))
     started = time.process_time()
     assert refusal(data) == "picture.too_large"
     assert time.process_time() - started < 0.5
@@ -141,7 +141,7 @@ def test_no_metadata_survives() -> None:
     text.add_text("Comment", "SECRETTEXT")
     xmp = b"<x:xmpmeta>SECRETXMP</x:xmpmeta>"
     for data in (
-        encoded(
+        encode(
             noise(300, 200),
             "JPEG",
             exif=exif,
@@ -149,9 +149,9 @@ def test_no_metadata_survives() -> None:
             icc_profile=profile,
             xmp=xmp,
         ),
-        encoded(noise(300, 200), "PNG", exif=exif, pnginfo=text, icc_profile=profile),
-        encoded(noise(300, 200), "WEBP", exif=exif, xmp=xmp, icc_profile=profile),
-        encoded(noise(300, 200), "TIFF", description="SECRETTIFF", icc_profile=profile),
+        encode(noise(300, 200), "PNG", exif=exif, pnginfo=text, icc_profile=profile),
+        encode(noise(300, 200), "WEBP", exif=exif, xmp=xmp, icc_profile=profile),
+        encode(noise(300, 200), "TIFF", description="SECRETTIFF", icc_profile=profile),
     ):
         clean = normalize.normalize(data).data
         assert b"SECRET" not in clean
@@ -161,7 +161,7 @@ def test_no_metadata_survives() -> None:
 
 
 def test_an_evil_profile_is_no_matter() -> None:
-    data = encoded(noise(300, 200), "JPEG", icc_profile=b"evil" * 100_000)
+    data = encode(noise(300, 200), "JPEG", icc_profile=b"evil" * 100_000)
     assert len(normalize.normalize(data).data) < 200_000
 
 
@@ -188,7 +188,7 @@ def test_of_a_moving_picture_the_first_frame_is_taken_and_said(
     kind: str,
 ) -> None:
     frames = [Image.new("RGB", (64, 64), colour) for colour in ("red", "blue", "green")]
-    data = encoded(frames[0], kind, save_all=True, append_images=frames[1:])
+    data = encode(frames[0], kind, save_all=True, append_images=frames[1:])
     taken = normalize.normalize(data)
     assert taken.notes == ("picture.note.first_frame",)
     red, _, blue = Image.open(io.BytesIO(taken.data)).convert("RGB").getpixel((5, 5))  # type: ignore[misc]
@@ -204,7 +204,7 @@ def test_odd_modes_become_plain_colour(mode: str) -> None:
         else noise(300, 200).convert(mode)
     )
     kind = "JPEG" if mode == "CMYK" else "PNG"
-    taken = normalize.normalize(encoded(image, kind))
+    taken = normalize.normalize(encode(image, kind))
     assert Image.open(io.BytesIO(taken.data)).mode in {"RGB", "RGBA", "L", "LA"}
     assert (taken.width, taken.height) == (300, 200)
 
@@ -215,7 +215,7 @@ def test_every_orientation_is_turned_upright(orientation: int) -> None:
     image.paste("red", (0, 0, 100, 60))
     exif = Image.Exif()
     exif[0x0112] = orientation
-    data = encoded(image, "JPEG", exif=exif, quality=95)
+    data = encode(image, "JPEG", exif=exif, quality=95)
     with Image.open(io.BytesIO(data)) as opened:
         from PIL import ImageOps  # noqa: PLC0415
 
@@ -252,12 +252,12 @@ def test_a_phones_heic_is_read_where_the_extra_is_installed() -> None:
 @pytest.mark.parametrize("kind", ["JPEG", "PNG", "WEBP", "BMP", "TIFF", "GIF"])
 def test_every_format_we_promise_is_read(kind: str) -> None:
     with Image.open(PHOTOS / "coffee.png") as photo:
-        taken = normalize.normalize(encoded(photo.convert("RGB"), kind))
+        taken = normalize.normalize(encode(photo.convert("RGB"), kind))
     assert (taken.width, taken.height) == (600, 400)
 
 
 def test_a_phone_photo_becomes_what_we_keep_and_what_a_model_takes() -> None:
-    photo = encoded(noise(403, 302).resize((4032, 3024)), "JPEG", quality=92)
+    photo = encode(noise(403, 302).resize((4032, 3024)), "JPEG", quality=92)
     taken = normalize.normalize(photo)
     assert (taken.width, taken.height) == (3072, 2304)
     fitted = normalize.fit_to(taken.data, PictureLimits(min_side=384, max_side=3072))
@@ -272,20 +272,20 @@ def test_the_same_file_gives_the_same_bytes() -> None:
 
 
 def test_what_is_inside_already_is_not_touched() -> None:
-    data = encoded(noise(600, 520))
+    data = encode(noise(600, 520))
     assert normalize.fit_to(data, WANX).data is data
 
 
 def test_transparency_goes_where_the_model_takes_none() -> None:
     image = noise(600, 520).convert("RGBA")
     image.putalpha(128)
-    fitted = normalize.fit_to(encoded(image), WANX)
+    fitted = normalize.fit_to(encode(image), WANX)
     assert Image.open(io.BytesIO(fitted.data)).mode == "RGB"
 
 
 def test_too_many_bytes_are_brought_down_by_encoding() -> None:
     fitted = normalize.fit_to(
-        encoded(noise(1600, 1600)), PictureLimits(max_bytes=300_000)
+        encode(noise(1600, 1600)), PictureLimits(max_bytes=300_000)
     )
     assert len(fitted.data) <= 300_000
 
@@ -298,7 +298,7 @@ def test_too_many_bytes_are_brought_down_by_encoding() -> None:
 def test_fitting_lands_inside_the_limits_or_refuses(
     width: int, height: int, limits: PictureLimits
 ) -> None:
-    data = encoded(Image.new("RGB", (width, height), "teal"))
+    data = encode(Image.new("RGB", (width, height), "teal"))
     try:
         fitted = normalize.fit_to(data, limits)
     except Rejected:
@@ -325,7 +325,7 @@ def colours(data: bytes) -> set[tuple[int, ...]]:
         return {tuple(one) for one in image.convert("RGB").get_flattened_data()}  # type: ignore[arg-type]
 
 
-def painted(mode: str) -> bytes:
+def paint_mask(mode: str) -> bytes:
     """A mask whose left third is to change, painted in one of the ways people do."""
     if mode == "white":
         image = Image.new("RGB", (600, 400))
@@ -339,14 +339,14 @@ def painted(mode: str) -> bytes:
     else:
         image = Image.new("RGB", (600, 400), (90, 140, 120))
         image.paste((230, 30, 30), (0, 0, 200, 400))
-    return encoded(image)
+    return encode(image)
 
 
 @pytest.mark.parametrize("mode", ["white", "small", "transparent", "red"])
 def test_masks_painted_in_any_way_become_pure_black_and_white_at_the_exact_size(
     mode: str,
 ) -> None:
-    mask = masks.mask(painted(mode), SIZE)
+    mask = masks.mask(paint_mask(mode), SIZE)
     assert colours(mask) == {(0, 0, 0), (255, 255, 255)}
     with Image.open(io.BytesIO(mask)) as image:
         assert image.getpixel((50, 200)) == (255, 255, 255)
@@ -355,7 +355,7 @@ def test_masks_painted_in_any_way_become_pure_black_and_white_at_the_exact_size(
 
 def test_a_mask_of_another_shape_is_refused() -> None:
     with pytest.raises(Rejected, match="mask_size"):
-        masks.mask(encoded(Image.new("L", (512, 512))), SIZE)
+        masks.mask(encode(Image.new("L", (512, 512))), SIZE)
 
 
 @pytest.mark.parametrize(
@@ -363,7 +363,7 @@ def test_a_mask_of_another_shape_is_refused() -> None:
 )
 def test_a_mask_of_nothing_or_everything_is_refused(colour: str, key: str) -> None:
     with pytest.raises(Rejected, match=key):
-        masks.mask(encoded(Image.new("RGB", (600, 400), colour)), SIZE)
+        masks.mask(encode(Image.new("RGB", (600, 400), colour)), SIZE)
 
 
 @pytest.mark.parametrize(
@@ -419,8 +419,8 @@ def test_a_comparison_shows_both_and_flickers_between_them() -> None:
 
 
 def test_a_comparison_stays_inside_its_bounds_however_long_the_pictures() -> None:
-    strip = encoded(Image.new("RGB", (2000, 100), "red"), "PNG")
-    pole = encoded(Image.new("L", (20, 400), 90), "PNG")
+    strip = encode(Image.new("RGB", (2000, 100), "red"), "PNG")
+    pole = encode(Image.new("L", (20, 400), 90), "PNG")
     for pair in ((strip, strip), (strip, pole), (pole, PNG)):
         with Image.open(io.BytesIO(diagrams.compare(*pair, ("v1", "v2")))) as side:
             assert max(side.size) <= diagrams.MAX_SIDE
@@ -431,7 +431,7 @@ def test_a_comparison_stays_inside_its_bounds_however_long_the_pictures() -> Non
 @pytest.mark.parametrize("mode", ["RGB", "RGBA", "L", "LA", "P", "I;16"])
 def test_a_thumbnail_is_a_square_of_any_picture(mode: str) -> None:
     plain = Image.new("L", (30, 60), 200)
-    made = diagrams.thumbnail(encoded(plain.convert(mode), "PNG"))
+    made = diagrams.thumbnail(encode(plain.convert(mode), "PNG"))
     with Image.open(io.BytesIO(made)) as thumb:
         assert (thumb.format, thumb.size) == ("JPEG", (layout.SIDE, layout.SIDE))
 
@@ -454,7 +454,7 @@ def test_a_large_photo_with_a_profile_is_turned_and_brought_to_srgb_while_it_shr
     image = Image.new("RGB", (4000, 1000), "white")
     image.paste("red", (0, 0, 2000, 1000))
     taken = normalize.normalize(
-        encoded(image, "JPEG", exif=exif, icc_profile=profile, quality=95)
+        encode(image, "JPEG", exif=exif, icc_profile=profile, quality=95)
     )
     assert (taken.width, taken.height) == (
         (3072, 768) if orientation == 3 else (768, 3072)

@@ -33,7 +33,7 @@ from tests.contract.conftest import fresh_database
 from tests.contract.conftest import postgres as postgres  # noqa: PLC0414  # the fixture
 from tests.fakes import events
 from tests.fakes.journal_chat import JournalChat
-from tests.fakes.killing import PLACE, ROOT, wish
+from tests.fakes.killing import PLACE, ROOT, command_event
 from tests.fakes.memory_chat import MemoryChat
 from tests.integration.test_flow import team_on
 
@@ -70,7 +70,7 @@ async def test_a_dead_workers_job_is_finished_by_another(
             EASEL_DASHSCOPE_URL=simulator.url,
             EASEL_RESULT_HOSTS=simulator.host,
         )
-        one = wish(1, Action.DRAW, "a fox")
+        one = command_event(1, Action.DRAW, "a fox")
         dying = await asyncio.create_subprocess_exec(
             sys.executable,
             "-m",

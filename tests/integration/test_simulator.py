@@ -70,14 +70,18 @@ def wanx(
     return {"model": "wanx2.1-imageedit", "input": inputs, "parameters": changes}
 
 
-async def refused(answer: httpx.Response, status: int, code: str, message: str) -> None:
+async def assert_refused(
+    answer: httpx.Response, status: int, code: str, message: str
+) -> None:
     assert answer.status_code == status, answer.text
     assert answer.json()["code"] == code
     assert message in answer.json()["message"]
     assert answer.json()["request_id"] == answer.headers["x-request-id"]
 
 
-async def ended(http: httpx.AsyncClient, created: httpx.Response) -> dict[str, Any]:
+async def wait_for_end(
+    http: httpx.AsyncClient, created: httpx.Response
+) -> dict[str, Any]:
     """Wait for a task's end; gently, for the account has twenty queries a second."""
     assert created.status_code == 200, created.text
     task_id = created.json()["output"]["task_id"]
@@ -98,7 +102,7 @@ async def picture(http: httpx.AsyncClient, url: str) -> Image.Image:
 
 
 async def test_a_call_without_a_key_is_refused(http: httpx.AsyncClient) -> None:
-    await refused(
+    await assert_refused(
         await http.post(MM, json=mm("qwen-image")),
         401,
         "InvalidApiKey",
@@ -116,14 +120,14 @@ async def test_a_wrong_key_is_refused_on_every_path(http: httpx.AsyncClient) -> 
         await http.get("/uploads?action=getPolicy&model=qwen-image", headers=wrong),
     ]
     for answer in answers:
-        await refused(answer, 401, "InvalidApiKey", "Invalid API-key provided.")
+        await assert_refused(answer, 401, "InvalidApiKey", "Invalid API-key provided.")
 
 
 async def test_a_task_endpoint_without_the_async_header_is_refused(
     http: httpx.AsyncClient,
 ) -> None:
     for path, body in [(T2I, t2i()), (I2I, wanx()), (IG, mm("wan2.6-t2i"))]:
-        await refused(
+        await assert_refused(
             await http.post(path, json=body, headers=KEY),
             403,
             "AccessDenied",
@@ -135,7 +139,7 @@ async def test_the_synchronous_endpoint_refuses_the_async_header(
     http: httpx.AsyncClient,
 ) -> None:
     answer = await http.post(MM, json=mm("qwen-image"), headers=ASYNC)
-    await refused(
+    await assert_refused(
         answer,
         403,
         "AccessDenied",
@@ -145,11 +149,11 @@ async def test_the_synchronous_endpoint_refuses_the_async_header(
 
 async def test_invalid_json_is_refused(http: httpx.AsyncClient) -> None:
     answer = await http.post(MM, content=b"{", headers=KEY)
-    await refused(answer, 400, "InvalidParameter", "Required body invalid")
+    await assert_refused(answer, 400, "InvalidParameter", "Required body invalid")
 
 
 async def test_a_missing_model_is_refused(http: httpx.AsyncClient) -> None:
-    await refused(
+    await assert_refused(
         await http.post(MM, json={"input": {}}, headers=KEY),
         400,
         "BadRequest.EmptyModel",
@@ -158,7 +162,7 @@ async def test_a_missing_model_is_refused(http: httpx.AsyncClient) -> None:
 
 
 async def test_an_unknown_model_is_404(http: httpx.AsyncClient) -> None:
-    await refused(
+    await assert_refused(
         await http.post(MM, json=mm("qwen-image-9"), headers=KEY),
         404,
         "InvalidParameter",
@@ -174,13 +178,13 @@ async def test_a_known_model_on_the_wrong_path_is_a_url_error(
         (IG, mm("qwen-image-2.0")),
         (I2I, t2i("wan2.2-t2i-flash")),
     ]:
-        await refused(
+        await assert_refused(
             await http.post(path, json=body, headers=ASYNC),
             400,
             "InvalidParameter",
             "url error",
         )
-    await refused(
+    await assert_refused(
         await http.post(MM, json=mm("wan2.5-t2i-preview"), headers=KEY),
         400,
         "InvalidParameter",
@@ -190,7 +194,7 @@ async def test_a_known_model_on_the_wrong_path_is_a_url_error(
 
 async def test_a_missing_input_is_refused(http: httpx.AsyncClient) -> None:
     answer = await http.post(MM, json={"model": "qwen-image"}, headers=KEY)
-    await refused(
+    await assert_refused(
         answer, 400, "BadRequest.EmptyInput", "Required input parameter missing"
     )
 
@@ -200,7 +204,7 @@ async def test_a_missing_input_is_refused(http: httpx.AsyncClient) -> None:
 
 async def test_missing_messages_are_named(http: httpx.AsyncClient) -> None:
     body = {"model": "qwen-image", "input": {"prompt": "x"}}
-    await refused(
+    await assert_refused(
         await http.post(MM, json=body, headers=KEY),
         400,
         "InvalidParameter",
@@ -211,7 +215,7 @@ async def test_missing_messages_are_named(http: httpx.AsyncClient) -> None:
 async def test_only_one_message_is_taken(http: httpx.AsyncClient) -> None:
     body = mm("qwen-image")
     body["input"]["messages"] *= 2
-    await refused(
+    await assert_refused(
         await http.post(MM, json=body, headers=KEY),
         400,
         "InvalidParameter",
@@ -223,7 +227,7 @@ async def test_exactly_one_text_is_taken(http: httpx.AsyncClient) -> None:
     for count in (0, 2):
         body = mm("qwen-image-2.0")
         body["input"]["messages"][0]["content"] = [{"text": "x"}] * count
-        await refused(
+        await assert_refused(
             await http.post(MM, json=body, headers=KEY),
             400,
             "InvalidParameter",
@@ -235,24 +239,28 @@ async def test_an_edit_model_wants_a_picture_and_takes_three_at_most(
     http: httpx.AsyncClient,
 ) -> None:
     answer = await http.post(MM, json=mm("qwen-image-edit"), headers=KEY)
-    await refused(answer, 400, "InvalidParameter", "lack of image or text")
+    await assert_refused(answer, 400, "InvalidParameter", "lack of image or text")
     answer = await http.post(
         MM, json=mm("qwen-image-edit", images=(data_uri(),) * 4), headers=KEY
     )
-    await refused(answer, 400, "InvalidParameter", "content length only support")
+    await assert_refused(answer, 400, "InvalidParameter", "content length only support")
 
 
 async def test_z_image_takes_one_part_only(http: httpx.AsyncClient) -> None:
     answer = await http.post(
         MM, json=mm("z-image-turbo", images=(data_uri(),)), headers=KEY
     )
-    await refused(answer, 400, "InvalidParameter", "content parameter's length invalid")
+    await assert_refused(
+        answer, 400, "InvalidParameter", "content parameter's length invalid"
+    )
 
 
 async def test_a_long_prompt_is_cut_silently(
     http: httpx.AsyncClient, simulator: Running
 ) -> None:
-    await ended(http, await http.post(T2I, json=t2i(prompt="x" * 900), headers=ASYNC))
+    await wait_for_end(
+        http, await http.post(T2I, json=t2i(prompt="x" * 900), headers=ASYNC)
+    )
     assert [len(task.request.prompt) for task in simulator.account.tasks.values()] == [
         800
     ]
@@ -275,7 +283,7 @@ async def test_n_is_checked(
     http: httpx.AsyncClient, model: str, n: Any, message: str
 ) -> None:
     images = (data_uri(),) if "edit" in model else ()
-    await refused(
+    await assert_refused(
         await http.post(MM, json=mm(model, images=images, n=n), headers=KEY),
         400,
         "InvalidParameter",
@@ -287,7 +295,7 @@ async def test_n_is_checked_before_size(http: httpx.AsyncClient) -> None:
     answer = await http.post(
         MM, json=mm("qwen-image-3.0", n=9, size="1*1"), headers=KEY
     )
-    await refused(answer, 400, "InvalidParameter", "Range of n")
+    await assert_refused(answer, 400, "InvalidParameter", "Range of n")
 
 
 @pytest.mark.parametrize(
@@ -328,7 +336,7 @@ async def test_n_is_checked_before_size(http: httpx.AsyncClient) -> None:
 async def test_the_size_is_checked_in_the_models_own_words(
     http: httpx.AsyncClient, model: str, size: str, message: str
 ) -> None:
-    await refused(
+    await assert_refused(
         await http.post(MM, json=mm(model, size=size), headers=KEY),
         400,
         "InvalidParameter",
@@ -340,14 +348,14 @@ async def test_the_sides_of_older_models_are_checked(http: httpx.AsyncClient) ->
     answer = await http.post(
         T2I, json=t2i("wan2.2-t2i-plus", size="768*2700"), headers=ASYNC
     )
-    await refused(
+    await assert_refused(
         answer,
         400,
         "InvalidParameter",
         "Either width or height should be between 512 and 1440",
     )
     edit = mm("qwen-image-edit-plus", images=(data_uri(),), size="100*900")
-    await refused(
+    await assert_refused(
         await http.post(MM, json=edit, headers=KEY),
         400,
         "InvalidParameter",
@@ -358,7 +366,7 @@ async def test_the_sides_of_older_models_are_checked(http: httpx.AsyncClient) ->
 async def test_a_seed_out_of_range_is_refused(http: httpx.AsyncClient) -> None:
     for seed in (-1, 2**31, 1.5, "7"):
         answer = await http.post(MM, json=mm("qwen-image", seed=seed), headers=KEY)
-        await refused(answer, 400, "InvalidParameter", "Range of seed")
+        await assert_refused(answer, 400, "InvalidParameter", "Range of seed")
         await asyncio.sleep(0)
 
 
@@ -409,7 +417,7 @@ async def test_an_edit_rounds_its_size_to_sixteen_and_else_keeps_the_last_inputs
 async def test_left_out_n_makes_four_pictures_on_wan(
     http: httpx.AsyncClient, simulator: Running
 ) -> None:
-    body = await ended(
+    body = await wait_for_end(
         http, await http.post(T2I, json=t2i("wan2.5-t2i-preview"), headers=ASYNC)
     )
     assert len(body["output"]["results"]) == 4
@@ -453,7 +461,7 @@ async def test_image_generation_tasks_answer_with_one_choice_a_picture(
     http: httpx.AsyncClient,
 ) -> None:
     created = await http.post(IG, json=mm("wan2.6-t2i", n=2), headers=ASYNC)
-    body = await ended(http, created)
+    body = await wait_for_end(http, created)
     assert len(body["output"]["choices"]) == 2
     assert body["output"]["choices"][0]["message"]["content"][0]["type"] == "image"
 
@@ -463,7 +471,7 @@ async def test_a_task_goes_from_pending_to_an_end_with_beijing_times(
 ) -> None:
     created = await http.post(T2I, json=t2i(), headers=ASYNC)
     assert created.json()["output"]["task_status"] == "PENDING"
-    output = (await ended(http, created))["output"]
+    output = (await wait_for_end(http, created))["output"]
     assert output["task_status"] == "SUCCEEDED"
     assert output["submit_time"] <= output["scheduled_time"] <= output["end_time"]
     assert output["results"][0]["orig_prompt"] == "a fox"
@@ -473,7 +481,7 @@ async def test_a_task_goes_from_pending_to_an_end_with_beijing_times(
 async def test_a_failed_task_is_http_200_with_code_and_message(
     http: httpx.AsyncClient,
 ) -> None:
-    body = await ended(
+    body = await wait_for_end(
         http, await http.post(T2I, json=t2i(prompt="[fail]"), headers=ASYNC)
     )
     assert (body["output"]["task_status"], body["output"]["code"]) == (
@@ -489,7 +497,7 @@ async def test_a_partial_success_is_a_success_billed_by_what_came(
     created = await http.post(
         I2I, json=wanx(n=3, input={"prompt": "[partial]"}), headers=ASYNC
     )
-    body = await ended(http, created)
+    body = await wait_for_end(http, created)
     assert body["output"]["task_metrics"] == {"TOTAL": 3, "SUCCEEDED": 2, "FAILED": 1}
     assert body["output"]["results"][2]["code"] == "InternalError.Timeout"
     assert body["usage"]["image_count"] == 2
@@ -503,7 +511,7 @@ async def test_an_unknown_task_is_http_200_unknown(http: httpx.AsyncClient) -> N
 async def test_a_task_is_forgotten_and_its_link_dead_after_24_hours(
     http: httpx.AsyncClient, simulator: Running
 ) -> None:
-    body = await ended(http, await http.post(T2I, json=t2i(), headers=ASYNC))
+    body = await wait_for_end(http, await http.post(T2I, json=t2i(), headers=ASYNC))
     url = body["output"]["results"][0]["url"]
     assert (await http.get(url)).status_code == 200
     await http.post(
@@ -515,7 +523,7 @@ async def test_a_task_is_forgotten_and_its_link_dead_after_24_hours(
 
 
 async def test_a_result_link_tampered_with_is_refused(http: httpx.AsyncClient) -> None:
-    body = await ended(http, await http.post(T2I, json=t2i(), headers=ASYNC))
+    body = await wait_for_end(http, await http.post(T2I, json=t2i(), headers=ASYNC))
     url = body["output"]["results"][0]["url"]
     assert (await http.get(url.replace("Signature=", "Signature=0"))).status_code == 403
     assert (await http.get(url.replace("Expires=1", "Expires=2"))).status_code == 403
@@ -540,10 +548,12 @@ async def test_only_a_pending_task_can_be_cancelled(http: httpx.AsyncClient) -> 
     await asyncio.sleep(1.05)
     slow = [await http.post(I2I, json=wanx(), headers=ASYNC) for _ in range(2)]
     for answer in [*created, *slow]:
-        await ended(http, answer)
+        await wait_for_end(http, answer)
     task_id = created[0].json()["output"]["task_id"]
     answer = await http.post(f"/tasks/{task_id}/cancel", headers=KEY)
-    await refused(answer, 400, "UnsupportedOperation", "Failed to cancel the task")
+    await assert_refused(
+        answer, 400, "UnsupportedOperation", "Failed to cancel the task"
+    )
 
 
 async def test_a_waiting_task_is_cancelled_and_never_billed() -> None:
@@ -566,7 +576,7 @@ async def test_the_list_is_paged_in_epoch_milliseconds_without_prompts(
     http: httpx.AsyncClient,
 ) -> None:
     for _ in range(2):
-        await ended(http, await http.post(T2I, json=t2i(), headers=ASYNC))
+        await wait_for_end(http, await http.post(T2I, json=t2i(), headers=ASYNC))
     body = (
         await http.get(
             "/tasks?page_no=1&page_size=1&model_name=qwen-image-plus&status=SUCCEEDED",
@@ -635,7 +645,7 @@ async def test_tasks_beyond_two_running_wait_as_pending_or_are_refused_as_chosen
 async def test_the_documented_formats_are_read(
     http: httpx.AsyncClient, kind: str
 ) -> None:
-    body = await ended(
+    body = await wait_for_end(
         http, await http.post(I2I, json=wanx(base=data_uri(kind=kind)), headers=ASYNC)
     )
     assert body["output"]["task_status"] == "SUCCEEDED"
@@ -656,7 +666,9 @@ async def test_the_documented_formats_are_read(
 async def test_a_bad_picture_fails_a_task_soon_in_the_vendors_words(
     http: httpx.AsyncClient, base: str, message: str
 ) -> None:
-    body = await ended(http, await http.post(I2I, json=wanx(base=base), headers=ASYNC))
+    body = await wait_for_end(
+        http, await http.post(I2I, json=wanx(base=base), headers=ASYNC)
+    )
     assert body["output"]["task_status"] == "FAILED"
     assert message in body["output"]["message"]
 
@@ -665,7 +677,7 @@ async def test_a_synchronous_model_refuses_a_bad_picture_at_once(
     http: httpx.AsyncClient,
 ) -> None:
     body = mm("qwen-image-edit", images=("data:image/png;base64,AAAA",))
-    await refused(
+    await assert_refused(
         await http.post(MM, json=body, headers=KEY),
         400,
         "InvalidParameter",
@@ -677,7 +689,7 @@ async def test_a_data_uri_over_ten_megabytes_is_refused(
     http: httpx.AsyncClient,
 ) -> None:
     body = mm("qwen-image-edit", images=("data:image/png;base64," + "A" * 10_485_760,))
-    await refused(
+    await assert_refused(
         await http.post(MM, json=body, headers=KEY),
         400,
         "InvalidParameter",
@@ -690,7 +702,9 @@ async def test_wan_models_take_no_transparency(http: httpx.AsyncClient) -> None:
         "model": "wan2.5-i2i-preview",
         "input": {"prompt": "x", "images": [data_uri(mode="RGBA")]},
     }
-    ended_body = await ended(http, await http.post(I2I, json=body, headers=ASYNC))
+    ended_body = await wait_for_end(
+        http, await http.post(I2I, json=body, headers=ASYNC)
+    )
     assert ended_body["output"]["message"] == "image format error"
 
 
@@ -700,11 +714,11 @@ async def test_the_mask_must_be_there_and_of_the_pictures_size(
     answer = await http.post(
         I2I, json=wanx("description_edit_with_mask"), headers=ASYNC
     )
-    await refused(answer, 400, "InvalidParameter", "mask_image_url")
+    await assert_refused(answer, 400, "InvalidParameter", "mask_image_url")
     wrong = wanx(
         "description_edit_with_mask", input={"mask_image_url": data_uri((640, 520))}
     )
-    body = await ended(http, await http.post(I2I, json=wrong, headers=ASYNC))
+    body = await wait_for_end(http, await http.post(I2I, json=wrong, headers=ASYNC))
     assert "same size" in body["output"]["message"]
 
 
@@ -724,7 +738,7 @@ async def test_a_function_parameter_out_of_range_is_refused(
     answer = await http.post(
         I2I, json={**wanx(function), "parameters": parameters}, headers=ASYNC
     )
-    await refused(
+    await assert_refused(
         answer,
         400,
         "InvalidParameter",
@@ -735,7 +749,7 @@ async def test_a_function_parameter_out_of_range_is_refused(
 async def test_an_unknown_function_or_a_missing_prompt_is_refused(
     http: httpx.AsyncClient,
 ) -> None:
-    await refused(
+    await assert_refused(
         await http.post(I2I, json=wanx("remove_watermaker"), headers=ASYNC),
         400,
         "InvalidParameter",
@@ -743,7 +757,7 @@ async def test_an_unknown_function_or_a_missing_prompt_is_refused(
     )
     missing = wanx()
     del missing["input"]["prompt"]
-    await refused(
+    await assert_refused(
         await http.post(I2I, json=missing, headers=ASYNC),
         400,
         "InvalidParameter",
@@ -759,10 +773,10 @@ async def test_moderation_and_account_refusals_are_brought_about_by_words(
         ("[ip]", "IPInfringementSuspect"),
         ("[arrearage]", "Arrearage"),
     ]:
-        await refused(
+        await assert_refused(
             await http.post(MM, json=mm("qwen-image", word), headers=KEY), 400, code, ""
         )
-    body = await ended(
+    body = await wait_for_end(
         http,
         await http.post(T2I, json=t2i(prompt="[moderation-output]"), headers=ASYNC),
     )
@@ -799,7 +813,7 @@ async def test_an_uploaded_picture_is_used_by_its_oss_address_with_the_header(
     body = mm("qwen-image-edit", images=(address,))
     resolve = {**KEY, "X-DashScope-OssResourceResolve": "enable"}
     assert (await http.post(MM, json=body, headers=resolve)).status_code == 200
-    await refused(
+    await assert_refused(
         await http.post(MM, json=body, headers=KEY),
         400,
         "InvalidParameter",
@@ -807,7 +821,9 @@ async def test_an_uploaded_picture_is_used_by_its_oss_address_with_the_header(
     )
     other = mm("qwen-image-edit-plus", images=(address,))
     answer = await http.post(MM, json=other, headers=resolve)
-    await refused(answer, 400, "InvalidParameter.DataInspection", "Failed to find")
+    await assert_refused(
+        answer, 400, "InvalidParameter.DataInspection", "Failed to find"
+    )
 
 
 async def test_an_upload_policy_dies_after_five_minutes_and_the_file_after_two_days(
@@ -829,7 +845,7 @@ async def _wanx_picture(
     http: httpx.AsyncClient, function: str, base: bytes, **changes: Any
 ) -> Image.Image:
     uri = f"data:image/png;base64,{base64.b64encode(base).decode()}"
-    body = await ended(
+    body = await wait_for_end(
         http, await http.post(I2I, json=wanx(function, uri, **changes), headers=ASYNC)
     )
     assert body["output"]["task_status"] == "SUCCEEDED", body
@@ -961,5 +977,7 @@ async def test_it_stops_in_the_middle_of_a_synchronous_call(
         while not running.account.tasks:
             await asyncio.sleep(0.01)
         await running.account.close()
-        await refused(await waiting, 500, "InternalError", "Internal server error!")
+        await assert_refused(
+            await waiting, 500, "InternalError", "Internal server error!"
+        )
     assert not [record for record in caplog.records if record.levelname == "ERROR"]

@@ -26,7 +26,7 @@ async def _address(
     yield
 
 
-async def called(method: Callable[..., Any], /, **arguments: Any) -> Any:
+async def call_sdk(method: Callable[..., Any], /, **arguments: Any) -> Any:
     """The SDK blocks, so it runs in a thread."""
     return await asyncio.to_thread(method, api_key=KEY, **arguments)
 
@@ -40,7 +40,7 @@ async def test_drawing_with_multi_modal_conversation() -> None:
     messages = [
         {"role": "user", "content": [{"text": "一副典雅庄重的对联悬挂于厅堂之中"}]}
     ]
-    response = await called(
+    response = await call_sdk(
         MultiModalConversation.call,
         model="qwen-image-plus",
         messages=messages,
@@ -65,7 +65,7 @@ async def test_editing_three_pictures_with_multi_modal_conversation() -> None:
         for name in ("coffee.png", "chelsea.png", "rocket.jpg")
     ]
     content = [*images, {"text": "图1中的女生穿着图2中的黑色裙子按图3的姿势坐下"}]
-    response = await called(
+    response = await call_sdk(
         MultiModalConversation.call,
         model="qwen-image-edit-max",
         messages=[{"role": "user", "content": content}],
@@ -82,7 +82,7 @@ async def test_editing_three_pictures_with_multi_modal_conversation() -> None:
 
 async def test_a_local_file_is_uploaded_to_temporary_storage() -> None:
     content = [{"image": f"file://{PHOTOS / 'coffee.png'}"}, {"text": "make it night"}]
-    response = await called(
+    response = await call_sdk(
         MultiModalConversation.call,
         model="qwen-image-edit",
         messages=[{"role": "user", "content": content}],
@@ -91,7 +91,7 @@ async def test_a_local_file_is_uploaded_to_temporary_storage() -> None:
 
 
 async def test_image_synthesis_call_waits_for_the_task() -> None:
-    response = await called(
+    response = await call_sdk(
         ImageSynthesis.call,
         model="qwen-image-plus",
         prompt="a fox",
@@ -105,7 +105,7 @@ async def test_image_synthesis_call_waits_for_the_task() -> None:
 
 
 async def test_image_synthesis_expands_a_picture() -> None:
-    response = await called(
+    response = await call_sdk(
         ImageSynthesis.call,
         model="wanx2.1-imageedit",
         function="expand",
@@ -122,7 +122,7 @@ async def test_image_synthesis_expands_a_picture() -> None:
 
 
 async def test_async_call_fetch_wait_and_list() -> None:
-    created = await called(
+    created = await call_sdk(
         ImageSynthesis.async_call,
         model="qwen-image",
         prompt="a fox",
@@ -130,19 +130,19 @@ async def test_async_call_fetch_wait_and_list() -> None:
         size="1328*1328",
     )
     assert created.output.task_status == "PENDING"
-    fetched = await called(ImageSynthesis.fetch, task=created)
+    fetched = await call_sdk(ImageSynthesis.fetch, task=created)
     assert fetched.output.task_id == created.output.task_id
-    waited = await called(ImageSynthesis.wait, task=created)
+    waited = await call_sdk(ImageSynthesis.wait, task=created)
     assert waited.output.task_status == "SUCCEEDED"
-    listed = await called(ImageSynthesis.list)  # type: ignore[attr-defined]
+    listed = await call_sdk(ImageSynthesis.list)  # type: ignore[attr-defined]
     assert listed.status_code == HTTPStatus.OK
 
 
 async def test_a_finished_task_cannot_be_cancelled() -> None:
-    created = await called(
+    created = await call_sdk(
         ImageSynthesis.call, model="qwen-image", prompt="a fox", size="1328*1328"
     )
-    cancelled = await called(ImageSynthesis.cancel, task=created)  # type: ignore[attr-defined]
+    cancelled = await call_sdk(ImageSynthesis.cancel, task=created)  # type: ignore[attr-defined]
     assert (cancelled.status_code, cancelled.code) == (
         HTTPStatus.BAD_REQUEST,
         "UnsupportedOperation",

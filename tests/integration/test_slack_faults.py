@@ -49,7 +49,7 @@ async def there(
 Place = tuple[Slack, Running, Somebody]
 
 
-async def made(bot: Running, person: Somebody) -> list[Step]:
+async def steps_of(bot: Running, person: Somebody) -> list[Step]:
     return await bot.easel.context.store.recent(
         Tenant("slack:T00000001"), person.id, 20
     )
@@ -99,7 +99,7 @@ async def test_one_result_whatever_answer_is_lost(
         if one.user == fake.workspace.bot_user and one.blocks and not one.only_for
     ]
     assert [one.ts for one in said] == [caption.ts]
-    assert len(await made(bot, ana)) == 1
+    assert len(await steps_of(bot, ana)) == 1
 
 
 @pytest.mark.parametrize(
@@ -176,7 +176,7 @@ async def test_a_share_that_never_happens_is_said_with_the_way_to_try_again(
     caption = await ana.reads("would not attach")
     assert "🔄 Again" in caption.buttons
     assert results(fake) == []
-    step = (await made(bot, ana))[0]
+    step = (await steps_of(bot, ana))[0]
     await ana.types(f"/easel show {step.id}")
     await fake.until(lambda: results(fake) == [1])
 
@@ -304,7 +304,7 @@ async def test_the_picture_of_a_thread_that_cannot_be_read_just_now_is_waited_fo
     fake.world.faults["conversations.replies"].append(Fault(status=503))
     await ana.says(f"{ana.easel} make it night", thread=root)
     await ana.result("make it night")
-    edit = (await made(bot, ana))[0]
+    edit = (await steps_of(bot, ana))[0]
     assert edit.parent is None
     assert len(edit.inputs) == 1
 
@@ -407,7 +407,7 @@ async def test_odd_files_get_a_sentence_each(there: Place) -> None:
     fake.workspace.scopes = fake.workspace.scopes.replace("files:read,", "")
     await ana.says(f"{ana.easel} make it dark", files=[ana.uploads(photo)])
     await ana.reads("not allowed to read")
-    assert await made(bot, ana) == []
+    assert await steps_of(bot, ana) == []
 
 
 async def test_a_file_of_another_organisation_is_looked_up(there: Place) -> None:
@@ -415,7 +415,7 @@ async def test_a_file_of_another_organisation_is_looked_up(there: Place) -> None
     foreign = ana.uploads(PHOTOS / "coffee.png", connect=True)
     await ana.says(f"{ana.easel} make it night", files=[foreign])
     await ana.result("make it night")
-    assert len((await made(bot, ana))[0].inputs) == 1
+    assert len((await steps_of(bot, ana))[0].inputs) == 1
 
 
 async def test_progress_keeps_within_what_slack_allows(

@@ -198,8 +198,8 @@ async def test_a_copy_is_sent_each_time_it_is_asked_and_once_each_time(
     team: Team,
 ) -> None:
     fox, _ = await team.gets(Action.DRAW, "a fox")
-    wish = press(ButtonKind.SEND_ME, fox.id)
-    for same in (wish, wish, replace(wish, key="another")):
+    pressed = press(ButtonKind.SEND_ME, fox.id)
+    for same in (pressed, pressed, replace(pressed, key="another")):
         await team.sends(same)
     copies = [
         one

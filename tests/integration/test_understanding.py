@@ -27,7 +27,7 @@ ROWS: dict[str, dict[str, Any]] = json.loads(
 )
 
 
-def said(words: str, person: str = "ana", **facts: Any) -> Incoming:
+def message(words: str, person: str = "ana", **facts: Any) -> Incoming:
     """Words after the bot's name."""
     plain = Incoming(
         key=f"s{next(numbers)}",
@@ -42,7 +42,7 @@ def said(words: str, person: str = "ana", **facts: Any) -> Incoming:
 
 
 async def offered(team: Team, words: str, **facts: Any) -> Post:  # noqa: F811
-    answer = await team.sends(said(words, **facts))
+    answer = await team.sends(message(words, **facts))
     assert answer.accepted is None
     assert answer.post
     return answer.post
@@ -109,10 +109,10 @@ async def test_the_edit_is_of_the_picture_that_was_named_whatever_came_since(
 @pytest.mark.parametrize("words", ["thanks!", "谢谢！", "terima kasih!", "👍"])
 async def test_thanks_cost_nothing_and_are_not_answered(team: Team, words: str) -> None:  # noqa: F811
     await team.gets(Action.DRAW, "a fox")
-    heard = said(words, mentions=Mentions(), place=replace(PLACE, thread="1"))
+    heard = message(words, mentions=Mentions(), place=replace(PLACE, thread="1"))
     assert await team.easel.service.understand(heard) is None
     if words != "👍":
-        assert await team.easel.service.understand(said(words)) is None
+        assert await team.easel.service.understand(message(words)) is None
 
 
 async def test_what_the_version_before_had_accepted_is_finished(tmp_path: Path) -> None:
@@ -123,7 +123,7 @@ async def test_what_the_version_before_had_accepted_is_finished(tmp_path: Path) 
         for stage in (Stage.HEARD, Stage.UNDERSTOOD, Stage.ACCEPTED):
             old = {**ROWS["discord command"], "place": place, "reply": {}}
             old |= {"key": stage.value, "text": f"a fox {stage.value}", "given": {}}
-            blank = said("", key=stage.value, kind=Kind.HOME)
+            blank = message("", key=stage.value, kind=Kind.HOME)
             with inbox._engine.begin() as connection:
                 inbox_row = {
                     "id": f"{PLACE.tenant}:{blank.key}",

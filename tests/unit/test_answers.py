@@ -6,12 +6,16 @@ from core.views import usage
 from tests.fakes.steps import NOW, dollars, yuan
 
 
-def spent(total: Money, steps: int = 1) -> Spending:
+def spending(total: Money, steps: int = 1) -> Spending:
     return Spending(person="Ana", day="2026-11-20", total=total, steps=steps)
 
 
 def test_a_plot_shows_one_currency_and_the_words_show_all() -> None:
-    month = [spent(yuan("0.2"), steps=2), spent(dollars("0.04")), spent(yuan("0.3"))]
+    month = [
+        spending(yuan("0.2"), steps=2),
+        spending(dollars("0.04")),
+        spending(yuan("0.3")),
+    ]
     currency = usage.usual_currency(month)
     assert currency == "CNY"
     assert dict(usage.spending_by_day(month, currency, NOW))["20"] == 0.5

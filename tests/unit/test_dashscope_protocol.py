@@ -55,7 +55,9 @@ def work(**changes: Any) -> Work:
     return replace(plain, **changes)
 
 
-def built(one: Work, live: dict[str, str] | None = None) -> tuple[Call, dict[str, Any]]:
+def build_call(
+    one: Work, live: dict[str, str] | None = None
+) -> tuple[Call, dict[str, Any]]:
     """The call, and its body with each picture shown as <key>."""
     call = calls.submit_call(one, CATALOG.model(one.model), live or {})
     text = b"".join(
@@ -78,12 +80,12 @@ def submitted(answer: Reply, model: str = "qwen-image-plus") -> Task | Outcome:
     return protocol.parse_submit(answer, CATALOG.model(model), NOW)
 
 
-def ended(answer: Reply) -> Outcome:
+def read_outcome(answer: Reply) -> Outcome:
     return protocol.task_outcome(protocol.parse_task(answer, "t1"), NOW)
 
 
 def test_a_drawing_is_asked_for_as_a_task_where_the_model_has_one() -> None:
-    call, body = built(work(negative="blurry"))
+    call, body = build_call(work(negative="blurry"))
     assert (call.method, call.path) == (
         "POST",
         "/services/aigc/text2image/image-synthesis",
@@ -108,7 +110,7 @@ def test_an_edit_sends_its_pictures_before_the_text_and_never_the_async_header()
     one = work(
         model="qwen-image-edit-plus", action=Action.EDIT, inputs=(PHOTO, MASK), n=2
     )
-    call, body = built(one)
+    call, body = build_call(one)
     assert call.path == "/services/aigc/multimodal-generation/generation"
     assert "X-DashScope-Async" not in call.headers
     assert body["input"]["messages"] == [
@@ -129,7 +131,7 @@ def test_a_masked_edit_is_built_as_the_vendors_example() -> None:
         mask=MASK,
         size=None,
     )
-    call, body = built(one)
+    call, body = build_call(one)
     assert call.path == "/services/aigc/image2image/image-synthesis"
     assert body["input"] == {
         "function": "description_edit_with_mask",
@@ -148,7 +150,7 @@ def test_an_expansion_sends_its_four_sides() -> None:
         size=None,
         options=Options(left=1.5, right=1.5, top=1.0, bottom=1.0),
     )
-    parameters = built(one)[1]["parameters"]
+    parameters = build_call(one)[1]["parameters"]
     assert {
         name: parameters[f"{name}_scale"] for name in ("left", "right", "top", "bottom")
     } == {
@@ -172,20 +174,20 @@ def test_functions_that_need_no_words_send_the_vendors_own() -> None:
             size=None,
             prompt="",
         )
-        assert built(one)[1]["input"]["prompt"] == prompt
+        assert build_call(one)[1]["input"]["prompt"] == prompt
 
 
 def test_a_living_link_is_sent_instead_of_the_bytes() -> None:
     one = work(model="qwen-image-edit-plus", action=Action.EDIT, inputs=(PHOTO,))
-    call, body = built(one, {PHOTO.key: LINK})
+    call, body = build_call(one, {PHOTO.key: LINK})
     assert body["input"]["messages"][0]["content"][0] == {"image": LINK}
     assert all(isinstance(piece, bytes) for piece in call.body)
 
 
 def test_a_model_without_a_parameter_is_not_sent_it() -> None:
-    z = built(work(model="z-image-turbo", prompt_extend=False))[1]["parameters"]
+    z = build_call(work(model="z-image-turbo", prompt_extend=False))[1]["parameters"]
     assert set(z) == {"seed", "size", "prompt_extend"}
-    edit = built(
+    edit = build_call(
         work(model="qwen-image-edit", action=Action.EDIT, inputs=(PHOTO,), size=None)
     )[1]["parameters"]
     assert "size" not in edit
@@ -198,7 +200,7 @@ def test_no_prompt_can_pose_as_a_picture_or_break_the_json(prompt: str) -> None:
     one = work(
         model="qwen-image-edit-plus", action=Action.EDIT, inputs=(PHOTO,), prompt=prompt
     )
-    call, body = built(one)
+    call, body = build_call(one)
     assert body["input"]["messages"][0]["content"][1]["text"] == prompt
     assert sum(isinstance(piece, Picture) for piece in call.body) == 1
 
@@ -208,7 +210,7 @@ def test_every_model_of_the_catalogue_can_be_asked(model: str) -> None:
     known = CATALOG.model(model)
     action = min(known.actions)
     inputs = () if action is Action.DRAW else (PHOTO,)
-    call, body = built(
+    call, body = build_call(
         work(model=model, action=action, inputs=inputs, size=known.size.default)
     )
     assert body["model"] == model
@@ -250,7 +252,7 @@ def test_a_synchronous_answer_gives_all_pictures_of_all_choices() -> None:
 
 
 def test_a_finished_task_tells_pictures_times_and_the_prompt_really_used() -> None:
-    outcome = ended(
+    outcome = read_outcome(
         task_reply(
             task_status="SUCCEEDED",
             scheduled_time="2025-09-05 11:33:20.581",
@@ -264,7 +266,7 @@ def test_a_finished_task_tells_pictures_times_and_the_prompt_really_used() -> No
 
 
 def test_partial_success_is_told_picture_by_picture() -> None:
-    outcome = ended(
+    outcome = read_outcome(
         task_reply(
             task_status="SUCCEEDED",
             results=[{"url": LINK}, {"code": "InternalError.Timeout", "message": "x"}],
@@ -335,11 +337,13 @@ def test_an_unknown_word_counts_as_running(word: str) -> None:
 )
 def test_f37_up_11_a_success_without_a_picture_is_a_failure(results: Any) -> None:
     with pytest.raises(Refused, match=r"provider\.empty"):
-        ended(task_reply(task_status="SUCCEEDED", results=results))
+        read_outcome(task_reply(task_status="SUCCEEDED", results=results))
 
 
 def test_nine_pictures_for_one_are_capped() -> None:
-    outcome = ended(task_reply(task_status="SUCCEEDED", results=[{"url": LINK}] * 100))
+    outcome = read_outcome(
+        task_reply(task_status="SUCCEEDED", results=[{"url": LINK}] * 100)
+    )
     assert len(outcome.made) == protocol.MAX_PICTURES
 
 
@@ -355,7 +359,7 @@ def test_pictures_are_counted_not_believed() -> None:
             "usage": {"image_count": 4},
         }
     )
-    assert ended(answer).billed == 1
+    assert read_outcome(answer).billed == 1
 
 
 @pytest.mark.parametrize(
@@ -402,7 +406,7 @@ def test_an_unhappy_end_is_a_typed_error(
     state: dict[str, Any], error: type[ProviderError], key: str
 ) -> None:
     with pytest.raises(error) as caught:
-        ended(task_reply(**state))
+        read_outcome(task_reply(**state))
     assert caught.value.key == key
 
 
@@ -646,7 +650,7 @@ def test_no_body_whatever_raises_anything_but_a_typed_error(
 
 def test_links_die_when_they_say_so_and_never_later_than_a_day() -> None:
     soon = "https://x.aliyuncs.com/a.png?Expires=1795132900"
-    outcome = ended(
+    outcome = read_outcome(
         task_reply(
             task_status="SUCCEEDED",
             end_time="2026-11-20 08:00:00.000",

@@ -250,7 +250,7 @@ def outcome(meaning: Meaning | None) -> str:
     return f"{meaning.action.value}: {meaning.text}"
 
 
-def understood(incoming: Incoming | None, situation: Situation) -> str:
+def meaning_of(incoming: Incoming | None, situation: Situation) -> str:
     """As the core would: first whether it is about us at all."""
     if incoming is None or relevance(incoming) is Relevance.NONE:
         return NOTHING
@@ -345,7 +345,7 @@ def test_a_saying_means_the_same_on_every_platform(platform: str) -> None:
         if platform == "room" and words.startswith("/"):
             continue  # there it is the room's own command line
         situation = Situation(is_ours=where.ours)
-        meant = understood(decode(words, where), situation)
+        meant = meaning_of(decode(words, where), situation)
         if meant != means:
             wrong[f"{where.name}: {words}"] = f"{meant}, not {means}"
     assert wrong == {}
@@ -384,7 +384,7 @@ def test_where_it_is_said_counts(
     decode: Any, where: Where, words: str, means: str
 ) -> None:
     situation = Situation(is_ours=where.ours)
-    assert understood(decode(words, where), situation) == means
+    assert meaning_of(decode(words, where), situation) == means
 
 
 @pytest.mark.parametrize(
@@ -403,7 +403,7 @@ def test_where_it_is_said_counts(
     ],
 )
 def test_words_to_others_in_slack_are_not_for_us(words: str) -> None:
-    assert understood(in_slack(words, THREAD), Situation(is_ours=True)) == NOTHING
+    assert meaning_of(in_slack(words, THREAD), Situation(is_ours=True)) == NOTHING
 
 
 @pytest.mark.parametrize(
@@ -420,12 +420,12 @@ def test_words_to_others_in_discord_are_not_for_us(facts: dict[str, Any]) -> Non
     words = facts.pop("content", "make it night")
     message = discord_message(words, THREAD, **facts)
     incoming = discord_decode.message(message, US)
-    assert understood(incoming, Situation(is_ours=True)) == NOTHING
+    assert meaning_of(incoming, Situation(is_ours=True)) == NOTHING
 
 
 @pytest.mark.parametrize("words", ["@Bo make it night", "make it night, @bo", "👍😍"])
 def test_words_to_others_in_the_room_are_not_for_us(words: str) -> None:
-    assert understood(in_room(words, THREAD), Situation(is_ours=True)) == NOTHING
+    assert meaning_of(in_room(words, THREAD), Situation(is_ours=True)) == NOTHING
 
 
 @pytest.mark.parametrize(
@@ -444,7 +444,7 @@ def test_an_answer_to_us_in_discord_pings_us_and_names_nobody(
     incoming = discord_decode.message(message, US)
     assert incoming
     incoming = replace(incoming, answers=Quoted(message="6", is_ours=True))
-    assert understood(incoming, Situation(step=StepId("abcdefghij"))) == means
+    assert meaning_of(incoming, Situation(step=StepId("abcdefghij"))) == means
 
 
 def test_the_bots_own_role_is_the_bot() -> None:
@@ -456,7 +456,7 @@ def test_the_bots_own_role_is_the_bot() -> None:
         raw_role_mentions=[OWN_ROLE],
     )
     incoming = discord_decode.message(message, US)
-    assert understood(incoming, Situation()) == "draw: a fox"
+    assert meaning_of(incoming, Situation()) == "draw: a fox"
 
 
 @pytest.mark.parametrize("name", ["@easel", "＠Easel", "@EASEL", "hey @Easel"])
@@ -488,7 +488,7 @@ def test_a_slash_command_of_slack_is_a_command_or_its_form(
     command: str, text: str, means: str
 ) -> None:
     body = {**sample("slash_command"), "command": command, "text": text}
-    assert understood(slack_decode.command(body), Situation()) == means
+    assert meaning_of(slack_decode.command(body), Situation()) == means
 
 
 @pytest.mark.parametrize(
@@ -509,7 +509,7 @@ def test_a_slash_command_of_slack_is_a_command_or_its_form(
 def test_the_rooms_command_line_ends_a_word_at_any_white_space(
     text: str, means: str
 ) -> None:
-    assert understood(in_room(text, CHANNEL), Situation()) == means
+    assert meaning_of(in_room(text, CHANNEL), Situation()) == means
 
 
 def test_words_about_a_message_without_a_picture_never_edit_another() -> None:
@@ -518,9 +518,9 @@ def test_words_about_a_message_without_a_picture_never_edit_another() -> None:
     assert incoming
     words = json.loads('{"message": "6", "is_ours": false}')
     about = replace(incoming, answers=Quoted(**words))
-    assert understood(about, Situation()) == "refuse.no_picture_there"
+    assert meaning_of(about, Situation()) == "refuse.no_picture_there"
     drawn = replace(about, words="draw a lion")
-    assert understood(drawn, Situation()) == "draw: a lion"
+    assert meaning_of(drawn, Situation()) == "draw: a lion"
 
 
 def test_a_word_of_easels_behind_a_slash_is_told_how_it_is_written() -> None:
@@ -537,9 +537,9 @@ def test_a_command_about_a_message_without_a_picture_never_edits_another(
     elsewhere = Quoted(message="6", is_ours=False)
     about = replace(in_room("a lion", CHANNEL), answers=elsewhere)
     about = replace(about, mentions=Mentions(us=True), words=words)
-    assert understood(about, Situation()) == "refuse.no_picture_there"
+    assert meaning_of(about, Situation()) == "refuse.no_picture_there"
     drawn = replace(about, words="/draw a lion")
-    assert understood(drawn, Situation()) == "draw: a lion"
+    assert meaning_of(drawn, Situation()) == "draw: a lion"
 
 
 @pytest.mark.parametrize("words", ["/edit make it night", "/edit", "/wanx upscale"])
@@ -548,4 +548,4 @@ def test_a_command_of_the_room_never_edits_another_picture_than_it_answers(
 ) -> None:
     elsewhere = Quoted(message="6", is_ours=False)
     about = replace(in_room(words, CHANNEL), answers=elsewhere)
-    assert understood(about, Situation()) == "refuse.no_picture_there"
+    assert meaning_of(about, Situation()) == "refuse.no_picture_there"

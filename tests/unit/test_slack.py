@@ -44,18 +44,18 @@ def picture(_file: str) -> str:
 
 
 def test_a_mention_is_read_without_the_mention_and_with_its_picture() -> None:
-    wish = decode.message(event("message_file_share"))
-    assert wish is not None
-    assert wish.words == "make it night & rainy"
-    assert wish.is_addressed
-    assert wish.key == "message:C00000001:1766217602.000300"
-    assert wish.place.thread == "1766217602.000300"
-    assert wish.attachments[0].ref.startswith(
+    incoming = decode.message(event("message_file_share"))
+    assert incoming is not None
+    assert incoming.words == "make it night & rainy"
+    assert incoming.is_addressed
+    assert incoming.key == "message:C00000001:1766217602.000300"
+    assert incoming.place.thread == "1766217602.000300"
+    assert incoming.attachments[0].ref.startswith(
         "T00000001 F00000001 https://files.slack.com/files-pri/"
     )
     mention = decode.message(event("app_mention", ts="1766217602.000300"))
     assert mention is not None
-    assert mention.key == wish.key
+    assert mention.key == incoming.key
 
 
 @pytest.mark.parametrize(
@@ -100,9 +100,9 @@ def test_our_own_words_are_not_for_us() -> None:
     ],
 )
 def test_text_is_read_as_it_was_typed(typed: str, read: str) -> None:
-    wish = decode.message(event("message_im", text=typed))
-    assert wish is not None
-    assert wish.words == read
+    incoming = decode.message(event("message_im", text=typed))
+    assert incoming is not None
+    assert incoming.words == read
 
 
 def test_emoji_are_read_as_slack_tells_of_them() -> None:
@@ -118,26 +118,26 @@ def test_emoji_are_read_as_slack_tells_of_them() -> None:
         }
     ]
     text = "a :heart: with :our_logo: and :odd:"
-    wish = decode.message(event("message_im", text=text, blocks=blocks))
-    assert wish is not None
-    assert wish.words == "a ❤️ with :our_logo: and :odd:"
+    incoming = decode.message(event("message_im", text=text, blocks=blocks))
+    assert incoming is not None
+    assert incoming.words == "a ❤️ with :our_logo: and :odd:"
     filled = sample("view_submission")
     filled["view"]["state"]["values"]["prompt"]["value"]["value"] = "a :fox_face:"
     assert decode.form(filled).words == "a 🦊"
 
 
 def test_a_reaction_names_its_message_and_whether_it_was_added() -> None:
-    wish = decode.reaction(event("reaction_added"))
-    assert wish is not None
-    assert wish.answers
-    assert (wish.emoji, wish.answers.message, wish.is_added) == (
+    incoming = decode.reaction(event("reaction_added"))
+    assert incoming is not None
+    assert incoming.answers
+    assert (incoming.emoji, incoming.answers.message, incoming.is_added) == (
         "thumbsup",
         "1766217600.000100",
         True,
     )
-    wish = decode.reaction(event("reaction_removed"))
-    assert wish is not None
-    assert not wish.is_added
+    incoming = decode.reaction(event("reaction_removed"))
+    assert incoming is not None
+    assert not incoming.is_added
     assert (
         decode.reaction(event("reaction_added", item={"type": "file", "file": "F1"}))
         is None
@@ -145,9 +145,9 @@ def test_a_reaction_names_its_message_and_whether_it_was_added() -> None:
 
 
 def test_a_command_a_press_a_shortcut_and_a_modal_are_read() -> None:
-    wish = decode.command(sample("slash_command"))
-    assert wish.words == "/draw a red fox --n 2"
-    assert wish.key.startswith("command:")
+    incoming = decode.command(sample("slash_command"))
+    assert incoming.words == "/draw a red fox --n 2"
+    assert incoming.key.startswith("command:")
     pressed = decode.button(sample("block_actions_button"))
     assert pressed is not None
     meant = interpret(pressed, NOWHERE)

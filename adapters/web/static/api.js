@@ -7,7 +7,7 @@ export const locale = document.documentElement.lang;
 
 export const key = () => sessionStorage.getItem(KEPT);
 export const keep = (value) => (value ? sessionStorage.setItem(KEPT, value) : sessionStorage.removeItem(KEPT));
-// A new wish each; sending the same one again after a lost reply changes nothing.
+// A new key for each request; sending the same one again after a lost reply changes nothing.
 export const newKey = () => crypto.randomUUID?.() ?? Array.from(crypto.getRandomValues(new Uint32Array(4))).join("-");
 
 export class Refused extends Error {

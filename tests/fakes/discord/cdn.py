@@ -6,7 +6,7 @@ import time
 
 from aiohttp import web
 
-from tests.fakes.discord.rest import faulty, hang_up
+from tests.fakes.discord.rest import fault_response, hang_up
 from tests.fakes.discord.things import Fault
 from tests.fakes.discord.world import World, sign
 
@@ -37,7 +37,7 @@ class Cdn:
             hang_up(request, reset=fault.reset)
             return web.Response()
         if not fault.is_only_slow:
-            return faulty(fault)
+            return fault_response(fault)
         file = self.world.attachments.get(request.match_info["file"])
         if file is None or self.world.now() > file.gone or not self._is_signed(request):
             return web.Response(status=404, text="This content is no longer available.")

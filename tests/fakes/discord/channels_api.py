@@ -87,7 +87,7 @@ class ChannelsApi:
         channel.archived = bool(body.get("archived", channel.archived))
         channel.locked = bool(body.get("locked", channel.locked))
         channel.auto_archive = body.get("auto_archive_duration", channel.auto_archive)
-        self.posting.told_of_channel("THREAD_UPDATE", channel)
+        self.posting.publish_channel("THREAD_UPDATE", channel)
         return payloads.channel(self.world, channel)
 
     def delete_channel(self, asked: Asked) -> Json:
@@ -109,7 +109,7 @@ class ChannelsApi:
         ]
         for thread in gone:
             name = "THREAD_DELETE" if thread.is_thread else "CHANNEL_DELETE"
-            self.posting.told_of_channel(name, thread)
+            self.posting.publish_channel(name, thread)
             del self.world.channels[thread.id]
             self.world.messages = [
                 said for said in self.world.messages if said.channel != thread.id
@@ -245,7 +245,7 @@ class ChannelsApi:
             auto_archive=body.get("auto_archive_duration") or 4320,
             members={self.world.bot.id},
         )
-        self.posting.told_of_channel("THREAD_CREATE", thread, newly_created=True)
+        self.posting.publish_channel("THREAD_CREATE", thread, newly_created=True)
         return thread
 
     def join_thread(self, asked: Asked) -> None:

@@ -116,7 +116,7 @@ class Discord:
     def channel(self, name: str, *, guild: Guild | None = None, **more: Any) -> Channel:
         """A new channel; the gateway is told."""
         channel = self.world.channel(name, guild or self.guild, **more)
-        self.posting.told_of_channel("CHANNEL_CREATE", channel)
+        self.posting.publish_channel("CHANNEL_CREATE", channel)
         return channel
 
     def direct(self, user: User) -> Channel:
@@ -182,13 +182,13 @@ class Discord:
         channel = self.world.channel(
             name, guild, id=message.id, kind=PUBLIC_THREAD, **place
         )
-        self.posting.told_of_channel("THREAD_CREATE", channel, newly_created=True)
+        self.posting.publish_channel("THREAD_CREATE", channel, newly_created=True)
         return channel
 
     def archive(self, thread: Channel, *, locked: bool = False) -> None:
         """A thread is archived, perhaps locked."""
         thread.archived, thread.locked = True, locked
-        self.posting.told_of_channel("THREAD_UPDATE", thread)
+        self.posting.publish_channel("THREAD_UPDATE", thread)
 
     def deletes_channel(self, channel: Channel) -> None:
         """A channel or thread is deleted, and all in it."""
@@ -261,7 +261,7 @@ class Discord:
                 said.mentions.append(reply_to.author)
         where.archived = where.archived and where.locked
         self.world.messages.append(said)
-        self.posting.told("MESSAGE_CREATE", said)
+        self.posting.publish_message("MESSAGE_CREATE", said)
         return said
 
     def forwards(
@@ -289,7 +289,7 @@ class Discord:
     def edits(self, message: Message, text: str) -> None:
         """Someone changes what they said."""
         message.content, message.edited = text, self.world.now()
-        self.posting.told("MESSAGE_UPDATE", message)
+        self.posting.publish_message("MESSAGE_UPDATE", message)
 
     def reacts(
         self, user: User, message: Message, emoji: str, *, added: bool = True

@@ -125,7 +125,7 @@ class InteractionsApi:
         interaction.original = message
         interaction.messages.append(message)
         self.world.messages.append(message)
-        self.posting.told("MESSAGE_CREATE", message)
+        self.posting.publish_message("MESSAGE_CREATE", message)
 
     def _defer_update(self, interaction: Interaction, asked: Asked, data: Json) -> None:
         interaction.original = interaction.message

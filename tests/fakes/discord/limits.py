@@ -409,11 +409,11 @@ def command(one: Json) -> None:
         command_size(one) <= 8000,
         f"{one['name']}: {command_size(one)} characters, over 8000",
     )
-    described(one)
+    check_texts(one)
     options(one.get("options") or [], 0)
 
 
-def described(one: Json) -> None:
+def check_texts(one: Json) -> None:
     """Name and description, in every language."""
     names = {"": one.get("name"), **(one.get("name_localizations") or {})}
     texts = {"": one.get("description"), **(one.get("description_localizations") or {})}
@@ -435,7 +435,7 @@ def options(listed: Sequence[Json], depth: int) -> None:
     need(plain == sorted(plain, reverse=True), "required options come first")
     need(not plain or len(plain) == len(listed), "subcommands beside options")
     for entry in listed:
-        described(entry)
+        check_texts(entry)
         if entry["type"] <= 2:
             need(
                 depth == 0 or (depth == 1 and entry["type"] == 1),

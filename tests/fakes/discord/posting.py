@@ -79,7 +79,7 @@ class Posting:
             channel.members.add(self.world.bot.id)
         if channel.archived:
             channel.archived = False
-            self.told_of_channel("THREAD_UPDATE", channel)
+            self.publish_channel("THREAD_UPDATE", channel)
 
     # Making
 
@@ -91,7 +91,7 @@ class Posting:
         interaction: Interaction | None = None,
         body: Json | None = None,
     ) -> Message:
-        """A new message, checked; no one is told yet."""
+        """Check and make a new message, without sending it."""
         body = asked.json if body is None else body
         flags = int(body.get("flags") or 0)
         self._check(body, asked, flags)
@@ -127,7 +127,7 @@ class Posting:
         self._mention(message, body)
         self._ping(message)
         self.world.messages.append(message)
-        self.told("MESSAGE_CREATE", message)
+        self.publish_message("MESSAGE_CREATE", message)
         return message
 
     def revise(
@@ -173,7 +173,7 @@ class Posting:
         message.flags = flags & ~LOADING
         message.edits += 1
         message.edited = self.world.now()
-        self.told("MESSAGE_UPDATE", message)
+        self.publish_message("MESSAGE_UPDATE", message)
         return message
 
     def remove(self, message: Message) -> None:
@@ -337,8 +337,8 @@ class Posting:
 
     # Telling
 
-    def told(self, name: str, message: Message) -> None:
-        """The gateway is told, unless it is for one person only."""
+    def publish_message(self, name: str, message: Message) -> None:
+        """Send a message to the gateway, unless it is for one person only."""
         if message.only_for:
             return
         payload = payloads.message(self.world, message, nonce=name == "MESSAGE_CREATE")
@@ -360,8 +360,8 @@ class Posting:
             )
         )
 
-    def told_of_channel(self, name: str, channel: Channel, **more: Any) -> None:
-        """The gateway is told about a channel or thread."""
+    def publish_channel(self, name: str, channel: Channel, **more: Any) -> None:
+        """Send a channel or thread to the gateway."""
         payload = {**payloads.channel(self.world, channel), **more}
         self.world.publish(
             Event(name=name, data=payload, guild=channel.guild, channel=channel.id)

@@ -89,7 +89,7 @@ class Rest:
                         method, template, handler, asked, request, too_large=too_large
                     )
             except No as no:
-                response = refused(no)
+                response = error_response(no)
             except Exception as error:
                 self.world.violations.append(
                     f"{name}: this Discord does not understand the request: {error!r}"
@@ -99,7 +99,7 @@ class Rest:
                 hang_up(request, reset=fault.reset)
                 return web.Response()
             if not fault.is_only_slow:
-                response = faulty(fault)
+                response = fault_response(fault)
             assert response is not None
             self._count(name, asked, response)
             return response
@@ -137,7 +137,7 @@ class Rest:
             raise No(401, 0, "401: Unauthorized")
         headers, wait = self._use(method, template, handler.__name__, asked)
         if wait is not None:
-            return limited(wait, headers)
+            return rate_limit_response(wait, headers)
         if too_large:
             raise No(413, 40005, "Request entity too large")
         wrong = schema.wrong(method, template, asked.body)
@@ -149,7 +149,7 @@ class Rest:
         try:
             return answer(handler(asked), headers=headers)
         except No as no:
-            return refused(no, headers)
+            return error_response(no, headers)
 
     def _is_allowed(self, template: str, request: web.Request) -> bool:
         authorized = request.headers.get("Authorization")
@@ -239,7 +239,7 @@ def answer(
     )
 
 
-def refused(no: No, headers: Mapping[str, str] | None = None) -> web.Response:
+def error_response(no: No, headers: Mapping[str, str] | None = None) -> web.Response:
     """An error with Discord's code."""
     body: Json = {"message": no.message, "code": no.code}
     if no.code == 50035:
@@ -249,7 +249,7 @@ def refused(no: No, headers: Mapping[str, str] | None = None) -> web.Response:
     return answer(body, no.status, headers)
 
 
-def limited(
+def rate_limit_response(
     wait: float,
     headers: Mapping[str, str],
     *,
@@ -272,11 +272,11 @@ def limited(
     return response
 
 
-def faulty(fault: Fault) -> web.Response:
+def fault_response(fault: Fault) -> web.Response:
     """The answer a test asked for."""
     if fault.retry_after is not None:
         scope = {"X-RateLimit-Scope": "global" if fault.is_global else fault.scope}
-        return limited(
+        return rate_limit_response(
             fault.retry_after,
             scope,
             is_global=fault.is_global,
@@ -289,7 +289,7 @@ def faulty(fault: Fault) -> web.Response:
             text="<html>bad gateway</html>",
             content_type="text/html",
         )
-    return refused(No(fault.status, fault.code, fault.message))
+    return error_response(No(fault.status, fault.code, fault.message))
 
 
 def hang_up(request: web.Request, *, reset: bool) -> None:

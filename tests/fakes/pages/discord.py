@@ -36,7 +36,7 @@ WHOLE = frozenset({"code", "mention", "time", "emoji", "link"})
 LOOKS = {2: "", 1: "primary", 3: "success", 4: "danger", 5: "link"}
 
 
-def seen(world: World, message: Message) -> Seen:
+def read_message(world: World, message: Message) -> Seen:
     """The message; what it answers is quoted above it."""
     author = world.users[message.author]
     components = list(walk(message.components))

@@ -15,7 +15,7 @@ Json = dict[str, Any]
 TOKEN = re.compile(r"<([@#!]?)([^>|]+)(?:\|([^>]*))?>")
 
 
-def seen(world: World, message: Message) -> Seen:
+def read_message(world: World, message: Message) -> Seen:
     """The message itself.
 
     An unknown block is an error: Slack would refuse it, or show what we cannot draw.
