@@ -10,9 +10,13 @@ from typing import Any
 from core.incoming import Mentions
 from core.text import clean
 
-PERSON = re.compile(r"<@([A-Z0-9]{2,40})(?:\|[^>]*)?>")
-GROUP = re.compile(r"<!(?:here|channel|everyone|subteam\^[A-Z0-9]+)(?:\|[^>]*)?>")
-TOKEN = re.compile(r"<(?:[#!][^>|]*\|([^>]*)|[#!]([^>|]*)|([^>|]+)(?:\|([^>]*))?)>")
+# Slack escapes every other "<": were it let into a token, a row of them would be read again and
+# again from each.
+PERSON = re.compile(r"<@([A-Z0-9]{2,40})(?:\|[^<>]*)?>")
+GROUP = re.compile(r"<!(?:here|channel|everyone|subteam\^[A-Z0-9]+)(?:\|[^<>]*)?>")
+TOKEN = re.compile(
+    r"<(?:[#!][^<>|]*\|([^<>]*)|[#!]([^<>|]*)|([^<>|]+)(?:\|([^<>]*))?)>"
+)
 """A channel, a group or a link, with its label or without."""
 EMOJI_NAME = re.compile(r":([a-z0-9_+'-]+)(?:::skin-tone-[2-6])?:")
 EMOJI_CODES = re.compile(r"[0-9a-f]{2,6}(-[0-9a-f]{2,6})*")

@@ -4,6 +4,7 @@ Each saying goes through the platform's own decoder, so that its payload's shape
 """
 
 import json
+import time
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from types import SimpleNamespace
@@ -14,6 +15,7 @@ import pytest
 
 from adapters.discord import decode as discord_decode
 from adapters.slack import decode as slack_decode
+from adapters.slack import text as slack_text
 from adapters.web import decode as web_decode
 from adapters.web.records import Member
 from core.errors import Rejected
@@ -549,3 +551,15 @@ def test_a_command_of_the_room_never_edits_another_picture_than_it_answers(
     elsewhere = Quoted(message="6", is_ours=False)
     about = replace(in_room(words, CHANNEL), answers=elsewhere)
     assert meaning_of(about, Situation()) == "refuse.no_picture_there"
+
+
+@pytest.mark.parametrize(
+    "part", ["<", "<@", "<@U12|", "<!here|", "<#", "<http://a|", "</a", "<:a:", "&lt;"]
+)
+def test_long_hostile_words_are_read_in_a_moment(part: str) -> None:
+    text = part * (40_000 // len(part))
+    began = time.perf_counter()
+    slack_text.plain(text)
+    slack_text.mentions(text, SLACK_US, is_named=False)
+    discord_decode.plain(text)
+    assert time.perf_counter() - began < 1
