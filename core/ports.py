@@ -253,8 +253,13 @@ class Store(Protocol):
         """
         ...
 
-    async def forget_intent(self, tenant: Tenant, step: StepId) -> Step | None:
-        """The service certainly did not take it: SUBMITTING → QUEUED."""
+    async def forget_intent(
+        self, tenant: Tenant, step: StepId, *, may_turn_up: bool = False
+    ) -> Step | None:
+        """The service did not take it: SUBMITTING → QUEUED.
+
+        ``may_turn_up`` where a list said so that may lag: when it was sent stays known.
+        """
         ...
 
     async def requeue(self, tenant: Tenant, step: StepId) -> Step | None:

@@ -124,7 +124,11 @@ async def _take_back(
     meanwhile, or refused for longer than anyone waits, has ended instead.
     """
     log.info("submit_refused", step=step.id, code=error.code)
-    waiting = await context.store.forget_intent(step.tenant, step.id)
+    # A list may lag: what was sent, and not found in it, is looked for again before the next try.
+    may_turn_up = isinstance(error.__cause__, Uncertain)
+    waiting = await context.store.forget_intent(
+        step.tenant, step.id, may_turn_up=may_turn_up
+    )
     if waiting is not None and waiting.cancel_requested:
         await _cancel(context, waiting)
         return
@@ -140,8 +144,9 @@ async def _submit_once(context: Context, step: Step) -> bool:
             return True
         await _leave_to_person(context, step)
         return False
-    # An earlier process has written its intent, and died before it recorded an answer.
-    is_lost = step.state is StepState.SUBMITTING
+    # An earlier process has written its intent, and died before it recorded an answer; or an
+    # earlier try was not found in the service's list.
+    is_lost = step.state is StepState.SUBMITTING or step.intended is not None
     intended = await _intend(context, step)
     if intended is None:
         await _post_cancellation(context, step)

@@ -93,8 +93,13 @@ class StepProgress(StepStore):
                 return None
             return await self._get(connection, tenant, step)
 
-    async def forget_intent(self, tenant: str, step: str) -> Step | None:
-        """The service certainly did not take it: SUBMITTING → QUEUED."""
+    async def forget_intent(
+        self, tenant: str, step: str, *, may_turn_up: bool = False
+    ) -> Step | None:
+        """The service did not take it: SUBMITTING → QUEUED.
+
+        ``may_turn_up`` where a list said so that may lag: when it was sent stays known.
+        """
         change = (
             update(steps)
             .filter_by(state=StepState.SUBMITTING)
@@ -103,7 +108,7 @@ class StepProgress(StepStore):
         )
         change = change.values(
             state=StepState.QUEUED,
-            intended=None,
+            intended=steps.c.intended if may_turn_up else None,
             attempts=steps.c.attempts - 1,  # a refusal has made no task
         )
         return await self._change_step(change, tenant, step)

@@ -747,6 +747,18 @@ async def test_a_service_that_answers_500_is_waited_for_like_a_busy_one(
     assert len(team.simulator.account.tasks) == 1
 
 
+@pytest.mark.parametrize("kind", ["drop_after", "status_after"])
+async def test_a_list_that_lags_makes_no_second_task(tmp_path: Path, kind: str) -> None:
+    config = SimulatorConfig(time_scale=0.01, list_lag=0.7)
+    async with team_on(config, tmp_path) as team:
+        team.simulator.account.faults.append(
+            {"where": "submit", "kind": kind, "status": 500}
+        )
+        step, _ = await team.gets(Action.DRAW, "a fox")
+        assert step.state is StepState.DONE
+        assert len(team.simulator.account.tasks) == 1
+
+
 async def test_a_service_that_answers_500_for_hours_is_given_up_free_of_charge(
     team: Team, monkeypatch: pytest.MonkeyPatch
 ) -> None:
