@@ -8,7 +8,8 @@ from typing import Any
 from bot.providers import load_catalog
 from core.catalog import Catalog, Model
 from core.i18n import format_money
-from core.types import Money, Size
+from core.size import Size
+from core.types import Money
 
 
 def listing(*, as_json: bool) -> str:

@@ -28,11 +28,11 @@ from core.flow.context import Context
 from core.i18n import translate
 from core.incoming import Incoming
 from core.log import log
-from core.operations import COMMANDS, OPERATIONS, Answered, Takes
+from core.operations import COMMANDS, OPERATIONS, Action, Answered, Takes
 from core.options import MOST_PICTURES, OPTIONS
 from core.ports import Blobs
 from core.service import Service
-from core.types import Action, StepId
+from core.types import StepId
 
 TIME_SCALE = 0.2
 """Speed of the simulator, for a person who waits at a prompt."""

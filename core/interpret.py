@@ -14,11 +14,11 @@ from core.button_ids import decode_button
 from core.errors import Rejected
 from core.forms import FUNCTION
 from core.incoming import Incoming, Kind
-from core.operations import ASKS_FIRST, BUTTONS, NEEDS_WORDS
+from core.operations import ASKS_FIRST, BUTTONS, NEEDS_WORDS, Action
 from core.options import OPTIONS
 from core.sayings import Saying, SayingKind, is_small_talk, read_saying
 from core.text import has_words
-from core.types import Action, Attachment, Request, StepId
+from core.types import Attachment, Request, StepId
 
 EMOJI_NAME = re.compile(r":[\w+'-]+:")
 TICKS = {"true": "yes", "false": ""}

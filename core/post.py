@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import NamedTuple
 
-from core.operations import ButtonKind as ButtonKind  # noqa: PLC0414
+from core.operations import ButtonKind
 from core.types import Picture, Place
 
 

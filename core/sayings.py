@@ -10,9 +10,8 @@ from enum import Enum
 
 from core import grammar
 from core.errors import Rejected
-from core.operations import command_names, command_words
+from core.operations import Action, command_names, command_words
 from core.option_values import LONGEST_SHOWN
-from core.types import Action
 from core.vocabulary import fold, fold_talk, vocabulary
 
 AFTER_NAME = re.compile(r"[\s,:;.!，：；、。！﹐﹕]+")

@@ -9,8 +9,9 @@ from collections.abc import Sequence
 
 from core.errors import Rejected
 from core.incoming import Origin
+from core.operations import Action
 from core.options import MAX_SEED
-from core.types import Action, Head, Picture, Place, SessionId, Step, StepId, StepState
+from core.types import Head, Picture, Place, SessionId, Step, StepId, StepState
 
 WEAR_DEPTH = 4
 

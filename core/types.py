@@ -11,11 +11,9 @@ from typing import Any, NewType, TypeVar, cast
 from pydantic import TypeAdapter
 
 from core.errors import Charged
-
-# Part of the nouns for those who use them; they stand beside their tables.
-from core.operations import Action as Action  # noqa: PLC0414
-from core.options import Options as Options  # noqa: PLC0414
-from core.size import Size as Size  # noqa: PLC0414
+from core.operations import Action
+from core.options import Options
+from core.size import Size
 
 T = TypeVar("T")
 # Types of their own, so that the checker sees when two ids are swapped.

@@ -8,7 +8,7 @@ from functools import cache
 from typing import Any
 
 from core.languages import word_tables
-from core.types import Action
+from core.operations import Action
 
 REPEATED = re.compile(r"(.)\1{2,}")
 

@@ -30,9 +30,10 @@ from core.forms import Form
 from core.i18n import clip, translate
 from core.incoming import Incoming, Kind
 from core.interpret import NOWHERE, Relevance, interpret, relevance
+from core.operations import Action
 from core.retrying import retrying
 from core.service import Service
-from core.types import Action, Request
+from core.types import Request
 
 PATIENCE = 2.0
 """Seconds our database may take; Discord waits three for the acknowledgement."""

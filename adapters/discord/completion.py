@@ -15,8 +15,8 @@ from core.button_ids import decode_button
 from core.errors import Rejected
 from core.forms import FUNCTION, Form
 from core.incoming import Incoming, Kind
-from core.operations import BUTTONS
-from core.types import Action, Request
+from core.operations import BUTTONS, Action
+from core.types import Request
 
 LOOKS = (0.05, 0.1, 0.2, 0.4)
 """Seconds before each further look for a message that has just been posted."""

@@ -12,7 +12,8 @@ from typing import Any
 from core.button_ids import encode_button
 from core.forms import Choice, Field, FieldKind, Form
 from core.i18n import clip, translate
-from core.post import Button, ButtonKind, Post
+from core.operations import ButtonKind
+from core.post import Button, Post
 
 Payload = dict[str, Any]
 CONTENT, ALT = 2000, 1024

@@ -20,7 +20,8 @@ from adapters.discord.uploads import ImageUploads
 from core.errors import DeliveryError
 from core.failpoints import failpoint
 from core.i18n import translate
-from core.post import Button, ButtonKind, Post, PostedMessage, Tone
+from core.operations import ButtonKind
+from core.post import Button, Post, PostedMessage, Tone
 from core.types import Place
 
 ALIVE = timedelta(minutes=14)

@@ -12,10 +12,11 @@ from adapters.discord.render import ALT
 from adapters.discord.store import DiscordStore
 from core.answers.queries import LINK_LIFE
 from core.i18n import clip, translate
+from core.operations import ButtonKind
 from core.pictures import normalize
 from core.pictures.pool import Pool
 from core.ports import Blobs
-from core.post import Button, ButtonKind, Post, PostImage
+from core.post import Button, Post, PostImage
 from core.signed_links import Links, Purpose
 from core.types import PictureLimits, Place
 

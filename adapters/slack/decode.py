@@ -12,8 +12,9 @@ from adapters.slack.text import emoji_in, plain, with_emoji
 from adapters.slack.text import mentions as mentions_in
 from core.errors import Rejected
 from core.incoming import Incoming, Kind, Quoted
+from core.operations import Action
 from core.text import clean
-from core.types import Action, Attachment, Person, Place, Request
+from core.types import Attachment, Person, Place, Request
 
 PLATFORM = "slack"
 Payload = Mapping[str, Any]

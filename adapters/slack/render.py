@@ -11,7 +11,8 @@ from adapters.slack.decode import FIELD, MODAL
 from core.button_ids import encode_button
 from core.forms import Field, FieldKind, Form
 from core.i18n import clip
-from core.post import Button, ButtonKind, Post
+from core.operations import ButtonKind
+from core.post import Button, Post
 
 Block = dict[str, Any]
 TITLE, TEXT, FALLBACK = 2500, 6000, 3900

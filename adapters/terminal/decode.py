@@ -8,7 +8,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from core.incoming import Incoming, Kind
-from core.types import Action, Attachment, Person, Place, StepId
+from core.operations import Action
+from core.types import Attachment, Person, Place, StepId
 
 PLACE = Place(platform="terminal", workspace="local", channel="terminal")
 SUFFIXES = frozenset(

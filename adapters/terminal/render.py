@@ -2,8 +2,8 @@
 
 import unicodedata
 
-from core.operations import BUTTONS, COMMANDS
-from core.post import Button, ButtonKind, Post, Tone
+from core.operations import BUTTONS, COMMANDS, ButtonKind
+from core.post import Button, Post, Tone
 
 BAR = 24
 DECISIONS = frozenset({ButtonKind.RETRY, ButtonKind.DROP, ButtonKind.RERUN})

@@ -17,10 +17,10 @@ from core.answers import drafts, masks
 from core.errors import EaselError, Rejected
 from core.flow.context import Context
 from core.i18n import translate
-from core.operations import NEEDS_WORDS
+from core.operations import NEEDS_WORDS, Action
 from core.service import Service
 from core.signed_links import Purpose
-from core.types import Action, Request, Tenant
+from core.types import Request, Tenant
 
 PNG = b"\x89PNG\r\n\x1a\n"
 STATUSES = {"link.invalid": 403, "link.expired": 410, "link.used": 409}

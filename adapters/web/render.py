@@ -6,7 +6,8 @@ from typing import Any
 from adapters.web.records import Message
 from core.button_ids import encode_button
 from core.forms import Form
-from core.post import Button, ButtonKind, Post, PostImage
+from core.operations import ButtonKind
+from core.post import Button, Post, PostImage
 from core.types import to_json
 
 QUOTED = 80

@@ -27,12 +27,12 @@ from core.flow import heads
 from core.flow.context import Context
 from core.i18n import translate
 from core.incoming import Incoming, Kind
-from core.operations import COMMANDS
+from core.operations import COMMANDS, Action
 from core.pictures import normalize, png_metadata
 from core.service import Answer, Service
 from core.signed_links import Purpose
 from core.text import clean
-from core.types import Action, MessageRole, Request, StepId
+from core.types import MessageRole, Request, StepId
 from core.views.steps import explain
 
 LINK_DAYS = 2

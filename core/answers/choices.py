@@ -9,8 +9,9 @@ from core import sessions
 from core.answers import drafts
 from core.flow import heads
 from core.flow.context import Context
+from core.operations import Action
 from core.post import Post
-from core.types import Action, Head, Request, to_json
+from core.types import Head, Request, to_json
 from core.views import pictures
 
 

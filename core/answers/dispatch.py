@@ -12,9 +12,9 @@ from core.flow.context import Context
 from core.forms import Form
 from core.i18n import translate
 from core.interpret import Choice, FormSubject, OpenForm
-from core.operations import OPERATIONS, Answered
+from core.operations import OPERATIONS, Action, Answered
 from core.post import Post
-from core.types import Action, Request
+from core.types import Request
 
 Answering = Callable[[Context, Request], Awaitable[Post | None]]
 HANDLERS: Mapping[Action, Answering] = {

@@ -10,9 +10,10 @@ from core.answers import drafts
 from core.answers.lookup import current_step
 from core.flow import attachments, heads, replies
 from core.flow.context import Context
+from core.operations import Action
 from core.options import REGIONS, override
 from core.post import Post
-from core.types import Action, Attachment, Picture, Request, StepId, Tenant
+from core.types import Attachment, Picture, Request, StepId, Tenant
 
 
 async def offer(context: Context, request: Request) -> Post:

@@ -5,7 +5,8 @@ from dataclasses import replace
 from core import channel_settings, sessions
 from core.errors import NotFound
 from core.flow.context import Context
-from core.types import Action, Head, Request, SessionId, Step, StepId
+from core.operations import Action
+from core.types import Head, Request, SessionId, Step, StepId
 
 
 async def session_of(context: Context, request: Request) -> SessionId:

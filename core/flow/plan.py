@@ -8,18 +8,10 @@ from core.flow import heads, status
 from core.flow.attachments import Collected, fit, store_image
 from core.flow.context import Context
 from core.model_sizes import expansion
-from core.options import with_defaults
+from core.operations import Action
+from core.options import Options, with_defaults
 from core.pictures import masks, normalize
-from core.types import (
-    Action,
-    Options,
-    Picture,
-    Request,
-    SessionId,
-    Step,
-    StepState,
-    Tenant,
-)
+from core.types import Picture, Request, SessionId, Step, StepState, Tenant
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -10,7 +10,8 @@ from core.flow.attachments import Collected, collect
 from core.flow.context import Context, fail_step, retry_delivery, upsert_status
 from core.flow.plan import plan_step
 from core.incoming import Origin
-from core.types import Action, Attachment, Request, Step, StepState
+from core.operations import Action
+from core.types import Attachment, Request, Step, StepState
 
 
 async def prepare(context: Context, request: Request) -> Step | None:

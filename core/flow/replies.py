@@ -11,10 +11,11 @@ from core.flow.context import Context, retry_delivery, try_delivery
 from core.forms import Form, fill, operation_form
 from core.incoming import Origin
 from core.log import log
+from core.operations import Action
 from core.post import Post
 from core.signed_links import Purpose
 from core.text import has_words
-from core.types import Action, MessageRole, Request, StepId, to_json
+from core.types import MessageRole, Request, StepId, to_json
 from core.views import pictures, steps
 
 PAINTER_LIFE = timedelta(minutes=15)

@@ -12,7 +12,8 @@ from core.flow import heads, replies
 from core.flow.context import Context, is_passing
 from core.incoming import Incoming, Kind
 from core.interpret import Meaning, Relevance, Situation, interpret, relevance
-from core.types import Action, Place, Request, StepId
+from core.operations import Action
+from core.types import Place, Request, StepId
 
 NAMING = frozenset({Action.CANCEL, Action.DELETE, Action.REMOVE})
 """Actions whose step may be named in words."""

@@ -8,7 +8,7 @@ import pyvips
 from core.errors import Rejected
 from core.pictures.formats import inspect
 from core.pictures.normalize import upright
-from core.types import Size
+from core.size import Size
 
 RATIO_TOLERANCE = 0.02
 """How far a mask's ratio may be from its picture's: rounding, when it was made smaller."""

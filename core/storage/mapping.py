@@ -7,14 +7,14 @@ from typing import Any
 from sqlalchemy import RowMapping
 
 from core.errors import Charged
+from core.operations import Action
+from core.options import Options
+from core.size import Size
 from core.types import (
-    Action,
     Money,
-    Options,
     Person,
     Picture,
     Place,
-    Size,
     Step,
     StepState,
     from_json,

@@ -4,7 +4,8 @@ from collections.abc import Mapping, Sequence
 
 from core.i18n import translate
 from core.languages import sentences
-from core.post import Button, ButtonKind, Post, PostImage, Tone
+from core.operations import ButtonKind
+from core.post import Button, Post, PostImage, Tone
 from core.types import Step
 from core.views.captions import (
     action_name,

@@ -1,8 +1,9 @@
 """The words, pictures and buttons that posts about a step have in common."""
 
 from core.i18n import clip, translate
-from core.post import Button, ButtonKind, PostImage
-from core.types import Action, Step
+from core.operations import Action, ButtonKind
+from core.post import Button, PostImage
+from core.types import Step
 
 SHORT = 40
 """Characters of a prompt where it only names a picture."""

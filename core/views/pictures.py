@@ -3,9 +3,9 @@
 from dataclasses import replace
 
 from core.i18n import clip, translate
-from core.operations import more_menu
+from core.operations import ButtonKind, more_menu
 from core.options import REGIONS
-from core.post import Button, ButtonKind, Post, Tally, Tone
+from core.post import Button, Post, Tally, Tone
 from core.types import Picture, Step
 from core.views.captions import (
     SHORT,

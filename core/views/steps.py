@@ -9,7 +9,8 @@ from typing import Any
 from core import sessions
 from core.errors import EaselError
 from core.i18n import clip, join_list, translate
-from core.post import Button, ButtonKind, Post, Tally, Tone
+from core.operations import ButtonKind
+from core.post import Button, Post, Tally, Tone
 from core.types import Request, Step, StepState
 from core.views.captions import (
     caption,

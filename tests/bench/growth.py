@@ -26,6 +26,9 @@ from sqlalchemy import Connection, Table, event, insert, text
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from core.budgets import Caps
+from core.operations import Action
+from core.options import Options
+from core.size import Size
 from core.storage import database, mapping
 from core.storage.store import Store
 from core.storage.tables import (
@@ -36,19 +39,7 @@ from core.storage.tables import (
     step_pictures,
     steps,
 )
-from core.types import (
-    Action,
-    Money,
-    Options,
-    Person,
-    Picture,
-    Place,
-    SessionId,
-    Size,
-    Step,
-    StepId,
-    StepState,
-)
+from core.types import Money, Person, Picture, Place, SessionId, Step, StepId, StepState
 
 ACCOUNT, MODEL = "beijing", "qwen-image-plus"
 PLACE = Place(platform="bench", workspace="w", channel="c")

@@ -28,6 +28,7 @@ from bot.clock import WallClock
 from core.answers import queries
 from core.catalog import Catalog
 from core.flow.context import Context
+from core.operations import Action
 from core.pictures import diagrams, png_metadata
 from core.pictures.pool import Pool
 from core.providers.dashscope import catalog_text
@@ -37,7 +38,7 @@ from core.storage.blobs import open_blobs
 from core.storage.drafts import DraftStore
 from core.storage.reactions import ReactionStore
 from core.storage.store import Store
-from core.types import Action, Person, Picture, Request, StepState
+from core.types import Person, Picture, Request, StepState
 from tests.fakes.steps import PLACE, step
 from tests.fakes.trees import SHAPES, Parents
 

@@ -98,7 +98,8 @@ async def use_models(
     """Run one job of each model that draws, and of each that edits."""
     from bot import wiring  # noqa: PLC0415
     from bot.simulator.server import SimulatorConfig  # noqa: PLC0415
-    from core.types import Action, Attachment, Place  # noqa: PLC0415
+    from core.operations import Action  # noqa: PLC0415
+    from core.types import Attachment, Place  # noqa: PLC0415
     from tests.fakes.memory_chat import MemoryChat  # noqa: PLC0415
 
     chosen = chosen_settings(folder, address, database)

@@ -145,7 +145,8 @@ async def easel(address: str, jobs: int, model: str, threads: list[int]) -> floa
     """
     from bot import logs, settings, wiring  # noqa: PLC0415
     from bot.simulator.server import SimulatorConfig  # noqa: PLC0415
-    from core.types import Action, Place  # noqa: PLC0415
+    from core.operations import Action  # noqa: PLC0415
+    from core.types import Place  # noqa: PLC0415
     from tests.fakes import events  # noqa: PLC0415
     from tests.fakes.posting_chat import PostingChat  # noqa: PLC0415
 

@@ -20,9 +20,10 @@ from bot import logs
 from bot.clock import WallClock
 from bot.simulator.server import Running, SimulatorConfig, serve
 from core.catalog import Catalog
+from core.operations import Action
 from core.providers.dashscope import catalog_text
 from core.providers.dashscope.client import DashScope
-from core.types import Action, StepId, Task, Tenant, Work
+from core.types import StepId, Task, Tenant, Work
 from tests.fakes.steps import dashscope
 
 CASES = {

@@ -19,11 +19,12 @@ from adapters.web.store import Room
 from core.errors import Rejected
 from core.forms import Field, FieldKind, Form
 from core.incoming import Incoming, Kind
+from core.operations import Action, ButtonKind
 from core.options import Options
 from core.ports import Blobs, Chat
-from core.post import Button, ButtonKind, Post, PostedMessage, PostImage, Tone
+from core.post import Button, Post, PostedMessage, PostImage, Tone
 from core.storage.blobs import open_blobs
-from core.types import Action, Attachment, Person, Picture, Place, Request
+from core.types import Attachment, Person, Picture, Place, Request
 from tests.conftest import PHOTOS
 from tests.fakes.discord.chats import discord_view
 from tests.fakes.slack.chats import slack_view

@@ -16,9 +16,10 @@ import pytest_asyncio
 from sqlalchemy import select, text
 
 from core.incoming import Incoming, Kind
+from core.operations import Action
 from core.storage import database
 from core.storage.inbox import Inbox, Stage, deliveries
-from core.types import Action, Person, Place, Request, to_json
+from core.types import Person, Place, Request, to_json
 from tests.contract.conftest import fresh_database
 from tests.fakes.steps import NOW, PLACE
 

@@ -19,20 +19,12 @@ from bot.providers import PROVIDERS, http_client, load_catalog
 from bot.simulator.server import Running, SimulatorConfig, serve
 from core.catalog import Catalog
 from core.errors import Charged, Misconfigured, Refused, Retryable, Uncertain
+from core.operations import Action
 from core.ports import Blobs, Provider
 from core.providers.dashscope.client import DashScope
+from core.size import Size
 from core.storage.blobs import open_blobs
-from core.types import (
-    Action,
-    ImageResult,
-    Outcome,
-    Picture,
-    Size,
-    StepId,
-    Task,
-    Tenant,
-    Work,
-)
+from core.types import ImageResult, Outcome, Picture, StepId, Task, Tenant, Work
 from tests.fakes.images.api import KEY, ImagesApi, serve_images
 from tests.fakes.images.provider import ACCOUNT, ImagesProvider, images_kind
 from tests.fakes.steps import dashscope

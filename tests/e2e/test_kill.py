@@ -18,7 +18,7 @@ import pytest_asyncio
 from adapters.web.chat import place as room_place
 from bot.simulator.tasks import SimulatorConfig
 from core import failpoints
-from core.types import Action
+from core.operations import Action
 from tests.fakes.killing import (
     KilledBot,
     check_corpse,

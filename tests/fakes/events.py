@@ -4,9 +4,9 @@ from typing import Any
 
 from core.button_ids import encode_button
 from core.incoming import Incoming, Kind, Quoted
-from core.operations import BUTTONS, ButtonKind
+from core.operations import BUTTONS, Action, ButtonKind
 from core.post import PostedMessage
-from core.types import Action, Person, Place
+from core.types import Person, Place
 
 
 def command(

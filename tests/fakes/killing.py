@@ -17,7 +17,8 @@ from typing import Any
 
 from bot.simulator.server import Running, SimulatorConfig, serve
 from core.incoming import Incoming, Kind
-from core.types import Action, Attachment, Person, Place, to_json
+from core.operations import Action
+from core.types import Attachment, Person, Place, to_json
 
 ROOT = Path(__file__).parents[2]
 PHOTOS = ROOT / "tests" / "samples" / "photos"

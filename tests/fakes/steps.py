@@ -5,16 +5,16 @@ from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Any
 
+from core.operations import Action
+from core.options import Options
+from core.size import Size
 from core.types import (
     Account,
-    Action,
     Money,
-    Options,
     Person,
     Picture,
     Place,
     SessionId,
-    Size,
     Step,
     StepId,
     StepState,

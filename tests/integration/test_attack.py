@@ -14,10 +14,11 @@ from sqlalchemy.exc import TimeoutError as PoolTimeout
 import core.slots
 from bot.simulator.server import SimulatorConfig
 from core.errors import Retryable
+from core.operations import Action
 from core.post import Tone
 from core.storage.inbox import OPEN, deliveries
 from core.storage.tables import steps
-from core.types import Action, Place, StepState
+from core.types import Place, StepState
 from tests.fakes import events
 from tests.fakes.memory_chat import MemoryChat
 from tests.integration.test_flow import PLACE, Team, team_on

@@ -13,7 +13,8 @@ from PIL import Image
 from bot.run import Running
 from core.errors import DeliveryError, Rejected
 from core.incoming import Incoming
-from core.types import Action, Attachment, Step, Tenant
+from core.operations import Action
+from core.types import Attachment, Step, Tenant
 from tests.conftest import PHOTOS
 from tests.fakes.discord.driver import Discord, discord
 from tests.fakes.discord.house import easel_in

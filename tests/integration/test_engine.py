@@ -14,6 +14,7 @@ from core.budgets import Caps
 from core.errors import Retryable, Uncertain
 from core.flow import deliver, generate
 from core.incoming import Incoming
+from core.operations import Action
 from core.post import Tone
 from core.storage import database
 from core.storage import workers as workers_module
@@ -21,7 +22,7 @@ from core.storage.inbox import Inbox
 from core.storage.store import Store
 from core.storage.tables import steps
 from core.storage.workers import Workers
-from core.types import Action, Place, StepState
+from core.types import Place, StepState
 from tests.contract.conftest import fresh_database
 from tests.contract.conftest import postgres as postgres  # noqa: PLC0414  # the fixture
 from tests.fakes import events

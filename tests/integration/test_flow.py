@@ -19,9 +19,10 @@ from bot.simulator.server import Running, SimulatorConfig, serve
 from core.errors import EaselError, Rejected
 from core.flow import generate
 from core.incoming import Incoming
-from core.post import ButtonKind, Post, Tone
+from core.operations import Action, ButtonKind
+from core.post import Post, Tone
 from core.service import Answer
-from core.types import Action, Attachment, Place, SessionId, Step, StepId, StepState
+from core.types import Attachment, Place, SessionId, Step, StepId, StepState
 from tests.conftest import PHOTOS
 from tests.fakes import events
 from tests.fakes.memory_chat import MemoryChat

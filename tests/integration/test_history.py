@@ -13,7 +13,8 @@ from core.answers import queries, reactions
 from core.errors import NotFound
 from core.flow.context import Context
 from core.languages import languages
-from core.types import Action, Picture, StepId
+from core.operations import Action
+from core.types import Picture, StepId
 from tests.bench import history
 from tests.fakes import events, trees
 from tests.fakes.steps import PLACE

@@ -16,7 +16,8 @@ from core.errors import Rejected
 from core.i18n import translate
 from core.pictures import diagrams, formats, layout, masks, normalize, png_metadata
 from core.pictures.pool import Pool
-from core.types import PictureLimits, Size
+from core.size import Size
+from core.types import PictureLimits
 
 PHOTOS = Path(__file__).parents[1] / "samples" / "photos"
 WANX = PictureLimits(min_side=512, max_side=4096, alpha=False)

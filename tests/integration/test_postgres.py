@@ -16,19 +16,10 @@ import pytest
 
 from bot import settings, wiring
 from bot.simulator.server import SimulatorConfig, serve
+from core.operations import Action
 from core.ports import Chat, Store
 from core.post import Post, PostedMessage, Tone
-from core.types import (
-    Action,
-    Outcome,
-    Place,
-    SessionId,
-    Step,
-    StepState,
-    Task,
-    Work,
-    to_json,
-)
+from core.types import Outcome, Place, SessionId, Step, StepState, Task, Work, to_json
 from tests.contract.conftest import fresh_database
 from tests.contract.conftest import postgres as postgres  # noqa: PLC0414  # the fixture
 from tests.fakes import events

@@ -15,10 +15,11 @@ from bot.providers import PROVIDERS, ProviderKind, open_dashscope
 from bot.simulator.server import SimulatorConfig
 from bot.wiring import open_easel
 from core.errors import Charged
-from core.post import ButtonKind, Tone
+from core.operations import Action, ButtonKind
+from core.post import Tone
 from core.providers.dashscope import catalog_text
 from core.storage.tables import ledger, steps
-from core.types import Action, StepState
+from core.types import StepState
 from tests.fakes import events
 from tests.fakes.images.api import ImagesApi, serve_images
 from tests.fakes.images.provider import images_kind

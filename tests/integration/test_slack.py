@@ -9,7 +9,8 @@ import pytest
 import pytest_asyncio
 
 from bot.run import Running
-from core.types import Action, Step, StepState, Tenant
+from core.operations import Action
+from core.types import Step, StepState, Tenant
 from tests.conftest import PHOTOS
 from tests.fakes.slack.driver import Slack, Somebody, slack
 from tests.fakes.slack.house import easel_in

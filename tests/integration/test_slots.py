@@ -7,8 +7,8 @@ from pathlib import Path
 from bot.simulator.models import MODELS
 from bot.simulator.server import SimulatorConfig
 from core.flow import status
+from core.operations import Action
 from core.post import Tone
-from core.types import Action
 from tests.fakes.memory_chat import Message
 from tests.integration.test_flow import Team, team_on
 

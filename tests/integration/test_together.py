@@ -14,11 +14,12 @@ from PIL import Image
 from bot.simulator.server import SimulatorConfig
 from core.errors import NotFound, Rejected
 from core.incoming import Incoming
+from core.operations import Action, ButtonKind
 from core.pictures import png_metadata
-from core.post import ButtonKind, Post, Tone
+from core.post import Post, Tone
 from core.service import Answer
 from core.signed_links import Purpose
-from core.types import Action, Attachment, Person, Request, Step
+from core.types import Attachment, Person, Request, Step
 from tests.conftest import PHOTOS
 from tests.fakes import events
 from tests.integration.test_flow import PLACE, Team, kinds, numbers, team_on

@@ -12,10 +12,11 @@ from sqlalchemy.exc import OperationalError
 from bot.simulator.server import SimulatorConfig
 from core.errors import ConfigurationError
 from core.flow import deliver
+from core.operations import Action
 from core.post import Tone
 from core.storage.blobs import open_blobs
 from core.storage.bucket import BucketBlobs
-from core.types import Action, StepState
+from core.types import StepState
 from tests.fakes.memory_chat import MemoryChat
 from tests.integration.test_flow import Team, team_on
 from tests.integration.test_flow import team as team  # noqa: PLC0414  # the fixture

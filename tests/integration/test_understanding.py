@@ -14,10 +14,10 @@ import pytest
 from bot.simulator.server import SimulatorConfig
 from core.errors import Rejected
 from core.incoming import Incoming, Kind, Mentions
-from core.operations import ButtonKind
+from core.operations import Action, ButtonKind
 from core.post import Post
 from core.storage.inbox import Stage, deliveries
-from core.types import Action, to_json
+from core.types import to_json
 from tests.fakes import events
 from tests.integration.test_flow import PLACE, Team, kinds, numbers, team_on
 from tests.integration.test_together import team  # noqa: F401

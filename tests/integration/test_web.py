@@ -22,8 +22,7 @@ from adapters.web.guard import HEADERS
 from adapters.web.health import Health
 from bot.simulator.server import SimulatorConfig
 from core.i18n import translate
-from core.operations import BUTTONS
-from core.post import ButtonKind
+from core.operations import BUTTONS, ButtonKind
 from core.signed_links import Purpose
 from core.types import SessionId, Tenant
 from tests.conftest import PHOTOS

@@ -18,8 +18,11 @@ from core.catalog import (
 )
 from core.errors import Rejected
 from core.model_sizes import SizeKind, expansion, is_legal, nearest_size
+from core.operations import Action
+from core.options import Options
 from core.providers.dashscope import calls, catalog_text
-from core.types import Account, Action, Money, Options, Size
+from core.size import Size
+from core.types import Account, Money
 from tests.fakes.steps import dashscope
 
 CATALOG = Catalog.load(catalog_text())

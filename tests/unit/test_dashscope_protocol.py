@@ -11,22 +11,14 @@ from hypothesis import strategies as st
 
 from core.catalog import Catalog
 from core.errors import Misconfigured, ProviderError, Refused, Retryable, Uncertain
+from core.operations import Action
+from core.options import Options
 from core.providers.dashscope import calls, catalog_text, protocol
 from core.providers.dashscope.calls import Call
 from core.providers.dashscope.errors import error_for
 from core.providers.dashscope.protocol import Reply, TaskState
-from core.types import (
-    Action,
-    ImageResult,
-    Options,
-    Outcome,
-    Picture,
-    Size,
-    StepId,
-    Task,
-    Tenant,
-    Work,
-)
+from core.size import Size
+from core.types import ImageResult, Outcome, Picture, StepId, Task, Tenant, Work
 
 CATALOG = Catalog.load(catalog_text())
 NOW = datetime(2026, 11, 20, tzinfo=UTC)

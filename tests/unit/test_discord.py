@@ -16,10 +16,11 @@ from core.forms import FieldKind, operation_form
 from core.incoming import Incoming, Kind
 from core.interpret import NOWHERE, interpret
 from core.languages import languages
+from core.operations import Action, ButtonKind
 from core.options import OPTIONS, Options
-from core.post import Button, ButtonKind, Post, PostImage, Tone
+from core.post import Button, Post, PostImage, Tone
 from core.providers.dashscope import catalog_text
-from core.types import Action, Person, Request
+from core.types import Person, Request
 from tests.fakes.discord import limits
 from tests.fakes.steps import PLACE, dashscope
 

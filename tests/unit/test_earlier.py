@@ -10,8 +10,9 @@ from core.earlier import read_incoming, read_origin, read_request
 from core.errors import Rejected
 from core.incoming import Incoming, Kind
 from core.interpret import NOWHERE, Choice, Situation, interpret
+from core.operations import Action
 from core.options import Options
-from core.types import Action, Request, StepId, to_json
+from core.types import Request, StepId, to_json
 
 ROWS: dict[str, dict[str, Any]] = json.loads(
     (Path(__file__).parents[1] / "samples" / "earlier" / "deliveries.json").read_text()

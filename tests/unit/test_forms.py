@@ -11,10 +11,10 @@ from core.errors import Rejected
 from core.forms import FieldKind
 from core.i18n import translate
 from core.languages import languages
-from core.operations import COMMANDS, command_text_key
-from core.options import OPTIONS, options_of
+from core.operations import COMMANDS, Action, command_text_key
+from core.options import OPTIONS, Options, options_of
 from core.providers.dashscope import catalog_text
-from core.types import Action, Options, StepId
+from core.types import StepId
 from tests.fakes.steps import dashscope
 
 CATALOG = Catalog.load(catalog_text())

@@ -10,9 +10,10 @@ from hypothesis import strategies as st
 
 from core.errors import Rejected
 from core.grammar import LONGEST, Parsed, command, parse, write
-from core.options import OPTIONS
+from core.operations import Action
+from core.options import OPTIONS, Options
+from core.size import Size
 from core.text import clean, has_words
-from core.types import Action, Options, Size
 
 
 def refusal(text: str, given: dict[str, str] | None = None) -> Rejected:

@@ -22,11 +22,10 @@ from core.i18n import (
     translate,
 )
 from core.languages import Plural, Text, languages, sentences, sentences_in
-from core.operations import COMMANDS, OPERATIONS, Takes
+from core.operations import COMMANDS, OPERATIONS, Action, ButtonKind, Takes
 from core.option_texts import describe_option, describe_words
 from core.options import OPTIONS
-from core.post import ButtonKind
-from core.types import Action, Money
+from core.types import Money
 from core.views.help import help_lines
 
 ROOT = Path(__file__).parents[2]

@@ -4,8 +4,9 @@ import pytest
 
 from core import sessions
 from core.errors import Rejected
+from core.operations import Action
 from core.options import MAX_SEED
-from core.types import Action, Head, Person, Place, Request, StepId
+from core.types import Head, Person, Place, Request, StepId
 from tests.fakes.steps import PLACE, picture, step
 
 

@@ -20,10 +20,11 @@ from core.errors import Rejected
 from core.i18n import translate
 from core.interpret import NOWHERE, OpenForm, Relevance, interpret, relevance
 from core.languages import languages
+from core.operations import Action, ButtonKind
 from core.options import Options
-from core.post import Button, ButtonKind, Post, Tone
+from core.post import Button, Post, Tone
 from core.providers.dashscope import catalog_text
-from core.types import Action, Picture, Request
+from core.types import Picture, Request
 from core.views import steps
 from tests.fakes.slack import limits
 from tests.fakes.slack.driver import SAMPLES, sample

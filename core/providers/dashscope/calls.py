@@ -15,8 +15,9 @@ from urllib.parse import urlencode
 
 from core.catalog import Model
 from core.errors import Charged, Uncertain
+from core.operations import Action
 from core.options import service_parameters
-from core.types import Action, Picture, Work
+from core.types import Picture, Work
 
 BEIJING = timezone(timedelta(hours=8))
 TASK_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,127}")
