@@ -14,9 +14,8 @@ import click
 
 from bot.cli_help import LocalizedCommand, LocalizedGroup, option, say
 from bot.cli_operations import add_commands
+from bot.exit_codes import ExitCode
 from core.languages import languages
-
-OK, FAILED, USAGE, CONFIGURATION = 0, 1, 2, 78
 
 
 @click.group(
@@ -186,7 +185,7 @@ def main() -> None:
     try:
         code = cli.main(standalone_mode=False)
     except click.ClickException as error:
-        code = _complain("usage", error.format_message(), USAGE)
+        code = _complain("usage", error.format_message(), ExitCode.USAGE)
         if not _wants_json():
             click.echo(_hint(error), err=True)
     except click.Abort:
@@ -195,9 +194,11 @@ def main() -> None:
         from core.i18n import translate  # noqa: PLC0415
 
         code = _complain(
-            error.key, translate(error.key, "en", **error.params), CONFIGURATION
+            error.key,
+            translate(error.key, "en", **error.params),
+            ExitCode.MISCONFIGURED,
         )
-    sys.exit(code if isinstance(code, int) else OK)
+    sys.exit(code if isinstance(code, int) else ExitCode.OK)
 
 
 def _wants_json() -> bool:

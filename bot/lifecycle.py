@@ -5,11 +5,9 @@ it, alive but not ready, and hears SIGTERM all the time.
 """
 
 import asyncio
-from collections.abc import Awaitable, Callable
 
 import structlog
 from sqlalchemy import text
-from sqlalchemy.exc import InterfaceError, OperationalError
 from sqlalchemy.ext.asyncio import AsyncEngine
 from starlette.applications import Starlette
 from starlette.requests import Request
@@ -17,43 +15,39 @@ from starlette.responses import JSONResponse, PlainTextResponse, Response
 from starlette.routing import Route
 from starlette.types import ASGIApp, Receive, Scope, Send
 
+from bot.exit_codes import ExitCode
 from core.errors import ConfigurationError
+from core.flow.context import TRANSIENT
 from core.retrying import retrying
 
 FIRST_PAUSE, LONGEST_PAUSE = 0.5, 30.0
 """Seconds between two tries to reach what is away."""
 CONNECT_SECONDS = 10.0
 RETRY_AFTER = "5"
-OUTAGES = (OperationalError, InterfaceError, OSError, TimeoutError)
 MISTAKES = (
     "authentication failed",
     "does not exist",
     "no pg_hba.conf entry",
     "permission denied",
-    "unable to open database file",
 )
 """What drivers say, in an error that looks like an outage, when only the operator can mend it."""
 
 log = structlog.get_logger()
 
 
-GIVEN_UP, MISCONFIGURED = 75, 78
-"""Exit codes: a supervisor should start it again; only a person can mend it."""
-
-
 class Lost(asyncio.Event):
     """Set when the process cannot go on; ``code`` is what it exits with."""
 
-    code = 0
+    code = ExitCode.OK
 
     def give_up(self) -> None:
         """End the process; a new one may have better luck."""
-        self.code = GIVEN_UP
+        self.code = ExitCode.GIVEN_UP
         self.set()
 
     def need_operator(self) -> None:
         """End the process; a new one would fare no better until a setting is changed."""
-        self.code = MISCONFIGURED
+        self.code = ExitCode.MISCONFIGURED
         self.set()
 
 
@@ -99,24 +93,17 @@ async def wait_for_database(engine: AsyncEngine) -> None:
         async with asyncio.timeout(CONNECT_SECONDS), engine.connect() as connection:
             await connection.execute(text("SELECT 1"))
 
-    await wait_until(ask, "database_unreachable")
-
-
-async def wait_until(attempt: Callable[[], Awaitable[object]], event: str) -> None:
-    """Try until it works, with growing pauses, logging ``event`` each time it does not."""
-
-    def is_outage(error: Exception) -> bool:
-        if not isinstance(error, OUTAGES):
+    def may_pass(error: Exception) -> bool:
+        if not isinstance(error, TRANSIENT):
             return False
-        raise_if_mistake(error)
-        log.warning(event, error=type(error).__name__)
+        _raise_if_mistake(error)
+        log.warning("database_unreachable", error=type(error).__name__)
         return True
 
-    patiently = retrying(is_outage, first=FIRST_PAUSE, longest=LONGEST_PAUSE)
-    await patiently(attempt)
+    await retrying(may_pass, first=FIRST_PAUSE, longest=LONGEST_PAUSE)(ask)
 
 
-def raise_if_mistake(error: BaseException) -> None:
+def _raise_if_mistake(error: Exception) -> None:
     """Raise ConfigurationError when a driver's error says what only the operator can mend."""
     message = str(getattr(error, "orig", error)).lower()
     reason = next((mistake for mistake in MISTAKES if mistake in message), None)
