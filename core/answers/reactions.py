@@ -6,7 +6,7 @@ from core import channel_settings, sessions
 from core.answers.jobs import cancel
 from core.answers.lookup import require_audience, resolve_step
 from core.errors import DeliveryError, NotFound, Rejected
-from core.flow.context import Context
+from core.flow.context import Context, intend_post
 from core.log import log
 from core.post import Post, PostedMessage, Tally
 from core.types import CountedReaction, Head, MessageRole, Request, Step
@@ -86,9 +86,8 @@ async def send_me(context: Context, request: Request) -> Post:
     chat = context.chat(step)
     place = await chat.private_place(request.place, request.person)
     post = pictures.copy_post(step, sessions.step_id(request), request.locale)
-    is_first = await context.store.intend_post(step.tenant, post.job, MessageRole.COPY)
     # An earlier try may have been posted and not remembered.
-    message = None if is_first else await chat.find(place, post.job)
+    message = await intend_post(context, place, post.job, MessageRole.COPY)
     if message is None:
         message = await chat.post(place, post, to=request.person, reply={})
     await context.store.remember(message, step.tenant, step.id, MessageRole.COPY)
@@ -134,7 +133,7 @@ async def _refresh_status(context: Context, step: Step) -> None:
 
 async def _update(context: Context, step: Step, message: PostedMessage) -> None:
     """Show the step as it is now. A platform that will not take it keeps the old message."""
-    async with context.telling_lock(step):
+    async with context.message_lock(step):
         # Read inside the lock: an earlier reaction may have changed it.
         current = await context.store.step(step.tenant, step.id)
         tally = await context.reactions.tally(step.tenant, step.id)
@@ -182,7 +181,7 @@ async def _post_to_gallery(
     store, chat = context.store, context.chat(step)
     place = replace(step.place, channel=channel, thread="")
     role = MessageRole.GALLERY
-    async with context.telling_lock(step):
+    async with context.message_lock(step):
         if await store.message_of(step, role):
             return
         is_first = await store.intend_post(step.tenant, step.id, role)

@@ -18,7 +18,7 @@ from core.ports import Blobs, Chat, Clock, Drafts, Provider, Reactions, Store
 from core.post import Post, PostedMessage
 from core.retrying import retrying
 from core.signed_links import Links
-from core.types import Account, MessageRole, Money, Step, StepState, Tenant
+from core.types import Account, MessageRole, Money, Place, Step, StepState, Tenant
 from core.views import steps
 from core.window import Window
 
@@ -61,7 +61,7 @@ class Context:
     moved: asyncio.Event = field(default_factory=asyncio.Event)
     windows: dict[tuple[str, str], Window] = field(default_factory=dict)
     submitting: dict[tuple[str, str], asyncio.Lock] = field(default_factory=dict)
-    telling: "WeakValueDictionary[str, asyncio.Lock]" = field(
+    locks: "WeakValueDictionary[str, asyncio.Lock]" = field(
         default_factory=WeakValueDictionary
     )
 
@@ -95,11 +95,11 @@ class Context:
 
     def draft_lock(self, tenant: Tenant, draft: str) -> asyncio.Lock:
         """Allow one use of a draft at a time: only the one whose mask is accepted reads "yes"."""
-        return self.telling.setdefault(f"draft:{tenant}:{draft}", asyncio.Lock())
+        return self.locks.setdefault(f"draft:{tenant}:{draft}", asyncio.Lock())
 
-    def telling_lock(self, step: Step) -> asyncio.Lock:
+    def message_lock(self, step: Step) -> asyncio.Lock:
         """Allow one edit of a step's message at a time: late progress must not cover the result."""
-        return self.telling.setdefault(f"{step.tenant}:{step.id}", asyncio.Lock())
+        return self.locks.setdefault(f"{step.tenant}:{step.id}", asyncio.Lock())
 
 
 async def outlast(context: Context, job: str, attempt: Callable[[], Awaitable[T]]) -> T:
@@ -131,11 +131,21 @@ async def status_message(context: Context, step: Step) -> PostedMessage | None:
     It is remembered, or read back from the platform when a post may have gone through.
     """
     message = await context.store.message_of(step)
-    if message is not None or await context.store.intend_post(
-        step.tenant, step.id, MessageRole.STATUS
-    ):
+    if message is not None:
         return message
-    return await context.chat(step).find(step.place, step.id)
+    return await intend_post(context, step.place, step.id, MessageRole.STATUS)
+
+
+async def intend_post(
+    context: Context, place: Place, job: str, role: MessageRole
+) -> PostedMessage | None:
+    """Write down that a job's message is about to be posted.
+
+    Return it when an earlier try has posted it: then it must not be posted again.
+    """
+    if await context.store.intend_post(place.tenant, job, role):
+        return None
+    return await context.chats[place.platform].find(place, job)
 
 
 async def upsert_status(
@@ -146,7 +156,7 @@ async def upsert_status(
     ``only_while`` the step is in that state: a later state has been shown already.
     """
     chat = context.chat(step)
-    async with context.telling_lock(step):
+    async with context.message_lock(step):
         if only_while is None:
             await _let_progress_arrive(context, step)
         else:
@@ -248,7 +258,7 @@ async def retry_delivery(
 
     def may_pass(error: Exception) -> bool:
         log.warning("undeliverable", step=job, error=getattr(error, "key", ""))
-        return isinstance(error, DeliveryError) and not error.permanent
+        return isinstance(error, DeliveryError) and is_passing(error)
 
     try:
         patiently = retrying(may_pass, first=context.back_off, attempts=DELIVERY_TRIES)
@@ -269,10 +279,8 @@ async def _post_privately(context: Context, step: Step) -> None:
         raise NotFound("refuse.not_found", id=step.id)
     if await context.store.message_of(step, MessageRole.ALONE):
         return
-    is_first = await context.store.intend_post(step.tenant, step.id, MessageRole.ALONE)
-    sent = None if is_first else await chat.find(place, step.id)
+    sent = await intend_post(context, place, step.id, MessageRole.ALONE)
     if sent is None:
-        sent = await chat.post(
-            place, steps.outcome_post(step), to=step.person, reply={}
-        )
+        post = steps.outcome_post(step)
+        sent = await chat.post(place, post, to=step.person, reply={})
     await context.store.remember(sent, step.tenant, step.id, MessageRole.ALONE)

@@ -7,7 +7,7 @@ from core import grammar, sessions
 from core.catalog import wordless
 from core.errors import EaselError, Rejected
 from core.failpoints import failpoint
-from core.flow.context import Context, retry_delivery, try_delivery
+from core.flow.context import Context, intend_post, retry_delivery, try_delivery
 from core.forms import Form, fill, operation_form
 from core.incoming import Origin
 from core.log import log
@@ -95,8 +95,7 @@ async def _reply(context: Context, request: Origin, post: Post) -> None:
     chat = context.chats[request.place.platform]
     tenant = request.place.tenant
     job = sessions.step_id(request)
-    is_first = await context.store.intend_post(tenant, job, MessageRole.ANSWER)
-    sent = None if is_first else await chat.find(request.place, job)
+    sent = await intend_post(context, request.place, job, MessageRole.ANSWER)
     if sent is None:
         failpoint("answer.before_post")
         sent = await chat.post(

@@ -278,7 +278,7 @@ async def _update(
     context: Context, step: Step, post: Post, shown: dict[str, LastStatus]
 ) -> None:
     last = shown.get(step.id)
-    async with context.telling_lock(step):
+    async with context.message_lock(step):
         sent = last.sent if last else await context.store.message_of(step)
         fresh = await context.store.step(step.tenant, step.id)
         if sent is None or fresh.state is StepState.MADE or fresh.state.is_final:
