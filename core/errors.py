@@ -5,6 +5,7 @@ EaselError
 ├── NotFound            no such thing in this workspace, or not theirs: both read the same
 ├── ProviderError       the image service failed
 │   ├── Retryable       it certainly did not take the work: send it again later
+│   │   └── Unlisted    as far as its list says, which may lag: look once more before that
 │   ├── Uncertain       it may have taken (and billed) the work: look before sending again
 │   ├── Refused         it says no to this very request
 │   └── Misconfigured   only the operator can put it right: key, arrears, access, catalogue
@@ -85,6 +86,10 @@ class Retryable(ProviderError):
     ) -> None:
         super().__init__(key, code=code, request_id=request_id, **params)
         self.retry_after = retry_after
+
+
+class Unlisted(Retryable):
+    """Not in the service's list, which may lag: look once more before sending it again."""
 
 
 class Uncertain(ProviderError):

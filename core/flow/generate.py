@@ -16,6 +16,7 @@ from core.errors import (
     Refused,
     Retryable,
     Uncertain,
+    Unlisted,
 )
 from core.failpoints import failpoint
 from core.flow.context import Context, fail_step, outlast, post_outcome
@@ -124,10 +125,8 @@ async def _take_back(
     meanwhile, or refused for longer than anyone waits, has ended instead.
     """
     log.info("submit_refused", step=step.id, code=error.code)
-    # A list may lag: what was sent, and not found in it, is looked for again before the next try.
-    may_turn_up = isinstance(error.__cause__, Uncertain)
     waiting = await context.store.forget_intent(
-        step.tenant, step.id, may_turn_up=may_turn_up
+        step.tenant, step.id, may_turn_up=isinstance(error, Unlisted)
     )
     if waiting is not None and waiting.cancel_requested:
         await _cancel(context, waiting)
@@ -179,7 +178,7 @@ async def _send(context: Context, step: Step, *, is_lost: bool) -> bool:
     Whenever the service may have it already, its task is looked for before anything is sent again.
     A synchronous model's lost call leaves no task to find, so its person decides.
 
-    Raises Retryable when the service has certainly not accepted it.
+    Raises Retryable when the service has not accepted it.
     """
     model = context.catalog.model(step.model)
     work = work_of(step, model)
@@ -194,8 +193,8 @@ async def _send(context: Context, step: Step, *, is_lost: bool) -> bool:
         has_task = await _recover_submit(context, step, model)
         if has_task is not None:
             return has_task
-        # The list proves that nothing was taken: a service in trouble is waited for.
-        raise Retryable("provider.unreachable", code=error.code) from error
+        # A service in trouble is waited for, as a busy one is.
+        raise Unlisted("provider.unreachable", code=error.code) from error
     failpoint("submit.after_send")
     return await _record(context, step, answer)
 
