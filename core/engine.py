@@ -16,7 +16,7 @@ from typing import Any
 import structlog
 
 from core.answers import dispatch, drafts
-from core.errors import EaselError, Retryable
+from core.errors import Charged, EaselError, Retryable
 from core.failpoints import failpoint
 from core.flow import deliver, generate, prepare, status
 from core.flow.context import TRANSIENT, Context, fail_step, outlast, post_outcome
@@ -365,7 +365,7 @@ class Engine:
 
     async def _give_up(self, claim: Claim) -> None:
         step = await self._context.store.step(claim.tenant, claim.step)
-        error = EaselError("status.broken", charged="maybe", reference=claim.step)
+        error = EaselError("status.broken", charged=Charged.MAYBE, reference=claim.step)
         await fail_step(self._context, step, error)
         await self._slots.free(claim)
 

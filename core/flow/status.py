@@ -173,17 +173,21 @@ async def _round(
     shown: dict[str, LastStatus],
     rests: dict[str, Rest],
 ) -> bool:
-    """Update those that are served next; returns whether there were any."""
+    """Update the jobs served next; return whether there were any, whoever leads.
+
+    Another process that leads a platform may stop, and leave its jobs to this one.
+    """
     open_steps = await context.store.open_steps(MOST_SHOWN)
     at_work = [step for step in open_steps if _has_progress(context, step)]
-    lines = await _read_lines(context, {_queue(step) for step in at_work})
-    for step in at_work:
+    led = [step for step in at_work if leads(step.place.platform)]
+    lines = await _read_lines(context, {_queue(step) for step in led})
+    for step in led:
         # A platform that is away must not hold up the news of the others.
         rest = rests.setdefault(step.place.platform, Rest())
+        if rest.is_on:
+            continue
         position = lines.position(step)
         last = shown.get(step.id)
-        if rest.is_on or not leads(step.place.platform):
-            continue
         if not _is_due(context, step, position, last):
             continue
         post = await _post(context, step, position, lines.paces[_queue(step)])
@@ -193,7 +197,7 @@ async def _round(
             rest.end()
         else:
             rest.begin()
-    for ended in set(shown) - {step.id for step in at_work}:
+    for ended in set(shown) - {step.id for step in led}:
         del shown[ended]
     return bool(at_work)
 
