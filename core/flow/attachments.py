@@ -54,12 +54,20 @@ async def store_image(
     context: Context, tenant: Tenant, image: normalize.NormalizedImage
 ) -> Picture:
     """Keep an image's bytes."""
+    key = await context.blobs.keep(tenant, image.data)
+    return picture_of(key, image.data, image)
+
+
+def picture_of(
+    key: str, content: bytes, facts: formats.Facts | normalize.NormalizedImage
+) -> Picture:
+    """Describe the picture whose bytes are the blob ``key``."""
     return Picture(
-        key=await context.blobs.keep(tenant, image.data),
-        width=image.width,
-        height=image.height,
-        media_type=image.media_type,
-        length=len(image.data),
+        key=key,
+        width=facts.width,
+        height=facts.height,
+        media_type=facts.media_type,
+        length=len(content),
     )
 
 
@@ -69,13 +77,7 @@ async def stored_picture(
     """A picture that is stored already. Raises NotFound when it is gone."""
     data = await context.blobs.read(request.place.tenant, attachment.key)
     facts = await context.pool.run(formats.inspect, data)
-    return Picture(
-        key=attachment.key,
-        width=facts.width,
-        height=facts.height,
-        media_type=facts.media_type,
-        length=len(data),
-    )
+    return picture_of(attachment.key, data, facts)
 
 
 async def fetch(context: Context, request: Request, attachment: Attachment) -> bytes:

@@ -5,6 +5,7 @@ from dataclasses import replace
 
 from core import sessions
 from core.errors import Rejected
+from core.flow.attachments import picture_of
 from core.flow.context import Context
 from core.pictures import formats, normalize, png_metadata
 from core.types import ImageResult, Outcome, Picture, Step
@@ -20,14 +21,14 @@ async def store_picture(
     recipe = sessions.recipe(step, position)
     content, facts = await context.pool.run(_sign, content, recipe)
     key = await context.blobs.keep(step.tenant, content)
-    return _picture(key, content, facts)
+    return picture_of(key, content, facts)
 
 
 async def stored_picture(context: Context, step: Step, key: str) -> Picture:
     """A picture that ``store_picture`` has kept. Raises NotFound when its blob is gone."""
     content = await context.blobs.read(step.tenant, key)
     facts = await context.pool.run(normalize.check_result, content)
-    return _picture(key, content, facts)
+    return picture_of(key, content, facts)
 
 
 async def keep_bytes(context: Context, step: Step, outcome: Outcome) -> Outcome:
@@ -61,13 +62,3 @@ def _sign(content: bytes, recipe: Mapping[str, str]) -> tuple[bytes, formats.Fac
     """A whole picture, with its recipe. Raises Rejected."""
     facts = normalize.check_result(content)
     return png_metadata.write_recipe(content, recipe), facts
-
-
-def _picture(key: str, content: bytes, facts: formats.Facts) -> Picture:
-    return Picture(
-        key=key,
-        width=facts.width,
-        height=facts.height,
-        media_type=facts.media_type,
-        length=len(content),
-    )
