@@ -102,7 +102,10 @@ async def _build_plain_form(context: Context, opening: OpenForm) -> Form:
 
 
 async def ask_back(context: Context, question: OpenForm | Choice) -> None:
-    """Show the form, or the two buttons, that come before an answer."""
+    """Show the form, or the two buttons, that come before an answer.
+
+    Raises what passes: the caller tries again.
+    """
     request = question.request
     try:
         if isinstance(question, Choice):
@@ -112,7 +115,7 @@ async def ask_back(context: Context, question: OpenForm | Choice) -> None:
             form = await build_form(context, question)
             await replies.show_form(context, request, form)
     except EaselError as error:
-        await replies.refuse(context, request, error)
+        await replies.refuse_or_raise(context, request, error)
 
 
 def lacks_mask(request: Request) -> bool:
@@ -126,7 +129,10 @@ def lacks_mask(request: Request) -> bool:
 
 
 async def answer(context: Context, request: Request) -> Request | None:
-    """Answer in the chat what can be answered at once; else the request to take as a job."""
+    """Answer in the chat what can be answered at once; else the request to take as a job.
+
+    Raises what passes when the answer cannot be posted: the caller tries again.
+    """
     try:
         reply = await dispatch(context, request)
     except EaselError as error:

@@ -7,7 +7,13 @@ from core import grammar, sessions
 from core.catalog import wordless
 from core.errors import EaselError, Rejected
 from core.failpoints import failpoint
-from core.flow.context import Context, intend_post, retry_delivery, try_delivery
+from core.flow.context import (
+    Context,
+    intend_post,
+    is_passing,
+    retry_delivery,
+    try_delivery,
+)
 from core.forms import Form, fill, operation_form
 from core.incoming import Origin
 from core.log import log
@@ -78,6 +84,13 @@ async def refuse(context: Context, request: Origin, error: EaselError) -> None:
     log.info("refused", step=job, error=error.key)
     post = steps.refusal_post(error, request.locale, job)
     await retry_delivery(context, job, lambda: _reply(context, request, post))
+
+
+async def refuse_or_raise(context: Context, request: Origin, error: EaselError) -> None:
+    """Refuse a request with words; raise what passes, for the caller to try again."""
+    if is_passing(error):
+        raise error
+    await refuse(context, request, error)
 
 
 async def reply_once(context: Context, request: Origin, post: Post) -> None:

@@ -9,7 +9,7 @@ from typing import TypeVar
 
 from core.errors import EaselError, NotFound
 from core.flow import heads, replies
-from core.flow.context import Context, is_passing
+from core.flow.context import Context
 from core.incoming import Incoming, Kind
 from core.interpret import Meaning, Relevance, Situation, interpret, relevance
 from core.operations import Action
@@ -37,9 +37,7 @@ async def understand_or_refuse(context: Context, incoming: Incoming) -> Meaning 
         incoming = completed
         return await understand(context, incoming)
     except EaselError as error:
-        if is_passing(error):
-            raise
-        await replies.refuse(context, incoming, error)
+        await replies.refuse_or_raise(context, incoming, error)
         return None
 
 

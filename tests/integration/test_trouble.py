@@ -10,15 +10,16 @@ import pytest
 from sqlalchemy.exc import OperationalError
 
 from bot.simulator.server import SimulatorConfig
-from core.errors import ConfigurationError
+from core.errors import ConfigurationError, DeliveryError
 from core.flow import deliver
-from core.operations import Action
+from core.incoming import Incoming, Kind, Mentions
+from core.operations import Action, ButtonKind
 from core.post import Tone
 from core.storage.blobs import open_blobs
 from core.storage.bucket import BucketBlobs
-from core.types import StepState
+from core.types import Person, StepState
 from tests.fakes.memory_chat import MemoryChat
-from tests.integration.test_flow import Team, team_on
+from tests.integration.test_flow import PLACE, Team, team_on
 from tests.integration.test_flow import team as team  # noqa: PLC0414  # the fixture
 
 
@@ -142,3 +143,26 @@ def test_a_folder_that_cannot_be_made_is_told_by_its_setting(tmp_path: Path) -> 
     with pytest.raises(ConfigurationError) as caught:
         open_blobs((tmp_path / "file" / "blobs").as_uri())
     assert caught.value.params["setting"] == "EASEL_BLOB_URL"
+
+
+async def test_a_question_back_waits_for_a_platform_that_is_away(
+    team: Team, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    post = fails_first(team.chat.post, DeliveryError("status.broken"), 1)
+    monkeypatch.setattr(team.chat, "post", post)
+    said = Incoming(
+        key="said",
+        kind=Kind.MESSAGE,
+        place=PLACE,
+        person=Person(id="ana", name="Ana"),
+        locale="en",
+        words="a green house by the lake",
+        mentions=Mentions(us=True),
+    )
+    await team.easel.service.receive(said)
+    async with asyncio.timeout(20):
+        while not team.chat.messages:
+            await asyncio.sleep(0.05)
+    [message] = team.chat.messages.values()
+    kinds = {button.kind for button in message.posts[-1].buttons}
+    assert ButtonKind.AS_DRAWING in kinds
