@@ -35,6 +35,12 @@ async def until(is_so: Callable[[], Awaitable[bool]], seconds: float = 30) -> No
             await asyncio.sleep(0.05)
 
 
+def pause_line(team: Team) -> None:
+    """Let no step leave the line of the synchronous model."""
+    line = team.easel.engine._slots._line("beijing", SYNC)
+    line.paused_until = time.monotonic() + 1000
+
+
 async def row_of(team: Team, step: str) -> Any:
     async with team.easel.engine._claims._reading.begin() as connection:
         return (await connection.execute(select(steps).where(steps.c.id == step))).one()
@@ -95,9 +101,7 @@ async def test_a_cancelled_job_is_told_though_the_database_was_away(
     async with team_on(
         SimulatorConfig(time_scale=20, seed=3, rate_limits=False), tmp_path
     ) as team:
-        team.easel.engine._slots._line("beijing", SYNC).paused_until = (
-            time.monotonic() + 1000
-        )
+        pause_line(team)
         waits = await team.asks(Action.DRAW, f"a heron --model {SYNC}")
         while not team.chat.messages:
             await asyncio.sleep(0.05)
@@ -169,9 +173,7 @@ async def test_a_model_no_longer_in_the_catalogue(tmp_path: Path) -> None:
     chat = MemoryChat()
     config = SimulatorConfig(time_scale=20, seed=3, rate_limits=False)
     async with team_on(config, tmp_path, chat=chat) as team:
-        team.easel.engine._slots._line("beijing", SYNC).paused_until = (
-            time.monotonic() + 1000
-        )
+        pause_line(team)
         waits = await team.asks(Action.DRAW, f"a heron --model {SYNC}")
         while not chat.messages:
             await asyncio.sleep(0.05)
@@ -191,9 +193,7 @@ async def test_cancel_without_a_name_cancels_one_job_whatever_happens(
     async with team_on(
         SimulatorConfig(time_scale=20, seed=3, rate_limits=False), tmp_path
     ) as team:
-        team.easel.engine._slots._line("beijing", SYNC).paused_until = (
-            time.monotonic() + 1000
-        )
+        pause_line(team)
         first = await team.asks(Action.DRAW, f"a heron --model {SYNC}")
         second = await team.asks(Action.DRAW, f"a fox --model {SYNC}")
         while len(team.chat.messages) < 2:
