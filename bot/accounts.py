@@ -43,13 +43,17 @@ def check(settings: Settings, catalog: Catalog) -> None:
         accounts_of(settings, catalog)
 
 
-def accounts_of(settings: Settings, catalog: Catalog) -> dict[str, AccountAccess]:
+def accounts_of(
+    settings: Settings, catalog: Catalog
+) -> dict[str, AccountAccess]:
     """By region, the chosen one first.
 
     Raises ConfigurationError for a missing key or address.
     """
     if not settings.keys:
-        raise ConfigurationError("config.key_missing", setting="DASHSCOPE_API_KEY")
+        raise ConfigurationError(
+            "config.key_missing", setting="DASHSCOPE_API_KEY"
+        )
     return {
         region: AccountAccess(
             url=_url(settings, catalog, region),

@@ -47,7 +47,10 @@ add_commands(cli)
 )
 @option("--open", "open_browser", is_flag=True, say_help=say("cli.open"))
 def demo(
-    port: int | None, data: Path | None, time_scale: float | None, open_browser: bool
+    port: int | None,
+    data: Path | None,
+    time_scale: float | None,
+    open_browser: bool,
 ) -> None:
     """Run the whole product in a web room on this machine, without an account."""
     from bot.demo import run  # noqa: PLC0415
@@ -70,7 +73,9 @@ def demo(
     show_default=True,
     say_help=say("cli.time_scale"),
 )
-@option("--key", default="sk-simulator", show_default=True, say_help=say("cli.key"))
+@option(
+    "--key", default="sk-simulator", show_default=True, say_help=say("cli.key")
+)
 @option(
     "--overflow",
     type=click.Choice(["queue", "refuse"]),
@@ -220,4 +225,8 @@ def _complain(key: str, message: str, code: int) -> int:
 
 def _hint(error: click.ClickException) -> str:
     context = getattr(error, "ctx", None)
-    return f"Try: {context.command_path} --help" if context else "Try: easel --help"
+    return (
+        f"Try: {context.command_path} --help"
+        if context
+        else "Try: easel --help"
+    )

@@ -32,7 +32,9 @@ def help_language() -> str:
 class LocalizedCommand(click.Command):
     """A command with help in the reader's language."""
 
-    def __init__(self, *arguments: Any, say_help: Texts, **settings: Any) -> None:
+    def __init__(
+        self, *arguments: Any, say_help: Texts, **settings: Any
+    ) -> None:
         super().__init__(*arguments, **settings)
         self._say_help = say_help
 
@@ -56,7 +58,9 @@ class LocalizedGroup(LocalizedCommand, click.Group):
 class LocalizedOption(click.Option):
     """An option with help in the reader's language."""
 
-    def __init__(self, *arguments: Any, say_help: Texts, **settings: Any) -> None:
+    def __init__(
+        self, *arguments: Any, say_help: Texts, **settings: Any
+    ) -> None:
         super().__init__(*arguments, **settings)
         self._say_help = say_help
 
@@ -66,6 +70,10 @@ class LocalizedOption(click.Option):
         return super().get_help_record(ctx)
 
 
-def option(*names: str, say_help: Texts, **settings: Any) -> Callable[[Any], Any]:
+def option(
+    *names: str, say_help: Texts, **settings: Any
+) -> Callable[[Any], Any]:
     """Add an option to a command."""
-    return click.option(*names, cls=LocalizedOption, say_help=say_help, **settings)
+    return click.option(
+        *names, cls=LocalizedOption, say_help=say_help, **settings
+    )

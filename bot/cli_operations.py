@@ -45,7 +45,9 @@ def _add_words_command(group: click.Group, action: Action) -> None:
 
         sys.exit(run_words(action.value, words, options))
 
-    run = _with_options(run, options_of(action), continues=command.pictures > 0)
+    run = _with_options(
+        run, options_of(action), continues=command.pictures > 0
+    )
     run = click.argument("words", nargs=-1, required=True)(run)
     _add(group, command.name, run, say(command_text_key(action)))
 
@@ -65,7 +67,9 @@ def _add_functions_command(group: click.Group) -> None:
     _add(group, "wanx", run, say("command.wanx.text"))
 
 
-def _add_answered_command(group: click.Group, action: Action, command: Command) -> None:
+def _add_answered_command(
+    group: click.Group, action: Action, command: Command
+) -> None:
     """A command that is answered without words: /easel undo is ``easel undo`` here."""
 
     def run(argument: str | None = None, **options: Any) -> None:
@@ -84,13 +88,19 @@ def _add_answered_command(group: click.Group, action: Action, command: Command) 
         run = _with_limits(run)
     if command.terminal:
         argument = click.argument(
-            "argument", metavar=command.terminal, required=command.needs_argument
+            "argument",
+            metavar=command.terminal,
+            required=command.needs_argument,
         )
         run = argument(run)
-    _add(group, command.word or command.name, run, say(command_text_key(action)))
+    _add(
+        group, command.word or command.name, run, say(command_text_key(action))
+    )
 
 
-def _add(group: click.Group, name: str, run: Function, say_help: Texts) -> None:
+def _add(
+    group: click.Group, name: str, run: Function, say_help: Texts
+) -> None:
     group.command(name, cls=LocalizedCommand, say_help=say_help)(run)
 
 
@@ -128,7 +138,9 @@ def _with_options(
 
 def _with_limits(run: Function) -> Function:
     decorators = [
-        option(f"--{name.replace('_', '-')}", name, say_help=say(f"cli.{name}"))
+        option(
+            f"--{name.replace('_', '-')}", name, say_help=say(f"cli.{name}")
+        )
         for name in LIMITS
     ]
     return _decorate(run, decorators)
@@ -156,7 +168,9 @@ def _describe(spec: OptionSpec, language: str) -> str:
     return f"{text} {translate('cli.mask', language)}"
 
 
-def _decorate(run: Function, decorators: Iterable[Callable[[Any], Any]]) -> Function:
+def _decorate(
+    run: Function, decorators: Iterable[Callable[[Any], Any]]
+) -> Function:
     for decorator in reversed(list(decorators)):
         run = decorator(run)
     return run

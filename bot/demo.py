@@ -25,7 +25,11 @@ PHOTOS = ("coffee.png", "chelsea.png", "rocket.jpg")
 
 
 def run(
-    port: int | None, data: Path | None, time_scale: float | None, *, open_browser: bool
+    port: int | None,
+    data: Path | None,
+    time_scale: float | None,
+    *,
+    open_browser: bool,
 ) -> int:
     """Run until told to stop. Raises ConfigurationError naming the setting."""
     overrides = {"EASEL_DATA_DIR": data} if data else {}
@@ -38,7 +42,9 @@ def run(
     folder = config.data_dir / "simulator"
     simulator = SimulatorConfig(time_scale=time_scale, folder=folder)
     listening = web.listen(config, port)
-    asyncio.run(_serve(config, listening, simulator, open_browser=open_browser))
+    asyncio.run(
+        _serve(config, listening, simulator, open_browser=open_browser)
+    )
     return 0
 
 
@@ -97,7 +103,9 @@ async def seed_demo_data(room: Room, easel: wiring.Easel, locale: str) -> None:
         content = (files("bot") / "photos" / name).read_bytes()
         photo = await context.pool.run(normalize.normalize, content)
         ref = await context.blobs.keep(TENANT, photo.data)
-        await room.add_upload(ref, name, photo.width, photo.height, photo.media_type)
+        await room.add_upload(
+            ref, name, photo.width, photo.height, photo.media_type
+        )
         pictures.append(render.upload(await room.upload(ref)))
     note = Post(tone=Tone.NOTE, text=translate("room.photos", locale))
     body = {**render.body(note, []), "pictures": pictures}

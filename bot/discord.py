@@ -51,7 +51,9 @@ class Discord:
         config, api, store = self.settings, self.api, self.store
         channels = ChannelDirectory(api)
         links = Links(link_keys(config), config.public_url or "")
-        uploads = ImageUploads(blobs, self.pool, channels, store, links, config.locale)
+        uploads = ImageUploads(
+            blobs, self.pool, channels, store, links, config.locale
+        )
         messages = MessageClient(api, store, channels, uploads)
         return DiscordChat(
             api=api,
@@ -74,13 +76,16 @@ async def open_discord(
         http = await stack.enter_async_context(session())
         store = DiscordStore(engine)
         api = Api(
-            settings.discord_api_url, settings.discord_bot_token.get_secret_value()
+            settings.discord_api_url,
+            settings.discord_bot_token.get_secret_value(),
         )
         stack.push_async_callback(api.close)
         await _log_in(api)
         pool = Pool(workers=1)
         stack.callback(pool.close)
-        yield Discord(settings=settings, http=http, store=store, api=api, pool=pool)
+        yield Discord(
+            settings=settings, http=http, store=store, api=api, pool=pool
+        )
 
 
 @asynccontextmanager
@@ -94,10 +99,16 @@ async def listening(
     chat = easel.context.chats[PLATFORM]
     assert isinstance(chat, DiscordChat)  # noqa: S101  # made above
     assert discord.settings.discord_bot_token is not None  # noqa: S101
-    app = DiscordApp(easel.service, easel.context, chat, discord.api, discord.store)
+    app = DiscordApp(
+        easel.service, easel.context, chat, discord.api, discord.store
+    )
     token = discord.settings.discord_bot_token.get_secret_value()
     gateway = Gateway(
-        app, discord.api, token, lost.need_operator, content=discord.api.reads_content
+        app,
+        discord.api,
+        token,
+        lost.need_operator,
+        content=discord.api.reads_content,
     )
     # Registering the commands may take minutes, and may fail: it runs beside.
     syncing = asyncio.create_task(
@@ -125,5 +136,7 @@ async def _log_in(api: Api) -> None:
         await retrying(may_pass, first=1.0)(api.open)
     except DiscordError:
         raise ConfigurationError(
-            "config.discord_bot_token", setting="DISCORD_BOT_TOKEN", reason="401"
+            "config.discord_bot_token",
+            setting="DISCORD_BOT_TOKEN",
+            reason="401",
         ) from None

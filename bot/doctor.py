@@ -47,7 +47,10 @@ def run(*, as_json: bool) -> int:
     findings = asyncio.run(_examine(config))
     ok = all(finding.ok for finding in findings)
     if as_json:
-        report = {"ok": ok, "checks": [asdict(finding) for finding in findings]}
+        report = {
+            "ok": ok,
+            "checks": [asdict(finding) for finding in findings],
+        }
         click.echo(json.dumps(report, ensure_ascii=False))
     else:
         for finding in findings:
@@ -63,7 +66,9 @@ async def _examine(config: Settings) -> list[Finding]:
         "blobs": _check_blobs,
         "service": _check_service,
     }
-    findings = [await _run_check(name, check, config) for name, check in checks.items()]
+    findings = [
+        await _run_check(name, check, config) for name, check in checks.items()
+    ]
     if config.has_slack:
         findings += await _examine_slack(config)
     if config.has_discord:
@@ -121,7 +126,9 @@ async def _check_service(config: Settings) -> str:
             url = f"{account.url}/tasks/easel-doctor"
             headers = {"Authorization": f"Bearer {account.key}"}
             answer = await client.get(url, headers=headers, timeout=10)
-            answers.append(f"{region} answers {answer.status_code}{_skew(answer)}")
+            answers.append(
+                f"{region} answers {answer.status_code}{_skew(answer)}"
+            )
             if answer.status_code in {401, 403}:
                 raise EaselError("provider.key")
     return ", ".join(answers)
@@ -165,7 +172,9 @@ async def _examine_slack(config: Settings) -> list[Finding]:
 
 async def _examine_discord(config: Settings) -> list[Finding]:
     assert config.discord_bot_token is not None  # noqa: S101  # has_discord looked
-    api = Api(config.discord_api_url, config.discord_bot_token.get_secret_value())
+    api = Api(
+        config.discord_api_url, config.discord_bot_token.get_secret_value()
+    )
     try:
         findings = await discord_checkup.findings(api, config.locale)
     finally:

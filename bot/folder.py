@@ -35,7 +35,9 @@ LOCK_PATIENCE, LOCK_PAUSE = 60.0, 0.2
 
 
 async def lock_folder(
-    stack: AsyncExitStack, settings: Settings, waiting: Callable[[], None] | None
+    stack: AsyncExitStack,
+    settings: Settings,
+    waiting: Callable[[], None] | None,
 ) -> None:
     """Allow one worker in a data folder on SQLite: an account's limits hold for one process only.
 
@@ -89,7 +91,9 @@ def is_taken(settings: Settings) -> bool:
     if not database.is_sqlite(settings.database):
         return False
     try:
-        with FileLock(settings.data_dir / "easel.lock").acquire(blocking=False):
+        with FileLock(settings.data_dir / "easel.lock").acquire(
+            blocking=False
+        ):
             return False
     except Timeout:
         return True

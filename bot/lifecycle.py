@@ -57,7 +57,9 @@ class Front:
     def __init__(self) -> None:
         self.app: ASGIApp = unready_app("starting")
 
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+    async def __call__(
+        self, scope: Scope, receive: Receive, send: Send
+    ) -> None:
         await self.app(scope, receive, send)
 
     def close(self) -> None:
@@ -75,7 +77,9 @@ def unready_app(state: str) -> ASGIApp:
         return JSONResponse({"state": state}, 503)
 
     async def anything(_request: Request) -> Response:
-        return PlainTextResponse(f"{state}\n", 503, {"Retry-After": RETRY_AFTER})
+        return PlainTextResponse(
+            f"{state}\n", 503, {"Retry-After": RETRY_AFTER}
+        )
 
     return Starlette(
         routes=[
@@ -90,7 +94,10 @@ async def wait_for_database(engine: AsyncEngine) -> None:
     """Wait until the database answers. Raises ConfigurationError for what waiting cannot mend."""
 
     async def ask() -> None:
-        async with asyncio.timeout(CONNECT_SECONDS), engine.connect() as connection:
+        async with (
+            asyncio.timeout(CONNECT_SECONDS),
+            engine.connect() as connection,
+        ):
             await connection.execute(text("SELECT 1"))
 
     def may_pass(error: Exception) -> bool:
@@ -106,8 +113,12 @@ async def wait_for_database(engine: AsyncEngine) -> None:
 def _raise_if_mistake(error: Exception) -> None:
     """Raise ConfigurationError when a driver's error says what only the operator can mend."""
     message = str(getattr(error, "orig", error)).lower()
-    reason = next((mistake for mistake in MISTAKES if mistake in message), None)
+    reason = next(
+        (mistake for mistake in MISTAKES if mistake in message), None
+    )
     if reason is not None:
         raise ConfigurationError(
-            "config.database.unusable", setting="EASEL_DATABASE_URL", reason=reason
+            "config.database.unusable",
+            setting="EASEL_DATABASE_URL",
+            reason=reason,
         ) from None

@@ -87,7 +87,9 @@ def set_up(kind: str, level: str, secrets: Iterable[str]) -> None:
     structlog.configure(
         processors=[*shared, renderer],
         wrapper_class=structlog.make_filtering_bound_logger(number),
-        logger_factory=structlog.PrintLoggerFactory(cast("TextIO", StandardError())),
+        logger_factory=structlog.PrintLoggerFactory(
+            cast("TextIO", StandardError())
+        ),
     )
     formatter = structlog.stdlib.ProcessorFormatter(
         processors=[

@@ -37,7 +37,9 @@ def discord() -> str:
     """
     token = settings.load().discord_bot_token
     if token is None:
-        raise ConfigurationError("config.discord_no_token", setting="DISCORD_BOT_TOKEN")
+        raise ConfigurationError(
+            "config.discord_no_token", setting="DISCORD_BOT_TOKEN"
+        )
     app = app_of(token.get_secret_value())
     if not app:
         raise ConfigurationError(

@@ -16,8 +16,12 @@ def listing(*, as_json: bool) -> str:
     """List every model: a line each, or everything the catalogue knows as a JSON object."""
     catalog = load_catalog()
     if as_json:
-        return json.dumps(_catalog_to_json(catalog), ensure_ascii=False, indent=1)
-    ordered = sorted(catalog.models.values(), key=lambda model: (model.rank, model.id))
+        return json.dumps(
+            _catalog_to_json(catalog), ensure_ascii=False, indent=1
+        )
+    ordered = sorted(
+        catalog.models.values(), key=lambda model: (model.rank, model.id)
+    )
     return "\n".join(_line(model) for model in ordered)
 
 
@@ -34,7 +38,9 @@ def _catalog_to_json(catalog: Catalog) -> dict[str, Any]:
 
 
 def _line(model: Model) -> str:
-    actions = {"wanx" if action.is_wanx else action.value for action in model.actions}
+    actions = {
+        "wanx" if action.is_wanx else action.value for action in model.actions
+    }
     price = next(iter(model.prices.values()), None)
     cost = "price unconfirmed"
     if price is not None:

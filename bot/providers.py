@@ -8,7 +8,13 @@ from contextlib import AsyncExitStack
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from bot.accounts import DASHSCOPE, AccountAccess, accounts_of, check, is_simulated
+from bot.accounts import (
+    DASHSCOPE,
+    AccountAccess,
+    accounts_of,
+    check,
+    is_simulated,
+)
 from bot.settings import Settings
 from core.catalog import Catalog
 from core.ports import Blobs, Clock, Provider
@@ -34,7 +40,9 @@ class Surroundings:
     clock: Clock
 
 
-OpenProvider = Callable[[AsyncExitStack, Surroundings], Awaitable[list[Provider]]]
+OpenProvider = Callable[
+    [AsyncExitStack, Surroundings], Awaitable[list[Provider]]
+]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -90,7 +98,9 @@ def load_catalog(providers: Mapping[str, ProviderKind] = PROVIDERS) -> Catalog:
 
 def likenesses(catalog: Catalog) -> dict[str, str]:
     """Which model each is like, so that the simulator can serve those it has never heard of."""
-    return {model.id: model.like for model in catalog.models.values() if model.like}
+    return {
+        model.id: model.like for model in catalog.models.values() if model.like
+    }
 
 
 async def open_providers(
@@ -117,7 +127,9 @@ async def _find_accesses(
 
     config = replace(surroundings.simulator, like=likenesses(catalog))
     stand_in = await stack.enter_async_context(serve(config))
-    access = AccountAccess(url=stand_in.url, key=SIMULATOR_KEY, hosts=(stand_in.host,))
+    access = AccountAccess(
+        url=stand_in.url, key=SIMULATOR_KEY, hosts=(stand_in.host,)
+    )
     return {settings.region: access}
 
 
@@ -129,4 +141,6 @@ def http_client() -> "httpx.AsyncClient":
     import httpx  # noqa: PLC0415
 
     # A proxy from the environment would see every key and picture.
-    return httpx.AsyncClient(follow_redirects=False, trust_env=False, http2=False)
+    return httpx.AsyncClient(
+        follow_redirects=False, trust_env=False, http2=False
+    )

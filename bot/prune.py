@@ -17,7 +17,9 @@ def run(*, dry_run: bool) -> int:
     config.data_dir.mkdir(parents=True, exist_ok=True)
     count = asyncio.run(_prune(config.database, dry_run=dry_run))
     key = "terminal.would_prune" if dry_run else "terminal.pruned"
-    click.echo(translate(key, config.locale, count=count, days=RECORDS_LIFE.days))
+    click.echo(
+        translate(key, config.locale, count=count, days=RECORDS_LIFE.days)
+    )
     return 0
 
 

@@ -50,7 +50,9 @@ async def _run(config: settings.Settings, *, listens: bool) -> int:
     # A start may wait for what is away: it must be possible to end it meanwhile.
     work = asyncio.create_task(_work(config, stop, started, listens=listens))
     asked_to_stop = asyncio.create_task(stop.wait())
-    await asyncio.wait({work, asked_to_stop}, return_when=asyncio.FIRST_COMPLETED)
+    await asyncio.wait(
+        {work, asked_to_stop}, return_when=asyncio.FIRST_COMPLETED
+    )
     asked_to_stop.cancel()
     if not (work.done() or started.is_set()):
         work.cancel()
@@ -72,7 +74,9 @@ async def _work(
             meaning = translate("terminal.simulator", config.locale)
             log.warning("simulator", meaning=meaning)
         tune_garbage_collection()
-        platforms = [name for name in bot.easel.context.chats if name != "terminal"]
+        platforms = [
+            name for name in bot.easel.context.chats if name != "terminal"
+        ]
         log.info("ready", platforms=platforms, address=bot.address)
         await _wait_for_any(stop, bot.lost)
     return bot.lost.code
@@ -138,7 +142,9 @@ async def running(
         if not database.is_sqlite(config.database):
             await wait_for_database(engine)
         platforms = await _open_platforms(stack, config, engine)
-        simulator = simulator or SimulatorConfig(folder=config.data_dir / "simulator")
+        simulator = simulator or SimulatorConfig(
+            folder=config.data_dir / "simulator"
+        )
         easel = await stack.enter_async_context(
             wiring.open_easel(
                 config,
@@ -153,7 +159,12 @@ async def running(
         if listens:
             routes, checks = await _listen(stack, platforms, easel, lost)
         pages = web.open_web(
-            config, easel, listening, platforms=routes, checks=checks, front=front
+            config,
+            easel,
+            listening,
+            platforms=routes,
+            checks=checks,
+            front=front,
         )
         await stack.enter_async_context(pages)
         # Called first at the end: a bot that lets go of its work says that it is not ready.
@@ -171,7 +182,9 @@ async def _open_platforms(
 ) -> Platforms:
     to_slack = to_discord = None
     if config.has_slack:
-        to_slack = await stack.enter_async_context(slack.open_slack(config, engine))
+        to_slack = await stack.enter_async_context(
+            slack.open_slack(config, engine)
+        )
     if config.has_discord:
         opening = discord.open_discord(config, engine)
         to_discord = await stack.enter_async_context(opening)
@@ -179,7 +192,10 @@ async def _open_platforms(
 
 
 async def _listen(
-    stack: AsyncExitStack, platforms: Platforms, easel: wiring.Easel, lost: Lost
+    stack: AsyncExitStack,
+    platforms: Platforms,
+    easel: wiring.Easel,
+    lost: Lost,
 ) -> tuple[list[Route], dict[str, Check]]:
     """Begin to listen; return paths for the web server, and checks for readiness."""
     routes: list[Route] = []

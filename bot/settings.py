@@ -58,7 +58,9 @@ class Settings(BaseModel):
     region: str = _from_variable("EASEL_REGION", "beijing")
     dashscope_url: str | None = _from_variable("EASEL_DASHSCOPE_URL")
     database_url: str | None = _from_variable("EASEL_DATABASE_URL")
-    data_dir: Path = _from_variable("EASEL_DATA_DIR", Path("~/.local/share/easel"))
+    data_dir: Path = _from_variable(
+        "EASEL_DATA_DIR", Path("~/.local/share/easel")
+    )
     blob_url: str | None = _from_variable("EASEL_BLOB_URL")
     public_url: str | None = _from_variable("EASEL_PUBLIC_URL")
     http_host: str = _from_variable("EASEL_HTTP_HOST", "127.0.0.1")
@@ -73,10 +75,16 @@ class Settings(BaseModel):
     )
     slack_bot_token: SecretStr | None = _from_variable("SLACK_BOT_TOKEN")
     slack_app_token: SecretStr | None = _from_variable("SLACK_APP_TOKEN")
-    slack_signing_secret: SecretStr | None = _from_variable("SLACK_SIGNING_SECRET")
+    slack_signing_secret: SecretStr | None = _from_variable(
+        "SLACK_SIGNING_SECRET"
+    )
     slack_client_id: str | None = _from_variable("SLACK_CLIENT_ID")
-    slack_client_secret: SecretStr | None = _from_variable("SLACK_CLIENT_SECRET")
-    slack_api_url: str = _from_variable("EASEL_SLACK_API_URL", "https://slack.com/api/")
+    slack_client_secret: SecretStr | None = _from_variable(
+        "SLACK_CLIENT_SECRET"
+    )
+    slack_api_url: str = _from_variable(
+        "EASEL_SLACK_API_URL", "https://slack.com/api/"
+    )
     slack_file_hosts: tuple[str, ...] = _from_variable(
         "EASEL_SLACK_FILE_HOSTS", ("files.slack.com",)
     )
@@ -85,7 +93,8 @@ class Settings(BaseModel):
         "EASEL_DISCORD_API_URL", "https://discord.com/api/v10"
     )
     discord_cdn_hosts: tuple[str, ...] = _from_variable(
-        "EASEL_DISCORD_CDN_HOSTS", ("cdn.discordapp.com", "media.discordapp.net")
+        "EASEL_DISCORD_CDN_HOSTS",
+        ("cdn.discordapp.com", "media.discordapp.net"),
     )
     region_keys: dict[str, SecretStr] = Field(default_factory=dict)
 
@@ -186,7 +195,9 @@ class Settings(BaseModel):
 
 def _is_port(text: str) -> bool:
     # Five digits: an endless number is not worth counting.
-    is_number = text.isascii() and text.isdecimal() and len(text) <= len(str(MAX_PORT))
+    is_number = (
+        text.isascii() and text.isdecimal() and len(text) <= len(str(MAX_PORT))
+    )
     return is_number and int(text) <= MAX_PORT
 
 
@@ -215,7 +226,9 @@ def load(**overrides: Any) -> Settings:
         **overrides,
     }
     try:
-        return Settings.model_validate({**variables, "region_keys": _region_keys()})
+        return Settings.model_validate(
+            {**variables, "region_keys": _region_keys()}
+        )
     except ValidationError as error:
         mistake = error.errors()[0]
         setting = str(mistake["loc"][0]) if mistake["loc"] else "?"
@@ -260,7 +273,9 @@ def _region_keys() -> dict[str, SecretStr]:
 
 def _variables() -> list[str]:
     """The name of every variable that is a setting."""
-    return [_variable(field, name) for name, field in Settings.model_fields.items()]
+    return [
+        _variable(field, name) for name, field in Settings.model_fields.items()
+    ]
 
 
 def unknown_variables() -> list[tuple[str, str]]:
@@ -285,7 +300,11 @@ def secrets(settings: Settings) -> list[str]:
         settings.slack_signing_secret,
         settings.slack_client_secret,
     )
-    texts = [secret.get_secret_value() for secret in candidates if secret is not None]
+    texts = [
+        secret.get_secret_value()
+        for secret in candidates
+        if secret is not None
+    ]
     if settings.link_keys is not None:
         # Each key alone signs: a log line may hold one of them.
         texts += settings.link_keys.get_secret_value().split(",")

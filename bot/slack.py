@@ -16,7 +16,13 @@ from slack_sdk.web.async_slack_response import AsyncSlackResponse
 from sqlalchemy.ext.asyncio import AsyncEngine
 from starlette.routing import Route
 
-from adapters.slack.api import PASSING, SlackApi, reason_of, session, web_client
+from adapters.slack.api import (
+    PASSING,
+    SlackApi,
+    reason_of,
+    session,
+    web_client,
+)
 from adapters.slack.app import SlackApp
 from adapters.slack.chat import SlackChat
 from adapters.slack.decode import PLATFORM, workspace_of
@@ -54,7 +60,9 @@ class Slack:
         """The Chat port for Slack."""
         server = urlsplit(self.settings.slack_api_url).netloc
         # A compatible server on a port of its own answers interactions itself.
-        response_hosts = (RESPONSE_HOST, server) if ":" in server else (RESPONSE_HOST,)
+        response_hosts = (
+            (RESPONSE_HOST, server) if ":" in server else (RESPONSE_HOST,)
+        )
         return SlackChat(
             api=self.api,
             store=self.store,
@@ -71,7 +79,9 @@ class Slack:
 
 
 @asynccontextmanager
-async def open_slack(settings: Settings, engine: AsyncEngine) -> AsyncIterator[Slack]:
+async def open_slack(
+    settings: Settings, engine: AsyncEngine
+) -> AsyncIterator[Slack]:
     """Log in. Raises ConfigurationError naming the setting that is missing or refused."""
     check(settings)
     async with AsyncExitStack() as stack:
@@ -93,7 +103,9 @@ async def open_slack(settings: Settings, engine: AsyncEngine) -> AsyncIterator[S
             return (await tokens.identity(workspace, reread=reread)).token
 
         api = SlackApi(settings.slack_api_url, http, token)
-        yield Slack(settings=settings, http=http, store=store, tokens=tokens, api=api)
+        yield Slack(
+            settings=settings, http=http, store=store, tokens=tokens, api=api
+        )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -140,18 +152,26 @@ def check(settings: Settings) -> None:
     }
     if any(pair.values()):
         if settings.slack_bot_token:
-            raise ConfigurationError("config.slack_either", setting="SLACK_BOT_TOKEN")
+            raise ConfigurationError(
+                "config.slack_either", setting="SLACK_BOT_TOKEN"
+            )
         needed = {**pair, "EASEL_PUBLIC_URL": settings.public_url}
         for name, setting in needed.items():
             if not setting:
                 raise ConfigurationError("config.slack_pair", setting=name)
     if not (settings.slack_bot_token or settings.slack_client_id):
         setting = (
-            "SLACK_APP_TOKEN" if settings.slack_app_token else "SLACK_SIGNING_SECRET"
+            "SLACK_APP_TOKEN"
+            if settings.slack_app_token
+            else "SLACK_SIGNING_SECRET"
         )
         raise ConfigurationError("config.slack_way_out", setting=setting)
     if not (settings.slack_app_token or settings.slack_signing_secret):
-        setting = "SLACK_BOT_TOKEN" if settings.slack_bot_token else "SLACK_CLIENT_ID"
+        setting = (
+            "SLACK_BOT_TOKEN"
+            if settings.slack_bot_token
+            else "SLACK_CLIENT_ID"
+        )
         raise ConfigurationError("config.slack_way_in", setting=setting)
 
 
@@ -171,7 +191,9 @@ async def _log_in(client: AsyncWebClient, token: str) -> BotIdentity:
         return retry_after or True
 
     try:
-        answer = await retrying(may_pass, first=1.0)(client.auth_test, token=token)
+        answer = await retrying(may_pass, first=1.0)(
+            client.auth_test, token=token
+        )
     except SlackApiError as error:
         raise ConfigurationError(
             "config.slack_bot_token",
@@ -185,7 +207,9 @@ def _identity(
     answer: Mapping[str, Any] | AsyncSlackResponse, token: str
 ) -> BotIdentity:
     # An organisation that installed Easel in all its teams is one workspace.
-    team = None if answer.get("is_enterprise_install") else answer.get("team_id")
+    team = (
+        None if answer.get("is_enterprise_install") else answer.get("team_id")
+    )
     workspace = workspace_of(answer.get("enterprise_id"), team)
     user = str(answer.get("user_id") or "")
     return BotIdentity(workspace=workspace, token=token, user=user)
@@ -207,7 +231,9 @@ def _oauth_flow(slack: Slack) -> AsyncOAuthFlow:
             install_page_rendering_enabled=False,
             callback_options=callbacks(settings.locale),
             redirect_uri_path="/slack/oauth_redirect",
-            authorization_url=urljoin(settings.slack_api_url, "/oauth/v2/authorize"),
+            authorization_url=urljoin(
+                settings.slack_api_url, "/oauth/v2/authorize"
+            ),
             installation_store=slack.store.installations,
             state_store=slack.store.states,
         ),

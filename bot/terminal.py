@@ -39,7 +39,9 @@ TIME_SCALE = 0.2
 INTERRUPTED = 130
 
 
-def run_words(action: str, words: Sequence[str], options: Mapping[str, Any]) -> int:
+def run_words(
+    action: str, words: Sequence[str], options: Mapping[str, Any]
+) -> int:
     """draw, edit, wanx: words and pictures, options as typed."""
     text, pictures = split_words(words)
     mask = options.get("mask")
@@ -101,7 +103,9 @@ def run(line: Line, options: Mapping[str, Any]) -> int:
     try:
         return asyncio.run(_run(line, options))
     except KeyboardInterrupt:
-        click.echo(translate("terminal.interrupted", settings.load().locale), err=True)
+        click.echo(
+            translate("terminal.interrupted", settings.load().locale), err=True
+        )
         return INTERRUPTED
     finally:
         # The process ends: a last collection would only examine what it loaded.
@@ -119,7 +123,9 @@ class Prompt:
     def tell(self, key: str, **params: object) -> None:
         """Print a line beside the answer, unless a program reads it."""
         if not self._as_json:
-            click.echo(translate(key, self.settings.locale, **params), err=True)
+            click.echo(
+                translate(key, self.settings.locale, **params), err=True
+            )
 
     def say_waiting(self) -> None:
         """Say that another command works in the folder."""
@@ -146,7 +152,10 @@ async def _run(line: Line, options: Mapping[str, Any]) -> int:
     for name, nearest in settings.unknown_variables():
         prompt.tell("config.unknown", setting=name, nearest=nearest)
     incoming = decode.incoming(
-        line, key=uuid.uuid4().hex, user=getpass.getuser(), locale=config.locale
+        line,
+        key=uuid.uuid4().hex,
+        user=getpass.getuser(),
+        locale=config.locale,
     )
     report: Report | None = None
     if OPERATIONS[line.action].answered is Answered.AT_ONCE:

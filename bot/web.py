@@ -95,7 +95,10 @@ async def open_web(
         *platforms,
     ]
     if room is not None:
-        routes += [*room_pages(), *RoomApi(room, easel.service, easel.context).routes()]
+        routes += [
+            *room_pages(),
+            *RoomApi(room, easel.service, easel.context).routes(),
+        ]
     async with AsyncExitStack() as stack:
         if settings.metrics_port is not None:
             routes = [route for route in routes if route.path != "/metrics"]
@@ -103,7 +106,11 @@ async def open_web(
             metrics = create_app(health.metrics_routes(), [])
             await stack.enter_async_context(serving(metrics, private))
         # What a platform delivers is signed: it may name us as it likes.
-        signed = {route.path for route in platforms if "POST" in (route.methods or ())}
+        signed = {
+            route.path
+            for route in platforms
+            if "POST" in (route.methods or ())
+        }
         app = create_app(routes, hosts_of(settings, listening), signed)
         if front is None:
             await stack.enter_async_context(serving(app, listening))

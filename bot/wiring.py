@@ -116,7 +116,9 @@ async def open_easel(
             settle=settle,
         )
         worker = worker_name(settings)
-        inbox = Inbox(database.open_sync(inbox_url(settings)), worker, context.chats)
+        inbox = Inbox(
+            database.open_sync(inbox_url(settings)), worker, context.chats
+        )
         stack.push_async_callback(inbox.close)
         workers: Workers | None = None
         if not database.is_sqlite(settings.database):

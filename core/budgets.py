@@ -63,7 +63,11 @@ def caps(settings: Mapping[str, object]) -> Caps:
     if not isinstance(budgets, Mapping):
         return Caps()
     return Caps(
-        **{name: amount(str(budgets[name])) for name in NAMES if budgets.get(name)}
+        **{
+            name: amount(str(budgets[name]))
+            for name in NAMES
+            if budgets.get(name)
+        }
     )
 
 
@@ -124,7 +128,9 @@ def month_start(now: datetime) -> datetime:
     return day_start(now).replace(day=1)
 
 
-def check(limits: Caps, spent: Spent, price: Money | None, now: datetime) -> None:
+def check(
+    limits: Caps, spent: Spent, price: Money | None, now: datetime
+) -> None:
     """Raise Rejected naming the first limit this price would break and when it resets.
 
     A price in another currency than a limit cannot be held against it, so it is refused as well.

@@ -21,7 +21,11 @@ def decode_button(text: str) -> tuple[ButtonKind, StepId, int]:
     """Kind, step and picture. Raises Rejected for an id that Easel never made."""
     match = ID.fullmatch(text)
     # Anybody may send any id: it may be of any length, and of no kind there is.
-    if match is None or len(text) > LONGEST_ID or match[1] not in set(ButtonKind):
+    if (
+        match is None
+        or len(text) > LONGEST_ID
+        or match[1] not in set(ButtonKind)
+    ):
         raise Rejected("button.unknown")
     kind, step, index = match.groups()
     return ButtonKind(kind), StepId(step), int(index)

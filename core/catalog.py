@@ -86,7 +86,10 @@ class Model:
 
     def is_served_by(self, account: Account) -> bool:
         """Can it be asked for through this account?"""
-        return account.provider == self.provider and account.region in self.regions
+        return (
+            account.provider == self.provider
+            and account.region in self.regions
+        )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -130,7 +133,9 @@ class Catalog:
             for name, table in tables["regions"].items():
                 _claim(name, regions)
                 provider = table.get("provider", defaults["provider"])
-                regions[name] = Region(name=name, provider=provider, url=table["url"])
+                regions[name] = Region(
+                    name=name, provider=provider, url=table["url"]
+                )
             for name in tables["models"]:
                 _claim(name, models)
                 table = {**defaults, **_merge_parent(name, tables["models"])}
@@ -139,9 +144,13 @@ class Catalog:
 
     def models_for(self, action: Action) -> list[Model]:
         """Every model that can do an action."""
-        return [model for model in self.models.values() if action in model.actions]
+        return [
+            model for model in self.models.values() if action in model.actions
+        ]
 
-    def served_models(self, action: Action, accounts: Sequence[Account]) -> list[Model]:
+    def served_models(
+        self, action: Action, accounts: Sequence[Account]
+    ) -> list[Model]:
         """Every model that can do an action and that an account reaches, the first choice first."""
         served = [
             model
@@ -171,7 +180,9 @@ class Catalog:
         model = self.model(name, action)
         if action not in model.actions:
             allowed = sorted(able.id for able in self.models_for(action))
-            raise Rejected("catalog.model_cannot", model=model.id, allowed=allowed)
+            raise Rejected(
+                "catalog.model_cannot", model=model.id, allowed=allowed
+            )
         return model
 
     def choose(
@@ -191,7 +202,10 @@ class Catalog:
         # Each check refuses with what is allowed, so the most telling one comes first.
         models = _within_reach(models, action, accounts)
         models = _with_range(
-            models, "catalog.pictures", lambda model: model.picture_range, pictures
+            models,
+            "catalog.pictures",
+            lambda model: model.picture_range,
+            pictures,
         )
         models = _with_range(
             models, "catalog.n", lambda model: model.n_range, options.n or 1
@@ -200,9 +214,12 @@ class Catalog:
         # why.
         fitting = [model for model in models if _fits(model, options)]
         best = min(
-            fitting or models, key=lambda model: (model.rank, model.is_sync, model.id)
+            fitting or models,
+            key=lambda model: (model.rank, model.is_sync, model.id),
         )
-        account = next(account for account in accounts if best.is_served_by(account))
+        account = next(
+            account for account in accounts if best.is_served_by(account)
+        )
         return Choice(model=best, account=account)
 
     def check(
@@ -216,7 +233,11 @@ class Catalog:
         check_prompt(model, action, prompt, options.negative)
 
     def size_for(
-        self, model: Model, action: Action, options: Options, last_input: Size | None
+        self,
+        model: Model,
+        action: Action,
+        options: Options,
+        last_input: Size | None,
     ) -> Size | None:
         """The size to ask for, always explicit where the model takes one.
 
@@ -268,7 +289,9 @@ def check_options(model: Model, action: Action, options: Options) -> None:
     for name, has_support in is_supported.items():
         if OPTIONS[name].is_chosen(options) and not has_support:
             raise Rejected(
-                "catalog.option_unsupported", option=f"--{name}", model=model.id
+                "catalog.option_unsupported",
+                option=f"--{name}",
+                model=model.id,
             )
 
 
@@ -290,7 +313,9 @@ def check_prompt(
         )
     limit = model.negative_limit
     if negative and limit is not None and len(negative) > limit:
-        raise Rejected("catalog.negative_long", length=len(negative), limit=limit)
+        raise Rejected(
+            "catalog.negative_long", length=len(negative), limit=limit
+        )
 
 
 def wordless(action: Action) -> Rejected:
@@ -312,10 +337,16 @@ def prompt_length(prompt: str, unit: PromptUnit) -> int:
 def _within_reach(
     models: Sequence[Model], action: Action, accounts: Sequence[Account]
 ) -> list[Model]:
-    reached = [model for model in models if any(map(model.is_served_by, accounts))]
+    reached = [
+        model for model in models if any(map(model.is_served_by, accounts))
+    ]
     if not reached:
-        regions = sorted({region for model in models for region in model.regions})
-        raise Rejected("catalog.elsewhere", action=action.value, allowed=regions)
+        regions = sorted(
+            {region for model in models for region in model.regions}
+        )
+        raise Rejected(
+            "catalog.elsewhere", action=action.value, allowed=regions
+        )
     return reached
 
 
@@ -390,19 +421,24 @@ def _model(name: str, table: Mapping[str, Any]) -> Model:
         prompt_extend=table.get("prompt_extend"),
         watermark=table.get("watermark", False),
         pictures=_picture_limits(table.get("input", {})),
-        submit_limit=SubmitLimit(**table["submit"]) if "submit" in table else None,
+        submit_limit=SubmitLimit(**table["submit"])
+        if "submit" in table
+        else None,
         running_limit=table.get("running") or None,
         typical_seconds=table["seconds"],
         currency=table["currency"] or "",
         prices={
-            region: Decimal(price) for region, price in table.get("price", {}).items()
+            region: Decimal(price)
+            for region, price in table.get("price", {}).items()
         },
         unconfirmed=tuple(table.get("unconfirmed", ())),
         rank=table.get("rank", LAST_RANK),
     )
 
 
-def _merge_parent(name: str, tables: Mapping[str, Mapping[str, Any]]) -> dict[str, Any]:
+def _merge_parent(
+    name: str, tables: Mapping[str, Mapping[str, Any]]
+) -> dict[str, Any]:
     """A model's table, with what it does not say from the model it is like."""
     own = dict(tables[name])
     parent = own.get("like")

@@ -134,7 +134,9 @@ def _read_shape(text: str) -> Options:
 
 
 def _read_functions(text: str) -> frozenset[Action]:
-    actions = {action.value: action for action in Action if action.makes_pictures}
+    actions = {
+        action.value: action for action in Action if action.makes_pictures
+    }
     functions = set()
     for word in _split_list(text):
         if word not in actions:
@@ -157,7 +159,9 @@ def _unknown_word(word: str, allowed: Sequence[str]) -> Rejected:
     )
 
 
-def require_allowed(preferences: Preferences, action: Action, person: str) -> None:
+def require_allowed(
+    preferences: Preferences, action: Action, person: str
+) -> None:
     """Raise Rejected for a person or a function the channel does not allow."""
     people = _split_list(preferences.people)
     if people and person not in people:
@@ -165,7 +169,9 @@ def require_allowed(preferences: Preferences, action: Action, person: str) -> No
     functions = _read_functions(preferences.functions)
     if functions and action not in functions:
         allowed = sorted(functions)
-        raise Rejected("refuse.not_this_function", action=action.value, allowed=allowed)
+        raise Rejected(
+            "refuse.not_this_function", action=action.value, allowed=allowed
+        )
 
 
 def apply_defaults(
@@ -200,7 +206,9 @@ def settings_form(
 ) -> Form:
     """The form that shows and changes them, and the workspace's budgets."""
     texts = {name: getattr(preferences, name) for name in NAMES}
-    settings = [_field(name, text, catalog, locale) for name, text in texts.items()]
+    settings = [
+        _field(name, text, catalog, locale) for name, text in texts.items()
+    ]
     limits = [_limit_field(name, caps, locale) for name in budgets.NAMES]
     return Form(
         action=Action.SETTINGS,
@@ -212,7 +220,11 @@ def settings_form(
 
 def _field(name: str, text: str, catalog: Catalog, locale: str) -> Field:
     values = _offered_values(name, catalog)
-    kind = FieldKind.CHOICE if values else SPECIAL_FIELDS.get(name, FieldKind.LINE)
+    kind = (
+        FieldKind.CHOICE
+        if values
+        else SPECIAL_FIELDS.get(name, FieldKind.LINE)
+    )
     return Field(
         name=name,
         kind=kind,

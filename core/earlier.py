@@ -32,7 +32,9 @@ def read_request(row: Row) -> Request:
     if not plain.action.makes_pictures:
         return plain
     parsed = grammar.parse(plain.text, row["given"])
-    return replace(plain, text=parsed.prompt, options=parsed.options, values={})
+    return replace(
+        plain, text=parsed.prompt, options=parsed.options, values={}
+    )
 
 
 def read_origin(row: Row, *, is_event: bool) -> Origin:
@@ -67,7 +69,11 @@ def _facts_of_kind(row: Row) -> dict[str, Any]:
         return _message_facts(row)
     if action == "reacted":
         is_added = row.get("added", True)
-        return {"kind": Kind.REACTION, "emoji": row["text"], "is_added": is_added}
+        return {
+            "kind": Kind.REACTION,
+            "emoji": row["text"],
+            "is_added": is_added,
+        }
     if action == "left":
         return {"kind": Kind.REMOVED}
     if not Action(action).is_typed:
@@ -98,5 +104,7 @@ def _message_facts(row: Row) -> dict[str, Any]:
 
 
 def _button(row: Row) -> str:
-    kinds = [kind for kind, action in BUTTONS.items() if action == row["action"]]
+    kinds = [
+        kind for kind, action in BUTTONS.items() if action == row["action"]
+    ]
     return encode_button(kinds[0], row["target"] or "", row.get("index") or 0)

@@ -8,7 +8,9 @@ from functools import cache
 from core.operations import OPERATIONS, Action
 
 # Skin tones and variation selectors: the emoji means the same without them.
-DECORATION = re.compile("[\U0001f3fb-\U0001f3ff\ufe0e\ufe0f]|::skin-tone-[2-6]")
+DECORATION = re.compile(
+    "[\U0001f3fb-\U0001f3ff\ufe0e\ufe0f]|::skin-tone-[2-6]"
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -56,7 +58,9 @@ def meanings() -> Meanings:
     return Meanings(by_emoji=by_emoji, by_word=by_word, aliases=aliases)
 
 
-def reaction(emoji: str, custom: Mapping[str, str] | None = None) -> Reaction | None:
+def reaction(
+    emoji: str, custom: Mapping[str, str] | None = None
+) -> Reaction | None:
     """What an emoji asks for, None for one that means nothing here.
 
     ``custom`` is the workspace's own map, emoji → word of a reaction; any other word there, such as

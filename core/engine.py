@@ -19,7 +19,13 @@ from core.answers import dispatch, drafts
 from core.errors import Charged, EaselError, Retryable
 from core.failpoints import failpoint
 from core.flow import deliver, generate, prepare, status
-from core.flow.context import TRANSIENT, Context, fail_step, outlast, post_outcome
+from core.flow.context import (
+    TRANSIENT,
+    Context,
+    fail_step,
+    outlast,
+    post_outcome,
+)
 from core.flow.understand import understand_or_refuse
 from core.incoming import Incoming, Kind
 from core.retrying import retrying
@@ -96,7 +102,9 @@ class Engine:
         else:
             await self._workers.live()
             self._start_loop(
-                self._workers.watch(self._take_over, self._drop_lost, self._lost),
+                self._workers.watch(
+                    self._take_over, self._drop_lost, self._lost
+                ),
                 "workers",
             )
             self._start_loop(self._look_around(), "look around")
@@ -104,7 +112,9 @@ class Engine:
         await self._slots.wake_all()
         self._start_loop(self._slots.run(), "slots")
         self._start_loop(self._run_inbox(), "inbox out")
-        self._start_loop(status.keep_current(self._context, self._leads), "status")
+        self._start_loop(
+            status.keep_current(self._context, self._leads), "status"
+        )
         self._start_loop(self._sweep(), "sweep")
         self._context.moved.set()
 
@@ -150,7 +160,9 @@ class Engine:
             await self._arrived.wait()
             self._arrived.clear()
             first = self._context.back_off
-            patiently = retrying(is_survivable, first=first, longest=LOOK_SECONDS)
+            patiently = retrying(
+                is_survivable, first=first, longest=LOOK_SECONDS
+            )
             await patiently(self._claim_deliveries)
 
     async def _claim_deliveries(self) -> None:
@@ -169,7 +181,9 @@ class Engine:
                 return
             failpoint("hear.after_enqueue")
             for delivery in deliveries:
-                task = asyncio.create_task(self._process(delivery), name="delivery")
+                task = asyncio.create_task(
+                    self._process(delivery), name="delivery"
+                )
                 self._answering[task] = delivery
                 task.add_done_callback(self._on_delivery_end)
 
@@ -178,7 +192,11 @@ class Engine:
         in_work: Counter[str] = Counter()
         for delivery in self._answering.values():
             in_work[delivery.origin.place.platform] += 1
-        full = {name for name, count in in_work.items() if count >= ANSWERED_AT_ONCE}
+        full = {
+            name
+            for name, count in in_work.items()
+            if count >= ANSWERED_AT_ONCE
+        }
         if full >= set(self._context.chats):
             return full, 0
         others = [count for name, count in in_work.items() if name not in full]
@@ -235,13 +253,17 @@ class Engine:
         await self._prepare(origin)
         return await self._finish_delivery(delivery)
 
-    async def _understand(self, delivery: Delivery, incoming: Incoming) -> Delivery:
+    async def _understand(
+        self, delivery: Delivery, incoming: Incoming
+    ) -> Delivery:
         if incoming.kind is Kind.REMOVED:
             await self._forget_workspace(delivery)
             return await self._finish_delivery(delivery)
         meaning = await understand_or_refuse(self._context, incoming)
         if isinstance(meaning, Request):
-            return await self._inbox.advance(delivery, Stage.UNDERSTOOD, meaning)
+            return await self._inbox.advance(
+                delivery, Stage.UNDERSTOOD, meaning
+            )
         if meaning is not None:
             await dispatch.ask_back(self._context, meaning)
         return await self._finish_delivery(delivery)
@@ -281,11 +303,16 @@ class Engine:
     async def _cancel_before(self, goodbye: Delivery) -> None:
         """Stop the workspace's work from before its goodbye. What came later is not touched."""
         tenant = goodbye.origin.place.tenant
-        stopped = [task for task, claim in self._jobs.items() if claim.tenant == tenant]
+        stopped = [
+            task
+            for task, claim in self._jobs.items()
+            if claim.tenant == tenant
+        ]
         for task, delivery in self._answering.items():
             origin = delivery.origin
             is_earlier = (
-                origin.place.tenant == tenant and delivery.number < goodbye.number
+                origin.place.tenant == tenant
+                and delivery.number < goodbye.number
             )
             if is_earlier and not _is_goodbye(delivery):
                 stopped.append(task)
@@ -296,7 +323,9 @@ class Engine:
     # From a claimed step to its end
 
     def _begin(self, claim: Claim) -> None:
-        task = asyncio.create_task(self._run_job(claim), name=f"job {claim.step}")
+        task = asyncio.create_task(
+            self._run_job(claim), name=f"job {claim.step}"
+        )
         self._jobs[task] = claim
         task.add_done_callback(self._on_job_end)
 
@@ -317,7 +346,9 @@ class Engine:
         """
         for proceed in (self._continue_job, self._give_up, self._slots.free):
             try:
-                await outlast(self._context, claim.step, partial(proceed, claim))
+                await outlast(
+                    self._context, claim.step, partial(proceed, claim)
+                )
             except Exception:
                 log.exception("job_broke", step=claim.step)
             else:
@@ -340,7 +371,9 @@ class Engine:
     async def _generate(self, claim: Claim) -> None:
         """Let the service work on a step, free its slot, and deliver the result."""
         try:
-            outcome = await generate.generate(self._context, claim, self._slots.accept)
+            outcome = await generate.generate(
+                self._context, claim, self._slots.accept
+            )
         except Retryable as error:
             await self._slots.refuse(claim, error)
             return
@@ -365,7 +398,9 @@ class Engine:
 
     async def _give_up(self, claim: Claim) -> None:
         step = await self._context.store.step(claim.tenant, claim.step)
-        error = EaselError("status.broken", charged=Charged.MAYBE, reference=claim.step)
+        error = EaselError(
+            "status.broken", charged=Charged.MAYBE, reference=claim.step
+        )
         await fail_step(self._context, step, error)
         await self._slots.free(claim)
 
@@ -383,7 +418,10 @@ class Engine:
 
     async def _drop_lost(self) -> None:
         """Stop jobs that others took over while this process seemed dead; they finish them."""
-        held = {(claim.tenant, claim.step) for claim in await self._claims.own_claims()}
+        held = {
+            (claim.tenant, claim.step)
+            for claim in await self._claims.own_claims()
+        }
         numbers = await self._inbox.own_numbers()
         taken: list[asyncio.Task[None]] = [
             task

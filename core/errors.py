@@ -41,7 +41,9 @@ class EaselError(Exception):
         self.charged = Charged(charged)
 
     def __str__(self) -> str:
-        values = ", ".join(f"{name}={value!r}" for name, value in self.params.items())
+        values = ", ".join(
+            f"{name}={value!r}" for name, value in self.params.items()
+        )
         return f"{self.key}({values})"
 
 
@@ -107,7 +109,9 @@ class Misconfigured(ProviderError):
 class DeliveryError(EaselError):
     """A platform would not take a post or give a file. ``permanent``: trying again is useless."""
 
-    def __init__(self, key: str, /, *, permanent: bool = False, **params: Any) -> None:
+    def __init__(
+        self, key: str, /, *, permanent: bool = False, **params: Any
+    ) -> None:
         super().__init__(key, **params)
         self.permanent = permanent
 

@@ -92,7 +92,9 @@ def operation_form(
     models = catalog.served_models(operation, accounts)
     fields = [_prompt_field(action, models, locale, prompt)]
     if pictures and target is None and operation is not Action.DRAW:
-        fields.append(_file_field("pictures", FieldKind.PICTURES, "picture", locale))
+        fields.append(
+            _file_field("pictures", FieldKind.PICTURES, "picture", locale)
+        )
     for option in _options_in_order(operation):
         if option.name == "mask":
             fields.append(_mask_field(locale))
@@ -107,7 +109,9 @@ def operation_form(
     )
 
 
-def fill(form: Form, options: Options, names: Collection[str]) -> tuple[Form, Options]:
+def fill(
+    form: Form, options: Options, names: Collection[str]
+) -> tuple[Form, Options]:
     """The form with the named options in its fields, and the options that found no field."""
     fields: list[Field] = []
     typed: dict[str, str] = {}
@@ -223,7 +227,9 @@ def _field_kind(option: OptionSpec) -> FieldKind:
     if option.kind is OptionKind.FLAG:
         return FieldKind.FLAG
     is_menu = option.kind in MENUS or option.suggestions
-    return FieldKind.CHOICE if is_menu or option.name == "n" else FieldKind.LINE
+    return (
+        FieldKind.CHOICE if is_menu or option.name == "n" else FieldKind.LINE
+    )
 
 
 def _offered_values(
@@ -252,4 +258,6 @@ def _mask_field(locale: str) -> Field:
 
 
 def _file_field(name: str, kind: FieldKind, text: str, locale: str) -> Field:
-    return Field(name=name, kind=kind, label=translate(f"option.{text}.text", locale))
+    return Field(
+        name=name, kind=kind, label=translate(f"option.{text}.text", locale)
+    )

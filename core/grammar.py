@@ -33,10 +33,14 @@ LONGEST = 20_000
 DASHES = "-－—–―−﹣"
 CJK = "\u2e80-\u9fff\uac00-\ud7af\uf900-\ufaff\uff00-\uffef"
 NAME = "[A-Za-zＡ-Ｚａ-ｚ][A-Za-zＡ-Ｚａ-ｚ_＿-]*"
-LETTERS = "".join(name + chr(ord(name) + 0xFEE0) for name in OPTIONS if len(name) == 1)
+LETTERS = "".join(
+    name + chr(ord(name) + 0xFEE0) for name in OPTIONS if len(name) == 1
+)
 """Options that one dash is enough for, and the same letters full-width."""
 STRAIGHT = r'"(?=\S)(?:[^"\\]|\\.)*"'
-QUOTES = r'“[^“”"]*[”"]|„[^„“”]*[“”]|«[^«»]*»|「[^「」]*」|『[^『』]*』|＂[^＂]*＂'
+QUOTES = (
+    r'“[^“”"]*[”"]|„[^„“”]*[“”]|«[^«»]*»|「[^「」]*」|『[^『』]*』|＂[^＂]*＂'
+)
 QUOTED = re.compile(f"{STRAIGHT}|{QUOTES}", re.DOTALL)
 TOKEN = re.compile(
     # 5" is inches, so a straight quote opens no quotation after a letter or digit; Chinese has no
@@ -79,7 +83,9 @@ def parse(text: str, given: Mapping[str, str] | None = None) -> Parsed:
     fields = given or {}
     _check_length(text, *fields.values())
     prompt, in_text = _split_options(clean(text))
-    in_fields = [(_find_option(name), clean(field)) for name, field in fields.items()]
+    in_fields = [
+        (_find_option(name), clean(field)) for name, field in fields.items()
+    ]
     chosen: dict[str, Any] = {}
     for option, written in [*in_fields, *in_text]:
         if option.attribute in chosen:
@@ -93,8 +99,14 @@ def write(parsed: Parsed) -> str:
 
     The prompt stands in quotes only where it must.
     """
-    chosen = [option for option in OPTIONS.values() if option.is_chosen(parsed.options)]
-    options = "".join(_write_option(option, parsed.options) for option in chosen)
+    chosen = [
+        option
+        for option in OPTIONS.values()
+        if option.is_chosen(parsed.options)
+    ]
+    options = "".join(
+        _write_option(option, parsed.options) for option in chosen
+    )
     plain = parsed.prompt + options
     # Whether a prompt needs shelter is hard to say and easy to try.
     if _reads_as(plain, parsed):
@@ -191,7 +203,9 @@ def _is_prose(token: "re.Match[str]") -> bool:
     names = [*OPTIONS, *ALIASES]
     if name in names:
         return False
-    is_close = difflib.get_close_matches(name[:LONGEST_SHOWN], names, n=1, cutoff=0.7)
+    is_close = difflib.get_close_matches(
+        name[:LONGEST_SHOWN], names, n=1, cutoff=0.7
+    )
     start = _skip(SEPARATOR, token.string, token.end())
     has_number = token.string[start : start + 1].isdecimal()
     return not (is_close and has_number)
@@ -211,7 +225,9 @@ def _find_option(name: str) -> OptionSpec:
     return OPTIONS[word]
 
 
-def _split_value(text: str, position: int, option: OptionSpec) -> tuple[str, int]:
+def _split_value(
+    text: str, position: int, option: OptionSpec
+) -> tuple[str, int]:
     """The option's value as text, and where the words continue."""
     if option.is_flag:
         if text[position : position + 1] in {"=", "＝", ":", "："}:

@@ -37,7 +37,9 @@ def translate(key: str, locale: str, /, **params: object) -> str:
         params = {**params, text.by: format_number(number, language)}
     else:
         template = text
-    return PLACEHOLDER.sub(lambda match: _format(params[match[1]], language), template)
+    return PLACEHOLDER.sub(
+        lambda match: _format(params[match[1]], language), template
+    )
 
 
 def join_list(locale: str, *texts: str) -> str:
@@ -62,7 +64,9 @@ def _negotiate(locales: tuple[str, ...], available: tuple[str, ...]) -> str:
         match = negotiate_locale([tag], spelling, sep="-", aliases={})
         if match is None:
             # zh-HK and zh-TW are one script, and so for a reader one language.
-            scripts = {_script(language): language for language in reversed(available)}
+            scripts = {
+                _script(language): language for language in reversed(available)
+            }
             match = scripts.get(_script(tag), "")
         if match:
             return spelling[match.lower()]
@@ -117,7 +121,9 @@ def format_number(number: object, language: str) -> str:
 def format_money(money: Money, language: str) -> str:
     """¥0.20, $0.035, 0,20 zł: at least two decimals, no needless zeros behind them."""
     locale = _locale(language)
-    sign = SIGNS.get(money.currency) or get_currency_symbol(money.currency, locale)
+    sign = SIGNS.get(money.currency) or get_currency_symbol(
+        money.currency, locale
+    )
     pattern = locale.currency_formats["standard"].pattern
     pattern = pattern.replace("¤", f"'{sign}'").replace("0.00", "0.00####")
     return format_decimal(money.amount, pattern, locale)

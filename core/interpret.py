@@ -98,7 +98,9 @@ def relevance(incoming: Incoming) -> Relevance:
 
 
 def _relevance_of_reaction(incoming: Incoming) -> Relevance:
-    is_elsewhere = incoming.answers is None or incoming.answers.is_ours is False
+    is_elsewhere = (
+        incoming.answers is None or incoming.answers.is_ours is False
+    )
     return Relevance.NONE if is_elsewhere else Relevance.PERHAPS
 
 
@@ -150,7 +152,9 @@ def interpret(incoming: Incoming, situation: Situation) -> Meaning | None:
     return _interpret_interaction(incoming, situation)
 
 
-def _interpret_interaction(incoming: Incoming, situation: Situation) -> Meaning | None:
+def _interpret_interaction(
+    incoming: Incoming, situation: Situation
+) -> Meaning | None:
     """Read a button, shortcut, command or form: what people ask of the bot alone."""
     if incoming.kind is Kind.BUTTON:
         return _interpret_button(incoming)
@@ -172,10 +176,16 @@ def _interpret_button(incoming: Incoming) -> Meaning:
         raise Rejected("button.unknown")
     pressed = replace(incoming, target=step, index=index)
     action = BUTTONS[kind]
-    return _form(pressed, action) if kind in ASKS_FIRST else _request(pressed, action)
+    return (
+        _form(pressed, action)
+        if kind in ASKS_FIRST
+        else _request(pressed, action)
+    )
 
 
-def _interpret_reaction(incoming: Incoming, situation: Situation) -> Request | None:
+def _interpret_reaction(
+    incoming: Incoming, situation: Situation
+) -> Request | None:
     if situation.step is None:
         return None
     reaction = emoji.reaction(incoming.emoji, situation.reactions)
@@ -218,13 +228,17 @@ def reopen(draft: Incoming) -> OpenForm:
     return _form(draft, action)
 
 
-def _filled_fields(fields: Mapping[str, str], action: Action) -> dict[str, str]:
+def _filled_fields(
+    fields: Mapping[str, str], action: Action
+) -> dict[str, str]:
     """Fields as options.
 
     For settings an empty field means "back to the default"; elsewhere it says nothing.
     """
     if action is Action.SETTINGS:
-        return {name: TICKS.get(value, value) for name, value in fields.items()}
+        return {
+            name: TICKS.get(value, value) for name, value in fields.items()
+        }
     filled: dict[str, str] = {}
     for name, value in fields.items():
         is_flag = name in OPTIONS and OPTIONS[name].is_flag
@@ -255,13 +269,19 @@ def _interpret_command(incoming: Incoming, situation: Situation) -> Meaning:
         return _request_or_form(_aim(incoming, situation), action)
     saying = read_saying(incoming.words, is_named=False)
     if saying.kind is SayingKind.NO_FUNCTION and incoming.may_show_form:
-        return _form(replace(incoming, words=""), Action.STYLE, FormSubject.FUNCTION)
+        return _form(
+            replace(incoming, words=""), Action.STYLE, FormSubject.FUNCTION
+        )
     return _command(incoming, saying, situation)
 
 
-def _command(incoming: Incoming, saying: Saying, situation: Situation) -> Meaning:
+def _command(
+    incoming: Incoming, saying: Saying, situation: Situation
+) -> Meaning:
     action, words = saying.command()
-    return _request_or_form(replace(_aim(incoming, situation), words=words), action)
+    return _request_or_form(
+        replace(_aim(incoming, situation), words=words), action
+    )
 
 
 def _request_or_form(incoming: Incoming, action: Action) -> Meaning:
@@ -277,7 +297,9 @@ def _request_or_form(incoming: Incoming, action: Action) -> Meaning:
     return request
 
 
-def _interpret_message(incoming: Incoming, situation: Situation) -> Meaning | None:
+def _interpret_message(
+    incoming: Incoming, situation: Situation
+) -> Meaning | None:
     if not (incoming.is_addressed or _is_instruction(incoming, situation)):
         return None
     about = _aim(incoming, situation)
@@ -287,7 +309,9 @@ def _interpret_message(incoming: Incoming, situation: Situation) -> Meaning | No
         return _typed_in_message(about, saying, incoming)
     if saying.kind is SayingKind.ALONE:
         return _request_or_form(replace(about, words=""), saying.alone())
-    if saying.kind is SayingKind.DRAW and not (has_picture or situation.is_ours):
+    if saying.kind is SayingKind.DRAW and not (
+        has_picture or situation.is_ours
+    ):
         return _request(replace(about, words=saying.rest), Action.DRAW)
     if saying.kind is SayingKind.EDIT:
         return _edit(about, saying.rest)
@@ -324,7 +348,9 @@ def _plain_words(
 ) -> Meaning | None:
     """Neither a command nor a plain order to draw: an instruction, talk, or either."""
     if not saying.words:
-        action = Action.EDIT if has_picture and about.attachments else Action.HELP
+        action = (
+            Action.EDIT if has_picture and about.attachments else Action.HELP
+        )
         return _request(about, action)
     if saying.kind is SayingKind.SMALL_TALK:
         return None
@@ -372,7 +398,9 @@ def _aim(incoming: Incoming, situation: Situation) -> Incoming:
 
 
 def _form(
-    incoming: Incoming, action: Action, subject: FormSubject = FormSubject.ACTION
+    incoming: Incoming,
+    action: Action,
+    subject: FormSubject = FormSubject.ACTION,
 ) -> OpenForm:
     return OpenForm(
         request=_plain_request(incoming, action),
@@ -389,7 +417,9 @@ def _request(incoming: Incoming, action: Action) -> Request:
         return replace(request, text=incoming.words, values=incoming.fields)
     parsed = grammar.parse(incoming.words, incoming.fields)
     typed = tuple(incoming.fields)
-    return replace(request, text=parsed.prompt, options=parsed.options, typed=typed)
+    return replace(
+        request, text=parsed.prompt, options=parsed.options, typed=typed
+    )
 
 
 def _plain_request(incoming: Incoming, action: Action) -> Request:

@@ -64,7 +64,9 @@ def _forget_files() -> None:
 @cache
 def languages() -> tuple[str, ...]:
     """The languages that have a file, the default first."""
-    codes = {path.stem for folder in _folders for path in folder.glob("*.toml")}
+    codes = {
+        path.stem for folder in _folders for path in folder.glob("*.toml")
+    }
     return (DEFAULT, *sorted(codes - {DEFAULT}))
 
 

@@ -141,7 +141,9 @@ def expansion(options: Options, size: Size) -> Options:
     return replace(options, left=across, right=across, top=up, bottom=up)
 
 
-def _factors_to_ratio(ratio: tuple[int, int], size: Size) -> tuple[float, float]:
+def _factors_to_ratio(
+    ratio: tuple[int, int], size: Size
+) -> tuple[float, float]:
     width, height = ratio
     target = width / height
     current = size.width / size.height

@@ -62,7 +62,9 @@ class Action(StrEnum):
     @property
     def makes_pictures(self) -> bool:
         """Does the image service have to work for it?"""
-        return self in OPERATIONS and OPERATIONS[self].answered is Answered.BY_JOB
+        return (
+            self in OPERATIONS and OPERATIONS[self].answered is Answered.BY_JOB
+        )
 
     @property
     def is_typed(self) -> bool:
@@ -238,7 +240,9 @@ _TABLE = (
     Operation(
         action=Action.DRAW,
         answered=Answered.BY_JOB,
-        command=Command(name="draw", takes=Takes.PROMPT, hint="PROMPT --n 2 --ar 16:9"),
+        command=Command(
+            name="draw", takes=Takes.PROMPT, hint="PROMPT --n 2 --ar 16:9"
+        ),
         needs_words=True,
     ),
     Operation(
@@ -260,27 +264,37 @@ _TABLE = (
     _wanx(Action.UNWATERMARK, needs_words=False),
     _wanx(
         Action.EXPAND,
-        buttons=(ButtonSpec(kind=ButtonKind.EXPAND, asks_first=True, more=20),),
+        buttons=(
+            ButtonSpec(kind=ButtonKind.EXPAND, asks_first=True, more=20),
+        ),
     ),
     _wanx(
         Action.UPSCALE,
         needs_words=False,
         buttons=(ButtonSpec(kind=ButtonKind.UPSCALE, more=30),),
-        reaction=ReactionSpec(word="upscale", emoji=("⬆️ arrow_up arrow_up_small 🔼",)),
+        reaction=ReactionSpec(
+            word="upscale", emoji=("⬆️ arrow_up arrow_up_small 🔼",)
+        ),
     ),
     _wanx(
         Action.COLORIZE,
         needs_words=False,
         # The service needs no words to colour, but most people know which colours they want.
-        buttons=(ButtonSpec(kind=ButtonKind.COLORIZE, asks_first=True, more=40),),
+        buttons=(
+            ButtonSpec(kind=ButtonKind.COLORIZE, asks_first=True, more=40),
+        ),
     ),
     _wanx(
         Action.SKETCH,
-        buttons=(ButtonSpec(kind=ButtonKind.SKETCH, asks_first=True, more=60),),
+        buttons=(
+            ButtonSpec(kind=ButtonKind.SKETCH, asks_first=True, more=60),
+        ),
     ),
     _wanx(Action.CARTOON),
     Operation(
-        action=Action.HELP, command=_easel("help", terminal=None), reads_only=True
+        action=Action.HELP,
+        command=_easel("help", terminal=None),
+        reads_only=True,
     ),
     Operation(
         action=Action.HISTORY,
@@ -292,7 +306,9 @@ _TABLE = (
         action=Action.UNDO,
         command=_easel("undo"),
         buttons=(ButtonSpec(kind=ButtonKind.UNDO),),
-        reaction=ReactionSpec(word="undo", emoji=("↩️ leftwards_arrow_with_hook",)),
+        reaction=ReactionSpec(
+            word="undo", emoji=("↩️ leftwards_arrow_with_hook",)
+        ),
     ),
     Operation(action=Action.REDO, command=_easel("redo")),
     Operation(
@@ -317,7 +333,9 @@ _TABLE = (
         answered=Answered.BY_JOB,
         command=_easel("rerun", Takes.INSTRUCTION, terminal="[step]"),
         # Its words are made of the whole chain's: the person may want to change them.
-        buttons=(ButtonSpec(kind=ButtonKind.RERUN, asks_first=True, more=110),),
+        buttons=(
+            ButtonSpec(kind=ButtonKind.RERUN, asks_first=True, more=110),
+        ),
     ),
     Operation(
         action=Action.COMPARE,
@@ -343,7 +361,8 @@ _TABLE = (
         command=_easel("send-me", terminal=None),
         buttons=(ButtonSpec(kind=ButtonKind.SEND_ME, more=100),),
         reaction=ReactionSpec(
-            word="send_me", emoji=("✉️ envelope email e-mail incoming_envelope 📧 📨",)
+            word="send_me",
+            emoji=("✉️ envelope email e-mail incoming_envelope 📧 📨",),
         ),
     ),
     Operation(
@@ -384,7 +403,10 @@ _TABLE = (
         buttons=(ButtonSpec(kind=ButtonKind.MORE),),
         reads_only=True,
     ),
-    Operation(action=Action.MASK, buttons=(ButtonSpec(kind=ButtonKind.MASK, more=10),)),
+    Operation(
+        action=Action.MASK,
+        buttons=(ButtonSpec(kind=ButtonKind.MASK, more=10),),
+    ),
     Operation(
         action=Action.REGION,
         answered=Answered.BY_DRAFT,
@@ -415,7 +437,9 @@ _TABLE = (
         audience=Audience.OWNER,
         reaction=ReactionSpec(
             word="choose",
-            emoji=("✅ white_check_mark heavy_check_mark ballot_box_with_check ✔ ☑",),
+            emoji=(
+                "✅ white_check_mark heavy_check_mark ballot_box_with_check ✔ ☑",
+            ),
         ),
     ),
     Operation(
@@ -432,7 +456,8 @@ _TABLE = (
         action=Action.REMOVE,
         audience=Audience.OWNER,
         reaction=ReactionSpec(
-            word="remove", emoji=("❌ x heavy_multiplication_x ✖", "🗑️ wastebasket")
+            word="remove",
+            emoji=("❌ x heavy_multiplication_x ✖", "🗑️ wastebasket"),
         ),
     ),
 )
@@ -456,7 +481,9 @@ NEEDS_WORDS = frozenset(row.action for row in _TABLE if row.needs_words)
 
 
 STANDALONE: Mapping[str, Action] = {
-    command.name: action for action, command in COMMANDS.items() if not command.word
+    command.name: action
+    for action, command in COMMANDS.items()
+    if not command.word
 }
 """The commands that have no further word, such as /draw."""
 _GROUP_HINTS = {"wanx": "FUNCTION PROMPT", "easel": "help"}
@@ -465,7 +492,10 @@ _GROUP_HINTS = {"wanx": "FUNCTION PROMPT", "easel": "help"}
 def more_menu() -> list[ButtonKind]:
     """The buttons of the More menu, in order."""
     buttons = [button for button in _BUTTONS if button.more]
-    return [button.kind for button in sorted(buttons, key=lambda button: button.more)]
+    return [
+        button.kind
+        for button in sorted(buttons, key=lambda button: button.more)
+    ]
 
 
 def command_names() -> list[str]:
@@ -478,7 +508,9 @@ def command_words(name: str) -> dict[str, Action]:
     return {
         row.command.word: row.action
         for row in _TABLE
-        if row.command is not None and row.command.name == name and row.command.word
+        if row.command is not None
+        and row.command.name == name
+        and row.command.word
     }
 
 

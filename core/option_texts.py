@@ -24,7 +24,11 @@ def describe_words(takes: Takes, locale: str) -> str:
 
 def label_choice(option: OptionSpec, value: str, locale: str) -> str:
     """How one of an option's values reads in a menu."""
-    return translate(f"{option.labels}.{value}", locale) if option.labels else value
+    return (
+        translate(f"{option.labels}.{value}", locale)
+        if option.labels
+        else value
+    )
 
 
 def list_functions(option: OptionSpec) -> list[str]:

@@ -43,7 +43,9 @@ def read_value(option: OptionSpec, text: str) -> Any:
         return _read_text(option, text)
     if not text:
         raise Rejected(
-            "grammar.value_missing", option=f"--{option.name}", allowed=option.allowed
+            "grammar.value_missing",
+            option=f"--{option.name}",
+            allowed=option.allowed,
         )
     return READERS[option.kind](option, text)
 
@@ -74,7 +76,9 @@ def shorten(text: str) -> str:
 
 def nearest_word(word: str, words: list[str]) -> str:
     """Return the word that a person most likely meant."""
-    return difflib.get_close_matches(word[:LONGEST_SHOWN], words, n=1, cutoff=0)[0]
+    return difflib.get_close_matches(
+        word[:LONGEST_SHOWN], words, n=1, cutoff=0
+    )[0]
 
 
 def _read_flag(option: OptionSpec, text: str) -> bool:
@@ -142,7 +146,9 @@ def _read_ratio(option: OptionSpec, text: str) -> tuple[int, int]:
         width, height = int(match[1]), int(match[2])
     if not (width and height):
         # A slip of a name gets that name; anything else an example.
-        close = difflib.get_close_matches(word[:LONGEST_SHOWN], RATIO_NAMES, n=1)
+        close = difflib.get_close_matches(
+            word[:LONGEST_SHOWN], RATIO_NAMES, n=1
+        )
         raise _refusal(option, text, [*close, EXAMPLE_RATIO][0])
     if width > MAX_RATIO * height:
         raise _refusal(option, text, f"{MAX_RATIO}:1")

@@ -212,7 +212,11 @@ _TABLE = (
     ),
     *map(_side, SIDES),
     OptionSpec(
-        name="n", kind=OptionKind.WHOLE, low=1, high=MOST_PICTURES, actions=_ALL
+        name="n",
+        kind=OptionKind.WHOLE,
+        low=1,
+        high=MOST_PICTURES,
+        actions=_ALL,
     ),
     OptionSpec(
         name="seed",
@@ -239,9 +243,13 @@ _TABLE = (
         exclusive=False,
         in_form=False,
     ),
-    OptionSpec(name="watermark", kind=OptionKind.FLAG, actions=_ALL, in_form=False),
+    OptionSpec(
+        name="watermark", kind=OptionKind.FLAG, actions=_ALL, in_form=False
+    ),
     # A terminal has only one person.
-    OptionSpec(name="private", kind=OptionKind.FLAG, actions=_ALL, in_terminal=False),
+    OptionSpec(
+        name="private", kind=OptionKind.FLAG, actions=_ALL, in_terminal=False
+    ),
 )
 OPTIONS: Mapping[str, OptionSpec] = {row.name: row for row in _TABLE}
 """Every option by the name it is typed with."""
@@ -249,7 +257,8 @@ ALIASES: Mapping[str, str] = {
     alias: row.name for row in _TABLE for alias in row.aliases
 }
 # A row without its field, or a field without its row, would only be noticed when it is typed.
-assert {row.attribute for row in _TABLE} == {one.name for one in fields(Options)}  # noqa: S101
+_FIELDS = {field.name for field in fields(Options)}
+assert {row.attribute for row in _TABLE} == _FIELDS  # noqa: S101
 
 
 def options_of(action: Action) -> tuple[OptionSpec, ...]:
@@ -260,7 +269,9 @@ def options_of(action: Action) -> tuple[OptionSpec, ...]:
 def override(options: Options, chosen: Options) -> Options:
     """Return the options with later choices in place of earlier ones."""
     later = {
-        row.attribute: row.value(chosen) for row in _TABLE if row.is_chosen(chosen)
+        row.attribute: row.value(chosen)
+        for row in _TABLE
+        if row.is_chosen(chosen)
     }
     return replace(options, **later)
 

@@ -161,7 +161,9 @@ class Chat(Protocol):
         """Forget what the platform's side keeps of a workspace that has removed us."""
         ...
 
-    def fetch(self, attachment: Attachment, limit: int) -> AsyncIterator[bytes]:
+    def fetch(
+        self, attachment: Attachment, limit: int
+    ) -> AsyncIterator[bytes]:
         """The bytes of a person's file, at most ``limit``.
 
         Raises Rejected (gone, too large) or DeliveryError.
@@ -212,7 +214,9 @@ class Store(Protocol):
         """Unfinished steps in the order they are served: all, or the first ``limit``."""
         ...
 
-    async def newest_open_step(self, tenant: Tenant, person: str) -> Step | None:
+    async def newest_open_step(
+        self, tenant: Tenant, person: str
+    ) -> Step | None:
         """The person's newest unfinished step."""
         ...
 
@@ -245,7 +249,12 @@ class Store(Protocol):
         ...
 
     async def intend(
-        self, tenant: Tenant, step: StepId, now: datetime, *, alone: bool = False
+        self,
+        tenant: Tenant,
+        step: StepId,
+        now: datetime,
+        *,
+        alone: bool = False,
     ) -> Step | None:
         """Before the submit leaves: QUEUED → SUBMITTING. None when the step has ended meanwhile.
 
@@ -309,7 +318,9 @@ class Store(Protocol):
         """The progress line has arrived, or never will."""
         ...
 
-    async def progress_until(self, tenant: Tenant, step: StepId) -> datetime | None:
+    async def progress_until(
+        self, tenant: Tenant, step: StepId
+    ) -> datetime | None:
         """Until when a progress line may be on its way; None when none is."""
         ...
 
@@ -342,18 +353,24 @@ class Store(Protocol):
         """
         ...
 
-    async def request_cancel(self, tenant: Tenant, step: StepId, now: datetime) -> Step:
+    async def request_cancel(
+        self, tenant: Tenant, step: StepId, now: datetime
+    ) -> Step:
         """Cancel at once and free while QUEUED.
 
         Otherwise mark it, and the flow drops the result.
         """
         ...
 
-    async def task_ids(self, account: str, model: str, since: datetime) -> list[str]:
+    async def task_ids(
+        self, account: str, model: str, since: datetime
+    ) -> list[str]:
         """Task ids recorded since then, for any tenant: a lost submit's task is none of these."""
         ...
 
-    async def durations(self, account: str, model: str, limit: int = 20) -> list[float]:
+    async def durations(
+        self, account: str, model: str, limit: int = 20
+    ) -> list[float]:
         """Seconds the service worked on the newest steps of a model."""
         ...
 
@@ -371,14 +388,18 @@ class Store(Protocol):
         """Record which message shows a step: how a reply or a reaction finds its picture."""
         ...
 
-    async def intend_post(self, tenant: Tenant, job: str, role: MessageRole) -> bool:
+    async def intend_post(
+        self, tenant: Tenant, job: str, role: MessageRole
+    ) -> bool:
         """Note a post before it is sent: True the first time.
 
         Otherwise it may have gone through, and is read back first.
         """
         ...
 
-    async def recent(self, tenant: Tenant, person: str, limit: int) -> list[Step]:
+    async def recent(
+        self, tenant: Tenant, person: str, limit: int
+    ) -> list[Step]:
         """The newest steps with pictures of one person, newest first."""
         ...
 
@@ -388,7 +409,9 @@ class Store(Protocol):
         """Which blob is a picture's thumbnail. False when the picture is no longer there."""
         ...
 
-    async def choose_picture(self, tenant: Tenant, step: StepId, index: int) -> None:
+    async def choose_picture(
+        self, tenant: Tenant, step: StepId, index: int
+    ) -> None:
         """Record which picture of a step was settled on."""
         ...
 
@@ -405,7 +428,9 @@ class Store(Protocol):
         """
         ...
 
-    async def count_with_pictures(self, tenant: Tenant, session: SessionId) -> int:
+    async def count_with_pictures(
+        self, tenant: Tenant, session: SessionId
+    ) -> int:
         """How many steps of a session still have their pictures."""
         ...
 
@@ -431,7 +456,9 @@ class Store(Protocol):
         """The workspace's settings; empty when never set."""
         ...
 
-    async def save_settings(self, tenant: Tenant, settings: Mapping[str, Any]) -> None:
+    async def save_settings(
+        self, tenant: Tenant, settings: Mapping[str, Any]
+    ) -> None:
         """Replace the workspace's settings."""
         ...
 
@@ -505,12 +532,18 @@ class Drafts(Protocol):
     """Requests that wait for something, such as a painted mask. Each method is one transaction."""
 
     async def save(
-        self, tenant: Tenant, draft: str, request: Mapping[str, Any], now: datetime
+        self,
+        tenant: Tenant,
+        draft: str,
+        request: Mapping[str, Any],
+        now: datetime,
     ) -> None:
         """Save a request under its id. The same again changes nothing; old ones are swept."""
         ...
 
-    async def read(self, tenant: Tenant, draft: str) -> tuple[dict[str, Any], bool]:
+    async def read(
+        self, tenant: Tenant, draft: str
+    ) -> tuple[dict[str, Any], bool]:
         """The request, and whether it was used already. Raises NotFound."""
         ...
 

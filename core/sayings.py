@@ -16,7 +16,9 @@ from core.vocabulary import fold, fold_talk, vocabulary
 
 AFTER_NAME = re.compile(r"[\s,:;.!，：；、。！﹐﹕]+")
 """What people put between the bot's name and their words."""
-WORD = re.compile(r"(?P<slash>[/／]?)(?P<word>[^\s,:，：、/／]+)(?P<gap>[\s,:，：、]*)")
+WORD = re.compile(
+    r"(?P<slash>[/／]?)(?P<word>[^\s,:，：、/／]+)(?P<gap>[\s,:，：、]*)"
+)
 SEPARATORS = frozenset(",:，：、")
 LEADING = " \t\n\u3000,:，：、"
 QUESTION_MARKS = frozenset("?？")
@@ -65,7 +67,9 @@ class Saying:
             allowed = [f"/{name}" for name in command_names()]
             if self.name in command_words("easel"):
                 allowed.insert(0, f"/easel {self.name}")
-            raise Rejected("grammar.no_command", word=self.name[:40], allowed=allowed)
+            raise Rejected(
+                "grammar.no_command", word=self.name[:40], allowed=allowed
+            )
         # "/easel 历史" and "/easel undo!", as after the bot's name.
         lone = find_lone_word(self.rest) if self.name == "easel" else None
         if lone is not None:
@@ -172,7 +176,9 @@ def _kind_of(words: str) -> SayingKind:
     is_question = words.rstrip()[-1:] in QUESTION_MARKS
     if not is_question or _opening_length(words, vocab.polite):
         return SayingKind.PLAIN
-    return SayingKind.QUESTION if _has_question_word(words) else SayingKind.IDEA
+    return (
+        SayingKind.QUESTION if _has_question_word(words) else SayingKind.IDEA
+    )
 
 
 def _has_question_word(words: str) -> bool:

@@ -68,7 +68,9 @@ class Service:
         first_look = interpret.relevance(incoming)
         if first_look is Relevance.NONE:
             return
-        if first_look is Relevance.CERTAIN or await self._may_be_for_us(incoming):
+        if first_look is Relevance.CERTAIN or await self._may_be_for_us(
+            incoming
+        ):
             await self._jobs.receive(incoming)
 
     async def _may_be_for_us(self, incoming: Incoming) -> bool:
@@ -84,7 +86,8 @@ class Service:
             return True
         message = answered.message if answered is not None else ""
         look = asyncio.create_task(
-            self._context.store.may_show_step(incoming.place, message), name="look"
+            self._context.store.may_show_step(incoming.place, message),
+            name="look",
         )
         self._looks.add(look)
         look.add_done_callback(self._looked)
@@ -113,10 +116,14 @@ class Service:
         if isinstance(meaning, OpenForm):
             return Answer(form=await build_form(self._context, meaning))
         if isinstance(meaning, Choice):
-            return Answer(post=await choices.offer(self._context, meaning.request))
+            return Answer(
+                post=await choices.offer(self._context, meaning.request)
+            )
         if meaning.action not in DRAFT_ACTIONS:
             return await self._answer(meaning)
-        async with self._context.draft_lock(meaning.place.tenant, meaning.target or ""):
+        async with self._context.draft_lock(
+            meaning.place.tenant, meaning.target or ""
+        ):
             return await self._answer(meaning)
 
     async def _answer(self, request: Request) -> Answer:
@@ -130,7 +137,9 @@ class Service:
     async def _take(self, request: Request) -> Answer:
         await self._jobs.take(request)
         step = sessions.step_id(request)
-        return Answer(post=steps.acknowledgement_post(request, step), accepted=step)
+        return Answer(
+            post=steps.acknowledgement_post(request, step), accepted=step
+        )
 
     async def paint(
         self, tenant: Tenant, draft: str, mask: bytes, prompt: str

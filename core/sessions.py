@@ -18,7 +18,9 @@ WEAR_DEPTH = 4
 
 def step_id(request: Origin) -> StepId:
     """Ten letters made from the request's key, so that a redelivery is the same step."""
-    digest = hashlib.sha256(f"{request.place.tenant}\n{request.key}".encode()).digest()
+    digest = hashlib.sha256(
+        f"{request.place.tenant}\n{request.key}".encode()
+    ).digest()
     return StepId(base64.b32encode(digest).decode().lower()[:10])
 
 

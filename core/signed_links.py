@@ -30,12 +30,17 @@ class Links:
     def __init__(self, keys: Sequence[str], base: str) -> None:
         self.base = base.rstrip("/")
         self._serializers = {
-            purpose: URLSafeSerializer(list(keys), salt=f"easel.{purpose.value}")
+            purpose: URLSafeSerializer(
+                list(keys), salt=f"easel.{purpose.value}"
+            )
             for purpose in Purpose
         }
 
     def token(
-        self, purpose: Purpose, claims: Mapping[str, str | int], until: datetime
+        self,
+        purpose: Purpose,
+        claims: Mapping[str, str | int],
+        until: datetime,
     ) -> str:
         """The signed claims, valid ``until`` then."""
         expiring = {**claims, "x": int(until.timestamp())}
@@ -43,20 +48,28 @@ class Links:
         return signed if isinstance(signed, str) else signed.decode()
 
     def path(
-        self, purpose: Purpose, claims: Mapping[str, str | int], until: datetime
+        self,
+        purpose: Purpose,
+        claims: Mapping[str, str | int],
+        until: datetime,
     ) -> str:
         """The link without a host, for our own pages."""
         return f"/{purpose.value}/{self.token(purpose, claims, until)}"
 
     def url(
-        self, purpose: Purpose, claims: Mapping[str, str | int], until: datetime
+        self,
+        purpose: Purpose,
+        claims: Mapping[str, str | int],
+        until: datetime,
     ) -> str:
         """The whole link, "" without a public address."""
         if not self.base:
             return ""
         return self.base + self.path(purpose, claims, until)
 
-    def read(self, purpose: Purpose, token: str, now: datetime) -> dict[str, str]:
+    def read(
+        self, purpose: Purpose, token: str, now: datetime
+    ) -> dict[str, str]:
         """Verify a token and return its claims as text.
 
         Raises Rejected: link.invalid for anything we did not sign, link.expired.

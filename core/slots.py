@@ -111,7 +111,9 @@ class Slots:
         try:
             # Nothing else may happen to the step until it is back in line, least of all a submit.
             await outlast(
-                self.context, claim.step, lambda: self.claims.release(claim, now)
+                self.context,
+                claim.step,
+                lambda: self.claims.release(claim, now),
             )
         finally:
             seconds = max(line.paused_until - time.monotonic(), 0)
@@ -161,8 +163,12 @@ class Slots:
     def _line(self, account: str, model: str) -> Line:
         name = (account, model)
         if name not in self._lines:
-            self._lines[name] = Line(window=self.context.window(account, model))
+            self._lines[name] = Line(
+                window=self.context.window(account, model)
+            )
         return self._lines[name]
 
     def _wake_later(self, account: str, model: str, seconds: float) -> None:
-        asyncio.get_running_loop().call_later(seconds, self.wake, account, model)
+        asyncio.get_running_loop().call_later(
+            seconds, self.wake, account, model
+        )

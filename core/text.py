@@ -48,7 +48,8 @@ def has_words(prompt: str) -> bool:
     Emoji alone, keycaps such as 1️⃣ too, say too little to draw.
     """
     return any(
-        unicodedata.category(letter)[0] in "LN" for letter in KEYCAP.sub("", prompt)
+        unicodedata.category(letter)[0] in "LN"
+        for letter in KEYCAP.sub("", prompt)
     )
 
 

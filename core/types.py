@@ -31,7 +31,9 @@ def _adapter(kind: Hashable) -> TypeAdapter[Any]:
 
 def to_json(value: object) -> Any:
     """A noun as plain JSON values, for a database column or a job's arguments."""
-    return _adapter(cast("Hashable", type(value))).dump_python(value, mode="json")
+    return _adapter(cast("Hashable", type(value))).dump_python(
+        value, mode="json"
+    )
 
 
 def from_json(kind: type[T], value: object) -> T:

@@ -26,7 +26,11 @@ def is_allowed(url: str, hosts: Sequence[str]) -> bool:
         port = parts.port
     except ValueError:
         return False
-    if parts.username is not None or parts.password is not None or "%" in parts.netloc:
+    if (
+        parts.username is not None
+        or parts.password is not None
+        or "%" in parts.netloc
+    ):
         return False
     host = (parts.hostname or "").lower()
     if f"{host}:{port}" in hosts:

@@ -33,7 +33,9 @@ class Vocabulary:
 
 def fold(text: str) -> str:
     """In one letter case and width, with one ASCII space between words."""
-    plain = unicodedata.normalize("NFKC", text).casefold().replace("\u2019", "'")
+    plain = (
+        unicodedata.normalize("NFKC", text).casefold().replace("\u2019", "'")
+    )
     return " ".join(plain.split())
 
 
@@ -48,7 +50,9 @@ def vocabulary() -> Vocabulary:
     tables = word_tables()
 
     def openings(name: str) -> tuple[str, ...]:
-        words = {fold(word) for table in tables for word in table.get(name, ())}
+        words = {
+            fold(word) for table in tables for word in table.get(name, ())
+        }
         return tuple(sorted(words, key=lambda word: (-len(word), word)))
 
     return Vocabulary(

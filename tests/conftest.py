@@ -23,7 +23,9 @@ LONGEST_FIRST = (
 alone."""
 
 hypothesis.settings.register_profile("quick", max_examples=25, deadline=None)
-hypothesis.settings.register_profile("nightly", max_examples=500, deadline=None)
+hypothesis.settings.register_profile(
+    "nightly", max_examples=500, deadline=None
+)
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -45,7 +47,9 @@ def pytest_collection_modifyitems(
 ) -> None:
     """Leave out what is only for the night; put the longest first, modules as they are."""
     if not config.getoption("--nightly"):
-        tonight = [item for item in items if item.get_closest_marker("nightly")]
+        tonight = [
+            item for item in items if item.get_closest_marker("nightly")
+        ]
         config.hook.pytest_deselected(items=tonight)
         items[:] = [item for item in items if item not in tonight]
     items.sort(key=_place)
@@ -54,7 +58,11 @@ def pytest_collection_modifyitems(
 def _place(item: pytest.Item) -> int:
     path = item.path.relative_to(Path(__file__).parent).as_posix()
     return next(
-        (at for at, start in enumerate(LONGEST_FIRST) if path.startswith(start)),
+        (
+            at
+            for at, start in enumerate(LONGEST_FIRST)
+            if path.startswith(start)
+        ),
         len(LONGEST_FIRST),
     )
 
@@ -66,7 +74,9 @@ def is_nightly(request: pytest.FixtureRequest) -> bool:
 
 
 @pytest.fixture(autouse=True)
-def _clean_environment(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+def _clean_environment(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
     """No key, setting or .env of the developer reaches a test."""
     for name in list(os.environ):
         if name.startswith(

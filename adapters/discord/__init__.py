@@ -7,7 +7,9 @@ from core.languages import add_folder
 
 with warnings.catch_warnings():
     # It asks for audioop, which newer Pythons drop, for the sake of voices; we have none.
-    warnings.filterwarnings("ignore", "'audioop' is deprecated", DeprecationWarning)
+    warnings.filterwarnings(
+        "ignore", "'audioop' is deprecated", DeprecationWarning
+    )
     import discord
 
 # Nor is it worth a warning at every start that what only voices need is not installed.

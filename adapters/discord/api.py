@@ -47,9 +47,13 @@ class DiscordError(DeliveryError):
     """Discord said no: ``code`` and ``status`` are its own; 0 when there was no answer."""
 
     def __init__(self, code: int, status: int = 0) -> None:
-        permanent = 400 <= status < 500 and status != 429 and code not in PASSING
+        permanent = (
+            400 <= status < 500 and status != 429 and code not in PASSING
+        )
         super().__init__(
-            "discord.refused", permanent=permanent, code=code or status or "no answer"
+            "discord.refused",
+            permanent=permanent,
+            code=code or status or "no answer",
         )
         self.code = code
         self.status = status
@@ -104,7 +108,10 @@ class Api:
     def reads_content(self) -> bool:
         """Whether the Message Content intent is switched on for us."""
         flags = self._client.application_flags
-        return flags.gateway_message_content or flags.gateway_message_content_limited
+        return (
+            flags.gateway_message_content
+            or flags.gateway_message_content_limited
+        )
 
     @property
     def serves_people(self) -> bool:
@@ -120,7 +127,12 @@ class Api:
             await self._client.login(self._token)
         except discord.LoginFailure:
             raise DiscordError(0, 401) from None
-        except (discord.DiscordException, aiohttp.ClientError, TimeoutError, OSError):
+        except (
+            discord.DiscordException,
+            aiohttp.ClientError,
+            TimeoutError,
+            OSError,
+        ):
             raise DiscordError(0) from None
 
     async def close(self) -> None:
@@ -218,7 +230,8 @@ def _body(payload: Any, uploads: Sequence[Upload]) -> dict[str, Any]:
     if not uploads:
         return {} if payload is None else {"json": payload}
     files = [
-        discord.File(BytesIO(upload.data), filename=upload.name) for upload in uploads
+        discord.File(BytesIO(upload.data), filename=upload.name)
+        for upload in uploads
     ]
     parts: list[dict[str, Any]] = [
         {"name": "payload_json", "value": json.dumps(payload)}

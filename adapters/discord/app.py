@@ -17,7 +17,14 @@ import structlog
 from sqlalchemy.exc import SQLAlchemyError
 
 from adapters.discord import decode, render
-from adapters.discord.api import CHOICES, MESSAGE, MODAL, THINKING, Api, DiscordError
+from adapters.discord.api import (
+    CHOICES,
+    MESSAGE,
+    MODAL,
+    THINKING,
+    Api,
+    DiscordError,
+)
 from adapters.discord.autocomplete import suggest
 from adapters.discord.chat import DiscordChat
 from adapters.discord.reply import DiscordReply
@@ -63,7 +70,9 @@ class DiscordApp:
         self._chat = chat
         self._api = api
         self._store = store
-        self._reactions: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
+        self._reactions: WeakValueDictionary[str, asyncio.Lock] = (
+            WeakValueDictionary()
+        )
 
     async def interaction(self, interaction: discord.Interaction) -> None:
         """Handle a command, a press, a filled modal, or an option being typed."""
@@ -121,9 +130,13 @@ class DiscordApp:
         kind = decode.data_of(interaction).get("type")
         is_menu = kind == discord.AppCommandType.message.value
         incoming = (
-            decode.shortcut(interaction) if is_menu else decode.command(interaction)
+            decode.shortcut(interaction)
+            if is_menu
+            else decode.command(interaction)
         )
-        if _is_for_all(incoming) and not decode.may_post(interaction, incoming):
+        if _is_for_all(incoming) and not decode.may_post(
+            interaction, incoming
+        ):
             raise Rejected("discord.may_not_post")
         await self._open_or_store(interaction, incoming)
 
@@ -135,7 +148,9 @@ class DiscordApp:
         await self._open_or_store(interaction, decode.button(interaction))
 
     async def _submit(self, interaction: discord.Interaction) -> None:
-        await self._store_and_acknowledge(interaction, decode.form(interaction))
+        await self._store_and_acknowledge(
+            interaction, decode.form(interaction)
+        )
 
     async def _open_or_store(
         self, interaction: discord.Interaction, incoming: Incoming
@@ -160,7 +175,9 @@ class DiscordApp:
             await _in_time(self._receive(incoming, may_post=may_post))
         )
 
-    async def _receive(self, incoming: Incoming, *, may_post: bool) -> DiscordReply:
+    async def _receive(
+        self, incoming: Incoming, *, may_post: bool
+    ) -> DiscordReply:
         """Store the event, and return its reply handle, which says whether all will see the answer.
 
         They will where the response is our only voice and the result is for all.
@@ -182,7 +199,10 @@ class DiscordApp:
                 draft = await self._chat.completion.draft_of(incoming)
                 incoming = decode.merge(incoming, draft)
             meaning = interpret(incoming, NOWHERE)
-            if not isinstance(meaning, Request) or not meaning.action.makes_pictures:
+            if (
+                not isinstance(meaning, Request)
+                or not meaning.action.makes_pictures
+            ):
                 return False
             return not await heads.is_secret(self._context, meaning)
         except EaselError:
@@ -193,7 +213,9 @@ class DiscordApp:
         try:
             await self._api.answer(reply, THINKING, {"flags": flags})
         except DiscordError as error:
-            log.warning("not_acknowledged", code=error.code, status=error.status)
+            log.warning(
+                "not_acknowledged", code=error.code, status=error.status
+            )
 
     async def _open(self, incoming: Incoming) -> None:
         """Show the form of a button, a menu or a command without words."""
@@ -230,7 +252,9 @@ class DiscordApp:
             log.exception("asking_broke")
             await self._refuse(
                 interaction,
-                EaselError("status.broken", reference=str(interaction.id)[-8:]),
+                EaselError(
+                    "status.broken", reference=str(interaction.id)[-8:]
+                ),
             )
 
     async def _refuse(
@@ -248,7 +272,9 @@ class DiscordApp:
         try:
             await self._api.answer(decode.reply_of(interaction), MESSAGE, data)
         except DiscordError as failed:
-            log.warning("not_acknowledged", code=failed.code, status=failed.status)
+            log.warning(
+                "not_acknowledged", code=failed.code, status=failed.status
+            )
 
     # Messages and reactions
 
@@ -261,7 +287,9 @@ class DiscordApp:
 
     async def _receive_once(self, incoming: Incoming) -> None:
         async with asyncio.timeout(PATIENCE):
-            await self._service.receive(await self._chat.completion.locate(incoming))
+            await self._service.receive(
+                await self._chat.completion.locate(incoming)
+            )
 
 
 def _may_pass(error: Exception) -> bool:
@@ -293,6 +321,8 @@ async def _in_time(work: Awaitable[T]) -> T:
         log.error("not_kept", error=repr(error)[:200])
         raise Rejected("refuse.busy") from None
     log.error("not_kept", seconds=PATIENCE)
-    attempt.add_done_callback(lambda ended: ended.cancelled() or ended.exception())
+    attempt.add_done_callback(
+        lambda ended: ended.cancelled() or ended.exception()
+    )
     attempt.cancel()
     raise Rejected("refuse.busy")

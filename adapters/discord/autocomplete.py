@@ -37,7 +37,8 @@ async def suggest(
             "value": suggestion.value[:LONGEST_VALUE],
         }
         for suggestion in await _suggestions(context, name, incoming)
-        if typed in suggestion.label.lower() or typed in suggestion.value.lower()
+        if typed in suggestion.label.lower()
+        or typed in suggestion.value.lower()
     ][:MOST]
 
 
@@ -79,12 +80,16 @@ def _sizes(context: Context, action: Action, model: str) -> list[str]:
     return list(dict.fromkeys(sizes))
 
 
-async def _own_results(context: Context, incoming: Incoming) -> list[Suggestion]:
+async def _own_results(
+    context: Context, incoming: Incoming
+) -> list[Suggestion]:
     """This person's newest results, by version and words."""
     tenant = incoming.place.tenant
     steps = await context.store.recent(tenant, incoming.person.id, MOST)
     return [
-        Suggestion(label=f"v{step.number} · {short_title(step)}", value=step.id)
+        Suggestion(
+            label=f"v{step.number} · {short_title(step)}", value=step.id
+        )
         for step in steps
     ]
 

@@ -86,12 +86,16 @@ class ChannelDirectory:
         return member.get("code") != UNKNOWN_MEMBER
 
     async def _channel(self, channel: str) -> Mapping[str, Any]:
-        return await self._get("/channels/{channel_id}", {"channel_id": channel})
+        return await self._get(
+            "/channels/{channel_id}", {"channel_id": channel}
+        )
 
     async def _guild(self, guild: str) -> Mapping[str, Any]:
         return await self._get("/guilds/{guild_id}", {"guild_id": guild})
 
-    async def _get(self, path: str, ids: Mapping[str, str]) -> Mapping[str, Any]:
+    async def _get(
+        self, path: str, ids: Mapping[str, str]
+    ) -> Mapping[str, Any]:
         name = path.format(**ids)
         cached = self._answers.get(name)
         if cached is not None:

@@ -67,7 +67,9 @@ class DiscordChat:
         self._users = users
         self._messages = messages
         self._responses = responses
-        self._progress: TTLCache[str, bool] = TTLCache(MAX_CHANNELS, PROGRESS_SECONDS)
+        self._progress: TTLCache[str, bool] = TTLCache(
+            MAX_CHANNELS, PROGRESS_SECONDS
+        )
         self.completion = Completion(api, store, channels, users, messages)
 
     async def complete(self, incoming: Incoming) -> Incoming | None:
@@ -79,7 +81,9 @@ class DiscordChat:
         response = response_to(request.reply)
         if response is None:
             return False
-        await self._store.save_form(response.interaction, draft_of_form(form, request))
+        await self._store.save_form(
+            response.interaction, draft_of_form(form, request)
+        )
         reply = DiscordReply.read(request.reply)
         form = render.with_typed_options(form, form.typed)
         pages = render.pages(form)
@@ -107,7 +111,9 @@ class DiscordChat:
         if response and belongs_in(response, post):
             locale = await self._users.language(to)
             try:
-                return await self._responses.give(response, place, post, locale)
+                return await self._responses.give(
+                    response, place, post, locale
+                )
             except DiscordError as error:
                 if not error.permanent:
                     raise
@@ -177,7 +183,9 @@ class DiscordChat:
         """Forget a guild that has removed us."""
         await self._store.forget(place.tenant, place.workspace)
 
-    async def fetch(self, attachment: Attachment, limit: int) -> AsyncIterator[bytes]:
+    async def fetch(
+        self, attachment: Attachment, limit: int
+    ) -> AsyncIterator[bytes]:
         """Stream a person's file."""
         if attachment.ref == NO_FILE:
             raise Rejected("discord.no_picture_there")
@@ -204,21 +212,29 @@ class DiscordChat:
             if error.code not in NO_DIRECT:
                 raise
         else:
-            direction = note("discord.sent_directly", locale, await self.link(sent))
+            direction = note(
+                "discord.sent_directly", locale, await self.link(sent)
+            )
             await self._responses.settle(response, direction)
             return sent
         if response and not response.is_open:
             return await self._responses.give(response, place, post, locale)
         if post.secret or not is_private_note(post):
             text = translate("discord.direct_closed", locale)
-            post = replace(post, title="", text=text, pictures=(), buttons=(), menu=())
+            post = replace(
+                post, title="", text=text, pictures=(), buttons=(), menu=()
+            )
         replies_to = DiscordReply.read(reply).message
         return await self._messages.post(
             place, replace(post, private=False), replies_to
         )
 
     async def _post_elsewhere(
-        self, place: Place, post: Post, to: Person, response: PendingResponse | None
+        self,
+        place: Place,
+        post: Post,
+        to: Person,
+        response: PendingResponse | None,
     ) -> PostedMessage:
         """The channel is closed to us: post a direct message, else the response."""
         locale = await self._users.language(to)
@@ -228,11 +244,15 @@ class DiscordChat:
             if response is None or not error.permanent:
                 raise
             return await self._responses.give(response, place, post, locale)
-        direction = note("discord.closed_channel", locale, await self.link(sent))
+        direction = note(
+            "discord.closed_channel", locale, await self.link(sent)
+        )
         await self._responses.settle(response, direction, post.job)
         return sent
 
-    async def _post_direct(self, place: Place, post: Post, to: Person) -> PostedMessage:
+    async def _post_direct(
+        self, place: Place, post: Post, to: Person
+    ) -> PostedMessage:
         direct = await self.private_place(place, to)
         return await self._messages.post(direct, post)
 
@@ -252,7 +272,9 @@ class DiscordChat:
         return True
 
 
-def _chooser(form: Form, response: PendingResponse, locale: str) -> dict[str, object]:
+def _chooser(
+    form: Form, response: PendingResponse, locale: str
+) -> dict[str, object]:
     key = "discord.open_form"
     if any(field.kind is FieldKind.PICTURES for field in form.fields):
         key = "refuse.no_picture"

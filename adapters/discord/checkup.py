@@ -62,13 +62,23 @@ async def findings(api: Api, locale: str) -> list[Finding]:
         key = "doctor.discord_unreachable"
         if error.status == 401:
             key = "doctor.discord_token"
-        return [("discord token", False, translate(key, locale, reason=error.status))]
+        return [
+            (
+                "discord token",
+                False,
+                translate(key, locale, reason=error.status),
+            )
+        ]
     key = "doctor.discord_no_content"
     if api.reads_content:
         key = "doctor.discord_content"
     url = invite(api.app)
     return [
-        ("discord token", True, translate("doctor.discord_us", locale, name=api.name)),
+        (
+            "discord token",
+            True,
+            translate("doctor.discord_us", locale, name=api.name),
+        ),
         ("discord messages", True, translate(key, locale)),
         _clock(api.date, locale),
         _servers(guilds, url, locale),
@@ -87,10 +97,16 @@ def _clock(date: str, locale: str) -> Finding:
     return "discord clock", is_right, text
 
 
-def _servers(guilds: Sequence[Mapping[str, Any]], url: str, locale: str) -> Finding:
+def _servers(
+    guilds: Sequence[Mapping[str, Any]], url: str, locale: str
+) -> Finding:
     name = "discord servers"
     if not guilds:
-        return name, False, translate("doctor.discord_no_servers", locale, url=url)
+        return (
+            name,
+            False,
+            translate("doctor.discord_no_servers", locale, url=url),
+        )
     names = _names_of(guilds)
     return name, True, translate("doctor.discord_servers", locale, names=names)
 

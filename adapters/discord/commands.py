@@ -76,7 +76,9 @@ async def sync(api: Api, store: DiscordStore) -> None:
     def may_pass(error: Exception) -> bool:
         if not isinstance(error, DiscordError):
             return False
-        log.error("discord_commands_refused", code=error.code, status=error.status)
+        log.error(
+            "discord_commands_refused", code=error.code, status=error.status
+        )
         return not error.permanent
 
     path, ids = "/applications/{app}/commands", {"app": api.app}
@@ -121,7 +123,9 @@ def _options(action: Action) -> list[Payload]:
         payloads.append(_words(command.takes))
     payloads += [_picture(number) for number in range(1, command.pictures + 1)]
     if command.takes_mask:
-        payloads.append({**_texts("option", "mask_picture"), "type": ATTACHMENT})
+        payloads.append(
+            {**_texts("option", "mask_picture"), "type": ATTACHMENT}
+        )
     return payloads + [_option(option) for option in options_of(action)]
 
 
@@ -180,7 +184,10 @@ def _texts(area: str, word: str, default_name: str = "") -> Payload:
     names = _localize("name", partial(translate, f"{key}.name"))
     if default_name:
         names["name"] = default_name
-    return {**names, **_localize("description", partial(translate, f"{key}.text"))}
+    return {
+        **names,
+        **_localize("description", partial(translate, f"{key}.text")),
+    }
 
 
 def _localize(field: str, say: Say) -> Payload:

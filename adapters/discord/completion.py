@@ -69,12 +69,16 @@ class Completion:
 
         Raises Rejected when that was too long ago, or by another person.
         """
-        draft = await self._store.form_draft(DiscordReply.read(incoming.reply).asked)
+        draft = await self._store.form_draft(
+            DiscordReply.read(incoming.reply).asked
+        )
         if draft is None or draft.person.id != incoming.person.id:
             raise Rejected("refuse.too_late")
         workspace = draft.place.workspace
         if is_direct(draft.place):
-            is_member = await self._channels.has_member(workspace, draft.person.id)
+            is_member = await self._channels.has_member(
+                workspace, draft.person.id
+            )
             if not is_member:
                 raise Rejected("refuse.too_late")
         # To run one guild is not to run another.
@@ -97,7 +101,9 @@ class Completion:
         # A former member cannot act for the guild.
         if not await self._channels.has_member(workspace, incoming.person.id):
             return incoming
-        return replace(incoming, place=replace(incoming.place, workspace=workspace))
+        return replace(
+            incoming, place=replace(incoming.place, workspace=workspace)
+        )
 
     async def _look_again(self, channel: str, message: int) -> str | None:
         """A message can be seen, and its buttons pressed, before its number reaches us."""
@@ -111,7 +117,11 @@ class Completion:
     async def _add_answered(self, incoming: Incoming) -> Incoming:
         """Read the message replied to, which Discord does not always send along."""
         answered = incoming.answers
-        if incoming.kind is not Kind.MESSAGE or answered is None or answered.is_ours:
+        if (
+            incoming.kind is not Kind.MESSAGE
+            or answered is None
+            or answered.is_ours
+        ):
             return incoming
         if incoming.attachments or answered.pictures:
             return incoming
@@ -135,7 +145,9 @@ def draft_of_event(incoming: Incoming) -> Incoming | None:
     if incoming.kind is Kind.BUTTON:
         return _draft_of_button(incoming)
     operation = incoming.operation
-    if incoming.kind not in {Kind.COMMAND, Kind.FORM} or operation not in set(Action):
+    if incoming.kind not in {Kind.COMMAND, Kind.FORM} or operation not in set(
+        Action
+    ):
         return None
     if not Action(operation).makes_pictures:
         return None
@@ -151,7 +163,11 @@ def _draft_of_button(incoming: Incoming) -> Incoming | None:
     if action is None or not action.makes_pictures:
         return None
     return replace(
-        incoming, kind=Kind.FORM, operation=action.value, target=step, index=index
+        incoming,
+        kind=Kind.FORM,
+        operation=action.value,
+        target=step,
+        index=index,
     )
 
 

@@ -27,7 +27,9 @@ MODAL = re.compile(r"m1:([0-9]{1,20})")
 PAGE = re.compile(r"p1:([0-9]{1,20}):([0-9]{1,2})")
 """Ids of a modal and of the button that opens one: the interaction that asked, and which page of
 the form."""
-MENTION = re.compile(r"<(?:@[!&]?|#)[0-9]{1,20}>|<(/[^:>]{1,100}):[0-9]{1,20}>")
+MENTION = re.compile(
+    r"<(?:@[!&]?|#)[0-9]{1,20}>|<(/[^:>]{1,100}):[0-9]{1,20}>"
+)
 EVERYONE = re.compile(r"@(?:everyone|here)\b")
 EMOJI = re.compile(r"<a?:(\w{1,32}):[0-9]{1,20}>")
 TYPED = {command.written: action for action, command in COMMANDS.items()}
@@ -67,7 +69,9 @@ def command(interaction: discord.Interaction) -> Incoming:
             for name, value in options.items()
             if value is not False
         },
-        attachments=tuple(files[number] for number in numbers if number in files),
+        attachments=tuple(
+            files[number] for number in numbers if number in files
+        ),
         mask=mask,
     )
 
@@ -85,7 +89,9 @@ def shortcut(interaction: discord.Interaction) -> Incoming:
 
 def button(interaction: discord.Interaction) -> Incoming:
     """A button or a menu of the bot's message."""
-    return _interaction(interaction, Kind.BUTTON, button=chosen_id(interaction))
+    return _interaction(
+        interaction, Kind.BUTTON, button=chosen_id(interaction)
+    )
 
 
 def form(interaction: discord.Interaction) -> Incoming:
@@ -99,11 +105,16 @@ def form(interaction: discord.Interaction) -> Incoming:
         raise Rejected("button.unknown")
     files = _resolved_files(interaction)
     fields: dict[str, str] = {}
-    attached: dict[str, list[Attachment]] = {"pictures": [], "mask_picture": []}
+    attached: dict[str, list[Attachment]] = {
+        "pictures": [],
+        "mask_picture": [],
+    }
     for name, value in _fields(data.get("components") or ()):
         if name in attached:
             numbers = [str(number) for number in value or ()]
-            attached[name] += [files[number] for number in numbers if number in files]
+            attached[name] += [
+                files[number] for number in numbers if number in files
+            ]
         else:
             fields[name] = _field_text(value)
     masks = attached["mask_picture"]
@@ -169,7 +180,9 @@ def chosen_id(interaction: discord.Interaction) -> str:
     return str(values[0])
 
 
-def reply_of(interaction: discord.Interaction, asked: str = "") -> DiscordReply:
+def reply_of(
+    interaction: discord.Interaction, asked: str = ""
+) -> DiscordReply:
     """What it takes to answer."""
     message = interaction.message if interaction.guild_id is None else None
     return DiscordReply(
@@ -183,7 +196,11 @@ def reply_of(interaction: discord.Interaction, asked: str = "") -> DiscordReply:
 
 
 def _interaction(
-    interaction: discord.Interaction, kind: Kind, *, asked: str = "", **facts: Any
+    interaction: discord.Interaction,
+    kind: Kind,
+    *,
+    asked: str = "",
+    **facts: Any,
 ) -> Incoming:
     guild = interaction.guild_id
     return Incoming(
@@ -231,14 +248,18 @@ def _flatten(data: Mapping[str, Any]) -> tuple[str, dict[str, Any]]:
     return name, options
 
 
-def _fields(components: Iterable[Mapping[str, Any]]) -> Iterator[tuple[str, Any]]:
+def _fields(
+    components: Iterable[Mapping[str, Any]],
+) -> Iterator[tuple[str, Any]]:
     """What was filled in, by the field's id."""
     for component in components:
         # A label holds one component, an action row a list of them.
         row = component.get("components") or [component]
         field = component.get("component") or row[0]
         if "custom_id" in field:
-            value = field["values"] if "values" in field else field.get("value")
+            value = (
+                field["values"] if "values" in field else field.get("value")
+            )
             yield str(field["custom_id"]), value
 
 
@@ -283,17 +304,24 @@ def _is_persons(said: discord.Message) -> bool:
     if said.author.bot or said.webhook_id or said.type not in SPOKEN:
         return False
     # Words from a guild that the bot has left come without it, but are no direct message.
-    return said.guild is not None or getattr(said.channel, "guild_id", None) is None
+    return (
+        said.guild is not None
+        or getattr(said.channel, "guild_id", None) is None
+    )
 
 
 def _mentions(said: discord.Message, us: int) -> Mentions:
     # A reply also counts its author among the people mentioned: only the words name us.
     named = set(said.raw_mentions)
     people = named | {user.id for user in said.mentions}
-    own_roles = {role.id for role in said.role_mentions if _is_own_role(role, us)}
+    own_roles = {
+        role.id for role in said.role_mentions if _is_own_role(role, us)
+    }
     other_roles = set(said.raw_role_mentions) - own_roles
     # Without the right to it nobody is called, but it is said to all the same.
-    is_to_all = said.mention_everyone or EVERYONE.search(said.content) is not None
+    is_to_all = (
+        said.mention_everyone or EVERYONE.search(said.content) is not None
+    )
     return Mentions(
         us=us in named or bool(own_roles),
         people=bool(people - {us}),
@@ -362,7 +390,9 @@ def removal(guild: int, member_since: int = 0) -> Incoming:
 # Nouns
 
 
-def place(channel: Channel, channel_id: int | None, guild: int | None) -> Place:
+def place(
+    channel: Channel, channel_id: int | None, guild: int | None
+) -> Place:
     """Where it is: a thread stands in its parent; a direct message is a workspace of its own."""
     number = str(channel_id or "")
     if guild is None:
@@ -373,7 +403,10 @@ def place(channel: Channel, channel_id: int | None, guild: int | None) -> Place:
     if not parent:
         return Place(platform=PLATFORM, workspace=workspace, channel=number)
     return Place(
-        platform=PLATFORM, workspace=workspace, channel=str(parent), thread=number
+        platform=PLATFORM,
+        workspace=workspace,
+        channel=str(parent),
+        thread=number,
     )
 
 
@@ -388,5 +421,7 @@ def _runs_guild(rights: discord.Permissions | None) -> bool:
 
 
 def _person(user: Any) -> Person:
-    name = clean(str(getattr(user, "display_name", "") or "")).replace("\n", " ")
+    name = clean(str(getattr(user, "display_name", "") or "")).replace(
+        "\n", " "
+    )
     return Person(id=str(user.id), name=name[:LONGEST_NAME] or str(user.id))

@@ -21,26 +21,40 @@ EXPIRED = frozenset({403, 404, 410})
 
 def session() -> aiohttp.ClientSession:
     """An HTTP session for files: nothing from the environment. Make it inside the running loop."""
-    return aiohttp.ClientSession(trust_env=False, cookie_jar=aiohttp.DummyCookieJar())
+    return aiohttp.ClientSession(
+        trust_env=False, cookie_jar=aiohttp.DummyCookieJar()
+    )
 
 
 class Files:
     """Files of people. Only ``hosts`` are ever fetched from."""
 
     def __init__(
-        self, messages: MessageClient, http: aiohttp.ClientSession, hosts: Sequence[str]
+        self,
+        messages: MessageClient,
+        http: aiohttp.ClientSession,
+        hosts: Sequence[str],
     ) -> None:
         self._messages = messages
         self._http = http
         self._hosts = hosts
 
-    async def fetch(self, attachment: Attachment, limit: int) -> AsyncIterator[bytes]:
+    async def fetch(
+        self, attachment: Attachment, limit: int
+    ) -> AsyncIterator[bytes]:
         """Stream at most ``limit`` bytes. Raises Rejected or DeliveryError."""
-        channel, message, file, url = (*attachment.ref.split(" ", 3), "", "", "")[:4]
+        channel, message, file, url = (
+            *attachment.ref.split(" ", 3),
+            "",
+            "",
+            "",
+        )[:4]
         if not url:
             raise Rejected("discord.file_gone")
         try:
-            async with await self._open(channel, message, file, url) as response:
+            async with await self._open(
+                channel, message, file, url
+            ) as response:
                 size = 0
                 async for chunk in response.content.iter_chunked(CHUNK):
                     size += len(chunk)
@@ -67,7 +81,9 @@ class Files:
         """Open a link. None when its time is over."""
         if not is_allowed(url, self._hosts):
             raise Rejected("discord.strange_file")
-        response = await self._http.get(url, allow_redirects=False, timeout=TIMEOUT)
+        response = await self._http.get(
+            url, allow_redirects=False, timeout=TIMEOUT
+        )
         if response.status == 200:
             return response
         response.release()

@@ -54,15 +54,21 @@ class EventClient(discord.Client):
         """Pass on a message."""
         await _safely(self.app.message(message))
 
-    async def on_raw_reaction_add(self, event: discord.RawReactionActionEvent) -> None:
+    async def on_raw_reaction_add(
+        self, event: discord.RawReactionActionEvent
+    ) -> None:
         """Pass on a reaction."""
-        await _safely(self.app.reaction(event, self.get_channel(event.channel_id)))
+        await _safely(
+            self.app.reaction(event, self.get_channel(event.channel_id))
+        )
 
     async def on_raw_reaction_remove(
         self, event: discord.RawReactionActionEvent
     ) -> None:
         """Pass on that a reaction was taken back."""
-        await _safely(self.app.reaction(event, self.get_channel(event.channel_id)))
+        await _safely(
+            self.app.reaction(event, self.get_channel(event.channel_id))
+        )
 
     async def on_guild_remove(self, guild: discord.Guild) -> None:
         """Pass on that we were removed; guilds that are only unavailable do not come here."""
@@ -88,7 +94,9 @@ class ShardedClient(EventClient, discord.AutoShardedClient):
     @property
     def is_alive(self) -> bool:
         """Whether every shard is connected."""
-        is_any_closed = any(shard.is_closed() for shard in self.shards.values())
+        is_any_closed = any(
+            shard.is_closed() for shard in self.shards.values()
+        )
         return self.is_ready() and not is_any_closed
 
 
@@ -101,12 +109,18 @@ def _guard_parsers(client: discord.Client) -> None:
         parsers[event] = _guard_parser(event, parse)
 
 
-def _guard_parser(event: str, parse: Callable[[Any], Any]) -> Callable[[Any], Any]:
+def _guard_parser(
+    event: str, parse: Callable[[Any], Any]
+) -> Callable[[Any], Any]:
     def parse_safely(payload: Any) -> Any:
         try:
             return parse(payload)
         except Exception as error:
-            log.error("event_unreadable", event_name=event, error=type(error).__name__)
+            log.error(
+                "event_unreadable",
+                event_name=event,
+                error=type(error).__name__,
+            )
             return None
 
     return parse_safely
@@ -141,7 +155,9 @@ class Gateway:
         self._api = api
         self._token = token
         self._lost = lost
-        self._intents = discord.Intents(**{**dict(LEAST), "message_content": content})
+        self._intents = discord.Intents(
+            **{**dict(LEAST), "message_content": content}
+        )
         self._pause = pause
         self._silence = silence
         self._client: SingleClient | ShardedClient | None = None
@@ -176,13 +192,17 @@ class Gateway:
             code = await self._run_client()
             if code in FATAL:
                 log.error(
-                    "discord_refuses", close_code=code, setting="DISCORD_BOT_TOKEN"
+                    "discord_refuses",
+                    close_code=code,
+                    setting="DISCORD_BOT_TOKEN",
                 )
                 self._lost()
                 return
             if time.monotonic() - began > STEADY:
                 pause = self._pause
-            log.warning("discord_lost", close_code=code, next_try_seconds=pause)
+            log.warning(
+                "discord_lost", close_code=code, next_try_seconds=pause
+            )
             await asyncio.sleep(pause)
             pause = min(pause * 2, LONGEST_PAUSE)
 
@@ -206,7 +226,9 @@ class Gateway:
     async def _make_client(self) -> SingleClient | ShardedClient:
         """Ask Discord where to connect, and with how many connections."""
         gateway = await self._api.call("GET", "/gateway/bot")
-        discord.gateway.DiscordWebSocket.DEFAULT_GATEWAY = URL(str(gateway["url"]))
+        discord.gateway.DiscordWebSocket.DEFAULT_GATEWAY = URL(
+            str(gateway["url"])
+        )
         is_single = gateway.get("shards", 1) == 1
         kind = SingleClient if is_single else ShardedClient
         client = kind(

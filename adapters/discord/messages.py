@@ -80,7 +80,9 @@ class MessageClient:
         Raises DiscordError.
         """
         messages = await self._api.call(
-            "GET", f"{MESSAGES}?limit={READ_BACK}", {"channel_id": channel_id(place)}
+            "GET",
+            f"{MESSAGES}?limit={READ_BACK}",
+            {"channel_id": channel_id(place)},
         )
         for message in messages:
             is_own = str(message["author"]["id"]) == str(self._api.user_id)
@@ -92,7 +94,9 @@ class MessageClient:
         """Read a message; empty where it is gone, or not for us to read. Raises DiscordError."""
         ids = {"channel_id": channel, "message_id": message}
         try:
-            content: Mapping[str, Any] = await self._api.call("GET", MESSAGE, ids)
+            content: Mapping[str, Any] = await self._api.call(
+                "GET", MESSAGE, ids
+            )
         except DiscordError as error:
             if not error.permanent:
                 raise
@@ -103,10 +107,15 @@ class MessageClient:
         self, place: Place, post: Post, replies_to: str, limit: int
     ) -> PostedMessage:
         prepared = await self._uploads.prepare(place, post, limit)
-        message = render.message(prepared.on(post), prepared.attachments or None)
+        message = render.message(
+            prepared.on(post), prepared.attachments or None
+        )
         message["flags"] = render.SUPPRESS_EMBEDS
         if post.job:
-            message |= {"nonce": _nonce(place, post.job), "enforce_nonce": True}
+            message |= {
+                "nonce": _nonce(place, post.job),
+                "enforce_nonce": True,
+            }
         if replies_to:
             message["message_reference"] = {
                 "message_id": replies_to,
@@ -114,19 +123,29 @@ class MessageClient:
             }
         channel = channel_id(place)
         answer = await self._api.call(
-            "POST", MESSAGES, {"channel_id": channel}, message, prepared.uploads
+            "POST",
+            MESSAGES,
+            {"channel_id": channel},
+            message,
+            prepared.uploads,
         )
         number = str(answer["id"])
         if is_direct(place):
-            await self._store.save_direct_message(channel, int(number), place.workspace)
+            await self._store.save_direct_message(
+                channel, int(number), place.workspace
+            )
         return PostedMessage(place=place, message=number)
 
-    async def _attachments_of(self, sent: PostedMessage) -> Sequence[Mapping[str, Any]]:
+    async def _attachments_of(
+        self, sent: PostedMessage
+    ) -> Sequence[Mapping[str, Any]]:
         """What our message shows; nothing where we may write but not read."""
         message = await self.read(channel_id(sent.place), sent.message)
         return message.get("attachments") or ()
 
-    async def _edit_with_pictures(self, sent: PostedMessage, post: Post) -> None:
+    async def _edit_with_pictures(
+        self, sent: PostedMessage, post: Post
+    ) -> None:
         limit = await self._channels.file_limit(sent.place)
         try:
             await self._edit_within(sent, post, limit)
@@ -135,7 +154,9 @@ class MessageClient:
                 raise
             await self._edit_within(sent, post, REDUCED_LIMIT)
 
-    async def _edit_within(self, sent: PostedMessage, post: Post, limit: int) -> None:
+    async def _edit_within(
+        self, sent: PostedMessage, post: Post, limit: int
+    ) -> None:
         prepared = await self._uploads.prepare(sent.place, post, limit)
         message = render.message(prepared.on(post), prepared.attachments)
         await self._patch(sent, message, prepared.uploads)
@@ -146,7 +167,10 @@ class MessageClient:
         message: Mapping[str, Any],
         uploads: Sequence[Upload] = (),
     ) -> None:
-        ids = {"channel_id": channel_id(sent.place), "message_id": sent.message}
+        ids = {
+            "channel_id": channel_id(sent.place),
+            "message_id": sent.message,
+        }
         try:
             await self._api.call("PATCH", MESSAGE, ids, message, uploads)
         except DiscordError as error:
@@ -164,7 +188,9 @@ def _is_too_large(error: DiscordError) -> bool:
 
 def _nonce(place: Place, job: str) -> str:
     """The same for one job in one place: Discord then takes the message once."""
-    return uuid.uuid5(NAMESPACE, f"{place.tenant}/{channel_id(place)}/{job}").hex[:25]
+    return uuid.uuid5(
+        NAMESPACE, f"{place.tenant}/{channel_id(place)}/{job}"
+    ).hex[:25]
 
 
 def _jobs_of(message: Mapping[str, Any]) -> set[str]:

@@ -17,13 +17,21 @@ from core.post import Button, Post
 
 Payload = dict[str, Any]
 CONTENT, ALT = 2000, 1024
-ROWS, IN_A_ROW, OPTIONS, BUTTON_TEXT, OPTION_TEXT, ROW_TEXT = 5, 5, 25, 80, 100, 150
+ROWS, IN_A_ROW, OPTIONS, BUTTON_TEXT, OPTION_TEXT, ROW_TEXT = (
+    5,
+    5,
+    25,
+    80,
+    100,
+    150,
+)
 TITLE, LABEL, INPUT, FIELDS = 45, 45, 4000, 5
 FILLED, EMPTY, CELLS = "▰", "▱", 10
 SUPPRESS_EMBEDS, EPHEMERAL = 1 << 2, 1 << 6
 NO_MENTIONS: Payload = {"parse": [], "replied_user": False}
 MARKUP = re.compile(
-    r"([\\*_~`|\[<]|:(?=//|[\w+-]+:)|^[ \t]*[>#+-]|^[ \t]*\d+[.)](?=\s))", re.MULTILINE
+    r"([\\*_~`|\[<]|:(?=//|[\w+-]+:)|^[ \t]*[>#+-]|^[ \t]*\d+[.)](?=\s))",
+    re.MULTILINE,
 )
 """What Discord's Markdown gives a meaning, some of it at the beginning of a line; a backslash takes
 it away."""
@@ -34,12 +42,21 @@ PRIMARY, SECONDARY, DANGER, LINK = 1, 2, 4, 5  # the styles of buttons
 ROW, BUTTON, STRING, TEXT, USERS = 1, 2, 3, 4, 5
 CHANNELS, LABELLED, FILES, TICK = 8, 18, 19, 23
 CHANNEL_KINDS = [0, 5]  # text and announcements
-RANKS = {"pictures": 1, "mask_picture": 1, "n": 3, "ar": 3, "private": 4, "model": 5}
+RANKS = {
+    "pictures": 1,
+    "mask_picture": 1,
+    "n": 3,
+    "ar": 3,
+    "private": 4,
+    "model": 5,
+}
 """Which fields of a form stay when it has more than a modal takes: the lower first, a function's
 own are 2."""
 
 
-def message(post: Post, attachments: Sequence[Payload] | None = None) -> Payload:
+def message(
+    post: Post, attachments: Sequence[Payload] | None = None
+) -> Payload:
     """A message; ``attachments`` are all the files it will have, None leaves those it has."""
     rows = [*_rows(post.buttons), *_menus(post)]
     payload: Payload = {
@@ -79,7 +96,9 @@ def _compose(title: str, text: str, bar: str) -> str:
 def escape(text: str) -> str:
     """Make inert what Discord would read as markup or mentions."""
     # The backslash goes before the last character: some patterns begin with white space.
-    escaped = MARKUP.sub(lambda match: f"{match[1][:-1]}\\{match[1][-1]}", text)
+    escaped = MARKUP.sub(
+        lambda match: f"{match[1][:-1]}\\{match[1][-1]}", text
+    )
     # No backslash stops a mention; a space of no width behind the at-sign does.
     return escaped.replace("@", "@\u200b")
 
@@ -102,7 +121,12 @@ def _row(components: Sequence[Payload]) -> Payload:
 def _button(button: Button) -> Payload:
     label = clip(button.label, BUTTON_TEXT) or "…"
     if button.kind is ButtonKind.LINK:
-        return {"type": BUTTON, "style": LINK, "label": label, "url": button.url}
+        return {
+            "type": BUTTON,
+            "style": LINK,
+            "label": label,
+            "url": button.url,
+        }
     style = DANGER if button.kind is ButtonKind.DELETE else SECONDARY
     return {
         "type": BUTTON,
@@ -124,7 +148,9 @@ def _menus(post: Post) -> list[Payload]:
 
 def _menu(entries: Sequence[Button], start: int) -> Payload:
     options = [
-        _option(encode_button(entry.kind, entry.step, entry.index), entry.label)
+        _option(
+            encode_button(entry.kind, entry.step, entry.index), entry.label
+        )
         for entry in entries
     ]
     menu = {
@@ -137,7 +163,10 @@ def _menu(entries: Sequence[Button], start: int) -> Payload:
 
 
 def _option(value: str, label: str) -> Payload:
-    return {"label": clip(label, OPTION_TEXT) or "…", "value": value[:OPTION_TEXT]}
+    return {
+        "label": clip(label, OPTION_TEXT) or "…",
+        "value": value[:OPTION_TEXT],
+    }
 
 
 # Forms
@@ -152,9 +181,13 @@ def pages(form: Form) -> list[Form]:
         return [form]
     if any(_rank(field) == 0 for field in form.fields):
         foremost = sorted(form.fields, key=_rank)[:FIELDS]
-        return [_with(form, [field for field in form.fields if field in foremost])]
+        return [
+            _with(form, [field for field in form.fields if field in foremost])
+        ]
     starts = range(0, len(form.fields), FIELDS)
-    return [_with(form, form.fields[start : start + FIELDS]) for start in starts]
+    return [
+        _with(form, form.fields[start : start + FIELDS]) for start in starts
+    ]
 
 
 def with_typed_options(form: Form, typed: Mapping[str, str]) -> Form:
@@ -163,7 +196,9 @@ def with_typed_options(form: Form, typed: Mapping[str, str]) -> Form:
     What is empty in it then is left out on purpose.
     """
     fields = [
-        field if field.value else replace(field, value=typed.get(field.name, ""))
+        field
+        if field.value
+        else replace(field, value=typed.get(field.name, ""))
         for field in form.fields
     ]
     return _with(form, fields)
@@ -249,11 +284,15 @@ def _element(field: Field) -> Payload:
         return {"type": TICK, "default": bool(field.value)}
     if field.kind is FieldKind.CHANNEL:
         channels = [field.value] if field.value else []
-        select = _select(CHANNELS, 1, [_reference(id_, "channel") for id_ in channels])
+        select = _select(
+            CHANNELS, 1, [_reference(id_, "channel") for id_ in channels]
+        )
         return {**select, "channel_types": CHANNEL_KINDS}
     if field.kind is FieldKind.PEOPLE:
         people = field.value.replace(",", " ").split()[:OPTIONS]
-        return _select(USERS, OPTIONS, [_reference(id_, "user") for id_ in people])
+        return _select(
+            USERS, OPTIONS, [_reference(id_, "user") for id_ in people]
+        )
     if field.kind is FieldKind.CHOICE:
         return _choice_select(field)
     return {
@@ -284,7 +323,10 @@ def _choice_select(field: Field) -> Payload:
     if field.value and field.value not in {choice.value for choice in choices}:
         choices.append(Choice(value=field.value, label=field.value))
     options = [
-        {**_option(choice.value, choice.label), "default": choice.value == field.value}
+        {
+            **_option(choice.value, choice.label),
+            "default": choice.value == field.value,
+        }
         for choice in choices
     ]
     return {

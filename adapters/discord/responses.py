@@ -67,7 +67,9 @@ def is_response(sent: PostedMessage) -> bool:
 class InteractionResponses:
     """Gives, edits and settles responses."""
 
-    def __init__(self, api: Api, store: DiscordStore, uploads: ImageUploads) -> None:
+    def __init__(
+        self, api: Api, store: DiscordStore, uploads: ImageUploads
+    ) -> None:
         self._api = api
         self._store = store
         self._uploads = uploads
@@ -79,9 +81,13 @@ class InteractionResponses:
         prepared = await self._uploads.prepare(place, post)
         message = render.message(prepared.on(post), prepared.attachments)
         interaction = response.interaction
-        if post.tone is Tone.REFUSAL and await self._store.form_draft(interaction):
+        if post.tone is Tone.REFUSAL and await self._store.form_draft(
+            interaction
+        ):
             # The way back to what was written.
-            message["components"].append(render.change_row(interaction, locale))
+            message["components"].append(
+                render.change_row(interaction, locale)
+            )
         if response.only and is_private_note(post):
             # The response may be for everybody to read; a follow-up need not be.
             await self.settle(response)
@@ -90,7 +96,9 @@ class InteractionResponses:
                 "POST", FOLLOW_UP, response.ids, message, prepared.uploads
             )
             return PostedMessage(place=place, message="")
-        await self._api.call("PATCH", ORIGINAL, response.ids, message, prepared.uploads)
+        await self._api.call(
+            "PATCH", ORIGINAL, response.ids, message, prepared.uploads
+        )
         await self._store.save_response(response)
         return PostedMessage(place=place, message=f"{DIRECT}{interaction}")
 
@@ -99,10 +107,14 @@ class InteractionResponses:
         interaction = sent.message.removeprefix(DIRECT)
         response = await self._store.response(interaction)
         if response is None or not _is_alive(interaction):
-            raise DeliveryError("discord.refused", permanent=True, code="too late")
+            raise DeliveryError(
+                "discord.refused", permanent=True, code="too late"
+            )
         prepared = await self._uploads.prepare(sent.place, post)
         message = render.message(prepared.on(post), prepared.attachments)
-        await self._api.call("PATCH", ORIGINAL, response.ids, message, prepared.uploads)
+        await self._api.call(
+            "PATCH", ORIGINAL, response.ids, message, prepared.uploads
+        )
 
     async def offer(
         self, response: PendingResponse, message: Mapping[str, object]
@@ -121,7 +133,10 @@ class InteractionResponses:
             await self.settle(response, job=job)
 
     async def settle(
-        self, response: PendingResponse | None, note: Post | None = None, job: str = ""
+        self,
+        response: PendingResponse | None,
+        note: Post | None = None,
+        job: str = "",
     ) -> None:
         """End the "thinking…" placeholder: say where the answer is, or delete the response."""
         if response is None:
@@ -134,7 +149,9 @@ class InteractionResponses:
             await self._store.forget_response(job)
         failpoint("settle.after")
 
-    async def _settle_once(self, response: PendingResponse, note: Post | None) -> bool:
+    async def _settle_once(
+        self, response: PendingResponse, note: Post | None
+    ) -> bool:
         """False when it may succeed another time."""
         try:
             if note:

@@ -32,7 +32,9 @@ def pictures_in(message: Row, channel: str) -> tuple[Attachment, ...]:
     addresses: list[str] = []
     for part in _parts(message):
         files += part.get("attachments") or ()
-        addresses += [_embed_address(embed) for embed in part.get("embeds") or ()]
+        addresses += [
+            _embed_address(embed) for embed in part.get("embeds") or ()
+        ]
     return _pictures(files, addresses, channel, number)
 
 
@@ -55,9 +57,13 @@ def pictures_of(message: discord.Message) -> tuple[Attachment, ...]:
     addresses: list[str] = []
     for part in parts:
         # The library's own dictionary leaves out the size.
-        files += [{**file.to_dict(), "size": file.size} for file in part.attachments]
+        files += [
+            {**file.to_dict(), "size": file.size} for file in part.attachments
+        ]
         addresses += [_image_address(embed) for embed in part.embeds]
-    return _pictures(files, addresses, str(message.channel.id), str(message.id))
+    return _pictures(
+        files, addresses, str(message.channel.id), str(message.id)
+    )
 
 
 def _image_address(embed: discord.Embed) -> str:
@@ -68,7 +74,9 @@ def _pictures(
     files: Sequence[Row], addresses: Sequence[str], channel: str, message: str
 ) -> tuple[Attachment, ...]:
     """The pictures; where there are none, all files, to be refused with words."""
-    attached = [attachment(file, channel, message) for file in files if _is_image(file)]
+    attached = [
+        attachment(file, channel, message) for file in files if _is_image(file)
+    ]
     shown = [_embedded(url, channel, message) for url in addresses if url]
     pictures = attached + shown
     if not pictures:

@@ -118,9 +118,14 @@ class DiscordStore(Transactions):
         before = (datetime.now(UTC) - RECORD_LIFE).isoformat()
         async with self._writing.begin() as connection:
             for table in (forms, responses):
-                await connection.execute(delete(table).where(table.c.created < before))
+                await connection.execute(
+                    delete(table).where(table.c.created < before)
+                )
         await self._put(
-            forms, interaction=interaction, request=to_json(draft), created=_now()
+            forms,
+            interaction=interaction,
+            request=to_json(draft),
+            created=_now(),
         )
 
     async def form_draft(self, interaction: str) -> Incoming | None:
@@ -129,7 +134,9 @@ class DiscordStore(Transactions):
         draft = await self._fetch_scalar(query)
         return None if draft is None else read_incoming(draft)
 
-    async def save_response(self, response: PendingResponse, job: str = "") -> None:
+    async def save_response(
+        self, response: PendingResponse, job: str = ""
+    ) -> None:
         """Save a response to be changed later.
 
         One with a ``job`` is settled once that job's message is posted.
@@ -159,7 +166,9 @@ class DiscordStore(Transactions):
         self, channel: str, message: int, workspace: str
     ) -> None:
         """Record the workspace of one of the bot's direct messages."""
-        await self._put(direct, channel=channel, message=message, workspace=workspace)
+        await self._put(
+            direct, channel=channel, message=message, workspace=workspace
+        )
 
     async def workspace_of_direct(
         self, channel: str, message: int | None
@@ -201,7 +210,9 @@ class DiscordStore(Transactions):
                 new = self._insert(restricted).values(tenant=tenant, key=key)
                 await connection.execute(new.on_conflict_do_nothing())
 
-    async def restricted_among(self, tenant: str, keys: Sequence[str]) -> set[str]:
+    async def restricted_among(
+        self, tenant: str, keys: Sequence[str]
+    ) -> set[str]:
         """Which of these pictures are restricted."""
         query = (
             select(restricted.c.key)
@@ -227,7 +238,9 @@ class DiscordStore(Transactions):
             await connection.execute(messages)
             await connection.execute(pictures)
 
-    async def _response(self, is_it: ColumnElement[bool]) -> PendingResponse | None:
+    async def _response(
+        self, is_it: ColumnElement[bool]
+    ) -> PendingResponse | None:
         columns = (responses.c.interaction, responses.c.app, responses.c.token)
         row = await self._fetch_first(select(*columns).where(is_it))
         return PendingResponse(**row) if row else None

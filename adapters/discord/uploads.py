@@ -68,7 +68,9 @@ class ImageUploads:
         self._links = links
         self._locale = locale
 
-    async def prepare(self, place: Place, post: Post, limit: int = 0) -> Prepared:
+    async def prepare(
+        self, place: Place, post: Post, limit: int = 0
+    ) -> Prepared:
         """Make uploads of a post's pictures, each of at most ``limit`` bytes."""
         if not post.pictures:
             return Prepared()
@@ -107,11 +109,15 @@ class ImageUploads:
         return await self._blobs.read(place.tenant, image.picture.key)
 
     async def _shrink(self, content: bytes, limit: int) -> bytes:
-        limits = PictureLimits(max_side=1 << 20, max_ratio=1e6, max_bytes=limit)
+        limits = PictureLimits(
+            max_side=1 << 20, max_ratio=1e6, max_bytes=limit
+        )
         image = await self._pool.run(normalize.fit_to, content, limits)
         return image.data
 
-    def _full_size(self, place: Place, post: Post, image: PostImage) -> list[Button]:
+    def _full_size(
+        self, place: Place, post: Post, image: PostImage
+    ) -> list[Button]:
         """A link to the picture at full size, if our pages can be reached."""
         if image.picture is None:
             return []
@@ -121,13 +127,19 @@ class ImageUploads:
             "m": image.picture.media_type,
             "n": image.name,
         }
-        url = self._links.url(Purpose.PICTURE, claims, datetime.now(UTC) + LINK_LIFE)
+        url = self._links.url(
+            Purpose.PICTURE, claims, datetime.now(UTC) + LINK_LIFE
+        )
         if not url:
             return []
         label = translate("shared.full_size", post.locale or self._locale)
-        return [Button(kind=ButtonKind.LINK, step=post.job, label=label, url=url)]
+        return [
+            Button(kind=ButtonKind.LINK, step=post.job, label=label, url=url)
+        ]
 
-    async def _hidden_keys(self, place: Place, images: Sequence[PostImage]) -> set[str]:
+    async def _hidden_keys(
+        self, place: Place, images: Sequence[PostImage]
+    ) -> set[str]:
         """Pictures first shown where only adults are stay hidden wherever they are shown next."""
         keys = [image.picture.key for image in images if image.picture]
         if not keys:

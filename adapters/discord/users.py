@@ -16,7 +16,11 @@ class UserDirectory:
     """Languages and direct channels, cached. ``default``: the language of all others."""
 
     def __init__(
-        self, api: Api, store: DiscordStore, channels: ChannelDirectory, default: str
+        self,
+        api: Api,
+        store: DiscordStore,
+        channels: ChannelDirectory,
+        default: str,
     ) -> None:
         self._api = api
         self._store = store

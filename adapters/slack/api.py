@@ -39,7 +39,9 @@ class SlackError(DeliveryError):
 
     def __init__(self, code: str) -> None:
         super().__init__(
-            "slack.refused", permanent=code not in PASSING, code=code or "no answer"
+            "slack.refused",
+            permanent=code not in PASSING,
+            code=code or "no answer",
         )
         self.code = code
 
@@ -49,7 +51,9 @@ def session() -> aiohttp.ClientSession:
 
     Call it inside the running loop.
     """
-    return aiohttp.ClientSession(trust_env=False, cookie_jar=aiohttp.DummyCookieJar())
+    return aiohttp.ClientSession(
+        trust_env=False, cookie_jar=aiohttp.DummyCookieJar()
+    )
 
 
 def web_client(
@@ -57,14 +61,20 @@ def web_client(
 ) -> AsyncWebClient:
     """The SDK's client, which repeats nothing by itself."""
     return AsyncWebClient(
-        token=token, base_url=url, session=http, timeout=TIMEOUT, retry_handlers=[]
+        token=token,
+        base_url=url,
+        session=http,
+        timeout=TIMEOUT,
+        retry_handlers=[],
     )
 
 
 class SlackApi:
     """The Web API of every workspace. ``url`` ends in ``/api/``."""
 
-    def __init__(self, url: str, http: aiohttp.ClientSession, tokens: Tokens) -> None:
+    def __init__(
+        self, url: str, http: aiohttp.ClientSession, tokens: Tokens
+    ) -> None:
         self._url = url
         self._http = http
         self._tokens = tokens
@@ -73,21 +83,27 @@ class SlackApi:
         self, workspace: str, method: str, **arguments: Any
     ) -> dict[str, Any]:
         """Call a method that takes JSON. Raises SlackError."""
-        return await self._call(workspace, method, json=_without_none(arguments))
+        return await self._call(
+            workspace, method, json=_without_none(arguments)
+        )
 
     async def get(
         self, workspace: str, method: str, **arguments: Any
     ) -> dict[str, Any]:
         """Call a method that reads. Raises SlackError."""
         params = _without_none(arguments)
-        return await self._call(workspace, method, http_verb="GET", params=params)
+        return await self._call(
+            workspace, method, http_verb="GET", params=params
+        )
 
     async def post_form(
         self, workspace: str, method: str, **arguments: Any
     ) -> dict[str, Any]:
         """Call a method that takes a form. Raises SlackError."""
         # In the body: of arguments alone the SDK would make a part of the address.
-        return await self._call(workspace, method, data=_without_none(arguments))
+        return await self._call(
+            workspace, method, data=_without_none(arguments)
+        )
 
     async def _call(
         self, workspace: str, method: str, **request: Any
@@ -115,12 +131,18 @@ class SlackApi:
                 # Their texts may hold the request, and with it the token.
                 raise SlackError("") from None
             else:
-                return dict(response.data) if isinstance(response.data, Mapping) else {}
+                return (
+                    dict(response.data)
+                    if isinstance(response.data, Mapping)
+                    else {}
+                )
 
 
 def _without_none(arguments: Mapping[str, Any]) -> dict[str, Any]:
     return {
-        name: argument for name, argument in arguments.items() if argument is not None
+        name: argument
+        for name, argument in arguments.items()
+        if argument is not None
     }
 
 

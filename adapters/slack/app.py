@@ -113,7 +113,10 @@ class SlackApp:
                 raise Rejected("refuse.busy")
         except EaselError as error:
             words = translate(error.key, locale, **error.params)
-            return {"response_action": "errors", "errors": {_field(body, error): words}}
+            return {
+                "response_action": "errors",
+                "errors": {_field(body, error): words},
+            }
         return None
 
     def _shortcut(self, body: Payload) -> None:

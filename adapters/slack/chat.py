@@ -90,7 +90,10 @@ class SlackChat:
         view = render.modal(form, decode.meta(subject, form.action))
         try:
             await self._api.post_json(
-                request.place.workspace, "views.open", trigger_id=trigger, view=view
+                request.place.workspace,
+                "views.open",
+                trigger_id=trigger,
+                view=view,
             )
         except SlackError as error:
             log.info("no_form", code=error.code)
@@ -100,7 +103,9 @@ class SlackChat:
     async def leaving(self, goodbye: Incoming) -> Incoming | None:
         """Make one goodbye of the two events Slack sends. None for the second."""
         try:
-            installation = await self._tokens.installation(goodbye.place.workspace)
+            installation = await self._tokens.installation(
+                goodbye.place.workspace
+            )
         except DeliveryError:
             return None
         if installation is None:
@@ -114,7 +119,9 @@ class SlackChat:
         if isinstance(self._tokens, Installed):
             self._tokens.forget(place.workspace)
 
-    async def fetch(self, attachment: Attachment, limit: int) -> AsyncIterator[bytes]:
+    async def fetch(
+        self, attachment: Attachment, limit: int
+    ) -> AsyncIterator[bytes]:
         """Stream a person's file, with the token of the workspace it is in."""
         workspace, _, file = attachment.ref.partition(" ")
         if not file:
@@ -143,7 +150,9 @@ class SlackChat:
     async def update(self, sent: PostedMessage, post: Post) -> PostedMessage:
         """Edit a message; show pictures that are new in its thread, delete those that are gone."""
         place = sent.place
-        files = await self._store.files_in(place.tenant, place.channel, sent.message)
+        files = await self._store.files_in(
+            place.tenant, place.channel, sent.message
+        )
         if files:
             # A message of pictures has no words to edit.
             if not post.pictures:
@@ -179,7 +188,9 @@ class SlackChat:
             return ""
         return str(answer.get("permalink", ""))
 
-    async def publish_home(self, incoming: Incoming, posts: list[Post]) -> None:
+    async def publish_home(
+        self, incoming: Incoming, posts: list[Post]
+    ) -> None:
         """Publish a person's home tab, with the pictures Slack has files of."""
         tenant = incoming.place.tenant
         images = [image for post in posts for image in post.pictures]
@@ -228,12 +239,16 @@ class SlackChat:
         if earlier is not None:
             return earlier
         locale = await self._completion.locale_of(place.workspace, to.id)
-        reason = Post(tone=Tone.NOTE, text=translate("slack.closed_channel", locale))
+        reason = Post(
+            tone=Tone.NOTE, text=translate("slack.closed_channel", locale)
+        )
         if not await self._ephemeral.respond(reply, render.message(reason)):
             await self._messages.post(direct, reason)
         return await self._messages.post(direct, post)
 
-    async def _update_earlier(self, direct: Place, post: Post) -> PostedMessage | None:
+    async def _update_earlier(
+        self, direct: Place, post: Post
+    ) -> PostedMessage | None:
         """Update what an earlier try left in a direct message: ``find`` does not look there."""
         if not post.job:
             return None

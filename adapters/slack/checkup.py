@@ -52,7 +52,9 @@ async def app(client: AsyncWebClient, token: str, locale: str) -> Finding:
 
 def _refusal(error: SlackApiError, setting: str, locale: str) -> str:
     reason = str(error.response.get("error", ""))
-    return translate("doctor.slack_token", locale, setting=setting, reason=reason)
+    return translate(
+        "doctor.slack_token", locale, setting=setting, reason=reason
+    )
 
 
 def _scopes(header: str, locale: str) -> Finding:
@@ -79,12 +81,16 @@ async def _channels(client: AsyncWebClient, user: str, locale: str) -> Finding:
     name = "slack channels"
     try:
         kinds = "public_channel,private_channel"
-        answer = await client.users_conversations(user=user, types=kinds, limit=200)
+        answer = await client.users_conversations(
+            user=user, types=kinds, limit=200
+        )
     except (SlackApiError, *UNREACHABLE):
         return name, True, translate("doctor.slack_channels_unknown", locale)
     channels: list[dict[str, str]] = answer.get("channels", [])
     if not channels:
         return name, False, translate("doctor.slack_no_channels", locale)
     names = [f"#{channel.get('name', channel['id'])}" for channel in channels]
-    text = translate("doctor.slack_channels", locale, names=names[:MAX_CHANNELS])
+    text = translate(
+        "doctor.slack_channels", locale, names=names[:MAX_CHANNELS]
+    )
     return name, True, text

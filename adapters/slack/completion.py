@@ -51,7 +51,9 @@ class Completion:
             return self._locale
         return negotiate(profile.locale)
 
-    def _introduce(self, incoming: Incoming, profile: UserProfile | None) -> Incoming:
+    def _introduce(
+        self, incoming: Incoming, profile: UserProfile | None
+    ) -> Incoming:
         name = incoming.person.name or incoming.person.id
         if profile is not None:
             name = profile.name

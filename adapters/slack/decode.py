@@ -27,12 +27,16 @@ MODAL, FIELD, SHORTCUT = "easel", "value", "edit_image"
 
 def command(body: Payload) -> Incoming:
     """A slash command: "/draw a fox --n 2"."""
-    workspace = _workspace(body, body.get("enterprise_id"), body.get("team_id"))
+    workspace = _workspace(
+        body, body.get("enterprise_id"), body.get("team_id")
+    )
     return Incoming(
         key=f"command:{body['trigger_id']}",
         kind=Kind.COMMAND,
         place=_place(workspace, body.get("channel_id"), ""),
-        person=Person(id=str(body["user_id"]), name=str(body.get("user_name", ""))),
+        person=Person(
+            id=str(body["user_id"]), name=str(body.get("user_name", ""))
+        ),
         words=f"{body['command']} {plain(str(body.get('text', '')))}".strip(),
         may_show_form=True,
         reply=_reply(body),
@@ -92,7 +96,9 @@ def removal(body: Payload) -> Incoming | None:
     None when only people's tokens were.
     """
     event = body["event"]
-    if event["type"] == "tokens_revoked" and not (event.get("tokens") or {}).get("bot"):
+    if event["type"] == "tokens_revoked" and not (
+        event.get("tokens") or {}
+    ).get("bot"):
         return None
     return Incoming(
         key=f"event:{body['event_id']}",
@@ -109,7 +115,9 @@ def button(body: Payload) -> Incoming | None:
         return None
     option = action.get("selected_option") or {}
     container = body.get("container") or {}
-    channel = (body.get("channel") or {}).get("id") or container.get("channel_id")
+    channel = (body.get("channel") or {}).get("id") or container.get(
+        "channel_id"
+    )
     thread = _thread(body.get("message") or {}, container)
     return Incoming(
         key=f"press:{body['trigger_id']}",
@@ -143,7 +151,9 @@ def home(body: Payload) -> Incoming:
     return Incoming(
         key=f"event:{body['event_id']}",
         kind=Kind.HOME,
-        place=_place(_workspace_of_event(body), str(event.get("channel") or ""), ""),
+        place=_place(
+            _workspace_of_event(body), str(event.get("channel") or ""), ""
+        ),
         person=Person(id=str(event["user"]), name=""),
     )
 
@@ -175,14 +185,19 @@ def form(body: Payload) -> Incoming:
         metadata = json.loads(view["private_metadata"])
         operation = Action(metadata["a"]).value
         place = _place(workspace, metadata["c"], metadata["h"])
-        locale, target, index = str(metadata["l"]), metadata["t"], metadata["i"]
+        locale, target, index = (
+            str(metadata["l"]),
+            metadata["t"],
+            metadata["i"],
+        )
         refs = [str(ref) for ref in metadata["p"]]
     except (ValueError, KeyError, TypeError):
         raise Rejected("button.unknown") from None
     if not all(ref.startswith(f"{workspace} ") for ref in refs):
         raise Rejected("button.unknown")
     values = {
-        name: block.get(FIELD) or {} for name, block in view["state"]["values"].items()
+        name: block.get(FIELD) or {}
+        for name, block in view["state"]["values"].items()
     }
     pictures = values.pop("pictures", {}).get("files") or []
     masks = values.pop("mask_picture", {}).get("files") or []
@@ -205,7 +220,9 @@ def form(body: Payload) -> Incoming:
     )
 
 
-def files(listed: Sequence[Payload] | None, workspace: str) -> tuple[Attachment, ...]:
+def files(
+    listed: Sequence[Payload] | None, workspace: str
+) -> tuple[Attachment, ...]:
     """Pictures attached to a message.
 
     Where there are none, all its files, to be refused with words.
@@ -235,7 +252,11 @@ def _attachment(file: Payload, workspace: str) -> Attachment:
 
 def _address(file: Payload) -> str:
     """Where the bytes are; "" if Slack has to be asked, "external" if not at Slack."""
-    if file.get("is_external") or file.get("mode") in {"external", "snippet", "post"}:
+    if file.get("is_external") or file.get("mode") in {
+        "external",
+        "snippet",
+        "post",
+    }:
         return "external"
     must_be_asked = file.get("file_access") == "check_file_info"
     if must_be_asked or "url_private" not in file:
@@ -312,7 +333,9 @@ def _workspace_of_press(body: Payload) -> str:
     A modal names it separately when a user of another organisation submits it.
     """
     team, enterprise = body.get("team") or {}, body.get("enterprise") or {}
-    installed = (body.get("view") or {}).get("app_installed_team_id") or team.get("id")
+    installed = (body.get("view") or {}).get(
+        "app_installed_team_id"
+    ) or team.get("id")
     organisation = enterprise.get("id") or team.get("enterprise_id")
     return _workspace(body, organisation, installed)
 

@@ -67,7 +67,11 @@ class EphemeralClient:
         url = SlackReply.read(reply).response_url
         if not is_allowed(url, self._response_hosts):
             return False
-        body = {"response_type": "ephemeral", "replace_original": False, **message}
+        body = {
+            "response_type": "ephemeral",
+            "replace_original": False,
+            **message,
+        }
         try:
             async with self._http.post(
                 url, json=body, allow_redirects=False, timeout=RESPONSE_TIMEOUT

@@ -110,7 +110,9 @@ class Files:
         """Delete files; no matter if they are gone."""
         for file in files:
             try:
-                await self._api.post_json(workspace, "files.delete", file=file.file)
+                await self._api.post_json(
+                    workspace, "files.delete", file=file.file
+                )
             except SlackError as error:
                 if not error.permanent:
                     raise
@@ -144,7 +146,9 @@ class Files:
             url = await self._look_up_url(workspace, file)
         if url == EXTERNAL:
             raise Rejected("slack.external_file")
-        if not is_allowed(url, self._hosts) or not urlsplit(url).path.startswith(PATH):
+        if not is_allowed(url, self._hosts) or not urlsplit(
+            url
+        ).path.startswith(PATH):
             raise Rejected("slack.strange_file")
         return url
 
@@ -153,10 +157,14 @@ class Files:
         try:
             info = await self._info(workspace, file)
         except SlackError as error:
-            raise Rejected("slack.file_closed") if error.permanent else error from None
+            raise (
+                Rejected("slack.file_closed") if error.permanent else error
+            ) from None
         if info.get("is_external") or info.get("mode") == EXTERNAL:
             return EXTERNAL
-        return str(info.get("url_private_download") or info.get("url_private") or "")
+        return str(
+            info.get("url_private_download") or info.get("url_private") or ""
+        )
 
     async def _info(self, workspace: str, file: str) -> Mapping[str, Any]:
         answer = await self._api.get(workspace, "files.info", file=file)
@@ -167,7 +175,9 @@ class Files:
     ) -> list[File]:
         files = []
         for upload in uploads:
-            number = await self._upload_bytes(spot.workspace, upload, has_alt=has_alt)
+            number = await self._upload_bytes(
+                spot.workspace, upload, has_alt=has_alt
+            )
             file = File(
                 job=spot.job,
                 name=upload.name,
@@ -210,7 +220,9 @@ class Files:
             ) as response:
                 status = response.status
         except (aiohttp.ClientError, TimeoutError, OSError) as error:
-            log.warning("upload_failed", name=upload.name, error=type(error).__name__)
+            log.warning(
+                "upload_failed", name=upload.name, error=type(error).__name__
+            )
             return False
         if status != 200:
             log.warning("upload_failed", name=upload.name, status=status)
@@ -222,7 +234,9 @@ class Files:
             await self._api.post_json(
                 spot.workspace,
                 "files.completeUploadExternal",
-                files=[{"id": file.file, "title": file.name} for file in files],
+                files=[
+                    {"id": file.file, "title": file.name} for file in files
+                ],
                 channel_id=spot.channel,
                 thread_ts=spot.thread or None,
             )

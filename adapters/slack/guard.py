@@ -93,7 +93,9 @@ class SlackGuard:
             return None
         if abs(self._now() - int(stamp)) > WINDOW or not _is_text(body):
             return None
-        expected = self._verifier.generate_signature(timestamp=stamp, body=body)
+        expected = self._verifier.generate_signature(
+            timestamp=stamp, body=body
+        )
         if expected is None or not hmac.compare_digest(expected, signature):
             return None
         return signature
@@ -111,14 +113,18 @@ def _read(request: Request, body: bytes) -> Payload | None:
     """The delivery. None when it is neither JSON nor a form, too deep, or of too many fields."""
     kind = request.headers.get("content-type", "")
     try:
-        delivery = _read_form(body) if kind.startswith(FORM) else json.loads(body)
+        delivery = (
+            _read_form(body) if kind.startswith(FORM) else json.loads(body)
+        )
     except (ValueError, RecursionError):
         return None
     return delivery if isinstance(delivery, dict) else None
 
 
 def _read_form(body: bytes) -> Any:
-    pairs = parse_qsl(body.decode(), keep_blank_values=True, max_num_fields=MAX_FIELDS)
+    pairs = parse_qsl(
+        body.decode(), keep_blank_values=True, max_num_fields=MAX_FIELDS
+    )
     form = dict(pairs)
     # An interaction is one field of JSON, a command fields of its own.
     return json.loads(form["payload"]) if "payload" in form else form
@@ -134,7 +140,8 @@ def callbacks(locale: str) -> AsyncCallbackOptions:
     async def failure(arguments: AsyncFailureArgs) -> BoltResponse:
         log.warning("not_installed", reason=arguments.reason)
         return _plain(
-            arguments.suggested_status_code, translate("slack.install_failed", locale)
+            arguments.suggested_status_code,
+            translate("slack.install_failed", locale),
         )
 
     return AsyncCallbackOptions(success=success, failure=failure)
@@ -142,7 +149,9 @@ def callbacks(locale: str) -> AsyncCallbackOptions:
 
 def _plain(status: int, text: str) -> BoltResponse:
     return BoltResponse(
-        status=status, body=text, headers={"Content-Type": "text/plain; charset=utf-8"}
+        status=status,
+        body=text,
+        headers={"Content-Type": "text/plain; charset=utf-8"},
     )
 
 
@@ -156,7 +165,9 @@ def install_routes(flow: AsyncOAuthFlow, locale: str) -> list[Route]:
             try:
                 response = await handle(to_async_bolt_request(request, b""))
             except (SlackClientError, aiohttp.ClientError, TimeoutError):
-                return PlainTextResponse(translate("slack.install_failed", locale), 502)
+                return PlainTextResponse(
+                    translate("slack.install_failed", locale), 502
+                )
             return to_starlette_response(response)
 
         return serve

@@ -67,10 +67,14 @@ def manifest(
                     "name": translate("slack.manifest.shortcut", locale),
                     "type": "message",
                     "callback_id": SHORTCUT,
-                    "description": translate("slack.manifest.shortcut_text", locale),
+                    "description": translate(
+                        "slack.manifest.shortcut_text", locale
+                    ),
                 }
             ],
-            "slash_commands": [_command(name, locale, url) for name in command_names()],
+            "slash_commands": [
+                _command(name, locale, url) for name in command_names()
+            ],
         },
         "oauth_config": oauth,
         "settings": {

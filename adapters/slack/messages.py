@@ -69,7 +69,9 @@ class MessageClient:
         """Edit the words; show new pictures in the message's thread. Raises SlackError."""
         pictures: tuple[PostedMessage, ...] = ()
         if post.pictures:
-            place = replace(sent.place, thread=sent.place.thread or sent.message)
+            place = replace(
+                sent.place, thread=sent.place.thread or sent.message
+            )
             pictures = await self._show_pictures(place, post)
         if post.pictures and not pictures:
             post = self._without_pictures(post)
@@ -84,7 +86,11 @@ class MessageClient:
 
     async def find(self, place: Place, job: str) -> PostedMessage | None:
         """Find our message for a job by its metadata. Raises DeliveryError."""
-        method = "conversations.replies" if place.thread else "conversations.history"
+        method = (
+            "conversations.replies"
+            if place.thread
+            else "conversations.history"
+        )
         try:
             bot = await self._tokens.identity(place.workspace)
             answer = await self._api.get(
@@ -107,7 +113,9 @@ class MessageClient:
                 return PostedMessage(place=place, message=str(message["ts"]))
         return None
 
-    async def _images_in(self, place: Place, post: Post) -> list[tuple[str, str]]:
+    async def _images_in(
+        self, place: Place, post: Post
+    ) -> list[tuple[str, str]]:
         """File and alternative text of each picture, if the channel has been shown them all.
 
         Then they can stand in the message itself, without another upload.
@@ -128,7 +136,9 @@ class MessageClient:
     async def _send(
         self, place: Place, post: Post, images: Sequence[tuple[str, str]] = ()
     ) -> PostedMessage:
-        message = render.message(post, images, sure=self._delete_question(post))
+        message = render.message(
+            post, images, sure=self._delete_question(post)
+        )
         answer = await self._api.post_json(
             place.workspace,
             "chat.postMessage",
@@ -164,7 +174,9 @@ class MessageClient:
         self, place: Place, post: Post
     ) -> tuple[PostedMessage, ...]:
         """The message its pictures became; none when Slack would not show them."""
-        uploads = [await self._upload(place.tenant, image) for image in post.pictures]
+        uploads = [
+            await self._upload(place.tenant, image) for image in post.pictures
+        ]
         spot = Spot(
             tenant=place.tenant,
             workspace=place.workspace,
@@ -184,12 +196,16 @@ class MessageClient:
 
     async def _upload(self, tenant: str, image: PostImage) -> Upload:
         if image.picture is None:
-            return Upload(name=image.name, alt=image.alt, data=image.drawn or b"")
+            return Upload(
+                name=image.name, alt=image.alt, data=image.drawn or b""
+            )
         key = image.picture.key
         content = await self._blobs.read(tenant, key)
         return Upload(name=image.name, alt=image.alt, data=content, key=key)
 
-    async def _delete_pictures(self, pictures: Sequence[PostedMessage]) -> None:
+    async def _delete_pictures(
+        self, pictures: Sequence[PostedMessage]
+    ) -> None:
         for message in pictures:
             place = message.place
             files = await self._store.files_in(

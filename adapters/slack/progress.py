@@ -51,7 +51,11 @@ class Progress:
     async def show_sign(self, place: Place, post: Post) -> None:
         """Show the post's first line under its thread. Failures of this courtesy are ignored."""
         thread = (place.workspace, place.thread)
-        if not place.thread or thread in self._signed or thread in self._refused:
+        if (
+            not place.thread
+            or thread in self._signed
+            or thread in self._refused
+        ):
             return
         # Before the call: it may be slow, and the next line is on its way.
         self._signed[thread] = True

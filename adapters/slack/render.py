@@ -20,7 +20,17 @@ TITLE, TEXT, FALLBACK = 2500, 6000, 3900
 IN_A_ROW, BUTTON_TEXT, OPTION_TEXT, ALT, MENU = 5, 75, 75, 1000, 100
 LABEL, VIEW_TITLE, INPUT = 150, 24, 3000
 FILLED, EMPTY, CELLS = "▰", "▱", 10
-PICTURE_TYPES = ["png", "jpg", "jpeg", "webp", "gif", "heic", "heif", "bmp", "tiff"]
+PICTURE_TYPES = [
+    "png",
+    "jpg",
+    "jpeg",
+    "webp",
+    "gif",
+    "heic",
+    "heif",
+    "bmp",
+    "tiff",
+]
 
 
 def message(
@@ -127,7 +137,9 @@ def _menu(menu: Sequence[Button]) -> list[Block]:
     if not menu:
         return []
     options = [
-        _option(encode_button(entry.kind, entry.step, entry.index), entry.label)
+        _option(
+            encode_button(entry.kind, entry.step, entry.index), entry.label
+        )
         for entry in menu[-MENU:]
     ]
     select = {
@@ -179,7 +191,9 @@ def _element(field: Field) -> dict[str, Any]:
     if field.kind is FieldKind.FLAG:
         option = _option("yes", field.label)
         initial = [option] if field.value else []
-        return _with_initial("checkboxes", "initial_options", initial, options=[option])
+        return _with_initial(
+            "checkboxes", "initial_options", initial, options=[option]
+        )
     if field.kind is FieldKind.CHANNEL:
         return _with_initial(
             "conversations_select", "initial_conversation", field.value
@@ -190,7 +204,11 @@ def _element(field: Field) -> dict[str, Any]:
     if field.kind is FieldKind.CHOICE:
         return _choice_select(field)
     most = 1 if field.kind is FieldKind.MASK else 3
-    return {"type": "file_input", "filetypes": PICTURE_TYPES, "max_files": most}
+    return {
+        "type": "file_input",
+        "filetypes": PICTURE_TYPES,
+        "max_files": most,
+    }
 
 
 def _text_input(field: Field) -> dict[str, Any]:
@@ -205,10 +223,14 @@ def _text_input(field: Field) -> dict[str, Any]:
 
 
 def _choice_select(field: Field) -> dict[str, Any]:
-    options = [_option(choice.value, choice.label) for choice in field.choices[:MENU]]
+    options = [
+        _option(choice.value, choice.label) for choice in field.choices[:MENU]
+    ]
     chosen = [option for option in options if option["value"] == field.value]
     initial = chosen[0] if chosen else None
-    return _with_initial("static_select", "initial_option", initial, options=options)
+    return _with_initial(
+        "static_select", "initial_option", initial, options=options
+    )
 
 
 def _with_initial(

@@ -24,4 +24,6 @@ class SlackReply:
     def read(cls, row: Mapping[str, str]) -> "SlackReply":
         """Read it from JSON, also as earlier versions wrote it."""
         names = {field.name for field in fields(cls)}
-        return cls(**{name: text for name, text in row.items() if name in names})
+        return cls(
+            **{name: text for name, text in row.items() if name in names}
+        )

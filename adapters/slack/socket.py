@@ -52,7 +52,10 @@ class Socket:
         quiet = logging.getLogger("slack-socket")
         quiet.setLevel(logging.CRITICAL + 1)
         self._socket = SocketModeClient(
-            app_token=token, web_client=client, logger=quiet, ping_interval=ping
+            app_token=token,
+            web_client=client,
+            logger=quiet,
+            ping_interval=ping,
         )
         self._socket.socket_mode_request_listeners.append(self._deliver)
 
@@ -62,13 +65,17 @@ class Socket:
         Raises ConfigurationError for a token Slack refuses.
         """
         try:
-            answer = await self._client.apps_connections_open(app_token=self._token)
+            answer = await self._client.apps_connections_open(
+                app_token=self._token
+            )
             self._socket.wss_uri = str(answer["url"])
         except SlackApiError as error:
             code = error.response.get("error", "")
             if code not in PASSING:
                 raise ConfigurationError(
-                    "config.slack_app_token", setting="SLACK_APP_TOKEN", reason=code
+                    "config.slack_app_token",
+                    setting="SLACK_APP_TOKEN",
+                    reason=code,
                 ) from None
         except (aiohttp.ClientError, TimeoutError):
             # The SDK keeps trying.
@@ -114,6 +121,8 @@ class Socket:
             if await self._socket.is_connected():
                 alive = time.monotonic()
             elif time.monotonic() - alive > self._silence:
-                log.error("slack_silent", seconds=round(time.monotonic() - alive))
+                log.error(
+                    "slack_silent", seconds=round(time.monotonic() - alive)
+                )
                 self._lost()
                 return

@@ -13,7 +13,9 @@ from typing import TYPE_CHECKING
 from slack_sdk.oauth.installation_store.sqlalchemy import (
     AsyncSQLAlchemyInstallationStore,
 )
-from slack_sdk.oauth.state_store.sqlalchemy import AsyncSQLAlchemyOAuthStateStore
+from slack_sdk.oauth.state_store.sqlalchemy import (
+    AsyncSQLAlchemyOAuthStateStore,
+)
 from sqlalchemy import (
     Column,
     ColumnElement,
@@ -101,7 +103,9 @@ class SlackStore(Transactions):
 
     def __init__(self, engine: AsyncEngine, client_id: str = "") -> None:
         super().__init__(engine)
-        self.installations = AsyncSQLAlchemyInstallationStore(client_id, engine)
+        self.installations = AsyncSQLAlchemyInstallationStore(
+            client_id, engine
+        )
         self.states = States(expiration_seconds=STATE_SECONDS, engine=engine)
 
     async def save_files(self, tenant: str, uploaded: Sequence[File]) -> None:
@@ -117,25 +121,41 @@ class SlackStore(Transactions):
                 await connection.execute(delete(files).where(*same_name))
                 await connection.execute(new)
 
-    async def set_message(self, tenant: str, job: str, channel: str, ts: str) -> None:
+    async def set_message(
+        self, tenant: str, job: str, channel: str, ts: str
+    ) -> None:
         """Record the message that shows a job's files."""
-        change = update(files).filter_by(tenant=tenant, job=job, channel=channel)
+        change = update(files).filter_by(
+            tenant=tenant, job=job, channel=channel
+        )
         await self._write(change.values(ts=ts))
 
     async def files_of(self, tenant: str, job: str) -> Mapping[str, File]:
         """A job's files by name."""
-        files_of_job = await self._files(files.c.tenant == tenant, files.c.job == job)
+        files_of_job = await self._files(
+            files.c.tenant == tenant, files.c.job == job
+        )
         return {file.name: file for file in files_of_job}
 
-    async def files_in(self, tenant: str, channel: str, ts: str) -> Sequence[File]:
+    async def files_in(
+        self, tenant: str, channel: str, ts: str
+    ) -> Sequence[File]:
         """The files a message shows."""
         return await self._files(
-            files.c.tenant == tenant, files.c.channel == channel, files.c.ts == ts
+            files.c.tenant == tenant,
+            files.c.channel == channel,
+            files.c.ts == ts,
         )
 
-    async def file_of(self, tenant: str, key: str, channel: str = "") -> File | None:
+    async def file_of(
+        self, tenant: str, key: str, channel: str = ""
+    ) -> File | None:
         """A file that shows the picture of that key, in the channel if one is named."""
-        conditions = [files.c.tenant == tenant, files.c.key == key, files.c.ts != ""]
+        conditions = [
+            files.c.tenant == tenant,
+            files.c.key == key,
+            files.c.ts != "",
+        ]
         if channel:
             conditions.append(files.c.channel == channel)
         else:

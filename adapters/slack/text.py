@@ -13,7 +13,9 @@ from core.text import clean
 # Slack escapes every other "<": were it let into a token, a row of them would be read again and
 # again from each.
 PERSON = re.compile(r"<@([A-Z0-9]{2,40})(?:\|[^<>]*)?>")
-GROUP = re.compile(r"<!(?:here|channel|everyone|subteam\^[A-Z0-9]+)(?:\|[^<>]*)?>")
+GROUP = re.compile(
+    r"<!(?:here|channel|everyone|subteam\^[A-Z0-9]+)(?:\|[^<>]*)?>"
+)
 TOKEN = re.compile(
     r"<(?:[#!][^<>|]*\|([^<>]*)|[#!]([^<>|]*)|([^<>|]+)(?:\|([^<>]*))?)>"
 )

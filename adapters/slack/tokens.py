@@ -37,7 +37,12 @@ class OneToken:
     def __init__(self, identity: BotIdentity) -> None:
         self._identity = identity
 
-    async def identity(self, workspace: str, *, reread: bool = False) -> BotIdentity:  # noqa: ARG002  # it never changes
+    async def identity(
+        self,
+        workspace: str,
+        *,
+        reread: bool = False,  # noqa: ARG002  # it never changes
+    ) -> BotIdentity:
         """Raise DeliveryError for any other workspace."""
         if workspace != self._identity.workspace:
             raise not_installed()
@@ -67,7 +72,9 @@ class Installed:
             CACHE_SIZE, CACHE_SECONDS
         )
 
-    async def identity(self, workspace: str, *, reread: bool = False) -> BotIdentity:
+    async def identity(
+        self, workspace: str, *, reread: bool = False
+    ) -> BotIdentity:
         """Read the identity, its token renewed in time. Raises DeliveryError."""
         identity = self._identities.get(workspace)
         if identity is not None and not reread:
@@ -80,7 +87,9 @@ class Installed:
                 raise not_installed()
             bot = await self._renew(bot)
             identity = BotIdentity(
-                workspace=workspace, token=bot.bot_token, user=bot.bot_user_id or ""
+                workspace=workspace,
+                token=bot.bot_token,
+                user=bot.bot_user_id or "",
             )
             self._identities[workspace] = identity
             return identity
@@ -107,7 +116,9 @@ class Installed:
             )
         if bot is None and enterprise:
             bot = await installations.async_find_bot(
-                enterprise_id=enterprise, team_id=None, is_enterprise_install=True
+                enterprise_id=enterprise,
+                team_id=None,
+                is_enterprise_install=True,
             )
         return bot
 

@@ -76,7 +76,11 @@ def is_admin(user: Mapping[str, Any], workspace: str) -> bool:
     """Does the user run this workspace? Guests from Slack Connect run another one."""
     enterprise, team = split(workspace)
     grid = user.get("enterprise_user") or {}
-    if enterprise and grid.get("enterprise_id") == enterprise and _is_in_charge(grid):
+    if (
+        enterprise
+        and grid.get("enterprise_id") == enterprise
+        and _is_in_charge(grid)
+    ):
         return True
     if team is None or user.get("is_stranger"):
         return False

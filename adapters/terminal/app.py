@@ -33,7 +33,9 @@ class Report:
 class Terminal:
     """One person's terminal."""
 
-    def __init__(self, service: Service, store: Store, chat: TerminalChat) -> None:
+    def __init__(
+        self, service: Service, store: Store, chat: TerminalChat
+    ) -> None:
         self._service = service
         self._store = store
         self._chat = chat
@@ -43,13 +45,16 @@ class Terminal:
         started = time.monotonic()
         try:
             meaning = await self._service.understand(request)
-            answer = await self._service.answer(meaning) if meaning else Answer()
+            answer = (
+                await self._service.answer(meaning) if meaning else Answer()
+            )
         except EaselError as error:
             return await self.refuse(error, request)
         if answer.accepted is None:
             return await self._say_at_once(
                 request,
-                answer.post or steps.note_post("status.nothing", request.locale),
+                answer.post
+                or steps.note_post("status.nothing", request.locale),
             )
         try:
             last = await self.end(answer.accepted)
@@ -66,7 +71,9 @@ class Terminal:
         except DeliveryError as error:
             return _failure(error, request.locale, "no")
         if post.reason:
-            return Report(code=REFUSED, data=_error(post.reason, post.text, "no"))
+            return Report(
+                code=REFUSED, data=_error(post.reason, post.text, "no")
+            )
         return await self._report_answer(request, job)
 
     async def refuse(self, error: EaselError, request: Incoming) -> Report:
@@ -121,7 +128,9 @@ class Terminal:
             step = await self._store.step(PLACE.tenant, job)
         except EaselError:
             # Refused after it was taken: no step was begun, and the refusal has been said.
-            return Report(code=REFUSED, data=_error(last.reason, last.text, "no"))
+            return Report(
+                code=REFUSED, data=_error(last.reason, last.text, "no")
+            )
         if step.state in {StepState.MADE, StepState.DONE}:
             return Report(code=OK, data=self._result(request, step, seconds))
         key = step.error or "status.broken"
@@ -129,7 +138,9 @@ class Terminal:
         message = translate(key, step.locale, **params)
         return Report(code=FAILED, data=_error(key, message, step.charged))
 
-    def _result(self, request: Incoming, step: Step, seconds: float) -> dict[str, Any]:
+    def _result(
+        self, request: Incoming, step: Step, seconds: float
+    ) -> dict[str, Any]:
         paths = self._chat.files.get(step.id, [])
         pictures = [
             _picture_report(path, picture)
@@ -137,7 +148,10 @@ class Terminal:
         ]
         cost = None
         if step.cost:
-            cost = {"amount": str(step.cost.amount), "currency": step.cost.currency}
+            cost = {
+                "amount": str(step.cost.amount),
+                "currency": step.cost.currency,
+            }
         return {
             "request": request.key,
             "step": step.id,

@@ -95,7 +95,9 @@ class TerminalChat:
         """A terminal has no addresses."""
         return ""
 
-    async def fetch(self, attachment: Attachment, limit: int) -> AsyncIterator[bytes]:
+    async def fetch(
+        self, attachment: Attachment, limit: int
+    ) -> AsyncIterator[bytes]:
         """The file in pieces, at most ``limit`` bytes. Raises Rejected."""
         try:
             with await asyncio.to_thread(open, attachment.ref, "rb") as file:
@@ -111,7 +113,9 @@ class TerminalChat:
 
     def end_of(self, job: str) -> "asyncio.Future[Post]":
         """A future that is done when the job's last post has been printed."""
-        return self._ended.setdefault(job, asyncio.get_running_loop().create_future())
+        return self._ended.setdefault(
+            job, asyncio.get_running_loop().create_future()
+        )
 
     async def _say(self, post: Post, out: Path) -> None:
         try:
@@ -166,7 +170,9 @@ class TerminalChat:
             assert image.picture is not None  # noqa: S101  # it has one of the two
             data = await self._blobs.read(PLACE.tenant, image.picture.key)
         try:
-            return await asyncio.to_thread(_write_whole, out / image.name, data)
+            return await asyncio.to_thread(
+                _write_whole, out / image.name, data
+            )
         except OSError as error:
             raise DeliveryError(
                 "terminal.out",

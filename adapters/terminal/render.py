@@ -28,7 +28,9 @@ def lines(post: Post) -> list[str]:
     """The whole post, its sign before the first line, the decisions as commands at its end."""
     texts = [clean(post.title)] if post.title else []
     texts += clean(post.text).split("\n")
-    texts += [_command(button) for button in post.buttons if button.kind in DECISIONS]
+    texts += [
+        _command(button) for button in post.buttons if button.kind in DECISIONS
+    ]
     first, *others = texts
     return [f"{SIGNS[post.tone]} {first}", *(f"  {text}" for text in others)]
 

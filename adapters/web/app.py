@@ -22,10 +22,14 @@ GRACE = 2
 
 
 def create_app(
-    routes: Sequence[BaseRoute], hosts: Sequence[str], any_host: Collection[str] = ()
+    routes: Sequence[BaseRoute],
+    hosts: Sequence[str],
+    any_host: Collection[str] = (),
 ) -> ASGIApp:
     """The routes and our static files, guarded. See Guard for ``any_host``."""
-    static = Mount("/static", StaticFiles(packages=[("adapters.web", "static")]))
+    static = Mount(
+        "/static", StaticFiles(packages=[("adapters.web", "static")])
+    )
     app = Starlette(routes=[*routes, static])
     # A path is exactly one of ours, or it is none: no second spelling leads to a page.
     app.router.redirect_slashes = False
@@ -63,7 +67,9 @@ def bind(host: str, port: int) -> socket.socket:
 
 
 @asynccontextmanager
-async def serving(app: ASGIApp, listening: socket.socket) -> AsyncIterator[None]:
+async def serving(
+    app: ASGIApp, listening: socket.socket
+) -> AsyncIterator[None]:
     """Serve until the block ends. No access log: an address may hold a token."""
     config = uvicorn.Config(
         app,

@@ -42,7 +42,9 @@ class EncodedDirectory:
         self._only_for = {
             channel.id: channel.only_for for channel in directory.channels
         }
-        self._people = _encode([member_fields(member) for member in directory.members])
+        self._people = _encode(
+            [member_fields(member) for member in directory.members]
+        )
 
     def is_visible(self, message: EncodedMessage, person: str) -> bool:
         """May this person see the message?"""
@@ -86,7 +88,9 @@ class Changes:
         self._recent: dict[int, EncodedMessage] = {}
         self._since = self._change = 0
 
-    async def follow(self, member: Member, after: int | None) -> AsyncIterator[bytes]:
+    async def follow(
+        self, member: Member, after: int | None
+    ) -> AsyncIterator[bytes]:
         """Yield what is there, or was missed since; then every change as it is committed."""
         async with self._watching() as watch:
             position = None if after is None else min(after, self._change)
@@ -102,7 +106,10 @@ class Changes:
                 if position is None or position < self._since:
                     batch = await self._room.changes_for(member.id, position)
                     position, is_first = batch.change, False
-                    encoded = [self._encode(message).json for message in batch.messages]
+                    encoded = [
+                        self._encode(message).json
+                        for message in batch.messages
+                    ]
                     yield _event(encoded, position)
                     continue
                 fresh = self._changes_after(position, member.id)
@@ -132,7 +139,9 @@ class Changes:
         self._pages += 1
         try:
             if self._watch is None or self._watch.done():
-                self._watch = asyncio.create_task(self._watch_room(), name="room")
+                self._watch = asyncio.create_task(
+                    self._watch_room(), name="room"
+                )
                 self._watch.add_done_callback(self._end_streams)
             watch = self._watch
             commits = self._room.commits
@@ -207,7 +216,9 @@ class Changes:
     def _end_streams(self, watch: asyncio.Task[None]) -> None:
         """End every page's stream with the watch; the pages reconnect by themselves."""
         if not watch.cancelled() and watch.exception() is not None:
-            log.warning("room_not_read", reason=type(watch.exception()).__name__)
+            log.warning(
+                "room_not_read", reason=type(watch.exception()).__name__
+            )
         self._wake()
 
     def _wake(self) -> None:
@@ -221,9 +232,12 @@ def member_fields(member: Member) -> dict[str, Any]:
 
 
 def _event(messages: Sequence[bytes], change: int) -> bytes:
-    return b'data: {"kind": "messages", "messages": [%b], "change": %d}\n\n' % (
-        b", ".join(messages),
-        change,
+    return (
+        b'data: {"kind": "messages", "messages": [%b], "change": %d}\n\n'
+        % (
+            b", ".join(messages),
+            change,
+        )
     )
 
 

@@ -18,7 +18,9 @@ TENANT = Tenant(f"{PLATFORM}:{WORKSPACE}")
 
 def place(channel: str, thread: str = "") -> Place:
     """A place in the room."""
-    return Place(platform=PLATFORM, workspace=WORKSPACE, channel=channel, thread=thread)
+    return Place(
+        platform=PLATFORM, workspace=WORKSPACE, channel=channel, thread=thread
+    )
 
 
 class WebChat:
@@ -56,7 +58,9 @@ class WebChat:
     async def update(self, sent: PostedMessage, post: Post) -> PostedMessage:
         """Change the message. Raises DeliveryError when it is gone."""
         try:
-            await self._room.edit_message(int(sent.message), await self._body(post))
+            await self._room.edit_message(
+                int(sent.message), await self._body(post)
+            )
         except NotFound:
             raise DeliveryError("room.no_message", permanent=True) from None
         return sent
@@ -80,7 +84,9 @@ class WebChat:
         """The message's address in the room."""
         return f"{self._base}/room#{sent.place.channel}/{sent.message}"
 
-    async def fetch(self, attachment: Attachment, limit: int) -> AsyncIterator[bytes]:
+    async def fetch(
+        self, attachment: Attachment, limit: int
+    ) -> AsyncIterator[bytes]:
         """Read a picture that was dropped into the room. Raises Rejected."""
         # Only what was uploaded here may be read, not any blob whose key is known.
         await self._room.upload(attachment.ref)

@@ -21,7 +21,9 @@ def _command(context: Context, action: Action, locale: str) -> dict[str, Any]:
         "written": f"/{command.written}",
         "text": translate(command_text_key(action), locale),
         "takes": command.takes.value,
-        "options": [_option(context, option, action, locale) for option in options],
+        "options": [
+            _option(context, option, action, locale) for option in options
+        ],
     }
 
 

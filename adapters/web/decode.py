@@ -98,7 +98,9 @@ def with_answered(incoming: Incoming, message: Message) -> Incoming:
 
 def button(member: Member, page: Mapping[str, Any]) -> Incoming:
     """A button of one of our messages."""
-    return _incoming(Kind.BUTTON, member, page, button=str(page.get("button", "")))
+    return _incoming(
+        Kind.BUTTON, member, page, button=str(page.get("button", ""))
+    )
 
 
 def form(member: Member, page: Mapping[str, Any]) -> Incoming:

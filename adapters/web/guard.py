@@ -59,13 +59,19 @@ class Guard:
     """
 
     def __init__(
-        self, app: ASGIApp, *, hosts: Collection[str], any_host: Collection[str] = ()
+        self,
+        app: ASGIApp,
+        *,
+        hosts: Collection[str],
+        any_host: Collection[str] = (),
     ) -> None:
         self._app = app
         self._hosts = frozenset(hosts)
         self._any_host = ANY_HOST.union(any_host)
 
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+    async def __call__(
+        self, scope: Scope, receive: Receive, send: Send
+    ) -> None:
         """Serve, or refuse."""
         if scope["type"] != "http":
             await self._app(scope, receive, send)
@@ -78,10 +84,14 @@ class Guard:
 
         refusal = self._refusal(scope)
         if refusal is not None:
-            await PlainTextResponse("", refusal)(scope, receive, send_with_headers)
+            await PlainTextResponse("", refusal)(
+                scope, receive, send_with_headers
+            )
             return
         try:
-            await self._app(scope, _cap_body(scope, receive), send_with_headers)
+            await self._app(
+                scope, _cap_body(scope, receive), send_with_headers
+            )
         except TooLarge:
             await PlainTextResponse("", 413)(scope, receive, send_with_headers)
 
@@ -110,7 +120,9 @@ def _is_same_origin(headers: Headers) -> bool:
     origin = headers.get("origin")
     if origin is None:
         return True
-    return origin.partition("://")[2].lower() == headers.get("host", "").lower()
+    return (
+        origin.partition("://")[2].lower() == headers.get("host", "").lower()
+    )
 
 
 def _has_too_many_headers(headers: Headers) -> bool:

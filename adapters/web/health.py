@@ -110,13 +110,16 @@ class Health:
     async def _ready(self, _request: Request) -> Response:
         parts = await self._parts.get()
         report = {
-            name: "ok" if is_well else "failing" for name, is_well in parts.items()
+            name: "ok" if is_well else "failing"
+            for name, is_well in parts.items()
         }
         status = 200 if all(parts.values()) else 503
         return JSONResponse(report, status)
 
     async def _metrics_here(self, request: Request) -> Response:
-        is_local = request.client is not None and request.client.host in LOOPBACK
+        is_local = (
+            request.client is not None and request.client.host in LOOPBACK
+        )
         # A proxy on this machine speaks for someone elsewhere.
         headers = request.headers
         is_proxied = "x-forwarded-for" in headers or "forwarded" in headers
@@ -138,22 +141,30 @@ class Health:
         for (action, model, state), count in (await self._steps.get()).items():
             steps.labels(action, model, state).set(count)
         ready = Gauge(
-            "easel_ready", "Whether a part is well", ["part"], registry=registry
+            "easel_ready",
+            "Whether a part is well",
+            ["part"],
+            registry=registry,
         )
         for name, is_well in (await self._parts.get()).items():
             ready.labels(name).set(is_well)
-        return Response(generate_latest(registry), media_type=CONTENT_TYPE_LATEST)
+        return Response(
+            generate_latest(registry), media_type=CONTENT_TYPE_LATEST
+        )
 
     async def _check_parts(self) -> Mapping[str, bool]:
         # All at once: one that hangs must not delay the others.
         answers = [_is_well(check) for check in self._checks.values()]
-        return dict(zip(self._checks, await asyncio.gather(*answers), strict=True))
+        return dict(
+            zip(self._checks, await asyncio.gather(*answers), strict=True)
+        )
 
 
 async def _is_well(check: Check) -> bool:
     try:
         async with asyncio.timeout(3):
             await check()
-    except Exception:  # no matter what is wrong with a part, the answer is the same
+    # No matter what is wrong with a part, the answer is the same.
+    except Exception:
         return False
     return True

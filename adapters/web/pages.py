@@ -103,7 +103,10 @@ def script_words(table: str, language: str) -> str:
 
 def _language_options() -> str:
     """The menu of languages, each called by its own name."""
-    names = {language: meta(language).get("name", language) for language in languages()}
+    names = {
+        language: meta(language).get("name", language)
+        for language in languages()
+    }
     return "\n".join(
         f'<option value="{language}" lang="{language}">{html.escape(name)}</option>'
         for language, name in names.items()
@@ -121,7 +124,9 @@ def locale_of(request: Request) -> str:
     choices = request.query_params.get("lang")
     choices = choices or request.headers.get("accept-language", "")
     # "pl;q=0.8": browsers send their choices in order, so the weights can be ignored.
-    locales = [choice.partition(";")[0].strip() for choice in choices[:200].split(",")]
+    locales = [
+        choice.partition(";")[0].strip() for choice in choices[:200].split(",")
+    ]
     return negotiate(*locales)
 
 
@@ -133,7 +138,9 @@ def sorry(error: EaselError, locale: str) -> Response:
     key = "refuse.picture_gone" if isinstance(error, NotFound) else error.key
     status = 403 if key == "link.invalid" else 410
     reason = translate(key, locale, **error.params)
-    return HTMLResponse(page("sorry", locale, "Easel", {"text": reason}), status)
+    return HTMLResponse(
+        page("sorry", locale, "Easel", {"text": reason}), status
+    )
 
 
 class Pages:
@@ -163,10 +170,16 @@ class Pages:
 
         return Route(f"/{purpose.value}/{{token}}", handle, methods=["GET"])
 
-    async def _picture(self, request: Request, claims: dict[str, str]) -> Response:
+    async def _picture(
+        self, request: Request, claims: dict[str, str]
+    ) -> Response:
         data = await self._context.blobs.read(claims["t"], claims["k"])
-        kind = claims["m"] if claims["m"] in SHOWN else "application/octet-stream"
-        disposition = "attachment" if "download" in request.query_params else "inline"
+        kind = (
+            claims["m"] if claims["m"] in SHOWN else "application/octet-stream"
+        )
+        disposition = (
+            "attachment" if "download" in request.query_params else "inline"
+        )
         # A file name in a header must not end the header.
         name = re.sub(r"[^A-Za-z0-9._-]+", "-", claims["n"])[:80]
         # Even if a browser took it for a document, it could run nothing.
@@ -177,13 +190,19 @@ class Pages:
         }
         return Response(data, media_type=kind, headers=headers)
 
-    async def _view(self, request: Request, claims: dict[str, str]) -> Response:
+    async def _view(
+        self, request: Request, claims: dict[str, str]
+    ) -> Response:
         # Raises NotFound for a deleted picture, so that its page says so.
         await self._context.blobs.read(claims["t"], claims["k"])
         src = self._picture_path(dict(claims))
-        return HTMLResponse(page("view", locale_of(request), claims["n"], {"src": src}))
+        return HTMLResponse(
+            page("view", locale_of(request), claims["n"], {"src": src})
+        )
 
-    async def _history(self, request: Request, claims: dict[str, str]) -> Response:
+    async def _history(
+        self, request: Request, claims: dict[str, str]
+    ) -> Response:
         locale = locale_of(request)
         tenant, session = Tenant(claims["t"]), SessionId(claims["s"])
         steps = await queries.session_tree(self._context, tenant, session)
@@ -192,7 +211,9 @@ class Pages:
         nodes: list[Mapping[str, object]] = []
         for step in steps:
             is_foreign = step.session != session
-            label, _ = answers.node_labels(step, foreign=is_foreign, locale=locale)
+            label, _ = answers.node_labels(
+                step, foreign=is_foreign, locale=locale
+            )
             pictures = [
                 self._src(picture, step, index)
                 for index, picture in enumerate(step.outputs)
@@ -209,9 +230,13 @@ class Pages:
         title = translate("page.history", locale)
         return HTMLResponse(page("history", locale, title, data=nodes))
 
-    async def _compare(self, request: Request, claims: dict[str, str]) -> Response:
+    async def _compare(
+        self, request: Request, claims: dict[str, str]
+    ) -> Response:
         locale = locale_of(request)
-        step = await self._context.store.step(Tenant(claims["t"]), StepId(claims["s"]))
+        step = await self._context.store.step(
+            Tenant(claims["t"]), StepId(claims["s"])
+        )
         index = int(claims["i"])
         after = sessions.picture_at(step, index)
         parent = await status.parent_of(self._context, step)
@@ -222,7 +247,9 @@ class Pages:
             "before_label": labels[0],
             "after_label": labels[1],
         }
-        return HTMLResponse(page("compare", locale, _words_of(step, locale), values))
+        return HTMLResponse(
+            page("compare", locale, _words_of(step, locale), values)
+        )
 
     def _src(self, picture: Picture, step: Step, index: int) -> str:
         suffix = picture.media_type.rpartition("/")[2]

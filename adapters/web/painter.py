@@ -38,9 +38,19 @@ class Painter:
     def routes(self) -> list[Route]:
         """Paths and handlers."""
         return [
-            Route("/mask/about", self._with_draft(self._about), methods=["GET"]),
-            Route("/mask/picture", self._with_draft(self._picture), methods=["GET"]),
-            Route("/mask/submit", self._with_draft(self._submit), methods=["POST"]),
+            Route(
+                "/mask/about", self._with_draft(self._about), methods=["GET"]
+            ),
+            Route(
+                "/mask/picture",
+                self._with_draft(self._picture),
+                methods=["GET"],
+            ),
+            Route(
+                "/mask/submit",
+                self._with_draft(self._submit),
+                methods=["POST"],
+            ),
             Route("/mask/", self._page, methods=["GET"]),
             Route("/mask/{token}", self._page, methods=["GET"]),
         ]
@@ -56,13 +66,17 @@ class Painter:
                 return sorry(error, locale)
             # The chat speaks this language to the person; so will the answer to the mask.
             locale = draft.locale
-        return HTMLResponse(page("painter", locale, translate("painter.title", locale)))
+        return HTMLResponse(
+            page("painter", locale, translate("painter.title", locale))
+        )
 
     def _with_draft(
         self, handler: Handler
     ) -> Callable[[WebRequest], Awaitable[Response]]:
         async def handle(request: WebRequest) -> Response:
-            _, _, token = request.headers.get("authorization", "").partition("Bearer ")
+            _, _, token = request.headers.get("authorization", "").partition(
+                "Bearer "
+            )
             locale = locale_of(request)
             try:
                 tenant, draft = await self._read_draft(token)
@@ -117,4 +131,6 @@ class Painter:
         claims = self._context.links.read(Purpose.MASK, token, now)
         prompt = unquote(request.headers.get("easel-prompt", ""))
         await self._service.paint(tenant, claims["d"], mask, prompt)
-        return JSONResponse({"text": translate("mask.painted", draft.locale)}, 202)
+        return JSONResponse(
+            {"text": translate("mask.painted", draft.locale)}, 202
+        )

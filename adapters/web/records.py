@@ -41,7 +41,9 @@ class Message:
     marks: Mapping[str, Sequence[str]] = field(default_factory=dict)
 
 
-MESSAGE_COLUMNS = [name for name in Message.__dataclass_fields__ if name != "marks"]
+MESSAGE_COLUMNS = [
+    name for name in Message.__dataclass_fields__ if name != "marks"
+]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -71,7 +73,9 @@ class MessageBatch:
 
 def addressed_to(person: str) -> ColumnElement[bool]:
     """Messages for everybody or for this person, and their own."""
-    return or_(messages.c.only_for.in_(["", person]), messages.c.author == person)
+    return or_(
+        messages.c.only_for.in_(["", person]), messages.c.author == person
+    )
 
 
 def channels_of(person: str) -> Select[Any]:
@@ -108,7 +112,9 @@ async def read_messages(
     """The messages with their marks."""
     result = await connection.execute(query)
     rows = result.mappings().all()
-    marks_by_message = await _read_marks(connection, [row["id"] for row in rows])
+    marks_by_message = await _read_marks(
+        connection, [row["id"] for row in rows]
+    )
     return [
         Message(
             **{name: row[name] for name in MESSAGE_COLUMNS},
@@ -122,7 +128,9 @@ async def _read_marks(
     connection: AsyncConnection, numbers: Sequence[int]
 ) -> Mapping[int, Mapping[str, Sequence[str]]]:
     """Emoji → people, by the number of the message."""
-    by_message: dict[int, dict[str, list[str]]] = {number: {} for number in numbers}
+    by_message: dict[int, dict[str, list[str]]] = {
+        number: {} for number in numbers
+    }
     if not numbers:
         return by_message
     query = select(marks).where(marks.c.message.in_(numbers))
@@ -152,5 +160,7 @@ async def read_member(connection: AsyncConnection, person: str) -> Member:
 
 async def read_channels(connection: AsyncConnection) -> list[Channel]:
     """Every channel, the open ones first."""
-    result = await connection.execute(select(channels).order_by(channels.c.only_for))
+    result = await connection.execute(
+        select(channels).order_by(channels.c.only_for)
+    )
     return [Channel(**row) for row in result.mappings()]

@@ -89,7 +89,11 @@ def person_message(
     quoted = None
     if replied is not None:
         quote = replied.body["title"] or replied.body["text"]
-        quoted = {"id": replied.id, "author": replied.author, "text": quote[:QUOTED]}
+        quoted = {
+            "id": replied.id,
+            "author": replied.author,
+            "text": quote[:QUOTED],
+        }
     return {
         "tone": "said",
         "title": "",
@@ -105,7 +109,10 @@ def person_message(
 def message(row: Message, link: PictureLink) -> dict[str, Any]:
     """A message for a page, its pictures with addresses that work."""
     pictures = [
-        {**picture, **link(picture["key"], picture["name"], picture["media_type"])}
+        {
+            **picture,
+            **link(picture["key"], picture["name"], picture["media_type"]),
+        }
         for picture in row.body["pictures"]
     ]
     return {

@@ -78,11 +78,21 @@ class RoomApi:
             for path, handler in behind_key.items()
         ]
         return [
-            Route("/room/enter", self._with_refusals(self._enter), methods=["POST"]),
             Route(
-                "/room/commands", self._with_refusals(self._commands), methods=["GET"]
+                "/room/enter",
+                self._with_refusals(self._enter),
+                methods=["POST"],
             ),
-            Route("/room/stream", self._for_members(self._stream), methods=["GET"]),
+            Route(
+                "/room/commands",
+                self._with_refusals(self._commands),
+                methods=["GET"],
+            ),
+            Route(
+                "/room/stream",
+                self._for_members(self._stream),
+                methods=["GET"],
+            ),
             *posted,
         ]
 
@@ -97,7 +107,9 @@ class RoomApi:
             try:
                 return await handler(request)
             except EaselError as error:
-                return refusal(error, request.headers.get("easel-locale", "en"))
+                return refusal(
+                    error, request.headers.get("easel-locale", "en")
+                )
 
         return handle
 
@@ -105,13 +117,17 @@ class RoomApi:
         self, handler: Handler
     ) -> Callable[[WebRequest], Awaitable[Response]]:
         async def handle(request: WebRequest) -> Response:
-            kind, _, key = request.headers.get("authorization", "").partition(" ")
+            kind, _, key = request.headers.get("authorization", "").partition(
+                " "
+            )
             member = None
             if kind == "Bearer" and key:
                 member = await self._room.member_of_key(key)
             if member is None:
                 error = Rejected("room.enter_first")
-                return refusal(error, request.headers.get("easel-locale", "en"), 401)
+                return refusal(
+                    error, request.headers.get("easel-locale", "en"), 401
+                )
             return await handler(request, member)
 
         return self._with_refusals(handle)
@@ -162,7 +178,9 @@ class RoomApi:
     def _signed(
         self, key: str, name: str, media_type: str, today: date
     ) -> dict[str, str]:
-        until = datetime.combine(today, time(), UTC) + timedelta(days=LINK_DAYS)
+        until = datetime.combine(today, time(), UTC) + timedelta(
+            days=LINK_DAYS
+        )
         claims = {"t": TENANT, "k": key, "n": name, "m": media_type}
         src = self._context.links.path(Purpose.PICTURE, claims, until)
         return {
@@ -179,7 +197,9 @@ class RoomApi:
         if not isinstance(text, str):
             raise Rejected("room.bad_request")
         if len(text) > grammar.LONGEST:
-            raise Rejected("grammar.too_long", length=len(text), limit=grammar.LONGEST)
+            raise Rejected(
+                "grammar.too_long", length=len(text), limit=grammar.LONGEST
+            )
         incoming = decode.message(clean(text), member, body)
         await self._room.require_access(incoming.place.channel, member.id)
         number = _number(body, "reply_to")
@@ -209,9 +229,12 @@ class RoomApi:
             self._service.check_request(meaning)
             is_secret = await heads.is_secret(self._context, meaning)
             await self._write_down(written, replied, alone=is_secret)
-            return await self._answer(incoming, await self._service.answer(meaning))
+            return await self._answer(
+                incoming, await self._service.answer(meaning)
+            )
         if await self._room.has_message(f"said:{incoming.key}"):
-            return JSONResponse({})  # Sent again after a lost reply: done already.
+            # Sent again after a lost reply: done already.
+            return JSONResponse({})
         answer = await self._service.answer(meaning)
         if answer.form is None:
             is_private = answer.post is not None and answer.post.private
@@ -266,12 +289,21 @@ class RoomApi:
     async def _react(self, request: WebRequest, member: Member) -> Response:
         body = await read_json(request)
         number, emoji = _number(body, "message"), body.get("emoji")
-        if number is None or not isinstance(emoji, str) or not emoji or len(emoji) > 16:
+        if (
+            number is None
+            or not isinstance(emoji, str)
+            or not emoji
+            or len(emoji) > 16
+        ):
             raise Rejected("room.bad_request")
         message = await self._room.message(number, member.id)
         is_added = bool(body.get("on"))
-        incoming = decode.reaction(member, body, message, emoji, added=is_added)
-        if not await self._room.set_mark(number, emoji, member.id, on=is_added):
+        incoming = decode.reaction(
+            member, body, message, emoji, added=is_added
+        )
+        if not await self._room.set_mark(
+            number, emoji, member.id, on=is_added
+        ):
             return JSONResponse({})
         return await self._answer_now(incoming)
 
@@ -279,7 +311,9 @@ class RoomApi:
         meaning = await self._service.understand(incoming)
         if meaning is None:
             return JSONResponse({})
-        return await self._answer(incoming, await self._service.answer(meaning))
+        return await self._answer(
+            incoming, await self._service.answer(meaning)
+        )
 
     async def _answer(self, incoming: Incoming, answer: Answer) -> Response:
         """Show what is answered at once where it was asked; a form goes back to the page."""
@@ -318,7 +352,11 @@ class RoomApi:
             data = await request.body()
             taken = await self._context.pool.run(normalize.normalize, data)
         recipe = png_metadata.read_recipe(data)
-        clean = png_metadata.write_recipe(taken.data, recipe) if recipe else taken.data
+        clean = (
+            png_metadata.write_recipe(taken.data, recipe)
+            if recipe
+            else taken.data
+        )
         ref = await self._context.blobs.keep(TENANT, clean)
         await self._room.add_upload(
             ref, name, taken.width, taken.height, taken.media_type
@@ -341,13 +379,17 @@ class RoomApi:
         return JSONResponse({"channel": channel})
 
 
-def refusal(error: EaselError, locale: str, status: int | None = None) -> JSONResponse:
+def refusal(
+    error: EaselError, locale: str, status: int | None = None
+) -> JSONResponse:
     """A kind sentence, and its key for programs.
 
     What might have been billed, elsewhere than in the room, says that it was not.
     """
     if status is None:
-        status = STATUSES.get(error.key, 404 if isinstance(error, NotFound) else 422)
+        status = STATUSES.get(
+            error.key, 404 if isinstance(error, NotFound) else 422
+        )
     if error.key.startswith("room."):
         words = translate(error.key, locale, **error.params)
     else:

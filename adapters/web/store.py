@@ -32,7 +32,14 @@ from adapters.web.records import (
     read_messages,
     visible_to,
 )
-from adapters.web.tables import channels, keys, marks, messages, people, uploads
+from adapters.web.tables import (
+    channels,
+    keys,
+    marks,
+    messages,
+    people,
+    uploads,
+)
 from core.errors import NotFound, Rejected
 from core.storage import database
 from core.storage.shielding import shielded, wait_for_transactions
@@ -106,7 +113,11 @@ class Room:
         async with self._engine.begin() as connection:
             result = await connection.execute(count)
             # The first who comes runs the room.
-            row = {"id": person, "name": name, "admin": result.scalar_one() == 0}
+            row = {
+                "id": person,
+                "name": name,
+                "admin": result.scalar_one() == 0,
+            }
             for new in (
                 upsert(people).values(row).on_conflict_do_nothing(),
                 insert(keys).values(hash=_hash(key), person=person),
@@ -198,11 +209,15 @@ class Room:
             result = await connection.execute(query)
             return result.first() is not None
 
-    async def edit_message(self, message: int, body: Mapping[str, Any]) -> None:
+    async def edit_message(
+        self, message: int, body: Mapping[str, Any]
+    ) -> None:
         """Replace its body, unless its reader has dismissed it. Raises NotFound."""
         is_message = messages.c.id == message
         async with self._engine.begin() as connection:
-            result = await connection.execute(select(messages.c.body).where(is_message))
+            result = await connection.execute(
+                select(messages.c.body).where(is_message)
+            )
             old = result.scalar()
             if old is None:
                 raise NotFound("room.no_message")
@@ -210,7 +225,9 @@ class Room:
                 return
             number = await _next_change(connection)
             change = update(messages).where(is_message)
-            await connection.execute(change.values(body=dict(body), change=number))
+            await connection.execute(
+                change.values(body=dict(body), change=number)
+            )
         self._wake()
 
     async def dismiss(self, message: int, person: str) -> None:
@@ -230,7 +247,9 @@ class Room:
         """Add or take away a reaction; False when that was so already."""
         row = {"message": message, "emoji": emoji, "person": person}
         add = upsert(marks).values(row).on_conflict_do_nothing()
-        remove = delete(marks).filter_by(message=message, emoji=emoji, person=person)
+        remove = delete(marks).filter_by(
+            message=message, emoji=emoji, person=person
+        )
         async with self._engine.begin() as connection:
             result = await connection.execute(add if on else remove)
             if not result.rowcount:
@@ -250,7 +269,9 @@ class Room:
 
     async def message(self, number: int, person: str) -> Message:
         """Raises NotFound, also for what this person may not see."""
-        query = select(messages).filter_by(id=number).where(addressed_to(person))
+        query = (
+            select(messages).filter_by(id=number).where(addressed_to(person))
+        )
         async with self._reading.begin() as connection:
             matches = await read_messages(connection, query)
         if not matches:
@@ -258,7 +279,9 @@ class Room:
         await self.require_access(matches[0].channel, person)
         return matches[0]
 
-    async def changes_for(self, person: str, after: int | None) -> MessageBatch:
+    async def changes_for(
+        self, person: str, after: int | None
+    ) -> MessageBatch:
         """What changed since then, one chunk at most; with None, the newest messages."""
         is_visible = visible_to(person)
         async with self._reading.begin() as connection:
@@ -286,7 +309,9 @@ class Room:
         batch = await self.changes_for(person, None)
         return list(batch.messages)
 
-    async def older(self, person: str, channel: str, before: int) -> list[Message]:
+    async def older(
+        self, person: str, channel: str, before: int
+    ) -> list[Message]:
         """The messages of a channel before that one, oldest first."""
         query = (
             select(messages)

@@ -1,6 +1,15 @@
 """The room's tables, in a separate SQLite file. core/storage/migrations makes them."""
 
-from sqlalchemy import JSON, Boolean, Column, Integer, MetaData, String, Table, Text
+from sqlalchemy import (
+    JSON,
+    Boolean,
+    Column,
+    Integer,
+    MetaData,
+    String,
+    Table,
+    Text,
+)
 
 metadata = MetaData()
 people = Table(

@@ -53,13 +53,19 @@ def _whole(kind: str) -> Response | None:
         page = "<!doctype html><title>Welcome to the hotel</title>"
         return Response(page, media_type="text/html")
     if kind == "huge":
-        return Response(b'{"a": "' + b"x" * 20_000_000 + b'"}', media_type=JSON)
+        return Response(
+            b'{"a": "' + b"x" * 20_000_000 + b'"}', media_type=JSON
+        )
     if kind == "gzip_bomb":
         body = gzip.compress(b"0" * 50_000_000)
-        return Response(body, media_type=JSON, headers={"content-encoding": "gzip"})
+        return Response(
+            body, media_type=JSON, headers={"content-encoding": "gzip"}
+        )
     if kind == "redirect":
         # The address at which clouds tell a machine its own credentials.
-        return Response(b"", 302, headers={"location": "http://169.254.169.254/latest"})
+        return Response(
+            b"", 302, headers={"location": "http://169.254.169.254/latest"}
+        )
     if kind == "not_image":
         return Response(b"<html>not a picture</html>", media_type="image/png")
     return None

@@ -4,7 +4,14 @@ import random
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from PIL import Image, ImageChops, ImageDraw, ImageEnhance, ImageFilter, ImageOps
+from PIL import (
+    Image,
+    ImageChops,
+    ImageDraw,
+    ImageEnhance,
+    ImageFilter,
+    ImageOps,
+)
 
 from bot.simulator.colours import main_colour
 from bot.simulator.edits import grade
@@ -47,7 +54,9 @@ def restyle_all(job: Job) -> Image.Image:
     flat = ImageOps.posterize(smooth, 3)
     if "金" in job.prompt or "gold" in job.prompt.lower():
         shadows, lights, tones = OLD_GOLD
-        flat = ImageOps.colorize(ImageOps.grayscale(flat), shadows, lights, tones)
+        flat = ImageOps.colorize(
+            ImageOps.grayscale(flat), shadows, lights, tones
+        )
     vivid = ImageEnhance.Color(flat).enhance(1.4)
     lines = _bleach(_edges(job.base), above=190)
     drawn = ImageChops.multiply(vivid, _as_rgb(lines))
@@ -95,7 +104,9 @@ def remove_watermark(job: Job) -> Image.Image:
     above = job.base.crop((0, height - 2 * strip, width, height - strip))
     mirrored = ImageOps.flip(above)
     canvas = job.base.copy()
-    canvas.paste(mirrored.filter(ImageFilter.GaussianBlur(6)), (0, height - strip))
+    canvas.paste(
+        mirrored.filter(ImageFilter.GaussianBlur(6)), (0, height - strip)
+    )
     return canvas
 
 
@@ -165,7 +176,9 @@ def _added_pixels(length: int, scale: float) -> int:
     return round(length * ((scale - 1) / 2))
 
 
-def _ellipse(size: tuple[int, int], box: tuple[int, int, int, int]) -> Image.Image:
+def _ellipse(
+    size: tuple[int, int], box: tuple[int, int, int, int]
+) -> Image.Image:
     """A mask, white within the ellipse."""
     mask = Image.new("L", size, DARK)
     ImageDraw.Draw(mask).ellipse(box, fill=BRIGHT)

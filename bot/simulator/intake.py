@@ -24,12 +24,18 @@ UNREADABLE = (OSError, ValueError, SyntaxError, Image.DecompressionBombError)
 
 
 def check_pictures(
-    request: ImageRequest, rule: Rule, inputs: tuple[bytes, ...], mask: bytes | None
+    request: ImageRequest,
+    rule: Rule,
+    inputs: tuple[bytes, ...],
+    mask: bytes | None,
 ) -> None:
     """Raises Refusal for an input the model does not take."""
     has_function = request.function is not None
     sizes = [check_picture(content, rule, has_function) for content in inputs]
-    if mask is not None and check_picture(mask, rule, has_function) != sizes[0]:
+    if (
+        mask is not None
+        and check_picture(mask, rule, has_function) != sizes[0]
+    ):
         raise invalid(
             "the parameters must conform to the specification: "
             "mask and base image must have the same size."

@@ -108,7 +108,9 @@ THREE = replace(
     TWO,
     endpoints=(MM, IG),
     prompt=4500,
-    sizes=SizeRange(low=262144, high=6553600, words=OUT_OF_AREA_3, max_ratio=8),
+    sizes=SizeRange(
+        low=262144, high=6553600, words=OUT_OF_AREA_3, max_ratio=8
+    ),
     edit_area=2048 * 2048,
     usage=Usage.TIERED,
 )
@@ -126,7 +128,9 @@ WAN26 = Rule(
     images=(0, 0),
     n=(1, 4, 4),
     prompt=2100,
-    sizes=SizeRange(low=1638400, high=2073600, words=OUT_OF_AREA_WAN, max_ratio=4),
+    sizes=SizeRange(
+        low=1638400, high=2073600, words=OUT_OF_AREA_WAN, max_ratio=4
+    ),
     default_size="1280*1280",
     submits=(1, 1.0),
     running=5,
@@ -150,7 +154,9 @@ WAN25_EDIT = Rule(
     images=(1, 3),
     n=(1, 4, 4),
     prompt=2000,
-    sizes=SizeRange(low=589824, high=1638400, words=OUT_OF_AREA_WAN, max_ratio=4),
+    sizes=SizeRange(
+        low=589824, high=1638400, words=OUT_OF_AREA_WAN, max_ratio=4
+    ),
     edit_area=1280 * 1280,
     sides=(384, 5000),
     submits=(5, 1.0),
@@ -158,14 +164,20 @@ WAN25_EDIT = Rule(
     alpha=False,
     usage=Usage.COUNT,
 )
-WAN26_EDIT = replace(WAN25_EDIT, endpoints=(MM, IG), images=(1, 4), usage=Usage.SIZE)
+WAN26_EDIT = replace(
+    WAN25_EDIT, endpoints=(MM, IG), images=(1, 4), usage=Usage.SIZE
+)
 WAN27 = Rule(
     endpoints=(MM, IG),
     images=(0, 9),
     n=(1, 4, 4),
     prompt=5000,
     sizes=SizeRange(
-        low=589824, high=16777216, words=OUT_OF_AREA_WAN, max_ratio=8, has_tiers=True
+        low=589824,
+        high=16777216,
+        words=OUT_OF_AREA_WAN,
+        max_ratio=8,
+        has_tiers=True,
     ),
     default_size="2048*2048",
     edit_area=2048 * 2048,

@@ -38,7 +38,10 @@ class TaskFolder:
                 continue
             fields = pickle.loads(path.read_bytes())  # noqa: S301  # our own file, in our own folder
             tasks.append(
-                {FORMER_NAMES.get(name, name): field for name, field in fields.items()}
+                {
+                    FORMER_NAMES.get(name, name): field
+                    for name, field in fields.items()
+                }
             )
         return tasks
 

@@ -34,7 +34,9 @@ class Results:
         path = f"{request.base_url}results/{task.id}/{index}.png"
         return f"{path}?Expires={expires}&Signature={quote(signature)}"
 
-    def is_valid(self, task_id: str, index: int, query: Mapping[str, str]) -> bool:
+    def is_valid(
+        self, task_id: str, index: int, query: Mapping[str, str]
+    ) -> bool:
         """Is the link signed, alive, and of a task there is?"""
         expires = whole_number(query.get("Expires"), 0)
         signature = query.get("Signature", "")
@@ -51,7 +53,9 @@ class Results:
         task_id, _, file = name.partition("/")
         index = file.removesuffix(".png")
         signed = dict(parse_qsl(query))
-        if not index.isdecimal() or not self.is_valid(task_id, int(index), signed):
+        if not index.isdecimal() or not self.is_valid(
+            task_id, int(index), signed
+        ):
             raise invalid(
                 "Don't have authorization to access the media resource "
                 "during the data inspection process."

@@ -66,7 +66,9 @@ def check(
     """The request, checked as the vendor would; raises Refusal in the vendor's words."""
     _check_kind(endpoint, is_async)
     if not isinstance(body, dict):
-        raise invalid("Required body invalid, please check the request body format.")
+        raise invalid(
+            "Required body invalid, please check the request body format."
+        )
     model = _model(body, rules)
     rule = rules[model]
     if endpoint not in rule.endpoints:
@@ -80,7 +82,11 @@ def check(
         parameters = {}
     # What is missing is looked for before what is out of range, as the vendor does.
     source = _input(model, rule, endpoint, fields)
-    negative = fields.get("negative_prompt") or parameters.get("negative_prompt") or ""
+    negative = (
+        fields.get("negative_prompt")
+        or parameters.get("negative_prompt")
+        or ""
+    )
     return ImageRequest(
         model=model,
         endpoint=endpoint,
@@ -191,7 +197,9 @@ def _wanx(fields: Mapping[str, Any]) -> Input:
         mask = None
     if function == WITH_MASK and mask is None:
         raise invalid_field("mask_image_url")
-    return Input(prompt=prompt, images=(base,), function=str(function), mask=mask)
+    return Input(
+        prompt=prompt, images=(base,), function=str(function), mask=mask
+    )
 
 
 def _is_whole(value: object) -> bool:

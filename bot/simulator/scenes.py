@@ -28,7 +28,11 @@ FLAKE = (250, 252, 255)
 
 
 def draw_scene(
-    prompt: str, size: tuple[int, int], luck: random.Random, *, caption: bool = True
+    prompt: str,
+    size: tuple[int, int],
+    luck: random.Random,
+    *,
+    caption: bool = True,
 ) -> Image.Image:
     """A landscape, with the prompt on a strip below."""
     width, height = size
@@ -41,7 +45,9 @@ def draw_scene(
     _draw_hills(canvas, main, at_night, luck)
     if is_snowy(prompt):
         draw_snow(canvas, luck)
-    canvas = canvas.resize(size, Image.Resampling.BICUBIC).filter(ImageFilter.SMOOTH)
+    canvas = canvas.resize(size, Image.Resampling.BICUBIC).filter(
+        ImageFilter.SMOOTH
+    )
     brush(canvas, luck)
     if caption:
         write_caption(canvas, prompt)
@@ -80,7 +86,9 @@ def _sky(
 ) -> Image.Image:
     top, low = NIGHT_SKY if at_night else DAY_SKY
     gradient = Image.linear_gradient("L").resize(size)
-    sky = ImageOps.colorize(gradient, mix(top, main, 0.25), mix(low, main, 0.3))
+    sky = ImageOps.colorize(
+        gradient, mix(top, main, 0.25), mix(low, main, 0.3)
+    )
     if at_night:
         _draw_stars(sky, luck)
     return sky
@@ -94,7 +102,9 @@ def _draw_stars(sky: Image.Image, luck: random.Random) -> None:
         draw.point((x, y), fill=STARLIGHT)
 
 
-def _draw_sun_or_moon(canvas: Image.Image, at_night: bool, luck: random.Random) -> None:
+def _draw_sun_or_moon(
+    canvas: Image.Image, at_night: bool, luck: random.Random
+) -> None:
     radius = min(canvas.size) // 9
     left = radius * 2
     right = max(left + 1, canvas.width - left)

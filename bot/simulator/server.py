@@ -40,7 +40,9 @@ ENDPOINTS = {
 }
 REFUSED_AT_ONCE = {
     "[moderation]": Refusal(
-        400, "DataInspectionFailed", "Input data may contain inappropriate content."
+        400,
+        "DataInspectionFailed",
+        "Input data may contain inappropriate content.",
     ),
     "[ip]": Refusal(
         400,
@@ -63,9 +65,7 @@ FAILED_LATER: dict[str, Ending] = {
     "[fail]": BROKEN,
 }
 PARTIAL = "[partial]"
-NO_ACCESS = (
-    '<?xml version="1.0" encoding="UTF-8"?>\n<Error><Code>AccessDenied</Code></Error>'
-)
+NO_ACCESS = '<?xml version="1.0" encoding="UTF-8"?>\n<Error><Code>AccessDenied</Code></Error>'
 Fault = dict[str, Any] | None
 Handler = Callable[[Request], Awaitable[Response]]
 
@@ -104,8 +104,15 @@ class Server:
         """Every path the vendor has, and ours for tests."""
         query = self._guard("query", self._query)
         routes = [
-            *(Route(path, self._submit, methods=["POST"]) for path in ENDPOINTS),
-            Route(f"{API}/tasks", self._guard("list", self._list), methods=["GET"]),
+            *(
+                Route(path, self._submit, methods=["POST"])
+                for path in ENDPOINTS
+            ),
+            Route(
+                f"{API}/tasks",
+                self._guard("list", self._list),
+                methods=["GET"],
+            ),
             Route(f"{API}/tasks/{{task_id}}", query, methods=["GET"]),
             Route(f"{API}/tasks/{{task_id}}/", query, methods=["GET"]),
             Route(
@@ -119,9 +126,17 @@ class Server:
                 methods=["GET"],
             ),
             Route("/oss", self._uploads.store, methods=["POST"]),
-            Route("/results/{task_id}/{index:int}.png", self._result, methods=["GET"]),
+            Route(
+                "/results/{task_id}/{index:int}.png",
+                self._result,
+                methods=["GET"],
+            ),
             Route("/simulator/ledger", self._ledger, methods=["GET"]),
-            Route("/simulator/faults", self._set_faults, methods=["POST", "DELETE"]),
+            Route(
+                "/simulator/faults",
+                self._set_faults,
+                methods=["POST", "DELETE"],
+            ),
             Route("/simulator/clock", self._move_clock, methods=["POST"]),
         ]
         return Starlette(routes=routes)
@@ -163,7 +178,9 @@ class Server:
             return await self._answer_when_done(request, task)
         return shapes.answer(shapes.new_task(task))
 
-    async def _answer_when_done(self, request: Request, task: Task) -> Response:
+    async def _answer_when_done(
+        self, request: Request, task: Task
+    ) -> Response:
         await task.done.wait()
         if task.code:
             status = 500 if task.code.startswith("Internal") else 400
@@ -221,7 +238,9 @@ class Server:
         own = f"{request.base_url}results/"
         if image.startswith(own):
             return await self._results.own(image.removeprefix(own))
-        return await intake.download(image, self.account.rule(submission).max_bytes)
+        return await intake.download(
+            image, self.account.rule(submission).max_bytes
+        )
 
     # Tasks
 
@@ -254,7 +273,9 @@ class Server:
         if task is None:
             return shapes.answer(shapes.unknown_task(task_id))
         rule = self.account.rule(task.request)
-        return shapes.answer(shapes.task_body(task, rule, self._linker(request)))
+        return shapes.answer(
+            shapes.task_body(task, rule, self._linker(request))
+        )
 
     async def _cancel(self, request: Request) -> Response:
         self.account.cancel(request.path_params["task_id"])
@@ -263,7 +284,9 @@ class Server:
     async def _list(self, request: Request) -> Response:
         query = request.query_params
         page = max(1, intake.whole_number(query.get("page_no"), 1))
-        size = min(100, max(1, intake.whole_number(query.get("page_size"), 10)))
+        size = min(
+            100, max(1, intake.whole_number(query.get("page_size"), 10))
+        )
         tasks = self.account.list_tasks(query)
         first = (page - 1) * size
         body = {
@@ -288,7 +311,10 @@ class Server:
         fault = self.account.take_fault("result")
         if fault:
             return await faults.response(fault)
-        task_id, index = request.path_params["task_id"], request.path_params["index"]
+        task_id, index = (
+            request.path_params["task_id"],
+            request.path_params["index"],
+        )
         if not self._results.is_valid(task_id, index, request.query_params):
             return Response(NO_ACCESS, 403, media_type="application/xml")
         picture = await self._results.picture(task_id, index)

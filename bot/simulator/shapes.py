@@ -91,7 +91,11 @@ def _metrics(task: Task) -> dict[str, int]:
         failed = task.request.n
     if task.state == TaskState.SUCCEEDED:
         failed = len(task.failed_pictures)
-    return {"TOTAL": task.request.n, "SUCCEEDED": task.good_pictures, "FAILED": failed}
+    return {
+        "TOTAL": task.request.n,
+        "SUCCEEDED": task.good_pictures,
+        "FAILED": failed,
+    }
 
 
 def _results(task: Task, link: Link) -> dict[str, Any]:
@@ -188,7 +192,11 @@ def usage(task: Task, rule: Rule) -> dict[str, Any]:
             "output_image_count": task.good_pictures,
             "output_image_type": f"qima_output_{tier}",
         }
-    counts = {"width": width, "height": height, "image_count": task.good_pictures}
+    counts = {
+        "width": width,
+        "height": height,
+        "image_count": task.good_pictures,
+    }
     return counts | no_tokens if rule.usage is Usage.TOKENS else counts
 
 

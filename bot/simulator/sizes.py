@@ -31,7 +31,9 @@ class SizeList:
         """Width and height. Raises Refusal."""
         if text not in self.sizes:
             allowed = ",".join(self.sizes)
-            raise invalid(f"The size does not match the allowed size {allowed}.")
+            raise invalid(
+                f"The size does not match the allowed size {allowed}."
+            )
         return pair(str(text))
 
 

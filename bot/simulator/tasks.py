@@ -204,7 +204,9 @@ class Account:
             limit = None
         return limit is not None and self._running.get(model, 0) >= limit
 
-    def _is_within(self, times: deque[float], count: int, seconds: float) -> bool:
+    def _is_within(
+        self, times: deque[float], count: int, seconds: float
+    ) -> bool:
         """Fewer than ``count`` in the last ``seconds``? Then this one counts, too."""
         now = time.monotonic()
         while times and times[0] <= now - seconds:
@@ -229,7 +231,9 @@ class Account:
         self._forget_old()
         # The order in which luck is asked decides what a seed brings.
         task_id = self._new_id()
-        duration = self._luck.uniform(*self.config.durations) * self.config.time_scale
+        duration = (
+            self._luck.uniform(*self.config.durations) * self.config.time_scale
+        )
         seed = request.seed
         if seed is None:
             seed = self._luck.randrange(2**31)
@@ -259,13 +263,21 @@ class Account:
     def _start_next(self, model: str) -> None:
         for task in list(self.tasks.values()):
             is_waiting = task.state is TaskState.PENDING
-            if is_waiting and task.request.model == model and self._has_slot(task):
+            if (
+                is_waiting
+                and task.request.model == model
+                and self._has_slot(task)
+            ):
                 self._start(task)
 
     def _has_slot(self, task: Task) -> bool:
         model = task.request.model
         limit = self.rules[model].running
-        return task.is_sync or limit is None or self._running.get(model, 0) < limit
+        return (
+            task.is_sync
+            or limit is None
+            or self._running.get(model, 0) < limit
+        )
 
     def _start(self, task: Task) -> None:
         model = task.request.model
@@ -310,7 +322,11 @@ class Account:
     def find(self, task_id: str) -> Task | None:
         """Find a task; None when unknown or older than 24 hours."""
         task = self.tasks.get(task_id)
-        if task is None or task.is_sync or self.now() - task.accepted > RETENTION:
+        if (
+            task is None
+            or task.is_sync
+            or self.now() - task.accepted > RETENTION
+        ):
             return None
         return task
 
@@ -395,7 +411,9 @@ def _entry(task: Task) -> dict[str, Any]:
 
 def _moment(text: str | None, default: float) -> float:
     try:
-        moment = datetime.strptime(text or "", "%Y%m%d%H%M%S").replace(tzinfo=BEIJING)
+        moment = datetime.strptime(text or "", "%Y%m%d%H%M%S").replace(
+            tzinfo=BEIJING
+        )
     except ValueError:
         return default
     return moment.timestamp()

@@ -101,7 +101,9 @@ class Uploads:
         return Response(b"", int(fields.get("success_action_status", b"204")))
 
     def _sign(self, text: str) -> str:
-        return hmac.new(self._secret, text.encode(), hashlib.sha256).hexdigest()
+        return hmac.new(
+            self._secret, text.encode(), hashlib.sha256
+        ).hexdigest()
 
 
 def _error(status: int, code: str, message: str = "") -> Response:

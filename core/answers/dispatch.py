@@ -4,7 +4,15 @@ from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import replace
 
 from core import forms, sessions
-from core.answers import choices, jobs, masks, navigation, queries, reactions, settings
+from core.answers import (
+    choices,
+    jobs,
+    masks,
+    navigation,
+    queries,
+    reactions,
+    settings,
+)
 from core.answers.lookup import current_step
 from core.errors import EaselError, Rejected
 from core.flow import heads, replies
@@ -56,7 +64,9 @@ _ANSWERED = {
 assert HANDLERS.keys() == _ANSWERED, HANDLERS.keys() ^ _ANSWERED  # noqa: S101
 
 
-async def dispatch(context: Context, request: Request) -> Post | Request | None:
+async def dispatch(
+    context: Context, request: Request
+) -> Post | Request | None:
     """Return what to say or to take as a job; None when there is nothing to say.
 
     Raises Rejected or NotFound.
@@ -123,7 +133,11 @@ def lacks_mask(request: Request) -> bool:
 
     An attached picture is unknown until it has been fetched; ``prepare`` asks about it then.
     """
-    if request.action is not Action.INPAINT or request.mask or request.attachments:
+    if (
+        request.action is not Action.INPAINT
+        or request.mask
+        or request.attachments
+    ):
         return False
     return request.options.mask is None
 

@@ -13,7 +13,9 @@ PAINTED = "painted:"
 
 def draft_of(job: Request) -> str | None:
     """The draft a job was made of."""
-    return job.key.removeprefix(PAINTED) if job.key.startswith(PAINTED) else None
+    return (
+        job.key.removeprefix(PAINTED) if job.key.startswith(PAINTED) else None
+    )
 
 
 def job_of(draft: Request, press: Request) -> Request:

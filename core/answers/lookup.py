@@ -7,11 +7,15 @@ from core.operations import OPERATIONS, Audience
 from core.types import Request, SessionId, Step, StepId
 
 
-async def current_step(context: Context, request: Request) -> tuple[SessionId, Step]:
+async def current_step(
+    context: Context, request: Request
+) -> tuple[SessionId, Step]:
     """The session and the step meant: the one pressed or replied to, else the session's head."""
     session = await heads.session_of(context, request)
     if request.target:
-        return session, await heads.visible_step(context, request, request.target)
+        return session, await heads.visible_step(
+            context, request, request.target
+        )
     head = await heads.head_of(context, request, session)
     if head is None:
         raise Rejected("refuse.no_session")
@@ -33,5 +37,9 @@ def require_audience(request: Request, step: Step | None = None) -> None:
     audience = OPERATIONS[request.action].audience
     if audience is Audience.ADMIN:
         raise Rejected("refuse.admins_only")
-    if audience is Audience.OWNER and step and step.person.id != request.person.id:
+    if (
+        audience is Audience.OWNER
+        and step
+        and step.person.id != request.person.id
+    ):
         raise Rejected("refuse.not_yours", owner=step.person.name)

@@ -27,7 +27,9 @@ async def offer(context: Context, request: Request) -> Post:
             index = request.index or 0
         sessions.picture_at(step, index)
         request = replace(request, target=step.id, index=index)
-    return await replies.offer_mask(context, replace(request, action=Action.INPAINT))
+    return await replies.offer_mask(
+        context, replace(request, action=Action.INPAINT)
+    )
 
 
 async def complete_with_region(context: Context, request: Request) -> Request:
@@ -64,5 +66,7 @@ async def picture_of(context: Context, request: Request) -> Picture:
         return await attachments.stored_picture(
             context, request, request.attachments[0]
         )
-    step = await context.store.step(request.place.tenant, request.target or StepId(""))
+    step = await context.store.step(
+        request.place.tenant, request.target or StepId("")
+    )
     return sessions.picture_at(step, request.index or 0)

@@ -23,7 +23,9 @@ async def redo(context: Context, request: Request) -> Post:
     source = request.target or (head.step if head else None)
     if source:
         await heads.visible_step(context, request, source)
-    newest = await context.store.newest_from(request.place.tenant, session, source)
+    newest = await context.store.newest_from(
+        request.place.tenant, session, source
+    )
     if newest is None:
         raise Rejected("refuse.nothing_to_redo")
     return await _move(context, request, session, Head(step=newest.id))
@@ -39,7 +41,9 @@ async def pick(context: Context, request: Request) -> Post:
         else request.index or 0
     )
     sessions.picture_at(step, index)
-    return await _move(context, request, session, Head(step=step.id, index=index))
+    return await _move(
+        context, request, session, Head(step=step.id, index=index)
+    )
 
 
 async def _move(
@@ -48,6 +52,9 @@ async def _move(
     tenant = request.place.tenant
     step = await context.store.step(tenant, head.step)
     picture = sessions.picture_at(step, head.index)
-    for one in {session, sessions.person_session(request.place, request.person.id)}:
+    for one in {
+        session,
+        sessions.person_session(request.place, request.person.id),
+    }:
         await context.store.move_head(tenant, one, head)
     return pictures.head_post(step, picture, head.index, request.locale)

@@ -56,15 +56,21 @@ async def session_tree(
     own_steps = await context.store.history(tenant, session)
     own_ids = {step.id for step in own_steps}
     parents = {step.parent for step in own_steps if step.parent} - own_ids
-    roots = [await context.store.step(tenant, parent) for parent in sorted(parents)]
-    return [step for step in roots + own_steps if step.outputs and not step.deleted]
+    roots = [
+        await context.store.step(tenant, parent) for parent in sorted(parents)
+    ]
+    return [
+        step for step in roots + own_steps if step.outputs and not step.deleted
+    ]
 
 
 def _node(
     step: Step, head: Head | None, session: SessionId, locale: str
 ) -> layout.Node:
     is_foreign = step.session != session
-    label, caption = answers.node_labels(step, foreign=is_foreign, locale=locale)
+    label, caption = answers.node_labels(
+        step, foreign=is_foreign, locale=locale
+    )
     return layout.Node(
         id=step.id,
         label=label,
@@ -109,7 +115,9 @@ async def compare(context: Context, request: Request) -> Post:
     after = await context.blobs.read(tenant, output.key)
     parent = await status.parent_of(context, step)
     labels = answers.compare_labels(step, parent, locale)
-    side_by_side = await context.pool.run(diagrams.compare, before, after, labels)
+    side_by_side = await context.pool.run(
+        diagrams.compare, before, after, labels
+    )
     flicker = await context.pool.run(diagrams.flicker, before, after)
     url = _link(context, Purpose.COMPARE, t=tenant, s=step.id, i=index)
     return answers.compare_post(step, side_by_side, flicker, url, locale)

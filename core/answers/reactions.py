@@ -22,7 +22,11 @@ async def vote(context: Context, request: Request) -> None:
     preferences = await _preferences(context, step)
     leader = _leader(tally)
     quorum = preferences.number("quorum")
-    if leader is not None and leader != step.chosen and tally.votes[leader] >= quorum:
+    if (
+        leader is not None
+        and leader != step.chosen
+        and tally.votes[leader] >= quorum
+    ):
         await _settle(context, step, leader)
     await _refresh_status(context, step)
 
@@ -43,7 +47,9 @@ async def choose(context: Context, request: Request) -> None:
     sessions.picture_at(step, 0)
     tally = await context.reactions.tally(step.tenant, step.id)
     most_votes = max(tally.votes.values(), default=0)
-    candidates = [index for index, votes in tally.votes.items() if votes == most_votes]
+    candidates = [
+        index for index, votes in tally.votes.items() if votes == most_votes
+    ]
     await _settle(context, step, min(candidates, default=0))
     await _refresh_status(context, step)
 
@@ -90,11 +96,15 @@ async def send_me(context: Context, request: Request) -> Post:
     message = await intend_post(context, place, post.job, MessageRole.COPY)
     if message is None:
         message = await chat.post(place, post, to=request.person, reply={})
-    await context.store.remember(message, step.tenant, step.id, MessageRole.COPY)
+    await context.store.remember(
+        message, step.tenant, step.id, MessageRole.COPY
+    )
     session = sessions.person_session(place, request.person.id)
     head = Head(step=step.id, index=step.chosen or 0)
     await context.store.move_head(step.tenant, session, head)
-    return steps.note_post("status.sent_to_you", request.locale, version=step.number)
+    return steps.note_post(
+        "status.sent_to_you", request.locale, version=step.number
+    )
 
 
 async def remove(context: Context, request: Request) -> Post:
@@ -121,7 +131,9 @@ async def delete(context: Context, request: Request) -> Post:
         await context.blobs.delete(step.tenant, key)
     for message in await store.messages_of(step):
         await _update(context, step, message)
-    return steps.note_post("status.you_deleted", request.locale, version=step.number)
+    return steps.note_post(
+        "status.you_deleted", request.locale, version=step.number
+    )
 
 
 async def _refresh_status(context: Context, step: Step) -> None:
@@ -131,7 +143,9 @@ async def _refresh_status(context: Context, step: Step) -> None:
         await _update(context, step, message)
 
 
-async def _update(context: Context, step: Step, message: PostedMessage) -> None:
+async def _update(
+    context: Context, step: Step, message: PostedMessage
+) -> None:
     """Show the step as it is now. A platform that will not take it keeps the old message."""
     async with context.message_lock(step):
         # Read inside the lock: an earlier reaction may have changed it.
@@ -147,7 +161,9 @@ async def _update(context: Context, step: Step, message: PostedMessage) -> None:
         await context.store.remember(updated, step.tenant, step.id)
 
 
-async def _resolve_picture(context: Context, request: Request) -> tuple[Step, int]:
+async def _resolve_picture(
+    context: Context, request: Request
+) -> tuple[Step, int]:
     """The step, and which of its pictures. Raises Rejected when it is not there."""
     step = await resolve_step(context, request)
     index = request.index or 0
@@ -155,7 +171,9 @@ async def _resolve_picture(context: Context, request: Request) -> tuple[Step, in
     return step, index
 
 
-async def _preferences(context: Context, step: Step) -> channel_settings.Preferences:
+async def _preferences(
+    context: Context, step: Step
+) -> channel_settings.Preferences:
     settings = await context.store.settings(step.tenant)
     return channel_settings.preferences_of(settings, step.place.channel)
 
@@ -163,7 +181,9 @@ async def _preferences(context: Context, step: Step) -> channel_settings.Prefere
 def _leader(tally: Tally) -> int | None:
     """The picture strictly ahead of all others."""
     most_votes = max(tally.votes.values(), default=0)
-    leaders = [index for index, votes in tally.votes.items() if votes == most_votes]
+    leaders = [
+        index for index, votes in tally.votes.items() if votes == most_votes
+    ]
     return leaders[0] if len(leaders) == 1 else None
 
 

@@ -13,7 +13,9 @@ async def form(context: Context, request: Request) -> Form:
     """The form with the settings as they are. Raises Rejected for who may not change them."""
     require_audience(request)
     settings = await context.store.settings(request.place.tenant)
-    preferences = channel_settings.preferences_of(settings, request.place.channel)
+    preferences = channel_settings.preferences_of(
+        settings, request.place.channel
+    )
     return channel_settings.settings_form(
         preferences, budgets.caps(settings), context.catalog, request.locale
     )
@@ -25,7 +27,9 @@ async def save(context: Context, request: Request) -> Post:
     settings = await context.store.settings(request.place.tenant)
     settings = budgets.update_caps(settings, request.values)
     texts = {
-        name: text for name, text in request.values.items() if name not in budgets.NAMES
+        name: text
+        for name, text in request.values.items()
+        if name not in budgets.NAMES
     }
     settings = channel_settings.update(
         settings, request.place.channel, texts, context.catalog

@@ -32,13 +32,17 @@ async def collect(context: Context, request: Request) -> Collected:
             continue
         data = await fetch(context, request, attachment)
         image = await context.pool.run(normalize.normalize, data)
-        pictures.append(await store_image(context, request.place.tenant, image))
+        pictures.append(
+            await store_image(context, request.place.tenant, image)
+        )
         notes |= set(image.notes)
     mask = None
     if request.mask is not None:
         mask = await _store_mask(context, request, request.mask)
     failpoint("collect.after_blob")
-    return Collected(pictures=tuple(pictures), mask=mask, notes=tuple(sorted(notes)))
+    return Collected(
+        pictures=tuple(pictures), mask=mask, notes=tuple(sorted(notes))
+    )
 
 
 async def _store_mask(
@@ -80,7 +84,9 @@ async def stored_picture(
     return picture_of(attachment.key, data, facts)
 
 
-async def fetch(context: Context, request: Request, attachment: Attachment) -> bytes:
+async def fetch(
+    context: Context, request: Request, attachment: Attachment
+) -> bytes:
     """The bytes of what a person gave, capped. Raises Rejected."""
     if attachment.key:
         return await context.blobs.read(request.place.tenant, attachment.key)

@@ -10,7 +10,13 @@ from sqlalchemy.exc import InterfaceError, OperationalError
 from sqlalchemy.exc import TimeoutError as NoConnection
 
 from core.catalog import Catalog
-from core.errors import Charged, DeliveryError, EaselError, Misconfigured, NotFound
+from core.errors import (
+    Charged,
+    DeliveryError,
+    EaselError,
+    Misconfigured,
+    NotFound,
+)
 from core.failpoints import failpoint
 from core.log import log
 from core.pictures.pool import Pool
@@ -18,7 +24,15 @@ from core.ports import Blobs, Chat, Clock, Drafts, Provider, Reactions, Store
 from core.post import Post, PostedMessage
 from core.retrying import retrying
 from core.signed_links import Links
-from core.types import Account, MessageRole, Money, Place, Step, StepState, Tenant
+from core.types import (
+    Account,
+    MessageRole,
+    Money,
+    Place,
+    Step,
+    StepState,
+    Tenant,
+)
 from core.views import steps
 from core.window import Window
 
@@ -60,7 +74,9 @@ class Context:
     back_off: float = 1.0
     moved: asyncio.Event = field(default_factory=asyncio.Event)
     windows: dict[tuple[str, str], Window] = field(default_factory=dict)
-    submitting: dict[tuple[str, str], asyncio.Lock] = field(default_factory=dict)
+    submitting: dict[tuple[str, str], asyncio.Lock] = field(
+        default_factory=dict
+    )
     locks: "WeakValueDictionary[str, asyncio.Lock]" = field(
         default_factory=WeakValueDictionary
     )
@@ -76,7 +92,9 @@ class Context:
         Raises Misconfigured when the account has been taken out of the settings since.
         """
         if step.account not in self.providers:
-            raise Misconfigured("provider.access", code=f"account {step.account}")
+            raise Misconfigured(
+                "provider.access", code=f"account {step.account}"
+            )
         return self.providers[step.account]
 
     def window(self, account: str, model: str) -> Window:
@@ -91,7 +109,9 @@ class Context:
 
     def submit_lock(self, step: Step) -> asyncio.Lock:
         """Allow one submit of a model at a time: at most one can be lost and found again."""
-        return self.submitting.setdefault((step.account, step.model), asyncio.Lock())
+        return self.submitting.setdefault(
+            (step.account, step.model), asyncio.Lock()
+        )
 
     def draft_lock(self, tenant: Tenant, draft: str) -> asyncio.Lock:
         """Allow one use of a draft at a time: only the one whose mask is accepted reads "yes"."""
@@ -99,10 +119,14 @@ class Context:
 
     def message_lock(self, step: Step) -> asyncio.Lock:
         """Allow one edit of a step's message at a time: late progress must not cover the result."""
-        return self.locks.setdefault(f"{step.tenant}:{step.id}", asyncio.Lock())
+        return self.locks.setdefault(
+            f"{step.tenant}:{step.id}", asyncio.Lock()
+        )
 
 
-async def outlast(context: Context, job: str, attempt: Callable[[], Awaitable[T]]) -> T:
+async def outlast(
+    context: Context, job: str, attempt: Callable[[], Awaitable[T]]
+) -> T:
     """Try until the outage is over. Raises any other error."""
 
     def may_pass(error: Exception) -> bool:
@@ -110,7 +134,9 @@ async def outlast(context: Context, job: str, attempt: Callable[[], Awaitable[T]
             return False
         # A driver's text may hold a prompt; our own errors hold none.
         reason = (
-            str(error) if isinstance(error, DeliveryError) else type(error).__name__
+            str(error)
+            if isinstance(error, DeliveryError)
+            else type(error).__name__
         )
         log.warning("job_waits", job=job, error=reason)
         return True
@@ -149,7 +175,11 @@ async def intend_post(
 
 
 async def upsert_status(
-    context: Context, step: Step, post: Post, *, only_while: StepState | None = None
+    context: Context,
+    step: Step,
+    post: Post,
+    *,
+    only_while: StepState | None = None,
 ) -> None:
     """Update the status message, or post it if there is none. Never twice.
 
@@ -165,7 +195,9 @@ async def upsert_status(
                 return
         sent = await status_message(context, step)
         if sent is None:
-            sent = await chat.post(step.place, post, to=step.person, reply=step.reply)
+            sent = await chat.post(
+                step.place, post, to=step.person, reply=step.reply
+            )
             failpoint("say.after_post")
             await context.store.remember(sent, step.tenant, step.id)
             return
@@ -233,13 +265,17 @@ async def post_outcome(context: Context, step: Step) -> bool:
     is_shown = await try_delivery(step.id, update_status)
     if not is_shown:
         # We may not post there any more.
-        is_shown = await try_delivery(step.id, lambda: _post_privately(context, step))
+        is_shown = await try_delivery(
+            step.id, lambda: _post_privately(context, step)
+        )
     if step.state.is_final:
         await context.store.close_step(step.tenant, step.id)
     return is_shown
 
 
-async def try_delivery(job: str, attempt: Callable[[], Awaitable[None]]) -> bool:
+async def try_delivery(
+    job: str, attempt: Callable[[], Awaitable[None]]
+) -> bool:
     """Try once. False when the platform will never take it. Raises what passes."""
     try:
         await attempt()
@@ -261,7 +297,9 @@ async def retry_delivery(
         return isinstance(error, DeliveryError) and is_passing(error)
 
     try:
-        patiently = retrying(may_pass, first=context.back_off, attempts=DELIVERY_TRIES)
+        patiently = retrying(
+            may_pass, first=context.back_off, attempts=DELIVERY_TRIES
+        )
         await patiently(attempt)
     except (DeliveryError, NotFound):
         return False

@@ -4,7 +4,14 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 
 from core.catalog import Choice
-from core.errors import Charged, ProviderError, Refused, Rejected, Retryable, Uncertain
+from core.errors import (
+    Charged,
+    ProviderError,
+    Refused,
+    Rejected,
+    Retryable,
+    Uncertain,
+)
 from core.failpoints import failpoint
 from core.flow.context import Context, fail_step, post_outcome
 from core.flow.generate import work_of
@@ -88,17 +95,27 @@ async def _drop(
         await context.blobs.delete(step.tenant, picture.key)
     error = Refused("status.cancelled_late", request_id=outcome.request_id)
     await fail_step(
-        context, step, error, state=StepState.CANCELLED, charged=Charged.YES, cost=cost
+        context,
+        step,
+        error,
+        state=StepState.CANCELLED,
+        charged=Charged.YES,
+        cost=cost,
     )
 
 
-async def _fetch_all(context: Context, step: Step, outcome: Outcome) -> list[Picture]:
+async def _fetch_all(
+    context: Context, step: Step, outcome: Outcome
+) -> list[Picture]:
     """Fetch every result. Raises Refused when there is none, not even words."""
     count = sum(result.is_made for result in outcome.made)
     if not count and not outcome.text:
         reason = _first_error(outcome) or "provider.empty"
         raise Refused(reason, request_id=outcome.request_id)
-    return [await _fetch(context, step, outcome, position) for position in range(count)]
+    return [
+        await _fetch(context, step, outcome, position)
+        for position in range(count)
+    ]
 
 
 async def _fetch(
@@ -153,7 +170,9 @@ async def _download(
             return 0.0
         return False
 
-    patiently = retrying(may_pass, first=context.back_off, attempts=DOWNLOAD_TRIES)
+    patiently = retrying(
+        may_pass, first=context.back_off, attempts=DOWNLOAD_TRIES
+    )
     return await patiently(download)
 
 
@@ -170,14 +189,19 @@ def _pictures_in(outcome: Outcome) -> list[ImageResult]:
 
 def _cost(context: Context, step: Step, outcome: Outcome) -> Money | None:
     if step.account not in context.providers:
-        return step.price  # The account has been taken out of the settings since.
+        # The account has been taken out of the settings since.
+        return step.price
     choice = Choice(
         model=context.catalog.model(step.model),
         account=context.provider(step).account,
     )
-    return context.catalog.price(choice, outcome.billed, step.size, step.options)
+    return context.catalog.price(
+        choice, outcome.billed, step.size, step.options
+    )
 
 
 def _first_error(outcome: Outcome) -> str | None:
     """Why fewer pictures came than were asked for: the first failed one's message key."""
-    return next((result.error for result in outcome.made if result.error), None)
+    return next(
+        (result.error for result in outcome.made if result.error), None
+    )

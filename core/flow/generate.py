@@ -199,7 +199,9 @@ async def _send(context: Context, step: Step, *, is_lost: bool) -> bool:
     return await _record(context, step, answer)
 
 
-async def _submit_pictures(context: Context, step: Step, work: Work) -> Task | Outcome:
+async def _submit_pictures(
+    context: Context, step: Step, work: Work
+) -> Task | Outcome:
     provider = context.provider(step)
     try:
         return await provider.submit(work)
@@ -212,7 +214,9 @@ async def _submit_pictures(context: Context, step: Step, work: Work) -> Task | O
         return await provider.submit(_without_links(work))
 
 
-async def _recover_submit(context: Context, step: Step, model: Model) -> bool | None:
+async def _recover_submit(
+    context: Context, step: Step, model: Model
+) -> bool | None:
     """Look for the task of a submit that got no answer; a task found is the step's.
 
     False when the step has ended; None when there is no task, so that the work may be sent again.
@@ -243,7 +247,9 @@ async def _find_task(context: Context, step: Step) -> Task | None:
     since = (step.intended or started) - CLOCK_SKEW
 
     async def find() -> Task | None:
-        recorded = await context.store.task_ids(step.account, step.model, since)
+        recorded = await context.store.task_ids(
+            step.account, step.model, since
+        )
         return await context.provider(step).find(work, since, recorded)
 
     def may_pass(error: Exception) -> bool | float:
@@ -265,7 +271,9 @@ def _lost_call(code: str = "") -> Uncertain:
     return Uncertain("status.lost_call", charged=Charged.MAYBE, code=code)
 
 
-async def _record(context: Context, step: Step, answer: Task | Outcome) -> bool:
+async def _record(
+    context: Context, step: Step, answer: Task | Outcome
+) -> bool:
     task_id = answer.id if isinstance(answer, Task) else None
     now = context.clock.now()
 
@@ -284,7 +292,9 @@ async def _record(context: Context, step: Step, answer: Task | Outcome) -> bool:
     return True
 
 
-async def wait(context: Context, tenant: Tenant, step_id: StepId) -> Outcome | Ending:
+async def wait(
+    context: Context, tenant: Tenant, step_id: StepId
+) -> Outcome | Ending:
     """Wait until the service has finished the work."""
     failpoint("wait.before")
     step = await context.store.step(tenant, step_id)

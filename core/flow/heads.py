@@ -17,7 +17,11 @@ async def session_of(context: Context, request: Request) -> SessionId:
         return own
     settings = await context.store.settings(place.tenant)
     preferences = channel_settings.preferences_of(settings, place.channel)
-    return own if preferences.threads_are_personal else sessions.thread_session(place)
+    return (
+        own
+        if preferences.threads_are_personal
+        else sessions.thread_session(place)
+    )
 
 
 async def head_of(
@@ -49,7 +53,10 @@ async def visible_step(context: Context, request: Request, id: StepId) -> Step:
     if step.person.id == request.person.id:
         return step
     messages = await context.store.messages_of(step)
-    channels = {step.place.channel, *(message.place.channel for message in messages)}
+    channels = {
+        step.place.channel,
+        *(message.place.channel for message in messages),
+    }
     if step.options.private or request.place.channel not in channels:
         raise NotFound("refuse.not_found", id=id)
     return step

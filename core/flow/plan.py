@@ -39,7 +39,9 @@ async def plan_step(
     preferences: channel_settings.Preferences,
 ) -> Step:
     """Plan the step as it will begin. Raises Rejected or NotFound."""
-    channel_settings.require_allowed(preferences, request.action, request.person.id)
+    channel_settings.require_allowed(
+        preferences, request.action, request.person.id
+    )
     target = None
     if request.target:
         target = await heads.visible_step(context, request, request.target)
@@ -49,7 +51,11 @@ async def plan_step(
     else:
         plan = await _plan_new(context, request, collected, target, session)
         prompt, options = channel_settings.apply_defaults(
-            preferences, request.action, request.text, request.options, context.catalog
+            preferences,
+            request.action,
+            request.text,
+            request.options,
+            context.catalog,
         )
         plan = replace(plan, prompt=prompt, options=options)
     return await _draft_step(context, request, plan)
@@ -88,7 +94,9 @@ async def _head_step(
     head = await heads.head_of(context, request, session)
     if head is None:
         raise Rejected("refuse.no_picture")
-    return await context.store.step(request.place.tenant, head.step), head.index
+    return await context.store.step(
+        request.place.tenant, head.step
+    ), head.index
 
 
 async def _plan_again(
@@ -141,7 +149,9 @@ async def _draft_step(context: Context, request: Request, plan: Plan) -> Step:
     )
     model = choice.model
     context.catalog.check(model, plan.action, plan.prompt, plan.options)
-    inputs = [await fit(context, tenant, picture, model) for picture in plan.inputs]
+    inputs = [
+        await fit(context, tenant, picture, model) for picture in plan.inputs
+    ]
     options = _settle_options(plan, inputs)
     session = plan.session
     if options.private:

@@ -22,7 +22,9 @@ async def prepare(context: Context, request: Request) -> Step | None:
     step = await _find_begun(context, request)
     if step is None:
         try:
-            step = await _begin(context, request, await collect(context, request))
+            step = await _begin(
+                context, request, await collect(context, request)
+            )
         except EaselError as error:
             await _refuse(context, request, error)
     if step is not None:
@@ -33,12 +35,16 @@ async def prepare(context: Context, request: Request) -> Step | None:
 async def _find_begun(context: Context, request: Request) -> Step | None:
     """Find the step that an earlier try has begun already."""
     try:
-        return await context.store.step(request.place.tenant, sessions.step_id(request))
+        return await context.store.step(
+            request.place.tenant, sessions.step_id(request)
+        )
     except NotFound:
         return None
 
 
-async def _refuse(context: Context, request: Request, error: EaselError) -> None:
+async def _refuse(
+    context: Context, request: Request, error: EaselError
+) -> None:
     if error.key == "refuse.no_picture":
         # A form to attach one is better than a refusal, where the platform still shows it.
         form = replies.form_again(context, request)
@@ -58,10 +64,14 @@ async def _begin(
         await _ask_for_mask(context, request, collected)
         return None
     settings = await context.store.settings(request.place.tenant)
-    preferences = channel_settings.preferences_of(settings, request.place.channel)
+    preferences = channel_settings.preferences_of(
+        settings, request.place.channel
+    )
     step = await plan_step(context, request, collected, preferences)
     failpoint("begin.before_commit")
-    begun = await context.store.begin(step, budgets.caps(settings), context.clock.now())
+    begun = await context.store.begin(
+        step, budgets.caps(settings), context.clock.now()
+    )
     failpoint("begin.after_commit")
     return begun
 
@@ -76,7 +86,9 @@ async def _ask_for_mask(
     context: Context, request: Request, collected: Collected
 ) -> None:
     """Ask for the mask of an attached picture, which is stored first for the painter."""
-    pictures = tuple(Attachment(key=picture.key) for picture in collected.pictures)
+    pictures = tuple(
+        Attachment(key=picture.key) for picture in collected.pictures
+    )
     with_pictures = replace(request, attachments=pictures)
     offer = await replies.offer_mask(context, with_pictures)
     await replies.reply_once(context, request, offer)
@@ -108,6 +120,8 @@ async def announce(context: Context, step: Step) -> None:
     await retry_delivery(
         context,
         step.id,
-        lambda: upsert_status(context, step, working, only_while=StepState.QUEUED),
+        lambda: upsert_status(
+            context, step, working, only_while=StepState.QUEUED
+        ),
     )
     failpoint("announce.after_post")

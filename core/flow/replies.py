@@ -39,10 +39,14 @@ def check(context: Context, request: Request) -> None:
     choice = context.catalog.choose(
         request.action, pictures, request.options, context.accounts
     )
-    context.catalog.check(choice.model, request.action, request.text, request.options)
+    context.catalog.check(
+        choice.model, request.action, request.text, request.options
+    )
     if request.text and not has_words(request.text):
         raise wordless(request.action)
-    context.catalog.size_for(choice.model, request.action, request.options, None)
+    context.catalog.size_for(
+        choice.model, request.action, request.options, None
+    )
     if request.action is Action.DRAW and attached:
         raise Rejected("refuse.draw_with_picture")
 
@@ -52,9 +56,13 @@ def form_again(context: Context, request: Request) -> Form:
 
     Options stand in fields if they came in such, and behind the words otherwise.
     """
-    _, others = fill(form_for(context, request, ""), request.options, request.typed)
+    _, others = fill(
+        form_for(context, request, ""), request.options, request.typed
+    )
     words = grammar.write(grammar.Parsed(prompt=request.text, options=others))
-    form, _ = fill(form_for(context, request, words), request.options, request.typed)
+    form, _ = fill(
+        form_for(context, request, words), request.options, request.typed
+    )
     return form
 
 
@@ -86,7 +94,9 @@ async def refuse(context: Context, request: Origin, error: EaselError) -> None:
     await retry_delivery(context, job, lambda: _reply(context, request, post))
 
 
-async def refuse_or_raise(context: Context, request: Origin, error: EaselError) -> None:
+async def refuse_or_raise(
+    context: Context, request: Origin, error: EaselError
+) -> None:
     """Refuse a request with words; raise what passes, for the caller to try again."""
     if is_passing(error):
         raise error
@@ -119,14 +129,18 @@ async def _reply(context: Context, request: Origin, post: Post) -> None:
         )
         failpoint("answer.after_post")
     if post.pictures and post.job not in {"", job}:
-        await context.store.remember(sent, tenant, StepId(post.job), MessageRole.ANSWER)
+        await context.store.remember(
+            sent, tenant, StepId(post.job), MessageRole.ANSWER
+        )
 
 
 async def offer_mask(context: Context, request: Request) -> Post:
     """Keep the request as a draft, and ask which part should change."""
     draft = sessions.step_id(request)
     now = context.clock.now()
-    await context.drafts.save(request.place.tenant, draft, to_json(request), now)
+    await context.drafts.save(
+        request.place.tenant, draft, to_json(request), now
+    )
     claims = {"t": request.place.tenant, "d": draft}
     url = context.links.url(Purpose.MASK, claims, now + PAINTER_LIFE)
     return pictures.mask_offer_post(draft, url, request.locale, draft)

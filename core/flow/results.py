@@ -31,7 +31,9 @@ async def stored_picture(context: Context, step: Step, key: str) -> Picture:
     return picture_of(key, content, facts)
 
 
-async def keep_bytes(context: Context, step: Step, outcome: Outcome) -> Outcome:
+async def keep_bytes(
+    context: Context, step: Step, outcome: Outcome
+) -> Outcome:
     """The outcome with a blob in place of bytes, so that it can be recorded.
 
     Bytes that are no picture become the error that says so.
@@ -58,7 +60,9 @@ async def _keep(
     return ImageResult(key=picture.key)
 
 
-def _sign(content: bytes, recipe: Mapping[str, str]) -> tuple[bytes, formats.Facts]:
+def _sign(
+    content: bytes, recipe: Mapping[str, str]
+) -> tuple[bytes, formats.Facts]:
     """A whole picture, with its recipe. Raises Rejected."""
     facts = normalize.check_result(content)
     return png_metadata.write_recipe(content, recipe), facts

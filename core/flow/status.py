@@ -84,7 +84,9 @@ class Rest:
 
     def begin(self) -> None:
         """Pause after the platform could not be reached."""
-        self._seconds = min(max(self._seconds * 2, SHORTEST_REST), LONGEST_REST)
+        self._seconds = min(
+            max(self._seconds * 2, SHORTEST_REST), LONGEST_REST
+        )
         self._until = time.monotonic() + self._seconds
 
     def end(self) -> None:
@@ -119,7 +121,9 @@ async def pace_of(context: Context, account: str, model: str) -> Pace:
     return Pace(typical=typical, slots=entry.running_limit or learned)
 
 
-async def _post(context: Context, step: Step, position: int, pace: Pace) -> Post:
+async def _post(
+    context: Context, step: Step, position: int, pace: Pace
+) -> Post:
     parent = await parent_of(context, step)
     # A synchronous call is answered when it is done: all the while its step is SUBMITTING.
     began = step.submitted or step.intended
@@ -158,7 +162,9 @@ async def _pause(context: Context) -> None:
     paces = [chat.pace for chat in context.chats.values()]
     waits = [
         asyncio.ensure_future(context.moved.wait()),
-        asyncio.ensure_future(context.clock.sleep(min(paces, default=USUAL_PACE))),
+        asyncio.ensure_future(
+            context.clock.sleep(min(paces, default=USUAL_PACE))
+        ),
     ]
     try:
         await asyncio.wait(waits, return_when=asyncio.FIRST_COMPLETED)
@@ -222,7 +228,10 @@ def _queue(step: Step) -> Queue:
 def _has_progress(context: Context, step: Step) -> bool:
     """Is there progress to show, on a platform that this process speaks to?"""
     # The result of a step that is made is on its way.
-    return step.state is not StepState.MADE and step.place.platform in context.chats
+    return (
+        step.state is not StepState.MADE
+        and step.place.platform in context.chats
+    )
 
 
 def _is_due(
@@ -248,7 +257,9 @@ async def _refresh(
         async with asyncio.timeout(UPDATE_SECONDS):
             await _send_progress(context, step, post, shown)
     except (DeliveryError, NotFound, TimeoutError) as error:
-        log.debug("progress_not_shown", step=step.id, error=type(error).__name__)
+        log.debug(
+            "progress_not_shown", step=step.id, error=type(error).__name__
+        )
         return not (isinstance(error, TimeoutError) or is_passing(error))
     return True
 
@@ -285,8 +296,14 @@ async def _update(
     async with context.message_lock(step):
         sent = last.sent if last else await context.store.message_of(step)
         fresh = await context.store.step(step.tenant, step.id)
-        if sent is None or fresh.state is StepState.MADE or fresh.state.is_final:
+        if (
+            sent is None
+            or fresh.state is StepState.MADE
+            or fresh.state.is_final
+        ):
             return
         now = context.clock.now()
-        shown[step.id] = LastStatus(sent=sent, post=post, state=step.state, at=now)
+        shown[step.id] = LastStatus(
+            sent=sent, post=post, state=step.state, at=now
+        )
         await context.chat(step).update(sent, post)

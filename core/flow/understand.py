@@ -25,7 +25,9 @@ LOOK_PAUSES = (0.05, 0.1, 0.2, 0.4)
 T = TypeVar("T")
 
 
-async def understand_or_refuse(context: Context, incoming: Incoming) -> Meaning | None:
+async def understand_or_refuse(
+    context: Context, incoming: Incoming
+) -> Meaning | None:
     """Return what the event asks for; None when that is nothing, or was refused with words.
 
     Raises what passes: the caller tries again.
@@ -65,12 +67,16 @@ async def look_up(context: Context, incoming: Incoming) -> Situation:
         return Situation(step=step, reactions=settings.get("reactions"))
     if incoming.kind is Kind.SHORTCUT:
         # A result can be seen, and chosen, a moment before it is remembered.
-        return Situation(step=await _look_again(context, incoming, answered_step))
+        return Situation(
+            step=await _look_again(context, incoming, answered_step)
+        )
     step = None
     if not incoming.attachments:
         step = await answered_step(context, incoming)
     if incoming.kind is Kind.MESSAGE:
-        return Situation(step=step, is_ours=await context.store.is_step_thread(place))
+        return Situation(
+            step=step, is_ours=await context.store.is_step_thread(place)
+        )
     return Situation(step=step)
 
 
@@ -108,7 +114,9 @@ async def answered_step(context: Context, incoming: Incoming) -> StepId | None:
     return await _step_of(context, incoming.place, incoming.answers.message)
 
 
-async def _step_of(context: Context, place: Place, message: str) -> StepId | None:
+async def _step_of(
+    context: Context, place: Place, message: str
+) -> StepId | None:
     try:
         return await context.store.step_of_message(place, message)
     except NotFound:
@@ -124,7 +132,9 @@ async def _look_again(
     message = incoming.answers.message if incoming.answers else ""
     sight = await look(context, incoming)
     for seconds in LOOK_PAUSES:
-        if sight or not await context.store.may_show_step(incoming.place, message):
+        if sight or not await context.store.may_show_step(
+            incoming.place, message
+        ):
             break
         await context.clock.sleep(seconds)
         sight = await look(context, incoming)

@@ -13,7 +13,13 @@ from core.i18n import clip
 from core.pictures import layout
 from core.pictures.layout import Page, Spot
 
-PAPER, INK, FAINT, LINE, ACCENT = "#faf8f4", "#2b2a28", "#8a857c", "#cfc9bd", "#d9622b"
+PAPER, INK, FAINT, LINE, ACCENT = (
+    "#faf8f4",
+    "#2b2a28",
+    "#8a857c",
+    "#cfc9bd",
+    "#d9622b",
+)
 MAX_SIDE = 4096
 MARGIN = 24
 FLICKER_SIDE = 1024
@@ -34,7 +40,9 @@ def thumbnail(data: bytes) -> bytes:
         data, side, height=side, crop="centre", no_rotate=True
     )
     if small.hasalpha():
-        small = small.flatten(background=ImageColor.getrgb(PAPER)[: small.bands - 1])
+        small = small.flatten(
+            background=ImageColor.getrgb(PAPER)[: small.bands - 1]
+        )
     encoded: bytes = small.jpegsave_buffer(Q=88, keep="none")
     return encoded
 
@@ -131,7 +139,9 @@ def _join(draw: ImageDraw.ImageDraw, page: Page, spot: Spot) -> None:
     if spot.origin:
         draw.line([(x - stub, middle), (x, middle)], fill=LINE, width=width)
     if spot.continues:
-        draw.line([(right, middle), (right + stub, middle)], fill=LINE, width=width)
+        draw.line(
+            [(right, middle), (right + stub, middle)], fill=LINE, width=width
+        )
     for child in spot.children:
         left, top = page.corner(column=child.column, row=child.row)
         turn, level = right + page.gap // 2, top + page.side // 2
@@ -153,10 +163,16 @@ def _place(
     canvas.paste(picture, (x, y), mask)
     frame_colour, frame_width, label_colour = LINE, 2, INK
     if node.is_head:
-        frame_colour, frame_width, label_colour = ACCENT, max(4, side // 30), ACCENT
+        frame_colour, frame_width, label_colour = (
+            ACCENT,
+            max(4, side // 30),
+            ACCENT,
+        )
     draw = ImageDraw.Draw(canvas)
     frame = (x - 3, y - 3, x + side + 2, y + side + 2)
-    draw.rounded_rectangle(frame, side // 9, outline=frame_colour, width=frame_width)
+    draw.rounded_rectangle(
+        frame, side // 9, outline=frame_colour, width=frame_width
+    )
     max_width = side + page.gap - 4
     label = node.label
     if spot.origin:
@@ -167,7 +183,14 @@ def _place(
     if side >= layout.READABLE:
         caption_y = label_y + round(size * 1.28)
         caption_size = max(11, side // 13)
-        _write(draw, (x + 2, caption_y), node.caption, FAINT, caption_size, max_width)
+        _write(
+            draw,
+            (x + 2, caption_y),
+            node.caption,
+            FAINT,
+            caption_size,
+            max_width,
+        )
 
 
 def _round_corners(side: int) -> Image.Image:

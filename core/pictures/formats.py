@@ -23,7 +23,9 @@ ACCEPTED = "PNG, JPEG, WebP"
 """What we tell people to send. Other formats are accepted quietly."""
 PILLOW_FORMATS = frozenset({"bmp", "heic"})
 """What libvips as we install it cannot read."""
-HEIF_BRANDS = frozenset({b"heic", b"heix", b"heim", b"heis", b"hevc", b"mif1", b"msf1"})
+HEIF_BRANDS = frozenset(
+    {b"heic", b"heix", b"heim", b"heis", b"hevc", b"mif1", b"msf1"}
+)
 SIGNATURES = {
     b"\xff\xd8\xff": "jpeg",
     b"\x89PNG\r\n\x1a\n": "png",
@@ -213,4 +215,6 @@ def _check_size(facts: Facts) -> None:
     pixels, side = facts.width * facts.height, max(facts.width, facts.height)
     if pixels > MAX_PIXELS or side > MAX_SIDE:
         megapixels = MAX_PIXELS // 1_000_000
-        raise Rejected("picture.too_large", size=size, limit=megapixels, side=MAX_SIDE)
+        raise Rejected(
+            "picture.too_large", size=size, limit=megapixels, side=MAX_SIDE
+        )

@@ -25,7 +25,11 @@ def _columns_of(side: int) -> int:
     return (PAGE - 2 * MARGIN) * SIDE // ((SIDE + GAP) * side)
 
 
-FEWEST, WHOLE, MOST = _columns_of(SIDE), _columns_of(READABLE), _columns_of(SMALLEST)
+FEWEST, WHOLE, MOST = (
+    _columns_of(SIDE),
+    _columns_of(READABLE),
+    _columns_of(SMALLEST),
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -69,7 +73,10 @@ class Page:
         columns = [spot.column for spot in self.spots]
         rows = [spot.row for spot in self.spots]
         right, bottom = self.corner(column=max(columns), row=max(rows))
-        return right + self.side + MARGIN, bottom + self.side + self.lines + MARGIN
+        return (
+            right + self.side + MARGIN,
+            bottom + self.side + self.lines + MARGIN,
+        )
 
     def corner(self, *, column: int, row: float) -> tuple[int, int]:
         """The upper left pixel of the picture there."""
@@ -94,7 +101,9 @@ def lay_out(nodes: Sequence[Node]) -> Page:
     return page
 
 
-def _try_page(nodes: Sequence[Node], columns: int, max_rows: int) -> Page | None:
+def _try_page(
+    nodes: Sequence[Node], columns: int, max_rows: int
+) -> Page | None:
     """Place the nodes in so many columns, in blocks of at most ``max_rows``, if they fit."""
     scale = min(1.0, (PAGE - 2 * MARGIN) / (columns * (SIDE + GAP)))
     side, gap = int(SIDE * scale), int(GAP * scale)
@@ -102,13 +111,19 @@ def _try_page(nodes: Sequence[Node], columns: int, max_rows: int) -> Page | None
     lines = int(LINES * (1 + 2 * scale) / 3)
     rows = (PAGE - 2 * MARGIN) // (side + lines)
     spots = _place_blocks(nodes, columns, rows, min(rows, max_rows))
-    return None if spots is None else Page(spots=spots, side=side, gap=gap, lines=lines)
+    return (
+        None
+        if spots is None
+        else Page(spots=spots, side=side, gap=gap, lines=lines)
+    )
 
 
 def _drop_oldest(nodes: Sequence[Node]) -> Sequence[Node]:
     """One node fewer. The head and its ancestors are dropped last."""
     ancestry = _ids_up_from_head(nodes)
-    oldest = next((node for node in nodes if node.id not in ancestry), nodes[0])
+    oldest = next(
+        (node for node in nodes if node.id not in ancestry), nodes[0]
+    )
     return [node for node in nodes if node is not oldest]
 
 
@@ -135,7 +150,9 @@ def _place_blocks(
     while roots:
         block = _Block(roots.popleft(), columns, max_rows)
         starts = range(columns - block.width + 1)
-        column = min(starts, key=lambda start: max(filled[start : start + block.width]))
+        column = min(
+            starts, key=lambda start: max(filled[start : start + block.width])
+        )
         row = max(filled[column : column + block.width])
         if row + block.height > rows:
             return None
@@ -177,7 +194,9 @@ class _Block:
         """Rows filled from each of its columns rightwards: there is room below a long top row."""
         lowest = [0] * self.width
         for spot in self.spots:
-            lowest[spot.column] = max(lowest[spot.column], math.ceil(spot.row) + 1)
+            lowest[spot.column] = max(
+                lowest[spot.column], math.ceil(spot.row) + 1
+            )
         return [max(lowest[column:]) for column in range(self.width)]
 
     def move(self, columns: int, rows: int) -> None:

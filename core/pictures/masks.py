@@ -22,7 +22,10 @@ def mask(data: bytes, size: Size) -> bytes:
     on black. Raises Rejected for another shape, or when nothing or everything is marked.
     """
     facts = inspect(data)
-    picture_ratio, mask_ratio = size.width / size.height, facts.width / facts.height
+    picture_ratio, mask_ratio = (
+        size.width / size.height,
+        facts.width / facts.height,
+    )
     if abs(mask_ratio / picture_ratio - 1) > RATIO_TOLERANCE:
         raise Rejected(
             "picture.mask_size",
@@ -62,7 +65,9 @@ def region(name: str, size: Size) -> bytes:
     }
     left, top, width, height = regions[name]
     white = pyvips.Image.black(width, height) + 255
-    return _encode_png(white.embed(left, top, size.width, size.height).cast("uchar"))
+    return _encode_png(
+        white.embed(left, top, size.width, size.height).cast("uchar")
+    )
 
 
 def _find_marks(image: "pyvips.Image") -> "pyvips.Image":

@@ -9,7 +9,14 @@ from dataclasses import dataclass
 import pyvips
 
 from core.errors import Rejected
-from core.pictures.formats import LOADERS, Facts, decode, header_number, inspect, load
+from core.pictures.formats import (
+    LOADERS,
+    Facts,
+    decode,
+    header_number,
+    inspect,
+    load,
+)
 from core.types import PictureLimits
 
 KEPT_SIDE = 3072
@@ -39,7 +46,10 @@ def normalize(data: bytes) -> NormalizedImage:
     facts = inspect(data)
     try:
         # What Pillow reads is decoded whole in any case.
-        if max(facts.width, facts.height) > KEPT_SIDE and facts.format in LOADERS:
+        if (
+            max(facts.width, facts.height) > KEPT_SIDE
+            and facts.format in LOADERS
+        ):
             image = _shrink_while_reading(data, facts)
         else:
             image = upright(data, facts)
@@ -103,7 +113,9 @@ def upright(data: bytes, facts: Facts) -> "pyvips.Image":
         image = image.copy_memory().autorot()
     if image.get_typeof("icc-profile-data"):
         try:
-            image = image.icc_transform("srgb", embedded=True, intent="perceptual")
+            image = image.icc_transform(
+                "srgb", embedded=True, intent="perceptual"
+            )
         except pyvips.Error:
             # A broken profile: the picture is worth more than its exact colours.
             image = image.colourspace("srgb")
@@ -128,12 +140,18 @@ def _shrink_while_reading(data: bytes, facts: Facts) -> "pyvips.Image":
         # Only where it is needed: a profile costs seven times the rest.
         options["output_profile"] = "srgb"
     # This call chooses its loader by the first bytes, as we did: only ours are allowed.
-    return _to_eight_bits(pyvips.Image.thumbnail_buffer(data, KEPT_SIDE, **options))
+    return _to_eight_bits(
+        pyvips.Image.thumbnail_buffer(data, KEPT_SIDE, **options)
+    )
 
 
-def _encode(image: "pyvips.Image", kind: str, quality: int = JPEG_QUALITY) -> bytes:
+def _encode(
+    image: "pyvips.Image", kind: str, quality: int = JPEG_QUALITY
+) -> bytes:
     if kind == "jpeg":
-        encoded = image.jpegsave_buffer(Q=quality, subsample_mode="off", keep="none")
+        encoded = image.jpegsave_buffer(
+            Q=quality, subsample_mode="off", keep="none"
+        )
     else:
         encoded = image.pngsave_buffer(compression=6, keep="none")
     return bytes(encoded)
@@ -165,11 +183,16 @@ def _bring_inside(
         kind = "jpeg"
         image, encoded = _encode_within(image, limits.max_bytes)
     return NormalizedImage(
-        data=encoded, width=image.width, height=image.height, media_type=f"image/{kind}"
+        data=encoded,
+        width=image.width,
+        height=image.height,
+        media_type=f"image/{kind}",
     )
 
 
-def _encode_within(image: "pyvips.Image", limit: int) -> tuple["pyvips.Image", bytes]:
+def _encode_within(
+    image: "pyvips.Image", limit: int
+) -> tuple["pyvips.Image", bytes]:
     """Encode as JPEG of at most ``limit`` bytes: lower quality first, then fewer pixels."""
     if image.hasalpha():
         image = image.flatten(background=WHITE)
@@ -186,8 +209,12 @@ def _resize(
     image: "pyvips.Image", scale: float, limits: PictureLimits
 ) -> "pyvips.Image":
     """Scale both sides alike, and round inwards where a limit is touched."""
-    width = min(max(round(image.width * scale), limits.min_side), limits.max_side)
-    height = min(max(round(image.height * scale), limits.min_side), limits.max_side)
+    width = min(
+        max(round(image.width * scale), limits.min_side), limits.max_side
+    )
+    height = min(
+        max(round(image.height * scale), limits.min_side), limits.max_side
+    )
     return image.resize(
         width / image.width, vscale=height / image.height, kernel="lanczos3"
     )

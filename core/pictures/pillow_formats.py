@@ -31,11 +31,16 @@ def read_header(data: bytes, kind: str) -> Facts:
     with _open(data, kind) as image:
         width, height = image.size
         # The HEIC reader has already turned the picture.
-        orientation = 1 if kind == "heic" else image.getexif().get(ORIENTATION, 1)
+        orientation = (
+            1 if kind == "heic" else image.getexif().get(ORIENTATION, 1)
+        )
         if orientation in {5, 6, 7, 8}:
             width, height = height, width
         return Facts(
-            format=kind, width=width, height=height, alpha="A" in image.getbands()
+            format=kind,
+            width=width,
+            height=height,
+            alpha="A" in image.getbands(),
         )
 
 
@@ -44,7 +49,11 @@ def decode(data: bytes, kind: str) -> "pyvips.Image":
     with _open(data, kind) as image:
         plain = image.convert("RGBA" if "A" in image.getbands() else "RGB")
     return pyvips.Image.new_from_memory(
-        plain.tobytes(), plain.width, plain.height, len(plain.getbands()), "uchar"
+        plain.tobytes(),
+        plain.width,
+        plain.height,
+        len(plain.getbands()),
+        "uchar",
     )
 
 

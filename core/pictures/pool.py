@@ -20,7 +20,9 @@ class Pool:
     """Works on ``workers`` pictures at a time; the others wait their turn."""
 
     def __init__(self, workers: int = 2) -> None:
-        self._executor = ThreadPoolExecutor(workers, thread_name_prefix="pictures")
+        self._executor = ThreadPoolExecutor(
+            workers, thread_name_prefix="pictures"
+        )
         self._turn = asyncio.Semaphore(workers)
 
     async def run(

@@ -21,13 +21,17 @@ def open_blobs(url: str) -> Blobs:
         return BucketBlobs.at(url)
     if parts.scheme != "file":
         raise ConfigurationError(
-            "config.blobs", setting="EASEL_BLOB_URL", reason=parts.scheme or "no scheme"
+            "config.blobs",
+            setting="EASEL_BLOB_URL",
+            reason=parts.scheme or "no scheme",
         )
     folder = Path(unquote(parts.path))
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise ConfigurationError(
-            "config.blobs", setting="EASEL_BLOB_URL", reason=str(error.strerror)
+            "config.blobs",
+            setting="EASEL_BLOB_URL",
+            reason=str(error.strerror),
         ) from error
     return FolderBlobs(folder)

@@ -27,7 +27,9 @@ class BucketBlobs:
         """Store durably and return the SHA-256 key."""
         key = hashlib.sha256(data).hexdigest()
         with _network_errors():
-            await obstore.put_async(self._store, self._path(workspace, key), data)
+            await obstore.put_async(
+                self._store, self._path(workspace, key), data
+            )
         return key
 
     async def read(self, workspace: str, key: str) -> bytes:
@@ -48,7 +50,9 @@ class BucketBlobs:
         """Delete it; no matter if it was not there."""
         try:
             with _network_errors():
-                await obstore.delete_async(self._store, self._path(workspace, key))
+                await obstore.delete_async(
+                    self._store, self._path(workspace, key)
+                )
         except FileNotFoundError:
             return
 

@@ -82,10 +82,14 @@ class Claims(Transactions):
             free = size - int(result.scalar_one())
             if free <= 0:
                 return [], None
-            free, wait = await _within_limit(connection, is_in_line, free, limit, now)
+            free, wait = await _within_limit(
+                connection, is_in_line, free, limit, now
+            )
             if not free:
                 return [], wait
-            return await self._claim_next(connection, is_in_line, free, now), wait
+            return await self._claim_next(
+                connection, is_in_line, free, now
+            ), wait
 
     async def release(self, claim: Claim, now: datetime) -> None:
         """Put a step that the service refused for now back in line, at its old place."""
@@ -115,7 +119,9 @@ class Claims(Transactions):
         """
         is_left = steps.c.worker == dead
         if dead is None:
-            is_left = steps.c.worker.is_(None) & (steps.c.state != StepState.QUEUED)
+            is_left = steps.c.worker.is_(None) & (
+                steps.c.state != StepState.QUEUED
+            )
         change = (
             update(steps)
             .where(UNTOLD, is_left, self._is_served)
@@ -155,7 +161,9 @@ class Claims(Transactions):
         # One after another, in the order they are served: an UPDATE of all keeps none.
         for row in result.all():
             change = (
-                update(steps).filter_by(tenant=row.tenant, id=row.id).values(columns)
+                update(steps)
+                .filter_by(tenant=row.tenant, id=row.id)
+                .values(columns)
             )
             result = await connection.execute(change.returning(*COLUMNS))
             claims.append(Claim(**result.mappings().one()))

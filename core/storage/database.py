@@ -7,7 +7,15 @@ from collections.abc import Callable
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any, cast
 
-from sqlalchemy import Connection, Engine, Table, create_engine, event, make_url, text
+from sqlalchemy import (
+    Connection,
+    Engine,
+    Table,
+    create_engine,
+    event,
+    make_url,
+    text,
+)
 from sqlalchemy.dialects import sqlite
 from sqlalchemy.exc import OperationalError, ProgrammingError, SQLAlchemyError
 from sqlalchemy.pool import AsyncAdaptedQueuePool
@@ -65,7 +73,9 @@ def _durable(engine: Engine) -> None:
     @event.listens_for(engine, "begin")
     def on_begin(connection: Connection) -> None:
         only_reads = connection.get_execution_options().get(ONLY_READS, False)
-        connection.exec_driver_sql("BEGIN" if only_reads else "BEGIN IMMEDIATE")
+        connection.exec_driver_sql(
+            "BEGIN" if only_reads else "BEGIN IMMEDIATE"
+        )
 
 
 def sync_url(url: str) -> str:
@@ -75,13 +85,17 @@ def sync_url(url: str) -> str:
     """
     parsed = make_url(url)
     if parsed.get_backend_name() == "sqlite":
-        return parsed.set(drivername="sqlite").render_as_string(hide_password=False)
+        return parsed.set(drivername="sqlite").render_as_string(
+            hide_password=False
+        )
     if parsed.get_backend_name() == "postgresql":
         return parsed.set(drivername="postgresql+psycopg").render_as_string(
             hide_password=False
         )
     raise ConfigurationError(
-        "config.database.kind", setting="EASEL_DATABASE_URL", value=parsed.drivername
+        "config.database.kind",
+        setting="EASEL_DATABASE_URL",
+        value=parsed.drivername,
     )
 
 
@@ -111,7 +125,9 @@ def open_async(url: str, pool: int = POOL) -> AsyncEngine:
     }
     if is_sqlite(url):
         address = make_url(sync_url(url)).set(drivername="sqlite+aiosqlite")
-        engine = create_async_engine(address, poolclass=AsyncAdaptedQueuePool, **limits)
+        engine = create_async_engine(
+            address, poolclass=AsyncAdaptedQueuePool, **limits
+        )
         _durable(engine.sync_engine)
         return engine
     return create_async_engine(sync_url(url), pool_pre_ping=True, **limits)
@@ -122,7 +138,9 @@ def reading(engine: AsyncEngine) -> AsyncEngine:
 
     PostgreSQL refuses them a write, SQLite lets them pass.
     """
-    return engine.execution_options(**{ONLY_READS: True, "postgresql_readonly": True})
+    return engine.execution_options(
+        **{ONLY_READS: True, "postgresql_readonly": True}
+    )
 
 
 def inserting(engine: AsyncEngine) -> Callable[[Table], Any]:
@@ -169,7 +187,9 @@ def _revision(connection: Connection) -> str | None:
         with connection.begin():
             return cast(
                 "str | None",
-                connection.scalar(text("SELECT version_num FROM alembic_version")),
+                connection.scalar(
+                    text("SELECT version_num FROM alembic_version")
+                ),
             )
     except (OperationalError, ProgrammingError):
         return None  # a new database: there is no such table

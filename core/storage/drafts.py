@@ -19,7 +19,11 @@ class DraftStore(Transactions):
     """Drafts in one database. Each method is one transaction."""
 
     async def save(
-        self, tenant: str, draft: str, request: Mapping[str, Any], now: datetime
+        self,
+        tenant: str,
+        draft: str,
+        request: Mapping[str, Any],
+        now: datetime,
     ) -> None:
         """Save a request under its id. The same again changes nothing; old ones are swept."""
         row = {
@@ -36,7 +40,9 @@ class DraftStore(Transactions):
             await connection.execute(old)
             await connection.execute(new)
 
-    async def read(self, tenant: str, draft: str) -> tuple[dict[str, Any], bool]:
+    async def read(
+        self, tenant: str, draft: str
+    ) -> tuple[dict[str, Any], bool]:
         """The request, and whether it was used already. Raises NotFound."""
         query = select(drafts.c.request, drafts.c.used).filter_by(
             tenant=tenant, id=draft

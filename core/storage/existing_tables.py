@@ -27,14 +27,18 @@ def ensure_table(table: Table, **defaults: str) -> None:
         table.create(op.get_bind())
         return
     _add_columns(table, defaults)
-    older_indexes = {index["name"] for index in _inspect().get_indexes(table.name)}
+    older_indexes = {
+        index["name"] for index in _inspect().get_indexes(table.name)
+    }
     for index in table.indexes:
         if index.name not in older_indexes:
             index.create(op.get_bind())
 
 
 def _add_columns(table: Table, defaults: Mapping[str, str]) -> None:
-    older_columns = {column["name"] for column in _inspect().get_columns(table.name)}
+    older_columns = {
+        column["name"] for column in _inspect().get_columns(table.name)
+    }
     for column in table.columns:
         if column.name in older_columns:
             continue

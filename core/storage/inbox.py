@@ -93,7 +93,10 @@ deliveries = Table(
 )
 OPEN = deliveries.c.stage != literal_column("'done'")
 Index(
-    "ix_deliveries_open", deliveries.c.number, sqlite_where=OPEN, postgresql_where=OPEN
+    "ix_deliveries_open",
+    deliveries.c.number,
+    sqlite_where=OPEN,
+    postgresql_where=OPEN,
 )
 Index("ix_deliveries_done", deliveries.c.done)
 
@@ -101,13 +104,17 @@ Index("ix_deliveries_done", deliveries.c.done)
 class Inbox:
     """One worker's view of the table. ``close`` it last."""
 
-    def __init__(self, engine: Engine, worker: str, platforms: Iterable[str]) -> None:
+    def __init__(
+        self, engine: Engine, worker: str, platforms: Iterable[str]
+    ) -> None:
         """``platforms``: those this worker speaks to; it leaves the deliveries of others alone."""
         self._engine = engine
         self._is_postgresql = engine.dialect.name == "postgresql"
         self._worker = worker
         self._is_served = deliveries.c.platform.in_(sorted(platforms))
-        self._insert = postgresql.insert if self._is_postgresql else sqlite.insert
+        self._insert = (
+            postgresql.insert if self._is_postgresql else sqlite.insert
+        )
         self._arriving: deque[Arrival] = deque()
         self._is_write_due = False
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="inbox")
@@ -135,7 +142,9 @@ class Inbox:
             self._thread.submit(self._write, loop)
         await committed
 
-    async def claim(self, limit: int, full: Collection[str] = ()) -> list[Delivery]:
+    async def claim(
+        self, limit: int, full: Collection[str] = ()
+    ) -> list[Delivery]:
         """Take the oldest that no worker has, none of ``full`` platforms."""
         unclaimed = select(deliveries.c.number).where(
             OPEN,
@@ -179,7 +188,9 @@ class Inbox:
         self, delivery: Delivery, stage: Stage, request: Request
     ) -> Delivery:
         """Record what it has become: when its worker dies, the next one continues here."""
-        await self._change(delivery, stage=stage.value, request=to_json(request))
+        await self._change(
+            delivery, stage=stage.value, request=to_json(request)
+        )
         return replace(delivery, stage=stage, origin=request)
 
     async def finish(self, delivery: Delivery, now: datetime) -> Delivery:
@@ -187,7 +198,9 @@ class Inbox:
 
         Only its id stays known, so that the same delivery again changes nothing.
         """
-        await self._change(delivery, stage=Stage.DONE.value, done=now, request={})
+        await self._change(
+            delivery, stage=Stage.DONE.value, done=now, request={}
+        )
         return replace(delivery, stage=Stage.DONE)
 
     async def adopt(self, dead: str) -> None:
@@ -206,7 +219,11 @@ class Inbox:
 
     async def own_numbers(self) -> set[int]:
         """The numbers of what this worker has in work."""
-        query = select(deliveries.c.number).filter_by(worker=self._worker).where(OPEN)
+        query = (
+            select(deliveries.c.number)
+            .filter_by(worker=self._worker)
+            .where(OPEN)
+        )
 
         def fetch() -> set[int]:
             with self._engine.begin() as connection:
@@ -216,7 +233,9 @@ class Inbox:
 
     async def delete_finished(self, before: datetime) -> None:
         """Delete what was finished before then: it is not delivered again any more."""
-        await self._execute(delete(deliveries).where(deliveries.c.done < before))
+        await self._execute(
+            delete(deliveries).where(deliveries.c.done < before)
+        )
 
     async def forget_tenant(self, delivery: Delivery) -> None:
         """Delete a workspace's deliveries from before its goodbye.
@@ -298,8 +317,11 @@ def _read(row: Any) -> Delivery | None:
     """None for one that cannot be read: this worker keeps it, and the next life tries again."""
     try:
         return _delivery(row)
-    except Exception as error:  # whatever is wrong with a row, the others go on
-        log.error("delivery_unreadable", delivery=row.id, error=type(error).__name__)
+    # No matter what is wrong with a row, the others go on.
+    except Exception as error:
+        log.error(
+            "delivery_unreadable", delivery=row.id, error=type(error).__name__
+        )
         return None
 
 

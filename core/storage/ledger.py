@@ -102,7 +102,9 @@ async def sum_spent(
     query = select(person_day, channel_month, workspace_month)
     result = await connection.execute(query)
     sums = [Decimal(micros or 0) / mapping.MICRO for micros in result.one()]
-    return Spent(person_day=sums[0], channel_month=sums[1], workspace_month=sums[2])
+    return Spent(
+        person_day=sums[0], channel_month=sums[1], workspace_month=sums[2]
+    )
 
 
 async def usage(
@@ -149,7 +151,9 @@ def _month(moment: datetime) -> str:
 
 
 def _sum(table: Table, *conditions: ColumnElement[bool]) -> ScalarSelect[Any]:
-    return select(func.sum(table.c.micros)).where(*conditions).scalar_subquery()
+    return (
+        select(func.sum(table.c.micros)).where(*conditions).scalar_subquery()
+    )
 
 
 async def _enter(

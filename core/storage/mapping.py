@@ -80,19 +80,26 @@ def picture_row(tenant: str, picture: Picture) -> dict[str, Any]:
     """The columns of a picture."""
     return {
         "tenant": tenant,
-        **{name: getattr(picture, name) for name in Picture.__dataclass_fields__},
+        **{
+            name: getattr(picture, name)
+            for name in Picture.__dataclass_fields__
+        },
     }
 
 
 def picture(row: Row) -> Picture:
     """A picture from its columns."""
-    return Picture(**{name: row[name] for name in Picture.__dataclass_fields__})
+    return Picture(
+        **{name: row[name] for name in Picture.__dataclass_fields__}
+    )
 
 
 def step(row: Row, held: Iterable[Row]) -> Step:
     """A step from its columns and the rows of step_pictures joined with pictures."""
     by_role: dict[str, list[Picture]] = {"input": [], "mask": [], "output": []}
-    for held_row in sorted(held, key=lambda held_row: int(held_row["position"])):
+    for held_row in sorted(
+        held, key=lambda held_row: int(held_row["position"])
+    ):
         by_role[held_row["role"]].append(picture(held_row))
     return Step(
         id=row["id"],
@@ -108,7 +115,9 @@ def step(row: Row, held: Iterable[Row]) -> Step:
         account=row["account"],
         seed=row["seed"],
         n=row["n"],
-        size=Size(width=row["width"], height=row["height"]) if row["width"] else None,
+        size=Size(width=row["width"], height=row["height"])
+        if row["width"]
+        else None,
         state=StepState(row["state"]),
         created=row["created"],
         parent=row["parent"],

@@ -26,7 +26,9 @@ class MessageStore(Transactions):
     def __init__(self, engine: AsyncEngine) -> None:
         super().__init__(engine)
         # On PostgreSQL other processes write too.
-        self._unrelated = UnrelatedMessages(is_alone=engine.dialect.name == "sqlite")
+        self._unrelated = UnrelatedMessages(
+            is_alone=engine.dialect.name == "sqlite"
+        )
 
     async def remember(
         self,
@@ -57,7 +59,9 @@ class MessageStore(Transactions):
                 self._unrelated.discard((tenant, channel, thread, ""))
             self._unrelated.discard((tenant, channel, "", message.message))
 
-    async def intend_post(self, tenant: str, job: str, role: MessageRole) -> bool:
+    async def intend_post(
+        self, tenant: str, job: str, role: MessageRole
+    ) -> bool:
         """Note a post before it is sent: True the first time.
 
         Else it may have gone through, and is read back first.
@@ -75,14 +79,18 @@ class MessageStore(Transactions):
         self, step: Step, role: MessageRole = MessageRole.STATUS
     ) -> PostedMessage | None:
         """The message of a step in that role."""
-        query = select(messages).filter_by(tenant=step.tenant, step=step.id, role=role)
+        query = select(messages).filter_by(
+            tenant=step.tenant, step=step.id, role=role
+        )
         row = await self._fetch_first(query)
         return None if row is None else _posted_message(step, row)
 
     async def messages_of(self, step: Step) -> list[PostedMessage]:
         """Every message that shows a step, copies and answers included."""
         query = select(messages).filter_by(tenant=step.tenant, step=step.id)
-        return [_posted_message(step, row) for row in await self._fetch_all(query)]
+        return [
+            _posted_message(step, row) for row in await self._fetch_all(query)
+        ]
 
     async def step_of_message(self, place: Place, message: str) -> StepId:
         """The step that a message shows. Raises NotFound."""
@@ -99,7 +107,8 @@ class MessageStore(Transactions):
         if not place.thread:
             return False
         in_channel = exists().where(
-            messages.c.tenant == place.tenant, messages.c.channel == place.channel
+            messages.c.tenant == place.tenant,
+            messages.c.channel == place.channel,
         )
         is_root = in_channel.where(messages.c.message == place.thread)
         is_inside = in_channel.where(messages.c.thread == place.thread)
@@ -121,7 +130,8 @@ class MessageStore(Transactions):
             return False
         changes = self._unrelated.changes
         in_channel = exists().where(
-            messages.c.tenant == place.tenant, messages.c.channel == place.channel
+            messages.c.tenant == place.tenant,
+            messages.c.channel == place.channel,
         )
         reasons = [in_channel.where(messages.c.message == (message or thread))]
         if thread:
@@ -135,7 +145,9 @@ class MessageStore(Transactions):
             steps.c.channel == place.channel,
             or_(steps.c.state == StepState.MADE, ~has_message),
         )
-        may_show = await self._fetch_scalar(select(or_(*reasons, post_is_coming)))
+        may_show = await self._fetch_scalar(
+            select(or_(*reasons, post_is_coming))
+        )
         if not may_show:
             self._unrelated.add(name, changes)
         return bool(may_show)

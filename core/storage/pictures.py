@@ -21,12 +21,16 @@ if TYPE_CHECKING:
 class PictureStore(Transactions):
     """Thumbnails and deletions. Each method is one transaction."""
 
-    async def record_thumbnail(self, tenant: str, picture: str, thumbnail: str) -> bool:
+    async def record_thumbnail(
+        self, tenant: str, picture: str, thumbnail: str
+    ) -> bool:
         """Which blob is a picture's thumbnail. False when the picture is no longer there."""
         change = update(pictures).filter_by(tenant=tenant, key=picture)
         return bool(await self._write(change.values(thumbnail=thumbnail)))
 
-    async def delete_step(self, tenant: str, step: str, now: datetime) -> list[str]:
+    async def delete_step(
+        self, tenant: str, step: str, now: datetime
+    ) -> list[str]:
         """Mark a step deleted and move heads off it; return its blobs that nothing else needs.
 
         Steps made from its pictures keep their own inputs. Until ``forget_outputs`` it returns the
@@ -35,7 +39,11 @@ class PictureStore(Transactions):
         mark = (
             update(steps)
             .filter_by(tenant=tenant, id=step)
-            .values(deleted=func.coalesce(steps.c.deleted, now), chosen=None, text=None)
+            .values(
+                deleted=func.coalesce(steps.c.deleted, now),
+                chosen=None,
+                text=None,
+            )
         )
         async with self._writing.begin() as connection:
             await connection.execute(mark)
@@ -61,7 +69,9 @@ class PictureStore(Transactions):
             keys = await _unshared_outputs(connection, tenant, step)
             outputs = _outputs_of(tenant, step)
             await connection.execute(delete(step_pictures).where(outputs))
-            are_unshared = and_(pictures.c.tenant == tenant, pictures.c.key.in_(keys))
+            are_unshared = and_(
+                pictures.c.tenant == tenant, pictures.c.key.in_(keys)
+            )
             # A thumbnail may be recorded just now: once the rows are locked it is seen, or refused.
             lock = select(pictures.c.key).where(are_unshared).with_for_update()
             await connection.execute(lock)
@@ -83,7 +93,9 @@ async def _living_parent(
 ) -> tuple[str | None, int]:
     """The nearest step above that still has its pictures."""
     columns = select(steps.c.parent, steps.c.parent_index, steps.c.deleted)
-    result = await connection.execute(columns.filter_by(tenant=tenant, id=step))
+    result = await connection.execute(
+        columns.filter_by(tenant=tenant, id=step)
+    )
     row = result.one()
     while row.parent is not None:
         result = await connection.execute(
@@ -101,7 +113,9 @@ async def _unshared_outputs(
 ) -> list[str]:
     """Keys of a step's outputs that no other row holds."""
     outputs = _outputs_of(tenant, step)
-    result = await connection.execute(select(step_pictures.c.key).where(outputs))
+    result = await connection.execute(
+        select(step_pictures.c.key).where(outputs)
+    )
     keys = list(result.scalars())
     others = (
         select(step_pictures.c.key)
@@ -122,9 +136,13 @@ async def _unshared_thumbnails(
     query = select(pictures.c.thumbnail).distinct().where(in_tenant, is_given)
     result = await connection.execute(query)
     thumbnails = sorted(filter(None, result.scalars()))
-    is_used = or_(pictures.c.key.in_(thumbnails), pictures.c.thumbnail.in_(thumbnails))
+    is_used = or_(
+        pictures.c.key.in_(thumbnails), pictures.c.thumbnail.in_(thumbnails)
+    )
     others = select(pictures.c.key, pictures.c.thumbnail)
     shared: set[str | None] = set()
-    for row in await connection.execute(others.where(in_tenant, ~is_given, is_used)):
+    for row in await connection.execute(
+        others.where(in_tenant, ~is_given, is_used)
+    ):
         shared |= {row.key, row.thumbnail}
     return [key for key in thumbnails if key not in shared]

@@ -17,7 +17,13 @@ from core.sessions import heads_of, thread_session
 from core.storage import ledger, mapping
 from core.storage.shielding import shielded
 from core.storage.steps import StepStore
-from core.storage.tables import UNFINISHED, pictures, sessions, step_pictures, steps
+from core.storage.tables import (
+    UNFINISHED,
+    pictures,
+    sessions,
+    step_pictures,
+    steps,
+)
 from core.types import Head, Money, Picture, PictureRole, Step, StepState
 
 if TYPE_CHECKING:
@@ -33,7 +39,9 @@ SHOWS_PROGRESS = (StepState.QUEUED, StepState.SUBMITTING, StepState.RUNNING)
 class StepProgress(StepStore):
     """Changes steps and moves sessions' heads. Each method is one transaction."""
 
-    async def begin(self, step: Step, caps: budgets.Caps, now: datetime) -> Step:
+    async def begin(
+        self, step: Step, caps: budgets.Caps, now: datetime
+    ) -> Step:
         """Write a new step with its number and priority, and hold its price.
 
         A step already there is returned as it is.
@@ -55,12 +63,16 @@ class StepProgress(StepStore):
             row |= {"number": number, "priority": 1 + waiting}
             await connection.execute(insert(steps).values(row))
             masks = [step.mask] if step.mask else []
-            await self._add_pictures(connection, step, PictureRole.INPUT, step.inputs)
+            await self._add_pictures(
+                connection, step, PictureRole.INPUT, step.inputs
+            )
             await self._add_pictures(connection, step, PictureRole.MASK, masks)
             await ledger.hold(connection, step, now)
             return await self._get(connection, step.tenant, step.id)
 
-    async def move_head(self, tenant: str, session: str, head: Head | None) -> None:
+    async def move_head(
+        self, tenant: str, session: str, head: Head | None
+    ) -> None:
         """Undo, redo and pick: costs nothing, forgets nothing."""
         async with self._writing.begin() as connection:
             await self._ensure_session(connection, tenant, session)
@@ -73,8 +85,14 @@ class StepProgress(StepStore):
 
         ``alone``: the step stays QUEUED while another of its model is being submitted.
         """
-        may_be_submitted = steps.c.state.in_([StepState.QUEUED, StepState.SUBMITTING])
-        change = update(steps).filter_by(tenant=tenant, id=step).where(may_be_submitted)
+        may_be_submitted = steps.c.state.in_(
+            [StepState.QUEUED, StepState.SUBMITTING]
+        )
+        change = (
+            update(steps)
+            .filter_by(tenant=tenant, id=step)
+            .where(may_be_submitted)
+        )
         change = change.values(
             state=StepState.SUBMITTING,
             intended=func.coalesce(steps.c.intended, now),
@@ -84,7 +102,9 @@ class StepProgress(StepStore):
             return await self._change_step(change, tenant, step)
         async with self._writing.begin() as connection:
             waiting = await self._get(connection, tenant, step)
-            await self._lock(connection, f"submit {waiting.account} {waiting.model}")
+            await self._lock(
+                connection, f"submit {waiting.account} {waiting.model}"
+            )
             is_queued = waiting.state is StepState.QUEUED
             if is_queued and await _is_submitting(connection, waiting, now):
                 return waiting
@@ -175,7 +195,9 @@ class StepProgress(StepStore):
             for session in sorted(heads_of(step)) if outputs else ():
                 await self._ensure_session(connection, step.tenant, session)
                 await _set_head(connection, step.tenant, session, head)
-            await self._add_pictures(connection, step, PictureRole.OUTPUT, outputs)
+            await self._add_pictures(
+                connection, step, PictureRole.OUTPUT, outputs
+            )
             await ledger.settle(connection, step, cost, now)
             return await self._get(connection, step.tenant, step.id)
 
@@ -186,7 +208,9 @@ class StepProgress(StepStore):
         )
         return await self._change_step(change, tenant, step)
 
-    async def begin_progress(self, tenant: str, step: str, until: datetime) -> bool:
+    async def begin_progress(
+        self, tenant: str, step: str, until: datetime
+    ) -> bool:
         """A progress line is on its way, until then at most. False when nothing is to be shown."""
         is_open = steps.c.state.in_(SHOWS_PROGRESS)
         change = update(steps).filter_by(tenant=tenant, id=step).where(is_open)
@@ -199,7 +223,9 @@ class StepProgress(StepStore):
 
     async def progress_until(self, tenant: str, step: str) -> datetime | None:
         """Until when a progress line may be on its way; None when none is."""
-        query = select(steps.c.progress_until).filter_by(tenant=tenant, id=step)
+        query = select(steps.c.progress_until).filter_by(
+            tenant=tenant, id=step
+        )
         until: datetime | None = await self._fetch_scalar(query)
         return until
 
@@ -226,7 +252,9 @@ class StepProgress(StepStore):
         """
         final_cost = cost if charged is Charged.YES else None
         change = (
-            update(steps).filter_by(tenant=step.tenant, id=step.id).where(UNFINISHED)
+            update(steps)
+            .filter_by(tenant=step.tenant, id=step.id)
+            .where(UNFINISHED)
         )
         change = change.values(
             state=state,
@@ -253,7 +281,9 @@ class StepProgress(StepStore):
         async with self._writing.begin() as connection:
             await ledger.settle(connection, step, None, now)
 
-    async def request_cancel(self, tenant: str, step: str, now: datetime) -> Step:
+    async def request_cancel(
+        self, tenant: str, step: str, now: datetime
+    ) -> Step:
         """Cancel at once and free while QUEUED.
 
         Otherwise mark it, and the flow drops the result.
@@ -282,7 +312,9 @@ class StepProgress(StepStore):
         change = update(steps).filter_by(tenant=tenant, id=step)
         await self._write(change.values(chosen=index))
 
-    async def _change_step(self, change: Update, tenant: str, step: str) -> Step | None:
+    async def _change_step(
+        self, change: Update, tenant: str, step: str
+    ) -> Step | None:
         async with self._writing.begin() as connection:
             result = await connection.execute(change)
             if not result.rowcount:
@@ -297,7 +329,9 @@ class StepProgress(StepStore):
             lock = func.pg_advisory_xact_lock(func.hashtext(name))
             await connection.execute(select(lock))
 
-    async def _count_open(self, connection: AsyncConnection, step: Step) -> int:
+    async def _count_open(
+        self, connection: AsyncConnection, step: Step
+    ) -> int:
         query = (
             select(func.count())
             .select_from(steps)
@@ -310,11 +344,18 @@ class StepProgress(StepStore):
     async def _ensure_session(
         self, connection: AsyncConnection, tenant: str, session: str
     ) -> None:
-        row = {"tenant": tenant, "id": session, "head_index": 0, "last_number": 0}
+        row = {
+            "tenant": tenant,
+            "id": session,
+            "head_index": 0,
+            "last_number": 0,
+        }
         new_session = self._insert(sessions).values(row)
         await connection.execute(new_session.on_conflict_do_nothing())
 
-    async def _next_number(self, connection: AsyncConnection, step: Step) -> int:
+    async def _next_number(
+        self, connection: AsyncConnection, step: Step
+    ) -> int:
         """The session's next version; a thread counts on from the picture it hangs from."""
         await self._ensure_session(connection, step.tenant, step.session)
         lowest = 0
@@ -322,7 +363,8 @@ class StepProgress(StepStore):
             parent = await self._get(connection, step.tenant, step.parent)
             lowest = parent.number
         last = case(
-            (sessions.c.last_number < lowest, lowest), else_=sessions.c.last_number
+            (sessions.c.last_number < lowest, lowest),
+            else_=sessions.c.last_number,
         )
         change = (
             update(sessions)
@@ -346,7 +388,8 @@ class StepProgress(StepStore):
                 self._insert(pictures)
                 .values(picture_row)
                 .on_conflict_do_update(
-                    index_elements=["tenant", "key"], set_=_newer_columns(picture)
+                    index_elements=["tenant", "key"],
+                    set_=_newer_columns(picture),
                 )
             )
             row = {
@@ -371,7 +414,9 @@ async def _is_submitting(
     query = (
         select(func.count())
         .select_from(steps)
-        .filter_by(account=step.account, model=step.model, state=StepState.SUBMITTING)
+        .filter_by(
+            account=step.account, model=step.model, state=StepState.SUBMITTING
+        )
         .where(steps.c.intended > now - SUBMIT_LIFE)
     )
     result = await connection.execute(query)

@@ -21,7 +21,12 @@ class ReactionStore(Transactions):
     """Reactions in one database. Each method is one transaction."""
 
     async def add(
-        self, tenant: str, step: str, person: str, kind: CountedReaction, index: int = 0
+        self,
+        tenant: str,
+        step: str,
+        person: str,
+        kind: CountedReaction,
+        index: int = 0,
     ) -> Tally:
         """Count one person's reaction to a picture once, however often it is delivered."""
         row = {
@@ -37,7 +42,12 @@ class ReactionStore(Transactions):
             return await _tally(connection, tenant, step)
 
     async def remove(
-        self, tenant: str, step: str, person: str, kind: CountedReaction, index: int = 0
+        self,
+        tenant: str,
+        step: str,
+        person: str,
+        kind: CountedReaction,
+        index: int = 0,
     ) -> Tally:
         """Take it back."""
         reaction = delete(reactions).filter_by(

@@ -47,7 +47,9 @@ class Retention(Transactions):
         old_jobs = update(steps).where(_has_record(before))
         async with self._writing.begin() as connection:
             posts = await connection.execute(old_posts)
-            jobs = await connection.execute(old_jobs.values(reply={}, outcome=null()))
+            jobs = await connection.execute(
+                old_jobs.values(reply={}, outcome=null())
+            )
             return posts.rowcount + jobs.rowcount
 
 

@@ -31,7 +31,11 @@ async def wait_for_transactions() -> None:
 def _running_here() -> list[asyncio.Future[Any]]:
     loop = asyncio.get_running_loop()
     # A process may run several loops, one after another.
-    return [task for task in _running if task.get_loop() is loop and not task.done()]
+    return [
+        task
+        for task in _running
+        if task.get_loop() is loop and not task.done()
+    ]
 
 
 def shielded(store: type[T]) -> type[T]:
@@ -43,7 +47,9 @@ def shielded(store: type[T]) -> type[T]:
         if name.startswith("_") or name in INTERRUPTIBLE:
             continue
         if inspect.iscoroutinefunction(method):
-            setattr(store, name, _shield(method, waits=name not in LEFT_BEHIND))
+            setattr(
+                store, name, _shield(method, waits=name not in LEFT_BEHIND)
+            )
     return store
 
 

@@ -53,7 +53,9 @@ class StepStore(Transactions):
         async with self._reading.begin() as connection:
             return await self._get(connection, tenant, step)
 
-    async def history(self, tenant: str, session: str, limit: int = 200) -> list[Step]:
+    async def history(
+        self, tenant: str, session: str, limit: int = 200
+    ) -> list[Step]:
         """The session's newest steps, oldest first."""
         newest_first = (
             select(steps)
@@ -114,13 +116,19 @@ class StepStore(Transactions):
 
     async def newest_open_step(self, tenant: str, person: str) -> Step | None:
         """The person's newest step not yet at its end."""
-        query = select(steps).filter_by(tenant=tenant, person=person).where(UNFINISHED)
+        query = (
+            select(steps)
+            .filter_by(tenant=tenant, person=person)
+            .where(UNFINISHED)
+        )
         return await self._fetch_step(query.order_by(steps.c.created.desc()))
 
     async def recent(self, tenant: str, person: str, limit: int) -> list[Step]:
         """The newest steps with pictures of one person, newest first."""
         query = (
-            select(steps).filter_by(tenant=tenant, person=person).where(HAS_PICTURES)
+            select(steps)
+            .filter_by(tenant=tenant, person=person)
+            .where(HAS_PICTURES)
         )
         newest_first = query.order_by(steps.c.created.desc())
         return await self._fetch_steps(newest_first.limit(limit))
@@ -179,7 +187,9 @@ class StepStore(Transactions):
             return None
         return Head(step=row["head_step"], index=row["head_index"])
 
-    async def task_ids(self, account: str, model: str, since: datetime) -> list[str]:
+    async def task_ids(
+        self, account: str, model: str, since: datetime
+    ) -> list[str]:
         """Task ids recorded since then, for any tenant: a lost submit's task is none of these."""
         query = (
             select(steps.c.task_id)
@@ -188,7 +198,9 @@ class StepStore(Transactions):
         )
         return [row["task_id"] for row in await self._fetch_all(query)]
 
-    async def durations(self, account: str, model: str, limit: int = 20) -> list[float]:
+    async def durations(
+        self, account: str, model: str, limit: int = 20
+    ) -> list[float]:
         """Seconds the service worked on the newest steps of a model."""
         query = (
             select(steps.c.seconds)
@@ -201,9 +213,12 @@ class StepStore(Transactions):
 
     async def counts(self) -> dict[tuple[str, str, str], int]:
         """How many steps there are of each action, model and state, of all tenants together."""
-        rows = await self._fetch_all(select(step_counts).where(step_counts.c.count > 0))
+        rows = await self._fetch_all(
+            select(step_counts).where(step_counts.c.count > 0)
+        )
         return {
-            (row["action"], row["model"], row["state"]): row["count"] for row in rows
+            (row["action"], row["model"], row["state"]): row["count"]
+            for row in rows
         }
 
     async def _fetch_step(self, query: Select[Any]) -> Step | None:
@@ -216,7 +231,9 @@ class StepStore(Transactions):
 
     # Inside a transaction
 
-    async def _get(self, connection: AsyncConnection, tenant: str, step: str) -> Step:
+    async def _get(
+        self, connection: AsyncConnection, tenant: str, step: str
+    ) -> Step:
         match = await self._find(connection, tenant, step)
         if match is None:
             raise NotFound("refuse.not_found", id=step)
@@ -234,16 +251,28 @@ class StepStore(Transactions):
     ) -> list[Step]:
         result = await connection.execute(query)
         rows = result.mappings().all()
-        pictures_by_step: dict[tuple[str, str], list[RowMapping]] = defaultdict(list)
+        pictures_by_step: dict[tuple[str, str], list[RowMapping]] = (
+            defaultdict(list)
+        )
         for start in range(0, len(rows), CHUNK):
-            for picture in await _pictures_of(connection, rows[start : start + CHUNK]):
-                pictures_by_step[picture["tenant"], picture["step"]].append(picture)
+            for picture in await _pictures_of(
+                connection, rows[start : start + CHUNK]
+            ):
+                pictures_by_step[picture["tenant"], picture["step"]].append(
+                    picture
+                )
         readable = []
         for row in rows:
             try:
-                step = mapping.step(row, pictures_by_step[row["tenant"], row["id"]])
+                step = mapping.step(
+                    row, pictures_by_step[row["tenant"], row["id"]]
+                )
             except Exception as error:  # one bad row must not hide the others
-                log.error("step_unreadable", step=row["id"], error=type(error).__name__)
+                log.error(
+                    "step_unreadable",
+                    step=row["id"],
+                    error=type(error).__name__,
+                )
             else:
                 readable.append(step)
         return readable

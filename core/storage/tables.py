@@ -52,7 +52,11 @@ class Utc(TypeDecorator[datetime]):
         self, value: datetime | None, _dialect: Any
     ) -> datetime | None:
         """Give the zone back."""
-        return value if value is None or value.tzinfo else value.replace(tzinfo=UTC)
+        return (
+            value
+            if value is None or value.tzinfo
+            else value.replace(tzinfo=UTC)
+        )
 
 
 metadata = MetaData(
@@ -134,15 +138,27 @@ steps = Table(
     Column("deleted", Utc),
     # Who works on it (core.storage.claims): its worker, and whether it holds a place at the
     # service.
-    Column("announced", Boolean, nullable=False, default=False, server_default=true()),
-    Column("told", Boolean, nullable=False, default=False, server_default=false()),
+    Column(
+        "announced",
+        Boolean,
+        nullable=False,
+        default=False,
+        server_default=true(),
+    ),
+    Column(
+        "told", Boolean, nullable=False, default=False, server_default=false()
+    ),
     Column("worker", String(40)),
-    Column("slot", Boolean, nullable=False, default=False, server_default=false()),
+    Column(
+        "slot", Boolean, nullable=False, default=False, server_default=false()
+    ),
     Column("claimed", Utc),
     Column("claims", Integer, nullable=False, default=0, server_default="0"),
     Column("refused", Utc),
     Column("progress_until", Utc),
-    ForeignKeyConstraint(["tenant", "session"], ["sessions.tenant", "sessions.id"]),
+    ForeignKeyConstraint(
+        ["tenant", "session"], ["sessions.tenant", "sessions.id"]
+    ),
     Index(None, "tenant", "session", "number", unique=True),
 )
 
@@ -152,7 +168,9 @@ def _is_one_of(*states: StepState) -> ColumnElement[bool]:
 
     A database uses a partial index only where it reads that very condition.
     """
-    return steps.c.state.in_([literal_column(f"'{state.value}'") for state in states])
+    return steps.c.state.in_(
+        [literal_column(f"'{state.value}'") for state in states]
+    )
 
 
 def _index(name: str, *columns: Any, where: ColumnElement[bool]) -> Index:
@@ -167,7 +185,9 @@ IN_LINE = _is_one_of(StepState.QUEUED, StepState.SUBMITTING, StepState.RUNNING)
 UNFINISHED = _is_one_of(
     StepState.QUEUED, StepState.SUBMITTING, StepState.RUNNING, StepState.MADE
 )
-PICTURED = and_(_is_one_of(StepState.MADE, StepState.DONE), steps.c.deleted.is_(None))
+PICTURED = and_(
+    _is_one_of(StepState.MADE, StepState.DONE), steps.c.deleted.is_(None)
+)
 HAS_PICTURES = and_(PICTURED, steps.c.text.is_(None))
 """A model that describes a picture answers with words instead."""
 UNTOLD = steps.c.told.is_(False)
@@ -207,10 +227,18 @@ _index(
     where=UNFINISHED,
 )
 _index(
-    "ix_steps_pictured", steps.c.tenant, steps.c.person, steps.c.created, where=PICTURED
+    "ix_steps_pictured",
+    steps.c.tenant,
+    steps.c.person,
+    steps.c.created,
+    where=PICTURED,
 )
 _index(
-    "ix_steps_task", steps.c.account, steps.c.model, steps.c.submitted, where=HAS_TASK
+    "ix_steps_task",
+    steps.c.account,
+    steps.c.model,
+    steps.c.submitted,
+    where=HAS_TASK,
 )
 _index(
     "ix_steps_measured",
@@ -254,7 +282,9 @@ step_pictures = Table(
     Column("position", Integer, primary_key=True),
     Column("key", String(64), nullable=False),
     ForeignKeyConstraint(["tenant", "step"], ["steps.tenant", "steps.id"]),
-    ForeignKeyConstraint(["tenant", "key"], ["pictures.tenant", "pictures.key"]),
+    ForeignKeyConstraint(
+        ["tenant", "key"], ["pictures.tenant", "pictures.key"]
+    ),
     Index(None, "tenant", "key"),
 )
 

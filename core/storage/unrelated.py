@@ -54,7 +54,9 @@ class UnrelatedMessages:
         now = time.monotonic()
         if len(self._posting_until) >= MOST_POSTING:
             still_posting = {
-                name: end for name, end in self._posting_until.items() if end > now
+                name: end
+                for name, end in self._posting_until.items()
+                if end > now
             }
             self._posting_until = still_posting
         self._posting_until[tenant] = now + POSTING_SECONDS

@@ -46,5 +46,7 @@ def _refuse_newer(current: str | None, scripts: ScriptDirectory) -> None:
         return
     if current not in {script.revision for script in scripts.walk_revisions()}:
         raise ConfigurationError(
-            "config.database.newer", setting="EASEL_DATABASE_URL", version=current
+            "config.database.newer",
+            setting="EASEL_DATABASE_URL",
+            version=current,
         )

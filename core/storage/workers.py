@@ -87,7 +87,9 @@ class Workers:
                     await self._regain()
                     await _patiently(regained)
                 except (SQLAlchemyError, OSError) as final:
-                    log.error("worker_lock_not_regained", error=type(final).__name__)
+                    log.error(
+                        "worker_lock_not_regained", error=type(final).__name__
+                    )
                     lost()
                     return
                 log.info("worker_lock_regained")
@@ -137,7 +139,9 @@ class Workers:
         """The one that gets a worker's lock knows that it is dead, and is the only one to."""
         # A connection just for this: when it is closed, the dead worker's lock is free again.
         async with self._engine.connect() as connection:
-            result = await connection.execute(TRY_LOCK, {"key": lock_key(owner)})
+            result = await connection.execute(
+                TRY_LOCK, {"key": lock_key(owner)}
+            )
             if result.scalar():
                 log.warning("worker_died", worker=owner)
                 await take_over(owner)

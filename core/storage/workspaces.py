@@ -24,13 +24,17 @@ class WorkspaceStore(Transactions):
         query = select(workspaces.c.settings).filter_by(tenant=tenant)
         return dict(await self._fetch_scalar(query) or {})
 
-    async def save_settings(self, tenant: str, settings: Mapping[str, Any]) -> None:
+    async def save_settings(
+        self, tenant: str, settings: Mapping[str, Any]
+    ) -> None:
         """Replace the workspace's settings."""
         row = {"tenant": tenant, "settings": dict(settings)}
         new_row = self._insert(workspaces).values(row)
         changed = {"settings": row["settings"]}
         await self._write(
-            new_row.on_conflict_do_update(index_elements=["tenant"], set_=changed)
+            new_row.on_conflict_do_update(
+                index_elements=["tenant"], set_=changed
+            )
         )
 
     async def usage(self, tenant: str, since: datetime) -> list[Spending]:

@@ -79,12 +79,17 @@ def node_labels(step: Step, *, foreign: bool, locale: str) -> tuple[str, str]:
     label = f"v{step.number}"
     if foreign:
         label = translate(
-            "history.foreign", locale, owner=step.person.name, version=step.number
+            "history.foreign",
+            locale,
+            owner=step.person.name,
+            version=step.number,
         )
     return label, short_title(step)
 
 
-def compare_labels(step: Step, parent: Step | None, locale: str) -> tuple[str, str]:
+def compare_labels(
+    step: Step, parent: Step | None, locale: str
+) -> tuple[str, str]:
     """Labels of the two halves."""
     before = translate("compare.upload", locale)
     if parent:

@@ -83,16 +83,22 @@ def post_image(step: Step, index: int, locale: str) -> PostImage:
     extension = picture.media_type.rpartition("/")[2].replace("jpeg", "jpg")
     # Platforms show the name, and a prompt makes no safe file name.
     name = f"v{step.number}-{step.id}-{index + 1}.{extension}"
-    alt = translate("result.alt", locale, prompt=title(step), version=step.number)
+    alt = translate(
+        "result.alt", locale, prompt=title(step), version=step.number
+    )
     return PostImage(picture=picture, name=name, alt=alt)
 
 
 def post_images(step: Step, locale: str) -> tuple[PostImage, ...]:
     """All of a step's pictures."""
-    return tuple(post_image(step, index, locale) for index in range(len(step.outputs)))
+    return tuple(
+        post_image(step, index, locale) for index in range(len(step.outputs))
+    )
 
 
-def step_button(kind: ButtonKind, step: Step, locale: str, index: int = 0) -> Button:
+def step_button(
+    kind: ButtonKind, step: Step, locale: str, index: int = 0
+) -> Button:
     """A button that does something to a step, or to one of its pictures."""
     label = translate(f"button.{kind.value}", locale)
     return Button(kind=kind, step=step.id, label=label, index=index)
@@ -103,12 +109,19 @@ def pick_buttons(step: Step) -> tuple[Button, ...]:
     if len(step.outputs) < 2:
         return ()
     return tuple(
-        Button(kind=ButtonKind.PICK, step=step.id, label=str(index + 1), index=index)
+        Button(
+            kind=ButtonKind.PICK,
+            step=step.id,
+            label=str(index + 1),
+            index=index,
+        )
         for index in range(len(step.outputs))
     )
 
 
-def link_button(url: str, key: str, locale: str, step: str = "") -> tuple[Button, ...]:
+def link_button(
+    url: str, key: str, locale: str, step: str = ""
+) -> tuple[Button, ...]:
     """A button that opens a page; none where there is no address to open."""
     if not url:
         return ()

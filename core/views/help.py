@@ -52,7 +52,11 @@ def _written(command: Command, locale: str) -> str:
 
 def _easel_words(locale: str) -> list[str]:
     commands = COMMANDS.values()
-    return [_word(command, locale) for command in commands if command.name == "easel"]
+    return [
+        _word(command, locale)
+        for command in commands
+        if command.name == "easel"
+    ]
 
 
 def _word(command: Command, locale: str) -> str:
@@ -60,13 +64,16 @@ def _word(command: Command, locale: str) -> str:
         return command.word
     if command.takes is Takes.NUMBER:
         return f"{command.word} 1–{MOST_PICTURES}"
-    return f"{command.word} {translate(f'metavar.{command.takes.value}', locale)}"
+    return (
+        f"{command.word} {translate(f'metavar.{command.takes.value}', locale)}"
+    )
 
 
 def _reactions(locale: str) -> list[str]:
     specs = [row.reaction for row in OPERATIONS.values() if row.reaction]
     return [
-        f"{_emoji(spec)} {translate(f'reaction.{spec.word}', locale)}" for spec in specs
+        f"{_emoji(spec)} {translate(f'reaction.{spec.word}', locale)}"
+        for spec in specs
     ]
 
 
@@ -78,7 +85,9 @@ def _emoji(spec: ReactionSpec) -> str:
 
 def _shared_options(locale: str) -> list[str]:
     """The options that are not for Wanx functions only."""
-    options = [option for option in OPTIONS.values() if not option.is_of_functions]
+    options = [
+        option for option in OPTIONS.values() if not option.is_of_functions
+    ]
     return [f"--{option.name}{_values(option, locale)}" for option in options]
 
 

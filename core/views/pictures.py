@@ -31,7 +31,9 @@ def more_post(step: Step, index: int, locale: str) -> Post:
         text=translate(
             "more.text", locale, version=step.number, name=short_title(step)
         ),
-        buttons=tuple(step_button(kind, step, locale, index) for kind in kinds),
+        buttons=tuple(
+            step_button(kind, step, locale, index) for kind in kinds
+        ),
         private=True,
         secret=step.options.private,
     )
@@ -59,13 +61,17 @@ def mask_offer_post(draft: str, url: str, locale: str, job: str = "") -> Post:
     )
 
 
-def choice_post(draft: str, words: str, version: int | None, locale: str) -> Post:
+def choice_post(
+    draft: str, words: str, version: int | None, locale: str
+) -> Post:
     """Draw it, or edit the picture of that version? Without a picture there is one way only."""
     label = translate("choice.draw", locale, words=clip(words, SHORT))
     buttons = [Button(kind=ButtonKind.AS_DRAWING, step=draft, label=label)]
     if version is not None:
         label = translate("choice.edit", locale, version=version)
-        buttons.append(Button(kind=ButtonKind.AS_EDIT, step=draft, label=label))
+        buttons.append(
+            Button(kind=ButtonKind.AS_EDIT, step=draft, label=label)
+        )
     key = "choice.offer_draw" if version is None else "choice.offer"
     return Post(
         tone=Tone.NOTE,
@@ -99,7 +105,9 @@ def gallery_post(step: Step, tally: Tally, link: str, locale: str) -> Post:
 
 def copy_post(step: Step, request: str, locale: str) -> Post:
     """A result sent to a person in private, as often as they ask."""
-    return replace(outcome_post(step, locale), job=f"{request}c", private=False)
+    return replace(
+        outcome_post(step, locale), job=f"{request}c", private=False
+    )
 
 
 def head_post(step: Step, picture: Picture, index: int, locale: str) -> Post:

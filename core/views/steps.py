@@ -64,24 +64,37 @@ def acknowledgement_post(request: Request, step: str) -> Post:
 def refusal_post(error: EaselError, locale: str, job: str = "") -> Post:
     """Say no, why, and that nothing was charged, to the person who asked and no one else."""
     text = explain(error.key, error.params, locale, "no")
-    return Post(tone=Tone.REFUSAL, text=text, job=job, private=True, reason=error.key)
+    return Post(
+        tone=Tone.REFUSAL, text=text, job=job, private=True, reason=error.key
+    )
 
 
-def explain(key: str, params: Mapping[str, Any], locale: str, charged: str) -> str:
+def explain(
+    key: str, params: Mapping[str, Any], locale: str, charged: str
+) -> str:
     """What happened and what it cost, in two sentences or more."""
     reason = translate(key, locale, **params)
-    return join_list(locale, reason, translate(f"status.charged.{charged}", locale))
+    return join_list(
+        locale, reason, translate(f"status.charged.{charged}", locale)
+    )
 
 
 def note_post(key: str, locale: str, **params: object) -> Post:
     """A short private answer."""
-    return Post(tone=Tone.NOTE, text=translate(key, locale, **params), private=True)
+    return Post(
+        tone=Tone.NOTE, text=translate(key, locale, **params), private=True
+    )
 
 
-def queued_post(step: Step, parent: Step | None, position: int, seconds: float) -> Post:
+def queued_post(
+    step: Step, parent: Step | None, position: int, seconds: float
+) -> Post:
     """A step not started yet: its place in line and an honest estimate."""
     line = translate(
-        "status.in_line", step.locale, position=position, seconds=round_seconds(seconds)
+        "status.in_line",
+        step.locale,
+        position=position,
+        seconds=round_seconds(seconds),
     )
     return _status_post(step, parent, line, 0.0)
 
@@ -112,7 +125,9 @@ def round_seconds(seconds: float) -> int:
     return max(1, round(seconds / grain) * grain)
 
 
-def _status_post(step: Step, parent: Step | None, line: str, progress: float) -> Post:
+def _status_post(
+    step: Step, parent: Step | None, line: str, progress: float
+) -> Post:
     work = f"{describe_work(step, parent)} · {step.model}"
     return Post(
         tone=Tone.STATUS,
@@ -133,7 +148,10 @@ def outcome_post(
     if step.deleted:
         text = translate("status.deleted", locale, version=step.number)
         return Post(
-            tone=Tone.NOTE, text=text, job=step.id, private=step.options.private
+            tone=Tone.NOTE,
+            text=text,
+            job=step.id,
+            private=step.options.private,
         )
     if step.outputs:
         return _result_post(step, locale, tally)
@@ -162,7 +180,9 @@ def _failure_post(step: Step, locale: str) -> Post:
     return Post(
         tone=tone,
         title=title(step),
-        text=explain(step.error or "status.broken", params, locale, step.charged),
+        text=explain(
+            step.error or "status.broken", params, locale, step.charged
+        ),
         job=step.id,
         buttons=_buttons(kinds, step, locale),
         private=step.options.private,
@@ -203,7 +223,12 @@ def _missing_pictures(step: Step, reason: str, locale: str) -> str:
 
 def _words_post(step: Step, text: str, locale: str) -> Post:
     """The words of a model that answers with words: there is no picture to edit further."""
-    facts = (step.person.name, step.model, f"v{step.number}", cost(step, locale))
+    facts = (
+        step.person.name,
+        step.model,
+        f"v{step.number}",
+        cost(step, locale),
+    )
     return Post(
         tone=Tone.NOTE,
         title=title(step),
@@ -226,9 +251,13 @@ def _opinions(step: Step, locale: str, tally: Tally | None) -> list[str]:
         )
         lines.append(translate("result.votes", locale, votes=votes))
     if step.chosen is not None:
-        lines.append(translate("result.chosen", locale, picture=step.chosen + 1))
+        lines.append(
+            translate("result.chosen", locale, picture=step.chosen + 1)
+        )
     if tally and tally.favourites:
-        lines.append(translate("result.favourites", locale, count=tally.favourites))
+        lines.append(
+            translate("result.favourites", locale, count=tally.favourites)
+        )
     return lines
 
 

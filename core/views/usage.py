@@ -88,9 +88,12 @@ def _totals(spending: Sequence[Spending]) -> list[Money]:
     amounts: dict[str, Decimal] = {}
     for spent in spending:
         currency = spent.total.currency
-        amounts[currency] = amounts.get(currency, Decimal(0)) + spent.total.amount
+        amounts[currency] = (
+            amounts.get(currency, Decimal(0)) + spent.total.amount
+        )
     return [
-        Money(amount=amount, currency=currency) for currency, amount in amounts.items()
+        Money(amount=amount, currency=currency)
+        for currency, amount in amounts.items()
     ]
 
 

@@ -51,9 +51,7 @@ class Chatter:
     def __str__(self) -> str:
         lines = [f"  {kind}: {cost}" for kind, cost in self.costs.items()]
         quiet, behind = median(self.quiet), median(self.behind)
-        waits = (
-            f"  a draw: {quiet:.2f} s quiet, {behind:.2f} s behind, x{self.ratio:.2f}"
-        )
+        waits = f"  a draw: {quiet:.2f} s quiet, {behind:.2f} s behind, x{self.ratio:.2f}"
         return "\n".join([*lines, waits])
 
 
@@ -74,7 +72,9 @@ async def measure(count: int = COUNT, draws: int = DRAWS) -> Chatter:
                 "EASEL_DASHSCOPE_URL": simulator.url,
                 "EASEL_RESULT_HOSTS": simulator.host,
             }
-            easel = Child(EASEL, str(folder), json.dumps(settings), folder=folder)
+            easel = Child(
+                EASEL, str(folder), json.dumps(settings), folder=folder
+            )
             try:
                 fake.url = await easel.ready()
                 return await _measure_chatter(fake, easel, count, draws)
@@ -124,7 +124,9 @@ class Talkers:
     async def talk_in_another_thread(self) -> None:
         """An answer to another message than all before."""
         thread = f"1700000001.{next(self._numbers):06d}"
-        await self._bo.says("good morning", thread=thread, as_events=("message",))
+        await self._bo.says(
+            "good morning", thread=thread, as_events=("message",)
+        )
 
     async def react(self) -> None:
         """A like of what someone else has said."""
@@ -153,7 +155,9 @@ class Talkers:
         return waited
 
     def _is_said(self, words: str) -> bool:
-        return any(words in message.words for message in self._fake.world.messages)
+        return any(
+            words in message.words for message in self._fake.world.messages
+        )
 
     def _has_caption(self, words: str) -> bool:
         captions = [
@@ -193,4 +197,6 @@ if TYPE_CHECKING:
 
 if __name__ == "__main__":
     messages = int(sys.argv[1]) if len(sys.argv) > 1 else COUNT
-    print(f"{messages} of each kind; each costs:\n{asyncio.run(measure(messages))}")
+    print(
+        f"{messages} of each kind; each costs:\n{asyncio.run(measure(messages))}"
+    )

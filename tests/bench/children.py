@@ -63,7 +63,9 @@ EASEL = Path(__file__).with_name("easel_child.py")
 class Child:
     """A Python program of Easel's; it says that it is ready by writing a file."""
 
-    def __init__(self, program: str | Path, *arguments: str, folder: Path) -> None:
+    def __init__(
+        self, program: str | Path, *arguments: str, folder: Path
+    ) -> None:
         folder.mkdir(parents=True, exist_ok=True)
         self.folder = folder
         self._ready = folder / "ready"
@@ -107,14 +109,17 @@ class Child:
 
     def memory(self) -> float:
         """Its resident memory, in MiB."""
-        pages = int(Path(f"/proc/{self.process.pid}/statm").read_text().split()[1])
+        pages = int(
+            Path(f"/proc/{self.process.pid}/statm").read_text().split()[1]
+        )
         return pages * os.sysconf("SC_PAGE_SIZE") / (1 << 20)
 
     def cost(self) -> "Cost":
         """What it has used up so far."""
         lines = Path(f"/proc/{self.process.pid}/io").read_text().splitlines()
         written = {
-            name: int(number) for name, number in (line.split(": ") for line in lines)
+            name: int(number)
+            for name, number in (line.split(": ") for line in lines)
         }["wchar"]
         transactions = int((self.folder / "transactions").read_text() or 0)
         log = self._log.stat().st_size + self._errors.stat().st_size
@@ -152,7 +157,9 @@ def watch_collections(folder: Path) -> None:
             began = time.monotonic()
             return
         with (folder / "collections").open("a") as file:
-            file.write(json.dumps([began, (time.monotonic() - began) * 1000]) + "\n")
+            file.write(
+                json.dumps([began, (time.monotonic() - began) * 1000]) + "\n"
+            )
 
     gc.callbacks.append(note)
 
@@ -198,4 +205,6 @@ def percentile(times: list[float], percent: int) -> float:
 def summary(times: list[float]) -> str:
     """The figures as one line to read."""
     half, most = percentile(times, 50), max(times)
-    return f"p50 {half:.1f} ms, p99 {percentile(times, 99):.1f}, most {most:.1f}"
+    return (
+        f"p50 {half:.1f} ms, p99 {percentile(times, 99):.1f}, most {most:.1f}"
+    )

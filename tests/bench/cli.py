@@ -37,9 +37,15 @@ def environment(folder: Path) -> dict[str, str]:
     """As at a prompt: a data folder, no key, and Python keeps what it compiled."""
     prefixes = ("EASEL_", "DASHSCOPE_", "COV", "PYTHONDONTWRITEBYTECODE")
     rest = {
-        name: text for name, text in os.environ.items() if not name.startswith(prefixes)
+        name: text
+        for name, text in os.environ.items()
+        if not name.startswith(prefixes)
     }
-    return {**rest, "PYTHONPATH": str(ROOT), "EASEL_DATA_DIR": str(folder / "data")}
+    return {
+        **rest,
+        "PYTHONPATH": str(ROOT),
+        "EASEL_DATA_DIR": str(folder / "data"),
+    }
 
 
 def prepare(folder: Path, edits: Iterable[str]) -> str:

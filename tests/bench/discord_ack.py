@@ -71,7 +71,10 @@ class Acknowledged:
 
 
 async def measure(
-    count: int = COUNT, photos: int = PHOTOS, passes: int = PASSES, events: int = EVENTS
+    count: int = COUNT,
+    photos: int = PHOTOS,
+    passes: int = PASSES,
+    events: int = EVENTS,
 ) -> Acknowledged:
     """Start everything, edit photos, send commands; in the last pass also events."""
     measured = Acknowledged()
@@ -104,11 +107,18 @@ async def _one_pass(
             "EASEL_RESULT_HOSTS": simulator.host,
         }
         easel = Child(
-            EASEL, str(folder / "easel"), json.dumps(settings), folder=folder / "easel"
+            EASEL,
+            str(folder / "easel"),
+            json.dumps(settings),
+            folder=folder / "easel",
         )
         place = folder / "bare"
         bare = Child(
-            __file__, "bare", str(place), json.dumps(_way_to(other)), folder=place
+            __file__,
+            "bare",
+            str(place),
+            json.dumps(_way_to(other)),
+            folder=place,
         )
         try:
             await asyncio.gather(easel.ready(), bare.ready())
@@ -142,7 +152,9 @@ def _edit(fake: Any, photos: int) -> None:
     for at in range(photos):
         painter = fake.person(f"painter {at}")
         fake.says(
-            painter, f"{fake.mention} make it night {at}", files={"rocket.jpg": photo}
+            painter,
+            f"{fake.mention} make it night {at}",
+            files={"rocket.jpg": photo},
         )
 
 
@@ -162,7 +174,9 @@ async def _time_acknowledgements(fake: Any, count: int) -> list[float]:
 async def _measure_memory(fake: Any, easel: Child, events: int) -> list[float]:
     """Resident memory before events of every kind, and at each quarter of them."""
     ana, bo = fake.person("Ana"), fake.person("Bo")
-    picture = await fake.sees("make it night", button="Edit", files=1, seconds=120)
+    picture = await fake.sees(
+        "make it night", button="Edit", files=1, seconds=120
+    )
     press = next(
         button
         for label, button in picture.buttons.items()
@@ -180,10 +194,16 @@ async def _measure_memory(fake: Any, easel: Child, events: int) -> list[float]:
                 fake.reacts(ana, shown, "🎉", added=False)
             fake.says(ana, "what a picture", kind=7)
             fake.says(ana, "see you")
-            pressed = fake.interacting.press(ana, picture, press, [], fake.general)
-            await fake.until(lambda pressed=pressed: pressed.ack_type is not None, 30)
+            pressed = fake.interacting.press(
+                ana, picture, press, [], fake.general
+            )
+            await fake.until(
+                lambda pressed=pressed: pressed.ack_type is not None, 30
+            )
         fake.world.messages[:] = [
-            message for message in fake.world.messages if message.author != ana.id
+            message
+            for message in fake.world.messages
+            if message.author != ana.id
         ]
         if (at + 1) % max(1, batches // 4) == 0:
             memory.append(easel.memory())
@@ -201,18 +221,25 @@ async def bare(folder: Path, way: dict[str, str]) -> None:
     from yarl import URL  # noqa: PLC0415
 
     commits = OneCommit(folder / "kept.db")
-    Route.BASE, DiscordWebSocket.DEFAULT_GATEWAY = way["api"], URL(way["gateway"])
+    Route.BASE, DiscordWebSocket.DEFAULT_GATEWAY = (
+        way["api"],
+        URL(way["gateway"]),
+    )
 
     class Client(discord.Client):
         async def on_ready(self) -> None:
             tell_ready(folder)
 
-        async def on_interaction(self, interaction: discord.Interaction) -> None:
+        async def on_interaction(
+            self, interaction: discord.Interaction
+        ) -> None:
             await commits.keep(str(interaction.id), interaction.data)
             await interaction.response.defer(ephemeral=True, thinking=True)
 
     intents = discord.Intents(guilds=True, guild_messages=True)
-    client = Client(intents=intents, max_messages=None, chunk_guilds_at_startup=False)
+    client = Client(
+        intents=intents, max_messages=None, chunk_guilds_at_startup=False
+    )
     await client.start(way["token"])
 
 
@@ -220,7 +247,9 @@ async def main(passes: int) -> None:
     """Print it."""
     measured = await measure(passes=passes)
     pace = f"one each {PACE * 1000:.0f} ms"
-    commands = f"{COUNT} commands, {pace}, beside {PHOTOS} edits, {passes} passes"
+    commands = (
+        f"{COUNT} commands, {pace}, beside {PHOTOS} edits, {passes} passes"
+    )
     print(f"{commands}; then {EVENTS} events:\n{measured}")
 
 

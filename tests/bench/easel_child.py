@@ -39,7 +39,9 @@ class Transactions:
 async def main(folder: Path, settings: dict[str, str]) -> None:
     """Until killed."""
     transactions = Transactions(folder)
-    chosen = load(EASEL_DATA_DIR=folder / "data", EASEL_HTTP_PORT=0, **settings)
+    chosen = load(
+        EASEL_DATA_DIR=folder / "data", EASEL_HTTP_PORT=0, **settings
+    )
     async with run.running(chosen) as running:
         tune_garbage_collection()
         watch_collections(folder)

@@ -12,7 +12,13 @@ import sys
 import tempfile
 import time
 from collections import defaultdict
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
+from collections.abc import (
+    AsyncIterator,
+    Awaitable,
+    Callable,
+    Mapping,
+    Sequence,
+)
 from contextlib import AsyncExitStack, asynccontextmanager
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
@@ -39,7 +45,16 @@ from core.storage.tables import (
     step_pictures,
     steps,
 )
-from core.types import Money, Person, Picture, Place, SessionId, Step, StepId, StepState
+from core.types import (
+    Money,
+    Person,
+    Picture,
+    Place,
+    SessionId,
+    Step,
+    StepId,
+    StepState,
+)
 
 ACCOUNT, MODEL = "beijing", "qwen-image-plus"
 PLACE = Place(platform="bench", workspace="w", channel="c")
@@ -101,7 +116,9 @@ def _step(name: str, number: int, created: datetime, **changes: Any) -> Step:
 
 def _queued_row(number: int) -> dict[str, Any]:
     created = NOW + timedelta(milliseconds=number)
-    waiting = _step(f"q{number:07}", 500_000 + number, created, state=StepState.QUEUED)
+    waiting = _step(
+        f"q{number:07}", 500_000 + number, created, state=StepState.QUEUED
+    )
     return {
         **mapping.step_row(waiting),
         "priority": 1 + number // PEOPLE,
@@ -112,7 +129,9 @@ def _queued_row(number: int) -> dict[str, Any]:
 def _done(number: int, count: int) -> dict[str, Any]:
     created = NOW - timedelta(days=730) * (count - number) / count
     finished = created + timedelta(seconds=20)
-    step = _step(f"d{number:07}", number, created, state=StepState.DONE, charged="yes")
+    step = _step(
+        f"d{number:07}", number, created, state=StepState.DONE, charged="yes"
+    )
     return {
         **mapping.step_row(step),
         "priority": 1,
@@ -152,7 +171,9 @@ def _picture_row(row: Mapping[str, Any]) -> dict[str, Any]:
     return filled
 
 
-def _insert(connection: Connection, table: Table, filled: list[dict[str, Any]]) -> None:
+def _insert(
+    connection: Connection, table: Table, filled: list[dict[str, Any]]
+) -> None:
     if filled:
         connection.execute(insert(table), filled)
 
@@ -205,12 +226,18 @@ def _hold_row(row: Mapping[str, Any]) -> dict[str, Any]:
 
 def questions(store: Store, queued: int) -> dict[str, Ask]:
     """The frequent questions by name. The last in line asks: all others are before it."""
-    last = _step(f"q{queued - 1:07}", 500_000 + queued - 1, NOW, state=StepState.QUEUED)
+    last = _step(
+        f"q{queued - 1:07}", 500_000 + queued - 1, NOW, state=StepState.QUEUED
+    )
     begun = iter(range(10**6))
-    thread = Place(platform="bench", workspace="w", channel="c", thread="t-of-others")
+    thread = Place(
+        platform="bench", workspace="w", channel="c", thread="t-of-others"
+    )
 
     async def place_in_line() -> int:
-        return await store.place_in_line(await store.step(PLACE.tenant, last.id))
+        return await store.place_in_line(
+            await store.step(PLACE.tenant, last.id)
+        )
 
     async def announce() -> None:
         await store.step(PLACE.tenant, last.id)
@@ -230,7 +257,9 @@ def questions(store: Store, queued: int) -> dict[str, Ask]:
         "durations": lambda: store.durations(ACCOUNT, MODEL),
         "known tasks": lambda: store.task_ids(ACCOUNT, MODEL, NOW),
         "counts": store.counts,
-        "usage": lambda: store.usage(PLACE.tenant, NOW.replace(day=20, hour=0)),
+        "usage": lambda: store.usage(
+            PLACE.tenant, NOW.replace(day=20, hour=0)
+        ),
         "is ours": lambda: store.is_step_thread(thread),
         "step": lambda: store.step(PLACE.tenant, last.id),
         "history": lambda: store.history(PLACE.tenant, last.session, 5),
@@ -253,7 +282,9 @@ async def compare(
         }
         names = list(next(iter(asks.values())))
         return {
-            name: await _rounds({case: asks[case][name] for case in asks}, rounds)
+            name: await _rounds(
+                {case: asks[case][name] for case in asks}, rounds
+            )
             for name in names
         }
 
@@ -318,7 +349,9 @@ async def _open_filled(url: str, queued: int, done: int) -> AsyncEngine:
     return database.open_async(url)
 
 
-async def _rounds(asks: Mapping[str, Ask], rounds: int) -> dict[str, list[float]]:
+async def _rounds(
+    asks: Mapping[str, Ask], rounds: int
+) -> dict[str, list[float]]:
     spent: dict[str, list[float]] = {case: [] for case in asks}
     for _ in range(rounds):
         for case, ask in asks.items():

@@ -146,7 +146,9 @@ def photographs(side: int) -> list[bytes]:
 def request() -> Request:
     """/easel history"""
     ana = Person(id="ana", name="Ana")
-    return Request(key="k", place=PLACE, person=ana, locale="en", action=Action.HISTORY)
+    return Request(
+        key="k", place=PLACE, person=ana, locale="en", action=Action.HISTORY
+    )
 
 
 async def draw(folder: Path) -> tuple[Cost, bytes]:
@@ -181,14 +183,18 @@ class Start:
     def cost(self) -> Cost:
         """The time and memory used since."""
         seconds = time.process_time() - self._seconds
-        return Cost(seconds=seconds, megabytes=megabytes("VmHWM") - self._megabytes)
+        return Cost(
+            seconds=seconds, megabytes=megabytes("VmHWM") - self._megabytes
+        )
 
 
 def megabytes(name: str) -> float:
     """What this process holds, or held at its peak."""
     lines = Path("/proc/self/status").read_text().splitlines()
     return next(
-        int(line.split()[1]) / 1024 for line in lines if line.startswith(f"{name}:")
+        int(line.split()[1]) / 1024
+        for line in lines
+        if line.startswith(f"{name}:")
     )
 
 
@@ -230,7 +236,9 @@ def main() -> None:
     if sys.argv[1:2] in (["draw"], ["compare"]):
         picture, *rest = map(Path, sys.argv[2:])
         cost, data = (
-            asyncio.run(draw(*rest)) if sys.argv[1] == "draw" else compare(*rest)
+            asyncio.run(draw(*rest))
+            if sys.argv[1] == "draw"
+            else compare(*rest)
         )
         picture.write_bytes(data)
         print(json.dumps(asdict(cost)))

@@ -48,11 +48,17 @@ async def measure(
     """Use the models once in one process, then wait in another."""
     with tempfile.TemporaryDirectory() as folder:
         async with service(0.01) as address:
-            await in_child("use_models", folder, address, database, models or 0)
-            return Idle(**await in_child("wait", folder, address, database, seconds))
+            await in_child(
+                "use_models", folder, address, database, models or 0
+            )
+            return Idle(
+                **await in_child("wait", folder, address, database, seconds)
+            )
 
 
-async def in_child(work: str, *arguments: Any, module: str = "idle") -> dict[str, Any]:
+async def in_child(
+    work: str, *arguments: Any, module: str = "idle"
+) -> dict[str, Any]:
     """Run a function of a bench in a separate process."""
     call = f"from tests.bench import idle, {module}; idle.child({module}.{work}, {arguments!r})"
     process = await asyncio.create_subprocess_exec(
@@ -66,12 +72,15 @@ async def in_child(work: str, *arguments: Any, module: str = "idle") -> dict[str
     )
     output, _ = await process.communicate()
     assert process.returncode == 0, work
-    answer: dict[str, Any] = json.loads(output.decode().strip().splitlines()[-1])
+    answer: dict[str, Any] = json.loads(
+        output.decode().strip().splitlines()[-1]
+    )
     return answer
 
 
 def child(
-    work: Callable[..., Coroutine[Any, Any, dict[str, Any]]], arguments: tuple[Any, ...]
+    work: Callable[..., Coroutine[Any, Any, dict[str, Any]]],
+    arguments: tuple[Any, ...],
 ) -> None:
     """The process."""
     print(json.dumps(asyncio.run(work(*arguments))))
@@ -109,7 +118,9 @@ async def use_models(
     ) as easel:
         catalog = easel.context.catalog
         usable = [
-            model for model in catalog.models.values() if "beijing" in model.regions
+            model
+            for model in catalog.models.values()
+            if "beijing" in model.regions
         ]
         jobs = []
         for number, model in enumerate(usable[: models or None]):
@@ -151,7 +162,11 @@ async def wait(
     chosen = chosen_settings(folder, address, database)
     async with run.running(chosen, listens=False):
         await asyncio.sleep(2)
-        written, processor, began = bytes_written(), time.process_time(), transactions
+        written, processor, began = (
+            bytes_written(),
+            time.process_time(),
+            transactions,
+        )
         await asyncio.sleep(seconds)
         return {
             "processor": 100 * (time.process_time() - processor) / seconds,
@@ -166,7 +181,9 @@ def bytes_written() -> int:
     """What this process has caused to be written to disks."""
     lines = Path("/proc/self/io").read_text().splitlines()
     return int(
-        next(line for line in lines if line.startswith("write_bytes")).split()[1]
+        next(line for line in lines if line.startswith("write_bytes")).split()[
+            1
+        ]
     )
 
 

@@ -54,7 +54,9 @@ class Figures:
 
 
 @asynccontextmanager
-async def service(scale: float, *, strict_running: bool = False) -> AsyncIterator[str]:
+async def service(
+    scale: float, *, strict_running: bool = False
+) -> AsyncIterator[str]:
     """The service's address."""
     arguments = f"{scale}, strict_running={strict_running}"
     call = f"from tests.bench.strict_service import main; main({arguments})"
@@ -106,11 +108,16 @@ async def client(name: str, address: str, jobs: int, model: str) -> Figures:
     return work_out(jobs, own, seen)
 
 
-def work_out(jobs: int, own: Mapping[str, Any], seen: Mapping[str, Any]) -> Figures:
+def work_out(
+    jobs: int, own: Mapping[str, Any], seen: Mapping[str, Any]
+) -> Figures:
     """Figures from what the client and the service say."""
-    assert len(seen["posts"]) == jobs, f"{len(seen['posts'])} of {jobs} were posted"
+    assert len(seen["posts"]) == jobs, (
+        f"{len(seen['posts'])} of {jobs} were posted"
+    )
     lags = sorted(
-        posted - seen["ends"][prompt] for prompt, posted in seen["posts"].items()
+        posted - seen["ends"][prompt]
+        for prompt, posted in seen["posts"].items()
     )
     measured = max(seen["ends"].values()) - min(seen["accepted"])
     bound = sum(seen["durations"]) / 2
@@ -133,12 +140,18 @@ def child(name: str, address: str, jobs: int, model: str) -> None:
     processor = asyncio.run(runs[name](address, jobs, model, threads))
     print(
         json.dumps(
-            {"processor": processor, "threads": max(threads), "megabytes": megabytes()}
+            {
+                "processor": processor,
+                "threads": max(threads),
+                "megabytes": megabytes(),
+            }
         )
     )
 
 
-async def easel(address: str, jobs: int, model: str, threads: list[int]) -> float:
+async def easel(
+    address: str, jobs: int, model: str, threads: list[int]
+) -> float:
     """Run the whole of Easel with a chat that posts to the service.
 
     Return the seconds of processor while the jobs ran.
@@ -176,7 +189,9 @@ async def easel(address: str, jobs: int, model: str, threads: list[int]) -> floa
                         Action.DRAW,
                         f"fox {number} --model {model}",
                         key=f"e{number}",
-                        place=Place(platform="bench", workspace="w", channel="c"),
+                        place=Place(
+                            platform="bench", workspace="w", channel="c"
+                        ),
                         person=person,
                     )
                 )
@@ -186,7 +201,9 @@ async def easel(address: str, jobs: int, model: str, threads: list[int]) -> floa
             return time.process_time() - started
 
 
-async def bare(address: str, jobs: int, model: str, threads: list[int]) -> float:
+async def bare(
+    address: str, jobs: int, model: str, threads: list[int]
+) -> float:
     """Run a loop without memory: submit, ask, download, post."""
     slots = asyncio.Semaphore(2)
     pace = asyncio.Lock()
@@ -206,7 +223,9 @@ async def bare(address: str, jobs: int, model: str, threads: list[int]) -> float
     async with httpx.AsyncClient(
         trust_env=False, base_url=address, timeout=120
     ) as http:
-        await asyncio.gather(*(one_job(http, number) for number in range(jobs)))
+        await asyncio.gather(
+            *(one_job(http, number) for number in range(jobs))
+        )
     return time.process_time() - started
 
 
@@ -214,11 +233,15 @@ async def ask_async(http: httpx.AsyncClient, model: str, prompt: str) -> str:
     """Submit a task and ask for it seven times a second."""
     path = "/api/v1/services/aigc/text2image/image-synthesis"
     task = (
-        await http.post(path, json={"model": model, "input": {"prompt": prompt}})
+        await http.post(
+            path, json={"model": model, "input": {"prompt": prompt}}
+        )
     ).json()["output"]["task_id"]
     while True:
         await asyncio.sleep(1 / 7)
-        output = (await http.get(f"/api/v1/tasks/{task}")).json().get("output", {})
+        output = (
+            (await http.get(f"/api/v1/tasks/{task}")).json().get("output", {})
+        )
         if output.get("task_status") == "SUCCEEDED":
             return str(output["results"][0]["url"])
 
@@ -228,9 +251,13 @@ async def ask_sync(http: httpx.AsyncClient, model: str, prompt: str) -> str:
     path = "/api/v1/services/aigc/multimodal-generation/generation"
     messages = [{"role": "user", "content": [{"text": prompt}]}]
     answer = (
-        await http.post(path, json={"model": model, "input": {"messages": messages}})
+        await http.post(
+            path, json={"model": model, "input": {"messages": messages}}
+        )
     ).json()
-    return str(answer["output"]["choices"][0]["message"]["content"][0]["image"])
+    return str(
+        answer["output"]["choices"][0]["message"]["content"][0]["image"]
+    )
 
 
 def thread_count() -> int:

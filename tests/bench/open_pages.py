@@ -70,7 +70,9 @@ async def main(host: str, port: int) -> None:
     keys = (await loop.run_in_executor(None, sys.stdin.readline)).split()
     pages = await open_pages(host, port, keys)
     print("open", flush=True)
-    while word := (await loop.run_in_executor(None, sys.stdin.readline)).strip():
+    while word := (
+        await loop.run_in_executor(None, sys.stdin.readline)
+    ).strip():
         for page in pages:
             page.expect(word.encode())
         print("expecting", flush=True)

@@ -53,7 +53,9 @@ def measure(name: str, work: Callable[[], object], runs: int) -> None:
         work()
         times.append((time.perf_counter() - started) * 1000)
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
-    print(f"{name}: {statistics.median(times):.0f} ms, process peak {peak:.0f} MB")
+    print(
+        f"{name}: {statistics.median(times):.0f} ms, process peak {peak:.0f} MB"
+    )
 
 
 def main(side: int = 4032, runs: int = RUNS) -> None:
@@ -65,7 +67,9 @@ def main(side: int = 4032, runs: int = RUNS) -> None:
             data, access="sequential"
         ).avg(),
         "take: check, upright, strip, keep": lambda: normalize.normalize(data),
-        "fit: to at most 3072 pixels": lambda: normalize.fit_to(normalized, LIMITS),
+        "fit: to at most 3072 pixels": lambda: normalize.fit_to(
+            normalized, LIMITS
+        ),
         "Pillow, textbook, both in one": lambda: with_pillow(data),
     }
     for name, work in works.items():

@@ -71,13 +71,17 @@ async def changes(page: Page, house: House, count: int) -> list[float]:
         "buttons": [],
         "menu": [],
     }
-    number = await house.room.add_message("general", "", {**body, "text": "bench 0"})
+    number = await house.room.add_message(
+        "general", "", {**body, "text": "bench 0"}
+    )
     committed: dict[str, float] = {}
     for at in range(1, count + 1):
         await house.room.edit_message(number, {**body, "text": f"bench {at}"})
         committed[f"bench {at}"] = time.time()
         await asyncio.sleep(0.02)
-    await house.room.edit_message(number, {**body, "tone": "note", "text": "done"})
+    await house.room.edit_message(
+        number, {**body, "tone": "note", "text": "done"}
+    )
     await asyncio.sleep(0.5)
     seen = await page.evaluate("() => window.seen")
     appeared = float(seen["done"])
@@ -104,7 +108,9 @@ async def states(page: Page, house: House, count: int) -> list[float]:
         assert step.submitted
         states.append(at / 1000 - step.submitted.timestamp())
         await ana.waits_for("result")
-        await page.locator("#messages [data-tone=status]").wait_for(state="detached")
+        await page.locator("#messages [data-tone=status]").wait_for(
+            state="detached"
+        )
     return states
 
 
@@ -112,9 +118,7 @@ def summary_line(name: str, seconds: list[float]) -> str:
     """One line."""
     last = quantiles(seconds, n=20)[-1]
     average, longest = mean(seconds) * 1000, max(seconds) * 1000
-    return (
-        f"{name}: mean {average:.1f} ms, p95 {last * 1000:.1f} ms, max {longest:.1f} ms"
-    )
+    return f"{name}: mean {average:.1f} ms, p95 {last * 1000:.1f} ms, max {longest:.1f} ms"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -131,7 +135,9 @@ class Spread:
 @asynccontextmanager
 async def open_pages(house: House, count: int) -> AsyncIterator[Process]:
     """Open a page for each of so many people, in a separate process."""
-    keys = [(await house.room.enter(f"p{at}", f"P{at}"))[1] for at in range(count)]
+    keys = [
+        (await house.room.enter(f"p{at}", f"P{at}"))[1] for at in range(count)
+    ]
     script = str(Path(__file__).with_name("open_pages.py"))
     host, port = house.address.removeprefix("http://").split(":")
     pages = await asyncio.create_subprocess_exec(
@@ -170,7 +176,9 @@ async def spread(house: House, count: int, words: int = 5) -> Spread:
             await ana.says(word)
             last = float(await heard_from(pages))
             costs.append(
-                Spread(wall=last - wall, processor=time.process_time() - processor)
+                Spread(
+                    wall=last - wall, processor=time.process_time() - processor
+                )
             )
     return Spread(
         wall=median(cost.wall for cost in costs),
@@ -191,7 +199,9 @@ async def with_pages(house: House, count: int) -> None:
     """Measure and print what many open pages cost."""
     alone = await spread(house, 1)
     many = await spread(house, count)
-    print(f"one word, 1 page: {alone.wall:.3f} s, processor {alone.processor:.3f} s")
+    print(
+        f"one word, 1 page: {alone.wall:.3f} s, processor {alone.processor:.3f} s"
+    )
     print(
         f"one word, {count} pages (goal 0.3 s): {many.wall:.3f} s, processor {many.processor:.3f} s"
     )

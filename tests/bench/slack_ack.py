@@ -75,7 +75,10 @@ class Acknowledged:
 
 
 async def measure(
-    count: int = COUNT, photos: int = PHOTOS, passes: int = PASSES, pace: float = PACE
+    count: int = COUNT,
+    photos: int = PHOTOS,
+    passes: int = PASSES,
+    pace: float = PACE,
 ) -> Acknowledged:
     """Start everything, edit some photos, send the commands."""
     measured = Acknowledged()
@@ -119,7 +122,10 @@ async def _one_pass(
             before, began = children[0].seconds(), time.monotonic()
             measured.ours += await _send_all(fake.url, bodies, pace)
             spent = children[0].seconds() - before
-            measured.processor += [spent * 1000 / count, spent_by_bare * 1000 / count]
+            measured.processor += [
+                spent * 1000 / count,
+                spent_by_bare * 1000 / count,
+            ]
             measured.collections += children[0].collections(began)
         finally:
             for child in children:
@@ -177,7 +183,9 @@ async def send(url: str, bodies: list[bytes], pace: float) -> list[float]:
         began = time.perf_counter()
 
         async def deliver(at: int, data: bytes) -> float:
-            await asyncio.sleep(max(0.0, began + at * pace - time.perf_counter()))
+            await asyncio.sleep(
+                max(0.0, began + at * pace - time.perf_counter())
+            )
             headers = {
                 **sign(data),
                 "Content-Type": "application/x-www-form-urlencoded",
@@ -200,7 +208,7 @@ async def bare(folder: Path) -> None:
 
     It is slack-bolt with one durable commit before the acknowledgement.
     """
-    from slack_bolt.adapter.starlette.async_handler import AsyncSlackRequestHandler  # noqa: PLC0415
+    from slack_bolt.adapter.starlette import async_handler  # noqa: PLC0415
     from slack_bolt.async_app import AsyncAck, AsyncApp  # noqa: PLC0415
     from slack_bolt.authorization import AuthorizeResult  # noqa: PLC0415
     from starlette.applications import Starlette  # noqa: PLC0415
@@ -220,7 +228,9 @@ async def bare(folder: Path) -> None:
     # With process_before_response Bolt answers as soon as the listener has ended; without, from a
     # poll of 10 ms.
     app = AsyncApp(
-        signing_secret=SECRET, authorize=authorize, process_before_response=True
+        signing_secret=SECRET,
+        authorize=authorize,
+        process_before_response=True,
     )
 
     @app.command("/draw")
@@ -228,8 +238,10 @@ async def bare(folder: Path) -> None:
         await commits.keep(body["trigger_id"], body)
         await ack()
 
-    handler = AsyncSlackRequestHandler(app)
-    web = Starlette(routes=[Route("/slack/events", handler.handle, methods=["POST"])])
+    handler = async_handler.AsyncSlackRequestHandler(app)
+    web = Starlette(
+        routes=[Route("/slack/events", handler.handle, methods=["POST"])]
+    )
     listening = bind("127.0.0.1", 0)
     async with serving(web, listening):
         tell_ready(folder, f"http://127.0.0.1:{listening.getsockname()[1]}")
@@ -251,7 +263,11 @@ if __name__ == "__main__":
     match sys.argv[1:]:
         case ["send", pace]:
             where, *what = sys.stdin.buffer.read().split(b"\n")
-            print(json.dumps(asyncio.run(send(where.decode(), what, float(pace)))))
+            print(
+                json.dumps(
+                    asyncio.run(send(where.decode(), what, float(pace)))
+                )
+            )
         case ["bare", place]:
             asyncio.run(bare(Path(place)))
         case arguments:

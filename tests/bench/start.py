@@ -26,14 +26,18 @@ from tests.bench.jobs import service  # noqa: E402
 async def measure(queued: int) -> dict[int, float]:
     """Seconds of processor until ready, by the number of jobs in the line."""
     spent = {}
-    growth.PLACE = replace(growth.PLACE, platform="terminal")  # one this bot speaks to
+    growth.PLACE = replace(
+        growth.PLACE, platform="terminal"
+    )  # one this bot speaks to
     async with service(1.0) as address:
         for count in (0, queued):
             with tempfile.TemporaryDirectory() as folder:
                 url = f"sqlite:///{folder}/easel.db"
                 await database.migrate(url)
                 await asyncio.to_thread(growth.build, url, count, 0)
-                answer = await in_child("get_ready", folder, address, module="start")
+                answer = await in_child(
+                    "get_ready", folder, address, module="start"
+                )
             spent[count] = answer["processor"]
     return spent
 
@@ -43,7 +47,9 @@ async def get_ready(folder: str, address: str) -> dict[str, Any]:
     from bot import logs, run  # noqa: PLC0415
 
     logs.set_up("json", "critical", [])
-    async with run.running(chosen_settings(folder, address, None), listens=False):
+    async with run.running(
+        chosen_settings(folder, address, None), listens=False
+    ):
         return {"processor": time.process_time()}
 
 

@@ -30,7 +30,9 @@ def result() -> bytes:
     """A PNG of noise."""
     noise = random.Random(1).randbytes(SIDE * SIDE * 3)
     stream = BytesIO()
-    Image.frombytes("RGB", (SIDE, SIDE), noise).save(stream, "PNG", compress_level=1)
+    Image.frombytes("RGB", (SIDE, SIDE), noise).save(
+        stream, "PNG", compress_level=1
+    )
     return stream.getvalue()
 
 
@@ -70,7 +72,9 @@ class Service:
             "image-generation/generation",
         ):
             app.router.add_post(f"{api}/{path}", self.submit)
-        app.router.add_post(f"{api}/multimodal-generation/generation", self.call)
+        app.router.add_post(
+            f"{api}/multimodal-generation/generation", self.call
+        )
         app.router.add_get("/api/v1/tasks/{id}", self.task)
         app.router.add_get("/api/v1/tasks", self.listed)
         app.router.add_get("/result/{id}", self.download)
@@ -101,7 +105,9 @@ class Service:
         """A synchronous call."""
         body = await request.json()
         model = body["model"]
-        if self._at_work[model] >= RUNNING or not within(self._submits[model], 2, 1.0):
+        if self._at_work[model] >= RUNNING or not within(
+            self._submits[model], 2, 1.0
+        ):
             self.refused["submit"] += 1
             return refusal()
         task = self._accept(model, prompt_of(body["input"]))
@@ -127,11 +133,19 @@ class Service:
             self.refused["query"] += 1
             return refusal()
         task = self.tasks[request.match_info["id"]]
-        output = {"task_id": task["id"], "task_status": task["state"], **task["times"]}
+        output = {
+            "task_id": task["id"],
+            "task_status": task["state"],
+            **task["times"],
+        }
         if task["state"] == "SUCCEEDED":
             output["results"] = [{"url": self._url(request, task["id"])}]
         return web.json_response(
-            {"output": output, "usage": {"image_count": 1}, "request_id": task["id"]}
+            {
+                "output": output,
+                "usage": {"image_count": 1},
+                "request_id": task["id"],
+            }
         )
 
     async def listed(self, request: web.Request) -> web.Response:
@@ -139,7 +153,10 @@ class Service:
         if not within(self._queries, 20, 1.0):
             self.refused["query"] += 1
             return refusal()
-        page, size = int(request.query["page_no"]), int(request.query["page_size"])
+        page, size = (
+            int(request.query["page_no"]),
+            int(request.query["page_size"]),
+        )
         newest = list(reversed(self.tasks.values()))
         rows = [
             {
@@ -152,7 +169,12 @@ class Service:
         ]
         pages = -(-len(newest) // size)
         return web.json_response(
-            {"data": rows, "total_page": pages, "page_no": page, "request_id": "list"}
+            {
+                "data": rows,
+                "total_page": pages,
+                "page_no": page,
+                "request_id": "list",
+            }
         )
 
     async def download(self, _: web.Request) -> web.Response:
@@ -204,7 +226,9 @@ class Service:
         async with self._slots[task["model"]]:
             task["state"] = "RUNNING"
             task["times"]["scheduled_time"] = stamp()
-            running = sum(other["state"] == "RUNNING" for other in self.tasks.values())
+            running = sum(
+                other["state"] == "RUNNING" for other in self.tasks.values()
+            )
             self.most_running = max(self.most_running, running)
             await asyncio.sleep(task["duration"])
             task["state"] = "SUCCEEDED"

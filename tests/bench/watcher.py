@@ -43,11 +43,17 @@ LONGEST = 100.0
 
 
 async def measure(
-    name: str, batches: Sequence[tuple[str, int]], catalog: Catalog, scale: float = 1.0
+    name: str,
+    batches: Sequence[tuple[str, int]],
+    catalog: Catalog,
+    scale: float = 1.0,
 ) -> None:
     """Submit everything at once, wait for each, print lag and queries."""
     config = SimulatorConfig(time_scale=scale, rate_limits=False, seed=11)
-    async with serve(config) as simulator, httpx.AsyncClient(trust_env=False) as http:
+    async with (
+        serve(config) as simulator,
+        httpx.AsyncClient(trust_env=False) as http,
+    ):
         client = DashScope(
             account=dashscope(),
             client=http,
@@ -59,9 +65,13 @@ async def measure(
             clock=WallClock(),
         )
         works = [
-            _work(model, catalog) for model, count in batches for _ in range(count)
+            _work(model, catalog)
+            for model, count in batches
+            for _ in range(count)
         ]
-        tasks = [(work, await _submit(http, simulator, work)) for work in works]
+        tasks = [
+            (work, await _submit(http, simulator, work)) for work in works
+        ]
         started, queries = time.time(), simulator.account.queries
         lags: list[float] = []
         waits = [
@@ -82,18 +92,25 @@ async def measure(
         )
 
 
-async def _submit(http: httpx.AsyncClient, simulator: Running, work: Work) -> Task:
+async def _submit(
+    http: httpx.AsyncClient, simulator: Running, work: Work
+) -> Task:
     """Straight to the service: the submit's own pace is not measured here."""
     is_messages = work.model.startswith("wan2.6")
     path = (
-        "image-generation/generation" if is_messages else "text2image/image-synthesis"
+        "image-generation/generation"
+        if is_messages
+        else "text2image/image-synthesis"
     )
     content = (
         {"messages": [{"role": "user", "content": [{"text": "fox"}]}]}
         if is_messages
         else {"prompt": "fox"}
     )
-    headers = {"Authorization": "Bearer sk-simulator", "X-DashScope-Async": "enable"}
+    headers = {
+        "Authorization": "Bearer sk-simulator",
+        "X-DashScope-Async": "enable",
+    }
     body = {"model": work.model, "input": content, "parameters": {"n": 1}}
     answer = await http.post(
         f"{simulator.url}/services/aigc/{path}", json=body, headers=headers
@@ -102,12 +119,18 @@ async def _submit(http: httpx.AsyncClient, simulator: Running, work: Work) -> Ta
 
 
 async def _lag(
-    client: DashScope, simulator: Running, work: Work, task: Task, lags: list[float]
+    client: DashScope,
+    simulator: Running,
+    work: Work,
+    task: Task,
+    lags: list[float],
 ) -> None:
     began = time.time()
     await client.wait(work, task)
     # One that ended while the others were still being submitted was not waited for yet.
-    lags.append(time.time() - max(simulator.account.tasks[task.id].ended or 0, began))
+    lags.append(
+        time.time() - max(simulator.account.tasks[task.id].ended or 0, began)
+    )
 
 
 async def _nothing(_tenant: str, _key: str) -> bytes:

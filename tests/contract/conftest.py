@@ -45,7 +45,9 @@ async def engine(
     if request.param == "sqlite":
         url = f"sqlite:///{tmp_path / 'easel.db'}"
     else:
-        url = fresh_database(request.getfixturevalue("postgres"), request.node.name)
+        url = fresh_database(
+            request.getfixturevalue("postgres"), request.node.name
+        )
     await database.migrate(url)
     opened = database.open_async(url)
     yield opened
@@ -59,12 +61,18 @@ def fresh_database(server: str, name: str) -> str:
     import sqlalchemy as sa  # noqa: PLC0415
 
     name = "easel_" + hashlib.sha256(name.encode()).hexdigest()[:16]
-    admin = sa.create_engine(database.sync_url(server), isolation_level="AUTOCOMMIT")
+    admin = sa.create_engine(
+        database.sync_url(server), isolation_level="AUTOCOMMIT"
+    )
     with admin.connect() as connection:
         connection.exec_driver_sql(f"DROP DATABASE IF EXISTS {name}")
         connection.exec_driver_sql(f"CREATE DATABASE {name}")
     admin.dispose()
-    return sa.make_url(server).set(database=name).render_as_string(hide_password=False)
+    return (
+        sa.make_url(server)
+        .set(database=name)
+        .render_as_string(hide_password=False)
+    )
 
 
 @pytest.fixture

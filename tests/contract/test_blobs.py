@@ -10,7 +10,9 @@ from core.ports import Blobs
 from core.storage.blobs import open_blobs
 
 
-async def test_bytes_are_kept_under_their_hash_and_read_back(blobs: Blobs) -> None:
+async def test_bytes_are_kept_under_their_hash_and_read_back(
+    blobs: Blobs,
+) -> None:
     key = await blobs.keep("w1", b"picture")
     assert key == hashlib.sha256(b"picture").hexdigest()
     assert await blobs.read("w1", key) == b"picture"
@@ -38,7 +40,9 @@ async def test_deleting_twice_is_no_matter(blobs: Blobs) -> None:
 @pytest.mark.parametrize(
     "key", ["../../etc/passwd", "a" * 63, "A" * 64, "", "/" + "a" * 63]
 )
-async def test_a_key_that_is_none_finds_nothing(blobs: Blobs, key: str) -> None:
+async def test_a_key_that_is_none_finds_nothing(
+    blobs: Blobs, key: str
+) -> None:
     with pytest.raises(NotFound):
         await blobs.read("w6", key)
 

@@ -72,7 +72,9 @@ class Stage:
 @pytest_asyncio.fixture(
     params=["terminal", "memory", "journal", "web", "slack", "discord"]
 )
-async def stage(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[Stage]:
+async def stage(
+    request: pytest.FixtureRequest, tmp_path: Path
+) -> AsyncIterator[Stage]:
     blobs = open_blobs((tmp_path / "blobs").as_uri())
     async with AsyncExitStack() as stack:
         view: ChatView
@@ -85,9 +87,13 @@ async def stage(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator
             stack.push_async_callback(room.close)
             view = WebView(room, blobs)
         elif request.param == "slack":
-            view = await stack.enter_async_context(slack_view(tmp_path, blobs, PLACE))
+            view = await stack.enter_async_context(
+                slack_view(tmp_path, blobs, PLACE)
+            )
         elif request.param == "discord":
-            view = await stack.enter_async_context(discord_view(tmp_path, blobs, PLACE))
+            view = await stack.enter_async_context(
+                discord_view(tmp_path, blobs, PLACE)
+            )
         elif request.param == "terminal":
             view = TerminalView(blobs, tmp_path / "out")
         elif request.param == "memory":
@@ -100,7 +106,9 @@ async def stage(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator
 def status(text: str, job: str) -> Post:
     """What is said of a job at work, with the button by which it can be cancelled."""
     cancel = Button(kind=ButtonKind.CANCEL, step=job, label="Cancel")
-    return Post(tone=Tone.STATUS, text=text, job=job, progress=0.5, buttons=(cancel,))
+    return Post(
+        tone=Tone.STATUS, text=text, job=job, progress=0.5, buttons=(cancel,)
+    )
 
 
 def note(text: str, **changes: Any) -> Post:
@@ -158,9 +166,14 @@ async def shows_what_a_message_was_changed_to(stage: Stage) -> None:
             assert everything.count(f"done with {job}") == 1
 
 
-async def takes_away_the_pictures_a_message_no_longer_has(stage: Stage) -> None:
+async def takes_away_the_pictures_a_message_no_longer_has(
+    stage: Stage,
+) -> None:
     result = Post(
-        tone=Tone.RESULT, text="here", job=stage.job(), pictures=(await stage.image(),)
+        tone=Tone.RESULT,
+        text="here",
+        job=stage.job(),
+        pictures=(await stage.image(),),
     )
     sent = await stage.posts(result)
     assert (await stage.sees(sent)).pictures
@@ -201,7 +214,10 @@ async def keeps_private_words_from_others(stage: Stage) -> None:
     secret = f"a secret of {stage.job()}"
     await stage.posts(note(secret, private=True))
     direct = await stage.view.chat.private_place(PLACE, ANA)
-    seen = [await stage.view.words_seen_by("ana", place) for place in (PLACE, direct)]
+    seen = [
+        await stage.view.words_seen_by("ana", place)
+        for place in (PLACE, direct)
+    ]
     assert secret in "\n".join(seen)
     if stage.view.has_privacy:
         assert secret not in await stage.view.words_seen_by("bo", PLACE)
@@ -215,14 +231,19 @@ async def links_lead_to_their_message(stage: Stage) -> None:
             assert stage.view.follow(link) == sent.message
 
 
-async def fetches_a_persons_file_and_no_more_than_the_limit(stage: Stage) -> None:
+async def fetches_a_persons_file_and_no_more_than_the_limit(
+    stage: Stage,
+) -> None:
     attachment = await stage.view.upload(PHOTOS / "rocket.jpg")
     data = data_of("rocket.jpg")
     chunks = [chunk async for chunk in stage.chat.fetch(attachment, 10**7)]
     assert b"".join(chunks) == data
     if stage.name == "journal":
         return  # it only stands in where files are whole
-    for asked, limit in ((replace(attachment, ref="no"), 10**7), (attachment, 1000)):
+    for asked, limit in (
+        (replace(attachment, ref="no"), 10**7),
+        (attachment, 1000),
+    ):
         with pytest.raises(Rejected):
             [chunk async for chunk in stage.chat.fetch(asked, limit)]
 
@@ -240,7 +261,9 @@ def request(**changes: Any) -> Request:
     return replace(plain, **changes)
 
 
-async def completes_a_request_and_changes_nothing_that_was_said(stage: Stage) -> None:
+async def completes_a_request_and_changes_nothing_that_was_said(
+    stage: Stage,
+) -> None:
     asked = Incoming(
         key=f"key{next(numbers)}",
         kind=Kind.COMMAND,
@@ -282,7 +305,9 @@ async def forgets_the_workspace_that_removed_us(stage: Stage) -> None:
     image = await stage.image()
     direct = await stage.view.chat.private_place(PLACE, ANA)
     for place in (PLACE, direct):
-        post = Post(tone=Tone.RESULT, text="r", job=stage.job(), pictures=(image,))
+        post = Post(
+            tone=Tone.RESULT, text="r", job=stage.job(), pictures=(image,)
+        )
         await stage.posts(post, place)
     if stage.name in KEEPERS:
         assert await stage.view.remembered() > 0
@@ -360,7 +385,9 @@ class PostsNoTitle(Broken):
 
 class PostsToAll(Broken):
     async def post(self, place: Place, post: Post, **how: Any) -> Any:
-        return await self._chat.post(place, replace(post, private=False), **how)
+        return await self._chat.post(
+            place, replace(post, private=False), **how
+        )
 
 
 class UpdatesNothing(Broken):
@@ -404,7 +431,9 @@ class LinksNowhere(Broken):
 
 
 class FetchesNothing(Broken):
-    async def fetch(self, attachment: Attachment, limit: int) -> AsyncIterator[bytes]:
+    async def fetch(
+        self, attachment: Attachment, limit: int
+    ) -> AsyncIterator[bytes]:
         yield b""
 
 
@@ -489,14 +518,21 @@ async def test_a_chat_that_breaks_anything_fails(stage: Stage) -> None:
         except (Exception, pytest.fail.Exception):
             found.append(broken)
     assert set(found) == set(BROKEN) - UNSEEN[stage.name]
-    for check in CHECKS:  # none of them was found only for what another had left behind
+    for check in (
+        CHECKS
+    ):  # none of them was found only for what another had left behind
         await check(stage)
 
 
 def test_every_member_of_a_chat_is_broken_by_some_mutant() -> None:
-    members = {name for name in vars(Chat) if not name.startswith("_")} | {"pace"}
+    members = {name for name in vars(Chat) if not name.startswith("_")} | {
+        "pace"
+    }
     mutated = {
-        name for broken in BROKEN for name in vars(broken) if not name.startswith("_")
+        name
+        for broken in BROKEN
+        for name in vars(broken)
+        if not name.startswith("_")
     }
     assert mutated == members
 
@@ -511,7 +547,11 @@ async def test_results_are_whole_files_and_writing_them_again_changes_nothing(
     data = (PHOTOS / "coffee.png").read_bytes()
     key = await blobs.keep("terminal:local", data)
     picture = Picture(
-        key=key, width=600, height=400, media_type="image/png", length=len(data)
+        key=key,
+        width=600,
+        height=400,
+        media_type="image/png",
+        length=len(data),
     )
     chat = TerminalChat(blobs, "en", quiet=True)
     post = Post(
@@ -520,7 +560,9 @@ async def test_results_are_whole_files_and_writing_them_again_changes_nothing(
         job="j",
         pictures=(PostImage(picture=picture, name="v1.png", alt=""),),
     )
-    sent = await chat.post(PLACE, post, to=ANA, reply={"out": str(tmp_path / "out")})
+    sent = await chat.post(
+        PLACE, post, to=ANA, reply={"out": str(tmp_path / "out")}
+    )
     await chat.update(sent, post)
     assert [path.name for path in (tmp_path / "out").iterdir()] == ["v1.png"]
     assert (tmp_path / "out" / "v1.png").read_bytes() == data
@@ -535,4 +577,9 @@ async def test_a_missing_or_too_large_file_is_refused(tmp_path: Path) -> None:
         ("a\x00b.png", 10),
     ]:
         with pytest.raises(Rejected):
-            [chunk async for chunk in chat.fetch(Attachment(ref=ref, name="x"), limit)]
+            [
+                chunk
+                async for chunk in chat.fetch(
+                    Attachment(ref=ref, name="x"), limit
+                )
+            ]

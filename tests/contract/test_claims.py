@@ -32,12 +32,17 @@ def claims(engine: AsyncEngine) -> Claims:
 async def add_waiting(store: Store, claims: Claims, *names: str) -> None:
     """Steps that wait in the line, begun a second apart."""
     for number, name in enumerate(names):
-        await store.begin(step(name, created=NOW + number * SECOND), Caps(), NOW)
+        await store.begin(
+            step(name, created=NOW + number * SECOND), Caps(), NOW
+        )
         await claims.announce(TENANT, name)
 
 
 async def claimed(
-    claims: Claims, size: int, limit: SubmitLimit | None = None, after: float = 0
+    claims: Claims,
+    size: int,
+    limit: SubmitLimit | None = None,
+    after: float = 0,
 ) -> list[str]:
     taken, _ = await claims.claim(*LINE, size, limit, NOW + after * SECOND)
     return [claim.step for claim in taken]
@@ -59,14 +64,20 @@ async def test_what_is_ours_is_known_until_its_person_has_been_told(
 ) -> None:
     await add_waiting(store, claims, "a", "b", "c")
     first, second = (await claims.claim(*LINE, 2, None, NOW))[0]
-    assert sorted(claim.step for claim in await claims.own_claims()) == ["a", "b"]
+    assert sorted(claim.step for claim in await claims.own_claims()) == [
+        "a",
+        "b",
+    ]
     await claims.release(first, NOW)
     await store.intend(TENANT, "b", NOW)
     await claims.free(second)
     assert [claim.step for claim in await claims.own_claims()] == ["b"]
     assert await Claims(engine, "two", ["test"]).own_claims() == []
     await store.end(
-        await store.step(TENANT, "b"), StepState.FAILED, NOW, error="status.broken"
+        await store.step(TENANT, "b"),
+        StepState.FAILED,
+        NOW,
+        error="status.broken",
     )
     await store.close_step(TENANT, "b")
     assert await claims.own_claims() == []
@@ -128,7 +139,9 @@ async def test_who_is_refused_goes_back_to_the_same_place_in_line(
     assert third.refused == NOW
 
 
-async def test_a_cancelled_step_is_never_claimed(store: Store, claims: Claims) -> None:
+async def test_a_cancelled_step_is_never_claimed(
+    store: Store, claims: Claims
+) -> None:
     await add_waiting(store, claims, "a", "b")
     await store.request_cancel(TENANT, "a", NOW)
     assert await claimed(claims, 2) == ["b"]
@@ -159,7 +172,9 @@ async def test_workers_at_once_never_claim_more_than_there_are_places(
     engine: AsyncEngine, store: Store
 ) -> None:
     workers = [Claims(engine, f"w{number}", ["test"]) for number in range(6)]
-    await add_waiting(store, workers[0], *(f"s{number}" for number in range(20)))
+    await add_waiting(
+        store, workers[0], *(f"s{number}" for number in range(20))
+    )
     taken = await asyncio.gather(*(claimed(worker, 4) for worker in workers))
     names = [name for some in taken for name in some]
     assert sorted(names) == sorted(set(names)) == ["s0", "s1", "s2", "s3"]
@@ -172,8 +187,13 @@ async def test_a_dead_workers_steps_are_adopted_once(
     await claimed(claims, 2)
     await store.intend(TENANT, "a", NOW)
     survivors = [Claims(engine, name, ["test"]) for name in ("two", "three")]
-    adopted = await asyncio.gather(*(survivor.adopt("one") for survivor in survivors))
-    assert sorted(claim.step for some in adopted for claim in some) == ["a", "b"]
+    adopted = await asyncio.gather(
+        *(survivor.adopt("one") for survivor in survivors)
+    )
+    assert sorted(claim.step for some in adopted for claim in some) == [
+        "a",
+        "b",
+    ]
     assert {claim.claims for some in adopted for claim in some} == {2}
     assert await claimed(survivors[0], 2) == []
 
@@ -188,11 +208,16 @@ async def test_what_was_told_is_left_alone_and_what_was_not_is_adopted(
         await store.end(found, StepState.FAILED, NOW, error="status.broken")
     await store.close_step(TENANT, "told")
     assert [
-        claim.step for claim in await Claims(engine, "two", ["test"]).adopt("one")
+        claim.step
+        for claim in await Claims(engine, "two", ["test"]).adopt("one")
     ] == ["untold"]
     async with engine.connect() as connection:
         slots = (
-            (await connection.execute(select(steps.c.slot).where(steps.c.id == "told")))
+            (
+                await connection.execute(
+                    select(steps.c.slot).where(steps.c.id == "told")
+                )
+            )
             .scalars()
             .all()
         )
@@ -235,7 +260,9 @@ async def test_a_finished_step_is_nobodys(
     await store.intend(TENANT, "a", NOW)
     await store.record_task(TENANT, "a", "task", "req", None, NOW)
     await claims.free(claim)
-    kept = await store.record_results(await store.step(TENANT, "a"), [], None, 3.0, NOW)
+    kept = await store.record_results(
+        await store.step(TENANT, "a"), [], None, 3.0, NOW
+    )
     assert kept
     await store.remember(PostedMessage(place=PLACE, message="m"), TENANT, "a")
     await store.finish(TENANT, "a")
@@ -258,15 +285,24 @@ async def test_who_is_being_cancelled_is_not_claimed_and_the_next_one_is(
     if engine.dialect.name != "postgresql":
         return
     await add_waiting(store, claims, "a", "b")
-    ended = {"state": StepState.CANCELLED, "told": True, "slot": False, "finished": NOW}
+    ended = {
+        "state": StepState.CANCELLED,
+        "told": True,
+        "slot": False,
+        "finished": NOW,
+    }
     async with engine.begin() as connection:
-        await connection.execute(update(steps).where(steps.c.id == "a").values(ended))
+        await connection.execute(
+            update(steps).where(steps.c.id == "a").values(ended)
+        )
         claiming = asyncio.create_task(claimed(claims, 1))
         await asyncio.sleep(0.5)
     assert await claiming == ["b"]
     async with engine.connect() as connection:
         assert (
-            await connection.execute(select(steps.c.slot).where(steps.c.id == "a"))
+            await connection.execute(
+                select(steps.c.slot).where(steps.c.id == "a")
+            )
         ).scalars().all() == [False]
 
 

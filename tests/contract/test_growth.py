@@ -26,7 +26,16 @@ from core.storage.drafts import DraftStore
 from core.storage.reactions import ReactionStore
 from core.storage.store import Store
 from core.storage.tables import ledger, posting, steps
-from core.types import Head, MessageRole, Money, Person, Place, Step, StepId, StepState
+from core.types import (
+    Head,
+    MessageRole,
+    Money,
+    Person,
+    Place,
+    Step,
+    StepId,
+    StepState,
+)
 from tests.bench import growth
 from tests.contract.conftest import fresh_database
 from tests.fakes.steps import NOW, PLACE, dollars, picture, step, yuan
@@ -37,7 +46,9 @@ TENANT = PLACE.tenant
 async def make_step(store: Store, begun: Step, letter: str = "a") -> None:
     await store.begin(begun, Caps(), NOW)
     await store.intend(begun.tenant, begun.id, NOW)
-    await store.record_task(begun.tenant, begun.id, f"task-{begun.id}", "r", None, NOW)
+    await store.record_task(
+        begun.tenant, begun.id, f"task-{begun.id}", "r", None, NOW
+    )
     await store.record_results(begun, [picture(letter)], yuan("0.2"), 3.0, NOW)
 
 
@@ -48,7 +59,9 @@ async def test_who_only_looks_waits_for_no_writer_and_writes_nothing(
     here = await store.step(TENANT, "one")
     drafts = DraftStore(engine)
     await drafts.save(TENANT, "d", {}, NOW)
-    await store.remember(PostedMessage(place=PLACE, message="m"), TENANT, "one")
+    await store.remember(
+        PostedMessage(place=PLACE, message="m"), TENANT, "one"
+    )
     thread = replace(PLACE, thread="t")
     size = log_size(engine)
     async with engine.begin() as writer, asyncio.timeout(10):
@@ -102,16 +115,21 @@ async def test_postgresql_refuses_a_write_by_who_only_looks(
     assert await store.intend_post(TENANT, "job", MessageRole.STATUS)
 
 
-async def test_what_is_about_to_be_posted_is_new_only_once(store: Store) -> None:
+async def test_what_is_about_to_be_posted_is_new_only_once(
+    store: Store,
+) -> None:
     intended = [
-        await store.intend_post(TENANT, "job", MessageRole.STATUS) for _ in range(3)
+        await store.intend_post(TENANT, "job", MessageRole.STATUS)
+        for _ in range(3)
     ]
     assert intended == [True, False, False]
     assert await store.intend_post(TENANT, "job", MessageRole.GALLERY)
     assert await store.intend_post("test:other", "job", MessageRole.STATUS)
 
 
-async def test_a_place_in_line_is_how_many_are_served_before(store: Store) -> None:
+async def test_a_place_in_line_is_how_many_are_served_before(
+    store: Store,
+) -> None:
     people = [Person(id=f"p{number}", name="x") for number in range(3)]
     for number in range(12):
         person = people[number % 3]
@@ -119,7 +137,9 @@ async def test_a_place_in_line_is_how_many_are_served_before(store: Store) -> No
         created = NOW + timedelta(seconds=number // 2)
         name = f"s{number:02}"
         await store.begin(
-            step(name, person=person, session=session, created=created), Caps(), NOW
+            step(name, person=person, session=session, created=created),
+            Caps(),
+            NOW,
         )
     await store.begin(step("other", model="wan2.6-t2i"), Caps(), NOW)
     for name in ("s05", "s02"):
@@ -128,7 +148,9 @@ async def test_a_place_in_line_is_how_many_are_served_before(store: Store) -> No
     await store.intend(TENANT, "s07", NOW)
     line = await store.line("beijing", "qwen-image-plus")
     assert line[:3] == [(TENANT, "s02"), (TENANT, "s05"), (TENANT, "s00")]
-    places = [await store.place_in_line(await store.step(*job)) for job in line]
+    places = [
+        await store.place_in_line(await store.step(*job)) for job in line
+    ]
     assert places == list(range(12))
     assert await store.line("beijing", "qwen-image-plus", 5) == line[:5]
     assert await store.place_in_line(await store.step(TENANT, "other")) == 0
@@ -137,11 +159,15 @@ async def test_a_place_in_line_is_how_many_are_served_before(store: Store) -> No
 async def test_a_chain_is_read_at_once_root_first(store: Store) -> None:
     for number in range(60):
         await store.begin(
-            step(f"s{number}", parent=f"s{number - 1}" if number else None), Caps(), NOW
+            step(f"s{number}", parent=f"s{number - 1}" if number else None),
+            Caps(),
+            NOW,
         )
     await store.begin(step("aside", parent="s30"), Caps(), NOW)
     chain = await store.chain(TENANT, "s59")
-    assert [turn.id for turn in chain] == [f"s{number}" for number in range(60)]
+    assert [turn.id for turn in chain] == [
+        f"s{number}" for number in range(60)
+    ]
     assert [turn.id for turn in await store.chain(TENANT, "s0")] == ["s0"]
     with pytest.raises(NotFound):
         await store.chain("test:other", "s59")
@@ -161,7 +187,8 @@ async def test_the_newest_made_from_a_step_is_found_however_long_ago(
     ]
     async with engine.begin() as connection:
         await connection.execute(
-            insert(steps), [{**mapping.step_row(turn), "priority": 1} for turn in later]
+            insert(steps),
+            [{**mapping.step_row(turn), "priority": 1} for turn in later],
         )
     newest = await store.newest_from(TENANT, "c/@ana", "one")
     assert newest
@@ -177,9 +204,13 @@ async def test_the_newest_made_from_a_step_is_found_however_long_ago(
 async def test_the_newest_unfinished_is_the_persons_own(store: Store) -> None:
     bo = Person(id="bo", name="Bo")
     await store.begin(step("one"), Caps(), NOW)
-    await store.begin(step("two", created=NOW + timedelta(seconds=1)), Caps(), NOW)
     await store.begin(
-        step("three", created=NOW + timedelta(seconds=2), person=bo), Caps(), NOW
+        step("two", created=NOW + timedelta(seconds=1)), Caps(), NOW
+    )
+    await store.begin(
+        step("three", created=NOW + timedelta(seconds=2), person=bo),
+        Caps(),
+        NOW,
     )
     newest = await store.newest_open_step(TENANT, "ana")
     assert newest
@@ -193,7 +224,9 @@ async def test_steps_of_many_tenants_are_read_with_their_own_pictures(
     for number in range(3):
         place = Place(platform="test", workspace=f"w{number}", channel="c")
         await store.begin(
-            step("same", place=place, inputs=(picture("abc"[number]),)), Caps(), NOW
+            step("same", place=place, inputs=(picture("abc"[number]),)),
+            Caps(),
+            NOW,
         )
     inputs = {turn.tenant: turn.inputs for turn in await store.open_steps()}
     assert inputs == {
@@ -233,7 +266,9 @@ class Life:
             lambda: self.store.record_task(tenant, name, "t", "r", None, now),
             lambda: self.store.forget_intent(tenant, name),
             lambda: self.store.requeue(tenant, name),
-            lambda: self.store.record_results(turn, [picture()], cost, 1.0, now),
+            lambda: self.store.record_results(
+                turn, [picture()], cost, 1.0, now
+            ),
             lambda: self.store.finish(tenant, name),
             lambda: self.store.end(
                 turn, state, now, error="x", charged=charged, cost=cost
@@ -268,7 +303,9 @@ async def count_steps(engine: AsyncEngine) -> dict[tuple[str, str, str], int]:
                 select(steps.c.action, steps.c.model, steps.c.state)
             )
         ).all()
-    return dict(Counter((action, model, state) for action, model, state in kinds))
+    return dict(
+        Counter((action, model, state) for action, model, state in kinds)
+    )
 
 
 async def spent_by_entries(
@@ -288,7 +325,9 @@ async def spent_by_entries(
         for row in rows
         if row.at >= budgets.day_start(now) and row.person == asked.person.id
     ]
-    of_channel = [row for row in of_month if row.channel == asked.place.channel]
+    of_channel = [
+        row for row in of_month if row.channel == asked.place.channel
+    ]
     sums = [
         Decimal(sum(row.micros for row in some)) / 1_000_000
         for some in (of_person, of_channel, of_month)
@@ -303,11 +342,13 @@ async def usage_by_entries(
 ) -> set[tuple[str, str, Decimal, str, int]]:
     """Usage as it was computed before there were sums: from each entry since then."""
     async with engine.begin() as connection:
-        is_its = (steps.c.tenant == ledger.c.tenant) & (steps.c.id == ledger.c.step)
-        query = select(ledger, steps.c.person_name).join(steps, is_its)
-        query = query.where(ledger.c.tenant == tenant, ledger.c.at >= since).order_by(
-            ledger.c.at
+        is_its = (steps.c.tenant == ledger.c.tenant) & (
+            steps.c.id == ledger.c.step
         )
+        query = select(ledger, steps.c.person_name).join(steps, is_its)
+        query = query.where(
+            ledger.c.tenant == tenant, ledger.c.at >= since
+        ).order_by(ledger.c.at)
         rows = (await connection.execute(query)).all()
     names = {row.person: row.person_name for row in rows}
     totals: dict[tuple[str, str, str], list[Any]] = {}
@@ -334,7 +375,13 @@ async def reported_usage(
     usage = await store.usage(tenant, since)
     assert [line.day for line in usage] == sorted(line.day for line in usage)
     return {
-        (line.person, line.day, line.total.amount, line.total.currency, line.steps)
+        (
+            line.person,
+            line.day,
+            line.total.amount,
+            line.total.currency,
+            line.steps,
+        )
         for line in usage
     }
 
@@ -366,15 +413,19 @@ async def must_agree(
             budgets.month_start(now),
             budgets.day_start(now),
         ):
-            assert await reported_usage(store, tenant, since) == await usage_by_entries(
-                engine, tenant, since
-            )
+            assert await reported_usage(
+                store, tenant, since
+            ) == await usage_by_entries(engine, tenant, since)
     for asked in begun:
         for limit in (yuan("1"), dollars("1")):
-            caps = Caps(person_day=limit, channel_month=limit, workspace_month=limit)
+            caps = Caps(
+                person_day=limit, channel_month=limit, workspace_month=limit
+            )
             async with engine.begin() as connection:
                 spent = await entries.sum_spent(connection, asked, caps, now)
-            by_entries = await spent_by_entries(engine, asked, limit.currency, now)
+            by_entries = await spent_by_entries(
+                engine, asked, limit.currency, now
+            )
             assert spent == by_entries
 
 
@@ -402,9 +453,9 @@ async def test_many_at_once_end_in_right_totals(
     assert await store.counts() == await count_steps(engine)
     for tenant in ("test:w0", "test:w1"):
         since = budgets.day_start(NOW)
-        assert await reported_usage(store, tenant, since) == await usage_by_entries(
-            engine, tenant, since
-        )
+        assert await reported_usage(
+            store, tenant, since
+        ) == await usage_by_entries(engine, tenant, since)
 
 
 async def test_nothing_often_asked_looks_at_all_rows_or_sorts_them(
@@ -416,7 +467,11 @@ async def test_nothing_often_asked_looks_at_all_rows_or_sorts_them(
 
     @event.listens_for(engine.sync_engine, "before_cursor_execute")
     def note(
-        _connection: Any, _cursor: Any, statement: str, parameters: Any, *_: Any
+        _connection: Any,
+        _cursor: Any,
+        statement: str,
+        parameters: Any,
+        *_: Any,
     ) -> None:
         if not statement.startswith(("INSERT", "BEGIN")):
             asked.append((statement, parameters))
@@ -448,7 +503,9 @@ async def plan_of(engine: AsyncEngine, statement: str, parameters: Any) -> str:
             explain = "EXPLAIN"
             await connection.execute(text("SET LOCAL enable_seqscan = off"))
             await connection.execute(text("SET LOCAL enable_sort = off"))
-        rows = await connection.exec_driver_sql(f"{explain} {statement}", parameters)
+        rows = await connection.exec_driver_sql(
+            f"{explain} {statement}", parameters
+        )
         return "\n".join(str(row[-1]) for row in rows)
 
 
@@ -458,7 +515,9 @@ async def test_what_was_there_before_there_were_totals_is_summed_up(
 ) -> None:
     url = f"sqlite:///{tmp_path / 'old.db'}"
     if kind == "postgresql":
-        url = fresh_database(request.getfixturevalue("postgres"), request.node.name)
+        url = fresh_database(
+            request.getfixturevalue("postgres"), request.node.name
+        )
     await database.migrate(url, to="0005-1")
     await asyncio.to_thread(growth.build, url, queued=30, done=70)
     await database.migrate(url)

@@ -53,7 +53,9 @@ def draw_request(**facts: Any) -> Request:
 def url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
     if request.param == "sqlite":
         return f"sqlite:///{tmp_path / 'inbox.db'}"
-    return fresh_database(request.getfixturevalue("postgres"), request.node.name)
+    return fresh_database(
+        request.getfixturevalue("postgres"), request.node.name
+    )
 
 
 async def open_inbox(url: str, worker: str) -> Inbox:
@@ -89,11 +91,15 @@ async def test_what_arrives_is_claimed_once_in_its_order(inbox: Inbox) -> None:
 
 
 async def test_a_crowd_is_kept_whole(inbox: Inbox) -> None:
-    await asyncio.gather(*(inbox.add(command(f"e{number}")) for number in range(50)))
+    await asyncio.gather(
+        *(inbox.add(command(f"e{number}")) for number in range(50))
+    )
     assert len(await inbox.claim(100)) == 50
 
 
-async def test_the_same_again_changes_nothing_at_any_stage(inbox: Inbox) -> None:
+async def test_the_same_again_changes_nothing_at_any_stage(
+    inbox: Inbox,
+) -> None:
     await inbox.add(command("a"))
     await inbox.add(command("a", prompt="other"))
     [delivery] = await inbox.claim(8)
@@ -149,13 +155,17 @@ async def test_the_next_worker_goes_on_from_the_stage_that_was_reached(
     )
 
 
-async def test_a_job_is_accepted_without_being_understood_again(inbox: Inbox) -> None:
+async def test_a_job_is_accepted_without_being_understood_again(
+    inbox: Inbox,
+) -> None:
     await inbox.accept(draw_request())
     [delivery] = await inbox.claim(8)
     assert delivery.stage is Stage.ACCEPTED
 
 
-async def test_workers_at_once_share_what_there_is(inbox: Inbox, second: Inbox) -> None:
+async def test_workers_at_once_share_what_there_is(
+    inbox: Inbox, second: Inbox
+) -> None:
     for number in range(20):
         await inbox.add(command(f"e{number}"))
     both = [
@@ -168,13 +178,17 @@ async def test_workers_at_once_share_what_there_is(inbox: Inbox, second: Inbox) 
     assert sorted(keys) == sorted(f"e{number}" for number in range(20))
 
 
-async def test_a_workspace_is_forgotten_up_to_its_goodbye(inbox: Inbox) -> None:
+async def test_a_workspace_is_forgotten_up_to_its_goodbye(
+    inbox: Inbox,
+) -> None:
     elsewhere = replace(PLACE, workspace="other")
     await inbox.add(command("before"))
     await inbox.add(command("other", elsewhere))
     await inbox.add(command("goodbye"))
     await inbox.add(command("after"))
-    deliveries = {delivery.origin.key: delivery for delivery in await inbox.claim(8)}
+    deliveries = {
+        delivery.origin.key: delivery for delivery in await inbox.claim(8)
+    }
     await inbox.forget_tenant(deliveries["goodbye"])
     await inbox.adopt("one")
     assert [delivery.origin.key for delivery in await inbox.claim(8)] == [
@@ -184,12 +198,16 @@ async def test_a_workspace_is_forgotten_up_to_its_goodbye(inbox: Inbox) -> None:
     ]
 
 
-async def test_what_other_platforms_delivered_is_left_to_others(inbox: Inbox) -> None:
+async def test_what_other_platforms_delivered_is_left_to_others(
+    inbox: Inbox,
+) -> None:
     await inbox.add(command("a", replace(PLACE, platform="elsewhere")))
     assert await inbox.claim(8) == []
 
 
-async def test_what_an_earlier_version_acknowledged_is_not_lost(url: str) -> None:
+async def test_what_an_earlier_version_acknowledged_is_not_lost(
+    url: str,
+) -> None:
     engine = database.open_sync(url)
     with engine.begin() as connection:
         connection.execute(
@@ -201,14 +219,19 @@ async def test_what_an_earlier_version_acknowledged_is_not_lost(url: str) -> Non
             row = {
                 "number": number,
                 "id": f"test:w:{key}",
-                "request": json.dumps(to_json(replace(draw_request(), key=key))),
+                "request": json.dumps(
+                    to_json(replace(draw_request(), key=key))
+                ),
             }
             connection.execute(
                 text("INSERT INTO inbox VALUES (:number, :id, :request)"), row
             )
     engine.dispose()
     inbox = await open_inbox(url, "one")
-    assert [delivery.origin.key for delivery in await inbox.claim(8)] == ["a", "b"]
+    assert [delivery.origin.key for delivery in await inbox.claim(8)] == [
+        "a",
+        "b",
+    ]
     await inbox.close()
     again = await open_inbox(url, "one")
     await again.adopt("one")
@@ -237,4 +260,6 @@ async def test_a_delivery_that_cannot_be_read_harms_no_other_and_is_parked(
     engine.dispose()
     assert stages == {"test:w:bad": "parked", "test:w:good": "heard"}
     await inbox.adopt("one")
-    assert [delivery.id for delivery in await inbox.claim(8)] == ["test:w:good"]
+    assert [delivery.id for delivery in await inbox.claim(8)] == [
+        "test:w:good"
+    ]

@@ -60,7 +60,9 @@ def members(port: type) -> set[str]:
     return {name for name in names if not name.startswith("_")}
 
 
-def suite_tests(suite: ModuleType, fixtures: set[str]) -> list[Callable[..., Any]]:
+def suite_tests(
+    suite: ModuleType, fixtures: set[str]
+) -> list[Callable[..., Any]]:
     """The suite's tests that need nothing but these."""
     return [
         test
@@ -95,7 +97,9 @@ async def test_every_member_of_the_ports_of_the_database_is_exercised(
         fixtures = {
             "engine": engine,
             "store": Noting(Store(engine), called["Store"]),
-            "claims": Noting(Claims(engine, "one", ["test"]), called["Claims"]),
+            "claims": Noting(
+                Claims(engine, "one", ["test"]), called["Claims"]
+            ),
             "reactions": Noting(ReactionStore(engine), called["Reactions"]),
             "drafts": Noting(DraftStore(engine), called["Drafts"]),
         }
@@ -107,7 +111,9 @@ async def test_every_member_of_the_ports_of_the_database_is_exercised(
         assert members(port) - called[port.__name__] == set()
 
 
-async def test_every_member_of_a_place_for_blobs_is_exercised(tmp_path: Path) -> None:
+async def test_every_member_of_a_place_for_blobs_is_exercised(
+    tmp_path: Path,
+) -> None:
     called: set[str] = set()
     blobs = Noting(open_blobs((tmp_path / "blobs").as_uri()), called)
     for test in suite_tests(test_blobs, {"blobs"}):
@@ -128,9 +134,13 @@ async def test_every_member_of_a_provider_is_exercised(tmp_path: Path) -> None:
             client = await stack.enter_async_context(http_client())
             simulator = await stack.enter_async_context(serve(config))
             picture = await photo(blobs)
-            stand = dashscope_stand(stack, simulator, client, blobs, picture, models)
+            stand = dashscope_stand(
+                stack, simulator, client, blobs, picture, models
+            )
 
-            def connect(*address: Any, connect: Any = stand.connect, **key: Any) -> Any:
+            def connect(
+                *address: Any, connect: Any = stand.connect, **key: Any
+            ) -> Any:
                 return Noting(connect(*address, **key), called)
 
             await run(test, {"stand": replace(stand, connect=connect)})

@@ -24,7 +24,15 @@ from core.ports import Blobs, Provider
 from core.providers.dashscope.client import DashScope
 from core.size import Size
 from core.storage.blobs import open_blobs
-from core.types import ImageResult, Outcome, Picture, StepId, Task, Tenant, Work
+from core.types import (
+    ImageResult,
+    Outcome,
+    Picture,
+    StepId,
+    Task,
+    Tenant,
+    Work,
+)
 from tests.fakes.images.api import KEY, ImagesApi, serve_images
 from tests.fakes.images.provider import ACCOUNT, ImagesProvider, images_kind
 from tests.fakes.steps import dashscope
@@ -82,16 +90,26 @@ def work(model: str, action: Action, *inputs: Picture, **changes: Any) -> Work:
 
 async def photo(blobs: Blobs) -> Picture:
     buffer = io.BytesIO()
-    Image.linear_gradient("L").resize((800, 600)).convert("RGB").save(buffer, "PNG")
+    Image.linear_gradient("L").resize((800, 600)).convert("RGB").save(
+        buffer, "PNG"
+    )
     content = buffer.getvalue()
     key = await blobs.keep(TENANT, content)
     return Picture(
-        key=key, width=800, height=600, media_type="image/png", length=len(content)
+        key=key,
+        width=800,
+        height=600,
+        media_type="image/png",
+        length=len(content),
     )
 
 
-@pytest_asyncio.fixture(params=["dashscope tasks", "dashscope at once", "images api"])
-async def stand(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[Stand]:
+@pytest_asyncio.fixture(
+    params=["dashscope tasks", "dashscope at once", "images api"]
+)
+async def stand(
+    request: pytest.FixtureRequest, tmp_path: Path
+) -> AsyncIterator[Stand]:
     blobs = open_blobs((tmp_path / "blobs").as_uri())
     async with AsyncExitStack() as stack:
         client = await stack.enter_async_context(http_client())
@@ -119,7 +137,11 @@ def dashscope_stand(
     account = simulator.account
     where = "sync" if CATALOG.model(models[0]).is_sync else "submit"
     faults: dict[str, dict[str, Any]] = {
-        "busy": {"kind": "status", "status": 429, "code": "Throttling.RateQuota"},
+        "busy": {
+            "kind": "status",
+            "status": 429,
+            "code": "Throttling.RateQuota",
+        },
         "lose": {"kind": "drop_after"},
         "nonsense": {"kind": "html"},
     }
@@ -144,7 +166,9 @@ def dashscope_stand(
         draw=work(models[0], Action.DRAW),
         edit=work(models[1], Action.EDIT, picture),
         connect=connect,
-        upset=lambda kind: account.faults.append({"where": where, **faults[kind]}),
+        upset=lambda kind: account.faults.append(
+            {"where": where, **faults[kind]}
+        ),
         accepted=lambda: len(account.tasks),
         simulator=simulator,
     )
@@ -212,7 +236,9 @@ async def test_a_link_says_until_when_it_lives(stand: Stand) -> None:
         assert outcome.expires > datetime.now(UTC) + timedelta(hours=1)
 
 
-async def test_an_edit_is_made_of_the_picture_sent_with_it(stand: Stand) -> None:
+async def test_an_edit_is_made_of_the_picture_sent_with_it(
+    stand: Stand,
+) -> None:
     provider = stand.provider
     outcome = await make(provider, stand.edit)
     drawn = await make(provider, replace(stand.draw, prompt=stand.edit.prompt))
@@ -220,9 +246,13 @@ async def test_an_edit_is_made_of_the_picture_sent_with_it(stand: Stand) -> None
     assert edited != await content_of(provider, drawn.made[0])
 
 
-async def test_a_refusal_of_the_content_is_final_and_free(stand: Stand) -> None:
+async def test_a_refusal_of_the_content_is_final_and_free(
+    stand: Stand,
+) -> None:
     with pytest.raises(Refused) as caught:
-        await make(stand.provider, replace(stand.draw, prompt="[moderation] a fox"))
+        await make(
+            stand.provider, replace(stand.draw, prompt="[moderation] a fox")
+        )
     assert caught.value.key == "provider.moderation_input"
     assert caught.value.charged is Charged.NO
     assert caught.value.request_id
@@ -233,7 +263,9 @@ async def test_a_value_the_service_does_not_take_is_refused_and_free(
     stand: Stand,
 ) -> None:
     with pytest.raises(Refused) as caught:
-        await make(stand.provider, replace(stand.draw, size=Size(width=8, height=8)))
+        await make(
+            stand.provider, replace(stand.draw, size=Size(width=8, height=8))
+        )
     assert caught.value.key in {"provider.parameter", "provider.picture_size"}
     assert caught.value.charged is Charged.NO
     assert stand.accepted() == 0
@@ -356,14 +388,18 @@ async def test_who_stops_waiting_may_wait_again(stand: Stand) -> None:
     await asyncio.sleep(0)
     waiting.cancel()
     await asyncio.gather(waiting, return_exceptions=True)
-    both = [asyncio.create_task(provider.wait(stand.draw, sent)) for _ in range(2)]
+    both = [
+        asyncio.create_task(provider.wait(stand.draw, sent)) for _ in range(2)
+    ]
     outcomes = await asyncio.wait_for(asyncio.gather(*both), 10)
     assert outcomes[0].billed == 1
     assert outcomes[0].made == outcomes[1].made
     assert stand.accepted() == 1
 
 
-async def test_a_task_the_service_has_forgotten_is_uncertain(stand: Stand) -> None:
+async def test_a_task_the_service_has_forgotten_is_uncertain(
+    stand: Stand,
+) -> None:
     gone = Task(id="0" * 8, request_id="")
     with pytest.raises(Uncertain) as caught:
         await asyncio.wait_for(stand.provider.wait(stand.draw, gone), 10)
@@ -383,12 +419,16 @@ async def test_many_at_once_each_get_their_own(stand: Stand) -> None:
     prompts = ["a red fox", "a blue sea", "a green meadow"]
     works = [replace(stand.draw, prompt=prompt) for prompt in prompts]
     outcomes = await asyncio.gather(*(make(provider, one) for one in works))
-    contents = {await content_of(provider, outcome.made[0]) for outcome in outcomes}
+    contents = {
+        await content_of(provider, outcome.made[0]) for outcome in outcomes
+    }
     assert len(contents) == 3
     assert stand.accepted() == 3
 
 
-async def test_a_model_that_describes_answers_with_words(tmp_path: Path) -> None:
+async def test_a_model_that_describes_answers_with_words(
+    tmp_path: Path,
+) -> None:
     blobs = open_blobs((tmp_path / "blobs").as_uri())
     async with serve_images() as api, http_client() as client:
         stand = images_stand(api, client, blobs, await photo(blobs))
@@ -400,8 +440,12 @@ async def test_a_model_that_describes_answers_with_words(tmp_path: Path) -> None
     assert (outcome.made, outcome.billed) == ((), 1)
 
 
-def test_every_model_in_the_catalogue_is_of_a_provider_that_is_built_in() -> None:
+def test_every_model_in_the_catalogue_is_of_a_provider_that_is_built_in() -> (
+    None
+):
     catalog: Catalog = load_catalog()
-    assert {model.provider for model in catalog.models.values()} <= set(PROVIDERS)
+    assert {model.provider for model in catalog.models.values()} <= set(
+        PROVIDERS
+    )
     regions = {region.provider for region in catalog.regions.values()}
     assert regions <= set(PROVIDERS)

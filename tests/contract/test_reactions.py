@@ -29,7 +29,9 @@ def drafts(engine: AsyncEngine) -> DraftStore:
     return DraftStore(engine)
 
 
-async def make_step(store: Store, name: str, letters: str, **changes: object) -> None:
+async def make_step(
+    store: Store, name: str, letters: str, **changes: object
+) -> None:
     """A step brought to its end with a picture for each letter."""
     begun = await store.begin(step(name, **changes), Caps(), NOW)
     await store.intend(TENANT, name, NOW)
@@ -52,13 +54,15 @@ async def test_a_reaction_counts_once_a_person_and_can_be_taken_back(
     )
     await reactions.add(TENANT, "one", "bo", CountedReaction.VOTE, 1)
     await reactions.add(TENANT, "one", "bo", CountedReaction.VOTE, 0)
-    assert await reactions.add(TENANT, "one", "bo", CountedReaction.FAVOURITE) == Tally(
-        votes={0: 1, 1: 2}, favourites=1
-    )
+    assert await reactions.add(
+        TENANT, "one", "bo", CountedReaction.FAVOURITE
+    ) == Tally(votes={0: 1, 1: 2}, favourites=1)
     assert await reactions.remove(
         TENANT, "one", "bo", CountedReaction.VOTE, 0
     ) == Tally(votes={1: 2}, favourites=1)
-    assert await reactions.tally("test:other", "one") == Tally(votes={}, favourites=0)
+    assert await reactions.tally("test:other", "one") == Tally(
+        votes={}, favourites=0
+    )
 
 
 async def test_a_draft_is_used_by_one_only(drafts: DraftStore) -> None:
@@ -87,7 +91,9 @@ async def test_deleting_gives_up_only_what_nothing_else_needs(
     assert (await store.step(TENANT, "two")).deleted == NOW
     assert await store.head(TENANT, "c/@ana") == Head(step=StepId("three"))
     for _ in range(2):
-        assert await store.delete_step(TENANT, "three", NOW) == [picture("d").key]
+        assert await store.delete_step(TENANT, "three", NOW) == [
+            picture("d").key
+        ]
     await store.forget_outputs(TENANT, "three")
     assert await store.head(TENANT, "c/@ana") == Head(step=StepId("one"))
     assert await store.delete_step(TENANT, "three", NOW) == []
@@ -102,8 +108,12 @@ async def test_a_deleted_picture_takes_its_thumbnail_along(
     await make_step(store, "one", "ab")
     await make_step(store, "two", "c")
     for letter, thumbnail in ("a1", "b2", "c2"):
-        assert await store.record_thumbnail(TENANT, letter * 64, thumbnail * 64)
-    assert [one.thumbnail for one in (await store.step(TENANT, "one")).outputs] == [
+        assert await store.record_thumbnail(
+            TENANT, letter * 64, thumbnail * 64
+        )
+    assert [
+        one.thumbnail for one in (await store.step(TENANT, "one")).outputs
+    ] == [
         "1" * 64,
         "2" * 64,
     ]
@@ -145,7 +155,9 @@ async def test_no_thumbnail_takes_a_picture_along(
     assert await store.forget_outputs(TENANT, "one") == []
 
 
-async def test_what_was_chosen_is_kept(store: Store, reactions: ReactionStore) -> None:
+async def test_what_was_chosen_is_kept(
+    store: Store, reactions: ReactionStore
+) -> None:
     await make_step(store, "one", "ab")
     await store.choose_picture(TENANT, "one", 1)
     assert replace(await store.step(TENANT, "one")).chosen == 1

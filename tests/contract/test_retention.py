@@ -34,7 +34,9 @@ async def finish_step(store: Store, name: str, reply: dict[str, str]) -> None:
 async def test_what_a_job_needed_goes_and_what_it_made_stays(
     store: Store, retention: Retention
 ) -> None:
-    await finish_step(store, "old", {"response_url": "https://example.test/hook"})
+    await finish_step(
+        store, "old", {"response_url": "https://example.test/hook"}
+    )
     assert await retention.count(NOW + MONTH) == 1
     assert await retention.prune(NOW + MONTH) == 1
     old = await store.step(TENANT, "old")
@@ -45,10 +47,16 @@ async def test_what_a_job_needed_goes_and_what_it_made_stays(
         yuan("0.2"),
         StepState.DONE,
     )
-    assert await retention.count(NOW + MONTH) == await retention.prune(NOW + MONTH) == 0
+    assert (
+        await retention.count(NOW + MONTH)
+        == await retention.prune(NOW + MONTH)
+        == 0
+    )
 
 
-async def test_nothing_goes_before_its_time(store: Store, retention: Retention) -> None:
+async def test_nothing_goes_before_its_time(
+    store: Store, retention: Retention
+) -> None:
     await finish_step(store, "young", {"response_url": "x"})
     assert await retention.prune(NOW) == 0
     assert (await store.step(TENANT, "young")).reply == {"response_url": "x"}
@@ -68,7 +76,9 @@ async def test_notes_of_posts_go_a_month_after_they_were_made(
         assert await store.intend_post(TENANT, job, MessageRole.ANSWER)
     async with engine.begin() as connection:
         await connection.execute(
-            update(posting).where(posting.c.job == "old").values(at=NOW - 2 * MONTH)
+            update(posting)
+            .where(posting.c.job == "old")
+            .values(at=NOW - 2 * MONTH)
         )
     assert await retention.prune(NOW - MONTH) == 1
     assert not await store.intend_post(TENANT, "young", MessageRole.ANSWER)

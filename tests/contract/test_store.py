@@ -12,7 +12,15 @@ from core.budgets import Caps, amount
 from core.errors import Charged, NotFound, Rejected
 from core.post import PostedMessage
 from core.storage.store import Store
-from core.types import Head, MessageRole, Person, Place, Step, StepId, StepState
+from core.types import (
+    Head,
+    MessageRole,
+    Person,
+    Place,
+    Step,
+    StepId,
+    StepState,
+)
 from tests.fakes.steps import NOW, PLACE, dollars, picture, step, yuan
 
 TENANT = PLACE.tenant
@@ -24,8 +32,12 @@ async def make_step(
     """Bring a step to its pictures."""
     begun = await store.begin(one, Caps(), NOW)
     await store.intend(TENANT, begun.id, NOW)
-    await store.record_task(TENANT, begun.id, f"task-{begun.id}", "req", None, NOW)
-    kept = await store.record_results(begun, [picture(letter)], yuan(cost), 3.0, NOW)
+    await store.record_task(
+        TENANT, begun.id, f"task-{begun.id}", "req", None, NOW
+    )
+    kept = await store.record_results(
+        begun, [picture(letter)], yuan(cost), 3.0, NOW
+    )
     assert kept
     return kept
 
@@ -40,7 +52,10 @@ async def test_a_step_is_begun_once_with_the_next_number(store: Store) -> None:
 
 async def test_a_step_comes_back_as_it_went_in(store: Store) -> None:
     whole = step(
-        inputs=(picture("a"), picture("b")), mask=picture("c"), parent=None, depth=2
+        inputs=(picture("a"), picture("b")),
+        mask=picture("c"),
+        parent=None,
+        depth=2,
     )
     begun = await store.begin(whole, Caps(), NOW)
     assert begun == replace(whole, number=1)
@@ -53,7 +68,9 @@ async def test_another_tenant_finds_nothing(store: Store) -> None:
     assert await store.history("test:other", "c/@ana") == []
 
 
-async def test_steps_of_one_id_in_two_tenants_do_not_touch(store: Store) -> None:
+async def test_steps_of_one_id_in_two_tenants_do_not_touch(
+    store: Store,
+) -> None:
     other = Place(platform="test", workspace="other", channel="c")
     await make_step(store, step())
     foreign = await store.begin(step(place=other), Caps(), NOW)
@@ -69,7 +86,8 @@ async def test_the_road_of_a_job_is_walked_once(store: Store) -> None:
         "task-one",
     )
     assert (
-        await store.record_results(kept, [picture("b")], yuan("0.2"), 1.0, NOW) is None
+        await store.record_results(kept, [picture("b")], yuan("0.2"), 1.0, NOW)
+        is None
     )
     assert await store.intend(TENANT, "one", NOW) is None
     done = await store.finish(TENANT, "one")
@@ -91,13 +109,18 @@ async def test_the_first_intent_stays_for_the_search_of_a_lost_submit(
     assert (fresh.state, fresh.intended) == (StepState.QUEUED, None)
 
 
-async def test_the_result_becomes_the_head_and_heads_move_freely(store: Store) -> None:
+async def test_the_result_becomes_the_head_and_heads_move_freely(
+    store: Store,
+) -> None:
     await make_step(store, step("one"))
     await make_step(store, step("two", parent="one"), "b")
     assert await store.head(TENANT, "c/@ana") == Head(step=StepId("two"))
     await store.move_head(TENANT, "c/@ana", Head(step=StepId("one"), index=0))
     assert await store.head(TENANT, "c/@ana") == Head(step=StepId("one"))
-    assert [one.id for one in await store.history(TENANT, "c/@ana")] == ["one", "two"]
+    assert [one.id for one in await store.history(TENANT, "c/@ana")] == [
+        "one",
+        "two",
+    ]
 
 
 async def test_a_result_in_a_thread_is_its_persons_last_output_in_the_channel_too(
@@ -137,7 +160,9 @@ async def test_messages_lead_to_their_step_and_threads_to_their_session(
 async def test_every_message_that_shows_a_step_is_known(store: Store) -> None:
     begun = await store.begin(step(), Caps(), NOW)
     assert await store.messages_of(begun) == []
-    shown = [PostedMessage(place=PLACE, message=number) for number in ("m1", "m2")]
+    shown = [
+        PostedMessage(place=PLACE, message=number) for number in ("m1", "m2")
+    ]
     for sent, role in zip(
         shown, (MessageRole.STATUS, MessageRole.GALLERY), strict=True
     ):
@@ -152,7 +177,9 @@ async def test_a_persons_newest_step_at_work_and_their_newest_pictures_are_found
     store: Store,
 ) -> None:
     await make_step(store, step("one", created=NOW))
-    await make_step(store, step("two", created=NOW + timedelta(seconds=1)), "b")
+    await make_step(
+        store, step("two", created=NOW + timedelta(seconds=1)), "b"
+    )
     late = step("three", created=NOW + timedelta(seconds=2))
     bo = {"person": Person(id="bo", name="Bo"), "session": "c/@bo"}
     await store.begin(late, Caps(), NOW)
@@ -160,7 +187,10 @@ async def test_a_persons_newest_step_at_work_and_their_newest_pictures_are_found
     newest = await store.newest_open_step(TENANT, "ana")
     assert newest
     assert newest.id == "three"
-    assert [one.id for one in await store.recent(TENANT, "ana", 5)] == ["two", "one"]
+    assert [one.id for one in await store.recent(TENANT, "ana", 5)] == [
+        "two",
+        "one",
+    ]
     assert [one.id for one in await store.recent(TENANT, "ana", 1)] == ["two"]
     assert await store.recent(TENANT, "bo", 5) == []
     assert await store.newest_open_step("test:other", "ana") is None
@@ -174,7 +204,10 @@ async def test_those_served_before_a_step_are_counted(store: Store) -> None:
     assert await store.place_in_line(three) == 2
     assert await store.place_in_line(await store.step(TENANT, "one")) == 0
     await store.end(
-        await store.step(TENANT, "one"), StepState.FAILED, NOW, error="status.broken"
+        await store.step(TENANT, "one"),
+        StepState.FAILED,
+        NOW,
+        error="status.broken",
     )
     assert await store.place_in_line(three) == 1
 
@@ -236,7 +269,9 @@ async def test_an_answer_is_heard_whoever_posted_and_however_soon_it_comes(
     assert await store.may_show_step(inside)
     assert await store.may_show_step(root)
     assert not await store.may_show_step(elsewhere)
-    await worker.remember(PostedMessage(place=inside, message="m1"), TENANT, begun.id)
+    await worker.remember(
+        PostedMessage(place=inside, message="m1"), TENANT, begun.id
+    )
     for _ in range(2):
         assert await store.may_show_step(inside)
         assert await store.may_show_step(root)
@@ -251,7 +286,9 @@ async def test_an_answer_is_heard_whoever_posted_and_however_soon_it_comes(
     assert await store.may_show_step(PLACE, "m3")
     pictures = (PostedMessage(place=inside, message="m2"),)
     await worker.remember(
-        PostedMessage(place=inside, message="m1", pictures=pictures), TENANT, begun.id
+        PostedMessage(place=inside, message="m1", pictures=pictures),
+        TENANT,
+        begun.id,
     )
     await worker.finish(TENANT, begun.id)
     assert await store.may_show_step(PLACE, "m2")
@@ -271,7 +308,8 @@ async def test_a_look_that_began_before_a_post_does_not_make_its_thread_a_strang
         assert await store.may_show_step(place)
         sent = PostedMessage(place=place, message=f"m{at}")
         await asyncio.gather(
-            store.may_show_step(PLACE, f"m{at}"), store.remember(sent, TENANT, f"s{at}")
+            store.may_show_step(PLACE, f"m{at}"),
+            store.remember(sent, TENANT, f"s{at}"),
         )
         assert await store.may_show_step(PLACE, f"m{at}")
 
@@ -286,14 +324,18 @@ async def test_money_is_held_settled_and_given_back(store: Store) -> None:
         one.total for one in await store.usage(TENANT, NOW - timedelta(days=1))
     ] == [yuan("0.34")]
     failed = await store.end(
-        await store.step(TENANT, "one"), StepState.FAILED, NOW, error="provider.hiccup"
+        await store.step(TENANT, "one"),
+        StepState.FAILED,
+        NOW,
+        error="provider.hiccup",
     )
     assert failed
     assert [
         one.total for one in await store.usage(TENANT, NOW - timedelta(days=1))
     ] == [yuan("0.14")]
     assert (
-        await store.end(failed, StepState.FAILED, NOW, error="provider.hiccup") is None
+        await store.end(failed, StepState.FAILED, NOW, error="provider.hiccup")
+        is None
     )
 
 
@@ -302,7 +344,11 @@ async def test_what_may_have_been_charged_stays_held_until_it_is_dropped(
 ) -> None:
     begun = await store.begin(step(), Caps(), NOW)
     ended = await store.end(
-        begun, StepState.UNKNOWN, NOW, error="status.lost_call", charged=Charged.MAYBE
+        begun,
+        StepState.UNKNOWN,
+        NOW,
+        error="status.lost_call",
+        charged=Charged.MAYBE,
     )
     assert ended
     assert [
@@ -321,7 +367,9 @@ async def test_a_budget_refuses_and_writes_nothing(store: Store) -> None:
         await store.begin(step("two"), caps, NOW)
     with pytest.raises(NotFound):
         await store.step(TENANT, "two")
-    assert (await store.begin(step("three"), caps, NOW + timedelta(days=1))).number == 2
+    assert (
+        await store.begin(step("three"), caps, NOW + timedelta(days=1))
+    ).number == 2
 
 
 async def test_what_is_spent_in_one_currency_leaves_a_budget_in_another_alone(
@@ -346,7 +394,9 @@ async def test_t16_sixty_four_racing_requests_never_break_a_budget(
         person = Person(id=f"p{number}", name="x")
         try:
             await store.begin(
-                step(f"s{number}", person=person, session=f"c/@p{number}"), caps, NOW
+                step(f"s{number}", person=person, session=f"c/@p{number}"),
+                caps,
+                NOW,
             )
         except Rejected:
             return False
@@ -356,7 +406,9 @@ async def test_t16_sixty_four_racing_requests_never_break_a_budget(
     assert sum(taken) == 10
 
 
-async def test_a_queued_step_is_cancelled_at_once_and_free(store: Store) -> None:
+async def test_a_queued_step_is_cancelled_at_once_and_free(
+    store: Store,
+) -> None:
     await store.begin(step(), Caps(), NOW)
     cancelled = await store.request_cancel(TENANT, "one", NOW)
     assert cancelled.state is StepState.CANCELLED
@@ -379,7 +431,12 @@ async def test_the_line_is_in_the_order_of_service(store: Store) -> None:
         await store.begin(step(name), Caps(), NOW)
     bo = Person(id="bo", name="Bo")
     await store.begin(
-        step("three", person=bo, session="c/@bo", created=NOW + timedelta(seconds=1)),
+        step(
+            "three",
+            person=bo,
+            session="c/@bo",
+            created=NOW + timedelta(seconds=1),
+        ),
         Caps(),
         NOW,
     )
@@ -394,7 +451,9 @@ async def test_known_tasks_and_durations_are_remembered(store: Store) -> None:
         "beijing", "qwen-image-plus", NOW - timedelta(hours=1)
     ) == ["task-one"]
     assert (
-        await store.task_ids("beijing", "qwen-image-plus", NOW + timedelta(hours=1))
+        await store.task_ids(
+            "beijing", "qwen-image-plus", NOW + timedelta(hours=1)
+        )
         == []
     )
     assert await store.durations("beijing", "qwen-image-plus") == [3.0]
@@ -445,7 +504,9 @@ async def test_progress_is_announced_while_a_step_is_open_and_never_after(
     assert not await store.begin_progress(begun.tenant, begun.id, until)
 
 
-async def test_of_a_model_one_step_is_submitted_at_a_time(store: Store) -> None:
+async def test_of_a_model_one_step_is_submitted_at_a_time(
+    store: Store,
+) -> None:
     for name in ("one", "two"):
         await store.begin(step(name), Caps(), NOW)
     names = ("one", "two")

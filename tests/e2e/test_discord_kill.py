@@ -76,7 +76,9 @@ class Bot:
         """Connected to Discord; killed at the named place, or at the end."""
         identified = self._fake.gateway.identifies
         connected = lambda: self._fake.gateway.identifies > identified  # noqa: E731
-        async with running(self._parent, self._environment, point, connected) as life:
+        async with running(
+            self._parent, self._environment, point, connected
+        ) as life:
             yield life
 
 
@@ -91,7 +93,9 @@ async def begun(
         serve(SimulatorConfig(time_scale=0.02, seed=3)) as simulator,
         discord() as fake,
     ):
-        bot = Bot(parent, fake, tmp_path / "data", simulator.url, simulator.host)
+        bot = Bot(
+            parent, fake, tmp_path / "data", simulator.url, simulator.host
+        )
         yield fake, bot, fake.person("Ana")
 
 
@@ -107,7 +111,9 @@ def shown(fake: Discord) -> list[Message]:
 async def once(fake: Discord, words: str, user: User) -> Message:
     """Check that one message shows the result, and that no "thinking…" is left."""
     result = await fake.sees(words, user=user, button="Edit", files=1)
-    await fake.until(lambda: not [one for one in shown(fake) if one.is_loading])
+    await fake.until(
+        lambda: not [one for one in shown(fake) if one.is_loading]
+    )
     await asyncio.sleep(0.2)
     assert [one.id for one in shown(fake) if words in one.words] == [result.id]
     return result
@@ -119,7 +125,9 @@ async def test_a_command_killed_anywhere_shows_one_result_and_its_buttons_work(
 ) -> None:
     fake, bot, ana = begun
     async with bot.living(point) as life:
-        typed = asyncio.create_task(fake.command(ana, "draw", {"prompt": "a fox"}))
+        typed = asyncio.create_task(
+            fake.command(ana, "draw", {"prompt": "a fox"})
+        )
         assert await life.is_killed()
     async with bot.living():
         result = await once(fake, "a fox", ana)
@@ -166,7 +174,9 @@ async def test_words_with_a_picture_killed_anywhere_show_one_result(
 ) -> None:
     fake, bot, ana = begun
     async with bot.living(point) as life:
-        fake.says(ana, f"{fake.mention} make it night", files=[PHOTOS / "coffee.png"])
+        fake.says(
+            ana, f"{fake.mention} make it night", files=[PHOTOS / "coffee.png"]
+        )
         assert await life.is_killed()
     async with bot.living():
         await once(fake, "make it night", ana)
@@ -194,11 +204,16 @@ async def test_killed_in_the_middle_of_a_post_there_is_one_message(
 def shown_by(fake: Discord, route: str) -> list[Message]:
     """Messages for all that were posted, or changed."""
     open_to_all = [one for one in shown(fake) if not one.only_for]
-    return [one for one in open_to_all if route == "create_message" or one.edits]
+    return [
+        one for one in open_to_all if route == "create_message" or one.edits
+    ]
 
 
 async def _kill_when(
-    fake: Discord, life: Life, happened: Callable[[], bool], doing: Awaitable[object]
+    fake: Discord,
+    life: Life,
+    happened: Callable[[], bool],
+    doing: Awaitable[object],
 ) -> None:
     done = asyncio.ensure_future(doing)
     while not happened():
@@ -208,7 +223,9 @@ async def _kill_when(
     await done
 
 
-async def test_an_answer_killed_around_its_post_is_given_once(begun: Begun) -> None:
+async def test_an_answer_killed_around_its_post_is_given_once(
+    begun: Begun,
+) -> None:
     fake, bot, ana = begun
     async with bot.living():
         await fake.command(ana, "draw", {"prompt": "a fox"})
@@ -226,7 +243,9 @@ async def test_an_answer_killed_around_its_post_is_given_once(begun: Begun) -> N
             await pressed
         async with bot.living():
             await fake.until(lambda: len(_answers(fake)) >= at)
-            await fake.until(lambda: not [one for one in shown(fake) if one.is_loading])
+            await fake.until(
+                lambda: not [one for one in shown(fake) if one.is_loading]
+            )
             await asyncio.sleep(0.2)
             assert len(_answers(fake)) == at
 

@@ -34,7 +34,10 @@ IN_A_JOB = [
     if not name.startswith(("answer", "share", "settle"))
 ]
 """The others are reached on a platform only: tests/e2e/test_slack_kill.py, test_discord_kill.py."""
-LAPS = [0, *(pytest.param(lap, marks=pytest.mark.nightly) for lap in range(1, 5))]
+LAPS = [
+    0,
+    *(pytest.param(lap, marks=pytest.mark.nightly) for lap in range(1, 5)),
+]
 """Of forty kills at random moments: one by day, two hundred kills at night."""
 KILLS_A_LAP = 40
 SEED = 20261120
@@ -65,7 +68,8 @@ async def test_a_job_killed_at_any_named_place_reaches_its_end_once(
         command_event(2, Action.EXPAND, "a meadow", "rocket.jpg"),
     ]
     assert (
-        await bot.live(tmp_path, events, failpoints=f"{place}=kill") == -signal.SIGKILL
+        await bot.live(tmp_path, events, failpoints=f"{place}=kill")
+        == -signal.SIGKILL
     )
     check_corpse(tmp_path)
     assert await bot.live(tmp_path, events) == 0
@@ -83,17 +87,23 @@ POSTING = [
 async def test_the_room_shows_a_job_killed_around_its_posts_once(
     bot: KilledBot, place: str, tmp_path: Path
 ) -> None:
-    asked = replace(command_event(1, Action.DRAW, "a fox"), place=room_place("general"))
+    asked = replace(
+        command_event(1, Action.DRAW, "a fox"), place=room_place("general")
+    )
     assert (
-        await bot.live(tmp_path, [asked], failpoints=f"{place}=kill") == -signal.SIGKILL
+        await bot.live(tmp_path, [asked], failpoints=f"{place}=kill")
+        == -signal.SIGKILL
     )
     assert await bot.live(tmp_path, [asked]) == 0
     connection = sqlite3.connect(tmp_path / "data" / "room.db")
     bodies = [
-        json.loads(body) for (body,) in connection.execute("SELECT body FROM messages")
+        json.loads(body)
+        for (body,) in connection.execute("SELECT body FROM messages")
     ]
     connection.close()
-    assert [(body["tone"], len(body["pictures"])) for body in bodies] == [("result", 1)]
+    assert [(body["tone"], len(body["pictures"])) for body in bodies] == [
+        ("result", 1)
+    ]
 
 
 async def test_a_job_killed_at_one_place_after_another_reaches_its_end_once(
@@ -132,7 +142,9 @@ async def test_forty_kills_at_random_moments_lose_and_double_nothing(
         rounds += 1
 
 
-async def _one_round(bot: KilledBot, folder: Path, luck: random.Random) -> None:
+async def _one_round(
+    bot: KilledBot, folder: Path, luck: random.Random
+) -> None:
     """Four jobs, the bot killed at random moments until they are done all the same."""
     folder.mkdir()
     events = [
@@ -161,7 +173,9 @@ async def test_the_same_checks_catch_a_bot_broken_on_purpose(
 ) -> None:
     events = [command_event(1, Action.DRAW, "a fox")]
     assert (
-        await bot.live(tmp_path, events, failpoints=f"{place}=kill", mutant=mutant)
+        await bot.live(
+            tmp_path, events, failpoints=f"{place}=kill", mutant=mutant
+        )
         == -signal.SIGKILL
     )
     assert await bot.live(tmp_path, events, mutant=mutant) == 0

@@ -78,7 +78,9 @@ def test_the_commands_at_the_prompt_work_one_after_another(
         assert done.returncode == 0, (line, done.stderr)
 
 
-async def _printed(words: list[str], folder: Path, environment: dict[str, str]) -> str:
+async def _printed(
+    words: list[str], folder: Path, environment: dict[str, str]
+) -> str:
     """What a command that must succeed prints."""
     done = await asyncio.create_subprocess_exec(
         *words,
@@ -99,7 +101,9 @@ async def test_the_set_up_for_discord_leads_to_the_first_picture(
         names = re.findall(r"^   ([A-Z_]+)=", part("In Discord"), re.MULTILINE)
         assert names == ["DISCORD_BOT_TOKEN", "DASHSCOPE_API_KEY"]
         (tmp_path / ".env").write_text(
-            "\n".join(f"{name}={value}" for name, value in fake.settings().items())
+            "\n".join(
+                f"{name}={value}" for name, value in fake.settings().items()
+            )
         )
         environment = {
             "PATH": os.environ["PATH"],
@@ -112,7 +116,9 @@ async def test_the_set_up_for_discord_leads_to_the_first_picture(
             "run",
         ]
         *before, run = [[*EASEL, *shlex.split(line)[1:]] for line in DISCORD]
-        printed = [await _printed(words, tmp_path, environment) for words in before]
+        printed = [
+            await _printed(words, tmp_path, environment) for words in before
+        ]
         assert f"client_id={fake.world.app}" in printed[0]
         assert "signed in as easel" in printed[1]
         bot = await asyncio.create_subprocess_exec(
@@ -121,7 +127,9 @@ async def test_the_set_up_for_discord_leads_to_the_first_picture(
         try:
             await fake.connected(30)
             ana = fake.person("Ana")
-            await fake.command(ana, "draw", {"prompt": "a red fox in the snow"})
+            await fake.command(
+                ana, "draw", {"prompt": "a red fox in the snow"}
+            )
             status = await fake.sees("a red fox in the snow")
             assert status.buttons
         finally:
@@ -129,10 +137,16 @@ async def test_the_set_up_for_discord_leads_to_the_first_picture(
         assert await asyncio.wait_for(bot.wait(), 30) == 0
 
 
-async def test_the_set_up_for_slack_leads_to_the_first_picture(tmp_path: Path) -> None:
+async def test_the_set_up_for_slack_leads_to_the_first_picture(
+    tmp_path: Path,
+) -> None:
     async with slack() as fake:
         names = re.findall(r"^   ([A-Z_]+)=", part("In Slack"), re.MULTILINE)
-        assert names == ["SLACK_APP_TOKEN", "SLACK_BOT_TOKEN", "DASHSCOPE_API_KEY"]
+        assert names == [
+            "SLACK_APP_TOKEN",
+            "SLACK_BOT_TOKEN",
+            "DASHSCOPE_API_KEY",
+        ]
         given = fake.settings(socket=True)
         (tmp_path / ".env").write_text(
             "\n".join(f"{name}={value}" for name, value in given.items())
@@ -148,7 +162,9 @@ async def test_the_set_up_for_slack_leads_to_the_first_picture(tmp_path: Path) -
             "run",
         ]
         *before, run = [[*EASEL, *shlex.split(line)[1:]] for line in SLACK]
-        printed = [await _printed(words, tmp_path, environment) for words in before]
+        printed = [
+            await _printed(words, tmp_path, environment) for words in before
+        ]
         assert json.loads(printed[0])["settings"]["socket_mode_enabled"]
         assert "signed in as easel in Test" in printed[1]
         bot = await asyncio.create_subprocess_exec(
@@ -166,15 +182,22 @@ async def test_the_set_up_for_slack_leads_to_the_first_picture(tmp_path: Path) -
 
 def test_every_path_the_readme_names_is_there() -> None:
     named = re.findall(
-        r"`((?:bot|core|adapters|tests|deploy)/[\w./]+)`|\((deploy/[\w./]+)\)", README
+        r"`((?:bot|core|adapters|tests|deploy)/[\w./]+)`|\((deploy/[\w./]+)\)",
+        README,
     )
     for path in filter(None, (one or other for one, other in named)):
         assert (ROOT / path).exists(), path
 
 
-def test_no_committed_file_names_an_index_or_a_path_of_somebodys_machine() -> None:
+def test_no_committed_file_names_an_index_or_a_path_of_somebodys_machine() -> (
+    None
+):
     tracked = subprocess.run(
-        ["git", "ls-files"], cwd=ROOT, capture_output=True, text=True, check=True
+        ["git", "ls-files"],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=True,
     ).stdout.split()
     hosts = (
         "pypi" + ".org",

@@ -46,7 +46,9 @@ async def demo(parent: Process, tmp_path: Path) -> AsyncIterator[Demo]:
         assert await started.stop() == 0
 
 
-async def enter(page: Page, demo: Demo, name: str, language: str = "en") -> None:
+async def enter(
+    page: Page, demo: Demo, name: str, language: str = "en"
+) -> None:
     await page.goto(f"{demo.address}/room?lang={language}")
     await page.fill("#name", name)
     await page.click("#enter button.primary")
@@ -59,11 +61,15 @@ async def say(page: Page, text: str, *, form: str = "#composer") -> None:
     await page.press(f"{form} textarea", "Enter")
 
 
-def message(page: Page, tone: str, text: str, *, within: str = "#messages") -> Locator:
+def message(
+    page: Page, tone: str, text: str, *, within: str = "#messages"
+) -> Locator:
     return page.locator(f"{within} [data-tone={tone}]", has_text=text).last
 
 
-async def result(page: Page, text: str, *, within: str = "#messages") -> Locator:
+async def result(
+    page: Page, text: str, *, within: str = "#messages"
+) -> Locator:
     found = message(page, "result", text, within=within)
     await expect(found).to_be_visible(timeout=30_000)
     return found
@@ -98,9 +104,13 @@ async def test_the_newcomers_story(browser: Browser, demo: Demo) -> None:
         await page.goto(f"{demo.address}/room")
         await shot(watched, "1-door")
         await enter(page, demo, "Ana")
-        await expect(page.locator("#messages")).to_contain_text("Welcome to Easel")
+        await expect(page.locator("#messages")).to_contain_text(
+            "Welcome to Easel"
+        )
         await page.fill("#text", "/dr")
-        await expect(page.locator("[role=option]").first).to_contain_text("/draw")
+        await expect(page.locator("[role=option]").first).to_contain_text(
+            "/draw"
+        )
         await shot(watched, "2-completion")
         await say(page, "/draw two red foxes in the snow --n 2 --size 512*512")
         two = await result(page, "two red foxes")
@@ -128,7 +138,9 @@ async def test_the_newcomers_story(browser: Browser, demo: Demo) -> None:
         await expect(message(page, "note", "Now at v3")).to_be_visible()
         await react(third, "🔁")
         await expect(
-            page.locator("#messages [data-tone=result]", has_text="make it warmer")
+            page.locator(
+                "#messages [data-tone=result]", has_text="make it warmer"
+            )
         ).to_have_count(2)
         await third.locator("[data-kind=more]").click()
         more = message(page, "note", "What would you like to do")
@@ -174,7 +186,9 @@ async def _look_around(watched: Watched) -> None:
     await expect(pair).to_have_attribute(
         "style", re.compile("--at")
     )  # its script is there
-    await slider.wait_for_function("document.querySelector('#after').naturalWidth > 0")
+    await slider.wait_for_function(
+        "document.querySelector('#after').naturalWidth > 0"
+    )
     await slider.locator("#slider").fill("20")
     box = await pair.bounding_box()
     assert box
@@ -183,7 +197,9 @@ async def _look_around(watched: Watched) -> None:
     assert await watched.violations(slider) == []
     await shot(watched, "6-compare", slider)
     await say(page, "/easel usage")
-    await expect(message(page, "note", "Usage in").locator(".shot img")).to_be_visible()
+    await expect(
+        message(page, "note", "Usage in").locator(".shot img")
+    ).to_be_visible()
     await page.locator("#messages [data-tone=result] .shot").first.click()
     await expect(page.locator("#picture img")).to_be_visible()
     async with page.expect_download() as saved:
@@ -194,7 +210,9 @@ async def _look_around(watched: Watched) -> None:
     full = await opened.value
     await full.wait_for_load_state()
     await full.click("#fit")
-    await expect(full.locator("#fit")).to_have_attribute("aria-pressed", "true")
+    await expect(full.locator("#fit")).to_have_attribute(
+        "aria-pressed", "true"
+    )
     assert await watched.violations(full) == []
     await page.keyboard.press("Escape")
 
@@ -230,8 +248,12 @@ async def test_two_people_work_in_one_thread_and_fill_the_gallery(
         await expect(snow).to_contain_text("v3")
         await shot(bo, "7-thread")
         await react(snow, "⭐")
-        await react(await result(ana.page, "add snow", within="#thread-messages"), "❤️")
-        await expect(bo.page.locator("[data-channel=gallery] .count")).to_have_text("1")
+        await react(
+            await result(ana.page, "add snow", within="#thread-messages"), "❤️"
+        )
+        await expect(
+            bo.page.locator("[data-channel=gallery] .count")
+        ).to_have_text("1")
         await bo.page.click("[data-channel=gallery]")
         copy = await result(bo.page, "add snow")
         await expect(copy).to_contain_text("Ana")
@@ -240,7 +262,9 @@ async def test_two_people_work_in_one_thread_and_fill_the_gallery(
         await result(bo.page, "a secret")
         await ana.page.click("[data-channel=gallery]")
         await result(ana.page, "add snow")
-        await expect(ana.page.locator("#messages")).not_to_contain_text("a secret")
+        await expect(ana.page.locator("#messages")).not_to_contain_text(
+            "a secret"
+        )
         assert (
             await ana.page.locator(
                 "#messages [data-tone=result]", has_text="a secret"
@@ -271,7 +295,9 @@ async def canvas_to_picture(
     """
     box = await painter.locator("#canvas").bounding_box()
     assert box
-    scale = min((box["width"] - 24) / size[0], (box["height"] - 24) / size[1], 8)
+    scale = min(
+        (box["width"] - 24) / size[0], (box["height"] - 24) / size[1], 8
+    )
     return (
         box["x"] + (box["width"] - size[0] * scale) / 2,
         box["y"] + (box["height"] - size[1] * scale) / 2,
@@ -313,7 +339,9 @@ async def test_what_is_painted_by_mouse_is_what_changes(
         await painter.click("#tool-rectangle")
         await painter.mouse.move(left + 200 * scale, top + 150 * scale)
         await painter.mouse.down()
-        await painter.mouse.move(left + 400 * scale, top + 350 * scale, steps=5)
+        await painter.mouse.move(
+            left + 400 * scale, top + 350 * scale, steps=5
+        )
         await painter.mouse.up()
         await painter.click("[data-region=bottom]")
         await painter.click("#undo")
@@ -336,12 +364,15 @@ async def test_what_is_painted_by_mouse_is_what_changes(
             for is_, wanted in zip(box, (200, 150, 400, 350), strict=True)
         )
         assert mask.crop(box).getextrema() == (255, 255)
-        difference = changed(await picture(page, meadow), await picture(page, barn))
+        difference = changed(
+            await picture(page, meadow), await picture(page, barn)
+        )
         assert ImageChops.subtract(difference, mask).getbbox() is None
         area = difference.getbbox()
         assert area
         assert all(
-            abs(is_ - wanted) <= 12 for is_, wanted in zip(area, box, strict=True)
+            abs(is_ - wanted) <= 12
+            for is_, wanted in zip(area, box, strict=True)
         )
 
 
@@ -370,7 +401,8 @@ async def test_what_is_painted_by_touch_is_what_changes_and_two_fingers_only_mov
                 for at, (x, y) in enumerate(spots)
             ]
             await session.send(
-                "Input.dispatchTouchEvent", {"type": kind, "touchPoints": points}
+                "Input.dispatchTouchEvent",
+                {"type": kind, "touchPoints": points},
             )
 
         await touch("touchStart", (50, 50))
@@ -399,7 +431,9 @@ async def test_what_is_painted_by_touch_is_what_changes_and_two_fingers_only_mov
             abs(is_ - wanted) <= 3
             for is_, wanted in zip(box, (96, 224, 416, 288), strict=True)
         )
-        difference = changed(await picture(page, meadow), await picture(page, pond))
+        difference = changed(
+            await picture(page, meadow), await picture(page, pond)
+        )
         assert ImageChops.subtract(difference, mask).getbbox() is None
         assert difference.getbbox()
 
@@ -442,19 +476,25 @@ async def test_a_server_killed_in_the_middle_of_a_job_comes_back_with_its_result
             await say(page, "/draw a steadfast fox --size 1328*1328")
             await expect(message(page, "status", "left")).to_be_visible()
             assert await demo.stop(signal.SIGKILL) == -signal.SIGKILL
-            await expect(page.locator("#link-state")).to_have_text("Reconnecting …")
+            await expect(page.locator("#link-state")).to_have_text(
+                "Reconnecting …"
+            )
             await page.fill("#text", "/draw another fox")
             await page.press("#text", "Enter")
             await expect(page.locator("#composer .notice")).to_contain_text(
                 "can’t be reached"
             )
-            await expect(page.locator("#text")).to_have_value("/draw another fox")
+            await expect(page.locator("#text")).to_have_value(
+                "/draw another fox"
+            )
             await demo.start()
             await expect(page.locator("#link-state")).to_have_text("")
             await result(page, "a steadfast fox")
             await page.press("#text", "Enter")
             await result(page, "another fox")
-            assert await page.locator("#messages [data-tone=result]").count() == 2
+            assert (
+                await page.locator("#messages [data-tone=result]").count() == 2
+            )
         assert len(simulator.account.tasks) == 2
         assert await demo.stop() == 0
 
@@ -471,7 +511,9 @@ async def test_the_demo_stopped_or_killed_in_the_middle_of_a_job_finishes_it_at_
         await enter(page, demo, "Ana")
         await say(page, "/draw a patient fox --size 1328*1328")
         await expect(message(page, "status", "left")).to_be_visible()
-        assert await demo.stop(number) == (0 if number == signal.SIGINT else -number)
+        assert await demo.stop(number) == (
+            0 if number == signal.SIGINT else -number
+        )
         await demo.start()
         await result(page, "a patient fox")
     assert await demo.stop() == 0
@@ -489,7 +531,11 @@ async def test_the_next_start_shows_the_same_room_and_old_buttons_work(
         assert await demo.stop() == 0
         await demo.start()
         await expect(watched.page.locator("#link-state")).to_have_text("")
-        await (await result(watched.page, "a fox")).locator("[data-kind=again]").click()
+        await (
+            (await result(watched.page, "a fox"))
+            .locator("[data-kind=again]")
+            .click()
+        )
         await expect(
             watched.page.locator("#messages [data-tone=result]")
         ).to_have_count(2)
@@ -513,10 +559,14 @@ async def test_what_is_wrong_is_said_kindly_where_one_looks_and_nothing_is_lost(
         give = page.locator("#composer input[type=file]")
         await give.set_input_files(
             FilePayload(
-                name="letter.pdf", mimeType="application/pdf", buffer=b"%PDF-1.7"
+                name="letter.pdf",
+                mimeType="application/pdf",
+                buffer=b"%PDF-1.7",
             )
         )
-        await expect(notice).to_contain_text("letter.pdf: That file is not a picture")
+        await expect(notice).to_contain_text(
+            "letter.pdf: That file is not a picture"
+        )
         huge = b"\x89PNG" + b"x" * (31 << 20)
         await give.set_input_files(
             FilePayload(name="big.png", mimeType="image/png", buffer=huge)
@@ -531,8 +581,14 @@ async def test_what_is_wrong_is_said_kindly_where_one_looks_and_nothing_is_lost(
         await expect(notice).to_be_empty()
         other.expected = {422}
         await enter(other.page, demo, "Bo")
-        other.page.on("dialog", lambda dialog: asyncio.ensure_future(dialog.accept()))
-        await (await result(other.page, "a fox")).locator("[data-kind=delete]").click()
+        other.page.on(
+            "dialog", lambda dialog: asyncio.ensure_future(dialog.accept())
+        )
+        await (
+            (await result(other.page, "a fox"))
+            .locator("[data-kind=delete]")
+            .click()
+        )
         await expect(other.page.locator("#composer .notice")).to_contain_text(
             "Only Ana can do that"
         )
@@ -579,7 +635,9 @@ async def _hand_over(page: Page, kind: str, data: bytes) -> None:
         list(data),
     )
     if kind == "drop":
-        await page.dispatch_event("#scroll", "drop", {"dataTransfer": transfer})
+        await page.dispatch_event(
+            "#scroll", "drop", {"dataTransfer": transfer}
+        )
         return
     await page.locator("#text").evaluate(
         """(field, transfer) => field.dispatchEvent(
@@ -590,7 +648,9 @@ async def _hand_over(page: Page, kind: str, data: bytes) -> None:
     )
 
 
-async def test_everything_can_be_done_by_keyboard(browser: Browser, demo: Demo) -> None:
+async def test_everything_can_be_done_by_keyboard(
+    browser: Browser, demo: Demo
+) -> None:
     async with window(browser, demo.address) as watched:
         page = watched.page
         await page.goto(f"{demo.address}/room")
@@ -605,10 +665,13 @@ async def test_everything_can_be_done_by_keyboard(browser: Browser, demo: Demo) 
         await page.fill("#text", "")
         await page.keyboard.type("/draw a heron --m")
         await page.keyboard.press("Enter")
-        await expect(page.locator("#text")).to_have_value("/draw a heron --model ")
+        await expect(page.locator("#text")).to_have_value(
+            "/draw a heron --model "
+        )
         await page.keyboard.press("Tab")
         assert re.fullmatch(
-            r"/draw a heron --model [\w.-]+ ", await page.locator("#text").input_value()
+            r"/draw a heron --model [\w.-]+ ",
+            await page.locator("#text").input_value(),
         )
         await page.fill("#text", "")
         await page.keyboard.type("/draw")
@@ -667,7 +730,9 @@ async def test_the_room_speaks_every_language(
         await say(page, "/draw 一只狐狸 --size 512*512")
         await page.locator("[data-tone=result]").wait_for()
         text = await page.locator("body").inner_text()
-        assert not re.search(r"\b(room|painter|status|option|command)\.[a-z_]+", text)
+        assert not re.search(
+            r"\b(room|painter|status|option|command)\.[a-z_]+", text
+        )
         assert "{" not in text
         await shot(watched, f"language-{language}")
         # The pages it leads to keep to the language chosen here, whatever the browser prefers.

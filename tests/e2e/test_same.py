@@ -133,14 +133,16 @@ async def gives_up(stage: Stage, waiting: Any, locale: str) -> Moment:
     await stage.presses(waiting, translate("button.cancel", locale))
     return await look(
         stage,
-        await stage.finds(PROMPTS[locale][0], translate("status.cancelled", locale)),
+        await stage.finds(
+            PROMPTS[locale][0], translate("status.cancelled", locale)
+        ),
     )
 
 
 def _begin(key: str, locale: str, version: int = 1) -> str:
-    return translate(key, locale, version=version, name="#", picture=2).partition("#")[
-        0
-    ]
+    return translate(
+        key, locale, version=version, name="#", picture=2
+    ).partition("#")[0]
 
 
 @in_one_loop
@@ -154,7 +156,9 @@ async def test_the_same_request_is_the_same_everywhere(
         # First, and not meanwhile: what somebody else's jobs say may come between a picture and its
         # words in Slack.
         await there.fill_the_line(BUSY, AT_SERVICE)
-        all_told = await asyncio.gather(*(story(stage, locale) for stage in there))
+        all_told = await asyncio.gather(
+            *(story(stage, locale) for stage in there)
+        )
         shots: dict[str, Image.Image] = {}
         for stage, told in zip(there, all_told, strict=True):
             message, told["waiting"] = await waits(stage, locale)
@@ -163,23 +167,32 @@ async def test_the_same_request_is_the_same_everywhere(
             told["cancelled"] = await gives_up(stage, message, locale)
         for moment in all_told[0]:
             same(moment, [told[moment].read for told in all_told])
-        as_it_should_be({name: one.read for name, one in all_told[0].items()}, locale)
-        only_where_it_is_shown_differs(*(told["edited"].shown for told in all_told[:2]))
+        as_it_should_be(
+            {name: one.read for name, one in all_told[0].items()}, locale
+        )
+        only_where_it_is_shown_differs(
+            *(told["edited"].shown for told in all_told[:2])
+        )
     if not browser:
         pytest.skip(
-            "they read the same; to see them it " + NEEDS_CHROMIUM.kwargs["reason"]
+            "they read the same; to see them it "
+            + NEEDS_CHROMIUM.kwargs["reason"]
         )
     if not is_seen:
         return
     KEPT.mkdir(parents=True, exist_ok=True)
-    join_pictures(shots, [*MOMENTS, "refused", "waiting"]).save(KEPT / f"{locale}.png")
+    join_pictures(shots, [*MOMENTS, "refused", "waiting"]).save(
+        KEPT / f"{locale}.png"
+    )
 
 
 def test_markup_that_is_not_escaped_would_be_seen() -> None:
     """The interpreters do interpret; else all of this would prove nothing."""
     looks = {
         look
-        for one in discord_page.spans(f"# head\n{MARKUP} <@123> __u__ <t:1>\n> quote")
+        for one in discord_page.spans(
+            f"# head\n{MARKUP} <@123> __u__ <t:1>\n> quote"
+        )
         for look in one.looks
     }
     blocks = {"line #", "line >", "time", "underline"}
@@ -195,9 +208,9 @@ def test_markup_that_is_not_escaped_would_be_seen() -> None:
         "link",
     }
     assert looks == blocks | inline
-    assert [one.text for one in discord_page.spans(r"\*\*a\*\* 1\. \:smile:")] == [
-        "**a** 1. :smile:"
-    ]
+    assert [
+        one.text for one in discord_page.spans(r"\*\*a\*\* 1\. \:smile:")
+    ] == ["**a** 1. :smile:"]
 
 
 def same(moment: str, reads: Sequence[Read]) -> None:
@@ -219,7 +232,9 @@ def _general(moment: str, read: Read) -> Read:
         lines = tuple(STEP_ID.sub("ID", one) for one in read.lines)
         return read._replace(
             lines=lines,
-            pictures=tuple(((size, ""), alt) for (size, _), alt in read.pictures),
+            pictures=tuple(
+                ((size, ""), alt) for (size, _), alt in read.pictures
+            ),
         )
     if moment == "secret":
         lines = tuple(VERSION.sub("v", one) for one in read.lines)
@@ -260,9 +275,12 @@ def as_it_should_be(reads: Mapping[str, Read], locale: str) -> None:
         in reads["waiting"].lines
     )
     assert reads["cancelled"].buttons == ()
-    uncharged = [reads[one].lines[-1] for one in ("refused", "failed", "cancelled")]
+    uncharged = [
+        reads[one].lines[-1] for one in ("refused", "failed", "cancelled")
+    ]
     assert all(
-        line.endswith(translate("status.charged.no", locale)) for line in uncharged
+        line.endswith(translate("status.charged.no", locale))
+        for line in uncharged
     )
     assert {name for name, one in reads.items() if one.private} == PRIVATE
 
@@ -283,7 +301,9 @@ def only_where_it_is_shown_differs(slack: Seen, discord: Seen) -> None:
 
 
 @asynccontextmanager
-async def room_page(browser: Browser, room: InRoom, height: int) -> AsyncIterator[Page]:
+async def room_page(
+    browser: Browser, room: InRoom, height: int
+) -> AsyncIterator[Page]:
     """Ana comes back to her window."""
     address = room.house.address
     async with window(
@@ -294,7 +314,9 @@ async def room_page(browser: Browser, room: InRoom, height: int) -> AsyncIterato
             f"sessionStorage.setItem('easel.key', '{room.ana.key}')"
         )
         await watched.page.goto(f"{address}/room?lang={room.locale}")
-        await expect(watched.page.locator("#messages .message").first).to_be_visible()
+        await expect(
+            watched.page.locator("#messages .message").first
+        ).to_be_visible()
         yield watched.page
 
 
@@ -356,13 +378,16 @@ SHOWN = """one => {
 
 async def check_page(page: Page, moment: Moment) -> None:
     """The page of the room, read as it stands."""
-    shown = await page.locator(f"#messages [data-message='{moment.shown}']").evaluate(
-        SHOWN
-    )
+    shown = await page.locator(
+        f"#messages [data-message='{moment.shown}']"
+    ).evaluate(SHOWN)
     read = moment.read
     assert shown["title"] == read.title
     assert shown["text"].split("\n") == list(read.lines)
-    assert (shown["only_you"], shown["progress"]) == (read.private, read.progress)
+    assert (shown["only_you"], shown["progress"]) == (
+        read.private,
+        read.progress,
+    )
     assert (tuple(shown["buttons"]), tuple(shown["dangerous"])) == (
         read.buttons,
         read.dangerous,
@@ -410,10 +435,13 @@ def join_pictures(
     """A row for each moment, a column for each platform."""
     head = 34
     rows = [
-        [shots[f"{platform} {moment}"] for platform in PLACES] for moment in moments
+        [shots[f"{platform} {moment}"] for platform in PLACES]
+        for moment in moments
     ]
     heights = [max(one.height for one in row) + head + GAP for row in rows]
-    whole = Image.new("RGB", (3 * (WIDTH + GAP) + GAP, sum(heights) + GAP), GREY)
+    whole = Image.new(
+        "RGB", (3 * (WIDTH + GAP) + GAP, sum(heights) + GAP), GREY
+    )
     pen, font, top = ImageDraw.Draw(whole), ImageFont.load_default(18), GAP
     for moment, row, height in zip(moments, rows, heights, strict=True):
         for at, (platform, one) in enumerate(zip(PLACES, row, strict=True)):
@@ -448,7 +476,8 @@ async def test_one_photo_edited_on_all_three_for_the_readme(
             *(stage.finds(words, button="🔄") for stage in there)
         )
         reads = [
-            await stage.reads(one) for stage, one in zip(there, results, strict=True)
+            await stage.reads(one)
+            for stage, one in zip(there, results, strict=True)
         ]
         same("edited", reads)
         caption = there.slack.shows(results[0])
@@ -460,15 +489,22 @@ async def test_one_photo_edited_on_all_three_for_the_readme(
             )
         }
         in_discord = {
-            "said": discord_page.read_message(there.discord.fake.world, said[1]),
+            "said": discord_page.read_message(
+                there.discord.fake.world, said[1]
+            ),
             "result": there.discord.shows(results[1]),
         }
         shots = []
         async with window(
             browser, "about://", viewport={"width": WIDTH, "height": HIGH}
         ) as watched:
-            for platform, shown in (("slack", in_slack), ("discord", in_discord)):
-                await watched.page.set_content(draw.page(platform, shown, "# general"))
+            for platform, shown in (
+                ("slack", in_slack),
+                ("discord", in_discord),
+            ):
+                await watched.page.set_content(
+                    draw.page(platform, shown, "# general")
+                )
                 shots.append(await picture_of(watched.page))
         async with room_page(browser, there.room, HIGH) as page:
             await loaded(page.locator("#messages"))

@@ -70,18 +70,25 @@ class Bot:
         """Connected to Slack; killed at the named place, or at the end."""
         opened = self._fake.socket.opened
         connected = lambda: self._fake.socket.opened > opened  # noqa: E731
-        async with running(self._parent, self._environment, point, connected) as life:
+        async with running(
+            self._parent, self._environment, point, connected
+        ) as life:
             yield life
 
 
 @asynccontextmanager
-async def a_bot(parent: Process, folder: Path) -> AsyncIterator[tuple[Slack, Bot]]:
+async def a_bot(
+    parent: Process, folder: Path
+) -> AsyncIterator[tuple[Slack, Bot]]:
     async with (
         serve(SimulatorConfig(time_scale=0.02, seed=3)) as simulator,
         slack() as fake,
     ):
         fake.socket.patience = 1.0
-        yield fake, Bot(parent, fake, folder / "data", simulator.url, simulator.host)
+        yield (
+            fake,
+            Bot(parent, fake, folder / "data", simulator.url, simulator.host),
+        )
 
 
 @pytest.mark.parametrize("point", IN_A_COMMAND)
@@ -102,7 +109,10 @@ async def test_a_command_killed_anywhere_shows_one_result(
             for one in fake.world.messages
             if one.user == fake.workspace.bot_user and not one.deleted
         ]
-        assert sorted(len(one.files) for one in said if not one.only_for) == [0, 1]
+        assert sorted(len(one.files) for one in said if not one.only_for) == [
+            0,
+            1,
+        ]
 
 
 @pytest.mark.parametrize("point", ["say.after_post", "share.after_complete"])
@@ -131,7 +141,9 @@ async def test_an_event_killed_before_its_commit_is_delivered_again(
             photo = ana.uploads(PHOTOS / "coffee.png")
             said = asyncio.create_task(
                 ana.says(
-                    f"{ana.easel} make it night", files=[photo], as_events=("message",)
+                    f"{ana.easel} make it night",
+                    files=[photo],
+                    as_events=("message",),
                 )
             )
             assert await life.is_killed()
@@ -169,7 +181,9 @@ async def test_an_answer_killed_around_its_post_is_given_once(
             await ana.reads("Now at v1")
             await ana.types("/edit add a hat")
             hat, _ = await ana.result("add a hat")
-        assert len([one for one in ana.sees() if "Now at v1" in one.words]) == 1
+        assert (
+            len([one for one in ana.sees() if "Now at v1" in one.words]) == 1
+        )
         assert "v3" in hat.words
 
 
@@ -188,7 +202,10 @@ async def test_a_copy_killed_after_its_post_is_sent_once_and_as_often_as_asked(
         async with bot.living():
             await reacted
             await ana.reads("Sent v1 to you")
-            assert sorted(len(one.files) for one in ana.sees(ana.direct)) == [0, 1]
+            assert sorted(len(one.files) for one in ana.sees(ana.direct)) == [
+                0,
+                1,
+            ]
             await ana.reacts(fox, "email")
             await fake.until(
                 lambda: (

@@ -42,7 +42,9 @@ class Newcomer:
 
     def makes(self, *words: str) -> dict[str, Any]:
         """A command that succeeds; what --json says."""
-        done = self.types(*words, "--json", "--out", "out", "--time-scale", "0.01")
+        done = self.types(
+            *words, "--json", "--out", "out", "--time-scale", "0.01"
+        )
         assert done.returncode == 0, done.stderr + done.stdout
         assert done.stderr == ""
         answer: dict[str, Any] = json.loads(done.stdout)
@@ -82,7 +84,12 @@ def test_draw_edit_three_times_undo_twice_branch_and_look_back(
     newcomer: Newcomer,
 ) -> None:
     drawn = newcomer.makes(
-        "draw", "a red fox in the snow, watercolour", "--n", "2", "--ar", "16:9"
+        "draw",
+        "a red fox in the snow, watercolour",
+        "--n",
+        "2",
+        "--ar",
+        "16:9",
     )
     assert set(drawn) >= {
         "request",
@@ -127,10 +134,16 @@ def test_draw_edit_three_times_undo_twice_branch_and_look_back(
 
 def test_all_ten_functions_on_a_real_photo(newcomer: Newcomer) -> None:
     photos = {
-        name: str(PHOTOS / name) for name in ("coffee.png", "chelsea.png", "rocket.jpg")
+        name: str(PHOTOS / name)
+        for name in ("coffee.png", "chelsea.png", "rocket.jpg")
     }
     runs: dict[str, list[str]] = {
-        "style": ["转换成法国绘本风格", photos["chelsea.png"], "--strength", "0.9"],
+        "style": [
+            "转换成法国绘本风格",
+            photos["chelsea.png"],
+            "--strength",
+            "0.9",
+        ],
         "restyle": ["把猫变成毛线风格", photos["chelsea.png"]],
         "edit": ["add a lemon", photos["coffee.png"]],
         "inpaint": ["a green meadow", photos["coffee.png"], "--mask", "left"],
@@ -170,7 +183,9 @@ def test_three_pictures_go_into_one_in_their_order(newcomer: Newcomer) -> None:
     assert newcomer.makes("edit", "make it night")["parent"] == answer["step"]
 
 
-def test_a_phone_photo_of_twelve_megapixels_just_works(newcomer: Newcomer) -> None:
+def test_a_phone_photo_of_twelve_megapixels_just_works(
+    newcomer: Newcomer,
+) -> None:
     photo = newcomer.home / "IMG_0001.jpg"
     exif = Image.Exif()
     exif[0x0112] = 6
@@ -195,10 +210,16 @@ def test_a_phone_photo_of_twelve_megapixels_just_works(newcomer: Newcomer) -> No
         (("draw", "a fox", "photo.jpg"), "refuse.draw_with_picture"),
         (("edit", "make it night"), "refuse.no_picture"),
         (("edit", "x", "../../../../etc/passwd.png"), "terminal.file_missing"),
-        (("edit", "x", "nul\x00.png".replace("\x00", "")), "terminal.file_missing"),
+        (
+            ("edit", "x", "nul\x00.png".replace("\x00", "")),
+            "terminal.file_missing",
+        ),
         (("edit", "x", "a" * 300 + ".png"), "terminal.file_missing"),
         (("edit", "x", "--from", "nosuchstep"), "refuse.not_found"),
-        (("wanx", "inpaint", "x", str(PHOTOS / "coffee.png")), "refuse.no_mask"),
+        (
+            ("wanx", "inpaint", "x", str(PHOTOS / "coffee.png")),
+            "refuse.no_mask",
+        ),
         (
             ("wanx", "upscale", str(PHOTOS / "coffee.png"), "--scale", "9"),
             "grammar.value",
@@ -227,12 +248,20 @@ def test_bad_input_gets_one_kind_sentence_and_costs_nothing(
     assert len(error["message"]) < 2000
 
 
-def test_bad_pictures_are_refused_before_anything_is_queued(newcomer: Newcomer) -> None:
+def test_bad_pictures_are_refused_before_anything_is_queued(
+    newcomer: Newcomer,
+) -> None:
     bad = {
         "empty.png": (b"", "picture.empty"),
         "page.png": (b"<!doctype html><script>", "picture.not_an_image"),
-        "cut.jpg": ((PHOTOS / "rocket.jpg").read_bytes()[:9000], "picture.damaged"),
-        "eps.png": (b"%!PS-Adobe-3.0 EPSF" + b"x" * 100, "picture.not_an_image"),
+        "cut.jpg": (
+            (PHOTOS / "rocket.jpg").read_bytes()[:9000],
+            "picture.damaged",
+        ),
+        "eps.png": (
+            b"%!PS-Adobe-3.0 EPSF" + b"x" * 100,
+            "picture.not_an_image",
+        ),
     }
     for name, (data, key) in bad.items():
         (newcomer.home / name).write_bytes(data)
@@ -249,7 +278,10 @@ def test_a_refusal_by_the_service_is_said_kindly_and_not_charged(
     error = newcomer.is_refused(
         "draw", "[moderation-output] a fox", "--time-scale", "0.01"
     )
-    assert (error["key"], error["charged"]) == ("provider.moderation_output", "no")
+    assert (error["key"], error["charged"]) == (
+        "provider.moderation_output",
+        "no",
+    )
 
 
 def test_a_budget_is_a_wall(newcomer: Newcomer) -> None:
@@ -305,7 +337,9 @@ def test_a_configuration_mistake_is_told_also_by_what_needs_no_engine(
         del newcomer.environment[name]
 
 
-def test_who_only_looks_does_not_wait_for_a_command_at_work(newcomer: Newcomer) -> None:
+def test_who_only_looks_does_not_wait_for_a_command_at_work(
+    newcomer: Newcomer,
+) -> None:
     newcomer.makes("draw", "a fox")
     newcomer.environment["FAILPOINTS"] = "begin.after_commit=kill"
     assert (
@@ -320,13 +354,17 @@ def test_who_only_looks_does_not_wait_for_a_command_at_work(newcomer: Newcomer) 
             newcomer.makes(*words)
     assert (
         "unfinished work: 1"
-        in newcomer.types("undo", "--out", "out", "--time-scale", "0.01").stderr
+        in newcomer.types(
+            "undo", "--out", "out", "--time-scale", "0.01"
+        ).stderr
     )
 
 
 def test_models_and_doctor_speak_json(newcomer: Newcomer) -> None:
     models = json.loads(newcomer.types("models", "--json").stdout)
-    assert models["models"]["wanx2.1-imageedit"]["prices"] == {"beijing": "0.14"}
+    assert models["models"]["wanx2.1-imageedit"]["prices"] == {
+        "beijing": "0.14"
+    }
     report = json.loads(newcomer.types("doctor", "--json").stdout)
     assert report["ok"] is True
     assert {check["name"] for check in report["checks"]} == {
@@ -363,7 +401,9 @@ def test_a_worker_says_over_http_how_it_is_and_stops_when_told(
     ):
         assert worker.stderr
         said = next(
-            line for line in map(json.loads, worker.stderr) if line["event"] == "ready"
+            line
+            for line in map(json.loads, worker.stderr)
+            if line["event"] == "ready"
         )
         address = said["address"]
         for path, said in (
@@ -397,7 +437,10 @@ def test_what_was_finished_is_not_done_again_and_what_was_interrupted_goes_on(
 ) -> None:
     for _ in range(4):
         newcomer.makes("draw", "a fox")
-        assert "unfinished" not in newcomer.types("history", "--out", "out").stderr
+        assert (
+            "unfinished"
+            not in newcomer.types("history", "--out", "out").stderr
+        )
     newcomer.environment["FAILPOINTS"] = "begin.after_commit=kill"
     assert (
         newcomer.types(

@@ -61,7 +61,9 @@ class Watched:
     def watch(self, page: Page) -> None:
         """Listen to a page from its first request on."""
         page.on("console", self._note_console)
-        page.on("pageerror", lambda error: self.wrong.append(f"error: {error}"))
+        page.on(
+            "pageerror", lambda error: self.wrong.append(f"error: {error}")
+        )
         page.on(
             "request",
             lambda request: self._note_request(
@@ -83,10 +85,14 @@ class Watched:
         if referer:
             self.wrong.append(f"referer: {referer}")
         parts = urlsplit(url)
-        if f"{parts.scheme}://{parts.netloc}" != self.origin and parts.scheme not in {
-            "blob",
-            "about",
-        }:
+        if (
+            f"{parts.scheme}://{parts.netloc}" != self.origin
+            and parts.scheme
+            not in {
+                "blob",
+                "about",
+            }
+        ):
             self.wrong.append(f"request outside: {url}")
 
     async def violations(self, page: Page | None = None) -> list[str]:
@@ -122,7 +128,9 @@ async def chromium() -> AsyncIterator[Browser]:
     """One browser; each window is a separate context."""
     expect.set_options(timeout=PATIENCE_MS)
     async with async_playwright() as playwright:
-        browser = await playwright.chromium.launch(executable_path=CHROMIUM, args=QUIET)
+        browser = await playwright.chromium.launch(
+            executable_path=CHROMIUM, args=QUIET
+        )
         yield browser
         await browser.close()
 

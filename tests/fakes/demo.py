@@ -63,7 +63,9 @@ class Demo:
         )
         async with asyncio.timeout(60):
             while not (
-                match := ADDRESS.search(printed.read_text() if printed.exists() else "")
+                match := ADDRESS.search(
+                    printed.read_text() if printed.exists() else ""
+                )
             ):
                 assert self.is_running, printed.read_text()
                 await asyncio.sleep(0.02)

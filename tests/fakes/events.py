@@ -10,14 +10,29 @@ from core.types import Person, Place
 
 
 def command(
-    action: Action, text: str = "", *, key: str, place: Place, person: str, **facts: Any
+    action: Action,
+    text: str = "",
+    *,
+    key: str,
+    place: Place,
+    person: str,
+    **facts: Any,
 ) -> Incoming:
     """A typed command; what is never typed is pressed."""
     if not action.is_typed:
         kinds = [kind for kind, does in BUTTONS.items() if does is action]
-        target, index = facts.pop("target", None), facts.pop("index", None) or 0
+        target, index = (
+            facts.pop("target", None),
+            facts.pop("index", None) or 0,
+        )
         return press(
-            kinds[0], target, index, key=key, place=place, person=person, **facts
+            kinds[0],
+            target,
+            index,
+            key=key,
+            place=place,
+            person=person,
+            **facts,
         )
     return Incoming(
         key=key,

@@ -46,7 +46,9 @@ def easel(life: Mapping[str, Any]) -> None:
     for number, name in ((1, "out"), (2, "error")):
         if life.get(name):
             _send(
-                number, life[name], os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_TRUNC
+                number,
+                life[name],
+                os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_TRUNC,
             )
     failpoints.arm(os.environ.get("FAILPOINTS", ""))
     sys.argv = ["easel", *life["words"]]
@@ -73,7 +75,10 @@ class Prompt:
         self, words: list[str], folder: Path, environment: Mapping[str, str]
     ) -> subprocess.CompletedProcess[str]:
         """One command until its end; what it wrote."""
-        written = {"out": str(self.folder / "out"), "error": str(self.folder / "error")}
+        written = {
+            "out": str(self.folder / "out"),
+            "error": str(self.folder / "error"),
+        }
         self._ask(
             {
                 "words": words,

@@ -53,7 +53,10 @@ class Visitor:
 
     async def gives(self, photo: Path) -> str:
         """Drop a picture into the room; its ref."""
-        headers = {"Authorization": f"Bearer {self.key}", "Easel-Name": photo.name}
+        headers = {
+            "Authorization": f"Bearer {self.key}",
+            "Easel-Name": photo.name,
+        }
         answer = await self.http.post(
             "/room/upload", content=photo.read_bytes(), headers=headers
         )
@@ -64,7 +67,9 @@ class Visitor:
         self, since: int | None = None
     ) -> AsyncGenerator[dict[str, Any], None]:
         """Events of the stream, one after another."""
-        path = "/room/stream" if since is None else f"/room/stream?since={since}"
+        path = (
+            "/room/stream" if since is None else f"/room/stream?since={since}"
+        )
         async with self.http.stream(
             "GET", path, headers={"Authorization": f"Bearer {self.key}"}
         ) as answer:
@@ -101,7 +106,9 @@ class House:
         answer = await self.http.post("/room/enter", json={"name": name})
         assert answer.status_code == 200, answer.text
         return Visitor(
-            http=self.http, key=answer.json()["key"], id=answer.json()["me"]["id"]
+            http=self.http,
+            key=answer.json()["key"],
+            id=answer.json()["me"]["id"],
         )
 
 
@@ -125,7 +132,9 @@ async def open_house(
         )
         easel = await stack.enter_async_context(opening)
         await room.prepare()
-        await stack.enter_async_context(web.open_web(chosen, easel, listening, room))
+        await stack.enter_async_context(
+            web.open_web(chosen, easel, listening, room)
+        )
         http = httpx.AsyncClient(base_url=address, timeout=30)
         await stack.enter_async_context(http)
         yield House(easel=easel, room=room, http=http, address=address)

@@ -31,7 +31,9 @@ class JournalChat:
         if not self._journal.exists():
             return []
         whole = [
-            line for line in self._journal.read_text().split("\n") if line.endswith("}")
+            line
+            for line in self._journal.read_text().split("\n")
+            if line.endswith("}")
         ]
         return [json.loads(line) for line in whole]
 
@@ -76,12 +78,16 @@ class JournalChat:
         """An address that names the message."""
         return f"chat:{sent.place.channel}/{sent.message}"
 
-    async def fetch(self, attachment: Attachment, limit: int) -> AsyncIterator[bytes]:
+    async def fetch(
+        self, attachment: Attachment, limit: int
+    ) -> AsyncIterator[bytes]:
         """The file the attachment names."""
         yield Path(attachment.ref).read_bytes()
 
     def _write(self, op: str, message: str, post: Post) -> None:
-        pictures = [picture.picture.key for picture in post.pictures if picture.picture]
+        pictures = [
+            picture.picture.key for picture in post.pictures if picture.picture
+        ]
         line = {
             "op": op,
             "message": message,

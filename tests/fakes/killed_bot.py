@@ -35,7 +35,10 @@ async def live(life: Mapping[str, Any]) -> None:
     )
     if "database" in life:
         chosen = chosen.model_copy(
-            update={"database_url": life["database"], "blob_url": life["blobs"]}
+            update={
+                "database_url": life["database"],
+                "blob_url": life["blobs"],
+            }
         )
     journal = JournalChat(folder / "journal")
     (folder / "data").mkdir(exist_ok=True)

@@ -31,7 +31,9 @@ PRICES = {
 }
 
 
-def command_event(number: int, action: Action, text: str, photo: str = "") -> Incoming:
+def command_event(
+    number: int, action: Action, text: str, photo: str = ""
+) -> Incoming:
     """A command as a platform delivers it, again and again until it is acknowledged."""
     attachments = (Attachment(ref=str(PHOTOS / photo)),) if photo else ()
     return Incoming(
@@ -67,7 +69,9 @@ _latest: dict[int, Life] = {}
 """The child of each parent, which has one at a time."""
 
 
-async def begin(parent: asyncio.subprocess.Process, life: Mapping[str, Any]) -> Life:
+async def begin(
+    parent: asyncio.subprocess.Process, life: Mapping[str, Any]
+) -> Life:
     """Fork a child that lives this life."""
     if (left := _latest.get(parent.pid)) and not left.ended.done():
         # Its test failed before it was over.
@@ -78,7 +82,9 @@ async def begin(parent: asyncio.subprocess.Process, life: Mapping[str, Any]) -> 
     parent.stdin.write(json.dumps(life).encode() + b"\n")
     await parent.stdin.drain()
     pid = int(await parent.stdout.readline())
-    _latest[parent.pid] = Life(pid, asyncio.create_task(_status(parent.stdout)))
+    _latest[parent.pid] = Life(
+        pid, asyncio.create_task(_status(parent.stdout))
+    )
     return _latest[parent.pid]
 
 
@@ -198,7 +204,9 @@ def check_corpse(folder: Path) -> None:
         assert rows(folder, "PRAGMA integrity_check") == [("ok",)]
 
 
-def check_end(folder: Path, events: Sequence[Incoming], simulator: Running) -> None:
+def check_end(
+    folder: Path, events: Sequence[Incoming], simulator: Running
+) -> None:
     """Check that every request is at its end.
 
     One submit, one delivery, the money right, no blob too many or too few.
@@ -209,8 +217,12 @@ def check_end(folder: Path, events: Sequence[Incoming], simulator: Running) -> N
         for task in simulator.account.tasks.values()
         if task.request.prompt in prompts
     )
-    steps = rows(folder, "SELECT id, state, prompt, model, cost_micros FROM steps")
-    assert sorted(step[2] for step in steps) == sorted(event.words for event in events)
+    steps = rows(
+        folder, "SELECT id, state, prompt, model, cost_micros FROM steps"
+    )
+    assert sorted(step[2] for step in steps) == sorted(
+        event.words for event in events
+    )
     lines = [
         json.loads(line)
         for line in (folder / "journal").read_text().split("\n")
@@ -224,11 +236,15 @@ def check_end(folder: Path, events: Sequence[Incoming], simulator: Running) -> N
         if state == "unknown":
             # A synchronous call lost in the middle: nobody can know whether it left, and its person
             # was told so.
-            assert submits[prompt] <= 1, f"{prompt}: submitted {submits[prompt]} times"
+            assert submits[prompt] <= 1, (
+                f"{prompt}: submitted {submits[prompt]} times"
+            )
             assert model == "qwen-image-edit-plus"
             assert said[-1]["tone"] == "refusal"
             continue
-        assert submits[prompt] == 1, f"{prompt}: submitted {submits[prompt]} times"
+        assert submits[prompt] == 1, (
+            f"{prompt}: submitted {submits[prompt]} times"
+        )
         assert state == "done", f"{prompt}: {state}"
         assert said[-1]["tone"] == "result"
         assert len(said[-1]["pictures"]) == 1

@@ -72,7 +72,11 @@ class MemoryChat:
             for message in self.messages.values()
             if message.posts[0].job == job
         ]
-        return PostedMessage(place=place, message=matching[0]) if matching else None
+        return (
+            PostedMessage(place=place, message=matching[0])
+            if matching
+            else None
+        )
 
     async def private_place(self, place: Place, person: Person) -> Place:
         """A channel of their own."""
@@ -82,12 +86,16 @@ class MemoryChat:
         """An address that names the message."""
         return f"chat:{sent.place.channel}/{sent.message}"
 
-    async def fetch(self, attachment: Attachment, limit: int) -> AsyncIterator[bytes]:
+    async def fetch(
+        self, attachment: Attachment, limit: int
+    ) -> AsyncIterator[bytes]:
         """The file the attachment names."""
         try:
             content = Path(attachment.ref).read_bytes()
         except OSError:
-            raise Rejected("terminal.file_missing", name=attachment.name) from None
+            raise Rejected(
+                "terminal.file_missing", name=attachment.name
+            ) from None
         if len(content) > limit:
             raise too_many_bytes(limit)
         yield content

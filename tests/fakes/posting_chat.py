@@ -32,7 +32,9 @@ class PostingChat(MemoryChat):
         """Change a message; upload what it shows."""
         for image in post.pictures:
             assert image.picture is not None
-            content = await self._blobs.read(sent.place.tenant, image.picture.key)
+            content = await self._blobs.read(
+                sent.place.tenant, image.picture.key
+            )
             prompt = image.alt.partition(" (")[0]
             await self._http.post(f"/post/{quote(prompt)}", content=content)
         if post.tone is not Tone.STATUS:

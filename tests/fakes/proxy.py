@@ -25,7 +25,9 @@ ERROR = (
 HEAD_END = b"\r\n\r\n"
 
 
-Connect = Callable[[], Awaitable[tuple[asyncio.StreamReader, asyncio.StreamWriter]]]
+Connect = Callable[
+    [], Awaitable[tuple[asyncio.StreamReader, asyncio.StreamWriter]]
+]
 
 
 class Outage(StrEnum):

@@ -83,7 +83,9 @@ class Stage(ABC):
         """A command that is not taken, and what is said."""
         before = len(await self.ours())
         await self.types(text)
-        refusal = await self.until(lambda all_: next(iter(all_[before:]), None))
+        refusal = await self.until(
+            lambda all_: next(iter(all_[before:]), None)
+        )
         return refusal, await self.reads(refusal)
 
     async def finds(self, *words: str, button: str = "") -> Any:
@@ -97,7 +99,12 @@ class Stage(ABC):
 
         return await self.until(
             lambda all_: next(
-                (candidate for candidate in reversed(all_) if holds(candidate)), None
+                (
+                    candidate
+                    for candidate in reversed(all_)
+                    if holds(candidate)
+                ),
+                None,
             )
         )
 
@@ -124,13 +131,18 @@ class AtSlack(Stage):
         await self.ana.types(_escape_typed(text))
 
     async def answers(self, message: Message, text: str) -> None:
-        await self.ana.says(_escape_typed(text), thread=message.thread_ts or message.ts)
+        await self.ana.says(
+            _escape_typed(text), thread=message.thread_ts or message.ts
+        )
 
     async def gives(self, photo: Path, text: str) -> Message:
         ts = await self.ana.says(
-            f"{self.ana.easel} {_escape_typed(text)}", files=[self.ana.uploads(photo)]
+            f"{self.ana.easel} {_escape_typed(text)}",
+            files=[self.ana.uploads(photo)],
         )
-        return next(message for message in self.fake.world.messages if message.ts == ts)
+        return next(
+            message for message in self.fake.world.messages if message.ts == ts
+        )
 
     async def presses(self, message: Message, label: str) -> None:
         await self.ana.presses(message, label)
@@ -149,7 +161,11 @@ class AtSlack(Stage):
 
     def _in_thread(self, message: Message) -> list[Message]:
         """The messages that the pictures of a job became."""
-        job = message.metadata["event_payload"]["job"] if message.metadata else ""
+        job = (
+            message.metadata["event_payload"]["job"]
+            if message.metadata
+            else ""
+        )
         thread = message.thread_ts or message.ts
         files = self.fake.world.files
         replies = [
@@ -165,11 +181,14 @@ class AtSlack(Stage):
 
     def _before(self, message: Message) -> list[Message]:
         """Find the message of a drawn picture: right before its words, as it stands apart."""
-        visible = sorted(self.ana.sees(message.channel), key=lambda see: see.ts)
+        visible = sorted(
+            self.ana.sees(message.channel), key=lambda see: see.ts
+        )
         beside = [
             earlier
             for earlier in visible
-            if earlier.thread_ts == message.thread_ts and earlier.ts < message.ts
+            if earlier.thread_ts == message.thread_ts
+            and earlier.ts < message.ts
         ]
         names = {
             earlier.ts: self.fake.world.files[earlier.files[0]].name
@@ -237,7 +256,9 @@ class AtDiscord(Stage):
         self.fake.says(self.ana, named, reply_to=message)
 
     async def gives(self, photo: Path, text: str) -> things.Message:
-        return self.fake.says(self.ana, f"{self.fake.mention} {text}", files=[photo])
+        return self.fake.says(
+            self.ana, f"{self.fake.mention} {text}", files=[photo]
+        )
 
     async def presses(self, message: things.Message, label: str) -> None:
         await self.fake.presses(self.ana, message, label)
@@ -247,13 +268,14 @@ class AtDiscord(Stage):
         return [
             message
             for message in visible
-            if message.author == self.fake.world.bot.id and not message.is_loading
+            if message.author == self.fake.world.bot.id
+            and not message.is_loading
         ]
 
     def words(self, message: things.Message) -> tuple[str, list[str]]:
-        return "".join(span.text for span in discord_page.spans(message.content)), list(
-            message.buttons
-        )
+        return "".join(
+            span.text for span in discord_page.spans(message.content)
+        ), list(message.buttons)
 
     def shows(self, message: things.Message) -> Seen:
         """As it stands."""
@@ -262,7 +284,9 @@ class AtDiscord(Stage):
     async def reads(self, message: things.Message) -> Read:
         is_direct = self.fake.world.channels[message.channel].kind == things.DM
         assert bool(message.only_for) == bool(message.flags & things.EPHEMERAL)
-        return read(self.shows(message), private=bool(message.only_for) or is_direct)
+        return read(
+            self.shows(message), private=bool(message.only_for) or is_direct
+        )
 
 
 @dataclass(kw_only=True)
@@ -282,9 +306,13 @@ class InRoom(Stage):
 
     async def gives(self, photo: Path, text: str) -> Mapping[str, Any]:
         ref = await self.ana.gives(photo)
-        await self.ana.says(f"/edit {text}", locale=self.locale, pictures=[ref])
+        await self.ana.says(
+            f"/edit {text}", locale=self.locale, pictures=[ref]
+        )
         return next(
-            message for message in reversed(await self._all()) if message["author"]
+            message
+            for message in reversed(await self._all())
+            if message["author"]
         )
 
     async def presses(self, message: Mapping[str, Any], label: str) -> None:
@@ -301,14 +329,19 @@ class InRoom(Stage):
 
     async def refused(self, text: str) -> tuple[Any, Read]:
         # As the page names its language: in a header, too.
-        key = {"Authorization": f"Bearer {self.ana.key}", "Easel-Locale": self.locale}
+        key = {
+            "Authorization": f"Bearer {self.ana.key}",
+            "Easel-Locale": self.locale,
+        }
         sent = {
             "key": f"refused-{time.monotonic_ns()}",
             "channel": "general",
             "locale": self.locale,
             "text": text,
         }
-        answer = await self.house.http.post("/room/say", json=sent, headers=key)
+        answer = await self.house.http.post(
+            "/room/say", json=sent, headers=key
+        )
         assert answer.status_code == 422
         # The page shows it below what was typed, to nobody else.
         line = answer.json()["error"]
@@ -335,7 +368,10 @@ class InRoom(Stage):
         return message["id"] if message else 0
 
     def words(self, message: Mapping[str, Any]) -> tuple[str, list[str]]:
-        labels = [button["label"] for button in [*message["buttons"], *message["menu"]]]
+        labels = [
+            button["label"]
+            for button in [*message["buttons"], *message["menu"]]
+        ]
         return f"{message['title']}\n{message['text']}", labels
 
     async def reads(self, message: Mapping[str, Any]) -> Read:
@@ -344,7 +380,9 @@ class InRoom(Stage):
         The test in a browser holds the page itself to this.
         """
         drawn = [
-            Framed(data=await self._picture(picture["src"]), alt=picture["alt"])
+            Framed(
+                data=await self._picture(picture["src"]), alt=picture["alt"]
+            )
             for picture in message["pictures"]
         ]
         return Read(
@@ -441,11 +479,15 @@ async def stages(folder: Path, locale: str) -> AsyncIterator[Stages]:
         house = await _at_work(stack, chosen, in_slack)
         await in_discord.connected()
         yield Stages(
-            slack=AtSlack(fake=in_slack, ana=in_slack.person(NAME, locale=locale)),
+            slack=AtSlack(
+                fake=in_slack, ana=in_slack.person(NAME, locale=locale)
+            ),
             discord=AtDiscord(
                 fake=in_discord, ana=in_discord.person(NAME, locale=locale)
             ),
-            room=InRoom(house=house, ana=await house.enters(NAME), locale=locale),
+            room=InRoom(
+                house=house, ana=await house.enters(NAME), locale=locale
+            ),
             account=service.account,
         )
 
@@ -459,7 +501,9 @@ async def _at_work(
     room, lost = Room.at(chosen.data_dir), Lost()
     stack.push_async_callback(room.close)
     engine = await stack.enter_async_context(wiring.open_database(chosen))
-    to_slack = await stack.enter_async_context(bot.slack.open_slack(chosen, engine))
+    to_slack = await stack.enter_async_context(
+        bot.slack.open_slack(chosen, engine)
+    )
     to_discord = await stack.enter_async_context(
         bot.discord.open_discord(chosen, engine)
     )
@@ -476,8 +520,12 @@ async def _at_work(
     )
     easel = await stack.enter_async_context(opened)
     await room.prepare()
-    ears = await stack.enter_async_context(bot.slack.listening(to_slack, easel, lost))
-    await stack.enter_async_context(bot.discord.listening(to_discord, easel, lost))
+    ears = await stack.enter_async_context(
+        bot.slack.listening(to_slack, easel, lost)
+    )
+    await stack.enter_async_context(
+        bot.discord.listening(to_discord, easel, lost)
+    )
     await stack.enter_async_context(
         web.open_web(chosen, easel, listening, room, platforms=ears.routes)
     )

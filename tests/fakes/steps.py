@@ -38,7 +38,11 @@ def dollars(amount: str) -> Money:
 
 def picture(letter: str = "a") -> Picture:
     return Picture(
-        key=letter * 64, width=600, height=400, media_type="image/png", length=1000
+        key=letter * 64,
+        width=600,
+        height=400,
+        media_type="image/png",
+        length=1000,
     )
 
 

@@ -107,10 +107,14 @@ class MemoryView(PlainView):
         if message is None:
             return None
         post = message.posts[-1]
-        keys = [picture.picture.key for picture in post.pictures if picture.picture]
+        keys = [
+            picture.picture.key for picture in post.pictures if picture.picture
+        ]
         return Visible(
             words=f"{post.title}\n{post.text}",
-            pictures=[await self._blobs.read(self.tenant, key) for key in keys],
+            pictures=[
+                await self._blobs.read(self.tenant, key) for key in keys
+            ],
             buttons=[button.label for button in post.buttons],
         )
 
@@ -130,14 +134,20 @@ class JournalView(PlainView):
         self._blobs = blobs
 
     async def visible(self, sent: PostedMessage) -> Visible | None:
-        lines = [line for line in self.chat.lines() if line["message"] == sent.message]
+        lines = [
+            line
+            for line in self.chat.lines()
+            if line["message"] == sent.message
+        ]
         if not lines:
             return None
         last = lines[-1]
         keys = last["pictures"]
         return Visible(
             words=last["words"],
-            pictures=[await self._blobs.read(self.tenant, key) for key in keys],
+            pictures=[
+                await self._blobs.read(self.tenant, key) for key in keys
+            ],
             buttons=last["buttons"],
         )
 
@@ -171,7 +181,9 @@ class WebView(PlainView):
     async def words_seen_by(self, person: str, place: Place) -> str:
         return "\n".join(
             message.body["text"]
-            for message in (await self._room.changes_for(person, None)).messages
+            for message in (
+                await self._room.changes_for(person, None)
+            ).messages
             if message.channel == place.channel
         )
 
@@ -196,7 +208,9 @@ class TerminalView(PlainView):
         files = self.chat.files.get(sent.message.partition("|")[0], [])
         pictures = [await asyncio.to_thread(file.read_bytes) for file in files]
         words = self._paper.getvalue()
-        labels = [line.strip().partition(": easel ") for line in words.splitlines()]
+        labels = [
+            line.strip().partition(": easel ") for line in words.splitlines()
+        ]
         buttons = [label for label, command, _ in labels if command]
         return Visible(words=words, pictures=pictures, buttons=buttons)
 
@@ -209,5 +223,9 @@ async def held(blobs: Blobs, tenant: str, photo: Path) -> Picture:
     content = photo.read_bytes()
     key = await blobs.keep(tenant, content)
     return Picture(
-        key=key, width=600, height=400, media_type="image/png", length=len(content)
+        key=key,
+        width=600,
+        height=400,
+        media_type="image/png",
+        length=len(content),
     )

@@ -28,7 +28,9 @@ from tests.integration.test_trouble import database_away, fails_first
 SYNC = "qwen-image-2.0"
 
 
-async def until(is_so: Callable[[], Awaitable[bool]], seconds: float = 30) -> None:
+async def until(
+    is_so: Callable[[], Awaitable[bool]], seconds: float = 30
+) -> None:
     """Wait until a condition holds, as long as a busy machine may need for it."""
     async with asyncio.timeout(seconds):
         while not await is_so():
@@ -43,7 +45,9 @@ def pause_line(team: Team) -> None:
 
 async def row_of(team: Team, step: str) -> Any:
     async with team.easel.engine._claims._reading.begin() as connection:
-        return (await connection.execute(select(steps).where(steps.c.id == step))).one()
+        return (
+            await connection.execute(select(steps).where(steps.c.id == step))
+        ).one()
 
 
 async def is_answered(team: Team) -> bool:
@@ -61,7 +65,9 @@ async def test_a_busy_service_may_refuse_more_than_fifty_times(
     team.easel.engine._slots.first_pause = 0.01
     provider = team.easel.context.providers["beijing"]
     monkeypatch.setattr(
-        provider, "submit", fails_first(provider.submit, Retryable("provider.busy"), 55)
+        provider,
+        "submit",
+        fails_first(provider.submit, Retryable("provider.busy"), 55),
     )
     step, _ = await team.gets(Action.DRAW, f"a fox --model {SYNC}")
     assert (step.state, step.error) == (StepState.DONE, None)
@@ -79,7 +85,9 @@ async def test_a_line_goes_on_when_the_workspace_that_filled_it_leaves(
         elsewhere = Place(platform="memory", workspace="other", channel="c")
         while len(engine._jobs) < 2:
             await asyncio.sleep(0.05)
-        waits = await team.asks(Action.DRAW, f"a heron --model {SYNC}", place=elsewhere)
+        waits = await team.asks(
+            Action.DRAW, f"a heron --model {SYNC}", place=elsewhere
+        )
         while not team.chat.messages or len(team.chat.messages) < 3:
             await asyncio.sleep(0.05)
         await asyncio.sleep(0.5)
@@ -107,13 +115,21 @@ async def test_a_cancelled_job_is_told_though_the_database_was_away(
             await asyncio.sleep(0.05)
         store = team.easel.context.store
         monkeypatch.setattr(
-            store, "close_step", fails_first(store.close_step, database_away(), 1)
+            store,
+            "close_step",
+            fails_first(store.close_step, database_away(), 1),
         )
         monkeypatch.setattr(
-            store, "message_of", fails_first(store.message_of, database_away(), 1)
+            store,
+            "message_of",
+            fails_first(store.message_of, database_away(), 1),
         )
         cancel = events.command(
-            Action.CANCEL, key="x", place=PLACE, person="ana", target=waits.accepted
+            Action.CANCEL,
+            key="x",
+            place=PLACE,
+            person="ana",
+            target=waits.accepted,
         )
         await team.easel.service.receive(cancel)
 
@@ -163,7 +179,9 @@ async def test_a_sync_result_is_not_lost_when_the_database_hiccups(
 ) -> None:
     store = team.easel.context.store
     monkeypatch.setattr(
-        store, "record_task", fails_first(store.record_task, database_away(), 1)
+        store,
+        "record_task",
+        fails_first(store.record_task, database_away(), 1),
     )
     step, _ = await team.gets(Action.DRAW, f"a fox --model {SYNC}")
     assert step.state is StepState.DONE
@@ -200,13 +218,18 @@ async def test_cancel_without_a_name_cancels_one_job_whatever_happens(
             await asyncio.sleep(0.05)
         store = team.easel.context.store
         monkeypatch.setattr(
-            store, "message_of", fails_first(store.message_of, database_away(), 1)
+            store,
+            "message_of",
+            fails_first(store.message_of, database_away(), 1),
         )
-        cancel = events.command(Action.CANCEL, key="x", place=PLACE, person="ana")
+        cancel = events.command(
+            Action.CANCEL, key="x", place=PLACE, person="ana"
+        )
         await team.easel.service.receive(cancel)
         await until(partial(is_answered, team))
         states = [
-            (await team.step(one.accepted or "")).state for one in (first, second)
+            (await team.step(one.accepted or "")).state
+            for one in (first, second)
         ]
         assert sorted(states) == [StepState.CANCELLED, StepState.QUEUED]
 
@@ -217,7 +240,9 @@ async def test_delete_without_a_name_deletes_one_result_whatever_happens(
     root, _ = await team.gets(Action.DRAW, "a fox")
     edit, _ = await team.gets(Action.EDIT, "make it blue")
     blobs = team.easel.context.blobs
-    monkeypatch.setattr(blobs, "delete", fails_first(blobs.delete, OSError("away"), 1))
+    monkeypatch.setattr(
+        blobs, "delete", fails_first(blobs.delete, OSError("away"), 1)
+    )
     delete = events.command(Action.DELETE, key="x", place=PLACE, person="ana")
     await team.easel.service.receive(delete)
     await until(partial(is_answered, team))

@@ -52,7 +52,9 @@ main()
 """
 
 
-async def test_what_is_often_asked_costs_the_same_however_much_there_is() -> None:
+async def test_what_is_often_asked_costs_the_same_however_much_there_is() -> (
+    None
+):
     cases = {
         "little": (300, 100),
         "much waits": (3000, 100),
@@ -68,22 +70,30 @@ async def test_what_is_often_asked_costs_the_same_however_much_there_is() -> Non
     for question, counted in (await growth.instructions(cases)).items():
         most = 1.5 * counted["little"]
         assert counted["much was done"] <= most, (question, counted)
-        assert counted["much waits"] <= most + 5 * waiting_before.get(question, 0), (
+        assert counted["much waits"] <= most + 5 * waiting_before.get(
+            question, 0
+        ), (
             question,
             counted,
         )
 
 
 async def test_growth_is_measured() -> None:
-    spent = await growth.compare({"little": (5, 5), "more": (10, 10)}, rounds=1)
-    assert all(growth.ratio(of["more"], of["little"]) > 0 for of in spent.values())
+    spent = await growth.compare(
+        {"little": (5, 5), "more": (10, 10)}, rounds=1
+    )
+    assert all(
+        growth.ratio(of["more"], of["little"]) > 0 for of in spent.values()
+    )
 
 
 async def test_a_word_costs_each_open_page_of_the_room_less_than_a_millisecond(
     tmp_path: Path,
 ) -> None:
     pages = 40
-    async with open_house(tmp_path, SimulatorConfig(time_scale=0.01, seed=3)) as house:
+    async with open_house(
+        tmp_path, SimulatorConfig(time_scale=0.01, seed=3)
+    ) as house:
         alone = await room.spread(house, 1)
         many = await room.spread(house, pages)
     assert (many.processor - alone.processor) / (pages - 1) < 0.001
@@ -100,7 +110,9 @@ def test_a_command_that_needs_no_engine_is_cheap(tmp_path: Path) -> None:
     assert min(figures["--help"]) <= 0.15, figures
 
 
-def test_a_command_that_needs_no_engine_loads_nothing_slow(tmp_path: Path) -> None:
+def test_a_command_that_needs_no_engine_loads_nothing_slow(
+    tmp_path: Path,
+) -> None:
     step = cli.prepare(tmp_path, ["make it night"])
     for command in NO_ENGINE:
         words = command.format(step=step).split()
@@ -131,15 +143,21 @@ async def test_discord_is_answered_and_events_leave_nothing_behind() -> None:
 
 async def test_talk_that_is_not_for_us_costs_one_look_at_most() -> None:
     found = await chatter.measure(count=100, draws=1)
-    one, others, reactions = (cost.transactions for cost in found.costs.values())
+    one, others, reactions = (
+        cost.transactions for cost in found.costs.values()
+    )
     assert one < 0.5
     assert others < 1.5
     assert reactions < 1.5
     assert all(cost.log < 1 for cost in found.costs.values())
 
 
-async def test_a_job_costs_little_and_is_delivered_as_soon_as_by_a_bare_loop() -> None:
-    ours, bare = await jobs.measure(jobs=4, scale=0.02, model="qwen-image-plus")
+async def test_a_job_costs_little_and_is_delivered_as_soon_as_by_a_bare_loop() -> (
+    None
+):
+    ours, bare = await jobs.measure(
+        jobs=4, scale=0.02, model="qwen-image-plus"
+    )
     assert ours.jobs == bare.jobs == 4
     assert ours.threads <= 16
 
@@ -154,7 +172,10 @@ async def test_who_waits_does_nothing() -> None:
 
 async def test_a_tasks_end_is_timed() -> None:
     await watcher.measure(
-        "2 running", [("qwen-image-plus", 2)], Catalog.load(catalog_text()), scale=0.02
+        "2 running",
+        [("qwen-image-plus", 2)],
+        Catalog.load(catalog_text()),
+        scale=0.02,
     )
 
 

@@ -45,10 +45,14 @@ class Place:
         """What a person made, oldest first."""
         tenant = f"discord:{workspace or self.fake.guild.id}"
         return (
-            await self.bot.easel.context.store.recent(Tenant(tenant), person.id, 20)
+            await self.bot.easel.context.store.recent(
+                Tenant(tenant), person.id, 20
+            )
         )[::-1]
 
-    async def draws(self, person: User, words: str, **options: object) -> Message:
+    async def draws(
+        self, person: User, words: str, **options: object
+    ) -> Message:
         """Draw, and wait for the result."""
         await self.fake.command(person, "draw", {"prompt": words, **options})
         return await self.fake.sees(
@@ -71,7 +75,9 @@ async def place(tmp_path: Path) -> AsyncIterator[Place]:
         easel_in(fake, tmp_path / "data") as bot,
     ):
         ana = fake.person("Ana", permissions=ORDINARY | MANAGE_GUILD)
-        yield Place(fake=fake, bot=bot, ana=ana, bo=fake.person("Bo", locale="zh-TW"))
+        yield Place(
+            fake=fake, bot=bot, ana=ana, bo=fake.person("Bo", locale="zh-TW")
+        )
 
 
 def field(opened: Interaction, name: str) -> dict[str, object]:
@@ -93,7 +99,9 @@ async def test_a_newcomer_draws_edits_and_goes_back(place: Place) -> None:
     assert asked.ack_seconds < 1
     result = await fake.sees("a red fox", button="Edit", files=2)
     assert "Drawn by Ana" in result.words
-    assert [one.description[:9] for one in result.attachments] == ["a red fox"] * 2
+    assert [one.description[:9] for one in result.attachments] == [
+        "a red fox"
+    ] * 2
     assert all(one.filename.endswith(".png") for one in result.attachments)
     assert asked.ephemeral == []
 
@@ -107,7 +115,9 @@ async def test_a_newcomer_draws_edits_and_goes_back(place: Place) -> None:
 
     await fake.command(ana, "edit", {"instruction": "give it a hat"})
     hat = await fake.sees("give it a hat", button="Undo", files=1)
-    assert (await place.steps(ana))[-1].parent == (await place.steps(ana))[-2].id
+    assert (await place.steps(ana))[-1].parent == (await place.steps(ana))[
+        -2
+    ].id
     await fake.presses(ana, hat, "Undo")
     back = await fake.sees("Now at v2", files=1)
     assert back.files == night.files
@@ -121,10 +131,14 @@ async def test_an_edit_names_the_picture_it_works_on_before_anything_is_made(
     place.fake.says(place.bo, "draw a hat on it", reply_to=result)
     await place.fake.sees("draw a hat on it", files=1)
     told = [
-        call.body for call in place.fake.world.calls if call.route == "create_message"
+        call.body
+        for call in place.fake.world.calls
+        if call.route == "create_message"
     ]
     status = next(
-        str(body["content"]) for body in told if "draw a hat" in str(body["content"])
+        str(body["content"])
+        for body in told
+        if "draw a hat" in str(body["content"])
     )
     assert "v1" in status
     assert "Ana" in status
@@ -147,9 +161,9 @@ async def test_a_mention_with_a_picture_is_one_job_with_the_picture(
         "guild_id": said.guild,
     }
     steps = await place.steps(ana)
-    assert [(step.action, len(step.inputs), step.parent) for step in steps] == [
-        (Action.EDIT, 1, None)
-    ]
+    assert [
+        (step.action, len(step.inputs), step.parent) for step in steps
+    ] == [(Action.EDIT, 1, None)]
     assert steps[0].prompt == "make it night"
 
 
@@ -193,7 +207,8 @@ async def test_a_link_that_has_run_out_is_renewed_and_a_hiccup_is_no_lost_file(
         ref=f"{cat.channel} {cat.id} {file.id} {old}", name=file.filename
     )
     assert (
-        b"".join([chunk async for chunk in chat.fetch(attachment, 10**7)]) == file.data
+        b"".join([chunk async for chunk in chat.fetch(attachment, 10**7)])
+        == file.data
     )
     fake.world.faults["get_message"].extend([Fault(drop=True)] * 2)
     with pytest.raises(DeliveryError, match=r"discord\.file_failed"):
@@ -209,19 +224,25 @@ async def test_a_direct_message_draws_and_edits(place: Place) -> None:
     fake.says(ana, "draw a lighthouse", direct)
     await fake.sees("a lighthouse", channel=direct, button="Edit", files=1)
     fake.says(ana, "make it night", direct)
-    night = await fake.sees("make it night", channel=direct, button="Edit", files=1)
+    night = await fake.sees(
+        "make it night", channel=direct, button="Edit", files=1
+    )
     await fake.presses(ana, night, "Undo")
     await fake.sees("Now at v1", channel=direct)
     fake.says(ana, "add two moons", direct, files=[PHOTOS / "rocket.jpg"])
     await fake.sees("add two moons", channel=direct, button="Edit", files=1)
-    assert [len(step.inputs) for step in await place.steps(ana, f"@{direct.id}")] == [
+    assert [
+        len(step.inputs) for step in await place.steps(ana, f"@{direct.id}")
+    ] == [
         0,
         1,
         1,
     ]
 
 
-async def test_words_that_are_not_for_easel_are_left_alone(place: Place) -> None:
+async def test_words_that_are_not_for_easel_are_left_alone(
+    place: Place,
+) -> None:
     fake, ana, bo = place.fake, place.ana, place.bo
     result = await place.draws(ana, "a fox")
     thread = fake.thread(bo, result)
@@ -265,7 +286,9 @@ async def test_a_command_without_words_opens_a_form_with_pictures_and_options(
     assert opened.ack_type == MODAL
     assert field(opened, "pictures")["type"] == 19
     assert field(opened, "prompt")["type"] == 4
-    refused = await fake.reply(await fake.submits(ana, opened, {"prompt": "🦊"}))
+    refused = await fake.reply(
+        await fake.submits(ana, opened, {"prompt": "🦊"})
+    )
     assert refused.only_for == ana.id
     brought_back = await fake.presses(ana, refused, "Change it")
     assert field(brought_back, "prompt")["value"] == "🦊"
@@ -303,11 +326,16 @@ async def test_what_was_refused_comes_back_to_be_changed(place: Place) -> None:
     assert (step.seed, step.options.ratio) == (5, (16, 9))
 
 
-async def test_every_wanx_function_has_its_own_typed_options(place: Place) -> None:
+async def test_every_wanx_function_has_its_own_typed_options(
+    place: Place,
+) -> None:
     fake, ana = place.fake, place.ana
     photo: dict[str, Path | bytes] = {"picture1": PHOTOS / "chelsea.png"}
     await fake.command(
-        ana, "wanx style", {"prompt": "as a woodcut", "strength": 0.5}, files=photo
+        ana,
+        "wanx style",
+        {"prompt": "as a woodcut", "strength": 0.5},
+        files=photo,
     )
     await fake.sees("as a woodcut", button="Edit", files=1)
     await fake.command(ana, "wanx upscale")
@@ -335,7 +363,9 @@ async def test_an_edit_without_a_picture_offers_a_form_that_keeps_the_words(
     place: Place,
 ) -> None:
     fake, bo = place.fake, place.bo
-    asked = await fake.command(bo, "edit", {"instruction": "make it night", "n": 2})
+    asked = await fake.command(
+        bo, "edit", {"instruction": "make it night", "n": 2}
+    )
     offer = await fake.reply(asked)
     assert offer.only_for == bo.id
     opened = await fake.presses(bo, offer, next(iter(offer.buttons)))
@@ -347,10 +377,14 @@ async def test_an_edit_without_a_picture_offers_a_form_that_keeps_the_words(
     await fake.sees("make it night", files=2)
 
 
-async def test_a_job_asked_for_without_a_mask_offers_regions(place: Place) -> None:
+async def test_a_job_asked_for_without_a_mask_offers_regions(
+    place: Place,
+) -> None:
     fake, ana = place.fake, place.ana
     files = {"picture1": PHOTOS / "coffee.png"}
-    asked = await fake.command(ana, "wanx inpaint", {"prompt": "tea"}, files=files)
+    asked = await fake.command(
+        ana, "wanx inpaint", {"prompt": "tea"}, files=files
+    )
     offer = await fake.reply(asked)
     await fake.presses(ana, offer, "Top half")
     await fake.sees("tea", button="Edit", files=1)
@@ -379,7 +413,9 @@ async def test_wrong_options_are_refused_privately_in_the_persons_language(
     assert place.ours() == []
 
 
-async def test_edit_this_image_works_on_any_picture_and_on_ours(place: Place) -> None:
+async def test_edit_this_image_works_on_any_picture_and_on_ours(
+    place: Place,
+) -> None:
     fake, ana, bo = place.fake, place.ana, place.bo
     cat = fake.says(bo, "my cat", files=[PHOTOS / "chelsea.png"])
     opened = await fake.context_menu(ana, "Edit this image", cat)
@@ -409,7 +445,13 @@ async def test_every_button_under_a_result_answers(place: Place) -> None:
     await fake.presses(ana, result, "Again")
     await fake.until(
         lambda: (
-            len([one for one in place.ours() if "a harbour" in one.words and one.files])
+            len(
+                [
+                    one
+                    for one in place.ours()
+                    if "a harbour" in one.words and one.files
+                ]
+            )
             == 2
         )
     )
@@ -438,7 +480,9 @@ async def test_every_button_under_a_result_answers(place: Place) -> None:
     await fake.until(lambda: not winter.files and not copy.files)
 
 
-async def test_a_direct_copy_goes_on_in_the_guild_it_came_from(place: Place) -> None:
+async def test_a_direct_copy_goes_on_in_the_guild_it_came_from(
+    place: Place,
+) -> None:
     fake, ana = place.fake, place.ana
     result = await place.draws(ana, "a fox")
     direct = fake.direct(ana)
@@ -446,8 +490,12 @@ async def test_a_direct_copy_goes_on_in_the_guild_it_came_from(place: Place) -> 
     copy = await fake.sees("a fox", channel=direct, files=1)
     await fake.sees("Sent v1", channel=direct)
     fake.says(ana, "make it night", direct)
-    night = await fake.sees("make it night", channel=direct, button="Edit", files=1)
-    assert (await place.steps(ana))[-1].parent == (await place.steps(ana))[0].id
+    night = await fake.sees(
+        "make it night", channel=direct, button="Edit", files=1
+    )
+    assert (await place.steps(ana))[-1].parent == (await place.steps(ana))[
+        0
+    ].id
     await fake.presses(place.bo, result, "More")
     more = await fake.sees("v1", user=place.bo, button="✉️")
     await fake.presses(place.bo, more, "✉️")
@@ -458,12 +506,17 @@ async def test_a_direct_copy_goes_on_in_the_guild_it_came_from(place: Place) -> 
     await fake.sees("Now at v1", channel=direct)
     await fake.presses(ana, copy, "Again")
     await fake.until(
-        lambda: len([one for one in fake.world.seen_by(ana, direct) if one.files]) >= 4
+        lambda: (
+            len([one for one in fake.world.seen_by(ana, direct) if one.files])
+            >= 4
+        )
     )
     assert len(await place.steps(ana)) == 3
 
 
-async def test_whoever_has_left_the_guild_speaks_for_it_no_longer(place: Place) -> None:
+async def test_whoever_has_left_the_guild_speaks_for_it_no_longer(
+    place: Place,
+) -> None:
     fake, ana = place.fake, place.ana
     result = await place.draws(ana, "a fox")
     direct = fake.direct(ana)
@@ -471,7 +524,9 @@ async def test_whoever_has_left_the_guild_speaks_for_it_no_longer(place: Place) 
     copy = await fake.sees("a fox", channel=direct, files=1)
     form = await fake.presses(ana, copy, "Edit")
     del fake.guild.permissions[ana.id]
-    place.bot.easel.context.chats["discord"].completion._channels._answers.clear()  # type: ignore[attr-defined]  # ten minutes later
+    place.bot.easel.context.chats[
+        "discord"
+    ].completion._channels._answers.clear()  # type: ignore[attr-defined]  # ten minutes later
     said = fake.says(ana, "make it night", direct)
     await fake.sees("picture", channel=direct, after=said)
     pressed = await fake.presses(ana, copy, "Again")
@@ -483,7 +538,9 @@ async def test_whoever_has_left_the_guild_speaks_for_it_no_longer(place: Place) 
 
 async def test_a_private_result_is_for_its_person_alone(place: Place) -> None:
     fake, ana, bo = place.fake, place.ana, place.bo
-    asked = await fake.command(ana, "draw", {"prompt": "a secret", "private": True})
+    asked = await fake.command(
+        ana, "draw", {"prompt": "a secret", "private": True}
+    )
     secret = await fake.sees(
         "a secret", channel=fake.direct(ana), button="Edit", files=1
     )
@@ -492,12 +549,16 @@ async def test_a_private_result_is_for_its_person_alone(place: Place) -> None:
     assert next(iter(told.buttons.values()))["url"].endswith(f"/{secret.id}")
     assert place.ours()[-1] is secret
     shown = await fake.reply(
-        await fake.command(bo, "easel show", {"id": (await place.steps(ana))[0].id})
+        await fake.command(
+            bo, "easel show", {"id": (await place.steps(ana))[0].id}
+        )
     )
     assert shown.only_for == bo.id
     assert not shown.files
     bo.closed = True
-    hidden = await fake.command(bo, "draw", {"prompt": "another", "private": True})
+    hidden = await fake.command(
+        bo, "draw", {"prompt": "another", "private": True}
+    )
     await fake.until(lambda: hidden.original and hidden.original.files)
     assert hidden.original
     assert hidden.original.only_for == bo.id
@@ -509,9 +570,13 @@ async def test_a_private_job_that_still_runs_is_shown_to_its_person_alone(
     fake, ana = place.fake, place.ana
     await fake.command(ana, "draw", {"prompt": "a secret", "private": True})
     async with asyncio.timeout(15):
-        while not (running := await place.bot.easel.context.store.open_steps()):
+        while not (
+            running := await place.bot.easel.context.store.open_steps()
+        ):
             await asyncio.sleep(0.005)
-    await fake.reply(await fake.command(ana, "easel show", {"id": running[0].id}))
+    await fake.reply(
+        await fake.command(ana, "easel show", {"id": running[0].id})
+    )
     await fake.sees("Still working", channel=fake.direct(ana))
     assert not [
         one
@@ -525,7 +590,9 @@ async def test_where_direct_messages_are_closed_a_secret_is_not_said_for_all_ins
 ) -> None:
     fake, ana = place.fake, place.ana
     ana.closed = True
-    hidden = await fake.command(ana, "draw", {"prompt": "a secret", "private": True})
+    hidden = await fake.command(
+        ana, "draw", {"prompt": "a secret", "private": True}
+    )
     await fake.until(lambda: hidden.original and hidden.original.files)
     for words in ("info", "again"):
         said = fake.says(ana, f"{fake.mention} {words}")
@@ -538,10 +605,14 @@ async def test_where_direct_messages_are_closed_a_secret_is_not_said_for_all_ins
             or await place.bot.easel.context.store.open_steps()
         ):
             await asyncio.sleep(0.02)
-    assert not [one for one in place.ours() if one.files or "secret" in one.words]
+    assert not [
+        one for one in place.ours() if one.files or "secret" in one.words
+    ]
 
 
-async def test_a_secret_run_again_from_its_root_stays_one(place: Place) -> None:
+async def test_a_secret_run_again_from_its_root_stays_one(
+    place: Place,
+) -> None:
     fake, ana = place.fake, place.ana
     await place.draws(ana, "a fox")
     await fake.command(
@@ -553,7 +624,13 @@ async def test_a_secret_run_again_from_its_root_stays_one(place: Place) -> None:
     await fake.command(ana, "easel rerun")
     await fake.until(
         lambda: (
-            len([one for one in fake.world.seen_by(ana, fake.direct(ana)) if one.files])
+            len(
+                [
+                    one
+                    for one in fake.world.seen_by(ana, fake.direct(ana))
+                    if one.files
+                ]
+            )
             == 2
         )
     )
@@ -573,7 +650,9 @@ async def test_reactions_vote_favour_choose_and_repeat(place: Place) -> None:
     await fake.until(lambda: "picture 2 has 1" not in result.words)
     fake.reacts(bo, result, "3️⃣")
     fake.reacts(ana, result, "✅")
-    await fake.until(lambda: "3" in result.words and "chosen" in result.words.lower())
+    await fake.until(
+        lambda: "3" in result.words and "chosen" in result.words.lower()
+    )
     fake.reacts(bo, result, "❤️")
     await fake.until(
         lambda: "⭐ 1" in result.words or "1" in result.words.split("⭐")[-1]
@@ -608,7 +687,8 @@ async def test_reactions_taken_away_from_other_peoples_messages_leave_nothing_be
         fake.reacts(ana, message, "🎉", added=False)
     await fake.until(
         lambda: any(
-            one.startswith(f"reaction:{result.id}:") and "-" in one for one in kept
+            one.startswith(f"reaction:{result.id}:") and "-" in one
+            for one in kept
         )
     )
     assert not [one for one in kept if one.startswith(f"reaction:{said.id}:")]
@@ -621,7 +701,9 @@ async def test_a_favourite_goes_to_the_gallery_once_and_hidden_where_it_must_be(
     adults = fake.channel("adults", nsfw=True)
     gallery = fake.channel("gallery")
     opened = await fake.command(ana, "easel settings", channel=adults)
-    page = next(name for name in opened.ephemeral[0].buttons if "Gallery" in name)
+    page = next(
+        name for name in opened.ephemeral[0].buttons if "Gallery" in name
+    )
     opened = await fake.presses(ana, opened.ephemeral[0], page)
     await fake.submits(ana, opened, {"gallery": gallery})
     await fake.command(ana, "draw", {"prompt": "a statue"}, channel=adults)
@@ -646,7 +728,9 @@ async def test_settings_are_for_those_who_run_the_guild(place: Place) -> None:
     pages = [name for name in opened.ephemeral[0].buttons if name]
     assert len(pages) == 3
     modal = await fake.presses(ana, opened.ephemeral[0], pages[0])
-    saved = await fake.submits(ana, modal, {"n": "2", "style": "in watercolour"})
+    saved = await fake.submits(
+        ana, modal, {"n": "2", "style": "in watercolour"}
+    )
     await fake.reply(saved)
     await fake.command(bo, "draw", {"prompt": "a boat"})
     boat = await fake.sees("a boat", files=2)
@@ -665,20 +749,27 @@ async def test_whoever_no_longer_runs_the_guild_is_shown_no_settings(
     assert (await fake.presses(ana, opened.ephemeral[0], page)).modal is None
 
 
-async def test_what_is_typed_is_completed_from_what_we_know(place: Place) -> None:
+async def test_what_is_typed_is_completed_from_what_we_know(
+    place: Place,
+) -> None:
     fake, ana, bo = place.fake, place.ana, place.bo
-    models = await fake.autocomplete(ana, "draw", {"model": "plus"}, focused="model")
+    models = await fake.autocomplete(
+        ana, "draw", {"model": "plus"}, focused="model"
+    )
     assert models[0]["value"] == "qwen-image-plus"
     sizes = await fake.autocomplete(
         ana, "draw", {"model": "qwen-image-plus"}, focused="size"
     )
     assert {"1328*1328", "1664*928"} <= {one["value"] for one in sizes}
     assert {"16:9", "square"} <= {
-        one["value"] for one in await fake.autocomplete(ana, "draw", focused="ar")
+        one["value"]
+        for one in await fake.autocomplete(ana, "draw", focused="ar")
     }
     assert (
         "wan"
-        in (await fake.autocomplete(ana, "wanx style", focused="model"))[0]["value"]
+        in (await fake.autocomplete(ana, "wanx style", focused="model"))[0][
+            "value"
+        ]
     )
     await place.draws(ana, "a fox")
     mine = await fake.autocomplete(ana, "easel show", focused="id")
@@ -699,7 +790,9 @@ async def test_what_is_typed_is_completed_from_what_we_know(place: Place) -> Non
         ("info", 0),
     ],
 )
-async def test_looking_commands_answer(place: Place, words: str, files: int) -> None:
+async def test_looking_commands_answer(
+    place: Place, words: str, files: int
+) -> None:
     fake, ana = place.fake, place.ana
     await place.draws(ana, "a fox")
     await fake.command(ana, "edit", {"instruction": "make it night"})
@@ -725,7 +818,9 @@ async def test_a_member_who_may_not_post_pictures_gets_none_posted(
         in (await fake.presses(muted, result, "Again")).ephemeral[0].words
     )
     opened = await fake.command(muted, "draw", {"private": True})
-    refused = await fake.submits(muted, opened, {"prompt": "a bear", "private": False})
+    refused = await fake.submits(
+        muted, opened, {"prompt": "a bear", "private": False}
+    )
     assert "may not post pictures" in refused.ephemeral[0].words
     opened = await fake.command(muted, "draw", {"private": True})
     await fake.submits(muted, opened, {"prompt": "an owl", "private": True})
@@ -738,10 +833,14 @@ async def test_where_a_person_brought_us_along_the_answer_is_the_one_voice(
     fake, ana = place.fake, place.ana
     guild, elsewhere = fake.join("Elsewhere", installed=False)
     fake.world.join(ana, guild)
-    asked = await fake.command(ana, "draw", {"prompt": "a fox"}, channel=elsewhere)
+    asked = await fake.command(
+        ana, "draw", {"prompt": "a fox"}, channel=elsewhere
+    )
     await fake.until(
         lambda: (
-            asked.original and asked.original.files and "a fox" in asked.original.words
+            asked.original
+            and asked.original.files
+            and "a fox" in asked.original.words
         )
     )
     assert asked.original
@@ -783,7 +882,9 @@ async def test_where_we_are_no_member_what_is_made_of_a_secret_stays_one(
     open_to_all = await fake.command(
         ana, "draw", {"prompt": "a fox"}, channel=elsewhere
     )
-    await fake.until(lambda: open_to_all.original and open_to_all.original.files)
+    await fake.until(
+        lambda: open_to_all.original and open_to_all.original.files
+    )
     assert open_to_all.original
     assert not open_to_all.original.only_for
 
@@ -824,7 +925,9 @@ async def test_without_the_content_intent_what_is_said_to_us_still_works(
         fake.says(ana, "not seen", reply_to=result, ping=False)
         fake.says(ana, "make it night", reply_to=result)
         await fake.sees("make it night", button="Edit", files=1)
-        fake.says(ana, f"{fake.mention} add snow", files=[PHOTOS / "coffee.png"])
+        fake.says(
+            ana, f"{fake.mention} add snow", files=[PHOTOS / "coffee.png"]
+        )
         await fake.sees("add snow", button="Edit", files=1)
         cat = fake.says(place.bo, "my cat", files=[PHOTOS / "chelsea.png"])
         opened = await fake.context_menu(ana, "Edit this image", cat)
@@ -873,7 +976,9 @@ async def test_a_press_on_a_message_that_has_changed_meanwhile_is_answered(
     result.components = []
     made = fake.interacting.press(ana, result, what, [], fake.general)
     await fake.until(lambda: made.ack_type == THINKING)
-    await fake.until(lambda: len([one for one in place.ours() if one.files]) == 2)
+    await fake.until(
+        lambda: len([one for one in place.ours() if one.files]) == 2
+    )
 
 
 async def test_words_that_may_be_either_are_asked_for_the_person_alone(
@@ -890,7 +995,9 @@ async def test_words_that_may_be_either_are_asked_for_the_person_alone(
     assert (hat.action, hat.parent) == (Action.EDIT, heron.id)
 
 
-async def test_words_to_others_in_answer_to_a_result_cost_nothing(place: Place) -> None:
+async def test_words_to_others_in_answer_to_a_result_cost_nothing(
+    place: Place,
+) -> None:
     fake, ana = place.fake, place.ana
     result = await place.draws(ana, "a heron")
     fake.says(ana, "@everyone look at this", reply_to=result)

@@ -54,14 +54,18 @@ class Place:
     ana: User
     bo: User
 
-    async def draws(self, person: User, words: str, **options: object) -> Message:
+    async def draws(
+        self, person: User, words: str, **options: object
+    ) -> Message:
         """Draw, and wait for the result."""
         await self.fake.command(
             person, "draw", {"prompt": words, **options}, channel=self.channel
         )
         return await self.result(words)
 
-    async def result(self, words: str, channel: Channel | None = None) -> Message:
+    async def result(
+        self, words: str, channel: Channel | None = None
+    ) -> Message:
         """The message that shows it."""
         return await self.fake.sees(
             words, channel=channel or self.channel, button="Edit", files=1
@@ -71,7 +75,9 @@ class Place:
         """What a person made, oldest first."""
         tenant = f"discord:{workspace or self.guild.id}"
         return (
-            await self.bot.easel.context.store.recent(Tenant(tenant), person.id, 50)
+            await self.bot.easel.context.store.recent(
+                Tenant(tenant), person.id, 50
+            )
         )[::-1]
 
     def ours(self, channel: Channel | None = None) -> list[Message]:
@@ -94,7 +100,9 @@ class Place:
 
     def calls(self, route: str) -> int:
         """How often a route was called."""
-        return len([call for call in self.fake.world.calls if call.route == route])
+        return len(
+            [call for call in self.fake.world.calls if call.route == route]
+        )
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
@@ -125,8 +133,16 @@ async def place(house: tuple[Discord, Running]) -> AsyncIterator[Place]:
         ana=ana,
         bo=fake.person("Bo", guild=guild),
     )
-    left = [f"{name}: {len(some)}" for name, some in fake.world.faults.items() if some]
-    for one in (fake.world.faults, fake.world.calls, fake.world.invalid_requests):
+    left = [
+        f"{name}: {len(some)}"
+        for name, some in fake.world.faults.items()
+        if some
+    ]
+    for one in (
+        fake.world.faults,
+        fake.world.calls,
+        fake.world.invalid_requests,
+    ):
         one.clear()
     assert not left, left
     assert not fake.world.violations, fake.world.violations
@@ -171,7 +187,9 @@ ENDS = [Fault(status=503), Fault(effect=True, drop=True)]
 
 
 @pytest.mark.parametrize("at", range(len(POSTS)))
-async def test_one_result_whatever_answers_are_lost(place: Place, at: int) -> None:
+async def test_one_result_whatever_answers_are_lost(
+    place: Place, at: int
+) -> None:
     """Every call of a job meets with a fault, once."""
     fake, ana = place.fake, place.ana
     kinds = {
@@ -185,7 +203,9 @@ async def test_one_result_whatever_answers_are_lost(place: Place, at: int) -> No
     }
     for route, faults in kinds.items():
         fake.world.faults[route].append(faults[at % len(faults)])
-    asked = await fake.command(ana, "draw", {"prompt": "a fox"}, channel=place.channel)
+    asked = await fake.command(
+        ana, "draw", {"prompt": "a fox"}, channel=place.channel
+    )
     assert not asked.refused
     await place.result("a fox")
     await place.rest()
@@ -240,7 +260,9 @@ async def test_an_answer_whose_token_has_ended_comes_as_a_direct_message(
     fake.world.faults["update_original_webhook_message"].append(
         Fault(status=401, code=50027)
     )
-    await fake.command(ana, "easel show", {"id": "nothing"}, channel=place.channel)
+    await fake.command(
+        ana, "easel show", {"id": "nothing"}, channel=place.channel
+    )
     await fake.sees("nothing", channel=fake.direct(ana))
     assert len(fake.world.invalid_requests) <= 2
 
@@ -253,7 +275,9 @@ async def test_after_fifteen_minutes_no_token_is_used(
     monkeypatch.setattr(responses, "ALIVE", timedelta(days=-1))
     await fake.command(ana, "draw", {"prompt": "a fox"}, channel=place.channel)
     await place.result("a fox")
-    await fake.command(ana, "easel show", {"id": "nothing"}, channel=place.channel)
+    await fake.command(
+        ana, "easel show", {"id": "nothing"}, channel=place.channel
+    )
     await fake.sees("nothing", channel=fake.direct(ana))
     assert (
         place.calls("update_original_webhook_message")
@@ -280,7 +304,9 @@ async def test_where_the_answer_is_the_one_voice_and_ends_the_result_comes_direc
     fake, ana = place.fake, place.ana
     guild, elsewhere = fake.join("Elsewhere", installed=False)
     fake.world.join(ana, guild)
-    fake.world.faults["update_original_webhook_message"].append(Fault(seconds=0.3))
+    fake.world.faults["update_original_webhook_message"].append(
+        Fault(seconds=0.3)
+    )
     await fake.command(ana, "draw", {"prompt": "a fox"}, channel=elsewhere)
     fake.world.forward(901)
     await place.result("a fox", fake.direct(ana))
@@ -289,8 +315,20 @@ async def test_where_the_answer_is_the_one_voice_and_ends_the_result_comes_direc
 
 # Closed places
 
-CLOSED = [(403, 50001), (404, 10003), (400, 160005), (400, 200000), (400, 50035)]
-UNCHANGEABLE = [(404, 10008), (403, 50013), (400, 50083), (404, 10003), (400, 99999)]
+CLOSED = [
+    (403, 50001),
+    (404, 10003),
+    (400, 160005),
+    (400, 200000),
+    (400, 50035),
+]
+UNCHANGEABLE = [
+    (404, 10008),
+    (403, 50013),
+    (400, 50083),
+    (404, 10003),
+    (400, 99999),
+]
 
 
 @pytest.mark.parametrize(("status", "code"), CLOSED)
@@ -299,7 +337,9 @@ async def test_a_place_that_takes_no_message_sends_the_result_to_its_person(
 ) -> None:
     fake, ana = place.fake, place.ana
     fake.world.faults["create_message"].append(Fault(status=status, code=code))
-    asked = await fake.command(ana, "draw", {"prompt": "a fox"}, channel=place.channel)
+    asked = await fake.command(
+        ana, "draw", {"prompt": "a fox"}, channel=place.channel
+    )
     await place.result("a fox", fake.direct(ana))
     await place.rest()
     assert "may not post in that channel" in (await fake.reply(asked)).words
@@ -313,7 +353,9 @@ async def test_a_message_that_takes_no_change_sends_the_result_to_its_person(
     place: Place, status: int, code: int
 ) -> None:
     fake, ana = place.fake, place.ana
-    fake.world.faults["update_message"].extend([Fault(status=status, code=code)] * 3)
+    fake.world.faults["update_message"].extend(
+        [Fault(status=status, code=code)] * 3
+    )
     await fake.command(ana, "draw", {"prompt": "a fox"}, channel=place.channel)
     await place.result("a fox", fake.direct(ana))
     await place.rest()
@@ -328,7 +370,9 @@ async def test_a_channel_closed_to_us_costs_few_requests_however_many_ask(
     fake, ana = place.fake, place.ana
     place.channel.denied = SEND_MESSAGES
     for at in range(5):
-        await fake.command(ana, "draw", {"prompt": f"fox {at}"}, channel=place.channel)
+        await fake.command(
+            ana, "draw", {"prompt": f"fox {at}"}, channel=place.channel
+        )
     for at in range(5):
         await place.result(f"fox {at}", fake.direct(ana))
     await place.rest()
@@ -341,10 +385,14 @@ async def test_where_channel_and_direct_messages_are_closed_the_answer_shows_the
 ) -> None:
     fake, ana = place.fake, place.ana
     place.channel.denied, ana.closed = SEND_MESSAGES, True
-    asked = await fake.command(ana, "draw", {"prompt": "a fox"}, channel=place.channel)
+    asked = await fake.command(
+        ana, "draw", {"prompt": "a fox"}, channel=place.channel
+    )
     await fake.until(
         lambda: (
-            asked.original and asked.original.files and "a fox" in asked.original.words
+            asked.original
+            and asked.original.files
+            and "a fox" in asked.original.words
         )
     )
     assert asked.original
@@ -381,7 +429,9 @@ async def test_pictures_that_may_not_be_attached_go_to_their_person(
     place.channel.denied = ATTACH_FILES
     await fake.command(ana, "draw", {"prompt": "a fox"}, channel=place.channel)
     await place.result("a fox", fake.direct(ana))
-    status = await fake.sees("I may not attach pictures here", channel=place.channel)
+    status = await fake.sees(
+        "I may not attach pictures here", channel=place.channel
+    )
     assert "a fox" in status.words
     assert not status.buttons
 
@@ -415,7 +465,9 @@ async def test_many_refusals_close_the_way_to_discord_for_a_while(
     await place.result("a fox")
 
 
-@pytest.mark.parametrize("gone", ["message", "channel", "thread", "locked thread"])
+@pytest.mark.parametrize(
+    "gone", ["message", "channel", "thread", "locked thread"]
+)
 async def test_what_is_gone_in_the_middle_sends_the_result_to_its_person(
     place: Place, gone: str
 ) -> None:
@@ -425,7 +477,10 @@ async def test_what_is_gone_in_the_middle_sends_the_result_to_its_person(
         where = fake.thread(ana, await place.draws(ana, "a harbour"))
     fake.world.faults["update_message"].append(Fault(seconds=0.4))
     fake.says(
-        ana, f"{fake.mention} make it night", where, files=[PHOTOS / "coffee.png"]
+        ana,
+        f"{fake.mention} make it night",
+        where,
+        files=[PHOTOS / "coffee.png"],
     )
     status = await fake.sees("make it night", channel=where)
     if gone == "message":
@@ -465,7 +520,9 @@ async def test_a_guild_that_removed_us_is_forgotten_and_nothing_comes_back(
     for _ in range(2):
         await place.draws(ana, "a fox")
         assert await context.blobs.keys(tenant)
-        await fake.command(ana, "draw", {"prompt": "a heron"}, channel=place.channel)
+        await fake.command(
+            ana, "draw", {"prompt": "a heron"}, channel=place.channel
+        )
         fake.kick(place.guild)
         said = fake.says(ana, f"{fake.mention} draw a late fox", place.channel)
         async with asyncio.timeout(20):
@@ -474,7 +531,9 @@ async def test_a_guild_that_removed_us_is_forgotten_and_nothing_comes_back(
         await asyncio.sleep(0.3)
         assert await place.steps(ana) == []
         assert await context.blobs.keys(tenant) == []
-        assert not [one for one in place.ours(fake.direct(ana)) if "late" in one.words]
+        assert not [
+            one for one in place.ours(fake.direct(ana)) if "late" in one.words
+        ]
         fake.deletes(said)
         for one in place.ours():
             one.deleted = True
@@ -540,7 +599,13 @@ async def test_events_told_four_times_are_done_once(
     fake.reacts(bo, result, "🔁")
     await fake.until(
         lambda: (
-            len([one for one in place.ours() if "a fox" in one.words and one.files])
+            len(
+                [
+                    one
+                    for one in place.ours()
+                    if "a fox" in one.words and one.files
+                ]
+            )
             == 3
         )
     )
@@ -569,15 +634,21 @@ async def test_events_in_any_order_end_the_same_way(
             fake.reacts(bo, result, "2️⃣")
             fake.reacts(bo, result, "⭐")
             fake.says(bo, f"night {at}", place.channel, reply_to=result)
-            fake.interacting.press(ana, result, result.buttons["2"], [], place.channel)
+            fake.interacting.press(
+                ana, result, result.buttons["2"], [], place.channel
+            )
         assert len(held) == 4
         for number in order:
             fake.world.publish(held[number])
         await place.result(f"night {at}")
         await fake.until(
-            lambda: "picture 2 has 1" in result.words and "⭐ 1" in result.words
+            lambda: (
+                "picture 2 has 1" in result.words and "⭐ 1" in result.words
+            )
         )
-        await fake.until(lambda: fake.world.interactions[held[3].data["id"]].ack_type)
+        await fake.until(
+            lambda: fake.world.interactions[held[3].data["id"]].ack_type
+        )
     await place.rest()
     assert broken == []
     assert len(await place.steps(bo)) == 3
@@ -590,7 +661,9 @@ async def test_events_in_any_order_end_the_same_way(
 def noise(monkeypatch: pytest.MonkeyPatch) -> int:
     """Every result is a picture of more than 11 MiB; its bytes."""
     luck = random.Random(1)
-    image = Image.frombytes("RGB", (1900, 2050), luck.randbytes(1900 * 2050 * 3))
+    image = Image.frombytes(
+        "RGB", (1900, 2050), luck.randbytes(1900 * 2050 * 3)
+    )
     made = BytesIO()
     image.save(made, "PNG", compress_level=0)
 
@@ -621,7 +694,9 @@ async def test_a_result_too_large_is_made_smaller_for_the_chat(
     is_whole = tier == 2 and request_mib == 25
     assert (len(result.files[0]) > 11 * MIB) == is_whole
     assert len(result.files[0]) <= most
-    assert result.attachments[0].filename.endswith(".png" if is_whole else ".jpg")
+    assert result.attachments[0].filename.endswith(
+        ".png" if is_whole else ".jpg"
+    )
     assert len([one for one in place.ours() if one.files]) == 1
 
 
@@ -672,7 +747,9 @@ async def test_strange_addresses_are_never_fetched(
     direct = fake.direct(ana)
 
     def count_refusals() -> int:
-        return sum("must not fetch" in message.words for message in place.ours(direct))
+        return sum(
+            "must not fetch" in message.words for message in place.ours(direct)
+        )
 
     for at, url in enumerate(STRANGE, 1):
         with monkeypatch.context() as patch:
@@ -694,9 +771,16 @@ async def test_a_strangers_server_is_asked_for_nothing(
     url, seen = honeypot
     embed = {
         "type": "image",
-        "image": {"url": url, "proxy_url": f"{url}/x.png", "width": 8, "height": 8},
+        "image": {
+            "url": url,
+            "proxy_url": f"{url}/x.png",
+            "width": 8,
+            "height": 8,
+        },
     }
-    fake.says(ana, f"{fake.mention} make it night", place.channel, embeds=[embed])
+    fake.says(
+        ana, f"{fake.mention} make it night", place.channel, embeds=[embed]
+    )
     await fake.sees("must not fetch", channel=fake.direct(ana))
     pointed = fake.says(place.bo, "look", place.channel, embeds=[embed])
     opened = await fake.context_menu(ana, "Edit this image", pointed)
@@ -744,7 +828,9 @@ async def test_a_file_that_is_gone_is_said(
         files=files,
     )
     assert "no longer has that file" in (await fake.reply(asked)).words
-    said = fake.says(ana, "my cat", place.channel, files=[PHOTOS / "chelsea.png"])
+    said = fake.says(
+        ana, "my cat", place.channel, files=[PHOTOS / "chelsea.png"]
+    )
     opened = await fake.context_menu(ana, "Edit this image", said)
     fake.world.attachments.clear()
     submitted = await fake.submits(ana, opened, {"prompt": "as a lion"})
@@ -800,7 +886,9 @@ HOSTILE = [
 ]
 
 
-async def test_words_ping_nobody_lead_nowhere_and_break_nothing(place: Place) -> None:
+async def test_words_ping_nobody_lead_nowhere_and_break_nothing(
+    place: Place,
+) -> None:
     fake, ana, bo = place.fake, place.ana, place.bo
     place.guild.nicks[ana.id] = "@everyone [x](https://evil.example)"
     tricky = f"<@{bo.id}> @everyone"
@@ -808,8 +896,12 @@ async def test_words_ping_nobody_lead_nowhere_and_break_nothing(place: Place) ->
         if at % 2:
             fake.says(ana, f"{fake.mention} draw {text}", place.channel)
         else:
-            await fake.command(bo, "draw", {"prompt": text}, channel=place.channel)
-    await fake.until(lambda: len([one for one in place.ours() if one.files]) >= 10, 60)
+            await fake.command(
+                bo, "draw", {"prompt": text}, channel=place.channel
+            )
+    await fake.until(
+        lambda: len([one for one in place.ours() if one.files]) >= 10, 60
+    )
     await place.rest()
     written = [
         call.body
@@ -824,7 +916,9 @@ async def test_words_ping_nobody_lead_nowhere_and_break_nothing(place: Place) ->
             assert len(one["description"]) <= 1024
     made = [*await place.steps(ana), *await place.steps(bo)]
     assert [step for step in made if "DROP TABLE" in step.prompt]
-    bold = [one.content.partition("\n")[0] for one in place.ours() if one.files]
+    bold = [
+        one.content.partition("\n")[0] for one in place.ours() if one.files
+    ]
     assert all(one.startswith("**") for one in bold)
 
 
@@ -832,20 +926,33 @@ def _is_inert(content: str) -> None:
     assert 0 < len(content) <= 2000
     assert not re.search(r"(?<!\\)(?:\\\\)*[<\[`|~]", content), content
     assert not re.search(r"(?<!\\)://|@(?!\u200b)", content), content
-    assert not re.search(r"^\s*(?:[#>]|-|\d+\.\s)", content, re.MULTILINE), content
-    assert not set(content) & set("\u202e\u202c\u2066\u2069\x1b\x00\x07"), content
+    assert not re.search(r"^\s*(?:[#>]|-|\d+\.\s)", content, re.MULTILINE), (
+        content
+    )
+    assert not set(content) & set("\u202e\u202c\u2066\u2069\x1b\x00\x07"), (
+        content
+    )
     assert len(re.findall("\u0301", content)) <= 6
 
 
 @pytest.mark.parametrize(
     "text",
-    ["   ", "🦊", "a" * 6000, "cat --n 99", "cat --model dall-e", "cat —n 2 --nope 1"],
+    [
+        "   ",
+        "🦊",
+        "a" * 6000,
+        "cat --n 99",
+        "cat --model dall-e",
+        "cat —n 2 --nope 1",
+    ],
 )
 async def test_words_nothing_can_be_drawn_from_are_refused_and_nothing_is_begun(
     place: Place, text: str
 ) -> None:
     fake, bo = place.fake, place.bo
-    asked = await fake.command(bo, "draw", {"prompt": text}, channel=place.channel)
+    asked = await fake.command(
+        bo, "draw", {"prompt": text}, channel=place.channel
+    )
     if asked.modal is None:
         refusal = await fake.reply(asked)
         assert refusal.only_for == bo.id
@@ -907,16 +1014,22 @@ async def test_ids_of_another_guild_lead_nowhere(place: Place) -> None:
     there = fake.says(cy, "hello", elsewhere)
     for person in (cy, ana):
         for name in ("Edit", "Undo", "Again", "More", "Delete", "2"):
-            what = next(one for label, one in result.buttons.items() if name in label)
+            what = next(
+                one for label, one in result.buttons.items() if name in label
+            )
             made = fake.interacting.press(person, there, what, [], elsewhere)
-            await fake.until(lambda: made.original and not made.original.is_loading)
+            await fake.until(
+                lambda: made.original and not made.original.is_loading
+            )
             assert made.original
             assert made.modal is None
             assert made.original.only_for == person.id
             assert not made.original.files
             assert "secret" not in made.original.words
         shown = await fake.reply(
-            await fake.command(person, "easel show", {"id": step.id}, channel=elsewhere)
+            await fake.command(
+                person, "easel show", {"id": step.id}, channel=elsewhere
+            )
         )
         assert not shown.files
         assert await place.steps(person, guild.id) == []
@@ -946,7 +1059,9 @@ async def test_a_direct_message_speaks_for_its_own_person_and_guild_only(
     assert len(await place.steps(ana)) == 1
 
 
-async def test_a_form_asked_for_by_somebody_else_is_of_no_use(place: Place) -> None:
+async def test_a_form_asked_for_by_somebody_else_is_of_no_use(
+    place: Place,
+) -> None:
     fake, ana, bo = place.fake, place.ana, place.bo
     opened = await fake.command(ana, "draw", {"n": 2}, channel=place.channel)
     assert opened.modal
@@ -980,11 +1095,14 @@ async def test_what_is_another_members_is_not_touched(place: Place) -> None:
     )
     status = await fake.sees("a fox", channel=place.channel)
     cancel = next(
-        (one for label, one in status.buttons.items() if "Cancel" in label), None
+        (one for label, one in status.buttons.items() if "Cancel" in label),
+        None,
     )
     if cancel is not None:
         refused = fake.interacting.press(bo, status, cancel, [], place.channel)
-        await fake.until(lambda: refused.original and not refused.original.is_loading)
+        await fake.until(
+            lambda: refused.original and not refused.original.is_loading
+        )
     result = await place.result("a fox")
     for name in ("Delete", "🗑️"):
         refused = await fake.presses(bo, result, name)
@@ -992,7 +1110,10 @@ async def test_what_is_another_members_is_not_touched(place: Place) -> None:
     fake.reacts(bo, result, "❌")
     await fake.sees("Ana", channel=fake.direct(bo))
     secret = await fake.command(
-        ana, "draw", {"prompt": "quiet", "private": True}, channel=place.channel
+        ana,
+        "draw",
+        {"prompt": "quiet", "private": True},
+        channel=place.channel,
     )
     await place.result("quiet", fake.direct(ana))
     hidden = (await place.steps(ana))[-1]

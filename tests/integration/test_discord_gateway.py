@@ -50,7 +50,9 @@ async def fake() -> AsyncIterator[Discord]:
         yield opened
 
 
-async def draws(fake: Discord, person: User, words: str, between: Any = None) -> None:
+async def draws(
+    fake: Discord, person: User, words: str, between: Any = None
+) -> None:
     """Ask by words, whatever happens between, and see the result."""
     if between is not None:
         await between
@@ -68,7 +70,10 @@ async def test_a_session_that_is_cut_goes_on_and_loses_nothing(
             await draws(fake, ana, f"fox {code}", fake.gateway.close(code))
         await draws(fake, ana, "after op 7", fake.gateway.reconnect())
         await draws(
-            fake, ana, "after op 9 true", fake.gateway.invalidate(resumable=True)
+            fake,
+            ana,
+            "after op 9 true",
+            fake.gateway.invalidate(resumable=True),
         )
         assert fake.gateway.identifies == 1
         assert fake.gateway.resumes >= 5
@@ -82,13 +87,19 @@ async def test_a_session_that_is_over_begins_again_once(
     async with easel_in(fake, tmp_path / "data"):
         ana = fake.person("Ana")
         for count, over in enumerate(
-            (fake.gateway.close(4009), fake.gateway.invalidate(), _forgotten(fake)), 2
+            (
+                fake.gateway.close(4009),
+                fake.gateway.invalidate(),
+                _forgotten(fake),
+            ),
+            2,
         ):
             await over
             await fake.until(lambda: fake.gateway.identifies == count)
             await fake.until(
                 lambda: any(
-                    one.session and one.sent > 1 for one in fake.gateway.connections
+                    one.session and one.sent > 1
+                    for one in fake.gateway.connections
                 )
             )
             await draws(fake, ana, f"fox {count}")
@@ -194,7 +205,9 @@ async def held(path: Path) -> AsyncIterator[None]:
 
     The loop runs while we wait for the lock: Easel may hold it, and needs the loop to let go of it.
     """
-    with closing(sqlite3.connect(path, isolation_level=None, timeout=0)) as other:
+    with closing(
+        sqlite3.connect(path, isolation_level=None, timeout=0)
+    ) as other:
         async with asyncio.timeout(15):
             while not _takes_lock(other):
                 await asyncio.sleep(0.001)
@@ -244,7 +257,9 @@ async def test_a_picture_shown_smaller_has_a_link_to_the_whole_that_a_vote_does_
         result = await fake.sees("a fox", files=1)
         assert len(result.files[0]) <= 60_000
         assert "Full size" in result.buttons
-        assert result.buttons["Full size"]["url"].startswith("https://easel.example/")
+        assert result.buttons["Full size"]["url"].startswith(
+            "https://easel.example/"
+        )
         fake.reacts(fake.person("Bo"), result, "⭐")
         await fake.until(lambda: "⭐ 1" in result.words)
         assert "Full size" in result.buttons
@@ -268,13 +283,21 @@ async def test_progress_and_results_keep_within_what_discord_allows(
             await fake.sees(f"fox {at}", button="Edit", files=1)
         assert fake.world.limited["global"] == 0
         assert (
-            len([one for one in fake.world.invalid_requests if one.startswith("429")])
+            len(
+                [
+                    one
+                    for one in fake.world.invalid_requests
+                    if one.startswith("429")
+                ]
+            )
             <= 3
         )
 
 
 async def test_no_secret_of_discords_is_ever_logged(
-    tmp_path: Path, capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path,
+    capfd: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     from bot import logs, settings  # noqa: PLC0415
 
@@ -283,7 +306,9 @@ async def test_no_secret_of_discords_is_ever_logged(
         logs.set_up("json", "debug", settings.secrets(chosen))
         async with easel_in(fake, tmp_path / "data"):
             ana = fake.person("Ana")
-            fake.world.faults["create_interaction_response"].append(Fault(drop=True))
+            fake.world.faults["create_interaction_response"].append(
+                Fault(drop=True)
+            )
             fake.world.faults["delete_original_webhook_message"].append(
                 Fault(status=401, code=50027)
             )
@@ -291,7 +316,8 @@ async def test_no_secret_of_discords_is_ever_logged(
             await fake.command(ana, "draw", {"prompt": "a fox"})
             await fake.sees("a fox", button="Edit", files=1)
             await fake.gateway.raw(
-                "INTERACTION_CREATE", {"id": "1", "token": "interaction-token-1"}
+                "INTERACTION_CREATE",
+                {"id": "1", "token": "interaction-token-1"},
             )
             await fake.gateway.drop()
             await draws(fake, ana, "a heron")
@@ -309,7 +335,9 @@ async def test_after_a_day_of_faults_everybody_has_their_picture_once(
 
     Meanwhile people work in channels, threads and direct messages.
     """
-    names, lives = (("Ana", "Bo", "Cy"), 4) if is_nightly else (("Ana", "Bo"), 2)
+    names, lives = (
+        (("Ana", "Bo", "Cy"), 4) if is_nightly else (("Ana", "Bo"), 2)
+    )
     luck = random.Random(20261121)
     kinds = [
         Fault(retry_after=0.3),
@@ -338,7 +366,9 @@ async def test_after_a_day_of_faults_everybody_has_their_picture_once(
                     fake.world.faults[route].append(luck.choice(kinds))
                 for at, person in enumerate(people):
                     who = f"{life} of {person.name}"
-                    await fake.command(person, "draw", {"prompt": f"fox {who}"})
+                    await fake.command(
+                        person, "draw", {"prompt": f"fox {who}"}
+                    )
                     fake.says(
                         person,
                         f"{fake.mention} moon {who}",
@@ -364,10 +394,14 @@ async def test_after_a_day_of_faults_everybody_has_their_picture_once(
                         await asyncio.sleep(0.1)
                 store, guild = bot.easel.context.store, fake.guild.id
                 made = [
-                    await store.recent(Tenant(f"discord:{guild}"), person.id, 20)
+                    await store.recent(
+                        Tenant(f"discord:{guild}"), person.id, 20
+                    )
                     for person in people
                 ]
-                assert [len(one) for one in made] == [2 + 2 * life] * len(people)
+                assert [len(one) for one in made] == [2 + 2 * life] * len(
+                    people
+                )
                 fake.world.faults.clear()
         assert len(fake.world.invalid_requests) <= 6 * lives
         assert fake.gateway.identifies == lives
@@ -381,12 +415,16 @@ async def _shown_once(
     def found() -> list[Message]:
         places = {(where or fake.general).id, fake.direct(person).id}
         seen = [
-            one for one in fake.world.seen_by(person, None) if one.channel in places
+            one
+            for one in fake.world.seen_by(person, None)
+            if one.channel in places
         ]
         return [
             one
             for one in seen
-            if words in one.words and one.files and one.author == fake.world.bot.id
+            if words in one.words
+            and one.files
+            and one.author == fake.world.bot.id
         ]
 
     await fake.until(found, 60)

@@ -42,7 +42,9 @@ async def test_doctor_says_who_we_are_where_and_what_is_missing(
         assert all(ok for ok, _ in found.values()), found
         assert "easel" in found["discord token"][1]
         assert "Test" in found["discord servers"][1]
-        assert ("Message Content Intent" in found["discord messages"][1]) is not content
+        assert (
+            "Message Content Intent" in found["discord messages"][1]
+        ) is not content
         fake.guild.bot_permissions = MINIMAL & ~ATTACH_FILES
         ok, detail = (await examined(monkeypatch, fake.settings()))[
             "discord permissions"
@@ -51,7 +53,9 @@ async def test_doctor_says_who_we_are_where_and_what_is_missing(
         assert "Test" in detail
         assert f"permissions={LEAST}" in detail
         fake.guild.installed = False
-        ok, detail = (await examined(monkeypatch, fake.settings()))["discord servers"]
+        ok, detail = (await examined(monkeypatch, fake.settings()))[
+            "discord servers"
+        ]
         assert not ok
         assert "https://discord.com/oauth2/authorize" in detail
 
@@ -72,7 +76,9 @@ async def test_doctor_names_a_wrong_token_and_a_discord_out_of_reach(
 def test_the_invitation_asks_for_the_least_and_wants_a_token(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setenv("DISCORD_BOT_TOKEN", "MTIzNDU2Nzg5MDEyMzQ1Njc4.secret.part")
+    monkeypatch.setenv(
+        "DISCORD_BOT_TOKEN", "MTIzNDU2Nzg5MDEyMzQ1Njc4.secret.part"
+    )
     link = manifests.discord()
     assert "client_id=123456789012345678" in link
     assert link.endswith(f"permissions={LEAST}")

@@ -78,7 +78,9 @@ async def test_a_line_goes_on_when_a_refused_step_cannot_be_put_back_into_it(
     monkeypatch.setattr(claims, "release", release)
     provider = team.easel.context.providers["beijing"]
     busy = Retryable("provider.busy", retry_after=1.0)
-    monkeypatch.setattr(provider, "submit", fails_first(provider.submit, busy, 1))
+    monkeypatch.setattr(
+        provider, "submit", fails_first(provider.submit, busy, 1)
+    )
     broken = await team.asks(Action.DRAW, f"a fox --model {SYNC}")
     assert (await team.chat.end_of(broken.accepted or "")).tone is Tone.REFUSAL
     step, _ = await team.gets(Action.DRAW, f"a heron --model {SYNC}")
@@ -100,11 +102,17 @@ async def test_a_lost_submit_that_was_cancelled_is_not_sent_again(
 
     monkeypatch.setattr(provider, "submit", submit)
     step, _ = await team.gets(Action.DRAW, "a fox")
-    assert (step.state, step.charged, len(sent)) == (StepState.CANCELLED, "no", 1)
+    assert (step.state, step.charged, len(sent)) == (
+        StepState.CANCELLED,
+        "no",
+        1,
+    )
     assert team.simulator.account.tasks == {}
 
 
-async def test_refusals_for_load_leave_a_failed_task_its_second_try(team: Team) -> None:
+async def test_refusals_for_load_leave_a_failed_task_its_second_try(
+    team: Team,
+) -> None:
     busy = {"where": "submit", "kind": "status", "status": 429, "times": 2}
     busy["code"] = "Throttling.RateQuota"
     team.simulator.account.faults.append(busy)
@@ -172,7 +180,9 @@ class AwayChat(MemoryChat):
         return request
 
 
-async def test_a_platform_that_is_away_does_not_hold_up_another(tmp_path: Path) -> None:
+async def test_a_platform_that_is_away_does_not_hold_up_another(
+    tmp_path: Path,
+) -> None:
     config = SimulatorConfig(time_scale=0.01, seed=3)
     chat = MemoryChat()
     async with serve(config) as simulator:
@@ -183,11 +193,15 @@ async def test_a_platform_that_is_away_does_not_hold_up_another(tmp_path: Path) 
             EASEL_RESULT_HOSTS=simulator.host,
         )
         async with wiring.open_easel(
-            chosen, lambda _: {"away": AwayChat(), "memory": chat}, simulator=config
+            chosen,
+            lambda _: {"away": AwayChat(), "memory": chat},
+            simulator=config,
         ) as easel:
             away = Place(platform="away", workspace="w", channel="c")
             for number in range(2 * core.engine.ANSWERED_AT_ONCE):
-                await easel.service.receive(command(Action.HELP, away, f"away{number}"))
+                await easel.service.receive(
+                    command(Action.HELP, away, f"away{number}")
+                )
             await asyncio.sleep(0.5)
             await easel.service.receive(command(Action.HELP, PLACE))
 
@@ -195,13 +209,18 @@ async def test_a_platform_that_is_away_does_not_hold_up_another(tmp_path: Path) 
                 return len(chat.messages) == 1
 
             async def only_those_that_wait_are_left() -> bool:
-                return len(easel.engine._answering) == core.engine.ANSWERED_AT_ONCE
+                return (
+                    len(easel.engine._answering)
+                    == core.engine.ANSWERED_AT_ONCE
+                )
 
             await until(is_answered)
             await until(only_those_that_wait_are_left)
 
 
-async def test_a_survivor_goes_on_when_a_take_over_breaks(postgres: str) -> None:
+async def test_a_survivor_goes_on_when_a_take_over_breaks(
+    postgres: str,
+) -> None:
     url = fresh_database(postgres, "survivor")
     await database.migrate(url)
     opened = database.open_async(url)
@@ -278,7 +297,9 @@ async def test_a_lost_lock_is_taken_again_and_what_others_took_over_is_left_to_t
             await workers.close()
 
 
-async def test_work_that_others_took_over_is_stopped_here(tmp_path: Path) -> None:
+async def test_work_that_others_took_over_is_stopped_here(
+    tmp_path: Path,
+) -> None:
     async with team_on(SimulatorConfig(time_scale=1), tmp_path) as team:
         await team.asks(Action.DRAW, "a fox")
         engine = team.easel.engine

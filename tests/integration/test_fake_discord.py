@@ -20,7 +20,9 @@ async def test_a_message_is_answered_with_a_file_and_buttons_and_a_press_is_defe
     async with driver.discord() as fake, connected(fake) as bot:
         ana = fake.person("Ana")
         fake.says(ana, "nothing for you", files={"secret.png": png()})
-        said = fake.says(ana, f"{fake.mention} a fox", files={"photo.png": png()})
+        said = fake.says(
+            ana, f"{fake.mention} a fox", files={"photo.png": png()}
+        )
         await fake.until(lambda: len(bot.heard) == 2)
         assert bot.heard[0].content == ""
         assert not bot.heard[0].attachments
@@ -38,7 +40,9 @@ async def test_a_message_is_answered_with_a_file_and_buttons_and_a_press_is_defe
 
         async def act(interaction: discord.Interaction) -> None:
             await interaction.response.defer()
-            await interaction.edit_original_response(content="again", attachments=[])
+            await interaction.edit_original_response(
+                content="again", attachments=[]
+            )
 
         bot.acts = act
         pressed = await fake.presses(ana, shown, "Redo")
@@ -53,19 +57,24 @@ async def test_a_command_opens_a_modal_and_its_fields_come_back() -> None:
         form.add_item(
             discord.ui.Label(
                 text="Prompt",
-                component=discord.ui.TextInput(custom_id="prompt", default="a fox"),
+                component=discord.ui.TextInput(
+                    custom_id="prompt", default="a fox"
+                ),
             )
         )
         form.add_item(discord.ui.Label(text="Size", component=_radio()))
         form.add_item(
             discord.ui.Label(
-                text="Picture", component=discord.ui.FileUpload(custom_id="pictures")
+                text="Picture",
+                component=discord.ui.FileUpload(custom_id="pictures"),
             )
         )
         form.add_item(
             discord.ui.Label(
                 text="Who",
-                component=discord.ui.UserSelect(custom_id="who", required=False),
+                component=discord.ui.UserSelect(
+                    custom_id="who", required=False
+                ),
             )
         )
         submitted: list[Any] = []
@@ -73,14 +82,19 @@ async def test_a_command_opens_a_modal_and_its_fields_come_back() -> None:
         async def act(interaction: discord.Interaction) -> None:
             if interaction.type is discord.InteractionType.modal_submit:
                 submitted.append(interaction.data)
-                await interaction.response.send_message("thank you", ephemeral=True)
+                await interaction.response.send_message(
+                    "thank you", ephemeral=True
+                )
             else:
                 assert interaction.locale is discord.Locale.chinese
                 await interaction.response.send_modal(form)
 
         bot.acts = act
         opened = await fake.command(
-            ana, "draw", {"prompt": "x", "strange": 1}, files={"picture1": png()}
+            ana,
+            "draw",
+            {"prompt": "x", "strange": 1},
+            files={"picture1": png()},
         )
         assert opened.ack_type == 9
         sent = await fake.submits(
@@ -90,7 +104,9 @@ async def test_a_command_opens_a_modal_and_its_fields_come_back() -> None:
         assert fake.world.messages[-1].flags & EPHEMERAL
         fields = [one["component"] for one in submitted[0]["components"]]
         assert [fields[0]["value"], fields[1]["value"]] == ["a fox", "l"]
-        assert fields[2]["values"] == list(submitted[0]["resolved"]["attachments"])
+        assert fields[2]["values"] == list(
+            submitted[0]["resolved"]["attachments"]
+        )
         assert fields[3]["values"] == [ana.id]
 
 
@@ -173,10 +189,15 @@ async def test_interactions_are_acknowledged_once_and_in_time() -> None:
         with pytest.raises(discord.HTTPException) as expired:
             await held[0].edit_original_response(content="too late")
         assert [*codes, expired.value.code] == [40060, 10062, 50027]
-        assert fake.world.invalid_requests[-1] == "401 update_original_webhook_message"
+        assert (
+            fake.world.invalid_requests[-1]
+            == "401 update_original_webhook_message"
+        )
 
 
-async def test_where_only_a_person_installed_the_app_five_followups_are_all() -> None:
+async def test_where_only_a_person_installed_the_app_five_followups_are_all() -> (
+    None
+):
     async with driver.discord() as fake, connected(fake) as bot:
         ana = fake.person("Ana")
         guild, channel = fake.join("Elsewhere", installed=False)
@@ -235,7 +256,9 @@ async def test_an_ephemeral_answer_is_followed_edited_and_deleted() -> None:
 
         async def act(interaction: discord.Interaction) -> None:
             await interaction.response.defer(ephemeral=True, thinking=True)
-            await interaction.edit_original_response(content="first", view=view("Keep"))
+            await interaction.edit_original_response(
+                content="first", view=view("Keep")
+            )
             more = await interaction.followup.send(
                 "second", ephemeral=True, wait=True, file=fox()
             )

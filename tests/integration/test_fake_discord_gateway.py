@@ -10,7 +10,9 @@ from tests.fakes.discord import driver
 from tests.fakes.discord.client import Bot, connected, led_to, text_channel
 
 
-async def test_replies_are_read_only_when_they_ping_a_regular_message() -> None:
+async def test_replies_are_read_only_when_they_ping_a_regular_message() -> (
+    None
+):
     async with driver.discord() as fake, connected(fake) as bot:
         ana = fake.person("Ana")
         await text_channel(bot, fake).send("result")
@@ -20,13 +22,19 @@ async def test_replies_are_read_only_when_they_ping_a_regular_message() -> None:
         direct = fake.direct(ana)
         fake.says(ana, "in private", direct)
         await fake.until(lambda: len(bot.heard) == 4)
-        assert [one.content for one in bot.heard[1:]] == ["bluer", "", "in private"]
+        assert [one.content for one in bot.heard[1:]] == [
+            "bluer",
+            "",
+            "in private",
+        ]
         fake.reacts(ana, result, "🔁")
         await fake.until(lambda: bot.reactions)
         assert bot.reactions[0].message_author_id == int(fake.world.bot.id)
 
 
-async def test_what_happened_while_it_was_away_is_told_after_resuming() -> None:
+async def test_what_happened_while_it_was_away_is_told_after_resuming() -> (
+    None
+):
     async with driver.discord() as fake, connected(fake) as bot:
         ana = fake.person("Ana")
         cuts: list[Callable[[], Awaitable[None]]] = [
@@ -43,7 +51,9 @@ async def test_what_happened_while_it_was_away_is_told_after_resuming() -> None:
         assert fake.gateway.identifies == 1
 
 
-async def test_sharded_clients_lose_what_happens_after_a_refused_connection() -> None:
+async def test_sharded_clients_lose_what_happens_after_a_refused_connection() -> (
+    None
+):
     """discord.py's own: AutoShardedClient identifies anew instead of resuming."""
     async with driver.discord() as fake, connected(fake) as bot:
         ana = fake.person("Ana")
@@ -116,4 +126,8 @@ async def test_events_may_come_in_another_order() -> None:
         for text in ("one", "two", "three"):
             fake.says(ana, f"{fake.mention} {text}")
         await fake.until(lambda: len(bot.heard) == 3)
-        assert [one.content.split()[1] for one in bot.heard] == ["two", "one", "three"]
+        assert [one.content.split()[1] for one in bot.heard] == [
+            "two",
+            "one",
+            "three",
+        ]

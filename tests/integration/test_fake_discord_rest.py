@@ -32,7 +32,9 @@ async def test_faults_are_as_discord_makes_them() -> None:
             await channel.send("once", nonce="n1")
         again = await channel.send("once", nonce="n1")
         assert [
-            one.id for one in fake.world.seen_by(None, None) if one.content == "once"
+            one.id
+            for one in fake.world.seen_by(None, None)
+            if one.content == "once"
         ] == [str(again.id)]
         fake.world.forward(301)
         assert (await channel.send("once", nonce="n1")).id != again.id
@@ -47,7 +49,9 @@ async def test_permissions_are_kept() -> None:
             await channel.send("no")
         assert refused.value.code == 50013
         fake.general.denied = 0
-        thread = await (await channel.send("start")).create_thread(name="thread")
+        thread = await (await channel.send("start")).create_thread(
+            name="thread"
+        )
         inside = await thread.send("inside")
         fake.archive(fake.world.channels[str(thread.id)])
         with pytest.raises(discord.HTTPException) as archived:
@@ -82,10 +86,14 @@ class Gallery(discord.ui.LayoutView):
     shown: discord.ui.MediaGallery[Any] = discord.ui.MediaGallery(
         discord.MediaGalleryItem("attachment://fox.png")
     )
-    text: discord.ui.TextDisplay[Any] = discord.ui.TextDisplay("a fox in a gallery")
+    text: discord.ui.TextDisplay[Any] = discord.ui.TextDisplay(
+        "a fox in a gallery"
+    )
 
 
-async def test_pictures_shown_by_embeds_and_galleries_are_no_attachments() -> None:
+async def test_pictures_shown_by_embeds_and_galleries_are_no_attachments() -> (
+    None
+):
     async with driver.discord() as fake, connected(fake) as bot:
         channel = text_channel(bot, fake)
         embed = discord.Embed(title="a fox in an embed").set_image(
@@ -115,7 +123,9 @@ async def test_an_edit_keeps_only_the_attachments_it_names() -> None:
                 discord.File(io.BytesIO(b"new"), "new.png"),
             ]
         )
-        assert [one.filename for one in fake.world.messages[-1].attachments] == [
+        assert [
+            one.filename for one in fake.world.messages[-1].attachments
+        ] == [
             "fox.png",
             "new.png",
         ]
@@ -129,7 +139,8 @@ async def test_mentions_ping_unless_they_are_switched_off() -> None:
         await channel.send(f"@everyone <@{ana.id}>")
         assert not fake.world.pings
         await channel.send(
-            f"@everyone <@{ana.id}>", allowed_mentions=discord.AllowedMentions.all()
+            f"@everyone <@{ana.id}>",
+            allowed_mentions=discord.AllowedMentions.all(),
         )
         assert [one[:2] for one in fake.world.pings] == [
             ("user", ana.id),
@@ -138,7 +149,10 @@ async def test_mentions_ping_unless_they_are_switched_off() -> None:
 
 
 async def test_rate_limits_hold_when_asked_for() -> None:
-    async with driver.discord(World(strict_rates=True)) as fake, connected(fake) as bot:
+    async with (
+        driver.discord(World(strict_rates=True)) as fake,
+        connected(fake) as bot,
+    ):
         fake.world.rate_window = 0.6
         began = asyncio.get_running_loop().time()
         await asyncio.gather(
@@ -151,11 +165,15 @@ async def test_rate_limits_hold_when_asked_for() -> None:
 async def test_large_files_and_closed_doors_are_refused() -> None:
     async with driver.discord() as fake, connected(fake) as bot:
         ana, channel = fake.person("Ana", closed=True), text_channel(bot, fake)
-        huge = discord.File(io.BytesIO(bytes(10 * 1024 * 1024 + 1)), "huge.png")
+        huge = discord.File(
+            io.BytesIO(bytes(10 * 1024 * 1024 + 1)), "huge.png"
+        )
         with pytest.raises(discord.HTTPException) as large:
             await channel.send(file=huge)
         with pytest.raises(discord.Forbidden) as closed:
-            await (await (await bot.fetch_user(int(ana.id))).create_dm()).send("hello")
+            await (await (await bot.fetch_user(int(ana.id))).create_dm()).send(
+                "hello"
+            )
         assert [large.value.code, closed.value.code] == [40005, 50007]
 
 
@@ -163,7 +181,10 @@ async def test_the_rest_of_a_channel_s_life() -> None:
     async with driver.discord() as fake, connected(fake) as bot:
         ana, channel = fake.person("Ana"), text_channel(bot, fake)
         sent = [await channel.send(str(number)) for number in range(5)]
-        assert [one.content async for one in channel.history(limit=2)] == ["4", "3"]
+        assert [one.content async for one in channel.history(limit=2)] == [
+            "4",
+            "3",
+        ]
         assert [
             one.content
             async for one in channel.history(after=sent[2], oldest_first=True)
@@ -171,11 +192,20 @@ async def test_the_rest_of_a_channel_s_life() -> None:
             "3",
             "4",
         ]
-        assert [one.content async for one in channel.history(before=sent[1])] == ["0"]
-        assert len([one async for one in channel.history(around=sent[2], limit=3)]) == 3
+        assert [
+            one.content async for one in channel.history(before=sent[1])
+        ] == ["0"]
+        assert (
+            len(
+                [one async for one in channel.history(around=sent[2], limit=3)]
+            )
+            == 3
+        )
         async with channel.typing():
             await sent[0].add_reaction("↩️")
-        fake.reacts(ana, fake.world.find(fake.general.id, str(sent[0].id)), "↩️")
+        fake.reacts(
+            ana, fake.world.find(fake.general.id, str(sent[0].id)), "↩️"
+        )
         again = await channel.fetch_message(sent[0].id)
         assert (again.reactions[0].count, again.reactions[0].me) == (2, True)
         assert {one.name async for one in again.reactions[0].users()} == {
@@ -203,10 +233,14 @@ async def test_the_rest_of_a_channel_s_life() -> None:
             await bot.fetch_channel(1)
 
 
-async def test_threads_are_opened_once_joined_renamed_and_found_in_forums() -> None:
+async def test_threads_are_opened_once_joined_renamed_and_found_in_forums() -> (
+    None
+):
     async with driver.discord() as fake, connected(fake) as bot:
         sent = await text_channel(bot, fake).send("start")
-        thread = await sent.create_thread(name="a fox", auto_archive_duration=60)
+        thread = await sent.create_thread(
+            name="a fox", auto_archive_duration=60
+        )
         assert thread.id == sent.id
         with pytest.raises(discord.HTTPException, match="160004"):
             await sent.create_thread(name="again")
@@ -219,7 +253,9 @@ async def test_threads_are_opened_once_joined_renamed_and_found_in_forums() -> N
         await fake.until(lambda: bot.get_channel(int(forum.id)))
         there = bot.get_channel(int(forum.id))
         assert isinstance(there, discord.ForumChannel)
-        post = await there.create_thread(name="post", content="a fox", file=fox())
+        post = await there.create_thread(
+            name="post", content="a fox", file=fox()
+        )
         assert post.thread.id == post.message.id
         fake.deletes_channel(fake.world.channels[str(thread.id)])
         with pytest.raises(discord.NotFound, match="10003"):
@@ -229,7 +265,9 @@ async def test_threads_are_opened_once_joined_renamed_and_found_in_forums() -> N
 async def test_what_discord_s_own_schema_forbids_is_found() -> None:
     async with driver.discord() as fake, connected(fake) as bot:
         where = Route(
-            "POST", "/channels/{channel_id}/messages", channel_id=fake.general.id
+            "POST",
+            "/channels/{channel_id}/messages",
+            channel_id=fake.general.id,
         )
         with pytest.raises(discord.HTTPException, match="50035"):
             await bot.http.request(where, json={"content": 5})

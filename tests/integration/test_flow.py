@@ -40,7 +40,11 @@ class Team:
     simulator: Running
 
     async def asks(
-        self, action: Action, text: str = "", person: str = "ana", **changes: Any
+        self,
+        action: Action,
+        text: str = "",
+        person: str = "ana",
+        **changes: Any,
     ) -> Answer:
         photos = tuple(
             Attachment(ref=str(PHOTOS / name), name=name)
@@ -62,10 +66,16 @@ class Team:
     async def sends(self, incoming: Incoming) -> Answer:
         """Any event: the answer to it."""
         meaning = await self.easel.service.understand(incoming)
-        return await self.easel.service.answer(meaning) if meaning else Answer()
+        return (
+            await self.easel.service.answer(meaning) if meaning else Answer()
+        )
 
     async def says(
-        self, action: Action, text: str = "", person: str = "ana", **changes: Any
+        self,
+        action: Action,
+        text: str = "",
+        person: str = "ana",
+        **changes: Any,
     ) -> Post:
         """Ask for what is answered at once: the words."""
         answer = await self.asks(action, text, person, **changes)
@@ -73,7 +83,11 @@ class Team:
         return answer.post
 
     async def gets(
-        self, action: Action, text: str = "", person: str = "ana", **changes: Any
+        self,
+        action: Action,
+        text: str = "",
+        person: str = "ana",
+        **changes: Any,
     ) -> tuple[Step, Post]:
         """Ask, and wait for the end: the step and the last word."""
         answer = await self.asks(action, text, person, **changes)
@@ -86,7 +100,9 @@ class Team:
     async def step(self, step: str, place: Place = PLACE) -> Step:
         return await self.easel.context.store.step(place.tenant, StepId(step))
 
-    async def is_refused(self, action: Action, text: str = "", **changes: Any) -> str:
+    async def is_refused(
+        self, action: Action, text: str = "", **changes: Any
+    ) -> str:
         """The key of a refusal, at once or after it was taken."""
         try:
             answer = await self.asks(action, text, **changes)
@@ -139,7 +155,9 @@ def kinds(post: Post) -> list[ButtonKind]:
 
 
 async def test_a_request_delivered_four_times_is_one_job(team: Team) -> None:
-    answers = [await team.asks(Action.DRAW, "a fox", key="same") for _ in range(4)]
+    answers = [
+        await team.asks(Action.DRAW, "a fox", key="same") for _ in range(4)
+    ]
     assert len({answer.accepted for answer in answers}) == 1
     await team.chat.end_of(answers[0].accepted or "")
     assert len(team.simulator.account.tasks) == 1
@@ -167,7 +185,9 @@ async def test_one_message_goes_from_status_to_result_with_its_buttons(
     ]
 
 
-async def test_several_results_can_be_picked_and_the_pick_is_edited(team: Team) -> None:
+async def test_several_results_can_be_picked_and_the_pick_is_edited(
+    team: Team,
+) -> None:
     two, post = await team.gets(Action.DRAW, "two foxes --n 2 --size 512*512")
     assert kinds(post).count(ButtonKind.PICK) == 2
     await team.asks(Action.PICK, target=two.id, index=1)
@@ -214,8 +234,12 @@ async def test_replying_to_somebody_elses_picture_branches_into_ones_own_session
     assert again.parent == anas.id
 
 
-async def test_without_a_picture_an_edit_is_refused_and_never_drawn(team: Team) -> None:
-    assert "no picture to edit" in await team.is_refused(Action.EDIT, "make it night")
+async def test_without_a_picture_an_edit_is_refused_and_never_drawn(
+    team: Team,
+) -> None:
+    assert "no picture to edit" in await team.is_refused(
+        Action.EDIT, "make it night"
+    )
     assert team.simulator.account.tasks == {}
 
 
@@ -233,14 +257,19 @@ async def test_again_repeats_with_a_new_seed(team: Team) -> None:
 async def test_a_long_chain_is_offered_and_run_again_from_the_original(
     team: Team,
 ) -> None:
-    original, _ = await team.gets(Action.EDIT, "add a hat", photos=("coffee.png",))
+    original, _ = await team.gets(
+        Action.EDIT, "add a hat", photos=("coffee.png",)
+    )
     for words in ("make it red.", "add snow", "make it night"):
         await team.gets(Action.EDIT, words)
     step, post = await team.gets(Action.EDIT, "add stars")
     assert ButtonKind.RERUN in kinds(post)
     assert step.depth == 4
     rerun, _ = await team.gets(Action.RERUN, target=step.id)
-    assert rerun.prompt == "add a hat; make it red; add snow; make it night; add stars"
+    assert (
+        rerun.prompt
+        == "add a hat; make it red; add snow; make it night; add stars"
+    )
     assert rerun.inputs[0].key == original.inputs[0].key
     assert rerun.depth == 0
 
@@ -265,7 +294,9 @@ async def test_a_failure_says_whether_it_was_charged_and_gives_the_money_back(
     assert [one.total.amount for one in spent] == [0]
 
 
-async def test_f38_partial_success_shows_what_came_and_charges_that(team: Team) -> None:
+async def test_f38_partial_success_shows_what_came_and_charges_that(
+    team: Team,
+) -> None:
     step, post = await team.gets(
         Action.COLORIZE, "[partial] blue --n 3", photos=("chelsea.png",)
     )
@@ -275,7 +306,9 @@ async def test_f38_partial_success_shows_what_came_and_charges_that(team: Team) 
     assert str(step.cost.amount) == "0.28"
 
 
-async def test_a_failed_task_is_tried_once_more_and_then_told(team: Team) -> None:
+async def test_a_failed_task_is_tried_once_more_and_then_told(
+    team: Team,
+) -> None:
     step, _ = await team.gets(Action.DRAW, "[fail] a fox")
     assert step.state is StepState.FAILED
     assert len(team.simulator.account.tasks) == 2
@@ -283,7 +316,14 @@ async def test_a_failed_task_is_tried_once_more_and_then_told(team: Team) -> Non
 
 @pytest.mark.parametrize(
     "kind",
-    ["drop_before", "drop_after", "status_after", "html", "truncated_json", "empty"],
+    [
+        "drop_before",
+        "drop_after",
+        "status_after",
+        "html",
+        "truncated_json",
+        "empty",
+    ],
 )
 async def test_f31_f34_f35_a_lost_answer_never_makes_a_second_task(
     team: Team, kind: str
@@ -329,8 +369,12 @@ async def test_f30_a_busy_service_is_waited_for(team: Team) -> None:
 async def test_f06_a_synchronous_calls_lost_answer_is_told_not_repeated(
     team: Team,
 ) -> None:
-    team.simulator.account.faults.append({"where": "sync", "kind": "drop_after"})
-    step, post = await team.gets(Action.EDIT, "make it night", photos=("coffee.png",))
+    team.simulator.account.faults.append(
+        {"where": "sync", "kind": "drop_after"}
+    )
+    step, post = await team.gets(
+        Action.EDIT, "make it night", photos=("coffee.png",)
+    )
     assert (step.state, step.charged) == (StepState.UNKNOWN, "maybe")
     assert kinds(post) == [ButtonKind.RETRY, ButtonKind.DROP]
     assert len(team.simulator.account.tasks) == 1
@@ -346,7 +390,9 @@ async def test_f32_trouble_while_asking_changes_nothing(team: Team) -> None:
     assert len(team.simulator.account.tasks) == 1
 
 
-async def test_f41_a_task_the_service_forgot_is_told_not_repeated(team: Team) -> None:
+async def test_f41_a_task_the_service_forgot_is_told_not_repeated(
+    team: Team,
+) -> None:
     team.simulator.account.faults.append({"where": "query", "kind": "unknown"})
     step, post = await team.gets(Action.DRAW, "a fox")
     assert step.state is StepState.UNKNOWN
@@ -431,7 +477,9 @@ async def test_people_read_their_own_language(team: Team) -> None:
 async def test_a_thread_of_ours_has_one_head_for_everybody(team: Team) -> None:
     await team.gets(Action.DRAW, "a fox", "ana")
     message = next(iter(team.chat.messages.values()))
-    inside = Place(platform="memory", workspace="w", channel="c", thread=message.id)
+    inside = Place(
+        platform="memory", workspace="w", channel="c", thread=message.id
+    )
     # A platform that answers in threads remembers its messages there.
     from core.post import PostedMessage  # noqa: PLC0415
 
@@ -443,7 +491,9 @@ async def test_a_thread_of_ours_has_one_head_for_everybody(team: Team) -> None:
     first, _ = await team.gets(
         Action.EDIT, "make it gold", "ana", place=inside, target=fox.id
     )
-    second, _ = await team.gets(Action.EDIT, "make it night", "bo", place=inside)
+    second, _ = await team.gets(
+        Action.EDIT, "make it night", "bo", place=inside
+    )
     assert second.parent == first.id
     assert second.session == first.session
 
@@ -471,14 +521,18 @@ async def test_a_waiting_job_is_cancelled_free_and_a_started_one_dropped(
             for number in range(6)
         ]
         # The last of them: the service has room for four.
-        waiting = await _first_in(team, jobs[::-1], StepState.QUEUED, all_begun=True)
+        waiting = await _first_in(
+            team, jobs[::-1], StepState.QUEUED, all_begun=True
+        )
         await team.asks(Action.CANCEL, target=waiting)
         assert (await team.step(waiting)).state is StepState.CANCELLED
         started = await _first_in(team, jobs, StepState.RUNNING)
         await team.asks(Action.CANCEL, target=started)
         for job in jobs:
             post = await team.chat.end_of(job)
-            assert (post.tone is Tone.RESULT) == (job not in {waiting, started})
+            assert (post.tone is Tone.RESULT) == (
+                job not in {waiting, started}
+            )
             assert bool(post.pictures) == (job not in {waiting, started})
         assert len(team.simulator.account.tasks) == 5
 
@@ -526,7 +580,9 @@ async def test_forty_jobs_of_four_people_keep_the_accounts_limits_and_take_turns
         assert account.max_running == {"qwen-image-plus": 2}
         order = [
             task.request.prompt.split()[-1]
-            for task in sorted(account.tasks.values(), key=lambda one: one.accepted)
+            for task in sorted(
+                account.tasks.values(), key=lambda one: one.accepted
+            )
         ]
         assert len(order) == 40
         # Nobody waits behind one person's twenty-two: the others are all served before Ana's last
@@ -556,7 +612,9 @@ def test_the_place_in_line_is_shown(tmp_path: Path) -> None:
             for job in jobs:
                 await team.chat.end_of(job)
             return {
-                message.posts[0].job: "\n".join(post.text for post in message.posts)
+                message.posts[0].job: "\n".join(
+                    post.text for post in message.posts
+                )
                 for message in team.chat.messages.values()
             }
 
@@ -568,30 +626,47 @@ def test_the_place_in_line_is_shown(tmp_path: Path) -> None:
     assert any("Working" in text for text in texts.values())
 
 
-async def test_a_synchronous_call_is_shown_at_work_not_in_line(tmp_path: Path) -> None:
+async def test_a_synchronous_call_is_shown_at_work_not_in_line(
+    tmp_path: Path,
+) -> None:
     async with team_on(
         SimulatorConfig(time_scale=0.1, seed=1), tmp_path / "sync"
     ) as team:
-        step, _ = await team.gets(Action.DRAW, "a castle --model qwen-image-2.0-pro")
-        (message,) = (
-            one for one in team.chat.messages.values() if one.posts[0].job == step.id
+        step, _ = await team.gets(
+            Action.DRAW, "a castle --model qwen-image-2.0-pro"
         )
-        assert len([post for post in message.posts if "Working" in post.text]) > 3
+        (message,) = (
+            one
+            for one in team.chat.messages.values()
+            if one.posts[0].job == step.id
+        )
+        assert (
+            len([post for post in message.posts if "Working" in post.text]) > 3
+        )
 
 
 async def test_a_lost_synchronous_call_can_be_dropped_and_its_money_comes_back(
     team: Team,
 ) -> None:
-    team.simulator.account.faults.append({"where": "sync", "kind": "drop_after"})
-    step, _ = await team.gets(Action.EDIT, "make it night", photos=("coffee.png",))
-    store, today = team.easel.context.store, step.created.replace(hour=0, minute=0)
+    team.simulator.account.faults.append(
+        {"where": "sync", "kind": "drop_after"}
+    )
+    step, _ = await team.gets(
+        Action.EDIT, "make it night", photos=("coffee.png",)
+    )
+    store, today = (
+        team.easel.context.store,
+        step.created.replace(hour=0, minute=0),
+    )
     assert [
         str(one.total.amount) for one in await store.usage(PLACE.tenant, today)
     ] == ["0.2"]
     with pytest.raises(Rejected, match="not_yours"):
         await team.asks(Action.DROP, person="bo", target=step.id)
     await team.asks(Action.DROP, target=step.id)
-    assert [one.total.amount for one in await store.usage(PLACE.tenant, today)] == [0]
+    assert [
+        one.total.amount for one in await store.usage(PLACE.tenant, today)
+    ] == [0]
 
 
 async def test_of_a_moving_picture_it_is_said_that_the_first_frame_was_taken(
@@ -599,8 +674,12 @@ async def test_of_a_moving_picture_it_is_said_that_the_first_frame_was_taken(
 ) -> None:
     from PIL import Image  # noqa: PLC0415
 
-    frames = [Image.new("RGB", (600, 520), colour) for colour in ("red", "blue")]
-    frames[0].save(tmp_path / "moving.gif", save_all=True, append_images=frames[1:])
+    frames = [
+        Image.new("RGB", (600, 520), colour) for colour in ("red", "blue")
+    ]
+    frames[0].save(
+        tmp_path / "moving.gif", save_all=True, append_images=frames[1:]
+    )
     _, post = await team.gets(
         Action.EDIT, "make it night", photos=(str(tmp_path / "moving.gif"),)
     )
@@ -627,13 +706,17 @@ async def test_a_job_given_up_by_the_engine_is_told_at_the_next_start(
     import sqlite3  # noqa: PLC0415
 
     folder, chat = tmp_path / "given-up", MemoryChat()
-    async with team_on(SimulatorConfig(time_scale=1), folder, chat=chat) as team:
+    async with team_on(
+        SimulatorConfig(time_scale=1), folder, chat=chat
+    ) as team:
         answer = await team.asks(Action.DRAW, "a fox")
         await _first_in(team, [answer.accepted or ""], StepState.RUNNING)
     with sqlite3.connect(folder / "easel.db") as database:
         database.execute("UPDATE steps SET claims = 50")
     database.close()
-    async with team_on(SimulatorConfig(time_scale=0.01), folder, chat=chat) as team:
+    async with team_on(
+        SimulatorConfig(time_scale=0.01), folder, chat=chat
+    ) as team:
         told = await team.chat.end_of(answer.accepted or "")
         step = await team.step(answer.accepted or "")
         assert (step.state, step.charged) == (StepState.FAILED, "maybe")
@@ -651,13 +734,18 @@ async def test_the_head_moves_back_and_forth_and_the_history_is_drawn(
     assert "v2" in (await team.says(Action.REDO)).text
     with pytest.raises(Rejected, match="nothing_to_redo"):
         await team.asks(Action.REDO)
-    branch, _ = await team.gets(Action.EDIT, "make it gold", "bo", target=first.id)
+    branch, _ = await team.gets(
+        Action.EDIT, "make it gold", "bo", target=first.id
+    )
     tree = await team.says(Action.HISTORY, person="bo")
     assert tree.pictures[0].drawn
     assert "a fox" in tree.text
     assert branch.parent == first.id
     shown = await team.says(Action.COMPARE)
-    assert [one.name.rsplit(".")[-1] for one in shown.pictures] == ["png", "webp"]
+    assert [one.name.rsplit(".")[-1] for one in shown.pictures] == [
+        "png",
+        "webp",
+    ]
     with pytest.raises(Rejected, match="nothing_to_compare"):
         await team.asks(Action.COMPARE, target=first.id)
     assert (await team.says(Action.SHOW, second.id)).tone is Tone.RESULT
@@ -675,7 +763,8 @@ async def test_info_tells_all_usage_and_budgets_what_it_cost_and_help_what_one_c
         "Nothing has been spent"
         in (
             await team.says(
-                Action.USAGE, place=Place(platform="memory", workspace="x", channel="c")
+                Action.USAGE,
+                place=Place(platform="memory", workspace="x", channel="c"),
             )
         ).text
     )
@@ -684,13 +773,17 @@ async def test_info_tells_all_usage_and_budgets_what_it_cost_and_help_what_one_c
     assert (
         "¥5.00"
         in (
-            await team.says(Action.BUDGET, given={"person_day": "5"}, is_admin=True)
+            await team.says(
+                Action.BUDGET, given={"person_day": "5"}, is_admin=True
+            )
         ).text
     )
     assert (
         "No budgets"
         in (
-            await team.says(Action.BUDGET, given={"person_day": "-"}, is_admin=True)
+            await team.says(
+                Action.BUDGET, given={"person_day": "-"}, is_admin=True
+            )
         ).text
     )
     assert "--ar" in (await team.says(Action.HELP)).text
@@ -749,7 +842,9 @@ async def test_a_service_that_answers_500_is_waited_for_like_a_busy_one(
 
 
 @pytest.mark.parametrize("kind", ["drop_after", "status_after"])
-async def test_a_list_that_lags_makes_no_second_task(tmp_path: Path, kind: str) -> None:
+async def test_a_list_that_lags_makes_no_second_task(
+    tmp_path: Path, kind: str
+) -> None:
     config = SimulatorConfig(time_scale=0.01, list_lag=0.7)
     async with team_on(config, tmp_path) as team:
         team.simulator.account.faults.append(

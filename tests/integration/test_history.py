@@ -45,7 +45,9 @@ def test_two_large_pictures_are_compared_without_holding_them_whole() -> None:
     assert history.measure_comparison(4096).megabytes < 2 * 4096**2 * 4 / 2**20
 
 
-async def test_thumbnails_are_made_once(context: Context, tmp_path: Path) -> None:
+async def test_thumbnails_are_made_once(
+    context: Context, tmp_path: Path
+) -> None:
     await history.fill(tmp_path, trees.branchy(3), 64)
     before = await context.blobs.keys(TENANT)
     first = await queries.history(context, history.request())
@@ -77,14 +79,18 @@ async def test_a_deleted_picture_leaves_no_thumbnail_and_is_not_drawn(
     await queries.history(context, history.request())
     gone = await picture_of(context, "s1")
     await reactions.delete(
-        context, replace(history.request(), action=Action.DELETE, target=StepId("s1"))
+        context,
+        replace(history.request(), action=Action.DELETE, target=StepId("s1")),
     )
     for key in (gone.key, gone.thumbnail):
         assert key
         with pytest.raises(NotFound):
             await context.blobs.read(TENANT, key)
     post = await queries.history(context, history.request())
-    assert [line.split(" ")[0] for line in post.text.split("\n")] == ["v1", "v3"]
+    assert [line.split(" ")[0] for line in post.text.split("\n")] == [
+        "v1",
+        "v3",
+    ]
     assert len(await context.blobs.keys(TENANT)) == 4
 
 
@@ -108,7 +114,9 @@ async def test_what_the_picture_leaves_out_is_said_in_every_language(
     await history.fill(tmp_path, trees.drawings(203), 16)
     said = {}
     for locale in languages():
-        post = await queries.history(context, replace(history.request(), locale=locale))
+        post = await queries.history(
+            context, replace(history.request(), locale=locale)
+        )
         said[locale] = post.title
         assert post.title.split(" · ")[1] in post.pictures[0].alt
     assert said == {

@@ -77,15 +77,23 @@ class Installation:
 
     @property
     def inbox_url(self) -> str:
-        return f"sqlite:///{self.folder / 'inbox.db'}" if self.is_sqlite else self.url
+        return (
+            f"sqlite:///{self.folder / 'inbox.db'}"
+            if self.is_sqlite
+            else self.url
+        )
 
     def fill(self, task_id: str = "task-running") -> None:
         """With the earlier version's databases; its running step waits for that task."""
         if self.is_sqlite:
             for name in ("easel", "inbox", "room"):
                 dump = (OLD / f"{name}.sql").read_text()
-                with closing(sqlite3.connect(self.folder / f"{name}.db")) as connection:
-                    connection.executescript(dump.replace("task-running", task_id))
+                with closing(
+                    sqlite3.connect(self.folder / f"{name}.db")
+                ) as connection:
+                    connection.executescript(
+                        dump.replace("task-running", task_id)
+                    )
             return
         dump = (OLD / "postgresql.sql").read_text()
         with psycopg.connect(self.url) as connection:
@@ -107,10 +115,14 @@ class Installation:
 
 
 @pytest.fixture(params=KINDS)
-def installation(request: pytest.FixtureRequest, tmp_path: Path) -> Installation:
+def installation(
+    request: pytest.FixtureRequest, tmp_path: Path
+) -> Installation:
     url = f"sqlite:///{tmp_path / 'easel.db'}"
     if request.param == "postgresql":
-        url = fresh_database(request.getfixturevalue("postgres"), request.node.name)
+        url = fresh_database(
+            request.getfixturevalue("postgres"), request.node.name
+        )
     return Installation(folder=tmp_path, url=url)
 
 
@@ -144,9 +156,15 @@ def main_tables() -> tuple[MetaData, ...]:
 
 def check_schema(installation: Installation) -> None:
     if installation.is_sqlite:
-        assert differences(installation.url, described_tables(*main_tables())) == []
         assert (
-            differences(installation.inbox_url, described_tables(inbox.metadata)) == []
+            differences(installation.url, described_tables(*main_tables()))
+            == []
+        )
+        assert (
+            differences(
+                installation.inbox_url, described_tables(inbox.metadata)
+            )
+            == []
         )
     else:
         everything = described_tables(*main_tables(), inbox.metadata)
@@ -195,14 +213,20 @@ async def test_the_tables_of_the_version_before_are_taken_over_as_they_are(
     assert await DiscordStore(engine).workspace_of_direct("55", None) == "99"
     at_slack = SlackStore(engine, "client")
     assert await at_slack.files_in("slack:E.T1", "C1", "1.5")
-    bot = await at_slack.installations.async_find_bot(enterprise_id=None, team_id="T1")
+    bot = await at_slack.installations.async_find_bot(
+        enterprise_id=None, team_id="T1"
+    )
     assert bot is not None
     assert bot.bot_token == "bot-token-of-t1"
     await engine.dispose()
 
 
-async def test_a_room_of_the_version_before_is_entered_again(tmp_path: Path) -> None:
-    Installation(folder=tmp_path, url=f"sqlite:///{tmp_path / 'easel.db'}").fill()
+async def test_a_room_of_the_version_before_is_entered_again(
+    tmp_path: Path,
+) -> None:
+    Installation(
+        folder=tmp_path, url=f"sqlite:///{tmp_path / 'easel.db'}"
+    ).fill()
     room = Room.at(tmp_path)
     assert not await room.prepare()
     assert [member.name for member in await room.members()] == ["Ana", "Bo"]
@@ -212,7 +236,10 @@ async def test_a_room_of_the_version_before_is_entered_again(tmp_path: Path) -> 
         assert messages[0].body["text"] == "Hello from before"
         assert messages[0].marks == {"⭐": ["bo"]}
     await room.close()
-    assert differences(room_url(tmp_path), described_tables(room_tables.metadata)) == []
+    assert (
+        differences(room_url(tmp_path), described_tables(room_tables.metadata))
+        == []
+    )
 
 
 @asynccontextmanager
@@ -264,7 +291,9 @@ async def test_jobs_the_version_before_had_in_flight_are_finished(
         assert results["m2"] == [key]
         assert all(len(pictures) == 1 for pictures in results.values())
         # Those in the inbox, and what no task was known of; nothing was done twice.
-        prompts = [task.request.prompt for task in simulator.account.tasks.values()]
+        prompts = [
+            task.request.prompt for task in simulator.account.tasks.values()
+        ]
     assert sorted(prompts) == [
         "a black cat",
         "a blue bird",
@@ -291,7 +320,9 @@ async def test_an_earlier_version_still_without_a_column_gets_it(
     """Discord's answers once had no job, and those of jobs a table of their own."""
     await database.migrate(installation.url, to="0007")
     engine = database.open_sync(installation.url)
-    columns = "interaction VARCHAR(20) PRIMARY KEY, app VARCHAR(20), token TEXT"
+    columns = (
+        "interaction VARCHAR(20) PRIMARY KEY, app VARCHAR(20), token TEXT"
+    )
     with engine.begin() as connection:
         for statement in (
             f"CREATE TABLE discord_answers ({columns}, created VARCHAR(40))",
@@ -304,7 +335,10 @@ async def test_an_earlier_version_still_without_a_column_gets_it(
     await database.migrate(installation.url)
     opened = database.open_async(installation.url)
     store = DiscordStore(opened)
-    first, second = await store.response("1"), await store.response_of_job("job")
+    first, second = (
+        await store.response("1"),
+        await store.response_of_job("job"),
+    )
     assert first is not None
     assert second is not None
     assert (first.token, second.token) == ("token", "other")
@@ -338,7 +372,13 @@ async def test_four_processes_migrate_one_empty_database_at_once(
     pipe = asyncio.subprocess.PIPE
     addresses = (installation.url, installation.inbox_url)
     parent = await asyncio.create_subprocess_exec(
-        sys.executable, "-c", MIGRATE, *addresses, stdout=pipe, stderr=pipe, cwd=ROOT
+        sys.executable,
+        "-c",
+        MIGRATE,
+        *addresses,
+        stdout=pipe,
+        stderr=pipe,
+        cwd=ROOT,
     )
     async with asyncio.timeout(60):
         output, errors = await parent.communicate()

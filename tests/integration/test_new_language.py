@@ -63,9 +63,16 @@ def test_without_the_file_there_is_no_such_language() -> None:
 
 @pytest.mark.usefixtures("polish")
 def test_it_is_spoken_and_what_it_leaves_out_is_said_in_english() -> None:
-    assert negotiate("pl") == negotiate("pl_PL") == negotiate("de", "pl-PL") == "pl"
+    assert (
+        negotiate("pl")
+        == negotiate("pl_PL")
+        == negotiate("de", "pl-PL")
+        == "pl"
+    )
     assert translate("status.saved", "pl-PL") == "Zapisano."
-    assert translate("status.cancelled", "pl-PL") == translate("status.cancelled", "en")
+    assert translate("status.cancelled", "pl-PL") == translate(
+        "status.cancelled", "en"
+    )
 
 
 @pytest.mark.usefixtures("polish")
@@ -90,7 +97,9 @@ def test_a_number_chooses_among_the_forms_of_its_own_rules(
 def test_discord_is_told_its_commands() -> None:
     commands = {command["name"]: command for command in registry()}
     assert commands["draw"]["name_localizations"]["pl"] == "rysuj"
-    assert commands["draw"]["description_localizations"]["pl"] == "Narysuj obraz"
+    assert (
+        commands["draw"]["description_localizations"]["pl"] == "Narysuj obraz"
+    )
 
 
 @pytest.mark.usefixtures("polish")
@@ -113,7 +122,15 @@ def test_the_command_line_offers_it(polish: Path) -> None:
         "add_folder(Path(sys.argv.pop(1))); from bot.cli import main; main()"
     )
     process = subprocess.run(
-        [sys.executable, "-c", program, polish, "slack-manifest", "--locale", "pl"],
+        [
+            sys.executable,
+            "-c",
+            program,
+            polish,
+            "slack-manifest",
+            "--locale",
+            "pl",
+        ],
         cwd=ROOT,
         capture_output=True,
         text=True,
@@ -125,7 +142,9 @@ def test_the_command_line_offers_it(polish: Path) -> None:
 
 def test_an_installed_easel_has_every_file_of_texts(tmp_path: Path) -> None:
     build = [sys.executable, "-m", "hatchling", "build", "-t", "wheel", "-d"]
-    subprocess.run([*build, str(tmp_path)], cwd=ROOT, capture_output=True, check=True)
+    subprocess.run(
+        [*build, str(tmp_path)], cwd=ROOT, capture_output=True, check=True
+    )
     (wheel,) = tmp_path.glob("*.whl")
     names = zipfile.ZipFile(wheel).namelist()
     installed = {name for name in names if "/locales/" in name}

@@ -71,7 +71,9 @@ class Town:
 
     def results(self) -> Counter[str]:
         """How often each picture's file was shared in the channel or its threads."""
-        return Counter(file for message in self._ours() for file in message.files)
+        return Counter(
+            file for message in self._ours() for file in message.files
+        )
 
     def captions(self) -> Counter[str]:
         """How often each prompt stands as the title of a message in the channel."""
@@ -102,7 +104,9 @@ class Town:
         """What the ledger sums up to."""
         engine = database.open_sync(self.database)
         with engine.begin() as connection:
-            total = connection.scalar(sa.text("SELECT SUM(micros) FROM ledger"))
+            total = connection.scalar(
+                sa.text("SELECT SUM(micros) FROM ledger")
+            )
         engine.dispose()
         return int(total or 0)
 
@@ -204,7 +208,9 @@ async def until_done(place: Town) -> None:
     """Wait for the end of every job, and a moment more for what should not come."""
     ends = time.monotonic() + PATIENCE
     while not await place.are_done():
-        assert time.monotonic() < ends, [step.state for step in await place.steps()]
+        assert time.monotonic() < ends, [
+            step.state for step in await place.steps()
+        ]
         await asyncio.sleep(0.05)
     await asyncio.sleep(0.5)
 
@@ -229,6 +235,8 @@ async def test_no_outage_ends_a_job(
         await until_done(place)
         assert len(place.results()) == JOBS
         assert place.results().total() == JOBS
-        assert place.captions() == {f"fox {number}": 1 for number in range(JOBS)}
+        assert place.captions() == {
+            f"fox {number}": 1 for number in range(JOBS)
+        }
         assert len(place.simulator.account.tasks) == JOBS
         assert place.charged() == JOBS * PRICE

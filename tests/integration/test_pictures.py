@@ -14,7 +14,14 @@ from PIL import Image, ImageChops, ImageCms, PngImagePlugin
 
 from core.errors import Rejected
 from core.i18n import translate
-from core.pictures import diagrams, formats, layout, masks, normalize, png_metadata
+from core.pictures import (
+    diagrams,
+    formats,
+    layout,
+    masks,
+    normalize,
+    png_metadata,
+)
 from core.pictures.pool import Pool
 from core.size import Size
 from core.types import PictureLimits
@@ -43,7 +50,9 @@ def chunk(kind: bytes, body: bytes) -> bytes:
 
 
 def png_claiming(width: int, height: int) -> bytes:
-    header = chunk(b"IHDR", struct.pack(">IIBBBBB", width, height, 8, 2, 0, 0, 0))
+    header = chunk(
+        b"IHDR", struct.pack(">IIBBBBB", width, height, 8, 2, 0, 0, 0)
+    )
     return (
         b"\x89PNG\r\n\x1a\n"
         + header
@@ -90,7 +99,11 @@ PNG = encode(noise(300, 200))
         ),
         ("psd", b"8BPS\x00\x01" + bytes(40), "picture.format"),
         ("fits", b"SIMPLE  =" + b" " * 20 + bytes(60), "picture.format"),
-        ("jp2", b"\x00\x00\x00\x0cjP  \r\n\x87\n" + bytes(40), "picture.format"),
+        (
+            "jp2",
+            b"\x00\x00\x00\x0cjP  \r\n\x87\n" + bytes(40),
+            "picture.format",
+        ),
         ("ico", b"\x00\x00\x01\x00\x01\x00" + bytes(40), "picture.format"),
         ("dds", b"DDS " + bytes(60), "picture.format"),
         ("pcx", b"\x0a\x05\x01\x08" + bytes(60), "picture.format"),
@@ -129,7 +142,10 @@ def test_a_legal_bomb_of_81_megapixels_is_refused_without_decoding() -> None:
 
 
 def test_what_is_hung_on_behind_a_picture_is_gone() -> None:
-    for data in (JPEG + b"PK\x03\x04 SECRETTEXT", PNG + b"<script>SECRETTEXT</script>"):
+    for data in (
+        JPEG + b"PK\x03\x04 SECRETTEXT",
+        PNG + b"<script>SECRETTEXT</script>",
+    ):
         assert b"SECRETTEXT" not in normalize.normalize(data).data
 
 
@@ -137,7 +153,9 @@ def test_no_metadata_survives() -> None:
     exif = Image.Exif()
     exif[0x8825] = {1: "N", 2: (52.0, 31.0, 0.0)}
     exif[0x010E] = "SECRETEXIF"
-    profile = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
+    profile = ImageCms.ImageCmsProfile(
+        ImageCms.createProfile("sRGB")
+    ).tobytes()
     text = PngImagePlugin.PngInfo()
     text.add_text("Comment", "SECRETTEXT")
     xmp = b"<x:xmpmeta>SECRETXMP</x:xmpmeta>"
@@ -150,9 +168,22 @@ def test_no_metadata_survives() -> None:
             icc_profile=profile,
             xmp=xmp,
         ),
-        encode(noise(300, 200), "PNG", exif=exif, pnginfo=text, icc_profile=profile),
-        encode(noise(300, 200), "WEBP", exif=exif, xmp=xmp, icc_profile=profile),
-        encode(noise(300, 200), "TIFF", description="SECRETTIFF", icc_profile=profile),
+        encode(
+            noise(300, 200),
+            "PNG",
+            exif=exif,
+            pnginfo=text,
+            icc_profile=profile,
+        ),
+        encode(
+            noise(300, 200), "WEBP", exif=exif, xmp=xmp, icc_profile=profile
+        ),
+        encode(
+            noise(300, 200),
+            "TIFF",
+            description="SECRETTIFF",
+            icc_profile=profile,
+        ),
     ):
         clean = normalize.normalize(data).data
         assert b"SECRET" not in clean
@@ -188,11 +219,15 @@ def test_a_flood_of_text_chunks_is_refused_quickly() -> None:
 def test_of_a_moving_picture_the_first_frame_is_taken_and_said(
     kind: str,
 ) -> None:
-    frames = [Image.new("RGB", (64, 64), colour) for colour in ("red", "blue", "green")]
+    frames = [
+        Image.new("RGB", (64, 64), colour)
+        for colour in ("red", "blue", "green")
+    ]
     data = encode(frames[0], kind, save_all=True, append_images=frames[1:])
     taken = normalize.normalize(data)
     assert taken.notes == ("picture.note.first_frame",)
-    red, _, blue = Image.open(io.BytesIO(taken.data)).convert("RGB").getpixel((5, 5))  # type: ignore[misc]
+    image = Image.open(io.BytesIO(taken.data)).convert("RGB")
+    red, _, blue = image.getpixel((5, 5))  # type: ignore[misc]
     assert red > 200
     assert blue < 60
 
@@ -206,7 +241,12 @@ def test_odd_modes_become_plain_colour(mode: str) -> None:
     )
     kind = "JPEG" if mode == "CMYK" else "PNG"
     taken = normalize.normalize(encode(image, kind))
-    assert Image.open(io.BytesIO(taken.data)).mode in {"RGB", "RGBA", "L", "LA"}
+    assert Image.open(io.BytesIO(taken.data)).mode in {
+        "RGB",
+        "RGBA",
+        "L",
+        "LA",
+    }
     assert (taken.width, taken.height) == (300, 200)
 
 
@@ -232,7 +272,8 @@ def test_every_orientation_is_turned_upright(orientation: int) -> None:
 
 def test_a_file_over_the_limit_is_refused_before_it_is_read() -> None:
     assert (
-        refusal(b"\xff\xd8\xff" + bytes(formats.MAX_BYTES)) == "picture.too_many_bytes"
+        refusal(b"\xff\xd8\xff" + bytes(formats.MAX_BYTES))
+        == "picture.too_many_bytes"
     )
 
 
@@ -261,7 +302,9 @@ def test_a_phone_photo_becomes_what_we_keep_and_what_a_model_takes() -> None:
     photo = encode(noise(403, 302).resize((4032, 3024)), "JPEG", quality=92)
     taken = normalize.normalize(photo)
     assert (taken.width, taken.height) == (3072, 2304)
-    fitted = normalize.fit_to(taken.data, PictureLimits(min_side=384, max_side=3072))
+    fitted = normalize.fit_to(
+        taken.data, PictureLimits(min_side=384, max_side=3072)
+    )
     assert (fitted.width, fitted.height) == (3072, 2304)
     assert len(fitted.data) <= 7_000_000
 
@@ -294,7 +337,9 @@ def test_too_many_bytes_are_brought_down_by_encoding() -> None:
 @given(
     st.integers(20, 900),
     st.integers(20, 900),
-    st.sampled_from([WANX, PictureLimits(min_side=384, max_side=700), PictureLimits()]),
+    st.sampled_from(
+        [WANX, PictureLimits(min_side=384, max_side=700), PictureLimits()]
+    ),
 )
 def test_fitting_lands_inside_the_limits_or_refuses(
     width: int, height: int, limits: PictureLimits
@@ -323,7 +368,8 @@ SIZE = Size(width=600, height=400)
 def colours(data: bytes) -> set[tuple[int, ...]]:
     with Image.open(io.BytesIO(data)) as image:
         assert image.size == (600, 400)
-        return {tuple(one) for one in image.convert("RGB").get_flattened_data()}  # type: ignore[arg-type]
+        pixels = image.convert("RGB").get_flattened_data()
+        return set(pixels)  # type: ignore[arg-type]
 
 
 def paint_mask(mode: str) -> bytes:
@@ -362,7 +408,9 @@ def test_a_mask_of_another_shape_is_refused() -> None:
 @pytest.mark.parametrize(
     ("colour", "key"), [("black", "mask_empty"), ("white", "mask_full")]
 )
-def test_a_mask_of_nothing_or_everything_is_refused(colour: str, key: str) -> None:
+def test_a_mask_of_nothing_or_everything_is_refused(
+    colour: str, key: str
+) -> None:
     with pytest.raises(Rejected, match=key):
         masks.mask(encode(Image.new("RGB", (600, 400), colour)), SIZE)
 
@@ -392,8 +440,13 @@ def test_quick_regions_are_halves_and_the_middle(
 
 def test_a_recipe_is_written_and_read_without_touching_a_pixel() -> None:
     data = (PHOTOS / "coffee.png").read_bytes()
-    written = png_metadata.write_recipe(data, {"prompt": "狐狸 🦊", "seed": "7"})
-    assert png_metadata.read_recipe(written) == {"prompt": "狐狸 🦊", "seed": "7"}
+    written = png_metadata.write_recipe(
+        data, {"prompt": "狐狸 🦊", "seed": "7"}
+    )
+    assert png_metadata.read_recipe(written) == {
+        "prompt": "狐狸 🦊",
+        "seed": "7",
+    }
     assert (
         Image.open(io.BytesIO(written)).tobytes()
         == Image.open(io.BytesIO(data)).tobytes()
@@ -419,11 +472,15 @@ def test_a_comparison_shows_both_and_flickers_between_them() -> None:
     assert getattr(moving, "n_frames", 1) == 2
 
 
-def test_a_comparison_stays_inside_its_bounds_however_long_the_pictures() -> None:
+def test_a_comparison_stays_inside_its_bounds_however_long_the_pictures() -> (
+    None
+):
     strip = encode(Image.new("RGB", (2000, 100), "red"), "PNG")
     pole = encode(Image.new("L", (20, 400), 90), "PNG")
     for pair in ((strip, strip), (strip, pole), (pole, PNG)):
-        with Image.open(io.BytesIO(diagrams.compare(*pair, ("v1", "v2")))) as side:
+        with Image.open(
+            io.BytesIO(diagrams.compare(*pair, ("v1", "v2")))
+        ) as side:
             assert max(side.size) <= diagrams.MAX_SIDE
         with Image.open(io.BytesIO(diagrams.flicker(*pair))) as moving:
             assert max(moving.size) <= 1024
@@ -434,14 +491,20 @@ def test_a_thumbnail_is_a_square_of_any_picture(mode: str) -> None:
     plain = Image.new("L", (30, 60), 200)
     made = diagrams.thumbnail(encode(plain.convert(mode), "PNG"))
     with Image.open(io.BytesIO(made)) as thumb:
-        assert (thumb.format, thumb.size) == ("JPEG", (layout.SIDE, layout.SIDE))
+        assert (thumb.format, thumb.size) == (
+            "JPEG",
+            (layout.SIDE, layout.SIDE),
+        )
 
 
 async def test_the_pool_works_off_the_loop_and_closes() -> None:
     import threading  # noqa: PLC0415
 
     pool = Pool(2)
-    assert await pool.run(threading.current_thread) is not threading.current_thread()
+    assert (
+        await pool.run(threading.current_thread)
+        is not threading.current_thread()
+    )
     pool.close()
 
 
@@ -451,7 +514,9 @@ def test_a_large_photo_with_a_profile_is_turned_and_brought_to_srgb_while_it_shr
 ) -> None:
     exif = Image.Exif()
     exif[0x0112] = orientation
-    profile = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
+    profile = ImageCms.ImageCmsProfile(
+        ImageCms.createProfile("sRGB")
+    ).tobytes()
     image = Image.new("RGB", (4000, 1000), "white")
     image.paste("red", (0, 0, 2000, 1000))
     taken = normalize.normalize(

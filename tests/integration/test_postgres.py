@@ -19,7 +19,16 @@ from bot.simulator.server import SimulatorConfig, serve
 from core.operations import Action
 from core.ports import Chat, Store
 from core.post import Post, PostedMessage, Tone
-from core.types import Outcome, Place, SessionId, Step, StepState, Task, Work, to_json
+from core.types import (
+    Outcome,
+    Place,
+    SessionId,
+    Step,
+    StepState,
+    Task,
+    Work,
+    to_json,
+)
 from tests.contract.conftest import fresh_database
 from tests.contract.conftest import postgres as postgres  # noqa: PLC0414  # the fixture
 from tests.fakes import events
@@ -90,7 +99,9 @@ async def test_a_dead_workers_job_is_finished_by_another(
             chosen, lambda _: {"journal": chat}, simulator=SimulatorConfig()
         ) as easel:
             async with asyncio.timeout(30):
-                while not [line for line in chat.lines() if line["tone"] == "result"]:
+                while not [
+                    line for line in chat.lines() if line["tone"] == "result"
+                ]:
                     await asyncio.sleep(0.1)
             steps = await easel.context.store.history(
                 PLACE.tenant, SessionId(f"c/@{one.person.id}")
@@ -196,7 +207,9 @@ async def test_a_lost_submit_never_takes_the_picture_of_another_process(
             easel = await stack.enter_async_context(opening)
             store = easel.context.store
             (provider,) = easel.context.providers.values()
-            monkeypatch.setattr(provider, "submit", slowly(provider.submit, "a fox"))
+            monkeypatch.setattr(
+                provider, "submit", slowly(provider.submit, "a fox")
+            )
             place = Place(platform=platform, workspace="w", channel="c")
             places.append(place)
             command = events.command(
@@ -216,7 +229,9 @@ async def test_a_lost_submit_never_takes_the_picture_of_another_process(
         assert made == ["a fox", "a lion"]
 
 
-def chats_of(chats: Mapping[str, Chat]) -> Callable[[object], Mapping[str, Chat]]:
+def chats_of(
+    chats: Mapping[str, Chat],
+) -> Callable[[object], Mapping[str, Chat]]:
     """What the wiring asks for the chats of a process."""
     return lambda _: chats
 

@@ -41,7 +41,10 @@ class Both:
 
 @pytest_asyncio.fixture
 async def both(tmp_path: Path) -> AsyncIterator[Both]:
-    config, folder = SimulatorConfig(time_scale=0.01, seed=3), tmp_path / "team"
+    config, folder = (
+        SimulatorConfig(time_scale=0.01, seed=3),
+        tmp_path / "team",
+    )
     async with serve_images() as api:
         providers = {**PROVIDERS, "images": images_kind(api.url)}
         async with team_on(config, folder, providers=providers) as team:
@@ -69,11 +72,15 @@ async def test_a_picture_that_came_as_bytes_is_drawn_edited_and_paid_in_its_curr
     assert not team.simulator.account.tasks
 
 
-async def test_each_provider_goes_on_from_the_others_picture(both: Both) -> None:
+async def test_each_provider_goes_on_from_the_others_picture(
+    both: Both,
+) -> None:
     team = both.team
     drawn, _ = await team.gets(Action.DRAW, "a fox")
     assert (drawn.account, drawn.cost) == ("beijing", yuan("0.2"))
-    elsewhere, _ = await team.gets(Action.EDIT, "make it red --model picture-1")
+    elsewhere, _ = await team.gets(
+        Action.EDIT, "make it red --model picture-1"
+    )
     assert (elsewhere.parent, elsewhere.account) == (drawn.id, "studio")
     back, _ = await team.gets(Action.EDIT, "make it blue")
     assert (back.parent, back.account) == (elsewhere.id, "beijing")
@@ -93,8 +100,12 @@ async def test_no_row_holds_the_bytes_of_a_picture(both: Both) -> None:
     await engine.dispose()
     [result] = row["outcome"]["made"]
     assert result["content"] is None
-    assert await both.team.easel.context.blobs.read(PLACE.tenant, result["key"])
-    assert all(len(json.dumps(value, default=str)) < 1000 for value in row.values())
+    assert await both.team.easel.context.blobs.read(
+        PLACE.tenant, result["key"]
+    )
+    assert all(
+        len(json.dumps(value, default=str)) < 1000 for value in row.values()
+    )
     assert {entry["currency"] for entry in entries} == {"USD"}
 
 
@@ -103,7 +114,9 @@ async def test_words_are_delivered_and_leave_the_picture_they_describe_the_newes
 ) -> None:
     team = both.team
     drawn, _ = await team.gets(Action.DRAW, DRAW)
-    described, post = await team.gets(Action.EDIT, "What is in it? --model describer-1")
+    described, post = await team.gets(
+        Action.EDIT, "What is in it? --model describer-1"
+    )
     assert (described.state, described.outputs) == (StepState.DONE, ())
     assert described.text == "A picture of 1024 by 1024 pixels."
     assert described.text in post.text
@@ -140,14 +153,18 @@ async def test_a_budget_in_one_currency_refuses_what_is_paid_in_another(
     both: Both,
 ) -> None:
     team = both.team
-    await team.says(Action.BUDGET, given={"workspace_month": "10"}, is_admin=True)
+    await team.says(
+        Action.BUDGET, given={"workspace_month": "10"}, is_admin=True
+    )
     refusal = await team.is_refused(Action.DRAW, DRAW)
     assert "$0.04" in refusal
     assert "¥10.00" in refusal
     assert not both.api.accepted
     drawn, _ = await team.gets(Action.DRAW, "a fox")
     assert drawn.state is StepState.DONE
-    await team.says(Action.BUDGET, given={"workspace_month": "10 USD"}, is_admin=True)
+    await team.says(
+        Action.BUDGET, given={"workspace_month": "10 USD"}, is_admin=True
+    )
     paid, _ = await team.gets(Action.DRAW, DRAW)
     assert paid.cost == dollars("0.04")
 
@@ -155,12 +172,17 @@ async def test_a_budget_in_one_currency_refuses_what_is_paid_in_another(
 async def test_a_step_whose_account_was_taken_away_ends_with_words(
     tmp_path: Path,
 ) -> None:
-    config, folder = SimulatorConfig(time_scale=0.01, seed=3), tmp_path / "team"
+    config, folder = (
+        SimulatorConfig(time_scale=0.01, seed=3),
+        tmp_path / "team",
+    )
     chat = MemoryChat()
     async with serve_images() as api:
         api.faults.extend(["busy"] * 100)
         providers = {**PROVIDERS, "images": images_kind(api.url)}
-        async with team_on(config, folder, chat=chat, providers=providers) as team:
+        async with team_on(
+            config, folder, chat=chat, providers=providers
+        ) as team:
             answer = await team.asks(Action.DRAW, DRAW)
             job = answer.accepted or ""
             while len(api.faults) == 100:
@@ -185,7 +207,9 @@ async def test_a_model_added_by_a_table_is_drawn_with_in_the_demo(
         endpoint = "multimodal"
         sync = true
     """
-    kind = ProviderKind(catalog=lambda: catalog_text() + tables, open=open_dashscope)
+    kind = ProviderKind(
+        catalog=lambda: catalog_text() + tables, open=open_dashscope
+    )
     chat, config = MemoryChat(), SimulatorConfig(time_scale=0.01)
     async with open_easel(
         settings.load(EASEL_DATA_DIR=tmp_path / "demo"),

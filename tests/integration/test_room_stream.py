@@ -45,7 +45,11 @@ def told(room: Room) -> Changes:
 
 
 def view(message: Message) -> dict[str, Any]:
-    return {"id": message.id, "text": message.body["text"], "change": message.change}
+    return {
+        "id": message.id,
+        "text": message.body["text"],
+        "change": message.change,
+    }
 
 
 async def enters(room: Room, name: str) -> Member:
@@ -54,7 +58,9 @@ async def enters(room: Room, name: str) -> Member:
 
 
 async def say(room: Room, text: str, **more: Any) -> int:
-    return await room.add_message("general", "", {**BODY, "text": text}, **more)
+    return await room.add_message(
+        "general", "", {**BODY, "text": text}, **more
+    )
 
 
 async def page(
@@ -88,23 +94,37 @@ async def test_a_private_message_is_told_to_its_person_alone(
     room: Room, told: Changes
 ) -> None:
     ana, bo = await enters(room, "Ana"), await enters(room, "Bo")
-    async with aclosing(page(told, ana)) as of_ana, aclosing(page(told, bo)) as of_bo:
-        assert texts(await messages(of_ana)) == texts(await messages(of_bo)) == []
+    async with (
+        aclosing(page(told, ana)) as of_ana,
+        aclosing(page(told, bo)) as of_bo,
+    ):
+        assert (
+            texts(await messages(of_ana)) == texts(await messages(of_bo)) == []
+        )
         await say(room, "for Ana", only_for="ana")
         await room.add_message("dm-ana", "", {**BODY, "text": "Ana and Easel"})
         await say(room, "by Ana, for Bo", author="ana", only_for="bo")
         await say(room, "for all")
-        assert [*texts(await messages(of_bo)), *texts(await messages(of_bo))][-2:] == [
+        assert [*texts(await messages(of_bo)), *texts(await messages(of_bo))][
+            -2:
+        ] == [
             "by Ana, for Bo",
             "for all",
         ]
         seen: list[str] = []
         while len(seen) < 4:
             seen += texts(await messages(of_ana))
-        assert seen == ["for Ana", "Ana and Easel", "by Ana, for Bo", "for all"]
+        assert seen == [
+            "for Ana",
+            "Ana and Easel",
+            "by Ana, for Bo",
+            "for all",
+        ]
 
 
-@pytest.mark.parametrize("missed", [0, 1, RECENT + 1, 2 * CHUNK, 2 * CHUNK + 7])
+@pytest.mark.parametrize(
+    "missed", [0, 1, RECENT + 1, 2 * CHUNK, 2 * CHUNK + 7]
+)
 async def test_however_much_a_page_missed_it_is_told_once_and_in_order(
     room: Room, told: Changes, missed: int
 ) -> None:
@@ -152,14 +172,19 @@ async def test_pages_that_come_and_go_while_much_is_said_miss_nothing_and_see_no
         _, *found = await asyncio.gather(
             speak(), *(follow(member) for member in people)
         )
-    assert all(seen == [str(number) for number in range(count)] for seen in found)
+    assert all(
+        seen == [str(number) for number in range(count)] for seen in found
+    )
 
 
 async def test_a_message_that_changed_often_while_nobody_read_is_told_as_it_stands(
     room: Room, told: Changes
 ) -> None:
     ana = await enters(room, "Ana")
-    async with aclosing(page(told, ana)) as slow, aclosing(page(told, ana)) as quick:
+    async with (
+        aclosing(page(told, ana)) as slow,
+        aclosing(page(told, ana)) as quick,
+    ):
         await messages(slow)
         await messages(quick)
         number = await say(room, "0")
@@ -183,11 +208,18 @@ async def test_a_channel_and_a_newcomer_are_told_to_everybody(
             "dm-ana",
         ]
         await enters(room, "Bo")
-        while [one["name"] for one in around.get("people", [])] != ["Ana", "Bo"]:
+        while [one["name"] for one in around.get("people", [])] != [
+            "Ana",
+            "Bo",
+        ]:
             around = await anext(events)
         await room.add_channel("studio", "studio")
-        await room.add_message("studio", "", {**BODY, "text": "first words there"})
-        while "studio" not in [one["id"] for one in around.get("channels", [])]:
+        await room.add_message(
+            "studio", "", {**BODY, "text": "first words there"}
+        )
+        while "studio" not in [
+            one["id"] for one in around.get("channels", [])
+        ]:
             around = await anext(events)
         assert "dm-bo" not in [one["id"] for one in around["channels"]]
         assert texts(await messages(events)) == ["first words there"]
@@ -216,7 +248,9 @@ async def test_open_pages_with_nothing_new_ask_the_database_nothing(
     for events in pages:
         await messages(events)
     begun: list[str] = []
-    event.listen(room._engine.sync_engine, "begin", lambda _: begun.append("begin"))
+    event.listen(
+        room._engine.sync_engine, "begin", lambda _: begun.append("begin")
+    )
     async with asyncio.timeout(20):
         beats = await asyncio.gather(*(anext(events) for events in pages))
     assert beats == [BEAT] * 50
@@ -283,15 +317,26 @@ async def test_a_page_that_reads_nothing_holds_up_nobody_and_then_has_everything
         numbers = [await say(house.room, "x" * size) for _ in range(count)]
         seen: set[int] = set()
         while len(seen) < count:
-            seen |= {message["id"] for message in (await messages(events))["messages"]}
+            seen |= {
+                message["id"]
+                for message in (await messages(events))["messages"]
+            }
     received = bytearray()
     with stuck:
         async with asyncio.timeout(30):
             while f'"id": {numbers[-1]},'.encode() not in received:
-                received += await asyncio.get_running_loop().sock_recv(stuck, 1 << 16)
-    got = [number for number in numbers if received.count(f'"id": {number},'.encode())]
+                received += await asyncio.get_running_loop().sock_recv(
+                    stuck, 1 << 16
+                )
+    got = [
+        number
+        for number in numbers
+        if received.count(f'"id": {number},'.encode())
+    ]
     assert got == numbers
-    assert all(received.count(f'"id": {number},'.encode()) == 1 for number in numbers)
+    assert all(
+        received.count(f'"id": {number},'.encode()) == 1 for number in numbers
+    )
 
 
 async def test_streams_end_when_the_house_closes(tmp_path: Path) -> None:

@@ -42,7 +42,10 @@ def data_uri(
 
 
 def mm(
-    model: str, text: str = "a fox", images: tuple[str, ...] = (), **parameters: Any
+    model: str,
+    text: str = "a fox",
+    images: tuple[str, ...] = (),
+    **parameters: Any,
 ) -> dict[str, Any]:
     content = [*({"image": one} for one in images), {"text": text}]
     return {
@@ -55,7 +58,11 @@ def mm(
 def t2i(
     model: str = "qwen-image-plus", prompt: str = "a fox", **parameters: Any
 ) -> dict[str, Any]:
-    return {"model": model, "input": {"prompt": prompt}, "parameters": parameters}
+    return {
+        "model": model,
+        "input": {"prompt": prompt},
+        "parameters": parameters,
+    }
 
 
 def wanx(
@@ -67,7 +74,11 @@ def wanx(
         "base_image_url": base or data_uri(),
         **changes.pop("input", {}),
     }
-    return {"model": "wanx2.1-imageedit", "input": inputs, "parameters": changes}
+    return {
+        "model": "wanx2.1-imageedit",
+        "input": inputs,
+        "parameters": changes,
+    }
 
 
 async def assert_refused(
@@ -87,7 +98,9 @@ async def wait_for_end(
     task_id = created.json()["output"]["task_id"]
     while True:
         await asyncio.sleep(0.07)
-        body: dict[str, Any] = (await http.get(f"/tasks/{task_id}", headers=KEY)).json()
+        body: dict[str, Any] = (
+            await http.get(f"/tasks/{task_id}", headers=KEY)
+        ).json()
         if body["output"]["task_status"] not in {"PENDING", "RUNNING"}:
             return body
 
@@ -101,7 +114,9 @@ async def picture(http: httpx.AsyncClient, url: str) -> Image.Image:
 # Keys, endpoints, headers, bodies
 
 
-async def test_a_call_without_a_key_is_refused(http: httpx.AsyncClient) -> None:
+async def test_a_call_without_a_key_is_refused(
+    http: httpx.AsyncClient,
+) -> None:
     await assert_refused(
         await http.post(MM, json=mm("qwen-image")),
         401,
@@ -110,17 +125,23 @@ async def test_a_call_without_a_key_is_refused(http: httpx.AsyncClient) -> None:
     )
 
 
-async def test_a_wrong_key_is_refused_on_every_path(http: httpx.AsyncClient) -> None:
+async def test_a_wrong_key_is_refused_on_every_path(
+    http: httpx.AsyncClient,
+) -> None:
     wrong = {"Authorization": "Bearer sk-other"}
     answers = [
         await http.post(T2I, json=t2i(), headers={**ASYNC, **wrong}),
         await http.get("/tasks/x", headers=wrong),
         await http.get("/tasks", headers=wrong),
         await http.post("/tasks/x/cancel", headers=wrong),
-        await http.get("/uploads?action=getPolicy&model=qwen-image", headers=wrong),
+        await http.get(
+            "/uploads?action=getPolicy&model=qwen-image", headers=wrong
+        ),
     ]
     for answer in answers:
-        await assert_refused(answer, 401, "InvalidApiKey", "Invalid API-key provided.")
+        await assert_refused(
+            answer, 401, "InvalidApiKey", "Invalid API-key provided."
+        )
 
 
 async def test_a_task_endpoint_without_the_async_header_is_refused(
@@ -149,7 +170,9 @@ async def test_the_synchronous_endpoint_refuses_the_async_header(
 
 async def test_invalid_json_is_refused(http: httpx.AsyncClient) -> None:
     answer = await http.post(MM, content=b"{", headers=KEY)
-    await assert_refused(answer, 400, "InvalidParameter", "Required body invalid")
+    await assert_refused(
+        answer, 400, "InvalidParameter", "Required body invalid"
+    )
 
 
 async def test_a_missing_model_is_refused(http: httpx.AsyncClient) -> None:
@@ -195,7 +218,10 @@ async def test_a_known_model_on_the_wrong_path_is_a_url_error(
 async def test_a_missing_input_is_refused(http: httpx.AsyncClient) -> None:
     answer = await http.post(MM, json={"model": "qwen-image"}, headers=KEY)
     await assert_refused(
-        answer, 400, "BadRequest.EmptyInput", "Required input parameter missing"
+        answer,
+        400,
+        "BadRequest.EmptyInput",
+        "Required input parameter missing",
     )
 
 
@@ -239,11 +265,15 @@ async def test_an_edit_model_wants_a_picture_and_takes_three_at_most(
     http: httpx.AsyncClient,
 ) -> None:
     answer = await http.post(MM, json=mm("qwen-image-edit"), headers=KEY)
-    await assert_refused(answer, 400, "InvalidParameter", "lack of image or text")
+    await assert_refused(
+        answer, 400, "InvalidParameter", "lack of image or text"
+    )
     answer = await http.post(
         MM, json=mm("qwen-image-edit", images=(data_uri(),) * 4), headers=KEY
     )
-    await assert_refused(answer, 400, "InvalidParameter", "content length only support")
+    await assert_refused(
+        answer, 400, "InvalidParameter", "content length only support"
+    )
 
 
 async def test_z_image_takes_one_part_only(http: httpx.AsyncClient) -> None:
@@ -261,9 +291,9 @@ async def test_a_long_prompt_is_cut_silently(
     await wait_for_end(
         http, await http.post(T2I, json=t2i(prompt="x" * 900), headers=ASYNC)
     )
-    assert [len(task.request.prompt) for task in simulator.account.tasks.values()] == [
-        800
-    ]
+    assert [
+        len(task.request.prompt) for task in simulator.account.tasks.values()
+    ] == [800]
 
 
 # n, size, seed
@@ -344,7 +374,9 @@ async def test_the_size_is_checked_in_the_models_own_words(
     )
 
 
-async def test_the_sides_of_older_models_are_checked(http: httpx.AsyncClient) -> None:
+async def test_the_sides_of_older_models_are_checked(
+    http: httpx.AsyncClient,
+) -> None:
     answer = await http.post(
         T2I, json=t2i("wan2.2-t2i-plus", size="768*2700"), headers=ASYNC
     )
@@ -365,7 +397,9 @@ async def test_the_sides_of_older_models_are_checked(http: httpx.AsyncClient) ->
 
 async def test_a_seed_out_of_range_is_refused(http: httpx.AsyncClient) -> None:
     for seed in (-1, 2**31, 1.5, "7"):
-        answer = await http.post(MM, json=mm("qwen-image", seed=seed), headers=KEY)
+        answer = await http.post(
+            MM, json=mm("qwen-image", seed=seed), headers=KEY
+        )
         await assert_refused(answer, 400, "InvalidParameter", "Range of seed")
         await asyncio.sleep(0)
 
@@ -377,7 +411,9 @@ async def test_an_explicit_size_comes_back_exactly_in_drawings(
     http: httpx.AsyncClient,
 ) -> None:
     body = (
-        await http.post(MM, json=mm("qwen-image-2.0", size="1033*1032"), headers=KEY)
+        await http.post(
+            MM, json=mm("qwen-image-2.0", size="1033*1032"), headers=KEY
+        )
     ).json()
     made = await picture(
         http, body["output"]["choices"][0]["message"]["content"][0]["image"]
@@ -399,7 +435,9 @@ async def test_an_edit_rounds_its_size_to_sixteen_and_else_keeps_the_last_inputs
 ) -> None:
     both = (data_uri((600, 600)), data_uri((900, 450)))
     plain = (
-        await http.post(MM, json=mm("qwen-image-edit-plus", images=both), headers=KEY)
+        await http.post(
+            MM, json=mm("qwen-image-edit-plus", images=both), headers=KEY
+        )
     ).json()
     made = await picture(
         http, plain["output"]["choices"][0]["message"]["content"][0]["image"]
@@ -418,7 +456,8 @@ async def test_left_out_n_makes_four_pictures_on_wan(
     http: httpx.AsyncClient, simulator: Running
 ) -> None:
     body = await wait_for_end(
-        http, await http.post(T2I, json=t2i("wan2.5-t2i-preview"), headers=ASYNC)
+        http,
+        await http.post(T2I, json=t2i("wan2.5-t2i-preview"), headers=ASYNC),
     )
     assert len(body["output"]["results"]) == 4
     assert body["usage"]["image_count"] == 4
@@ -431,7 +470,9 @@ async def test_several_pictures_are_several_contents_of_one_choice(
     http: httpx.AsyncClient,
 ) -> None:
     body = (
-        await http.post(MM, json=mm("qwen-image-2.0", n=3, size="512*512"), headers=KEY)
+        await http.post(
+            MM, json=mm("qwen-image-2.0", n=3, size="512*512"), headers=KEY
+        )
     ).json()
     assert len(body["output"]["choices"]) == 1
     assert len(body["output"]["choices"][0]["message"]["content"]) == 3
@@ -441,16 +482,26 @@ async def test_the_legacy_family_has_task_metric_and_3_0_its_own_usage(
     http: httpx.AsyncClient,
 ) -> None:
     legacy = (await http.post(MM, json=mm("qwen-image"), headers=KEY)).json()
-    assert legacy["output"]["task_metric"] == {"TOTAL": 1, "FAILED": 0, "SUCCEEDED": 1}
+    assert legacy["output"]["task_metric"] == {
+        "TOTAL": 1,
+        "FAILED": 0,
+        "SUCCEEDED": 1,
+    }
     three = (
-        await http.post(MM, json=mm("qwen-image-3.0", size="1024*1024"), headers=KEY)
+        await http.post(
+            MM, json=mm("qwen-image-3.0", size="1024*1024"), headers=KEY
+        )
     ).json()
     assert three["usage"]["output_image_type"] == "qima_output_1k"
 
 
-async def test_z_image_answers_with_the_text_too(http: httpx.AsyncClient) -> None:
+async def test_z_image_answers_with_the_text_too(
+    http: httpx.AsyncClient,
+) -> None:
     body = (
-        await http.post(MM, json=mm("z-image-turbo", size="1024*1024"), headers=KEY)
+        await http.post(
+            MM, json=mm("z-image-turbo", size="1024*1024"), headers=KEY
+        )
     ).json()
     message = body["output"]["choices"][0]["message"]
     assert message["content"][1] == {"text": "a fox"}
@@ -463,7 +514,10 @@ async def test_image_generation_tasks_answer_with_one_choice_a_picture(
     created = await http.post(IG, json=mm("wan2.6-t2i", n=2), headers=ASYNC)
     body = await wait_for_end(http, created)
     assert len(body["output"]["choices"]) == 2
-    assert body["output"]["choices"][0]["message"]["content"][0]["type"] == "image"
+    assert (
+        body["output"]["choices"][0]["message"]["content"][0]["type"]
+        == "image"
+    )
 
 
 async def test_a_task_goes_from_pending_to_an_end_with_beijing_times(
@@ -473,7 +527,9 @@ async def test_a_task_goes_from_pending_to_an_end_with_beijing_times(
     assert created.json()["output"]["task_status"] == "PENDING"
     output = (await wait_for_end(http, created))["output"]
     assert output["task_status"] == "SUCCEEDED"
-    assert output["submit_time"] <= output["scheduled_time"] <= output["end_time"]
+    assert (
+        output["submit_time"] <= output["scheduled_time"] <= output["end_time"]
+    )
     assert output["results"][0]["orig_prompt"] == "a fox"
     assert "task_metrics" not in output
 
@@ -498,12 +554,18 @@ async def test_a_partial_success_is_a_success_billed_by_what_came(
         I2I, json=wanx(n=3, input={"prompt": "[partial]"}), headers=ASYNC
     )
     body = await wait_for_end(http, created)
-    assert body["output"]["task_metrics"] == {"TOTAL": 3, "SUCCEEDED": 2, "FAILED": 1}
+    assert body["output"]["task_metrics"] == {
+        "TOTAL": 3,
+        "SUCCEEDED": 2,
+        "FAILED": 1,
+    }
     assert body["output"]["results"][2]["code"] == "InternalError.Timeout"
     assert body["usage"]["image_count"] == 2
 
 
-async def test_an_unknown_task_is_http_200_unknown(http: httpx.AsyncClient) -> None:
+async def test_an_unknown_task_is_http_200_unknown(
+    http: httpx.AsyncClient,
+) -> None:
     body = (await http.get("/tasks/1111", headers=KEY)).json()
     assert body["output"] == {"task_id": "1111", "task_status": "UNKNOWN"}
 
@@ -511,22 +573,35 @@ async def test_an_unknown_task_is_http_200_unknown(http: httpx.AsyncClient) -> N
 async def test_a_task_is_forgotten_and_its_link_dead_after_24_hours(
     http: httpx.AsyncClient, simulator: Running
 ) -> None:
-    body = await wait_for_end(http, await http.post(T2I, json=t2i(), headers=ASYNC))
+    body = await wait_for_end(
+        http, await http.post(T2I, json=t2i(), headers=ASYNC)
+    )
     url = body["output"]["results"][0]["url"]
     assert (await http.get(url)).status_code == 200
     await http.post(
-        f"http://{simulator.host}/simulator/clock", json={"advance_seconds": 90_000}
+        f"http://{simulator.host}/simulator/clock",
+        json={"advance_seconds": 90_000},
     )
     assert (await http.get(url)).status_code == 403
-    again = (await http.get(f"/tasks/{body['output']['task_id']}", headers=KEY)).json()
+    again = (
+        await http.get(f"/tasks/{body['output']['task_id']}", headers=KEY)
+    ).json()
     assert again["output"]["task_status"] == "UNKNOWN"
 
 
-async def test_a_result_link_tampered_with_is_refused(http: httpx.AsyncClient) -> None:
-    body = await wait_for_end(http, await http.post(T2I, json=t2i(), headers=ASYNC))
+async def test_a_result_link_tampered_with_is_refused(
+    http: httpx.AsyncClient,
+) -> None:
+    body = await wait_for_end(
+        http, await http.post(T2I, json=t2i(), headers=ASYNC)
+    )
     url = body["output"]["results"][0]["url"]
-    assert (await http.get(url.replace("Signature=", "Signature=0"))).status_code == 403
-    assert (await http.get(url.replace("Expires=1", "Expires=2"))).status_code == 403
+    assert (
+        await http.get(url.replace("Signature=", "Signature=0"))
+    ).status_code == 403
+    assert (
+        await http.get(url.replace("Expires=1", "Expires=2"))
+    ).status_code == 403
 
 
 async def test_harmless_differences_of_clients_are_taken(
@@ -536,15 +611,21 @@ async def test_harmless_differences_of_clients_are_taken(
         T2I, json=t2i(is_async=True, negative_prompt="x"), headers=ASYNC
     )
     task_id = created.json()["output"]["task_id"]
-    answer = await http.get(f"/tasks/{task_id}/?size=1328*1328&n=1", headers=KEY)
+    answer = await http.get(
+        f"/tasks/{task_id}/?size=1328*1328&n=1", headers=KEY
+    )
     assert answer.json()["output"]["task_id"] == task_id
 
 
 # Cancel and list
 
 
-async def test_only_a_pending_task_can_be_cancelled(http: httpx.AsyncClient) -> None:
-    created = [await http.post(T2I, json=t2i(), headers=ASYNC) for _ in range(2)]
+async def test_only_a_pending_task_can_be_cancelled(
+    http: httpx.AsyncClient,
+) -> None:
+    created = [
+        await http.post(T2I, json=t2i(), headers=ASYNC) for _ in range(2)
+    ]
     await asyncio.sleep(1.05)
     slow = [await http.post(I2I, json=wanx(), headers=ASYNC) for _ in range(2)]
     for answer in [*created, *slow]:
@@ -561,14 +642,18 @@ async def test_a_waiting_task_is_cancelled_and_never_billed() -> None:
         serve(SimulatorConfig(time_scale=0.2, rate_limits=False)) as simulator,
         httpx.AsyncClient(base_url=simulator.url, trust_env=False) as http,
     ):
-        created = [await http.post(T2I, json=t2i(), headers=ASYNC) for _ in range(3)]
+        created = [
+            await http.post(T2I, json=t2i(), headers=ASYNC) for _ in range(3)
+        ]
         waiting = created[2].json()["output"]["task_id"]
         assert (
             await http.post(f"/tasks/{waiting}/cancel", headers=KEY)
         ).status_code == 200
         body = (await http.get(f"/tasks/{waiting}", headers=KEY)).json()
         assert body["output"]["task_status"] == "CANCELED"
-        ledger = (await http.get(f"http://{simulator.host}/simulator/ledger")).json()
+        ledger = (
+            await http.get(f"http://{simulator.host}/simulator/ledger")
+        ).json()
         assert [task["images_billed"] for task in ledger["tasks"]] == [0, 0, 0]
 
 
@@ -576,7 +661,9 @@ async def test_the_list_is_paged_in_epoch_milliseconds_without_prompts(
     http: httpx.AsyncClient,
 ) -> None:
     for _ in range(2):
-        await wait_for_end(http, await http.post(T2I, json=t2i(), headers=ASYNC))
+        await wait_for_end(
+            http, await http.post(T2I, json=t2i(), headers=ASYNC)
+        )
     body = (
         await http.get(
             "/tasks?page_no=1&page_size=1&model_name=qwen-image-plus&status=SUCCEEDED",
@@ -587,7 +674,9 @@ async def test_the_list_is_paged_in_epoch_milliseconds_without_prompts(
     row = body["data"][0]
     assert row["gmt_create"] > 1_700_000_000_000
     assert not {"prompt", "results", "url"} & set(row)
-    assert (await http.get("/tasks?status=FAILED", headers=KEY)).json()["total"] == 0
+    assert (await http.get("/tasks?status=FAILED", headers=KEY)).json()[
+        "total"
+    ] == 0
 
 
 # Limits
@@ -596,15 +685,20 @@ async def test_the_list_is_paged_in_epoch_milliseconds_without_prompts(
 async def test_a_third_submit_in_a_second_is_refused(
     http: httpx.AsyncClient, simulator: Running
 ) -> None:
-    answers = [await http.post(T2I, json=t2i(), headers=ASYNC) for _ in range(3)]
+    answers = [
+        await http.post(T2I, json=t2i(), headers=ASYNC) for _ in range(3)
+    ]
     assert [answer.status_code for answer in answers] == [200, 200, 429]
     assert answers[2].json()["code"] == "Throttling.RateQuota"
     assert simulator.account.refused_submits == 1
 
 
-async def test_the_largest_models_take_two_a_minute(http: httpx.AsyncClient) -> None:
+async def test_the_largest_models_take_two_a_minute(
+    http: httpx.AsyncClient,
+) -> None:
     answers = [
-        await http.post(MM, json=mm("qwen-image-max"), headers=KEY) for _ in range(2)
+        await http.post(MM, json=mm("qwen-image-max"), headers=KEY)
+        for _ in range(2)
     ]
     await asyncio.sleep(1.1)
     answers.append(await http.post(MM, json=mm("qwen-image-max"), headers=KEY))
@@ -623,14 +717,20 @@ async def test_more_than_twenty_queries_a_second_are_refused(
 async def test_tasks_beyond_two_running_wait_as_pending_or_are_refused_as_chosen() -> (
     None
 ):
-    for overflow, expected in [("queue", [200, 200, 200]), ("refuse", [200, 200, 429])]:
-        config = SimulatorConfig(time_scale=0.05, rate_limits=True, overflow=overflow)
+    for overflow, expected in [
+        ("queue", [200, 200, 200]),
+        ("refuse", [200, 200, 429]),
+    ]:
+        config = SimulatorConfig(
+            time_scale=0.05, rate_limits=True, overflow=overflow
+        )
         async with (
             serve(config) as simulator,
             httpx.AsyncClient(base_url=simulator.url, trust_env=False) as http,
         ):
             answers = [
-                await http.post(T2I, json=t2i(), headers=ASYNC) for _ in range(2)
+                await http.post(T2I, json=t2i(), headers=ASYNC)
+                for _ in range(2)
             ]
             simulator.account._submits.clear()
             answers.append(await http.post(T2I, json=t2i(), headers=ASYNC))
@@ -646,7 +746,10 @@ async def test_the_documented_formats_are_read(
     http: httpx.AsyncClient, kind: str
 ) -> None:
     body = await wait_for_end(
-        http, await http.post(I2I, json=wanx(base=data_uri(kind=kind)), headers=ASYNC)
+        http,
+        await http.post(
+            I2I, json=wanx(base=data_uri(kind=kind)), headers=ASYNC
+        ),
     )
     assert body["output"]["task_status"] == "SUCCEEDED"
 
@@ -654,11 +757,23 @@ async def test_the_documented_formats_are_read(
 @pytest.mark.parametrize(
     ("base", "message"),
     [
-        (data_uri((500, 600)), "the size of input image is too small or too large."),
-        (data_uri((5000, 600)), "the size of input image is too small or too large."),
+        (
+            data_uri((500, 600)),
+            "the size of input image is too small or too large.",
+        ),
+        (
+            data_uri((5000, 600)),
+            "the size of input image is too small or too large.",
+        ),
         (data_uri(kind="GIF"), "image format error"),
-        ("data:image/png;base64,AAAA", "Invalid image format or corrupted file"),
-        ("data:image/png;base64,!!!!", "Invalid image format or corrupted file"),
+        (
+            "data:image/png;base64,AAAA",
+            "Invalid image format or corrupted file",
+        ),
+        (
+            "data:image/png;base64,!!!!",
+            "Invalid image format or corrupted file",
+        ),
         ("ftp://x/y.png", "The provided URL does not appear to be valid"),
         ("http://127.0.0.1:1/x.png", "download image failed"),
     ],
@@ -688,7 +803,10 @@ async def test_a_synchronous_model_refuses_a_bad_picture_at_once(
 async def test_a_data_uri_over_ten_megabytes_is_refused(
     http: httpx.AsyncClient,
 ) -> None:
-    body = mm("qwen-image-edit", images=("data:image/png;base64," + "A" * 10_485_760,))
+    body = mm(
+        "qwen-image-edit",
+        images=("data:image/png;base64," + "A" * 10_485_760,),
+    )
     await assert_refused(
         await http.post(MM, json=body, headers=KEY),
         400,
@@ -697,7 +815,9 @@ async def test_a_data_uri_over_ten_megabytes_is_refused(
     )
 
 
-async def test_wan_models_take_no_transparency(http: httpx.AsyncClient) -> None:
+async def test_wan_models_take_no_transparency(
+    http: httpx.AsyncClient,
+) -> None:
     body = {
         "model": "wan2.5-i2i-preview",
         "input": {"prompt": "x", "images": [data_uri(mode="RGBA")]},
@@ -716,9 +836,12 @@ async def test_the_mask_must_be_there_and_of_the_pictures_size(
     )
     await assert_refused(answer, 400, "InvalidParameter", "mask_image_url")
     wrong = wanx(
-        "description_edit_with_mask", input={"mask_image_url": data_uri((640, 520))}
+        "description_edit_with_mask",
+        input={"mask_image_url": data_uri((640, 520))},
     )
-    body = await wait_for_end(http, await http.post(I2I, json=wrong, headers=ASYNC))
+    body = await wait_for_end(
+        http, await http.post(I2I, json=wrong, headers=ASYNC)
+    )
     assert "same size" in body["output"]["message"]
 
 
@@ -774,11 +897,16 @@ async def test_moderation_and_account_refusals_are_brought_about_by_words(
         ("[arrearage]", "Arrearage"),
     ]:
         await assert_refused(
-            await http.post(MM, json=mm("qwen-image", word), headers=KEY), 400, code, ""
+            await http.post(MM, json=mm("qwen-image", word), headers=KEY),
+            400,
+            code,
+            "",
         )
     body = await wait_for_end(
         http,
-        await http.post(T2I, json=t2i(prompt="[moderation-output]"), headers=ASYNC),
+        await http.post(
+            T2I, json=t2i(prompt="[moderation-output]"), headers=ASYNC
+        ),
     )
     assert body["output"]["message"].startswith("Output data")
 
@@ -846,10 +974,15 @@ async def _wanx_picture(
 ) -> Image.Image:
     uri = f"data:image/png;base64,{base64.b64encode(base).decode()}"
     body = await wait_for_end(
-        http, await http.post(I2I, json=wanx(function, uri, **changes), headers=ASYNC)
+        http,
+        await http.post(
+            I2I, json=wanx(function, uri, **changes), headers=ASYNC
+        ),
     )
     assert body["output"]["task_status"] == "SUCCEEDED", body
-    return (await picture(http, body["output"]["results"][0]["url"])).convert("RGB")
+    return (await picture(http, body["output"]["results"][0]["url"])).convert(
+        "RGB"
+    )
 
 
 def _png(size: tuple[int, int]) -> tuple[bytes, Image.Image]:
@@ -859,13 +992,17 @@ def _png(size: tuple[int, int]) -> tuple[bytes, Image.Image]:
     return buffer.getvalue(), image
 
 
-async def test_the_mask_is_respected_to_the_pixel(http: httpx.AsyncClient) -> None:
+async def test_the_mask_is_respected_to_the_pixel(
+    http: httpx.AsyncClient,
+) -> None:
     data, base = _png((600, 520))
     mask = Image.new("RGB", (600, 520))
     mask.paste((255, 255, 255), (100, 120, 300, 400))
     buffer = io.BytesIO()
     mask.save(buffer, "PNG")
-    uri = f"data:image/png;base64,{base64.b64encode(buffer.getvalue()).decode()}"
+    uri = (
+        f"data:image/png;base64,{base64.b64encode(buffer.getvalue()).decode()}"
+    )
     made = await _wanx_picture(
         http,
         "description_edit_with_mask",
@@ -905,9 +1042,13 @@ async def test_upscaling_multiplies_the_size(http: httpx.AsyncClient) -> None:
     )
 
 
-async def test_colour_comes_into_a_grey_picture(http: httpx.AsyncClient) -> None:
+async def test_colour_comes_into_a_grey_picture(
+    http: httpx.AsyncClient,
+) -> None:
     data, base = _png((600, 520))
-    made = await _wanx_picture(http, "colorization", data, input={"prompt": "blue"})
+    made = await _wanx_picture(
+        http, "colorization", data, input={"prompt": "blue"}
+    )
     red, _, blue = made.resize((1, 1)).getpixel((0, 0))  # type: ignore[misc]
     assert abs(red - blue) > 10
     assert made.size == base.size
@@ -920,10 +1061,14 @@ async def test_the_same_request_makes_the_same_picture_and_another_seed_another(
     for seed in (1, 1, 2):
         body = (
             await http.post(
-                MM, json=mm("z-image-turbo", size="512*512", seed=seed), headers=KEY
+                MM,
+                json=mm("z-image-turbo", size="512*512", seed=seed),
+                headers=KEY,
             )
         ).json()
-        urls.append(body["output"]["choices"][0]["message"]["content"][0]["image"])
+        urls.append(
+            body["output"]["choices"][0]["message"]["content"][0]["image"]
+        )
         await asyncio.sleep(0.5)
     first, second, third = [(await http.get(url)).content for url in urls]
     assert first == second != third
@@ -935,7 +1080,12 @@ async def test_the_same_request_makes_the_same_picture_and_another_seed_another(
 @pytest.mark.parametrize(
     ("kind", "check"),
     [
-        ("html", lambda answer: answer.headers["content-type"].startswith("text/html")),
+        (
+            "html",
+            lambda answer: answer.headers["content-type"].startswith(
+                "text/html"
+            ),
+        ),
         ("empty", lambda answer: answer.content == b""),
         ("truncated_json", lambda answer: answer.text.endswith('"ab')),
         ("json_array", lambda answer: answer.json() == [1, 2]),
@@ -980,4 +1130,6 @@ async def test_it_stops_in_the_middle_of_a_synchronous_call(
         await assert_refused(
             await waiting, 500, "InternalError", "Internal server error!"
         )
-    assert not [record for record in caplog.records if record.levelname == "ERROR"]
+    assert not [
+        record for record in caplog.records if record.levelname == "ERROR"
+    ]

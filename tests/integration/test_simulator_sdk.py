@@ -38,7 +38,10 @@ def data_uri(name: str) -> str:
 
 async def test_drawing_with_multi_modal_conversation() -> None:
     messages = [
-        {"role": "user", "content": [{"text": "一副典雅庄重的对联悬挂于厅堂之中"}]}
+        {
+            "role": "user",
+            "content": [{"text": "一副典雅庄重的对联悬挂于厅堂之中"}],
+        }
     ]
     response = await call_sdk(
         MultiModalConversation.call,
@@ -64,7 +67,10 @@ async def test_editing_three_pictures_with_multi_modal_conversation() -> None:
         {"image": data_uri(name)}
         for name in ("coffee.png", "chelsea.png", "rocket.jpg")
     ]
-    content = [*images, {"text": "图1中的女生穿着图2中的黑色裙子按图3的姿势坐下"}]
+    content = [
+        *images,
+        {"text": "图1中的女生穿着图2中的黑色裙子按图3的姿势坐下"},
+    ]
     response = await call_sdk(
         MultiModalConversation.call,
         model="qwen-image-edit-max",
@@ -81,7 +87,10 @@ async def test_editing_three_pictures_with_multi_modal_conversation() -> None:
 
 
 async def test_a_local_file_is_uploaded_to_temporary_storage() -> None:
-    content = [{"image": f"file://{PHOTOS / 'coffee.png'}"}, {"text": "make it night"}]
+    content = [
+        {"image": f"file://{PHOTOS / 'coffee.png'}"},
+        {"text": "make it night"},
+    ]
     response = await call_sdk(
         MultiModalConversation.call,
         model="qwen-image-edit",
@@ -140,7 +149,10 @@ async def test_async_call_fetch_wait_and_list() -> None:
 
 async def test_a_finished_task_cannot_be_cancelled() -> None:
     created = await call_sdk(
-        ImageSynthesis.call, model="qwen-image", prompt="a fox", size="1328*1328"
+        ImageSynthesis.call,
+        model="qwen-image",
+        prompt="a fox",
+        size="1328*1328",
     )
     cancelled = await call_sdk(ImageSynthesis.cancel, task=created)  # type: ignore[attr-defined]
     assert (cancelled.status_code, cancelled.code) == (
@@ -168,5 +180,7 @@ def _enlarged(name: str) -> str:
     from core.pictures.normalize import fit_to  # noqa: PLC0415
     from core.types import PictureLimits  # noqa: PLC0415
 
-    data = fit_to((PHOTOS / name).read_bytes(), PictureLimits(min_side=512)).data
+    data = fit_to(
+        (PHOTOS / name).read_bytes(), PictureLimits(min_side=512)
+    ).data
     return f"data:image/jpeg;base64,{base64.b64encode(data).decode()}"

@@ -41,7 +41,9 @@ async def place(tmp_path: Path) -> AsyncIterator[Place]:
         easel_in(fake, tmp_path / "data") as bot,
     ):
         ana = fake.person("Ana", is_admin=True)
-        yield Place(fake=fake, bot=bot, ana=ana, bo=fake.person("Bo", locale="zh-TW"))
+        yield Place(
+            fake=fake, bot=bot, ana=ana, bo=fake.person("Bo", locale="zh-TW")
+        )
 
 
 async def test_a_newcomer_draws_edits_and_goes_back(place: Place) -> None:
@@ -53,9 +55,12 @@ async def test_a_newcomer_draws_edits_and_goes_back(place: Place) -> None:
     assert len(pictures.files) == 2
     assert "Drawn by Ana" in caption.words
     assert all(
-        fake.world.files[one].alt.startswith("a red fox") for one in pictures.files
+        fake.world.files[one].alt.startswith("a red fox")
+        for one in pictures.files
     )
-    assert all(fake.world.files[one].data[:4] == b"\x89PNG" for one in pictures.files)
+    assert all(
+        fake.world.files[one].data[:4] == b"\x89PNG" for one in pictures.files
+    )
 
     await ana.says("make it night", thread=caption.ts)
     night, shown = await ana.result("make it night")
@@ -74,7 +79,9 @@ async def test_a_newcomer_draws_edits_and_goes_back(place: Place) -> None:
     await ana.presses(hat, "Undo")
     back = await ana.reads("Now at v2")
     shown_again = [
-        block["slack_file"]["id"] for block in back.blocks if block["type"] == "image"
+        block["slack_file"]["id"]
+        for block in back.blocks
+        if block["type"] == "image"
     ]
     assert shown_again == shown.files
 
@@ -87,10 +94,14 @@ async def test_an_edit_names_the_picture_it_works_on_before_anything_is_made(
     await place.bo.says("draw a hat on it", thread=caption.ts)
     await place.bo.result("draw a hat on it")
     says = [
-        call for method, call in place.fake.world.calls if method == "chat.postMessage"
+        call
+        for method, call in place.fake.world.calls
+        if method == "chat.postMessage"
     ]
     status = next(
-        str(call["blocks"]) for call in says if "draw a hat" in str(call["blocks"])
+        str(call["blocks"])
+        for call in says
+        if "draw a hat" in str(call["blocks"])
     )
     assert "v1" in status
     assert "Ana" in status
@@ -118,9 +129,9 @@ async def test_a_mention_with_a_picture_is_one_job_with_the_picture(
     caption, shown = await ana.result("make it night")
     assert caption.thread_ts == shown.thread_ts == ts
     steps = await place.steps(ana)
-    assert [(step.action, len(step.inputs), step.parent) for step in steps] == [
-        (Action.EDIT, 1, None)
-    ]
+    assert [
+        (step.action, len(step.inputs), step.parent) for step in steps
+    ] == [(Action.EDIT, 1, None)]
     signs = [one for one in fake.world.statuses if one["thread_ts"] == ts]
     assert signs[0]["status"].startswith("Edit")
     assert len(signs[0]["status"]) <= 50
@@ -138,7 +149,9 @@ async def test_words_under_somebodys_picture_are_about_that_picture(
     await ana.says(f"{ana.easel} draw a heron", where)
     await ana.result("a heron", where)
     ts = await ana.says(
-        "" if direct else "my coffee", where, files=[ana.uploads(PHOTOS / "coffee.png")]
+        "" if direct else "my coffee",
+        where,
+        files=[ana.uploads(PHOTOS / "coffee.png")],
     )
     await ana.says(f"{ana.easel} make it night", where, thread=ts)
     await ana.result("make it night", where)
@@ -147,7 +160,11 @@ async def test_words_under_somebodys_picture_are_about_that_picture(
     await ana.says(f"{ana.easel} and windy", where, thread=ts)
     await ana.result("and windy", where)
     _, night, rainy, windy = await place.steps(ana)
-    assert (night.parent, rainy.parent, windy.parent) == (None, night.id, rainy.id)
+    assert (night.parent, rainy.parent, windy.parent) == (
+        None,
+        night.id,
+        rainy.id,
+    )
     ts = await bo.says("my cat", files=[bo.uploads(PHOTOS / "chelsea.png")])
     await ana.says(f"{ana.easel} /draw a boat", thread=ts)
     await ana.result("a boat")
@@ -169,7 +186,9 @@ async def test_a_direct_message_draws_and_edits(place: Place) -> None:
     assert [len(step.inputs) for step in await place.steps(ana)] == [0, 1, 1]
 
 
-async def test_words_that_are_not_for_easel_are_left_alone(place: Place) -> None:
+async def test_words_that_are_not_for_easel_are_left_alone(
+    place: Place,
+) -> None:
     fake, ana, bo = place.fake, place.ana, place.bo
     await ana.types("/draw a fox")
     caption, _ = await ana.result("a fox")
@@ -193,7 +212,9 @@ async def test_words_that_are_not_for_easel_are_left_alone(place: Place) -> None
     ]
     assert len(ours) == 2
     asked_for = {
-        call["user"] for method, call in fake.world.calls if method == "users.info"
+        call["user"]
+        for method, call in fake.world.calls
+        if method == "users.info"
     }
     assert asked_for == {ana.id, bo.id}
 
@@ -204,15 +225,22 @@ async def test_a_command_without_words_opens_a_form_with_pictures_and_options(
     ana = place.ana
     assert await ana.types("/edit") == {}
     view = await ana.view()
-    fields = {block["block_id"]: block["element"]["type"] for block in view["blocks"]}
+    fields = {
+        block["block_id"]: block["element"]["type"] for block in view["blocks"]
+    }
     assert fields["pictures"] == "file_input"
     assert fields["prompt"] == "plain_text_input"
     assert fields["model"] == "static_select"
     refused = await ana.fills(view, prompt="🦊")
     assert refused["response_action"] == "errors"
     assert "prompt" in refused["errors"]
-    pictures = [ana.uploads(PHOTOS / name) for name in ("coffee.png", "chelsea.png")]
-    assert await ana.fills(view, prompt="put both on a table", pictures=pictures) == {}
+    pictures = [
+        ana.uploads(PHOTOS / name) for name in ("coffee.png", "chelsea.png")
+    ]
+    assert (
+        await ana.fills(view, prompt="put both on a table", pictures=pictures)
+        == {}
+    )
     await ana.result("put both on a table")
     assert len((await place.steps(ana))[0].inputs) == 2
     await ana.fills(view, prompt="once more", pictures=pictures)
@@ -227,7 +255,9 @@ async def test_a_command_of_options_alone_asks_its_words_and_keeps_the_options(
 ) -> None:
     await place.ana.types(text)
     view = await place.ana.view()
-    prompt = next(block for block in view["blocks"] if block["block_id"] == "prompt")
+    prompt = next(
+        block for block in view["blocks"] if block["block_id"] == "prompt"
+    )
     assert prompt["element"]["initial_value"] in text
     assert prompt["element"]["initial_value"].startswith("--")
 
@@ -239,7 +269,9 @@ async def test_wanx_alone_asks_which_function_and_a_function_alone_asks_its_word
     await ana.types("/wanx")
     view = await ana.view()
     photo = ana.uploads(PHOTOS / "chelsea.png")
-    await ana.fills(view, function="colorize", prompt="warm colours", pictures=[photo])
+    await ana.fills(
+        view, function="colorize", prompt="warm colours", pictures=[photo]
+    )
     await ana.result("warm colours")
     assert (await place.steps(ana))[-1].action is Action.COLORIZE
     await ana.types("/wanx style")
@@ -254,10 +286,14 @@ async def test_an_edit_without_a_picture_asks_for_one_and_keeps_the_words(
 ) -> None:
     await place.bo.types("/edit make it night --n 2")
     view = await place.bo.view()
-    prompt = next(block for block in view["blocks"] if block["block_id"] == "prompt")
+    prompt = next(
+        block for block in view["blocks"] if block["block_id"] == "prompt"
+    )
     assert prompt["element"]["initial_value"] == "make it night --n 2"
     assert view["title"]["text"] == "編輯"
-    await place.bo.fills(view, pictures=[place.bo.uploads(PHOTOS / "coffee.png")])
+    await place.bo.fills(
+        view, pictures=[place.bo.uploads(PHOTOS / "coffee.png")]
+    )
     _, pictures = await place.bo.result("make it night")
     assert len(pictures.files) == 2
 
@@ -277,7 +313,9 @@ async def test_wrong_options_are_refused_privately_in_the_persons_language(
     assert await place.steps(bo) == []
 
 
-async def test_edit_this_image_works_on_any_picture_and_on_ours(place: Place) -> None:
+async def test_edit_this_image_works_on_any_picture_and_on_ours(
+    place: Place,
+) -> None:
     fake, ana, bo = place.fake, place.ana, place.bo
     ts = await bo.says("my cat", files=[bo.uploads(PHOTOS / "chelsea.png")])
     message = fake.world.find(fake.general, ts)
@@ -293,7 +331,8 @@ async def test_edit_this_image_works_on_any_picture_and_on_ours(place: Place) ->
     await bo.result("with wings")
     assert (await place.steps(bo))[-1].parent == (await place.steps(ana))[0].id
     many = await ana.says(
-        "all my cats", files=[ana.uploads(PHOTOS / "chelsea.png") for _ in range(4)]
+        "all my cats",
+        files=[ana.uploads(PHOTOS / "chelsea.png") for _ in range(4)],
     )
     message = fake.world.find(fake.general, many)
     assert message
@@ -322,7 +361,10 @@ async def test_every_button_under_a_result_answers(place: Place) -> None:
     assert "2" in (await bo.reads("第 2")).words
     await ana.presses(caption, "Again")
     await fake.until(
-        lambda: len([one for one in ana.sees() if "🔄" in str(list(one.buttons))]) == 3
+        lambda: (
+            len([one for one in ana.sees() if "🔄" in str(list(one.buttons))])
+            == 3
+        )
     )
 
     await bo.presses(winter, "🪄")
@@ -342,11 +384,15 @@ async def test_every_button_under_a_result_answers(place: Place) -> None:
     await bo.presses(more, "ℹ️")
     await fake.until(
         lambda: [
-            one for one in bo.sees() if one.only_for == bo.id and "種子：" in one.words
+            one
+            for one in bo.sees()
+            if one.only_for == bo.id and "種子：" in one.words
         ]
     )
     await bo.presses(more, "✉️")
-    copy = await fake.until(lambda: [one for one in bo.sees(bo.direct) if one.files])
+    copy = await fake.until(
+        lambda: [one for one in bo.sees(bo.direct) if one.files]
+    )
     assert copy
     await bo.presses(more, "⬆️")
     await bo.reads("放大", button="🔄")
@@ -394,7 +440,9 @@ async def test_three_people_vote_and_the_favourite_goes_to_the_gallery_once(
     await bo.reacts(pictures, "star")
     fake.event_copies = 3
     await cy.reacts(caption, "heart::skin-tone-3")
-    shown = await fake.until(lambda: [one for one in ana.sees(gallery) if one.files])
+    shown = await fake.until(
+        lambda: [one for one in ana.sees(gallery) if one.files]
+    )
     credit = await ana.reads("Ana", gallery, button="Original message")
     assert len(shown) == 1
     assert len(shown[0].files) == 1
@@ -418,15 +466,21 @@ async def test_reactions_do_what_they_say_and_only_what_their_person_may(
     )
     assert "Ana" in refusal[0].words
     await bo.reacts(pictures, "repeat")
-    await fake.until(lambda: len([one for one in ana.sees() if one.files]) == 2)
+    await fake.until(
+        lambda: len([one for one in ana.sees() if one.files]) == 2
+    )
     await ana.reacts(caption, "thumbsup")
     await ana.reacts(caption, "wastebasket")
     await fake.until(lambda: "deleted" in caption.words)
-    await fake.until(lambda: fake.world.find(fake.general, pictures.ts) is None)
+    await fake.until(
+        lambda: fake.world.find(fake.general, pictures.ts) is None
+    )
     assert all(fake.world.files[one].deleted for one in pictures.files)
 
 
-async def test_a_private_result_is_seen_by_its_person_alone(place: Place) -> None:
+async def test_a_private_result_is_seen_by_its_person_alone(
+    place: Place,
+) -> None:
     ana, bo = place.ana, place.bo
     await ana.types("/draw a surprise party --private")
     caption, pictures = await ana.result("a surprise party", ana.direct)
@@ -471,7 +525,9 @@ async def test_usage_history_help_and_the_home_tab(place: Place) -> None:
     assert "· Ana ·" in (await ana.reads("Usage in", ana.direct)).words
     assert await fake.until(
         lambda: [
-            one for one in ana.sees(ana.direct) if "usage" in str(names(place, one))
+            one
+            for one in ana.sees(ana.direct)
+            if "usage" in str(names(place, one))
         ]
     )
     await ana.types("/easel history")
@@ -484,7 +540,9 @@ async def test_usage_history_help_and_the_home_tab(place: Place) -> None:
     assert "a pear" not in str((await bo.opens_home())["blocks"])
 
 
-async def test_settings_are_for_those_who_run_the_workspace(place: Place) -> None:
+async def test_settings_are_for_those_who_run_the_workspace(
+    place: Place,
+) -> None:
     ana, bo = place.ana, place.bo
     await bo.types("/easel settings")
     assert (await bo.reads("頻道")).only_for == bo.id
@@ -505,8 +563,13 @@ async def test_settings_are_for_those_who_run_the_workspace(place: Place) -> Non
     assert (await bo.reads("預算")).only_for == bo.id
 
 
-async def test_who_runs_a_workspace_elsewhere_runs_nothing_here(place: Place) -> None:
-    ana, eve = place.ana, place.fake.person("Eve", is_admin=True, home="T00000009")
+async def test_who_runs_a_workspace_elsewhere_runs_nothing_here(
+    place: Place,
+) -> None:
+    ana, eve = (
+        place.ana,
+        place.fake.person("Eve", is_admin=True, home="T00000009"),
+    )
     await ana.types("/draw a mill")
     caption, _ = await ana.result("a mill")
     await eve.presses(caption, "Delete")
@@ -527,7 +590,9 @@ async def test_a_result_after_a_restart_still_answers_to_its_buttons(
             caption, pictures = await ana.result("a kite")
         async with easel_in(fake, tmp_path / "data"):
             await ana.presses(caption, "Again")
-            await fake.until(lambda: len([one for one in ana.sees() if one.files]) == 2)
+            await fake.until(
+                lambda: len([one for one in ana.sees() if one.files]) == 2
+            )
             await ana.reacts(pictures, "information_source")
             await fake.until(
                 lambda: [
@@ -561,7 +626,9 @@ async def test_words_under_a_message_of_ours_are_heard_however_soon_they_come(
 
     herons: list[str] = []
     for at in range(3):
-        theirs = await cy.says("my coffee", files=[cy.uploads(PHOTOS / "coffee.png")])
+        theirs = await cy.says(
+            "my coffee", files=[cy.uploads(PHOTOS / "coffee.png")]
+        )
         await cy.says("hot", thread=theirs)
         await ana.types(f"/draw a heron {at}")
         heron = await posted(f"a heron {at}")
@@ -605,7 +672,12 @@ async def test_words_that_may_be_either_are_asked_for_the_person_alone(
 
 @pytest.mark.parametrize(
     "words",
-    ["<!here> look at this", "<!subteam^S1|@designers> nice?", "thanks!", "lol"],
+    [
+        "<!here> look at this",
+        "<!subteam^S1|@designers> nice?",
+        "thanks!",
+        "lol",
+    ],
 )
 async def test_words_to_others_in_a_thread_of_ours_cost_nothing(
     place: Place, words: str

@@ -40,7 +40,9 @@ async def report(
 
 
 async def test_all_is_well_and_channels_are_told_where_we_may_ask(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
 ) -> None:
     async with slack() as fake:
         found = await report(fake, tmp_path, monkeypatch, capsys)
@@ -91,11 +93,14 @@ async def test_a_setting_that_is_wrong_is_named(
 
 
 async def test_scopes_and_invitations_that_are_missing_are_named(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
 ) -> None:
     async with slack() as fake:
         fake.workspace.scopes = (
-            fake.workspace.scopes.replace("files:write,", "") + ",channels:read"
+            fake.workspace.scopes.replace("files:write,", "")
+            + ",channels:read"
         )
         fake.workspace.channels.clear()
         found = await report(fake, tmp_path, monkeypatch, capsys)
@@ -105,14 +110,21 @@ async def test_scopes_and_invitations_that_are_missing_are_named(
     assert not found["slack channels"]["ok"]
 
 
-@pytest.mark.parametrize(("minutes", "well"), [(2, True), (7, False), (-7, False)])
+@pytest.mark.parametrize(
+    ("minutes", "well"), [(2, True), (7, False), (-7, False)]
+)
 async def test_a_clock_that_is_off_is_said(minutes: int, well: bool) -> None:
     async with slack() as fake, session() as http:
         fake.world.date = format_datetime(
             datetime.now(UTC) + timedelta(minutes=minutes), usegmt=True
         )
-        client = web_client(f"{fake.world.base}/api/", http, fake.workspace.token)
-        found = {name: (ok, text) for name, ok, text in await checkup.bot(client, "en")}
+        client = web_client(
+            f"{fake.world.base}/api/", http, fake.workspace.token
+        )
+        found = {
+            name: (ok, text)
+            for name, ok, text in await checkup.bot(client, "en")
+        }
     ok, text = found["slack clock"]
     assert ok is well
     assert ("clock" in text) is not well

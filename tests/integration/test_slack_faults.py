@@ -96,7 +96,9 @@ async def test_one_result_whatever_answer_is_lost(
     said = [
         one
         for one in fake.world.messages
-        if one.user == fake.workspace.bot_user and one.blocks and not one.only_for
+        if one.user == fake.workspace.bot_user
+        and one.blocks
+        and not one.only_for
     ]
     assert [one.ts for one in said] == [caption.ts]
     assert len(await steps_of(bot, ana)) == 1
@@ -132,7 +134,9 @@ async def test_what_is_said_in_private_is_said_once_whatever_answer_is_lost(
     assert not [one for one in said if "Cancel" in one.buttons]
 
 
-async def test_where_uploads_are_forbidden_the_result_says_so(there: Place) -> None:
+async def test_where_uploads_are_forbidden_the_result_says_so(
+    there: Place,
+) -> None:
     fake, _, ana = there
     fake.world.faults["files.getUploadURLExternal"].extend(
         [Fault(error="file_uploads_disabled")] * 9
@@ -144,10 +148,15 @@ async def test_where_uploads_are_forbidden_the_result_says_so(there: Place) -> N
     assert len(ana.sees()) == 1
     await bo.types("/draw a hen")
     caption = await bo.reads("没能附上图片")
-    assert "要为所有人删除" in caption.buttons["🗑️ 删除"]["confirm"]["text"]["text"]
+    assert (
+        "要为所有人删除"
+        in caption.buttons["🗑️ 删除"]["confirm"]["text"]["text"]
+    )
 
 
-async def test_a_share_that_slack_dropped_in_silence_is_repaired(there: Place) -> None:
+async def test_a_share_that_slack_dropped_in_silence_is_repaired(
+    there: Place,
+) -> None:
     fake, _, ana = there
     fake.world.dropped_shares = 1
     await ana.types("/draw a fox --n 2")
@@ -234,7 +243,9 @@ async def test_a_message_or_channel_gone_in_the_middle_sends_the_result_to_its_p
     status.deleted = True
     caption = await ana.reads("a fox", ana.direct, button="🔄")
     assert caption.channel == ana.direct
-    await fake.until(lambda: [one for one in ana.sees(ana.direct) if one.files])
+    await fake.until(
+        lambda: [one for one in ana.sees(ana.direct) if one.files]
+    )
     assert results(fake) == [1]
 
 
@@ -271,20 +282,31 @@ async def test_long_and_hostile_words_ping_nobody_and_break_no_caption(
             }
             assert kinds <= {"text"}
             assert not any(
-                sign in json.dumps(call, ensure_ascii=False) for sign in "\u202e\u2066"
+                sign in json.dumps(call, ensure_ascii=False)
+                for sign in "\u202e\u2066"
             )
 
 
 @pytest.mark.parametrize(
     "text",
-    ["", "   ", "🦊", ":fox_face:", "a" * 10_001, "cat --n 99 --model x", 'say "cat'],
+    [
+        "",
+        "   ",
+        "🦊",
+        ":fox_face:",
+        "a" * 10_001,
+        "cat --n 99 --model x",
+        'say "cat',
+    ],
 )
 async def test_words_nothing_can_be_drawn_from_are_refused_and_nothing_is_begun(
     there: Place, text: str
 ) -> None:
     fake, bot, ana = there
     await ana.says(f"{ana.easel} draw {text}" if text.strip() else ana.easel)
-    await fake.until(lambda: [one for one in ana.sees() if one.only_for == ana.id])
+    await fake.until(
+        lambda: [one for one in ana.sees() if one.only_for == ana.id]
+    )
     assert await bot.easel.context.store.open_steps() == []
     assert results(fake) == []
 
@@ -332,7 +354,9 @@ async def test_the_picture_of_a_thread_that_cannot_be_read_just_now_is_waited_fo
         "data:image/png;base64,AAAA",
     ],
 )
-async def test_the_token_goes_to_no_strange_address(there: Place, url: str) -> None:
+async def test_the_token_goes_to_no_strange_address(
+    there: Place, url: str
+) -> None:
     fake, _, ana = there
     file = {
         "id": "F00000001",
@@ -410,7 +434,9 @@ async def test_odd_files_get_a_sentence_each(there: Place) -> None:
     assert await steps_of(bot, ana) == []
 
 
-async def test_a_file_of_another_organisation_is_looked_up(there: Place) -> None:
+async def test_a_file_of_another_organisation_is_looked_up(
+    there: Place,
+) -> None:
     _, bot, ana = there
     foreign = ana.uploads(PHOTOS / "coffee.png", connect=True)
     await ana.says(f"{ana.easel} make it night", files=[foreign])
@@ -432,18 +458,26 @@ async def test_progress_keeps_within_what_slack_allows(
             await ana.types(f"/draw fox {at} --model qwen-image-plus")
         for at in range(6):
             await ana.result(f"fox {at}")
-        updates = [call for method, call in fake.world.calls if method == "chat.update"]
+        updates = [
+            call
+            for method, call in fake.world.calls
+            if method == "chat.update"
+        ]
         assert len(updates) <= 10 + 6
         assert fake.world.limited["chat.update"] == 0
 
 
 async def test_no_secret_of_slacks_is_ever_logged(
-    tmp_path: Path, capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path,
+    capfd: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     from bot import logs, settings  # noqa: PLC0415
 
     async with slack() as fake:
-        fake.world.faults["chat.postMessage"].append(Fault(drop=True, error="x"))
+        fake.world.faults["chat.postMessage"].append(
+            Fault(drop=True, error="x")
+        )
         fake.world.faults["files.info"].append(Fault(status=500))
         chosen = settings.load(**fake.settings(socket=True))
         logs.set_up("json", "debug", settings.secrets(chosen))
@@ -470,7 +504,9 @@ async def test_after_a_day_of_faults_everybody_has_their_picture_once(
 
     Meanwhile people work in channels, threads and direct messages.
     """
-    names, lives = (("Ana", "Bo", "Cy"), 4) if is_nightly else (("Ana", "Bo"), 2)
+    names, lives = (
+        (("Ana", "Bo", "Cy"), 4) if is_nightly else (("Ana", "Bo"), 2)
+    )
     luck = random.Random(20261121)
     kinds = [
         Fault(retry_after=1),
@@ -495,20 +531,25 @@ async def test_after_a_day_of_faults_everybody_has_their_picture_once(
         fake.event_copies = 2
         people = [fake.person(name) for name in names]
         for life in range(lives):
-            async with easel_in(fake, tmp_path / "data", socket=life % 2 == 1) as bot:
+            async with easel_in(
+                fake, tmp_path / "data", socket=life % 2 == 1
+            ) as bot:
                 for method in methods * 2:
                     fake.world.faults[method].append(luck.choice(kinds))
                 fake.world.dropped_shares += 1
                 fake.api.upload_faults = [504]
                 for at, person in enumerate(people):
-                    await person.types(f"/draw fox {life} of {person.user.name}")
+                    await person.types(
+                        f"/draw fox {life} of {person.user.name}"
+                    )
                     photo = person.uploads(PHOTOS / "rocket.jpg")
                     await person.says(
                         f"{person.easel} moon {life} of {person.user.name}",
                         files=[photo],
                     )
                     await person.says(
-                        f"draw heron {life} of {person.user.name}", person.direct
+                        f"draw heron {life} of {person.user.name}",
+                        person.direct,
                     )
                     if life % 2 and at == 1:
                         await fake.socket.disconnect()
@@ -519,24 +560,36 @@ async def test_after_a_day_of_faults_everybody_has_their_picture_once(
                         ("heron", person.direct),
                     ):
                         await shown_once(
-                            fake, person, f"{what} {life} of {person.user.name}", where
+                            fake,
+                            person,
+                            f"{what} {life} of {person.user.name}",
+                            where,
                         )
                 async with asyncio.timeout(60):
                     while await bot.easel.context.store.open_steps():
                         await asyncio.sleep(0.1)
                 store = bot.easel.context.store
                 made = [
-                    await store.recent(Tenant("slack:T00000001"), person.id, 20)
+                    await store.recent(
+                        Tenant("slack:T00000001"), person.id, 20
+                    )
                     for person in people
                 ]
-                assert [len(one) for one in made] == [3 + 3 * life] * len(people)
+                assert [len(one) for one in made] == [3 + 3 * life] * len(
+                    people
+                )
 
 
-async def shown_once(fake: Slack, person: Somebody, prompt: str, where: str) -> None:
+async def shown_once(
+    fake: Slack, person: Somebody, prompt: str, where: str
+) -> None:
     """One caption, and one message with its picture, wherever the faults have driven them."""
 
     def captions() -> list[str]:
-        seen = [*person.sees(where), *(person.sees(person.direct) if not where else [])]
+        seen = [
+            *person.sees(where),
+            *(person.sees(person.direct) if not where else []),
+        ]
         return [
             one.ts
             for one in seen

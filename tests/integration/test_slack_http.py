@@ -42,7 +42,9 @@ async def send(
             ("Content-Type", kind),
         ]
         async with http.post(
-            f"{fake.url}/slack/events", data=BytesIO(data), headers=CIMultiDict(pairs)
+            f"{fake.url}/slack/events",
+            data=BytesIO(data),
+            headers=CIMultiDict(pairs),
         ) as answer:
             return answer.status, await answer.text()
 
@@ -130,7 +132,9 @@ async def test_odd_bodies_are_refused_without_a_stack(
         status, text = await send(fake, data, sign(data), kind)
         assert status == wanted, data[:40]
         assert "Traceback" not in text
-    status, _ = await send(fake, GOOD, {**sign(GOOD), "Content-Encoding": "gzip"})
+    status, _ = await send(
+        fake, GOOD, {**sign(GOOD), "Content-Encoding": "gzip"}
+    )
     assert status == 415
 
 
@@ -145,12 +149,15 @@ async def test_the_same_bytes_twice_do_nothing_more(
         assert (await send(fake, data, headers, FORM))[0] == 200
     await ana.result("a fox")
     # The same command signed anew, as a retry would be: its trigger is known.
-    assert (await send(fake, data, sign(data, time.time() - 7), FORM))[0] == 200
+    assert (await send(fake, data, sign(data, time.time() - 7), FORM))[
+        0
+    ] == 200
     await asyncio.sleep(0.5)
     assert (
         len(
             await bot.easel.context.store.history(
-                Tenant("slack:T00000001"), SessionId(f"{fake.general}/@{ana.id}")
+                Tenant("slack:T00000001"),
+                SessionId(f"{fake.general}/@{ana.id}"),
             )
         )
         == 1
@@ -306,7 +313,9 @@ def many(fake: Slack, **more: Any) -> dict[str, Any]:
 async def install(fake: Slack, bot: Running, code: str) -> tuple[int, str]:
     """What a browser does at /slack/install and back."""
     host = {"Host": "easel.example"}
-    async with aiohttp.ClientSession(cookie_jar=aiohttp.DummyCookieJar()) as http:
+    async with aiohttp.ClientSession(
+        cookie_jar=aiohttp.DummyCookieJar()
+    ) as http:
         async with http.get(
             f"{fake.url}/slack/install", headers=host, allow_redirects=False
         ) as answer:
@@ -318,16 +327,25 @@ async def install(fake: Slack, bot: Running, code: str) -> tuple[int, str]:
         state = parse_qs(urlsplit(there).query)["state"][0]
         back = f"{fake.url}/slack/oauth_redirect?{urlencode({'code': code, 'state': state})}"
         headers = {**host, "Cookie": cookie}
-        async with http.get(back, headers=headers, allow_redirects=False) as answer:
-            first = answer.status
-        async with http.get(back, headers=headers, allow_redirects=False) as answer:
-            replayed = answer.status
-        unknown = f"{fake.url}/slack/oauth_redirect?code=x&state=../counter.txt"
         async with http.get(
-            unknown, headers={**host, "Cookie": "slack-app-oauth-state=../counter.txt"}
+            back, headers=headers, allow_redirects=False
+        ) as answer:
+            first = answer.status
+        async with http.get(
+            back, headers=headers, allow_redirects=False
+        ) as answer:
+            replayed = answer.status
+        unknown = (
+            f"{fake.url}/slack/oauth_redirect?code=x&state=../counter.txt"
+        )
+        async with http.get(
+            unknown,
+            headers={**host, "Cookie": "slack-app-oauth-state=../counter.txt"},
         ) as answer:
             strange = answer.status
-        async with http.get(back, headers=host, allow_redirects=False) as answer:
+        async with http.get(
+            back, headers=host, allow_redirects=False
+        ) as answer:
             without_cookie = answer.status
     assert replayed in {400, 401}
     assert strange in {400, 401}
@@ -343,7 +361,9 @@ async def test_a_state_lets_one_in_once_and_those_that_ran_out_are_forgotten(
     engine = database.open_async(url)
     store = SlackStore(engine)
     state = await store.states.async_issue()
-    tried = await asyncio.gather(*(store.states.async_consume(state) for _ in range(8)))
+    tried = await asyncio.gather(
+        *(store.states.async_consume(state) for _ in range(8))
+    )
     assert sorted(tried) == [False] * 7 + [True]
     assert not await store.states.async_consume("../x")
     store.states.expiration_seconds = -1
@@ -351,20 +371,27 @@ async def test_a_state_lets_one_in_once_and_those_that_ran_out_are_forgotten(
     assert not await store.states.async_consume(late)
     await store.states.async_issue()
     async with store.states.engine.begin() as connection:
-        kept = (await connection.execute(select(store.states.oauth_states))).all()
+        kept = (
+            await connection.execute(select(store.states.oauth_states))
+        ).all()
     assert len(kept) == 1
     await engine.dispose()
 
 
 @pytest.mark.parametrize(
     "goodbye",
-    [("tokens_revoked", "app_uninstalled"), ("app_uninstalled", "tokens_revoked")],
+    [
+        ("tokens_revoked", "app_uninstalled"),
+        ("app_uninstalled", "tokens_revoked"),
+    ],
 )
 async def test_two_workspaces_install_draw_apart_and_one_leaves(
     tmp_path: Path, goodbye: tuple[str, str]
 ) -> None:
     async with slack() as fake:
-        other = fake.world.workspace("T00000002", "xoxb-test-2", enterprise="E00000001")
+        other = fake.world.workspace(
+            "T00000002", "xoxb-test-2", enterprise="E00000001"
+        )
         fake.api.codes = {"code-1": fake.workspace, "code-2": other}
         channel = fake.channel("general", workspace=other)
         async with easel_in(fake, tmp_path / "data", **many(fake)) as bot:
@@ -389,7 +416,9 @@ async def test_two_workspaces_install_draw_apart_and_one_leaves(
             for name in goodbye:
                 await fake.event(name, other, tokens={"bot": [other.bot_user]})
             async with asyncio.timeout(10):
-                while await context.blobs.keys(tenant) or await context.store.history(
+                while await context.blobs.keys(
+                    tenant
+                ) or await context.store.history(
                     Tenant(tenant), SessionId(f"{channel}/@{eva.id}")
                 ):
                     await asyncio.sleep(0.05)
@@ -398,7 +427,9 @@ async def test_two_workspaces_install_draw_apart_and_one_leaves(
             await eva.types("/draw a ghost", channel)
             told = await fake.until(
                 lambda: [
-                    one for one in list(fake.world.hooks.values())[hook_count:] if one
+                    one
+                    for one in list(fake.world.hooks.values())[hook_count:]
+                    if one
                 ]
             )
             assert "not installed" in told[0][0]["text"]
@@ -443,7 +474,9 @@ async def test_a_token_is_renewed_once_for_many_jobs_before_it_ends(
             ana = fake.person("Ana")
             fake.workspace.token = "xoxb-other"
             refreshed = [
-                call for call in fake.world.calls if call[0] == "oauth.v2.access"
+                call
+                for call in fake.world.calls
+                if call[0] == "oauth.v2.access"
             ]
             assert len(refreshed) == 1
             store = bot.easel.context.chats["slack"]._store.installations  # type: ignore[attr-defined]
@@ -452,7 +485,9 @@ async def test_a_token_is_renewed_once_for_many_jobs_before_it_ends(
             )
             installed.bot_token_expires_at = int(time.time()) + 60
             await store.async_save_bot(installed)
-            await asyncio.gather(*(ana.types(f"/draw fox {at}") for at in range(4)))
+            await asyncio.gather(
+                *(ana.types(f"/draw fox {at}") for at in range(4))
+            )
             await asyncio.gather(*(ana.result(f"fox {at}") for at in range(4)))
             renewals = [
                 call

@@ -17,7 +17,9 @@ from tests.fakes.slack.house import easel_in
 from tests.fakes.slack.world import Fault
 
 
-async def test_everything_works_without_a_public_address(tmp_path: Path) -> None:
+async def test_everything_works_without_a_public_address(
+    tmp_path: Path,
+) -> None:
     async with slack() as fake, easel_in(fake, tmp_path / "data", socket=True):
         ana = fake.person("Ana")
         assert await ana.types("/draw a fox") == {}
@@ -54,7 +56,9 @@ async def test_a_connection_cut_without_a_word_comes_back(
 ) -> None:
     monkeypatch.setattr(sockets, "PING_SECONDS", 0.3)
     monkeypatch.setattr(
-        sockets.Socket.__init__, "__kwdefaults__", {"ping": 0.3, "silence": 60.0}
+        sockets.Socket.__init__,
+        "__kwdefaults__",
+        {"ping": 0.3, "silence": 60.0},
     )
     async with slack() as fake, easel_in(fake, tmp_path / "data", socket=True):
         await fake.until(lambda: fake.socket.opened == 1)
@@ -65,8 +69,13 @@ async def test_a_connection_cut_without_a_word_comes_back(
         await ana.result("a fox")
 
 
-async def test_an_envelope_delivered_again_is_done_once(tmp_path: Path) -> None:
-    async with slack() as fake, easel_in(fake, tmp_path / "data", socket=True) as bot:
+async def test_an_envelope_delivered_again_is_done_once(
+    tmp_path: Path,
+) -> None:
+    async with (
+        slack() as fake,
+        easel_in(fake, tmp_path / "data", socket=True) as bot,
+    ):
         fake.event_copies = 4
         ana = fake.person("Ana")
         await ana.says("draw a pond", ana.direct)
@@ -81,9 +90,14 @@ async def test_a_silent_socket_ends_the_bot(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(
-        sockets.Socket.__init__, "__kwdefaults__", {"ping": 0.1, "silence": 0.5}
+        sockets.Socket.__init__,
+        "__kwdefaults__",
+        {"ping": 0.1, "silence": 0.5},
     )
-    async with slack() as fake, easel_in(fake, tmp_path / "data", socket=True) as bot:
+    async with (
+        slack() as fake,
+        easel_in(fake, tmp_path / "data", socket=True) as bot,
+    ):
         await fake.until(lambda: fake.socket.opened == 1)
         fake.api.app_token = "xapp-gone"
         await fake.socket.cut()
@@ -91,8 +105,13 @@ async def test_a_silent_socket_ends_the_bot(
             await bot.lost.wait()
 
 
-async def test_readiness_tells_whether_slack_is_connected(tmp_path: Path) -> None:
-    async with slack() as fake, easel_in(fake, tmp_path / "data", socket=True) as bot:
+async def test_readiness_tells_whether_slack_is_connected(
+    tmp_path: Path,
+) -> None:
+    async with (
+        slack() as fake,
+        easel_in(fake, tmp_path / "data", socket=True) as bot,
+    ):
         await fake.until(lambda: fake.socket.opened == 1)
         async with httpx.AsyncClient() as http:
             answer = await http.get(f"http://127.0.0.1:{bot.port}/readyz")
@@ -115,12 +134,18 @@ MANY = {"SLACK_CLIENT_ID": "1.2", "SLACK_CLIENT_SECRET": "s"}
         ({"SLACK_BOT_TOKEN": "xoxb-wrong"}, "SLACK_BOT_TOKEN"),
         ({"SLACK_APP_TOKEN": None}, "SLACK_BOT_TOKEN"),
         ({"SLACK_BOT_TOKEN": None}, "SLACK_APP_TOKEN"),
-        ({"SLACK_BOT_TOKEN": None, "SLACK_CLIENT_ID": "1.2"}, "SLACK_CLIENT_SECRET"),
+        (
+            {"SLACK_BOT_TOKEN": None, "SLACK_CLIENT_ID": "1.2"},
+            "SLACK_CLIENT_SECRET",
+        ),
         ({"SLACK_BOT_TOKEN": None, **MANY}, "EASEL_PUBLIC_URL"),
         ({"SLACK_BOT_TOKEN": "xapp-swapped"}, "SLACK_BOT_TOKEN"),
         ({"SLACK_APP_TOKEN": "xapp-…"}, "SLACK_APP_TOKEN"),
         ({"DASHSCOPE_API_KEY": "sk-…"}, "DASHSCOPE_API_KEY"),
-        ({"SLACK_CLIENT_ID": "1.2", "SLACK_CLIENT_SECRET": "s"}, "SLACK_BOT_TOKEN"),
+        (
+            {"SLACK_CLIENT_ID": "1.2", "SLACK_CLIENT_SECRET": "s"},
+            "SLACK_BOT_TOKEN",
+        ),
     ],
 )
 async def test_an_operators_mistake_is_one_line_that_names_the_setting(
@@ -135,7 +160,11 @@ async def test_an_operators_mistake_is_one_line_that_names_the_setting(
         }
         with pytest.raises(ConfigurationError) as refused:
             await started(
-                {name: value for name, value in wanted.items() if value is not None}
+                {
+                    name: value
+                    for name, value in wanted.items()
+                    if value is not None
+                }
             )
         assert refused.value.params["setting"] == setting
 

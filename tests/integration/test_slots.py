@@ -22,7 +22,9 @@ async def draw(team: Team, count: int, model: str) -> None:
         for number in range(count)
     ]
     for answer in answers:
-        assert (await team.chat.end_of(answer.accepted or "", 120)).tone is Tone.RESULT
+        assert (
+            await team.chat.end_of(answer.accepted or "", 120)
+        ).tone is Tone.RESULT
 
 
 def efficiency(team: Team) -> float:
@@ -30,14 +32,17 @@ def efficiency(team: Team) -> float:
     tasks = team.simulator.account.tasks.values()
     bound = sum(task.duration for task in tasks) / 2
     return bound / (
-        max(task.ended or 0 for task in tasks) - min(task.accepted for task in tasks)
+        max(task.ended or 0 for task in tasks)
+        - min(task.accepted for task in tasks)
     )
 
 
 async def test_synchronous_calls_fill_what_the_service_takes_with_a_handful_of_refusals(
     tmp_path: Path,
 ) -> None:
-    config = SimulatorConfig(time_scale=0.3, seed=3, sync_running=2, rate_limits=False)
+    config = SimulatorConfig(
+        time_scale=0.3, seed=3, sync_running=2, rate_limits=False
+    )
     async with team_on(config, tmp_path) as team:
         await draw(team, 10, SYNC)
         assert team.simulator.account.max_running == {SYNC: 2}
@@ -49,7 +54,9 @@ async def test_the_estimate_counts_the_rounds_of_a_model_that_names_no_limit(
     tmp_path: Path,
 ) -> None:
     """Two of seven are at work, so the last is made in the fourth round of twenty seconds."""
-    async with team_on(SimulatorConfig(time_scale=10, seed=3), tmp_path) as team:
+    async with team_on(
+        SimulatorConfig(time_scale=10, seed=3), tmp_path
+    ) as team:
         for number in range(6):
             await team.asks(Action.DRAW, f"fox {number} --model {SYNC}")
         async with asyncio.timeout(30):
@@ -107,7 +114,9 @@ async def test_a_service_that_refuses_costs_no_sleep_and_two_ahead_come_back(
 async def test_an_allocation_quota_is_asked_again_as_soon_as_a_place_frees(
     tmp_path: Path,
 ) -> None:
-    async with team_on(SimulatorConfig(time_scale=0.05, seed=3), tmp_path) as team:
+    async with team_on(
+        SimulatorConfig(time_scale=0.05, seed=3), tmp_path
+    ) as team:
         quota = {
             "where": "submit",
             "kind": "status",

@@ -27,7 +27,9 @@ PATIENCE = 60.0
 class Bot:
     """An ``easel run`` and its web server."""
 
-    def __init__(self, process: asyncio.subprocess.Process, address: str) -> None:
+    def __init__(
+        self, process: asyncio.subprocess.Process, address: str
+    ) -> None:
         self.process = process
         self._address = address
 
@@ -56,7 +58,9 @@ class Bot:
 
 
 @asynccontextmanager
-async def easel_run(folder: Path, port: int, **settings: str) -> AsyncIterator[Bot]:
+async def easel_run(
+    folder: Path, port: int, **settings: str
+) -> AsyncIterator[Bot]:
     environment = {
         "PATH": os.environ["PATH"],
         "HOME": str(folder),

@@ -35,11 +35,17 @@ async def team(tmp_path: Path) -> AsyncIterator[Team]:
 
 
 def press(
-    kind: ButtonKind, step: str, person: str = "bo", index: int = 0, **facts: Any
+    kind: ButtonKind,
+    step: str,
+    person: str = "bo",
+    index: int = 0,
+    **facts: Any,
 ) -> Incoming:
     place = facts.pop("place", PLACE)
     key = f"p{next(numbers)}"
-    return events.press(kind, step, index, key=key, place=place, person=person, **facts)
+    return events.press(
+        kind, step, index, key=key, place=place, person=person, **facts
+    )
 
 
 async def reacts(
@@ -55,7 +61,9 @@ async def reacts(
     assert message
     key = f"r{next(numbers)}"
     return await team.sends(
-        events.reaction(emoji, message, key=key, person=person, added=added, **facts)
+        events.reaction(
+            emoji, message, key=key, person=person, added=added, **facts
+        )
     )
 
 
@@ -78,7 +86,9 @@ async def test_a_thread_under_a_result_works_on_that_result_and_then_on_its_own_
     sent = await team.easel.context.store.message_of(root)
     assert sent
     thread = replace(PLACE, thread=sent.message)
-    first, _ = await team.gets(Action.EDIT, "make it night", "bo", place=thread)
+    first, _ = await team.gets(
+        Action.EDIT, "make it night", "bo", place=thread
+    )
     assert first.parent == root.id
     second, _ = await team.gets(Action.EDIT, "add snow", "cy", place=thread)
     assert second.parent == first.id
@@ -91,13 +101,17 @@ async def test_a_channel_may_keep_threads_personal(team: Team) -> None:
     sent = await team.easel.context.store.message_of(root)
     assert sent
     thread = replace(PLACE, thread=sent.message)
-    await team.says(Action.SETTINGS, given={"personal_threads": "yes"}, is_admin=True)
+    await team.says(
+        Action.SETTINGS, given={"personal_threads": "yes"}, is_admin=True
+    )
     assert "no picture to edit" in await team.is_refused(
         Action.EDIT, "make it night", person="bo", place=thread
     )
 
 
-async def test_votes_are_counted_once_a_person_and_a_quorum_settles(team: Team) -> None:
+async def test_votes_are_counted_once_a_person_and_a_quorum_settles(
+    team: Team,
+) -> None:
     two, _ = await team.gets(Action.DRAW, "two foxes --n 2 --size 512*512")
     for person in ("ana", "bo", "bo", "cy"):
         await reacts(team, two, "2️⃣", person)
@@ -121,21 +135,29 @@ async def test_only_its_person_or_an_admin_may_choose(team: Team) -> None:
         await reacts(team, two, "3️⃣", "bo")
 
 
-async def test_favourites_copy_a_picture_to_the_gallery_once(team: Team) -> None:
+async def test_favourites_copy_a_picture_to_the_gallery_once(
+    team: Team,
+) -> None:
     await team.says(
-        Action.SETTINGS, given={"gallery": "gallery", "favourites": "2"}, is_admin=True
+        Action.SETTINGS,
+        given={"gallery": "gallery", "favourites": "2"},
+        is_admin=True,
     )
     fox, _ = await team.gets(Action.DRAW, "a fox")
     await reacts(team, fox, "⭐", "bo")
     copies = [
-        one for one in team.chat.messages.values() if one.posts[0].job == f"{fox.id}g"
+        one
+        for one in team.chat.messages.values()
+        if one.posts[0].job == f"{fox.id}g"
     ]
     assert not copies
     await asyncio.gather(
         *(reacts(team, fox, "❤️", person) for person in ("cy", "ana", "di"))
     )
     copies = [
-        one for one in team.chat.messages.values() if one.posts[0].job == f"{fox.id}g"
+        one
+        for one in team.chat.messages.values()
+        if one.posts[0].job == f"{fox.id}g"
     ]
     assert len(copies) == 1
     post = copies[0].posts[0]
@@ -210,15 +232,21 @@ async def test_a_copy_is_sent_each_time_it_is_asked_and_once_each_time(
     assert len(copies) == 2
 
 
-async def test_a_private_result_is_private_from_first_word_to_last(team: Team) -> None:
+async def test_a_private_result_is_private_from_first_word_to_last(
+    team: Team,
+) -> None:
     fox, post = await team.gets(Action.DRAW, "a fox --private")
     assert post.private
     said = next(
-        one for one in team.chat.messages.values() if one.posts[0].job == fox.id
+        one
+        for one in team.chat.messages.values()
+        if one.posts[0].job == fox.id
     )
     assert all(one.private for one in said.posts)
     await team.says(
-        Action.SETTINGS, given={"gallery": "gallery", "favourites": "1"}, is_admin=True
+        Action.SETTINGS,
+        given={"gallery": "gallery", "favourites": "1"},
+        is_admin=True,
     )
     await reacts(team, fox, "⭐", "ana")
     assert len(team.chat.messages) == 1
@@ -256,22 +284,32 @@ async def test_what_was_said_elsewhere_or_in_private_is_not_found_by_others(
         )
         assert (await team.says(Action.SHOW, step.id, "ana")).title
     assert (
-        await team.gets(Action.EDIT, "night", "bo", target=away.id, place=elsewhere)
+        await team.gets(
+            Action.EDIT, "night", "bo", target=away.id, place=elsewhere
+        )
     )[0].parent == away.id
 
 
-async def test_a_private_result_never_enters_what_a_thread_shares(team: Team) -> None:
+async def test_a_private_result_never_enters_what_a_thread_shares(
+    team: Team,
+) -> None:
     barn, _ = await team.gets(Action.DRAW, "a barn", "ana")
     sent = await team.easel.context.store.message_of(barn)
     assert sent
     thread = replace(PLACE, thread=sent.message)
-    secret, _ = await team.gets(Action.EDIT, "my tattoo --private", "bo", place=thread)
+    secret, _ = await team.gets(
+        Action.EDIT, "my tattoo --private", "bo", place=thread
+    )
     assert secret.parent == barn.id
-    night, _ = await team.gets(Action.EDIT, "make it night", "ana", place=thread)
+    night, _ = await team.gets(
+        Action.EDIT, "make it night", "ana", place=thread
+    )
     assert night.parent == barn.id
     assert (
         "tattoo"
-        not in (await team.says(Action.HISTORY, person="ana", place=thread)).text
+        not in (
+            await team.says(Action.HISTORY, person="ana", place=thread)
+        ).text
     )
 
 
@@ -282,7 +320,11 @@ async def test_buttons_that_need_words_ask_for_them_with_the_picture_settled(
     night, _ = await team.gets(Action.EDIT, "make it night")
     form = (await team.sends(press(ButtonKind.EXPAND, night.id))).form
     assert form
-    assert (form.action, form.target, form.index) == (Action.EXPAND, night.id, 0)
+    assert (form.action, form.target, form.index) == (
+        Action.EXPAND,
+        night.id,
+        0,
+    )
     assert {"prompt", "ar", "left"} <= {one.name for one in form.fields}
     rerun = (await team.sends(press(ButtonKind.RERUN, night.id))).form
     assert rerun
@@ -290,7 +332,9 @@ async def test_buttons_that_need_words_ask_for_them_with_the_picture_settled(
     more = (await team.sends(press(ButtonKind.MORE, night.id))).post
     assert more
     assert more.private
-    assert {ButtonKind.MASK, ButtonKind.COMPARE, ButtonKind.RERUN} <= set(kinds(more))
+    assert {ButtonKind.MASK, ButtonKind.COMPARE, ButtonKind.RERUN} <= set(
+        kinds(more)
+    )
     first = (await team.sends(press(ButtonKind.MORE, fox.id))).post
     assert first
     assert ButtonKind.COMPARE not in kinds(first)
@@ -323,11 +367,17 @@ async def test_inpaint_without_a_mask_offers_the_painter_and_goes_on_with_what_w
     offer = await team.says(Action.INPAINT, "a red hat", target=fox.id)
     draft = draft_of(team, offer)
     mask = mask_png((512, 512), (0, 0, 200, 200))
-    answer = await team.easel.service.paint(PLACE.tenant, draft, mask, "a blue hat")
+    answer = await team.easel.service.paint(
+        PLACE.tenant, draft, mask, "a blue hat"
+    )
     assert answer.accepted
     await team.chat.end_of(answer.accepted)
     step = await team.step(answer.accepted)
-    assert (step.prompt, step.parent, step.person.id) == ("a blue hat", fox.id, "ana")
+    assert (step.prompt, step.parent, step.person.id) == (
+        "a blue hat",
+        fox.id,
+        "ana",
+    )
     assert step.mask
     assert step.mask.size == fox.outputs[0].size
     with pytest.raises(Rejected, match=r"link\.used"):
@@ -337,7 +387,9 @@ async def test_inpaint_without_a_mask_offers_the_painter_and_goes_on_with_what_w
 async def test_inpaint_of_an_attached_picture_keeps_it_until_the_region_is_known(
     team: Team,
 ) -> None:
-    answer = await team.asks(Action.INPAINT, "a green meadow", photos=("coffee.png",))
+    answer = await team.asks(
+        Action.INPAINT, "a green meadow", photos=("coffee.png",)
+    )
     assert answer.accepted
     offer = await team.chat.end_of(answer.accepted)
     assert offer.private
@@ -347,9 +399,12 @@ async def test_inpaint_of_an_attached_picture_keeps_it_until_the_region_is_known
         if one.kind is ButtonKind.REGION and one.label == "Top half"
     )
     with pytest.raises(Rejected, match="not_yours"):
-        await team.sends(press(ButtonKind.REGION, region.step, "bo", region.index))
+        await team.sends(
+            press(ButtonKind.REGION, region.step, "bo", region.index)
+        )
     presses = [
-        press(ButtonKind.REGION, region.step, "ana", region.index) for _ in range(6)
+        press(ButtonKind.REGION, region.step, "ana", region.index)
+        for _ in range(6)
     ]
     tried = await asyncio.gather(
         *(team.sends(one) for one in presses),
@@ -385,9 +440,13 @@ async def test_settings_change_defaults_and_who_may_ask(team: Team) -> None:
         ("colour", "red"),
     ):
         with pytest.raises(Rejected):
-            await team.says(Action.SETTINGS, given={name: value}, is_admin=True)
+            await team.says(
+                Action.SETTINGS, given={name: value}, is_admin=True
+            )
     await team.says(
-        Action.SETTINGS, given={"people": "bo", "functions": "draw"}, is_admin=True
+        Action.SETTINGS,
+        given={"people": "bo", "functions": "draw"},
+        is_admin=True,
     )
     assert "only some people" in await team.is_refused(Action.DRAW, "a fox")
     assert "switched off" in await team.is_refused(
@@ -397,7 +456,9 @@ async def test_settings_change_defaults_and_who_may_ask(team: Team) -> None:
 
 async def test_a_file_tells_its_own_recipe(team: Team, tmp_path: Path) -> None:
     fox, _ = await team.gets(Action.DRAW, "a fox")
-    data = await team.easel.context.blobs.read(PLACE.tenant, fox.outputs[0].key)
+    data = await team.easel.context.blobs.read(
+        PLACE.tenant, fox.outputs[0].key
+    )
     assert png_metadata.read_recipe(data)
     (tmp_path / "fox.png").write_bytes(data)
     request = events.command(
@@ -410,7 +471,9 @@ async def test_a_file_tells_its_own_recipe(team: Team, tmp_path: Path) -> None:
     answer = await team.sends(request)
     assert answer.post
     assert "a fox" in answer.post.text
-    plain = replace(request, attachments=(Attachment(ref=str(PHOTOS / "coffee.png")),))
+    plain = replace(
+        request, attachments=(Attachment(ref=str(PHOTOS / "coffee.png")),)
+    )
     answer = await team.sends(plain)
     assert answer.post
     assert "no recipe" in answer.post.text

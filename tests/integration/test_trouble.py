@@ -61,7 +61,9 @@ async def test_a_result_is_settled_once_when_the_database_is_back(
 ) -> None:
     store = team.easel.context.store
     monkeypatch.setattr(
-        store, "record_results", fails_first(store.record_results, database_away(), 2)
+        store,
+        "record_results",
+        fails_first(store.record_results, database_away(), 2),
     )
     step, _ = await team.gets(Action.DRAW, "a fox")
     assert step.state is StepState.DONE
@@ -72,7 +74,9 @@ async def test_a_request_waits_for_the_database_and_is_begun_once(
     team: Team, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     store = team.easel.context.store
-    monkeypatch.setattr(store, "begin", fails_first(store.begin, database_away(), 2))
+    monkeypatch.setattr(
+        store, "begin", fails_first(store.begin, database_away(), 2)
+    )
     step, _ = await team.gets(Action.DRAW, "a fox")
     assert step.number == 1
     assert len(team.simulator.account.tasks) == 1
@@ -82,7 +86,9 @@ async def test_a_line_is_looked_at_again_when_the_database_is_back(
     team: Team, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     claims = team.easel.engine._claims
-    monkeypatch.setattr(claims, "claim", fails_first(claims.claim, database_away(), 1))
+    monkeypatch.setattr(
+        claims, "claim", fails_first(claims.claim, database_away(), 1)
+    )
     step, _ = await team.gets(Action.DRAW, "a fox")
     assert step.state is StepState.DONE
 
@@ -106,7 +112,9 @@ async def test_a_request_that_kills_its_worker_each_time_is_given_up_with_words(
     tmp_path: Path,
 ) -> None:
     chat = MemoryChat()
-    async with team_on(SimulatorConfig(time_scale=0.01), tmp_path, chat=chat) as team:
+    async with team_on(
+        SimulatorConfig(time_scale=0.01), tmp_path, chat=chat
+    ) as team:
         engine = team.easel.engine
         for loop in engine._loops:
             loop.cancel()
@@ -115,14 +123,18 @@ async def test_a_request_that_kills_its_worker_each_time_is_given_up_with_words(
     with sqlite3.connect(tmp_path / "inbox.db") as database:
         database.execute("UPDATE deliveries SET tries = 50")
     database.close()
-    async with team_on(SimulatorConfig(time_scale=0.01), tmp_path, chat=chat) as team:
+    async with team_on(
+        SimulatorConfig(time_scale=0.01), tmp_path, chat=chat
+    ) as team:
         post = await team.chat.end_of(answer.accepted or "")
         assert post.tone is Tone.REFUSAL
         assert (answer.accepted or "-") in post.text
         assert team.simulator.account.tasks == {}
 
 
-def test_a_bucket_is_named_by_its_address(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_bucket_is_named_by_its_address(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     monkeypatch.setenv("AWS_REGION", "eu-central-1")
     assert isinstance(open_blobs("s3://easel/pictures"), BucketBlobs)
 
@@ -138,7 +150,9 @@ async def test_blobs_that_cannot_be_kept_are_told_by_their_setting(
     assert caught.value.params["setting"] == "EASEL_BLOB_URL"
 
 
-def test_a_folder_that_cannot_be_made_is_told_by_its_setting(tmp_path: Path) -> None:
+def test_a_folder_that_cannot_be_made_is_told_by_its_setting(
+    tmp_path: Path,
+) -> None:
     (tmp_path / "file").write_text("")
     with pytest.raises(ConfigurationError) as caught:
         open_blobs((tmp_path / "file" / "blobs").as_uri())

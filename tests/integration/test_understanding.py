@@ -20,10 +20,12 @@ from core.storage.inbox import Stage, deliveries
 from core.types import to_json
 from tests.fakes import events
 from tests.integration.test_flow import PLACE, Team, kinds, numbers, team_on
-from tests.integration.test_together import team  # noqa: F401
+from tests.integration.test_together import team as team  # noqa: PLC0414
 
 ROWS: dict[str, dict[str, Any]] = json.loads(
-    (Path(__file__).parents[1] / "samples" / "earlier" / "deliveries.json").read_text()
+    (
+        Path(__file__).parents[1] / "samples" / "earlier" / "deliveries.json"
+    ).read_text()
 )
 
 
@@ -41,7 +43,7 @@ def message(words: str, person: str = "ana", **facts: Any) -> Incoming:
     return replace(plain, **facts)
 
 
-async def offered(team: Team, words: str, **facts: Any) -> Post:  # noqa: F811
+async def offered(team: Team, words: str, **facts: Any) -> Post:
     answer = await team.sends(message(words, **facts))
     assert answer.accepted is None
     assert answer.post
@@ -55,7 +57,7 @@ def press(post: Post, kind: ButtonKind, person: str = "ana") -> Incoming:
 
 
 async def test_words_that_may_be_either_cost_nothing_until_a_button_is_pressed(
-    team: Team,  # noqa: F811
+    team: Team,
 ) -> None:
     fox, _ = await team.gets(Action.DRAW, "a fox")
     post = await offered(team, ", a red hat --n 2")
@@ -69,8 +71,12 @@ async def test_words_that_may_be_either_cost_nothing_until_a_button_is_pressed(
         await team.sends(press(post, ButtonKind.AS_EDIT, "bo"))
     presses = [press(post, ButtonKind.AS_EDIT) for _ in range(4)]
     presses.append(press(post, ButtonKind.AS_DRAWING))
-    tried = await asyncio.gather(*map(team.sends, presses), return_exceptions=True)
-    (going,) = [answer for answer in tried if not isinstance(answer, BaseException)]
+    tried = await asyncio.gather(
+        *map(team.sends, presses), return_exceptions=True
+    )
+    (going,) = [
+        answer for answer in tried if not isinstance(answer, BaseException)
+    ]
     await team.chat.end_of(going.accepted or "")
     step = await team.step(going.accepted or "")
     assert (step.action, step.prompt, step.n) == (Action.EDIT, "a red hat", 2)
@@ -79,7 +85,9 @@ async def test_words_that_may_be_either_cost_nothing_until_a_button_is_pressed(
         await team.sends(press(post, ButtonKind.AS_DRAWING))
 
 
-async def test_a_drawing_is_made_of_the_words_and_of_no_picture(team: Team) -> None:  # noqa: F811
+async def test_a_drawing_is_made_of_the_words_and_of_no_picture(
+    team: Team,
+) -> None:
     await team.gets(Action.DRAW, "a fox")
     post = await offered(team, "a lighthouse at night")
     going = await team.sends(press(post, ButtonKind.AS_DRAWING))
@@ -89,14 +97,16 @@ async def test_a_drawing_is_made_of_the_words_and_of_no_picture(team: Team) -> N
     assert (step.inputs, step.parent) == ((), None)
 
 
-async def test_where_there_is_no_picture_only_a_drawing_is_offered(team: Team) -> None:  # noqa: F811
+async def test_where_there_is_no_picture_only_a_drawing_is_offered(
+    team: Team,
+) -> None:
     post = await offered(team, "a lighthouse", person="bo")
     assert kinds(post) == [ButtonKind.AS_DRAWING]
     assert "attach" in post.text
 
 
 async def test_the_edit_is_of_the_picture_that_was_named_whatever_came_since(
-    team: Team,  # noqa: F811
+    team: Team,
 ) -> None:
     fox, _ = await team.gets(Action.DRAW, "a fox")
     post = await offered(team, "more stars")
@@ -107,22 +117,34 @@ async def test_the_edit_is_of_the_picture_that_was_named_whatever_came_since(
 
 
 @pytest.mark.parametrize("words", ["thanks!", "谢谢！", "terima kasih!", "👍"])
-async def test_thanks_cost_nothing_and_are_not_answered(team: Team, words: str) -> None:  # noqa: F811
+async def test_thanks_cost_nothing_and_are_not_answered(
+    team: Team, words: str
+) -> None:
     await team.gets(Action.DRAW, "a fox")
-    heard = message(words, mentions=Mentions(), place=replace(PLACE, thread="1"))
+    heard = message(
+        words, mentions=Mentions(), place=replace(PLACE, thread="1")
+    )
     assert await team.easel.service.understand(heard) is None
     if words != "👍":
         assert await team.easel.service.understand(message(words)) is None
 
 
-async def test_what_the_version_before_had_accepted_is_finished(tmp_path: Path) -> None:
+async def test_what_the_version_before_had_accepted_is_finished(
+    tmp_path: Path,
+) -> None:
     """A delivery just heard, one understood, one accepted: rows as 17ab678 wrote them."""
-    async with team_on(SimulatorConfig(time_scale=0.01, seed=3), tmp_path) as team:  # noqa: F811
+    async with team_on(
+        SimulatorConfig(time_scale=0.01, seed=3), tmp_path
+    ) as team:
         inbox = team.easel.engine._inbox
         place = to_json(PLACE)
         for stage in (Stage.HEARD, Stage.UNDERSTOOD, Stage.ACCEPTED):
             old = {**ROWS["discord command"], "place": place, "reply": {}}
-            old |= {"key": stage.value, "text": f"a fox {stage.value}", "given": {}}
+            old |= {
+                "key": stage.value,
+                "text": f"a fox {stage.value}",
+                "given": {},
+            }
             blank = message("", key=stage.value, kind=Kind.HOME)
             with inbox._engine.begin() as connection:
                 inbox_row = {
@@ -145,15 +167,19 @@ async def test_what_the_version_before_had_accepted_is_finished(tmp_path: Path) 
         ]
 
 
-async def _prompts(team: Team) -> list[str]:  # noqa: F811
+async def _prompts(team: Team) -> list[str]:
     recent = await team.easel.context.store.recent(PLACE.tenant, "9", 10)
     return [step.prompt for step in recent]
 
 
-async def test_a_draft_of_the_version_before_is_finished(team: Team) -> None:  # noqa: F811
+async def test_a_draft_of_the_version_before_is_finished(team: Team) -> None:
     fox, _ = await team.gets(Action.DRAW, "a fox --size 512*512")
     old = {**ROWS["discord command"], "place": to_json(PLACE), "reply": {}}
-    old |= {"action": "wanx.inpaint", "text": "a red hat --n 2", "given": {"seed": "7"}}
+    old |= {
+        "action": "wanx.inpaint",
+        "text": "a red hat --n 2",
+        "given": {"seed": "7"},
+    }
     old |= {"target": fox.id, "index": 0}
     now = team.easel.context.clock.now()
     await team.easel.context.drafts.save(PLACE.tenant, "klmnopqrst", old, now)

@@ -47,14 +47,20 @@ async def painter_token(ana: Visitor, locale: str = "en") -> str:
     """A fresh painter link, asked for as a person would."""
     await ana.says("/draw a fox --size 512*512")
     fox = await ana.waits_for("result")
-    await ana.says("/wanx inpaint a red hat", reply_to=fox["id"], locale=locale)
+    await ana.says(
+        "/wanx inpaint a red hat", reply_to=fox["id"], locale=locale
+    )
     offer = await ana.waits_for("note", translate("mask.offer", locale))
     link = next(one for one in offer["buttons"] if one["kind"] == "link")
     return str(link["url"].rpartition("/")[2])
 
 
 async def submit(
-    house: House, token: str, body: bytes, kind: str = "image/png", **headers: str
+    house: House,
+    token: str,
+    body: bytes,
+    kind: str = "image/png",
+    **headers: str,
 ) -> int:
     sent = {
         "Authorization": f"Bearer {token}",
@@ -80,7 +86,9 @@ async def test_a_drawing_is_told_from_line_to_result_and_its_picture_is_there(
     assert answer.headers["content-type"] == "image/png"
     assert answer.headers["content-security-policy"].endswith("sandbox")
     with Image.open(io.BytesIO(answer.content)) as opened:
-        assert opened.size == (512, 512) == (picture["width"], picture["height"])
+        assert (
+            opened.size == (512, 512) == (picture["width"], picture["height"])
+        )
     saved = await house.http.get(picture["download"])
     assert saved.headers["content-disposition"].startswith("attachment;")
     assert (await house.http.get(picture["view"])).status_code == 200
@@ -92,7 +100,9 @@ async def test_the_same_message_sent_twice_is_said_and_done_once(
     for _ in range(3):
         await ana.says("/draw a fox", key="sent-again-1")
     await ana.waits_for("result")
-    said = [one for one in await house.room.newest(ana.id) if one.author == ana.id]
+    said = [
+        one for one in await house.room.newest(ana.id) if one.author == ana.id
+    ]
     assert len(said) == 1
     assert (
         len(
@@ -115,15 +125,24 @@ async def test_plain_words_are_an_edit_only_when_they_talk_to_easel(
     assert "accepted" not in await bo.says("👍😍", **thread)
     assert "accepted" not in await bo.says("@Ana do you like it?", **thread)
     chatter = (await house.room.newest(bo.id))[-1]
-    assert "accepted" not in await ana.says("yes I do", reply_to=chatter.id, **thread)
+    assert "accepted" not in await ana.says(
+        "yes I do", reply_to=chatter.id, **thread
+    )
     assert (await bo.says("make it night", **thread))["accepted"]
     assert (await bo.says("add some snow", reply_to=fox["id"]))["accepted"]
-    assert (await bo.says("@Easel make it gold", thread=str(fox["id"])))["accepted"]
+    assert (await bo.says("@Easel make it gold", thread=str(fox["id"])))[
+        "accepted"
+    ]
 
 
-async def test_words_said_to_easel_may_be_a_command(house: House, ana: Visitor) -> None:
+async def test_words_said_to_easel_may_be_a_command(
+    house: House, ana: Visitor
+) -> None:
     await ana.says("@Easel draw a lighthouse --size 512*512")
-    assert "Drawn by Ana" in (await ana.waits_for("result", "a lighthouse"))["text"]
+    assert (
+        "Drawn by Ana"
+        in (await ana.waits_for("result", "a lighthouse"))["text"]
+    )
     await ana.says("make it night", channel="dm-ana")
     assert (await ana.asks("/room/say", text="undo", channel="dm-ana")).json()[
         "reason"
@@ -136,10 +155,16 @@ async def test_a_photo_somebody_dropped_can_be_edited_by_replying_to_it(
     ref = await ana.gives(PHOTOS / "coffee.png")
     await ana.says("my coffee", pictures=[ref])
     bo = await house.enters("Bo")
-    said = next(one for one in await house.room.newest(bo.id) if one.author == "ana")
+    said = next(
+        one for one in await house.room.newest(bo.id) if one.author == "ana"
+    )
     assert "accepted" not in await bo.says("nice one, Ana", reply_to=said.id)
-    assert (await bo.says("@Easel make it night", reply_to=said.id))["accepted"]
-    assert (await bo.waits_for("result", "make it night"))["pictures"][0]["width"]
+    assert (await bo.says("@Easel make it night", reply_to=said.id))[
+        "accepted"
+    ]
+    assert (await bo.waits_for("result", "make it night"))["pictures"][0][
+        "width"
+    ]
     assert (await ana.says("add a lemon", reply_to=said.id))["accepted"]
     assert (await bo.says("/edit make it gold", reply_to=said.id))["accepted"]
 
@@ -154,16 +179,25 @@ async def test_private_words_are_seen_by_their_person_only(
     note = await ana.waits_for("note", "draw PROMPT")
     assert note["private"]
     await ana.asks(
-        "/room/fill", action="draw", text="a secret heron", given={"private": "yes"}
+        "/room/fill",
+        action="draw",
+        text="a secret heron",
+        given={"private": "yes"},
     )
     await ana.waits_for("result", "a secret heron")
     seen = json.dumps([one.body for one in await house.room.newest(bo.id)])
     assert "secret" not in seen
     assert "draw PROMPT" not in seen
-    refused = await bo.asks("/room/react", message=note["id"], emoji="⭐", on=True)
+    refused = await bo.asks(
+        "/room/react", message=note["id"], emoji="⭐", on=True
+    )
     assert refused.status_code == 404
-    assert (await bo.asks("/room/dismiss", message=note["id"])).status_code == 404
-    assert (await ana.asks("/room/dismiss", message=note["id"])).status_code == 200
+    assert (
+        await bo.asks("/room/dismiss", message=note["id"])
+    ).status_code == 404
+    assert (
+        await ana.asks("/room/dismiss", message=note["id"])
+    ).status_code == 200
     for other in ("dm-ana", "nowhere"):
         assert (
             await bo.asks("/room/say", text="hello", channel=other)
@@ -176,10 +210,17 @@ async def test_a_private_message_opens_no_thread_and_is_quoted_to_nobody(
     bo = await house.enters("Bo")
     await ana.says("/draw a secret fox --private --size 512*512")
     fox = await ana.waits_for("result", "a secret fox")
-    for text in ("/easel pick 1", "/easel info", "/easel history", "/easel undo"):
+    for text in (
+        "/easel pick 1",
+        "/easel info",
+        "/easel history",
+        "/easel undo",
+    ):
         answer = await bo.asks("/room/say", text=text, thread=str(fox["id"]))
         assert answer.status_code in {404, 422}, text
-    assert "accepted" in await bo.says("@easel make it blue", thread=str(fox["id"]))
+    assert "accepted" in await bo.says(
+        "@easel make it blue", thread=str(fox["id"])
+    )
     assert "no picture to edit" in (await bo.waits_for("refusal"))["text"]
     await ana.says("@Bo look at this", reply_to=fox["id"])
     await ana.says("make it secret and green", reply_to=fox["id"])
@@ -220,10 +261,16 @@ async def test_a_command_without_its_words_asks_for_them_and_the_form_is_taken(
     form = (await ana.says("/draw"))["form"]
     assert form["action"] == "draw"
     assert form["fields"][0]["required"]
-    sent = {"action": "draw", "text": "a heron", "given": {"n": "1", "ar": "1:1"}}
+    sent = {
+        "action": "draw",
+        "text": "a heron",
+        "given": {"n": "1", "ar": "1:1"},
+    }
     assert (await ana.asks("/room/fill", **sent)).json()["accepted"]
     await ana.waits_for("result", "a heron")
-    bad = await ana.asks("/room/fill", action="draw", text="a heron", given={"n": "99"})
+    bad = await ana.asks(
+        "/room/fill", action="draw", text="a heron", given={"n": "99"}
+    )
     assert bad.status_code == 422
     assert "1–6" in bad.json()["error"]
 
@@ -238,7 +285,10 @@ async def test_reactions_are_shown_and_mean_what_they_say(
     voted = await ana.waits_for("result", "Votes: picture 2 has 1")
     assert voted["marks"] == {"2️⃣": ["ana"]}
     await ana.asks("/room/react", message=fox["id"], emoji="2️⃣", on=False)
-    assert "Votes" not in (await house.room.message(fox["id"], ana.id)).body["text"]
+    assert (
+        "Votes"
+        not in (await house.room.message(fox["id"], ana.id)).body["text"]
+    )
     plain = await ana.says("hello")
     assert plain == {}
     said = (await house.room.newest(ana.id))[-1]
@@ -259,7 +309,9 @@ async def test_undo_answers_with_the_picture_and_a_reply_to_that_answer_edits_it
     moved = await ana.waits_for("note", "Now at v1")
     again = await ana.says("make it gold", reply_to=moved["id"])
     await ana.waits_for("result", "make it gold")
-    gold = await house.easel.context.store.step(Tenant("web:room"), again["accepted"])
+    gold = await house.easel.context.store.step(
+        Tenant("web:room"), again["accepted"]
+    )
     assert gold.parent
 
 
@@ -270,9 +322,9 @@ async def test_buttons_are_never_dead_and_never_anybody_elses(
     await ana.says("/draw a fox --size 512*512")
     fox = await ana.waits_for("result")
     by_kind = {one["kind"]: one["id"] for one in fox["buttons"]}
-    assert (await bo.asks("/room/press", button=by_kind["edit"])).json()["form"][
-        "target"
-    ]
+    assert (await bo.asks("/room/press", button=by_kind["edit"])).json()[
+        "form"
+    ]["target"]
     refused = await bo.asks("/room/press", button=by_kind["delete"])
     assert refused.status_code == 422
     assert "Only Ana" in refused.json()["error"]
@@ -283,10 +335,15 @@ async def test_buttons_are_never_dead_and_never_anybody_elses(
         "<script>",
         "e1:link:abc:0",
     ):
-        assert (await bo.asks("/room/press", button=nonsense)).status_code in {404, 422}
+        assert (await bo.asks("/room/press", button=nonsense)).status_code in {
+            404,
+            422,
+        }
 
 
-@pytest.mark.parametrize("name", ["", "   ", "a" * 31, "👍", "Easel", "\x00", 7, None])
+@pytest.mark.parametrize(
+    "name", ["", "   ", "a" * 31, "👍", "Easel", "\x00", 7, None]
+)
 async def test_a_name_that_is_none_is_refused_kindly(
     house: House, name: object
 ) -> None:
@@ -303,7 +360,9 @@ async def test_the_same_name_is_the_same_person_and_the_first_one_runs_the_room(
     assert again.key != ana.key
     assert (await ana.says("/easel settings"))["form"]["action"] == "settings"
     bo = await house.enters("Bo")
-    assert (await bo.asks("/room/say", text="/easel settings")).status_code == 422
+    assert (
+        await bo.asks("/room/say", text="/easel settings")
+    ).status_code == 422
 
 
 # What is given
@@ -324,7 +383,9 @@ async def test_a_wrong_file_is_refused_with_words_and_nothing_is_kept(
     house: House, ana: Visitor, data: bytes, status: int
 ) -> None:
     answer = await house.http.post(
-        "/room/upload", content=data, headers={"Authorization": f"Bearer {ana.key}"}
+        "/room/upload",
+        content=data,
+        headers={"Authorization": f"Bearer {ana.key}"},
     )
     assert answer.status_code == status
     if status != 413:
@@ -342,7 +403,9 @@ async def test_what_is_dropped_loses_its_position_before_anybody_sees_it(
     photo.save(buffer, "JPEG", exif=exif, comment=b"SECRETTEXT")
     sent = {"Authorization": f"Bearer {ana.key}"}
     kept = (
-        await house.http.post("/room/upload", content=buffer.getvalue(), headers=sent)
+        await house.http.post(
+            "/room/upload", content=buffer.getvalue(), headers=sent
+        )
     ).json()
     assert b"SECRETTEXT" not in (await house.http.get(kept["src"])).content
 
@@ -361,7 +424,9 @@ async def test_fn_a_files_name_is_only_ever_shown(
 ) -> None:
     headers = {"Authorization": f"Bearer {ana.key}", "Easel-Name": name}
     data = (PHOTOS / "rocket.jpg").read_bytes()
-    kept = (await house.http.post("/room/upload", content=data, headers=headers)).json()
+    kept = (
+        await house.http.post("/room/upload", content=data, headers=headers)
+    ).json()
     assert len(kept["name"]) <= 80
     assert "\n" not in kept["name"]
     saved = await house.http.get(kept["download"])
@@ -379,7 +444,9 @@ async def test_words_come_back_as_words(house: House, ana: Visitor) -> None:
     assert "<img src=x" not in page
     await ana.says("/easel history")
     history = await ana.waits_for("note", "History")
-    page = (await house.http.get(urlsplit(history["buttons"][0]["url"]).path)).text
+    page = (
+        await house.http.get(urlsplit(history["buttons"][0]["url"]).path)
+    ).text
     assert "<img src=x" not in page
     assert "</script> " not in page
 
@@ -421,7 +488,9 @@ async def test_numbers_and_actions_no_page_of_ours_sends_are_refused(
     house: House, ana: Visitor
 ) -> None:
     for number in (10**30, -1, 0, 1.5, "1", None):
-        assert (await ana.asks("/room/dismiss", message=number)).status_code == 422
+        assert (
+            await ana.asks("/room/dismiss", message=number)
+        ).status_code == 422
         assert (
             await ana.asks("/room/react", message=number, emoji="⭐", on=True)
         ).status_code == 422
@@ -459,14 +528,22 @@ async def test_numbers_and_actions_no_page_of_ours_sends_are_refused(
 async def test_every_reply_carries_the_headers_that_keep_a_browser_safe(
     house: House,
 ) -> None:
-    for path in ("/room", "/healthz", "/static/room.js", "/mask/x", "/nothing"):
+    for path in (
+        "/room",
+        "/healthz",
+        "/static/room.js",
+        "/mask/x",
+        "/nothing",
+    ):
         answer = await house.http.get(path)
         for name, value in HEADERS.items():
             assert answer.headers[name] == value, (path, name)
         assert "server" not in answer.headers
 
 
-async def test_a_foreign_page_can_ask_for_nothing(house: House, ana: Visitor) -> None:
+async def test_a_foreign_page_can_ask_for_nothing(
+    house: House, ana: Visitor
+) -> None:
     own = {"Authorization": f"Bearer {ana.key}"}
     for foreign in (
         {"Sec-Fetch-Site": "cross-site"},
@@ -474,7 +551,9 @@ async def test_a_foreign_page_can_ask_for_nothing(house: House, ana: Visitor) ->
         {"Origin": "https://evil.example"},
         {"Origin": "null"},
     ):
-        answer = await house.http.post("/room/say", json={}, headers={**own, **foreign})
+        answer = await house.http.post(
+            "/room/say", json={}, headers={**own, **foreign}
+        )
         assert answer.status_code == 403
         assert (
             await house.http.post("/mask/submit", content=b"", headers=foreign)
@@ -575,7 +654,9 @@ async def test_the_painter_speaks_the_language_the_link_was_given_in(
     house: House, ana: Visitor
 ) -> None:
     token = await painter_token(ana, "id")
-    page = await house.http.get(f"/mask/{token}", headers={"Accept-Language": "en"})
+    page = await house.http.get(
+        f"/mask/{token}", headers={"Accept-Language": "en"}
+    )
     assert '<html lang="id">' in page.text
 
 
@@ -588,11 +669,16 @@ async def test_looking_at_a_painter_link_uses_nothing_up(
         "Mozilla/5.0 (compatible; Discordbot/2.0)",
     ):
         for _ in range(10):
-            page = await house.http.get(f"/mask/{token}", headers={"User-Agent": agent})
+            page = await house.http.get(
+                f"/mask/{token}", headers={"User-Agent": agent}
+            )
             assert page.status_code == 200
             assert "red hat" not in page.text
             assert token not in page.text
-    assert await submit(house, token, mask_png((512, 512), (0, 0, 100, 100))) == 202
+    assert (
+        await submit(house, token, mask_png((512, 512), (0, 0, 100, 100)))
+        == 202
+    )
 
 
 async def test_t12_no_token_reaches_a_log(
@@ -601,8 +687,13 @@ async def test_t12_no_token_reaches_a_log(
     token = await painter_token(ana)
     await house.http.get(f"/mask/{token}")
     await house.http.get(f"/mask/{token[:-4]}AAAA")
-    await house.http.get("/mask/about", headers={"Authorization": f"Bearer {token}"})
-    assert await submit(house, token, mask_png((512, 512), (0, 0, 100, 100))) == 202
+    await house.http.get(
+        "/mask/about", headers={"Authorization": f"Bearer {token}"}
+    )
+    assert (
+        await submit(house, token, mask_png((512, 512), (0, 0, 100, 100)))
+        == 202
+    )
     await ana.waits_for("result", "a red hat")
     said = "".join(capfd.readouterr())
     assert "delivered" in said
@@ -613,7 +704,9 @@ async def test_t12_no_token_reaches_a_log(
 async def test_a_mask_is_handed_in_once(house: House, ana: Visitor) -> None:
     token = await painter_token(ana)
     mask = mask_png((512, 512), (0, 0, 100, 100))
-    answers = await asyncio.gather(*(submit(house, token, mask) for _ in range(6)))
+    answers = await asyncio.gather(
+        *(submit(house, token, mask) for _ in range(6))
+    )
     assert sorted(answers) == [202, 409, 409, 409, 409, 409]
     await ana.waits_for("result", "a red hat")
     steps = await house.easel.context.store.history(
@@ -676,7 +769,9 @@ async def test_what_is_no_mask_is_refused(
 ) -> None:
     token = await painter_token(ana)
     assert await submit(house, token, body, kind) == status
-    assert await submit(house, token, mask_png((512, 512), (0, 0, 9, 9))) == 202
+    assert (
+        await submit(house, token, mask_png((512, 512), (0, 0, 9, 9))) == 202
+    )
 
 
 async def test_a_mask_of_another_shape_or_with_nothing_in_it_is_told_where_it_was_asked(
@@ -719,7 +814,9 @@ async def test_picture_history_and_compare_links_open_their_own_page_only(
     await ana.says("/easel history")
     await ana.says("/easel compare")
     history = (await ana.waits_for("note", "History"))["buttons"][0]["url"]
-    compare = (await ana.waits_for("note", "Before and after"))["buttons"][0]["url"]
+    compare = (await ana.waits_for("note", "Before and after"))["buttons"][0][
+        "url"
+    ]
     paths = [
         fox["pictures"][0]["src"],
         fox["pictures"][0]["view"],
@@ -729,14 +826,24 @@ async def test_picture_history_and_compare_links_open_their_own_page_only(
     for path in paths:
         assert (await house.http.get(path)).status_code == 200
         purpose, token = path.strip("/").split("/")
-        assert (await house.http.get(f"/{purpose}/{token[:-3]}AAA")).status_code == 403
-        for other in {"picture", "view", "history", "compare", "mask"} - {purpose}:
-            assert (await house.http.get(f"/{other}/{token}")).status_code == 403
+        assert (
+            await house.http.get(f"/{purpose}/{token[:-3]}AAA")
+        ).status_code == 403
+        for other in {"picture", "view", "history", "compare", "mask"} - {
+            purpose
+        }:
+            assert (
+                await house.http.get(f"/{other}/{token}")
+            ).status_code == 403
     await ana.asks(
         "/room/press",
-        button=next(one["id"] for one in night["buttons"] if one["kind"] == "delete"),
+        button=next(
+            one["id"] for one in night["buttons"] if one["kind"] == "delete"
+        ),
     )
-    assert (await house.http.get(night["pictures"][0]["src"])).status_code == 410
+    assert (
+        await house.http.get(night["pictures"][0]["src"])
+    ).status_code == 410
     assert (await house.http.get(urlsplit(compare).path)).status_code == 410
     assert (await house.http.get(urlsplit(history).path)).status_code == 200
 
@@ -747,7 +854,9 @@ async def test_picture_history_and_compare_links_open_their_own_page_only(
 async def test_health_readiness_and_metrics_say_no_word_of_anybodys(
     house: House, ana: Visitor
 ) -> None:
-    accepted = (await ana.says("/draw a secret fox --size 512*512"))["accepted"]
+    accepted = (await ana.says("/draw a secret fox --size 512*512"))[
+        "accepted"
+    ]
     await ana.waits_for("result")
     while not (
         await house.easel.context.store.step(Tenant("web:room"), accepted)
@@ -761,7 +870,8 @@ async def test_health_readiness_and_metrics_say_no_word_of_anybodys(
     }
     metrics = (await house.http.get("/metrics")).text
     assert re.search(
-        r'easel_steps\{action="draw",model="[\w.-]+",state="done"\} 1.0', metrics
+        r'easel_steps\{action="draw",model="[\w.-]+",state="done"\} 1.0',
+        metrics,
     )
     assert "secret" not in metrics
     assert "ana" not in metrics.lower().replace("dynamic", "")
@@ -771,7 +881,9 @@ async def test_health_readiness_and_metrics_say_no_word_of_anybodys(
         ).status_code == 403
 
 
-async def test_a_part_that_is_not_well_is_named_and_nothing_else(house: House) -> None:
+async def test_a_part_that_is_not_well_is_named_and_nothing_else(
+    house: House,
+) -> None:
     async def broken() -> None:
         raise RuntimeError("postgresql://user:secret@host is down")
 
@@ -782,7 +894,11 @@ async def test_a_part_that_is_not_well_is_named_and_nothing_else(house: House) -
     ) as http:
         answer = await http.get("/readyz")
     assert answer.status_code == 503
-    assert answer.json() == {"database": "ok", "blobs": "ok", "slack": "failing"}
+    assert answer.json() == {
+        "database": "ok",
+        "blobs": "ok",
+        "slack": "failing",
+    }
 
 
 async def test_however_many_ask_there_is_one_look(house: House) -> None:
@@ -795,7 +911,9 @@ async def test_however_many_ask_there_is_one_look(house: House) -> None:
 
     health = Health(house.easel.context, {"slack": counted})
     transport = httpx.ASGITransport(create_app(health.routes(), []))
-    async with httpx.AsyncClient(transport=transport, base_url="http://t") as http:
+    async with httpx.AsyncClient(
+        transport=transport, base_url="http://t"
+    ) as http:
         answers = await asyncio.gather(
             *(http.get(path) for path in ["/readyz", "/metrics"] * 20)
         )
@@ -834,7 +952,9 @@ async def test_asking_whether_it_is_ready_writes_once_and_again_after_trouble(
 
 
 @pytest.mark.parametrize("path", ["/healthz", "/readyz"])
-async def test_a_load_balancer_may_look_with_head(house: House, path: str) -> None:
+async def test_a_load_balancer_may_look_with_head(
+    house: House, path: str
+) -> None:
     answer = await house.http.head(path)
     assert answer.status_code == 200
     assert answer.content == b""
@@ -845,13 +965,17 @@ async def test_metrics_can_have_a_port_of_their_own(tmp_path: Path) -> None:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
     async with open_house(
-        tmp_path / "h", SimulatorConfig(time_scale=0.01), EASEL_METRICS_PORT=port
+        tmp_path / "h",
+        SimulatorConfig(time_scale=0.01),
+        EASEL_METRICS_PORT=port,
     ) as house:
         assert (await house.http.get("/metrics")).status_code == 404
         assert (
             await house.http.get(f"http://127.0.0.1:{port}/metrics")
         ).status_code == 200
-        assert (await house.http.get(f"http://127.0.0.1:{port}/room")).status_code in {
+        assert (
+            await house.http.get(f"http://127.0.0.1:{port}/room")
+        ).status_code in {
             404,
             421,
         }

@@ -32,7 +32,9 @@ odd_ids = st.from_regex(
 
 
 @given(st.text(max_size=200) | odd_ids)
-def test_a_button_we_never_made_is_refused_and_nothing_else_happens(text: str) -> None:
+def test_a_button_we_never_made_is_refused_and_nothing_else_happens(
+    text: str,
+) -> None:
     with suppress(Rejected):
         assert encode_button(*decode_button(text)) == text
 
@@ -95,7 +97,9 @@ def test_every_picture_of_a_request_can_be_voted_for() -> None:
 
 def test_a_reaction_taken_back_asks_for_what_the_table_says() -> None:
     assert action_of(Reaction(action=Action.VOTE), added=True) is Action.VOTE
-    assert action_of(Reaction(action=Action.VOTE), added=False) is Action.UNVOTE
+    assert (
+        action_of(Reaction(action=Action.VOTE), added=False) is Action.UNVOTE
+    )
     assert action_of(Reaction(action=Action.AGAIN), added=False) is None
 
 
@@ -107,7 +111,9 @@ def test_a_workspace_may_have_reactions_of_its_own() -> None:
     assert reaction("arrow_up", {"⬆️": "undo"}) == Reaction(action=Action.UNDO)
 
 
-def test_a_workspace_may_switch_a_reaction_off_and_its_mistakes_break_nothing() -> None:
+def test_a_workspace_may_switch_a_reaction_off_and_its_mistakes_break_nothing() -> (
+    None
+):
     assert reaction("🗑️", {"wastebasket": "none"}) is None
     assert reaction("🔁", {"🔁": "explode"}) is None
 
@@ -116,5 +122,7 @@ def test_a_workspace_may_switch_a_reaction_off_and_its_mistakes_break_nothing() 
     st.text(max_size=40),
     st.dictionaries(st.text(max_size=5), st.text(max_size=10), max_size=3),
 )
-def test_no_reaction_whatever_raises(emoji: str, custom: dict[str, str]) -> None:
+def test_no_reaction_whatever_raises(
+    emoji: str, custom: dict[str, str]
+) -> None:
     reaction(emoji, custom)

@@ -15,7 +15,9 @@ def test_without_caps_everything_may_be_spent() -> None:
     budgets.check(Caps(), Spent(person_day=Decimal(10**6)), yuan("1"), NOW)
 
 
-@pytest.mark.parametrize("name", ["person_day", "channel_month", "workspace_month"])
+@pytest.mark.parametrize(
+    "name", ["person_day", "channel_month", "workspace_month"]
+)
 def test_each_cap_refuses_what_would_break_it_and_says_when_it_resets(
     name: str,
 ) -> None:
@@ -32,11 +34,18 @@ def test_each_cap_refuses_what_would_break_it_and_says_when_it_resets(
     assert caught.value.params["resets"] == resets
 
 
-def test_a_price_nobody_knows_breaks_a_budget_only_once_it_is_overdrawn() -> None:
-    budgets.check(Caps(person_day=yuan("1")), Spent(person_day=Decimal(1)), None, NOW)
+def test_a_price_nobody_knows_breaks_a_budget_only_once_it_is_overdrawn() -> (
+    None
+):
+    budgets.check(
+        Caps(person_day=yuan("1")), Spent(person_day=Decimal(1)), None, NOW
+    )
     with pytest.raises(Rejected):
         budgets.check(
-            Caps(person_day=yuan("1")), Spent(person_day=Decimal("1.01")), None, NOW
+            Caps(person_day=yuan("1")),
+            Spent(person_day=Decimal("1.01")),
+            None,
+            NOW,
         )
 
 
@@ -51,7 +60,9 @@ def test_december_is_followed_by_january() -> None:
     assert caught.value.params["resets"] == datetime(2027, 1, 1, tzinfo=UTC)
 
 
-@pytest.mark.parametrize("text", ["", "x", "NaN", "Infinity", "-1", "1e12", "1,5"])
+@pytest.mark.parametrize(
+    "text", ["", "x", "NaN", "Infinity", "-1", "1e12", "1,5"]
+)
 def test_an_amount_that_is_none_is_refused(text: str) -> None:
     with pytest.raises(Rejected, match=r"budget\.amount"):
         budgets.amount(text)
@@ -60,12 +71,14 @@ def test_an_amount_that_is_none_is_refused(text: str) -> None:
 def test_caps_are_read_from_settings_whatever_stands_there() -> None:
     assert budgets.caps({}) == Caps()
     assert budgets.caps({"budgets": "odd"}) == Caps()
-    assert budgets.caps({"budgets": {"person_day": "1.50", "other": "x"}}) == Caps(
-        person_day=yuan("1.50")
-    )
+    assert budgets.caps(
+        {"budgets": {"person_day": "1.50", "other": "x"}}
+    ) == Caps(person_day=yuan("1.50"))
 
 
-@pytest.mark.parametrize("name", ["person_day", "channel_month", "workspace_month"])
+@pytest.mark.parametrize(
+    "name", ["person_day", "channel_month", "workspace_month"]
+)
 def test_a_price_in_another_currency_than_a_budget_is_refused_and_named(
     name: str,
 ) -> None:
@@ -74,7 +87,10 @@ def test_a_price_in_another_currency_than_a_budget_is_refused_and_named(
     with pytest.raises(Rejected) as caught:
         budgets.check(caps, Spent(), yuan("0.01"), NOW)
     assert caught.value.key == "budget.currency"
-    assert caught.value.params == {"price": yuan("0.01"), "limit": dollars("100")}
+    assert caught.value.params == {
+        "price": yuan("0.01"),
+        "limit": dollars("100"),
+    }
     budgets.check(Caps(), Spent(), dollars("100"), NOW)
 
 
@@ -91,6 +107,11 @@ def test_a_budget_is_written_with_its_currency_or_in_the_usual_one() -> None:
 
 
 def test_other_budgets_and_settings_stay_when_one_changes() -> None:
-    settings = {"style": "soft", "budgets": {"person_day": "1", "channel_month": "2"}}
-    changed = budgets.update_caps(settings, {"person_day": "-", "gallery": "x"})
+    settings = {
+        "style": "soft",
+        "budgets": {"person_day": "1", "channel_month": "2"},
+    }
+    changed = budgets.update_caps(
+        settings, {"person_day": "-", "gallery": "x"}
+    )
     assert changed == {"style": "soft", "budgets": {"channel_month": "2"}}

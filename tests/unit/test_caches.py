@@ -15,7 +15,9 @@ class Api:
     def __init__(self) -> None:
         self.calls: list[str] = []
 
-    async def get(self, _workspace: str, _method: str, *, user: str, **_: str) -> Any:
+    async def get(
+        self, _workspace: str, _method: str, *, user: str, **_: str
+    ) -> Any:
         self.calls.append(user)
         return {"user": {"name": user, "team_id": "T1"}}
 

@@ -36,7 +36,8 @@ def choose(
     accounts: tuple[Account, ...] = BEIJING,
     **options: object,
 ) -> str:
-    return CATALOG.choose(action, pictures, Options(**options), accounts).model.id  # type: ignore[arg-type]
+    chosen = Options(**options)  # type: ignore[arg-type]
+    return CATALOG.choose(action, pictures, chosen, accounts).model.id
 
 
 def test_every_model_can_be_had_from_the_simulator() -> None:
@@ -45,7 +46,9 @@ def test_every_model_can_be_had_from_the_simulator() -> None:
 
 
 @pytest.mark.parametrize("model", MODELS, ids=lambda model: model.id)
-def test_the_endpoint_of_a_model_is_one_that_dashscope_has(model: Model) -> None:
+def test_the_endpoint_of_a_model_is_one_that_dashscope_has(
+    model: Model,
+) -> None:
     assert calls.Endpoint(model.endpoint) in calls.PATHS
     assert model.is_sync is (model.endpoint == calls.Endpoint.MULTIMODAL)
 
@@ -61,15 +64,21 @@ def test_every_model_is_sourced_and_sane(model: Model) -> None:
     assert model.prices or "price" in model.unconfirmed
     assert model.submit_limit or "submit" in model.unconfirmed
     assert model.n_range[0] == 1 <= model.n_range[1] <= 6
-    assert model.picture_range[0] >= (1 if Action.DRAW not in model.actions else 0)
-    assert model.size.default is None or is_legal(model.size, model.size.default)
+    assert model.picture_range[0] >= (
+        1 if Action.DRAW not in model.actions else 0
+    )
+    assert model.size.default is None or is_legal(
+        model.size, model.size.default
+    )
     assert model.size.default is not None or Action.DRAW not in model.actions
     assert model.typical_seconds > 0
     assert model.like is None or model.like in CATALOG.models
 
 
 @given(
-    st.sampled_from([model for model in MODELS if model.size.kind != SizeKind.NONE]),
+    st.sampled_from(
+        [model for model in MODELS if model.size.kind != SizeKind.NONE]
+    ),
     st.floats(0.05, 20),
     st.floats(1e3, 1e8),
 )
@@ -86,7 +95,10 @@ def test_the_usual_choices() -> None:
     assert choose(Action.EDIT, 1) == "qwen-image-edit-plus"
     assert choose(Action.EDIT, 3) == "qwen-image-edit-plus"
     assert choose(Action.EXPAND, 1) == "wanx2.1-imageedit"
-    assert choose(Action.DRAW, size=Size(width=1000, height=1000)) == "qwen-image-2.0"
+    assert (
+        choose(Action.DRAW, size=Size(width=1000, height=1000))
+        == "qwen-image-2.0"
+    )
 
 
 def test_a_named_model_is_taken_or_refused_with_those_that_can() -> None:
@@ -101,7 +113,9 @@ def test_an_unknown_model_is_refused_with_those_that_can(name: str) -> None:
     with pytest.raises(Rejected) as caught:
         choose(Action.DRAW, model=name)
     assert caught.value.key == "catalog.model_unknown"
-    drawing = sorted(model.id for model in MODELS if Action.DRAW in model.actions)
+    drawing = sorted(
+        model.id for model in MODELS if Action.DRAW in model.actions
+    )
     assert caught.value.params["allowed"] == drawing
     assert caught.value.params["nearest"] in drawing
     with pytest.raises(Rejected) as caught:
@@ -135,16 +149,22 @@ def test_a_size_the_model_cannot_make_is_refused_with_the_nearest(
     size: str,
 ) -> None:
     width, height = (int(side) for side in size.split("*"))
-    options = Options(size=Size(width=width, height=height), model="qwen-image")
+    options = Options(
+        size=Size(width=width, height=height), model="qwen-image"
+    )
     model = CATALOG.model("qwen-image")
     with pytest.raises(Rejected) as caught:
         CATALOG.size_for(model, Action.DRAW, options, None)
-    assert caught.value.params["nearest"] in {str(size) for size in model.size.sizes}
+    assert caught.value.params["nearest"] in {
+        str(size) for size in model.size.sizes
+    }
 
 
 def test_an_edit_keeps_its_inputs_ratio_and_says_its_size() -> None:
     model = CATALOG.model("qwen-image-edit-plus")
-    size = CATALOG.size_for(model, Action.EDIT, Options(), Size(width=600, height=400))
+    size = CATALOG.size_for(
+        model, Action.EDIT, Options(), Size(width=600, height=400)
+    )
     assert size is not None
     assert abs(size.width / size.height - 1.5) < 0.03
     assert (
@@ -160,9 +180,9 @@ def test_an_edit_keeps_its_inputs_ratio_and_says_its_size() -> None:
 
 def test_a_ratio_becomes_the_nearest_size_the_model_allows() -> None:
     model = CATALOG.model("qwen-image-plus")
-    assert CATALOG.size_for(model, Action.DRAW, Options(ratio=(16, 9)), None) == Size(
-        width=1664, height=928
-    )
+    assert CATALOG.size_for(
+        model, Action.DRAW, Options(ratio=(16, 9)), None
+    ) == Size(width=1664, height=928)
 
 
 def test_a_prompt_over_the_limit_is_refused_with_the_count_never_cut() -> None:
@@ -178,14 +198,23 @@ def test_a_prompt_over_the_limit_is_refused_with_the_count_never_cut() -> None:
 @pytest.mark.parametrize("prompt", ["", "   ", "🦊🦊", "!!!"])
 def test_a_prompt_without_words_is_refused(prompt: str) -> None:
     with pytest.raises(Rejected, match="prompt_empty"):
-        CATALOG.check(CATALOG.model("qwen-image"), Action.DRAW, prompt, Options())
+        CATALOG.check(
+            CATALOG.model("qwen-image"), Action.DRAW, prompt, Options()
+        )
     with pytest.raises(Rejected, match="instruction_empty"):
-        CATALOG.check(CATALOG.model("qwen-image-edit"), Action.EDIT, prompt, Options())
-    CATALOG.check(CATALOG.model("wanx2.1-imageedit"), Action.UPSCALE, "", Options())
+        CATALOG.check(
+            CATALOG.model("qwen-image-edit"), Action.EDIT, prompt, Options()
+        )
+    CATALOG.check(
+        CATALOG.model("wanx2.1-imageedit"), Action.UPSCALE, "", Options()
+    )
 
 
 def test_options_that_mean_nothing_here_are_refused() -> None:
-    wanx, z = CATALOG.model("wanx2.1-imageedit"), CATALOG.model("z-image-turbo")
+    wanx, z = (
+        CATALOG.model("wanx2.1-imageedit"),
+        CATALOG.model("z-image-turbo"),
+    )
     for model, action, options in [
         (wanx, Action.UPSCALE, Options(strength=0.5)),
         (wanx, Action.UPSCALE, Options(strength=0.0)),
@@ -253,7 +282,10 @@ def test_a_model_is_served_by_the_accounts_of_its_own_provider_alone() -> None:
     """
     plural = Catalog.load(catalog_text(), table)
     atelier = Account(name="ours", provider="atelier", region="atelier")
-    assert plural.choose(Action.DRAW, 0, Options(), BEIJING).model.id != "atelier-1"
+    assert (
+        plural.choose(Action.DRAW, 0, Options(), BEIJING).model.id
+        != "atelier-1"
+    )
     drawing = plural.choose(Action.DRAW, 0, Options(), (*BEIJING, atelier))
     assert (drawing.model.id, drawing.account) == ("atelier-1", atelier)
     assert plural.price(drawing, 2, None, Options()) == Money(
@@ -269,14 +301,18 @@ def test_a_model_is_served_by_the_accounts_of_its_own_provider_alone() -> None:
 def test_a_new_model_is_one_table() -> None:
     table = '[models."qwen-image-4.0"]\nlike = "qwen-image-2.0"\nrank = 1\n'
     grown = Catalog.load(catalog_text() + table)
-    assert grown.choose(Action.EDIT, 2, Options(), BEIJING).model.id == "qwen-image-4.0"
+    assert (
+        grown.choose(Action.EDIT, 2, Options(), BEIJING).model.id
+        == "qwen-image-4.0"
+    )
 
 
 def test_a_new_model_without_a_rank_takes_no_other_models_place() -> None:
     table = '[models."a-new-one"]\nlike = "qwen-image-plus"\n'
     grown = Catalog.load(catalog_text() + table)
     assert (
-        grown.choose(Action.DRAW, 0, Options(), BEIJING).model.id == "qwen-image-plus"
+        grown.choose(Action.DRAW, 0, Options(), BEIJING).model.id
+        == "qwen-image-plus"
     )
     named = grown.choose(Action.DRAW, 0, Options(model="a-new-one"), BEIJING)
     assert named.model.id == "a-new-one"

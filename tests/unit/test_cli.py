@@ -39,7 +39,9 @@ def test_help_in_a_language_we_lack_is_in_english() -> None:
     assert help_of(language="xx") == help_of()
 
 
-def test_every_command_of_the_table_is_at_the_prompt_unless_it_says_otherwise() -> None:
+def test_every_command_of_the_table_is_at_the_prompt_unless_it_says_otherwise() -> (
+    None
+):
     listed = help_of()
     for action, command in COMMANDS.items():
         if command.name == "easel":
@@ -62,5 +64,7 @@ def test_a_model_that_makes_one_picture_is_listed_with_one_number() -> None:
     lines = listing(as_json=False).splitlines()
     (plus,) = [line for line in lines if line.startswith("qwen-image-plus ")]
     assert " n 1 · ¥0.20" in plus
-    (edit,) = [line for line in lines if line.startswith("qwen-image-edit-plus ")]
+    (edit,) = [
+        line for line in lines if line.startswith("qwen-image-edit-plus ")
+    ]
     assert " n 1–6 · ¥0.20" in edit

@@ -10,7 +10,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from core.catalog import Catalog
-from core.errors import Misconfigured, ProviderError, Refused, Retryable, Uncertain
+from core.errors import (
+    Misconfigured,
+    ProviderError,
+    Refused,
+    Retryable,
+    Uncertain,
+)
 from core.operations import Action
 from core.options import Options
 from core.providers.dashscope import calls, catalog_text, protocol
@@ -18,15 +24,25 @@ from core.providers.dashscope.calls import Call
 from core.providers.dashscope.errors import error_for
 from core.providers.dashscope.protocol import Reply, TaskState
 from core.size import Size
-from core.types import ImageResult, Outcome, Picture, StepId, Task, Tenant, Work
+from core.types import (
+    ImageResult,
+    Outcome,
+    Picture,
+    StepId,
+    Task,
+    Tenant,
+    Work,
+)
 
 CATALOG = Catalog.load(catalog_text())
 NOW = datetime(2026, 11, 20, tzinfo=UTC)
-PHOTO = Picture(key="a" * 64, width=600, height=400, media_type="image/png", length=10)
-MASK = Picture(key="b" * 64, width=600, height=400, media_type="image/png", length=10)
-LINK = (
-    "https://dashscope-result-sz.oss-cn-shenzhen.aliyuncs.com/x.png?Expires=1795300000"
+PHOTO = Picture(
+    key="a" * 64, width=600, height=400, media_type="image/png", length=10
 )
+MASK = Picture(
+    key="b" * 64, width=600, height=400, media_type="image/png", length=10
+)
+LINK = "https://dashscope-result-sz.oss-cn-shenzhen.aliyuncs.com/x.png?Expires=1795300000"
 
 
 def work(**changes: Any) -> Work:
@@ -59,7 +75,9 @@ def build_call(
     return call, json.loads(text)
 
 
-def reply(body: Any, status: int = 200, kind: str = "application/json") -> Reply:
+def reply(
+    body: Any, status: int = 200, kind: str = "application/json"
+) -> Reply:
     data = body if isinstance(body, bytes) else json.dumps(body).encode()
     return Reply(status=status, headers={"content-type": kind}, body=data)
 
@@ -100,7 +118,10 @@ def test_an_edit_sends_its_pictures_before_the_text_and_never_the_async_header()
     None
 ):
     one = work(
-        model="qwen-image-edit-plus", action=Action.EDIT, inputs=(PHOTO, MASK), n=2
+        model="qwen-image-edit-plus",
+        action=Action.EDIT,
+        inputs=(PHOTO, MASK),
+        n=2,
     )
     call, body = build_call(one)
     assert call.path == "/services/aigc/multimodal-generation/generation"
@@ -144,7 +165,8 @@ def test_an_expansion_sends_its_four_sides() -> None:
     )
     parameters = build_call(one)[1]["parameters"]
     assert {
-        name: parameters[f"{name}_scale"] for name in ("left", "right", "top", "bottom")
+        name: parameters[f"{name}_scale"]
+        for name in ("left", "right", "top", "bottom")
     } == {
         "left": 1.5,
         "right": 1.5,
@@ -170,27 +192,41 @@ def test_functions_that_need_no_words_send_the_vendors_own() -> None:
 
 
 def test_a_living_link_is_sent_instead_of_the_bytes() -> None:
-    one = work(model="qwen-image-edit-plus", action=Action.EDIT, inputs=(PHOTO,))
+    one = work(
+        model="qwen-image-edit-plus", action=Action.EDIT, inputs=(PHOTO,)
+    )
     call, body = build_call(one, {PHOTO.key: LINK})
     assert body["input"]["messages"][0]["content"][0] == {"image": LINK}
     assert all(isinstance(piece, bytes) for piece in call.body)
 
 
 def test_a_model_without_a_parameter_is_not_sent_it() -> None:
-    z = build_call(work(model="z-image-turbo", prompt_extend=False))[1]["parameters"]
+    z = build_call(work(model="z-image-turbo", prompt_extend=False))[1][
+        "parameters"
+    ]
     assert set(z) == {"seed", "size", "prompt_extend"}
     edit = build_call(
-        work(model="qwen-image-edit", action=Action.EDIT, inputs=(PHOTO,), size=None)
+        work(
+            model="qwen-image-edit",
+            action=Action.EDIT,
+            inputs=(PHOTO,),
+            size=None,
+        )
     )[1]["parameters"]
     assert "size" not in edit
     assert "prompt_extend" not in edit
 
 
 @given(st.text(max_size=200))
-def test_no_prompt_can_pose_as_a_picture_or_break_the_json(prompt: str) -> None:
+def test_no_prompt_can_pose_as_a_picture_or_break_the_json(
+    prompt: str,
+) -> None:
     prompt = prompt.replace("\x00", "").encode("utf-8", "ignore").decode()
     one = work(
-        model="qwen-image-edit-plus", action=Action.EDIT, inputs=(PHOTO,), prompt=prompt
+        model="qwen-image-edit-plus",
+        action=Action.EDIT,
+        inputs=(PHOTO,),
+        prompt=prompt,
     )
     call, body = build_call(one)
     assert body["input"]["messages"][0]["content"][1]["text"] == prompt
@@ -203,7 +239,9 @@ def test_every_model_of_the_catalogue_can_be_asked(model: str) -> None:
     action = min(known.actions)
     inputs = () if action is Action.DRAW else (PHOTO,)
     call, body = build_call(
-        work(model=model, action=action, inputs=inputs, size=known.size.default)
+        work(
+            model=model, action=action, inputs=inputs, size=known.size.default
+        )
     )
     assert body["model"] == model
     assert call.path == calls.PATHS[calls.Endpoint(known.endpoint)]
@@ -243,13 +281,21 @@ def test_a_synchronous_answer_gives_all_pictures_of_all_choices() -> None:
     assert (len(answer.made), answer.billed) == (3, 3)
 
 
-def test_a_finished_task_tells_pictures_times_and_the_prompt_really_used() -> None:
+def test_a_finished_task_tells_pictures_times_and_the_prompt_really_used() -> (
+    None
+):
     outcome = read_outcome(
         task_reply(
             task_status="SUCCEEDED",
             scheduled_time="2025-09-05 11:33:20.581",
             end_time="2025-09-05 11:33:40.807",
-            results=[{"orig_prompt": "a", "actual_prompt": "a better a", "url": LINK}],
+            results=[
+                {
+                    "orig_prompt": "a",
+                    "actual_prompt": "a better a",
+                    "url": LINK,
+                }
+            ],
         )
     )
     assert outcome.seconds == pytest.approx(20.226)
@@ -261,10 +307,16 @@ def test_partial_success_is_told_picture_by_picture() -> None:
     outcome = read_outcome(
         task_reply(
             task_status="SUCCEEDED",
-            results=[{"url": LINK}, {"code": "InternalError.Timeout", "message": "x"}],
+            results=[
+                {"url": LINK},
+                {"code": "InternalError.Timeout", "message": "x"},
+            ],
         )
     )
-    assert outcome.made == (ImageResult(url=LINK), ImageResult(error="provider.hiccup"))
+    assert outcome.made == (
+        ImageResult(url=LINK),
+        ImageResult(error="provider.hiccup"),
+    )
     assert outcome.billed == 1
 
 
@@ -283,7 +335,10 @@ def test_partial_success_is_told_picture_by_picture() -> None:
         ("task id a number", reply({"output": {"task_id": 5}})),
         ("task id too long", reply({"output": {"task_id": "x" * 10_000}})),
         ("task id a path", reply({"output": {"task_id": "../../x"}})),
-        ("broken inside", reply({"code": "InternalError", "message": "x"}, 500)),
+        (
+            "broken inside",
+            reply({"code": "InternalError", "message": "x"}, 500),
+        ),
         ("broken, html", reply(b"<html>", 502, "text/html")),
     ],
 )
@@ -327,7 +382,9 @@ def test_an_unknown_word_counts_as_running(word: str) -> None:
 @pytest.mark.parametrize(
     "results", [[], None, "x", [{}], [{"url": "javascript:alert(1)"}], [5]]
 )
-def test_f37_up_11_a_success_without_a_picture_is_a_failure(results: Any) -> None:
+def test_f37_up_11_a_success_without_a_picture_is_a_failure(
+    results: Any,
+) -> None:
     with pytest.raises(Refused, match=r"provider\.empty"):
         read_outcome(task_reply(task_status="SUCCEEDED", results=results))
 
@@ -376,7 +433,11 @@ def test_pictures_are_counted_not_believed() -> None:
             "provider.moderation_input",
         ),
         (
-            {"task_status": "FAILED", "code": "InternalError.Algo", "message": "x"},
+            {
+                "task_status": "FAILED",
+                "code": "InternalError.Algo",
+                "message": "x",
+            },
             Retryable,
             "provider.hiccup",
         ),
@@ -454,7 +515,13 @@ def test_an_unhappy_end_is_a_typed_error(
             Misconfigured,
             "provider.model",
         ),
-        (404, "InvalidParameter", "Model not exist.", Misconfigured, "provider.model"),
+        (
+            404,
+            "InvalidParameter",
+            "Model not exist.",
+            Misconfigured,
+            "provider.model",
+        ),
         (
             404,
             "ModelNotFound",
@@ -553,8 +620,20 @@ def test_an_unhappy_end_is_a_typed_error(
             Retryable,
             "provider.hiccup",
         ),
-        (503, "ModelServingError", "Too many requests.", Retryable, "provider.busy"),
-        (503, "ModelUnavailable", "Model is unavailable", Retryable, "provider.hiccup"),
+        (
+            503,
+            "ModelServingError",
+            "Too many requests.",
+            Retryable,
+            "provider.busy",
+        ),
+        (
+            503,
+            "ModelUnavailable",
+            "Model is unavailable",
+            Retryable,
+            "provider.hiccup",
+        ),
         (418, "Teapot", "short and stout", Refused, "provider.parameter"),
     ],
 )
@@ -567,7 +646,9 @@ def test_every_documented_code_is_a_typed_error(
 
 
 def test_the_vendors_words_reach_nobody() -> None:
-    found = error_for("InvalidParameter", "secret sk-12345 <!channel>", 400, "r")
+    found = error_for(
+        "InvalidParameter", "secret sk-12345 <!channel>", 400, "r"
+    )
     assert "sk-12345" not in repr(found) + str(found) + str(found.params)
 
 
@@ -582,7 +663,9 @@ def test_a_known_refusal_of_a_submit_is_not_uncertain() -> None:
 
 def test_a_code_inside_a_200_is_an_error() -> None:
     with pytest.raises(Misconfigured):
-        submitted(reply({"code": "InvalidApiKey", "message": "x", "request_id": "r"}))
+        submitted(
+            reply({"code": "InvalidApiKey", "message": "x", "request_id": "r"})
+        )
 
 
 def test_cancelling_too_late_is_no_error() -> None:
@@ -594,7 +677,9 @@ def test_cancelling_too_late_is_no_error() -> None:
         is False
     )
     with pytest.raises(Misconfigured):
-        protocol.parse_cancel(reply({"code": "InvalidApiKey", "message": "x"}, 401))
+        protocol.parse_cancel(
+            reply({"code": "InvalidApiKey", "message": "x"}, 401)
+        )
 
 
 def test_the_list_skips_rows_it_cannot_read() -> None:

@@ -25,7 +25,9 @@ from tests.fakes.discord import limits
 from tests.fakes.steps import PLACE, dashscope
 
 CATALOG = Catalog.load(catalog_text())
-SHOWN = tuple(PostImage(name=f"v1-one-{at}.png", alt="", drawn=b"x") for at in (1, 2))
+SHOWN = tuple(
+    PostImage(name=f"v1-one-{at}.png", alt="", drawn=b"x") for at in (1, 2)
+)
 
 
 @given(
@@ -89,13 +91,16 @@ def test_a_result_with_every_button_and_menu_fits() -> None:
 
 @pytest.mark.parametrize("locale", languages())
 @pytest.mark.parametrize(
-    "action", [one for one in Action if one.makes_pictures and one is not Action.AGAIN]
+    "action",
+    [one for one in Action if one.makes_pictures and one is not Action.AGAIN],
 )
 def test_every_form_is_a_modal_that_keeps_its_words_and_pictures(
     action: Action, locale: str
 ) -> None:
     accounts = tuple(dashscope(region) for region in CATALOG.regions)
-    asked = operation_form(action, CATALOG, accounts, locale, prompt="x" * 3000)
+    asked = operation_form(
+        action, CATALOG, accounts, locale, prompt="x" * 3000
+    )
     pages = render.pages(asked)
     assert len(pages) == 1
     limits.modal(render.modal(pages[0], "1" * 19))
@@ -110,7 +115,10 @@ def test_every_form_is_a_modal_that_keeps_its_words_and_pictures(
 def test_settings_come_on_pages_that_leave_nothing_out(locale: str) -> None:
     caps = Caps(person_day=None, channel_month=None, workspace_month=None)
     asked = channel_settings.settings_form(
-        channel_settings.Preferences(gallery="1", people="2 3"), caps, CATALOG, locale
+        channel_settings.Preferences(gallery="1", people="2 3"),
+        caps,
+        CATALOG,
+        locale,
     )
     pages = render.pages(asked)
     assert tuple(one for page in pages for one in page.fields) == asked.fields
@@ -119,16 +127,21 @@ def test_settings_come_on_pages_that_leave_nothing_out(locale: str) -> None:
     chooser = render.chooser(asked, "1", "?")
     limits.message(chooser, [], render.EPHEMERAL)
     options = chooser["components"][0]["components"][0]["options"]
-    assert [decode.PAGE.fullmatch(one["value"]) is not None for one in options] == [
-        True
-    ] * len(pages)
+    assert [
+        decode.PAGE.fullmatch(one["value"]) is not None for one in options
+    ] == [True] * len(pages)
 
 
-def test_the_registry_fits_discord_and_every_option_is_one_of_the_grammars() -> None:
+def test_the_registry_fits_discord_and_every_option_is_one_of_the_grammars() -> (
+    None
+):
     found = registry()
     limits.commands(found)
     grouped = [
-        one for command in found if command["type"] == 1 for one in command["options"]
+        one
+        for command in found
+        if command["type"] == 1
+        for one in command["options"]
     ]
     options = [
         *grouped,
@@ -157,7 +170,10 @@ def test_the_registry_fits_discord_and_every_option_is_one_of_the_grammars() -> 
 
 
 def test_the_pictures_of_a_message_are_known_again_hidden_or_smaller() -> None:
-    there = [{"filename": "SPOILER_v1-one-1.jpg"}, {"filename": "v1-one-2.png"}]
+    there = [
+        {"filename": "SPOILER_v1-one-1.jpg"},
+        {"filename": "v1-one-2.png"},
+    ]
     assert same_pictures(there, SHOWN)
     assert not same_pictures(there[:1], SHOWN)
     assert not same_pictures([], SHOWN)
@@ -176,7 +192,9 @@ def test_a_link_tells_itself_when_it_is_over(query: str, old: bool) -> None:
     assert has_expired(f"https://cdn.discordapp.com/a.png?{query}") is old
 
 
-@pytest.mark.parametrize("token", ["", "x", "changeme", "aGVsbG8.a.b", "é.a.b"])
+@pytest.mark.parametrize(
+    "token", ["", "x", "changeme", "aGVsbG8.a.b", "é.a.b"]
+)
 def test_a_token_that_is_none_has_no_application(token: str) -> None:
     assert app_of(token) == ""
 

@@ -33,7 +33,9 @@ PASSING = [
     ("code", "status"),
     [(code, status) for status, codes in FOR_GOOD.items() for code in codes],
 )
-def test_what_discord_refuses_is_not_asked_for_again(code: int, status: int) -> None:
+def test_what_discord_refuses_is_not_asked_for_again(
+    code: int, status: int
+) -> None:
     assert DiscordError(code, status).permanent
 
 
@@ -57,7 +59,10 @@ async def test_a_closed_channel_is_left_alone_for_a_while_and_many_refusals_stop
     for _ in range(5):
         with pytest.raises(DiscordError):
             await api.call(
-                "POST", "/channels/{channel_id}/messages", {"channel_id": "1"}, {}
+                "POST",
+                "/channels/{channel_id}/messages",
+                {"channel_id": "1"},
+                {},
             )
     assert asked == ["POST"]
     for number in range(2 * apis.MAX_INVALID):

@@ -15,7 +15,9 @@ from core.options import Options
 from core.types import Request, StepId, to_json
 
 ROWS: dict[str, dict[str, Any]] = json.loads(
-    (Path(__file__).parents[1] / "samples" / "earlier" / "deliveries.json").read_text()
+    (
+        Path(__file__).parents[1] / "samples" / "earlier" / "deliveries.json"
+    ).read_text()
 )
 """Written by the code of 17ab678, column ``request`` of ``deliveries``."""
 STEP = Situation(step=StepId("abcdefghij"), is_ours=True)
@@ -29,7 +31,12 @@ STEP = Situation(step=StepId("abcdefghij"), is_ours=True)
         ("slack reaction", STEP, None, ""),
         ("slack press", NOWHERE, Action.UNDO, ""),
         ("slack form", NOWHERE, Action.EDIT, "make it night"),
-        ("slack mention under a picture", NOWHERE, Action.EDIT, "make it night"),
+        (
+            "slack mention under a picture",
+            NOWHERE,
+            Action.EDIT,
+            "make it night",
+        ),
         ("discord command", NOWHERE, Action.DRAW, "a fox"),
         ("discord press", NOWHERE, Action.MORE, ""),
         ("discord region", NOWHERE, Action.REGION, ""),
@@ -64,8 +71,13 @@ def test_what_stood_among_the_keys_of_a_reply_is_a_fact_now() -> None:
 
 def test_a_form_keeps_the_one_that_asked_and_a_picture_its_thread() -> None:
     form = read_incoming(ROWS["discord form"])
-    assert (form.kind, form.reply["asked"]) == (Kind.FORM, "1200000000000000000")
-    under = interpret(read_incoming(ROWS["slack mention under a picture"]), NOWHERE)
+    assert (form.kind, form.reply["asked"]) == (
+        Kind.FORM,
+        "1200000000000000000",
+    )
+    under = interpret(
+        read_incoming(ROWS["slack mention under a picture"]), NOWHERE
+    )
     assert isinstance(under, Request)
     assert [picture.ref for picture in under.attachments] == ["T1 F1 url"]
 
@@ -75,7 +87,9 @@ def test_a_goodbye_is_still_one() -> None:
 
 
 @pytest.mark.parametrize("name", sorted(ROWS))
-def test_what_is_read_once_is_the_same_when_it_is_read_again(name: str) -> None:
+def test_what_is_read_once_is_the_same_when_it_is_read_again(
+    name: str,
+) -> None:
     incoming = read_incoming(ROWS[name])
     assert read_incoming(to_json(incoming)) == incoming
 
@@ -87,7 +101,9 @@ def test_a_request_that_was_understood_is_read_as_it_is() -> None:
     assert read_request(to_json(request)) == request
 
 
-def test_what_was_understood_with_a_wrong_option_is_understood_once_more() -> None:
+def test_what_was_understood_with_a_wrong_option_is_understood_once_more() -> (
+    None
+):
     row = {**ROWS["discord command"], "given": {"n": "99"}}
     origin = read_origin(row, is_event=False)
     assert isinstance(origin, Incoming)

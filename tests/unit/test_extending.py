@@ -82,7 +82,9 @@ ANSWER = '''async def praise(_context: Context, request: Request) -> Post:
 
 
 '''
-HANDLERS = "    Action.PRAISE: queries.praise,\n    Action.TOUR: queries.praise,\n"
+HANDLERS = (
+    "    Action.PRAISE: queries.praise,\n    Action.TOUR: queries.praise,\n"
+)
 OPERATION_REPORT = """
 import asyncio, json
 import click
@@ -129,7 +131,10 @@ def add_operation(sources: Sources) -> None:
         ("action", 'praise = "Praise"\ntour = "Tour"'),
         ("button", 'praise = "👏 Praise"'),
         ("reaction", 'praise = "applaud"'),
-        ("command", 'praise = { name = "praise", text = "Hear something kind" }'),
+        (
+            "command",
+            'praise = { name = "praise", text = "Hear something kind" }',
+        ),
         ("command", 'tour = { name = "tour", text = "Be shown around" }'),
     ):
         sources.translate(area, line)
@@ -143,7 +148,9 @@ def test_a_button_answered_at_once_is_a_row_an_answer_and_its_texts(
     dispatch = "core/answers/dispatch.py"
     sources.insert(dispatch, "    Action.USAGE: queries.usage,\n", HANDLERS)
     report = sources.ask(OPERATION_REPORT)
-    assert report["grammar"] == report["button"] == report["reaction"] == "praise"
+    assert (
+        report["grammar"] == report["button"] == report["reaction"] == "praise"
+    )
     assert report["alone"] == "tour"
     assert report["more"][-3:] == ["sendme", "praise", "rerun"]
     assert report["discord"] == "Hear something kind"
@@ -220,11 +227,15 @@ print(json.dumps({
 def test_an_option_is_a_row_a_field_and_its_text(sources: Sources) -> None:
     table = "core/options.py"
     sources.insert(
-        table, "    sketch: bool = False\n", "    guidance: float | None = None\n"
+        table,
+        "    sketch: bool = False\n",
+        "    guidance: float | None = None\n",
     )
     sources.insert(table, '    OptionSpec(\n        name="size",\n', OPTION)
     text = "How closely to follow the words, {allowed}"
-    sources.translate("option", f'guidance = {{ name = "guidance", text = "{text}" }}')
+    sources.translate(
+        "option", f'guidance = {{ name = "guidance", text = "{text}" }}'
+    )
     report = sources.ask(OPTION_REPORT)
     described = "How closely to follow the words, 1–20"
     assert report["parsed"] == report["stored"] == 7.5

@@ -19,7 +19,9 @@ from tests.fakes.steps import dashscope
 
 CATALOG = Catalog.load(catalog_text())
 MADE = [
-    action for action in Action if action.makes_pictures and action is not Action.AGAIN
+    action
+    for action in Action
+    if action.makes_pictures and action is not Action.AGAIN
 ]
 
 
@@ -39,14 +41,21 @@ def test_every_form_asks_only_for_what_its_action_understands(
         if field.kind is FieldKind.CHOICE:
             for choice in field.choices:
                 grammar.parse("", {field.name: choice.value})
-    own = [option.name for option in options_of(action) if option.is_of_functions]
+    own = [
+        option.name for option in options_of(action) if option.is_of_functions
+    ]
     assert set(own) <= set(names)
 
 
 def test_a_form_about_a_settled_picture_asks_for_no_other() -> None:
     free = forms.operation_form(Action.EDIT, CATALOG, (dashscope(),), "en")
     settled = forms.operation_form(
-        Action.EDIT, CATALOG, (dashscope(),), "en", target=StepId("abc"), index=1
+        Action.EDIT,
+        CATALOG,
+        (dashscope(),),
+        "en",
+        target=StepId("abc"),
+        index=1,
     )
     assert "pictures" in [field.name for field in free.fields]
     assert "pictures" not in [field.name for field in settled.fields]
@@ -58,7 +67,8 @@ def test_a_region_without_a_model_does_not_offer_it() -> None:
     ).fields
     model = next(field for field in offered if field.name == "model")
     assert all(
-        "singapore" in CATALOG.models[choice.value].regions for choice in model.choices
+        "singapore" in CATALOG.models[choice.value].regions
+        for choice in model.choices
     )
 
 
@@ -87,7 +97,9 @@ def test_preferences_fall_back_from_channel_to_workspace_to_defaults() -> None:
 
 
 def test_an_empty_value_goes_back_to_the_default() -> None:
-    first = channel_settings.update({}, "c", {"style": "flat", "n": "2"}, CATALOG)
+    first = channel_settings.update(
+        {}, "c", {"style": "flat", "n": "2"}, CATALOG
+    )
     second = channel_settings.update(first, "c", {"style": ""}, CATALOG)
     assert second["channels"]["c"] == {"n": "2"}
 
@@ -114,7 +126,11 @@ def test_defaults_never_overrule_what_a_person_said_or_reach_where_they_make_no_
     _, drawn = channel_settings.apply_defaults(
         preferences, Action.DRAW, "a fox", Options(), CATALOG
     )
-    assert (drawn.model, drawn.n, drawn.ratio) == ("qwen-image-plus", 2, (16, 9))
+    assert (drawn.model, drawn.n, drawn.ratio) == (
+        "qwen-image-plus",
+        2,
+        (16, 9),
+    )
 
 
 @pytest.mark.parametrize(
@@ -167,7 +183,9 @@ def test_what_settings_ask_is_read_whole_where_a_label_has_45_characters(
     asked = channel_settings.settings_form(
         channel_settings.Preferences(), Caps(), CATALOG, locale
     )
-    assert [field.label for field in asked.fields if len(field.label) > 45] == []
+    assert [
+        field.label for field in asked.fields if len(field.label) > 45
+    ] == []
 
 
 def test_of_a_menu_with_25_models_only_dated_editions_fall_out() -> None:
@@ -180,7 +198,9 @@ def test_of_a_menu_with_25_models_only_dated_editions_fall_out() -> None:
     assert field.name == "model"
     left_out = [choice.value for choice in field.choices[24:]]
     assert left_out
-    assert all(name[-3:-2] == "-" and name[-2:].isdecimal() for name in left_out)
+    assert all(
+        name[-3:-2] == "-" and name[-2:].isdecimal() for name in left_out
+    )
 
 
 def test_the_room_takes_the_names_of_people_for_their_ids() -> None:
@@ -193,8 +213,8 @@ def test_the_room_takes_the_names_of_people_for_their_ids() -> None:
     }
     saved = web_decode.form(member, page).fields["people"]
     assert saved == "ana, bo-li, 小明"
-    assert web_decode.form(member, {**page, "given": {"people": saved}}).fields == {
-        "people": saved
-    }
+    assert web_decode.form(
+        member, {**page, "given": {"people": saved}}
+    ).fields == {"people": saved}
     limited = channel_settings.Preferences(people=saved)
     channel_settings.require_allowed(limited, Action.DRAW, "bo-li")

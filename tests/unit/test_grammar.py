@@ -25,16 +25,28 @@ def refusal(text: str, given: dict[str, str] | None = None) -> Rejected:
 @pytest.mark.parametrize(
     ("text", "prompt", "options"),
     [
-        ("a red fox --n 2 --ar 16:9", "a red fox", Options(n=2, ratio=(16, 9))),
+        (
+            "a red fox --n 2 --ar 16:9",
+            "a red fox",
+            Options(n=2, ratio=(16, 9)),
+        ),
         ("--n 2 a red fox", "a red fox", Options(n=2)),
         ("a --seed 7 red fox", "a red fox", Options(seed=7)),
-        ("a cat that isn't sad --raw", "a cat that isn't sad", Options(raw=True)),
+        (
+            "a cat that isn't sad --raw",
+            "a cat that isn't sad",
+            Options(raw=True),
+        ),
         ("it's Ana's 5\" screen", "it's Ana's 5\" screen", Options()),
         ("fox —n 2", "fox", Options(n=2)),
         ("fox ––ar square", "fox", Options(ratio=(1, 1))),
         ("fox -n 3", "fox", Options(n=3)),
         ("fox --n=3", "fox", Options(n=3)),
-        ("一只红狐狸 ——ar １６：９ ——n＝２", "一只红狐狸", Options(ratio=(16, 9), n=2)),
+        (
+            "一只红狐狸 ——ar １６：９ ——n＝２",
+            "一只红狐狸",
+            Options(ratio=(16, 9), n=2),
+        ),
         (
             "狐狸 －－size １３２８×１３２８",
             "狐狸",
@@ -71,10 +83,22 @@ def refusal(text: str, given: dict[str, str] | None = None) -> Rejected:
         ),
         ("first line\r\nsecond line", "first line\nsecond line", Options()),
         ("\u200b \u3164\n", "", Options()),
-        ("fox --no blurry, dark --n 1", "fox", Options(negative="blurry, dark", n=1)),
+        (
+            "fox --no blurry, dark --n 1",
+            "fox",
+            Options(negative="blurry, dark", n=1),
+        ),
         ('fox --negative "a --n 2 b"', "fox", Options(negative="a --n 2 b")),
-        ("fox --size 1024x768", "fox", Options(size=Size(width=1024, height=768))),
-        ("well-known — and nice — things", "well-known — and nice — things", Options()),
+        (
+            "fox --size 1024x768",
+            "fox",
+            Options(size=Size(width=1024, height=768)),
+        ),
+        (
+            "well-known — and nice — things",
+            "well-known — and nice — things",
+            Options(),
+        ),
         ("a cat —sleeping softly", "a cat —sleeping softly", Options()),
         ("photo --mask Centre", "photo", Options(mask="center")),
         ("wide --left 1.5 --right 2", "wide", Options(left=1.5, right=2.0)),
@@ -88,7 +112,9 @@ def test_what_people_type_is_understood(
 
 
 def test_fields_of_a_platform_obey_the_same_rules_as_the_text() -> None:
-    assert parse("fox", {"n": "2", "raw": ""}).options == Options(n=2, raw=True)
+    assert parse("fox", {"n": "2", "raw": ""}).options == Options(
+        n=2, raw=True
+    )
     assert parse(
         "fox", {"ratio": "square", "raw": "True", "private": "false"}
     ).options == Options(ratio=(1, 1), raw=True)
@@ -100,7 +126,9 @@ def test_fields_of_a_platform_obey_the_same_rules_as_the_text() -> None:
     assert refusal("fox --n 2", {"n": "2"}).key == "grammar.duplicate"
 
 
-@pytest.mark.parametrize("value", ["0", "-1", "99", "1e9", "٣", "NaN", "4.0", "二"])
+@pytest.mark.parametrize(
+    "value", ["0", "-1", "99", "1e9", "٣", "NaN", "4.0", "二"]
+)
 def test_a_wrong_number_of_pictures_is_refused_with_the_range(
     value: str,
 ) -> None:
@@ -123,7 +151,9 @@ def test_an_option_without_its_value_is_refused() -> None:
     assert refusal("fox --model --raw").key == "grammar.text_missing"
 
 
-def test_a_flag_with_a_value_is_refused_and_nothing_of_it_becomes_prompt() -> None:
+def test_a_flag_with_a_value_is_refused_and_nothing_of_it_becomes_prompt() -> (
+    None
+):
     assert refusal("fox --raw=true").key == "grammar.flag_value"
     assert refusal("fox --private：no").key == "grammar.flag_value"
 
@@ -146,7 +176,9 @@ def test_a_flag_with_a_value_is_refused_and_nothing_of_it_becomes_prompt() -> No
         ("--size huge", "1328*1328"),
     ],
 )
-def test_a_refusal_names_the_nearest_legal_value(text: str, nearest: str) -> None:
+def test_a_refusal_names_the_nearest_legal_value(
+    text: str, nearest: str
+) -> None:
     assert refusal(f"fox {text}").params["nearest"] == nearest
 
 
@@ -233,11 +265,17 @@ def test_an_unknown_option_names_the_nearest_and_all() -> None:
 
 
 def test_hidden_and_control_characters_are_stripped() -> None:
-    assert parse("a\u202e \u2066fox\u200b\x1b[2J\x00 \ud800!").prompt == "a fox !"
-    assert parse("a\x1b]0;title\x07 f\u200dox\U000e0041\x9b1m").prompt == "a fox"
+    assert (
+        parse("a\u202e \u2066fox\u200b\x1b[2J\x00 \ud800!").prompt == "a fox !"
+    )
+    assert (
+        parse("a\x1b]0;title\x07 f\u200dox\U000e0041\x9b1m").prompt == "a fox"
+    )
 
 
-@pytest.mark.parametrize("prompt", ["👩‍👩‍👧 at home ❤️", "می‌خواهم", "क्‍ष", "👋🏽 1️⃣ 🇹🇼"])
+@pytest.mark.parametrize(
+    "prompt", ["👩‍👩‍👧 at home ❤️", "می‌خواهم", "क्‍ष", "👋🏽 1️⃣ 🇹🇼"]
+)
 def test_joiners_that_mean_something_stay(prompt: str) -> None:
     assert parse(prompt).prompt == prompt
 
@@ -278,11 +316,15 @@ def test_odd_prompts_pass_as_they_are() -> None:
 values: dict[str, st.SearchStrategy[object]] = {
     "n": st.integers(1, 6),
     "size": st.builds(
-        lambda w, h: Size(width=w, height=h), st.integers(1, 8192), st.integers(1, 8192)
+        lambda w, h: Size(width=w, height=h),
+        st.integers(1, 8192),
+        st.integers(1, 8192),
     ),
     "ratio": st.sampled_from([(1, 1), (16, 9), (3, 4), (8, 1)]),
     "seed": st.integers(0, 2_147_483_647),
-    "model": st.sampled_from(["qwen-image", "wan2.6-t2i", "no such model", "--raw"]),
+    "model": st.sampled_from(
+        ["qwen-image", "wan2.6-t2i", "no such model", "--raw"]
+    ),
     "raw": st.booleans(),
     "watermark": st.booleans(),
     "private": st.booleans(),
@@ -330,7 +372,10 @@ def test_what_needs_no_quotes_is_printed_without() -> None:
         prompt="it's Ana's fox",
         options=Options(model="qwen-image", n=2, seed=0, raw=True),
     )
-    assert write(parsed) == "it's Ana's fox --n 2 --seed 0 --model qwen-image --raw"
+    assert (
+        write(parsed)
+        == "it's Ana's fox --n 2 --seed 0 --model qwen-image --raw"
+    )
 
 
 @given(texts)
@@ -362,7 +407,10 @@ def test_commands_are_taken_apart() -> None:
         "a meadow --left 1.5",
     )
     assert command("easel", "forget-me") == (Action.FORGET_ME, "")
-    assert command("wanx", "Ｅxpand　草原\n夜里") == (Action.EXPAND, "草原\n夜里")
+    assert command("wanx", "Ｅxpand　草原\n夜里") == (
+        Action.EXPAND,
+        "草原\n夜里",
+    )
     assert command("easel", "show v3") == (Action.SHOW, "v3")
 
 
@@ -374,7 +422,9 @@ def test_a_word_that_is_not_answered_yet_is_not_offered() -> None:
     assert caught.value.params["nearest"] != "forget-me"
 
 
-def test_easel_alone_asks_for_help_and_wanx_alone_names_its_functions() -> None:
+def test_easel_alone_asks_for_help_and_wanx_alone_names_its_functions() -> (
+    None
+):
     assert command("easel", " ") == (Action.HELP, "")
     with pytest.raises(Rejected) as caught:
         command("wanx", "")

@@ -46,7 +46,9 @@ def _texts(folder: str, language: str = "en") -> Mapping[str, Text]:
 def _forms(language: str) -> Iterator[tuple[str, str]]:
     """Every text with its key; of one that depends on a number, each form."""
     for key, text in sentences(language).items():
-        for form in text.forms.values() if isinstance(text, Plural) else [text]:
+        for form in (
+            text.forms.values() if isinstance(text, Plural) else [text]
+        ):
             yield key, form
 
 
@@ -67,12 +69,18 @@ def _keys_in_code(folder: str) -> set[str]:
                 and isinstance(node.value, str)
                 and KEY.fullmatch(node.value)
             ):
-                found |= {node.value} if node.value.split(".")[0] in prefixes else set()
+                found |= (
+                    {node.value}
+                    if node.value.split(".")[0] in prefixes
+                    else set()
+                )
     not_messages = {"submit.after_send"}
     return {
         key
         for key in found - not_messages
-        if not key.endswith((".py", ".db", ".lock", ".png", ".toml", ".key", ".name"))
+        if not key.endswith(
+            (".py", ".db", ".lock", ".png", ".toml", ".key", ".name")
+        )
     }
 
 
@@ -126,7 +134,9 @@ def test_a_text_lies_in_one_folder() -> None:
 @pytest.mark.parametrize("language", LOCALES)
 def test_every_language_uses_the_same_placeholders(language: str) -> None:
     """A form for one may leave the number out: “the attached picture”."""
-    placeholders = {key: _placeholders(text) for key, text in sentences("en").items()}
+    placeholders = {
+        key: _placeholders(text) for key, text in sentences("en").items()
+    }
     for key, text in sentences(language).items():
         assert _placeholders(text) == placeholders[key], key
         if isinstance(text, Plural):
@@ -136,7 +146,9 @@ def test_every_language_uses_the_same_placeholders(language: str) -> None:
 
 
 @pytest.mark.parametrize("language", LOCALES)
-def test_a_text_with_a_number_has_every_form_its_language_knows(language: str) -> None:
+def test_a_text_with_a_number_has_every_form_its_language_knows(
+    language: str,
+) -> None:
     categories = {plural_category(number, language) for number in range(200)}
     for key, text in sentences(language).items():
         if isinstance(text, Plural):
@@ -160,7 +172,11 @@ def test_every_action_and_button_has_a_name() -> None:
         assert translate(f"action.{action.value}", "en")
         if action.makes_pictures:
             assert translate(f"result.done.{action.value}", "en")
-    for kind in set(ButtonKind) - {ButtonKind.PICK, ButtonKind.REGION, ButtonKind.LINK}:
+    for kind in set(ButtonKind) - {
+        ButtonKind.PICK,
+        ButtonKind.REGION,
+        ButtonKind.LINK,
+    }:
         assert translate(f"button.{kind.value}", "en")
 
 
@@ -200,12 +216,16 @@ def test_no_two_commands_or_options_share_a_name(language: str) -> None:
         r"command\.wanx\.\w+\.name",
         r"option\.\w+\.name",
     ):
-        names = [text for key, text in words.items() if re.fullmatch(group, key)]
+        names = [
+            text for key, text in words.items() if re.fullmatch(group, key)
+        ]
         assert len(names) == len(set(names))
 
 
 @pytest.mark.parametrize("language", LOCALES)
-def test_the_help_names_every_option_command_and_reaction(language: str) -> None:
+def test_the_help_names_every_option_command_and_reaction(
+    language: str,
+) -> None:
     text = help_lines(language)
     for option in OPTIONS:
         assert f"--{option}" in text
@@ -215,7 +235,10 @@ def test_the_help_names_every_option_command_and_reaction(language: str) -> None
     for operation in OPERATIONS.values():
         if operation.reaction:
             assert operation.reaction.emoji[0].split()[0] in text
-            assert translate(f"reaction.{operation.reaction.word}", language) in text
+            assert (
+                translate(f"reaction.{operation.reaction.word}", language)
+                in text
+            )
 
 
 @pytest.mark.parametrize(
@@ -239,7 +262,11 @@ def test_no_language_is_left_in_english() -> None:
         "result.alt",
         "usage.line",
     }
-    same_everywhere |= {"command.easel.name", "gallery.text", "result.favourites"}
+    same_everywhere |= {
+        "command.easel.name",
+        "gallery.text",
+        "result.favourites",
+    }
     same_everywhere |= {"help.command", "help.option"}
     for language in ("zh-CN", "zh-TW"):
         for key, text in _forms(language):
@@ -259,7 +286,9 @@ def test_braces_and_formats_in_a_parameter_stay_as_they_are() -> None:
         assert nasty in translate("refuse.not_yours", "en", owner=nasty)
 
 
-def test_a_very_long_parameter_is_cut_with_an_ellipsis_not_the_message_lost() -> None:
+def test_a_very_long_parameter_is_cut_with_an_ellipsis_not_the_message_lost() -> (
+    None
+):
     text = translate("refuse.not_yours", "en", owner="x" * 1_000_000)
     assert len(text) < LONGEST + 100
     assert "…" in text
@@ -326,7 +355,10 @@ def test_lists_and_times_are_shown_as_people_write_them() -> None:
         "grammar.value_missing", "en", option="--ar", allowed=["16:9", "4:3"]
     )
     assert "16:9、4:3" in translate(
-        "grammar.value_missing", "zh-CN", option="--ar", allowed=["16:9", "4:3"]
+        "grammar.value_missing",
+        "zh-CN",
+        option="--ar",
+        allowed=["16:9", "4:3"],
     )
     at = datetime(2026, 11, 21, tzinfo=UTC)
     values = {

@@ -39,11 +39,15 @@ def check(page: Page, nodes: Sequence[Node]) -> None:
     shown = {spot.node.id: spot for spot in page.spots}
     assert len(shown) == len(page.spots)
     joined = {
-        child.node.id: spot.node for spot in page.spots for child in spot.children
+        child.node.id: spot.node
+        for spot in page.spots
+        for child in spot.children
     }
     for spot in page.spots:
         above = shown.get(spot.node.parent or "")
-        assert (spot.origin or joined.get(spot.node.id)) == (above and above.node)
+        assert (spot.origin or joined.get(spot.node.id)) == (
+            above and above.node
+        )
 
 
 @pytest.mark.parametrize("shape", SHAPES)
@@ -57,7 +61,11 @@ def test_two_hundred_pictures_of_any_shape_all_have_room(
     assert len(page.spots) == count
 
 
-@given(st.lists(st.integers(min_value=-1, max_value=200), min_size=1, max_size=200))
+@given(
+    st.lists(
+        st.integers(min_value=-1, max_value=200), min_size=1, max_size=200
+    )
+)
 def test_so_have_those_of_any_other_tree(numbers: list[int]) -> None:
     parents = [
         None if parent < 0 or at == 0 else parent % at
@@ -74,7 +82,9 @@ def test_a_short_history_is_drawn_large_and_a_tree_is_not_torn() -> None:
 
 
 @pytest.mark.parametrize("shape", SHAPES)
-def test_of_too_many_the_newest_stay_and_the_way_to_the_head(shape: str) -> None:
+def test_of_too_many_the_newest_stay_and_the_way_to_the_head(
+    shape: str,
+) -> None:
     nodes = planted(SHAPES[shape](520), head=5)
     page = lay_out(nodes)
     check(page, nodes)
@@ -82,7 +92,9 @@ def test_of_too_many_the_newest_stay_and_the_way_to_the_head(shape: str) -> None
     assert 200 < len(left) < 520
     way = {"s5"}
     while (
-        above := nodes[int(min(way, key=lambda name: int(name[1:]))[1:])].parent
+        above := nodes[
+            int(min(way, key=lambda name: int(name[1:]))[1:])
+        ].parent
     ) is not None:
         way.add(above)
     assert way <= left

@@ -91,7 +91,9 @@ def test_the_environment_goes_before_a_secret_file_and_that_before_dotenv(
     )
 
 
-def test_settings_do_not_print_their_secrets(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_settings_do_not_print_their_secrets(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     monkeypatch.setenv("DASHSCOPE_API_KEY", CANARY)
     monkeypatch.setenv("DASHSCOPE_API_KEY_SINGAPORE", CANARY + "2")
     chosen = settings.load()
@@ -105,9 +107,13 @@ def test_a_secret_may_stand_in_a_file(
 ) -> None:
     (tmp_path / "key").write_text(CANARY + "\n")
     monkeypatch.setenv("DASHSCOPE_API_KEY_FILE", str(tmp_path / "key"))
-    monkeypatch.setenv("DASHSCOPE_API_KEY_SINGAPORE_FILE", str(tmp_path / "key"))
+    monkeypatch.setenv(
+        "DASHSCOPE_API_KEY_SINGAPORE_FILE", str(tmp_path / "key")
+    )
     keys = settings.load().keys
-    assert [keys[name].get_secret_value() for name in ("beijing", "singapore")] == [
+    assert [
+        keys[name].get_secret_value() for name in ("beijing", "singapore")
+    ] == [
         CANARY,
         CANARY,
     ]
@@ -157,7 +163,9 @@ def test_an_unknown_variable_is_named_with_the_nearest(
     assert settings.unknown_variables() == [("EASEL_REGIN", "EASEL_REGION")]
 
 
-def test_a_wrong_port_is_told_which_may_be(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_wrong_port_is_told_which_may_be(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     monkeypatch.setenv("EASEL_HTTP_PORT", "abc")
     with pytest.raises(ConfigurationError) as caught:
         settings.load()
@@ -168,7 +176,9 @@ def test_a_blank_variable_is_not_set(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     monkeypatch.chdir(tmp_path)
-    (tmp_path / ".env").write_text("EASEL_REGION=singapore\nSLACK_BOT_TOKEN=\n")
+    (tmp_path / ".env").write_text(
+        "EASEL_REGION=singapore\nSLACK_BOT_TOKEN=\n"
+    )
     for name in (
         "DASHSCOPE_API_KEY",
         "EASEL_REGION",
@@ -178,7 +188,11 @@ def test_a_blank_variable_is_not_set(
         monkeypatch.setenv(name, "")
     chosen = settings.load()
     assert (dict(chosen.keys), chosen.slack_bot_token) == ({}, None)
-    assert (chosen.region, chosen.locale, chosen.http_port) == ("singapore", "en", 8080)
+    assert (chosen.region, chosen.locale, chosen.http_port) == (
+        "singapore",
+        "en",
+        8080,
+    )
 
 
 def test_dotenv_is_searched_for_unknown_names_and_for_files_too(
@@ -195,9 +209,14 @@ def test_dotenv_is_searched_for_unknown_names_and_for_files_too(
 
 @pytest.mark.parametrize("name", ["EASEL_REGION", "DASHSCOPE_API_KEY_MARS"])
 def test_doctor_says_that_there_is_no_such_region(
-    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], name: str
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    name: str,
 ) -> None:
     monkeypatch.setenv("DASHSCOPE_API_KEY", CANARY)
     monkeypatch.setenv(name, "mars")
     assert doctor.run(as_json=False) == 1
-    assert "✘ service: EASEL_REGION: there is no region mars" in capsys.readouterr().out
+    assert (
+        "✘ service: EASEL_REGION: there is no region mars"
+        in capsys.readouterr().out
+    )

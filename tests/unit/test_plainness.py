@@ -15,9 +15,39 @@ import pytest
 ROOT = Path(__file__).parents[2]
 VAGUE = frozenset(
     [
-        *("one", "found", "known", "given", "told", "made", "shown", "there", "what"),
-        *("wanted", "meant", "wish", "kept", "who", "how", "ours", "theirs", "here"),
-        *("more", "which", "it", "each", "thing", "things", "data", "value", "result"),
+        *(
+            "one",
+            "found",
+            "known",
+            "given",
+            "told",
+            "made",
+            "shown",
+            "there",
+            "what",
+        ),
+        *(
+            "wanted",
+            "meant",
+            "wish",
+            "kept",
+            "who",
+            "how",
+            "ours",
+            "theirs",
+            "here",
+        ),
+        *(
+            "more",
+            "which",
+            "it",
+            "each",
+            "thing",
+            "things",
+            "data",
+            "value",
+            "result",
+        ),
         *("item", "obj", "x", "tmp", "info", "this", "that"),
     ]
 )
@@ -70,7 +100,9 @@ class Folder:
             kind = type(node)
             self.kinds[kind] += 1
             if kind in LOOKED_AT:
-                where = f"{path.relative_to(ROOT)}:{getattr(node, 'lineno', 0)}"
+                where = (
+                    f"{path.relative_to(ROOT)}:{getattr(node, 'lineno', 0)}"
+                )
                 self._look_at(node, where)
             if isinstance(node, ast.Expr) and _is_docstring(node):
                 code -= set(range(node.lineno, (node.end_lineno or 0) + 1))
@@ -85,7 +117,10 @@ class Folder:
             self.functions.append(node.name)
             self.large += _count_parameters(node) > MOST_PARAMETERS
         elif isinstance(node, ast.IfExp):
-            if sum(isinstance(inner, ast.IfExp) for inner in ast.walk(node)) > 1:
+            if (
+                sum(isinstance(inner, ast.IfExp) for inner in ast.walk(node))
+                > 1
+            ):
                 self.nested.append(where)
         elif isinstance(node, COMPREHENSIONS):
             has_condition = any(loop.ifs for loop in node.generators)
@@ -118,7 +153,9 @@ def folder_of(name: str) -> Folder:
 def test_figures_only_go_down(name: str) -> None:
     folder = folder_of(name)
     vague = [local for local in folder.names if local in VAGUE]
-    participles = [each for each in folder.functions if PARTICIPLE.search(each)]
+    participles = [
+        each for each in folder.functions if PARTICIPLE.search(each)
+    ]
     figures = (
         folder.count(ast.expr) / folder.lines,
         1000 * folder.count(ast.IfExp) / folder.lines,

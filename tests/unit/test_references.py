@@ -8,7 +8,17 @@ import pytest
 
 ROOT = Path(__file__).parents[2]
 FOLDERS = ("bot", "adapters", "core", "tests", "deploy")
-SUFFIXES = {".py", ".toml", ".md", ".js", ".html", ".css", ".mako", ".yaml", ".yml"}
+SUFFIXES = {
+    ".py",
+    ".toml",
+    ".md",
+    ".js",
+    ".html",
+    ".css",
+    ".mako",
+    ".yaml",
+    ".yml",
+}
 CITATIONS = re.compile(
     r"""§                                                     # a section of a page elsewhere
     | \b(product|architecture|contract|reliability|aesthetics|ecosystem|rivals)\.md
@@ -30,7 +40,9 @@ def documents() -> list[Path]:
 
 def texts() -> Iterator[Path]:
     for path in ROOT.iterdir():
-        if path.is_file() and (path.suffix in SUFFIXES or path.name == "Makefile"):
+        if path.is_file() and (
+            path.suffix in SUFFIXES or path.name == "Makefile"
+        ):
             yield path
     for folder in FOLDERS:
         for path in (ROOT / folder).rglob("*"):
@@ -50,7 +62,9 @@ def test_nothing_is_cited_that_an_outsider_cannot_read() -> None:
     assert dead == []
 
 
-@pytest.mark.parametrize("document", documents(), ids=lambda path: str(path.name))
+@pytest.mark.parametrize(
+    "document", documents(), ids=lambda path: str(path.name)
+)
 def test_every_path_a_document_names_is_there(document: Path) -> None:
     text = document.read_text()
     for path in PATH.findall(text):

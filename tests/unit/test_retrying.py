@@ -39,7 +39,9 @@ async def refuse() -> None:
     raise ConnectionError("sk-secret")
 
 
-async def test_pauses_double_up_to_the_longest_and_no_further(pauses: Pauses) -> None:
+async def test_pauses_double_up_to_the_longest_and_no_further(
+    pauses: Pauses,
+) -> None:
     with pytest.raises(ConnectionError):
         await retrying(is_away, first=1.0, longest=10.0, attempts=6)(refuse)
     least = [1, 2, 4, 8, 10]
@@ -58,7 +60,9 @@ async def test_two_who_wait_for_the_same_do_not_come_back_together(
     assert one != other
 
 
-async def test_the_seconds_a_server_asks_for_go_before_our_own(pauses: Pauses) -> None:
+async def test_the_seconds_a_server_asks_for_go_before_our_own(
+    pauses: Pauses,
+) -> None:
     with pytest.raises(ConnectionError):
         await retrying(lambda _: 17.5, first=1.0, attempts=2)(refuse)
     assert pauses.seconds == [17.5]

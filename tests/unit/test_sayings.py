@@ -54,8 +54,12 @@ class Where:
 MENTION = Where(name="mention", mention=True)
 DIRECT = Where(name="direct", direct=True)
 THREAD = Where(name="thread of ours", ours=True)
-MENTION_THREAD = Where(name="mention in a thread of ours", ours=True, mention=True)
-MENTION_PICTURE = Where(name="mention with a picture", mention=True, picture=True)
+MENTION_THREAD = Where(
+    name="mention in a thread of ours", ours=True, mention=True
+)
+MENTION_PICTURE = Where(
+    name="mention with a picture", mention=True, picture=True
+)
 CHANNEL = Where(name="channel")
 
 # What is said after the bot's name: the words, and what they mean.
@@ -292,7 +296,12 @@ def discord_message(content: str, where: Where, **facts: Any) -> Any:
         channel.id, channel.parent_id = 9, 8
     files = []
     if where.picture:
-        file = {"id": "1", "filename": "a.png", "content_type": "image/png", "url": "u"}
+        file = {
+            "id": "1",
+            "filename": "a.png",
+            "content_type": "image/png",
+            "url": "u",
+        }
         files = [SimpleNamespace(to_dict=lambda: dict(file), size=9)]
     known = {
         "id": 77,
@@ -405,7 +414,9 @@ def test_where_it_is_said_counts(
     ],
 )
 def test_words_to_others_in_slack_are_not_for_us(words: str) -> None:
-    assert meaning_of(in_slack(words, THREAD), Situation(is_ours=True)) == NOTHING
+    assert (
+        meaning_of(in_slack(words, THREAD), Situation(is_ours=True)) == NOTHING
+    )
 
 
 @pytest.mark.parametrize(
@@ -418,16 +429,22 @@ def test_words_to_others_in_slack_are_not_for_us(words: str) -> None:
         {"content": "make it night @here"},
     ],
 )
-def test_words_to_others_in_discord_are_not_for_us(facts: dict[str, Any]) -> None:
+def test_words_to_others_in_discord_are_not_for_us(
+    facts: dict[str, Any],
+) -> None:
     words = facts.pop("content", "make it night")
     message = discord_message(words, THREAD, **facts)
     incoming = discord_decode.message(message, US)
     assert meaning_of(incoming, Situation(is_ours=True)) == NOTHING
 
 
-@pytest.mark.parametrize("words", ["@Bo make it night", "make it night, @bo", "👍😍"])
+@pytest.mark.parametrize(
+    "words", ["@Bo make it night", "make it night, @bo", "👍😍"]
+)
 def test_words_to_others_in_the_room_are_not_for_us(words: str) -> None:
-    assert meaning_of(in_room(words, THREAD), Situation(is_ours=True)) == NOTHING
+    assert (
+        meaning_of(in_room(words, THREAD), Situation(is_ours=True)) == NOTHING
+    )
 
 
 @pytest.mark.parametrize(
@@ -442,7 +459,9 @@ def test_words_to_others_in_the_room_are_not_for_us(words: str) -> None:
 def test_an_answer_to_us_in_discord_pings_us_and_names_nobody(
     words: str, means: str
 ) -> None:
-    message = discord_message(words, CHANNEL, mentions=[SimpleNamespace(id=US)])
+    message = discord_message(
+        words, CHANNEL, mentions=[SimpleNamespace(id=US)]
+    )
     incoming = discord_decode.message(message, US)
     assert incoming
     incoming = replace(incoming, answers=Quoted(message="6", is_ours=True))
@@ -515,7 +534,9 @@ def test_the_rooms_command_line_ends_a_word_at_any_white_space(
 
 
 def test_words_about_a_message_without_a_picture_never_edit_another() -> None:
-    message = discord_message(f"<@{US}> a lion", replace(CHANNEL, mention=True))
+    message = discord_message(
+        f"<@{US}> a lion", replace(CHANNEL, mention=True)
+    )
     incoming = discord_decode.message(message, US)
     assert incoming
     words = json.loads('{"message": "6", "is_ours": false}')
@@ -532,7 +553,9 @@ def test_a_word_of_easels_behind_a_slash_is_told_how_it_is_written() -> None:
     assert caught.value.params["allowed"] == allowed
 
 
-@pytest.mark.parametrize("words", ["/edit make it night", "/wanx upscale", "again"])
+@pytest.mark.parametrize(
+    "words", ["/edit make it night", "/wanx upscale", "again"]
+)
 def test_a_command_about_a_message_without_a_picture_never_edits_another(
     words: str,
 ) -> None:
@@ -544,7 +567,9 @@ def test_a_command_about_a_message_without_a_picture_never_edits_another(
     assert meaning_of(drawn, Situation()) == "draw: a lion"
 
 
-@pytest.mark.parametrize("words", ["/edit make it night", "/edit", "/wanx upscale"])
+@pytest.mark.parametrize(
+    "words", ["/edit make it night", "/edit", "/wanx upscale"]
+)
 def test_a_command_of_the_room_never_edits_another_picture_than_it_answers(
     words: str,
 ) -> None:
@@ -554,7 +579,18 @@ def test_a_command_of_the_room_never_edits_another_picture_than_it_answers(
 
 
 @pytest.mark.parametrize(
-    "part", ["<", "<@", "<@U12|", "<!here|", "<#", "<http://a|", "</a", "<:a:", "&lt;"]
+    "part",
+    [
+        "<",
+        "<@",
+        "<@U12|",
+        "<!here|",
+        "<#",
+        "<http://a|",
+        "</a",
+        "<:a:",
+        "&lt;",
+    ],
 )
 def test_long_hostile_words_are_read_in_a_moment(part: str) -> None:
     text = part * (40_000 // len(part))

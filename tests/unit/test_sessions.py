@@ -20,7 +20,9 @@ def request(key: str, place: Place = PLACE) -> Request:
     )
 
 
-def test_a_redelivered_event_is_the_same_step_and_another_tenants_is_not() -> None:
+def test_a_redelivered_event_is_the_same_step_and_another_tenants_is_not() -> (
+    None
+):
     other = Place(platform="test", workspace="other", channel="c")
     assert sessions.step_id(request("e1")) == sessions.step_id(request("e1"))
     assert (
@@ -57,11 +59,17 @@ def test_only_pictures_that_are_there_can_be_taken() -> None:
 
 
 def test_a_chains_instructions_are_merged_in_their_order() -> None:
-    chain = [step(prompt="add a hat."), step(prompt=""), step(prompt="改成夜晚。")]
+    chain = [
+        step(prompt="add a hat."),
+        step(prompt=""),
+        step(prompt="改成夜晚。"),
+    ]
     assert sessions.merged_instructions(chain) == "add a hat; 改成夜晚"
 
 
-def test_a_recipe_tells_what_made_the_picture_and_leaves_out_what_is_empty() -> None:
+def test_a_recipe_tells_what_made_the_picture_and_leaves_out_what_is_empty() -> (
+    None
+):
     recipe = sessions.recipe(step(parent="zero", inputs=(picture("b"),)), 1)
     assert recipe == {
         "step": "one", "action": "draw", "prompt": "a fox", "model": "qwen-image-plus",
@@ -72,5 +80,9 @@ def test_a_recipe_tells_what_made_the_picture_and_leaves_out_what_is_empty() -> 
 
 def test_threads_and_people_have_sessions_of_their_own() -> None:
     inside = Place(platform="test", workspace="w", channel="c", thread="t")
-    assert sessions.thread_session(inside) != sessions.person_session(inside, "t")
-    assert sessions.own_session(step()) == sessions.person_session(PLACE, "ana")
+    assert sessions.thread_session(inside) != sessions.person_session(
+        inside, "t"
+    )
+    assert sessions.own_session(step()) == sessions.person_session(
+        PLACE, "ana"
+    )

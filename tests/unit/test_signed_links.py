@@ -67,7 +67,9 @@ def test_a_megabyte_and_another_key_are_refused() -> None:
             LINKS.read(Purpose.MASK, token, NOW)
 
 
-def test_keys_rotate_the_old_one_is_still_believed_and_the_new_one_signs() -> None:
+def test_keys_rotate_the_old_one_is_still_believed_and_the_new_one_signs() -> (
+    None
+):
     rotated = Links(["secret", "newer"], "")
     assert rotated.read(Purpose.MASK, TOKEN, NOW)["d"] == "abc"
     fresh = rotated.token(Purpose.MASK, CLAIMS, NOW)

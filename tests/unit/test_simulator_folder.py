@@ -8,7 +8,12 @@ from bot.simulator.rules import ImageRequest
 from bot.simulator.tasks import Task
 
 REQUEST = ImageRequest(
-    model="qwen-image", endpoint="T2I", prompt="a fox", n=1, seed=3, size=(928, 1664)
+    model="qwen-image",
+    endpoint="T2I",
+    prompt="a fox",
+    n=1,
+    seed=3,
+    size=(928, 1664),
 )
 FIELDS = {
     "id": "t1",

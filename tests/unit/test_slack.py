@@ -70,7 +70,9 @@ def test_what_nobody_said_to_us_is_nothing(name: str) -> None:
 @pytest.mark.parametrize(
     "text", ["<@UBOMM00001> look", ":heart: :+1::skin-tone-3:", "🦊🦊", "…"]
 )
-def test_in_a_thread_emoji_and_words_to_others_are_not_for_us(text: str) -> None:
+def test_in_a_thread_emoji_and_words_to_others_are_not_for_us(
+    text: str,
+) -> None:
     said = decode.message(event("message_thread_reply", text=text))
     assert said is not None
     assert relevance(said) is Relevance.NONE
@@ -81,7 +83,9 @@ def test_in_a_thread_emoji_and_words_to_others_are_not_for_us(text: str) -> None
 
 def test_our_own_words_are_not_for_us() -> None:
     assert decode.message(event("message_im", user="UBOT00000001")) is None
-    assert decode.reaction(event("reaction_added", user="UBOT00000001")) is None
+    assert (
+        decode.reaction(event("reaction_added", user="UBOT00000001")) is None
+    )
 
 
 @pytest.mark.parametrize(
@@ -123,7 +127,9 @@ def test_emoji_are_read_as_slack_tells_of_them() -> None:
     assert incoming is not None
     assert incoming.words == "a ❤️ with :our_logo: and :odd:"
     filled = sample("view_submission")
-    filled["view"]["state"]["values"]["prompt"]["value"]["value"] = "a :fox_face:"
+    filled["view"]["state"]["values"]["prompt"]["value"]["value"] = (
+        "a :fox_face:"
+    )
     assert decode.form(filled).words == "a 🦊"
 
 
@@ -140,7 +146,9 @@ def test_a_reaction_names_its_message_and_whether_it_was_added() -> None:
     assert incoming is not None
     assert not incoming.is_added
     assert (
-        decode.reaction(event("reaction_added", item={"type": "file", "file": "F1"}))
+        decode.reaction(
+            event("reaction_added", item={"type": "file", "file": "F1"})
+        )
         is None
     )
 
@@ -184,7 +192,9 @@ def test_what_we_never_made_is_refused() -> None:
     made = json.loads(view["view"]["private_metadata"])
     another = {
         **made,
-        "p": ["T00000002 F00000001 https://files.slack.com/files-pri/T2-F1/x.png"],
+        "p": [
+            "T00000002 F00000001 https://files.slack.com/files-pri/T2-F1/x.png"
+        ],
     }
     for odd in (
         "{}",
@@ -203,7 +213,10 @@ def test_what_we_never_made_is_refused() -> None:
 def test_only_our_own_token_taken_away_means_that_we_left() -> None:
     assert decode.removal(event("app_uninstalled")) is not None
     assert decode.removal(event("tokens_revoked")) is not None
-    assert decode.removal(event("tokens_revoked", tokens={"oauth": ["U1"]})) is None
+    assert (
+        decode.removal(event("tokens_revoked", tokens={"oauth": ["U1"]}))
+        is None
+    )
 
 
 @pytest.mark.parametrize(
@@ -212,15 +225,21 @@ def test_only_our_own_token_taken_away_means_that_we_left() -> None:
 def test_a_workspace_is_its_team_and_enterprise(
     enterprise: str | None, team: str | None
 ) -> None:
-    assert decode.split(decode.workspace_of(enterprise, team)) == (enterprise, team)
+    assert decode.split(decode.workspace_of(enterprise, team)) == (
+        enterprise,
+        team,
+    )
 
 
-def test_a_modal_keeps_all_pictures_of_a_message_however_long_their_addresses() -> None:
+def test_a_modal_keeps_all_pictures_of_a_message_however_long_their_addresses() -> (
+    None
+):
     body = sample("message_action")
     file = body["message"]["files"][0]
     url = f"https://files.slack.com/files-pri/{'x' * 900}.png"
     body["message"]["files"] = [
-        {**file, "id": f"F{at:010}", "url_private_download": url} for at in range(10)
+        {**file, "id": f"F{at:010}", "url_private_download": url}
+        for at in range(10)
     ]
     opened = interpret(decode.shortcut(body), NOWHERE)
     assert isinstance(opened, OpenForm)
@@ -232,7 +251,9 @@ def test_a_modal_keeps_all_pictures_of_a_message_however_long_their_addresses() 
     assert len(decode.form(view).attachments) == 10
 
 
-def test_a_modal_sent_back_from_elsewhere_belongs_to_where_we_are_installed() -> None:
+def test_a_modal_sent_back_from_elsewhere_belongs_to_where_we_are_installed() -> (
+    None
+):
     body = sample("view_submission")
     body["team"]["id"] = "T00000009"
     body["view"]["app_installed_team_id"] = "T00000001"
@@ -246,7 +267,11 @@ def test_a_modal_sent_back_from_elsewhere_belongs_to_where_we_are_installed() ->
         ("T1", {"team_id": "T1", "is_owner": True}, True),
         ("T1", {"team_id": "T1"}, False),
         ("T1", {"team_id": "T9", "is_admin": True}, False),
-        ("T1", {"team_id": "T1", "is_admin": True, "is_stranger": True}, False),
+        (
+            "T1",
+            {"team_id": "T1", "is_admin": True, "is_stranger": True},
+            False,
+        ),
         (
             "E1.T1",
             {
@@ -258,7 +283,11 @@ def test_a_modal_sent_back_from_elsewhere_belongs_to_where_we_are_installed() ->
         ),
         (
             "E1.",
-            {"team_id": "T1", "is_admin": True, "enterprise_user": {"teams": ["T1"]}},
+            {
+                "team_id": "T1",
+                "is_admin": True,
+                "enterprise_user": {"teams": ["T1"]},
+            },
             False,
         ),
         (
@@ -329,7 +358,9 @@ def test_whatever_is_said_stays_within_slacks_limits_and_inert(
         if action.makes_pictures and action is not Action.AGAIN
     ],
 )
-def test_every_form_is_a_modal_slack_takes(action: Action, locale: str) -> None:
+def test_every_form_is_a_modal_slack_takes(
+    action: Action, locale: str
+) -> None:
     asked = forms.operation_form(
         action, CATALOG, (dashscope(),), locale, prompt="x" * 5000
     )
@@ -344,13 +375,22 @@ def test_the_form_of_functions_and_every_button_label_fit(locale: str) -> None:
     limits.view(render.modal(forms.functions_form(locale), "{}"), picture)
     for kind in ButtonKind:
         if kind not in {ButtonKind.PICK, ButtonKind.REGION, ButtonKind.LINK}:
-            assert len(translate(f"button.{kind.value}", locale)) <= render.BUTTON_TEXT
+            assert (
+                len(translate(f"button.{kind.value}", locale))
+                <= render.BUTTON_TEXT
+            )
 
 
 def test_a_result_asks_before_it_is_deleted() -> None:
     made = step(
         outputs=(
-            Picture(key="k" * 64, width=1, height=1, media_type="image/png", length=1),
+            Picture(
+                key="k" * 64,
+                width=1,
+                height=1,
+                media_type="image/png",
+                length=1,
+            ),
         )
     )
     message = render.message(steps.outcome_post(made), sure="Really?")
@@ -367,7 +407,9 @@ def test_a_result_asks_before_it_is_deleted() -> None:
 @pytest.mark.parametrize("url", ["", "https://easel.example"])
 def test_the_manifest_is_one_slack_takes(locale: str, url: str) -> None:
     found = manifest(locale, url, installable=bool(url))
-    commands = {one["command"]: one for one in found["features"]["slash_commands"]}
+    commands = {
+        one["command"]: one for one in found["features"]["slash_commands"]
+    }
     assert list(commands) == ["/draw", "/edit", "/wanx", "/easel"]
     assert all(len(one["description"]) <= 2000 for one in commands.values())
     shortcut = found["features"]["shortcuts"][0]
@@ -379,13 +421,16 @@ def test_the_manifest_is_one_slack_takes(locale: str, url: str) -> None:
 
 
 @pytest.mark.skipif(
-    not SCHEMAS.is_dir(), reason="the vendor's schemas do not stand beside the project"
+    not SCHEMAS.is_dir(),
+    reason="the vendor's schemas do not stand beside the project",
 )
 @pytest.mark.parametrize("url", ["", "https://easel.example"])
 def test_the_manifest_fits_the_vendors_schemas(url: str) -> None:
     found = manifest("id", url, installable=bool(url))
     for version in ("1.0.0", "2.0.0"):
-        schema = json.loads((SCHEMAS / f"slack-manifest.{version}.json").read_text())
+        schema = json.loads(
+            (SCHEMAS / f"slack-manifest.{version}.json").read_text()
+        )
         jsonschema.validate(found, schema)
 
 

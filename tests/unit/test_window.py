@@ -52,7 +52,9 @@ def test_a_refusal_beside_more_than_the_window_does_not_widen_it() -> None:
     assert window.size == FIRST_SIZE
 
 
-def test_after_a_refusal_one_more_is_tried_now_and_then_and_ever_more_seldom() -> None:
+def test_after_a_refusal_one_more_is_tried_now_and_then_and_ever_more_seldom() -> (
+    None
+):
     window = unnamed()
     window.refuse(running=2)
     for _ in range(FIRST_PATIENCE - 1):

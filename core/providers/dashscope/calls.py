@@ -54,7 +54,10 @@ FUNCTIONS = {
     Action.CARTOON: "control_cartoon_feature",
 }
 # Where the vendor wants a prompt and the person need not give one: the words of its own examples.
-STOCK_PROMPTS = {Action.UNWATERMARK: "去除图像中的文字", Action.UPSCALE: "图像超分。"}
+STOCK_PROMPTS = {
+    Action.UNWATERMARK: "去除图像中的文字",
+    Action.UPSCALE: "图像超分。",
+}
 # A NUL cannot stand in a prompt, so no prompt looks like a slot.
 SLOT = "\u0000picture{}\u0000"
 SLOTS = re.compile(rb"\\u0000picture(\d+)\\u0000")
@@ -107,7 +110,9 @@ def task_call(task_id: str) -> Call:
 
 def cancel_call(task_id: str) -> Call:
     """Cancel a PENDING task."""
-    return Call(method="POST", path=f"/tasks/{checked_id(task_id)}/cancel", headers={})
+    return Call(
+        method="POST", path=f"/tasks/{checked_id(task_id)}/cancel", headers={}
+    )
 
 
 def list_call(
@@ -132,7 +137,9 @@ def checked_id(task_id: str) -> str:
     return task_id
 
 
-def _input(work: Work, model: Model, addresses: Sequence[str]) -> dict[str, Any]:
+def _input(
+    work: Work, model: Model, addresses: Sequence[str]
+) -> dict[str, Any]:
     """``addresses`` of the inputs in order, the mask's last."""
     count = len(work.inputs)
     inputs = list(addresses[:count])
@@ -179,10 +186,14 @@ def _parameters(work: Work, model: Model) -> dict[str, Any]:
     if model.id.startswith("wan2.6-image"):
         # Otherwise it answers with words between its pictures.
         parameters["enable_interleave"] = False
-    return {name: value for name, value in parameters.items() if value is not None}
+    return {
+        name: value for name, value in parameters.items() if value is not None
+    }
 
 
-def _pieces(body: Mapping[str, Any], pictures: Sequence[Picture]) -> tuple[Piece, ...]:
+def _pieces(
+    body: Mapping[str, Any], pictures: Sequence[Picture]
+) -> tuple[Piece, ...]:
     """The JSON text cut at the picture slots."""
     text = json.dumps(body, ensure_ascii=False).encode()
     pieces: list[Piece] = []

@@ -106,7 +106,9 @@ class DashScope:
     async def wait(self, work: Work, task: Task) -> Outcome:
         """Wait until the task ends: the account's one watcher asks for all that wait."""
         model = self._catalog.model(work.model)
-        reply = await self._watcher.wait(task.id, model.id, model.running_limit)
+        reply = await self._watcher.wait(
+            task.id, model.id, model.running_limit
+        )
         now = self._clock.now()
         return protocol.task_outcome(reply, now)
 
@@ -154,7 +156,9 @@ class DashScope:
         try:
             return await self._download(url)
         except httpx.HTTPError as error:
-            raise Retryable("provider.download", code=type(error).__name__) from None
+            raise Retryable(
+                "provider.download", code=type(error).__name__
+            ) from None
 
     async def _download(self, url: str) -> bytes:
         started = time.monotonic()
@@ -165,7 +169,9 @@ class DashScope:
             async for chunk in answer.aiter_bytes():
                 content += chunk
                 if len(content) > MAX_DOWNLOAD:
-                    raise Refused("provider.not_a_picture", charged=Charged.YES)
+                    raise Refused(
+                        "provider.not_a_picture", charged=Charged.YES
+                    )
                 # Each read may be quick enough while the whole never ends.
                 if time.monotonic() - started > DOWNLOAD_SECONDS:
                     raise Retryable("provider.download", code="slow")
@@ -179,7 +185,9 @@ class DashScope:
     async def _list_recent(self, since: datetime) -> list[TaskListItem]:
         return await self._list(since, None)
 
-    async def _list(self, since: datetime, model: str | None) -> list[TaskListItem]:
+    async def _list(
+        self, since: datetime, model: str | None
+    ) -> list[TaskListItem]:
         """Every row of the window, oldest pages included. ``since`` by our clock."""
         if self._ahead is None:
             await self._learn_time()
@@ -188,10 +196,16 @@ class DashScope:
         page, pages = 1, 1
         while page <= min(pages, LIST_WINDOW_PAGES):
             await self._watcher.pace.turn()
-            until = self._service_time(self._clock.now()).replace(microsecond=0)
+            until = self._service_time(self._clock.now()).replace(
+                microsecond=0
+            )
             call = list_call(since, until, page, model)
-            rows, pages = protocol.parse_list(await self._send(call, READ_SECONDS))
-            listed += [row for row in rows if model is None or row.model == model]
+            rows, pages = protocol.parse_list(
+                await self._send(call, READ_SECONDS)
+            )
+            listed += [
+                row for row in rows if model is None or row.model == model
+            ]
             page += 1
         return listed
 
@@ -199,7 +213,9 @@ class DashScope:
         """Learn the service's time from an answer; it is read for nothing else."""
         await self._watcher.pace.turn()
         now = self._clock.now().replace(microsecond=0)
-        await self._send(list_call(now - timedelta(minutes=1), now, 1), READ_SECONDS)
+        await self._send(
+            list_call(now - timedelta(minutes=1), now, 1), READ_SECONDS
+        )
 
     def _service_time(self, at: datetime) -> datetime:
         """Convert a time of our clock to the service's, which alone counts in its lists."""
@@ -220,7 +236,9 @@ class DashScope:
         if picture.url is None or picture.url_expires is None:
             return False
         left = (picture.url_expires - self._clock.now()).total_seconds()
-        return left > LIVE_MARGIN and is_allowed(picture.url, self._result_hosts)
+        return left > LIVE_MARGIN and is_allowed(
+            picture.url, self._result_hosts
+        )
 
     def _pace(self, model: Model) -> Pace:
         if model.id not in self._paces:
@@ -228,7 +246,9 @@ class DashScope:
             self._paces[model.id] = Pace(limit.count, limit.seconds)
         return self._paces[model.id]
 
-    async def _send(self, call: Call, read_seconds: float, tenant: str = "") -> Reply:
+    async def _send(
+        self, call: Call, read_seconds: float, tenant: str = ""
+    ) -> Reply:
         """Send, and read at most MAX_BODY + 1 bytes. Nothing is repeated here: the flow decides."""
         request = self._request(call, read_seconds, tenant)
         try:
@@ -238,15 +258,21 @@ class DashScope:
             finally:
                 await answer.aclose()
         except NEVER_SENT as error:
-            raise Retryable("provider.unreachable", code=type(error).__name__) from None
+            raise Retryable(
+                "provider.unreachable", code=type(error).__name__
+            ) from None
         except httpx.HTTPError as error:
             raise _broken_off_error(call, error) from None
         difference = _difference(answer, self._clock.now())
         if difference is not None:
             self._ahead = difference
-        return Reply(status=answer.status_code, headers=dict(answer.headers), body=body)
+        return Reply(
+            status=answer.status_code, headers=dict(answer.headers), body=body
+        )
 
-    def _request(self, call: Call, read_seconds: float, tenant: str) -> httpx.Request:
+    def _request(
+        self, call: Call, read_seconds: float, tenant: str
+    ) -> httpx.Request:
         headers = {
             "Authorization": self._authorization,
             "Accept": "application/json",
@@ -277,7 +303,9 @@ class DashScope:
 
 
 def _timeout(read_seconds: float) -> httpx.Timeout:
-    return httpx.Timeout(read_seconds, connect=CONNECT_SECONDS, pool=POOL_SECONDS)
+    return httpx.Timeout(
+        read_seconds, connect=CONNECT_SECONDS, pool=POOL_SECONDS
+    )
 
 
 def _broken_off_error(call: Call, error: httpx.HTTPError) -> ProviderError:
@@ -306,7 +334,9 @@ def _check_download(answer: httpx.Response) -> None:
     if answer.status_code in DEAD_LINK:
         raise Uncertain("provider.expired", charged=Charged.YES, code=code)
     if answer.is_redirect:
-        raise Refused("provider.result_host", charged=Charged.YES, code="redirect")
+        raise Refused(
+            "provider.result_host", charged=Charged.YES, code="redirect"
+        )
     if answer.status_code != 200:
         raise Retryable("provider.download", code=code)
 
@@ -328,7 +358,9 @@ def _difference(answer: httpx.Response, now: datetime) -> timedelta | None:
     A Date header has whole seconds, so less than a few seconds is no difference.
     """
     try:
-        difference = parsedate_to_datetime(answer.headers.get("date", "")) - now
+        difference = (
+            parsedate_to_datetime(answer.headers.get("date", "")) - now
+        )
     except (ValueError, TypeError):
         return None
     if abs(difference) < SAME_TIME:

@@ -86,7 +86,11 @@ BY_MESSAGE = (
     ("download image failed", Refused, "provider.picture_unreachable"),
     ("failed to download", Refused, "provider.picture_unreachable"),
     ("oss download error", Refused, "provider.picture_unreachable"),
-    ("wrong content-type of multimodal url", Refused, "provider.picture_unreachable"),
+    (
+        "wrong content-type of multimodal url",
+        Refused,
+        "provider.picture_unreachable",
+    ),
     (
         "don't have authorization to access the media",
         Refused,
@@ -102,16 +106,25 @@ BY_MESSAGE = (
     ("the image size is not supported", Refused, "provider.picture_size"),
     ("exceeded limit on max bytes", Refused, "provider.picture_size"),
     ("multimodal file size is too large", Refused, "provider.picture_size"),
-    ("the image content does not comply", Refused, "provider.moderation_input"),
+    (
+        "the image content does not comply",
+        Refused,
+        "provider.moderation_input",
+    ),
 )
 
 
-def error_for(code: str, message: str, status: int, request_id: str) -> ProviderError:
+def error_for(
+    code: str, message: str, status: int, request_id: str
+) -> ProviderError:
     """Return the typed error of a refusal that the vendor put into words.
 
     The raw message does not leave this module.
     """
-    about: dict[str, Any] = {"code": code[:100], "request_id": request_id[:100]}
+    about: dict[str, Any] = {
+        "code": code[:100],
+        "request_id": request_id[:100],
+    }
     lowered = message.lower()
     for start, kind, key in BY_MESSAGE:
         if lowered.startswith(start):

@@ -120,7 +120,9 @@ def raise_for_error(reply: Reply) -> dict[str, Any]:
     code = text_of(body, "code")
     if reply.status != 200 or code:
         request_id = text_of(body, "request_id") or header_id
-        raise error_for(code, text_of(body, "message"), reply.status, request_id)
+        raise error_for(
+            code, text_of(body, "message"), reply.status, request_id
+        )
     return body
 
 
@@ -142,7 +144,9 @@ def parse_submit(reply: Reply, model: Model, now: datetime) -> Task | Outcome:
         return outcome_of(output, request_id, now)
     task_id = text_of(output, "task_id")
     if not TASK_ID.fullmatch(task_id):
-        raise Uncertain("provider.lost", charged=Charged.MAYBE, request_id=request_id)
+        raise Uncertain(
+            "provider.lost", charged=Charged.MAYBE, request_id=request_id
+        )
     return Task(id=task_id, request_id=request_id)
 
 
@@ -205,7 +209,10 @@ def task_outcome(reply: TaskReply, now: datetime) -> Outcome:
     """
     request_id = reply.request_id
     if reply.state is TaskState.FAILED:
-        code, message = text_of(reply.output, "code"), text_of(reply.output, "message")
+        code, message = (
+            text_of(reply.output, "code"),
+            text_of(reply.output, "message"),
+        )
         raise error_for(code, message, 200, request_id)
     if reply.state is TaskState.CANCELED:
         raise Refused("provider.cancelled", request_id=request_id)
@@ -299,7 +306,9 @@ def _items(output: Mapping[str, Any]) -> list[Mapping[str, Any]]:
     items: list[Mapping[str, Any]] = []
     for choice in list_of(output, "choices"):
         content = list_of(part(choice, "message"), "content")
-        items += [item for item in content if "image" in item or "code" in item]
+        items += [
+            item for item in content if "image" in item or "code" in item
+        ]
     return items
 
 

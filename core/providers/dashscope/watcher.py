@@ -126,7 +126,9 @@ class Watcher:
         while self._tasks:
             self._wake.clear()
             likely = self._likely()
-            mature = [pending for pending in likely if not self._is_young(pending)]
+            mature = [
+                pending for pending in likely if not self._is_young(pending)
+            ]
             # One list shows a hundred tasks for the price of one question.
             if len(mature) > FEW:
                 await self._look_at_list(mature)
@@ -146,7 +148,9 @@ class Watcher:
         """The tasks that may be at work: of each model the oldest, as many as it runs at once."""
         likely: list[PendingTask] = []
         counts: dict[str, int] = {}
-        for pending in sorted(self._tasks.values(), key=lambda task: task.since):
+        for pending in sorted(
+            self._tasks.values(), key=lambda task: task.since
+        ):
             count = counts.get(pending.model, 0) + 1
             counts[pending.model] = count
             limit = pending.running_limit
@@ -191,7 +195,9 @@ class Watcher:
 
     async def _sleep_until_due(self) -> None:
         now = time.monotonic()
-        waiting = [pending for pending in self._likely() if not pending.is_asking]
+        waiting = [
+            pending for pending in self._likely() if not pending.is_asking
+        ]
         soonest = min(map(_when_due, waiting), default=now + EARLY_SECONDS)
         seconds = max(soonest - now, SHORTEST_SLEEP)
         try:
@@ -214,7 +220,9 @@ class Watcher:
             pending.is_asking = False
             self._wake.set()
 
-    def _learn(self, pending: PendingTask, reply: TaskReply, sharing: int) -> None:
+    def _learn(
+        self, pending: PendingTask, reply: TaskReply, sharing: int
+    ) -> None:
         pending.failures = 0
         if reply.state.is_final:
             self._end(pending, reply)
@@ -228,7 +236,9 @@ class Watcher:
     def _end(self, pending: PendingTask, reply: TaskReply) -> None:
         self._tasks.pop(pending.id, None)
         if reply.started and reply.ended:
-            ages = self._ages.setdefault(pending.model, deque(maxlen=REMEMBERED))
+            ages = self._ages.setdefault(
+                pending.model, deque(maxlen=REMEMBERED)
+            )
             ages.append((reply.ended - reply.started).total_seconds())
         if not pending.end.done():
             pending.end.set_result(reply)

@@ -25,7 +25,11 @@ class AppApi:
         return [
             ("GET", "/users/@me", self.get_my_user),
             ("GET", "/users/{user_id}", self.get_user),
-            ("GET", "/oauth2/applications/@me", self.get_my_oauth2_application),
+            (
+                "GET",
+                "/oauth2/applications/@me",
+                self.get_my_oauth2_application,
+            ),
             ("GET", "/applications/@me", self.get_my_application),
             ("GET", "/gateway", self.get_gateway),
             ("GET", "/gateway/bot", self.get_bot_gateway),
@@ -35,7 +39,11 @@ class AppApi:
             ("PUT", GUILD_COMMANDS, self.bulk_set_guild_application_commands),
             ("GET", "/guilds/{guild_id}", self.get_guild),
             ("GET", "/guilds/{guild_id}/channels", self.list_guild_channels),
-            ("GET", "/guilds/{guild_id}/members/{user_id}", self.get_guild_member),
+            (
+                "GET",
+                "/guilds/{guild_id}/members/{user_id}",
+                self.get_guild_member,
+            ),
             ("GET", "/users/@me/guilds", self.list_my_guilds),
             ("POST", "/attachments/refresh-urls", self.refresh_urls),
         ]
@@ -132,7 +140,9 @@ class AppApi:
         ]
         return self.world.commands[scope]
 
-    def _command(self, one: Json, scope: str, ids: dict[tuple[int, str], str]) -> Json:
+    def _command(
+        self, one: Json, scope: str, ids: dict[tuple[int, str], str]
+    ) -> Json:
         kind = one.get("type") or 1
         command = {
             "description": "",
@@ -174,7 +184,11 @@ class AppApi:
             "unavailable",
         }
         payload = payloads.guild(self.world, self._guild(asked))
-        return {name: value for name, value in payload.items() if name not in unlisted}
+        return {
+            name: value
+            for name, value in payload.items()
+            if name not in unlisted
+        }
 
     def list_guild_channels(self, asked: Asked) -> list[Json]:
         channels: list[Json] = payloads.guild(self.world, self._guild(asked))[
@@ -183,7 +197,9 @@ class AppApi:
         return channels
 
     def list_my_guilds(self, _: Asked) -> list[Json]:
-        mine = [guild for guild in self.world.guilds.values() if guild.installed]
+        mine = [
+            guild for guild in self.world.guilds.values() if guild.installed
+        ]
         return [
             {
                 "id": one.id,
@@ -211,6 +227,10 @@ class AppApi:
         refreshed_urls = []
         for url in asked.json["attachment_urls"]:
             file = self.world.attachments.get(url.split("?")[0].split("/")[-2])
-            refreshed = self.world.link(file) if file and not file.is_ephemeral else url
+            refreshed = (
+                self.world.link(file)
+                if file and not file.is_ephemeral
+                else url
+            )
             refreshed_urls.append({"original": url, "refreshed": refreshed})
         return {"refreshed_urls": refreshed_urls}

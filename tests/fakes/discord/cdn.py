@@ -39,14 +39,23 @@ class Cdn:
         if not fault.is_only_slow:
             return fault_response(fault)
         file = self.world.attachments.get(request.match_info["file"])
-        if file is None or self.world.now() > file.gone or not self._is_signed(request):
-            return web.Response(status=404, text="This content is no longer available.")
+        if (
+            file is None
+            or self.world.now() > file.gone
+            or not self._is_signed(request)
+        ):
+            return web.Response(
+                status=404, text="This content is no longer available."
+            )
         self.fetched += 1
         return web.Response(body=file.data, content_type=file.content_type)
 
     def _is_signed(self, request: web.Request) -> bool:
         try:
-            ends, begins = int(request.query["ex"], 16), int(request.query["is"], 16)
+            ends, begins = (
+                int(request.query["ex"], 16),
+                int(request.query["is"], 16),
+            )
         except (KeyError, ValueError):
             return False
         good = hmac.compare_digest(

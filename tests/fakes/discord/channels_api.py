@@ -55,12 +55,20 @@ class ChannelsApi:
             ("POST", CHANNEL + "/threads", self.create_thread),
             ("PUT", CHANNEL + "/thread-members/@me", self.join_thread),
             ("DELETE", CHANNEL + "/thread-members/@me", self.leave_thread),
-            ("PUT", CHANNEL + "/thread-members/{user_id}", self.add_thread_member),
+            (
+                "PUT",
+                CHANNEL + "/thread-members/{user_id}",
+                self.add_thread_member,
+            ),
             ("GET", CHANNEL + "/thread-members", self.list_thread_members),
             ("POST", CHANNEL + "/typing", self.trigger_typing_indicator),
             ("PUT", REACTION + "/@me", self.add_my_message_reaction),
             ("DELETE", REACTION + "/@me", self.delete_my_message_reaction),
-            ("DELETE", REACTION + "/{user_id}", self.delete_user_message_reaction),
+            (
+                "DELETE",
+                REACTION + "/{user_id}",
+                self.delete_user_message_reaction,
+            ),
             ("GET", REACTION, self.list_message_reactions_by_emoji),
             ("POST", "/users/@me/channels", self.create_dm),
         ]
@@ -82,11 +90,15 @@ class ChannelsApi:
         only_opens = body == {"archived": False} and not channel.locked
         if "locked" in body or not (is_mine or only_opens):
             self.posting.permit(channel, MANAGE_THREADS)
-        self.world.check("thread", limits.thread_name, {"name": channel.name, **body})
+        self.world.check(
+            "thread", limits.thread_name, {"name": channel.name, **body}
+        )
         channel.name = body.get("name", channel.name)
         channel.archived = bool(body.get("archived", channel.archived))
         channel.locked = bool(body.get("locked", channel.locked))
-        channel.auto_archive = body.get("auto_archive_duration", channel.auto_archive)
+        channel.auto_archive = body.get(
+            "auto_archive_duration", channel.auto_archive
+        )
         self.posting.publish_channel("THREAD_UPDATE", channel)
         return payloads.channel(self.world, channel)
 
@@ -112,7 +124,9 @@ class ChannelsApi:
             self.posting.publish_channel(name, thread)
             del self.world.channels[thread.id]
             self.world.messages = [
-                said for said in self.world.messages if said.channel != thread.id
+                said
+                for said in self.world.messages
+                if said.channel != thread.id
             ]
 
     def create_dm(self, asked: Asked) -> Json:
@@ -126,20 +140,26 @@ class ChannelsApi:
         if channel.kind != DM:
             self.posting.permit(
                 channel,
-                SEND_MESSAGES_IN_THREADS if channel.is_thread else SEND_MESSAGES,
+                SEND_MESSAGES_IN_THREADS
+                if channel.is_thread
+                else SEND_MESSAGES,
             )
         channel.typing += 1
 
     # Messages
 
     def list_messages(self, asked: Asked) -> list[Json]:
-        channel, limit = self._channel(asked), int(asked.query.get("limit", 50))
+        channel, limit = (
+            self._channel(asked),
+            int(asked.query.get("limit", 50)),
+        )
         if not 1 <= limit <= 100:
             raise No(400, 50035, "Invalid Form Body: limit")
         if not self.world.bot_permissions(channel) & READ_MESSAGE_HISTORY:
             return []
         messages = sorted(
-            self.world.seen_by(None, channel), key=lambda message: int(message.id)
+            self.world.seen_by(None, channel),
+            key=lambda message: int(message.id),
         )
         page = _page(messages, asked, limit)
         return [self.posting.shown(message) for message in reversed(page)]
@@ -155,7 +175,9 @@ class ChannelsApi:
         self.posting.may_send(channel, asked.json, files=bool(asked.files))
         first = self._first(channel, asked.json)
         if first is None:
-            first = self.posting.post(self.posting.make(asked, channel), asked.json)
+            first = self.posting.post(
+                self.posting.make(asked, channel), asked.json
+            )
         return self.posting.shown(first, nonce=True)
 
     def _first(self, channel: Channel, body: Json) -> Message | None:
@@ -182,7 +204,9 @@ class ChannelsApi:
         if channel.archived:
             raise No(400, 50083, "Thread is archived")
         if message.author != self.world.bot.id:
-            raise No(403, 50005, "Cannot edit a message authored by another user")
+            raise No(
+                403, 50005, "Cannot edit a message authored by another user"
+            )
         if asked.files and channel.kind != DM:
             self.posting.permit(channel, ATTACH_FILES)
         return self.posting.shown(self.posting.revise(message, asked))
@@ -203,8 +227,14 @@ class ChannelsApi:
             raise No(400, 50024, "Cannot execute action on this channel type")
         self.posting.permit(channel, CREATE_PUBLIC_THREADS)
         if message.id in self.world.channels:
-            raise No(400, 160004, "A thread has already been created for this message")
-        return payloads.channel(self.world, self._thread(asked, channel, message.id))
+            raise No(
+                400,
+                160004,
+                "A thread has already been created for this message",
+            )
+        return payloads.channel(
+            self.world, self._thread(asked, channel, message.id)
+        )
 
     def create_thread(self, asked: Asked) -> Json:
         channel, body = self._channel(asked), asked.json
@@ -212,7 +242,9 @@ class ChannelsApi:
             raise No(400, 50024, "Cannot execute action on this channel type")
         if channel.kind == TEXT:
             self.posting.permit(channel, CREATE_PUBLIC_THREADS)
-            return payloads.channel(self.world, self._thread(asked, channel, ""))
+            return payloads.channel(
+                self.world, self._thread(asked, channel, "")
+            )
         self.posting.permit(channel, SEND_MESSAGES)
         if channel.tags_required and not body.get("applied_tags"):
             raise No(
@@ -221,7 +253,9 @@ class ChannelsApi:
                 "There are no tags available that can be set by non-moderators",
             )
         thread = self._thread(asked, channel, "")
-        message = self.posting.make(asked, thread, body=body.get("message") or {})
+        message = self.posting.make(
+            asked, thread, body=body.get("message") or {}
+        )
         message.id = thread.id
         self.posting.post(message, body.get("message") or {})
         return {
@@ -245,7 +279,9 @@ class ChannelsApi:
             auto_archive=body.get("auto_archive_duration") or 4320,
             members={self.world.bot.id},
         )
-        self.posting.publish_channel("THREAD_CREATE", thread, newly_created=True)
+        self.posting.publish_channel(
+            "THREAD_CREATE", thread, newly_created=True
+        )
         return thread
 
     def join_thread(self, asked: Asked) -> None:
@@ -261,7 +297,12 @@ class ChannelsApi:
         thread = self._channel(asked)
         joined = payloads.stamp(self.world.now())
         return [
-            {"id": thread.id, "user_id": member, "join_timestamp": joined, "flags": 0}
+            {
+                "id": thread.id,
+                "user_id": member,
+                "join_timestamp": joined,
+                "flags": 0,
+            }
             for member in thread.members
         ]
 
@@ -292,7 +333,9 @@ class ChannelsApi:
 
     def delete_my_message_reaction(self, asked: Asked) -> None:
         self._channel(asked)
-        self.react(self._message(asked), _emoji(asked), self.world.bot.id, added=False)
+        self.react(
+            self._message(asked), _emoji(asked), self.world.bot.id, added=False
+        )
 
     def delete_user_message_reaction(self, asked: Asked) -> None:
         channel = self._channel(asked)
@@ -300,7 +343,10 @@ class ChannelsApi:
         if channel.kind == DM:
             raise No(403, 50003, "Cannot execute action on a DM channel")
         self.react(
-            self._message(asked), _emoji(asked), asked.where["user_id"], added=False
+            self._message(asked),
+            _emoji(asked),
+            asked.where["user_id"],
+            added=False,
         )
 
     def list_message_reactions_by_emoji(self, asked: Asked) -> list[Json]:
@@ -309,12 +355,18 @@ class ChannelsApi:
             int(asked.query.get("after", 0)),
             int(asked.query.get("limit", 25)),
         )
-        users = sorted(self._message(asked).reactions.get(_emoji(asked), []), key=int)
+        users = sorted(
+            self._message(asked).reactions.get(_emoji(asked), []), key=int
+        )
         return [
-            payloads.user(self.world.users[user]) for user in users if int(user) > after
+            payloads.user(self.world.users[user])
+            for user in users
+            if int(user) > after
         ][:limit]
 
-    def react(self, message: Message, emoji: str, user: str, *, added: bool) -> None:
+    def react(
+        self, message: Message, emoji: str, user: str, *, added: bool
+    ) -> None:
         """Someone's reaction comes or goes; told only when it changes something."""
         users = message.reactions.setdefault(emoji, [])
         if (user in users) == added:
@@ -341,14 +393,21 @@ class ChannelsApi:
                 )
         name = "MESSAGE_REACTION_ADD" if added else "MESSAGE_REACTION_REMOVE"
         self.world.publish(
-            Event(name=name, data=payload, guild=message.guild, channel=message.channel)
+            Event(
+                name=name,
+                data=payload,
+                guild=message.guild,
+                channel=message.channel,
+            )
         )
 
     def _channel(self, asked: Asked) -> Channel:
         return self.posting.viewed(asked.where["channel_id"])
 
     def _message(self, asked: Asked) -> Message:
-        return self.world.find(asked.where["channel_id"], asked.where["message_id"])
+        return self.world.find(
+            asked.where["channel_id"], asked.where["message_id"]
+        )
 
 
 def _page(messages: list[Message], asked: Asked, limit: int) -> list[Message]:
@@ -356,10 +415,14 @@ def _page(messages: list[Message], asked: Asked, limit: int) -> list[Message]:
     query = asked.query
     if "after" in query:
         return [
-            message for message in messages if int(message.id) > int(query["after"])
+            message
+            for message in messages
+            if int(message.id) > int(query["after"])
         ][:limit]
     if "around" in query:
-        before = sum(int(message.id) < int(query["around"]) for message in messages)
+        before = sum(
+            int(message.id) < int(query["around"]) for message in messages
+        )
         begin = max(0, before - limit // 2)
         return messages[begin : begin + limit]
     ends = int(query.get("before", 1 << 63))

@@ -73,8 +73,12 @@ class DiscordView:
 
     async def upload(self, photo: Path) -> Attachment:
         world = self._fake.world
-        file = world.attach(photo.name, photo.read_bytes(), self._fake.general.id)
-        return Attachment(ref=f"  {file.id} {world.link(file)}", name=photo.name)
+        file = world.attach(
+            photo.name, photo.read_bytes(), self._fake.general.id
+        )
+        return Attachment(
+            ref=f"  {file.id} {world.link(file)}", name=photo.name
+        )
 
     def follow(self, link: str) -> str:
         return link.rpartition("/")[2]
@@ -92,7 +96,9 @@ class DiscordView:
         }
 
     async def forms_seen(self) -> int:
-        return len([interaction for interaction in self._asked if interaction.modal])
+        return len(
+            [interaction for interaction in self._asked if interaction.modal]
+        )
 
     async def remembered(self) -> int:
         async with self._engine.connect() as connection:
@@ -114,7 +120,9 @@ async def discord_view(
             place.channel: fake.general.id,
             **{name: user.id for name, user in people.items()},
         }
-        chosen = settings.load(EASEL_DATA_DIR=folder / "discord", **fake.settings())
+        chosen = settings.load(
+            EASEL_DATA_DIR=folder / "discord", **fake.settings()
+        )
         chosen.data_dir.mkdir(parents=True)
         await database.migrate(chosen.database)
         async with (
@@ -123,7 +131,9 @@ async def discord_view(
         ):
             chat = opened.chat(blobs)
             monkey = pytest.MonkeyPatch()
-            monkey.setattr(opened.api, "call", _called_by_number(opened.api, names))
+            monkey.setattr(
+                opened.api, "call", _called_by_number(opened.api, names)
+            )
             yield DiscordView(chat, fake, place, people, engine)
 
 
@@ -141,7 +151,10 @@ def _called_by_number(
         *rest: Any,
         **more: Any,
     ) -> Any:
-        ids = {name: names.get(number, number) for name, number in (ids or {}).items()}
+        ids = {
+            name: names.get(number, number)
+            for name, number in (ids or {}).items()
+        }
         if isinstance(payload, dict) and "recipient_id" in payload:
             payload = {"recipient_id": names.get(payload["recipient_id"])}
         return await call(method, path, ids, payload, *rest, **more)

@@ -55,7 +55,9 @@ class Discord:
         self.interactions = InteractionsApi(world, self.posting)
         self.interacting = Interacting(world)
         self.cdn = Cdn(world)
-        self.gateway.on_identify = lambda count: setattr(self.app, "identifies", count)
+        self.gateway.on_identify = lambda count: setattr(
+            self.app, "identifies", count
+        )
         self.owner = world.user("owner")
         self.guild = world.guild("Test", self.owner)
         self.general = world.channel("general", self.guild)
@@ -113,7 +115,9 @@ class Discord:
         self.world.join(user, guild or self.guild, permissions)
         return user
 
-    def channel(self, name: str, *, guild: Guild | None = None, **more: Any) -> Channel:
+    def channel(
+        self, name: str, *, guild: Guild | None = None, **more: Any
+    ) -> Channel:
         """A new channel; the gateway is told."""
         channel = self.world.channel(name, guild or self.guild, **more)
         self.posting.publish_channel("CHANNEL_CREATE", channel)
@@ -157,7 +161,9 @@ class Discord:
             )
         )
 
-    def outage(self, guild: Guild | None = None, *, over: bool = False) -> None:
+    def outage(
+        self, guild: Guild | None = None, *, over: bool = False
+    ) -> None:
         """A guild is unavailable for a while, or back."""
         guild = guild or self.guild
         guild.unavailable = not over
@@ -174,15 +180,23 @@ class Discord:
             )
         )
 
-    def thread(self, user: User, message: Message, name: str = "thread") -> Channel:
+    def thread(
+        self, user: User, message: Message, name: str = "thread"
+    ) -> Channel:
         """Someone opens a thread from a message."""
         parent = self.world.channels[message.channel]
         guild = self.world.guilds[parent.guild]
-        place: Json = {"parent": parent.id, "owner": user.id, "members": {user.id}}
+        place: Json = {
+            "parent": parent.id,
+            "owner": user.id,
+            "members": {user.id},
+        }
         channel = self.world.channel(
             name, guild, id=message.id, kind=PUBLIC_THREAD, **place
         )
-        self.posting.publish_channel("THREAD_CREATE", channel, newly_created=True)
+        self.posting.publish_channel(
+            "THREAD_CREATE", channel, newly_created=True
+        )
         return channel
 
     def archive(self, thread: Channel, *, locked: bool = False) -> None:
@@ -236,7 +250,9 @@ class Discord:
             snapshots=list(snapshots),
         )
         named = (
-            files if isinstance(files, Mapping) else {file.name: file for file in files}
+            files
+            if isinstance(files, Mapping)
+            else {file.name: file for file in files}
         )
         for name, data in named.items():
             content = data if isinstance(data, bytes) else data.read_bytes()
@@ -281,7 +297,8 @@ class Discord:
         )
         snapshot = {
             "message": {
-                name: payload[name] for name in (*fields, "mention_roles", "components")
+                name: payload[name]
+                for name in (*fields, "mention_roles", "components")
             }
         }
         return self.says(user, "", channel, snapshots=[snapshot])
@@ -328,7 +345,11 @@ class Discord:
         """What is offered while someone types."""
         filled = {focused: "", **(options or {})}
         interaction = self.interacting.command(
-            user, words, filled, channel=channel or self.general, focused=focused
+            user,
+            words,
+            filled,
+            channel=channel or self.general,
+            focused=focused,
         )
         offered = (await self._wait_for_answer(interaction)).choices
         assert offered is not None, "Loading options failed"
@@ -353,7 +374,11 @@ class Discord:
         )
 
     async def presses(
-        self, user: User, message: Message, label: str, values: Sequence[Any] = ()
+        self,
+        user: User,
+        message: Message,
+        label: str,
+        values: Sequence[Any] = (),
     ) -> Interaction:
         """A button, or an option of a menu, by label or custom_id.
 
@@ -364,14 +389,19 @@ class Discord:
         component = _component(message, label)
         if component.get("disabled"):
             raise AssertionError(f"{label} is disabled")
-        chosen = [component["chosen"]["value"]] if "chosen" in component else values
+        chosen = (
+            [component["chosen"]["value"]] if "chosen" in component else values
+        )
         where = self.world.channels[message.channel]
         return await self._wait_for_answer(
             self.interacting.press(user, message, component, chosen, where)
         )
 
     async def submits(
-        self, user: User, opened: Interaction, fields: Mapping[str, Any] | None = None
+        self,
+        user: User,
+        opened: Interaction,
+        fields: Mapping[str, Any] | None = None,
     ) -> Interaction:
         """The modal an interaction opened, sent back."""
         assert opened.modal is not None, "no modal was opened"
@@ -392,7 +422,9 @@ class Discord:
 
     # Waiting
 
-    async def until(self, found: Callable[[], Any], seconds: float = PATIENCE) -> Any:
+    async def until(
+        self, found: Callable[[], Any], seconds: float = PATIENCE
+    ) -> Any:
         """Wait until a condition holds; else fail with what is there instead."""
         ends = time.monotonic() + seconds
         while not (answer := found()):
@@ -448,7 +480,10 @@ class Discord:
                 if (
                     is_it
                     and len(message.files) >= files
-                    and (not button or any(button in name for name in message.buttons))
+                    and (
+                        not button
+                        or any(button in name for name in message.buttons)
+                    )
                 ):
                     return message
             return None
@@ -456,7 +491,9 @@ class Discord:
         message: Message = await self.until(found, seconds)
         return message
 
-    async def reply(self, made: Interaction, seconds: float = PATIENCE) -> Message:
+    async def reply(
+        self, made: Interaction, seconds: float = PATIENCE
+    ) -> Message:
         """What an interaction was answered with, once the app is no longer thinking."""
         message: Message = await self.until(
             lambda: (
@@ -476,7 +513,9 @@ def _component(message: Message, label: str) -> Json:
     for component in walk(message.components):
         if component.get("custom_id") == label:
             return component
-    buttons = [button for name, button in message.buttons.items() if label in name]
+    buttons = [
+        button for name, button in message.buttons.items() if label in name
+    ]
     if not buttons:
         raise AssertionError(f"no {label!r} among {list(message.buttons)}")
     return buttons[0]

@@ -56,7 +56,9 @@ class Session:
 
     def add(self, name: str, data: Any) -> None:
         """Something to tell, with the next number."""
-        self.events.append({"op": 0, "s": len(self.events) + 1, "t": name, "d": data})
+        self.events.append(
+            {"op": 0, "s": len(self.events) + 1, "t": name, "d": data}
+        )
         self.news.set()
 
 
@@ -133,7 +135,9 @@ class Gateway:
         self._refusal = status
         for connection in list(self.connections):
             transport = (
-                connection.socket._req.transport if connection.socket._req else None
+                connection.socket._req.transport
+                if connection.socket._req
+                else None
             )
             if transport is not None:
                 transport.abort()
@@ -202,7 +206,9 @@ class Gateway:
                 payload,
                 intent=bool(session.intents & CONTENT),
             )
-        for _ in range(2 if self.duplicates and event.name != "GUILD_CREATE" else 1):
+        for _ in range(
+            2 if self.duplicates and event.name != "GUILD_CREATE" else 1
+        ):
             self._queue(session, event.name, payload)
 
     def _queue(self, session: Session, name: str, data: Json) -> None:
@@ -328,7 +334,9 @@ class Gateway:
             4005: connection.session is not None,
             4004: data["token"] != self.world.token,
             4014: bool(intents & PRIVILEGED & ~allowed),
-            4010: not 0 <= data.get("shard", [0, 1])[0] < data.get("shard", [0, 1])[1],
+            4010: not 0
+            <= data.get("shard", [0, 1])[0]
+            < data.get("shard", [0, 1])[1],
         }
         for code, is_so in wrong.items():
             if is_so:
@@ -346,7 +354,9 @@ class Gateway:
             for guild in self.world.guilds.values()
             if guild.installed and self._is_of(session, guild.id)
         ]
-        session.add("READY", self._ready(session, [guild.id for guild in mine], data))
+        session.add(
+            "READY", self._ready(session, [guild.id for guild in mine], data)
+        )
         for guild in mine:
             if not guild.unavailable and intents & GUILDS:
                 session.add("GUILD_CREATE", payloads.guild(self.world, guild))
@@ -355,7 +365,9 @@ class Gateway:
     def _is_of(self, session: Session, guild: str) -> bool:
         return (int(guild) >> 22) % session.shard[1] == session.shard[0]
 
-    def _ready(self, session: Session, guilds: Iterable[str], data: Json) -> Json:
+    def _ready(
+        self, session: Session, guilds: Iterable[str], data: Json
+    ) -> Json:
         payload: Json = {
             "v": 10,
             "user": {
@@ -375,7 +387,9 @@ class Gateway:
             "geo_ordered_rtc_regions": [],
             "_trace": [],
         }
-        return {**payload, "shard": data["shard"]} if "shard" in data else payload
+        return (
+            {**payload, "shard": data["shard"]} if "shard" in data else payload
+        )
 
     async def _resume(self, connection: Connection, data: Json) -> None:
         session = self.sessions.get(str(data["session_id"]))
@@ -392,7 +406,9 @@ class Gateway:
         self._begin(connection, session, data["seq"] or 0)
         session.add("RESUMED", {"_trace": []})
 
-    def _begin(self, connection: Connection, session: Session, after: int) -> None:
+    def _begin(
+        self, connection: Connection, session: Session, after: int
+    ) -> None:
         """Tell this connection all that comes after an event, and go on."""
         for other in self.connections:
             if other.session is session and other.writer is not None:

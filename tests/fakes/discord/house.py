@@ -27,7 +27,11 @@ async def easel_in(
         **changes,
     }
     chosen = settings.load(
-        **{name: setting for name, setting in overrides.items() if setting is not None}
+        **{
+            name: setting
+            for name, setting in overrides.items()
+            if setting is not None
+        }
     )
     async with run.running(
         chosen, simulator=config or SimulatorConfig(time_scale=0.01, seed=7)

@@ -45,9 +45,11 @@ class Resolved:
         name = data.name if isinstance(data, Path) else name
         content = data.read_bytes() if isinstance(data, Path) else data
         gone = self.world.now() + self.world.ephemeral_life
-        attachment = self.world.attach(name, content, self.channel.id, gone=gone)
-        self.found.setdefault("attachments", {})[attachment.id] = payloads.attachment(
-            self.world, attachment
+        attachment = self.world.attach(
+            name, content, self.channel.id, gone=gone
+        )
+        self.found.setdefault("attachments", {})[attachment.id] = (
+            payloads.attachment(self.world, attachment)
         )
         return attachment.id
 
@@ -66,8 +68,8 @@ class Resolved:
 
     def place(self, channel: Channel) -> str:
         """A channel."""
-        self.found.setdefault("channels", {})[channel.id] = payloads.partial_channel(
-            self.world, channel, ORDINARY
+        self.found.setdefault("channels", {})[channel.id] = (
+            payloads.partial_channel(self.world, channel, ORDINARY)
         )
         return channel.id
 
@@ -102,7 +104,11 @@ class Interacting:
         guild = self.world.guilds.get(channel.guild)
         # A user install stands in for a guild that has not installed the app.
         is_guild = guild is not None and guild.installed
-        owners = {"0": guild.id} if guild is not None and is_guild else {"1": user.id}
+        owners = (
+            {"0": guild.id}
+            if guild is not None and is_guild
+            else {"1": user.id}
+        )
         if guild is None and channel.kind == DM:
             owners = {"0": "0"}
         number = self.world.number()
@@ -135,7 +141,9 @@ class Interacting:
         self, made: Interaction, user: User, channel: Channel, data: Json
     ) -> Json:
         guild = self.world.guilds.get(channel.guild)
-        limit = guild.upload_limit if guild else self.world.upload_limit(channel)
+        limit = (
+            guild.upload_limit if guild else self.world.upload_limit(channel)
+        )
         payload: Json = {
             "id": made.id,
             "application_id": self.world.app,
@@ -146,7 +154,9 @@ class Interacting:
             "channel_id": channel.id,
             "channel": payloads.partial_channel(self.world, channel, ORDINARY),
             "locale": user.locale,
-            "app_permissions": str(payloads.app_permissions(self.world, channel)),
+            "app_permissions": str(
+                payloads.app_permissions(self.world, channel)
+            ),
             "entitlements": [],
             "authorizing_integration_owners": made.owners,
             "context": _context(channel),
@@ -188,7 +198,9 @@ class Interacting:
         name, *sub = words.split()
         registered = self._registered_command(name, 1, channel)
         self._may_use(user, registered, channel)
-        registration = dict(registered or {"id": self.world.number(), "options": []})
+        registration = dict(
+            registered or {"id": self.world.number(), "options": []}
+        )
         level, group = registration.get("options") or [], []
         for part in sub:
             known_option = next(
@@ -203,7 +215,11 @@ class Interacting:
             for key, option in options.items()
         ]
         filled += [
-            {"name": key, "type": ATTACHMENT, "value": resolved.file(key, value)}
+            {
+                "name": key,
+                "type": ATTACHMENT,
+                "value": resolved.file(key, value),
+            }
             for key, value in (files or {}).items()
         ]
         for part, kind in reversed(group):
@@ -218,7 +234,9 @@ class Interacting:
             payload["resolved"] = resolved.found
         if registered and registered.get("guild_id"):
             payload["guild_id"] = registered["guild_id"]
-        return self.begin(AUTOCOMPLETE if focused else COMMAND, user, channel, payload)
+        return self.begin(
+            AUTOCOMPLETE if focused else COMMAND, user, channel, payload
+        )
 
     def _option(
         self,
@@ -243,10 +261,14 @@ class Interacting:
                     return command
         return None
 
-    def _may_use(self, user: User, command: Json | None, channel: Channel) -> None:
+    def _may_use(
+        self, user: User, command: Json | None, channel: Channel
+    ) -> None:
         """No one can send a command they are not shown."""
         guild = self.world.guilds.get(channel.guild)
-        assert not channel.archived, "nobody can use commands in an archived thread"
+        assert not channel.archived, (
+            "nobody can use commands in an archived thread"
+        )
         if command is None:
             return
         contexts, needed = (
@@ -258,7 +280,9 @@ class Interacting:
         )
         if guild and command.get("default_member_permissions") is not None:
             has = guild.permissions.get(user.id, 0)
-            is_shown = has & ADMINISTRATOR or (needed and has & needed == needed)
+            is_shown = has & ADMINISTRATOR or (
+                needed and has & needed == needed
+            )
             assert is_shown, f"{user.name} is not shown {command['name']}"
 
     def context_menu(
@@ -314,7 +338,11 @@ class Interacting:
         return self.begin(COMPONENT, user, channel, payload, message)
 
     def submit(
-        self, opened: Interaction, user: User, modal: Json, fields: Mapping[str, Any]
+        self,
+        opened: Interaction,
+        user: User,
+        modal: Json,
+        fields: Mapping[str, Any],
     ) -> Interaction:
         """Send a modal back.
 
@@ -361,7 +389,11 @@ def _fill_component(
 ) -> Json:
     """A field with what the person gave, or what stood there already."""
     kind, name = content["type"], content["custom_id"]
-    payload: Json = {"type": kind, "id": content.get("id", number), "custom_id": name}
+    payload: Json = {
+        "type": kind,
+        "id": content.get("id", number),
+        "custom_id": name,
+    }
     field = fields.get(name)
     chosen = [
         option["value"]
@@ -389,15 +421,20 @@ def _fill_component(
         return {
             **payload,
             "values": [
-                resolved.file(f"{name}.png", content) for content in _many(field)
+                resolved.file(f"{name}.png", content)
+                for content in _many(field)
             ],
         }
     if kind in {3, 22}:
         return {
             **payload,
-            "values": chosen if field is None else _chosen(content, _many(field)),
+            "values": chosen
+            if field is None
+            else _chosen(content, _many(field)),
         }
-    preset = [str(default["id"]) for default in content.get("default_values", [])]
+    preset = [
+        str(default["id"]) for default in content.get("default_values", [])
+    ]
     return {
         **payload,
         "values": preset
@@ -410,7 +447,9 @@ def _chosen(one: Json, wanted: Sequence[str]) -> list[str]:
     """Values of options, each named by its label or its value."""
     by_name = {option["label"]: option["value"] for option in one["options"]}
     values = [by_name.get(label, label) for label in wanted]
-    assert set(values) <= set(by_name.values()), f"{wanted} is not offered: {by_name}"
+    assert set(values) <= set(by_name.values()), (
+        f"{wanted} is not offered: {by_name}"
+    )
     return values
 
 

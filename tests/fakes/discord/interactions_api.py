@@ -65,8 +65,13 @@ class InteractionsApi:
     # The acknowledgement
 
     def create_interaction_response(self, asked: Asked) -> Json | None:
-        interaction = self.world.interactions.get(asked.where["interaction_id"])
-        if interaction is None or interaction.token != asked.where["interaction_token"]:
+        interaction = self.world.interactions.get(
+            asked.where["interaction_id"]
+        )
+        if (
+            interaction is None
+            or interaction.token != asked.where["interaction_token"]
+        ):
             raise No(404, 10062, "Unknown interaction")
         if interaction.ack_type is not None:
             raise No(400, 40060, "Interaction has already been acknowledged.")
@@ -77,7 +82,9 @@ class InteractionsApi:
             interaction.refused = True
             raise No(404, 10062, "Unknown interaction")
         kind = int(asked.json["type"])
-        self.world.check("interaction response", _fits, asked.json, interaction)
+        self.world.check(
+            "interaction response", _fits, asked.json, interaction
+        )
         acts: dict[int, Callable[[Interaction, Asked, Json], None]] = {
             4: self._answer,
             5: self._defer,
@@ -88,7 +95,9 @@ class InteractionsApi:
         }
         acts[kind](interaction, asked, asked.json.get("data") or {})
         interaction.ack_type = kind
-        interaction.ack_seconds = asyncio.get_running_loop().time() - interaction.began
+        interaction.ack_seconds = (
+            asyncio.get_running_loop().time() - interaction.began
+        )
         return (
             self._callback_payload(interaction, kind)
             if asked.query.get("with_response") in {"1", "true"}
@@ -103,20 +112,28 @@ class InteractionsApi:
             about |= {
                 "response_message_id": interaction.original.id,
                 "response_message_loading": interaction.original.is_loading,
-                "response_message_ephemeral": bool(interaction.original.only_for),
+                "response_message_ephemeral": bool(
+                    interaction.original.only_for
+                ),
             }
             if kind in {4, 7}:
                 resource["message"] = self.posting.shown(interaction.original)
         return {"interaction": about, "resource": resource}
 
-    def _answer(self, interaction: Interaction, asked: Asked, data: Json) -> None:
+    def _answer(
+        self, interaction: Interaction, asked: Asked, data: Json
+    ) -> None:
         interaction.original = self._post_answer(interaction, asked, data)
 
-    def _defer(self, interaction: Interaction, asked: Asked, data: Json) -> None:
+    def _defer(
+        self, interaction: Interaction, asked: Asked, data: Json
+    ) -> None:
         flags = int(data.get("flags") or 0) | self._forced_flags(interaction)
         self.world.check(
             "deferral",
-            lambda found: limits.need(not flags & ~EPHEMERAL, "only EPHEMERAL"),
+            lambda found: limits.need(
+                not flags & ~EPHEMERAL, "only EPHEMERAL"
+            ),
             data,
         )
         message = self._blank(interaction)
@@ -127,19 +144,29 @@ class InteractionsApi:
         self.world.messages.append(message)
         self.posting.publish_message("MESSAGE_CREATE", message)
 
-    def _defer_update(self, interaction: Interaction, asked: Asked, data: Json) -> None:
+    def _defer_update(
+        self, interaction: Interaction, asked: Asked, data: Json
+    ) -> None:
         interaction.original = interaction.message
 
-    def _update(self, interaction: Interaction, asked: Asked, data: Json) -> None:
+    def _update(
+        self, interaction: Interaction, asked: Asked, data: Json
+    ) -> None:
         assert interaction.message is not None
-        interaction.original = self.posting.revise(interaction.message, asked, data)
+        interaction.original = self.posting.revise(
+            interaction.message, asked, data
+        )
 
-    def _complete(self, interaction: Interaction, asked: Asked, data: Json) -> None:
+    def _complete(
+        self, interaction: Interaction, asked: Asked, data: Json
+    ) -> None:
         choices = data.get("choices") or []
         self.world.check("autocomplete", limits.autocomplete, choices)
         interaction.choices = choices
 
-    def _open(self, interaction: Interaction, asked: Asked, data: Json) -> None:
+    def _open(
+        self, interaction: Interaction, asked: Asked, data: Json
+    ) -> None:
         self.world.check("modal", limits.modal, data)
         interaction.modal = data
 
@@ -225,7 +252,9 @@ class InteractionsApi:
         return self.posting.shown(self._original(asked))
 
     def update_original_webhook_message(self, asked: Asked) -> Json:
-        return self.posting.shown(self.posting.revise(self._original(asked), asked))
+        return self.posting.shown(
+            self.posting.revise(self._original(asked), asked)
+        )
 
     def delete_original_webhook_message(self, asked: Asked) -> None:
         self.posting.remove(self._original(asked))
@@ -234,7 +263,9 @@ class InteractionsApi:
         return self.posting.shown(self._other(asked))
 
     def update_webhook_message(self, asked: Asked) -> Json:
-        return self.posting.shown(self.posting.revise(self._other(asked), asked))
+        return self.posting.shown(
+            self.posting.revise(self._other(asked), asked)
+        )
 
     def delete_webhook_message(self, asked: Asked) -> None:
         self.posting.remove(self._other(asked))
@@ -250,7 +281,9 @@ class InteractionsApi:
             self.world.deprecated.append(
                 "a followup right after a deferral edits the loading message"
             )
-            return self.posting.shown(self.posting.revise(interaction.original, asked))
+            return self.posting.shown(
+                self.posting.revise(interaction.original, asked)
+            )
         interaction.followups += 1
         if "0" not in interaction.owners and interaction.followups > 5:
             raise No(
@@ -258,7 +291,9 @@ class InteractionsApi:
                 40094,
                 "This interaction has reached the maximum number of follow up messages",
             )
-        return self.posting.shown(self._post_answer(interaction, asked, asked.json))
+        return self.posting.shown(
+            self._post_answer(interaction, asked, asked.json)
+        )
 
 
 def _message_kind(interaction: Interaction) -> int:

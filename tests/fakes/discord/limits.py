@@ -43,7 +43,11 @@ def length(text: Any, least: int, most: int, what: str) -> None:
 
 
 def message(
-    body: Json, files: Sequence[str], flags: int, *, attached: Sequence[str] = ()
+    body: Json,
+    files: Sequence[str],
+    flags: int,
+    *,
+    attached: Sequence[str] = (),
 ) -> None:
     """Check a message to be posted or edited.
 
@@ -58,7 +62,8 @@ def message(
     nonce = body.get("nonce")
     need(nonce is None or len(str(nonce)) <= 25, "nonce is longer than 25")
     need(
-        body.get("enforce_nonce") is not True or nonce, "enforce_nonce without a nonce"
+        body.get("enforce_nonce") is not True or nonce,
+        "enforce_nonce without a nonce",
     )
     check_attachments(body, files, attached)
     names = [*files, *attached]
@@ -106,8 +111,15 @@ def check_embeds(embeds: Sequence[Json], names: Sequence[str]) -> None:
     for embed in embeds:
         for name, most in (("title", 256), ("description", 4096)):
             length(embed.get(name) or "", 0, most, f"embed {name}")
-        length((embed.get("footer") or {}).get("text", ""), 0, 2048, "embed footer")
-        length((embed.get("author") or {}).get("name", ""), 0, 256, "embed author")
+        length(
+            (embed.get("footer") or {}).get("text", ""),
+            0,
+            2048,
+            "embed footer",
+        )
+        length(
+            (embed.get("author") or {}).get("name", ""), 0, 256, "embed author"
+        )
         fields = embed.get("fields") or []
         need(len(fields) <= 25, "more than 25 embed fields")
         for field in fields:
@@ -135,13 +147,18 @@ def _picture(url: str, names: Sequence[str]) -> None:
     if url.startswith("attachment://"):
         name = url.removeprefix("attachment://")
         need(name in names, f"{url} is not uploaded")
-        need(name.rpartition(".")[2].lower() in EMBEDDED, f"{url} cannot be shown")
+        need(
+            name.rpartition(".")[2].lower() in EMBEDDED,
+            f"{url} cannot be shown",
+        )
 
 
 def mentions(found: Json) -> None:
     """allowed_mentions."""
     parse = found.get("parse") or []
-    need(set(parse) <= {"users", "roles", "everyone"}, "allowed_mentions.parse")
+    need(
+        set(parse) <= {"users", "roles", "everyone"}, "allowed_mentions.parse"
+    )
     for name in ("users", "roles"):
         need(len(found.get(name) or []) <= 100, f"over 100 allowed {name}")
         need(
@@ -156,7 +173,9 @@ def mentions(found: Json) -> None:
 def classic(rows: Sequence[Json]) -> None:
     """Five rows of five buttons or one menu."""
     need(len(rows) <= 5, "more than 5 rows")
-    need(all(row.get("type") == 1 for row in rows), "a component outside a row")
+    need(
+        all(row.get("type") == 1 for row in rows), "a component outside a row"
+    )
     for row in rows:
         action_row(row)
     unique(rows)
@@ -218,7 +237,8 @@ def bounds(one: Json, limit: int) -> int:
 def choices(options: Sequence[Json], least: int, most: int) -> None:
     """Options of menus, radio and checkbox groups."""
     need(
-        least <= len(options) <= most, f"{least} to {most} options, not {len(options)}"
+        least <= len(options) <= most,
+        f"{least} to {most} options, not {len(options)}",
     )
     for option in options:
         length(option.get("label"), 1, 100, "option label")
@@ -255,7 +275,11 @@ def components_v2(components: Sequence[Json], names: Sequence[str]) -> None:
     whole = list(each(components))
     need(len(whole) <= 40, f"{len(whole)} components, over 40")
     need(
-        sum(len(part.get("content") or "") for part in whole if part["type"] == 10)
+        sum(
+            len(part.get("content") or "")
+            for part in whole
+            if part["type"] == 10
+        )
         <= 4000,
         "over 4000 characters",
     )
@@ -313,7 +337,8 @@ def _media(media: Any, names: Sequence[str]) -> None:
 def _container(one: Json, _: Sequence[str]) -> None:
     inside = one.get("components") or []
     need(
-        inside and all(component["type"] in V2_TOP - {17} for component in inside),
+        inside
+        and all(component["type"] in V2_TOP - {17} for component in inside),
         "a container's components",
     )
 
@@ -343,10 +368,14 @@ def modal(found: Json) -> None:
     )
     for component in components:
         kind = component.get("type")
-        need(kind in {10, 18}, f"component {kind} in a modal stands in no label")
+        need(
+            kind in {10, 18}, f"component {kind} in a modal stands in no label"
+        )
         if kind == 18:
             length(component.get("label"), 1, 45, "label")
-            length(component.get("description") or "", 0, 100, "label description")
+            length(
+                component.get("description") or "", 0, 100, "label description"
+            )
             field(component.get("component") or {})
     unique(components)
 
@@ -366,13 +395,16 @@ def field(one: Json) -> None:
     elif kind in {21, 22}:
         choices(one.get("options") or [], 2 if kind == 21 else 1, 10)
         need(
-            kind == 21 or one.get("max_values") is None or bounds(one, 10), "max_values"
+            kind == 21 or one.get("max_values") is None or bounds(one, 10),
+            "max_values",
         )
 
 
 def text_input(one: Json) -> None:
     need(one.get("style") in {1, 2}, "text input style")
-    need(not one.get("label"), "a text input in a label has no label of its own")
+    need(
+        not one.get("label"), "a text input in a label has no label of its own"
+    )
     least, most = one.get("min_length") or 0, one.get("max_length") or 4000
     need(
         0 <= least <= 4000 and 1 <= most <= 4000 and least <= most,
@@ -389,7 +421,11 @@ def text_input(one: Json) -> None:
 def commands(registered: Sequence[Json]) -> None:
     """All commands of one scope."""
     for kind, most in ((1, 100), (2, 15), (3, 15)):
-        named = [entry["name"] for entry in registered if entry.get("type", 1) == kind]
+        named = [
+            entry["name"]
+            for entry in registered
+            if entry.get("type", 1) == kind
+        ]
         need(len(named) <= most, f"more than {most} commands of type {kind}")
         need(len(named) == len(set(named)), "a command's name twice")
     for entry in registered:
@@ -416,7 +452,10 @@ def command(one: Json) -> None:
 def check_texts(one: Json) -> None:
     """Name and description, in every language."""
     names = {"": one.get("name"), **(one.get("name_localizations") or {})}
-    texts = {"": one.get("description"), **(one.get("description_localizations") or {})}
+    texts = {
+        "": one.get("description"),
+        **(one.get("description_localizations") or {}),
+    }
     need(
         set(names) | set(texts) <= LOCALES | {""},
         f"no such locale: {(set(names) | set(texts)) - LOCALES}",
@@ -431,7 +470,9 @@ def options(listed: Sequence[Json], depth: int) -> None:
     need(len(listed) <= 25, "more than 25 options")
     names = [entry["name"] for entry in listed]
     need(len(names) == len(set(names)), "an option's name twice")
-    plain = [bool(entry.get("required")) for entry in listed if entry["type"] > 2]
+    plain = [
+        bool(entry.get("required")) for entry in listed if entry["type"] > 2
+    ]
     need(plain == sorted(plain, reverse=True), "required options come first")
     need(not plain or len(plain) == len(listed), "subcommands beside options")
     for entry in listed:
@@ -441,7 +482,10 @@ def options(listed: Sequence[Json], depth: int) -> None:
                 depth == 0 or (depth == 1 and entry["type"] == 1),
                 "subcommands nested too deep",
             )
-            options(entry.get("options") or [], depth + 1 if entry["type"] == 2 else 2)
+            options(
+                entry.get("options") or [],
+                depth + 1 if entry["type"] == 2 else 2,
+            )
         else:
             option(entry)
 
@@ -450,12 +494,15 @@ def option(spec: Json) -> None:
     """Its choices and bounds."""
     choices = spec.get("choices") or []
     need(len(choices) <= 25, "more than 25 choices")
-    need(not (choices and spec.get("autocomplete")), "choices and autocomplete")
+    need(
+        not (choices and spec.get("autocomplete")), "choices and autocomplete"
+    )
     for choice in choices:
         check_choice(choice, spec["type"])
     for name in ("min_length", "max_length"):
         need(
-            spec.get(name) is None or (spec["type"] == 3 and 0 <= spec[name] <= 6000),
+            spec.get(name) is None
+            or (spec["type"] == 3 and 0 <= spec[name] <= 6000),
             name,
         )
     for name in ("min_value", "max_value"):
@@ -499,7 +546,11 @@ def command_size(one: Json) -> int:
             longest("name", choice) + len(str(choice["value"]))
             for choice in found.get("choices") or []
         )
-        return own + values + sum(size(inner) for inner in found.get("options") or [])
+        return (
+            own
+            + values
+            + sum(size(inner) for inner in found.get("options") or [])
+        )
 
     return size(one)
 
@@ -515,4 +566,7 @@ def thread_name(body: Json) -> None:
 def gateway(text: str) -> None:
     """What a client sends over the gateway."""
     need(len(text.encode()) <= 4096, "a gateway payload over 4096 bytes")
-    need(isinstance(json.loads(text), dict), "a gateway payload that is no object")
+    need(
+        isinstance(json.loads(text), dict),
+        "a gateway payload that is no object",
+    )

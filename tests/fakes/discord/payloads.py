@@ -45,7 +45,9 @@ def user(user: User) -> Json:
     }
 
 
-def member(world: World, guild: Guild, one: User, *, full: bool = True) -> Json:
+def member(
+    world: World, guild: Guild, one: User, *, full: bool = True
+) -> Json:
     """A member of a guild."""
     is_bot = one.id == world.bot.id
     payload: Json = {
@@ -72,7 +74,11 @@ def _role(id: str, name: str, permissions: int, **more: Any) -> Json:
         "id": id,
         "name": name,
         "color": 0,
-        "colors": {"primary_color": 0, "secondary_color": None, "tertiary_color": None},
+        "colors": {
+            "primary_color": 0,
+            "secondary_color": None,
+            "tertiary_color": None,
+        },
         "hoist": False,
         "icon": None,
         "unicode_emoji": None,
@@ -87,7 +93,11 @@ def _role(id: str, name: str, permissions: int, **more: Any) -> Json:
 
 def guild(world: World, guild: Guild) -> Json:
     """A guild as GUILD_CREATE tells it, with the bot's own role."""
-    mine = [channel for channel in world.channels.values() if channel.guild == guild.id]
+    mine = [
+        channel
+        for channel in world.channels.values()
+        if channel.guild == guild.id
+    ]
     bot_role = _role(
         _bot_role_id(guild),
         "Easel",
@@ -134,7 +144,9 @@ def guild(world: World, guild: Guild) -> Json:
         "member_count": len(guild.permissions) + 1,
         "voice_states": [],
         "members": [member(world, guild, world.bot)],
-        "channels": [channel(world, room) for room in mine if not room.is_thread],
+        "channels": [
+            channel(world, room) for room in mine if not room.is_thread
+        ],
         "threads": [
             channel(world, room)
             for room in mine
@@ -165,7 +177,9 @@ def channel(world: World, channel: Channel) -> Json:
             "flags": 0,
         }
     if channel.kind == GROUP:
-        people = [user(world.users[member]) for member in sorted(channel.members)]
+        people = [
+            user(world.users[member]) for member in sorted(channel.members)
+        ]
         payload: Json = {
             "id": channel.id,
             "type": GROUP,
@@ -190,7 +204,9 @@ def channel(world: World, channel: Channel) -> Json:
         "flags": 16 if channel.tags_required else 0,
     }
     return common | (
-        _thread(world, channel, said) if channel.is_thread else _room(world, channel)
+        _thread(world, channel, said)
+        if channel.is_thread
+        else _room(world, channel)
     )
 
 
@@ -274,7 +290,9 @@ def attachment(world: World, attachment: Attachment) -> Json:
         }
     if attachment.description:
         payload["description"] = attachment.description
-    return {**payload, "ephemeral": True} if attachment.is_ephemeral else payload
+    return (
+        {**payload, "ephemeral": True} if attachment.is_ephemeral else payload
+    )
 
 
 def message(
@@ -283,7 +301,8 @@ def message(
     """A message in full."""
     referenced: set[str] = set()
     embeds = [
-        _with_links(world, message, embed, referenced) for embed in message.embeds
+        _with_links(world, message, embed, referenced)
+        for embed in message.embeds
     ]
     components = [
         _with_links(world, message, payload, referenced)
@@ -296,7 +315,9 @@ def message(
         "author": user(world.users[message.author]),
         "content": message.content,
         "timestamp": stamp(message.created),
-        "edited_timestamp": None if message.edited is None else stamp(message.edited),
+        "edited_timestamp": None
+        if message.edited is None
+        else stamp(message.edited),
         "tts": False,
         "mention_everyone": message.mention_everyone,
         "mentions": [
@@ -327,7 +348,11 @@ def message(
         payload["message_snapshots"] = message.snapshots
     if message.id in world.channels and place.id != message.id:
         payload["thread"] = channel(world, world.channels[message.id])
-    return payload | _of_interaction(world, message) | _referring(world, message, depth)
+    return (
+        payload
+        | _of_interaction(world, message)
+        | _referring(world, message, depth)
+    )
 
 
 def _reaction(world: World, name: str, who: list[str]) -> Json:
@@ -347,7 +372,9 @@ def _of_interaction(world: World, message: Message) -> Json:
     return {
         "webhook_id": world.app,
         "application_id": world.app,
-        "interaction_metadata": interaction_metadata(world, message.interaction),
+        "interaction_metadata": interaction_metadata(
+            world, message.interaction
+        ),
     }
 
 
@@ -383,7 +410,9 @@ def _referring(world: World, one: Message, depth: int) -> Json:
             )
         except No:
             return {**payload, "referenced_message": None}
-        payload["referenced_message"] = message(world, original, depth=depth - 1)
+        payload["referenced_message"] = message(
+            world, original, depth=depth - 1
+        )
     return payload
 
 
@@ -394,7 +423,9 @@ def _with_numbers(components: list[Json]) -> list[Json]:
     return components
 
 
-def _with_links(world: World, message: Message, found: Any, shown: set[str]) -> Any:
+def _with_links(
+    world: World, message: Message, found: Any, shown: set[str]
+) -> Any:
     """Put links in place of attachment://.
 
     Their names are noted, as they are no attachments any more.
@@ -410,14 +441,25 @@ def _with_links(world: World, message: Message, found: Any, shown: set[str]) -> 
             if file.filename == name:
                 shown.add(name)
                 described = attachment(world, file)
-                fields = ("url", "proxy_url", "width", "height", "content_type")
+                fields = (
+                    "url",
+                    "proxy_url",
+                    "width",
+                    "height",
+                    "content_type",
+                )
                 return {
                     **found,
-                    **{key: described[key] for key in fields if key in described},
+                    **{
+                        key: described[key]
+                        for key in fields
+                        if key in described
+                    },
                     "attachment_id": file.id,
                 }
     return {
-        key: _with_links(world, message, part, shown) for key, part in found.items()
+        key: _with_links(world, message, part, shown)
+        for key, part in found.items()
     }
 
 
@@ -445,7 +487,8 @@ def _written(world: World, message: Message) -> list[str]:
     return [
         mention
         for mention in message.mentions
-        if f"<@{mention}>" in message.content or f"<@!{mention}>" in message.content
+        if f"<@{mention}>" in message.content
+        or f"<@!{mention}>" in message.content
     ]
 
 
@@ -458,12 +501,19 @@ def readable(
     """
     payload = dict(told)
     if not intent and not may_read(world, message):
-        payload |= {"content": "", "embeds": [], "attachments": [], "components": []}
+        payload |= {
+            "content": "",
+            "embeds": [],
+            "attachments": [],
+            "components": [],
+        }
         payload.pop("message_snapshots", None)
     quoted = payload.get("referenced_message")
     for sent in world.messages:
         if quoted and sent.id == quoted["id"]:
-            payload["referenced_message"] = readable(world, sent, quoted, intent=intent)
+            payload["referenced_message"] = readable(
+                world, sent, quoted, intent=intent
+            )
     return payload
 
 

@@ -66,14 +66,18 @@ class Posting:
         if channel.kind == FORUM:
             raise No(400, 50008, "Cannot send messages in a non-text channel")
         self.permit(
-            channel, SEND_MESSAGES_IN_THREADS if channel.is_thread else SEND_MESSAGES
+            channel,
+            SEND_MESSAGES_IN_THREADS if channel.is_thread else SEND_MESSAGES,
         )
         self.permit(
             channel,
             *([ATTACH_FILES] if files else []),
             *([EMBED_LINKS] if asked.get("embeds") else []),
         )
-        if channel.locked and not self.world.bot_permissions(channel) & MANAGE_THREADS:
+        if (
+            channel.locked
+            and not self.world.bot_permissions(channel) & MANAGE_THREADS
+        ):
             raise No(400, 160005, "Thread is locked")
         if channel.is_thread:
             channel.members.add(self.world.bot.id)
@@ -117,8 +121,12 @@ class Posting:
             reference=self._reference(body, channel),
             interaction=interaction,
         )
-        message.only_for = interaction.user if interaction and flags & EPHEMERAL else ""
-        message.attachments = self._attach_uploads(asked, body, channel, message)
+        message.only_for = (
+            interaction.user if interaction and flags & EPHEMERAL else ""
+        )
+        message.attachments = self._attach_uploads(
+            asked, body, channel, message
+        )
         message.kind = 19 if message.reference and not is_forward else 0
         return message
 
@@ -135,12 +143,15 @@ class Posting:
     ) -> Message:
         """Change a message; what is not named stays."""
         body = asked.json if body is None else body
-        flags = message.flags | (int(body.get("flags") or 0) & (V2 | SUPPRESS_EMBEDS))
+        flags = message.flags | (
+            int(body.get("flags") or 0) & (V2 | SUPPRESS_EMBEDS)
+        )
         listed = body.get("attachments")
         attachments = [
             attachment
             for attachment in message.attachments
-            if listed is None or attachment.id in {str(entry["id"]) for entry in listed}
+            if listed is None
+            or attachment.id in {str(entry["id"]) for entry in listed}
         ]
         self._check(
             body,
@@ -154,7 +165,11 @@ class Posting:
         )
         for name in ("content", "embeds", "components"):
             if name in body:
-                setattr(message, name, body[name] or ("" if name == "content" else []))
+                setattr(
+                    message,
+                    name,
+                    body[name] or ("" if name == "content" else []),
+                )
         if flags & V2 and not message.flags & V2:
             message.content, message.embeds = "", []
         new = self._attach_uploads(
@@ -193,10 +208,19 @@ class Posting:
             )
 
     def _check(
-        self, body: Json, asked: Asked, flags: int, attached: Iterable[str] = ()
+        self,
+        body: Json,
+        asked: Asked,
+        flags: int,
+        attached: Iterable[str] = (),
     ) -> None:
         self.world.check(
-            "message", limits.message, body, asked.names, flags, attached=list(attached)
+            "message",
+            limits.message,
+            body,
+            asked.names,
+            flags,
+            attached=list(attached),
         )
 
     def _check_gallery(self, body: Json, asked: Asked, flags: int) -> None:
@@ -207,7 +231,9 @@ class Posting:
         )
         if is_new and not self.world.galleries_by_edit:
             raise No(
-                400, 50035, "Invalid Form Body: unfurled media attachment not found"
+                400,
+                50035,
+                "Invalid Form Body: unfurled media attachment not found",
             )
 
     def _check_sizes(
@@ -261,7 +287,9 @@ class Posting:
             return None
         if not self.world.bot_permissions(channel) & READ_MESSAGE_HISTORY:
             raise No(
-                400, 160002, "Cannot reply without permission to read message history"
+                400,
+                160002,
+                "Cannot reply without permission to read message history",
             )
         kind, where = (
             reference.get("type") or 0,
@@ -273,14 +301,20 @@ class Posting:
             if reference.get("fail_if_not_exists") is False:
                 return None
             raise No(
-                400, 50035, "Invalid Form Body: message_reference: Unknown message"
+                400,
+                50035,
+                "Invalid Form Body: message_reference: Unknown message",
             ) from None
         resolved = {
             "type": kind,
             "channel_id": where,
             "message_id": str(reference["message_id"]),
         }
-        return {**resolved, "guild_id": channel.guild} if channel.guild else resolved
+        return (
+            {**resolved, "guild_id": channel.guild}
+            if channel.guild
+            else resolved
+        )
 
     # Mentions
 
@@ -290,7 +324,9 @@ class Posting:
         if allowed is None:
             is_hook = message.interaction is not None
             allowed = {
-                "parse": ["users"] if is_hook else ["users", "roles", "everyone"],
+                "parse": ["users"]
+                if is_hook
+                else ["users", "roles", "everyone"],
                 "replied_user": True,
             }
         said = "\n".join(
@@ -303,13 +339,21 @@ class Posting:
                 ),
             ]
         )
-        message.mentions = _mentioned_ids(r"<@!?(\d+)>", said, "users", allowed)
-        message.mention_roles = _mentioned_ids(r"<@&(\d+)>", said, "roles", allowed)
+        message.mentions = _mentioned_ids(
+            r"<@!?(\d+)>", said, "users", allowed
+        )
+        message.mention_roles = _mentioned_ids(
+            r"<@&(\d+)>", said, "roles", allowed
+        )
         message.mention_everyone = bool(
             re.search("@everyone|@here", said)
         ) and "everyone" in allowed.get("parse", [])
         replied = self._reply_author(message)
-        if replied and allowed.get("replied_user") and replied not in message.mentions:
+        if (
+            replied
+            and allowed.get("replied_user")
+            and replied not in message.mentions
+        ):
             message.mentions.append(replied)
 
     def _ping(self, message: Message) -> None:
@@ -322,7 +366,8 @@ class Posting:
             ]
             roles = [("role", role) for role in message.mention_roles]
             self.world.pinged(
-                message, users + roles + [("everyone", "")] * message.mention_everyone
+                message,
+                users + roles + [("everyone", "")] * message.mention_everyone,
             )
 
     def _reply_author(self, message: Message) -> str:
@@ -330,7 +375,8 @@ class Posting:
             return ""
         try:
             return self.world.find(
-                message.reference["channel_id"], message.reference["message_id"]
+                message.reference["channel_id"],
+                message.reference["message_id"],
             ).author
         except No:
             return ""
@@ -341,14 +387,19 @@ class Posting:
         """Send a message to the gateway, unless it is for one person only."""
         if message.only_for:
             return
-        payload = payloads.message(self.world, message, nonce=name == "MESSAGE_CREATE")
+        payload = payloads.message(
+            self.world, message, nonce=name == "MESSAGE_CREATE"
+        )
         payload["channel_type"] = self.world.channels[message.channel].kind
         if message.guild:
             payload["guild_id"] = message.guild
             if message.interaction is None:
                 author = self.world.users[message.author]
                 payload["member"] = payloads.member(
-                    self.world, self.world.guilds[message.guild], author, full=False
+                    self.world,
+                    self.world.guilds[message.guild],
+                    author,
+                    full=False,
                 )
         self.world.publish(
             Event(
@@ -360,11 +411,18 @@ class Posting:
             )
         )
 
-    def publish_channel(self, name: str, channel: Channel, **more: Any) -> None:
+    def publish_channel(
+        self, name: str, channel: Channel, **more: Any
+    ) -> None:
         """Send a channel or thread to the gateway."""
         payload = {**payloads.channel(self.world, channel), **more}
         self.world.publish(
-            Event(name=name, data=payload, guild=channel.guild, channel=channel.id)
+            Event(
+                name=name,
+                data=payload,
+                guild=channel.guild,
+                channel=channel.id,
+            )
         )
 
     def shown(self, message: Message, *, nonce: bool = False) -> Json:
@@ -375,7 +433,9 @@ class Posting:
         )
 
 
-def _mentioned_ids(pattern: str, said: str, kind: str, allowed: Json) -> list[str]:
+def _mentioned_ids(
+    pattern: str, said: str, kind: str, allowed: Json
+) -> list[str]:
     ids = list(dict.fromkeys(re.findall(pattern, said)))
     listed = {str(mention) for mention in allowed.get(kind) or []}
     return [

@@ -39,7 +39,9 @@ class Asked:
     @property
     def names(self) -> list[str]:
         """The uploads' names as Discord writes them."""
-        return [re.sub(r"[^\w.\-]+", "_", name) for name, _ in self.files.values()]
+        return [
+            re.sub(r"[^\w.\-]+", "_", name) for name, _ in self.files.values()
+        ]
 
 
 Handler = Callable[[Asked], Any]
@@ -66,7 +68,9 @@ class Rest:
         app.router.add_route("*", "/api/v10/{rest:.*}", self._answer_unknown)
 
     async def _answer_unknown(self, request: web.Request) -> web.Response:
-        self.world.violations.append(f"no such route: {request.method} {request.path}")
+        self.world.violations.append(
+            f"no such route: {request.method} {request.path}"
+        )
         return answer({"message": "404: Not Found", "code": 0}, 404)
 
     def _handler_of(
@@ -79,14 +83,21 @@ class Rest:
             fault = waiting.popleft() if waiting else Fault()
             if time.monotonic() < self.world.down_until:
                 fault = Fault(drop=True)
-            asked = Asked(where=dict(request.match_info), query=dict(request.query))
+            asked = Asked(
+                where=dict(request.match_info), query=dict(request.query)
+            )
             try:
                 too_large = await self._read(request, asked)
                 await asyncio.sleep(fault.seconds)
                 response = None
                 if fault.is_only_slow or fault.effect:
                     response = self._done(
-                        method, template, handler, asked, request, too_large=too_large
+                        method,
+                        template,
+                        handler,
+                        asked,
+                        request,
+                        too_large=too_large,
                     )
             except No as no:
                 response = error_response(no)
@@ -112,7 +123,9 @@ class Rest:
             form = await request.post()
             for name, field in form.items():
                 if isinstance(field, FileField):
-                    asked.files[int(name.removeprefix("files[").removesuffix("]"))] = (
+                    asked.files[
+                        int(name.removeprefix("files[").removesuffix("]"))
+                    ] = (
                         field.filename,
                         field.file.read(),
                     )
@@ -172,9 +185,15 @@ class Rest:
             or ""
         )
         # Without strict rates there is plenty, as discord.py waits by itself when little remains.
-        limit = 5 if self.world.strict_rates and name in MESSAGE_ROUTES else 1000
-        bucket = "messages" if name in MESSAGE_ROUTES else f"{method} {template}"
-        left, reset = self._spend(f"{bucket} {major}", limit, self.world.rate_window)
+        limit = (
+            5 if self.world.strict_rates and name in MESSAGE_ROUTES else 1000
+        )
+        bucket = (
+            "messages" if name in MESSAGE_ROUTES else f"{method} {template}"
+        )
+        left, reset = self._spend(
+            f"{bucket} {major}", limit, self.world.rate_window
+        )
         headers = {
             "X-RateLimit-Limit": str(limit),
             "X-RateLimit-Remaining": str(max(0, left)),
@@ -197,7 +216,9 @@ class Rest:
                 }, reset
         return headers, None
 
-    def _spend(self, name: str, limit: int, window: float) -> tuple[int, float]:
+    def _spend(
+        self, name: str, limit: int, window: float
+    ) -> tuple[int, float]:
         """How many are left after this one, and when the window ends."""
         now, used = time.monotonic(), self.world.uses[name]
         if used and now - used[0] > window:
@@ -239,12 +260,16 @@ def answer(
     )
 
 
-def error_response(no: No, headers: Mapping[str, str] | None = None) -> web.Response:
+def error_response(
+    no: No, headers: Mapping[str, str] | None = None
+) -> web.Response:
     """An error with Discord's code."""
     body: Json = {"message": no.message, "code": no.code}
     if no.code == 50035:
         body["errors"] = {
-            "body": {"_errors": [{"code": "BASE_TYPE_BAD", "message": no.message}]}
+            "body": {
+                "_errors": [{"code": "BASE_TYPE_BAD", "message": no.message}]
+            }
         }
     return answer(body, no.status, headers)
 
@@ -275,7 +300,9 @@ def rate_limit_response(
 def fault_response(fault: Fault) -> web.Response:
     """The answer a test asked for."""
     if fault.retry_after is not None:
-        scope = {"X-RateLimit-Scope": "global" if fault.is_global else fault.scope}
+        scope = {
+            "X-RateLimit-Scope": "global" if fault.is_global else fault.scope
+        }
         return rate_limit_response(
             fault.retry_after,
             scope,
@@ -300,7 +327,9 @@ def hang_up(request: web.Request, *, reset: bool) -> None:
     assert request.transport is not None
     if reset:
         plug = request.transport.get_extra_info("socket")
-        plug.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+        plug.setsockopt(
+            socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0)
+        )
         request.transport.abort()
     else:
         request.transport.close()

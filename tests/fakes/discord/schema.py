@@ -33,12 +33,16 @@ def _document() -> Json | None:
 def _validator(method: str, template: str) -> Draft202012Validator | None:
     document = _document()
     operation = (
-        document["paths"].get(template, {}).get(method.lower()) if document else None
+        document["paths"].get(template, {}).get(method.lower())
+        if document
+        else None
     )
     if document is None or operation is None or "requestBody" not in operation:
         return None
     schema = operation["requestBody"]["content"]["application/json"]["schema"]
-    return Draft202012Validator({**schema, "components": document["components"]})
+    return Draft202012Validator(
+        {**schema, "components": document["components"]}
+    )
 
 
 def wrong(method: str, template: str, body: Any) -> str:

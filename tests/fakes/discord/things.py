@@ -211,10 +211,13 @@ class Message:
             ]
             texts += [embed.get("author", {}).get("name", "")]
             texts += [
-                f"{part['name']}\n{part['value']}" for part in embed.get("fields", [])
+                f"{part['name']}\n{part['value']}"
+                for part in embed.get("fields", [])
             ]
         texts += [
-            part["content"] for part in walk(self.components) if part["type"] == 10
+            part["content"]
+            for part in walk(self.components)
+            if part["type"] == 10
         ]
         return "\n".join(text for text in texts if text)
 
@@ -225,7 +228,9 @@ class Message:
         for component in walk(self.components):
             if component["type"] == 2:
                 emoji = component.get("emoji", {}).get("name") or ""
-                labels[f"{emoji} {component.get('label') or ''}".strip()] = component
+                labels[f"{emoji} {component.get('label') or ''}".strip()] = (
+                    component
+                )
             for option in (
                 component.get("options", []) if component["type"] == 3 else []
             ):

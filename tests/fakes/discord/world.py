@@ -88,9 +88,7 @@ class World:
         self.publish: Callable[[Event], None] = lambda _: None
         self.bot = self.user("easel", is_bot=True)
         self.app = self.bot.id
-        self.token = (
-            f"{base64.b64encode(self.app.encode()).decode().rstrip('=')}.for.tests"
-        )
+        self.token = f"{base64.b64encode(self.app.encode()).decode().rstrip('=')}.for.tests"
 
     # Clock and names
 
@@ -104,7 +102,9 @@ class World:
 
     def number(self) -> str:
         """A new id, newer than all before it."""
-        self._last = max(self._last + 1, (int(self.now() * 1000) - DISCORD_EPOCH) << 22)
+        self._last = max(
+            self._last + 1, (int(self.now() * 1000) - DISCORD_EPOCH) << 22
+        )
         return str(self._last)
 
     # Things
@@ -122,7 +122,9 @@ class World:
         self.guilds[guild.id] = guild
         return guild
 
-    def join(self, user: User, guild: Guild, permissions: int = ORDINARY) -> None:
+    def join(
+        self, user: User, guild: Guild, permissions: int = ORDINARY
+    ) -> None:
         """Someone becomes a member."""
         guild.permissions[user.id] = permissions
 
@@ -179,7 +181,9 @@ class World:
                 return candidate
         raise No(404, 10008, "Unknown Message")
 
-    def seen_by(self, user: User | None, channel: Channel | None) -> list[Message]:
+    def seen_by(
+        self, user: User | None, channel: Channel | None
+    ) -> list[Message]:
         """What someone sees, in a channel or anywhere."""
         mine = {"", user.id} if user else {""}
         messages = [
@@ -209,13 +213,18 @@ class World:
             else 0
         )
         is_shut_out = (
-            channel.kind == PRIVATE_THREAD and self.bot.id not in channel.members
+            channel.kind == PRIVATE_THREAD
+            and self.bot.id not in channel.members
         )
         return 0 if is_shut_out and not has & MANAGE_THREADS else has
 
     def upload_limit(self, channel: Channel) -> int:
         """Bytes a bot's file may have in a channel."""
-        return self.guilds[channel.guild].upload_limit if channel.guild else 10 * MIB
+        return (
+            self.guilds[channel.guild].upload_limit
+            if channel.guild
+            else 10 * MIB
+        )
 
     # Links
 
@@ -233,19 +242,25 @@ class World:
         return f"{self.base}{path}?ex={ends:x}&is={begins:x}&hm={signature}&"
 
     def check(
-        self, what: str, check: Callable[..., None], *arguments: Any, **named: Any
+        self,
+        what: str,
+        check: Callable[..., None],
+        *arguments: Any,
+        **named: Any,
     ) -> None:
         """Note a broken limit and refuse; tests assert that there is none."""
         try:
             check(*arguments, **named)
         except limits.Wrong as wrong:
-            arguments_text = json.dumps(arguments[0], ensure_ascii=False, default=str)[
-                :600
-            ]
+            arguments_text = json.dumps(
+                arguments[0], ensure_ascii=False, default=str
+            )[:600]
             self.violations.append(f"{what}: {wrong} in {arguments_text}")
             raise No(400, 50035, f"Invalid Form Body: {wrong}") from wrong
 
-    def pinged(self, message: Message, pings: Iterable[tuple[str, str]]) -> None:
+    def pinged(
+        self, message: Message, pings: Iterable[tuple[str, str]]
+    ) -> None:
         """Someone's phone made a sound."""
         self.pings += [(kind, user, message.id) for kind, user in pings]
 

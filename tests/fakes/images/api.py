@@ -54,7 +54,9 @@ class ImagesApi:
 
     def app(self) -> web.Application:
         app = web.Application(client_max_size=64 * 1024 * 1024)
-        app.router.add_post("/v1/images/generations", self._answer(self._generate))
+        app.router.add_post(
+            "/v1/images/generations", self._answer(self._generate)
+        )
         app.router.add_post("/v1/images/edits", self._answer(self._edit))
         app.router.add_post("/v1/chat/completions", self._answer(self._chat))
         return app
@@ -85,7 +87,10 @@ class ImagesApi:
     def _check(self, request: web.Request, fault: str) -> None:
         if request.headers.get("Authorization") != f"Bearer {KEY}":
             raise ApiError(
-                401, "invalid_request_error", "invalid_api_key", "Incorrect API key."
+                401,
+                "invalid_request_error",
+                "invalid_api_key",
+                "Incorrect API key.",
             )
         if fault == "busy":
             raise ApiError(
@@ -102,12 +107,16 @@ class ImagesApi:
 
     async def _generate(self, request: web.Request) -> dict[str, Any]:
         if request.content_type != "application/json":
-            raise invalid("Unsupported content type.", "unsupported_content_type")
+            raise invalid(
+                "Unsupported content type.", "unsupported_content_type"
+            )
         return self._make(json.loads(await request.read()), [])
 
     async def _edit(self, request: web.Request) -> dict[str, Any]:
         if request.content_type != "multipart/form-data":
-            raise invalid("Unsupported content type.", "unsupported_content_type")
+            raise invalid(
+                "Unsupported content type.", "unsupported_content_type"
+            )
         form = await request.post()
         names = ("image", "image[]")
         files = [file for name in names for file in form.getall(name, [])]
@@ -127,16 +136,20 @@ class ImagesApi:
         prompt, n = self._common(fields)
         size = fields.get("size", "1024x1024")
         if size not in SIZES:
-            raise invalid(f"Invalid value: '{size}'. Supported values are: {SIZES}.")
+            raise invalid(
+                f"Invalid value: '{size}'. Supported values are: {SIZES}."
+            )
         width, _, height = size.partition("x")
         self.accepted.append({"prompt": prompt, "n": n, "images": len(images)})
         pictures = [
-            _paint(prompt, (int(width), int(height)), images, at) for at in range(n)
+            _paint(prompt, (int(width), int(height)), images, at)
+            for at in range(n)
         ]
         return {
             "created": 1764500000,
             "data": [
-                {"b64_json": base64.b64encode(picture).decode()} for picture in pictures
+                {"b64_json": base64.b64encode(picture).decode()}
+                for picture in pictures
             ],
             "usage": {"total_tokens": 100 * n},
         }
@@ -153,7 +166,9 @@ class ImagesApi:
         if not isinstance(prompt, str) or not 0 < len(prompt) <= MAX_PROMPT:
             raise invalid("Invalid 'prompt': string too long or empty.")
         if not isinstance(n, int) or not 1 <= n <= MAX_N:
-            raise invalid(f"Invalid 'n': expected a value between 1 and {MAX_N}.")
+            raise invalid(
+                f"Invalid 'n': expected a value between 1 and {MAX_N}."
+            )
         if "[moderation]" in prompt:
             raise ApiError(
                 400,
@@ -167,8 +182,12 @@ class ImagesApi:
         fields = json.loads(await request.read())
         content = fields["messages"][0]["content"]
         texts = [part["text"] for part in content if part["type"] == "text"]
-        prompt, _ = self._common({"model": fields.get("model"), "prompt": texts[0]})
-        urls = [part["image_url"]["url"] for part in content if "image_url" in part]
+        prompt, _ = self._common(
+            {"model": fields.get("model"), "prompt": texts[0]}
+        )
+        urls = [
+            part["image_url"]["url"] for part in content if "image_url" in part
+        ]
         image = _open(base64.b64decode(urls[0].partition(";base64,")[2]))
         self.accepted.append({"prompt": prompt, "n": 1, "images": len(urls)})
         words = f"A picture of {image.width} by {image.height} pixels."
@@ -194,7 +213,9 @@ def _paint(
     canvas = Image.new("RGB", size, (digest[0], digest[1], digest[2]))
     if images:
         canvas = Image.blend(images[0].resize(size), canvas, 0.4)
-    ImageDraw.Draw(canvas).rectangle((16, 16, 64 + digest[3], 64), fill="white")
+    ImageDraw.Draw(canvas).rectangle(
+        (16, 16, 64 + digest[3], 64), fill="white"
+    )
     buffer = io.BytesIO()
     canvas.save(buffer, "PNG", compress_level=1)
     return buffer.getvalue()

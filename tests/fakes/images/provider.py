@@ -82,7 +82,9 @@ class ImagesProvider:
         self._read = read
 
     async def submit(self, work: Work) -> Outcome:
-        pictures = [await self._file(work.tenant, picture) for picture in work.inputs]
+        pictures = [
+            await self._file(work.tenant, picture) for picture in work.inputs
+        ]
         if self._catalog.model(work.model).endpoint == "chat":
             body, request_id = await self._send(
                 "/chat/completions", json=_question(work, pictures)
@@ -93,15 +95,21 @@ class ImagesProvider:
         if pictures:
             files = [("image[]", file) for file in pictures]
             form = {name: str(field) for name, field in fields.items()}
-            body, request_id = await self._send("/images/edits", data=form, files=files)
+            body, request_id = await self._send(
+                "/images/edits", data=form, files=files
+            )
         else:
-            body, request_id = await self._send("/images/generations", json=fields)
+            body, request_id = await self._send(
+                "/images/generations", json=fields
+            )
         return _pictures(body, request_id)
 
     async def wait(self, work: Work, task: Task) -> Never:
         raise Uncertain("provider.expired", charged=Charged.MAYBE)
 
-    async def find(self, work: Work, since: datetime, known: Sequence[str]) -> Never:
+    async def find(
+        self, work: Work, since: datetime, known: Sequence[str]
+    ) -> Never:
         raise Uncertain("provider.lost", charged=Charged.MAYBE)
 
     async def cancel(self, task: Task) -> bool:
@@ -110,17 +118,30 @@ class ImagesProvider:
     async def download(self, url: str) -> Never:
         raise Refused("provider.result_host", charged=Charged.YES)
 
-    async def _file(self, tenant: str, picture: Picture) -> tuple[str, bytes, str]:
+    async def _file(
+        self, tenant: str, picture: Picture
+    ) -> tuple[str, bytes, str]:
         content = await self._read(tenant, picture.key)
         return f"{picture.key[:8]}.png", content, picture.media_type
 
-    async def _send(self, path: str, **request: Any) -> tuple[dict[str, Any], str]:
+    async def _send(
+        self, path: str, **request: Any
+    ) -> tuple[dict[str, Any], str]:
         try:
             answer = await self._client.post(
-                self._base_url + path, headers=self._headers, timeout=30, **request
+                self._base_url + path,
+                headers=self._headers,
+                timeout=30,
+                **request,
             )
-        except (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout) as error:
-            raise Retryable("provider.unreachable", code=type(error).__name__) from None
+        except (
+            httpx.ConnectError,
+            httpx.ConnectTimeout,
+            httpx.PoolTimeout,
+        ) as error:
+            raise Retryable(
+                "provider.unreachable", code=type(error).__name__
+            ) from None
         except httpx.HTTPError as error:
             raise _lost(type(error).__name__) from None
         request_id = answer.headers.get("x-request-id", "")
@@ -151,18 +172,27 @@ def _error(
     if answer.status_code in {401, 403}:
         return Misconfigured("provider.key", code=code, request_id=request_id)
     if code == "model_not_found":
-        return Misconfigured("provider.model", code=code, request_id=request_id)
+        return Misconfigured(
+            "provider.model", code=code, request_id=request_id
+        )
     if code == "moderation_blocked":
-        return Refused("provider.moderation_input", code=code, request_id=request_id)
+        return Refused(
+            "provider.moderation_input", code=code, request_id=request_id
+        )
     return Refused("provider.parameter", code=code, request_id=request_id)
 
 
-def _question(work: Work, pictures: list[tuple[str, bytes, str]]) -> dict[str, Any]:
+def _question(
+    work: Work, pictures: list[tuple[str, bytes, str]]
+) -> dict[str, Any]:
     content: list[dict[str, Any]] = [{"type": "text", "text": work.prompt}]
     for _, picture, media_type in pictures:
         url = f"data:{media_type};base64,{base64.b64encode(picture).decode()}"
         content.append({"type": "image_url", "image_url": {"url": url}})
-    return {"model": work.model, "messages": [{"role": "user", "content": content}]}
+    return {
+        "model": work.model,
+        "messages": [{"role": "user", "content": content}],
+    }
 
 
 def _words(body: dict[str, Any], request_id: str) -> Outcome:
@@ -176,7 +206,9 @@ def _words(body: dict[str, Any], request_id: str) -> Outcome:
 def _pictures(body: dict[str, Any], request_id: str) -> Outcome:
     items = body.get("data")
     if not isinstance(items, list) or not items:
-        raise Refused("provider.empty", charged=Charged.YES, request_id=request_id)
+        raise Refused(
+            "provider.empty", charged=Charged.YES, request_id=request_id
+        )
     results = tuple(_picture(entry) for entry in items)
     billed = sum(result.is_made for result in results)
     return Outcome(request_id=request_id, billed=billed, made=results)
@@ -184,7 +216,9 @@ def _pictures(body: dict[str, Any], request_id: str) -> Outcome:
 
 def _picture(item: Any) -> ImageResult:
     try:
-        return ImageResult(content=base64.b64decode(item["b64_json"], validate=True))
+        return ImageResult(
+            content=base64.b64decode(item["b64_json"], validate=True)
+        )
     except (KeyError, TypeError, binascii.Error):
         return ImageResult(error="provider.not_a_picture")
 

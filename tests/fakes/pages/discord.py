@@ -15,16 +15,24 @@ INSIDE = r"((?:\\.|[^\\])+?)"
 RULES = [
     ("escaped", re.compile(r"\\([^0-9A-Za-z\s])")),
     ("code", re.compile(r"(`+)([^`]|[^`].*?[^`])\1(?!`)", re.DOTALL)),
-    ("mention", re.compile(r"(<(?:@[!&]?|#)\d+>|@everyone|@here|</[^:>]+:\d+>)")),
+    (
+        "mention",
+        re.compile(r"(<(?:@[!&]?|#)\d+>|@everyone|@here|</[^:>]+:\d+>)"),
+    ),
     ("time", re.compile(r"(<t:-?\d+(?::\w)?>)")),
     ("emoji", re.compile(r"(<a?:\w+:\d+>|:[a-z][a-z0-9_+-]+:)")),
     ("link", re.compile(r"<?((?:https?|steam)://[^\s<]+[^<.,:;\"'\]\s>])>?")),
-    ("masked link", re.compile(r"\[((?:\\.|[^\\\]])+)\]\(\s*<?[^\s)]+>?\s*\)")),
+    (
+        "masked link",
+        re.compile(r"\[((?:\\.|[^\\\]])+)\]\(\s*<?[^\s)]+>?\s*\)"),
+    ),
     ("bold", re.compile(rf"\*\*{INSIDE}\*\*(?!\*)", re.DOTALL)),
     ("underline", re.compile(rf"__{INSIDE}__(?!_)", re.DOTALL)),
     (
         "italic",
-        re.compile(rf"\*(?=\S){INSIDE}(?<!\s)\*(?!\*)|\b_{INSIDE}_\b", re.DOTALL),
+        re.compile(
+            rf"\*(?=\S){INSIDE}(?<!\s)\*(?!\*)|\b_{INSIDE}_\b", re.DOTALL
+        ),
     ),
     ("strike", re.compile(rf"~~{INSIDE}~~(?!_)", re.DOTALL)),
     ("spoiler", re.compile(rf"\|\|{INSIDE}\|\|", re.DOTALL)),
@@ -40,9 +48,15 @@ def read_message(world: World, message: Message) -> Seen:
     """The message; what it answers is quoted above it."""
     author = world.users[message.author]
     components = list(walk(message.components))
-    assert {component["type"] for component in components} <= {1, 2, 3}, components
+    assert {component["type"] for component in components} <= {1, 2, 3}, (
+        components
+    )
     rows = [
-        [component for component in row["components"] if component["type"] == 2]
+        [
+            component
+            for component in row["components"]
+            if component["type"] == 2
+        ]
         for row in message.components
     ]
     return Seen(
@@ -76,13 +90,14 @@ def _quote(world: World, message: Message) -> tuple[str, str] | None:
         return None
     try:
         message = world.find(
-            str(message.reference["channel_id"]), str(message.reference["message_id"])
+            str(message.reference["channel_id"]),
+            str(message.reference["message_id"]),
         )
     except No:
         return None
-    words = "".join(span.text for span in spans(message.content, world)).replace(
-        "\n", " "
-    )
+    words = "".join(
+        span.text for span in spans(message.content, world)
+    ).replace("\n", " ")
     return world.users[
         message.author
     ].name.capitalize(), words or "Click to see attachment"
@@ -127,13 +142,17 @@ def _parse(
         if block:
             end = text.find("\n", at)
             end = len(text) if end < 0 else end
-            yield from _parse(text[block.end() : end], looks | {f"line {block[1]}"})
+            yield from _parse(
+                text[block.end() : end], looks | {f"line {block[1]}"}
+            )
             at = end
             continue
         for name, rule in RULES:
             if match := rule.match(text, at):
                 inside = next(
-                    group for group in reversed(match.groups()) if group is not None
+                    group
+                    for group in reversed(match.groups())
+                    if group is not None
                 )
                 yield from _spans(name, inside, looks)
                 at = match.end()

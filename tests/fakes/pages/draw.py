@@ -9,7 +9,13 @@ from pathlib import Path
 from tests.fakes.pages.seen import Framed, Pressable, Seen, Span
 
 ICON = Path(__file__).parents[3] / "adapters" / "web" / "static" / "icon.svg"
-TAGS = {"bold": "b", "italic": "i", "underline": "u", "strike": "s", "code": "code"}
+TAGS = {
+    "bold": "b",
+    "italic": "i",
+    "underline": "u",
+    "strike": "s",
+    "code": "code",
+}
 FONTS = "'Noto Sans', 'DejaVu Sans', 'Noto Sans CJK SC', sans-serif"
 COMMON = f"""
 * {{ box-sizing: border-box; }}
@@ -86,7 +92,9 @@ ONLY_YOU = {
 
 def page(platform: str, messages: Mapping[str, Seen], header: str = "") -> str:
     """A whole page; each message has its name, to be found by."""
-    inside = "".join(_message(platform, seen, name) for name, seen in messages.items())
+    inside = "".join(
+        _message(platform, seen, name) for name, seen in messages.items()
+    )
     top = f"<header>{escape(header)}</header>" if header else ""
     style = COMMON + STYLES[platform]
     head = f"<!doctype html><meta charset=utf-8><title>{platform}</title><style>{style}</style>"
@@ -100,7 +108,9 @@ def _message(platform: str, seen: Seen, name: str) -> str:
         else ""
     )
     only_you = (
-        f'<div class="only-you">{ONLY_YOU[platform]}</div>' if seen.only_you else ""
+        f'<div class="only-you">{ONLY_YOU[platform]}</div>'
+        if seen.only_you
+        else ""
     )
     above, below = (only_you, "") if platform == "slack" else ("", only_you)
     badge = '<span class="badge">APP</span>' if seen.is_app else ""
@@ -114,14 +124,21 @@ def _message(platform: str, seen: Seen, name: str) -> str:
         f'<div class="who"><b>{escape(seen.author)}</b>{badge}{now}</div>',
         words,
         _pictures(platform, seen.pictures),
-        *(f'<div class="row">{"".join(map(_button, row))}</div>' for row in seen.rows),
+        *(
+            f'<div class="row">{"".join(map(_button, row))}</div>'
+            for row in seen.rows
+        ),
         *(f'<div class="row">{_menu(menu)}</div>' for menu in seen.menus),
     ]
     private = " private" if seen.only_you else ""
     marked = f' data-moment="{escape(name)}"' if name else ""
     body = f'{_avatar(seen)}<div class="body">{"".join(parts)}</div>'
-    message = f'<div class="message{private}">{quoted}{above}{body}{below}</div>'
-    above_it = "".join(_message(platform, earlier, "") for earlier in seen.before)
+    message = (
+        f'<div class="message{private}">{quoted}{above}{body}{below}</div>'
+    )
+    above_it = "".join(
+        _message(platform, earlier, "") for earlier in seen.before
+    )
     return f"<section{marked}>{above_it}{message}{_thread(platform, seen.thread)}</section>"
 
 
@@ -155,7 +172,9 @@ def _button(pressable: Pressable) -> str:
 
 
 def _menu(labels: Sequence[str]) -> str:
-    return f'<span class="select" title="{escape(" · ".join(labels))}">▾</span>'
+    return (
+        f'<span class="select" title="{escape(" · ".join(labels))}">▾</span>'
+    )
 
 
 def _pictures(platform: str, shown: Sequence[Framed]) -> str:

@@ -105,8 +105,12 @@ def read(seen: Seen, *, private: bool) -> Read:
         lines=tuple(filter(None, lines[:-1] if bar else lines)),
         progress=f"{bar[1]}%" if bar else "",
         buttons=tuple(part.label for part in pressable),
-        dangerous=tuple(part.label for part in pressable if part.look == "danger"),
+        dangerous=tuple(
+            part.label for part in pressable if part.look == "danger"
+        ),
         menu=tuple(label for menu in seen.menus for label in menu),
-        pictures=tuple((picture.pixels, picture.alt) for picture in seen.pictures),
+        pictures=tuple(
+            (picture.pixels, picture.alt) for picture in seen.pictures
+        ),
         private=private,
     )

@@ -29,9 +29,15 @@ def read_message(world: World, message: Message) -> Seen:
         for block in message.blocks
         if block["type"] == "image"
     ]
-    alts = [block["alt_text"] for block in message.blocks if block["type"] == "image"]
+    alts = [
+        block["alt_text"]
+        for block in message.blocks
+        if block["type"] == "image"
+    ]
     files = [
-        world.files[name] for name in message.files if not world.files[name].deleted
+        world.files[name]
+        for name in message.files
+        if not world.files[name].deleted
     ]
     return Seen(
         author=user.name.capitalize(),
@@ -40,7 +46,9 @@ def read_message(world: World, message: Message) -> Seen:
         if message.blocks
         else tuple(_mrkdwn(message.text)),
         rows=tuple(row for block in message.blocks if (row := _row(block))),
-        menus=tuple(menu for block in message.blocks if (menu := _menu(block))),
+        menus=tuple(
+            menu for block in message.blocks if (menu := _menu(block))
+        ),
         pictures=(
             *(
                 _frame(file, alt)
@@ -114,4 +122,6 @@ def _menu(block: Json) -> tuple[str, ...]:
         for element in block.get("elements", [])
         if element["type"] == "static_select"
     ]
-    return tuple(option["text"]["text"] for menu in menus for option in menu["options"])
+    return tuple(
+        option["text"]["text"] for menu in menus for option in menu["options"]
+    )

@@ -48,7 +48,11 @@ class SlackView:
         ]
         return Visible(
             words=message.words,
-            pictures=[picture for other in around for picture in self._pictures(other)],
+            pictures=[
+                picture
+                for other in around
+                for picture in self._pictures(other)
+            ],
             buttons=list(message.buttons),
         )
 
@@ -65,12 +69,17 @@ class SlackView:
     async def upload(self, photo: Path) -> Attachment:
         world = self._fake.world
         file = File(
-            id=world.number("F"), name=photo.name, data=photo.read_bytes(), owner="ana"
+            id=world.number("F"),
+            name=photo.name,
+            data=photo.read_bytes(),
+            owner="ana",
         )
         world.files[file.id] = file
         address = world.file_json(file, full=True)["url_private"]
         workspace = self._fake.workspace.id
-        return Attachment(ref=f"{workspace} {file.id} {address}", name=photo.name)
+        return Attachment(
+            ref=f"{workspace} {file.id} {address}", name=photo.name
+        )
 
     def follow(self, link: str) -> str:
         stamp = link.rpartition("/p")[2]
@@ -103,7 +112,9 @@ async def slack_view(
         workspace.channels[place.channel] = Channel(
             id=place.channel, name="general", members=members
         )
-        chosen = settings.load(EASEL_DATA_DIR=folder / "slack", **fake.settings())
+        chosen = settings.load(
+            EASEL_DATA_DIR=folder / "slack", **fake.settings()
+        )
         chosen.data_dir.mkdir(parents=True)
         await database.migrate(chosen.database)
         async with (

@@ -20,7 +20,14 @@ from aiohttp import web
 
 from tests.fakes.slack.socket import SocketServer
 from tests.fakes.slack.web_api import WebApi
-from tests.fakes.slack.world import Channel, File, Message, User, Workspace, World
+from tests.fakes.slack.world import (
+    Channel,
+    File,
+    Message,
+    User,
+    Workspace,
+    World,
+)
 
 Json = dict[str, Any]
 SAMPLES = Path(__file__).parents[2] / "samples" / "slack"
@@ -80,11 +87,17 @@ class Slack:
         }
 
     def channel(
-        self, name: str, *, invited: bool = True, workspace: Workspace | None = None
+        self,
+        name: str,
+        *,
+        invited: bool = True,
+        workspace: Workspace | None = None,
     ) -> str:
         """A new channel; everybody is in it, the bot if invited."""
         team = workspace or self.workspace
-        channel = Channel(id=self.world.number("C"), name=name, members=set(team.users))
+        channel = Channel(
+            id=self.world.number("C"), name=name, members=set(team.users)
+        )
         if not invited:
             channel.members.discard(team.bot_user)
         team.channels[channel.id] = channel
@@ -191,7 +204,9 @@ class Slack:
         if not self.url:
             return await self.socket.deliver("interactive", body) or {}
         content = urlencode({"payload": json.dumps(body)}).encode()
-        _, answer = await self.post(content, "application/x-www-form-urlencoded")
+        _, answer = await self.post(
+            content, "application/x-www-form-urlencoded"
+        )
         return _json(answer)
 
     async def post(
@@ -210,12 +225,16 @@ class Slack:
         except aiohttp.ClientError:
             return 0, ""
 
-    async def until(self, found: Callable[[], Any], seconds: float = PATIENCE) -> Any:
+    async def until(
+        self, found: Callable[[], Any], seconds: float = PATIENCE
+    ) -> Any:
         """Wait until a condition holds; else fail with what is there instead."""
         ends = time.monotonic() + seconds
         while not (answer := found()):
             if time.monotonic() > ends:
-                raise AssertionError("\n".join(map(str, self.world.messages[-8:])))
+                raise AssertionError(
+                    "\n".join(map(str, self.world.messages[-8:]))
+                )
             await asyncio.sleep(0.02)
         return answer
 
@@ -223,7 +242,9 @@ class Slack:
 class Somebody:
     """A person in a workspace."""
 
-    def __init__(self, *, slack: Slack, workspace: Workspace, user: User) -> None:
+    def __init__(
+        self, *, slack: Slack, workspace: Workspace, user: User
+    ) -> None:
         self.slack = slack
         self.workspace = workspace
         self.user = user
@@ -309,7 +330,11 @@ class Somebody:
                 if described and not (bare and kind == "app_mention")
                 else {}
             )
-            share = {"subtype": "file_share"} if described and kind == "message" else {}
+            share = (
+                {"subtype": "file_share"}
+                if described and kind == "message"
+                else {}
+            )
             where = {}
             if kind == "message":
                 where["channel_type"] = "im" if is_direct else "channel"
@@ -318,9 +343,15 @@ class Somebody:
             )
         return said.ts
 
-    async def reacts(self, message: Message, emoji: str, *, added: bool = True) -> None:
+    async def reacts(
+        self, message: Message, emoji: str, *, added: bool = True
+    ) -> None:
         """Add a reaction, or take it away."""
-        target = {"type": "message", "channel": message.channel, "ts": message.ts}
+        target = {
+            "type": "message",
+            "channel": message.channel,
+            "ts": message.ts,
+        }
         name = "reaction_added" if added else "reaction_removed"
         await self.slack.event(
             name, self.workspace, user=self.id, reaction=emoji, item=target
@@ -337,7 +368,10 @@ class Somebody:
         """The payload of a press."""
         body = sample("block_actions_button")
         body["actions"] = [{**action, "action_ts": "1.0", "block_id": "b"}]
-        body["container"] |= {"message_ts": message.ts, "channel_id": message.channel}
+        body["container"] |= {
+            "message_ts": message.ts,
+            "channel_id": message.channel,
+        }
         described = self.slack.world.message_json(message)
         if "thread_ts" in described:
             body["container"]["thread_ts"] = described["thread_ts"]
@@ -367,7 +401,10 @@ class Somebody:
         )
         body["is_enterprise_install"] = self.workspace.is_all
         if self.workspace.enterprise:
-            body["enterprise"] = {"id": self.workspace.enterprise, "name": "Org"}
+            body["enterprise"] = {
+                "id": self.workspace.enterprise,
+                "name": "Org",
+            }
         return body
 
     async def chooses_edit(self, message: Message) -> None:
@@ -381,7 +418,10 @@ class Somebody:
         """The home tab, once it is there."""
         self.slack.world.homes.pop(self.id, None)
         await self.slack.event(
-            "app_home_opened", self.workspace, user=self.id, channel=self.direct
+            "app_home_opened",
+            self.workspace,
+            user=self.id,
+            channel=self.direct,
         )
         published: Json = await self.slack.until(
             lambda: self.slack.world.homes.get(self.id)
@@ -409,7 +449,8 @@ class Somebody:
                 }
         body = sample("view_submission")
         body["view"] |= {
-            name: view[name] for name in ("id", "callback_id", "private_metadata")
+            name: view[name]
+            for name in ("id", "callback_id", "private_metadata")
         }
         body["view"]["state"] = {"values": values}
         return await self.slack.interact(self.by_me(body))
@@ -419,13 +460,20 @@ class Somebody:
         return self.slack.world.seen_by(self.id, channel or self.slack.general)
 
     async def reads(
-        self, words: str, channel: str = "", *, button: str = "", after: int = 0
+        self,
+        words: str,
+        channel: str = "",
+        *,
+        button: str = "",
+        after: int = 0,
     ) -> Message:
         """The newest message of the bot that holds the words (and the button), once there."""
 
         def found() -> Message | None:
             for see in reversed(self.sees(channel)[after:]):
-                is_it = see.user == self.workspace.bot_user and words in see.words
+                is_it = (
+                    see.user == self.workspace.bot_user and words in see.words
+                )
                 if is_it and (
                     not button or any(button in name for name in see.buttons)
                 ):
@@ -435,7 +483,9 @@ class Somebody:
         message: Message = await self.slack.until(found)
         return message
 
-    async def result(self, prompt: str, channel: str = "") -> tuple[Message, Message]:
+    async def result(
+        self, prompt: str, channel: str = ""
+    ) -> tuple[Message, Message]:
         """The caption of a result, and the message with its pictures."""
         caption = await self.reads(prompt, channel, button="🔄")
         thread = caption.thread_ts or caption.ts
@@ -473,14 +523,20 @@ def _fill_element(element: Json, value: Any, world: World) -> Json:
     if kind == "file_input":
         return {
             "type": kind,
-            "files": [world.file_json(file, full=False) for file in value or ()],
+            "files": [
+                world.file_json(file, full=False) for file in value or ()
+            ],
         }
     if kind == "conversations_select":
         return {
             "type": kind,
-            "selected_conversation": value or element.get("initial_conversation"),
+            "selected_conversation": value
+            or element.get("initial_conversation"),
         }
-    return {"type": kind, "selected_users": value or element.get("initial_users", [])}
+    return {
+        "type": kind,
+        "selected_users": value or element.get("initial_users", []),
+    }
 
 
 def _json(text: str) -> Json:
@@ -491,13 +547,18 @@ def _json(text: str) -> Json:
     return answer if isinstance(answer, dict) else {}
 
 
-def sign(data: bytes, at: float | None = None, secret: str = SECRET) -> dict[str, str]:
+def sign(
+    data: bytes, at: float | None = None, secret: str = SECRET
+) -> dict[str, str]:
     """Slack's two headers."""
     stamp = str(int(time.time() if at is None else at))
     digest = hmac.new(
         secret.encode(), f"v0:{stamp}:".encode() + data, hashlib.sha256
     ).hexdigest()
-    return {"X-Slack-Request-Timestamp": stamp, "X-Slack-Signature": f"v0={digest}"}
+    return {
+        "X-Slack-Request-Timestamp": stamp,
+        "X-Slack-Signature": f"v0={digest}",
+    }
 
 
 @asynccontextmanager

@@ -71,17 +71,24 @@ def message(arguments: Json, file_type: FileType, *, update: bool) -> None:
     need(text is None or isinstance(text, str), "text is no text")
     need(len(text or "") <= (4000 if update else 40_000), "msg_too_long")
     if blocks is not None:
-        need(isinstance(blocks, list) and len(blocks) <= 50, "msg_blocks_too_many")
+        need(
+            isinstance(blocks, list) and len(blocks) <= 50,
+            "msg_blocks_too_many",
+        )
         need(text, "no fallback text beside the blocks")
         check_blocks(blocks, IN_MESSAGES, file_type)
-        need(sum(len(text) for text in _texts(blocks)) <= 13_200, "msg_blocks_too_long")
+        need(
+            sum(len(text) for text in _texts(blocks)) <= 13_200,
+            "msg_blocks_too_long",
+        )
 
 
 def view(found: Json, file_type: FileType) -> None:
     """views.open and views.publish."""
     need(found.get("type") in {"modal", "home"}, "view type")
     need(
-        len(json.dumps(found, ensure_ascii=False).encode()) <= 250_000, "view_too_large"
+        len(json.dumps(found, ensure_ascii=False).encode()) <= 250_000,
+        "view_too_large",
     )
     blocks = found.get("blocks")
     need(isinstance(blocks, list) and 1 <= len(blocks) <= 100, "view blocks")
@@ -95,13 +102,15 @@ def view(found: Json, file_type: FileType) -> None:
             if name in found:
                 plain(found[name], 24, name)
         need(
-            "submit" in found or all(block["type"] != "input" for block in blocks),
+            "submit" in found
+            or all(block["type"] != "input" for block in blocks),
             "an input block needs submit",
         )
     else:
         need(
             all(
-                block.get("element", {}).get("type") != "file_input" for block in blocks
+                block.get("element", {}).get("type") != "file_input"
+                for block in blocks
             ),
             "file_input outside a modal",
         )
@@ -113,7 +122,10 @@ def check_blocks(
     """Each block, and that ids are their own."""
     block_ids = [block["block_id"] for block in blocks if "block_id" in block]
     need(len(block_ids) == len(set(block_ids)), "block_id twice")
-    need(all(1 <= len(block_id) <= 255 for block_id in block_ids), "block_id length")
+    need(
+        all(1 <= len(block_id) <= 255 for block_id in block_ids),
+        "block_id length",
+    )
     actions: list[str] = []
     for block in blocks:
         kind = block.get("type")
@@ -125,7 +137,9 @@ def check_blocks(
             "context": lambda block_id: need(
                 1 <= len(block_id["elements"]) <= 10, "context elements"
             ),
-            "header": lambda block_id: plain(block_id.get("text"), 150, "header"),
+            "header": lambda block_id: plain(
+                block_id.get("text"), 150, "header"
+            ),
             "rich_text": _rich,
             "input": _input,
         }
@@ -151,7 +165,8 @@ def _section(block: Json) -> None:
         need(1 <= len(block["text"].get("text", "")) <= 3000, "section text")
     fields = block.get("fields", [])
     need(
-        len(fields) <= 10 and all(1 <= len(field["text"]) <= 2000 for field in fields),
+        len(fields) <= 10
+        and all(1 <= len(field["text"]) <= 2000 for field in fields),
         "section fields",
     )
 
@@ -164,7 +179,10 @@ def _image(block: Json, file_type: FileType) -> None:
     )
     if "slack_file" in block:
         file = block["slack_file"]
-        need(("id" in file) != ("url" in file), "slack_file: exactly one of id and url")
+        need(
+            ("id" in file) != ("url" in file),
+            "slack_file: exactly one of id and url",
+        )
         need(FILE_ID.fullmatch(file.get("id", "F00000000")), "slack_file id")
         need(file_type(file["id"]) in PICTURES, "invalid slack file")
     need(len(block.get("image_url", "")) <= 3000, "image_url")
@@ -190,7 +208,10 @@ def element(one: Json) -> None:
         plain(one.get("text"), 75, "button text")
         need(len(one.get("value", "")) <= 2000, "button value")
         need(len(one.get("url", "")) <= 3000, "button url")
-        need(one.get("style", "primary") in {"primary", "danger"}, "button style")
+        need(
+            one.get("style", "primary") in {"primary", "danger"},
+            "button style",
+        )
         if "confirm" in one:
             plain(one["confirm"].get("title"), 100, "confirm title")
             plain(one["confirm"].get("text"), 300, "confirm text")
@@ -232,7 +253,10 @@ def element(one: Json) -> None:
 def _input(block: Json) -> None:
     plain(block.get("label"), 2000, "label")
     inner = block.get("element", {})
-    need(inner.get("type") in IN_INPUT, f"no element {inner.get('type')} in input")
+    need(
+        inner.get("type") in IN_INPUT,
+        f"no element {inner.get('type')} in input",
+    )
     need(1 <= len(inner.get("action_id", "")) <= 255, "action_id")
     element(inner)
 
@@ -259,7 +283,9 @@ def _rich(block: Json) -> None:
 def _texts(structure: Any) -> list[str]:
     """Every string that is read in a structure."""
     if isinstance(structure, dict):
-        return _texts([part for key, part in structure.items() if key != "type"])
+        return _texts(
+            [part for key, part in structure.items() if key != "type"]
+        )
     if isinstance(structure, list):
         return [text for part in structure for text in _texts(part)]
     return [structure] if isinstance(structure, str) else []

@@ -46,7 +46,9 @@ class SocketServer:
             async for message in socket:
                 if message.type is WSMsgType.TEXT:
                     answer = json.loads(message.data)
-                    waiting = self._waiting.pop(answer.get("envelope_id", ""), None)
+                    waiting = self._waiting.pop(
+                        answer.get("envelope_id", ""), None
+                    )
                     if waiting is not None and not waiting.done():
                         waiting.set_result(answer.get("payload") or {})
         finally:
@@ -55,7 +57,9 @@ class SocketServer:
                 self._connected.clear()
         return socket
 
-    async def deliver(self, kind: str, payload: Json, tries: int = 4) -> Json | None:
+    async def deliver(
+        self, kind: str, payload: Json, tries: int = 4
+    ) -> Json | None:
         """Until acknowledged: what the acknowledgement held; None when no one did."""
         for attempt in range(tries):
             await asyncio.wait_for(self._connected.wait(), 30)
@@ -68,7 +72,10 @@ class SocketServer:
                 "accepts_response_payload": kind != "events_api",
             }
             if attempt:
-                envelope |= {"retry_attempt": attempt, "retry_reason": "timeout"}
+                envelope |= {
+                    "retry_attempt": attempt,
+                    "retry_reason": "timeout",
+                }
             waiting = self._waiting[name]
             with suppress(ConnectionError, IndexError):
                 await self.connections[-1].send_json(envelope)

@@ -86,9 +86,9 @@ class WebApi:
     async def _api(self, request: web.Request) -> web.StreamResponse:
         method = request.match_info["method"]
         arguments = await _arguments(request)
-        token = request.headers.get("Authorization", "").removeprefix("Bearer ") or str(
-            arguments.pop("token", "")
-        )
+        token = request.headers.get("Authorization", "").removeprefix(
+            "Bearer "
+        ) or str(arguments.pop("token", ""))
         if "token" in request.query:
             self.world.violations.append(f"{method}: a token in the address")
         self.world.calls.append((method, arguments))
@@ -121,7 +121,9 @@ class WebApi:
             )
         if status >= 500:
             return web.Response(
-                status=status, text="<html>bad gateway</html>", content_type="text/html"
+                status=status,
+                text="<html>bad gateway</html>",
+                content_type="text/html",
             )
         return web.json_response(answer, status=status, headers=headers)
 
@@ -169,8 +171,12 @@ class WebApi:
             else {"ok": False, "error": "invalid_auth"}
         )
 
-    def _done(self, method: str, workspace: Workspace, arguments: Json) -> Json:
-        do: Callable[[Workspace, Json], Json] = getattr(self, _function(method))
+    def _done(
+        self, method: str, workspace: Workspace, arguments: Json
+    ) -> Json:
+        do: Callable[[Workspace, Json], Json] = getattr(
+            self, _function(method)
+        )
         try:
             return {"ok": True, **do(workspace, arguments)}
         except No as no:
@@ -206,7 +212,9 @@ class WebApi:
             raise No("is_archived")
         return channel.id
 
-    def _chat_post_message(self, workspace: Workspace, arguments: Json) -> Json:
+    def _chat_post_message(
+        self, workspace: Workspace, arguments: Json
+    ) -> Json:
         channel = self._channel(workspace, arguments.get("channel"))
         if (
             workspace.channels[channel].is_im
@@ -222,12 +230,21 @@ class WebApi:
         }
 
     def _say(
-        self, workspace: Workspace, channel: str, arguments: Json, *, update: bool
+        self,
+        workspace: Workspace,
+        channel: str,
+        arguments: Json,
+        *,
+        update: bool,
     ) -> Message:
         blocks = given(arguments, "blocks")
         whole = {**arguments, "blocks": blocks}
         self.world.check(
-            "message", limits.message, whole, self.world.file_type, update=update
+            "message",
+            limits.message,
+            whole,
+            self.world.file_type,
+            update=update,
         )
         thread = str(arguments.get("thread_ts") or "")
         return Message(
@@ -257,7 +274,9 @@ class WebApi:
         message.edits += 1
         return {"channel": channel, "ts": message.ts, "text": message.text}
 
-    def _chat_post_ephemeral(self, workspace: Workspace, arguments: Json) -> Json:
+    def _chat_post_ephemeral(
+        self, workspace: Workspace, arguments: Json
+    ) -> Json:
         channel = self._channel(workspace, arguments.get("channel"))
         user = str(arguments.get("user"))
         if user not in workspace.channels[channel].members:
@@ -267,7 +286,9 @@ class WebApi:
         self.world.messages.append(said)
         return {"message_ts": said.ts}
 
-    def _chat_get_permalink(self, workspace: Workspace, arguments: Json) -> Json:
+    def _chat_get_permalink(
+        self, workspace: Workspace, arguments: Json
+    ) -> Json:
         stamp = str(arguments["message_ts"]).replace(".", "")
         return {
             "permalink": f"https://test.slack.com/archives/{arguments['channel']}/p{stamp}"
@@ -276,7 +297,9 @@ class WebApi:
     def _files_get_upload_urlexternal(
         self, workspace: Workspace, arguments: Json
     ) -> Json:
-        if int(arguments.get("length") or 0) < 1 or not arguments.get("filename"):
+        if int(arguments.get("length") or 0) < 1 or not arguments.get(
+            "filename"
+        ):
             raise No("invalid_arguments")
         if len(str(arguments.get("alt_txt") or "")) > 1000:
             raise No("alt_txt_too_large")
@@ -287,7 +310,9 @@ class WebApi:
             name=name,
             data=b"",
             owner=workspace.bot_user,
-            mimetype=kinds.get(name.rpartition(".")[2], "application/octet-stream"),
+            mimetype=kinds.get(
+                name.rpartition(".")[2], "application/octet-stream"
+            ),
             alt=str(arguments.get("alt_txt") or ""),
             ready=float("inf"),
         )
@@ -300,7 +325,9 @@ class WebApi:
     async def _upload(self, request: web.Request) -> web.Response:
         content = await request.read()
         if request.headers.get("Authorization"):
-            self.world.violations.append("a token was sent to the upload address")
+            self.world.violations.append(
+                "a token was sent to the upload address"
+            )
         if self.upload_faults:
             return web.Response(status=self.upload_faults.pop())
         file = self.world.files[request.match_info["file"]]
@@ -323,7 +350,8 @@ class WebApi:
             uploaded.ready = time.monotonic() + self.world.ready_after
         answer = {
             "files": [
-                {"id": uploaded.id, "title": uploaded.name} for uploaded in complete
+                {"id": uploaded.id, "title": uploaded.name}
+                for uploaded in complete
             ]
         }
         if not arguments.get("channel_id"):
@@ -338,12 +366,21 @@ class WebApi:
         if dropped:
             return answer
         asyncio.get_running_loop().call_later(
-            self.world.share_after, self._share, workspace, channel, arguments, complete
+            self.world.share_after,
+            self._share,
+            workspace,
+            channel,
+            arguments,
+            complete,
         )
         return answer
 
     def _share(
-        self, workspace: Workspace, channel: str, arguments: Json, files: list[File]
+        self,
+        workspace: Workspace,
+        channel: str,
+        arguments: Json,
+        files: list[File],
     ) -> None:
         living = [file for file in files if not file.deleted]
         if not living:
@@ -404,9 +441,15 @@ class WebApi:
             for channel in workspace.channels.values()
             if workspace.bot_user in channel.members and not channel.is_im
         ]
-        return {"channels": [{"id": joined.id, "name": joined.name} for joined in mine]}
+        return {
+            "channels": [
+                {"id": joined.id, "name": joined.name} for joined in mine
+            ]
+        }
 
-    def _conversations_open(self, workspace: Workspace, arguments: Json) -> Json:
+    def _conversations_open(
+        self, workspace: Workspace, arguments: Json
+    ) -> Json:
         user = str(arguments.get("users"))
         if user not in workspace.users:
             raise No("user_not_found")
@@ -421,7 +464,9 @@ class WebApi:
         )
         return name
 
-    def _conversations_replies(self, workspace: Workspace, arguments: Json) -> Json:
+    def _conversations_replies(
+        self, workspace: Workspace, arguments: Json
+    ) -> Json:
         channel = self._channel(workspace, arguments.get("channel"))
         thread = str(arguments.get("ts"))
         replies = [
@@ -445,10 +490,14 @@ class WebApi:
             ]
         }
 
-    def _conversations_history(self, workspace: Workspace, arguments: Json) -> Json:
+    def _conversations_history(
+        self, workspace: Workspace, arguments: Json
+    ) -> Json:
         channel = self._channel(workspace, arguments.get("channel"))
         messages = [
-            message for message in self._history_of(channel) if not message.thread_ts
+            message
+            for message in self._history_of(channel)
+            if not message.thread_ts
         ][::-1]
         return {
             "messages": [
@@ -481,7 +530,11 @@ class WebApi:
             raise No("expired_trigger_id")
         view = given(arguments, "view")
         self.world.check("modal", limits.view, view, self.world.file_type)
-        opened = {**view, "id": self.world.number("V"), "team_id": workspace.id}
+        opened = {
+            **view,
+            "id": self.world.number("V"),
+            "team_id": workspace.id,
+        }
         self.world.views[trigger] = opened
         return {"view": opened}
 
@@ -500,7 +553,9 @@ class WebApi:
 
     def _oauth(self, arguments: Json) -> Json:
         if arguments.get("grant_type") == "refresh_token":
-            workspace = self.refreshes.pop(str(arguments.get("refresh_token")), None)
+            workspace = self.refreshes.pop(
+                str(arguments.get("refresh_token")), None
+            )
             if workspace is None:
                 return {"ok": False, "error": "invalid_refresh_token"}
             workspace.token = f"xoxe.{self.world.number('xoxb-')}"
@@ -524,7 +579,9 @@ class WebApi:
             "bot_user_id": workspace.bot_user,
             "refresh_token": refresh,
             "expires_in": 43_200,
-            "team": None if workspace.is_all else {"id": workspace.id, "name": "Test"},
+            "team": None
+            if workspace.is_all
+            else {"id": workspace.id, "name": "Test"},
             "enterprise": {"id": workspace.enterprise, "name": "Org"}
             if workspace.enterprise
             else None,
@@ -534,9 +591,13 @@ class WebApi:
     # Files and response addresses
 
     async def _file(self, request: web.Request) -> web.Response:
-        token = request.headers.get("Authorization", "").removeprefix("Bearer ")
+        token = request.headers.get("Authorization", "").removeprefix(
+            "Bearer "
+        )
         workspace = self.world.by_token(token)
-        file = self.world.files.get(request.match_info["spot"].partition("-")[2])
+        file = self.world.files.get(
+            request.match_info["spot"].partition("-")[2]
+        )
         if file is None or file.deleted:
             return web.Response(status=404)
         if workspace is None or "files:read" not in workspace.scopes:
@@ -552,9 +613,9 @@ class WebApi:
 
 
 def _function(method: str) -> str:
-    return "_" + re.sub("[A-Z]+", lambda found: f"_{found[0].lower()}", method).replace(
-        ".", "_"
-    )
+    return "_" + re.sub(
+        "[A-Z]+", lambda found: f"_{found[0].lower()}", method
+    ).replace(".", "_")
 
 
 def _refusal(workspace: Workspace | None, scope: str) -> Json:

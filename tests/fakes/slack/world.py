@@ -90,7 +90,9 @@ class Message:
             for part in parts:
                 elements = part["elements"]
                 texts += [
-                    element["text"] for element in elements if element["type"] == "text"
+                    element["text"]
+                    for element in elements
+                    if element["type"] == "text"
                 ]
         return "\n".join(texts) or self.text
 
@@ -179,7 +181,9 @@ class World:
         self.statuses: list[Json] = []
         self.limited: Counter[str] = Counter()
         self.date = ""
-        self._used: defaultdict[tuple[str, str], deque[float]] = defaultdict(deque)
+        self._used: defaultdict[tuple[str, str], deque[float]] = defaultdict(
+            deque
+        )
         self._numbers = itertools.count(1)
         self._stamps = itertools.count(int(time.time()))
 
@@ -196,7 +200,11 @@ class World:
     ) -> Workspace:
         """A new one, with its bot."""
         workspace = Workspace(
-            id=id, token=token, bot_user=f"UBOT{id[1:]}", bot=f"B{id[1:]}", **more
+            id=id,
+            token=token,
+            bot_user=f"UBOT{id[1:]}",
+            bot=f"B{id[1:]}",
+            **more,
         )
         workspace.users[workspace.bot_user] = User(
             id=workspace.bot_user, name="easel", is_bot=True
@@ -299,7 +307,9 @@ class World:
             "url_private": address,
             "url_private_download": address,
             "shares": {
-                "public": {name: [{"ts": ts}] for name, ts in file.shares.items()}
+                "public": {
+                    name: [{"ts": ts}] for name, ts in file.shares.items()
+                }
             }
             if file.shares
             else {},
@@ -324,7 +334,8 @@ class World:
             payload["thread_ts"] = message.thread_ts or message.ts
         if message.files:
             payload["files"] = [
-                self.file_json(self.files[name], full=False) for name in message.files
+                self.file_json(self.files[name], full=False)
+                for name in message.files
             ]
         if message.metadata:
             payload["metadata"] = message.metadata
@@ -332,7 +343,9 @@ class World:
             payload["bot_id"] = "B" + message.user[4:]
         return payload
 
-    def check(self, what: str, check: Any, *arguments: Any, **named: Any) -> None:
+    def check(
+        self, what: str, check: Any, *arguments: Any, **named: Any
+    ) -> None:
         """Note a broken limit; tests assert that there is none."""
         try:
             check(*arguments, **named)

@@ -20,7 +20,9 @@ def upgrade() -> None:
         sa.Column("micros", sa.BigInteger(), nullable=False),
         sa.Column("currency", sa.String(length=3), nullable=False),
         sa.Column("at", sa.DateTime(timezone=True), nullable=False),
-        sa.PrimaryKeyConstraint("tenant", "step", "kind", name=op.f("pk_ledger")),
+        sa.PrimaryKeyConstraint(
+            "tenant", "step", "kind", name=op.f("pk_ledger")
+        ),
     )
     with op.batch_alter_table("ledger", schema=None) as batch_op:
         batch_op.create_index(
@@ -114,7 +116,9 @@ def upgrade() -> None:
             unique=False,
         )
         batch_op.create_index(
-            batch_op.f("ix_steps_state_model"), ["state", "model"], unique=False
+            batch_op.f("ix_steps_state_model"),
+            ["state", "model"],
+            unique=False,
         )
         batch_op.create_index(
             batch_op.f("ix_steps_tenant_person_state"),
@@ -145,7 +149,9 @@ def upgrade() -> None:
     )
     with op.batch_alter_table("messages", schema=None) as batch_op:
         batch_op.create_index(
-            batch_op.f("ix_messages_tenant_step"), ["tenant", "step"], unique=False
+            batch_op.f("ix_messages_tenant_step"),
+            ["tenant", "step"],
+            unique=False,
         )
 
     op.create_table(

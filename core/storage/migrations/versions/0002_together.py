@@ -37,13 +37,21 @@ def upgrade() -> None:
             name=op.f("fk_reactions_tenant_step"),
         ),
         sa.PrimaryKeyConstraint(
-            "tenant", "step", "person", "kind", "position", name=op.f("pk_reactions")
+            "tenant",
+            "step",
+            "person",
+            "kind",
+            "position",
+            name=op.f("pk_reactions"),
         ),
     )
     with op.batch_alter_table("messages", schema=None) as batch_op:
         batch_op.add_column(
             sa.Column(
-                "role", sa.String(length=10), server_default="status", nullable=False
+                "role",
+                sa.String(length=10),
+                server_default="status",
+                nullable=False,
             )
         )
 

@@ -15,5 +15,7 @@ def upgrade() -> None:
         sa.Column("tenant", sa.String(length=200), nullable=False),
         sa.Column("job", sa.String(length=60), nullable=False),
         sa.Column("role", sa.String(length=10), nullable=False),
-        sa.PrimaryKeyConstraint("tenant", "job", "role", name=op.f("pk_posting")),
+        sa.PrimaryKeyConstraint(
+            "tenant", "job", "role", name=op.f("pk_posting")
+        ),
     )

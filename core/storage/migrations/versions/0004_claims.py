@@ -13,7 +13,10 @@ depends_on = None
 
 def partial(sqlite: str, postgresql: str) -> dict[str, Any]:
     """The condition of an index, as each database must read it to find the index again."""
-    return {"sqlite_where": sa.text(sqlite), "postgresql_where": sa.text(postgresql)}
+    return {
+        "sqlite_where": sa.text(sqlite),
+        "postgresql_where": sa.text(postgresql),
+    }
 
 
 def upgrade() -> None:
@@ -39,7 +42,9 @@ def upgrade() -> None:
         ["account", "model", "priority", "created"],
         **queued,
     )
-    op.create_index("ix_steps_claimed", "steps", ["account", "model", "claimed"])
+    op.create_index(
+        "ix_steps_claimed", "steps", ["account", "model", "claimed"]
+    )
 
 
 def add(name: str, kind: Any, **options: Any) -> None:

@@ -88,7 +88,11 @@ def _make_tables() -> None:
         sa.Column("currency", sa.String(length=3), nullable=False),
         sa.Column("micros", sa.BigInteger(), nullable=False),
         sa.PrimaryKeyConstraint(
-            "tenant", "month", "channel", "currency", name=op.f("pk_channel_spending")
+            "tenant",
+            "month",
+            "channel",
+            "currency",
+            name=op.f("pk_channel_spending"),
         ),
     )
 
@@ -104,8 +108,16 @@ def _make_indexes() -> None:
     _index("ix_steps_served", SERVED, UNFINISHED)
     _index("ix_steps_waiting", ["tenant", "person", "created"], UNFINISHED)
     _index("ix_steps_pictured", ["tenant", "person", "created"], PICTURED)
-    _index("ix_steps_task", ["account", "model", "submitted"], "task_id IS NOT NULL")
-    _index("ix_steps_measured", ["account", "model", "finished"], "seconds IS NOT NULL")
+    _index(
+        "ix_steps_task",
+        ["account", "model", "submitted"],
+        "task_id IS NOT NULL",
+    )
+    _index(
+        "ix_steps_measured",
+        ["account", "model", "finished"],
+        "seconds IS NOT NULL",
+    )
     op.create_index(
         op.f("ix_messages_tenant_channel_thread"),
         "messages",
@@ -169,19 +181,30 @@ def _day(moment: str, letters: int) -> str:
 
 def _sum() -> str:
     return SUM.format(
-        day=_day("NEW.at", 10), entry_day=_day("entry.at", 10), month=_day("NEW.at", 7)
+        day=_day("NEW.at", 10),
+        entry_day=_day("entry.at", 10),
+        month=_day("NEW.at", 7),
     )
 
 
 def _keep_totals_in_sqlite() -> None:
-    more, fewer = COUNT.format(row="NEW", change=1), COUNT.format(row="OLD", change=-1)
-    op.execute(f"CREATE TRIGGER count_new AFTER INSERT ON steps BEGIN {more} END")
-    op.execute(f"CREATE TRIGGER count_gone AFTER DELETE ON steps BEGIN {fewer} END")
+    more, fewer = (
+        COUNT.format(row="NEW", change=1),
+        COUNT.format(row="OLD", change=-1),
+    )
+    op.execute(
+        f"CREATE TRIGGER count_new AFTER INSERT ON steps BEGIN {more} END"
+    )
+    op.execute(
+        f"CREATE TRIGGER count_gone AFTER DELETE ON steps BEGIN {fewer} END"
+    )
     op.execute(
         "CREATE TRIGGER count_moved AFTER UPDATE OF state ON steps WHEN OLD.state <> NEW.state "
         f"BEGIN {fewer} {more} END"
     )
-    op.execute(f"CREATE TRIGGER sum_up BEFORE INSERT ON ledger BEGIN {_sum()} END")
+    op.execute(
+        f"CREATE TRIGGER sum_up BEFORE INSERT ON ledger BEGIN {_sum()} END"
+    )
 
 
 def _keep_totals_in_postgresql() -> None:
@@ -191,7 +214,10 @@ def _keep_totals_in_postgresql() -> None:
     never wait for each other in a ring. The ledger is summed up before each row, which is the only
     way to see the rows entered by the same statement.
     """
-    more, fewer = COUNT.format(row="NEW", change=1), COUNT.format(row="OLD", change=-1)
+    more, fewer = (
+        COUNT.format(row="NEW", change=1),
+        COUNT.format(row="OLD", change=-1),
+    )
     op.execute(f"""
         CREATE FUNCTION easel_count() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN
             IF TG_OP = 'UPDATE' AND OLD.state = NEW.state THEN RETURN NULL; END IF;

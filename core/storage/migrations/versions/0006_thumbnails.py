@@ -11,4 +11,6 @@ depends_on = None
 
 def upgrade() -> None:
     with op.batch_alter_table("pictures", schema=None) as batch_op:
-        batch_op.add_column(sa.Column("thumbnail", sa.String(length=64), nullable=True))
+        batch_op.add_column(
+            sa.Column("thumbnail", sa.String(length=64), nullable=True)
+        )

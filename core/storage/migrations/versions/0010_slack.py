@@ -79,7 +79,13 @@ bots = sa.Table(
     sa.Column("bot_token_expires_at", sa.DateTime),
     sa.Column("is_enterprise_install", sa.Boolean, nullable=False),
     sa.Column("installed_at", sa.DateTime, nullable=False),
-    sa.Index("slack_bots_idx", "client_id", "enterprise_id", "team_id", "installed_at"),
+    sa.Index(
+        "slack_bots_idx",
+        "client_id",
+        "enterprise_id",
+        "team_id",
+        "installed_at",
+    ),
 )
 states = sa.Table(
     "slack_oauth_states",

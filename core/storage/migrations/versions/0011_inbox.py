@@ -38,7 +38,10 @@ deliveries = sa.Table(
     sa.Index("ix_deliveries_done", "done"),
 )
 inbox = sa.table(
-    "inbox", sa.column("number"), sa.column("id"), sa.column("request", sa.JSON)
+    "inbox",
+    sa.column("number"),
+    sa.column("id"),
+    sa.column("request", sa.JSON),
 )
 
 
@@ -55,7 +58,9 @@ def upgrade() -> None:
 def _move_requests() -> None:
     """What the first version acknowledged and had not begun waits to be understood."""
     connection = op.get_bind()
-    for row in connection.execute(sa.select(inbox).order_by(inbox.c.number)).all():
+    for row in connection.execute(
+        sa.select(inbox).order_by(inbox.c.number)
+    ).all():
         place = row.request["place"]
         tenant = f"{place['platform']}:{place['workspace']}"
         delivery = {
@@ -67,7 +72,9 @@ def _move_requests() -> None:
             "request": row.request,
         }
         is_same = deliveries.c.id == delivery["id"]
-        if connection.execute(sa.select(deliveries.c.id).where(is_same)).first():
+        if connection.execute(
+            sa.select(deliveries.c.id).where(is_same)
+        ).first():
             continue
         connection.execute(deliveries.insert().values(delivery))
 
@@ -78,5 +85,7 @@ def _fill_in_platforms() -> None:
     has_none = deliveries.c.platform == ""
     tenants = sa.select(deliveries.c.tenant).where(has_none).distinct()
     for tenant in connection.execute(tenants).scalars().all():
-        change = deliveries.update().where(has_none, deliveries.c.tenant == tenant)
+        change = deliveries.update().where(
+            has_none, deliveries.c.tenant == tenant
+        )
         connection.execute(change.values(platform=tenant.split(":")[0]))

@@ -15,5 +15,6 @@ def upgrade() -> None:
     if not holds("main"):
         return
     op.add_column(
-        "steps", sa.Column("progress_until", sa.DateTime(timezone=True), nullable=True)
+        "steps",
+        sa.Column("progress_until", sa.DateTime(timezone=True), nullable=True),
     )
