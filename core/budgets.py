@@ -6,7 +6,7 @@ was set does not count. Days and months are UTC.
 """
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields
 from datetime import datetime, timedelta
 from decimal import Decimal, InvalidOperation
@@ -72,11 +72,13 @@ def caps(settings: Mapping[str, object]) -> Caps:
 
 
 def update_caps(
-    settings: Mapping[str, Any], changes: Mapping[str, str]
+    settings: Mapping[str, Any],
+    changes: Mapping[str, str],
+    currencies: Sequence[str],
 ) -> dict[str, Any]:
     """The settings with these limits, by the names of Caps; "" or "-" takes one away.
 
-    Raises Rejected.
+    ``currencies``: those that models are paid in. Raises Rejected.
     """
     budgets: dict[str, str] = dict(settings.get("budgets", {}))
     for name in NAMES:
@@ -86,9 +88,19 @@ def update_caps(
         if text in NO_LIMIT:
             budgets.pop(name, None)
         else:
-            amount(text)
+            _check_currency(amount(text), currencies)
             budgets[name] = text
     return {**settings, "budgets": budgets}
+
+
+def _check_currency(limit: Money, currencies: Sequence[str]) -> None:
+    # No price could ever be held against such a budget: it would refuse everything.
+    if limit.currency not in currencies:
+        raise Rejected(
+            "budget.unknown_currency",
+            currency=limit.currency,
+            allowed=currencies,
+        )
 
 
 def amount(text: str) -> Money:

@@ -142,6 +142,12 @@ class Catalog:
                 models[name] = _model(name, table)
         return cls(models=models, regions=regions)
 
+    @property
+    def currencies(self) -> list[str]:
+        """Every currency that a model is paid in."""
+        priced = [model for model in self.models.values() if model.currency]
+        return sorted({model.currency for model in priced})
+
     def models_for(self, action: Action) -> list[Model]:
         """Every model that can do an action."""
         return [

@@ -166,7 +166,9 @@ async def budget(context: Context, request: Request) -> Post:
     if set(request.values) & set(budgets.NAMES):
         if not request.is_admin:
             raise Rejected("refuse.admins_only")
-        settings = budgets.update_caps(settings, request.values)
+        settings = budgets.update_caps(
+            settings, request.values, context.catalog.currencies
+        )
         await context.store.save_settings(request.place.tenant, settings)
     return usage_views.budget_post(budgets.caps(settings), request.locale)
 

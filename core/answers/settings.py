@@ -25,7 +25,9 @@ async def save(context: Context, request: Request) -> Post:
     """Save what the form held. Raises Rejected for who may not change it."""
     require_audience(request)
     settings = await context.store.settings(request.place.tenant)
-    settings = budgets.update_caps(settings, request.values)
+    settings = budgets.update_caps(
+        settings, request.values, context.catalog.currencies
+    )
     texts = {
         name: text
         for name, text in request.values.items()

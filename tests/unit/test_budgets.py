@@ -10,6 +10,8 @@ from core.budgets import Caps, Spent
 from core.errors import Rejected
 from tests.fakes.steps import NOW, dollars, yuan
 
+CURRENCIES = ["CNY", "USD"]
+
 
 def test_without_caps_everything_may_be_spent() -> None:
     budgets.check(Caps(), Spent(person_day=Decimal(10**6)), yuan("1"), NOW)
@@ -99,11 +101,20 @@ def test_a_budget_is_written_with_its_currency_or_in_the_usual_one() -> None:
     assert budgets.amount(" 5 usd ") == dollars("5")
     for limit in (yuan("12.50"), dollars("5"), None):
         text = budgets.write(limit)
-        settings = budgets.update_caps({}, {"person_day": text})
+        settings = budgets.update_caps({}, {"person_day": text}, CURRENCIES)
         assert budgets.caps(settings).person_day == limit
     for wrong in ("5 dollars", "USD", "5 USD 6", "$5"):
         with pytest.raises(Rejected, match=r"budget\.amount"):
             budgets.amount(wrong)
+
+
+@pytest.mark.parametrize("text", ["5 XYZ", "5 RMB"])
+def test_a_budget_in_a_currency_that_nothing_is_paid_in_is_refused(
+    text: str,
+) -> None:
+    with pytest.raises(Rejected, match=r"budget\.unknown_currency") as caught:
+        budgets.update_caps({}, {"person_day": text}, CURRENCIES)
+    assert caught.value.params["allowed"] == CURRENCIES
 
 
 def test_other_budgets_and_settings_stay_when_one_changes() -> None:
@@ -112,6 +123,6 @@ def test_other_budgets_and_settings_stay_when_one_changes() -> None:
         "budgets": {"person_day": "1", "channel_month": "2"},
     }
     changed = budgets.update_caps(
-        settings, {"person_day": "-", "gallery": "x"}
+        settings, {"person_day": "-", "gallery": "x"}, CURRENCIES
     )
     assert changed == {"style": "soft", "budgets": {"channel_month": "2"}}
