@@ -1,174 +1,24 @@
-"""What the core needs from the world, as Protocols.
+"""The database: steps, heads, messages, settings, money."""
 
-Nothing inherits from them: mypy checks them where the program is wired.
-"""
-
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any, Protocol
 
 from core.budgets import Caps, Spending
-from core.catalog import SubmitLimit
 from core.errors import Charged
-from core.forms import Form
-from core.incoming import Incoming
-from core.post import Post, PostedMessage, Tally
+from core.post import PostedMessage
 from core.types import (
-    Account,
-    Attachment,
-    Claim,
-    CountedReaction,
     Head,
     MessageRole,
     Money,
-    Outcome,
-    Person,
     Picture,
     Place,
-    Request,
     SessionId,
     Step,
     StepId,
     StepState,
-    Task,
     Tenant,
-    Work,
 )
-
-
-class Blobs(Protocol):
-    """Picture bytes by SHA-256 within a workspace. Keeping the same bytes twice is one blob."""
-
-    async def keep(self, workspace: str, data: bytes) -> str:
-        """Store durably and return the key (64 hex digits).
-
-        Never leaves a half-written blob under its name.
-        """
-        ...
-
-    async def read(self, workspace: str, key: str) -> bytes:
-        """Raise NotFound if it is missing, or if its bytes no longer match the key."""
-        ...
-
-    async def delete(self, workspace: str, key: str) -> None:
-        """Delete it; no matter if it was not there."""
-        ...
-
-    async def keys(self, workspace: str) -> list[str]:
-        """Every key held for the workspace, sorted."""
-        ...
-
-    async def check(self) -> None:
-        """Write, read and delete a probe.
-
-        Raise ConfigurationError naming the setting if that fails.
-        """
-        ...
-
-
-class Provider(Protocol):
-    """A company's API that makes images, spoken to for one account.
-
-    tests/contract/test_provider.py is what every implementation must hold to.
-    """
-
-    @property
-    def account(self) -> Account:
-        """The account it uses, with its region."""
-        ...
-
-    async def submit(self, work: Work) -> Task | Outcome:
-        """Send the work: a task to wait for, or the outcome at once (synchronous models).
-
-        Raises Retryable (certainly not accepted), Uncertain (perhaps accepted and billed), Refused
-        or Misconfigured.
-        """
-        ...
-
-    async def wait(self, work: Work, task: Task) -> Outcome:
-        """Until the task ends. Cancelling the wait leaves the task alone.
-
-        Raises Refused (FAILED, CANCELED), Retryable (failed, free, and worth one more task),
-        Uncertain (gone: the service keeps results for some time only).
-        """
-        ...
-
-    async def find(
-        self, work: Work, since: datetime, known: Sequence[str]
-    ) -> Task | None:
-        """The task a lost submit made: same model, created since then, not one of ``known``.
-
-        None when there certainly is none. Raises Retryable when the service's list cannot be had
-        now, Uncertain where there is no list to look in.
-        """
-        ...
-
-    async def cancel(self, task: Task) -> bool:
-        """True when the task had not started and now never will (and costs nothing)."""
-        ...
-
-    async def download(self, url: str) -> bytes:
-        """The bytes behind a result link: allowed hosts only, capped, complete.
-
-        Raises Retryable, Refused, or Uncertain for a link that is dead.
-        """
-        ...
-
-
-class Chat(Protocol):
-    """One platform. ``pace``: seconds that must pass between two updates of one message."""
-
-    pace: float
-
-    async def complete(self, request: Incoming) -> Incoming | None:
-        """Add what only the platform knows: the person's name, language and rights, their files.
-
-        None for senders that are ignored, such as other bots. What cannot be looked up stays as it
-        was. Raises Rejected for what the platform no longer knows.
-        """
-        ...
-
-    async def ask(self, form: Form, request: Request) -> bool:
-        """Show the person a form. False when the platform does not let us, or not any more."""
-        ...
-
-    async def post(
-        self, place: Place, post: Post, *, to: Person, reply: Mapping[str, str]
-    ) -> PostedMessage:
-        """Post a new message.
-
-        Raises DeliveryError; afterwards ``find`` says whether it went through.
-        """
-        ...
-
-    async def update(self, sent: PostedMessage, post: Post) -> PostedMessage:
-        """Edit a message, pictures included. To repeat it changes nothing more."""
-        ...
-
-    async def find(self, place: Place, job: str) -> PostedMessage | None:
-        """Read our message for a job back from the platform: did a post go through?"""
-        ...
-
-    async def private_place(self, place: Place, person: Person) -> Place:
-        """Where only this person reads us, in the same workspace. Raises DeliveryError."""
-        ...
-
-    async def link(self, sent: PostedMessage) -> str:
-        """An address that leads to the message, "" where there is none."""
-        ...
-
-    async def forget(self, place: Place) -> None:
-        """Forget what the platform's side keeps of a workspace that has removed us."""
-        ...
-
-    def fetch(
-        self, attachment: Attachment, limit: int
-    ) -> AsyncIterator[bytes]:
-        """The bytes of a person's file, at most ``limit``.
-
-        Raises Rejected (gone, too large) or DeliveryError.
-        """
-        ...
 
 
 class Store(Protocol):
@@ -464,101 +314,4 @@ class Store(Protocol):
 
     async def usage(self, tenant: Tenant, since: datetime) -> list[Spending]:
         """Who spent what from that day on, holds included."""
-        ...
-
-
-class Claims(Protocol):
-    """Who works on which step. Each method is one transaction."""
-
-    async def lines(self) -> list[tuple[str, str]]:
-        """Account and model of every line in which a step waits to be claimed."""
-        ...
-
-    async def claim(
-        self,
-        account: str,
-        model: str,
-        size: int,
-        limit: SubmitLimit | None,
-        now: datetime,
-    ) -> tuple[list[Claim], float | None]:
-        """Claim the next steps of a line; also the seconds until its limit allows one more."""
-        ...
-
-    async def release(self, claim: Claim, now: datetime) -> None:
-        """Put a step back in line that the service would not take now."""
-        ...
-
-    async def own_claims(self) -> list[Claim]:
-        """What this worker has to bring to its end."""
-        ...
-
-    async def free(self, claim: Claim) -> None:
-        """Free the slot of a step that the service has finished."""
-        ...
-
-
-class Reactions(Protocol):
-    """Votes for the pictures of a step, and favourites. Each method is one transaction."""
-
-    async def add(
-        self,
-        tenant: Tenant,
-        step: StepId,
-        person: str,
-        kind: CountedReaction,
-        index: int = 0,
-    ) -> Tally:
-        """Count one person's reaction to a picture once, however often it is delivered."""
-        ...
-
-    async def remove(
-        self,
-        tenant: Tenant,
-        step: StepId,
-        person: str,
-        kind: CountedReaction,
-        index: int = 0,
-    ) -> Tally:
-        """Take it back."""
-        ...
-
-    async def tally(self, tenant: Tenant, step: StepId) -> Tally:
-        """The counts."""
-        ...
-
-
-class Drafts(Protocol):
-    """Requests that wait for something, such as a painted mask. Each method is one transaction."""
-
-    async def save(
-        self,
-        tenant: Tenant,
-        draft: str,
-        request: Mapping[str, Any],
-        now: datetime,
-    ) -> None:
-        """Save a request under its id. The same again changes nothing; old ones are swept."""
-        ...
-
-    async def read(
-        self, tenant: Tenant, draft: str
-    ) -> tuple[dict[str, Any], bool]:
-        """The request, and whether it was used already. Raises NotFound."""
-        ...
-
-    async def use(self, tenant: Tenant, draft: str) -> bool:
-        """True for the first who uses it, and only for them."""
-        ...
-
-
-class Clock(Protocol):
-    """Wall time and sleep, so that tests can move it."""
-
-    def now(self) -> datetime:
-        """Aware, UTC."""
-        ...
-
-    async def sleep(self, seconds: float) -> None:
-        """Sleep; cancellable."""
         ...

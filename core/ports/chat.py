@@ -1,0 +1,65 @@
+"""A platform on which people talk to Easel."""
+
+from collections.abc import AsyncIterator, Mapping
+from typing import Protocol
+
+from core.forms import Form
+from core.incoming import Incoming
+from core.post import Post, PostedMessage
+from core.types import Attachment, Person, Place, Request
+
+
+class Chat(Protocol):
+    """One platform. ``pace``: seconds that must pass between two updates of one message."""
+
+    pace: float
+
+    async def complete(self, request: Incoming) -> Incoming | None:
+        """Add what only the platform knows: the person's name, language and rights, their files.
+
+        None for senders that are ignored, such as other bots. What cannot be looked up stays as it
+        was. Raises Rejected for what the platform no longer knows.
+        """
+        ...
+
+    async def ask(self, form: Form, request: Request) -> bool:
+        """Show the person a form. False when the platform does not let us, or not any more."""
+        ...
+
+    async def post(
+        self, place: Place, post: Post, *, to: Person, reply: Mapping[str, str]
+    ) -> PostedMessage:
+        """Post a new message.
+
+        Raises DeliveryError; afterwards ``find`` says whether it went through.
+        """
+        ...
+
+    async def update(self, sent: PostedMessage, post: Post) -> PostedMessage:
+        """Edit a message, pictures included. To repeat it changes nothing more."""
+        ...
+
+    async def find(self, place: Place, job: str) -> PostedMessage | None:
+        """Read our message for a job back from the platform: did a post go through?"""
+        ...
+
+    async def private_place(self, place: Place, person: Person) -> Place:
+        """Where only this person reads us, in the same workspace. Raises DeliveryError."""
+        ...
+
+    async def link(self, sent: PostedMessage) -> str:
+        """An address that leads to the message, "" where there is none."""
+        ...
+
+    async def forget(self, place: Place) -> None:
+        """Forget what the platform's side keeps of a workspace that has removed us."""
+        ...
+
+    def fetch(
+        self, attachment: Attachment, limit: int
+    ) -> AsyncIterator[bytes]:
+        """The bytes of a person's file, at most ``limit``.
+
+        Raises Rejected (gone, too large) or DeliveryError.
+        """
+        ...
