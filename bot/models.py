@@ -6,8 +6,9 @@ from decimal import Decimal
 from typing import Any
 
 from bot.providers import load_catalog
-from core.catalog import Catalog, Model
+from core.catalog import Catalog
 from core.i18n import format_money
+from core.models import Model
 from core.size import Size
 from core.types import Money
 

@@ -5,8 +5,9 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from enum import StrEnum
 
-from core.catalog import Catalog, Model
+from core.catalog import Catalog
 from core.i18n import translate
+from core.models import Model
 from core.operations import NEEDS_WORDS, Action, Takes, command_words
 from core.option_texts import describe_option, describe_words, label_choice
 from core.option_values import write_value

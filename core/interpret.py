@@ -1,13 +1,12 @@
 """The meaning of an event, for every platform: the only place where it is decided. Pure.
 
-``relevance`` says whether an event can be about us at all, ``interpret`` what it asks for. A
-``Situation`` brings the facts that must be looked up first.
+A ``Situation`` brings the facts that must be looked up first. Whether an event is about us at all
+says ``core.relevance``.
 """
 
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
-from enum import Enum, StrEnum
+from enum import StrEnum
 
 from core import emoji, grammar
 from core.button_ids import decode_button
@@ -16,21 +15,12 @@ from core.forms import FUNCTION
 from core.incoming import Incoming, Kind
 from core.operations import ASKS_FIRST, BUTTONS, NEEDS_WORDS, Action
 from core.options import OPTIONS
-from core.sayings import Saying, SayingKind, is_small_talk, read_saying
-from core.text import has_words
+from core.relevance import is_own_picture, may_talk_to_us
+from core.sayings import Saying, SayingKind, read_saying
 from core.types import Attachment, Request, StepId
 
-EMOJI_NAME = re.compile(r":[\w+'-]+:")
 TICKS = {"true": "yes", "false": ""}
 """A ticked and an unticked box, as settings are stored."""
-
-
-class Relevance(Enum):
-    """Is an event about us, as far as it tells by itself?"""
-
-    NONE = 0
-    PERHAPS = 1
-    CERTAIN = 2
 
 
 class FormSubject(StrEnum):
@@ -82,52 +72,6 @@ class Choice:
 
 
 Meaning = Request | OpenForm | Choice
-
-
-def relevance(incoming: Incoming) -> Relevance:
-    """Whether it is about us, before anything is looked up."""
-    if incoming.kind is Kind.REACTION:
-        return _relevance_of_reaction(incoming)
-    if incoming.kind is not Kind.MESSAGE or incoming.is_addressed:
-        return Relevance.CERTAIN
-    if not _may_talk_to_us(incoming):
-        return Relevance.NONE
-    if incoming.answers is not None and incoming.answers.is_ours:
-        return Relevance.CERTAIN
-    return Relevance.PERHAPS
-
-
-def _relevance_of_reaction(incoming: Incoming) -> Relevance:
-    is_elsewhere = (
-        incoming.answers is None or incoming.answers.is_ours is False
-    )
-    return Relevance.NONE if is_elsewhere else Relevance.PERHAPS
-
-
-def _may_talk_to_us(incoming: Incoming) -> bool:
-    """Whether a message that does not name us may be an instruction."""
-    if incoming.mentions.people or incoming.mentions.groups:
-        return False
-    if incoming.answers is not None:
-        if not (incoming.answers.is_ours or _is_own_picture(incoming)):
-            return False
-    elif incoming.is_place_known and not incoming.place.thread:
-        return False
-    if incoming.attachments:
-        return True
-    words = EMOJI_NAME.sub("", incoming.words)
-    return has_words(words) and not is_small_talk(words)
-
-
-def _is_own_picture(incoming: Incoming) -> bool:
-    """An answer to a picture that the same person posted, where that can only be for us."""
-    answered = incoming.answers
-    return (
-        incoming.is_home
-        and answered is not None
-        and bool(answered.pictures)
-        and answered.author == incoming.person.id
-    )
 
 
 def asks_first(incoming: Incoming) -> bool:
@@ -320,14 +264,14 @@ def _interpret_message(
 
 def _is_instruction(incoming: Incoming, situation: Situation) -> bool:
     """Words that do not name us, in a thread of ours or in answer to us or a picture."""
-    if not _may_talk_to_us(incoming):
+    if not may_talk_to_us(incoming):
         return False
     answers_us = incoming.answers is not None and incoming.answers.is_ours
     return bool(
         answers_us
         or situation.is_ours
         or situation.step is not None
-        or _is_own_picture(incoming)
+        or is_own_picture(incoming)
     )
 
 

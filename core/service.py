@@ -15,9 +15,10 @@ from core.flow import replies, understand
 from core.flow.context import Context
 from core.forms import Form
 from core.incoming import Incoming
-from core.interpret import NOWHERE, Choice, Meaning, OpenForm, Relevance
+from core.interpret import NOWHERE, Choice, Meaning, OpenForm
 from core.log import log
 from core.post import Post
+from core.relevance import Relevance, relevance
 from core.types import Request, StepId, Tenant
 from core.views import steps
 
@@ -65,7 +66,7 @@ class Service:
 
         Events that are not for us are dropped, after one look-up at most.
         """
-        first_look = interpret.relevance(incoming)
+        first_look = relevance(incoming)
         if first_look is Relevance.NONE:
             return
         if first_look is Relevance.CERTAIN or await self._may_be_for_us(

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from core.catalog import Model
+from core.models import Model
 
 AHEAD = 2
 """Tasks submitted beyond the running limit: the service starts them the moment a slot is free."""

@@ -36,8 +36,9 @@ from core.flow.understand import answered_step
 from core.forms import Form
 from core.i18n import clip, translate
 from core.incoming import Incoming, Kind
-from core.interpret import NOWHERE, Relevance, interpret, relevance
+from core.interpret import NOWHERE, interpret
 from core.operations import Action
+from core.relevance import Relevance, relevance
 from core.retrying import retrying
 from core.service import Service
 from core.types import Request

@@ -2,9 +2,9 @@
 
 from dataclasses import dataclass
 
-from core.catalog import Model
 from core.failpoints import failpoint
 from core.flow.context import Context
+from core.models import Model
 from core.pictures import formats, normalize
 from core.types import Attachment, Picture, Request, Tenant
 

@@ -8,7 +8,6 @@ from dataclasses import replace
 from datetime import timedelta
 from enum import StrEnum
 
-from core.catalog import Model
 from core.errors import (
     Charged,
     Misconfigured,
@@ -22,6 +21,7 @@ from core.failpoints import failpoint
 from core.flow.context import Context, fail_step, outlast, post_outcome
 from core.flow.results import keep_bytes
 from core.log import log
+from core.models import Model
 from core.retrying import retrying
 from core.types import (
     Claim,

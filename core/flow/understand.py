@@ -11,8 +11,9 @@ from core.errors import EaselError, NotFound
 from core.flow import heads, replies
 from core.flow.context import Context
 from core.incoming import Incoming, Kind
-from core.interpret import Meaning, Relevance, Situation, interpret, relevance
+from core.interpret import Meaning, Situation, interpret
 from core.operations import Action
+from core.relevance import Relevance, relevance
 from core.types import Place, Request, StepId
 
 NAMING = frozenset({Action.CANCEL, Action.DELETE, Action.REMOVE})

@@ -3,7 +3,7 @@
 from datetime import datetime
 from typing import Protocol
 
-from core.catalog import SubmitLimit
+from core.models import SubmitLimit
 from core.types import Claim
 
 

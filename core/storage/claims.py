@@ -11,7 +11,7 @@ from datetime import datetime, timedelta
 from sqlalchemy import ColumnElement, Update, and_, func, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
-from core.catalog import SubmitLimit
+from core.models import SubmitLimit
 from core.storage.shielding import shielded
 from core.storage.tables import HOLDS_SLOT, IN_LINE, QUEUED, UNTOLD, steps
 from core.storage.transactions import Transactions

@@ -11,7 +11,7 @@ from sqlalchemy import select, update
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from core.budgets import Caps
-from core.catalog import SubmitLimit
+from core.models import SubmitLimit
 from core.post import PostedMessage
 from core.storage.claims import Claims
 from core.storage.store import Store

@@ -9,15 +9,10 @@ from hypothesis import strategies as st
 
 from bot.providers import likenesses
 from bot.simulator.models import rules_with
-from core.catalog import (
-    Catalog,
-    Choice,
-    Model,
-    PromptUnit,
-    prompt_length,
-)
+from core.catalog import Catalog, Choice, prompt_length
 from core.errors import Rejected
 from core.model_sizes import SizeKind, expansion, is_legal, nearest_size
+from core.models import Model, PromptUnit
 from core.operations import Action
 from core.options import Options
 from core.providers.dashscope import calls, catalog_text

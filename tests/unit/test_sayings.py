@@ -24,11 +24,10 @@ from core.interpret import (
     Choice,
     Meaning,
     OpenForm,
-    Relevance,
     Situation,
     interpret,
-    relevance,
 )
+from core.relevance import Relevance, relevance
 from core.sayings import read_saying
 from core.types import StepId
 from tests.fakes.slack.driver import sample

@@ -18,12 +18,13 @@ from core import forms
 from core.catalog import Catalog
 from core.errors import Rejected
 from core.i18n import translate
-from core.interpret import NOWHERE, OpenForm, Relevance, interpret, relevance
+from core.interpret import NOWHERE, OpenForm, interpret
 from core.languages import languages
 from core.operations import Action, ButtonKind
 from core.options import Options
 from core.post import Button, Post, Tone
 from core.providers.dashscope import catalog_text
+from core.relevance import Relevance, relevance
 from core.types import Picture, Request
 from core.views import steps
 from tests.fakes.slack import limits

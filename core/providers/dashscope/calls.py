@@ -13,8 +13,8 @@ from enum import StrEnum
 from typing import Any
 from urllib.parse import urlencode
 
-from core.catalog import Model
 from core.errors import Charged, Uncertain
+from core.models import Model
 from core.operations import Action
 from core.options import service_parameters
 from core.types import Picture, Work

@@ -9,8 +9,9 @@ from email.utils import parsedate_to_datetime
 import httpx
 import structlog
 
-from core.catalog import Catalog, Model, SubmitLimit
+from core.catalog import Catalog
 from core.errors import Charged, ProviderError, Refused, Retryable, Uncertain
+from core.models import Model, SubmitLimit
 from core.ports import Clock
 from core.providers.dashscope import protocol
 from core.providers.dashscope.calls import (

@@ -13,8 +13,8 @@ from enum import StrEnum
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
-from core.catalog import Model
 from core.errors import Charged, ProviderError, Refused, Retryable, Uncertain
+from core.models import Model
 from core.providers.dashscope.calls import BEIJING, TASK_ID
 from core.providers.dashscope.errors import error_for
 from core.types import ImageResult, Outcome, Task

@@ -1,0 +1,64 @@
+"""Whether an event can be about us at all, before anything is looked up. Pure."""
+
+import re
+from enum import Enum
+
+from core.incoming import Incoming, Kind
+from core.sayings import is_small_talk
+from core.text import has_words
+
+EMOJI_NAME = re.compile(r":[\w+'-]+:")
+
+
+class Relevance(Enum):
+    """Is an event about us, as far as it tells by itself?"""
+
+    NONE = 0
+    PERHAPS = 1
+    CERTAIN = 2
+
+
+def relevance(incoming: Incoming) -> Relevance:
+    """Whether it is about us, before anything is looked up."""
+    if incoming.kind is Kind.REACTION:
+        return _relevance_of_reaction(incoming)
+    if incoming.kind is not Kind.MESSAGE or incoming.is_addressed:
+        return Relevance.CERTAIN
+    if not may_talk_to_us(incoming):
+        return Relevance.NONE
+    if incoming.answers is not None and incoming.answers.is_ours:
+        return Relevance.CERTAIN
+    return Relevance.PERHAPS
+
+
+def _relevance_of_reaction(incoming: Incoming) -> Relevance:
+    is_elsewhere = (
+        incoming.answers is None or incoming.answers.is_ours is False
+    )
+    return Relevance.NONE if is_elsewhere else Relevance.PERHAPS
+
+
+def may_talk_to_us(incoming: Incoming) -> bool:
+    """Whether a message that does not name us may be an instruction."""
+    if incoming.mentions.people or incoming.mentions.groups:
+        return False
+    if incoming.answers is not None:
+        if not (incoming.answers.is_ours or is_own_picture(incoming)):
+            return False
+    elif incoming.is_place_known and not incoming.place.thread:
+        return False
+    if incoming.attachments:
+        return True
+    words = EMOJI_NAME.sub("", incoming.words)
+    return has_words(words) and not is_small_talk(words)
+
+
+def is_own_picture(incoming: Incoming) -> bool:
+    """An answer to a picture that the same person posted, where that can only be for us."""
+    answered = incoming.answers
+    return (
+        incoming.is_home
+        and answered is not None
+        and bool(answered.pictures)
+        and answered.author == incoming.person.id
+    )
