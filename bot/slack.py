@@ -137,7 +137,7 @@ async def listening(
         if settings.slack_app_token:
             client = web_client(settings.slack_api_url, slack.http)
             app_token = settings.slack_app_token.get_secret_value()
-            socket = Socket(app, app_token, client, lost.give_up)
+            socket = Socket(app, app_token, client, lost.need_operator)
             stack.push_async_callback(socket.close)
             await socket.open()
             checks["slack"] = socket.check

@@ -1,12 +1,14 @@
-"""Socket Mode: one connection, and a watchdog that ends the process after too long a silence.
+"""Socket Mode: one connection, and a watchdog that makes a new client after too long a silence.
 
-The SDK reconnects by itself; where that fails, only a new process is known to help.
+The SDK reconnects by itself, but goes on with an address that has ended when a connection fails
+after Slack gave it one: only a new client asks for another.
 """
 
 import asyncio
 import logging
 import time
 from collections.abc import Callable
+from contextlib import suppress
 
 import aiohttp
 import structlog
@@ -17,19 +19,20 @@ from slack_sdk.socket_mode.request import SocketModeRequest
 from slack_sdk.socket_mode.response import SocketModeResponse
 from slack_sdk.web.async_client import AsyncWebClient
 
+from adapters.slack.api import PASSING, reason_of
 from adapters.slack.app import SlackApp
 from core.errors import ConfigurationError, DeliveryError
 
 PING_SECONDS = 5.0
-SILENCE = 120.0
-"""Seconds without a living connection after which the process is given up."""
-PASSING = frozenset({"ratelimited", "internal_error", "service_unavailable"})
-
+SILENCE = 40.0
+"""Seconds without a living connection after which the client is replaced."""
+CLOSE_SECONDS = 5.0
+"""Seconds that a client may take to close."""
 log = structlog.get_logger()
 
 
 class Socket:
-    """``lost`` ends the process; ``client`` uses the app's own token."""
+    """``lost`` ends the process when Slack refuses the app's token, which ``client`` uses."""
 
     def __init__(
         self,
@@ -47,43 +50,21 @@ class Socket:
         self._lost = lost
         self._ping = ping
         self._silence = silence
-        self._tasks: list[asyncio.Task[None]] = []
+        self._connecting: asyncio.Task[None] | None = None
+        self._watchdog: asyncio.Task[None] | None = None
         # The SDK's complaints may hold the address of a connection, which is as good as a token.
-        quiet = logging.getLogger("slack-socket")
-        quiet.setLevel(logging.CRITICAL + 1)
-        self._socket = SocketModeClient(
-            app_token=token,
-            web_client=client,
-            logger=quiet,
-            ping_interval=ping,
-        )
-        self._socket.socket_mode_request_listeners.append(self._deliver)
+        logging.getLogger("slack-socket").setLevel(logging.CRITICAL + 1)
+        self._socket = self._make_socket()
 
     async def open(self) -> None:
         """Connect, now or as soon as Slack can be reached.
 
         Raises ConfigurationError for a token Slack refuses.
         """
-        try:
-            answer = await self._client.apps_connections_open(
-                app_token=self._token
-            )
-            self._socket.wss_uri = str(answer["url"])
-        except SlackApiError as error:
-            code = error.response.get("error", "")
-            if code not in PASSING:
-                raise ConfigurationError(
-                    "config.slack_app_token",
-                    setting="SLACK_APP_TOKEN",
-                    reason=code,
-                ) from None
-        except (aiohttp.ClientError, TimeoutError):
-            # The SDK keeps trying.
-            log.warning("slack_unreachable")
-        self._tasks = [
-            asyncio.create_task(self._connect(), name="slack connects"),
-            asyncio.create_task(self._watch(), name="slack watchdog"),
-        ]
+        await self._connect()
+        self._watchdog = asyncio.create_task(
+            self._watch(), name="slack watchdog"
+        )
 
     async def check(self) -> None:
         """Raise DeliveryError while there is no living connection."""
@@ -92,10 +73,21 @@ class Socket:
 
     async def close(self) -> None:
         """Stop listening."""
-        for task in self._tasks:
+        tasks = [task for task in (self._watchdog, self._connecting) if task]
+        for task in tasks:
             task.cancel()
-        await asyncio.gather(*self._tasks, return_exceptions=True)
+        await asyncio.gather(*tasks, return_exceptions=True)
         await self._socket.close()  # type: ignore[no-untyped-call]
+
+    def _make_socket(self) -> SocketModeClient:
+        socket = SocketModeClient(
+            app_token=self._token,
+            web_client=self._client,
+            logger=logging.getLogger("slack-socket"),
+            ping_interval=self._ping,
+        )
+        socket.socket_mode_request_listeners.append(self._deliver)
+        return socket
 
     async def _deliver(
         self, socket: AsyncBaseSocketModeClient, delivery: SocketModeRequest
@@ -112,7 +104,27 @@ class Socket:
         )
 
     async def _connect(self) -> None:
-        await self._socket.connect()  # type: ignore[no-untyped-call]
+        """Raises ConfigurationError for a token Slack refuses."""
+        try:
+            answer = await self._client.apps_connections_open(
+                app_token=self._token
+            )
+            self._socket.wss_uri = str(answer["url"])
+        except SlackApiError as error:
+            code, _ = reason_of(error)
+            if code not in PASSING:
+                raise ConfigurationError(
+                    "config.slack_app_token",
+                    setting="SLACK_APP_TOKEN",
+                    reason=code,
+                ) from None
+        except (aiohttp.ClientError, TimeoutError, OSError):
+            # The SDK keeps trying.
+            log.warning("slack_unreachable")
+        self._connecting = asyncio.create_task(
+            self._socket.connect(),  # type: ignore[no-untyped-call]
+            name="slack connects",
+        )
 
     async def _watch(self) -> None:
         alive = time.monotonic()
@@ -124,5 +136,20 @@ class Socket:
                 log.error(
                     "slack_silent", seconds=round(time.monotonic() - alive)
                 )
-                self._lost()
-                return
+                alive = time.monotonic()
+                try:
+                    await self._replace()
+                except ConfigurationError as error:
+                    log.error("slack_refuses", **error.params)
+                    self._lost()
+                    return
+
+    async def _replace(self) -> None:
+        """Connect with a new client. Raises ConfigurationError for a token Slack refuses."""
+        if self._connecting is not None:
+            self._connecting.cancel()
+        with suppress(Exception):
+            async with asyncio.timeout(CLOSE_SECONDS):
+                await self._socket.close()  # type: ignore[no-untyped-call]
+        self._socket = self._make_socket()
+        await self._connect()

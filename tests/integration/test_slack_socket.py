@@ -86,7 +86,31 @@ async def test_an_envelope_delivered_again_is_done_once(
         assert len(made) == 1
 
 
-async def test_a_silent_socket_ends_the_bot(
+async def test_an_outage_after_which_an_address_has_ended_is_survived(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(
+        sockets.Socket.__init__,
+        "__kwdefaults__",
+        {"ping": 0.1, "silence": 0.5},
+    )
+    async with (
+        slack() as fake,
+        easel_in(fake, tmp_path / "data", socket=True) as bot,
+    ):
+        await fake.until(lambda: fake.socket.opened == 1)
+        fake.socket.refuses = True
+        await fake.socket.cut()
+        await asyncio.sleep(1.5)
+        fake.socket.refuses = False
+        await fake.until(lambda: fake.socket.opened == 2)
+        assert not bot.lost.is_set()
+        ana = fake.person("Ana")
+        await ana.types("/draw a fox")
+        await ana.result("a fox")
+
+
+async def test_a_token_taken_back_ends_the_bot(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(

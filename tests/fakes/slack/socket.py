@@ -14,13 +14,16 @@ Json = dict[str, Any]
 class SocketServer:
     """Slack's side of the sockets: every connection gets its share of envelopes.
 
-    One not acknowledged in ``patience`` seconds is sent again.
+    One not acknowledged in ``patience`` seconds is sent again. An address is good for one try to
+    connect: one that failed must be asked for again.
     """
 
     def __init__(self, patience: float = 3.0) -> None:
         self.connections: list[web.WebSocketResponse] = []
         self.opened = 0
         self.patience = patience
+        self.refuses = False
+        self._tickets: set[str] = set()
         self._waiting: dict[str, asyncio.Future[Json]] = {}
         self._ids = itertools.count(1)
         self._connected = asyncio.Event()
@@ -29,7 +32,18 @@ class SocketServer:
         """Where the address of apps.connections.open leads."""
         app.router.add_get("/link", self._link)
 
-    async def _link(self, request: web.Request) -> web.WebSocketResponse:
+    def issue(self, address: str) -> str:
+        """Return an address to connect to, with a ticket of its own."""
+        ticket = f"ticket-{next(self._ids)}"
+        self._tickets.add(ticket)
+        return f"{address}?ticket={ticket}"
+
+    async def _link(self, request: web.Request) -> web.StreamResponse:
+        ticket = request.query.get("ticket", "")
+        is_good = ticket in self._tickets and not self.refuses
+        self._tickets.discard(ticket)
+        if not is_good:
+            return web.Response(status=503 if self.refuses else 408)
         socket = web.WebSocketResponse(heartbeat=None)
         await socket.prepare(request)
         self.opened += 1

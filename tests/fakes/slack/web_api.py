@@ -72,7 +72,7 @@ class WebApi:
         self.codes: dict[str, Workspace] = {}
         self.refreshes: dict[str, Workspace] = {}
         self.app_token = "xapp-1-A1-test"
-        self.socket_url = ""
+        self.issue_socket_url: Callable[[], str] = lambda: ""
         self.strange: list[str] = []
         self.upload_faults: list[int] = []
 
@@ -166,7 +166,7 @@ class WebApi:
             return {"ok": False, "error": "unknown_method"}
         is_ours = token == self.app_token
         return (
-            {"ok": True, "url": self.socket_url}
+            {"ok": True, "url": self.issue_socket_url()}
             if is_ours
             else {"ok": False, "error": "invalid_auth"}
         )
