@@ -39,17 +39,22 @@ MESSAGE, THINKING, CHOICES, MODAL = 4, 5, 8, 9
 """Kinds of first answer to an interaction."""
 ANSWERED = 40060
 """The interaction was answered already: before a lost reply, or by another process."""
-PASSING = frozenset({40062, 130000})
-"""Codes of errors that may be gone in a moment."""
+PASSING = frozenset({0, 40062, 130000})
+"""Codes of errors that may be gone in a moment; 0 is none: a proxy's page, or a refused token."""
+TOO_MUCH = 413
+"""The status of a request that is too large, with or without a code."""
 
 
 class DiscordError(DeliveryError):
-    """Discord said no: ``code`` and ``status`` are its own; 0 when there was no answer."""
+    """Discord said no: ``code`` and ``status`` are its own; 0 when there was no answer.
+
+    Only a code is Discord's last word: whatever stands before it answers 401, 403 and 404, too.
+    """
 
     def __init__(self, code: int, status: int = 0) -> None:
-        permanent = (
-            400 <= status < 500 and status != 429 and code not in PASSING
-        )
+        is_refusal = 400 <= status < 500 and status != 429
+        is_worded = code not in PASSING or status == TOO_MUCH
+        permanent = is_refusal and is_worded
         super().__init__(
             "discord.refused",
             permanent=permanent,

@@ -1,13 +1,14 @@
 """The gateway: discord.py's client, and a supervisor that replaces it when it fails.
 
-The client reconnects by itself. Where it gives up, or is silent too long, a new one is made, never
-so often that Discord revokes the token (1,000 IDENTIFYs a day). What only the operator can mend
-ends the process with one line.
+The client reconnects by itself. Where it gives up, or is silent although Discord answers, a new
+one is made, never so often that Discord revokes the token (1,000 IDENTIFYs a day). What only the
+operator can mend ends the process with one line.
 """
 
 import asyncio
 import logging
 import time
+from collections import deque
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from typing import Any
@@ -31,20 +32,65 @@ LEAST = discord.Intents(
 INVALID_TOKEN, PRIVILEGED_INTENTS = 4004, 4014
 FATAL = frozenset({INVALID_TOKEN, 4010, 4011, 4012, 4013, PRIVILEGED_INTENTS})
 """Close codes after which connecting again is useless."""
-SILENCE = 300.0
-"""Seconds without a living connection after which the client is replaced."""
+SILENCE = 40.0
+"""Seconds without a living connection, while Discord answers, after which the client is
+replaced."""
 WATCH_SECONDS, READY_SECONDS = 5.0, 0.5
-FIRST_PAUSE, LONGEST_PAUSE = 5.0, 300.0
+LOOK_SECONDS = 5.0
+"""Seconds of one look whether Discord answers."""
+FIRST_PAUSE, LONGEST_PAUSE = 5.0, 30.0
 STEADY = 600.0
 """A client that lived so many seconds begins the pauses again."""
+LONGEST_RECONNECT_EXPONENT = 3
+"""A client waits at most 2 to the power of this many seconds before it connects again."""
+DAY = 86_400.0
+QUICK_STARTS, SLOW_START_GAP = 500, 300.0
+"""IDENTIFYs a day that are made as soon as they are due, and the seconds between further ones."""
 
 log = structlog.get_logger()
+
+
+class CappedBackoff(discord.backoff.ExponentialBackoff[bool]):
+    """The client's pauses before it connects again: seconds, where its own grow to 17 minutes."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._max = LONGEST_RECONNECT_EXPONENT
+
+
+# The client takes its pauses from here; a test fails should it change.
+discord.client.ExponentialBackoff = CappedBackoff  # type: ignore[attr-defined,assignment]
+discord.shard.ExponentialBackoff = CappedBackoff  # type: ignore[attr-defined,assignment]
+
+
+class Starts:
+    """When IDENTIFYs were sent: they get slow long before Discord's limit for a day."""
+
+    def __init__(self) -> None:
+        self._sent: deque[float] = deque()
+
+    async def take_turn(self) -> None:
+        """Wait until one more may be sent, and count it."""
+        now = time.monotonic()
+        while self._sent and now - self._sent[0] > DAY:
+            self._sent.popleft()
+        if len(self._sent) >= QUICK_STARTS:
+            await asyncio.sleep(self._sent[-1] + SLOW_START_GAP - now)
+        self._sent.append(time.monotonic())
 
 
 class EventClient(discord.Client):
     """Passes events on. Keeps no messages and no members, and asks for nothing at start."""
 
     app: DiscordApp
+    starts: Starts
+
+    async def before_identify_hook(
+        self, shard_id: int | None, *, initial: bool = False
+    ) -> None:
+        """Keep to Discord's pace of IDENTIFYs: one in five seconds, and few enough a day."""
+        await self.starts.take_turn()
+        await super().before_identify_hook(shard_id, initial=initial)
 
     async def on_interaction(self, interaction: discord.Interaction) -> None:
         """Pass on a command, a pressed button or a filled form."""
@@ -161,6 +207,7 @@ class Gateway:
         self._pause = pause
         self._silence = silence
         self._client: SingleClient | ShardedClient | None = None
+        self._starts = Starts()
         self._tasks: list[asyncio.Task[None]] = []
         logging.getLogger("discord").setLevel(logging.CRITICAL)
         discord.VoiceClient.warn_nacl = False
@@ -241,21 +288,30 @@ class Gateway:
             allowed_mentions=discord.AllowedMentions.none(),
         )
         client.app = self._app
+        client.starts = self._starts
         _guard_parsers(client)
         return client
 
     async def _watch(self) -> None:
-        last_alive = time.monotonic()
+        last_good = time.monotonic()
         while True:
             await asyncio.sleep(min(WATCH_SECONDS, self._silence / 4))
             client = self._client
-            now = time.monotonic()
-            if client is None:
+            if client is None or client.is_alive or await self._is_away():
+                # While Discord is away, a new client would not reach it either.
+                last_good = time.monotonic()
                 continue
-            if client.is_alive:
-                last_alive = now
-            elif now - last_alive > self._silence:
-                log.error("discord_silent", seconds=round(now - last_alive))
-                last_alive = now
+            silent = time.monotonic() - last_good
+            if silent > self._silence:
+                log.error("discord_silent", seconds=round(silent))
+                last_good = time.monotonic()
                 with suppress(Exception):
                     await client.close()
+
+    async def _is_away(self) -> bool:
+        """Whether Discord does not answer at all."""
+        try:
+            await self._api.call("GET", "/gateway", seconds=LOOK_SECONDS)
+        except DeliveryError:
+            return True
+        return False

@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from adapters.discord import render
-from adapters.discord.api import Api, DiscordError, Upload
+from adapters.discord.api import TOO_MUCH, Api, DiscordError, Upload
 from adapters.discord.channels import (
     SMALLEST_LIMIT,
     ChannelDirectory,
@@ -183,7 +183,7 @@ class MessageClient:
 
 
 def _is_too_large(error: DiscordError) -> bool:
-    return error.code == TOO_LARGE or error.status == 413
+    return error.code == TOO_LARGE or error.status == TOO_MUCH
 
 
 def _nonce(place: Place, job: str) -> str:

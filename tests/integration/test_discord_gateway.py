@@ -4,14 +4,17 @@ import asyncio
 import itertools
 import random
 import sqlite3
+import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, closing
 from pathlib import Path
 from typing import Any
 
+import discord as discord_py
 import pytest
 
 from adapters.discord import channels, gateway
+from adapters.discord.api import Api, DiscordError
 from adapters.discord.gateway import Gateway, SingleClient
 from core.types import Tenant
 from tests.conftest import PHOTOS
@@ -127,6 +130,59 @@ async def test_a_gateway_away_for_a_while_is_waited_for(
         await fake.until(lambda: fake.gateway.resumes == 1)
         assert fake.gateway.identifies == 1
         await fake.until(lambda: made.ack_type or made.refused)
+
+
+async def test_after_many_outages_a_client_comes_back_as_soon_as_after_the_first(
+    fake: Discord, quick: Log, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(gateway, "LONGEST_RECONNECT_EXPONENT", -3)
+    loop = asyncio.get_running_loop()
+    async with easel_in(fake, tmp_path / "data"):
+        for count in range(1, 4):
+            await fake.gateway.drop(0.6, status=503)
+            back = loop.time() + 0.6
+            await fake.until(lambda: fake.gateway.resumes == count)
+            assert loop.time() - back < 1.0
+        assert fake.gateway.identifies == 1
+
+
+def test_every_client_pauses_for_seconds_only() -> None:
+    for module in (discord_py.client, discord_py.shard):
+        backoff = module.ExponentialBackoff()
+        assert max(backoff.delay() for _ in range(200)) <= 8
+
+
+async def test_many_identifies_a_day_are_sent_slowly(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(gateway, "QUICK_STARTS", 3)
+    monkeypatch.setattr(gateway, "SLOW_START_GAP", 0.2)
+    starts = gateway.Starts()
+    began = time.monotonic()
+    for _ in range(3):
+        await starts.take_turn()
+    assert time.monotonic() - began < 0.1
+    for _ in range(2):
+        await starts.take_turn()
+    assert time.monotonic() - began >= 0.4
+
+
+async def test_a_silence_while_discord_is_away_is_waited_out(
+    fake: Discord, quick: Log, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(gateway, "LONGEST_RECONNECT_EXPONENT", -3)
+    monkeypatch.setitem(Gateway.__init__.__kwdefaults__ or {}, "silence", 0.4)
+
+    async def no_answer(*_: Any, **_named: Any) -> None:
+        raise DiscordError(0)
+
+    async with easel_in(fake, tmp_path / "data"):
+        with monkeypatch.context() as patch:
+            patch.setattr(Api, "call", no_answer)
+            await fake.gateway.drop(1.5, status=503)
+            await asyncio.sleep(1.4)
+        await fake.until(lambda: fake.gateway.resumes == 1)
+        assert "discord_silent" not in quick
 
 
 @pytest.mark.parametrize("code", [4004, 4014])
