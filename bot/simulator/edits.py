@@ -9,11 +9,13 @@ from bot.simulator.colours import is_night, is_snowy, main_colour, mix
 from bot.simulator.lettering import write_caption
 from bot.simulator.scenes import draw_snow
 
-BLACK, WHITE = (0, 0, 0), (255, 255, 255)
+BLACK = (0, 0, 0)
+WHITE = (255, 255, 255)
 PAPER = (250, 248, 244)
 MOONLIGHT = (20, 34, 88)
 STARLIGHT = (245, 243, 220)
 STARS = 90
+STAR_SIZES = (1, 2, 3)
 MARGIN = 24
 WEAKEST = 0.25
 """The least share of the change that is blended in: no edit leaves a picture as it was."""
@@ -34,7 +36,8 @@ def edit(
         inset = ImageOps.contain(other, (side, side))
         x = canvas.width - inset.width - MARGIN
         y = MARGIN + row * (side + MARGIN)
-        canvas.paste(ImageOps.expand(inset, 4, PAPER), (x, y))
+        framed = ImageOps.expand(inset, 4, PAPER)
+        canvas.paste(framed, (x, y))
     write_caption(canvas, prompt)
     return canvas
 
@@ -50,19 +53,24 @@ def grade(
         changed = Image.blend(dark, blue, 0.38)
         _draw_stars(changed, luck)
     else:
-        shadows, lights = mix(tint, BLACK, 0.75), mix(tint, WHITE, 0.8)
-        toned = ImageOps.colorize(ImageOps.grayscale(base), shadows, lights)
+        shadows = mix(tint, BLACK, 0.75)
+        lights = mix(tint, WHITE, 0.8)
+        grey = ImageOps.grayscale(base)
+        toned = ImageOps.colorize(grey, shadows, lights)
         crisp = ImageEnhance.Contrast(base).enhance(1.15)
         changed = Image.blend(crisp, toned, 0.45)
     if is_snowy(prompt):
         draw_snow(changed, luck)
-    return Image.blend(base, changed, max(WEAKEST, min(1.0, strength)))
+    share = max(WEAKEST, min(1.0, strength))
+    return Image.blend(base, changed, share)
 
 
 def _draw_stars(canvas: Image.Image, luck: random.Random) -> None:
     draw = ImageDraw.Draw(canvas)
+    width, height = canvas.size
+    lowest = max(1, height // 2)
     for _ in range(STARS):
-        x = luck.randrange(canvas.width)
-        y = luck.randrange(max(1, canvas.height // 2))
-        size = luck.choice((1, 2, 3))
+        x = luck.randrange(width)
+        y = luck.randrange(lowest)
+        size = luck.choice(STAR_SIZES)
         draw.ellipse((x, y, x + size, y + size), fill=STARLIGHT)

@@ -18,11 +18,15 @@ from bot.simulator.edits import grade
 from bot.simulator.lettering import write_badge
 from bot.simulator.rules import ImageRequest
 from bot.simulator.scenes import brush, draw_scene
+from bot.simulator.sizes import Pixels
 
+Picture = Image.Image
 BRIGHT, DARK = 255, 0
-OLD_GOLD = ((60, 36, 10), (255, 226, 150), (206, 150, 50))
-"""Shadows, lights and tones between."""
-COLD_SHADOW, WARM_LIGHT = (20, 26, 60), (255, 244, 220)
+GOLDEN_SHADOW = (60, 36, 10)
+GOLDEN_LIGHT = (255, 226, 150)
+GOLD = (206, 150, 50)
+COLD_SHADOW = (20, 26, 60)
+WARM_LIGHT = (255, 244, 220)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -30,8 +34,8 @@ class Job:
     """What a function works on. ``mask``: a picture, white where it may change."""
 
     request: ImageRequest
-    base: Image.Image
-    mask: Image.Image | None
+    base: Picture
+    mask: Picture | None
     luck: random.Random
 
     @property
@@ -43,41 +47,46 @@ class Job:
         """One of the function's own parameters, checked before."""
         return float(self.request.extra[name])
 
-    def scene(self, prompt: str, size: tuple[int, int]) -> Image.Image:
+    def scene(self, prompt: str, size: Pixels) -> Picture:
         """A landscape to lay beside or beneath the picture."""
         return draw_scene(prompt, size, self.luck, caption=False)
 
 
-def restyle_all(job: Job) -> Image.Image:
+def restyle_all(job: Job) -> Picture:
     """Flat colours within drawn edges; the more, the higher the strength."""
     smooth = job.base.filter(ImageFilter.ModeFilter(9))
     flat = ImageOps.posterize(smooth, 3)
     if "金" in job.prompt or "gold" in job.prompt.lower():
-        shadows, lights, tones = OLD_GOLD
-        flat = ImageOps.colorize(
-            ImageOps.grayscale(flat), shadows, lights, tones
-        )
+        flat = _gild(flat)
     vivid = ImageEnhance.Color(flat).enhance(1.4)
-    lines = _bleach(_edges(job.base), above=190)
+    edges = _edges(job.base)
+    lines = _bleach(edges, above=190)
     drawn = ImageChops.multiply(vivid, _as_rgb(lines))
     brush(drawn, job.luck)
     share = 0.3 + 0.7 * job.parameter("strength")
     return Image.blend(job.base, drawn, share)
 
 
-def restyle_middle(job: Job) -> Image.Image:
+def _gild(picture: Picture) -> Picture:
+    grey = ImageOps.grayscale(picture)
+    return ImageOps.colorize(grey, GOLDEN_SHADOW, GOLDEN_LIGHT, GOLD)
+
+
+def restyle_middle(job: Job) -> Picture:
     """Only an oval in the middle changes."""
     smooth = job.base.filter(ImageFilter.ModeFilter(7))
     changed = grade(smooth, job.prompt, job.luck, 1.0)
     width, height = job.base.size
-    box = (width // 5, height // 5, width * 4 // 5, height * 4 // 5)
+    left, top = width // 5, height // 5
+    right, bottom = width * 4 // 5, height * 4 // 5
+    box = (left, top, right, bottom)
     oval = _ellipse(job.base.size, box)
     # A hard edge would show where the change ends.
     soft_oval = oval.filter(ImageFilter.GaussianBlur(12))
     return Image.composite(changed, job.base, soft_oval)
 
 
-def edit_by_description(job: Job) -> Image.Image:
+def edit_by_description(job: Job) -> Picture:
     """The photo changed as far as the strength says, with the words in its corner."""
     strength = 0.4 + 0.6 * job.parameter("strength")
     canvas = grade(job.base, job.prompt, job.luck, strength)
@@ -85,32 +94,35 @@ def edit_by_description(job: Job) -> Image.Image:
     return canvas
 
 
-def inpaint(job: Job) -> Image.Image:
+def inpaint(job: Job) -> Picture:
     """Outside the white every pixel stays as it is; inside every pixel changes."""
     assert job.mask is not None  # noqa: S101  # the rules want one for this function
-    white = _threshold(job.mask.convert("L"), 128)
-    scene = job.scene(job.prompt or "repair", job.base.size)
-    difference = ImageChops.difference(scene, job.base).convert("L")
+    grey = job.mask.convert("L")
+    white = _threshold(grey, 128)
+    prompt = job.prompt or "repair"
+    scene = job.scene(prompt, job.base.size)
+    difference = ImageChops.difference(scene, job.base)
+    differs = _threshold(difference.convert("L"), 3)
     # Where the scene happens to look like the photo, its negative does not.
-    looks_same = ImageChops.invert(_threshold(difference, 3))
-    scene = Image.composite(ImageChops.invert(scene), scene, looks_same)
+    negative = ImageChops.invert(scene)
+    scene = Image.composite(scene, negative, differs)
     return Image.composite(scene, job.base, white)
 
 
-def remove_watermark(job: Job) -> Image.Image:
+def remove_watermark(job: Job) -> Picture:
     """The lowest strip becomes the mirrored, blurred one above it."""
     width, height = job.base.size
     strip = max(8, height // 8)
-    above = job.base.crop((0, height - 2 * strip, width, height - strip))
+    lowest = height - strip
+    above = job.base.crop((0, lowest - strip, width, lowest))
     mirrored = ImageOps.flip(above)
+    blurred = mirrored.filter(ImageFilter.GaussianBlur(6))
     canvas = job.base.copy()
-    canvas.paste(
-        mirrored.filter(ImageFilter.GaussianBlur(6)), (0, height - strip)
-    )
+    canvas.paste(blurred, (0, lowest))
     return canvas
 
 
-def expand(job: Job) -> Image.Image:
+def expand(job: Job) -> Picture:
     """W' = W·(1 + (left−1)/2 + (right−1)/2), as the vendor's guide reads.
 
     The picture itself stays untouched.
@@ -120,92 +132,102 @@ def expand(job: Job) -> Image.Image:
     right = _added_pixels(width, job.parameter("right_scale"))
     top = _added_pixels(height, job.parameter("top_scale"))
     bottom = _added_pixels(height, job.parameter("bottom_scale"))
-    size = (width + left + right, height + top + bottom)
+    new_width = width + left + right
+    new_height = height + top + bottom
+    size = (new_width, new_height)
     scene = job.scene(job.prompt, size)
-    around = Image.blend(job.base.resize(size), scene, 0.45)
+    stretched = job.base.resize(size)
+    around = Image.blend(stretched, scene, 0.45)
     blur = max(4, min(size) // 60)
     canvas = around.filter(ImageFilter.GaussianBlur(blur))
     canvas.paste(job.base, (left, top))
     return canvas
 
 
-def upscale(job: Job) -> Image.Image:
+def upscale(job: Job) -> Picture:
     """As many times as large, sharpened."""
     factor = int(job.parameter("upscale_factor"))
     width, height = job.base.size
     size = (width * factor, height * factor)
     larger = job.base.resize(size, Image.Resampling.LANCZOS)
-    return larger.filter(ImageFilter.UnsharpMask(2, 120, 2))
+    sharpen = ImageFilter.UnsharpMask(2, 120, 2)
+    return larger.filter(sharpen)
 
 
-def colorize(job: Job) -> Image.Image:
+def colorize(job: Job) -> Picture:
     """A grey photo in the colour the prompt names, else in autumn's."""
-    tint = main_colour(job.prompt or "autumn meadow", job.luck)
+    prompt = job.prompt or "autumn meadow"
+    tint = main_colour(prompt, job.luck)
     grey = ImageOps.grayscale(job.base)
     coloured = ImageOps.colorize(grey, COLD_SHADOW, WARM_LIGHT, tint)
     return ImageEnhance.Color(coloured).enhance(1.3)
 
 
-def fill_sketch(job: Job) -> Image.Image:
+def fill_sketch(job: Job) -> Picture:
     """A scene under the lines of the sketch, or under the edges of a photo."""
     lines = ImageOps.grayscale(job.base)
     if not job.request.extra["is_sketch"]:
         lines = _edges(job.base)
-    ink = _bleach(ImageOps.autocontrast(lines), above=150)
+    contrasted = ImageOps.autocontrast(lines)
+    ink = _bleach(contrasted, above=150)
     scene = job.scene(job.prompt, job.base.size)
     canvas = ImageChops.multiply(scene, _as_rgb(ink))
     write_badge(canvas, job.prompt)
     return canvas
 
 
-def move_character(job: Job) -> Image.Image:
+def move_character(job: Job) -> Picture:
     """The character, cut out round, in a new scene."""
     width, height = job.base.size
     side = min(width, height) * 3 // 5
     canvas = draw_scene(job.prompt, job.base.size, job.luck)
     smooth = job.base.filter(ImageFilter.ModeFilter(5))
-    figure = ImageOps.fit(ImageOps.posterize(smooth, 4), (side, side))
-    disc = _ellipse((side, side), (0, 0, side, side))
-    middle = ((width - side) // 2, (height - side) // 2)
-    canvas.paste(figure, middle, disc)
+    flat = ImageOps.posterize(smooth, 4)
+    square = (side, side)
+    figure = ImageOps.fit(flat, square)
+    disc = _ellipse(square, (0, 0, side, side))
+    left = (width - side) // 2
+    top = (height - side) // 2
+    canvas.paste(figure, (left, top), disc)
     return canvas
 
 
 def _added_pixels(length: int, scale: float) -> int:
     """The pixels added on one side: 2 on both sides makes the length twice as long."""
-    return round(length * ((scale - 1) / 2))
+    share = (scale - 1) / 2
+    return round(length * share)
 
 
-def _ellipse(
-    size: tuple[int, int], box: tuple[int, int, int, int]
-) -> Image.Image:
+def _ellipse(size: Pixels, box: tuple[int, int, int, int]) -> Picture:
     """A mask, white within the ellipse."""
     mask = Image.new("L", size, DARK)
-    ImageDraw.Draw(mask).ellipse(box, fill=BRIGHT)
+    draw = ImageDraw.Draw(mask)
+    draw.ellipse(box, fill=BRIGHT)
     return mask
 
 
-def _edges(image: Image.Image) -> Image.Image:
+def _edges(image: Picture) -> Picture:
     """Dark lines on white."""
     grey = ImageOps.grayscale(image)
-    return ImageOps.invert(grey.filter(ImageFilter.FIND_EDGES))
+    edges = grey.filter(ImageFilter.FIND_EDGES)
+    return ImageOps.invert(edges)
 
 
-def _threshold(image: Image.Image, least: int) -> Image.Image:
+def _threshold(image: Picture, least: int) -> Picture:
     """White from this brightness on, black below it."""
     return image.point(lambda level: BRIGHT if level >= least else DARK)
 
 
-def _bleach(image: Image.Image, above: int) -> Image.Image:
+def _bleach(image: Picture, above: int) -> Picture:
     """White above this brightness; darker tones stay."""
     return image.point(lambda level: BRIGHT if level > above else level)
 
 
-def _as_rgb(grey: Image.Image) -> Image.Image:
+def _as_rgb(grey: Picture) -> Picture:
     return Image.merge("RGB", (grey, grey, grey))
 
 
-FUNCTIONS: dict[str, Callable[[Job], Image.Image]] = {
+FUNCTIONS: dict[str, Callable[[Job], Picture]] = {
     "stylization_all": restyle_all,
     "stylization_local": restyle_middle,
     "description_edit": edit_by_description,

@@ -49,16 +49,19 @@ def write_caption(canvas: Image.Image, text: str) -> None:
 def write_badge(canvas: Image.Image, text: str) -> None:
     """The text, legible, at the top left."""
     label = _label(canvas, text, share=26)
-    _draw(canvas, label, label.size // 2, label.size // 2)
+    margin = label.size // 2
+    _draw(canvas, label, margin, margin)
 
 
 def stamp(canvas: Image.Image, text: str) -> None:
     """The watermark, at the foot on the right."""
     size = _font_size(canvas, share=30)
     font = _font(size, text.isascii())
-    x = canvas.width - font.getlength(text) - size
+    length = font.getlength(text)
+    x = canvas.width - length - size
     y = canvas.height - 2 * size
-    ImageDraw.Draw(canvas).text((x, y), text, fill=WHITE, font=font)
+    draw = ImageDraw.Draw(canvas)
+    draw.text((x, y), text, fill=WHITE, font=font)
 
 
 def _font_size(canvas: Image.Image, share: int) -> int:
@@ -67,17 +70,21 @@ def _font_size(canvas: Image.Image, share: int) -> int:
 
 def _label(canvas: Image.Image, text: str, share: int) -> Label:
     size = _font_size(canvas, share)
-    font = _font(size, all(ord(letter) <= LAST_LATIN for letter in text))
-    shortened = _shorten(text or "…", font, canvas.width - 3 * size)
+    is_latin = all(ord(letter) <= LAST_LATIN for letter in text)
+    font = _font(size, is_latin)
+    room = canvas.width - 3 * size
+    shortened = _shorten(text or "…", font, room)
     left, top, right, bottom = font.getbbox(shortened)
+    text_width = right - left
+    text_height = bottom - top
     return Label(
         text=shortened,
         font=font,
         size=size,
         left=left,
         top=top,
-        width=right - left + 2 * size,
-        height=bottom - top + size,
+        width=text_width + 2 * size,
+        height=text_height + size,
     )
 
 
@@ -107,5 +114,6 @@ def _shorten(text: str, font: Font, room: float) -> str:
         return text
     # A twelfth at a time: letter by letter a long prompt would take seconds.
     while text and font.getlength(text + "…") > room:
-        text = text[: -max(1, len(text) // 12)]
+        twelfth = max(1, len(text) // 12)
+        text = text[:-twelfth]
     return text + "…"
