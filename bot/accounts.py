@@ -69,6 +69,8 @@ def _url(settings: Settings, catalog: Catalog, region: str) -> str:
         return settings.dashscope_url.rstrip("/")
     if not catalog.regions[region].url:
         raise ConfigurationError(
-            "config.region_url", setting="EASEL_DASHSCOPE_URL", region=region
+            "config.region_url",
+            setting="EASEL_DASHSCOPE_URL",
+            region=region,
         )
     return catalog.regions[region].url

@@ -74,7 +74,10 @@ def demo(
     say_help=say("cli.time_scale"),
 )
 @option(
-    "--key", default="sk-simulator", show_default=True, say_help=say("cli.key")
+    "--key",
+    default="sk-simulator",
+    show_default=True,
+    say_help=say("cli.key"),
 )
 @option(
     "--overflow",
@@ -137,7 +140,10 @@ def run(role: str) -> None:
     say_help=say("cli.locale"),
 )
 def slack_manifest(
-    by_socket: bool, url: str | None, many: bool, locale: str | None
+    by_socket: bool,
+    url: str | None,
+    many: bool,
+    locale: str | None,
 ) -> None:
     """What to paste at api.slack.com/apps to make the app."""
     from bot.manifests import slack  # noqa: PLC0415

@@ -33,7 +33,10 @@ class LocalizedCommand(click.Command):
     """A command with help in the reader's language."""
 
     def __init__(
-        self, *arguments: Any, say_help: Texts, **settings: Any
+        self,
+        *arguments: Any,
+        say_help: Texts,
+        **settings: Any,
     ) -> None:
         super().__init__(*arguments, **settings)
         self._say_help = say_help
@@ -59,7 +62,10 @@ class LocalizedOption(click.Option):
     """An option with help in the reader's language."""
 
     def __init__(
-        self, *arguments: Any, say_help: Texts, **settings: Any
+        self,
+        *arguments: Any,
+        say_help: Texts,
+        **settings: Any,
     ) -> None:
         super().__init__(*arguments, **settings)
         self._say_help = say_help
@@ -71,9 +77,14 @@ class LocalizedOption(click.Option):
 
 
 def option(
-    *names: str, say_help: Texts, **settings: Any
+    *names: str,
+    say_help: Texts,
+    **settings: Any,
 ) -> Callable[[Any], Any]:
     """Add an option to a command."""
     return click.option(
-        *names, cls=LocalizedOption, say_help=say_help, **settings
+        *names,
+        cls=LocalizedOption,
+        say_help=say_help,
+        **settings,
     )

@@ -68,7 +68,9 @@ def _add_functions_command(group: click.Group) -> None:
 
 
 def _add_answered_command(
-    group: click.Group, action: Action, command: Command
+    group: click.Group,
+    action: Action,
+    command: Command,
 ) -> None:
     """A command that is answered without words: /easel undo is ``easel undo`` here."""
 
@@ -94,12 +96,18 @@ def _add_answered_command(
         )
         run = argument(run)
     _add(
-        group, command.word or command.name, run, say(command_text_key(action))
+        group,
+        command.word or command.name,
+        run,
+        say(command_text_key(action)),
     )
 
 
 def _add(
-    group: click.Group, name: str, run: Function, say_help: Texts
+    group: click.Group,
+    name: str,
+    run: Function,
+    say_help: Texts,
 ) -> None:
     group.command(name, cls=LocalizedCommand, say_help=say_help)(run)
 
@@ -124,13 +132,19 @@ def _with_pictures(run: Function) -> Function:
 
 
 def _with_options(
-    run: Function, options: Iterable[OptionSpec], *, continues: bool
+    run: Function,
+    options: Iterable[OptionSpec],
+    *,
+    continues: bool,
 ) -> Function:
     """The options of the table, handed to the grammar as they were typed."""
     decorators = [_option(spec) for spec in options if spec.in_terminal]
     if continues:
         from_step = option(
-            "--from", "source", metavar="STEP", say_help=say("cli.from_step")
+            "--from",
+            "source",
+            metavar="STEP",
+            say_help=say("cli.from_step"),
         )
         decorators.append(from_step)
     return _decorate(_with_pictures(run), decorators)

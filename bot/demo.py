@@ -104,7 +104,11 @@ async def seed_demo_data(room: Room, easel: wiring.Easel, locale: str) -> None:
         photo = await context.pool.run(normalize.normalize, content)
         ref = await context.blobs.keep(TENANT, photo.data)
         await room.add_upload(
-            ref, name, photo.width, photo.height, photo.media_type
+            ref,
+            name,
+            photo.width,
+            photo.height,
+            photo.media_type,
         )
         pictures.append(render.upload(await room.upload(ref)))
     note = Post(tone=Tone.NOTE, text=translate("room.photos", locale))

@@ -52,7 +52,12 @@ class Discord:
         channels = ChannelDirectory(api)
         links = Links(link_keys(config), config.public_url or "")
         uploads = ImageUploads(
-            blobs, self.pool, channels, store, links, config.locale
+            blobs,
+            self.pool,
+            channels,
+            store,
+            links,
+            config.locale,
         )
         messages = MessageClient(api, store, channels, uploads)
         return DiscordChat(
@@ -84,13 +89,19 @@ async def open_discord(
         pool = Pool(workers=1)
         stack.callback(pool.close)
         yield Discord(
-            settings=settings, http=http, store=store, api=api, pool=pool
+            settings=settings,
+            http=http,
+            store=store,
+            api=api,
+            pool=pool,
         )
 
 
 @asynccontextmanager
 async def listening(
-    discord: Discord, easel: Easel, lost: Lost
+    discord: Discord,
+    easel: Easel,
+    lost: Lost,
 ) -> AsyncIterator[Mapping[str, Check]]:
     """Listen to the gateway; yield its checks for readiness.
 
@@ -100,7 +111,11 @@ async def listening(
     assert isinstance(chat, DiscordChat)  # noqa: S101  # made above
     assert discord.settings.discord_bot_token is not None  # noqa: S101
     app = DiscordApp(
-        easel.service, easel.context, chat, discord.api, discord.store
+        easel.service,
+        easel.context,
+        chat,
+        discord.api,
+        discord.store,
     )
     token = discord.settings.discord_bot_token.get_secret_value()
     gateway = Gateway(

@@ -60,7 +60,9 @@ async def lock_folder(
             await _wait_for_lock(lock)
     except Timeout:
         raise ConfigurationError(
-            "config.locked", setting="EASEL_DATA_DIR", folder=str(folder)
+            "config.locked",
+            setting="EASEL_DATA_DIR",
+            folder=str(folder),
         ) from None
     except OSError as error:
         raise ConfigurationError(

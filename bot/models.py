@@ -18,7 +18,9 @@ def listing(*, as_json: bool) -> str:
     catalog = load_catalog()
     if as_json:
         return json.dumps(
-            _catalog_to_json(catalog), ensure_ascii=False, indent=1
+            _catalog_to_json(catalog),
+            ensure_ascii=False,
+            indent=1,
         )
     ordered = sorted(
         catalog.models.values(), key=lambda model: (model.rank, model.id)

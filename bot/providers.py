@@ -128,7 +128,9 @@ async def _find_accesses(
     config = replace(surroundings.simulator, like=likenesses(catalog))
     stand_in = await stack.enter_async_context(serve(config))
     access = AccountAccess(
-        url=stand_in.url, key=SIMULATOR_KEY, hosts=(stand_in.host,)
+        url=stand_in.url,
+        key=SIMULATOR_KEY,
+        hosts=(stand_in.host,),
     )
     return {settings.region: access}
 
@@ -142,5 +144,7 @@ def http_client() -> "httpx.AsyncClient":
 
     # A proxy from the environment would see every key and picture.
     return httpx.AsyncClient(
-        follow_redirects=False, trust_env=False, http2=False
+        follow_redirects=False,
+        trust_env=False,
+        http2=False,
     )

@@ -99,7 +99,10 @@ class Settings(BaseModel):
     region_keys: dict[str, SecretStr] = Field(default_factory=dict)
 
     @field_validator(
-        "result_hosts", "slack_file_hosts", "discord_cdn_hosts", mode="before"
+        "result_hosts",
+        "slack_file_hosts",
+        "discord_cdn_hosts",
+        mode="before",
     )
     @classmethod
     def _split(cls, value: Any) -> Any:
@@ -234,7 +237,9 @@ def load(**overrides: Any) -> Settings:
         setting = str(mistake["loc"][0]) if mistake["loc"] else "?"
         reason = str(mistake.get("ctx", {}).get("error", mistake["msg"]))
         raise ConfigurationError(
-            "config.value", setting=setting, allowed=reason
+            "config.value",
+            setting=setting,
+            allowed=reason,
         ) from None
 
 

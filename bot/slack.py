@@ -67,7 +67,10 @@ class Slack:
             api=self.api,
             store=self.store,
             files=Files(
-                self.api, self.store, self.http, self.settings.slack_file_hosts
+                self.api,
+                self.store,
+                self.http,
+                self.settings.slack_file_hosts,
             ),
             users=UserDirectory(self.api),
             tokens=self.tokens,
@@ -104,7 +107,11 @@ async def open_slack(
 
         api = SlackApi(settings.slack_api_url, http, token)
         yield Slack(
-            settings=settings, http=http, store=store, tokens=tokens, api=api
+            settings=settings,
+            http=http,
+            store=store,
+            tokens=tokens,
+            api=api,
         )
 
 
@@ -118,7 +125,9 @@ class EventReceiver:
 
 @asynccontextmanager
 async def listening(
-    slack: Slack, easel: Easel, lost: Lost
+    slack: Slack,
+    easel: Easel,
+    lost: Lost,
 ) -> AsyncIterator[EventReceiver]:
     """Listen by Socket Mode, HTTP, or both. ``lost`` is set when the socket is lost for good."""
     settings = slack.settings

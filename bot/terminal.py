@@ -40,7 +40,9 @@ INTERRUPTED = 130
 
 
 def run_words(
-    action: str, words: Sequence[str], options: Mapping[str, Any]
+    action: str,
+    words: Sequence[str],
+    options: Mapping[str, Any],
 ) -> int:
     """draw, edit, wanx: words and pictures, options as typed."""
     text, pictures = split_words(words)
@@ -190,7 +192,9 @@ async def _at_once(prompt: Prompt, incoming: Incoming) -> Report | None:
 
 
 async def _with_engine(
-    prompt: Prompt, incoming: Incoming, time_scale: float | None
+    prompt: Prompt,
+    incoming: Incoming,
+    time_scale: float | None,
 ) -> Report:
     """Run with an engine. Jobs of an earlier command are finished beside it."""
     # Loading it costs a second of processor time, which most commands need not spend.

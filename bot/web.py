@@ -35,7 +35,10 @@ def listen(settings: Settings, port: int | None = None) -> socket.socket:
         setting = "EASEL_HTTP_PORT" if port is None else "--port"
         reason = error.strerror or "error"
         raise ConfigurationError(
-            "config.port", setting=setting, port=number, reason=reason
+            "config.port",
+            setting=setting,
+            port=number,
+            reason=reason,
         ) from None
 
 

@@ -60,7 +60,9 @@ class Catalog:
                 _claim(name, regions)
                 provider = table.get("provider", defaults["provider"])
                 regions[name] = Region(
-                    name=name, provider=provider, url=table["url"]
+                    name=name,
+                    provider=provider,
+                    url=table["url"],
                 )
             for name in tables["models"]:
                 _claim(name, models)
@@ -112,7 +114,9 @@ class Catalog:
         if action not in model.actions:
             allowed = sorted(able.id for able in self.models_for(action))
             raise Rejected(
-                "catalog.model_cannot", model=model.id, allowed=allowed
+                "catalog.model_cannot",
+                model=model.id,
+                allowed=allowed,
             )
         return model
 
@@ -139,7 +143,10 @@ class Catalog:
             pictures,
         )
         models = _with_range(
-            models, "catalog.n", lambda model: model.n_range, options.n or 1
+            models,
+            "catalog.n",
+            lambda model: model.n_range,
+            options.n or 1,
         )
         # A model that takes these options is preferred; if none does, the check of options says
         # why.
@@ -154,7 +161,11 @@ class Catalog:
         return Choice(model=best, account=account)
 
     def check(
-        self, model: Model, action: Action, prompt: str, options: Options
+        self,
+        model: Model,
+        action: Action,
+        prompt: str,
+        options: Options,
     ) -> None:
         """Raises Rejected: an option that means nothing here, a prompt missing or too long.
 
@@ -188,7 +199,11 @@ class Catalog:
         return nearest_size(rule, last_input.width / last_input.height, area)
 
     def price(
-        self, choice: Choice, n: int, _size: Size | None, _options: Options
+        self,
+        choice: Choice,
+        n: int,
+        _size: Size | None,
+        _options: Options,
     ) -> Money | None:
         """For n pictures; None where the vendor's price is not confirmed."""
         each = choice.model.prices.get(choice.account.region)
@@ -227,7 +242,10 @@ def check_options(model: Model, action: Action, options: Options) -> None:
 
 
 def check_prompt(
-    model: Model, action: Action, prompt: str, negative: str | None
+    model: Model,
+    action: Action,
+    prompt: str,
+    negative: str | None,
 ) -> None:
     """Raise Rejected for a prompt that is missing, or too long: with the count and the limit."""
     # Emoji and signs alone say nothing.
@@ -245,7 +263,9 @@ def check_prompt(
     limit = model.negative_limit
     if negative and limit is not None and len(negative) > limit:
         raise Rejected(
-            "catalog.negative_long", length=len(negative), limit=limit
+            "catalog.negative_long",
+            length=len(negative),
+            limit=limit,
         )
 
 
@@ -266,7 +286,9 @@ def prompt_length(prompt: str, unit: PromptUnit) -> int:
 
 
 def _within_reach(
-    models: Sequence[Model], action: Action, accounts: Sequence[Account]
+    models: Sequence[Model],
+    action: Action,
+    accounts: Sequence[Account],
 ) -> list[Model]:
     reached = [
         model for model in models if any(map(model.is_served_by, accounts))
@@ -276,7 +298,9 @@ def _within_reach(
             {region for model in models for region in model.regions}
         )
         raise Rejected(
-            "catalog.elsewhere", action=action.value, allowed=regions
+            "catalog.elsewhere",
+            action=action.value,
+            allowed=regions,
         )
     return reached
 

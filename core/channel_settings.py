@@ -160,7 +160,9 @@ def _unknown_word(word: str, allowed: Sequence[str]) -> Rejected:
 
 
 def require_allowed(
-    preferences: Preferences, action: Action, person: str
+    preferences: Preferences,
+    action: Action,
+    person: str,
 ) -> None:
     """Raise Rejected for a person or a function the channel does not allow."""
     people = _split_list(preferences.people)
@@ -170,7 +172,9 @@ def require_allowed(
     if functions and action not in functions:
         allowed = sorted(functions)
         raise Rejected(
-            "refuse.not_this_function", action=action.value, allowed=allowed
+            "refuse.not_this_function",
+            action=action.value,
+            allowed=allowed,
         )
 
 
@@ -202,7 +206,10 @@ def apply_defaults(
 
 
 def settings_form(
-    preferences: Preferences, caps: Caps, catalog: Catalog, locale: str
+    preferences: Preferences,
+    caps: Caps,
+    catalog: Catalog,
+    locale: str,
 ) -> Form:
     """The form that shows and changes them, and the workspace's budgets."""
     texts = {name: getattr(preferences, name) for name in NAMES}

@@ -33,7 +33,10 @@ def read_request(row: Row) -> Request:
         return plain
     parsed = grammar.parse(plain.text, row["given"])
     return replace(
-        plain, text=parsed.prompt, options=parsed.options, values={}
+        plain,
+        text=parsed.prompt,
+        options=parsed.options,
+        values={},
     )
 
 

@@ -111,7 +111,9 @@ def operation_form(
 
 
 def fill(
-    form: Form, options: Options, names: Collection[str]
+    form: Form,
+    options: Options,
+    names: Collection[str],
 ) -> tuple[Form, Options]:
     """The form with the named options in its fields, and the options that found no field."""
     fields: list[Field] = []
@@ -196,7 +198,10 @@ def _asks_something(field: Field) -> bool:
 
 
 def _prompt_field(
-    action: Action, models: Sequence[Model], locale: str, prompt: str
+    action: Action,
+    models: Sequence[Model],
+    locale: str,
+    prompt: str,
 ) -> Field:
     takes = Takes.PROMPT if action is Action.DRAW else Takes.INSTRUCTION
     return Field(
@@ -210,7 +215,10 @@ def _prompt_field(
 
 
 def _option_field(
-    option: OptionSpec, action: Action, models: Sequence[Model], locale: str
+    option: OptionSpec,
+    action: Action,
+    models: Sequence[Model],
+    locale: str,
 ) -> Field:
     choices = tuple(
         Choice(value=value, label=label_choice(option, value, locale))
@@ -234,7 +242,9 @@ def _field_kind(option: OptionSpec) -> FieldKind:
 
 
 def _offered_values(
-    option: OptionSpec, action: Action, models: Sequence[Model]
+    option: OptionSpec,
+    action: Action,
+    models: Sequence[Model],
 ) -> Sequence[str]:
     """The values of a menu."""
     if option.kind is OptionKind.MODEL:
@@ -260,5 +270,7 @@ def _mask_field(locale: str) -> Field:
 
 def _file_field(name: str, kind: FieldKind, text: str, locale: str) -> Field:
     return Field(
-        name=name, kind=kind, label=translate(f"option.{text}.text", locale)
+        name=name,
+        kind=kind,
+        label=translate(f"option.{text}.text", locale),
     )

@@ -204,7 +204,10 @@ def _is_prose(token: "re.Match[str]") -> bool:
     if name in names:
         return False
     is_close = difflib.get_close_matches(
-        name[:LONGEST_SHOWN], names, n=1, cutoff=0.7
+        name[:LONGEST_SHOWN],
+        names,
+        n=1,
+        cutoff=0.7,
     )
     start = _skip(SEPARATOR, token.string, token.end())
     has_number = token.string[start : start + 1].isdecimal()
@@ -226,7 +229,9 @@ def _find_option(name: str) -> OptionSpec:
 
 
 def _split_value(
-    text: str, position: int, option: OptionSpec
+    text: str,
+    position: int,
+    option: OptionSpec,
 ) -> tuple[str, int]:
     """The option's value as text, and where the words continue."""
     if option.is_flag:

@@ -220,7 +220,9 @@ def _interpret_command(incoming: Incoming, situation: Situation) -> Meaning:
 
 
 def _command(
-    incoming: Incoming, saying: Saying, situation: Situation
+    incoming: Incoming,
+    saying: Saying,
+    situation: Situation,
 ) -> Meaning:
     action, words = saying.command()
     return _request_or_form(
@@ -276,7 +278,9 @@ def _is_instruction(incoming: Incoming, situation: Situation) -> bool:
 
 
 def _typed_in_message(
-    about: Incoming, saying: Saying, incoming: Incoming
+    about: Incoming,
+    saying: Saying,
+    incoming: Incoming,
 ) -> Meaning | None:
     """A command typed into a message; to others, a word after a slash may be anything."""
     if not incoming.is_addressed and saying.is_unknown:
@@ -288,7 +292,11 @@ def _typed_in_message(
 
 
 def _plain_words(
-    about: Incoming, saying: Saying, situation: Situation, *, has_picture: bool
+    about: Incoming,
+    saying: Saying,
+    situation: Situation,
+    *,
+    has_picture: bool,
 ) -> Meaning | None:
     """Neither a command nor a plain order to draw: an instruction, talk, or either."""
     if not saying.words:
@@ -362,7 +370,10 @@ def _request(incoming: Incoming, action: Action) -> Request:
     parsed = grammar.parse(incoming.words, incoming.fields)
     typed = tuple(incoming.fields)
     return replace(
-        request, text=parsed.prompt, options=parsed.options, typed=typed
+        request,
+        text=parsed.prompt,
+        options=parsed.options,
+        typed=typed,
     )
 
 

@@ -150,6 +150,8 @@ def _factors_to_ratio(
     across, up = max(target / current, 1.0), max(current / target, 1.0)
     if max(across, up) > OPTIONS["top"].high:
         raise Rejected(
-            "catalog.expand_ratio", ratio=f"{width}:{height}", size=str(size)
+            "catalog.expand_ratio",
+            ratio=f"{width}:{height}",
+            size=str(size),
         )
     return across, up

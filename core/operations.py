@@ -229,7 +229,10 @@ def _wanx(
 
 
 def _easel(
-    word: str, takes: Takes = Takes.NOTHING, *, terminal: str | None = ""
+    word: str,
+    takes: Takes = Takes.NOTHING,
+    *,
+    terminal: str | None = "",
 ) -> Command:
     return Command(name="easel", word=word, takes=takes, terminal=terminal)
 
@@ -241,7 +244,9 @@ _TABLE = (
         action=Action.DRAW,
         answered=Answered.BY_JOB,
         command=Command(
-            name="draw", takes=Takes.PROMPT, hint="PROMPT --n 2 --ar 16:9"
+            name="draw",
+            takes=Takes.PROMPT,
+            hint="PROMPT --n 2 --ar 16:9",
         ),
         needs_words=True,
     ),
@@ -249,7 +254,10 @@ _TABLE = (
         action=Action.EDIT,
         answered=Answered.BY_JOB,
         command=Command(
-            name="edit", takes=Takes.INSTRUCTION, pictures=3, takes_mask=True
+            name="edit",
+            takes=Takes.INSTRUCTION,
+            pictures=3,
+            takes_mask=True,
         ),
         buttons=(ButtonSpec(kind=ButtonKind.EDIT, asks_first=True),),
         needs_words=True,

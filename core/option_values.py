@@ -77,7 +77,10 @@ def shorten(text: str) -> str:
 def nearest_word(word: str, words: list[str]) -> str:
     """Return the word that a person most likely meant."""
     return difflib.get_close_matches(
-        word[:LONGEST_SHOWN], words, n=1, cutoff=0
+        word[:LONGEST_SHOWN],
+        words,
+        n=1,
+        cutoff=0,
     )[0]
 
 

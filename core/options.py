@@ -244,11 +244,17 @@ _TABLE = (
         in_form=False,
     ),
     OptionSpec(
-        name="watermark", kind=OptionKind.FLAG, actions=_ALL, in_form=False
+        name="watermark",
+        kind=OptionKind.FLAG,
+        actions=_ALL,
+        in_form=False,
     ),
     # A terminal has only one person.
     OptionSpec(
-        name="private", kind=OptionKind.FLAG, actions=_ALL, in_terminal=False
+        name="private",
+        kind=OptionKind.FLAG,
+        actions=_ALL,
+        in_terminal=False,
     ),
 )
 OPTIONS: Mapping[str, OptionSpec] = {row.name: row for row in _TABLE}

@@ -68,7 +68,9 @@ class Saying:
             if self.name in command_words("easel"):
                 allowed.insert(0, f"/easel {self.name}")
             raise Rejected(
-                "grammar.no_command", word=self.name[:40], allowed=allowed
+                "grammar.no_command",
+                word=self.name[:40],
+                allowed=allowed,
             )
         # "/easel 历史" and "/easel undo!", as after the bot's name.
         lone = find_lone_word(self.rest) if self.name == "easel" else None
@@ -191,7 +193,10 @@ def _has_question_word(words: str) -> bool:
 
 
 def _opening_length(
-    text: str, openings: tuple[str, ...], *, is_verb: bool = False
+    text: str,
+    openings: tuple[str, ...],
+    *,
+    is_verb: bool = False,
 ) -> int:
     """How many characters of the text an opening takes, 0 when none of them begins it."""
     folded = fold_in_place(text[:LONGEST_OPENING])

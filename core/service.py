@@ -143,7 +143,11 @@ class Service:
         )
 
     async def paint(
-        self, tenant: Tenant, draft: str, mask: bytes, prompt: str
+        self,
+        tenant: Tenant,
+        draft: str,
+        mask: bytes,
+        prompt: str,
     ) -> Answer:
         """Continue a draft with the mask from the painter, once.
 
@@ -151,7 +155,11 @@ class Service:
         """
         async with self._context.draft_lock(tenant, draft):
             request = await masks.complete_with_mask(
-                self._context, tenant, draft, mask, prompt
+                self._context,
+                tenant,
+                draft,
+                mask,
+                prompt,
             )
             return await self._answer(request)
 

@@ -68,7 +68,10 @@ class Links:
         return self.base + self.path(purpose, claims, until)
 
     def read(
-        self, purpose: Purpose, token: str, now: datetime
+        self,
+        purpose: Purpose,
+        token: str,
+        now: datetime,
     ) -> dict[str, str]:
         """Verify a token and return its claims as text.
 

@@ -152,7 +152,11 @@ class Slots:
         limit = None if rule is None else rule.submit_limit
         now = self.context.clock.now()
         claims, seconds = await self.claims.claim(
-            account, model, line.window.size, limit, now
+            account,
+            model,
+            line.window.size,
+            limit,
+            now,
         )
         for claim in claims:
             self.hold(claim)
@@ -170,5 +174,8 @@ class Slots:
 
     def _wake_later(self, account: str, model: str, seconds: float) -> None:
         asyncio.get_running_loop().call_later(
-            seconds, self.wake, account, model
+            seconds,
+            self.wake,
+            account,
+            model,
         )

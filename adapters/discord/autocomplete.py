@@ -43,7 +43,9 @@ async def suggest(
 
 
 async def _suggestions(
-    context: Context, name: str, incoming: Incoming
+    context: Context,
+    name: str,
+    incoming: Incoming,
 ) -> list[Suggestion]:
     action = Action(incoming.operation)
     if name == "id":

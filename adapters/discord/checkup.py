@@ -98,7 +98,9 @@ def _clock(date: str, locale: str) -> Finding:
 
 
 def _servers(
-    guilds: Sequence[Mapping[str, Any]], url: str, locale: str
+    guilds: Sequence[Mapping[str, Any]],
+    url: str,
+    locale: str,
 ) -> Finding:
     name = "discord servers"
     if not guilds:
@@ -112,7 +114,9 @@ def _servers(
 
 
 def _permissions(
-    guilds: Sequence[Mapping[str, Any]], url: str, locale: str
+    guilds: Sequence[Mapping[str, Any]],
+    url: str,
+    locale: str,
 ) -> list[Finding]:
     if not guilds:
         return []

@@ -77,7 +77,9 @@ async def sync(api: Api, store: DiscordStore) -> None:
         if not isinstance(error, DiscordError):
             return False
         log.error(
-            "discord_commands_refused", code=error.code, status=error.status
+            "discord_commands_refused",
+            code=error.code,
+            status=error.status,
         )
         return not error.permanent
 

@@ -354,7 +354,9 @@ def _answered(said: discord.Message, us: int) -> Quoted | None:
 
 
 def reaction(
-    event: discord.RawReactionActionEvent, channel: Channel, us: int
+    event: discord.RawReactionActionEvent,
+    channel: Channel,
+    us: int,
 ) -> Incoming | None:
     """A reaction added or taken away; None when it is a bot's, this one's included."""
     member = event.member
@@ -391,7 +393,9 @@ def removal(guild: int, member_since: int = 0) -> Incoming:
 
 
 def place(
-    channel: Channel, channel_id: int | None, guild: int | None
+    channel: Channel,
+    channel_id: int | None,
+    guild: int | None,
 ) -> Place:
     """Where it is: a thread stands in its parent; a direct message is a workspace of its own."""
     number = str(channel_id or "")

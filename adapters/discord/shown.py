@@ -62,7 +62,10 @@ def pictures_of(message: discord.Message) -> tuple[Attachment, ...]:
         ]
         addresses += [_image_address(embed) for embed in part.embeds]
     return _pictures(
-        files, addresses, str(message.channel.id), str(message.id)
+        files,
+        addresses,
+        str(message.channel.id),
+        str(message.id),
     )
 
 
@@ -71,7 +74,10 @@ def _image_address(embed: discord.Embed) -> str:
 
 
 def _pictures(
-    files: Sequence[Row], addresses: Sequence[str], channel: str, message: str
+    files: Sequence[Row],
+    addresses: Sequence[str],
+    channel: str,
+    message: str,
 ) -> tuple[Attachment, ...]:
     """The pictures; where there are none, all files, to be refused with words."""
     attached = [

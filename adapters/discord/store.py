@@ -163,11 +163,17 @@ class DiscordStore(Transactions):
         await self._write(delete(responses).filter_by(job=job))
 
     async def save_direct_message(
-        self, channel: str, message: int, workspace: str
+        self,
+        channel: str,
+        message: int,
+        workspace: str,
     ) -> None:
         """Record the workspace of one of the bot's direct messages."""
         await self._put(
-            direct, channel=channel, message=message, workspace=workspace
+            direct,
+            channel=channel,
+            message=message,
+            workspace=workspace,
         )
 
     async def workspace_of_direct(

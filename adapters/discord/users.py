@@ -54,7 +54,10 @@ class UserDirectory:
         channel = self._direct_channels.get(person.id)
         if channel is None:
             answer = await self._api.call(
-                "POST", "/users/@me/channels", {}, {"recipient_id": person.id}
+                "POST",
+                "/users/@me/channels",
+                {},
+                {"recipient_id": person.id},
             )
             channel = str(answer["id"])
             self._direct_channels[person.id] = channel

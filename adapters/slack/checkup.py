@@ -53,7 +53,10 @@ async def app(client: AsyncWebClient, token: str, locale: str) -> Finding:
 def _refusal(error: SlackApiError, setting: str, locale: str) -> str:
     reason = str(error.response.get("error", ""))
     return translate(
-        "doctor.slack_token", locale, setting=setting, reason=reason
+        "doctor.slack_token",
+        locale,
+        setting=setting,
+        reason=reason,
     )
 
 
@@ -82,7 +85,9 @@ async def _channels(client: AsyncWebClient, user: str, locale: str) -> Finding:
     try:
         kinds = "public_channel,private_channel"
         answer = await client.users_conversations(
-            user=user, types=kinds, limit=200
+            user=user,
+            types=kinds,
+            limit=200,
         )
     except (SlackApiError, *UNREACHABLE):
         return name, True, translate("doctor.slack_channels_unknown", locale)

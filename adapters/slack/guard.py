@@ -49,7 +49,10 @@ class SlackGuard:
     """Lets signed, fresh, well-formed deliveries through, each once."""
 
     def __init__(
-        self, app: SlackApp, secret: str, now: Callable[[], float] = time.time
+        self,
+        app: SlackApp,
+        secret: str,
+        now: Callable[[], float] = time.time,
     ) -> None:
         self._app = app
         self._verifier = SignatureVerifier(secret)
@@ -123,7 +126,9 @@ def _read(request: Request, body: bytes) -> Payload | None:
 
 def _read_form(body: bytes) -> Any:
     pairs = parse_qsl(
-        body.decode(), keep_blank_values=True, max_num_fields=MAX_FIELDS
+        body.decode(),
+        keep_blank_values=True,
+        max_num_fields=MAX_FIELDS,
     )
     form = dict(pairs)
     # An interaction is one field of JSON, a command fields of its own.

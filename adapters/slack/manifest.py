@@ -37,7 +37,10 @@ NAME, COLOUR = "Easel", "#1f2937"
 
 
 def manifest(
-    locale: str, url: str = "", *, installable: bool = False
+    locale: str,
+    url: str = "",
+    *,
+    installable: bool = False,
 ) -> dict[str, Any]:
     """Build the manifest for Socket Mode, or for HTTP at ``url``.
 

@@ -34,7 +34,9 @@ PICTURE_TYPES = [
 
 
 def message(
-    post: Post, pictures: Sequence[tuple[str, str]] = (), sure: str = ""
+    post: Post,
+    pictures: Sequence[tuple[str, str]] = (),
+    sure: str = "",
 ) -> dict[str, Any]:
     """Blocks and fallback text.
 
@@ -192,7 +194,10 @@ def _element(field: Field) -> dict[str, Any]:
         option = _option("yes", field.label)
         initial = [option] if field.value else []
         return _with_initial(
-            "checkboxes", "initial_options", initial, options=[option]
+            "checkboxes",
+            "initial_options",
+            initial,
+            options=[option],
         )
     if field.kind is FieldKind.CHANNEL:
         return _with_initial(
@@ -229,12 +234,18 @@ def _choice_select(field: Field) -> dict[str, Any]:
     chosen = [option for option in options if option["value"] == field.value]
     initial = chosen[0] if chosen else None
     return _with_initial(
-        "static_select", "initial_option", initial, options=options
+        "static_select",
+        "initial_option",
+        initial,
+        options=options,
     )
 
 
 def _with_initial(
-    kind: str, name: str, initial: object, **settings: Any
+    kind: str,
+    name: str,
+    initial: object,
+    **settings: Any,
 ) -> dict[str, Any]:
     """An element with what stands in it at first; that is left out where there is nothing."""
     element = {"type": kind, **settings}

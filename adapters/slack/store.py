@@ -122,11 +122,17 @@ class SlackStore(Transactions):
                 await connection.execute(new)
 
     async def set_message(
-        self, tenant: str, job: str, channel: str, ts: str
+        self,
+        tenant: str,
+        job: str,
+        channel: str,
+        ts: str,
     ) -> None:
         """Record the message that shows a job's files."""
         change = update(files).filter_by(
-            tenant=tenant, job=job, channel=channel
+            tenant=tenant,
+            job=job,
+            channel=channel,
         )
         await self._write(change.values(ts=ts))
 
@@ -138,7 +144,10 @@ class SlackStore(Transactions):
         return {file.name: file for file in files_of_job}
 
     async def files_in(
-        self, tenant: str, channel: str, ts: str
+        self,
+        tenant: str,
+        channel: str,
+        ts: str,
     ) -> Sequence[File]:
         """The files a message shows."""
         return await self._files(
@@ -148,7 +157,10 @@ class SlackStore(Transactions):
         )
 
     async def file_of(
-        self, tenant: str, key: str, channel: str = ""
+        self,
+        tenant: str,
+        key: str,
+        channel: str = "",
     ) -> File | None:
         """A file that shows the picture of that key, in the channel if one is named."""
         conditions = [
@@ -165,7 +177,10 @@ class SlackStore(Transactions):
         return matches[-1] if matches else None
 
     async def forget(
-        self, tenant: str, enterprise: str | None, team: str | None
+        self,
+        tenant: str,
+        enterprise: str | None,
+        team: str | None,
     ) -> None:
         """Delete what is left of a workspace that removed the bot."""
         await self._write(delete(files).filter_by(tenant=tenant))

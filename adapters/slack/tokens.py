@@ -65,7 +65,9 @@ class Installed:
     ) -> None:
         self._store = store
         self._rotator = AsyncTokenRotator(
-            client_id=client_id, client_secret=client_secret, client=client
+            client_id=client_id,
+            client_secret=client_secret,
+            client=client,
         )
         self._locks: defaultdict[str, asyncio.Lock] = defaultdict(asyncio.Lock)
         self._identities: TTLCache[str, BotIdentity] = TTLCache(

@@ -44,7 +44,10 @@ class UserDirectory:
             return profile
         try:
             answer = await self._api.get(
-                workspace, "users.info", user=person, include_locale="true"
+                workspace,
+                "users.info",
+                user=person,
+                include_locale="true",
             )
             user = answer["user"]
         except (DeliveryError, KeyError):

@@ -19,7 +19,10 @@ TENANT = Tenant(f"{PLATFORM}:{WORKSPACE}")
 def place(channel: str, thread: str = "") -> Place:
     """A place in the room."""
     return Place(
-        platform=PLATFORM, workspace=WORKSPACE, channel=channel, thread=thread
+        platform=PLATFORM,
+        workspace=WORKSPACE,
+        channel=channel,
+        thread=thread,
     )
 
 
@@ -45,13 +48,22 @@ class WebChat:
         """Do nothing: the room keeps no installation."""
 
     async def post(
-        self, place: Place, post: Post, *, to: Person, reply: Mapping[str, str]
+        self,
+        place: Place,
+        post: Post,
+        *,
+        to: Person,
+        reply: Mapping[str, str],
     ) -> PostedMessage:
         """Post a message; only ``to`` sees a private one."""
         body = await self._body(post)
         only_for = to.id if post.private else ""
         number = await self._room.add_message(
-            place.channel, place.thread, body, only_for=only_for, job=post.job
+            place.channel,
+            place.thread,
+            body,
+            only_for=only_for,
+            job=post.job,
         )
         return PostedMessage(place=place, message=str(number))
 

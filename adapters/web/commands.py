@@ -28,7 +28,10 @@ def _command(context: Context, action: Action, locale: str) -> dict[str, Any]:
 
 
 def _option(
-    context: Context, option: OptionSpec, action: Action, locale: str
+    context: Context,
+    option: OptionSpec,
+    action: Action,
+    locale: str,
 ) -> dict[str, Any]:
     choices: list[str] = []
     if option.kind is OptionKind.MODEL:

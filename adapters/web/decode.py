@@ -99,7 +99,10 @@ def with_answered(incoming: Incoming, message: Message) -> Incoming:
 def button(member: Member, page: Mapping[str, Any]) -> Incoming:
     """A button of one of our messages."""
     return _incoming(
-        Kind.BUTTON, member, page, button=str(page.get("button", ""))
+        Kind.BUTTON,
+        member,
+        page,
+        button=str(page.get("button", "")),
     )
 
 
@@ -151,7 +154,10 @@ def reaction(
 
 
 def _incoming(
-    kind: Kind, member: Member, page: Mapping[str, Any], **more: Any
+    kind: Kind,
+    member: Member,
+    page: Mapping[str, Any],
+    **more: Any,
 ) -> Incoming:
     """What every request of a page holds. Raises Rejected for anything that a page never sends."""
     key = page.get("key")

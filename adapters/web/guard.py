@@ -70,7 +70,10 @@ class Guard:
         self._any_host = ANY_HOST.union(any_host)
 
     async def __call__(
-        self, scope: Scope, receive: Receive, send: Send
+        self,
+        scope: Scope,
+        receive: Receive,
+        send: Send,
     ) -> None:
         """Serve, or refuse."""
         if scope["type"] != "http":

@@ -94,7 +94,10 @@ class Painter:
         return tenant, await drafts.read(self._context, tenant, claims["d"])
 
     async def _about(
-        self, _request: WebRequest, _tenant: Tenant, draft: Request
+        self,
+        _request: WebRequest,
+        _tenant: Tenant,
+        draft: Request,
     ) -> Response:
         picture = await masks.picture_of(self._context, draft)
         limits = [
@@ -112,14 +115,20 @@ class Painter:
         return JSONResponse(about)
 
     async def _picture(
-        self, _request: WebRequest, tenant: Tenant, draft: Request
+        self,
+        _request: WebRequest,
+        tenant: Tenant,
+        draft: Request,
     ) -> Response:
         picture = await masks.picture_of(self._context, draft)
         data = await self._context.blobs.read(tenant, picture.key)
         return Response(data, media_type=picture.media_type)
 
     async def _submit(
-        self, request: WebRequest, tenant: Tenant, draft: Request
+        self,
+        request: WebRequest,
+        tenant: Tenant,
+        draft: Request,
     ) -> Response:
         if request.headers.get("content-type") != "image/png":
             raise Rejected("picture.format", allowed="PNG")

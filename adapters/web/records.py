@@ -89,7 +89,9 @@ def visible_to(person: str) -> tuple[ColumnElement[bool], ...]:
 
 
 async def read_batch(
-    connection: AsyncConnection, after: int, *conditions: ColumnElement[bool]
+    connection: AsyncConnection,
+    after: int,
+    *conditions: ColumnElement[bool],
 ) -> MessageBatch:
     """The oldest changes after that one; all of them, unless there are more than a chunk."""
     last = await read_last_change(connection)

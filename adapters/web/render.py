@@ -83,7 +83,9 @@ def upload(picture: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def person_message(
-    text: str, pictures: Sequence[Mapping[str, Any]], replied: Message | None
+    text: str,
+    pictures: Sequence[Mapping[str, Any]],
+    replied: Message | None,
 ) -> dict[str, Any]:
     """What a person said, and to which message."""
     quoted = None

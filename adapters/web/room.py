@@ -176,7 +176,11 @@ class RoomApi:
         return self._links(key, name, media_type, datetime.now(UTC).date())
 
     def _signed(
-        self, key: str, name: str, media_type: str, today: date
+        self,
+        key: str,
+        name: str,
+        media_type: str,
+        today: date,
     ) -> dict[str, str]:
         until = datetime.combine(today, time(), UTC) + timedelta(
             days=LINK_DAYS
@@ -198,7 +202,9 @@ class RoomApi:
             raise Rejected("room.bad_request")
         if len(text) > grammar.LONGEST:
             raise Rejected(
-                "grammar.too_long", length=len(text), limit=grammar.LONGEST
+                "grammar.too_long",
+                length=len(text),
+                limit=grammar.LONGEST,
             )
         incoming = decode.message(clean(text), member, body)
         await self._room.require_access(incoming.place.channel, member.id)
@@ -215,7 +221,10 @@ class RoomApi:
         return await self._do(incoming, written, replied)
 
     async def _do(
-        self, incoming: Incoming, written: Incoming, replied: Message | None
+        self,
+        incoming: Incoming,
+        written: Incoming,
+        replied: Message | None,
     ) -> Response:
         """Write down what was said before the job can speak; never when it is refused at once.
 
@@ -242,7 +251,11 @@ class RoomApi:
         return await self._answer(incoming, answer)
 
     async def _write_down(
-        self, said: Incoming, replied: Message | None, *, alone: bool
+        self,
+        said: Incoming,
+        replied: Message | None,
+        *,
+        alone: bool,
     ) -> None:
         """What the person said, for all to see or ``alone``."""
         files = list(said.attachments)
@@ -299,10 +312,17 @@ class RoomApi:
         message = await self._room.message(number, member.id)
         is_added = bool(body.get("on"))
         incoming = decode.reaction(
-            member, body, message, emoji, added=is_added
+            member,
+            body,
+            message,
+            emoji,
+            added=is_added,
         )
         if not await self._room.set_mark(
-            number, emoji, member.id, on=is_added
+            number,
+            emoji,
+            member.id,
+            on=is_added,
         ):
             return JSONResponse({})
         return await self._answer_now(incoming)
@@ -329,7 +349,10 @@ class RoomApi:
         sent = await chat.post(place, post, to=incoming.person, reply={})
         if step and post.pictures:
             await self._context.store.remember(
-                sent, place.tenant, step, MessageRole.ANSWER
+                sent,
+                place.tenant,
+                step,
+                MessageRole.ANSWER,
             )
         return JSONResponse({})
 
@@ -359,7 +382,11 @@ class RoomApi:
         )
         ref = await self._context.blobs.keep(TENANT, clean)
         await self._room.add_upload(
-            ref, name, taken.width, taken.height, taken.media_type
+            ref,
+            name,
+            taken.width,
+            taken.height,
+            taken.media_type,
         )
         link = self.link(ref, name, taken.media_type)
         return JSONResponse(
@@ -380,7 +407,9 @@ class RoomApi:
 
 
 def refusal(
-    error: EaselError, locale: str, status: int | None = None
+    error: EaselError,
+    locale: str,
+    status: int | None = None,
 ) -> JSONResponse:
     """A kind sentence, and its key for programs.
 

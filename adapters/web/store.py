@@ -242,13 +242,20 @@ class Room:
         self._wake()
 
     async def set_mark(
-        self, message: int, emoji: str, person: str, *, on: bool
+        self,
+        message: int,
+        emoji: str,
+        person: str,
+        *,
+        on: bool,
     ) -> bool:
         """Add or take away a reaction; False when that was so already."""
         row = {"message": message, "emoji": emoji, "person": person}
         add = upsert(marks).values(row).on_conflict_do_nothing()
         remove = delete(marks).filter_by(
-            message=message, emoji=emoji, person=person
+            message=message,
+            emoji=emoji,
+            person=person,
         )
         async with self._engine.begin() as connection:
             result = await connection.execute(add if on else remove)
@@ -310,7 +317,10 @@ class Room:
         return list(batch.messages)
 
     async def older(
-        self, person: str, channel: str, before: int
+        self,
+        person: str,
+        channel: str,
+        before: int,
     ) -> list[Message]:
         """The messages of a channel before that one, oldest first."""
         query = (
@@ -332,7 +342,12 @@ class Room:
     # Uploads
 
     async def add_upload(
-        self, ref: str, name: str, width: int, height: int, media_type: str
+        self,
+        ref: str,
+        name: str,
+        width: int,
+        height: int,
+        media_type: str,
     ) -> None:
         """What was dropped into the room, already cleaned; ``ref`` is its blob's key."""
         row = {

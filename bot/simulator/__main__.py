@@ -58,7 +58,9 @@ def main() -> None:
     parser.add_argument("--time-scale", type=float, default=1.0)
     parser.add_argument("--key", default="sk-simulator")
     parser.add_argument(
-        "--overflow", choices=["queue", "refuse"], default="queue"
+        "--overflow",
+        choices=["queue", "refuse"],
+        default="queue",
     )
     parser.add_argument("--seed", type=int)
     parser.add_argument("--lenient", dest="strict", action="store_false")

@@ -43,7 +43,10 @@ def edit(
 
 
 def grade(
-    base: Image.Image, prompt: str, luck: random.Random, strength: float
+    base: Image.Image,
+    prompt: str,
+    luck: random.Random,
+    strength: float,
 ) -> Image.Image:
     """The photo in the light and colours the instruction speaks of; never the same as before."""
     tint = main_colour(prompt, luck)

@@ -59,7 +59,9 @@ def _whole(kind: str) -> Response | None:
     if kind == "gzip_bomb":
         body = gzip.compress(b"0" * 50_000_000)
         return Response(
-            body, media_type=JSON, headers={"content-encoding": "gzip"}
+            body,
+            media_type=JSON,
+            headers={"content-encoding": "gzip"},
         )
     if kind == "redirect":
         # The address at which clouds tell a machine its own credentials.

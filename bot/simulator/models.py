@@ -109,7 +109,10 @@ THREE = replace(
     endpoints=(MM, IG),
     prompt=4500,
     sizes=SizeRange(
-        low=262144, high=6553600, words=OUT_OF_AREA_3, max_ratio=8
+        low=262144,
+        high=6553600,
+        words=OUT_OF_AREA_3,
+        max_ratio=8,
     ),
     edit_area=2048 * 2048,
     usage=Usage.TIERED,
@@ -129,7 +132,10 @@ WAN26 = Rule(
     n=(1, 4, 4),
     prompt=2100,
     sizes=SizeRange(
-        low=1638400, high=2073600, words=OUT_OF_AREA_WAN, max_ratio=4
+        low=1638400,
+        high=2073600,
+        words=OUT_OF_AREA_WAN,
+        max_ratio=4,
     ),
     default_size="1280*1280",
     submits=(1, 1.0),
@@ -137,7 +143,11 @@ WAN26 = Rule(
     usage=Usage.SIZE,
 )
 WAN25 = replace(
-    WAN26, endpoints=(T2I,), prompt=2000, submits=(5, 1.0), usage=Usage.COUNT
+    WAN26,
+    endpoints=(T2I,),
+    prompt=2000,
+    submits=(5, 1.0),
+    usage=Usage.COUNT,
 )
 WAN22 = replace(
     WAN26,
@@ -155,7 +165,10 @@ WAN25_EDIT = Rule(
     n=(1, 4, 4),
     prompt=2000,
     sizes=SizeRange(
-        low=589824, high=1638400, words=OUT_OF_AREA_WAN, max_ratio=4
+        low=589824,
+        high=1638400,
+        words=OUT_OF_AREA_WAN,
+        max_ratio=4,
     ),
     edit_area=1280 * 1280,
     sides=(384, 5000),
@@ -165,7 +178,10 @@ WAN25_EDIT = Rule(
     usage=Usage.COUNT,
 )
 WAN26_EDIT = replace(
-    WAN25_EDIT, endpoints=(MM, IG), images=(1, 4), usage=Usage.SIZE
+    WAN25_EDIT,
+    endpoints=(MM, IG),
+    images=(1, 4),
+    usage=Usage.SIZE,
 )
 WAN27 = Rule(
     endpoints=(MM, IG),

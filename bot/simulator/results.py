@@ -35,7 +35,10 @@ class Results:
         return f"{path}?Expires={expires}&Signature={quote(signature)}"
 
     def is_valid(
-        self, task_id: str, index: int, query: Mapping[str, str]
+        self,
+        task_id: str,
+        index: int,
+        query: Mapping[str, str],
     ) -> bool:
         """Is the link signed, alive, and of a task there is?"""
         expires = whole_number(query.get("Expires"), 0)
@@ -76,7 +79,13 @@ class Results:
         rule = self._account.rule(task.request)
         # Painting takes a good part of a second, in which others must be answered.
         return await asyncio.to_thread(
-            paint, task.request, rule, task.inputs, task.mask, index, task.seed
+            paint,
+            task.request,
+            rule,
+            task.inputs,
+            task.mask,
+            index,
+            task.seed,
         )
 
     def _signature(self, task_id: str, index: int, expires: int) -> str:

@@ -61,7 +61,10 @@ class Input:
 
 
 def check(
-    body: Any, endpoint: Endpoint, is_async: bool, rules: Mapping[str, Rule]
+    body: Any,
+    endpoint: Endpoint,
+    is_async: bool,
+    rules: Mapping[str, Rule],
 ) -> ImageRequest:
     """The request, checked as the vendor would; raises Refusal in the vendor's words."""
     _check_kind(endpoint, is_async)
@@ -125,7 +128,10 @@ def _model(body: Mapping[str, Any], rules: Mapping[str, Rule]) -> str:
 
 
 def _input(
-    model: str, rule: Rule, endpoint: Endpoint, fields: Mapping[str, Any]
+    model: str,
+    rule: Rule,
+    endpoint: Endpoint,
+    fields: Mapping[str, Any],
 ) -> Input:
     if endpoint.has_messages:
         return _message(model, rule, fields)
@@ -198,7 +204,10 @@ def _wanx(fields: Mapping[str, Any]) -> Input:
     if function == WITH_MASK and mask is None:
         raise invalid_field("mask_image_url")
     return Input(
-        prompt=prompt, images=(base,), function=str(function), mask=mask
+        prompt=prompt,
+        images=(base,),
+        function=str(function),
+        mask=mask,
     )
 
 

@@ -119,7 +119,10 @@ def _shift(band: float, shift: int) -> int:
 
 
 def _sky(
-    size: Pixels, main: Colour, at_night: bool, luck: random.Random
+    size: Pixels,
+    main: Colour,
+    at_night: bool,
+    luck: random.Random,
 ) -> Image.Image:
     top, low = NIGHT_SKY if at_night else DAY_SKY
     top = mix(top, main, 0.25)
@@ -140,7 +143,9 @@ def _draw_stars(sky: Image.Image, luck: random.Random) -> None:
 
 
 def _draw_sun_or_moon(
-    canvas: Image.Image, at_night: bool, luck: random.Random
+    canvas: Image.Image,
+    at_night: bool,
+    luck: random.Random,
 ) -> None:
     radius = min(canvas.size) // 9
     left = radius * 2
@@ -155,7 +160,10 @@ def _draw_sun_or_moon(
 
 
 def _draw_hills(
-    canvas: Image.Image, main: Colour, at_night: bool, luck: random.Random
+    canvas: Image.Image,
+    main: Colour,
+    at_night: bool,
+    luck: random.Random,
 ) -> None:
     draw = ImageDraw.Draw(canvas)
     width, height = canvas.size

@@ -158,7 +158,10 @@ class Server:
         return answer
 
     async def _take_on(
-        self, request: Request, endpoint: Endpoint, fault: Fault
+        self,
+        request: Request,
+        endpoint: Endpoint,
+        fault: Fault,
     ) -> Response:
         self._check_key(request)
         is_sync = endpoint is Endpoint.MULTIMODAL
@@ -171,7 +174,10 @@ class Server:
         self.account.check_submit(submission.model, is_sync)
         inputs = await self._fetch_all(request, submission, is_sync)
         task = self.account.accept(
-            submission, inputs.pictures, inputs.mask, is_sync=is_sync
+            submission,
+            inputs.pictures,
+            inputs.mask,
+            is_sync=is_sync,
         )
         _spoil(task, inputs.failure, fault)
         if is_sync:
@@ -202,7 +208,10 @@ class Server:
     # Input pictures
 
     async def _fetch_all(
-        self, request: Request, submission: ImageRequest, is_sync: bool
+        self,
+        request: Request,
+        submission: ImageRequest,
+        is_sync: bool,
     ) -> Inputs:
         """A synchronous model refuses a bad picture at once, a task fails with it soon after."""
         rule = self.account.rule(submission)
@@ -217,7 +226,11 @@ class Server:
             if submission.mask:
                 mask = await self._fetch(request, submission.mask, submission)
             await asyncio.to_thread(
-                intake.check_pictures, submission, rule, pictures, mask
+                intake.check_pictures,
+                submission,
+                rule,
+                pictures,
+                mask,
             )
         except Refusal as refusal:
             if is_sync:
@@ -227,7 +240,10 @@ class Server:
         return Inputs(pictures=pictures, mask=mask)
 
     async def _fetch(
-        self, request: Request, image: str, submission: ImageRequest
+        self,
+        request: Request,
+        image: str,
+        submission: ImageRequest,
     ) -> bytes:
         if image.startswith("data:"):
             return intake.from_data_uri(image)
@@ -361,7 +377,9 @@ def create_app(config: SimulatorConfig) -> Starlette:
 
 @contextlib.asynccontextmanager
 async def serve(
-    config: SimulatorConfig, host: str = "127.0.0.1", port: int = 0
+    config: SimulatorConfig,
+    host: str = "127.0.0.1",
+    port: int = 0,
 ) -> AsyncIterator[Running]:
     """Run it inside this loop; port 0 takes a free one."""
     simulator = Server(config)

@@ -205,7 +205,10 @@ class Account:
         return limit is not None and self._running.get(model, 0) >= limit
 
     def _is_within(
-        self, times: deque[float], count: int, seconds: float
+        self,
+        times: deque[float],
+        count: int,
+        seconds: float,
     ) -> bool:
         """Fewer than ``count`` in the last ``seconds``? Then this one counts, too."""
         now = time.monotonic()

@@ -41,7 +41,11 @@ async def complete_with_region(context: Context, request: Request) -> Request:
 
 
 async def complete_with_mask(
-    context: Context, tenant: Tenant, draft: str, mask: bytes, prompt: str
+    context: Context,
+    tenant: Tenant,
+    draft: str,
+    mask: bytes,
+    prompt: str,
 ) -> Request:
     """Return the draft with its painted mask and final prompt, the same however often it is sent.
 

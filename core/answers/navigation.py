@@ -42,12 +42,18 @@ async def pick(context: Context, request: Request) -> Post:
     )
     sessions.picture_at(step, index)
     return await _move(
-        context, request, session, Head(step=step.id, index=index)
+        context,
+        request,
+        session,
+        Head(step=step.id, index=index),
     )
 
 
 async def _move(
-    context: Context, request: Request, session: SessionId, head: Head
+    context: Context,
+    request: Request,
+    session: SessionId,
+    head: Head,
 ) -> Post:
     tenant = request.place.tenant
     step = await context.store.step(tenant, head.step)

@@ -17,7 +17,11 @@ async def vote(context: Context, request: Request) -> None:
     """Count a vote for a picture; a quorum settles it."""
     step, index = await _resolve_picture(context, request)
     tally = await context.reactions.add(
-        step.tenant, step.id, request.person.id, CountedReaction.VOTE, index
+        step.tenant,
+        step.id,
+        request.person.id,
+        CountedReaction.VOTE,
+        index,
     )
     preferences = await _preferences(context, step)
     leader = _leader(tally)
@@ -35,7 +39,11 @@ async def unvote(context: Context, request: Request) -> None:
     """Take a vote back; what was settled stays."""
     step, index = await _resolve_picture(context, request)
     await context.reactions.remove(
-        step.tenant, step.id, request.person.id, CountedReaction.VOTE, index
+        step.tenant,
+        step.id,
+        request.person.id,
+        CountedReaction.VOTE,
+        index,
     )
     await _refresh_status(context, step)
 
@@ -97,7 +105,10 @@ async def send_me(context: Context, request: Request) -> Post:
     if message is None:
         message = await chat.post(place, post, to=request.person, reply={})
     await context.store.remember(
-        message, step.tenant, step.id, MessageRole.COPY
+        message,
+        step.tenant,
+        step.id,
+        MessageRole.COPY,
     )
     session = sessions.person_session(place, request.person.id)
     head = Head(step=step.id, index=step.chosen or 0)
@@ -144,7 +155,9 @@ async def _refresh_status(context: Context, step: Step) -> None:
 
 
 async def _update(
-    context: Context, step: Step, message: PostedMessage
+    context: Context,
+    step: Step,
+    message: PostedMessage,
 ) -> None:
     """Show the step as it is now. A platform that will not take it keeps the old message."""
     async with context.message_lock(step):
@@ -196,7 +209,10 @@ async def _settle(context: Context, step: Step, index: int) -> None:
 
 
 async def _post_to_gallery(
-    context: Context, step: Step, tally: Tally, channel: str
+    context: Context,
+    step: Step,
+    tally: Tally,
+    channel: str,
 ) -> None:
     store, chat = context.store, context.chat(step)
     place = replace(step.place, channel=channel, thread="")

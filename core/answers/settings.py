@@ -17,7 +17,10 @@ async def form(context: Context, request: Request) -> Form:
         settings, request.place.channel
     )
     return channel_settings.settings_form(
-        preferences, budgets.caps(settings), context.catalog, request.locale
+        preferences,
+        budgets.caps(settings),
+        context.catalog,
+        request.locale,
     )
 
 
@@ -34,7 +37,10 @@ async def save(context: Context, request: Request) -> Post:
         if name not in budgets.NAMES
     }
     settings = channel_settings.update(
-        settings, request.place.channel, texts, context.catalog
+        settings,
+        request.place.channel,
+        texts,
+        context.catalog,
     )
     await context.store.save_settings(request.place.tenant, settings)
     return steps.note_post("status.saved", request.locale)

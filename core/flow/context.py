@@ -125,7 +125,9 @@ class Context:
 
 
 async def outlast(
-    context: Context, job: str, attempt: Callable[[], Awaitable[T]]
+    context: Context,
+    job: str,
+    attempt: Callable[[], Awaitable[T]],
 ) -> T:
     """Try until the outage is over. Raises any other error."""
 
@@ -163,7 +165,10 @@ async def status_message(context: Context, step: Step) -> PostedMessage | None:
 
 
 async def intend_post(
-    context: Context, place: Place, job: str, role: MessageRole
+    context: Context,
+    place: Place,
+    job: str,
+    role: MessageRole,
 ) -> PostedMessage | None:
     """Write down that a job's message is about to be posted.
 
@@ -196,7 +201,10 @@ async def upsert_status(
         sent = await status_message(context, step)
         if sent is None:
             sent = await chat.post(
-                step.place, post, to=step.person, reply=step.reply
+                step.place,
+                post,
+                to=step.person,
+                reply=step.reply,
             )
             failpoint("say.after_post")
             await context.store.remember(sent, step.tenant, step.id)
@@ -288,7 +296,9 @@ async def try_delivery(
 
 
 async def retry_delivery(
-    context: Context, job: str, attempt: Callable[[], Awaitable[None]]
+    context: Context,
+    job: str,
+    attempt: Callable[[], Awaitable[None]],
 ) -> bool:
     """Try a few times, for what is not worth waiting for. False when none succeeded."""
 
@@ -298,7 +308,9 @@ async def retry_delivery(
 
     try:
         patiently = retrying(
-            may_pass, first=context.back_off, attempts=DELIVERY_TRIES
+            may_pass,
+            first=context.back_off,
+            attempts=DELIVERY_TRIES,
         )
         await patiently(attempt)
     except (DeliveryError, NotFound):

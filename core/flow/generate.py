@@ -76,7 +76,9 @@ def work_of(step: Step, model: Model) -> Work:
 
 
 async def generate(
-    context: Context, claim: Claim, accepted: Callable[[Claim], None]
+    context: Context,
+    claim: Claim,
+    accepted: Callable[[Claim], None],
 ) -> Outcome | None:
     """Return the service's outcome for a step, from any state; None when the step has ended.
 
@@ -117,7 +119,10 @@ async def submit(context: Context, claim: Claim) -> bool:
 
 
 async def _take_back(
-    context: Context, claim: Claim, step: Step, error: Retryable
+    context: Context,
+    claim: Claim,
+    step: Step,
+    error: Retryable,
 ) -> None:
     """Put a step that the service refused back to QUEUED.
 
@@ -165,7 +170,10 @@ async def _intend(context: Context, step: Step) -> Step | None:
     while True:
         now = context.clock.now()
         intended = await context.store.intend(
-            step.tenant, step.id, now, alone=takes_turns
+            step.tenant,
+            step.id,
+            now,
+            alone=takes_turns,
         )
         if intended is None or intended.state is StepState.SUBMITTING:
             return intended
@@ -200,7 +208,9 @@ async def _send(context: Context, step: Step, *, is_lost: bool) -> bool:
 
 
 async def _submit_pictures(
-    context: Context, step: Step, work: Work
+    context: Context,
+    step: Step,
+    work: Work,
 ) -> Task | Outcome:
     provider = context.provider(step)
     try:
@@ -215,7 +225,9 @@ async def _submit_pictures(
 
 
 async def _recover_submit(
-    context: Context, step: Step, model: Model
+    context: Context,
+    step: Step,
+    model: Model,
 ) -> bool | None:
     """Look for the task of a submit that got no answer; a task found is the step's.
 
@@ -272,7 +284,9 @@ def _lost_call(code: str = "") -> Uncertain:
 
 
 async def _record(
-    context: Context, step: Step, answer: Task | Outcome
+    context: Context,
+    step: Step,
+    answer: Task | Outcome,
 ) -> bool:
     task_id = answer.id if isinstance(answer, Task) else None
     now = context.clock.now()
@@ -282,7 +296,12 @@ async def _record(
         if isinstance(answer, Outcome):
             outcome = to_json(await keep_bytes(context, step, answer))
         await context.store.record_task(
-            step.tenant, step.id, task_id, answer.request_id, outcome, now
+            step.tenant,
+            step.id,
+            task_id,
+            answer.request_id,
+            outcome,
+            now,
         )
 
     # A synchronous call's pictures are known here and nowhere else.
@@ -293,7 +312,9 @@ async def _record(
 
 
 async def wait(
-    context: Context, tenant: Tenant, step_id: StepId
+    context: Context,
+    tenant: Tenant,
+    step_id: StepId,
 ) -> Outcome | Ending:
     """Wait until the service has finished the work."""
     failpoint("wait.before")
@@ -313,7 +334,9 @@ async def wait(
 
 
 async def _end_failed_task(
-    context: Context, step: Step, error: ProviderError
+    context: Context,
+    step: Step,
+    error: ProviderError,
 ) -> Ending:
     fresh = await context.store.step(step.tenant, step.id)
     if fresh.cancel_requested:
@@ -338,7 +361,9 @@ async def _leave_to_person(context: Context, step: Step) -> None:
 
 
 async def _cancel(
-    context: Context, step: Step, cause: ProviderError | None = None
+    context: Context,
+    step: Step,
+    cause: ProviderError | None = None,
 ) -> None:
     code, request_id = "", ""
     if cause is not None:

@@ -25,7 +25,9 @@ async def session_of(context: Context, request: Request) -> SessionId:
 
 
 async def head_of(
-    context: Context, request: Request, session: SessionId
+    context: Context,
+    request: Request,
+    session: SessionId,
 ) -> Head | None:
     """Where the session's next edit starts.
 

@@ -88,7 +88,9 @@ async def _plan_new(
 
 
 async def _head_step(
-    context: Context, request: Request, session: SessionId
+    context: Context,
+    request: Request,
+    session: SessionId,
 ) -> tuple[Step, int]:
     """The step and picture of the head; an edit never becomes a drawing from words."""
     head = await heads.head_of(context, request, session)
@@ -100,7 +102,10 @@ async def _head_step(
 
 
 async def _plan_again(
-    context: Context, request: Request, target: Step | None, session: SessionId
+    context: Context,
+    request: Request,
+    target: Step | None,
+    session: SessionId,
 ) -> Plan:
     """Plan the repetition of a step.
 
@@ -124,7 +129,10 @@ async def _plan_again(
 
 
 async def _plan_rerun(
-    context: Context, request: Request, target: Step, session: SessionId
+    context: Context,
+    request: Request,
+    target: Step,
+    session: SessionId,
 ) -> Plan:
     root, edits = await heads.chain_of(context, target)
     # The root may be for all; the instructions since are not, when one of them was a secret.
@@ -145,7 +153,10 @@ async def _plan_rerun(
 async def _draft_step(context: Context, request: Request, plan: Plan) -> Step:
     tenant, parent = request.place.tenant, plan.parent
     choice = context.catalog.choose(
-        plan.action, len(plan.inputs), plan.options, context.accounts
+        plan.action,
+        len(plan.inputs),
+        plan.options,
+        context.accounts,
     )
     model = choice.model
     context.catalog.check(model, plan.action, plan.prompt, plan.options)
@@ -201,7 +212,10 @@ def _settle_options(plan: Plan, inputs: list[Picture]) -> Options:
 
 
 async def _make_mask(
-    context: Context, tenant: Tenant, plan: Plan, inputs: list[Picture]
+    context: Context,
+    tenant: Tenant,
+    plan: Plan,
+    inputs: list[Picture],
 ) -> Picture | None:
     if plan.action is not Action.INPAINT:
         return None

@@ -43,7 +43,9 @@ async def _find_begun(context: Context, request: Request) -> Step | None:
 
 
 async def _refuse(
-    context: Context, request: Request, error: EaselError
+    context: Context,
+    request: Request,
+    error: EaselError,
 ) -> None:
     if error.key == "refuse.no_picture":
         # A form to attach one is better than a refusal, where the platform still shows it.
@@ -54,7 +56,9 @@ async def _refuse(
 
 
 async def _begin(
-    context: Context, request: Request, collected: Collected
+    context: Context,
+    request: Request,
+    collected: Collected,
 ) -> Step | None:
     """Session, step and held money in one transaction.
 
@@ -83,7 +87,9 @@ def _lacks_mask(request: Request, collected: Collected) -> bool:
 
 
 async def _ask_for_mask(
-    context: Context, request: Request, collected: Collected
+    context: Context,
+    request: Request,
+    collected: Collected,
 ) -> None:
     """Ask for the mask of an attached picture, which is stored first for the painter."""
     pictures = tuple(
@@ -121,7 +127,10 @@ async def announce(context: Context, step: Step) -> None:
         context,
         step.id,
         lambda: upsert_status(
-            context, step, working, only_while=StepState.QUEUED
+            context,
+            step,
+            working,
+            only_while=StepState.QUEUED,
         ),
     )
     failpoint("announce.after_post")

@@ -37,15 +37,24 @@ def check(context: Context, request: Request) -> None:
     attached = len(request.attachments)
     pictures = attached if attached or request.action is Action.DRAW else 1
     choice = context.catalog.choose(
-        request.action, pictures, request.options, context.accounts
+        request.action,
+        pictures,
+        request.options,
+        context.accounts,
     )
     context.catalog.check(
-        choice.model, request.action, request.text, request.options
+        choice.model,
+        request.action,
+        request.text,
+        request.options,
     )
     if request.text and not has_words(request.text):
         raise wordless(request.action)
     context.catalog.size_for(
-        choice.model, request.action, request.options, None
+        choice.model,
+        request.action,
+        request.options,
+        None,
     )
     if request.action is Action.DRAW and attached:
         raise Rejected("refuse.draw_with_picture")
@@ -95,7 +104,9 @@ async def refuse(context: Context, request: Origin, error: EaselError) -> None:
 
 
 async def refuse_or_raise(
-    context: Context, request: Origin, error: EaselError
+    context: Context,
+    request: Origin,
+    error: EaselError,
 ) -> None:
     """Refuse a request with words; raise what passes, for the caller to try again."""
     if is_passing(error):
@@ -130,7 +141,10 @@ async def _reply(context: Context, request: Origin, post: Post) -> None:
         failpoint("answer.after_post")
     if post.pictures and post.job not in {"", job}:
         await context.store.remember(
-            sent, tenant, StepId(post.job), MessageRole.ANSWER
+            sent,
+            tenant,
+            StepId(post.job),
+            MessageRole.ANSWER,
         )
 
 
@@ -139,7 +153,10 @@ async def offer_mask(context: Context, request: Request) -> Post:
     draft = sessions.step_id(request)
     now = context.clock.now()
     await context.drafts.save(
-        request.place.tenant, draft, to_json(request), now
+        request.place.tenant,
+        draft,
+        to_json(request),
+        now,
     )
     claims = {"t": request.place.tenant, "d": draft}
     url = context.links.url(Purpose.MASK, claims, now + PAINTER_LIFE)

@@ -116,7 +116,9 @@ async def answered_step(context: Context, incoming: Incoming) -> StepId | None:
 
 
 async def _step_of(
-    context: Context, place: Place, message: str
+    context: Context,
+    place: Place,
+    message: str,
 ) -> StepId | None:
     try:
         return await context.store.step_of_message(place, message)

@@ -27,7 +27,12 @@ class Chat(Protocol):
         ...
 
     async def post(
-        self, place: Place, post: Post, *, to: Person, reply: Mapping[str, str]
+        self,
+        place: Place,
+        post: Post,
+        *,
+        to: Person,
+        reply: Mapping[str, str],
     ) -> PostedMessage:
         """Post a new message.
 

@@ -35,7 +35,10 @@ class Provider(Protocol):
         ...
 
     async def find(
-        self, work: Work, since: datetime, known: Sequence[str]
+        self,
+        work: Work,
+        since: datetime,
+        known: Sequence[str],
     ) -> Task | None:
         """The task a lost submit made: same model, created since then, not one of ``known``.
 

@@ -45,7 +45,10 @@ class Store(Protocol):
         ...
 
     async def history(
-        self, tenant: Tenant, session: SessionId, limit: int = 200
+        self,
+        tenant: Tenant,
+        session: SessionId,
+        limit: int = 200,
     ) -> list[Step]:
         """The session's newest steps, oldest first."""
         ...
@@ -55,7 +58,10 @@ class Store(Protocol):
         ...
 
     async def newest_from(
-        self, tenant: Tenant, session: SessionId, parent: str | None
+        self,
+        tenant: Tenant,
+        session: SessionId,
+        parent: str | None,
     ) -> Step | None:
         """The session's newest step made from this one, None: its newest root. Pictures only."""
         ...
@@ -71,7 +77,10 @@ class Store(Protocol):
         ...
 
     async def line(
-        self, account: str, model: str, limit: int = 200
+        self,
+        account: str,
+        model: str,
+        limit: int = 200,
     ) -> list[tuple[str, str]]:
         """Tenant and id of the steps of one queue not made yet, those served next first."""
         ...
@@ -93,7 +102,10 @@ class Store(Protocol):
         ...
 
     async def move_head(
-        self, tenant: Tenant, session: SessionId, head: Head | None
+        self,
+        tenant: Tenant,
+        session: SessionId,
+        head: Head | None,
     ) -> None:
         """Undo, redo and pick: costs nothing, forgets nothing."""
         ...
@@ -113,7 +125,11 @@ class Store(Protocol):
         ...
 
     async def forget_intent(
-        self, tenant: Tenant, step: StepId, *, may_turn_up: bool = False
+        self,
+        tenant: Tenant,
+        step: StepId,
+        *,
+        may_turn_up: bool = False,
     ) -> Step | None:
         """The service did not take it: SUBMITTING → QUEUED.
 
@@ -159,7 +175,10 @@ class Store(Protocol):
         ...
 
     async def begin_progress(
-        self, tenant: Tenant, step: StepId, until: datetime
+        self,
+        tenant: Tenant,
+        step: StepId,
+        until: datetime,
     ) -> bool:
         """Note that a progress line may be on its way until then. False when none may be shown."""
         ...
@@ -204,7 +223,10 @@ class Store(Protocol):
         ...
 
     async def request_cancel(
-        self, tenant: Tenant, step: StepId, now: datetime
+        self,
+        tenant: Tenant,
+        step: StepId,
+        now: datetime,
     ) -> Step:
         """Cancel at once and free while QUEUED.
 
@@ -213,13 +235,19 @@ class Store(Protocol):
         ...
 
     async def task_ids(
-        self, account: str, model: str, since: datetime
+        self,
+        account: str,
+        model: str,
+        since: datetime,
     ) -> list[str]:
         """Task ids recorded since then, for any tenant: a lost submit's task is none of these."""
         ...
 
     async def durations(
-        self, account: str, model: str, limit: int = 20
+        self,
+        account: str,
+        model: str,
+        limit: int = 20,
     ) -> list[float]:
         """Seconds the service worked on the newest steps of a model."""
         ...
@@ -239,7 +267,10 @@ class Store(Protocol):
         ...
 
     async def intend_post(
-        self, tenant: Tenant, job: str, role: MessageRole
+        self,
+        tenant: Tenant,
+        job: str,
+        role: MessageRole,
     ) -> bool:
         """Note a post before it is sent: True the first time.
 
@@ -248,25 +279,37 @@ class Store(Protocol):
         ...
 
     async def recent(
-        self, tenant: Tenant, person: str, limit: int
+        self,
+        tenant: Tenant,
+        person: str,
+        limit: int,
     ) -> list[Step]:
         """The newest steps with pictures of one person, newest first."""
         ...
 
     async def record_thumbnail(
-        self, tenant: Tenant, picture: str, thumbnail: str
+        self,
+        tenant: Tenant,
+        picture: str,
+        thumbnail: str,
     ) -> bool:
         """Which blob is a picture's thumbnail. False when the picture is no longer there."""
         ...
 
     async def choose_picture(
-        self, tenant: Tenant, step: StepId, index: int
+        self,
+        tenant: Tenant,
+        step: StepId,
+        index: int,
     ) -> None:
         """Record which picture of a step was settled on."""
         ...
 
     async def delete_step(
-        self, tenant: Tenant, step: StepId, now: datetime
+        self,
+        tenant: Tenant,
+        step: StepId,
+        now: datetime,
     ) -> list[str]:
         """Mark a step deleted and move heads off it; return its blobs that nothing else needs."""
         ...

@@ -33,7 +33,10 @@ class Claims(Transactions):
     """One worker's claims. Each method is one transaction."""
 
     def __init__(
-        self, engine: AsyncEngine, worker: str, platforms: Iterable[str]
+        self,
+        engine: AsyncEngine,
+        worker: str,
+        platforms: Iterable[str],
     ) -> None:
         """``platforms``: those this worker speaks to; it leaves the steps of others alone."""
         super().__init__(engine)
@@ -83,12 +86,19 @@ class Claims(Transactions):
             if free <= 0:
                 return [], None
             free, wait = await _within_limit(
-                connection, is_in_line, free, limit, now
+                connection,
+                is_in_line,
+                free,
+                limit,
+                now,
             )
             if not free:
                 return [], wait
             return await self._claim_next(
-                connection, is_in_line, free, now
+                connection,
+                is_in_line,
+                free,
+                now,
             ), wait
 
     async def release(self, claim: Claim, now: datetime) -> None:

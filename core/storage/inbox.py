@@ -105,7 +105,10 @@ class Inbox:
     """One worker's view of the table. ``close`` it last."""
 
     def __init__(
-        self, engine: Engine, worker: str, platforms: Iterable[str]
+        self,
+        engine: Engine,
+        worker: str,
+        platforms: Iterable[str],
     ) -> None:
         """``platforms``: those this worker speaks to; it leaves the deliveries of others alone."""
         self._engine = engine
@@ -185,11 +188,16 @@ class Inbox:
         await self._execute(change.values(stage=Stage.PARKED.value))
 
     async def advance(
-        self, delivery: Delivery, stage: Stage, request: Request
+        self,
+        delivery: Delivery,
+        stage: Stage,
+        request: Request,
     ) -> Delivery:
         """Record what it has become: when its worker dies, the next one continues here."""
         await self._change(
-            delivery, stage=stage.value, request=to_json(request)
+            delivery,
+            stage=stage.value,
+            request=to_json(request),
         )
         return replace(delivery, stage=stage, origin=request)
 
@@ -199,7 +207,10 @@ class Inbox:
         Only its id stays known, so that the same delivery again changes nothing.
         """
         await self._change(
-            delivery, stage=Stage.DONE.value, done=now, request={}
+            delivery,
+            stage=Stage.DONE.value,
+            done=now,
+            request={},
         )
         return replace(delivery, stage=Stage.DONE)
 
@@ -320,7 +331,9 @@ def _read(row: Any) -> Delivery | None:
     # No matter what is wrong with a row, the others go on.
     except Exception as error:
         log.error(
-            "delivery_unreadable", delivery=row.id, error=type(error).__name__
+            "delivery_unreadable",
+            delivery=row.id,
+            error=type(error).__name__,
         )
         return None
 

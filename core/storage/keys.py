@@ -24,5 +24,7 @@ async def probe(blobs: Blobs) -> None:
     except (OSError, NotFound) as error:
         reason = type(error).__name__
         raise ConfigurationError(
-            "config.blobs", setting="EASEL_BLOB_URL", reason=reason
+            "config.blobs",
+            setting="EASEL_BLOB_URL",
+            reason=reason,
         ) from error

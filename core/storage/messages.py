@@ -60,7 +60,10 @@ class MessageStore(Transactions):
             self._unrelated.discard((tenant, channel, "", message.message))
 
     async def intend_post(
-        self, tenant: str, job: str, role: MessageRole
+        self,
+        tenant: str,
+        job: str,
+        role: MessageRole,
     ) -> bool:
         """Note a post before it is sent: True the first time.
 
@@ -80,7 +83,9 @@ class MessageStore(Transactions):
     ) -> PostedMessage | None:
         """The message of a step in that role."""
         query = select(messages).filter_by(
-            tenant=step.tenant, step=step.id, role=role
+            tenant=step.tenant,
+            step=step.id,
+            role=role,
         )
         row = await self._fetch_first(query)
         return None if row is None else _posted_message(step, row)
@@ -95,7 +100,9 @@ class MessageStore(Transactions):
     async def step_of_message(self, place: Place, message: str) -> StepId:
         """The step that a message shows. Raises NotFound."""
         query = select(messages.c.step).filter_by(
-            tenant=place.tenant, channel=place.channel, message=message
+            tenant=place.tenant,
+            channel=place.channel,
+            message=message,
         )
         step: StepId | None = await self._fetch_scalar(query)
         if step is None:

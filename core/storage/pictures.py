@@ -22,14 +22,20 @@ class PictureStore(Transactions):
     """Thumbnails and deletions. Each method is one transaction."""
 
     async def record_thumbnail(
-        self, tenant: str, picture: str, thumbnail: str
+        self,
+        tenant: str,
+        picture: str,
+        thumbnail: str,
     ) -> bool:
         """Which blob is a picture's thumbnail. False when the picture is no longer there."""
         change = update(pictures).filter_by(tenant=tenant, key=picture)
         return bool(await self._write(change.values(thumbnail=thumbnail)))
 
     async def delete_step(
-        self, tenant: str, step: str, now: datetime
+        self,
+        tenant: str,
+        step: str,
+        now: datetime,
     ) -> list[str]:
         """Mark a step deleted and move heads off it; return its blobs that nothing else needs.
 
@@ -89,7 +95,9 @@ def _outputs_of(tenant: str, step: str) -> ColumnElement[bool]:
 
 
 async def _living_parent(
-    connection: AsyncConnection, tenant: str, step: str
+    connection: AsyncConnection,
+    tenant: str,
+    step: str,
 ) -> tuple[str | None, int]:
     """The nearest step above that still has its pictures."""
     columns = select(steps.c.parent, steps.c.parent_index, steps.c.deleted)
@@ -109,7 +117,9 @@ async def _living_parent(
 
 
 async def _unshared_outputs(
-    connection: AsyncConnection, tenant: str, step: str
+    connection: AsyncConnection,
+    tenant: str,
+    step: str,
 ) -> list[str]:
     """Keys of a step's outputs that no other row holds."""
     outputs = _outputs_of(tenant, step)
@@ -128,7 +138,9 @@ async def _unshared_outputs(
 
 
 async def _unshared_thumbnails(
-    connection: AsyncConnection, tenant: str, keys: Collection[str]
+    connection: AsyncConnection,
+    tenant: str,
+    keys: Collection[str],
 ) -> list[str]:
     """Keys of these pictures' thumbnails that no other picture has, or is."""
     in_tenant = pictures.c.tenant == tenant

@@ -40,7 +40,10 @@ class StepProgress(StepStore):
     """Changes steps and moves sessions' heads. Each method is one transaction."""
 
     async def begin(
-        self, step: Step, caps: budgets.Caps, now: datetime
+        self,
+        step: Step,
+        caps: budgets.Caps,
+        now: datetime,
     ) -> Step:
         """Write a new step with its number and priority, and hold its price.
 
@@ -64,14 +67,20 @@ class StepProgress(StepStore):
             await connection.execute(insert(steps).values(row))
             masks = [step.mask] if step.mask else []
             await self._add_pictures(
-                connection, step, PictureRole.INPUT, step.inputs
+                connection,
+                step,
+                PictureRole.INPUT,
+                step.inputs,
             )
             await self._add_pictures(connection, step, PictureRole.MASK, masks)
             await ledger.hold(connection, step, now)
             return await self._get(connection, step.tenant, step.id)
 
     async def move_head(
-        self, tenant: str, session: str, head: Head | None
+        self,
+        tenant: str,
+        session: str,
+        head: Head | None,
     ) -> None:
         """Undo, redo and pick: costs nothing, forgets nothing."""
         async with self._writing.begin() as connection:
@@ -79,7 +88,12 @@ class StepProgress(StepStore):
             await _set_head(connection, tenant, session, head)
 
     async def intend(
-        self, tenant: str, step: str, now: datetime, *, alone: bool = False
+        self,
+        tenant: str,
+        step: str,
+        now: datetime,
+        *,
+        alone: bool = False,
     ) -> Step | None:
         """Before the submit leaves: QUEUED → SUBMITTING. None when the step has ended meanwhile.
 
@@ -114,7 +128,11 @@ class StepProgress(StepStore):
             return await self._get(connection, tenant, step)
 
     async def forget_intent(
-        self, tenant: str, step: str, *, may_turn_up: bool = False
+        self,
+        tenant: str,
+        step: str,
+        *,
+        may_turn_up: bool = False,
     ) -> Step | None:
         """The service did not take it: SUBMITTING → QUEUED.
 
@@ -136,7 +154,10 @@ class StepProgress(StepStore):
     async def requeue(self, tenant: str, step: str) -> Step | None:
         """Its task failed and cost nothing: RUNNING → QUEUED for one more."""
         change = _change_from(StepState.RUNNING, tenant, step).values(
-            state=StepState.QUEUED, intended=None, submitted=None, task_id=None
+            state=StepState.QUEUED,
+            intended=None,
+            submitted=None,
+            task_id=None,
         )
         return await self._change_step(change, tenant, step)
 
@@ -196,7 +217,10 @@ class StepProgress(StepStore):
                 await self._ensure_session(connection, step.tenant, session)
                 await _set_head(connection, step.tenant, session, head)
             await self._add_pictures(
-                connection, step, PictureRole.OUTPUT, outputs
+                connection,
+                step,
+                PictureRole.OUTPUT,
+                outputs,
             )
             await ledger.settle(connection, step, cost, now)
             return await self._get(connection, step.tenant, step.id)
@@ -204,12 +228,17 @@ class StepProgress(StepStore):
     async def finish(self, tenant: str, step: str) -> Step | None:
         """The result has been posted: MADE → DONE."""
         change = _change_from(StepState.MADE, tenant, step).values(
-            state=StepState.DONE, told=True, slot=False
+            state=StepState.DONE,
+            told=True,
+            slot=False,
         )
         return await self._change_step(change, tenant, step)
 
     async def begin_progress(
-        self, tenant: str, step: str, until: datetime
+        self,
+        tenant: str,
+        step: str,
+        until: datetime,
     ) -> bool:
         """A progress line is on its way, until then at most. False when nothing is to be shown."""
         is_open = steps.c.state.in_(SHOWS_PROGRESS)
@@ -282,7 +311,10 @@ class StepProgress(StepStore):
             await ledger.settle(connection, step, None, now)
 
     async def request_cancel(
-        self, tenant: str, step: str, now: datetime
+        self,
+        tenant: str,
+        step: str,
+        now: datetime,
     ) -> Step:
         """Cancel at once and free while QUEUED.
 
@@ -313,7 +345,10 @@ class StepProgress(StepStore):
         await self._write(change.values(chosen=index))
 
     async def _change_step(
-        self, change: Update, tenant: str, step: str
+        self,
+        change: Update,
+        tenant: str,
+        step: str,
     ) -> Step | None:
         async with self._writing.begin() as connection:
             result = await connection.execute(change)
@@ -342,7 +377,10 @@ class StepProgress(StepStore):
         return int(result.scalar_one())
 
     async def _ensure_session(
-        self, connection: AsyncConnection, tenant: str, session: str
+        self,
+        connection: AsyncConnection,
+        tenant: str,
+        session: str,
     ) -> None:
         row = {
             "tenant": tenant,
@@ -408,14 +446,18 @@ def _change_from(state: StepState, tenant: str, step: str) -> Update:
 
 
 async def _is_submitting(
-    connection: AsyncConnection, step: Step, now: datetime
+    connection: AsyncConnection,
+    step: Step,
+    now: datetime,
 ) -> bool:
     """Is another step of its account and model being submitted?"""
     query = (
         select(func.count())
         .select_from(steps)
         .filter_by(
-            account=step.account, model=step.model, state=StepState.SUBMITTING
+            account=step.account,
+            model=step.model,
+            state=StepState.SUBMITTING,
         )
         .where(steps.c.intended > now - SUBMIT_LIFE)
     )
@@ -424,7 +466,10 @@ async def _is_submitting(
 
 
 async def _set_head(
-    connection: AsyncConnection, tenant: str, session: str, head: Head | None
+    connection: AsyncConnection,
+    tenant: str,
+    session: str,
+    head: Head | None,
 ) -> None:
     columns: dict[str, Any] = {"head_step": None, "head_index": 0}
     if head is not None:

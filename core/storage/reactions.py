@@ -51,7 +51,11 @@ class ReactionStore(Transactions):
     ) -> Tally:
         """Take it back."""
         reaction = delete(reactions).filter_by(
-            tenant=tenant, step=step, person=person, kind=kind, position=index
+            tenant=tenant,
+            step=step,
+            person=person,
+            kind=kind,
+            position=index,
         )
         async with self._writing.begin() as connection:
             await connection.execute(reaction)

@@ -54,7 +54,10 @@ class StepStore(Transactions):
             return await self._get(connection, tenant, step)
 
     async def history(
-        self, tenant: str, session: str, limit: int = 200
+        self,
+        tenant: str,
+        session: str,
+        limit: int = 200,
     ) -> list[Step]:
         """The session's newest steps, oldest first."""
         newest_first = (
@@ -91,7 +94,10 @@ class StepStore(Transactions):
         return chain
 
     async def newest_from(
-        self, tenant: str, session: str, parent: str | None
+        self,
+        tenant: str,
+        session: str,
+        parent: str | None,
     ) -> Step | None:
         """Return the session's newest step with pictures made from this step.
 
@@ -144,7 +150,10 @@ class StepStore(Transactions):
         return int(await self._fetch_scalar(query))
 
     async def line(
-        self, account: str, model: str, limit: int = 200
+        self,
+        account: str,
+        model: str,
+        limit: int = 200,
     ) -> list[tuple[str, str]]:
         """Tenant and id of the steps of a queue not yet made and served next, in their order."""
         waiting = (
@@ -188,7 +197,10 @@ class StepStore(Transactions):
         return Head(step=row["head_step"], index=row["head_index"])
 
     async def task_ids(
-        self, account: str, model: str, since: datetime
+        self,
+        account: str,
+        model: str,
+        since: datetime,
     ) -> list[str]:
         """Task ids recorded since then, for any tenant: a lost submit's task is none of these."""
         query = (
@@ -199,7 +211,10 @@ class StepStore(Transactions):
         return [row["task_id"] for row in await self._fetch_all(query)]
 
     async def durations(
-        self, account: str, model: str, limit: int = 20
+        self,
+        account: str,
+        model: str,
+        limit: int = 20,
     ) -> list[float]:
         """Seconds the service worked on the newest steps of a model."""
         query = (
@@ -232,7 +247,10 @@ class StepStore(Transactions):
     # Inside a transaction
 
     async def _get(
-        self, connection: AsyncConnection, tenant: str, step: str
+        self,
+        connection: AsyncConnection,
+        tenant: str,
+        step: str,
     ) -> Step:
         match = await self._find(connection, tenant, step)
         if match is None:
@@ -240,7 +258,10 @@ class StepStore(Transactions):
         return match
 
     async def _find(
-        self, connection: AsyncConnection, tenant: str, step: str
+        self,
+        connection: AsyncConnection,
+        tenant: str,
+        step: str,
     ) -> Step | None:
         query = select(steps).filter_by(tenant=tenant, id=step)
         matches = await self._read(connection, query)

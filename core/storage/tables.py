@@ -146,11 +146,19 @@ steps = Table(
         server_default=true(),
     ),
     Column(
-        "told", Boolean, nullable=False, default=False, server_default=false()
+        "told",
+        Boolean,
+        nullable=False,
+        default=False,
+        server_default=false(),
     ),
     Column("worker", String(40)),
     Column(
-        "slot", Boolean, nullable=False, default=False, server_default=false()
+        "slot",
+        Boolean,
+        nullable=False,
+        default=False,
+        server_default=false(),
     ),
     Column("claimed", Utc),
     Column("claims", Integer, nullable=False, default=0, server_default="0"),
@@ -183,7 +191,10 @@ def _index(name: str, *columns: Any, where: ColumnElement[bool]) -> Index:
 QUEUED = _is_one_of(StepState.QUEUED)
 IN_LINE = _is_one_of(StepState.QUEUED, StepState.SUBMITTING, StepState.RUNNING)
 UNFINISHED = _is_one_of(
-    StepState.QUEUED, StepState.SUBMITTING, StepState.RUNNING, StepState.MADE
+    StepState.QUEUED,
+    StepState.SUBMITTING,
+    StepState.RUNNING,
+    StepState.MADE,
 )
 PICTURED = and_(
     _is_one_of(StepState.MADE, StepState.DONE), steps.c.deleted.is_(None)

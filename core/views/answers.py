@@ -88,7 +88,9 @@ def node_labels(step: Step, *, foreign: bool, locale: str) -> tuple[str, str]:
 
 
 def compare_labels(
-    step: Step, parent: Step | None, locale: str
+    step: Step,
+    parent: Step | None,
+    locale: str,
 ) -> tuple[str, str]:
     """Labels of the two halves."""
     before = translate("compare.upload", locale)
@@ -98,7 +100,11 @@ def compare_labels(
 
 
 def compare_post(
-    step: Step, side: bytes, flicker: bytes, url: str, locale: str
+    step: Step,
+    side: bytes,
+    flicker: bytes,
+    url: str,
+    locale: str,
 ) -> Post:
     """Before and after, side by side, as a two-frame animation, and a link to the slider."""
     name = short_title(step)

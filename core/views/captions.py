@@ -32,7 +32,10 @@ def describe_work(step: Step, parent: Step | None) -> str:
     if parent is None:
         count = len(step.inputs)
         return translate(
-            "status.editing_uploads", step.locale, action=verb, count=count
+            "status.editing_uploads",
+            step.locale,
+            action=verb,
+            count=count,
         )
     return translate(
         "status.editing",
@@ -84,7 +87,10 @@ def post_image(step: Step, index: int, locale: str) -> PostImage:
     # Platforms show the name, and a prompt makes no safe file name.
     name = f"v{step.number}-{step.id}-{index + 1}.{extension}"
     alt = translate(
-        "result.alt", locale, prompt=title(step), version=step.number
+        "result.alt",
+        locale,
+        prompt=title(step),
+        version=step.number,
     )
     return PostImage(picture=picture, name=name, alt=alt)
 
@@ -97,7 +103,10 @@ def post_images(step: Step, locale: str) -> tuple[PostImage, ...]:
 
 
 def step_button(
-    kind: ButtonKind, step: Step, locale: str, index: int = 0
+    kind: ButtonKind,
+    step: Step,
+    locale: str,
+    index: int = 0,
 ) -> Button:
     """A button that does something to a step, or to one of its pictures."""
     label = translate(f"button.{kind.value}", locale)
@@ -120,7 +129,10 @@ def pick_buttons(step: Step) -> tuple[Button, ...]:
 
 
 def link_button(
-    url: str, key: str, locale: str, step: str = ""
+    url: str,
+    key: str,
+    locale: str,
+    step: str = "",
 ) -> tuple[Button, ...]:
     """A button that opens a page; none where there is no address to open."""
     if not url:

@@ -29,7 +29,10 @@ def more_post(step: Step, index: int, locale: str) -> Post:
     return Post(
         tone=Tone.NOTE,
         text=translate(
-            "more.text", locale, version=step.number, name=short_title(step)
+            "more.text",
+            locale,
+            version=step.number,
+            name=short_title(step),
         ),
         buttons=tuple(
             step_button(kind, step, locale, index) for kind in kinds
@@ -62,7 +65,10 @@ def mask_offer_post(draft: str, url: str, locale: str, job: str = "") -> Post:
 
 
 def choice_post(
-    draft: str, words: str, version: int | None, locale: str
+    draft: str,
+    words: str,
+    version: int | None,
+    locale: str,
 ) -> Post:
     """Draw it, or edit the picture of that version? Without a picture there is one way only."""
     label = translate("choice.draw", locale, words=clip(words, SHORT))
@@ -106,7 +112,9 @@ def gallery_post(step: Step, tally: Tally, link: str, locale: str) -> Post:
 def copy_post(step: Step, request: str, locale: str) -> Post:
     """A result sent to a person in private, as often as they ask."""
     return replace(
-        outcome_post(step, locale), job=f"{request}c", private=False
+        outcome_post(step, locale),
+        job=f"{request}c",
+        private=False,
     )
 
 

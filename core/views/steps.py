@@ -65,12 +65,19 @@ def refusal_post(error: EaselError, locale: str, job: str = "") -> Post:
     """Say no, why, and that nothing was charged, to the person who asked and no one else."""
     text = explain(error.key, error.params, locale, "no")
     return Post(
-        tone=Tone.REFUSAL, text=text, job=job, private=True, reason=error.key
+        tone=Tone.REFUSAL,
+        text=text,
+        job=job,
+        private=True,
+        reason=error.key,
     )
 
 
 def explain(
-    key: str, params: Mapping[str, Any], locale: str, charged: str
+    key: str,
+    params: Mapping[str, Any],
+    locale: str,
+    charged: str,
 ) -> str:
     """What happened and what it cost, in two sentences or more."""
     reason = translate(key, locale, **params)
@@ -82,12 +89,17 @@ def explain(
 def note_post(key: str, locale: str, **params: object) -> Post:
     """A short private answer."""
     return Post(
-        tone=Tone.NOTE, text=translate(key, locale, **params), private=True
+        tone=Tone.NOTE,
+        text=translate(key, locale, **params),
+        private=True,
     )
 
 
 def queued_post(
-    step: Step, parent: Step | None, position: int, seconds: float
+    step: Step,
+    parent: Step | None,
+    position: int,
+    seconds: float,
 ) -> Post:
     """A step not started yet: its place in line and an honest estimate."""
     line = translate(
@@ -100,7 +112,10 @@ def queued_post(
 
 
 def running_post(
-    step: Step, parent: Step | None, elapsed: float, typical: float
+    step: Step,
+    parent: Step | None,
+    elapsed: float,
+    typical: float,
 ) -> Post:
     """At work: how long it still takes, or that it takes longer than usual."""
     if elapsed > LONG_FACTOR * typical:
@@ -126,7 +141,10 @@ def round_seconds(seconds: float) -> int:
 
 
 def _status_post(
-    step: Step, parent: Step | None, line: str, progress: float
+    step: Step,
+    parent: Step | None,
+    line: str,
+    progress: float,
 ) -> Post:
     work = f"{describe_work(step, parent)} · {step.model}"
     return Post(
@@ -141,7 +159,9 @@ def _status_post(
 
 
 def outcome_post(
-    step: Step, locale: str | None = None, tally: Tally | None = None
+    step: Step,
+    locale: str | None = None,
+    tally: Tally | None = None,
 ) -> Post:
     """The result with what people think of it, or how the step ended without one."""
     locale = locale or step.locale
@@ -181,7 +201,10 @@ def _failure_post(step: Step, locale: str) -> Post:
         tone=tone,
         title=title(step),
         text=explain(
-            step.error or "status.broken", params, locale, step.charged
+            step.error or "status.broken",
+            params,
+            locale,
+            step.charged,
         ),
         job=step.id,
         buttons=_buttons(kinds, step, locale),
@@ -262,6 +285,8 @@ def _opinions(step: Step, locale: str, tally: Tally | None) -> list[str]:
 
 
 def _buttons(
-    kinds: Sequence[ButtonKind], step: Step, locale: str
+    kinds: Sequence[ButtonKind],
+    step: Step,
+    locale: str,
 ) -> tuple[Button, ...]:
     return tuple(step_button(kind, step, locale) for kind in kinds)

@@ -21,7 +21,9 @@ def usual_currency(spending: Sequence[Spending]) -> str:
 
 
 def spending_by_day(
-    spending: Sequence[Spending], currency: str, now: datetime
+    spending: Sequence[Spending],
+    currency: str,
+    now: datetime,
 ) -> list[tuple[str, float]]:
     """Each day of this month until now, and what was spent on it in one currency."""
     totals = {f"{now:%Y-%m}-{day:02}": 0.0 for day in range(1, now.day + 1)}

@@ -111,12 +111,17 @@ def task_call(task_id: str) -> Call:
 def cancel_call(task_id: str) -> Call:
     """Cancel a PENDING task."""
     return Call(
-        method="POST", path=f"/tasks/{checked_id(task_id)}/cancel", headers={}
+        method="POST",
+        path=f"/tasks/{checked_id(task_id)}/cancel",
+        headers={},
     )
 
 
 def list_call(
-    since: datetime, until: datetime, page: int, model: str | None = None
+    since: datetime,
+    until: datetime,
+    page: int,
+    model: str | None = None,
 ) -> Call:
     """The account's tasks in a window of at most 24 h, a hundred a page."""
     query = {
@@ -138,7 +143,9 @@ def checked_id(task_id: str) -> str:
 
 
 def _input(
-    work: Work, model: Model, addresses: Sequence[str]
+    work: Work,
+    model: Model,
+    addresses: Sequence[str],
 ) -> dict[str, Any]:
     """``addresses`` of the inputs in order, the mask's last."""
     count = len(work.inputs)

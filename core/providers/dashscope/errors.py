@@ -115,7 +115,10 @@ BY_MESSAGE = (
 
 
 def error_for(
-    code: str, message: str, status: int, request_id: str
+    code: str,
+    message: str,
+    status: int,
+    request_id: str,
 ) -> ProviderError:
     """Return the typed error of a refusal that the vendor put into words.
 

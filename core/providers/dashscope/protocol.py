@@ -121,7 +121,10 @@ def raise_for_error(reply: Reply) -> dict[str, Any]:
     if reply.status != 200 or code:
         request_id = text_of(body, "request_id") or header_id
         raise error_for(
-            code, text_of(body, "message"), reply.status, request_id
+            code,
+            text_of(body, "message"),
+            reply.status,
+            request_id,
         )
     return body
 
@@ -145,7 +148,9 @@ def parse_submit(reply: Reply, model: Model, now: datetime) -> Task | Outcome:
     task_id = text_of(output, "task_id")
     if not TASK_ID.fullmatch(task_id):
         raise Uncertain(
-            "provider.lost", charged=Charged.MAYBE, request_id=request_id
+            "provider.lost",
+            charged=Charged.MAYBE,
+            request_id=request_id,
         )
     return Task(id=task_id, request_id=request_id)
 
@@ -218,7 +223,9 @@ def task_outcome(reply: TaskReply, now: datetime) -> Outcome:
         raise Refused("provider.cancelled", request_id=request_id)
     if reply.state is TaskState.UNKNOWN:
         raise Uncertain(
-            "provider.expired", charged=Charged.MAYBE, request_id=request_id
+            "provider.expired",
+            charged=Charged.MAYBE,
+            request_id=request_id,
         )
     seconds = None
     if reply.ended and reply.started:
