@@ -1,12 +1,14 @@
 """The picture formats we accept, recognised by their first bytes and their header.
 
 Where vendors and platforms differ we chose: at most 30 MiB and 50 megapixels, so that phone photos
-of 12 and 48 megapixels work and a 9000 × 9000 bomb does not; no side over 12,000 pixels. Only the
-loader of the format that was recognised is ever called.
+of 12, 48 and 50 megapixels work and a 9000 × 9000 bomb does not; no side over 12,000 pixels. Only
+the loader of the format that was recognised is ever called.
 """
 
 import struct
 import zlib
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 
 import pyvips
@@ -14,7 +16,8 @@ import pyvips
 from core.errors import Rejected
 
 MAX_BYTES = 30 * 1024 * 1024
-MAX_PIXELS = 50_000_000
+MAX_PIXELS = 8192 * 6144
+"""What phones call 50 megapixels."""
 MAX_SIDE = 12_000
 MAX_RATIO = 20.0
 MAX_CHUNKS = 5_000
@@ -23,9 +26,12 @@ ACCEPTED = "PNG, JPEG, WebP"
 """What we tell people to send. Other formats are accepted quietly."""
 PILLOW_FORMATS = frozenset({"bmp", "heic"})
 """What libvips as we install it cannot read."""
-HEIF_BRANDS = frozenset(
-    {b"heic", b"heix", b"heim", b"heis", b"hevc", b"mif1", b"msf1"}
-)
+HEVC_BRANDS = frozenset({b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx"})
+MAX_BRANDS_END = 256
+"""Bytes of a container that are searched for its brands."""
+AV1_BRANDS = frozenset({b"avif", b"avis"})
+GENERAL_BRANDS = frozenset({b"mif1", b"msf1"})
+"""Of any codec: the other brands say which."""
 SIGNATURES = {
     b"\xff\xd8\xff": "jpeg",
     b"\x89PNG\r\n\x1a\n": "png",
@@ -35,13 +41,27 @@ SIGNATURES = {
     b"MM\x00*": "tiff",
     b"BM": "bmp",
 }
+SIDEWAYS = frozenset({5, 6, 7, 8})
+"""Orientations of EXIF that swap width and height."""
+COLOUR_SPACES = frozenset({"lab", "labs", "scrgb"})
+"""Those with a white of their own, whatever the type of a sample."""
 LOADERS = {
     "jpeg": ("jpegload_buffer", {}),
     "png": ("pngload_buffer", {}),
     "webp": ("webpload_buffer", {"n": 1}),
     "gif": ("gifload_buffer", {"n": 1}),
     "tiff": ("tiffload_buffer", {"n": 1}),
+    "avif": ("heifload_buffer", {"n": 1}),
 }
+DECODER_ERRORS = (
+    pyvips.Error,
+    OSError,
+    ValueError,
+    SyntaxError,
+    RuntimeError,
+    EOFError,
+)
+"""What libvips and Pillow's plugins raise for a file they cannot read."""
 
 # Every picture is read once: a cache of operations would only hold memory.
 pyvips.cache_set_max(0)
@@ -49,7 +69,7 @@ pyvips.cache_set_max(0)
 pyvips.concurrency_set(1)
 # No loader but those of the formats we accept, whatever a file pretends to be.
 pyvips.operation_block_set("VipsForeignLoad", True)
-for _name in ("Jpeg", "Png", "Webp", "Nsgif", "Tiff"):
+for _name in ("Jpeg", "Png", "Webp", "Nsgif", "Tiff", "Heif"):
     pyvips.operation_block_set(f"VipsForeignLoad{_name}", False)
 
 
@@ -81,10 +101,7 @@ def inspect(data: bytes) -> Facts:
     """
     if len(data) > MAX_BYTES:
         raise too_many_bytes(MAX_BYTES)
-    kind = kind_of(data)
-    if kind == "png":
-        _check_png_chunks(data)
-    facts = _read_header(data, kind)
+    facts = _read_header(data, kind_of(data))
     _check_size(facts)
     return facts
 
@@ -97,9 +114,8 @@ def kind_of(data: bytes) -> str:
     if not data:
         raise Rejected("picture.empty")
     head = data[:32]
-    # An ISO container: HEIC, but also AVIF and videos, which are refused.
     if head[4:8] == b"ftyp":
-        return _check_heif(head)
+        return _kind_of_container(data)
     for signature, kind in SIGNATURES.items():
         if head.startswith(signature):
             return kind
@@ -119,7 +135,8 @@ def load(data: bytes, kind: str) -> "pyvips.Image":
     """Open a picture in one of libvips's formats. Raises pyvips.Error."""
     name, options = LOADERS[kind]
     loader = getattr(pyvips.Image, name)
-    return loader(data, access="sequential", fail_on="truncated", **options)
+    # "truncated" is not enough: a TIFF in a compression that is not built in would be black.
+    return loader(data, access="sequential", fail_on="error", **options)
 
 
 def decode(data: bytes, facts: Facts) -> "pyvips.Image":
@@ -131,18 +148,39 @@ def decode(data: bytes, facts: Facts) -> "pyvips.Image":
     return load(data, facts.format)
 
 
+@contextmanager
+def refusing_damage() -> Iterator[None]:
+    """Turn whatever a decoder raises into Rejected."""
+    try:
+        yield
+    except DECODER_ERRORS:
+        raise Rejected("picture.damaged") from None
+
+
 def header_number(image: "pyvips.Image", name: str, default: int) -> int:
     """A number from the header, if it is there."""
     return int(image.get(name)) if image.get_typeof(name) else default
 
 
-def _check_heif(head: bytes) -> str:
-    if head[8:12] in HEIF_BRANDS:
+def _kind_of_container(data: bytes) -> str:
+    """Tell HEIC from AVIF by the brands of an ISO container; refuse videos."""
+    brands = _brands(data)
+    if brands & AV1_BRANDS and not brands & HEVC_BRANDS:
+        return "avif"
+    if brands & (HEVC_BRANDS | GENERAL_BRANDS):
         from core.pictures import pillow_formats  # noqa: PLC0415  # slow to load
 
         if pillow_formats.register_heif():
             return "heic"
     raise Rejected("picture.format", allowed=ACCEPTED)
+
+
+def _brands(data: bytes) -> set[bytes]:
+    """The major brand and the compatible ones, which follow the version."""
+    end = min(int.from_bytes(data[:4]), MAX_BRANDS_END)
+    brands = {data[at : at + 4] for at in range(16, end, 4)}
+    brands.add(data[8:12])
+    return brands
 
 
 def _is_text(head: bytes) -> bool:
@@ -151,21 +189,20 @@ def _is_text(head: bytes) -> bool:
     return all(9 <= byte < 127 for byte in head)
 
 
-def _check_png_chunks(data: bytes) -> None:
-    """Walk the chunks before the decoder does.
+def _png_chunks(data: bytes) -> list[bytes]:
+    """The kinds of all chunks, read before the decoder sees them.
 
     A flood of them, or a header that claims another size, never reaches the decoder.
     """
-    position, count = 8, 0
-    while position + 8 <= len(data):
+    kinds: list[bytes] = []
+    position = 8
+    while position + 8 <= len(data) and len(kinds) < MAX_CHUNKS:
         length, kind = struct.unpack(">I4s", data[position : position + 8])
-        count += 1
-        if count > MAX_CHUNKS:
-            raise Rejected("picture.damaged")
         if kind == b"IHDR" and not _has_sound_checksum(data, position, length):
-            raise Rejected("picture.damaged")
+            break
+        kinds.append(kind)
         if kind == b"IEND":
-            return
+            return kinds
         position += 12 + length
     raise Rejected("picture.damaged")
 
@@ -178,24 +215,25 @@ def _has_sound_checksum(data: bytes, position: int, length: int) -> bool:
 
 
 def _read_header(data: bytes, kind: str) -> Facts:
-    try:
+    with refusing_damage():
         if kind in PILLOW_FORMATS:
             from core.pictures import pillow_formats  # noqa: PLC0415  # slow to load
 
             return pillow_formats.read_header(data, kind)
         return _read_vips_header(data, kind)
-    except (pyvips.Error, OSError, ValueError, SyntaxError):
-        raise Rejected("picture.damaged") from None
 
 
 def _read_vips_header(data: bytes, kind: str) -> Facts:
+    # libvips sees the first frame of an animated PNG only.
+    is_animated_png = kind == "png" and b"acTL" in _png_chunks(data)
     image = load(data, kind)
+    if not _is_for_eyes(image):
+        raise Rejected("picture.format", allowed=ACCEPTED)
     width, height = image.width, image.height
-    if header_number(image, "orientation", 1) in {5, 6, 7, 8}:
+    if header_number(image, "orientation", 1) in SIDEWAYS:
         width, height = height, width
     frames = header_number(image, "n-pages", 1)
-    # libvips sees the first frame of an animated PNG only.
-    if kind == "png" and b"acTL" in data[:4096]:
+    if is_animated_png:
         frames = 2
     return Facts(
         format=kind,
@@ -203,6 +241,14 @@ def _read_vips_header(data: bytes, kind: str) -> Facts:
         height=height,
         frames=frames,
         alpha=image.hasalpha(),
+    )
+
+
+def _is_for_eyes(image: "pyvips.Image") -> bool:
+    """False for measurements: nothing says which of their values is white."""
+    return (
+        image.format in {"uchar", "ushort"}
+        or image.interpretation in COLOUR_SPACES
     )
 
 

@@ -6,20 +6,23 @@ Always at the exact size of the picture, as the service demands.
 import pyvips
 
 from core.errors import Rejected
-from core.pictures.formats import inspect
+from core.pictures.formats import inspect, refusing_damage
 from core.pictures.normalize import upright
 from core.size import Size
 
 RATIO_TOLERANCE = 0.02
 """How far a mask's ratio may be from its picture's: rounding, when it was made smaller."""
 HALF = 128
+EDGES = 0.02
+"""The share of a layer that may be neither white nor red, when it holds strokes."""
 
 
 def mask(data: bytes, size: Size) -> bytes:
     """Make a PNG (RGB, pure black and white) of exactly ``size``.
 
-    Understood are transparent areas (as erasers leave them), red paint over the picture, and white
-    on black. Raises Rejected for another shape, or when nothing or everything is marked.
+    Understood are transparent areas (as erasers leave them), white or red strokes on a transparent
+    layer, red paint over the picture, and white on black. Raises Rejected for another shape, or
+    when nothing or everything is marked.
     """
     facts = inspect(data)
     picture_ratio, mask_ratio = (
@@ -32,7 +35,7 @@ def mask(data: bytes, size: Size) -> bytes:
             mask=f"{facts.width}×{facts.height}",
             size=f"{size.width}×{size.height}",
         )
-    try:
+    with refusing_damage():
         marked = _find_marks(upright(data, facts).copy_memory())
         exact = marked.resize(
             size.width / marked.width,
@@ -41,8 +44,6 @@ def mask(data: bytes, size: Size) -> bytes:
         )
         # The service may misread greys, which resizing leaves along edges.
         change = (exact >= HALF).copy_memory()
-    except pyvips.Error:
-        raise Rejected("picture.damaged") from None
     if change.max() == 0:
         raise Rejected("picture.mask_empty")
     if change.min() > 0:
@@ -72,21 +73,40 @@ def region(name: str, size: Size) -> bytes:
 
 def _find_marks(image: "pyvips.Image") -> "pyvips.Image":
     """255 where the person marked, else 0."""
-    # Erasers leave holes: what is transparent is what should change.
     if image.hasalpha():
-        alpha = image[image.bands - 1]
-        if alpha.min() < HALF:
-            return alpha < HALF
-    red = green = blue = image[0]
-    if image.bands >= 3:
-        green, blue = image[1], image[2]
+        seen = image[3] >= HALF
+        if seen.min() == 0:
+            return _find_marks_in_layer(image, seen)
+    red = _is_red(image)
     # Red paint over the picture, as people mark things on a phone.
-    painted = ((red > 180) & (green < 100) & (blue < 100)).copy_memory()
-    if painted.max() > 0:
-        return painted
+    if red.max() > 0:
+        return red
     # Else it is a mask as the service wants it.
-    brightness = red * 0.299 + green * 0.587 + blue * 0.114
-    return brightness >= HALF
+    return _is_bright(image)
+
+
+def _find_marks_in_layer(
+    image: "pyvips.Image", seen: "pyvips.Image"
+) -> "pyvips.Image":
+    """Strokes on a transparent layer are the marks; in a picture the eraser's holes are."""
+    paint = _is_red(image) | _is_white(image)
+    unpainted = seen & ~paint
+    # A brush leaves some other colours along its edges.
+    if unpainted.avg() <= seen.avg() * EDGES:
+        return seen
+    return ~seen
+
+
+def _is_red(image: "pyvips.Image") -> "pyvips.Image":
+    return (image[0] > 180) & (image[1] < 100) & (image[2] < 100)
+
+
+def _is_white(image: "pyvips.Image") -> "pyvips.Image":
+    return (image[0] > 200) & (image[1] > 200) & (image[2] > 200)
+
+
+def _is_bright(image: "pyvips.Image") -> "pyvips.Image":
+    return image[0] * 0.299 + image[1] * 0.587 + image[2] * 0.114 >= HALF
 
 
 def _encode_png(change: "pyvips.Image") -> bytes:

@@ -10,12 +10,12 @@ import pyvips
 
 from core.errors import Rejected
 from core.pictures.formats import (
-    LOADERS,
+    MAX_SIDE,
     Facts,
     decode,
     header_number,
     inspect,
-    load,
+    refusing_damage,
 )
 from core.types import PictureLimits
 
@@ -23,6 +23,9 @@ KEPT_SIDE = 3072
 JPEG_QUALITY = 95
 FIRST_QUALITY, LAST_QUALITY, QUALITY_STEP = 92, 60, 8
 """JPEG qualities tried, from the first to the last, until a picture has few enough bytes."""
+PHOTO_FORMATS = frozenset({"jpeg", "heic", "avif"})
+EIGHT_BIT_NAMES = {"rgb16": "srgb", "grey16": "b-w"}
+"""What libvips calls those of sixteen bits when they have eight."""
 WHITE = [255, 255, 255]
 
 
@@ -44,21 +47,12 @@ def normalize(data: bytes) -> NormalizedImage:
     becomes PNG, so that nothing drawn is smeared. Raises Rejected.
     """
     facts = inspect(data)
-    try:
-        # What Pillow reads is decoded whole in any case.
-        if (
-            max(facts.width, facts.height) > KEPT_SIDE
-            and facts.format in LOADERS
-        ):
-            image = _shrink_while_reading(data, facts)
-        else:
-            image = upright(data, facts)
+    with refusing_damage():
+        image = upright(data, facts, KEPT_SIDE)
         # Most photos stay small as JPEG; what was drawn would be smeared.
-        is_photo = facts.format in {"jpeg", "heic"} and not image.hasalpha()
+        is_photo = facts.format in PHOTO_FORMATS and not image.hasalpha()
         kind = "jpeg" if is_photo else "png"
         encoded = _encode(image, kind)
-    except (pyvips.Error, OSError, ValueError, SyntaxError):
-        raise Rejected("picture.damaged") from None
     notes = ("picture.note.first_frame",) if facts.frames > 1 else ()
     return NormalizedImage(
         data=encoded,
@@ -86,63 +80,83 @@ def fit_to(data: bytes, limits: PictureLimits) -> NormalizedImage:
             height=facts.height,
             media_type=facts.media_type,
         )
-    try:
+    with refusing_damage():
         return _bring_inside(decode(data, facts), facts, limits)
-    except pyvips.Error:
-        raise Rejected("picture.damaged") from None
 
 
 def check_result(data: bytes) -> Facts:
     """Decode what the service sent: it must be a whole picture. Raises Rejected."""
     facts = inspect(data)
-    try:
+    with refusing_damage():
         decode(data, facts).avg()
-    except (pyvips.Error, OSError, ValueError, SyntaxError):
-        raise Rejected("picture.damaged") from None
     return facts
 
 
-def upright(data: bytes, facts: Facts) -> "pyvips.Image":
-    """Decode, turn as EXIF says, and convert to eight-bit sRGB without a profile.
+def upright(
+    data: bytes, facts: Facts, max_side: int = MAX_SIDE
+) -> "pyvips.Image":
+    """Decode, shrink to ``max_side``, turn as EXIF says, convert to eight-bit sRGB.
 
-    Raises pyvips.Error.
+    Raises one of formats.DECODER_ERRORS.
     """
     image = decode(data, facts)
+    # Smaller first: colours cost several times what shrinking does.
+    image = _shrink(image, max_side)
     if header_number(image, "orientation", 1) > 1:
         # Turning reads rows out of order, which sequential access does not allow.
         image = image.copy_memory().autorot()
-    if image.get_typeof("icc-profile-data"):
-        try:
-            image = image.icc_transform(
-                "srgb", embedded=True, intent="perceptual"
-            )
-        except pyvips.Error:
-            # A broken profile: the picture is worth more than its exact colours.
-            image = image.colourspace("srgb")
-    elif image.interpretation != "srgb":
-        image = image.colourspace("srgb")
-    return _to_eight_bits(image)
+    return _to_srgb(_to_eight_bits(image))
+
+
+def _shrink(image: "pyvips.Image", max_side: int) -> "pyvips.Image":
+    """Scale down, if it is larger; what is hidden does not bleed into what is seen."""
+    scale = max_side / max(image.width, image.height)
+    if scale >= 1:
+        return image
+    if not image.hasalpha():
+        return image.resize(scale)
+    small = image.premultiply().resize(scale).unpremultiply()
+    return small.cast(image.format)
 
 
 def _to_eight_bits(image: "pyvips.Image") -> "pyvips.Image":
-    """Eight bits, three bands or four."""
-    if image.bands == 2 or image.bands > 4:
-        image = image.extract_band(0, n=min(image.bands, 3))
+    if image.format != "ushort":
+        return image
+    interpretation = EIGHT_BIT_NAMES.get(
+        image.interpretation, image.interpretation
+    )
+    small = (image / 257).rint().cast("uchar")
+    return small.copy(interpretation=interpretation)
+
+
+def _to_srgb(image: "pyvips.Image") -> "pyvips.Image":
+    """Three bands, or four with transparency."""
+    image = _apply_profile(image)
+    if image.interpretation == "cmyk":
+        image = _mix_inks(image)
+    image = image.colourspace("srgb")
+    if image.bands > 4:
+        image = image.extract_band(0, n=3)
     return image.cast("uchar")
 
 
-def _shrink_while_reading(data: bytes, facts: Facts) -> "pyvips.Image":
-    """As ``upright``, brought to our size while it is read."""
-    header = load(data, facts.format)
-    options = {"height": KEPT_SIDE, "size": "down", "fail_on": "truncated"}
-    has_profile = header.get_typeof("icc-profile-data")
-    if has_profile or header.interpretation not in {"srgb", "b-w"}:
-        # Only where it is needed: a profile costs seven times the rest.
-        options["output_profile"] = "srgb"
-    # This call chooses its loader by the first bytes, as we did: only ours are allowed.
-    return _to_eight_bits(
-        pyvips.Image.thumbnail_buffer(data, KEPT_SIDE, **options)
-    )
+def _apply_profile(image: "pyvips.Image") -> "pyvips.Image":
+    if not image.get_typeof("icc-profile-data"):
+        return image
+    try:
+        return image.icc_transform(
+            "srgb", embedded=True, intent="perceptual", depth=8
+        )
+    except pyvips.Error:
+        # A broken profile: the picture is worth more than its exact colours.
+        return image
+
+
+def _mix_inks(image: "pyvips.Image") -> "pyvips.Image":
+    """CMYK without a profile, as browsers show it."""
+    paper = 255 - image
+    colours = paper.extract_band(0, n=3) * paper[3] / 255
+    return colours.rint().cast("uchar").copy(interpretation="srgb")
 
 
 def _encode(

@@ -12,8 +12,8 @@ from PIL import Image, ImageFile
 from core.pictures.formats import Facts
 
 PILLOW_NAMES = {"bmp": "BMP", "heic": "HEIF"}
-ORIENTATION = 0x0112
-"""The EXIF tag."""
+INTERPRETATIONS = {"L": "b-w", "LA": "b-w", "RGB": "srgb", "RGBA": "srgb"}
+"""Pillow's modes that need no conversion, by libvips's names."""
 
 
 def register_heif() -> bool:
@@ -27,34 +27,44 @@ def register_heif() -> bool:
 
 
 def read_header(data: bytes, kind: str) -> Facts:
-    """What the header says. Raises OSError, ValueError or SyntaxError."""
+    """What the header says. Raises one of formats.DECODER_ERRORS."""
     with _open(data, kind) as image:
+        # A BMP has no orientation, and the HEIC reader has already turned the picture.
         width, height = image.size
-        # The HEIC reader has already turned the picture.
-        orientation = (
-            1 if kind == "heic" else image.getexif().get(ORIENTATION, 1)
-        )
-        if orientation in {5, 6, 7, 8}:
-            width, height = height, width
         return Facts(
-            format=kind,
-            width=width,
-            height=height,
-            alpha="A" in image.getbands(),
+            format=kind, width=width, height=height, alpha=_has_alpha(image)
         )
 
 
 def decode(data: bytes, kind: str) -> "pyvips.Image":
-    """The picture for libvips. Raises OSError, ValueError or SyntaxError."""
-    with _open(data, kind) as image:
-        plain = image.convert("RGBA" if "A" in image.getbands() else "RGB")
-    return pyvips.Image.new_from_memory(
-        plain.tobytes(),
-        plain.width,
-        plain.height,
-        len(plain.getbands()),
-        "uchar",
+    """The picture for libvips. Raises one of formats.DECODER_ERRORS."""
+    with _open(data, kind) as opened:
+        image = _to_eight_bits(opened)
+        content = image.tobytes()
+        profile = opened.info.get("icc_profile")
+    width, height = image.size
+    bands = len(image.getbands())
+    pixels = pyvips.Image.new_from_memory(
+        content, width, height, bands, "uchar"
     )
+    picture = pixels.copy(interpretation=INTERPRETATIONS[image.mode])
+    if profile:
+        blob = pyvips.GValue.blob_type
+        picture.set_type(blob, "icc-profile-data", profile)
+    return picture
+
+
+def _to_eight_bits(image: Image.Image) -> Image.Image:
+    if image.mode.startswith("I;16"):
+        # Pillow would clip, not scale.
+        return image.point(lambda sample: sample / 257).convert("L")
+    if image.mode in INTERPRETATIONS:
+        return image
+    return image.convert("RGBA" if _has_alpha(image) else "RGB")
+
+
+def _has_alpha(image: Image.Image) -> bool:
+    return "A" in image.getbands()
 
 
 def _open(data: bytes, kind: str) -> ImageFile.ImageFile:

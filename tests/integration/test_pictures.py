@@ -113,7 +113,7 @@ PNG = encode(noise(300, 200))
         ("polyglot", b"GIF89a/*" + bytes(30), "picture.damaged"),
         ("bmp and script", b"BM/*alert(1)*/" + bytes(30), "picture.damaged"),
         ("ratio", encode(Image.new("RGB", (8192, 1))), "picture.aspect"),
-        ("avif", b"\x00\x00\x00\x1cftypavif" + bytes(40), "picture.format"),
+        ("avif", b"\x00\x00\x00\x1cftypavif" + bytes(40), "picture.damaged"),
     ],
 )
 def test_a_bad_file_is_refused_with_its_reason(
@@ -362,7 +362,8 @@ def test_fitting_lands_inside_the_limits_or_refuses(
 
 # Masks
 
-SIZE = Size(width=600, height=400)
+SIZE = (600, 400)
+PICTURE = Size(width=600, height=400)
 
 
 def colours(data: bytes) -> set[tuple[int, ...]]:
@@ -372,28 +373,51 @@ def colours(data: bytes) -> set[tuple[int, ...]]:
         return set(pixels)  # type: ignore[arg-type]
 
 
-def paint_mask(mode: str) -> bytes:
-    """A mask whose left third is to change, painted in one of the ways people do."""
-    if mode == "white":
-        image = Image.new("RGB", (600, 400))
-        image.paste("white", (0, 0, 200, 400))
-    elif mode == "small":
-        image = Image.new("L", (300, 200))
-        image.paste(255, (0, 0, 100, 200))
-    elif mode == "transparent":
-        image = noise(600, 400).convert("RGBA")
-        image.paste((0, 0, 0, 0), (0, 0, 200, 400))
-    else:
-        image = Image.new("RGB", (600, 400), (90, 140, 120))
-        image.paste((230, 30, 30), (0, 0, 200, 400))
-    return encode(image)
+Colour = str | int | tuple[int, ...]
+Box = tuple[int, int, int, int]
+THIRD = (0, 0, 200, 400)
+"""The left third of a mask, which is to change in all of these."""
 
 
-@pytest.mark.parametrize("mode", ["white", "small", "transparent", "red"])
+def painted(
+    mode: str, paper: Colour, paint: Colour, area: Box = THIRD
+) -> Image.Image:
+    image = Image.new(mode, SIZE, paper)
+    image.paste(paint, area)
+    return image
+
+
+def erased(image: Image.Image) -> Image.Image:
+    image.putalpha(painted("L", 255, 0))
+    return image
+
+
+def soft_strokes() -> Image.Image:
+    hidden = (0, 0, 0, 0)
+    edges = (0, 0, 210, 400)
+    image = painted("RGBA", hidden, (255, 255, 255, 90), edges)
+    image.paste("white", THIRD)
+    return image
+
+
+PAINTED = {
+    "white on black": painted("RGB", "black", "white"),
+    "sixteen bits": painted("I;16", 0, 65535),
+    "small": painted("L", 0, 255).resize((300, 200)),
+    "red over a picture": painted("RGB", (90, 140, 120), (230, 30, 30)),
+    "holes in a picture": erased(noise(600, 400)),
+    "holes in black": erased(Image.new("RGB", SIZE)),
+    "white strokes": painted("RGBA", (0, 0, 0, 0), "white"),
+    "red strokes": painted("RGBA", (0, 0, 0, 0), (230, 30, 30, 255)),
+    "soft strokes": soft_strokes(),
+}
+
+
+@pytest.mark.parametrize("name", PAINTED)
 def test_masks_painted_in_any_way_become_pure_black_and_white_at_the_exact_size(
-    mode: str,
+    name: str,
 ) -> None:
-    mask = masks.mask(paint_mask(mode), SIZE)
+    mask = masks.mask(encode(PAINTED[name]), PICTURE)
     assert colours(mask) == {(0, 0, 0), (255, 255, 255)}
     with Image.open(io.BytesIO(mask)) as image:
         assert image.getpixel((50, 200)) == (255, 255, 255)
@@ -402,7 +426,7 @@ def test_masks_painted_in_any_way_become_pure_black_and_white_at_the_exact_size(
 
 def test_a_mask_of_another_shape_is_refused() -> None:
     with pytest.raises(Rejected, match="mask_size"):
-        masks.mask(encode(Image.new("L", (512, 512))), SIZE)
+        masks.mask(encode(Image.new("L", (512, 512))), PICTURE)
 
 
 @pytest.mark.parametrize(
@@ -412,7 +436,7 @@ def test_a_mask_of_nothing_or_everything_is_refused(
     colour: str, key: str
 ) -> None:
     with pytest.raises(Rejected, match=key):
-        masks.mask(encode(Image.new("RGB", (600, 400), colour)), SIZE)
+        masks.mask(encode(Image.new("RGB", SIZE, colour)), PICTURE)
 
 
 @pytest.mark.parametrize(
@@ -428,7 +452,7 @@ def test_a_mask_of_nothing_or_everything_is_refused(
 def test_quick_regions_are_halves_and_the_middle(
     name: str, inside: tuple[int, int], outside: tuple[int, int]
 ) -> None:
-    mask = masks.region(name, SIZE)
+    mask = masks.region(name, PICTURE)
     assert colours(mask) == {(0, 0, 0), (255, 255, 255)}
     with Image.open(io.BytesIO(mask)) as image:
         assert image.getpixel(inside) == (255, 255, 255)
