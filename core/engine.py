@@ -16,7 +16,7 @@ from typing import Any
 import structlog
 
 from core.answers import dispatch, drafts
-from core.errors import Charged, EaselError, Retryable
+from core.errors import Charged, DeliveryError, EaselError, Retryable
 from core.failpoints import failpoint
 from core.flow import deliver, generate, prepare, status
 from core.flow.context import (
@@ -88,6 +88,7 @@ class Engine:
         self._arrivals: deque[float] = deque(maxlen=2)
         self._is_inbox_unsure = False
         self._answering: dict[asyncio.Task[None], Delivery] = {}
+        self._awaiting: set[int] = set()
         self._jobs: dict[asyncio.Task[None], Claim] = {}
         self._downloads = asyncio.Semaphore(DELIVERED_AT_ONCE)
         self._posts: defaultdict[str, asyncio.Semaphore] = defaultdict(
@@ -191,6 +192,8 @@ class Engine:
         """Platforms with all their places in use, and the places free for each of the others."""
         in_work: Counter[str] = Counter()
         for delivery in self._answering.values():
+            if delivery.number in self._awaiting:
+                continue
             in_work[delivery.origin.place.platform] += 1
         full = {
             name
@@ -203,7 +206,8 @@ class Engine:
         return full, ANSWERED_AT_ONCE - max(others, default=0)
 
     def _on_delivery_end(self, task: asyncio.Task[None]) -> None:
-        del self._answering[task]
+        delivery = self._answering.pop(task)
+        self._awaiting.discard(delivery.number)
         self._arrived.set()
 
     async def _wait_out_burst(self) -> None:
@@ -250,7 +254,13 @@ class Engine:
             failpoint("take.after_commit")
             return delivery
         await drafts.consume(self._context, origin)
-        await self._prepare(origin)
+        try:
+            await self._prepare(origin)
+        except DeliveryError:
+            # It may wait for hours; what others ask for must not wait with it.
+            self._awaiting.add(delivery.number)
+            self._arrived.set()
+            raise
         return await self._finish_delivery(delivery)
 
     async def _understand(

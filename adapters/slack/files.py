@@ -157,9 +157,9 @@ class Files:
         try:
             info = await self._info(workspace, file)
         except SlackError as error:
-            raise (
-                Rejected("slack.file_closed") if error.permanent else error
-            ) from None
+            if error.permanent:
+                raise Rejected("slack.file_closed") from None
+            raise DeliveryError("slack.file_failed") from None
         if info.get("is_external") or info.get("mode") == EXTERNAL:
             return EXTERNAL
         return str(

@@ -2,6 +2,7 @@
 
 from core.answers.lookup import require_audience, resolve_step
 from core.errors import NotFound, Rejected
+from core.flow import waiting
 from core.flow.context import Context, post_outcome
 from core.post import Post
 from core.types import Request, Step, StepState, Task
@@ -10,7 +11,13 @@ from core.views import steps
 
 async def cancel(context: Context, request: Request) -> Post:
     """Cancel at once and free while the job waits; otherwise as soon as it can be."""
-    step = await _find_job(context, request)
+    try:
+        step = await _find_job(context, request)
+    except NotFound:
+        if not request.target:
+            raise
+        # A request that waits for its picture has no step yet.
+        return await waiting.withdraw(context, request)
     require_audience(request, step)
     if (
         step.state is StepState.CANCELLED

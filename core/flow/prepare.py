@@ -3,11 +3,17 @@
 from dataclasses import replace
 
 from core import budgets, channel_settings, sessions
-from core.errors import EaselError, NotFound
+from core.errors import DeliveryError, EaselError, NotFound
 from core.failpoints import failpoint
-from core.flow import replies, status
+from core.flow import replies, status, waiting
 from core.flow.attachments import Collected, collect
-from core.flow.context import Context, fail_step, retry_delivery, upsert_status
+from core.flow.context import (
+    Context,
+    fail_step,
+    is_passing,
+    retry_delivery,
+    upsert_status,
+)
 from core.flow.plan import plan_step
 from core.incoming import Origin
 from core.operations import Action
@@ -17,15 +23,20 @@ from core.types import Attachment, Request, Step, StepState
 async def prepare(context: Context, request: Request) -> Step | None:
     """Begin a request's step and announce it.
 
-    None when it was refused and its person has been told why.
+    None when it was refused and its person has been told why. Raises a DeliveryError that passes
+    while the platform does not give a file: the caller tries again.
     """
     step = await _find_begun(context, request)
     if step is None:
         try:
-            step = await _begin(
-                context, request, await collect(context, request)
-            )
+            await waiting.check(context, request)
+            collected = await _collect_or_wait(context, request)
+            step = await _begin(context, request, collected)
+        except waiting.Withdrawn:
+            return None
         except EaselError as error:
+            if is_passing(error):
+                raise
             await _refuse(context, request, error)
     if step is not None:
         await announce(context, step)
@@ -42,6 +53,16 @@ async def _find_begun(context: Context, request: Request) -> Step | None:
         return None
 
 
+async def _collect_or_wait(context: Context, request: Request) -> Collected:
+    """Raises what ``collect`` raises, and Rejected for a file that was waited for too long."""
+    try:
+        return await collect(context, request)
+    except DeliveryError as error:
+        if is_passing(error):
+            await waiting.wait(context, request)
+        raise
+
+
 async def _refuse(
     context: Context,
     request: Request,
@@ -52,7 +73,8 @@ async def _refuse(
         form = replies.form_again(context, request)
         if await context.chats[request.place.platform].ask(form, request):
             return
-    await replies.refuse(context, request, error)
+    if not await waiting.show_end(context, request, error):
+        await replies.refuse(context, request, error)
 
 
 async def _begin(

@@ -140,6 +140,30 @@ def round_seconds(seconds: float) -> int:
     return max(1, round(seconds / grain) * grain)
 
 
+def awaited_file_post(request: Request, job: str, platform: str) -> Post:
+    """Nothing is begun yet: the platform does not give the picture that was attached."""
+    cancel = Button(
+        kind=ButtonKind.CANCEL,
+        step=job,
+        label=translate("button.cancel", request.locale),
+    )
+    return Post(
+        tone=Tone.STATUS,
+        title=request.text,
+        text=translate(
+            "status.file_awaited", request.locale, platform=platform
+        ),
+        job=job,
+        buttons=(cancel,),
+    )
+
+
+def ended_wait_post(error: EaselError, locale: str, job: str) -> Post:
+    """Why nothing was begun, in place of the words that it waits."""
+    text = explain(error.key, error.params, locale, error.charged)
+    return Post(tone=Tone.NOTE, text=text, job=job, reason=error.key)
+
+
 def _status_post(
     step: Step,
     parent: Step | None,

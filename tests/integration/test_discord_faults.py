@@ -215,18 +215,45 @@ async def test_one_result_whatever_answers_are_lost(
 
 
 @pytest.mark.parametrize("fault", [Fault(status=503), Fault(retry_after=1)])
-async def test_a_file_that_does_not_come_is_said_and_nothing_is_made(
+async def test_a_file_that_does_not_come_yet_is_waited_for_in_one_message(
     place: Place, fault: Fault
 ) -> None:
     fake, ana = place.fake, place.ana
-    fake.world.faults["cdn"].append(fault)
+    fake.world.faults["cdn"].extend([fault] * 4)
     fake.says(
         ana,
         f"{fake.mention} make it night",
         place.channel,
         files=[PHOTOS / "coffee.png"],
     )
-    await fake.sees("Try again in a moment", channel=fake.direct(ana))
+    told = await fake.sees(
+        "still waiting for Discord", channel=place.channel, button="Cancel"
+    )
+    result = await place.result("make it night")
+    await place.rest()
+    assert told is result
+    assert len(await place.steps(ana)) == len(place.ours()) == 1
+
+
+async def test_a_request_is_cancelled_while_its_file_does_not_come(
+    place: Place,
+) -> None:
+    fake, ana = place.fake, place.ana
+    fake.world.faults["cdn"].extend([Fault(status=503)] * 50)
+    fake.says(
+        ana,
+        f"{fake.mention} make it night",
+        place.channel,
+        files=[PHOTOS / "coffee.png"],
+    )
+    told = await fake.sees(
+        "still waiting for Discord", channel=place.channel, button="Cancel"
+    )
+    await fake.presses(ana, told, "Cancel")
+    await fake.until(lambda: "Cancelled" in told.words)
+    await asyncio.sleep(0.3)
+    fake.world.faults["cdn"].clear()
+    assert not told.buttons
     assert await place.steps(ana) == []
 
 

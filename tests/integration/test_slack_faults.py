@@ -14,6 +14,7 @@ from adapters.slack import chat as chats
 from adapters.slack import files as slack_files
 from adapters.slack import progress
 from bot.run import Running
+from core.flow.context import Context
 from core.types import Step, Tenant
 from tests.conftest import PHOTOS
 from tests.fakes.slack.driver import Slack, Somebody, slack
@@ -39,6 +40,8 @@ async def there(
     monkeypatch.setattr(
         slack_files.Files.__init__, "__defaults__", ((0.0, 0.05, 0.1, 0.2),)
     )
+    defaults = Context.__init__.__kwdefaults__ or {}
+    monkeypatch.setitem(defaults, "back_off", 0.05)
     async with (
         slack(World(share_after=0.02)) as fake,
         easel_in(fake, tmp_path / "data") as bot,
@@ -432,6 +435,19 @@ async def test_odd_files_get_a_sentence_each(there: Place) -> None:
     await ana.says(f"{ana.easel} make it dark", files=[ana.uploads(photo)])
     await ana.reads("not allowed to read")
     assert await steps_of(bot, ana) == []
+
+
+async def test_a_file_that_slack_does_not_give_yet_is_waited_for(
+    there: Place,
+) -> None:
+    fake, bot, ana = there
+    fake.api.download_faults = [503] * 4
+    photo = ana.uploads(PHOTOS / "coffee.png")
+    await ana.says(f"{ana.easel} make it night", files=[photo])
+    told = await ana.reads("still waiting for Slack")
+    caption, _ = await ana.result("make it night")
+    assert caption.ts == told.ts
+    assert len(await steps_of(bot, ana)) == 1
 
 
 async def test_a_file_of_another_organisation_is_looked_up(

@@ -2,7 +2,8 @@
 
 import asyncio
 import sqlite3
-from collections.abc import Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -11,13 +12,14 @@ from sqlalchemy.exc import OperationalError
 
 from bot.simulator.server import SimulatorConfig
 from core.errors import ConfigurationError, DeliveryError
-from core.flow import deliver
+from core.flow import deliver, waiting
+from core.flow.context import Context
 from core.incoming import Incoming, Kind, Mentions
 from core.operations import Action, ButtonKind
 from core.post import Tone
 from core.storage.blobs import open_blobs
 from core.storage.bucket import BucketBlobs
-from core.types import Person, StepState
+from core.types import Attachment, Person, StepState
 from tests.fakes.memory_chat import MemoryChat
 from tests.integration.test_flow import PLACE, Team, team_on
 from tests.integration.test_flow import team as team  # noqa: PLC0414  # the fixture
@@ -180,3 +182,92 @@ async def test_a_question_back_waits_for_a_platform_that_is_away(
     [message] = team.chat.messages.values()
     kinds = {button.kind for button in message.posts[-1].buttons}
     assert ButtonKind.AS_DRAWING in kinds
+
+
+def awaits_files(team: Team, patch: pytest.MonkeyPatch, times: int) -> None:
+    """Let the platform give no file so many times."""
+    given = team.chat.fetch
+    left = times
+
+    async def fetch(
+        attachment: Attachment, limit: int
+    ) -> AsyncIterator[bytes]:
+        nonlocal left
+        left -= 1
+        if left >= 0:
+            raise DeliveryError("discord.file_failed")
+        async for chunk in given(attachment, limit):
+            yield chunk
+
+    patch.setattr(team.chat, "fetch", fetch)
+
+
+@pytest.fixture
+def quick(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let what is tried again be tried soon."""
+    kwdefaults = Context.__init__.__kwdefaults__ or {}
+    monkeypatch.setitem(kwdefaults, "back_off", 0.02)
+
+
+async def test_a_picture_its_platform_does_not_give_is_waited_for_and_told(
+    quick: None, team: Team, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    awaits_files(team, monkeypatch, times=4)
+    step, _ = await team.gets(
+        Action.EDIT, "make it night", photos=["coffee.png"]
+    )
+    assert step.state is StepState.DONE
+    [message] = team.chat.messages.values()
+    assert "waiting for Memory to give me" in message.posts[0].text
+    assert message.posts[-1].tone is Tone.RESULT
+
+
+async def test_a_hiccup_of_a_file_is_not_worth_a_word(
+    quick: None, team: Team, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    awaits_files(team, monkeypatch, times=1)
+    await team.gets(Action.EDIT, "make it night", photos=["coffee.png"])
+    [message] = team.chat.messages.values()
+    assert "waiting for" not in message.posts[0].text
+
+
+async def test_a_request_that_waits_for_its_picture_can_be_cancelled(
+    quick: None, team: Team, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    awaits_files(team, monkeypatch, times=9)
+    answer = await team.asks(
+        Action.EDIT, "make it night", photos=["coffee.png"]
+    )
+    job = answer.accepted or ""
+    while not team.chat.messages:
+        await asyncio.sleep(0.01)
+    assert await team.is_refused(Action.CANCEL, person="bo", target=job)
+    said = await team.says(Action.CANCEL, target=job)
+    assert said.text == "Cancelled."
+    assert "Nothing was charged" in (await team.chat.end_of(job)).text
+    await asyncio.sleep(0.5)
+    assert len(team.chat.messages) == 1
+    assert team.simulator.account.tasks == {}
+
+
+async def test_a_picture_that_never_comes_is_told_at_last(
+    quick: None, team: Team, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(waiting, "LIFE", timedelta(seconds=0.3))
+    awaits_files(team, monkeypatch, times=10_000)
+    answer = await team.asks(
+        Action.EDIT, "make it night", photos=["coffee.png"]
+    )
+    post = await team.chat.end_of(answer.accepted or "")
+    assert "never gave me your picture" in post.text
+    assert len(team.chat.messages) == 1
+
+
+async def test_many_pictures_that_are_waited_for_keep_no_one_waiting(
+    quick: None, team: Team, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    awaits_files(team, monkeypatch, times=10_000)
+    for number in range(12):
+        await team.asks(Action.EDIT, f"{number}", photos=["coffee.png"])
+    step, _ = await team.gets(Action.DRAW, "a fox")
+    assert step.state is StepState.DONE

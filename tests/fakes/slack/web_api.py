@@ -75,6 +75,7 @@ class WebApi:
         self.issue_socket_url: Callable[[], str] = lambda: ""
         self.strange: list[str] = []
         self.upload_faults: list[int] = []
+        self.download_faults: list[int] = []
 
     def routes(self, app: web.Application) -> None:
         """Where everything is."""
@@ -591,6 +592,8 @@ class WebApi:
     # Files and response addresses
 
     async def _file(self, request: web.Request) -> web.Response:
+        if self.download_faults:
+            return web.Response(status=self.download_faults.pop())
         token = request.headers.get("Authorization", "").removeprefix(
             "Bearer "
         )
