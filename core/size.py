@@ -15,5 +15,10 @@ class Size:
         """Pixels."""
         return self.width * self.height
 
+    @property
+    def label(self) -> str:
+        """As people write it."""
+        return f"{self.width}×{self.height}"
+
     def __str__(self) -> str:
         return f"{self.width}*{self.height}"

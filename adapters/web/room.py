@@ -371,6 +371,7 @@ class RoomApi:
         A recipe of ours in it is kept.
         """
         name = decode.file_name(request.headers.get("easel-name", ""))
+        locale = request.headers.get("easel-locale", "en")
         async with self._uploading:
             data = await request.body()
             taken = await self._context.pool.run(normalize.normalize, data)
@@ -395,6 +396,7 @@ class RoomApi:
                 "name": name,
                 "width": taken.width,
                 "height": taken.height,
+                "notes": [translate(key, locale) for key in taken.notes],
                 **link,
             }
         )

@@ -1,24 +1,39 @@
 """The pictures a person gave: fetched, checked, turned upright, stripped and stored."""
 
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import Any
 
+from core.errors import Rejected
 from core.failpoints import failpoint
 from core.flow.context import Context
 from core.models import Model
 from core.pictures import formats, normalize
+from core.size import Size
 from core.types import Attachment, Picture, Request, Tenant
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Origin:
+    """A picture as its person knows it: the file's name, and its size before we shrank it."""
+
+    name: str
+    size: Size
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Collected:
     """What was attached, as it is stored.
 
-    ``mask`` is the blob of a mask as it came, ``notes`` are message keys about the pictures.
+    ``mask`` is the blob of a mask as it came, ``notes`` are message keys about the pictures,
+    ``origins`` say by a picture's key where it came from.
     """
 
     pictures: tuple[Picture, ...] = ()
     mask: str | None = None
     notes: tuple[str, ...] = ()
+    origins: Mapping[str, Origin] = field(default_factory=dict)
 
 
 async def collect(context: Context, request: Request) -> Collected:
@@ -26,23 +41,45 @@ async def collect(context: Context, request: Request) -> Collected:
     failpoint("collect.before")
     pictures: list[Picture] = []
     notes: set[str] = set()
+    origins: dict[str, Origin] = {}
     for attachment in request.attachments:
         if attachment.key:
             pictures.append(await stored_picture(context, request, attachment))
             continue
-        data = await fetch(context, request, attachment)
-        image = await context.pool.run(normalize.normalize, data)
-        pictures.append(
-            await store_image(context, request.place.tenant, image)
-        )
+        with naming(attachment.name):
+            data = await fetch(context, request, attachment)
+            image = await context.pool.run(normalize.normalize, data)
+        picture = await store_image(context, request.place.tenant, image)
+        pictures.append(picture)
         notes |= set(image.notes)
+        origins[picture.key] = Origin(
+            name=attachment.name, size=image.original or picture.size
+        )
     mask = None
     if request.mask is not None:
-        mask = await _store_mask(context, request, request.mask)
+        with naming(request.mask.name):
+            mask = await _store_mask(context, request, request.mask)
     failpoint("collect.after_blob")
     return Collected(
-        pictures=tuple(pictures), mask=mask, notes=tuple(sorted(notes))
+        pictures=tuple(pictures),
+        mask=mask,
+        notes=tuple(sorted(notes)),
+        origins=origins,
     )
+
+
+@contextmanager
+def naming(name: str, **changes: object) -> Iterator[None]:
+    """Have a refusal of a picture name its file. ``changes`` replace values of the message."""
+    try:
+        yield
+    except Rejected as error:
+        if not error.key.startswith("picture."):
+            raise
+        params: dict[str, Any] = {**error.params, **changes}
+        if name:
+            params["file"] = name
+        raise Rejected(error.key, **params) from None
 
 
 async def _store_mask(
@@ -98,11 +135,17 @@ async def fetch(
 
 
 async def fit(
-    context: Context, tenant: Tenant, picture: Picture, model: Model
+    context: Context,
+    tenant: Tenant,
+    picture: Picture,
+    model: Model,
+    origin: Origin | None = None,
 ) -> Picture:
     """Fit the picture to the model's ranges: itself with its living link, or a faithful resize."""
     data = await context.blobs.read(tenant, picture.key)
-    image = await context.pool.run(normalize.fit_to, data, model.pictures)
+    origin = origin or Origin(name="", size=picture.size)
+    with naming(origin.name, size=origin.size.label):
+        image = await context.pool.run(normalize.fit_to, data, model.pictures)
     if image.data == data:
         return picture
     return await store_image(context, tenant, image)

@@ -1,11 +1,18 @@
 """From a request to the step it begins: source, inputs, options, model, size and price."""
 
-from dataclasses import dataclass, replace
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
 
 from core import channel_settings, sessions
 from core.errors import Rejected
 from core.flow import heads, status
-from core.flow.attachments import Collected, fit, store_image
+from core.flow.attachments import (
+    Collected,
+    Origin,
+    fit,
+    naming,
+    store_image,
+)
 from core.flow.context import Context
 from core.model_sizes import expansion
 from core.operations import Action
@@ -30,6 +37,7 @@ class Plan:
     inputs: tuple[Picture, ...] = ()
     mask: str | None = None
     notes: tuple[str, ...] = ()
+    origins: Mapping[str, Origin] = field(default_factory=dict)
 
 
 async def plan_step(
@@ -76,6 +84,7 @@ async def _plan_new(
         inputs=collected.pictures,
         mask=collected.mask,
         notes=collected.notes,
+        origins=collected.origins,
     )
     if request.action is Action.DRAW or collected.pictures:
         return plan
@@ -160,9 +169,10 @@ async def _draft_step(context: Context, request: Request, plan: Plan) -> Step:
     )
     model = choice.model
     context.catalog.check(model, plan.action, plan.prompt, plan.options)
-    inputs = [
-        await fit(context, tenant, picture, model) for picture in plan.inputs
-    ]
+    inputs: list[Picture] = []
+    for picture in plan.inputs:
+        origin = plan.origins.get(picture.key)
+        inputs.append(await fit(context, tenant, picture, model, origin))
     options = _settle_options(plan, inputs)
     session = plan.session
     if options.private:
@@ -222,7 +232,10 @@ async def _make_mask(
     size = inputs[0].size
     if plan.mask is not None:
         raw = await context.blobs.read(tenant, plan.mask)
-        data = await context.pool.run(masks.mask, raw, size)
+        origin = plan.origins.get(plan.inputs[0].key)
+        known_size = origin.size if origin else plan.inputs[0].size
+        with naming("", size=known_size.label):
+            data = await context.pool.run(masks.mask, raw, size)
     elif plan.options.mask is not None:
         data = await context.pool.run(masks.region, plan.options.mask, size)
     else:

@@ -14,6 +14,7 @@ from dataclasses import dataclass
 import pyvips
 
 from core.errors import Rejected
+from core.size import Size
 
 MAX_BYTES = 30 * 1024 * 1024
 MAX_PIXELS = 8192 * 6144
@@ -87,6 +88,11 @@ class Facts:
     def media_type(self) -> str:
         """Such as image/png."""
         return f"image/{self.format}"
+
+    @property
+    def size(self) -> Size:
+        """Width × height in pixels."""
+        return Size(width=self.width, height=self.height)
 
     @property
     def ratio(self) -> float:
@@ -255,7 +261,7 @@ def _is_for_eyes(image: "pyvips.Image") -> bool:
 def _check_size(facts: Facts) -> None:
     if facts.width < 1 or facts.height < 1:
         raise Rejected("picture.damaged")
-    size = f"{facts.width}×{facts.height}"
+    size = facts.size.label
     if facts.ratio > MAX_RATIO:
         raise Rejected("picture.aspect", size=size, allowed=f"{MAX_RATIO:g}:1")
     pixels, side = facts.width * facts.height, max(facts.width, facts.height)

@@ -32,8 +32,8 @@ def mask(data: bytes, size: Size) -> bytes:
     if abs(mask_ratio / picture_ratio - 1) > RATIO_TOLERANCE:
         raise Rejected(
             "picture.mask_size",
-            mask=f"{facts.width}×{facts.height}",
-            size=f"{size.width}×{size.height}",
+            mask=facts.size.label,
+            size=size.label,
         )
     with refusing_damage():
         marked = _find_marks(upright(data, facts).copy_memory())

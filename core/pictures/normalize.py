@@ -17,6 +17,7 @@ from core.pictures.formats import (
     inspect,
     refusing_damage,
 )
+from core.size import Size
 from core.types import PictureLimits
 
 KEPT_SIDE = 3072
@@ -31,13 +32,17 @@ WHITE = [255, 255, 255]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class NormalizedImage:
-    """Clean bytes. ``notes`` are keys of messages for the person who asked."""
+    """Clean bytes.
+
+    ``notes`` are keys of messages for the person who asked, ``original`` is the size of their file.
+    """
 
     data: bytes
     width: int
     height: int
     media_type: str
     notes: tuple[str, ...] = ()
+    original: Size | None = None
 
 
 def normalize(data: bytes) -> NormalizedImage:
@@ -60,6 +65,7 @@ def normalize(data: bytes) -> NormalizedImage:
         height=image.height,
         media_type=f"image/{kind}",
         notes=notes,
+        original=facts.size,
     )
 
 
@@ -71,7 +77,7 @@ def fit_to(data: bytes, limits: PictureLimits) -> NormalizedImage:
     facts = inspect(data)
     max_ratio = min(limits.max_ratio, limits.max_side / limits.min_side)
     if facts.ratio > max_ratio:
-        size = f"{facts.width}×{facts.height}"
+        size = facts.size.label
         raise Rejected("picture.aspect", size=size, allowed=f"{max_ratio:g}:1")
     if _is_inside(facts, len(data), limits):
         return NormalizedImage(

@@ -81,6 +81,10 @@ def explain(
 ) -> str:
     """What happened and what it cost, in two sentences or more."""
     reason = translate(key, locale, **params)
+    if "file" in params:
+        reason = translate(
+            "picture.of_file", locale, file=params["file"], reason=reason
+        )
     return join_list(
         locale, reason, translate(f"status.charged.{charged}", locale)
     )

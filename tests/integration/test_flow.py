@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 import pytest_asyncio
+from PIL import Image
 
 from bot import settings, wiring
 from bot.clock import WallClock
@@ -892,3 +893,55 @@ async def test_a_workspace_that_says_goodbye_twice_in_a_second_is_forgotten(
             PLACE.tenant, "ana", 1
         ):
             await asyncio.sleep(0.02)
+
+
+@pytest.mark.parametrize(
+    ("size", "function", "words"),
+    [
+        (
+            (1080, 6000),
+            "edit",
+            "long.png: That picture is too long and thin (1080×6000)",
+        ),
+        ((12_000, 1000), "upscale", "too long and thin (12000×1000)"),
+    ],
+)
+async def test_a_refusal_names_the_file_and_the_size_its_person_knows(
+    team: Team,
+    tmp_path: Path,
+    size: tuple[int, int],
+    function: str,
+    words: str,
+) -> None:
+    path = tmp_path / "long.png"
+    Image.new("L", size).save(path)
+    action = Action.EDIT if function == "edit" else Action.UPSCALE
+    assert words in await team.is_refused(
+        action, "make it night", photos=(str(path),)
+    )
+
+
+async def test_of_two_files_the_damaged_one_is_named(
+    team: Team, tmp_path: Path
+) -> None:
+    path = tmp_path / "half.jpg"
+    data = (PHOTOS / "rocket.jpg").read_bytes()
+    path.write_bytes(data[: len(data) // 2])
+    words = await team.is_refused(
+        Action.EDIT, "join them", photos=("coffee.png", str(path))
+    )
+    assert "half.jpg: That picture is damaged" in words
+
+
+async def test_a_mask_of_another_shape_is_compared_with_the_picture_as_it_came(
+    team: Team, tmp_path: Path
+) -> None:
+    path = tmp_path / "mask.png"
+    Image.new("L", (300, 300)).save(path)
+    words = await team.is_refused(
+        Action.INPAINT,
+        "a hat",
+        photos=("coffee.png",),
+        mask=Attachment(ref=str(path), name="mask.png"),
+    )
+    assert "The mask is 300×300 and the picture 600×400" in words

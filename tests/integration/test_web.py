@@ -410,6 +410,21 @@ async def test_what_is_dropped_loses_its_position_before_anybody_sees_it(
     assert b"SECRETTEXT" not in (await house.http.get(kept["src"])).content
 
 
+async def test_who_drops_a_moving_picture_is_told_which_part_is_used(
+    house: House, ana: Visitor
+) -> None:
+    frames = [Image.new("RGB", (64, 64), name) for name in ("red", "blue")]
+    buffer = io.BytesIO()
+    frames[0].save(buffer, "GIF", save_all=True, append_images=frames[1:])
+    sent = {"Authorization": f"Bearer {ana.key}", "Easel-Locale": "id"}
+    kept = await house.http.post(
+        "/room/upload", content=buffer.getvalue(), headers=sent
+    )
+    assert kept.json()["notes"] == [
+        translate("picture.note.first_frame", "id")
+    ]
+
+
 @pytest.mark.parametrize(
     "name",
     [

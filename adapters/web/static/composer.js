@@ -46,7 +46,9 @@ export class Composer {
     for (const file of files) {
       if (this.pictures.length >= MOST) return void (this.notice.textContent = say("too_many", { count: MOST }));
       try {
-        this.pictures.push(await upload(file));
+        const picture = await upload(file);
+        this.pictures.push(picture);
+        this.notice.textContent = picture.notes.join(" ");
       } catch (error) {
         this.notice.textContent = `${file.name}: ${error.message}`;
       }
