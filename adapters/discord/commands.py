@@ -33,8 +33,14 @@ Say = Callable[[str], str]
 """Language → text."""
 
 # Types of options and of commands, as Discord numbers them.
-SUBCOMMAND, STRING, INTEGER, BOOLEAN, NUMBER, ATTACHMENT = 1, 3, 4, 5, 10, 11
-SLASH, MESSAGE = 1, 3
+SUBCOMMAND = 1
+STRING = 3
+INTEGER = 4
+BOOLEAN = 5
+NUMBER = 10
+ATTACHMENT = 11
+SLASH = 1
+MESSAGE = 3
 NUMERIC_TYPES = {OptionKind.WHOLE: INTEGER, OptionKind.DECIMAL: NUMBER}
 COMPLETED = frozenset({OptionKind.MODEL, OptionKind.SIZE, OptionKind.RATIO})
 """Kinds of options that adapters.discord.autocomplete suggests values for."""
@@ -59,7 +65,8 @@ def registry(*, for_people: bool = True) -> list[Payload]:
     ``for_people``: people may add the bot to their own account, too.
     """
     commands = [_command(name) for name in command_names()]
-    shortcut = _localize("name", partial(translate, SHORTCUT))
+    shortcut_name = partial(translate, SHORTCUT)
+    shortcut = _localize("name", shortcut_name)
     commands.append({"type": MESSAGE, **shortcut})
     where = EVERYWHERE if for_people else IN_GUILDS
     return [{**command, **where} for command in commands]
@@ -83,7 +90,8 @@ async def sync(api: Api, store: DiscordStore) -> None:
         )
         return not error.permanent
 
-    path, ids = "/applications/{app}/commands", {"app": api.app}
+    path = "/applications/{app}/commands"
+    ids = {"app": api.app}
     try:
         patiently = retrying(may_pass, first=5.0, longest=300.0)
         await patiently(api.call, "PUT", path, ids, commands)
@@ -123,25 +131,36 @@ def _options(action: Action) -> list[Payload]:
     payloads = []
     if command.takes is not Takes.NOTHING:
         payloads.append(_words(command.takes))
-    payloads += [_picture(number) for number in range(1, command.pictures + 1)]
+    numbers = range(1, command.pictures + 1)
+    payloads += [_picture(number) for number in numbers]
     if command.takes_mask:
-        payloads.append(
-            {**_texts("option", "mask_picture"), "type": ATTACHMENT}
-        )
-    return payloads + [_option(option) for option in options_of(action)]
+        texts = _texts("option", "mask_picture")
+        payloads.append({**texts, "type": ATTACHMENT})
+    payloads += [_option(option) for option in options_of(action)]
+    return payloads
 
 
 def _words(takes: Takes) -> Payload:
+    name = partial(translate, f"option.{takes.value}.name")
+    description = partial(describe_words, takes)
     texts = {
-        **_localize("name", partial(translate, f"option.{takes.value}.name")),
-        **_localize("description", partial(describe_words, takes)),
+        **_localize("name", name),
+        **_localize("description", description),
     }
     if takes is Takes.ID:
-        completed = {"max_length": LONGEST_STEP, "autocomplete": True}
-        return {**texts, "type": STRING, **completed}
+        return {
+            **texts,
+            "type": STRING,
+            "max_length": LONGEST_STEP,
+            "autocomplete": True,
+        }
     if takes is Takes.NUMBER:
-        bounds = {"min_value": 1, "max_value": MOST_PICTURES}
-        return {**texts, "type": INTEGER, **bounds}
+        return {
+            **texts,
+            "type": INTEGER,
+            "min_value": 1,
+            "max_value": MOST_PICTURES,
+        }
     return {**texts, "type": STRING, "max_length": LONGEST_WORDS}
 
 
@@ -155,15 +174,21 @@ def _picture(number: int) -> Payload:
 
 
 def _option(option: OptionSpec) -> Payload:
+    name = partial(translate, f"option.{option.name}.name")
+    description = partial(describe_option, option)
     texts = {
-        **_localize("name", partial(translate, f"option.{option.name}.name")),
-        **_localize("description", partial(describe_option, option)),
+        **_localize("name", name),
+        **_localize("description", description),
     }
     if option.kind is OptionKind.FLAG:
         return {**texts, "type": BOOLEAN}
     if option.kind in NUMERIC_TYPES:
-        bounds = {"min_value": int(option.low), "max_value": int(option.high)}
-        return {**texts, "type": NUMERIC_TYPES[option.kind], **bounds}
+        return {
+            **texts,
+            "type": NUMERIC_TYPES[option.kind],
+            "min_value": int(option.low),
+            "max_value": int(option.high),
+        }
     if option.kind is OptionKind.CHOICE:
         choices = [_choice(option, value) for value in option.choices]
         return {**texts, "type": STRING, "choices": choices}
@@ -182,20 +207,21 @@ def _texts(area: str, word: str, default_name: str = "") -> Payload:
 
     ``default_name``: the name in the default language, if it is not the text's.
     """
-    key = f"{area}.{word}"
-    names = _localize("name", partial(translate, f"{key}.name"))
+    name = partial(translate, f"{area}.{word}.name")
+    text = partial(translate, f"{area}.{word}.text")
+    names = _localize("name", name)
     if default_name:
         names["name"] = default_name
-    return {
-        **names,
-        **_localize("description", partial(translate, f"{key}.text")),
-    }
+    return {**names, **_localize("description", text)}
 
 
 def _localize(field: str, say: Say) -> Payload:
     """A text in the default language, and in each of Discord's locales that has a file."""
     localizations = {locale: say(language) for locale, language in _locales()}
-    return {field: say(DEFAULT), f"{field}_localizations": localizations}
+    return {
+        field: say(DEFAULT),
+        f"{field}_localizations": localizations,
+    }
 
 
 def _locales() -> Iterator[tuple[str, str]]:

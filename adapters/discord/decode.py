@@ -54,35 +54,50 @@ def command(interaction: discord.Interaction) -> Incoming:
         allowed = [f"/{written}" for written in TYPED]
         raise Rejected("grammar.no_command", word=name[:40], allowed=allowed)
     files = _resolved_files(interaction)
-    mask = files.get(str(options.pop("mask-picture", "")))
+    mask_number = str(options.pop("mask-picture", ""))
     numbers = [str(options.pop(name)) for name in PICTURES if name in options]
-    # The first of them alone: any other is an option that the command does not have.
-    words = [name for name in WORDS if name in options][:1]
-    text = plain(str(options.pop(words[0]))) if words else ""
+    words = ""
+    for option in WORDS:
+        if option in options:
+            # The first of them alone: any other is an option that the command does not have.
+            words = plain(str(options.pop(option)))
+            break
     return _interaction(
         interaction,
         Kind.COMMAND,
         operation=TYPED[name].value,
-        words=text,
-        fields={
-            name: _field_text(value)
-            for name, value in options.items()
-            if value is not False
-        },
-        attachments=tuple(
-            files[number] for number in numbers if number in files
-        ),
-        mask=mask,
+        words=words,
+        fields=_option_texts(options),
+        attachments=_attachments(files, numbers),
+        mask=files.get(mask_number),
     )
+
+
+def _option_texts(options: Mapping[str, Any]) -> dict[str, str]:
+    """The options as text; a tick that was taken away is no option."""
+    return {
+        name: _field_text(value)
+        for name, value in options.items()
+        if value is not False
+    }
+
+
+def _attachments(
+    files: Mapping[str, Attachment], numbers: Iterable[str]
+) -> tuple[Attachment, ...]:
+    return tuple(files[number] for number in numbers if number in files)
 
 
 def shortcut(interaction: discord.Interaction) -> Incoming:
     """ "Edit this image" on a message: its pictures, or the step it shows."""
     data = data_of(interaction)
     number = str(data.get("target_id", ""))
-    messages = (data.get("resolved") or {}).get("messages") or {}
-    pointed = {**(messages.get(number) or {}), "id": number}
-    pictures = pictures_in(pointed, str(interaction.channel_id or ""))
+    resolved = data.get("resolved") or {}
+    messages = resolved.get("messages") or {}
+    message_row = messages.get(number) or {}
+    pointed = {**message_row, "id": number}
+    channel = str(interaction.channel_id or "")
+    pictures = pictures_in(pointed, channel)
     answers = Quoted(message=number, pictures=pictures)
     return _interaction(interaction, Kind.SHORTCUT, answers=answers)
 
@@ -100,31 +115,29 @@ def form(interaction: discord.Interaction) -> Incoming:
     What it was asked for is looked up by the reply's ``asked`` (chat.complete).
     """
     data = data_of(interaction)
-    modal = MODAL.fullmatch(str(data.get("custom_id", "")))
+    custom_id = str(data.get("custom_id", ""))
+    modal = MODAL.fullmatch(custom_id)
     if modal is None:
         raise Rejected("button.unknown")
     files = _resolved_files(interaction)
+    components = data.get("components") or ()
     fields: dict[str, str] = {}
-    attached: dict[str, list[Attachment]] = {
-        "pictures": [],
-        "mask_picture": [],
-    }
-    for name, value in _fields(data.get("components") or ()):
-        if name in attached:
-            numbers = [str(number) for number in value or ()]
-            attached[name] += [
-                files[number] for number in numbers if number in files
-            ]
+    pictures: tuple[Attachment, ...] = ()
+    masks: tuple[Attachment, ...] = ()
+    for name, value in _fields(components):
+        if name == "pictures":
+            pictures = _attachments(files, map(str, value or ()))
+        elif name == "mask_picture":
+            masks = _attachments(files, map(str, value or ()))
         else:
             fields[name] = _field_text(value)
-    masks = attached["mask_picture"]
     return _interaction(
         interaction,
         Kind.FORM,
         asked=modal[1],
         words=plain(fields.pop("prompt", "")),
         fields=fields,
-        attachments=tuple(attached["pictures"]),
+        attachments=pictures,
         mask=masks[0] if masks else None,
     )
 
@@ -137,7 +150,9 @@ def form_page(interaction: discord.Interaction) -> tuple[Incoming, int] | None:
     page = PAGE.fullmatch(chosen_id(interaction))
     if page is None:
         return None
-    return _interaction(interaction, Kind.FORM, asked=page[1]), int(page[2])
+    incoming = _interaction(interaction, Kind.FORM, asked=page[1])
+    number = int(page[2])
+    return incoming, number
 
 
 def merge(incoming: Incoming, draft: Incoming) -> Incoming:
@@ -184,13 +199,15 @@ def reply_of(
     interaction: discord.Interaction, asked: str = ""
 ) -> DiscordReply:
     """What it takes to answer."""
-    message = interaction.message if interaction.guild_id is None else None
+    is_direct = interaction.guild_id is None
+    message = interaction.message
+    pressed = str(message.id) if message and is_direct else ""
     return DiscordReply(
         interaction=str(interaction.id),
         app=str(interaction.application_id),
         token=interaction.token,
         asked=asked,
-        pressed=str(message.id) if message else "",
+        pressed=pressed,
         only=not _is_member(interaction),
     )
 
@@ -203,6 +220,7 @@ def _interaction(
     **facts: Any,
 ) -> Incoming:
     guild = interaction.guild_id
+    runs_guild = _runs_guild(interaction.permissions)
     return Incoming(
         key=f"interaction:{interaction.id}",
         kind=kind,
@@ -211,7 +229,7 @@ def _interaction(
         locale=str(interaction.locale),
         may_show_form=True,
         reply=reply_of(interaction, asked).to_json(),
-        is_admin=guild is not None and _runs_guild(interaction.permissions),
+        is_admin=runs_guild and guild is not None,
         **facts,
     )
 
@@ -240,11 +258,13 @@ def _flatten(data: Mapping[str, Any]) -> tuple[str, dict[str, Any]]:
     name = str(data.get("name", ""))
     rows = data.get("options") or []
     if rows and rows[0].get("type") == SUBCOMMAND:
-        name = f"{name} {rows[0]['name']}"
-        rows = rows[0].get("options") or []
+        subcommand = rows[0]
+        name = f"{name} {subcommand['name']}"
+        rows = subcommand.get("options") or []
     options: dict[str, Any] = {}
     for row in rows:
-        options[str(row["name"])] = row.get("value")
+        option = str(row["name"])
+        options[option] = row.get("value")
     return name, options
 
 
@@ -256,11 +276,13 @@ def _fields(
         # A label holds one component, an action row a list of them.
         row = component.get("components") or [component]
         field = component.get("component") or row[0]
-        if "custom_id" in field:
-            value = (
-                field["values"] if "values" in field else field.get("value")
-            )
-            yield str(field["custom_id"]), value
+        if "custom_id" not in field:
+            continue
+        name = str(field["custom_id"])
+        if "values" in field:
+            yield name, field["values"]
+        else:
+            yield name, field.get("value")
 
 
 def _field_text(value: Any) -> str:
@@ -280,14 +302,15 @@ def message(said: discord.Message, us: int) -> Incoming | None:
     if not _is_persons(said):
         return None
     guild = said.guild.id if said.guild else None
+    channel = said.channel
     # A thread that was archived when the bot connected, and of which it has not heard since.
-    is_unknown = guild is not None and isinstance(
-        said.channel, discord.PartialMessageable
-    )
+    is_partial = isinstance(channel, discord.PartialMessageable)
+    is_unknown = guild is not None and is_partial
+    rights = getattr(said.author, "guild_permissions", None)
     return Incoming(
-        key=f"message:{said.channel.id}:{said.id}",
+        key=f"message:{channel.id}:{said.id}",
         kind=Kind.MESSAGE,
-        place=place(said.channel, said.channel.id, guild),
+        place=place(channel, channel.id, guild),
         person=_person(said.author),
         is_direct=guild is None,
         words=plain(said.content),
@@ -296,7 +319,7 @@ def message(said: discord.Message, us: int) -> Incoming | None:
         answers=_answered(said, us),
         is_place_known=not is_unknown,
         reply=DiscordReply(message=str(said.id)).to_json(),
-        is_admin=_runs_guild(getattr(said.author, "guild_permissions", None)),
+        is_admin=_runs_guild(rights),
     )
 
 
@@ -304,27 +327,26 @@ def _is_persons(said: discord.Message) -> bool:
     if said.author.bot or said.webhook_id or said.type not in SPOKEN:
         return False
     # Words from a guild that the bot has left come without it, but are no direct message.
-    return (
-        said.guild is not None
-        or getattr(said.channel, "guild_id", None) is None
-    )
+    guild_id = getattr(said.channel, "guild_id", None)
+    return said.guild is not None or guild_id is None
 
 
 def _mentions(said: discord.Message, us: int) -> Mentions:
     # A reply also counts its author among the people mentioned: only the words name us.
     named = set(said.raw_mentions)
     people = named | {user.id for user in said.mentions}
+    roles = set(said.raw_role_mentions)
     own_roles = {
         role.id for role in said.role_mentions if _is_own_role(role, us)
     }
-    other_roles = set(said.raw_role_mentions) - own_roles
     # Without the right to it nobody is called, but it is said to all the same.
-    is_to_all = (
-        said.mention_everyone or EVERYONE.search(said.content) is not None
-    )
+    names_everyone = EVERYONE.search(said.content) is not None
+    is_to_all = said.mention_everyone or names_everyone
+    others = people - {us}
+    other_roles = roles - own_roles
     return Mentions(
         us=us in named or bool(own_roles),
-        people=bool(people - {us}),
+        people=bool(others),
         groups=bool(other_roles) or is_to_all,
     )
 
@@ -337,8 +359,9 @@ def _is_own_role(role: discord.Role, us: int) -> bool:
 def _answered(said: discord.Message, us: int) -> Quoted | None:
     """The message replied to; its author unknown when Discord did not send it along."""
     reference = said.reference
-    is_reply = said.type is discord.MessageType.reply
-    if reference is None or reference.message_id is None or not is_reply:
+    if said.type is not discord.MessageType.reply:
+        return None
+    if reference is None or reference.message_id is None:
         return None
     number = str(reference.message_id)
     answered = reference.resolved
@@ -365,13 +388,14 @@ def reaction(
     person = Person(id=str(event.user_id), name="")
     author = event.message_author_id
     is_ours = None if author is None else author == us
+    message_id = str(event.message_id)
     emoji = event.emoji.name or ""
     return Incoming(
-        key=f"reaction:{event.message_id}:{event.user_id}:{emoji[:40]}:",
+        key=f"reaction:{message_id}:{event.user_id}:{emoji[:40]}:",
         kind=Kind.REACTION,
         place=place(channel, event.channel_id, event.guild_id),
         person=_person(member) if member else person,
-        answers=Quoted(message=str(event.message_id), is_ours=is_ours),
+        answers=Quoted(message=message_id, is_ours=is_ours),
         emoji=emoji[:100],
         is_added=event.event_type == "REACTION_ADD",
         is_place_known=channel is not None or event.guild_id is None,
@@ -403,7 +427,8 @@ def place(
         direct = f"{DIRECT}{number}"
         return Place(platform=PLATFORM, workspace=direct, channel=direct)
     workspace = str(guild)
-    parent = channel.parent_id if isinstance(channel, discord.Thread) else None
+    is_thread = isinstance(channel, discord.Thread)
+    parent = channel.parent_id if is_thread else None
     if not parent:
         return Place(platform=PLATFORM, workspace=workspace, channel=number)
     return Place(
@@ -417,15 +442,18 @@ def place(
 def plain(text: str) -> str:
     """The words as they are read: mentions fall away, emoji of a guild's own by their name."""
     without_mentions = MENTION.sub(lambda mention: mention[1] or "", text)
-    return clean(EMOJI.sub(r":\1:", without_mentions))
+    with_names = EMOJI.sub(r":\1:", without_mentions)
+    return clean(with_names)
 
 
 def _runs_guild(rights: discord.Permissions | None) -> bool:
-    return rights is not None and (rights.manage_guild or rights.administrator)
+    if rights is None:
+        return False
+    return rights.manage_guild or rights.administrator
 
 
 def _person(user: Any) -> Person:
-    name = clean(str(getattr(user, "display_name", "") or "")).replace(
-        "\n", " "
-    )
-    return Person(id=str(user.id), name=name[:LONGEST_NAME] or str(user.id))
+    id_ = str(user.id)
+    display_name = getattr(user, "display_name", "") or ""
+    name = clean(str(display_name)).replace("\n", " ")
+    return Person(id=id_, name=name[:LONGEST_NAME] or id_)

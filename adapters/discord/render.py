@@ -9,6 +9,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
+from core.batches import batches
 from core.button_ids import encode_button
 from core.forms import Choice, Field, FieldKind, Form
 from core.i18n import clip, translate
@@ -16,18 +17,25 @@ from core.operations import ButtonKind
 from core.post import Button, Post
 
 Payload = dict[str, Any]
-CONTENT, ALT = 2000, 1024
-ROWS, IN_A_ROW, OPTIONS, BUTTON_TEXT, OPTION_TEXT, ROW_TEXT = (
-    5,
-    5,
-    25,
-    80,
-    100,
-    150,
-)
-TITLE, LABEL, INPUT, FIELDS = 45, 45, 4000, 5
-FILLED, EMPTY, CELLS = "▰", "▱", 10
-SUPPRESS_EMBEDS, EPHEMERAL = 1 << 2, 1 << 6
+# Discord's limits, in characters or in number.
+CONTENT = 2000
+ALT = 1024
+ROWS = 5
+IN_A_ROW = 5
+OPTIONS = 25
+BUTTON_TEXT = 80
+OPTION_TEXT = 100
+ROW_TEXT = 150
+TITLE = 45
+LABEL = 45
+DESCRIPTION = 100
+INPUT = 4000
+FIELDS = 5
+FILLED = "▰"
+EMPTY = "▱"
+CELLS = 10
+SUPPRESS_EMBEDS = 1 << 2
+EPHEMERAL = 1 << 6
 NO_MENTIONS: Payload = {"parse": [], "replied_user": False}
 MARKUP = re.compile(
     r"([\\*_~`|\[<]|:(?=//|[\w+-]+:)|^[ \t]*[>#+-]|^[ \t]*\d+[.)](?=\s))",
@@ -87,31 +95,36 @@ def content(post: Post) -> str:
 
 
 def _compose(title: str, text: str, bar: str) -> str:
-    bold = ""
+    lines = [escape(text), bar]
     if title.strip():
-        bold = f"**{escape(title.strip())}**"
-    return "\n".join(filter(None, (bold, escape(text), bar)))
+        bold = escape(title.strip())
+        lines.insert(0, f"**{bold}**")
+    return "\n".join(line for line in lines if line)
 
 
 def escape(text: str) -> str:
     """Make inert what Discord would read as markup or mentions."""
-    # The backslash goes before the last character: some patterns begin with white space.
-    escaped = MARKUP.sub(
-        lambda match: f"{match[1][:-1]}\\{match[1][-1]}", text
-    )
+    escaped = MARKUP.sub(_with_backslash, text)
     # No backslash stops a mention; a space of no width behind the at-sign does.
     return escaped.replace("@", "@\u200b")
 
 
+def _with_backslash(match: "re.Match[str]") -> str:
+    # Before the last character: some patterns begin with white space.
+    markup = match[1]
+    return f"{markup[:-1]}\\{markup[-1]}"
+
+
 def _bar(progress: float) -> str:
     done = round(progress * CELLS)
-    return f"{FILLED * done}{EMPTY * (CELLS - done)} {progress:.0%}"
+    filled = FILLED * done
+    empty = EMPTY * (CELLS - done)
+    return f"{filled}{empty} {progress:.0%}"
 
 
 def _rows(buttons: Sequence[Button]) -> list[Payload]:
     components = [_button(button) for button in buttons]
-    starts = range(0, len(components), IN_A_ROW)
-    return [_row(components[start : start + IN_A_ROW]) for start in starts]
+    return [_row(batch) for batch in batches(components, IN_A_ROW)]
 
 
 def _row(components: Sequence[Payload]) -> Payload:
@@ -138,28 +151,32 @@ def _button(button: Button) -> Payload:
 
 def _menus(post: Post) -> list[Payload]:
     """The newest entries: as many menus of 25 as there are rows left."""
-    rows_left = ROWS - math.ceil(len(post.buttons) / IN_A_ROW)
+    button_rows = math.ceil(len(post.buttons) / IN_A_ROW)
+    rows_left = ROWS - button_rows
     if rows_left <= 0:
         return []
-    entries = post.menu[-rows_left * OPTIONS :]
-    starts = range(0, len(entries), OPTIONS)
-    return [_menu(entries[start : start + OPTIONS], start) for start in starts]
-
-
-def _menu(entries: Sequence[Button], start: int) -> Payload:
-    options = [
-        _option(
-            encode_button(entry.kind, entry.step, entry.index), entry.label
-        )
-        for entry in entries
+    most = rows_left * OPTIONS
+    entries = post.menu[-most:]
+    return [
+        _menu(batch, number)
+        for number, batch in enumerate(batches(entries, OPTIONS))
     ]
+
+
+def _menu(entries: Sequence[Button], number: int) -> Payload:
+    options = [_entry(entry) for entry in entries]
     menu = {
         "type": STRING,
-        "custom_id": f"menu:{start}",
+        "custom_id": f"menu:{number}",
         "options": options,
         "placeholder": "▾",
     }
     return _row([menu])
+
+
+def _entry(button: Button) -> Payload:
+    button_id = encode_button(button.kind, button.step, button.index)
+    return _option(button_id, button.label)
 
 
 def _option(value: str, label: str) -> Payload:
@@ -181,13 +198,10 @@ def pages(form: Form) -> list[Form]:
         return [form]
     if any(_rank(field) == 0 for field in form.fields):
         foremost = sorted(form.fields, key=_rank)[:FIELDS]
-        return [
-            _with(form, [field for field in form.fields if field in foremost])
-        ]
-    starts = range(0, len(form.fields), FIELDS)
-    return [
-        _with(form, form.fields[start : start + FIELDS]) for start in starts
-    ]
+        # In the form's own order.
+        fields = [field for field in form.fields if field in foremost]
+        return [_with(form, fields)]
+    return [_with(form, batch) for batch in batches(form.fields, FIELDS)]
 
 
 def with_typed_options(form: Form, typed: Mapping[str, str]) -> Form:
@@ -195,12 +209,10 @@ def with_typed_options(form: Form, typed: Mapping[str, str]) -> Form:
 
     What is empty in it then is left out on purpose.
     """
-    fields = [
-        field
-        if field.value
-        else replace(field, value=typed.get(field.name, ""))
-        for field in form.fields
-    ]
+    fields: list[Field] = []
+    for field in form.fields:
+        value = field.value or typed.get(field.name, "")
+        fields.append(replace(field, value=value))
     return _with(form, fields)
 
 
@@ -225,7 +237,8 @@ def modal(form: Form, interaction: str) -> Payload:
 
 def change_row(interaction: str, locale: str) -> Payload:
     """The button that brings back what was written, to be changed."""
-    return _row([_opener(interaction, translate("discord.change", locale))])
+    label = translate("discord.change", locale)
+    return _row([_opener(interaction, label)])
 
 
 def chooser(form: Form, interaction: str, text: str) -> Payload:
@@ -234,13 +247,14 @@ def chooser(form: Form, interaction: str, text: str) -> Payload:
     if len(form_pages) == 1:
         control = _opener(interaction, form.title)
     else:
+        options = [
+            _option(f"p1:{interaction}:{number}", _page_name(page))
+            for number, page in enumerate(form_pages)
+        ]
         control = {
             "type": STRING,
             "custom_id": "pages",
-            "options": [
-                _option(f"p1:{interaction}:{number}", _page_name(page))
-                for number, page in enumerate(form_pages)
-            ],
+            "options": options,
             "placeholder": clip(form.title, ROW_TEXT),
         }
     return {
@@ -251,8 +265,12 @@ def chooser(form: Form, interaction: str, text: str) -> Payload:
 
 
 def _page_name(page: Form) -> str:
-    names = [ASIDE.split(field.label)[0].strip() for field in page.fields]
-    return " · ".join(names)
+    return " · ".join(_short_name(field) for field in page.fields)
+
+
+def _short_name(field: Field) -> str:
+    name, *_ = ASIDE.split(field.label)
+    return name.strip()
 
 
 def _opener(interaction: str, label: str) -> Payload:
@@ -273,7 +291,7 @@ def _label_component(field: Field) -> Payload:
     }
     # What does not fit stands whole below.
     if label != field.label:
-        payload["description"] = clip(field.label, 100)
+        payload["description"] = clip(field.label, DESCRIPTION)
     return payload
 
 
@@ -283,16 +301,13 @@ def _element(field: Field) -> Payload:
     if field.kind is FieldKind.FLAG:
         return {"type": TICK, "default": bool(field.value)}
     if field.kind is FieldKind.CHANNEL:
-        channels = [field.value] if field.value else []
-        select = _select(
-            CHANNELS, 1, [_reference(id_, "channel") for id_ in channels]
-        )
+        chosen = [_reference(field.value, "channel")] if field.value else []
+        select = _select(CHANNELS, 1, chosen)
         return {**select, "channel_types": CHANNEL_KINDS}
     if field.kind is FieldKind.PEOPLE:
         people = field.value.replace(",", " ").split()[:OPTIONS]
-        return _select(
-            USERS, OPTIONS, [_reference(id_, "user") for id_ in people]
-        )
+        chosen = [_reference(id_, "user") for id_ in people]
+        return _select(USERS, OPTIONS, chosen)
     if field.kind is FieldKind.CHOICE:
         return _choice_select(field)
     return {
@@ -318,17 +333,16 @@ def _text_input(field: Field) -> Payload:
 
 def _choice_select(field: Field) -> Payload:
     choices = list(field.choices[: OPTIONS - 1])
+    values = {choice.value for choice in choices}
     # What was typed may be none of those we offer: it stands among them, to be seen and
     # changed.
-    if field.value and field.value not in {choice.value for choice in choices}:
+    if field.value and field.value not in values:
         choices.append(Choice(value=field.value, label=field.value))
-    options = [
-        {
-            **_option(choice.value, choice.label),
-            "default": choice.value == field.value,
-        }
-        for choice in choices
-    ]
+    options: list[Payload] = []
+    for choice in choices:
+        option = _option(choice.value, choice.label)
+        option["default"] = choice.value == field.value
+        options.append(option)
     return {
         "type": STRING,
         "options": options,

@@ -21,23 +21,29 @@ Payload = Mapping[str, Any]
 SPOKEN = frozenset({None, "file_share", "thread_broadcast"})
 """Kinds of messages that a person wrote; the rest are edits, deletions, other bots, channel
 news."""
+NO_UPLOADS = frozenset({"external", "snippet", "post"})
+"""Modes of files without bytes at Slack that could be fetched."""
 MOST_PICTURES = 10
-MODAL, FIELD, SHORTCUT = "easel", "value", "edit_image"
+LONGEST_EMOJI, LONGEST_NAME = 100, 80
+MODAL = "easel"
+FIELD = "value"
+SHORTCUT = "edit_image"
 
 
 def command(body: Payload) -> Incoming:
     """A slash command: "/draw a fox --n 2"."""
-    workspace = _workspace(
-        body, body.get("enterprise_id"), body.get("team_id")
-    )
+    enterprise = _text(body, "enterprise_id")
+    team = _text(body, "team_id")
+    workspace = _workspace(body, enterprise, team)
+    user = str(body["user_id"])
+    name = _text(body, "user_name")
+    words = plain(_text(body, "text"))
     return Incoming(
         key=f"command:{body['trigger_id']}",
         kind=Kind.COMMAND,
-        place=_place(workspace, body.get("channel_id"), ""),
-        person=Person(
-            id=str(body["user_id"]), name=str(body.get("user_name", ""))
-        ),
-        words=f"{body['command']} {plain(str(body.get('text', '')))}".strip(),
+        place=_place(workspace, _text(body, "channel_id")),
+        person=Person(id=user, name=name),
+        words=f"{body['command']} {words}".strip(),
         may_show_form=True,
         reply=_reply(body),
     )
@@ -50,42 +56,56 @@ def message(body: Payload) -> Incoming | None:
     """
     event = body["event"]
     us = _us(body)
-    is_persons = event.get("subtype") in SPOKEN and not event.get("bot_id")
-    if not is_persons or event.get("user") in {None, "", us}:
+    if not _is_persons(event, us):
         return None
-    text, ts = str(event.get("text") or ""), str(event["ts"])
-    mentions = mentions_in(text, us, is_named=event["type"] == "app_mention")
+    text = _text(event, "text")
+    ts = str(event["ts"])
+    channel = event["channel"]
+    is_named = event["type"] == "app_mention"
+    mentions = mentions_in(text, us, is_named=is_named)
     is_direct = event.get("channel_type") == "im"
-    thread = str(event.get("thread_ts") or "")
+    thread = _text(event, "thread_ts")
     if mentions.us and not thread and not is_direct:
-        thread = ts  # a mention is answered in a thread of its own
+        # A mention is answered in a thread that begins with it.
+        thread = ts
     workspace = _workspace_of_event(body)
+    emoji = emoji_in(event.get("blocks"))
     return Incoming(
-        key=f"message:{event['channel']}:{ts}",
+        key=f"message:{channel}:{ts}",
         kind=Kind.MESSAGE,
-        place=_place(workspace, event["channel"], thread),
-        person=Person(id=str(event["user"]), name=""),
+        place=_place(workspace, channel, thread),
+        person=_person(event),
         is_direct=is_direct,
-        words=plain(text, emoji_in(event.get("blocks"))),
+        words=plain(text, emoji),
         mentions=mentions,
         attachments=files(event.get("files"), workspace),
         reply=SlackReply(ts=ts).to_json(),
     )
 
 
+def _is_persons(event: Payload, us: str) -> bool:
+    if event.get("subtype") not in SPOKEN or event.get("bot_id"):
+        return False
+    return _text(event, "user") not in {"", us}
+
+
 def reaction(body: Payload) -> Incoming | None:
     """A reaction added or taken away; None when it is our own, or not to a message."""
     event = body["event"]
-    item = event.get("item") or {}
-    if item.get("type") != "message" or event.get("user") in {None, _us(body)}:
+    item = _part(event, "item")
+    if item.get("type") != "message":
         return None
+    if event.get("user") in {None, _us(body)}:
+        return None
+    workspace = _workspace_of_event(body)
+    emoji = _text(event, "reaction")
     return Incoming(
         key=f"event:{body['event_id']}",
         kind=Kind.REACTION,
-        place=_place(_workspace_of_event(body), item.get("channel"), ""),
-        person=Person(id=str(event["user"]), name=""),
+        place=_place(workspace, _text(item, "channel")),
+        person=_person(event),
         answers=Quoted(message=str(item["ts"])),
-        emoji=str(event.get("reaction", ""))[:100],
+        emoji=emoji[:LONGEST_EMOJI],
         is_added=event["type"] == "reaction_added",
     )
 
@@ -96,14 +116,14 @@ def removal(body: Payload) -> Incoming | None:
     None when only people's tokens were.
     """
     event = body["event"]
-    if event["type"] == "tokens_revoked" and not (
-        event.get("tokens") or {}
-    ).get("bot"):
+    revoked = _part(event, "tokens")
+    if event["type"] == "tokens_revoked" and not revoked.get("bot"):
         return None
+    workspace = _workspace_of_event(body)
     return Incoming(
         key=f"event:{body['event_id']}",
         kind=Kind.REMOVED,
-        place=_place(_workspace_of_event(body), "", ""),
+        place=_place(workspace, ""),
         person=Person(id="", name=""),
     )
 
@@ -111,20 +131,21 @@ def removal(body: Payload) -> Incoming | None:
 def button(body: Payload) -> Incoming | None:
     """A button or a menu of the bot's message; None for a link."""
     action = body["actions"][0]
-    if str(action.get("action_id", "")).startswith("link"):
+    if _text(action, "action_id").startswith("link"):
         return None
-    option = action.get("selected_option") or {}
-    container = body.get("container") or {}
-    channel = (body.get("channel") or {}).get("id") or container.get(
-        "channel_id"
-    )
-    thread = _thread(body.get("message") or {}, container)
+    option = _part(action, "selected_option")
+    value = _text(option, "value") or _text(action, "value")
+    container = _part(body, "container")
+    channel = _text(_part(body, "channel"), "id")
+    channel = channel or _text(container, "channel_id")
+    thread = _thread(_part(body, "message"), container)
+    workspace = _workspace_of_press(body)
     return Incoming(
         key=f"press:{body['trigger_id']}",
         kind=Kind.BUTTON,
-        place=_place(_workspace_of_press(body), channel, thread),
+        place=_place(workspace, channel, thread),
         person=_presser(body),
-        button=str(option.get("value") or action.get("value") or ""),
+        button=value,
         may_show_form=True,
         reply=_reply(body),
     )
@@ -132,14 +153,18 @@ def button(body: Payload) -> Incoming | None:
 
 def shortcut(body: Payload) -> Incoming:
     """ "Edit this image" on a message: its pictures, or the step it shows."""
-    pointed, workspace = body["message"], _workspace_of_press(body)
+    pointed = body["message"]
+    workspace = _workspace_of_press(body)
     pictures = files(pointed.get("files"), workspace)
+    channel = body["channel"]["id"]
+    thread = _thread(pointed, {})
+    message_id = str(pointed["ts"])
     return Incoming(
         key=f"press:{body['trigger_id']}",
         kind=Kind.SHORTCUT,
-        place=_place(workspace, body["channel"]["id"], _thread(pointed, {})),
+        place=_place(workspace, channel, thread),
         person=_presser(body),
-        answers=Quoted(message=str(pointed["ts"]), pictures=pictures),
+        answers=Quoted(message=message_id, pictures=pictures),
         may_show_form=True,
         reply=_reply(body),
     )
@@ -148,13 +173,12 @@ def shortcut(body: Payload) -> Incoming:
 def home(body: Payload) -> Incoming:
     """A person looks at the bot's home tab."""
     event = body["event"]
+    workspace = _workspace_of_event(body)
     return Incoming(
         key=f"event:{body['event_id']}",
         kind=Kind.HOME,
-        place=_place(
-            _workspace_of_event(body), str(event.get("channel") or ""), ""
-        ),
-        person=Person(id=str(event["user"]), name=""),
+        place=_place(workspace, _text(event, "channel")),
+        person=_person(event),
     )
 
 
@@ -180,28 +204,29 @@ def _short_ref(picture: Attachment) -> str:
 
 def form(body: Payload) -> Incoming:
     """A modal sent back. Raises Rejected for one we never made."""
-    view, workspace = body["view"], _workspace_of_press(body)
+    view = body["view"]
+    workspace = _workspace_of_press(body)
     try:
         metadata = json.loads(view["private_metadata"])
         operation = Action(metadata["a"]).value
         place = _place(workspace, metadata["c"], metadata["h"])
-        locale, target, index = (
-            str(metadata["l"]),
-            metadata["t"],
-            metadata["i"],
-        )
+        locale = str(metadata["l"])
+        target = metadata["t"]
+        index = metadata["i"]
         refs = [str(ref) for ref in metadata["p"]]
     except (ValueError, KeyError, TypeError):
         raise Rejected("button.unknown") from None
     if not all(ref.startswith(f"{workspace} ") for ref in refs):
         raise Rejected("button.unknown")
-    values = {
-        name: block.get(FIELD) or {}
-        for name, block in view["state"]["values"].items()
-    }
-    pictures = values.pop("pictures", {}).get("files") or []
-    masks = values.pop("mask_picture", {}).get("files") or []
+    blocks = view["state"]["values"]
+    values = {name: _part(block, FIELD) for name, block in blocks.items()}
+    pictures = values.pop("pictures", {}).get("files")
+    masks = values.pop("mask_picture", {}).get("files")
     fields = {name: _field_text(field) for name, field in values.items()}
+    words = fields.pop("prompt", "")
+    known_pictures = tuple(Attachment(ref=ref) for ref in refs)
+    mask = next(iter(files(masks, workspace)), None)
+    reply = SlackReply(trigger=_text(body, "trigger_id"))
     return Incoming(
         key=f"view:{view['id']}",
         kind=Kind.FORM,
@@ -209,14 +234,13 @@ def form(body: Payload) -> Incoming:
         person=_presser(body),
         locale=locale,
         operation=operation,
-        words=fields.pop("prompt", ""),
+        words=words,
         fields=fields,
-        attachments=tuple(Attachment(ref=ref) for ref in refs)
-        + files(pictures, workspace),
-        mask=next(iter(files(masks, workspace)), None),
+        attachments=known_pictures + files(pictures, workspace),
+        mask=mask,
         target=target,
         index=index,
-        reply=SlackReply(trigger=str(body.get("trigger_id", ""))).to_json(),
+        reply=reply.to_json(),
     )
 
 
@@ -238,30 +262,30 @@ def _is_there(file: Payload) -> bool:
 
 def _may_be_picture(file: Payload) -> bool:
     # Files shared from elsewhere come without a type.
-    return str(file.get("mimetype") or "image/").startswith("image/")
+    media_type = _text(file, "mimetype") or "image/"
+    return media_type.startswith("image/")
 
 
 def _attachment(file: Payload, workspace: str) -> Attachment:
     size = file.get("size")
+    is_size = isinstance(size, int) and size >= 0
+    ref = f"{workspace} {file['id']} {_address(file)}"
+    name = _text(file, "name")
     return Attachment(
-        ref=f"{workspace} {file['id']} {_address(file)}".strip(),
-        name=str(file.get("name") or "")[:80],
-        size=size if isinstance(size, int) and size >= 0 else None,
+        ref=ref.strip(),
+        name=name[:LONGEST_NAME],
+        size=size if is_size else None,
     )
 
 
 def _address(file: Payload) -> str:
     """Where the bytes are; "" if Slack has to be asked, "external" if not at Slack."""
-    if file.get("is_external") or file.get("mode") in {
-        "external",
-        "snippet",
-        "post",
-    }:
+    if file.get("is_external") or file.get("mode") in NO_UPLOADS:
         return "external"
     must_be_asked = file.get("file_access") == "check_file_info"
     if must_be_asked or "url_private" not in file:
         return ""
-    return str(file.get("url_private_download") or file["url_private"])
+    return _text(file, "url_private_download") or str(file["url_private"])
 
 
 def _thread(message: Payload, container: Payload) -> str:
@@ -269,8 +293,8 @@ def _thread(message: Payload, container: Payload) -> str:
 
     The first message of one names itself, and stands in the channel.
     """
-    thread = str(message.get("thread_ts") or container.get("thread_ts") or "")
-    own = str(message.get("ts") or container.get("message_ts"))
+    thread = _text(message, "thread_ts") or _text(container, "thread_ts")
+    own = _text(message, "ts") or _text(container, "message_ts")
     return "" if thread == own else thread
 
 
@@ -280,7 +304,7 @@ def _field_text(field: Payload) -> str:
     if kind == "checkboxes":
         return "true" if field.get("selected_options") else "false"
     if kind == "static_select":
-        chosen = (field.get("selected_option") or {}).get("value")
+        chosen = _part(field, "selected_option").get("value")
     elif kind == "conversations_select":
         chosen = field.get("selected_conversation")
     elif kind == "multi_users_select":
@@ -290,30 +314,39 @@ def _field_text(field: Payload) -> str:
     return clean(with_emoji(str(chosen))) if chosen else ""
 
 
-def _place(workspace: str, channel: object, thread: str) -> Place:
+def _text(payload: Payload, name: str) -> str:
+    """A text of the payload; "" where it is missing or null."""
+    return str(payload.get(name) or "")
+
+
+def _part(payload: Payload, name: str) -> Payload:
+    """An object of the payload; empty where it is missing or null."""
+    part: Payload = payload.get(name) or {}
+    return part
+
+
+def _place(workspace: str, channel: str, thread: str = "") -> Place:
     return Place(
         platform=PLATFORM,
         workspace=workspace,
-        channel=str(channel or ""),
+        channel=channel,
         thread=thread,
     )
 
 
 def _reply(body: Payload) -> dict[str, str]:
-    trigger, url = body.get("trigger_id") or "", body.get("response_url") or ""
-    return SlackReply(trigger=str(trigger), response_url=str(url)).to_json()
+    trigger = _text(body, "trigger_id")
+    url = _text(body, "response_url")
+    return SlackReply(trigger=trigger, response_url=url).to_json()
 
 
-def _workspace(installed: Payload, enterprise: object, team: object) -> str:
+def _workspace(installed: Payload, enterprise: str, team: str) -> str:
     """The workspace: the whole organisation where the bot is installed in all of it.
 
     The payloads of such an installation may name any team of it, or none.
     """
     is_of_all = installed.get("is_enterprise_install") in {True, "true"}
-    return workspace_of(
-        str(enterprise) if enterprise else None,
-        None if is_of_all or not team else str(team),
-    )
+    return workspace_of(enterprise, "" if is_of_all else team)
 
 
 def _workspace_of_event(body: Payload) -> str:
@@ -321,9 +354,11 @@ def _workspace_of_event(body: Payload) -> str:
 
     Slack names it first, also in channels shared with others.
     """
-    first = (body.get("authorizations") or [body])[0]
-    team = first.get("team_id") or body.get("team_id")
-    enterprise = first.get("enterprise_id") or body.get("enterprise_id")
+    authorizations = body.get("authorizations") or [body]
+    first = authorizations[0]
+    team = _text(first, "team_id") or _text(body, "team_id")
+    enterprise = _text(first, "enterprise_id")
+    enterprise = enterprise or _text(body, "enterprise_id")
     return _workspace(first, enterprise, team)
 
 
@@ -332,24 +367,29 @@ def _workspace_of_press(body: Payload) -> str:
 
     A modal names it separately when a user of another organisation submits it.
     """
-    team, enterprise = body.get("team") or {}, body.get("enterprise") or {}
-    installed = (body.get("view") or {}).get(
-        "app_installed_team_id"
-    ) or team.get("id")
-    organisation = enterprise.get("id") or team.get("enterprise_id")
-    return _workspace(body, organisation, installed)
+    team = _part(body, "team")
+    view = _part(body, "view")
+    installed = _text(view, "app_installed_team_id") or _text(team, "id")
+    enterprise = _text(_part(body, "enterprise"), "id")
+    enterprise = enterprise or _text(team, "enterprise_id")
+    return _workspace(body, enterprise, installed)
 
 
 def _presser(body: Payload) -> Person:
     user = body["user"]
-    name = user.get("name") or user.get("username") or ""
-    return Person(id=str(user["id"]), name=str(name))
+    name = _text(user, "name") or _text(user, "username")
+    return Person(id=str(user["id"]), name=name)
+
+
+def _person(event: Payload) -> Person:
+    """Events name people by their id alone."""
+    return Person(id=str(event["user"]), name="")
 
 
 def _us(body: Payload) -> str:
     """The bot's own user there."""
-    first = (body.get("authorizations") or [{}])[0]
-    return str(first.get("user_id") or "")
+    authorizations = body.get("authorizations") or [{}]
+    return _text(authorizations[0], "user_id")
 
 
 def split(workspace: str) -> tuple[str | None, str | None]:
@@ -357,10 +397,11 @@ def split(workspace: str) -> tuple[str | None, str | None]:
 
     It is "E1.T1", "T1", or "E1." for an organisation as a whole.
     """
-    enterprise, dot, team = workspace.rpartition(".")
-    return (enterprise or None if dot else None), team or None
+    enterprise, _, team = workspace.rpartition(".")
+    return enterprise or None, team or None
 
 
 def workspace_of(enterprise: str | None, team: str | None) -> str:
     """A workspace's id, the enterprise before it where there is one."""
-    return f"{enterprise}.{team or ''}" if enterprise else (team or "")
+    team = team or ""
+    return f"{enterprise}.{team}" if enterprise else team

@@ -8,6 +8,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from adapters.slack.decode import FIELD, MODAL
+from core.batches import batches
 from core.button_ids import encode_button
 from core.forms import Field, FieldKind, Form
 from core.i18n import clip
@@ -15,11 +16,28 @@ from core.operations import ButtonKind
 from core.post import Button, Post
 
 Block = dict[str, Any]
-TITLE, TEXT, FALLBACK = 2500, 6000, 3900
-"""Characters. chat.update takes 4,000 of fallback text; all blocks together about 13,000."""
-IN_A_ROW, BUTTON_TEXT, OPTION_TEXT, ALT, MENU = 5, 75, 75, 1000, 100
-LABEL, VIEW_TITLE, INPUT = 150, 24, 3000
-FILLED, EMPTY, CELLS = "▰", "▱", 10
+"""A block, or a part of one."""
+# In characters: chat.update takes 4,000 of fallback text; all blocks together about 13,000.
+TITLE = 2500
+TEXT = 6000
+FALLBACK = 3900
+IN_A_ROW = 5
+BUTTON_TEXT = 75
+OPTION_TEXT = 75
+OPTION_VALUE = 150
+PLACEHOLDER = 150
+ALT = 1000
+MENU = 100
+LABEL = 150
+VIEW_TITLE = 24
+VIEW_BLOCKS = 100
+INPUT = 3000
+CONFIRM_TITLE = 100
+CONFIRM_TEXT = 300
+CONFIRM_BUTTON = 30
+FILLED = "▰"
+EMPTY = "▱"
+CELLS = 10
 PICTURE_TYPES = [
     "png",
     "jpg",
@@ -37,7 +55,7 @@ def message(
     post: Post,
     pictures: Sequence[tuple[str, str]] = (),
     sure: str = "",
-) -> dict[str, Any]:
+) -> Block:
     """Blocks and fallback text.
 
     ``pictures``: file and alternative text of each; ``sure``: asked before deleting.
@@ -55,39 +73,50 @@ def fallback(post: Post) -> str:
     text = clip(text, FALLBACK)
     # An escaped character is up to five long, so cut a fifth of the excess at a time.
     while (excess := len(escape(text)) - FALLBACK) > 0:
-        text = clip(text, len(text) - max(1, excess // 5))
+        cut = max(1, excess // 5)
+        text = clip(text, len(text) - cut)
     return escape(text)
 
 
 def escape(text: str) -> str:
     """Make inert what Slack would read as markup."""
-    return text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
+    text = text.replace("&", "&amp;")
+    text = text.replace("<", "&lt;")
+    return text.replace(">", "&gt;")
 
 
 def _words(post: Post) -> list[Block]:
-    parts: list[dict[str, Any]] = []
+    parts: list[Block] = []
     if post.title:
         title = clip(post.title, TITLE)
-        parts.append({"type": "text", "text": title, "style": {"bold": True}})
+        bold = {"bold": True}
+        parts.append({"type": "text", "text": title, "style": bold})
     text = clip(post.text, TEXT)
     if post.progress is not None:
-        text = f"{text}\n{_bar(post.progress)}".strip()
+        bar = _bar(post.progress)
+        text = f"{text}\n{bar}".strip()
     if text:
         below_title = f"\n{text}" if parts else text
         parts.append({"type": "text", "text": below_title})
     return [_rich(parts)] if parts else []
 
 
-def _rich(parts: Sequence[dict[str, Any]]) -> Block:
+def _rich(parts: Sequence[Block]) -> Block:
+    section = {
+        "type": "rich_text_section",
+        "elements": list(parts),
+    }
     return {
         "type": "rich_text",
-        "elements": [{"type": "rich_text_section", "elements": list(parts)}],
+        "elements": [section],
     }
 
 
 def _bar(progress: float) -> str:
     done = round(progress * CELLS)
-    return f"{FILLED * done}{EMPTY * (CELLS - done)} {progress:.0%}"
+    filled = FILLED * done
+    empty = EMPTY * (CELLS - done)
+    return f"{filled}{empty} {progress:.0%}"
 
 
 def _picture(file: str, alt: str) -> Block:
@@ -100,15 +129,17 @@ def _picture(file: str, alt: str) -> Block:
 
 def _rows(buttons: Sequence[Button], sure: str) -> list[Block]:
     elements = [_button(button, sure) for button in buttons]
-    starts = range(0, len(elements), IN_A_ROW)
-    return [_actions(elements[start : start + IN_A_ROW]) for start in starts]
+    return [_actions(batch) for batch in batches(elements, IN_A_ROW)]
 
 
 def _actions(elements: Sequence[Block]) -> Block:
-    return {"type": "actions", "elements": list(elements)}
+    return {
+        "type": "actions",
+        "elements": list(elements),
+    }
 
 
-def _button(button: Button, sure: str) -> dict[str, Any]:
+def _button(button: Button, sure: str) -> Block:
     text = _plain(button.label, BUTTON_TEXT)
     if button.kind is ButtonKind.LINK:
         return {
@@ -127,10 +158,10 @@ def _button(button: Button, sure: str) -> dict[str, Any]:
     if button.kind is not ButtonKind.DELETE or not sure:
         return payload
     confirm = {
-        "title": _plain(button.label, 100),
-        "text": _plain(sure, 300),
-        "confirm": _plain(button.label, 30),
-        "deny": _plain("✕", 30),
+        "title": _plain(button.label, CONFIRM_TITLE),
+        "text": _plain(sure, CONFIRM_TEXT),
+        "confirm": _plain(button.label, CONFIRM_BUTTON),
+        "deny": _plain("✕", CONFIRM_BUTTON),
     }
     return {**payload, "style": "danger", "confirm": confirm}
 
@@ -138,22 +169,22 @@ def _button(button: Button, sure: str) -> dict[str, Any]:
 def _menu(menu: Sequence[Button]) -> list[Block]:
     if not menu:
         return []
-    options = [
-        _option(
-            encode_button(entry.kind, entry.step, entry.index), entry.label
-        )
-        for entry in menu[-MENU:]
-    ]
+    newest = menu[-MENU:]
     select = {
         "type": "static_select",
         "action_id": "menu",
-        "options": options,
-        "placeholder": _plain("▾", 150),
+        "options": [_entry(button) for button in newest],
+        "placeholder": _plain("▾", PLACEHOLDER),
     }
     return [_actions([select])]
 
 
-def _plain(text: str, limit: int) -> dict[str, Any]:
+def _entry(button: Button) -> Block:
+    button_id = encode_button(button.kind, button.step, button.index)
+    return _option(button_id, button.label)
+
+
+def _plain(text: str, limit: int) -> Block:
     return {
         "type": "plain_text",
         "text": clip(text.strip(), limit) or "…",
@@ -161,11 +192,14 @@ def _plain(text: str, limit: int) -> dict[str, Any]:
     }
 
 
-def _option(value: str, label: str) -> dict[str, Any]:
-    return {"text": _plain(label, OPTION_TEXT), "value": clip(value, 150)}
+def _option(value: str, label: str) -> Block:
+    return {
+        "text": _plain(label, OPTION_TEXT),
+        "value": clip(value, OPTION_VALUE),
+    }
 
 
-def modal(form: Form, metadata: str) -> dict[str, Any]:
+def modal(form: Form, metadata: str) -> Block:
     """A form as a modal; ``metadata`` is what must come back with it."""
     return {
         "type": "modal",
@@ -187,7 +221,7 @@ def _input(field: Field) -> Block:
     }
 
 
-def _element(field: Field) -> dict[str, Any]:
+def _element(field: Field) -> Block:
     if field.kind in {FieldKind.TEXT, FieldKind.LINE}:
         return _text_input(field)
     if field.kind is FieldKind.FLAG:
@@ -216,7 +250,7 @@ def _element(field: Field) -> dict[str, Any]:
     }
 
 
-def _text_input(field: Field) -> dict[str, Any]:
+def _text_input(field: Field) -> Block:
     limit = min(field.limit or INPUT, INPUT)
     return _with_initial(
         "plain_text_input",
@@ -227,12 +261,13 @@ def _text_input(field: Field) -> dict[str, Any]:
     )
 
 
-def _choice_select(field: Field) -> dict[str, Any]:
-    options = [
-        _option(choice.value, choice.label) for choice in field.choices[:MENU]
-    ]
-    chosen = [option for option in options if option["value"] == field.value]
-    initial = chosen[0] if chosen else None
+def _choice_select(field: Field) -> Block:
+    choices = field.choices[:MENU]
+    options = [_option(choice.value, choice.label) for choice in choices]
+    initial = None
+    for option in options:
+        if option["value"] == field.value:
+            initial = option
     return _with_initial(
         "static_select",
         "initial_option",
@@ -246,7 +281,7 @@ def _with_initial(
     name: str,
     initial: object,
     **settings: Any,
-) -> dict[str, Any]:
+) -> Block:
     """An element with what stands in it at first; that is left out where there is nothing."""
     element = {"type": kind, **settings}
     if initial:
@@ -254,14 +289,18 @@ def _with_initial(
     return element
 
 
-def home(posts: Sequence[Post], files: Mapping[str, str]) -> dict[str, Any]:
+def home(posts: Sequence[Post], files: Mapping[str, str]) -> Block:
     """The home tab: what each post says, its picture where Slack has a file of it (by blob key)."""
     blocks: list[Block] = []
     for post in posts:
         blocks += _words(post)
         for image in post.pictures:
-            file = files.get(image.picture.key) if image.picture else None
-            if file:
-                blocks.append(_picture(file, image.alt))
-        blocks += [*_rows(post.buttons, ""), {"type": "divider"}]
-    return {"type": "home", "blocks": blocks[:100]}
+            key = image.picture.key if image.picture else ""
+            if key in files:
+                blocks.append(_picture(files[key], image.alt))
+        blocks += _rows(post.buttons, "")
+        blocks.append({"type": "divider"})
+    return {
+        "type": "home",
+        "blocks": blocks[:VIEW_BLOCKS],
+    }
