@@ -12,12 +12,13 @@ from email.utils import parsedate_to_datetime
 
 import click
 import httpx
+from sqlalchemy.exc import SQLAlchemyError
 
 from adapters.discord import checkup as discord_checkup
 from adapters.discord.api import Api
 from adapters.slack import checkup as slack_checkup
 from adapters.slack.api import session, web_client
-from bot import accounts, settings, slack
+from bot import accounts, settings, slack, wiring
 from bot.providers import http_client, load_catalog
 from bot.settings import Settings
 from core.errors import EaselError
@@ -81,7 +82,7 @@ async def _run_check(name: str, check: Check, config: Settings) -> Finding:
         return Finding(name, True, await check(config))
     except EaselError as error:
         return Finding(name, False, translate(error.key, "en", **error.params))
-    except (httpx.HTTPError, OSError) as error:
+    except (httpx.HTTPError, OSError, SQLAlchemyError) as error:
         return Finding(name, False, type(error).__name__)
 
 
@@ -103,6 +104,8 @@ async def _check_database(config: Settings) -> str:
         await Store(engine).check()
     finally:
         await engine.dispose()
+    if not database.is_sqlite(config.database):
+        await wiring.require_own_sessions(config)
     return "migrated and answering"
 
 

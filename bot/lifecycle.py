@@ -90,8 +90,11 @@ def unready_app(state: str) -> ASGIApp:
     )
 
 
-async def wait_for_database(engine: AsyncEngine) -> None:
-    """Wait until the database answers. Raises ConfigurationError for what waiting cannot mend."""
+async def wait_for_database(engine: AsyncEngine, setting: str) -> None:
+    """Wait until the database answers. ``setting``: where its address stands.
+
+    Raises ConfigurationError for what waiting cannot mend.
+    """
 
     async def ask() -> None:
         async with (
@@ -103,14 +106,14 @@ async def wait_for_database(engine: AsyncEngine) -> None:
     def may_pass(error: Exception) -> bool:
         if not isinstance(error, TRANSIENT):
             return False
-        _raise_if_mistake(error)
+        _raise_if_mistake(error, setting)
         log.warning("database_unreachable", error=type(error).__name__)
         return True
 
     await retrying(may_pass, first=FIRST_PAUSE, longest=LONGEST_PAUSE)(ask)
 
 
-def _raise_if_mistake(error: Exception) -> None:
+def _raise_if_mistake(error: Exception, setting: str) -> None:
     """Raise ConfigurationError when a driver's error says what only the operator can mend."""
     message = str(getattr(error, "orig", error)).lower()
     reason = next(
@@ -119,6 +122,6 @@ def _raise_if_mistake(error: Exception) -> None:
     if reason is not None:
         raise ConfigurationError(
             "config.database.unusable",
-            setting="EASEL_DATABASE_URL",
+            setting=setting,
             reason=reason,
         ) from None

@@ -140,7 +140,9 @@ async def running(
         await stack.enter_async_context(serving(front, listening))
         engine = await stack.enter_async_context(wiring.open_database(config))
         if not database.is_sqlite(config.database):
-            await wait_for_database(engine)
+            await wait_for_database(engine, "EASEL_DATABASE_URL")
+        if config.database_direct_url is not None:
+            await _wait_for_direct_database(config.database_direct_url)
         platforms = await _open_platforms(stack, config, engine)
         simulator = simulator or SimulatorConfig(
             folder=config.data_dir / "simulator"
@@ -175,6 +177,14 @@ async def running(
             port=web.port_of(listening),
             lost=lost,
         )
+
+
+async def _wait_for_direct_database(url: str) -> None:
+    engine = database.open_async(url, pool=1)
+    try:
+        await wait_for_database(engine, "EASEL_DATABASE_DIRECT_URL")
+    finally:
+        await engine.dispose()
 
 
 async def _open_platforms(

@@ -32,6 +32,9 @@ LOG_FORMATS = ("auto", "json", "console")
 LOG_LEVELS = ("debug", "info", "warning", "error", "critical")
 REGION_KEY = "DASHSCOPE_API_KEY_"
 MAX_PORT = 65535
+LARGEST_POOL = 9
+"""Beside its pool a process needs three connections: the inbox's, one that holds locks and listens,
+and one to look after a dead worker. With them it has 12 at most."""
 
 
 def _read_file(name: str, path: str) -> str:
@@ -58,6 +61,10 @@ class Settings(BaseModel):
     region: str = _from_variable("EASEL_REGION", "beijing")
     dashscope_url: str | None = _from_variable("EASEL_DASHSCOPE_URL")
     database_url: str | None = _from_variable("EASEL_DATABASE_URL")
+    database_pool: int = _from_variable("EASEL_DATABASE_POOL", 5)
+    database_direct_url: str | None = _from_variable(
+        "EASEL_DATABASE_DIRECT_URL"
+    )
     data_dir: Path = _from_variable(
         "EASEL_DATA_DIR", Path("~/.local/share/easel")
     )
@@ -142,6 +149,13 @@ class Settings(BaseModel):
             return value
         raise ValueError(f"0–{MAX_PORT}")
 
+    @field_validator("database_pool", mode="before")
+    @classmethod
+    def _check_pool(cls, value: Any) -> Any:
+        if str(value) in map(str, range(1, LARGEST_POOL + 1)):
+            return value
+        raise ValueError(f"1–{LARGEST_POOL}")
+
     @field_validator("data_dir")
     @classmethod
     def _expand(cls, value: Path) -> Path:
@@ -189,6 +203,11 @@ class Settings(BaseModel):
     def database(self) -> str:
         """The database's address: in the data folder, unless set."""
         return self.database_url or f"sqlite:///{self.data_dir / 'easel.db'}"
+
+    @property
+    def direct_database(self) -> str:
+        """The database past a pooler, where a session is ours for as long as we like."""
+        return self.database_direct_url or self.database
 
     @property
     def blobs(self) -> str:

@@ -26,6 +26,7 @@ from bot.providers import (
 from bot.settings import Settings
 from bot.simulator.tasks import SimulatorConfig
 from core.engine import Engine
+from core.errors import ConfigurationError
 from core.flow.context import Context
 from core.pictures.pool import Pool
 from core.ports import Blobs, Chat, Clock
@@ -36,6 +37,7 @@ from core.storage.blobs import open_blobs
 from core.storage.claims import Claims
 from core.storage.drafts import DraftStore
 from core.storage.inbox import Inbox
+from core.storage.pooler import lends_sessions
 from core.storage.reactions import ReactionStore
 from core.storage.retention import Retention
 from core.storage.shielding import wait_for_transactions
@@ -121,8 +123,9 @@ async def open_easel(
         )
         stack.push_async_callback(inbox.close)
         workers: Workers | None = None
-        if not database.is_sqlite(settings.database):
-            workers = Workers(settings.database, worker, context.chats)
+        if context.is_shared:
+            await require_own_sessions(settings)
+            workers = Workers(settings.direct_database, worker, context.chats)
         claims = Claims(engine, worker, context.chats)
         jobs = Engine(
             context,
@@ -154,13 +157,21 @@ async def migrate(settings: Settings) -> None:
 @asynccontextmanager
 async def open_database(settings: Settings) -> AsyncIterator[AsyncEngine]:
     """Open the pool of connections that everything in this process shares."""
-    engine = database.open_async(settings.database)
+    engine = database.open_async(settings.database, settings.database_pool)
     try:
         yield engine
     finally:
         # A transaction cut off now would leave its connection behind.
         await wait_for_transactions()
         await engine.dispose()
+
+
+async def require_own_sessions(settings: Settings) -> None:
+    """Raises ConfigurationError when a pooler would keep the locks we take in a session."""
+    if await lends_sessions(settings.direct_database):
+        raise ConfigurationError(
+            "config.database.pooler", setting="EASEL_DATABASE_DIRECT_URL"
+        )
 
 
 def worker_name(settings: Settings) -> str:

@@ -32,8 +32,10 @@ the two."""
 LARGEST_LOG = 16 * 2**20
 """Bytes of SQLite's write-ahead log that remain after a rush, when overlapping readers kept it from
 starting over."""
-POOL = 3
-"""Connections to the database, shared by everything in one process."""
+POOL = 5
+"""Connections to the database, shared by everything in one process, unless it is set."""
+POSTGRESQL = {"prepare_threshold": None}
+"""Nothing is prepared for later: a pooler may lend the next transaction another session."""
 ONLY_READS = "easel_only_reads"
 """The mark of a connection whose transactions write nothing."""
 
@@ -106,12 +108,16 @@ def is_sqlite(url: str) -> bool:
 
 def open_sync(url: str) -> Engine:
     """A blocking engine for one thread, with the same durability."""
-    engine = create_engine(
-        sync_url(url), pool_pre_ping=not is_sqlite(url), hide_parameters=True
-    )
     if is_sqlite(url):
+        engine = create_engine(sync_url(url), hide_parameters=True)
         _durable(engine)
-    return engine
+        return engine
+    return create_engine(
+        sync_url(url),
+        pool_pre_ping=True,
+        hide_parameters=True,
+        connect_args=POSTGRESQL,
+    )
 
 
 def open_async(url: str, pool: int = POOL) -> AsyncEngine:
@@ -130,7 +136,9 @@ def open_async(url: str, pool: int = POOL) -> AsyncEngine:
         )
         _durable(engine.sync_engine)
         return engine
-    return create_async_engine(sync_url(url), pool_pre_ping=True, **limits)
+    return create_async_engine(
+        sync_url(url), pool_pre_ping=True, connect_args=POSTGRESQL, **limits
+    )
 
 
 def reading(engine: AsyncEngine) -> AsyncEngine:

@@ -15,7 +15,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection, create_async_engine
 from sqlalchemy.pool import NullPool
 
 from core.retrying import retrying
-from core.storage.database import sync_url
+from core.storage.database import POSTGRESQL, sync_url
 
 EVERY = 2.0
 """Seconds between two looks."""
@@ -47,7 +47,11 @@ class Workers:
     def __init__(self, url: str, name: str, platforms: Iterable[str]) -> None:
         """``platforms``: those this worker speaks to; it takes over nothing else."""
         self._engine = create_async_engine(
-            sync_url(url), poolclass=NullPool, isolation_level="AUTOCOMMIT"
+            sync_url(url),
+            poolclass=NullPool,
+            isolation_level="AUTOCOMMIT",
+            hide_parameters=True,
+            connect_args=POSTGRESQL,
         )
         self._name = name
         self._platforms = sorted(platforms)
