@@ -21,8 +21,10 @@ from pydantic import (
 )
 from pydantic.fields import FieldInfo
 
-from core.errors import ConfigurationError
+from core.budgets import MOST_WAITING, Caps, amount
+from core.errors import ConfigurationError, Rejected
 from core.languages import languages
+from core.types import Money
 
 TOKEN_PREFIXES = {
     "slack_bot_token": ("xoxb-", "xoxe.xoxb-"),
@@ -80,6 +82,9 @@ class Settings(BaseModel):
     result_hosts: tuple[str, ...] = _from_variable(
         "EASEL_RESULT_HOSTS", ("*.aliyuncs.com",)
     )
+    budget_day: Money | None = _from_variable("EASEL_BUDGET_DAY")
+    budget_month: Money | None = _from_variable("EASEL_BUDGET_MONTH")
+    most_waiting: int = _from_variable("EASEL_MOST_WAITING", MOST_WAITING)
     slack_bot_token: SecretStr | None = _from_variable("SLACK_BOT_TOKEN")
     slack_app_token: SecretStr | None = _from_variable("SLACK_APP_TOKEN")
     slack_signing_secret: SecretStr | None = _from_variable(
@@ -142,6 +147,24 @@ class Settings(BaseModel):
             raise ValueError(_describe_prefixes(prefixes))
         return secret
 
+    @field_validator("budget_day", "budget_month", mode="before")
+    @classmethod
+    def _read_budget(cls, value: Any) -> Any:
+        if not isinstance(value, str):
+            return value
+        try:
+            return amount(value)
+        except Rejected:
+            raise ValueError("12.50 / 5 USD") from None
+
+    @field_validator("most_waiting", mode="before")
+    @classmethod
+    def _check_waiting(cls, value: Any) -> Any:
+        text = str(value)
+        if text.isascii() and text.isdecimal() and int(text[:9]) >= 1:
+            return value
+        raise ValueError("≥ 1")
+
     @field_validator("http_port", "metrics_port", mode="before")
     @classmethod
     def _check_port(cls, value: Any) -> Any:
@@ -183,6 +206,15 @@ class Settings(BaseModel):
             return self.region_keys
         chosen = {self.region: self.dashscope_api_key}
         return {**chosen, **self.region_keys, **chosen}
+
+    @property
+    def caps(self) -> Caps:
+        """What the operator allows all workspaces together, and each person."""
+        return Caps(
+            operator_day=self.budget_day,
+            operator_month=self.budget_month,
+            waiting=self.most_waiting,
+        )
 
     @property
     def has_slack(self) -> bool:

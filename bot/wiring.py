@@ -25,6 +25,7 @@ from bot.providers import (
 )
 from bot.settings import Settings
 from bot.simulator.tasks import SimulatorConfig
+from core.catalog import Catalog
 from core.engine import Engine
 from core.errors import ConfigurationError
 from core.flow.context import Context
@@ -93,6 +94,7 @@ async def open_easel(
             engine = await stack.enter_async_context(open_database(settings))
         blobs: Blobs = open_blobs(settings.blobs)
         catalog = load_catalog(providers)
+        check_caps(settings, catalog)
         clock: Clock = WallClock()
         surroundings = Surroundings(
             settings=settings,
@@ -108,6 +110,7 @@ async def open_easel(
             reactions=ReactionStore(engine),
             drafts=DraftStore(engine),
             links=Links(link_keys(settings), settings.public_url or ""),
+            caps=settings.caps,
             blobs=blobs,
             catalog=catalog,
             providers=await open_providers(stack, providers, surroundings),
@@ -145,6 +148,20 @@ async def open_easel(
             engine=jobs,
             simulated=is_simulated(settings),
         )
+
+
+def check_caps(settings: Settings, catalog: Catalog) -> None:
+    """Raise ConfigurationError for a cap in a currency that no model is paid in."""
+    caps = {
+        "EASEL_BUDGET_DAY": settings.budget_day,
+        "EASEL_BUDGET_MONTH": settings.budget_month,
+    }
+    for setting, cap in caps.items():
+        if cap is not None and cap.currency not in catalog.currencies:
+            allowed = ", ".join(catalog.currencies)
+            raise ConfigurationError(
+                "config.value", setting=setting, allowed=allowed
+            )
 
 
 async def migrate(settings: Settings) -> None:

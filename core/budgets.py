@@ -1,13 +1,13 @@
 """Budgets: what a person may spend a day, a channel a month, a workspace a month.
 
-A budget is in one currency and nothing is converted: under a budget only its own currency can be
+The operator's own caps stand over those of all workspaces together, a day and a month. A budget is in one currency and nothing is converted: under a budget only its own currency can be
 spent, and a price in another one is refused. What was spent in another currency before the budget
-was set does not count. Days and months are UTC.
+was set does not count. A price that nobody knows is refused under any budget. Days and months are UTC.
 """
 
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from decimal import Decimal, InvalidOperation
 from typing import Any
@@ -23,14 +23,25 @@ MOST = 10**9
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Caps:
-    """The most that may be spent; None means no limit."""
+    """The most that may be spent; None means no limit.
+
+    The first three are a workspace's, the others the operator's. ``waiting``: steps a person may
+    have open at a time.
+    """
 
     person_day: Money | None = None
     channel_month: Money | None = None
     workspace_month: Money | None = None
+    operator_day: Money | None = None
+    operator_month: Money | None = None
+    waiting: int | None = None
 
 
-NAMES = tuple(cap.name for cap in fields(Caps))
+NAMES = ("person_day", "channel_month", "workspace_month")
+"""The caps that a workspace sets."""
+MONEY_NAMES = (*NAMES, "operator_day", "operator_month")
+MOST_WAITING = 20
+"""Steps a person may have open, unless the operator has set another number."""
 NO_LIMIT = frozenset({"", "-"})
 """Words that remove a limit."""
 
@@ -42,6 +53,8 @@ class Spent:
     person_day: Decimal = Decimal(0)
     channel_month: Decimal = Decimal(0)
     workspace_month: Decimal = Decimal(0)
+    operator_day: Decimal = Decimal(0)
+    operator_month: Decimal = Decimal(0)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -57,18 +70,20 @@ class Spending:
     steps: int
 
 
-def caps(settings: Mapping[str, object]) -> Caps:
-    """The caps in a workspace's settings (``budgets``: amounts as text)."""
+NO_CAPS = Caps()
+
+
+def caps(settings: Mapping[str, object], operator: Caps = NO_CAPS) -> Caps:
+    """The operator's caps with those in a workspace's settings (``budgets``: amounts as text)."""
     budgets = settings.get("budgets")
     if not isinstance(budgets, Mapping):
-        return Caps()
-    return Caps(
-        **{
-            name: amount(str(budgets[name]))
-            for name in NAMES
-            if budgets.get(name)
-        }
-    )
+        return operator
+    own = {
+        name: amount(str(budgets[name]))
+        for name in NAMES
+        if budgets.get(name)
+    }
+    return replace(operator, **own)
 
 
 def update_caps(
@@ -145,30 +160,37 @@ def check(
 ) -> None:
     """Raise Rejected naming the first limit this price would break and when it resets.
 
-    A price in another currency than a limit cannot be held against it, so it is refused as well.
+    A price that is unknown, or in another currency than a limit, cannot be held against it, so it
+    is refused as well.
     """
-    tomorrow = day_start(now) + timedelta(days=1)
-    next_month = month_start(month_start(now) + timedelta(days=32))
-    resets = {
-        "person_day": tomorrow,
-        "channel_month": next_month,
-        "workspace_month": next_month,
-    }
-    for name in NAMES:
+    for name in MONEY_NAMES:
         limit: Money | None = getattr(limits, name)
         if limit is None:
             continue
+        if price is None:
+            raise Rejected("budget.unknown_price")
         # Without an exchange rate it cannot be said whether it fits.
-        if price is not None and price.currency != limit.currency:
+        if price.currency != limit.currency:
             raise Rejected("budget.currency", price=price, limit=limit)
         already: Decimal = getattr(spent, name)
-        # A price that no page names counts nothing until the limit is already overdrawn.
-        needed = price.amount if price else Decimal(0)
-        if already + needed > limit.amount:
+        if already + price.amount > limit.amount:
             raise Rejected(
                 f"budget.{name}",
                 spent=Money(amount=already, currency=limit.currency),
                 limit=limit,
-                price=Money(amount=needed, currency=limit.currency),
-                resets=resets[name],
+                price=price,
+                resets=_reset(name, now),
             )
+
+
+def check_waiting(limits: Caps, waiting: int) -> None:
+    """Raise Rejected when a person has as many steps open as one may have."""
+    if limits.waiting is not None and waiting >= limits.waiting:
+        raise Rejected("budget.waiting", allowed=limits.waiting)
+
+
+def _reset(name: str, now: datetime) -> datetime:
+    """When a limit of that name begins again."""
+    if name.endswith("_day"):
+        return day_start(now) + timedelta(days=1)
+    return month_start(month_start(now) + timedelta(days=32))

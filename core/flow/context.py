@@ -9,6 +9,7 @@ from weakref import WeakValueDictionary
 from sqlalchemy.exc import InterfaceError, OperationalError
 from sqlalchemy.exc import TimeoutError as NoConnection
 
+from core.budgets import NO_CAPS, Caps
 from core.catalog import Catalog
 from core.errors import (
     Charged,
@@ -54,6 +55,8 @@ class Context:
 
     ``chats`` are by platform, ``providers`` by account name, the preferred account first.
 
+    ``caps`` are the operator's, over those of every workspace.
+
     ``is_shared``: other processes may work on the same database. ``settle`` seconds pass before a
     lost submit is looked for, as the service may list it late. ``back_off`` seconds before the
     first repetition of a refused submit. ``moved`` is set when a job reaches its next step.
@@ -69,6 +72,7 @@ class Context:
     reactions: Reactions
     drafts: Drafts
     links: Links
+    caps: Caps = NO_CAPS
     is_shared: bool = False
     settle: float = 2.0
     back_off: float = 1.0

@@ -195,9 +195,11 @@ def _cost(context: Context, step: Step, outcome: Outcome) -> Money | None:
         model=context.catalog.model(step.model),
         account=context.provider(step).account,
     )
-    return context.catalog.price(
+    price = context.catalog.price(
         choice, outcome.billed, step.size, step.options
     )
+    # A catalogue that has forgotten the price since makes nothing free.
+    return price or step.price
 
 
 def _first_error(outcome: Outcome) -> str | None:

@@ -95,9 +95,8 @@ async def _begin(
     )
     step = await plan_step(context, request, collected, preferences)
     failpoint("begin.before_commit")
-    begun = await context.store.begin(
-        step, budgets.caps(settings), context.clock.now()
-    )
+    caps = budgets.caps(settings, context.caps)
+    begun = await context.store.begin(step, caps, context.clock.now())
     failpoint("begin.after_commit")
     return begun
 

@@ -1,7 +1,8 @@
 """The ledger: append-only entries that sum up to what has been spent or is held.
 
-hold +price before the submit · release −price and charge +cost when it is settled. Triggers keep
-the sums by person and day, and by channel and month (migration 0005).
+hold +price before the submit · release −price and charge +cost when it is settled, both in the
+period of the hold: what one period has allowed never makes room in the next. Triggers keep the
+sums by person and day, and by channel and month (migration 0005), and of all by day (0014).
 """
 
 from __future__ import annotations
@@ -24,7 +25,12 @@ from sqlalchemy import (
 
 from core.budgets import Caps, Spending, Spent
 from core.storage import mapping
-from core.storage.tables import channel_spending, ledger, spending
+from core.storage.tables import (
+    channel_spending,
+    ledger,
+    spending,
+    total_spending,
+)
 from core.types import Money, Step
 
 if TYPE_CHECKING:
@@ -52,15 +58,14 @@ async def settle(
 
     Doing it twice changes nothing.
     """
-    settling_entries = (
-        select(func.count())
-        .select_from(ledger)
-        .filter_by(tenant=step.tenant, step=step.id)
-        .where(ledger.c.kind != EntryKind.HOLD)
+    query = select(ledger.c.kind, ledger.c.at).filter_by(
+        tenant=step.tenant, step=step.id
     )
-    result = await connection.execute(settling_entries)
-    if result.scalar_one():
+    result = await connection.execute(query)
+    entered = {row.kind: row.at for row in result}
+    if entered.keys() - {EntryKind.HOLD}:
         return
+    at = entered.get(EntryKind.HOLD, now)
     entries = []
     if cost is not None:
         entries.append((EntryKind.CHARGE, cost))
@@ -69,7 +74,7 @@ async def settle(
         entries.append((EntryKind.RELEASE, price_back))
     # In the currencies' order: two who add to the same sums never wait for each other.
     for kind, money in sorted(entries, key=lambda entry: entry[1].currency):
-        await _enter(connection, step, kind, money, now)
+        await _enter(connection, step, kind, money, at)
 
 
 async def sum_spent(
@@ -98,12 +103,31 @@ async def sum_spent(
         *this_month,
         channel_spending.c.currency == _currency(caps.workspace_month),
     )
-    # One statement: the three are of the same moment.
-    query = select(person_day, channel_month, workspace_month)
+    operator_day = _sum(
+        total_spending,
+        total_spending.c.day == _day(now),
+        total_spending.c.currency == _currency(caps.operator_day),
+    )
+    operator_month = _sum(
+        total_spending,
+        total_spending.c.day.startswith(_month(now)),
+        total_spending.c.currency == _currency(caps.operator_month),
+    )
+    # One statement: all are of the same moment.
+    query = select(
+        person_day.label("person_day"),
+        channel_month.label("channel_month"),
+        workspace_month.label("workspace_month"),
+        operator_day.label("operator_day"),
+        operator_month.label("operator_month"),
+    )
     result = await connection.execute(query)
-    sums = [Decimal(micros or 0) / mapping.MICRO for micros in result.one()]
+    sums = result.mappings().one()
     return Spent(
-        person_day=sums[0], channel_month=sums[1], workspace_month=sums[2]
+        **{
+            name: Decimal(micros or 0) / mapping.MICRO
+            for name, micros in sums.items()
+        }
     )
 
 

@@ -49,18 +49,21 @@ class StepProgress(StepStore):
 
         A step already there is returned as it is.
 
-        Raises Rejected when a budget would be broken; then nothing is written.
+        Raises Rejected when a cap would be broken; then nothing is written.
         """
         async with self._writing.begin() as connection:
             # Two who spend at once must not both see the old sum.
             await self._lock(connection, step.tenant)
+            if caps.operator_day or caps.operator_month:
+                await self._lock(connection, "operator")
             earlier = await self._find(connection, step.tenant, step.id)
             if earlier is not None:
                 return earlier
+            waiting = await self._count_open(connection, step)
+            budgets.check_waiting(caps, waiting)
             spent = await ledger.sum_spent(connection, step, caps, now)
             budgets.check(caps, spent, step.price, now)
             number = await self._next_number(connection, step)
-            waiting = await self._count_open(connection, step)
             row = mapping.step_row(step)
             # People take turns: each step a person has open lets others go first.
             row |= {"number": number, "priority": 1 + waiting}
@@ -307,7 +310,10 @@ class StepProgress(StepStore):
 
         An UNKNOWN step's person gave it up, or it is known now that nothing was billed.
         """
+        lock = select(steps.c.id).filter_by(tenant=step.tenant, id=step.id)
         async with self._writing.begin() as connection:
+            # Pressed twice at once, it is settled once.
+            await connection.execute(lock.with_for_update())
             await ledger.settle(connection, step, None, now)
 
     async def request_cancel(

@@ -340,6 +340,15 @@ channel_spending = Table(
     Column("micros", BigInteger, nullable=False),
 )
 
+# Of all workspaces together: it names nobody, and stays when a workspace is forgotten.
+total_spending = Table(
+    "total_spending",
+    metadata,
+    Column("day", String(10), primary_key=True),
+    Column("currency", String(3), primary_key=True),
+    Column("micros", BigInteger, nullable=False),
+)
+
 messages = Table(
     "messages",
     metadata,

@@ -17,9 +17,7 @@ def test_without_caps_everything_may_be_spent() -> None:
     budgets.check(Caps(), Spent(person_day=Decimal(10**6)), yuan("1"), NOW)
 
 
-@pytest.mark.parametrize(
-    "name", ["person_day", "channel_month", "workspace_month"]
-)
+@pytest.mark.parametrize("name", budgets.MONEY_NAMES)
 def test_each_cap_refuses_what_would_break_it_and_says_when_it_resets(
     name: str,
 ) -> None:
@@ -30,25 +28,33 @@ def test_each_cap_refuses_what_would_break_it_and_says_when_it_resets(
     assert caught.value.key == f"budget.{name}"
     resets = (
         datetime(2026, 11, 21, tzinfo=UTC)
-        if name == "person_day"
+        if name.endswith("_day")
         else datetime(2026, 12, 1, tzinfo=UTC)
     )
     assert caught.value.params["resets"] == resets
 
 
-def test_a_price_nobody_knows_breaks_a_budget_only_once_it_is_overdrawn() -> (
-    None
-):
-    budgets.check(
-        Caps(person_day=yuan("1")), Spent(person_day=Decimal(1)), None, NOW
+@pytest.mark.parametrize("name", budgets.MONEY_NAMES)
+def test_a_price_nobody_knows_is_refused_under_any_budget(name: str) -> None:
+    budgets.check(Caps(waiting=1), Spent(), None, NOW)
+    with pytest.raises(Rejected, match=r"budget\.unknown_price"):
+        budgets.check(Caps(**{name: yuan("1")}), Spent(), None, NOW)
+
+
+def test_a_person_may_have_only_so_many_steps_waiting() -> None:
+    budgets.check_waiting(Caps(), 1000)
+    budgets.check_waiting(Caps(waiting=2), 1)
+    with pytest.raises(Rejected, match=r"budget\.waiting"):
+        budgets.check_waiting(Caps(waiting=2), 2)
+
+
+def test_the_operators_caps_stand_beside_a_workspaces() -> None:
+    operator = Caps(operator_day=yuan("9"), waiting=5)
+    settings = {"budgets": {"person_day": "1", "operator_day": "100"}}
+    assert budgets.caps(settings, operator) == Caps(
+        person_day=yuan("1"), operator_day=yuan("9"), waiting=5
     )
-    with pytest.raises(Rejected):
-        budgets.check(
-            Caps(person_day=yuan("1")),
-            Spent(person_day=Decimal("1.01")),
-            None,
-            NOW,
-        )
+    assert budgets.caps({}, operator) == operator
 
 
 def test_december_is_followed_by_january() -> None:

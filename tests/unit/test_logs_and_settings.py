@@ -142,6 +142,9 @@ def test_defaults_lie_in_the_data_folder(tmp_path: Path) -> None:
     ("name", "value"),
     [
         ("EASEL_LOG_LEVEL", "loud"),
+        ("EASEL_BUDGET_DAY", "much"),
+        ("EASEL_BUDGET_MONTH", "-1"),
+        ("EASEL_MOST_WAITING", "0"),
         ("EASEL_LOG_FORMAT", "xml"),
         ("EASEL_HTTP_PORT", "70000"),
         ("EASEL_METRICS_PORT", "eighty"),
