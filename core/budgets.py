@@ -1,8 +1,9 @@
 """Budgets: what a person may spend a day, a channel a month, a workspace a month.
 
-The operator's own caps stand over those of all workspaces together, a day and a month. A budget is in one currency and nothing is converted: under a budget only its own currency can be
-spent, and a price in another one is refused. What was spent in another currency before the budget
-was set does not count. A price that nobody knows is refused under any budget. Days and months are UTC.
+The operator's own caps stand over all workspaces together, a day and a month. A budget is in one
+currency and nothing is converted: under a budget only its own currency can be spent, and a price
+in another one, or one that nobody knows, is refused. What was spent in another currency before the
+budget was set does not count. Days and months are UTC.
 """
 
 import re
@@ -79,9 +80,7 @@ def caps(settings: Mapping[str, object], operator: Caps = NO_CAPS) -> Caps:
     if not isinstance(budgets, Mapping):
         return operator
     own = {
-        name: amount(str(budgets[name]))
-        for name in NAMES
-        if budgets.get(name)
+        name: amount(str(budgets[name])) for name in NAMES if budgets.get(name)
     }
     return replace(operator, **own)
 
