@@ -79,7 +79,7 @@ def caps(settings: Mapping[str, object], operator: Caps = NO_CAPS) -> Caps:
     budgets = settings.get("budgets")
     if not isinstance(budgets, Mapping):
         return operator
-    own = {
+    own: dict[str, Any] = {
         name: amount(str(budgets[name])) for name in NAMES if budgets.get(name)
     }
     return replace(operator, **own)

@@ -1,5 +1,6 @@
 """What may still be spent."""
 
+from dataclasses import replace
 from datetime import UTC, datetime
 from decimal import Decimal
 
@@ -8,9 +9,14 @@ import pytest
 from core import budgets
 from core.budgets import Caps, Spent
 from core.errors import Rejected
+from core.types import Money
 from tests.fakes.steps import NOW, dollars, yuan
 
 CURRENCIES = ["CNY", "USD"]
+
+
+def cap(name: str, limit: Money) -> Caps:
+    return replace(Caps(), **{name: limit})  # type: ignore[arg-type]
 
 
 def test_without_caps_everything_may_be_spent() -> None:
@@ -21,7 +27,7 @@ def test_without_caps_everything_may_be_spent() -> None:
 def test_each_cap_refuses_what_would_break_it_and_says_when_it_resets(
     name: str,
 ) -> None:
-    caps, spent = Caps(**{name: yuan("1")}), Spent(**{name: Decimal("0.9")})
+    caps, spent = cap(name, yuan("1")), Spent(**{name: Decimal("0.9")})
     budgets.check(caps, spent, yuan("0.1"), NOW)
     with pytest.raises(Rejected) as caught:
         budgets.check(caps, spent, yuan("0.11"), NOW)
@@ -38,7 +44,7 @@ def test_each_cap_refuses_what_would_break_it_and_says_when_it_resets(
 def test_a_price_nobody_knows_is_refused_under_any_budget(name: str) -> None:
     budgets.check(Caps(waiting=1), Spent(), None, NOW)
     with pytest.raises(Rejected, match=r"budget\.unknown_price"):
-        budgets.check(Caps(**{name: yuan("1")}), Spent(), None, NOW)
+        budgets.check(cap(name, yuan("1")), Spent(), None, NOW)
 
 
 def test_a_person_may_have_only_so_many_steps_waiting() -> None:
@@ -90,7 +96,7 @@ def test_caps_are_read_from_settings_whatever_stands_there() -> None:
 def test_a_price_in_another_currency_than_a_budget_is_refused_and_named(
     name: str,
 ) -> None:
-    caps = Caps(**{name: dollars("100")})
+    caps = cap(name, dollars("100"))
     budgets.check(caps, Spent(), dollars("0.04"), NOW)
     with pytest.raises(Rejected) as caught:
         budgets.check(caps, Spent(), yuan("0.01"), NOW)
