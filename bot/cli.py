@@ -12,6 +12,7 @@ from typing import Any
 
 import click
 
+from bot import egress
 from bot.cli_help import LocalizedCommand, LocalizedGroup, option, say
 from bot.cli_operations import add_commands
 from bot.exit_codes import ExitCode
@@ -26,6 +27,7 @@ from core.languages import languages
 @click.version_option(package_name="easel")
 def cli() -> None:
     """Draw and keep editing pictures together, in team chat."""
+    egress.set_up()
 
 
 def program_command(name: str) -> Callable[[Any], click.Command]:

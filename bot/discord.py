@@ -23,6 +23,7 @@ from adapters.discord.store import DiscordStore
 from adapters.discord.uploads import ImageUploads
 from adapters.discord.users import UserDirectory
 from adapters.web.health import Check
+from bot.egress import proxy_for
 from bot.folder import link_keys
 from bot.lifecycle import Lost
 from bot.settings import Settings
@@ -77,12 +78,14 @@ async def open_discord(
 ) -> AsyncIterator[Discord]:
     """Log in. Raises ConfigurationError for a token that Discord refuses."""
     assert settings.discord_bot_token is not None  # noqa: S101  # the caller has looked
+    proxy = proxy_for(settings.discord_api_url)
     async with AsyncExitStack() as stack:
-        http = await stack.enter_async_context(session())
+        http = await stack.enter_async_context(session(proxy))
         store = DiscordStore(engine)
         api = Api(
             settings.discord_api_url,
             settings.discord_bot_token.get_secret_value(),
+            proxy=proxy,
         )
         stack.push_async_callback(api.close)
         await _log_in(api)

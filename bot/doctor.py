@@ -18,7 +18,7 @@ from adapters.discord import checkup as discord_checkup
 from adapters.discord.api import Api
 from adapters.slack import checkup as slack_checkup
 from adapters.slack.api import session, web_client
-from bot import accounts, settings, slack, wiring
+from bot import accounts, egress, settings, slack, wiring
 from bot.providers import http_client, load_catalog
 from bot.settings import Settings
 from core.errors import EaselError
@@ -63,6 +63,7 @@ def run(*, as_json: bool) -> int:
 async def _examine(config: Settings) -> list[Finding]:
     checks: dict[str, Check] = {
         "settings": _check_settings,
+        "network": _describe_network,
         "database": _check_database,
         "blobs": _check_blobs,
         "service": _check_service,
@@ -94,6 +95,34 @@ async def _check_settings(config: Settings) -> str:
     if unknown:
         return f"unknown: {', '.join(unknown)}"
     return f"data folder {config.data_dir}"
+
+
+async def _describe_network(config: Settings) -> str:
+    """Say which proxy stands before each neighbour, and which certificates are trusted."""
+    locale = config.locale
+    sentences: list[str] = []
+    for name, url in _neighbours(config).items():
+        proxy = egress.describe(url)
+        key = "doctor.proxy" if proxy else "doctor.direct"
+        sentences.append(translate(key, locale, name=name, proxy=proxy))
+    file = egress.certificates()
+    if file:
+        sentences.append(translate("doctor.certificates", locale, file=file))
+    return " · ".join(sentences)
+
+
+def _neighbours(config: Settings) -> dict[str, str]:
+    catalog = load_catalog()
+    accounts.check(config, catalog)
+    neighbours: dict[str, str] = {}
+    if not accounts.is_simulated(config):
+        for region, account in accounts.accounts_of(config, catalog).items():
+            neighbours[region] = account.url
+    if config.has_slack:
+        neighbours["Slack"] = config.slack_api_url
+    if config.has_discord:
+        neighbours["Discord"] = config.discord_api_url
+    return neighbours
 
 
 async def _check_database(config: Settings) -> str:
@@ -154,7 +183,8 @@ async def _examine_slack(config: Settings) -> list[Finding]:
         detail = translate(error.key, config.locale, **error.params)
         return [Finding("slack", False, detail)]
     findings: list[Finding] = []
-    async with session() as http:
+    proxy = egress.proxy_for(config.slack_api_url)
+    async with session(proxy) as http:
         # The two tokens are independent: each may be wrong while the other is right.
         if config.slack_bot_token:
             token = config.slack_bot_token.get_secret_value()
@@ -176,7 +206,9 @@ async def _examine_slack(config: Settings) -> list[Finding]:
 async def _examine_discord(config: Settings) -> list[Finding]:
     assert config.discord_bot_token is not None  # noqa: S101  # has_discord looked
     api = Api(
-        config.discord_api_url, config.discord_bot_token.get_secret_value()
+        config.discord_api_url,
+        config.discord_bot_token.get_secret_value(),
+        proxy=egress.proxy_for(config.discord_api_url),
     )
     try:
         findings = await discord_checkup.findings(api, config.locale)

@@ -138,13 +138,8 @@ async def _find_accesses(
 def http_client() -> "httpx.AsyncClient":
     """The one client for the service and its results.
 
-    No redirects, nothing from the environment, HTTP/1.1.
+    No redirects, HTTP/1.1; proxies and certificates as ``bot/egress.py`` says.
     """
     import httpx  # noqa: PLC0415
 
-    # A proxy from the environment would see every key and picture.
-    return httpx.AsyncClient(
-        follow_redirects=False,
-        trust_env=False,
-        http2=False,
-    )
+    return httpx.AsyncClient(follow_redirects=False, http2=False)

@@ -34,6 +34,7 @@ from adapters.slack.store import SlackStore
 from adapters.slack.tokens import BotIdentity, Installed, OneToken
 from adapters.slack.users import UserDirectory
 from adapters.web.health import Check
+from bot.egress import proxy_for
 from bot.lifecycle import Lost
 from bot.settings import Settings
 from bot.wiring import Easel
@@ -88,7 +89,9 @@ async def open_slack(
     """Log in. Raises ConfigurationError naming the setting that is missing or refused."""
     check(settings)
     async with AsyncExitStack() as stack:
-        http = await stack.enter_async_context(session())
+        http = await stack.enter_async_context(
+            session(proxy_for(settings.slack_api_url))
+        )
         store = SlackStore(engine, settings.slack_client_id or "")
         client = web_client(settings.slack_api_url, http)
         tokens: OneToken | Installed
@@ -146,7 +149,13 @@ async def listening(
         if settings.slack_app_token:
             client = web_client(settings.slack_api_url, slack.http)
             app_token = settings.slack_app_token.get_secret_value()
-            socket = Socket(app, app_token, client, lost.need_operator)
+            socket = Socket(
+                app,
+                app_token,
+                client,
+                lost.need_operator,
+                proxy=proxy_for(settings.slack_api_url),
+            )
             stack.push_async_callback(socket.close)
             await socket.open()
             checks["slack"] = socket.check

@@ -74,18 +74,25 @@ class Upload:
 
 
 class Api:
-    """Discord's REST API. ``url`` ends in ``/api/v10``. ``open`` it inside the running loop."""
+    """Discord's REST API. ``url`` ends in ``/api/v10``. ``open`` it inside the running loop.
 
-    def __init__(self, url: str, token: str) -> None:
+    ``proxy`` is the address of the proxy before Discord.
+    """
+
+    def __init__(
+        self, url: str, token: str, *, proxy: str | None = None
+    ) -> None:
         Route.BASE = url.rstrip("/")
         trace = aiohttp.TraceConfig()
         trace.on_request_end.append(self._count_invalid)
         self._token = token
+        self.proxy = proxy
         self._client = discord.Client(
             intents=discord.Intents(guilds=True),
             max_messages=None,
             max_ratelimit_timeout=60.0,
             http_trace=trace,
+            proxy=proxy,
         )
         self.date = ""
         """Discord's own time of its last answer, as HTTP writes it."""

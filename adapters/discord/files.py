@@ -19,10 +19,13 @@ EXPIRED = frozenset({403, 404, 410})
 """What the CDN answers for a link that has expired."""
 
 
-def session() -> aiohttp.ClientSession:
-    """An HTTP session for files: nothing from the environment. Make it inside the running loop."""
+def session(proxy: str | None = None) -> aiohttp.ClientSession:
+    """Open an HTTP session for files. It takes nothing from the environment.
+
+    ``proxy`` is the address of the proxy before Discord. Call it inside the running loop.
+    """
     return aiohttp.ClientSession(
-        trust_env=False, cookie_jar=aiohttp.DummyCookieJar()
+        proxy=proxy, trust_env=False, cookie_jar=aiohttp.DummyCookieJar()
     )
 
 

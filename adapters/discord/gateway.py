@@ -286,6 +286,7 @@ class Gateway:
             max_ratelimit_timeout=60.0,
             guild_ready_timeout=READY_SECONDS,
             allowed_mentions=discord.AllowedMentions.none(),
+            proxy=self._api.proxy,
         )
         client.app = self._app
         client.starts = self._starts

@@ -46,13 +46,13 @@ class SlackError(DeliveryError):
         self.code = code
 
 
-def session() -> aiohttp.ClientSession:
-    """Open the one HTTP session for Slack, which takes nothing from the environment.
+def session(proxy: str | None = None) -> aiohttp.ClientSession:
+    """Open the one HTTP session for Slack. It takes nothing from the environment.
 
-    Call it inside the running loop.
+    ``proxy`` is the address of the proxy before Slack. Call it inside the running loop.
     """
     return aiohttp.ClientSession(
-        trust_env=False, cookie_jar=aiohttp.DummyCookieJar()
+        proxy=proxy, trust_env=False, cookie_jar=aiohttp.DummyCookieJar()
     )
 
 
@@ -60,13 +60,16 @@ def web_client(
     url: str, http: aiohttp.ClientSession, token: str | None = None
 ) -> AsyncWebClient:
     """The SDK's client, which repeats nothing by itself."""
-    return AsyncWebClient(
+    client = AsyncWebClient(
         token=token,
         base_url=url,
         session=http,
         timeout=TIMEOUT,
         retry_handlers=[],
     )
+    # The SDK read one from the environment, for every host: the session knows better.
+    client.proxy = None
+    return client
 
 
 class SlackApi:

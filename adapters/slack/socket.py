@@ -41,6 +41,7 @@ class Socket:
         client: AsyncWebClient,
         lost: Callable[[], None],
         *,
+        proxy: str | None = None,
         ping: float = PING_SECONDS,
         silence: float = SILENCE,
     ) -> None:
@@ -48,6 +49,7 @@ class Socket:
         self._client = client
         self._token = token
         self._lost = lost
+        self._proxy = proxy
         self._ping = ping
         self._silence = silence
         self._connecting: asyncio.Task[None] | None = None
@@ -86,6 +88,8 @@ class Socket:
             logger=logging.getLogger("slack-socket"),
             ping_interval=self._ping,
         )
+        # The SDK would take one from the environment, for every host.
+        socket.proxy = self._proxy
         socket.socket_mode_request_listeners.append(self._deliver)
         return socket
 

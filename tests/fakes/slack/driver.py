@@ -575,7 +575,9 @@ async def slack(world: World | None = None) -> AsyncIterator[Slack]:
     await site.start()
     port = runner.addresses[0][1]
     world.base = f"http://127.0.0.1:{port}"
-    api.issue_socket_url = lambda: socket.issue(f"ws://127.0.0.1:{port}/link")
+    api.issue_socket_url = lambda: socket.issue(
+        f"{world.base.replace('http', 'ws', 1)}/link"
+    )
     async with aiohttp.ClientSession() as http:
         try:
             yield Slack(world, api, socket, http)
