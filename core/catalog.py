@@ -142,11 +142,12 @@ class Catalog:
             lambda model: model.picture_range,
             pictures,
         )
+        n = options.n or 1
         models = _with_range(
             models,
             "catalog.n",
             lambda model: model.n_range,
-            options.n or 1,
+            n,
         )
         # A model that takes these options is preferred; if none does, the check of options says
         # why.
@@ -196,7 +197,7 @@ class Catalog:
             return nearest_size(rule, width / height, area)
         if action is Action.DRAW or last_input is None:
             return rule.default
-        return nearest_size(rule, last_input.width / last_input.height, area)
+        return nearest_size(rule, last_input.ratio, area)
 
     def price(
         self,
@@ -337,7 +338,7 @@ def _fits(model: Model, options: Options) -> bool:
 def _exact_size(model: Model, size: Size) -> Size:
     if is_legal(model.size, size):
         return size
-    nearest = nearest_size(model.size, size.width / size.height, size.area)
+    nearest = nearest_size(model.size, size.ratio, size.area)
     raise Rejected(
         "catalog.size",
         model=model.id,

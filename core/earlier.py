@@ -17,18 +17,22 @@ from core.types import Request, from_json
 
 SAME = ("key", "place", "person", "locale", "is_admin", "attachments")
 Row = Mapping[str, Any]
+Facts = dict[str, Any]
 
 
 def read_incoming(row: Row) -> Incoming:
     """An event from its JSON."""
-    return from_json(Incoming, row if "kind" in row else _facts(row))
+    if "kind" in row:
+        return from_json(Incoming, row)
+    return from_json(Incoming, _facts(row))
 
 
 def read_request(row: Row) -> Request:
     """A request from its JSON. Raises Rejected for options that were never checked."""
     if "given" not in row:
         return from_json(Request, row)
-    plain = from_json(Request, {**row, "values": row["given"]})
+    row_of_today = {**row, "values": row["given"]}
+    plain = from_json(Request, row_of_today)
     if not plain.action.makes_pictures:
         return plain
     parsed = grammar.parse(plain.text, row["given"])
@@ -53,8 +57,8 @@ def read_origin(row: Row, *, is_event: bool) -> Origin:
         return read_incoming(row)
 
 
-def _facts(row: Row) -> dict[str, Any]:
-    facts: dict[str, Any] = {name: row[name] for name in SAME if name in row}
+def _facts(row: Row) -> Facts:
+    facts: Facts = {name: row[name] for name in SAME if name in row}
     reply = dict(row.get("reply") or {})
     looked_up = reply.pop("look", "")
     facts["is_place_known"] = reply.pop("where", "") != "unknown"
@@ -66,16 +70,15 @@ def _facts(row: Row) -> dict[str, Any]:
     return facts | _facts_of_kind(row)
 
 
-def _facts_of_kind(row: Row) -> dict[str, Any]:
+def _facts_of_kind(row: Row) -> Facts:
     action = row["action"]
     if action == "said":
         return _message_facts(row)
     if action == "reacted":
-        is_added = row.get("added", True)
         return {
             "kind": Kind.REACTION,
             "emoji": row["text"],
-            "is_added": is_added,
+            "is_added": row.get("added", True),
         }
     if action == "left":
         return {"kind": Kind.REMOVED}
@@ -92,10 +95,11 @@ def _facts_of_kind(row: Row) -> dict[str, Any]:
     }
 
 
-def _message_facts(row: Row) -> dict[str, Any]:
+def _message_facts(row: Row) -> Facts:
     """Read words; Slack's commands were kept as words said to the bot, too."""
-    is_command = str(row["key"]).startswith("command:")
-    said: dict[str, Any] = {
+    key = str(row["key"])
+    is_command = key.startswith("command:")
+    said: Facts = {
         "kind": Kind.COMMAND if is_command else Kind.MESSAGE,
         "words": row.get("text", ""),
         "mentions": {"us": row.get("to_us", False)},
@@ -107,7 +111,8 @@ def _message_facts(row: Row) -> dict[str, Any]:
 
 
 def _button(row: Row) -> str:
-    kinds = [
-        kind for kind, action in BUTTONS.items() if action == row["action"]
-    ]
-    return encode_button(kinds[0], row["target"] or "", row.get("index") or 0)
+    action = row["action"]
+    kinds = [kind for kind, meaning in BUTTONS.items() if meaning == action]
+    step = row["target"] or ""
+    index = row.get("index") or 0
+    return encode_button(kinds[0], step, index)

@@ -32,14 +32,17 @@ def translate(key: str, locale: str, /, **params: object) -> str:
     if isinstance(text, Plural):
         number = params[text.by]
         # English words in another language's stead have only the forms of English.
-        template = text.forms.get(plural_category(number, language))
-        template = template or text.forms["other"]
+        category = plural_category(number, language)
+        template = text.forms.get(category) or text.forms["other"]
         params = {**params, text.by: format_number(number, language)}
     else:
         template = text
-    return PLACEHOLDER.sub(
-        lambda match: _format(params[match[1]], language), template
-    )
+
+    def fill(placeholder: re.Match[str]) -> str:
+        name = placeholder[1]
+        return _format(params[name], language)
+
+    return PLACEHOLDER.sub(fill, template)
 
 
 def join_list(locale: str, *texts: str) -> str:
@@ -62,14 +65,13 @@ def _negotiate(locales: tuple[str, ...], available: tuple[str, ...]) -> str:
     for locale in locales:
         tag = locale.replace("_", "-").lower()
         match = negotiate_locale([tag], spelling, sep="-", aliases={})
-        if match is None:
-            # zh-HK and zh-TW are one script, and so for a reader one language.
-            scripts = {
-                _script(language): language for language in reversed(available)
-            }
-            match = scripts.get(_script(tag), "")
-        if match:
+        if match is not None:
             return spelling[match.lower()]
+        # zh-HK and zh-TW are one script, and so for a reader one language.
+        script = _script(tag)
+        for language in available:
+            if _script(language) == script:
+                return language
     return DEFAULT
 
 
@@ -79,8 +81,13 @@ def _script(tag: str) -> tuple[str, str]:
         locale = Locale.parse(tag, sep="-")
     except (ValueError, UnknownLocaleError):
         return tag, ""
-    likely: str = get_global("likely_subtags").get(locale.language, "")
-    script = locale.script or next(iter(likely.split("_")[1:2]), "")
+    if locale.script:
+        return locale.language, locale.script
+    subtags = get_global("likely_subtags")
+    likely: str = subtags.get(locale.language, "")
+    # "zh_Hans_CN", or "" for a language Babel knows nothing of.
+    _, _, behind = likely.partition("_")
+    script, _, _ = behind.partition("_")
     return locale.language, script
 
 
@@ -107,7 +114,8 @@ def _format(value: object, language: str) -> str:
         return format_moment(value, language)
     if isinstance(value, Sequence) and not isinstance(value, str):
         comma: str = meta(language).get("comma", ", ")
-        return comma.join(_format(item, language) for item in value)
+        items = [_format(item, language) for item in value]
+        return comma.join(items)
     return clip(str(value), LONGEST)
 
 
@@ -121,11 +129,12 @@ def format_number(number: object, language: str) -> str:
 def format_money(money: Money, language: str) -> str:
     """¥0.20, $0.035, 0,20 zł: at least two decimals, no needless zeros behind them."""
     locale = _locale(language)
-    sign = SIGNS.get(money.currency) or get_currency_symbol(
-        money.currency, locale
-    )
+    sign = SIGNS.get(money.currency)
+    if sign is None:
+        sign = get_currency_symbol(money.currency, locale)
     pattern = locale.currency_formats["standard"].pattern
-    pattern = pattern.replace("¤", f"'{sign}'").replace("0.00", "0.00####")
+    pattern = pattern.replace("¤", f"'{sign}'")
+    pattern = pattern.replace("0.00", "0.00####")
     return format_decimal(money.amount, pattern, locale)
 
 
@@ -134,16 +143,19 @@ def format_moment(moment: datetime, language: str) -> str:
     locale = _locale(language)
     day = format_date(moment, "medium", locale)
     both: str = locale.datetime_formats["medium"]
-    return both.format(f"{moment:%H:%M} UTC", day)
+    time = f"{moment:%H:%M} UTC"
+    return both.format(time, day)
 
 
 def format_month(moment: datetime, locale: str) -> str:
     """A month and its year: November 2026."""
-    return format_skeleton("yMMMM", moment, locale=_locale(negotiate(locale)))
+    language = negotiate(locale)
+    return format_skeleton("yMMMM", moment, locale=_locale(language))
 
 
 def clip(text: str, limit: int) -> str:
     """Keep at most so many characters, with an ellipsis where the text was cut."""
     if len(text) <= limit:
         return text
-    return f"{text[: max(limit - 1, 0)].rstrip()}…"
+    room = max(limit - 1, 0)
+    return f"{text[:room].rstrip()}…"

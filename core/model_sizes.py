@@ -52,12 +52,14 @@ class SizeRule:
 
 def is_legal(rule: SizeRule, size: Size) -> bool:
     """Would the service take this size?"""
-    short, long = sorted((size.width, size.height))
     if rule.kind is SizeKind.LIST:
         return size in rule.sizes
+    short, long = sorted((size.width, size.height))
     if rule.kind is SizeKind.SIDES:
         return rule.min <= short and long <= rule.max
-    return rule.min <= size.area <= rule.max and long / short <= rule.max_ratio
+    if long / short > rule.max_ratio:
+        return False
+    return rule.min <= size.area <= rule.max
 
 
 def target_area(rule: SizeRule, last_input: Size | None) -> float:
@@ -78,7 +80,8 @@ def nearest_size(rule: SizeRule, ratio: float, area: float) -> Size:
 
 def _nearest_of_list(rule: SizeRule, ratio: float) -> Size:
     def distance(size: Size) -> float:
-        return abs(math.log(size.width / size.height / ratio))
+        difference = math.log(size.ratio / ratio)
+        return abs(difference)
 
     return min(rule.sizes, key=distance)
 
@@ -89,9 +92,13 @@ def _nearest_by_sides(rule: SizeRule, ratio: float, area: float) -> Size:
     # The height, width / ratio, has to keep the limits too.
     narrowest = rule.min * max(1.0, ratio)
     widest = rule.max * min(1.0, ratio)
-    width = _clamp(math.sqrt(area * ratio), narrowest, widest)
+    width = math.sqrt(area * ratio)
+    width = _clamp(width, narrowest, widest)
     height = width / ratio
-    return Size(width=_rounded(width, rule), height=_rounded(height, rule))
+    return Size(
+        width=_legal_side(width, rule),
+        height=_legal_side(height, rule),
+    )
 
 
 def _nearest_by_area(rule: SizeRule, ratio: float, area: float) -> Size:
@@ -103,7 +110,8 @@ def _nearest_by_area(rule: SizeRule, ratio: float, area: float) -> Size:
     width = _multiple(math.sqrt(area * ratio), step)
     # Rounded sides may leave the legal area: go step by step until they are inside it.
     while True:
-        size = Size(width=width, height=_multiple(width / ratio, step))
+        height = _multiple(width / ratio, step)
+        size = Size(width=width, height=height)
         if rule.min <= size.area <= rule.max:
             return size
         width += step if size.area < rule.min else -step
@@ -114,11 +122,13 @@ def _clamp(number: float, low: float, high: float) -> float:
 
 
 def _multiple(side: float, step: int) -> int:
-    return max(step, round(side / step) * step)
+    """The nearest multiple of the step, but not 0."""
+    steps = round(side / step)
+    return max(step, steps * step)
 
 
-def _rounded(side: float, rule: SizeRule) -> int:
-    rounded = round(side / rule.multiple) * rule.multiple
+def _legal_side(side: float, rule: SizeRule) -> int:
+    rounded = _multiple(side, rule.multiple)
     return int(_clamp(rounded, rule.min, rule.max))
 
 
@@ -129,16 +139,24 @@ def expansion(options: Options, size: Size) -> Options:
     opposite sides makes that length f times as long. Raises Rejected where the largest factor does
     not reach the ratio.
     """
-    if any(OPTIONS[side].is_chosen(options) for side in SIDES):
-        chosen: dict[str, Any] = {
-            side: OPTIONS[side].value(options) or 1.0 for side in SIDES
-        }
-        return replace(options, **chosen)
-    if options.ratio is None:
-        equal: dict[str, Any] = dict.fromkeys(SIDES, EXPAND_FACTOR)
-        return replace(options, **equal)
-    across, up = _factors_to_ratio(options.ratio, size)
-    return replace(options, left=across, right=across, top=up, bottom=up)
+    factors: dict[str, Any] = {
+        side: OPTIONS[side].value(options) for side in SIDES
+    }
+    if any(factors.values()):
+        # A side that was not named stays where it is.
+        for side in SIDES:
+            factors[side] = factors[side] or 1.0
+        return replace(options, **factors)
+    across = up = EXPAND_FACTOR
+    if options.ratio is not None:
+        across, up = _factors_to_ratio(options.ratio, size)
+    return replace(
+        options,
+        left=across,
+        right=across,
+        top=up,
+        bottom=up,
+    )
 
 
 def _factors_to_ratio(
@@ -146,8 +164,8 @@ def _factors_to_ratio(
 ) -> tuple[float, float]:
     width, height = ratio
     target = width / height
-    current = size.width / size.height
-    across, up = max(target / current, 1.0), max(current / target, 1.0)
+    across = max(target / size.ratio, 1.0)
+    up = max(size.ratio / target, 1.0)
     if max(across, up) > OPTIONS["top"].high:
         raise Rejected(
             "catalog.expand_ratio",

@@ -25,8 +25,15 @@ SIZE = re.compile(r"([0-9]{1,6})\s*[x×*✕]\s*([0-9]{1,6})")
 RATIO = re.compile(r"([0-9]{1,4})\s*[:/x×]\s*([0-9]{1,4})")
 BARE_WORD = re.compile(r"[A-Za-z0-9][A-Za-z0-9._/-]*(?<![.])")
 FLAG_WORDS = {
-    **dict.fromkeys(("", "true", "yes", "on", "1"), True),
-    **dict.fromkeys(("false", "no", "off", "0"), False),
+    "": True,
+    "true": True,
+    "yes": True,
+    "on": True,
+    "1": True,
+    "false": False,
+    "no": False,
+    "off": False,
+    "0": False,
 }
 EXAMPLE_SIZE = "1328*1328"
 EXAMPLE_RATIO = "16:9"
@@ -66,7 +73,8 @@ def write_value(option: OptionSpec, value: Any) -> str:
 
 def quote(text: str) -> str:
     """In straight quotes, with escapes."""
-    return '"' + re.sub(r'(["\\])', r"\\\1", text) + '"'
+    escaped = re.sub(r'(["\\])', r"\\\1", text)
+    return f'"{escaped}"'
 
 
 def shorten(text: str) -> str:
@@ -76,18 +84,20 @@ def shorten(text: str) -> str:
 
 def nearest_word(word: str, words: list[str]) -> str:
     """Return the word that a person most likely meant."""
-    return difflib.get_close_matches(
+    [nearest] = difflib.get_close_matches(
         word[:LONGEST_SHOWN],
         words,
         n=1,
         cutoff=0,
-    )[0]
+    )
+    return nearest
 
 
 def _read_flag(option: OptionSpec, text: str) -> bool:
-    if text.lower() not in FLAG_WORDS:
+    word = text.lower()
+    if word not in FLAG_WORDS:
         raise Rejected("grammar.flag_value", option=f"--{option.name}")
-    return FLAG_WORDS[text.lower()]
+    return FLAG_WORDS[word]
 
 
 def _read_text(option: OptionSpec, text: str) -> str:
@@ -128,15 +138,17 @@ def _nearest_number(option: OptionSpec, digits: str) -> float:
     except ValueError:
         return option.low
     # In this order "nan" ends as the lowest.
-    return min(option.high, max(option.low, number))
+    at_least_low = max(option.low, number)
+    return min(option.high, at_least_low)
 
 
 def _read_size(option: OptionSpec, text: str) -> Size:
     # The width and height that a model takes are its own matter (core.model_sizes).
     if match := SIZE.fullmatch(to_ascii(text).lower()):
-        size = Size(width=int(match[1]), height=int(match[2]))
-        if 1 <= size.width <= MAX_SIDE and 1 <= size.height <= MAX_SIDE:
-            return size
+        width = int(match[1])
+        height = int(match[2])
+        if 1 <= width <= MAX_SIDE and 1 <= height <= MAX_SIDE:
+            return Size(width=width, height=height)
     raise _refusal(option, text, EXAMPLE_SIZE)
 
 
@@ -144,15 +156,12 @@ def _read_ratio(option: OptionSpec, text: str) -> tuple[int, int]:
     word = to_ascii(text).lower()
     if word in RATIO_NAMES:
         return RATIO_NAMES[word]
-    width, height = 0, 0
+    width = height = 0
     if match := RATIO.fullmatch(word):
-        width, height = int(match[1]), int(match[2])
+        width = int(match[1])
+        height = int(match[2])
     if not (width and height):
-        # A slip of a name gets that name; anything else an example.
-        close = difflib.get_close_matches(
-            word[:LONGEST_SHOWN], RATIO_NAMES, n=1
-        )
-        raise _refusal(option, text, [*close, EXAMPLE_RATIO][0])
+        raise _refusal(option, text, _nearest_ratio(word))
     if width > MAX_RATIO * height:
         raise _refusal(option, text, f"{MAX_RATIO}:1")
     if height > MAX_RATIO * width:
@@ -160,12 +169,20 @@ def _read_ratio(option: OptionSpec, text: str) -> tuple[int, int]:
     return width, height
 
 
+def _nearest_ratio(word: str) -> str:
+    """A slip of a name gets that name; anything else an example."""
+    word = word[:LONGEST_SHOWN]
+    close = difflib.get_close_matches(word, RATIO_NAMES, n=1)
+    return close[0] if close else EXAMPLE_RATIO
+
+
 def _read_choice(option: OptionSpec, text: str) -> str:
     word = to_ascii(text).lower()
     if option.synonyms:
         word = option.synonyms.get(word, word)
     if word not in option.choices:
-        raise _refusal(option, text, nearest_word(word, list(option.choices)))
+        nearest = nearest_word(word, list(option.choices))
+        raise _refusal(option, text, nearest)
     return word
 
 

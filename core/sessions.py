@@ -13,21 +13,24 @@ from core.operations import Action
 from core.options import MAX_SEED
 from core.types import Head, Picture, Place, SessionId, Step, StepId, StepState
 
+ID_LENGTH = 10
 WEAR_DEPTH = 4
 
 
 def step_id(request: Origin) -> StepId:
     """Ten letters made from the request's key, so that a redelivery is the same step."""
-    digest = hashlib.sha256(
-        f"{request.place.tenant}\n{request.key}".encode()
-    ).digest()
-    return StepId(base64.b32encode(digest).decode().lower()[:10])
+    name = f"{request.place.tenant}\n{request.key}"
+    digest = hashlib.sha256(name.encode()).digest()
+    letters = base64.b32encode(digest).decode().lower()
+    return StepId(letters[:ID_LENGTH])
 
 
 def seed_for(step: StepId) -> int:
     """A seed in 0..2147483647 fixed by the step, so that a replay asks for the same picture."""
-    digest = hashlib.sha256(f"seed {step}".encode()).digest()
-    return int.from_bytes(digest[:4], "big") % (MAX_SEED + 1)
+    name = f"seed {step}"
+    digest = hashlib.sha256(name.encode()).digest()
+    number = int.from_bytes(digest[:4], "big")
+    return number % (MAX_SEED + 1)
 
 
 def own_session(step: Step) -> SessionId:
@@ -63,10 +66,11 @@ def picture_at(step: Step, index: int) -> Picture:
     """
     if step.deleted:
         raise Rejected("refuse.picture_gone")
-    if not step.outputs:
+    count = len(step.outputs)
+    if not count:
         raise Rejected("refuse.no_result", version=step.number)
-    if not 0 <= index < len(step.outputs):
-        raise Rejected("refuse.no_such_picture", allowed=len(step.outputs))
+    if not 0 <= index < count:
+        raise Rejected("refuse.no_such_picture", allowed=count)
     return step.outputs[index]
 
 
@@ -84,12 +88,14 @@ def is_ready(step: Step) -> bool:
 
 def merged_instructions(edits: Sequence[Step]) -> str:
     """The instructions of a chain, one after another, to be run once on its root."""
-    prompts = [step.prompt.strip().rstrip(".。") for step in edits]
-    return "; ".join(filter(None, prompts))
+    prompts = [step.prompt.strip() for step in edits]
+    instructions = [prompt.rstrip(".。") for prompt in prompts]
+    return "; ".join(filter(None, instructions))
 
 
 def recipe(step: Step, index: int) -> dict[str, str]:
     """What made a picture, for its PNG metadata: any re-uploaded file can tell."""
+    input_keys = [picture.key for picture in step.inputs]
     lines = {
         "step": step.id,
         "action": step.action.value,
@@ -98,7 +104,7 @@ def recipe(step: Step, index: int) -> dict[str, str]:
         "seed": str(step.seed),
         "picture": str(index + 1),
         "parent": step.parent or "",
-        "parents": ",".join(picture.key for picture in step.inputs),
+        "parents": ",".join(input_keys),
     }
     return {name: line for name, line in lines.items() if line}
 

@@ -16,6 +16,11 @@ class Size:
         return self.width * self.height
 
     @property
+    def ratio(self) -> float:
+        """Width by height."""
+        return self.width / self.height
+
+    @property
     def label(self) -> str:
         """As people write it."""
         return f"{self.width}×{self.height}"

@@ -20,6 +20,9 @@ from core.window import Window
 MAX_PAUSE = 60.0
 """Longest time in seconds until a service that refuses is asked again."""
 
+Name = tuple[str, str]
+"""Account and model of a line, or tenant and id of a step."""
+
 log = structlog.get_logger()
 
 
@@ -32,7 +35,7 @@ class Line:
     """
 
     window: Window
-    at_service: set[tuple[str, str]] = field(default_factory=set)
+    at_service: set[Name] = field(default_factory=set)
     pause: float = 0.0
     paused_until: float = 0.0
     may_end_early: bool = True
@@ -50,8 +53,8 @@ class Slots:
     begin: Callable[[Claim], None]
     is_begun: Callable[[Claim], bool]
     first_pause: float
-    _lines: dict[tuple[str, str], Line] = field(default_factory=dict)
-    _due: set[tuple[str, str]] = field(default_factory=set)
+    _lines: dict[Name, Line] = field(default_factory=dict)
+    _due: set[Name] = field(default_factory=set)
     _woken: asyncio.Event = field(default_factory=asyncio.Event)
     _is_unsure: bool = False
 
@@ -70,7 +73,8 @@ class Slots:
         while True:
             await self._woken.wait()
             self._woken.clear()
-            due, self._due = self._due, set()
+            due = self._due
+            self._due = set()
             for account, model in due:
                 try:
                     await self._begin_missed()
@@ -103,7 +107,8 @@ class Slots:
         if error.key == "provider.busy":
             line.window.refuse(len(line.at_service))
         # Not a retry (core/retrying.py): a timer wakes the line, and other steps may go first.
-        line.pause = min(line.pause * 2, MAX_PAUSE) or self.first_pause
+        doubled = min(line.pause * 2, MAX_PAUSE)
+        line.pause = doubled or self.first_pause
         delay = error.retry_after or line.pause
         line.paused_until = time.monotonic() + delay
         line.may_end_early = error.retry_after is None
@@ -116,8 +121,8 @@ class Slots:
                 lambda: self.claims.release(claim, now),
             )
         finally:
-            seconds = max(line.paused_until - time.monotonic(), 0)
-            self._wake_later(claim.account, claim.model, seconds)
+            seconds = line.paused_until - time.monotonic()
+            self._wake_later(claim.account, claim.model, max(seconds, 0))
 
     def drop(self, claim: Claim) -> None:
         """Stop counting a step that this process no longer works on."""
@@ -167,15 +172,10 @@ class Slots:
     def _line(self, account: str, model: str) -> Line:
         name = (account, model)
         if name not in self._lines:
-            self._lines[name] = Line(
-                window=self.context.window(account, model)
-            )
+            window = self.context.window(account, model)
+            self._lines[name] = Line(window=window)
         return self._lines[name]
 
     def _wake_later(self, account: str, model: str, seconds: float) -> None:
-        asyncio.get_running_loop().call_later(
-            seconds,
-            self.wake,
-            account,
-            model,
-        )
+        loop = asyncio.get_running_loop()
+        loop.call_later(seconds, self.wake, account, model)

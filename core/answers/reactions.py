@@ -24,14 +24,13 @@ async def vote(context: Context, request: Request) -> None:
         index,
     )
     preferences = await _preferences(context, step)
-    leader = _leader(tally)
     quorum = preferences.number("quorum")
-    if (
-        leader is not None
-        and leader != step.chosen
-        and tally.votes[leader] >= quorum
-    ):
-        await _settle(context, step, leader)
+    leaders = _leaders(tally)
+    if len(leaders) == 1:
+        winner = leaders[0]
+        has_quorum = tally.votes[winner] >= quorum
+        if has_quorum and winner != step.chosen:
+            await _settle(context, step, winner)
     await _refresh_status(context, step)
 
 
@@ -54,11 +53,8 @@ async def choose(context: Context, request: Request) -> None:
     require_audience(request, step)
     sessions.picture_at(step, 0)
     tally = await context.reactions.tally(step.tenant, step.id)
-    most_votes = max(tally.votes.values(), default=0)
-    candidates = [
-        index for index, votes in tally.votes.items() if votes == most_votes
-    ]
-    await _settle(context, step, min(candidates, default=0))
+    winner = min(_leaders(tally), default=0)
+    await _settle(context, step, winner)
     await _refresh_status(context, step)
 
 
@@ -74,9 +70,10 @@ async def favourite(context: Context, request: Request) -> None:
         request.index or 0,
     )
     preferences = await _preferences(context, step)
+    gallery = preferences.gallery
     has_enough = tally.favourites >= preferences.number("favourites")
-    if preferences.gallery and has_enough and not step.options.private:
-        await _post_to_gallery(context, step, tally, preferences.gallery)
+    if gallery and has_enough and not step.options.private:
+        await _post_to_gallery(context, step, tally, gallery)
     await _refresh_status(context, step)
 
 
@@ -97,20 +94,22 @@ async def send_me(context: Context, request: Request) -> Post:
     """Post the result in the person's direct messages, where their next edit starts from it."""
     step = await resolve_step(context, request)
     sessions.picture_at(step, 0)
+    person = request.person
     chat = context.chat(step)
-    place = await chat.private_place(request.place, request.person)
-    post = pictures.copy_post(step, sessions.step_id(request), request.locale)
+    place = await chat.private_place(request.place, person)
+    job = sessions.step_id(request)
+    post = pictures.copy_post(step, job, request.locale)
     # An earlier try may have been posted and not remembered.
     message = await intend_post(context, place, post.job, MessageRole.COPY)
     if message is None:
-        message = await chat.post(place, post, to=request.person, reply={})
+        message = await chat.post(place, post, to=person, reply={})
     await context.store.remember(
         message,
         step.tenant,
         step.id,
         MessageRole.COPY,
     )
-    session = sessions.person_session(place, request.person.id)
+    session = sessions.person_session(place, person.id)
     head = Head(step=step.id, index=step.chosen or 0)
     await context.store.move_head(step.tenant, session, head)
     return steps.note_post(
@@ -121,8 +120,10 @@ async def send_me(context: Context, request: Request) -> Post:
 async def remove(context: Context, request: Request) -> Post:
     """❌: cancel what still runs, delete what is done."""
     step = await resolve_step(context, request)
-    answer = delete if step.state.is_final else cancel
-    return await answer(context, replace(request, target=step.id))
+    request = replace(request, target=step.id)
+    if step.state.is_final:
+        return await delete(context, request)
+    return await cancel(context, request)
 
 
 async def delete(context: Context, request: Request) -> Post:
@@ -134,7 +135,8 @@ async def delete(context: Context, request: Request) -> Post:
     require_audience(request, step)
     if not step.state.is_final:
         raise Rejected("refuse.still_running", version=step.number)
-    store, now = context.store, context.clock.now()
+    store = context.store
+    now = context.clock.now()
     # The bytes before the rows: after a crash in between, the rows still lead to them.
     for key in await store.delete_step(step.tenant, step.id, now):
         await context.blobs.delete(step.tenant, key)
@@ -191,20 +193,20 @@ async def _preferences(
     return channel_settings.preferences_of(settings, step.place.channel)
 
 
-def _leader(tally: Tally) -> int | None:
-    """The picture strictly ahead of all others."""
+def _leaders(tally: Tally) -> list[int]:
+    """The pictures with most votes: several where they are equal, none without votes."""
     most_votes = max(tally.votes.values(), default=0)
-    leaders = [
+    return [
         index for index, votes in tally.votes.items() if votes == most_votes
     ]
-    return leaders[0] if len(leaders) == 1 else None
 
 
 async def _settle(context: Context, step: Step, index: int) -> None:
     """The winner becomes the head of the session it was made in, and of its person's own."""
     await context.store.choose_picture(step.tenant, step.id, index)
     head = Head(step=step.id, index=index)
-    for session in {step.session, sessions.own_session(step)}:
+    own_session = sessions.own_session(step)
+    for session in {step.session, own_session}:
         await context.store.move_head(step.tenant, session, head)
 
 
@@ -214,7 +216,8 @@ async def _post_to_gallery(
     tally: Tally,
     channel: str,
 ) -> None:
-    store, chat = context.store, context.chat(step)
+    store = context.store
+    chat = context.chat(step)
     place = replace(step.place, channel=channel, thread="")
     role = MessageRole.GALLERY
     async with context.message_lock(step):
