@@ -18,7 +18,7 @@ from core import failpoints
 from tests.conftest import PHOTOS
 from tests.fakes.discord.driver import Discord, discord
 from tests.fakes.discord.things import Fault, Message, User
-from tests.fakes.killing import Life, forking_parent, running
+from tests.fakes.lives import Life, Parent, forking_parent, running
 
 IN_A_COMMAND = [
     name
@@ -42,8 +42,8 @@ pytestmark = pytest.mark.asyncio(loop_scope="module")
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
-async def parent() -> AsyncIterator[asyncio.subprocess.Process]:
-    async with forking_parent("tests.fakes.forking") as started:
+async def parent() -> AsyncIterator[Parent]:
+    async with forking_parent() as started:
         yield started
 
 
@@ -52,7 +52,7 @@ class Bot:
 
     def __init__(
         self,
-        parent: asyncio.subprocess.Process,
+        parent: Parent,
         fake: Discord,
         folder: Path,
         url: str,
@@ -86,9 +86,7 @@ Begun = tuple[Discord, Bot, User]
 
 
 @pytest_asyncio.fixture(loop_scope="module")
-async def begun(
-    parent: asyncio.subprocess.Process, tmp_path: Path
-) -> AsyncIterator[Begun]:
+async def begun(parent: Parent, tmp_path: Path) -> AsyncIterator[Begun]:
     async with (
         serve(SimulatorConfig(time_scale=0.02, seed=3)) as simulator,
         discord() as fake,

@@ -1,6 +1,7 @@
 """The real process is killed with SIGKILL at every named place and at random moments.
 
-No job is lost, and none is doubled.
+No job is lost, and none is doubled: on SQLite, where the next life continues, and on PostgreSQL,
+where another worker takes over.
 """
 
 import asyncio
@@ -19,14 +20,17 @@ from adapters.web.chat import place as room_place
 from bot.simulator.tasks import SimulatorConfig
 from core import failpoints
 from core.operations import Action
+from tests.contract.conftest import fresh_database
+from tests.contract.conftest import postgres as postgres  # noqa: PLC0414  # the fixture
 from tests.fakes.killing import (
+    Kept,
     KilledBot,
     check_corpse,
     check_end,
     command_event,
-    forking_parent,
     killed_bot,
 )
+from tests.fakes.lives import Life, Parent, forking_parent
 
 IN_A_JOB = [
     name
@@ -40,19 +44,37 @@ LAPS = [
 ]
 """Of forty kills at random moments: one by day, two hundred kills at night."""
 KILLS_A_LAP = 40
+ROUNDS_OF_TWO, KILLS_A_WORKER = 5, 4
+TELLING = {
+    "begin.after_commit",
+    "say.after_post",
+    "submit.after_send",
+    "wait.before",
+    "keep.after_commit",
+    "deliver.after_post",
+}
+"""Where it matters most that another worker continues: by day only there."""
+TAKEN_OVER = [
+    pytest.param(place, marks=() if place in TELLING else pytest.mark.nightly)
+    for place in IN_A_JOB
+]
 SEED = 20261120
+EVENTS = [
+    command_event(1, Action.DRAW, "a fox"),
+    command_event(2, Action.EXPAND, "a meadow", "rocket.jpg"),
+]
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
-async def parent() -> AsyncIterator[asyncio.subprocess.Process]:
-    async with forking_parent() as started:
+async def parent() -> AsyncIterator[Parent]:
+    async with forking_parent("tests.fakes.killed_bot") as started:
         yield started
 
 
 @pytest_asyncio.fixture(loop_scope="module")
-async def bot(parent: asyncio.subprocess.Process) -> AsyncIterator[KilledBot]:
+async def bot(parent: Parent) -> AsyncIterator[KilledBot]:
     async with killed_bot(
         parent, SimulatorConfig(time_scale=0.02, seed=SEED)
     ) as started:
@@ -63,19 +85,49 @@ async def bot(parent: asyncio.subprocess.Process) -> AsyncIterator[KilledBot]:
 async def test_a_job_killed_at_any_named_place_reaches_its_end_once(
     bot: KilledBot, place: str, tmp_path: Path
 ) -> None:
-    events = [
-        command_event(1, Action.DRAW, "a fox"),
-        command_event(2, Action.EXPAND, "a meadow", "rocket.jpg"),
-    ]
+    kept = Kept(folder=tmp_path)
     assert (
-        await bot.live(tmp_path, events, failpoints=f"{place}=kill")
+        await bot.live(kept, EVENTS, failpoints=f"{place}=kill")
         == -signal.SIGKILL
     )
-    check_corpse(tmp_path)
-    assert await bot.live(tmp_path, events) == 0
-    check_end(tmp_path, events, bot.simulator)
+    check_corpse(kept)
+    assert await bot.live(kept, EVENTS) == 0
+    check_end(kept, EVENTS, bot.simulator)
 
 
+@pytest.mark.parametrize("place", TAKEN_OVER)
+async def test_a_job_of_a_worker_killed_at_any_named_place_is_finished_once_by_another(
+    bot: KilledBot, postgres: str, place: str, tmp_path: Path
+) -> None:
+    """The other is there before; what was not acknowledged is delivered to it."""
+    kept = Kept(folder=tmp_path, server=fresh_database(postgres, place))
+    died = tmp_path / "died"
+    # It must not take what the first is about to do: it looks for the dead alone.
+    other = await bot.begin(
+        kept, EVENTS, worker="other", until=str(died), every=0.2, look=3600
+    )
+    await is_ready(other, tmp_path / "other" / "ready")
+    assert (
+        await bot.live(kept, EVENTS, failpoints=f"{place}=kill")
+        == -signal.SIGKILL
+    )
+    died.touch()
+    assert await other.status() == 0
+    check_end(kept, EVENTS, bot.simulator)
+
+
+async def is_ready(life: Life, ready: Path) -> None:
+    """Wait until it works."""
+    while not (ready.exists() or life.ended.done()):
+        await asyncio.sleep(0.01)
+
+
+FOUR = [
+    command_event(1, Action.DRAW, "a fox"),
+    command_event(2, Action.DRAW, "a heron"),
+    command_event(3, Action.EXPAND, "a meadow", "rocket.jpg"),
+    command_event(4, Action.COLORIZE, "autumn", "chelsea.png"),
+]
 POSTING = [
     name
     for name in failpoints.NAMES
@@ -90,11 +142,12 @@ async def test_the_room_shows_a_job_killed_around_its_posts_once(
     asked = replace(
         command_event(1, Action.DRAW, "a fox"), place=room_place("general")
     )
+    kept = Kept(folder=tmp_path)
     assert (
-        await bot.live(tmp_path, [asked], failpoints=f"{place}=kill")
+        await bot.live(kept, [asked], failpoints=f"{place}=kill")
         == -signal.SIGKILL
     )
-    assert await bot.live(tmp_path, [asked]) == 0
+    assert await bot.live(kept, [asked]) == 0
     connection = sqlite3.connect(tmp_path / "data" / "room.db")
     bodies = [
         json.loads(body)
@@ -113,22 +166,23 @@ async def test_a_job_killed_at_one_place_after_another_reaches_its_end_once(
         command_event(1, Action.DRAW, "a fox"),
         command_event(2, Action.EDIT, "make it night", "coffee.png"),
     ]
+    kept = Kept(folder=tmp_path)
     for place in (
         "submit.after_send",
         "submit.after_intent",
         "keep.after_blob",
         "deliver.after_post",
     ):
-        await bot.live(tmp_path, events, failpoints=f"{place}=kill")
-        check_corpse(tmp_path)
-    assert await bot.live(tmp_path, events) == 0
-    check_end(tmp_path, events, bot.simulator)
+        await bot.live(kept, events, failpoints=f"{place}=kill")
+        check_corpse(kept)
+    assert await bot.live(kept, events) == 0
+    check_end(kept, events, bot.simulator)
 
 
 @pytest.mark.timeout(900)
 @pytest.mark.parametrize("lap", LAPS)
 async def test_forty_kills_at_random_moments_lose_and_double_nothing(
-    parent: asyncio.subprocess.Process, tmp_path: Path, lap: int
+    parent: Parent, tmp_path: Path, lap: int
 ) -> None:
     luck = random.Random(SEED + lap)
     killed, rounds = 0, 0
@@ -147,37 +201,69 @@ async def _one_round(
 ) -> None:
     """Four jobs, the bot killed at random moments until they are done all the same."""
     folder.mkdir()
-    events = [
-        command_event(1, Action.DRAW, "a fox"),
-        command_event(2, Action.DRAW, "a heron"),
-        command_event(3, Action.EXPAND, "a meadow", "rocket.jpg"),
-        command_event(4, Action.COLORIZE, "autumn", "chelsea.png"),
-    ]
+    kept = Kept(folder=folder)
     status = -1
     while status != 0:
         status = await bot.live(
-            folder,
-            events,
+            kept,
+            FOUR,
             after=luck.uniform(0.05, 1.2) if bot.kills < KILLS_A_LAP else None,
         )
-        check_corpse(folder)
-    check_end(folder, events, bot.simulator)
+        check_corpse(kept)
+    check_end(kept, FOUR, bot.simulator)
+
+
+@pytest.mark.nightly
+@pytest.mark.timeout(900)
+async def test_forty_kills_of_two_workers_at_random_moments_lose_and_double_nothing(
+    parent: Parent, postgres: str, tmp_path: Path
+) -> None:
+    luck = random.Random(SEED)
+    for number in range(ROUNDS_OF_TWO):
+        config = SimulatorConfig(time_scale=0.05, seed=SEED + number)
+        folder = tmp_path / str(number)
+        folder.mkdir()
+        server = fresh_database(postgres, f"two {number}")
+        kept = Kept(folder=folder, server=server)
+        async with killed_bot(parent, config) as bot:
+            await asyncio.gather(
+                _die_and_return(bot, kept, "worker0", luck),
+                _die_and_return(bot, kept, "worker1", luck),
+            )
+            check_end(kept, FOUR, bot.simulator)
+
+
+async def _die_and_return(
+    bot: KilledBot, kept: Kept, worker: str, luck: random.Random
+) -> None:
+    """One of two workers, killed again and again and at last not any more."""
+    ready = kept.folder / worker / "ready"
+    for _ in range(KILLS_A_WORKER):
+        ready.unlink(missing_ok=True)
+        life = await bot.begin(kept, FOUR, worker=worker, every=0.2)
+        await is_ready(life, ready)
+        await asyncio.sleep(luck.uniform(0.0, 1.0))
+        life.kill()
+        await life.status()
+    assert await bot.live(kept, FOUR, worker=worker, every=0.2) == 0
 
 
 @pytest.mark.parametrize(
-    ("mutant", "place"),
-    [("resubmit", "submit.after_send"), ("no_read_back", "say.after_post")],
+    ("mutant", "point", "reason"),
+    [
+        ("resubmit", "submit.after_send=kill", "submitted 2 times"),
+        ("no_read_back", "say.after_post=kill", "more than once"),
+        ("early_ok", "hear.after_commit=kill@2", "lost"),
+    ],
 )
 async def test_the_same_checks_catch_a_bot_broken_on_purpose(
-    bot: KilledBot, mutant: str, place: str, tmp_path: Path
+    bot: KilledBot, mutant: str, point: str, reason: str, tmp_path: Path
 ) -> None:
-    events = [command_event(1, Action.DRAW, "a fox")]
-    assert (
-        await bot.live(
-            tmp_path, events, failpoints=f"{place}=kill", mutant=mutant
-        )
-        == -signal.SIGKILL
-    )
-    assert await bot.live(tmp_path, events, mutant=mutant) == 0
-    with pytest.raises(AssertionError, match=r"times|more than once"):
-        check_end(tmp_path, events, bot.simulator)
+    kept = Kept(folder=tmp_path)
+    first = await bot.live(kept, EVENTS, failpoints=point, mutant=mutant)
+    assert first == -signal.SIGKILL
+    # What is lost is waited for in vain.
+    enough = 2.0 if reason == "lost" else None
+    await bot.live(kept, EVENTS, after=enough, mutant=mutant)
+    with pytest.raises(AssertionError, match=reason):
+        check_end(kept, EVENTS, bot.simulator)

@@ -5,7 +5,6 @@ import io
 import re
 import signal
 import sqlite3
-from asyncio.subprocess import Process
 from collections.abc import AsyncIterator
 from pathlib import Path
 
@@ -19,7 +18,7 @@ from core.languages import languages
 from tests.conftest import PHOTOS
 from tests.fakes.browser import NEEDS_CHROMIUM, Watched, chromium, window
 from tests.fakes.demo import Demo
-from tests.fakes.killing import ROOT, forking_parent
+from tests.fakes.lives import ROOT, Parent, forking_parent
 
 pytestmark = [NEEDS_CHROMIUM, pytest.mark.asyncio(loop_scope="module")]
 SHOTS = ROOT / "out" / "screenshots"
@@ -32,13 +31,13 @@ async def browser() -> AsyncIterator[Browser]:
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
-async def parent() -> AsyncIterator[Process]:
-    async with forking_parent("tests.fakes.forking") as started:
+async def parent() -> AsyncIterator[Parent]:
+    async with forking_parent() as started:
         yield started
 
 
 @pytest_asyncio.fixture(loop_scope="module")
-async def demo(parent: Process, tmp_path: Path) -> AsyncIterator[Demo]:
+async def demo(parent: Parent, tmp_path: Path) -> AsyncIterator[Demo]:
     started = Demo(parent=parent, data=tmp_path / "demo")
     await started.start()
     yield started
@@ -439,7 +438,7 @@ async def test_what_is_painted_by_touch_is_what_changes_and_two_fingers_only_mov
 
 
 async def test_a_job_goes_on_when_the_page_is_reloaded_in_its_middle(
-    browser: Browser, parent: Process, tmp_path: Path
+    browser: Browser, parent: Parent, tmp_path: Path
 ) -> None:
     demo = Demo(parent=parent, data=tmp_path / "demo", time_scale=0.4)
     await demo.start()
@@ -456,7 +455,7 @@ async def test_a_job_goes_on_when_the_page_is_reloaded_in_its_middle(
 
 
 async def test_a_server_killed_in_the_middle_of_a_job_comes_back_with_its_result(
-    browser: Browser, parent: Process, tmp_path: Path
+    browser: Browser, parent: Parent, tmp_path: Path
 ) -> None:
     async with serve(SimulatorConfig(time_scale=0.4, seed=5)) as simulator:
         service = {
@@ -501,7 +500,7 @@ async def test_a_server_killed_in_the_middle_of_a_job_comes_back_with_its_result
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGKILL])
 async def test_the_demo_stopped_or_killed_in_the_middle_of_a_job_finishes_it_at_the_next_start(
-    browser: Browser, parent: Process, tmp_path: Path, number: int
+    browser: Browser, parent: Parent, tmp_path: Path, number: int
 ) -> None:
     demo = Demo(parent=parent, data=tmp_path / "demo", time_scale=0.4)
     await demo.start()

@@ -5,7 +5,6 @@ There are never two results, never none, and no outdated words.
 
 import asyncio
 import os
-from asyncio.subprocess import Process
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -16,7 +15,7 @@ import pytest_asyncio
 from bot.simulator.server import SimulatorConfig, serve
 from core import failpoints
 from tests.conftest import PHOTOS
-from tests.fakes.killing import Life, forking_parent, running
+from tests.fakes.lives import Life, Parent, forking_parent, running
 from tests.fakes.slack.driver import Slack, slack
 
 IN_A_COMMAND = [
@@ -40,9 +39,9 @@ pytestmark = pytest.mark.asyncio(loop_scope="module")
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
-async def parent() -> AsyncIterator[Process]:
+async def parent() -> AsyncIterator[Parent]:
     """The process that forks the lives."""
-    async with forking_parent("tests.fakes.forking") as started:
+    async with forking_parent() as started:
         yield started
 
 
@@ -50,7 +49,7 @@ class Bot:
     """What leads the process to the two servers of the test."""
 
     def __init__(
-        self, parent: Process, fake: Slack, folder: Path, url: str, host: str
+        self, parent: Parent, fake: Slack, folder: Path, url: str, host: str
     ) -> None:
         self._parent = parent
         self._fake = fake
@@ -78,7 +77,7 @@ class Bot:
 
 @asynccontextmanager
 async def a_bot(
-    parent: Process, folder: Path
+    parent: Parent, folder: Path
 ) -> AsyncIterator[tuple[Slack, Bot]]:
     async with (
         serve(SimulatorConfig(time_scale=0.02, seed=3)) as simulator,
@@ -93,7 +92,7 @@ async def a_bot(
 
 @pytest.mark.parametrize("point", IN_A_COMMAND)
 async def test_a_command_killed_anywhere_shows_one_result(
-    parent: Process, point: str, tmp_path: Path
+    parent: Parent, point: str, tmp_path: Path
 ) -> None:
     async with a_bot(parent, tmp_path) as (fake, bot):
         ana = fake.person("Ana")
@@ -117,7 +116,7 @@ async def test_a_command_killed_anywhere_shows_one_result(
 
 @pytest.mark.parametrize("point", ["say.after_post", "share.after_complete"])
 async def test_a_private_command_killed_after_it_was_said_shows_one_result(
-    parent: Process, point: str, tmp_path: Path
+    parent: Parent, point: str, tmp_path: Path
 ) -> None:
     async with a_bot(parent, tmp_path) as (fake, bot):
         ana = fake.person("Ana")
@@ -133,7 +132,7 @@ async def test_a_private_command_killed_after_it_was_said_shows_one_result(
 
 
 async def test_an_event_killed_before_its_commit_is_delivered_again(
-    parent: Process, tmp_path: Path
+    parent: Parent, tmp_path: Path
 ) -> None:
     async with a_bot(parent, tmp_path) as (fake, bot):
         ana = fake.person("Ana")
@@ -164,7 +163,7 @@ async def test_an_event_killed_before_its_commit_is_delivered_again(
 
 @pytest.mark.parametrize("point", ["answer.before_post", "answer.after_post"])
 async def test_an_answer_killed_around_its_post_is_given_once(
-    parent: Process, point: str, tmp_path: Path
+    parent: Parent, point: str, tmp_path: Path
 ) -> None:
     async with a_bot(parent, tmp_path) as (fake, bot):
         ana = fake.person("Ana")
@@ -188,7 +187,7 @@ async def test_an_answer_killed_around_its_post_is_given_once(
 
 
 async def test_a_copy_killed_after_its_post_is_sent_once_and_as_often_as_asked(
-    parent: Process, tmp_path: Path
+    parent: Parent, tmp_path: Path
 ) -> None:
     async with a_bot(parent, tmp_path) as (fake, bot):
         ana = fake.person("Ana")

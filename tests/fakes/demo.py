@@ -4,11 +4,10 @@ import asyncio
 import os
 import re
 import signal
-from asyncio.subprocess import Process
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from tests.fakes.killing import ROOT, Life, begin
+from tests.fakes.lives import ROOT, Life, Parent
 
 ADDRESS = re.compile(r"(http://[\d.:]+)/room")
 
@@ -20,7 +19,7 @@ class Demo:
     ``settings`` are variables of its environment; ``parent`` forks it.
     """
 
-    parent: Process
+    parent: Parent
     data: Path
     time_scale: float = 0.05
     settings: dict[str, str] = field(default_factory=dict)
@@ -51,8 +50,7 @@ class Demo:
         }
         printed = self.data.with_suffix(".printed")
         printed.unlink(missing_ok=True)
-        self.life = await begin(
-            self.parent,
+        self.life = await self.parent.begin(
             {
                 "words": words,
                 "folder": str(ROOT),

@@ -1,8 +1,9 @@
 """A process that has imported everything forks a child for each line it reads.
 
-A child begins without importing. The parent reads one JSON object a line from standard input, and
-writes the child's process id at once and its exit status when it is gone; a negative one is the
-signal that ended it. Run as a program it forks ``easel`` itself, for ``Prompt``.
+A child begins without importing, and several may live at once. The parent reads one JSON object a
+line from standard input, and writes ``[id]`` when a child begins and ``[id, status]`` when it is
+gone; a negative status is the signal that ended it. Run as a program it forks ``easel`` itself, for
+``Prompt``.
 """
 
 import json
@@ -24,14 +25,25 @@ def fork_for_each_line(live: Callable[[Mapping[str, Any]], None]) -> None:
 
     In a child it returns when that life is over.
     """
+    # Those that wait for a child are not waited for themselves.
+    signal.signal(signal.SIGCHLD, signal.SIG_IGN)
     for line in sys.stdin:
+        if os.fork():
+            continue
+        signal.signal(signal.SIGCHLD, signal.SIG_DFL)
         child = os.fork()
         if child == 0:
             live(json.loads(line))
             return
-        print(json.dumps(child), flush=True)  # noqa: T201
+        _tell(child)
         _, status = os.waitpid(child, 0)
-        print(json.dumps(os.waitstatus_to_exitcode(status)), flush=True)  # noqa: T201
+        _tell(child, os.waitstatus_to_exitcode(status))
+        os._exit(0)
+
+
+def _tell(*numbers: int) -> None:
+    # One write, so that the lines of several processes do not mix.
+    os.write(1, json.dumps(numbers).encode() + b"\n")
 
 
 def easel(life: Mapping[str, Any]) -> None:
@@ -87,9 +99,9 @@ class Prompt:
                 **written,
             }
         )
-        child = self._answer()
+        (child,) = self._answer()
         try:
-            status = self._answer()
+            _, status = self._answer()
         except BaseException:
             with suppress(ProcessLookupError):
                 os.kill(child, signal.SIGKILL)
@@ -106,9 +118,10 @@ class Prompt:
         self.parent.stdin.write(json.dumps(life) + "\n")
         self.parent.stdin.flush()
 
-    def _answer(self) -> int:
+    def _answer(self) -> list[int]:
         assert self.parent.stdout
-        return int(self.parent.stdout.readline())
+        numbers: list[int] = json.loads(self.parent.stdout.readline())
+        return numbers
 
     def close(self) -> None:
         """No command is asked for any more."""

@@ -1,9 +1,16 @@
 """A bot to be killed.
 
 A parent that has imported everything forks a child for each life, so that a life costs little. A
-line is {"folder", "url", "host", "failpoints", "mutant", "requests"} (tests/fakes/forking.py). The
-child redelivers every request, as a platform does until it is told "ok", works until all are at
-their end, and exits 0.
+line is {"folder", "url", "host", "database", "blobs", "requests"} (tests/fakes/forking.py), and at
+will
+
+* "failpoints", "mutant", "log": what is armed, broken, and logged from which level;
+* "worker": its name, of several on one database;
+* "until": a file without which nothing is delivered to it;
+* "every", "look": seconds between two looks for the dead, and for what others have left.
+
+The child is given the requests that are not acknowledged yet, as a platform delivers again only
+what it was not told "ok" for; it works until all are at their end, and exits 0.
 """
 
 import asyncio
@@ -16,9 +23,11 @@ from adapters.web.chat import WebChat
 from adapters.web.store import Room
 from bot import logs, settings, wiring
 from bot.simulator.tasks import SimulatorConfig
-from core import failpoints
+from core import engine, failpoints
 from core.flow import generate
 from core.incoming import Incoming
+from core.storage import workers
+from core.storage.inbox import Inbox
 from core.types import SessionId, from_json
 from tests.fakes.forking import fork_for_each_line
 from tests.fakes.journal_chat import JournalChat
@@ -27,22 +36,18 @@ from tests.fakes.journal_chat import JournalChat
 async def live(life: Mapping[str, Any]) -> None:
     """Live one life, until every request is at its end."""
     folder = Path(life["folder"])
+    own = folder / life.get("worker", "data")
     chosen = settings.load(
-        EASEL_DATA_DIR=folder / "data",
+        EASEL_DATA_DIR=own,
+        EASEL_DATABASE_URL=life["database"],
+        EASEL_BLOB_URL=life["blobs"],
         DASHSCOPE_API_KEY="sk-simulator",
         EASEL_DASHSCOPE_URL=life["url"],
         EASEL_RESULT_HOSTS=life["host"],
     )
-    if "database" in life:
-        chosen = chosen.model_copy(
-            update={
-                "database_url": life["database"],
-                "blob_url": life["blobs"],
-            }
-        )
     journal = JournalChat(folder / "journal")
-    (folder / "data").mkdir(exist_ok=True)
-    room = Room.at(folder / "data")
+    own.mkdir(exist_ok=True)
+    room = Room.at(own)
     await room.prepare()
     events = [from_json(Incoming, request) for request in life["requests"]]
     async with wiring.open_easel(
@@ -51,11 +56,26 @@ async def live(life: Mapping[str, Any]) -> None:
         simulator=SimulatorConfig(),
         settle=0.3,
     ) as easel:
-        for event in events:
-            await easel.service.receive(event)
+        (own / "ready").touch()
+        while not Path(life.get("until", folder)).exists():
+            await asyncio.sleep(0.01)
+        await deliver(easel, events, folder / "acknowledged")
         while not await _have_all_ended(easel, events):
             await asyncio.sleep(0.05)
     await room.close()
+
+
+async def deliver(
+    easel: wiring.Easel, events: list[Incoming], acknowledged: Path
+) -> None:
+    """Deliver what is not acknowledged; the platform's memory is a file."""
+    acknowledged.touch()
+    keys = acknowledged.read_text().split("\n")
+    for event in events:
+        if event.key not in keys:
+            await easel.service.receive(event)
+            with acknowledged.open("a") as file:
+                file.write(f"{event.key}\n")
 
 
 async def _have_all_ended(easel: wiring.Easel, events: list[Incoming]) -> bool:
@@ -88,6 +108,13 @@ def break_it(mutant: str) -> None:
             return None
 
         JournalChat.find = find_nothing  # type: ignore[method-assign, assignment]
+    elif mutant == "early_ok":
+        commit, later = Inbox.add, set()
+
+        async def commit_later(inbox: Inbox, incoming: Incoming) -> None:
+            later.add(asyncio.create_task(commit(inbox, incoming)))
+
+        Inbox.add = commit_later  # type: ignore[method-assign, assignment]
 
 
 def live_and_end(life: Mapping[str, Any]) -> None:
@@ -95,6 +122,8 @@ def live_and_end(life: Mapping[str, Any]) -> None:
     failpoints.arm(life.get("failpoints", ""))
     logs.set_up("json", life.get("log", "critical"), [])
     break_it(life.get("mutant", ""))
+    engine.LOOK_SECONDS = life.get("look", engine.LOOK_SECONDS)
+    workers.EVERY = life.get("every", workers.EVERY)
     asyncio.run(live(life))
     os._exit(0)
 

@@ -1,13 +1,10 @@
-"""Several workers on PostgreSQL.
+"""Several workers on PostgreSQL do the same jobs as one.
 
-They do the same jobs, and a living worker takes over the work of one that died.
+That a living worker takes over the work of a dead one: tests/e2e/test_kill.py.
 """
 
 import asyncio
-import json
 import random
-import signal
-import sys
 from collections.abc import Awaitable, Callable, Mapping
 from contextlib import AsyncExitStack
 from pathlib import Path
@@ -27,13 +24,10 @@ from core.types import (
     StepState,
     Task,
     Work,
-    to_json,
 )
 from tests.contract.conftest import fresh_database
 from tests.contract.conftest import postgres as postgres  # noqa: PLC0414  # the fixture
 from tests.fakes import events
-from tests.fakes.journal_chat import JournalChat
-from tests.fakes.killing import PLACE, ROOT, command_event
 from tests.fakes.memory_chat import MemoryChat
 from tests.integration.test_flow import team_on
 
@@ -51,65 +45,6 @@ async def test_a_job_runs_on_postgresql(postgres: str, tmp_path: Path) -> None:
         step, post = await team.gets(Action.DRAW, "a fox")
         assert step.state is StepState.DONE
         assert post.tone is Tone.RESULT
-
-
-async def test_a_dead_workers_job_is_finished_by_another(
-    postgres: str, tmp_path: Path
-) -> None:
-    """The first worker is killed while the service works.
-
-    The second, which is running already, takes over.
-    """
-    url = fresh_database(postgres, "takeover")
-    async with serve(SimulatorConfig(time_scale=0.2, seed=4)) as simulator:
-        chosen = settings.load(
-            EASEL_DATA_DIR=tmp_path / "survivor",
-            EASEL_BLOB_URL=(tmp_path / "blobs").as_uri(),
-            EASEL_DATABASE_URL=url,
-            DASHSCOPE_API_KEY="sk-simulator",
-            EASEL_DASHSCOPE_URL=simulator.url,
-            EASEL_RESULT_HOSTS=simulator.host,
-        )
-        one = command_event(1, Action.DRAW, "a fox")
-        dying = await asyncio.create_subprocess_exec(
-            sys.executable,
-            "-m",
-            "tests.fakes.killed_bot",
-            stdin=-1,
-            stdout=-1,
-            cwd=ROOT,
-            limit=1 << 20,
-        )
-        life = {
-            "folder": str(tmp_path),
-            "url": simulator.url,
-            "host": simulator.host,
-            "database": url,
-            "blobs": (tmp_path / "blobs").as_uri(),
-            "failpoints": "wait.before=kill",
-            "requests": [to_json(one)],
-        }
-        assert dying.stdin
-        assert dying.stdout
-        dying.stdin.write(json.dumps(life).encode() + b"\n")
-        await dying.stdout.readline()
-        assert json.loads(await dying.stdout.readline()) == -signal.SIGKILL
-        chat = JournalChat(tmp_path / "journal")
-        async with wiring.open_easel(
-            chosen, lambda _: {"journal": chat}, simulator=SimulatorConfig()
-        ) as easel:
-            async with asyncio.timeout(30):
-                while not [
-                    line for line in chat.lines() if line["tone"] == "result"
-                ]:
-                    await asyncio.sleep(0.1)
-            steps = await easel.context.store.history(
-                PLACE.tenant, SessionId(f"c/@{one.person.id}")
-            )
-            assert [step.outputs != () for step in steps] == [True]
-        assert len(simulator.account.tasks) == 1
-        dying.stdin.close()
-        await dying.wait()
 
 
 class SlowChat(MemoryChat):
