@@ -3,10 +3,11 @@
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
+from datetime import timedelta
 from typing import TypeVar
 from weakref import WeakValueDictionary
 
-from sqlalchemy.exc import InterfaceError, OperationalError
+from sqlalchemy.exc import InterfaceError, InternalError, OperationalError
 from sqlalchemy.exc import TimeoutError as NoConnection
 
 from core.budgets import NO_CAPS, Caps
@@ -37,14 +38,23 @@ from core.types import (
 from core.views import steps
 from core.window import Window
 
+UPDATE_SECONDS = 10.0
+PROGRESS_LIFE = timedelta(seconds=UPDATE_SECONDS + 2)
+"""How long a progress line may be on its way: after that its process has died or was stopped."""
 PROGRESS_LOOK = 0.2
 """Seconds between two looks whether a progress line has arrived."""
 DELIVERY_TRIES = 6
 """Times a refusal is said before a platform that is away is left alone."""
 
-TRANSIENT = (OperationalError, InterfaceError, NoConnection, OSError)
+TRANSIENT = (
+    OperationalError,
+    InterfaceError,
+    InternalError,
+    NoConnection,
+    OSError,
+)
 """Errors of the database, the disk, the network and the blob store: tried again, for as long
-as they last."""
+as they last. PostgreSQL's refusal to write, as a standby after a failover, is "internal"."""
 
 T = TypeVar("T")
 
@@ -226,9 +236,12 @@ async def _let_progress_arrive(context: Context, step: Step) -> None:
     """
     if not context.is_shared:
         return
-    while True:
-        until = await context.store.progress_until(step.tenant, step.id)
-        if until is None or until <= context.clock.now():
+    # The other's clock may be wrong: only our own tells how long we have waited.
+    ends = context.clock.now() + PROGRESS_LIFE
+    while await context.store.progress_until(step.tenant, step.id):
+        if context.clock.now() >= ends:
+            # Its process has died or was stopped.
+            await context.store.end_progress(step.tenant, step.id)
             return
         await context.clock.sleep(PROGRESS_LOOK)
 

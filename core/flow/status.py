@@ -8,7 +8,14 @@ from datetime import datetime, timedelta
 from statistics import median
 
 from core.errors import DeliveryError, NotFound
-from core.flow.context import Context, is_passing, upsert_status
+from core.flow.context import (
+    PROGRESS_LIFE,
+    TRANSIENT,
+    UPDATE_SECONDS,
+    Context,
+    is_passing,
+    upsert_status,
+)
 from core.log import log
 from core.post import Post, PostedMessage
 from core.types import Step, StepState
@@ -24,13 +31,12 @@ most."""
 MEASURED = 20
 """Durations the estimate is the median of."""
 USUAL_PACE = 3.0
+USUAL_SECONDS = 30.0
+"""Of a model that has left the catalogue."""
 EARLY = 0.9
 """Share of a platform's pace that is enough: rounds do not come exactly on time."""
 ANNOUNCE_GRACE = timedelta(seconds=10)
 """How old a step is before its missing message is taken for one that could not be posted."""
-UPDATE_SECONDS = 10.0
-PROGRESS_LIFE = timedelta(seconds=UPDATE_SECONDS + 2)
-"""How long a progress line may be on its way: after that its process has died or was stopped."""
 SHORTEST_REST, LONGEST_REST = 2.0, 60.0
 """Seconds without progress for a platform that could not be reached."""
 
@@ -113,12 +119,17 @@ async def pace_of(context: Context, account: str, model: str) -> Pace:
 
     Seconds are as measured lately, else as the catalogue expects.
     """
-    entry = context.catalog.model(model)
     measured = await context.store.durations(account, model, MEASURED)
-    typical = median(measured) if measured else entry.typical_seconds
     # Where the vendor names no limit, its refusals have taught how many it takes.
-    learned = context.window(account, model).size
-    return Pace(typical=typical, slots=entry.running_limit or learned)
+    slots = context.window(account, model).size
+    typical = USUAL_SECONDS
+    entry = context.catalog.models.get(model)
+    if entry is not None:
+        slots = entry.running_limit or slots
+        typical = entry.typical_seconds
+    if measured:
+        typical = median(measured)
+    return Pace(typical=typical, slots=slots)
 
 
 async def _post(
@@ -192,20 +203,37 @@ async def _round(
         rest = rests.setdefault(step.place.platform, Rest())
         if rest.is_on:
             continue
-        position = lines.position(step)
-        last = shown.get(step.id)
-        if not _is_due(context, step, position, last):
-            continue
-        post = await _post(context, step, position, lines.paces[_queue(step)])
-        if last is not None and last.post == post:
-            continue
-        if await _refresh(context, step, post, shown):
-            rest.end()
-        else:
-            rest.begin()
+        try:
+            await _show(context, step, lines, shown, rest)
+        except TRANSIENT:
+            raise  # the others would fare no better
+        except Exception:
+            # A step that cannot be shown must not hide the others.
+            log.exception("progress_broke", step=step.id)
     for ended in set(shown) - {step.id for step in led}:
         del shown[ended]
     return bool(at_work)
+
+
+async def _show(
+    context: Context,
+    step: Step,
+    lines: Lines,
+    shown: dict[str, LastStatus],
+    rest: Rest,
+) -> None:
+    """Update a step's message if it is due and has changed."""
+    position = lines.position(step)
+    last = shown.get(step.id)
+    if not _is_due(context, step, position, last):
+        return
+    post = await _post(context, step, position, lines.paces[_queue(step)])
+    if last is not None and last.post == post:
+        return
+    if await _refresh(context, step, post, shown):
+        rest.end()
+    else:
+        rest.begin()
 
 
 async def _read_lines(context: Context, queues: set[Queue]) -> Lines:

@@ -23,6 +23,7 @@ from sqlalchemy.pool import AsyncAdaptedQueuePool
 from core.errors import ConfigurationError
 
 if TYPE_CHECKING:
+    from sqlalchemy.engine import ExceptionContext
     from sqlalchemy.ext.asyncio import AsyncEngine
 
 BUSY_TIMEOUT_MS = 30_000
@@ -36,6 +37,8 @@ POOL = 5
 """Connections to the database, shared by everything in one process, unless it is set."""
 POSTGRESQL = {"prepare_threshold": None}
 """Nothing is prepared for later: a pooler may lend the next transaction another session."""
+READ_ONLY = "25006"
+"""PostgreSQL's code for a write to a database, or in a transaction, that only reads."""
 ONLY_READS = "easel_only_reads"
 """The mark of a connection whose transactions write nothing."""
 
@@ -80,6 +83,19 @@ def _durable(engine: Engine) -> None:
         )
 
 
+def _leave_standbys(engine: Engine) -> None:
+    """Connect anew where a database refuses to write.
+
+    After a failover the old one still answers, as a standby.
+    """
+
+    @event.listens_for(engine, "handle_error")
+    def on_error(context: ExceptionContext) -> None:
+        refusal = getattr(context.original_exception, "sqlstate", None)
+        if refusal == READ_ONLY:
+            context.is_disconnect = True
+
+
 def sync_url(url: str) -> str:
     """Return the address with the driver for blocking use (inbox, migrations).
 
@@ -112,12 +128,14 @@ def open_sync(url: str) -> Engine:
         engine = create_engine(sync_url(url), hide_parameters=True)
         _durable(engine)
         return engine
-    return create_engine(
+    engine = create_engine(
         sync_url(url),
         pool_pre_ping=True,
         hide_parameters=True,
         connect_args=POSTGRESQL,
     )
+    _leave_standbys(engine)
+    return engine
 
 
 def open_async(url: str, pool: int = POOL) -> AsyncEngine:
@@ -136,9 +154,11 @@ def open_async(url: str, pool: int = POOL) -> AsyncEngine:
         )
         _durable(engine.sync_engine)
         return engine
-    return create_async_engine(
+    engine = create_async_engine(
         sync_url(url), pool_pre_ping=True, connect_args=POSTGRESQL, **limits
     )
+    _leave_standbys(engine.sync_engine)
+    return engine
 
 
 def reading(engine: AsyncEngine) -> AsyncEngine:
