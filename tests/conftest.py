@@ -1,5 +1,6 @@
 """Fixtures for every test: a simulator, photos, and nothing of the developer's own environment."""
 
+import gc
 import os
 from collections.abc import AsyncIterator
 from pathlib import Path
@@ -26,6 +27,10 @@ hypothesis.settings.register_profile("quick", max_examples=25, deadline=None)
 hypothesis.settings.register_profile(
     "nightly", max_examples=500, deadline=None
 )
+
+
+# Looking for garbage among all that pytest and the tests hold takes a tenth of the time.
+gc.set_threshold(50_000)
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -73,9 +78,17 @@ def is_nightly(request: pytest.FixtureRequest) -> bool:
     return bool(request.config.getoption("--nightly"))
 
 
+@pytest.fixture(scope="session")
+def _nowhere(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Where tests run that need no folder: making one for each takes longer than most of them."""
+    return tmp_path_factory.mktemp("nowhere")
+
+
 @pytest.fixture(autouse=True)
 def _clean_environment(
-    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+    request: pytest.FixtureRequest,
+    monkeypatch: pytest.MonkeyPatch,
+    _nowhere: Path,
 ) -> None:
     """No key, setting or .env of the developer reaches a test."""
     for name in list(os.environ):
@@ -83,8 +96,11 @@ def _clean_environment(
             ("EASEL_", "DASHSCOPE_", "SLACK_", "DISCORD_", "FAILPOINTS")
         ):
             monkeypatch.delenv(name)
-    monkeypatch.setenv("EASEL_DATA_DIR", str(tmp_path / "data"))
-    monkeypatch.chdir(tmp_path)
+    folder = _nowhere
+    if "tmp_path" in request.fixturenames:
+        folder = request.getfixturevalue("tmp_path")
+    monkeypatch.setenv("EASEL_DATA_DIR", str(folder / "data"))
+    monkeypatch.chdir(folder)
 
 
 @pytest_asyncio.fixture

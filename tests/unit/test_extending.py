@@ -49,19 +49,29 @@ class Sources:
             check=False,
         )
 
-    def ask(self, program: str) -> Any:
-        """What a program on the copy prints, as JSON."""
-        process = self.run(program)
+    def ask(self, *programs: str) -> list[Any]:
+        """What each program prints on the copy, as JSON; all run in one process."""
+        process = self.run("".join(programs))
         assert process.returncode == 0, process.stderr
-        return json.loads(process.stdout)
+        return [json.loads(line) for line in process.stdout.splitlines()]
 
 
-@pytest.fixture
-def sources(tmp_path: Path) -> Sources:
+def copy_sources(folder: Path) -> Sources:
     for name in ("core", "adapters", "bot"):
         ignored = shutil.ignore_patterns("__pycache__")
-        shutil.copytree(ROOT / name, tmp_path / name, ignore=ignored)
-    return Sources(tmp_path)
+        shutil.copytree(ROOT / name, folder / name, ignore=ignored)
+    return Sources(folder)
+
+
+@pytest.fixture(scope="module")
+def reports(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
+    """What a copy with both kinds of new rows says of itself."""
+    sources = copy_sources(tmp_path_factory.mktemp("extended"))
+    add_operation(sources)
+    add_answers(sources)
+    add_option(sources)
+    operation, option = sources.ask(OPERATION_REPORT, OPTION_REPORT)
+    return {"operation": operation, "option": option}
 
 
 ACTIONS = """    PRAISE = "praise"
@@ -140,14 +150,17 @@ def add_operation(sources: Sources) -> None:
         sources.translate(area, line)
 
 
-def test_a_button_answered_at_once_is_a_row_an_answer_and_its_texts(
-    sources: Sources,
-) -> None:
-    add_operation(sources)
+def add_answers(sources: Sources) -> None:
+    """What the new operations answer."""
     sources.insert("core/answers/queries.py", "async def show(", ANSWER)
     dispatch = "core/answers/dispatch.py"
     sources.insert(dispatch, "    Action.USAGE: queries.usage,\n", HANDLERS)
-    report = sources.ask(OPERATION_REPORT)
+
+
+def test_a_button_answered_at_once_is_a_row_an_answer_and_its_texts(
+    reports: dict[str, Any],
+) -> None:
+    report = reports["operation"]
     assert (
         report["grammar"] == report["button"] == report["reaction"] == "praise"
     )
@@ -164,8 +177,9 @@ def test_a_button_answered_at_once_is_a_row_an_answer_and_its_texts(
 
 
 def test_an_operation_without_its_answer_is_noticed_at_the_start(
-    sources: Sources,
+    tmp_path: Path,
 ) -> None:
+    sources = copy_sources(tmp_path)
     add_operation(sources)
     process = sources.run("import core.answers.dispatch")
     assert "AssertionError" in process.stderr
@@ -224,7 +238,8 @@ print(json.dumps({
 """
 
 
-def test_an_option_is_a_row_a_field_and_its_text(sources: Sources) -> None:
+def add_option(sources: Sources) -> None:
+    """The table, with an option of the drawing models."""
     table = "core/options.py"
     sources.insert(
         table,
@@ -236,7 +251,12 @@ def test_an_option_is_a_row_a_field_and_its_text(sources: Sources) -> None:
     sources.translate(
         "option", f'guidance = {{ name = "guidance", text = "{text}" }}'
     )
-    report = sources.ask(OPTION_REPORT)
+
+
+def test_an_option_is_a_row_a_field_and_its_text(
+    reports: dict[str, Any],
+) -> None:
+    report = reports["option"]
     described = "How closely to follow the words, 1–20"
     assert report["parsed"] == report["stored"] == 7.5
     assert report["stored before"] is None

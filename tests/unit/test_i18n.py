@@ -1,6 +1,5 @@
 """Every sentence exists in every language, with the same placeholders; parameters are data."""
 
-import ast
 import re
 from collections import Counter
 from collections.abc import Iterator, Mapping
@@ -36,7 +35,10 @@ FOLDERS = (
     *(f"adapters/{name}" for name in ("discord", "slack", "terminal", "web")),
 )
 """Where texts lie: beside the code that says them."""
-KEY = re.compile(r"[a-z_]+(\.[a-z_]+){1,3}")
+LITERAL_KEY = re.compile(r'"([a-z_]+(?:\.[a-z_]+){1,3})"')
+"""The formatter writes every literal in double quotes."""
+NOT_MESSAGES = {"submit.after_send"}
+NOT_ENDS = (".py", ".db", ".lock", ".png", ".toml", ".key", ".name")
 
 
 def _texts(folder: str, language: str = "en") -> Mapping[str, Text]:
@@ -59,29 +61,12 @@ def _placeholders(text: Text) -> set[str]:
 
 def _keys_in_code(folder: str) -> set[str]:
     """Every string literal below a folder that looks like a message key."""
-    areas = set(sentences("en"))
-    prefixes = {key.split(".")[0] for key in areas}
-    found: set[str] = set()
+    areas = {key.split(".")[0] for key in sentences("en")}
+    literals: set[str] = set()
     for path in (ROOT / folder).rglob("*.py"):
-        for node in ast.walk(ast.parse(path.read_text())):
-            if (
-                isinstance(node, ast.Constant)
-                and isinstance(node.value, str)
-                and KEY.fullmatch(node.value)
-            ):
-                found |= (
-                    {node.value}
-                    if node.value.split(".")[0] in prefixes
-                    else set()
-                )
-    not_messages = {"submit.after_send"}
-    return {
-        key
-        for key in found - not_messages
-        if not key.endswith(
-            (".py", ".db", ".lock", ".png", ".toml", ".key", ".name")
-        )
-    }
+        literals |= set(LITERAL_KEY.findall(path.read_text()))
+    keys = {key for key in literals if key.split(".")[0] in areas}
+    return {key for key in keys - NOT_MESSAGES if not key.endswith(NOT_ENDS)}
 
 
 def test_sentences_follow_each_other_as_the_language_writes_them() -> None:
@@ -111,7 +96,11 @@ def test_every_refusal_and_failure_is_a_sentence_that_another_may_follow(
 
 
 def test_every_folder_with_texts_has_a_file_for_each_language() -> None:
-    folders = {path.parent.parent for path in ROOT.glob("*/**/locales/*.toml")}
+    folders = {
+        path.parent.parent
+        for package in ("core", "bot", "adapters")
+        for path in (ROOT / package).glob("**/locales/*.toml")
+    }
     assert folders == {ROOT / folder for folder in FOLDERS}
     assert set(languages()) == set(LOCALES)
     for folder in folders:

@@ -85,11 +85,11 @@ def test_a_short_history_is_drawn_large_and_a_tree_is_not_torn() -> None:
 def test_of_too_many_the_newest_stay_and_the_way_to_the_head(
     shape: str,
 ) -> None:
-    nodes = planted(SHAPES[shape](520), head=5)
+    nodes = planted(SHAPES[shape](490), head=5)
     page = lay_out(nodes)
     check(page, nodes)
     left = {spot.node.id for spot in page.spots}
-    assert 200 < len(left) < 520
+    assert 200 < len(left) < 490
     way = {"s5"}
     while (
         above := nodes[

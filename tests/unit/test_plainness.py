@@ -7,6 +7,7 @@ constructs are counted one by one.
 import ast
 import re
 from collections import Counter
+from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
 
@@ -96,7 +97,7 @@ class Folder:
         for number, line in enumerate(text.splitlines(), 1):
             if line.strip() and not line.strip().startswith("#"):
                 code.add(number)
-        for node in ast.walk(ast.parse(text)):
+        for node in _walk(ast.parse(text)):
             kind = type(node)
             self.kinds[kind] += 1
             if kind in LOOKED_AT:
@@ -131,6 +132,20 @@ class Folder:
         """How many nodes are of a kind."""
         counts = self.kinds.items()
         return sum(count for kind, count in counts if issubclass(kind, kinds))
+
+
+def _walk(tree: ast.AST) -> Iterator[ast.AST]:
+    """Every node. ``ast.walk`` takes twice as long."""
+    nodes = [tree]
+    while nodes:
+        node = nodes.pop()
+        yield node
+        for name in node._fields:
+            child = getattr(node, name, None)
+            if isinstance(child, ast.AST):
+                nodes.append(child)
+            elif isinstance(child, list):
+                nodes += [each for each in child if isinstance(each, ast.AST)]
 
 
 def _is_docstring(node: ast.Expr) -> bool:

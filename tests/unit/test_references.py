@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -50,6 +51,11 @@ def texts() -> Iterator[Path]:
                 yield path
 
 
+@cache
+def modules() -> set[str]:
+    return {path.name for path in texts() if path.suffix == ".py"}
+
+
 def test_nothing_is_cited_that_an_outsider_cannot_read() -> None:
     this_file = Path(__file__)
     dead = [
@@ -69,7 +75,6 @@ def test_every_path_a_document_names_is_there(document: Path) -> None:
     text = document.read_text()
     for path in PATH.findall(text):
         assert (ROOT / path).exists(), path
-    modules = {path.name for path in texts() if path.suffix == ".py"}
-    assert set(NAME.findall(text)) <= modules
+    assert set(NAME.findall(text)) <= modules()
     for path in LINK.findall(text):
         assert (document.parent / path).exists(), path

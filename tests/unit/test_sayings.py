@@ -593,8 +593,8 @@ def test_a_command_of_the_room_never_edits_another_picture_than_it_answers(
 )
 def test_long_hostile_words_are_read_in_a_moment(part: str) -> None:
     text = part * (40_000 // len(part))
-    began = time.perf_counter()
+    began = time.process_time()
     slack_text.plain(text)
     slack_text.mentions(text, SLACK_US, is_named=False)
     discord_decode.plain(text)
-    assert time.perf_counter() - began < 1
+    assert time.process_time() - began < 1
