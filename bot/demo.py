@@ -17,7 +17,7 @@ from bot import logs, settings, web, wiring
 from bot.memory import tune_garbage_collection
 from bot.simulator.server import SimulatorConfig
 from core.i18n import translate
-from core.pictures import normalize
+from core.pictures import tasks
 from core.post import Post, Tone
 
 TIME_SCALE = 0.3
@@ -101,7 +101,7 @@ async def seed_demo_data(room: Room, easel: wiring.Easel, locale: str) -> None:
     pictures = []
     for name in PHOTOS:
         content = (files("bot") / "photos" / name).read_bytes()
-        photo = await context.pool.run(normalize.normalize, content)
+        photo = await context.pool.run(tasks.normalize, content)
         ref = await context.blobs.keep(TENANT, photo.data)
         await room.add_upload(
             ref,

@@ -14,7 +14,7 @@ from bot.providers import load_catalog
 from bot.settings import Settings
 from core.flow.context import Context
 from core.incoming import Incoming
-from core.pictures.pool import Pool
+from core.pictures.pool import SameProcess
 from core.ports import Blobs, Chat
 from core.signed_links import Links
 from core.storage import database
@@ -61,7 +61,8 @@ async def open_context(
         # Nothing else runs in this process: blocking is cheaper than a thread for each query.
         blocking = cast("AsyncEngine", BlockingEngine(engine))
         blobs = open_blobs(settings.blobs)
-        pool = Pool(workers=2)
+        # What it draws are pictures that were checked when they came.
+        pool = SameProcess()
         stack.callback(pool.close)
         yield Context(
             store=Store(blocking),

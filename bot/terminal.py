@@ -215,6 +215,8 @@ async def _with_engine(
         simulator=simulator,
         waiting=prompt.say_waiting,
     ) as easel:
+        if makes_pictures:
+            easel.context.pool.start()
         terminal = prompt.terminal(easel.service, easel.context)
         unfinished = await terminal.unfinished()
         if unfinished:

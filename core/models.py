@@ -8,8 +8,8 @@ from typing import Any
 
 from core.model_sizes import SizeKind, SizeRule
 from core.operations import Action
-from core.size import Size
-from core.types import Account, PictureLimits
+from core.size import PictureLimits, Size
+from core.types import Account
 
 LAST_RANK = 1000
 """Rank of a model whose table states none: every other model is chosen before it."""

@@ -139,21 +139,6 @@ class Picture:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class PictureLimits:
-    """What a model takes.
-
-    Sides in pixels, bytes, formats (jpeg, png, webp), longest side to shortest, alpha or not.
-    """
-
-    min_side: int = 1
-    max_side: int = 4096
-    max_bytes: int = 7_000_000
-    formats: frozenset[str] = frozenset({"jpeg", "png", "webp"})
-    max_ratio: float = 8.0
-    alpha: bool = True
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
 class Money:
     """An amount in a currency (ISO code), never a float."""
 

@@ -9,7 +9,7 @@ import aiohttp
 from adapters.discord.api import DiscordError
 from adapters.discord.messages import MessageClient
 from core.errors import DeliveryError, Rejected
-from core.pictures.formats import too_many_bytes
+from core.pictures.facts import too_many_bytes
 from core.types import Attachment
 from core.url_policy import is_allowed
 

@@ -13,12 +13,13 @@ from adapters.discord.store import DiscordStore
 from core.answers.queries import LINK_LIFE
 from core.i18n import clip, translate
 from core.operations import ButtonKind
-from core.pictures import normalize
+from core.pictures import tasks
 from core.pictures.pool import Pool
 from core.ports import Blobs
 from core.post import Button, Post, PostImage
 from core.signed_links import Links, Purpose
-from core.types import PictureLimits, Place
+from core.size import PictureLimits
+from core.types import Place
 
 REQUEST_LIMIT = 24 << 20
 """Bytes of all files together: a request may have 25 MiB."""
@@ -112,7 +113,7 @@ class ImageUploads:
         limits = PictureLimits(
             max_side=1 << 20, max_ratio=1e6, max_bytes=limit
         )
-        image = await self._pool.run(normalize.fit_to, content, limits)
+        image = await self._pool.run(tasks.fit_to, content, limits)
         return image.data
 
     def _full_size(

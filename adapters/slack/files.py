@@ -19,7 +19,7 @@ from adapters.slack.api import SlackApi, SlackError
 from adapters.slack.store import File, SlackStore
 from core.errors import DeliveryError, Rejected
 from core.failpoints import failpoint
-from core.pictures.formats import too_many_bytes
+from core.pictures.facts import too_many_bytes
 from core.types import Attachment
 from core.url_policy import is_allowed
 

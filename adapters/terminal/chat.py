@@ -18,7 +18,7 @@ from core.errors import DeliveryError, Rejected
 from core.forms import Form
 from core.i18n import translate
 from core.incoming import Incoming
-from core.pictures.formats import too_many_bytes
+from core.pictures.facts import too_many_bytes
 from core.ports import Blobs
 from core.post import Post, PostedMessage, PostImage, Tone
 from core.types import Attachment, Person, Place, Request

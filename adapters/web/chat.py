@@ -7,7 +7,7 @@ from adapters.web.store import DIRECT, Room
 from core.errors import DeliveryError, NotFound, Rejected
 from core.forms import Form
 from core.incoming import Incoming
-from core.pictures.formats import too_many_bytes
+from core.pictures.facts import too_many_bytes
 from core.ports import Blobs
 from core.post import Post, PostedMessage
 from core.types import Attachment, Person, Place, Request, Tenant

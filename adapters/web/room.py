@@ -28,7 +28,7 @@ from core.flow.context import Context
 from core.i18n import translate
 from core.incoming import Incoming, Kind
 from core.operations import COMMANDS, Action
-from core.pictures import normalize, png_metadata
+from core.pictures import png_metadata, tasks
 from core.service import Answer, Service
 from core.signed_links import Purpose
 from core.text import clean
@@ -374,7 +374,7 @@ class RoomApi:
         locale = request.headers.get("easel-locale", "en")
         async with self._uploading:
             data = await request.body()
-            taken = await self._context.pool.run(normalize.normalize, data)
+            taken = await self._context.pool.run(tasks.normalize, data)
         recipe = png_metadata.read_recipe(data)
         clean = (
             png_metadata.write_recipe(taken.data, recipe)

@@ -9,7 +9,7 @@ from core.errors import NotFound, Rejected
 from core.flow import attachments, heads, status
 from core.flow.context import Context
 from core.incoming import Origin
-from core.pictures import diagrams, formats, layout, png_metadata
+from core.pictures import layout, png_metadata, tasks
 from core.post import Post
 from core.signed_links import Purpose
 from core.types import Head, Request, SessionId, Step, Tenant
@@ -30,7 +30,7 @@ async def history(context: Context, request: Request) -> Post:
         raise Rejected("refuse.no_session")
     head = await heads.head_of(context, request, session)
     nodes = [_node(step, head, session, locale) for step in tree]
-    page = await context.pool.run(layout.lay_out, nodes)
+    page = await context.pool.run(tasks.lay_out, nodes)
     on_page = {spot.node.id for spot in page.spots}
     thumbnails: dict[str, bytes] = {}
     for step in tree:
@@ -41,7 +41,7 @@ async def history(context: Context, request: Request) -> Post:
     count = await context.store.count_with_pictures(tenant, session)
     count += len(roots_elsewhere)
     note = answers.newest_note(len(on_page), count, locale)
-    picture = await context.pool.run(diagrams.tree, page, thumbnails, note)
+    picture = await context.pool.run(tasks.tree, page, thumbnails, note)
     url = _link(context, Purpose.HISTORY, t=tenant, s=session)
     return answers.history_post(tree, picture, len(on_page), note, url, locale)
 
@@ -92,7 +92,7 @@ async def _thumbnail(context: Context, step: Step, head: Head | None) -> bytes:
         with suppress(NotFound):
             return await context.blobs.read(step.tenant, picture.thumbnail)
     image = await context.blobs.read(step.tenant, picture.key)
-    thumbnail = await context.pool.run(diagrams.thumbnail, image)
+    thumbnail = await context.pool.run(tasks.thumbnail, image)
     key = await context.blobs.keep(step.tenant, thumbnail)
     if not await context.store.record_thumbnail(step.tenant, picture.key, key):
         # The picture was deleted meanwhile: no row would ever lead to this blob.
@@ -115,10 +115,8 @@ async def compare(context: Context, request: Request) -> Post:
     after = await context.blobs.read(tenant, output.key)
     parent = await status.parent_of(context, step)
     labels = answers.compare_labels(step, parent, locale)
-    side_by_side = await context.pool.run(
-        diagrams.compare, before, after, labels
-    )
-    flicker = await context.pool.run(diagrams.flicker, before, after)
+    side_by_side = await context.pool.run(tasks.compare, before, after, labels)
+    flicker = await context.pool.run(tasks.flicker, before, after)
     url = _link(context, Purpose.COMPARE, t=tenant, s=step.id, i=index)
     return answers.compare_post(step, side_by_side, flicker, url, locale)
 
@@ -141,7 +139,7 @@ async def info(context: Context, request: Request) -> Post:
         _, step = await current_step(context, request)
         return answers.info_post(step, request.locale)
     image = await attachments.fetch(context, request, request.attachments[0])
-    await context.pool.run(formats.inspect, image)
+    await context.pool.run(tasks.inspect, image)
     recipe = png_metadata.read_recipe(image) or {}
     return answers.recipe_post(recipe, request.locale)
 
@@ -156,7 +154,7 @@ async def usage(context: Context, request: Request) -> Post:
         currency = usage_views.usual_currency(spending)
         days = usage_views.spending_by_day(spending, currency, now)
         heading = usage_views.plot_title(currency, now, request.locale)
-        plot = await context.pool.run(diagrams.plot, days, heading)
+        plot = await context.pool.run(tasks.plot, days, heading)
     return usage_views.usage_post(spending, caps, now, plot, request.locale)
 
 

@@ -9,7 +9,13 @@ from core.errors import Rejected
 from core.failpoints import failpoint
 from core.flow.context import Context
 from core.models import Model
-from core.pictures import formats, normalize
+from core.pictures import tasks
+from core.pictures.facts import (
+    MAX_BYTES,
+    Facts,
+    NormalizedImage,
+    too_many_bytes,
+)
 from core.size import Size
 from core.types import Attachment, Picture, Request, Tenant
 
@@ -48,7 +54,7 @@ async def collect(context: Context, request: Request) -> Collected:
             continue
         with naming(attachment.name):
             data = await fetch(context, request, attachment)
-            image = await context.pool.run(normalize.normalize, data)
+            image = await context.pool.run(tasks.normalize, data)
         picture = await store_image(context, request.place.tenant, image)
         pictures.append(picture)
         notes |= set(image.notes)
@@ -87,12 +93,12 @@ async def _store_mask(
 ) -> str:
     # As it came: its exact size is known only when the picture has been fitted.
     data = await fetch(context, request, attachment)
-    await context.pool.run(formats.inspect, data)
+    await context.pool.run(tasks.inspect, data)
     return await context.blobs.keep(request.place.tenant, data)
 
 
 async def store_image(
-    context: Context, tenant: Tenant, image: normalize.NormalizedImage
+    context: Context, tenant: Tenant, image: NormalizedImage
 ) -> Picture:
     """Keep an image's bytes."""
     key = await context.blobs.keep(tenant, image.data)
@@ -100,7 +106,7 @@ async def store_image(
 
 
 def picture_of(
-    key: str, content: bytes, facts: formats.Facts | normalize.NormalizedImage
+    key: str, content: bytes, facts: Facts | NormalizedImage
 ) -> Picture:
     """Describe the picture whose bytes are the blob ``key``."""
     return Picture(
@@ -117,7 +123,7 @@ async def stored_picture(
 ) -> Picture:
     """A picture that is stored already. Raises NotFound when it is gone."""
     data = await context.blobs.read(request.place.tenant, attachment.key)
-    facts = await context.pool.run(formats.inspect, data)
+    facts = await context.pool.run(tasks.inspect, data)
     return picture_of(attachment.key, data, facts)
 
 
@@ -127,10 +133,10 @@ async def fetch(
     """The bytes of what a person gave, capped. Raises Rejected."""
     if attachment.key:
         return await context.blobs.read(request.place.tenant, attachment.key)
-    if attachment.size is not None and attachment.size > formats.MAX_BYTES:
-        raise formats.too_many_bytes(formats.MAX_BYTES)
+    if attachment.size is not None and attachment.size > MAX_BYTES:
+        raise too_many_bytes(MAX_BYTES)
     chat = context.chats[request.place.platform]
-    chunks = chat.fetch(attachment, formats.MAX_BYTES)
+    chunks = chat.fetch(attachment, MAX_BYTES)
     return b"".join([chunk async for chunk in chunks])
 
 
@@ -145,7 +151,7 @@ async def fit(
     data = await context.blobs.read(tenant, picture.key)
     origin = origin or Origin(name="", size=picture.size)
     with naming(origin.name, size=origin.size.label):
-        image = await context.pool.run(normalize.fit_to, data, model.pictures)
+        image = await context.pool.run(tasks.fit_to, data, model.pictures)
     if image.data == data:
         return picture
     return await store_image(context, tenant, image)

@@ -17,7 +17,8 @@ from core.flow.context import Context
 from core.model_sizes import expansion
 from core.operations import Action
 from core.options import Options, with_defaults
-from core.pictures import masks, normalize
+from core.pictures import tasks
+from core.pictures.facts import NormalizedImage
 from core.types import Picture, Request, SessionId, Step, StepState, Tenant
 
 
@@ -235,12 +236,12 @@ async def _make_mask(
         origin = plan.origins.get(plan.inputs[0].key)
         known_size = origin.size if origin else plan.inputs[0].size
         with naming("", size=known_size.label):
-            data = await context.pool.run(masks.mask, raw, size)
+            data = await context.pool.run(tasks.mask, raw, size)
     elif plan.options.mask is not None:
-        data = await context.pool.run(masks.region, plan.options.mask, size)
+        data = await context.pool.run(tasks.region, plan.options.mask, size)
     else:
         return None
-    image = normalize.NormalizedImage(
+    image = NormalizedImage(
         data=data,
         width=size.width,
         height=size.height,

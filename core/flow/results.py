@@ -1,13 +1,12 @@
 """Check what a provider made, sign it with its recipe, and store it as a blob."""
 
-from collections.abc import Mapping
 from dataclasses import replace
 
 from core import sessions
 from core.errors import Rejected
 from core.flow.attachments import picture_of
 from core.flow.context import Context
-from core.pictures import formats, normalize, png_metadata
+from core.pictures import png_metadata, tasks
 from core.types import ImageResult, Outcome, Picture, Step
 
 
@@ -18,8 +17,9 @@ async def store_picture(
 
     Raises Rejected when it is no whole picture.
     """
+    facts = await context.pool.run(tasks.check_result, content)
     recipe = sessions.recipe(step, position)
-    content, facts = await context.pool.run(_sign, content, recipe)
+    content = png_metadata.write_recipe(content, recipe)
     key = await context.blobs.keep(step.tenant, content)
     return picture_of(key, content, facts)
 
@@ -27,7 +27,7 @@ async def store_picture(
 async def stored_picture(context: Context, step: Step, key: str) -> Picture:
     """A picture that ``store_picture`` has kept. Raises NotFound when its blob is gone."""
     content = await context.blobs.read(step.tenant, key)
-    facts = await context.pool.run(normalize.check_result, content)
+    facts = await context.pool.run(tasks.check_result, content)
     return picture_of(key, content, facts)
 
 
@@ -58,11 +58,3 @@ async def _keep(
     except Rejected:
         return ImageResult(error="provider.not_a_picture")
     return ImageResult(key=picture.key)
-
-
-def _sign(
-    content: bytes, recipe: Mapping[str, str]
-) -> tuple[bytes, formats.Facts]:
-    """A whole picture, with its recipe. Raises Rejected."""
-    facts = normalize.check_result(content)
-    return png_metadata.write_recipe(content, recipe), facts

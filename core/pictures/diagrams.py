@@ -6,12 +6,12 @@ from collections.abc import Mapping, Sequence
 from functools import cache
 from pathlib import Path
 
-import pyvips
 from PIL import Image, ImageColor, ImageDraw, ImageFont
 
 from core.i18n import clip
 from core.pictures import layout
 from core.pictures.layout import Page, Spot
+from core.pictures.libvips import pyvips
 
 PAPER, INK, FAINT, LINE, ACCENT = (
     "#faf8f4",

@@ -9,18 +9,17 @@ import struct
 import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
-
-import pyvips
 
 from core.errors import Rejected
-from core.size import Size
+from core.pictures.facts import MAX_BYTES, Facts, too_many_bytes
+from core.pictures.libvips import pyvips
 
-MAX_BYTES = 30 * 1024 * 1024
 MAX_PIXELS = 8192 * 6144
 """What phones call 50 megapixels."""
 MAX_SIDE = 12_000
 MAX_RATIO = 20.0
+MAX_BANDS = 4
+"""A picture of a thousand bands is no photograph: each takes as much memory as a grey picture."""
 MAX_CHUNKS = 5_000
 """Chunks of a PNG: a hundred thousand text chunks are an attack, not a picture."""
 ACCEPTED = "PNG, JPEG, WebP"
@@ -63,41 +62,8 @@ DECODER_ERRORS = (
     EOFError,
 )
 """What libvips and Pillow's plugins raise for a file they cannot read."""
-
-# Every picture is read once: a cache of operations would only hold memory.
-pyvips.cache_set_max(0)
-# The pool works on two pictures at a time; a single one needs no threads of its own.
-pyvips.concurrency_set(1)
-# No loader but those of the formats we accept, whatever a file pretends to be.
-pyvips.operation_block_set("VipsForeignLoad", True)
-for _name in ("Jpeg", "Png", "Webp", "Nsgif", "Tiff", "Heif"):
-    pyvips.operation_block_set(f"VipsForeignLoad{_name}", False)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Facts:
-    """What a header says: size as shown upright, pages or frames, transparency."""
-
-    format: str
-    width: int
-    height: int
-    frames: int = 1
-    alpha: bool = False
-
-    @property
-    def media_type(self) -> str:
-        """Such as image/png."""
-        return f"image/{self.format}"
-
-    @property
-    def size(self) -> Size:
-        """Width × height in pixels."""
-        return Size(width=self.width, height=self.height)
-
-    @property
-    def ratio(self) -> float:
-        """Long side by short side, 1.0 or more."""
-        return max(self.width, self.height) / min(self.width, self.height)
+OUT_OF_MEMORY = ("out of memory", "insufficient memory")
+"""How decoders say it; they have no code for it."""
 
 
 def inspect(data: bytes) -> Facts:
@@ -132,11 +98,6 @@ def kind_of(data: bytes) -> str:
     raise Rejected(reason, allowed=ACCEPTED)
 
 
-def too_many_bytes(limit: int) -> Rejected:
-    """The refusal of a file with more bytes than ``limit``."""
-    return Rejected("picture.too_many_bytes", limit=limit >> 20)
-
-
 def load(data: bytes, kind: str) -> "pyvips.Image":
     """Open a picture in one of libvips's formats. Raises pyvips.Error."""
     name, options = LOADERS[kind]
@@ -156,10 +117,13 @@ def decode(data: bytes, facts: Facts) -> "pyvips.Image":
 
 @contextmanager
 def refusing_damage() -> Iterator[None]:
-    """Turn whatever a decoder raises into Rejected."""
+    """Turn whatever a decoder raises into Rejected: damaged, or too much for our memory."""
     try:
         yield
-    except DECODER_ERRORS:
+    except DECODER_ERRORS as error:
+        text = str(error).lower()
+        if any(words in text for words in OUT_OF_MEMORY):
+            raise Rejected("picture.too_heavy") from None
         raise Rejected("picture.damaged") from None
 
 
@@ -233,7 +197,7 @@ def _read_vips_header(data: bytes, kind: str) -> Facts:
     # libvips sees the first frame of an animated PNG only.
     is_animated_png = kind == "png" and b"acTL" in _png_chunks(data)
     image = load(data, kind)
-    if not _is_for_eyes(image):
+    if image.bands > MAX_BANDS or not _is_for_eyes(image):
         raise Rejected("picture.format", allowed=ACCEPTED)
     width, height = image.width, image.height
     if header_number(image, "orientation", 1) in SIDEWAYS:

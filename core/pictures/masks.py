@@ -3,10 +3,9 @@
 Always at the exact size of the picture, as the service demands.
 """
 
-import pyvips
-
 from core.errors import Rejected
 from core.pictures.formats import inspect, refusing_damage
+from core.pictures.libvips import pyvips
 from core.pictures.normalize import upright
 from core.size import Size
 

@@ -4,21 +4,17 @@ What we keep has no side over 3072 pixels, the most Qwen accepts, so that a phot
 shrunk once, while it is read.
 """
 
-from dataclasses import dataclass
-
-import pyvips
-
 from core.errors import Rejected
+from core.pictures.facts import Facts, NormalizedImage
 from core.pictures.formats import (
     MAX_SIDE,
-    Facts,
     decode,
     header_number,
     inspect,
     refusing_damage,
 )
-from core.size import Size
-from core.types import PictureLimits
+from core.pictures.libvips import pyvips
+from core.size import PictureLimits
 
 KEPT_SIDE = 3072
 JPEG_QUALITY = 95
@@ -28,21 +24,6 @@ PHOTO_FORMATS = frozenset({"jpeg", "heic", "avif"})
 EIGHT_BIT_NAMES = {"rgb16": "srgb", "grey16": "b-w"}
 """What libvips calls those of sixteen bits when they have eight."""
 WHITE = [255, 255, 255]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class NormalizedImage:
-    """Clean bytes.
-
-    ``notes`` are keys of messages for the person who asked, ``original`` is the size of their file.
-    """
-
-    data: bytes
-    width: int
-    height: int
-    media_type: str
-    notes: tuple[str, ...] = ()
-    original: Size | None = None
 
 
 def normalize(data: bytes) -> NormalizedImage:

@@ -6,10 +6,10 @@ HEIC needs the optional extra ``heif``.
 
 import io
 
-import pyvips
 from PIL import Image, ImageFile
 
-from core.pictures.formats import Facts
+from core.pictures.facts import Facts
+from core.pictures.libvips import pyvips
 
 PILLOW_NAMES = {"bmp": "BMP", "heic": "HEIF"}
 INTERPRETATIONS = {"L": "b-w", "LA": "b-w", "RGB": "srgb", "RGBA": "srgb"}

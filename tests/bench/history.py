@@ -30,7 +30,7 @@ from core.catalog import Catalog
 from core.flow.context import Context
 from core.operations import Action
 from core.pictures import diagrams, png_metadata
-from core.pictures.pool import Pool
+from core.pictures.pool import SameProcess
 from core.providers.dashscope import catalog_text
 from core.signed_links import Links
 from core.storage import database, mapping, tables
@@ -63,7 +63,7 @@ async def open_context(folder: Path) -> AsyncIterator[Context]:
     address = f"sqlite:///{folder / 'easel.db'}"
     await database.migrate(address)
     engine = database.open_async(address)
-    pool = Pool(workers=2)
+    pool = SameProcess()
     yield Context(
         store=Store(engine),
         reactions=ReactionStore(engine),

@@ -138,6 +138,9 @@ def child(name: str, address: str, jobs: int, model: str) -> None:
     threads: list[int] = []
     runs = {"easel": easel, "bare": bare}
     processor = asyncio.run(runs[name](address, jobs, model, threads))
+    # The processes of pictures have ended with it.
+    children = resource.getrusage(resource.RUSAGE_CHILDREN)
+    processor += children.ru_utime + children.ru_stime
     print(
         json.dumps(
             {

@@ -17,7 +17,7 @@ import pyvips
 from PIL import Image, ImageOps
 
 from core.pictures import normalize
-from core.types import PictureLimits
+from core.size import PictureLimits
 
 LIMITS = PictureLimits(min_side=384, max_side=3072)
 RUNS = 7

@@ -11,7 +11,7 @@ from pathlib import Path
 from core.errors import DeliveryError, Rejected
 from core.forms import Form
 from core.incoming import Incoming
-from core.pictures.formats import too_many_bytes
+from core.pictures.facts import too_many_bytes
 from core.post import Post, PostedMessage, Tone
 from core.types import Attachment, Person, Place, Request
 

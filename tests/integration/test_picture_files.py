@@ -21,7 +21,7 @@ from PIL import (
 
 from core.errors import Rejected
 from core.pictures import normalize
-from core.types import PictureLimits
+from core.size import PictureLimits
 
 SMALL, LARGE = (96, 64), (3080, 160)
 MAX_DIFFERENCE = 2.0

@@ -16,15 +16,14 @@ from core.errors import Rejected
 from core.i18n import translate
 from core.pictures import (
     diagrams,
+    facts,
     formats,
     layout,
     masks,
     normalize,
     png_metadata,
 )
-from core.pictures.pool import Pool
-from core.size import Size
-from core.types import PictureLimits
+from core.size import PictureLimits, Size
 
 PHOTOS = Path(__file__).parents[1] / "samples" / "photos"
 WANX = PictureLimits(min_side=512, max_side=4096, alpha=False)
@@ -272,13 +271,13 @@ def test_every_orientation_is_turned_upright(orientation: int) -> None:
 
 def test_a_file_over_the_limit_is_refused_before_it_is_read() -> None:
     assert (
-        refusal(b"\xff\xd8\xff" + bytes(formats.MAX_BYTES))
+        refusal(b"\xff\xd8\xff" + bytes(facts.MAX_BYTES))
         == "picture.too_many_bytes"
     )
 
 
 def test_the_refusal_of_a_file_that_is_too_large_counts_in_megabytes() -> None:
-    error = formats.too_many_bytes(formats.MAX_BYTES)
+    error = facts.too_many_bytes(facts.MAX_BYTES)
     assert (
         translate(error.key, "en", **error.params)
         == "That file is too large; it may have at most 30 MB."
@@ -519,17 +518,6 @@ def test_a_thumbnail_is_a_square_of_any_picture(mode: str) -> None:
             "JPEG",
             (layout.SIDE, layout.SIDE),
         )
-
-
-async def test_the_pool_works_off_the_loop_and_closes() -> None:
-    import threading  # noqa: PLC0415
-
-    pool = Pool(2)
-    assert (
-        await pool.run(threading.current_thread)
-        is not threading.current_thread()
-    )
-    pool.close()
 
 
 @pytest.mark.parametrize("orientation", [3, 6])

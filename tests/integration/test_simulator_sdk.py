@@ -178,7 +178,7 @@ async def test_a_wrong_key_is_reported_as_the_service_does() -> None:
 def _enlarged(name: str) -> str:
     """The photo with sides of at least 512 pixels, as the function wants it."""
     from core.pictures.normalize import fit_to  # noqa: PLC0415
-    from core.types import PictureLimits  # noqa: PLC0415
+    from core.size import PictureLimits  # noqa: PLC0415
 
     data = fit_to(
         (PHOTOS / name).read_bytes(), PictureLimits(min_side=512)
