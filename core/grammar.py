@@ -22,7 +22,14 @@ from core.option_values import (
     shorten,
     write_value,
 )
-from core.options import ALIASES, OPTIONS, OptionKind, Options, OptionSpec
+from core.options import (
+    ALIASES,
+    OPTIONS,
+    OptionKind,
+    Options,
+    OptionSpec,
+    options_of,
+)
 from core.text import clean, to_ascii
 
 LONGEST = 20_000
@@ -73,18 +80,24 @@ class Parsed:
     options: Options
 
 
-def parse(text: str, given: Mapping[str, str] | None = None) -> Parsed:
+def parse(
+    text: str,
+    given: Mapping[str, str] | None = None,
+    action: Action | None = None,
+) -> Parsed:
     """Split a text into prompt and options.
 
-    ``given``: options a platform asked for in typed fields, under the same rules.
+    ``given``: options a platform asked for in typed fields, under the same rules. ``action``: a
+    refusal names its options instead of all.
 
     Raises Rejected naming the option, the legal values and the nearest one.
     """
     fields = given or {}
     _check_length(text, *fields.values())
-    prompt, in_text = _split_options(clean(text))
+    prompt, in_text = _split_options(clean(text), action)
     in_fields = [
-        (_find_option(name), clean(field)) for name, field in fields.items()
+        (_find_option(name, action), clean(field))
+        for name, field in fields.items()
     ]
     chosen: dict[str, Any] = {}
     for option, written in [*in_fields, *in_text]:
@@ -160,7 +173,9 @@ def _reads_as(text: str, parsed: Parsed) -> bool:
         return False
 
 
-def _split_options(text: str) -> tuple[str, list[tuple[OptionSpec, str]]]:
+def _split_options(
+    text: str, action: Action | None
+) -> tuple[str, list[tuple[OptionSpec, str]]]:
     """The prompt, and the options with their values as they were written."""
     options: list[tuple[OptionSpec, str]] = []
     parts: list[str] = []
@@ -168,7 +183,7 @@ def _split_options(text: str) -> tuple[str, list[tuple[OptionSpec, str]]]:
     while token := _next_option(text, position):
         parts.append(text[position : token.start()])
         name = token[token.lastgroup or 0]
-        option = _find_option(name)
+        option = _find_option(name, action)
         written, position = _split_value(text, token.end(), option)
         options.append((option, written))
         # One of them stands twice: a text of nothing but options is not read to its end.
@@ -214,18 +229,31 @@ def _is_prose(token: "re.Match[str]") -> bool:
     return not (is_close and has_number)
 
 
-def _find_option(name: str) -> OptionSpec:
-    word = to_ascii(name).lower().replace("_", "-").strip("-")
+def _find_option(name: str, action: Action | None) -> OptionSpec:
+    word = _option_word(name)
     word = ALIASES.get(word, word)
     if word not in OPTIONS:
-        nearest = nearest_word(word, [*OPTIONS, *ALIASES])
-        raise Rejected(
-            "grammar.unknown_option",
-            option=f"--{shorten(name)}",
-            nearest=f"--{nearest}",
-            allowed=[f"--{option}" for option in OPTIONS],
-        )
+        raise _unknown_option(name, action)
     return OPTIONS[word]
+
+
+def _option_word(name: str) -> str:
+    word = to_ascii(name).lower().replace("_", "-")
+    return word.strip("-")
+
+
+def _unknown_option(name: str, action: Action | None) -> Rejected:
+    """The refusal, with the options that the action takes; with all where there is none."""
+    offered = OPTIONS.values() if action is None else options_of(action)
+    names = [option.name for option in offered]
+    aliases = [alias for alias, option in ALIASES.items() if option in names]
+    nearest = nearest_word(_option_word(name), [*names, *aliases])
+    return Rejected(
+        "grammar.unknown_option",
+        option=f"--{shorten(name)}",
+        nearest=f"--{nearest}",
+        allowed=[f"--{option}" for option in names],
+    )
 
 
 def _split_value(

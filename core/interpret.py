@@ -15,12 +15,25 @@ from core.forms import FUNCTION
 from core.incoming import Incoming, Kind
 from core.operations import ASKS_FIRST, BUTTONS, NEEDS_WORDS, Action
 from core.options import OPTIONS
-from core.relevance import is_own_picture, may_talk_to_us
+from core.relevance import (
+    is_own_picture,
+    is_said_at_home,
+    may_talk_to_us,
+)
 from core.sayings import Saying, SayingKind, read_saying
 from core.types import Attachment, Request, StepId
 
 TICKS = {"true": "yes", "false": ""}
 """A ticked and an unticked box, as settings are stored."""
+OFFERED = frozenset(
+    {
+        SayingKind.DRAW,
+        SayingKind.EDIT,
+        SayingKind.CHANGE,
+        SayingKind.PLAIN,
+    }
+)
+"""What may be for the bot where people come to talk with it, though it is not named."""
 
 
 class FormSubject(StrEnum):
@@ -247,7 +260,7 @@ def _interpret_message(
     incoming: Incoming, situation: Situation
 ) -> Meaning | None:
     if not (incoming.is_addressed or _is_instruction(incoming, situation)):
-        return None
+        return _offer(incoming)
     about = _aim(incoming, situation)
     has_picture = bool(about.attachments or about.target)
     saying = read_saying(incoming.words, is_named=incoming.mentions.us)
@@ -262,6 +275,23 @@ def _interpret_message(
     if saying.kind is SayingKind.EDIT:
         return _edit(about, saying.rest)
     return _plain_words(about, saying, situation, has_picture=has_picture)
+
+
+def _offer(incoming: Incoming) -> Choice | None:
+    """Words at home that do not name the bot may be for it, or talk: the person says which."""
+    if not (is_said_at_home(incoming) and may_talk_to_us(incoming)):
+        return None
+    saying = read_saying(incoming.words, is_named=False)
+    if saying.kind not in OFFERED:
+        return None
+    words = saying.words
+    if saying.kind is SayingKind.DRAW:
+        words = saying.rest
+    try:
+        return Choice(request=_edit(incoming, words))
+    except Rejected:
+        # Talk that looks like a wrong option is still talk.
+        return None
 
 
 def _is_instruction(incoming: Incoming, situation: Situation) -> bool:
@@ -367,7 +397,11 @@ def _request(incoming: Incoming, action: Action) -> Request:
     request = _plain_request(incoming, action)
     if not request.action.makes_pictures:
         return replace(request, text=incoming.words, values=incoming.fields)
-    parsed = grammar.parse(incoming.words, incoming.fields)
+    parsed = grammar.parse(
+        incoming.words,
+        incoming.fields,
+        request.action,
+    )
     typed = tuple(incoming.fields)
     return replace(
         request,

@@ -26,6 +26,8 @@ def relevance(incoming: Incoming) -> Relevance:
         return Relevance.CERTAIN
     if not may_talk_to_us(incoming):
         return Relevance.NONE
+    if is_said_at_home(incoming):
+        return Relevance.CERTAIN
     if incoming.answers is not None and incoming.answers.is_ours:
         return Relevance.CERTAIN
     return Relevance.PERHAPS
@@ -45,12 +47,24 @@ def may_talk_to_us(incoming: Incoming) -> bool:
     if incoming.answers is not None:
         if not (incoming.answers.is_ours or is_own_picture(incoming)):
             return False
-    elif incoming.is_place_known and not incoming.place.thread:
+    elif not (_may_be_in_thread(incoming) or is_said_at_home(incoming)):
         return False
     if incoming.attachments:
         return True
     words = EMOJI_NAME.sub("", incoming.words)
     return has_words(words) and not is_small_talk(words)
+
+
+def _may_be_in_thread(incoming: Incoming) -> bool:
+    return bool(incoming.place.thread) or not incoming.is_place_known
+
+
+def is_said_at_home(incoming: Incoming) -> bool:
+    """Words alone, in answer to nothing, where people come to talk with the bot."""
+    in_thread = bool(incoming.place.thread)
+    with_pictures = bool(incoming.attachments)
+    is_answer = incoming.answers is not None
+    return incoming.is_home and not (in_thread or with_pictures or is_answer)
 
 
 def is_own_picture(incoming: Incoming) -> bool:

@@ -129,8 +129,13 @@ def form(member: Member, page: Mapping[str, Any]) -> Incoming:
 
 def _ids(names: str) -> str:
     """The ids of people as their names are written: "@Ana, Bo Li" are "ana, bo-li"."""
+    return ", ".join(listed(names))
+
+
+def listed(names: str) -> list[str]:
+    """The ids in a list of people with commas."""
     ids = [_id(name) for name in COMMAS.split(names)]
-    return ", ".join(filter(None, ids))
+    return [id_ for id_ in ids if id_]
 
 
 def reaction(

@@ -27,6 +27,7 @@ from core.flow import heads
 from core.flow.context import Context
 from core.i18n import translate
 from core.incoming import Incoming, Kind
+from core.interpret import Choice
 from core.operations import COMMANDS, Action
 from core.pictures import png_metadata, tasks
 from core.service import Answer, Service
@@ -247,6 +248,9 @@ class RoomApi:
         answer = await self._service.answer(meaning)
         if answer.form is None:
             is_private = answer.post is not None and answer.post.private
+            if isinstance(meaning, Choice) and not incoming.is_addressed:
+                # Perhaps it was said to the others.
+                is_private = False
             await self._write_down(written, replied, alone=is_private)
         return await self._answer(incoming, answer)
 
@@ -296,8 +300,21 @@ class RoomApi:
             raise Rejected("room.bad_request") from None
         incoming = decode.form(member, body)
         await self._room.require_access(incoming.place.channel, member.id)
+        await self._require_members(incoming.fields.get("people", ""))
         line = f"/{command.written} {incoming.words}".strip()
         return await self._do(incoming, replace(incoming, words=line), None)
+
+    async def _require_members(self, people: str) -> None:
+        """Raise Rejected for a name that is nobody's: it would shut everyone else out."""
+        members = await self._room.members()
+        names = {member.id: member.name for member in members}
+        for person in decode.listed(people):
+            if person not in names:
+                raise Rejected(
+                    "room.no_such_person",
+                    name=person,
+                    allowed=sorted(names.values()),
+                )
 
     async def _react(self, request: WebRequest, member: Member) -> Response:
         body = await read_json(request)

@@ -52,7 +52,7 @@ async def complete_with_mask(
     Raises Rejected for a wrong option in the prompt.
     """
     request = await drafts.read(context, tenant, draft)
-    parsed = grammar.parse(prompt)
+    parsed = grammar.parse(prompt, action=request.action)
     key = await context.blobs.keep(tenant, mask)
     return replace(
         request,

@@ -170,7 +170,8 @@ async def spread(house: House, count: int, words: int = 5) -> Spread:
     costs = []
     async with open_pages(house, count) as pages:
         for at in range(words):
-            word = f"bench-{count}-{at}-word"
+            # A question to others: other words would be offered as a drawing.
+            word = f"bench-{count}-{at}-word?"
             assert await told_pages(pages, word) == "expecting"
             wall, processor = time.monotonic(), time.process_time()
             await ana.says(word)

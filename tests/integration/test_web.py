@@ -135,6 +135,23 @@ async def test_plain_words_are_an_edit_only_when_they_talk_to_easel(
     ]
 
 
+async def test_plain_words_in_a_channel_are_said_to_all_and_offered_to_their_person(
+    house: House, ana: Visitor
+) -> None:
+    bo = await house.enters("Bo")
+    assert "accepted" not in await bo.says("a lighthouse at night")
+    offer = await bo.waits_for("note")
+    assert offer["private"]
+    (drawing,) = offer["buttons"]
+    assert drawing["label"] == "🎨 Draw “a lighthouse at night”"
+    said = [message.body["text"] for message in await house.room.newest("ana")]
+    assert said == ["a lighthouse at night"]
+    assert not await house.easel.context.store.open_steps()
+    pressed = await bo.asks("/room/press", button=drawing["id"])
+    assert pressed.json()["accepted"]
+    await ana.waits_for("result", "a lighthouse at night")
+
+
 async def test_words_said_to_easel_may_be_a_command(
     house: House, ana: Visitor
 ) -> None:
@@ -245,14 +262,14 @@ async def test_a_page_that_was_away_is_given_what_it_missed_and_nothing_twice(
 ) -> None:
     last = await house.room.last_change()
     for at in range(5):
-        await ana.says(f"word {at}")
+        await ana.says(f"word {at}?")
     seen: list[str] = []
     async with aclosing(ana.sees(since=last)) as events:
         async for event in events:
             seen += [message["text"] for message in event.get("messages", [])]
             if len(seen) >= 5:
                 break
-    assert seen == [f"word {at}" for at in range(5)]
+    assert seen == [f"word {at}?" for at in range(5)]
 
 
 async def test_a_command_without_its_words_asks_for_them_and_the_form_is_taken(
@@ -363,6 +380,24 @@ async def test_the_same_name_is_the_same_person_and_the_first_one_runs_the_room(
     assert (
         await bo.asks("/room/say", text="/easel settings")
     ).status_code == 422
+
+
+async def test_a_channel_is_limited_to_people_there_are(
+    house: House, ana: Visitor
+) -> None:
+    await house.enters("Bo Li")
+
+    async def limit(people: str) -> httpx.Response:
+        given = {"people": people}
+        return await ana.asks("/room/fill", action="settings", given=given)
+
+    refused = await limit("@Ana, Beau")
+    assert refused.status_code == 422
+    assert refused.json()["reason"] == "room.no_such_person"
+    assert "beau" in refused.json()["error"]
+    assert "Ana, Bo Li" in refused.json()["error"]
+    assert (await limit("@Ana, bo li")).status_code == 200
+    assert (await limit("")).status_code == 200
 
 
 # What is given

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from core.errors import Rejected
 from core.grammar import LONGEST, Parsed, command, parse, write
 from core.operations import Action
-from core.options import OPTIONS, Options
+from core.options import OPTIONS, Options, options_of
 from core.size import Size
 from core.text import clean, has_words
 
@@ -262,6 +262,18 @@ def test_an_unknown_option_names_the_nearest_and_all() -> None:
     assert refusal("fox —sede 5").params["nearest"] == "--seed"
     assert len(str(refusal("fox --" + "x" * 19_000).params["option"])) < 50
     assert "--ar" in str(error.params["allowed"])
+
+
+def test_an_unknown_option_is_answered_with_those_of_the_command() -> None:
+    with pytest.raises(Rejected) as caught:
+        parse("make it night --sede 1", action=Action.EDIT)
+    expected = [f"--{option.name}" for option in options_of(Action.EDIT)]
+    assert caught.value.params["allowed"] == expected
+    assert caught.value.params["nearest"] == "--seed"
+    assert "--strength" not in expected
+    with pytest.raises(Rejected) as caught:
+        parse("a watercolour --strenght 1", action=Action.STYLE)
+    assert caught.value.params["nearest"] == "--strength"
 
 
 def test_hidden_and_control_characters_are_stripped() -> None:

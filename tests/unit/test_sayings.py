@@ -376,9 +376,6 @@ def test_the_table_is_long_enough() -> None:
         (DIRECT, "thanks!", NOTHING),
         (DIRECT, "undo!", "undo: "),
         (DIRECT, "help", "help: "),
-        (CHANNEL, "draw a fox", NOTHING),
-        (CHANNEL, "make it night", NOTHING),
-        (CHANNEL, "what a nice morning", NOTHING),
         (MENTION_THREAD, " make it gold", "edit: make it gold"),
         (MENTION_THREAD, ", a red hat", "edit: a red hat"),
         (MENTION_THREAD, " draw a hat on her", "edit: draw a hat on her"),
@@ -395,6 +392,45 @@ def test_where_it_is_said_counts(
 ) -> None:
     situation = Situation(is_ours=where.ours)
     assert meaning_of(decode(words, where), situation) == means
+
+
+@pytest.mark.parametrize("platform", ["slack", "discord"])
+@pytest.mark.parametrize(
+    "words", ["draw a fox", "make it night", "what a nice morning"]
+)
+def test_words_in_a_teams_channel_are_not_for_us(
+    platform: str, words: str
+) -> None:
+    said = PLATFORMS[platform](words, CHANNEL)
+    assert meaning_of(said, Situation()) == NOTHING
+
+
+@pytest.mark.parametrize(
+    ("words", "means"),
+    [
+        ("draw a fox", ASK),
+        ("make it night", ASK),
+        ("a lighthouse at night", ASK),
+        ("把天空变成晚上", ASK),
+        ("thanks!", NOTHING),
+        ("what do you think?", NOTHING),
+        ("how about a red hat?", NOTHING),
+        ("@Bo make it night", NOTHING),
+        ("👍😍", NOTHING),
+        ("undo", NOTHING),
+        ("a fox --n 99", NOTHING),
+        ("call me -- or do not", ASK),
+    ],
+)
+def test_plain_words_in_the_room_are_offered_and_never_done(
+    words: str, means: str
+) -> None:
+    assert meaning_of(in_room(words, CHANNEL), Situation()) == means
+
+
+def test_talk_in_a_thread_of_people_in_the_room_is_not_for_us() -> None:
+    said = in_room("make it night", THREAD)
+    assert meaning_of(said, Situation()) == NOTHING
 
 
 @pytest.mark.parametrize(
