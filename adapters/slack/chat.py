@@ -150,6 +150,11 @@ class SlackChat:
     async def update(self, sent: PostedMessage, post: Post) -> PostedMessage:
         """Edit a message; show pictures that are new in its thread, delete those that are gone."""
         place = sent.place
+        if post.tone is Tone.STATUS:
+            await self._progress.show_sign(place, post)
+            if not self._progress.has_room(place.workspace):
+                return sent
+            return await self._messages.update(sent, post)
         files = await self._store.files_in(
             place.tenant, place.channel, sent.message
         )
@@ -158,10 +163,6 @@ class SlackChat:
             if not post.pictures:
                 await self._files.delete(place.workspace, files)
             return sent
-        if post.tone is Tone.STATUS:
-            await self._progress.show_sign(place, post)
-            if not self._progress.has_room(place.workspace):
-                return sent
         return await self._messages.update(sent, post)
 
     async def find(self, place: Place, job: str) -> PostedMessage | None:

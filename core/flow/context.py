@@ -20,6 +20,7 @@ from core.errors import (
     NotFound,
 )
 from core.failpoints import failpoint
+from core.flow.outages import Waits
 from core.log import log
 from core.pictures.pool import Pool
 from core.ports import Blobs, Chat, Clock, Drafts, Provider, Reactions, Store
@@ -87,6 +88,7 @@ class Context:
     settle: float = 2.0
     back_off: float = 1.0
     moved: asyncio.Event = field(default_factory=asyncio.Event)
+    waits: Waits = field(default_factory=Waits)
     windows: dict[tuple[str, str], Window] = field(default_factory=dict)
     submitting: dict[tuple[str, str], asyncio.Lock] = field(
         default_factory=dict
@@ -143,7 +145,10 @@ async def outlast(
     job: str,
     attempt: Callable[[], Awaitable[T]],
 ) -> T:
-    """Try until the outage is over. Raises any other error."""
+    """Try until the outage is over; the job's message says meanwhile what it waits for.
+
+    Raises any other error.
+    """
 
     def may_pass(error: Exception) -> bool:
         if not is_passing(error):
@@ -155,9 +160,14 @@ async def outlast(
             else type(error).__name__
         )
         log.warning("job_waits", job=job, error=reason)
+        context.waits.begin(job, error)
+        context.moved.set()
         return True
 
-    return await retrying(may_pass, first=context.back_off)(attempt)
+    try:
+        return await retrying(may_pass, first=context.back_off)(attempt)
+    finally:
+        context.waits.end(job)
 
 
 def is_passing(error: Exception) -> bool:
@@ -220,12 +230,15 @@ async def upsert_status(
                 to=step.person,
                 reply=step.reply,
             )
+            context.waits.end(step.id)
             failpoint("say.after_post")
             await context.store.remember(sent, step.tenant, step.id)
             return
         # Before the update, too: it may take long, and a reply should find its step.
         await context.store.remember(sent, step.tenant, step.id)
         sent = await chat.update(sent, post)
+        # From now on no words about an outage may cover it.
+        context.waits.end(step.id)
         await context.store.remember(sent, step.tenant, step.id)
 
 

@@ -15,6 +15,7 @@ from core.errors import (
 from core.failpoints import failpoint
 from core.flow.context import Context, fail_step, post_outcome
 from core.flow.generate import work_of
+from core.flow.outages import ServiceAway
 from core.flow.results import store_picture, stored_picture
 from core.log import log
 from core.retrying import retrying
@@ -131,7 +132,7 @@ async def _fetch(
         if context.clock.now() >= _end_of_links(context, step, outcome):
             raise
         # What was paid for is waited for, and others may download meanwhile.
-        raise ConnectionError(error.key) from error
+        raise ServiceAway(error.key) from error
     failpoint("keep.after_download")
     try:
         picture = await store_picture(context, step, content, position)

@@ -3,9 +3,12 @@
 import asyncio
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from contextlib import suppress
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from statistics import median
+
+from sqlalchemy.exc import SQLAlchemyError
 
 from core.errors import DeliveryError, NotFound
 from core.flow.context import (
@@ -16,6 +19,7 @@ from core.flow.context import (
     is_passing,
     upsert_status,
 )
+from core.flow.outages import Neighbour
 from core.log import log
 from core.post import Post, PostedMessage
 from core.types import Step, StepState
@@ -74,6 +78,7 @@ class LastStatus:
     post: Post
     state: StepState
     at: datetime
+    step: Step
 
 
 class Rest:
@@ -136,6 +141,9 @@ async def _post(
     context: Context, step: Step, position: int, pace: Pace
 ) -> Post:
     parent = await parent_of(context, step)
+    away = _missing_neighbour(context, step)
+    if away is not None:
+        return steps.waiting_post(step, parent, away)
     # A synchronous call is answered when it is done: all the while its step is SUBMITTING.
     began = step.submitted or step.intended
     is_at_work = step.state in {StepState.RUNNING, StepState.SUBMITTING}
@@ -145,6 +153,17 @@ async def _post(
         return steps.running_post(step, parent, elapsed, pace.typical)
     rounds = position // pace.slots + 1
     return steps.queued_post(step, parent, position + 1, pace.typical * rounds)
+
+
+def _missing_neighbour(context: Context, step: Step) -> str | None:
+    """What the step waits for because it is away, if anything."""
+    away = context.waits.worth_saying(step.id)
+    if away is not None or step.state is StepState.MADE:
+        return away
+    provider = context.providers.get(step.account)
+    if provider is None or provider.is_answering:
+        return None
+    return Neighbour.SERVICE
 
 
 async def keep_current(context: Context, leads: Callable[[str], bool]) -> None:
@@ -160,6 +179,10 @@ async def keep_current(context: Context, leads: Callable[[str], bool]) -> None:
         began = time.thread_time()
         try:
             is_idle = not await _round(context, leads, shown, rests)
+        except SQLAlchemyError as error:
+            log.warning("status_waits", error=type(error).__name__)
+            is_idle = False
+            await _say_database_away(context, shown)
         except Exception:
             # Progress is a courtesy: whatever is wrong with it, the next round tries again.
             log.exception("status_broke")
@@ -196,7 +219,7 @@ async def _round(
     """
     open_steps = await context.store.open_steps(MOST_SHOWN)
     at_work = [step for step in open_steps if _has_progress(context, step)]
-    led = [step for step in at_work if leads(step.place.platform)]
+    led = [step for step in at_work if _is_shown_here(context, leads, step)]
     lines = await _read_lines(context, {_queue(step) for step in led})
     for step in led:
         # A platform that is away must not hold up the news of the others.
@@ -249,17 +272,42 @@ async def _read_lines(context: Context, queues: set[Queue]) -> Lines:
     return Lines(paces=paces, lengths=lengths, positions=positions)
 
 
+async def _say_database_away(
+    context: Context, shown: dict[str, LastStatus]
+) -> None:
+    """Say it in the messages of jobs that wait for the database; nothing can be looked up."""
+    for job, last in list(shown.items()):
+        if context.waits.worth_saying(job) is not Neighbour.DATABASE:
+            continue
+        post = steps.with_outage(last.post, last.step, Neighbour.DATABASE)
+        if post == last.post:
+            continue
+        async with context.message_lock(last.step):
+            if job not in context.waits:
+                continue
+            shown[job] = replace(last, post=post)
+            # The platform's side may need the database, too.
+            with suppress(Exception):
+                async with asyncio.timeout(UPDATE_SECONDS):
+                    await context.chat(last.step).update(last.sent, post)
+
+
 def _queue(step: Step) -> Queue:
     return step.account, step.model
 
 
+def _is_shown_here(
+    context: Context, leads: Callable[[str], bool], step: Step
+) -> bool:
+    # Only the process that waits with a job knows what it waits for.
+    return leads(step.place.platform) or step.id in context.waits
+
+
 def _has_progress(context: Context, step: Step) -> bool:
     """Is there progress to show, on a platform that this process speaks to?"""
-    # The result of a step that is made is on its way.
-    return (
-        step.state is not StepState.MADE
-        and step.place.platform in context.chats
-    )
+    # The result of a step that is made is on its way, unless this process waits with it.
+    is_open = step.state is not StepState.MADE or step.id in context.waits
+    return is_open and step.place.platform in context.chats
 
 
 def _is_due(
@@ -296,7 +344,8 @@ async def _send_progress(
     context: Context, step: Step, post: Post, shown: dict[str, LastStatus]
 ) -> None:
     store = context.store
-    if context.is_shared:
+    is_guarded = context.is_shared and step.state is not StepState.MADE
+    if is_guarded:
         until = context.clock.now() + PROGRESS_LIFE
         if not await store.begin_progress(step.tenant, step.id, until):
             return
@@ -306,7 +355,7 @@ async def _send_progress(
         else:
             await _update(context, step, post, shown)
     finally:
-        if context.is_shared:
+        if is_guarded:
             await store.end_progress(step.tenant, step.id)
 
 
@@ -324,14 +373,13 @@ async def _update(
     async with context.message_lock(step):
         sent = last.sent if last else await context.store.message_of(step)
         fresh = await context.store.step(step.tenant, step.id)
-        if (
-            sent is None
-            or fresh.state is StepState.MADE
-            or fresh.state.is_final
-        ):
+        is_over = fresh.state.is_final or (
+            fresh.state is StepState.MADE and step.id not in context.waits
+        )
+        if sent is None or is_over:
             return
         now = context.clock.now()
         shown[step.id] = LastStatus(
-            sent=sent, post=post, state=step.state, at=now
+            sent=sent, post=post, state=step.state, at=now, step=step
         )
         await context.chat(step).update(sent, post)

@@ -18,6 +18,11 @@ class Provider(Protocol):
         """The account it uses, with its region."""
         ...
 
+    @property
+    def is_answering(self) -> bool:
+        """Whether the service answered when it was last asked."""
+        ...
+
     async def submit(self, work: Work) -> Task | Outcome:
         """Send the work: a task to wait for, or the outcome at once (synchronous models).
 

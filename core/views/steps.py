@@ -4,6 +4,7 @@ Their words are plain: the platform's renderer escapes them.
 """
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 from core import sessions
@@ -142,6 +143,27 @@ def round_seconds(seconds: float) -> int:
     elif seconds > 10:
         grain = 5
     return max(1, round(seconds / grain) * grain)
+
+
+def waiting_post(step: Step, parent: Step | None, neighbour: str) -> Post:
+    """A job that waits for something that is away: a platform, the service, our own parts."""
+    post = _status_post(step, parent, _outage(step, neighbour), 0.0)
+    if step.state is StepState.MADE:
+        return replace(post, progress=MOST_PROGRESS, buttons=())
+    return post
+
+
+def with_outage(post: Post, step: Step, neighbour: str) -> Post:
+    """A status post whose last line says instead what is away."""
+    lines = post.text.split("\n")[:-1]
+    return replace(post, text="\n".join([*lines, _outage(step, neighbour)]))
+
+
+def _outage(step: Step, neighbour: str) -> str:
+    platform = step.place.platform.capitalize()
+    return translate(
+        f"status.away.{neighbour}", step.locale, platform=platform
+    )
 
 
 def awaited_file_post(request: Request, job: str, platform: str) -> Post:

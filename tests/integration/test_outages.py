@@ -20,11 +20,13 @@ import sqlalchemy as sa
 import stamina
 from stamina import AsyncRetryingCaller
 
+from adapters.slack.chat import SlackChat
 from bot import wiring
 from bot.clock import WallClock
 from bot.run import Running
 from bot.simulator.server import Running as Simulator
 from bot.simulator.server import SimulatorConfig, serve
+from core.flow import outages
 from core.storage import database
 from core.types import Step, StepState, Tenant
 from tests.contract.conftest import bucket as bucket  # noqa: PLC0414  # the fixtures
@@ -117,13 +119,14 @@ async def town(
     postgres: str,
     bucket: obstore.store.S3Store,
     patch: pytest.MonkeyPatch,
+    time_scale: float = 0.02,
 ) -> AsyncIterator[Town]:
     patch.setattr(wiring, "WallClock", FastClock)
     patch.setattr(stamina, "AsyncRetryingCaller", fast_caller)
     url = fresh_database(postgres, str(folder))
     async with AsyncExitStack() as stack:
         fake = await stack.enter_async_context(slack(World(share_after=0.02)))
-        config = SimulatorConfig(time_scale=0.02, seed=7)
+        config = SimulatorConfig(time_scale=time_scale, seed=7)
         simulator = await stack.enter_async_context(serve(config))
         targets = {
             "slack": fake.world.base,
@@ -240,3 +243,56 @@ async def test_no_outage_ends_a_job(
         }
         assert len(place.simulator.account.tasks) == JOBS
         assert place.charged() == JOBS * PRICE
+
+
+AWAY_WORDS = [
+    pytest.param("service", "The image service does not answer"),
+    pytest.param("bucket", "My storage does not answer"),
+    pytest.param(
+        "database",
+        "My database does not answer",
+        marks=pytest.mark.nightly,
+    ),
+]
+
+
+@pytest.mark.parametrize(("neighbour", "words"), AWAY_WORDS)
+async def test_the_message_says_what_is_away_and_moves_on_afterwards(
+    tmp_path: Path,
+    postgres: str,
+    bucket: obstore.store.S3Store,
+    monkeypatch: pytest.MonkeyPatch,
+    neighbour: str,
+    words: str,
+) -> None:
+    monkeypatch.setattr(outages, "WORTH_SAYING", 0.1)
+    monkeypatch.setattr(SlackChat, "pace", 0.2)
+    async with town(tmp_path, postgres, bucket, monkeypatch, 0.1) as place:
+        await place.ana.types(f"/draw {neighbour}")
+        status = await place.ana.reads(neighbour, button="Cancel")
+        await place.fake.until(lambda: "Working" in status.words)
+        async with place.wires[neighbour].outage(Outage.CUT):
+            await place.fake.until(lambda: words in status.words)
+        await place.ana.result(neighbour)
+        assert words not in status.words
+
+
+async def test_the_message_says_that_slack_takes_no_picture_just_now(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(outages, "WORTH_SAYING", 0.1)
+    monkeypatch.setattr(SlackChat, "pace", 0.2)
+    async with (
+        slack(World(share_after=0.02)) as fake,
+        easel_in(fake, tmp_path / "data"),
+    ):
+        ana = fake.person("Ana")
+        fake.api.upload_faults = [504] * 500
+        await ana.types("/draw a fox")
+        status = await ana.reads("a fox", button="Cancel")
+        await fake.until(lambda: "Slack is slow" in status.words)
+        assert "Cancel" not in status.buttons
+        fake.api.upload_faults.clear()
+        caption, _ = await ana.result("a fox")
+        assert caption.ts == status.ts
+        assert "Slack is slow" not in status.words

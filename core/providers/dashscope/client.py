@@ -82,6 +82,8 @@ class DashScope:
         self._clock = clock
         self._paces: dict[str, Pace] = {}
         self._watcher = Watcher(self._query, self._list_recent)
+        self.is_answering = True
+        """Whether the service answered when it was last asked."""
         self._ahead: timedelta | None = None
         """How far the service's clock is ahead of ours, by its latest answer."""
 
@@ -259,11 +261,14 @@ class DashScope:
             finally:
                 await answer.aclose()
         except NEVER_SENT as error:
+            self.is_answering = False
             raise Retryable(
                 "provider.unreachable", code=type(error).__name__
             ) from None
         except httpx.HTTPError as error:
+            self.is_answering = False
             raise _broken_off_error(call, error) from None
+        self.is_answering = not answer.is_server_error
         difference = _difference(answer, self._clock.now())
         if difference is not None:
             self._ahead = difference
