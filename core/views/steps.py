@@ -84,7 +84,7 @@ def explain(
     reason = translate(key, locale, **params)
     if "file" in params:
         reason = translate(
-            "picture.of_file", locale, file=params["file"], reason=reason
+            "status.of_file", locale, file=params["file"], reason=reason
         )
     return join_list(
         locale, reason, translate(f"status.charged.{charged}", locale)

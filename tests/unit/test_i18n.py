@@ -256,7 +256,7 @@ def test_no_language_is_left_in_english() -> None:
         "gallery.text",
         "result.favourites",
     }
-    same_everywhere |= {"help.command", "help.option"}
+    same_everywhere |= {"help.command", "help.option", "status.of_file"}
     for language in ("zh-CN", "zh-TW"):
         for key, text in _forms(language):
             if key not in same_everywhere:
