@@ -13,7 +13,13 @@ from typing import Any
 import click
 
 from bot import egress
-from bot.cli_help import LocalizedCommand, LocalizedGroup, option, say
+from bot.cli_help import (
+    LocalizedCommand,
+    LocalizedGroup,
+    help_language,
+    option,
+    say,
+)
 from bot.cli_operations import add_commands
 from bot.exit_codes import ExitCode
 from core.languages import languages
@@ -151,7 +157,9 @@ def slack_manifest(
     from bot.manifests import slack  # noqa: PLC0415
 
     if by_socket and url:
-        raise click.UsageError("Give --socket or --http URL, not both.")
+        from bot.cli_errors import WrongUsage  # noqa: PLC0415
+
+        raise WrongUsage("cli.socket_or_http")
     click.echo(slack(url, many=many, locale=locale))
 
 
@@ -198,9 +206,11 @@ def main() -> None:
     try:
         code = cli.main(standalone_mode=False)
     except click.ClickException as error:
-        code = _complain("usage", error.format_message(), ExitCode.USAGE)
+        from bot import cli_errors  # noqa: PLC0415
+
+        code = _complain("usage", cli_errors.explain(error), ExitCode.USAGE)
         if not _wants_json():
-            click.echo(_hint(error), err=True)
+            click.echo(cli_errors.hint(error), err=True)
     except click.Abort:
         code = 130
     except ConfigurationError as error:
@@ -208,7 +218,7 @@ def main() -> None:
 
         code = _complain(
             error.key,
-            translate(error.key, "en", **error.params),
+            translate(error.key, help_language(), **error.params),
             ExitCode.MISCONFIGURED,
         )
     sys.exit(code if isinstance(code, int) else ExitCode.OK)
@@ -220,21 +230,12 @@ def _wants_json() -> bool:
 
 def _complain(key: str, message: str, code: int) -> int:
     if _wants_json():
-        click.echo(
-            json.dumps(
-                {"error": {"key": key, "message": message, "charged": "no"}},
-                ensure_ascii=False,
-            )
-        )
+        error = {
+            "key": key,
+            "message": message,
+            "charged": "no",
+        }
+        click.echo(json.dumps({"error": error}, ensure_ascii=False))
     else:
         click.echo(f"easel: {message}", err=True)
     return code
-
-
-def _hint(error: click.ClickException) -> str:
-    context = getattr(error, "ctx", None)
-    return (
-        f"Try: {context.command_path} --help"
-        if context
-        else "Try: easel --help"
-    )

@@ -1,8 +1,10 @@
 """The command line offers what the tables hold, and says so in the reader's language."""
 
+import click
 import pytest
 from click.testing import CliRunner
 
+from bot import cli_errors
 from bot.cli import cli
 from bot.cli_operations import LIMITS
 from bot.models import listing
@@ -52,6 +54,49 @@ def test_every_command_of_the_table_is_at_the_prompt_unless_it_says_otherwise() 
     assert "NUMBER" in help_of("pick")
     assert COMMANDS[Action.PICK].needs_argument
     assert not COMMANDS[Action.CANCEL].needs_argument
+
+
+WRONG = [
+    (["drawx"], "cli.no_command", {"command": "drawx", "nearest": "draw"}),
+    (["undo", "--nope"], "cli.no_option", {"option": "--nope"}),
+    (["show"], "cli.missing", {"name": "STEP"}),
+    (["draw"], "cli.missing", {"name": "WORDS"}),
+    (["demo", "--port"], "cli.no_value", {"option": "--port"}),
+    (["undo", "--json=1"], "cli.takes_no_value", {"option": "--json"}),
+    (["undo", "it", "all"], "cli.too_many", {}),
+    (["demo", "--port", "x"], "cli.bad_value_of", {"name": "--port"}),
+    (["run", "--role", "x"], "cli.bad_value_of", {"name": "--role"}),
+    (["simulate", "--seed", "x"], "cli.bad_value", {"name": "--seed"}),
+    (["slack-manifest", "--socket", "--http", "u"], "cli.socket_or_http", {}),
+]
+
+
+@pytest.mark.parametrize("language", languages())
+@pytest.mark.parametrize(("words", "key", "params"), WRONG)
+def test_what_is_typed_wrongly_is_said_in_the_readers_language(
+    words: list[str],
+    key: str,
+    params: dict[str, str],
+    language: str,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("EASEL_LOCALE", language)
+    with pytest.raises(click.ClickException) as caught:
+        cli.main(words, standalone_mode=False)
+    said = cli_errors.explain(caught.value)
+    sentence = translate(key, language, **{"allowed": "…", **params})
+    before, _, after = sentence.partition("…")
+    assert said.startswith(before)
+    assert said.endswith(after)
+    assert "--help" in cli_errors.hint(caught.value)
+
+
+def test_an_unknown_option_is_answered_with_those_of_its_command() -> None:
+    with pytest.raises(click.ClickException) as caught:
+        cli.main(["undo", "--nope"], standalone_mode=False)
+    said = cli_errors.explain(caught.value)
+    assert "--out, --json, --time-scale" in said
+    assert "--strength" not in said
 
 
 def test_the_budgets_that_can_be_set_are_those_there_are() -> None:
