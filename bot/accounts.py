@@ -44,7 +44,8 @@ def check(settings: Settings, catalog: Catalog) -> None:
 
 
 def accounts_of(
-    settings: Settings, catalog: Catalog
+    settings: Settings,
+    catalog: Catalog,
 ) -> dict[str, AccountAccess]:
     """By region, the chosen one first.
 

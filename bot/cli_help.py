@@ -47,7 +47,9 @@ class LocalizedCommand(click.Command):
         return super().get_short_help_str(limit)
 
     def format_help_text(
-        self, ctx: click.Context, formatter: click.HelpFormatter
+        self,
+        ctx: click.Context,
+        formatter: click.HelpFormatter,
     ) -> None:
         """For the command's own help."""
         self.help = self._say_help(help_language())

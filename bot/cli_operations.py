@@ -46,7 +46,9 @@ def _add_words_command(group: click.Group, action: Action) -> None:
         sys.exit(run_words(action.value, words, options))
 
     run = _with_options(
-        run, options_of(action), continues=command.pictures > 0
+        run,
+        options_of(action),
+        continues=command.pictures > 0,
     )
     run = click.argument("words", nargs=-1, required=True)(run)
     _add(group, command.name, run, say(command_text_key(action)))
@@ -153,7 +155,9 @@ def _with_options(
 def _with_limits(run: Function) -> Function:
     decorators = [
         option(
-            f"--{name.replace('_', '-')}", name, say_help=say(f"cli.{name}")
+            f"--{name.replace('_', '-')}",
+            name,
+            say_help=say(f"cli.{name}"),
         )
         for name in LIMITS
     ]
@@ -183,7 +187,8 @@ def _describe(spec: OptionSpec, language: str) -> str:
 
 
 def _decorate(
-    run: Function, decorators: Iterable[Callable[[Any], Any]]
+    run: Function,
+    decorators: Iterable[Callable[[Any], Any]],
 ) -> Function:
     for decorator in reversed(list(decorators)):
         run = decorator(run)

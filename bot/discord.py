@@ -74,7 +74,8 @@ class Discord:
 
 @asynccontextmanager
 async def open_discord(
-    settings: Settings, engine: AsyncEngine
+    settings: Settings,
+    engine: AsyncEngine,
 ) -> AsyncIterator[Discord]:
     """Log in. Raises ConfigurationError for a token that Discord refuses."""
     assert settings.discord_bot_token is not None  # noqa: S101  # the caller has looked

@@ -104,7 +104,9 @@ def _check_proxy(name: str, address: str) -> str:
         is_usable = False
     if not is_usable:
         raise ConfigurationError(
-            "config.value", setting=name, allowed="http://HOST:PORT"
+            "config.value",
+            setting=name,
+            allowed="http://HOST:PORT",
         )
     return complete
 
@@ -116,5 +118,7 @@ def _check_certificates(path: str) -> None:
         ssl.create_default_context(cafile=path)
     except OSError:
         raise ConfigurationError(
-            "config.value", setting="SSL_CERT_FILE", allowed="PEM"
+            "config.value",
+            setting="SSL_CERT_FILE",
+            allowed="PEM",
         ) from None

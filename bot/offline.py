@@ -43,7 +43,8 @@ class NoJobs:
 
 @asynccontextmanager
 async def open_context(
-    settings: Settings, chats: Callable[[Blobs], Mapping[str, Chat]]
+    settings: Settings,
+    chats: Callable[[Blobs], Mapping[str, Chat]],
 ) -> AsyncIterator[Context | None]:
     """Open what an answer needs. None when the database is not up to date.
 

@@ -59,7 +59,8 @@ class ProviderKind:
 
 
 async def open_dashscope(
-    stack: AsyncExitStack, surroundings: Surroundings
+    stack: AsyncExitStack,
+    surroundings: Surroundings,
 ) -> list[Provider]:
     """An account in each region that has a key, the chosen region first; or the simulator's."""
     # A command that needs no engine reads the catalogue here, and loads no client.
@@ -117,7 +118,8 @@ async def open_providers(
 
 
 async def _find_accesses(
-    stack: AsyncExitStack, surroundings: Surroundings
+    stack: AsyncExitStack,
+    surroundings: Surroundings,
 ) -> dict[str, AccountAccess]:
     settings, catalog = surroundings.settings, surroundings.catalog
     check(settings, catalog)

@@ -134,7 +134,9 @@ class Settings(BaseModel):
     )
     @classmethod
     def _check_token(
-        cls, secret: SecretStr | None, validation_info: ValidationInfo
+        cls,
+        secret: SecretStr | None,
+        validation_info: ValidationInfo,
     ) -> SecretStr | None:
         """Refuse a placeholder left standing, or a token in the wrong place, before it is sent."""
         if secret is None:

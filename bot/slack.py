@@ -84,7 +84,8 @@ class Slack:
 
 @asynccontextmanager
 async def open_slack(
-    settings: Settings, engine: AsyncEngine
+    settings: Settings,
+    engine: AsyncEngine,
 ) -> AsyncIterator[Slack]:
     """Log in. Raises ConfigurationError naming the setting that is missing or refused."""
     check(settings)
@@ -222,7 +223,8 @@ async def _log_in(client: AsyncWebClient, token: str) -> BotIdentity:
 
 
 def _identity(
-    answer: Mapping[str, Any] | AsyncSlackResponse, token: str
+    answer: Mapping[str, Any] | AsyncSlackResponse,
+    token: str,
 ) -> BotIdentity:
     # An organisation that installed Easel in all its teams is one workspace.
     team = (

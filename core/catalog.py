@@ -82,7 +82,9 @@ class Catalog:
         ]
 
     def served_models(
-        self, action: Action, accounts: Sequence[Account]
+        self,
+        action: Action,
+        accounts: Sequence[Account],
     ) -> list[Model]:
         """Every model that can do an action and that an account reaches, the first choice first."""
         served = [

@@ -59,7 +59,8 @@ def meanings() -> Meanings:
 
 
 def reaction(
-    emoji: str, custom: Mapping[str, str] | None = None
+    emoji: str,
+    custom: Mapping[str, str] | None = None,
 ) -> Reaction | None:
     """What an emoji asks for, None for one that means nothing here.
 

@@ -33,7 +33,12 @@ class EaselError(Exception):
     """The base of all. ``key`` of the message, ``params`` for its placeholders."""
 
     def __init__(
-        self, key: str, /, *, charged: str = Charged.NO, **params: Any
+        self,
+        key: str,
+        /,
+        *,
+        charged: str = Charged.NO,
+        **params: Any,
     ) -> None:
         super().__init__(key)
         self.key = key
@@ -110,7 +115,12 @@ class DeliveryError(EaselError):
     """A platform would not take a post or give a file. ``permanent``: trying again is useless."""
 
     def __init__(
-        self, key: str, /, *, permanent: bool = False, **params: Any
+        self,
+        key: str,
+        /,
+        *,
+        permanent: bool = False,
+        **params: Any,
     ) -> None:
         super().__init__(key, **params)
         self.permanent = permanent

@@ -174,7 +174,8 @@ def _reads_as(text: str, parsed: Parsed) -> bool:
 
 
 def _split_options(
-    text: str, action: Action | None
+    text: str,
+    action: Action | None,
 ) -> tuple[str, list[tuple[OptionSpec, str]]]:
     """The prompt, and the options with their values as they were written."""
     options: list[tuple[OptionSpec, str]] = []

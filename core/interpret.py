@@ -110,7 +110,8 @@ def interpret(incoming: Incoming, situation: Situation) -> Meaning | None:
 
 
 def _interpret_interaction(
-    incoming: Incoming, situation: Situation
+    incoming: Incoming,
+    situation: Situation,
 ) -> Meaning | None:
     """Read a button, shortcut, command or form: what people ask of the bot alone."""
     if incoming.kind is Kind.BUTTON:
@@ -141,7 +142,8 @@ def _interpret_button(incoming: Incoming) -> Meaning:
 
 
 def _interpret_reaction(
-    incoming: Incoming, situation: Situation
+    incoming: Incoming,
+    situation: Situation,
 ) -> Request | None:
     if situation.step is None:
         return None
@@ -186,7 +188,8 @@ def reopen(draft: Incoming) -> OpenForm:
 
 
 def _filled_fields(
-    fields: Mapping[str, str], action: Action
+    fields: Mapping[str, str],
+    action: Action,
 ) -> dict[str, str]:
     """Fields as options.
 
@@ -227,7 +230,9 @@ def _interpret_command(incoming: Incoming, situation: Situation) -> Meaning:
     saying = read_saying(incoming.words, is_named=False)
     if saying.kind is SayingKind.NO_FUNCTION and incoming.may_show_form:
         return _form(
-            replace(incoming, words=""), Action.STYLE, FormSubject.FUNCTION
+            replace(incoming, words=""),
+            Action.STYLE,
+            FormSubject.FUNCTION,
         )
     return _command(incoming, saying, situation)
 
@@ -257,7 +262,8 @@ def _request_or_form(incoming: Incoming, action: Action) -> Meaning:
 
 
 def _interpret_message(
-    incoming: Incoming, situation: Situation
+    incoming: Incoming,
+    situation: Situation,
 ) -> Meaning | None:
     if not (incoming.is_addressed or _is_instruction(incoming, situation)):
         return _offer(incoming)

@@ -160,7 +160,8 @@ def expansion(options: Options, size: Size) -> Options:
 
 
 def _factors_to_ratio(
-    ratio: tuple[int, int], size: Size
+    ratio: tuple[int, int],
+    size: Size,
 ) -> tuple[float, float]:
     width, height = ratio
     target = width / height

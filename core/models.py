@@ -127,7 +127,8 @@ def read_model(
 
 
 def _merge_parent(
-    name: str, tables: Mapping[str, Mapping[str, Any]]
+    name: str,
+    tables: Mapping[str, Mapping[str, Any]],
 ) -> dict[str, Any]:
     """A model's table, with what it does not say from the model it is like."""
     own = dict(tables[name])

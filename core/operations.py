@@ -281,7 +281,8 @@ _TABLE = (
         needs_words=False,
         buttons=(ButtonSpec(kind=ButtonKind.UPSCALE, more=30),),
         reaction=ReactionSpec(
-            word="upscale", emoji=("⬆️ arrow_up arrow_up_small 🔼",)
+            word="upscale",
+            emoji=("⬆️ arrow_up arrow_up_small 🔼",),
         ),
     ),
     _wanx(
@@ -315,7 +316,8 @@ _TABLE = (
         command=_easel("undo"),
         buttons=(ButtonSpec(kind=ButtonKind.UNDO),),
         reaction=ReactionSpec(
-            word="undo", emoji=("↩️ leftwards_arrow_with_hook",)
+            word="undo",
+            emoji=("↩️ leftwards_arrow_with_hook",),
         ),
     ),
     Operation(action=Action.REDO, command=_easel("redo")),
@@ -333,7 +335,8 @@ _TABLE = (
             ButtonSpec(kind=ButtonKind.RETRY),
         ),
         reaction=ReactionSpec(
-            word="again", emoji=("🔁 repeat", "🔄 arrows_counterclockwise")
+            word="again",
+            emoji=("🔁 repeat", "🔄 arrows_counterclockwise"),
         ),
     ),
     Operation(

@@ -139,7 +139,8 @@ class Service:
         await self._jobs.take(request)
         step = sessions.step_id(request)
         return Answer(
-            post=steps.acknowledgement_post(request, step), accepted=step
+            post=steps.acknowledgement_post(request, step),
+            accepted=step,
         )
 
     async def paint(

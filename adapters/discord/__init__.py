@@ -8,7 +8,9 @@ from core.languages import add_folder
 with warnings.catch_warnings():
     # It asks for audioop, which newer Pythons drop, for the sake of voices; we have none.
     warnings.filterwarnings(
-        "ignore", "'audioop' is deprecated", DeprecationWarning
+        "ignore",
+        "'audioop' is deprecated",
+        DeprecationWarning,
     )
     import discord
 

@@ -25,7 +25,8 @@ class Suggestion(NamedTuple):
 
 
 async def suggest(
-    context: Context, interaction: discord.Interaction
+    context: Context,
+    interaction: discord.Interaction,
 ) -> list[dict[str, str]]:
     """At most 25 values that hold what was typed, the likeliest first."""
     name, typed = _focused_option(decode.data_of(interaction))
@@ -83,14 +84,16 @@ def _sizes(context: Context, action: Action, model: str) -> list[str]:
 
 
 async def _own_results(
-    context: Context, incoming: Incoming
+    context: Context,
+    incoming: Incoming,
 ) -> list[Suggestion]:
     """This person's newest results, by version and words."""
     tenant = incoming.place.tenant
     steps = await context.store.recent(tenant, incoming.person.id, MOST)
     return [
         Suggestion(
-            label=f"v{step.number} · {short_title(step)}", value=step.id
+            label=f"v{step.number} · {short_title(step)}",
+            value=step.id,
         )
         for step in steps
     ]

@@ -94,7 +94,9 @@ class ChannelDirectory:
         return await self._get("/guilds/{guild_id}", {"guild_id": guild})
 
     async def _get(
-        self, path: str, ids: Mapping[str, str]
+        self,
+        path: str,
+        ids: Mapping[str, str],
     ) -> Mapping[str, Any]:
         name = path.format(**ids)
         cached = self._answers.get(name)

@@ -83,7 +83,8 @@ def _option_texts(options: Mapping[str, Any]) -> dict[str, str]:
 
 
 def _attachments(
-    files: Mapping[str, Attachment], numbers: Iterable[str]
+    files: Mapping[str, Attachment],
+    numbers: Iterable[str],
 ) -> tuple[Attachment, ...]:
     return tuple(files[number] for number in numbers if number in files)
 
@@ -105,7 +106,9 @@ def shortcut(interaction: discord.Interaction) -> Incoming:
 def button(interaction: discord.Interaction) -> Incoming:
     """A button or a menu of the bot's message."""
     return _interaction(
-        interaction, Kind.BUTTON, button=chosen_id(interaction)
+        interaction,
+        Kind.BUTTON,
+        button=chosen_id(interaction),
     )
 
 
@@ -196,7 +199,8 @@ def chosen_id(interaction: discord.Interaction) -> str:
 
 
 def reply_of(
-    interaction: discord.Interaction, asked: str = ""
+    interaction: discord.Interaction,
+    asked: str = "",
 ) -> DiscordReply:
     """What it takes to answer."""
     is_direct = interaction.guild_id is None

@@ -63,7 +63,8 @@ own are 2."""
 
 
 def message(
-    post: Post, attachments: Sequence[Payload] | None = None
+    post: Post,
+    attachments: Sequence[Payload] | None = None,
 ) -> Payload:
     """A message; ``attachments`` are all the files it will have, None leaves those it has."""
     rows = [*_rows(post.buttons), *_menus(post)]

@@ -135,7 +135,9 @@ class DiscordStore(Transactions):
         return None if draft is None else read_incoming(draft)
 
     async def save_response(
-        self, response: PendingResponse, job: str = ""
+        self,
+        response: PendingResponse,
+        job: str = "",
     ) -> None:
         """Save a response to be changed later.
 
@@ -177,7 +179,9 @@ class DiscordStore(Transactions):
         )
 
     async def workspace_of_direct(
-        self, channel: str, message: int | None
+        self,
+        channel: str,
+        message: int | None,
     ) -> str | None:
         """The workspace of a message in a direct channel; with None, of the newest one."""
         query = select(direct.c.workspace).filter_by(channel=channel)
@@ -217,7 +221,9 @@ class DiscordStore(Transactions):
                 await connection.execute(new.on_conflict_do_nothing())
 
     async def restricted_among(
-        self, tenant: str, keys: Sequence[str]
+        self,
+        tenant: str,
+        keys: Sequence[str],
     ) -> set[str]:
         """Which of these pictures are restricted."""
         query = (
@@ -256,7 +262,8 @@ class DiscordStore(Transactions):
         new = self._insert(table).values(**columns)
         await self._write(
             new.on_conflict_do_update(
-                index_elements=list(table.primary_key.columns), set_=columns
+                index_elements=list(table.primary_key.columns),
+                set_=columns,
             )
         )
 

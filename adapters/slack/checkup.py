@@ -96,6 +96,8 @@ async def _channels(client: AsyncWebClient, user: str, locale: str) -> Finding:
         return name, False, translate("doctor.slack_no_channels", locale)
     names = [f"#{channel.get('name', channel['id'])}" for channel in channels]
     text = translate(
-        "doctor.slack_channels", locale, names=names[:MAX_CHANNELS]
+        "doctor.slack_channels",
+        locale,
+        names=names[:MAX_CHANNELS],
     )
     return name, True, text

@@ -245,7 +245,8 @@ def form(body: Payload) -> Incoming:
 
 
 def files(
-    listed: Sequence[Payload] | None, workspace: str
+    listed: Sequence[Payload] | None,
+    workspace: str,
 ) -> tuple[Attachment, ...]:
     """Pictures attached to a message.
 

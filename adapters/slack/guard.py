@@ -97,7 +97,8 @@ class SlackGuard:
         if abs(self._now() - int(stamp)) > WINDOW or not _is_text(body):
             return None
         expected = self._verifier.generate_signature(
-            timestamp=stamp, body=body
+            timestamp=stamp,
+            body=body,
         )
         if expected is None or not hmac.compare_digest(expected, signature):
             return None

@@ -235,7 +235,9 @@ def _element(field: Field) -> Block:
         )
     if field.kind is FieldKind.CHANNEL:
         return _with_initial(
-            "conversations_select", "initial_conversation", field.value
+            "conversations_select",
+            "initial_conversation",
+            field.value,
         )
     if field.kind is FieldKind.PEOPLE:
         people = field.value.replace(",", " ").split()

@@ -185,7 +185,8 @@ class SlackStore(Transactions):
         """Delete what is left of a workspace that removed the bot."""
         await self._write(delete(files).filter_by(tenant=tenant))
         await self.installations.async_delete_all(
-            enterprise_id=enterprise, team_id=team
+            enterprise_id=enterprise,
+            team_id=team,
         )
 
     async def _files(self, *conditions: ColumnElement[bool]) -> list[File]:

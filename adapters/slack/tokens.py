@@ -75,7 +75,10 @@ class Installed:
         )
 
     async def identity(
-        self, workspace: str, *, reread: bool = False
+        self,
+        workspace: str,
+        *,
+        reread: bool = False,
     ) -> BotIdentity:
         """Read the identity, its token renewed in time. Raises DeliveryError."""
         identity = self._identities.get(workspace)
@@ -114,7 +117,8 @@ class Installed:
         # The team's own installation goes before its organisation's.
         if team:
             bot = await installations.async_find_bot(
-                enterprise_id=enterprise, team_id=team
+                enterprise_id=enterprise,
+                team_id=team,
             )
         if bot is None and enterprise:
             bot = await installations.async_find_bot(
@@ -129,7 +133,8 @@ class Installed:
             return bot
         try:
             renewed = await self._rotator.perform_bot_token_rotation(
-                bot=bot, minutes_before_expiration=RENEW_MINUTES
+                bot=bot,
+                minutes_before_expiration=RENEW_MINUTES,
             )
         except (SlackClientError, aiohttp.ClientError, TimeoutError):
             # Another process may have been quicker: then its token is in the database.

@@ -68,7 +68,8 @@ def bind(host: str, port: int) -> socket.socket:
 
 @asynccontextmanager
 async def serving(
-    app: ASGIApp, listening: socket.socket
+    app: ASGIApp,
+    listening: socket.socket,
 ) -> AsyncIterator[None]:
     """Serve until the block ends. No access log: an address may hold a token."""
     config = uvicorn.Config(

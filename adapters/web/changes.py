@@ -89,7 +89,9 @@ class Changes:
         self._since = self._change = 0
 
     async def follow(
-        self, member: Member, after: int | None
+        self,
+        member: Member,
+        after: int | None,
     ) -> AsyncIterator[bytes]:
         """Yield what is there, or was missed since; then every change as it is committed."""
         async with self._watching() as watch:

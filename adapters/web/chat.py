@@ -97,7 +97,9 @@ class WebChat:
         return f"{self._base}/room#{sent.place.channel}/{sent.message}"
 
     async def fetch(
-        self, attachment: Attachment, limit: int
+        self,
+        attachment: Attachment,
+        limit: int,
     ) -> AsyncIterator[bytes]:
         """Read a picture that was dropped into the room. Raises Rejected."""
         # Only what was uploaded here may be read, not any blob whose key is known.

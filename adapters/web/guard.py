@@ -88,12 +88,16 @@ class Guard:
         refusal = self._refusal(scope)
         if refusal is not None:
             await PlainTextResponse("", refusal)(
-                scope, receive, send_with_headers
+                scope,
+                receive,
+                send_with_headers,
             )
             return
         try:
             await self._app(
-                scope, _cap_body(scope, receive), send_with_headers
+                scope,
+                _cap_body(scope, receive),
+                send_with_headers,
             )
         except TooLarge:
             await PlainTextResponse("", 413)(scope, receive, send_with_headers)

@@ -39,7 +39,9 @@ class Painter:
         """Paths and handlers."""
         return [
             Route(
-                "/mask/about", self._with_draft(self._about), methods=["GET"]
+                "/mask/about",
+                self._with_draft(self._about),
+                methods=["GET"],
             ),
             Route(
                 "/mask/picture",

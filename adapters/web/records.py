@@ -109,7 +109,8 @@ async def read_batch(
 
 
 async def read_messages(
-    connection: AsyncConnection, query: Select[Any]
+    connection: AsyncConnection,
+    query: Select[Any],
 ) -> list[Message]:
     """The messages with their marks."""
     result = await connection.execute(query)
@@ -127,7 +128,8 @@ async def read_messages(
 
 
 async def _read_marks(
-    connection: AsyncConnection, numbers: Sequence[int]
+    connection: AsyncConnection,
+    numbers: Sequence[int],
 ) -> Mapping[int, Mapping[str, Sequence[str]]]:
     """Emoji → people, by the number of the message."""
     by_message: dict[int, dict[str, list[str]]] = {

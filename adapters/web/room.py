@@ -127,7 +127,9 @@ class RoomApi:
             if member is None:
                 error = Rejected("room.enter_first")
                 return refusal(
-                    error, request.headers.get("easel-locale", "en"), 401
+                    error,
+                    request.headers.get("easel-locale", "en"),
+                    401,
                 )
             return await handler(request, member)
 
@@ -272,7 +274,9 @@ class RoomApi:
             # What only one person may see is quoted to nobody else.
             replied = None
         body = render.person_message(
-            said.words, list(map(render.upload, uploads)), replied
+            said.words,
+            list(map(render.upload, uploads)),
+            replied,
         )
         person, place = said.person.id, said.place
         await self._room.add_message(

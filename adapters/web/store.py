@@ -210,7 +210,9 @@ class Room:
             return result.first() is not None
 
     async def edit_message(
-        self, message: int, body: Mapping[str, Any]
+        self,
+        message: int,
+        body: Mapping[str, Any],
     ) -> None:
         """Replace its body, unless its reader has dismissed it. Raises NotFound."""
         is_message = messages.c.id == message
@@ -287,7 +289,9 @@ class Room:
         return matches[0]
 
     async def changes_for(
-        self, person: str, after: int | None
+        self,
+        person: str,
+        after: int | None,
     ) -> MessageBatch:
         """What changed since then, one chunk at most; with None, the newest messages."""
         is_visible = visible_to(person)

@@ -52,7 +52,8 @@ async def _serve(config: SimulatorConfig, port: int) -> None:
 def main() -> None:
     """The command line."""
     parser = argparse.ArgumentParser(
-        prog="python -m bot.simulator", description=__doc__
+        prog="python -m bot.simulator",
+        description=__doc__,
     )
     parser.add_argument("--port", type=int, default=8090)
     parser.add_argument("--time-scale", type=float, default=1.0)

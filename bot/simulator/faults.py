@@ -66,7 +66,9 @@ def _whole(kind: str) -> Response | None:
     if kind == "redirect":
         # The address at which clouds tell a machine its own credentials.
         return Response(
-            b"", 302, headers={"location": "http://169.254.169.254/latest"}
+            b"",
+            302,
+            headers={"location": "http://169.254.169.254/latest"},
         )
     if kind == "not_image":
         return Response(b"<html>not a picture</html>", media_type="image/png")

@@ -57,7 +57,9 @@ class Results:
         index = file.removesuffix(".png")
         signed = dict(parse_qsl(query))
         if not index.isdecimal() or not self.is_valid(
-            task_id, int(index), signed
+            task_id,
+            int(index),
+            signed,
         ):
             raise invalid(
                 "Don't have authorization to access the media resource "

@@ -258,7 +258,8 @@ WHOLE_NUMBERS = {"upscale_factor"}
 
 
 def _function_parameters(
-    function: str | None, parameters: Mapping[str, Any]
+    function: str | None,
+    parameters: Mapping[str, Any],
 ) -> dict[str, Any]:
     """The function's own parameters, in range; others are ignored."""
     own: dict[str, Any] = {}

@@ -185,7 +185,9 @@ class Server:
         return shapes.answer(shapes.new_task(task))
 
     async def _answer_when_done(
-        self, request: Request, task: Task
+        self,
+        request: Request,
+        task: Task,
     ) -> Response:
         await task.done.wait()
         if task.code:

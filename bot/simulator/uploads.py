@@ -102,7 +102,9 @@ class Uploads:
 
     def _sign(self, text: str) -> str:
         return hmac.new(
-            self._secret, text.encode(), hashlib.sha256
+            self._secret,
+            text.encode(),
+            hashlib.sha256,
         ).hexdigest()
 
 

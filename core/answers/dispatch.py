@@ -65,7 +65,8 @@ assert HANDLERS.keys() == _ANSWERED, HANDLERS.keys() ^ _ANSWERED  # noqa: S101
 
 
 async def dispatch(
-    context: Context, request: Request
+    context: Context,
+    request: Request,
 ) -> Post | Request | None:
     """Return what to say or to take as a job; None when there is nothing to say.
 

@@ -27,7 +27,9 @@ async def cancel(context: Context, request: Request) -> Post:
     if step.state.is_final or step.state is StepState.MADE:
         raise Rejected("refuse.already_ended", version=step.number)
     step = await context.store.request_cancel(
-        step.tenant, step.id, context.clock.now()
+        step.tenant,
+        step.id,
+        context.clock.now(),
     )
     if step.state is StepState.CANCELLED:
         await post_outcome(context, step)

@@ -8,13 +8,16 @@ from core.types import Request, SessionId, Step, StepId
 
 
 async def current_step(
-    context: Context, request: Request
+    context: Context,
+    request: Request,
 ) -> tuple[SessionId, Step]:
     """The session and the step meant: the one pressed or replied to, else the session's head."""
     session = await heads.session_of(context, request)
     if request.target:
         return session, await heads.visible_step(
-            context, request, request.target
+            context,
+            request,
+            request.target,
         )
     head = await heads.head_of(context, request, session)
     if head is None:

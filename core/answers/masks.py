@@ -68,7 +68,9 @@ async def picture_of(context: Context, request: Request) -> Picture:
     """The picture a draft is about."""
     if request.attachments:
         return await attachments.stored_picture(
-            context, request, request.attachments[0]
+            context,
+            request,
+            request.attachments[0],
         )
     step = await context.store.step(
         request.place.tenant, request.target or StepId("")

@@ -24,7 +24,9 @@ async def redo(context: Context, request: Request) -> Post:
     if source:
         await heads.visible_step(context, request, source)
     newest = await context.store.newest_from(
-        request.place.tenant, session, source
+        request.place.tenant,
+        session,
+        source,
     )
     if newest is None:
         raise Rejected("refuse.nothing_to_redo")

@@ -47,7 +47,9 @@ async def history(context: Context, request: Request) -> Post:
 
 
 async def session_tree(
-    context: Context, tenant: Tenant, session: SessionId
+    context: Context,
+    tenant: Tenant,
+    session: SessionId,
 ) -> list[Step]:
     """The session's steps with pictures, oldest first.
 
@@ -65,11 +67,16 @@ async def session_tree(
 
 
 def _node(
-    step: Step, head: Head | None, session: SessionId, locale: str
+    step: Step,
+    head: Head | None,
+    session: SessionId,
+    locale: str,
 ) -> layout.Node:
     is_foreign = step.session != session
     label, caption = answers.node_labels(
-        step, foreign=is_foreign, locale=locale
+        step,
+        foreign=is_foreign,
+        locale=locale,
     )
     return layout.Node(
         id=step.id,
@@ -165,7 +172,9 @@ async def budget(context: Context, request: Request) -> Post:
         if not request.is_admin:
             raise Rejected("refuse.admins_only")
         settings = budgets.update_caps(
-            settings, request.values, context.catalog.currencies
+            settings,
+            request.values,
+            context.catalog.currencies,
         )
         await context.store.save_settings(request.place.tenant, settings)
     return usage_views.budget_post(budgets.caps(settings), request.locale)

@@ -113,7 +113,9 @@ async def send_me(context: Context, request: Request) -> Post:
     head = Head(step=step.id, index=step.chosen or 0)
     await context.store.move_head(step.tenant, session, head)
     return steps.note_post(
-        "status.sent_to_you", request.locale, version=step.number
+        "status.sent_to_you",
+        request.locale,
+        version=step.number,
     )
 
 
@@ -145,7 +147,9 @@ async def delete(context: Context, request: Request) -> Post:
     for message in await store.messages_of(step):
         await _update(context, step, message)
     return steps.note_post(
-        "status.you_deleted", request.locale, version=step.number
+        "status.you_deleted",
+        request.locale,
+        version=step.number,
     )
 
 
@@ -177,7 +181,8 @@ async def _update(
 
 
 async def _resolve_picture(
-    context: Context, request: Request
+    context: Context,
+    request: Request,
 ) -> tuple[Step, int]:
     """The step, and which of its pictures. Raises Rejected when it is not there."""
     step = await resolve_step(context, request)
@@ -187,7 +192,8 @@ async def _resolve_picture(
 
 
 async def _preferences(
-    context: Context, step: Step
+    context: Context,
+    step: Step,
 ) -> channel_settings.Preferences:
     settings = await context.store.settings(step.tenant)
     return channel_settings.preferences_of(settings, step.place.channel)

@@ -29,7 +29,9 @@ async def save(context: Context, request: Request) -> Post:
     require_audience(request)
     settings = await context.store.settings(request.place.tenant)
     settings = budgets.update_caps(
-        settings, request.values, context.catalog.currencies
+        settings,
+        request.values,
+        context.catalog.currencies,
     )
     texts = {
         name: text

@@ -312,7 +312,8 @@ async def post_outcome(context: Context, step: Step) -> bool:
 
 
 async def try_delivery(
-    job: str, attempt: Callable[[], Awaitable[None]]
+    job: str,
+    attempt: Callable[[], Awaitable[None]],
 ) -> bool:
     """Try once. False when the platform will never take it. Raises what passes."""
     try:

@@ -131,7 +131,9 @@ async def _take_back(
     """
     log.info("submit_refused", step=step.id, code=error.code)
     waiting = await context.store.forget_intent(
-        step.tenant, step.id, may_turn_up=isinstance(error, Unlisted)
+        step.tenant,
+        step.id,
+        may_turn_up=isinstance(error, Unlisted),
     )
     if waiting is not None and waiting.cancel_requested:
         await _cancel(context, waiting)
@@ -260,7 +262,9 @@ async def _find_task(context: Context, step: Step) -> Task | None:
 
     async def find() -> Task | None:
         recorded = await context.store.task_ids(
-            step.account, step.model, since
+            step.account,
+            step.model,
+            since,
         )
         return await context.provider(step).find(work, since, recorded)
 

@@ -49,7 +49,9 @@ async def plan_step(
 ) -> Step:
     """Plan the step as it will begin. Raises Rejected or NotFound."""
     channel_settings.require_allowed(
-        preferences, request.action, request.person.id
+        preferences,
+        request.action,
+        request.person.id,
     )
     target = None
     if request.target:

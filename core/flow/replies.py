@@ -66,11 +66,15 @@ def form_again(context: Context, request: Request) -> Form:
     Options stand in fields if they came in such, and behind the words otherwise.
     """
     _, others = fill(
-        form_for(context, request, ""), request.options, request.typed
+        form_for(context, request, ""),
+        request.options,
+        request.typed,
     )
     words = grammar.write(grammar.Parsed(prompt=request.text, options=others))
     form, _ = fill(
-        form_for(context, request, words), request.options, request.typed
+        form_for(context, request, words),
+        request.options,
+        request.typed,
     )
     return form
 

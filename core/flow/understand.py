@@ -27,7 +27,8 @@ T = TypeVar("T")
 
 
 async def understand_or_refuse(
-    context: Context, incoming: Incoming
+    context: Context,
+    incoming: Incoming,
 ) -> Meaning | None:
     """Return what the event asks for; None when that is nothing, or was refused with words.
 
@@ -76,7 +77,8 @@ async def look_up(context: Context, incoming: Incoming) -> Situation:
         step = await answered_step(context, incoming)
     if incoming.kind is Kind.MESSAGE:
         return Situation(
-            step=step, is_ours=await context.store.is_step_thread(place)
+            step=step,
+            is_ours=await context.store.is_step_thread(place),
         )
     return Situation(step=step)
 

@@ -27,7 +27,9 @@ async def check(context: Context, request: Request) -> None:
     if not request.attachments and request.mask is None:
         return
     _, is_withdrawn = await _read(
-        context, request.place.tenant, sessions.step_id(request)
+        context,
+        request.place.tenant,
+        sessions.step_id(request),
     )
     if is_withdrawn:
         raise Withdrawn("status.cancelled")
@@ -72,7 +74,9 @@ async def withdraw(context: Context, press: Request) -> Post:
 
 
 async def show_end(
-    context: Context, request: Request, error: EaselError
+    context: Context,
+    request: Request,
+    error: EaselError,
 ) -> bool:
     """Turn the message of a request that waited into its end. False when there is no message."""
     job = sessions.step_id(request)
@@ -88,7 +92,9 @@ async def show_end(
 
 
 async def _read(
-    context: Context, tenant: Tenant, job: str
+    context: Context,
+    tenant: Tenant,
+    job: str,
 ) -> tuple[dict[str, Any], bool]:
     """What is noted of a request that waits, and whether it was withdrawn; empty for none."""
     try:
@@ -102,7 +108,10 @@ async def _post_once(context: Context, request: Request, post: Post) -> None:
     role = MessageRole.STATUS
     if await intend_post(context, request.place, post.job, role) is None:
         await context.chats[request.place.platform].post(
-            request.place, post, to=request.person, reply=request.reply
+            request.place,
+            post,
+            to=request.person,
+            reply=request.reply,
         )
 
 

@@ -61,7 +61,9 @@ class Chat(Protocol):
         ...
 
     def fetch(
-        self, attachment: Attachment, limit: int
+        self,
+        attachment: Attachment,
+        limit: int,
     ) -> AsyncIterator[bytes]:
         """The bytes of a person's file, at most ``limit``.
 

@@ -21,7 +21,9 @@ class Drafts(Protocol):
         ...
 
     async def read(
-        self, tenant: Tenant, draft: str
+        self,
+        tenant: Tenant,
+        draft: str,
     ) -> tuple[dict[str, Any], bool]:
         """The request, and whether it was used already. Raises NotFound."""
         ...

@@ -71,7 +71,9 @@ class Store(Protocol):
         ...
 
     async def newest_open_step(
-        self, tenant: Tenant, person: str
+        self,
+        tenant: Tenant,
+        person: str,
     ) -> Step | None:
         """The person's newest unfinished step."""
         ...
@@ -188,7 +190,9 @@ class Store(Protocol):
         ...
 
     async def progress_until(
-        self, tenant: Tenant, step: StepId
+        self,
+        tenant: Tenant,
+        step: StepId,
     ) -> datetime | None:
         """Until when a progress line may be on its way; None when none is."""
         ...
@@ -322,7 +326,9 @@ class Store(Protocol):
         ...
 
     async def count_with_pictures(
-        self, tenant: Tenant, session: SessionId
+        self,
+        tenant: Tenant,
+        session: SessionId,
     ) -> int:
         """How many steps of a session still have their pictures."""
         ...
@@ -332,7 +338,9 @@ class Store(Protocol):
         ...
 
     async def message_of(
-        self, step: Step, role: MessageRole = MessageRole.STATUS
+        self,
+        step: Step,
+        role: MessageRole = MessageRole.STATUS,
     ) -> PostedMessage | None:
         """The message of a step in that role."""
         ...
@@ -350,7 +358,9 @@ class Store(Protocol):
         ...
 
     async def save_settings(
-        self, tenant: Tenant, settings: Mapping[str, Any]
+        self,
+        tenant: Tenant,
+        settings: Mapping[str, Any],
     ) -> None:
         """Replace the workspace's settings."""
         ...

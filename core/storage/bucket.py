@@ -28,7 +28,9 @@ class BucketBlobs:
         key = hashlib.sha256(data).hexdigest()
         with _network_errors():
             await obstore.put_async(
-                self._store, self._path(workspace, key), data
+                self._store,
+                self._path(workspace, key),
+                data,
             )
         return key
 

@@ -41,11 +41,14 @@ class DraftStore(Transactions):
             await connection.execute(new)
 
     async def read(
-        self, tenant: str, draft: str
+        self,
+        tenant: str,
+        draft: str,
     ) -> tuple[dict[str, Any], bool]:
         """The request, and whether it was used already. Raises NotFound."""
         query = select(drafts.c.request, drafts.c.used).filter_by(
-            tenant=tenant, id=draft
+            tenant=tenant,
+            id=draft,
         )
         row = await self._fetch_first(query)
         if row is None:

@@ -146,7 +146,9 @@ class Inbox:
         await committed
 
     async def claim(
-        self, limit: int, full: Collection[str] = ()
+        self,
+        limit: int,
+        full: Collection[str] = (),
     ) -> list[Delivery]:
         """Take the oldest that no worker has, none of ``full`` platforms."""
         unclaimed = select(deliveries.c.number).where(

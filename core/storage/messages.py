@@ -79,7 +79,9 @@ class MessageStore(Transactions):
             return result.first() is not None
 
     async def message_of(
-        self, step: Step, role: MessageRole = MessageRole.STATUS
+        self,
+        step: Step,
+        role: MessageRole = MessageRole.STATUS,
     ) -> PostedMessage | None:
         """The message of a step in that role."""
         query = select(messages).filter_by(

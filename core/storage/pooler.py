@@ -22,7 +22,9 @@ SESSION = text("SELECT pg_backend_pid()")
 async def lends_sessions(url: str) -> bool:
     """Whether our session may change between two transactions. Raises SQLAlchemyError, OSError."""
     engine = create_async_engine(
-        sync_url(url), poolclass=NullPool, connect_args=POSTGRESQL
+        sync_url(url),
+        poolclass=NullPool,
+        connect_args=POSTGRESQL,
     )
     try:
         return await _lends_sessions(engine)

@@ -256,7 +256,8 @@ class StepProgress(StepStore):
     async def progress_until(self, tenant: str, step: str) -> datetime | None:
         """Until when a progress line may be on its way; None when none is."""
         query = select(steps.c.progress_until).filter_by(
-            tenant=tenant, id=step
+            tenant=tenant,
+            id=step,
         )
         until: datetime | None = await self._fetch_scalar(query)
         return until
@@ -371,7 +372,9 @@ class StepProgress(StepStore):
             await connection.execute(select(lock))
 
     async def _count_open(
-        self, connection: AsyncConnection, step: Step
+        self,
+        connection: AsyncConnection,
+        step: Step,
     ) -> int:
         query = (
             select(func.count())
@@ -398,7 +401,9 @@ class StepProgress(StepStore):
         await connection.execute(new_session.on_conflict_do_nothing())
 
     async def _next_number(
-        self, connection: AsyncConnection, step: Step
+        self,
+        connection: AsyncConnection,
+        step: Step,
     ) -> int:
         """The session's next version; a thread counts on from the picture it hangs from."""
         await self._ensure_session(connection, step.tenant, step.session)

@@ -48,13 +48,17 @@ def shielded(store: type[T]) -> type[T]:
             continue
         if inspect.iscoroutinefunction(method):
             setattr(
-                store, name, _shield(method, waits=name not in LEFT_BEHIND)
+                store,
+                name,
+                _shield(method, waits=name not in LEFT_BEHIND),
             )
     return store
 
 
 def _shield(
-    method: Callable[..., Coroutine[Any, Any, Any]], *, waits: bool
+    method: Callable[..., Coroutine[Any, Any, Any]],
+    *,
+    waits: bool,
 ) -> Callable[..., Coroutine[Any, Any, Any]]:
     @wraps(method)
     async def run(*args: Any, **kwargs: Any) -> Any:

@@ -73,7 +73,8 @@ class StepStore(Transactions):
         """A step with all it descends from, the root first. Raises NotFound."""
         columns = (steps.c.id, steps.c.parent)
         start = select(*columns, literal(0).label("up")).filter_by(
-            tenant=tenant, id=step
+            tenant=tenant,
+            id=step,
         )
         above = start.cte("above", recursive=True)
         parents = (
@@ -268,7 +269,9 @@ class StepStore(Transactions):
         return matches[0] if matches else None
 
     async def _read(
-        self, connection: AsyncConnection, query: Select[Any]
+        self,
+        connection: AsyncConnection,
+        query: Select[Any],
     ) -> list[Step]:
         result = await connection.execute(query)
         rows = result.mappings().all()
@@ -300,7 +303,8 @@ class StepStore(Transactions):
 
 
 async def _pictures_of(
-    connection: AsyncConnection, step_rows: Sequence[RowMapping]
+    connection: AsyncConnection,
+    step_rows: Sequence[RowMapping],
 ) -> Sequence[RowMapping]:
     """The pictures some steps hold, each with its step, role and position."""
     is_same_picture = and_(

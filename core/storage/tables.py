@@ -39,7 +39,9 @@ class Utc(TypeDecorator[datetime]):
     cache_ok = True
 
     def process_bind_param(
-        self, value: datetime | None, _dialect: Any
+        self,
+        value: datetime | None,
+        _dialect: Any,
     ) -> datetime | None:
         """Refuse naive times: they would be read back as another moment."""
         if value is None:
@@ -49,7 +51,9 @@ class Utc(TypeDecorator[datetime]):
         return value.astimezone(UTC)
 
     def process_result_value(
-        self, value: datetime | None, _dialect: Any
+        self,
+        value: datetime | None,
+        _dialect: Any,
     ) -> datetime | None:
         """Give the zone back."""
         return (

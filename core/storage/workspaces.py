@@ -25,7 +25,9 @@ class WorkspaceStore(Transactions):
         return dict(await self._fetch_scalar(query) or {})
 
     async def save_settings(
-        self, tenant: str, settings: Mapping[str, Any]
+        self,
+        tenant: str,
+        settings: Mapping[str, Any],
     ) -> None:
         """Replace the workspace's settings."""
         row = {"tenant": tenant, "settings": dict(settings)}
@@ -33,7 +35,8 @@ class WorkspaceStore(Transactions):
         changed = {"settings": row["settings"]}
         await self._write(
             new_row.on_conflict_do_update(
-                index_elements=["tenant"], set_=changed
+                index_elements=["tenant"],
+                set_=changed,
             )
         )
 

@@ -84,10 +84,15 @@ def explain(
     reason = translate(key, locale, **params)
     if "file" in params:
         reason = translate(
-            "status.of_file", locale, file=params["file"], reason=reason
+            "status.of_file",
+            locale,
+            file=params["file"],
+            reason=reason,
         )
     return join_list(
-        locale, reason, translate(f"status.charged.{charged}", locale)
+        locale,
+        reason,
+        translate(f"status.charged.{charged}", locale),
     )
 
 
@@ -162,7 +167,9 @@ def with_outage(post: Post, step: Step, neighbour: str) -> Post:
 def _outage(step: Step, neighbour: str) -> str:
     platform = step.place.platform.capitalize()
     return translate(
-        f"status.away.{neighbour}", step.locale, platform=platform
+        f"status.away.{neighbour}",
+        step.locale,
+        platform=platform,
     )
 
 
@@ -177,7 +184,9 @@ def awaited_file_post(request: Request, job: str, platform: str) -> Post:
         tone=Tone.STATUS,
         title=request.text,
         text=translate(
-            "status.file_awaited", request.locale, platform=platform
+            "status.file_awaited",
+            request.locale,
+            platform=platform,
         ),
         job=job,
         buttons=(cancel,),

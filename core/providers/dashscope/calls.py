@@ -199,7 +199,8 @@ def _parameters(work: Work, model: Model) -> dict[str, Any]:
 
 
 def _pieces(
-    body: Mapping[str, Any], pictures: Sequence[Picture]
+    body: Mapping[str, Any],
+    pictures: Sequence[Picture],
 ) -> tuple[Piece, ...]:
     """The JSON text cut at the picture slots."""
     text = json.dumps(body, ensure_ascii=False).encode()

@@ -6,6 +6,7 @@ That connection is inside a transaction, so that a migration happens as a whole 
 from alembic import context
 
 context.configure(
-    connection=context.config.attributes["connection"], render_as_batch=True
+    connection=context.config.attributes["connection"],
+    render_as_batch=True,
 )
 context.run_migrations()
