@@ -49,7 +49,9 @@ class Discord:
 
     def chat(self, blobs: Blobs) -> DiscordChat:
         """The Chat port for Discord."""
-        config, api, store = self.settings, self.api, self.store
+        config = self.settings
+        api = self.api
+        store = self.store
         channels = ChannelDirectory(api)
         links = Links(link_keys(config), config.public_url or "")
         uploads = ImageUploads(

@@ -121,7 +121,8 @@ async def _find_accesses(
     stack: AsyncExitStack,
     surroundings: Surroundings,
 ) -> dict[str, AccountAccess]:
-    settings, catalog = surroundings.settings, surroundings.catalog
+    settings = surroundings.settings
+    catalog = surroundings.catalog
     check(settings, catalog)
     if not is_simulated(settings):
         return accounts_of(settings, catalog)

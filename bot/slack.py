@@ -203,7 +203,8 @@ async def _log_in(client: AsyncWebClient, token: str) -> BotIdentity:
             if reason not in PASSING:
                 return False
         elif isinstance(error, aiohttp.ClientError | TimeoutError | OSError):
-            reason, retry_after = type(error).__name__, None
+            reason = type(error).__name__
+            retry_after = None
         else:
             return False
         log.warning("slack_unreachable", reason=reason)

@@ -76,7 +76,8 @@ def run_answered(
     """undo, redo, history and the like; ``argument`` names a step, or for pick a picture."""
     index = None
     if COMMANDS[action].takes is Takes.NUMBER:
-        index, argument = _picture_index(argument), ""
+        index = _picture_index(argument)
+        argument = ""
     line = Line(
         action=action,
         target=StepId(argument) if argument else None,

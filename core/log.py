@@ -19,7 +19,8 @@ class Log:
 
     def set_up(self) -> None:
         """Call the function given to ``set_up_by``, once."""
-        set_up, self._set_up = self._set_up, None
+        set_up = self._set_up
+        self._set_up = None
         if set_up is not None:
             set_up()
 

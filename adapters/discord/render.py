@@ -47,8 +47,15 @@ ASIDE = re.compile(r"[,;:(，；：（]")
 """Where a label begins to explain itself."""
 PRIMARY, SECONDARY, DANGER, LINK = 1, 2, 4, 5  # the styles of buttons
 # The types of components, by Discord's numbers.
-ROW, BUTTON, STRING, TEXT, USERS = 1, 2, 3, 4, 5
-CHANNELS, LABELLED, FILES, TICK = 8, 18, 19, 23
+ROW = 1
+BUTTON = 2
+STRING = 3
+TEXT = 4
+USERS = 5
+CHANNELS = 8
+LABELLED = 18
+FILES = 19
+TICK = 23
 CHANNEL_KINDS = [0, 5]  # text and announcements
 RANKS = {
     "pictures": 1,
@@ -80,7 +87,9 @@ def message(
 
 def content(post: Post) -> str:
     """Bold title and text, escaped, never empty, at most 2,000 characters."""
-    title, text, bar = post.title, post.text, ""
+    title = post.title
+    text = post.text
+    bar = ""
     if post.progress is not None:
         bar = _bar(post.progress)
     composed = _compose(title, text, bar)

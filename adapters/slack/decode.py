@@ -24,7 +24,8 @@ news."""
 NO_UPLOADS = frozenset({"external", "snippet", "post"})
 """Modes of files without bytes at Slack that could be fetched."""
 MOST_PICTURES = 10
-LONGEST_EMOJI, LONGEST_NAME = 100, 80
+LONGEST_EMOJI = 100
+LONGEST_NAME = 80
 MODAL = "easel"
 FIELD = "value"
 SHORTCUT = "edit_image"

@@ -91,7 +91,8 @@ class SlackGuard:
         stamps = request.headers.getlist("x-slack-request-timestamp")
         if len(signatures) != 1 or len(stamps) != 1:
             return None
-        signature, stamp = signatures[0], stamps[0]
+        signature = signatures[0]
+        stamp = stamps[0]
         if not SIGNATURE.fullmatch(signature) or not STAMP.fullmatch(stamp):
             return None
         if abs(self._now() - int(stamp)) > WINDOW or not _is_text(body):

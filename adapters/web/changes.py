@@ -107,7 +107,8 @@ class Changes:
                     yield directory.event_for(member)
                 if position is None or position < self._since:
                     batch = await self._room.changes_for(member.id, position)
-                    position, is_first = batch.change, False
+                    position = batch.change
+                    is_first = False
                     encoded = [
                         self._encode(message).json
                         for message in batch.messages
@@ -120,7 +121,8 @@ class Changes:
                     yield _event(fresh, position)
                 elif beats != self._beats:
                     yield BEAT
-                beats, is_first = self._beats, False
+                beats = self._beats
+                is_first = False
                 await turn.wait()
 
     def _changes_after(self, position: int, person: str) -> list[bytes]:

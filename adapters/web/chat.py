@@ -12,7 +12,8 @@ from core.ports import Blobs
 from core.post import Post, PostedMessage
 from core.types import Attachment, Person, Place, Request, Tenant
 
-PLATFORM, WORKSPACE = "web", "room"
+PLATFORM = "web"
+WORKSPACE = "room"
 TENANT = Tenant(f"{PLATFORM}:{WORKSPACE}")
 
 

@@ -23,7 +23,9 @@ OURS = re.compile("[@＠]easel", re.IGNORECASE)
 SLASHES = ("/", "／")
 COMMAS = re.compile("[,，、]")
 MOST_PICTURES = 3
-MOST_FILES, MOST_FIELDS, LONGEST_FIELD = 10, 40, 100
+MOST_FILES = 10
+MOST_FIELDS = 40
+LONGEST_FIELD = 100
 MOST_VALUE = 2000
 """Characters of an option's value: beyond every limit the grammar knows."""
 
@@ -108,7 +110,8 @@ def button(member: Member, page: Mapping[str, Any]) -> Incoming:
 
 def form(member: Member, page: Mapping[str, Any]) -> Incoming:
     """A form sent back. Raises Rejected for anything that a page never sends."""
-    text, target = page.get("text", ""), page.get("target")
+    text = page.get("text", "")
+    target = page.get("target")
     is_well_formed = isinstance(text, str) and isinstance(target, str | None)
     if not is_well_formed or len(text) + len(target or "") > grammar.LONGEST:
         raise Rejected("room.bad_request")

@@ -14,7 +14,8 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 MIB = 1 << 20
 BODY_LIMITS = {"/room/upload": 30 * MIB, "/mask/submit": 8 * MIB}
 """Bytes of a body; 1 MiB elsewhere."""
-HEADER_BYTES, MOST_HEADERS = 16 * 1024, 64
+HEADER_BYTES = 16 * 1024
+MOST_HEADERS = 64
 ANY_HOST = frozenset({"/healthz", "/readyz", "/metrics"})
 """Paths for machines, which may reach us under any host name."""
 PROBED = frozenset({"/healthz", "/readyz"})

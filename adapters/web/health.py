@@ -63,7 +63,8 @@ class BlobCheck:
     async def __call__(self) -> None:
         """Read the probe; write it again when it is missing."""
         # Forgotten until this check has succeeded: after trouble the next one writes again.
-        key, self._key = self._key, None
+        key = self._key
+        self._key = None
         if key is None or not await self._is_there(key):
             key = await self._blobs.keep("probe", PROBE)
             await self._blobs.read("probe", key)

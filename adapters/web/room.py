@@ -278,7 +278,8 @@ class RoomApi:
             list(map(render.upload, uploads)),
             replied,
         )
-        person, place = said.person.id, said.place
+        person = said.person.id
+        place = said.place
         await self._room.add_message(
             place.channel,
             place.thread,
@@ -322,7 +323,8 @@ class RoomApi:
 
     async def _react(self, request: WebRequest, member: Member) -> Response:
         body = await read_json(request)
-        number, emoji = _number(body, "message"), body.get("emoji")
+        number = _number(body, "message")
+        emoji = body.get("emoji")
         if (
             number is None
             or not isinstance(emoji, str)

@@ -21,7 +21,8 @@ from bot.simulator.scenes import brush, draw_scene
 from bot.simulator.sizes import Pixels
 
 Picture = Image.Image
-BRIGHT, DARK = 255, 0
+BRIGHT = 255
+DARK = 0
 GOLDEN_SHADOW = (60, 36, 10)
 GOLDEN_LIGHT = (255, 226, 150)
 GOLD = (206, 150, 50)
@@ -77,8 +78,10 @@ def restyle_middle(job: Job) -> Picture:
     smooth = job.base.filter(ImageFilter.ModeFilter(7))
     changed = grade(smooth, job.prompt, job.luck, 1.0)
     width, height = job.base.size
-    left, top = width // 5, height // 5
-    right, bottom = width * 4 // 5, height * 4 // 5
+    left = width // 5
+    top = height // 5
+    right = width * 4 // 5
+    bottom = height * 4 // 5
     box = (left, top, right, bottom)
     oval = _ellipse(job.base.size, box)
     # A hard edge would show where the change ends.

@@ -50,7 +50,9 @@ def check_picture(content: bytes, rule: Rule, has_function: bool) -> Pixels:
         with Image.open(io.BytesIO(content)) as image:
             # Opening reads the header alone; a picture cut short shows only now.
             image.load()
-            kind, size, bands = image.format, image.size, image.getbands()
+            kind = image.format
+            size = image.size
+            bands = image.getbands()
     except UNREADABLE:
         raise _unreadable() from None
     is_animated_kind = kind == "GIF" and has_function

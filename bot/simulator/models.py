@@ -68,8 +68,10 @@ class Rule:
     max_bytes: int = 10 * MEGABYTE
 
 
-MM, IG = Endpoint.MULTIMODAL, Endpoint.IMAGE
-T2I, I2I = Endpoint.TEXT2IMAGE, Endpoint.IMAGE2IMAGE
+MM = Endpoint.MULTIMODAL
+IG = Endpoint.IMAGE
+T2I = Endpoint.TEXT2IMAGE
+I2I = Endpoint.IMAGE2IMAGE
 LEGACY_SIZES = SizeList(
     sizes=("1664*928", "1472*1104", "1328*1328", "1104*1472", "928*1664")
 )

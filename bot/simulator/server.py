@@ -329,10 +329,8 @@ class Server:
         fault = self.account.take_fault("result")
         if fault:
             return await faults.response(fault)
-        task_id, index = (
-            request.path_params["task_id"],
-            request.path_params["index"],
-        )
+        task_id = request.path_params["task_id"]
+        index = request.path_params["index"]
         if not self._results.is_valid(task_id, index, request.query_params):
             return Response(NO_ACCESS, 403, media_type="application/xml")
         picture = await self._results.picture(task_id, index)
@@ -357,7 +355,8 @@ class Server:
 
 def _spoil(task: Task, failure: Ending | None, fault: Fault) -> None:
     """Decide now how the task will end, if not well."""
-    prompt, n = task.request.prompt, task.request.n
+    prompt = task.request.prompt
+    n = task.request.n
     for word, ending in FAILED_LATER.items():
         if word in prompt:
             failure = ending

@@ -63,7 +63,8 @@ class SizeRange:
         return width, height
 
     def _holds(self, width: int, height: int) -> bool:
-        shorter, longer = min(width, height), max(width, height)
+        shorter = min(width, height)
+        longer = max(width, height)
         if longer / max(shorter, 1) > self.max_ratio:
             return False
         if self.by_area:
@@ -71,7 +72,8 @@ class SizeRange:
         return self.low <= shorter and longer <= self.high
 
     def _refusal(self, width: int, height: int) -> str:
-        low_root, high_root = round(self.low**0.5), round(self.high**0.5)
+        low_root = round(self.low**0.5)
+        high_root = round(self.high**0.5)
         from_pixels = f"{self.low} ({low_root}x{low_root})"
         to_pixels = f"{self.high} ({high_root}x{high_root})"
         return self.words.format(

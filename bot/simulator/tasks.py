@@ -103,7 +103,9 @@ class Task:
 
     def fail(self, code: str, message: str) -> None:
         """End the task as failed."""
-        self.state, self.code, self.message = TaskState.FAILED, code, message
+        self.state = TaskState.FAILED
+        self.code = code
+        self.message = message
 
 
 class Account:
@@ -285,7 +287,8 @@ class Account:
     def _start(self, task: Task) -> None:
         model = task.request.model
         running = self._running.get(model, 0) + 1
-        task.state, task.started = TaskState.RUNNING, self.now()
+        task.state = TaskState.RUNNING
+        task.started = self.now()
         self._running[model] = running
         self.max_running[model] = max(self.max_running.get(model, 0), running)
         alarm = asyncio.create_task(self._run(task))
@@ -319,7 +322,8 @@ class Account:
                 "please confirm if the task is in PENDING status."
             )
             raise Refusal(400, "UnsupportedOperation", message)
-        task.state, task.ended = TaskState.CANCELED, self.now()
+        task.state = TaskState.CANCELED
+        task.ended = self.now()
         task.done.set()
 
     def find(self, task_id: str) -> Task | None:
@@ -338,7 +342,8 @@ class Account:
         since = _moment(query.get("start_time"), self.now() - RETENTION)
         until = _moment(query.get("end_time"), self.now()) + 1
         visible = min(until, self.now() - self.config.list_lag)
-        model, status = query.get("model_name"), query.get("status")
+        model = query.get("model_name")
+        status = query.get("status")
         tasks = [
             task
             for task in self.tasks.values()

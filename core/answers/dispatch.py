@@ -96,7 +96,8 @@ async def build_form(context: Context, opening: OpenForm) -> Form:
 
 
 async def _build_plain_form(context: Context, opening: OpenForm) -> Form:
-    request, words = opening.request, opening.words
+    request = opening.request
+    words = opening.words
     if opening.subject is FormSubject.SETTINGS:
         return await settings.form(context, request)
     if opening.subject is FormSubject.FUNCTION:

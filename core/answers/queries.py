@@ -23,7 +23,8 @@ RECENT = 6
 
 async def history(context: Context, request: Request) -> Post:
     """The session's edit tree as a picture."""
-    tenant, locale = request.place.tenant, request.locale
+    tenant = request.place.tenant
+    locale = request.locale
     session = await heads.session_of(context, request)
     tree = await session_tree(context, tenant, session)
     if not tree:
@@ -109,7 +110,8 @@ async def _thumbnail(context: Context, step: Step, head: Head | None) -> bytes:
 
 async def compare(context: Context, request: Request) -> Post:
     """Before and after of the current picture."""
-    tenant, locale = request.place.tenant, request.locale
+    tenant = request.place.tenant
+    locale = request.locale
     session, step = await current_step(context, request)
     head = await heads.head_of(context, request, session)
     index = request.index or 0
@@ -153,7 +155,8 @@ async def info(context: Context, request: Request) -> Post:
 
 async def usage(context: Context, request: Request) -> Post:
     """What this month cost, with a plot."""
-    tenant, now = request.place.tenant, context.clock.now()
+    tenant = request.place.tenant
+    now = context.clock.now()
     spending = await context.store.usage(tenant, budgets.month_start(now))
     caps = budgets.caps(await context.store.settings(tenant))
     plot = None
@@ -190,7 +193,8 @@ async def home(context: Context, request: Origin) -> list[Post]:
 
     It holds what they can do, what is left to spend, and their newest pictures with links back.
     """
-    tenant, locale = request.place.tenant, request.locale
+    tenant = request.place.tenant
+    locale = request.locale
     caps = budgets.caps(await context.store.settings(tenant))
     posts = [answers.help_post(locale), usage_views.budget_post(caps, locale)]
     for step in await context.store.recent(tenant, request.person.id, RECENT):

@@ -369,9 +369,11 @@ async def _cancel(
     step: Step,
     cause: ProviderError | None = None,
 ) -> None:
-    code, request_id = "", ""
+    code = ""
+    request_id = ""
     if cause is not None:
-        code, request_id = cause.code, cause.request_id
+        code = cause.code
+        request_id = cause.request_id
     error = Refused("status.cancelled", code=code, request_id=request_id)
     await fail_step(context, step, error, state=StepState.CANCELLED)
 

@@ -92,7 +92,8 @@ async def _plan_new(
     if request.action is Action.DRAW or collected.pictures:
         return plan
     if target is not None:
-        parent, index = target, request.index or 0
+        parent = target
+        index = request.index or 0
     else:
         parent, index = await _head_step(context, request, session)
     inputs = (sessions.picture_at(parent, index),)
@@ -163,7 +164,8 @@ async def _plan_rerun(
 
 
 async def _draft_step(context: Context, request: Request, plan: Plan) -> Step:
-    tenant, parent = request.place.tenant, plan.parent
+    tenant = request.place.tenant
+    parent = plan.parent
     choice = context.catalog.choose(
         plan.action,
         len(plan.inputs),

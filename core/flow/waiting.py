@@ -61,7 +61,8 @@ async def withdraw(context: Context, press: Request) -> Post:
 
     Raises NotFound when there is none, or it is not the person's.
     """
-    tenant, job = press.place.tenant, press.target or ""
+    tenant = press.place.tenant
+    job = press.target or ""
     row, _ = await _read(context, tenant, job)
     if not row:
         raise NotFound("refuse.not_found", id=job)

@@ -129,10 +129,12 @@ def running_post(
 ) -> Post:
     """At work: how long it still takes, or that it takes longer than usual."""
     if elapsed > LONG_FACTOR * typical:
-        key, seconds = "status.slow", elapsed
+        key = "status.slow"
+        seconds = elapsed
     else:
         # Never "about 0 s left": an estimate that has run out is still an estimate.
-        key, seconds = "status.running", max(typical - elapsed, 1)
+        key = "status.running"
+        seconds = max(typical - elapsed, 1)
     line = translate(key, step.locale, seconds=round_seconds(seconds))
     progress = 0.0
     if typical:
@@ -252,7 +254,8 @@ def _failure_post(step: Step, locale: str) -> Post:
     tone = Tone.REFUSAL
     kinds: tuple[ButtonKind, ...] = (ButtonKind.RETRY,)
     if step.state is StepState.CANCELLED:
-        tone, kinds = Tone.NOTE, ()
+        tone = Tone.NOTE
+        kinds = ()
     elif step.state is StepState.UNKNOWN:
         kinds = (ButtonKind.RETRY, ButtonKind.DROP)
     params = {"reference": step.id, **step.error_params}

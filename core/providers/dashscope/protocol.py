@@ -214,10 +214,8 @@ def task_outcome(reply: TaskReply, now: datetime) -> Outcome:
     """
     request_id = reply.request_id
     if reply.state is TaskState.FAILED:
-        code, message = (
-            text_of(reply.output, "code"),
-            text_of(reply.output, "message"),
-        )
+        code = text_of(reply.output, "code")
+        message = text_of(reply.output, "message")
         raise error_for(code, message, 200, request_id)
     if reply.state is TaskState.CANCELED:
         raise Refused("provider.cancelled", request_id=request_id)
@@ -346,7 +344,8 @@ def _expiry(urls: list[str], latest: datetime) -> datetime:
 
 
 def _list_item(row: Mapping[str, Any]) -> TaskListItem | None:
-    task_id, created = text_of(row, "task_id"), row.get("gmt_create")
+    task_id = text_of(row, "task_id")
+    created = row.get("gmt_create")
     if not TASK_ID.fullmatch(task_id) or not isinstance(created, int):
         return None
     return TaskListItem(
