@@ -42,7 +42,7 @@ from core.errors import ConfigurationError
 from core.ports import Blobs
 from core.retrying import retrying
 
-RESPONSE_HOST = "hooks.slack.com"
+RESPONSE_HOSTS: tuple[str, ...] = ("hooks.slack.com", "hooks.slack-gov.com")
 
 log = structlog.get_logger()
 
@@ -61,9 +61,9 @@ class Slack:
         """The Chat port for Slack."""
         server = urlsplit(self.settings.slack_api_url).netloc
         # A compatible server on a port of its own answers interactions itself.
-        response_hosts = (
-            (RESPONSE_HOST, server) if ":" in server else (RESPONSE_HOST,)
-        )
+        response_hosts = RESPONSE_HOSTS
+        if ":" in server:
+            response_hosts = (*RESPONSE_HOSTS, server)
         return SlackChat(
             api=self.api,
             store=self.store,

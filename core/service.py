@@ -18,6 +18,7 @@ from core.incoming import Incoming
 from core.interpret import NOWHERE, Choice, Meaning, OpenForm
 from core.log import log
 from core.post import Post
+from core.presses import RecentPresses
 from core.relevance import Relevance, relevance
 from core.types import Request, StepId, Tenant
 from core.views import steps
@@ -57,6 +58,7 @@ class Service:
     def __init__(self, context: Context, jobs: Jobs) -> None:
         self._context = context
         self._jobs = jobs
+        self._presses = RecentPresses()
         self._looks: set[asyncio.Task[bool]] = set()
 
     # Later, in the chat
@@ -72,7 +74,16 @@ class Service:
         if first_look is Relevance.CERTAIN or await self._may_be_for_us(
             incoming
         ):
+            await self._receive_once(incoming)
+
+    async def _receive_once(self, incoming: Incoming) -> None:
+        if self._presses.is_double(incoming):
+            return
+        try:
             await self._jobs.receive(incoming)
+        except BaseException:
+            self._presses.forget(incoming)
+            raise
 
     async def _may_be_for_us(self, incoming: Incoming) -> bool:
         """Whether the event may be for us.

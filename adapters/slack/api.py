@@ -20,6 +20,8 @@ PATIENCE = 60.0
 PASSING = frozenset(
     {
         "ratelimited",
+        "rate_limited",
+        "message_limit_exceeded",
         "internal_error",
         "fatal_error",
         "service_unavailable",

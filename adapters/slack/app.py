@@ -49,23 +49,16 @@ class SlackApp:
         """Handle a delivery and return Slack's answer, None for a plain "ok".
 
         Raises whatever broke before the commit: then it is not acknowledged, and Slack may deliver
-        it again. Unknown deliveries are acknowledged.
+        it again. Unknown and unreadable deliveries are acknowledged: they will not get better.
         """
         if "command" in body:
-            return (
-                await self._command(body)
-                if COMMANDS.search(str(body["command"]))
-                else None
-            )
+            return await self._command(body)
         kind = body.get("type")
         if kind == "url_verification":
             return {"challenge": body.get("challenge")}
         if kind == "block_actions":
             return await self._press(body)
-        if (
-            kind == "view_submission"
-            and body["view"].get("callback_id") == decode.MODAL
-        ):
+        if kind == "view_submission":
             return await self._submit(body)
         if kind == "event_callback":
             await self._event(body)
@@ -82,7 +75,11 @@ class SlackApp:
     # What Slack delivers
 
     async def _command(self, body: Payload) -> Payload | None:
-        incoming = decode.command(body)
+        if not COMMANDS.search(str(body["command"])):
+            return None
+        incoming = _read(decode.command, body)
+        if incoming is None:
+            return None
         if self._service.asks_first(incoming):
             self._begin(incoming, self._service.open_form)
             return None
@@ -93,7 +90,7 @@ class SlackApp:
         return {"response_type": "ephemeral", "text": words}
 
     async def _press(self, body: Payload) -> Payload | None:
-        incoming = decode.button(body)
+        incoming = _read(decode.button, body)
         if incoming is None:
             return None
         if self._service.asks_first(incoming):
@@ -106,7 +103,9 @@ class SlackApp:
         """Receive a modal: mistakes are shown in it, otherwise it closes."""
         locale = self._locale
         try:
-            incoming = decode.form(body)
+            incoming = _read(decode.form, body)
+            if incoming is None:
+                return None
             locale = incoming.locale
             self._service.check(incoming)
             if not await self._is_stored(incoming):
@@ -120,25 +119,24 @@ class SlackApp:
         return None
 
     def _shortcut(self, body: Payload) -> None:
-        self._begin(decode.shortcut(body), self._service.open_form)
+        incoming = _read(decode.shortcut, body)
+        if incoming is not None:
+            self._begin(incoming, self._service.open_form)
 
     async def _event(self, body: Payload) -> None:
-        kind = body["event"]["type"]
-        if kind == "app_home_opened":
-            self._begin(decode.home(body), self._home)
+        incoming = _read(decode.event, body)
+        if incoming is None:
             return
-        incoming: Incoming | None = None
-        if kind in {"message", "app_mention"}:
-            incoming = decode.message(body)
-        elif kind in {"reaction_added", "reaction_removed"}:
-            incoming = decode.reaction(body)
-        elif kind in {"app_uninstalled", "tokens_revoked"}:
-            incoming = decode.removal(body)
+        if incoming.kind is Kind.HOME:
+            self._begin(incoming, self._home)
+            return
         async with asyncio.timeout(PATIENCE):
-            if incoming is not None and incoming.kind is Kind.REMOVED:
-                incoming = await self._chat.leaving(incoming)
-            if incoming is not None:
-                await self._service.receive(incoming)
+            if incoming.kind is Kind.REMOVED:
+                goodbye = await self._chat.leaving(incoming)
+                if goodbye is None:
+                    return
+                incoming = goodbye
+            await self._service.receive(incoming)
 
     async def _is_stored(self, incoming: Incoming) -> bool:
         try:
@@ -186,6 +184,17 @@ class SlackApp:
         await self._chat.publish_home(
             incoming, await queries.home(self._context, incoming)
         )
+
+
+def _read(
+    decoder: Callable[[Payload], Incoming | None], body: Payload
+) -> Incoming | None:
+    """Decode a delivery. None, with a line in the log, for a shape Slack does not document."""
+    try:
+        return decoder(body)
+    except (LookupError, TypeError, AttributeError, ValueError) as error:
+        log.warning("delivery_unreadable", error=type(error).__name__)
+        return None
 
 
 def _field(body: Payload, error: EaselError) -> str:

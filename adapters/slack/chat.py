@@ -57,7 +57,7 @@ class SlackChat:
         self._files = files
         self._tokens = tokens
         self._locale = locale
-        self._progress = Progress(api)
+        self._progress = Progress(api, locale)
         self._completion = Completion(api, users, tokens, locale)
         self._ephemeral = EphemeralClient(api, http, response_hosts)
         self._messages = MessageClient(
@@ -162,7 +162,9 @@ class SlackChat:
             # A message of pictures has no words to edit.
             if not post.pictures:
                 await self._files.delete(place.workspace, files)
+                await self._messages.delete(sent)
             return sent
+        await self._progress.clear_sign(place)
         return await self._messages.update(sent, post)
 
     async def find(self, place: Place, job: str) -> PostedMessage | None:

@@ -4,7 +4,7 @@ The workspace is that of the verified payload, the key Slack's own id of it.
 """
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from adapters.slack.reply import SlackReply
@@ -48,6 +48,13 @@ def command(body: Payload) -> Incoming:
         may_show_form=True,
         reply=_reply(body),
     )
+
+
+def event(body: Payload) -> Incoming | None:
+    """An event of the Events API; None for those that are not for us."""
+    kind = body["event"]["type"]
+    decoder = EVENTS.get(kind)
+    return None if decoder is None else decoder(body)
 
 
 def message(body: Payload) -> Incoming | None:
@@ -171,9 +178,11 @@ def shortcut(body: Payload) -> Incoming:
     )
 
 
-def home(body: Payload) -> Incoming:
-    """A person looks at the bot's home tab."""
+def home(body: Payload) -> Incoming | None:
+    """A person looks at the bot's home tab; None for the tab of messages."""
     event = body["event"]
+    if event.get("tab") != "home":
+        return None
     workspace = _workspace_of_event(body)
     return Incoming(
         key=f"event:{body['event_id']}",
@@ -183,9 +192,22 @@ def home(body: Payload) -> Incoming:
     )
 
 
+EVENTS: Mapping[str, Callable[[Payload], Incoming | None]] = {
+    "message": message,
+    "app_mention": message,
+    "reaction_added": reaction,
+    "reaction_removed": reaction,
+    "app_home_opened": home,
+    "app_uninstalled": removal,
+    "tokens_revoked": removal,
+}
+"""What reads an event, by its type."""
+
+
 def meta(request: Request, action: Action) -> str:
     """What a modal must know when it comes back: at most 3,000 characters."""
     metadata = {
+        "w": request.place.workspace,
         "a": action.value,
         "c": request.place.channel,
         "h": request.place.thread,
@@ -203,23 +225,26 @@ def _short_ref(picture: Attachment) -> str:
     return f"{workspace} {file}"
 
 
-def form(body: Payload) -> Incoming:
-    """A modal sent back. Raises Rejected for one we never made."""
+def form(body: Payload) -> Incoming | None:
+    """A modal sent back; None for another app's. Raises Rejected for one we never made."""
     view = body["view"]
-    workspace = _workspace_of_press(body)
+    if view.get("callback_id") != MODAL:
+        return None
+    blocks = view["state"]["values"]
     try:
         metadata = json.loads(view["private_metadata"])
+        # Slack names the organisation of whoever submits it. Older modals do not know better.
+        workspace = metadata.get("w") or _workspace_of_press(body)
         operation = Action(metadata["a"]).value
         place = _place(workspace, metadata["c"], metadata["h"])
         locale = str(metadata["l"])
         target = metadata["t"]
         index = metadata["i"]
         refs = [str(ref) for ref in metadata["p"]]
-    except (ValueError, KeyError, TypeError):
+    except (ValueError, KeyError, TypeError, AttributeError):
         raise Rejected("button.unknown") from None
     if not all(ref.startswith(f"{workspace} ") for ref in refs):
         raise Rejected("button.unknown")
-    blocks = view["state"]["values"]
     values = {name: _part(block, FIELD) for name, block in blocks.items()}
     pictures = values.pop("pictures", {}).get("files")
     masks = values.pop("mask_picture", {}).get("files")
@@ -354,14 +379,13 @@ def _workspace(installed: Payload, enterprise: str, team: str) -> str:
 def _workspace_of_event(body: Payload) -> str:
     """The installation an event was sent to.
 
-    Slack names it first, also in channels shared with others.
+    Slack names it first. What else the body names may be the sender's: in a channel shared with
+    another organisation, that is not where the bot is installed.
     """
     authorizations = body.get("authorizations") or [body]
-    first = authorizations[0]
-    team = _text(first, "team_id") or _text(body, "team_id")
-    enterprise = _text(first, "enterprise_id")
-    enterprise = enterprise or _text(body, "enterprise_id")
-    return _workspace(first, enterprise, team)
+    installed = authorizations[0]
+    enterprise = _text(installed, "enterprise_id")
+    return _workspace(installed, enterprise, _text(installed, "team_id"))
 
 
 def _workspace_of_press(body: Payload) -> str:

@@ -19,11 +19,13 @@ from adapters.slack.api import SlackApi, SlackError
 from adapters.slack.store import File, SlackStore
 from core.errors import DeliveryError, Rejected
 from core.failpoints import failpoint
+from core.i18n import clip
 from core.pictures.facts import too_many_bytes
 from core.types import Attachment
 from core.url_policy import is_allowed
 
 ALT_LENGTH = 1000
+TITLE_LENGTH = 80
 LOOKS = (0.2, 0.4, 0.8, 1.6, 3.0, 6.0, 10.0)
 """Seconds before each look whether a share has happened: 22 in all."""
 UPLOAD_TRIES = 3
@@ -88,7 +90,7 @@ class Files:
         for has_alt in (True, False):
             if not files:
                 files = await self._upload(spot, uploads, has_alt=has_alt)
-            ts = await self._complete(spot, files)
+            ts = await self._complete(spot, files, uploads)
             if ts:
                 return await self._record_share(spot, ts)
             log.warning("share_dropped", job=spot.job)
@@ -228,14 +230,18 @@ class Files:
             log.warning("upload_failed", name=upload.name, status=status)
         return status == 200
 
-    async def _complete(self, spot: Spot, files: Sequence[File]) -> str:
+    async def _complete(
+        self, spot: Spot, files: Sequence[File], uploads: Sequence[Upload]
+    ) -> str:
         """Share files and wait until Slack has done it. Return the ts, "" when it never did."""
+        titles = {upload.name: _title(upload) for upload in uploads}
         try:
             await self._api.post_json(
                 spot.workspace,
                 "files.completeUploadExternal",
                 files=[
-                    {"id": file.file, "title": file.name} for file in files
+                    {"id": file.file, "title": titles[file.name]}
+                    for file in files
                 ],
                 channel_id=spot.channel,
                 thread_ts=spot.thread or None,
@@ -282,6 +288,12 @@ class Files:
         await self.delete(spot.workspace, files)
         withdrawn = [replace(file, ts="") for file in files]
         await self._store.save_files(spot.tenant, withdrawn)
+
+
+def _title(upload: Upload) -> str:
+    """What people see above a file: what it shows rather than its name."""
+    first_line = upload.alt.partition("\n")[0]
+    return clip(first_line, TITLE_LENGTH) or upload.name
 
 
 def _raise_for_status(response: aiohttp.ClientResponse) -> None:

@@ -39,6 +39,7 @@ STAMP = re.compile(r"[0-9]{1,12}")
 WINDOW = 300
 """Seconds a signature is valid for, before and after its time."""
 MAX_SEEN = 50_000
+MAX_REPORTED, REPORT_SECONDS = 10, 60
 MAX_FIELDS = 64
 FORM = "application/x-www-form-urlencoded"
 
@@ -57,6 +58,9 @@ class SlackGuard:
         self._app = app
         self._verifier = SignatureVerifier(secret)
         self._now = now
+        self._reported: TTLCache[str, bool] = TTLCache(
+            MAX_REPORTED, REPORT_SECONDS, now
+        )
         self._seen: TTLCache[str, bool] = TTLCache(MAX_SEEN, 2 * WINDOW, now)
 
     def routes(self) -> list[Route]:
@@ -65,8 +69,11 @@ class SlackGuard:
 
     async def _deliver(self, request: Request) -> Response:
         body = await request.body()
-        signature = self._signature(request, body)
-        if signature is None:
+        signature = _only_header(request, "x-slack-signature")
+        stamp = _only_header(request, "x-slack-request-timestamp")
+        fault = self._find_fault(signature, stamp, body)
+        if fault:
+            self._report(fault)
             return PlainTextResponse("", 401)
         delivery = _read(request, body)
         if delivery is None:
@@ -84,26 +91,37 @@ class SlackGuard:
             return PlainTextResponse("")
         return JSONResponse(answer)
 
-    def _signature(self, request: Request, body: bytes) -> str | None:
-        """The signature, if Slack made it over these very bytes, not long ago."""
+    def _find_fault(self, signature: str, stamp: str, body: bytes) -> str:
+        """Say why Slack cannot have sent these bytes just now; "" if it can."""
         # The SDK's verifier raises on hostile headers: our own look comes first.
-        signatures = request.headers.getlist("x-slack-signature")
-        stamps = request.headers.getlist("x-slack-request-timestamp")
-        if len(signatures) != 1 or len(stamps) != 1:
-            return None
-        signature = signatures[0]
-        stamp = stamps[0]
         if not SIGNATURE.fullmatch(signature) or not STAMP.fullmatch(stamp):
-            return None
-        if abs(self._now() - int(stamp)) > WINDOW or not _is_text(body):
-            return None
+            return "unsigned"
+        if abs(self._now() - int(stamp)) > WINDOW:
+            return "clock"
+        if not _is_text(body):
+            return "no text"
         expected = self._verifier.generate_signature(
             timestamp=stamp,
             body=body,
         )
         if expected is None or not hmac.compare_digest(expected, signature):
-            return None
-        return signature
+            return "signature"
+        return ""
+
+    def _report(self, fault: str) -> None:
+        """Log it, once a minute: people only see that Easel did not respond."""
+        if fault in self._reported:
+            return
+        self._reported[fault] = True
+        log.warning(
+            "slack_refused", reason=fault, setting="SLACK_SIGNING_SECRET"
+        )
+
+
+def _only_header(request: Request, name: str) -> str:
+    """A header that came once; "" where it is missing or ambiguous."""
+    values = request.headers.getlist(name)
+    return values[0] if len(values) == 1 else ""
 
 
 def _is_text(body: bytes) -> bool:

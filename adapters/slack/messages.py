@@ -84,6 +84,19 @@ class MessageClient:
             raise
         return replace(sent, pictures=pictures)
 
+    async def delete(self, sent: PostedMessage) -> None:
+        """Delete a message; no matter if it is gone. Raises SlackError."""
+        try:
+            await self._api.post_json(
+                sent.place.workspace,
+                "chat.delete",
+                channel=sent.place.channel,
+                ts=sent.message,
+            )
+        except SlackError as error:
+            if not error.permanent:
+                raise
+
     async def find(self, place: Place, job: str) -> PostedMessage | None:
         """Find our message for a job by its metadata. Raises DeliveryError."""
         method = (
@@ -212,6 +225,7 @@ class MessageClient:
                 place.tenant, place.channel, message.message
             )
             await self._files.delete(place.workspace, files)
+            await self.delete(message)
 
     def _without_pictures(self, post: Post) -> Post:
         locale = post.locale or self._locale

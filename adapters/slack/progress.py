@@ -7,7 +7,7 @@ import structlog
 from cachetools import TTLCache
 
 from adapters.slack.api import SlackApi, SlackError
-from core.i18n import clip
+from core.i18n import clip, translate
 from core.post import Post
 from core.types import Place
 
@@ -25,10 +25,11 @@ log = structlog.get_logger()
 
 
 class Progress:
-    """Remembers when each workspace was shown what."""
+    """Remembers when each workspace was shown what. ``locale``: of posts that name none."""
 
-    def __init__(self, api: SlackApi) -> None:
+    def __init__(self, api: SlackApi, locale: str) -> None:
         self._api = api
+        self._locale = locale
         self._updates: defaultdict[str, deque[float]] = defaultdict(deque)
         self._signed: TTLCache[tuple[str, str], bool] = TTLCache(
             MAX_SIGNS, SIGN_SECONDS
@@ -49,7 +50,7 @@ class Progress:
         return True
 
     async def show_sign(self, place: Place, post: Post) -> None:
-        """Show the post's first line under its thread. Failures of this courtesy are ignored."""
+        """Show under its thread that we are at work. Failures of this courtesy are ignored."""
         thread = (place.workspace, place.thread)
         if (
             not place.thread
@@ -59,15 +60,25 @@ class Progress:
             return
         # Before the call: it may be slow, and the next line is on its way.
         self._signed[thread] = True
-        first_line = post.text.partition("\n")[0]
+        # Slack writes the app's name before it: "Easel is at work …".
+        sign = translate("slack.at_work", post.locale or self._locale)
+        await self._set_sign(place, clip(sign, SIGN_LENGTH))
+
+    async def clear_sign(self, place: Place) -> None:
+        """Take the sign away: nothing more will come."""
+        thread = (place.workspace, place.thread)
+        if self._signed.pop(thread, False):
+            await self._set_sign(place, "")
+
+    async def _set_sign(self, place: Place, sign: str) -> None:
         try:
             await self._api.post_json(
                 place.workspace,
                 "assistant.threads.setStatus",
                 channel_id=place.channel,
                 thread_ts=place.thread,
-                status=clip(first_line, SIGN_LENGTH),
+                status=sign,
             )
         except SlackError as error:
-            self._refused[thread] = True
+            self._refused[place.workspace, place.thread] = True
             log.debug("no_sign", code=error.code)

@@ -132,9 +132,13 @@ async def test_a_mention_with_a_picture_is_one_job_with_the_picture(
     assert [
         (step.action, len(step.inputs), step.parent) for step in steps
     ] == [(Action.EDIT, 1, None)]
-    signs = [one for one in fake.world.statuses if one["thread_ts"] == ts]
-    assert signs[0]["status"].startswith("Edit")
-    assert len(signs[0]["status"]) <= 50
+    signs = [
+        sign["status"]
+        for sign in fake.world.statuses
+        if sign["thread_ts"] == ts
+    ]
+    assert signs[0] == "is at work …"
+    assert signs[-1] == ""
     await ana.says("and rainy", thread=ts)
     await ana.result("and rainy")
     assert (await place.steps(ana))[-1].parent == steps[0].id

@@ -138,6 +138,47 @@ async def test_odd_bodies_are_refused_without_a_stack(
     assert status == 415
 
 
+ODD = [
+    {"type": "event_callback"},
+    {"type": "event_callback", "event": "message"},
+    {"type": "event_callback", "event": {"type": "message", "user": "U1"}},
+    {"type": "event_callback", "event": {"type": "reaction_added"}},
+    {"type": "event_callback", "event": {"type": ["message"]}},
+    {"type": "block_actions", "actions": []},
+    {"type": "block_actions", "trigger_id": "1", "actions": ["press"]},
+    {"type": "view_submission", "view": {"callback_id": "easel"}},
+    {"type": "view_submission", "view": []},
+    {"type": "message_action", "callback_id": "edit_image"},
+    {"type": "interactive_message", "callback_id": "legacy", "actions": [{}]},
+    {"type": "dialog_submission", "callback_id": "legacy", "submission": {}},
+]
+
+
+@pytest.mark.parametrize("body", ODD, ids=json.dumps)
+async def test_a_signed_delivery_in_an_odd_shape_is_acknowledged(
+    door: tuple[Slack, Running], body: dict[str, Any]
+) -> None:
+    fake, _ = door
+    data = json.dumps(body).encode()
+    assert (await send(fake, data, sign(data)))[0] == 200
+
+
+async def test_a_wrong_secret_or_clock_is_told_once_a_minute(
+    door: tuple[Slack, Running], capsys: pytest.CaptureFixture[str]
+) -> None:
+    fake, _ = door
+    for _ in range(3):
+        late = sign(GOOD, time.time() - 400)
+        assert (await send(fake, GOOD, late))[0] == 401
+        forged = {**sign(GOOD), "X-Slack-Signature": f"v0={'0' * 64}"}
+        assert (await send(fake, GOOD, forged))[0] == 401
+    output = "".join(capsys.readouterr())
+    lines = [line for line in output.splitlines() if "slack_refused" in line]
+    assert len(lines) == 2
+    assert "clock" in lines[0]
+    assert "signature" in lines[1]
+
+
 async def test_the_same_bytes_twice_do_nothing_more(
     door: tuple[Slack, Running],
 ) -> None:

@@ -18,9 +18,10 @@ from core import forms
 from core.catalog import Catalog
 from core.errors import Rejected
 from core.i18n import translate
+from core.incoming import Incoming
 from core.interpret import NOWHERE, OpenForm, interpret
 from core.languages import languages
-from core.operations import Action, ButtonKind
+from core.operations import OPERATIONS, Action, ButtonKind
 from core.options import Options
 from core.post import Button, Post, Tone
 from core.providers.dashscope import catalog_text
@@ -39,6 +40,12 @@ def event(name: str, **changes: Any) -> Mapping[str, Any]:
     body = sample(name)
     body["event"] |= changes
     return body
+
+
+def form(body: Mapping[str, Any]) -> Incoming:
+    filled = decode.form(body)
+    assert filled is not None
+    return filled
 
 
 def picture(_file: str) -> str:
@@ -131,7 +138,7 @@ def test_emoji_are_read_as_slack_tells_of_them() -> None:
     filled["view"]["state"]["values"]["prompt"]["value"]["value"] = (
         "a :fox_face:"
     )
-    assert decode.form(filled).words == "a 🦊"
+    assert form(filled).words == "a 🦊"
 
 
 def test_a_reaction_names_its_message_and_whether_it_was_added() -> None:
@@ -175,7 +182,7 @@ def test_a_command_a_press_a_shortcut_and_a_modal_are_read() -> None:
     pointed = decode.shortcut(sample("message_action")).answers
     assert pointed
     assert pointed.pictures
-    filled = interpret(decode.form(sample("view_submission")), NOWHERE)
+    filled = interpret(form(sample("view_submission")), NOWHERE)
     assert isinstance(filled, Request)
     assert filled.text == "make it night"
     assert len(filled.attachments) == 1
@@ -249,7 +256,7 @@ def test_a_modal_keeps_all_pictures_of_a_message_however_long_their_addresses() 
     view = sample("view_submission")
     view["view"]["private_metadata"] = known
     view["view"]["state"]["values"].pop("pictures")
-    assert len(decode.form(view).attachments) == 10
+    assert len(form(view).attachments) == 10
 
 
 def test_a_modal_sent_back_from_elsewhere_belongs_to_where_we_are_installed() -> (
@@ -258,7 +265,48 @@ def test_a_modal_sent_back_from_elsewhere_belongs_to_where_we_are_installed() ->
     body = sample("view_submission")
     body["team"]["id"] = "T00000009"
     body["view"]["app_installed_team_id"] = "T00000001"
-    assert decode.form(body).place.workspace == "T00000001"
+    assert form(body).place.workspace == "T00000001"
+
+
+def test_a_partner_of_another_organisation_speaks_to_our_installation() -> (
+    None
+):
+    # Slack Connect: the body names the organisation of the sender.
+    body = {**event("message_im"), "enterprise_id": "E013Y3SHLAY"}
+    body["authorizations"] = [
+        {
+            "team_id": "T0G9PQBBK",
+            "enterprise_id": None,
+            "is_enterprise_install": False,
+            "user_id": "U0BOT",
+        }
+    ]
+    incoming = decode.message(body)
+    assert incoming is not None
+    assert incoming.place.workspace == "T0G9PQBBK"
+    # The reverse: we are in an organisation, the sender in none.
+    body["authorizations"][0]["enterprise_id"] = "E1"
+    body["enterprise_id"] = None
+    incoming = decode.message(body)
+    assert incoming is not None
+    assert incoming.place.workspace == "E1.T0G9PQBBK"
+
+
+def test_a_modal_knows_its_workspace_whoever_sends_it_back() -> None:
+    opened = interpret(decode.shortcut(sample("message_action")), NOWHERE)
+    assert isinstance(opened, OpenForm)
+    view = sample("view_submission")
+    view["view"]["private_metadata"] = decode.meta(opened.request, Action.EDIT)
+    view["enterprise"] = {"id": "E013Y3SHLAY", "name": "A partner"}
+    view["team"] = {"id": "T00000009", "enterprise_id": "E013Y3SHLAY"}
+    assert form(view).place.workspace == opened.request.place.workspace
+
+
+@pytest.mark.parametrize("language", languages())
+def test_what_a_modal_is_called_fits_above_it(language: str) -> None:
+    titles = [f"action.{action}" for action in OPERATIONS]
+    for key in (*titles, "form.functions"):
+        assert len(translate(key, language)) <= render.VIEW_TITLE, key
 
 
 @pytest.mark.parametrize(

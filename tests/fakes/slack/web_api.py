@@ -41,6 +41,7 @@ RULES: dict[str, tuple[str, str]] = {
     "apps.connections.open": ("3", "app"),
     "chat.postMessage": ("special", "chat:write"),
     "chat.update": ("3", "chat:write"),
+    "chat.delete": ("3", "chat:write"),
     "chat.postEphemeral": ("4", "chat:write"),
     "chat.getPermalink": ("special", ""),
     "files.getUploadURLExternal": ("4", "files:write"),
@@ -275,6 +276,16 @@ class WebApi:
         message.edits += 1
         return {"channel": channel, "ts": message.ts, "text": message.text}
 
+    def _chat_delete(self, workspace: Workspace, arguments: Json) -> Json:
+        channel = self._channel(workspace, arguments.get("channel"))
+        message = self.world.find(channel, str(arguments.get("ts")))
+        if message is None:
+            raise No("message_not_found")
+        if message.user != workspace.bot_user:
+            raise No("cant_delete_message")
+        message.deleted = True
+        return {"channel": channel, "ts": message.ts}
+
     def _chat_post_ephemeral(
         self, workspace: Workspace, arguments: Json
     ) -> Json:
@@ -410,12 +421,8 @@ class WebApi:
             raise No("file_deleted")
         if file.owner != workspace.bot_user:
             raise No("cant_delete_file")
+        # Its message stays: "This file was deleted."
         file.deleted = True
-        for message in self.world.messages:
-            if file.id in message.files and all(
-                self.world.files[name].deleted for name in message.files
-            ):
-                message.deleted = True
         return {}
 
     def _users_info(self, workspace: Workspace, arguments: Json) -> Json:
