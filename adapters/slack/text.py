@@ -2,7 +2,6 @@
 
 import html
 import re
-import unicodedata
 from collections.abc import Iterator, Mapping
 from types import MappingProxyType
 from typing import Any
@@ -22,8 +21,6 @@ TOKEN = re.compile(
 """A channel, a group or a link, with its label or without."""
 EMOJI_NAME = re.compile(r":([a-z0-9_+'-]+)(?:::skin-tone-[2-6])?:")
 EMOJI_CODES = re.compile(r"[0-9a-f]{2,6}(-[0-9a-f]{2,6})*")
-FIRST_EMOJI = "\U0001f300"
-"""Older signs bear names of other things: SMILE is ⌣."""
 LAST_CODE = 0x10FFFF
 NO_EMOJI: Mapping[str, str] = MappingProxyType({})
 
@@ -52,22 +49,24 @@ def mentions(text: str, us: str, *, is_named: bool) -> Mentions:
 
 
 def with_emoji(text: str, known: Mapping[str, str] = NO_EMOJI) -> str:
-    """Turn ":fox_face:" into 🦊, as Slack's payload names it, else by Unicode's names.
+    """Turn ":fox_face:" into 🦊, as Slack's payload names it, else by the usual short names.
 
     Others stay as they are.
     """
 
     def sign_of(name: re.Match[str]) -> str:
-        word = name[1]
-        if word in known:
-            return known[word]
-        try:
-            sign = unicodedata.lookup(word.replace("_", " "))
-        except KeyError:
-            return name[0]
-        return sign if sign >= FIRST_EMOJI else name[0]
+        return known.get(name[1]) or _sign_named(name[1]) or name[0]
 
     return EMOJI_NAME.sub(sign_of, text)
+
+
+def _sign_named(name: str) -> str:
+    """The emoji of a short name; "" where there is none."""
+    import emoji  # noqa: PLC0415  # a long table that most texts do not need
+
+    written = f":{name}:"
+    sign = emoji.emojize(written, language="alias")
+    return "" if sign == written else sign
 
 
 def emoji_in(blocks: object) -> dict[str, str]:

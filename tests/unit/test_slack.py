@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from slack_sdk.models.blocks import Block
 
 from adapters.slack import decode, render, users
+from adapters.slack.api import SlackError
 from adapters.slack.manifest import EVENTS, SCOPES, manifest
 from core import forms
 from core.catalog import Catalog
@@ -107,8 +108,12 @@ def test_our_own_words_are_not_for_us() -> None:
         ),
         ("a\u202eb\u0000c", "abc"),
         (
-            ":fox_face: and :rose::skin-tone-2: at 12:30:45 :smile: :our_logo:",
-            "🦊 and 🌹 at 12:30:45 :smile: :our_logo:",
+            ":fox_face: and :rose::skin-tone-2: at 12:30:45 :our_logo:",
+            "🦊 and 🌹 at 12:30:45 :our_logo:",
+        ),
+        (
+            ":heart: :sunny: :thumbsup: :+1: :smile: :large_blue_circle:",
+            "❤️ ☀️ 👍 👍 😄 🔵",
         ),
     ],
 )
@@ -307,6 +312,15 @@ def test_what_a_modal_is_called_fits_above_it(language: str) -> None:
     titles = [f"action.{action}" for action in OPERATIONS]
     for key in (*titles, "form.functions"):
         assert len(translate(key, language)) <= render.VIEW_TITLE, key
+
+
+@pytest.mark.parametrize(
+    "code",
+    ["rate_limited", "message_limit_exceeded", "ratelimited", ""],
+)
+def test_a_limit_that_passes_is_waited_for(code: str) -> None:
+    assert not SlackError(code).permanent
+    assert SlackError("channel_not_found").permanent
 
 
 @pytest.mark.parametrize(
