@@ -60,6 +60,7 @@ TOKEN = re.compile(
     r'|(?<!\S)(?P<unclosed>["“])(?=\S)',
     re.DOTALL,
 )
+VALUE_SIGNS = frozenset("=＝:：")
 SEPARATOR = re.compile(r"[\s=＝:：]*")
 STOPS = "，。；、！？"
 BARE = re.compile(rf"(?:[^\s{STOPS}]|[{STOPS}](?=\d))+")
@@ -112,14 +113,12 @@ def write(parsed: Parsed) -> str:
 
     The prompt stands in quotes only where it must.
     """
-    chosen = [
-        option
+    written = [
+        _write_option(option, parsed.options)
         for option in OPTIONS.values()
         if option.is_chosen(parsed.options)
     ]
-    options = "".join(
-        _write_option(option, parsed.options) for option in chosen
-    )
+    options = "".join(written)
     plain = parsed.prompt + options
     # Whether a prompt needs shelter is hard to say and easy to try.
     if _reads_as(plain, parsed):
@@ -136,7 +135,7 @@ def command(name: str, text: str) -> tuple[Action, str]:
         return STANDALONE[name], text
     _check_length(text)
     words = command_words(name)
-    first, rest = (*clean(text).split(maxsplit=1), "", "")[:2]
+    first, rest = _split_first(clean(text))
     word = to_ascii(first).lower().replace("_", "-")
     if word in words:
         return words[word], rest
@@ -154,6 +153,14 @@ def command(name: str, text: str) -> tuple[Action, str]:
     raise Rejected("grammar.word_missing", allowed=offered)
 
 
+def _split_first(text: str) -> tuple[str, str]:
+    """The first word and what is left, "" where there is none."""
+    parts = text.split(maxsplit=1)
+    first = parts[0] if parts else ""
+    rest = parts[1] if len(parts) > 1 else ""
+    return first, rest
+
+
 def _check_length(*texts: str) -> None:
     length = max(map(len, texts))
     if length > LONGEST:
@@ -163,7 +170,8 @@ def _check_length(*texts: str) -> None:
 def _write_option(option: OptionSpec, options: Options) -> str:
     if option.is_flag:
         return f" --{option.name}"
-    return f" --{option.name} {write_value(option, option.value(options))}"
+    value = option.value(options)
+    return f" --{option.name} {write_value(option, value)}"
 
 
 def _reads_as(text: str, parsed: Parsed) -> bool:
@@ -191,7 +199,8 @@ def _split_options(
         if len(options) > len(OPTIONS):
             raise Rejected("grammar.duplicate", option=f"--{option.name}")
     parts.append(text[position:])
-    prompt = " ".join(part.strip() for part in parts if part.strip())
+    stripped = [part.strip() for part in parts]
+    prompt = " ".join(part for part in stripped if part)
     return _without_shelter(prompt), options
 
 
@@ -219,15 +228,16 @@ def _is_prose(token: "re.Match[str]") -> bool:
     names = [*OPTIONS, *ALIASES]
     if name in names:
         return False
-    is_close = difflib.get_close_matches(
+    close = difflib.get_close_matches(
         name[:LONGEST_SHOWN],
         names,
         n=1,
         cutoff=0.7,
     )
-    start = _skip(SEPARATOR, token.string, token.end())
-    has_number = token.string[start : start + 1].isdecimal()
-    return not (is_close and has_number)
+    text = token.string
+    start = _skip(SEPARATOR, text, token.end())
+    has_number = text[start : start + 1].isdecimal()
+    return not (close and has_number)
 
 
 def _find_option(name: str, action: Action | None) -> OptionSpec:
@@ -264,7 +274,8 @@ def _split_value(
 ) -> tuple[str, int]:
     """The option's value as text, and where the words continue."""
     if option.is_flag:
-        if text[position : position + 1] in {"=", "＝", ":", "："}:
+        following_sign = text[position : position + 1]
+        if following_sign in VALUE_SIGNS:
             raise Rejected("grammar.flag_value", option=f"--{option.name}")
         return "", position
     start = _skip(SEPARATOR, text, position)
@@ -280,7 +291,9 @@ def _split_value(
     if bare is None:
         return "", start
     # A stop behind the value ends a sentence of the prompt that is gone.
-    return bare[0].rstrip(",.;!?"), _skip(FOLLOWING_STOP, text, bare.end())
+    value = bare[0].rstrip(",.;!?")
+    position = _skip(FOLLOWING_STOP, text, bare.end())
+    return value, position
 
 
 def _skip(pattern: "re.Pattern[str]", text: str, position: int) -> int:
@@ -290,8 +303,9 @@ def _skip(pattern: "re.Pattern[str]", text: str, position: int) -> int:
 
 def _without_shelter(prompt: str) -> str:
     """Without quotes around the whole prompt: they were only there to shelter it."""
-    is_whole = prompt[:1] in {'"', "“", "＂"} and QUOTED.fullmatch(prompt)
-    if not is_whole:
+    if not prompt.startswith(('"', "“", "＂")):
+        return prompt
+    if not QUOTED.fullmatch(prompt):
         return prompt
     return _inside_quotes(prompt).strip()
 

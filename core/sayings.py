@@ -129,7 +129,8 @@ def _is_order(words: str) -> bool:
     first = WORD.match(words)
     if first is None or find_lone_word(words) is not None:
         return False
-    return fold(first["word"]) in {"draw", "edit", "wanx"}
+    name = fold(first["word"])
+    return name in {"draw", "edit", "wanx"}
 
 
 def _command_name(name: str) -> str:
@@ -175,12 +176,14 @@ def _kind_of(words: str) -> SayingKind:
     vocab = vocabulary()
     if _opening_length(words, vocab.ideas):
         return SayingKind.IDEA
-    is_question = words.rstrip()[-1:] in QUESTION_MARKS
-    if not is_question or _opening_length(words, vocab.polite):
+    last_sign = words.rstrip()[-1:]
+    if last_sign not in QUESTION_MARKS:
         return SayingKind.PLAIN
-    return (
-        SayingKind.QUESTION if _has_question_word(words) else SayingKind.IDEA
-    )
+    if _opening_length(words, vocab.polite):
+        return SayingKind.PLAIN
+    if _has_question_word(words):
+        return SayingKind.QUESTION
+    return SayingKind.IDEA
 
 
 def _has_question_word(words: str) -> bool:
@@ -201,18 +204,21 @@ def _opening_length(
     """How many characters of the text an opening takes, 0 when none of them begins it."""
     folded = fold_in_place(text[:LONGEST_OPENING])
     for opening in openings:
-        if folded.startswith(opening):
-            following = folded[len(opening) : len(opening) + 1]
-            if _is_whole_word(opening, following, is_verb=is_verb):
-                return len(opening)
+        if not folded.startswith(opening):
+            continue
+        length = len(opening)
+        following = folded[length : length + 1]
+        if _is_whole_word(opening, following, is_verb=is_verb):
+            return length
     return 0
 
 
 def _is_whole_word(opening: str, following: str, *, is_verb: bool) -> bool:
+    is_end = not following.isalnum()
     if not CJK.search(opening):
-        return not (following.isalnum() or following in {"'", "_"})
+        return is_end and following not in {"'", "_"}
     # Chinese writes no spaces between words.
-    return not is_verb or following in MEASURES or not following.isalnum()
+    return is_end or not is_verb or following in MEASURES
 
 
 def fold_in_place(text: str) -> str:
@@ -232,10 +238,12 @@ def find_lone_word(text: str) -> Action | None:
     word = fold(ENDINGS.sub("", text))
     if not word or len(word) > LONGEST_SHOWN:
         return None
-    if word in vocabulary().alone:
-        return vocabulary().alone[word]
+    alone = vocabulary().alone
+    if word in alone:
+        return alone[word]
     words = command_words("easel")
-    return words.get(word.removeprefix("/").replace("_", "-"))
+    name = word.removeprefix("/").replace("_", "-")
+    return words.get(name)
 
 
 def is_small_talk(text: str) -> bool:
@@ -244,7 +252,9 @@ def is_small_talk(text: str) -> bool:
         return False
     parts = [fold_talk(part) for part in PARTS.split(fold(text))]
     phrases = [part for part in parts if part]
-    return bool(phrases) and all(map(_consists_of_small_talk, phrases))
+    if not phrases:
+        return False
+    return all(_consists_of_small_talk(phrase) for phrase in phrases)
 
 
 def _consists_of_small_talk(text: str) -> bool:
@@ -252,8 +262,10 @@ def _consists_of_small_talk(text: str) -> bool:
     small_talk = vocabulary().small_talk
     words = text.split()
     # Word counts at which a row of whole phrases ends; a phrase may be the start of a longer one.
+    count = len(words)
     ends = {0}
-    for end in range(1, len(words) + 1):
-        if any(" ".join(words[start:end]) in small_talk for start in ends):
+    for end in range(1, count + 1):
+        phrases = [" ".join(words[start:end]) for start in ends]
+        if any(phrase in small_talk for phrase in phrases):
             ends.add(end)
-    return len(words) in ends
+    return count in ends

@@ -18,6 +18,9 @@ from core.text import clean, has_words
 from core.types import Attachment, Person
 
 LONGEST_NAME = 30
+LONGEST_FILE_NAME = 80
+Page = Mapping[str, Any]
+"""What a page sent: the JSON object of its request."""
 KEY = re.compile(r"[A-Za-z0-9-]{8,64}")
 OURS = re.compile("[@＠]easel", re.IGNORECASE)
 SLASHES = ("/", "／")
@@ -35,7 +38,8 @@ def person(name: object) -> tuple[str, str]:
 
     Raises Rejected.
     """
-    cleaned = " ".join(clean(name).split()) if isinstance(name, str) else ""
+    text = clean(name) if isinstance(name, str) else ""
+    cleaned = " ".join(text.split())
     id = _id(cleaned)
     if not id or len(cleaned) > LONGEST_NAME or not has_words(cleaned):
         raise Rejected("room.name", limit=LONGEST_NAME)
@@ -46,11 +50,14 @@ def person(name: object) -> tuple[str, str]:
 
 def _id(name: str) -> str:
     """Letters with their marks and digits of any script, in one letter case; dashes between."""
-    return "-".join("".join(map(_letter_or_space, name.casefold())).split())
+    letters = map(_letter_or_space, name.casefold())
+    words = "".join(letters).split()
+    return "-".join(words)
 
 
 def _letter_or_space(letter: str) -> str:
-    return letter if unicodedata.category(letter)[0] in "LMN" else " "
+    category = unicodedata.category(letter)
+    return letter if category[0] in "LMN" else " "
 
 
 def channel(name: object) -> str:
@@ -63,14 +70,16 @@ def channel(name: object) -> str:
 
 def file_name(text: str) -> str:
     """A file's name for showing, never for a path: cleaned, at most 80 characters."""
-    return clean(unquote(text)).replace("\n", " ")[:80] or "picture"
+    name = clean(unquote(text)).replace("\n", " ")
+    return name[:LONGEST_FILE_NAME] or "picture"
 
 
-def message(text: str, member: Member, page: Mapping[str, Any]) -> Incoming:
+def message(text: str, member: Member, page: Page) -> Incoming:
     """Words from the composer: a command behind a slash, else a message."""
     incoming = _incoming(Kind.MESSAGE, member, page, words=text)
-    is_command = text.startswith(SLASHES)
-    return replace(incoming, kind=Kind.COMMAND) if is_command else incoming
+    if text.startswith(SLASHES):
+        return replace(incoming, kind=Kind.COMMAND)
+    return incoming
 
 
 def with_mentions(incoming: Incoming, names: Sequence[str]) -> Incoming:
@@ -78,7 +87,9 @@ def with_mentions(incoming: Incoming, names: Sequence[str]) -> Incoming:
     words = incoming.words
     named = OURS.search(words)
     if named is not None:
-        words = f"{words[: named.start()]}{words[named.end() :]}".strip()
+        before = words[: named.start()]
+        behind = words[named.end() :]
+        words = f"{before}{behind}".strip()
     folded = words.casefold()
     others = [name for name in names if f"@{name.casefold()}" in folded]
     mentions = Mentions(us=named is not None, people=bool(others))
@@ -98,7 +109,7 @@ def with_answered(incoming: Incoming, message: Message) -> Incoming:
     return replace(incoming, answers=answered)
 
 
-def button(member: Member, page: Mapping[str, Any]) -> Incoming:
+def button(member: Member, page: Page) -> Incoming:
     """A button of one of our messages."""
     return _incoming(
         Kind.BUTTON,
@@ -108,12 +119,15 @@ def button(member: Member, page: Mapping[str, Any]) -> Incoming:
     )
 
 
-def form(member: Member, page: Mapping[str, Any]) -> Incoming:
+def form(member: Member, page: Page) -> Incoming:
     """A form sent back. Raises Rejected for anything that a page never sends."""
     text = page.get("text", "")
     target = page.get("target")
     is_well_formed = isinstance(text, str) and isinstance(target, str | None)
-    if not is_well_formed or len(text) + len(target or "") > grammar.LONGEST:
+    if not is_well_formed:
+        raise Rejected("room.bad_request")
+    length = len(text) + len(target or "")
+    if length > grammar.LONGEST:
         raise Rejected("room.bad_request")
     incoming = _incoming(
         Kind.FORM,
@@ -143,7 +157,7 @@ def listed(names: str) -> list[str]:
 
 def reaction(
     member: Member,
-    page: Mapping[str, Any],
+    page: Page,
     message: Message,
     emoji: str,
     *,
@@ -164,14 +178,18 @@ def reaction(
 def _incoming(
     kind: Kind,
     member: Member,
-    page: Mapping[str, Any],
+    page: Page,
     **more: Any,
 ) -> Incoming:
     """What every request of a page holds. Raises Rejected for anything that a page never sends."""
     key = page.get("key")
     if not isinstance(key, str) or not KEY.fullmatch(key):
         raise Rejected("room.bad_request")
-    mask = page.get("mask")
+    pictures = _texts(page.get("pictures"))
+    mask = None
+    mask_ref = page.get("mask")
+    if mask_ref and isinstance(mask_ref, str):
+        mask = Attachment(ref=mask_ref)
     channel_name = _text(page, "channel")
     return Incoming(
         key=f"{member.id}:{key}",
@@ -182,18 +200,15 @@ def _incoming(
         is_admin=member.admin,
         is_direct=channel_name.startswith(DIRECT),
         is_home=True,
-        fields={
-            name: str(value)[:MOST_VALUE]
-            for name, value in _mapping(page.get("given")).items()
-        },
-        attachments=_attachments(_texts(page.get("pictures"))),
-        mask=Attachment(ref=mask) if mask and isinstance(mask, str) else None,
+        fields=_fields(page.get("given")),
+        attachments=_attachments(pictures),
+        mask=mask,
         may_show_form=True,
         **more,
     )
 
 
-def index(page: Mapping[str, Any]) -> int | None:
+def index(page: Page) -> int | None:
     """Read which of a step's pictures is meant."""
     number = page.get("index")
     if isinstance(number, int) and 0 <= number < MOST_FILES:
@@ -201,17 +216,17 @@ def index(page: Mapping[str, Any]) -> int | None:
     return None
 
 
-def _text(page: Mapping[str, Any], name: str) -> str:
+def _text(page: Page, name: str) -> str:
     text = page.get(name, "")
     if not isinstance(text, str) or len(text) > LONGEST_FIELD:
         raise Rejected("room.bad_request")
     return text
 
 
-def _mapping(fields: object) -> Mapping[str, Any]:
-    if isinstance(fields, dict) and len(fields) <= MOST_FIELDS:
-        return fields
-    return {}
+def _fields(fields: object) -> dict[str, str]:
+    if not isinstance(fields, dict) or len(fields) > MOST_FIELDS:
+        return {}
+    return {name: str(value)[:MOST_VALUE] for name, value in fields.items()}
 
 
 def _texts(refs: object) -> list[str]:

@@ -8,6 +8,8 @@ from bot.simulator.models import Endpoint, Rule
 from bot.simulator.refusals import Refusal, invalid, invalid_field
 from bot.simulator.sizes import Pixels, pair
 
+Fields = Mapping[str, Any]
+"""An object of the request's JSON."""
 MAX_SEED = 2_147_483_647
 MAX_NEGATIVE = 500
 WITH_MASK = "description_edit_with_mask"
@@ -43,7 +45,7 @@ class ImageRequest:
     function: str | None = None
     negative: str = ""
     watermark: bool = False
-    extra: Mapping[str, Any] = field(default_factory=dict)
+    extra: Fields = field(default_factory=dict)
 
 
 Wanted = ImageRequest
@@ -69,9 +71,10 @@ def check(
     """The request, checked as the vendor would; raises Refusal in the vendor's words."""
     _check_kind(endpoint, is_async)
     if not isinstance(body, dict):
-        raise invalid(
+        message = (
             "Required body invalid, please check the request body format."
         )
+        raise invalid(message)
     model = _model(body, rules)
     rule = rules[model]
     if endpoint not in rule.endpoints:
@@ -80,29 +83,28 @@ def check(
     if not isinstance(fields, dict):
         message = "Required input parameter missing from request."
         raise Refusal(400, "BadRequest.EmptyInput", message)
-    parameters = body.get("parameters")
-    if not isinstance(parameters, dict):
-        parameters = {}
+    parameters: Fields = {}
+    if isinstance(body.get("parameters"), dict):
+        parameters = body["parameters"]
     # What is missing is looked for before what is out of range, as the vendor does.
     source = _input(model, rule, endpoint, fields)
-    negative = (
-        fields.get("negative_prompt")
-        or parameters.get("negative_prompt")
-        or ""
-    )
+    negative = fields.get("negative_prompt") or ""
+    negative = negative or parameters.get("negative_prompt") or ""
+    watermark = parameters.get("watermark", False)
+    usual_n = rule.n[2]
     return ImageRequest(
         model=model,
         endpoint=endpoint,
         # The vendor cuts a long prompt and says nothing.
         prompt=source.prompt[: rule.prompt],
-        n=_n(parameters.get("n", rule.n[2]), rule),
+        n=_n(parameters.get("n", usual_n), rule),
         seed=_seed(parameters.get("seed")),
         size=_size(parameters.get("size"), rule, bool(source.images)),
         images=source.images,
         mask=source.mask,
         function=source.function,
         negative=str(negative)[:MAX_NEGATIVE],
-        watermark=bool(parameters.get("watermark", False)),
+        watermark=bool(watermark),
         extra=_function_parameters(source.function, parameters),
     )
 
@@ -117,7 +119,7 @@ def _check_kind(endpoint: Endpoint, is_async: bool) -> None:
         raise Refusal(403, "AccessDenied", message)
 
 
-def _model(body: Mapping[str, Any], rules: Mapping[str, Rule]) -> str:
+def _model(body: Fields, rules: Mapping[str, Rule]) -> str:
     model = body.get("model")
     if not isinstance(model, str) or not model:
         message = 'Required parameter "model" missing from request.'
@@ -131,7 +133,7 @@ def _input(
     model: str,
     rule: Rule,
     endpoint: Endpoint,
-    fields: Mapping[str, Any],
+    fields: Fields,
 ) -> Input:
     if endpoint.has_messages:
         return _message(model, rule, fields)
@@ -140,7 +142,7 @@ def _input(
     return _plain(rule, fields)
 
 
-def _message(model: str, rule: Rule, fields: Mapping[str, Any]) -> Input:
+def _message(model: str, rule: Rule, fields: Fields) -> Input:
     content = _content(fields)
     texts = _parts(content, "text")
     images = _parts(content, "image")
@@ -156,7 +158,7 @@ def _message(model: str, rule: Rule, fields: Mapping[str, Any]) -> Input:
     return Input(prompt=texts[0], images=tuple(images))
 
 
-def _content(fields: Mapping[str, Any]) -> list[Any]:
+def _content(fields: Fields) -> list[Any]:
     messages = fields.get("messages")
     if messages is None:
         raise invalid("Field required: input.messages")
@@ -164,8 +166,9 @@ def _content(fields: Mapping[str, Any]) -> list[Any]:
         raise invalid("No messages found in input")
     if len(messages) != 1:
         raise invalid("messages length only support 1")
-    message = messages[0]
-    content = message.get("content") if isinstance(message, dict) else None
+    content = None
+    if isinstance(messages[0], dict):
+        content = messages[0].get("content")
     if not isinstance(content, list):
         raise invalid("check input data style.")
     return content
@@ -177,18 +180,20 @@ def _parts(content: list[Any], name: str) -> list[str]:
     return [part for part in parts if isinstance(part, str)]
 
 
-def _plain(rule: Rule, fields: Mapping[str, Any]) -> Input:
+def _plain(rule: Rule, fields: Fields) -> Input:
     prompt = fields.get("prompt")
     if not isinstance(prompt, str) or not prompt:
         raise invalid_field("prompt")
     images = fields.get("images") or []
+    if not isinstance(images, list):
+        raise invalid_field("images")
     least, most = rule.images
-    if not isinstance(images, list) or not least <= len(images) <= most:
+    if not least <= len(images) <= most:
         raise invalid_field("images")
     return Input(prompt=prompt, images=tuple(str(image) for image in images))
 
 
-def _wanx(fields: Mapping[str, Any]) -> Input:
+def _wanx(fields: Fields) -> Input:
     function = fields.get("function")
     prompt = fields.get("prompt")
     base = fields.get("base_image_url")
@@ -259,11 +264,12 @@ WHOLE_NUMBERS = {"upscale_factor"}
 
 def _function_parameters(
     function: str | None,
-    parameters: Mapping[str, Any],
+    parameters: Fields,
 ) -> dict[str, Any]:
     """The function's own parameters, in range; others are ignored."""
     own: dict[str, Any] = {}
-    for name, (least, most, usual) in RANGES.get(function or "", {}).items():
+    ranges = RANGES.get(function or "", {})
+    for name, (least, most, usual) in ranges.items():
         parameter = parameters.get(name, usual)
         is_number = _is_whole(parameter)
         if name not in WHOLE_NUMBERS:

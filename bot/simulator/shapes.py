@@ -16,12 +16,18 @@ from bot.simulator.tasks import Task, TaskState, beijing
 
 TIER_1K = 2_250_000
 """Pixels up to which a result is billed as the smaller tier."""
+NO_TOKENS = {
+    "input_tokens": 0,
+    "output_tokens": 0,
+    "total_tokens": 0,
+}
 WITHOUT_METRICS = {"qwen-image", "qwen-image-plus"}
+Body = dict[str, Any]
 Link = Callable[[Task, int], str]
 """The address of one of a task's results."""
 
 
-def answer(body: dict[str, Any]) -> Response:
+def answer(body: Body) -> Response:
     """A good answer, with the headers the service sends."""
     headers = {
         "x-request-id": body.get("request_id", ""),
@@ -43,29 +49,34 @@ def error(refusal: Refusal) -> Response:
 
 def request_id() -> str:
     """A new request id."""
-    first, second, last = (secrets.token_hex(size) for size in (4, 2, 6))
-    return f"{first}-{second}-9{secrets.token_hex(1)}0-{last}"
+    first = secrets.token_hex(4)
+    second = secrets.token_hex(2)
+    third = secrets.token_hex(1)
+    last = secrets.token_hex(6)
+    return f"{first}-{second}-9{third}0-{last}"
 
 
-def unknown_task(task_id: str) -> dict[str, Any]:
+def unknown_task(task_id: str) -> Body:
     """What is said of a task that never was, or is older than 24 hours."""
-    return {
-        "request_id": request_id(),
-        "output": {"task_id": task_id, "task_status": TaskState.UNKNOWN},
+    output = {
+        "task_id": task_id,
+        "task_status": TaskState.UNKNOWN,
     }
+    return {"request_id": request_id(), "output": output}
 
 
-def new_task(task: Task) -> dict[str, Any]:
+def new_task(task: Task) -> Body:
     """What a submit is answered with."""
-    return {
-        "output": {"task_status": TaskState.PENDING, "task_id": task.id},
-        "request_id": task.request_id,
+    output = {
+        "task_status": TaskState.PENDING,
+        "task_id": task.id,
     }
+    return {"output": output, "request_id": task.request_id}
 
 
-def task_body(task: Task, rule: Rule, link: Link) -> dict[str, Any]:
+def task_body(task: Task, rule: Rule, link: Link) -> Body:
     """How a task stands."""
-    output: dict[str, Any] = {
+    output: Body = {
         "task_id": task.id,
         "task_status": task.state,
         "submit_time": beijing(task.accepted),
@@ -76,9 +87,10 @@ def task_body(task: Task, rule: Rule, link: Link) -> dict[str, Any]:
         output["end_time"] = beijing(task.ended)
     if task.request.model not in WITHOUT_METRICS:
         output["task_metrics"] = _metrics(task)
-    body: dict[str, Any] = {"request_id": request_id(), "output": output}
+    body: Body = {"request_id": request_id(), "output": output}
     if task.state == TaskState.FAILED:
-        output |= {"code": task.code, "message": task.message}
+        output["code"] = task.code
+        output["message"] = task.message
     if task.state == TaskState.SUCCEEDED:
         output |= _results(task, link)
         body["usage"] = usage(task, rule)
@@ -98,19 +110,15 @@ def _metrics(task: Task) -> dict[str, int]:
     }
 
 
-def _results(task: Task, link: Link) -> dict[str, Any]:
+def _results(task: Task, link: Link) -> Body:
     items = [_item(task, index, link) for index in range(task.request.n)]
     if task.request.endpoint != Endpoint.IMAGE:
         return {"results": items}
-    choices: list[dict[str, Any]] = []
-    for item in items:
-        if "url" in item:
-            content = [{"image": item["url"], "type": "image"}]
-            choices.append(_choice({"role": "assistant", "content": content}))
+    choices = [_image_choice(item["url"]) for item in items if "url" in item]
     return {"choices": choices, "finished": True}
 
 
-def _item(task: Task, index: int, link: Link) -> dict[str, Any]:
+def _item(task: Task, index: int, link: Link) -> Body:
     if index in task.failed_pictures:
         message = (
             "An internal timeout error has occured during execution, "
@@ -123,25 +131,42 @@ def _item(task: Task, index: int, link: Link) -> dict[str, Any]:
     return item
 
 
-def _choice(message: dict[str, Any]) -> dict[str, Any]:
+def _image_choice(url: str) -> Body:
+    image = {
+        "image": url,
+        "type": "image",
+    }
+    message = {
+        "role": "assistant",
+        "content": [image],
+    }
+    return _choice(message)
+
+
+def _choice(message: Body) -> Body:
     return {"finish_reason": "stop", "message": message}
 
 
-def sync_body(task: Task, rule: Rule, link: Link) -> dict[str, Any]:
+def sync_body(task: Task, rule: Rule, link: Link) -> Body:
     """What a synchronous call is answered with."""
     model = task.request.model
-    good_pictures = [
-        at for at in range(task.request.n) if at not in task.failed_pictures
-    ]
-    content = [{"image": link(task, index)} for index in good_pictures]
-    message: dict[str, Any] = {"role": "assistant", "content": content}
+    indexes = set(range(task.request.n)) - task.failed_pictures
+    content = [{"image": link(task, index)} for index in sorted(indexes)]
+    message: Body = {
+        "role": "assistant",
+        "content": content,
+    }
     if model.startswith("z-image"):
         content.append({"text": task.request.prompt})
         message["reasoning_content"] = ""
-    output: dict[str, Any] = {"choices": [_choice(message)]}
+    output: Body = {"choices": [_choice(message)]}
     is_first_family = model.startswith(("qwen-image-plus", "qwen-image-max"))
     if is_first_family or model == "qwen-image":
-        output["task_metric"] = {"TOTAL": 1, "FAILED": 0, "SUCCEEDED": 1}
+        output["task_metric"] = {
+            "TOTAL": 1,
+            "FAILED": 0,
+            "SUCCEEDED": 1,
+        }
     return {
         "output": output,
         "usage": usage(task, rule),
@@ -149,10 +174,11 @@ def sync_body(task: Task, rule: Rule, link: Link) -> dict[str, Any]:
     }
 
 
-def row(task: Task) -> dict[str, Any]:
+def row(task: Task) -> Body:
     """A task in the list: epoch milliseconds, no prompt, no result."""
     request = task.request
     started = task.started or task.accepted
+    key = f"apikey:v1:image:{request.endpoint}::{request.model}"
     return {
         "task_id": task.id,
         "api_key_id": "1",
@@ -165,7 +191,7 @@ def row(task: Task) -> dict[str, Any]:
         "region": "cn-beijing",
         "request_id": task.request_id,
         "status": task.state,
-        "user_api_unique_key": f"apikey:v1:image:{request.endpoint}::{request.model}",
+        "user_api_unique_key": key,
     }
 
 
@@ -173,15 +199,17 @@ def _milliseconds(moment: float) -> int:
     return int(moment * 1000)
 
 
-def usage(task: Task, rule: Rule) -> dict[str, Any]:
+def usage(task: Task, rule: Rule) -> Body:
     """What the model's family counts."""
     if rule.usage is Usage.COUNT:
         return {"image_count": task.good_pictures}
     width, height = result_size(task, rule)
-    no_tokens = {"input_tokens": 0, "output_tokens": 0, "total_tokens": 0}
     if rule.usage is Usage.SIZE:
-        size = f"{width}*{height}"
-        return {"image_count": task.good_pictures, "size": size, **no_tokens}
+        return {
+            "image_count": task.good_pictures,
+            "size": f"{width}*{height}",
+            **NO_TOKENS,
+        }
     if rule.usage is Usage.TIERED:
         tier = "1k" if width * height <= TIER_1K else "2k"
         return {
@@ -197,7 +225,9 @@ def usage(task: Task, rule: Rule) -> dict[str, Any]:
         "height": height,
         "image_count": task.good_pictures,
     }
-    return counts | no_tokens if rule.usage is Usage.TOKENS else counts
+    if rule.usage is Usage.TOKENS:
+        return counts | NO_TOKENS
+    return counts
 
 
 def result_size(task: Task, rule: Rule) -> Pixels:

@@ -7,7 +7,7 @@ import uuid
 from collections import deque
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta, timezone
+from datetime import datetime, timedelta, timezone
 from enum import StrEnum
 from pathlib import Path
 from typing import Any
@@ -146,7 +146,8 @@ class Account:
                 task.started = task.accepted
                 task.ended = task.accepted + task.duration
                 task.done.set()
-        for model in {task.request.model for task in self.tasks.values()}:
+        models = {task.request.model for task in self.tasks.values()}
+        for model in models:
             self._start_next(model)
 
     def rule(self, request: ImageRequest) -> Rule:
@@ -236,9 +237,8 @@ class Account:
         self._forget_old()
         # The order in which luck is asked decides what a seed brings.
         task_id = self._new_id()
-        duration = (
-            self._luck.uniform(*self.config.durations) * self.config.time_scale
-        )
+        seconds = self._luck.uniform(*self.config.durations)
+        duration = seconds * self.config.time_scale
         seed = request.seed
         if seed is None:
             seed = self._luck.randrange(2**31)
@@ -263,26 +263,22 @@ class Account:
     def _new_id(self) -> str:
         if not self.config.seed:
             return str(uuid.uuid4())
-        return str(uuid.UUID(int=self._luck.getrandbits(128), version=4))
+        bits = self._luck.getrandbits(128)
+        return str(uuid.UUID(int=bits, version=4))
 
     def _start_next(self, model: str) -> None:
         for task in list(self.tasks.values()):
             is_waiting = task.state is TaskState.PENDING
-            if (
-                is_waiting
-                and task.request.model == model
-                and self._has_slot(task)
-            ):
+            is_in_line = is_waiting and task.request.model == model
+            if is_in_line and self._has_slot(task):
                 self._start(task)
 
     def _has_slot(self, task: Task) -> bool:
         model = task.request.model
         limit = self.rules[model].running
-        return (
-            task.is_sync
-            or limit is None
-            or self._running.get(model, 0) < limit
-        )
+        if task.is_sync or limit is None:
+            return True
+        return self._running.get(model, 0) < limit
 
     def _start(self, task: Task) -> None:
         model = task.request.model
@@ -290,7 +286,8 @@ class Account:
         task.state = TaskState.RUNNING
         task.started = self.now()
         self._running[model] = running
-        self.max_running[model] = max(self.max_running.get(model, 0), running)
+        most = self.max_running.get(model, 0)
+        self.max_running[model] = max(most, running)
         alarm = asyncio.create_task(self._run(task))
         self._alarms.add(alarm)
         alarm.add_done_callback(self._alarms.discard)
@@ -329,19 +326,17 @@ class Account:
     def find(self, task_id: str) -> Task | None:
         """Find a task; None when unknown or older than 24 hours."""
         task = self.tasks.get(task_id)
-        if (
-            task is None
-            or task.is_sync
-            or self.now() - task.accepted > RETENTION
-        ):
+        if task is None or task.is_sync:
             return None
-        return task
+        age = self.now() - task.accepted
+        return task if age <= RETENTION else None
 
     def list_tasks(self, query: Mapping[str, str]) -> list[Task]:
         """List tasks, newest first, by window, model and status."""
-        since = _moment(query.get("start_time"), self.now() - RETENTION)
-        until = _moment(query.get("end_time"), self.now()) + 1
-        visible = min(until, self.now() - self.config.list_lag)
+        now = self.now()
+        since = _moment(query.get("start_time"), now - RETENTION)
+        until = _moment(query.get("end_time"), now) + 1
+        visible = min(until, now - self.config.list_lag)
         model = query.get("model_name")
         status = query.get("status")
         tasks = [
@@ -358,7 +353,8 @@ class Account:
         if len(self.tasks) <= MAX_FINISHED:
             return
         ended = [task.id for task in self.tasks.values() if task.ended]
-        for task_id in ended[: MAX_FINISHED // 2]:
+        half = MAX_FINISHED // 2
+        for task_id in ended[:half]:
             del self.tasks[task_id]
 
     # Faults and the ledger, for tests
@@ -419,9 +415,7 @@ def _entry(task: Task) -> dict[str, Any]:
 
 def _moment(text: str | None, default: float) -> float:
     try:
-        moment = datetime.strptime(text or "", "%Y%m%d%H%M%S").replace(
-            tzinfo=BEIJING
-        )
+        moment = datetime.strptime(f"{text}+0800", "%Y%m%d%H%M%S%z")
     except ValueError:
         return default
     return moment.timestamp()
@@ -429,5 +423,6 @@ def _moment(text: str | None, default: float) -> float:
 
 def beijing(moment: float) -> str:
     """``2026-11-20 17:38:24.817``, Beijing's clock without a zone."""
-    local = datetime.fromtimestamp(moment, UTC).astimezone(BEIJING)
-    return f"{local:%Y-%m-%d %H:%M:%S}.{local.microsecond // 1000:03}"
+    local = datetime.fromtimestamp(moment, BEIJING)
+    milliseconds = local.microsecond // 1000
+    return f"{local:%Y-%m-%d %H:%M:%S}.{milliseconds:03}"

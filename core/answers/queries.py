@@ -33,6 +33,7 @@ async def history(context: Context, request: Request) -> Post:
     nodes = [_node(step, head, session, locale) for step in tree]
     page = await context.pool.run(tasks.lay_out, nodes)
     on_page = {spot.node.id for spot in page.spots}
+    shown = len(on_page)
     thumbnails: dict[str, bytes] = {}
     for step in tree:
         if step.id in on_page:
@@ -41,10 +42,17 @@ async def history(context: Context, request: Request) -> Post:
     roots_elsewhere = [step for step in tree if step.session != session]
     count = await context.store.count_with_pictures(tenant, session)
     count += len(roots_elsewhere)
-    note = answers.newest_note(len(on_page), count, locale)
+    note = answers.newest_note(shown, count, locale)
     picture = await context.pool.run(tasks.tree, page, thumbnails, note)
     url = _link(context, Purpose.HISTORY, t=tenant, s=session)
-    return answers.history_post(tree, picture, len(on_page), note, url, locale)
+    return answers.history_post(
+        tree,
+        picture,
+        shown,
+        note,
+        url,
+        locale,
+    )
 
 
 async def session_tree(
@@ -58,12 +66,14 @@ async def session_tree(
     """
     own_steps = await context.store.history(tenant, session)
     own_ids = {step.id for step in own_steps}
-    parents = {step.parent for step in own_steps if step.parent} - own_ids
+    parents = {step.parent for step in own_steps if step.parent}
+    foreign_parents = sorted(parents - own_ids)
     roots = [
-        await context.store.step(tenant, parent) for parent in sorted(parents)
+        await context.store.step(tenant, parent) for parent in foreign_parents
     ]
+    steps_of_tree = roots + own_steps
     return [
-        step for step in roots + own_steps if step.outputs and not step.deleted
+        step for step in steps_of_tree if step.outputs and not step.deleted
     ]
 
 
@@ -94,7 +104,9 @@ async def _thumbnail(context: Context, step: Step, head: Head | None) -> bytes:
     It is made here and not on delivery: that would slow every delivery for the few histories that
     are looked at.
     """
-    index = head.index if head and head.step == step.id else 0
+    index = 0
+    if head and head.step == step.id:
+        index = head.index
     picture = step.outputs[index]
     if picture.thumbnail:
         with suppress(NotFound):
@@ -147,7 +159,8 @@ async def info(context: Context, request: Request) -> Post:
     if not request.attachments:
         _, step = await current_step(context, request)
         return answers.info_post(step, request.locale)
-    image = await attachments.fetch(context, request, request.attachments[0])
+    file = request.attachments[0]
+    image = await attachments.fetch(context, request, file)
     await context.pool.run(tasks.inspect, image)
     recipe = png_metadata.read_recipe(image) or {}
     return answers.recipe_post(recipe, request.locale)
@@ -157,8 +170,10 @@ async def usage(context: Context, request: Request) -> Post:
     """What this month cost, with a plot."""
     tenant = request.place.tenant
     now = context.clock.now()
-    spending = await context.store.usage(tenant, budgets.month_start(now))
-    caps = budgets.caps(await context.store.settings(tenant))
+    month_start = budgets.month_start(now)
+    spending = await context.store.usage(tenant, month_start)
+    settings = await context.store.settings(tenant)
+    caps = budgets.caps(settings)
     plot = None
     if spending:
         currency = usage_views.usual_currency(spending)
@@ -170,7 +185,8 @@ async def usage(context: Context, request: Request) -> Post:
 
 async def budget(context: Context, request: Request) -> Post:
     """Show the budgets, or set those given by the names of Caps; "-" removes one."""
-    settings = await context.store.settings(request.place.tenant)
+    tenant = request.place.tenant
+    settings = await context.store.settings(tenant)
     if set(request.values) & set(budgets.NAMES):
         if not request.is_admin:
             raise Rejected("refuse.admins_only")
@@ -179,8 +195,9 @@ async def budget(context: Context, request: Request) -> Post:
             request.values,
             context.catalog.currencies,
         )
-        await context.store.save_settings(request.place.tenant, settings)
-    return usage_views.budget_post(budgets.caps(settings), request.locale)
+        await context.store.save_settings(tenant, settings)
+    caps = budgets.caps(settings)
+    return usage_views.budget_post(caps, request.locale)
 
 
 async def help_text(_context: Context, request: Request) -> Post:
@@ -195,9 +212,14 @@ async def home(context: Context, request: Origin) -> list[Post]:
     """
     tenant = request.place.tenant
     locale = request.locale
-    caps = budgets.caps(await context.store.settings(tenant))
-    posts = [answers.help_post(locale), usage_views.budget_post(caps, locale)]
-    for step in await context.store.recent(tenant, request.person.id, RECENT):
+    settings = await context.store.settings(tenant)
+    caps = budgets.caps(settings)
+    posts = [
+        answers.help_post(locale),
+        usage_views.budget_post(caps, locale),
+    ]
+    recent = await context.store.recent(tenant, request.person.id, RECENT)
+    for step in recent:
         message = await context.store.message_of(step)
         link = await context.chat(step).link(message) if message else ""
         posts.append(answers.recent_post(step, link, locale))
