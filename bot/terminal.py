@@ -8,28 +8,32 @@ import gc
 import getpass
 import json
 import sys
+import tempfile
 import uuid
 from collections.abc import Mapping, Sequence
-from contextlib import AsyncExitStack
+from contextlib import AsyncExitStack, ExitStack, suppress
 from pathlib import Path
 from typing import Any
 
 import click
 
 from adapters.terminal import decode
-from adapters.terminal.app import Report, Terminal
-from adapters.terminal.chat import TerminalChat
-from adapters.terminal.decode import Line, split_words
+from adapters.terminal.app import Report, Terminal, refusal
+from adapters.terminal.arguments import mask_file, split_words
+from adapters.terminal.chat import Pipe, TerminalChat, check_folder
+from adapters.terminal.decode import PIPE, Line
 from bot import logs, settings
 from bot.accounts import is_simulated
 from bot.folder import is_taken, lock_folder
 from bot.offline import NoJobs, open_context
+from core.errors import EaselError, Rejected
 from core.flow.context import Context
 from core.i18n import translate
 from core.incoming import Incoming
 from core.log import log
 from core.operations import COMMANDS, OPERATIONS, Action, Answered, Takes
 from core.options import MOST_PICTURES, OPTIONS
+from core.pictures.facts import MAX_BYTES
 from core.ports import Blobs
 from core.service import Service
 from core.types import StepId
@@ -45,26 +49,69 @@ def run_words(
     options: Mapping[str, Any],
 ) -> int:
     """draw, edit, wanx: words and pictures, options as typed."""
-    text, pictures = split_words(words)
+    with ExitStack() as stack:
+        try:
+            line = _read_line(Action(action), words, options, stack)
+        except EaselError as error:
+            return _refuse(error, as_json=options["as_json"])
+        return run(line, options)
+
+
+def _read_line(
+    action: Action,
+    words: Sequence[str],
+    options: Mapping[str, Any],
+    stack: ExitStack,
+) -> Line:
+    """What was typed, with what came on standard input. Raises Rejected or DeliveryError."""
+    if options["out"] != PIPE:
+        # Before anything is paid.
+        check_folder(options["out"])
+    elif options["as_json"] or _may_be_several(options):
+        raise Rejected("terminal.pipe")
+    words = [_piped_in(stack) if word == "-" else word for word in words]
+    text, pictures = split_words(action, words)
     mask = options.get("mask")
-    is_file = isinstance(mask, str) and Path(mask).suffix != ""
+    mask_path = None if mask is None else mask_file(mask)
     typed = {
         name: _as_typed(option)
         for name, option in options.items()
         if name in OPTIONS and name != "mask" and option not in {None, False}
     }
-    if mask is not None and not is_file:
+    if mask is not None and mask_path is None:
         typed["mask"] = mask
-    line = Line(
-        action=Action(action),
+    return Line(
+        action=action,
         text=text,
         pictures=pictures,
-        mask=Path(str(mask)).absolute() if is_file else None,
+        mask=mask_path,
         given=typed,
         target=options.get("source"),
         out=options["out"],
     )
-    return run(line, options)
+
+
+def _may_be_several(options: Mapping[str, Any]) -> bool:
+    return options.get("n") not in {None, "1"}
+
+
+def _piped_in(stack: ExitStack) -> str:
+    """Standard input: words, or the path of a file that holds the picture for this command."""
+    data = sys.stdin.buffer.read(MAX_BYTES + 1)
+    with suppress(UnicodeDecodeError):
+        return data.decode().strip()
+    folder = stack.enter_context(tempfile.TemporaryDirectory(prefix="easel-"))
+    path = Path(folder) / "stdin.picture"
+    path.write_bytes(data)
+    return str(path)
+
+
+def _refuse(error: EaselError, *, as_json: bool) -> int:
+    """Say why the line was not understood. Nothing was opened yet."""
+    report = refusal(error, settings.load().locale)
+    if not as_json:
+        click.echo(f"✘ {report.data['error']['message']}", err=True)
+    return _print(report, as_json=as_json)
 
 
 def run_answered(
@@ -78,6 +125,8 @@ def run_answered(
     if COMMANDS[action].takes is Takes.NUMBER:
         index = _picture_index(argument)
         argument = ""
+    if options["out"] == PIPE and options["as_json"]:
+        return _refuse(Rejected("terminal.pipe"), as_json=True)
     line = Line(
         action=action,
         target=StepId(argument) if argument else None,
@@ -118,9 +167,16 @@ def run(line: Line, options: Mapping[str, Any]) -> int:
 class Prompt:
     """The person at the prompt: their settings, and the lines printed beside the answer."""
 
-    def __init__(self, config: settings.Settings, *, as_json: bool) -> None:
+    def __init__(
+        self,
+        config: settings.Settings,
+        *,
+        as_json: bool,
+        pipe: Pipe | None = None,
+    ) -> None:
         self.settings = config
         self._as_json = as_json
+        self._pipe = pipe
         self._chats: list[TerminalChat] = []
 
     def tell(self, key: str, **params: object) -> None:
@@ -136,7 +192,12 @@ class Prompt:
 
     def chats(self, blobs: Blobs) -> dict[str, TerminalChat]:
         """The chats of this process: the terminal alone."""
-        chat = TerminalChat(blobs, self.settings.locale, quiet=self._as_json)
+        chat = TerminalChat(
+            blobs,
+            self.settings.locale,
+            quiet=self._as_json,
+            pipe=self._pipe,
+        )
         self._chats = [chat]
         return {"terminal": chat}
 
@@ -151,12 +212,17 @@ async def _run(line: Line, options: Mapping[str, Any]) -> int:
     # A person reads this: lines about progress would stand between the answers.
     level = "error" if config.log_level == "info" else config.log_level
     logs.set_up_late(config.log_format, level, settings.secrets(config))
-    prompt = Prompt(config, as_json=as_json)
+    key = uuid.uuid4().hex
+    pipe = None
+    if line.out == PIPE:
+        out = decode.place_of_results(line, key)
+        pipe = Pipe(out=out, stream=sys.stdout.buffer)
+    prompt = Prompt(config, as_json=as_json, pipe=pipe)
     for name, nearest in settings.unknown_variables():
         prompt.tell("config.unknown", setting=name, nearest=nearest)
     incoming = decode.incoming(
         line,
-        key=uuid.uuid4().hex,
+        key=key,
         user=getpass.getuser(),
         locale=config.locale,
     )

@@ -4,19 +4,21 @@ import asyncio
 import time
 from contextlib import suppress
 from dataclasses import dataclass
-from pathlib import Path
+from datetime import UTC, datetime
 from typing import Any
 
+from adapters.terminal import reports
 from adapters.terminal.chat import TerminalChat
 from adapters.terminal.decode import PLACE, TerminalReply
-from core import sessions
+from core import budgets, sessions
 from core.errors import DeliveryError, EaselError
 from core.i18n import translate
 from core.incoming import Incoming
+from core.operations import Action
 from core.ports import Store
 from core.post import Post, PostedMessage
 from core.service import Answer, Service
-from core.types import Picture, Step, StepId, StepState
+from core.types import Step, StepId, StepState
 from core.views import steps
 
 OK, FAILED, REFUSED = 0, 1, 2
@@ -80,8 +82,7 @@ class Terminal:
         """Refuse the command, and say why."""
         post = steps.refusal_post(error, request.locale)
         await self._chat.update(_message(request, StepId("")), post)
-        message = translate(error.key, request.locale, **error.params)
-        return Report(code=REFUSED, data=_error(error.key, message, "no"))
+        return refusal(error, request.locale)
 
     async def unfinished(self) -> list[StepId]:
         """Jobs of this terminal that an earlier process left."""
@@ -112,14 +113,32 @@ class Terminal:
         files = [str(path) for path in self._chat.files.get(job, [])]
         session = sessions.person_session(PLACE, request.person.id)
         head = await self._store.head(PLACE.tenant, session)
-        return Report(
-            code=OK,
-            data={
-                "action": request.operation,
-                "step": head.step if head else None,
-                "files": files,
-            },
-        )
+        data: dict[str, Any] = {
+            "action": request.operation,
+            "step": head.step if head else None,
+            "files": files,
+        }
+        action = Action(request.operation)
+        if action is Action.HISTORY:
+            tree = await self._store.history(PLACE.tenant, session)
+            data |= reports.describe_tree(tree, head)
+        elif action in {Action.INFO, Action.SHOW} and job:
+            step = await self._store.step(PLACE.tenant, job)
+            data |= reports.describe_step(step)
+        elif action is Action.USAGE:
+            data |= await self._spending()
+        elif action is Action.BUDGET:
+            settings = await self._store.settings(PLACE.tenant)
+            data["budgets"] = reports.describe_caps(budgets.caps(settings))
+        return Report(code=OK, data=data)
+
+    async def _spending(self) -> dict[str, Any]:
+        month = budgets.month_start(datetime.now(UTC))
+        spending = await self._store.usage(PLACE.tenant, month)
+        return {
+            "since": month.isoformat(),
+            **reports.describe_spending(spending),
+        }
 
     async def _report_end(
         self, request: Incoming, job: StepId, last: Post, seconds: float
@@ -142,16 +161,11 @@ class Terminal:
         self, request: Incoming, step: Step, seconds: float
     ) -> dict[str, Any]:
         paths = self._chat.files.get(step.id, [])
+        # A pipe has no files.
         pictures = [
-            _picture_report(path, picture)
-            for path, picture in zip(paths, step.outputs, strict=True)
+            reports.describe_file(path, picture)
+            for path, picture in zip(paths, step.outputs, strict=False)
         ]
-        cost = None
-        if step.cost:
-            cost = {
-                "amount": str(step.cost.amount),
-                "currency": step.cost.currency,
-            }
         return {
             "request": request.key,
             "step": step.id,
@@ -161,22 +175,18 @@ class Terminal:
             "seed": step.seed,
             "version": step.number,
             "pictures": pictures,
-            "cost": cost,
+            "inputs": reports.describe_inputs(request, step),
+            "cost": reports.describe_money(step.cost),
             "task_id": step.task_id,
             "request_id": step.request_id,
             "seconds": round(seconds, 3),
         }
 
 
-def _picture_report(path: Path, picture: Picture) -> dict[str, Any]:
-    return {
-        "path": str(path),
-        "width": picture.width,
-        "height": picture.height,
-        "format": picture.media_type.rpartition("/")[2],
-        "sha256": picture.key,
-        "bytes": picture.length,
-    }
+def refusal(error: EaselError, locale: str) -> Report:
+    """A refusal of the whole command."""
+    message = translate(error.key, locale, **error.params)
+    return Report(code=REFUSED, data=_error(error.key, message, "no"))
 
 
 def _message(request: Incoming, job: StepId) -> PostedMessage:

@@ -9,11 +9,12 @@ import shutil
 import sys
 import tempfile
 from collections.abc import AsyncIterator, Mapping
+from dataclasses import dataclass
 from pathlib import Path
-from typing import TextIO
+from typing import BinaryIO, TextIO
 
 from adapters.terminal import render
-from adapters.terminal.decode import PLACE, TerminalReply
+from adapters.terminal.decode import PLACE, TerminalReply, is_pipe
 from core.errors import DeliveryError, Rejected
 from core.forms import Form
 from core.i18n import translate
@@ -24,6 +25,14 @@ from core.post import Post, PostedMessage, PostImage, Tone
 from core.types import Attachment, Person, Place, Request
 
 CHUNK = 1 << 18
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Pipe:
+    """Where pictures go whose place of results is ``out``: standard output."""
+
+    out: Path
+    stream: BinaryIO
 
 
 class TerminalChat:
@@ -41,15 +50,18 @@ class TerminalChat:
         *,
         quiet: bool = False,
         stream: TextIO | None = None,
+        pipe: Pipe | None = None,
     ) -> None:
         self._blobs = blobs
         self._locale = locale
         self._quiet = quiet
         self._stream = stream or sys.stderr
+        self._pipe = pipe
         self._out: dict[str, Path] = {}
         self._drew_bar = False
         self._said = ""
         self._ended: dict[str, asyncio.Future[Post]] = {}
+        self._piped: set[str] = set()
         self.files: dict[str, list[Path]] = {}
 
     async def complete(self, request: Incoming) -> Incoming | None:
@@ -119,7 +131,7 @@ class TerminalChat:
 
     async def _say(self, post: Post, out: Path) -> None:
         try:
-            paths = [await self._write(image, out) for image in post.pictures]
+            paths = await self._write_all(post, out)
         except DeliveryError as error:
             words = translate(error.key, self._locale, **error.params)
             self._print(f"✘ {words}")
@@ -164,22 +176,62 @@ class TerminalChat:
         self._stream.write(text + "\n")
         self._stream.flush()
 
+    async def _write_all(self, post: Post, out: Path) -> list[Path]:
+        """Write the post's pictures; return the paths of their files, none in a pipe."""
+        if is_pipe(out):
+            if self._pipe and out == self._pipe.out:
+                await self._write_to_pipe(post, self._pipe.stream)
+                return []
+            # An earlier run's pipe is closed.
+            out = Path.cwd()
+        return [await self._write(image, out) for image in post.pictures]
+
+    async def _write_to_pipe(self, post: Post, stream: BinaryIO) -> None:
+        """Write one picture: two in a row would be no file that any program reads."""
+        if not post.pictures or post.job in self._piped:
+            return
+        self._piped.add(post.job)
+        data = await self._content(post.pictures[0])
+        try:
+            await asyncio.to_thread(stream.write, data)
+            await asyncio.to_thread(stream.flush)
+        except OSError as error:
+            raise cannot_write("-", error) from error
+        if len(post.pictures) > 1:
+            self._print(translate("terminal.first_only", self._locale))
+
+    async def _content(self, image: PostImage) -> bytes:
+        if image.drawn is not None:
+            return image.drawn
+        assert image.picture is not None  # noqa: S101  # it has one of the two
+        return await self._blobs.read(PLACE.tenant, image.picture.key)
+
     async def _write(self, image: PostImage, out: Path) -> Path:
-        data = image.drawn
-        if data is None:
-            assert image.picture is not None  # noqa: S101  # it has one of the two
-            data = await self._blobs.read(PLACE.tenant, image.picture.key)
+        data = await self._content(image)
         try:
             return await asyncio.to_thread(
                 _write_whole, out / image.name, data
             )
         except OSError as error:
-            raise DeliveryError(
-                "terminal.out",
-                permanent=True,
-                name=str(out),
-                reason=error.strerror or "error",
-            ) from error
+            raise cannot_write(str(out), error) from error
+
+
+def check_folder(out: Path) -> None:
+    """Raise DeliveryError when pictures cannot be written there."""
+    try:
+        out.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryFile(dir=out):
+            pass
+    except OSError as error:
+        raise cannot_write(str(out), error) from error
+
+
+def cannot_write(name: str, error: OSError) -> DeliveryError:
+    """The error of a place that takes no pictures."""
+    reason = error.strerror or "error"
+    return DeliveryError(
+        "terminal.out", permanent=True, name=name, reason=reason
+    )
 
 
 def _write_whole(path: Path, data: bytes) -> Path:

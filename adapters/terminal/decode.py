@@ -3,7 +3,7 @@
 The terminal has one workspace, one channel, and the user as person.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -12,20 +12,8 @@ from core.operations import Action
 from core.types import Attachment, Person, Place, StepId
 
 PLACE = Place(platform="terminal", workspace="local", channel="terminal")
-SUFFIXES = frozenset(
-    {
-        ".jpg",
-        ".jpeg",
-        ".png",
-        ".webp",
-        ".bmp",
-        ".tif",
-        ".tiff",
-        ".gif",
-        ".heic",
-        ".heif",
-    }
-)
+PIPE = Path("-")
+"""In place of a folder: standard output."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -63,9 +51,22 @@ def incoming(line: Line, *, key: str, user: str, locale: str) -> Incoming:
         mask=_attachment(line.mask) if line.mask else None,
         target=line.target,
         index=line.index,
-        reply=TerminalReply(out=line.out.absolute()).to_json(),
+        reply=TerminalReply(out=place_of_results(line, key)).to_json(),
         is_admin=True,
     )
+
+
+def place_of_results(line: Line, key: str) -> Path:
+    """The folder, or for standard output a name that only this run has.
+
+    A job that another run finishes must not write into the pipe of that one.
+    """
+    return PIPE / key if line.out == PIPE else line.out.absolute()
+
+
+def is_pipe(out: Path) -> bool:
+    """Are the results meant for standard output, be it of this run or of an earlier one?"""
+    return out.parts[:1] == PIPE.parts
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -82,24 +83,6 @@ class TerminalReply:
     def read(cls, row: Mapping[str, str]) -> "TerminalReply":
         """Read it from JSON."""
         return cls(out=Path(row.get("out", ".")))
-
-
-def split_words(words: Sequence[str]) -> tuple[str, tuple[Path, ...]]:
-    """Trailing words that end like picture files are pictures, the rest is the prompt.
-
-    A prompt may end in such a word when it is not a word of its own: "draw a sign saying cat.png"
-    is all prompt.
-    """
-    prompt = list(words)
-    pictures: list[Path] = []
-    while prompt and _is_picture(prompt[-1]):
-        path = Path(prompt.pop())
-        pictures.insert(0, path.absolute())
-    return " ".join(prompt), tuple(pictures)
-
-
-def _is_picture(word: str) -> bool:
-    return " " not in word.strip() and Path(word).suffix.lower() in SUFFIXES
 
 
 def _attachment(path: Path) -> Attachment:

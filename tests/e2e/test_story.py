@@ -37,8 +37,12 @@ class Newcomer:
             "EASEL_DATA_DIR": str(home / "data"),
         }
 
-    def types(self, *words: str) -> subprocess.CompletedProcess[str]:
-        return self.prompt.runs(list(words), self.home, self.environment)
+    def types(
+        self, *words: str, given: bytes = b""
+    ) -> subprocess.CompletedProcess[str]:
+        return self.prompt.runs(
+            list(words), self.home, self.environment, given
+        )
 
     def makes(self, *words: str) -> dict[str, Any]:
         """A command that succeeds; what --json says."""
@@ -207,7 +211,10 @@ def test_a_phone_photo_of_twelve_megapixels_just_works(
         (("draw", "🦊"), "catalog.prompt_empty"),
         (("draw", "x" * 5000), "catalog.prompt_long"),
         (("draw", "x" * 100_000), "grammar.too_long"),
-        (("draw", "a fox", "photo.jpg"), "refuse.draw_with_picture"),
+        (
+            ("draw", "a fox", str(PHOTOS / "rocket.jpg")),
+            "refuse.draw_with_picture",
+        ),
         (("edit", "make it night"), "refuse.no_picture"),
         (("edit", "x", "../../../../etc/passwd.png"), "terminal.file_missing"),
         (
@@ -456,14 +463,18 @@ def test_what_was_finished_is_not_done_again_and_what_was_interrupted_goes_on(
     assert "unfinished" not in newcomer.types("usage").stderr
 
 
-def test_a_folder_that_cannot_be_written_to_is_said_and_the_picture_stays_in_the_history(
+def test_a_folder_that_cannot_be_written_to_is_said_before_anything_is_paid(
     newcomer: Newcomer,
 ) -> None:
     (newcomer.home / "taken").write_text("not a folder")
-    for words in (("draw", "a fox", "--time-scale", "0.01"), ("history",)):
-        done = newcomer.types(*words, "--json", "--out", "taken")
-        assert done.returncode == 1, done.stderr
-        assert json.loads(done.stdout)["error"]["key"] == "terminal.out"
+    error = newcomer.is_refused("draw", "a fox", "--out", "taken")
+    assert (error["key"], error["charged"]) == ("terminal.out", "no")
+    assert newcomer.makes("usage")["days"] == []
+    newcomer.makes("draw", "a fox")
+    assert (
+        newcomer.is_refused("history", "--out", "taken")["key"]
+        == "terminal.out"
+    )
     assert (
         newcomer.types(
             "show", "--out", "out", newcomer.makes("info")["step"]
@@ -471,3 +482,103 @@ def test_a_folder_that_cannot_be_written_to_is_said_and_the_picture_stays_in_the
         == 0
     )
     assert len(list((newcomer.home / "out").glob("v1-*.png"))) == 1
+
+
+def test_a_file_is_the_picture_that_is_edited_whatever_it_is_called(
+    newcomer: Newcomer,
+) -> None:
+    names = ("Screenshot at 10.00.00\u202fAM.png", "photo.jfif", "photo")
+    for name in names:
+        path = newcomer.home / name
+        path.write_bytes((PHOTOS / "coffee.png").read_bytes())
+    for words in (
+        (names[0], "make it night"),
+        ("make it night", names[1]),
+        ("make", "it", names[2], "night"),
+    ):
+        made = newcomer.makes("edit", *words)
+        (path,) = (newcomer.home / name for name in names if name in words)
+        assert made["inputs"] == [{"path": str(path)}]
+        assert newcomer.makes("info")["prompt"] == "make it night"
+
+
+MISSING = (
+    ("edit", "make it night", "my missing photo.png"),
+    ("edit", "missing.avif", "make it night"),
+    ("edit", "make it night", "/no/such/photo"),
+    ("edit", "make it night", "folder"),
+    ("wanx", "upscale", "Screenshot 10.00.00.png"),
+    ("wanx", "inpaint", "a hat", "--mask", "missing.png"),
+    ("edit", "make it night", "https://example.com/cat.png"),
+)
+
+
+def test_a_path_without_a_file_is_an_error_and_nothing_else_is_edited(
+    newcomer: Newcomer,
+) -> None:
+    (newcomer.home / "folder").mkdir()
+    for words in MISSING:
+        assert newcomer.is_refused(*words)["key"] == "terminal.file_missing"
+    done = newcomer.types(*MISSING[0])
+    assert done.returncode == 2
+    assert "my missing photo.png" in done.stderr
+    assert not (newcomer.home / "data").exists()
+
+
+def test_words_that_name_a_file_are_drawn(newcomer: Newcomer) -> None:
+    (newcomer.home / "fox").write_text("words")
+    for words in ("a sign saying cat.png", "fox", "cats and/or dogs, v1.5"):
+        newcomer.makes("draw", words)
+        assert newcomer.makes("info")["prompt"] == words
+
+
+def test_an_edit_of_the_last_result_names_it(newcomer: Newcomer) -> None:
+    drawn = newcomer.makes("draw", "a fox", "--n", "2")
+    newcomer.makes("pick", "2")
+    edited = newcomer.makes("edit", "make it night")
+    assert edited["inputs"] == [{"step": drawn["step"], "picture": 2}]
+
+
+def test_words_and_pictures_come_from_and_go_to_standard_streams(
+    newcomer: Newcomer,
+) -> None:
+    words = "一只狐狸, a fox\n"
+    newcomer.types("draw", "-", "--time-scale", "0.01", given=words.encode())
+    assert newcomer.makes("info")["prompt"] == words.strip()
+    photo = (PHOTOS / "coffee.png").read_bytes()
+    done = newcomer.types(
+        *("edit", "make it night", "-", "--out", "-", "--time-scale", "0.01"),
+        given=photo,
+    )
+    assert done.returncode == 0, done.stderr
+    with Image.open(newcomer.prompt.folder / "out") as image:
+        image.load()
+    # Only the first command wrote a file.
+    assert len(list(newcomer.home.glob("*.png"))) == 1
+    pipe = newcomer.is_refused("draw", "a fox", "--out", "-")
+    assert pipe["key"] == "terminal.pipe"
+
+
+def test_json_holds_the_numbers_that_people_are_shown(
+    newcomer: Newcomer,
+) -> None:
+    newcomer.makes("budget", "--person-day", "50")
+    drawn = newcomer.makes("draw", "a fox", "--seed", "7")
+    edited = newcomer.makes("edit", "make it night")
+    history = newcomer.makes("history")
+    assert [step["prompt"] for step in history["steps"]] == [
+        "a fox",
+        "make it night",
+    ]
+    assert history["head"] == {"step": edited["step"], "picture": 1}
+    shown = newcomer.makes("show", drawn["step"])
+    assert (shown["options"], shown["seed"]) == ({"seed": 7}, 7)
+    assert shown["cost"] == {"amount": "0.2", "currency": "CNY"}
+    usage = newcomer.makes("usage")
+    assert usage["totals"] == [{"amount": "0.4", "currency": "CNY"}]
+    assert usage["days"][0]["steps"] == 2
+    assert newcomer.makes("budget")["budgets"] == {
+        "person_day": {"amount": "50", "currency": "CNY"},
+        "channel_month": None,
+        "workspace_month": None,
+    }

@@ -54,7 +54,7 @@ def easel(life: Mapping[str, Any]) -> None:
     os.environ.clear()
     os.environ.update(life["environment"])
     os.chdir(life["folder"])
-    _send(0, os.devnull, os.O_RDONLY)
+    _send(0, life.get("in") or os.devnull, os.O_RDONLY)
     for number, name in ((1, "out"), (2, "error")):
         if life.get(name):
             _send(
@@ -84,9 +84,15 @@ class Prompt:
     folder: Path
 
     def runs(
-        self, words: list[str], folder: Path, environment: Mapping[str, str]
+        self,
+        words: list[str],
+        folder: Path,
+        environment: Mapping[str, str],
+        given: bytes = b"",
     ) -> subprocess.CompletedProcess[str]:
-        """One command until its end; what it wrote."""
+        """One command until its end; what it wrote. ``given`` is on its standard input."""
+        source = self.folder / "in"
+        source.write_bytes(given)
         written = {
             "out": str(self.folder / "out"),
             "error": str(self.folder / "error"),
@@ -96,6 +102,7 @@ class Prompt:
                 "words": words,
                 "folder": str(folder),
                 "environment": dict(environment),
+                "in": str(source),
                 **written,
             }
         )
@@ -109,7 +116,7 @@ class Prompt:
         return subprocess.CompletedProcess(
             words,
             status,
-            Path(written["out"]).read_text(),
+            Path(written["out"]).read_text(errors="surrogateescape"),
             Path(written["error"]).read_text(),
         )
 
