@@ -31,6 +31,7 @@ class Action(StrEnum):
     PICK = "pick"
     CANCEL = "cancel"
     DROP = "drop"
+    SHOW_ANYWAY = "show_anyway"
     DELETE = "delete"
     COMPARE = "compare"
     HISTORY = "history"
@@ -85,6 +86,7 @@ class ButtonKind(StrEnum):
     RERUN = "rerun"
     RETRY = "retry"
     DROP = "drop"
+    SHOW_ANYWAY = "showanyway"
     MASK = "mask"
     REGION = "region"
     EXPAND = "expand"
@@ -387,6 +389,11 @@ _TABLE = (
         audience=Audience.OWNER,
         command=_easel("drop", Takes.ID, terminal="STEP"),
         buttons=(ButtonSpec(kind=ButtonKind.DROP),),
+    ),
+    Operation(
+        action=Action.SHOW_ANYWAY,
+        audience=Audience.OWNER,
+        buttons=(ButtonSpec(kind=ButtonKind.SHOW_ANYWAY),),
     ),
     Operation(
         action=Action.DELETE,

@@ -202,6 +202,8 @@ class PictureRole(StrEnum):
     INPUT = "input"
     MASK = "mask"
     OUTPUT = "output"
+    WITHHELD = "withheld"
+    """An output of a step that was cancelled too late."""
 
 
 class StepState(StrEnum):
@@ -283,6 +285,7 @@ class Step:
     notes: tuple[str, ...] = ()
     chosen: int | None = None
     deleted: datetime | None = None
+    withheld: tuple[Picture, ...] = ()
 
     @property
     def tenant(self) -> Tenant:

@@ -31,6 +31,7 @@ HANDLERS: Mapping[Action, Answering] = {
     Action.PICK: navigation.pick,
     Action.CANCEL: jobs.cancel,
     Action.DROP: jobs.drop,
+    Action.SHOW_ANYWAY: jobs.show_anyway,
     Action.DELETE: reactions.delete,
     Action.REMOVE: reactions.remove,
     Action.SEND_ME: reactions.send_me,

@@ -51,6 +51,18 @@ async def drop(context: Context, request: Request) -> Post:
     return steps.note_post("status.dropped", request.locale)
 
 
+async def show_anyway(context: Context, request: Request) -> None:
+    """Show the result of a job that was cancelled too late."""
+    step = await resolve_step(context, request)
+    require_audience(request, step)
+    store = context.store
+    step = await store.show_withheld(step.tenant, step.id)
+    if not step.outputs:
+        raise Rejected("refuse.no_result", version=step.number)
+    await post_outcome(context, step)
+    await store.finish(step.tenant, step.id)
+
+
 async def _find_job(context: Context, request: Request) -> Step:
     """Find the job named, else the person's newest one not yet at its end."""
     if request.target or request.text.strip():

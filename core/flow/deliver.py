@@ -57,7 +57,7 @@ async def store_results(
         await fail_step(context, step, error, charged=charged, cost=cost)
         return None
     if (await context.store.step(tenant, step_id)).cancel_requested:
-        await _drop(context, step, outputs, cost, outcome)
+        await _withhold(context, step, outputs, cost, outcome)
         return None
     failpoint("keep.before_commit")
     made_step = await context.store.record_results(
@@ -84,16 +84,18 @@ async def deliver(context: Context, step: Step) -> None:
     failpoint("deliver.after_commit")
 
 
-async def _drop(
+async def _withhold(
     context: Context,
     step: Step,
     outputs: list[Picture],
     cost: Money | None,
     outcome: Outcome,
 ) -> None:
-    """Drop the results of a job that was cancelled too late, and say what they cost."""
-    for picture in outputs:
-        await context.blobs.delete(step.tenant, picture.key)
+    """Hold back the results of a job that was cancelled too late, and say what they cost.
+
+    They are paid for: its person may have them shown all the same.
+    """
+    await context.store.withhold(step, outputs)
     error = Refused("status.cancelled_late", request_id=outcome.request_id)
     await fail_step(
         context,

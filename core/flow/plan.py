@@ -18,7 +18,8 @@ from core.model_sizes import expansion
 from core.operations import Action
 from core.options import Options, with_defaults
 from core.pictures import tasks
-from core.pictures.facts import NormalizedImage
+from core.pictures.facts import RESULTS, NormalizedImage
+from core.size import Size
 from core.types import Picture, Request, SessionId, Step, StepState, Tenant
 
 
@@ -179,6 +180,8 @@ async def _draft_step(context: Context, request: Request, plan: Plan) -> Step:
         origin = plan.origins.get(picture.key)
         inputs.append(await fit(context, tenant, picture, model, origin))
     options = _settle_options(plan, inputs)
+    if plan.action is Action.UPSCALE:
+        _check_scale(options, inputs[0].size)
     session = plan.session
     if options.private:
         # A private result never enters what a thread shares.
@@ -224,6 +227,25 @@ def _settle_options(plan: Plan, inputs: list[Picture]) -> Options:
         # What is made of a secret stays one.
         options = replace(options, private=True)
     return options
+
+
+def _check_scale(options: Options, size: Size) -> None:
+    """Refuse a scale whose result we could not keep: it would be paid for all the same."""
+    scales = range(1, (options.scale or 1) + 1)
+    allowed = [scale for scale in scales if _is_kept(size, scale)]
+    if len(allowed) < len(scales):
+        raise Rejected(
+            "picture.scale",
+            size=size.label,
+            scale=options.scale,
+            allowed=allowed[-1],
+        )
+
+
+def _is_kept(size: Size, scale: int) -> bool:
+    width, height = size.width * scale, size.height * scale
+    is_short = max(width, height) <= RESULTS.side
+    return is_short and width * height <= RESULTS.pixels
 
 
 async def _make_mask(

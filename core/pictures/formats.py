@@ -11,12 +11,9 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from core.errors import Rejected
-from core.pictures.facts import MAX_BYTES, Facts, too_many_bytes
+from core.pictures.facts import UPLOADS, Facts, FileLimits, too_many_bytes
 from core.pictures.libvips import pyvips
 
-MAX_PIXELS = 8192 * 6144
-"""What phones call 50 megapixels."""
-MAX_SIDE = 12_000
 MAX_RATIO = 20.0
 MAX_BANDS = 4
 """A picture of a thousand bands is no photograph: each takes as much memory as a grey picture."""
@@ -66,15 +63,15 @@ OUT_OF_MEMORY = ("out of memory", "insufficient memory")
 """How decoders say it; they have no code for it."""
 
 
-def inspect(data: bytes) -> Facts:
+def inspect(data: bytes, limits: FileLimits = UPLOADS) -> Facts:
     """Read the header alone.
 
     Raises Rejected: empty, not a picture, a format we refuse, too large, damaged.
     """
-    if len(data) > MAX_BYTES:
-        raise too_many_bytes(MAX_BYTES)
+    if len(data) > limits.bytes:
+        raise too_many_bytes(limits.bytes)
     facts = _read_header(data, kind_of(data))
-    _check_size(facts)
+    _check_size(facts, limits)
     return facts
 
 
@@ -222,15 +219,18 @@ def _is_for_eyes(image: "pyvips.Image") -> bool:
     )
 
 
-def _check_size(facts: Facts) -> None:
+def _check_size(facts: Facts, limits: FileLimits) -> None:
     if facts.width < 1 or facts.height < 1:
         raise Rejected("picture.damaged")
     size = facts.size.label
     if facts.ratio > MAX_RATIO:
         raise Rejected("picture.aspect", size=size, allowed=f"{MAX_RATIO:g}:1")
     pixels, side = facts.width * facts.height, max(facts.width, facts.height)
-    if pixels > MAX_PIXELS or side > MAX_SIDE:
-        megapixels = MAX_PIXELS // 1_000_000
+    if pixels > limits.pixels or side > limits.side:
+        megapixels = limits.pixels // 1_000_000
         raise Rejected(
-            "picture.too_large", size=size, limit=megapixels, side=MAX_SIDE
+            "picture.too_large",
+            size=size,
+            limit=megapixels,
+            side=limits.side,
         )

@@ -5,9 +5,8 @@ shrunk once, while it is read.
 """
 
 from core.errors import Rejected
-from core.pictures.facts import Facts, NormalizedImage
+from core.pictures.facts import RESULTS, UPLOADS, Facts, NormalizedImage
 from core.pictures.formats import (
-    MAX_SIDE,
     decode,
     header_number,
     inspect,
@@ -55,7 +54,7 @@ def fit_to(data: bytes, limits: PictureLimits) -> NormalizedImage:
 
     Raises Rejected when only distortion could bring it there.
     """
-    facts = inspect(data)
+    facts = inspect(data, RESULTS)
     max_ratio = min(limits.max_ratio, limits.max_side / limits.min_side)
     if facts.ratio > max_ratio:
         size = facts.size.label
@@ -73,14 +72,14 @@ def fit_to(data: bytes, limits: PictureLimits) -> NormalizedImage:
 
 def check_result(data: bytes) -> Facts:
     """Decode what the service sent: it must be a whole picture. Raises Rejected."""
-    facts = inspect(data)
+    facts = inspect(data, RESULTS)
     with refusing_damage():
         decode(data, facts).avg()
     return facts
 
 
 def upright(
-    data: bytes, facts: Facts, max_side: int = MAX_SIDE
+    data: bytes, facts: Facts, max_side: int = UPLOADS.side
 ) -> "pyvips.Image":
     """Decode, shrink to ``max_side``, turn as EXIF says, convert to eight-bit sRGB.
 

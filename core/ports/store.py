@@ -172,6 +172,14 @@ class Store(Protocol):
         """
         ...
 
+    async def withhold(self, step: Step, outputs: Sequence[Picture]) -> None:
+        """Hold the results of a step that was cancelled too late."""
+        ...
+
+    async def show_withheld(self, tenant: Tenant, step: StepId) -> Step:
+        """The results are wanted all the same: CANCELLED → MADE. No change where there are none."""
+        ...
+
     async def finish(self, tenant: Tenant, step: StepId) -> Step | None:
         """The result has been posted: MADE → DONE."""
         ...

@@ -14,6 +14,7 @@ from core.types import (
     Money,
     Person,
     Picture,
+    PictureRole,
     Place,
     Step,
     StepState,
@@ -96,7 +97,7 @@ def picture(row: Row) -> Picture:
 
 def step(row: Row, held: Iterable[Row]) -> Step:
     """A step from its columns and the rows of step_pictures joined with pictures."""
-    by_role: dict[str, list[Picture]] = {"input": [], "mask": [], "output": []}
+    by_role: dict[str, list[Picture]] = {role: [] for role in PictureRole}
     for held_row in sorted(
         held, key=lambda held_row: int(held_row["position"])
     ):
@@ -126,6 +127,7 @@ def step(row: Row, held: Iterable[Row]) -> Step:
         inputs=tuple(by_role["input"]),
         mask=by_role["mask"][0] if by_role["mask"] else None,
         outputs=tuple(by_role["output"]),
+        withheld=tuple(by_role["withheld"]),
         price=money(row["price_micros"], row["currency"]),
         cost=money(row["cost_micros"], row["currency"]),
         task_id=row["task_id"],

@@ -90,7 +90,7 @@ def _outputs_of(tenant: str, step: str) -> ColumnElement[bool]:
     return and_(
         step_pictures.c.tenant == tenant,
         step_pictures.c.step == step,
-        step_pictures.c.role == PictureRole.OUTPUT,
+        step_pictures.c.role.in_([PictureRole.OUTPUT, PictureRole.WITHHELD]),
     )
 
 

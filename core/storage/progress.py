@@ -215,10 +215,8 @@ class StepProgress(StepStore):
                 return None
             # The sums last, as in ``begin``: on PostgreSQL nothing that holds a sum waits for a
             # session.
-            head = Head(step=step.id)
-            for session in sorted(heads_of(step)) if outputs else ():
-                await self._ensure_session(connection, step.tenant, session)
-                await _set_head(connection, step.tenant, session, head)
+            if outputs:
+                await self._move_heads(connection, step)
             await self._add_pictures(
                 connection,
                 step,
@@ -227,6 +225,35 @@ class StepProgress(StepStore):
             )
             await ledger.settle(connection, step, cost, now)
             return await self._get(connection, step.tenant, step.id)
+
+    async def withhold(self, step: Step, outputs: Sequence[Picture]) -> None:
+        """Hold the results of a step that was cancelled too late."""
+        async with self._writing.begin() as connection:
+            await self._add_pictures(
+                connection, step, PictureRole.WITHHELD, outputs
+            )
+
+    async def show_withheld(self, tenant: str, step: str) -> Step:
+        """Its person wants the results all the same: CANCELLED → MADE, with its heads moved.
+
+        Nothing changes for a step that withholds none.
+        """
+        change = _change_from(StepState.CANCELLED, tenant, step).values(
+            state=StepState.MADE, error=None
+        )
+        as_output = (
+            update(step_pictures)
+            .filter_by(tenant=tenant, step=step, role=PictureRole.WITHHELD)
+            .values(role=PictureRole.OUTPUT)
+        )
+        async with self._writing.begin() as connection:
+            found = await self._get(connection, tenant, step)
+            if not found.withheld:
+                return found
+            await connection.execute(change)
+            await self._move_heads(connection, found)
+            await connection.execute(as_output)
+            return await self._get(connection, tenant, step)
 
     async def finish(self, tenant: str, step: str) -> Step | None:
         """The result has been posted: MADE → DONE."""
@@ -399,6 +426,14 @@ class StepProgress(StepStore):
         }
         new_session = self._insert(sessions).values(row)
         await connection.execute(new_session.on_conflict_do_nothing())
+
+    async def _move_heads(
+        self, connection: AsyncConnection, step: Step
+    ) -> None:
+        head = Head(step=step.id)
+        for session in sorted(heads_of(step)):
+            await self._ensure_session(connection, step.tenant, session)
+            await _set_head(connection, step.tenant, session, head)
 
     async def _next_number(
         self,

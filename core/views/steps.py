@@ -255,7 +255,7 @@ def _failure_post(step: Step, locale: str) -> Post:
     kinds: tuple[ButtonKind, ...] = (ButtonKind.RETRY,)
     if step.state is StepState.CANCELLED:
         tone = Tone.NOTE
-        kinds = ()
+        kinds = (ButtonKind.SHOW_ANYWAY,) if step.withheld else ()
     elif step.state is StepState.UNKNOWN:
         kinds = (ButtonKind.RETRY, ButtonKind.DROP)
     params = {"reference": step.id, **step.error_params}

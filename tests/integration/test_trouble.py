@@ -4,22 +4,26 @@ import asyncio
 import sqlite3
 from collections.abc import AsyncIterator, Awaitable, Callable
 from datetime import timedelta
+from io import BytesIO
 from pathlib import Path
 from typing import Any
 
 import pytest
+from PIL import Image
 from sqlalchemy.exc import OperationalError
 
 from bot.simulator.server import SimulatorConfig
-from core.errors import ConfigurationError, DeliveryError
+from core.errors import ConfigurationError, DeliveryError, EaselError, Rejected
 from core.flow import deliver, waiting
 from core.flow.context import Context
 from core.incoming import Incoming, Kind, Mentions
 from core.operations import Action, ButtonKind
+from core.pictures import tasks
 from core.post import Tone
 from core.storage.blobs import open_blobs
 from core.storage.bucket import BucketBlobs
 from core.types import Attachment, Person, StepState
+from tests.fakes import events
 from tests.fakes.memory_chat import MemoryChat
 from tests.integration.test_flow import PLACE, Team, team_on
 from tests.integration.test_flow import team as team  # noqa: PLC0414  # the fixture
@@ -271,3 +275,63 @@ async def test_many_pictures_that_are_waited_for_keep_no_one_waiting(
         await team.asks(Action.EDIT, f"{number}", photos=["coffee.png"])
     step, _ = await team.gets(Action.DRAW, "a fox")
     assert step.state is StepState.DONE
+
+
+async def test_a_result_that_came_too_late_to_cancel_can_be_shown_after_a_restart(
+    tmp_path: Path,
+) -> None:
+    slow = SimulatorConfig(time_scale=0.1, seed=3)
+    async with team_on(slow, tmp_path / "team") as team:
+        answer = await team.asks(Action.DRAW, "a fox")
+        job = answer.accepted or ""
+        while not any(
+            task.state == "RUNNING"
+            for task in team.simulator.account.tasks.values()
+        ):
+            await asyncio.sleep(0.01)
+        await team.asks(Action.CANCEL, target=job)
+        post = await team.chat.end_of(job)
+        [button] = post.buttons
+        assert button.kind is ButtonKind.SHOW_ANYWAY
+        assert "already made it" in post.text
+        assert not post.pictures
+        chat = team.chat
+    async with team_on(slow, tmp_path / "team", chat=chat) as team:
+        with pytest.raises(EaselError, match="not_yours"):
+            await team.asks(Action.SHOW_ANYWAY, person="bo", target=job)
+        for _ in range(2):
+            await team.asks(Action.SHOW_ANYWAY, target=job)
+        post = await team.chat.end_of(job)
+        step = await team.step(job)
+        assert (post.tone, step.state) == (Tone.RESULT, StepState.DONE)
+        assert len(post.pictures) == len(chat.messages) == 1
+        edited, _ = await team.gets(Action.EDIT, "make it night")
+        assert edited.parent == job
+
+
+async def test_an_upscale_too_large_to_keep_is_refused_before_it_costs(
+    team: Team, tmp_path: Path
+) -> None:
+    photo = tmp_path / "large.png"
+    Image.new("RGB", (3072, 3072)).save(photo, compress_level=1)
+    attached = Attachment(ref=str(photo), name="large.png")
+    asked = events.command(
+        Action.UPSCALE,
+        "--scale 4",
+        key="large",
+        place=PLACE,
+        person="ana",
+        attachments=(attached,),
+    )
+    answer = await team.sends(asked)
+    post = await team.chat.end_of(answer.accepted or "")
+    assert "Up to 3 times works" in post.text
+    assert team.simulator.account.tasks == {}
+
+
+def test_a_result_may_be_larger_than_what_people_send(tmp_path: Path) -> None:
+    large = BytesIO()
+    Image.new("L", (9216, 9216)).save(large, "PNG", compress_level=1)
+    assert tasks.check_result(large.getvalue()).width == 9216
+    with pytest.raises(Rejected, match="too_large"):
+        tasks.inspect(large.getvalue())

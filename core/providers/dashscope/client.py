@@ -12,6 +12,7 @@ import structlog
 from core.catalog import Catalog
 from core.errors import Charged, ProviderError, Refused, Retryable, Uncertain
 from core.models import Model, SubmitLimit
+from core.pictures.facts import RESULTS
 from core.ports import Clock
 from core.providers.dashscope import protocol
 from core.providers.dashscope.calls import (
@@ -33,8 +34,8 @@ READ_SECONDS = 30.0
 SYNC_READ_SECONDS = 320.0
 """The server gives a synchronous call up after 300."""
 POOL_SECONDS = 60.0
-MAX_DOWNLOAD = 64 * 1024 * 1024
-DOWNLOAD_SECONDS = 120.0
+MAX_DOWNLOAD = RESULTS.bytes
+DOWNLOAD_SECONDS = 300.0
 CHUNK = 3 * 65536
 """Bytes of a picture at a time: a multiple of three, so that base64 pieces join."""
 LIVE_MARGIN = 600
@@ -147,7 +148,7 @@ class DashScope:
         return is_cancelled
 
     async def download(self, url: str) -> bytes:
-        """The bytes behind a result link, at most 64 MiB, whole.
+        """The bytes behind a result link, at most 256 MiB, whole.
 
         Raises Refused for a host that is not allowed or too large a body, Uncertain for a dead
         link, Retryable else.
