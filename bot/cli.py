@@ -171,6 +171,18 @@ def discord_invite() -> None:
     click.echo(discord())
 
 
+@program_command("completion")
+@click.argument("shell", type=click.Choice(["bash", "zsh", "fish"]))
+def completion(shell: str) -> None:
+    """The lines that teach a shell to complete Easel's commands and options."""
+    from click.shell_completion import get_completion_class  # noqa: PLC0415
+
+    complete = get_completion_class(shell)
+    if complete is None:
+        raise click.UsageError(shell)
+    click.echo(complete(cli, {}, "easel", "_EASEL_COMPLETE").source())
+
+
 @program_command("prune")
 @option("--dry-run", is_flag=True, say_help=say("cli.dry_run"))
 def prune(dry_run: bool) -> None:

@@ -55,6 +55,20 @@ class LocalizedCommand(click.Command):
         self.help = self._say_help(help_language())
         super().format_help_text(ctx, formatter)
 
+    def format_epilog(
+        self,
+        ctx: click.Context,  # noqa: ARG002  # click hands it over
+        formatter: click.HelpFormatter,
+    ) -> None:
+        """The command's examples, if it has any."""
+        texts = sentences(help_language())
+        examples = texts.get(f"example.{self.name}")
+        if examples is None:
+            return
+        with formatter.section(str(texts["cli.examples"])):
+            for line in str(examples).splitlines():
+                formatter.write(f"{'':{formatter.current_indent}}{line}\n")
+
 
 class LocalizedGroup(LocalizedCommand, click.Group):
     """A group of commands with help in the reader's language."""

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import click
+from click.shell_completion import CompletionItem
 
 from bot.cli_help import LocalizedCommand, Texts, option, say
 from core.operations import (
@@ -50,7 +51,10 @@ def _add_words_command(group: click.Group, action: Action) -> None:
         options_of(action),
         continues=command.pictures > 0,
     )
-    run = click.argument("words", nargs=-1, required=True)(run)
+    words = click.argument(
+        "words", nargs=-1, required=True, shell_complete=_complete_file
+    )
+    run = words(run)
     _add(group, command.name, run, say(command_text_key(action)))
 
 
@@ -64,7 +68,8 @@ def _add_functions_command(group: click.Group) -> None:
         sys.exit(run_words(f"wanx.{function}", words, options))
 
     run = _with_options(run, OPTIONS.values(), continues=True)
-    run = click.argument("words", nargs=-1)(run)
+    argument = click.argument("words", nargs=-1, shell_complete=_complete_file)
+    run = argument(run)
     run = click.argument("function", type=click.Choice(list(words)))(run)
     _add(group, "wanx", run, say("command.wanx.text"))
 
@@ -103,6 +108,15 @@ def _add_answered_command(
         run,
         say(command_text_key(action)),
     )
+
+
+def _complete_file(
+    _context: click.Context,
+    _parameter: click.Parameter,
+    typed: str,
+) -> list[CompletionItem]:
+    """Have the shell offer files: pictures may stand among the words."""
+    return [CompletionItem(typed, type="file")]
 
 
 def _add(

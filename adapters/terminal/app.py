@@ -113,7 +113,7 @@ class Terminal:
         files = [str(path) for path in self._chat.files.get(job, [])]
         session = sessions.person_session(PLACE, request.person.id)
         head = await self._store.head(PLACE.tenant, session)
-        data: dict[str, Any] = {
+        report: dict[str, Any] = {
             "action": request.operation,
             "step": head.step if head else None,
             "files": files,
@@ -121,16 +121,16 @@ class Terminal:
         action = Action(request.operation)
         if action is Action.HISTORY:
             tree = await self._store.history(PLACE.tenant, session)
-            data |= reports.describe_tree(tree, head)
+            report |= reports.describe_tree(tree, head)
         elif action in {Action.INFO, Action.SHOW} and job:
             step = await self._store.step(PLACE.tenant, job)
-            data |= reports.describe_step(step)
+            report |= reports.describe_step(step)
         elif action is Action.USAGE:
-            data |= await self._spending()
+            report |= await self._spending()
         elif action is Action.BUDGET:
             settings = await self._store.settings(PLACE.tenant)
-            data["budgets"] = reports.describe_caps(budgets.caps(settings))
-        return Report(code=OK, data=data)
+            report["budgets"] = reports.describe_caps(budgets.caps(settings))
+        return Report(code=OK, data=report)
 
     async def _spending(self) -> dict[str, Any]:
         month = budgets.month_start(datetime.now(UTC))

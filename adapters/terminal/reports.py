@@ -68,7 +68,7 @@ def describe_caps(caps: Caps) -> dict[str, Any]:
 def describe_inputs(request: Incoming, step: Step) -> list[dict[str, Any]]:
     """What was edited: the files that were given, or the picture of an earlier step."""
     if request.attachments:
-        return [{"path": given.ref} for given in request.attachments]
+        return [{"path": file.ref} for file in request.attachments]
     if step.parent and step.inputs:
         return [{"step": step.parent, "picture": step.parent_index + 1}]
     return []

@@ -6,7 +6,7 @@ from click.testing import CliRunner
 
 from bot import cli_errors
 from bot.cli import cli
-from bot.cli_operations import LIMITS
+from bot.cli_operations import LIMITS, _complete_file
 from bot.models import listing
 from core import budgets
 from core.i18n import translate
@@ -113,3 +113,30 @@ def test_a_model_that_makes_one_picture_is_listed_with_one_number() -> None:
         line for line in lines if line.startswith("qwen-image-edit-plus ")
     ]
     assert " n 1–6 · ¥0.20" in edit
+
+
+@pytest.mark.parametrize("language", languages())
+def test_help_shows_examples(language: str) -> None:
+    for name in ("draw", "edit", "wanx"):
+        examples = translate(f"example.{name}", language)
+        assert " ".join(examples.split()) in help_of(name, language=language)
+
+
+@pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])
+def test_one_command_teaches_a_shell_to_complete(shell: str) -> None:
+    run = CliRunner().invoke(cli, ["completion", shell])
+    assert run.exit_code == 0
+    assert "_EASEL_COMPLETE" in run.output
+
+
+def test_commands_options_and_files_are_completed() -> None:
+    words = {"easel ed": "edit", "easel edit --se": "--seed"}
+    for typed, completed in words.items():
+        variables = {
+            "_EASEL_COMPLETE": "bash_complete",
+            "COMP_WORDS": typed,
+            "COMP_CWORD": str(len(typed.split()) - 1),
+        }
+        run = CliRunner(env=variables).invoke(cli, prog_name="easel")
+        assert f"plain,{completed}" in run.output
+    assert _complete_file(None, None, "ph")[0].type == "file"  # type: ignore[arg-type]
