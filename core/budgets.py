@@ -65,6 +65,7 @@ class Spending:
     ``person`` is a name, ``day`` an ISO date.
     """
 
+    person_id: str
     person: str
     day: str
     total: Money

@@ -54,6 +54,14 @@ def person_session(place: Place, person: str) -> SessionId:
     return SessionId(f"{place.channel}/@{person}")
 
 
+def private_session(place: Place, person: str) -> SessionId:
+    """The private part of a person's own session in one channel.
+
+    It is counted apart, so that no gap among the versions of the others tells of it.
+    """
+    return SessionId(f"{place.channel}/~{person}")
+
+
 def thread_session(place: Place) -> SessionId:
     """What everyone in a thread of Easel shares."""
     return SessionId(f"{place.channel}/#{place.thread}")

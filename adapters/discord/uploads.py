@@ -10,7 +10,7 @@ from adapters.discord.api import Upload
 from adapters.discord.channels import ChannelDirectory
 from adapters.discord.render import ALT
 from adapters.discord.store import DiscordStore
-from core.answers.queries import LINK_LIFE
+from core.answers.edit_tree import LINK_LIFE
 from core.i18n import clip, translate
 from core.operations import ButtonKind
 from core.pictures import tasks

@@ -15,14 +15,14 @@ from starlette.responses import HTMLResponse, Response
 from starlette.routing import Route
 
 from core import sessions
-from core.answers import queries
+from core.answers import edit_tree
 from core.errors import EaselError, NotFound
 from core.flow import status
 from core.flow.context import Context
 from core.i18n import negotiate, translate
 from core.languages import Plural, languages, meta, sentences
 from core.signed_links import Purpose
-from core.types import Picture, SessionId, Step, StepId, Tenant
+from core.types import Picture, Step, StepId, Tenant
 from core.views import answers
 
 PLACEHOLDER = re.compile(r"\{\{([a-z_.]+)\}\}")
@@ -204,15 +204,13 @@ class Pages:
         self, request: Request, claims: dict[str, str]
     ) -> Response:
         locale = locale_of(request)
-        tenant, session = Tenant(claims["t"]), SessionId(claims["s"])
-        steps = await queries.session_tree(self._context, tenant, session)
-        head = await self._context.store.head(tenant, session)
+        branch = edit_tree.branch_of_link(claims)
+        steps = await edit_tree.session_tree(self._context, branch)
         ids = {step.id for step in steps}
         nodes: list[Mapping[str, object]] = []
         for step in steps:
-            is_foreign = step.session != session
             label, _ = answers.node_labels(
-                step, foreign=is_foreign, locale=locale
+                step, foreign=branch.is_foreign(step), locale=locale
             )
             pictures = [
                 self._src(picture, step, index)
@@ -223,7 +221,7 @@ class Pages:
                 "parent": step.parent if step.parent in ids else None,
                 "label": label,
                 "text": _words_of(step, locale),
-                "head": head is not None and head.step == step.id,
+                "head": step.id == claims["h"],
                 "pictures": pictures,
             }
             nodes.append(node)
@@ -264,7 +262,7 @@ class Pages:
         )
 
     def _picture_path(self, claims: Mapping[str, str | int]) -> str:
-        until = self._context.clock.now() + queries.LINK_LIFE
+        until = self._context.clock.now() + edit_tree.LINK_LIFE
         return self._context.links.path(Purpose.PICTURE, claims, until)
 
 

@@ -6,6 +6,7 @@ from dataclasses import replace
 from core import forms, sessions
 from core.answers import (
     choices,
+    edit_tree,
     jobs,
     masks,
     navigation,
@@ -41,7 +42,7 @@ HANDLERS: Mapping[Action, Answering] = {
     Action.FAVOURITE: reactions.favourite,
     Action.UNFAVOURITE: reactions.unfavourite,
     Action.COMPARE: queries.compare,
-    Action.HISTORY: queries.history,
+    Action.HISTORY: edit_tree.history,
     Action.SHOW: queries.show,
     Action.INFO: queries.info,
     Action.USAGE: queries.usage,

@@ -6,7 +6,7 @@ from core.errors import Rejected
 from core.flow import heads
 from core.flow.context import Context
 from core.post import Post
-from core.types import Head, Request, SessionId
+from core.types import Head, Request, SessionId, Step, StepId
 from core.views import pictures
 
 
@@ -23,14 +23,29 @@ async def redo(context: Context, request: Request) -> Post:
     source = request.target or (head.step if head else None)
     if source:
         await heads.visible_step(context, request, source)
-    newest = await context.store.newest_from(
-        request.place.tenant,
-        session,
-        source,
-    )
+    newest = await _newest_from(context, request, session, source)
     if newest is None:
         raise Rejected("refuse.nothing_to_redo")
     return await _move(context, request, session, Head(step=newest.id))
+
+
+async def _newest_from(
+    context: Context,
+    request: Request,
+    session: SessionId,
+    source: StepId | None,
+) -> Step | None:
+    """The newest step made from a source; in a person's own session also of the private ones."""
+    place, person = request.place, request.person.id
+    parts = [session]
+    if session == sessions.person_session(place, person):
+        parts.append(sessions.private_session(place, person))
+    candidates = [
+        await context.store.newest_from(place.tenant, part, source)
+        for part in parts
+    ]
+    made = [step for step in candidates if step is not None]
+    return max(made, key=lambda step: step.created, default=None)
 
 
 async def pick(context: Context, request: Request) -> Post:

@@ -1,123 +1,21 @@
-"""Answers that change nothing: history, compare, show, info, usage, budget, help."""
-
-from contextlib import suppress
-from datetime import timedelta
+"""Answers that change nothing: compare, show, info, usage, budget, help."""
 
 from core import budgets, sessions
+from core.answers.edit_tree import LINK_LIFE
 from core.answers.lookup import current_step, resolve_step
-from core.errors import NotFound, Rejected
+from core.errors import Rejected
 from core.flow import attachments, heads, status
 from core.flow.context import Context
 from core.incoming import Origin
-from core.pictures import layout, png_metadata, tasks
+from core.pictures import png_metadata, tasks
 from core.post import Post
 from core.signed_links import Purpose
-from core.types import Head, Request, SessionId, Step, Tenant
+from core.types import Request
 from core.views import answers, pictures, steps
 from core.views import usage as usage_views
 
-LINK_LIFE = timedelta(days=7)
 RECENT = 6
 """Pictures on a home tab."""
-
-
-async def history(context: Context, request: Request) -> Post:
-    """The session's edit tree as a picture."""
-    tenant = request.place.tenant
-    locale = request.locale
-    session = await heads.session_of(context, request)
-    tree = await session_tree(context, tenant, session)
-    if not tree:
-        raise Rejected("refuse.no_session")
-    head = await heads.head_of(context, request, session)
-    nodes = [_node(step, head, session, locale) for step in tree]
-    page = await context.pool.run(tasks.lay_out, nodes)
-    on_page = {spot.node.id for spot in page.spots}
-    shown = len(on_page)
-    thumbnails: dict[str, bytes] = {}
-    for step in tree:
-        if step.id in on_page:
-            thumbnails[step.id] = await _thumbnail(context, step, head)
-    # The tree holds the newest steps only; the note says how many there are.
-    roots_elsewhere = [step for step in tree if step.session != session]
-    count = await context.store.count_with_pictures(tenant, session)
-    count += len(roots_elsewhere)
-    note = answers.newest_note(shown, count, locale)
-    picture = await context.pool.run(tasks.tree, page, thumbnails, note)
-    url = _link(context, Purpose.HISTORY, t=tenant, s=session)
-    return answers.history_post(
-        tree,
-        picture,
-        shown,
-        note,
-        url,
-        locale,
-    )
-
-
-async def session_tree(
-    context: Context,
-    tenant: Tenant,
-    session: SessionId,
-) -> list[Step]:
-    """The session's steps with pictures, oldest first.
-
-    A branch from another person's step shows that as its root.
-    """
-    own_steps = await context.store.history(tenant, session)
-    own_ids = {step.id for step in own_steps}
-    parents = {step.parent for step in own_steps if step.parent}
-    foreign_parents = sorted(parents - own_ids)
-    roots = [
-        await context.store.step(tenant, parent) for parent in foreign_parents
-    ]
-    steps_of_tree = roots + own_steps
-    return [
-        step for step in steps_of_tree if step.outputs and not step.deleted
-    ]
-
-
-def _node(
-    step: Step,
-    head: Head | None,
-    session: SessionId,
-    locale: str,
-) -> layout.Node:
-    is_foreign = step.session != session
-    label, caption = answers.node_labels(
-        step,
-        foreign=is_foreign,
-        locale=locale,
-    )
-    return layout.Node(
-        id=step.id,
-        label=label,
-        caption=caption,
-        parent=step.parent,
-        is_head=head is not None and head.step == step.id,
-    )
-
-
-async def _thumbnail(context: Context, step: Step, head: Head | None) -> bytes:
-    """Read the step's thumbnail, or make and store it.
-
-    It is made here and not on delivery: that would slow every delivery for the few histories that
-    are looked at.
-    """
-    index = 0
-    if head and head.step == step.id:
-        index = head.index
-    picture = step.outputs[index]
-    if picture.thumbnail:
-        with suppress(NotFound):
-            return await context.blobs.read(step.tenant, picture.thumbnail)
-    image = await context.blobs.read(step.tenant, picture.key)
-    thumbnail = await context.pool.run(tasks.thumbnail, image)
-    key = await context.blobs.keep(step.tenant, thumbnail)
-    if not await context.store.record_thumbnail(step.tenant, picture.key, key):
-        # The picture was deleted meanwhile: no row would ever lead to this blob.
-        await context.blobs.delete(step.tenant, key)
-    return thumbnail
 
 
 async def compare(context: Context, request: Request) -> Post:
@@ -170,10 +68,12 @@ async def usage(context: Context, request: Request) -> Post:
     """What this month cost, with a plot."""
     tenant = request.place.tenant
     now = context.clock.now()
-    month_start = budgets.month_start(now)
-    spending = await context.store.usage(tenant, month_start)
-    settings = await context.store.settings(tenant)
-    caps = budgets.caps(settings)
+    spending = await context.store.usage(tenant, budgets.month_start(now))
+    if not request.is_admin:
+        # What others spent would tell of their private pictures.
+        person = request.person.id
+        spending = [spent for spent in spending if spent.person_id == person]
+    caps = budgets.caps(await context.store.settings(tenant))
     plot = None
     if spending:
         currency = usage_views.usual_currency(spending)

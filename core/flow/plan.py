@@ -185,7 +185,7 @@ async def _draft_step(context: Context, request: Request, plan: Plan) -> Step:
     session = plan.session
     if options.private:
         # A private result never enters what a thread shares.
-        session = sessions.person_session(request.place, request.person.id)
+        session = sessions.private_session(request.place, request.person.id)
     id = sessions.step_id(request)
     n = options.n or 1
     input_size = inputs[-1].size if inputs else None

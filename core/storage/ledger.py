@@ -152,6 +152,7 @@ async def usage(
 def _spending(row: RowMapping, name: str) -> Spending:
     amount = Decimal(row["micros"]) / mapping.MICRO
     return Spending(
+        person_id=row["person"],
         person=name,
         day=row["day"],
         total=Money(amount=amount, currency=row["currency"]),

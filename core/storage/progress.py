@@ -13,7 +13,7 @@ from sqlalchemy import Update, case, func, insert, select, update
 
 from core import budgets
 from core.errors import Charged
-from core.sessions import heads_of, thread_session
+from core.sessions import heads_of, own_session
 from core.storage import ledger, mapping
 from core.storage.shielding import shielded
 from core.storage.steps import StepStore
@@ -440,10 +440,10 @@ class StepProgress(StepStore):
         connection: AsyncConnection,
         step: Step,
     ) -> int:
-        """The session's next version; a thread counts on from the picture it hangs from."""
+        """The session's next version; all but a person's own count on from the picture edited."""
         await self._ensure_session(connection, step.tenant, step.session)
         lowest = 0
-        if step.parent and step.session == thread_session(step.place):
+        if step.parent and step.session != own_session(step):
             parent = await self._get(connection, step.tenant, step.parent)
             lowest = parent.number
         last = case(

@@ -46,7 +46,7 @@ def history_post(
         translate(
             "history.line",
             locale,
-            version=step.number,
+            label=_version_label(step, locale),
             name=short_title(step),
             id=step.id,
         )
@@ -76,7 +76,7 @@ def _menu_entry(step: Step) -> Button:
 
 def node_labels(step: Step, *, foreign: bool, locale: str) -> tuple[str, str]:
     """Label and caption of a step in the tree; another person's step bears their name."""
-    label = f"v{step.number}"
+    label = _version_label(step, locale)
     if foreign:
         label = translate(
             "history.foreign",
@@ -85,6 +85,13 @@ def node_labels(step: Step, *, foreign: bool, locale: str) -> tuple[str, str]:
             version=step.number,
         )
     return label, short_title(step)
+
+
+def _version_label(step: Step, locale: str) -> str:
+    """The version; private steps are counted apart and say so."""
+    if step.options.private:
+        return translate("history.private", locale, version=step.number)
+    return f"v{step.number}"
 
 
 def compare_labels(

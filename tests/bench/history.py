@@ -25,7 +25,7 @@ from sqlalchemy import insert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from bot.clock import WallClock
-from core.answers import queries
+from core.answers import edit_tree
 from core.catalog import Catalog
 from core.flow.context import Context
 from core.operations import Action
@@ -156,7 +156,7 @@ async def draw(folder: Path) -> tuple[Cost, bytes]:
     async with open_context(folder) as context:
         await context.store.check()
         begin = Start()
-        post = await queries.history(context, request())
+        post = await edit_tree.history(context, request())
         picture = post.pictures[0].drawn
         assert picture
         return begin.cost(), picture

@@ -9,7 +9,7 @@ import pytest
 import pytest_asyncio
 
 from bot.simulator.server import SimulatorConfig
-from core.answers import queries, reactions
+from core.answers import edit_tree, reactions
 from core.errors import NotFound
 from core.flow.context import Context
 from core.languages import languages
@@ -50,10 +50,10 @@ async def test_thumbnails_are_made_once(
 ) -> None:
     await history.fill(tmp_path, trees.branchy(3), 64)
     before = await context.blobs.keys(TENANT)
-    first = await queries.history(context, history.request())
+    first = await edit_tree.history(context, history.request())
     kept = await context.blobs.keys(TENANT)
     assert len(kept) == len(before) + 3
-    second = await queries.history(context, history.request())
+    second = await edit_tree.history(context, history.request())
     assert await context.blobs.keys(TENANT) == kept
     assert second.pictures == first.pictures
 
@@ -62,12 +62,12 @@ async def test_a_thumbnail_that_is_missing_is_made_again(
     context: Context, tmp_path: Path
 ) -> None:
     await history.fill(tmp_path, trees.chain(2), 64)
-    first = await queries.history(context, history.request())
+    first = await edit_tree.history(context, history.request())
     lost = (await picture_of(context, "s0")).thumbnail
     assert lost
     await context.blobs.delete(TENANT, lost)
     assert (
-        await queries.history(context, history.request())
+        await edit_tree.history(context, history.request())
     ).pictures == first.pictures
     assert await context.blobs.read(TENANT, lost)
 
@@ -76,7 +76,7 @@ async def test_a_deleted_picture_leaves_no_thumbnail_and_is_not_drawn(
     context: Context, tmp_path: Path
 ) -> None:
     await history.fill(tmp_path, trees.chain(3), 64)
-    await queries.history(context, history.request())
+    await edit_tree.history(context, history.request())
     gone = await picture_of(context, "s1")
     await reactions.delete(
         context,
@@ -86,7 +86,7 @@ async def test_a_deleted_picture_leaves_no_thumbnail_and_is_not_drawn(
         assert key
         with pytest.raises(NotFound):
             await context.blobs.read(TENANT, key)
-    post = await queries.history(context, history.request())
+    post = await edit_tree.history(context, history.request())
     assert [line.split(" ")[0] for line in post.text.split("\n")] == [
         "v1",
         "v3",
@@ -114,7 +114,7 @@ async def test_what_the_picture_leaves_out_is_said_in_every_language(
     await history.fill(tmp_path, trees.drawings(203), 16)
     said = {}
     for locale in languages():
-        post = await queries.history(
+        post = await edit_tree.history(
             context, replace(history.request(), locale=locale)
         )
         said[locale] = post.title

@@ -7,7 +7,9 @@ from tests.fakes.steps import NOW, dollars, yuan
 
 
 def spending(total: Money, steps: int = 1) -> Spending:
-    return Spending(person="Ana", day="2026-11-20", total=total, steps=steps)
+    return Spending(
+        person_id="x", person="Ana", day="2026-11-20", total=total, steps=steps
+    )
 
 
 def test_a_plot_shows_one_currency_and_the_words_show_all() -> None:
