@@ -172,11 +172,11 @@ class History:
         await self.run(which, cost)
         if held := self._held(which):
             charge = self._cost(held, cost)
-            made = await self.store.record_results(
+            result = await self.store.record_results(
                 held, [picture()], charge, 1.0, self.now
             )
             await self.store.finish(held.tenant, held.id)
-            if made is not None:
+            if result is not None:
                 self.model.settle(held.id, charge.amount)
 
     async def cancel(self, which: int, _cost: int) -> None:
