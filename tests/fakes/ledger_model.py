@@ -159,38 +159,38 @@ class History:
             tomorrow = self.now + timedelta(days=1)
             await self.store.begin(asked, self.caps, tomorrow)
 
-    async def run(self, which: int, _cost: int) -> None:
+    async def run(self, place: int, _cost: int) -> None:
         """The service has taken it."""
-        if held := self._held(which):
+        if held := self._held(place):
             await self.store.intend(held.tenant, held.id, self.now)
             await self.store.record_task(
                 held.tenant, held.id, "t", "r", None, self.now
             )
 
-    async def make(self, which: int, cost: int) -> None:
+    async def make(self, place: int, cost: int) -> None:
         """Its pictures are there and shown, for this cost."""
-        await self.run(which, cost)
-        if held := self._held(which):
+        await self.run(place, cost)
+        if held := self._held(place):
             charge = self._cost(held, cost)
-            result = await self.store.record_results(
+            settled = await self.store.record_results(
                 held, [picture()], charge, 1.0, self.now
             )
             await self.store.finish(held.tenant, held.id)
-            if result is not None:
+            if settled is not None:
                 self.model.settle(held.id, charge.amount)
 
-    async def cancel(self, which: int, _cost: int) -> None:
+    async def cancel(self, place: int, _cost: int) -> None:
         """Free while it waits, else only noted."""
-        if held := self._held(which):
+        if held := self._held(place):
             cancelled = await self.store.request_cancel(
                 held.tenant, held.id, self.now
             )
             if cancelled.state is StepState.CANCELLED:
                 self._settle_once(held, Decimal(0))
 
-    async def fail(self, which: int, cost: int) -> None:
+    async def fail(self, place: int, cost: int) -> None:
         """It has failed, charged or not."""
-        if held := self._held(which):
+        if held := self._held(place):
             charge = self._cost(held, cost)
             charged = Charged.YES if charge.amount else Charged.NO
             ended = await self.store.end(
@@ -204,9 +204,9 @@ class History:
             if ended is not None:
                 self.model.settle(held.id, charge.amount)
 
-    async def lose(self, which: int, _cost: int) -> None:
+    async def lose(self, place: int, _cost: int) -> None:
         """How it ended is unknown: the hold stays."""
-        if held := self._held(which):
+        if held := self._held(place):
             await self.store.end(
                 held,
                 StepState.UNKNOWN,
@@ -216,9 +216,9 @@ class History:
             )
             self.model.open.discard(held.id)
 
-    async def drop(self, which: int, _cost: int) -> None:
+    async def drop(self, place: int, _cost: int) -> None:
         """Its person gives a lost step up."""
-        held = self._held(which)
+        held = self._held(place)
         if held is None:
             return
         current = await self.store.step(held.tenant, held.id)
@@ -237,9 +237,9 @@ class History:
             }
             assert charged == self.model.by_person_and_day(tenant)
 
-    def _held(self, which: int) -> Step | None:
+    def _held(self, place: int) -> Step | None:
         held = list(self.model.steps.values())
-        return held[which % len(held)] if held else None
+        return held[place % len(held)] if held else None
 
     def _settle_once(self, held: Step, amount: Decimal) -> None:
         if held.id in self.model.open:
