@@ -195,7 +195,6 @@ class Gateway:
         *,
         content: bool = False,
         pause: float = FIRST_PAUSE,
-        silence: float = SILENCE,
     ) -> None:
         self._app = app
         self._api = api
@@ -205,7 +204,6 @@ class Gateway:
             **{**dict(LEAST), "message_content": content}
         )
         self._pause = pause
-        self._silence = silence
         self._client: SingleClient | ShardedClient | None = None
         self._starts = Starts()
         self._tasks: list[asyncio.Task[None]] = []
@@ -296,14 +294,14 @@ class Gateway:
     async def _watch(self) -> None:
         last_good = time.monotonic()
         while True:
-            await asyncio.sleep(min(WATCH_SECONDS, self._silence / 4))
+            await asyncio.sleep(min(WATCH_SECONDS, SILENCE / 4))
             client = self._client
             if client is None or client.is_alive or await self._is_away():
                 # While Discord is away, a new client would not reach it either.
                 last_good = time.monotonic()
                 continue
             silent = time.monotonic() - last_good
-            if silent > self._silence:
+            if silent > SILENCE:
                 log.error("discord_silent", seconds=round(silent))
                 last_good = time.monotonic()
                 with suppress(Exception):

@@ -42,16 +42,12 @@ class Socket:
         lost: Callable[[], None],
         *,
         proxy: str | None = None,
-        ping: float = PING_SECONDS,
-        silence: float = SILENCE,
     ) -> None:
         self._app = app
         self._client = client
         self._token = token
         self._lost = lost
         self._proxy = proxy
-        self._ping = ping
-        self._silence = silence
         self._connecting: asyncio.Task[None] | None = None
         self._watchdog: asyncio.Task[None] | None = None
         # The SDK's complaints may hold the address of a connection, which is as good as a token.
@@ -86,7 +82,7 @@ class Socket:
             app_token=self._token,
             web_client=self._client,
             logger=logging.getLogger("slack-socket"),
-            ping_interval=self._ping,
+            ping_interval=PING_SECONDS,
         )
         # The SDK would take one from the environment, for every host.
         socket.proxy = self._proxy
@@ -133,10 +129,10 @@ class Socket:
     async def _watch(self) -> None:
         alive = time.monotonic()
         while True:
-            await asyncio.sleep(self._ping)
+            await asyncio.sleep(PING_SECONDS)
             if await self._socket.is_connected():
                 alive = time.monotonic()
-            elif time.monotonic() - alive > self._silence:
+            elif time.monotonic() - alive > SILENCE:
                 log.error(
                     "slack_silent", seconds=round(time.monotonic() - alive)
                 )

@@ -71,7 +71,7 @@ class Company:
             writer.write(UNKNOWN)
             await writer.drain()
             return
-        there = await asyncio.open_connection("127.0.0.1", port)
+        server = await asyncio.open_connection("127.0.0.1", port)
         if is_tunnel:
             self.tunnels[name] += 1
             writer.write(OPENED)
@@ -79,8 +79,9 @@ class Company:
             await writer.start_tls(self._tls)
         else:
             self.requests[name] += 1
-            there[1].write(_to_origin(method, target, headers))
-        await _join((reader, writer), there)
+            _, to_server = server
+            to_server.write(_to_origin(method, target, headers))
+        await _join((reader, writer), server)
 
 
 Ends = tuple[asyncio.StreamReader, asyncio.StreamWriter]
@@ -89,13 +90,13 @@ Ends = tuple[asyncio.StreamReader, asyncio.StreamWriter]
 def _to_origin(method: str, target: str, headers: bytes) -> bytes:
     parts = urlsplit(target)
     path = f"{parts.path}?{parts.query}" if parts.query else parts.path
-    kept = [
+    passed_on = [
         header
         for header in headers.split(b"\r\n")
         if not header.lower().startswith((b"connection", b"proxy-"))
     ]
     line = f"{method} {path} HTTP/1.1\r\nConnection: close".encode()
-    return b"\r\n".join([line, *kept])
+    return b"\r\n".join([line, *passed_on])
 
 
 async def _join(here: Ends, there: Ends) -> None:

@@ -171,7 +171,7 @@ async def test_a_silence_while_discord_is_away_is_waited_out(
     fake: Discord, quick: Log, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(gateway, "LONGEST_RECONNECT_EXPONENT", -3)
-    monkeypatch.setitem(Gateway.__init__.__kwdefaults__ or {}, "silence", 0.4)
+    monkeypatch.setattr(gateway, "SILENCE", 0.4)
 
     async def no_answer(*_: Any, **_named: Any) -> None:
         raise DiscordError(0)
@@ -221,7 +221,7 @@ async def test_what_breaks_again_and_again_is_begun_more_and_more_seldom(
 async def test_a_client_that_stays_silent_is_made_anew(
     fake: Discord, quick: Log, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setitem(Gateway.__init__.__kwdefaults__ or {}, "silence", 0.4)
+    monkeypatch.setattr(gateway, "SILENCE", 0.4)
     async with easel_in(fake, tmp_path / "data"):
         await fake.gateway.drop(1.5, status=503)
         await fake.until(lambda: "discord_silent" in quick)

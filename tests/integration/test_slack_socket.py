@@ -55,11 +55,7 @@ async def test_a_connection_cut_without_a_word_comes_back(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(sockets, "PING_SECONDS", 0.3)
-    monkeypatch.setattr(
-        sockets.Socket.__init__,
-        "__kwdefaults__",
-        {"ping": 0.3, "silence": 60.0},
-    )
+    monkeypatch.setattr(sockets, "SILENCE", 60.0)
     async with slack() as fake, easel_in(fake, tmp_path / "data", socket=True):
         await fake.until(lambda: fake.socket.opened == 1)
         await fake.socket.cut()
@@ -89,11 +85,8 @@ async def test_an_envelope_delivered_again_is_done_once(
 async def test_an_outage_after_which_an_address_has_ended_is_survived(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(
-        sockets.Socket.__init__,
-        "__kwdefaults__",
-        {"ping": 0.1, "silence": 0.5},
-    )
+    monkeypatch.setattr(sockets, "PING_SECONDS", 0.1)
+    monkeypatch.setattr(sockets, "SILENCE", 0.5)
     async with (
         slack() as fake,
         easel_in(fake, tmp_path / "data", socket=True) as bot,
@@ -113,11 +106,8 @@ async def test_an_outage_after_which_an_address_has_ended_is_survived(
 async def test_a_token_taken_back_ends_the_bot(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(
-        sockets.Socket.__init__,
-        "__kwdefaults__",
-        {"ping": 0.1, "silence": 0.5},
-    )
+    monkeypatch.setattr(sockets, "PING_SECONDS", 0.1)
+    monkeypatch.setattr(sockets, "SILENCE", 0.5)
     async with (
         slack() as fake,
         easel_in(fake, tmp_path / "data", socket=True) as bot,
