@@ -136,16 +136,24 @@ class SlackChat:
         self, place: Place, post: Post, *, to: Person, reply: Mapping[str, str]
     ) -> PostedMessage:
         """Post a message, a private one where only its person can read it."""
-        if _is_direct(place):
-            return await self._messages.post(place, post)
-        if post.private:
+        is_direct = place.channel.startswith(DIRECT)
+        if post.private and not is_direct:
             return await self._post_privately(place, post, to, reply)
         try:
             return await self._messages.post(place, post)
         except SlackError as error:
             if not error.permanent:
                 raise
-            return await self._post_elsewhere(place, post, to, reply)
+            if not is_direct:
+                reason = "slack.closed_channel"
+            elif error.code == "channel_not_found":
+                # People among themselves: commands work there, and we are not in it.
+                reason = "slack.between_people"
+            else:
+                raise
+        if is_direct and _is_for_one(post):
+            return await self._post_privately(place, post, to, reply)
+        return await self._post_elsewhere(place, post, to, reply, reason)
 
     async def update(self, sent: PostedMessage, post: Post) -> PostedMessage:
         """Edit a message; show pictures that are new in its thread, delete those that are gone."""
@@ -222,7 +230,7 @@ class SlackChat:
         self, place: Place, post: Post, to: Person, reply: Mapping[str, str]
     ) -> PostedMessage:
         """Words stay in the channel, for one person; pictures go to the direct message."""
-        if post.pictures or post.tone not in {Tone.NOTE, Tone.REFUSAL}:
+        if not _is_for_one(post):
             direct = await self.private_place(place, to)
             earlier = await self._update_earlier(direct, post)
             return earlier or await self._messages.post(direct, post)
@@ -234,7 +242,12 @@ class SlackChat:
         return await self._messages.post(direct, replace(post, private=False))
 
     async def _post_elsewhere(
-        self, place: Place, post: Post, to: Person, reply: Mapping[str, str]
+        self,
+        place: Place,
+        post: Post,
+        to: Person,
+        reply: Mapping[str, str],
+        reason: str,
     ) -> PostedMessage:
         """The channel is closed to us: post to the person, and tell them why."""
         direct = await self.private_place(place, to)
@@ -242,11 +255,9 @@ class SlackChat:
         if earlier is not None:
             return earlier
         locale = await self._completion.locale_of(place.workspace, to.id)
-        reason = Post(
-            tone=Tone.NOTE, text=translate("slack.closed_channel", locale)
-        )
-        if not await self._ephemeral.respond(reply, render.message(reason)):
-            await self._messages.post(direct, reason)
+        note = Post(tone=Tone.NOTE, text=translate(reason, locale))
+        if not await self._ephemeral.respond(reply, render.message(note)):
+            await self._messages.post(direct, note)
         return await self._messages.post(direct, post)
 
     async def _update_earlier(
@@ -261,5 +272,6 @@ class SlackChat:
         return await self.update(sent, post)
 
 
-def _is_direct(place: Place) -> bool:
-    return place.channel.startswith(DIRECT)
+def _is_for_one(post: Post) -> bool:
+    """Is it a few words that may vanish? Pictures and progress need a message that stays."""
+    return not post.pictures and post.tone in {Tone.NOTE, Tone.REFUSAL}

@@ -86,6 +86,26 @@ async def test_a_newcomer_draws_edits_and_goes_back(place: Place) -> None:
     assert shown_again == shown.files
 
 
+async def test_commands_work_in_what_people_say_among_themselves(
+    place: Place,
+) -> None:
+    fake, ana = place.fake, place.ana
+    among_us = fake.conversation(ana, place.bo)
+    for command, answer in (
+        ("/easel help", "What Easel can do"),
+        ("/draw a fox --n 99", "--n"),
+        ("/easel undo", "nothing"),
+    ):
+        await ana.types(command, among_us)
+        words = await fake.until(fake.last_response)
+        assert answer in words
+    await ana.types("/draw a fox", among_us)
+    said = await fake.until(fake.last_response)
+    assert "direct message" in said
+    caption, pictures = await ana.result("a fox", ana.direct)
+    assert caption.channel == pictures.channel == ana.direct
+
+
 async def test_an_edit_names_the_picture_it_works_on_before_anything_is_made(
     place: Place,
 ) -> None:

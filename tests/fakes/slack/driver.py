@@ -103,6 +103,15 @@ class Slack:
         team.channels[channel.id] = channel
         return channel.id
 
+    def conversation(self, *people: "Somebody") -> str:
+        """A direct message between people; the bot is not in it."""
+        members = {somebody.id for somebody in people}
+        channel = Channel(
+            id=self.world.number("D"), name="", members=members, is_im=True
+        )
+        self.workspace.channels[channel.id] = channel
+        return channel.id
+
     def person(
         self, name: str, *, workspace: Workspace | None = None, **more: Any
     ) -> "Somebody":
@@ -198,6 +207,11 @@ class Slack:
         name = self.world.number("hook")
         self.world.hooks[name] = [{}] * self.hook_uses
         return f"{self.world.base}/commands/{name}"
+
+    def last_response(self) -> str:
+        """What came to the newest response address; "" while nothing did."""
+        used = list(self.world.hooks.values())[-1]
+        return json.dumps(used, ensure_ascii=False) if used else ""
 
     async def interact(self, body: Json) -> Json:
         """A press, a shortcut, a modal; what the acknowledgement said."""

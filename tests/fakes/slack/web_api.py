@@ -209,7 +209,10 @@ class WebApi:
         if channel is None:
             raise No("channel_not_found")
         if workspace.bot_user not in channel.members:
-            raise No("not_in_channel")
+            # What people say among themselves does not even exist for a bot.
+            raise No(
+                "channel_not_found" if channel.is_im else "not_in_channel"
+            )
         if channel.archived:
             raise No("is_archived")
         return channel.id
