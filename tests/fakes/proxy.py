@@ -13,11 +13,14 @@ from functools import partial
 import sqlalchemy as sa
 
 CHUNK = 1 << 16
+SLOW_SECONDS = 0.5
 HTML = b"<html><head><title>503</title></head><body>Service Unavailable</body></html>"
-UNAVAILABLE = (
-    b"HTTP/1.1 503 Service Unavailable\r\nContent-Type: text/html\r\n"
-    b"Connection: close\r\nContent-Length: %d\r\n\r\n" % len(HTML)
+PAGE = (
+    b"Content-Type: text/html\r\nConnection: close\r\nContent-Length: %d\r\n\r\n"
+    % len(HTML)
 ) + HTML
+UNAVAILABLE = b"HTTP/1.1 503 Service Unavailable\r\n" + PAGE
+NONSENSE = b"HTTP/1.1 200 OK\r\n" + PAGE
 ERROR = (
     b"HTTP/1.1 500 Internal Server Error\r\nContent-Type: application/json\r\n"
     b"Connection: close\r\nContent-Length: 2\r\n\r\n{}"
@@ -41,6 +44,17 @@ class Outage(StrEnum):
     """A gateway in front of it answers 503 with a page."""
     ERRORS = "errors"
     """It answers 500 itself."""
+    NONSENSE = "nonsense"
+    """Something in between answers 200 with a page."""
+    SLOW = "slow"
+    """It answers, each part of it ``SLOW_SECONDS`` late."""
+
+
+ANSWERS = {
+    Outage.HTML: UNAVAILABLE,
+    Outage.ERRORS: ERROR,
+    Outage.NONSENSE: NONSENSE,
+}
 
 
 class Proxy:
@@ -72,7 +86,7 @@ class Proxy:
     def fail(self, outage: Outage) -> None:
         """From now on, until ``recover``."""
         self.down = outage
-        if outage is not Outage.HANGING:
+        if outage not in {Outage.HANGING, Outage.SLOW}:
             self._drop_connections()
 
     def recover(self) -> None:
@@ -109,7 +123,7 @@ class Proxy:
     async def _serve(
         self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter
     ) -> None:
-        if self.down is not None:
+        if self.down not in {None, Outage.SLOW}:
             self.refused += 1
             await self._refuse(reader, writer)
             return
@@ -128,6 +142,8 @@ class Proxy:
             while chunk := await reader.read(CHUNK):
                 if self.down is Outage.HANGING:
                     await asyncio.Event().wait()
+                if self.down is Outage.SLOW:
+                    await asyncio.sleep(SLOW_SECONDS)
                 writer.write(chunk)
                 await writer.drain()
             if writer.can_write_eof():
@@ -138,12 +154,11 @@ class Proxy:
     ) -> None:
         if self.down is Outage.HANGING:
             await asyncio.Event().wait()
-        if self.down is Outage.CUT:
-            return
-        await reader.readuntil(HEAD_END)
-        answer = UNAVAILABLE if self.down is Outage.HTML else ERROR
-        writer.write(answer)
-        await writer.drain()
+        if self.down in ANSWERS:
+            answer = ANSWERS[self.down]
+            await reader.readuntil(HEAD_END)
+            writer.write(answer)
+            await writer.drain()
 
 
 @asynccontextmanager

@@ -89,7 +89,7 @@ class AppApi:
     @property
     def gateway_url(self) -> str:
         """Where the gateway is."""
-        return f"{self.world.base.replace('http', 'ws', 1)}/gateway"
+        return f"{self.world.gateway_address}/gateway"
 
     def get_gateway(self, _: Asked) -> Json:
         return {"url": self.gateway_url}

@@ -378,7 +378,7 @@ class Gateway:
             },
             "guilds": [{"id": guild, "unavailable": True} for guild in guilds],
             "session_id": session.id,
-            "resume_gateway_url": f"{self.world.base.replace('http', 'ws', 1)}/gateway/resume",
+            "resume_gateway_url": f"{self.world.gateway_address}/gateway/resume",
             "application": {"id": self.world.app, "flags": 0},
             "private_channels": [],
             "user_settings": {},

@@ -67,6 +67,7 @@ class World:
         self.request_limit = 25 * MIB
         self.ephemeral_life = 3600.0
         self.base = ""
+        self.gateway_base = ""
         self.offset = 0.0
         self._last = 0
         self.users: dict[str, User] = {}
@@ -89,6 +90,11 @@ class World:
         self.bot = self.user("easel", is_bot=True)
         self.app = self.bot.id
         self.token = f"{base64.b64encode(self.app.encode()).decode().rstrip('=')}.for.tests"
+
+    @property
+    def gateway_address(self) -> str:
+        """Where the gateway is: elsewhere than the rest, if so set."""
+        return (self.gateway_base or self.base).replace("http", "ws", 1)
 
     # Clock and names
 

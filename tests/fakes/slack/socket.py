@@ -14,18 +14,20 @@ Json = dict[str, Any]
 class SocketServer:
     """Slack's side of the sockets: every connection gets its share of envelopes.
 
-    One not acknowledged in ``patience`` seconds is sent again. An address is good for one try to
-    connect: one that failed must be asked for again.
+    One not acknowledged in ``patience`` seconds is sent again, an event ``tries`` times in all. An
+    address is good for one try to connect: one that failed must be asked for again.
     """
 
     def __init__(self, patience: float = 3.0) -> None:
         self.connections: list[web.WebSocketResponse] = []
         self.opened = 0
         self.patience = patience
+        self.tries = 4
         self.refuses = False
         self._tickets: set[str] = set()
         self._waiting: dict[str, asyncio.Future[Json]] = {}
         self._ids = itertools.count(1)
+        self._turns = itertools.count(1)
         self._connected = asyncio.Event()
 
     def routes(self, app: web.Application) -> None:
@@ -71,11 +73,9 @@ class SocketServer:
                 self._connected.clear()
         return socket
 
-    async def deliver(
-        self, kind: str, payload: Json, tries: int = 4
-    ) -> Json | None:
+    async def deliver(self, kind: str, payload: Json) -> Json | None:
         """Until acknowledged: what the acknowledgement held; None when no one did."""
-        for attempt in range(tries):
+        for attempt in range(self.tries):
             await asyncio.wait_for(self._connected.wait(), 30)
             name = f"envelope-{next(self._ids)}"
             self._waiting[name] = asyncio.get_running_loop().create_future()
@@ -91,13 +91,16 @@ class SocketServer:
                     "retry_reason": "timeout",
                 }
             waiting = self._waiting[name]
-            with suppress(ConnectionError, IndexError):
-                await self.connections[-1].send_json(envelope)
+            with suppress(ConnectionError, ZeroDivisionError):
+                await self._next_connection().send_json(envelope)
             with suppress(TimeoutError):
                 return await asyncio.wait_for(waiting, self.patience)
             if kind != "events_api":
                 return None
         return None
+
+    def _next_connection(self) -> web.WebSocketResponse:
+        return self.connections[next(self._turns) % len(self.connections)]
 
     async def disconnect(self, reason: str = "refresh_requested") -> None:
         """Ask every connection to go, as Slack does now and then."""

@@ -1,0 +1,106 @@
+"""Many jobs of many people, several processes, random kills, the bucket and the database away.
+
+Every request is answered once: the processes are ``easel run`` itself on PostgreSQL, those that
+died are started again, as a supervisor does.
+"""
+
+import asyncio
+import random
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import obstore.store
+import pytest
+import pytest_asyncio
+
+from tests.contract.conftest import bucket as bucket  # noqa: PLC0414  # the fixtures
+from tests.contract.conftest import postgres as postgres  # noqa: PLC0414
+from tests.fakes.fleet import Fleet, fleet
+from tests.fakes.lives import Parent, forking_parent
+
+SEED = 20261201
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Size:
+    """How much happens; ``away`` are seconds that a neighbour is gone."""
+
+    jobs: int
+    people: int
+    processes: int
+    kills: int
+    away: float
+
+
+BY_DAY = Size(jobs=12, people=4, processes=2, kills=2, away=1.0)
+BY_NIGHT = Size(jobs=200, people=40, processes=4, kills=20, away=30.0)
+ASKED_EVERY = 0.25
+"""Seconds between two requests."""
+
+pytestmark = pytest.mark.asyncio(loop_scope="module")
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def parent() -> AsyncIterator[Parent]:
+    async with forking_parent() as started:
+        yield started
+
+
+@pytest.mark.timeout(900)
+async def test_every_job_is_done_once_whatever_dies_or_goes_away(
+    parent: Parent,
+    tmp_path: Path,
+    postgres: str,
+    bucket: obstore.store.S3Store,
+    is_nightly: bool,
+) -> None:
+    size = BY_NIGHT if is_nightly else BY_DAY
+    opening = fleet(
+        parent,
+        tmp_path,
+        bucket,
+        postgres=postgres,
+        with_discord=False,
+    )
+    async with opening as place:
+        names = {
+            f"process{number}": "worker" if number % 2 else "all"
+            for number in range(size.processes)
+        }
+        for name, role in names.items():
+            await place.start(name, role)
+        async with asyncio.TaskGroup() as group:
+            group.create_task(_ask(place, size))
+            group.create_task(_kill(place, size, names))
+            group.create_task(_take_away(place, size))
+        await place.are_acknowledged()
+        await place.until_all_are_done()
+
+
+async def _ask(place: Fleet, size: Size) -> None:
+    people = [
+        place.in_slack.person(f"Ana {number}") for number in range(size.people)
+    ]
+    for number in range(size.jobs):
+        place.ask_in_slack(people[number % size.people])
+        await asyncio.sleep(ASKED_EVERY)
+
+
+async def _kill(place: Fleet, size: Size, names: dict[str, str]) -> None:
+    """Kill a process now and then, and start it again."""
+    luck = random.Random(SEED)
+    usual = (2 * size.away + ASKED_EVERY * size.jobs) / size.kills
+    for _ in range(size.kills):
+        await asyncio.sleep(luck.uniform(0.2, usual))
+        name = luck.choice(list(names))
+        await place.kill(name)
+        await place.start(name, names[name])
+
+
+async def _take_away(place: Fleet, size: Size) -> None:
+    """In the middle of it the bucket goes, and then the database."""
+    for neighbour in ("bucket", "database"):
+        await asyncio.sleep(ASKED_EVERY * size.jobs / 4)
+        async with place.wires[neighbour].outage():
+            await asyncio.sleep(size.away)
