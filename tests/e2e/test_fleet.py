@@ -74,7 +74,7 @@ async def test_every_job_is_done_once_whatever_dies_or_goes_away(
             group.create_task(_ask(place, size))
             group.create_task(_kill(place, size, names))
             group.create_task(_take_away(place, size))
-        await place.are_acknowledged()
+        await place.wait_for_slack()
         await place.until_all_are_done()
 
 

@@ -23,8 +23,8 @@ from core.operations import Action
 from tests.contract.conftest import fresh_database
 from tests.contract.conftest import postgres as postgres  # noqa: PLC0414  # the fixture
 from tests.fakes.killing import (
-    Kept,
     KilledBot,
+    Remains,
     check_corpse,
     check_end,
     command_event,
@@ -85,14 +85,14 @@ async def bot(parent: Parent) -> AsyncIterator[KilledBot]:
 async def test_a_job_killed_at_any_named_place_reaches_its_end_once(
     bot: KilledBot, place: str, tmp_path: Path
 ) -> None:
-    kept = Kept(folder=tmp_path)
+    remains = Remains(folder=tmp_path)
     assert (
-        await bot.live(kept, EVENTS, failpoints=f"{place}=kill")
+        await bot.live(remains, EVENTS, failpoints=f"{place}=kill")
         == -signal.SIGKILL
     )
-    check_corpse(kept)
-    assert await bot.live(kept, EVENTS) == 0
-    check_end(kept, EVENTS, bot.simulator)
+    check_corpse(remains)
+    assert await bot.live(remains, EVENTS) == 0
+    check_end(remains, EVENTS, bot.simulator)
 
 
 @pytest.mark.parametrize("place", TAKEN_OVER)
@@ -100,20 +100,20 @@ async def test_a_job_of_a_worker_killed_at_any_named_place_is_finished_once_by_a
     bot: KilledBot, postgres: str, place: str, tmp_path: Path
 ) -> None:
     """The other is there before; what was not acknowledged is delivered to it."""
-    kept = Kept(folder=tmp_path, server=fresh_database(postgres, place))
+    remains = Remains(folder=tmp_path, server=fresh_database(postgres, place))
     died = tmp_path / "died"
     # It must not take what the first is about to do: it looks for the dead alone.
     other = await bot.begin(
-        kept, EVENTS, worker="other", until=str(died), every=0.2, look=3600
+        remains, EVENTS, worker="other", until=str(died), every=0.2, look=3600
     )
     await is_ready(other, tmp_path / "other" / "ready")
     assert (
-        await bot.live(kept, EVENTS, failpoints=f"{place}=kill")
+        await bot.live(remains, EVENTS, failpoints=f"{place}=kill")
         == -signal.SIGKILL
     )
     died.touch()
     assert await other.status() == 0
-    check_end(kept, EVENTS, bot.simulator)
+    check_end(remains, EVENTS, bot.simulator)
 
 
 async def is_ready(life: Life, ready: Path) -> None:
@@ -142,12 +142,12 @@ async def test_the_room_shows_a_job_killed_around_its_posts_once(
     asked = replace(
         command_event(1, Action.DRAW, "a fox"), place=room_place("general")
     )
-    kept = Kept(folder=tmp_path)
+    remains = Remains(folder=tmp_path)
     assert (
-        await bot.live(kept, [asked], failpoints=f"{place}=kill")
+        await bot.live(remains, [asked], failpoints=f"{place}=kill")
         == -signal.SIGKILL
     )
-    assert await bot.live(kept, [asked]) == 0
+    assert await bot.live(remains, [asked]) == 0
     connection = sqlite3.connect(tmp_path / "data" / "room.db")
     bodies = [
         json.loads(body)
@@ -166,17 +166,17 @@ async def test_a_job_killed_at_one_place_after_another_reaches_its_end_once(
         command_event(1, Action.DRAW, "a fox"),
         command_event(2, Action.EDIT, "make it night", "coffee.png"),
     ]
-    kept = Kept(folder=tmp_path)
+    remains = Remains(folder=tmp_path)
     for place in (
         "submit.after_send",
         "submit.after_intent",
         "keep.after_blob",
         "deliver.after_post",
     ):
-        await bot.live(kept, events, failpoints=f"{place}=kill")
-        check_corpse(kept)
-    assert await bot.live(kept, events) == 0
-    check_end(kept, events, bot.simulator)
+        await bot.live(remains, events, failpoints=f"{place}=kill")
+        check_corpse(remains)
+    assert await bot.live(remains, events) == 0
+    check_end(remains, events, bot.simulator)
 
 
 @pytest.mark.timeout(900)
@@ -201,16 +201,16 @@ async def _one_round(
 ) -> None:
     """Four jobs, the bot killed at random moments until they are done all the same."""
     folder.mkdir()
-    kept = Kept(folder=folder)
+    remains = Remains(folder=folder)
     status = -1
     while status != 0:
         status = await bot.live(
-            kept,
+            remains,
             FOUR,
             after=luck.uniform(0.05, 1.2) if bot.kills < KILLS_A_LAP else None,
         )
-        check_corpse(kept)
-    check_end(kept, FOUR, bot.simulator)
+        check_corpse(remains)
+    check_end(remains, FOUR, bot.simulator)
 
 
 @pytest.mark.nightly
@@ -224,28 +224,28 @@ async def test_forty_kills_of_two_workers_at_random_moments_lose_and_double_noth
         folder = tmp_path / str(number)
         folder.mkdir()
         server = fresh_database(postgres, f"two {number}")
-        kept = Kept(folder=folder, server=server)
+        remains = Remains(folder=folder, server=server)
         async with killed_bot(parent, config) as bot:
             await asyncio.gather(
-                _die_and_return(bot, kept, "worker0", luck),
-                _die_and_return(bot, kept, "worker1", luck),
+                _die_and_return(bot, remains, "worker0", luck),
+                _die_and_return(bot, remains, "worker1", luck),
             )
-            check_end(kept, FOUR, bot.simulator)
+            check_end(remains, FOUR, bot.simulator)
 
 
 async def _die_and_return(
-    bot: KilledBot, kept: Kept, worker: str, luck: random.Random
+    bot: KilledBot, remains: Remains, worker: str, luck: random.Random
 ) -> None:
     """One of two workers, killed again and again and at last not any more."""
-    ready = kept.folder / worker / "ready"
+    ready = remains.folder / worker / "ready"
     for _ in range(KILLS_A_WORKER):
         ready.unlink(missing_ok=True)
-        life = await bot.begin(kept, FOUR, worker=worker, every=0.2)
+        life = await bot.begin(remains, FOUR, worker=worker, every=0.2)
         await is_ready(life, ready)
         await asyncio.sleep(luck.uniform(0.0, 1.0))
         life.kill()
         await life.status()
-    assert await bot.live(kept, FOUR, worker=worker, every=0.2) == 0
+    assert await bot.live(remains, FOUR, worker=worker, every=0.2) == 0
 
 
 @pytest.mark.parametrize(
@@ -259,11 +259,11 @@ async def _die_and_return(
 async def test_the_same_checks_catch_a_bot_broken_on_purpose(
     bot: KilledBot, mutant: str, point: str, reason: str, tmp_path: Path
 ) -> None:
-    kept = Kept(folder=tmp_path)
-    first = await bot.live(kept, EVENTS, failpoints=point, mutant=mutant)
+    remains = Remains(folder=tmp_path)
+    first = await bot.live(remains, EVENTS, failpoints=point, mutant=mutant)
     assert first == -signal.SIGKILL
     # What is lost is waited for in vain.
     enough = 2.0 if reason == "lost" else None
-    await bot.live(kept, EVENTS, after=enough, mutant=mutant)
+    await bot.live(remains, EVENTS, after=enough, mutant=mutant)
     with pytest.raises(AssertionError, match=reason):
-        check_end(kept, EVENTS, bot.simulator)
+        check_end(remains, EVENTS, bot.simulator)

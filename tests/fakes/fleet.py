@@ -68,14 +68,14 @@ class Fleet:
         """Start a process of this name, perhaps again, and wait until it is ready."""
         log = self.folder / f"{name}-{next(self._numbers)}.log"
         log.touch()
-        data = self.folder / name
+        own = self.folder / name
         self.lives[name] = await self.parent.begin(
             {
                 "words": ["run", "--role", role],
                 "folder": str(ROOT),
                 "environment": {
                     **self.environment,
-                    "EASEL_DATA_DIR": str(data),
+                    "EASEL_DATA_DIR": str(own),
                 },
                 "out": str(log),
                 "error": str(log),
@@ -130,11 +130,11 @@ class Fleet:
         model = MODELS[number % len(MODELS)]
         return f"draw fox {number} --model {model}"
 
-    async def are_acknowledged(self) -> None:
+    async def wait_for_slack(self) -> None:
         """Wait until Slack has been told of everything that it was heard."""
         await asyncio.gather(*self._saying)
 
-    def shown(self) -> Counter[str]:
+    def count_results(self) -> Counter[str]:
         """Each request by how often its result is shown, with a picture, on either platform."""
         in_slack = [
             message
@@ -152,9 +152,9 @@ class Fleet:
         ]
         pictures += sum(len(message.files) for message in in_discord)
         texts += [message.words for message in in_discord]
-        shown = Counter(map(_request_in, texts))
-        shown["pictures"] = pictures
-        return shown
+        results = Counter(map(_request_in, texts))
+        results["pictures"] = pictures
+        return results
 
     async def until_all_are_done(self) -> None:
         """Wait for the good end of every request, and check that each came to it once."""
@@ -173,8 +173,8 @@ class Fleet:
         tasks = self.simulator.account.tasks.values()
         assert Counter(task.request.prompt for task in tasks) == expected
         expected["pictures"] = len(self.asked)
-        shown = self.shown()
-        assert shown == expected, (shown - expected, expected - shown)
+        results = self.count_results()
+        assert results == expected, (results - expected, expected - results)
         assert self._query("SELECT SUM(micros) FROM ledger") == [
             (len(self.asked) * PRICE,)
         ]
@@ -231,16 +231,18 @@ async def fleet(
         in_discord.world.base = f"http://{wires['discord'].host}"
         in_discord.world.gateway_base = f"http://{wires['gateway'].host}"
         in_slack.socket.tries = 1000  # no outage here may cost a request
-        address = there = f"sqlite:///{folder / 'easel.db'}"
+        address = reached = f"sqlite:///{folder / 'easel.db'}"
         if postgres:
             address = fresh_database(postgres, str(folder))
-            wires["database"], there = await enter(proxy_to_postgres(address))
+            wires["database"], reached = await enter(
+                proxy_to_postgres(address)
+            )
         environment = {
             "PATH": os.environ["PATH"],
             "EASEL_HTTP_PORT": "0",
             "EASEL_LOG_FORMAT": "json",
             "EASEL_LINK_KEYS": "key-of-the-fleet",
-            "EASEL_DATABASE_URL": there,
+            "EASEL_DATABASE_URL": reached,
             "EASEL_BLOB_URL": f"s3://easel/{folder.name}",
             "DASHSCOPE_API_KEY": "sk-simulator",
             "EASEL_DASHSCOPE_URL": f"http://{wires['service'].host}/api/v1",

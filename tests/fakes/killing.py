@@ -48,7 +48,7 @@ def command_event(
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Kept:
+class Remains:
     """What outlives each life: a folder, and a database if it is not a file there."""
 
     folder: Path
@@ -87,15 +87,15 @@ class KilledBot:
     kills: int = 0
 
     async def begin(
-        self, kept: Kept, events: Sequence[Incoming], **more: Any
+        self, remains: Remains, events: Sequence[Incoming], **more: Any
     ) -> Life:
         """Begin a life; ``more``: see tests/fakes/killed_bot.py."""
         life = {
-            "folder": str(kept.folder),
+            "folder": str(remains.folder),
             "url": self.simulator.url,
             "host": self.simulator.host,
-            "database": kept.database,
-            "blobs": kept.blobs.as_uri(),
+            "database": remains.database,
+            "blobs": remains.blobs.as_uri(),
             "requests": [to_json(event) for event in events],
             **more,
         }
@@ -103,7 +103,7 @@ class KilledBot:
 
     async def live(
         self,
-        kept: Kept,
+        remains: Remains,
         events: Sequence[Incoming],
         *,
         after: float | None = None,
@@ -113,7 +113,7 @@ class KilledBot:
 
         Return its exit status, negative: the signal.
         """
-        begun = await self.begin(kept, events, **more)
+        begun = await self.begin(remains, events, **more)
         if after is not None:
             await asyncio.sleep(after)
             begun.kill()
@@ -137,20 +137,20 @@ async def killed_bot(
         yield KilledBot(parent=parent, simulator=simulator)
 
 
-def check_corpse(kept: Kept) -> None:
+def check_corpse(remains: Remains) -> None:
     """Check the data at the very moment of death.
 
     There is no half-written picture under its name, and no damaged database.
     """
-    for path in kept.blobs.rglob("*"):
+    for path in remains.blobs.rglob("*"):
         if path.is_file() and re.fullmatch(r"[0-9a-f]{64}", path.name):
             assert hashlib.sha256(path.read_bytes()).hexdigest() == path.name
-    if (kept.folder / "data" / "easel.db").exists():
-        assert kept.rows("PRAGMA integrity_check") == [("ok",)]
+    if (remains.folder / "data" / "easel.db").exists():
+        assert remains.rows("PRAGMA integrity_check") == [("ok",)]
 
 
 def check_end(
-    kept: Kept, events: Sequence[Incoming], simulator: Running
+    remains: Remains, events: Sequence[Incoming], simulator: Running
 ) -> None:
     """Check that every request is at its end.
 
@@ -162,11 +162,11 @@ def check_end(
         for task in simulator.account.tasks.values()
         if task.request.prompt in prompts
     )
-    steps = kept.rows(
+    steps = remains.rows(
         "SELECT id, state, prompt, model, cost_micros FROM steps"
     )
     assert sorted(step[2] for step in steps) == prompts, "lost or doubled"
-    lines = kept.lines()
+    lines = remains.lines()
     for step, state, prompt, model, cost in steps:
         said = [line for line in lines if line["job"] == step]
         assert len([line for line in said if line["op"] == "post"]) == 1, (
@@ -188,27 +188,27 @@ def check_end(
         assert said[-1]["tone"] == "result"
         assert len(said[-1]["pictures"]) == 1
         assert cost == PRICES[model]
-    check_money(kept, steps)
-    check_blobs(kept)
+    check_money(remains, steps)
+    check_blobs(remains)
 
 
-def check_money(kept: Kept, steps: Sequence[tuple[Any, ...]]) -> None:
+def check_money(remains: Remains, steps: Sequence[tuple[Any, ...]]) -> None:
     """Check that the ledger sums up to what was billed.
 
     A lost synchronous call stays held as a possible charge.
     """
     expected = sum(PRICES[model] for _, _, _, model, _ in steps)
-    assert kept.rows("SELECT SUM(micros) FROM ledger") == [(expected,)]
+    assert remains.rows("SELECT SUM(micros) FROM ledger") == [(expected,)]
 
 
-def check_blobs(kept: Kept) -> None:
+def check_blobs(remains: Remains) -> None:
     """Check that there is no blob without a row, and no row without a blob."""
     stored = {
         path.name
-        for path in kept.blobs.rglob("*")
+        for path in remains.blobs.rglob("*")
         if re.fullmatch(r"[0-9a-f]{64}", path.name)
     }
-    referenced = {key for (key,) in kept.rows("SELECT key FROM pictures")}
+    referenced = {key for (key,) in remains.rows("SELECT key FROM pictures")}
     # What was attached is kept as it came and as the model takes it; only the latter stands in a
     # step.
     uploads = stored - referenced

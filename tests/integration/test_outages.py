@@ -42,7 +42,9 @@ STAGES: dict[str, Callable[[Fleet, int], bool]] = {
     "submitted": lambda place, before: (
         len(place.simulator.account.tasks) > before
     ),
-    "one shown": lambda place, before: place.shown()["pictures"] > before,
+    "one shown": lambda place, before: (
+        place.count_results()["pictures"] > before
+    ),
 }
 WAYS = {
     "slack": tuple(Outage),
