@@ -41,18 +41,20 @@ def _catalog_to_json(catalog: Catalog) -> dict[str, Any]:
 
 
 def _line(model: Model) -> str:
-    actions = {
+    words = {
         "wanx" if action.is_wanx else action.value for action in model.actions
     }
+    actions = ", ".join(sorted(words))
     price = next(iter(model.prices.values()), None)
     cost = "price unconfirmed"
     if price is not None:
-        cost = format_money(Money(amount=price, currency=model.currency), "en")
+        money = Money(amount=price, currency=model.currency)
+        cost = format_money(money, "en")
     least, most = model.n_range
     count = f"{least}–{most}"
     if least == most:
         count = str(most)
-    line = f"{model.id:32} {', '.join(sorted(actions)):10} n {count} · {cost}"
+    line = f"{model.id:32} {actions:10} n {count} · {cost}"
     if model.size.takes_size:
         line += f" · {model.size.describe()}"
     return line

@@ -53,8 +53,8 @@ def meanings() -> Meanings:
             by_emoji[emoji] = Reaction(action=operation.action, index=counted)
             aliases |= dict.fromkeys(others, emoji)
         # A workspace's map names the operation only: that is its first emoji.
-        first = strip_decoration(spec.emoji[0].split()[0])
-        by_word[spec.word] = by_emoji[first]
+        first, *_ = spec.emoji[0].split()
+        by_word[spec.word] = by_emoji[strip_decoration(first)]
     return Meanings(by_emoji=by_emoji, by_word=by_word, aliases=aliases)
 
 
@@ -68,7 +68,9 @@ def reaction(
     "none", switches an emoji off.
     """
     plain = _resolve_alias(emoji)
-    own = {_resolve_alias(name): word for name, word in (custom or {}).items()}
+    own: dict[str, str] = {}
+    for name, word in (custom or {}).items():
+        own[_resolve_alias(name)] = word
     if plain in own:
         return meanings().by_word.get(own[plain])
     return meanings().by_emoji.get(plain)

@@ -25,6 +25,8 @@ DEFAULT = "en"
 """The language for people whose own has no file."""
 CATEGORIES = frozenset({"zero", "one", "two", "few", "many", "other"})
 """CLDR's plural categories; every language has ``other``."""
+FORM_KEYS = CATEGORIES | {"by"}
+"""What the table of a text's forms may hold."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,10 +66,11 @@ def _forget_files() -> None:
 @cache
 def languages() -> tuple[str, ...]:
     """The languages that have a file, the default first."""
-    codes = {
-        path.stem for folder in _folders for path in folder.glob("*.toml")
-    }
-    return (DEFAULT, *sorted(codes - {DEFAULT}))
+    codes: set[str] = set()
+    for folder in _folders:
+        codes |= {path.stem for path in folder.glob("*.toml")}
+    others = sorted(codes - {DEFAULT})
+    return (DEFAULT, *others)
 
 
 @cache
@@ -108,26 +111,29 @@ def _load(folder: Path, language: str) -> dict[str, Any]:
     path = folder / f"{language}.toml"
     if not path.exists():
         return {}
-    return tomllib.loads(path.read_text(encoding="utf-8"))
+    text = path.read_text(encoding="utf-8")
+    return tomllib.loads(text)
 
 
 def word_tables() -> list[Mapping[str, Any]]:
     """What people say, one table for each language that has one."""
-    tables = [
-        _load(folder, language).get(WORDS, {})
-        for folder in _folders
-        for language in languages()
-    ]
-    return [table for table in tables if table]
+    tables: list[Mapping[str, Any]] = []
+    for folder in _folders:
+        for language in languages():
+            table = _load(folder, language).get(WORDS)
+            if table:
+                tables.append(table)
+    return tables
 
 
 def _flatten(entry: Any, key: str, texts: dict[str, Text]) -> None:
     if isinstance(entry, str):
         texts[key] = entry
     # Both forms and an area of texts are tables: only forms have nothing but categories.
-    elif "other" in entry and entry.keys() <= CATEGORIES | {"by"}:
-        forms = {name: form for name, form in entry.items() if name != "by"}
-        texts[key] = Plural(entry.get("by", "count"), forms)
+    elif "other" in entry and entry.keys() <= FORM_KEYS:
+        forms = dict(entry)
+        by = forms.pop("by", "count")
+        texts[key] = Plural(by, forms)
     else:
         for name, inner in entry.items():
             _flatten(inner, f"{key}.{name}", texts)

@@ -33,9 +33,8 @@ class Vocabulary:
 
 def fold(text: str) -> str:
     """In one letter case and width, with one ASCII space between words."""
-    plain = (
-        unicodedata.normalize("NFKC", text).casefold().replace("\u2019", "'")
-    )
+    plain = unicodedata.normalize("NFKC", text).casefold()
+    plain = plain.replace("\u2019", "'")
     return " ".join(plain.split())
 
 
@@ -50,9 +49,9 @@ def vocabulary() -> Vocabulary:
     tables = word_tables()
 
     def openings(name: str) -> tuple[str, ...]:
-        words = {
-            fold(word) for table in tables for word in table.get(name, ())
-        }
+        words: set[str] = set()
+        for table in tables:
+            words |= {fold(word) for word in table.get(name, ())}
         return tuple(sorted(words, key=lambda word: (-len(word), word)))
 
     return Vocabulary(
@@ -71,5 +70,7 @@ def _alone(tables: list[Mapping[str, Any]]) -> dict[str, Action]:
     words: dict[str, Action] = {}
     for table in tables:
         for name, synonyms in table.get("alone", {}).items():
-            words.update(dict.fromkeys(map(fold, synonyms), Action(name)))
+            action = Action(name)
+            for synonym in synonyms:
+                words[fold(synonym)] = action
     return words

@@ -23,6 +23,17 @@ class Suggestion(NamedTuple):
     label: str
     value: str
 
+    def holds(self, typed: str) -> bool:
+        """Does what was typed, in small letters, stand in it?"""
+        return typed in self.label.lower() or typed in self.value.lower()
+
+    def to_json(self) -> dict[str, str]:
+        """As Discord takes it."""
+        return {
+            "name": clip(self.label, render.OPTION_TEXT),
+            "value": self.value[:LONGEST_VALUE],
+        }
+
 
 async def suggest(
     context: Context,
@@ -32,15 +43,13 @@ async def suggest(
     name, typed = _focused_option(decode.data_of(interaction))
     typed = typed.lower().strip()
     incoming = decode.command(interaction)
-    return [
-        {
-            "name": clip(suggestion.label, render.OPTION_TEXT),
-            "value": suggestion.value[:LONGEST_VALUE],
-        }
-        for suggestion in await _suggestions(context, name, incoming)
-        if typed in suggestion.label.lower()
-        or typed in suggestion.value.lower()
-    ][:MOST]
+    suggestions = await _suggestions(context, name, incoming)
+    choices = [
+        suggestion.to_json()
+        for suggestion in suggestions
+        if suggestion.holds(typed)
+    ]
+    return choices[:MOST]
 
 
 async def _suggestions(

@@ -8,6 +8,7 @@ import discord
 from core.types import Attachment
 
 MOST_PICTURES = 10
+LONGEST_NAME = 80
 IMAGE = "image/"
 IMAGE_NAMES = (
     ".png",
@@ -80,23 +81,26 @@ def _pictures(
     message: str,
 ) -> tuple[Attachment, ...]:
     """The pictures; where there are none, all files, to be refused with words."""
-    attached = [
-        attachment(file, channel, message) for file in files if _is_image(file)
-    ]
-    shown = [_embedded(url, channel, message) for url in addresses if url]
-    pictures = attached + shown
-    if not pictures:
-        pictures = [attachment(file, channel, message) for file in files]
+    images = [file for file in files if _is_image(file)]
+    embedded = [url for url in addresses if url]
+    if not images and not embedded:
+        images = list(files)
+    pictures = [attachment(file, channel, message) for file in images]
+    pictures += [_embedded(url, channel, message) for url in embedded]
     return tuple(pictures[:MOST_PICTURES])
 
 
 def attachment(file: Row, channel: str = "", message: str = "") -> Attachment:
     """A file, with what it takes to ask for a new address once this one has expired."""
+    id_ = file.get("id", "")
+    url = file.get("url", "")
+    name = str(file.get("filename") or "")
     size = file.get("size")
+    is_size = isinstance(size, int) and size >= 0
     return Attachment(
-        ref=f"{channel} {message} {file.get('id', '')} {file.get('url', '')}",
-        name=str(file.get("filename") or "")[:80],
-        size=size if isinstance(size, int) and size >= 0 else None,
+        ref=f"{channel} {message} {id_} {url}",
+        name=name[:LONGEST_NAME],
+        size=size if is_size else None,
     )
 
 
@@ -109,4 +113,5 @@ def _is_image(file: Row) -> bool:
     kind = str(file.get("content_type") or "")
     if kind:
         return kind.startswith(IMAGE)
-    return str(file.get("filename", "")).lower().endswith(IMAGE_NAMES)
+    name = str(file.get("filename", ""))
+    return name.lower().endswith(IMAGE_NAMES)

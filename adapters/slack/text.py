@@ -28,9 +28,12 @@ NO_EMOJI: Mapping[str, str] = MappingProxyType({})
 def plain(text: str, emoji: Mapping[str, str] = NO_EMOJI) -> str:
     """Take mentions out; write links, channels and emoji as they are shown."""
     without_people = PERSON.sub("", text)
-    shown = with_emoji(TOKEN.sub(_label, without_people), emoji)
+    without_tokens = TOKEN.sub(_label, without_people)
+    shown = with_emoji(without_tokens, emoji)
     # Most messages hold nothing to unescape, and unescaping costs as much as all else here.
-    return clean(html.unescape(shown)) if "&" in shown else clean(shown)
+    if "&" in shown:
+        shown = html.unescape(shown)
+    return clean(shown)
 
 
 def _label(token: re.Match[str]) -> str:
@@ -41,10 +44,12 @@ def _label(token: re.Match[str]) -> str:
 def mentions(text: str, us: str, *, is_named: bool) -> Mentions:
     """Find who is named. ``is_named``: Slack itself says that the bot is."""
     people = set(PERSON.findall(text))
+    others = people - {us}
+    group = GROUP.search(text)
     return Mentions(
         us=is_named or us in people,
-        people=bool(people - {us}),
-        groups=GROUP.search(text) is not None,
+        people=bool(others),
+        groups=group is not None,
     )
 
 
@@ -79,9 +84,12 @@ def _emoji_pairs(block: object) -> Iterator[tuple[str, str]]:
         for inner in block:
             yield from _emoji_pairs(inner)
     elif isinstance(block, dict):
-        sign = _sign_of(block) if block.get("type") == "emoji" else ""
+        sign = ""
+        if block.get("type") == "emoji":
+            sign = _sign_of(block)
         if sign:
-            yield str(block.get("name")), sign
+            name = str(block.get("name"))
+            yield name, sign
         else:
             yield from _emoji_pairs(block.get("elements"))
 

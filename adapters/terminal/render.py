@@ -8,7 +8,12 @@ from core.post import Button, Post, Tone
 BAR = 24
 DECISIONS = frozenset({ButtonKind.RETRY, ButtonKind.DROP, ButtonKind.RERUN})
 """Buttons that a terminal shows, as commands: the person has to decide something."""
-SIGNS = {Tone.STATUS: "…", Tone.RESULT: "✔", Tone.REFUSAL: "✘", Tone.NOTE: "·"}
+SIGNS = {
+    Tone.STATUS: "…",
+    Tone.RESULT: "✔",
+    Tone.REFUSAL: "✘",
+    Tone.NOTE: "·",
+}
 JOINER = "\u200d"
 UNSAFE = frozenset({"Cc", "Cf", "Cs"})
 
@@ -26,22 +31,32 @@ def _is_safe(letter: str) -> bool:
 
 def lines(post: Post) -> list[str]:
     """The whole post, its sign before the first line, the decisions as commands at its end."""
-    texts = [clean(post.title)] if post.title else []
+    texts: list[str] = []
+    if post.title:
+        texts.append(clean(post.title))
     texts += clean(post.text).split("\n")
-    texts += [
-        _command(button) for button in post.buttons if button.kind in DECISIONS
-    ]
+    for button in post.buttons:
+        if button.kind in DECISIONS:
+            texts.append(_command(button))
     first, *others = texts
-    return [f"{SIGNS[post.tone]} {first}", *(f"  {text}" for text in others)]
+    sign = SIGNS[post.tone]
+    indented = [f"  {text}" for text in others]
+    return [f"{sign} {first}", *indented]
 
 
 def _command(button: Button) -> str:
-    word = COMMANDS[BUTTONS[button.kind]].word
-    return f"{clean(button.label)}: easel {word} {button.step}"
+    action = BUTTONS[button.kind]
+    word = COMMANDS[action].word
+    label = clean(button.label)
+    return f"{label}: easel {word} {button.step}"
 
 
 def bar(post: Post, columns: int) -> str:
     """One line of progress, cut to ``columns`` characters."""
-    done = round((post.progress or 0.0) * BAR)
-    line = clean(post.text).split("\n")[-1]
-    return f"[{'█' * done}{'·' * (BAR - done)}] {line}"[: columns - 1]
+    progress = post.progress or 0.0
+    done = round(progress * BAR)
+    filled = "█" * done
+    empty = "·" * (BAR - done)
+    *_, last_line = clean(post.text).split("\n")
+    line = f"[{filled}{empty}] {last_line}"
+    return line[: columns - 1]

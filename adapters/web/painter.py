@@ -68,17 +68,15 @@ class Painter:
                 return sorry(error, locale)
             # The chat speaks this language to the person; so will the answer to the mask.
             locale = draft.locale
-        return HTMLResponse(
-            page("painter", locale, translate("painter.title", locale))
-        )
+        title = translate("painter.title", locale)
+        return HTMLResponse(page("painter", locale, title))
 
     def _with_draft(
         self, handler: Handler
     ) -> Callable[[WebRequest], Awaitable[Response]]:
         async def handle(request: WebRequest) -> Response:
-            _, _, token = request.headers.get("authorization", "").partition(
-                "Bearer "
-            )
+            authorization = request.headers.get("authorization", "")
+            _, _, token = authorization.partition("Bearer ")
             locale = locale_of(request)
             try:
                 tenant, draft = await self._read_draft(token)
@@ -142,6 +140,5 @@ class Painter:
         claims = self._context.links.read(Purpose.MASK, token, now)
         prompt = unquote(request.headers.get("easel-prompt", ""))
         await self._service.paint(tenant, claims["d"], mask, prompt)
-        return JSONResponse(
-            {"text": translate("mask.painted", draft.locale)}, 202
-        )
+        text = translate("mask.painted", draft.locale)
+        return JSONResponse({"text": text}, 202)

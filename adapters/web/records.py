@@ -73,14 +73,15 @@ class MessageBatch:
 
 def addressed_to(person: str) -> ColumnElement[bool]:
     """Messages for everybody or for this person, and their own."""
-    return or_(
-        messages.c.only_for.in_(["", person]), messages.c.author == person
-    )
+    is_for_them = messages.c.only_for.in_(["", person])
+    is_their_own = messages.c.author == person
+    return or_(is_for_them, is_their_own)
 
 
 def channels_of(person: str) -> Select[Any]:
     """The open channels, and the one where this person and Easel are alone."""
-    return select(channels.c.id).where(channels.c.only_for.in_(["", person]))
+    is_open = channels.c.only_for.in_(["", person])
+    return select(channels.c.id).where(is_open)
 
 
 def visible_to(person: str) -> tuple[ColumnElement[bool], ...]:
@@ -115,16 +116,14 @@ async def read_messages(
     """The messages with their marks."""
     result = await connection.execute(query)
     rows = result.mappings().all()
-    marks_by_message = await _read_marks(
-        connection, [row["id"] for row in rows]
-    )
-    return [
-        Message(
-            **{name: row[name] for name in MESSAGE_COLUMNS},
-            marks=marks_by_message[row["id"]],
-        )
-        for row in rows
-    ]
+    numbers = [row["id"] for row in rows]
+    marks_by_message = await _read_marks(connection, numbers)
+    found: list[Message] = []
+    for row in rows:
+        fields = {name: row[name] for name in MESSAGE_COLUMNS}
+        message_marks = marks_by_message[row["id"]]
+        found.append(Message(**fields, marks=message_marks))
+    return found
 
 
 async def _read_marks(
@@ -132,13 +131,14 @@ async def _read_marks(
     numbers: Sequence[int],
 ) -> Mapping[int, Mapping[str, Sequence[str]]]:
     """Emoji → people, by the number of the message."""
-    by_message: dict[int, dict[str, list[str]]] = {
-        number: {} for number in numbers
-    }
+    by_message: dict[int, dict[str, list[str]]] = {}
+    for number in numbers:
+        by_message[number] = {}
     if not numbers:
         return by_message
     query = select(marks).where(marks.c.message.in_(numbers))
-    for mark in await connection.execute(query):
+    result = await connection.execute(query)
+    for mark in result:
         by_emoji = by_message[mark.message]
         by_emoji.setdefault(mark.emoji, []).append(mark.person)
     return by_message
@@ -146,25 +146,27 @@ async def _read_marks(
 
 async def read_last_change(connection: AsyncConnection) -> int:
     """The counter of changes; 0 in an empty room."""
-    result = await connection.execute(select(func.max(messages.c.change)))
+    newest = select(func.max(messages.c.change))
+    result = await connection.execute(newest)
     return int(result.scalar() or 0)
 
 
 async def read_members(connection: AsyncConnection) -> list[Member]:
     """Every person who was ever here, by name."""
-    result = await connection.execute(select(people).order_by(people.c.name))
+    query = select(people).order_by(people.c.name)
+    result = await connection.execute(query)
     return [Member(**row) for row in result.mappings()]
 
 
 async def read_member(connection: AsyncConnection, person: str) -> Member:
     """One of them."""
-    result = await connection.execute(select(people).filter_by(id=person))
+    query = select(people).filter_by(id=person)
+    result = await connection.execute(query)
     return Member(**result.mappings().one())
 
 
 async def read_channels(connection: AsyncConnection) -> list[Channel]:
     """Every channel, the open ones first."""
-    result = await connection.execute(
-        select(channels).order_by(channels.c.only_for)
-    )
+    query = select(channels).order_by(channels.c.only_for)
+    result = await connection.execute(query)
     return [Channel(**row) for row in result.mappings()]

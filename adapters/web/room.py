@@ -46,6 +46,7 @@ STATUSES = {
     "picture.not_an_image": 415,
     "picture.format": 415,
 }
+LONGEST_EMOJI = 16
 UPLOADS = 4
 """Files taken in at a time: each is held in memory whole."""
 Handler = Callable[[WebRequest, Member], Awaitable[Response]]
@@ -108,9 +109,7 @@ class RoomApi:
             try:
                 return await handler(request)
             except EaselError as error:
-                return refusal(
-                    error, request.headers.get("easel-locale", "en")
-                )
+                return refusal(error, _locale_of(request))
 
         return handle
 
@@ -118,19 +117,14 @@ class RoomApi:
         self, handler: Handler
     ) -> Callable[[WebRequest], Awaitable[Response]]:
         async def handle(request: WebRequest) -> Response:
-            kind, _, key = request.headers.get("authorization", "").partition(
-                " "
-            )
+            authorization = request.headers.get("authorization", "")
+            kind, _, key = authorization.partition(" ")
             member = None
             if kind == "Bearer" and key:
                 member = await self._room.member_of_key(key)
             if member is None:
                 error = Rejected("room.enter_first")
-                return refusal(
-                    error,
-                    request.headers.get("easel-locale", "en"),
-                    401,
-                )
+                return refusal(error, _locale_of(request), 401)
             return await handler(request, member)
 
         return self._with_refusals(handle)
@@ -185,14 +179,14 @@ class RoomApi:
         media_type: str,
         today: date,
     ) -> dict[str, str]:
-        until = datetime.combine(today, time(), UTC) + timedelta(
-            days=LINK_DAYS
-        )
+        midnight = datetime.combine(today, time(), UTC)
+        until = midnight + timedelta(days=LINK_DAYS)
         claims = {"t": TENANT, "k": key, "n": name, "m": media_type}
-        src = self._context.links.path(Purpose.PICTURE, claims, until)
+        links = self._context.links
+        src = links.path(Purpose.PICTURE, claims, until)
         return {
             "src": src,
-            "view": self._context.links.path(Purpose.VIEW, claims, until),
+            "view": links.path(Purpose.VIEW, claims, until),
             "download": f"{src}?download=1",
         }
 
@@ -241,9 +235,8 @@ class RoomApi:
             self._service.check_request(meaning)
             is_secret = await heads.is_secret(self._context, meaning)
             await self._write_down(written, replied, alone=is_secret)
-            return await self._answer(
-                incoming, await self._service.answer(meaning)
-            )
+            answer = await self._service.answer(meaning)
+            return await self._answer(incoming, answer)
         if await self._room.has_message(f"said:{incoming.key}"):
             # Sent again after a lost reply: done already.
             return JSONResponse({})
@@ -273,9 +266,10 @@ class RoomApi:
         if replied is not None and replied.only_for and not alone:
             # What only one person may see is quoted to nobody else.
             replied = None
+        pictures = [render.upload(upload) for upload in uploads]
         body = render.person_message(
             said.words,
-            list(map(render.upload, uploads)),
+            pictures,
             replied,
         )
         person = said.person.id
@@ -325,12 +319,9 @@ class RoomApi:
         body = await read_json(request)
         number = _number(body, "message")
         emoji = body.get("emoji")
-        if (
-            number is None
-            or not isinstance(emoji, str)
-            or not emoji
-            or len(emoji) > 16
-        ):
+        if number is None or not isinstance(emoji, str):
+            raise Rejected("room.bad_request")
+        if not 0 < len(emoji) <= LONGEST_EMOJI:
             raise Rejected("room.bad_request")
         message = await self._room.message(number, member.id)
         is_added = bool(body.get("on"))
@@ -354,9 +345,8 @@ class RoomApi:
         meaning = await self._service.understand(incoming)
         if meaning is None:
             return JSONResponse({})
-        return await self._answer(
-            incoming, await self._service.answer(meaning)
-        )
+        answer = await self._service.answer(meaning)
+        return await self._answer(incoming, answer)
 
     async def _answer(self, incoming: Incoming, answer: Answer) -> Response:
         """Show what is answered at once where it was asked; a form goes back to the page."""
@@ -394,17 +384,15 @@ class RoomApi:
         A recipe of ours in it is kept.
         """
         name = decode.file_name(request.headers.get("easel-name", ""))
-        locale = request.headers.get("easel-locale", "en")
+        locale = _locale_of(request)
         async with self._uploading:
             data = await request.body()
             taken = await self._context.pool.run(tasks.normalize, data)
         recipe = png_metadata.read_recipe(data)
-        clean = (
-            png_metadata.write_recipe(taken.data, recipe)
-            if recipe
-            else taken.data
-        )
-        ref = await self._context.blobs.keep(TENANT, clean)
+        cleaned = taken.data
+        if recipe:
+            cleaned = png_metadata.write_recipe(cleaned, recipe)
+        ref = await self._context.blobs.keep(TENANT, cleaned)
         await self._room.add_upload(
             ref,
             name,
@@ -441,14 +429,17 @@ def refusal(
     What might have been billed, elsewhere than in the room, says that it was not.
     """
     if status is None:
-        status = STATUSES.get(
-            error.key, 404 if isinstance(error, NotFound) else 422
-        )
+        usual = 404 if isinstance(error, NotFound) else 422
+        status = STATUSES.get(error.key, usual)
     if error.key.startswith("room."):
         words = translate(error.key, locale, **error.params)
     else:
         words = explain(error.key, error.params, locale, "no")
     return JSONResponse({"error": words, "reason": error.key}, status)
+
+
+def _locale_of(request: WebRequest) -> str:
+    return request.headers.get("easel-locale", "en")
 
 
 async def read_json(request: WebRequest) -> Mapping[str, Any]:

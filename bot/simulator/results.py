@@ -14,6 +14,10 @@ from bot.simulator.refusals import invalid
 from bot.simulator.tasks import Account, Task
 
 SIGNATURE_LENGTH = 32
+NO_ACCESS = (
+    "Don't have authorization to access the media resource "
+    "during the data inspection process."
+)
 
 
 class Results:
@@ -56,22 +60,19 @@ class Results:
         task_id, _, file = name.partition("/")
         index = file.removesuffix(".png")
         signed = dict(parse_qsl(query))
-        if not index.isdecimal() or not self.is_valid(
-            task_id,
-            int(index),
-            signed,
-        ):
-            raise invalid(
-                "Don't have authorization to access the media resource "
-                "during the data inspection process."
-            )
-        return await self.picture(task_id, int(index))
+        if not index.isdecimal():
+            raise invalid(NO_ACCESS)
+        number = int(index)
+        if not self.is_valid(task_id, number, signed):
+            raise invalid(NO_ACCESS)
+        return await self.picture(task_id, number)
 
     async def picture(self, task_id: str, index: int) -> bytes:
         """Return the picture as PNG."""
         name = (task_id, index)
         # Several may fetch the same picture; it is painted for the first.
-        async with self._painting.setdefault(name, asyncio.Lock()):
+        lock = self._painting.setdefault(name, asyncio.Lock())
+        async with lock:
             if name not in self._pictures:
                 self._pictures[name] = await self._paint(task_id, index)
             return self._pictures[name]

@@ -4,6 +4,7 @@ import base64
 import hashlib
 import hmac
 import json
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from starlette.requests import Request
@@ -63,7 +64,8 @@ class Uploads:
             "dir": f"dashscope-instant/{request_id}",
             "model": model,
         }
-        text = base64.b64encode(json.dumps(policy).encode()).decode()
+        policy_json = json.dumps(policy)
+        text = base64.b64encode(policy_json.encode()).decode()
         fields = {
             "policy": text,
             "signature": self._sign(text),
@@ -82,15 +84,15 @@ class Uploads:
         """Take an upload that a policy allows."""
         content_type = request.headers.get("content-type", "")
         fields = intake.form(await request.body(), content_type)
-        text = fields.get("policy", b"").decode()
-        signature = fields.get("Signature", b"").decode()
+        text = _text(fields, "policy")
+        signature = _text(fields, "Signature")
         if not hmac.compare_digest(self._sign(text), signature):
             return _error(403, "SignatureDoesNotMatch")
         policy = json.loads(base64.b64decode(text))
         if policy["expires"] < self._account.now():
             message = "Invalid according to Policy: Policy expired."
             return _error(403, "AccessDenied", message)
-        key = fields.get("key", b"").decode()
+        key = _text(fields, "key")
         if not key.startswith(f"{policy['dir']}/") or key in self._uploads:
             return _error(409, "FileAlreadyExists")
         self._uploads[key] = Upload(
@@ -98,7 +100,8 @@ class Uploads:
             stored=self._account.now(),
             content=fields.get("file", b""),
         )
-        return Response(b"", int(fields.get("success_action_status", b"204")))
+        status = int(fields.get("success_action_status", b"204"))
+        return Response(b"", status)
 
     def _sign(self, text: str) -> str:
         return hmac.new(
@@ -106,6 +109,10 @@ class Uploads:
             text.encode(),
             hashlib.sha256,
         ).hexdigest()
+
+
+def _text(fields: Mapping[str, bytes], name: str) -> str:
+    return fields.get(name, b"").decode()
 
 
 def _error(status: int, code: str, message: str = "") -> Response:

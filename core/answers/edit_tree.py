@@ -47,24 +47,33 @@ async def history(context: Context, request: Request) -> Post:
     nodes = [_node(step, head, branch, locale) for step in tree]
     page = await context.pool.run(tasks.lay_out, nodes)
     on_page = {spot.node.id for spot in page.spots}
+    shown = len(on_page)
     thumbnails: dict[str, bytes] = {}
     for step in tree:
         if step.id in on_page:
             thumbnails[step.id] = await _thumbnail(context, step, head)
     count = await _count(context, branch, tree)
-    note = answers.newest_note(len(on_page), count, locale)
+    note = answers.newest_note(shown, count, locale)
     picture = await context.pool.run(tasks.tree, page, thumbnails, note)
     is_private = any(step.options.private for step in tree)
     claims = _history_claims(branch, head, is_private=is_private)
     until = branch.until + LINK_LIFE
     url = context.links.url(Purpose.HISTORY, claims, until)
-    return answers.history_post(tree, picture, len(on_page), note, url, locale)
+    return answers.history_post(
+        tree,
+        picture,
+        shown,
+        note,
+        url,
+        locale,
+    )
 
 
 def _branch_of(
     context: Context, request: Request, session: SessionId
 ) -> Branch:
-    place, person = request.place, request.person.id
+    place = request.place
+    person = request.person.id
     private = None
     if session == sessions.person_session(place, person):
         private = sessions.private_session(place, person)
@@ -114,11 +123,13 @@ async def session_tree(context: Context, branch: Branch) -> list[Step]:
     if branch.private is not None:
         own_steps += await context.store.history(tenant, branch.private)
     own_ids = {step.id for step in own_steps}
-    parents = {step.parent for step in own_steps if step.parent} - own_ids
+    parents = {step.parent for step in own_steps if step.parent}
+    foreign_parents = sorted(parents - own_ids)
     roots = [
-        await context.store.step(tenant, parent) for parent in sorted(parents)
+        await context.store.step(tenant, parent) for parent in foreign_parents
     ]
-    steps_of_tree = roots + sorted(own_steps, key=lambda step: step.created)
+    oldest_first = sorted(own_steps, key=lambda step: step.created)
+    steps_of_tree = roots + oldest_first
     return [step for step in steps_of_tree if _is_shown(step, branch)]
 
 
@@ -161,7 +172,9 @@ async def _thumbnail(context: Context, step: Step, head: Head | None) -> bytes:
     It is made here and not on delivery: that would slow every delivery for the few histories that
     are looked at.
     """
-    index = head.index if head and head.step == step.id else 0
+    index = 0
+    if head and head.step == step.id:
+        index = head.index
     picture = step.outputs[index]
     if picture.thumbnail:
         with suppress(NotFound):

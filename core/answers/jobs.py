@@ -19,9 +19,8 @@ async def cancel(context: Context, request: Request) -> Post:
         # A request that waits for its picture has no step yet.
         return await waiting.withdraw(context, request)
     require_audience(request, step)
-    if (
-        step.state is StepState.CANCELLED
-    ):  # perhaps by this very request, before a worker's death
+    if step.state is StepState.CANCELLED:
+        # Perhaps by this very request, before a worker's death.
         await post_outcome(context, step)
         return steps.note_post("status.cancelled", request.locale)
     if step.state.is_final or step.state is StepState.MADE:
@@ -35,9 +34,9 @@ async def cancel(context: Context, request: Request) -> Post:
         await post_outcome(context, step)
         return steps.note_post("status.cancelled", request.locale)
     if step.task_id is not None:
-        await context.provider(step).cancel(
-            Task(id=step.task_id, request_id=step.request_id or "")
-        )
+        request_id = step.request_id or ""
+        task = Task(id=step.task_id, request_id=request_id)
+        await context.provider(step).cancel(task)
     return steps.note_post("status.cancelling", request.locale)
 
 

@@ -51,12 +51,11 @@ async def _newest_from(
 async def pick(context: Context, request: Request) -> Post:
     """Choose one of a step's pictures; its own person's pick settles the step."""
     session, step = await current_step(context, request)
+    index = request.index or 0
     typed = request.text.strip()
-    index = (
-        int(typed[:2]) - 1
-        if typed.isascii() and typed.isdecimal()
-        else request.index or 0
-    )
+    if typed.isascii() and typed.isdecimal():
+        # No step has a hundred pictures.
+        index = int(typed[:2]) - 1
     sessions.picture_at(step, index)
     return await _move(
         context,
@@ -75,9 +74,7 @@ async def _move(
     tenant = request.place.tenant
     step = await context.store.step(tenant, head.step)
     picture = sessions.picture_at(step, head.index)
-    for one in {
-        session,
-        sessions.person_session(request.place, request.person.id),
-    }:
-        await context.store.move_head(tenant, one, head)
+    own_session = sessions.person_session(request.place, request.person.id)
+    for moved in {session, own_session}:
+        await context.store.move_head(tenant, moved, head)
     return pictures.head_post(step, picture, head.index, request.locale)

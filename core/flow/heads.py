@@ -17,11 +17,9 @@ async def session_of(context: Context, request: Request) -> SessionId:
         return own
     settings = await context.store.settings(place.tenant)
     preferences = channel_settings.preferences_of(settings, place.channel)
-    return (
-        own
-        if preferences.threads_are_personal
-        else sessions.thread_session(place)
-    )
+    if preferences.threads_are_personal:
+        return own
+    return sessions.thread_session(place)
 
 
 async def head_of(
@@ -43,7 +41,9 @@ async def head_of(
         root = await visible_step(context, request, shown)
     except NotFound:
         return None
-    return Head(step=root.id, index=root.chosen or 0) if root.outputs else None
+    if not root.outputs:
+        return None
+    return Head(step=root.id, index=root.chosen or 0)
 
 
 async def visible_step(context: Context, request: Request, id: StepId) -> Step:
@@ -55,10 +55,8 @@ async def visible_step(context: Context, request: Request, id: StepId) -> Step:
     if step.person.id == request.person.id:
         return step
     messages = await context.store.messages_of(step)
-    channels = {
-        step.place.channel,
-        *(message.place.channel for message in messages),
-    }
+    channels = {message.place.channel for message in messages}
+    channels.add(step.place.channel)
     if step.options.private or request.place.channel not in channels:
         raise NotFound("refuse.not_found", id=id)
     return step
@@ -87,5 +85,5 @@ async def chain_of(context: Context, step: Step) -> tuple[Step, list[Step]]:
     A root that edited an upload is the first of the edits.
     """
     chain = await context.store.chain(step.tenant, step.id)
-    root = chain[0]
-    return root, chain if root.inputs else chain[1:]
+    root, *edits = chain
+    return root, chain if root.inputs else edits

@@ -47,7 +47,13 @@ def _standalone_lines(locale: str) -> list[str]:
 def _written(command: Command, locale: str) -> str:
     if command.takes is Takes.NOTHING:
         return f"/{command.name}"
-    return f"/{command.name} {translate(f'metavar.{command.takes.value}', locale)}"
+    argument = _metavar(command.takes.value, locale)
+    return f"/{command.name} {argument}"
+
+
+def _metavar(word: str, locale: str) -> str:
+    """What stands for a value: PROMPT, ID …"""
+    return translate(f"metavar.{word}", locale)
 
 
 def _easel_words(locale: str) -> list[str]:
@@ -64,23 +70,25 @@ def _word(command: Command, locale: str) -> str:
         return command.word
     if command.takes is Takes.NUMBER:
         return f"{command.word} 1–{MOST_PICTURES}"
-    return (
-        f"{command.word} {translate(f'metavar.{command.takes.value}', locale)}"
-    )
+    argument = _metavar(command.takes.value, locale)
+    return f"{command.word} {argument}"
 
 
 def _reactions(locale: str) -> list[str]:
     specs = [row.reaction for row in OPERATIONS.values() if row.reaction]
-    return [
-        f"{_emoji(spec)} {translate(f'reaction.{spec.word}', locale)}"
-        for spec in specs
-    ]
+    lines: list[str] = []
+    for spec in specs:
+        meaning = translate(f"reaction.{spec.word}", locale)
+        lines.append(f"{_emoji(spec)} {meaning}")
+    return lines
 
 
 def _emoji(spec: ReactionSpec) -> str:
     """The first of a reaction's emoji; of a row of numbers the first and the last."""
     emoji = [spelling.split()[0] for spelling in spec.emoji]
-    return f"{emoji[0]}–{emoji[-1]}" if len(emoji) > 2 else emoji[0]
+    first = emoji[0]
+    last = emoji[-1]
+    return f"{first}–{last}" if len(emoji) > 2 else first
 
 
 def _shared_options(locale: str) -> list[str]:
@@ -119,5 +127,7 @@ def _values(option: OptionSpec, locale: str) -> str:
     if option.kind is OptionKind.RATIO:
         return f" {EXAMPLE_RATIO}"
     if option.kind is OptionKind.CHOICE and not option.labels:
-        return f" {'|'.join(option.choices)}"
-    return f" {translate(f'metavar.{option.labels or option.kind.value}', locale)}"
+        choices = "|".join(option.choices)
+        return f" {choices}"
+    argument = _metavar(option.labels or option.kind.value, locale)
+    return f" {argument}"

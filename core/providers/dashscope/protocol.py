@@ -19,6 +19,8 @@ from core.providers.dashscope.calls import BEIJING, TASK_ID
 from core.providers.dashscope.errors import error_for
 from core.types import ImageResult, Outcome, Task
 
+Fields = Mapping[str, Any]
+"""An object of an answer's JSON."""
 MAX_BODY = 1024 * 1024
 MAX_PICTURES = 16
 MAX_PROMPT = 4000
@@ -69,7 +71,7 @@ class TaskReply:
     id: str
     state: TaskState
     request_id: str
-    output: Mapping[str, Any]
+    output: Fields
     started: datetime | None = None
     ended: datetime | None = None
 
@@ -227,12 +229,19 @@ def task_outcome(reply: TaskReply, now: datetime) -> Outcome:
         )
     seconds = None
     if reply.ended and reply.started:
-        seconds = (reply.ended - reply.started).total_seconds()
-    return outcome_of(reply.output, request_id, reply.ended or now, seconds)
+        duration = reply.ended - reply.started
+        seconds = duration.total_seconds()
+    ended = reply.ended or now
+    return outcome_of(
+        reply.output,
+        request_id,
+        ended,
+        seconds,
+    )
 
 
 def outcome_of(
-    output: Mapping[str, Any],
+    output: Fields,
     request_id: str,
     ended: datetime,
     seconds: float | None = None,
@@ -246,7 +255,8 @@ def outcome_of(
     urls = [result.url for result in results if result.url]
     if not urls:
         errors = (result.error for result in results if result.error)
-        raise Refused(next(errors, "provider.empty"), request_id=request_id)
+        error = next(errors, "provider.empty")
+        raise Refused(error, request_id=request_id)
     prompt = _first_text(items, "actual_prompt")
     return Outcome(
         made=results,
@@ -266,7 +276,9 @@ def original_prompt(reply: TaskReply) -> str | None:
 
 def state_of(word: str) -> TaskState:
     """Read a task's state; an unknown word counts as still running."""
-    return TaskState(word) if word in set(TaskState) else TaskState.RUNNING
+    if word in set(TaskState):
+        return TaskState(word)
+    return TaskState.RUNNING
 
 
 def time_of(text: str) -> datetime | None:
@@ -281,19 +293,19 @@ def time_of(text: str) -> datetime | None:
 # Fields, each of the type it should have
 
 
-def text_of(fields: Mapping[str, Any], name: str) -> str:
+def text_of(fields: Fields, name: str) -> str:
     """A text field, "" when it is missing or something else."""
     field = fields.get(name)
     return field if isinstance(field, str) else ""
 
 
-def part(fields: Mapping[str, Any], name: str) -> Mapping[str, Any]:
+def part(fields: Fields, name: str) -> Fields:
     """An object field, {} when it is missing or something else."""
     field = fields.get(name)
     return field if isinstance(field, dict) else {}
 
 
-def list_of(fields: Mapping[str, Any], name: str) -> list[Mapping[str, Any]]:
+def list_of(fields: Fields, name: str) -> list[Fields]:
     """The objects of a list field, [] when it is missing or something else."""
     field = fields.get(name)
     if not isinstance(field, list):
@@ -301,14 +313,14 @@ def list_of(fields: Mapping[str, Any], name: str) -> list[Mapping[str, Any]]:
     return [item for item in field if isinstance(item, dict)]
 
 
-def _items(output: Mapping[str, Any]) -> list[Mapping[str, Any]]:
+def _items(output: Fields) -> list[Fields]:
     """The entries of the pictures: a list, a single object, or parts of chat messages."""
     results = output.get("results")
     if isinstance(results, dict):
         return [results]
     if isinstance(results, list) and results:
         return list_of(output, "results")
-    items: list[Mapping[str, Any]] = []
+    items: list[Fields] = []
     for choice in list_of(output, "choices"):
         content = list_of(part(choice, "message"), "content")
         items += [
@@ -317,12 +329,12 @@ def _items(output: Mapping[str, Any]) -> list[Mapping[str, Any]]:
     return items
 
 
-def _first_text(items: list[Mapping[str, Any]], name: str) -> str | None:
+def _first_text(items: list[Fields], name: str) -> str | None:
     texts = (text_of(item, name) for item in items)
     return next(filter(None, texts), None)
 
 
-def _image_result(item: Mapping[str, Any]) -> ImageResult:
+def _image_result(item: Fields) -> ImageResult:
     url = text_of(item, "url") or text_of(item, "image")
     if url.startswith(("https://", "http://")):
         return ImageResult(url=url)
@@ -343,7 +355,7 @@ def _expiry(urls: list[str], latest: datetime) -> datetime:
     return min(moments)
 
 
-def _list_item(row: Mapping[str, Any]) -> TaskListItem | None:
+def _list_item(row: Fields) -> TaskListItem | None:
     task_id = text_of(row, "task_id")
     created = row.get("gmt_create")
     if not TASK_ID.fullmatch(task_id) or not isinstance(created, int):
