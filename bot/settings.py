@@ -106,7 +106,13 @@ class Settings(BaseModel):
     )
     discord_cdn_hosts: tuple[str, ...] = _from_variable(
         "EASEL_DISCORD_CDN_HOSTS",
-        ("cdn.discordapp.com", "media.discordapp.net"),
+        (
+            "cdn.discordapp.com",
+            "media.discordapp.net",
+            # Pictures of other sites, as embeds show them.
+            "images-ext-1.discordapp.net",
+            "images-ext-2.discordapp.net",
+        ),
     )
     region_keys: dict[str, SecretStr] = Field(default_factory=dict)
 

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
 
-from core import emoji, grammar
+from core import emoji, grammar, links
 from core.button_ids import decode_button
 from core.errors import Rejected
 from core.forms import FUNCTION
@@ -409,12 +409,23 @@ def _request(incoming: Incoming, action: Action) -> Request:
         request.action,
     )
     typed = tuple(incoming.fields)
+    _refuse_link(parsed.prompt)
     return replace(
         request,
         text=parsed.prompt,
         options=parsed.options,
         typed=typed,
     )
+
+
+def _refuse_link(prompt: str) -> None:
+    """A picture that only its address names could not be had. Raises Rejected.
+
+    Platforms attach those that they may fetch before anything is interpreted.
+    """
+    for link in links.links_in(prompt):
+        if links.is_picture(link):
+            raise Rejected("refuse.link", host=links.host_of(link))
 
 
 def _plain_request(incoming: Incoming, action: Action) -> Request:

@@ -70,7 +70,9 @@ class DiscordChat:
         self._progress: TTLCache[str, bool] = TTLCache(
             MAX_CHANNELS, PROGRESS_SECONDS
         )
-        self.completion = Completion(api, store, channels, users, messages)
+        self.completion = Completion(
+            api, store, channels, users, messages, files.hosts
+        )
 
     async def complete(self, incoming: Incoming) -> Incoming | None:
         """Add the language, the workspace, the form's draft, and what was replied to."""

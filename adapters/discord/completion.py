@@ -1,25 +1,28 @@
 """What only Discord knows about an event: language, workspace, form, and what it replies to."""
 
 import asyncio
+from collections.abc import Sequence
 from dataclasses import replace
 
-from adapters.discord import decode
+from adapters.discord import decode, shown
 from adapters.discord.api import Api
 from adapters.discord.channels import ChannelDirectory, channel_id, is_direct
 from adapters.discord.messages import MessageClient
 from adapters.discord.reply import DiscordReply
-from adapters.discord.shown import pictures_in
 from adapters.discord.store import DiscordStore
 from adapters.discord.users import UserDirectory
+from core import links
 from core.button_ids import decode_button
 from core.errors import Rejected
 from core.forms import FUNCTION, Form
 from core.incoming import Incoming, Kind
 from core.operations import BUTTONS, Action
-from core.types import Request
+from core.types import Attachment, Request
 
 LOOKS = (0.05, 0.1, 0.2, 0.4)
 """Seconds before each further look for a message that has just been posted."""
+EMBED_LOOKS = (0.5, 1.0, 1.5)
+"""Seconds before each look for the embeds of a message: Discord adds them when it has the page."""
 RECENT_MS = 5000
 
 
@@ -33,12 +36,14 @@ class Completion:
         channels: ChannelDirectory,
         users: UserDirectory,
         messages: MessageClient,
+        hosts: Sequence[str] = (),
     ) -> None:
         self._api = api
         self._store = store
         self._channels = channels
         self._users = users
         self._messages = messages
+        self._hosts = frozenset(hosts)
 
     async def complete(self, incoming: Incoming) -> Incoming:
         """Add all that is missing. Raises Rejected for a form that was opened too long ago."""
@@ -53,7 +58,46 @@ class Completion:
             draft = draft_of_event(incoming)
             if draft is not None:
                 await self._store.save_form(reply.interaction, draft)
+        incoming = await self._add_linked(incoming)
         return await self._add_answered(incoming)
+
+    async def _add_linked(self, incoming: Incoming) -> Incoming:
+        """Attach the pictures that the words only link to, and take the links from the words."""
+        addresses = links.links_in(incoming.words)
+        if not addresses:
+            return incoming
+        own = [
+            link for link in addresses if links.host_of(link) in self._hosts
+        ]
+        pictures = tuple(shown.linked(link) for link in own)
+        if not pictures and not incoming.attachments:
+            pictures = await self._embedded(incoming)
+        # What was not attached has no name.
+        is_embedded = not all(picture.name for picture in incoming.attachments)
+        if not pictures and not is_embedded:
+            return incoming
+        words = incoming.words
+        for link in own or addresses:
+            words = links.without(words, link)
+        return replace(
+            incoming,
+            words=words,
+            attachments=incoming.attachments + pictures,
+        )
+
+    async def _embedded(self, incoming: Incoming) -> tuple[Attachment, ...]:
+        """Read the message again until Discord has looked at its links, for some seconds."""
+        message = DiscordReply.read(incoming.reply).message
+        if incoming.kind is not Kind.MESSAGE or not message:
+            return ()
+        channel = channel_id(incoming.place)
+        for seconds in EMBED_LOOKS:
+            await asyncio.sleep(seconds)
+            content = await self._messages.read(channel, message)
+            pictures = shown.pictures_in(content, channel)
+            if pictures:
+                return pictures
+        return ()
 
     async def locate(self, incoming: Incoming) -> Incoming:
         """Find its real place: a thread is in its parent channel, a direct message in a guild."""
@@ -129,7 +173,7 @@ class Completion:
         message = await self._messages.read(channel, answered.message)
         author = str((message.get("author") or {}).get("id", ""))
         is_ours = author == str(self._api.user_id)
-        pictures = () if is_ours else pictures_in(message, channel)
+        pictures = () if is_ours else shown.pictures_in(message, channel)
         answered = replace(
             answered,
             author=author,

@@ -40,7 +40,7 @@ class Files:
     ) -> None:
         self._messages = messages
         self._http = http
-        self._hosts = hosts
+        self.hosts = hosts
 
     async def fetch(
         self, attachment: Attachment, limit: int
@@ -82,7 +82,7 @@ class Files:
 
     async def _get(self, url: str) -> aiohttp.ClientResponse | None:
         """Open a link. None when its time is over."""
-        if not is_allowed(url, self._hosts):
+        if not is_allowed(url, self.hosts):
             raise Rejected("discord.strange_file")
         response = await self._http.get(
             url, allow_redirects=False, timeout=TIMEOUT

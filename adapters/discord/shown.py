@@ -1,6 +1,9 @@
-"""The pictures that a message of Discord shows: its files, its embeds, what it forwards. Pure."""
+"""The pictures that a message of Discord shows. Pure.
 
-from collections.abc import Iterator, Mapping, Sequence
+Its files, embeds and stickers, the media of its components, and all of those in what it forwards.
+"""
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 import discord
@@ -10,6 +13,14 @@ from core.types import Attachment
 MOST_PICTURES = 10
 LONGEST_NAME = 80
 IMAGE = "image/"
+UNKNOWN_KINDS = frozenset({"", "application/octet-stream"})
+"""Types that say nothing about a file."""
+STICKERS = {
+    1: "https://cdn.discordapp.com/stickers/{id}.png",
+    2: "https://cdn.discordapp.com/stickers/{id}.png",
+    4: "https://media.discordapp.net/stickers/{id}.gif",
+}
+"""Where a sticker is, by its format; those of Lottie (3) are no pictures."""
 IMAGE_NAMES = (
     ".png",
     ".jpg",
@@ -36,6 +47,12 @@ def pictures_in(message: Row, channel: str) -> tuple[Attachment, ...]:
         addresses += [
             _embed_address(embed) for embed in part.get("embeds") or ()
         ]
+        media = _media(part.get("components") or ())
+        addresses += [_media_address(row) for row in media]
+        addresses += [
+            _sticker_address(sticker.get("format_type"), sticker.get("id"))
+            for sticker in part.get("sticker_items") or ()
+        ]
     return _pictures(files, addresses, channel, number)
 
 
@@ -51,6 +68,36 @@ def _embed_address(embed: Row) -> str:
     return str(image.get("proxy_url") or "")
 
 
+def _media(components: Iterable[Any]) -> Iterator[Row]:
+    """Galleries, thumbnails and files among the components, however deep."""
+    for component in components:
+        yield from _media_of(component)
+        yield from _media(component.get("components") or ())
+        accessory = component.get("accessory")
+        if accessory:
+            yield from _media([accessory])
+
+
+def _media_of(component: Row) -> Iterator[Row]:
+    for item in component.get("items") or ():
+        yield item.get("media") or {}
+    for name in ("media", "file"):
+        if isinstance(component.get(name), Mapping):
+            yield component[name]
+
+
+def _media_address(media: Row) -> str:
+    kind = str(media.get("content_type") or IMAGE)
+    if not kind.startswith(IMAGE):
+        return ""
+    return str(media.get("proxy_url") or media.get("url") or "")
+
+
+def _sticker_address(kind: object, number: object) -> str:
+    address = STICKERS.get(kind) if isinstance(kind, int) else None
+    return address.format(id=number) if address else ""
+
+
 def pictures_of(message: discord.Message) -> tuple[Attachment, ...]:
     """Pictures of a message as discord.py hands it over."""
     parts: list[Any] = [message, *message.message_snapshots]
@@ -62,12 +109,44 @@ def pictures_of(message: discord.Message) -> tuple[Attachment, ...]:
             {**file.to_dict(), "size": file.size} for file in part.attachments
         ]
         addresses += [_image_address(embed) for embed in part.embeds]
+        rows = [_row_of(component) for component in part.components]
+        addresses += [_media_address(row) for row in _media(rows)]
+        addresses += [
+            _sticker_address(sticker.format.value, sticker.id)
+            for sticker in part.stickers
+        ]
     return _pictures(
         files,
         addresses,
         str(message.channel.id),
         str(message.id),
     )
+
+
+def _row_of(component: Any) -> Row:
+    """What has pictures in a component, as Discord's API describes it."""
+    row: dict[str, Any] = {}
+    if isinstance(component, discord.MediaGalleryComponent):
+        row["items"] = [
+            {"media": _media_row(item.media)} for item in component.items
+        ]
+    elif isinstance(
+        component, discord.ThumbnailComponent | discord.FileComponent
+    ):
+        row["media"] = _media_row(component.media)
+    elif isinstance(component, discord.SectionComponent):
+        row["accessory"] = _row_of(component.accessory)
+    elif isinstance(component, discord.Container):
+        row["components"] = [_row_of(child) for child in component.children]
+    return row
+
+
+def _media_row(media: discord.UnfurledMediaItem) -> Row:
+    return {
+        "url": media.url,
+        "proxy_url": media.proxy_url,
+        "content_type": media.content_type,
+    }
 
 
 def _image_address(embed: discord.Embed) -> str:
@@ -104,14 +183,19 @@ def attachment(file: Row, channel: str = "", message: str = "") -> Attachment:
     )
 
 
+def linked(url: str) -> Attachment:
+    """A picture by its address alone."""
+    return _embedded(url, "", "")
+
+
 def _embedded(url: str, channel: str, message: str) -> Attachment:
-    # An embed's picture has no id of its own.
-    return Attachment(ref=f"{channel} {message}  {url}", name="embed")
+    # An embed's picture has neither id nor name.
+    return Attachment(ref=f"{channel} {message}  {url}")
 
 
 def _is_image(file: Row) -> bool:
     kind = str(file.get("content_type") or "")
-    if kind:
+    if kind not in UNKNOWN_KINDS:
         return kind.startswith(IMAGE)
     name = str(file.get("filename", ""))
     return name.lower().endswith(IMAGE_NAMES)

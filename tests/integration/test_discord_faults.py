@@ -16,7 +16,7 @@ from aiohttp import web
 from PIL import Image
 
 from adapters.discord import api as apis
-from adapters.discord import responses
+from adapters.discord import completion, responses
 from bot.run import Running
 from core.flow import deliver
 from core.flow.context import Context
@@ -814,6 +814,83 @@ async def test_a_strangers_server_is_asked_for_nothing(
     submitted = await fake.submits(ana, opened, {"prompt": "as a lion"})
     assert "must not fetch" in (await fake.reply(submitted)).words
     assert seen == []
+
+
+# Pictures that are not attached
+
+
+def hosted(place: Place, name: str) -> str:
+    """The address of a photo on Discord's own host, as somebody posted it."""
+    data = (PHOTOS / name).read_bytes()
+    file = place.fake.world.attach(name, data, place.channel.id)
+    return place.fake.world.link(file)
+
+
+def picture_embed(address: str) -> dict[str, object]:
+    image = {"url": "https://example.com/a.png", "proxy_url": address}
+    return {"type": "image", "url": image["url"], "thumbnail": image}
+
+
+async def last_edit(place: Place) -> tuple[str, tuple[int, int]]:
+    """The prompt, and the size of the picture that was edited."""
+    step = (await place.steps(place.ana))[-1]
+    return step.prompt, (step.inputs[0].width, step.inputs[0].height)
+
+
+async def test_a_link_in_the_words_is_the_picture_when_discord_shows_it_later(
+    place: Place,
+) -> None:
+    fake, ana = place.fake, place.ana
+    await place.draws(ana, "a fox")
+    words = f"{fake.mention} make it night https://example.com/a.png"
+    said = fake.says(ana, words, place.channel)
+    await asyncio.sleep(0.2)
+    fake.unfurls(said, [picture_embed(hosted(place, "coffee.png"))])
+    await place.result("make it night")
+    await place.rest()
+    assert await last_edit(place) == ("make it night", (600, 400))
+
+
+async def test_a_link_to_a_file_on_discord_is_the_picture(
+    place: Place,
+) -> None:
+    fake, ana = place.fake, place.ana
+    await place.draws(ana, "a fox")
+    address = hosted(place, "coffee.png")
+    fake.says(ana, f"{fake.mention} {address} make it night", place.channel)
+    await place.result("make it night")
+    await place.rest()
+    assert await last_edit(place) == ("make it night", (600, 400))
+
+
+async def test_a_link_that_shows_nothing_is_refused_and_nothing_else_is_edited(
+    place: Place, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(completion, "EMBED_LOOKS", (0.05, 0.05))
+    fake, ana = place.fake, place.ana
+    await place.draws(ana, "a fox")
+    words = f"{fake.mention} make it night https://example.com/a.png?x=1"
+    fake.says(ana, words, place.channel)
+    await fake.sees("example.com", channel=fake.direct(ana))
+    assert len(await place.steps(ana)) == 1
+
+
+async def test_a_gallery_of_another_app_is_seen_by_the_menu_and_by_a_reply(
+    place: Place,
+) -> None:
+    fake, ana = place.fake, place.ana
+    address = hosted(place, "coffee.png")
+    media = {"url": address, "proxy_url": address, "content_type": "image/png"}
+    gallery = {"type": 12, "items": [{"media": media}]}
+    shown = {"type": 17, "components": [gallery]}
+    pointed = fake.says(place.bo, "", place.channel, components=[shown])
+    opened = await fake.context_menu(ana, "Edit this image", pointed)
+    await fake.submits(ana, opened, {"prompt": "as a lion"})
+    await place.result("as a lion")
+    fake.says(ana, f"{fake.mention} make it night", reply_to=pointed)
+    await place.result("make it night")
+    await place.rest()
+    assert await last_edit(place) == ("make it night", (600, 400))
 
 
 async def test_a_link_that_has_ended_is_renewed_once(

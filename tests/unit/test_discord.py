@@ -8,7 +8,9 @@ from adapters.discord import decode, render
 from adapters.discord.checkup import app_of
 from adapters.discord.commands import registry
 from adapters.discord.files import has_expired
+from adapters.discord.shown import pictures_in
 from adapters.discord.uploads import same_pictures
+from bot import settings
 from core import channel_settings
 from core.budgets import Caps
 from core.catalog import Catalog
@@ -21,6 +23,7 @@ from core.options import OPTIONS, Options
 from core.post import Button, Post, PostImage, Tone
 from core.providers.dashscope import catalog_text
 from core.types import Person, Request
+from core.url_policy import is_allowed
 from tests.fakes.discord import limits
 from tests.fakes.steps import PLACE, dashscope
 
@@ -226,3 +229,34 @@ def test_mentions_fall_away_and_a_guilds_own_emoji_are_read_by_name() -> None:
         decode.plain("<@1> <@!2> draw <:fox:3> <a:hop:4> in <#5> </draw:6>")
         == "draw :fox: :hop: in  /draw"
     )
+
+
+def test_a_sticker_is_a_picture_unless_it_moves_in_a_way_of_its_own() -> None:
+    def shown_by(kind: int) -> list[str]:
+        sticker = {"id": "77", "name": "wave", "format_type": kind}
+        message = {"id": "5", "sticker_items": [sticker]}
+        pictures = pictures_in(message, "4")
+        return [picture.ref.split(" ")[-1] for picture in pictures]
+
+    assert shown_by(1) == ["https://cdn.discordapp.com/stickers/77.png"]
+    assert shown_by(4) == ["https://media.discordapp.net/stickers/77.gif"]
+    assert shown_by(3) == []
+
+
+def test_a_file_whose_type_says_nothing_is_known_by_its_name() -> None:
+    def file(name: str, kind: str) -> dict[str, str]:
+        return {"id": name, "filename": name, "content_type": kind}
+
+    files = [
+        file("a.png", "image/png"),
+        file("b.avif", "application/octet-stream"),
+        file("c.pdf", "application/pdf"),
+    ]
+    pictures = pictures_in({"id": "5", "attachments": files}, "4")
+    assert [picture.name for picture in pictures] == ["a.png", "b.avif"]
+
+
+def test_discords_hosts_for_pictures_of_other_sites_are_allowed() -> None:
+    hosts = settings.Settings().discord_cdn_hosts
+    address = "https://images-ext-1.discordapp.net/external/abc/a.png"
+    assert is_allowed(address, hosts)

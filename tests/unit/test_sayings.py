@@ -318,6 +318,8 @@ def discord_message(content: str, where: Where, **facts: Any) -> Any:
         "reference": None,
         "attachments": files,
         "message_snapshots": [],
+        "components": [],
+        "stickers": [],
         "embeds": [],
     }
     return SimpleNamespace(**{**known, **facts})

@@ -225,6 +225,7 @@ class Discord:
         ping: bool = True,
         embeds: Sequence[Json] = (),
         snapshots: Sequence[Json] = (),
+        components: Sequence[Json] = (),
         spoilers: bool = False,
         kind: int | None = None,
     ) -> Message:
@@ -248,6 +249,7 @@ class Discord:
             content=text,
             embeds=list(embeds),
             snapshots=list(snapshots),
+            components=list(components),
         )
         named = (
             files
@@ -306,6 +308,11 @@ class Discord:
     def edits(self, message: Message, text: str) -> None:
         """Someone changes what they said."""
         message.content, message.edited = text, self.world.now()
+        self.posting.publish_message("MESSAGE_UPDATE", message)
+
+    def unfurls(self, message: Message, embeds: Sequence[Json]) -> None:
+        """Discord has looked at the links of a message, and shows what is there."""
+        message.embeds = list(embeds)
         self.posting.publish_message("MESSAGE_UPDATE", message)
 
     def reacts(
