@@ -1,6 +1,8 @@
 """What only Slack knows about an event: who sent it, and which files came with it."""
 
+import asyncio
 from dataclasses import replace
+from typing import Any
 
 from adapters.slack import decode
 from adapters.slack.api import SlackApi
@@ -10,10 +12,12 @@ from adapters.slack.users import UserDirectory, UserProfile
 from core.errors import DeliveryError
 from core.i18n import negotiate
 from core.incoming import Incoming, Kind, Quoted
-from core.types import Person
+from core.types import Person, Place
 
 DIRECT = "D"
 """What ids of direct messages begin with."""
+LOOK_SECONDS = 1.0
+"""How long a look that nothing depends on may take."""
 
 
 class Completion:
@@ -66,36 +70,48 @@ class Completion:
 
     async def _add_files(self, incoming: Incoming) -> Incoming:
         """Look the message up again, and the one its thread hangs from."""
-        workspace = incoming.place.workspace
         ts = SlackReply.read(incoming.reply).ts
         root = incoming.place.thread or ts
+        # Of a message that begins its own thread the look is a courtesy: distributed apps may
+        # read so once a minute, and nobody shall wait for that.
+        patience = LOOK_SECONDS if root == ts else None
         try:
-            bot = await self._tokens.identity(workspace)
-            answer = await self._api.get(
-                workspace,
-                "conversations.replies",
-                channel=incoming.place.channel,
-                ts=root,
-                oldest=ts,
-                inclusive="true",
-                limit=1 if root == ts else 2,
-            )
+            async with asyncio.timeout(patience):
+                files = await self._files_by_message(incoming.place, root, ts)
+        except TimeoutError:
+            return incoming
         except DeliveryError as error:
             if not error.permanent:
                 # Unread, the thread's picture would be passed over for another one.
                 raise
             return incoming
-        files = {
-            message.get("ts"): message.get("files")
-            for message in answer.get("messages", [])
-            if message.get("user") != bot.user
-        }
+        workspace = incoming.place.workspace
         pictures = decode.files(files.get(root), workspace)
         return replace(
             incoming,
             attachments=decode.files(files.get(ts), workspace),
             root=Quoted(message=root, pictures=pictures),
         )
+
+    async def _files_by_message(
+        self, place: Place, root: str, ts: str
+    ) -> dict[str, Any]:
+        """The files people posted in a message and at the root of its thread, by ts."""
+        bot = await self._tokens.identity(place.workspace)
+        answer = await self._api.get(
+            place.workspace,
+            "conversations.replies",
+            channel=place.channel,
+            ts=root,
+            oldest=ts,
+            inclusive="true",
+            limit=1 if root == ts else 2,
+        )
+        return {
+            message.get("ts"): message.get("files")
+            for message in answer.get("messages", [])
+            if message.get("user") != bot.user
+        }
 
 
 def _may_lack_files(incoming: Incoming) -> bool:

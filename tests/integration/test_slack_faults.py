@@ -3,6 +3,7 @@
 import asyncio
 import json
 import random
+import time
 from collections.abc import AsyncIterator
 from pathlib import Path
 
@@ -620,3 +621,17 @@ async def shown_once(
     ]
     assert len(captions()) == 1, prompt
     assert len(names) == len(set(names))
+
+
+async def test_a_mention_does_not_wait_for_a_courtesy_look(
+    there: Place,
+) -> None:
+    # Distributed apps may read replies once a minute.
+    fake, _, ana = there
+    fake.world.faults["conversations.replies"].extend(
+        [Fault(retry_after=50)] * 9
+    )
+    began = time.monotonic()
+    await ana.says(f"{ana.easel} draw a fox", as_events=("app_mention",))
+    await ana.reads("a fox")
+    assert time.monotonic() - began < 10
