@@ -8,6 +8,7 @@ from pathlib import Path
 import hypothesis
 import pytest
 import pytest_asyncio
+import structlog
 
 from bot.simulator.server import Running, SimulatorConfig, serve
 
@@ -31,6 +32,18 @@ hypothesis.settings.register_profile(
 
 # Looking for garbage among all that pytest and the tests hold takes a tenth of the time.
 gc.set_threshold(50_000)
+
+
+def set_up_plain_logs() -> None:
+    """As they are by default, but for tracebacks: Rich takes longer than what it reports."""
+    *others, _ = structlog.get_config()["processors"]
+    renderer = structlog.dev.ConsoleRenderer(
+        colors=False, exception_formatter=structlog.dev.plain_traceback
+    )
+    structlog.configure(processors=[*others, renderer])
+
+
+set_up_plain_logs()
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:

@@ -2,6 +2,7 @@
 
 import asyncio
 import io
+import os
 import re
 import signal
 import sqlite3
@@ -541,7 +542,7 @@ async def test_the_next_start_shows_the_same_room_and_old_buttons_work(
 
 
 async def test_what_is_wrong_is_said_kindly_where_one_looks_and_nothing_is_lost(
-    browser: Browser, demo: Demo
+    browser: Browser, demo: Demo, tmp_path: Path
 ) -> None:
     async with (
         window(browser, demo.address) as watched,
@@ -566,10 +567,10 @@ async def test_what_is_wrong_is_said_kindly_where_one_looks_and_nothing_is_lost(
         await expect(notice).to_contain_text(
             "letter.pdf: That file is not a picture"
         )
-        huge = b"\x89PNG" + b"x" * (31 << 20)
-        await give.set_input_files(
-            FilePayload(name="big.png", mimeType="image/png", buffer=huge)
-        )
+        huge = tmp_path / "big.png"
+        huge.touch()
+        os.truncate(huge, 31 << 20)
+        await give.set_input_files(huge)
         await expect(notice).to_contain_text("big.png: That file is too large")
         await say(page, "/sing a song")
         await expect(notice).to_contain_text("/draw, /edit, /wanx, /easel")
