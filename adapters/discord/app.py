@@ -93,7 +93,9 @@ class DiscordApp:
             await self._receive_patiently(incoming)
 
     async def reaction(
-        self, event: discord.RawReactionActionEvent, channel: Any
+        self,
+        event: discord.RawReactionActionEvent,
+        channel: Any,
     ) -> None:
         """Handle a reaction that was added or taken away.
 
@@ -154,7 +156,9 @@ class DiscordApp:
         )
 
     async def _open_or_store(
-        self, interaction: discord.Interaction, incoming: Incoming
+        self,
+        interaction: discord.Interaction,
+        incoming: Incoming,
     ) -> None:
         if self._service.asks_first(incoming):
             await _in_time(self._open(incoming))
@@ -164,11 +168,15 @@ class DiscordApp:
     async def _suggest(self, interaction: discord.Interaction) -> None:
         choices = await suggest(self._context, interaction)
         await self._api.answer(
-            decode.reply_of(interaction), CHOICES, {"choices": choices}
+            decode.reply_of(interaction),
+            CHOICES,
+            {"choices": choices},
         )
 
     async def _store_and_acknowledge(
-        self, interaction: discord.Interaction, incoming: Incoming
+        self,
+        interaction: discord.Interaction,
+        incoming: Incoming,
     ) -> None:
         """Store the event, then acknowledge it: the person sees "thinking…" meanwhile."""
         may_post = decode.may_post(interaction, incoming)
@@ -177,7 +185,10 @@ class DiscordApp:
         )
 
     async def _receive(
-        self, incoming: Incoming, *, may_post: bool
+        self,
+        incoming: Incoming,
+        *,
+        may_post: bool,
     ) -> DiscordReply:
         """Store the event, and return its reply handle, which says whether all will see the answer.
 
@@ -215,7 +226,9 @@ class DiscordApp:
             await self._api.answer(reply, THINKING, {"flags": flags})
         except DiscordError as error:
             log.warning(
-                "not_acknowledged", code=error.code, status=error.status
+                "not_acknowledged",
+                code=error.code,
+                status=error.status,
             )
 
     async def _open(self, incoming: Incoming) -> None:
@@ -259,7 +272,9 @@ class DiscordApp:
             )
 
     async def _refuse(
-        self, interaction: discord.Interaction, error: EaselError
+        self,
+        interaction: discord.Interaction,
+        error: EaselError,
     ) -> None:
         if interaction.type is discord.InteractionType.autocomplete:
             return
@@ -274,14 +289,20 @@ class DiscordApp:
             await self._api.answer(decode.reply_of(interaction), MESSAGE, data)
         except DiscordError as failed:
             log.warning(
-                "not_acknowledged", code=failed.code, status=failed.status
+                "not_acknowledged",
+                code=failed.code,
+                status=failed.status,
             )
 
     # Messages and reactions
 
     async def _receive_patiently(self, incoming: Incoming) -> None:
         patiently = retrying(
-            _may_pass, first=1.0, longest=20.0, growth=5, attempts=KEEP_TRIES
+            _may_pass,
+            first=1.0,
+            longest=20.0,
+            growth=5,
+            attempts=KEEP_TRIES,
         )
         with suppress(*UNREACHABLE):
             await patiently(self._receive_once, incoming)

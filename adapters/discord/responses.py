@@ -68,14 +68,21 @@ class InteractionResponses:
     """Gives, edits and settles responses."""
 
     def __init__(
-        self, api: Api, store: DiscordStore, uploads: ImageUploads
+        self,
+        api: Api,
+        store: DiscordStore,
+        uploads: ImageUploads,
     ) -> None:
         self._api = api
         self._store = store
         self._uploads = uploads
 
     async def give(
-        self, response: PendingResponse, place: Place, post: Post, locale: str
+        self,
+        response: PendingResponse,
+        place: Place,
+        post: Post,
+        locale: str,
     ) -> PostedMessage:
         """Show a post as the response. Raises DiscordError."""
         prepared = await self._uploads.prepare(place, post)
@@ -93,11 +100,19 @@ class InteractionResponses:
             await self.settle(response)
             message["flags"] = render.EPHEMERAL
             await self._api.call(
-                "POST", FOLLOW_UP, response.ids, message, prepared.uploads
+                "POST",
+                FOLLOW_UP,
+                response.ids,
+                message,
+                prepared.uploads,
             )
             return PostedMessage(place=place, message="")
         await self._api.call(
-            "PATCH", ORIGINAL, response.ids, message, prepared.uploads
+            "PATCH",
+            ORIGINAL,
+            response.ids,
+            message,
+            prepared.uploads,
         )
         await self._store.save_response(response)
         return PostedMessage(place=place, message=f"{DIRECT}{interaction}")
@@ -108,16 +123,24 @@ class InteractionResponses:
         response = await self._store.response(interaction)
         if response is None or not _is_alive(interaction):
             raise DeliveryError(
-                "discord.refused", permanent=True, code="too late"
+                "discord.refused",
+                permanent=True,
+                code="too late",
             )
         prepared = await self._uploads.prepare(sent.place, post)
         message = render.message(prepared.on(post), prepared.attachments)
         await self._api.call(
-            "PATCH", ORIGINAL, response.ids, message, prepared.uploads
+            "PATCH",
+            ORIGINAL,
+            response.ids,
+            message,
+            prepared.uploads,
         )
 
     async def offer(
-        self, response: PendingResponse, message: Mapping[str, object]
+        self,
+        response: PendingResponse,
+        message: Mapping[str, object],
     ) -> None:
         """Offer a form that can no longer open by itself. Raises DiscordError."""
         await self._api.call("PATCH", ORIGINAL, response.ids, message)
@@ -150,7 +173,9 @@ class InteractionResponses:
         failpoint("settle.after")
 
     async def _settle_once(
-        self, response: PendingResponse, note: Post | None
+        self,
+        response: PendingResponse,
+        note: Post | None,
     ) -> bool:
         """False when it may succeed another time."""
         try:

@@ -37,7 +37,11 @@ class SlackApp:
     """Receives the events of every workspace, by Socket Mode or HTTP."""
 
     def __init__(
-        self, service: Service, context: Context, chat: SlackChat, locale: str
+        self,
+        service: Service,
+        context: Context,
+        chat: SlackChat,
+        locale: str,
     ) -> None:
         self._service = service
         self._context = context
@@ -150,7 +154,9 @@ class SlackApp:
     # What cannot wait for a job: a modal's trigger lives three seconds
 
     def _begin(
-        self, incoming: Incoming, answer: Callable[[Incoming], Awaitable[None]]
+        self,
+        incoming: Incoming,
+        answer: Callable[[Incoming], Awaitable[None]],
     ) -> None:
         if len(self._soon) >= ASKING:
             log.warning("too_many_asked")
@@ -162,7 +168,9 @@ class SlackApp:
         task.add_done_callback(self._soon.discard)
 
     async def _report_errors(
-        self, incoming: Incoming, answer: Callable[[Incoming], Awaitable[None]]
+        self,
+        incoming: Incoming,
+        answer: Callable[[Incoming], Awaitable[None]],
     ) -> None:
         try:
             completed = await self._chat.complete(incoming)
@@ -187,7 +195,8 @@ class SlackApp:
 
 
 def _read(
-    decoder: Callable[[Payload], Incoming | None], body: Payload
+    decoder: Callable[[Payload], Incoming | None],
+    body: Payload,
 ) -> Incoming | None:
     """Decode a delivery. None, with a line in the log, for a shape Slack does not document."""
     try:

@@ -61,7 +61,9 @@ class EphemeralClient:
         return None
 
     async def respond(
-        self, reply: Mapping[str, str], message: Mapping[str, Any]
+        self,
+        reply: Mapping[str, str],
+        message: Mapping[str, Any],
     ) -> bool:
         """Use an event's response_url: it works five times within half an hour."""
         url = SlackReply.read(reply).response_url
@@ -74,7 +76,10 @@ class EphemeralClient:
         }
         try:
             async with self._http.post(
-                url, json=body, allow_redirects=False, timeout=RESPONSE_TIMEOUT
+                url,
+                json=body,
+                allow_redirects=False,
+                timeout=RESPONSE_TIMEOUT,
             ) as response:
                 return response.status == 200
         except (aiohttp.ClientError, TimeoutError, OSError):

@@ -127,7 +127,9 @@ class MessageClient:
         return None
 
     async def _images_in(
-        self, place: Place, post: Post
+        self,
+        place: Place,
+        post: Post,
     ) -> list[tuple[str, str]]:
         """File and alternative text of each picture, if the channel has been shown them all.
 
@@ -147,10 +149,15 @@ class MessageClient:
         return images
 
     async def _send(
-        self, place: Place, post: Post, images: Sequence[tuple[str, str]] = ()
+        self,
+        place: Place,
+        post: Post,
+        images: Sequence[tuple[str, str]] = (),
     ) -> PostedMessage:
         message = render.message(
-            post, images, sure=self._delete_question(post)
+            post,
+            images,
+            sure=self._delete_question(post),
         )
         answer = await self._api.post_json(
             place.workspace,
@@ -184,7 +191,9 @@ class MessageClient:
         return translate("shared.delete_sure", post.locale or self._locale)
 
     async def _show_pictures(
-        self, place: Place, post: Post
+        self,
+        place: Place,
+        post: Post,
     ) -> tuple[PostedMessage, ...]:
         """The message its pictures became; none when Slack would not show them."""
         uploads = [
@@ -210,7 +219,9 @@ class MessageClient:
     async def _upload(self, tenant: str, image: PostImage) -> Upload:
         if image.picture is None:
             return Upload(
-                name=image.name, alt=image.alt, data=image.drawn or b""
+                name=image.name,
+                alt=image.alt,
+                data=image.drawn or b"",
             )
         key = image.picture.key
         content = await self._blobs.read(tenant, key)
@@ -222,7 +233,9 @@ class MessageClient:
         for message in pictures:
             place = message.place
             files = await self._store.files_in(
-                place.tenant, place.channel, message.message
+                place.tenant,
+                place.channel,
+                message.message,
             )
             await self._files.delete(place.workspace, files)
             await self.delete(message)

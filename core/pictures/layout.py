@@ -102,7 +102,9 @@ def lay_out(nodes: Sequence[Node]) -> Page:
 
 
 def _try_page(
-    nodes: Sequence[Node], columns: int, max_rows: int
+    nodes: Sequence[Node],
+    columns: int,
+    max_rows: int,
 ) -> Page | None:
     """Place the nodes in so many columns, in blocks of at most ``max_rows``, if they fit."""
     scale = min(1.0, (PAGE - 2 * MARGIN) / (columns * (SIDE + GAP)))

@@ -75,7 +75,10 @@ class Watcher:
         self._asking: set[asyncio.Task[None]] = set()
 
     async def wait(
-        self, task_id: str, model: str, running_limit: int | None
+        self,
+        task_id: str,
+        model: str,
+        running_limit: int | None,
     ) -> TaskReply:
         """The task's last answer, once it has ended.
 
@@ -93,7 +96,10 @@ class Watcher:
                 self._tasks.pop(task_id, None)
 
     def _watch_task(
-        self, task_id: str, model: str, running_limit: int | None
+        self,
+        task_id: str,
+        model: str,
+        running_limit: int | None,
     ) -> PendingTask:
         if task_id not in self._tasks:
             self._tasks[task_id] = PendingTask(
@@ -221,7 +227,10 @@ class Watcher:
             self._wake.set()
 
     def _learn(
-        self, pending: PendingTask, reply: TaskReply, sharing: int
+        self,
+        pending: PendingTask,
+        reply: TaskReply,
+        sharing: int,
     ) -> None:
         pending.failures = 0
         if reply.state.is_final:
@@ -244,7 +253,10 @@ class Watcher:
             pending.end.set_result(reply)
 
     def _try_later(
-        self, pending: PendingTask, error: ProviderError, first: float
+        self,
+        pending: PendingTask,
+        error: ProviderError,
+        first: float,
     ) -> None:
         pending.failures += 1
         doublings = min(pending.failures - 1, 6)
