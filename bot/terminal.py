@@ -38,6 +38,9 @@ from core.ports import Blobs
 from core.service import Service
 from core.types import StepId
 
+Options = Mapping[str, Any]
+"""The options of a command, by name."""
+
 TIME_SCALE = 0.2
 """Speed of the simulator, for a person who waits at a prompt."""
 INTERRUPTED = 130
@@ -46,7 +49,7 @@ INTERRUPTED = 130
 def run_words(
     action: str,
     words: Sequence[str],
-    options: Mapping[str, Any],
+    options: Options,
 ) -> int:
     """draw, edit, wanx: words and pictures, options as typed."""
     with ExitStack() as stack:
@@ -60,7 +63,7 @@ def run_words(
 def _read_line(
     action: Action,
     words: Sequence[str],
-    options: Mapping[str, Any],
+    options: Options,
     stack: ExitStack,
 ) -> Line:
     """What was typed, with what came on standard input. Raises Rejected or DeliveryError."""
@@ -91,7 +94,7 @@ def _read_line(
     )
 
 
-def _may_be_several(options: Mapping[str, Any]) -> bool:
+def _may_be_several(options: Options) -> bool:
     return options.get("n") not in {None, "1"}
 
 
@@ -117,7 +120,7 @@ def _refuse(error: EaselError, *, as_json: bool) -> int:
 def run_answered(
     action: Action,
     argument: str,
-    options: Mapping[str, Any],
+    options: Options,
     limits: Mapping[str, str],
 ) -> int:
     """undo, redo, history and the like; ``argument`` names a step, or for pick a picture."""
@@ -150,7 +153,7 @@ def _as_typed(value: Any) -> str:
     return "" if value is True else str(value)
 
 
-def run(line: Line, options: Mapping[str, Any]) -> int:
+def run(line: Line, options: Options) -> int:
     """Run one command and return its exit code. Ctrl-C leaves the job for the next start."""
     try:
         return asyncio.run(_run(line, options))
@@ -206,7 +209,7 @@ class Prompt:
         return Terminal(service, context.store, self._chats[0])
 
 
-async def _run(line: Line, options: Mapping[str, Any]) -> int:
+async def _run(line: Line, options: Options) -> int:
     config = settings.load()
     as_json = bool(options["as_json"])
     # A person reads this: lines about progress would stand between the answers.

@@ -11,6 +11,9 @@ from core.operations import Action
 from core.size import PictureLimits, Size
 from core.types import Account
 
+Table = Mapping[str, Any]
+"""A table of models.toml."""
+
 LAST_RANK = 1000
 """Rank of a model whose table states none: every other model is chosen before it."""
 
@@ -85,8 +88,8 @@ class Region:
 
 def read_model(
     name: str,
-    tables: Mapping[str, Mapping[str, Any]],
-    defaults: Mapping[str, Any],
+    tables: Mapping[str, Table],
+    defaults: Table,
 ) -> Model:
     """Read a model's table among its provider's. Raises KeyError or ValueError for a mistake."""
     table = {**defaults, **_merge_parent(name, tables)}
@@ -128,7 +131,7 @@ def read_model(
 
 def _merge_parent(
     name: str,
-    tables: Mapping[str, Mapping[str, Any]],
+    tables: Mapping[str, Table],
 ) -> dict[str, Any]:
     """A model's table, with what it does not say from the model it is like."""
     own = dict(tables[name])
@@ -141,7 +144,7 @@ def _merge_parent(
     return inherited | own
 
 
-def _size_rule(table: Mapping[str, Any]) -> SizeRule:
+def _size_rule(table: Table) -> SizeRule:
     fields = dict(table)
     fields["kind"] = SizeKind(table["kind"])
     fields["sizes"] = tuple(_size(text) for text in table.get("sizes", ()))
@@ -155,7 +158,7 @@ def _size(text: str) -> Size:
     return Size(width=int(width), height=int(height))
 
 
-def _picture_limits(table: Mapping[str, Any]) -> PictureLimits:
+def _picture_limits(table: Table) -> PictureLimits:
     limits = dict(table)
     if "formats" in table:
         limits["formats"] = frozenset(table["formats"])

@@ -8,6 +8,9 @@ from itsdangerous import BadSignature, URLSafeSerializer
 
 from core.errors import Rejected
 
+Claims = Mapping[str, str | int]
+"""What a link says."""
+
 MAX_LENGTH = 4096
 
 
@@ -39,7 +42,7 @@ class Links:
     def token(
         self,
         purpose: Purpose,
-        claims: Mapping[str, str | int],
+        claims: Claims,
         until: datetime,
     ) -> str:
         """The signed claims, valid ``until`` then."""
@@ -50,7 +53,7 @@ class Links:
     def path(
         self,
         purpose: Purpose,
-        claims: Mapping[str, str | int],
+        claims: Claims,
         until: datetime,
     ) -> str:
         """The link without a host, for our own pages."""
@@ -59,7 +62,7 @@ class Links:
     def url(
         self,
         purpose: Purpose,
-        claims: Mapping[str, str | int],
+        claims: Claims,
         until: datetime,
     ) -> str:
         """The whole link, "" without a public address."""

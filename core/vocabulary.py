@@ -10,6 +10,9 @@ from typing import Any
 from core.languages import word_tables
 from core.operations import Action
 
+Words = tuple[str, ...]
+"""Words of all languages, in the order they are looked for."""
+
 REPEATED = re.compile(r"(.)\1{2,}")
 
 
@@ -21,12 +24,12 @@ class Vocabulary:
     are a command when nothing else is said.
     """
 
-    draw: tuple[str, ...]
-    edit: tuple[str, ...]
-    change: tuple[str, ...]
-    polite: tuple[str, ...]
-    ideas: tuple[str, ...]
-    questions: tuple[str, ...]
+    draw: Words
+    edit: Words
+    change: Words
+    polite: Words
+    ideas: Words
+    questions: Words
     small_talk: frozenset[str]
     alone: Mapping[str, Action]
 
@@ -48,7 +51,7 @@ def vocabulary() -> Vocabulary:
     """Read the words once."""
     tables = word_tables()
 
-    def openings(name: str) -> tuple[str, ...]:
+    def openings(name: str) -> Words:
         words: set[str] = set()
         for table in tables:
             words |= {fold(word) for word in table.get(name, ())}

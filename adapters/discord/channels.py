@@ -9,6 +9,9 @@ from adapters.discord.api import Api, DiscordError
 from adapters.discord.decode import DIRECT
 from core.types import Place
 
+Row = Mapping[str, Any]
+"""An object of Discord's JSON."""
+
 CACHE_SECONDS = 600.0
 CACHE_SIZE = 10_000
 SMALLEST_LIMIT = 10 << 20
@@ -37,9 +40,7 @@ class ChannelDirectory:
 
     def __init__(self, api: Api) -> None:
         self._api = api
-        self._answers: TTLCache[str, Mapping[str, Any]] = TTLCache(
-            CACHE_SIZE, CACHE_SECONDS
-        )
+        self._answers: TTLCache[str, Row] = TTLCache(CACHE_SIZE, CACHE_SECONDS)
 
     async def find_thread(self, place: Place) -> Place:
         """The same place, as a thread of its parent channel if it is one."""
@@ -85,25 +86,25 @@ class ChannelDirectory:
         member = await self._get("/guilds/{guild_id}/members/{user_id}", ids)
         return member.get("code") != UNKNOWN_MEMBER
 
-    async def _channel(self, channel: str) -> Mapping[str, Any]:
+    async def _channel(self, channel: str) -> Row:
         return await self._get(
             "/channels/{channel_id}", {"channel_id": channel}
         )
 
-    async def _guild(self, guild: str) -> Mapping[str, Any]:
+    async def _guild(self, guild: str) -> Row:
         return await self._get("/guilds/{guild_id}", {"guild_id": guild})
 
     async def _get(
         self,
         path: str,
         ids: Mapping[str, str],
-    ) -> Mapping[str, Any]:
+    ) -> Row:
         name = path.format(**ids)
         cached = self._answers.get(name)
         if cached is not None:
             return cached
         try:
-            answer: Mapping[str, Any] = await self._api.call("GET", path, ids)
+            answer: Row = await self._api.call("GET", path, ids)
         except DiscordError as error:
             if not error.permanent:
                 return {}

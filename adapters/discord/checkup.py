@@ -16,6 +16,9 @@ import discord
 from adapters.discord.api import Api, DiscordError
 from core.i18n import translate
 
+Row = Mapping[str, Any]
+"""An object of Discord's JSON."""
+
 PERMISSIONS = discord.Permissions(
     view_channel=True,
     send_messages=True,
@@ -98,7 +101,7 @@ def _clock(date: str, locale: str) -> Finding:
 
 
 def _servers(
-    guilds: Sequence[Mapping[str, Any]],
+    guilds: Sequence[Row],
     url: str,
     locale: str,
 ) -> Finding:
@@ -114,7 +117,7 @@ def _servers(
 
 
 def _permissions(
-    guilds: Sequence[Mapping[str, Any]],
+    guilds: Sequence[Row],
     url: str,
     locale: str,
 ) -> list[Finding]:
@@ -129,11 +132,11 @@ def _permissions(
     return [("discord permissions", False, text)]
 
 
-def _names_of(guilds: Sequence[Mapping[str, Any]]) -> list[str]:
+def _names_of(guilds: Sequence[Row]) -> list[str]:
     names = [str(guild.get("name", guild["id"])) for guild in guilds]
     return names[:MAX_NAMES]
 
 
-def _has_permissions(guild: Mapping[str, Any]) -> bool:
+def _has_permissions(guild: Row) -> bool:
     granted = discord.Permissions(int(guild.get("permissions", 0)))
     return granted.administrator or PERMISSIONS.is_subset(granted)

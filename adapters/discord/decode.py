@@ -21,6 +21,9 @@ from core.operations import COMMANDS
 from core.text import clean
 from core.types import Attachment, Person, Place
 
+Row = Mapping[str, Any]
+"""An object of Discord's JSON."""
+
 PLATFORM = "discord"
 DIRECT = "@"
 MODAL = re.compile(r"m1:([0-9]{1,20})")
@@ -186,7 +189,7 @@ def may_post(interaction: discord.Interaction, incoming: Incoming) -> bool:
     return may_send and rights.attach_files
 
 
-def data_of(interaction: discord.Interaction) -> Mapping[str, Any]:
+def data_of(interaction: discord.Interaction) -> Row:
     """What was chosen, as Discord sent it."""
     return interaction.data or {}
 
@@ -250,14 +253,14 @@ def _is_member(interaction: discord.Interaction) -> bool:
 def _resolved_files(interaction: discord.Interaction) -> dict[str, Attachment]:
     """Files given with a command or a modal, by id. Discord keeps them for a while only."""
     resolved = data_of(interaction).get("resolved") or {}
-    rows: Mapping[str, Any] = resolved.get("attachments") or {}
+    rows: Row = resolved.get("attachments") or {}
     files: dict[str, Attachment] = {}
     for number, row in rows.items():
         files[str(number)] = attachment(row)
     return files
 
 
-def _flatten(data: Mapping[str, Any]) -> tuple[str, dict[str, Any]]:
+def _flatten(data: Row) -> tuple[str, dict[str, Any]]:
     """The command as it is typed ("wanx style"), and its options by name."""
     name = str(data.get("name", ""))
     rows = data.get("options") or []
@@ -273,7 +276,7 @@ def _flatten(data: Mapping[str, Any]) -> tuple[str, dict[str, Any]]:
 
 
 def _fields(
-    components: Iterable[Mapping[str, Any]],
+    components: Iterable[Row],
 ) -> Iterator[tuple[str, Any]]:
     """What was filled in, by the field's id."""
     for component in components:

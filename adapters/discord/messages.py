@@ -17,6 +17,9 @@ from adapters.discord.uploads import ImageUploads, same_pictures
 from core.post import Post, PostedMessage, Tone
 from core.types import Place
 
+Row = Mapping[str, Any]
+"""An object of Discord's JSON."""
+
 NAMESPACE = uuid.UUID("b0f5e0e2-6d4c-4a39-8f53-0a3b7d2f6c11")
 READ_BACK = 100
 CHANNEL = "/channels/{channel_id}"
@@ -90,13 +93,11 @@ class MessageClient:
                 return PostedMessage(place=place, message=str(message["id"]))
         return None
 
-    async def read(self, channel: str, message: str) -> Mapping[str, Any]:
+    async def read(self, channel: str, message: str) -> Row:
         """Read a message; empty where it is gone, or not for us to read. Raises DiscordError."""
         ids = {"channel_id": channel, "message_id": message}
         try:
-            content: Mapping[str, Any] = await self._api.call(
-                "GET", MESSAGE, ids
-            )
+            content: Row = await self._api.call("GET", MESSAGE, ids)
         except DiscordError as error:
             if not error.permanent:
                 raise
@@ -136,9 +137,7 @@ class MessageClient:
             )
         return PostedMessage(place=place, message=number)
 
-    async def _attachments_of(
-        self, sent: PostedMessage
-    ) -> Sequence[Mapping[str, Any]]:
+    async def _attachments_of(self, sent: PostedMessage) -> Sequence[Row]:
         """What our message shows; nothing where we may write but not read."""
         message = await self.read(channel_id(sent.place), sent.message)
         return message.get("attachments") or ()
@@ -164,7 +163,7 @@ class MessageClient:
     async def _patch(
         self,
         sent: PostedMessage,
-        message: Mapping[str, Any],
+        message: Row,
         uploads: Sequence[Upload] = (),
     ) -> None:
         ids = {
@@ -193,7 +192,7 @@ def _nonce(place: Place, job: str) -> str:
     ).hex[:25]
 
 
-def _jobs_of(message: Mapping[str, Any]) -> set[str]:
+def _jobs_of(message: Row) -> set[str]:
     """The steps that a message names, in the ids of its buttons and the names of its files."""
     jobs: set[str] = set()
     for row in message.get("components") or ():

@@ -13,6 +13,9 @@ from slack_sdk.web.async_client import AsyncWebClient
 
 from core.errors import DeliveryError
 
+Json = dict[str, Any]
+"""A JSON object."""
+
 TIMEOUT = 15
 """Seconds of one call."""
 PATIENCE = 60.0
@@ -86,15 +89,13 @@ class SlackApi:
 
     async def post_json(
         self, workspace: str, method: str, **arguments: Any
-    ) -> dict[str, Any]:
+    ) -> Json:
         """Call a method that takes JSON. Raises SlackError."""
         return await self._call(
             workspace, method, json=_without_none(arguments)
         )
 
-    async def get(
-        self, workspace: str, method: str, **arguments: Any
-    ) -> dict[str, Any]:
+    async def get(self, workspace: str, method: str, **arguments: Any) -> Json:
         """Call a method that reads. Raises SlackError."""
         params = _without_none(arguments)
         return await self._call(
@@ -103,16 +104,14 @@ class SlackApi:
 
     async def post_form(
         self, workspace: str, method: str, **arguments: Any
-    ) -> dict[str, Any]:
+    ) -> Json:
         """Call a method that takes a form. Raises SlackError."""
         # In the body: of arguments alone the SDK would make a part of the address.
         return await self._call(
             workspace, method, data=_without_none(arguments)
         )
 
-    async def _call(
-        self, workspace: str, method: str, **request: Any
-    ) -> dict[str, Any]:
+    async def _call(self, workspace: str, method: str, **request: Any) -> Json:
         waited = 0.0
         is_stale = False
         while True:
@@ -143,7 +142,7 @@ class SlackApi:
                 )
 
 
-def _without_none(arguments: Mapping[str, Any]) -> dict[str, Any]:
+def _without_none(arguments: Mapping[str, Any]) -> Json:
     return {
         name: argument
         for name, argument in arguments.items()

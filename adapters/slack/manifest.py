@@ -6,6 +6,9 @@ from adapters.slack.decode import SHORTCUT
 from core.i18n import translate
 from core.operations import command_hint, command_names
 
+Section = dict[str, Any]
+"""A section of the manifest."""
+
 SCOPES = (
     "app_mentions:read",
     "channels:history",
@@ -41,14 +44,14 @@ def manifest(
     url: str = "",
     *,
     installable: bool = False,
-) -> dict[str, Any]:
+) -> Section:
     """Build the manifest for Socket Mode, or for HTTP at ``url``.
 
     ``installable``: in many workspaces, through the bot's own pages.
     """
     # With Socket Mode Slack needs no address to send events to.
     events = _address("request_url", url)
-    oauth: dict[str, Any] = {"scopes": {"bot": list(SCOPES)}}
+    oauth: Section = {"scopes": {"bot": list(SCOPES)}}
     if url and installable:
         oauth["redirect_urls"] = [f"{url}/slack/oauth_redirect"]
     return {
@@ -90,8 +93,8 @@ def manifest(
     }
 
 
-def _command(name: str, locale: str, url: str) -> dict[str, Any]:
-    command: dict[str, Any] = {
+def _command(name: str, locale: str, url: str) -> Section:
+    command: Section = {
         "command": f"/{name}",
         **_address("url", url),
         "description": translate(f"command.{name}.text", locale),

@@ -21,6 +21,9 @@ from core.service import Answer, Service
 from core.types import Step, StepId, StepState
 from core.views import steps
 
+Json = dict[str, Any]
+"""A JSON object."""
+
 OK, FAILED, REFUSED = 0, 1, 2
 
 
@@ -29,7 +32,7 @@ class Report:
     """The end of a command: an exit code, and the object that ``--json`` prints."""
 
     code: int
-    data: dict[str, Any]
+    data: Json
 
 
 class Terminal:
@@ -113,7 +116,7 @@ class Terminal:
         files = [str(path) for path in self._chat.files.get(job, [])]
         session = sessions.person_session(PLACE, request.person.id)
         head = await self._store.head(PLACE.tenant, session)
-        report: dict[str, Any] = {
+        report: Json = {
             "action": request.operation,
             "step": head.step if head else None,
             "files": files,
@@ -132,7 +135,7 @@ class Terminal:
             report["budgets"] = reports.describe_caps(budgets.caps(settings))
         return Report(code=OK, data=report)
 
-    async def _spending(self) -> dict[str, Any]:
+    async def _spending(self) -> Json:
         month = budgets.month_start(datetime.now(UTC))
         spending = await self._store.usage(PLACE.tenant, month)
         return {
@@ -157,9 +160,7 @@ class Terminal:
         message = translate(key, step.locale, **params)
         return Report(code=FAILED, data=_error(key, message, step.charged))
 
-    def _result(
-        self, request: Incoming, step: Step, seconds: float
-    ) -> dict[str, Any]:
+    def _result(self, request: Incoming, step: Step, seconds: float) -> Json:
         paths = self._chat.files.get(step.id, [])
         # A pipe has no files.
         pictures = [
@@ -199,5 +200,5 @@ def _failure(error: EaselError, locale: str, charged: str) -> Report:
     return Report(code=FAILED, data=_error(error.key, words, charged))
 
 
-def _error(key: str, message: str, charged: str) -> dict[str, Any]:
+def _error(key: str, message: str, charged: str) -> Json:
     return {"error": {"key": key, "message": message, "charged": charged}}

@@ -8,8 +8,11 @@ from core.budgets import Caps, Spending
 from core.incoming import Incoming
 from core.types import Head, Money, Picture, Step, to_json
 
+Json = dict[str, Any]
+"""A JSON object."""
 
-def describe_step(step: Step) -> dict[str, Any]:
+
+def describe_step(step: Step) -> Json:
     """Everything that made a step, in plain values."""
     return {
         "step": step.id,
@@ -30,7 +33,7 @@ def describe_step(step: Step) -> dict[str, Any]:
     }
 
 
-def describe_tree(steps: Iterable[Step], head: Head | None) -> dict[str, Any]:
+def describe_tree(steps: Iterable[Step], head: Head | None) -> Json:
     """A history: its steps, oldest first, and where its head is."""
     described = None
     if head:
@@ -41,7 +44,7 @@ def describe_tree(steps: Iterable[Step], head: Head | None) -> dict[str, Any]:
     }
 
 
-def describe_spending(spending: Sequence[Spending]) -> dict[str, Any]:
+def describe_spending(spending: Sequence[Spending]) -> Json:
     """What each person spent each day, and the sums by currency."""
     totals: dict[str, Money] = {}
     for part in spending:
@@ -56,7 +59,7 @@ def describe_spending(spending: Sequence[Spending]) -> dict[str, Any]:
     }
 
 
-def describe_caps(caps: Caps) -> dict[str, Any]:
+def describe_caps(caps: Caps) -> Json:
     """The budgets by name; null is no limit."""
     return {
         "person_day": describe_money(caps.person_day),
@@ -65,7 +68,7 @@ def describe_caps(caps: Caps) -> dict[str, Any]:
     }
 
 
-def describe_inputs(request: Incoming, step: Step) -> list[dict[str, Any]]:
+def describe_inputs(request: Incoming, step: Step) -> list[Json]:
     """What was edited: the files that were given, or the picture of an earlier step."""
     if request.attachments:
         return [{"path": file.ref} for file in request.attachments]
@@ -74,7 +77,7 @@ def describe_inputs(request: Incoming, step: Step) -> list[dict[str, Any]]:
     return []
 
 
-def describe_file(path: Path, picture: Picture) -> dict[str, Any]:
+def describe_file(path: Path, picture: Picture) -> Json:
     """A picture and the file it was written to."""
     return {"path": str(path), **_describe_picture(picture)}
 
@@ -86,7 +89,7 @@ def describe_money(money: Money | None) -> dict[str, str] | None:
     return {"amount": str(money.amount), "currency": money.currency}
 
 
-def _describe_picture(picture: Picture) -> dict[str, Any]:
+def _describe_picture(picture: Picture) -> Json:
     return {
         "width": picture.width,
         "height": picture.height,
@@ -96,7 +99,7 @@ def _describe_picture(picture: Picture) -> dict[str, Any]:
     }
 
 
-def _describe_day(part: Spending) -> dict[str, Any]:
+def _describe_day(part: Spending) -> Json:
     return {
         "day": part.day,
         "person": part.person,
@@ -105,7 +108,7 @@ def _describe_day(part: Spending) -> dict[str, Any]:
     }
 
 
-def _chosen(options: dict[str, Any]) -> dict[str, Any]:
+def _chosen(options: Json) -> Json:
     """Without those that were left to the model."""
     return {
         name: value

@@ -25,6 +25,9 @@ from core.signed_links import Purpose
 from core.types import Picture, Step, StepId, Tenant
 from core.views import answers
 
+Claims = dict[str, str]
+"""What a signed link says."""
+
 PLACEHOLDER = re.compile(r"\{\{([a-z_.]+)\}\}")
 PAGES = {
     "room": ("room", "room", "room"),
@@ -37,7 +40,7 @@ PAGES = {
 """Style sheet, script and table of sentences of each page."""
 SHOWN = frozenset({"image/png", "image/jpeg", "image/webp"})
 """Media types a browser may show. A picture of any other kind is downloaded."""
-Handler = Callable[[Request, dict[str, str]], Awaitable[Response]]
+Handler = Callable[[Request, Claims], Awaitable[Response]]
 """Takes the web request and the claims of its link."""
 
 
@@ -170,9 +173,7 @@ class Pages:
 
         return Route(f"/{purpose.value}/{{token}}", handle, methods=["GET"])
 
-    async def _picture(
-        self, request: Request, claims: dict[str, str]
-    ) -> Response:
+    async def _picture(self, request: Request, claims: Claims) -> Response:
         data = await self._context.blobs.read(claims["t"], claims["k"])
         kind = (
             claims["m"] if claims["m"] in SHOWN else "application/octet-stream"
@@ -190,9 +191,7 @@ class Pages:
         }
         return Response(data, media_type=kind, headers=headers)
 
-    async def _view(
-        self, request: Request, claims: dict[str, str]
-    ) -> Response:
+    async def _view(self, request: Request, claims: Claims) -> Response:
         # Raises NotFound for a deleted picture, so that its page says so.
         await self._context.blobs.read(claims["t"], claims["k"])
         src = self._picture_path(dict(claims))
@@ -200,9 +199,7 @@ class Pages:
             page("view", locale_of(request), claims["n"], {"src": src})
         )
 
-    async def _history(
-        self, request: Request, claims: dict[str, str]
-    ) -> Response:
+    async def _history(self, request: Request, claims: Claims) -> Response:
         locale = locale_of(request)
         branch = edit_tree.branch_of_link(claims)
         steps = await edit_tree.session_tree(self._context, branch)
@@ -228,9 +225,7 @@ class Pages:
         title = translate("page.history", locale)
         return HTMLResponse(page("history", locale, title, data=nodes))
 
-    async def _compare(
-        self, request: Request, claims: dict[str, str]
-    ) -> Response:
+    async def _compare(self, request: Request, claims: Claims) -> Response:
         locale = locale_of(request)
         step = await self._context.store.step(
             Tenant(claims["t"]), StepId(claims["s"])

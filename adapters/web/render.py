@@ -10,6 +10,9 @@ from core.operations import ButtonKind
 from core.post import Button, Post, PostImage
 from core.types import to_json
 
+Json = dict[str, Any]
+"""A JSON object, as a page takes it."""
+
 QUOTED = 80
 """Characters of the message replied to that are repeated."""
 TYPES = {"png": "image/png", "jpg": "image/jpeg", "webp": "image/webp"}
@@ -17,7 +20,7 @@ PictureLink = Callable[[str, str, str], dict[str, str]]
 """Blob key, file name, media type → the addresses of the picture: src, view, download."""
 
 
-def body(post: Post, drawn: Sequence[str]) -> dict[str, Any]:
+def body(post: Post, drawn: Sequence[str]) -> Json:
     """Everything of a post but addresses, which are made for each reader.
 
     ``drawn``: keys of drawn pictures.
@@ -34,7 +37,7 @@ def body(post: Post, drawn: Sequence[str]) -> dict[str, Any]:
     }
 
 
-def _picture(image: PostImage, key: str) -> dict[str, Any]:
+def _picture(image: PostImage, key: str) -> Json:
     picture = image.picture
     if picture is None:
         # Drawn for this post: its size is known only to the file itself.
@@ -57,7 +60,7 @@ def _picture(image: PostImage, key: str) -> dict[str, Any]:
     }
 
 
-def _button(button: Button) -> dict[str, Any]:
+def _button(button: Button) -> Json:
     if button.kind is ButtonKind.LINK:
         return {
             "id": "",
@@ -72,7 +75,7 @@ def _button(button: Button) -> dict[str, Any]:
     }
 
 
-def upload(picture: Mapping[str, Any]) -> dict[str, Any]:
+def upload(picture: Mapping[str, Any]) -> Json:
     """A person's picture as it stands in their message."""
     same = ("name", "width", "height", "media_type", "ref")
     return {
@@ -86,7 +89,7 @@ def person_message(
     text: str,
     pictures: Sequence[Mapping[str, Any]],
     replied: Message | None,
-) -> dict[str, Any]:
+) -> Json:
     """What a person said, and to which message."""
     quoted = None
     if replied is not None:
@@ -108,7 +111,7 @@ def person_message(
     }
 
 
-def message(row: Message, link: PictureLink) -> dict[str, Any]:
+def message(row: Message, link: PictureLink) -> Json:
     """A message for a page, its pictures with addresses that work."""
     pictures = [
         {
@@ -132,7 +135,7 @@ def message(row: Message, link: PictureLink) -> dict[str, Any]:
     }
 
 
-def form(fields: Form) -> dict[str, Any]:
+def form(fields: Form) -> Json:
     """A form for a page."""
-    payload: dict[str, Any] = to_json(fields)
+    payload: Json = to_json(fields)
     return payload

@@ -36,6 +36,9 @@ from core.text import clean
 from core.types import MessageRole, Request, StepId
 from core.views.steps import explain
 
+Endpoint = Callable[[WebRequest], Awaitable[Response]]
+"""Answers a web request, whoever asks."""
+
 LINK_DAYS = 2
 LINKS = 1000
 """Pictures whose links are remembered for the day: every page that opens asks for the same."""
@@ -100,9 +103,7 @@ class RoomApi:
 
     # Who asks, and what happens to errors
 
-    def _with_refusals(
-        self, handler: Callable[[WebRequest], Awaitable[Response]]
-    ) -> Callable[[WebRequest], Awaitable[Response]]:
+    def _with_refusals(self, handler: Endpoint) -> Endpoint:
         """Errors become a sentence in the person's language."""
 
         async def handle(request: WebRequest) -> Response:
@@ -113,9 +114,7 @@ class RoomApi:
 
         return handle
 
-    def _for_members(
-        self, handler: Handler
-    ) -> Callable[[WebRequest], Awaitable[Response]]:
+    def _for_members(self, handler: Handler) -> Endpoint:
         async def handle(request: WebRequest) -> Response:
             authorization = request.headers.get("authorization", "")
             kind, _, key = authorization.partition(" ")

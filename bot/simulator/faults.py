@@ -7,6 +7,9 @@ from typing import Any
 
 from starlette.responses import JSONResponse, Response, StreamingResponse
 
+Fault = dict[str, Any]
+"""A fault as a test asks for it: its kind and how often."""
+
 KINDS = (
     "status", "html", "drop_before", "drop_after", "status_after", "slow", "endless", "empty",
     "truncated_json", "json_array", "huge", "gzip_bomb", "redirect", "not_image", "short",
@@ -24,17 +27,17 @@ BODIES = {
 }
 
 
-def is_before(fault: dict[str, Any]) -> bool:
+def is_before(fault: Fault) -> bool:
     """Whether the call is answered wrongly without having had an effect."""
     return fault["kind"] not in AFTER | DURING
 
 
-def is_after(fault: dict[str, Any]) -> bool:
+def is_after(fault: Fault) -> bool:
     """Whether the call has its effect and loses its answer."""
     return fault["kind"] in AFTER
 
 
-async def response(fault: dict[str, Any]) -> Response:
+async def response(fault: Fault) -> Response:
     """The answer a fault makes of it."""
     kind = fault["kind"]
     if kind in {"status", "status_after"}:
@@ -75,7 +78,7 @@ def _whole(kind: str) -> Response | None:
     return None
 
 
-def _status(fault: dict[str, Any]) -> Response:
+def _status(fault: Fault) -> Response:
     body = {
         "code": fault.get("code", "InternalError"),
         "message": fault.get("message", "Internal server error!"),

@@ -17,6 +17,9 @@ from bot.simulator.persistence import TaskFolder
 from bot.simulator.refusals import Refusal
 from bot.simulator.rules import ImageRequest
 
+Json = dict[str, Any]
+"""A JSON object."""
+
 BEIJING = timezone(timedelta(hours=8))
 QUERIES_PER_SECOND = 20
 RETENTION = 24 * 3600.0
@@ -115,7 +118,7 @@ class Account:
         self.config = config
         self.rules = rules_with(config.like)
         self.tasks: dict[str, Task] = {}
-        self.faults: list[dict[str, Any]] = []
+        self.faults: list[Json] = []
         self.refused_submits = 0
         self.refused_queries = 0
         self.queries = 0
@@ -359,7 +362,7 @@ class Account:
 
     # Faults and the ledger, for tests
 
-    def take_fault(self, where: str) -> dict[str, Any] | None:
+    def take_fault(self, where: str) -> Json | None:
         """Take the next fault for this kind of call.
 
         ``nth`` counts calls down; ``times`` is how often it happens, 0 for always.
@@ -377,7 +380,7 @@ class Account:
             return fault
         return None
 
-    def ledger(self) -> dict[str, Any]:
+    def ledger(self) -> Json:
         """Everything accepted, and what was refused."""
         return {
             "tasks": [_entry(task) for task in self.tasks.values()],
@@ -393,7 +396,7 @@ def _too_fast() -> Refusal:
     return Refusal(429, "Throttling.RateQuota", message)
 
 
-def _entry(task: Task) -> dict[str, Any]:
+def _entry(task: Task) -> Json:
     request = task.request
     return {
         "task_id": task.id,

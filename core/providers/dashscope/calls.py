@@ -19,6 +19,9 @@ from core.operations import Action
 from core.options import service_parameters
 from core.types import Picture, Work
 
+Body = dict[str, Any]
+"""A JSON object of a request."""
+
 BEIJING = timezone(timedelta(hours=8))
 TASK_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,127}")
 PAGE_SIZE = 100
@@ -146,7 +149,7 @@ def _input(
     work: Work,
     model: Model,
     addresses: Sequence[str],
-) -> dict[str, Any]:
+) -> Body:
     """``addresses`` of the inputs in order, the mask's last."""
     count = len(work.inputs)
     inputs = list(addresses[:count])
@@ -163,7 +166,7 @@ def _input(
         if work.mask:
             fields["mask_image_url"] = addresses[count]
         return fields
-    body: dict[str, Any] = {"prompt": work.prompt}
+    body: Body = {"prompt": work.prompt}
     if work.negative:
         body["negative_prompt"] = work.negative
     if model.endpoint == Endpoint.IMAGE2IMAGE:
@@ -171,12 +174,12 @@ def _input(
     return body
 
 
-def _parameters(work: Work, model: Model) -> dict[str, Any]:
+def _parameters(work: Work, model: Model) -> Body:
     """Build the parameters; n and size are always among them.
 
     Left out, some models make and bill four pictures, or larger ones.
     """
-    parameters: dict[str, Any] = {
+    parameters: Body = {
         "seed": work.seed,
         **service_parameters(work.options),
     }
