@@ -40,6 +40,10 @@ class NoJobs:
         """Never called."""
         raise AssertionError(incoming.key)
 
+    def deliver_debts(self, platform: str) -> Never:
+        """Never called."""
+        raise AssertionError(platform)
+
 
 @asynccontextmanager
 async def open_context(

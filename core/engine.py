@@ -9,6 +9,7 @@ import time
 from collections import Counter, defaultdict, deque
 from collections.abc import Callable, Coroutine
 from contextlib import suppress
+from dataclasses import dataclass
 from datetime import timedelta
 from functools import partial
 from typing import Any
@@ -45,6 +46,9 @@ between two tries to read the inbox."""
 DELIVERY_LIFE = timedelta(days=1)
 """How long a delivery is kept after it is done: no platform delivers it again later."""
 SWEEP_SECONDS = 3600
+REVISIT_SECONDS = 60.0
+MAX_POSTS = 3
+"""Tries to post the end of a step that meet a bug, before its person gets a reference."""
 MAX_TRIES = 50
 """Work that kills its process each time is given up after so many, with a message."""
 BURST_GAP = 0.03
@@ -53,6 +57,14 @@ MAX_BURST = 0.5
 """Seconds that work waits for a burst at most."""
 
 log = structlog.get_logger()
+
+
+@dataclass(kw_only=True)
+class Torn:
+    """A step whose end is known, and how often a bug kept its message from being posted."""
+
+    claim: Claim
+    tries: int = 0
 
 
 class Engine:
@@ -94,6 +106,8 @@ class Engine:
         self._posts: defaultdict[str, asyncio.Semaphore] = defaultdict(
             lambda: asyncio.Semaphore(DELIVERED_AT_ONCE)
         )
+        self._torn: dict[tuple[str, str], Torn] = {}
+        self._owed: set[asyncio.Task[None]] = set()
         self._loops: list[asyncio.Task[None]] = []
 
     async def start(self) -> None:
@@ -117,6 +131,8 @@ class Engine:
             status.keep_current(self._context, self._leads), "status"
         )
         self._start_loop(self._sweep(), "sweep")
+        self._start_loop(self._revisit(), "revisit")
+        self._start_debts(None)
         self._context.moved.set()
 
     def _leads(self, platform: str) -> bool:
@@ -125,7 +141,7 @@ class Engine:
 
     async def stop(self) -> None:
         """Stop everything; the next start continues it."""
-        tasks = [*self._loops, *self._answering, *self._jobs]
+        tasks = [*self._loops, *self._answering, *self._jobs, *self._owed]
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
@@ -408,11 +424,52 @@ class Engine:
 
     async def _give_up(self, claim: Claim) -> None:
         step = await self._context.store.step(claim.tenant, claim.step)
+        if step.state is StepState.MADE or step.state.is_final:
+            # Only its message is missing: what was paid for is kept, and shown later.
+            await self._slots.free(claim)
+            await self._leave_torn(claim, step)
+            return
         error = EaselError(
             "status.broken", charged=Charged.MAYBE, reference=claim.step
         )
         await fail_step(self._context, step, error)
         await self._slots.free(claim)
+
+    async def _leave_torn(self, claim: Claim, step: Step) -> None:
+        """Let a step be visited again whose message met a bug; say so after a few times."""
+        name = (claim.tenant, claim.step)
+        torn = self._torn.setdefault(name, Torn(claim=claim))
+        torn.tries += 1
+        if torn.tries >= MAX_POSTS:
+            del self._torn[name]
+            await deliver.post_reference(self._context, step)
+
+    async def _revisit(self) -> None:
+        """Begin the torn steps again, now and then."""
+        while True:
+            await asyncio.sleep(REVISIT_SECONDS)
+            for torn in self._torn.values():
+                self._slots.recheck()
+                self._slots.wake(torn.claim.account, torn.claim.model)
+
+    # Results that nobody would take
+
+    def deliver_debts(self, platform: str) -> None:
+        """Try again to show what a platform would not take."""
+        self._start_debts(platform)
+
+    def _start_debts(self, platform: str | None) -> None:
+        task = asyncio.create_task(self._deliver_debts(platform), name="owed")
+        self._owed.add(task)
+        task.add_done_callback(self._owed.discard)
+
+    async def _deliver_debts(self, platform: str | None) -> None:
+        try:
+            await deliver.deliver_debts(self._context, platform)
+        except TRANSIENT as error:  # the next round tries again
+            log.info("owed_wait", error=type(error).__name__)
+        except Exception:
+            log.exception("owed_broke")
 
     # What others, or an earlier life, have left
 
@@ -467,6 +524,7 @@ class Engine:
                 now = self._context.clock.now()
                 await self._inbox.delete_finished(now - DELIVERY_LIFE)
                 await self._retention.prune(now - RECORDS_LIFE)
+            self._start_debts(None)
             self._is_inbox_unsure = True  # what broke is tried again
             self._arrived.set()
 

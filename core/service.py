@@ -39,6 +39,10 @@ class Jobs(Protocol):
         """One durable commit; the event is understood and answered later."""
         ...
 
+    def deliver_debts(self, platform: str) -> None:
+        """Try again to show what a platform would not take."""
+        ...
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Answer:
@@ -75,6 +79,10 @@ class Service:
             incoming
         ):
             await self._receive_once(incoming)
+
+    def platform_is_back(self, platform: str) -> None:
+        """A platform answers again, or has let us in somewhere: show what it would not take."""
+        self._jobs.deliver_debts(platform)
 
     async def _receive_once(self, incoming: Incoming) -> None:
         if self._presses.is_double(incoming):

@@ -123,6 +123,10 @@ class DiscordApp:
         sign = "+" if incoming.is_added else "-"
         return replace(incoming, key=f"{incoming.key}{sign}{times}")
 
+    def back(self) -> None:
+        """Discord answers again, or a server has let us in."""
+        self._service.platform_is_back(decode.PLATFORM)
+
     async def left(self, guild: int, member_since: int = 0) -> None:
         """Handle our removal from a guild."""
         await self._receive_patiently(decode.removal(guild, member_since))

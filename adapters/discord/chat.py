@@ -5,7 +5,6 @@ can be edited for fifteen minutes only: private words are put there, and nothing
 """
 
 from collections.abc import AsyncIterator, Mapping
-from contextlib import suppress
 from dataclasses import replace
 
 import structlog
@@ -148,12 +147,7 @@ class DiscordChat:
             raise DeliveryError(
                 "discord.refused", permanent=True, code="for all to see"
             )
-        try:
-            await self._messages.edit(sent, post)
-        except DiscordError as error:
-            if error.permanent and post.pictures:
-                await self._apologise(sent, post)
-            raise
+        await self._messages.edit(sent, post)
         return sent
 
     async def find(self, place: Place, job: str) -> PostedMessage | None:
@@ -257,14 +251,6 @@ class DiscordChat:
     ) -> PostedMessage:
         direct = await self.private_place(place, to)
         return await self._messages.post(direct, post)
-
-    async def _apologise(self, sent: PostedMessage, post: Post) -> None:
-        """Say that the result is posted elsewhere: this message must not promise it for ever."""
-        words = note("discord.no_pictures", post.locale)
-        with suppress(DiscordError):
-            await self._messages.edit(
-                sent, replace(words, title=post.title, private=False)
-            )
 
     def _may_show_progress(self, channel: str) -> bool:
         """Whether one more progress line may be shown there; if so, it counts as shown."""

@@ -116,6 +116,18 @@ class EventClient(discord.Client):
             self.app.reaction(event, self.get_channel(event.channel_id))
         )
 
+    async def on_ready(self) -> None:
+        """Pass on that Discord answers again."""
+        self.app.back()
+
+    async def on_resumed(self) -> None:
+        """Pass on that Discord answers again."""
+        self.app.back()
+
+    async def on_guild_join(self, _guild: discord.Guild) -> None:
+        """Pass on that a server has let us in."""
+        self.app.back()
+
     async def on_guild_remove(self, guild: discord.Guild) -> None:
         """Pass on that we were removed; guilds that are only unavailable do not come here."""
         member = guild.me

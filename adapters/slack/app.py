@@ -127,7 +127,14 @@ class SlackApp:
         if incoming is not None:
             self._begin(incoming, self._service.open_form)
 
+    def back(self) -> None:
+        """Slack answers again, or a channel has let us in."""
+        self._service.platform_is_back(decode.PLATFORM)
+
     async def _event(self, body: Payload) -> None:
+        if decode.lets_us_in(body):
+            self.back()
+            return
         incoming = _read(decode.event, body)
         if incoming is None:
             return

@@ -28,6 +28,9 @@ from core.ports import Blobs
 from core.post import Post, PostedMessage, Tone
 from core.types import Attachment, Person, Place, Request
 
+UNINVITED = frozenset({"not_in_channel", "channel_not_found"})
+"""What Slack says of a channel that we could be invited to."""
+
 log = structlog.get_logger()
 
 
@@ -145,7 +148,7 @@ class SlackChat:
             if not error.permanent:
                 raise
             if not is_direct:
-                reason = "slack.closed_channel"
+                reason = _reason(error.code)
             elif error.code == "channel_not_found":
                 # People among themselves: commands work there, and we are not in it.
                 reason = "slack.between_people"
@@ -249,7 +252,7 @@ class SlackChat:
         reply: Mapping[str, str],
         reason: str,
     ) -> PostedMessage:
-        """The channel is closed to us: post to the person, and tell them why."""
+        """The channel will not take it: post to the person, and tell them why."""
         direct = await self.private_place(place, to)
         earlier = await self._update_earlier(direct, post)
         if earlier is not None:
@@ -275,3 +278,10 @@ class SlackChat:
 def _is_for_one(post: Post) -> bool:
     """Is it a few words that may vanish? Pictures and progress need a message that stays."""
     return not post.pictures and post.tone in {Tone.NOTE, Tone.REFUSAL}
+
+
+def _reason(code: str) -> str:
+    """Why an answer stands elsewhere. To invite us helps against two refusals only."""
+    if code in UNINVITED:
+        return "slack.closed_channel"
+    return "slack.refused_channel"

@@ -57,6 +57,13 @@ def event(body: Payload) -> Incoming | None:
     return None if decoder is None else decoder(body)
 
 
+def lets_us_in(body: Payload) -> bool:
+    """Whether we were invited to a channel."""
+    event = body["event"]
+    is_joining = event["type"] == "member_joined_channel"
+    return is_joining and _text(event, "user") == _us(body)
+
+
 def message(body: Payload) -> Incoming | None:
     """A person's message; None for what a bot or Slack itself says.
 

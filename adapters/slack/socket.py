@@ -128,9 +128,14 @@ class Socket:
 
     async def _watch(self) -> None:
         alive = time.monotonic()
+        was_connected = False
         while True:
             await asyncio.sleep(PING_SECONDS)
-            if await self._socket.is_connected():
+            is_connected = await self._socket.is_connected()
+            if is_connected and not was_connected:
+                self._app.back()
+            was_connected = is_connected
+            if is_connected:
                 alive = time.monotonic()
             elif time.monotonic() - alive > SILENCE:
                 log.error(

@@ -55,7 +55,7 @@ async def show_anyway(context: Context, request: Request) -> None:
     step = await resolve_step(context, request)
     require_audience(request, step)
     store = context.store
-    step = await store.show_withheld(step.tenant, step.id)
+    step = await store.release_results(step.tenant, step.id)
     if not step.outputs:
         raise Rejected("refuse.no_result", version=step.number)
     await post_outcome(context, step)

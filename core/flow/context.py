@@ -306,9 +306,23 @@ async def post_outcome(context: Context, step: Step) -> bool:
         is_shown = await try_delivery(
             step.id, lambda: _post_privately(context, step)
         )
+        await _say_where(context, step, is_shown=is_shown)
     if step.state.is_final:
         await context.store.close_step(step.tenant, step.id)
     return is_shown
+
+
+async def _say_where(context: Context, step: Step, *, is_shown: bool) -> None:
+    """Say in the status message, if that takes words, where the result is instead."""
+    sent = await context.store.message_of(step)
+    if sent is None or step.options.private or not step.outputs:
+        return
+    post = steps.elsewhere_post(step, is_shown=is_shown)
+
+    async def update() -> None:
+        await context.chat(step).update(sent, post)
+
+    await try_delivery(step.id, update)
 
 
 async def try_delivery(

@@ -6,6 +6,8 @@ from datetime import datetime, timedelta
 from core.catalog import Choice
 from core.errors import (
     Charged,
+    DeliveryError,
+    NotFound,
     ProviderError,
     Refused,
     Rejected,
@@ -13,7 +15,13 @@ from core.errors import (
     Uncertain,
 )
 from core.failpoints import failpoint
-from core.flow.context import Context, fail_step, post_outcome
+from core.flow.context import (
+    Context,
+    fail_step,
+    post_outcome,
+    try_delivery,
+    upsert_status,
+)
 from core.flow.generate import work_of
 from core.flow.outages import ServiceAway
 from core.flow.results import store_picture, stored_picture
@@ -30,6 +38,7 @@ from core.types import (
     Task,
     Tenant,
 )
+from core.views import steps
 
 DOWNLOAD_TRIES = 6
 """Tries in a row; then the job waits for its next turn."""
@@ -78,10 +87,52 @@ async def deliver(context: Context, step: Step) -> None:
     failpoint("deliver.before_post")
     is_shown = await post_outcome(context, step)
     failpoint("deliver.after_post")
+    if not is_shown:
+        await context.store.owe(step.tenant, step.id)
     await context.store.finish(step.tenant, step.id)
     event = "delivered" if is_shown else "undeliverable"
     log.info(event, step=step.id, seconds=step.seconds)
     failpoint("deliver.after_commit")
+
+
+async def deliver_debts(context: Context, platform: str | None = None) -> None:
+    """Try again to show the results that neither their place nor their person took.
+
+    With ``platform``, only those of a platform that may take them now.
+    """
+    for tenant, id in await context.store.debts():
+        try:
+            step = await context.store.step(tenant, id)
+            name = step.place.platform
+            if name in context.chats and platform in {None, name}:
+                await _deliver_debt(context, step)
+        except (DeliveryError, NotFound) as error:
+            log.info("still_owed", step=id, error=error.key)
+
+
+async def _deliver_debt(context: Context, step: Step) -> None:
+    # Taken first: several processes may hear that the platform is back.
+    if not await context.store.take_debt(step.tenant, step.id):
+        return
+    is_shown = step.deleted is not None
+    try:
+        if not is_shown:
+            is_shown = await post_outcome(context, step)
+            log.info("delivered" if is_shown else "still_owed", step=step.id)
+    finally:
+        if not is_shown:
+            await context.store.owe(step.tenant, step.id)
+
+
+async def post_reference(context: Context, step: Step) -> None:
+    """Say with a reference that a bug of ours keeps the end of a step from being shown."""
+    log.error("given_up", step=step.id, state=step.state.value)
+    post = steps.broken_post(step)
+    await try_delivery(step.id, lambda: upsert_status(context, step, post))
+    if step.state is StepState.MADE:
+        await context.store.finish(step.tenant, step.id)
+    else:
+        await context.store.close_step(step.tenant, step.id)
 
 
 async def _withhold(

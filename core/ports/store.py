@@ -176,7 +176,7 @@ class Store(Protocol):
         """Hold the results of a step that was cancelled too late."""
         ...
 
-    async def show_withheld(self, tenant: Tenant, step: StepId) -> Step:
+    async def release_results(self, tenant: Tenant, step: StepId) -> Step:
         """The results are wanted all the same: CANCELLED → MADE. No change where there are none."""
         ...
 
@@ -343,6 +343,18 @@ class Store(Protocol):
 
     async def forget_workspace(self, tenant: Tenant) -> None:
         """Delete everything of a workspace, settings and money included."""
+        ...
+
+    async def owe(self, tenant: Tenant, step: StepId) -> None:
+        """Note that a result is still to be shown: nobody would take it."""
+        ...
+
+    async def debts(self) -> list[tuple[Tenant, StepId]]:
+        """The steps whose results are still to be shown, the oldest first."""
+        ...
+
+    async def take_debt(self, tenant: Tenant, step: StepId) -> bool:
+        """True for the first who takes it to show it now."""
         ...
 
     async def message_of(

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from sqlalchemy import RowMapping, exists, or_, select
+from sqlalchemy import RowMapping, delete, exists, or_, select
 
 from core.errors import NotFound
 from core.post import PostedMessage
@@ -13,7 +13,7 @@ from core.storage.shielding import shielded
 from core.storage.tables import UNFINISHED, messages, posting, steps
 from core.storage.transactions import Transactions
 from core.storage.unrelated import UnrelatedMessages
-from core.types import MessageRole, Place, Step, StepId, StepState
+from core.types import MessageRole, Place, Step, StepId, StepState, Tenant
 
 if TYPE_CHECKING:
     from sqlalchemy.ext.asyncio import AsyncEngine
@@ -77,6 +77,26 @@ class MessageStore(Transactions):
             # Not its rowcount: PostgreSQL's driver gives none for such a statement.
             result = await connection.execute(insert.returning(posting.c.job))
             return result.first() is not None
+
+    async def owe(self, tenant: str, step: str) -> None:
+        """Note that a result is still to be shown."""
+        row = {"tenant": tenant, "job": step, "role": MessageRole.OWED}
+        insert = self._insert(posting).values(row)
+        await self._write(insert.on_conflict_do_nothing())
+
+    async def debts(self) -> list[tuple[Tenant, StepId]]:
+        """The steps whose results are still to be shown, the oldest first."""
+        query = select(posting.c.tenant, posting.c.job)
+        query = query.filter_by(role=MessageRole.OWED)
+        rows = await self._fetch_all(query.order_by(posting.c.at))
+        return [(row["tenant"], row["job"]) for row in rows]
+
+    async def take_debt(self, tenant: str, step: str) -> bool:
+        """True for the first who takes it to show it now."""
+        taken = delete(posting).filter_by(
+            tenant=tenant, job=step, role=MessageRole.OWED
+        )
+        return bool(await self._write(taken))
 
     async def message_of(
         self,

@@ -233,7 +233,7 @@ class StepProgress(StepStore):
                 connection, step, PictureRole.WITHHELD, outputs
             )
 
-    async def show_withheld(self, tenant: str, step: str) -> Step:
+    async def release_results(self, tenant: str, step: str) -> Step:
         """Its person wants the results all the same: CANCELLED → MADE, with its heads moved.
 
         Nothing changes for a step that withholds none.

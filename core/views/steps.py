@@ -275,6 +275,29 @@ def _failure_post(step: Step, locale: str) -> Post:
     )
 
 
+def elsewhere_post(step: Step, *, is_shown: bool) -> Post:
+    """Where the result is, in a message that may not show it."""
+    key = "status.in_direct" if is_shown else "status.nowhere"
+    return Post(
+        tone=Tone.NOTE,
+        title=title(step),
+        text=translate(key, step.locale, id=step.id),
+        job=step.id,
+    )
+
+
+def broken_post(step: Step) -> Post:
+    """A bug of ours keeps the end of a step from being shown; the result is safe."""
+    key = "status.not_shown" if step.outputs else "status.broken"
+    return Post(
+        tone=Tone.REFUSAL,
+        title=title(step),
+        text=translate(key, step.locale, reference=step.id),
+        job=step.id,
+        private=step.options.private,
+    )
+
+
 def _result_post(step: Step, locale: str, tally: Tally | None) -> Post:
     lines = [caption(step, locale), *notes(step, locale)]
     lines += _opinions(step, locale, tally)

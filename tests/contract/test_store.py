@@ -548,3 +548,31 @@ async def test_a_submit_whose_worker_never_comes_back_is_not_waited_for_for_ever
     assert following.state is StepState.SUBMITTING
     cancelled = await store.request_cancel(TENANT, "two", later)
     assert cancelled.state is StepState.SUBMITTING
+
+
+async def test_a_result_that_is_owed_is_taken_once(store: Store) -> None:
+    begun = await store.begin(step(), Caps(), NOW)
+    for _ in range(2):
+        await store.owe(TENANT, begun.id)
+    assert await store.debts() == [(TENANT, begun.id)]
+    taken = [await store.take_debt(TENANT, begun.id) for _ in range(2)]
+    assert taken == [True, False]
+    assert await store.debts() == []
+
+
+async def test_withheld_results_are_no_outputs_until_they_are_released(
+    store: Store,
+) -> None:
+    begun = await store.begin(step(), Caps(), NOW)
+    await store.withhold(begun, [picture("a")])
+    await store.end(begun, StepState.CANCELLED, NOW, error="status.cancelled")
+    held = await store.step(TENANT, begun.id)
+    assert (len(held.withheld), held.outputs) == (1, ())
+    for _ in range(2):
+        made = await store.release_results(TENANT, begun.id)
+        assert (len(made.outputs), made.withheld) == (1, ())
+        assert made.state is StepState.MADE
+    head = await store.head(TENANT, begun.session)
+    assert head is not None
+    assert head.step == begun.id
+    assert await store.delete_step(TENANT, begun.id, NOW) == ["a" * 64]

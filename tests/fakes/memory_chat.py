@@ -70,7 +70,7 @@ class MemoryChat:
         matching = [
             message.id
             for message in self.messages.values()
-            if message.posts[0].job == job
+            if message.posts[0].job == job and message.place == place
         ]
         return (
             PostedMessage(place=place, message=matching[0])

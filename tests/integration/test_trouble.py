@@ -13,16 +13,17 @@ from PIL import Image
 from sqlalchemy.exc import OperationalError
 
 from bot.simulator.server import SimulatorConfig
+from core import engine
 from core.errors import ConfigurationError, DeliveryError, EaselError, Rejected
-from core.flow import deliver, waiting
+from core.flow import context, deliver, waiting
 from core.flow.context import Context
 from core.incoming import Incoming, Kind, Mentions
 from core.operations import Action, ButtonKind
 from core.pictures import tasks
-from core.post import Tone
+from core.post import Post, PostedMessage, Tone
 from core.storage.blobs import open_blobs
 from core.storage.bucket import BucketBlobs
-from core.types import Attachment, Person, StepState
+from core.types import Attachment, Person, Place, Step, StepState
 from tests.fakes import events
 from tests.fakes.memory_chat import MemoryChat
 from tests.integration.test_flow import PLACE, Team, team_on
@@ -335,3 +336,89 @@ def test_a_result_may_be_larger_than_what_people_send(tmp_path: Path) -> None:
     assert tasks.check_result(large.getvalue()).width == 9216
     with pytest.raises(Rejected, match="too_large"):
         tasks.inspect(large.getvalue())
+
+
+class Quiet:
+    """A log whose tracebacks take no time."""
+
+    def __getattr__(self, _level: str) -> Callable[..., None]:
+        return lambda *_, **__: None
+
+
+def refuses_results(team: Team, patch: pytest.MonkeyPatch) -> None:
+    """Let the platform refuse every picture, in the channel and directly."""
+    post, update = team.chat.post, team.chat.update
+
+    def refuse(shown: Post) -> None:
+        if shown.pictures:
+            raise DeliveryError("discord.refused", permanent=True, code=50013)
+
+    async def try_post(place: Place, shown: Post, **named: Any) -> Any:
+        refuse(shown)
+        return await post(place, shown, **named)
+
+    async def try_update(sent: PostedMessage, shown: Post) -> PostedMessage:
+        refuse(shown)
+        return await update(sent, shown)
+
+    patch.setattr(team.chat, "post", try_post)
+    patch.setattr(team.chat, "update", try_update)
+
+
+async def test_a_result_that_nobody_would_take_is_shown_when_they_do(
+    team: Team, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with monkeypatch.context() as patch:
+        refuses_results(team, patch)
+        step, post = await team.gets(Action.DRAW, "a fox")
+        assert step.state is StepState.DONE
+        assert f"/easel show {step.id}" in post.text
+        assert not post.pictures
+        team.easel.service.platform_is_back("memory")
+        await asyncio.sleep(0.1)
+    team.easel.service.platform_is_back("other")
+    await asyncio.sleep(0.1)
+    assert not (await team.chat.end_of(step.id)).pictures
+    for _ in range(2):
+        team.easel.service.platform_is_back("memory")
+    async with asyncio.timeout(5):
+        while not (await team.chat.end_of(step.id)).pictures:
+            await asyncio.sleep(0.01)
+    assert len(team.chat.messages) == 1
+    assert await team.easel.context.store.debts() == []
+
+
+async def test_a_result_that_nobody_would_take_is_shown_by_the_next_start(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    config = SimulatorConfig(time_scale=0.01)
+    async with team_on(config, tmp_path / "team") as team:
+        with monkeypatch.context() as patch:
+            refuses_results(team, patch)
+            step, _ = await team.gets(Action.DRAW, "a fox")
+    async with team_on(config, tmp_path / "team", chat=team.chat) as team:
+        async with asyncio.timeout(5):
+            while not (await team.chat.end_of(step.id)).pictures:
+                await asyncio.sleep(0.01)
+
+
+@pytest.mark.parametrize("times", [2, 99])
+async def test_a_message_that_meets_a_mistake_of_ours_is_tried_again_without_a_restart(
+    team: Team, monkeypatch: pytest.MonkeyPatch, times: int
+) -> None:
+    monkeypatch.setattr(engine, "REVISIT_SECONDS", 0.1)
+    monkeypatch.setattr(engine, "log", Quiet())
+    team.easel.engine._start_loop(team.easel.engine._revisit(), "quick")
+    original = context.upsert_status
+    show = fails_first(original, ZeroDivisionError(), times)
+
+    async def break_results(
+        given: Context, step: Step, post: Post, **named: Any
+    ) -> None:
+        await (show if post.pictures else original)(given, step, post, **named)
+
+    monkeypatch.setattr(context, "upsert_status", break_results)
+    step, post = await team.gets(Action.DRAW, "a fox")
+    assert (step.state, step.charged) == (StepState.DONE, "yes")
+    assert bool(post.pictures) == (times == 2)
+    assert (step.id in post.text) == (times == 99)
