@@ -20,6 +20,7 @@ from core.operations import NEEDS_WORDS, Action
 from core.option_values import nearest_word
 from core.options import OPTIONS, Options
 from core.size import Size
+from core.text import has_emoji, has_words
 from core.types import Account, Money
 
 LONGEST_NAME = 60
@@ -251,9 +252,7 @@ def check_prompt(
     negative: str | None,
 ) -> None:
     """Raise Rejected for a prompt that is missing, or too long: with the count and the limit."""
-    # Emoji and signs alone say nothing.
-    has_words = any(letter.isalnum() for letter in prompt)
-    if action in NEEDS_WORDS and not has_words:
+    if action in NEEDS_WORDS and not says_enough(action, prompt):
         raise wordless(action)
     length = prompt_length(prompt, model.prompt_unit)
     if length > model.prompt_limit:
@@ -270,6 +269,13 @@ def check_prompt(
             length=len(negative),
             limit=limit,
         )
+
+
+def says_enough(action: Action, prompt: str) -> bool:
+    """Words say what to do; an emoji alone says what to draw, and not how to edit."""
+    if action is Action.DRAW and has_emoji(prompt):
+        return True
+    return has_words(prompt)
 
 
 def wordless(action: Action) -> Rejected:

@@ -8,10 +8,11 @@ inside them ``\\"`` and ``\\\\`` are escapes.
 
 import difflib
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from core import habits
 from core.errors import Rejected
 from core.operations import COMMANDS, STANDALONE, Action, command_words
 from core.option_values import (
@@ -32,6 +33,8 @@ from core.options import (
 )
 from core.text import clean, to_ascii
 
+MOST_ANSWERED = 8
+"""Unknown options that are named in a refusal."""
 LONGEST = 20_000
 """Characters of a request's words."""
 
@@ -44,15 +47,18 @@ LETTERS = "".join(
     name + chr(ord(name) + 0xFEE0) for name in OPTIONS if len(name) == 1
 )
 """Options that one dash is enough for, and the same letters full-width."""
+CODE = r"(?<![\w`])(?:```.+?```|`[^`\n]+`)(?!`)"
+"""Code, as Markdown writes it, shelters what looks like an option."""
 STRAIGHT = r'"(?=\S)(?:[^"\\]|\\.)*"'
 QUOTES = (
     r'“[^“”"]*[”"]|„[^„“”]*[“”]|«[^«»]*»|「[^「」]*」|『[^『』]*』|＂[^＂]*＂'
 )
+WHOLE_CODE = re.compile(r"```[^`]+```|`[^`\n]+`")
 QUOTED = re.compile(f"{STRAIGHT}|{QUOTES}", re.DOTALL)
 TOKEN = re.compile(
     # 5" is inches, so a straight quote opens no quotation after a letter or digit; Chinese has no
     # spaces before one.
-    rf"(?<![^\W{CJK}])(?<![\\\"]){STRAIGHT}|{QUOTES}"
+    rf"(?<![^\W{CJK}])(?<![\\\"]){STRAIGHT}|{QUOTES}|{CODE}"
     rf"|(?<!\S)[{DASHES}](?P<short>[{LETTERS}])(?![^\s=＝:：\d])"
     rf"|(?<![^\s{CJK},.;!?)”»\"])(?<![{DASHES}])[-－]{{2,}}(?P<long>{NAME})"
     rf"|(?<!\S)[{DASHES}]{{2,}}(?P<typeset>{NAME})"
@@ -187,17 +193,24 @@ def _split_options(
 ) -> tuple[str, list[tuple[OptionSpec, str]]]:
     """The prompt, and the options with their values as they were written."""
     options: list[tuple[OptionSpec, str]] = []
+    unknown: list[str] = []
     parts: list[str] = []
     position = 0
     while token := _next_option(text, position):
         parts.append(text[position : token.start()])
         name = token[token.lastgroup or 0]
-        option = _find_option(name, action)
+        option = _known_option(name)
+        if option is None:
+            unknown.append(name)
+            position = token.end()
+            continue
         written, position = _split_value(text, token.end(), option)
         options.append((option, written))
         # One of them stands twice: a text of nothing but options is not read to its end.
         if len(options) > len(OPTIONS):
             raise Rejected("grammar.duplicate", option=f"--{option.name}")
+    if unknown:
+        raise _unknown_options(unknown, action)
     parts.append(text[position:])
     stripped = [part.strip() for part in parts]
     prompt = " ".join(part for part in stripped if part)
@@ -228,6 +241,7 @@ def _is_prose(token: "re.Match[str]") -> bool:
     names = [*OPTIONS, *ALIASES]
     if name in names:
         return False
+    names += habits.OPTIONS
     close = difflib.get_close_matches(
         name[:LONGEST_SHOWN],
         names,
@@ -241,11 +255,15 @@ def _is_prose(token: "re.Match[str]") -> bool:
 
 
 def _find_option(name: str, action: Action | None) -> OptionSpec:
+    option = _known_option(name)
+    if option is None:
+        raise _unknown_options([name], action)
+    return option
+
+
+def _known_option(name: str) -> OptionSpec | None:
     word = _option_word(name)
-    word = ALIASES.get(word, word)
-    if word not in OPTIONS:
-        raise _unknown_option(name, action)
-    return OPTIONS[word]
+    return OPTIONS.get(ALIASES.get(word, word))
 
 
 def _option_word(name: str) -> str:
@@ -253,18 +271,42 @@ def _option_word(name: str) -> str:
     return word.strip("-")
 
 
-def _unknown_option(name: str, action: Action | None) -> Rejected:
-    """The refusal, with the options that the action takes; with all where there is none."""
+def _unknown_options(names: Sequence[str], action: Action | None) -> Rejected:
+    """One refusal of them all, with what there is instead.
+
+    It names the options that the action takes; all where there is no action.
+    """
     offered = OPTIONS.values() if action is None else options_of(action)
-    names = [option.name for option in offered]
-    aliases = [alias for alias, option in ALIASES.items() if option in names]
-    nearest = nearest_word(_option_word(name), [*names, *aliases])
+    allowed = [option.name for option in offered]
+    written = dict.fromkeys(f"--{shorten(name)}" for name in names)
+    substitutes: list[str] = []
+    for name in names[:MOST_ANSWERED]:
+        substitute = _substitute(_option_word(name), allowed)
+        pair = f"--{shorten(name)} → {substitute}"
+        if substitute and pair not in substitutes:
+            substitutes.append(pair)
+    key = "grammar.unknown_option"
+    if substitutes:
+        key = "grammar.other_option"
     return Rejected(
-        "grammar.unknown_option",
-        option=f"--{shorten(name)}",
-        nearest=f"--{nearest}",
-        allowed=[f"--{option}" for option in names],
+        key,
+        option=list(written)[:MOST_ANSWERED],
+        instead=substitutes,
+        allowed=[f"--{name}" for name in allowed],
     )
+
+
+def _substitute(word: str, allowed: Sequence[str]) -> str:
+    """What may have been meant: another bot's option by what is like it, else a slip."""
+    if word in habits.OPTIONS:
+        substitute = habits.OPTIONS[word]
+        is_offered = substitute.removeprefix("--") in allowed
+        return substitute if is_offered or substitute[:1] == "/" else ""
+    aliases = [alias for alias, name in ALIASES.items() if name in allowed]
+    close = difflib.get_close_matches(
+        word[:LONGEST_SHOWN], [*allowed, *aliases], n=1
+    )
+    return f"--{close[0]}" if close else ""
 
 
 def _split_value(
@@ -302,7 +344,9 @@ def _skip(pattern: "re.Pattern[str]", text: str, position: int) -> int:
 
 
 def _without_shelter(prompt: str) -> str:
-    """Without quotes around the whole prompt: they were only there to shelter it."""
+    """Without quotes or code marks around the whole prompt: they only sheltered it."""
+    if WHOLE_CODE.fullmatch(prompt):
+        return prompt.strip("`").strip()
     if not prompt.startswith(('"', "“", "＂")):
         return prompt
     if not QUOTED.fullmatch(prompt):

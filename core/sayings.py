@@ -8,7 +8,7 @@ import re
 from dataclasses import dataclass
 from enum import Enum
 
-from core import grammar
+from core import grammar, habits
 from core.errors import Rejected
 from core.operations import Action, command_names, command_words
 from core.option_values import LONGEST_SHOWN
@@ -67,6 +67,8 @@ class Saying:
             allowed = [f"/{name}" for name in command_names()]
             if self.name in command_words("easel"):
                 allowed.insert(0, f"/easel {self.name}")
+            if self.name in habits.COMMANDS:
+                allowed = [habits.COMMANDS[self.name]]
             raise Rejected(
                 "grammar.no_command",
                 word=self.name[:40],

@@ -13,6 +13,9 @@ INVISIBLE = re.compile(
     "[\x00-\x08\x0e-\x1f\x7f-\x9f\xad\u061c\u115f\u1160\u180e\u200b\u200e\u200f\u202a-\u202e\u2060-\u206f\u3164\ufeff"
     "\uffa0\ufff9-\ufffb\ud800-\udfff\U000e0000-\U000e007f]"
 )
+FLAG = "\U0001f3f4[\U000e0020-\U000e007e]{1,12}\U000e007f"
+"""A black flag with hidden letters: that of England, Scotland or Wales."""
+HIDDEN = re.compile(f"({FLAG})|{INVISIBLE.pattern}")
 JOINED = "\u0600-\u1fff\u2300-\u2bff\ufe0f\U0001f000-\U0010ffff"
 """Scripts and emoji in which the zero-width joiners mean something; elsewhere they only hide."""
 STRAY_JOINER = re.compile(
@@ -27,7 +30,8 @@ def clean(text: str) -> str:
 
     Of the marks on one letter only a few stay.
     """
-    text = INVISIBLE.sub("", LINE_END.sub("\n", ANSI.sub("", text)))
+    text = LINE_END.sub("\n", ANSI.sub("", text))
+    text = HIDDEN.sub(lambda match: match[1] or "", text)
     text = unicodedata.normalize("NFC", STRAY_JOINER.sub("", text))
     letters: list[str] = []
     marks = 0
@@ -51,6 +55,11 @@ def has_words(prompt: str) -> bool:
         unicodedata.category(letter)[0] in "LN"
         for letter in KEYCAP.sub("", prompt)
     )
+
+
+def has_emoji(prompt: str) -> bool:
+    """Whether the text holds an emoji or another symbol that can be drawn."""
+    return any(unicodedata.category(letter) == "So" for letter in prompt)
 
 
 def to_ascii(text: str) -> str:

@@ -4,7 +4,7 @@ from dataclasses import replace
 from datetime import timedelta
 
 from core import grammar, sessions
-from core.catalog import wordless
+from core.catalog import says_enough, wordless
 from core.errors import EaselError, Rejected
 from core.failpoints import failpoint
 from core.flow.context import (
@@ -20,7 +20,6 @@ from core.log import log
 from core.operations import Action
 from core.post import Post
 from core.signed_links import Purpose
-from core.text import has_words
 from core.types import MessageRole, Request, StepId, to_json
 from core.views import pictures, steps
 
@@ -48,7 +47,7 @@ def check(context: Context, request: Request) -> None:
         request.text,
         request.options,
     )
-    if request.text and not has_words(request.text):
+    if request.text and not says_enough(request.action, request.text):
         raise wordless(request.action)
     context.catalog.size_for(
         choice.model,

@@ -190,7 +190,14 @@ def test_a_prompt_over_the_limit_is_refused_with_the_count_never_cut() -> None:
         CATALOG.check(model, Action.DRAW, "fox", Options(negative="x" * 501))
 
 
-@pytest.mark.parametrize("prompt", ["", "   ", "🦊🦊", "!!!"])
+def test_an_emoji_alone_says_what_to_draw_and_not_how_to_edit() -> None:
+    model = CATALOG.model("qwen-image")
+    CATALOG.check(model, Action.DRAW, "🦊", Options())
+    with pytest.raises(Rejected, match="instruction_empty"):
+        CATALOG.check(model, Action.EDIT, "🦊", Options())
+
+
+@pytest.mark.parametrize("prompt", ["", "   ", "… —", "!!!"])
 def test_a_prompt_without_words_is_refused(prompt: str) -> None:
     with pytest.raises(Rejected, match="prompt_empty"):
         CATALOG.check(

@@ -256,12 +256,19 @@ def test_a_number_of_five_thousand_digits_is_refused() -> None:
     assert refusal("fox --seed " + "9" * 5000).key == "grammar.value"
 
 
+def unknown(text: str, action: Action | None = None) -> tuple[object, object]:
+    """The unknown options of a text, and what is named instead."""
+    with pytest.raises(Rejected, match="option") as caught:
+        parse(text, action=action)
+    return caught.value.params["option"], caught.value.params["instead"]
+
+
 def test_an_unknown_option_names_the_nearest_and_all() -> None:
-    error = refusal("fox --sede 5")
-    assert error.params["nearest"] == "--seed"
-    assert refusal("fox —sede 5").params["nearest"] == "--seed"
+    slip = (["--sede"], ["--sede → --seed"])
+    assert unknown("fox --sede 5") == slip
+    assert unknown("fox —sede 5") == slip
     assert len(str(refusal("fox --" + "x" * 19_000).params["option"])) < 50
-    assert "--ar" in str(error.params["allowed"])
+    assert "--ar" in str(refusal("fox --sede 5").params["allowed"])
 
 
 def test_an_unknown_option_is_answered_with_those_of_the_command() -> None:
@@ -269,11 +276,47 @@ def test_an_unknown_option_is_answered_with_those_of_the_command() -> None:
         parse("make it night --sede 1", action=Action.EDIT)
     expected = [f"--{option.name}" for option in options_of(Action.EDIT)]
     assert caught.value.params["allowed"] == expected
-    assert caught.value.params["nearest"] == "--seed"
     assert "--strength" not in expected
-    with pytest.raises(Rejected) as caught:
-        parse("a watercolour --strenght 1", action=Action.STYLE)
-    assert caught.value.params["nearest"] == "--strength"
+    assert unknown("a watercolour --strenght 1", Action.STYLE) == (
+        ["--strenght"],
+        ["--strenght → --strength"],
+    )
+    # An option of another command is not offered in its place.
+    assert unknown("make it night --s 250", Action.EDIT) == (["--s"], [])
+
+
+def test_habits_of_another_bot_are_answered_all_at_once() -> None:
+    habit = (
+        "a fox --v 6 --q 2 --style raw --cref https://a.example/x.png --v 7"
+    )
+    assert unknown(habit, Action.DRAW) == (
+        ["--v", "--q", "--style", "--cref"],
+        ["--v → --model", "--q → --size", "--style → --raw", "--cref → /edit"],
+    )
+    assert unknown("a fox —v 6", Action.DRAW)[0] == ["--v"]
+    assert unknown("a fox --zzz", Action.DRAW) == (["--zzz"], [])
+    assert unknown("a fox --tile", Action.DRAW) == (["--tile"], [])
+    options = parse("a fox --no hats --ar 16:9").options
+    assert (options.negative, options.ratio) == ("hats", (16, 9))
+    assert parse("a cat —style of its own").prompt == "a cat —style of its own"
+
+
+def test_code_shelters_what_looks_like_an_option() -> None:
+    for prompt in ("`code --n 2` fox", "see ```\n--n 3\n``` there"):
+        parsed = parse(prompt)
+        assert (parsed.prompt, parsed.options.n) == (prompt, None)
+    assert parse("```make it night```").prompt == "make it night"
+    assert parse("`make it night` --n 2").prompt == "make it night"
+    assert parse("it`s a fox --n 2").options.n == 2
+
+
+@pytest.mark.parametrize("nation", ["gbeng", "gbsct", "gbwls"])
+def test_the_flags_of_nations_keep_their_letters(nation: str) -> None:
+    letters = "".join(chr(0xE0000 + ord(letter)) for letter in nation)
+    flag = f"🏴{letters}\U000e007f"
+    assert parse(f"the {flag} flag").prompt == f"the {flag} flag"
+    assert parse(f"the {letters} flag").prompt == "the  flag"
+    assert parse(f"🏴{letters} flag").prompt == "🏴 flag"
 
 
 def test_hidden_and_control_characters_are_stripped() -> None:
@@ -313,7 +356,7 @@ def test_odd_prompts_pass_as_they_are() -> None:
     for prompt in (
         "<!channel> <@U1>",
         "<https://evil.tld|https://bank.tld>",
-        "```x```",
+        "a ```x``` b",
         "{ $secret }",
         "{0.__class__} %s%n",
         "'); DROP TABLE steps;--",

@@ -179,6 +179,7 @@ ADDRESSED = [
     (" what about a red hat?", ASK),
     # what is no command
     (" /foo bar", "grammar.no_command"),
+    ("/imagine a fox", "grammar.no_command"),
     (" /wanx", "grammar.word_missing"),
     (" /easel dance", "grammar.unknown_word"),
 ]
