@@ -5,6 +5,7 @@ import signal
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
+from enum import StrEnum
 
 import structlog
 from sqlalchemy.ext.asyncio import AsyncEngine
@@ -26,6 +27,16 @@ from core.storage import database
 log = structlog.get_logger()
 
 
+class Role(StrEnum):
+    """What a process does; several on one database may share the work."""
+
+    ALL = "all"
+    GATEWAY = "gateway"
+    """Listens to the platforms, and answers what can be answered at once; jobs are for others."""
+    WORKER = "worker"
+    """Does the jobs, and hears nothing."""
+
+
 def run_bot(role: str) -> int:
     """Run until SIGTERM or Ctrl-C. Raises ConfigurationError when no platform is set."""
     config = settings.load()
@@ -34,10 +45,14 @@ def run_bot(role: str) -> int:
         log.warning("unknown_setting", setting=name, nearest=nearest)
     if role != "worker" and not (config.has_slack or config.has_discord):
         raise ConfigurationError("config.no_platform")
-    return asyncio.run(_run(config, listens=role != "worker"))
+    if role == "gateway" and database.is_sqlite(config.database):
+        raise ConfigurationError(
+            "config.database.shared", setting="EASEL_DATABASE_URL"
+        )
+    return asyncio.run(_run(config, Role(role)))
 
 
-async def _run(config: settings.Settings, *, listens: bool) -> int:
+async def _run(config: settings.Settings, role: Role) -> int:
     """Work until told to stop; a start that still waits for something ends at once.
 
     Return the exit code: 0 when asked to stop, 75 when it gave up on something that may come back,
@@ -48,7 +63,7 @@ async def _run(config: settings.Settings, *, listens: bool) -> int:
         asyncio.get_running_loop().add_signal_handler(number, stop.set)
     started = asyncio.Event()
     # A start may wait for what is away: it must be possible to end it meanwhile.
-    work = asyncio.create_task(_work(config, stop, started, listens=listens))
+    work = asyncio.create_task(_work(config, stop, started, role))
     asked_to_stop = asyncio.create_task(stop.wait())
     await asyncio.wait(
         {work, asked_to_stop}, return_when=asyncio.FIRST_COMPLETED
@@ -64,11 +79,10 @@ async def _work(
     config: settings.Settings,
     stop: asyncio.Event,
     started: asyncio.Event,
-    *,
-    listens: bool,
+    role: Role,
 ) -> int:
     """Finish earlier jobs, and take work until ``stop``; ``started`` is set when it is ready."""
-    async with running(config, listens=listens) as bot:
+    async with running(config, role=role) as bot:
         started.set()
         if bot.easel.simulated:
             meaning = translate("terminal.simulator", config.locale)
@@ -123,7 +137,7 @@ class Platforms:
 async def running(
     config: settings.Settings,
     *,
-    listens: bool = True,
+    role: Role = Role.ALL,
     simulator: SimulatorConfig | None = None,
 ) -> AsyncIterator[Running]:
     """Open every platform whose settings are present, and the core.
@@ -154,11 +168,12 @@ async def running(
                 simulator=simulator,
                 engine=engine,
                 lost=lost.give_up,
+                takes_jobs=role is not Role.GATEWAY,
             )
         )
         routes: list[Route] = []
         checks: dict[str, Check] = {}
-        if listens:
+        if role is not Role.WORKER:
             routes, checks = await _listen(stack, platforms, easel, lost)
         pages = web.open_web(
             config,

@@ -75,12 +75,14 @@ async def open_easel(
     engine: AsyncEngine | None = None,
     lost: Callable[[], None] | None = None,
     providers: Mapping[str, ProviderKind] = PROVIDERS,
+    takes_jobs: bool = True,
 ) -> AsyncIterator[Easel]:
     """Start everything, and stop it at the end.
 
     ``waiting`` is called when another process has the data folder. ``engine`` is a pool of
     connections shared with others, ``providers`` are those that are built in, by id. ``lost`` is
-    called when other workers may take this process for dead.
+    called when other workers may take this process for dead. Where it does not ``take_jobs``,
+    other processes on the same database do.
 
     Raises ConfigurationError naming the setting.
     """
@@ -122,13 +124,21 @@ async def open_easel(
         )
         worker = worker_name(settings)
         inbox = Inbox(
-            database.open_sync(inbox_url(settings)), worker, context.chats
+            database.open_sync(inbox_url(settings)),
+            worker,
+            context.chats,
+            takes_jobs=takes_jobs,
         )
         stack.push_async_callback(inbox.close)
         workers: Workers | None = None
         if context.is_shared:
             await require_own_sessions(settings)
-            workers = Workers(settings.direct_database, worker, context.chats)
+            workers = Workers(
+                settings.direct_database,
+                worker,
+                context.chats,
+                takes_jobs=takes_jobs,
+            )
         claims = Claims(engine, worker, context.chats)
         jobs = Engine(
             context,
@@ -138,6 +148,7 @@ async def open_easel(
             worker,
             workers,
             lost=lost or stop_this_process,
+            takes_jobs=takes_jobs,
         )
         # Last: what was in work continues at once, and needs everything above.
         await jobs.start()

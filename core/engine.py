@@ -9,7 +9,7 @@ import time
 from collections import Counter, defaultdict, deque
 from collections.abc import Callable, Coroutine
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from functools import partial
 from typing import Any
@@ -80,8 +80,13 @@ class Engine:
         workers: Workers | None,
         *,
         lost: Callable[[], None],
+        takes_jobs: bool = True,
     ) -> None:
-        """``workers``: if there may be others. ``lost`` is called when they may think us dead."""
+        """``workers``: if there may be others. ``lost`` is called when they may think us dead.
+
+        Where it does not ``take_jobs``, it answers what can be answered at once, and leaves jobs
+        to other processes.
+        """
         self._context = context
         self._claims = claims
         self._inbox = inbox
@@ -89,6 +94,7 @@ class Engine:
         self._worker = worker
         self._workers = workers
         self._lost = lost
+        self._takes_jobs = takes_jobs
         self._slots = Slots(
             context=context,
             claims=claims,
@@ -118,19 +124,26 @@ class Engine:
             await self._workers.live()
             self._start_loop(
                 self._workers.watch(
-                    self._take_over, self._drop_lost, self._lost
+                    self._take_over,
+                    self._drop_lost,
+                    self._lost,
+                    self._arrived.set,
                 ),
                 "workers",
             )
             self._start_loop(self._look_around(), "look around")
+        if self._takes_jobs:
+            await self._start_jobs()
+        self._start_loop(self._run_inbox(), "inbox out")
+        self._start_loop(self._sweep(), "sweep")
+
+    async def _start_jobs(self) -> None:
         self._resume(await self._claims.adopt(None))
         await self._slots.wake_all()
         self._start_loop(self._slots.run(), "slots")
-        self._start_loop(self._run_inbox(), "inbox out")
         self._start_loop(
             status.keep_current(self._context, self._leads), "status"
         )
-        self._start_loop(self._sweep(), "sweep")
         self._start_loop(self._revisit(), "revisit")
         self._start_debts(None)
         self._context.moved.set()
@@ -161,6 +174,8 @@ class Engine:
         failpoint("take.before_commit")
         await self._inbox.accept(request)
         failpoint("take.after_commit")
+        if not self._takes_jobs:
+            await self._inbox.notify()
         self._arrived.set()
 
     # From the inbox to a step in line
@@ -265,10 +280,7 @@ class Engine:
             job = await dispatch.answer(self._context, origin)
             if job is None:
                 return await self._finish_delivery(delivery)
-            failpoint("take.before_commit")
-            delivery = await self._inbox.advance(delivery, Stage.ACCEPTED, job)
-            failpoint("take.after_commit")
-            return delivery
+            return await self._accept(delivery, job)
         await drafts.consume(self._context, origin)
         try:
             await self._prepare(origin)
@@ -278,6 +290,17 @@ class Engine:
             self._arrived.set()
             raise
         return await self._finish_delivery(delivery)
+
+    async def _accept(self, delivery: Delivery, job: Request) -> Delivery:
+        """Record a request that became a job; where jobs are for others, nothing is left to do."""
+        failpoint("take.before_commit")
+        if self._takes_jobs:
+            accepted = await self._inbox.advance(delivery, Stage.ACCEPTED, job)
+            failpoint("take.after_commit")
+            return accepted
+        await self._inbox.hand_over(delivery, job)
+        await self._inbox.notify()
+        return replace(delivery, stage=Stage.DONE)
 
     async def _understand(
         self, delivery: Delivery, incoming: Incoming
@@ -476,7 +499,8 @@ class Engine:
     async def _take_over(self, dead: str) -> None:
         try:
             await self._inbox.adopt(dead)
-            self._resume(await self._claims.adopt(dead))
+            if self._takes_jobs:
+                self._resume(await self._claims.adopt(dead))
         except Exception:
             # What raised may have been committed.
             self._slots.recheck()
@@ -514,6 +538,8 @@ class Engine:
         while True:
             await asyncio.sleep(LOOK_SECONDS)
             self._arrived.set()
+            if not self._takes_jobs:
+                continue
             with suppress(*TRANSIENT):  # the next look tries again
                 await self._slots.wake_all()
 
@@ -524,7 +550,8 @@ class Engine:
                 now = self._context.clock.now()
                 await self._inbox.delete_finished(now - DELIVERY_LIFE)
                 await self._retention.prune(now - RECORDS_LIFE)
-            self._start_debts(None)
+            if self._takes_jobs:
+                self._start_debts(None)
             self._is_inbox_unsure = True  # what broke is tried again
             self._arrived.set()
 

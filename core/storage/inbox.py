@@ -19,6 +19,7 @@ from sqlalchemy import (
     JSON,
     BigInteger,
     Column,
+    ColumnElement,
     DateTime,
     Engine,
     Executable,
@@ -27,7 +28,9 @@ from sqlalchemy import (
     MetaData,
     String,
     Table,
+    and_,
     delete,
+    func,
     literal_column,
     select,
     update,
@@ -37,6 +40,7 @@ from sqlalchemy.dialects import postgresql, sqlite
 from core.earlier import read_origin
 from core.incoming import Incoming, Origin
 from core.log import log
+from core.storage.workers import JOB_CHANNEL
 from core.types import Request, to_json
 
 READ_TRIES = 3
@@ -109,12 +113,21 @@ class Inbox:
         engine: Engine,
         worker: str,
         platforms: Iterable[str],
+        *,
+        takes_jobs: bool = True,
     ) -> None:
-        """``platforms``: those this worker speaks to; it leaves the deliveries of others alone."""
+        """``platforms``: those this worker speaks to; it leaves the deliveries of others alone.
+
+        ``takes_jobs``: what is accepted as a job is for this worker, too.
+        """
         self._engine = engine
         self._is_postgresql = engine.dialect.name == "postgresql"
         self._worker = worker
-        self._is_served = deliveries.c.platform.in_(sorted(platforms))
+        is_spoken = deliveries.c.platform.in_(sorted(platforms))
+        is_job = deliveries.c.stage == Stage.ACCEPTED.value
+        self._is_served: ColumnElement[bool] = is_spoken
+        if not takes_jobs:
+            self._is_served = and_(is_spoken, ~is_job)
         self._insert = (
             postgresql.insert if self._is_postgresql else sqlite.insert
         )
@@ -202,6 +215,19 @@ class Inbox:
             request=to_json(request),
         )
         return replace(delivery, stage=stage, origin=request)
+
+    async def hand_over(self, delivery: Delivery, job: Request) -> None:
+        """Leave a job to any worker that takes them."""
+        await self._change(
+            delivery,
+            stage=Stage.ACCEPTED.value,
+            request=to_json(job),
+            worker=None,
+        )
+
+    async def notify(self) -> None:
+        """Tell the workers that a job waits for one of them."""
+        await self._execute(select(func.pg_notify(JOB_CHANNEL, "")))
 
     async def finish(self, delivery: Delivery, now: datetime) -> Delivery:
         """Mark a delivery as finished.

@@ -24,16 +24,20 @@ REGAIN_PAUSE, REGAIN_TRIES = 0.2, 1800
 GRACE = 3 * EVERY
 """Seconds others have to take theirs again before they are taken for dead."""
 
+JOB_CHANNEL = "easel_jobs"
+"""Where it is said that a job waits for a worker."""
+
+LISTEN = text(f"LISTEN {JOB_CHANNEL}")
 LOCK = text("SELECT pg_advisory_lock(:key)")
 TRY_LOCK = text("SELECT pg_try_advisory_lock(:key)")
-AT_WORK = text(
-    """
-    SELECT worker FROM steps WHERE told IS false AND worker IS NOT NULL AND platform IN :platforms
-    UNION
+ANSWERING = """
     SELECT worker FROM deliveries
     WHERE stage != 'done' AND worker IS NOT NULL AND platform IN :platforms
     """
-).bindparams(bindparam("platforms", expanding=True))
+AT_WORK = f"""
+    SELECT worker FROM steps WHERE told IS false AND worker IS NOT NULL AND platform IN :platforms
+    UNION {ANSWERING}
+    """  # noqa: S608  # no value stands in it
 
 log = structlog.get_logger()
 
@@ -44,8 +48,18 @@ class Workers:
     Needs a direct connection, not a pooler's: the lock lives as long as the session.
     """
 
-    def __init__(self, url: str, name: str, platforms: Iterable[str]) -> None:
-        """``platforms``: those this worker speaks to; it takes over nothing else."""
+    def __init__(
+        self,
+        url: str,
+        name: str,
+        platforms: Iterable[str],
+        *,
+        takes_jobs: bool = True,
+    ) -> None:
+        """``platforms``: those this worker speaks to; it takes over nothing else.
+
+        ``takes_jobs``: jobs are for it, too, and not only what can be answered at once.
+        """
         self._engine = create_async_engine(
             sync_url(url),
             poolclass=NullPool,
@@ -55,6 +69,11 @@ class Workers:
         )
         self._name = name
         self._platforms = sorted(platforms)
+        self._takes_jobs = takes_jobs
+        query = AT_WORK if takes_jobs else ANSWERING
+        self._at_work = text(query).bindparams(
+            bindparam("platforms", value=self._platforms, expanding=True)
+        )
         self._lock_connection: AsyncConnection | None = None
         self._led: set[str] = set()
 
@@ -64,7 +83,9 @@ class Workers:
         self._lock_connection = connection
         await connection.execute(LOCK, {"key": lock_key(self._name)})
         self._led.clear()
-        await self._lead(connection)
+        if self._takes_jobs:
+            await connection.execute(LISTEN)
+            await self._lead(connection)
 
     def leads(self, platform: str) -> bool:
         """Whether this is the worker that shows the progress of jobs there."""
@@ -75,15 +96,16 @@ class Workers:
         take_over: Callable[[str], Awaitable[None]],
         regained: Callable[[], Awaitable[None]],
         lost: Callable[[], None],
+        job_waits: Callable[[], None],
     ) -> None:
-        """Take over from dead workers, until cancelled.
+        """Take over from dead workers, until cancelled; say when a job waits for one.
 
         A lock that is lost with its connection is taken again; then ``regained`` is awaited: others
         may have taken this worker for dead. ``lost`` is called when it cannot be had: then stop.
         """
         while True:
-            await asyncio.sleep(EVERY)
             try:
+                await self._listen(job_waits)
                 await self._look(take_over)
             except (SQLAlchemyError, OSError) as error:
                 log.warning("worker_lock_lost", error=type(error).__name__)
@@ -124,11 +146,25 @@ class Workers:
             if result.scalar():
                 self._led.add(platform)
 
+    async def _listen(self, job_waits: Callable[[], None]) -> None:
+        """Listen until the next look is due."""
+        from psycopg import Error  # noqa: PLC0415  # slow to load, and loaded here
+
+        assert self._lock_connection is not None  # noqa: S101  # live() comes first
+        raw = await self._lock_connection.get_raw_connection()
+        driver = raw.driver_connection
+        assert driver is not None  # noqa: S101  # it holds the lock
+        try:
+            async for _ in driver.notifies(timeout=EVERY):
+                job_waits()
+        except Error as error:
+            raise ConnectionError(type(error).__name__) from None
+
     async def _look(self, take_over: Callable[[str], Awaitable[None]]) -> None:
         assert self._lock_connection is not None  # noqa: S101  # live() comes first
-        await self._lead(self._lock_connection)
-        platforms = {"platforms": self._platforms}
-        result = await self._lock_connection.execute(AT_WORK, platforms)
+        if self._takes_jobs:
+            await self._lead(self._lock_connection)
+        result = await self._lock_connection.execute(self._at_work)
         for owner in result.scalars().all():
             if not owner or owner == self._name:
                 continue

@@ -160,7 +160,7 @@ async def wait(
     logs.set_up("json", "error", [])
     event.listen(Engine, "begin", count)
     chosen = chosen_settings(folder, address, database)
-    async with run.running(chosen, listens=False):
+    async with run.running(chosen, role=run.Role.WORKER):
         await asyncio.sleep(2)
         written, processor, began = (
             bytes_written(),

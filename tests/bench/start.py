@@ -48,7 +48,7 @@ async def get_ready(folder: str, address: str) -> dict[str, Any]:
 
     logs.set_up("json", "critical", [])
     async with run.running(
-        chosen_settings(folder, address, None), listens=False
+        chosen_settings(folder, address, None), role=run.Role.WORKER
     ):
         return {"processor": time.process_time()}
 

@@ -240,7 +240,9 @@ async def test_a_survivor_goes_on_when_a_take_over_breaks(
     workers = Workers(url, "survivor", [begun.place.platform])
     await workers.live()
     watching = asyncio.create_task(
-        workers.watch(take_over, nothing, lambda: lost.append("lost"))
+        workers.watch(
+            take_over, nothing, lambda: lost.append("lost"), lambda: None
+        )
     )
 
     async def is_tried_again() -> bool:
@@ -284,7 +286,9 @@ async def test_a_lost_lock_is_taken_again_and_what_others_took_over_is_left_to_t
         workers = Workers(there, "survivor", [PLACE.platform])
         await workers.live()
         watching = asyncio.create_task(
-            workers.watch(take_over, note, lambda: lost.append("lost"))
+            workers.watch(
+                take_over, note, lambda: lost.append("lost"), lambda: None
+            )
         )
         try:
             async with wire.outage():

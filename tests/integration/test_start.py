@@ -59,7 +59,7 @@ class Bot:
 
 @asynccontextmanager
 async def easel_run(
-    folder: Path, port: int, **settings: str
+    folder: Path, port: int, role: str = "all", **settings: str
 ) -> AsyncIterator[Bot]:
     environment = {
         "PATH": os.environ["PATH"],
@@ -71,7 +71,7 @@ async def easel_run(
     }
     process = await asyncio.create_subprocess_exec(
         sys.executable,
-        *("-c", "from bot.cli import main; main()", "run"),
+        *("-c", "from bot.cli import main; main()", "run", "--role", role),
         cwd=folder,
         env=environment,
         stderr=asyncio.subprocess.DEVNULL,
