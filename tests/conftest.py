@@ -2,7 +2,7 @@
 
 import gc
 import os
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
 import hypothesis
@@ -11,8 +11,11 @@ import pytest_asyncio
 import structlog
 
 from bot.simulator.server import Running, SimulatorConfig, serve
+from core.storage import database
+from tests.fakes.templates import Templates
 
-PHOTOS = Path(__file__).parent / "samples" / "photos"
+SAMPLES = Path(__file__).parent / "samples"
+PHOTOS = SAMPLES / "photos"
 LONGEST_FIRST = (
     "e2e/test_kill.py",
     "e2e/test_same.py",
@@ -30,6 +33,8 @@ hypothesis.settings.register_profile(
 )
 
 
+# Every client loads the certificates of all authorities; on loopback none is needed.
+os.environ["SSL_CERT_FILE"] = str(SAMPLES / "authority.pem")
 # Looking for garbage among all that pytest and the tests hold takes a tenth of the time.
 gc.set_threshold(50_000)
 
@@ -89,6 +94,15 @@ def _place(item: pytest.Item) -> int:
 def is_nightly(request: pytest.FixtureRequest) -> bool:
     """Whether there is time for the long version of a test."""
     return bool(request.config.getoption("--nightly"))
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _templates(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """A new database is copied: fourteen migrations take longer than all else of a start."""
+    templates = Templates(folder=tmp_path_factory.mktemp("templates"))
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(database, "_migrate", templates.migrate)
+        yield
 
 
 @pytest.fixture(scope="session")
