@@ -345,6 +345,13 @@ def _plain_words(
     if saying.kind is SayingKind.QUESTION:
         question = replace(about, words="")
         return _request(question, Action.HELP) if about.is_addressed else None
+    if (
+        saying.kind is SayingKind.DRAW
+        and saying.rest
+        and not about.attachments
+    ):
+        # "Could you draw a fox?" below a picture: a new one, or a fox in that one.
+        return Choice(request=_edit(about, saying.rest))
     is_instruction = has_picture or situation.is_ours
     if saying.kind is SayingKind.IDEA and not about.is_addressed:
         is_instruction = False

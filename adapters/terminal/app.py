@@ -12,6 +12,7 @@ from adapters.terminal.chat import TerminalChat
 from adapters.terminal.decode import PLACE, TerminalReply
 from core import budgets, sessions
 from core.errors import DeliveryError, EaselError
+from core.flow.replies import could_cost
 from core.i18n import translate
 from core.incoming import Incoming
 from core.operations import Action
@@ -83,7 +84,9 @@ class Terminal:
 
     async def refuse(self, error: EaselError, request: Incoming) -> Report:
         """Refuse the command, and say why."""
-        post = steps.refusal_post(error, request.locale)
+        post = steps.refusal_post(
+            error, request.locale, could_cost=could_cost(request)
+        )
         await self._chat.update(_message(request, StepId("")), post)
         return refusal(error, request.locale)
 

@@ -15,10 +15,11 @@ from core.flow.context import (
     try_delivery,
 )
 from core.forms import Form, fill, operation_form
-from core.incoming import Origin
+from core.incoming import Kind, Origin
 from core.log import log
 from core.operations import Action
 from core.post import Post
+from core.sayings import SayingKind, read_saying
 from core.signed_links import Purpose
 from core.types import MessageRole, Request, StepId, to_json
 from core.views import pictures, steps
@@ -98,11 +99,25 @@ async def show_form(context: Context, request: Request, form: Form) -> None:
         await refuse(context, request, Rejected("refuse.too_late"))
 
 
+def could_cost(request: Origin) -> bool:
+    """Could it have led to work that is charged, so that a refusal should say that it did not?"""
+    if isinstance(request, Request):
+        return request.action.makes_pictures
+    if request.operation in set(Action):
+        return Action(request.operation).makes_pictures
+    saying = read_saying(request.words, is_named=request.mentions.us)
+    if saying.kind is SayingKind.COMMAND:
+        return saying.name != "easel"
+    return request.kind is not Kind.REACTION
+
+
 async def refuse(context: Context, request: Origin, error: EaselError) -> None:
     """Refuse a request, privately and once."""
     job = sessions.step_id(request)
     log.info("refused", step=job, error=error.key)
-    post = steps.refusal_post(error, request.locale, job)
+    post = steps.refusal_post(
+        error, request.locale, job, could_cost=could_cost(request)
+    )
     await retry_delivery(context, job, lambda: _reply(context, request, post))
 
 

@@ -62,15 +62,22 @@ def acknowledgement_post(request: Request, step: str) -> Post:
     )
 
 
-def refusal_post(error: EaselError, locale: str, job: str = "") -> Post:
-    """Say no, why, and that nothing was charged, to the person who asked and no one else."""
-    text = explain(error.key, error.params, locale, "no")
+def refusal_post(
+    error: EaselError,
+    locale: str,
+    job: str = "",
+    *,
+    could_cost: bool = True,
+) -> Post:
+    """Say no and why, to the person who asked and no one else.
+
+    That nothing was charged is said where it could have been.
+    """
+    text = translate(error.key, locale, **error.params)
+    if could_cost:
+        text = explain(error.key, error.params, locale, "no")
     return Post(
-        tone=Tone.REFUSAL,
-        text=text,
-        job=job,
-        private=True,
-        reason=error.key,
+        tone=Tone.REFUSAL, text=text, job=job, private=True, reason=error.key
     )
 
 

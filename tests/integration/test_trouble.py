@@ -422,3 +422,28 @@ async def test_a_message_that_meets_a_mistake_of_ours_is_tried_again_without_a_r
     assert (step.state, step.charged) == (StepState.DONE, "yes")
     assert bool(post.pictures) == (times == 2)
     assert (step.id in post.text) == (times == 99)
+
+
+@pytest.mark.parametrize(
+    ("words", "could_cost"),
+    [("/draw a fox --n 99", True), ("/easel undo", False)],
+)
+async def test_a_refusal_says_that_nothing_was_charged_where_it_could_have_been(
+    team: Team, words: str, could_cost: bool
+) -> None:
+    said = Incoming(
+        key="said",
+        kind=Kind.COMMAND,
+        place=PLACE,
+        person=Person(id="ana", name="Ana"),
+        locale="en",
+        words=words,
+    )
+    await team.easel.service.receive(said)
+    async with asyncio.timeout(20):
+        while not team.chat.messages:
+            await asyncio.sleep(0.02)
+    [message] = team.chat.messages.values()
+    assert message.posts[-1].tone is Tone.REFUSAL
+    is_said = "Nothing was charged." in message.posts[-1].text
+    assert is_said is could_cost
