@@ -101,7 +101,9 @@ def _allowed_values(parameter: click.Parameter | None) -> list[str]:
             type=click.IntRange(min=low, max=high)
             | click.FloatRange(min=low, max=high)
         ):
-            return [f"{low}–{high}" if high is not None else f"≥ {low}"]
+            if high is None:
+                return [f"≥ {low}"]
+            return [f"{low}–{high}"]
     return []
 
 

@@ -70,7 +70,8 @@ def _add_functions_command(group: click.Group) -> None:
     run = _with_options(run, OPTIONS.values(), continues=True)
     argument = click.argument("words", nargs=-1, shell_complete=_complete_file)
     run = argument(run)
-    run = click.argument("function", type=click.Choice(list(words)))(run)
+    functions = click.Choice(list(words))
+    run = click.argument("function", type=functions)(run)
     _add(group, "wanx", run, say("command.wanx.text"))
 
 

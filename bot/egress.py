@@ -30,7 +30,8 @@ def set_up() -> None:
             _write(name, _check_proxy(name, address))
     if any(proxies.values()):
         direct = _read(variables, "NO_PROXY").split(",")
-        _write("NO_PROXY", ",".join(filter(None, (*direct, *LOOPBACK))))
+        hosts = [host for host in (*direct, *LOOPBACK) if host]
+        _write("NO_PROXY", ",".join(hosts))
     file = _read(variables, "SSL_CERT_FILE")
     if file:
         _check_certificates(file)

@@ -71,7 +71,9 @@ def set_up(kind: str, level: str, secrets: Iterable[str]) -> None:
     """
     import structlog  # noqa: PLC0415  # slow to load
 
-    as_json = kind == "json" or (kind == "auto" and not sys.stderr.isatty())
+    as_json = kind == "json"
+    if kind == "auto":
+        as_json = not sys.stderr.isatty()
     redaction = Redaction(secrets)
     shared: list[Any] = [
         structlog.contextvars.merge_contextvars,

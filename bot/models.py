@@ -54,10 +54,10 @@ def _line(model: Model) -> str:
     count = f"{least}–{most}"
     if least == most:
         count = str(most)
-    line = f"{model.id:32} {actions:10} n {count} · {cost}"
+    facts = [f"{model.id:32} {actions:10} n {count}", cost]
     if model.size.takes_size:
-        line += f" · {model.size.describe()}"
-    return line
+        facts.append(model.size.describe())
+    return " · ".join(facts)
 
 
 def _to_json(value: Any) -> Any:

@@ -24,6 +24,7 @@ from pydantic.fields import FieldInfo
 from core.budgets import MOST_WAITING, Caps, amount
 from core.errors import ConfigurationError, Rejected
 from core.languages import languages
+from core.text import is_whole_number
 from core.types import Money
 
 TOKEN_PREFIXES = {
@@ -34,6 +35,7 @@ LOG_FORMATS = ("auto", "json", "console")
 LOG_LEVELS = ("debug", "info", "warning", "error", "critical")
 REGION_KEY = "DASHSCOPE_API_KEY_"
 MAX_PORT = 65535
+PORT_DIGITS = 5
 LARGEST_POOL = 9
 """Beside its pool a process needs three connections: the inbox's, one that holds locks and listens,
 and one to look after a dead worker. With them it has 12 at most."""
@@ -169,7 +171,7 @@ class Settings(BaseModel):
     @classmethod
     def _check_waiting(cls, value: Any) -> Any:
         text = str(value)
-        if text.isascii() and text.isdecimal() and int(text[:9]) >= 1:
+        if is_whole_number(text) and int(text[:9]) >= 1:
             return value
         raise ValueError("≥ 1")
 
@@ -183,7 +185,8 @@ class Settings(BaseModel):
     @field_validator("database_pool", mode="before")
     @classmethod
     def _check_pool(cls, value: Any) -> Any:
-        if str(value) in map(str, range(1, LARGEST_POOL + 1)):
+        sizes = range(1, LARGEST_POOL + 1)
+        if str(value) in map(str, sizes):
             return value
         raise ValueError(f"1–{LARGEST_POOL}")
 
@@ -257,10 +260,9 @@ class Settings(BaseModel):
 
 def _is_port(text: str) -> bool:
     # Five digits: an endless number is not worth counting.
-    is_number = (
-        text.isascii() and text.isdecimal() and len(text) <= len(str(MAX_PORT))
-    )
-    return is_number and int(text) <= MAX_PORT
+    if not is_whole_number(text) or len(text) > PORT_DIGITS:
+        return False
+    return int(text) <= MAX_PORT
 
 
 def _describe_prefixes(prefixes: tuple[str, ...]) -> str:
@@ -293,8 +295,10 @@ def load(**overrides: Any) -> Settings:
         )
     except ValidationError as error:
         mistake = error.errors()[0]
-        setting = str(mistake["loc"][0]) if mistake["loc"] else "?"
-        reason = str(mistake.get("ctx", {}).get("error", mistake["msg"]))
+        location = mistake["loc"]
+        setting = str(location[0]) if location else "?"
+        context = mistake.get("ctx", {})
+        reason = str(context.get("error", mistake["msg"]))
         raise ConfigurationError(
             "config.value",
             setting=setting,

@@ -36,6 +36,7 @@ from core.options import MOST_PICTURES, OPTIONS
 from core.pictures.facts import MAX_BYTES
 from core.ports import Blobs
 from core.service import Service
+from core.text import is_whole_number
 from core.types import StepId
 
 Options = Mapping[str, Any]
@@ -141,7 +142,7 @@ def run_answered(
 
 
 def _picture_index(argument: str) -> int:
-    is_number = argument.isascii() and argument.isdecimal()
+    is_number = is_whole_number(argument)
     number = int(argument[:4]) if is_number else 0
     if not 1 <= number <= MOST_PICTURES:
         raise click.UsageError(f"NUMBER is 1 to {MOST_PICTURES}.")

@@ -330,7 +330,9 @@ def _with_range(
         return fitting
     low = min(range_of(model)[0] for model in models)
     high = max(range_of(model)[1] for model in models)
-    extent = f"{low}–{high}" if low < high else f"{high}"
+    extent = str(high)
+    if low < high:
+        extent = f"{low}–{high}"
     raise Rejected(key, given=count, low=low, high=high, range=extent)
 
 

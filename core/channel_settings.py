@@ -17,7 +17,7 @@ from core.i18n import translate
 from core.operations import Action
 from core.option_values import nearest_word, read_value, shorten
 from core.options import MOST_PICTURES, OPTIONS, Options
-from core.text import clean
+from core.text import clean, is_whole_number
 
 RANGES = {"quorum": (2, 20), "favourites": (1, 20)}
 OFFERED = {"quorum": range(2, 11), "favourites": range(1, 11)}
@@ -111,7 +111,7 @@ def _check(name: str, text: str, catalog: Catalog) -> None:
 def _check_number(name: str, text: str) -> None:
     low, high = RANGES[name]
     nearest = low
-    if text.isascii() and text.isdecimal():
+    if is_whole_number(text):
         # More digits than that are out of every range.
         number = int(text[:4])
         if low <= number <= high:

@@ -147,7 +147,8 @@ def _merge_parent(
 def _size_rule(table: Table) -> SizeRule:
     fields = dict(table)
     fields["kind"] = SizeKind(table["kind"])
-    fields["sizes"] = tuple(_size(text) for text in table.get("sizes", ()))
+    sizes = table.get("sizes", ())
+    fields["sizes"] = tuple(_size(text) for text in sizes)
     if "default" in table:
         fields["default"] = _size(table["default"])
     return SizeRule(**fields)

@@ -194,7 +194,8 @@ def _has_question_word(words: str) -> bool:
         return True
     # Chinese asks in the middle or at the end of a sentence.
     folded = fold(words)
-    return any(word in folded for word in vocab.questions if CJK.search(word))
+    chinese = [word for word in vocab.questions if CJK.search(word)]
+    return any(word in folded for word in chinese)
 
 
 def _opening_length(

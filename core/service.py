@@ -112,7 +112,9 @@ class Service:
         self._looks.add(look)
         look.add_done_callback(self._looked)
         await asyncio.wait({look}, timeout=LOOK_SECONDS)
-        return not look.done() or look.exception() is not None or look.result()
+        if not look.done() or look.exception() is not None:
+            return True
+        return look.result()
 
     def _looked(self, look: asyncio.Task[bool]) -> None:
         self._looks.discard(look)

@@ -57,7 +57,8 @@ class Links:
         until: datetime,
     ) -> str:
         """The link without a host, for our own pages."""
-        return f"/{purpose.value}/{self.token(purpose, claims, until)}"
+        token = self.token(purpose, claims, until)
+        return f"/{purpose.value}/{token}"
 
     def url(
         self,

@@ -25,14 +25,21 @@ KEYCAP = re.compile("[0-9#*]\ufe0f?\u20e3")
 FULL_WIDTH = {code: code - 0xFEE0 for code in range(ord("！"), ord("～") + 1)}
 
 
+def is_whole_number(text: str) -> bool:
+    """Is it written in the digits 0 to 9 alone? ``int`` also reads those of other scripts."""
+    return text.isascii() and text.isdecimal()
+
+
 def clean(text: str) -> str:
     """Compose letters, end lines in \\n, and drop control, bidirectional and hidden characters.
 
     Of the marks on one letter only a few stay.
     """
-    text = LINE_END.sub("\n", ANSI.sub("", text))
+    text = ANSI.sub("", text)
+    text = LINE_END.sub("\n", text)
     text = HIDDEN.sub(lambda match: match[1] or "", text)
-    text = unicodedata.normalize("NFC", STRAY_JOINER.sub("", text))
+    text = STRAY_JOINER.sub("", text)
+    text = unicodedata.normalize("NFC", text)
     letters: list[str] = []
     marks = 0
     for letter in text:

@@ -19,18 +19,15 @@ MAX_LENGTH = 8192
 
 def is_allowed(url: str, hosts: Sequence[str]) -> bool:
     """Whether the address may be fetched. No for anything unusual."""
-    if len(url) > MAX_LENGTH or not url.isascii() or UNSAFE.search(url):
+    if not _is_plain(url):
         return False
     try:
         parts = urlsplit(url)
         port = parts.port
     except ValueError:
         return False
-    if (
-        parts.username is not None
-        or parts.password is not None
-        or "%" in parts.netloc
-    ):
+    has_credentials = parts.username is not None or parts.password is not None
+    if has_credentials or "%" in parts.netloc:
         return False
     host = (parts.hostname or "").lower()
     if f"{host}:{port}" in hosts:
@@ -40,13 +37,16 @@ def is_allowed(url: str, hosts: Sequence[str]) -> bool:
     return any(_matches(host, pattern) for pattern in hosts)
 
 
+def _is_plain(url: str) -> bool:
+    if len(url) > MAX_LENGTH or not url.isascii():
+        return False
+    return UNSAFE.search(url) is None
+
+
 def _is_public(parts: SplitResult, host: str, port: int | None) -> bool:
-    return (
-        parts.scheme == "https"
-        and port in {None, 443}
-        and HOST.fullmatch(host) is not None
-        and not _is_number(host)
-    )
+    if parts.scheme != "https" or port not in {None, 443}:
+        return False
+    return HOST.fullmatch(host) is not None and not _is_number(host)
 
 
 def _is_number(host: str) -> bool:
@@ -61,5 +61,7 @@ def _is_number(host: str) -> bool:
 def _matches(host: str, pattern: str) -> bool:
     pattern = pattern.lower()
     if pattern.startswith("*."):
-        return host.endswith(pattern[1:]) and len(host) > len(pattern) - 1
+        # Something has to stand before the dot.
+        suffix = pattern.removeprefix("*")
+        return host != suffix and host.endswith(suffix)
     return host == pattern

@@ -116,5 +116,7 @@ def _focused_option(data: Mapping[str, Any]) -> tuple[str, str]:
         options = list(options[0]["options"])
     for option in options:
         if option.get("focused"):
-            return str(option.get("name", "")), str(option.get("value", ""))
+            name = str(option.get("name", ""))
+            typed = str(option.get("value", ""))
+            return name, typed
     return "", ""

@@ -94,7 +94,10 @@ async def _channels(client: AsyncWebClient, user: str, locale: str) -> Finding:
     channels: list[dict[str, str]] = answer.get("channels", [])
     if not channels:
         return name, False, translate("doctor.slack_no_channels", locale)
-    names = [f"#{channel.get('name', channel['id'])}" for channel in channels]
+    names: list[str] = []
+    for channel in channels:
+        channel_name = channel.get("name", channel["id"])
+        names.append(f"#{channel_name}")
     text = translate(
         "doctor.slack_channels",
         locale,

@@ -285,13 +285,16 @@ def files(
 
     Where there are none, all its files, to be refused with words.
     """
-    there = [file for file in listed or () if _is_there(file)][:MOST_PICTURES]
-    pictures = [file for file in there if _may_be_picture(file)]
-    return tuple(_attachment(file, workspace) for file in pictures or there)
+    present = [file for file in listed or () if not _is_gone(file)]
+    pictures = [file for file in present if _may_be_picture(file)]
+    attached = pictures or present
+    return tuple(
+        _attachment(file, workspace) for file in attached[:MOST_PICTURES]
+    )
 
 
-def _is_there(file: Payload) -> bool:
-    return bool(file.get("id")) and file.get("mode") != "tombstone"
+def _is_gone(file: Payload) -> bool:
+    return not file.get("id") or file.get("mode") == "tombstone"
 
 
 def _may_be_picture(file: Payload) -> bool:
@@ -303,7 +306,8 @@ def _may_be_picture(file: Payload) -> bool:
 def _attachment(file: Payload, workspace: str) -> Attachment:
     size = file.get("size")
     is_size = isinstance(size, int) and size >= 0
-    ref = f"{workspace} {file['id']} {_address(file)}"
+    address = _address(file)
+    ref = f"{workspace} {file['id']} {address}"
     name = _text(file, "name")
     return Attachment(
         ref=ref.strip(),

@@ -79,16 +79,13 @@ def is_admin(user: Mapping[str, Any], workspace: str) -> bool:
     """Does the user run this workspace? Guests from Slack Connect run another one."""
     enterprise, team = split(workspace)
     grid = user.get("enterprise_user") or {}
-    if (
-        enterprise
-        and grid.get("enterprise_id") == enterprise
-        and _is_in_charge(grid)
-    ):
+    is_in_enterprise = grid.get("enterprise_id") == enterprise
+    if enterprise and is_in_enterprise and _is_in_charge(grid):
         return True
     if team is None or user.get("is_stranger"):
         return False
-    is_member = user.get("team_id") == team or team in grid.get("teams", ())
-    return is_member and _is_in_charge(user)
+    teams = [user.get("team_id"), *grid.get("teams", ())]
+    return team in teams and _is_in_charge(user)
 
 
 def _is_in_charge(user: Mapping[str, Any]) -> bool:

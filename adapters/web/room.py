@@ -32,7 +32,7 @@ from core.operations import COMMANDS, Action
 from core.pictures import png_metadata, tasks
 from core.service import Answer, Service
 from core.signed_links import Purpose
-from core.text import clean
+from core.text import clean, is_whole_number
 from core.types import MessageRole, Request, StepId
 from core.views.steps import explain
 
@@ -50,6 +50,7 @@ STATUSES = {
     "picture.format": 415,
 }
 LONGEST_EMOJI = 16
+LONGEST_NUMBER = 11
 UPLOADS = 4
 """Files taken in at a time: each is held in memory whole."""
 Handler = Callable[[WebRequest, Member], Awaitable[Response]]
@@ -143,8 +144,9 @@ class RoomApi:
 
     async def _stream(self, request: WebRequest, member: Member) -> Response:
         since = request.query_params.get("since", "")
-        is_number = since.isascii() and since.isdecimal() and len(since) < 12
-        after = int(since) if is_number else None
+        after = None
+        if is_whole_number(since) and len(since) <= LONGEST_NUMBER:
+            after = int(since)
         headers = {"x-accel-buffering": "no", "cache-control": "no-store"}
         return StreamingResponse(
             self._changes.follow(member, after),

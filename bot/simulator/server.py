@@ -32,6 +32,7 @@ from bot.simulator.uploads import Uploads
 __all__ = ["Running", "SimulatorConfig", "create_app", "serve"]
 
 API = "/api/v1"
+LARGEST_PAGE = 100
 ENDPOINTS = {
     f"{API}/services/aigc/multimodal-generation/generation": Endpoint.MULTIMODAL,
     f"{API}/services/aigc/image-generation/generation": Endpoint.IMAGE,
@@ -301,15 +302,16 @@ class Server:
 
     async def _list(self, request: Request) -> Response:
         query = request.query_params
-        page = max(1, intake.whole_number(query.get("page_no"), 1))
-        size = min(
-            100, max(1, intake.whole_number(query.get("page_size"), 10))
-        )
+        page = intake.whole_number(query.get("page_no"), 1)
+        page = max(1, page)
+        size = intake.whole_number(query.get("page_size"), 10)
+        size = min(LARGEST_PAGE, max(1, size))
         tasks = self.account.list_tasks(query)
         first = (page - 1) * size
+        end = first + size
         body = {
             "total": len(tasks),
-            "data": [shapes.row(task) for task in tasks[first : first + size]],
+            "data": [shapes.row(task) for task in tasks[first:end]],
             "total_page": math.ceil(len(tasks) / size),
             "page_no": page,
             "page_size": size,

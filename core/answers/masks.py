@@ -35,7 +35,9 @@ async def offer(context: Context, request: Request) -> Post:
 async def complete_with_region(context: Context, request: Request) -> Request:
     """The draft a region button belongs to, with that region."""
     draft = await drafts.read_own(context, request)
-    region = REGIONS[min(request.index or 0, len(REGIONS) - 1)]
+    index = request.index or 0
+    last = len(REGIONS) - 1
+    region = REGIONS[min(index, last)]
     options = replace(draft.options, mask=region)
     return replace(drafts.job_of(draft, request), options=options)
 

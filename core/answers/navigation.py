@@ -6,6 +6,7 @@ from core.errors import Rejected
 from core.flow import heads
 from core.flow.context import Context
 from core.post import Post
+from core.text import is_whole_number
 from core.types import Head, Request, SessionId, Step, StepId
 from core.views import pictures
 
@@ -53,7 +54,7 @@ async def pick(context: Context, request: Request) -> Post:
     session, step = await current_step(context, request)
     index = request.index or 0
     typed = request.text.strip()
-    if typed.isascii() and typed.isdecimal():
+    if is_whole_number(typed):
         # No step has a hundred pictures.
         index = int(typed[:2]) - 1
     sessions.picture_at(step, index)

@@ -64,7 +64,8 @@ class BucketBlobs:
             rows = await obstore.list(
                 self._store, prefix=folder_of(workspace)
             ).collect_async()
-        names = (row["path"].rsplit("/", 1)[-1] for row in rows)
+        paths = [row["path"] for row in rows]
+        names = [path.rpartition("/")[2] for path in paths]
         return sorted(name for name in names if KEY.fullmatch(name))
 
     async def check(self) -> None:

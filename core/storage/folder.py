@@ -42,7 +42,8 @@ class FolderBlobs:
         path = self._path(workspace, key)
         path.parent.mkdir(parents=True, exist_ok=True)
         # Written under another name first: half a blob never stands under its key.
-        temporary = path.with_name(f".{key}.{secrets.token_hex(4)}")
+        suffix = secrets.token_hex(4)
+        temporary = path.with_name(f".{key}.{suffix}")
         with temporary.open("xb") as file:
             file.write(data)
             file.flush()
@@ -52,8 +53,9 @@ class FolderBlobs:
         return key
 
     def _read(self, workspace: str, key: str) -> bytes:
+        path = self._path(workspace, key)
         try:
-            data = self._path(workspace, key).read_bytes()
+            data = path.read_bytes()
         except FileNotFoundError:
             raise NotFound("refuse.picture_gone") from None
         if hashlib.sha256(data).hexdigest() != key:
@@ -61,13 +63,15 @@ class FolderBlobs:
         return data
 
     def _keys(self, workspace: str) -> list[str]:
-        paths = (self._folder / folder_of(workspace)).glob("*/*")
-        return sorted(path.name for path in paths if KEY.fullmatch(path.name))
+        folder = self._folder / folder_of(workspace)
+        names = [path.name for path in folder.glob("*/*")]
+        return sorted(name for name in names if KEY.fullmatch(name))
 
     def _path(self, workspace: str, key: str) -> Path:
         if not KEY.fullmatch(key):
             raise NotFound("refuse.picture_gone")
-        return self._folder / folder_of(workspace) / key[:2] / key
+        folder = self._folder / folder_of(workspace)
+        return folder / key[:2] / key
 
 
 def _sync_folder(folder: Path) -> None:

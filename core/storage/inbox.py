@@ -186,7 +186,8 @@ class Inbox:
                 return list(connection.execute(claim))
 
         # An UPDATE returns its rows in any order.
-        rows = sorted(await self._run(fetch), key=lambda row: int(row.number))
+        rows = await self._run(fetch)
+        rows.sort(key=lambda row: int(row.number))
         readable = []
         for row in rows:
             delivery = _read(row)

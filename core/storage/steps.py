@@ -17,6 +17,7 @@ from sqlalchemy import (
     select,
 )
 
+from core.batches import batches
 from core.errors import NotFound
 from core.log import log
 from core.storage import mapping
@@ -40,6 +41,8 @@ from core.types import Head, PictureRole, Step
 if TYPE_CHECKING:
     from sqlalchemy.ext.asyncio import AsyncConnection
 
+StepName = tuple[str, str]
+"""Tenant and id."""
 CHUNK = 500
 """Steps whose pictures are read at a time: a statement takes only so many values."""
 
@@ -275,22 +278,17 @@ class StepStore(Transactions):
     ) -> list[Step]:
         result = await connection.execute(query)
         rows = result.mappings().all()
-        pictures_by_step: dict[tuple[str, str], list[RowMapping]] = (
-            defaultdict(list)
-        )
-        for start in range(0, len(rows), CHUNK):
-            for picture in await _pictures_of(
-                connection, rows[start : start + CHUNK]
-            ):
-                pictures_by_step[picture["tenant"], picture["step"]].append(
-                    picture
-                )
+        pictures_of: defaultdict[StepName, list[RowMapping]]
+        pictures_of = defaultdict(list)
+        for batch in batches(rows, CHUNK):
+            for picture in await _pictures_of(connection, batch):
+                name = (picture["tenant"], picture["step"])
+                pictures_of[name].append(picture)
         readable = []
         for row in rows:
+            name = (row["tenant"], row["id"])
             try:
-                step = mapping.step(
-                    row, pictures_by_step[row["tenant"], row["id"]]
-                )
+                step = mapping.step(row, pictures_of[name])
             except Exception as error:  # one bad row must not hide the others
                 log.error(
                     "step_unreadable",

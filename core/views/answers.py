@@ -177,7 +177,9 @@ def _fact_lines(facts: Mapping[str, object], locale: str) -> list[str]:
         if not fact:
             continue
         key = f"info.label.{name}"
-        label = translate(key, locale) if key in sentences("en") else name
+        label = name
+        if key in sentences("en"):
+            label = translate(key, locale)
         lines.append(translate("info.line", locale, name=label, value=fact))
     return lines
 

@@ -83,7 +83,8 @@ def notes(step: Step, locale: str) -> list[str]:
 def post_image(step: Step, index: int, locale: str) -> PostImage:
     """One of a step's pictures, with a file name and alternative text from the prompt."""
     picture = step.outputs[index]
-    extension = picture.media_type.rpartition("/")[2].replace("jpeg", "jpg")
+    _, _, subtype = picture.media_type.rpartition("/")
+    extension = subtype.replace("jpeg", "jpg")
     # Platforms show the name, and a prompt makes no safe file name.
     name = f"v{step.number}-{step.id}-{index + 1}.{extension}"
     alt = translate(
@@ -97,9 +98,8 @@ def post_image(step: Step, index: int, locale: str) -> PostImage:
 
 def post_images(step: Step, locale: str) -> tuple[PostImage, ...]:
     """All of a step's pictures."""
-    return tuple(
-        post_image(step, index, locale) for index in range(len(step.outputs))
-    )
+    indexes = range(len(step.outputs))
+    return tuple(post_image(step, index, locale) for index in indexes)
 
 
 def step_button(

@@ -26,7 +26,8 @@ def spending_by_day(
     now: datetime,
 ) -> list[tuple[str, float]]:
     """Each day of this month until now, and what was spent on it in one currency."""
-    totals = {f"{now:%Y-%m}-{day:02}": 0.0 for day in range(1, now.day + 1)}
+    days = range(1, now.day + 1)
+    totals = {f"{now:%Y-%m}-{day:02}": 0.0 for day in days}
     for spent in spending:
         # A clock that was put back leaves days that are not of this month yet.
         if spent.day in totals and spent.total.currency == currency:
