@@ -1,13 +1,14 @@
 """``easel run`` is killed with SIGKILL while it speaks to Discord.
 
 There are never two results, never none, and no outdated words. The killed process is forked from
-one that has imported everything, as a life must begin quickly here.
+one that has imported everything, as a life must begin quickly here. At night also on PostgreSQL,
+with a worker beside that takes over.
 """
 
 import asyncio
 import os
 from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
 
 import pytest
@@ -16,9 +17,17 @@ import pytest_asyncio
 from bot.simulator.server import SimulatorConfig, serve
 from core import failpoints
 from tests.conftest import PHOTOS
+from tests.contract.conftest import fresh_database
+from tests.contract.conftest import postgres as postgres  # noqa: PLC0414  # the fixture
 from tests.fakes.discord.driver import Discord, discord
 from tests.fakes.discord.things import Fault, Message, User
-from tests.fakes.lives import Life, Parent, forking_parent, running
+from tests.fakes.lives import (
+    Life,
+    Parent,
+    forking_parent,
+    running,
+    worker_beside,
+)
 
 IN_A_COMMAND = [
     name
@@ -60,7 +69,7 @@ class Bot:
     ) -> None:
         self._parent = parent
         self._fake = fake
-        self._environment = {
+        self.environment = {
             "PATH": os.environ["PATH"],
             "EASEL_DATA_DIR": str(folder),
             "EASEL_HTTP_PORT": "0",
@@ -77,7 +86,7 @@ class Bot:
         identified = self._fake.gateway.identifies
         connected = lambda: self._fake.gateway.identifies > identified  # noqa: E731
         async with running(
-            self._parent, self._environment, point, connected
+            self._parent, self.environment, point, connected
         ) as life:
             yield life
 
@@ -85,15 +94,35 @@ class Bot:
 Begun = tuple[Discord, Bot, User]
 
 
-@pytest_asyncio.fixture(loop_scope="module")
-async def begun(parent: Parent, tmp_path: Path) -> AsyncIterator[Begun]:
+@pytest_asyncio.fixture(
+    loop_scope="module",
+    params=[
+        "sqlite",
+        pytest.param("postgresql", marks=pytest.mark.nightly),
+    ],
+)
+async def begun(
+    parent: Parent, request: pytest.FixtureRequest, tmp_path: Path
+) -> AsyncIterator[Begun]:
+    """A Discord, what is to be killed in it, and Ana."""
     async with (
         serve(SimulatorConfig(time_scale=0.02, seed=3)) as simulator,
         discord() as fake,
+        AsyncExitStack() as stack,
     ):
         bot = Bot(
             parent, fake, tmp_path / "data", simulator.url, simulator.host
         )
+        if request.param == "postgresql":
+            server = request.getfixturevalue("postgres")
+            bot.environment |= {
+                "EASEL_DATABASE_URL": fresh_database(server, str(tmp_path)),
+                "EASEL_BLOB_URL": (tmp_path / "blobs").as_uri(),
+                "EASEL_LINK_KEYS": "key-of-both",
+            }
+            await stack.enter_async_context(
+                worker_beside(parent, bot.environment, tmp_path)
+            )
         yield fake, bot, fake.person("Ana")
 
 

@@ -49,10 +49,11 @@ def _tell(*numbers: int) -> None:
 def easel(life: Mapping[str, Any]) -> None:
     """The program, as if it had been started with these words, environment and folder.
 
-    With "speed" its pauses between two tries pass so many times as fast.
+    With "speed" its pauses between two tries pass so many times as fast; "look" are the seconds
+    between two looks for what other processes have left.
     """
     from bot import cli  # noqa: PLC0415
-    from core import failpoints  # noqa: PLC0415
+    from core import engine, failpoints  # noqa: PLC0415
 
     os.environ.clear()
     os.environ.update(life["environment"])
@@ -67,6 +68,7 @@ def easel(life: Mapping[str, Any]) -> None:
             )
     failpoints.arm(os.environ.get("FAILPOINTS", ""))
     shorten_pauses(life.get("speed", 1))
+    engine.LOOK_SECONDS = life.get("look", engine.LOOK_SECONDS)
     sys.argv = ["easel", *life["words"]]
     cli.main()
 

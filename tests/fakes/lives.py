@@ -102,14 +102,19 @@ async def running(
     environment: Mapping[str, str],
     point: str,
     is_connected: Callable[[], bool],
+    **more: Any,
 ) -> AsyncIterator[Life]:
-    """``easel run``, connected; killed at the named place, or told to stop in the end."""
+    """``easel run``, connected; killed at the named place, or told to stop in the end.
+
+    ``more``: see tests/fakes/forking.py.
+    """
     armed = {"FAILPOINTS": f"{point}=kill"} if point else {}
     life = await parent.begin(
         {
             "words": ["run"],
             "folder": str(ROOT),
             "environment": {**environment, **armed},
+            **more,
         },
     )
     try:
@@ -120,3 +125,30 @@ async def running(
     finally:
         life.kill(signal.SIGTERM)
         await life.status()
+
+
+@asynccontextmanager
+async def worker_beside(
+    parent: Parent, environment: Mapping[str, str], folder: Path
+) -> AsyncIterator[Life]:
+    """A worker on the same database, ready; it takes over from the dead, and nothing else."""
+    log = folder / "worker.log"
+    log.touch()
+    own = {
+        **environment,
+        "EASEL_DATA_DIR": str(folder / "worker"),
+        "EASEL_LOG_FORMAT": "json",
+        "EASEL_LOG_LEVEL": "info",
+    }
+    is_ready = lambda: '"ready"' in log.read_text()  # noqa: E731
+    async with running(
+        parent,
+        own,
+        "",
+        is_ready,
+        words=["run", "--role", "worker"],
+        look=3600,
+        out=str(log),
+        error=str(log),
+    ) as life:
+        yield life
