@@ -4,7 +4,7 @@ The program runs as processes, on SQLite as one, on PostgreSQL as one that liste
 beside it. Slack, Discord, its gateway, the image service, the bucket and the database stand behind
 wires that can be cut (tests/fakes/fleet.py). Pauses between two tries pass ``SPEED`` times as fast
 as by the clock, so that three seconds without a neighbour are ten minutes. By day the outages come
-one after the other to one fleet; at night each in each way, at each stage.
+one after the other to one fleet; at night each in each way, of each length.
 """
 
 import asyncio
@@ -62,7 +62,9 @@ MATRIX = [
     for way in ways
     for stage in STAGES
     if (kind, neighbour) != ("sqlite", "database")
+    and (way is Outage.CUT or stage == "submitted")
 ]
+"""A neighbour that is just gone, at every stage; one that is ill, in the middle."""
 SHORT = {
     "sqlite": [
         ("slack", Outage.CUT, "10 min", "submitted"),
