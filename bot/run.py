@@ -1,6 +1,7 @@
 """``easel run`` and ``easel migrate``: the bot as a service, and its database."""
 
 import asyncio
+import os
 import signal
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
@@ -16,6 +17,7 @@ from adapters.web.app import serving
 from adapters.web.health import Check
 from adapters.web.store import room_url
 from bot import discord, logs, settings, slack, web, wiring
+from bot.exit_codes import ExitCode
 from bot.lifecycle import Front, Lost, wait_for_database
 from bot.memory import tune_garbage_collection
 from bot.simulator.server import SimulatorConfig
@@ -23,6 +25,9 @@ from core.errors import ConfigurationError
 from core.i18n import translate
 from core.ports import Blobs, Chat
 from core.storage import database
+
+STOP_SECONDS = 20.0
+"""Seconds to end in order; a supervisor kills after thirty."""
 
 log = structlog.get_logger()
 
@@ -71,7 +76,11 @@ async def _run(config: settings.Settings, role: Role) -> int:
     asked_to_stop.cancel()
     if not (work.done() or started.is_set()):
         work.cancel()
-        await asyncio.wait({work})
+    await asyncio.wait({work}, timeout=STOP_SECONDS)
+    if not work.done():
+        # A transaction hangs. Whatever it was, the next start continues from what is committed.
+        log.warning("stop_cut_off", seconds=STOP_SECONDS)
+        os._exit(ExitCode.OK)
     return 0 if work.cancelled() else await work
 
 

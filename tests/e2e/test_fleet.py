@@ -6,6 +6,7 @@ died are started again, as a supervisor does.
 
 import asyncio
 import random
+import signal
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,6 +19,7 @@ from tests.contract.conftest import bucket as bucket  # noqa: PLC0414  # the fix
 from tests.contract.conftest import postgres as postgres  # noqa: PLC0414
 from tests.fakes.fleet import Fleet, fleet
 from tests.fakes.lives import Parent, forking_parent
+from tests.fakes.proxy import Outage
 
 SEED = 20261201
 
@@ -104,3 +106,26 @@ async def _take_away(place: Fleet, size: Size) -> None:
         await asyncio.sleep(ASKED_EVERY * size.jobs / 4)
         async with place.wires[neighbour].outage():
             await asyncio.sleep(size.away)
+
+
+@pytest.mark.nightly
+async def test_a_process_asked_to_stop_while_the_database_hangs_ends(
+    parent: Parent,
+    tmp_path: Path,
+    postgres: str,
+    bucket: obstore.store.S3Store,
+) -> None:
+    opening = fleet(
+        parent, tmp_path, bucket, postgres=postgres, with_discord=False
+    )
+    async with opening as place:
+        await place.start("first")
+        place.ask_in_slack(place.in_slack.person("Ana"))
+        await place.wait_for_slack()
+        async with place.wires["database"].outage(Outage.HANGING):
+            # Long enough for a transaction to hang in it.
+            await asyncio.sleep(1)
+            place.lives["first"].kill(signal.SIGTERM)
+            assert await place.lives["first"].status() == 0
+        await place.start("second")
+        await place.until_all_are_done()
