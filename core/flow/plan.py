@@ -5,7 +5,7 @@ from dataclasses import dataclass, field, replace
 
 from core import channel_settings, sessions
 from core.errors import Rejected
-from core.flow import heads, status
+from core.flow import heads, lost_files, status
 from core.flow.attachments import (
     Collected,
     Origin,
@@ -97,6 +97,7 @@ async def _plan_new(
         index = request.index or 0
     else:
         parent, index = await _head_step(context, request, session)
+        await lost_files.require_clear(context, request, parent)
     inputs = (sessions.picture_at(parent, index),)
     return replace(plan, parent=parent, index=index, inputs=inputs)
 

@@ -3,9 +3,9 @@
 from dataclasses import replace
 
 from core import budgets, channel_settings, sessions
-from core.errors import DeliveryError, EaselError, NotFound
+from core.errors import DeliveryError, EaselError, NotFound, Rejected
 from core.failpoints import failpoint
-from core.flow import replies, status, waiting
+from core.flow import lost_files, replies, status, waiting
 from core.flow.attachments import Collected, collect
 from core.flow.context import (
     Context,
@@ -60,6 +60,9 @@ async def _collect_or_wait(context: Context, request: Request) -> Collected:
     except DeliveryError as error:
         if is_passing(error):
             await waiting.wait(context, request)
+        raise
+    except (Rejected, NotFound):
+        await lost_files.note(context, request)
         raise
 
 

@@ -20,6 +20,16 @@ class Drafts(Protocol):
         """Save a request under its id. The same again changes nothing; old ones are swept."""
         ...
 
+    async def put(
+        self,
+        tenant: Tenant,
+        draft: str,
+        request: Mapping[str, Any],
+        now: datetime,
+    ) -> None:
+        """Save under its id what replaces what was there; it counts as unused."""
+        ...
+
     async def read(
         self,
         tenant: Tenant,

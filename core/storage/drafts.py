@@ -40,6 +40,23 @@ class DraftStore(Transactions):
             await connection.execute(old)
             await connection.execute(new)
 
+    async def put(
+        self,
+        tenant: str,
+        draft: str,
+        request: Mapping[str, Any],
+        now: datetime,
+    ) -> None:
+        """Save under its id what replaces what was there; it counts as unused."""
+        columns = {"request": dict(request), "created": now, "used": False}
+        row = {"tenant": tenant, "id": draft, **columns}
+        new = self._insert(drafts).values(row)
+        await self._write(
+            new.on_conflict_do_update(
+                index_elements=["tenant", "id"], set_=columns
+            )
+        )
+
     async def read(
         self,
         tenant: str,

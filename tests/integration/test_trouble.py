@@ -447,3 +447,25 @@ async def test_a_refusal_says_that_nothing_was_charged_where_it_could_have_been(
     assert message.posts[-1].tone is Tone.REFUSAL
     is_said = "Nothing was charged." in message.posts[-1].text
     assert is_said is could_cost
+
+
+async def test_words_after_a_lost_file_edit_no_other_picture_unasked(
+    team: Team, tmp_path: Path
+) -> None:
+    fox, _ = await team.gets(Action.DRAW, "a fox")
+    (tmp_path / "x.png").write_text("no picture")
+    broken = events.command(
+        Action.EDIT,
+        "make it gold",
+        key="broken",
+        place=PLACE,
+        person="ana",
+        attachments=(Attachment(ref=str(tmp_path / "x.png")),),
+    )
+    answer = await team.sends(broken)
+    await team.chat.end_of(answer.accepted or "")
+    refused = await team.is_refused(Action.EDIT, "make it night")
+    assert "you mean it or v1" in refused
+    edited, _ = await team.gets(Action.EDIT, "make it night")
+    assert edited.parent == fox.id
+    assert len(team.simulator.account.tasks) == 2
