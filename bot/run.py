@@ -124,7 +124,7 @@ class Running:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Platforms:
-    """The chat platforms whose settings are present: able to speak, not yet listening."""
+    """The chat platforms that are set up: able to speak, not yet listening."""
 
     slack: slack.Slack | None
     discord: discord.Discord | None
@@ -149,7 +149,7 @@ async def running(
     role: Role = Role.ALL,
     simulator: SimulatorConfig | None = None,
 ) -> AsyncIterator[Running]:
-    """Open every platform whose settings are present, and the core.
+    """Open every platform that is set up, and the core.
 
     Waits for what is away, alive but not ready. Raises ConfigurationError naming the setting.
     """

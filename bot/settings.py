@@ -249,7 +249,7 @@ class Settings(BaseModel):
 
     @property
     def direct_database(self) -> str:
-        """The database past a pooler, where a session is ours for as long as we like."""
+        """The database without a pooler before it: a session lasts as long as we need it."""
         return self.database_direct_url or self.database
 
     @property

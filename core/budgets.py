@@ -2,7 +2,7 @@
 
 The operator's own caps stand over all workspaces together, a day and a month. A budget is in one
 currency and nothing is converted: under a budget only its own currency can be spent, and a price
-in another one, or one that nobody knows, is refused. What was spent in another currency before the
+in another one, or an unknown price, is refused. What was spent in another currency before the
 budget was set does not count. Days and months are UTC.
 """
 

@@ -320,7 +320,7 @@ def _with_range(
     range_of: Callable[[Model], tuple[int, int]],
     count: int,
 ) -> list[Model]:
-    """The models whose range holds the count. Raises Rejected naming the widest range."""
+    """The models with a range that holds the count. Raises Rejected naming the widest range."""
     fitting: list[Model] = []
     for model in models:
         least, most = range_of(model)

@@ -459,7 +459,7 @@ class Engine:
         await self._slots.free(claim)
 
     async def _leave_torn(self, claim: Claim, step: Step) -> None:
-        """Let a step be visited again whose message met a bug; say so after a few times."""
+        """Try the message of a step again that met our own error; say so after a few tries."""
         name = (claim.tenant, claim.step)
         torn = self._torn.setdefault(name, Torn(claim=claim))
         torn.tries += 1

@@ -301,7 +301,7 @@ def _offer(incoming: Incoming) -> Choice | None:
 
 
 def _is_instruction(incoming: Incoming, situation: Situation) -> bool:
-    """Words that do not name us, in a thread of ours or in answer to us or a picture."""
+    """Words that do not name us, in one of our threads, or in answer to us or to a picture."""
     if not may_talk_to_us(incoming):
         return False
     answers_us = incoming.answers is not None and incoming.answers.is_ours

@@ -108,7 +108,7 @@ def read_saying(text: str, *, is_named: bool) -> Saying:
 
 
 def _read_command(words: str) -> Saying | None:
-    """ "/draw a fox", also without its slash for the names nobody says otherwise."""
+    """ "/draw a fox", also without its slash for the names that are no common words."""
     first = WORD.match(words)
     if first is None:
         return None

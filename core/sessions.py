@@ -57,7 +57,7 @@ def person_session(place: Place, person: str) -> SessionId:
 def private_session(place: Place, person: str) -> SessionId:
     """The private part of a person's own session in one channel.
 
-    It is counted apart, so that no gap among the versions of the others tells of it.
+    It has a separate count, so that no gap in the other versions reveals it.
     """
     return SessionId(f"{place.channel}/~{person}")
 

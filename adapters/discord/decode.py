@@ -2,7 +2,7 @@
 
 The workspace is the guild of the event, the key Discord's own id of it.
 
-A direct message is a workspace of its own; both it and its channel are written "@" and the
+A direct message counts as a workspace; both it and its channel are written "@" and the
 channel's id.
 """
 
@@ -428,7 +428,7 @@ def place(
     channel_id: int | None,
     guild: int | None,
 ) -> Place:
-    """Where it is: a thread stands in its parent; a direct message is a workspace of its own."""
+    """Where it is: a thread stands in its parent; a direct message counts as a workspace."""
     number = str(channel_id or "")
     if guild is None:
         direct = f"{DIRECT}{number}"

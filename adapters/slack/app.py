@@ -52,7 +52,7 @@ class SlackApp:
     async def deliver(self, body: Payload) -> Payload | None:
         """Handle a delivery and return Slack's answer, None for a plain "ok".
 
-        Raises whatever broke before the commit: then it is not acknowledged, and Slack may deliver
+        Raises what broke before the commit: then it is not acknowledged, and Slack may deliver
         it again. Unknown and unreadable deliveries are acknowledged: they will not get better.
         """
         if "command" in body:

@@ -29,7 +29,7 @@ CHUNK = 1 << 18
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Pipe:
-    """Where pictures go whose place of results is ``out``: standard output."""
+    """Standard output as the place of results: ``out`` is its name for this run."""
 
     out: Path
     stream: BinaryIO

@@ -37,7 +37,7 @@ from core.types import MessageRole, Request, StepId
 from core.views.steps import explain
 
 Endpoint = Callable[[WebRequest], Awaitable[Response]]
-"""Answers a web request, whoever asks."""
+"""Answers a web request from anyone."""
 
 LINK_DAYS = 2
 LINKS = 1000
@@ -305,7 +305,7 @@ class RoomApi:
         return await self._do(incoming, replace(incoming, words=line), None)
 
     async def _require_members(self, people: str) -> None:
-        """Raise Rejected for a name that is nobody's: it would shut everyone else out."""
+        """Raise Rejected for an unknown name: it would shut everyone else out."""
         members = await self._room.members()
         names = {member.id: member.name for member in members}
         for person in decode.listed(people):
@@ -382,7 +382,7 @@ class RoomApi:
     async def _upload(self, request: WebRequest, _member: Member) -> Response:
         """A file dropped, pasted or picked: cleaned before anybody sees it.
 
-        A recipe of ours in it is kept.
+        Our recipe in it is kept.
         """
         name = decode.file_name(request.headers.get("easel-name", ""))
         locale = _locale_of(request)

@@ -1,4 +1,4 @@
-"""Cancel a job, or drop one whose end is unknown."""
+"""Cancel a job, or drop one with an unknown end."""
 
 from core.answers.lookup import require_audience, resolve_step
 from core.errors import NotFound, Rejected
@@ -41,7 +41,7 @@ async def cancel(context: Context, request: Request) -> Post:
 
 
 async def drop(context: Context, request: Request) -> Post:
-    """Give up a job whose end is unknown: its hold goes back."""
+    """Give up a job with an unknown end: its hold goes back."""
     step = await resolve_step(context, request)
     require_audience(request, step)
     if step.state is not StepState.UNKNOWN:

@@ -125,7 +125,7 @@ async def _deliver_debt(context: Context, step: Step) -> None:
 
 
 async def post_reference(context: Context, step: Step) -> None:
-    """Say with a reference that a bug of ours keeps the end of a step from being shown."""
+    """Say, with a reference, that our own error keeps the end of a step from being shown."""
     log.error("given_up", step=step.id, state=step.state.value)
     post = steps.broken_post(step)
     await try_delivery(step.id, lambda: upsert_status(context, step, post))

@@ -36,7 +36,7 @@ class Waits:
         self._waits[job] = (_neighbour(error), since)
 
     def end(self, job: str) -> None:
-        """The job goes on."""
+        """The job continues."""
         self._waits.pop(job, None)
 
     def worth_saying(self, job: str) -> Neighbour | None:

@@ -231,7 +231,7 @@ def _settle_options(plan: Plan, inputs: list[Picture]) -> Options:
 
 
 def _check_scale(options: Options, size: Size) -> None:
-    """Refuse a scale whose result we could not keep: it would be paid for all the same."""
+    """Refuse a scale with a result too large to keep: it would be paid for all the same."""
     scales = range(1, (options.scale or 1) + 1)
     allowed = [scale for scale in scales if _is_kept(size, scale)]
     if len(allowed) < len(scales):

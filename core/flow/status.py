@@ -213,7 +213,7 @@ async def _round(
     shown: dict[str, LastStatus],
     rests: dict[str, Rest],
 ) -> bool:
-    """Update the jobs served next; return whether there were any, whoever leads.
+    """Update the jobs served next; return whether there were any, also when another process leads.
 
     Another process that leads a platform may stop, and leave its jobs to this one.
     """

@@ -1,4 +1,4 @@
-"""A request whose pictures its platform does not give just now: told, cancelled, or too old.
+"""A request that waits for pictures its platform does not give now: told, cancelled, or too old.
 
 There is no step yet: it waits in the inbox, and a draft remembers since when.
 """

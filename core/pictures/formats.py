@@ -41,7 +41,7 @@ SIGNATURES = {
 SIDEWAYS = frozenset({5, 6, 7, 8})
 """Orientations of EXIF that swap width and height."""
 COLOUR_SPACES = frozenset({"lab", "labs", "scrgb"})
-"""Those with a white of their own, whatever the type of a sample."""
+"""Those that define their own white, for every type of sample."""
 LOADERS = {
     "jpeg": ("jpegload_buffer", {}),
     "png": ("pngload_buffer", {}),
@@ -114,7 +114,7 @@ def decode(data: bytes, facts: Facts) -> "pyvips.Image":
 
 @contextmanager
 def refusing_damage() -> Iterator[None]:
-    """Turn whatever a decoder raises into Rejected: damaged, or too much for our memory."""
+    """Turn every error of a decoder into Rejected: damaged, or too much for our memory."""
     try:
         yield
     except DECODER_ERRORS as error:

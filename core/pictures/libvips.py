@@ -6,7 +6,7 @@ __all__ = ["pyvips"]
 
 # Every picture is read once: a cache of operations would only hold memory.
 pyvips.cache_set_max(0)
-# The pool works on two pictures at a time; a single one needs no threads of its own.
+# The pool works on two pictures at a time; a single one needs no further threads.
 pyvips.concurrency_set(1)
 # No loader but those of the formats we accept, whatever a file pretends to be.
 pyvips.operation_block_set("VipsForeignLoad", True)

@@ -1,4 +1,4 @@
-"""Work on pictures in processes of its own: a file that ends its process harms nothing else.
+"""Work on pictures in separate processes: a file that ends its process harms nothing else.
 
 A process is started for the first picture, serves those after it, and is ended when there has
 been nothing to do for a minute.
@@ -25,7 +25,7 @@ SECONDS = 60.0
 IDLE_SECONDS = 60.0
 """Time without work after which the processes are ended."""
 TRIES = 2
-"""Times a picture is tried whose process was killed from outside."""
+"""How often a picture is tried again after its process was killed from outside."""
 PROGRAM = (
     "import sys; from core.pictures.child import main; main(int(sys.argv[1]))"
 )

@@ -346,11 +346,11 @@ class Store(Protocol):
         ...
 
     async def owe(self, tenant: Tenant, step: StepId) -> None:
-        """Note that a result is still to be shown: nobody would take it."""
+        """Note that a result is still to be shown: neither place nor person accepted it."""
         ...
 
     async def debts(self) -> list[tuple[Tenant, StepId]]:
-        """The steps whose results are still to be shown, the oldest first."""
+        """The steps with results still to be shown, the oldest first."""
         ...
 
     async def take_debt(self, tenant: Tenant, step: StepId) -> bool:

@@ -1,1 +1,1 @@
-"""Companies whose API makes pictures, one folder each."""
+"""Companies with an API that makes pictures, one folder each."""

@@ -125,7 +125,7 @@ class Claims(Transactions):
     async def adopt(self, dead: str | None) -> list[Claim]:
         """Take over the steps that a worker left unfinished.
 
-        None stands for steps without a worker, left by versions that had no claims.
+        None means steps without a worker, left by versions that had no claims.
         """
         is_left = steps.c.worker == dead
         if dead is None:

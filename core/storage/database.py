@@ -84,7 +84,7 @@ def _durable(engine: Engine) -> None:
 
 
 def _leave_standbys(engine: Engine) -> None:
-    """Connect anew where a database refuses to write.
+    """Connect again where a database refuses to write.
 
     After a failover the old one still answers, as a standby.
     """

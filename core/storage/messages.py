@@ -85,7 +85,7 @@ class MessageStore(Transactions):
         await self._write(insert.on_conflict_do_nothing())
 
     async def debts(self) -> list[tuple[Tenant, StepId]]:
-        """The steps whose results are still to be shown, the oldest first."""
+        """The steps with results still to be shown, the oldest first."""
         query = select(posting.c.tenant, posting.c.job)
         query = query.filter_by(role=MessageRole.OWED)
         rows = await self._fetch_all(query.order_by(posting.c.at))

@@ -52,7 +52,7 @@ async def _session(connection: AsyncConnection) -> int:
 
 
 async def _announced_session(connection: AsyncConnection) -> int:
-    """The session's number as it was said when we connected: a pooler says one of its own."""
+    """The session's number, as announced when we connected: a pooler announces another one."""
     raw = await connection.get_raw_connection()
     driver = raw.driver_connection
     assert driver is not None  # noqa: S101  # it has just answered

@@ -88,7 +88,7 @@ def node_labels(step: Step, *, foreign: bool, locale: str) -> tuple[str, str]:
 
 
 def _version_label(step: Step, locale: str) -> str:
-    """The version; private steps are counted apart and say so."""
+    """The version; private steps have a separate count and say so."""
     if step.options.private:
         return translate("history.private", locale, version=step.number)
     return f"v{step.number}"

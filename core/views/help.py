@@ -52,7 +52,7 @@ def _written(command: Command, locale: str) -> str:
 
 
 def _metavar(word: str, locale: str) -> str:
-    """What stands for a value: PROMPT, ID …"""
+    """The placeholder of a value: PROMPT, ID …"""
     return translate(f"metavar.{word}", locale)
 
 

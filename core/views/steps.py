@@ -168,7 +168,7 @@ def waiting_post(step: Step, parent: Step | None, neighbour: str) -> Post:
 
 
 def with_outage(post: Post, step: Step, neighbour: str) -> Post:
-    """A status post whose last line says instead what is away."""
+    """A status post with a last line that says what is away."""
     lines = post.text.split("\n")[:-1]
     return replace(post, text="\n".join([*lines, _outage(step, neighbour)]))
 
@@ -294,7 +294,7 @@ def elsewhere_post(step: Step, *, is_shown: bool) -> Post:
 
 
 def broken_post(step: Step) -> Post:
-    """A bug of ours keeps the end of a step from being shown; the result is safe."""
+    """Our own error keeps the end of a step from being shown; the result is safe."""
     key = "status.not_shown" if step.outputs else "status.broken"
     return Post(
         tone=Tone.REFUSAL,
