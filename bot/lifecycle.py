@@ -58,7 +58,10 @@ class Front:
         self.app: ASGIApp = unready_app("starting")
 
     async def __call__(
-        self, scope: Scope, receive: Receive, send: Send
+        self,
+        scope: Scope,
+        receive: Receive,
+        send: Send,
     ) -> None:
         await self.app(scope, receive, send)
 
@@ -78,7 +81,9 @@ def unready_app(state: str) -> ASGIApp:
 
     async def anything(_request: Request) -> Response:
         return PlainTextResponse(
-            f"{state}\n", 503, {"Retry-After": RETRY_AFTER}
+            f"{state}\n",
+            503,
+            {"Retry-After": RETRY_AFTER},
         )
 
     return Starlette(

@@ -304,7 +304,9 @@ def _substitute(word: str, allowed: Sequence[str]) -> str:
         return substitute if is_offered or substitute[:1] == "/" else ""
     aliases = [alias for alias, name in ALIASES.items() if name in allowed]
     close = difflib.get_close_matches(
-        word[:LONGEST_SHOWN], [*allowed, *aliases], n=1
+        word[:LONGEST_SHOWN],
+        [*allowed, *aliases],
+        n=1,
     )
     return f"--{close[0]}" if close else ""
 

@@ -80,7 +80,11 @@ class Api:
     """
 
     def __init__(
-        self, url: str, token: str, *, proxy: str | None = None
+        self,
+        url: str,
+        token: str,
+        *,
+        proxy: str | None = None,
     ) -> None:
         Route.BASE = url.rstrip("/")
         trace = aiohttp.TraceConfig()
@@ -183,7 +187,10 @@ class Api:
             raise DiscordError(0) from None
 
     async def answer(
-        self, reply: DiscordReply, kind: int, data: Mapping[str, Any]
+        self,
+        reply: DiscordReply,
+        kind: int,
+        data: Mapping[str, Any],
     ) -> None:
         """Answer an interaction first; an answer already given is as good.
 

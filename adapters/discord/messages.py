@@ -49,7 +49,10 @@ class MessageClient:
         self._uploads = uploads
 
     async def post(
-        self, place: Place, post: Post, replies_to: str = ""
+        self,
+        place: Place,
+        post: Post,
+        replies_to: str = "",
     ) -> PostedMessage:
         """Post a message. Raises DiscordError."""
         limit = await self._channels.file_limit(place)
@@ -105,7 +108,11 @@ class MessageClient:
         return content
 
     async def _send(
-        self, place: Place, post: Post, replies_to: str, limit: int
+        self,
+        place: Place,
+        post: Post,
+        replies_to: str,
+        limit: int,
     ) -> PostedMessage:
         prepared = await self._uploads.prepare(place, post, limit)
         message = render.message(
@@ -133,7 +140,9 @@ class MessageClient:
         number = str(answer["id"])
         if is_direct(place):
             await self._store.save_direct_message(
-                channel, int(number), place.workspace
+                channel,
+                int(number),
+                place.workspace,
             )
         return PostedMessage(place=place, message=number)
 
@@ -143,7 +152,9 @@ class MessageClient:
         return message.get("attachments") or ()
 
     async def _edit_with_pictures(
-        self, sent: PostedMessage, post: Post
+        self,
+        sent: PostedMessage,
+        post: Post,
     ) -> None:
         limit = await self._channels.file_limit(sent.place)
         try:
@@ -154,7 +165,10 @@ class MessageClient:
             await self._edit_within(sent, post, REDUCED_LIMIT)
 
     async def _edit_within(
-        self, sent: PostedMessage, post: Post, limit: int
+        self,
+        sent: PostedMessage,
+        post: Post,
+        limit: int,
     ) -> None:
         prepared = await self._uploads.prepare(sent.place, post, limit)
         message = render.message(prepared.on(post), prepared.attachments)

@@ -57,12 +57,16 @@ def session(proxy: str | None = None) -> aiohttp.ClientSession:
     ``proxy`` is the address of the proxy before Slack. Call it inside the running loop.
     """
     return aiohttp.ClientSession(
-        proxy=proxy, trust_env=False, cookie_jar=aiohttp.DummyCookieJar()
+        proxy=proxy,
+        trust_env=False,
+        cookie_jar=aiohttp.DummyCookieJar(),
     )
 
 
 def web_client(
-    url: str, http: aiohttp.ClientSession, token: str | None = None
+    url: str,
+    http: aiohttp.ClientSession,
+    token: str | None = None,
 ) -> AsyncWebClient:
     """The SDK's client, which repeats nothing by itself."""
     client = AsyncWebClient(
@@ -81,34 +85,50 @@ class SlackApi:
     """The Web API of every workspace. ``url`` ends in ``/api/``."""
 
     def __init__(
-        self, url: str, http: aiohttp.ClientSession, tokens: Tokens
+        self,
+        url: str,
+        http: aiohttp.ClientSession,
+        tokens: Tokens,
     ) -> None:
         self._url = url
         self._http = http
         self._tokens = tokens
 
     async def post_json(
-        self, workspace: str, method: str, **arguments: Any
+        self,
+        workspace: str,
+        method: str,
+        **arguments: Any,
     ) -> Json:
         """Call a method that takes JSON. Raises SlackError."""
         return await self._call(
-            workspace, method, json=_without_none(arguments)
+            workspace,
+            method,
+            json=_without_none(arguments),
         )
 
     async def get(self, workspace: str, method: str, **arguments: Any) -> Json:
         """Call a method that reads. Raises SlackError."""
         params = _without_none(arguments)
         return await self._call(
-            workspace, method, http_verb="GET", params=params
+            workspace,
+            method,
+            http_verb="GET",
+            params=params,
         )
 
     async def post_form(
-        self, workspace: str, method: str, **arguments: Any
+        self,
+        workspace: str,
+        method: str,
+        **arguments: Any,
     ) -> Json:
         """Call a method that takes a form. Raises SlackError."""
         # In the body: of arguments alone the SDK would make a part of the address.
         return await self._call(
-            workspace, method, data=_without_none(arguments)
+            workspace,
+            method,
+            data=_without_none(arguments),
         )
 
     async def _call(self, workspace: str, method: str, **request: Any) -> Json:

@@ -99,7 +99,9 @@ class Files:
         return ""
 
     async def _uploaded_before(
-        self, spot: Spot, uploads: Sequence[Upload]
+        self,
+        spot: Spot,
+        uploads: Sequence[Upload],
     ) -> list[File]:
         """Return what an earlier try has uploaded, if that was all, the first picture first."""
         files = await self._store.files_of(spot.tenant, spot.job)
@@ -113,14 +115,19 @@ class Files:
         for file in files:
             try:
                 await self._api.post_json(
-                    workspace, "files.delete", file=file.file
+                    workspace,
+                    "files.delete",
+                    file=file.file,
                 )
             except SlackError as error:
                 if not error.permanent:
                     raise
 
     async def fetch(
-        self, attachment: Attachment, limit: int, token: str
+        self,
+        attachment: Attachment,
+        limit: int,
+        token: str,
     ) -> AsyncIterator[bytes]:
         """Stream a person's file, at most ``limit`` bytes. Raises Rejected or DeliveryError."""
         url = await self._download_url(attachment)
@@ -173,12 +180,18 @@ class Files:
         return answer.get("file") or {}
 
     async def _upload(
-        self, spot: Spot, uploads: Sequence[Upload], *, has_alt: bool
+        self,
+        spot: Spot,
+        uploads: Sequence[Upload],
+        *,
+        has_alt: bool,
     ) -> list[File]:
         files = []
         for upload in uploads:
             number = await self._upload_bytes(
-                spot.workspace, upload, has_alt=has_alt
+                spot.workspace,
+                upload,
+                has_alt=has_alt,
             )
             file = File(
                 job=spot.job,
@@ -194,7 +207,11 @@ class Files:
         return files
 
     async def _upload_bytes(
-        self, workspace: str, upload: Upload, *, has_alt: bool
+        self,
+        workspace: str,
+        upload: Upload,
+        *,
+        has_alt: bool,
     ) -> str:
         alt = upload.alt[:ALT_LENGTH] if has_alt else ""
         for _ in range(UPLOAD_TRIES):
@@ -223,7 +240,9 @@ class Files:
                 status = response.status
         except (aiohttp.ClientError, TimeoutError, OSError) as error:
             log.warning(
-                "upload_failed", name=upload.name, error=type(error).__name__
+                "upload_failed",
+                name=upload.name,
+                error=type(error).__name__,
             )
             return False
         if status != 200:
@@ -231,7 +250,10 @@ class Files:
         return status == 200
 
     async def _complete(
-        self, spot: Spot, files: Sequence[File], uploads: Sequence[Upload]
+        self,
+        spot: Spot,
+        files: Sequence[File],
+        uploads: Sequence[Upload],
     ) -> str:
         """Share files and wait until Slack has done it. Return the ts, "" when it never did."""
         titles = {upload.name: _title(upload) for upload in uploads}
@@ -254,7 +276,10 @@ class Files:
         return await self._find_share(spot, files, self._looks)
 
     async def _find_share(
-        self, spot: Spot, files: Sequence[File], looks: Sequence[float]
+        self,
+        spot: Spot,
+        files: Sequence[File],
+        looks: Sequence[float],
     ) -> str:
         for seconds in looks:
             await asyncio.sleep(seconds)

@@ -59,7 +59,9 @@ class SlackGuard:
         self._verifier = SignatureVerifier(secret)
         self._now = now
         self._reported: TTLCache[str, bool] = TTLCache(
-            MAX_REPORTED, REPORT_SECONDS, now
+            MAX_REPORTED,
+            REPORT_SECONDS,
+            now,
         )
         self._seen: TTLCache[str, bool] = TTLCache(MAX_SEEN, 2 * WINDOW, now)
 
@@ -114,7 +116,9 @@ class SlackGuard:
             return
         self._reported[fault] = True
         log.warning(
-            "slack_refused", reason=fault, setting="SLACK_SIGNING_SECRET"
+            "slack_refused",
+            reason=fault,
+            setting="SLACK_SIGNING_SECRET",
         )
 
 

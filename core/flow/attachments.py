@@ -59,7 +59,8 @@ async def collect(context: Context, request: Request) -> Collected:
         pictures.append(picture)
         notes |= set(image.notes)
         origins[picture.key] = Origin(
-            name=attachment.name, size=image.original or picture.size
+            name=attachment.name,
+            size=image.original or picture.size,
         )
     mask = None
     if request.mask is not None:
@@ -89,7 +90,9 @@ def naming(name: str, **changes: object) -> Iterator[None]:
 
 
 async def _store_mask(
-    context: Context, request: Request, attachment: Attachment
+    context: Context,
+    request: Request,
+    attachment: Attachment,
 ) -> str:
     # As it came: its exact size is known only when the picture has been fitted.
     data = await fetch(context, request, attachment)
@@ -98,7 +101,9 @@ async def _store_mask(
 
 
 async def store_image(
-    context: Context, tenant: Tenant, image: NormalizedImage
+    context: Context,
+    tenant: Tenant,
+    image: NormalizedImage,
 ) -> Picture:
     """Keep an image's bytes."""
     key = await context.blobs.keep(tenant, image.data)
@@ -106,7 +111,9 @@ async def store_image(
 
 
 def picture_of(
-    key: str, content: bytes, facts: Facts | NormalizedImage
+    key: str,
+    content: bytes,
+    facts: Facts | NormalizedImage,
 ) -> Picture:
     """Describe the picture whose bytes are the blob ``key``."""
     return Picture(
@@ -119,7 +126,9 @@ def picture_of(
 
 
 async def stored_picture(
-    context: Context, request: Request, attachment: Attachment
+    context: Context,
+    request: Request,
+    attachment: Attachment,
 ) -> Picture:
     """A picture that is stored already. Raises NotFound when it is gone."""
     data = await context.blobs.read(request.place.tenant, attachment.key)
@@ -128,7 +137,9 @@ async def stored_picture(
 
 
 async def fetch(
-    context: Context, request: Request, attachment: Attachment
+    context: Context,
+    request: Request,
+    attachment: Attachment,
 ) -> bytes:
     """The bytes of what a person gave, capped. Raises Rejected."""
     if attachment.key:

@@ -11,7 +11,10 @@ from core.types import ImageResult, Outcome, Picture, Step
 
 
 async def store_picture(
-    context: Context, step: Step, content: bytes, position: int
+    context: Context,
+    step: Step,
+    content: bytes,
+    position: int,
 ) -> Picture:
     """Check and keep the picture at this position among the step's outputs.
 
@@ -32,7 +35,9 @@ async def stored_picture(context: Context, step: Step, key: str) -> Picture:
 
 
 async def keep_bytes(
-    context: Context, step: Step, outcome: Outcome
+    context: Context,
+    step: Step,
+    outcome: Outcome,
 ) -> Outcome:
     """The outcome with a blob in place of bytes, so that it can be recorded.
 
@@ -51,7 +56,10 @@ async def keep_bytes(
 
 
 async def _keep(
-    context: Context, step: Step, content: bytes, position: int
+    context: Context,
+    step: Step,
+    content: bytes,
+    position: int,
 ) -> ImageResult:
     try:
         picture = await store_picture(context, step, content, position)

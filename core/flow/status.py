@@ -138,7 +138,10 @@ async def pace_of(context: Context, account: str, model: str) -> Pace:
 
 
 async def _post(
-    context: Context, step: Step, position: int, pace: Pace
+    context: Context,
+    step: Step,
+    position: int,
+    pace: Pace,
 ) -> Post:
     parent = await parent_of(context, step)
     away = _missing_neighbour(context, step)
@@ -273,7 +276,8 @@ async def _read_lines(context: Context, queues: set[Queue]) -> Lines:
 
 
 async def _say_database_away(
-    context: Context, shown: dict[str, LastStatus]
+    context: Context,
+    shown: dict[str, LastStatus],
 ) -> None:
     """Say it in the messages of jobs that wait for the database; nothing can be looked up."""
     for job, last in list(shown.items()):
@@ -297,7 +301,9 @@ def _queue(step: Step) -> Queue:
 
 
 def _is_shown_here(
-    context: Context, leads: Callable[[str], bool], step: Step
+    context: Context,
+    leads: Callable[[str], bool],
+    step: Step,
 ) -> bool:
     # Only the process that waits with a job knows what it waits for.
     return leads(step.place.platform) or step.id in context.waits
@@ -311,7 +317,10 @@ def _has_progress(context: Context, step: Step) -> bool:
 
 
 def _is_due(
-    context: Context, step: Step, position: int, last: LastStatus | None
+    context: Context,
+    step: Step,
+    position: int,
+    last: LastStatus | None,
 ) -> bool:
     """Whether a message is due for an update.
 
@@ -326,7 +335,10 @@ def _is_due(
 
 
 async def _refresh(
-    context: Context, step: Step, post: Post, shown: dict[str, LastStatus]
+    context: Context,
+    step: Step,
+    post: Post,
+    shown: dict[str, LastStatus],
 ) -> bool:
     """Returns False when the platform could not be reached."""
     try:
@@ -334,14 +346,19 @@ async def _refresh(
             await _send_progress(context, step, post, shown)
     except (DeliveryError, NotFound, TimeoutError) as error:
         log.debug(
-            "progress_not_shown", step=step.id, error=type(error).__name__
+            "progress_not_shown",
+            step=step.id,
+            error=type(error).__name__,
         )
         return not (isinstance(error, TimeoutError) or is_passing(error))
     return True
 
 
 async def _send_progress(
-    context: Context, step: Step, post: Post, shown: dict[str, LastStatus]
+    context: Context,
+    step: Step,
+    post: Post,
+    shown: dict[str, LastStatus],
 ) -> None:
     store = context.store
     is_guarded = context.is_shared and step.state is not StepState.MADE
@@ -367,7 +384,10 @@ async def _lacks_message(context: Context, step: Step) -> bool:
 
 
 async def _update(
-    context: Context, step: Step, post: Post, shown: dict[str, LastStatus]
+    context: Context,
+    step: Step,
+    post: Post,
+    shown: dict[str, LastStatus],
 ) -> None:
     last = shown.get(step.id)
     async with context.message_lock(step):
@@ -380,6 +400,10 @@ async def _update(
             return
         now = context.clock.now()
         shown[step.id] = LastStatus(
-            sent=sent, post=post, state=step.state, at=now, step=step
+            sent=sent,
+            post=post,
+            state=step.state,
+            at=now,
+            step=step,
         )
         await context.chat(step).update(sent, post)

@@ -37,7 +37,11 @@ def thumbnail(data: bytes) -> bytes:
     """A square JPEG of a picture's middle, as large as it is ever drawn in a tree."""
     side = layout.SIDE
     small = pyvips.Image.thumbnail_buffer(
-        data, side, height=side, crop="centre", no_rotate=True
+        data,
+        side,
+        height=side,
+        crop="centre",
+        no_rotate=True,
     )
     if small.hasalpha():
         small = small.flatten(
@@ -140,7 +144,9 @@ def _join(draw: ImageDraw.ImageDraw, page: Page, spot: Spot) -> None:
         draw.line([(x - stub, middle), (x, middle)], fill=LINE, width=width)
     if spot.continues:
         draw.line(
-            [(right, middle), (right + stub, middle)], fill=LINE, width=width
+            [(right, middle), (right + stub, middle)],
+            fill=LINE,
+            width=width,
         )
     for child in spot.children:
         left, top = page.corner(column=child.column, row=child.row)
@@ -171,7 +177,10 @@ def _place(
     draw = ImageDraw.Draw(canvas)
     frame = (x - 3, y - 3, x + side + 2, y + side + 2)
     draw.rounded_rectangle(
-        frame, side // 9, outline=frame_colour, width=frame_width
+        frame,
+        side // 9,
+        outline=frame_colour,
+        width=frame_width,
     )
     max_width = side + page.gap - 4
     label = node.label
@@ -208,7 +217,11 @@ def _size(data: bytes) -> tuple[int, int]:
 def _shrink(data: bytes, width: int, height: int) -> Image.Image:
     """Decode the picture at that size; it is never in memory at its own."""
     small = pyvips.Image.thumbnail_buffer(
-        data, width, height=height, size="force", no_rotate=True
+        data,
+        width,
+        height=height,
+        size="force",
+        no_rotate=True,
     )
     # Pillow takes raw bytes: eight bits and four bands, whatever the file had.
     small = small.colourspace("srgb").cast("uchar")

@@ -85,7 +85,8 @@ def _find_marks(image: "pyvips.Image") -> "pyvips.Image":
 
 
 def _find_marks_in_layer(
-    image: "pyvips.Image", seen: "pyvips.Image"
+    image: "pyvips.Image",
+    seen: "pyvips.Image",
 ) -> "pyvips.Image":
     """Strokes on a transparent layer are the marks; in a picture the eraser's holes are."""
     paint = _is_red(image) | _is_white(image)

@@ -32,7 +32,10 @@ def read_header(data: bytes, kind: str) -> Facts:
         # A BMP has no orientation, and the HEIC reader has already turned the picture.
         width, height = image.size
         return Facts(
-            format=kind, width=width, height=height, alpha=_has_alpha(image)
+            format=kind,
+            width=width,
+            height=height,
+            alpha=_has_alpha(image),
         )
 
 
@@ -45,7 +48,11 @@ def decode(data: bytes, kind: str) -> "pyvips.Image":
     width, height = image.size
     bands = len(image.getbands())
     pixels = pyvips.Image.new_from_memory(
-        content, width, height, bands, "uchar"
+        content,
+        width,
+        height,
+        bands,
+        "uchar",
     )
     picture = pixels.copy(interpretation=INTERPRETATIONS[image.mode])
     if profile:

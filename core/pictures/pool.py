@@ -48,7 +48,10 @@ class Pool:
         self._is_closed = False
 
     async def run(
-        self, task: Callable[P, T], *args: P.args, **kwargs: P.kwargs
+        self,
+        task: Callable[P, T],
+        *args: P.args,
+        **kwargs: P.kwargs,
     ) -> T:
         """Call a function of ``core.pictures.tasks`` in a process.
 
@@ -58,7 +61,9 @@ class Pool:
         question = (task.__name__, args, kwargs)
         async with self._turn:
             value, error = await loop.run_in_executor(
-                self._executor, self._ask, question
+                self._executor,
+                self._ask,
+                question,
             )
         self._end_idle_later(loop)
         if error is not None:
@@ -114,7 +119,10 @@ class SameProcess(Pool):
     """Works in this process, for a command at a prompt that has nothing else to do."""
 
     async def run(
-        self, task: Callable[P, T], *args: P.args, **kwargs: P.kwargs
+        self,
+        task: Callable[P, T],
+        *args: P.args,
+        **kwargs: P.kwargs,
     ) -> T:
         """Call the function, and let everything else wait. Raises what it raises."""
         return task(*args, **kwargs)

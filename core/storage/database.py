@@ -150,12 +150,17 @@ def open_async(url: str, pool: int = POOL) -> AsyncEngine:
     if is_sqlite(url):
         address = make_url(sync_url(url)).set(drivername="sqlite+aiosqlite")
         engine = create_async_engine(
-            address, poolclass=AsyncAdaptedQueuePool, **limits
+            address,
+            poolclass=AsyncAdaptedQueuePool,
+            **limits,
         )
         _durable(engine.sync_engine)
         return engine
     engine = create_async_engine(
-        sync_url(url), pool_pre_ping=True, connect_args=POSTGRESQL, **limits
+        sync_url(url),
+        pool_pre_ping=True,
+        connect_args=POSTGRESQL,
+        **limits,
     )
     _leave_standbys(engine.sync_engine)
     return engine
@@ -233,7 +238,10 @@ def is_current(engine: Engine) -> bool:
 
 
 async def migrate(
-    url: str, tables: TableSet = TableSet.MAIN, *, to: str = "head"
+    url: str,
+    tables: TableSet = TableSet.MAIN,
+    *,
+    to: str = "head",
 ) -> None:
     """Bring the schema up to date, or to a certain revision.
 

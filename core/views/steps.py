@@ -77,7 +77,11 @@ def refusal_post(
     if could_cost:
         text = explain(error.key, error.params, locale, "no")
     return Post(
-        tone=Tone.REFUSAL, text=text, job=job, private=True, reason=error.key
+        tone=Tone.REFUSAL,
+        text=text,
+        job=job,
+        private=True,
+        reason=error.key,
     )
 
 
