@@ -49,11 +49,11 @@ def _tell(*numbers: int) -> None:
 def easel(life: Mapping[str, Any]) -> None:
     """The program, as if it had been started with these words, environment and folder.
 
-    With "speed" its pauses between two tries pass so many times as fast; "look" are the seconds
-    between two looks for what other processes have left.
+    With "speed" its pauses between two tries pass so many times as fast; an "heir" takes over from
+    the dead, and nothing else.
     """
     from bot import cli  # noqa: PLC0415
-    from core import engine, failpoints  # noqa: PLC0415
+    from core import failpoints  # noqa: PLC0415
 
     os.environ.clear()
     os.environ.update(life["environment"])
@@ -68,9 +68,21 @@ def easel(life: Mapping[str, Any]) -> None:
             )
     failpoints.arm(os.environ.get("FAILPOINTS", ""))
     shorten_pauses(life.get("speed", 1))
-    engine.LOOK_SECONDS = life.get("look", engine.LOOK_SECONDS)
+    if life.get("heir"):
+        only_inherit()
     sys.argv = ["easel", *life["words"]]
     cli.main()
+
+
+def only_inherit() -> None:
+    """Leave to other workers what they have not begun: they are to be killed at it."""
+    import sqlalchemy as sa  # noqa: PLC0415
+
+    from core import engine  # noqa: PLC0415
+    from core.storage import workers  # noqa: PLC0415
+
+    engine.LOOK_SECONDS = 3600
+    workers.LISTEN = sa.text("SELECT 1")
 
 
 def shorten_pauses(speed: float) -> None:

@@ -7,7 +7,8 @@ will
 * "failpoints", "mutant", "log": what is armed, broken, and logged from which level;
 * "worker": its name, of several on one database;
 * "until": a file without which nothing is delivered to it;
-* "every", "look": seconds between two looks for the dead, and for what others have left.
+* "every": seconds between two looks for the dead;
+* "heir": whether it takes over from them, and does nothing else.
 
 The child is given the requests that are not acknowledged yet, as a platform delivers again only
 what it was not told "ok" for; it works until all are at their end, and exits 0.
@@ -23,13 +24,13 @@ from adapters.web.chat import WebChat
 from adapters.web.store import Room
 from bot import logs, settings, wiring
 from bot.simulator.tasks import SimulatorConfig
-from core import engine, failpoints
+from core import failpoints
 from core.flow import generate
 from core.incoming import Incoming
 from core.storage import workers
 from core.storage.inbox import Inbox
 from core.types import SessionId, from_json
-from tests.fakes.forking import fork_for_each_line
+from tests.fakes.forking import fork_for_each_line, only_inherit
 from tests.fakes.journal_chat import JournalChat
 
 
@@ -122,7 +123,8 @@ def live_and_end(life: Mapping[str, Any]) -> None:
     failpoints.arm(life.get("failpoints", ""))
     logs.set_up("json", life.get("log", "critical"), [])
     break_it(life.get("mutant", ""))
-    engine.LOOK_SECONDS = life.get("look", engine.LOOK_SECONDS)
+    if life.get("heir"):
+        only_inherit()
     workers.EVERY = life.get("every", workers.EVERY)
     asyncio.run(live(life))
     os._exit(0)

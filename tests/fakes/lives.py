@@ -147,7 +147,7 @@ async def worker_beside(
         "",
         is_ready,
         words=["run", "--role", "worker"],
-        look=3600,
+        heir=True,
         out=str(log),
         error=str(log),
     ) as life:
