@@ -25,10 +25,11 @@ from adapters.slack.api import (
 )
 from adapters.slack.app import SlackApp
 from adapters.slack.chat import SlackChat
-from adapters.slack.decode import PLATFORM, workspace_of
+from adapters.slack.decode import PLATFORM
 from adapters.slack.files import Files
 from adapters.slack.guard import SlackGuard, callbacks, install_routes
 from adapters.slack.manifest import SCOPES
+from adapters.slack.payloads import workspace_of
 from adapters.slack.socket import Socket
 from adapters.slack.store import SlackStore
 from adapters.slack.tokens import BotIdentity, Installed, OneToken

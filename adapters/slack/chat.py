@@ -15,6 +15,7 @@ from adapters.slack.completion import DIRECT, Completion
 from adapters.slack.ephemeral import EphemeralClient
 from adapters.slack.files import Files
 from adapters.slack.messages import MessageClient
+from adapters.slack.payloads import split
 from adapters.slack.progress import Progress
 from adapters.slack.reply import SlackReply
 from adapters.slack.store import SlackStore
@@ -117,7 +118,7 @@ class SlackChat:
 
     async def forget(self, place: Place) -> None:
         """Forget a workspace that has removed us."""
-        enterprise, team = decode.split(place.workspace)
+        enterprise, team = split(place.workspace)
         await self._store.forget(place.tenant, enterprise, team)
         if isinstance(self._tokens, Installed):
             self._tokens.forget(place.workspace)

@@ -5,8 +5,16 @@ The workspace is that of the verified payload, the key Slack's own id of it.
 
 import json
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any
 
+from adapters.slack.payloads import (
+    Payload,
+    part_of,
+    text_of,
+    us_of,
+    workspace_in,
+    workspace_of_event,
+    workspace_of_press,
+)
 from adapters.slack.reply import SlackReply
 from adapters.slack.text import emoji_in, plain, with_emoji
 from adapters.slack.text import mentions as mentions_in
@@ -17,7 +25,6 @@ from core.text import clean
 from core.types import Attachment, Person, Place, Request
 
 PLATFORM = "slack"
-Payload = Mapping[str, Any]
 SPOKEN = frozenset({None, "file_share", "thread_broadcast"})
 """Kinds of messages that a person wrote; the rest are edits, deletions, other bots, channel
 news."""
@@ -33,16 +40,16 @@ SHORTCUT = "edit_image"
 
 def command(body: Payload) -> Incoming:
     """A slash command: "/draw a fox --n 2"."""
-    enterprise = _text(body, "enterprise_id")
-    team = _text(body, "team_id")
-    workspace = _workspace(body, enterprise, team)
+    enterprise = text_of(body, "enterprise_id")
+    team = text_of(body, "team_id")
+    workspace = workspace_in(body, enterprise, team)
     user = str(body["user_id"])
-    name = _text(body, "user_name")
-    words = plain(_text(body, "text"))
+    name = text_of(body, "user_name")
+    words = plain(text_of(body, "text"))
     return Incoming(
         key=f"command:{body['trigger_id']}",
         kind=Kind.COMMAND,
-        place=_place(workspace, _text(body, "channel_id")),
+        place=_place(workspace, text_of(body, "channel_id")),
         person=Person(id=user, name=name),
         words=f"{body['command']} {words}".strip(),
         may_show_form=True,
@@ -61,7 +68,7 @@ def lets_us_in(body: Payload) -> bool:
     """Whether we were invited to a channel."""
     event = body["event"]
     is_joining = event["type"] == "member_joined_channel"
-    return is_joining and _text(event, "user") == _us(body)
+    return is_joining and text_of(event, "user") == us_of(body)
 
 
 def message(body: Payload) -> Incoming | None:
@@ -70,20 +77,20 @@ def message(body: Payload) -> Incoming | None:
     ``app_mention`` and ``message`` deliver the same words: both have the message's key.
     """
     event = body["event"]
-    us = _us(body)
+    us = us_of(body)
     if not _is_persons(event, us):
         return None
-    text = _text(event, "text")
+    text = text_of(event, "text")
     ts = str(event["ts"])
     channel = event["channel"]
     is_named = event["type"] == "app_mention"
     mentions = mentions_in(text, us, is_named=is_named)
     is_direct = event.get("channel_type") == "im"
-    thread = _text(event, "thread_ts")
+    thread = text_of(event, "thread_ts")
     if mentions.us and not thread and not is_direct:
         # A mention is answered in a thread that begins with it.
         thread = ts
-    workspace = _workspace_of_event(body)
+    workspace = workspace_of_event(body)
     emoji = emoji_in(event.get("blocks"))
     return Incoming(
         key=f"message:{channel}:{ts}",
@@ -101,23 +108,23 @@ def message(body: Payload) -> Incoming | None:
 def _is_persons(event: Payload, us: str) -> bool:
     if event.get("subtype") not in SPOKEN or event.get("bot_id"):
         return False
-    return _text(event, "user") not in {"", us}
+    return text_of(event, "user") not in {"", us}
 
 
 def reaction(body: Payload) -> Incoming | None:
     """A reaction added or taken away; None when it is our own, or not to a message."""
     event = body["event"]
-    item = _part(event, "item")
+    item = part_of(event, "item")
     if item.get("type") != "message":
         return None
-    if event.get("user") in {None, _us(body)}:
+    if event.get("user") in {None, us_of(body)}:
         return None
-    workspace = _workspace_of_event(body)
-    emoji = _text(event, "reaction")
+    workspace = workspace_of_event(body)
+    emoji = text_of(event, "reaction")
     return Incoming(
         key=f"event:{body['event_id']}",
         kind=Kind.REACTION,
-        place=_place(workspace, _text(item, "channel")),
+        place=_place(workspace, text_of(item, "channel")),
         person=_person(event),
         answers=Quoted(message=str(item["ts"])),
         emoji=emoji[:LONGEST_EMOJI],
@@ -131,10 +138,10 @@ def removal(body: Payload) -> Incoming | None:
     None when only people's tokens were.
     """
     event = body["event"]
-    revoked = _part(event, "tokens")
+    revoked = part_of(event, "tokens")
     if event["type"] == "tokens_revoked" and not revoked.get("bot"):
         return None
-    workspace = _workspace_of_event(body)
+    workspace = workspace_of_event(body)
     return Incoming(
         key=f"event:{body['event_id']}",
         kind=Kind.REMOVED,
@@ -146,15 +153,15 @@ def removal(body: Payload) -> Incoming | None:
 def button(body: Payload) -> Incoming | None:
     """A button or a menu of the bot's message; None for a link."""
     action = body["actions"][0]
-    if _text(action, "action_id").startswith("link"):
+    if text_of(action, "action_id").startswith("link"):
         return None
-    option = _part(action, "selected_option")
-    value = _text(option, "value") or _text(action, "value")
-    container = _part(body, "container")
-    channel = _text(_part(body, "channel"), "id")
-    channel = channel or _text(container, "channel_id")
-    thread = _thread(_part(body, "message"), container)
-    workspace = _workspace_of_press(body)
+    option = part_of(action, "selected_option")
+    value = text_of(option, "value") or text_of(action, "value")
+    container = part_of(body, "container")
+    channel = text_of(part_of(body, "channel"), "id")
+    channel = channel or text_of(container, "channel_id")
+    thread = _thread(part_of(body, "message"), container)
+    workspace = workspace_of_press(body)
     return Incoming(
         key=f"press:{body['trigger_id']}",
         kind=Kind.BUTTON,
@@ -169,7 +176,7 @@ def button(body: Payload) -> Incoming | None:
 def shortcut(body: Payload) -> Incoming:
     """ "Edit this image" on a message: its pictures, or the step it shows."""
     pointed = body["message"]
-    workspace = _workspace_of_press(body)
+    workspace = workspace_of_press(body)
     pictures = files(pointed.get("files"), workspace)
     channel = body["channel"]["id"]
     thread = _thread(pointed, {})
@@ -190,11 +197,11 @@ def home(body: Payload) -> Incoming | None:
     event = body["event"]
     if event.get("tab") != "home":
         return None
-    workspace = _workspace_of_event(body)
+    workspace = workspace_of_event(body)
     return Incoming(
         key=f"event:{body['event_id']}",
         kind=Kind.HOME,
-        place=_place(workspace, _text(event, "channel")),
+        place=_place(workspace, text_of(event, "channel")),
         person=_person(event),
     )
 
@@ -241,7 +248,7 @@ def form(body: Payload) -> Incoming | None:
     try:
         metadata = json.loads(view["private_metadata"])
         # Slack names the organisation of whoever submits it. Older modals do not know better.
-        workspace = metadata.get("w") or _workspace_of_press(body)
+        workspace = metadata.get("w") or workspace_of_press(body)
         operation = Action(metadata["a"]).value
         place = _place(workspace, metadata["c"], metadata["h"])
         locale = str(metadata["l"])
@@ -252,14 +259,14 @@ def form(body: Payload) -> Incoming | None:
         raise Rejected("button.unknown") from None
     if not all(ref.startswith(f"{workspace} ") for ref in refs):
         raise Rejected("button.unknown")
-    values = {name: _part(block, FIELD) for name, block in blocks.items()}
+    values = {name: part_of(block, FIELD) for name, block in blocks.items()}
     pictures = values.pop("pictures", {}).get("files")
     masks = values.pop("mask_picture", {}).get("files")
     fields = {name: _field_text(field) for name, field in values.items()}
     words = fields.pop("prompt", "")
     known_pictures = tuple(Attachment(ref=ref) for ref in refs)
     mask = next(iter(files(masks, workspace)), None)
-    reply = SlackReply(trigger=_text(body, "trigger_id"))
+    reply = SlackReply(trigger=text_of(body, "trigger_id"))
     return Incoming(
         key=f"view:{view['id']}",
         kind=Kind.FORM,
@@ -299,7 +306,7 @@ def _is_gone(file: Payload) -> bool:
 
 def _may_be_picture(file: Payload) -> bool:
     # Files shared from elsewhere come without a type.
-    media_type = _text(file, "mimetype") or "image/"
+    media_type = text_of(file, "mimetype") or "image/"
     return media_type.startswith("image/")
 
 
@@ -308,7 +315,7 @@ def _attachment(file: Payload, workspace: str) -> Attachment:
     is_size = isinstance(size, int) and size >= 0
     address = _address(file)
     ref = f"{workspace} {file['id']} {address}"
-    name = _text(file, "name")
+    name = text_of(file, "name")
     return Attachment(
         ref=ref.strip(),
         name=name[:LONGEST_NAME],
@@ -323,7 +330,7 @@ def _address(file: Payload) -> str:
     must_be_asked = file.get("file_access") == "check_file_info"
     if must_be_asked or "url_private" not in file:
         return ""
-    return _text(file, "url_private_download") or str(file["url_private"])
+    return text_of(file, "url_private_download") or str(file["url_private"])
 
 
 def _thread(message: Payload, container: Payload) -> str:
@@ -331,8 +338,8 @@ def _thread(message: Payload, container: Payload) -> str:
 
     The first message of one names itself, and stands in the channel.
     """
-    thread = _text(message, "thread_ts") or _text(container, "thread_ts")
-    own = _text(message, "ts") or _text(container, "message_ts")
+    thread = text_of(message, "thread_ts") or text_of(container, "thread_ts")
+    own = text_of(message, "ts") or text_of(container, "message_ts")
     return "" if thread == own else thread
 
 
@@ -342,7 +349,7 @@ def _field_text(field: Payload) -> str:
     if kind == "checkboxes":
         return "true" if field.get("selected_options") else "false"
     if kind == "static_select":
-        chosen = _part(field, "selected_option").get("value")
+        chosen = part_of(field, "selected_option").get("value")
     elif kind == "conversations_select":
         chosen = field.get("selected_conversation")
     elif kind == "multi_users_select":
@@ -350,17 +357,6 @@ def _field_text(field: Payload) -> str:
     else:
         chosen = field.get("value")
     return clean(with_emoji(str(chosen))) if chosen else ""
-
-
-def _text(payload: Payload, name: str) -> str:
-    """A text of the payload; "" where it is missing or null."""
-    return str(payload.get(name) or "")
-
-
-def _part(payload: Payload, name: str) -> Payload:
-    """An object of the payload; empty where it is missing or null."""
-    part: Payload = payload.get(name) or {}
-    return part
 
 
 def _place(workspace: str, channel: str, thread: str = "") -> Place:
@@ -373,72 +369,17 @@ def _place(workspace: str, channel: str, thread: str = "") -> Place:
 
 
 def _reply(body: Payload) -> dict[str, str]:
-    trigger = _text(body, "trigger_id")
-    url = _text(body, "response_url")
+    trigger = text_of(body, "trigger_id")
+    url = text_of(body, "response_url")
     return SlackReply(trigger=trigger, response_url=url).to_json()
-
-
-def _workspace(installed: Payload, enterprise: str, team: str) -> str:
-    """The workspace: the whole organisation where the bot is installed in all of it.
-
-    The payloads of such an installation may name any team of it, or none.
-    """
-    is_of_all = installed.get("is_enterprise_install") in {True, "true"}
-    return workspace_of(enterprise, "" if is_of_all else team)
-
-
-def _workspace_of_event(body: Payload) -> str:
-    """The installation an event was sent to.
-
-    Slack names it first. What else the body names may be the sender's: in a channel shared with
-    another organisation, that is not where the bot is installed.
-    """
-    authorizations = body.get("authorizations") or [body]
-    installed = authorizations[0]
-    enterprise = _text(installed, "enterprise_id")
-    return _workspace(installed, enterprise, _text(installed, "team_id"))
-
-
-def _workspace_of_press(body: Payload) -> str:
-    """The installation whose button was pressed.
-
-    A modal names it separately when a user of another organisation submits it.
-    """
-    team = _part(body, "team")
-    view = _part(body, "view")
-    installed = _text(view, "app_installed_team_id") or _text(team, "id")
-    enterprise = _text(_part(body, "enterprise"), "id")
-    enterprise = enterprise or _text(team, "enterprise_id")
-    return _workspace(body, enterprise, installed)
 
 
 def _presser(body: Payload) -> Person:
     user = body["user"]
-    name = _text(user, "name") or _text(user, "username")
+    name = text_of(user, "name") or text_of(user, "username")
     return Person(id=str(user["id"]), name=name)
 
 
 def _person(event: Payload) -> Person:
     """Events name people by their id alone."""
     return Person(id=str(event["user"]), name="")
-
-
-def _us(body: Payload) -> str:
-    """The bot's own user there."""
-    authorizations = body.get("authorizations") or [{}]
-    return _text(authorizations[0], "user_id")
-
-
-def split(workspace: str) -> tuple[str | None, str | None]:
-    """Split a workspace into enterprise and team.
-
-    It is "E1.T1", "T1", or "E1." for an organisation as a whole.
-    """
-    enterprise, _, team = workspace.rpartition(".")
-    return enterprise or None, team or None
-
-
-def workspace_of(enterprise: str | None, team: str | None) -> str:
-    """A workspace's id, the enterprise before it where there is one."""
-    team = team or ""
-    return f"{enterprise}.{team}" if enterprise else team

@@ -11,7 +11,7 @@ from slack_sdk.oauth.installation_store import Bot
 from slack_sdk.oauth.token_rotation.async_rotator import AsyncTokenRotator
 from slack_sdk.web.async_client import AsyncWebClient
 
-from adapters.slack.decode import split, workspace_of
+from adapters.slack.payloads import split, workspace_of
 from adapters.slack.store import SlackStore
 from core.errors import DeliveryError
 

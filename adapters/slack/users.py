@@ -7,7 +7,7 @@ from typing import Any
 from cachetools import TTLCache
 
 from adapters.slack.api import SlackApi
-from adapters.slack.decode import split
+from adapters.slack.payloads import split
 from core.errors import DeliveryError
 from core.text import clean
 

@@ -12,7 +12,7 @@ from starlette.responses import HTMLResponse, JSONResponse, Response
 from starlette.routing import Route
 
 from adapters.web.pages import locale_of, page, sorry
-from adapters.web.room import refusal
+from adapters.web.requests import refusal
 from core.answers import drafts, masks
 from core.errors import EaselError, Rejected
 from core.flow.context import Context

@@ -4,8 +4,7 @@ One handler each, behind the person's key.
 """
 
 import asyncio
-import json
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable
 from dataclasses import replace
 from datetime import UTC, date, datetime, time, timedelta
 from functools import lru_cache
@@ -20,9 +19,10 @@ from adapters.web.changes import Changes, member_fields
 from adapters.web.chat import TENANT
 from adapters.web.commands import list_commands
 from adapters.web.records import Member, Message
+from adapters.web.requests import locale_of, number_of, read_json, refusal
 from adapters.web.store import Room
 from core import grammar
-from core.errors import EaselError, NotFound, Rejected
+from core.errors import EaselError, Rejected
 from core.flow import heads
 from core.flow.context import Context
 from core.i18n import translate
@@ -34,7 +34,6 @@ from core.service import Answer, Service
 from core.signed_links import Purpose
 from core.text import clean, is_whole_number
 from core.types import MessageRole, Request, StepId
-from core.views.steps import explain
 
 Endpoint = Callable[[WebRequest], Awaitable[Response]]
 """Answers a web request from anyone."""
@@ -42,13 +41,6 @@ Endpoint = Callable[[WebRequest], Awaitable[Response]]
 LINK_DAYS = 2
 LINKS = 1000
 """Pictures whose links are remembered for the day: every page that opens asks for the same."""
-MOST_NUMBER = 1 << 53
-"""Above it JavaScript's numbers are no whole ones."""
-STATUSES = {
-    "picture.too_many_bytes": 413,
-    "picture.not_an_image": 415,
-    "picture.format": 415,
-}
 LONGEST_EMOJI = 16
 LONGEST_NUMBER = 11
 UPLOADS = 4
@@ -111,7 +103,7 @@ class RoomApi:
             try:
                 return await handler(request)
             except EaselError as error:
-                return refusal(error, _locale_of(request))
+                return refusal(error, locale_of(request))
 
         return handle
 
@@ -124,7 +116,7 @@ class RoomApi:
                 member = await self._room.member_of_key(key)
             if member is None:
                 error = Rejected("room.enter_first")
-                return refusal(error, _locale_of(request), 401)
+                return refusal(error, locale_of(request), 401)
             return await handler(request, member)
 
         return self._with_refusals(handle)
@@ -156,7 +148,7 @@ class RoomApi:
 
     async def _older(self, request: WebRequest, member: Member) -> Response:
         body = await read_json(request)
-        before = _number(body, "before")
+        before = number_of(body, "before")
         channel = body.get("channel")
         if before is None or not isinstance(channel, str):
             raise Rejected("room.bad_request")
@@ -206,7 +198,7 @@ class RoomApi:
             )
         incoming = decode.message(clean(text), member, body)
         await self._room.require_access(incoming.place.channel, member.id)
-        number = _number(body, "reply_to")
+        number = number_of(body, "reply_to")
         replied = None
         if number is not None:
             replied = await self._room.message(number, member.id)
@@ -318,7 +310,7 @@ class RoomApi:
 
     async def _react(self, request: WebRequest, member: Member) -> Response:
         body = await read_json(request)
-        number = _number(body, "message")
+        number = number_of(body, "message")
         emoji = body.get("emoji")
         if number is None or not isinstance(emoji, str):
             raise Rejected("room.bad_request")
@@ -371,7 +363,7 @@ class RoomApi:
         return JSONResponse({})
 
     async def _dismiss(self, request: WebRequest, member: Member) -> Response:
-        number = _number(await read_json(request), "message")
+        number = number_of(await read_json(request), "message")
         if number is None:
             raise Rejected("room.bad_request")
         await self._room.dismiss(number, member.id)
@@ -385,7 +377,7 @@ class RoomApi:
         Our recipe in it is kept.
         """
         name = decode.file_name(request.headers.get("easel-name", ""))
-        locale = _locale_of(request)
+        locale = locale_of(request)
         async with self._uploading:
             data = await request.body()
             taken = await self._context.pool.run(tasks.normalize, data)
@@ -418,48 +410,3 @@ class RoomApi:
         channel = decode.channel(body.get("name"))
         await self._room.add_channel(channel, channel)
         return JSONResponse({"channel": channel})
-
-
-def refusal(
-    error: EaselError,
-    locale: str,
-    status: int | None = None,
-) -> JSONResponse:
-    """A kind sentence, and its key for programs.
-
-    What might have been billed, elsewhere than in the room, says that it was not.
-    """
-    if status is None:
-        usual = 404 if isinstance(error, NotFound) else 422
-        status = STATUSES.get(error.key, usual)
-    if error.key.startswith("room."):
-        words = translate(error.key, locale, **error.params)
-    else:
-        words = explain(error.key, error.params, locale, "no")
-    return JSONResponse({"error": words, "reason": error.key}, status)
-
-
-def _locale_of(request: WebRequest) -> str:
-    return request.headers.get("easel-locale", "en")
-
-
-async def read_json(request: WebRequest) -> Mapping[str, Any]:
-    """The body, without halves of characters. Raises Rejected for anything but one JSON object."""
-    try:
-        sent = json.loads(await request.body())
-        # JSON may hold half a pair of surrogates, which no database takes.
-        text = json.dumps(sent, ensure_ascii=False)
-        body = json.loads(text.encode(errors="ignore"))
-    except (ValueError, RecursionError):
-        raise Rejected("room.bad_request") from None
-    if not isinstance(body, dict):
-        raise Rejected("room.bad_request")
-    return body
-
-
-def _number(body: Mapping[str, Any], name: str) -> int | None:
-    """A message's number, None for anything else."""
-    number = body.get(name)
-    if isinstance(number, int) and 0 < number < MOST_NUMBER:
-        return number
-    return None

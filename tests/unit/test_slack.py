@@ -15,6 +15,7 @@ from slack_sdk.models.blocks import Block
 from adapters.slack import decode, render, users
 from adapters.slack.api import SlackError
 from adapters.slack.manifest import EVENTS, SCOPES, manifest
+from adapters.slack.payloads import split, workspace_of
 from core import forms
 from core.catalog import Catalog
 from core.errors import Rejected
@@ -238,7 +239,7 @@ def test_only_our_own_token_taken_away_means_that_we_left() -> None:
 def test_a_workspace_is_its_team_and_enterprise(
     enterprise: str | None, team: str | None
 ) -> None:
-    assert decode.split(decode.workspace_of(enterprise, team)) == (
+    assert split(workspace_of(enterprise, team)) == (
         enterprise,
         team,
     )
