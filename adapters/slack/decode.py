@@ -30,6 +30,8 @@ SPOKEN = frozenset({None, "file_share", "thread_broadcast"})
 news."""
 NO_UPLOADS = frozenset({"external", "snippet", "post"})
 """Modes of files without bytes at Slack that could be fetched."""
+UNKNOWN_TYPES = frozenset({"", "application/octet-stream"})
+"""Those that say nothing: of files shared from elsewhere, and of kinds Slack does not know."""
 MOST_PICTURES = 10
 LONGEST_EMOJI = 100
 LONGEST_NAME = 80
@@ -305,9 +307,8 @@ def _is_gone(file: Payload) -> bool:
 
 
 def _may_be_picture(file: Payload) -> bool:
-    # Files shared from elsewhere come without a type.
-    media_type = text_of(file, "mimetype") or "image/"
-    return media_type.startswith("image/")
+    media_type = text_of(file, "mimetype")
+    return media_type in UNKNOWN_TYPES or media_type.startswith("image/")
 
 
 def _attachment(file: Payload, workspace: str) -> Attachment:

@@ -23,6 +23,11 @@ PAPER, INK, FAINT, LINE, ACCENT = (
 MAX_SIDE = 4096
 MARGIN = 24
 FLICKER_SIDE = 1024
+COMPARE_HEIGHT, COMPARE_TOP = 768, 64
+PLOT_SIZE = (960, 420)
+PLOT_LEFT, PLOT_FLOOR = 72, 364
+PLOT_WIDTH, PLOT_HEIGHT = 864, 292
+"""Pixels of the area of the bars, and its lower left corner."""
 FONTS = (
     "/usr/share/fonts/opentype/noto/NotoSansCJK-Regular.ttc",
     "/usr/share/fonts/truetype/wqy/wqy-microhei.ttc",
@@ -37,11 +42,7 @@ def thumbnail(data: bytes) -> bytes:
     """A square JPEG of a picture's middle, as large as it is ever drawn in a tree."""
     side = layout.SIDE
     small = pyvips.Image.thumbnail_buffer(
-        data,
-        side,
-        height=side,
-        crop="centre",
-        no_rotate=True,
+        data, side, height=side, crop="centre", no_rotate=True
     )
     if small.hasalpha():
         small = small.flatten(
@@ -70,44 +71,69 @@ def tree(page: Page, thumbnails: Mapping[str, bytes], note: str = "") -> bytes:
 
 def compare(before: bytes, after: bytes, labels: tuple[str, str]) -> bytes:
     """Draw both at equal height side by side as PNG, with the labels above."""
-    ratios = [width / height for width, height in map(_size, (before, after))]
-    height = min(768, int((MAX_SIDE - 3 * MARGIN) / sum(ratios)))
-    pair: list[Image.Image] = []
-    for data, ratio in zip((before, after), ratios, strict=True):
-        width = max(1, round(ratio * height))
-        pair.append(_shrink(data, width, height))
-    top = 64
-    full_width = sum(picture.width for picture in pair) + 3 * MARGIN
-    canvas = Image.new("RGB", (full_width, height + top + MARGIN), PAPER)
+    ratios = [_ratio(data) for data in (before, after)]
+    most_width = MAX_SIDE - 3 * MARGIN
+    height = min(COMPARE_HEIGHT, int(most_width / sum(ratios)))
+    left, right = [
+        _shrink(data, max(1, round(ratio * height)), height)
+        for data, ratio in zip((before, after), ratios, strict=True)
+    ]
+    full_width = left.width + right.width + 3 * MARGIN
+    full_height = height + COMPARE_TOP + MARGIN
+    canvas = Image.new("RGB", (full_width, full_height), PAPER)
     draw = ImageDraw.Draw(canvas)
     x = MARGIN
-    for picture, label in zip(pair, labels, strict=True):
-        canvas.paste(picture, (x, top), picture)
+    for picture, label in zip((left, right), labels, strict=True):
+        canvas.paste(picture, (x, COMPARE_TOP), picture)
         _write(draw, (x, 18), label, INK, 28)
         x += picture.width + MARGIN
     return _encode_png(canvas)
 
 
+def _ratio(data: bytes) -> float:
+    width, height = _size(data)
+    return width / height
+
+
 def plot(days: Sequence[tuple[str, float]], heading: str) -> bytes:
     """Draw a bar for what was spent each day as PNG, 960 × 420 pixels."""
-    width, height, left, top, floor = 960, 420, 72, 72, 364
-    canvas = Image.new("RGB", (width, height), PAPER)
+    canvas = Image.new("RGB", PLOT_SIZE, PAPER)
     draw = ImageDraw.Draw(canvas)
     _write(draw, (MARGIN, 20), heading, INK, 22)
-    highest = max((amount for _, amount in days), default=0.0) or 1.0
+    amounts = [amount for _, amount in days]
+    highest = max(amounts, default=0.0) or 1.0
     for part in (0.0, 0.5, 1.0):
-        y = round(floor - part * (floor - top))
-        draw.line([(left, y), (width - MARGIN, y)], fill=LINE, width=1)
-        _write(draw, (16, y - 8), f"{highest * part:.2f}", FAINT, 14)
-    column = (width - left - MARGIN) / max(len(days), 1)
-    for index, (day, amount) in enumerate(days):
-        x = left + index * column
-        bar_top = floor - amount / highest * (floor - top)
-        bar = [x + column * 0.15, bar_top, x + column * 0.85, floor]
-        if amount > 0:
-            draw.rounded_rectangle(bar, 4, fill=ACCENT)
-        _write(draw, (x + column / 2 - 8, floor + 10), day, FAINT, 13)
+        _draw_scale(draw, part, highest)
+    column = PLOT_WIDTH / max(len(days), 1)
+    x: float = PLOT_LEFT
+    for day, amount in days:
+        _draw_bar(draw, x, column, amount / highest)
+        _write(draw, (x + column / 2 - 8, PLOT_FLOOR + 10), day, FAINT, 13)
+        x += column
     return _encode_png(canvas)
+
+
+def _draw_scale(
+    draw: ImageDraw.ImageDraw, part: float, highest: float
+) -> None:
+    """Draw a line across at that part of the highest amount."""
+    y = round(PLOT_FLOOR - part * PLOT_HEIGHT)
+    right = PLOT_LEFT + PLOT_WIDTH
+    draw.line([(PLOT_LEFT, y), (right, y)], fill=LINE, width=1)
+    _write(draw, (16, y - 8), f"{highest * part:.2f}", FAINT, 14)
+
+
+def _draw_bar(
+    draw: ImageDraw.ImageDraw, x: float, column: float, part: float
+) -> None:
+    """Draw the bar of the column that begins at ``x``."""
+    if part <= 0:
+        return
+    left = x + column * 0.15
+    right = x + column * 0.85
+    top = PLOT_FLOOR - part * PLOT_HEIGHT
+    box = [left, top, right, PLOT_FLOOR]
+    draw.rounded_rectangle(box, 4, fill=ACCENT)
 
 
 def flicker(before: bytes, after: bytes) -> bytes:
@@ -117,7 +143,8 @@ def flicker(before: bytes, after: bytes) -> bytes:
     """
     width, height = _size(after)
     scale = min(1.0, FLICKER_SIDE / max(width, height))
-    width, height = max(1, round(width * scale)), max(1, round(height * scale))
+    width = max(1, round(width * scale))
+    height = max(1, round(height * scale))
     first = _shrink(before, width, height).convert("RGB")
     last = _shrink(after, width, height).convert("RGB")
     buffer = io.BytesIO()
@@ -138,19 +165,20 @@ def _join(draw: ImageDraw.ImageDraw, page: Page, spot: Spot) -> None:
     """Draw lines to its children, and stubs where its parent or a child stands elsewhere."""
     width = max(2, round(page.side / 44))
     x, y = page.corner(column=spot.column, row=spot.row)
-    stub, middle = page.gap // 3, y + page.side // 2
+    stub = page.gap // 3
+    half = page.side // 2
+    middle = y + half
     right = x + page.side
     if spot.origin:
-        draw.line([(x - stub, middle), (x, middle)], fill=LINE, width=width)
+        ends = [(x - stub, middle), (x, middle)]
+        draw.line(ends, fill=LINE, width=width)
     if spot.continues:
-        draw.line(
-            [(right, middle), (right + stub, middle)],
-            fill=LINE,
-            width=width,
-        )
+        ends = [(right, middle), (right + stub, middle)]
+        draw.line(ends, fill=LINE, width=width)
+    turn = right + page.gap // 2
     for child in spot.children:
         left, top = page.corner(column=child.column, row=child.row)
-        turn, level = right + page.gap // 2, top + page.side // 2
+        level = top + half
         bends = [(right, middle), (turn, middle), (turn, level), (left, level)]
         draw.line(bends, fill=LINE, width=width, joint="curve")
 
@@ -177,10 +205,7 @@ def _place(
     draw = ImageDraw.Draw(canvas)
     frame = (x - 3, y - 3, x + side + 2, y + side + 2)
     draw.rounded_rectangle(
-        frame,
-        side // 9,
-        outline=frame_colour,
-        width=frame_width,
+        frame, side // 9, outline=frame_colour, width=frame_width
     )
     max_width = side + page.gap - 4
     label = node.label
@@ -217,11 +242,7 @@ def _size(data: bytes) -> tuple[int, int]:
 def _shrink(data: bytes, width: int, height: int) -> Image.Image:
     """Decode the picture at that size; it is never in memory at its own."""
     small = pyvips.Image.thumbnail_buffer(
-        data,
-        width,
-        height=height,
-        size="force",
-        no_rotate=True,
+        data, width, height=height, size="force", no_rotate=True
     )
     # Pillow takes raw bytes: eight bits and four bands, whatever the file had.
     small = small.colourspace("srgb").cast("uchar")
@@ -272,7 +293,8 @@ def _write(
 
 def _cut(text: str, font: Font, max_width: float) -> str:
     """As much of the text as fits, with an ellipsis where it was cut."""
-    cut, limit = text, len(text)
+    cut = text
+    limit = len(text)
     while limit and (width := font.getlength(cut)) > max_width:
         limit = min(limit - 1, int(limit * max_width / width))
         cut = clip(text, limit)

@@ -144,9 +144,11 @@ def _kind_of_container(data: bytes) -> str:
 
 def _brands(data: bytes) -> set[bytes]:
     """The major brand and the compatible ones, which follow the version."""
-    end = min(int.from_bytes(data[:4]), MAX_BRANDS_END)
-    brands = {data[at : at + 4] for at in range(16, end, 4)}
-    brands.add(data[8:12])
+    length = int.from_bytes(data[:4])
+    head = data[: min(length, MAX_BRANDS_END)]
+    brands = {head[8:12]}
+    for start in range(16, len(head), 4):
+        brands.add(head[start : start + 4])
     return brands
 
 
@@ -176,9 +178,11 @@ def _png_chunks(data: bytes) -> list[bytes]:
 
 def _has_sound_checksum(data: bytes, position: int, length: int) -> bool:
     # The decoder forgives a wrong checksum, and would believe a damaged size.
-    end = position + 8 + length
-    checksum = zlib.crc32(data[position + 4 : end])
-    return struct.pack(">I", checksum) == data[end : end + 4]
+    start = position + 4
+    end = start + 4 + length
+    checksum = zlib.crc32(data[start:end])
+    written = data[end : end + 4]
+    return written == checksum.to_bytes(4)
 
 
 def _read_header(data: bytes, kind: str) -> Facts:

@@ -70,19 +70,20 @@ class Page:
     @property
     def size(self) -> tuple[int, int]:
         """Width and height in pixels."""
-        columns = [spot.column for spot in self.spots]
-        rows = [spot.row for spot in self.spots]
-        right, bottom = self.corner(column=max(columns), row=max(rows))
-        return (
-            right + self.side + MARGIN,
-            bottom + self.side + self.lines + MARGIN,
-        )
+        last_column = max(spot.column for spot in self.spots)
+        last_row = max(spot.row for spot in self.spots)
+        left, top = self.corner(column=last_column, row=last_row)
+        right = left + self.side
+        bottom = top + self.side + self.lines
+        return right + MARGIN, bottom + MARGIN
 
     def corner(self, *, column: int, row: float) -> tuple[int, int]:
         """The upper left pixel of the picture there."""
-        left = column * (self.side + self.gap)
-        top = round(row * (self.side + self.lines))
-        return MARGIN + left, MARGIN + top
+        column_width = self.side + self.gap
+        row_height = self.side + self.lines
+        left = MARGIN + column * column_width
+        top = MARGIN + round(row * row_height)
+        return left, top
 
 
 def lay_out(nodes: Sequence[Node]) -> Page:

@@ -65,9 +65,8 @@ def region(name: str, size: Size) -> bytes:
     }
     left, top, width, height = regions[name]
     white = pyvips.Image.black(width, height) + 255
-    return _encode_png(
-        white.embed(left, top, size.width, size.height).cast("uchar")
-    )
+    change = white.embed(left, top, size.width, size.height)
+    return _encode_png(change.cast("uchar"))
 
 
 def _find_marks(image: "pyvips.Image") -> "pyvips.Image":

@@ -140,9 +140,11 @@ def _apply_profile(image: "pyvips.Image") -> "pyvips.Image":
 
 def _mix_inks(image: "pyvips.Image") -> "pyvips.Image":
     """CMYK without a profile, as browsers show it."""
-    paper = 255 - image
-    colours = paper.extract_band(0, n=3) * paper[3] / 255
-    return colours.rint().cast("uchar").copy(interpretation="srgb")
+    light = 255 - image
+    black = light[3] / 255
+    colours = light.extract_band(0, n=3) * black
+    pixels = colours.rint().cast("uchar")
+    return pixels.copy(interpretation="srgb")
 
 
 def _encode(

@@ -7,6 +7,8 @@ from collections.abc import Iterator, Mapping
 
 SIGNATURE = b"\x89PNG\r\n\x1a\n"
 KEYWORD = b"easel"
+HEADER, FRAME = 8, 12
+"""Bytes of a chunk before its body; before and after it."""
 MAX_RECIPE = 64 * 1024
 
 
@@ -55,7 +57,9 @@ def _parse_recipe(text: bytes) -> dict[str, str] | None:
 def _chunks(data: bytes) -> Iterator[tuple[int, bytes, bytes]]:
     """Position, kind and body of each chunk."""
     position = len(SIGNATURE)
-    while position + 12 <= len(data):
-        length, kind = struct.unpack(">I4s", data[position : position + 8])
-        yield position, kind, data[position + 8 : position + 8 + length]
-        position += 12 + length
+    while position + FRAME <= len(data):
+        length, kind = struct.unpack_from(">I4s", data, position)
+        start = position + HEADER
+        end = start + length
+        yield position, kind, data[start:end]
+        position += FRAME + length

@@ -511,3 +511,13 @@ def test_an_invitation_of_ours_is_told_from_that_of_others() -> None:
     invited["event"]["user"] = "UANA000001"
     assert not decode.lets_us_in(invited)
     assert decode.event(invited) is None
+
+
+def test_a_file_of_a_type_slack_does_not_know_is_not_passed_over() -> None:
+    listed = [
+        {"id": "F1", "name": "a.png", "mimetype": "image/png"},
+        {"id": "F2", "name": "b.avif", "mimetype": "application/octet-stream"},
+        {"id": "F3", "name": "c.pdf", "mimetype": "application/pdf"},
+    ]
+    names = [file.name for file in decode.files(listed, "T1")]
+    assert names == ["a.png", "b.avif"]
