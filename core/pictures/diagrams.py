@@ -42,7 +42,11 @@ def thumbnail(data: bytes) -> bytes:
     """A square JPEG of a picture's middle, as large as it is ever drawn in a tree."""
     side = layout.SIDE
     small = pyvips.Image.thumbnail_buffer(
-        data, side, height=side, crop="centre", no_rotate=True
+        data,
+        side,
+        height=side,
+        crop="centre",
+        no_rotate=True,
     )
     if small.hasalpha():
         small = small.flatten(
@@ -52,40 +56,94 @@ def thumbnail(data: bytes) -> bytes:
     return encoded
 
 
-def tree(page: Page, thumbnails: Mapping[str, bytes], note: str = "") -> bytes:
+def tree(
+    page: Page,
+    thumbnails: Mapping[str, bytes],
+    note: str = "",
+) -> bytes:
     """Draw the history as PNG: each picture joined to its parent, the head marked.
 
     ``note`` is written above. ``thumbnails`` are encoded pictures by node id.
     """
-    canvas = Image.new("RGB", page.size, PAPER)
+    canvas = Image.new(
+        "RGB",
+        page.size,
+        PAPER,
+    )
     draw = ImageDraw.Draw(canvas)
     # Lines first: pictures cover their ends.
     for spot in page.spots:
-        _join(draw, page, spot)
+        _join(
+            draw,
+            page,
+            spot,
+        )
     mask = _round_corners(page.side)
     for spot in page.spots:
-        _place(canvas, page, spot, thumbnails[spot.node.id], mask)
-    _write(draw, (layout.MARGIN, 12), note, FAINT, 16)
+        _place(
+            canvas,
+            page,
+            spot,
+            thumbnails[spot.node.id],
+            mask,
+        )
+    _write(
+        draw,
+        (layout.MARGIN, 12),
+        note,
+        FAINT,
+        16,
+    )
     return _encode_png(canvas)
 
 
-def compare(before: bytes, after: bytes, labels: tuple[str, str]) -> bytes:
+def compare(
+    before: bytes,
+    after: bytes,
+    labels: tuple[str, str],
+) -> bytes:
     """Draw both at equal height side by side as PNG, with the labels above."""
     ratios = [_ratio(data) for data in (before, after)]
     most_width = MAX_SIDE - 3 * MARGIN
     height = min(COMPARE_HEIGHT, int(most_width / sum(ratios)))
     left, right = [
-        _shrink(data, max(1, round(ratio * height)), height)
-        for data, ratio in zip((before, after), ratios, strict=True)
+        _shrink(
+            data,
+            max(1, round(ratio * height)),
+            height,
+        )
+        for data, ratio in zip(
+            (before, after),
+            ratios,
+            strict=True,
+        )
     ]
     full_width = left.width + right.width + 3 * MARGIN
     full_height = height + COMPARE_TOP + MARGIN
-    canvas = Image.new("RGB", (full_width, full_height), PAPER)
+    canvas = Image.new(
+        "RGB",
+        (full_width, full_height),
+        PAPER,
+    )
     draw = ImageDraw.Draw(canvas)
     x = MARGIN
-    for picture, label in zip((left, right), labels, strict=True):
-        canvas.paste(picture, (x, COMPARE_TOP), picture)
-        _write(draw, (x, 18), label, INK, 28)
+    for picture, label in zip(
+        (left, right),
+        labels,
+        strict=True,
+    ):
+        canvas.paste(
+            picture,
+            (x, COMPARE_TOP),
+            picture,
+        )
+        _write(
+            draw,
+            (x, 18),
+            label,
+            INK,
+            28,
+        )
         x += picture.width + MARGIN
     return _encode_png(canvas)
 
@@ -97,34 +155,74 @@ def _ratio(data: bytes) -> float:
 
 def plot(days: Sequence[tuple[str, float]], heading: str) -> bytes:
     """Draw a bar for what was spent each day as PNG, 960 × 420 pixels."""
-    canvas = Image.new("RGB", PLOT_SIZE, PAPER)
+    canvas = Image.new(
+        "RGB",
+        PLOT_SIZE,
+        PAPER,
+    )
     draw = ImageDraw.Draw(canvas)
-    _write(draw, (MARGIN, 20), heading, INK, 22)
+    _write(
+        draw,
+        (MARGIN, 20),
+        heading,
+        INK,
+        22,
+    )
     amounts = [amount for _, amount in days]
     highest = max(amounts, default=0.0) or 1.0
     for part in (0.0, 0.5, 1.0):
-        _draw_scale(draw, part, highest)
+        _draw_scale(
+            draw,
+            part,
+            highest,
+        )
     column = PLOT_WIDTH / max(len(days), 1)
     x: float = PLOT_LEFT
     for day, amount in days:
-        _draw_bar(draw, x, column, amount / highest)
-        _write(draw, (x + column / 2 - 8, PLOT_FLOOR + 10), day, FAINT, 13)
+        _draw_bar(
+            draw,
+            x,
+            column,
+            amount / highest,
+        )
+        _write(
+            draw,
+            (x + column / 2 - 8, PLOT_FLOOR + 10),
+            day,
+            FAINT,
+            13,
+        )
         x += column
     return _encode_png(canvas)
 
 
 def _draw_scale(
-    draw: ImageDraw.ImageDraw, part: float, highest: float
+    draw: ImageDraw.ImageDraw,
+    part: float,
+    highest: float,
 ) -> None:
     """Draw a line across at that part of the highest amount."""
     y = round(PLOT_FLOOR - part * PLOT_HEIGHT)
     right = PLOT_LEFT + PLOT_WIDTH
-    draw.line([(PLOT_LEFT, y), (right, y)], fill=LINE, width=1)
-    _write(draw, (16, y - 8), f"{highest * part:.2f}", FAINT, 14)
+    draw.line(
+        [(PLOT_LEFT, y), (right, y)],
+        fill=LINE,
+        width=1,
+    )
+    _write(
+        draw,
+        (16, y - 8),
+        f"{highest * part:.2f}",
+        FAINT,
+        14,
+    )
 
 
 def _draw_bar(
-    draw: ImageDraw.ImageDraw, x: float, column: float, part: float
+    draw: ImageDraw.ImageDraw,
+    x: float,
+    column: float,
+    part: float,
 ) -> None:
     """Draw the bar of the column that begins at ``x``."""
     if part <= 0:
@@ -133,7 +231,11 @@ def _draw_bar(
     right = x + column * 0.85
     top = PLOT_FLOOR - part * PLOT_HEIGHT
     box = [left, top, right, PLOT_FLOOR]
-    draw.rounded_rectangle(box, 4, fill=ACCENT)
+    draw.rounded_rectangle(
+        box,
+        4,
+        fill=ACCENT,
+    )
 
 
 def flicker(before: bytes, after: bytes) -> bytes:
@@ -145,8 +247,16 @@ def flicker(before: bytes, after: bytes) -> bytes:
     scale = min(1.0, FLICKER_SIDE / max(width, height))
     width = max(1, round(width * scale))
     height = max(1, round(height * scale))
-    first = _shrink(before, width, height).convert("RGB")
-    last = _shrink(after, width, height).convert("RGB")
+    first = _shrink(
+        before,
+        width,
+        height,
+    ).convert("RGB")
+    last = _shrink(
+        after,
+        width,
+        height,
+    ).convert("RGB")
     buffer = io.BytesIO()
     first.save(
         buffer,
@@ -161,7 +271,11 @@ def flicker(before: bytes, after: bytes) -> bytes:
     return buffer.getvalue()
 
 
-def _join(draw: ImageDraw.ImageDraw, page: Page, spot: Spot) -> None:
+def _join(
+    draw: ImageDraw.ImageDraw,
+    page: Page,
+    spot: Spot,
+) -> None:
     """Draw lines to its children, and stubs where its parent or a child stands elsewhere."""
     width = max(2, round(page.side / 44))
     x, y = page.corner(column=spot.column, row=spot.row)
@@ -171,16 +285,29 @@ def _join(draw: ImageDraw.ImageDraw, page: Page, spot: Spot) -> None:
     right = x + page.side
     if spot.origin:
         ends = [(x - stub, middle), (x, middle)]
-        draw.line(ends, fill=LINE, width=width)
+        draw.line(
+            ends,
+            fill=LINE,
+            width=width,
+        )
     if spot.continues:
         ends = [(right, middle), (right + stub, middle)]
-        draw.line(ends, fill=LINE, width=width)
+        draw.line(
+            ends,
+            fill=LINE,
+            width=width,
+        )
     turn = right + page.gap // 2
     for child in spot.children:
         left, top = page.corner(column=child.column, row=child.row)
         level = top + half
         bends = [(right, middle), (turn, middle), (turn, level), (left, level)]
-        draw.line(bends, fill=LINE, width=width, joint="curve")
+        draw.line(
+            bends,
+            fill=LINE,
+            width=width,
+            joint="curve",
+        )
 
 
 def _place(
@@ -194,7 +321,11 @@ def _place(
     side, node = page.side, spot.node
     x, y = page.corner(column=spot.column, row=spot.row)
     picture = _open_thumbnail(thumbnail).resize((side, side))
-    canvas.paste(picture, (x, y), mask)
+    canvas.paste(
+        picture,
+        (x, y),
+        mask,
+    )
     frame_colour, frame_width, label_colour = LINE, 2, INK
     if node.is_head:
         frame_colour, frame_width, label_colour = (
@@ -205,7 +336,10 @@ def _place(
     draw = ImageDraw.Draw(canvas)
     frame = (x - 3, y - 3, x + side + 2, y + side + 2)
     draw.rounded_rectangle(
-        frame, side // 9, outline=frame_colour, width=frame_width
+        frame,
+        side // 9,
+        outline=frame_colour,
+        width=frame_width,
     )
     max_width = side + page.gap - 4
     label = node.label
@@ -213,7 +347,14 @@ def _place(
         label += f" ‹ {spot.origin.label}"
     size = max(12, side // 10)
     label_y = y + side + page.lines // 8
-    _write(draw, (x + 2, label_y), label, label_colour, size, max_width)
+    _write(
+        draw,
+        (x + 2, label_y),
+        label,
+        label_colour,
+        size,
+        max_width,
+    )
     if side >= layout.READABLE:
         caption_y = label_y + round(size * 1.28)
         caption_size = max(11, side // 13)
@@ -228,9 +369,17 @@ def _place(
 
 
 def _round_corners(side: int) -> Image.Image:
-    mask = Image.new("L", (side, side), 0)
+    mask = Image.new(
+        "L",
+        (side, side),
+        0,
+    )
     draw = ImageDraw.Draw(mask)
-    draw.rounded_rectangle((0, 0, side - 1, side - 1), side // 10, fill=255)
+    draw.rounded_rectangle(
+        (0, 0, side - 1, side - 1),
+        side // 10,
+        fill=255,
+    )
     return mask
 
 
@@ -239,16 +388,28 @@ def _size(data: bytes) -> tuple[int, int]:
     return header.width, header.height
 
 
-def _shrink(data: bytes, width: int, height: int) -> Image.Image:
+def _shrink(
+    data: bytes,
+    width: int,
+    height: int,
+) -> Image.Image:
     """Decode the picture at that size; it is never in memory at its own."""
     small = pyvips.Image.thumbnail_buffer(
-        data, width, height=height, size="force", no_rotate=True
+        data,
+        width,
+        height=height,
+        size="force",
+        no_rotate=True,
     )
     # Pillow takes raw bytes: eight bits and four bands, whatever the file had.
     small = small.colourspace("srgb").cast("uchar")
     if not small.hasalpha():
         small = small.addalpha()
-    return Image.frombytes("RGBA", (width, height), small.write_to_memory())
+    return Image.frombytes(
+        "RGBA",
+        (width, height),
+        small.write_to_memory(),
+    )
 
 
 def _open_thumbnail(thumbnail: bytes) -> Image.Image:
@@ -288,10 +449,23 @@ def _write(
     if font is None:
         font = _plain_font(size)
         text = "".join(filter(_is_plain, text)).strip()
-    draw.text(at, _cut(text, font, max_width), fill=fill, font=font)
+    draw.text(
+        at,
+        _cut(
+            text,
+            font,
+            max_width,
+        ),
+        fill=fill,
+        font=font,
+    )
 
 
-def _cut(text: str, font: Font, max_width: float) -> str:
+def _cut(
+    text: str,
+    font: Font,
+    max_width: float,
+) -> str:
     """As much of the text as fits, with an ellipsis where it was cut."""
     cut = text
     limit = len(text)
@@ -308,5 +482,9 @@ def _is_plain(letter: str) -> bool:
 def _encode_png(canvas: Image.Image) -> bytes:
     buffer = io.BytesIO()
     # An eighth more bytes than at the usual level, in a fifth of the time.
-    canvas.save(buffer, "PNG", compress_level=2)
+    canvas.save(
+        buffer,
+        "PNG",
+        compress_level=2,
+    )
     return buffer.getvalue()

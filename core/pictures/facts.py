@@ -8,7 +8,11 @@ from core.size import Size
 MAX_BYTES = 30 * 1024 * 1024
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(
+    frozen=True,
+    slots=True,
+    kw_only=True,
+)
 class FileLimits:
     """How large a file may be: bytes, pixels, pixels of a side."""
 
@@ -17,14 +21,26 @@ class FileLimits:
     side: int
 
 
-UPLOADS = FileLimits(bytes=MAX_BYTES, pixels=8192 * 6144, side=12_000)
+UPLOADS = FileLimits(
+    bytes=MAX_BYTES,
+    pixels=8192 * 6144,
+    side=12_000,
+)
 """What phones call 50 megapixels works, a bomb of 9000 × 9000 does not."""
-RESULTS = FileLimits(bytes=256 << 20, pixels=9216 * 9216, side=16_384)
+RESULTS = FileLimits(
+    bytes=256 << 20,
+    pixels=9216 * 9216,
+    side=16_384,
+)
 """What the service made is paid for: three times the largest picture we send is kept, whatever its
 grain."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(
+    frozen=True,
+    slots=True,
+    kw_only=True,
+)
 class Facts:
     """What a header says: size as shown upright, pages or frames, transparency."""
 
@@ -50,7 +66,11 @@ class Facts:
         return max(self.width, self.height) / min(self.width, self.height)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(
+    frozen=True,
+    slots=True,
+    kw_only=True,
+)
 class NormalizedImage:
     """Clean bytes.
 

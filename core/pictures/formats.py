@@ -100,7 +100,12 @@ def load(data: bytes, kind: str) -> "pyvips.Image":
     name, options = LOADERS[kind]
     loader = getattr(pyvips.Image, name)
     # "truncated" is not enough: a TIFF in a compression that is not built in would be black.
-    return loader(data, access="sequential", fail_on="error", **options)
+    return loader(
+        data,
+        access="sequential",
+        fail_on="error",
+        **options,
+    )
 
 
 def decode(data: bytes, facts: Facts) -> "pyvips.Image":
@@ -124,7 +129,11 @@ def refusing_damage() -> Iterator[None]:
         raise Rejected("picture.damaged") from None
 
 
-def header_number(image: "pyvips.Image", name: str, default: int) -> int:
+def header_number(
+    image: "pyvips.Image",
+    name: str,
+    default: int,
+) -> int:
     """A number from the header, if it is there."""
     return int(image.get(name)) if image.get_typeof(name) else default
 
@@ -147,7 +156,11 @@ def _brands(data: bytes) -> set[bytes]:
     length = int.from_bytes(data[:4])
     head = data[: min(length, MAX_BRANDS_END)]
     brands = {head[8:12]}
-    for start in range(16, len(head), 4):
+    for start in range(
+        16,
+        len(head),
+        4,
+    ):
         brands.add(head[start : start + 4])
     return brands
 
@@ -167,7 +180,11 @@ def _png_chunks(data: bytes) -> list[bytes]:
     position = 8
     while position + 8 <= len(data) and len(kinds) < MAX_CHUNKS:
         length, kind = struct.unpack(">I4s", data[position : position + 8])
-        if kind == b"IHDR" and not _has_sound_checksum(data, position, length):
+        if kind == b"IHDR" and not _has_sound_checksum(
+            data,
+            position,
+            length,
+        ):
             break
         kinds.append(kind)
         if kind == b"IEND":
@@ -176,7 +193,11 @@ def _png_chunks(data: bytes) -> list[bytes]:
     raise Rejected("picture.damaged")
 
 
-def _has_sound_checksum(data: bytes, position: int, length: int) -> bool:
+def _has_sound_checksum(
+    data: bytes,
+    position: int,
+    length: int,
+) -> bool:
     # The decoder forgives a wrong checksum, and would believe a damaged size.
     start = position + 4
     end = start + 4 + length
@@ -201,9 +222,20 @@ def _read_vips_header(data: bytes, kind: str) -> Facts:
     if image.bands > MAX_BANDS or not _is_for_eyes(image):
         raise Rejected("picture.format", allowed=ACCEPTED)
     width, height = image.width, image.height
-    if header_number(image, "orientation", 1) in SIDEWAYS:
+    if (
+        header_number(
+            image,
+            "orientation",
+            1,
+        )
+        in SIDEWAYS
+    ):
         width, height = height, width
-    frames = header_number(image, "n-pages", 1)
+    frames = header_number(
+        image,
+        "n-pages",
+        1,
+    )
     if is_animated_png:
         frames = 2
     return Facts(
@@ -228,7 +260,11 @@ def _check_size(facts: Facts, limits: FileLimits) -> None:
         raise Rejected("picture.damaged")
     size = facts.size.label
     if facts.ratio > MAX_RATIO:
-        raise Rejected("picture.aspect", size=size, allowed=f"{MAX_RATIO:g}:1")
+        raise Rejected(
+            "picture.aspect",
+            size=size,
+            allowed=f"{MAX_RATIO:g}:1",
+        )
     pixels, side = facts.width * facts.height, max(facts.width, facts.height)
     if pixels > limits.pixels or side > limits.side:
         megapixels = limits.pixels // 1_000_000

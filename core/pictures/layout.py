@@ -32,7 +32,11 @@ FEWEST, WHOLE, MOST = (
 )
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(
+    frozen=True,
+    slots=True,
+    kw_only=True,
+)
 class Node:
     """A picture of the history. ``parent`` is the id of the one it was made from."""
 
@@ -58,7 +62,11 @@ class Spot:
     continues: bool = False
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(
+    frozen=True,
+    slots=True,
+    kw_only=True,
+)
 class Page:
     """Every spot; ``side``, ``gap`` and ``lines`` (below a picture, for its caption) in pixels."""
 
@@ -77,7 +85,12 @@ class Page:
         bottom = top + self.side + self.lines
         return right + MARGIN, bottom + MARGIN
 
-    def corner(self, *, column: int, row: float) -> tuple[int, int]:
+    def corner(
+        self,
+        *,
+        column: int,
+        row: float,
+    ) -> tuple[int, int]:
         """The upper left pixel of the picture there."""
         column_width = self.side + self.gap
         row_height = self.side + self.lines
@@ -95,9 +108,19 @@ def lay_out(nodes: Sequence[Node]) -> Page:
     whole_trees = [(columns, PAGE) for columns in range(FEWEST, WHOLE + 1)]
     low_blocks = [(columns, LOW) for columns in range(FEWEST, MOST + 1)]
     for columns, max_rows in whole_trees + low_blocks:
-        if page := _try_page(nodes, columns, max_rows):
+        if page := _try_page(
+            nodes,
+            columns,
+            max_rows,
+        ):
             return page
-    while (page := _try_page(nodes, MOST, LOW)) is None:
+    while (
+        page := _try_page(
+            nodes,
+            MOST,
+            LOW,
+        )
+    ) is None:
         nodes = _drop_oldest(nodes)
     return page
 
@@ -113,11 +136,21 @@ def _try_page(
     # Letters do not shrink as far as pictures.
     lines = int(LINES * (1 + 2 * scale) / 3)
     rows = (PAGE - 2 * MARGIN) // (side + lines)
-    spots = _place_blocks(nodes, columns, rows, min(rows, max_rows))
+    spots = _place_blocks(
+        nodes,
+        columns,
+        rows,
+        min(rows, max_rows),
+    )
     return (
         None
         if spots is None
-        else Page(spots=spots, side=side, gap=gap, lines=lines)
+        else Page(
+            spots=spots,
+            side=side,
+            gap=gap,
+            lines=lines,
+        )
     )
 
 
@@ -151,7 +184,11 @@ def _place_blocks(
     filled = [0] * columns
     spots: list[Spot] = []
     while roots:
-        block = _Block(roots.popleft(), columns, max_rows)
+        block = _Block(
+            roots.popleft(),
+            columns,
+            max_rows,
+        )
         starts = range(columns - block.width + 1)
         column = min(
             starts, key=lambda start: max(filled[start : start + block.width])
@@ -184,12 +221,21 @@ class _Block:
     ``left_out`` are the roots of the blocks that follow.
     """
 
-    def __init__(self, root: Spot, columns: int, rows: int) -> None:
+    def __init__(
+        self,
+        root: Spot,
+        columns: int,
+        rows: int,
+    ) -> None:
         self._columns = columns
         self._rows = rows
         self.spots: list[Spot] = []
         self.left_out: list[Spot] = []
-        self.height = self._grow(root, 0, 0)
+        self.height = self._grow(
+            root,
+            0,
+            0,
+        )
         self.width = max(spot.column for spot in self.spots) + 1
 
     @property
@@ -202,13 +248,22 @@ class _Block:
             )
         return [max(lowest[column:]) for column in range(self.width)]
 
-    def move(self, columns: int, rows: int) -> None:
+    def move(
+        self,
+        columns: int,
+        rows: int,
+    ) -> None:
         """Move it to its place on the page."""
         for spot in self.spots:
             spot.column += columns
             spot.row += rows
 
-    def _grow(self, spot: Spot, column: int, row: int) -> int:
+    def _grow(
+        self,
+        spot: Spot,
+        column: int,
+        row: int,
+    ) -> int:
         """Place the spot and all below it from ``row`` down. Return the next free row."""
         spot.column = column
         self.spots.append(spot)
@@ -216,7 +271,11 @@ class _Block:
         free = row
         for child in spot.children:
             if column + 1 < self._columns and free < self._rows:
-                free = self._grow(child, column + 1, free)
+                free = self._grow(
+                    child,
+                    column + 1,
+                    free,
+                )
                 beside.append(child)
             else:
                 child.origin = spot.node

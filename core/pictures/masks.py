@@ -65,7 +65,12 @@ def region(name: str, size: Size) -> bytes:
     }
     left, top, width, height = regions[name]
     white = pyvips.Image.black(width, height) + 255
-    change = white.embed(left, top, size.width, size.height)
+    change = white.embed(
+        left,
+        top,
+        size.width,
+        size.height,
+    )
     return _encode_png(change.cast("uchar"))
 
 

@@ -33,7 +33,11 @@ def normalize(data: bytes) -> NormalizedImage:
     """
     facts = inspect(data)
     with refusing_damage():
-        image = upright(data, facts, KEPT_SIDE)
+        image = upright(
+            data,
+            facts,
+            KEPT_SIDE,
+        )
         # Most photos stay small as JPEG; what was drawn would be smeared.
         is_photo = facts.format in PHOTO_FORMATS and not image.hasalpha()
         kind = "jpeg" if is_photo else "png"
@@ -58,8 +62,16 @@ def fit_to(data: bytes, limits: PictureLimits) -> NormalizedImage:
     max_ratio = min(limits.max_ratio, limits.max_side / limits.min_side)
     if facts.ratio > max_ratio:
         size = facts.size.label
-        raise Rejected("picture.aspect", size=size, allowed=f"{max_ratio:g}:1")
-    if _is_inside(facts, len(data), limits):
+        raise Rejected(
+            "picture.aspect",
+            size=size,
+            allowed=f"{max_ratio:g}:1",
+        )
+    if _is_inside(
+        facts,
+        len(data),
+        limits,
+    ):
         return NormalizedImage(
             data=data,
             width=facts.width,
@@ -67,7 +79,11 @@ def fit_to(data: bytes, limits: PictureLimits) -> NormalizedImage:
             media_type=facts.media_type,
         )
     with refusing_damage():
-        return _bring_inside(decode(data, facts), facts, limits)
+        return _bring_inside(
+            decode(data, facts),
+            facts,
+            limits,
+        )
 
 
 def check_result(data: bytes) -> Facts:
@@ -79,7 +95,9 @@ def check_result(data: bytes) -> Facts:
 
 
 def upright(
-    data: bytes, facts: Facts, max_side: int = UPLOADS.side
+    data: bytes,
+    facts: Facts,
+    max_side: int = UPLOADS.side,
 ) -> "pyvips.Image":
     """Decode, shrink to ``max_side``, turn as EXIF says, convert to eight-bit sRGB.
 
@@ -88,7 +106,14 @@ def upright(
     image = decode(data, facts)
     # Smaller first: colours cost several times what shrinking does.
     image = _shrink(image, max_side)
-    if header_number(image, "orientation", 1) > 1:
+    if (
+        header_number(
+            image,
+            "orientation",
+            1,
+        )
+        > 1
+    ):
         # Turning reads rows out of order, which sequential access does not allow.
         image = image.copy_memory().autorot()
     return _to_srgb(_to_eight_bits(image))
@@ -131,7 +156,10 @@ def _apply_profile(image: "pyvips.Image") -> "pyvips.Image":
         return image
     try:
         return image.icc_transform(
-            "srgb", embedded=True, intent="perceptual", depth=8
+            "srgb",
+            embedded=True,
+            intent="perceptual",
+            depth=8,
         )
     except pyvips.Error:
         # A broken profile: the picture is worth more than its exact colours.
@@ -148,18 +176,26 @@ def _mix_inks(image: "pyvips.Image") -> "pyvips.Image":
 
 
 def _encode(
-    image: "pyvips.Image", kind: str, quality: int = JPEG_QUALITY
+    image: "pyvips.Image",
+    kind: str,
+    quality: int = JPEG_QUALITY,
 ) -> bytes:
     if kind == "jpeg":
         encoded = image.jpegsave_buffer(
-            Q=quality, subsample_mode="off", keep="none"
+            Q=quality,
+            subsample_mode="off",
+            keep="none",
         )
     else:
         encoded = image.pngsave_buffer(compression=6, keep="none")
     return bytes(encoded)
 
 
-def _is_inside(facts: Facts, length: int, limits: PictureLimits) -> bool:
+def _is_inside(
+    facts: Facts,
+    length: int,
+    limits: PictureLimits,
+) -> bool:
     return (
         limits.min_side <= min(facts.width, facts.height)
         and max(facts.width, facts.height) <= limits.max_side
@@ -170,7 +206,9 @@ def _is_inside(facts: Facts, length: int, limits: PictureLimits) -> bool:
 
 
 def _bring_inside(
-    image: "pyvips.Image", facts: Facts, limits: PictureLimits
+    image: "pyvips.Image",
+    facts: Facts,
+    limits: PictureLimits,
 ) -> NormalizedImage:
     image = image.copy_memory()
     if image.hasalpha() and not limits.alpha:
@@ -178,7 +216,11 @@ def _bring_inside(
     scale = max(limits.min_side / min(image.width, image.height), 1.0)
     scale = min(scale, limits.max_side / max(image.width, image.height))
     if scale != 1.0:
-        image = _resize(image, scale, limits).copy_memory()
+        image = _resize(
+            image,
+            scale,
+            limits,
+        ).copy_memory()
     kind = "jpeg" if facts.format == "jpeg" else "png"
     encoded = _encode(image, kind)
     if len(encoded) > limits.max_bytes:
@@ -199,7 +241,16 @@ def _encode_within(
     if image.hasalpha():
         image = image.flatten(background=WHITE)
     quality = FIRST_QUALITY
-    while len(encoded := _encode(image, "jpeg", quality)) > limit:
+    while (
+        len(
+            encoded := _encode(
+                image,
+                "jpeg",
+                quality,
+            )
+        )
+        > limit
+    ):
         quality -= QUALITY_STEP
         if quality < LAST_QUALITY:
             image = image.resize(0.8, kernel="lanczos3").copy_memory()
@@ -208,7 +259,9 @@ def _encode_within(
 
 
 def _resize(
-    image: "pyvips.Image", scale: float, limits: PictureLimits
+    image: "pyvips.Image",
+    scale: float,
+    limits: PictureLimits,
 ) -> "pyvips.Image":
     """Scale both sides alike, and round inwards where a limit is touched."""
     width = min(
@@ -218,5 +271,7 @@ def _resize(
         max(round(image.height * scale), limits.min_side), limits.max_side
     )
     return image.resize(
-        width / image.width, vscale=height / image.height, kernel="lanczos3"
+        width / image.width,
+        vscale=height / image.height,
+        kernel="lanczos3",
     )

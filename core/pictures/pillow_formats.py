@@ -57,7 +57,11 @@ def decode(data: bytes, kind: str) -> "pyvips.Image":
     picture = pixels.copy(interpretation=INTERPRETATIONS[image.mode])
     if profile:
         blob = pyvips.GValue.blob_type
-        picture.set_type(blob, "icc-profile-data", profile)
+        picture.set_type(
+            blob,
+            "icc-profile-data",
+            profile,
+        )
     return picture
 
 

@@ -58,7 +58,11 @@ def _chunks(data: bytes) -> Iterator[tuple[int, bytes, bytes]]:
     """Position, kind and body of each chunk."""
     position = len(SIGNATURE)
     while position + FRAME <= len(data):
-        length, kind = struct.unpack_from(">I4s", data, position)
+        length, kind = struct.unpack_from(
+            ">I4s",
+            data,
+            position,
+        )
         start = position + HEADER
         end = start + length
         yield position, kind, data[start:end]
