@@ -1,18 +1,24 @@
 """The meaning of an event, for every platform: the only place where it is decided. Pure.
 
-A ``Situation`` brings the facts that must be looked up first. Whether an event is about us at all
-says ``core.relevance``.
+``core.relevance`` decides first whether an event is about us; ``core.meaning`` has the nouns.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
-from enum import StrEnum
+from dataclasses import replace
 
 from core import emoji, grammar, links
 from core.button_ids import decode_button
 from core.errors import Rejected
 from core.forms import FUNCTION
 from core.incoming import Incoming, Kind
+from core.meaning import (
+    NOWHERE,
+    Choice,
+    FormSubject,
+    Meaning,
+    OpenForm,
+    Situation,
+)
 from core.operations import ASKS_FIRST, BUTTONS, NEEDS_WORDS, Action
 from core.options import OPTIONS
 from core.relevance import (
@@ -21,7 +27,7 @@ from core.relevance import (
     may_talk_to_us,
 )
 from core.sayings import Saying, SayingKind, read_saying
-from core.types import Attachment, Request, StepId
+from core.types import Attachment, Request
 
 TICKS = {"true": "yes", "false": ""}
 """A ticked and an unticked box, as settings are stored."""
@@ -34,57 +40,6 @@ OFFERED = frozenset(
     }
 )
 """What may be for the bot where people come to talk with it, though it is not named."""
-
-
-class FormSubject(StrEnum):
-    """What a form asks for."""
-
-    ACTION = "action"
-    FUNCTION = "function"
-    SETTINGS = "settings"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Situation:
-    """What the store knows about where something was said.
-
-    ``is_ours``: the thread hangs from, or holds, one of our messages. ``step``: the one that the
-    message answered shows. ``reactions``: the workspace's own map of emoji.
-    """
-
-    is_ours: bool = False
-    step: StepId | None = None
-    reactions: Mapping[str, str] | None = None
-
-
-NOWHERE = Situation()
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class OpenForm:
-    """A form to show first.
-
-    ``request`` holds what is known already, but for the ``words`` and typed ``fields``, which stand
-    in the form as they were written.
-    """
-
-    request: Request
-    subject: FormSubject = FormSubject.ACTION
-    words: str = ""
-    fields: Mapping[str, str] = field(default_factory=dict)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Choice:
-    """Words that may ask for a drawing or for an edit: the person says which.
-
-    ``request`` is the edit.
-    """
-
-    request: Request
-
-
-Meaning = Request | OpenForm | Choice
 
 
 def asks_first(incoming: Incoming) -> bool:

@@ -15,8 +15,8 @@ from core.flow import replies, understand
 from core.flow.context import Context
 from core.forms import Form
 from core.incoming import Incoming
-from core.interpret import NOWHERE, Choice, Meaning, OpenForm
 from core.log import log
+from core.meaning import NOWHERE, Choice, Meaning, OpenForm
 from core.post import Post
 from core.presses import RecentPresses
 from core.relevance import Relevance, relevance

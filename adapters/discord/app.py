@@ -36,7 +36,8 @@ from core.flow.understand import answered_step
 from core.forms import Form
 from core.i18n import clip, translate
 from core.incoming import Incoming, Kind
-from core.interpret import NOWHERE, interpret
+from core.interpret import interpret
+from core.meaning import NOWHERE
 from core.operations import Action
 from core.relevance import Relevance, relevance
 from core.retrying import retrying

@@ -27,7 +27,7 @@ from core.flow import heads
 from core.flow.context import Context
 from core.i18n import translate
 from core.incoming import Incoming, Kind
-from core.interpret import Choice
+from core.meaning import Choice
 from core.operations import COMMANDS, Action
 from core.pictures import png_metadata, tasks
 from core.service import Answer, Service

@@ -20,7 +20,7 @@ from core.flow import heads, replies
 from core.flow.context import Context
 from core.forms import Form
 from core.i18n import translate
-from core.interpret import Choice, FormSubject, OpenForm
+from core.meaning import Choice, FormSubject, OpenForm
 from core.operations import OPERATIONS, Action, Answered
 from core.post import Post
 from core.types import Request

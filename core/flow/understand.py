@@ -11,7 +11,8 @@ from core.errors import EaselError, NotFound
 from core.flow import heads, replies
 from core.flow.context import Context
 from core.incoming import Incoming, Kind
-from core.interpret import Meaning, Situation, interpret
+from core.interpret import interpret
+from core.meaning import Meaning, Situation
 from core.operations import Action
 from core.relevance import Relevance, relevance
 from core.types import Place, Request, StepId

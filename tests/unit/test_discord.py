@@ -16,8 +16,9 @@ from core.budgets import Caps
 from core.catalog import Catalog
 from core.forms import FieldKind, operation_form
 from core.incoming import Incoming, Kind
-from core.interpret import NOWHERE, interpret
+from core.interpret import interpret
 from core.languages import languages
+from core.meaning import NOWHERE
 from core.operations import Action, ButtonKind
 from core.options import OPTIONS, Options
 from core.post import Button, Post, PostImage, Tone

@@ -9,7 +9,8 @@ import pytest
 from core.earlier import read_incoming, read_origin, read_request
 from core.errors import Rejected
 from core.incoming import Incoming, Kind
-from core.interpret import NOWHERE, Choice, Situation, interpret
+from core.interpret import interpret
+from core.meaning import NOWHERE, Choice, Situation
 from core.operations import Action
 from core.options import Options
 from core.types import Request, StepId, to_json

@@ -5,7 +5,8 @@ import pytest
 from core import links
 from core.errors import Rejected
 from core.incoming import Incoming
-from core.interpret import NOWHERE, interpret
+from core.interpret import interpret
+from core.meaning import NOWHERE
 from core.operations import Action
 from tests.fakes import events
 from tests.fakes.steps import PLACE

@@ -20,13 +20,8 @@ from adapters.web import decode as web_decode
 from adapters.web.records import Member
 from core.errors import Rejected
 from core.incoming import Incoming, Mentions, Quoted
-from core.interpret import (
-    Choice,
-    Meaning,
-    OpenForm,
-    Situation,
-    interpret,
-)
+from core.interpret import interpret
+from core.meaning import Choice, Meaning, OpenForm, Situation
 from core.relevance import Relevance, relevance
 from core.sayings import read_saying
 from core.types import StepId

@@ -21,8 +21,9 @@ from core.catalog import Catalog
 from core.errors import Rejected
 from core.i18n import translate
 from core.incoming import Incoming
-from core.interpret import NOWHERE, OpenForm, interpret
+from core.interpret import interpret
 from core.languages import languages
+from core.meaning import NOWHERE, OpenForm
 from core.operations import OPERATIONS, Action, ButtonKind
 from core.options import Options
 from core.post import Button, Post, Tone
