@@ -16,6 +16,7 @@ from adapters.web.store import Room
 from bot import logs, settings, web, wiring
 from bot.memory import tune_garbage_collection
 from bot.simulator.server import SimulatorConfig
+from core.flow import attachments
 from core.i18n import translate
 from core.pictures import tasks
 from core.post import Post, Tone
@@ -102,14 +103,8 @@ async def seed_demo_data(room: Room, easel: wiring.Easel, locale: str) -> None:
     for name in PHOTOS:
         content = (files("bot") / "photos" / name).read_bytes()
         photo = await context.pool.run(tasks.normalize, content)
-        ref = await context.blobs.keep(TENANT, photo.data)
-        await room.add_upload(
-            ref,
-            name,
-            photo.width,
-            photo.height,
-            photo.media_type,
-        )
+        picture = await attachments.store_image(context, TENANT, photo)
+        ref = await room.add_upload("", name, picture)
         pictures.append(render.upload(await room.upload(ref)))
     note = Post(tone=Tone.NOTE, text=translate("room.photos", locale))
     body = {**render.body(note, []), "pictures": pictures}

@@ -62,7 +62,8 @@ class Post:
     person who asked may see it. ``secret``: its words describe a private picture, so they may not
     be posted in a second-best place either. ``reason``: the message key of a refusal, for
     programs. ``menu``: buttons to choose one of, when they are too many for a row. ``locale``: the
-    language of its buttons and pictures, where a platform has to add words.
+    language of its buttons and pictures, where a platform has to add words. ``drawn_from``: the
+    steps that its drawn pictures show.
     """
 
     tone: Tone
@@ -77,6 +78,7 @@ class Post:
     secret: bool = False
     reason: str = ""
     locale: str = ""
+    drawn_from: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -82,6 +82,16 @@ def picture_at(step: Step, index: int) -> Picture:
     return step.outputs[index]
 
 
+def source_of(step: Step) -> Picture:
+    """The picture that a step was made of. Raises Rejected when there is none, or no more."""
+    if step.inputs:
+        return step.inputs[0]
+    is_drawn = step.action is Action.DRAW
+    raise Rejected(
+        "refuse.nothing_to_compare" if is_drawn else "refuse.picture_gone"
+    )
+
+
 def undo(current: Step) -> Head:
     """The parent's picture. Raises Rejected at the root."""
     if current.parent is None:

@@ -70,12 +70,13 @@ class WebChat:
 
     async def update(self, sent: PostedMessage, post: Post) -> PostedMessage:
         """Change the message. Raises DeliveryError when it is gone."""
+        body = await self._body(post)
         try:
-            await self._room.edit_message(
-                int(sent.message), await self._body(post)
-            )
+            old = await self._room.edit_message(int(sent.message), body)
         except NotFound:
             raise DeliveryError("room.no_message", permanent=True) from None
+        for key in render.drawn_keys(old) - render.drawn_keys(body):
+            await self._blobs.delete(TENANT, key)
         return sent
 
     async def find(self, place: Place, job: str) -> PostedMessage | None:
@@ -104,9 +105,9 @@ class WebChat:
     ) -> AsyncIterator[bytes]:
         """Read a picture that was dropped into the room. Raises Rejected."""
         # Only what was uploaded here may be read, not any blob whose key is known.
-        await self._room.upload(attachment.ref)
+        upload = await self._room.upload(attachment.ref)
         try:
-            data = await self._blobs.read(TENANT, attachment.ref)
+            data = await self._blobs.read(TENANT, upload["key"])
         except NotFound:
             raise Rejected("room.no_upload") from None
         if len(data) > limit:

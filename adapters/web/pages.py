@@ -235,7 +235,7 @@ class Pages:
         parent = await status.parent_of(self._context, step)
         labels = answers.compare_labels(step, parent, locale)
         values = {
-            "before": self._src(step.inputs[0], step, 0),
+            "before": self._src(sessions.source_of(step), step, 0),
             "after": self._src(after, step, index),
             "before_label": labels[0],
             "after_label": labels[1],

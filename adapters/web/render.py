@@ -60,6 +60,17 @@ def _picture(image: PostImage, key: str) -> Json:
     }
 
 
+def drawn_keys(body: Mapping[str, Any]) -> set[str]:
+    """Blobs of the pictures that were drawn for this message alone."""
+    pictures = body["pictures"]
+    return {
+        picture["key"]
+        for picture in pictures
+        # Its size is known only to the file itself.
+        if picture["width"] is None
+    }
+
+
 def _button(button: Button) -> Json:
     if button.kind is ButtonKind.LINK:
         return {
@@ -79,7 +90,7 @@ def upload(picture: Mapping[str, Any]) -> Json:
     """A person's picture as it stands in their message."""
     same = ("name", "width", "height", "media_type", "ref")
     return {
-        "key": picture["ref"],
+        "key": picture["key"],
         "alt": picture["name"],
         **{name: picture[name] for name in same},
     }

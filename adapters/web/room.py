@@ -23,7 +23,7 @@ from adapters.web.requests import locale_of, number_of, read_json, refusal
 from adapters.web.store import Room
 from core import grammar
 from core.errors import EaselError, Rejected
-from core.flow import heads
+from core.flow import attachments, heads
 from core.flow.context import Context
 from core.i18n import translate
 from core.incoming import Incoming, Kind
@@ -360,6 +360,7 @@ class RoomApi:
                 step,
                 MessageRole.ANSWER,
             )
+        await self._context.store.remember_drawing(sent, post.drawn_from)
         return JSONResponse({})
 
     async def _dismiss(self, request: WebRequest, member: Member) -> Response:
@@ -371,7 +372,7 @@ class RoomApi:
 
     # Pictures and channels
 
-    async def _upload(self, request: WebRequest, _member: Member) -> Response:
+    async def _upload(self, request: WebRequest, member: Member) -> Response:
         """A file dropped, pasted or picked: cleaned before anybody sees it.
 
         Our recipe in it is kept.
@@ -385,15 +386,10 @@ class RoomApi:
         cleaned = taken.data
         if recipe:
             cleaned = png_metadata.write_recipe(cleaned, recipe)
-        ref = await self._context.blobs.keep(TENANT, cleaned)
-        await self._room.add_upload(
-            ref,
-            name,
-            taken.width,
-            taken.height,
-            taken.media_type,
-        )
-        link = self.link(ref, name, taken.media_type)
+        key = await self._context.blobs.keep(TENANT, cleaned)
+        picture = attachments.picture_of(key, cleaned, taken)
+        ref = await self._room.add_upload(member.id, name, picture)
+        link = self.link(key, name, taken.media_type)
         return JSONResponse(
             {
                 "ref": ref,

@@ -9,7 +9,7 @@ import asyncio
 import hashlib
 import secrets
 from collections.abc import Mapping
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -43,10 +43,13 @@ from adapters.web.tables import (
 from core.errors import NotFound, Rejected
 from core.storage import database
 from core.storage.shielding import shielded, wait_for_transactions
+from core.types import Picture
 
 FIRST = 200
 """Messages a page is given at first."""
 OLDER = 50
+MOST_UPLOADS = 200
+"""Pictures a person may upload in 24 hours."""
 DIRECT = "dm-"
 GONE = "gone"
 """The tone of a message that its only reader has dismissed."""
@@ -213,24 +216,28 @@ class Room:
         self,
         message: int,
         body: Mapping[str, Any],
-    ) -> None:
-        """Replace its body, unless its reader has dismissed it. Raises NotFound."""
+    ) -> Mapping[str, Any]:
+        """Replace its body, unless its reader has dismissed it; return the old one.
+
+        Raises NotFound.
+        """
         is_message = messages.c.id == message
         async with self._engine.begin() as connection:
             result = await connection.execute(
                 select(messages.c.body).where(is_message)
             )
-            old = result.scalar()
+            old: Mapping[str, Any] | None = result.scalar()
             if old is None:
                 raise NotFound("room.no_message")
             if old["tone"] == GONE:
-                return
+                return old
             number = await _next_change(connection)
             change = update(messages).where(is_message)
             await connection.execute(
                 change.values(body=dict(body), change=number)
             )
         self._wake()
+        return old
 
     async def dismiss(self, message: int, person: str) -> None:
         """Delete a message that only this person saw. Raises NotFound for any other."""
@@ -346,24 +353,38 @@ class Room:
     # Uploads
 
     async def add_upload(
-        self,
-        ref: str,
-        name: str,
-        width: int,
-        height: int,
-        media_type: str,
-    ) -> None:
-        """What was dropped into the room, already cleaned; ``ref`` is its blob's key."""
+        self, person: str, name: str, picture: Picture
+    ) -> str:
+        """Note what a person dropped into the room, already cleaned; return its ref.
+
+        Each upload is its person's own: others may have the same picture by another name.
+
+        Raises Rejected for too many a day.
+        """
+        now = datetime.now(UTC)
         row = {
-            "ref": ref,
+            "ref": secrets.token_hex(16),
             "name": name,
-            "width": width,
-            "height": height,
-            "media_type": media_type,
+            "width": picture.width,
+            "height": picture.height,
+            "media_type": picture.media_type,
+            "key": picture.key,
+            "person": person,
+            "added": now.isoformat(),
         }
+        yesterday = (now - timedelta(days=1)).isoformat()
+        newest = (
+            select(func.count())
+            .select_from(uploads)
+            .filter_by(person=person)
+            .where(uploads.c.added > yesterday)
+        )
         async with self._engine.begin() as connection:
-            new = upsert(uploads).values(row)
-            await connection.execute(new.on_conflict_do_nothing())
+            result = await connection.execute(newest)
+            if result.scalar_one() >= MOST_UPLOADS:
+                raise Rejected("room.too_many_uploads", allowed=MOST_UPLOADS)
+            await connection.execute(upsert(uploads).values(row))
+        return str(row["ref"])
 
     async def upload(self, ref: str) -> dict[str, Any]:
         """Raises Rejected for an unknown one."""

@@ -4,6 +4,7 @@ from sqlalchemy import (
     JSON,
     Boolean,
     Column,
+    Index,
     Integer,
     MetaData,
     String,
@@ -62,4 +63,8 @@ uploads = Table(
     Column("width", Integer, nullable=False),
     Column("height", Integer, nullable=False),
     Column("media_type", String(40), nullable=False),
+    Column("key", String(64), nullable=False, server_default=""),
+    Column("person", String(80), nullable=False, server_default=""),
+    Column("added", String(40), nullable=False, server_default=""),
+    Index("ix_uploads_person_added", "person", "added"),
 )

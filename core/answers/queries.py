@@ -28,9 +28,8 @@ async def compare(context: Context, request: Request) -> Post:
     if head and head.step == step.id:
         index = head.index
     output = sessions.picture_at(step, index)
-    if not step.inputs:
-        raise Rejected("refuse.nothing_to_compare")
-    before = await context.blobs.read(tenant, step.inputs[0].key)
+    source = sessions.source_of(step)
+    before = await context.blobs.read(tenant, source.key)
     after = await context.blobs.read(tenant, output.key)
     parent = await status.parent_of(context, step)
     labels = answers.compare_labels(step, parent, locale)

@@ -10,7 +10,7 @@ from core.flow.context import Context, intend_post
 from core.log import log
 from core.post import Post, PostedMessage, Tally
 from core.types import CountedReaction, Head, MessageRole, Request, Step
-from core.views import pictures, steps
+from core.views import answers, pictures, steps
 
 
 async def vote(context: Context, request: Request) -> None:
@@ -129,9 +129,9 @@ async def remove(context: Context, request: Request) -> Post:
 
 
 async def delete(context: Context, request: Request) -> Post:
-    """Take a result's pictures away wherever they were posted.
+    """Take a result's pictures and words away wherever they were posted.
 
-    Pictures that others made from them stay.
+    Pictures that others made from them stay, but not the copies that these were made of.
     """
     step = await resolve_step(context, request)
     require_audience(request, step)
@@ -146,11 +146,24 @@ async def delete(context: Context, request: Request) -> Post:
         await context.blobs.delete(step.tenant, key)
     for message in await store.messages_of(step):
         await _update(context, step, message)
+    for message in await store.drawings_of(step):
+        await _remove_drawing(context, step, message)
     return steps.note_post(
         "status.you_deleted",
         request.locale,
         version=step.number,
     )
+
+
+async def _remove_drawing(
+    context: Context, step: Step, message: PostedMessage
+) -> None:
+    """Take away a history or comparison that shows the step."""
+    post = answers.removed_post(step.locale)
+    try:
+        await context.chat(step).update(message, post)
+    except (DeliveryError, NotFound) as error:
+        log.warning("undeliverable", step=step.id, error=error.key)
 
 
 async def _refresh_status(context: Context, step: Step) -> None:

@@ -129,8 +129,12 @@ async def _plan_again(
     """
     if target is None:
         target, _ = await _head_step(context, request, session)
+    if target.deleted:
+        raise Rejected("refuse.picture_gone")
     if request.action is Action.RERUN:
         return await _plan_rerun(context, request, target, session)
+    if target.action is not Action.DRAW:
+        sessions.source_of(target)
     return Plan(
         action=target.action,
         prompt=target.prompt,

@@ -157,6 +157,7 @@ async def _reply(context: Context, request: Origin, post: Post) -> None:
             reply=request.reply,
         )
         failpoint("answer.after_post")
+    await context.store.remember_drawing(sent, post.drawn_from)
     if post.pictures and post.job not in {"", job}:
         await context.store.remember(
             sent,

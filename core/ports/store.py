@@ -369,6 +369,16 @@ class Store(Protocol):
         """Every message that shows a step, copies and answers included."""
         ...
 
+    async def remember_drawing(
+        self, sent: PostedMessage, steps: Sequence[str]
+    ) -> None:
+        """Record which steps the drawn picture of a message shows; nothing for none."""
+        ...
+
+    async def drawings_of(self, step: Step) -> list[PostedMessage]:
+        """Every message with a drawn picture of a step: histories, comparisons."""
+        ...
+
     async def step_of_message(self, place: Place, message: str) -> StepId:
         """The step that one of our messages shows. Raises NotFound."""
         ...

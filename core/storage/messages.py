@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -10,7 +11,7 @@ from sqlalchemy import RowMapping, delete, exists, or_, select
 from core.errors import NotFound
 from core.post import PostedMessage
 from core.storage.shielding import shielded
-from core.storage.tables import UNFINISHED, messages, posting, steps
+from core.storage.tables import UNFINISHED, drawings, messages, posting, steps
 from core.storage.transactions import Transactions
 from core.storage.unrelated import UnrelatedMessages
 from core.types import MessageRole, Place, Step, StepId, StepState, Tenant
@@ -115,6 +116,31 @@ class MessageStore(Transactions):
     async def messages_of(self, step: Step) -> list[PostedMessage]:
         """Every message that shows a step, copies and answers included."""
         query = select(messages).filter_by(tenant=step.tenant, step=step.id)
+        return [
+            _posted_message(step, row) for row in await self._fetch_all(query)
+        ]
+
+    async def remember_drawing(
+        self, sent: PostedMessage, steps: Sequence[str]
+    ) -> None:
+        """Record which steps the drawn picture of a message shows; nothing for none."""
+        rows = [
+            {
+                "tenant": sent.place.tenant,
+                "channel": sent.place.channel,
+                "thread": sent.place.thread,
+                "message": sent.message,
+                "step": step,
+            }
+            for step in steps
+        ]
+        if rows:
+            insert = self._insert(drawings).values(rows)
+            await self._write(insert.on_conflict_do_nothing())
+
+    async def drawings_of(self, step: Step) -> list[PostedMessage]:
+        """Every message with a drawn picture of a step: histories, comparisons."""
+        query = select(drawings).filter_by(tenant=step.tenant, step=step.id)
         return [
             _posted_message(step, row) for row in await self._fetch_all(query)
         ]

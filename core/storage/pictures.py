@@ -6,10 +6,25 @@ from collections.abc import Collection
 from datetime import datetime
 from typing import TYPE_CHECKING
 
-from sqlalchemy import ColumnElement, and_, delete, func, or_, select, update
+from sqlalchemy import (
+    ColumnElement,
+    and_,
+    delete,
+    func,
+    null,
+    or_,
+    select,
+    update,
+)
 
 from core.storage.shielding import shielded
-from core.storage.tables import pictures, sessions, step_pictures, steps
+from core.storage.tables import (
+    UNFINISHED,
+    pictures,
+    sessions,
+    step_pictures,
+    steps,
+)
 from core.storage.transactions import Transactions
 from core.types import PictureRole
 
@@ -39,8 +54,8 @@ class PictureStore(Transactions):
     ) -> list[str]:
         """Mark a step deleted and move heads off it; return its blobs that nothing else needs.
 
-        Steps made from its pictures keep their own inputs. Until ``forget_outputs`` it returns the
-        same blobs again.
+        Its words go at once. Steps made from its pictures keep what they made, but not these
+        pictures as their inputs. Until ``forget_outputs`` it returns the same blobs again.
         """
         mark = (
             update(steps)
@@ -49,11 +64,18 @@ class PictureStore(Transactions):
                 deleted=func.coalesce(steps.c.deleted, now),
                 chosen=None,
                 text=None,
+                prompt="",
+                outcome=null(),
             )
         )
+        options = select(steps.c.options).filter_by(tenant=tenant, id=step)
         async with self._writing.begin() as connection:
-            await connection.execute(mark)
-            keys = await _unshared_outputs(connection, tenant, step)
+            result = await connection.execute(options)
+            is_private = bool(result.scalar_one().get("private"))
+            # The only option that says nothing of the picture.
+            words = {"options": {"private": is_private}}
+            await connection.execute(mark.values(words))
+            keys = await _unshared_keys(connection, tenant, step)
             # The next edit must not start from a picture that is gone.
             parent, index = await _living_parent(connection, tenant, step)
             move = (
@@ -72,9 +94,9 @@ class PictureStore(Transactions):
         """
         async with self._writing.begin() as connection:
             # Asked for again: another step may have begun to use one since.
-            keys = await _unshared_outputs(connection, tenant, step)
-            outputs = _outputs_of(tenant, step)
-            await connection.execute(delete(step_pictures).where(outputs))
+            keys = await _unshared_keys(connection, tenant, step)
+            rows = _rows_of(tenant, step)
+            await connection.execute(delete(step_pictures).where(rows))
             are_unshared = and_(
                 pictures.c.tenant == tenant, pictures.c.key.in_(keys)
             )
@@ -86,12 +108,16 @@ class PictureStore(Transactions):
             return thumbnails
 
 
-def _outputs_of(tenant: str, step: str) -> ColumnElement[bool]:
-    return and_(
-        step_pictures.c.tenant == tenant,
-        step_pictures.c.step == step,
-        step_pictures.c.role.in_([PictureRole.OUTPUT, PictureRole.WITHHELD]),
+def _rows_of(tenant: str, step: str) -> ColumnElement[bool]:
+    """Rows of the step's own pictures, and of the inputs that others have from it."""
+    children = select(steps.c.id).filter_by(tenant=tenant, parent=step)
+    is_copy = and_(
+        # A job that still runs needs its input; Retention takes it afterwards.
+        step_pictures.c.step.in_(children.where(~UNFINISHED)),
+        step_pictures.c.role == PictureRole.INPUT,
     )
+    is_own = step_pictures.c.step == step
+    return and_(step_pictures.c.tenant == tenant, or_(is_own, is_copy))
 
 
 async def _living_parent(
@@ -116,21 +142,19 @@ async def _living_parent(
     return None, 0
 
 
-async def _unshared_outputs(
+async def _unshared_keys(
     connection: AsyncConnection,
     tenant: str,
     step: str,
 ) -> list[str]:
-    """Keys of a step's outputs that no other row holds."""
-    outputs = _outputs_of(tenant, step)
-    result = await connection.execute(
-        select(step_pictures.c.key).where(outputs)
-    )
-    keys = list(result.scalars())
+    """Keys of a step's pictures that no other row holds."""
+    rows = _rows_of(tenant, step)
+    result = await connection.execute(select(step_pictures.c.key).where(rows))
+    keys = sorted(set(result.scalars()))
     others = (
         select(step_pictures.c.key)
         .filter_by(tenant=tenant)
-        .where(step_pictures.c.key.in_(keys), ~outputs)
+        .where(step_pictures.c.key.in_(keys), ~rows)
     )
     result = await connection.execute(others)
     shared = set(result.scalars())

@@ -369,6 +369,19 @@ messages = Table(
     Index(None, "tenant", "channel", "thread"),
 )
 
+# Messages whose picture was drawn of several steps: histories and comparisons.
+drawings = Table(
+    "drawings",
+    metadata,
+    Column("tenant", String(200), primary_key=True),
+    Column("channel", String(150), primary_key=True),
+    Column("message", String(200), primary_key=True),
+    Column("step", String(40), primary_key=True),
+    Column("thread", String(150), nullable=False),
+    ForeignKeyConstraint(["tenant", "step"], ["steps.tenant", "steps.id"]),
+    Index(None, "tenant", "step"),
+)
+
 posting = Table(
     "posting",
     metadata,

@@ -62,6 +62,7 @@ def history_post(
         buttons=link_button(url, "history.open", locale),
         private=any(step.options.private for step in steps),
         menu=tuple(_menu_entry(step) for step in steps[-MENU:]),
+        drawn_from=tuple(step.id for step in steps),
     )
 
 
@@ -129,7 +130,13 @@ def compare_post(
         pictures=pictures,
         locale=locale,
         buttons=link_button(url, "compare.open", locale),
+        drawn_from=(step.id, step.parent) if step.parent else (step.id,),
     )
+
+
+def removed_post(locale: str) -> Post:
+    """What stands in place of a history or comparison that showed a deleted picture."""
+    return Post(tone=Tone.NOTE, text=translate("status.drawing_gone", locale))
 
 
 def info_post(step: Step, locale: str) -> Post:

@@ -10,7 +10,9 @@ SHORT = 40
 
 
 def title(step: Step) -> str:
-    """The prompt, or the action's name where there is none."""
+    """The prompt, or the action's name where there is none; that it was removed."""
+    if step.deleted:
+        return translate("result.removed", step.locale)
     return step.prompt or action_name(step, step.locale)
 
 

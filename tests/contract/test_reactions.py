@@ -85,11 +85,16 @@ async def test_deleting_gives_up_only_what_nothing_else_needs(
     await make_step(store, "one", "ab")
     await make_step(store, "two", "c", parent="one", inputs=(picture("a"),))
     await make_step(store, "three", "d", parent="two", inputs=(picture("c"),))
-    assert await store.delete_step(TENANT, "two", NOW) == []
+    await make_step(store, "four", "e", inputs=(picture("b"),))
+    # What others made of it stays, what they made it of does not.
+    assert await store.delete_step(TENANT, "two", NOW) == [picture("c").key]
     await store.forget_outputs(TENANT, "two")
     assert (await store.step(TENANT, "two")).outputs == ()
+    assert (await store.step(TENANT, "two")).prompt == ""
+    three = await store.step(TENANT, "three")
+    assert (three.inputs, three.outputs) == ((), (picture("d"),))
     assert (await store.step(TENANT, "two")).deleted == NOW
-    assert await store.head(TENANT, "c/@ana") == Head(step=StepId("three"))
+    await store.move_head(TENANT, "c/@ana", Head(step=StepId("three")))
     for _ in range(2):
         assert await store.delete_step(TENANT, "three", NOW) == [
             picture("d").key
@@ -97,7 +102,8 @@ async def test_deleting_gives_up_only_what_nothing_else_needs(
     await store.forget_outputs(TENANT, "three")
     assert await store.head(TENANT, "c/@ana") == Head(step=StepId("one"))
     assert await store.delete_step(TENANT, "three", NOW) == []
-    assert await store.delete_step(TENANT, "one", NOW) == [picture("b").key]
+    # Another's own upload of the same picture stays theirs.
+    assert await store.delete_step(TENANT, "one", NOW) == [picture("a").key]
     assert await store.head(TENANT, "c/@ana") is None
     assert (await store.step(TENANT, "three")).state is StepState.DONE
 

@@ -188,8 +188,15 @@ class WebView(PlainView):
         )
 
     async def upload(self, photo: Path) -> Attachment:
-        ref = await self._blobs.keep(TENANT, photo.read_bytes())
-        await self._room.add_upload(ref, photo.name, 640, 427, "image/jpeg")
+        content = photo.read_bytes()
+        picture = Picture(
+            key=await self._blobs.keep(TENANT, content),
+            width=640,
+            height=427,
+            media_type="image/jpeg",
+            length=len(content),
+        )
+        ref = await self._room.add_upload("ana", photo.name, picture)
         return Attachment(ref=ref, name=photo.name)
 
 

@@ -1033,3 +1033,75 @@ async def test_metrics_can_have_a_port_of_their_own(tmp_path: Path) -> None:
 
 def test_every_button_kind_has_a_meaning_for_the_room() -> None:
     assert set(ButtonKind) - set(BUTTONS) == {ButtonKind.LINK}
+
+
+async def test_deleting_leaves_nothing_behind_but_what_was_made_of_it(
+    house: House, ana: Visitor
+) -> None:
+    drawn = await ana.says("/draw a purple fox --size 512*512")
+    fox = await ana.waits_for("result", "a purple fox")
+    edited = await ana.says("/edit make it night")
+    night = await ana.waits_for("result", "make it night")
+    await ana.says("/easel history")
+    history = await ana.waits_for("note", "History")
+    await ana.says("/easel compare")
+    compare = await ana.waits_for("note", "Before and after")
+    showing = [fox, history, compare]
+    links = [
+        picture["src"]
+        for message in showing
+        for picture in message["pictures"]
+    ]
+    assert len(links) == 4
+    by_kind = {button["kind"]: button["id"] for button in fox["buttons"]}
+    await ana.asks("/room/press", button=by_kind["delete"])
+    await ana.waits_for("note", "v1 is deleted")
+    statuses = [(await house.http.get(link)).status_code for link in links]
+    assert statuses == [410] * 4
+    for message in await house.room.newest(ana.id):
+        # What she typed herself is hers.
+        assert message.author or "purple" not in str(message.body)
+    store = house.easel.context.store
+    gone = await store.step(Tenant("web:room"), drawn["accepted"])
+    assert (gone.prompt, gone.outputs) == ("", ())
+    child = await store.step(Tenant("web:room"), edited["accepted"])
+    assert (len(child.outputs), child.inputs) == (1, ())
+    (link,) = [picture["src"] for picture in night["pictures"]]
+    assert (await house.http.get(link)).status_code == 200
+    refused = await ana.asks("/room/say", text="/easel compare")
+    assert refused.json()["reason"] == "refuse.picture_gone"
+
+
+async def test_an_upload_is_its_persons_own_whoever_has_the_same_picture(
+    house: House, ana: Visitor, tmp_path: Path
+) -> None:
+    ben = await house.enters("Ben")
+    copies = []
+    for name in ("Ana-test-result.png", "harmless.png"):
+        copy = tmp_path / name
+        copy.write_bytes((PHOTOS / "coffee.png").read_bytes())
+        copies.append(copy)
+    hers = await ana.gives(copies[0])
+    his = await ben.gives(copies[1])
+    assert hers != his
+    await ben.says("look", pictures=[his])
+    said = (await house.room.newest(ben.id))[-1]
+    (picture,) = said.body["pictures"]
+    assert (picture["name"], picture["alt"]) == ("harmless.png",) * 2
+
+
+async def test_a_person_uploads_only_so_much_a_day(
+    ana: Visitor, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("adapters.web.store.MOST_UPLOADS", 1)
+    await ana.gives(PHOTOS / "coffee.png")
+    headers = {
+        "Authorization": f"Bearer {ana.key}",
+        "Easel-Name": "coffee.png",
+    }
+    refused = await ana.http.post(
+        "/room/upload",
+        content=(PHOTOS / "coffee.png").read_bytes(),
+        headers=headers,
+    )
+    assert refused.json()["reason"] == "room.too_many_uploads"
