@@ -23,6 +23,7 @@ from bot.providers import (
     load_catalog,
     open_providers,
 )
+from bot.room_keys import room_references
 from bot.settings import Settings
 from bot.simulator.tasks import SimulatorConfig
 from core.catalog import Catalog
@@ -34,6 +35,7 @@ from core.ports import Blobs, Chat, Clock
 from core.service import Service
 from core.signed_links import Links
 from core.storage import database
+from core.storage.blob_sweep import BlobSweep
 from core.storage.blobs import open_blobs
 from core.storage.claims import Claims
 from core.storage.drafts import DraftStore
@@ -145,6 +147,7 @@ async def open_easel(
             claims,
             inbox,
             Retention(engine),
+            BlobSweep(engine, blobs, room_references(settings.data_dir)),
             worker,
             workers,
             lost=lost or stop_this_process,

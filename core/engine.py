@@ -5,6 +5,7 @@ its job has come, and every function of the flow continues from there: to restar
 """
 
 import asyncio
+import itertools
 import time
 from collections import Counter, defaultdict, deque
 from collections.abc import Callable, Coroutine
@@ -27,10 +28,12 @@ from core.flow.context import (
     outlast,
     post_outcome,
 )
+from core.flow.erasing import erase_leftovers
 from core.flow.understand import understand_or_refuse
 from core.incoming import Incoming, Kind
 from core.retrying import retrying
 from core.slots import Slots
+from core.storage.blob_sweep import BlobSweep
 from core.storage.claims import Claims
 from core.storage.inbox import Delivery, Inbox, Stage
 from core.storage.retention import RECORDS_LIFE, Retention
@@ -49,6 +52,8 @@ SWEEP_SECONDS = 3600
 REVISIT_SECONDS = 60.0
 MAX_POSTS = 3
 """Tries to post the end of a step that meet a bug, before its person gets a reference."""
+BLOB_SWEEP_HOURS = 24
+"""Hours between two looks through all blobs."""
 MAX_TRIES = 50
 """Work that kills its process each time is given up after so many, with a message."""
 BURST_GAP = 0.03
@@ -76,6 +81,7 @@ class Engine:
         claims: Claims,
         inbox: Inbox,
         retention: Retention,
+        blob_sweep: BlobSweep,
         worker: str,
         workers: Workers | None,
         *,
@@ -91,6 +97,7 @@ class Engine:
         self._claims = claims
         self._inbox = inbox
         self._retention = retention
+        self._blob_sweep = blob_sweep
         self._worker = worker
         self._workers = workers
         self._lost = lost
@@ -544,12 +551,15 @@ class Engine:
                 await self._slots.wake_all()
 
     async def _sweep(self) -> None:
-        while True:
+        for hour in itertools.count():
             await asyncio.sleep(SWEEP_SECONDS)
             with suppress(*TRANSIENT):  # the next round tries again
                 now = self._context.clock.now()
                 await self._inbox.delete_finished(now - DELIVERY_LIFE)
                 await self._retention.prune(now - RECORDS_LIFE)
+                await erase_leftovers(self._context)
+                if hour % BLOB_SWEEP_HOURS == 0:
+                    await self._blob_sweep.sweep(now)
             if self._takes_jobs:
                 self._start_debts(None)
             self._is_inbox_unsure = True  # what broke is tried again

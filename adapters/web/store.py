@@ -13,7 +13,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import delete, func, insert, select, update
+from sqlalchemy import String, cast, delete, func, insert, select, update
 from sqlalchemy.dialects.sqlite import insert as upsert
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
@@ -42,6 +42,7 @@ from adapters.web.tables import (
 )
 from core.errors import NotFound, Rejected
 from core.storage import database
+from core.storage.blob_sweep import KEY_IN_TEXT
 from core.storage.shielding import shielded, wait_for_transactions
 from core.types import Picture
 
@@ -395,6 +396,17 @@ class Room:
         if row is None:
             raise Rejected("room.no_upload")
         return dict(row)
+
+    async def blob_keys(self) -> set[str]:
+        """Every blob that an upload or a message refers to."""
+        bodies = select(cast(messages.c.body, String))
+        keys: set[str] = set()
+        async with self._reading.begin() as connection:
+            for query in (select(uploads.c.key), bodies):
+                result = await connection.execute(query)
+                for text in result.scalars():
+                    keys.update(KEY_IN_TEXT.findall(text))
+        return keys
 
     def _wake(self) -> None:
         self.commits += 1

@@ -12,6 +12,7 @@ from core.flow import attachments, heads, replies
 from core.flow.context import Context
 from core.operations import Action
 from core.options import REGIONS, override
+from core.pictures import tasks
 from core.post import Post
 from core.types import Attachment, Picture, Request, StepId, Tenant
 
@@ -51,19 +52,22 @@ async def complete_with_mask(
 ) -> Request:
     """Return the draft with its painted mask and final prompt, the same however often it is sent.
 
-    Raises Rejected for a wrong option in the prompt.
+    Raises Rejected for a wrong option in the prompt, and for a mask that is no picture.
     """
     request = await drafts.read(context, tenant, draft)
     parsed = grammar.parse(prompt, action=request.action)
-    key = await context.blobs.keep(tenant, mask)
-    return replace(
+    request = replace(
         request,
         key=f"{drafts.PAINTED}{draft}",
         text=parsed.prompt,
         options=override(request.options, parsed.options),
-        mask=Attachment(key=key, name="mask.png"),
         reply={},
     )
+    # Both before it is kept: what is refused leaves nothing behind, and the painter stays open.
+    replies.check(context, request)
+    await context.pool.run(tasks.inspect, mask)
+    key = await context.blobs.keep(tenant, mask)
+    return replace(request, mask=Attachment(key=key, name="mask.png"))
 
 
 async def picture_of(context: Context, request: Request) -> Picture:

@@ -7,6 +7,7 @@ from core.answers.jobs import cancel
 from core.answers.lookup import require_audience, resolve_step
 from core.errors import DeliveryError, NotFound, Rejected
 from core.flow.context import Context, intend_post
+from core.flow.erasing import erase_pictures
 from core.log import log
 from core.post import Post, PostedMessage, Tally
 from core.types import CountedReaction, Head, MessageRole, Request, Step
@@ -138,12 +139,7 @@ async def delete(context: Context, request: Request) -> Post:
     if not step.state.is_final:
         raise Rejected("refuse.still_running", version=step.number)
     store = context.store
-    now = context.clock.now()
-    # The bytes before the rows: after a crash in between, the rows still lead to them.
-    for key in await store.delete_step(step.tenant, step.id, now):
-        await context.blobs.delete(step.tenant, key)
-    for key in await store.forget_outputs(step.tenant, step.id):
-        await context.blobs.delete(step.tenant, key)
+    await erase_pictures(context, step.tenant, step.id)
     for message in await store.messages_of(step):
         await _update(context, step, message)
     for message in await store.drawings_of(step):

@@ -1,5 +1,6 @@
 """Where picture bytes lie."""
 
+from datetime import datetime
 from typing import Protocol
 
 
@@ -23,6 +24,10 @@ class Blobs(Protocol):
 
     async def keys(self, workspace: str) -> list[str]:
         """Every key held for the workspace, sorted."""
+        ...
+
+    async def older_keys(self, workspace: str, before: datetime) -> list[str]:
+        """Every key that was last kept before then, sorted."""
         ...
 
     async def check(self) -> None:

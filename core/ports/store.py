@@ -326,6 +326,10 @@ class Store(Protocol):
         """Mark a step deleted and move heads off it; return its blobs that nothing else needs."""
         ...
 
+    async def leftovers(self) -> list[tuple[Tenant, StepId]]:
+        """Deleted steps that still have pictures, or left them as inputs of others."""
+        ...
+
     async def forget_outputs(self, tenant: Tenant, step: StepId) -> list[str]:
         """Once the bytes are gone: remove the rows that point to them.
 

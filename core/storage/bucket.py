@@ -3,6 +3,7 @@
 import hashlib
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import datetime
 
 import obstore
 from obstore.exceptions import BaseError
@@ -60,17 +61,28 @@ class BucketBlobs:
 
     async def keys(self, workspace: str) -> list[str]:
         """Every key held for the workspace, sorted."""
-        with _network_errors():
-            rows = await obstore.list(
-                self._store, prefix=folder_of(workspace)
-            ).collect_async()
-        paths = [row["path"] for row in rows]
-        names = [path.rpartition("/")[2] for path in paths]
-        return sorted(name for name in names if KEY.fullmatch(name))
+        return sorted(await self._times(workspace))
+
+    async def older_keys(self, workspace: str, before: datetime) -> list[str]:
+        """Every key that was last kept before then, sorted."""
+        times = await self._times(workspace)
+        return sorted(key for key, kept in times.items() if kept < before)
 
     async def check(self) -> None:
         """Raises ConfigurationError when nothing can be kept."""
         await probe(self)
+
+    async def _times(self, workspace: str) -> dict[str, datetime]:
+        """When each key of the workspace was last kept."""
+        with _network_errors():
+            rows = await obstore.list(
+                self._store, prefix=folder_of(workspace)
+            ).collect_async()
+        times = {
+            row["path"].rsplit("/", 1)[-1]: row["last_modified"]
+            for row in rows
+        }
+        return {key: time for key, time in times.items() if KEY.fullmatch(key)}
 
     def _path(self, workspace: str, key: str) -> str:
         if not KEY.fullmatch(key):

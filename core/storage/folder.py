@@ -4,6 +4,8 @@ import asyncio
 import hashlib
 import os
 import secrets
+from contextlib import suppress
+from datetime import datetime
 from pathlib import Path
 
 from core.errors import NotFound
@@ -32,6 +34,10 @@ class FolderBlobs:
     async def keys(self, workspace: str) -> list[str]:
         """Every key held for the workspace, sorted."""
         return await asyncio.to_thread(self._keys, workspace)
+
+    async def older_keys(self, workspace: str, before: datetime) -> list[str]:
+        """Every key that was last kept before then, sorted."""
+        return await asyncio.to_thread(self._older_keys, workspace, before)
 
     async def check(self) -> None:
         """Raises ConfigurationError when nothing can be kept."""
@@ -66,6 +72,15 @@ class FolderBlobs:
         folder = self._folder / folder_of(workspace)
         names = [path.name for path in folder.glob("*/*")]
         return sorted(name for name in names if KEY.fullmatch(name))
+
+    def _older_keys(self, workspace: str, before: datetime) -> list[str]:
+        moment = before.timestamp()
+        old = []
+        for key in self._keys(workspace):
+            with suppress(FileNotFoundError):
+                if self._path(workspace, key).stat().st_mtime < moment:
+                    old.append(key)
+        return old
 
     def _path(self, workspace: str, key: str) -> Path:
         if not KEY.fullmatch(key):

@@ -10,6 +10,7 @@ from sqlalchemy import (
     ColumnElement,
     and_,
     delete,
+    exists,
     func,
     null,
     or_,
@@ -26,7 +27,7 @@ from core.storage.tables import (
     steps,
 )
 from core.storage.transactions import Transactions
-from core.types import PictureRole
+from core.types import PictureRole, StepId, Tenant
 
 if TYPE_CHECKING:
     from sqlalchemy.ext.asyncio import AsyncConnection
@@ -106,6 +107,28 @@ class PictureStore(Transactions):
             thumbnails = await _unshared_thumbnails(connection, tenant, keys)
             await connection.execute(delete(pictures).where(are_unshared))
             return thumbnails
+
+    async def leftovers(self) -> list[tuple[Tenant, StepId]]:
+        """Tenant and id of deleted steps that still have pictures, or left them as inputs."""
+        child = steps.alias("child")
+        has_own = exists().where(
+            step_pictures.c.tenant == steps.c.tenant,
+            step_pictures.c.step == steps.c.id,
+        )
+        has_copy = exists().where(
+            child.c.tenant == steps.c.tenant,
+            child.c.parent == steps.c.id,
+            child.c.told.is_(True),
+            step_pictures.c.tenant == child.c.tenant,
+            step_pictures.c.step == child.c.id,
+            step_pictures.c.role == PictureRole.INPUT,
+        )
+        is_deleted = steps.c.deleted.is_not(None)
+        query = select(steps.c.tenant, steps.c.id).where(
+            is_deleted, or_(has_own, has_copy)
+        )
+        rows = await self._fetch_all(query)
+        return [(row["tenant"], row["id"]) for row in rows]
 
 
 def _rows_of(tenant: str, step: str) -> ColumnElement[bool]:

@@ -55,6 +55,9 @@ async def painter_token(ana: Visitor, locale: str = "en") -> str:
     return str(link["url"].rpartition("/")[2])
 
 
+PNG_START = b"\x89PNG\r\n\x1a\n"
+
+
 async def submit(
     house: House,
     token: str,
@@ -822,6 +825,19 @@ async def test_what_is_no_mask_is_refused(
     assert (
         await submit(house, token, mask_png((512, 512), (0, 0, 9, 9))) == 202
     )
+
+
+async def test_a_refused_mask_leaves_the_painter_open_and_nothing_behind(
+    house: House, ana: Visitor
+) -> None:
+    token = await painter_token(ana)
+    blobs = house.easel.context.blobs
+    before = await blobs.keys("web:room")
+    garbage = PNG_START + b"no picture" * 1000
+    assert await submit(house, token, garbage) == 422
+    assert await blobs.keys("web:room") == before
+    mask = mask_png((512, 512), (0, 0, 9, 9))
+    assert await submit(house, token, mask) == 202
 
 
 async def test_a_mask_of_another_shape_or_with_nothing_in_it_is_told_where_it_was_asked(
