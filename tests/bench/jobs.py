@@ -85,6 +85,7 @@ def environment() -> dict[str, str]:
         "PYTHONPATH": str(ROOT),
         "PYTHONSAFEPATH": "1",
         "EASEL_LOG_LEVEL": "error",
+        "EASEL_MOST_WAITING": "10000",
     }
 
 

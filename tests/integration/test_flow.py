@@ -564,7 +564,9 @@ async def test_forty_jobs_of_four_people_keep_the_accounts_limits_and_take_turns
     tmp_path: Path,
 ) -> None:
     async with team_on(
-        SimulatorConfig(time_scale=0.1, seed=5), tmp_path / "busy"
+        SimulatorConfig(time_scale=0.1, seed=5),
+        tmp_path / "busy",
+        EASEL_MOST_WAITING="22",
     ) as team:
         owners: dict[str, str] = {}
         for person, jobs in [("ana", 22), ("bo", 6), ("cy", 6), ("di", 6)]:
