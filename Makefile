@@ -11,9 +11,9 @@ install: .venv/runtime
 demo: .venv/runtime
 	$(BIN)/easel demo
 
-# Half as many processes again as there are cores: some wait while others work. The night has the long versions
-# (tests/README.md).
-WORKERS ?= $(shell echo $$(($$(getconf _NPROCESSORS_ONLN) * 3 / 2)))
+# Twice as many processes as there are cores: they wait for more than half of their time. The night has the long
+# versions (tests/README.md).
+WORKERS ?= $(shell echo $$(($$(getconf _NPROCESSORS_ONLN) * 2)))
 PARALLEL := --numprocesses $(WORKERS) --dist worksteal
 
 test: .venv/dev

@@ -174,6 +174,8 @@ class Server:
                 raise refusal
         self.account.check_submit(submission.model, is_sync)
         inputs = await self._fetch_all(request, submission, is_sync)
+        # Others may have been accepted meanwhile.
+        self.account.check_room(submission.model, is_sync)
         task = self.account.accept(
             submission,
             inputs.pictures,

@@ -192,14 +192,18 @@ class Account:
 
         Raises Refusal.
         """
-        if self._is_full(model, is_sync):
-            self.refused_submits += 1
-            raise Refusal(429, "Throttling", "Requests throttling triggered.")
+        self.check_room(model, is_sync)
         count, seconds = self.rules[model].submits
         times = self._submits.setdefault(model, deque())
         if not self._is_within(times, count, seconds):
             self.refused_submits += 1
             raise _too_fast()
+
+    def check_room(self, model: str, is_sync: bool) -> None:
+        """Allow as many at once as the service takes. Raises Refusal."""
+        if self._is_full(model, is_sync):
+            self.refused_submits += 1
+            raise Refusal(429, "Throttling", "Requests throttling triggered.")
 
     def _is_full(self, model: str, is_sync: bool) -> bool:
         if is_sync:

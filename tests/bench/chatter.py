@@ -176,15 +176,23 @@ async def _together(count: int, say: "Say") -> None:
         await asyncio.gather(*(say() for _ in range(min(count, AT_ONCE))))
 
 
+async def _settle(easel: Child) -> None:
+    """Wait until it does nothing: what it does late is no cost of what comes next."""
+    before, now = -1.0, easel.cost().transactions
+    while now > before:
+        await asyncio.sleep(QUIET)
+        before, now = now, easel.cost().transactions
+
+
 async def _cost(easel: Child, count: int, say: "Say") -> Cost:
     """What one message costs, less what would have been spent anyway."""
-    await asyncio.sleep(QUIET)
+    await _settle(easel)
     start, began = easel.cost(), time.monotonic()
     await asyncio.sleep(2 * QUIET)
     idle = (easel.cost() - start) * (1 / (time.monotonic() - began))
     start, began = easel.cost(), time.monotonic()
     await _together(count, say)
-    await asyncio.sleep(QUIET)
+    await _settle(easel)
     spent = easel.cost() - start - idle * (time.monotonic() - began)
     return spent * (1 / count)
 

@@ -104,10 +104,14 @@ def test_a_command_that_needs_no_engine_is_cheap(tmp_path: Path) -> None:
 
     Beside other tests the same work takes half as much again.
     """
-    figures = cli.measure(tmp_path, (*NO_ENGINE, "--help"), runs=2)
-    for command in NO_ENGINE:
-        assert min(figures[command]) <= 0.6, figures
-    assert min(figures["--help"]) <= 0.15, figures
+    most = {**dict.fromkeys(NO_ENGINE, 0.6), "--help": 0.15}
+    figures = cli.measure(tmp_path, most, runs=1)
+    step = next(tmp_path.glob("v1-*.png")).name.split("-")[1]
+    for command, limit in most.items():
+        if figures[command][0] > limit:
+            # What else the machine does may make one run dearer, hardly two.
+            again = cli.seconds(command.format(step=step).split(), tmp_path)
+            assert again <= limit, (command, figures)
 
 
 def test_a_command_that_needs_no_engine_loads_nothing_slow(

@@ -81,7 +81,7 @@ def message_of(team: Team, job: str | None) -> Message | None:
 async def test_where_the_service_refuses_nothing_the_window_opens(
     tmp_path: Path,
 ) -> None:
-    config = SimulatorConfig(time_scale=0.5, seed=3, rate_limits=False)
+    config = SimulatorConfig(time_scale=0.25, seed=3, rate_limits=False)
     async with team_on(config, tmp_path) as team:
         await draw(team, 12, SYNC)
         assert team.simulator.account.refused_submits == 0
