@@ -211,6 +211,7 @@ class Catalog:
     ) -> Money | None:
         """For n pictures; None where the vendor's price is not confirmed."""
         each = choice.model.prices.get(choice.account.region)
+        # An unconfirmed price is not guessed.
         if each is None:
             return None
         return Money(amount=each * n, currency=choice.model.currency)

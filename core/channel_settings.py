@@ -193,6 +193,7 @@ def apply_defaults(
         model = catalog.model(preferences.model)
         if action in model.actions:
             options = replace(options, model=model.id)
+    # An edit keeps the look of its picture.
     if action is not Action.DRAW:
         return prompt, options
     if preferences.style and prompt:

@@ -68,6 +68,7 @@ def reaction(
     "none", switches an emoji off.
     """
     plain = _resolve_alias(emoji)
+    # A workspace's map comes first: it may give an emoji another meaning, or none.
     own: dict[str, str] = {}
     for name, word in (custom or {}).items():
         own[_resolve_alias(name)] = word

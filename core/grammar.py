@@ -137,6 +137,7 @@ def command(name: str, text: str) -> tuple[Action, str]:
 
     ``/easel`` alone asks for help. Raises Rejected naming the nearest word and all of them.
     """
+    # /draw and /edit take words at once: the first of them is no function.
     if name in STANDALONE:
         return STANDALONE[name], text
     _check_length(text)

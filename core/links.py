@@ -5,8 +5,18 @@ from urllib.parse import urlsplit
 
 LINK = re.compile(r"<?(https?://[^\s<>]+)>?", re.IGNORECASE)
 SUFFIXES = (
-    *(".png", ".jpg", ".jpeg", ".jfif", ".webp", ".gif", ".avif"),
-    *(".heic", ".heif", ".bmp", ".tif", ".tiff"),
+    ".png",
+    ".jpg",
+    ".jpeg",
+    ".jfif",
+    ".webp",
+    ".gif",
+    ".avif",
+    ".heic",
+    ".heif",
+    ".bmp",
+    ".tif",
+    ".tiff",
 )
 MARKS = ".,;:!?)]}'\"”’，。；：！？）】」』"
 """What may follow a link in a sentence."""

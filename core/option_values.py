@@ -66,6 +66,7 @@ def write_value(option: OptionSpec, value: Any) -> str:
         return f"{width}:{height}"
     if option.kind is OptionKind.TEXT:
         return quote(value)
+    # Any other sign could be read as the end of the name.
     if option.kind is OptionKind.MODEL and not BARE_WORD.fullmatch(value):
         return quote(value)
     return str(value)

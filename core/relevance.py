@@ -62,6 +62,7 @@ def _may_be_in_thread(incoming: Incoming) -> bool:
 def is_said_at_home(incoming: Incoming) -> bool:
     """Words alone, in answer to nothing, where people come to talk with the bot."""
     in_thread = bool(incoming.place.thread)
+    # A picture alone is shown to the others; to have it edited one answers it.
     with_pictures = bool(incoming.attachments)
     is_answer = incoming.answers is not None
     return incoming.is_home and not (in_thread or with_pictures or is_answer)

@@ -21,6 +21,7 @@ def step_id(request: Origin) -> StepId:
     """Ten letters made from the request's key, so that a redelivery is the same step."""
     name = f"{request.place.tenant}\n{request.key}"
     digest = hashlib.sha256(name.encode()).digest()
+    # People type these ids: Base32 has neither 0 nor 1, which look like letters.
     letters = base64.b32encode(digest).decode().lower()
     return StepId(letters[:ID_LENGTH])
 

@@ -80,6 +80,7 @@ class Slots:
                     await self._begin_missed()
                     await self._fill(account, model)
                 except Exception:
+                    # One line that breaks must not hold up the others.
                     log.exception("claim_broke", account=account, model=model)
                     self._is_unsure = True
                     self._wake_later(account, model, self.first_pause)

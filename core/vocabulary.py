@@ -55,6 +55,7 @@ def vocabulary() -> Vocabulary:
         words: set[str] = set()
         for table in tables:
             words |= {fold(word) for word in table.get(name, ())}
+        # The longest first: "draw me" before "draw".
         return tuple(sorted(words, key=lambda word: (-len(word), word)))
 
     return Vocabulary(

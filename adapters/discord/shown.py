@@ -162,6 +162,7 @@ def _pictures(
     """The pictures; where there are none, all files, to be refused with words."""
     images = [file for file in files if _is_image(file)]
     embedded = [url for url in addresses if url]
+    # Then every file, so that the refusal can name what is wrong with it.
     if not images and not embedded:
         images = list(files)
     pictures = [attachment(file, channel, message) for file in images]

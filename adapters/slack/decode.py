@@ -222,6 +222,7 @@ EVENTS: Mapping[str, Callable[[Payload], Incoming | None]] = {
 
 def meta(request: Request, action: Action) -> str:
     """What a modal must know when it comes back: at most 3,000 characters."""
+    # One letter each: Slack takes 3,000 characters, and a person may attach ten pictures.
     metadata = {
         "w": request.place.workspace,
         "a": action.value,

@@ -192,6 +192,7 @@ def _incoming(
         mask = Attachment(ref=mask_ref)
     channel_name = _text(page, "channel")
     return Incoming(
+        # With its member: no page can repeat what another has sent.
         key=f"{member.id}:{key}",
         kind=kind,
         place=place(channel_name, _text(page, "thread")),

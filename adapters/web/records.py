@@ -104,6 +104,7 @@ async def read_batch(
         .limit(CHUNK)
     )
     changed = await read_messages(connection, query)
+    # There may be more: the next look continues after the last of these.
     if len(changed) == CHUNK:
         last = changed[-1].change
     return MessageBatch(change=last, messages=changed)

@@ -225,6 +225,7 @@ class RoomApi:
             await self._write_down(written, replied, alone=False)
             return JSONResponse({})
         if isinstance(meaning, Request) and meaning.action.makes_pictures:
+            # First of all: what is refused was never said.
             self._service.check_request(meaning)
             is_secret = await heads.is_secret(self._context, meaning)
             await self._write_down(written, replied, alone=is_secret)

@@ -55,6 +55,7 @@ class Job:
 
 def restyle_all(job: Job) -> Picture:
     """Flat colours within drawn edges; the more, the higher the strength."""
+    # Without its grain a photo falls into flat areas.
     smooth = job.base.filter(ImageFilter.ModeFilter(9))
     flat = ImageOps.posterize(smooth, 3)
     if "金" in job.prompt or "gold" in job.prompt.lower():

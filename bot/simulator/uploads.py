@@ -93,6 +93,7 @@ class Uploads:
             message = "Invalid according to Policy: Policy expired."
             return _error(403, "AccessDenied", message)
         key = _text(fields, "key")
+        # As at the vendor, an upload never replaces another one.
         if not key.startswith(f"{policy['dir']}/") or key in self._uploads:
             return _error(409, "FileAlreadyExists")
         self._uploads[key] = Upload(

@@ -41,5 +41,6 @@ async def complete(context: Context, request: Request) -> Request:
     draft = await drafts.read_own(context, request)
     chosen = drafts.job_of(draft, request)
     if request.action is Action.AS_DRAWING:
+        # The picture that was offered for an edit has no part in a drawing.
         return replace(chosen, action=Action.DRAW, target=None, index=None)
     return replace(chosen, action=Action.EDIT)

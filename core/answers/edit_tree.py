@@ -48,6 +48,7 @@ async def history(context: Context, request: Request) -> Post:
     page = await context.pool.run(tasks.lay_out, nodes)
     on_page = {spot.node.id for spot in page.spots}
     shown = len(on_page)
+    # Reading a thumbnail costs a file: only those that are drawn.
     thumbnails: dict[str, bytes] = {}
     for step in tree:
         if step.id in on_page:

@@ -37,6 +37,7 @@ async def complete_with_region(context: Context, request: Request) -> Request:
     """The draft a region button belongs to, with that region."""
     draft = await drafts.read_own(context, request)
     index = request.index or 0
+    # A button of an older version may name a region that is gone.
     last = len(REGIONS) - 1
     region = REGIONS[min(index, last)]
     options = replace(draft.options, mask=region)

@@ -23,6 +23,7 @@ async def redo(context: Context, request: Request) -> Post:
     head = await heads.head_of(context, request, session)
     source = request.target or (head.step if head else None)
     if source:
+        # What was made from it must not reveal a step that the person may not see.
         await heads.visible_step(context, request, source)
     newest = await _newest_from(context, request, session, source)
     if newest is None:

@@ -27,6 +27,7 @@ async def vote(context: Context, request: Request) -> None:
     preferences = await _preferences(context, step)
     quorum = preferences.number("quorum")
     leaders = _leaders(tally)
+    # With a tie there is no winner yet.
     if len(leaders) == 1:
         winner = leaders[0]
         has_quorum = tally.votes[winner] >= quorum

@@ -57,6 +57,7 @@ async def visible_step(context: Context, request: Request, id: StepId) -> Step:
     messages = await context.store.messages_of(step)
     channels = {message.place.channel for message in messages}
     channels.add(step.place.channel)
+    # What is shown in another channel stays there.
     if step.options.private or request.place.channel not in channels:
         raise NotFound("refuse.not_found", id=id)
     return step

@@ -7,7 +7,7 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from core.errors import DeliveryError
 
-WORTH_SAYING = 3.0
+LONG_WAIT = 3.0
 """Seconds a job waits before its message says so: most trouble is over by then."""
 
 
@@ -39,12 +39,12 @@ class Waits:
         """The job continues."""
         self._waits.pop(job, None)
 
-    def worth_saying(self, job: str) -> Neighbour | None:
+    def long_awaited(self, job: str) -> Neighbour | None:
         """What the job has waited for so long that its message should say so."""
         if job not in self._waits:
             return None
         neighbour, since = self._waits[job]
-        is_long = time.monotonic() - since >= WORTH_SAYING
+        is_long = time.monotonic() - since >= LONG_WAIT
         return neighbour if is_long else None
 
     def __contains__(self, job: str) -> bool:

@@ -160,7 +160,7 @@ async def _post(
 
 def _missing_neighbour(context: Context, step: Step) -> str | None:
     """What the step waits for because it is away, if anything."""
-    away = context.waits.worth_saying(step.id)
+    away = context.waits.long_awaited(step.id)
     if away is not None or step.state is StepState.MADE:
         return away
     provider = context.providers.get(step.account)
@@ -281,7 +281,7 @@ async def _say_database_away(
 ) -> None:
     """Say it in the messages of jobs that wait for the database; nothing can be looked up."""
     for job, last in list(shown.items()):
-        if context.waits.worth_saying(job) is not Neighbour.DATABASE:
+        if context.waits.long_awaited(job) is not Neighbour.DATABASE:
             continue
         post = steps.with_outage(last.post, last.step, Neighbour.DATABASE)
         if post == last.post:

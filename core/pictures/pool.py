@@ -25,7 +25,7 @@ SECONDS = 60.0
 IDLE_SECONDS = 60.0
 """Time without work after which the processes are ended."""
 TRIES = 2
-"""How often a picture is tried again after its process was killed from outside."""
+"""How often a picture is tried when its process is killed from outside."""
 PROGRAM = (
     "import sys; from core.pictures.child import main; main(int(sys.argv[1]))"
 )

@@ -117,6 +117,7 @@ def step_button(
 
 def pick_buttons(step: Step) -> tuple[Button, ...]:
     """A number for each picture, where there are several to choose from."""
+    # A single picture is chosen already.
     if len(step.outputs) < 2:
         return ()
     return tuple(

@@ -125,7 +125,7 @@ async def test_the_message_says_what_is_away_and_moves_on_afterwards(
     neighbour: str,
     words: str,
 ) -> None:
-    monkeypatch.setattr(outages, "WORTH_SAYING", 0.1)
+    monkeypatch.setattr(outages, "LONG_WAIT", 0.1)
     monkeypatch.setattr(SlackChat, "pace", 0.2)
     async with town(tmp_path, postgres, bucket, monkeypatch, 0.1) as place:
         await place.ana.types(f"/draw {neighbour}")
@@ -140,7 +140,7 @@ async def test_the_message_says_what_is_away_and_moves_on_afterwards(
 async def test_the_message_says_that_slack_takes_no_picture_just_now(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(outages, "WORTH_SAYING", 0.1)
+    monkeypatch.setattr(outages, "LONG_WAIT", 0.1)
     monkeypatch.setattr(SlackChat, "pace", 0.2)
     async with (
         slack(World(share_after=0.02)) as fake,

@@ -88,6 +88,7 @@ class TaskListItem:
 
 def object_of(reply: Reply) -> dict[str, Any]:
     """The JSON object of an answer. Raises Retryable when it is anything else."""
+    # Not every gateway names the type.
     media_type = reply.headers.get("content-type", "json")
     if len(reply.body) > MAX_BODY or "json" not in media_type:
         raise _nonsense("body")
@@ -173,6 +174,7 @@ def parse_task(reply: Reply, task_id: str) -> TaskReply:
     """Where a task stands. Raises Retryable for an answer about another task."""
     body = raise_for_error(reply)
     output = part(body, "output")
+    # A mixed-up answer must not end the wrong task.
     if text_of(output, "task_id") != task_id:
         raise _nonsense("task_id")
     return TaskReply(
