@@ -129,13 +129,9 @@ def refusing_damage() -> Iterator[None]:
         raise Rejected("picture.damaged") from None
 
 
-def header_number(
-    image: "pyvips.Image",
-    name: str,
-    default: int,
-) -> int:
-    """A number from the header, if it is there."""
-    return int(image.get(name)) if image.get_typeof(name) else default
+def header_number(image: "pyvips.Image", name: str) -> int:
+    """A number from the header, 1 where it is not there."""
+    return int(image.get(name)) if image.get_typeof(name) else 1
 
 
 def _kind_of_container(data: bytes) -> str:
@@ -216,35 +212,28 @@ def _read_header(data: bytes, kind: str) -> Facts:
 
 
 def _read_vips_header(data: bytes, kind: str) -> Facts:
-    # libvips sees the first frame of an animated PNG only.
-    is_animated_png = kind == "png" and b"acTL" in _png_chunks(data)
+    moves = _moves_unseen(data, kind)
     image = load(data, kind)
     if image.bands > MAX_BANDS or not _is_for_eyes(image):
         raise Rejected("picture.format", allowed=ACCEPTED)
     width, height = image.width, image.height
-    if (
-        header_number(
-            image,
-            "orientation",
-            1,
-        )
-        in SIDEWAYS
-    ):
+    if header_number(image, "orientation") in SIDEWAYS:
         width, height = height, width
-    frames = header_number(
-        image,
-        "n-pages",
-        1,
-    )
-    if is_animated_png:
-        frames = 2
+    frames = header_number(image, "n-pages")
     return Facts(
         format=kind,
         width=width,
         height=height,
-        frames=frames,
+        frames=2 if moves else frames,
         alpha=image.hasalpha(),
     )
+
+
+def _moves_unseen(data: bytes, kind: str) -> bool:
+    """Has it more frames than libvips counts? It sees one of an animated PNG or AVIF."""
+    if kind == "png":
+        return b"acTL" in _png_chunks(data)
+    return kind == "avif" and b"avis" in _brands(data)
 
 
 def _is_for_eyes(image: "pyvips.Image") -> bool:

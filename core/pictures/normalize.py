@@ -106,14 +106,7 @@ def upright(
     image = decode(data, facts)
     # Smaller first: colours cost several times what shrinking does.
     image = _shrink(image, max_side)
-    if (
-        header_number(
-            image,
-            "orientation",
-            1,
-        )
-        > 1
-    ):
+    if header_number(image, "orientation") > 1:
         # Turning reads rows out of order, which sequential access does not allow.
         image = image.copy_memory().autorot()
     return _to_srgb(_to_eight_bits(image))

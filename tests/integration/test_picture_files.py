@@ -459,3 +459,13 @@ def test_a_late_sign_that_a_png_moves_is_seen() -> None:
     data = buffer.getvalue()
     assert data.index(b"acTL") > 4096
     assert normalize.normalize(data).notes == ("picture.note.first_frame",)
+
+
+def test_of_an_avif_that_moves_the_first_frame_is_taken_and_said() -> None:
+    red, blue = (Image.new("RGB", SMALL, name) for name in ("red", "blue"))
+    buffer = io.BytesIO()
+    red.save(buffer, "AVIF", save_all=True, append_images=[blue])
+    taken = normalize.normalize(buffer.getvalue())
+    assert taken.notes == ("picture.note.first_frame",)
+    with Image.open(io.BytesIO(taken.data)) as kept:
+        assert difference(kept.convert("RGB"), red) <= MAX_DIFFERENCE
