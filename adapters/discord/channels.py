@@ -35,7 +35,7 @@ def is_direct(place: Place) -> bool:
 class ChannelDirectory:
     """Answers of /channels and /guilds, cached.
 
-    Where Discord does not answer, the channel counts as an ordinary one.
+    Where Discord does not answer, the channel counts as an ordinary one, but as one for adults.
     """
 
     def __init__(self, api: Api) -> None:
@@ -55,11 +55,11 @@ class ChannelDirectory:
         )
 
     async def is_restricted(self, place: Place) -> bool:
-        """Whether the channel is for adults only."""
+        """Whether the channel is for adults only. Yes while Discord does not say."""
         if is_direct(place):
             return False
         channel = await self._channel(place.channel)
-        return bool(channel.get("nsfw"))
+        return not channel or bool(channel.get("nsfw"))
 
     async def file_limit(self, place: Place) -> int:
         """Bytes that a file may have there."""

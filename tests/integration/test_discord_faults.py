@@ -1233,3 +1233,16 @@ async def test_what_is_another_members_is_not_touched(place: Place) -> None:
     assert "quiet" not in made.original.words
     assert secret.original
     assert result.files
+
+
+async def test_what_discord_cannot_say_to_be_for_all_is_for_adults(
+    place: Place,
+) -> None:
+    """Nothing of an adult channel is shown openly because a look failed."""
+    fake, ana = place.fake, place.ana
+    adults = fake.channel("adults", nsfw=True)
+    fake.world.faults["get_channel"] += [Fault(status=503)] * 60
+    await fake.command(ana, "draw", {"prompt": "a statue"}, channel=adults)
+    result = await fake.sees("a statue", channel=adults, files=1)
+    assert result.attachments[0].filename.startswith("SPOILER_")
+    fake.world.faults["get_channel"].clear()
