@@ -21,6 +21,8 @@ from core.types import Attachment, Request
 
 LOOKS = (0.05, 0.1, 0.2, 0.4)
 """Seconds before each further look for a message that has just been posted."""
+PICTURE_EMBEDS = frozenset({"image", "gifv"})
+"""Embeds of a picture itself; those of a page show what the page chose."""
 EMBED_LOOKS = (0.5, 1.0, 1.5)
 """Seconds before each look for the embeds of a message: Discord adds them when it has the page."""
 RECENT_MS = 5000
@@ -94,9 +96,15 @@ class Completion:
         for seconds in EMBED_LOOKS:
             await asyncio.sleep(seconds)
             content = await self._messages.read(channel, message)
-            pictures = shown.pictures_in(content, channel)
-            if pictures:
-                return pictures
+            embeds = content.get("embeds") or ()
+            if embeds:
+                pictures = [
+                    embed
+                    for embed in embeds
+                    if embed.get("type") in PICTURE_EMBEDS
+                ]
+                row = {"id": message, "embeds": pictures}
+                return shown.pictures_in(row, channel)
         return ()
 
     async def locate(self, incoming: Incoming) -> Incoming:

@@ -875,6 +875,22 @@ async def test_a_link_that_shows_nothing_is_refused_and_nothing_else_is_edited(
     assert len(await place.steps(ana)) == 1
 
 
+async def test_a_link_to_a_page_stays_a_word(
+    place: Place, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(completion, "EMBED_LOOKS", (0.3,))
+    fake, ana = place.fake, place.ana
+    words = "draw a poster for https://example.com/shop"
+    said = fake.says(ana, f"{fake.mention} {words}", place.channel)
+    address = hosted(place, "coffee.png")
+    fake.unfurls(said, [{**picture_embed(address), "type": "link"}])
+    await place.result("a poster for")
+    await place.rest()
+    (step,) = await place.steps(ana)
+    assert step.prompt == words.removeprefix("draw ")
+    assert not step.inputs
+
+
 async def test_a_gallery_of_another_app_is_seen_by_the_menu_and_by_a_reply(
     place: Place,
 ) -> None:
