@@ -27,6 +27,7 @@ from adapters.discord.api import (
 )
 from adapters.discord.autocomplete import suggest
 from adapters.discord.chat import DiscordChat
+from adapters.discord.nouns import PLATFORM
 from adapters.discord.reply import DiscordReply
 from adapters.discord.store import DiscordStore
 from core.errors import EaselError, Rejected
@@ -126,7 +127,7 @@ class DiscordApp:
 
     def back(self) -> None:
         """Discord answers again, or a server has let us in."""
-        self._service.platform_is_back(decode.PLATFORM)
+        self._service.platform_is_back(PLATFORM)
 
     async def left(self, guild: int, member_since: int = 0) -> None:
         """Handle our removal from a guild."""

@@ -10,12 +10,13 @@ from dataclasses import replace
 import structlog
 from cachetools import TTLCache
 
-from adapters.discord import decode, render
+from adapters.discord import render
 from adapters.discord.api import MESSAGE, MODAL, NO_DIRECT, Api, DiscordError
 from adapters.discord.channels import ChannelDirectory, channel_id, is_direct
 from adapters.discord.completion import Completion, draft_of_form
 from adapters.discord.files import Files
 from adapters.discord.messages import MessageClient
+from adapters.discord.nouns import DIRECT
 from adapters.discord.reply import DiscordReply
 from adapters.discord.responses import (
     InteractionResponses,
@@ -165,7 +166,7 @@ class DiscordChat:
     async def private_place(self, place: Place, person: Person) -> Place:
         """Open the direct message with a person, still for the same workspace."""
         channel = await self._users.direct_channel(person)
-        return replace(place, channel=f"{decode.DIRECT}{channel}", thread="")
+        return replace(place, channel=f"{DIRECT}{channel}", thread="")
 
     async def link(self, sent: PostedMessage) -> str:
         """The message's address, "" for a response, which has none."""

@@ -13,6 +13,14 @@ from typing import Any
 
 import discord
 
+from adapters.discord.nouns import (
+    PLATFORM,
+    Channel,
+    person_of,
+    place,
+    plain,
+    runs_guild,
+)
 from adapters.discord.reply import DiscordReply
 from adapters.discord.shown import attachment, pictures_in, pictures_of
 from core.errors import Rejected
@@ -24,27 +32,18 @@ from core.types import Attachment, Person, Place
 Row = Mapping[str, Any]
 """An object of Discord's JSON."""
 
-PLATFORM = "discord"
-DIRECT = "@"
 MODAL = re.compile(r"m1:([0-9]{1,20})")
 PAGE = re.compile(r"p1:([0-9]{1,20}):([0-9]{1,2})")
 """Ids of a modal and of the button that opens one: the interaction that asked, and which page of
 the form."""
-MENTION = re.compile(
-    r"<(?:@[!&]?|#)[0-9]{1,20}>|<(/[^:>]{1,100}):[0-9]{1,20}>"
-)
 EVERYONE = re.compile(r"@(?:everyone|here)\b")
-EMOJI = re.compile(r"<a?:(\w{1,32}):[0-9]{1,20}>")
 TYPED = {command.written: action for action, command in COMMANDS.items()}
 SPOKEN = frozenset({discord.MessageType.default, discord.MessageType.reply})
 """Kinds of messages that a person wrote."""
 SUBCOMMAND = discord.AppCommandOptionType.subcommand.value
-Channel = Any
-"""A channel as discord.py knows it, a bare one by its id, or None."""
 WORDS = ("prompt", "instruction", "id", "number")
 """Options that are the words of a command."""
 PICTURES = ("picture1", "picture2", "picture3")
-LONGEST_NAME = 80
 
 
 # Interactions
@@ -227,16 +226,16 @@ def _interaction(
     **facts: Any,
 ) -> Incoming:
     guild = interaction.guild_id
-    runs_guild = _runs_guild(interaction.permissions)
+    is_in_charge = runs_guild(interaction.permissions)
     return Incoming(
         key=f"interaction:{interaction.id}",
         kind=kind,
         place=place(interaction.channel, interaction.channel_id, guild),
-        person=_person(interaction.user),
+        person=person_of(interaction.user),
         locale=str(interaction.locale),
         may_show_form=True,
         reply=reply_of(interaction, asked).to_json(),
-        is_admin=runs_guild and guild is not None,
+        is_admin=is_in_charge and guild is not None,
         **facts,
     )
 
@@ -318,7 +317,7 @@ def message(said: discord.Message, us: int) -> Incoming | None:
         key=f"message:{channel.id}:{said.id}",
         kind=Kind.MESSAGE,
         place=place(channel, channel.id, guild),
-        person=_person(said.author),
+        person=person_of(said.author),
         is_direct=guild is None,
         words=plain(said.content),
         mentions=_mentions(said, us),
@@ -326,7 +325,7 @@ def message(said: discord.Message, us: int) -> Incoming | None:
         answers=_answered(said, us),
         is_place_known=not is_unknown,
         reply=DiscordReply(message=str(said.id)).to_json(),
-        is_admin=_runs_guild(rights),
+        is_admin=runs_guild(rights),
     )
 
 
@@ -401,12 +400,12 @@ def reaction(
         key=f"reaction:{message_id}:{event.user_id}:{emoji[:40]}:",
         kind=Kind.REACTION,
         place=place(channel, event.channel_id, event.guild_id),
-        person=_person(member) if member else person,
+        person=person_of(member) if member else person,
         answers=Quoted(message=message_id, is_ours=is_ours),
         emoji=emoji[:100],
         is_added=event.event_type == "REACTION_ADD",
         is_place_known=channel is not None or event.guild_id is None,
-        is_admin=_runs_guild(member.guild_permissions if member else None),
+        is_admin=runs_guild(member.guild_permissions if member else None),
     )
 
 
@@ -418,49 +417,3 @@ def removal(guild: int, member_since: int = 0) -> Incoming:
         place=Place(platform=PLATFORM, workspace=str(guild), channel=""),
         person=Person(id="", name=""),
     )
-
-
-# Nouns
-
-
-def place(
-    channel: Channel,
-    channel_id: int | None,
-    guild: int | None,
-) -> Place:
-    """Where it is: a thread stands in its parent; a direct message counts as a workspace."""
-    number = str(channel_id or "")
-    if guild is None:
-        direct = f"{DIRECT}{number}"
-        return Place(platform=PLATFORM, workspace=direct, channel=direct)
-    workspace = str(guild)
-    is_thread = isinstance(channel, discord.Thread)
-    parent = channel.parent_id if is_thread else None
-    if not parent:
-        return Place(platform=PLATFORM, workspace=workspace, channel=number)
-    return Place(
-        platform=PLATFORM,
-        workspace=workspace,
-        channel=str(parent),
-        thread=number,
-    )
-
-
-def plain(text: str) -> str:
-    """The words as they are read: mentions fall away, emoji of a guild's own by their name."""
-    without_mentions = MENTION.sub(lambda mention: mention[1] or "", text)
-    with_names = EMOJI.sub(r":\1:", without_mentions)
-    return clean(with_names)
-
-
-def _runs_guild(rights: discord.Permissions | None) -> bool:
-    if rights is None:
-        return False
-    return rights.manage_guild or rights.administrator
-
-
-def _person(user: Any) -> Person:
-    id_ = str(user.id)
-    display_name = getattr(user, "display_name", "") or ""
-    name = clean(str(display_name)).replace("\n", " ")
-    return Person(id=id_, name=name[:LONGEST_NAME] or id_)

@@ -8,6 +8,7 @@ from adapters.discord import decode, render
 from adapters.discord.checkup import app_of
 from adapters.discord.commands import registry
 from adapters.discord.files import has_expired
+from adapters.discord.nouns import plain
 from adapters.discord.shown import pictures_in
 from adapters.discord.uploads import same_pictures
 from bot import settings
@@ -227,7 +228,7 @@ def asked_by_form(action: Action, fields: dict[str, str]) -> Request:
 
 def test_mentions_fall_away_and_a_guilds_own_emoji_are_read_by_name() -> None:
     assert (
-        decode.plain("<@1> <@!2> draw <:fox:3> <a:hop:4> in <#5> </draw:6>")
+        plain("<@1> <@!2> draw <:fox:3> <a:hop:4> in <#5> </draw:6>")
         == "draw :fox: :hop: in  /draw"
     )
 
