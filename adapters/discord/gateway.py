@@ -116,14 +116,6 @@ class EventClient(discord.Client):
             self.app.reaction(event, self.get_channel(event.channel_id))
         )
 
-    async def on_ready(self) -> None:
-        """Pass on that Discord answers again."""
-        self.app.back()
-
-    async def on_resumed(self) -> None:
-        """Pass on that Discord answers again."""
-        self.app.back()
-
     async def on_guild_join(self, _guild: discord.Guild) -> None:
         """Pass on that a server has let us in."""
         self.app.back()
@@ -305,10 +297,15 @@ class Gateway:
 
     async def _watch(self) -> None:
         last_good = time.monotonic()
+        was_alive = False
         while True:
             await asyncio.sleep(min(WATCH_SECONDS, SILENCE / 4))
             client = self._client
-            if client is None or client.is_alive or await self._is_away():
+            is_alive = client is not None and client.is_alive
+            if is_alive and not was_alive:
+                self._app.back()
+            was_alive = is_alive
+            if client is None or is_alive or await self._is_away():
                 # While Discord is away, a new client would not reach it either.
                 last_good = time.monotonic()
                 continue

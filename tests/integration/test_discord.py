@@ -128,8 +128,8 @@ async def test_an_edit_names_the_picture_it_works_on_before_anything_is_made(
     place: Place,
 ) -> None:
     result = await place.draws(place.ana, "a heron")
-    place.fake.says(place.bo, "draw a hat on it", reply_to=result)
-    await place.fake.sees("draw a hat on it", files=1)
+    place.fake.says(place.bo, "give it a hat", reply_to=result)
+    await place.fake.sees("give it a hat", files=1)
     told = [
         call.body
         for call in place.fake.world.calls
@@ -138,7 +138,7 @@ async def test_an_edit_names_the_picture_it_works_on_before_anything_is_made(
     status = next(
         str(body["content"])
         for body in told
-        if "draw a hat" in str(body["content"])
+        if "give it a hat" in str(body["content"])
     )
     assert "v1" in status
     assert "Ana" in status

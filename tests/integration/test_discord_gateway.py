@@ -16,6 +16,7 @@ import pytest
 from adapters.discord import channels, gateway
 from adapters.discord.api import Api, DiscordError
 from adapters.discord.gateway import Gateway, SingleClient
+from core.service import Service
 from core.types import Tenant
 from tests.conftest import PHOTOS
 from tests.fakes.discord.driver import Discord, discord
@@ -250,6 +251,21 @@ async def test_events_nobody_can_read_end_nothing(
         assert (fake.gateway.identifies, fake.gateway.resumes) == (1, 0)
     assert set(quick) <= {"event_unreadable", "exception"}
     assert len(quick) >= 5
+
+
+async def test_what_discord_would_not_take_is_tried_again_when_it_is_back(
+    fake: Discord, quick: Log, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(gateway, "LONGEST_RECONNECT_EXPONENT", -3)
+    monkeypatch.setattr(gateway, "WATCH_SECONDS", 0.05)
+    backs: list[str] = []
+    monkeypatch.setattr(
+        Service, "platform_is_back", lambda _, name: backs.append(name)
+    )
+    async with easel_in(fake, tmp_path / "data"):
+        await fake.until(lambda: backs == ["discord"])
+        await fake.gateway.drop(0.4, status=503)
+        await fake.until(lambda: backs == ["discord"] * 2)
 
 
 # Our own database

@@ -111,8 +111,8 @@ async def test_an_edit_names_the_picture_it_works_on_before_anything_is_made(
 ) -> None:
     await place.ana.types("/draw a heron")
     caption, _ = await place.ana.result("a heron")
-    await place.bo.says("draw a hat on it", thread=caption.ts)
-    await place.bo.result("draw a hat on it")
+    await place.bo.says("give it a hat", thread=caption.ts)
+    await place.bo.result("give it a hat")
     says = [
         call
         for method, call in place.fake.world.calls
@@ -121,7 +121,7 @@ async def test_an_edit_names_the_picture_it_works_on_before_anything_is_made(
     status = next(
         str(call["blocks"])
         for call in says
-        if "draw a hat" in str(call["blocks"])
+        if "give it a hat" in str(call["blocks"])
     )
     assert "v1" in status
     assert "Ana" in status
