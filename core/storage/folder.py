@@ -46,7 +46,7 @@ class FolderBlobs:
     def _keep(self, workspace: str, data: bytes) -> str:
         key = hashlib.sha256(data).hexdigest()
         path = self._path(workspace, key)
-        path.parent.mkdir(parents=True, exist_ok=True)
+        _make_folder(path.parent)
         # Written under another name first: half a blob never stands under its key.
         suffix = secrets.token_hex(4)
         temporary = path.with_name(f".{key}.{suffix}")
@@ -87,6 +87,15 @@ class FolderBlobs:
             raise NotFound("refuse.picture_gone")
         folder = self._folder / folder_of(workspace)
         return folder / key[:2] / key
+
+
+def _make_folder(folder: Path) -> None:
+    """Make it and those above it durably: a lost folder would take its blobs along."""
+    if folder.is_dir():
+        return
+    _make_folder(folder.parent)
+    folder.mkdir(exist_ok=True)
+    _sync_folder(folder.parent)
 
 
 def _sync_folder(folder: Path) -> None:
