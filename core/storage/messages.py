@@ -126,12 +126,13 @@ class MessageStore(Transactions):
         """Record which steps the drawn picture of a message shows; nothing for none."""
         rows = [
             {
-                "tenant": sent.place.tenant,
-                "channel": sent.place.channel,
-                "thread": sent.place.thread,
-                "message": sent.message,
+                "tenant": message.place.tenant,
+                "channel": message.place.channel,
+                "thread": message.place.thread,
+                "message": message.message,
                 "step": step,
             }
+            for message in (sent, *sent.pictures)
             for step in steps
         ]
         if rows:

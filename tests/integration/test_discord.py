@@ -480,6 +480,17 @@ async def test_every_button_under_a_result_answers(place: Place) -> None:
     await fake.until(lambda: not winter.files and not copy.files)
 
 
+async def test_a_deleted_picture_takes_its_history_along(
+    place: Place,
+) -> None:
+    fake, ana = place.fake, place.ana
+    result = await place.draws(ana, "a fox")
+    await fake.command(ana, "easel history")
+    history = await fake.sees("History", files=1)
+    await fake.presses(ana, result, "🗑️")
+    await fake.until(lambda: not history.files and "fox" not in history.words)
+
+
 async def test_a_direct_copy_goes_on_in_the_guild_it_came_from(
     place: Place,
 ) -> None:

@@ -502,6 +502,36 @@ async def test_reactions_do_what_they_say_and_only_what_their_person_may(
     assert all(fake.world.files[one].deleted for one in pictures.files)
 
 
+async def test_a_deleted_picture_takes_histories_and_comparisons_along(
+    place: Place,
+) -> None:
+    fake, ana = place.fake, place.ana
+    await ana.types("/draw a mill")
+    caption, _ = await ana.result("a mill")
+    await ana.types("/edit make it night")
+    await ana.result("make it night")
+    await ana.types("/easel history")
+    history = await ana.reads("History")
+    await ana.types("/easel compare")
+    compare = await ana.reads("Before and after")
+    await fake.until(
+        lambda: [
+            one for one in ana.sees() if "compare" in str(names(place, one))
+        ]
+    )
+    await ana.reacts(caption, "wastebasket")
+    await fake.until(lambda: "deleted" in history.words)
+    await fake.until(lambda: "deleted" in compare.words)
+    assert not [
+        one
+        for one in ana.sees()
+        if "history" in str(names(place, one))
+        or "compare" in str(names(place, one))
+    ]
+    said = "".join(one.words for one in ana.sees() if one.user != ana.id)
+    assert "a mill" not in said
+
+
 async def test_a_private_result_is_seen_by_its_person_alone(
     place: Place,
 ) -> None:
