@@ -514,7 +514,17 @@ async def test_no_secret_of_slacks_is_ever_logged(
         assert secret not in written
 
 
+@pytest.fixture
+def _short_looks(monkeypatch: pytest.MonkeyPatch, is_nightly: bool) -> None:
+    """By day a dropped share is waited for three seconds, not twenty-two."""
+    if not is_nightly:
+        looks = slack_files.LOOKS[:4]
+        init = slack_files.Files.__init__
+        monkeypatch.setattr(init, "__defaults__", (looks,))
+
+
 @pytest.mark.timeout(1800)
+@pytest.mark.usefixtures("_short_looks")
 async def test_after_a_day_of_faults_everybody_has_their_picture_once(
     tmp_path: Path, is_nightly: bool
 ) -> None:
