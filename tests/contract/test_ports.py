@@ -29,6 +29,7 @@ from core.storage.drafts import DraftStore
 from core.storage.reactions import ReactionStore
 from core.storage.store import Store
 from tests.contract import (
+    test_blob_sweep,
     test_blobs,
     test_claims,
     test_growth,
@@ -68,6 +69,7 @@ def suite_tests(
         test
         for name, test in vars(suite).items()
         if name.startswith("test_")
+        and inspect.iscoroutinefunction(test)
         and not hasattr(test, "pytestmark")
         and set(inspect.signature(test).parameters) <= fixtures
     ]
@@ -116,9 +118,10 @@ async def test_every_member_of_a_place_for_blobs_is_exercised(
 ) -> None:
     called: set[str] = set()
     blobs = Noting(open_blobs((tmp_path / "blobs").as_uri()), called)
-    for test in suite_tests(test_blobs, {"blobs"}):
-        if inspect.iscoroutinefunction(test):
-            await run(test, {"blobs": blobs})
+    tests = suite_tests(test_blobs, {"blobs"})
+    tests += suite_tests(test_blob_sweep, {"blobs"})
+    for test in tests:
+        await run(test, {"blobs": blobs})
     assert members(ports.Blobs) - called == set()
 
 

@@ -294,9 +294,11 @@ async def test_a_refusal_for_load_may_be_sent_again(stand: Stand) -> None:
 async def test_a_service_that_is_away_has_certainly_taken_nothing(
     stand: Stand,
 ) -> None:
+    away = stand.connect(url=NOWHERE)
     with pytest.raises(Retryable) as caught:
-        await stand.connect(url=NOWHERE).submit(stand.draw)
+        await away.submit(stand.draw)
     assert caught.value.key == "provider.unreachable"
+    assert not away.is_answering
 
 
 @pytest.mark.parametrize("trouble", ["lose", "nonsense"])

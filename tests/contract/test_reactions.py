@@ -65,6 +65,15 @@ async def test_a_reaction_counts_once_a_person_and_can_be_taken_back(
     )
 
 
+async def test_a_draft_that_is_put_replaces_the_one_before_it(
+    drafts: DraftStore,
+) -> None:
+    await drafts.save(TENANT, "d", {"text": "a hat"}, NOW)
+    assert await drafts.use(TENANT, "d")
+    await drafts.put(TENANT, "d", {"text": "another"}, NOW)
+    assert await drafts.read(TENANT, "d") == ({"text": "another"}, False)
+
+
 async def test_a_draft_is_used_by_one_only(drafts: DraftStore) -> None:
     await drafts.save(TENANT, "d", {"text": "a hat"}, NOW)
     await drafts.save(TENANT, "d", {"text": "another"}, NOW)

@@ -157,6 +157,18 @@ async def test_messages_lead_to_their_step_and_threads_to_their_session(
         await store.step_of_message(inside, "m2")
 
 
+async def test_the_messages_with_a_drawn_picture_of_a_step_are_known(
+    store: Store,
+) -> None:
+    begun = await store.begin(step(), Caps(), NOW)
+    history = PostedMessage(place=PLACE, message="h1")
+    for _ in range(2):
+        await store.remember_drawing(history, ["one"])
+    await store.remember_drawing(history, [])
+    assert await store.drawings_of(begun) == [history]
+    assert await store.leftovers() == []
+
+
 async def test_every_message_that_shows_a_step_is_known(store: Store) -> None:
     begun = await store.begin(step(), Caps(), NOW)
     assert await store.messages_of(begun) == []

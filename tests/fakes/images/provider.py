@@ -140,6 +140,7 @@ class ImagesProvider:
             httpx.ConnectTimeout,
             httpx.PoolTimeout,
         ) as error:
+            self.is_answering = False
             raise Retryable(
                 "provider.unreachable", code=type(error).__name__
             ) from None
