@@ -24,9 +24,10 @@ from adapters.web.store import Room
 from core import grammar
 from core.errors import EaselError, Rejected
 from core.flow import attachments, heads
-from core.flow.context import Context
+from core.flow.context import TRANSIENT, Context
 from core.i18n import translate
 from core.incoming import Incoming, Kind
+from core.log import log
 from core.meaning import Choice
 from core.operations import COMMANDS, Action
 from core.pictures import png_metadata, tasks
@@ -104,6 +105,10 @@ class RoomApi:
                 return await handler(request)
             except EaselError as error:
                 return refusal(error, locale_of(request))
+            except TRANSIENT as error:
+                log.warning("room_cannot_store", error=type(error).__name__)
+                full = Rejected("room.storage")
+                return refusal(full, locale_of(request), 507)
 
         return handle
 

@@ -1,8 +1,10 @@
 """The web server over HTTP: the room's rules, odd requests, links, file names, hostile words."""
 
 import asyncio
+import errno
 import io
 import json
+import os
 import re
 import socket
 from collections.abc import AsyncIterator
@@ -1104,6 +1106,27 @@ async def test_an_upload_is_its_persons_own_whoever_has_the_same_picture(
     said = (await house.room.newest(ben.id))[-1]
     (picture,) = said.body["pictures"]
     assert (picture["name"], picture["alt"]) == ("harmless.png",) * 2
+
+
+async def test_a_full_disk_is_told_in_words_and_over_when_there_is_room(
+    ana: Visitor, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def is_full(_descriptor: int) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    headers = {"Authorization": f"Bearer {ana.key}", "Easel-Name": "c.png"}
+    picture = (PHOTOS / "coffee.png").read_bytes()
+    with monkeypatch.context() as disk:
+        disk.setattr(os, "fsync", is_full)
+        refused = await ana.http.post(
+            "/room/upload", content=picture, headers=headers
+        )
+    assert refused.status_code == 507
+    assert "nothing is charged" in refused.text
+    taken = await ana.http.post(
+        "/room/upload", content=picture, headers=headers
+    )
+    assert taken.status_code == 200
 
 
 async def test_a_person_uploads_only_so_much_a_day(
