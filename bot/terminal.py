@@ -24,10 +24,11 @@ from adapters.terminal.chat import Pipe, TerminalChat, check_folder
 from adapters.terminal.decode import PIPE, Line
 from bot import logs, settings
 from bot.accounts import is_simulated
+from bot.exit_codes import ExitCode
 from bot.folder import is_taken, lock_folder
 from bot.offline import NoJobs, open_context
 from core.errors import EaselError, Rejected
-from core.flow.context import Context
+from core.flow.context import TRANSIENT, Context
 from core.i18n import translate
 from core.incoming import Incoming
 from core.log import log
@@ -163,6 +164,13 @@ def run(line: Line, options: Options) -> int:
             translate("terminal.interrupted", settings.load().locale), err=True
         )
         return INTERRUPTED
+    except TRANSIENT as error:
+        if isinstance(error, BrokenPipeError):
+            raise  # of whatever reads our lines
+        click.echo(
+            translate("terminal.storage", settings.load().locale), err=True
+        )
+        return ExitCode.GIVEN_UP
     finally:
         # The process ends: a last collection would only examine what it loaded.
         gc.freeze()

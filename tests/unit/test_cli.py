@@ -1,12 +1,16 @@
 """The command line offers what the tables hold, and says so in the reader's language."""
 
+import errno
+
 import click
 import pytest
 from click.testing import CliRunner
 
-from bot import cli_errors
+from adapters.terminal.decode import Line
+from bot import cli_errors, terminal
 from bot.cli import cli
 from bot.cli_operations import LIMITS, _complete_file
+from bot.exit_codes import ExitCode
 from bot.models import listing
 from core import budgets
 from core.i18n import translate
@@ -140,3 +144,15 @@ def test_commands_options_and_files_are_completed() -> None:
         run = CliRunner(env=variables).invoke(cli, prog_name="easel")
         assert f"plain,{completed}" in run.output
     assert _complete_file(None, None, "ph")[0].type == "file"  # type: ignore[arg-type]
+
+
+def test_a_full_disk_is_one_sentence_and_the_code_for_trying_again(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    async def is_full(*_: object) -> int:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(terminal, "_run", is_full)
+    line = Line(action=Action.UNDO)
+    assert terminal.run(line, {}) == ExitCode.GIVEN_UP
+    assert capsys.readouterr().err.startswith("Storage is full")
