@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 import structlog
+from sqlalchemy.exc import InterfaceError, OperationalError
 from sqlalchemy.ext.asyncio import AsyncEngine
 from starlette.routing import Route
 
@@ -18,12 +19,19 @@ from adapters.web.health import Check
 from adapters.web.store import room_url
 from bot import discord, logs, settings, slack, web, wiring
 from bot.exit_codes import ExitCode
-from bot.lifecycle import Front, Lost, wait_for_database
+from bot.lifecycle import (
+    FIRST_PAUSE,
+    LONGEST_PAUSE,
+    Front,
+    Lost,
+    wait_for_database,
+)
 from bot.memory import tune_garbage_collection
 from bot.simulator.server import SimulatorConfig
 from core.errors import ConfigurationError
 from core.i18n import translate
 from core.ports import Blobs, Chat
+from core.retrying import retrying
 from core.storage import database
 
 STOP_SECONDS = 20.0
@@ -67,8 +75,21 @@ async def _run(config: settings.Settings, role: Role) -> int:
     for number in (signal.SIGINT, signal.SIGTERM):
         asyncio.get_running_loop().add_signal_handler(number, stop.set)
     started = asyncio.Event()
+
+    def is_cut_off(error: Exception) -> bool:
+        """Tell whether the database went away in the middle of the start."""
+        is_shared = not database.is_sqlite(config.database)
+        is_away = isinstance(error, OperationalError | InterfaceError)
+        if not (is_shared and is_away) or started.is_set():
+            return False
+        log.warning("start_cut_off", error=type(error).__name__)
+        return True
+
+    begin_again = retrying(
+        is_cut_off, first=FIRST_PAUSE, longest=LONGEST_PAUSE
+    )
     # A start may wait for what is away: it must be possible to end it meanwhile.
-    work = asyncio.create_task(_work(config, stop, started, role))
+    work = asyncio.create_task(begin_again(_work, config, stop, started, role))
     asked_to_stop = asyncio.create_task(stop.wait())
     await asyncio.wait(
         {work, asked_to_stop}, return_when=asyncio.FIRST_COMPLETED

@@ -516,6 +516,9 @@ class Engine:
 
     async def _drop_lost(self) -> None:
         """Stop jobs that others took over while this process seemed dead; they finish them."""
+        # Of what is begun while the database answers it may say nothing yet.
+        jobs = list(self._jobs.items())
+        answering = list(self._answering.items())
         held = {
             (claim.tenant, claim.step)
             for claim in await self._claims.own_claims()
@@ -523,10 +526,10 @@ class Engine:
         numbers = await self._inbox.own_numbers()
         taken: list[asyncio.Task[None]] = [
             task
-            for task, claim in self._jobs.items()
+            for task, claim in jobs
             if (claim.tenant, claim.step) not in held
         ]
-        for task, delivery in self._answering.items():
+        for task, delivery in answering:
             if delivery.number not in numbers:
                 taken.append(task)
         for task in taken:

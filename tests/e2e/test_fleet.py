@@ -49,7 +49,7 @@ async def parent() -> AsyncIterator[Parent]:
         yield started
 
 
-@pytest.mark.timeout(900)
+@pytest.mark.timeout(1800)
 async def test_every_job_is_done_once_whatever_dies_or_goes_away(
     parent: Parent,
     tmp_path: Path,

@@ -42,6 +42,9 @@ MODELS = (
 """In turn: together they take nine submissions a second."""
 PRICE = 200_000
 """Of a picture by any of them, in millionths of a yuan."""
+UNFINISHED = """
+    SELECT id, state, announced, slot, worker, claims, told FROM steps WHERE state != 'done'
+    """
 PATIENCE = 60.0
 """Seconds without any progress until a wait is given up."""
 
@@ -162,7 +165,7 @@ class Fleet:
         while (states := self.states()) != {"done": len(self.asked)}:
             if states != before:
                 ends, before = time.monotonic() + PATIENCE, states
-            assert time.monotonic() < ends, (states, len(self.asked))
+            assert time.monotonic() < ends, self._query(UNFINISHED)
             await asyncio.sleep(0.1)
         await asyncio.sleep(0.5)  # for what should not come
         self.check()

@@ -319,3 +319,23 @@ async def test_work_that_others_took_over_is_stopped_here(
             await connection.execute(change.values(worker="other"))
         await engine._drop_lost()
         assert not engine._jobs
+
+
+async def test_work_begun_while_it_is_asked_what_is_left_goes_on(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with team_on(SimulatorConfig(time_scale=1), tmp_path) as team:
+        engine = team.easel.engine
+        read_numbers = engine._inbox.own_numbers
+
+        async def is_begun() -> bool:
+            return bool(engine._jobs)
+
+        async def begin_meanwhile() -> set[int]:
+            await team.asks(Action.DRAW, "a fox")
+            await until(is_begun)
+            return await read_numbers()
+
+        monkeypatch.setattr(engine._inbox, "own_numbers", begin_meanwhile)
+        await engine._drop_lost()
+        assert engine._jobs

@@ -98,6 +98,7 @@ async def test_outages_one_after_another_end_no_job(
 
 
 @pytest.mark.nightly
+@pytest.mark.timeout(900)
 @pytest.mark.parametrize(("kind", "neighbour", "way", "stage"), MATRIX)
 async def test_no_outage_ends_a_job(
     parent: Parent,
