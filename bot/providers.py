@@ -31,13 +31,17 @@ SIMULATOR_KEY = "sk-simulator"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Surroundings:
-    """What a provider may need to be opened. ``simulator``: how DashScope's stand-in behaves."""
+    """What a provider may need to be opened. ``simulator``: how DashScope's stand-in behaves.
+
+    ``shared_turn``: whose turn it is to ask, where several processes share an account.
+    """
 
     settings: Settings
     catalog: Catalog
     simulator: "SimulatorConfig"
     blobs: Blobs
     clock: Clock
+    shared_turn: Callable[[str], Awaitable[float]] | None = None
 
 
 OpenProvider = Callable[
@@ -80,6 +84,7 @@ async def open_dashscope(
             read=surroundings.blobs.read,
             result_hosts=access.hosts,
             clock=surroundings.clock,
+            shared_turn=surroundings.shared_turn,
         )
         stack.push_async_callback(provider.close)
         providers.append(provider)

@@ -41,6 +41,7 @@ from core.storage.claims import Claims
 from core.storage.drafts import DraftStore
 from core.storage.inbox import Inbox
 from core.storage.pooler import lends_sessions
+from core.storage.query_turns import QueryTurns
 from core.storage.reactions import ReactionStore
 from core.storage.retention import Retention
 from core.storage.shielding import wait_for_transactions
@@ -100,12 +101,15 @@ async def open_easel(
         catalog = load_catalog(providers)
         check_caps(settings, catalog)
         clock: Clock = WallClock()
+        is_shared = not database.is_sqlite(settings.database)
+        shared_turn = QueryTurns(engine).take if is_shared else None
         surroundings = Surroundings(
             settings=settings,
             catalog=catalog,
             simulator=simulator,
             blobs=blobs,
             clock=clock,
+            shared_turn=shared_turn,
         )
         pool = Pool(workers=2)
         stack.callback(pool.close)
@@ -121,7 +125,7 @@ async def open_easel(
             chats=chats(blobs),
             clock=clock,
             pool=pool,
-            is_shared=not database.is_sqlite(settings.database),
+            is_shared=is_shared,
             settle=settle,
         )
         worker = worker_name(settings)

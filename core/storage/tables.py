@@ -413,3 +413,11 @@ drafts = Table(
     Column("used", Boolean, nullable=False, default=False),
     Index(None, "created"),
 )
+
+query_turns = Table(
+    "query_turns",
+    metadata,
+    # When an account's latest query may be asked, by the database's clock; a row each.
+    Column("account", String(40), primary_key=True),
+    Column("taken", Utc, nullable=False),
+)

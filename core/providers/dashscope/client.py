@@ -1,5 +1,6 @@
 """DashScope over httpx: the thin half that does the I/O, one object per account."""
 
+import asyncio
 import base64
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
@@ -53,12 +54,15 @@ NEVER_SENT = (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout)
 
 log = structlog.get_logger()
 ReadPicture = Callable[[str, str], Awaitable[bytes]]
+SharedTurn = Callable[[str], Awaitable[float]]
+"""Takes an account's next turn among all processes; returns the seconds until then."""
 
 
 class DashScope:
     """Provider port for one account (key and region).
 
     ``read`` gives a picture's bytes by tenant and key; ``result_hosts`` may be downloaded from.
+    ``shared_turn``: where other processes use the account, too.
     """
 
     def __init__(
@@ -72,8 +76,10 @@ class DashScope:
         read: ReadPicture,
         result_hosts: Sequence[str],
         clock: Clock,
+        shared_turn: SharedTurn | None = None,
     ) -> None:
         self.account = account
+        self._shared_turn = shared_turn
         self._client = client
         self._base_url = base_url
         self._authorization = f"Bearer {api_key}"
@@ -86,7 +92,11 @@ class DashScope:
         self.is_answering = True
         """Whether the service answered when it was last asked."""
         self._ahead: timedelta | None = None
+
+    @property
+    def clock_ahead(self) -> timedelta | None:
         """How far the service's clock is ahead of ours, by its latest answer."""
+        return self._ahead
 
     async def close(self) -> None:
         """Stop watching; the HTTP client belongs to the wiring."""
@@ -140,7 +150,7 @@ class DashScope:
 
     async def cancel(self, task: Task) -> bool:
         """True when it had not started and now never will."""
-        await self._watcher.pace.turn()
+        await self._query_turn()
         reply = await self._send(cancel_call(task.id), READ_SECONDS)
         is_cancelled = protocol.parse_cancel(reply)
         # Its job still waits for it, and need not wait until the next question is due.
@@ -181,8 +191,14 @@ class DashScope:
                     raise Retryable("provider.download", code="slow")
         return bytes(content)
 
-    async def _query(self, task_id: str) -> protocol.TaskReply:
+    async def _query_turn(self) -> None:
+        """Wait until a query is within the account's limit, whoever else asks."""
         await self._watcher.pace.turn()
+        if self._shared_turn is not None:
+            await asyncio.sleep(await self._shared_turn(self.account.name))
+
+    async def _query(self, task_id: str) -> protocol.TaskReply:
+        await self._query_turn()
         reply = await self._send(task_call(task_id), READ_SECONDS)
         return protocol.parse_task(reply, task_id)
 
@@ -199,7 +215,7 @@ class DashScope:
         listed: list[TaskListItem] = []
         page, pages = 1, 1
         while page <= min(pages, LIST_WINDOW_PAGES):
-            await self._watcher.pace.turn()
+            await self._query_turn()
             until = self._service_time(self._clock.now()).replace(
                 microsecond=0
             )
@@ -215,7 +231,7 @@ class DashScope:
 
     async def _learn_time(self) -> None:
         """Learn the service's time from an answer; it is read for nothing else."""
-        await self._watcher.pace.turn()
+        await self._query_turn()
         now = self._clock.now().replace(microsecond=0)
         await self._send(
             list_call(now - timedelta(minutes=1), now, 1), READ_SECONDS
