@@ -7,7 +7,7 @@ import asyncio
 import json
 from collections.abc import Awaitable, Callable
 from dataclasses import asdict, dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from email.utils import parsedate_to_datetime
 
 import click
@@ -19,6 +19,7 @@ from adapters.discord.api import Api
 from adapters.slack import checkup as slack_checkup
 from adapters.slack.api import session, web_client
 from bot import accounts, egress, settings, slack, wiring
+from bot.clock import WallClock
 from bot.providers import http_client, load_catalog
 from bot.settings import Settings
 from core.errors import EaselError
@@ -26,8 +27,10 @@ from core.i18n import translate
 from core.storage import database
 from core.storage.blobs import open_blobs
 from core.storage.store import Store
+from core.types import LIVES
 
-MAX_SKEW = timedelta(minutes=5)
+MOST_NAMED = 10
+MAX_SKEW = timedelta(minutes=1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,8 +68,10 @@ async def _examine(config: Settings) -> list[Finding]:
         "settings": _check_settings,
         "network": _describe_network,
         "database": _check_database,
+        "jobs": _check_jobs,
         "blobs": _check_blobs,
         "service": _check_service,
+        "clock": _check_clock,
     }
     findings = [
         await _run_check(name, check, config) for name, check in checks.items()
@@ -138,6 +143,18 @@ async def _check_database(config: Settings) -> str:
     return "migrated and answering"
 
 
+async def _check_jobs(config: Settings) -> str:
+    """Name the jobs that were given up as their processes died."""
+    engine = database.open_async(config.database)
+    try:
+        given_up = await Store(engine).given_up(MOST_NAMED)
+    finally:
+        await engine.dispose()
+    if not given_up:
+        return "none has cost its processes"
+    return f"given up after {LIVES} dead processes: {', '.join(given_up)}"
+
+
 async def _check_blobs(config: Settings) -> str:
     await open_blobs(config.blobs).check()
     return "writable"
@@ -146,7 +163,7 @@ async def _check_blobs(config: Settings) -> str:
 async def _check_service(config: Settings) -> str:
     """Ask each account about a task that does not exist.
 
-    That costs nothing, and tells whether address and key fit and how far our clock is off.
+    That costs nothing, and tells whether address and key fit.
     """
     catalog = load_catalog()
     accounts.check(config, catalog)
@@ -158,22 +175,37 @@ async def _check_service(config: Settings) -> str:
             url = f"{account.url}/tasks/easel-doctor"
             headers = {"Authorization": f"Bearer {account.key}"}
             answer = await client.get(url, headers=headers, timeout=10)
-            answers.append(
-                f"{region} answers {answer.status_code}{_skew(answer)}"
-            )
+            answers.append(f"{region} answers {answer.status_code}")
             if answer.status_code in {401, 403}:
                 raise EaselError("provider.key")
     return ", ".join(answers)
 
 
-def _skew(answer: httpx.Response) -> str:
+async def _check_clock(config: Settings) -> str:
+    """Compare our clock with the services', which count. Raises EaselError when it is far off."""
+    catalog = load_catalog()
+    accounts.check(config, catalog)
+    if accounts.is_simulated(config):
+        return "no service to compare with"
+    differences: list[str] = []
+    async with http_client() as client:
+        for region, account in accounts.accounts_of(config, catalog).items():
+            answer = await client.get(account.url, timeout=10)
+            skew = _skew(answer)
+            if abs(skew) > MAX_SKEW:
+                raise EaselError(
+                    "doctor.clock", seconds=f"{skew.total_seconds():+.0f}"
+                )
+            differences.append(f"{region} {skew.total_seconds():+.0f} s")
+    return ", ".join(differences)
+
+
+def _skew(answer: httpx.Response) -> timedelta:
+    """How far our clock is ahead; nothing where the answer does not say."""
     date = answer.headers.get("date")
     if date is None:
-        return ""
-    skew = datetime.now(UTC) - parsedate_to_datetime(date)
-    if abs(skew) <= MAX_SKEW:
-        return ""
-    return f", this clock is off by {skew}"
+        return timedelta()
+    return WallClock().now() - parsedate_to_datetime(date)
 
 
 async def _examine_slack(config: Settings) -> list[Finding]:

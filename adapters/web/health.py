@@ -6,6 +6,7 @@ Nothing here shows what a person wrote.
 import asyncio
 import time
 from collections.abc import Awaitable, Callable, Mapping
+from datetime import timedelta
 from typing import Generic, TypeVar
 
 from prometheus_client import (
@@ -29,6 +30,10 @@ Check = Callable[[], Awaitable[object]]
 FRESH = 3.0
 """Seconds a value is used before it is looked up again."""
 PROBE = b"Easel writes this to see whether it can."
+CLOCK_SHOWN = timedelta(seconds=30)
+CLOCK_FAILS = timedelta(minutes=5)
+"""Jobs go by the service's clock, however wrong ours is; but beyond this Slack's signatures are
+refused."""
 LOOPBACK = frozenset({"127.0.0.1", "::1"})
 
 
@@ -90,6 +95,7 @@ class Health:
             "blobs": BlobCheck(context.blobs),
             **checks,
         }
+        self._providers = context.providers
         self._parts = Cached(self._check_parts)
         self._steps = Cached(context.store.counts)
 
@@ -114,8 +120,16 @@ class Health:
             name: "ok" if is_well else "failing"
             for name, is_well in parts.items()
         }
-        status = 200 if all(parts.values()) else 503
-        return JSONResponse(report, status)
+        ahead = self._clock_ahead()
+        if abs(ahead) >= CLOCK_SHOWN:
+            report["clock"] = f"off by {-ahead.total_seconds():+.0f} s"
+        is_ready = all(parts.values()) and abs(ahead) <= CLOCK_FAILS
+        return JSONResponse(report, 200 if is_ready else 503)
+
+    def _clock_ahead(self) -> timedelta:
+        """How far the clock of a service is ahead of ours, the one that is furthest away."""
+        known = [provider.clock_ahead for provider in self._providers.values()]
+        return max(filter(None, known), key=abs, default=timedelta())
 
     async def _metrics_here(self, request: Request) -> Response:
         is_local = (

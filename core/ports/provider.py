@@ -1,7 +1,7 @@
 """A company that makes images."""
 
 from collections.abc import Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Protocol
 
 from core.types import Account, Outcome, Task, Work
@@ -21,6 +21,11 @@ class Provider(Protocol):
     @property
     def is_answering(self) -> bool:
         """Whether the service answered when it was last asked."""
+        ...
+
+    @property
+    def clock_ahead(self) -> timedelta | None:
+        """How far the service's clock is ahead of ours; None before it has told."""
         ...
 
     async def submit(self, work: Work) -> Task | Outcome:

@@ -75,6 +75,7 @@ class ImagesProvider:
         read: Callable[[str, str], Awaitable[bytes]],
     ) -> None:
         self.account = ACCOUNT
+        self.clock_ahead = None
         self.is_answering = True
         self._client = client
         self._base_url = base_url
