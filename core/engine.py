@@ -29,6 +29,7 @@ from core.flow.context import (
     post_outcome,
 )
 from core.flow.erasing import erase_leftovers
+from core.flow.trial import alone, job_alone
 from core.flow.understand import understand_or_refuse
 from core.incoming import Incoming, Kind
 from core.retrying import retrying
@@ -38,7 +39,7 @@ from core.storage.claims import Claims
 from core.storage.inbox import Delivery, Inbox, Stage
 from core.storage.retention import RECORDS_LIFE, Retention
 from core.storage.workers import Workers
-from core.types import Claim, Outcome, Request, Step, StepState
+from core.types import LIVES, Claim, Outcome, Request, Step, StepState
 
 ANSWERED_AT_ONCE = 8
 """Deliveries of one platform; other platforms do not wait while it is away."""
@@ -54,8 +55,6 @@ MAX_POSTS = 3
 """Tries to post the end of a step that meet a bug, before its person gets a reference."""
 BLOB_SWEEP_HOURS = 24
 """Hours between two looks through all blobs."""
-MAX_TRIES = 50
-"""Work that kills its process each time is given up after so many, with a message."""
 BURST_GAP = 0.03
 """Deliveries within so many seconds are a burst, which is acknowledged before any work."""
 MAX_BURST = 0.5
@@ -265,7 +264,9 @@ class Engine:
         must forget everything, is tried again with the next sweep.
         """
         is_goodbye = _is_goodbye(delivery)
-        is_refused = delivery.tries > MAX_TRIES and not is_goodbye
+        is_refused = delivery.tries > LIVES and not is_goodbye
+        if is_refused:
+            log.error("delivery_given_up", delivery=delivery.id)
         while delivery.stage is not Stage.DONE:
             proceed = self._refuse if is_refused else self._advance
             try:
@@ -280,6 +281,11 @@ class Engine:
 
     async def _advance(self, delivery: Delivery) -> Delivery:
         """Take a delivery one stage further: understand it, answer it, put its step in line."""
+        mark = partial(self._inbox.record_lives, delivery)
+        async with alone(self._context, delivery.tries, mark):
+            return await self._take_stage(delivery)
+
+    async def _take_stage(self, delivery: Delivery) -> Delivery:
         origin = delivery.origin
         if isinstance(origin, Incoming):
             return await self._understand(delivery, origin)
@@ -413,16 +419,31 @@ class Engine:
 
     async def _continue_job(self, claim: Claim) -> None:
         step = await self._context.store.step(claim.tenant, claim.step)
-        if step.state.is_final:
+        if claim.claims > LIVES:
+            await self._park(claim, step)
+        elif step.state.is_final:
             await self._slots.free(claim)
-            await post_outcome(self._context, step)
+            async with job_alone(self._context, claim):
+                await post_outcome(self._context, step)
         elif step.state is StepState.MADE:
             await self._slots.free(claim)
-            await self._deliver(step)
-        elif claim.claims > MAX_TRIES:
-            await self._give_up(claim)
+            await self._deliver(claim, step)
         else:
             await self._generate(claim)
+
+    async def _park(self, claim: Claim, step: Step) -> None:
+        """Give up a step with which one process after another died; its person gets a reference.
+
+        Where even telling has cost a process, it ends without a word.
+        """
+        log.error("job_given_up", step=step.id, state=step.state.value)
+        await self._slots.free(claim)
+        if claim.claims > LIVES + 2:
+            await self._context.store.close_step(claim.tenant, claim.step)
+        elif step.state is StepState.MADE or step.state.is_final:
+            await deliver.post_reference(self._context, step)
+        else:
+            await self._give_up(claim)
 
     async def _generate(self, claim: Claim) -> None:
         """Let the service work on a step, free its slot, and deliver the result."""
@@ -441,15 +462,16 @@ class Engine:
             await freeing
 
     async def _finish(self, claim: Claim, outcome: Outcome) -> None:
-        async with self._downloads:
+        async with self._downloads, job_alone(self._context, claim):
             step = await deliver.store_results(
                 self._context, claim.tenant, claim.step, outcome
             )
         if step is not None:
-            await self._deliver(step)
+            await self._deliver(claim, step)
 
-    async def _deliver(self, step: Step) -> None:
-        async with self._posts[step.place.platform]:
+    async def _deliver(self, claim: Claim, step: Step) -> None:
+        posting = self._posts[step.place.platform]
+        async with posting, job_alone(self._context, claim):
             await deliver.deliver(self._context, step)
 
     async def _give_up(self, claim: Claim) -> None:
@@ -459,8 +481,11 @@ class Engine:
             await self._slots.free(claim)
             await self._leave_torn(claim, step)
             return
+        was_sent = step.state is not StepState.QUEUED or step.intended
         error = EaselError(
-            "status.broken", charged=Charged.MAYBE, reference=claim.step
+            "status.broken",
+            charged=Charged.MAYBE if was_sent else Charged.NO,
+            reference=claim.step,
         )
         await fail_step(self._context, step, error)
         await self._slots.free(claim)

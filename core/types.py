@@ -158,11 +158,16 @@ class Account:
     region: str
 
 
+LIVES = 3
+"""Processes that may die with the same work in hand; after that it is given up."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Claim:
     """A step that a worker works on.
 
-    ``claims``: how often it was taken up; ``refused``: since when for load.
+    ``claims``: how many lives of a process it has been in work for since it last got on, this one
+    included; ``refused``: since when for load.
     """
 
     tenant: Tenant

@@ -20,6 +20,7 @@ from core.errors import (
 from core.failpoints import failpoint
 from core.flow.context import Context, fail_step, outlast, post_outcome
 from core.flow.results import keep_bytes
+from core.flow.trial import job_alone
 from core.log import log
 from core.models import Model
 from core.retrying import retrying
@@ -27,10 +28,8 @@ from core.types import (
     Claim,
     Outcome,
     Step,
-    StepId,
     StepState,
     Task,
-    Tenant,
     Work,
     from_json,
     to_json,
@@ -86,10 +85,12 @@ async def generate(
     it for now.
     """
     for _ in range(MAX_TASKS):
-        if not await submit(context, claim):
+        async with job_alone(context, claim):
+            is_submitted = await submit(context, claim)
+        if not is_submitted:
             return None
         accepted(claim)
-        outcome = await wait(context, claim.tenant, claim.step)
+        outcome = await wait(context, claim)
         if outcome is Ending.OVER:
             return None
         if outcome is not Ending.AGAIN:
@@ -315,14 +316,11 @@ async def _record(
     return True
 
 
-async def wait(
-    context: Context,
-    tenant: Tenant,
-    step_id: StepId,
-) -> Outcome | Ending:
+async def wait(context: Context, claim: Claim) -> Outcome | Ending:
     """Wait until the service has finished the work."""
-    failpoint("wait.before")
-    step = await context.store.step(tenant, step_id)
+    async with job_alone(context, claim):
+        failpoint("wait.before")
+        step = await context.store.step(claim.tenant, claim.step)
     if step.outcome is not None:
         return from_json(Outcome, step.outcome)
     if step.task_id is None or step.state is not StepState.RUNNING:
@@ -333,8 +331,9 @@ async def wait(
         outcome = await context.provider(step).wait(work, task)
     except ProviderError as error:
         return await _end_failed_task(context, step, error)
-    failpoint("wait.after")
-    return await keep_bytes(context, step, outcome)
+    async with job_alone(context, claim):
+        failpoint("wait.after")
+        return await keep_bytes(context, step, outcome)
 
 
 async def _end_failed_task(

@@ -308,6 +308,15 @@ class Store(Protocol):
         """Which blob is a picture's thumbnail. False when the picture is no longer there."""
         ...
 
+    async def record_lives(
+        self,
+        tenant: Tenant,
+        step: StepId,
+        lives: int,
+    ) -> None:
+        """Set in how many lives of a process it has been in work since it last got on."""
+        ...
+
     async def choose_picture(
         self,
         tenant: Tenant,

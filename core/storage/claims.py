@@ -8,14 +8,22 @@ its person knows how it ended.
 from collections.abc import Iterable
 from datetime import datetime, timedelta
 
-from sqlalchemy import ColumnElement, Update, and_, func, select, update
+from sqlalchemy import (
+    ColumnElement,
+    Update,
+    and_,
+    case,
+    func,
+    select,
+    update,
+)
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from core.models import SubmitLimit
 from core.storage.shielding import shielded
 from core.storage.tables import HOLDS_SLOT, IN_LINE, QUEUED, UNTOLD, steps
 from core.storage.transactions import Transactions
-from core.types import Claim, StepState
+from core.types import LIVES, Claim, StepState
 
 COLUMNS = (
     steps.c.tenant,
@@ -26,6 +34,8 @@ COLUMNS = (
     steps.c.refused,
 )
 """The fields of a Claim."""
+LIVED_ON = case((steps.c.claims == LIVES, LIVES), else_=steps.c.claims + 1)
+"""One life more; the last is counted when a step works alone (core/flow/trial.py)."""
 
 
 @shielded
@@ -138,7 +148,7 @@ class Claims(Transactions):
             .values(
                 worker=self._worker,
                 slot=IN_LINE | steps.c.slot,
-                claims=steps.c.claims + 1,
+                claims=LIVED_ON,
             )
             .returning(*COLUMNS)
         )
@@ -164,7 +174,7 @@ class Claims(Transactions):
             "worker": self._worker,
             "slot": True,
             "claimed": now,
-            "claims": steps.c.claims + 1,
+            "claims": LIVED_ON,
         }
         result = await connection.execute(following)
         claims = []

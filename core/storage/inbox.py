@@ -29,6 +29,7 @@ from sqlalchemy import (
     String,
     Table,
     and_,
+    case,
     delete,
     func,
     literal_column,
@@ -41,7 +42,7 @@ from core.earlier import read_origin
 from core.incoming import Incoming, Origin
 from core.log import log
 from core.storage.workers import JOB_CHANNEL
-from core.types import Request, to_json
+from core.types import LIVES, Request, to_json
 
 READ_TRIES = 3
 """Lives in which a delivery may be unreadable before it is parked: a newer version may read it."""
@@ -65,7 +66,8 @@ class Stage(StrEnum):
 class Delivery:
     """What is worked on: an event, later the request it was understood as.
 
-    ``number``: its place in the order of arrival; ``tries``: how often it was begun.
+    ``number``: its place in the order of arrival; ``tries``: in how many lives
+    of a process it has been in work since it last got on.
     """
 
     number: int
@@ -96,6 +98,10 @@ deliveries = Table(
     Column("request", JSON, nullable=False),
 )
 OPEN = deliveries.c.stage != literal_column("'done'")
+LIVED_ON = case(
+    (deliveries.c.tries == LIVES, LIVES), else_=deliveries.c.tries + 1
+)
+"""One life more; the last is counted when a delivery is worked on alone (core/flow/trial.py)."""
 Index(
     "ix_deliveries_open",
     deliveries.c.number,
@@ -177,7 +183,7 @@ class Inbox:
         claim = (
             update(deliveries)
             .where(deliveries.c.number.in_(oldest))
-            .values(worker=self._worker, tries=deliveries.c.tries + 1)
+            .values(worker=self._worker, tries=LIVED_ON)
             .returning(*deliveries.c)
         )
 
@@ -211,11 +217,13 @@ class Inbox:
     ) -> Delivery:
         """Record what it has become: when its worker dies, the next one continues here."""
         await self._change(
-            delivery,
-            stage=stage.value,
-            request=to_json(request),
+            delivery, stage=stage.value, request=to_json(request), tries=1
         )
-        return replace(delivery, stage=stage, origin=request)
+        return replace(delivery, stage=stage, origin=request, tries=1)
+
+    async def record_lives(self, delivery: Delivery, lives: int) -> None:
+        """Set in how many lives of a process it has been in work since it last got on."""
+        await self._change(delivery, tries=lives)
 
     async def hand_over(self, delivery: Delivery, job: Request) -> None:
         """Leave a job to any worker that takes them."""

@@ -114,6 +114,9 @@ class StepProgress(StepStore):
             state=StepState.SUBMITTING,
             intended=func.coalesce(steps.c.intended, now),
             attempts=steps.c.attempts + 1,
+            claims=case(
+                (steps.c.state == StepState.QUEUED, 1), else_=steps.c.claims
+            ),
         )
         if not alone:
             return await self._change_step(change, tenant, step)
@@ -180,6 +183,7 @@ class StepProgress(StepStore):
             request_id=request_id,
             outcome=outcome,
             submitted=now,
+            claims=1,
         )
         return await self._change_step(change, tenant, step)
 
@@ -201,6 +205,7 @@ class StepProgress(StepStore):
         currency = cost.currency if cost else None
         change = _change_from(StepState.RUNNING, step.tenant, step.id).values(
             state=StepState.MADE,
+            claims=1,
             seconds=seconds,
             finished=now,
             charged=Charged.YES,
@@ -372,6 +377,11 @@ class StepProgress(StepStore):
                 await ledger.settle(connection, cancelled, None, now)
             await connection.execute(mark)
             return await self._get(connection, tenant, step)
+
+    async def record_lives(self, tenant: str, step: str, lives: int) -> None:
+        """Set in how many lives of a process it has been in work since it last got on."""
+        change = update(steps).filter_by(tenant=tenant, id=step)
+        await self._write(change.values(claims=lives))
 
     async def choose_picture(self, tenant: str, step: str, index: int) -> None:
         """Record which picture of a step was settled on."""

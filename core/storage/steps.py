@@ -36,7 +36,7 @@ from core.storage.tables import (
     steps,
 )
 from core.storage.transactions import Transactions
-from core.types import Head, PictureRole, Step
+from core.types import LIVES, Head, PictureRole, Step
 
 if TYPE_CHECKING:
     from sqlalchemy.ext.asyncio import AsyncConnection
@@ -123,6 +123,12 @@ class StepStore(Transactions):
         """Steps not yet at their end, in the order they are served: all, or the first ``limit``."""
         in_order = select(steps).where(UNFINISHED).order_by(*SERVED)
         return await self._fetch_steps(in_order.limit(limit))
+
+    async def given_up(self, limit: int) -> list[str]:
+        """The newest steps that were given up as one process after another died with them."""
+        query = select(steps.c.id).where(steps.c.claims > LIVES)
+        newest = query.order_by(steps.c.created.desc()).limit(limit)
+        return [row["id"] for row in await self._fetch_all(newest)]
 
     async def newest_open_step(self, tenant: str, person: str) -> Step | None:
         """The person's newest step not yet at its end."""

@@ -219,6 +219,7 @@ async def test_a_drawing_is_a_whole_picture_of_the_size_asked_for(
 ) -> None:
     provider = stand.provider
     assert CATALOG.model(stand.draw.model).is_served_by(provider.account)
+    assert provider.clock_ahead is None
     outcome = await make(provider, stand.draw)
     assert outcome.request_id
     assert (outcome.billed, outcome.text) == (1, None)

@@ -173,7 +173,7 @@ async def test_a_job_killed_at_one_place_after_another_reaches_its_end_once(
         "keep.after_blob",
         "deliver.after_post",
     ):
-        await bot.live(remains, events, failpoints=f"{place}=kill")
+        await bot.live(remains, events, failpoints=f"{place}=kill", lives=0)
         check_corpse(remains)
     assert await bot.live(remains, events) == 0
     check_end(remains, events, bot.simulator)
@@ -208,6 +208,7 @@ async def _one_round(
             remains,
             FOUR,
             after=luck.uniform(0.05, 1.2) if bot.kills < KILLS_A_LAP else None,
+            lives=0,
         )
         check_corpse(remains)
     check_end(remains, FOUR, bot.simulator)
@@ -240,7 +241,9 @@ async def _die_and_return(
     ready = remains.folder / worker / "ready"
     for _ in range(KILLS_A_WORKER):
         ready.unlink(missing_ok=True)
-        life = await bot.begin(remains, FOUR, worker=worker, every=0.2)
+        life = await bot.begin(
+            remains, FOUR, worker=worker, every=0.2, lives=0
+        )
         await is_ready(life, ready)
         await asyncio.sleep(luck.uniform(0.0, 1.0))
         life.kill()

@@ -7,6 +7,7 @@ will
 * "failpoints", "mutant", "log": what is armed, broken, and logged from which level;
 * "worker": its name, of several on one database;
 * "until": a file without which nothing is delivered to it;
+* "lives": 0 where nothing is blamed for the death of its process, however often;
 * "every": seconds between two looks for the dead;
 * "heir": whether it takes over from them, and does nothing else.
 
@@ -16,7 +17,8 @@ what it was not told "ok" for; it works until all are at their end, and exits 0.
 
 import asyncio
 import os
-from collections.abc import Mapping
+import signal
+from collections.abc import Awaitable, Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -25,8 +27,10 @@ from adapters.web.store import Room
 from bot import logs, settings, wiring
 from bot.simulator.tasks import SimulatorConfig
 from core import failpoints
-from core.flow import generate
+from core.flow import deliver as delivering
+from core.flow import generate, prepare, trial
 from core.incoming import Incoming
+from core.providers.dashscope.client import DashScope
 from core.storage import workers
 from core.storage.inbox import Inbox
 from core.types import SessionId, from_json
@@ -116,6 +120,30 @@ def break_it(mutant: str) -> None:
             later.add(asyncio.create_task(commit(inbox, incoming)))
 
         Inbox.add = commit_later  # type: ignore[method-assign, assignment]
+    elif mutant in DEADLY:
+        owner, name = DEADLY[mutant]
+        setattr(owner, name, deadly(getattr(owner, name)))
+
+
+DEADLY: Mapping[str, tuple[Any, str]] = {
+    "deadly to prepare": (prepare, "prepare"),
+    "deadly to submit": (DashScope, "submit"),
+    "deadly to deliver": (delivering, "deliver"),
+}
+"""Where work that is called deadly kills its process, each time."""
+
+
+def deadly(work: Callable[..., Awaitable[Any]]) -> Callable[..., Any]:
+    """The same, but for whom it is asked to do something deadly."""
+
+    async def do(*arguments: Any) -> Any:
+        if "deadly" in repr(arguments[1]):
+            # The others are in the middle of theirs.
+            await asyncio.sleep(0.02)
+            os.kill(os.getpid(), signal.SIGKILL)
+        return await work(*arguments)
+
+    return do
 
 
 def live_and_end(life: Mapping[str, Any]) -> None:
@@ -125,6 +153,8 @@ def live_and_end(life: Mapping[str, Any]) -> None:
     break_it(life.get("mutant", ""))
     if life.get("heir"):
         only_inherit()
+    lives = life.get("lives", trial.LIVES)  # type: ignore[attr-defined]
+    trial.LIVES = lives  # type: ignore[attr-defined]
     workers.EVERY = life.get("every", workers.EVERY)
     asyncio.run(live(life))
     os._exit(0)
