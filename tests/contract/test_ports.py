@@ -131,6 +131,8 @@ async def test_every_member_of_a_provider_is_exercised(tmp_path: Path) -> None:
     models = ("qwen-image-plus", "wan2.5-i2i-preview")
     config = SimulatorConfig(time_scale=0.01, seed=5)
     for test in suite_tests(test_provider, {"stand"}):
+        if not inspect.iscoroutinefunction(test):
+            continue
         if members(ports.Provider) <= called:
             break
         async with AsyncExitStack() as stack:

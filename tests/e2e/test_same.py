@@ -29,7 +29,10 @@ from tests.fakes.pages.seen import Read, Seen
 from tests.fakes.stages import NAME, InRoom, Stage, stages
 
 KEPT = ROOT / "out" / "same"
-MARKUP = "**bold** <@U123> [bank](https://evil.tld) & <tag> @everyone ||x|| `y` ~~z~~ :smile: *i* https://evil.tld"
+MARKUP = (
+    "**bold** <@U123> [bank](https://evil.tld) & <tag> @everyone ||x|| "
+    "`y` ~~z~~ :our_logo: *i* https://evil.tld"
+)
 PROMPTS = {
     "en": (f"a red fox {MARKUP}", f"make it night {MARKUP}", "a secret"),
     "zh-CN": (f"一只红狐狸在雪中 {MARKUP}", f"改成夜晚 {MARKUP}", "一个秘密"),

@@ -376,6 +376,7 @@ def test_models_and_doctor_speak_json(newcomer: Newcomer) -> None:
     assert report["ok"] is True
     assert {check["name"] for check in report["checks"]} == {
         "settings",
+        "network",
         "database",
         "blobs",
         "service",
