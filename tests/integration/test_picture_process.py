@@ -156,6 +156,7 @@ REFUSED = {
     "bmp, in runs": "picture.too_heavy",
     "webp, transparent": "picture.too_heavy",
     "webp": "picture.too_heavy",
+    "png, 16 bits, interlaced": "picture.too_heavy",
     "tiff, floating point": "picture.format",
 }
 
