@@ -64,7 +64,7 @@ log = structlog.get_logger()
 
 
 @dataclass(kw_only=True)
-class Torn:
+class Unposted:
     """A step whose end is known, and how often a bug kept its message from being posted."""
 
     claim: Claim
@@ -118,8 +118,8 @@ class Engine:
         self._posts: defaultdict[str, asyncio.Semaphore] = defaultdict(
             lambda: asyncio.Semaphore(DELIVERED_AT_ONCE)
         )
-        self._torn: dict[tuple[str, str], Torn] = {}
-        self._owed: set[asyncio.Task[None]] = set()
+        self._unposted: dict[tuple[str, str], Unposted] = {}
+        self._redeliveries: set[asyncio.Task[None]] = set()
         self._loops: list[asyncio.Task[None]] = []
 
     async def start(self) -> None:
@@ -151,7 +151,7 @@ class Engine:
             status.keep_current(self._context, self._leads), "status"
         )
         self._start_loop(self._revisit(), "revisit")
-        self._start_debts(None)
+        self._start_redelivery(None)
         self._context.moved.set()
 
     def _leads(self, platform: str) -> bool:
@@ -160,7 +160,12 @@ class Engine:
 
     async def stop(self) -> None:
         """Stop everything; the next start continues it."""
-        tasks = [*self._loops, *self._answering, *self._jobs, *self._owed]
+        tasks = [
+            *self._loops,
+            *self._answering,
+            *self._jobs,
+            *self._redeliveries,
+        ]
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
@@ -260,11 +265,11 @@ class Engine:
     async def _process(self, delivery: Delivery) -> None:
         """Bring a delivery to its end; each stage is durable before the next is begun.
 
-        Outages are waited out. A bug is reported to the person, with a reference; a goodbye, which
+        Outages are waited out. A bug is reported to the person, with a reference; a removal, which
         must forget everything, is tried again with the next sweep.
         """
-        is_goodbye = _is_goodbye(delivery)
-        is_refused = delivery.tries > LIVES and not is_goodbye
+        is_removal = _is_removal(delivery)
+        is_refused = delivery.tries > LIVES and not is_removal
         if is_refused:
             log.error("delivery_given_up", delivery=delivery.id)
         while delivery.stage is not Stage.DONE:
@@ -275,7 +280,7 @@ class Engine:
                 )
             except Exception:
                 log.exception("delivery_broke", delivery=delivery.id)
-                if is_refused or is_goodbye:
+                if is_refused or is_removal:
                     return
                 is_refused = True
 
@@ -362,9 +367,9 @@ class Engine:
         await self._cancel_before(delivery)
         await self._slots.wake_all()
 
-    async def _cancel_before(self, goodbye: Delivery) -> None:
-        """Stop the workspace's work from before its goodbye. What came later is not touched."""
-        tenant = goodbye.origin.place.tenant
+    async def _cancel_before(self, removal: Delivery) -> None:
+        """Stop the workspace's work from before its removal. What came later is not touched."""
+        tenant = removal.origin.place.tenant
         stopped = [
             task
             for task, claim in self._jobs.items()
@@ -374,9 +379,9 @@ class Engine:
             origin = delivery.origin
             is_earlier = (
                 origin.place.tenant == tenant
-                and delivery.number < goodbye.number
+                and delivery.number < removal.number
             )
-            if is_earlier and not _is_goodbye(delivery):
+            if is_earlier and not _is_removal(delivery):
                 stopped.append(task)
         for task in stopped:
             task.cancel()
@@ -420,7 +425,7 @@ class Engine:
     async def _continue_job(self, claim: Claim) -> None:
         step = await self._context.store.step(claim.tenant, claim.step)
         if claim.claims > LIVES:
-            await self._park(claim, step)
+            await self._end_crash_loop(claim, step)
         elif step.state.is_final:
             await self._slots.free(claim)
             async with job_alone(self._context, claim):
@@ -431,7 +436,7 @@ class Engine:
         else:
             await self._generate(claim)
 
-    async def _park(self, claim: Claim, step: Step) -> None:
+    async def _end_crash_loop(self, claim: Claim, step: Step) -> None:
         """Give up a step with which one process after another died; its person gets a reference.
 
         Where even telling has cost a process, it ends without a word.
@@ -479,7 +484,7 @@ class Engine:
         if step.state is StepState.MADE or step.state.is_final:
             # Only its message is missing: what was paid for is kept, and shown later.
             await self._slots.free(claim)
-            await self._leave_torn(claim, step)
+            await self._post_later(claim, step)
             return
         was_sent = step.state is not StepState.QUEUED or step.intended
         error = EaselError(
@@ -490,41 +495,43 @@ class Engine:
         await fail_step(self._context, step, error)
         await self._slots.free(claim)
 
-    async def _leave_torn(self, claim: Claim, step: Step) -> None:
+    async def _post_later(self, claim: Claim, step: Step) -> None:
         """Try the message of a step again that met our own error; say so after a few tries."""
         name = (claim.tenant, claim.step)
-        torn = self._torn.setdefault(name, Torn(claim=claim))
-        torn.tries += 1
-        if torn.tries >= MAX_POSTS:
-            del self._torn[name]
+        unposted = self._unposted.setdefault(name, Unposted(claim=claim))
+        unposted.tries += 1
+        if unposted.tries >= MAX_POSTS:
+            del self._unposted[name]
             await deliver.post_reference(self._context, step)
 
     async def _revisit(self) -> None:
-        """Begin the torn steps again, now and then."""
+        """Begin the steps without their message again, now and then."""
         while True:
             await asyncio.sleep(REVISIT_SECONDS)
-            for torn in self._torn.values():
+            for step in self._unposted.values():
                 self._slots.recheck()
-                self._slots.wake(torn.claim.account, torn.claim.model)
+                self._slots.wake(step.claim.account, step.claim.model)
 
-    # Results that nobody would take
+    # Results not delivered yet
 
-    def deliver_debts(self, platform: str) -> None:
+    def retry_undelivered(self, platform: str) -> None:
         """Try again to show what a platform would not take."""
-        self._start_debts(platform)
+        self._start_redelivery(platform)
 
-    def _start_debts(self, platform: str | None) -> None:
-        task = asyncio.create_task(self._deliver_debts(platform), name="owed")
-        self._owed.add(task)
-        task.add_done_callback(self._owed.discard)
+    def _start_redelivery(self, platform: str | None) -> None:
+        task = asyncio.create_task(
+            self._retry_undelivered(platform), name="redelivery"
+        )
+        self._redeliveries.add(task)
+        task.add_done_callback(self._redeliveries.discard)
 
-    async def _deliver_debts(self, platform: str | None) -> None:
+    async def _retry_undelivered(self, platform: str | None) -> None:
         try:
-            await deliver.deliver_debts(self._context, platform)
+            await deliver.retry_undelivered(self._context, platform)
         except TRANSIENT as error:  # the next round tries again
-            log.info("owed_wait", error=type(error).__name__)
+            log.info("redelivery_waits", error=type(error).__name__)
         except Exception:
-            log.exception("owed_broke")
+            log.exception("redelivery_broke")
 
     # What others, or an earlier life, have left
 
@@ -589,7 +596,7 @@ class Engine:
                 if hour % BLOB_SWEEP_HOURS == 0:
                     await self._blob_sweep.sweep(now)
             if self._takes_jobs:
-                self._start_debts(None)
+                self._start_redelivery(None)
             self._is_inbox_unsure = True  # what broke is tried again
             self._arrived.set()
 
@@ -597,6 +604,6 @@ class Engine:
         self._loops.append(asyncio.create_task(work, name=name))
 
 
-def _is_goodbye(delivery: Delivery) -> bool:
+def _is_removal(delivery: Delivery) -> bool:
     origin = delivery.origin
     return isinstance(origin, Incoming) and origin.kind is Kind.REMOVED

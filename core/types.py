@@ -192,7 +192,7 @@ class MessageRole(StrEnum):
     GALLERY = "gallery"
     ALONE = "alone"
     """In its person's direct messages, where the channel is closed to the bot."""
-    OWED = "owed"
+    UNDELIVERED = "owed"
     """Not posted yet: neither the channel nor the person would take the result."""
 
 

@@ -143,10 +143,10 @@ class SlackApp:
             return
         async with asyncio.timeout(PATIENCE):
             if incoming.kind is Kind.REMOVED:
-                goodbye = await self._chat.leaving(incoming)
-                if goodbye is None:
+                removal = await self._chat.leaving(incoming)
+                if removal is None:
                     return
-                incoming = goodbye
+                incoming = removal
             await self._service.receive(incoming)
 
     async def _is_stored(self, incoming: Incoming) -> bool:

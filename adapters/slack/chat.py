@@ -104,17 +104,17 @@ class SlackChat:
             return False
         return True
 
-    async def leaving(self, goodbye: Incoming) -> Incoming | None:
-        """Make one goodbye of the two events Slack sends. None for the second."""
+    async def leaving(self, removal: Incoming) -> Incoming | None:
+        """Make one removal of the two events Slack sends. None for the second."""
         try:
             installation = await self._tokens.installation(
-                goodbye.place.workspace
+                removal.place.workspace
             )
         except DeliveryError:
             return None
         if installation is None:
-            return goodbye
-        return replace(goodbye, key=f"left:{installation}")
+            return removal
+        return replace(removal, key=f"left:{installation}")
 
     async def forget(self, place: Place) -> None:
         """Forget a workspace that has removed us."""

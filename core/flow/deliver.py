@@ -88,40 +88,44 @@ async def deliver(context: Context, step: Step) -> None:
     is_shown = await post_outcome(context, step)
     failpoint("deliver.after_post")
     if not is_shown:
-        await context.store.owe(step.tenant, step.id)
+        await context.store.note_undelivered(step.tenant, step.id)
     await context.store.finish(step.tenant, step.id)
     event = "delivered" if is_shown else "undeliverable"
     log.info(event, step=step.id, seconds=step.seconds)
     failpoint("deliver.after_commit")
 
 
-async def deliver_debts(context: Context, platform: str | None = None) -> None:
+async def retry_undelivered(
+    context: Context, platform: str | None = None
+) -> None:
     """Try again to show the results that neither their place nor their person took.
 
     With ``platform``, only those of a platform that may take them now.
     """
-    for tenant, id in await context.store.debts():
+    for tenant, id in await context.store.undelivered_results():
         try:
             step = await context.store.step(tenant, id)
             name = step.place.platform
             if name in context.chats and platform in {None, name}:
-                await _deliver_debt(context, step)
+                await _deliver_again(context, step)
         except (DeliveryError, NotFound) as error:
-            log.info("still_owed", step=id, error=error.key)
+            log.info("still_undelivered", step=id, error=error.key)
 
 
-async def _deliver_debt(context: Context, step: Step) -> None:
+async def _deliver_again(context: Context, step: Step) -> None:
     # Taken first: several processes may hear that the platform is back.
-    if not await context.store.take_debt(step.tenant, step.id):
+    if not await context.store.take_undelivered(step.tenant, step.id):
         return
     is_shown = step.deleted is not None
     try:
         if not is_shown:
             is_shown = await post_outcome(context, step)
-            log.info("delivered" if is_shown else "still_owed", step=step.id)
+            log.info(
+                "delivered" if is_shown else "still_undelivered", step=step.id
+            )
     finally:
         if not is_shown:
-            await context.store.owe(step.tenant, step.id)
+            await context.store.note_undelivered(step.tenant, step.id)
 
 
 async def post_reference(context: Context, step: Step) -> None:

@@ -286,7 +286,7 @@ class Inbox:
         )
 
     async def forget_tenant(self, delivery: Delivery) -> None:
-        """Delete a workspace's deliveries from before its goodbye.
+        """Delete a workspace's deliveries from before its removal.
 
         Later ones belong to a new installation.
         """

@@ -563,14 +563,14 @@ async def test_a_submit_whose_worker_never_comes_back_is_not_waited_for_for_ever
     assert cancelled.state is StepState.SUBMITTING
 
 
-async def test_a_result_that_is_owed_is_taken_once(store: Store) -> None:
+async def test_an_undelivered_result_is_taken_once(store: Store) -> None:
     begun = await store.begin(step(), Caps(), NOW)
     for _ in range(2):
-        await store.owe(TENANT, begun.id)
-    assert await store.debts() == [(TENANT, begun.id)]
-    taken = [await store.take_debt(TENANT, begun.id) for _ in range(2)]
+        await store.note_undelivered(TENANT, begun.id)
+    assert await store.undelivered_results() == [(TENANT, begun.id)]
+    taken = [await store.take_undelivered(TENANT, begun.id) for _ in range(2)]
     assert taken == [True, False]
-    assert await store.debts() == []
+    assert await store.undelivered_results() == []
 
 
 async def test_withheld_results_are_no_outputs_until_they_are_released(

@@ -104,7 +104,12 @@ async def test_a_job_of_a_worker_killed_at_any_named_place_is_finished_once_by_a
     died = tmp_path / "died"
     # It must not take what the first is about to do: it looks for the dead alone.
     other = await bot.begin(
-        remains, EVENTS, worker="other", until=str(died), every=0.2, heir=True
+        remains,
+        EVENTS,
+        worker="other",
+        until=str(died),
+        every=0.2,
+        only_takes_over=True,
     )
     await is_ready(other, tmp_path / "other" / "ready")
     assert (

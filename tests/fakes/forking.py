@@ -49,8 +49,8 @@ def _tell(*numbers: int) -> None:
 def easel(life: Mapping[str, Any]) -> None:
     """The program, as if it had been started with these words, environment and folder.
 
-    With "speed" its pauses between two tries pass so many times as fast; an "heir" takes over from
-    the dead, and nothing else.
+    With "speed" its pauses between two tries pass so many times as fast; with "only_takes_over" it
+    takes over from the dead, and does nothing else.
     """
     from bot import cli  # noqa: PLC0415
     from core import failpoints  # noqa: PLC0415
@@ -68,13 +68,13 @@ def easel(life: Mapping[str, Any]) -> None:
             )
     failpoints.arm(os.environ.get("FAILPOINTS", ""))
     shorten_pauses(life.get("speed", 1))
-    if life.get("heir"):
-        only_inherit()
+    if life.get("only_takes_over"):
+        only_take_over()
     sys.argv = ["easel", *life["words"]]
     cli.main()
 
 
-def only_inherit() -> None:
+def only_take_over() -> None:
     """Leave to other workers what they have not begun: they are to be killed at it."""
     import sqlalchemy as sa  # noqa: PLC0415
 

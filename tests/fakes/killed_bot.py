@@ -9,7 +9,7 @@ will
 * "until": a file without which nothing is delivered to it;
 * "lives": 0 where nothing is blamed for the death of its process, however often;
 * "every": seconds between two looks for the dead;
-* "heir": whether it takes over from them, and does nothing else.
+* "only_takes_over": whether it takes over from them, and does nothing else.
 
 The child is given the requests that are not acknowledged yet, as a platform delivers again only
 what it was not told "ok" for; it works until all are at their end, and exits 0.
@@ -34,7 +34,7 @@ from core.providers.dashscope.client import DashScope
 from core.storage import workers
 from core.storage.inbox import Inbox
 from core.types import SessionId, from_json
-from tests.fakes.forking import fork_for_each_line, only_inherit
+from tests.fakes.forking import fork_for_each_line, only_take_over
 from tests.fakes.journal_chat import JournalChat
 
 
@@ -151,8 +151,8 @@ def live_and_end(life: Mapping[str, Any]) -> None:
     failpoints.arm(life.get("failpoints", ""))
     logs.set_up("json", life.get("log", "critical"), [])
     break_it(life.get("mutant", ""))
-    if life.get("heir"):
-        only_inherit()
+    if life.get("only_takes_over"):
+        only_take_over()
     lives = life.get("lives", trial.LIVES)  # type: ignore[attr-defined]
     trial.LIVES = lives  # type: ignore[attr-defined]
     workers.EVERY = life.get("every", workers.EVERY)

@@ -147,7 +147,7 @@ async def worker_beside(
         "",
         is_ready,
         words=["run", "--role", "worker"],
-        heir=True,
+        only_takes_over=True,
         out=str(log),
         error=str(log),
     ) as life:
