@@ -192,7 +192,11 @@ async def migrate(settings: Settings) -> None:
 @asynccontextmanager
 async def open_database(settings: Settings) -> AsyncIterator[AsyncEngine]:
     """Open the pool of connections that everything in this process shares."""
-    engine = database.open_async(settings.database, settings.database_pool)
+    engine = database.open_async(
+        settings.database,
+        settings.database_pool,
+        is_pooled=settings.database_direct_url is not None,
+    )
     try:
         yield engine
     finally:

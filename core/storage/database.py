@@ -37,6 +37,13 @@ POOL = 5
 """Connections to the database, shared by everything in one process, unless it is set."""
 POSTGRESQL = {"prepare_threshold": None}
 """Nothing is prepared for later: a pooler may lend the next transaction another session."""
+SESSION = """
+    SET idle_in_transaction_session_timeout = '60s';
+    SET tcp_keepalives_idle = 20;
+    SET tcp_keepalives_interval = 5;
+    SET tcp_keepalives_count = 4
+    """
+"""Ends, with its locks, the session of a process that was stopped or of a host that is gone."""
 READ_ONLY = "25006"
 """PostgreSQL's code for a write to a database, or in a transaction, that only reads."""
 ONLY_READS = "easel_only_reads"
@@ -96,6 +103,17 @@ def _leave_standbys(engine: Engine) -> None:
             context.is_disconnect = True
 
 
+def end_lost_sessions(engine: Engine) -> None:
+    """Let PostgreSQL end a session, and free its locks, when its process sleeps or is gone."""
+
+    @event.listens_for(engine, "connect")
+    def on_connect(connection: Any, _record: Any) -> None:
+        cursor = connection.cursor()
+        cursor.execute(SESSION)
+        cursor.close()
+        connection.commit()
+
+
 def sync_url(url: str) -> str:
     """Return the address with the driver for blocking use (inbox, migrations).
 
@@ -138,8 +156,16 @@ def open_sync(url: str) -> Engine:
     return engine
 
 
-def open_async(url: str, pool: int = POOL) -> AsyncEngine:
-    """An asynchronous engine with at most ``pool`` connections: aiosqlite or psycopg."""
+def open_async(
+    url: str,
+    pool: int = POOL,
+    *,
+    is_pooled: bool = False,
+) -> AsyncEngine:
+    """An asynchronous engine with at most ``pool`` connections: aiosqlite or psycopg.
+
+    ``is_pooled``: a pooler stands before the database; its sessions are not ours to set up.
+    """
     from sqlalchemy.ext.asyncio import create_async_engine  # noqa: PLC0415  # slow to load: it brings the ORM
 
     limits: dict[str, Any] = {
@@ -162,6 +188,8 @@ def open_async(url: str, pool: int = POOL) -> AsyncEngine:
         connect_args=POSTGRESQL,
         **limits,
     )
+    if not is_pooled:
+        end_lost_sessions(engine.sync_engine)
     _leave_standbys(engine.sync_engine)
     return engine
 

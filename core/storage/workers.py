@@ -15,7 +15,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection, create_async_engine
 from sqlalchemy.pool import NullPool
 
 from core.retrying import retrying
-from core.storage.database import POSTGRESQL, sync_url
+from core.storage.database import POSTGRESQL, end_lost_sessions, sync_url
 
 EVERY = 2.0
 """Seconds between two looks."""
@@ -67,6 +67,7 @@ class Workers:
             hide_parameters=True,
             connect_args=POSTGRESQL,
         )
+        end_lost_sessions(self._engine.sync_engine)
         self._name = name
         self._platforms = sorted(platforms)
         self._takes_jobs = takes_jobs

@@ -129,3 +129,76 @@ async def test_a_process_asked_to_stop_while_the_database_hangs_ends(
             assert await place.lives["first"].status() == 0
         await place.start("second")
         await place.until_all_are_done()
+
+
+@pytest.mark.nightly
+async def test_a_process_that_slept_past_its_lock_writes_nothing(
+    parent: Parent,
+    tmp_path: Path,
+    postgres: str,
+    bucket: obstore.store.S3Store,
+) -> None:
+    """SIGSTOP: it does not know that it counts as dead, and goes on where it was.
+
+    On SQLite nobody can take over: the lock is on a file that the sleeping process holds open.
+    """
+    opening = fleet(
+        parent, tmp_path, bucket, postgres=postgres, with_discord=False
+    )
+    async with opening as place:
+        await place.start("first")
+        await place.start("second", "worker")
+        ana = place.in_slack.person("Ana")
+        for _ in range(10):
+            place.ask_in_slack(ana)
+        await place.wait_for_slack()
+        await place.until_one_is_done()
+        place.lives["first"].kill(signal.SIGSTOP)
+        place.cut("first")
+        await place.until_all_are_done()
+        place.lives["first"].kill(signal.SIGCONT)
+        await asyncio.sleep(5)  # for what should not come
+        place.check()
+        place.ask_in_slack(ana)
+        await place.wait_for_slack()
+        await place.until_all_are_done()
+
+
+@pytest.mark.nightly
+async def test_a_fleet_is_back_half_a_minute_after_its_database(
+    parent: Parent,
+    tmp_path: Path,
+    postgres: str,
+    bucket: obstore.store.S3Store,
+) -> None:
+    opening = fleet(
+        parent, tmp_path, bucket, postgres=postgres, with_discord=False
+    )
+    names = {"gateway": "gateway", "worker": "worker", "both": "all"}
+    async with opening as place:
+        for name, role in names.items():
+            await place.start(name, role)
+        watching = [
+            asyncio.create_task(_supervise(place, name, role))
+            for name, role in names.items()
+        ]
+        ana = place.in_slack.person("Ana")
+        place.ask_in_slack(ana)
+        async with place.wires["database"].outage():
+            await asyncio.sleep(60)
+        place.ask_in_slack(ana)
+        async with asyncio.timeout(30):
+            await place.wait_for_slack()
+            await place.until_all_are_done()
+        for task in watching:
+            task.cancel()
+        assert not any(life.ended.done() for life in place.lives.values())
+
+
+async def _supervise(place: Fleet, name: str, role: str) -> None:
+    """Obey the exit codes: start it again but for 0 and 78, which want a person."""
+    while True:
+        code = await asyncio.shield(place.lives[name].ended)
+        assert code not in {0, 78}, f"{name} gave up with {code}"
+        await asyncio.sleep(1)
+        await place.start(name, role)

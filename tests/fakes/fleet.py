@@ -45,6 +45,10 @@ PRICE = 200_000
 UNFINISHED = """
     SELECT id, state, announced, slot, worker, claims, told FROM steps WHERE state != 'done'
     """
+END_SESSIONS = """
+    SELECT pg_terminate_backend(pid) FROM pg_stat_activity
+    WHERE application_name = :name
+    """
 PATIENCE = 60.0
 """Seconds without any progress until a wait is given up."""
 
@@ -79,6 +83,8 @@ class Fleet:
                 "environment": {
                     **self.environment,
                     "EASEL_DATA_DIR": str(own),
+                    # libpq's: PostgreSQL lists connections by it.
+                    "PGAPPNAME": name,
                 },
                 "out": str(log),
                 "error": str(log),
@@ -170,6 +176,16 @@ class Fleet:
         await asyncio.sleep(0.5)  # for what should not come
         self.check()
 
+    async def until_one_is_done(self) -> None:
+        """Wait for the first good end."""
+        async with asyncio.timeout(PATIENCE):
+            while not self.states()["done"]:
+                await asyncio.sleep(0.02)
+
+    def cut(self, name: str) -> None:
+        """End a process's connections to PostgreSQL, as that does with a host that is gone."""
+        self._query(END_SESSIONS, name=name)
+
     def check(self) -> None:
         """Check that each request was made, shown and charged once."""
         expected = Counter(self.asked)
@@ -187,10 +203,10 @@ class Fleet:
         rows = self._query("SELECT state, COUNT(*) FROM steps GROUP BY state")
         return Counter(dict(rows))
 
-    def _query(self, query: str) -> list[tuple[Any, ...]]:
+    def _query(self, query: str, **values: Any) -> list[tuple[Any, ...]]:
         engine = database.open_sync(self.database)
         with engine.begin() as connection:
-            rows = connection.execute(sa.text(query)).all()
+            rows = connection.execute(sa.text(query), values).all()
         engine.dispose()
         return [tuple(row) for row in rows]
 
