@@ -40,7 +40,7 @@ class NoJobs:
         """Never called."""
         raise AssertionError(incoming.key)
 
-    def retry_undelivered(self, platform: str) -> Never:
+    def retry_deliveries(self, platform: str) -> Never:
         """Never called."""
         raise AssertionError(platform)
 

@@ -514,20 +514,20 @@ class Engine:
 
     # Results not delivered yet
 
-    def retry_undelivered(self, platform: str) -> None:
+    def retry_deliveries(self, platform: str) -> None:
         """Try again to show what a platform would not take."""
         self._start_redelivery(platform)
 
     def _start_redelivery(self, platform: str | None) -> None:
         task = asyncio.create_task(
-            self._retry_undelivered(platform), name="redelivery"
+            self._retry_deliveries(platform), name="redelivery"
         )
         self._redeliveries.add(task)
         task.add_done_callback(self._redeliveries.discard)
 
-    async def _retry_undelivered(self, platform: str | None) -> None:
+    async def _retry_deliveries(self, platform: str | None) -> None:
         try:
-            await deliver.retry_undelivered(self._context, platform)
+            await deliver.retry_deliveries(self._context, platform)
         except TRANSIENT as error:  # the next round tries again
             log.info("redelivery_waits", error=type(error).__name__)
         except Exception:

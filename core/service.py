@@ -39,7 +39,7 @@ class Jobs(Protocol):
         """One durable commit; the event is understood and answered later."""
         ...
 
-    def retry_undelivered(self, platform: str) -> None:
+    def retry_deliveries(self, platform: str) -> None:
         """Try again to show what a platform would not take."""
         ...
 
@@ -82,7 +82,7 @@ class Service:
 
     def platform_is_back(self, platform: str) -> None:
         """A platform answers again, or has let us in somewhere: show what it would not take."""
-        self._jobs.retry_undelivered(platform)
+        self._jobs.retry_deliveries(platform)
 
     async def _receive_once(self, incoming: Incoming) -> None:
         if self._presses.is_double(incoming):

@@ -88,21 +88,21 @@ async def deliver(context: Context, step: Step) -> None:
     is_shown = await post_outcome(context, step)
     failpoint("deliver.after_post")
     if not is_shown:
-        await context.store.note_undelivered(step.tenant, step.id)
+        await context.store.note_failed_delivery(step.tenant, step.id)
     await context.store.finish(step.tenant, step.id)
     event = "delivered" if is_shown else "undeliverable"
     log.info(event, step=step.id, seconds=step.seconds)
     failpoint("deliver.after_commit")
 
 
-async def retry_undelivered(
+async def retry_deliveries(
     context: Context, platform: str | None = None
 ) -> None:
     """Try again to show the results that neither their place nor their person took.
 
     With ``platform``, only those of a platform that may take them now.
     """
-    for tenant, id in await context.store.undelivered_results():
+    for tenant, id in await context.store.failed_deliveries():
         try:
             step = await context.store.step(tenant, id)
             name = step.place.platform
@@ -114,7 +114,7 @@ async def retry_undelivered(
 
 async def _deliver_again(context: Context, step: Step) -> None:
     # Taken first: several processes may hear that the platform is back.
-    if not await context.store.take_undelivered(step.tenant, step.id):
+    if not await context.store.take_failed_delivery(step.tenant, step.id):
         return
     is_shown = step.deleted is not None
     try:
@@ -125,7 +125,7 @@ async def _deliver_again(context: Context, step: Step) -> None:
             )
     finally:
         if not is_shown:
-            await context.store.note_undelivered(step.tenant, step.id)
+            await context.store.note_failed_delivery(step.tenant, step.id)
 
 
 async def post_reference(context: Context, step: Step) -> None:

@@ -358,15 +358,15 @@ class Store(Protocol):
         """Delete everything of a workspace, settings and money included."""
         ...
 
-    async def note_undelivered(self, tenant: Tenant, step: StepId) -> None:
+    async def note_failed_delivery(self, tenant: Tenant, step: StepId) -> None:
         """Note that a result is still to be shown: neither place nor person accepted it."""
         ...
 
-    async def undelivered_results(self) -> list[tuple[Tenant, StepId]]:
+    async def failed_deliveries(self) -> list[tuple[Tenant, StepId]]:
         """The steps with results still to be shown, the oldest first."""
         ...
 
-    async def take_undelivered(self, tenant: Tenant, step: StepId) -> bool:
+    async def take_failed_delivery(self, tenant: Tenant, step: StepId) -> bool:
         """True for the first who takes it to show it now."""
         ...
 

@@ -79,20 +79,20 @@ class MessageStore(Transactions):
             result = await connection.execute(insert.returning(posting.c.job))
             return result.first() is not None
 
-    async def note_undelivered(self, tenant: str, step: str) -> None:
+    async def note_failed_delivery(self, tenant: str, step: str) -> None:
         """Note that a result is still to be shown."""
         row = {"tenant": tenant, "job": step, "role": MessageRole.UNDELIVERED}
         insert = self._insert(posting).values(row)
         await self._write(insert.on_conflict_do_nothing())
 
-    async def undelivered_results(self) -> list[tuple[Tenant, StepId]]:
+    async def failed_deliveries(self) -> list[tuple[Tenant, StepId]]:
         """The steps with results still to be shown, the oldest first."""
         query = select(posting.c.tenant, posting.c.job)
         query = query.filter_by(role=MessageRole.UNDELIVERED)
         rows = await self._fetch_all(query.order_by(posting.c.at))
         return [(row["tenant"], row["job"]) for row in rows]
 
-    async def take_undelivered(self, tenant: str, step: str) -> bool:
+    async def take_failed_delivery(self, tenant: str, step: str) -> bool:
         """True for the first who takes it to show it now."""
         taken = delete(posting).filter_by(
             tenant=tenant, job=step, role=MessageRole.UNDELIVERED

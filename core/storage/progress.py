@@ -5,21 +5,20 @@ Each change is a compare-and-set, so that a zombie or a replay changes nothing.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
-from datetime import datetime, timedelta
+from collections.abc import Mapping, Sequence
+from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import Update, case, func, insert, select, update
+from sqlalchemy import case, func, insert, select, update
 
 from core import budgets
 from core.errors import Charged
-from core.sessions import heads_of, own_session
+from core.sessions import own_session
 from core.storage import ledger, mapping
 from core.storage.shielding import shielded
-from core.storage.steps import StepStore
+from core.storage.step_writer import StepWriter, change_from
 from core.storage.tables import (
     UNFINISHED,
-    pictures,
     sessions,
     step_pictures,
     steps,
@@ -30,13 +29,11 @@ if TYPE_CHECKING:
     from sqlalchemy.ext.asyncio import AsyncConnection
 
 
-SUBMIT_LIFE = timedelta(minutes=3)
-"""How long a submit is waited for by the others of its model: its worker may be gone for good."""
 SHOWS_PROGRESS = (StepState.QUEUED, StepState.SUBMITTING, StepState.RUNNING)
 
 
 @shielded
-class StepProgress(StepStore):
+class StepProgress(StepWriter):
     """Changes steps and moves sessions' heads. Each method is one transaction."""
 
     async def begin(
@@ -87,105 +84,7 @@ class StepProgress(StepStore):
     ) -> None:
         """Undo, redo and pick: costs nothing, forgets nothing."""
         async with self._writing.begin() as connection:
-            await self._ensure_session(connection, tenant, session)
-            await _set_head(connection, tenant, session, head)
-
-    async def intend(
-        self,
-        tenant: str,
-        step: str,
-        now: datetime,
-        *,
-        alone: bool = False,
-    ) -> Step | None:
-        """Before the submit leaves: QUEUED → SUBMITTING. None when the step has ended meanwhile.
-
-        ``alone``: the step stays QUEUED while another of its model is being submitted.
-        """
-        may_be_submitted = steps.c.state.in_(
-            [StepState.QUEUED, StepState.SUBMITTING]
-        )
-        change = (
-            update(steps)
-            .filter_by(tenant=tenant, id=step)
-            .where(may_be_submitted)
-        )
-        change = change.values(
-            state=StepState.SUBMITTING,
-            intended=func.coalesce(steps.c.intended, now),
-            attempts=steps.c.attempts + 1,
-            claims=case(
-                (steps.c.state == StepState.QUEUED, 1), else_=steps.c.claims
-            ),
-        )
-        if not alone:
-            return await self._change_step(change, tenant, step)
-        async with self._writing.begin() as connection:
-            waiting = await self._get(connection, tenant, step)
-            await self._lock(
-                connection, f"submit {waiting.account} {waiting.model}"
-            )
-            is_queued = waiting.state is StepState.QUEUED
-            if is_queued and await _is_submitting(connection, waiting, now):
-                return waiting
-            result = await connection.execute(change)
-            if not result.rowcount:
-                return None
-            return await self._get(connection, tenant, step)
-
-    async def forget_intent(
-        self,
-        tenant: str,
-        step: str,
-        *,
-        may_turn_up: bool = False,
-    ) -> Step | None:
-        """The service did not take it: SUBMITTING → QUEUED.
-
-        ``may_turn_up`` where a list said so that may lag: when it was sent stays known.
-        """
-        change = (
-            update(steps)
-            .filter_by(state=StepState.SUBMITTING)
-            .filter_by(tenant=tenant, id=step)
-            .where(steps.c.task_id.is_(None))
-        )
-        change = change.values(
-            state=StepState.QUEUED,
-            intended=steps.c.intended if may_turn_up else None,
-            attempts=steps.c.attempts - 1,  # a refusal has made no task
-        )
-        return await self._change_step(change, tenant, step)
-
-    async def requeue(self, tenant: str, step: str) -> Step | None:
-        """Its task failed and cost nothing: RUNNING → QUEUED for one more."""
-        change = _change_from(StepState.RUNNING, tenant, step).values(
-            state=StepState.QUEUED,
-            intended=None,
-            submitted=None,
-            task_id=None,
-        )
-        return await self._change_step(change, tenant, step)
-
-    async def record_task(
-        self,
-        tenant: str,
-        step: str,
-        task_id: str | None,
-        request_id: str,
-        outcome: Mapping[str, Any] | None,
-        now: datetime,
-    ) -> Step | None:
-        """The service took it (a task id) or has done it (an outcome): SUBMITTING → RUNNING."""
-        change = _change_from(StepState.SUBMITTING, tenant, step).values(
-            state=StepState.RUNNING,
-            task_id=task_id,
-            request_id=request_id,
-            outcome=outcome,
-            submitted=now,
-            claims=1,
-        )
-        return await self._change_step(change, tenant, step)
+            await self._set_head(connection, tenant, session, head)
 
     async def record_results(
         self,
@@ -203,7 +102,7 @@ class StepProgress(StepStore):
         The money is settled, and with pictures the session's heads move here.
         """
         currency = cost.currency if cost else None
-        change = _change_from(StepState.RUNNING, step.tenant, step.id).values(
+        change = change_from(StepState.RUNNING, step.tenant, step.id).values(
             state=StepState.MADE,
             claims=1,
             seconds=seconds,
@@ -243,7 +142,7 @@ class StepProgress(StepStore):
 
         Nothing changes for a step that withholds none.
         """
-        change = _change_from(StepState.CANCELLED, tenant, step).values(
+        change = change_from(StepState.CANCELLED, tenant, step).values(
             state=StepState.MADE, error=None
         )
         as_output = (
@@ -252,17 +151,17 @@ class StepProgress(StepStore):
             .values(role=PictureRole.OUTPUT)
         )
         async with self._writing.begin() as connection:
-            found = await self._get(connection, tenant, step)
-            if not found.withheld:
-                return found
+            cancelled = await self._get(connection, tenant, step)
+            if not cancelled.withheld:
+                return cancelled
             await connection.execute(change)
-            await self._move_heads(connection, found)
+            await self._move_heads(connection, cancelled)
             await connection.execute(as_output)
             return await self._get(connection, tenant, step)
 
     async def finish(self, tenant: str, step: str) -> Step | None:
         """The result has been posted: MADE → DONE."""
-        change = _change_from(StepState.MADE, tenant, step).values(
+        change = change_from(StepState.MADE, tenant, step).values(
             state=StepState.DONE,
             told=True,
             slot=False,
@@ -359,7 +258,7 @@ class StepProgress(StepStore):
 
         Otherwise mark it, and the flow drops the result.
         """
-        cancel_now = _change_from(StepState.QUEUED, tenant, step).values(
+        cancel_now = change_from(StepState.QUEUED, tenant, step).values(
             state=StepState.CANCELLED,
             finished=now,
             error="status.cancelled",
@@ -388,25 +287,7 @@ class StepProgress(StepStore):
         change = update(steps).filter_by(tenant=tenant, id=step)
         await self._write(change.values(chosen=index))
 
-    async def _change_step(
-        self,
-        change: Update,
-        tenant: str,
-        step: str,
-    ) -> Step | None:
-        async with self._writing.begin() as connection:
-            result = await connection.execute(change)
-            if not result.rowcount:
-                return None
-            return await self._get(connection, tenant, step)
-
     # Inside a transaction
-
-    async def _lock(self, connection: AsyncConnection, name: str) -> None:
-        """Let one transaction of that name run at a time. SQLite has a single writer."""
-        if self._writing.dialect.name == "postgresql":
-            lock = func.pg_advisory_xact_lock(func.hashtext(name))
-            await connection.execute(select(lock))
 
     async def _count_open(
         self,
@@ -421,29 +302,6 @@ class StepProgress(StepStore):
         )
         result = await connection.execute(query)
         return int(result.scalar_one())
-
-    async def _ensure_session(
-        self,
-        connection: AsyncConnection,
-        tenant: str,
-        session: str,
-    ) -> None:
-        row = {
-            "tenant": tenant,
-            "id": session,
-            "head_index": 0,
-            "last_number": 0,
-        }
-        new_session = self._insert(sessions).values(row)
-        await connection.execute(new_session.on_conflict_do_nothing())
-
-    async def _move_heads(
-        self, connection: AsyncConnection, step: Step
-    ) -> None:
-        head = Head(step=step.id)
-        for session in sorted(heads_of(step)):
-            await self._ensure_session(connection, step.tenant, session)
-            await _set_head(connection, step.tenant, session, head)
 
     async def _next_number(
         self,
@@ -468,75 +326,3 @@ class StepProgress(StepStore):
         )
         result = await connection.execute(change)
         return int(result.scalar_one())
-
-    async def _add_pictures(
-        self,
-        connection: AsyncConnection,
-        step: Step,
-        role: PictureRole,
-        added: Iterable[Picture],
-    ) -> None:
-        for position, picture in enumerate(added):
-            picture_row = mapping.picture_row(step.tenant, picture)
-            await connection.execute(
-                self._insert(pictures)
-                .values(picture_row)
-                .on_conflict_do_update(
-                    index_elements=["tenant", "key"],
-                    set_=_newer_columns(picture),
-                )
-            )
-            row = {
-                "tenant": step.tenant,
-                "step": step.id,
-                "role": role,
-                "position": position,
-                "key": picture.key,
-            }
-            held = self._insert(step_pictures).values(row)
-            await connection.execute(held.on_conflict_do_nothing())
-
-
-def _change_from(state: StepState, tenant: str, step: str) -> Update:
-    return update(steps).filter_by(tenant=tenant, id=step, state=state)
-
-
-async def _is_submitting(
-    connection: AsyncConnection,
-    step: Step,
-    now: datetime,
-) -> bool:
-    """Is another step of its account and model being submitted?"""
-    query = (
-        select(func.count())
-        .select_from(steps)
-        .filter_by(
-            account=step.account,
-            model=step.model,
-            state=StepState.SUBMITTING,
-        )
-        .where(steps.c.intended > now - SUBMIT_LIFE)
-    )
-    result = await connection.execute(query)
-    return bool(result.scalar_one())
-
-
-async def _set_head(
-    connection: AsyncConnection,
-    tenant: str,
-    session: str,
-    head: Head | None,
-) -> None:
-    columns: dict[str, Any] = {"head_step": None, "head_index": 0}
-    if head is not None:
-        columns = {"head_step": head.step, "head_index": head.index}
-    change = update(sessions).filter_by(tenant=tenant, id=session)
-    await connection.execute(change.values(columns))
-
-
-def _newer_columns(picture: Picture) -> dict[str, Any]:
-    """What a picture that is stored already takes over from the same one made again."""
-    if picture.url:
-        return {"url": picture.url, "url_expires": picture.url_expires}
-    # Nothing is newer, but the change locks the row: it may be about to be deleted.
-    return {"length": picture.length}

@@ -9,13 +9,16 @@ from core.storage.messages import MessageStore
 from core.storage.pictures import PictureStore
 from core.storage.progress import StepProgress
 from core.storage.shielding import shielded
+from core.storage.submits import SubmitStore
 from core.storage.tables import workspaces
 from core.storage.workspaces import WorkspaceStore
 from core.types import Step
 
 
 @shielded
-class Store(StepProgress, PictureStore, MessageStore, WorkspaceStore):
+class Store(
+    StepProgress, SubmitStore, PictureStore, MessageStore, WorkspaceStore
+):
     """One database, a class for each subject. Each method is one transaction."""
 
     async def check(self) -> None:

@@ -566,11 +566,13 @@ async def test_a_submit_whose_worker_never_comes_back_is_not_waited_for_for_ever
 async def test_an_undelivered_result_is_taken_once(store: Store) -> None:
     begun = await store.begin(step(), Caps(), NOW)
     for _ in range(2):
-        await store.note_undelivered(TENANT, begun.id)
-    assert await store.undelivered_results() == [(TENANT, begun.id)]
-    taken = [await store.take_undelivered(TENANT, begun.id) for _ in range(2)]
+        await store.note_failed_delivery(TENANT, begun.id)
+    assert await store.failed_deliveries() == [(TENANT, begun.id)]
+    taken = [
+        await store.take_failed_delivery(TENANT, begun.id) for _ in range(2)
+    ]
     assert taken == [True, False]
-    assert await store.undelivered_results() == []
+    assert await store.failed_deliveries() == []
 
 
 async def test_withheld_results_are_no_outputs_until_they_are_released(

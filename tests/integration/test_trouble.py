@@ -385,7 +385,7 @@ async def test_a_result_that_nobody_would_take_is_shown_when_they_do(
         while not (await team.chat.end_of(step.id)).pictures:
             await asyncio.sleep(0.01)
     assert len(team.chat.messages) == 1
-    assert await team.easel.context.store.undelivered_results() == []
+    assert await team.easel.context.store.failed_deliveries() == []
 
 
 async def test_a_result_that_nobody_would_take_is_shown_by_the_next_start(
