@@ -1,41 +1,27 @@
 """Pictures we draw ourselves, with Pillow: the tree of a history, before and after, thumbnails."""
 
 import io
-import math
-from collections.abc import Mapping, Sequence
-from functools import cache
-from pathlib import Path
+from collections.abc import Mapping
 
-from PIL import Image, ImageColor, ImageDraw, ImageFont
+from PIL import Image, ImageColor, ImageDraw
 
-from core.i18n import clip
 from core.pictures import layout
+from core.pictures.canvas import (
+    ACCENT,
+    FAINT,
+    INK,
+    LINE,
+    MARGIN,
+    PAPER,
+    encode_png,
+    write,
+)
 from core.pictures.layout import Page, Spot
 from core.pictures.libvips import pyvips
 
-PAPER, INK, FAINT, LINE, ACCENT = (
-    "#faf8f4",
-    "#2b2a28",
-    "#8a857c",
-    "#cfc9bd",
-    "#d9622b",
-)
 MAX_SIDE = 4096
-MARGIN = 24
 FLICKER_SIDE = 1024
 COMPARE_HEIGHT, COMPARE_TOP = 768, 64
-PLOT_SIZE = (960, 420)
-PLOT_LEFT, PLOT_FLOOR = 72, 364
-PLOT_WIDTH, PLOT_HEIGHT = 864, 292
-"""Pixels of the area of the bars, and its lower left corner."""
-FONTS = (
-    "/usr/share/fonts/opentype/noto/NotoSansCJK-Regular.ttc",
-    "/usr/share/fonts/truetype/wqy/wqy-microhei.ttc",
-    "/usr/share/fonts/truetype/droid/DroidSansFallbackFull.ttf",
-    "/System/Library/Fonts/PingFang.ttc",
-    "C:/Windows/Fonts/msyh.ttc",
-)
-Font = ImageFont.FreeTypeFont | ImageFont.ImageFont
 
 
 def thumbnail(data: bytes) -> bytes:
@@ -87,14 +73,14 @@ def tree(
             thumbnails[spot.node.id],
             mask,
         )
-    _write(
+    write(
         draw,
         (layout.MARGIN, 12),
         note,
         FAINT,
         16,
     )
-    return _encode_png(canvas)
+    return encode_png(canvas)
 
 
 def compare(
@@ -137,7 +123,7 @@ def compare(
             (x, COMPARE_TOP),
             picture,
         )
-        _write(
+        write(
             draw,
             (x, 18),
             label,
@@ -145,97 +131,12 @@ def compare(
             28,
         )
         x += picture.width + MARGIN
-    return _encode_png(canvas)
+    return encode_png(canvas)
 
 
 def _ratio(data: bytes) -> float:
     width, height = _size(data)
     return width / height
-
-
-def plot(days: Sequence[tuple[str, float]], heading: str) -> bytes:
-    """Draw a bar for what was spent each day as PNG, 960 × 420 pixels."""
-    canvas = Image.new(
-        "RGB",
-        PLOT_SIZE,
-        PAPER,
-    )
-    draw = ImageDraw.Draw(canvas)
-    _write(
-        draw,
-        (MARGIN, 20),
-        heading,
-        INK,
-        22,
-    )
-    amounts = [amount for _, amount in days]
-    highest = max(amounts, default=0.0) or 1.0
-    for part in (0.0, 0.5, 1.0):
-        _draw_scale(
-            draw,
-            part,
-            highest,
-        )
-    column = PLOT_WIDTH / max(len(days), 1)
-    x: float = PLOT_LEFT
-    for day, amount in days:
-        _draw_bar(
-            draw,
-            x,
-            column,
-            amount / highest,
-        )
-        _write(
-            draw,
-            (x + column / 2 - 8, PLOT_FLOOR + 10),
-            day,
-            FAINT,
-            13,
-        )
-        x += column
-    return _encode_png(canvas)
-
-
-def _draw_scale(
-    draw: ImageDraw.ImageDraw,
-    part: float,
-    highest: float,
-) -> None:
-    """Draw a line across at that part of the highest amount."""
-    y = round(PLOT_FLOOR - part * PLOT_HEIGHT)
-    right = PLOT_LEFT + PLOT_WIDTH
-    draw.line(
-        [(PLOT_LEFT, y), (right, y)],
-        fill=LINE,
-        width=1,
-    )
-    _write(
-        draw,
-        (16, y - 8),
-        f"{highest * part:.2f}",
-        FAINT,
-        14,
-    )
-
-
-def _draw_bar(
-    draw: ImageDraw.ImageDraw,
-    x: float,
-    column: float,
-    part: float,
-) -> None:
-    """Draw the bar of the column that begins at ``x``."""
-    if part <= 0:
-        return
-    left = x + column * 0.15
-    right = x + column * 0.85
-    top = PLOT_FLOOR - part * PLOT_HEIGHT
-    box = [left, top, right, PLOT_FLOOR]
-    draw.rounded_rectangle(
-        box,
-        4,
-        fill=ACCENT,
-    )
 
 
 def flicker(before: bytes, after: bytes) -> bytes:
@@ -347,7 +248,7 @@ def _place(
         label += f" ‹ {spot.origin.label}"
     size = max(12, side // 10)
     label_y = y + side + page.lines // 8
-    _write(
+    write(
         draw,
         (x + 2, label_y),
         label,
@@ -358,7 +259,7 @@ def _place(
     if side >= layout.READABLE:
         caption_y = label_y + round(size * 1.28)
         caption_size = max(11, side // 13)
-        _write(
+        write(
             draw,
             (x + 2, caption_y),
             node.caption,
@@ -415,76 +316,3 @@ def _shrink(
 def _open_thumbnail(thumbnail: bytes) -> Image.Image:
     with Image.open(io.BytesIO(thumbnail), formats=("JPEG",)) as image:
         return image.convert("RGB")
-
-
-@cache
-def _cjk_font(size: int) -> Font | None:
-    for path in FONTS:
-        if Path(path).exists():
-            return ImageFont.truetype(path, size)
-    return None
-
-
-@cache
-def _plain_font(size: int) -> Font:
-    return ImageFont.load_default(size)
-
-
-def _write(
-    draw: ImageDraw.ImageDraw,
-    at: tuple[float, float],
-    text: str,
-    fill: str,
-    size: int,
-    max_width: float = math.inf,
-) -> None:
-    """Write in Pillow's own font, or in one of the system's for letters it lacks.
-
-    Letters that no font here has are left out: a row of boxes helps no one. Text wider than
-    ``max_width`` pixels is cut.
-    """
-    font: Font | None = _plain_font(size)
-    if not all(map(_is_plain, text)):
-        font = _cjk_font(size)
-    if font is None:
-        font = _plain_font(size)
-        text = "".join(filter(_is_plain, text)).strip()
-    draw.text(
-        at,
-        _cut(
-            text,
-            font,
-            max_width,
-        ),
-        fill=fill,
-        font=font,
-    )
-
-
-def _cut(
-    text: str,
-    font: Font,
-    max_width: float,
-) -> str:
-    """As much of the text as fits, with an ellipsis where it was cut."""
-    cut = text
-    limit = len(text)
-    while limit and (width := font.getlength(cut)) > max_width:
-        limit = min(limit - 1, int(limit * max_width / width))
-        cut = clip(text, limit)
-    return cut
-
-
-def _is_plain(letter: str) -> bool:
-    return ord(letter) < 0x250 or letter in "…–—×‘’“”‹"
-
-
-def _encode_png(canvas: Image.Image) -> bytes:
-    buffer = io.BytesIO()
-    # An eighth more bytes than at the usual level, in a fifth of the time.
-    canvas.save(
-        buffer,
-        "PNG",
-        compress_level=2,
-    )
-    return buffer.getvalue()

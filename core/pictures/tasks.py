@@ -89,6 +89,6 @@ def flicker(before: bytes, after: bytes) -> bytes:
 
 def plot(days: Sequence[tuple[str, float]], heading: str) -> bytes:
     """Draw what was spent each day."""
-    from core.pictures import diagrams
+    from core.pictures import spending
 
-    return diagrams.plot(days, heading)
+    return spending.plot(days, heading)

@@ -15,6 +15,7 @@ from PIL import Image, ImageChops, ImageCms, PngImagePlugin
 from core.errors import Rejected
 from core.i18n import translate
 from core.pictures import (
+    canvas,
     diagrams,
     facts,
     formats,
@@ -547,7 +548,7 @@ def test_a_large_photo_with_a_profile_is_turned_and_brought_to_srgb_while_it_shr
 def test_letters_no_font_here_has_are_left_out_and_never_boxes(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(diagrams, "_cjk_font", lambda _size: None)
+    monkeypatch.setattr(canvas, "_cjk_font", lambda _size: None)
     thumb = diagrams.thumbnail(PNG)
 
     def planted(caption: str) -> bytes:
