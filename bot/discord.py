@@ -14,10 +14,10 @@ from adapters.discord.app import DiscordApp
 from adapters.discord.channels import ChannelDirectory
 from adapters.discord.chat import DiscordChat
 from adapters.discord.commands import sync
+from adapters.discord.entities import PLATFORM
 from adapters.discord.files import Files, session
 from adapters.discord.gateway import Gateway
 from adapters.discord.messages import MessageClient
-from adapters.discord.nouns import PLATFORM
 from adapters.discord.responses import InteractionResponses
 from adapters.discord.store import DiscordStore
 from adapters.discord.uploads import ImageUploads

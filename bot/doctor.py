@@ -103,10 +103,10 @@ async def _check_settings(config: Settings) -> str:
 
 
 async def _describe_network(config: Settings) -> str:
-    """Say which proxy stands before each neighbour, and which certificates are trusted."""
+    """Name the proxy before each dependency, and the trusted certificates."""
     locale = config.locale
     sentences: list[str] = []
-    for name, url in _neighbours(config).items():
+    for name, url in _dependencies(config).items():
         proxy = egress.describe(url)
         key = "doctor.proxy" if proxy else "doctor.direct"
         sentences.append(translate(key, locale, name=name, proxy=proxy))
@@ -116,18 +116,18 @@ async def _describe_network(config: Settings) -> str:
     return " · ".join(sentences)
 
 
-def _neighbours(config: Settings) -> dict[str, str]:
+def _dependencies(config: Settings) -> dict[str, str]:
     catalog = load_catalog()
     accounts.check(config, catalog)
-    neighbours: dict[str, str] = {}
+    dependencies: dict[str, str] = {}
     if not accounts.is_simulated(config):
         for region, account in accounts.accounts_of(config, catalog).items():
-            neighbours[region] = account.url
+            dependencies[region] = account.url
     if config.has_slack:
-        neighbours["Slack"] = config.slack_api_url
+        dependencies["Slack"] = config.slack_api_url
     if config.has_discord:
-        neighbours["Discord"] = config.discord_api_url
-    return neighbours
+        dependencies["Discord"] = config.discord_api_url
+    return dependencies
 
 
 async def _check_database(config: Settings) -> str:

@@ -29,7 +29,7 @@ from core.flow.context import (
     post_outcome,
 )
 from core.flow.erasing import erase_leftovers
-from core.flow.trial import alone, job_alone
+from core.flow.isolation import alone, job_alone
 from core.flow.understand import understand_or_refuse
 from core.incoming import Incoming, Kind
 from core.retrying import retrying

@@ -27,7 +27,7 @@ from adapters.discord.api import (
 )
 from adapters.discord.autocomplete import suggest
 from adapters.discord.chat import DiscordChat
-from adapters.discord.nouns import PLATFORM
+from adapters.discord.entities import PLATFORM
 from adapters.discord.reply import DiscordReply
 from adapters.discord.store import DiscordStore
 from core.errors import EaselError, Rejected

@@ -6,7 +6,7 @@ from typing import Any
 from cachetools import TTLCache
 
 from adapters.discord.api import Api, DiscordError
-from adapters.discord.nouns import DIRECT
+from adapters.discord.entities import DIRECT
 from core.types import Place
 
 Row = Mapping[str, Any]

@@ -14,9 +14,9 @@ from adapters.discord import render
 from adapters.discord.api import MESSAGE, MODAL, NO_DIRECT, Api, DiscordError
 from adapters.discord.channels import ChannelDirectory, channel_id, is_direct
 from adapters.discord.completion import Completion, draft_of_form
+from adapters.discord.entities import DIRECT
 from adapters.discord.files import Files
 from adapters.discord.messages import MessageClient
-from adapters.discord.nouns import DIRECT
 from adapters.discord.reply import DiscordReply
 from adapters.discord.responses import (
     InteractionResponses,

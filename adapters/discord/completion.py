@@ -4,10 +4,11 @@ import asyncio
 from collections.abc import Sequence
 from dataclasses import replace
 
-from adapters.discord import decode, shown
+from adapters.discord import decode
 from adapters.discord.api import Api
 from adapters.discord.channels import ChannelDirectory, channel_id, is_direct
 from adapters.discord.messages import MessageClient
+from adapters.discord.pictures import linked, pictures_in
 from adapters.discord.reply import DiscordReply
 from adapters.discord.store import DiscordStore
 from adapters.discord.users import UserDirectory
@@ -71,7 +72,7 @@ class Completion:
         own = [
             link for link in addresses if links.host_of(link) in self._hosts
         ]
-        pictures = tuple(shown.linked(link) for link in own)
+        pictures = tuple(linked(link) for link in own)
         if not pictures and not incoming.attachments:
             pictures = await self._embedded(incoming)
         # What was not attached has no name.
@@ -104,7 +105,7 @@ class Completion:
                     if embed.get("type") in PICTURE_EMBEDS
                 ]
                 row = {"id": message, "embeds": pictures}
-                return shown.pictures_in(row, channel)
+                return pictures_in(row, channel)
         return ()
 
     async def locate(self, incoming: Incoming) -> Incoming:
@@ -181,7 +182,7 @@ class Completion:
         message = await self._messages.read(channel, answered.message)
         author = str((message.get("author") or {}).get("id", ""))
         is_ours = author == str(self._api.user_id)
-        pictures = () if is_ours else shown.pictures_in(message, channel)
+        pictures = () if is_ours else pictures_in(message, channel)
         answered = replace(
             answered,
             author=author,

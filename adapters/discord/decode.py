@@ -13,7 +13,7 @@ from typing import Any
 
 import discord
 
-from adapters.discord.nouns import (
+from adapters.discord.entities import (
     PLATFORM,
     Channel,
     person_of,
@@ -21,8 +21,8 @@ from adapters.discord.nouns import (
     plain,
     runs_guild,
 )
+from adapters.discord.pictures import attachment, pictures_in, pictures_of
 from adapters.discord.reply import DiscordReply
-from adapters.discord.shown import attachment, pictures_in, pictures_of
 from core.errors import Rejected
 from core.incoming import Incoming, Kind, Mentions, Quoted
 from core.operations import COMMANDS

@@ -13,7 +13,7 @@ import structlog
 
 from adapters.discord import render
 from adapters.discord.api import Api, DiscordError
-from adapters.discord.nouns import DIRECT
+from adapters.discord.entities import DIRECT
 from adapters.discord.reply import DiscordReply
 from adapters.discord.store import DiscordStore, PendingResponse
 from adapters.discord.uploads import ImageUploads

@@ -88,7 +88,7 @@ class Context:
     settle: float = 2.0
     back_off: float = 1.0
     moved: asyncio.Event = field(default_factory=asyncio.Event)
-    trial: asyncio.Lock = field(default_factory=asyncio.Lock)
+    isolation: asyncio.Lock = field(default_factory=asyncio.Lock)
     waits: Waits = field(default_factory=Waits)
     windows: dict[tuple[str, str], Window] = field(default_factory=dict)
     submitting: dict[tuple[str, str], asyncio.Lock] = field(

@@ -19,8 +19,8 @@ from core.errors import (
 )
 from core.failpoints import failpoint
 from core.flow.context import Context, fail_step, outlast, post_outcome
+from core.flow.isolation import job_alone
 from core.flow.results import keep_bytes
-from core.flow.trial import job_alone
 from core.log import log
 from core.models import Model
 from core.retrying import retrying

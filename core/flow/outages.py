@@ -1,4 +1,4 @@
-"""Which neighbour each job of this process waits for, so that its message can say so."""
+"""What each job of this process waits for while it is away, so that its message can say so."""
 
 import time
 from enum import StrEnum
@@ -11,7 +11,7 @@ LONG_WAIT = 3.0
 """Seconds a job waits before its message says so: most trouble is over by then."""
 
 
-class Neighbour(StrEnum):
+class Dependency(StrEnum):
     """What may be away while a job waits."""
 
     PLATFORM = "platform"
@@ -25,37 +25,37 @@ class ServiceAway(ConnectionError):
 
 
 class Waits:
-    """The jobs that wait for a neighbour, by step."""
+    """The jobs that wait for a dependency, by step."""
 
     def __init__(self) -> None:
-        self._waits: dict[str, tuple[Neighbour, float]] = {}
+        self._waits: dict[str, tuple[Dependency, float]] = {}
 
     def begin(self, job: str, error: Exception) -> None:
-        """A try of the job has failed with an error that passes."""
+        """Note that a job waits, after an error that passes."""
         _, since = self._waits.get(job, (None, time.monotonic()))
-        self._waits[job] = (_neighbour(error), since)
+        self._waits[job] = (_dependency(error), since)
 
     def end(self, job: str) -> None:
-        """The job continues."""
+        """Note that a job continues."""
         self._waits.pop(job, None)
 
-    def long_awaited(self, job: str) -> Neighbour | None:
-        """What the job has waited for so long that its message should say so."""
+    def long_awaited(self, job: str) -> Dependency | None:
+        """Return what the job has waited for long enough to say so in its message."""
         if job not in self._waits:
             return None
-        neighbour, since = self._waits[job]
+        dependency, since = self._waits[job]
         is_long = time.monotonic() - since >= LONG_WAIT
-        return neighbour if is_long else None
+        return dependency if is_long else None
 
     def __contains__(self, job: str) -> bool:
         return job in self._waits
 
 
-def _neighbour(error: Exception) -> Neighbour:
+def _dependency(error: Exception) -> Dependency:
     if isinstance(error, DeliveryError):
-        return Neighbour.PLATFORM
+        return Dependency.PLATFORM
     if isinstance(error, SQLAlchemyError):
-        return Neighbour.DATABASE
+        return Dependency.DATABASE
     if isinstance(error, ServiceAway):
-        return Neighbour.SERVICE
-    return Neighbour.STORAGE
+        return Dependency.SERVICE
+    return Dependency.STORAGE

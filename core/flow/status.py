@@ -19,7 +19,7 @@ from core.flow.context import (
     is_passing,
     upsert_status,
 )
-from core.flow.outages import Neighbour
+from core.flow.outages import Dependency
 from core.log import log
 from core.post import Post, PostedMessage
 from core.types import Step, StepState
@@ -144,7 +144,7 @@ async def _post(
     pace: Pace,
 ) -> Post:
     parent = await parent_of(context, step)
-    away = _missing_neighbour(context, step)
+    away = _missing_dependency(context, step)
     if away is not None:
         return steps.waiting_post(step, parent, away)
     # A synchronous call is answered when it is done: all the while its step is SUBMITTING.
@@ -158,7 +158,7 @@ async def _post(
     return steps.queued_post(step, parent, position + 1, pace.typical * rounds)
 
 
-def _missing_neighbour(context: Context, step: Step) -> str | None:
+def _missing_dependency(context: Context, step: Step) -> str | None:
     """What the step waits for because it is away, if anything."""
     away = context.waits.long_awaited(step.id)
     if away is not None or step.state is StepState.MADE:
@@ -166,7 +166,7 @@ def _missing_neighbour(context: Context, step: Step) -> str | None:
     provider = context.providers.get(step.account)
     if provider is None or provider.is_answering:
         return None
-    return Neighbour.SERVICE
+    return Dependency.SERVICE
 
 
 async def keep_current(context: Context, leads: Callable[[str], bool]) -> None:
@@ -281,9 +281,9 @@ async def _say_database_away(
 ) -> None:
     """Say it in the messages of jobs that wait for the database; nothing can be looked up."""
     for job, last in list(shown.items()):
-        if context.waits.long_awaited(job) is not Neighbour.DATABASE:
+        if context.waits.long_awaited(job) is not Dependency.DATABASE:
             continue
-        post = steps.with_outage(last.post, last.step, Neighbour.DATABASE)
+        post = steps.with_outage(last.post, last.step, Dependency.DATABASE)
         if post == last.post:
             continue
         async with context.message_lock(last.step):

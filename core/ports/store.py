@@ -314,7 +314,7 @@ class Store(Protocol):
         step: StepId,
         lives: int,
     ) -> None:
-        """Set in how many lives of a process it has been in work since it last got on."""
+        """Record how many processes have had it in hand since its last progress."""
         ...
 
     async def choose_picture(

@@ -34,8 +34,8 @@ COLUMNS = (
     steps.c.refused,
 )
 """The fields of a Claim."""
-LIVED_ON = case((steps.c.claims == LIVES, LIVES), else_=steps.c.claims + 1)
-"""One life more; the last is counted when a step works alone (core/flow/trial.py)."""
+NEXT_LIFE = case((steps.c.claims == LIVES, LIVES), else_=steps.c.claims + 1)
+"""One life more, except on the last one, which ``core.flow.isolation`` counts."""
 
 
 @shielded
@@ -148,7 +148,7 @@ class Claims(Transactions):
             .values(
                 worker=self._worker,
                 slot=IN_LINE | steps.c.slot,
-                claims=LIVED_ON,
+                claims=NEXT_LIFE,
             )
             .returning(*COLUMNS)
         )
@@ -174,7 +174,7 @@ class Claims(Transactions):
             "worker": self._worker,
             "slot": True,
             "claimed": now,
-            "claims": LIVED_ON,
+            "claims": NEXT_LIFE,
         }
         result = await connection.execute(following)
         claims = []

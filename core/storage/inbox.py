@@ -98,10 +98,10 @@ deliveries = Table(
     Column("request", JSON, nullable=False),
 )
 OPEN = deliveries.c.stage != literal_column("'done'")
-LIVED_ON = case(
+NEXT_LIFE = case(
     (deliveries.c.tries == LIVES, LIVES), else_=deliveries.c.tries + 1
 )
-"""One life more; the last is counted when a delivery is worked on alone (core/flow/trial.py)."""
+"""One life more, except on the last one, which ``core.flow.isolation`` counts."""
 Index(
     "ix_deliveries_open",
     deliveries.c.number,
@@ -183,7 +183,7 @@ class Inbox:
         claim = (
             update(deliveries)
             .where(deliveries.c.number.in_(oldest))
-            .values(worker=self._worker, tries=LIVED_ON)
+            .values(worker=self._worker, tries=NEXT_LIFE)
             .returning(*deliveries.c)
         )
 
@@ -222,7 +222,7 @@ class Inbox:
         return replace(delivery, stage=stage, origin=request, tries=1)
 
     async def record_lives(self, delivery: Delivery, lives: int) -> None:
-        """Set in how many lives of a process it has been in work since it last got on."""
+        """Record how many processes have had it in hand since its last progress."""
         await self._change(delivery, tries=lives)
 
     async def hand_over(self, delivery: Delivery, job: Request) -> None:

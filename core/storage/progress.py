@@ -278,7 +278,7 @@ class StepProgress(StepWriter):
             return await self._get(connection, tenant, step)
 
     async def record_lives(self, tenant: str, step: str, lives: int) -> None:
-        """Set in how many lives of a process it has been in work since it last got on."""
+        """Record how many processes have had it in hand since its last progress."""
         change = update(steps).filter_by(tenant=tenant, id=step)
         await self._write(change.values(claims=lives))
 

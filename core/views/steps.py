@@ -163,24 +163,24 @@ def round_seconds(seconds: float) -> int:
     return max(1, round(seconds / grain) * grain)
 
 
-def waiting_post(step: Step, parent: Step | None, neighbour: str) -> Post:
+def waiting_post(step: Step, parent: Step | None, dependency: str) -> Post:
     """A job that waits for something that is away: a platform, the service, our own parts."""
-    post = _status_post(step, parent, _outage(step, neighbour), 0.0)
+    post = _status_post(step, parent, _outage(step, dependency), 0.0)
     if step.state is StepState.MADE:
         return replace(post, progress=MOST_PROGRESS, buttons=())
     return post
 
 
-def with_outage(post: Post, step: Step, neighbour: str) -> Post:
+def with_outage(post: Post, step: Step, dependency: str) -> Post:
     """A status post with a last line that says what is away."""
     lines = post.text.split("\n")[:-1]
-    return replace(post, text="\n".join([*lines, _outage(step, neighbour)]))
+    return replace(post, text="\n".join([*lines, _outage(step, dependency)]))
 
 
-def _outage(step: Step, neighbour: str) -> str:
+def _outage(step: Step, dependency: str) -> str:
     platform = step.place.platform.capitalize()
     return translate(
-        f"status.away.{neighbour}",
+        f"status.away.{dependency}",
         step.locale,
         platform=platform,
     )

@@ -28,7 +28,7 @@ from bot import logs, settings, wiring
 from bot.simulator.tasks import SimulatorConfig
 from core import failpoints
 from core.flow import deliver as delivering
-from core.flow import generate, prepare, trial
+from core.flow import generate, isolation, prepare
 from core.incoming import Incoming
 from core.providers.dashscope.client import DashScope
 from core.storage import workers
@@ -153,8 +153,8 @@ def live_and_end(life: Mapping[str, Any]) -> None:
     break_it(life.get("mutant", ""))
     if life.get("only_takes_over"):
         only_take_over()
-    lives = life.get("lives", trial.LIVES)  # type: ignore[attr-defined]
-    trial.LIVES = lives  # type: ignore[attr-defined]
+    lives = life.get("lives", isolation.LIVES)  # type: ignore[attr-defined]
+    isolation.LIVES = lives  # type: ignore[attr-defined]
     workers.EVERY = life.get("every", workers.EVERY)
     asyncio.run(live(life))
     os._exit(0)

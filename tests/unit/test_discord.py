@@ -7,9 +7,9 @@ from hypothesis import strategies as st
 from adapters.discord import decode, render
 from adapters.discord.checkup import app_of
 from adapters.discord.commands import registry
+from adapters.discord.entities import plain
 from adapters.discord.files import has_expired
-from adapters.discord.nouns import plain
-from adapters.discord.shown import pictures_in
+from adapters.discord.pictures import pictures_in
 from adapters.discord.uploads import same_pictures
 from bot import settings
 from core import channel_settings

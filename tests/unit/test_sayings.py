@@ -14,7 +14,7 @@ import discord
 import pytest
 
 from adapters.discord import decode as discord_decode
-from adapters.discord.nouns import plain as discord_plain
+from adapters.discord.entities import plain as discord_plain
 from adapters.slack import decode as slack_decode
 from adapters.slack import text as slack_text
 from adapters.web import decode as web_decode

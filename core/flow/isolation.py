@@ -1,8 +1,8 @@
-"""Work that was in hand when a process died, twice: it goes on alone, and what follows proves it.
+"""Run work alone after its process has died twice with it in hand.
 
-Many jobs are in work when a process dies, and one of them may be at fault. Each that has lost two
-processes works alone among its like from then on, marked for as long as it does. Is the process
-dead again, the marked one is to blame, and is given up; none of the others is.
+Many jobs are in work when a process dies, and one of them may be the cause. Each that has lost two
+processes runs alone among its like from then on, and is marked while it does. If the process dies
+once more, only the marked work is given up.
 """
 
 from collections.abc import AsyncIterator, Awaitable, Callable
@@ -11,8 +11,8 @@ from contextlib import asynccontextmanager
 from core.flow.context import Context
 from core.types import LIVES, Claim
 
-ACCUSED = LIVES + 1
-"""A count of lives that none but work that was alone when its process died has."""
+ISOLATED = LIVES + 1
+"""The count of lives of work that was running alone when its process died."""
 Mark = Callable[[int], Awaitable[None]]
 
 
@@ -20,19 +20,19 @@ Mark = Callable[[int], Awaitable[None]]
 async def alone(
     context: Context, lives: int, mark: Mark
 ) -> AsyncIterator[None]:
-    """Let work that is on its last life run alone; ``mark`` records its count of lives.
+    """Run work that is on its last life alone; ``mark`` records its count of lives.
 
-    Not for waiting on others: it would keep them waiting.
+    Do not wait for other work inside: that may be waiting for this.
     """
     if lives != LIVES:
         yield
         return
-    async with context.trial:
-        await mark(ACCUSED)
+    async with context.isolation:
+        await mark(ISOLATED)
         try:
             yield
         finally:
-            # Its process lives: whatever else has happened, it is acquitted.
+            # The process is alive, so this work is not what kills it.
             await mark(1)
 
 
