@@ -87,7 +87,7 @@ class Engine:
         lost: Callable[[], None],
         takes_jobs: bool = True,
     ) -> None:
-        """``workers``: if there may be others. ``lost`` is called when they may think us dead.
+        """``workers``: where there may be others. ``lost`` is called when they may think us dead.
 
         Where it does not ``take_jobs``, it answers what can be answered at once, and leaves jobs
         to other processes.
@@ -303,7 +303,7 @@ class Engine:
         try:
             await self._prepare(origin)
         except DeliveryError:
-            # It may wait for hours; what others ask for must not wait with it.
+            # It may wait for hours, and other requests must not wait with it.
             self._awaiting.add(delivery.number)
             self._arrived.set()
             raise
@@ -496,7 +496,7 @@ class Engine:
         await self._slots.free(claim)
 
     async def _post_later(self, claim: Claim, step: Step) -> None:
-        """Try the message of a step again that met our own error; say so after a few tries."""
+        """Post the end of a step later, after a bug; after a few tries post a reference instead."""
         name = (claim.tenant, claim.step)
         unposted = self._unposted.setdefault(name, Unposted(claim=claim))
         unposted.tries += 1
@@ -505,7 +505,7 @@ class Engine:
             await deliver.post_reference(self._context, step)
 
     async def _revisit(self) -> None:
-        """Begin the steps without their message again, now and then."""
+        """Begin the unposted steps again, now and then."""
         while True:
             await asyncio.sleep(REVISIT_SECONDS)
             for step in self._unposted.values():

@@ -48,7 +48,7 @@ LETTERS = "".join(
 )
 """Options that one dash is enough for, and the same letters full-width."""
 CODE = r"(?<![\w`])(?:```.+?```|`[^`\n]+`)(?!`)"
-"""Code, as Markdown writes it, shelters what looks like an option."""
+"""Markdown code, in which nothing is read as an option."""
 STRAIGHT = r'"(?=\S)(?:[^"\\]|\\.)*"'
 QUOTES = (
     r'“[^“”"]*[”"]|„[^„“”]*[“”]|«[^«»]*»|「[^「」]*」|『[^『』]*』|＂[^＂]*＂'
@@ -347,7 +347,7 @@ def _skip(pattern: "re.Pattern[str]", text: str, position: int) -> int:
 
 
 def _without_shelter(prompt: str) -> str:
-    """Without quotes or code marks around the whole prompt: they only sheltered it."""
+    """Without quotes or code marks around the whole prompt: they only protected it."""
     if WHOLE_CODE.fullmatch(prompt):
         return prompt.strip("`").strip()
     if not prompt.startswith(('"', "“", "＂")):

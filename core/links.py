@@ -28,7 +28,7 @@ def links_in(text: str) -> list[str]:
 
 
 def is_picture(link: str) -> bool:
-    """Does the address itself say that a picture is there?"""
+    """Whether the address itself says that it leads to a picture."""
     try:
         path = urlsplit(link).path
     except ValueError:

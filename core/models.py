@@ -70,7 +70,7 @@ class Model:
     rank: int
 
     def is_served_by(self, account: Account) -> bool:
-        """Can it be asked for through this account?"""
+        """Whether it can be used through this account."""
         return (
             account.provider == self.provider
             and account.region in self.regions

@@ -1,4 +1,4 @@
-"""Whether an event can be about us at all, before anything is looked up. Pure."""
+"""Whether an event can be about us, before anything is looked up. Pure."""
 
 import re
 from enum import Enum
@@ -11,7 +11,7 @@ EMOJI_NAME = re.compile(r":[\w+'-]+:")
 
 
 class Relevance(Enum):
-    """Is an event about us, as far as it tells by itself?"""
+    """Whether an event is about us, from its own content."""
 
     NONE = 0
     PERHAPS = 1
@@ -19,7 +19,7 @@ class Relevance(Enum):
 
 
 def relevance(incoming: Incoming) -> Relevance:
-    """Whether it is about us, before anything is looked up."""
+    """Judge an event by its content, before anything is looked up."""
     if incoming.kind is Kind.REACTION:
         return _relevance_of_reaction(incoming)
     if incoming.kind is not Kind.MESSAGE or incoming.is_addressed:

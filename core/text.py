@@ -26,7 +26,7 @@ FULL_WIDTH = {code: code - 0xFEE0 for code in range(ord("！"), ord("～") + 1)}
 
 
 def is_whole_number(text: str) -> bool:
-    """Is it written in the digits 0 to 9 alone? ``int`` also reads those of other scripts."""
+    """Whether it is written in the digits 0 to 9 alone; ``int`` also reads other scripts."""
     return text.isascii() and text.isdecimal()
 
 

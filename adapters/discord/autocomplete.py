@@ -24,11 +24,11 @@ class Suggestion(NamedTuple):
     value: str
 
     def holds(self, typed: str) -> bool:
-        """Does what was typed, in small letters, stand in it?"""
+        """Whether it contains what was typed, in small letters."""
         return typed in self.label.lower() or typed in self.value.lower()
 
     def to_json(self) -> dict[str, str]:
-        """As Discord takes it."""
+        """Return it as Discord expects it."""
         return {
             "name": clip(self.label, render.OPTION_TEXT),
             "value": self.value[:LONGEST_VALUE],

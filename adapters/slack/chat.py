@@ -277,7 +277,7 @@ class SlackChat:
 
 
 def _is_for_one(post: Post) -> bool:
-    """Is it a few words that may vanish? Pictures and progress need a message that stays."""
+    """Whether it is a short text that may vanish; pictures and progress need a lasting message."""
     return not post.pictures and post.tone in {Tone.NOTE, Tone.REFUSAL}
 
 

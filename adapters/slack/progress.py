@@ -65,7 +65,7 @@ class Progress:
         await self._set_sign(place, clip(sign, SIGN_LENGTH))
 
     async def clear_sign(self, place: Place) -> None:
-        """Take the sign away: nothing more will come."""
+        """Remove the sign: nothing more will come."""
         thread = (place.workspace, place.thread)
         if self._signed.pop(thread, False):
             await self._set_sign(place, "")

@@ -65,7 +65,7 @@ def place_of_results(line: Line, key: str) -> Path:
 
 
 def is_pipe(out: Path) -> bool:
-    """Are the results meant for standard output, be it of this run or of an earlier one?"""
+    """Whether the results go to standard output, of this run or an earlier one."""
     return out.parts[:1] == PIPE.parts
 
 

@@ -27,7 +27,7 @@ PALETTE = {
     "desert": "deb478",
     "autumn 秋": "c86e32",
 }
-"""Colours in hex by the words that ask for them; the first one in a prompt wins."""
+"""Colours in hex by the words that ask for them; the first in a prompt counts."""
 NIGHT = ("night", "夜", "dark", "moon", "月", "malam")
 SNOW = ("snow", "雪", "winter", "冬", "salju")
 
@@ -62,7 +62,7 @@ def main_colour(prompt: str, luck: random.Random) -> Colour:
 
 
 def _middling(level: int) -> int:
-    """Neither too dark nor too bright to draw upon."""
+    """Turn any level of a colour into one that is neither too dark nor too bright to draw on."""
     return 70 + level % 150
 
 

@@ -31,7 +31,7 @@ class Branch:
     until: datetime
 
     def is_foreign(self, step: Step) -> bool:
-        """Is it another session's step, shown as the root of a branch?"""
+        """Whether it is another session's step, shown as the root of a branch."""
         return step.session not in {self.session, self.private}
 
 

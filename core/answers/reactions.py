@@ -131,7 +131,7 @@ async def remove(context: Context, request: Request) -> Post:
 
 
 async def delete(context: Context, request: Request) -> Post:
-    """Take a result's pictures and words away wherever they were posted.
+    """Remove a result's pictures and words wherever they were posted.
 
     Pictures that others made from them stay, but not the copies that these were made of.
     """
@@ -155,7 +155,7 @@ async def delete(context: Context, request: Request) -> Post:
 async def _remove_drawing(
     context: Context, step: Step, message: PostedMessage
 ) -> None:
-    """Take away a history or comparison that shows the step."""
+    """Replace a history or comparison that shows the step."""
     post = answers.removed_post(step.locale)
     try:
         await context.chat(step).update(message, post)

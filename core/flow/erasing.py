@@ -7,7 +7,7 @@ from core.types import StepId, Tenant
 async def erase_pictures(
     context: Context, tenant: Tenant, step: StepId
 ) -> None:
-    """Erase bytes and rows. Once more changes nothing."""
+    """Erase bytes and rows. Safe to repeat."""
     store = context.store
     now = context.clock.now()
     # The bytes before the rows: after a crash in between, the rows still lead to them.

@@ -100,7 +100,7 @@ async def show_form(context: Context, request: Request, form: Form) -> None:
 
 
 def could_cost(request: Origin) -> bool:
-    """Could it have led to work that is charged, so that a refusal should say that it did not?"""
+    """Whether it could have led to charged work, so that a refusal should say that it did not."""
     if isinstance(request, Request):
         return request.action.makes_pictures
     if request.operation in set(Action):

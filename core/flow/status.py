@@ -279,7 +279,7 @@ async def _say_database_away(
     context: Context,
     shown: dict[str, LastStatus],
 ) -> None:
-    """Say it in the messages of jobs that wait for the database; nothing can be looked up."""
+    """Say so in the messages of jobs that wait for the database; nothing can be looked up."""
     for job, last in list(shown.items()):
         if context.waits.long_awaited(job) is not Dependency.DATABASE:
             continue

@@ -124,7 +124,7 @@ class SameProcess(Pool):
         *args: P.args,
         **kwargs: P.kwargs,
     ) -> T:
-        """Call the function, and let everything else wait. Raises what it raises."""
+        """Call the function and block until it returns. Raises what it raises."""
         return task(*args, **kwargs)
 
 
@@ -186,7 +186,7 @@ def _start(descriptor: int) -> "subprocess.Popen[bytes]":
 
 
 def _end_of_process(status: int) -> Exception:
-    """What its end says about the picture. ``status`` is negative for a signal."""
+    """Judge a picture by how its process ended; ``status`` is negative for a signal."""
     if status == -signal.SIGKILL:
         # Not one of our limits: it may have been another's picture that took all the memory.
         return ConnectionError("the process of pictures was killed")

@@ -39,5 +39,5 @@ class Drafts(Protocol):
         ...
 
     async def use(self, tenant: Tenant, draft: str) -> bool:
-        """True for the first who uses it, and only for them."""
+        """Use it. True only for the first caller."""
         ...

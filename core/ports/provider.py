@@ -37,7 +37,7 @@ class Provider(Protocol):
         ...
 
     async def wait(self, work: Work, task: Task) -> Outcome:
-        """Until the task ends. Cancelling the wait leaves the task alone.
+        """Wait until the task ends. Cancelling the wait leaves the task alone.
 
         Raises Refused (FAILED, CANCELED), Retryable (failed, free, and worth one more task),
         Uncertain (gone: the service keeps results for some time only).

@@ -28,7 +28,7 @@ class Reactions(Protocol):
         kind: CountedReaction,
         index: int = 0,
     ) -> Tally:
-        """Take it back."""
+        """Remove a reaction that was counted."""
         ...
 
     async def tally(self, tenant: Tenant, step: StepId) -> Tally:

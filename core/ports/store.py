@@ -177,7 +177,7 @@ class Store(Protocol):
         ...
 
     async def release_results(self, tenant: Tenant, step: StepId) -> Step:
-        """The results are wanted all the same: CANCELLED → MADE. No change where there are none."""
+        """Release withheld results: CANCELLED → MADE. Without any, nothing changes."""
         ...
 
     async def finish(self, tenant: Tenant, step: StepId) -> Step | None:
@@ -367,7 +367,7 @@ class Store(Protocol):
         ...
 
     async def take_failed_delivery(self, tenant: Tenant, step: StepId) -> bool:
-        """True for the first who takes it to show it now."""
+        """Take it to show it now. True only for the first caller."""
         ...
 
     async def message_of(

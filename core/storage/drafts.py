@@ -73,7 +73,7 @@ class DraftStore(Transactions):
         return dict(row["request"]), bool(row["used"])
 
     async def use(self, tenant: str, draft: str) -> bool:
-        """True for the first who uses it, and only for them."""
+        """Use it. True only for the first caller."""
         change = (
             update(drafts)
             .filter_by(tenant=tenant, id=draft)

@@ -93,7 +93,7 @@ class MessageStore(Transactions):
         return [(row["tenant"], row["job"]) for row in rows]
 
     async def take_failed_delivery(self, tenant: str, step: str) -> bool:
-        """True for the first who takes it to show it now."""
+        """Take it to show it now. True only for the first caller."""
         taken = delete(posting).filter_by(
             tenant=tenant, job=step, role=MessageRole.UNDELIVERED
         )

@@ -138,7 +138,7 @@ class StepProgress(StepWriter):
             )
 
     async def release_results(self, tenant: str, step: str) -> Step:
-        """Its person wants the results all the same: CANCELLED → MADE, with its heads moved.
+        """Release withheld results to their person: CANCELLED → MADE, with its heads moved.
 
         Nothing changes for a step that withholds none.
         """

@@ -49,7 +49,7 @@ class ReactionStore(Transactions):
         kind: CountedReaction,
         index: int = 0,
     ) -> Tally:
-        """Take it back."""
+        """Remove a reaction that was counted."""
         reaction = delete(reactions).filter_by(
             tenant=tenant,
             step=step,

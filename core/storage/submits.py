@@ -127,7 +127,7 @@ async def _is_submitting(
     step: Step,
     now: datetime,
 ) -> bool:
-    """Is another step of its account and model being submitted?"""
+    """Whether another step of its account and model is being submitted."""
     query = (
         select(func.count())
         .select_from(steps)

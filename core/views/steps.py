@@ -69,7 +69,7 @@ def refusal_post(
     *,
     could_cost: bool = True,
 ) -> Post:
-    """Say no and why, to the person who asked and no one else.
+    """Refuse, with the reason, to the person who asked and no one else.
 
     That nothing was charged is said where it could have been.
     """
