@@ -201,7 +201,7 @@ async def _check_clock(config: Settings) -> str:
 
 
 def _skew(answer: httpx.Response) -> timedelta:
-    """Return how far our clock is ahead; None where the answer does not say."""
+    """Return how far our clock is ahead; zero where the answer does not say."""
     date = answer.headers.get("date")
     if date is None:
         return timedelta()

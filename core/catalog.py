@@ -253,7 +253,7 @@ def check_prompt(
     negative: str | None,
 ) -> None:
     """Raise Rejected for a prompt that is missing, or too long: with the count and the limit."""
-    if action in NEEDS_WORDS and not says_enough(action, prompt):
+    if action in NEEDS_WORDS and not is_sufficient_prompt(action, prompt):
         raise wordless(action)
     length = prompt_length(prompt, model.prompt_unit)
     if length > model.prompt_limit:
@@ -272,7 +272,7 @@ def check_prompt(
         )
 
 
-def says_enough(action: Action, prompt: str) -> bool:
+def is_sufficient_prompt(action: Action, prompt: str) -> bool:
     """Words say what to do; an emoji alone says what to draw, and not how to edit."""
     if action is Action.DRAW and has_emoji(prompt):
         return True

@@ -96,8 +96,8 @@ def _nearest_by_sides(rule: SizeRule, ratio: float, area: float) -> Size:
     width = _clamp(width, narrowest, widest)
     height = width / ratio
     return Size(
-        width=_legal_side(width, rule),
-        height=_legal_side(height, rule),
+        width=_clamp_side(width, rule),
+        height=_clamp_side(height, rule),
     )
 
 
@@ -127,7 +127,7 @@ def _multiple(side: float, step: int) -> int:
     return max(step, steps * step)
 
 
-def _legal_side(side: float, rule: SizeRule) -> int:
+def _clamp_side(side: float, rule: SizeRule) -> int:
     rounded = _multiple(side, rule.multiple)
     return int(_clamp(rounded, rule.min, rule.max))
 

@@ -92,7 +92,7 @@ def read_model(
     defaults: Table,
 ) -> Model:
     """Read a model's table among its provider's. Raises KeyError or ValueError for a mistake."""
-    table = {**defaults, **_merge_parent(name, tables)}
+    table = {**defaults, **_inherit(name, tables)}
     if "price" in table and not table["currency"]:
         raise ValueError(f"{name} has a price in no currency")
     return Model(
@@ -129,7 +129,7 @@ def read_model(
     )
 
 
-def _merge_parent(
+def _inherit(
     name: str,
     tables: Mapping[str, Table],
 ) -> dict[str, Any]:
@@ -138,7 +138,7 @@ def _merge_parent(
     parent = own.get("like")
     if not parent:
         return own
-    inherited = _merge_parent(parent, tables)
+    inherited = _inherit(parent, tables)
     # With the same rank, a new model would take the place of the one that people draw with.
     inherited.pop("rank", None)
     return inherited | own

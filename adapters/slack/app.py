@@ -132,7 +132,7 @@ class SlackApp:
         self._service.platform_is_back(decode.PLATFORM)
 
     async def _event(self, body: Payload) -> None:
-        if decode.lets_us_in(body):
+        if decode.is_invitation(body):
             self.back()
             return
         incoming = _read(decode.event, body)

@@ -66,7 +66,7 @@ def event(body: Payload) -> Incoming | None:
     return None if decoder is None else decoder(body)
 
 
-def lets_us_in(body: Payload) -> bool:
+def is_invitation(body: Payload) -> bool:
     """Whether we were invited to a channel."""
     event = body["event"]
     is_joining = event["type"] == "member_joined_channel"

@@ -59,17 +59,17 @@ def restyle_all(job: Job) -> Picture:
     smooth = job.base.filter(ImageFilter.ModeFilter(9))
     flat = ImageOps.posterize(smooth, 3)
     if "金" in job.prompt or "gold" in job.prompt.lower():
-        flat = _gild(flat)
+        flat = _colour_gold(flat)
     vivid = ImageEnhance.Color(flat).enhance(1.4)
     edges = _edges(job.base)
-    lines = _bleach(edges, above=190)
+    lines = _brighten(edges, above=190)
     drawn = ImageChops.multiply(vivid, _as_rgb(lines))
     brush(drawn, job.luck)
     share = 0.3 + 0.7 * job.parameter("strength")
     return Image.blend(job.base, drawn, share)
 
 
-def _gild(picture: Picture) -> Picture:
+def _colour_gold(picture: Picture) -> Picture:
     grey = ImageOps.grayscale(picture)
     return ImageOps.colorize(grey, GOLDEN_SHADOW, GOLDEN_LIGHT, GOLD)
 
@@ -173,7 +173,7 @@ def fill_sketch(job: Job) -> Picture:
     if not job.request.extra["is_sketch"]:
         lines = _edges(job.base)
     contrasted = ImageOps.autocontrast(lines)
-    ink = _bleach(contrasted, above=150)
+    ink = _brighten(contrasted, above=150)
     scene = job.scene(job.prompt, job.base.size)
     canvas = ImageChops.multiply(scene, _as_rgb(ink))
     write_badge(canvas, job.prompt)
@@ -222,7 +222,7 @@ def _threshold(image: Picture, least: int) -> Picture:
     return image.point(lambda level: BRIGHT if level >= least else DARK)
 
 
-def _bleach(image: Picture, above: int) -> Picture:
+def _brighten(image: Picture, above: int) -> Picture:
     """White above this brightness; darker tones stay."""
     return image.point(lambda level: BRIGHT if level > above else level)
 

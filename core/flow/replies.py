@@ -4,7 +4,7 @@ from dataclasses import replace
 from datetime import timedelta
 
 from core import grammar, sessions
-from core.catalog import says_enough, wordless
+from core.catalog import is_sufficient_prompt, wordless
 from core.errors import EaselError, Rejected
 from core.failpoints import failpoint
 from core.flow.context import (
@@ -48,7 +48,7 @@ def check(context: Context, request: Request) -> None:
         request.text,
         request.options,
     )
-    if request.text and not says_enough(request.action, request.text):
+    if request.text and not is_sufficient_prompt(request.action, request.text):
         raise wordless(request.action)
     context.catalog.size_for(
         choice.model,

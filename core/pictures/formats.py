@@ -212,9 +212,9 @@ def _read_header(data: bytes, kind: str) -> Facts:
 
 
 def _read_vips_header(data: bytes, kind: str) -> Facts:
-    moves = _moves_unseen(data, kind)
+    moves = _has_uncounted_frames(data, kind)
     image = load(data, kind)
-    if image.bands > MAX_BANDS or not _is_for_eyes(image):
+    if image.bands > MAX_BANDS or not _has_known_white(image):
         raise Rejected("picture.format", allowed=ACCEPTED)
     width, height = image.width, image.height
     if header_number(image, "orientation") in SIDEWAYS:
@@ -229,14 +229,14 @@ def _read_vips_header(data: bytes, kind: str) -> Facts:
     )
 
 
-def _moves_unseen(data: bytes, kind: str) -> bool:
+def _has_uncounted_frames(data: bytes, kind: str) -> bool:
     """Has it more frames than libvips counts? It sees one of an animated PNG or AVIF."""
     if kind == "png":
         return b"acTL" in _png_chunks(data)
     return kind == "avif" and b"avis" in _brands(data)
 
 
-def _is_for_eyes(image: "pyvips.Image") -> bool:
+def _has_known_white(image: "pyvips.Image") -> bool:
     """False for measurements: nothing says which of their values is white."""
     return (
         image.format in {"uchar", "ushort"}

@@ -90,7 +90,7 @@ def _durable(engine: Engine) -> None:
         )
 
 
-def _leave_standbys(engine: Engine) -> None:
+def _reconnect_on_refusal(engine: Engine) -> None:
     """Connect again where a database refuses to write.
 
     After a failover the old one still answers, as a standby.
@@ -152,7 +152,7 @@ def open_sync(url: str) -> Engine:
         hide_parameters=True,
         connect_args=POSTGRESQL,
     )
-    _leave_standbys(engine)
+    _reconnect_on_refusal(engine)
     return engine
 
 
@@ -190,7 +190,7 @@ def open_async(
     )
     if not is_pooled:
         end_lost_sessions(engine.sync_engine)
-    _leave_standbys(engine.sync_engine)
+    _reconnect_on_refusal(engine.sync_engine)
     return engine
 
 

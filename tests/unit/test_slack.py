@@ -508,9 +508,9 @@ def test_scopes_and_events_are_the_least_that_is_needed() -> None:
 
 def test_an_invitation_of_ours_is_told_from_that_of_others() -> None:
     invited = sample("member_joined_channel")
-    assert decode.lets_us_in(invited)
+    assert decode.is_invitation(invited)
     invited["event"]["user"] = "UANA000001"
-    assert not decode.lets_us_in(invited)
+    assert not decode.is_invitation(invited)
     assert decode.event(invited) is None
 
 
