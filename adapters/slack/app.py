@@ -6,7 +6,7 @@ Only modals and the home tab, which cannot wait, are opened at once.
 import asyncio
 import re
 from collections.abc import Awaitable, Callable, Mapping
-from typing import Any
+from typing import Any, TypeVar
 
 import structlog
 from sqlalchemy.exc import SQLAlchemyError
@@ -29,6 +29,7 @@ PATIENCE = 2.0
 ASKING = 500
 """Modals and home tabs in the making at a time."""
 Payload = Mapping[str, Any]
+Decoded = TypeVar("Decoded")
 
 log = structlog.get_logger()
 
@@ -132,7 +133,7 @@ class SlackApp:
         self._service.platform_is_back(decode.PLATFORM)
 
     async def _event(self, body: Payload) -> None:
-        if decode.is_invitation(body):
+        if _read(decode.is_invitation, body):
             self.back()
             return
         incoming = _read(decode.event, body)
@@ -202,9 +203,9 @@ class SlackApp:
 
 
 def _read(
-    decoder: Callable[[Payload], Incoming | None],
+    decoder: Callable[[Payload], Decoded | None],
     body: Payload,
-) -> Incoming | None:
+) -> Decoded | None:
     """Decode a delivery. None, with a line in the log, for a shape Slack does not document."""
     try:
         return decoder(body)

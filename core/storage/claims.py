@@ -104,12 +104,14 @@ class Claims(Transactions):
             )
             if not free:
                 return [], wait
-            return await self._claim_next(
+            claims = await self._claim_next(
                 connection,
                 is_in_line,
                 free,
                 now,
-            ), wait
+            )
+            # A line that gave fewer is empty: what joins it later has it looked at again.
+            return claims, wait if len(claims) == free else None
 
     async def release(self, claim: Claim, now: datetime) -> None:
         """Put a step that the service refused for now back in line, at its old place."""

@@ -108,9 +108,11 @@ async def sum_spent(
         total_spending.c.day == _day(now),
         total_spending.c.currency == _currency(caps.operator_day),
     )
+    month = _month(now)
     operator_month = _sum(
         total_spending,
-        total_spending.c.day.startswith(_month(now)),
+        # A range, not LIKE: SQLite finds that by the index.
+        total_spending.c.day.between(f"{month}-01", f"{month}-31"),
         total_spending.c.currency == _currency(caps.operator_month),
     )
     # One statement: all are of the same moment.

@@ -59,6 +59,18 @@ async def test_the_next_in_line_are_claimed_and_no_more_than_there_are_places(
     assert await claims.lines() == []
 
 
+async def test_a_line_that_is_empty_is_not_looked_at_again_for_its_limit(
+    store: Store, claims: Claims
+) -> None:
+    limit = SubmitLimit(count=2, seconds=1)
+    assert await claims.claim(*LINE, 4, limit, NOW) == ([], None)
+    await add_waiting(store, claims, "a", "b", "c")
+    _, seconds = await claims.claim(*LINE, 4, limit, NOW)
+    assert seconds == 1
+    later = NOW + 2 * SECOND
+    assert (await claims.claim(*LINE, 4, limit, later))[1] is None
+
+
 async def test_what_is_ours_is_known_until_its_person_has_been_told(
     engine: AsyncEngine, store: Store, claims: Claims
 ) -> None:

@@ -378,8 +378,10 @@ def test_models_and_doctor_speak_json(newcomer: Newcomer) -> None:
         "settings",
         "network",
         "database",
+        "jobs",
         "blobs",
         "service",
+        "clock",
     }
 
 

@@ -724,7 +724,7 @@ async def test_a_job_given_up_by_the_engine_is_told_at_the_next_start(
         answer = await team.asks(Action.DRAW, "a fox")
         await _first_in(team, [answer.accepted or ""], StepState.RUNNING)
     with sqlite3.connect(folder / "easel.db") as database:
-        database.execute("UPDATE steps SET claims = 50")
+        database.execute("UPDATE steps SET claims = 4")
     database.close()
     async with team_on(
         SimulatorConfig(time_scale=0.01), folder, chat=chat
