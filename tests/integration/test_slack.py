@@ -522,12 +522,16 @@ async def test_a_deleted_picture_takes_histories_and_comparisons_along(
     await ana.reacts(caption, "wastebasket")
     await fake.until(lambda: "deleted" in history.words)
     await fake.until(lambda: "deleted" in compare.words)
-    assert not [
-        one
-        for one in ana.sees()
-        if "history" in str(names(place, one))
-        or "compare" in str(names(place, one))
-    ]
+    await fake.until(
+        lambda: (
+            not [
+                message
+                for message in ana.sees()
+                if "history" in str(names(place, message))
+                or "compare" in str(names(place, message))
+            ]
+        )
+    )
     said = "".join(one.words for one in ana.sees() if one.user != ana.id)
     assert "a mill" not in said
 
