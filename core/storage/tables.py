@@ -172,6 +172,8 @@ steps = Table(
         ["tenant", "session"], ["sessions.tenant", "sessions.id"]
     ),
     Index(None, "tenant", "session", "number", unique=True),
+    Index(None, "tenant", "parent"),
+    Index(None, "created"),
 )
 
 
@@ -420,4 +422,13 @@ query_turns = Table(
     # When an account's latest query may be asked, by the database's clock; a row each.
     Column("account", String(40), primary_key=True),
     Column("taken", Utc, nullable=False),
+)
+
+# Who has asked to be forgotten, or was named by the operator, until nothing of them is left.
+forgetting = Table(
+    "forgetting",
+    metadata,
+    Column("tenant", String(200), primary_key=True),
+    Column("person", String(150), primary_key=True),
+    Column("asked", Utc, nullable=False),
 )
