@@ -192,6 +192,14 @@ def prune(dry_run: bool) -> None:
     sys.exit(remove(dry_run=dry_run))
 
 
+@program_command("settings")
+def print_settings() -> None:
+    """Every setting, as an annotated .env file to fill in."""
+    from bot.env_example import env_example  # noqa: PLC0415
+
+    click.echo(env_example(), nl=False)
+
+
 @program_command("migrate")
 def migrate() -> None:
     """Bring the database up to date."""

@@ -1,4 +1,4 @@
-"""Settings: from the environment, from ``.env``, or ``NAME_FILE`` for a secret in a file.
+"""Settings: each with its meaning, its default and an example, and what its value may be.
 
 An error names the setting, never a secret value.
 """
@@ -9,7 +9,6 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from dotenv import dotenv_values
 from pydantic import (
     BaseModel,
     ConfigDict,
@@ -21,6 +20,7 @@ from pydantic import (
 )
 from pydantic.fields import FieldInfo
 
+from bot import setting_sources
 from core.budgets import MOST_WAITING, Caps, amount
 from core.errors import ConfigurationError, Rejected
 from core.languages import languages
@@ -31,9 +31,9 @@ TOKEN_PREFIXES = {
     "slack_bot_token": ("xoxb-", "xoxe.xoxb-"),
     "slack_app_token": ("xapp-",),
 }
+PREFIXES = ("EASEL_", "SLACK_", "DISCORD_", "DASHSCOPE_")
 LOG_FORMATS = ("auto", "json", "console")
 LOG_LEVELS = ("debug", "info", "warning", "error", "critical")
-REGION_KEY = "DASHSCOPE_API_KEY_"
 MAX_PORT = 65535
 PORT_DIGITS = 5
 LARGEST_POOL = 9
@@ -41,19 +41,26 @@ LARGEST_POOL = 9
 and one to look after a dead worker. With them it has 12 at most."""
 
 
-def _read_file(name: str, path: str) -> str:
-    try:
-        return Path(path).read_text(encoding="utf-8").strip()
-    except (OSError, UnicodeDecodeError):
-        raise ConfigurationError("config.file", setting=name) from None
-
-
 def _variable(field: FieldInfo, field_name: str) -> str:
     return str(field.validation_alias or field_name.upper())
 
 
-def _from_variable(name: str, default: Any = None) -> Any:
-    return Field(default=default, validation_alias=name)
+def _from_variable(
+    name: str,
+    default: Any = None,
+    *,
+    meaning: str,
+    example: str,
+    secret: bool = False,
+) -> Any:
+    """Declare a setting. ``secret``: its value may hold a password, though it is no SecretStr."""
+    return Field(
+        default=default,
+        validation_alias=name,
+        description=meaning,
+        examples=[example],
+        json_schema_extra={"secret": secret},
+    )
 
 
 class Settings(BaseModel):
@@ -61,50 +68,166 @@ class Settings(BaseModel):
 
     model_config = ConfigDict(frozen=True, validate_default=True)
 
-    dashscope_api_key: SecretStr | None = _from_variable("DASHSCOPE_API_KEY")
-    region: str = _from_variable("EASEL_REGION", "beijing")
-    dashscope_url: str | None = _from_variable("EASEL_DASHSCOPE_URL")
-    database_url: str | None = _from_variable("EASEL_DATABASE_URL")
-    database_pool: int = _from_variable("EASEL_DATABASE_POOL", 5)
+    dashscope_api_key: SecretStr | None = _from_variable(
+        "DASHSCOPE_API_KEY",
+        meaning="Key of the image service in EASEL_REGION; without one a simulator draws.",
+        example="sk-…",
+    )
+    region: str = _from_variable(
+        "EASEL_REGION",
+        "beijing",
+        meaning="Region of the image service; only Beijing has every model.",
+        example="singapore",
+    )
+    dashscope_url: str | None = _from_variable(
+        "EASEL_DASHSCOPE_URL",
+        meaning="Another server with the service's API, up to and including /api/v1.",
+        example="https://dashscope.example.com/api/v1",
+    )
+    database_url: str | None = _from_variable(
+        "EASEL_DATABASE_URL",
+        meaning="Database; without it SQLite in the data folder. PostgreSQL for several processes.",
+        example="postgresql://easel:password@db:5432/easel",
+        secret=True,
+    )
+    database_pool: int = _from_variable(
+        "EASEL_DATABASE_POOL",
+        5,
+        meaning="Connections in one process's pool, 1 to 9; three more are needed beside it.",
+        example="9",
+    )
     database_direct_url: str | None = _from_variable(
-        "EASEL_DATABASE_DIRECT_URL"
+        "EASEL_DATABASE_DIRECT_URL",
+        meaning="The database itself, where EASEL_DATABASE_URL is a transaction-mode pooler.",
+        example="postgresql://easel:password@db:5432/easel",
+        secret=True,
     )
     data_dir: Path = _from_variable(
-        "EASEL_DATA_DIR", Path("~/.local/share/easel")
+        "EASEL_DATA_DIR",
+        Path("~/.local/share/easel"),
+        meaning="Folder for the SQLite files, the pictures, and keys made at the first start.",
+        example="/var/lib/easel",
     )
-    blob_url: str | None = _from_variable("EASEL_BLOB_URL")
-    public_url: str | None = _from_variable("EASEL_PUBLIC_URL")
-    http_host: str = _from_variable("EASEL_HTTP_HOST", "127.0.0.1")
-    http_port: int = _from_variable("EASEL_HTTP_PORT", 8080)
-    metrics_port: int | None = _from_variable("EASEL_METRICS_PORT")
-    link_keys: SecretStr | None = _from_variable("EASEL_LINK_KEYS")
-    locale: str = _from_variable("EASEL_LOCALE", "en")
-    log_format: str = _from_variable("EASEL_LOG_FORMAT", "auto")
-    log_level: str = _from_variable("EASEL_LOG_LEVEL", "info")
+    blob_url: str | None = _from_variable(
+        "EASEL_BLOB_URL",
+        meaning="Where pictures lie, else the data folder; S3 takes the usual AWS_ variables.",
+        example="s3://bucket/prefix",
+    )
+    public_url: str | None = _from_variable(
+        "EASEL_PUBLIC_URL",
+        meaning="Address under which people reach the web server; links need it.",
+        example="https://easel.example.com",
+    )
+    http_host: str = _from_variable(
+        "EASEL_HTTP_HOST",
+        "127.0.0.1",
+        meaning="Address that the web server listens on.",
+        example="0.0.0.0",  # noqa: S104
+    )
+    http_port: int = _from_variable(
+        "EASEL_HTTP_PORT",
+        8080,
+        meaning="Port of the web server.",
+        example="80",
+    )
+    metrics_port: int | None = _from_variable(
+        "EASEL_METRICS_PORT",
+        meaning="A port of its own for /metrics; without one only this machine may read them.",
+        example="9090",
+    )
+    link_keys: SecretStr | None = _from_variable(
+        "EASEL_LINK_KEYS",
+        meaning="Keys that sign links, separated by commas, the last one signs; the same for all"
+        " processes. Without them one is made in the data folder.",
+        example="at-least-32-random-characters",
+    )
+    locale: str = _from_variable(
+        "EASEL_LOCALE",
+        "en",
+        meaning="Language of those who have chosen none.",
+        example="zh-CN",
+    )
+    log_format: str = _from_variable(
+        "EASEL_LOG_FORMAT",
+        "auto",
+        meaning="json, console, or auto: console at a terminal.",
+        example="json",
+    )
+    log_level: str = _from_variable(
+        "EASEL_LOG_LEVEL",
+        "info",
+        meaning="debug, info, warning, error or critical.",
+        example="debug",
+    )
     result_hosts: tuple[str, ...] = _from_variable(
-        "EASEL_RESULT_HOSTS", ("*.aliyuncs.com",)
+        "EASEL_RESULT_HOSTS",
+        ("*.aliyuncs.com",),
+        meaning="Hosts that results may be downloaded from, separated by commas.",
+        example="*.aliyuncs.com,results.example.com",
     )
-    budget_day: Money | None = _from_variable("EASEL_BUDGET_DAY")
-    budget_month: Money | None = _from_variable("EASEL_BUDGET_MONTH")
-    most_waiting: int = _from_variable("EASEL_MOST_WAITING", MOST_WAITING)
-    slack_bot_token: SecretStr | None = _from_variable("SLACK_BOT_TOKEN")
-    slack_app_token: SecretStr | None = _from_variable("SLACK_APP_TOKEN")
+    budget_day: Money | None = _from_variable(
+        "EASEL_BUDGET_DAY",
+        meaning="The most that all workspaces together may spend a day.",
+        example="100 CNY",
+    )
+    budget_month: Money | None = _from_variable(
+        "EASEL_BUDGET_MONTH",
+        meaning="The most that all workspaces together may spend a month.",
+        example="2000 CNY",
+    )
+    most_waiting: int = _from_variable(
+        "EASEL_MOST_WAITING",
+        MOST_WAITING,
+        meaning="Jobs that one person may have waiting.",
+        example="5",
+    )
+    slack_bot_token: SecretStr | None = _from_variable(
+        "SLACK_BOT_TOKEN",
+        meaning="Slack: the Bot User OAuth Token of one workspace.",
+        example="xoxb-…",
+    )
+    slack_app_token: SecretStr | None = _from_variable(
+        "SLACK_APP_TOKEN",
+        meaning="Slack in Socket Mode: the App-Level Token, with connections:write.",
+        example="xapp-…",
+    )
     slack_signing_secret: SecretStr | None = _from_variable(
-        "SLACK_SIGNING_SECRET"
+        "SLACK_SIGNING_SECRET",
+        meaning="Slack over HTTP, at /slack/events: the app's Signing Secret.",
+        example="0123456789abcdef…",
     )
-    slack_client_id: str | None = _from_variable("SLACK_CLIENT_ID")
+    slack_client_id: str | None = _from_variable(
+        "SLACK_CLIENT_ID",
+        meaning="Slack in many workspaces, which install at /slack/install.",
+        example="1234567890.1234567890",
+    )
     slack_client_secret: SecretStr | None = _from_variable(
-        "SLACK_CLIENT_SECRET"
+        "SLACK_CLIENT_SECRET",
+        meaning="Slack in many workspaces: the app's Client Secret.",
+        example="0123456789abcdef…",
     )
     slack_api_url: str = _from_variable(
-        "EASEL_SLACK_API_URL", "https://slack.com/api/"
+        "EASEL_SLACK_API_URL",
+        "https://slack.com/api/",
+        meaning="Another server with Slack's API.",
+        example="https://slack.example.com/api/",
     )
     slack_file_hosts: tuple[str, ...] = _from_variable(
-        "EASEL_SLACK_FILE_HOSTS", ("files.slack.com",)
+        "EASEL_SLACK_FILE_HOSTS",
+        ("files.slack.com",),
+        meaning="Hosts that the bot token may be sent to, for files.",
+        example="files.slack.com,files.example.com",
     )
-    discord_bot_token: SecretStr | None = _from_variable("DISCORD_BOT_TOKEN")
+    discord_bot_token: SecretStr | None = _from_variable(
+        "DISCORD_BOT_TOKEN",
+        meaning="Discord: the bot's token.",
+        example="MTIz…",
+    )
     discord_api_url: str = _from_variable(
-        "EASEL_DISCORD_API_URL", "https://discord.com/api/v10"
+        "EASEL_DISCORD_API_URL",
+        "https://discord.com/api/v10",
+        meaning="Another server with Discord's API, up to and including /api/vN.",
+        example="https://discord.example.com/api/v10",
     )
     discord_cdn_hosts: tuple[str, ...] = _from_variable(
         "EASEL_DISCORD_CDN_HOSTS",
@@ -115,8 +238,14 @@ class Settings(BaseModel):
             "images-ext-1.discordapp.net",
             "images-ext-2.discordapp.net",
         ),
+        meaning="Hosts that attachments may be fetched from, separated by commas.",
+        example="cdn.discordapp.com,cdn.example.com",
     )
-    region_keys: dict[str, SecretStr] = Field(default_factory=dict)
+    region_keys: dict[str, SecretStr] = Field(
+        default_factory=dict,
+        description="Keys of further regions: a model goes to a region that has it.",
+        examples=["sk-…"],
+    )
 
     @field_validator(
         "result_hosts",
@@ -282,16 +411,10 @@ def load(**overrides: Any) -> Settings:
 
     Raises ConfigurationError naming the setting, never its value when it is a secret.
     """
-    # What is nearer to the person wins: the command line, the environment, files.
-    variables = {
-        **_read_dotenv(),
-        **_read_secret_files(),
-        **_read_environment(),
-        **overrides,
-    }
+    variables = {**setting_sources.read(_variables()), **overrides}
     try:
         return Settings.model_validate(
-            {**variables, "region_keys": _region_keys()}
+            {**variables, "region_keys": setting_sources.region_keys()}
         )
     except ValidationError as error:
         mistake = error.errors()[0]
@@ -306,53 +429,27 @@ def load(**overrides: Any) -> Settings:
         ) from None
 
 
-def _read_dotenv() -> dict[str, str]:
-    return {name: text for name, text in dotenv_values(".env").items() if text}
-
-
-def _read_environment() -> dict[str, str]:
-    # Blank is not set: a compose file passes on variables that nobody filled in.
-    return {name: text for name, text in os.environ.items() if text}
-
-
-def _read_secret_files() -> dict[str, str]:
-    """Read each file a ``NAME_FILE`` points at: its content is NAME, as container images do it."""
-    secrets: dict[str, str] = {}
-    variables = {**_read_dotenv(), **_read_environment()}
-    for name in _variables():
-        path = variables.get(f"{name}_FILE")
-        if path is not None:
-            secrets[name] = _read_file(f"{name}_FILE", path)
-    return secrets
-
-
-def _region_keys() -> dict[str, SecretStr]:
-    """``DASHSCOPE_API_KEY_SINGAPORE`` and so on, or their ``_FILE``."""
-    keys: dict[str, SecretStr] = {}
-    for name, text in {**_read_dotenv(), **_read_environment()}.items():
-        region = name.removeprefix(REGION_KEY)
-        # DASHSCOPE_API_KEY_FILE is the chosen region's key, not one of a region "file".
-        if region in {name, "FILE"}:
-            continue
-        secret = _read_file(name, text) if region.endswith("_FILE") else text
-        keys[region.removesuffix("_FILE").lower()] = SecretStr(secret)
-    return keys
+def declared() -> dict[str, FieldInfo]:
+    """Every setting by the name of its variable."""
+    return {
+        _variable(field, name): field
+        for name, field in Settings.model_fields.items()
+    }
 
 
 def _variables() -> list[str]:
-    """The name of every variable that is a setting."""
-    return [
-        _variable(field, name) for name, field in Settings.model_fields.items()
-    ]
+    return list(declared())
 
 
 def unknown_variables() -> list[tuple[str, str]]:
-    """Each ``EASEL_*`` variable that is no setting, with the nearest name that is one."""
+    """Each variable named like a setting that is none, with the nearest name that is one."""
     names = _variables()
     names += [f"{name}_FILE" for name in names]
     unknown: list[tuple[str, str]] = []
-    for name in sorted({*_read_dotenv(), *os.environ}):
-        if name.startswith("EASEL_") and name not in names:
+    for name in sorted({*setting_sources.read_dotenv(), *os.environ}):
+        is_ours = name.startswith(PREFIXES)
+        is_region_key = name.startswith(setting_sources.REGION_KEY)
+        if is_ours and not is_region_key and name not in names:
             nearest = difflib.get_close_matches(name, names, n=1, cutoff=0)[0]
             unknown.append((name, nearest))
     return unknown
