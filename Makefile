@@ -47,11 +47,12 @@ lock:
 	$(LOCK) --extra heif --group build pyproject.toml -c deploy/requirements-dev.txt -o deploy/requirements.txt
 
 .venv/bin/pip:
-	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Easel needs Python 3.11 or newer; set PYTHON=")'
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Easel needs Python 3.11 or newer; set PYTHON=")'
 	$(PYTHON) -m venv .venv
 
 .venv/runtime: deploy/requirements.txt pyproject.toml | .venv/bin/pip
-	$(BIN)/pip install --quiet --disable-pip-version-check --require-hashes -r deploy/requirements.txt
+	@echo "Installing what Easel needs into .venv: half a minute, the first time only."
+	@$(BIN)/pip install --quiet --disable-pip-version-check --require-hashes -r deploy/requirements.txt
 	$(BIN)/pip install --quiet --disable-pip-version-check --no-build-isolation --no-deps -e .
 	touch $@
 

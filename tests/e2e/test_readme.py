@@ -1,4 +1,4 @@
-"""The README stays true: every command in it is run, every path in it is there."""
+"""The READMEs stay true: every command in them is run, every path in them is there."""
 
 import asyncio
 import json
@@ -17,10 +17,20 @@ from tests.fakes.forking import Prompt
 from tests.fakes.slack.driver import slack
 
 ROOT = Path(__file__).parents[2]
-README = (ROOT / "README.md").read_text()
+PAGES = {
+    path: (ROOT / path).read_text()
+    for path in (
+        "README.md",
+        "adapters/slack/README.md",
+        "adapters/discord/README.md",
+        "adapters/web/README.md",
+        "adapters/terminal/README.md",
+    )
+}
+ALL = "\n".join(PAGES.values())
 COMMANDS = [
     line.strip()
-    for block in re.findall(r"```sh\n(.*?)```", README, re.DOTALL)
+    for block in re.findall(r"```sh\n(.*?)```", ALL, re.DOTALL)
     for line in block.splitlines()
     if line.strip()
 ]
@@ -28,21 +38,18 @@ EASEL = [sys.executable, "-c", "from bot.cli import main; main()"]
 PICTURES = {"draw", "edit", "wanx"}
 
 
-def part(heading: str) -> str:
-    """What stands under a heading."""
-    return README.partition(f"## {heading}")[2].partition("\n## ")[0]
-
-
 def steps(text: str) -> list[str]:
     """The commands of a set-up, in their order."""
     return re.findall(r"^   (\.venv/bin/easel [^\n]+)", text, re.MULTILINE)
 
 
-SLACK, DISCORD = steps(part("In Slack")), steps(part("In Discord"))
+IN_SLACK = PAGES["adapters/slack/README.md"]
+IN_DISCORD = PAGES["adapters/discord/README.md"]
+SLACK, DISCORD = steps(IN_SLACK), steps(IN_DISCORD)
 
 
 @pytest.mark.parametrize(
-    "command", [line for line in COMMANDS if line.startswith("make ")]
+    "command", sorted({line for line in COMMANDS if line.startswith("make ")})
 )
 def test_every_make_target_of_the_readme_is_one(command: str) -> None:
     done = subprocess.run(
@@ -98,7 +105,7 @@ async def test_the_set_up_for_discord_leads_to_the_first_picture(
     tmp_path: Path,
 ) -> None:
     async with discord() as fake:
-        names = re.findall(r"^   ([A-Z_]+)=", part("In Discord"), re.MULTILINE)
+        names = re.findall(r"^   ([A-Z_]+)=", IN_DISCORD, re.MULTILINE)
         assert names == ["DISCORD_BOT_TOKEN", "DASHSCOPE_API_KEY"]
         (tmp_path / ".env").write_text(
             "\n".join(
@@ -141,7 +148,7 @@ async def test_the_set_up_for_slack_leads_to_the_first_picture(
     tmp_path: Path,
 ) -> None:
     async with slack() as fake:
-        names = re.findall(r"^   ([A-Z_]+)=", part("In Slack"), re.MULTILINE)
+        names = re.findall(r"^   ([A-Z_]+)=", IN_SLACK, re.MULTILINE)
         assert names == [
             "SLACK_APP_TOKEN",
             "SLACK_BOT_TOKEN",
@@ -182,8 +189,8 @@ async def test_the_set_up_for_slack_leads_to_the_first_picture(
 
 def test_every_path_the_readme_names_is_there() -> None:
     named = re.findall(
-        r"`((?:bot|core|adapters|tests|deploy)/[\w./]+)`|\((deploy/[\w./]+)\)",
-        README,
+        r"`((?:bot|core|adapters|tests|deploy)/[\w./]+)`|\(((?:adapters|core|deploy)/[\w./]+)\)",
+        ALL,
     )
     for path in filter(None, (one or other for one, other in named)):
         assert (ROOT / path).exists(), path
