@@ -1,7 +1,7 @@
 """A channel's settings: defaults, style words, permissions, votes, the gallery. Pure.
 
 They are stored as text in the workspace's settings: ``{"channels": {channel: {name: text}}}``. The
-channel "*" holds the settings of the whole workspace.
+channel "*" holds the settings of the whole workspace: those of ``SHARED`` always stand there.
 """
 
 from collections.abc import Mapping, Sequence
@@ -12,9 +12,9 @@ from core import budgets
 from core.budgets import Caps
 from core.catalog import Catalog
 from core.errors import Rejected
-from core.forms import Choice, Field, FieldKind, Form
+from core.forms import Choice, Field, FieldKind, Form, split_list
 from core.i18n import translate
-from core.operations import Action
+from core.operations import COMMANDS, Action
 from core.option_values import nearest_word, read_value, shorten
 from core.options import MOST_PICTURES, OPTIONS, Options
 from core.text import clean, is_whole_number
@@ -25,9 +25,28 @@ OFFERED = {"quorum": range(2, 11), "favourites": range(1, 11)}
 SIZE_SIGNS = ("*", "x", "×")
 SPECIAL_FIELDS = {
     "gallery": FieldKind.CHANNEL,
+    "functions": FieldKind.CHOICES,
     "people": FieldKind.PEOPLE,
     "personal_threads": FieldKind.FLAG,
+    "refused_words": FieldKind.TEXT,
+    "refused_people": FieldKind.PEOPLE,
+    "functions_off": FieldKind.CHOICES,
 }
+PEOPLE = frozenset(
+    name for name, kind in SPECIAL_FIELDS.items() if kind is FieldKind.PEOPLE
+)
+"""Settings that list people, by their platform's ids."""
+SHARED = frozenset({"refused_words", "refused_people", "functions_off"})
+"""Settings that no channel has for itself."""
+EVERYWHERE = "*"
+FUNCTIONS = tuple(
+    action
+    for action in COMMANDS
+    if action in {Action.DRAW, Action.EDIT} or action.is_wanx
+)
+"""What can be allowed or switched off, in the order of menus. Again and Re-run are one of these."""
+LONGEST_LIST = 2000
+"""Characters of a list of refused words."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -35,7 +54,7 @@ class Preferences:
     """``shape`` is a ratio or size as typed; ``functions`` and ``people`` are ids, empty for all.
 
     ``quorum`` votes settle on a picture; ``favourites`` copy it to the channel ``gallery`` ("" for
-    none).
+    none). ``refused_words``, ``refused_people`` and ``functions_off`` are the workspace's.
     """
 
     model: str = ""
@@ -48,6 +67,9 @@ class Preferences:
     personal_threads: str = ""
     quorum: str = "3"
     favourites: str = "2"
+    refused_words: str = ""
+    refused_people: str = ""
+    functions_off: str = ""
 
     @property
     def threads_are_personal(self) -> bool:
@@ -65,7 +87,7 @@ NAMES = tuple(field.name for field in fields(Preferences))
 def preferences_of(settings: Mapping[str, Any], channel: str) -> Preferences:
     """Read the channel's settings, falling back to the workspace's, then to the defaults."""
     channels = settings.get("channels", {})
-    workspace_texts = channels.get("*", {})
+    workspace_texts = channels.get(EVERYWHERE, {})
     channel_texts = channels.get(channel, {})
     texts = workspace_texts | channel_texts
     # A setting of a newer version may stand there, after a step back to this one.
@@ -88,11 +110,15 @@ def update(
             raise _unknown_word(name, NAMES)
         if text:
             _check(name, text, catalog)
-    channels = settings.get("channels", {})
-    merged = channels.get(channel, {}) | texts
-    # What is not stored is the default.
-    stored = {name: text for name, text in merged.items() if text}
-    return {**settings, "channels": {**channels, channel: stored}}
+    channels: dict[str, dict[str, str]] = dict(settings.get("channels", {}))
+    for name, text in texts.items():
+        scope = EVERYWHERE if name in SHARED else channel
+        stored = {**channels.get(scope, {}), name: text}
+        # What is not stored is the default.
+        channels[scope] = {
+            key: value for key, value in stored.items() if value
+        }
+    return {**settings, "channels": channels}
 
 
 def _check(name: str, text: str, catalog: Catalog) -> None:
@@ -102,8 +128,12 @@ def _check(name: str, text: str, catalog: Catalog) -> None:
         read_value(OPTIONS["n"], text)
     elif name == "shape":
         _read_shape(text)
-    elif name == "functions":
-        _read_functions(text)
+    elif name in {"functions", "functions_off"}:
+        read_functions(text)
+    elif name == "refused_words" and len(text) > LONGEST_LIST:
+        raise Rejected(
+            "grammar.too_long", length=len(text), limit=LONGEST_LIST
+        )
     elif name in RANGES:
         _check_number(name, text)
 
@@ -133,21 +163,17 @@ def _read_shape(text: str) -> Options:
     return Options(**{option.attribute: read_value(option, text)})
 
 
-def _read_functions(text: str) -> frozenset[Action]:
+def read_functions(text: str) -> frozenset[Action]:
+    """The functions in a list. Raises Rejected for a word that is none."""
     actions = {
         action.value: action for action in Action if action.makes_pictures
     }
     functions = set()
-    for word in _split_list(text):
+    for word in split_list(text):
         if word not in actions:
             raise _unknown_word(word, list(actions))
         functions.add(actions[word])
     return frozenset(functions)
-
-
-def _split_list(text: str) -> list[str]:
-    """People separate words by commas, spaces or both."""
-    return text.replace(",", " ").split()
 
 
 def _unknown_word(word: str, allowed: Sequence[str]) -> Rejected:
@@ -157,25 +183,6 @@ def _unknown_word(word: str, allowed: Sequence[str]) -> Rejected:
         nearest=nearest_word(word, list(allowed)),
         allowed=list(allowed),
     )
-
-
-def require_allowed(
-    preferences: Preferences,
-    action: Action,
-    person: str,
-) -> None:
-    """Raise Rejected for a person or a function the channel does not allow."""
-    people = _split_list(preferences.people)
-    if people and person not in people:
-        raise Rejected("refuse.not_these_people")
-    functions = _read_functions(preferences.functions)
-    if functions and action not in functions:
-        allowed = sorted(functions)
-        raise Rejected(
-            "refuse.not_this_function",
-            action=action.value,
-            allowed=allowed,
-        )
 
 
 def apply_defaults(
@@ -227,18 +234,31 @@ def settings_form(
 
 
 def _field(name: str, text: str, catalog: Catalog, locale: str) -> Field:
+    kind = SPECIAL_FIELDS.get(name, FieldKind.LINE)
+    choices: tuple[Choice, ...] = ()
     values = _offered_values(name, catalog)
-    kind = (
-        FieldKind.CHOICE
-        if values
-        else SPECIAL_FIELDS.get(name, FieldKind.LINE)
-    )
+    if values:
+        kind = FieldKind.CHOICE
+        choices = tuple(Choice(value=value, label=value) for value in values)
+    elif kind is FieldKind.CHOICES:
+        choices = _function_choices(locale)
     return Field(
         name=name,
         kind=kind,
         label=translate(f"setting.{name}", locale),
         value=text,
-        choices=tuple(Choice(value=value, label=value) for value in values),
+        limit=LONGEST_LIST if kind is FieldKind.TEXT else 0,
+        choices=choices,
+    )
+
+
+def _function_choices(locale: str) -> tuple[Choice, ...]:
+    return tuple(
+        Choice(
+            value=action.value,
+            label=translate(f"action.{action.value}", locale),
+        )
+        for action in FUNCTIONS
     )
 
 

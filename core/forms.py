@@ -23,6 +23,7 @@ class FieldKind(StrEnum):
     TEXT = "text"
     LINE = "line"
     CHOICE = "choice"
+    CHOICES = "choices"
     FLAG = "flag"
     PICTURES = "pictures"
     MASK = "mask"
@@ -57,6 +58,16 @@ class Field:
     required: bool = False
     limit: int = 0
     choices: tuple[Choice, ...] = ()
+
+    @property
+    def chosen(self) -> list[str]:
+        """The values that stand in a field of several."""
+        return split_list(self.value)
+
+
+def split_list(text: str) -> list[str]:
+    """The parts of a list: people separate them by commas, spaces or both."""
+    return text.replace(",", " ").split()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -148,11 +159,12 @@ def _takes(field: Field, value: str) -> bool:
     return field.kind in {FieldKind.FLAG, FieldKind.LINE, FieldKind.TEXT}
 
 
-def functions_form(locale: str) -> Form:
-    """Which of the ten Wanx functions? The options that only some of them know are left out."""
+def functions_form(locale: str, allowed: Collection[Action]) -> Form:
+    """Which of the allowed Wanx functions? Options that only some of them know are left out."""
     choices = tuple(
         Choice(value=word, label=translate(f"action.{action.value}", locale))
         for word, action in command_words("wanx").items()
+        if action in allowed
     )
     function = Field(
         name=FUNCTION,

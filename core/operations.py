@@ -192,7 +192,7 @@ class Operation:
     """One thing a person can ask for.
 
     ``needs_words``: it cannot be done without a prompt or instruction. ``reads_only``: it changes
-    nothing.
+    nothing. ``by_right``: nobody is refused it.
     """
 
     action: Action
@@ -203,6 +203,7 @@ class Operation:
     reaction: ReactionSpec | None = None
     needs_words: bool = False
     reads_only: bool = False
+    by_right: bool = False
 
 
 def _wanx(
@@ -306,6 +307,7 @@ _TABLE = (
         action=Action.HELP,
         command=_easel("help", terminal=None),
         reads_only=True,
+        by_right=True,
     ),
     Operation(
         action=Action.HISTORY,
@@ -415,6 +417,7 @@ _TABLE = (
         action=Action.FORGET_ME,
         answered=Answered.NOT_YET,
         command=_easel("forget-me", terminal=None),
+        by_right=True,
     ),
     Operation(
         action=Action.MORE,

@@ -5,7 +5,7 @@ Every word is escaped: nothing in it is read as a mention, a link or a format.
 
 import math
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -306,20 +306,25 @@ def _label_component(field: Field) -> Payload:
 
 
 def _element(field: Field) -> Payload:
-    if field.kind in {FieldKind.TEXT, FieldKind.LINE}:
-        return _text_input(field)
-    if field.kind is FieldKind.FLAG:
-        return {"type": TICK, "default": bool(field.value)}
-    if field.kind is FieldKind.CHANNEL:
-        chosen = [_reference(field.value, "channel")] if field.value else []
-        select = _select(CHANNELS, 1, chosen)
-        return {**select, "channel_types": CHANNEL_KINDS}
-    if field.kind is FieldKind.PEOPLE:
-        people = field.value.replace(",", " ").split()[:OPTIONS]
-        chosen = [_reference(id_, "user") for id_ in people]
-        return _select(USERS, OPTIONS, chosen)
-    if field.kind is FieldKind.CHOICE:
-        return _choice_select(field)
+    return ELEMENTS[field.kind](field)
+
+
+def _tick(field: Field) -> Payload:
+    return {"type": TICK, "default": bool(field.value)}
+
+
+def _channel_select(field: Field) -> Payload:
+    chosen = [_reference(field.value, "channel")] if field.value else []
+    select = _select(CHANNELS, 1, chosen)
+    return {**select, "channel_types": CHANNEL_KINDS}
+
+
+def _people_select(field: Field) -> Payload:
+    chosen = [_reference(id_, "user") for id_ in field.chosen[:OPTIONS]]
+    return _select(USERS, OPTIONS, chosen)
+
+
+def _file_upload(field: Field) -> Payload:
     return {
         "type": FILES,
         "min_values": int(field.required),
@@ -362,6 +367,17 @@ def _choice_select(field: Field) -> Payload:
     }
 
 
+def _choices_select(field: Field) -> Payload:
+    """A menu of several, none included."""
+    chosen = set(field.chosen)
+    options: list[Payload] = []
+    for choice in field.choices[:OPTIONS]:
+        option = _option(choice.value, choice.label)
+        option["default"] = choice.value in chosen
+        options.append(option)
+    return {**_select(STRING, len(options), ()), "options": options}
+
+
 def _reference(id_: str, kind: str) -> Payload:
     return {"id": id_, "type": kind}
 
@@ -376,3 +392,16 @@ def _select(kind: int, most: int, chosen: Sequence[Payload]) -> Payload:
     if chosen:
         payload["default_values"] = list(chosen)
     return payload
+
+
+ELEMENTS: Mapping[FieldKind, Callable[[Field], Payload]] = {
+    FieldKind.TEXT: _text_input,
+    FieldKind.LINE: _text_input,
+    FieldKind.FLAG: _tick,
+    FieldKind.CHANNEL: _channel_select,
+    FieldKind.PEOPLE: _people_select,
+    FieldKind.CHOICE: _choice_select,
+    FieldKind.CHOICES: _choices_select,
+    FieldKind.PICTURES: _file_upload,
+    FieldKind.MASK: _file_upload,
+}

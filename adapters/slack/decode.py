@@ -356,6 +356,9 @@ def _field_text(field: Payload) -> str:
         chosen = field.get("selected_conversation")
     elif kind == "multi_users_select":
         chosen = " ".join(field.get("selected_users") or ())
+    elif kind == "multi_static_select":
+        options = field.get("selected_options") or ()
+        chosen = " ".join(str(option["value"]) for option in options)
     else:
         chosen = field.get("value")
     return clean(with_emoji(str(chosen))) if chosen else ""

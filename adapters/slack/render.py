@@ -4,7 +4,7 @@ Words stand in rich text, where nothing is read as a mention, a link or a format
 is escaped.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from adapters.slack.decode import FIELD, MODAL
@@ -222,28 +222,33 @@ def _input(field: Field) -> Block:
 
 
 def _element(field: Field) -> Block:
-    if field.kind in {FieldKind.TEXT, FieldKind.LINE}:
-        return _text_input(field)
-    if field.kind is FieldKind.FLAG:
-        option = _option("yes", field.label)
-        initial = [option] if field.value else []
-        return _with_initial(
-            "checkboxes",
-            "initial_options",
-            initial,
-            options=[option],
-        )
-    if field.kind is FieldKind.CHANNEL:
-        return _with_initial(
-            "conversations_select",
-            "initial_conversation",
-            field.value,
-        )
-    if field.kind is FieldKind.PEOPLE:
-        people = field.value.replace(",", " ").split()
-        return _with_initial("multi_users_select", "initial_users", people)
-    if field.kind is FieldKind.CHOICE:
-        return _choice_select(field)
+    return ELEMENTS[field.kind](field)
+
+
+def _tick(field: Field) -> Block:
+    option = _option("yes", field.label)
+    initial = [option] if field.value else []
+    return _with_initial(
+        "checkboxes",
+        "initial_options",
+        initial,
+        options=[option],
+    )
+
+
+def _channel_select(field: Field) -> Block:
+    return _with_initial(
+        "conversations_select",
+        "initial_conversation",
+        field.value,
+    )
+
+
+def _people_select(field: Field) -> Block:
+    return _with_initial("multi_users_select", "initial_users", field.chosen)
+
+
+def _file_input(field: Field) -> Block:
     most = 1 if field.kind is FieldKind.MASK else 3
     return {
         "type": "file_input",
@@ -278,6 +283,19 @@ def _choice_select(field: Field) -> Block:
     )
 
 
+def _choices_select(field: Field) -> Block:
+    choices = field.choices[:MENU]
+    options = [_option(choice.value, choice.label) for choice in choices]
+    chosen = set(field.chosen)
+    initial = [option for option in options if option["value"] in chosen]
+    return _with_initial(
+        "multi_static_select",
+        "initial_options",
+        initial,
+        options=options,
+    )
+
+
 def _with_initial(
     kind: str,
     name: str,
@@ -289,6 +307,19 @@ def _with_initial(
     if initial:
         element[name] = initial
     return element
+
+
+ELEMENTS: Mapping[FieldKind, Callable[[Field], Block]] = {
+    FieldKind.TEXT: _text_input,
+    FieldKind.LINE: _text_input,
+    FieldKind.FLAG: _tick,
+    FieldKind.CHANNEL: _channel_select,
+    FieldKind.PEOPLE: _people_select,
+    FieldKind.CHOICE: _choice_select,
+    FieldKind.CHOICES: _choices_select,
+    FieldKind.PICTURES: _file_input,
+    FieldKind.MASK: _file_input,
+}
 
 
 def home(posts: Sequence[Post], files: Mapping[str, str]) -> Block:

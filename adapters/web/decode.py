@@ -11,6 +11,7 @@ from adapters.web.chat import place
 from adapters.web.records import Member, Message
 from adapters.web.store import DIRECT
 from core import grammar
+from core.channel_settings import PEOPLE
 from core.errors import Rejected
 from core.i18n import negotiate
 from core.incoming import Incoming, Kind, Mentions, Quoted
@@ -139,8 +140,8 @@ def form(member: Member, page: Page) -> Incoming:
         index=index(page),
     )
     fields = dict(incoming.fields)
-    if "people" in fields:
-        fields["people"] = _ids(fields["people"])
+    for name in PEOPLE & fields.keys():
+        fields[name] = _ids(fields[name])
     return replace(incoming, fields=fields)
 
 

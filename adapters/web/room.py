@@ -22,6 +22,7 @@ from adapters.web.records import Member, Message
 from adapters.web.requests import locale_of, number_of, read_json, refusal
 from adapters.web.store import Room
 from core import grammar
+from core.channel_settings import PEOPLE
 from core.errors import EaselError, Rejected
 from core.flow import attachments, heads
 from core.flow.context import TRANSIENT, Context
@@ -298,12 +299,13 @@ class RoomApi:
             raise Rejected("room.bad_request") from None
         incoming = decode.form(member, body)
         await self._room.require_access(incoming.place.channel, member.id)
-        await self._require_members(incoming.fields.get("people", ""))
+        for name in PEOPLE & incoming.fields.keys():
+            await self._require_members(incoming.fields[name])
         line = f"/{command.written} {incoming.words}".strip()
         return await self._do(incoming, replace(incoming, words=line), None)
 
     async def _require_members(self, people: str) -> None:
-        """Raise Rejected for an unknown name: it would shut everyone else out."""
+        """Raise Rejected for an unknown name: nobody would be meant by it."""
         members = await self._room.members()
         names = {member.id: member.name for member in members}
         for person in decode.listed(people):

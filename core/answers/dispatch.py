@@ -3,7 +3,7 @@
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import replace
 
-from core import forms, sessions
+from core import forms, permissions, sessions
 from core.answers import (
     choices,
     edit_tree,
@@ -16,7 +16,7 @@ from core.answers import (
 )
 from core.answers.lookup import current_step
 from core.errors import EaselError, Rejected
-from core.flow import heads, replies
+from core.flow import admission, heads, replies
 from core.flow.context import Context
 from core.forms import Form
 from core.i18n import translate
@@ -78,6 +78,7 @@ async def dispatch(
         request = await masks.complete_with_region(context, request)
     elif request.action in DRAFT_ACTIONS:
         request = await choices.complete(context, request)
+    await admission.require(context, request)
     if lacks_mask(request):
         return await masks.offer(context, request)
     if request.action.makes_pictures:
@@ -103,7 +104,11 @@ async def _build_plain_form(context: Context, opening: OpenForm) -> Form:
     if opening.subject is FormSubject.SETTINGS:
         return await settings.form(context, request)
     if opening.subject is FormSubject.FUNCTION:
-        return forms.functions_form(request.locale)
+        preferences = await admission.preferences_in(context, request.place)
+        allowed = permissions.allowed_functions(preferences)
+        if not any(action.is_wanx for action in allowed):
+            raise Rejected("refuse.no_function")
+        return forms.functions_form(request.locale, allowed)
     if request.target is None:
         return replies.form_for(context, request, words)
     _, step = await current_step(context, request)

@@ -1,10 +1,10 @@
 """Answers that change nothing: compare, show, info, usage, budget, help."""
 
-from core import budgets, sessions
+from core import budgets, permissions, sessions
 from core.answers.edit_tree import LINK_LIFE
 from core.answers.lookup import current_step, resolve_step
 from core.errors import Rejected
-from core.flow import attachments, heads, status
+from core.flow import admission, attachments, heads, status
 from core.flow.context import Context
 from core.incoming import Origin
 from core.pictures import png_metadata, tasks
@@ -130,4 +130,6 @@ async def more(context: Context, request: Request) -> Post:
     _, step = await current_step(context, request)
     index = request.index or 0
     sessions.picture_at(step, index)
-    return pictures.more_post(step, index, request.locale)
+    preferences = await admission.preferences_in(context, request.place)
+    allowed = permissions.allowed_functions(preferences)
+    return pictures.more_post(step, index, request.locale, allowed)

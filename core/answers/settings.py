@@ -1,6 +1,6 @@
 """Settings of a channel: shown as a form, changed by those who run it."""
 
-from core import budgets, channel_settings
+from core import budgets, channel_settings, permissions
 from core.answers.lookup import require_audience
 from core.flow.context import Context
 from core.forms import Form
@@ -27,6 +27,7 @@ async def form(context: Context, request: Request) -> Form:
 async def save(context: Context, request: Request) -> Post:
     """Save what the form held. Raises Rejected for who may not change it."""
     require_audience(request)
+    permissions.require_not_oneself(request, request.values)
     settings = await context.store.settings(request.place.tenant)
     settings = budgets.update_caps(
         settings,

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 
-from core import channel_settings, sessions
+from core import channel_settings, permissions, sessions
 from core.errors import Rejected
 from core.flow import heads, lost_files, status
 from core.flow.attachments import (
@@ -49,11 +49,6 @@ async def plan_step(
     preferences: channel_settings.Preferences,
 ) -> Step:
     """Plan the step as it will begin. Raises Rejected or NotFound."""
-    channel_settings.require_allowed(
-        preferences,
-        request.action,
-        request.person.id,
-    )
     target = None
     if request.target:
         target = await heads.visible_step(context, request, request.target)
@@ -62,6 +57,8 @@ async def plan_step(
         plan = await _plan_again(context, request, target, session)
     else:
         plan = await _plan_new(context, request, collected, target, session)
+    permissions.require_work(preferences, request, plan.action, plan.prompt)
+    if not sessions.same_again(request.action):
         prompt, options = channel_settings.apply_defaults(
             preferences,
             request.action,

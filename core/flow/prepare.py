@@ -5,7 +5,7 @@ from dataclasses import replace
 from core import budgets, channel_settings, sessions
 from core.errors import DeliveryError, EaselError, NotFound, Rejected
 from core.failpoints import failpoint
-from core.flow import lost_files, replies, status, waiting
+from core.flow import admission, lost_files, replies, status, waiting
 from core.flow.attachments import Collected, collect
 from core.flow.context import (
     Context,
@@ -30,6 +30,7 @@ async def prepare(context: Context, request: Request) -> Step | None:
     if step is None:
         try:
             await waiting.check(context, request)
+            await admission.require(context, request)
             collected = await _collect_or_wait(context, request)
             step = await _begin(context, request, collected)
         except waiting.Withdrawn:

@@ -1,9 +1,10 @@
 """Posts that offer something to do with a picture, or show it in another place."""
 
+from collections.abc import Collection
 from dataclasses import replace
 
 from core.i18n import clip, translate
-from core.operations import ButtonKind, more_menu
+from core.operations import BUTTONS, Action, ButtonKind, more_menu
 from core.options import REGIONS
 from core.post import Button, Post, Tally, Tone
 from core.types import Picture, Step
@@ -18,9 +19,18 @@ from core.views.captions import (
 from core.views.steps import outcome_post
 
 
-def more_post(step: Step, index: int, locale: str) -> Post:
-    """Everything else one can do with a picture, for the person who pressed More."""
-    kinds = list(more_menu())
+def more_post(
+    step: Step, index: int, locale: str, functions: Collection[Action]
+) -> Post:
+    """Everything else one can do with a picture, for the person who pressed More.
+
+    ``functions``: those that are allowed here.
+    """
+    kinds = [
+        kind
+        for kind in more_menu()
+        if not BUTTONS[kind].is_wanx or BUTTONS[kind] in functions
+    ]
     # What was drawn from words has no original to run again from, and no picture before it.
     if not step.depth:
         kinds.remove(ButtonKind.RERUN)

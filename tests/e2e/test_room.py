@@ -271,7 +271,23 @@ async def test_two_people_work_in_one_thread_and_fill_the_gallery(
             ).count()
             == 0
         )
+        await refuse_in_settings(ana, "Bo")
+        bo.expected = {422}
+        await say(bo.page, "/draw a hill")
+        notice = bo.page.locator("#composer .notice")
+        await expect(notice).to_contain_text("switched Easel off for you")
         assert await bo.violations() == []
+
+
+async def refuse_in_settings(watched: Watched, name: str) -> None:
+    """Pick a person from the list of those who may not use Easel."""
+    await say(watched.page, "/easel settings")
+    dialog = watched.page.locator("dialog[open]")
+    people = dialog.get_by_role("group", name="People who may not use Easel")
+    await people.get_by_label(name).check()
+    assert await watched.violations() == []
+    await dialog.get_by_role("button", name="Save").click()
+    await expect(dialog).to_be_hidden()
 
 
 async def paint_page(watched: Watched, drawn: Locator) -> Page:

@@ -5,6 +5,7 @@ from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from io import BytesIO
 from pathlib import Path
+from typing import Any
 
 import pytest
 import pytest_asyncio
@@ -737,7 +738,7 @@ async def test_settings_are_for_those_who_run_the_guild(place: Place) -> None:
     assert refused.modal is None
     opened = await fake.command(ana, "easel settings")
     pages = [name for name in opened.ephemeral[0].buttons if name]
-    assert len(pages) == 3
+    assert len(pages) == 4
     modal = await fake.presses(ana, opened.ephemeral[0], pages[0])
     saved = await fake.submits(
         ana, modal, {"n": "2", "style": "in watercolour"}
@@ -748,6 +749,42 @@ async def test_settings_are_for_those_who_run_the_guild(place: Place) -> None:
     assert "in watercolour" in boat.words
     again = await fake.presses(ana, opened.ephemeral[0], pages[0])
     assert field(again, "style")["value"] == "in watercolour"
+
+
+async def test_an_admin_picks_who_and_what_is_refused(place: Place) -> None:
+    fake, ana, bo = place.fake, place.ana, place.bo
+    opened = await fake.command(ana, "easel settings")
+    pages = [name for name in opened.ephemeral[0].buttons if name]
+    page = next(name for name in pages if "Refused words" in name)
+    modal = await fake.presses(ana, opened.ephemeral[0], page)
+    given = {
+        "refused_people": [bo],
+        "refused_words": "gun\n血腥",
+        "functions_off": ["Upscale", "Expand"],
+    }
+    await fake.reply(await fake.submits(ana, modal, given))
+    refused = await fake.command(bo, "draw", {"prompt": "a boat"})
+    assert "沒有讓你使用" in (await fake.reply(refused)).words
+    refused = await fake.command(ana, "draw", {"prompt": "血腥 boat"})
+    words = (await fake.reply(refused)).words
+    assert "not allowed in this workspace" in words
+    assert "gun" not in words
+    again = await fake.presses(ana, opened.ephemeral[0], page)
+    assert field(again, "refused_people")["default_values"] == [
+        {"id": str(bo.id), "type": "user"}
+    ]
+    chosen: Any = field(again, "functions_off")["options"]
+    assert [one["label"] for one in chosen if one["default"]] == [
+        "Expand",
+        "Upscale",
+    ]
+    saved = await fake.submits(ana, again, {"refused_people": [ana]})
+    assert "can’t refuse yourself" in (await fake.reply(saved)).words
+    again = await fake.presses(ana, opened.ephemeral[0], page)
+    saved = await fake.submits(ana, again, {"refused_people": []})
+    await fake.reply(saved)
+    await fake.command(bo, "draw", {"prompt": "a boat"})
+    await fake.sees("a boat", files=1)
 
 
 async def test_whoever_no_longer_runs_the_guild_is_shown_no_settings(

@@ -621,6 +621,45 @@ async def test_settings_are_for_those_who_run_the_workspace(
     assert (await bo.reads("預算")).only_for == bo.id
 
 
+async def test_an_admin_picks_who_and_what_is_refused(place: Place) -> None:
+    ana, bo = place.ana, place.bo
+    await ana.types("/easel settings")
+    view = await ana.view()
+    await ana.fills(
+        view,
+        refused_people=[bo.id],
+        refused_words="gun\n血腥",
+        functions_off=["wanx.upscale", "wanx.unwatermark"],
+    )
+    await ana.reads("Saved")
+    await bo.types("/draw a hill")
+    assert (await bo.reads("管理員")).only_for == bo.id
+    await ana.types("/draw 血腥 hill")
+    refused = await ana.reads("not allowed in this workspace")
+    assert refused.only_for == ana.id
+    assert "gun" not in refused.words
+    await ana.types("/easel settings")
+    view = await ana.view()
+    kept = {block["block_id"]: block["element"] for block in view["blocks"]}
+    assert kept["refused_people"]["initial_users"] == [bo.id]
+    assert kept["refused_words"]["initial_value"] == "gun\n血腥"
+    assert [
+        option["value"] for option in kept["functions_off"]["initial_options"]
+    ] == ["wanx.unwatermark", "wanx.upscale"]
+    await ana.fills(view, refused_people=[ana.id])
+    assert (await ana.reads("You can’t refuse yourself")).only_for == ana.id
+    await ana.types("/easel settings")
+    view = await ana.view()
+    await ana.fills(view, refused_people=[], functions_off=[])
+    await place.fake.until(lambda: _saved(ana) == 2)
+    await bo.types("/draw a hill")
+    await bo.result("a hill")
+
+
+def _saved(person: Somebody) -> int:
+    return len([see for see in person.sees() if "Saved" in see.words])
+
+
 async def test_who_runs_a_workspace_elsewhere_runs_nothing_here(
     place: Place,
 ) -> None:

@@ -447,10 +447,66 @@ async def test_settings_change_defaults_and_who_may_ask(team: Team) -> None:
         given={"people": "bo", "functions": "draw"},
         is_admin=True,
     )
-    assert "only some people" in await team.is_refused(Action.DRAW, "a fox")
-    assert "switched off" in await team.is_refused(
+    assert "not_these_people" in await team.is_refused(Action.DRAW, "a fox")
+    assert "not_this_function" in await team.is_refused(
         Action.EDIT, "a fox", person="bo", target=step.id
     )
+
+
+async def test_refused_words_and_functions_switched_off_stop_every_way_to_them(
+    team: Team,
+) -> None:
+    fox, _ = await team.gets(Action.DRAW, "a fox with a gun")
+    big, _ = await team.gets(Action.UPSCALE, target=fox.id)
+    spent = await team.says(Action.USAGE)
+    refused = {"refused_words": "gun, 血腥", "functions_off": "wanx.upscale"}
+    await team.says(Action.SETTINGS, given=refused, is_admin=True)
+    for place in (PLACE, replace(PLACE, channel="d")):
+        assert "refused_word" in await team.is_refused(
+            Action.DRAW, "一张血腥的图", place=place, is_admin=True
+        )
+    assert "refused_word" in await team.is_refused(
+        Action.EDIT, "add a GUN", target=fox.id
+    )
+    assert "not allowed" in await team.is_refused(Action.AGAIN, target=fox.id)
+    assert "not_this_function" in await team.is_refused(
+        Action.UPSCALE, target=fox.id
+    )
+    assert "“Upscale” is switched off" in await team.is_refused(
+        Action.AGAIN, target=big.id
+    )
+    more = await team.sends(press(ButtonKind.MORE, fox.id))
+    assert more.post
+    offered = {button.kind for button in more.post.buttons}
+    assert ButtonKind.EXPAND in offered
+    assert ButtonKind.UPSCALE not in offered
+    assert await team.says(Action.USAGE) == spent
+
+
+async def test_a_refused_person_can_do_nothing_and_an_admin_is_never_shut_out(
+    team: Team,
+) -> None:
+    fox, _ = await team.gets(Action.DRAW, "a fox")
+    given = {"refused_people": "bo"}
+    with pytest.raises(Rejected, match="not_yourself"):
+        await team.says(
+            Action.SETTINGS, given=given, person="bo", is_admin=True
+        )
+    await team.says(Action.SETTINGS, given=given, is_admin=True)
+    for action in (Action.DRAW, Action.UNDO, Action.HISTORY):
+        key = await team.is_refused(action, "a fox", person="bo")
+        assert key == "refuse.refused_person"
+    with pytest.raises(Rejected, match="refused_person"):
+        await reacts(team, fox, "⭐", "bo")
+    helped = await team.says(Action.HELP, person="bo")
+    assert "/draw" in helped.text
+    limited = {"people": "cy", "refused_people": "", "functions_off": "draw"}
+    await team.says(Action.SETTINGS, given=limited, is_admin=True)
+    assert "not_these_people" in await team.is_refused(Action.DRAW, "a fox")
+    edited = await team.asks(Action.EDIT, "night", is_admin=True)
+    assert edited.accepted
+    form = (await team.asks(Action.SETTINGS, is_admin=True)).form
+    assert form
 
 
 async def test_a_file_tells_its_own_recipe(team: Team, tmp_path: Path) -> None:

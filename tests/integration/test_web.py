@@ -405,6 +405,31 @@ async def test_a_channel_is_limited_to_people_there_are(
     assert (await limit("")).status_code == 200
 
 
+async def test_an_admin_of_the_room_picks_who_and_what_is_refused(
+    house: House, ana: Visitor
+) -> None:
+    bo = await house.enters("Bo Li")
+
+    async def saves(**given: str) -> httpx.Response:
+        return await ana.asks("/room/fill", action="settings", given=given)
+
+    asked = (await ana.says("/easel settings"))["form"]["fields"]
+    kinds = {field["name"]: field["kind"] for field in asked}
+    assert kinds["people"] == kinds["refused_people"] == "people"
+    assert kinds["functions"] == kinds["functions_off"] == "choices"
+    refused = await saves(refused_people="Beau")
+    assert refused.json()["reason"] == "room.no_such_person"
+    refused = await saves(refused_people="ana")
+    assert refused.json()["reason"] == "refuse.not_yourself"
+    given = {"refused_people": "bo-li", "refused_words": "gun\n血腥"}
+    assert (await saves(**given)).status_code == 200
+    refused = await bo.asks("/room/say", text="/draw a fox")
+    assert refused.json()["reason"] == "refuse.refused_person"
+    refused = await ana.asks("/room/say", text="/draw 血腥 fox")
+    assert refused.json()["reason"] == "refuse.refused_word"
+    assert "gun" not in refused.json()["error"]
+
+
 # What is given
 
 

@@ -102,7 +102,7 @@ from adapters.discord.commands import registry
 from adapters.slack.manifest import manifest
 from bot.cli import cli
 from core import button_ids, emoji, grammar
-from core.answers.dispatch import dispatch
+from core.answers.dispatch import HANDLERS
 from core.operations import Action, ButtonKind, more_menu
 from core.types import Person, Place, Request
 from core.views.help import help_lines
@@ -126,7 +126,7 @@ print(json.dumps({
     "slack": [command["command"] for command in slack],
     "terminal": cli.list_commands(click.Context(cli)),
     "help": help_lines("zh-TW"),
-    "answer": asyncio.run(dispatch(None, request)).text,
+    "answer": asyncio.run(HANDLERS[request.action](None, request)).text,
 }))
 """
 

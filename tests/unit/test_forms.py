@@ -4,7 +4,7 @@ import pytest
 
 from adapters.web import decode as web_decode
 from adapters.web.records import Member
-from core import channel_settings, forms, grammar
+from core import channel_settings, forms, grammar, permissions
 from core.budgets import Caps
 from core.catalog import Catalog
 from core.errors import Rejected
@@ -14,7 +14,7 @@ from core.languages import languages
 from core.operations import COMMANDS, Action, command_text_key
 from core.options import OPTIONS, Options, options_of
 from core.providers.dashscope import catalog_text
-from core.types import StepId
+from core.types import Person, Place, Request, StepId
 from tests.fakes.steps import dashscope
 
 CATALOG = Catalog.load(catalog_text())
@@ -153,15 +153,35 @@ def test_a_setting_that_cannot_be_is_refused_with_the_nearest_that_can(
     assert refusal.value.params["nearest"] == nearest
 
 
+def require_work(
+    preferences: channel_settings.Preferences,
+    person: str,
+    action: Action,
+    prompt: str = "a fox",
+    *,
+    is_admin: bool = False,
+) -> None:
+    request = Request(
+        key="k",
+        place=Place(platform="web", workspace="w", channel="c"),
+        person=Person(id=person, name=person.title()),
+        locale="en",
+        action=action,
+        is_admin=is_admin,
+    )
+    permissions.require_work(preferences, request, action, prompt)
+
+
 def test_people_and_functions_can_be_limited() -> None:
     preferences = channel_settings.Preferences(
         people="ana, bo", functions="draw wanx.style"
     )
-    channel_settings.require_allowed(preferences, Action.STYLE, "bo")
+    require_work(preferences, "bo", Action.STYLE)
+    require_work(preferences, "cy", Action.DRAW, is_admin=True)
     with pytest.raises(Rejected, match="not_these_people"):
-        channel_settings.require_allowed(preferences, Action.DRAW, "cy")
+        require_work(preferences, "cy", Action.DRAW)
     with pytest.raises(Rejected, match="not_this_function"):
-        channel_settings.require_allowed(preferences, Action.EDIT, "ana")
+        require_work(preferences, "ana", Action.EDIT)
 
 
 def test_the_settings_form_shows_what_stands() -> None:
@@ -217,4 +237,4 @@ def test_the_room_takes_the_names_of_people_for_their_ids() -> None:
         member, {**page, "given": {"people": saved}}
     ).fields == {"people": saved}
     limited = channel_settings.Preferences(people=saved)
-    channel_settings.require_allowed(limited, Action.DRAW, "bo-li")
+    require_work(limited, "bo-li", Action.DRAW)

@@ -18,6 +18,7 @@ from adapters.slack.manifest import EVENTS, SCOPES, manifest
 from adapters.slack.payloads import split, workspace_of
 from core import forms
 from core.catalog import Catalog
+from core.channel_settings import FUNCTIONS
 from core.errors import Rejected
 from core.i18n import translate
 from core.incoming import Incoming
@@ -437,7 +438,9 @@ def test_every_form_is_a_modal_slack_takes(
 
 @pytest.mark.parametrize("locale", languages())
 def test_the_form_of_functions_and_every_button_label_fit(locale: str) -> None:
-    limits.view(render.modal(forms.functions_form(locale), "{}"), picture)
+    limits.view(
+        render.modal(forms.functions_form(locale, FUNCTIONS), "{}"), picture
+    )
     for kind in ButtonKind:
         if kind not in {ButtonKind.PICK, ButtonKind.REGION, ButtonKind.LINK}:
             assert (

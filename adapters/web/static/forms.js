@@ -42,6 +42,10 @@ export function openForm(form, where, kept, around) {
 function valuesOf(page, form, given) {
   const values = {};
   for (const field of form.fields) {
+    if (isList(field)) {
+      values[field.name] = [...page.querySelectorAll(`[name="${field.name}"]:checked`)].map((one) => one.value).join(", ");
+      continue;
+    }
     const input = page.elements[field.name];
     if (!input || field.name === "prompt" || field.kind === "pictures" || field.kind === "mask") continue;
     const value = field.kind === "flag" ? (input.checked ? "yes" : "") : input.value.trim();
@@ -50,10 +54,23 @@ function valuesOf(page, form, given) {
   return { text: page.elements.prompt?.value.trim() ?? "", given: values, pictures: given.pictures, mask: given.mask };
 }
 
+// People and functions are picked from a list, several at a time.
+const isList = (field) => field.kind === "people" || field.kind === "choices";
+
+function listView(field, around) {
+  const choices = field.kind === "people" ? [...around.people].map(([value, label]) => ({ value, label })) : field.choices;
+  const chosen = field.value.split(/[\s,]+/);
+  const boxes = choices.map((one) =>
+    element("label", { class: "flag" }, element("input", { type: "checkbox", name: field.name, value: one.value, checked: chosen.includes(one.value) }), one.label),
+  );
+  return element("fieldset", {}, element("legend", {}, field.label), element("div", { class: "several" }, ...boxes));
+}
+
 function fieldView(field, given, notice, around) {
   const id = `field-${field.name}`;
   const common = { id, name: field.name };
   const label = (input) => element("label", { for: id }, field.label, input);
+  if (isList(field)) return listView(field, around);
   if (field.kind === "flag") return element("label", { for: id, class: "flag" }, element("input", { ...common, type: "checkbox", checked: Boolean(field.value) }), field.label);
   if (field.kind === "text") {
     const area = element("textarea", { ...common, required: field.required, maxlength: field.limit || null });

@@ -527,13 +527,16 @@ def _fill_element(element: Json, value: Any, world: World) -> Json:
     if kind == "static_select":
         chosen = {"value": value} if value else element.get("initial_option")
         return {"type": kind, "selected_option": chosen}
-    if kind == "checkboxes":
-        return {
-            "type": kind,
-            "selected_options": element["options"]
-            if value
-            else element.get("initial_options", []),
-        }
+    if kind in {"multi_static_select", "checkboxes"}:
+        # Several of a menu by their values, or True for a tick.
+        chosen = element.get("initial_options", [])
+        if value is not None:
+            chosen = [
+                option
+                for option in element["options"]
+                if value is True or option["value"] in value
+            ]
+        return {"type": kind, "selected_options": chosen}
     if kind == "file_input":
         return {
             "type": kind,
@@ -549,7 +552,9 @@ def _fill_element(element: Json, value: Any, world: World) -> Json:
         }
     return {
         "type": kind,
-        "selected_users": value or element.get("initial_users", []),
+        "selected_users": element.get("initial_users", [])
+        if value is None
+        else value,
     }
 
 

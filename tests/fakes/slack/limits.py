@@ -41,6 +41,7 @@ IN_INPUT = frozenset(
         "plain_text_input",
         "static_select",
         "multi_users_select",
+        "multi_static_select",
         "users_select",
         "conversations_select",
         "channels_select",
@@ -219,6 +220,7 @@ def element(one: Json) -> None:
             plain(one["confirm"].get("deny"), 30, "deny button")
     limits = {
         "static_select": 100,
+        "multi_static_select": 100,
         "checkboxes": 10,
         "radio_buttons": 10,
         "overflow": 5,

@@ -1,0 +1,63 @@
+"""The words a workspace refuses in prompts: how they are listed, and whether a text holds one.
+
+A listed word is compared with whole words, whatever its case or width. Scripts that put no spaces
+between words have no whole words: there it is found anywhere.
+"""
+
+import re
+import unicodedata
+
+from core.text import clean
+
+SEPARATORS = re.compile("[,;\n，、；]")
+"""People list words on lines or with commas; a phrase may hold spaces."""
+UNSPACED = re.compile(
+    "[\u0e00-\u0fff\u1000-\u109f\u1100-\u11ff\u1780-\u17ff\u3040-\u31ff\u3400-\u9fff\uac00-\ud7af"
+    "\uf900-\ufaff\U00020000-\U0003ffff]"
+)
+"""Thai, Lao, Tibetan, Burmese, Khmer, kana, Han, and Hangul, whose particles join the word."""
+
+
+def split_words(text: str) -> list[str]:
+    """The words and phrases of a list, each once, as they are compared."""
+    words = [_fold(word) for word in SEPARATORS.split(clean(text))]
+    return list(dict.fromkeys(word for word in words if word))
+
+
+def holds_refused_word(text: str, refused: str) -> bool:
+    """Whether the text holds one of the listed words."""
+    folded = _fold(text)
+    return any(_holds(folded, word) for word in split_words(refused))
+
+
+def _fold(text: str) -> str:
+    """One form for what people read as the same letters; single spaces between words."""
+    composed = unicodedata.normalize("NFKC", clean(text)).casefold()
+    visible = [
+        letter for letter in composed if unicodedata.category(letter) != "Cf"
+    ]
+    folded = unicodedata.normalize("NFKC", "".join(visible))
+    return " ".join(folded.split())
+
+
+def _holds(text: str, word: str) -> bool:
+    start = text.find(word)
+    while start >= 0:
+        end = start + len(word)
+        is_whole = not (
+            _continues(text[start - 1 : start], word[0])
+            or _continues(text[end : end + 1], word[-1])
+        )
+        if is_whole:
+            return True
+        start = text.find(word, start + 1)
+    return False
+
+
+def _continues(neighbour: str, edge: str) -> bool:
+    """Whether the letter beside a word's edge makes it part of a longer word."""
+    return all(map(_is_spaced_letter, (neighbour, edge)))
+
+
+def _is_spaced_letter(letter: str) -> bool:
+    return letter.isalnum() and UNSPACED.fullmatch(letter) is None
