@@ -13,6 +13,7 @@ from starlette.routing import BaseRoute, Mount, Route
 from starlette.staticfiles import StaticFiles
 from starlette.types import ASGIApp
 
+from adapters.web.connections import WatchedProtocol
 from adapters.web.guard import Guard
 from adapters.web.pages import locale_of, page
 from core.i18n import translate
@@ -79,7 +80,7 @@ async def serving(
         server_header=False,
         proxy_headers=False,
         lifespan="off",
-        http="h11",
+        http=WatchedProtocol,
         ws="none",
         h11_max_incomplete_event_size=16 * 1024,
         timeout_keep_alive=15,

@@ -8,6 +8,7 @@ from typing import Any
 
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.exceptions import HTTPException
+from starlette.requests import ClientDisconnect
 from starlette.responses import PlainTextResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
@@ -102,6 +103,9 @@ class Guard:
             )
         except TooLarge:
             await PlainTextResponse("", 413)(scope, receive, send_with_headers)
+        except ClientDisconnect:
+            # It hung up, or was cut, before its body was complete: there is nobody to answer.
+            return
 
     def _refusal(self, scope: Scope) -> int | None:
         """The status of a refusal, None for a request that may pass."""

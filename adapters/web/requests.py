@@ -1,9 +1,12 @@
 """What a page's request holds, and how it is refused."""
 
 import json
-from collections.abc import Mapping
-from typing import Any
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
+from tempfile import SpooledTemporaryFile
+from typing import Any, BinaryIO, cast
 
+from starlette.datastructures import UploadFile
 from starlette.requests import Request as WebRequest
 from starlette.responses import JSONResponse
 
@@ -13,6 +16,8 @@ from core.views.steps import explain
 
 MOST_NUMBER = 1 << 53
 """Above it JavaScript's numbers are no whole ones."""
+IN_MEMORY = 1 << 20
+"""Bytes of an upload held in memory; what is longer goes into a temporary file as it comes."""
 STATUSES = {
     "picture.too_many_bytes": 413,
     "picture.not_an_image": 415,
@@ -63,3 +68,15 @@ def number_of(body: Mapping[str, Any], name: str) -> int | None:
     if isinstance(number, int) and 0 < number < MOST_NUMBER:
         return number
     return None
+
+
+@asynccontextmanager
+async def spooled_body(request: WebRequest) -> AsyncIterator[UploadFile]:
+    """Receive the body into a file, so that one that comes slowly costs no memory meanwhile."""
+    with SpooledTemporaryFile(IN_MEMORY) as file:
+        # Its methods write to a disk in a thread.
+        upload = UploadFile(cast("BinaryIO", file))
+        async for chunk in request.stream():
+            await upload.write(chunk)
+        await upload.seek(0)
+        yield upload

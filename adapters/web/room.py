@@ -19,7 +19,13 @@ from adapters.web.changes import Changes, member_fields
 from adapters.web.chat import TENANT
 from adapters.web.commands import list_commands
 from adapters.web.records import Member, Message
-from adapters.web.requests import locale_of, number_of, read_json, refusal
+from adapters.web.requests import (
+    locale_of,
+    number_of,
+    read_json,
+    refusal,
+    spooled_body,
+)
 from adapters.web.store import Room
 from core import grammar
 from core.channel_settings import PEOPLE
@@ -46,7 +52,7 @@ LINKS = 1000
 LONGEST_EMOJI = 16
 LONGEST_NUMBER = 11
 UPLOADS = 4
-"""Files taken in at a time: each is held in memory whole."""
+"""Files decoded at a time: each is held in memory whole."""
 Handler = Callable[[WebRequest, Member], Awaitable[Response]]
 
 
@@ -387,8 +393,8 @@ class RoomApi:
         """
         name = decode.file_name(request.headers.get("easel-name", ""))
         locale = locale_of(request)
-        async with self._uploading:
-            data = await request.body()
+        async with spooled_body(request) as body, self._uploading:
+            data = await body.read()
             taken = await self._context.pool.run(tasks.normalize, data)
         recipe = png_metadata.read_recipe(data)
         cleaned = taken.data

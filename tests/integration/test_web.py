@@ -8,7 +8,7 @@ import os
 import re
 import socket
 from collections.abc import AsyncIterator
-from contextlib import aclosing, suppress
+from contextlib import AsyncExitStack, aclosing, suppress
 from datetime import timedelta
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -19,6 +19,7 @@ import pytest_asyncio
 from PIL import Image
 
 import adapters.web.health as health_module
+import adapters.web.room as room_module
 from adapters.web.app import create_app
 from adapters.web.guard import HEADERS
 from adapters.web.health import Health
@@ -1169,3 +1170,24 @@ async def test_a_person_uploads_only_so_much_a_day(
         headers=headers,
     )
     assert refused.json()["reason"] == "room.too_many_uploads"
+
+
+async def test_slow_uploads_keep_nobody_else_waiting(
+    house: House, ana: Visitor, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("adapters.web.connections.WINDOW", 300)
+    address = urlsplit(house.address)
+    head = (
+        f"POST /room/upload HTTP/1.1\r\nHost: {address.netloc}\r\n"
+        f"Authorization: Bearer {ana.key}\r\nContent-Length: 9000\r\n\r\n"
+    )
+    async with AsyncExitStack() as stack:
+        for _ in range(room_module.UPLOADS):
+            _, writer = await asyncio.open_connection(
+                address.hostname, address.port
+            )
+            stack.callback(writer.close)
+            writer.write(head.encode() + b"x")
+            await writer.drain()
+        bo = await house.enters("Bo")
+        assert await bo.gives(PHOTOS / "coffee.png")
